@@ -1,0 +1,75 @@
+"""What can go wrong, as types. Each carries the exit code the command line ends with.
+
+    EbpftraceError            1   anything without a code of its own
+    ├── UsageError            2   an option or argument is wrong (click's own code)
+    ├── NotPermittedError     3   not root, or without the capabilities BPF asks for
+    ├── NoBpfError            4   this kernel (or container) has no usable BPF
+    ├── NoBtfError            5   the kernel does not publish its types
+    ├── NoTracefsError        6   tracefs is neither mounted nor mountable
+    ├── NoBccError            7   bcc is missing, or it is PyPI's lattice package
+    ├── ProbeError            8   a kernel program did not compile, load or attach
+    └── GoneError             9   what was asked for (a pid, a cgroup) does not exist
+
+Ctrl-C and SIGTERM end a watch in order: exit code 0, after the summary. A reader
+that went away (`| head -1`) is not an error either: 0. `docs/exit-codes.md` lists all.
+"""
+
+
+class EbpftraceError(Exception):
+    """An error a user can act on: what happened, why, and what to do, never a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+
+class UsageError(EbpftraceError):
+    """An option or argument is wrong."""
+
+    exit_code = 2
+
+
+class NotPermittedError(EbpftraceError):
+    """Not root, or without the capabilities BPF asks for."""
+
+    exit_code = 3
+
+
+class NoBpfError(EbpftraceError):
+    """This kernel (or this container) has no usable BPF."""
+
+    exit_code = 4
+
+
+class NoBtfError(EbpftraceError):
+    """The kernel does not publish its types in /sys/kernel/btf/vmlinux."""
+
+    exit_code = 5
+
+
+class NoTracefsError(EbpftraceError):
+    """tracefs is neither mounted nor mountable."""
+
+    exit_code = 6
+
+
+class NoBccError(EbpftraceError):
+    """bcc is missing, or it is the crystal-lattice package of that name."""
+
+    exit_code = 7
+
+
+class ProbeError(EbpftraceError):
+    """A kernel program did not compile, load or attach."""
+
+    exit_code = 8
+
+
+class GoneError(EbpftraceError):
+    """What was asked for (a pid, a cgroup) does not exist."""
+
+    exit_code = 9

@@ -1,0 +1,63 @@
+"""What happened, told once: the lines between two snapshots."""
+
+from dataclasses import dataclass
+
+from ebpftrace.events import JobIdentity, ProcessCounters, ProcessKey, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessNote:
+    """A process came, went, was renamed or moved."""
+
+    time_ns: int  # Unix time
+    monotonic_ns: int
+    event: str  # found, exec, fork, rename, moved, exit
+    key: ProcessKey
+    start_time_ns: int
+    parent_pid: int
+    comm: str
+    job: JobIdentity
+    cmdline: str
+    counters: ProcessCounters
+    exit_code: int | None = None  # on exit only
+    signal: int | None = None
+    executed: bool = False  # the exit was an exec of a program that is not watched
+
+
+@dataclass(frozen=True, slots=True)
+class OomNote:
+    """The OOM killer took a process of a job we know, or one we tracked."""
+
+    time_ns: int
+    monotonic_ns: int
+    key: ProcessKey
+    comm: str
+    job: JobIdentity
+    usage: Usage
+    limit_bytes: int | None
+    tracked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StallNote:
+    """A job's tasks waited for the kernel to reclaim memory, since the last snapshot."""
+
+    time_ns: int
+    monotonic_ns: int
+    job: JobIdentity
+    stalled_ns: int
+    stalls: int
+
+
+@dataclass(frozen=True, slots=True)
+class LossNote:
+    """Something was missed since the last snapshot, and counted."""
+
+    time_ns: int
+    monotonic_ns: int
+    cause: str
+    count: int
+    total: int
+
+
+Note = ProcessNote | OomNote | StallNote | LossNote

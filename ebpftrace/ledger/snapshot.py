@@ -1,0 +1,116 @@
+"""What the books say at one moment, frozen. Views and judges read this and nothing else.
+
+Sizes are bytes. `monotonic_ns` is CLOCK_MONOTONIC; every `*_time_ns` is Unix time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ebpftrace.events import CgroupCounters, JobIdentity, ProcessCounters, ProcessKey, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How held memory (anon + shmem + swap) moved.
+
+    `bytes_10s` and `bytes_60s` compare with 10 and 60 s ago (or with the first reading,
+    if that is later); `bytes_total` with the first reading. `bytes_per_second` is the
+    rise of the floor of the last minute's curve: a collector's sawtooth has none.
+    """
+
+    bytes_10s: int = 0
+    bytes_60s: int = 0
+    bytes_total: int = 0
+    bytes_per_second: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSnapshot:
+    """One tracked process."""
+
+    key: ProcessKey
+    start_time_ns: int
+    parent_pid: int
+    comm: str
+    program: str
+    args: tuple[str, ...]
+    counters: ProcessCounters
+    growth: Growth
+    age_ns: int
+    state: str  # "running"; "forked" until a forked child executes something
+
+    @property
+    def pid(self) -> int:
+        return self.key.pid
+
+    @property
+    def own(self) -> Usage:
+        """The usage that counts towards the job: without what it shows of its parent's."""
+        return self.counters.usage.less(self.counters.inherited)
+
+    @property
+    def cmdline(self) -> str:
+        return " ".join(self.args) or self.comm
+
+
+@dataclass(frozen=True, slots=True)
+class JobSnapshot:
+    """One job: its tracked processes, and the memory cgroup they are charged to.
+
+    `usage` sums the tracked processes' own usage; `cgroup` is the whole cgroup's charge,
+    with everything else in it. `seconds_to_limit` is None where there is no limit, or no
+    growth.
+    """
+
+    identity: JobIdentity
+    cgroup: CgroupCounters
+    usage: Usage
+    peak_bytes: int  # highest sum of resident bytes seen
+    peak_holder: str  # "gopls 4711": who held most of it then
+    growth: Growth
+    seconds_to_limit: float | None
+    oom_kills: int
+    stalled_ns: int
+    stalls: int
+    age_ns: int
+    state: str  # "running"; "idle": no tracked process left; "gone": its cgroup was removed
+    started: int  # tracked processes that ever ran in it
+    processes: tuple[ProcessSnapshot, ...]  # largest first
+
+    @property
+    def limit_share(self) -> float | None:
+        """Charge as a share of the limit, 0..1, or None without a limit."""
+        limit = self.cgroup.limit_bytes
+        return None if not limit else self.cgroup.charge_bytes / limit
+
+
+@dataclass(frozen=True, slots=True)
+class SelfCost:
+    """What the tool itself takes."""
+
+    cpu_ns: int = 0  # of this process, since it started
+    cpu_share: float = 0.0  # of one CPU, since the last snapshot
+    rss_bytes: int = 0
+    bpf_run_ns: int | None = None  # None: the kernel does not count (kernel.bpf_stats_enabled)
+    lag_ns: int = 0  # how late this snapshot was taken
+    drift_bytes: int = 0  # what reading exactly corrected in this snapshot, summed
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The books at one moment. A snapshot that missed something says so in `losses`."""
+
+    sequence: int
+    time_ns: int
+    monotonic_ns: int
+    elapsed_ns: int  # since the watch began
+    watching: str  # what is watched, in words: "comm gopls"
+    jobs: tuple[JobSnapshot, ...] = ()  # largest first
+    usage: Usage = Usage()
+    losses: Mapping[str, int] = field(default_factory=dict)
+    cost: SelfCost = SelfCost()
+    final: bool = False
+
+    @property
+    def process_count(self) -> int:
+        return sum(len(job.processes) for job in self.jobs)
