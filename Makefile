@@ -1,0 +1,43 @@
+# ebpftrace: the commands of a clone. `make help` lists them.
+
+COMM  ?= gopls
+ARGS  ?=
+TESTS ?= tests
+
+PYTHON := .venv/bin/python
+ROOT   := scripts/as-root
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo watch test lint types bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install what is missing, make .venv, mount tracefs
+	@scripts/setup
+
+demo: setup ## Watch three CI jobs made for show, one leaking (ARGS=...)
+	@$(ROOT) $(PYTHON) -m ebpftrace.demo $(ARGS)
+
+watch: setup ## Watch this machine's own processes (COMM=gopls, ARGS=...)
+	@$(ROOT) $(PYTHON) -m ebpftrace watch $(foreach comm,$(COMM),--comm '$(comm)') $(ARGS)
+
+test: lint types ## lint, types and all tests (TESTS=tests/unit, ARGS=...)
+	@if command -v go >/dev/null; then $(PYTHON) -m tests.support.gopls_install; \
+	else echo "go is not installed: the tests with a real gopls will say so"; fi
+	$(PYTHON) -m pytest $(TESTS) $(ARGS)
+
+lint: setup ## ruff, its formatting, and the import contract
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/lint-imports
+
+types: setup ## mypy, strict
+	.venv/bin/mypy
+
+bench: setup ## Measure every figure the README quotes (ARGS=...)
+	@$(ROOT) $(PYTHON) -m bench $(ARGS)
+
+clean: ## Remove what setup, tests and builds made in this folder
+	rm -rf .venv .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
