@@ -1,0 +1,1 @@
+"""What the tests share: test processes, cgroups, the tool run as a user runs it, LSP."""

@@ -1,0 +1,42 @@
+"""Compiles the C test programs once for each version of their sources."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache"
+WORKLOADS = ROOT / "tests" / "workloads"
+
+# Static: the loader's and libc's own mappings would move the numbers under test.
+FLAGS = ("-O1", "-static", "-Wall", "-Wextra", "-Werror")
+
+
+def _compiled(name: str, sources: Sequence[Path]) -> Path:
+    digest = hashlib.sha256(" ".join(FLAGS).encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    binary = CACHE / "workloads" / f"{name}-{digest.hexdigest()[:16]}"
+    if not binary.exists():
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        # Built aside and renamed, so that two test sessions at once do no harm.
+        fresh = binary.with_suffix(f".{os.getpid()}")
+        c_files = [str(source) for source in sources if source.suffix == ".c"]
+        subprocess.run(["gcc", *FLAGS, *c_files, "-o", str(fresh)], check=True)
+        fresh.rename(binary)
+    return binary
+
+
+@cache
+def exact_binary() -> Path:
+    """The process that does to its memory exactly what it is told (workloads/exact)."""
+    return _compiled("exact", sorted((WORKLOADS / "exact").iterdir()))
+
+
+@cache
+def enter_binary() -> Path:
+    """The wrapper that enters a cgroup and then becomes another program."""
+    return _compiled("enter", [WORKLOADS / "enter.c"])

@@ -1,0 +1,73 @@
+"""Can the kernel tests run here? The answer is a reason, found by trying."""
+
+import ctypes
+import importlib.util
+import os
+import platform
+from functools import cache
+from pathlib import Path
+
+from tests.support.cgroups import NoMemoryCgroupError, memory_hierarchy
+
+BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}
+BPF_PROG_LOAD = 5
+BPF_PROG_TYPE_RAW_TRACEPOINT = 17
+# r0 = 0; exit
+RETURN_ZERO = bytes.fromhex("b700000000000000 9500000000000000")
+
+
+def required(what: str) -> bool:
+    """Whether EBPFTRACE_REQUIRE_<WHAT>=1 says that this machine can run these tests."""
+    return os.environ.get(f"EBPFTRACE_REQUIRE_{what.upper()}") == "1"
+
+
+@cache
+def kernel_refusal() -> str | None:
+    """Why the kernel tests cannot run here, in words; None when they can."""
+    if os.geteuid() != 0:
+        return "not root"
+    if importlib.util.find_spec("bcc") is None:
+        return "bcc is missing (python3-bpfcc on Debian and Ubuntu)"
+    if not Path("/sys/kernel/btf/vmlinux").exists():
+        return "the kernel has no BTF"
+    if (error := _load_error()) is not None:
+        return f"BPF is refused: {error}"
+    try:
+        memory_hierarchy()
+    except NoMemoryCgroupError as error:
+        return str(error)
+    return None
+
+
+class _ProgLoad(ctypes.Structure):
+    """The head of `union bpf_attr` for BPF_PROG_LOAD (include/uapi/linux/bpf.h)."""
+
+    _fields_ = (
+        ("prog_type", ctypes.c_uint32),
+        ("insn_cnt", ctypes.c_uint32),
+        ("insns", ctypes.c_uint64),
+        ("license", ctypes.c_uint64),
+        ("rest", ctypes.c_uint8 * 96),
+    )
+
+
+def _load_error() -> str | None:
+    number = BPF_SYSCALL.get(platform.machine())
+    if number is None:
+        return f"no system call number known for {platform.machine()}"
+    program = ctypes.create_string_buffer(RETURN_ZERO)
+    license_text = ctypes.create_string_buffer(b"GPL")
+    request = _ProgLoad(
+        BPF_PROG_TYPE_RAW_TRACEPOINT,
+        len(RETURN_ZERO) // 8,
+        ctypes.addressof(program),
+        ctypes.addressof(license_text),
+    )
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = libc.syscall(
+        number, BPF_PROG_LOAD, ctypes.byref(request), ctypes.sizeof(request)
+    )
+    if descriptor < 0:
+        return os.strerror(ctypes.get_errno())
+    os.close(descriptor)
+    return None

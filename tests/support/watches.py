@@ -1,0 +1,180 @@
+"""Snapshots and notes as a watch of gopls would make them, for the tests of the views."""
+
+from collections.abc import Sequence
+
+from ebpftrace.events import (
+    CgroupCounters,
+    JobIdentity,
+    ProcessCounters,
+    ProcessKey,
+    Usage,
+)
+from ebpftrace.ledger.notes import LossNote, OomNote, ProcessNote, StallNote
+from ebpftrace.ledger.snapshot import (
+    Growth,
+    JobSnapshot,
+    ProcessSnapshot,
+    SelfCost,
+    Snapshot,
+)
+from ebpftrace.units import GIB, KIB, MIB, NS_PER_SECOND
+from ebpftrace.views.start import Started
+
+TIME_NS = 1_795_435_207_250_000_000  # 2026-11-23T12:00:07.25Z
+MONOTONIC_NS = 86_407_250_000_000
+
+
+def started(remarks: tuple[str, ...] = ()) -> Started:
+    return Started(
+        time_ns=TIME_NS - 7 * NS_PER_SECOND,
+        monotonic_ns=MONOTONIC_NS - 7 * NS_PER_SECOND,
+        version="0.1.0",
+        watching="comm gopls",
+        kernel="6.18.5",
+        cgroups="v1",
+        interval_ns=NS_PER_SECOND,
+        features=(("mappings", "mmap_lock_released"), ("rss", "rss_stat")),
+        remarks=remarks,
+    )
+
+
+def identity(name: str = "build-42", kind: str = "github") -> JobIdentity:
+    return JobIdentity(
+        key=f"/ci/{name}",
+        name=name,
+        kind=kind,
+        identified_by="GITHUB_RUN_ID of pid 4711",
+        cgroup=f"/ci/{name}",
+        cgroup_id=4242,
+    )
+
+
+def counters(resident: int, **changes: object) -> ProcessCounters:
+    usage = Usage(anon_bytes=resident - resident // 16, file_bytes=resident // 16)
+    fields: dict[str, object] = {
+        "usage": usage,
+        "peak_bytes": resident + 8 * MIB,
+        "virtual_bytes": 2 * GIB,
+        "mapped_bytes": resident + 64 * MIB,
+        "unmapped_bytes": 16 * MIB,
+        "mapping_changes": 311,
+        "brk_bytes": 132 * KIB,
+        "brk_moves": 2,
+        "stack_bytes": 136 * KIB,
+    }
+    return ProcessCounters(**(fields | changes))  # type: ignore[arg-type]
+
+
+def process(
+    pid: int = 4711,
+    resident: int = 512 * MIB,
+    per_second: int = 0,
+    comm: str = "gopls",
+    args: Sequence[str] = ("gopls", "-mode=stdio"),
+    state: str = "running",
+    book: ProcessCounters | None = None,
+) -> ProcessSnapshot:
+    return ProcessSnapshot(
+        key=ProcessKey(pid, 86_000_000_000_000 + pid),
+        start_time_ns=TIME_NS - 5 * NS_PER_SECOND,
+        parent_pid=4700,
+        comm=comm,
+        program=f"/usr/local/bin/{comm}",
+        args=tuple(args),
+        counters=book or counters(resident),
+        growth=Growth(per_second * 5, per_second * 5, per_second * 5, per_second),
+        age_ns=5 * NS_PER_SECOND,
+        state=state,
+    )
+
+
+def job(
+    name: str = "build-42",
+    processes: Sequence[ProcessSnapshot] = (),
+    *,
+    kind: str = "github",
+    limit: int | None = 2 * GIB,
+    cache: int = 64 * MIB,
+    per_second: int = 0,
+    seconds_to_limit: float | None = None,
+    oom_kills: int = 0,
+    stalled_ns: int = 0,
+    state: str = "running",
+    peak: int | None = None,
+) -> JobSnapshot:
+    usage = sum((one.own for one in processes), Usage())
+    charge = usage.resident_bytes + cache
+    largest = max(processes, key=lambda one: one.own.resident_bytes, default=None)
+    return JobSnapshot(
+        identity=identity(name, kind),
+        cgroup=CgroupCounters(
+            charge_bytes=charge,
+            peak_charge_bytes=charge + 16 * MIB,
+            limit_bytes=limit,
+            headroom_bytes=None if limit is None else limit - charge,
+            oom_kills=oom_kills,
+        ),
+        usage=usage,
+        peak_bytes=usage.resident_bytes + 8 * MIB if peak is None else peak,
+        peak_holder=f"{largest.comm} {largest.pid}" if largest else "gopls 4711",
+        growth=Growth(per_second * 5, per_second * 5, per_second * 5, per_second),
+        seconds_to_limit=seconds_to_limit,
+        oom_kills=oom_kills,
+        stalled_ns=stalled_ns,
+        stalls=3 if stalled_ns else 0,
+        age_ns=7 * NS_PER_SECOND,
+        state=state,
+        started=max(1, len(processes)),
+        processes=tuple(processes),
+    )
+
+
+def snapshot(*jobs: JobSnapshot, losses: dict[str, int] | None = None) -> Snapshot:
+    return Snapshot(
+        sequence=7,
+        time_ns=TIME_NS,
+        monotonic_ns=MONOTONIC_NS,
+        elapsed_ns=7 * NS_PER_SECOND,
+        watching="comm gopls",
+        jobs=jobs,
+        usage=sum((one.usage for one in jobs), Usage()),
+        losses=losses or {},
+        cost=SelfCost(cpu_ns=180_000_000, cpu_share=0.004, rss_bytes=29 * MIB, lag_ns=210_000),
+    )
+
+
+def process_note(event: str = "exec", comm: str = "gopls", **changes: object) -> ProcessNote:
+    fields: dict[str, object] = {
+        "time_ns": TIME_NS,
+        "monotonic_ns": MONOTONIC_NS,
+        "event": event,
+        "key": ProcessKey(4711, 86_000_000_004_711),
+        "start_time_ns": TIME_NS - 5 * NS_PER_SECOND,
+        "parent_pid": 4700,
+        "comm": comm,
+        "job": identity(),
+        "cmdline": f"{comm} -mode=stdio",
+        "counters": counters(512 * MIB),
+    }
+    return ProcessNote(**(fields | changes))  # type: ignore[arg-type]
+
+
+def oom_note(comm: str = "gopls") -> OomNote:
+    return OomNote(
+        time_ns=TIME_NS,
+        monotonic_ns=MONOTONIC_NS,
+        key=ProcessKey(4711, 86_000_000_004_711),
+        comm=comm,
+        job=identity(),
+        usage=Usage(anon_bytes=190 * MIB, file_bytes=2 * MIB),
+        limit_bytes=200 * MIB,
+        tracked=True,
+    )
+
+
+def stall_note() -> StallNote:
+    return StallNote(TIME_NS, MONOTONIC_NS, identity(), 120_000_000, 14)
+
+
+def loss_note() -> LossNote:
+    return LossNote(TIME_NS, MONOTONIC_NS, "ring_buffer_full", 12, 30)

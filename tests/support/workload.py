@@ -1,0 +1,179 @@
+"""Starts the exact test process under any name, in any cgroup, and talks to it."""
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.support.build import exact_binary
+from tests.support.cgroups import MemoryCgroup
+
+ANSWER_SECONDS = 20.0
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Workload:
+    """A test process called `comm`, in a session of its own, killed with all it started.
+
+    `do("map 100MiB")` sends a command (see tests/workloads/exact) and returns the words
+    of its answer. A command that fails raises OSError with the kernel's error name.
+    """
+
+    def __init__(
+        self,
+        comm: str = "exact",
+        *,
+        cgroup: MemoryCgroup | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.comm = comm
+        self._cgroup = cgroup
+        self._environment = {} if environment is None else dict(environment)
+        self._folder = Path(tempfile.mkdtemp(prefix="ebpftrace-test-"))
+        self.program = self.named(comm)
+        self._received = b""
+        self._sent = 0
+
+    def named(self, comm: str) -> Path:
+        """The test program under another name, for `exec` and `spawn`."""
+        path = self._folder / comm
+        if not path.exists():
+            shutil.copy(exact_binary(), path)
+        return path
+
+    def __enter__(self) -> Self:
+        argv: Sequence[str | Path] = [self.program]
+        self._process = subprocess.Popen(
+            self._cgroup.inside(argv) if self._cgroup else argv,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **self._environment},
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        try:
+            self._sent = 1  # its first answer comes without a command
+            self.answer()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def send(self, command: str) -> None:
+        """Send a command without waiting: `answer` has to be called for it later."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(command.encode() + b"\n")
+        self._sent += 1
+
+    def answer(self, timeout: float = ANSWER_SECONDS) -> list[str]:
+        """The words of the next answer, without `ok`.
+
+        EOFError if the process ended instead, TimeoutError if it says nothing.
+        """
+        assert self._process.stdout is not None
+        assert self._sent > 0, "no command is left to be answered"
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self._received:
+                if not selector.select(timeout):
+                    raise TimeoutError(f"{self.comm} did not answer in {timeout} s")
+                chunk = os.read(self._process.stdout.fileno(), 1 << 16)
+                if not chunk:
+                    raise EOFError(f"{self.comm} ended with {self.wait()}")
+                self._received += chunk
+        line, _, self._received = self._received.partition(b"\n")
+        self._sent -= 1
+        verdict, *words = line.decode().split()
+        if verdict != "ok":
+            raise OSError(f"{self.comm}: {' '.join(words)}")
+        return words
+
+    def do(self, command: str) -> list[str]:
+        """Send a command and return the words of its answer."""
+        self.send(command)
+        return self.answer()
+
+    def wait(self, timeout: float = ANSWER_SECONDS) -> int:
+        """Wait for its end: the exit code, or minus the signal, as subprocess has it."""
+        return self._process.wait(timeout)
+
+    def close_input(self) -> int:
+        """End it the quiet way; returns its exit code, 0."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        return self.wait()
+
+    def smaps_rollup(self) -> dict[str, int]:
+        """Bytes by the kernel's own names (Rss, Anonymous, Pss_Shmem, Swap, …)."""
+        return smaps_rollup(self.pid)
+
+    def statm(self) -> dict[str, int]:
+        """Bytes: `virtual`, `resident`, `shared` (file and shmem), all exact counters."""
+        return statm(self.pid)
+
+    def status(self) -> dict[str, int]:
+        """Bytes by the kernel's names (VmPeak, VmHWM, RssAnon, RssFile, RssShmem, …)."""
+        return status(self.pid)
+
+    def _end(self) -> None:
+        # The process is not reaped yet, so its pid, and its group's, are still its own.
+        if self._process.returncode is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        else:
+            self._end_orphans()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        shutil.rmtree(self._folder)
+
+    def _end_orphans(self) -> None:
+        # A process group outlives its leader, and its number is not given out meanwhile;
+        # without members the number may be another's, so it is asked for by session first.
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and _session_of(int(entry.name)) == self.pid:
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def smaps_rollup(pid: int) -> dict[str, int]:
+    """Bytes by name, of any process."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+
+
+def status(pid: int) -> dict[str, int]:
+    """The sizes in /proc/PID/status, in bytes, of any process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {
+        line.split(":")[0]: int(line.split()[1]) * 1024
+        for line in lines
+        if line.endswith(" kB")
+    }
+
+
+def statm(pid: int) -> dict[str, int]:
+    """The sizes in /proc/PID/statm, in bytes, of any process."""
+    pages = [int(field) * PAGE for field in Path(f"/proc/{pid}/statm").read_text().split()]
+    return {"virtual": pages[0], "resident": pages[1], "shared": pages[2]}
