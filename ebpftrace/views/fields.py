@@ -1,0 +1,131 @@
+"""The parts JSON objects are made of, field by field.
+
+They are spelled out, not derived from the dataclasses: a name in the schema stays when a
+name in the code changes.
+"""
+
+import time
+from typing import Any
+
+from ebpftrace.events import JobIdentity, ProcessCounters, ProcessKey, Usage
+from ebpftrace.ledger import Growth, JobSnapshot, ProcessSnapshot, SelfCost
+from ebpftrace.units import NS_PER_SECOND
+
+Record = dict[str, Any]  # what json.dumps takes
+
+
+def rfc3339(time_ns: int) -> str:
+    """Unix time as RFC 3339 in UTC, to the microsecond: `2026-11-23T12:00:07.000000Z`."""
+    seconds, rest = divmod(time_ns, NS_PER_SECOND)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1000:06d}Z"
+
+
+def usage_fields(usage: Usage) -> Record:
+    return {
+        "anon_bytes": usage.anon_bytes,
+        "file_bytes": usage.file_bytes,
+        "shmem_bytes": usage.shmem_bytes,
+        "swap_bytes": usage.swap_bytes,
+    }
+
+
+def growth_fields(growth: Growth) -> Record:
+    return {
+        "bytes_10s": growth.bytes_10s,
+        "bytes_60s": growth.bytes_60s,
+        "bytes_total": growth.bytes_total,
+        "bytes_per_second": growth.bytes_per_second,
+    }
+
+
+def identity_fields(job: JobIdentity) -> Record:
+    return {
+        "key": job.key,
+        "name": job.name,
+        "kind": job.kind,
+        "identified_by": job.identified_by,
+        "cgroup": job.cgroup,
+        "cgroup_id": job.cgroup_id,
+    }
+
+
+def key_fields(key: ProcessKey) -> Record:
+    return {"pid": key.pid, "start_boottime_ns": key.start_boottime_ns}
+
+
+def counter_fields(counters: ProcessCounters) -> Record:
+    calls = counters.calls
+    return {
+        "usage": usage_fields(counters.usage),
+        "inherited": usage_fields(counters.inherited),
+        "peak_bytes": counters.peak_bytes,
+        "virtual_bytes": counters.virtual_bytes,
+        "mapped_bytes": counters.mapped_bytes,
+        "unmapped_bytes": counters.unmapped_bytes,
+        "mapping_changes": counters.mapping_changes,
+        "brk_bytes": counters.brk_bytes,
+        "brk_moves": counters.brk_moves,
+        "stack_bytes": counters.stack_bytes,
+        "stalled_ns": counters.stalled_ns,
+        "stalls": counters.stalls,
+        "calls": None
+        if calls is None
+        else {
+            kind: {
+                "calls": count.calls,
+                "gained_bytes": count.gained_bytes,
+                "released_bytes": count.released_bytes,
+            }
+            for kind, count in calls.items()
+        },
+    }
+
+
+def process_fields(process: ProcessSnapshot) -> Record:
+    return {
+        **key_fields(process.key),
+        "start_time": rfc3339(process.start_time_ns),
+        "parent_pid": process.parent_pid,
+        "comm": process.comm,
+        "program": process.program,
+        "cmdline": process.cmdline,
+        "state": process.state,
+        "age_ns": process.age_ns,
+        "growth": growth_fields(process.growth),
+        **counter_fields(process.counters),
+    }
+
+
+def job_fields(job: JobSnapshot) -> Record:
+    seconds = job.seconds_to_limit
+    return {
+        **identity_fields(job.identity),
+        "state": job.state,
+        "age_ns": job.age_ns,
+        "limit_bytes": job.cgroup.limit_bytes,
+        "charge_bytes": job.cgroup.charge_bytes,
+        "peak_charge_bytes": job.cgroup.peak_charge_bytes,
+        "headroom_bytes": job.cgroup.headroom_bytes,
+        "limit_hits": job.cgroup.limit_hits,
+        "usage": usage_fields(job.usage),
+        "peak_bytes": job.peak_bytes,
+        "peak_holder": job.peak_holder,
+        "growth": growth_fields(job.growth),
+        "seconds_to_limit": None if seconds is None else round(seconds, 3),
+        "oom_kills": job.oom_kills,
+        "stalled_ns": job.stalled_ns,
+        "stalls": job.stalls,
+        "started": job.started,
+        "processes": [process_fields(process) for process in job.processes],
+    }
+
+
+def cost_fields(cost: SelfCost) -> Record:
+    return {
+        "cpu_ns": cost.cpu_ns,
+        "cpu_share": round(cost.cpu_share, 6),
+        "rss_bytes": cost.rss_bytes,
+        "bpf_run_ns": cost.bpf_run_ns,
+        "lag_ns": cost.lag_ns,
+        "drift_bytes": cost.drift_bytes,
+    }

@@ -1,0 +1,47 @@
+"""JSON Lines: one object a line, for programs. `docs/jsonl.md` is its reference."""
+
+import json
+import re
+from collections.abc import Callable
+
+from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.fields import Record
+from ebpftrace.views.records import end_record, note_record, snapshot_record, start_record
+from ebpftrace.views.start import Started
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class JsonLines:
+    """`write` takes one whole line and raises what writing raises (BrokenPipeError too)."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def start(self, started: Started) -> None:
+        self._write(json_line(start_record(started)))
+
+    def note(self, note: Note) -> None:
+        self._write(json_line(note_record(note)))
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        self._write(json_line(snapshot_record(snapshot)))
+
+    def end(self, snapshot: Snapshot, reason: str) -> None:
+        self._write(json_line(end_record(snapshot, reason)))
+
+
+def json_line(record: Record) -> str:
+    """One line of ASCII, with its newline. Half a character (a lone surrogate) is U+FFFD.
+
+    Strict readers refuse a lone surrogate even where it is escaped.
+    """
+    text = _compact(record)
+    if "\\ud" in text:
+        whole = _LONE_SURROGATE.sub("\ufffd", json.dumps(record, ensure_ascii=False))
+        text = _compact(json.loads(whole))
+    return text + "\n"
+
+
+def _compact(record: Record) -> str:
+    return json.dumps(record, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,63 @@
+"""The words all views for people share: counts, rates, times, causes."""
+
+import signal
+import time
+from collections.abc import Mapping
+
+from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
+
+_LONGEST_WAIT_S = 99 * 86_400  # beyond it a projection says nothing
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 job`, `3 jobs`, `2 processes` (where `many` is given)."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def signed_bytes(size: int) -> str:
+    """A change in size: `+1.5 GiB`, `-16 KiB`, `0 B`."""
+    return f"+{format_bytes(size)}" if size > 0 else format_bytes(size)
+
+
+def rate(bytes_per_second: int) -> str:
+    """`+35 MiB/s`, or `steady`."""
+    return f"{signed_bytes(bytes_per_second)}/s" if bytes_per_second else "steady"
+
+
+def wait(seconds: float) -> str:
+    """A projected time: `9.0s`, `2m05s`, `>99d`."""
+    if seconds > _LONGEST_WAIT_S:
+        return ">99d"
+    return format_duration(round(seconds * NS_PER_SECOND))
+
+
+def clock(time_ns: int) -> str:
+    """The time of day in UTC: `12:00:07Z`."""
+    return time.strftime("%H:%M:%SZ", time.gmtime(time_ns // NS_PER_SECOND))
+
+
+def waiting(watching: str) -> str:
+    """What a watch says that has seen nothing yet."""
+    return f"waiting for a process with {watching}…"
+
+
+def missed(losses: Mapping[str, int]) -> str:
+    """Losses in words, `14 missed: ring buffer full 12, map full 2`; empty for none."""
+    causes = {cause: number for cause, number in losses.items() if number}
+    if not causes:
+        return ""
+    told = ", ".join(f"{cause_words(cause)} {number:,}" for cause, number in causes.items())
+    return f"{sum(causes.values()):,} missed: {told}"
+
+
+def cause_words(cause: str) -> str:
+    """The name of a loss as words: `ring_buffer_full` is `ring buffer full`."""
+    return cause.replace("_", " ")
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL`, or `signal 40` for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,104 @@
+"""A watch as JSON objects, schema 1. `docs/jsonl.md` describes every field."""
+
+from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote, Snapshot
+from ebpftrace.views.fields import (
+    Record,
+    cost_fields,
+    counter_fields,
+    identity_fields,
+    job_fields,
+    key_fields,
+    rfc3339,
+    usage_fields,
+)
+from ebpftrace.views.start import Started
+
+SCHEMA = 1
+
+
+def start_record(started: Started) -> Record:
+    """The first object of a watch."""
+    return _head("start", started.time_ns, started.monotonic_ns) | {
+        "version": started.version,
+        "watching": started.watching,
+        "kernel": started.kernel,
+        "cgroups": started.cgroups,
+        "interval_ns": started.interval_ns,
+        "features": dict(started.features),
+        "remarks": list(started.remarks),
+    }
+
+
+def snapshot_record(snapshot: Snapshot) -> Record:
+    """The books, once an interval."""
+    return _head("snapshot", snapshot.time_ns, snapshot.monotonic_ns) | _books(snapshot)
+
+
+def end_record(snapshot: Snapshot, reason: str) -> Record:
+    """The last object of a watch: why it ended, and every job ever seen."""
+    head = _head("end", snapshot.time_ns, snapshot.monotonic_ns)
+    return head | {"reason": reason} | _books(snapshot)
+
+
+def note_record(note: Note) -> Record:
+    """What happened between two snapshots."""
+    if isinstance(note, LossNote):
+        return _head("loss", note.time_ns, note.monotonic_ns) | {
+            "cause": note.cause,
+            "count": note.count,
+            "total": note.total,
+        }
+    if isinstance(note, ProcessNote):
+        return (
+            _head("process", note.time_ns, note.monotonic_ns)
+            | {"event": note.event, "job": identity_fields(note.job)}
+            | key_fields(note.key)
+            | {
+                "start_time": rfc3339(note.start_time_ns),
+                "parent_pid": note.parent_pid,
+                "comm": note.comm,
+                "cmdline": note.cmdline,
+                "exit_code": note.exit_code,
+                "signal": note.signal,
+                "executed": note.executed,
+            }
+            | counter_fields(note.counters)
+        )
+    if isinstance(note, OomNote):
+        return (
+            _head("oom_kill", note.time_ns, note.monotonic_ns)
+            | {"job": identity_fields(note.job)}
+            | key_fields(note.key)
+            | {
+                "comm": note.comm,
+                "tracked": note.tracked,
+                "usage": usage_fields(note.usage),
+                "limit_bytes": note.limit_bytes,
+            }
+        )
+    return _head("stall", note.time_ns, note.monotonic_ns) | {
+        "job": identity_fields(note.job),
+        "stalled_ns": note.stalled_ns,
+        "stalls": note.stalls,
+    }
+
+
+def _head(kind: str, time_ns: int, monotonic_ns: int) -> Record:
+    return {
+        "schema": SCHEMA,
+        "type": kind,
+        "time": rfc3339(time_ns),
+        "monotonic_ns": monotonic_ns,
+    }
+
+
+def _books(snapshot: Snapshot) -> Record:
+    return {
+        "sequence": snapshot.sequence,
+        "elapsed_ns": snapshot.elapsed_ns,
+        "watching": snapshot.watching,
+        "usage": usage_fields(snapshot.usage),
+        "jobs": [job_fields(job) for job in snapshot.jobs],
+        "losses": dict(snapshot.losses),
+        "self": cost_fields(snapshot.cost),
+    }

@@ -1,0 +1,69 @@
+"""What a watch says when it ends, in a few lines."""
+
+from ebpftrace.ledger import JobSnapshot, Snapshot
+from ebpftrace.units import format_bytes, format_duration
+from ebpftrace.views import phrases
+from ebpftrace.views.cells import cells, cut
+from ebpftrace.views.lines import WIDTH, line
+
+_MOST_JOBS = 10
+_NAME_CELLS = 17
+
+
+def summary_lines(snapshot: Snapshot, reason: str, width: int = WIDTH) -> list[str]:
+    """Each job's peak, who held it, growth and oom kills; then what was missed.
+
+    `snapshot` is the last one and has every job ever seen. Jobs with oom kills come
+    first, then the largest peaks; of more than ten the rest is counted.
+    """
+    jobs = sorted(
+        snapshot.jobs, key=lambda job: (job.oom_kills > 0, job.peak_bytes), reverse=True
+    )
+    shown, rest = jobs[:_MOST_JOBS], jobs[_MOST_JOBS:]
+    started = sum(job.started for job in jobs)
+    told = (
+        f"{phrases.clock(snapshot.time_ns)} {reason}, after "
+        f"{format_duration(snapshot.elapsed_ns)}: "
+    )
+    if jobs:
+        told += (
+            f"{phrases.count(len(jobs), 'job')}, "
+            f"{phrases.count(started, 'process', 'processes')}"
+        )
+    else:
+        told += f"no process with {snapshot.watching} was seen"
+    lines = [line("end", told, width)]
+    names = min(_NAME_CELLS, max((cells(job.identity.name) for job in shown), default=0))
+    lines += [
+        line("job", _job(job, names, width - cells(line("job", ""))), width) for job in shown
+    ]
+    if rest:
+        most = format_bytes(max(job.peak_bytes for job in rest))
+        kills = sum(job.oom_kills for job in rest)
+        killed = f", {phrases.count(kills, 'oom kill')} among them" if kills else ""
+        more = f"… and {phrases.count(len(rest), 'more job', 'more jobs')}"
+        lines.append(line("job", f"{more}, none above {most}{killed}", width))
+    missed = phrases.missed(snapshot.losses)
+    lines.append(line("loss", missed or "none: every event was booked", width))
+    return lines
+
+
+def _job(job: JobSnapshot, name_cells: int, width: int) -> str:
+    """A job's line; the stalls, then the limit, give way to what would not fit."""
+    name = cut(job.identity.name, name_cells)
+    name += " " * (name_cells - cells(name))
+    limit = job.cgroup.limit_bytes
+    of_limit = "" if limit is None else f" of {format_bytes(limit)}"
+    holder = f" by {job.peak_holder}" if job.peak_holder else ""
+    kills = f", {phrases.count(job.oom_kills, 'oom kill')}" if job.oom_kills else ""
+    stalled = f", stalled {format_duration(job.stalled_ns)}" if job.stalled_ns else ""
+    start = f"{name}  peak {format_bytes(job.peak_bytes):>7}"
+    rest = f"{holder}{kills}, {_growth(job.growth.bytes_total)}"
+    full = (start + of_limit + rest + stalled, start + of_limit + rest, start + rest)
+    return next((told for told in full if cells(told) <= width), full[-1])
+
+
+def _growth(size: int) -> str:
+    if size == 0:
+        return "no growth"
+    return f"{'grew' if size > 0 else 'shrank'} {format_bytes(abs(size))}"
