@@ -1,8 +1,10 @@
 """Snapshots and notes as a watch of gopls would make them, for the tests of the views."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ebpftrace.events import (
+    CallCount,
     CgroupCounters,
     JobIdentity,
     ProcessCounters,
@@ -178,3 +180,25 @@ def stall_note() -> StallNote:
 
 def loss_note() -> LossNote:
     return LossNote(TIME_NS, MONOTONIC_NS, "ring_buffer_full", 12, 30)
+
+
+def example(*, final: bool = False) -> Snapshot:
+    """One job with two processes: the snapshot that `docs/jsonl.md` shows."""
+    calls = {
+        "mmap": CallCount(290, 576 * MIB, 0),
+        "munmap": CallCount(21, 0, 16 * MIB),
+    }
+    gopls = process(book=counters(512 * MIB, calls=calls), per_second=20 * MIB)
+    child = process(
+        4790,
+        comm="go",
+        args=("go", "list", "-deps", "./..."),
+        book=counters(48 * MIB, inherited=Usage(anon_bytes=0, file_bytes=2 * MIB)),
+    )
+    one = job(
+        processes=(gopls, child),
+        per_second=20 * MIB,
+        seconds_to_limit=70.8125,
+        stalled_ns=120_000_000,
+    )
+    return replace(snapshot(one, losses={"ring_buffer_full": 12}), final=final)

@@ -3,7 +3,6 @@
 import os
 import selectors
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Self
 
 from tests.support.build import exact_binary
 from tests.support.cgroups import MemoryCgroup
+from tests.support.sessions import end_session, session_mark
 
 ANSWER_SECONDS = 20.0
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -34,7 +34,8 @@ class Workload:
     ) -> None:
         self.comm = comm
         self._cgroup = cgroup
-        self._environment = {} if environment is None else dict(environment)
+        self._mark = session_mark()
+        self._environment = {**os.environ, **(environment or {}), **self._mark}
         self._folder = Path(tempfile.mkdtemp(prefix="ebpftrace-test-"))
         self.program = self.named(comm)
         self._received = b""
@@ -54,7 +55,7 @@ class Workload:
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **self._environment},
+            env=self._environment,
             start_new_session=True,
         )
         self.pid = self._process.pid
@@ -131,30 +132,11 @@ class Workload:
         return status(self.pid)
 
     def _end(self) -> None:
-        # The process is not reaped yet, so its pid, and its group's, are still its own.
-        if self._process.returncode is None:
-            os.killpg(self.pid, signal.SIGKILL)
-        else:
-            self._end_orphans()
-        self._process.wait()
+        end_session(self._process, self._mark)
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
         shutil.rmtree(self._folder)
-
-    def _end_orphans(self) -> None:
-        # A process group outlives its leader, and its number is not given out meanwhile;
-        # without members the number may be another's, so it is asked for by session first.
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and _session_of(int(entry.name)) == self.pid:
-                os.kill(int(entry.name), signal.SIGKILL)
-
-
-def _session_of(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return None
 
 
 def smaps_rollup(pid: int) -> dict[str, int]:
