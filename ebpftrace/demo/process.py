@@ -1,0 +1,41 @@
+"""Processes that do not outlive whoever started them."""
+
+import ctypes
+import errno
+import os
+import select
+import signal
+import time
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(signum: signal.Signals) -> None:
+    """Has the kernel send `signum` to this process when its parent ends, even by kill -9."""
+    _libc.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
+
+
+def open_pidfd(pid: int) -> int | None:
+    """A file descriptor that stands for the process, or None when it is gone."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    except OSError as error:
+        # A thread id, or a zombie that is being reaped, is not a process to signal.
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return None
+        raise
+
+
+def await_end(pidfds: list[int], seconds: float) -> bool:
+    """Waits until all of these processes have ended; False when the time is up first."""
+    deadline = time.monotonic() + seconds
+    for pidfd in pidfds:
+        left_ms = max(0.0, deadline - time.monotonic()) * 1000
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        if not poll.poll(left_ms):
+            return False
+    return True

@@ -1,0 +1,58 @@
+"""The three jobs: what they are called, what they do, and how much they may use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ebpftrace.units import MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One job of the demo. `variables` are those its CI system would set."""
+
+    name: str
+    does: str
+    limit_bytes: int
+    variables: Mapping[str, str]
+
+
+ROLES = (
+    Role(
+        "steady",
+        "opens a module and keeps what it has",
+        256 * MIB,
+        {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REPOSITORY": "example/shop",
+            "GITHUB_WORKFLOW": "ci",
+            "GITHUB_JOB": "lint",
+            "GITHUB_RUN_ID": "7001",
+            "GITHUB_RUN_ATTEMPT": "1",
+        },
+    ),
+    Role(
+        "sawtooth",
+        "fills its heap, collects, fills it again",
+        256 * MIB,
+        {
+            "GITLAB_CI": "true",
+            "CI_PROJECT_PATH": "example/billing",
+            "CI_JOB_NAME": "review",
+            "CI_JOB_ID": "8002",
+            "CI_PIPELINE_ID": "802",
+        },
+    ),
+    Role(
+        "leak",
+        "never lets go of what it has read",
+        320 * MIB,
+        {
+            "BUILDKITE": "true",
+            "BUILDKITE_ORGANIZATION_SLUG": "example",
+            "BUILDKITE_PIPELINE_SLUG": "search",
+            "BUILDKITE_LABEL": "codegen",
+            "BUILDKITE_BUILD_NUMBER": "903",
+            "BUILDKITE_JOB_ID": "0190a0b1-0000-7000-8000-000000009003",
+        },
+    ),
+)

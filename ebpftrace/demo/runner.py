@@ -1,0 +1,105 @@
+"""A job's runner: starts its gopls, and starts it again when the kernel has killed it.
+
+`python -m ebpftrace.demo.runner ROLE FOLDER [GOPLS GO_FOLDER]`, in the job's cgroup and
+with its CI variables. What a user should know goes to stdout, a line each.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ebpftrace.demo import standin
+from ebpftrace.demo.lsp import Session, SessionEnded
+from ebpftrace.demo.workspace import GENERATED, OPENED, regenerate, write_module
+
+_PAUSE_SECONDS = 2.0
+_ANSWER_SECONDS = 30.0
+_REWRITE_SECONDS = 0.5
+
+
+def report(returncode: int) -> None:
+    """Says how a gopls ended; `returncode` is as subprocess has it."""
+    how = f"was killed (signal {-returncode})" if returncode < 0 else f"ended ({returncode})"
+    print(f"gopls {how}; the runner starts it again", flush=True)
+
+
+def run_standin(role: str, folder: Path) -> None:
+    """Runs the stand-in until it ends."""
+    name = folder / "gopls"
+    if not name.is_symlink():
+        # A process is named after the file it executed, so this one is called gopls.
+        name.symlink_to(Path(sys.executable).resolve())
+    command: list[str | Path] = [name, "-I", "-S", standin.__file__, role]
+    report(subprocess.call(command, stdin=subprocess.DEVNULL))
+
+
+def run_gopls(role: str, folder: Path, gopls: Path, go_folder: Path) -> bool:
+    """One session of a real gopls, until it ends. False when it never came up."""
+    workspace = folder / "module"
+    workspace.mkdir(exist_ok=True)
+    write_module(workspace)
+    _switch_off_telemetry(folder)
+    environment = {
+        **os.environ,
+        "PATH": f"{go_folder}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "GOFLAGS": "-mod=mod",
+        "GOPROXY": "off",
+        "GOTOOLCHAIN": "local",
+        "GOMAXPROCS": "1",  # a demo does not need the whole machine
+    }
+    session = Session([gopls], environment, workspace)
+    opened = False
+    try:
+        opened = session.initialize(_ANSWER_SECONDS)
+        if opened:
+            _work(role, session, workspace)
+    except SessionEnded as end:
+        report(end.returncode)
+    finally:
+        session.close()
+    return opened
+
+
+def _switch_off_telemetry(home: Path) -> None:
+    """Without it gopls starts a second process of its name, a monitor of crashes."""
+    mode = home / ".config" / "go" / "telemetry" / "mode"
+    mode.parent.mkdir(parents=True, exist_ok=True)
+    mode.write_text("off")
+
+
+def _work(role: str, session: Session, workspace: Path) -> None:
+    document = {
+        "uri": f"{session.uri}/{OPENED}",
+        "languageId": "go",
+        "version": 1,
+        "text": (workspace / OPENED).read_text(),
+    }
+    session.notify("textDocument/didOpen", {"textDocument": document})
+    session.serve(_PAUSE_SECONDS)
+    change = {"uri": f"{session.uri}/{GENERATED}", "type": 2}
+    revision = 0
+    while True:
+        if role == "leak":
+            revision += 1
+            regenerate(workspace, revision)
+            session.notify("workspace/didChangeWatchedFiles", {"changes": [change]})
+        session.serve(_REWRITE_SECONDS)
+
+
+def main() -> None:
+    role, folder, *tools = sys.argv[1], Path(sys.argv[2]), *map(Path, sys.argv[3:])
+    real = len(tools) == 2
+    while True:
+        if not real:
+            run_standin(role, folder)
+        elif not run_gopls(role, folder, *tools):
+            print("gopls did not come up; a stand-in took its place", flush=True)
+            real = False
+        time.sleep(_PAUSE_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""A stand-in for gopls: it uses memory the way its first argument says.
+
+Run by path under the name gopls, by an interpreter without site-packages: it imports
+nothing but the standard library.
+"""
+
+import ctypes
+import mmap
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+_CHUNK_BYTES = 4 << 20
+_PR_SET_PDEATHSIG = 1
+
+Heap = list[mmap.mmap]
+
+
+def grow(heap: Heap) -> None:
+    """Maps one more chunk and touches each of its pages."""
+    chunk = mmap.mmap(-1, _CHUNK_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    chunk[:: mmap.PAGESIZE] = b"\1" * (_CHUNK_BYTES // mmap.PAGESIZE)
+    heap.append(chunk)
+
+
+def shrink(heap: Heap, chunks: int) -> None:
+    """Gives back all but so many chunks."""
+    while len(heap) > chunks:
+        heap.pop().close()
+
+
+def steady(heap: Heap) -> None:
+    """100 MiB, at once, then nothing."""
+    while len(heap) < 25:
+        grow(heap)
+    time.sleep(1)
+
+
+def sawtooth(heap: Heap) -> None:
+    """From 40 MiB to 160 MiB in 6 s, then down again, as a collector does."""
+    grow(heap)
+    if len(heap) >= 40:
+        shrink(heap, 10)
+    time.sleep(0.2)
+
+
+def leak(heap: Heap) -> None:
+    """12 MiB a second, never given back."""
+    grow(heap)
+    time.sleep(1 / 3)
+
+
+STEPS: dict[str, Callable[[Heap], None]] = {
+    "steady": steady,
+    "sawtooth": sawtooth,
+    "leak": leak,
+}
+
+
+def main() -> None:
+    # Ends with the runner that started it, also when that is killed.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    step = STEPS[sys.argv[1]]
+    heap: Heap = []
+    while True:
+        step(heap)
+
+
+if __name__ == "__main__":
+    main()
