@@ -1,0 +1,168 @@
+"""Memory cgroups by path and by id.
+
+A path is within the memory hierarchy: "/" is its root, "/system.slice/x.service" a cgroup.
+An id is the kernfs id of the cgroup's folder, equal to its inode.
+"""
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ebpftrace.host.kernfs import KernfsHandles
+from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.text import clean
+
+ROOT_ID = 1  # kernfs gives its root this id; a namespace's root has another
+
+_REMEMBERED = 8192
+_SCANNED = 20_000
+_SCAN_PAUSE_S = 1.0
+_PATH_LIMIT = 4096
+
+
+def memory_cgroup(pid: int, root: Path = Path("/")) -> str | None:
+    """The path of a process's memory cgroup, or None if the process is gone.
+
+    The v1 line that names `memory` counts, else the v2 line. In a cgroup namespace the
+    path is relative to the namespace's root and may start with "/..". Source: cgroups(7).
+    """
+    try:
+        raw = (root / f"proc/{pid}/cgroup").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    unified: str | None = None
+    for line in os.fsdecode(raw).splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if "memory" in controllers.split(","):
+            return path.removesuffix(" (deleted)")
+        if number == "0" and not controllers:
+            unified = path.removesuffix(" (deleted)")
+    return unified
+
+
+class CgroupPaths:
+    """Resolves the ids of memory cgroups to paths, and back.
+
+    An id the kernel told of is remembered, so that a cgroup removed meanwhile still has
+    its name. An unknown one is opened by handle; where that is not allowed the tree is
+    walked, at most 20,000 folders and once a second.
+    """
+
+    def __init__(
+        self, hierarchy: MemoryHierarchy, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._mount = hierarchy.mount
+        # A mount root such as "/.." lies above our namespace: paths then start at the mount.
+        self._prefix = "" if ".." in hierarchy.root else hierarchy.root.rstrip("/")
+        self._mount_root = hierarchy.root
+        self._clock = clock
+        self._known: OrderedDict[int, str] = OrderedDict()
+        self._scanned_at: float | None = None
+        self._handles: KernfsHandles | None = None
+        try:
+            self._handles = KernfsHandles(self._mount)
+            # Only an answer that is right shows that handles work here: a file system
+            # without them may just as well say that the node is gone.
+            if self._handles.folder(self._mount.stat().st_ino) != "/":
+                self._drop_handles()
+        except OSError:
+            self._drop_handles()
+
+    def learn(self, cgroup_id: int, path: str) -> None:
+        """Remembers a pair the kernel told of, of the memory hierarchy only: v1 ids repeat."""
+        self._known[cgroup_id] = path
+        self._known.move_to_end(cgroup_id)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+    def path(self, cgroup_id: int) -> str | None:
+        """The cgroup's path, cleaned for the eye; None if nobody knows this id (any more)."""
+        known = self._known.get(cgroup_id)
+        if known is None:
+            known = self._look_up(cgroup_id)
+            if known is None:
+                return None
+            self.learn(cgroup_id, known)
+        return clean(os.fsencode(known), _PATH_LIMIT)
+
+    def id(self, path: str) -> int | None:
+        """The id of the cgroup at this path, or None if there is none that we can see."""
+        folder = self.folder(path)
+        if folder is None:
+            return None
+        try:
+            return folder.stat().st_ino
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def folder(self, path: str) -> Path | None:
+        """Where a cgroup's files are; None if it is outside what is mounted here."""
+        below = _below(path, self._mount_root)
+        return None if below is None else self._mount / below
+
+    def close(self) -> None:
+        self._drop_handles()
+
+    def _look_up(self, cgroup_id: int) -> str | None:
+        if self._handles is not None:
+            below = self._handles.folder(cgroup_id)
+            return None if below is None else self._path_of(below)
+        now = self._clock()
+        if self._scanned_at is not None and now - self._scanned_at < _SCAN_PAUSE_S:
+            return None
+        self._scanned_at = now
+        found: str | None = None
+        for node_id, below in _walk(self._mount):
+            path = self._path_of(below)
+            if node_id == cgroup_id:
+                found = path
+            elif node_id not in self._known:
+                self.learn(node_id, path)
+        return found
+
+    def _path_of(self, below: str) -> str:
+        return (self._prefix or "/") if below == "/" else self._prefix + below
+
+    def _drop_handles(self) -> None:
+        if self._handles is not None:
+            self._handles.close()
+            self._handles = None
+
+
+def _walk(mount: Path) -> Iterator[tuple[int, str]]:
+    """(id, path below the mount), breadth first, bounded; folders may vanish meanwhile."""
+    try:
+        yield mount.stat().st_ino, "/"
+    except OSError:
+        return
+    queue = [""]
+    seen = 0
+    for below in queue:
+        try:
+            with os.scandir(f"{mount}{below}") as entries:
+                folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue
+        for entry in folders:
+            seen += 1
+            if seen > _SCANNED:
+                return
+            path = f"{below}/{entry.name}"
+            queue.append(path)
+            yield entry.inode(), path
+
+
+def _below(path: str, mount_root: str) -> str | None:
+    """`path` relative to `mount_root`, both relative to our cgroup namespace's root."""
+    ours, theirs = _split(path), _split(mount_root)
+    if ours[: len(theirs)] != theirs:
+        return None
+    rest = ours[len(theirs) :]
+    return None if ".." in rest else "/".join(rest)
+
+
+def _split(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]

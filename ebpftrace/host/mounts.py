@@ -1,0 +1,117 @@
+"""What is mounted where: tracefs, debugfs, and the hierarchy that has the memory controller.
+
+Source: /proc/self/mountinfo, proc_pid_mountinfo(5); /proc/self/cgroup, cgroups(7).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ebpftrace.errors import EbpftraceError
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of mountinfo. `root` is the folder within the file system that is mounted."""
+
+    root: str
+    point: str
+    fstype: str
+    options: frozenset[str]  # of the mount and of its superblock
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryHierarchy:
+    """The cgroup hierarchy that has the memory controller.
+
+    `root` is the cgroup mounted at `mount`, as seen from the reader's cgroup namespace:
+    "/" unless a container was given only its own branch. `number` is the hierarchy's id
+    in the kernel's cgroup tracepoints: 0 on v2.
+    """
+
+    version: Literal["v1", "v2", "hybrid"]
+    mount: Path
+    root: str = "/"
+    number: int = 0
+
+
+def mounts(root: Path = Path("/")) -> Iterator[Mount]:
+    """All mounts of this process's mount namespace. EbpftraceError without /proc."""
+    try:
+        text = (root / "proc/self/mountinfo").read_text(errors="surrogateescape")
+    except OSError as error:
+        raise EbpftraceError(
+            "cannot read /proc/self/mountinfo",
+            why=error.strerror or str(error),
+            fix="mount it: mount -t proc proc /proc",
+        ) from error
+    for line in text.splitlines():
+        head, separator, tail = line.partition(" - ")
+        left, right = head.split(" "), tail.split(" ")
+        if not separator or len(left) < 6 or len(right) < 3:
+            continue
+        options = frozenset(left[5].split(",")) | frozenset(right[2].split(","))
+        yield Mount(_unescape(left[3]), _unescape(left[4]), right[0], options)
+
+
+def mount_point(fstype: str, root: Path = Path("/")) -> Path | None:
+    """Where a file system of this type (`tracefs`, `debugfs`) is mounted, or None."""
+    for mount in mounts(root):
+        if mount.fstype == fstype:
+            return Path(mount.point)
+    return None
+
+
+def memory_hierarchy(root: Path = Path("/")) -> MemoryHierarchy:
+    """The hierarchy that has the memory controller; `mount` includes `root`.
+
+    A controller lives in one hierarchy at a time: a v1 mount with the option `memory`
+    has it, else the v2 hierarchy if its cgroup.controllers names it. EbpftraceError
+    where neither is there.
+    """
+    found = list(mounts(root))
+    v2 = [mount for mount in found if mount.fstype == "cgroup2"]
+    for mount in found:
+        if mount.fstype == "cgroup" and "memory" in mount.options:
+            version: Literal["v1", "hybrid"] = "hybrid" if v2 else "v1"
+            return MemoryHierarchy(
+                version, _under(root, mount.point), mount.root, _hierarchy_number(root)
+            )
+    for mount in v2:
+        point = _under(root, mount.point)
+        try:
+            controllers = (point / "cgroup.controllers").read_text().split()
+        except OSError:
+            continue
+        if "memory" in controllers:
+            return MemoryHierarchy("v2", point, mount.root)
+    raise EbpftraceError(
+        "no memory cgroups",
+        why="neither a v1 hierarchy with the memory controller nor a v2 one is mounted",
+        fix="mount one: mount -t cgroup2 none /sys/fs/cgroup; the kernel needs CONFIG_MEMCG "
+        "and must not be booted with cgroup_disable=memory",
+    )
+
+
+def _hierarchy_number(root: Path) -> int:
+    try:
+        lines = (root / "proc/self/cgroup").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return 0
+    for line in lines:
+        number, controllers, _ = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            return int(number)
+    return 0
+
+
+def _under(root: Path, point: str) -> Path:
+    return root / point.lstrip("/")
+
+
+def _unescape(field: str) -> str:
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), field)

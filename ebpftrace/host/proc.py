@@ -1,0 +1,204 @@
+"""One process, read from /proc. Source: proc(5) and its pages for each file.
+
+A process may vanish between any two reads: every reader then says None. A process that
+may not be read is another matter: NotPermittedError.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ebpftrace.errors import NotPermittedError
+from ebpftrace.text import clean
+from ebpftrace.units import KIB, NS_PER_SECOND
+
+PROC = Path("/proc")
+ENVIRON_LIMIT = 128 * KIB
+CMDLINE_LIMIT = 16 * KIB
+_NS_PER_TICK = NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+_DELETED = " (deleted)"
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """/proc/PID/stat. The kernel shows the start in clock ticks (10 ms), rounded down."""
+
+    pid: int
+    comm: str
+    state: str  # one letter: R, S, D, T, Z, …
+    parent_pid: int
+    start_ticks: int
+
+    @property
+    def start_boottime_ns(self) -> int:
+        return self.start_ticks * _NS_PER_TICK
+
+    def started_at(self, start_boottime_ns: int) -> bool:
+        """Whether this is the process that started at this exact time, to a tick."""
+        return start_boottime_ns // _NS_PER_TICK == self.start_ticks
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The executable of a process. A deleted one can still be read at /proc/PID/exe."""
+
+    path: str
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The memory lines of /proc/PID/status. Bytes; 0 where a kernel does not tell."""
+
+    peak_resident_bytes: int  # VmHWM
+    anon_bytes: int  # RssAnon
+    file_bytes: int  # RssFile
+    shmem_bytes: int  # RssShmem
+    swap_bytes: int  # VmSwap
+    virtual_bytes: int  # VmSize
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """/proc/PID/smaps_rollup: exact, but the kernel walks the page tables for it. Bytes."""
+
+    resident_bytes: int  # Rss
+    proportional_bytes: int  # Pss
+    anon_bytes: int  # Anonymous
+    swap_bytes: int  # Swap
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCost:
+    """What this process itself takes."""
+
+    cpu_ns: int
+    rss_bytes: int
+
+
+class Environ:
+    """A process's environment as it was at its exec, or as it has overwritten it since.
+
+    Values are kept raw; only what is asked for is cleaned.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self._values = dict(entry.split(b"=", 1) for entry in raw.split(b"\0") if b"=" in entry)
+
+    def get(self, name: str, limit: int = 256) -> str:
+        """The variable, cleaned; "" if it is not set, empty, or longer than `limit` bytes."""
+        value = self._values.get(name.encode(), b"")
+        return clean(value, limit) if len(value) <= limit else ""
+
+    def __contains__(self, name: str) -> bool:
+        return name.encode() in self._values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def read_stat(pid: int, proc: Path = PROC) -> Stat | None:
+    raw = _read(proc, pid, "stat")
+    if raw is None:
+        return None
+    head, _, tail = raw.rpartition(b") ")  # comm may hold spaces and brackets itself
+    fields = tail.split()
+    comm = head.partition(b" (")[2]
+    return Stat(pid, clean(comm), fields[0].decode(), int(fields[1]), int(fields[19]))
+
+
+def read_comm(pid: int, proc: Path = PROC) -> str | None:
+    raw = _read(proc, pid, "comm")
+    return None if raw is None else clean(raw.removesuffix(b"\n"))
+
+
+def read_cmdline(pid: int, proc: Path = PROC) -> tuple[str, ...] | None:
+    """The arguments, cleaned; the first 16 KiB. Empty for kernel threads and zombies."""
+    raw = _read(proc, pid, "cmdline", CMDLINE_LIMIT)
+    if raw is None:
+        return None
+    return tuple(clean(arg) for arg in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
+
+
+def read_environ(pid: int, proc: Path = PROC) -> Environ | None:
+    """The first 128 KiB of the environment; a variable cut there is left out."""
+    raw = _read(proc, pid, "environ", ENVIRON_LIMIT)
+    if raw is None:
+        return None
+    return Environ(raw if len(raw) < ENVIRON_LIMIT else raw.rpartition(b"\0")[0])
+
+
+def read_program(pid: int, proc: Path = PROC) -> Program | None:
+    """The executable; None also for a kernel thread, which has none."""
+    try:
+        link = str((proc / f"{pid}/exe").readlink())
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except PermissionError as error:
+        raise _not_permitted(f"{proc}/{pid}/exe") from error
+    deleted = link.endswith(_DELETED) and not Path(link).exists()
+    return Program(
+        clean(os.fsencode(link.removesuffix(_DELETED) if deleted else link)), deleted
+    )
+
+
+def read_status(pid: int, proc: Path = PROC) -> Status | None:
+    """Memory counters; None also for a kernel thread or zombie, which has no memory."""
+    raw = _read(proc, pid, "status")
+    if raw is None:
+        return None
+    lines = dict(_kib_lines(raw))
+    if b"VmSize" not in lines:
+        return None
+    names = (b"VmHWM", b"RssAnon", b"RssFile", b"RssShmem", b"VmSwap", b"VmSize")
+    return Status(*(lines.get(name, 0) for name in names))
+
+
+def read_rollup(pid: int, proc: Path = PROC) -> Rollup | None:
+    """Exact usage; None also for a kernel thread or zombie, which has no memory."""
+    raw = _read(proc, pid, "smaps_rollup")
+    if not raw:
+        return None
+    lines = dict(_kib_lines(raw))
+    return Rollup(*(lines.get(name, 0) for name in (b"Rss", b"Pss", b"Anonymous", b"Swap")))
+
+
+def self_cost() -> OwnCost:
+    """CPU time since this process started, user and system, and its resident memory."""
+    resident_pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+    return OwnCost(time.process_time_ns(), resident_pages * _PAGE_SIZE)
+
+
+def _kib_lines(raw: bytes) -> Iterator[tuple[bytes, int]]:
+    for line in raw.splitlines():
+        name, _, value = line.partition(b":")
+        if value.endswith(b" kB"):
+            yield name, int(value[:-3]) * KIB
+
+
+def _read(proc: Path, pid: int, name: str, limit: int = 64 * KIB) -> bytes | None:
+    path = f"{proc}/{pid}/{name}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            raw = b""
+            while len(raw) < limit and (chunk := os.read(fd, limit - len(raw))):
+                raw += chunk
+            return raw
+        finally:
+            os.close(fd)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except PermissionError as error:
+        raise _not_permitted(path) from error
+
+
+def _not_permitted(path: str) -> NotPermittedError:
+    return NotPermittedError(
+        f"cannot read {path}",
+        why="it belongs to another user, or the process is protected",
+        fix="run as root, or with CAP_SYS_PTRACE",
+    )

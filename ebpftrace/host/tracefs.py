@@ -1,0 +1,64 @@
+"""tracefs for the time it is needed, and gone again if we brought it.
+
+Only classic tracepoints (those of system calls, for `--mapping-calls`) are found through
+tracefs; raw tracepoints need none.
+"""
+
+import ctypes
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ebpftrace.errors import NoTracefsError
+from ebpftrace.host.mounts import mount_point
+
+MOUNT_POINT = Path("/sys/kernel/tracing")
+_MNT_DETACH = 2
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8  # include/uapi/linux/mount.h
+
+_WHY = {
+    errno.EPERM: ("not permitted", "run as root, or with CAP_SYS_ADMIN"),
+    errno.EACCES: ("not permitted", "run as root, or with CAP_SYS_ADMIN"),
+    errno.ENODEV: ("this kernel has no tracefs", "use a kernel with CONFIG_TRACING"),
+    errno.ENOENT: (
+        f"there is no {MOUNT_POINT}",
+        "use a kernel with CONFIG_TRACING, or mount sysfs on /sys",
+    ),
+}
+
+
+@contextmanager
+def mounted_tracefs(target: Path = MOUNT_POINT) -> Iterator[Path]:
+    """The folder tracefs is mounted at; mounts it on `target` if it is mounted nowhere.
+
+    What was mounted here is unmounted at the end, and nothing else. NoTracefsError if it
+    can be neither found nor mounted.
+    """
+    present = mount_point("tracefs")
+    if present is not None:
+        yield present
+        return
+    _mount(target)
+    try:
+        yield target
+    finally:
+        _unmount(target)
+
+
+def _mount(target: Path) -> None:
+    flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = libc.mount(b"tracefs", os.fsencode(target), b"tracefs", ctypes.c_ulong(flags), None)
+    if code != 0:
+        number = ctypes.get_errno()
+        why, fix = _WHY.get(
+            number, (os.strerror(number), f"mount it: mount -t tracefs tracefs {target}")
+        )
+        raise NoTracefsError(f"cannot mount tracefs on {target}", why=why, fix=fix)
+
+
+def _unmount(target: Path) -> None:
+    # Detached: someone who looks into it just now must not keep it mounted for ever.
+    ctypes.CDLL(None, use_errno=True).umount2(os.fsencode(target), _MNT_DETACH)
