@@ -202,6 +202,7 @@ class OomKilled:
     cgroup_id: int
     usage: Usage
     tracked: bool
+    cgroup: CgroupCounters = CgroupCounters()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,2 @@
+/* Nothing of the classic BPF interface is used here. */
+#pragma once

@@ -1,0 +1,2 @@
+/* bcc's histogram helpers are not used. */
+#pragma once

@@ -1,0 +1,2 @@
+/* No packet is looked at. */
+#pragma once

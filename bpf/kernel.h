@@ -1,0 +1,44 @@
+/* Fields of the kernel's own structs, by BTF offset. A pointer that is no longer valid
+ * reads as zero: bpf_probe_read_kernel never faults. */
+
+static inline u64 read_u64(u64 address)
+{
+    u64 value = 0;
+    bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+    return value;
+}
+
+static inline u32 read_u32(u64 address)
+{
+    u32 value = 0;
+    bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+    return value;
+}
+
+static inline u32 tgid_of(u64 task) { return read_u32(task + AT_task_struct_tgid); }
+static inline u32 pid_of(u64 task) { return read_u32(task + AT_task_struct_pid); }
+static inline u64 mm_of(u64 task) { return read_u64(task + AT_task_struct_mm); }
+static inline u64 start_of(u64 task) { return read_u64(task + AT_task_struct_start_boottime); }
+
+static inline u32 parent_of(u64 task)
+{
+    return tgid_of(read_u64(task + AT_task_struct_real_parent));
+}
+
+/* The memory cgroup a task is charged to; right on v1 and v2 alike. */
+static inline u64 memcg_of(u64 task)
+{
+    u64 set = read_u64(task + AT_task_struct_cgroups);
+    return read_u64(set + AT_css_set_subsys + 8 * MEMORY_CGRP_ID);
+}
+
+static inline u64 cgroup_id(u64 cgroup)
+{
+    return read_u64(read_u64(cgroup + AT_cgroup_kn) + AT_kernfs_node_id);
+}
+
+/* mem_cgroup begins with its css. */
+static inline u64 memcg_id(u64 memcg)
+{
+    return memcg ? cgroup_id(read_u64(memcg + AT_cgroup_subsys_state_cgroup)) : 0;
+}

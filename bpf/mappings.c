@@ -1,0 +1,166 @@
+/* Address space: every byte of mmap, munmap, brk and mremap, booked from mm_struct itself. */
+
+#define PAGES(bytes) (((bytes) + PAGE_SIZE - 1) / PAGE_SIZE)
+
+static inline void set_mappings(struct process *process)
+{
+    process->total_vm = read_u64(process->mm + AT_mm_struct_total_vm);
+    process->stack_vm = read_u64(process->mm + AT_mm_struct_stack_vm);
+    process->start_brk = read_u64(process->mm + AT_mm_struct_start_brk);
+    process->brk = read_u64(process->mm + AT_mm_struct_brk);
+}
+
+#ifdef MAPPING_CALLS
+/* The system call a thread is in, and what it moved so far. */
+struct call {
+    u64 kind;
+    u64 asked; /* bytes: mmap's length */
+    u64 gained;
+    u64 released;
+};
+BPF_HASH(calls, u32, struct call, 8192); /* by thread id */
+#endif
+
+static inline void book_call(struct process *process, s64 pages)
+{
+#ifdef MAPPING_CALLS
+    u32 thread = bpf_get_current_pid_tgid();
+    struct call *call = calls.lookup(&thread);
+    u64 bytes = (pages < 0 ? -pages : pages) * PAGE_SIZE;
+    if (call) {
+        if (pages < 0)
+            call->released += bytes;
+        else
+            call->gained += bytes;
+        return;
+    }
+    process->calls[0].calls++;
+    if (pages < 0)
+        process->calls[0].released += bytes;
+    else
+        process->calls[0].gained += bytes;
+#endif
+}
+
+/* The caller holds the mm's mmap lock for writing, or is alone with it, so the difference
+ * to what was seen last is what this one call did. Growth of the stack is apart: it is a
+ * page fault's work, and is only noticed here. */
+static inline void book_mappings(struct process *process)
+{
+    u64 total_vm = read_u64(process->mm + AT_mm_struct_total_vm);
+    u64 stack_vm = read_u64(process->mm + AT_mm_struct_stack_vm);
+    u64 brk = read_u64(process->mm + AT_mm_struct_brk);
+    if (total_vm == process->total_vm && brk == process->brk)
+        return;
+    s64 stack = stack_vm - process->stack_vm;
+    s64 heap = (s64)PAGES(brk) - (s64)PAGES(process->brk);
+    s64 rest = (s64)(total_vm - process->total_vm) - stack - heap;
+    if (rest > 0)
+        process->mapped += rest;
+    if (rest < 0)
+        process->unmapped += -rest;
+    if (rest)
+        process->mapping_changes++;
+    if (brk != process->brk)
+        process->brk_moves++;
+    process->total_vm = total_vm;
+    process->stack_vm = stack_vm;
+    process->brk = brk;
+    if (rest || heap)
+        book_call(process, rest + heap);
+}
+
+#ifdef MMAP_LOCK_WRITE_ARG
+/* mmap_lock_released(mm, [memcg_path,] write), still under the lock, at the end of every
+ * mmap, munmap, brk, mremap and mprotect. No system call of a bystander is slowed. */
+int on_mmap_lock_released(struct bpf_raw_tracepoint_args *ctx)
+{
+    if (!(u8)ctx->args[MMAP_LOCK_WRITE_ARG])
+        return 0;
+    u64 mm = ctx->args[0];
+    struct process *process = processes.lookup(&mm);
+    if (process)
+        book_mappings(process);
+    return 0;
+}
+#endif
+
+#ifdef MAPPING_CALLS
+static inline int enter_call(u64 kind, u64 asked)
+{
+    u64 id = bpf_get_current_pid_tgid();
+    u32 tgid = id >> 32, thread = id;
+    if (!process_mm.lookup(&tgid))
+        return 0;
+    struct call call = {.kind = kind, .asked = asked};
+    if (calls.update(&thread, &call))
+        lost(LOSS_CALLS_FULL);
+    return 0;
+}
+
+/* What failed is not a call. An mmap that replaced mappings (MAP_FIXED) gained all it asked
+ * for and released the difference. */
+static inline int exit_call(s64 result)
+{
+    u64 id = bpf_get_current_pid_tgid();
+    u32 tgid = id >> 32, thread = id;
+    u64 *mm = process_mm.lookup(&tgid);
+    if (!mm)
+        return 0;
+    struct process *process = processes.lookup(mm);
+    if (!process)
+        return 0;
+#ifndef MMAP_LOCK_WRITE_ARG
+    book_mappings(process);
+#endif
+    struct call *call = calls.lookup(&thread);
+    if (!call)
+        return 0;
+    u32 kind = call->kind;
+    if (kind < CALL_KINDS && !(result < 0 && result >= -4095)) {
+        struct call_count *count = &process->calls[kind];
+        u64 asked = PAGES(call->asked) * PAGE_SIZE;
+        if (asked > call->gained) {
+            call->released += asked - call->gained;
+            call->gained = asked;
+        }
+        count->calls++;
+        count->gained += call->gained;
+        count->released += call->released;
+    }
+    calls.delete(&thread);
+    return 0;
+}
+
+#define CALL_MMAP 1
+#define CALL_MUNMAP 2
+#define CALL_BRK 3
+#define CALL_MREMAP 4
+
+/* The three means differ only in how the arguments and the result reach us. */
+#if MAPPING_CALLS == 1 /* fentry and fexit on the system call's function: ctx is its arguments */
+#define ENTER(name, kind, asked) int enter_##name(u64 *ctx) { return enter_call(kind, asked); }
+#define EXIT(name) int exit_##name(u64 *ctx) { return exit_call(ctx[1]); }
+#define ASKED_LENGTH read_u64(ctx[0] + AT_pt_regs_si)
+#elif MAPPING_CALLS == 2 /* kprobe and kretprobe: the regs hold a pointer to the caller's regs */
+#define ENTER(name, kind, asked) int enter_##name(void *ctx) { return enter_call(kind, asked); }
+#define EXIT(name) int exit_##name(void *ctx) { return exit_call(read_u64((u64)ctx + AT_pt_regs_ax)); }
+#define ASKED_LENGTH read_u64(read_u64((u64)ctx + AT_pt_regs_di) + AT_pt_regs_si)
+#else /* tracepoints syscalls:sys_enter_* and sys_exit_* */
+struct syscall_enter { u64 common; long number; u64 args[6]; };
+struct syscall_exit { u64 common; long number; long result; };
+#define ENTER(name, kind, asked) \
+    int enter_##name(struct syscall_enter *ctx) { return enter_call(kind, asked); }
+#define EXIT(name) int exit_##name(struct syscall_exit *ctx) { return exit_call(ctx->result); }
+#define ASKED_LENGTH ctx->args[1]
+#endif
+
+ENTER(mmap, CALL_MMAP, ASKED_LENGTH)
+ENTER(munmap, CALL_MUNMAP, 0)
+ENTER(brk, CALL_BRK, 0)
+ENTER(mremap, CALL_MREMAP, 0)
+EXIT(mmap)
+EXIT(munmap)
+EXIT(brk)
+EXIT(mremap)
+#endif

@@ -1,0 +1,20 @@
+/* Every map is bounded; what did not fit is counted in `losses`, by cause. */
+
+BPF_HASH(processes, u64, struct process, MAX_PROCESSES); /* by mm */
+BPF_HASH(process_mm, u32, u64, MAX_PROCESSES); /* tgid -> mm of a tracked process */
+BPF_HASH(lineage, u32, u8, MAX_PROCESSES); /* tgids descended from a tracked process */
+BPF_HASH(cgroups, u64, struct cgroup_counters, MAX_CGROUPS); /* by kernfs id */
+BPF_HASH(watched_cgroups, u64, u8, MAX_CGROUPS); /* --cgroup: the folder and all below */
+BPF_HASH(watched_pids, u32, u8, 1024); /* --pid */
+BPF_HASH(reclaiming, u32, u64, 4096); /* thread in direct reclaim -> since when */
+BPF_ARRAY(losses, u64, LOSS_CAUSES);
+BPF_ARRAY(cpu_offsets, u64, CPUS); /* where each CPU's per-CPU memory begins */
+BPF_ARRAY(blank_process, struct process, 1); /* never written: too large for the stack */
+BPF_RINGBUF_OUTPUT(records, RING_PAGES);
+
+static inline void lost(u32 cause)
+{
+    u64 *count = losses.lookup(&cause);
+    if (count)
+        __sync_fetch_and_add(count, 1);
+}

@@ -1,0 +1,152 @@
+/* Physical memory: anon, file, shmem and swap of every tracked process, as it changes. */
+
+/* One member of mm_struct.rss_stat, in pages.
+ *
+ * Since 6.2 (f1a7941243c1 "mm: convert mm's rss stats into percpu_counter") it is a sum of
+ * a base and one delta a CPU. The base is read first: a delta folded meanwhile is then
+ * missed for a moment, never counted twice. */
+static inline s64 member_pages(u64 mm, u32 member)
+{
+    u64 at = mm + AT_mm_struct_rss_stat + member * SIZE_RSS_MEMBER;
+    s64 pages = read_u64(at + AT_RSS_COUNT);
+#ifdef RSS_PERCPU
+    u64 deltas = read_u64(at + AT_percpu_counter_counters);
+    if (deltas) {
+        for (u32 cpu = 0; cpu < CPUS; cpu++) {
+            u32 key = cpu;
+            u64 *offset = cpu_offsets.lookup(&key);
+            if (offset && *offset)
+                pages += (s32)read_u32(deltas + *offset);
+        }
+    }
+#endif
+    return pages < 0 ? 0 : pages;
+}
+
+static inline void see_peak(struct process *process)
+{
+    s64 resident = process->pages[MM_FILEPAGES] + process->pages[MM_ANONPAGES] +
+                   process->pages[MM_SHMEMPAGES];
+    if (resident > process->peak)
+        process->peak = resident;
+    if (!process->forked)
+        return;
+    /* What a forked child gave back was its parent's, not its own. */
+#pragma unroll
+    for (int member = 0; member < MEMBERS; member++)
+        if (process->inherited[member] > process->pages[member])
+            process->inherited[member] = process->pages[member];
+}
+
+static inline void read_pages(struct process *process)
+{
+#pragma unroll
+    for (int member = 0; member < MEMBERS; member++)
+        process->pages[member] = member_pages(process->mm, member);
+    see_peak(process);
+}
+
+/* Nobody is left to share the inherited pages with. */
+static inline void own_all(struct process *process)
+{
+    process->forked = 0;
+    __builtin_memset(process->inherited, 0, sizeof(process->inherited));
+}
+
+/* The cgroup's own charge and the tightest limit above it, from its page counters. */
+static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
+{
+    u64 counter = memcg + AT_mem_cgroup_memory;
+    counters->memcg = memcg;
+    counters->charge = read_u64(counter + AT_page_counter_usage);
+    counters->peak = read_u64(counter + AT_page_counter_watermark);
+    /* v1 counts charges that failed in the page counter, v2 as the event `max`. */
+    counters->limit_hits = read_u64(counter + AT_page_counter_failcnt);
+    u64 max_events = read_u64(memcg + AT_mem_cgroup_memory_events + 8 * MEMCG_MAX);
+    if (max_events > counters->limit_hits)
+        counters->limit_hits = max_events;
+    counters->oom_kills = read_u64(memcg + AT_mem_cgroup_memory_events + 8 * MEMCG_OOM_KILL);
+    u64 limit = NO_LIMIT, headroom = NO_LIMIT;
+    for (int level = 0; level < 16; level++) {
+        u64 max = read_u64(counter + AT_page_counter_max);
+        u64 usage = read_u64(counter + AT_page_counter_usage);
+        if (max < UNLIMITED_PAGES) {
+            u64 room = max > usage ? max - usage : 0;
+            if (max < limit)
+                limit = max;
+            if (room < headroom)
+                headroom = room;
+        }
+        counter = read_u64(counter + AT_page_counter_parent);
+        if (!counter)
+            break;
+    }
+    counters->limit = limit;
+    counters->headroom = headroom;
+}
+
+static inline void keep_cgroup(u64 memcg, u64 id)
+{
+    if (!memcg)
+        return;
+    struct cgroup_counters fresh = {};
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    if (counters) {
+        read_cgroup(memcg, counters);
+        return;
+    }
+    read_cgroup(memcg, &fresh);
+    if (cgroups.update(&id, &fresh))
+        lost(LOSS_CGROUPS_FULL);
+}
+
+/* rss_stat(mm, member): fires for the mm that changes, whoever is running. Who is not
+ * tracked pays for one look-up. */
+int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 mm = ctx->args[0];
+    struct process *process = processes.lookup(&mm);
+    if (!process)
+        return 0;
+    u32 member = ctx->args[1];
+    asm volatile("" : "+r"(member)); /* the bound must not be optimized into an earlier one */
+    member &= MEMBERS - 1;
+#ifdef MANY_CPUS
+    /* Adding up hundreds of deltas for every page is too dear. A CPU folds its delta into
+     * the base every batch (2 pages a CPU): then is soon enough. */
+    s64 base = read_u64(mm + AT_mm_struct_rss_stat + member * SIZE_RSS_MEMBER + AT_RSS_COUNT);
+    if (base == process->base[member])
+        return 0;
+    process->base[member] = base;
+#endif
+    process->pages[member] = member_pages(mm, member);
+    see_peak(process);
+    process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
+    return 0;
+}
+
+/* Run by user space, once an interval for each tracked process (BPF_PROG_TEST_RUN with the
+ * mm as argument): the exact sums over all CPUs. */
+int read_process(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 mm = ctx->args[0];
+    struct process *process = processes.lookup(&mm);
+    if (!process)
+        return 0;
+    read_pages(process);
+    process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
+    u32 parent = process->parent;
+    if (process->forked && !process_mm.lookup(&parent))
+        own_all(process);
+    return 1;
+}
+
+/* The same for each memory cgroup that a tracked process was charged to, by its id. */
+int read_group(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 id = ctx->args[0];
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    if (counters)
+        read_cgroup(counters->memcg, counters);
+    return 0;
+}

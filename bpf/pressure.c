@@ -1,0 +1,150 @@
+/* Memory cgroups under pressure: oom kills, time lost in direct reclaim, and the last
+ * counters of a cgroup that goes. */
+
+static inline void cgroup_stall(u64 id, u64 ns)
+{
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    if (!counters)
+        return; /* no tracked process was ever charged there */
+    __sync_fetch_and_add(&counters->stalled, ns);
+    __sync_fetch_and_add(&counters->stalls, 1);
+}
+
+/* mm_vmscan_direct_reclaim_begin and mm_vmscan_memcg_reclaim_begin: this thread now works
+ * for memory instead of for its owner. The arguments are not looked at: they differ. */
+int on_reclaim_begin(struct bpf_raw_tracepoint_args *ctx)
+{
+    u32 thread = bpf_get_current_pid_tgid();
+    u64 now = bpf_ktime_get_ns();
+    if (reclaiming.update(&thread, &now))
+        lost(LOSS_RECLAIM_FULL);
+    return 0;
+}
+
+int on_reclaim_end(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 id = bpf_get_current_pid_tgid();
+    u32 tgid = id >> 32, thread = id;
+    u64 *since = reclaiming.lookup(&thread);
+    if (!since)
+        return 0;
+    u64 ns = bpf_ktime_get_ns() - *since;
+    reclaiming.delete(&thread);
+    u64 *mm = process_mm.lookup(&tgid);
+    struct process *process = mm ? processes.lookup(mm) : NULL;
+    if (process) {
+        __sync_fetch_and_add(&process->stalled, ns);
+        __sync_fetch_and_add(&process->stalls, 1);
+    }
+    cgroup_stall(memcg_id(memcg_of(bpf_get_current_task())), ns);
+    return 0;
+}
+
+/* mark_victim: the victim is in the arguments; `current` is whoever met the limit. Its
+ * task since 6.9 (72ba14deb40a "mm: add more details to the trace event"), a pid before;
+ * distributions carry either on any version, so BTF decides. */
+int on_mark_victim(struct bpf_raw_tracepoint_args *ctx)
+{
+    struct oom_record *record = records.ringbuf_reserve(sizeof(*record));
+    if (!record) {
+        lost(LOSS_RING_OTHER);
+        return 0;
+    }
+    record->header.type = RECORD_OOM;
+    record->header.size = sizeof(*record);
+    record->header.time = bpf_ktime_get_ns();
+    record->start_boottime = 0;
+    record->memcg_id = 0;
+    __builtin_memset(record->comm, 0, COMM_LEN);
+    __builtin_memset(record->pages, 0, sizeof(record->pages));
+    __builtin_memset(&record->cgroup, 0, sizeof(record->cgroup));
+    u64 memcg = 0, mm = 0;
+#ifdef MARK_VICTIM_TASK
+    u64 task = ctx->args[0];
+    record->tgid = tgid_of(task);
+    record->start_boottime = start_of(read_u64(task + AT_task_struct_group_leader));
+    bpf_probe_read_kernel(record->comm, COMM_LEN, (void *)task + AT_task_struct_comm);
+    mm = mm_of(task);
+    memcg = memcg_of(task);
+#else
+    record->tgid = ctx->args[0];
+    u32 tgid = record->tgid;
+    u64 *known = process_mm.lookup(&tgid);
+    if (known)
+        mm = *known;
+#endif
+    struct process *process = processes.lookup(&mm);
+    record->tracked = process != NULL;
+    if (process) {
+        record->start_boottime = process->start_boottime;
+        __builtin_memcpy(record->comm, process->comm, COMM_LEN);
+        memcg = process->memcg;
+    }
+    if (mm) {
+#pragma unroll
+        for (int member = 0; member < MEMBERS; member++)
+            record->pages[member] = member_pages(mm, member);
+    }
+    if (memcg) {
+        record->memcg_id = memcg_id(memcg);
+        read_cgroup(memcg, &record->cgroup);
+    }
+    records.ringbuf_submit(record, 0);
+    return 0;
+}
+
+static inline void tell_cgroup(u32 type, u64 cgroup, u64 path)
+{
+    u64 memcg = read_u64(cgroup + AT_cgroup_subsys + 8 * MEMORY_CGRP_ID);
+    if (!memcg)
+        return; /* another hierarchy */
+    struct cgroup_record *record = records.ringbuf_reserve(sizeof(*record));
+    if (!record) {
+        lost(LOSS_RING_OTHER);
+        return;
+    }
+    u64 id = cgroup_id(cgroup);
+    record->header.type = type;
+    record->header.size = sizeof(*record);
+    record->header.time = bpf_ktime_get_ns();
+    record->memcg_id = id;
+    __builtin_memset(&record->cgroup, 0, sizeof(record->cgroup));
+    record->path[0] = 0;
+    bpf_probe_read_kernel_str(record->path, PATH_LEN, (void *)path);
+    struct cgroup_counters *known = cgroups.lookup(&id);
+    if (known) {
+        record->cgroup.stalled = known->stalled;
+        record->cgroup.stalls = known->stalls;
+    }
+    read_cgroup(memcg, &record->cgroup);
+    records.ringbuf_submit(record, 0);
+}
+
+/* cgroup_mkdir(cgroup, path): user space learns the name while there is one. */
+int on_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 cgroup = ctx->args[0];
+#ifdef SELECT_CGROUP
+    u64 parent = read_u64(cgroup + AT_cgroup_self + AT_cgroup_subsys_state_parent);
+    u64 parent_id = cgroup_id(read_u64(parent + AT_cgroup_subsys_state_cgroup));
+    if (parent && watched_cgroups.lookup(&parent_id)) {
+        u64 id = cgroup_id(cgroup);
+        u8 one = 1;
+        if (watched_cgroups.update(&id, &one))
+            lost(LOSS_CGROUPS_FULL);
+    }
+#endif
+    tell_cgroup(RECORD_CGROUP_MADE, cgroup, ctx->args[1]);
+    return 0;
+}
+
+/* cgroup_rmdir(cgroup, path): the last moment its counters can be read. */
+int on_cgroup_rmdir(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 cgroup = ctx->args[0];
+    tell_cgroup(RECORD_CGROUP_GONE, cgroup, ctx->args[1]);
+    u64 id = cgroup_id(cgroup);
+    cgroups.delete(&id);
+    watched_cgroups.delete(&id);
+    return 0;
+}

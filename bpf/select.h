@@ -1,0 +1,54 @@
+/* Which processes are watched. Each kind of selector that was given must agree; what only
+ * user space can tell (--exe, --go-main) is tracked at once and dropped if it was wrong,
+ * so that nothing of a watched process is ever missed. */
+
+#ifdef SELECT_COMM
+/* All globs as one automaton of GLOB_WORDS 64-bit words: a bit is a position in a
+ * pattern. For each character: which positions it may leave. See probe/globs.py. */
+struct glob_table {
+    u64 accepts[256][GLOB_WORDS];
+    u64 loops[GLOB_WORDS]; /* positions with a star: any character keeps them */
+    u64 starts[GLOB_WORDS];
+    u64 finals[GLOB_WORDS];
+};
+BPF_ARRAY(globs, struct glob_table, 1);
+
+static inline int comm_selected(const char *comm)
+{
+    u32 zero = 0;
+    struct glob_table *table = globs.lookup(&zero);
+    if (!table)
+        return 0;
+#pragma unroll
+    for (int word = 0; word < GLOB_WORDS; word++) {
+        u64 at = table->starts[word];
+#pragma unroll
+        for (int i = 0; i < COMM_LEN - 1; i++) {
+            u32 letter = (u8)comm[i];
+            if (letter == 0)
+                break;
+            at = ((at & table->accepts[letter][word]) << 1) | (at & table->loops[word]);
+        }
+        if (at & table->finals[word])
+            return 1;
+    }
+    return 0;
+}
+#endif
+
+static inline int selected(u32 tgid, const char *comm, u64 group)
+{
+#ifdef SELECT_COMM
+    if (!comm_selected(comm))
+        return 0;
+#endif
+#ifdef SELECT_CGROUP
+    if (!watched_cgroups.lookup(&group))
+        return 0;
+#endif
+#ifdef SELECT_PID
+    if (!watched_pids.lookup(&tgid))
+        return 0;
+#endif
+    return tgid != SELF_TGID;
+}

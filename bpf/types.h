@@ -1,0 +1,144 @@
+/*
+ * What the kernel side keeps and tells. ebpftrace/probe/records.py mirrors these structs;
+ * the sizes are compared when the programs are compiled.
+ *
+ * Kernel structs are never included. Their fields are reached by offsets that the loader
+ * reads from the running kernel's BTF and passes in as AT_<struct>_<field>.
+ */
+
+#define COMM_LEN 16
+#define ARGS_LEN 256
+#define PATH_LEN 256
+#define MEMBERS 4 /* file, anon, swap, shmem: the order of mm_struct.rss_stat */
+#define CALL_KINDS 5 /* other, mmap, munmap, brk, mremap */
+
+/* How a process came to be tracked; ebpftrace.events.Start. */
+enum start { START_EXEC = 1, START_FORK, START_RENAME, START_FOUND, START_MOVED };
+
+enum record_type { RECORD_START = 1, RECORD_EXIT, RECORD_RENAME, RECORD_MOVE, RECORD_OOM,
+                   RECORD_CGROUP_MADE, RECORD_CGROUP_GONE };
+
+/* Why something was missed. Counted in `losses`, shown by name. */
+enum loss { LOSS_RING_START, LOSS_RING_EXIT, LOSS_RING_OTHER, LOSS_PROCESSES_FULL,
+            LOSS_LINEAGE_FULL, LOSS_CGROUPS_FULL, LOSS_RECLAIM_FULL, LOSS_CALLS_FULL,
+            LOSS_CAUSES };
+
+struct call_count {
+    u64 calls;
+    u64 gained; /* bytes */
+    u64 released;
+};
+
+/* One process, keyed by its mm: the hot handlers know the mm, and nothing else is sure
+ * when the kernel works on somebody else's memory. Sizes in pages unless it says so. */
+struct process {
+    u64 mm;
+    u64 start_boottime; /* ns */
+    u64 memcg; /* struct mem_cgroup */
+    u64 memcg_id; /* kernfs id: the inode of the cgroup's folder */
+    u32 tgid;
+    u32 parent;
+    u32 forked; /* no exec since fork: `inherited` holds */
+    u32 how;
+    char comm[COMM_LEN];
+    s64 pages[MEMBERS];
+    s64 inherited[MEMBERS];
+    s64 peak; /* file + anon + shmem */
+    u64 charge; /* of its whole memory cgroup, page cache included */
+    u64 total_vm;
+    u64 stack_vm;
+    u64 start_brk; /* bytes */
+    u64 brk; /* bytes */
+    u64 mapped;
+    u64 unmapped;
+    u64 mapping_changes;
+    u64 brk_moves;
+    u64 stalled; /* ns */
+    u64 stalls;
+#ifdef MANY_CPUS
+    s64 base[MEMBERS]; /* see on_rss_stat */
+#endif
+#ifdef MAPPING_CALLS
+    struct call_count calls[CALL_KINDS];
+#endif
+};
+
+struct cgroup_counters {
+    u64 memcg; /* struct mem_cgroup; valid until the cgroup's rmdir */
+    u64 charge; /* pages */
+    u64 peak; /* pages */
+    u64 limit; /* pages; NO_LIMIT: none on the path to the root */
+    u64 headroom; /* pages */
+    u64 limit_hits;
+    u64 oom_kills;
+    u64 stalled; /* ns */
+    u64 stalls;
+};
+
+#define NO_LIMIT (~0ULL)
+
+struct header {
+    u32 type;
+    u32 size;
+    u64 time; /* CLOCK_MONOTONIC, ns */
+};
+
+struct start_record {
+    struct header header;
+    struct process process;
+    u32 args_len;
+    u32 unused;
+    char args[ARGS_LEN]; /* NUL between arguments */
+    char program[PATH_LEN];
+};
+
+struct exit_record {
+    struct header header;
+    struct process process;
+    u32 wait_status;
+    u32 executed;
+};
+
+struct rename_record {
+    struct header header;
+    u64 start_boottime;
+    u32 tgid;
+    u32 unused;
+    char comm[COMM_LEN];
+};
+
+struct move_record {
+    struct header header;
+    u64 start_boottime;
+    u64 memcg_id;
+    u32 tgid;
+    u32 unused;
+};
+
+struct oom_record {
+    struct header header;
+    u64 start_boottime;
+    u64 memcg_id;
+    s64 pages[MEMBERS];
+    struct cgroup_counters cgroup;
+    u32 tgid;
+    u32 tracked;
+    char comm[COMM_LEN];
+};
+
+struct cgroup_record {
+    struct header header;
+    u64 memcg_id;
+    struct cgroup_counters cgroup;
+    char path[PATH_LEN];
+};
+
+#define SAME_SIZE(name) _Static_assert(sizeof(struct name) == SIZE_##name, #name)
+SAME_SIZE(process);
+SAME_SIZE(cgroup_counters);
+SAME_SIZE(start_record);
+SAME_SIZE(exit_record);
+SAME_SIZE(rename_record);
+SAME_SIZE(move_record);
+SAME_SIZE(oom_record);
+SAME_SIZE(cgroup_record);

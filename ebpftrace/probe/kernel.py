@@ -1,0 +1,257 @@
+"""The kernel side, running: what it found, what happened, and what it counts."""
+
+import struct
+from collections.abc import Iterable, Iterator
+
+from ebpftrace.events import (
+    CgroupRead,
+    Event,
+    LossesRead,
+    ProcessExited,
+    ProcessKey,
+    ProcessMoved,
+    ProcessRead,
+    ProcessStarted,
+)
+from ebpftrace.probe import bpf, calls
+from ebpftrace.probe.btf import Btf
+from ebpftrace.probe.checks import require_bpf
+from ebpftrace.probe.compiler import Programs, give_back_memory
+from ebpftrace.probe.globs import compile_globs
+from ebpftrace.probe.layout import read_layout, require_tracepoints
+from ebpftrace.probe.records import LOSSES, CgroupMade, Decoder, Tracked
+from ebpftrace.probe.selection import Selection
+
+MAX_PROCESSES = 8192
+MAX_CGROUPS = 4096
+RING_BYTES = 1 << 20
+
+_HANDLERS = {
+    "rss_stat": "on_rss_stat",
+    "sched_process_exec": "on_exec",
+    "sched_process_fork": "on_fork",
+    "sched_process_exit": "on_exit",
+    "task_rename": "on_rename",
+    "cgroup_attach_task": "on_attach",
+    "cgroup_mkdir": "on_cgroup_mkdir",
+    "cgroup_rmdir": "on_cgroup_rmdir",
+    "mark_victim": "on_mark_victim",
+    "mm_vmscan_direct_reclaim_begin": "on_reclaim_begin",
+    "mm_vmscan_direct_reclaim_end": "on_reclaim_end",
+    "mm_vmscan_memcg_reclaim_begin": "on_reclaim_begin",
+    "mm_vmscan_memcg_reclaim_end": "on_reclaim_end",
+}
+"""Raw tracepoints, all of them required, and the program each runs."""
+
+
+class Probe:
+    """Loads and attaches on construction; then `events()` whenever `fd` is readable.
+
+    Raises the errors of `ebpftrace.errors` that say what this machine lacks. `cgroup_ids`
+    are the memory cgroups of `selection.cgroups` with all below them. `ring_bytes`,
+    `max_processes` and `many_cpus` exist so that tests can make the bounds small.
+    """
+
+    def __init__(
+        self,
+        selection: Selection,
+        *,
+        cgroup_ids: Iterable[int] = (),
+        mapping_calls: bool = False,
+        means: calls.Means | None = None,
+        self_pid: int = 0,
+        ring_bytes: int = RING_BYTES,
+        max_processes: int = MAX_PROCESSES,
+        many_cpus: bool | None = None,
+    ) -> None:
+        require_bpf()
+        btf = Btf.of_kernel()
+        require_tracepoints(btf, tuple(_HANDLERS))
+        layout = read_layout(btf, many_cpus=many_cpus)
+        told_apart = mapping_calls or not layout.mmap_lock
+        self._means = calls.choose(btf, means) if told_apart else None
+        self._decoder = Decoder(calls=self._means is not None, many_cpus=layout.many_cpus)
+        table, words = compile_globs(selection.comms) if selection.comms else (b"", 0)
+        flags = [
+            *layout.flags,
+            *(f"-DSIZE_{name}={size}" for name, size in self._decoder.sizes().items()),
+            f"-DMAX_PROCESSES={max_processes}",
+            f"-DMAX_CGROUPS={MAX_CGROUPS}",
+            f"-DRING_PAGES={ring_bytes // 4096}",
+            f"-DSELF_TGID={self_pid}",
+        ]
+        if words:
+            flags += ("-DSELECT_COMM", f"-DGLOB_WORDS={words}")
+        if selection.cgroups:
+            flags.append("-DSELECT_CGROUP")
+        if selection.pids:
+            flags.append("-DSELECT_PID")
+        if selection.children:
+            flags.append("-DFOLLOW_CHILDREN")
+        if self._means is not None:
+            flags.append(f"-DMAPPING_CALLS={self._means:d}")
+        self._programs = Programs(tuple(flags))
+        self._fill_maps(layout.offsets, table, cgroup_ids, selection.pids)
+        self._pending: list[Event | CgroupMade] = []
+        self._known: dict[ProcessKey, Tracked] = {}
+        self._missed = 0
+        self._read_process = bpf.Runner(self._programs.load("read_process"))
+        self._read_group = bpf.Runner(self._programs.load("read_group"))
+        self._map = self._programs.map_fd("processes")
+        self._processes = bpf.Batch(self._map, 8, self._decoder.sizes()["process"])
+        self._cgroups = bpf.Batch(
+            self._programs.map_fd("cgroups"), 8, self._decoder.sizes()["cgroup_counters"]
+        )
+        self.fd = self._programs.open_ring("records", self._received)
+        for tracepoint, handler in _HANDLERS.items():
+            self._programs.attach_raw(handler, tracepoint)
+        if layout.mmap_lock:
+            self._programs.attach_raw("on_mmap_lock_released", "mmap_lock_released")
+        if self._means is not None:
+            calls.attach(self._programs, btf, self._means)
+        self.features = self._describe(layout.exact, layout.many_cpus, layout.mmap_lock)
+        self.remarks = self._remarks(layout.exact, layout.mmap_lock)
+        self._programs.iterate("adopt", layout.iter_task_id)
+        give_back_memory()
+
+    def events(self) -> list[Event | CgroupMade]:
+        """What happened since the last call, in the kernel's order."""
+        self._programs.drain()
+        events, self._pending = self._pending, []
+        return events
+
+    def read(self, now_ns: int) -> list[Event | CgroupMade]:
+        """Everything that is tracked, exact at this moment, after what happened before.
+
+        A start or an exit whose record did not fit the ring is told here, late, from the
+        map: processes are never lost, only their timing.
+        """
+        for known in list(self._known.values()):
+            self._read_process(known.mm)
+        there = {(entry := self._decoder.process(data)).key: entry
+                 for data in self._processes.values()}  # fmt: skip
+        events = self.events()
+        events += self._repair(now_ns, there)
+        events += [
+            ProcessRead(now_ns, entry.key, entry.counters)
+            for entry in there.values()
+            if entry.key in self._known
+        ]
+        events += self._read_cgroups(now_ns)
+        events.append(LossesRead(now_ns, self.losses()))
+        return events
+
+    def drop(self, key: ProcessKey) -> None:
+        """Stop tracking a process that turned out not to be watched."""
+        known = self._known.pop(key, None)
+        if known is not None:
+            pid = struct.pack("=I", key.pid)
+            bpf.delete(self._map, struct.pack("=Q", known.mm))
+            bpf.delete(self._programs.map_fd("process_mm"), pid)
+            bpf.delete(self._programs.map_fd("lineage"), pid)
+
+    def losses(self) -> dict[str, int]:
+        """What was missed so far, by cause; causes without a loss are left out."""
+        fd = self._programs.map_fd("losses")
+        counts = {"missed_starts": self._missed}
+        for index, name in enumerate(LOSSES):
+            value = bpf.lookup(fd, struct.pack("=I", index), 8)
+            counts[name] = struct.unpack("=Q", value)[0] if value else 0
+        return {name: count for name, count in counts.items() if count}
+
+    def run_time_ns(self) -> int:
+        """Nanoseconds the kernel programs ran; 0 where the kernel does not count."""
+        return self._programs.run_time_ns()
+
+    def close(self) -> None:
+        """Detach everything. (Dying does, too.)"""
+        self._programs.close()
+
+    def _fill_maps(
+        self,
+        offsets: Iterable[int],
+        globs: bytes,
+        cgroup_ids: Iterable[int],
+        pids: Iterable[int],
+    ) -> None:
+        fd = self._programs.map_fd("cpu_offsets")
+        for cpu, offset in enumerate(offsets):
+            bpf.update(fd, struct.pack("=I", cpu), struct.pack("=Q", offset))
+        if globs:
+            bpf.update(self._programs.map_fd("globs"), bytes(4), globs)
+        for cgroup_id in cgroup_ids:
+            bpf.update(
+                self._programs.map_fd("watched_cgroups"), struct.pack("=Q", cgroup_id), b"\1"
+            )
+        for pid in pids:
+            bpf.update(self._programs.map_fd("watched_pids"), struct.pack("=I", pid), b"\1")
+
+    def _received(self, data: bytes) -> None:
+        event, entry = self._decoder.record(data)
+        if isinstance(event, ProcessStarted) and entry is not None:
+            self._known[event.key] = entry
+        elif isinstance(event, ProcessExited):
+            self._known.pop(event.key, None)
+        elif isinstance(event, ProcessMoved) and event.key in self._known:
+            self._known[event.key] = self._known[event.key]._replace(cgroup_id=event.cgroup_id)
+        self._pending.append(event)
+
+    def _repair(self, now_ns: int, there: dict[ProcessKey, Tracked]) -> Iterator[Event]:
+        for key in [key for key in self._known if key not in there]:
+            if bpf.lookup(self._map, struct.pack("=Q", self._known[key].mm), 8) is not None:
+                continue  # it came between the two looks
+            gone = self._known.pop(key)
+            yield ProcessExited(now_ns, key, gone.comm, 0, 0, gone.counters)
+        for key, entry in there.items():
+            known = self._known.get(key)
+            if known is None or known.mm != entry.mm:
+                if bpf.lookup(self._map, struct.pack("=Q", entry.mm), 8) is None:
+                    continue  # it went between the two looks
+                self._missed += 1
+                if known is not None:
+                    yield ProcessExited(now_ns, key, known.comm, 0, 0, known.counters, True)
+                self._known[key] = entry
+                yield ProcessStarted(
+                    now_ns, key, entry.parent_pid, entry.how, entry.comm, entry.cgroup_id,
+                    counters=entry.counters,
+                )  # fmt: skip
+            elif known.cgroup_id != entry.cgroup_id:
+                yield ProcessMoved(now_ns, key, entry.cgroup_id)
+            self._known[key] = entry
+
+    def _read_cgroups(self, now_ns: int) -> Iterator[Event]:
+        size = self._decoder.sizes()["cgroup_counters"]
+        fd = self._programs.map_fd("cgroups")
+        for cgroup_id in {entry.cgroup_id for entry in self._known.values()}:
+            self._read_group(cgroup_id)
+            data = bpf.lookup(fd, struct.pack("=Q", cgroup_id), size)
+            if data is not None:
+                yield CgroupRead(now_ns, cgroup_id, self._decoder.cgroup(data))
+
+    def _describe(
+        self, exact: bool, many_cpus: bool, mmap_lock: bool
+    ) -> tuple[tuple[str, str], ...]:
+        memory = "rss_stat, exact" if exact else "rss_stat"
+        return (
+            ("lifecycle", "sched and task raw tracepoints"),
+            ("memory", memory + (", summed by batch" if many_cpus else "")),
+            ("mappings", "mmap_lock_released" if mmap_lock else self._means_in_words),
+            ("mapping calls", self._means_in_words),
+            ("pressure", "mark_victim, vmscan and cgroup raw tracepoints"),
+        )
+
+    @property
+    def _means_in_words(self) -> str:
+        return self._means.in_words if self._means is not None else "not told apart"
+
+    def _remarks(self, exact: bool, mmap_lock: bool) -> tuple[str, ...]:
+        remarks = []
+        if not exact:
+            remarks.append("resident memory is as exact as /proc/PID/statm, not to the page")
+        if not mmap_lock:
+            remarks.append("this kernel has no mmap_lock tracepoints: system calls are traced")
+        if self._means is not None:
+            remarks.append(
+                f"mapping calls are told apart by {self._means.in_words}: {self._means.cost}"
+            )
+        return tuple(remarks)

@@ -1,0 +1,40 @@
+"""Which processes are watched."""
+
+import shlex
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Each kind of selector that is given must agree; within a kind any may.
+
+    `comms` and `exes` are globs; `go_mains` are globs over the main package path of a Go
+    program; `cgroups` are paths of memory cgroups, with all below them. `children` adds
+    every descendant of what was selected, whatever it is called.
+    """
+
+    comms: tuple[str, ...] = ()
+    pids: tuple[int, ...] = ()
+    cgroups: tuple[str, ...] = ()
+    exes: tuple[str, ...] = ()
+    go_mains: tuple[str, ...] = ()
+    children: bool = False
+
+    @property
+    def in_words(self) -> str:
+        """`comm gopls or go*, in cgroup /ci, with children`."""
+        kinds = (
+            ("comm", self.comms),
+            ("pid", tuple(map(str, self.pids))),
+            ("exe", self.exes),
+            ("Go program", self.go_mains),
+            ("cgroup", self.cgroups),
+        )
+        words = [
+            f"{kind} {' or '.join(map(shlex.quote, values))}"
+            for kind, values in kinds
+            if values
+        ]
+        return ", ".join(words or ["every process"]) + (
+            ", with children" if self.children else ""
+        )
