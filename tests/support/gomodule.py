@@ -14,6 +14,10 @@ VERSION = "v0.24.0"
 DOWNLOAD_SECONDS = 300
 
 
+class ModuleMissingError(Exception):
+    """A module is neither in the module cache nor to be had from a proxy; go's own words."""
+
+
 def module_workspace(
     folder: Path,
     environment: Mapping[str, str] | None = None,
@@ -22,7 +26,7 @@ def module_workspace(
 ) -> Path:
     """A writable copy of a module at `folder`, its dependencies in the module cache.
 
-    CalledProcessError, with go's words on stderr, when a proxy is needed and out of reach.
+    ModuleMissingError when a proxy is needed and out of reach.
     """
     found = _go(["mod", "download", "-json", f"{module}@{version}"], Path("/"), environment)
     # The module cache is read-only, files and folders alike.
@@ -43,12 +47,17 @@ def go_files(folder: Path) -> list[Path]:
 
 
 def _go(arguments: list[str], folder: Path, environment: Mapping[str, str] | None) -> str:
-    return subprocess.run(
-        ["go", *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=DOWNLOAD_SECONDS,
-    ).stdout
+    try:
+        return subprocess.run(
+            ["go", *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=DOWNLOAD_SECONDS,
+        ).stdout
+    except subprocess.CalledProcessError as error:
+        # `go mod download -json` says its errors on stdout.
+        words = (error.stderr or error.stdout).strip()
+        raise ModuleMissingError(f"go {' '.join(arguments)}: {words}") from error

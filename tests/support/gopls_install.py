@@ -7,6 +7,7 @@ with first in PATH when it runs.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -41,17 +42,25 @@ def gopls_binary(version: str) -> Path:
 
 @cache
 def gopls_environment(version: str) -> dict[str, str]:
-    """The environment a version runs in: the Go it understands is first in PATH."""
+    """The environment a version runs in: the Go it understands is first in PATH.
+
+    GoplsMissingError where that Go is neither there nor to be had.
+    """
+    if shutil.which("go") is None:
+        raise GoplsMissingError(f"gopls {version}: go is not installed")
     environment = dict(os.environ)
     if (toolchain := TOOLCHAINS[version]) != "auto":
-        root = subprocess.run(
+        found = subprocess.run(
             ["go", "env", "GOROOT"],
             env={**os.environ, "GOTOOLCHAIN": toolchain},
             cwd="/",
             capture_output=True,
             text=True,
-            check=True,
-        ).stdout.strip()
+            check=False,
+        )
+        if found.returncode != 0:
+            raise GoplsMissingError(f"gopls {version}: {found.stderr.strip()}")
+        root = found.stdout.strip()
         environment["PATH"] = f"{root}/bin:{environment['PATH']}"
     # What is first in PATH is what runs: no module's go line fetches another.
     environment["GOTOOLCHAIN"] = "local"
@@ -63,6 +72,8 @@ def install(version: str) -> Path:
     folder = gopls_folder() / version
     if (folder / "gopls").exists():
         return folder / "gopls"
+    if shutil.which("go") is None:
+        raise GoplsMissingError(f"gopls {version}: go is not installed")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         subprocess.run(
@@ -74,8 +85,6 @@ def install(version: str) -> Path:
             check=True,
             timeout=INSTALL_SECONDS,
         )
-    except FileNotFoundError as error:
-        raise GoplsMissingError(f"gopls {version}: go is not installed") from error
     except subprocess.TimeoutExpired as error:
         raise GoplsMissingError(f"gopls {version}: go install took too long") from error
     except subprocess.CalledProcessError as error:
