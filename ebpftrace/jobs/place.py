@@ -1,0 +1,12 @@
+"""Where a process runs, as its cgroup's path tells it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A kind of home (kubernetes, docker, systemd, …), its short name, and how it shows."""
+
+    kind: str
+    name: str
+    identified_by: str

@@ -1,0 +1,80 @@
+"""A process's job, from the most telling source that answers."""
+
+from pathlib import Path
+
+from ebpftrace.errors import NotPermittedError
+from ebpftrace.events import JobIdentity
+from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
+from ebpftrace.host.proc import Environ, read_environ
+from ebpftrace.jobs import containers, kubernetes, plain, systemd
+from ebpftrace.jobs.ancestry import Ancestry
+from ebpftrace.jobs.place import Place
+
+
+class JobResolver:
+    """Says which job a process belongs to, and how that is known.
+
+    CI variables give name and kind; without them a Kubernetes pod, a container, a systemd
+    unit, the cgroup, or the host. The environment is the process's own word: who can
+    choose it can name its job, but not leave its memory cgroup, which is in every key.
+    """
+
+    def __init__(self, paths: CgroupPaths, root: Path = Path("/")) -> None:
+        self._paths = paths
+        self._root = root
+        self._proc = root / "proc"
+        self._ancestry = Ancestry(self._proc)
+
+    def resolve(self, pid: int, cgroup_id: int, parent_pid: int = 0) -> JobIdentity:
+        """The job of a process in this memory cgroup; `parent_pid` helps if it is gone.
+
+        Never fails: what cannot be read is left out of account. `cgroup` is "" where the
+        cgroup was removed before its path was known.
+        """
+        path = self._path(pid, cgroup_id)
+        found = self._ancestry.find(pid, parent_pid)
+        if found is None:
+            place = self._place(pid, path, cgroup_id)
+            return JobIdentity(
+                key=str(cgroup_id),
+                name=place.name,
+                kind=place.kind,
+                identified_by=place.identified_by,
+                cgroup=path or "",
+                cgroup_id=cgroup_id,
+            )
+        by = f"{found.run.variable} of pid {found.pid}"
+        if found.pid != pid:
+            by = f"{found.run.variable} of pid {pid}'s ancestor {found.pid}"
+        return JobIdentity(
+            key=f"{cgroup_id}:{found.run.kind}:{found.run.run}",
+            name=found.run.name,
+            kind=found.run.kind,
+            identified_by=by,
+            cgroup=path or "",
+            cgroup_id=cgroup_id,
+        )
+
+    def _path(self, pid: int, cgroup_id: int) -> str | None:
+        path = self._paths.path(cgroup_id)
+        if path is None:
+            path = memory_cgroup(pid, self._root)
+            if path is not None and self._paths.id(path) not in (cgroup_id, None):
+                return None  # it moved since, or the pid is someone else's by now
+        return path
+
+    def _place(self, pid: int, path: str | None, cgroup_id: int) -> Place:
+        if path is None:
+            return plain.unknown(cgroup_id)
+        return (
+            kubernetes.locate(path, self._environ(pid))
+            or containers.locate(path)
+            or systemd.locate(path)
+            or plain.locate(path, cgroup_id)
+        )
+
+    def _environ(self, pid: int) -> Environ | None:
+        try:
+            return read_environ(pid, self._proc)
+        except NotPermittedError:
+            return None

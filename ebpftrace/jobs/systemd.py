@@ -1,0 +1,27 @@
+"""systemd units, by the innermost service or scope in the cgroup path, else the slice.
+
+/system.slice/actions.runner.service, /user.slice/user-1000.slice/session-3.scope; a unit
+may keep cgroups of its own below it. Source: systemd.io/CGROUP_DELEGATION,
+systemd.slice(5), systemd.scope(5).
+"""
+
+import re
+
+from ebpftrace.jobs.place import Place
+from ebpftrace.jobs.run import NAME_WIDTH
+from ebpftrace.text import clean
+
+_UNIT = re.compile(r".+\.(service|scope|socket|mount|swap)")
+
+
+def locate(path: str) -> Place | None:
+    parts = [part for part in path.split("/") if part]
+    for index in range(len(parts) - 1, -1, -1):
+        if _UNIT.fullmatch(parts[index]):
+            below = "/".join(parts[index + 1 :])
+            name = f"{parts[index]}/{below}" if below else parts[index]
+            return Place("systemd", clean(name, NAME_WIDTH), "systemd unit in the cgroup path")
+    for part in reversed(parts):
+        if part.endswith(".slice"):
+            return Place("systemd", clean(part, NAME_WIDTH), "systemd slice in the cgroup path")
+    return None

@@ -1,0 +1,45 @@
+"""Tekton.
+
+Tekton sets no variables that name a run. What it does is start every step through its own
+program, /tekton/bin/entrypoint (before 0.28 /tekton/tools/entrypoint), as the step
+container's first process, with the step's number in `-step_metadata_dir
+/tekton/run/N/status`; and name the TaskRun's pod "TASKRUN-pod", or "TASKRUN-pod-retryN",
+which Kubernetes puts into HOSTNAME. Source: tektoncd/pipeline, pkg/pod/entrypoint.go and
+pkg/pod/pod.go.
+"""
+
+import re
+from itertools import pairwise
+
+from ebpftrace.host.proc import Environ
+from ebpftrace.jobs.run import CiRun, run_id, short_name, word
+
+COMM = "entrypoint"
+
+_PROGRAMS = ("/tekton/bin/entrypoint", "/tekton/tools/entrypoint")
+_POD = re.compile(r"(.+)-pod(?:-retry(\d+)|-[0-9a-z]{5,6})?")
+_STEP = re.compile(r"/tekton/(?:run|steps)/([^/]+)(?:/status)?")
+
+
+def identify(args: tuple[str, ...], environ: Environ) -> CiRun | None:
+    pod = word(environ, "HOSTNAME")
+    if not args or args[0] not in _PROGRAMS or not pod:
+        return None
+    match = _POD.fullmatch(pod)
+    task = match[1] if match else pod
+    retry = (match[2] or "") if match else ""
+    return CiRun(
+        kind="tekton",
+        run=run_id(pod),
+        name=short_name(task, retry, f"step {_step(args)}" if _step(args) else ""),
+        variable="/tekton entrypoint and HOSTNAME",
+    )
+
+
+def _step(args: tuple[str, ...]) -> str:
+    for option, value in pairwise(args):
+        if option == "-step_metadata_dir" and (match := _STEP.fullmatch(value)):
+            return match[1]
+        if option == "--":
+            break
+    return ""
