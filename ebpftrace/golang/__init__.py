@@ -1,0 +1,1 @@
+"""A Go process, read from outside: what it was built from."""
