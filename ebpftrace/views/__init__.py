@@ -21,5 +21,8 @@ class View(Protocol):
     def end(self, snapshot: Snapshot, reason: str) -> None:
         """The watch ended; `snapshot` has every job ever seen, with its peaks."""
 
+    def stop(self) -> None:
+        """Last, also after an error and without an `end`: the terminal is given back."""
+
 
 __all__ = ["View"]

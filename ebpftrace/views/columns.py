@@ -15,7 +15,7 @@ from ebpftrace.views.level import LEVEL_STYLE, held_share, level
 
 LAST = "WHAT IT IS"  # the heading of the one column that takes what room is left
 NARROW = 24  # below it: a sign, a name and a size
-GAP = 2  # columns of the terminal between two columns of the table
+_BARRED = 60  # from it: a bar beside the share of the limit, and wider gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,11 @@ class Column:
     left: bool = False
 
 
+def gap(width: int) -> int:
+    """Columns of the terminal between two columns of the table."""
+    return 2 if width >= _BARRED else 1
+
+
 def choose_columns(width: int, name_width: int) -> list[Column]:
     """The columns that fit `width` beside a name of `name_width`, most important first."""
     if width < NARROW:
@@ -36,7 +41,7 @@ def choose_columns(width: int, name_width: int) -> list[Column]:
     room = width - name_width
     chosen: list[Column] = []
     for column in (_RSS, _GROWTH, _limit_column(width), *_REST):
-        room -= GAP + column.width
+        room -= gap(width) + column.width
         if room < 0:
             break
         chosen.append(column)
@@ -71,7 +76,7 @@ def _nothing(_: object) -> Text:
 
 def _limit_column(width: int) -> Column:
     """The charge against the limit: a share, with a bar where there is room for one."""
-    bar = 10 if width >= 60 else 0
+    bar = 10 if width >= _BARRED else 0
     of_limit = width >= 110
 
     def draw(job: JobSnapshot) -> Text:
@@ -81,14 +86,15 @@ def _limit_column(width: int) -> Column:
         if share is None:
             return Text("no limit" if bar else "·", "dim")
         text = _bar(job, bar) if bar else Text()
-        text.append(f"{share:>{5 if bar else 4}.0%}", LEVEL_STYLE[level(job)])
+        told = f"{min(share, 9.99):.0%}"  # a limit set below the charge: beyond any column
+        text.append(f"{told:>{5 if bar else 4}}", LEVEL_STYLE[level(job)])
         if of_limit:
             text.append(f" of {format_bytes(job.cgroup.limit_bytes or 0)}", "dim")
         return text
 
-    heading = "CHARGE / LIMIT" if bar else " LIM"
+    heading = "CHARGE / LIMIT" if bar else "LIM"
     cells = bar + (5 if bar else 4) + (11 if of_limit else 0)
-    return Column(heading, cells, draw, _nothing, left=True)
+    return Column(heading, cells, draw, _nothing, left=bool(bar))
 
 
 def _bar(job: JobSnapshot, width: int) -> Text:
@@ -96,8 +102,9 @@ def _bar(job: JobSnapshot, width: int) -> Text:
     held = min(width, round((held_share(job) or 0) * width))
     charged = min(width, max(held, round((job.limit_share or 0) * width)))
     return (
-        Text("━" * held, LEVEL_STYLE[level(job)] or "green")
-        .append("╌" * (charged - held), "")
+        Text()
+        .append("━" * held, LEVEL_STYLE[level(job)] or "green")
+        .append("╌" * (charged - held))
         .append("·" * (width - charged), "dim")
     )
 

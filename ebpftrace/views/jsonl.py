@@ -30,6 +30,9 @@ class JsonLines:
     def end(self, snapshot: Snapshot, reason: str) -> None:
         self._write(json_line(end_record(snapshot, reason)))
 
+    def stop(self) -> None:
+        """Nothing: every update was written whole."""
+
 
 def json_line(record: Record) -> str:
     """One line of ASCII, with its newline. Half a character (a lone surrogate) is U+FFFD.

@@ -97,7 +97,7 @@ def _outcome(note: ProcessNote) -> str:
         return note.cmdline
     peak = f"peak {format_bytes(note.counters.peak_bytes)}"
     if note.executed:
-        return f"{peak}, now runs a program that is not watched"
+        return f"{peak}, now another program"
     if note.signal:
         return f"{peak}, killed by {phrases.signal_name(note.signal)}"
     return f"{peak}, exit code {note.exit_code}"

@@ -26,5 +26,8 @@ class PlainLines:
     def end(self, snapshot: Snapshot, reason: str) -> None:
         self._lines(*summary_lines(snapshot, reason))
 
+    def stop(self) -> None:
+        """Nothing: every update was written whole."""
+
     def _lines(self, *lines: str) -> None:
         self._write("".join(f"{line}\n" for line in lines))

@@ -21,7 +21,7 @@ from ebpftrace.ledger import (
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells, cut
-from ebpftrace.views.columns import GAP, LAST, NARROW, Column, choose_columns, compact
+from ebpftrace.views.columns import LAST, NARROW, Column, choose_columns, compact, gap
 from ebpftrace.views.level import LEVEL_STYLE, level
 from ebpftrace.views.lines import note_line
 from ebpftrace.views.rows import Row, choose_rows
@@ -41,8 +41,7 @@ def render(
     missed = phrases.missed(snapshot.losses)
     if missed:
         lines.append(_text(f"! {missed}", width, "yellow"))
-    if not snapshot.jobs:
-        lines.append(_text(phrases.waiting(snapshot.watching), width, "dim"))
+    if height <= len(lines) or not snapshot.jobs:
         return Group(*lines[:height])
     roomy = height >= _ROOMY
     headed = height >= _HEADED
@@ -63,34 +62,40 @@ def render(
 
 def _header(snapshot: Snapshot, width: int) -> Text:
     """Totals, what is watched, since when, and what the watch itself takes: what fits."""
+    cost = snapshot.cost
+    parts = [
+        snapshot.watching,
+        format_duration(snapshot.elapsed_ns),
+        f"itself {cost.cpu_share:.1%} CPU, {format_bytes(cost.rss_bytes)}",
+    ]
+    text = Text().append(_totals(snapshot, width), "bold")
+    for part in parts if snapshot.jobs else parts[1:]:
+        if text.cell_len + 3 + cells(part) > width:
+            break
+        text.append(f" · {part}", "dim")
+    return _fit(text, width)
+
+
+def _totals(snapshot: Snapshot, width: int) -> str:
+    if not snapshot.jobs:
+        return phrases.waiting(snapshot.watching)
     held = format_bytes(snapshot.usage.resident_bytes)
     jobs = phrases.count(len(snapshot.jobs), "job")
     processes = phrases.count(snapshot.process_count, "process", "processes")
     totals = [f"{held} in {jobs}, {processes}", f"{held} in {jobs}", held]
-    text = Text(next((told for told in totals if len(told) <= width), held), "bold")
-    cost = snapshot.cost
-    for part in (
-        snapshot.watching,
-        format_duration(snapshot.elapsed_ns),
-        f"itself {cost.cpu_share:.1%} CPU, {format_bytes(cost.rss_bytes)}",
-    ):
-        if text.cell_len + 3 + cells(part) > width:
-            break
-        text.append(f" · {part}", "not bold dim")
-    return _fit(text, width)
+    return next((told for told in totals if len(told) <= width), held)
 
 
 def _table(rows: Sequence[Row], width: int, *, headings: bool) -> Table:
-    gap = GAP if width >= NARROW else 1
     least = next((step for step in _NAME_CELLS if step * 4 >= width), _NAME_CELLS[-1])
     columns = choose_columns(width, least)
-    spare = width - sum(column.width + gap for column in columns)
+    spare = width - sum(column.width + gap(width) for column in columns)
     longest = max(cells(_label(row, 10**6).plain) for row in rows)
     wanted = next((step for step in _NAME_CELLS if step >= longest), _NAME_CELLS[-1])
     names = max(1, min(spare, wanted) if width >= NARROW else spare)
     spare -= names
     table = Table(
-        box=None, padding=(0, gap, 0, 0), pad_edge=False, show_header=headings,
+        box=None, padding=(0, gap(width), 0, 0), pad_edge=False, show_header=headings,
         header_style="dim",
     )  # fmt: skip
     table.add_column("  JOB", width=names, no_wrap=True)
@@ -104,10 +109,9 @@ def _table(rows: Sequence[Row], width: int, *, headings: bool) -> Table:
             overflow="ellipsis",
         )
     for row in rows:
-        style = "dim" if isinstance(row, JobSnapshot) and row.state != "running" else ""
-        table.add_row(
-            _label(row, names), *(_cell(row, column) for column in columns), style=style
-        )
+        over = isinstance(row, JobSnapshot) and row.state != "running" and not row.oom_kills
+        cell_texts = (_cell(row, column) for column in columns)
+        table.add_row(_label(row, names), *cell_texts, style="dim" if over else "")
     return table
 
 
@@ -116,7 +120,7 @@ def _label(row: Row, width: int) -> Text:
     narrow = width < NARROW // 2
     if isinstance(row, JobSnapshot):
         sign, style = _sign(row)
-        label = Text(sign if narrow else f"{sign} ", style)
+        label = Text().append(sign if narrow else f"{sign} ", style)
         states = [] if row.state == "running" else [row.state]
         if row.oom_kills:
             states.insert(0, phrases.count(row.oom_kills, "oom kill"))
@@ -126,8 +130,11 @@ def _label(row: Row, width: int) -> Text:
         name = row.comm if narrow else f"{row.comm} {row.pid}"
         return _named(label, name, [] if row.state == "running" else [row.state], width, "")
     indent = ("  " if row.what == "job" else "    ") if not narrow else ""
-    label = Text(f"{indent}… and {row.hidden:,} more", "dim")
-    return label if label.cell_len <= width else Text(cut(f"…+{row.hidden}", width), "dim")
+    style = "bold red" if row.alarm else "dim"
+    if row.alarm:
+        indent = indent and "! "
+    label = Text(f"{indent}… and {row.hidden:,} more", style)
+    return label if label.cell_len <= width else Text(cut(f"…+{row.hidden}", width), style)
 
 
 def _named(label: Text, name: str, states: Sequence[str], width: int, style: str) -> Text:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
+from ebpftrace.views.level import level
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,7 @@ class More:
     hidden: int
     what: str  # "job" or "process"
     resident_bytes: int
+    alarm: bool = False  # a job among them is near its limit, or lost a process to it
 
 
 Row = JobSnapshot | ProcessSnapshot | More
@@ -29,7 +31,8 @@ def choose_rows(jobs: Sequence[JobSnapshot], height: int) -> list[Row]:
             return []
         kept, hidden = jobs[: height - 1], jobs[height - 1 :]
         held = sum(job.usage.resident_bytes for job in hidden)
-        return [*kept, More(len(hidden), "job", held)]
+        alarm = any(job.oom_kills or level(job) == "near" for job in hidden)
+        return [*kept, More(len(hidden), "job", held, alarm)]
     shown = max((len(job.processes) for job in jobs), default=0)
     while sum(_height(job, shown) for job in jobs) > height:
         shown -= 1

@@ -5,10 +5,11 @@ Where nothing can be redrawn (a file, `TERM=dumb`) each update follows the last 
 
 import atexit
 import contextlib
+import os
 from collections import deque
 from typing import NoReturn, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.live import Live
 from rich.text import Text
 
@@ -30,6 +31,7 @@ class LiveTable:
         self._notes: deque[Note] = deque(maxlen=_KEPT_NOTES)
         self._last: Snapshot | None = None
         self._live: Live | None = None
+        self._stdout = stdout
         self._size = self._console.size
 
     def start(self, started: Started) -> None:
@@ -69,13 +71,21 @@ class LiveTable:
         # One line less than there are: writing into the last one may scroll the rest.
         table = render(snapshot, self._notes, width, max(1, height - 1))
         if self._live is None:
-            self._live = Live(table, console=self._console, auto_refresh=False)
+            self._live = Live(
+                table,
+                console=self._console,
+                auto_refresh=False,  # no thread: it is drawn when the books say so
+                redirect_stdout=False,
+                redirect_stderr=False,  # what is an error stays one, also in `2>file`
+            )
             self._live.start(refresh=True)
         else:
             self._live.update(table, refresh=True)
 
     def _follow_size(self) -> None:
         """After a resize nobody knows where the old lines are: start on a clear screen."""
+        with contextlib.suppress(OSError, ValueError):  # rich would ask stdin's terminal first
+            self._console.size = ConsoleDimensions(*os.get_terminal_size(self._stdout.fileno()))
         size = self._console.size
         if size != self._size and self._live is not None:
             self._live.stop()

@@ -1,7 +1,6 @@
 """Snapshots and notes as a watch of gopls would make them, for the tests of the views."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ebpftrace.events import (
     CallCount,
@@ -182,7 +181,7 @@ def loss_note() -> LossNote:
     return LossNote(TIME_NS, MONOTONIC_NS, "ring_buffer_full", 12, 30)
 
 
-def example(*, final: bool = False) -> Snapshot:
+def example() -> Snapshot:
     """One job with two processes: the snapshot that `docs/jsonl.md` shows."""
     calls = {
         "mmap": CallCount(290, 576 * MIB, 0),
@@ -201,4 +200,4 @@ def example(*, final: bool = False) -> Snapshot:
         seconds_to_limit=70.8125,
         stalled_ns=120_000_000,
     )
-    return replace(snapshot(one, losses={"ring_buffer_full": 12}), final=final)
+    return snapshot(one, losses={"ring_buffer_full": 12})

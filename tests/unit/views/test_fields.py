@@ -1,0 +1,17 @@
+from types import MappingProxyType
+
+from ebpftrace.events import CallCount
+from ebpftrace.views.fields import counter_fields, rfc3339
+from tests.support import watches
+
+
+def test_times_are_rfc_3339_in_utc_to_the_microsecond() -> None:
+    assert rfc3339(watches.TIME_NS) == "2026-11-23T12:00:07.250000Z"
+    assert rfc3339(1_999_999_999) == "1970-01-01T00:00:01.999999Z"
+
+
+def test_the_kinds_of_call_may_come_in_any_mapping() -> None:
+    book = watches.counters(0, calls=MappingProxyType({"brk": CallCount(2, 4096, 0)}))
+    assert counter_fields(book)["calls"] == {
+        "brk": {"calls": 2, "gained_bytes": 4096, "released_bytes": 0}
+    }

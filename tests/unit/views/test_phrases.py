@@ -1,0 +1,35 @@
+import pytest
+
+from ebpftrace.units import MIB
+from ebpftrace.views import phrases
+
+
+def test_counts_know_their_plural() -> None:
+    assert phrases.count(1, "job") == "1 job"
+    assert phrases.count(0, "job") == "0 jobs"
+    assert phrases.count(1200, "process", "processes") == "1,200 processes"
+
+
+def test_growth_has_a_sign() -> None:
+    assert phrases.rate(35 * MIB) == "+35 MiB/s"
+    assert phrases.rate(-35 * MIB) == "-35 MiB/s"
+    assert phrases.rate(0) == "steady"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(9.0, "9.0s"), (125.0, "2m05s"), (1e12, ">99d"), (0.0, "0ms")]
+)
+def test_a_projected_time_stays_short(seconds: float, told: str) -> None:
+    assert phrases.wait(seconds) == told
+
+
+def test_losses_are_told_in_words() -> None:
+    assert phrases.missed({}) == ""
+    assert phrases.missed({"map_full": 0}) == ""
+    told = phrases.missed({"ring_buffer_full": 12, "map_full": 2})
+    assert told == "14 missed: ring buffer full 12, map full 2"
+
+
+def test_a_signal_without_a_name_keeps_its_number() -> None:
+    assert phrases.signal_name(9) == "SIGKILL"
+    assert phrases.signal_name(40) == "signal 40"

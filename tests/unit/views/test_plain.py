@@ -1,0 +1,37 @@
+from ebpftrace.views.lines import note_line, snapshot_line, start_lines
+from ebpftrace.views.plain import PlainLines
+from ebpftrace.views.summary import summary_lines
+from tests.support import watches
+
+
+def test_a_watch_is_told_in_order_one_line_an_update() -> None:
+    written: list[str] = []
+    view = PlainLines(written.append)
+    books = watches.example()
+    view.start(watches.started())
+    view.note(watches.process_note())
+    view.snapshot(books)
+    view.end(books, "stopped by Ctrl-C")
+    assert "".join(written).splitlines() == [
+        *start_lines(watches.started()),
+        note_line(watches.process_note()),
+        snapshot_line(books),
+        *summary_lines(books, "stopped by Ctrl-C"),
+    ]
+    assert all(text.endswith("\n") for text in written)
+
+
+def test_the_first_word_is_the_type_of_the_json_object() -> None:
+    written: list[str] = []
+    view = PlainLines(written.append)
+    view.start(watches.started())
+    for note in (
+        watches.process_note(),
+        watches.oom_note(),
+        watches.stall_note(),
+        watches.loss_note(),
+    ):
+        view.note(note)
+    view.snapshot(watches.snapshot())
+    words = [line.split()[0] for line in "".join(written).splitlines()]
+    assert words == ["start", "process", "oom_kill", "stall", "loss", "snapshot"]

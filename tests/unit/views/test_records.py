@@ -1,0 +1,88 @@
+"""The JSON objects, checked against the page that describes them."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ebpftrace.views import records
+from tests.support import watches
+
+PAGE = (Path(__file__).parents[3] / "docs" / "jsonl.md").read_text(encoding="utf-8")
+EXAMPLES = {
+    example["type"]: example
+    for example in map(json.loads, re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
+}
+REMARK = "mappings: every byte is booked, the kinds of call are not told apart"
+RECORDS = {
+    "start": records.start_record(watches.started((REMARK,))),
+    "snapshot": records.snapshot_record(watches.example()),
+    "process": records.note_record(watches.process_note("exit", exit_code=0, signal=9)),
+    "oom_kill": records.note_record(watches.oom_note()),
+    "stall": records.note_record(watches.stall_note()),
+    "loss": records.note_record(watches.loss_note()),
+    "end": records.end_record(replace(watches.snapshot(), final=True), "stopped by Ctrl-C"),
+}
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_the_documented_example_is_what_is_written(kind: str) -> None:
+    assert EXAMPLES[kind] == RECORDS[kind]
+    assert list(EXAMPLES[kind]) == list(RECORDS[kind])
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_every_field_is_described(kind: str) -> None:
+    prose = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
+    described = set(re.findall(r"`(\w+)`", prose))
+    assert set(_field_names(RECORDS[kind])) <= described
+
+
+def test_every_type_of_schema_1_is_there() -> None:
+    assert set(EXAMPLES) == set(RECORDS)
+    assert {record["schema"] for record in RECORDS.values()} == {1}
+
+
+def test_the_fields_the_schema_promises() -> None:
+    snapshot = RECORDS["snapshot"]
+    assert {"schema", "type", "time", "monotonic_ns", "jobs", "losses", "self"} <= set(snapshot)
+    job = snapshot["jobs"][0]
+    assert set(job) >= {
+        "name", "kind", "identified_by", "cgroup", "limit_bytes", "charge_bytes", "usage",
+        "growth", "seconds_to_limit", "oom_kills", "stalled_ns", "processes",
+    }  # fmt: skip
+    assert list(job["usage"]) == ["anon_bytes", "file_bytes", "shmem_bytes", "swap_bytes"]
+    assert list(job["growth"]) == ["bytes_10s", "bytes_60s", "bytes_total", "bytes_per_second"]
+    assert set(job["processes"][0]) >= {
+        "pid", "start_time", "comm", "cmdline", "usage", "peak_bytes", "virtual_bytes",
+        "mapped_bytes", "unmapped_bytes", "brk_bytes",
+    }  # fmt: skip
+
+
+def test_no_limit_and_no_growth_are_null() -> None:
+    calm = watches.job(processes=[watches.process()], limit=None)
+    job = records.snapshot_record(watches.snapshot(calm))["jobs"][0]
+    assert job["limit_bytes"] is None
+    assert job["seconds_to_limit"] is None
+    assert job["processes"][0]["calls"] is None
+
+
+def test_usage_less_inherited_adds_up_to_the_job() -> None:
+    job = RECORDS["snapshot"]["jobs"][0]
+    for kind, total in job["usage"].items():
+        own = (one["usage"][kind] - one["inherited"][kind] for one in job["processes"])
+        assert sum(own) == total
+
+
+def _field_names(record: dict[str, Any]) -> Iterator[str]:
+    for name, value in record.items():
+        yield name
+        if name in {"features", "losses", "calls"}:  # their keys are data
+            value = list(value.values()) if isinstance(value, dict) else None
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, dict):
+                yield from _field_names(part)
