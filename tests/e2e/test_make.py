@@ -1,0 +1,159 @@
+"""The targets of the Makefile, as a user calls them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.host.mounts import memory_hierarchy
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def make(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "--no-print-directory", *args],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_lists_every_target_within_80_columns() -> None:
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony is not None
+    done = make("help")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines] == phony[1].split()
+    assert all(len(line.split()) > 2 for line in lines)
+    assert max(map(len, lines)) <= 80
+    assert make().stdout == done.stdout
+
+
+def test_setup_has_nothing_left_to_do_the_second_time() -> None:
+    assert make("setup").returncode == 0
+    again = make("setup")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+@pytest.mark.kernel
+def test_the_demo_in_a_pipe_ends_by_itself_and_leaves_nothing() -> None:
+    done = make("demo", "ARGS=--duration 8s --output jsonl")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [lines[0]["type"], lines[-1]["type"]] == ["start", "end"]
+    cgroups: dict[str, str] = {}
+    for line in lines:
+        if line["type"] == "snapshot":
+            for job in line["jobs"]:
+                if "/ebpftrace-demo-" in job["cgroup"]:
+                    cgroups[job["cgroup"]] = job["kind"]
+    assert sorted(cgroups.values()) == ["buildkite", "github", "gitlab"]
+    assert [path for path in cgroups if folder(path).exists()] == []
+    assert left_behind(next(iter(cgroups))) == []
+
+
+@pytest.mark.kernel
+def test_the_demo_ends_with_a_summary_in_a_pipe() -> None:
+    done = make("demo", "ARGS=--duration 4s")
+    assert done.returncode == 0, done.stderr
+    for name in ("steady", "sawtooth", "leak"):
+        assert f"demo: {name}" in done.stderr
+    # The jobs by the names their CI variables give them, in the last words.
+    tail = done.stdout[-2000:]
+    for name in ("shop", "billing", "search"):
+        assert name in tail
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_cleans_up_when_it_is_told_to_stop(signum: signal.Signals) -> None:
+    demo = start_demo()
+    try:
+        path = first_cgroup(demo)
+        os.killpg(demo.pid, signum)
+        stdout, stderr = demo.communicate(timeout=60)
+    finally:
+        demo.kill()
+    assert json.loads(stdout.splitlines()[-1])["type"] == "end", stderr
+    assert not folder(path).exists()
+    assert left_behind(path) == []
+
+
+@pytest.mark.kernel
+def test_what_a_demo_that_was_killed_left_goes_at_the_next_start() -> None:
+    demo = start_demo()
+    try:
+        path = first_cgroup(demo)
+        pid = int(path.split("-")[2])
+        os.kill(pid, signal.SIGKILL)
+        demo.communicate(timeout=60)
+    finally:
+        demo.kill()
+    assert folder(path).exists()
+    deadline = time.monotonic() + 60
+    while (left := left_behind(path)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert left == []
+    done = make("demo", "ARGS=--once --output jsonl")
+    assert done.returncode == 0, done.stderr
+    assert f"removed {path.strip('/')}" in done.stderr
+    assert not folder(path).exists()
+
+
+def start_demo() -> subprocess.Popen[str]:
+    """A demo in JSON Lines, make and all, in a process group of its own."""
+    return subprocess.Popen(
+        ["make", "--no-print-directory", "demo", "ARGS=--output jsonl"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def first_cgroup(demo: subprocess.Popen[str]) -> str:
+    """The first cgroup of this demo that the watch tells of; AssertionError if none."""
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        for job in json.loads(line).get("jobs", ()):
+            match = re.fullmatch(r"/ebpftrace-demo-(\d+)-[a-z]+", job["cgroup"])
+            if match and process_group(int(match[1])) == demo.pid:
+                return match[0]
+    raise AssertionError(demo.stderr.read() if demo.stderr else "")
+
+
+def process_group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def folder(path: str) -> Path:
+    """The folder of a memory cgroup."""
+    return memory_hierarchy().mount / path.strip("/")
+
+
+def left_behind(path: str) -> list[str]:
+    """The command lines that still name the demo which made this cgroup."""
+    name = "-".join(path.strip("/").split("-")[:3])
+    found = []
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = cmdline.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if f"/{name}/" in text:
+            found.append(text)
+    return found
