@@ -110,12 +110,10 @@ def main() -> int:
     try:
         return demo(sys.argv[1:])
     except EbpftraceError as error:
-        say(f"error: {error.what}")
-        if error.why:
-            say(f"  why: {error.why}")
-        if error.fix:
-            say(f"  fix: {error.fix}")
-        return error.exit_code
+        # Only here: a stage does not need the command line in its memory.
+        from ebpftrace.cli.report import report
+
+        return report(error)
 
 
 if __name__ == "__main__":
