@@ -95,7 +95,8 @@ def demo(args: Sequence[str]) -> int:
             )
             stage.start(role, real)
             by = f"gopls {real.version}" if real else "a stand-in"
-            say(f"demo: {role.name:8} {by:14} {format_bytes(role.limit_bytes)}, {role.does}")
+            limit = format_bytes(role.limit_bytes)
+            say(f"demo: {role.project:15}  {limit}  {by:13}  {role.name}: {role.does}")
         pending = signal.sigpending() & _STOP
         code = (
             128 + min(pending) if pending else watch(watch_command(args, sys.stdout.isatty()))
@@ -110,10 +111,16 @@ def main() -> int:
     try:
         return demo(sys.argv[1:])
     except EbpftraceError as error:
-        # Only here: a stage does not need the command line in its memory.
-        from ebpftrace.cli.report import report
+        return _report(error)
+    except (OSError, subprocess.SubprocessError) as error:
+        return _report(EbpftraceError("the demo could not be set up", why=str(error)))
 
-        return report(error)
+
+def _report(error: EbpftraceError) -> int:
+    # Imported only now: a stage does not need the command line in its memory.
+    from ebpftrace.cli.report import report
+
+    return report(error)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ class Role:
 
     name: str
     does: str
+    project: str
     limit_bytes: int
     variables: Mapping[str, str]
 
@@ -19,7 +20,8 @@ class Role:
 ROLES = (
     Role(
         "steady",
-        "opens a module and keeps what it has",
+        "keeps what it has",
+        "example/shop",
         256 * MIB,
         {
             "GITHUB_ACTIONS": "true",
@@ -27,12 +29,14 @@ ROLES = (
             "GITHUB_WORKFLOW": "ci",
             "GITHUB_JOB": "lint",
             "GITHUB_RUN_ID": "7001",
+            "GITHUB_RUN_NUMBER": "701",
             "GITHUB_RUN_ATTEMPT": "1",
         },
     ),
     Role(
         "sawtooth",
-        "fills its heap, collects, fills it again",
+        "fills its heap, then collects",
+        "example/billing",
         256 * MIB,
         {
             "GITLAB_CI": "true",
@@ -44,7 +48,8 @@ ROLES = (
     ),
     Role(
         "leak",
-        "never lets go of what it has read",
+        "never lets go of a file it read",
+        "example/search",
         320 * MIB,
         {
             "BUILDKITE": "true",
