@@ -42,7 +42,7 @@ static inline void book_call(struct process *process, s64 pages)
 #endif
 }
 
-/* The caller holds the mm's mmap lock for writing, or is alone with it, so the difference
+/* The caller holds the mm's mmap lock, and nobody else books meanwhile, so the difference
  * to what was seen last is what this one call did. Growth of the stack is apart: it is a
  * page fault's work, and is only noticed here. */
 static inline void book_mappings(struct process *process)
@@ -71,16 +71,43 @@ static inline void book_mappings(struct process *process)
 }
 
 #ifdef MMAP_LOCK_WRITE_ARG
+/* munmap ends holding the lock for reading only (mmap_write_downgrade), so that two threads
+ * may see its work at once: the first of them books it. */
+BPF_HASH(booking, u64, u8, 1024);
+
+static inline int changed(struct process *process)
+{
+    return read_u64(process->mm + AT_mm_struct_total_vm) != process->total_vm ||
+           read_u64(process->mm + AT_mm_struct_brk) != process->brk;
+}
+
+static inline void book_shared(struct process *process)
+{
+    u64 mm = process->mm;
+    u8 one = 1;
+#ifdef MAPPING_CALLS
+    u32 thread = bpf_get_current_pid_tgid();
+    if (!calls.lookup(&thread))
+        return; /* whose call it was will book it */
+#endif
+    if (!changed(process) || booking.insert(&mm, &one))
+        return;
+    book_mappings(process);
+    booking.delete(&mm);
+}
+
 /* mmap_lock_released(mm, [memcg_path,] write), still under the lock, at the end of every
  * mmap, munmap, brk, mremap and mprotect. No system call of a bystander is slowed. */
 int on_mmap_lock_released(struct bpf_raw_tracepoint_args *ctx)
 {
-    if (!(u8)ctx->args[MMAP_LOCK_WRITE_ARG])
-        return 0;
     u64 mm = ctx->args[0];
     struct process *process = processes.lookup(&mm);
-    if (process)
+    if (!process)
+        return 0;
+    if ((u8)ctx->args[MMAP_LOCK_WRITE_ARG])
         book_mappings(process);
+    else
+        book_shared(process);
     return 0;
 }
 #endif

@@ -133,7 +133,15 @@ int read_process(struct bpf_raw_tracepoint_args *ctx)
     struct process *process = processes.lookup(&mm);
     if (!process)
         return 0;
+    s64 before[MEMBERS];
+    __builtin_memcpy(before, process->pages, sizeof(before));
     read_pages(process);
+    process->drift = 0;
+#pragma unroll
+    for (int member = 0; member < MEMBERS; member++) {
+        s64 off = process->pages[member] - before[member];
+        process->drift += off < 0 ? -off : off;
+    }
     process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
     u32 parent = process->parent;
     if (process->forked && !process_mm.lookup(&parent))

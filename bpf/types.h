@@ -44,6 +44,7 @@ struct process {
     s64 pages[MEMBERS];
     s64 inherited[MEMBERS];
     s64 peak; /* file + anon + shmem */
+    u64 drift; /* what the last exact reading corrected, all members */
     u64 charge; /* of its whole memory cgroup, page cache included */
     u64 total_vm;
     u64 stack_vm;

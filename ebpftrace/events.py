@@ -131,6 +131,7 @@ class ProcessStarted:
     program: str = ""  # path given to exec, or what /proc/PID/exe says
     args: tuple[str, ...] = ()
     counters: ProcessCounters = ProcessCounters()
+    role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
 
 
 @dataclass(frozen=True, slots=True)

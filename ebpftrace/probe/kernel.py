@@ -95,6 +95,7 @@ class Probe:
         self._pending: list[Event | CgroupMade] = []
         self._known: dict[ProcessKey, Tracked] = {}
         self._missed = 0
+        self.drift_bytes = 0  # what the last `read` corrected, summed
         self._read_process = bpf.Runner(self._programs.load("read_process"))
         self._read_group = bpf.Runner(self._programs.load("read_group"))
         self._map = self._programs.map_fd("processes")
@@ -130,6 +131,7 @@ class Probe:
             self._read_process(known.mm)
         there = {(entry := self._decoder.process(data)).key: entry
                  for data in self._processes.values()}  # fmt: skip
+        self.drift_bytes = sum(entry.drift_bytes for entry in there.values())
         events = self.events()
         events += self._repair(now_ns, there)
         events += [

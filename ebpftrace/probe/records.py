@@ -60,6 +60,7 @@ class Tracked(NamedTuple):
     cgroup_id: int
     counters: ProcessCounters
     charge_bytes: int
+    drift_bytes: int
 
 
 class Decoder:
@@ -69,7 +70,7 @@ class Decoder:
         self._calls = calls
         self._base_words = 4 if many_cpus else 0
         words = self._base_words + (15 if calls else 0)
-        self._process = struct.Struct(f"=4Q4I16s9q11Q{words}Q")
+        self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each struct, by C name."""
@@ -91,8 +92,8 @@ class Decoder:
             self._process.unpack_from(data, offset)
         )
         pages, inherited, peak = rest[0:4], rest[4:8], rest[8]
-        (charge, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
-         stalled, stalls) = rest[9:20]  # fmt: skip
+        (drift, charge, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
+         stalled, stalls) = rest[9:21]  # fmt: skip
         return Tracked(
             mm=mm,
             key=ProcessKey(tgid, start),
@@ -101,6 +102,7 @@ class Decoder:
             comm=_comm(comm),
             cgroup_id=memcg_id,
             charge_bytes=charge * PAGE_SIZE,
+            drift_bytes=drift * PAGE_SIZE,
             counters=ProcessCounters(
                 usage=_usage(pages),
                 inherited=_usage(inherited) if forked else _NOTHING,
@@ -114,7 +116,7 @@ class Decoder:
                 stack_bytes=stack_vm * PAGE_SIZE,
                 stalled_ns=stalled,
                 stalls=stalls,
-                calls=dict(_call_counts(rest[20 + self._base_words :]))
+                calls=dict(_call_counts(rest[21 + self._base_words :]))
                 if self._calls
                 else None,
             ),

@@ -1,0 +1,138 @@
+"""Address space is booked to the byte, whichever way it is asked for."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.probe import Selection
+from tests.support.build import CACHE
+from tests.support.observer import Observer
+from tests.support.workload import Workload
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["default", "mapping-calls"])
+def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
+    observer = Observer(Selection(comms=("exact",)), mapping_calls=request.param)
+    yield observer
+    observer.close()
+
+
+@pytest.fixture
+def disk_file() -> Iterator[Path]:
+    CACHE.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=CACHE) as file:
+        file.truncate(8 * MIB)
+        yield Path(file.name)
+
+
+@pytest.mark.parametrize(
+    ("commands", "mapped", "unmapped", "brk"),
+    [
+        (["map 100MiB"], 100, 0, 0),
+        (["map 64MiB 0xc000000000"], 64, 0, 0),  # as the Go runtime maps its arenas
+        (["map 100MiB", "touch 0"], 100, 0, 0),
+        (["map 100MiB", "remap 0 150MiB"], 150, 0, 0),
+        (["map 100MiB", "remap 0 60MiB"], 100, 40, 0),
+        (["map 150MiB", "unmap 0 10MiB 30MiB"], 150, 30, 0),
+        (["map 100MiB", "fixed 0 0 64MiB"], 100, 0, 0),
+        (["shmem 16MiB", "touch 0"], 16, 0, 0),
+        (["mapfile {file} 8MiB shared"], 8, 0, 0),
+        (["mapfile {file} 8MiB private"], 8, 0, 0),
+        (["brk +7MiB"], 0, 0, 7),
+        (["brk +7MiB", "brk -5MiB"], 0, 0, 2),
+        (["threads 4 1MiB"], 4, 0, 0),
+        (["churn 20 1MiB"], 20, 20, 0),
+        (["grow 1GiB 12MiB"], 12, 0, 0),
+    ],
+)
+def test_address_space_is_booked_to_the_byte(
+    observer: Observer,
+    disk_file: Path,
+    commands: list[str],
+    mapped: int,
+    unmapped: int,
+    brk: int,
+) -> None:
+    with Workload("exact") as workload:
+        before, virtual = observer.counters(workload.pid), workload.statm()["virtual"]
+        for command in commands:
+            workload.do(command.format(file=disk_file))
+        after = observer.counters(workload.pid)
+        assert after.mapped_bytes - before.mapped_bytes == mapped * MIB
+        assert after.unmapped_bytes - before.unmapped_bytes == unmapped * MIB
+        assert after.brk_bytes - before.brk_bytes == brk * MIB
+        assert after.virtual_bytes - before.virtual_bytes == (mapped - unmapped + brk) * MIB
+        assert workload.statm()["virtual"] - virtual == (mapped - unmapped + brk) * MIB
+
+
+def test_a_heap_that_ends_within_a_page_is_booked_to_the_byte(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        before = observer.counters(workload.pid)
+        workload.do("brk +12345")
+        after = observer.counters(workload.pid)
+        assert after.brk_bytes - before.brk_bytes == 12345
+        assert after.brk_moves - before.brk_moves == 1
+        assert after.mapped_bytes == before.mapped_bytes
+
+
+def test_a_growing_stack_is_no_mapping(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        before = observer.counters(workload.pid)
+        workload.do("stack 2MiB")
+        workload.do("map 1MiB")  # the stack's growth is noticed with the next call
+        after = observer.counters(workload.pid)
+        assert after.mapped_bytes - before.mapped_bytes == MIB
+        assert after.stack_bytes - before.stack_bytes > MIB
+
+
+def test_exec_starts_new_books(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        workload.do("map 100MiB")
+        workload.do(f"exec {workload.program}")
+        workload.do("map 3MiB")
+        counters = observer.counters(workload.pid)
+        assert 3 * MIB <= counters.mapped_bytes < 4 * MIB
+        assert observer.exited(workload.pid).executed
+
+
+def test_the_kinds_of_call_are_told_apart() -> None:
+    observer = Observer(Selection(comms=("exact",)), mapping_calls=True)
+    try:
+        with Workload("exact") as workload:
+            before = observer.counters(workload.pid).calls
+            for command in (
+                "map 100MiB", "map 10MiB", "fixed 0 0 64MiB", "remap 1 30MiB",
+                "unmap 1", "brk +7MiB", "brk -5MiB",
+            ):  # fmt: skip
+                workload.do(command)
+            after = observer.counters(workload.pid).calls
+        assert before is not None
+        assert after is not None
+        did = {
+            kind: tuple(
+                getattr(after[kind], name) - getattr(before[kind], name)
+                for name in ("calls", "gained_bytes", "released_bytes")
+            )
+            for kind in after
+        }
+        assert did["mmap"] == (3, (100 + 10 + 64) * MIB, 64 * MIB)
+        assert did["mremap"] == (1, 20 * MIB, 0)
+        assert did["munmap"] == (1, 0, 30 * MIB)
+        assert did["brk"][1:] == (7 * MIB, 5 * MIB)
+        assert did["other"] == (0, 0, 0)
+    finally:
+        observer.close()
+
+
+def test_the_default_does_not_tell_calls_apart_and_attaches_no_system_call() -> None:
+    observer = Observer(Selection(comms=("exact",)))
+    try:
+        assert dict(observer.probe.features)["mapping calls"] == "not told apart"
+        with Workload("exact") as workload:
+            assert observer.counters(workload.pid).calls is None
+    finally:
+        observer.close()

@@ -1,0 +1,82 @@
+"""A probe under observation: what it told, by process, without ledger or view."""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ebpftrace.events import (
+    CgroupRead,
+    Event,
+    ProcessCounters,
+    ProcessExited,
+    ProcessKey,
+    ProcessRead,
+    ProcessStarted,
+)
+from ebpftrace.probe import Probe, Selection
+from ebpftrace.probe.records import CgroupMade
+
+Kind = TypeVar("Kind", bound=Event | CgroupMade)
+
+
+class Observer:
+    """Every event since it began, or since `forget`."""
+
+    def __init__(self, selection: Selection, **options: Any) -> None:
+        self.probe = Probe(selection, **options)
+        self.events: list[Event | CgroupMade] = []
+
+    def close(self) -> None:
+        self.probe.close()
+
+    def forget(self) -> None:
+        """Start anew, with what is running kept."""
+        self.probe.events()
+        self.events.clear()
+
+    def read(self) -> None:
+        """An exact reading of all that is tracked."""
+        self.events += self.probe.read(time.monotonic_ns())
+
+    def counters(self, pid: int) -> ProcessCounters:
+        """A process's counters, exact now."""
+        self.read()
+        return self.last(ProcessRead, lambda event: event.key.pid == pid).counters
+
+    def all(
+        self, kind: type[Kind], where: Callable[[Kind], bool] = lambda _: True
+    ) -> list[Kind]:
+        """The events of one kind."""
+        self.events += self.probe.events()
+        return [event for event in self.events if isinstance(event, kind) and where(event)]
+
+    def last(self, kind: type[Kind], where: Callable[[Kind], bool] = lambda _: True) -> Kind:
+        """The latest such event; waits up to five seconds for one."""
+        deadline = time.monotonic() + 5
+        while not (found := self.all(kind, where)):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no such {kind.__name__} in {self.events[-20:]}")
+            time.sleep(0.01)
+        return found[-1]
+
+    def started(self, pid: int) -> ProcessStarted:
+        return self.last(ProcessStarted, lambda event: event.key.pid == pid)
+
+    def exited(self, pid: int) -> ProcessExited:
+        return self.last(ProcessExited, lambda event: event.key.pid == pid)
+
+    def tracks(self, pid: int) -> bool:
+        """Whether a process with this pid is tracked now."""
+        self.read()
+        alive: set[ProcessKey] = set()
+        for event in self.events:
+            if isinstance(event, ProcessStarted):
+                alive.add(event.key)
+            elif isinstance(event, ProcessExited):
+                alive.discard(event.key)
+        return any(key.pid == pid for key in alive)
+
+    def cgroup(self, cgroup_id: int) -> CgroupRead:
+        """A memory cgroup's counters, exact now."""
+        self.read()
+        return self.last(CgroupRead, lambda event: event.cgroup_id == cgroup_id)
