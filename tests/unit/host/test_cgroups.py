@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
+from ebpftrace.host.mounts import MemoryHierarchy
+from tests.support.fakeroot import FakeRoot
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("9:name=systemd:/s\n4:memory:/jobs/a\n0::/u", "/jobs/a"),
+        ("4:cpu,memory:/both\n0::/u", "/both"),
+        ("0::/system.slice/x.service", "/system.slice/x.service"),
+        ("0::/../other", "/../other"),
+        ("0::/with:colon/b", "/with:colon/b"),
+        ("0::/gone (deleted)", "/gone"),
+        ("3:memory_not:/no\n0::/v2", "/v2"),
+    ],
+)
+def test_memory_cgroup_of_a_process(tmp_path: Path, text: str, path: str) -> None:
+    FakeRoot(tmp_path).process(7, cgroup=text)
+    assert memory_cgroup(7, tmp_path) == path
+
+
+def test_a_process_that_is_gone_has_none(tmp_path: Path) -> None:
+    assert memory_cgroup(7, tmp_path) is None
+
+
+def test_unknown_ids_are_found_by_a_walk_where_handles_do_not_work(tmp_path: Path) -> None:
+    job = tmp_path / "a/b/job"
+    job.mkdir(parents=True)
+    paths = CgroupPaths(MemoryHierarchy("v2", tmp_path))
+    job_id = job.stat().st_ino
+    assert paths.path(job_id) == "/a/b/job"
+    assert paths.id("/a/b/job") == job_id
+    assert paths.path(tmp_path.stat().st_ino) == "/"
+
+
+def test_the_walk_is_made_at_most_once_a_second(tmp_path: Path) -> None:
+    clock = Clock()
+    paths = CgroupPaths(MemoryHierarchy("v2", tmp_path), clock)
+    assert paths.path(1) is None
+    late = tmp_path / "late"
+    late.mkdir()
+    clock.now += 0.5
+    assert paths.path(late.stat().st_ino) is None
+    clock.now += 0.6
+    assert paths.path(late.stat().st_ino) == "/late"
+
+
+def test_what_the_kernel_told_outlives_the_cgroup(tmp_path: Path) -> None:
+    paths = CgroupPaths(MemoryHierarchy("v1", tmp_path))
+    paths.learn(4711, "/jobs/gone")
+    assert paths.path(4711) == "/jobs/gone"
+    assert paths.id("/jobs/gone") is None
+
+
+def test_a_name_chosen_by_a_stranger_is_cleaned(tmp_path: Path) -> None:
+    paths = CgroupPaths(MemoryHierarchy("v1", tmp_path))
+    paths.learn(5, "/evil\x1b[2J\n")
+    assert paths.path(5) == "/evil\\x1b[2J\\x0a"
+
+
+def test_memory_of_pairs_is_bounded(tmp_path: Path) -> None:
+    paths = CgroupPaths(MemoryHierarchy("v1", tmp_path), Clock())
+    for number in range(2, 9000):
+        paths.learn(number, f"/{number}")
+    assert paths.path(8999) == "/8999"
+    assert paths.path(2) is None
+
+
+def test_a_container_that_mounts_its_own_branch(tmp_path: Path) -> None:
+    """Docker without a cgroup namespace: the mount shows /docker/abc, /proc the full path."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    paths = CgroupPaths(MemoryHierarchy("v1", tmp_path, "/docker/abc"))
+    assert paths.folder("/docker/abc/inner") == inner
+    assert paths.path(inner.stat().st_ino) == "/docker/abc/inner"
+    assert paths.path(tmp_path.stat().st_ino) == "/docker/abc"
+    assert paths.folder("/docker/other") is None
+    assert paths.folder("/docker/abcd") is None
+
+
+def test_a_cgroup_namespace_with_the_hosts_mount(tmp_path: Path) -> None:
+    """The mount is one level above the namespace's root, and so are other jobs."""
+    paths = CgroupPaths(MemoryHierarchy("v2", tmp_path, "/.."))
+    assert paths.folder("/../other") == tmp_path / "other"
+    assert paths.folder("/own") is None  # the name of our own root is not known
+
+
+def test_a_path_above_what_is_mounted_has_no_folder(tmp_path: Path) -> None:
+    paths = CgroupPaths(MemoryHierarchy("v2", tmp_path))
+    assert paths.folder("/../other") is None
+    assert paths.id("/../other") is None
+    assert paths.folder("/a/../../etc") is None
+
+
+@given(st.text(max_size=40))
+def test_no_path_leads_out_of_the_mount(path: str) -> None:
+    mount = Path("/nowhere/mount")
+    folder = CgroupPaths(MemoryHierarchy("v2", mount)).folder(path)
+    assert folder is None or (folder.is_relative_to(mount) and ".." not in folder.parts)

@@ -1,0 +1,132 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebpftrace.host import proc
+from ebpftrace.host.proc import Environ
+from tests.support.fakeroot import FakeRoot
+
+HZ = os.sysconf("SC_CLK_TCK")
+GONE = 2**22 + 1  # above PID_MAX_LIMIT
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        proc.read_stat,
+        proc.read_comm,
+        proc.read_cmdline,
+        proc.read_environ,
+        proc.read_program,
+        proc.read_status,
+        proc.read_rollup,
+    ],
+)
+def test_a_process_that_is_gone_reads_as_none(read: object) -> None:
+    assert callable(read)
+    assert read(GONE) is None
+
+
+def test_own_stat_comm_and_arguments() -> None:
+    before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    with subprocess.Popen([sys.executable, "-c", "input()", "a b", ""], stdin=-1) as child:
+        after = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        stat = proc.read_stat(child.pid)
+        comm = proc.read_comm(child.pid)
+        assert child.stdin is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        child.wait()
+    assert stat is not None
+    assert stat.parent_pid == os.getpid()
+    assert stat.comm == comm
+    tick_ns = 10**9 // HZ
+    assert before - tick_ns <= stat.start_boottime_ns <= after
+    assert stat.started_at(stat.start_boottime_ns + tick_ns - 1)
+    assert not stat.started_at(stat.start_boottime_ns + tick_ns)
+
+
+def test_own_memory_agrees_among_the_files() -> None:
+    held = bytearray(os.urandom(32 << 20))
+    status = proc.read_status(os.getpid())
+    rollup = proc.read_rollup(os.getpid())
+    assert status is not None
+    assert rollup is not None
+    assert rollup.anon_bytes >= len(held)
+    assert abs(status.anon_bytes - rollup.anon_bytes) < 4 << 20
+    assert status.peak_resident_bytes >= rollup.resident_bytes - (4 << 20)
+    assert status.virtual_bytes > rollup.resident_bytes >= rollup.proportional_bytes > 0
+    assert proc.self_cost().rss_bytes >= len(held)
+
+
+def test_own_cpu_time_grows_with_work() -> None:
+    before = proc.self_cost().cpu_ns
+    sum(range(200_000))
+    assert proc.self_cost().cpu_ns > before
+
+
+def test_a_deleted_program_is_told(tmp_path: Path) -> None:
+    program = tmp_path / "prog"
+    program.write_bytes(Path("/bin/sleep").read_bytes())
+    program.chmod(0o755)
+    with subprocess.Popen([str(program), "60"]) as child:
+        while (found := proc.read_program(child.pid)) is None or "prog" not in found.path:
+            time.sleep(0.001)  # until it has executed the program
+        program.unlink()
+        deleted = proc.read_program(child.pid)
+        child.kill()
+    assert (found.path, found.deleted) == (str(program), False)
+    assert deleted is not None
+    assert (deleted.path, deleted.deleted) == (str(program), True)
+
+
+def test_a_zombie_has_no_memory_and_no_arguments() -> None:
+    child = subprocess.Popen(["true"])
+    try:
+        while (stat := proc.read_stat(child.pid)) is None or stat.state != "Z":
+            time.sleep(0.001)
+        assert proc.read_status(child.pid) is None
+        assert proc.read_rollup(child.pid) is None
+        assert proc.read_cmdline(child.pid) == ()
+    finally:
+        child.wait()
+
+
+def test_comm_with_brackets_spaces_and_escapes(tmp_path: Path) -> None:
+    fake = FakeRoot(tmp_path)
+    fake.process(7, 3, comm="a) R (b \x1b[1m", start_ticks=55)
+    stat = proc.read_stat(7, fake.proc)
+    assert stat is not None
+    assert (stat.comm, stat.parent_pid, stat.start_ticks) == ("a) R (b \\x1b[1m", 3, 55)
+
+
+def test_environ_is_bounded_and_a_cut_variable_left_out(tmp_path: Path) -> None:
+    fake = FakeRoot(tmp_path)
+    filler = {f"V{index}": "x" * 1000 for index in range(200)}
+    fake.process(7, environ={"FIRST": "1", **filler, "LAST": "1"})
+    environ = proc.read_environ(7, fake.proc)
+    assert environ is not None
+    assert environ.get("FIRST") == "1"
+    assert "LAST" not in environ
+    assert len(environ) < 132
+    assert all(environ.get(f"V{index}", 2000) in ("", "x" * 1000) for index in range(200))
+
+
+def test_values_are_cleaned_and_bounded() -> None:
+    environ = Environ(b"A=\x1b[31mred\0B=" + b"x" * 300 + b"\0C=a=b\0nonsense\0D=\xff\0")
+    assert environ.get("A") == "\\x1b[31mred"
+    assert environ.get("B") == ""
+    assert environ.get("C") == "a=b"
+    assert environ.get("D") == "\\xff"
+    assert environ.get("nonsense") == ""
+
+
+@given(st.binary(max_size=200))
+def test_any_environment_can_be_parsed(raw: bytes) -> None:
+    assert len(Environ(raw)) <= raw.count(b"=")
