@@ -1,0 +1,102 @@
+"""jobs/ with real processes in real memory cgroups."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.mounts import memory_hierarchy
+from ebpftrace.host.proc import read_comm
+from ebpftrace.jobs import JobResolver
+from tests.support import cgroups
+
+ID = "a" * 64
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_RUN_ID": "99",
+    "GITHUB_RUN_NUMBER": "7",
+    "GITHUB_JOB": "test",
+    "GITHUB_REPOSITORY": "org/repo",
+}
+
+
+@pytest.fixture
+def paths() -> Iterator[CgroupPaths]:
+    opened = CgroupPaths(memory_hierarchy())
+    yield opened
+    opened.close()
+
+
+def child_of(pid: int) -> int:
+    """The one child of a process, once it has executed sleep."""
+    while True:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if children and read_comm(int(children[0])) == "sleep":
+            return int(children[0])
+        time.sleep(0.001)
+
+
+def shell(script: str, variables: Mapping[str, str]) -> list[str]:
+    settings = [f"{name}={value}" for name, value in variables.items()]
+    return ["env", "-i", "PATH=/usr/bin:/bin", *settings, "sh", "-c", script]
+
+
+def test_successive_jobs_of_a_bare_runner_share_a_cgroup_and_are_apart(
+    paths: CgroupPaths,
+) -> None:
+    resolver = JobResolver(paths)
+    with cgroups.memory_cgroup() as group:
+        keys = []
+        for run in ("99", "100"):
+            script = "env -i sleep 60 & wait"
+            job = group.run(shell(script, {**GITHUB, "GITHUB_RUN_ID": run}))
+            sleeper = child_of(job.pid)
+            identity = resolver.resolve(sleeper, group.id)
+            assert (identity.kind, identity.name) == ("github", "org/repo#7 test")
+            assert identity.identified_by == (
+                f"GITHUB_RUN_ID of pid {sleeper}'s ancestor {job.pid}"
+            )
+            assert identity.cgroup == group.name
+            assert resolver.resolve(job.pid, group.id).key == identity.key
+            keys.append(identity.key)
+            os.kill(sleeper, 9)
+            job.wait()
+        assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (f"docker/{ID}", "docker"),
+        (f"kubepods/burstable/pod{'0' * 32}/{ID}", "kubernetes"),
+        (f"machine.slice/libpod-{ID}.scope", "podman"),
+        ("system.slice/agent.service", "systemd"),
+        ("jobs", "cgroup"),
+    ],
+)
+def test_a_process_without_variables_is_known_by_its_real_path(
+    paths: CgroupPaths, path: str, kind: str
+) -> None:
+    with cgroups.memory_cgroup(name=path) as group:
+        # Orphaned, so that what started these tests is not its ancestor.
+        process = group.run(shell("(exec sleep 60 >/dev/null) & exit", {}))
+        process.wait()
+        (sleeper,) = group.pids()
+        identity = JobResolver(paths).resolve(sleeper, group.id)
+        assert identity.kind == kind
+        assert identity.cgroup == group.name
+        assert identity.key == str(group.id)
+
+
+def test_a_cgroup_and_a_process_that_went_at_once_keep_their_names(paths: CgroupPaths) -> None:
+    with cgroups.memory_cgroup(name=f"docker/{ID}") as group:
+        paths.learn(group.id, group.name)  # as the kernel's mkdir event would
+        process = subprocess.Popen(["true"])
+        process.wait()
+        group.path.rmdir()
+        identity = JobResolver(paths).resolve(process.pid, group.id)
+    assert (identity.kind, identity.cgroup) == ("docker", group.name)

@@ -1,0 +1,24 @@
+import pytest
+
+from ebpftrace.jobs import systemd
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/system.slice/actions.runner.service", "actions.runner.service"),
+        ("/user.slice/user-1000.slice/session-3.scope", "session-3.scope"),
+        ("/user.slice/user-1.slice/user@1.service/app.slice/x.scope", "x.scope"),
+        ("/system.slice/agent.service/job-7", "agent.service/job-7"),
+        ("/user.slice/user-1000.slice", "user-1000.slice"),
+    ],
+)
+def test_units(path: str, name: str) -> None:
+    place = systemd.locate(path)
+    assert place is not None
+    assert (place.kind, place.name) == ("systemd", name)
+
+
+@pytest.mark.parametrize("path", ["/", "/jobs/a", "/x.servicex", "/.service"])
+def test_no_units(path: str) -> None:
+    assert systemd.locate(path) is None
