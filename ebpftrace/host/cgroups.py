@@ -95,7 +95,7 @@ class CgroupPaths:
             return None
         try:
             return folder.stat().st_ino
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:
             return None
 
     def folder(self, path: str) -> Path | None:
@@ -108,8 +108,11 @@ class CgroupPaths:
 
     def _look_up(self, cgroup_id: int) -> str | None:
         if self._handles is not None:
-            below = self._handles.folder(cgroup_id)
-            return None if below is None else self._path_of(below)
+            try:
+                below = self._handles.folder(cgroup_id)
+                return None if below is None else self._path_of(below)
+            except OSError:
+                self._drop_handles()  # the capability was given up; the walk needs none
         now = self._clock()
         if self._scanned_at is not None and now - self._scanned_at < _SCAN_PAUSE_S:
             return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
+from ebpftrace.host.environ import Environ
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, NS_PER_SECOND
 
@@ -77,27 +78,6 @@ class OwnCost:
 
     cpu_ns: int
     rss_bytes: int
-
-
-class Environ:
-    """A process's environment as it was at its exec, or as it has overwritten it since.
-
-    Values are kept raw; only what is asked for is cleaned.
-    """
-
-    def __init__(self, raw: bytes) -> None:
-        self._values = dict(entry.split(b"=", 1) for entry in raw.split(b"\0") if b"=" in entry)
-
-    def get(self, name: str, limit: int = 256) -> str:
-        """The variable, cleaned; "" if it is not set, empty, or longer than `limit` bytes."""
-        value = self._values.get(name.encode(), b"")
-        return clean(value, limit) if len(value) <= limit else ""
-
-    def __contains__(self, name: str) -> bool:
-        return name.encode() in self._values
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 def read_stat(pid: int, proc: Path = PROC) -> Stat | None:

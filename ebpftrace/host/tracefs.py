@@ -61,4 +61,10 @@ def _mount(target: Path) -> None:
 
 def _unmount(target: Path) -> None:
     # Detached: someone who looks into it just now must not keep it mounted for ever.
-    ctypes.CDLL(None, use_errno=True).umount2(os.fsencode(target), _MNT_DETACH)
+    code = ctypes.CDLL(None, use_errno=True).umount2(os.fsencode(target), _MNT_DETACH)
+    if code != 0 and ctypes.get_errno() != errno.EINVAL:  # EINVAL: someone else was quicker
+        raise NoTracefsError(
+            f"cannot unmount tracefs from {target}",
+            why=os.strerror(ctypes.get_errno()),
+            fix=f"umount {target}",
+        )

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
-from ebpftrace.host.proc import PROC, Environ, Stat, read_cmdline, read_environ, read_stat
+from ebpftrace.host.environ import Environ
+from ebpftrace.host.proc import PROC, Stat, read_cmdline, read_environ, read_stat
 from ebpftrace.jobs import (
     azure,
     buildkite,

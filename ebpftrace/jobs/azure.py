@@ -6,7 +6,7 @@ SYSTEM_JOBATTEMPT count repetitions. Source:
 learn.microsoft.com/azure/devops/pipelines/build/variables.
 """
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.run import CiRun, number, run_id, short_name, word
 
 

@@ -5,7 +5,7 @@ variables begin with BUILDKITE_AGENT_ and have no job. Source:
 buildkite.com/docs/pipelines/environment-variables.
 """
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.run import CiRun, number, run_id, short_name, word
 
 

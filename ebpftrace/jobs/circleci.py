@@ -5,7 +5,7 @@ rerun has another); CIRCLE_NODE_INDEX tells parallel containers of one job apart
 circleci.com/docs/reference/variables.
 """
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.run import CiRun, number, run_id, short_name, word
 
 

@@ -4,7 +4,7 @@ A build has stages, one machine or pod each, and those have steps. A restarted b
 new number. Source: docs.drone.io/pipeline/environment/reference.
 """
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.run import CiRun, number, run_id, short_name
 
 

@@ -7,7 +7,7 @@ JobExtension.cs) and which a step may clear to leave a daemon behind, and in RUN
 Source: docs.github.com/actions/reference/variables-reference.
 """
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.run import CiRun, number, run_id, short_name, word
 
 

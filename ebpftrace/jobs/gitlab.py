@@ -5,7 +5,7 @@ The runner's own environment has CI_SERVER_URL at most. Source:
 docs.gitlab.com/ci/variables/predefined_variables.
 """
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.run import CiRun, number, run_id, short_name
 
 

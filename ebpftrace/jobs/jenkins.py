@@ -7,7 +7,7 @@ controller was told its own. An agent has JENKINS_URL too, but no build. BUILD_I
 alone: people overwrite it ("dontKillMe"). Source: the page /env-vars.html of every Jenkins.
 """
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.run import CiRun, number, run_id, short_name
 
 

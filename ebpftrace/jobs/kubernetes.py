@@ -9,7 +9,7 @@ pod_container_manager_linux.go).
 
 import re
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs import containers
 from ebpftrace.jobs.place import Place
 from ebpftrace.jobs.run import NAME_WIDTH, word

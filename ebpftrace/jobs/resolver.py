@@ -1,14 +1,19 @@
 """A process's job, from the most telling source that answers."""
 
+import os
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.events import JobIdentity
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
-from ebpftrace.host.proc import Environ, read_environ
+from ebpftrace.host.environ import Environ
+from ebpftrace.host.proc import read_environ
 from ebpftrace.jobs import containers, kubernetes, plain, systemd
 from ebpftrace.jobs.ancestry import Ancestry
 from ebpftrace.jobs.place import Place
+from ebpftrace.text import clean
+
+_PATH_LIMIT = 4096
 
 
 class JobResolver:
@@ -61,6 +66,7 @@ class JobResolver:
             path = memory_cgroup(pid, self._root)
             if path is not None and self._paths.id(path) not in (cgroup_id, None):
                 return None  # it moved since, or the pid is someone else's by now
+            path = None if path is None else clean(os.fsencode(path), _PATH_LIMIT)
         return path
 
     def _place(self, pid: int, path: str | None, cgroup_id: int) -> Place:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.text import clean
 
 NAME_WIDTH = 32

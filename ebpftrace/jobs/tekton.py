@@ -11,7 +11,7 @@ pkg/pod/pod.go.
 import re
 from itertools import pairwise
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.run import CiRun, run_id, short_name, word
 
 COMM = "entrypoint"

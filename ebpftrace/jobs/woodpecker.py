@@ -5,7 +5,7 @@ CI is "woodpecker". A restarted pipeline has a new number. Source:
 woodpecker-ci.org/docs/usage/environment.
 """
 
-from ebpftrace.host.proc import Environ
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.run import CiRun, number, run_id, short_name
 
 

@@ -36,9 +36,11 @@ def test_handles_and_the_walk_agree(monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(self: KernfsHandles, node_id: int) -> str | None:
             raise PermissionError
 
+        bereft = CgroupPaths(memory_hierarchy())
         monkeypatch.setattr(KernfsHandles, "folder", refuse)
         by_walk = CgroupPaths(memory_hierarchy())
         assert by_walk.path(group.id) == group.name
+        assert bereft.path(group.id) == group.name, "it may lose the right to use handles"
         monkeypatch.undo()
         assert by_handle.path(group.id) == group.name
 

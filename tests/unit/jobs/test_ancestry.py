@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.host import proc
+from ebpftrace.host.environ import Environ
 from ebpftrace.jobs import ancestry
 from ebpftrace.jobs.ancestry import Ancestry
 from tests.support.fakeroot import FakeRoot
@@ -82,7 +83,7 @@ def test_ancestors_are_read_once_and_the_process_itself_each_time(
     fake.process(12, 11)
     reads: list[int] = []
 
-    def counted(pid: int, folder: Path) -> proc.Environ | None:
+    def counted(pid: int, folder: Path) -> Environ | None:
         reads.append(pid)
         return proc.read_environ(pid, folder)
 

@@ -126,6 +126,11 @@ def test_a_namespace_that_hides_the_cgroup_still_gives_its_path(machine: Machine
     assert (job.kind, job.cgroup) == ("docker", f"/../docker-{ID}.scope")
 
 
+def test_a_path_read_from_proc_is_clean_too(machine: Machine) -> None:
+    machine.fake.process(10, cgroup="0::/../evil\x1b[2J")
+    assert machine.resolver.resolve(10, 424242).cgroup == "/../evil\\x1b[2J"
+
+
 def test_names_from_strangers_are_clean(machine: Machine) -> None:
     number = machine.cgroup("/evil\x1b[2J")
     machine.fake.process(10)
