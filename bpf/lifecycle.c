@@ -2,7 +2,7 @@
 
 /* The order of the calls decides what is lost when a map or the ring is full: a process is
  * tracked even when nobody can be told of it; user space finds it in the map later. */
-static inline void track(u64 task, u64 mm, u32 how, u64 filename)
+static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
 {
     u32 zero = 0, tgid = tgid_of(task);
     struct process *blank = blank_process.lookup(&zero);
@@ -24,7 +24,7 @@ static inline void track(u64 task, u64 mm, u32 how, u64 filename)
     process->memcg = memcg_of(task);
     process->memcg_id = memcg_id(process->memcg);
     process->how = how;
-    bpf_probe_read_kernel(process->comm, COMM_LEN, (void *)task + AT_task_struct_comm);
+    bpf_probe_read_kernel_str(process->comm, COMM_LEN, (void *)comm);
     set_mappings(process);
     read_pages(process);
     if (how == START_FORK) {
@@ -117,7 +117,8 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
         untrack(tgid, old_mm, 0, 1);
     }
     if (follow || task_selected(task))
-        track(task, mm_of(task), START_EXEC, read_u64(ctx->args[2] + AT_linux_binprm_filename));
+        track(task, mm_of(task), START_EXEC, task + AT_task_struct_comm,
+              read_u64(ctx->args[2] + AT_linux_binprm_filename));
     return 0;
 }
 
@@ -137,7 +138,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 #endif
     u64 mm = mm_of(child);
     if (mm && mm != mm_of(parent) && (follow || task_selected(child)))
-        track(child, mm, START_FORK, 0);
+        track(child, mm, START_FORK, child + AT_task_struct_comm, 0);
     return 0;
 }
 
@@ -186,12 +187,10 @@ int on_rename(struct bpf_raw_tracepoint_args *ctx)
     if (!process) {
         u64 group = memcg_id(memcg_of(task));
         if (selected(tgid, comm, group))
-            track(task, mm, START_RENAME, 0);
-        process = processes.lookup(&mm);
-        if (process)
-            __builtin_memcpy(process->comm, comm, COMM_LEN);
+            track(task, mm, START_RENAME, ctx->args[1], 0);
+        return 0;
     }
-    if (!process || process->tgid != tgid)
+    if (process->tgid != tgid)
         return 0;
     __builtin_memcpy(process->comm, comm, COMM_LEN);
     struct rename_record *record = records.ringbuf_reserve(sizeof(*record));
@@ -219,7 +218,7 @@ int on_attach(struct bpf_raw_tracepoint_args *ctx)
     if (!process) {
 #ifdef SELECT_CGROUP
         if (task_selected(task))
-            track(task, mm, START_MOVED, 0);
+            track(task, mm, START_MOVED, task + AT_task_struct_comm, 0);
 #endif
         return 0;
     }
@@ -253,6 +252,6 @@ int adopt(void *ctx)
         return 0;
     u64 mm = mm_of(task);
     if (mm && read_u64(mm + AT_mm_struct_owner) == task && task_selected(task))
-        track(task, mm, START_FOUND, 0);
+        track(task, mm, START_FOUND, task + AT_task_struct_comm, 0);
     return 0;
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 _NUMBER = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
 
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE = 0, 1, 2, 3
-_PROG_LOAD, _PROG_TEST_RUN, _OBJ_INFO = 5, 10, 15
+_PROG_LOAD, _PROG_TEST_RUN, _PROG_GET_NEXT_ID, _OBJ_INFO = 5, 10, 11, 15
 _MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH = 24, 26
 _LINK_CREATE, _ITER_CREATE = 28, 33
 _RAW_TRACEPOINT_OPEN = 17
@@ -91,7 +91,7 @@ class Runner:
 
 
 def lookup(map_fd: int, key: bytes, value_size: int) -> bytes | None:
-    """The value of a key, or None."""
+    """The value of a key, or None. The kernel writes the map's whole value: size it so."""
     key_buffer, value = _buffer(key), ctypes.create_string_buffer(value_size)
     try:
         _bpf(
@@ -181,6 +181,19 @@ def iterate(program: int) -> None:
             os.close(reader)
     finally:
         os.close(link)
+
+
+def program_ids() -> Iterator[int]:
+    """Ids of every BPF program that is loaded, by whomever."""
+    last = 0
+    while True:
+        attr = _attr("III", last, 0, 0)
+        try:
+            _bpf(_PROG_GET_NEXT_ID, attr)
+        except FileNotFoundError:
+            return
+        last = int(struct.unpack_from("=I", attr, 4)[0])
+        yield last
 
 
 def run_time_ns(program: int) -> int:

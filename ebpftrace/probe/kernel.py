@@ -127,6 +127,7 @@ class Probe:
         A start or an exit whose record did not fit the ring is told here, late, from the
         map: processes are never lost, only their timing.
         """
+        self._programs.drain()  # who started since is to be read as well
         for known in list(self._known.values()):
             self._read_process(known.mm)
         there = {(entry := self._decoder.process(data)).key: entry
@@ -200,14 +201,14 @@ class Probe:
 
     def _repair(self, now_ns: int, there: dict[ProcessKey, Tracked]) -> Iterator[Event]:
         for key in [key for key in self._known if key not in there]:
-            if bpf.lookup(self._map, struct.pack("=Q", self._known[key].mm), 8) is not None:
+            if self._in_map(self._known[key].mm):
                 continue  # it came between the two looks
             gone = self._known.pop(key)
             yield ProcessExited(now_ns, key, gone.comm, 0, 0, gone.counters)
         for key, entry in there.items():
             known = self._known.get(key)
             if known is None or known.mm != entry.mm:
-                if bpf.lookup(self._map, struct.pack("=Q", entry.mm), 8) is None:
+                if not self._in_map(entry.mm):
                     continue  # it went between the two looks
                 self._missed += 1
                 if known is not None:
@@ -220,6 +221,10 @@ class Probe:
             elif known.cgroup_id != entry.cgroup_id:
                 yield ProcessMoved(now_ns, key, entry.cgroup_id)
             self._known[key] = entry
+
+    def _in_map(self, mm: int) -> bool:
+        size = self._decoder.sizes()["process"]
+        return bpf.lookup(self._map, struct.pack("=Q", mm), size) is not None
 
     def _read_cgroups(self, now_ns: int) -> Iterator[Event]:
         size = self._decoder.sizes()["cgroup_counters"]

@@ -108,6 +108,13 @@ class MemoryCgroup:
         fields = dict(line.split() for line in (self.path / name).read_text().splitlines())
         return int(fields["oom_kill"])
 
+    def limit_hits(self) -> int:
+        """How often a charge met the limit."""
+        if self.version == 1:
+            return int((self.path / "memory.failcnt").read_text())
+        lines = (self.path / "memory.events").read_text().splitlines()
+        return int(dict(line.split() for line in lines)["max"])
+
     def remove(self) -> None:
         """End what still runs in here and in the cgroups below, then remove them all.
 

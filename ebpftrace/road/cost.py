@@ -1,0 +1,33 @@
+"""What the tool itself takes, as part of every snapshot."""
+
+import time
+from pathlib import Path
+
+from ebpftrace.host import proc
+from ebpftrace.ledger import SelfCost
+from ebpftrace.probe import Probe
+
+_STATS_ENABLED = Path("/proc/sys/kernel/bpf_stats_enabled")
+
+
+class CostMeter:
+    """Reads our own CPU time and memory, and the kernel programs' where it is counted."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._counted = _STATS_ENABLED.exists() and _STATS_ENABLED.read_text().strip() == "1"
+        self._last_ns, self._last_cpu_ns = time.monotonic_ns(), time.process_time_ns()
+
+    def read(self, *, lag_ns: int) -> SelfCost:
+        """The cost so far; `cpu_share` is since the last call."""
+        now, own = time.monotonic_ns(), proc.self_cost()
+        share = (own.cpu_ns - self._last_cpu_ns) / max(1, now - self._last_ns)
+        self._last_ns, self._last_cpu_ns = now, own.cpu_ns
+        return SelfCost(
+            cpu_ns=own.cpu_ns,
+            cpu_share=share,
+            rss_bytes=own.rss_bytes,
+            bpf_run_ns=self._probe.run_time_ns() if self._counted else None,
+            lag_ns=lag_ns,
+            drift_bytes=self._probe.drift_bytes,
+        )

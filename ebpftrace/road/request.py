@@ -1,0 +1,18 @@
+"""What a user asked to be watched, and how."""
+
+from dataclasses import dataclass
+
+from ebpftrace.probe import Selection
+from ebpftrace.units import NS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One watch. `duration_ns` None: until it is interrupted."""
+
+    selection: Selection
+    interval_ns: int = NS_PER_SECOND
+    duration_ns: int | None = None
+    once: bool = False
+    mapping_calls: bool = False
+    keys: bool = False  # stdin is a terminal whose keys are ours

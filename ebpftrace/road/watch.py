@@ -1,0 +1,189 @@
+"""One watch, from the first reading to the last word."""
+
+import contextlib
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ebpftrace import __version__
+from ebpftrace.errors import GoneError
+from ebpftrace.events import (
+    CgroupGone,
+    Event,
+    OomKilled,
+    ProcessExited,
+    ProcessMoved,
+    ProcessRead,
+    ProcessRenamed,
+    ProcessStarted,
+)
+from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
+from ebpftrace.host.tracefs import mounted_tracefs
+from ebpftrace.jobs import JobResolver
+from ebpftrace.ledger import Ledger, Snapshot
+from ebpftrace.ledger.clock import Clock
+from ebpftrace.probe import Probe, Selection
+from ebpftrace.probe.records import CgroupMade
+from ebpftrace.road.cost import CostMeter
+from ebpftrace.road.request import Request
+from ebpftrace.road.scope import cgroup_ids, require_pids
+from ebpftrace.road.tracked import Tracked
+from ebpftrace.road.waiting import Waiting, Woken
+from ebpftrace.views import View
+from ebpftrace.views.start import Started
+
+
+def watch(request: Request, open_view: Callable[[], View]) -> None:
+    """Watch until it is interrupted, `request.duration_ns` is over, or nothing is left.
+
+    Raises the errors of `ebpftrace.errors`; BrokenPipeError where the reader of the output
+    left. Whatever was attached or mounted is gone when this returns.
+    """
+    with contextlib.ExitStack() as stack:
+        waiting = stack.enter_context(Waiting(keys=request.keys))
+        hierarchy = memory_hierarchy()
+        paths = CgroupPaths(hierarchy)
+        stack.callback(paths.close)
+        require_pids(request.selection.pids)
+        groups = cgroup_ids(request.selection.cgroups, hierarchy, paths)
+        if request.mapping_calls:
+            stack.enter_context(mounted_tracefs())
+        view = open_view()
+        probe = Probe(
+            request.selection,
+            cgroup_ids=groups,
+            mapping_calls=request.mapping_calls,
+            self_pid=os.getpid(),
+        )
+        stack.callback(probe.close)
+        waiting.listen(probe.fd)
+        view.start(_started(request, probe, hierarchy))
+        _Road(request, probe, paths, view).walk(waiting)
+
+
+class _Road:
+    """Events to the books, the books to the view."""
+
+    def __init__(self, request: Request, probe: Probe, paths: CgroupPaths, view: View) -> None:
+        self._request = request
+        self._probe = probe
+        self._paths = paths
+        self._view = view
+        self._clock = Clock.now()
+        self._began_ns = time.monotonic_ns()
+        self._ledger = Ledger(
+            self._clock, watching=request.selection.in_words, began_ns=self._began_ns
+        )
+        self._resolver = JobResolver(paths)
+        self._tracked = Tracked(request.selection)
+        self._cost = CostMeter(probe)
+
+    def walk(self, waiting: Waiting) -> None:
+        request = self._request
+        due = self._began_ns
+        end = None if request.duration_ns is None else due + request.duration_ns
+        reason = ""
+        while not reason:
+            self._tick(due)
+            if request.once:
+                return
+            due = max(due + request.interval_ns, time.monotonic_ns())
+            reason = self._emptied() or self._until(min(due, end or due), waiting)
+            if not reason and end is not None and time.monotonic_ns() >= end:
+                reason = "the time is over"
+        self._finish(reason)
+
+    def _until(self, due: int, waiting: Waiting) -> str:
+        """Handle what happens until then; why the watch ends, or ""."""
+        while True:
+            woken = waiting.wait(due - time.monotonic_ns())
+            if woken is Woken.STOP:
+                return f"interrupted by {waiting.signal.name if waiting.signal else 'signal'}"
+            if woken is Woken.QUIT:
+                return "q was pressed"
+            if woken is Woken.READER_LEFT:
+                raise BrokenPipeError
+            if woken is Woken.KERNEL:
+                self._take(self._probe.events())
+                self._tell()
+            elif time.monotonic_ns() >= due:
+                return ""
+
+    def _tick(self, due_ns: int) -> None:
+        now = time.monotonic_ns()
+        self._take(self._probe.read(now))
+        self._tell()
+        cost = self._cost.read(lag_ns=max(0, now - due_ns))
+        self._view.snapshot(self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost))
+
+    def _finish(self, reason: str) -> None:
+        now = time.monotonic_ns()
+        self._take(self._probe.read(now))
+        self._tell()
+        final = self._ledger.final(
+            now, self._clock.unix_ns(now), cost=self._cost.read(lag_ns=0)
+        )
+        self._view.end(final, reason)
+
+    def _emptied(self) -> str:
+        """Whether nothing can come any more: all of what was named is gone."""
+        if self._request.selection.pids and not len(self._tracked):
+            return "every process that was named has ended"
+        return ""
+
+    def _tell(self) -> None:
+        for note in self._ledger.take_notes():
+            self._view.note(note)
+
+    def _take(self, events: list[Event | CgroupMade]) -> None:
+        for event in events:
+            if isinstance(event, CgroupMade):
+                self._paths.learn(event.cgroup_id, event.path)
+            else:
+                self._book(event)
+
+    def _book(self, event: Event) -> None:
+        ledger, tracked = self._ledger, self._tracked
+        if isinstance(event, ProcessStarted):
+            accepted = tracked.accept(event)
+            if accepted is None:
+                self._probe.drop(event.key)
+                return
+            ledger.apply(
+                accepted,
+                self._resolver.resolve(event.key.pid, event.cgroup_id, event.parent_pid),
+            )
+        elif isinstance(event, ProcessMoved):
+            if tracked.has(event.key):
+                ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
+        elif isinstance(event, OomKilled):
+            ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
+        elif isinstance(event, ProcessExited):
+            if tracked.has(event.key):
+                ledger.apply(event)
+                tracked.forget(event)
+        elif isinstance(event, ProcessRead | ProcessRenamed):
+            if tracked.has(event.key):
+                ledger.apply(event)
+        else:
+            if isinstance(event, CgroupGone):
+                self._paths.learn(event.cgroup_id, event.path)
+            ledger.apply(event)
+
+
+def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Started:
+    now = time.monotonic_ns()
+    return Started(
+        time_ns=Clock.now().unix_ns(now),
+        monotonic_ns=now,
+        version=__version__,
+        watching=request.selection.in_words,
+        kernel=platform.release(),
+        cgroups=hierarchy.version,
+        interval_ns=request.interval_ns,
+        features=probe.features,
+        remarks=probe.remarks,
+    )

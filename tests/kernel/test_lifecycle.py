@@ -1,0 +1,349 @@
+"""Processes are tracked from their first instruction to their last, under any name."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.events import ProcessExited, ProcessMoved, ProcessRenamed, ProcessStarted
+from ebpftrace.probe import Selection, bpf
+from tests.support.cgroups import memory_cgroup
+from tests.support.observer import Observer
+from tests.support.workload import Workload
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def observer() -> Iterator[Observer]:
+    observer = Observer(Selection(comms=("exact", "other*")))
+    yield observer
+    observer.close()
+
+
+def test_exec_tells_who_where_and_with_what(observer: Observer) -> None:
+    with memory_cgroup() as group, Workload("exact", cgroup=group) as workload:
+        started = observer.started(workload.pid)
+        assert started.how == "exec"
+        assert started.comm == "exact"
+        assert started.cgroup_id == group.id
+        assert started.parent_pid == os.getpid()
+        assert started.program == str(workload.program)
+        assert started.args == (str(workload.program),)
+        stat = Path(f"/proc/{workload.pid}/stat").read_text().rpartition(") ")[2].split()
+        ticks = started.key.start_boottime_ns * os.sysconf("SC_CLK_TCK") // 1_000_000_000
+        assert ticks == int(stat[19])
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "ended_by"),
+    [
+        ("exit 0", 0, 0),
+        ("exit 7", 7, 0),
+        ("exit 255", 255, 0),
+        (f"raise {int(signal.SIGABRT)}", 0, signal.SIGABRT),
+        (f"raise {int(signal.SIGKILL)}", 0, signal.SIGKILL),
+    ],
+)
+def test_the_end_is_told_as_the_parent_hears_it(
+    observer: Observer, command: str, code: int, ended_by: int
+) -> None:
+    with Workload("exact") as workload:
+        workload.do("map 20MiB")
+        workload.do("touch 0")
+        workload.send(command)
+        workload.wait()
+        exited = observer.exited(workload.pid)
+        assert (exited.exit_code, exited.signal) == (code, ended_by)
+        assert not exited.executed
+        assert 20 * MIB <= exited.counters.peak_bytes < 30 * MIB
+        assert not observer.tracks(workload.pid)
+
+
+def test_threads_are_not_processes(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        observer.started(workload.pid)
+        observer.forget()
+        workload.do("threads 8 1MiB")
+        observer.read()
+        assert observer.all(ProcessStarted) == []
+        assert observer.all(ProcessExited) == []
+        workload.send("exit 3")
+        workload.wait()
+        assert observer.exited(workload.pid).exit_code == 3
+
+
+def test_a_rename_is_told_and_tracking_goes_on(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        workload.do("name quiet")
+        renamed = observer.last(ProcessRenamed, lambda event: event.key.pid == workload.pid)
+        assert renamed.comm == "quiet"
+        workload.do("map 3MiB")
+        assert observer.counters(workload.pid).mapped_bytes == 3 * MIB
+
+
+def test_one_that_takes_a_watched_name_is_tracked_from_then_on(observer: Observer) -> None:
+    with Workload("nobody") as workload:
+        workload.do("map 5MiB")
+        workload.do("touch 0")
+        assert not observer.tracks(workload.pid)
+        workload.do("name otherwise")
+        started = observer.started(workload.pid)
+        assert (started.how, started.comm) == ("rename", "otherwise")
+        assert started.counters.usage.anon_bytes >= 5 * MIB
+
+
+def test_a_thread_s_name_is_not_the_process_s(observer: Observer) -> None:
+    rename_thread = (
+        "import ctypes, threading\n"
+        "t = threading.Thread(target=lambda: ctypes.CDLL(None).prctl(15, b'other1'))\n"
+        "t.start(); t.join(); input()"
+    )
+    process = subprocess.Popen(["/usr/bin/python3", "-c", rename_thread], stdin=subprocess.PIPE)
+    try:
+        observer.read()
+        assert not observer.tracks(process.pid)
+    finally:
+        process.communicate(b"\n")
+
+
+def test_a_name_of_escape_sequences_comes_clean(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        observer.started(workload.pid)
+        workload.do("name \\e[31m[red]\\sx")
+        renamed = observer.last(ProcessRenamed, lambda event: event.key.pid == workload.pid)
+        assert renamed.comm == "\\x1b[31m[red] x"
+
+
+def test_exec_of_another_program_ends_the_tracking(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        observer.started(workload.pid)
+        workload.do(f"exec {workload.named('unwatched')}")
+        exited = observer.exited(workload.pid)
+        assert exited.executed
+        assert not observer.tracks(workload.pid)
+
+
+def test_exec_of_a_watched_program_is_an_end_and_a_start(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        first = observer.started(workload.pid)
+        observer.forget()
+        workload.do(f"exec {workload.named('other')}")
+        started = observer.started(workload.pid)
+        assert started.key == first.key
+        assert started.comm == "other"
+        kinds = [
+            type(event)
+            for event in observer.events
+            if isinstance(event, ProcessStarted | ProcessExited)
+        ]
+        assert kinds == [ProcessExited, ProcessStarted]
+        assert not observer.all(ProcessRenamed)
+
+
+def test_a_fork_is_a_process_of_its_own(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        (child,) = map(int, workload.do("fork; exit 4"))
+        started = observer.started(child)
+        assert (started.how, started.parent_pid) == ("fork", workload.pid)
+        assert observer.exited(child).exit_code == 4
+
+
+def test_a_move_between_cgroups_is_told(observer: Observer) -> None:
+    with memory_cgroup() as first, memory_cgroup() as second:
+        with Workload("exact", cgroup=first) as workload:
+            assert observer.started(workload.pid).cgroup_id == first.id
+            second.add(workload.pid)
+            moved = observer.last(ProcessMoved, lambda event: event.key.pid == workload.pid)
+            assert moved.cgroup_id == second.id
+            workload.do("map 40MiB")
+            workload.do("touch 0")
+            assert observer.cgroup(second.id).counters.charge_bytes >= 40 * MIB
+
+
+def test_one_that_lives_five_milliseconds_is_booked(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        (pid,) = map(
+            int,
+            workload.do(
+                f"burst 1 1; exec {workload.program}; map 3MiB; touch 0; sleep 5; exit 9"
+            ),
+        )
+        exited = observer.exited(pid)
+        assert exited.exit_code == 9
+        assert exited.counters.mapped_bytes == 3 * MIB
+        assert 3 * MIB <= exited.counters.peak_bytes < 5 * MIB
+        assert observer.started(pid).how == "exec"
+
+
+def test_five_hundred_short_lives_are_all_booked() -> None:
+    observer = Observer(Selection(comms=("exact",)))
+    try:
+        with Workload("exact") as workload:
+            pids = set(
+                map(int, workload.do("burst 500 2000; map 1MiB; touch 0; sleep 5; exit 0"))
+            )
+            observer.read()
+            exited = {e.key.pid: e for e in observer.all(ProcessExited)}
+            started = {e.key.pid for e in observer.all(ProcessStarted)}
+        assert len(pids) == 500
+        assert pids <= started
+        assert pids <= exited.keys()
+        assert all(exited[pid].counters.mapped_bytes == MIB for pid in pids)
+        assert observer.probe.losses() == {}
+    finally:
+        observer.close()
+
+
+def test_a_ring_too_small_loses_records_but_no_process() -> None:
+    """4 KiB hold a handful of records; user space does not read until the end."""
+    observer = Observer(Selection(comms=("exact",)), ring_bytes=4096)
+    try:
+        with Workload("exact") as workload:
+            children = [int(workload.do("fork")[0]) for _ in range(20)]
+            observer.read()
+            started = {event.key.pid for event in observer.all(ProcessStarted)}
+            assert {workload.pid, *children} <= started
+            losses = observer.probe.losses()
+            assert losses["ring_start"] > 0
+            assert losses["missed_starts"] == losses["ring_start"]
+        observer.read()
+        exited = {event.key.pid for event in observer.all(ProcessExited)}
+        assert {workload.pid, *children} <= exited
+    finally:
+        observer.close()
+
+
+def test_a_full_map_is_counted() -> None:
+    observer = Observer(Selection(comms=("crowd",)), max_processes=4)
+    try:
+        with Workload("crowd") as workload:
+            for _ in range(10):
+                workload.do("fork")
+            observer.read()
+            assert len({e.key for e in observer.all(ProcessStarted)}) == 4
+            assert observer.probe.losses()["processes_full"] == 7
+    finally:
+        observer.close()
+
+
+def test_children_are_followed_whatever_they_are_called() -> None:
+    observer = Observer(Selection(comms=("parent",), children=True))
+    try:
+        with Workload("parent") as workload:
+            tool = workload.named("go")
+            (spawned,) = map(int, workload.do(f"spawn {tool}; sleep 60000"))
+            (grandchild,) = map(int, workload.do(f"fork; spawn {tool}; sleep 60000"))
+            assert observer.started(spawned).comm == "go"
+            observer.started(grandchild)
+            observer.read()
+            comms = [event.comm for event in observer.all(ProcessStarted)]
+            assert comms.count("go") == 2
+            workload.do(f"exec {workload.named('renamed')}")
+            assert observer.tracks(workload.pid)
+    finally:
+        observer.close()
+
+
+def test_a_pid_is_watched_whatever_it_is_called_and_nobody_else() -> None:
+    with Workload("one") as one, Workload("one") as two:
+        observer = Observer(Selection(pids=(one.pid,)))
+        try:
+            assert observer.started(one.pid).how == "found"
+            one.do("fork")
+            assert observer.tracks(one.pid)
+            assert not observer.tracks(two.pid)
+            assert len(observer.all(ProcessStarted)) == 1
+        finally:
+            observer.close()
+
+
+def test_a_cgroup_is_watched_with_what_is_made_below_it_later() -> None:
+    with memory_cgroup() as group, memory_cgroup() as elsewhere:
+        observer = Observer(Selection(cgroups=(group.name,)), cgroup_ids=(group.id,))
+        try:
+            with memory_cgroup(parent=group) as below:
+                with (
+                    Workload("inside", cgroup=group) as inside,
+                    Workload("deeper", cgroup=below) as deeper,
+                    Workload("outside", cgroup=elsewhere) as outside,
+                ):
+                    assert observer.tracks(inside.pid)
+                    assert observer.tracks(deeper.pid)
+                    assert not observer.tracks(outside.pid)
+                    group.add(outside.pid)
+                    assert observer.started(outside.pid).how == "moved"
+        finally:
+            observer.close()
+
+
+def test_what_is_dropped_is_not_heard_of_again() -> None:
+    observer = Observer(Selection(comms=("exact",)))
+    try:
+        with Workload("exact") as workload:
+            observer.probe.drop(observer.started(workload.pid).key)
+            observer.forget()
+            workload.do("map 1MiB")
+            observer.read()
+            workload.send("exit 0")
+            workload.wait()
+            observer.read()
+            assert not [e for e in observer.all(ProcessExited) if e.key.pid == workload.pid]
+            assert not [e for e in observer.all(ProcessStarted) if e.key.pid == workload.pid]
+    finally:
+        observer.close()
+
+
+def test_nothing_stays_attached_after_kill_9() -> None:
+    hold = (
+        "import time\n"
+        "from ebpftrace.probe import Probe, Selection\n"
+        "probe = Probe(Selection(comms=('exact',)), mapping_calls=True)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    held = _programs_of(process.pid)
+    assert len(held) > 10
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert _gone(held)
+
+
+def test_closing_detaches_everything() -> None:
+    before = _programs_of(os.getpid())
+    observer = Observer(Selection(comms=("exact",)))
+    held = _programs_of(os.getpid()) - before
+    assert len(held) > 10
+    observer.close()
+    assert _gone(held)
+
+
+def _programs_of(pid: int) -> set[int]:
+    """Ids of the BPF programs a process holds, attached or not."""
+    found = set()
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the descriptor of this very listing
+            fields = dict(line.split(":", 1) for line in info.read_text().splitlines())
+            if "prog_id" in fields:
+                found.add(int(fields["prog_id"]))
+    return found
+
+
+def _gone(programs: set[int]) -> bool:
+    """Whether the kernel forgets these within ten seconds; it frees them a little later."""
+    deadline = time.monotonic() + 10
+    while programs & set(bpf.program_ids()):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
