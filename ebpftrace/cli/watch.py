@@ -15,7 +15,7 @@ from ebpftrace.views.choose import Output, open_view
 _SHORTEST_NS = NS_PER_SECOND // 10
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[int]):
     """`500ms`, `2s`, `1.5m`, `1h`; nanoseconds inside."""
 
     name = "duration"
@@ -47,7 +47,7 @@ class Duration(click.ParamType):
     """
 )
 @click.option("--comm", "comms", multiple=True, metavar="GLOB",
-              help="Process name, as ps -o comm has it. Repeatable.  [default: gopls]")  # fmt: skip
+              help="Process name, as ps -o comm has it. Repeatable.  [gopls]")  # fmt: skip
 @click.option("--pid", "pids", multiple=True, type=click.IntRange(min=1), metavar="PID",
               help="One process. Repeatable.")  # fmt: skip
 @click.option("--cgroup", "cgroups", multiple=True, metavar="PATH",
@@ -55,7 +55,7 @@ class Duration(click.ParamType):
 @click.option("--exe", "exes", multiple=True, metavar="GLOB",
               help="Path of the executable. Repeatable.")  # fmt: skip
 @click.option("--go-main", "go_mains", multiple=True, metavar="GLOB",
-              help="Main package of a Go program, from its build info. Repeatable.")  # fmt: skip
+              help="Main package of a Go program, by build info. Repeatable.")  # fmt: skip
 @click.option("--children", is_flag=True,
               help="Follow descendants too, whatever they are called.")  # fmt: skip
 @click.option("--mapping-calls", is_flag=True,

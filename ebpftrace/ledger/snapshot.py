@@ -37,7 +37,8 @@ class ProcessSnapshot:
     counters: ProcessCounters
     growth: Growth
     age_ns: int
-    state: str  # "running"; "forked" until a forked child executes something
+    state: str  # "running"; "forked": what it inherited is still shared with its parent
+    role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
 
     @property
     def pid(self) -> int:

@@ -5,12 +5,11 @@ import fnmatch
 from dataclasses import replace
 from pathlib import Path
 
-from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted
 from ebpftrace.errors import NotPermittedError
+from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted
 from ebpftrace.golang import buildinfo
 from ebpftrace.host import proc
 from ebpftrace.probe import Selection
-
 
 _TELEMETRY = "** telemetry **"
 """Argument of the crash monitor that Go tools start of themselves.

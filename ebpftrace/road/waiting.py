@@ -69,9 +69,7 @@ class Waiting:
             return Woken.STOP
         seconds = max(0, ns) / NS_PER_SECOND
         reasons = {self._reason(fd, event) for fd, event in self._epoll.poll(seconds)}
-        if self.signal is not None:
-            return Woken.STOP
-        for reason in (Woken.READER_LEFT, Woken.QUIT, Woken.KERNEL):
+        for reason in (Woken.STOP, Woken.READER_LEFT, Woken.QUIT, Woken.KERNEL):
             if reason in reasons:
                 return reason
         return Woken.TIME
@@ -86,8 +84,8 @@ class Waiting:
             return Woken.QUIT if not pressed or pressed[:1] in b"qQ\x04" else Woken.TIME
         if fd == sys.stdout.fileno():
             return Woken.READER_LEFT
-        self._bell.recv(64)
-        return Woken.TIME
+        self._bell.recv(64)  # the handler ran before: Python runs it between two steps
+        return Woken.STOP if self.signal is not None else Woken.TIME
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -5,10 +5,8 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from ebpftrace import __version__
-from ebpftrace.errors import GoneError
 from ebpftrace.events import (
     CgroupGone,
     Event,
@@ -23,9 +21,9 @@ from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.jobs import JobResolver
-from ebpftrace.ledger import Ledger, Snapshot
+from ebpftrace.ledger import Ledger
 from ebpftrace.ledger.clock import Clock
-from ebpftrace.probe import Probe, Selection
+from ebpftrace.probe import Probe
 from ebpftrace.probe.records import CgroupMade
 from ebpftrace.road.cost import CostMeter
 from ebpftrace.road.request import Request
@@ -52,6 +50,7 @@ def watch(request: Request, open_view: Callable[[], View]) -> None:
         if request.mapping_calls:
             stack.enter_context(mounted_tracefs())
         view = open_view()
+        stack.callback(view.stop)
         probe = Probe(
             request.selection,
             cgroup_ids=groups,
