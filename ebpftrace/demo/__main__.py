@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ebpftrace.demo.folder import Folder, choose_base, remove_leftovers
 from ebpftrace.demo.gopls import find_gopls
-from ebpftrace.demo.process import die_with_parent
+from ebpftrace.demo.process import die_with
 from ebpftrace.demo.roles import ROLES
 from ebpftrace.demo.stage import Stage
 from ebpftrace.errors import EbpftraceError, NotPermittedError
@@ -42,9 +42,11 @@ def watch_command(args: Sequence[str], terminal: bool) -> list[str]:
 def watch(command: Sequence[str]) -> int:
     """Runs the watch with our terminal; stops it when we are told to stop."""
 
+    parent = os.getpid()
+
     def set_up() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        die_with_parent(signal.SIGTERM)
+        die_with(parent, signal.SIGTERM)
 
     child = subprocess.Popen(command, preexec_fn=set_up)
     patience: float | None = None
@@ -96,7 +98,7 @@ def demo(args: Sequence[str]) -> int:
             stage.start(role, real)
             by = f"gopls {real.version}" if real else "a stand-in"
             limit = format_bytes(role.limit_bytes)
-            say(f"demo: {role.project:15}  {limit}  {by:13}  {role.name}: {role.does}")
+            say(f"demo: {role.project:12}  {limit}  {by:13}  {role.name}: {role.does}")
         pending = signal.sigpending() & _STOP
         code = (
             128 + min(pending) if pending else watch(watch_command(args, sys.stdout.isatty()))

@@ -11,9 +11,15 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def die_with_parent(signum: signal.Signals) -> None:
-    """Has the kernel send `signum` to this process when its parent ends, even by kill -9."""
+def die_with(parent: int, signum: signal.Signals) -> None:
+    """Has the kernel send `signum` to this process when its parent ends, even by kill -9.
+
+    Called between fork and exec: the tie outlives the exec, and a process that is not
+    tied yet never runs the program. `parent` is the pid that called fork.
+    """
     _libc.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
+    if os.getppid() != parent:  # it ended before it could be tied to
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def open_pidfd(pid: int) -> int | None:

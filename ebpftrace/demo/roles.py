@@ -21,11 +21,11 @@ ROLES = (
     Role(
         "steady",
         "keeps what it has",
-        "example/shop",
+        "acme/shop",
         256 * MIB,
         {
             "GITHUB_ACTIONS": "true",
-            "GITHUB_REPOSITORY": "example/shop",
+            "GITHUB_REPOSITORY": "acme/shop",
             "GITHUB_WORKFLOW": "ci",
             "GITHUB_JOB": "lint",
             "GITHUB_RUN_ID": "7001",
@@ -36,11 +36,11 @@ ROLES = (
     Role(
         "sawtooth",
         "fills its heap, then collects",
-        "example/billing",
+        "acme/billing",
         256 * MIB,
         {
             "GITLAB_CI": "true",
-            "CI_PROJECT_PATH": "example/billing",
+            "CI_PROJECT_PATH": "acme/billing",
             "CI_JOB_NAME": "review",
             "CI_JOB_ID": "8002",
             "CI_PIPELINE_ID": "802",
@@ -49,11 +49,11 @@ ROLES = (
     Role(
         "leak",
         "never lets go of a file it read",
-        "example/search",
+        "acme/search",
         320 * MIB,
         {
             "BUILDKITE": "true",
-            "BUILDKITE_ORGANIZATION_SLUG": "example",
+            "BUILDKITE_ORGANIZATION_SLUG": "acme",
             "BUILDKITE_PIPELINE_SLUG": "search",
             "BUILDKITE_LABEL": "codegen",
             "BUILDKITE_BUILD_NUMBER": "903",

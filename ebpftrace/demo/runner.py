@@ -5,13 +5,16 @@ with its CI variables. What a user should know goes to stdout, a line each.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from ebpftrace.demo import standin
 from ebpftrace.demo.lsp import Session, SessionEnded
+from ebpftrace.demo.process import die_with
 from ebpftrace.demo.workspace import GENERATED, OPENED, regenerate, write_module
 
 _PAUSE_SECONDS = 2.0
@@ -32,7 +35,13 @@ def run_standin(role: str, folder: Path) -> None:
         # A process is named after the file it executed, so this one is called gopls.
         name.symlink_to(Path(sys.executable).resolve())
     command: list[str | Path] = [name, "-I", "-S", standin.__file__, role]
-    report(subprocess.call(command, stdin=subprocess.DEVNULL))
+    report(
+        subprocess.call(
+            command,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=partial(die_with, os.getpid(), signal.SIGKILL),
+        )
+    )
 
 
 def run_gopls(role: str, folder: Path, gopls: Path, go_folder: Path) -> bool:

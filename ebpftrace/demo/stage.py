@@ -10,7 +10,7 @@ from types import TracebackType
 
 from ebpftrace.demo.cgroups import PREFIX, Cgroup
 from ebpftrace.demo.gopls import Gopls
-from ebpftrace.demo.process import die_with_parent
+from ebpftrace.demo.process import die_with
 from ebpftrace.demo.roles import Role
 from ebpftrace.host.mounts import MemoryHierarchy
 
@@ -39,9 +39,11 @@ class Stage:
         folder.mkdir()
         tools = [str(gopls.path), str(gopls.go_folder)] if gopls else []
 
+        parent = os.getpid()
+
         def set_up() -> None:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            die_with_parent(signal.SIGKILL)
+            die_with(parent, signal.SIGKILL)
             cgroup.join()
 
         with (folder / "log").open("wb") as log:

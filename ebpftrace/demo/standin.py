@@ -4,15 +4,12 @@ Run by path under the name gopls, by an interpreter without site-packages: it im
 nothing but the standard library.
 """
 
-import ctypes
 import mmap
-import signal
 import sys
 import time
 from collections.abc import Callable
 
 _CHUNK_BYTES = 4 << 20
-_PR_SET_PDEATHSIG = 1
 
 Heap = list[mmap.mmap]
 
@@ -59,8 +56,6 @@ STEPS: dict[str, Callable[[Heap], None]] = {
 
 
 def main() -> None:
-    # Ends with the runner that started it, also when that is killed.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     step = STEPS[sys.argv[1]]
     heap: Heap = []
     while True:

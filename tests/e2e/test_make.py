@@ -109,6 +109,38 @@ def test_what_a_demo_that_was_killed_left_goes_at_the_next_start() -> None:
     assert not folder(path).exists()
 
 
+@pytest.mark.kernel
+@pytest.mark.parametrize("key", [b"q", b"\x03"], ids=["q", "Ctrl-C"])
+def test_on_a_terminal_the_demo_runs_until_a_key_ends_it(key: bytes) -> None:
+    # `script` gives it a terminal, and types what it reads.
+    demo = subprocess.Popen(
+        ["script", "-qefc", "stty cols 100 rows 30; exec make demo", "/dev/null"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert demo.stdin is not None and demo.stdout is not None
+    try:
+        screen = b""
+        # Its own words come first; the second time it is the table's.
+        while screen.count(b"acme/search") < 2:
+            chunk = os.read(demo.stdout.fileno(), 1 << 16)
+            assert chunk, screen.decode(errors="replace")
+            screen += chunk
+        pid = demo_below(demo.pid)
+        demo.stdin.write(key)
+        demo.stdin.flush()
+        rest, _ = demo.communicate(timeout=60)
+    finally:
+        demo.kill()
+    assert b"acme/search" in rest  # the summary
+    for role in ROLES:
+        assert not folder(f"/ebpftrace-demo-{pid}-{role.name}").exists()
+    assert left_behind(f"/ebpftrace-demo-{pid}-leak") == []
+
+
 def start_demo() -> subprocess.Popen[str]:
     """A demo in JSON Lines, make and all, in a process group of its own."""
     return subprocess.Popen(
@@ -131,6 +163,19 @@ def first_cgroup(demo: subprocess.Popen[str]) -> str:
             if match and process_group(int(match[1])) == demo.pid:
                 return match[0]
     raise AssertionError(demo.stderr.read() if demo.stderr else "")
+
+
+def demo_below(pid: int) -> int:
+    """The demo among a process's descendants; AssertionError if there is none."""
+    waiting = [pid]
+    while waiting:
+        one = waiting.pop()
+        words = Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0")
+        if words[1:3] == [b"-m", b"ebpftrace.demo"]:
+            return one
+        for children in Path(f"/proc/{one}/task").glob("*/children"):
+            waiting += map(int, children.read_text().split())
+    raise AssertionError(f"no demo runs below {pid}")
 
 
 def process_group(pid: int) -> int | None:

@@ -5,15 +5,16 @@ import signal
 import subprocess
 import sys
 
-from ebpftrace.demo.process import await_end, open_pidfd
+from ebpftrace.demo.process import await_end, die_with, open_pidfd
 
 # A parent that starts a child bound to it, says the child's pid, and waits.
 PARENT = """
-import signal, subprocess, sys
-from ebpftrace.demo.process import die_with_parent
+import os, signal, subprocess, sys
+from ebpftrace.demo.process import die_with
+parent = os.getpid()
 child = subprocess.Popen(
     [sys.executable, "-c", "import time; time.sleep(600)"],
-    preexec_fn=lambda: die_with_parent(signal.SIGKILL),
+    preexec_fn=lambda: die_with(parent, signal.SIGKILL),
 )
 print(child.pid, flush=True)
 child.wait()
@@ -33,6 +34,15 @@ def test_a_bound_child_ends_with_a_parent_that_is_killed() -> None:
         finally:
             os.close(pidfd)
             parent.wait()
+
+
+def test_a_child_whose_parent_was_faster_does_not_start() -> None:
+    nobody = 0
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"],
+        preexec_fn=lambda: die_with(nobody, signal.SIGTERM),
+    )
+    assert child.wait() == -signal.SIGKILL
 
 
 def test_a_process_that_is_gone_has_no_pidfd() -> None:
