@@ -5,10 +5,6 @@ whoever made it. Any of them may hold escape sequences, newlines, right-to-left 
 or 4 KiB of noise. What passed through `clean` is one line of printable text.
 """
 
-import unicodedata
-
-_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-
 
 def clean(raw: bytes | str, limit: int = 256) -> str:
     """One printable line of at most `limit` characters; what is not printable becomes `\\xNN`.
@@ -17,10 +13,7 @@ def clean(raw: bytes | str, limit: int = 256) -> str:
     was cut ends in `…`.
     """
     text = raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
-    text = "".join(
-        _escape(char) if unicodedata.category(char) in _INVISIBLE else char
-        for char in text[: limit + 1]
-    )
+    text = "".join(char if char.isprintable() else _escape(char) for char in text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
