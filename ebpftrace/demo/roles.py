@@ -35,7 +35,7 @@ ROLES = (
     ),
     Role(
         "sawtooth",
-        "fills its heap, then collects",
+        "fills up, then collects",
         "acme/billing",
         256 * MIB,
         {
@@ -48,7 +48,7 @@ ROLES = (
     ),
     Role(
         "leak",
-        "never lets go of a file it read",
+        "keeps every file it has read",
         "acme/search",
         320 * MIB,
         {

@@ -19,7 +19,7 @@ from ebpftrace.demo.workspace import GENERATED, OPENED, regenerate, write_module
 
 _PAUSE_SECONDS = 2.0
 _ANSWER_SECONDS = 30.0
-_REWRITE_SECONDS = 0.5
+_REWRITE_SECONDS = 0.7
 
 
 def report(returncode: int) -> None:

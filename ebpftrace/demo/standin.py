@@ -35,10 +35,10 @@ def steady(heap: Heap) -> None:
 
 
 def sawtooth(heap: Heap) -> None:
-    """From 40 MiB to 160 MiB in 6 s, then down again, as a collector does."""
+    """From 60 MiB to 140 MiB in 4 s, then down again, as a collector does."""
     grow(heap)
-    if len(heap) >= 40:
-        shrink(heap, 10)
+    if len(heap) >= 35:
+        shrink(heap, 15)
     time.sleep(0.2)
 
 

@@ -66,6 +66,7 @@ def test_the_demo_in_a_pipe_ends_by_itself_and_leaves_nothing() -> None:
 def test_the_demo_ends_with_a_summary_in_a_pipe() -> None:
     done = make("demo", "ARGS=--duration 4s")
     assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stderr.splitlines())) <= 80
     summary = done.stdout[-2000:]
     for role in ROLES:
         assert role.project in done.stderr
