@@ -5,6 +5,7 @@ import selectors
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,8 @@ class Workload:
         self._mark = session_mark()
         self._environment = {**os.environ, **(environment or {}), **self._mark}
         self._folder = Path(tempfile.mkdtemp(prefix="ebpftrace-test-"))
+        # Also if it is never started, or the start fails.
+        self._forget = weakref.finalize(self, shutil.rmtree, self._folder)
         self.program = self.named(comm)
         self._received = b""
         self._sent = 0
@@ -136,7 +139,7 @@ class Workload:
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
-        shutil.rmtree(self._folder)
+        self._forget()
 
 
 def smaps_rollup(pid: int) -> dict[str, int]:
