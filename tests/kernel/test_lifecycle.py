@@ -268,17 +268,17 @@ def test_a_cgroup_is_watched_with_what_is_made_below_it_later() -> None:
     with memory_cgroup() as group, memory_cgroup() as elsewhere:
         observer = Observer(Selection(cgroups=(group.name,)), cgroup_ids=(group.id,))
         try:
-            with memory_cgroup(parent=group) as below:
-                with (
-                    Workload("inside", cgroup=group) as inside,
-                    Workload("deeper", cgroup=below) as deeper,
-                    Workload("outside", cgroup=elsewhere) as outside,
-                ):
-                    assert observer.tracks(inside.pid)
-                    assert observer.tracks(deeper.pid)
-                    assert not observer.tracks(outside.pid)
-                    group.add(outside.pid)
-                    assert observer.started(outside.pid).how == "moved"
+            with (
+                memory_cgroup(parent=group) as below,
+                Workload("inside", cgroup=group) as inside,
+                Workload("deeper", cgroup=below) as deeper,
+                Workload("outside", cgroup=elsewhere) as outside,
+            ):
+                assert observer.tracks(inside.pid)
+                assert observer.tracks(deeper.pid)
+                assert not observer.tracks(outside.pid)
+                group.add(outside.pid)
+                assert observer.started(outside.pid).how == "moved"
         finally:
             observer.close()
 
