@@ -156,15 +156,18 @@ def test_a_fork_is_a_process_of_its_own(observer: Observer) -> None:
 
 
 def test_a_move_between_cgroups_is_told(observer: Observer) -> None:
-    with memory_cgroup() as first, memory_cgroup() as second:
-        with Workload("exact", cgroup=first) as workload:
-            assert observer.started(workload.pid).cgroup_id == first.id
-            second.add(workload.pid)
-            moved = observer.last(ProcessMoved, lambda event: event.key.pid == workload.pid)
-            assert moved.cgroup_id == second.id
-            workload.do("map 40MiB")
-            workload.do("touch 0")
-            assert observer.cgroup(second.id).counters.charge_bytes >= 40 * MIB
+    with (
+        memory_cgroup() as first,
+        memory_cgroup() as second,
+        Workload("exact", cgroup=first) as workload,
+    ):
+        assert observer.started(workload.pid).cgroup_id == first.id
+        second.add(workload.pid)
+        moved = observer.last(ProcessMoved, lambda event: event.key.pid == workload.pid)
+        assert moved.cgroup_id == second.id
+        workload.do("map 40MiB")
+        workload.do("touch 0")
+        assert observer.cgroup(second.id).counters.charge_bytes >= 40 * MIB
 
 
 def test_one_that_lives_five_milliseconds_is_booked(observer: Observer) -> None:
