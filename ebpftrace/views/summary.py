@@ -39,6 +39,9 @@ def summary_lines(snapshot: Snapshot, reason: str, width: int = WIDTH) -> list[s
         killed = f", {phrases.count(kills, 'oom kill')} among them" if kills else ""
         more = f"… and {phrases.count(len(rest), 'more job', 'more jobs')}"
         lines.append(line("job", f"{more}, none above {most}{killed}", width))
+    if snapshot.forgotten_jobs:
+        forgotten = phrases.count(snapshot.forgotten_jobs, "job")
+        lines.append(line("job", f"{forgotten} that ended before these: forgotten", width))
     missed = phrases.missed(snapshot.losses)
     lines.append(line("loss", missed or "none: every event was booked", width))
     return lines
