@@ -10,7 +10,7 @@ WINDOW_NS = 60 * NS_PER_SECOND
 WARM_UP_NS = 9 * NS_PER_SECOND
 """Younger curves have no rate: every program grows in its first seconds."""
 
-_FINEST_NS = NS_PER_SECOND // 5  # some 300 samples a minute at most, whatever the interval
+_FINEST_NS = NS_PER_SECOND // 5  # some 300 samples a minute, however short the interval
 
 
 class History:
@@ -41,6 +41,10 @@ class History:
         over = bisect_right(times, now_ns - WINDOW_NS) - 1
         if over > 0:  # one as old as the window is kept: it begins it
             del times[:over], held[:over]
+
+    def __len__(self) -> int:
+        """Samples kept."""
+        return len(self._times)
 
     def restart(self) -> None:
         """The curve ended; what comes next is another one. Only the first sample stays."""
@@ -89,5 +93,8 @@ class History:
         after = min(held[last:])
         if before == after:
             return 0
-        apart = times[held.index(after, last)] - times[held.index(before, middle)]
-        return int((after - before) * NS_PER_SECOND / max(apart, third))
+        # The floors of noise may lie closer together than the thirds do: no slope is made
+        # steeper by that. Half a third is the least that rare samples are trusted with.
+        floors = times[held.index(after, last)] - times[held.index(before, middle)]
+        apart = max(floors, times[last] - times[middle], third // 2)
+        return int((after - before) * NS_PER_SECOND / apart)
