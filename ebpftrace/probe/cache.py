@@ -1,0 +1,85 @@
+"""What was compiled once is not compiled again: two thirds of the time a start takes.
+
+Kept by root in /var/cache/ebpftrace, by others in their cache folder. The name of a file is
+a digest of all that went into it: the C, the constants (the kernel's layout among them) and
+the compiler. A file that others could have written is not looked at. Where nothing can be
+written, every start compiles.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import stat
+from pathlib import Path
+
+from ebpftrace.probe.compiler import compile_programs, source_folder
+from ebpftrace.probe.objects import Objects
+
+_KEPT = 16  # files: a few kernels, each with a few choices of options
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def cached_programs(flags: tuple[str, ...], folder: Path | None = None) -> Objects:
+    """The programs compiled with these `-D` flags, from `folder` if they are there.
+
+    Raises what `compile_programs` does; bcc has to be there either way.
+    """
+    digest = _digest(flags)
+    if digest is None:
+        return compile_programs(flags)  # which says what is wrong with bcc
+    path = (folder or default_folder()) / f"{digest}.json"
+    objects = _read(path)
+    if objects is None:
+        objects = compile_programs(flags)
+        with contextlib.suppress(OSError):  # read-only, or full: the next start compiles
+            _write(path, objects)
+    return objects
+
+
+def default_folder() -> Path:
+    """Where compiled programs are kept for this user."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/ebpftrace")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ebpftrace"
+
+
+def _digest(flags: tuple[str, ...]) -> str | None:
+    """Names what these flags compile to; None where bcc is not as it should be."""
+    compiler = importlib.util.find_spec("bcc")  # finding it is quick, importing it is not
+    if compiler is None or compiler.origin is None:
+        return None
+    library = Path(compiler.origin).with_name("libbcc.py")
+    if not library.exists():
+        return None
+    folder = source_folder()
+    digest = hashlib.sha256(f"{library} {library.stat().st_mtime_ns} {flags}".encode())
+    for source in sorted((*folder.rglob("*.h"), *folder.rglob("*.c"))):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Objects | None:
+    try:
+        if not (_ours(path.parent.lstat()) and _ours(path.lstat())):
+            return None
+        return Objects.from_bytes(path.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not there, or not whole
+
+
+def _ours(status: os.stat_result) -> bool:
+    return status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_MAY_WRITE
+
+
+def _write(path: Path, objects: Objects) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _ours(path.parent.lstat()):
+        return
+    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(objects.to_bytes())
+    fresh.rename(path)
+    kept = sorted(path.parent.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+    for old in kept[:-_KEPT]:
+        old.unlink()
