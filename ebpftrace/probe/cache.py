@@ -1,9 +1,9 @@
 """What was compiled once is not compiled again: two thirds of the time a start takes.
 
-Kept by root in /var/cache/ebpftrace, by others in their cache folder. The name of a file is
-a digest of all that went into it: the C, the constants (the kernel's layout among them) and
-the compiler. A file that others could have written is not looked at. Where nothing can be
-written, every start compiles.
+Kept in EBPFTRACE_CACHE_DIR, else by root in /var/cache/ebpftrace and by others in their
+cache folder. The name of a file is a digest of all that went into it: the C, the constants
+(the kernel's layout among them) and the compiler. A file that others could have written is
+not looked at. Where nothing can be written, every start compiles.
 """
 
 import contextlib
@@ -39,6 +39,8 @@ def cached_programs(flags: tuple[str, ...], folder: Path | None = None) -> Objec
 
 def default_folder() -> Path:
     """Where compiled programs are kept for this user."""
+    if wanted := os.environ.get("EBPFTRACE_CACHE_DIR"):
+        return Path(wanted)
     if os.geteuid() == 0:
         return Path("/var/cache/ebpftrace")
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ebpftrace"

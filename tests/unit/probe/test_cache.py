@@ -115,3 +115,18 @@ def test_old_programs_go(compiled: list[tuple[str, ...]], tmp_path: Path) -> Non
     assert len(list(tmp_path.iterdir())) == 16
     cache.cached_programs(("-DA=19",), tmp_path)
     assert len(compiled) == 20
+
+
+def test_another_folder_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EBPFTRACE_CACHE_DIR", "/elsewhere")
+    assert cache.default_folder() == Path("/elsewhere")
+
+
+def test_root_keeps_them_with_the_system_and_others_at_home(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("EBPFTRACE_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/home/ci/.cache")
+    for uid, folder in ((0, "/var/cache/ebpftrace"), (1000, "/home/ci/.cache/ebpftrace")):
+        monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
+        assert cache.default_folder() == Path(folder)
