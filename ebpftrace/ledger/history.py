@@ -59,18 +59,15 @@ class History:
         """Of the latest sample against the earlier ones."""
         if not self._held:
             return Growth()
-        held = self._held[-1]
+        times, held = self._times, self._held
+        now_held = held[-1]
+        before_10s = bisect_right(times, times[-1] - 10 * NS_PER_SECOND) - 1
         return Growth(
-            bytes_10s=held - self._before(10 * NS_PER_SECOND),
-            bytes_60s=held - self._before(WINDOW_NS),
-            bytes_total=self.total_bytes,
+            bytes_10s=now_held - held[before_10s if before_10s > 0 else 0],
+            bytes_60s=now_held - held[0],  # `add` keeps one sample as old as the window
+            bytes_total=now_held - (self._first or 0),
             bytes_per_second=self._floor_rate(),
         )
-
-    def _before(self, ns: int) -> int:
-        """What was held `ns` ago, or at first if that is later."""
-        times = self._times
-        return self._held[max(0, bisect_right(times, times[-1] - ns) - 1)]
 
     def _floor_rate(self) -> int:
         """Rise of the floor from the middle to the last third of the window, per second.
