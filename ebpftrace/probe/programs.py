@@ -5,7 +5,6 @@ import ctypes
 import gc
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 
 from ebpftrace.errors import NoBccError, ProbeError
@@ -190,7 +189,7 @@ def quiet() -> Iterator[Callable[[], str]]:
     Yields a function that returns what was written (its last kilobytes), for an error.
     """
     libc = ctypes.CDLL(None)
-    with tempfile.TemporaryFile() as sink:
+    with os.fdopen(os.memfd_create("ebpftrace-said"), "r+b") as sink:
         sys.stdout.flush()
         saved = [(fd, os.dup(fd)) for fd in (1, 2)]
         for fd, _copy in saved:

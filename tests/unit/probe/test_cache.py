@@ -2,6 +2,7 @@
 have written them. The compiler is counted, not run: what it makes does not matter here."""
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def test_other_flags_are_other_programs(
     assert compiled == [FLAGS, ("-DA=2",)]
 
 
+def test_two_of_one_name_are_not_taken_for_each_other(
+    compiled: list[tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zlib, "crc32", lambda _data: 7)
+    first = cache.cached_programs(FLAGS, tmp_path)
+    assert cache.cached_programs(("-DA=2",), tmp_path) != first
+    assert len(list(tmp_path.iterdir())) == 1
+    assert len(compiled) == 2
+
+
 def test_other_sources_are_other_programs(
     compiled: list[tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,13 +68,13 @@ def test_other_sources_are_other_programs(
     assert len(compiled) == 2
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b'{"maps": {}}'])
+@pytest.mark.parametrize("kept", [0, 10, -1, -20])
 def test_a_file_that_is_not_whole_is_made_again(
-    compiled: list[tuple[str, ...]], tmp_path: Path, data: bytes
+    compiled: list[tuple[str, ...]], tmp_path: Path, kept: int
 ) -> None:
     cache.cached_programs(FLAGS, tmp_path)
     (file,) = tmp_path.iterdir()
-    file.write_bytes(data)
+    file.write_bytes(file.read_bytes()[:kept])
     cache.cached_programs(FLAGS, tmp_path)
     cache.cached_programs(FLAGS, tmp_path)
     assert len(compiled) == 2
