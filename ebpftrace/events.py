@@ -184,6 +184,15 @@ class CgroupRead:
 
 
 @dataclass(frozen=True, slots=True)
+class CgroupMade:
+    """A memory cgroup was made: its id has a path now, and its counters no past."""
+
+    time_ns: int
+    cgroup_id: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupGone:
     """A memory cgroup was removed; these are its last counters, read as it went."""
 
@@ -221,6 +230,7 @@ Event = (
     | ProcessMoved
     | ProcessRead
     | CgroupRead
+    | CgroupMade
     | CgroupGone
     | OomKilled
     | LossesRead

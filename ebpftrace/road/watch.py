@@ -4,12 +4,13 @@ import contextlib
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ebpftrace import __version__
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.events import (
     CgroupGone,
+    CgroupMade,
     Event,
     OomKilled,
     ProcessExited,
@@ -25,7 +26,6 @@ from ebpftrace.jobs import JobResolver
 from ebpftrace.ledger import Ledger
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
-from ebpftrace.probe.records import CgroupMade
 from ebpftrace.road.cost import CostMeter
 from ebpftrace.road.request import Request
 from ebpftrace.road.scope import cgroup_ids, require_pids
@@ -153,12 +153,9 @@ class _Road:
         for note in self._ledger.take_notes():
             self._view.note(note)
 
-    def _take(self, events: list[Event | CgroupMade]) -> None:
+    def _take(self, events: Iterable[Event]) -> None:
         for event in events:
-            if isinstance(event, CgroupMade):
-                self._paths.learn(event.cgroup_id, event.path)
-            else:
-                self._book(event)
+            self._book(event)
 
     def _book(self, event: Event) -> None:
         ledger, tracked = self._ledger, self._tracked
@@ -184,8 +181,9 @@ class _Road:
             if tracked.has(event.key):
                 ledger.apply(event)
         else:
-            if isinstance(event, CgroupGone):
+            if isinstance(event, CgroupMade | CgroupGone):
                 self._paths.learn(event.cgroup_id, event.path)
+            if isinstance(event, CgroupGone):
                 self._groups.discard(event.cgroup_id)
             ledger.apply(event)
 
