@@ -101,6 +101,17 @@ class ProcessCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class Delays:
+    """Time a process lost waiting for memory since it started, by the kernel's delay
+    accounting. Nanoseconds, summed over all threads it ever had.
+    """
+
+    swapin_ns: int
+    reclaim_ns: int
+    thrashing_ns: int  # reading back what was evicted a moment ago
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupCounters:
     """A memory cgroup's own counters, read from its `mem_cgroup`; the same on v1 and v2.
 
@@ -175,6 +186,15 @@ class ProcessRead:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessDelayed:
+    """What a tracked process waited for memory, up to this moment (`--delays`)."""
+
+    time_ns: int
+    key: ProcessKey
+    delays: Delays
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupRead:
     """A memory cgroup's counters, exact at this moment."""
 
@@ -229,6 +249,7 @@ Event = (
     | ProcessRenamed
     | ProcessMoved
     | ProcessRead
+    | ProcessDelayed
     | CgroupRead
     | CgroupMade
     | CgroupGone

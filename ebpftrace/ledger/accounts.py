@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ebpftrace.events import (
     CgroupCounters,
+    Delays,
     JobIdentity,
     ProcessCounters,
     ProcessKey,
@@ -40,6 +41,7 @@ class ProcessAccount:
     counters: ProcessCounters = field(init=False)
     own: Usage = field(init=False)  # without what it shows of its parent's
     history: History = field(default_factory=History)
+    delays: Delays | None = None
     peak_elsewhere_bytes: int = 0  # its own peak in the jobs it was in before
 
     def __post_init__(self) -> None:
@@ -89,6 +91,7 @@ class ProcessAccount:
             age_ns=max(0, time_ns - self.start_time_ns),
             state="forked" if forked else "running",
             role=started.role,
+            delays=self.delays,
         )
 
 

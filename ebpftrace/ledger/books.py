@@ -16,6 +16,7 @@ from ebpftrace.events import (
     JobIdentity,
     LossesRead,
     OomKilled,
+    ProcessDelayed,
     ProcessExited,
     ProcessKey,
     ProcessMoved,
@@ -67,6 +68,10 @@ class Ledger:
                 account = self._processes.get(event.key)
                 if account is not None:
                     account.see(event.counters)
+            case ProcessDelayed():
+                account = self._processes.get(event.key)
+                if account is not None:
+                    account.delays = event.delays
             case CgroupRead():
                 rose = self._jobs.cgroup_read(event.cgroup_id, event.counters)
                 self._notebook.stalls(rose, event.time_ns)

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ebpftrace.events import CgroupCounters, JobIdentity, ProcessCounters, ProcessKey, Usage
+from ebpftrace.events import (
+    CgroupCounters,
+    Delays,
+    JobIdentity,
+    ProcessCounters,
+    ProcessKey,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class ProcessSnapshot:
     age_ns: int
     state: str  # "running"; "forked": what it inherited is still shared with its parent
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
+    delays: Delays | None = None  # None: not asked for (`--delays`), or not read yet
 
     @property
     def pid(self) -> int:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from ebpftrace.events import ProcessExited, ProcessKey, ProcessMoved, ProcessRead, Start
+from ebpftrace.events import (
+    Delays,
+    ProcessDelayed,
+    ProcessExited,
+    ProcessKey,
+    ProcessMoved,
+    ProcessRead,
+    Start,
+)
 from ebpftrace.ledger import ProcessNote
 from ebpftrace.units import MIB
 from tests.support.booking import BEGAN_NS, UNIX_NS, Booking, held, identity, key
@@ -159,9 +167,22 @@ def test_readings_are_exact_at_once() -> None:
     assert book.snapshot().usage.anon_bytes == 33 * MIB
 
 
+def test_delays_are_the_last_that_were_read() -> None:
+    book = Booking()
+    book.start(1, 1)
+    (job,) = book.running()
+    assert job.processes[0].delays is None
+    for reclaim_ns in (5, 9):
+        delays = Delays(1, reclaim_ns, 2)
+        book.ledger.apply(ProcessDelayed(book.now_ns, key(1), delays))
+        (job,) = book.running()
+        assert job.processes[0].delays == delays
+
+
 def test_who_is_not_known_is_no_error() -> None:
     book = Booking()
     book.read(9, 5)
+    book.ledger.apply(ProcessDelayed(book.now_ns, key(9), Delays(1, 2, 3)))
     book.exit(9)
     book.rename(9, "x")
     book.move(9, identity())
