@@ -215,3 +215,12 @@ def test_a_kill_elsewhere_than_its_process_was_last_seen_is_charged_once() -> No
     book.oom(1, identity("there", cgroup_id=8))
     book.cgroup(8, oom_kills=1)
     assert (book.job("build").oom_kills, book.job("there").oom_kills) == (1, 0)
+
+
+def test_a_kill_after_the_cgroup_went_counts() -> None:
+    book = Booking()
+    book.start(1, 190)
+    book.cgroup(oom_kills=0)
+    book.cgroup_gone(oom_kills=0)
+    book.oom(1)
+    assert book.job().oom_kills == 1
