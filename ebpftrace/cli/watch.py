@@ -84,14 +84,12 @@ def watch(
     if not (comms or pids or cgroups or exes or go_mains):
         comms = ("gopls",)
     compile_globs(comms)  # what is wrong with a pattern is said before anything else
-    on_terminal = sys.stdout.isatty()
-    name = cast(Output, output or ("table" if on_terminal else "plain"))
+    name = cast(Output, output or ("table" if sys.stdout.isatty() else "plain"))
     request = Request(
         selection=Selection(comms, pids, cgroups, exes, go_mains, children),
         interval_ns=interval,
         duration_ns=duration,
         once=once,
         mapping_calls=mapping_calls,
-        keys=name == "table" and on_terminal and sys.stdin.isatty() and not once,
     )
-    walk(request, lambda: open_view(name, sys.stdout))
+    walk(request, lambda quit: open_view(name, sys.stdout, quit, live=not once))

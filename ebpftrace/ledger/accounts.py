@@ -10,6 +10,7 @@ from ebpftrace.events import (
     ProcessStarted,
     Usage,
 )
+from ebpftrace.ledger.curve import CurveKeeper
 from ebpftrace.ledger.history import History
 from ebpftrace.ledger.snapshot import Growth, JobSnapshot, ProcessSnapshot
 
@@ -26,6 +27,7 @@ class ProcessAccount:
     counters: ProcessCounters
     job: "JobAccount"
     history: History = field(default_factory=History)
+    curve: CurveKeeper = field(default_factory=CurveKeeper)
 
     @property
     def key(self) -> ProcessKey:
@@ -53,6 +55,7 @@ class ProcessAccount:
             age_ns=max(0, time_ns - self.start_time_ns),
             state="forked" if forked else "running",
             role=self.started.role,
+            curve=self.curve.curve(),
         )
 
 
@@ -66,6 +69,7 @@ class JobAccount:
     cgroup: CgroupCounters = CgroupCounters()
     baseline: CgroupCounters | None = None  # the first reading: what was before us
     history: History = field(default_factory=History)
+    curve: CurveKeeper = field(default_factory=CurveKeeper)
     peak_bytes: int = 0
     peak_holder: str = ""
     kills_seen: int = 0
@@ -118,8 +122,11 @@ class JobAccount:
             return
         usage = self.usage
         self.history.add(now_ns, usage.held_bytes)
+        self.curve.add(now_ns, usage.held_bytes)
         for process in self.processes.values():
-            process.history.add(now_ns, process.own.held_bytes)
+            held = process.own.held_bytes
+            process.history.add(now_ns, held)
+            process.curve.add(now_ns, held)
             self.see_peak(process)
         if usage.resident_bytes > self.peak_bytes:
             largest = max(self.processes.values(), key=lambda one: one.own.resident_bytes)
@@ -145,6 +152,7 @@ class JobAccount:
             state=self.state,
             started=self.started,
             processes=tuple(processes),
+            curve=self.curve.curve(),
         )
 
     def _seconds_to_limit(self, usage: Usage, rate: int) -> float | None:

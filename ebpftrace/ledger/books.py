@@ -6,6 +6,7 @@ what was recorded is booked again by the same code.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ebpftrace.events import (
     CgroupCounters,
@@ -27,7 +28,7 @@ from ebpftrace.events import (
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notes import LossNote, Note, OomNote, ProcessNote, StallNote
-from ebpftrace.ledger.snapshot import SelfCost, Snapshot
+from ebpftrace.ledger.snapshot import Node, SelfCost, Snapshot
 
 MAX_ENDED_JOBS = 4096
 """Jobs without a process that are remembered; the one that ended first is forgotten first."""
@@ -82,7 +83,9 @@ class Ledger:
             case LossesRead():
                 self._losses = dict(event.counts)
 
-    def snapshot(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
+    def snapshot(
+        self, now_ns: int, time_ns: int, *, cost: SelfCost, node: Node | None = None
+    ) -> Snapshot:
         """The books now. Call it once an interval: it is what growth is measured by."""
         for job in self._jobs.values():
             if job.processes:
@@ -90,7 +93,7 @@ class Ledger:
         self._tell_stalls(now_ns)
         self._tell_losses(now_ns)
         live = [job for job in self._jobs.values() if job.processes]
-        return self._draw(live, now_ns, time_ns, cost, final=False)
+        return replace(self._draw(live, now_ns, time_ns, cost, final=False), node=node)
 
     def final(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
         """The books at the end: every job that ever was, largest peak first."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ebpftrace.events import CgroupCounters, JobIdentity, ProcessCounters, ProcessKey, Usage
+from ebpftrace.ledger.curve import Curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class ProcessSnapshot:
     age_ns: int
     state: str  # "running"; "forked": what it inherited is still shared with its parent
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
+    curve: Curve = Curve()  # of its own held bytes
 
     @property
     def pid(self) -> int:
@@ -77,6 +79,7 @@ class JobSnapshot:
     state: str  # "running"; "idle": no tracked process left; "gone": its cgroup was removed
     started: int  # tracked processes that ever ran in it
     processes: tuple[ProcessSnapshot, ...]  # largest first
+    curve: Curve = Curve()  # of the held bytes of all its processes
 
     @property
     def limit_share(self) -> float | None:
@@ -98,6 +101,14 @@ class SelfCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """The machine's memory, as /proc/meminfo has it."""
+
+    total_bytes: int
+    available_bytes: int  # what new programs can take without swapping
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The books at one moment. A snapshot that missed something says so in `losses`."""
 
@@ -111,6 +122,7 @@ class Snapshot:
     losses: Mapping[str, int] = field(default_factory=dict)
     cost: SelfCost = SelfCost()
     final: bool = False
+    node: Node | None = None  # None: not read, or not to be had
 
     @property
     def process_count(self) -> int:

@@ -1,6 +1,8 @@
 """From the name of an output to its view. Rich is imported for the table only."""
 
 import io
+import os
+from collections.abc import Callable
 from typing import Literal, TextIO
 
 from ebpftrace.views import View
@@ -8,9 +10,17 @@ from ebpftrace.views import View
 Output = Literal["table", "plain", "jsonl"]
 
 
-def open_view(name: Output, stdout: TextIO) -> View:
+def open_view(
+    name: Output,
+    stdout: TextIO,
+    quit: Callable[[], None] = lambda: None,  # noqa: A002
+    *,
+    live: bool = True,
+) -> View:
     """The view `name`, writing to `stdout`, flushed with every update.
 
+    A table is the dashboard on a terminal that can redraw (where a key asks to end the
+    watch, `quit` is called), unless `live` is false; elsewhere one table follows another.
     Characters that the encoding of `stdout` lacks become `?`: a locale never ends a watch.
     """
     if isinstance(stdout, io.TextIOWrapper):
@@ -28,6 +38,17 @@ def open_view(name: Output, stdout: TextIO) -> View:
         from ebpftrace.views.plain import PlainLines
 
         return PlainLines(write)
+    if (
+        live
+        and stdout.isatty()
+        and os.environ.get("TERM", "dumb") not in {"", "dumb", "unknown"}
+    ):
+        from ebpftrace.views.dashboard.live import Dashboard
+
+        try:
+            return Dashboard(stdout, quit)
+        except OSError:
+            pass  # a terminal without a name here (another mount of /dev/pts)
     from ebpftrace.views.table import LiveTable
 
     return LiveTable(stdout)

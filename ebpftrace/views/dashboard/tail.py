@@ -1,0 +1,36 @@
+"""The tail of events: what happened, the newest last."""
+
+from collections.abc import Sequence
+
+from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote
+from ebpftrace.views.dashboard.spans import Line, fit, text
+from ebpftrace.views.dashboard.theme import Theme
+from ebpftrace.views.lines import note_line
+
+
+def tail(notes: Sequence[Note], width: int, height: int, theme: Theme) -> list[Line]:
+    """At most `height` lines, the newest notes; a rule above them says what they are."""
+    if height < 2 or not notes:
+        return []
+    return [
+        rule("events", width, theme),
+        *(
+            fit([text(note_line(note, width), _style(note, theme))], width)
+            for note in notes[-(height - 1) :]
+        ),
+    ]
+
+
+def rule(title: str, width: int, theme: Theme) -> Line:
+    """A line across the screen with a title in it."""
+    line = theme.signs.line
+    told = f"{line * 2} {title} "
+    return fit([text(told + line * max(0, width - len(told)), theme.faint)], width)
+
+
+def _style(note: Note, theme: Theme):
+    if isinstance(note, OomNote):
+        return theme.alarm
+    if isinstance(note, LossNote):
+        return theme.warning
+    return theme.faint if isinstance(note, ProcessNote) else theme.plain
