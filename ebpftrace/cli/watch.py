@@ -92,4 +92,4 @@ def watch(
         once=once,
         mapping_calls=mapping_calls,
     )
-    walk(request, lambda quit: open_view(name, sys.stdout, quit, live=not once))
+    walk(request, lambda end: open_view(name, sys.stdout, end, live=not once))

@@ -9,6 +9,8 @@ from ebpftrace.views import View
 
 Output = Literal["table", "plain", "jsonl"]
 
+_CANNOT_REDRAW = {"", "dumb", "unknown"}  # values of TERM
+
 
 def open_view(
     name: Output,
@@ -38,11 +40,7 @@ def open_view(
         from ebpftrace.views.plain import PlainLines
 
         return PlainLines(write)
-    if (
-        live
-        and stdout.isatty()
-        and os.environ.get("TERM", "dumb") not in {"", "dumb", "unknown"}
-    ):
+    if live and stdout.isatty() and os.environ.get("TERM", "") not in _CANNOT_REDRAW:
         from ebpftrace.views.dashboard.live import Dashboard
 
         try:

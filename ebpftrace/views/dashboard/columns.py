@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rich.segment import Segment
 
+from ebpftrace.events import Usage
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 from ebpftrace.views import phrases
@@ -46,7 +47,7 @@ _NAME_LEAST = 12
 _BAR, _WIDE_BAR = 10, 16
 _SPARK, _WIDE_SPARK = 10, 20
 _ROOMY = 60  # from here on: bars, and two columns between two columns
-_WIDE = 100
+_WIDE = 120
 
 
 def gap(width: int) -> int:
@@ -133,12 +134,16 @@ def _trend(row: Row, look: Look, width: int) -> Cell:
     return [Segment(told, look.theme.faint if row.process else look.theme.anon)]
 
 
-def _sizes(name: str, heading: str, job: Callable[[JobSnapshot], int],
-           process: Callable[[ProcessSnapshot], int]) -> Column:  # fmt: skip
+def _kind(name: str, kind: Callable[[Usage], int]) -> Column:
     def draw(row: Row, look: Look, _width: int) -> Cell:
-        return _size(job(row.job) if row.process is None else process(row.process), look)
+        return _size(kind(row.job.usage if row.process is None else row.process.own), look)
 
-    return Column(name, heading, 7, draw)
+    return Column(name, name.upper(), 7, draw)
+
+
+def _peak(row: Row, look: Look, _width: int) -> Cell:
+    process = row.process
+    return _size(row.job.peak_bytes if process is None else process.counters.peak_bytes, look)
 
 
 def _stalled(row: Row, look: Look, _width: int) -> Cell:
@@ -161,13 +166,11 @@ def _what(row: Row, look: Look, width: int) -> Cell:
 
 
 _REST = (
-    _sizes("anon", "ANON", lambda job: job.usage.anon_bytes, lambda one: one.own.anon_bytes),
-    _sizes("file", "FILE", lambda job: job.usage.file_bytes, lambda one: one.own.file_bytes),
-    _sizes(
-        "shmem", "SHMEM", lambda job: job.usage.shmem_bytes, lambda one: one.own.shmem_bytes
-    ),
-    _sizes("swap", "SWAP", lambda job: job.usage.swap_bytes, lambda one: one.own.swap_bytes),
-    _sizes("peak", "PEAK", lambda job: job.peak_bytes, lambda one: one.counters.peak_bytes),
+    _kind("anon", lambda usage: usage.anon_bytes),
+    _kind("file", lambda usage: usage.file_bytes),
+    _kind("shmem", lambda usage: usage.shmem_bytes),
+    _kind("swap", lambda usage: usage.swap_bytes),
+    Column("peak", "PEAK", 7, _peak),
     Column("stalls", "STALLED", 7, _stalled),
     Column("age", "AGE", 6, _age),
     Column("what", "WHAT IT IS", 20, _what, left=True),

@@ -13,10 +13,10 @@ from ebpftrace.views.dashboard.spans import Line, fit, pad, text
 from ebpftrace.views.dashboard.state import State
 from ebpftrace.views.dashboard.theme import Theme
 
-_LABEL = 11
-_FACT_CELLS = 30  # of a column of short facts
+_LABEL = 10
+_FACT_CELLS = 26  # of a column of short facts
 _LONG_LINES = 3  # that one long fact may take
-_CHART_LINES = 8  # that are kept for the chart when there are more facts than room
+_CHART_LINES = 7  # that are kept for the chart when there are more facts than room
 
 
 def detail(row: Row, state: State, width: int, height: int, theme: Theme) -> list[Line]:
@@ -30,10 +30,9 @@ def detail(row: Row, state: State, width: int, height: int, theme: Theme) -> lis
     short = [fact for fact in short_facts(row) if fact[1]]
     room = height - len(lines)
     columns = max(1, min(4, width // _FACT_CELLS, -(-len(short) // 4)))
-    facts = _columns(short, columns, width, theme)
-    if room < len(facts) + _CHART_LINES + 1 and room >= _CHART_LINES + 5:
-        facts = facts[: room - _CHART_LINES - 1]
-    lines += facts
+    if room >= _CHART_LINES + 5:
+        short = short[: columns * (room - _CHART_LINES - 1)]  # the last matter least
+    lines += _columns(short, columns, width, theme)
     room = height - len(lines) - 1
     subject = row.process or row.job
     limit = row.job.cgroup.limit_bytes

@@ -19,6 +19,7 @@ from ebpftrace.views.dashboard.theme import Theme
 _FOOTED = 6  # lines from which there is a footer
 _HEADED = 8  # headings of the columns
 _TAILED = 16  # a tail of events
+_TALL = 36  # also where the detail or the help takes the whole width
 _SIDE = 150  # columns from which the detail stands beside the list
 _SIDE_CELLS = 62
 _EVENT_CELLS = 40  # a narrower line of an event says nothing
@@ -45,7 +46,8 @@ def draw(
     lines = header(scene, state, width, height, theme)[:height]
     foot = [footer(state, len(rows), width, theme)] if height >= _FOOTED else []
     events: list[Line] = []
-    if height >= _TAILED and width >= _EVENT_CELLS and state.pane is not Pane.HELP:
+    covered = state.pane is Pane.HELP or (state.pane is Pane.DETAIL and width < _SIDE)
+    if height >= _TAILED and width >= _EVENT_CELLS and (not covered or height >= _TALL):
         events = tail(scene.notes, width, 1 + max(3, height // 7), theme)
     room = height - len(lines) - len(foot) - len(events)
     page, top = max(1, room), state.top

@@ -53,7 +53,8 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
         ),
         ("limit hits", f"{group.limit_hits:,}"),
         ("full in", "" if full is None else phrases.wait(full)),
-        ("peak", f"{format_bytes(job.peak_bytes)} by {job.peak_holder or '?'}"),
+        ("peak", format_bytes(job.peak_bytes)),
+        ("peak by", job.peak_holder),
         *_growth(job.growth),
         ("oom kills", f"{job.oom_kills:,}"),
         ("stalled", _stalls(job.stalled_ns, job.stalls)),
@@ -64,21 +65,27 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
 def _process_facts(process: ProcessSnapshot) -> list[Fact]:
     book = process.counters
     inherited = book.inherited.resident_bytes
+    growth = process.growth
     return [
         *_usage(process.own),
         ("inherited", format_bytes(inherited) if inherited else ""),
         ("peak", format_bytes(book.peak_bytes)),
-        *_growth(process.growth),
-        ("virtual", format_bytes(book.virtual_bytes)),
-        ("mapped", f"{format_bytes(book.mapped_bytes)} in {book.mapping_changes:,} changes"),
+        ("growth", phrases.rate(growth.bytes_per_second)),
+        ("in 60 s", phrases.signed_bytes(growth.bytes_60s)),
+        ("in all", phrases.signed_bytes(growth.bytes_total)),
+        ("mapped", format_bytes(book.mapped_bytes)),
         ("unmapped", format_bytes(book.unmapped_bytes)),
-        ("heap (brk)", f"{format_bytes(book.brk_bytes)}, moved {_times(book.brk_moves)}"),
-        ("stack", format_bytes(book.stack_bytes)),
+        ("heap, brk", format_bytes(book.brk_bytes)),
+        ("virtual", format_bytes(book.virtual_bytes)),
+        ("stalled", _stalls(book.stalled_ns, book.stalls)),
         *(
-            (kind, f"{count.calls:,} calls, {phrases.signed_bytes(_net(count))}")
+            (kind, f"{count.calls:,}, {phrases.signed_bytes(_net(count))}")
             for kind, count in (book.calls or {}).items()
         ),
-        ("stalled", _stalls(book.stalled_ns, book.stalls)),
+        ("stack", format_bytes(book.stack_bytes)),
+        ("mappings", phrases.count(book.mapping_changes, "change")),
+        ("brk moved", _times(book.brk_moves)),
+        ("in 10 s", phrases.signed_bytes(growth.bytes_10s)),
         ("parent", str(process.parent_pid)),
         ("started", phrases.clock(process.start_time_ns)),
     ]

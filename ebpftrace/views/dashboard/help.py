@@ -33,12 +33,16 @@ def help_lines(width: int, height: int, theme: Theme) -> list[Line]:
         (signs.rest, "rest of the charge: page cache, others", theme.faint),
     )
     lines += [
-        (),
-        fit([text(" The bar against the limit:")], width),
-        *(fit([text(f"   {sign * 3}  ", style), text(told)], width) for sign, told, style in kinds),
-        (),
-        fit([text(f" {signs.near} ", theme.alarm), text("90 % of the limit is held   "),
-             text(f"{signs.raised} ", theme.warning), text("75 %, or a minute from it")], width),
+        fit([text(" In the bar against the limit:", theme.faint)], width),
+        *(fit([text(f" {sign} ", style), text(told)], width) for sign, told, style in kinds),
+        fit([text(f" {signs.near} ", theme.alarm), text("90 % of the limit is held")], width),
+        fit(
+            [
+                text(f" {signs.raised} ", theme.warning),
+                text("75 %, or a minute from the limit"),
+            ],
+            width,
+        ),
         fit([text(f" {signs.killed} ", theme.alarm), text("a process was oom-killed")], width),
-    ]  # fmt: skip
+    ]
     return lines[:height]

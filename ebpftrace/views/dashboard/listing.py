@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from rich.segment import Segment
+from rich.style import Style
 
+from ebpftrace.ledger import JobSnapshot
 from ebpftrace.units import format_bytes
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells, cut
@@ -18,6 +20,7 @@ from ebpftrace.views.dashboard.columns import (
 from ebpftrace.views.dashboard.rows import Row
 from ebpftrace.views.dashboard.spans import Line, fit, pad, styled
 from ebpftrace.views.dashboard.state import Sort
+from ebpftrace.views.dashboard.theme import Theme
 from ebpftrace.views.level import level
 
 _NARROW = 24  # below it: a sign, a name and a size
@@ -53,7 +56,6 @@ class Listing:
     def heading(self) -> Line:
         """Names of the columns; what sorts them is marked."""
         theme, sort = self._look.theme, self._look.state.sort
-        parts = [Segment(pad([Segment("  JOB")], self._name)[0].text, self._head("name", sort))]
         parts = [Segment("  JOB".ljust(self._name)[: self._name], self._head("name", sort))]
         for column in self._columns:
             width = self._cell_width(column)
@@ -65,7 +67,7 @@ class Listing:
             ]
         return fit(parts, self._width) if self._columns else (Segment("", theme.faint),)
 
-    def _head(self, name: str, sort: Sort):
+    def _head(self, name: str, sort: Sort) -> Style:
         theme = self._look.theme
         chosen = name == ("name" if sort is Sort.NAME else _SORTED[sort])
         return theme.strong if chosen else theme.faint
@@ -107,9 +109,8 @@ class Listing:
             states = [] if process.state == "running" else [process.state]
             if process.role:
                 states.append(process.role)
-            return _named(
-                [Segment("  " if narrow else "    ")], name, states, width, None, theme
-            )
+            label = [Segment("  " if narrow else "    ")]
+            return _named(label, name, states, width, theme.plain, theme)
         sign, style = sign_of(row.job, theme)
         label = [Segment(sign if narrow else f"{sign} ", style)]
         if not narrow:
@@ -123,17 +124,23 @@ class Listing:
         return _named(label, row.job.identity.name, states, width, theme.strong, theme)
 
 
-def sign_of(job, theme):
+def sign_of(job: JobSnapshot, theme: Theme) -> tuple[str, Style]:
     """A job's sign: an oom kill, near its limit, raised, or none."""
     if job.oom_kills:
         return theme.signs.killed, theme.alarm
     now = level(job)
-    return {"near": theme.signs.near, "raised": theme.signs.raised}.get(now, " "), theme.level(
-        now
-    )
+    sign = {"near": theme.signs.near, "raised": theme.signs.raised}.get(now, " ")
+    return sign, theme.level(now)
 
 
-def _named(label, name, states, width, style, theme) -> list[Segment]:
+def _named(
+    label: list[Segment],
+    name: str,
+    states: Sequence[str],
+    width: int,
+    style: Style,
+    theme: Theme,
+) -> list[Segment]:
     """The name after what `label` holds; it is cut before the states are left out."""
     room = max(0, width - sum(cells(part.text) for part in label))
     suffix = "".join(f" · {state}" for state in states)

@@ -42,7 +42,7 @@ class Painter:
             if line != self._shown[number]:
                 self._shown[number] = line
                 out.append(f"\x1b[{number + 1}H")
-                self._line(line, out)
+                self._line(line, width, out)
         for number in range(len(lines), height):
             if self._shown[number]:
                 self._shown[number] = ()
@@ -51,7 +51,7 @@ class Painter:
             return b""
         return f"{_BEGIN}{''.join(out)}{_END}".encode(self._encoding, "replace")
 
-    def _line(self, line: Line, out: list[str]) -> None:
+    def _line(self, line: Line, width: int, out: list[str]) -> None:
         column = 1
         for text, style, _ in line:
             if style:
@@ -71,4 +71,5 @@ class Painter:
                 # where it belongs all the same.
                 column += cells(text)
                 out.append(f"\x1b[{column}G")
-        out.append("\x1b[K")
+        if column <= width:  # at the edge it would erase the last column
+            out.append("\x1b[K")

@@ -23,7 +23,7 @@ def save(folder: Path, time_ns: int, texts: dict[str, str]) -> list[Path]:
             continue
         for suffix, path in paths.items():
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            with open(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
+            with os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
                 file.write(texts[suffix])
         return list(paths.values())
     raise FileExistsError(f"{_TRIES} pictures of this second are there already")

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from rich.style import Style
+
 from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote
 from ebpftrace.views.dashboard.spans import Line, fit, text
 from ebpftrace.views.dashboard.theme import Theme
@@ -28,7 +30,7 @@ def rule(title: str, width: int, theme: Theme) -> Line:
     return fit([text(told + line * max(0, width - len(told)), theme.faint)], width)
 
 
-def _style(note: Note, theme: Theme):
+def _style(note: Note, theme: Theme) -> Style:
     if isinstance(note, OomNote):
         return theme.alarm
     if isinstance(note, LossNote):

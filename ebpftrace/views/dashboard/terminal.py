@@ -47,7 +47,8 @@ class Terminal:
 
     def leave(self, last_words: str = "") -> None:
         """Give it back as it was, then say something on it. Repeatable; bounded in time."""
-        if self._saved is None:
+        saved = self._saved
+        if saved is None:
             return
         self._pending = b""
         try:
@@ -55,14 +56,12 @@ class Terminal:
                 self._go_on()
                 self._drain(_LEAVE, _PATIENCE_S)
             if last_words:
-                self._drain(
-                    last_words.replace("\n", "\r\n").encode(errors="replace"), _PATIENCE_S
-                )
+                self._drain(last_words.encode(errors="replace"), _PATIENCE_S)
         except OSError:
             pass  # it is gone: there is nothing to be given back
         with contextlib.suppress(termios.error):  # the same
             # NOW does not wait for what is still to be shown, as DRAIN and FLUSH would.
-            _patiently(lambda: termios.tcsetattr(self.fd, termios.TCSANOW, self._saved))
+            _patiently(lambda: termios.tcsetattr(self.fd, termios.TCSANOW, saved))
         self._saved = None
 
     def close(self) -> None:
