@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from ebpftrace.units import GIB, MIB
 from ebpftrace.views.cells import cells
 from ebpftrace.views.summary import summary_lines
@@ -19,7 +21,8 @@ def test_each_job_with_its_peak_its_holder_its_growth_and_its_kills() -> None:
 
 def test_a_watch_that_saw_nothing_says_so() -> None:
     assert summary_lines(watches.snapshot(), "the 2.0s asked for are over") == [
-        "end      12:00:07Z the 2.0s asked for are over, after 7.0s: no process with com…",
+        "end      12:00:07Z the 2.0s asked for are over, after 7.0s",
+        "job      none: no process with comm gopls was seen",
         "loss     none: every event was booked",
     ]
 
@@ -61,3 +64,10 @@ def test_of_many_jobs_the_rest_is_counted() -> None:
 def test_memory_given_back_is_no_growth() -> None:
     shrunk = watches.job("a", [watches.process()], per_second=-MIB)
     assert "shrank 5.0 MiB" in summary_lines(watches.snapshot(shrunk), "stopped")[1]
+
+
+def test_forgotten_jobs_are_counted() -> None:
+    long = replace(watches.snapshot(watches.job()), forgotten_jobs=1500)
+    assert summary_lines(long, "stopped")[-2] == (
+        "job      1,500 jobs that ended before these: forgotten"
+    )
