@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal, TextIO
 
 from ebpftrace.views import View
@@ -50,3 +51,10 @@ def open_view(
     from ebpftrace.views.table import LiveTable
 
     return LiveTable(stdout)
+
+
+def open_screenshot(path: Path, width: int, height: int) -> View:
+    """One frame of the dashboard, drawn into a file when the watch ends."""
+    from ebpftrace.views.dashboard.screenshot import Screenshot
+
+    return Screenshot(path, width, height)

@@ -41,6 +41,7 @@ class Column:
     width: int
     draw: Callable[[Row, Look, int], Cell]
     left: bool = False
+    drawn: bool = False  # signs, not words: in reverse they would say the opposite
 
 
 _NAME_LEAST = 12
@@ -75,7 +76,7 @@ def _columns(width: int, window: str) -> list[Column]:
         _limit(_WIDE_BAR if wide else _BAR if width >= _ROOMY else 0),
         Column("time to limit", "FULL IN", 7, _full_in),
         Column("growth", "GROWTH", 10, _growth),
-        Column("trend", f"LAST {window}", spark, _trend, left=True),
+        Column("trend", f"LAST {window}", spark, _trend, left=True, drawn=True),
         *_REST,
     ]
 
@@ -106,7 +107,7 @@ def _limit(bar: int) -> Column:
         return [*drawn, Segment(told, look.theme.level(level(row.job)))]
 
     heading = "CHARGE / LIMIT" if bar else "LIM"
-    return Column("limit", heading, bar + (5 if bar else 4), draw, left=bool(bar))
+    return Column("limit", heading, bar + (5 if bar else 4), draw, bool(bar), bool(bar))
 
 
 def _full_in(row: Row, look: Look, _width: int) -> Cell:

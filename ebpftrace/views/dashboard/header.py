@@ -103,7 +103,9 @@ def _cost(snapshot: Snapshot, missed: str, width: int, theme: Theme) -> Line:
     parts = []
     if snapshot.node is not None:
         free, total = snapshot.node.available_bytes, snapshot.node.total_bytes
-        parts.append(f"node {format_bytes(free)} free of {format_bytes(total)}")
+        killed = phrases.count(snapshot.node_oom_kills, "oom kill")
+        kills = f", {killed}" if snapshot.node_oom_kills else ""
+        parts.append(f"node {format_bytes(free)} free of {format_bytes(total)}{kills}")
     own = f"itself {cost.cpu_share:.1%} CPU, {format_bytes(cost.rss_bytes)}"
     if cost.bpf_run_ns is not None and snapshot.elapsed_ns:
         own += f", BPF {cost.bpf_run_ns / snapshot.elapsed_ns:.1%}"

@@ -1,6 +1,6 @@
 """The list: jobs as groups, their processes below them, one line each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.segment import Segment
 from rich.style import Style
@@ -18,7 +18,7 @@ from ebpftrace.views.dashboard.columns import (
     gap,
 )
 from ebpftrace.views.dashboard.rows import Row
-from ebpftrace.views.dashboard.spans import Line, fit, pad, styled
+from ebpftrace.views.dashboard.spans import Line, fit, pad
 from ebpftrace.views.dashboard.state import Sort
 from ebpftrace.views.dashboard.theme import Theme
 from ebpftrace.views.level import level
@@ -75,18 +75,20 @@ class Listing:
     def line(self, row: Row, *, chosen: bool) -> Line:
         """One row in exactly the width."""
         look = self._look
+        mark = self._mark if chosen else tuple
         if not self._columns:
-            line = self._compact(row)
-        else:
-            parts = [*pad(self._label(row, self._name), self._name)]
-            space = Segment(" " * gap(self._width))
-            for column in self._columns:
-                parts.append(space)
-                parts += draw_cell(column, row, look, self._cell_width(column))
-            line = tuple(parts)
-        if not chosen:
-            return line
-        return styled(pad(line, self._width), look.theme.chosen)
+            return mark(pad(self._compact(row), self._width))
+        parts = [*mark(pad(self._label(row, self._name), self._name))]
+        space = mark((Segment(" " * gap(self._width)),))
+        for column in self._columns:
+            cell = draw_cell(column, row, look, self._cell_width(column))
+            parts += space
+            parts += cell if column.drawn else mark(cell)
+        return tuple(parts)
+
+    def _mark(self, line: Iterable[Segment]) -> Line:
+        """In reverse and without its colours, which a background would make another's."""
+        return tuple(Segment(part.text, self._look.theme.chosen) for part in line)
 
     def _cell_width(self, column: Column) -> int:
         return column.width + (self._stretch if column.name == STRETCHES else 0)

@@ -1,7 +1,8 @@
 """A frame as text and as SVG: what `S` and `--screenshot` write."""
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.segment import Segment, Segments
@@ -9,6 +10,7 @@ from rich.terminal_theme import TerminalTheme
 
 from ebpftrace.views.dashboard.spans import Line, plain
 
+_RUN = re.compile(r"[!-~]+(?: [!-~]+)*| +|[^ -~]+")
 _DARK = TerminalTheme(
     (22, 27, 34),
     (208, 215, 222),
@@ -61,10 +63,21 @@ def as_svg(lines: Sequence[Line], width: int, title: str) -> str:
     )
     newline = Segment("\n")
     console.print(
-        Segments([part for line in lines for part in (*line, newline)]),
+        Segments([part for line in lines for part in (*_runs(line), newline)]),
         end="",
         no_wrap=True,
         crop=False,
     )
     # The identifier is fixed: the same frame is the same file.
     return console.export_svg(title=title, theme=_DARK, code_format=_SVG, unique_id="ebpftrace")
+
+
+def _runs(line: Line) -> Iterator[Segment]:
+    """The line in parts that are letters, signs or spaces only.
+
+    Each is put where it belongs: a font that lacks some of the signs, and borrows them
+    from another, moves nothing else.
+    """
+    for segment in line:
+        for part in _RUN.findall(segment.text):
+            yield Segment(part, segment.style)

@@ -54,13 +54,6 @@ def text(told: str, style: Style | None = None) -> Segment:
     return Segment(told, style)
 
 
-def styled(line: Line, style: Style) -> Line:
-    """The line with a style added to that of each part."""
-    return tuple(
-        Segment(part.text, part.style + style if part.style else style) for part in line
-    )
-
-
 def plain(line: Iterable[Segment]) -> str:
     """The text alone."""
     return "".join(segment.text for segment in line)
