@@ -16,6 +16,7 @@ from ebpftrace.views.dashboard.theme import Theme
 _LABEL = 10
 _FACT_CELLS = 26  # of a column of short facts
 _LONG_LINES = 3  # that one long fact may take
+_LOW = 14  # lines below which sizes come before names
 _CHART_LINES = 7  # that are kept for the chart when there are more facts than room
 
 
@@ -25,14 +26,18 @@ def detail(row: Row, state: State, width: int, height: int, theme: Theme) -> lis
     bar = _limit_bar(row, width, theme)
     if bar:
         lines.append(bar)
-    for fact in long_facts(row):
-        lines += _long(fact, width, theme)
+    low = height < _LOW
+    told = [line for fact in long_facts(row) for line in _long(fact, width, theme)]
+    if not low:
+        lines += told
     short = [fact for fact in short_facts(row) if fact[1]]
     room = height - len(lines)
     columns = max(1, min(4, width // _FACT_CELLS, -(-len(short) // 4)))
     if room >= _CHART_LINES + 5:
         short = short[: columns * (room - _CHART_LINES - 1)]  # the last matter least
     lines += _columns(short, columns, width, theme)
+    if low:
+        lines += told
     room = height - len(lines) - 1
     subject = row.process or row.job
     limit = row.job.cgroup.limit_bytes

@@ -75,6 +75,8 @@ def _trouble(snapshot: Snapshot, width: int, theme: Theme) -> Line:
         if line and used + len(separator) + cells(told) + len(tail) > width:
             line.append(text(f"   and {rest:,} more", theme.warning))
             break
+        if not line:
+            told = cut(told, max(width // 2, width - len(tail)))
         line += [text(separator), text(told, style)]
         used += len(separator) + cells(told)
     return fit(line, width)
