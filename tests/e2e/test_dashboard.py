@@ -179,7 +179,9 @@ def test_pausing_freezes_the_screen_and_loses_nothing(stage: Stage, terminal: Tm
     screen = terminal.wait_for("paused at")
     at = re.search(r"paused at (\S+Z)", screen)
     assert at is not None
-    (spawned,) = map(int, stage.large.do("spawn " + str(stage.large.named(stage.comm)) + "; sleep 60000"))
+    (spawned,) = map(
+        int, stage.large.do("spawn " + str(stage.large.named(stage.comm)) + "; sleep 60000")
+    )
     screen = terminal.wait_for("since")
     assert f"paused at {at[1]}" in screen
     assert "2 jobs, 2 processes" in screen
