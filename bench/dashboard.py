@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from bench.figures import Row, Table
 from bench.scale import Scale
@@ -41,7 +42,7 @@ def _share(width: int, height: int, keys: str, scale: Scale) -> float:
     snapshots = [_moved(dashboards.many(), number) for number in range(4)]
     started = watches.started()
     frames = max(8, scale.storm_ms // 5)
-    with open(os.devnull, "wb", buffering=0) as sink:
+    with Path(os.devnull).open("wb", buffering=0) as sink:
         began = 0
         for number in range(frames + 1):
             if number == 1:  # the first frame is drawn once in a day

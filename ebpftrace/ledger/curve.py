@@ -5,7 +5,6 @@ highest value.
 """
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ebpftrace.units import NS_PER_SECOND
@@ -36,17 +35,25 @@ class Curve:
 
         The list is shorter than the window where the curve began within it.
         """
+        seconds, values, last = self._values(window_ns)
+        if last is None:
+            return seconds, []
+        return seconds, [*zip(values[::2], values[1::2], strict=True), last]
+
+    def highest(self, window_ns: int) -> tuple[int, list[int]]:
+        """Seconds a bucket and the highest value of each, as `buckets` has them."""
+        seconds, values, last = self._values(window_ns)
+        return seconds, [] if last is None else [*values[1::2], last[1]]
+
+    def _values(self, window_ns: int) -> tuple[int, list[int], tuple[int, int] | None]:
+        """The closed buckets in the window as one list of pairs, and the open one."""
         if window_ns <= FINE_SECONDS * FINE_BUCKETS * NS_PER_SECOND:
             seconds, packed, last = FINE_SECONDS, self.fine, self.open_fine
         else:
             seconds, packed, last = COARSE_SECONDS, self.coarse, self.open_coarse
-        if last is None:
-            return seconds, []
-        wanted = max(1, window_ns // (seconds * NS_PER_SECOND))
-        values: Sequence[int] = memoryview(packed).cast("q")
-        pairs = list(zip(values[::2], values[1::2], strict=True))
-        pairs.append(last)
-        return seconds, pairs[-wanted:]
+        closed = max(1, window_ns // (seconds * NS_PER_SECOND)) - 1
+        size = min(len(packed), closed * _PAIR.size)
+        return seconds, memoryview(packed)[len(packed) - size :].cast("q").tolist(), last
 
 
 class CurveKeeper:
