@@ -48,9 +48,9 @@ def open_view(
             return Dashboard(stdout, quit)
         except OSError:
             pass  # a terminal without a name here (another mount of /dev/pts)
-    from ebpftrace.views.table import LiveTable
+    from ebpftrace.views.table import Tables
 
-    return LiveTable(stdout)
+    return Tables(stdout)
 
 
 def open_screenshot(path: Path, width: int, height: int) -> View:

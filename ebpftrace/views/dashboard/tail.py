@@ -10,16 +10,22 @@ from ebpftrace.views.dashboard.theme import Theme
 from ebpftrace.views.lines import note_line
 
 
-def tail(notes: Sequence[Note], width: int, height: int, theme: Theme) -> list[Line]:
-    """At most `height` lines, the newest notes; a rule above them says what they are."""
-    if height < 2 or not notes:
+def tail(
+    notes: Sequence[Note], remarks: Sequence[str], width: int, height: int, theme: Theme
+) -> list[Line]:
+    """At most `height` lines, the newest notes; a rule above them says what they are.
+
+    While there are few, what a user should know of this watch stands before them.
+    """
+    room = height - 1
+    if room < 1 or not (notes or remarks):
         return []
+    shown = notes[-room:]
+    told = remarks[: room - len(shown)]
     return [
         rule("events", width, theme),
-        *(
-            fit([text(note_line(note, width), _style(note, theme))], width)
-            for note in notes[-(height - 1) :]
-        ),
+        *(fit([text(f"remark   {remark}", theme.warning)], width) for remark in told),
+        *(fit([text(note_line(note, width), _style(note, theme))], width) for note in shown),
     ]
 
 
