@@ -123,7 +123,7 @@ class _Road:
             if woken is Woken.KERNEL:
                 self._take(self._probe.events())
                 self._tell()
-            elif time.monotonic_ns() >= due:
+            if time.monotonic_ns() >= due:  # also where the kernel never stops talking
                 return ""
 
     def _tick(self, due_ns: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -17,7 +18,10 @@ from tests.support.names import unique_comm
 from tests.support.tmux import Tmux
 from tests.support.workload import Workload
 
-pytestmark = pytest.mark.kernel
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+]
 
 WATCH = (sys.executable, "-m", "ebpftrace", "watch")
 MODES = "stty -a"
@@ -310,6 +314,25 @@ def test_a_screenshot_needs_no_terminal(stage: Stage, tmp_path: Path) -> None:
             f"{' '.join(WATCH)} --comm {stage.comm} --screenshot no/one.svg 2>&1; true", "none"
         )
         assert told.startswith("ebpftrace: the screenshot was not written")
+
+
+def test_it_waits_in_words_and_follows_what_comes() -> None:
+    comm = unique_comm()
+    with Tmux(10, 5) as tmux:  # the smallest it says anything in
+        tmux.run([*WATCH, "--comm", comm, "--interval", "200ms"])
+        tmux.wait_for("waiting f…")
+        tmux.resize(80, 24)
+        tmux.wait_for(f"waiting for a process with comm {comm}…")
+        with Workload(comm) as workload:
+            workload.do("map 64MiB")
+            workload.do("touch 0")
+            tmux.wait_for(lambda screen: re.search(rf"{label(workload)} +6[45] MiB", screen))
+            workload.do("map 40MiB")
+            workload.do("touch 1")
+            tmux.wait_for(lambda screen: re.search(rf"{label(workload)} +10[45] MiB", screen))
+        tmux.wait_for("killed by SIGKILL")
+        tmux.press("q")
+        tmux.wait_for("none: every event was booked\nshell>")
 
 
 def watch_of(stage: Stage) -> int:

@@ -39,9 +39,19 @@ class Observer:
         self.events += self.probe.read(time.monotonic_ns())
 
     def counters(self, pid: int) -> ProcessCounters:
-        """A process's counters, exact now."""
-        self.read()
-        return self.last(ProcessRead, lambda event: event.key.pid == pid).counters
+        """A process's counters, exact now.
+
+        Also of one that is about to start: a parent in vfork goes on a little before its
+        child's exec is told.
+        """
+        deadline = time.monotonic() + 15
+        while True:
+            self.read()
+            reads = self.all(ProcessRead, lambda event: event.key.pid == pid)
+            if reads:
+                return reads[-1].counters
+            assert time.monotonic() < deadline, f"pid {pid} is not tracked"
+            time.sleep(0.01)
 
     def all(
         self, kind: type[Kind], where: Callable[[Kind], bool] = lambda _: True
@@ -51,11 +61,12 @@ class Observer:
         return [event for event in self.events if isinstance(event, kind) and where(event)]
 
     def last(self, kind: type[Kind], where: Callable[[Kind], bool] = lambda _: True) -> Kind:
-        """The latest such event; waits up to five seconds for one."""
-        deadline = time.monotonic() + 5
+        """The latest such event; waits up to fifteen seconds for one."""
+        deadline = time.monotonic() + 15
         while not (found := self.all(kind, where)):
             if time.monotonic() > deadline:
-                raise AssertionError(f"no such {kind.__name__} in {self.events[-20:]}")
+                told = [type(event).__name__ for event in self.events[-20:]]
+                raise AssertionError(f"no such {kind.__name__} after {told}")
             time.sleep(0.01)
         return found[-1]
 
