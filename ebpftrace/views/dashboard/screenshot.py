@@ -1,11 +1,13 @@
 """One frame of the dashboard as a file, without a terminal."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.ledger import Note, Snapshot
 from ebpftrace.views.dashboard.picture import as_svg
 from ebpftrace.views.dashboard.session import Session
+from ebpftrace.views.dashboard.state import WINDOWS_NS
 from ebpftrace.views.dashboard.theme import theme
 from ebpftrace.views.start import Started
 
@@ -40,6 +42,11 @@ class Screenshot:
         if not self._taken:
             return
         self._taken = False
+        shown = self._session.shown
+        elapsed = shown.elapsed_ns if shown else 0
+        # The shortest window that holds the whole watch: nobody can press w.
+        window = sum(elapsed > one for one in WINDOWS_NS[:-1])
+        self._session.state = replace(self._session.state, window=window)
         width, height = self._size
         lines = self._session.draw(width, height).lines
         try:

@@ -39,7 +39,7 @@ def test_a_climb_reaches_further_up_on_the_right() -> None:
     filled = [len(line[9:].strip()) for line in lines[:10]]
     assert filled == sorted(filled)
     assert filled[0] < filled[-1]
-    assert all(line[9:].rstrip() == line[9:] for line in lines[2:10])  # now is at the edge
+    assert all(line[9:].rstrip() == line[9:] for line in lines[4:10])  # now is at the edge
 
 
 def test_before_it_began_nothing_is_drawn() -> None:
