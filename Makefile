@@ -21,7 +21,7 @@ demo: setup ## Watch three CI jobs made for show, one leaking (ARGS=...)
 
 pictures: setup ## Draw the README's pictures from the demo
 	@mkdir -p docs/pictures
-	@$(ROOT) $(PYTHON) -m ebpftrace.demo --duration 58s \
+	@$(ROOT) $(PYTHON) -m ebpftrace.demo --duration 48s \
 		--screenshot docs/pictures/dashboard.svg --size 160x40
 
 watch: setup ## Watch this machine's own processes (COMM=gopls, ARGS=...)

@@ -61,7 +61,7 @@ def terminal(stage: Stage) -> Iterator[Tmux]:
 
 def begin(tmux: Tmux, stage: Stage, *more: str) -> None:
     tmux.run([*WATCH, "--comm", stage.comm, *more])
-    tmux.wait_for(lambda screen: label(stage.large) in screen and "quit" in screen)
+    tmux.wait_for(lambda screen: "LIMIT" in screen and label(stage.large) in screen)
 
 
 def label(workload: Workload) -> str:
@@ -330,7 +330,7 @@ def test_it_waits_in_words_and_follows_what_comes() -> None:
             workload.do("map 40MiB")
             workload.do("touch 1")
             tmux.wait_for(lambda screen: re.search(rf"{label(workload)} +10[45] MiB", screen))
-        tmux.wait_for("killed by SIGKILL")
+        tmux.wait_for(f"exit {comm}")
         tmux.press("q")
         tmux.wait_for("none: every event was booked\nshell>")
 
