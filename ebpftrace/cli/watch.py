@@ -88,6 +88,9 @@ class Size(click.ParamType[tuple[int, int]]):
               help="Follow descendants too, whatever they are called.")  # fmt: skip
 @click.option("--mapping-calls", is_flag=True,
               help="Tell mmap, munmap, brk and mremap apart; says what it costs.")  # fmt: skip
+@click.option("--delays", is_flag=True,
+              help="Time each process lost waiting for memory, from the kernel's delay "
+                   "accounting; needs sysctl kernel.task_delayacct=1.")  # fmt: skip
 @click.option("--output", type=click.Choice(["table", "plain", "jsonl"]), default=None,
               help="[default: table on a terminal, plain in a pipe]")  # fmt: skip
 @click.option("--interval", type=Duration(), default="1s", show_default=True,
@@ -109,6 +112,7 @@ def watch(
     go_mains: tuple[str, ...],
     children: bool,
     mapping_calls: bool,
+    delays: bool,
     output: str | None,
     interval: int,
     duration: int | None,
@@ -127,6 +131,7 @@ def watch(
         duration_ns=duration,
         once=once or (screenshot is not None and duration is None),
         mapping_calls=mapping_calls,
+        delays=delays,
     )
     if screenshot is not None:
         picture = screenshot

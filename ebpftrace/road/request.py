@@ -15,3 +15,4 @@ class Request:
     duration_ns: int | None = None
     once: bool = False
     mapping_calls: bool = False
+    delays: bool = False

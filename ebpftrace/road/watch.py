@@ -4,12 +4,13 @@ import contextlib
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ebpftrace import __version__
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.events import (
     CgroupGone,
+    CgroupMade,
     Event,
     OomKilled,
     ProcessExited,
@@ -26,8 +27,8 @@ from ebpftrace.jobs import JobResolver
 from ebpftrace.ledger import Ledger, Node
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
-from ebpftrace.probe.records import CgroupMade
 from ebpftrace.road.cost import CostMeter
+from ebpftrace.road.delays import DelayReader, require_accounting
 from ebpftrace.road.request import Request
 from ebpftrace.road.scope import cgroup_ids, require_pids
 from ebpftrace.road.tracked import Tracked
@@ -51,6 +52,11 @@ def watch(request: Request, open_view: Callable[[Callable[[], None]], View]) -> 
         stack.callback(paths.close)
         require_pids(request.selection.pids)
         groups = cgroup_ids(request.selection.cgroups, hierarchy, paths)
+        delays = None
+        if request.delays:
+            require_accounting()
+            delays = DelayReader()
+            stack.callback(delays.close)
         if request.mapping_calls:
             # Only the last of several means needs it: if that is the one, the probe says so.
             with contextlib.suppress(NoTracefsError):
@@ -66,7 +72,7 @@ def watch(request: Request, open_view: Callable[[Callable[[], None]], View]) -> 
         stack.callback(probe.close)
         waiting.listen(probe.fd)
         view.start(_started(request, probe, hierarchy))
-        _Road(request, probe, paths, view, groups).walk(waiting)
+        _Road(request, probe, paths, view, groups, delays).walk(waiting)
 
 
 class _Road:
@@ -79,11 +85,13 @@ class _Road:
         paths: CgroupPaths,
         view: View,
         groups: tuple[int, ...],
+        delays: DelayReader | None,
     ) -> None:
         self._request = request
         self._probe = probe
         self._paths = paths
         self._view = view
+        self._delays = delays
         self._groups = set(groups)  # those there were at the start and still are
         self._clock = Clock.now()
         self._began_ns = time.monotonic_ns()
@@ -126,10 +134,15 @@ class _Road:
             if time.monotonic_ns() >= due:  # also where the kernel never stops talking
                 return ""
 
+    def _read(self, now_ns: int) -> None:
+        self._take(self._probe.read(now_ns))
+        if self._delays is not None:
+            self._take(self._delays.read(now_ns, self._tracked))
+        self._tell()
+
     def _tick(self, due_ns: int) -> None:
         now = time.monotonic_ns()
-        self._take(self._probe.read(now))
-        self._tell()
+        self._read(now)
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
         self._view.snapshot(
             self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost, node=_node())
@@ -137,8 +150,7 @@ class _Road:
 
     def _finish(self, reason: str) -> None:
         now = time.monotonic_ns()
-        self._take(self._probe.read(now))
-        self._tell()
+        self._read(now)
         final = self._ledger.final(
             now, self._clock.unix_ns(now), cost=self._cost.read(lag_ns=0)
         )
@@ -156,12 +168,9 @@ class _Road:
         for note in self._ledger.take_notes():
             self._view.note(note)
 
-    def _take(self, events: list[Event | CgroupMade]) -> None:
+    def _take(self, events: Iterable[Event]) -> None:
         for event in events:
-            if isinstance(event, CgroupMade):
-                self._paths.learn(event.cgroup_id, event.path)
-            else:
-                self._book(event)
+            self._book(event)
 
     def _book(self, event: Event) -> None:
         ledger, tracked = self._ledger, self._tracked
@@ -187,8 +196,9 @@ class _Road:
             if tracked.has(event.key):
                 ledger.apply(event)
         else:
-            if isinstance(event, CgroupGone):
+            if isinstance(event, CgroupMade | CgroupGone):
                 self._paths.learn(event.cgroup_id, event.path)
+            if isinstance(event, CgroupGone):
                 self._groups.discard(event.cgroup_id)
             ledger.apply(event)
 
