@@ -257,7 +257,7 @@ def test_suspended_and_back(stage: Stage) -> None:
 def test_a_storm_of_resizes(stage: Stage, terminal: Tmux) -> None:
     for number in range(40):
         terminal.resize(20 + number * 37 % 180, 5 + number * 11 % 50)
-    for columns, lines in ((10, 5), (40, 12), (200, 60), (80, 24)):
+    for columns, lines in ((10, 5), (40, 12), (200, 60), (100, 30)):
         terminal.resize(columns, lines)
         terminal.wait_for(lambda screen: "MiB" in screen or "81M" in screen or "6" in screen)
     screen = terminal.wait_for(lambda screen: "quit" in screen.splitlines()[-1])
@@ -321,7 +321,7 @@ def test_it_waits_in_words_and_follows_what_comes() -> None:
     with Tmux(10, 5) as tmux:  # the smallest it says anything in
         tmux.run([*WATCH, "--comm", comm, "--interval", "200ms"])
         tmux.wait_for("waiting f…")
-        tmux.resize(80, 24)
+        tmux.resize(100, 30)
         tmux.wait_for(f"waiting for a process with comm {comm}…")
         with Workload(comm) as workload:
             workload.do("map 64MiB")

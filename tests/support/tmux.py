@@ -19,8 +19,8 @@ class Tmux:
 
     def __init__(
         self,
-        columns: int = 80,
-        lines: int = 24,
+        columns: int = 100,
+        lines: int = 30,
         *,
         environment: Mapping[str, str] | None = None,
         terminal: str = "tmux-256color",

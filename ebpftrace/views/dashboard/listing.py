@@ -107,7 +107,10 @@ class Listing:
         narrow = width < 12
         if row.process is not None:
             process = row.process
-            name = process.comm if narrow else f"{process.comm} {process.pid}"
+            name = process.comm
+            if not narrow:  # a pid that was cut is another's
+                pid = f" {process.pid}"
+                name = cut(process.comm, max(4, width - 4 - len(pid))) + pid
             states = [] if process.state == "running" else [process.state]
             if process.role:
                 states.append(process.role)
