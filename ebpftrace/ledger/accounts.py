@@ -13,6 +13,7 @@ from ebpftrace.events import (
     Start,
     Usage,
 )
+from ebpftrace.ledger.curve import CurveKeeper
 from ebpftrace.ledger.history import History
 from ebpftrace.ledger.snapshot import Growth, JobSnapshot, ProcessSnapshot
 
@@ -41,6 +42,7 @@ class ProcessAccount:
     counters: ProcessCounters = field(init=False)
     own: Usage = field(init=False)  # without what it shows of its parent's
     history: History = field(default_factory=History)
+    curve: CurveKeeper = field(default_factory=CurveKeeper)
     delays: Delays | None = None
     peak_elsewhere_bytes: int = 0  # its own peak in the jobs it was in before
 
@@ -91,6 +93,7 @@ class ProcessAccount:
             age_ns=max(0, time_ns - self.start_time_ns),
             state="forked" if forked else "running",
             role=started.role,
+            curve=self.curve.curve(),
             delays=self.delays,
         )
 
@@ -105,6 +108,7 @@ class JobAccount:
     resident_bytes: int = 0  # of its processes' own, summed
     cgroup: CgroupCounters = CgroupCounters()
     history: History = field(default_factory=History)
+    curve: CurveKeeper = field(default_factory=CurveKeeper)
     grown_bytes: int = 0  # by when its last process left
     peak_bytes: int = 0
     peak_holder: str = ""
@@ -168,8 +172,11 @@ class JobAccount:
     def sample(self, now_ns: int, usage: Usage) -> None:
         """Note what is held now, of the job and of each of its processes."""
         self.history.add(now_ns, usage.held_bytes)
+        self.curve.add(now_ns, usage.held_bytes)
         for process in self.processes.values():
-            process.history.add(now_ns, process.own.held_bytes)
+            held = process.own.held_bytes
+            process.history.add(now_ns, held)
+            process.curve.add(now_ns, held)
             self.see_peak(process)
         self.see_sum()
 
@@ -196,6 +203,7 @@ class JobAccount:
             state=self.state,
             started=self.started,
             processes=tuple(process.snapshot(time_ns) for process in largest_first),
+            curve=self.curve.curve(),
         )
 
     def _seconds_to_limit(self, held_in_cgroup: int, rate: int) -> float | None:

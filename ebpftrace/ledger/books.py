@@ -6,6 +6,7 @@ what was recorded is booked again by the same code.
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from ebpftrace.events import (
@@ -30,7 +31,7 @@ from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note
 from ebpftrace.ledger.register import JobRegister
-from ebpftrace.ledger.snapshot import JobSnapshot, SelfCost, Snapshot
+from ebpftrace.ledger.snapshot import JobSnapshot, Node, SelfCost, Snapshot
 
 
 class Ledger:
@@ -87,13 +88,16 @@ class Ledger:
                 self._notebook.losses(event)
         self._jobs.forget_old()
 
-    def snapshot(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
+    def snapshot(
+        self, now_ns: int, time_ns: int, *, cost: SelfCost, node: Node | None = None
+    ) -> Snapshot:
         """The books now, with the jobs that ended within the last minute.
 
         Call it once an interval: it is what growth is measured by.
         """
         self._executed.clear()
-        return self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost, final=False)
+        drawn = self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost, final=False)
+        return replace(drawn, node=node)
 
     def final(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
         """The books at the end: every job that is remembered, largest peak first."""

@@ -15,6 +15,7 @@ from ebpftrace.events import (
     ProcessKey,
     Usage,
 )
+from ebpftrace.ledger.curve import Curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class ProcessSnapshot:
     state: str  # "running"; "forked": what it inherited is still shared with its parent
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
     delays: Delays | None = None  # None: not asked for (`--delays`), or not read yet
+    curve: Curve = Curve()  # of its own held bytes
 
     @property
     def pid(self) -> int:
@@ -89,6 +91,7 @@ class JobSnapshot:
     state: str  # "running"; "idle": no tracked process left; "gone": its cgroup was removed
     started: int  # tracked processes that ever ran in it
     processes: tuple[ProcessSnapshot, ...]  # largest first
+    curve: Curve = Curve()  # of the held bytes of all its processes
 
     @property
     def limit_share(self) -> float | None:
@@ -110,6 +113,14 @@ class SelfCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """The machine's memory, as /proc/meminfo has it."""
+
+    total_bytes: int
+    available_bytes: int  # what new programs can take without swapping
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The books at one moment. A snapshot that missed something says so in `losses`.
 
@@ -127,6 +138,7 @@ class Snapshot:
     losses: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     cost: SelfCost = SelfCost()
     final: bool = False
+    node: Node | None = None  # None: not read, or not to be had
     node_oom_kills: int = 0  # of the whole machine, ours or not, since the watch began
     forgotten_jobs: int = 0  # ended so long ago that no snapshot has them any more
 

@@ -16,4 +16,3 @@ class Request:
     once: bool = False
     mapping_calls: bool = False
     delays: bool = False
-    keys: bool = False  # stdin is a terminal whose keys are ours

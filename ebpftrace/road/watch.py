@@ -19,11 +19,12 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
 )
+from ebpftrace.host import meminfo
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.jobs import JobResolver
-from ebpftrace.ledger import Ledger
+from ebpftrace.ledger import Ledger, Node
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
 from ebpftrace.road.cost import CostMeter
@@ -36,14 +37,16 @@ from ebpftrace.views import View
 from ebpftrace.views.start import Started
 
 
-def watch(request: Request, open_view: Callable[[], View]) -> None:
+def watch(request: Request, open_view: Callable[[Callable[[], None]], View]) -> None:
     """Watch until it is interrupted, `request.duration_ns` is over, or nothing is left.
+
+    `open_view` is given what ends the watch when a user asks for it, from any thread.
 
     Raises the errors of `ebpftrace.errors`; BrokenPipeError where the reader of the output
     left. Whatever was attached or mounted is gone when this returns.
     """
     with contextlib.ExitStack() as stack:
-        waiting = stack.enter_context(Waiting(keys=request.keys))
+        waiting = stack.enter_context(Waiting())
         hierarchy = memory_hierarchy()
         paths = CgroupPaths(hierarchy)
         stack.callback(paths.close)
@@ -58,7 +61,7 @@ def watch(request: Request, open_view: Callable[[], View]) -> None:
             # Only the last of several means needs it: if that is the one, the probe says so.
             with contextlib.suppress(NoTracefsError):
                 stack.enter_context(mounted_tracefs())
-        view = open_view()
+        view = open_view(waiting.quit)
         stack.callback(view.stop)
         probe = Probe(
             request.selection,
@@ -125,9 +128,7 @@ class _Road:
                 return "q was pressed"
             if woken is Woken.READER_LEFT:
                 raise BrokenPipeError
-            if woken is Woken.RESUMED:
-                self._view.resume()
-            elif woken is Woken.KERNEL:
+            if woken is Woken.KERNEL:
                 self._take(self._probe.events())
                 self._tell()
             if time.monotonic_ns() >= due:  # also where the kernel never stops talking
@@ -143,7 +144,9 @@ class _Road:
         now = time.monotonic_ns()
         self._read(now)
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
-        self._view.snapshot(self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost))
+        self._view.snapshot(
+            self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost, node=_node())
+        )
 
     def _finish(self, reason: str) -> None:
         now = time.monotonic_ns()
@@ -198,6 +201,13 @@ class _Road:
             if isinstance(event, CgroupGone):
                 self._groups.discard(event.cgroup_id)
             ledger.apply(event)
+
+
+def _node() -> Node | None:
+    try:
+        return Node(*meminfo.read())
+    except (OSError, KeyError):
+        return None  # a container may hide it; nothing depends on it
 
 
 def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Started:
