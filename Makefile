@@ -27,13 +27,13 @@ test: lint types ## lint, types and all tests (TESTS=tests/unit, ARGS=...)
 	else echo "go is not installed: the tests with a real gopls will say so"; fi
 	$(PYTHON) -m pytest $(TESTS) $(ARGS)
 
-lint: setup ## ruff, its formatting, and the import contract
+lint: setup ## ruff and its formatting
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/lint-imports
 
-types: setup ## mypy, strict
+types: setup ## mypy, strict, and the import contract
 	.venv/bin/mypy
+	.venv/bin/lint-imports
 
 bench: setup ## Measure every figure the README quotes (ARGS=...)
 	@$(ROOT) $(PYTHON) -m bench $(ARGS)
