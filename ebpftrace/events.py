@@ -101,6 +101,21 @@ class ProcessCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class CgroupContents:
+    """What a cgroup's charge consists of, all its processes together. Bytes.
+
+    `cache_bytes` is page cache that the kernel can drop: tmpfs is in `shmem_bytes`.
+    What is left of the charge is kernel memory. `refaults` counts pages that were
+    dropped and soon needed again.
+    """
+
+    anon_bytes: int = 0
+    shmem_bytes: int = 0
+    cache_bytes: int = 0
+    refaults: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupCounters:
     """A memory cgroup's own counters, read from its `mem_cgroup`; the same on v1 and v2.
 
@@ -116,6 +131,7 @@ class CgroupCounters:
     oom_kills: int = 0
     stalled_ns: int = 0
     stalls: int = 0
+    contents: CgroupContents | None = None  # None: not read
 
 
 @dataclass(frozen=True, slots=True)

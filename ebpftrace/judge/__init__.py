@@ -1,1 +1,1 @@
-"""The judge: snapshots in, findings out. One detector a file, each a pure function of history."""
+"""The judge: snapshots in, findings out. One detector a file, each pure."""

@@ -5,10 +5,12 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from ebpftrace import __version__
 from ebpftrace.events import (
     CgroupGone,
+    CgroupRead,
     Event,
     OomKilled,
     ProcessExited,
@@ -18,6 +20,7 @@ from ebpftrace.events import (
     ProcessStarted,
 )
 from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.memstat import read_contents
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.jobs import JobResolver
@@ -167,10 +170,22 @@ class _Road:
         elif isinstance(event, ProcessRead | ProcessRenamed):
             if tracked.has(event.key):
                 ledger.apply(event)
+        elif isinstance(event, CgroupRead):
+            ledger.apply(self._with_contents(event))
         else:
             if isinstance(event, CgroupGone):
                 self._paths.learn(event.cgroup_id, event.path)
             ledger.apply(event)
+
+    def _with_contents(self, event: CgroupRead) -> CgroupRead:
+        """The event with what the charge consists of, which only memory.stat tells.
+
+        Not of the root: that is the whole machine, and has no limit.
+        """
+        path = self._paths.path(event.cgroup_id)
+        folder = self._paths.folder(path) if path and path != "/" else None
+        contents = read_contents(folder) if folder else None
+        return replace(event, counters=replace(event.counters, contents=contents))
 
 
 def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Started:

@@ -7,7 +7,7 @@ name in the code changes.
 import time
 from typing import Any
 
-from ebpftrace.events import JobIdentity, ProcessCounters, ProcessKey, Usage
+from ebpftrace.events import CgroupContents, JobIdentity, ProcessCounters, ProcessKey, Usage
 from ebpftrace.ledger import Growth, JobSnapshot, ProcessSnapshot, SelfCost
 from ebpftrace.units import NS_PER_SECOND
 
@@ -96,6 +96,17 @@ def process_fields(process: ProcessSnapshot) -> Record:
     }
 
 
+def contents_fields(contents: CgroupContents | None) -> Record | None:
+    if contents is None:
+        return None
+    return {
+        "anon_bytes": contents.anon_bytes,
+        "shmem_bytes": contents.shmem_bytes,
+        "cache_bytes": contents.cache_bytes,
+        "refaults": contents.refaults,
+    }
+
+
 def job_fields(job: JobSnapshot) -> Record:
     seconds = job.seconds_to_limit
     return {
@@ -106,6 +117,7 @@ def job_fields(job: JobSnapshot) -> Record:
         "charge_bytes": job.cgroup.charge_bytes,
         "peak_charge_bytes": job.cgroup.peak_charge_bytes,
         "headroom_bytes": job.cgroup.headroom_bytes,
+        "contents": contents_fields(job.cgroup.contents),
         "limit_hits": job.cgroup.limit_hits,
         "usage": usage_fields(job.usage),
         "peak_bytes": job.peak_bytes,
