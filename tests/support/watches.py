@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ebpftrace.events import (
     CallCount,
+    CgroupContents,
     CgroupCounters,
     JobIdentity,
     ProcessCounters,
@@ -114,6 +115,7 @@ def job(
             limit_bytes=limit,
             headroom_bytes=None if limit is None else limit - charge,
             oom_kills=oom_kills,
+            contents=CgroupContents(usage.anon_bytes, usage.shmem_bytes, cache, 12),
         ),
         usage=usage,
         peak_bytes=usage.resident_bytes + 8 * MIB if peak is None else peak,
