@@ -32,6 +32,12 @@ static inline u64 memcg_of(u64 task)
     return read_u64(set + AT_css_set_subsys + 8 * MEMORY_CGRP_ID);
 }
 
+/* Whom the kernel charges for an mm: its owner, not whoever of its threads was moved. */
+static inline u64 memcg_of_mm(u64 mm)
+{
+    return memcg_of(read_u64(mm + AT_mm_struct_owner));
+}
+
 static inline u64 cgroup_id(u64 cgroup)
 {
     return read_u64(read_u64(cgroup + AT_cgroup_kn) + AT_kernfs_node_id);

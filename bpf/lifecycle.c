@@ -209,10 +209,10 @@ int on_rename(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /* cgroup_attach_task(cgroup, path, task, threadgroup): the move is done, in whichever
- * hierarchy; it is news only if the memory cgroup of the leader is another. */
+ * hierarchy; it is news only if what the mm is charged to is another. */
 int on_attach(struct bpf_raw_tracepoint_args *ctx)
 {
-    u64 task = read_u64(ctx->args[2] + AT_task_struct_group_leader);
+    u64 task = ctx->args[2];
     u64 mm = mm_of(task);
     struct process *process = processes.lookup(&mm);
     if (!process) {
@@ -222,12 +222,8 @@ int on_attach(struct bpf_raw_tracepoint_args *ctx)
 #endif
         return 0;
     }
-    u64 memcg = memcg_of(task);
-    if (memcg == process->memcg)
+    if (!follow_charge(process))
         return 0;
-    process->memcg = memcg;
-    process->memcg_id = memcg_id(memcg);
-    keep_cgroup(memcg, process->memcg_id);
     struct move_record *record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_OTHER);

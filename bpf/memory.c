@@ -100,6 +100,18 @@ static inline void keep_cgroup(u64 memcg, u64 id)
         lost(LOSS_CGROUPS_FULL);
 }
 
+/* Whether the process is charged to another memory cgroup than it was. */
+static inline int follow_charge(struct process *process)
+{
+    u64 memcg = memcg_of_mm(process->mm);
+    if (!memcg || memcg == process->memcg)
+        return 0;
+    process->memcg = memcg;
+    process->memcg_id = memcg_id(memcg);
+    keep_cgroup(memcg, process->memcg_id);
+    return 1;
+}
+
 /* rss_stat(mm, member): fires for the mm that changes, whoever is running. Who is not
  * tracked pays for one look-up. */
 int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
@@ -133,6 +145,7 @@ int read_process(struct bpf_raw_tracepoint_args *ctx)
     struct process *process = processes.lookup(&mm);
     if (!process)
         return 0;
+    follow_charge(process); /* a move whose record was lost is seen here */
     s64 before[MEMBERS];
     __builtin_memcpy(before, process->pages, sizeof(before));
     read_pages(process);

@@ -4,9 +4,12 @@ import textwrap
 
 import click
 
-from ebpftrace.errors import EbpftraceError
+from ebpftrace.errors import EbpftraceError, UsageError
+from ebpftrace.text import clean
 
 _WIDTH = 80
+_MOST_LINES = 14  # the end of a compiler's output is what matters
+_MOST_LETTERS = 1000  # of one line
 
 
 def report(error: EbpftraceError) -> int:
@@ -18,11 +21,24 @@ def report(error: EbpftraceError) -> int:
     return error.exit_code
 
 
+def report_usage(error: click.ClickException) -> int:
+    """What click finds wrong with an option or argument, said like every other error."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "ebpftrace"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return UsageError.exit_code
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return report(UsageError(message[:1].lower() + message[1:], fix=f"see: {command} --help"))
+
+
 def _wrap(label: str, text: str) -> str:
     lines = [
         part
-        for line in text.splitlines()[-14:]  # the end of a compiler's output is what matters
-        for part in textwrap.wrap(line, _WIDTH - len(label), break_on_hyphens=False)
+        for line in text.splitlines()[-_MOST_LINES:]
+        for part in textwrap.wrap(
+            clean(line, _MOST_LETTERS), _WIDTH - len(label), break_on_hyphens=False
+        )
     ]
     return "\n".join(
         (label if not i else " " * len(label)) + line for i, line in enumerate(lines)

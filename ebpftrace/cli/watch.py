@@ -13,6 +13,7 @@ from ebpftrace.units import NS_PER_SECOND, parse_duration_ns
 from ebpftrace.views.choose import Output, open_view
 
 _SHORTEST_NS = NS_PER_SECOND // 10
+_LARGEST_PID = 1 << 22  # PID_MAX_LIMIT, include/linux/threads.h
 
 
 class Duration(click.ParamType[int]):
@@ -32,6 +33,18 @@ class Duration(click.ParamType[int]):
         return ns
 
 
+class Pid(click.ParamType[int]):
+    """A number of one or more."""
+
+    name = "pid"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and 0 < int(text) <= _LARGEST_PID):
+            self.fail(f"not a pid: {text!r}", param, ctx)
+        return int(text)
+
+
 @click.command(
     epilog="""
     \b
@@ -48,7 +61,7 @@ class Duration(click.ParamType[int]):
 )
 @click.option("--comm", "comms", multiple=True, metavar="GLOB",
               help="Process name, as ps -o comm has it. Repeatable.  [gopls]")  # fmt: skip
-@click.option("--pid", "pids", multiple=True, type=click.IntRange(min=1), metavar="PID",
+@click.option("--pid", "pids", multiple=True, type=Pid(), metavar="PID",
               help="One process. Repeatable.")  # fmt: skip
 @click.option("--cgroup", "cgroups", multiple=True, metavar="PATH",
               help="Processes of a memory cgroup and of all below it. Repeatable.")  # fmt: skip

@@ -1,7 +1,8 @@
 """tracefs for the time it is needed, and gone again if we brought it.
 
 Only classic tracepoints (those of system calls, for `--mapping-calls`) are found through
-tracefs; raw tracepoints need none.
+tracefs; raw tracepoints need none. It is mounted where only this process sees it, so that
+the kernel takes it away even when the process is killed.
 """
 
 import ctypes
@@ -17,6 +18,8 @@ from ebpftrace.host.mounts import mount_point
 MOUNT_POINT = Path("/sys/kernel/tracing")
 _MNT_DETACH = 2
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8  # include/uapi/linux/mount.h
+_MS_SLAVE_ALL = 1 << 19 | 1 << 14  # MS_SLAVE | MS_REC
+_CLONE_NEWNS = 0x20000
 
 _WHY = {
     errno.EPERM: ("not permitted", "run as root, or with CAP_SYS_ADMIN"),
@@ -33,8 +36,9 @@ _WHY = {
 def mounted_tracefs(target: Path = MOUNT_POINT) -> Iterator[Path]:
     """The folder tracefs is mounted at; mounts it on `target` if it is mounted nowhere.
 
-    What was mounted here is unmounted at the end, and nothing else. NoTracefsError if it
-    can be neither found nor mounted.
+    To mount it, the process leaves for a mount namespace of its own, where it goes on
+    seeing what others mount. What was mounted here is unmounted at the end, and nothing
+    else. NoTracefsError if it can be neither found nor mounted.
     """
     present = mount_point("tracefs")
     if present is not None:
@@ -50,8 +54,13 @@ def mounted_tracefs(target: Path = MOUNT_POINT) -> Iterator[Path]:
 def _mount(target: Path) -> None:
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     libc = ctypes.CDLL(None, use_errno=True)
-    code = libc.mount(b"tracefs", os.fsencode(target), b"tracefs", ctypes.c_ulong(flags), None)
-    if code != 0:
+    done = (
+        libc.unshare(_CLONE_NEWNS) == 0
+        and libc.mount(None, b"/", None, ctypes.c_ulong(_MS_SLAVE_ALL), None) == 0
+        and libc.mount(b"tracefs", os.fsencode(target), b"tracefs", ctypes.c_ulong(flags), None)
+        == 0
+    )
+    if not done:
         number = ctypes.get_errno()
         why, fix = _WHY.get(
             number, (os.strerror(number), f"mount it: mount -t tracefs tracefs {target}")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
-from ebpftrace.errors import ProbeError
+from ebpftrace.errors import NoTracefsError, ProbeError
 from ebpftrace.probe import bpf
 from ebpftrace.probe.btf import Btf
 from ebpftrace.probe.compiler import Programs
@@ -43,7 +43,10 @@ class Means(IntEnum):
 
 
 def choose(btf: Btf, wanted: Means | None = None) -> Means:
-    """The first means that works here, or `wanted` if it does. ProbeError if none does."""
+    """The first means that works here, or `wanted` if it does.
+
+    NoTracefsError if none does for want of tracefs, ProbeError for any other reason.
+    """
     tests: dict[Means, Callable[[], bool]] = {
         Means.FENTRY: lambda: _fentry_works(btf),
         Means.KPROBE: _KPROBE_PMU.exists,
@@ -54,13 +57,20 @@ def choose(btf: Btf, wanted: Means | None = None) -> Means:
     for means in Means if wanted is None else (wanted,):
         if tests[means]():
             return means
+    if wanted is None and not any((root / "events").exists() for root in _TRACEFS):
+        raise NoTracefsError(
+            "the kinds of mapping calls cannot be told apart without tracefs",
+            why="neither fentry nor kprobes can be used on this kernel, and tracefs, where "
+            "the tracepoints are, is not mounted and could not be",
+            fix="mount it (mount -t tracefs tracefs /sys/kernel/tracing), or leave "
+            "--mapping-calls away",
+        )
     raise ProbeError(
         "the kinds of mapping calls cannot be told apart on this kernel",
         why="neither fentry nor kprobes nor syscall tracepoints can be used"
         if wanted is None
         else f"{wanted.in_words} cannot be used",
-        fix="mount tracefs (mount -t tracefs tracefs /sys/kernel/tracing), "
-        "or leave --mapping-calls away",
+        fix="leave --mapping-calls away: every byte is booked all the same",
     )
 
 

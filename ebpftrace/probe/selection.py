@@ -3,6 +3,8 @@
 import shlex
 from dataclasses import dataclass
 
+from ebpftrace.text import clean
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -31,7 +33,7 @@ class Selection:
             ("cgroup", self.cgroups),
         )
         words = [
-            f"{kind} {' or '.join(map(shlex.quote, values))}"
+            f"{kind} {' or '.join(shlex.quote(clean(value)) for value in values)}"
             for kind, values in kinds
             if values
         ]

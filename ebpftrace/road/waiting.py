@@ -30,8 +30,8 @@ class Woken(Enum):
 class Waiting:
     """Owns the signal handlers and the keys between `__enter__` and `__exit__`.
 
-    Made before anything slow begins, so that an interrupt at any moment ends a watch in
-    order; until `wait` is called for the first time it raises KeyboardInterrupt as usual.
+    Made before anything slow begins: from `__enter__` on, an interrupt is noted, and the
+    next `wait` says so.
     """
 
     def __init__(self, *, keys: bool) -> None:
@@ -94,7 +94,8 @@ class Waiting:
         for end in (self._bell, ringer):
             end.setblocking(False)
         self._epoll.register(self._bell, select.EPOLLIN)
-        old = {number: signal.signal(number, self._note) for number in _STOPPING}
+        wanted = [n for n in _STOPPING if not (n == signal.SIGHUP and _under_nohup())]
+        old = {number: signal.signal(number, self._note) for number in wanted}
         old_wakeup = signal.set_wakeup_fd(ringer.fileno(), warn_on_full_buffer=False)
         try:
             yield
@@ -107,6 +108,10 @@ class Waiting:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.signal = self.signal or signal.Signals(number)
+
+
+def _under_nohup() -> bool:
+    return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ebpftrace import __version__
+from ebpftrace.errors import NoTracefsError
 from ebpftrace.events import (
     CgroupGone,
     CgroupRead,
@@ -51,7 +52,9 @@ def watch(request: Request, open_view: Callable[[], View]) -> None:
         require_pids(request.selection.pids)
         groups = cgroup_ids(request.selection.cgroups, hierarchy, paths)
         if request.mapping_calls:
-            stack.enter_context(mounted_tracefs())
+            # Only the last of several means needs it: if that is the one, the probe says so.
+            with contextlib.suppress(NoTracefsError):
+                stack.enter_context(mounted_tracefs())
         view = open_view()
         stack.callback(view.stop)
         probe = Probe(
@@ -63,17 +66,25 @@ def watch(request: Request, open_view: Callable[[], View]) -> None:
         stack.callback(probe.close)
         waiting.listen(probe.fd)
         view.start(_started(request, probe, hierarchy))
-        _Road(request, probe, paths, view).walk(waiting)
+        _Road(request, probe, paths, view, groups).walk(waiting)
 
 
 class _Road:
     """Events to the books, the books to the view."""
 
-    def __init__(self, request: Request, probe: Probe, paths: CgroupPaths, view: View) -> None:
+    def __init__(
+        self,
+        request: Request,
+        probe: Probe,
+        paths: CgroupPaths,
+        view: View,
+        groups: tuple[int, ...],
+    ) -> None:
         self._request = request
         self._probe = probe
         self._paths = paths
         self._view = view
+        self._groups = set(groups)  # those there were at the start and still are
         self._clock = Clock.now()
         self._began_ns = time.monotonic_ns()
         self._ledger = Ledger(
@@ -91,7 +102,8 @@ class _Road:
         while not reason:
             self._tick(due)
             if request.once:
-                return
+                reason = "one reading"
+                break
             due = max(due + request.interval_ns, time.monotonic_ns())
             reason = self._emptied() or self._until(min(due, end or due), waiting)
             if not reason and end is not None and time.monotonic_ns() >= end:
@@ -134,6 +146,8 @@ class _Road:
         """Whether nothing can come any more: all of what was named is gone."""
         if self._request.selection.pids and not len(self._tracked):
             return "every process that was named has ended"
+        if self._request.selection.cgroups and not self._groups:
+            return "every cgroup that was named is gone"
         return ""
 
     def _tell(self) -> None:
@@ -175,6 +189,7 @@ class _Road:
         else:
             if isinstance(event, CgroupGone):
                 self._paths.learn(event.cgroup_id, event.path)
+                self._groups.discard(event.cgroup_id)
             ledger.apply(event)
 
     def _with_contents(self, event: CgroupRead) -> CgroupRead:

@@ -4,6 +4,9 @@ The first word of a line is the `type` of the JSON object that says the same, so
 `grep ^oom_kill` finds what it should. A line fits `width` columns: names are cut first.
 """
 
+import sys
+import textwrap
+
 from ebpftrace.ledger import JobSnapshot, LossNote, Note, OomNote, ProcessNote, Snapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
@@ -22,13 +25,25 @@ def line(kind: str, text: str, width: int = WIDTH) -> str:
 
 
 def start_lines(started: Started, width: int = WIDTH) -> list[str]:
-    """What is watched and how, then one line (not cut: they explain) for each remark."""
-    told = (
-        f"{phrases.clock(started.time_ns)} watching {started.watching}, "
-        f"kernel {started.kernel}, cgroups {started.cgroups}, "
-        f"every {format_duration(started.interval_ns)}"
-    )
-    return [line("start", told, width), *(f"{'remark':<8} {text}" for text in started.remarks)]
+    """What is watched and, as far as it fits, how; then every remark, wrapped."""
+    told = f"{phrases.clock(started.time_ns)} watching {started.watching}"
+    for part in (
+        f"every {format_duration(started.interval_ns)}",
+        f"cgroups {started.cgroups}",
+        f"kernel {started.kernel}",
+    ):
+        if cells(line("start", f"{told}, {part}", sys.maxsize)) <= width:
+            told += f", {part}"
+    lines = [line("start", told, width)]
+    for remark in started.remarks:
+        lines += textwrap.wrap(
+            remark,
+            width,
+            initial_indent=line("remark", "", width),
+            subsequent_indent=line("", "", width),
+            break_on_hyphens=False,
+        )
+    return lines
 
 
 def note_line(note: Note, width: int = WIDTH) -> str:

@@ -21,18 +21,14 @@ def summary_lines(snapshot: Snapshot, reason: str, width: int = WIDTH) -> list[s
     )
     shown, rest = jobs[:_MOST_JOBS], jobs[_MOST_JOBS:]
     started = sum(job.started for job in jobs)
-    told = (
-        f"{phrases.clock(snapshot.time_ns)} {reason}, after "
-        f"{format_duration(snapshot.elapsed_ns)}: "
-    )
+    ended = f"{phrases.clock(snapshot.time_ns)} {reason}, after "
+    ended += format_duration(snapshot.elapsed_ns)
     if jobs:
-        told += (
-            f"{phrases.count(len(jobs), 'job')}, "
-            f"{phrases.count(started, 'process', 'processes')}"
-        )
-    else:
-        told += f"no process with {snapshot.watching} was seen"
-    lines = [line("end", told, width)]
+        ended += f": {phrases.count(len(jobs), 'job')}, "
+        ended += phrases.count(started, "process", "processes")
+    lines = [line("end", ended, width)]
+    if not jobs:
+        lines.append(line("job", f"none: no process with {snapshot.watching} was seen", width))
     names = min(_NAME_CELLS, max((cells(job.identity.name) for job in shown), default=0))
     lines += [
         line("job", _job(job, names, width - cells(line("job", ""))), width) for job in shown

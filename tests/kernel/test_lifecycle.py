@@ -156,15 +156,18 @@ def test_a_fork_is_a_process_of_its_own(observer: Observer) -> None:
 
 
 def test_a_move_between_cgroups_is_told(observer: Observer) -> None:
-    with memory_cgroup() as first, memory_cgroup() as second:
-        with Workload("exact", cgroup=first) as workload:
-            assert observer.started(workload.pid).cgroup_id == first.id
-            second.add(workload.pid)
-            moved = observer.last(ProcessMoved, lambda event: event.key.pid == workload.pid)
-            assert moved.cgroup_id == second.id
-            workload.do("map 40MiB")
-            workload.do("touch 0")
-            assert observer.cgroup(second.id).counters.charge_bytes >= 40 * MIB
+    with (
+        memory_cgroup() as first,
+        memory_cgroup() as second,
+        Workload("exact", cgroup=first) as workload,
+    ):
+        assert observer.started(workload.pid).cgroup_id == first.id
+        second.add(workload.pid)
+        moved = observer.last(ProcessMoved, lambda event: event.key.pid == workload.pid)
+        assert moved.cgroup_id == second.id
+        workload.do("map 40MiB")
+        workload.do("touch 0")
+        assert observer.cgroup(second.id).counters.charge_bytes >= 40 * MIB
 
 
 def test_one_that_lives_five_milliseconds_is_booked(observer: Observer) -> None:
@@ -268,17 +271,17 @@ def test_a_cgroup_is_watched_with_what_is_made_below_it_later() -> None:
     with memory_cgroup() as group, memory_cgroup() as elsewhere:
         observer = Observer(Selection(cgroups=(group.name,)), cgroup_ids=(group.id,))
         try:
-            with memory_cgroup(parent=group) as below:
-                with (
-                    Workload("inside", cgroup=group) as inside,
-                    Workload("deeper", cgroup=below) as deeper,
-                    Workload("outside", cgroup=elsewhere) as outside,
-                ):
-                    assert observer.tracks(inside.pid)
-                    assert observer.tracks(deeper.pid)
-                    assert not observer.tracks(outside.pid)
-                    group.add(outside.pid)
-                    assert observer.started(outside.pid).how == "moved"
+            with (
+                memory_cgroup(parent=group) as below,
+                Workload("inside", cgroup=group) as inside,
+                Workload("deeper", cgroup=below) as deeper,
+                Workload("outside", cgroup=elsewhere) as outside,
+            ):
+                assert observer.tracks(inside.pid)
+                assert observer.tracks(deeper.pid)
+                assert not observer.tracks(outside.pid)
+                group.add(outside.pid)
+                assert observer.started(outside.pid).how == "moved"
         finally:
             observer.close()
 

@@ -15,7 +15,8 @@ WORKLOADS = ROOT / "tests" / "workloads"
 FLAGS = ("-O1", "-static", "-Wall", "-Wextra", "-Werror")
 
 
-def _compiled(name: str, sources: Sequence[Path]) -> Path:
+def compiled(name: str, sources: Sequence[Path]) -> Path:
+    """The program `name`, built from its sources unless this very version of them was."""
     digest = hashlib.sha256(" ".join(FLAGS).encode())
     for source in sources:
         digest.update(source.read_bytes())
@@ -33,10 +34,10 @@ def _compiled(name: str, sources: Sequence[Path]) -> Path:
 @cache
 def exact_binary() -> Path:
     """The process that does to its memory exactly what it is told (workloads/exact)."""
-    return _compiled("exact", sorted((WORKLOADS / "exact").iterdir()))
+    return compiled("exact", sorted((WORKLOADS / "exact").iterdir()))
 
 
 @cache
 def enter_binary() -> Path:
     """The wrapper that enters a cgroup and then becomes another program."""
-    return _compiled("enter", [WORKLOADS / "enter.c"])
+    return compiled("enter", [WORKLOADS / "enter.c"])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from ebpftrace.ledger import Note
@@ -10,12 +12,21 @@ HEAD = "12:00:07Z"
 
 
 def test_a_watch_begins_with_what_it_watches_and_every_remark() -> None:
-    long = "the kinds of call are told apart, and every system call of the machine pays " * 2
-    first, remark = start_lines(watches.started((long,)))
-    assert first == (
-        "start    12:00:00Z watching comm gopls, kernel 6.18.5, cgroups v1, every 1.0s"
-    )
-    assert remark == f"remark   {long}"
+    long = "the kinds of call are told apart, and every system call of the machine pays"
+    assert start_lines(watches.started((long,))) == [
+        "start    12:00:00Z watching comm gopls, every 1.0s, cgroups v1, kernel 6.18.5",
+        "remark   the kinds of call are told apart, and every system call of the machine",
+        "         pays",
+    ]
+
+
+def test_the_first_line_leaves_out_what_does_not_fit() -> None:
+    started = replace(watches.started(), kernel="6.1.0-50-cloud-amd64", cgroups="hybrid")
+    assert start_lines(started) == [
+        "start    12:00:00Z watching comm gopls, every 1.0s, cgroups hybrid"
+    ]
+    (cut_short,) = start_lines(replace(started, watching="comm " + "g" * 80))
+    assert cells(cut_short) == 80
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ def test_each_job_with_its_peak_its_holder_its_growth_and_its_kills() -> None:
 
 def test_a_watch_that_saw_nothing_says_so() -> None:
     assert summary_lines(watches.snapshot(), "the 2.0s asked for are over") == [
-        "end      12:00:07Z the 2.0s asked for are over, after 7.0s: no process with com…",
+        "end      12:00:07Z the 2.0s asked for are over, after 7.0s",
+        "job      none: no process with comm gopls was seen",
         "loss     none: every event was booked",
     ]
 

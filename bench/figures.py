@@ -1,0 +1,72 @@
+"""What a bench came to: tables of rows, each row the samples of one condition."""
+
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One condition: a sample for each round, or a remark saying why there is none."""
+
+    label: str
+    samples: tuple[float, ...] = ()
+    remark: str = ""
+
+    @property
+    def median(self) -> float:
+        """The middle sample."""
+        return statistics.median(self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows measured side by side, interleaved: round by round, one row after the other.
+
+    `against` is the label of the row that the others' ratios are to; "" for no ratios.
+    """
+
+    bench: str
+    title: str
+    unit: str
+    rows: tuple[Row, ...]
+    against: str = ""
+    footnotes: tuple[str, ...] = field(default=())
+
+    def ratio(self, row: Row) -> float | None:
+        """The median over the rounds of this row's sample to the baseline's of that round.
+
+        Round by round, so that what changes on the machine during a run cancels out. None
+        for the baseline itself, and where there is nothing to divide.
+        """
+        base = next((one for one in self.rows if one.label == self.against), None)
+        if base is None or row is base or not row.samples or not base.samples:
+            return None
+        if not all(base.samples):
+            return None
+        pairs = zip(row.samples, base.samples, strict=True)
+        return statistics.median(mine / theirs for mine, theirs in pairs)
+
+    def record(self) -> dict[str, Any]:
+        """The table for JSON, samples included."""
+        return {
+            "bench": self.bench,
+            "title": self.title,
+            "unit": self.unit,
+            "against": self.against or None,
+            "rows": [self._row_record(row) for row in self.rows],
+            "footnotes": list(self.footnotes),
+        }
+
+    def _row_record(self, row: Row) -> dict[str, Any]:
+        record: dict[str, Any] = {"label": row.label, "samples": list(row.samples)}
+        if row.samples:
+            record |= {
+                "median": row.median,
+                "min": min(row.samples),
+                "max": max(row.samples),
+                "ratio": self.ratio(row),
+            }
+        if row.remark:
+            record["remark"] = row.remark
+        return record

@@ -1,0 +1,78 @@
+"""What an observer takes that has nothing to do: memory and CPU time."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.figures import Row, Table
+from bench.observers import Observer, Running, bpftrace_counting, ebpftrace, running
+from bench.scale import Scale
+from tests.support.workload import status
+
+_BPFTRACE = "bpftrace counting kmem:rss_stat"
+
+
+def rss(scale: Scale) -> Iterator[Table]:
+    """Resident memory in MiB, some time after the first figures, and its highest so far."""
+    with contextlib.ExitStack() as stack:
+        watches = [(one, stack.enter_context(running(one))) for one in _observers()]
+        time.sleep(scale.settle)
+        read = [(one.label, status(watch.pid)) for one, watch in watches]
+    yield Table(
+        "rss",
+        f"resident memory {scale.settle:g} s after the first figures",
+        "MiB",
+        tuple(Row(label, (fields["VmRSS"] / 2**20,)) for label, fields in read),
+        against=_BPFTRACE,
+        footnotes=(
+            "highest, while it compiles: "
+            + ", ".join(f"{label} {fields['VmHWM'] / 2**20:.0f}" for label, fields in read),
+        ),
+    )
+
+
+def idle(scale: Scale) -> Iterator[Table]:
+    """Milliseconds of CPU a second, with nothing to watch and an update a second."""
+    with contextlib.ExitStack() as stack:
+        watches = [(one, stack.enter_context(running(one))) for one in _observers()]
+        time.sleep(min(1.0, scale.idle))  # what the start left to do
+        rows = cpu_rows(watches, scale.idle)
+    yield Table(
+        "idle",
+        f"CPU time of the observer with nothing to watch, over {scale.idle:g} s",
+        "ms/s",
+        rows,
+        against=_BPFTRACE,
+    )
+
+
+def cpu_rows(
+    watches: list[tuple[Observer, Running]], seconds: float, parts: int = 5
+) -> tuple[Row, ...]:
+    """CPU time of each over the same `seconds`, in ms a second, one sample for each part."""
+    samples: list[list[float]] = [[] for _ in watches]
+    for _ in range(parts):
+        before = [(time.monotonic_ns(), cpu_ns(watch.pid)) for _one, watch in watches]
+        time.sleep(seconds / parts)
+        for taken, (began, cpu), (_one, watch) in zip(samples, before, watches, strict=True):
+            taken.append(1000 * (cpu_ns(watch.pid) - cpu) / (time.monotonic_ns() - began))
+    rows = zip(watches, samples, strict=True)
+    return tuple(Row(one.label, tuple(taken)) for (one, _watch), taken in rows)
+
+
+def cpu_ns(pid: int) -> int:
+    """Nanoseconds on a CPU of all threads so far, as the scheduler counts them."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+
+
+def _observers() -> list[Observer]:
+    counting = bpftrace_counting(_BPFTRACE, seconds=1)
+    return [
+        ebpftrace("ebpftrace --output jsonl", "--comm", "ebpftrace-bench"),
+        ebpftrace("ebpftrace --output plain", "--comm", "ebpftrace-bench", output="plain",
+                  marker=b"\n"),
+        ebpftrace("ebpftrace --output table", "--comm", "ebpftrace-bench", output="table"),
+        *([counting] if counting else []),
+    ]  # fmt: skip

@@ -1,0 +1,164 @@
+"""What is measured: ebpftrace in its modes, and what others do the same with."""
+
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ebpftrace.text import clean
+from tests.support.build import ROOT, compiled
+from tests.support.sessions import end_session, session_mark, text_of
+
+START_SECONDS = 30.0
+STAY_SECONDS = 5.0
+_CHUNK = 1 << 16
+_COMPLAINT = re.compile(r"unable to|error", re.IGNORECASE)
+
+
+class DoesNotStartError(Exception):
+    """An observer ended before its first output; says its own error line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """A program that observes memory, and what in its output says that it does by now."""
+
+    label: str
+    argv: tuple[str, ...]
+    ready: bytes = b""  # empty: whatever it writes first
+    terminal: bool = False  # its output is a terminal
+
+
+@dataclass(slots=True)
+class Running:
+    """An observer at work."""
+
+    process: subprocess.Popen[bytes]
+    ready_seconds: float  # from before it was started to its first output
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+
+def ebpftrace(
+    label: str, *options: str, output: str = "jsonl", marker: bytes = b'"type":"snapshot"'
+) -> Observer:
+    """`ebpftrace watch` with these options; ready with its first snapshot."""
+    argv = (sys.executable, "-m", "ebpftrace", "watch", "--output", output, *options)
+    terminal = output == "table"
+    return Observer(label, argv, b"" if terminal else marker, terminal)
+
+
+def bpftrace_counting(label: str, seconds: float) -> Observer | None:
+    """bpftrace counting kmem:rss_stat by process, telling every so many seconds."""
+    program = shutil.which("bpftrace")
+    if program is None:
+        return None
+    script = (
+        "tracepoint:kmem:rss_stat { @[pid] = count(); } "
+        f'interval:ms:{round(seconds * 1000)} {{ printf("on\\n"); }}'
+    )
+    return Observer(label, (program, "-B", "none", "-e", script), b"on\n")
+
+
+def storm() -> Path:
+    """The program that storms (storm.c)."""
+    return compiled("storm", [Path(__file__).with_name("storm.c")])
+
+
+@contextmanager
+def running(observer: Observer) -> Iterator[Running]:
+    """The observer, from its first output on; it is ended with all it started.
+
+    DoesNotStartError where it ends before it said anything.
+    """
+    mark = session_mark()
+    with tempfile.TemporaryFile() as errors:
+        reader, writer = pty.openpty() if observer.terminal else os.pipe()
+        began = time.monotonic()
+        process = subprocess.Popen(
+            observer.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=errors,
+            cwd=ROOT,
+            env={**os.environ, **mark},
+            start_new_session=True,
+        )
+        os.close(writer)
+        output = _Output(reader, observer.ready)
+        try:
+            output.ready.wait(START_SECONDS)
+            if not output.ready_at:
+                process.wait(START_SECONDS)
+                raise DoesNotStartError(complaint(text_of(errors)))
+            yield Running(process, output.ready_at - began)
+        finally:
+            end_session(process, mark)
+            output.join()
+            os.close(reader)
+
+
+def complaint(text: str) -> str:
+    """The line of a program's output that says why it failed; its last where none does."""
+    lines = [clean(line.strip()) for line in text.splitlines() if line.strip()]
+    said = (line for line in lines if _COMPLAINT.search(line))
+    return next(said, lines[-1] if lines else "it says nothing")
+
+
+def does_not_start(argv: Sequence[str]) -> str | None:
+    """Why a program ends as soon as it is started, in its own words; None if it stays."""
+    mark = session_mark()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **mark},
+            start_new_session=True,
+        )
+        try:
+            process.wait(STAY_SECONDS)
+            return complaint(text_of(output))
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            end_session(process, mark)
+
+
+class _Output(threading.Thread):
+    """Reads all that an observer writes, so that its pipe is never full."""
+
+    def __init__(self, reader: int, marker: bytes) -> None:
+        super().__init__()
+        self.ready = threading.Event()  # the marker came, or nothing comes any more
+        self.ready_at = 0.0  # monotonic seconds; 0: it never came
+        self._reader, self._marker = reader, marker
+        self.start()
+
+    def run(self) -> None:
+        seen = b""
+        while data := self._read():
+            if not self.ready_at:
+                seen = seen[-len(self._marker) :] + data
+                if self._marker in seen:
+                    self.ready_at = time.monotonic()
+                    self.ready.set()
+        self.ready.set()
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._reader, _CHUNK)
+        except OSError:  # EIO: the terminal's other side is closed
+            return b""

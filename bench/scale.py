@@ -1,0 +1,34 @@
+"""How much of a bench is run: all of it, or just enough to see that it works."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Rounds are how often every condition has its turn; times are in seconds."""
+
+    start_rounds: int = 10
+    settle: float = 10.0  # before memory is read
+    idle: float = 20.0
+    tracked_processes: int = 200
+    tracked_cgroups: int = 100
+    tracked: float = 10.0
+    storm_rounds: int = 7
+    storm_ms: int = 150  # CPU time of one storm
+    gopls_rounds: int = 5
+    gopls_edits: int = 50
+
+
+FULL = Scale()
+QUICK = Scale(
+    start_rounds=1,
+    settle=0.5,
+    idle=0.5,
+    tracked_processes=4,
+    tracked_cgroups=2,
+    tracked=0.5,
+    storm_rounds=1,
+    storm_ms=5,
+    gopls_rounds=1,
+    gopls_edits=5,
+)

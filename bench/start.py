@@ -1,0 +1,52 @@
+"""From the start of the process to its first numbers."""
+
+import shutil
+from collections.abc import Iterator
+
+from bench.figures import Row, Table
+from bench.observers import Observer, bpftrace_counting, does_not_start, ebpftrace, running
+from bench.scale import Scale
+
+BCC_TOOLS = ("memleak", "oomkill", "drsnoop")
+"""bcc's own tools about memory."""
+
+BPFTRACE = "bpftrace -e 'tracepoint:kmem:rss_stat …'"
+
+
+def measure(scale: Scale) -> Iterator[Table]:
+    """Seconds from start to the first line of figures; the others' first output beside."""
+    observers = [
+        ebpftrace("ebpftrace watch --output jsonl", "--comm", "ebpftrace-bench"),
+    ]
+    rows: list[Row] = []
+    counting = bpftrace_counting(BPFTRACE, seconds=0.001)
+    if counting is None:
+        rows.append(Row(BPFTRACE, remark="bpftrace is not installed"))
+    else:
+        observers.append(counting)
+    for tool in BCC_TOOLS:
+        observers += _bcc_tool(tool, rows)
+    samples: dict[str, list[float]] = {one.label: [] for one in observers}
+    for _ in range(scale.start_rounds):
+        for observer in observers:
+            with running(observer) as it:
+                samples[observer.label].append(it.ready_seconds)
+    measured = tuple(Row(label, tuple(taken)) for label, taken in samples.items())
+    yield Table(
+        "start",
+        f"process start to first figures, {scale.start_rounds} times each",
+        "s",
+        (*measured, *rows),
+        against=BPFTRACE,
+    )
+
+
+def _bcc_tool(tool: str, rows: list[Row]) -> Iterator[Observer]:
+    label = f"{tool}-bpfcc"
+    program = shutil.which(label)
+    if program is None:
+        rows.append(Row(label, remark="not installed"))
+    elif reason := does_not_start((program,)):
+        rows.append(Row(label, remark=f"does not start: {reason}"))
+    else:
+        yield Observer(label, (program,))

@@ -1,0 +1,34 @@
+"""The quick run of a bench: it works, and yields ratios. What they are decides nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bench.__main__ import BENCHES, main
+
+
+@pytest.mark.kernel
+def test_a_quick_bench_of_the_storms_yields_every_ratio(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = CliRunner().invoke(main, ["storms", "--quick", "--json", str(file)])
+    assert done.exit_code == 0, done.output
+    assert max(map(len, done.output.splitlines())) <= 80
+    tables = json.loads(file.read_text())["tables"]
+    assert [table["bench"] for table in tables] == ["touch", "mmap", "brk", "getppid"]
+    for table in tables:
+        alone, *watched = table["rows"]
+        assert len(watched) >= 4
+        assert alone["ratio"] is None
+        assert all(row["ratio"] > 0 for row in watched)
+
+
+def test_help_names_every_bench() -> None:
+    shown = CliRunner().invoke(main, ["--help"], terminal_width=80)
+    assert shown.exit_code == 0
+    assert all(name in shown.output for name in BENCHES)
+
+
+def test_a_bench_nobody_has_heard_of_is_refused() -> None:
+    assert CliRunner().invoke(main, ["nonsense"]).exit_code == 2

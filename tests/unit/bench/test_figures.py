@@ -1,0 +1,35 @@
+"""Samples, their middle, and ratios taken round by round."""
+
+import pytest
+
+from bench.figures import Row, Table
+
+
+def test_a_ratio_is_taken_round_by_round_so_that_drift_cancels_out() -> None:
+    base = Row("without", (100.0, 200.0, 400.0))
+    watched = Row("with", (110.0, 220.0, 440.0))
+    table = Table("touch", "a page", "ns", (base, watched), against="without")
+    assert table.ratio(watched) == 1.1
+    assert table.ratio(base) is None
+
+
+@pytest.mark.parametrize("against", ["not installed", "idle", "", "unheard of"])
+def test_there_is_no_ratio_to_nothing(against: str) -> None:
+    some = Row("some", (1.0,))
+    rows = (Row("not installed", remark="why"), Row("idle", (0.0,)), some)
+    assert Table("idle", "", "ms/s", rows, against=against).ratio(some) is None
+
+
+def test_the_record_has_every_sample_and_what_was_made_of_them() -> None:
+    rows = (Row("a", (2.0, 1.0, 3.0)), Row("b", (4.0, 2.0, 6.0)), Row("c", remark="gone"))
+    record = Table("rss", "memory", "MiB", rows, against="a").record()
+    assert record["rows"][0] == {
+        "label": "a",
+        "samples": [2.0, 1.0, 3.0],
+        "median": 2.0,
+        "min": 1.0,
+        "max": 3.0,
+        "ratio": None,
+    }
+    assert record["rows"][1]["ratio"] == 2.0
+    assert record["rows"][2] == {"label": "c", "samples": [], "remark": "gone"}

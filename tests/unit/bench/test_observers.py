@@ -1,0 +1,64 @@
+"""Observers are started, waited for, and ended with all they started."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.observers import (
+    DoesNotStartError,
+    Observer,
+    complaint,
+    does_not_start,
+    running,
+)
+
+
+def python(code: str, ready: bytes = b"", terminal: bool = False) -> Observer:
+    return Observer("a program", (sys.executable, "-c", code), ready, terminal)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_it_runs_from_its_first_output_to_the_end_of_the_context(terminal: bool) -> None:
+    with running(python("input_ = 0; print('on', flush=True)\nwhile True: input_ += 1",
+                        b"on", terminal)) as it:  # fmt: skip
+        assert it.ready_seconds > 0
+        assert Path(f"/proc/{it.pid}").exists()
+    assert not Path(f"/proc/{it.pid}").exists()
+
+
+def test_a_marker_is_found_across_two_writes() -> None:
+    code = (
+        "import os, time\nfor part in ('rea', 'dy'): os.write(1, part.encode()); time.sleep(.1)"
+    )
+    with running(python(code + "\ntime.sleep(60)", b"ready")) as it:
+        assert it.process.poll() is None
+
+
+def test_one_that_ends_before_its_marker_says_why() -> None:
+    code = (
+        "import sys; print('hello'); sys.exit('modprobe: no\\nFatal ERROR: no headers\\nbye')"
+    )
+    with (
+        pytest.raises(DoesNotStartError, match="Fatal ERROR: no headers"),
+        running(python(code, b"ready")),
+    ):
+        pass
+
+
+def test_why_a_program_does_not_start() -> None:
+    assert does_not_start([sys.executable, "-c", "print('Unable to find it')"]) == (
+        "Unable to find it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "it says nothing"),
+        ("one\ntwo\n\n", "two"),
+        ("sh: no\nUnable to \x1b[1mgo\nend", "Unable to \\x1b[1mgo"),
+    ],
+)
+def test_the_complaint_is_one_clean_line(text: str, line: str) -> None:
+    assert complaint(text) == line

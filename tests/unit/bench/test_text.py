@@ -1,0 +1,51 @@
+"""Tables as text: aligned, and never wider than 80 columns."""
+
+import pytest
+
+from bench.figures import Row, Table
+from bench.text import number, page, table_text
+
+TABLE = Table(
+    "touch",
+    "first touch of a page, 7 rounds",
+    "ns",
+    (
+        Row("without ebpftrace", (1300.0, 1317.4, 1400.0)),
+        Row(
+            "ebpftrace watching a program with a very long name indeed",
+            (1430.0, 1449.14, 1540.0),
+        ),
+        Row("memleak-bpfcc", remark="does not start: " + "no headers " * 12),
+    ),
+    against="without ebpftrace",
+    footnotes=("a remark " * 20,),
+)
+
+
+def test_columns_line_up_within_80() -> None:
+    lines = table_text(TABLE).splitlines()
+    assert max(map(len, lines)) <= 80
+    base, watched = lines[2], lines[3]
+    assert watched.endswith("1.10×")
+    assert base.index("1300 – 1400") == watched.index("1430 – 1540")
+    assert base.split()[-4:] == ["1317", "1300", "–", "1400"]
+
+
+def test_a_reason_is_shown_whole() -> None:
+    text = " ".join(table_text(TABLE).split())
+    assert "memleak-bpfcc: does not start: " + ("no headers " * 12).strip() in text
+
+
+def test_a_page_names_the_machine_and_the_command() -> None:
+    text = page([TABLE], "Linux 6.18", "python -m bench touch")
+    assert text.startswith("Linux 6.18\n\ntouch: first touch")
+    assert text.endswith("\n\n$ python -m bench touch\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.01234, "0.0123"), (0.1234, "0.123"), (1.234, "1.23"), (12.34, "12.3"),
+     (123.4, "123"), (1234.5, "1234")],
+)  # fmt: skip
+def test_three_digits_count(value: float, text: str) -> None:
+    assert number(value) == text
