@@ -106,6 +106,7 @@ static inline int follow_charge(struct process *process)
     u64 memcg = memcg_of_mm(process->mm);
     if (!memcg || memcg == process->memcg)
         return 0;
+    uncount(process);
     process->memcg = memcg;
     process->memcg_id = memcg_id(memcg);
     keep_cgroup(memcg, process->memcg_id);
@@ -133,6 +134,7 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
 #endif
     process->pages[member] = member_pages(mm, member);
     see_peak(process);
+    see_marks(process);
     process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
     return 0;
 }
@@ -159,6 +161,7 @@ int read_process(struct bpf_raw_tracepoint_args *ctx)
     u32 parent = process->parent;
     if (process->forked && !process_mm.lookup(&parent))
         own_all(process);
+    see_marks(process);
     return 1;
 }
 

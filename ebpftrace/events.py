@@ -223,6 +223,22 @@ class OomKilled:
 
 
 @dataclass(frozen=True, slots=True)
+class Breached:
+    """A watermark was passed, told at the page that did it. Not booked: it is a wake-up.
+
+    `key` took the last page. Where `group` is set, `held_bytes` and `mark_bytes` are of all
+    tracked processes of the cgroup together, else of this process alone.
+    """
+
+    time_ns: int
+    key: ProcessKey
+    cgroup_id: int
+    held_bytes: int
+    mark_bytes: int
+    group: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LossesRead:
     """What was missed so far, by cause; counted from the start of the watch."""
 
@@ -239,6 +255,7 @@ Event = (
     | CgroupRead
     | CgroupGone
     | OomKilled
+    | Breached
     | LossesRead
 )
 

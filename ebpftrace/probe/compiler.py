@@ -16,8 +16,8 @@ from types import ModuleType
 from ebpftrace.errors import NoBccError, ProbeError
 from ebpftrace.probe import bpf
 
-SOURCES = ("types.h", "maps.h", "kernel.h", "select.h", "memory.c", "mappings.c",
-           "lifecycle.c", "pressure.c")  # fmt: skip
+SOURCES = ("types.h", "maps.h", "kernel.h", "select.h", "watermarks.h",
+           "memory.c", "mappings.c", "lifecycle.c", "pressure.c")  # fmt: skip
 
 _HINT = "apt install python3-bpfcc  ·  dnf install python3-bcc  ·  apk add py3-bcc"
 _LIBRARIES = ("libLLVM", "libclang", "libbcc")
