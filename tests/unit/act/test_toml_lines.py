@@ -58,11 +58,28 @@ def paths(value: object, at: Path = ()) -> Iterator[Path]:
             yield from paths(inner, (*at, index))
 
 
-PIECES = st.sampled_from(
-    ["[", "]", "{", "}", "=", ".", ",", "\n", "\r\n", " ", "#", '"', '"""', "'", "'''", "\\"]
-    + ["a", "b-1", "1.5", "true", "[[a]]", "[a.b]", "\na = ", "\nb.c = ", "\n[b]\n", '"x"']
-    + ["1979-05-27 07:32:00", "\n[[a.c]]\n", "{a = 1, b = [1]}", "[1, \n2,]", "\\u00e9", "é"]
-)
+MARKS = [
+    "[",
+    "]",
+    "{",
+    "}",
+    "=",
+    ".",
+    ",",
+    "#",
+    '"',
+    '"""',
+    "'",
+    "'''",
+    "\\",
+    " ",
+    "\n",
+    "\r\n",
+]
+WORDS = ["a", "b-1", "1.5", "true", '"x"', "é", "\\u00e9", "1979-05-27 07:32:00"]
+LINES = ["[[a]]", "[a.b]", "\na = ", "\nb.c = ", "\n[b]\n", "\n[[a.c]]\n"]
+VALUES = ["{a = 1, b = [1]}", "[1, \n2,]"]
+PIECES = st.sampled_from([*MARKS, *WORDS, *LINES, *VALUES])
 
 
 @given(st.lists(PIECES, max_size=12).map("".join))
