@@ -3,6 +3,8 @@
 An action's own keys are those of its options dataclass, see act/actions/kind.py.
 """
 
+from fnmatch import fnmatchcase
+
 from ebpftrace.act.policy import Mode
 from ebpftrace.act.tables import Key
 from ebpftrace.act.values import (
@@ -21,6 +23,11 @@ from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, parse_share
 
 NAME_LIMIT = 40
+JOB_KINDS = (  # all that ebpftrace/jobs can answer
+    "github", "gitlab", "jenkins", "buildkite", "circleci", "azure", "drone", "woodpecker",
+    "tekton", "kubernetes", "docker", "containerd", "cri-o", "podman", "container", "systemd",
+    "cgroup", "host",
+)  # fmt: skip
 
 
 def _name(value: object) -> str:
@@ -30,16 +37,28 @@ def _name(value: object) -> str:
     return name
 
 
+def _job_kind(value: object) -> str:
+    glob: str = TEXT.read(value)
+    if not any(fnmatchcase(kind, glob) for kind in JOB_KINDS):
+        raise ValueError
+    return glob
+
+
 def _level(value: object) -> tuple[float, bool]:
     """(bound, whether it is a share of the limit)."""
     if isinstance(value, str) and value.rstrip().endswith("%"):
         return parse_share(value), True
+    if isinstance(value, str) and value.strip().isdigit():
+        raise ValueError  # 85 for 85%: a slip, and as bytes no useful bound
     return float(SIZE.read(value)), False
 
 
 NAME = Kind(f"a printable name of 1 to {NAME_LIMIT} characters", _name,
             {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT})  # fmt: skip
 GLOBS = several(Kind("a glob", TEXT.read, TEXT.schema))
+JOB_KIND_GLOBS = several(
+    Kind(f"a glob for one of {', '.join(JOB_KINDS)}", _job_kind, TEXT.schema)
+)
 MODE = choice({mode.value: mode for mode in Mode})
 SEVERITY = choice({severity.name.lower(): severity for severity in Severity})
 PER_PROCESS = choice({"job": False, "process": True})
@@ -47,7 +66,7 @@ LEVEL = Kind(
     'a share such as "85%" or a size such as "1.5GiB"',
     _level,
     {"type": ["string", "integer"], "minimum": 1,
-     "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(|B|[KMGT]iB|[kKMGT]B|%)\s*$"},
+     "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(B|[KMGT]iB|[kKMGT]B|%)\s*$"},
 )  # fmt: skip
 SECONDS = Kind(SPAN.expected, lambda value: SPAN.read(value) / NS_PER_SECOND, SPAN.schema)
 
@@ -63,7 +82,7 @@ POLICY = (
 
 MATCH = (
     Key("comm", "comms", GLOBS, "process name, as ps -o comm has it"),
-    Key("job_kind", "job_kinds", GLOBS, "github, gitlab, kubernetes, docker, systemd, …"),
+    Key("job_kind", "job_kinds", JOB_KIND_GLOBS, "what the job was identified as"),
     Key("job_name", "job_names", GLOBS, "the job's name, as the views show it"),
     Key("cgroup", "cgroups", GLOBS, "path of the memory cgroup; * crosses slashes"),
     Key("container", "containers", GLOBS, "container id, of 64 or of 12 digits"),

@@ -10,6 +10,7 @@ import click
 
 from ebpftrace import __version__
 from ebpftrace.cli.completion import completion
+from ebpftrace.cli.policy import policy
 from ebpftrace.cli.report import report, report_usage
 from ebpftrace.cli.watch import watch
 from ebpftrace.errors import EbpftraceError
@@ -41,6 +42,7 @@ def cli() -> None:
 
 
 cli.add_command(watch)
+cli.add_command(policy)
 cli.add_command(completion)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ebpftrace.act.actions.kind import ActionKind
 from ebpftrace.act.policy import Budget, Condition, Match, Mode, Policy, Step
 from ebpftrace.act.policy_file import PolicyFileError, parse_policies, read_policies
+from ebpftrace.act.policy_keys import JOB_KINDS
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
@@ -143,7 +144,8 @@ def test_lines_that_end_as_on_windows_are_read_alike() -> None:
         (8, '"gopls"', "[7]", "policy[0].match.comm[0]: found 7, expected a glob"),
         (9, "cgroup =", "cgruop =", 'policy[0].match.cgruop: found an unknown key, '
          'expected "cgroup"'),
-        (10, '["github",', '["",', 'policy[0].match.job_kind[0]: found "", expected a glob'),
+        (10, '["github",', '["",', 'policy[0].match.job_kind[0]: found "", '
+         f"expected a glob for one of {', '.join(JOB_KINDS)}"),
         (14, "2,", "-2,", "policy[0].budget.restarts: found -2, expected a whole number, "
          "0 or more"),
         (17, '"growth"', '"grwth"', 'policy[0].when[0].detector: found "grwth", '
