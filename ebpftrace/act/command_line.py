@@ -1,4 +1,4 @@
-"""`--growth`, `--level`, `--on-breach` and `--dry-run`, as one policy."""
+"""`--growth`, `--level` and `--on-breach`, as one policy."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,6 @@ def policy_from_options(
     level: str | None,
     on_breach: str | None,
     *,
-    dry_run: bool = False,
     actions: Mapping[str, ActionKind] = ACTIONS,
 ) -> Policy | None:
     """The policy these options make together; None where none of them is given.
@@ -47,7 +46,6 @@ def policy_from_options(
         when=tuple(when) or (Condition("builtin"),),
         mode=Mode.ANY,
         ladder=tuple(ladder),
-        dry_run=dry_run,
     )
 
 

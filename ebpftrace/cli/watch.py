@@ -1,10 +1,15 @@
 """`ebpftrace watch`: who holds how much memory, live."""
 
+import os
 import sys
+from pathlib import Path
 from typing import Any, cast
 
 import click
 
+from ebpftrace.act.command_line import policy_from_options
+from ebpftrace.act.policy_store import PolicyStore, default_file
+from ebpftrace.errors import UsageError
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.selection import Selection
 from ebpftrace.road import Request
@@ -54,6 +59,7 @@ class Pid(click.ParamType[int]):
       sudo ebpftrace watch --go-main 'golang.org/x/tools/*'
       sudo ebpftrace watch --cgroup /ci --comm '*' --output jsonl >memory.jsonl
       sudo ebpftrace watch --once --output jsonl | head -1
+      sudo ebpftrace watch --growth 256MiB/60s --on-breach 'pkill -x gopls'
 
     On a terminal, q ends it. Selectors of different kinds must all agree; those of
     one kind add up.
@@ -79,6 +85,17 @@ class Pid(click.ParamType[int]):
               help="Time between two readings.")  # fmt: skip
 @click.option("--duration", type=Duration(), default=None,
               help="End by itself after this time.")  # fmt: skip
+@click.option("--growth", metavar="SIZE/TIME",
+              help="Act when a job gains this much within this time: 256MiB/60s.")  # fmt: skip
+@click.option("--level", metavar="SHARE|SIZE",
+              help="Act when a job holds this share of its limit (85%) or size.")  # fmt: skip
+@click.option("--on-breach", metavar="LINE",
+              help="Shell line to run then, after the evidence is saved.")  # fmt: skip
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
+              help="Policies; SIGHUP reads them again.  "
+              "[$XDG_CONFIG_HOME, then /etc, ebpftrace/policy.toml]")  # fmt: skip
+@click.option("--dry-run", is_flag=True,
+              help="Say what would be done, and do nothing.")  # fmt: skip
 @click.option("--once", is_flag=True, help="One reading, then end.")
 def watch(
     comms: tuple[str, ...],
@@ -92,11 +109,17 @@ def watch(
     interval: int,
     duration: int | None,
     once: bool,
+    growth: str | None,
+    level: str | None,
+    on_breach: str | None,
+    config: Path | None,
+    dry_run: bool,
 ) -> None:
     """Watch the memory of processes, by CI job."""
     if not (comms or pids or cgroups or exes or go_mains):
         comms = ("gopls",)
     compile_globs(comms)  # what is wrong with a pattern is said before anything else
+    policies = _policies(growth, level, on_breach, config, dry_run)
     on_terminal = sys.stdout.isatty()
     name = cast(Output, output or ("table" if on_terminal else "plain"))
     request = Request(
@@ -105,6 +128,33 @@ def watch(
         duration_ns=duration,
         once=once,
         mapping_calls=mapping_calls,
+        policies=policies,
         keys=name == "table" and on_terminal and sys.stdin.isatty() and not once,
     )
     walk(request, lambda: open_view(name, sys.stdout))
+
+
+def _policies(
+    growth: str | None, level: str | None, on_breach: str | None, config: Path | None,
+    dry_run: bool,
+) -> PolicyStore | None:  # fmt: skip
+    """The policies in force: the command line's, else a file's. None where there are none."""
+    own = policy_from_options(growth, level, on_breach)
+    if own is not None and config is not None:
+        raise UsageError(
+            "--config goes with neither --growth, --level nor --on-breach",
+            why="they are a policy of their own, and would take every process first",
+            fix="put them into the file: see docs/policy.md",
+        )
+    if own is not None:
+        return PolicyStore(None, (own,), dry_run=dry_run)
+    file = config or default_file(os.environ)
+    if file is not None:
+        return PolicyStore(file, dry_run=dry_run)
+    if dry_run:
+        raise UsageError(
+            "--dry-run has nothing to try",
+            why="there is no policy: no option makes one, and no file is in its place",
+            fix="add --config FILE, or --growth, --level or --on-breach",
+        )
+    return None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ebpftrace.act.policy_store import PolicyStore
 from ebpftrace.probe import Selection
 from ebpftrace.units import NS_PER_SECOND
 
@@ -16,3 +17,4 @@ class Request:
     once: bool = False
     mapping_calls: bool = False
     keys: bool = False  # stdin is a terminal whose keys are ours
+    policies: PolicyStore | None = None  # None: nothing is ever done, only said

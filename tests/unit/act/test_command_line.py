@@ -35,13 +35,13 @@ def made(
 
 
 def test_bounds_and_a_shell_line_make_a_policy() -> None:
-    policy = policy_from_options("256MiB/60s", "85%", "a b", dry_run=True, actions=ACTIONS)
+    policy = policy_from_options("256MiB/60s", "85%", "a b", actions=ACTIONS)
     assert policy is not None
     assert policy.when == (
         Condition("growth", 256 * MIB, window_ns=60 * NS_PER_SECOND),
         Condition("level", 0.85, share=True),
     )
-    assert (policy.mode, policy.match, policy.dry_run) == (Mode.ANY, Match(), True)
+    assert (policy.mode, policy.match) == (Mode.ANY, Match())
     assert [(step.action, step.options) for step in policy.ladder] == [
         ("capture", Capture()), ("shell", Shell("a b")),
     ]  # fmt: skip
