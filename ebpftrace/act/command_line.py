@@ -7,8 +7,8 @@ from ebpftrace.act.actions.kind import ActionKind
 from ebpftrace.act.policy import Condition, Match, Mode, Policy
 from ebpftrace.act.policy_keys import LEVEL
 from ebpftrace.act.policy_reader import CAPTURE, default_step
+from ebpftrace.act.values import SPAN
 from ebpftrace.errors import UsageError
-from ebpftrace.units import parse_bytes, parse_duration_ns
 
 NAME = "command line"
 
@@ -52,12 +52,10 @@ def policy_from_options(
 def _growth(text: str) -> Condition:
     size, _, window = text.partition("/")
     try:
-        bound, window_ns = parse_bytes(size), parse_duration_ns(window)
+        (bound, share), window_ns = LEVEL.read(size), SPAN.read(window)
     except ValueError as error:
         raise _refused("--growth", text, "256MiB/60s") from error
-    if not bound or not window_ns:
-        raise _refused("--growth", text, "256MiB/60s")
-    return Condition("growth", bound, window_ns=window_ns)
+    return Condition("growth", bound, share=share, window_ns=window_ns)
 
 
 def _level(text: str) -> Condition:

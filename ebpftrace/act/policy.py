@@ -27,9 +27,9 @@ class Match:
 class Condition:
     """One detector with its bound, or the built-in judgement from a severity on.
 
-    `bound` is bytes for level and growth, a share 0..1 for level where `share` is set,
-    seconds for time_to_limit; `window_ns` is growth's window. A `detector` of "builtin"
-    uses `least` alone.
+    `bound` is bytes for level and growth (where `share` is set, a share 0..1 of the limit),
+    bytes/s for climb, seconds for time_to_limit. `window_ns` is growth's window, and how
+    long a climb must last. "builtin" uses `least` alone; "thrash" and "oom" nothing.
     """
 
     detector: str

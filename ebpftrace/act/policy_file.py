@@ -39,7 +39,9 @@ class PolicyFileError(PolicyError):
         )
 
 
-def read_policies(file: Path) -> tuple[Policy, ...]:
+def read_policies(
+    file: Path, actions: Mapping[str, ActionKind] = ACTIONS
+) -> tuple[Policy, ...]:
     """The policies of a file, in their order.
 
     PolicyFileError for what is wrong in it; EbpftraceError where it cannot be read, or
@@ -62,7 +64,7 @@ def read_policies(file: Path) -> tuple[Policy, ...]:
             why="a policy runs programs with the rights of ebpftrace",
             fix=f"chmod o-w {name}",
         )
-    return parse_policies(raw, name)
+    return parse_policies(raw, name, actions)
 
 
 def parse_policies(

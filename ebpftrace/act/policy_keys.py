@@ -53,6 +53,13 @@ def _level(value: object) -> tuple[float, bool]:
     return float(SIZE.read(value)), False
 
 
+def _rate(value: object) -> float:
+    size, _, second = str(TEXT.read(value)).partition("/")
+    if second.strip() != "s":
+        raise ValueError
+    return float(SIZE.read(size))
+
+
 NAME = Kind(f"a printable name of 1 to {NAME_LIMIT} characters", _name,
             {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT})  # fmt: skip
 GLOBS = several(Kind("a glob", TEXT.read, TEXT.schema))
@@ -68,6 +75,11 @@ LEVEL = Kind(
     {"type": ["string", "integer"], "minimum": 1,
      "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(B|[KMGT]iB|[kKMGT]B|%)\s*$"},
 )  # fmt: skip
+RATE = Kind(
+    'a rate such as "1MiB/s"',
+    _rate,
+    {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(|B|[KMGT]iB|[kKMGT]B)/s\s*$"},
+)
 SECONDS = Kind(SPAN.expected, lambda value: SPAN.read(value) / NS_PER_SECOND, SPAN.schema)
 
 POLICY = (
@@ -97,28 +109,42 @@ BUDGET = (
 STEP = (Key("timeout", "timeout_ns", SPAN, "how long it may take"),)
 
 _OF = Key("of", "per_process", PER_PROCESS, "whether a whole job is judged, or one process")
-_LEAST = Key("least", "least", SEVERITY, "how severe the finding must be")
 
 # What each detector is asked: the rest of a condition's table, beside `detector`.
 CONDITIONS: dict[str, tuple[Key, ...]] = {
-    "builtin": (_LEAST,),
-    "level": (Key("bound", "bound", LEVEL, "bytes held, or a share of the limit",
-                  required=True), _OF),
-    "growth": (Key("bound", "bound", SIZE, "bytes gained within the window", required=True),
-               Key("window", "window_ns", SPAN, "the window", required=True), _OF),
-    "climb": (_LEAST, _OF),
-    "time_to_limit": (Key("bound", "bound", SECONDS, "time left, at the present rate",
-                          required=True), _OF),
-    "thrash": (_LEAST,),
+    "builtin": (
+        Key("least", "least", SEVERITY, "how severe the finding must be at least"),
+    ),
+    "level": (
+        Key("bound", "bound", LEVEL, "a share of the limit taken, or bytes held",
+            required=True),
+        _OF,
+    ),
+    "growth": (
+        Key("bound", "bound", LEVEL, "bytes gained within the window, or a share of the limit",
+            required=True),
+        Key("window", "window_ns", SPAN, "the window", required=True),
+        _OF,
+    ),
+    "climb": (
+        Key("bound", "bound", RATE, "how steep it must be", required=True),
+        Key("window", "window_ns", SPAN, "how long it must last", required=True),
+        _OF,
+    ),
+    "time_to_limit": (
+        Key("bound", "bound", SECONDS, "time left, at the rate of its climb", required=True),
+        _OF,
+    ),
+    "thrash": (),
     "oom": (),
 }  # fmt: skip
 
 DETECTOR_DOCS = {
     "builtin": "the built-in judgement: leaks, and an end that is near",
-    "level": "how much is held: anonymous, shared and swapped memory",
-    "growth": "how much was gained within a window, over the window's floor",
-    "climb": "a floor that has been rising for long",
-    "time_to_limit": "how soon the limit is met, at the present rate",
-    "thrash": "flat near the limit, while reclaim stalls",
+    "level": "how much is held; page cache never counts",
+    "growth": "how much was gained within a window, over its floor",
+    "climb": "a floor that rises steadily",
+    "time_to_limit": "how soon a climb meets the limit",
+    "thrash": "at the limit, and busy with reclaim that gets nowhere",
     "oom": "the kernel's OOM killer has struck",
 }

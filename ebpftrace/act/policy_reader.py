@@ -113,7 +113,7 @@ class PolicyReader:
             return None
         keys = CONDITIONS[detector]
         values = self.reading.values(table, keys, path, known=("detector",))
-        if detector == "level" and "bound" in values:
+        if isinstance(values.get("bound"), tuple):
             values["bound"], values["share"] = values["bound"]
         return Condition(detector, **values)
 

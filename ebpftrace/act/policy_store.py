@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.actions.kind import ActionKind
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.policy_file import read_policies
 from ebpftrace.errors import EbpftraceError
@@ -47,12 +49,18 @@ class PolicyStore:
     """Policies from a file, or fixed ones of the command line; replaced as a whole."""
 
     def __init__(
-        self, file: Path | None, fixed: tuple[Policy, ...] = (), *, dry_run: bool = False
+        self,
+        file: Path | None,
+        fixed: tuple[Policy, ...] = (),
+        *,
+        dry_run: bool = False,
+        actions: Mapping[str, ActionKind] = ACTIONS,
     ) -> None:
         """Reads the file. Raises as `read_policies` does: a bad file never starts a watch."""
         self.file = file
         self._fixed = fixed
         self._dry_run = dry_run
+        self._actions = actions
         self._policies = self._read()
 
     @property
@@ -68,7 +76,7 @@ class PolicyStore:
         return Reloaded(self._policies)
 
     def _read(self) -> tuple[Policy, ...]:
-        policies = self._fixed if self.file is None else read_policies(self.file)
+        policies = self._fixed if self.file is None else read_policies(self.file, self._actions)
         if self._dry_run:
             return tuple(replace(policy, dry_run=True) for policy in policies)
         return policies

@@ -25,28 +25,34 @@ def in_words(policy: Policy) -> tuple[tuple[str, str], ...]:
 def condition_in_words(condition: Condition) -> str:
     """`a job gains 256 MiB in 60s`."""
     who = "a process" if condition.per_process else "a job"
-    least = condition.least.name.lower()
+    bound, window = condition.bound, format_duration(condition.window_ns)
+    size = f"{100 * bound:.6g}%" if condition.share else _size(bound)
     match condition.detector:
         case "builtin":
+            least = condition.least.name.lower()
             return f"the built-in judgement finds a {least} or worse"
         case "level" if condition.share:
-            return f"{who} is at {condition.bound:.3%} of its limit".replace(".000%", "%")
+            return f"{who} is at {size} of its limit"
         case "level":
-            return f"{who} holds {format_bytes(int(condition.bound))}"
+            return f"{who} holds {size}"
         case "growth":
-            window = format_duration(condition.window_ns)
-            return f"{who} gains {format_bytes(int(condition.bound))} in {window}"
-        case "time_to_limit":
-            left = format_duration(int(condition.bound * NS_PER_SECOND))
-            return f"{who} is {left} or less from its limit"
+            of_limit = " of its limit" if condition.share else ""
+            return f"{who} gains {size}{of_limit} in {window}"
         case "climb":
-            return f"{who} climbs steadily ({least} or worse)"
+            return f"{who} climbs by {size}/s for {window}"
+        case "time_to_limit":
+            left = format_duration(round(bound * NS_PER_SECOND))
+            return f"{who} climbs and is {left} from its limit"
         case "thrash":
-            return f"a job thrashes at its limit ({least} or worse)"
+            return "a job thrashes at its limit"
         case "oom":
-            return "the OOM killer strikes in a job"
+            return "the OOM killer takes a process of a job"
         case other:
             return other
+
+
+def _size(bound: float) -> str:
+    return format_bytes(round(bound))
 
 
 def _match(match: Match) -> str:

@@ -151,7 +151,7 @@ def test_lines_that_end_as_on_windows_are_read_alike() -> None:
         (17, '"growth"', '"grwth"', 'policy[0].when[0].detector: found "grwth", '
          'expected "growth"'),
         (18, '"256MiB"', '"256Mb"', 'policy[0].when[0].bound: found "256Mb", '
-         'expected a size above 0 such as "256MiB"'),
+         'expected a share such as "85%" or a size such as "1.5GiB"'),
         (19, '"60s"', '"0s"', 'policy[0].when[0].window: found "0s", expected a duration '
          'above 0 such as "60s"'),
         (16, 'window = "60s"', "", "policy[0].when[0].window: found no such key, expected a "
