@@ -62,9 +62,10 @@ def _rate(value: object) -> float:
 
 NAME = Kind(f"a printable name of 1 to {NAME_LIMIT} characters", _name,
             {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT})  # fmt: skip
-GLOBS = several(Kind("a glob", TEXT.read, TEXT.schema))
+# An empty array would match everything, which nobody means who writes one.
+GLOBS = several(Kind("a glob", TEXT.read, TEXT.schema), least=1)
 JOB_KIND_GLOBS = several(
-    Kind(f"a glob for one of {', '.join(JOB_KINDS)}", _job_kind, TEXT.schema)
+    Kind(f"a glob for one of {', '.join(JOB_KINDS)}", _job_kind, TEXT.schema), least=1
 )
 MODE = choice({mode.value: mode for mode in Mode})
 SEVERITY = choice({severity.name.lower(): severity for severity in Severity})

@@ -100,7 +100,7 @@ class Reading:
 
     def _refused(self, value: object, kind: Kind, path: Path) -> None:
         """Says what of a value was wrong: of an array, each element that was."""
-        if kind.item is None or not isinstance(value, list):
+        if kind.item is None or not isinstance(value, list) or not value:
             self.mistake(path, found(value), kind.expected)
             return
         for index, one in enumerate(value):

@@ -35,7 +35,7 @@ def found(value: object) -> str:
     if isinstance(value, datetime.date | datetime.time):
         return str(value)
     if isinstance(value, list):
-        return "an array"
+        return "an array" if value else "an empty array"
     if isinstance(value, str):
         return clean(json.dumps(value, ensure_ascii=False), _FOUND_LIMIT)
     return str(value).lower() if isinstance(value, bool) else clean(str(value), _FOUND_LIMIT)
@@ -132,13 +132,15 @@ def choice(names: Mapping[str, Any]) -> Kind:
                 read, {"enum": list(names)})  # fmt: skip
 
 
-def several(one: Kind) -> Kind:
+def several(one: Kind, least: int = 0) -> Kind:
     """An array of one kind, or a single value that stands for an array of it."""
 
     def read(value: object) -> tuple[Any, ...]:
+        if isinstance(value, list) and len(value) < least:
+            raise ValueError
         return tuple(map(one.read, value)) if isinstance(value, list) else (one.read(value),)
 
-    schema = {"anyOf": [one.schema, {"type": "array", "items": one.schema}]}
+    schema = {"anyOf": [one.schema, {"type": "array", "items": one.schema, "minItems": least}]}
     return Kind(f"{one.expected}, or an array of such", read, schema, item=one)
 
 

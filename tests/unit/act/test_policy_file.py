@@ -146,6 +146,8 @@ def test_lines_that_end_as_on_windows_are_read_alike() -> None:
          'expected "cgroup"'),
         (10, '["github",', '["",', 'policy[0].match.job_kind[0]: found "", '
          f"expected a glob for one of {', '.join(JOB_KINDS)}"),
+        (11, '"a"', "[]", "policy[0].match.job_name: found an empty array, expected a glob, "
+         "or an array of such"),
         (14, "2,", "-2,", "policy[0].budget.restarts: found -2, expected a whole number, "
          "0 or more"),
         (17, '"growth"', '"grwth"', 'policy[0].when[0].detector: found "grwth", '
