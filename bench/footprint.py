@@ -26,7 +26,7 @@ def rss(scale: Scale) -> Iterator[Table]:
         tuple(Row(label, (fields["VmRSS"] / 2**20,)) for label, fields in read),
         against=_BPFTRACE,
         footnotes=(
-            "highest, while it compiles: "
+            "highest since its start: "
             + ", ".join(f"{label} {fields['VmHWM'] / 2**20:.0f}" for label, fields in read),
         ),
     )

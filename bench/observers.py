@@ -36,6 +36,7 @@ class Observer:
     argv: tuple[str, ...]
     ready: bytes = b""  # empty: whatever it writes first
     terminal: bool = False  # its output is a terminal
+    environment: tuple[tuple[str, str], ...] = ()  # besides the bench's own
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ def running(observer: Observer) -> Iterator[Running]:
             stdout=writer,
             stderr=errors,
             cwd=ROOT,
-            env={**os.environ, **mark},
+            env={**os.environ, **dict(observer.environment), **mark},
             start_new_session=True,
         )
         os.close(writer)

@@ -1,5 +1,6 @@
 """The open accounts: one a process, one a job."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ebpftrace.events import (
@@ -8,6 +9,7 @@ from ebpftrace.events import (
     ProcessCounters,
     ProcessKey,
     ProcessStarted,
+    Start,
     Usage,
 )
 from ebpftrace.ledger.history import History
@@ -16,49 +18,79 @@ from ebpftrace.ledger.snapshot import Growth, JobSnapshot, ProcessSnapshot
 _FAR_OFF_SECONDS = 7 * 24 * 3600.0  # a limit further away than a week is no news
 
 
-@dataclass(slots=True)
+def total(usages: Iterable[Usage]) -> Usage:
+    """Their sum, kind by kind. (Adding them up one by one would make a Usage for each.)"""
+    anon = file = shmem = swap = 0
+    for usage in usages:
+        anon += usage.anon_bytes
+        file += usage.file_bytes
+        shmem += usage.shmem_bytes
+        swap += usage.swap_bytes
+    return Usage(anon, file, shmem, swap)
+
+
+@dataclass(slots=True, eq=False)
 class ProcessAccount:
-    """One live process."""
+    """One live process, from its start on."""
 
     started: ProcessStarted
-    start_time_ns: int
+    start_time_ns: int  # Unix time
     comm: str
-    counters: ProcessCounters
     job: "JobAccount"
+    counters: ProcessCounters = field(init=False)
+    own: Usage = field(init=False)  # without what it shows of its parent's
     history: History = field(default_factory=History)
+    peak_elsewhere_bytes: int = 0  # its own peak in the jobs it was in before
+
+    def __post_init__(self) -> None:
+        self.see(self.started.counters)
+        self.history.add(self.started.time_ns, self.own.held_bytes)
+
+    def see(self, counters: ProcessCounters) -> None:
+        """A reading of its counters."""
+        self.counters = counters
+        self.own = counters.usage.less(counters.inherited)
 
     @property
     def key(self) -> ProcessKey:
         return self.started.key
 
     @property
-    def own(self) -> Usage:
-        return self.counters.usage.less(self.counters.inherited)
-
-    @property
     def label(self) -> str:
         return f"{self.comm} {self.key.pid}"
 
+    @property
+    def own_peak_bytes(self) -> int:
+        """Highest own resident size known of; a lower bound for a forked child.
+
+        The kernel keeps the peak of all that a process shows. A child has inherited most
+        at its birth, and what it gave back since was not its own.
+        """
+        inherited = self.started.counters.inherited.resident_bytes
+        own, peak = self.own.resident_bytes, self.counters.peak_bytes - inherited
+        return peak if peak > own else own
+
     def snapshot(self, time_ns: int) -> ProcessSnapshot:
         forked = self.counters.inherited.resident_bytes > 0
+        started = self.started
         return ProcessSnapshot(
-            key=self.key,
+            key=started.key,
             start_time_ns=self.start_time_ns,
-            parent_pid=self.started.parent_pid,
+            parent_pid=started.parent_pid,
             comm=self.comm,
-            program=self.started.program,
-            args=self.started.args,
+            program=started.program,
+            args=started.args,
             counters=self.counters,
             growth=self.history.growth(),
             age_ns=max(0, time_ns - self.start_time_ns),
             state="forked" if forked else "running",
-            role=self.started.role,
+            role=started.role,
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class JobAccount:
-    """One job, from its first tracked process until the watch ends."""
+    """One job, from its first tracked process until it is forgotten."""
 
     identity: JobIdentity
     began_ns: int  # CLOCK_MONOTONIC
@@ -66,9 +98,11 @@ class JobAccount:
     cgroup: CgroupCounters = CgroupCounters()
     baseline: CgroupCounters | None = None  # the first reading: what was before us
     history: History = field(default_factory=History)
+    grown_bytes: int = 0  # by when its last process left
     peak_bytes: int = 0
     peak_holder: str = ""
     kills_seen: int = 0
+    kills_elsewhere: int = 0  # of other jobs in the same cgroup, since `baseline`
     started: int = 0
     gone: bool = False
     stalls_before: int = 0  # of earlier jobs in the same cgroup
@@ -84,19 +118,34 @@ class JobAccount:
 
     def see_peak(self, process: ProcessAccount) -> None:
         """One process's own peak, which may lie between two readings of the whole job."""
-        peak = process.counters.peak_bytes - process.counters.inherited.resident_bytes
-        if peak > self.peak_bytes:
+        peak = process.own_peak_bytes
+        if peak > self.peak_bytes and peak > process.peak_elsewhere_bytes:
             self.peak_bytes, self.peak_holder = peak, process.label
+
+    def see_first(self, process: ProcessAccount) -> None:
+        """The job begins with this process, or begins anew after it was idle.
+
+        Where processes were found running there are more to come, before the first tick:
+        that is what such a job begins with.
+        """
+        if process.started.how is not Start.FOUND:
+            self.history.add(process.started.time_ns, process.own.held_bytes)
+
+    def end(self) -> None:
+        """Its last process left."""
+        self.grown_bytes = self.history.total_bytes
+        self.history.restart()
+        self.processes = {}  # a dict keeps the room of all it ever held
 
     @property
     def usage(self) -> Usage:
-        return sum((process.own for process in self.processes.values()), Usage())
+        return total(process.own for process in self.processes.values())
 
     @property
     def oom_kills(self) -> int:
         """The kernel's own count where it saw more than was told; never before our time."""
         before = self.baseline.oom_kills if self.baseline else self.cgroup.oom_kills
-        return max(self.kills_seen, self.cgroup.oom_kills - before)
+        return max(self.kills_seen, self.cgroup.oom_kills - before - self.kills_elsewhere)
 
     @property
     def stalled_ns(self) -> int:
@@ -108,15 +157,12 @@ class JobAccount:
 
     @property
     def state(self) -> str:
-        if self.gone:
-            return "gone"
-        return "running" if self.processes else "idle"
+        if self.processes:
+            return "running"
+        return "gone" if self.gone else "idle"
 
-    def sample(self, now_ns: int) -> None:
+    def sample(self, now_ns: int, usage: Usage) -> None:
         """Note what is held now, of the job and of each of its processes."""
-        if self.gone or not (self.processes or self.peak_bytes):
-            return
-        usage = self.usage
         self.history.add(now_ns, usage.held_bytes)
         for process in self.processes.values():
             process.history.add(now_ns, process.own.held_bytes)
@@ -125,11 +171,14 @@ class JobAccount:
             largest = max(self.processes.values(), key=lambda one: one.own.resident_bytes)
             self.peak_bytes, self.peak_holder = usage.resident_bytes, largest.label
 
-    def snapshot(self, now_ns: int, time_ns: int) -> JobSnapshot:
-        growth = self.history.growth() if self.processes else Growth()
-        usage = self.usage
-        processes = [process.snapshot(time_ns) for process in self.processes.values()]
-        processes.sort(key=lambda one: (-one.own.resident_bytes, one.pid))
+    def snapshot(
+        self, now_ns: int, time_ns: int, usage: Usage, held_in_cgroup: int
+    ) -> JobSnapshot:
+        """`usage` is this job's; `held_in_cgroup` that of all tracked jobs in its cgroup."""
+        growth = self.history.growth() if self.processes else Growth(0, 0, self.grown_bytes, 0)
+        largest_first = sorted(
+            self.processes.values(), key=lambda one: (-one.own.resident_bytes, one.key.pid)
+        )
         return JobSnapshot(
             identity=self.identity,
             cgroup=self.cgroup,
@@ -137,26 +186,26 @@ class JobAccount:
             peak_bytes=self.peak_bytes,
             peak_holder=self.peak_holder,
             growth=growth,
-            seconds_to_limit=self._seconds_to_limit(usage, growth.bytes_per_second),
+            seconds_to_limit=self._seconds_to_limit(held_in_cgroup, growth.bytes_per_second),
             oom_kills=self.oom_kills,
             stalled_ns=self.stalled_ns,
             stalls=self.stalls,
             age_ns=max(0, now_ns - self.began_ns),
             state=self.state,
             started=self.started,
-            processes=tuple(processes),
+            processes=tuple(process.snapshot(time_ns) for process in largest_first),
         )
 
-    def _seconds_to_limit(self, usage: Usage, rate: int) -> float | None:
+    def _seconds_to_limit(self, held_in_cgroup: int, rate: int) -> float | None:
         """Until what is held reaches the tightest limit, at the floor's rate.
 
         Page cache in the charge is dropped before anything is killed, so what the charge
-        has beyond the tracked processes' held memory counts as room. Memory that other
+        has beyond the anon and shmem of tracked processes counts as room. What untracked
         processes of the cgroup hold is taken for cache by this; the real end comes sooner.
         """
         headroom = self.cgroup.headroom_bytes
         if headroom is None or rate <= 0:
             return None
-        room = headroom + max(0, self.cgroup.charge_bytes - usage.held_bytes)
+        room = headroom + max(0, self.cgroup.charge_bytes - held_in_cgroup)
         seconds = room / rate
         return seconds if seconds < _FAR_OFF_SECONDS else None

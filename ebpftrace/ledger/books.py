@@ -5,7 +5,7 @@ what was recorded is booked again by the same code.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from ebpftrace.events import (
     CgroupCounters,
@@ -22,15 +22,14 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
     Start,
-    Usage,
 )
-from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
+from ebpftrace.ledger.accounts import JobAccount, ProcessAccount, total
 from ebpftrace.ledger.clock import Clock
-from ebpftrace.ledger.notes import LossNote, Note, OomNote, ProcessNote, StallNote
+from ebpftrace.ledger.notebook import Notebook
+from ebpftrace.ledger.notes import Note
+from ebpftrace.ledger.oom import book_kill
+from ebpftrace.ledger.register import JobRegister
 from ebpftrace.ledger.snapshot import SelfCost, Snapshot
-
-MAX_ENDED_JOBS = 4096
-"""Jobs without a process that are remembered; the one that ended first is forgotten first."""
 
 
 class Ledger:
@@ -45,13 +44,12 @@ class Ledger:
         self._watching = watching
         self._began_ns = began_ns
         self._processes: dict[ProcessKey, ProcessAccount] = {}
-        self._jobs: dict[str, JobAccount] = {}
-        self._by_cgroup: dict[int, list[JobAccount]] = {}
-        self._notes: list[Note] = []
+        self._jobs = JobRegister()
+        self._executed: dict[ProcessKey, JobAccount] = {}  # since the last snapshot
+        self._notebook = Notebook(clock)
         self._losses: Mapping[str, int] = {}
-        self._losses_told: Counter[str] = Counter()
         self._sequence = 0
-        self.node_oom_kills = 0  # all of the machine's, ours or not
+        self._node_oom_kills = 0
 
     def apply(self, event: Event, identity: JobIdentity | None = None) -> None:
         """Book one event. `identity` is the job of a start, a move or an OOM kill."""
@@ -69,188 +67,112 @@ class Ledger:
             case ProcessRead():
                 account = self._processes.get(event.key)
                 if account is not None:
-                    account.counters = event.counters
+                    account.see(event.counters)
             case CgroupRead():
-                for job in self._of_cgroup(event.cgroup_id):
-                    job.see_cgroup(event.counters)
+                self._read_cgroup(event.cgroup_id, event.counters, event.time_ns)
             case CgroupGone():
-                for job in self._by_cgroup.pop(event.cgroup_id, []):
-                    job.see_cgroup(event.counters)
-                    job.gone = True
+                self._read_cgroup(event.cgroup_id, event.counters, event.time_ns)
+                self._jobs.cgroup_gone(event.cgroup_id)
             case OomKilled():
                 self._oom(event, identity)
             case LossesRead():
                 self._losses = dict(event.counts)
+                self._notebook.losses(event)
+        self._jobs.forget_old()
 
     def snapshot(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
         """The books now. Call it once an interval: it is what growth is measured by."""
-        for job in self._jobs.values():
-            if job.processes:
-                job.sample(now_ns)
-        self._tell_stalls(now_ns)
-        self._tell_losses(now_ns)
-        live = [job for job in self._jobs.values() if job.processes]
-        return self._draw(live, now_ns, time_ns, cost, final=False)
+        self._executed.clear()
+        return self._draw(self._jobs.live, now_ns, time_ns, cost, final=False)
 
     def final(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
-        """The books at the end: every job that ever was, largest peak first."""
-        for job in self._jobs.values():
-            if job.processes:
-                job.sample(now_ns)
-        return self._draw(list(self._jobs.values()), now_ns, time_ns, cost, final=True)
+        """The books at the end: every job that is remembered, largest peak first."""
+        return self._draw(list(self._jobs), now_ns, time_ns, cost, final=True)
 
     def take_notes(self) -> tuple[Note, ...]:
         """What happened since this was last asked, in order."""
-        notes, self._notes = tuple(self._notes), []
-        return notes
+        return self._notebook.take()
 
     def _start(self, event: ProcessStarted, identity: JobIdentity) -> None:
-        if event.key in self._processes:
+        before = self._executed.pop(event.key, None)
+        known = self._processes.get(event.key)
+        if known is not None:
             if event.how is Start.FOUND:
                 return  # seen twice: it executed while those running were looked through
-            self._close(event.key)
-        job = self._job(identity, event.time_ns)
+            self._close(known)
+            before = known.job
+        job = self._jobs.job(identity, event.time_ns)
         account = ProcessAccount(
             started=event,
             start_time_ns=self._clock.start_unix_ns(event.key.start_boottime_ns),
             comm=event.comm,
-            counters=event.counters,
             job=job,
         )
         self._processes[event.key] = account
-        job.processes[event.key] = account
-        job.started += 1
-        self._note(account, event.how.value, event.time_ns)
+        self._jobs.join(account)
+        if job is not before:  # else the same process, that executed something
+            job.started += 1
+        self._notebook.process(account, event.how.value, event.time_ns)
 
     def _exit(self, event: ProcessExited) -> None:
         account = self._processes.get(event.key)
         if account is None:
             return
-        account.counters = event.counters
-        account.job.see_peak(account)
-        self._close(event.key)
-        self._notes.append(
-            self._process_note(
-                account,
-                "exit",
-                event.time_ns,
-                exit_code=event.exit_code,
-                signal=event.signal,
-                executed=event.executed,
-            )
-        )
-        self._forget_old_jobs()
+        account.see(event.counters)
+        account.comm = event.comm
+        self._close(account)
+        if event.executed:
+            self._executed[event.key] = account.job
+        self._notebook.process(account, "exit", event.time_ns, exited=event)
+
+    def _close(self, account: ProcessAccount) -> None:
+        del self._processes[account.key]
+        self._jobs.leave(account)
 
     def _rename(self, event: ProcessRenamed) -> None:
         account = self._processes.get(event.key)
         if account is not None:
             account.comm = event.comm
-            self._note(account, "rename", event.time_ns)
+            self._notebook.process(account, "rename", event.time_ns)
 
     def _move(self, event: ProcessMoved, identity: JobIdentity) -> None:
         account = self._processes.get(event.key)
         if account is None:
             return
-        old, new = account.job, self._job(identity, event.time_ns)
-        if new is not old:
-            old.see_peak(account)
-            del old.processes[event.key]
-            account.job = new
-            new.processes[event.key] = account
-            new.started += 1
-        self._note(account, "moved", event.time_ns)
+        job = self._jobs.job(identity, event.time_ns)
+        if job is not account.job:
+            self._jobs.leave(account)
+            account.peak_elsewhere_bytes = account.own_peak_bytes
+            account.job = job
+            self._jobs.join(account)
+            job.started += 1
+        self._notebook.process(account, "moved", event.time_ns)
+
+    def _read_cgroup(self, cgroup_id: int, counters: CgroupCounters, now_ns: int) -> None:
+        for job in self._jobs.in_cgroup(cgroup_id):
+            job.see_cgroup(counters)
+            self._notebook.stalls(job, now_ns)
 
     def _oom(self, event: OomKilled, identity: JobIdentity | None) -> None:
-        self.node_oom_kills += 1
-        account = self._processes.get(event.key)
-        candidates = self._by_cgroup.get(event.cgroup_id, [])
-        if account is not None:
-            job = account.job
-        elif candidates:
-            known = identity.key if identity else ""
-            job = next((one for one in candidates if one.identity.key == known), candidates[-1])
-        elif event.tracked and identity is not None:
-            job = self._job(identity, event.time_ns)
-        else:
-            return  # somebody else's
-        job.kills_seen += 1
-        if job.baseline is None:
-            # Nobody read this cgroup before: the kill at hand is in its count already.
-            job.cgroup = event.cgroup
-        self._notes.append(
-            OomNote(
-                time_ns=self._clock.unix_ns(event.time_ns),
-                monotonic_ns=event.time_ns,
-                key=event.key,
-                comm=event.comm,
-                job=job.identity,
-                usage=event.usage,
-                limit_bytes=event.cgroup.limit_bytes,
-                tracked=event.tracked,
-            )
-        )
-
-    def _job(self, identity: JobIdentity, now_ns: int) -> JobAccount:
-        job = self._jobs.get(identity.key)
-        if job is None:
-            earlier = self._by_cgroup.setdefault(identity.cgroup_id, [])
-            before = earlier[-1].cgroup if earlier else CgroupCounters()
-            job = self._jobs[identity.key] = JobAccount(
-                identity,
-                began_ns=now_ns,
-                stalls_before=before.stalls,
-                stalled_before_ns=before.stalled_ns,
-            )
-            earlier.append(job)
-        return job
-
-    def _of_cgroup(self, cgroup_id: int) -> Iterator[JobAccount]:
-        """The jobs that a cgroup's counters now speak of: those with a process in it."""
-        jobs = self._by_cgroup.get(cgroup_id, [])
-        live = [job for job in jobs if job.processes]
-        yield from live or jobs[-1:]
-
-    def _close(self, key: ProcessKey) -> None:
-        account = self._processes.pop(key)
-        account.job.see_peak(account)
-        account.job.processes.pop(key, None)
-
-    def _forget_old_jobs(self) -> None:
-        if len(self._jobs) <= MAX_ENDED_JOBS:
-            return
-        for key, job in self._jobs.items():
-            if not job.processes:
-                del self._jobs[key]
-                jobs = self._by_cgroup.get(job.identity.cgroup_id, [])
-                if job in jobs:
-                    jobs.remove(job)
-                if not jobs:
-                    self._by_cgroup.pop(job.identity.cgroup_id, None)
-                return
-
-    def _tell_stalls(self, now_ns: int) -> None:
-        for job in self._jobs.values():
-            ns, count = job.stalled_ns - job.stalled_told_ns, job.stalls - job.stalls_told
-            if count > 0:
-                job.stalled_told_ns, job.stalls_told = job.stalled_ns, job.stalls
-                self._notes.append(
-                    StallNote(self._clock.unix_ns(now_ns), now_ns, job.identity, ns, count)
-                )
-
-    def _tell_losses(self, now_ns: int) -> None:
-        for cause, total in self._losses.items():
-            count = total - self._losses_told[cause]
-            if count > 0:
-                self._losses_told[cause] = total
-                self._notes.append(
-                    LossNote(self._clock.unix_ns(now_ns), now_ns, cause, count, total)
-                )
+        self._node_oom_kills += 1
+        job = book_kill(event, identity, self._processes.get(event.key), self._jobs)
+        if job is not None:
+            self._notebook.oom_kill(event, job)
 
     def _draw(
         self, jobs: list[JobAccount], now_ns: int, time_ns: int, cost: SelfCost, *, final: bool
     ) -> Snapshot:
         self._sequence += 1
-        drawn = [job.snapshot(now_ns, time_ns) for job in jobs]
+        usages = [job.usage for job in jobs]
+        held: Counter[int] = Counter()
+        for job, usage in zip(jobs, usages, strict=True):
+            held[job.identity.cgroup_id] += usage.anon_bytes + usage.shmem_bytes
+            if job.processes:
+                job.sample(now_ns, usage)
+        drawn = [
+            job.snapshot(now_ns, time_ns, usage, held[job.identity.cgroup_id])
+            for job, usage in zip(jobs, usages, strict=True)
+        ]
         if final:
             drawn.sort(key=lambda job: (-job.peak_bytes, job.identity.key))
         else:
@@ -262,37 +184,10 @@ class Ledger:
             elapsed_ns=now_ns - self._began_ns,
             watching=self._watching,
             jobs=tuple(drawn),
-            usage=sum((job.usage for job in drawn), Usage()),
+            usage=total(usages),
             losses=dict(self._losses),
             cost=cost,
             final=final,
-        )
-
-    def _note(self, account: ProcessAccount, event: str, now_ns: int) -> None:
-        self._notes.append(self._process_note(account, event, now_ns))
-
-    def _process_note(
-        self,
-        account: ProcessAccount,
-        event: str,
-        now_ns: int,
-        *,
-        exit_code: int | None = None,
-        signal: int | None = None,
-        executed: bool = False,
-    ) -> ProcessNote:
-        return ProcessNote(
-            time_ns=self._clock.unix_ns(now_ns),
-            monotonic_ns=now_ns,
-            event=event,
-            key=account.key,
-            start_time_ns=account.start_time_ns,
-            parent_pid=account.started.parent_pid,
-            comm=account.comm,
-            job=account.job.identity,
-            cmdline=" ".join(account.started.args) or account.comm,
-            counters=account.counters,
-            exit_code=exit_code,
-            signal=signal,
-            executed=executed,
+            node_oom_kills=self._node_oom_kills,
+            forgotten_jobs=self._jobs.forgotten,
         )

@@ -1,6 +1,7 @@
 """The last minute of one curve of held bytes, and how it grew."""
 
-from collections import deque
+from array import array
+from bisect import bisect_left, bisect_right
 
 from ebpftrace.ledger.snapshot import Growth
 from ebpftrace.units import NS_PER_SECOND
@@ -9,72 +10,88 @@ WINDOW_NS = 60 * NS_PER_SECOND
 WARM_UP_NS = 9 * NS_PER_SECOND
 """Younger curves have no rate: every program grows in its first seconds."""
 
-_FINEST_NS = NS_PER_SECOND // 5  # 300 samples a minute at most, whatever the interval
+_FINEST_NS = NS_PER_SECOND // 5  # some 300 samples a minute, however short the interval
 
 
 class History:
-    """Samples of the last 60 s, and the first one ever."""
+    """Samples of the last 60 s, and the first one ever. 16 bytes a sample."""
 
-    __slots__ = ("_first", "_samples")
+    __slots__ = ("_first", "_held", "_times")
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[int, int]] = deque()
-        self._first = 0
+        self._times = array("q")
+        self._held = array("q")
+        self._first: int | None = None
 
     def add(self, now_ns: int, held_bytes: int) -> None:
-        """A sample; one that comes too soon after the last replaces it."""
-        samples = self._samples
-        if not samples:
+        """A sample; one that comes too soon after the last replaces it.
+
+        One that comes late (an event read after a tick) counts as of the last.
+        """
+        times, held = self._times, self._held
+        if self._first is None:
             self._first = held_bytes
-        elif len(samples) > 1 and now_ns - samples[-2][0] < _FINEST_NS:
-            samples.pop()
-        samples.append((now_ns, held_bytes))
-        while len(samples) > 1 and samples[1][0] <= now_ns - WINDOW_NS:
-            samples.popleft()  # one older than the window is kept: it begins it
+        if times and now_ns < times[-1]:
+            now_ns = times[-1]
+        if len(times) > 1 and now_ns - times[-2] < _FINEST_NS:
+            times.pop()
+            held.pop()
+        times.append(now_ns)
+        held.append(held_bytes)
+        over = bisect_right(times, now_ns - WINDOW_NS) - 1
+        if over > 0:  # one as old as the window is kept: it begins it
+            del times[:over], held[:over]
+
+    def __len__(self) -> int:
+        """Samples kept."""
+        return len(self._times)
+
+    def restart(self) -> None:
+        """The curve ended; what comes next is another one. Only the first sample stays."""
+        self._times, self._held = array("q"), array("q")
+
+    @property
+    def total_bytes(self) -> int:
+        """The latest sample against the first one ever; 0 without any."""
+        return self._held[-1] - (self._first or 0) if self._held else 0
 
     def growth(self) -> Growth:
         """Of the latest sample against the earlier ones."""
-        if not self._samples:
+        if not self._held:
             return Growth()
-        _now, held = self._samples[-1]
+        times, held = self._times, self._held
+        now_held = held[-1]
+        before_10s = bisect_right(times, times[-1] - 10 * NS_PER_SECOND) - 1
         return Growth(
-            bytes_10s=held - self._before(10 * NS_PER_SECOND),
-            bytes_60s=held - self._samples[0][1],
-            bytes_total=held - self._first,
+            bytes_10s=now_held - held[before_10s if before_10s > 0 else 0],
+            bytes_60s=now_held - held[0],  # `add` keeps one sample as old as the window
+            bytes_total=now_held - (self._first or 0),
             bytes_per_second=self._floor_rate(),
         )
-
-    def _before(self, ns: int) -> int:
-        now = self._samples[-1][0]
-        value = self._samples[0][1]
-        for at, held in self._samples:
-            if at > now - ns:
-                break
-            value = held
-        return value
 
     def _floor_rate(self) -> int:
         """Rise of the floor from the middle to the last third of the window, per second.
 
-        A floor is the lowest value of its third: a collector's sawtooth shorter than a
-        third has none that rises, a plateau has none once it lasted two thirds, and a
-        straight climb has its true slope.
+        A floor is the lowest value of its third (20 s, less in a younger curve): a
+        collector's sawtooth shorter than a third has none that rises, a plateau has none
+        once it lasted two thirds, and a straight climb has its true slope.
         """
-        (start, _), (now, _) = self._samples[0], self._samples[-1]
-        span = min(now - start, WINDOW_NS)
+        times, held = self._times, self._held
+        now = times[-1]
+        span = min(now - times[0], WINDOW_NS)
         if span < WARM_UP_NS:
             return 0
         third = span // 3
-        middle = [
-            (at, held) for at, held in self._samples if now - 2 * third <= at < now - third
-        ]
-        last = [(at, held) for at, held in self._samples if at >= now - third]
-        if not middle:
+        middle = bisect_left(times, now - 2 * third)
+        last = bisect_left(times, now - third, middle)
+        if middle == last:
+            middle -= 1  # samples are rarer than thirds: the one before it stands for it
+        before = min(held[middle:last])
+        after = min(held[last:])
+        if before == after:
             return 0
-        then, before = min(middle, key=lambda sample: sample[1])
-        when, after = min(last, key=lambda sample: sample[1])
-        return (after - before) * NS_PER_SECOND // max(1, when - then, third)
-
-
-def _held(sample: tuple[int, int]) -> int:
-    return sample[1]
+        # The floors of noise may lie closer together than the thirds do: no slope is made
+        # steeper by that. Half a third is the least that rare samples are trusted with.
+        floors = times[held.index(after, last)] - times[held.index(before, middle)]
+        apart = max(floors, times[last] - times[middle], third // 2)
+        return int((after - before) * NS_PER_SECOND / apart)

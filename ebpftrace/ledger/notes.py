@@ -21,7 +21,8 @@ class ProcessNote:
     counters: ProcessCounters
     exit_code: int | None = None  # on exit only
     signal: int | None = None
-    executed: bool = False  # the exit was an exec of a program that is not watched
+    executed: bool = False  # the exit was an exec; of a watched program if a start follows
+    role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class OomNote:
 
 @dataclass(frozen=True, slots=True)
 class StallNote:
-    """A job's tasks waited for the kernel to reclaim memory, since the last snapshot."""
+    """A job's tasks waited for the kernel to reclaim memory, since that was last told."""
 
     time_ns: int
     monotonic_ns: int
@@ -51,7 +52,7 @@ class StallNote:
 
 @dataclass(frozen=True, slots=True)
 class LossNote:
-    """Something was missed since the last snapshot, and counted."""
+    """Something was missed since that was last told, and counted."""
 
     time_ns: int
     monotonic_ns: int

@@ -14,8 +14,10 @@ class Growth:
     """How held memory (anon + shmem + swap) moved.
 
     `bytes_10s` and `bytes_60s` compare with 10 and 60 s ago (or with the first reading,
-    if that is later); `bytes_total` with the first reading. `bytes_per_second` is the
-    rise of the floor of the last minute's curve: a collector's sawtooth has none.
+    if that is later; a job that was idle is read anew); `bytes_total` with the first
+    reading ever, which a start seen by us comes with. `bytes_per_second` is the rise of
+    the floor of the last minute's curve: a collector's sawtooth has none. A job that ended
+    has only `bytes_total`, by its last reading.
     """
 
     bytes_10s: int = 0
@@ -59,14 +61,14 @@ class JobSnapshot:
     """One job: its tracked processes, and the memory cgroup they are charged to.
 
     `usage` sums the tracked processes' own usage; `cgroup` is the whole cgroup's charge,
-    with everything else in it. `seconds_to_limit` is None where there is no limit, or no
-    growth.
+    with everything else in it. `seconds_to_limit` is None where there is no limit or no
+    growth, or the limit is more than a week away.
     """
 
     identity: JobIdentity
     cgroup: CgroupCounters
     usage: Usage
-    peak_bytes: int  # highest sum of resident bytes seen
+    peak_bytes: int  # highest own resident bytes known of: their sum, or one process's
     peak_holder: str  # "gopls 4711": who held most of it then
     growth: Growth
     seconds_to_limit: float | None
@@ -111,6 +113,8 @@ class Snapshot:
     losses: Mapping[str, int] = field(default_factory=dict)
     cost: SelfCost = SelfCost()
     final: bool = False
+    node_oom_kills: int = 0  # of the whole machine, ours or not, since the watch began
+    forgotten_jobs: int = 0  # ended so long ago that no snapshot has them any more
 
     @property
     def process_count(self) -> int:

@@ -5,7 +5,7 @@ a process, so it may be told that much late.
 """
 
 from ebpftrace.probe import bpf
-from ebpftrace.probe.compiler import Programs
+from ebpftrace.probe.programs import Programs
 from ebpftrace.probe.layout import PAGE_SIZE
 
 
