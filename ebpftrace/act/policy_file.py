@@ -56,7 +56,9 @@ def read_policies(
             raw = opened.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise EbpftraceError(
-            f"cannot read the policy file {name}", why=error.strerror or str(error)
+            f"cannot read the policy file {name}",
+            why=error.strerror or str(error),
+            fix="name a file of policies; docs/policy.md says what is in it",
         ) from error
     if status.st_mode & stat.S_IWOTH:
         raise EbpftraceError(

@@ -54,6 +54,13 @@ def _text(value: object) -> str:
     return text
 
 
+def _any_text(value: object) -> str:
+    text: str = _of_type(str, value)
+    if "\0" in text:
+        raise ValueError
+    return text
+
+
 def _path(value: object) -> Path:
     path = Path(_text(value))
     if not path.is_absolute():
@@ -94,7 +101,7 @@ def _positive(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _variables(value: object) -> dict[str, str]:
     table: dict[str, object] = _of_type(dict, value)
-    return {_text(name): _of_type(str, text) for name, text in table.items()}
+    return {_text(name): _any_text(text) for name, text in table.items()}
 
 
 _SIZE_SCHEMA = {"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(|B|[KMGT]iB|[kKMGT]B)\s*$"}
@@ -102,6 +109,7 @@ _DURATION_SCHEMA = {"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h)?\s*$"}
 _SHARE_SCHEMA = {"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"}
 
 TEXT = Kind("a string that is not empty", _text, {"type": "string", "minLength": 1})
+ANY_TEXT = Kind("a string", _any_text, {"type": "string"})
 BOOL = Kind("true or false", lambda value: _of_type(bool, value), {"type": "boolean"})
 COUNT = Kind("a whole number, 0 or more", _count, {"type": "integer", "minimum": 0})
 NUMBER = Kind("a number, 0 or more", _number, {"type": "number", "minimum": 0})
@@ -161,7 +169,7 @@ def kind_of(annotation: Any) -> Kind:
     if origin is Literal:
         return choice({str(name): name for name in arguments})
     if origin is tuple and arguments[1:] == (...,):
-        return several(kind_of(arguments[0]))
+        return several(ANY_TEXT if arguments[0] is str else kind_of(arguments[0]))
     if origin is dict and arguments == (str, str):
         return VARIABLES
     if isinstance(annotation, type) and issubclass(annotation, Enum):

@@ -67,12 +67,12 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        cli.main(standalone_mode=False, prog_name="ebpftrace")
+        # What a command ends with by click's Exit comes back as a number.
+        code = cli.main(standalone_mode=False, prog_name="ebpftrace")
         sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except EbpftraceError as error:
         return report(error)
-    except click.exceptions.Exit as error:
-        return error.exit_code
     except click.ClickException as error:
         return report_usage(error)
     except OSError as error:
@@ -85,7 +85,6 @@ def _run() -> int:
             return report(EbpftraceError("the output cannot be written", why=why, fix=fix))
         where = f": {error.filename}" if error.filename else ""
         return report(EbpftraceError("the system refuses", why=why + where))
-    return 0
 
 
 def _forget_output() -> int:
