@@ -50,6 +50,12 @@ def explain(policies: Sequence[Policy], comm: str, job: JobIdentity) -> tuple[An
     return tuple(answers)
 
 
+def comms_to_watch(policies: Sequence[Policy], default: tuple[str, ...]) -> tuple[str, ...]:
+    """Globs of the names these policies are for; `default` stands for one without names."""
+    globs = [glob for policy in policies for glob in policy.match.comms or default]
+    return tuple(dict.fromkeys(globs)) or default
+
+
 def _disagreements(match: Match, comm: str, job: JobIdentity) -> Iterator[str]:
     for name, globs, values in (
         ("comm", tuple(map(_as_kept, match.comms)), (comm,)),

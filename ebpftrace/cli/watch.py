@@ -8,6 +8,7 @@ from typing import Any, cast
 import click
 
 from ebpftrace.act.command_line import policy_from_options
+from ebpftrace.act.matching import comms_to_watch
 from ebpftrace.act.policy_store import PolicyStore, default_file
 from ebpftrace.errors import UsageError
 from ebpftrace.probe.globs import compile_globs
@@ -116,10 +117,10 @@ def watch(
     dry_run: bool,
 ) -> None:
     """Watch the memory of processes, by CI job."""
-    if not (comms or pids or cgroups or exes or go_mains):
-        comms = ("gopls",)
-    compile_globs(comms)  # what is wrong with a pattern is said before anything else
     policies = _policies(growth, level, on_breach, config, dry_run)
+    if not (comms or pids or cgroups or exes or go_mains):
+        comms = comms_to_watch(policies.policies if policies else (), default=("gopls",))
+    compile_globs(comms)  # what is wrong with a pattern is said before anything else
     on_terminal = sys.stdout.isatty()
     name = cast(Output, output or ("table" if on_terminal else "plain"))
     request = Request(

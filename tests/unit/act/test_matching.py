@@ -2,7 +2,7 @@
 
 import pytest
 
-from ebpftrace.act.matching import agrees, explain, policy_for
+from ebpftrace.act.matching import agrees, comms_to_watch, explain, policy_for
 from ebpftrace.act.policy import Condition, Match, Mode, Policy
 from ebpftrace.events import JobIdentity
 
@@ -85,3 +85,12 @@ def test_the_first_policy_takes_it_and_the_rest_say_why_not() -> None:
         (False, ""), (True, ""), (False, "first"),
     ]  # fmt: skip
     assert policy_for(policies[:1], "gopls", JOB) is None
+
+
+def test_a_watch_without_selectors_watches_the_names_of_its_policies() -> None:
+    go = policy("a", Match(comms=("go", "compile")))
+    link = policy("b", Match(comms=("go", "link")))
+    rest = policy("c", Match(cgroups=("/ci/*",)))
+    assert comms_to_watch((go, link), ("gopls",)) == ("go", "compile", "link")
+    assert comms_to_watch((go, rest), ("gopls",)) == ("go", "compile", "gopls")
+    assert comms_to_watch((), ("gopls",)) == ("gopls",)
