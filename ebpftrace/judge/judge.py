@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from ebpftrace.events import ProcessKey
 from ebpftrace.judge import words
 from ebpftrace.judge.builtin import builtin_detectors
 from ebpftrace.judge.finding import Finding, Severity, State, Subject
@@ -90,6 +91,11 @@ class Judge:
             case.last_ns[detector.name] = note.monotonic_ns
         return (finding,)
 
+    def samples(self, subject: Subject) -> Samples | None:
+        """What is remembered of a subject, or None if it was never judged."""
+        case = self._cases.get((subject.job.key, _process_key(subject.process)))
+        return None if case is None else case.samples
+
     def _subjects(self, snapshot: Snapshot) -> Iterator[tuple[_Key, Subject, str, Sample]]:
         now = snapshot.monotonic_ns
         for job in snapshot.jobs:
@@ -109,11 +115,15 @@ def _processes(job: JobSnapshot, now_ns: int) -> Iterator[tuple[_Key, Subject, s
             continue  # a crash monitor is never the subject
         key = process.key
         yield (
-            (job.identity.key, f"{key.pid} {key.start_boottime_ns}"),
+            (job.identity.key, _process_key(key)),
             Subject(job.identity, key, process.comm),
             words.who(job, process),
             of_process(process, job, now_ns),
         )
+
+
+def _process_key(process: ProcessKey | None) -> str:
+    return "" if process is None else f"{process.pid} {process.start_boottime_ns}"
 
 
 def _said(

@@ -26,8 +26,8 @@ class Leak:
     `near_seconds` before the limit, or with `near_share` of it taken, it is critical.
     """
 
-    short_share: float = 0.6
-    long_share: float = 0.3
+    short_share: float = 0.62
+    long_share: float = 0.52
     near_seconds: float = 20.0
     near_share: float = 0.85
     alone_seconds: float = 300.0

@@ -49,7 +49,15 @@ class Sample:
 class Samples:
     """Two minutes of samples and fifteen of the floor. Bounded; at least one sample."""
 
-    __slots__ = ("_filled", "_peak_before", "_peak_since", "_recent", "_teeth", "first_ns", "floor")
+    __slots__ = (
+        "_filled",
+        "_peak_before",
+        "_peak_since",
+        "_recent",
+        "_teeth",
+        "first_ns",
+        "floor",
+    )
 
     def __init__(self, first: Sample) -> None:
         self.first_ns = first.time_ns

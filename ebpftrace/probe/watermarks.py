@@ -5,8 +5,8 @@ a process, so it may be told that much late.
 """
 
 from ebpftrace.probe import bpf
-from ebpftrace.probe.programs import Programs
 from ebpftrace.probe.layout import PAGE_SIZE
+from ebpftrace.probe.programs import Programs
 
 
 class Watermarks:

@@ -25,6 +25,7 @@ from ebpftrace.host.memstat import read_contents
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.jobs import JobResolver
+from ebpftrace.judge.judge import Judge
 from ebpftrace.ledger import Ledger
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
@@ -93,6 +94,7 @@ class _Road:
         self._resolver = JobResolver(paths)
         self._tracked = Tracked(request.selection)
         self._cost = CostMeter(probe)
+        self._judge = Judge()
 
     def walk(self, waiting: Waiting) -> None:
         request = self._request
@@ -133,7 +135,10 @@ class _Road:
         self._take(self._probe.read(now))
         self._tell()
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
-        self._view.snapshot(self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost))
+        snapshot = self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost)
+        self._view.snapshot(snapshot)
+        for finding in self._judge.judge(snapshot):
+            self._view.finding(finding)
 
     def _finish(self, reason: str) -> None:
         now = time.monotonic_ns()
@@ -155,6 +160,8 @@ class _Road:
     def _tell(self) -> None:
         for note in self._ledger.take_notes():
             self._view.note(note)
+            for finding in self._judge.hear(note):
+                self._view.finding(finding)
 
     def _take(self, events: list[Event | CgroupMade]) -> None:
         for event in events:

@@ -1,7 +1,8 @@
-"""Views draw frozen snapshots and notes. None reads the kernel or changes anything."""
+"""Views draw frozen snapshots, notes and findings. None reads the kernel or changes it."""
 
 from typing import Protocol
 
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
 from ebpftrace.views.start import Started
 
@@ -17,6 +18,9 @@ class View(Protocol):
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """The books, once an interval."""
+
+    def finding(self, finding: Finding) -> None:
+        """The judge said something: a finding began, became more severe, or ended."""
 
     def resume(self) -> None:
         """The process was stopped (Ctrl-Z) and goes on; others wrote to the terminal."""

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from ebpftrace.events import CgroupContents, JobIdentity, ProcessCounters, ProcessKey, Usage
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Growth, JobSnapshot, ProcessSnapshot, SelfCost
 from ebpftrace.units import NS_PER_SECOND
 
@@ -130,6 +131,26 @@ def job_fields(job: JobSnapshot) -> Record:
         "stalls": job.stalls,
         "started": job.started,
         "processes": [process_fields(process) for process in job.processes],
+    }
+
+
+def finding_fields(finding: Finding) -> Record:
+    process, seconds = finding.subject.process, finding.seconds_to_limit
+    ago_ns = finding.monotonic_ns - finding.since_ns
+    return {
+        "detector": finding.detector,
+        "state": finding.state.value,
+        "severity": finding.severity.name.lower(),
+        "job": identity_fields(finding.subject.job),
+        "pid": process.pid if process else None,
+        "start_boottime_ns": process.start_boottime_ns if process else None,
+        "comm": finding.subject.comm if process else None,
+        "measured": round(finding.measured, 6),
+        "bound": round(finding.bound, 6),
+        "unit": finding.unit,
+        "since": rfc3339(finding.time_ns - ago_ns),
+        "seconds_to_limit": None if seconds is None else round(seconds, 3),
+        "sentence": finding.sentence,
     }
 
 

@@ -4,9 +4,16 @@ import json
 import re
 from collections.abc import Callable
 
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
 from ebpftrace.views.fields import Record
-from ebpftrace.views.records import end_record, note_record, snapshot_record, start_record
+from ebpftrace.views.records import (
+    end_record,
+    finding_record,
+    note_record,
+    snapshot_record,
+    start_record,
+)
 from ebpftrace.views.start import Started
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -26,6 +33,9 @@ class JsonLines:
 
     def snapshot(self, snapshot: Snapshot) -> None:
         self._write(json_line(snapshot_record(snapshot)))
+
+    def finding(self, finding: Finding) -> None:
+        self._write(json_line(finding_record(finding)))
 
     def resume(self) -> None:
         """Nothing: what others wrote is no matter to lines."""

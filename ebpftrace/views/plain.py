@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.findings import Found, finding_lines
 from ebpftrace.views.lines import note_line, snapshot_line, start_lines
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
@@ -13,6 +15,7 @@ class PlainLines:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
+        self._found = Found()
 
     def start(self, started: Started) -> None:
         self._lines(*start_lines(started))
@@ -23,11 +26,15 @@ class PlainLines:
     def snapshot(self, snapshot: Snapshot) -> None:
         self._lines(snapshot_line(snapshot))
 
+    def finding(self, finding: Finding) -> None:
+        self._found.add(finding)
+        self._lines(*finding_lines(finding))
+
     def resume(self) -> None:
         """Nothing: what others wrote is no matter to lines."""
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
-        self._lines(*summary_lines(snapshot, reason))
+        self._lines(*summary_lines(snapshot, reason, found=self._found.loud()))
 
     def stop(self) -> None:
         """Nothing: every update was written whole."""

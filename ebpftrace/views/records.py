@@ -1,10 +1,12 @@
 """A watch as JSON objects, schema 1. `docs/jsonl.md` describes every field."""
 
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote, Snapshot
 from ebpftrace.views.fields import (
     Record,
     cost_fields,
     counter_fields,
+    finding_fields,
     identity_fields,
     job_fields,
     key_fields,
@@ -82,6 +84,12 @@ def note_record(note: Note) -> Record:
         "stalled_ns": note.stalled_ns,
         "stalls": note.stalls,
     }
+
+
+def finding_record(finding: Finding) -> Record:
+    """The judge said something."""
+    head = _head("finding", finding.time_ns, finding.monotonic_ns)
+    return head | finding_fields(finding)
 
 
 def _head(kind: str, time_ns: int, monotonic_ns: int) -> Record:

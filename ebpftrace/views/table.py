@@ -13,7 +13,9 @@ from rich.console import Console, ConsoleDimensions
 from rich.live import Live
 from rich.text import Text
 
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, OomNote, Snapshot
+from ebpftrace.views.findings import Found
 from ebpftrace.views.render import render
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
@@ -28,7 +30,8 @@ class LiveTable:
     def __init__(self, stdout: TextIO) -> None:
         self._console = _Console(file=stdout, markup=False, emoji=False, highlight=False)
         self._redraws = self._console.is_terminal and not self._console.is_dumb_terminal
-        self._notes: deque[Note] = deque(maxlen=_KEPT_NOTES)
+        self._notes: deque[Note | Finding] = deque(maxlen=_KEPT_NOTES)
+        self._found = Found()
         self._last: Snapshot | None = None
         self._live: Live | None = None
         self._stdout = stdout
@@ -44,6 +47,12 @@ class LiveTable:
         if isinstance(note, OomNote | LossNote) and self._last is not None and self._redraws:
             self._draw(self._last)
 
+    def finding(self, finding: Finding) -> None:
+        self._found.add(finding)
+        self._notes.append(finding)
+        if self._last is not None and self._redraws:
+            self._draw(self._last)
+
     def snapshot(self, snapshot: Snapshot) -> None:
         self._last = snapshot
         self._draw(snapshot)
@@ -56,7 +65,7 @@ class LiveTable:
     def end(self, snapshot: Snapshot, reason: str) -> None:
         self.stop()
         self._console.print()
-        for line in summary_lines(snapshot, reason, self._console.width):
+        for line in summary_lines(snapshot, reason, self._console.width, self._found.loud()):
             self._console.print(Text(line), no_wrap=True, crop=True)
 
     def stop(self) -> None:
@@ -68,13 +77,21 @@ class LiveTable:
 
     def _draw(self, snapshot: Snapshot) -> None:
         if not self._redraws:
-            table = render(snapshot, self._notes, self._console.width, _FILE_HEIGHT)
+            table = render(
+                snapshot,
+                self._notes,
+                self._console.width,
+                _FILE_HEIGHT,
+                self._found.severities(),
+            )
             self._console.print(table, Text())
             return
         self._follow_size()
         width, height = self._size
         # One line less than there are: writing into the last one may scroll the rest.
-        table = render(snapshot, self._notes, width, max(1, height - 1))
+        table = render(
+            snapshot, self._notes, width, max(1, height - 1), self._found.severities()
+        )
         if self._live is None:
             self._live = Live(
                 table,

@@ -11,6 +11,7 @@ from ebpftrace.events import (
     ProcessKey,
     Usage,
 )
+from ebpftrace.judge.finding import Finding, Severity, Subject
 from ebpftrace.ledger.notes import LossNote, OomNote, ProcessNote, StallNote
 from ebpftrace.ledger.snapshot import (
     Growth,
@@ -183,6 +184,27 @@ def stall_note() -> StallNote:
 
 def loss_note() -> LossNote:
     return LossNote(TIME_NS, MONOTONIC_NS, "ring_buffer_full", 12, 30)
+
+
+def finding(**changes: object) -> Finding:
+    sentence = (
+        "gopls 4711 in job github/build-42 gained 312 MiB in 48 s (bound 256 MiB in 60 s), "
+        "anon only; at this rate the limit of 2 GiB is 71 s away"
+    )
+    fields: dict[str, object] = {
+        "detector": "growth:256MiB/60s",
+        "subject": Subject(identity()),
+        "severity": Severity.WARNING,
+        "measured": 312 * MIB,
+        "bound": 256 * MIB,
+        "unit": "bytes",
+        "since_ns": MONOTONIC_NS - 48 * NS_PER_SECOND,
+        "time_ns": TIME_NS,
+        "monotonic_ns": MONOTONIC_NS,
+        "seconds_to_limit": 71.2,
+        "sentence": sentence,
+    }
+    return Finding(**(fields | changes))  # type: ignore[arg-type]
 
 
 def example() -> Snapshot:
