@@ -45,6 +45,11 @@ class Floor:
         index = min(bisect_left(self._times, time_ns), len(self._values) - 1)
         return self._times[index], self._values[index]
 
+    @property
+    def rise(self) -> int:
+        """From the oldest step to now."""
+        return self._values[-1] - self._values[0]
+
     def __len__(self) -> int:
         return len(self._times)
 

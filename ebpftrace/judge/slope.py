@@ -1,7 +1,6 @@
 """How steadily the floor has been climbing, and for how long."""
 
 from dataclasses import dataclass
-from statistics import median
 
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import MIB, NS_PER_SECOND
@@ -35,6 +34,8 @@ def steadiest(samples: Samples, least_bytes: int = 8 * MIB) -> Climb | None:
     A span that ends in a plateau of a third of its length is over.
     """
     now = samples.now.time_ns
+    if samples.floor.rise < least_bytes:
+        return None  # as most of the time
     span = min(samples.age_ns, 15 * 60 * NS_PER_SECOND)
     end = now - _unsure_ns(samples)
     while span >= _SHORTEST_NS:
@@ -58,18 +59,20 @@ def _unsure_ns(samples: Samples) -> int:
 
 def _climb(samples: Samples, start: int, end: int, least_bytes: int) -> Climb | None:
     times = [start + (end - start) * n // (POINTS - 1) for n in range(POINTS)]
-    values = [samples.floor.at(time) for time in times]
+    at, third = samples.floor.at, POINTS // 3
+    last = at(times[-1])
+    if last - at(times[0]) < least_bytes or last == at(times[-1 - third]):
+        return None  # seen at once
+    values = [at(time) for time in times]
     gain = values[-1] - values[0]
-    if gain < least_bytes:
-        return None
     seconds = (end - start) / NS_PER_SECOND
     step = seconds / (POINTS - 1)
-    rate = median(
+    slopes = sorted(
         (values[j] - values[i]) / ((j - i) * step)
         for i in range(POINTS)
         for j in range(i + 1, POINTS)
     )
-    third = POINTS // 3
+    rate = slopes[len(slopes) // 2]  # of 45; the module statistics would cost 4 MB
     recent = (values[-1] - values[-1 - third]) / (third * step)
     early = (values[third] - values[0]) / (third * step)
     if rate * seconds < gain * _STEADY:
