@@ -2,6 +2,7 @@
 
 import select
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing, Trigger
 from ebpftrace.errors import GoneError
 from ebpftrace.events import Breached
-from ebpftrace.judge.finding import Finding
+from ebpftrace.judge.finding import Finding, State
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
@@ -55,6 +56,7 @@ class Breaker:
         self._epoll = select.epoll()
         self._fds: set[int] = set()
         self._ladders: dict[str, Ladder] = {}  # by the job's key
+        self._told: dict[str, Finding] = {}  # by job: the findings that only we know of
         self._spending = Spending()
         self._curves = Curves()
         self._marks = Marks()
@@ -124,16 +126,18 @@ class Breaker:
         for key, ladder in list(self._ladders.items()):
             words += ladder.poll(now_ns)
             if ladder.over:
-                self._rest(key)
+                words += self._over(key, now_ns)
         self._register()
         return tuple(words)
 
     def close(self, now_ns: int, why: str = "the watch ended") -> tuple[Word, ...]:
         """Stop what runs, put back what was changed for a time, and sync the log."""
         words: list[Word] = []
+        if self._epoll.closed:
+            return ()
         for key, ladder in list(self._ladders.items()):
             words += ladder.abandon(now_ns, why)
-            self._rest(key)
+            words += self._over(key, now_ns)
         self._register()
         self._epoll.close()
         self._audit.close()
@@ -167,6 +171,9 @@ class Breaker:
             return
         self._write(incident.id, {"type": "incident", "facts": facts(incident)})
         self._ladders[job] = self._ladder(incident, policy)
+        if firing.own:
+            yield replace(firing.finding, state=State.BEGIN)
+            self._told[job] = firing.finding
         yield from self.poll(now_ns)
 
     def _ladder(self, incident: Incident, policy: Policy) -> Ladder:
@@ -181,9 +188,19 @@ class Breaker:
             record=partial(self._write, incident.id),
         )
 
-    def _rest(self, job: str) -> None:
-        del self._ladders[job]
+    def _over(self, job: str, now_ns: int) -> Iterator[Word]:
+        """Rest; and what was told of the breach is taken back."""
+        incident = self._ladders.pop(job).incident
         self._spending.rest(job, self._moment())
+        finding = self._told.pop(job, None)
+        if finding is not None:
+            yield replace(
+                finding,
+                state=State.END,
+                time_ns=incident.unix_ns(now_ns),
+                monotonic_ns=now_ns,
+                sentence=f"{incident.who}: the incident is over",
+            )
 
     def _hold_back(self, firing: Firing, why: str, now_ns: int) -> None:
         """Said to the audit log once a minute: the condition is met at every snapshot."""

@@ -40,6 +40,10 @@ class Incident:
     curve: tuple[tuple[int, int, int], ...] = ()
     company: frozenset[ProcessKey] = frozenset()  # the job's processes as it began
 
+    def unix_ns(self, monotonic_ns: int) -> int:
+        """A moment of this incident as Unix time."""
+        return self.time_ns + monotonic_ns - self.began_ns
+
     @property
     def who(self) -> str:
         """`gopls 4711`."""

@@ -14,7 +14,9 @@ from ebpftrace.act.outcome import Outcome, Status, StepOutcome
 from ebpftrace.act.policy import Policy, Step
 from ebpftrace.act.relief import Relief, Verdict, not_relieved, relieved
 from ebpftrace.act.undo import Undo
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
+from ebpftrace.text import clean
 from ebpftrace.units import format_duration
 
 TELLING = frozenset({"capture", "notify"})
@@ -26,7 +28,7 @@ HOLDING = frozenset({"throttle", "freeze", "thaw"})
 ENDING = frozenset({"signal", "systemd", "exec", "shell"})
 """These may end a process: they are on the budget."""
 
-Word = StepOutcome | Outcome
+Word = Finding | StepOutcome | Outcome
 
 
 class Ladder:
@@ -148,10 +150,21 @@ class Ladder:
         self._running = self._step = None
         detail = f"{ended.detail}; {left}" if left else ended.detail
         refunded = self._after(step, ended, began, now_ns)
+        incident = self.incident
         outcome = StepOutcome(
-            self.incident.id, step.action, ended.status, detail, self._began_ns,
-            now_ns - self._began_ns,
-        )  # fmt: skip
+            incident=incident.id,
+            policy=incident.policy,
+            job=incident.job,
+            process=incident.target.key,
+            comm=incident.comm,
+            action=step.action,
+            status=ended.status,
+            detail=detail,
+            began_ns=self._began_ns,
+            took_ns=now_ns - self._began_ns,
+            monotonic_ns=now_ns,
+            time_ns=incident.unix_ns(now_ns),
+        )
         if ended.undo is not None:
             self._undos.append(ended.undo)
         if ended.evidence is not None:
@@ -222,6 +235,16 @@ class Ladder:
             }
         )
         return Outcome(
-            incident.id, incident.policy, incident.job, incident.target.key, incident.comm,
-            helped, won, took, sentence,
-        )  # fmt: skip
+            incident=incident.id,
+            policy=incident.policy,
+            job=incident.job,
+            process=incident.target.key,
+            comm=incident.comm,
+            helped=helped,
+            bytes_won=won,
+            took_ns=took,
+            sentence=sentence,
+            evidence="" if incident.evidence is None else clean(str(incident.evidence)),
+            monotonic_ns=now_ns,
+            time_ns=incident.unix_ns(now_ns),
+        )

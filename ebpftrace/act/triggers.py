@@ -21,6 +21,11 @@ class Firing:
     findings: tuple[Finding, ...]  # the most severe first
 
     @property
+    def own(self) -> bool:
+        """Whether the policy's own bounds say so, and not the built-in judgement."""
+        return all(condition.detector != "builtin" for condition in self.policy.when)
+
+    @property
     def finding(self) -> Finding:
         return self.findings[0]
 

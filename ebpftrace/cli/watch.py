@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import click
 
+from ebpftrace.act.audit import DEFAULT_FILE
 from ebpftrace.act.command_line import policy_from_options
 from ebpftrace.act.matching import comms_to_watch
 from ebpftrace.act.policy_store import PolicyStore, default_file
@@ -95,6 +96,9 @@ class Pid(click.ParamType[int]):
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
               help="Policies; SIGHUP reads them again.  "
               "[$XDG_CONFIG_HOME, then /etc, ebpftrace/policy.toml]")  # fmt: skip
+@click.option("--audit", type=click.Path(path_type=Path, dir_okay=False),
+              default=DEFAULT_FILE, show_default=True, metavar="FILE",
+              help="Log of what was decided and done.")  # fmt: skip
 @click.option("--dry-run", is_flag=True,
               help="Say what would be done, and do nothing.")  # fmt: skip
 @click.option("--once", is_flag=True, help="One reading, then end.")
@@ -114,6 +118,7 @@ def watch(
     level: str | None,
     on_breach: str | None,
     config: Path | None,
+    audit: Path,
     dry_run: bool,
 ) -> None:
     """Watch the memory of processes, by CI job."""
@@ -130,6 +135,7 @@ def watch(
         once=once,
         mapping_calls=mapping_calls,
         policies=policies,
+        audit=audit,
         keys=name == "table" and on_terminal and sys.stdin.isatty() and not once,
     )
     walk(request, lambda: open_view(name, sys.stdout))

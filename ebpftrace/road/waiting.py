@@ -22,6 +22,7 @@ class Woken(Enum):
 
     TIME = "time"
     KERNEL = "kernel"
+    ACTION = "action"  # a step of the breaker has news
     STOP = "stop"  # a signal; `Waiting.signal` has it
     QUIT = "quit"  # the key q
     RELOAD = "reload"  # SIGHUP, once `reload_on_hangup` was called
@@ -36,6 +37,7 @@ _MOST_URGENT_FIRST = (
     Woken.RELOAD,
     Woken.RESUMED,
     Woken.KERNEL,
+    Woken.ACTION,
 )
 
 
@@ -51,6 +53,7 @@ class Waiting:
         self._epoll = select.epoll()
         self._stack = contextlib.ExitStack()
         self._kernel = -1
+        self._actions = -1
         self._reloads = False
         self._hung_up = False
         self._resumed = False
@@ -78,6 +81,11 @@ class Waiting:
         self._kernel = kernel_fd
         self._epoll.register(kernel_fd, select.EPOLLIN)
 
+    def listen_to_actions(self, fd: int) -> None:
+        """Come back when one that runs has news."""
+        self._actions = fd
+        self._epoll.register(fd, select.EPOLLIN)
+
     def reload_on_hangup(self) -> None:
         """From here on SIGHUP makes `wait` come back with RELOAD, and ends nothing."""
         self._reloads = True
@@ -100,6 +108,8 @@ class Waiting:
     def _reason(self, fd: int, event: int) -> Woken:
         if fd == self._kernel:
             return Woken.KERNEL
+        if fd == self._actions:
+            return Woken.ACTION
         if self._keys and fd == sys.stdin.fileno():
             pressed = os.read(fd, 64) if event & select.EPOLLIN else b""
             if not pressed:  # the terminal hung up

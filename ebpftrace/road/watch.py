@@ -10,6 +10,7 @@ from dataclasses import replace
 from ebpftrace import __version__
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.events import (
+    Breached,
     CgroupGone,
     CgroupRead,
     Event,
@@ -30,6 +31,7 @@ from ebpftrace.ledger import Ledger
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
 from ebpftrace.probe.records import CgroupMade
+from ebpftrace.road.acting import Acting
 from ebpftrace.road.cost import CostMeter
 from ebpftrace.road.request import Request
 from ebpftrace.road.scope import cgroup_ids, require_pids
@@ -62,12 +64,20 @@ def watch(request: Request, open_view: Callable[[], View]) -> None:
             request.selection,
             cgroup_ids=groups,
             mapping_calls=request.mapping_calls,
+            watermarks=request.policies is not None,
             self_pid=os.getpid(),
         )
         stack.callback(probe.close)
         waiting.listen(probe.fd)
         view.start(_started(request, probe, hierarchy))
-        _Road(request, probe, paths, view, groups).walk(waiting)
+        acting = None
+        if request.policies is not None:
+            acting = Acting(request.policies, request.audit, probe, paths, view)
+            stack.callback(acting.close)
+            waiting.listen_to_actions(acting.fd)
+            if request.policies.file is not None:
+                waiting.reload_on_hangup()
+        _Road(request, probe, paths, view, groups, acting).walk(waiting)
 
 
 class _Road:
@@ -80,8 +90,10 @@ class _Road:
         paths: CgroupPaths,
         view: View,
         groups: tuple[int, ...],
+        acting: Acting | None,
     ) -> None:
         self._request = request
+        self._acting = acting
         self._probe = probe
         self._paths = paths
         self._view = view
@@ -115,7 +127,8 @@ class _Road:
     def _until(self, due: int, waiting: Waiting) -> str:
         """Handle what happens until then; why the watch ends, or ""."""
         while True:
-            woken = waiting.wait(due - time.monotonic_ns())
+            next_ns = due if self._acting is None else self._acting.due_ns(due)
+            woken = waiting.wait(next_ns - time.monotonic_ns())
             if woken is Woken.STOP:
                 return f"interrupted by {waiting.signal.name if waiting.signal else 'signal'}"
             if woken is Woken.QUIT:
@@ -127,6 +140,10 @@ class _Road:
             elif woken is Woken.KERNEL:
                 self._take(self._probe.events())
                 self._tell()
+            elif woken is Woken.RELOAD and self._acting is not None:
+                self._acting.reload()
+            if self._acting is not None:
+                self._acting.poll()
             if time.monotonic_ns() >= due:  # also where the kernel never stops talking
                 return ""
 
@@ -139,11 +156,15 @@ class _Road:
         self._view.snapshot(snapshot)
         for finding in self._judge.judge(snapshot):
             self._view.finding(finding)
+        if self._acting is not None:
+            self._acting.snapshot(self._judge.active, snapshot)
 
     def _finish(self, reason: str) -> None:
         now = time.monotonic_ns()
         self._take(self._probe.read(now))
         self._tell()
+        if self._acting is not None:
+            self._acting.close()
         final = self._ledger.final(
             now, self._clock.unix_ns(now), cost=self._cost.read(lag_ns=0)
         )
@@ -165,7 +186,10 @@ class _Road:
 
     def _take(self, events: list[Event | CgroupMade]) -> None:
         for event in events:
-            if isinstance(event, CgroupMade):
+            if isinstance(event, Breached):
+                if self._acting is not None:
+                    self._acting.breached(event)
+            elif isinstance(event, CgroupMade):
                 self._paths.learn(event.cgroup_id, event.path)
             else:
                 self._book(event)

@@ -2,8 +2,10 @@
 
 from typing import Protocol
 
+from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.acts import Remark
 from ebpftrace.views.start import Started
 
 
@@ -21,6 +23,15 @@ class View(Protocol):
 
     def finding(self, finding: Finding) -> None:
         """The judge said something: a finding began, became more severe, or ended."""
+
+    def step(self, step: StepOutcome) -> None:
+        """The breaker climbed one rung of a ladder."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """An incident is over: whether it helped."""
+
+    def remark(self, remark: Remark) -> None:
+        """Something about the watch itself: policies were read again, a log is full."""
 
     def resume(self) -> None:
         """The process was stopped (Ctrl-Z) and goes on; others wrote to the terminal."""

@@ -4,15 +4,20 @@ import json
 import re
 from collections.abc import Callable
 
+from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.acts import Remark
 from ebpftrace.views.fields import Record
 from ebpftrace.views.records import (
     end_record,
     finding_record,
     note_record,
+    outcome_record,
+    remark_record,
     snapshot_record,
     start_record,
+    step_record,
 )
 from ebpftrace.views.start import Started
 
@@ -36,6 +41,15 @@ class JsonLines:
 
     def finding(self, finding: Finding) -> None:
         self._write(json_line(finding_record(finding)))
+
+    def step(self, step: StepOutcome) -> None:
+        self._write(json_line(step_record(step)))
+
+    def outcome(self, outcome: Outcome) -> None:
+        self._write(json_line(outcome_record(outcome)))
+
+    def remark(self, remark: Remark) -> None:
+        self._write(json_line(remark_record(remark)))
 
     def resume(self) -> None:
         """Nothing: what others wrote is no matter to lines."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.acts import Remark, act_lines
 from ebpftrace.views.findings import Found, finding_lines
 from ebpftrace.views.lines import note_line, snapshot_line, start_lines
 from ebpftrace.views.start import Started
@@ -29,6 +31,15 @@ class PlainLines:
     def finding(self, finding: Finding) -> None:
         self._found.add(finding)
         self._lines(*finding_lines(finding))
+
+    def step(self, step: StepOutcome) -> None:
+        self._lines(*act_lines(step))
+
+    def outcome(self, outcome: Outcome) -> None:
+        self._lines(*act_lines(outcome))
+
+    def remark(self, remark: Remark) -> None:
+        self._lines(*act_lines(remark))
 
     def resume(self) -> None:
         """Nothing: what others wrote is no matter to lines."""

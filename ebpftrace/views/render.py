@@ -22,6 +22,7 @@ from ebpftrace.ledger import (
 )
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
+from ebpftrace.views.acts import Act, act_line, act_style
 from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.columns import LAST, NARROW, Column, choose_columns, compact, gap
 from ebpftrace.views.findings import FINDING_STYLE, finding_line
@@ -39,7 +40,7 @@ _NAME_CELLS = (14, 22, 30, 38)  # steps, so that a new name seldom moves the col
 
 def render(
     snapshot: Snapshot,
-    notes: Sequence[Note | Finding],
+    notes: Sequence[Note | Finding | Act],
     width: int,
     height: int,
     alarms: Mapping[str, Severity] = _NO_ALARMS,
@@ -183,13 +184,17 @@ def _cell(row: Row, column: Column) -> Text:
     return Text(told(row.resident_bytes), "dim")
 
 
-def _told(note: Note | Finding, width: int) -> str:
-    return finding_line(note, width) if isinstance(note, Finding) else note_line(note, width)
+def _told(note: Note | Finding | Act, width: int) -> str:
+    if isinstance(note, Finding):
+        return finding_line(note, width)
+    return act_line(note, width) if isinstance(note, Act) else note_line(note, width)
 
 
-def _note_style(note: Note | Finding) -> str:
+def _note_style(note: Note | Finding | Act) -> str:
     if isinstance(note, Finding):
         return "dim" if note.state is State.END else FINDING_STYLE[note.severity]
+    if isinstance(note, Act):
+        return act_style(note)
     if isinstance(note, OomNote):
         return "bold red"
     if isinstance(note, LossNote):

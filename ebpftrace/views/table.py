@@ -13,8 +13,10 @@ from rich.console import Console, ConsoleDimensions
 from rich.live import Live
 from rich.text import Text
 
+from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, OomNote, Snapshot
+from ebpftrace.views.acts import Act, Remark, act_line
 from ebpftrace.views.findings import Found
 from ebpftrace.views.render import render
 from ebpftrace.views.start import Started
@@ -30,7 +32,8 @@ class LiveTable:
     def __init__(self, stdout: TextIO) -> None:
         self._console = _Console(file=stdout, markup=False, emoji=False, highlight=False)
         self._redraws = self._console.is_terminal and not self._console.is_dumb_terminal
-        self._notes: deque[Note | Finding] = deque(maxlen=_KEPT_NOTES)
+        self._notes: deque[Note | Finding | Act] = deque(maxlen=_KEPT_NOTES)
+        self._outcomes: deque[Outcome] = deque(maxlen=_KEPT_NOTES)
         self._found = Found()
         self._last: Snapshot | None = None
         self._live: Live | None = None
@@ -53,6 +56,16 @@ class LiveTable:
         if self._last is not None and self._redraws:
             self._draw(self._last)
 
+    def step(self, step: StepOutcome) -> None:
+        self._act(step)
+
+    def outcome(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self._act(outcome)
+
+    def remark(self, remark: Remark) -> None:
+        self._act(remark)
+
     def snapshot(self, snapshot: Snapshot) -> None:
         self._last = snapshot
         self._draw(snapshot)
@@ -67,6 +80,8 @@ class LiveTable:
         self._console.print()
         for line in summary_lines(snapshot, reason, self._console.width, self._found.loud()):
             self._console.print(Text(line), no_wrap=True, crop=True)
+        for outcome in self._outcomes:
+            self._console.print(Text(act_line(outcome, self._console.width)), no_wrap=True)
 
     def stop(self) -> None:
         """Give the terminal back: the cursor shows and stands below the table. Repeatable."""
@@ -74,6 +89,11 @@ class LiveTable:
         live, self._live = self._live, None
         if live is not None:
             live.stop()
+
+    def _act(self, act: Act) -> None:
+        self._notes.append(act)
+        if self._last is not None and self._redraws:
+            self._draw(self._last)
 
     def _draw(self, snapshot: Snapshot) -> None:
         if not self._redraws:
