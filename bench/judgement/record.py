@@ -89,7 +89,7 @@ def _watched(
             _wait_for_start(folder / "watch.jsonl")
             time.sleep(SETTLE_SECONDS)
             began_ns = time.monotonic_ns()
-            onset = _run(workload, group, folder)
+            onset = run(workload, group, folder)
             time.sleep(SETTLE_SECONDS)
         finally:
             watch.send_signal(signal.SIGINT)
@@ -100,7 +100,8 @@ def _watched(
     return records, began_ns, seconds
 
 
-def _run(workload: Workload, group: MemoryCgroup, folder: Path) -> float | None:
+def run(workload: Workload, group: MemoryCgroup, folder: Path) -> float | None:
+    """Run it to its end or its time; when its leak began, where only it can tell."""
     if workload.driver is not None:
         return workload.driver(group, folder)
     assert workload.command is not None

@@ -85,10 +85,12 @@ class Judge:
         case = self._cases.get((note.job.key, ""))
         finding = _finding(Subject(note.job), detector.name, verdict, who,
                            note.time_ns, note.monotonic_ns, State.BEGIN)  # fmt: skip
-        if case is not None:
-            # One more kill is told again: each has its own victim.
-            case.findings[detector.name] = replace(finding, state=State.CONTINUE)
-            case.last_ns[detector.name] = note.monotonic_ns
+        if case is None:
+            return (finding,)
+        case.last_ns[detector.name] = note.monotonic_ns
+        if detector.name in case.findings:
+            return ()  # notes tell of each victim
+        case.findings[detector.name] = replace(finding, state=State.CONTINUE)
         return (finding,)
 
     def samples(self, subject: Subject) -> Samples | None:
@@ -153,7 +155,7 @@ def _ended(case: _Case, snapshot: Snapshot, *, at_once: bool) -> Iterator[Findin
         if not at_once and now - case.last_ns[detector] <= HOLD_NS:
             continue
         del case.findings[detector]
-        lasted = words.seconds((case.last_ns[detector] - finding.since_ns) / NS_PER_SECOND)
+        lasted = words.seconds((now - finding.since_ns) / NS_PER_SECOND)
         why = "is gone" if at_once else f"{detector} is over"
         yield replace(
             finding,

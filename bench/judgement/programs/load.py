@@ -4,6 +4,7 @@ Every size is MiB, every rate MiB/s, every time seconds; see `bench.judgement.sh
 """
 
 import argparse
+import mmap
 import os
 import subprocess
 import sys
@@ -18,6 +19,14 @@ def touched(mib: float) -> bytearray:
     return bytearray(os.urandom(64)) * max(1, int(mib * MIB / 64))
 
 
+def mapped(mib: float) -> mmap.mmap:
+    """Memory that goes back to the system when it is closed: malloc would keep it."""
+    size = max(1, int(mib * MIB))
+    made = mmap.mmap(-1, size)
+    made.write(b"x" * size)
+    return made
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("burst", "leak", "tooth", "churn", "on", "off", "after", "seconds", "until"):
@@ -26,7 +35,7 @@ def main() -> None:
     parser.add_argument("--children", action="store_true")
     told = parser.parse_args()
     kept: list[bytearray] = []
-    tooth: list[bytearray] = []
+    tooth: list[mmap.mmap] = []
     children: list[subprocess.Popen[bytes]] = []
     began = time.monotonic()
     gained = filled = 0.0
@@ -40,8 +49,8 @@ def main() -> None:
         resting = told.off and now % (told.on + told.off) > told.on
         full = told.until and leaked >= told.until
         if told.leak and now >= told.after and not resting and not full:
-            part = told.leak * STEP
-            leaked += part
+            gain = told.leak * STEP
+            leaked += gain
             if told.children:
                 # Each child holds 16 MiB and never ends.
                 if len(children) * 16 < leaked:
@@ -51,15 +60,17 @@ def main() -> None:
                     )  # fmt: skip
             elif told.tmpfs:
                 with told.tmpfs.open("ab") as file:
-                    file.write(touched(part))
+                    file.write(touched(gain))
             else:
-                kept.append(touched(part))
+                kept.append(touched(gain))
         if told.churn:
             touched(told.churn * STEP)
         if told.tooth:
-            tooth.append(touched(told.tooth / 40))
+            tooth.append(mapped(told.tooth / 40))
             filled += 1
             if filled >= 40:
+                for part in tooth:
+                    part.close()
                 tooth.clear()
                 filled = 0
 

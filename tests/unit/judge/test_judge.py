@@ -126,6 +126,7 @@ def test_a_kill_is_told_at_once_and_not_again_by_the_counter() -> None:
     killed = watches.job("build-42", processes=(watches.process(),), oom_kills=1)
     later = watches.MONOTONIC_NS + NS_PER_SECOND
     assert judge.judge(replace(watches.snapshot(killed), monotonic_ns=later)) == ()
+    assert judge.hear(watches.oom_note()) == ()  # the notes tell of each
     assert judge.hear(watches.loss_note()) == ()
 
 
