@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from ebpftrace.judge import words
 from ebpftrace.judge.finding import Severity
-from ebpftrace.judge.room import room_bytes, seconds_left
+from ebpftrace.judge.room import room_bytes, seconds_left, tooth_bytes
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.slope import Climb, steadiest
 from ebpftrace.judge.verdict import Verdict
 from ebpftrace.units import MIB
 
 _SHORT_S, _LONG_S = 20.0, 600.0
+_LEAST = 0.8  # of the bound is asked however high the teeth
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Leak:
         if room is None:
             return self._without_limit(samples, climb)
         used = climb.gain_bytes / max(1, climb.gain_bytes + room)
-        bound = self.bound_share(climb.seconds)
+        teeth = tooth_bytes(samples, climb)
+        bound = self.bound_share(climb.seconds, teeth / max(1, climb.gain_bytes + room + teeth))
         if used < bound:
             return None
         now = samples.now
@@ -56,10 +58,15 @@ class Leak:
         severity = Severity.CRITICAL if near else Severity.WARNING
         return Verdict(severity, used, bound, "share", climb.since_ns, told, left)
 
-    def bound_share(self, seconds: float) -> float:
-        """What share of its room a climb of so many seconds may use up."""
+    def bound_share(self, seconds: float, teeth: float = 0.0) -> float:
+        """What share of its room a climb of so many seconds may use up.
+
+        `teeth` is the share that a sawtooth takes of that room with its own height: the
+        peaks have come further than the floor, so less is asked of it, to four fifths.
+        """
         way = math.log(max(seconds, _SHORT_S) / _SHORT_S) / math.log(_LONG_S / _SHORT_S)
-        return self.short_share + (self.long_share - self.short_share) * min(1.0, way)
+        bound = self.short_share + (self.long_share - self.short_share) * min(1.0, way)
+        return max(_LEAST * bound, (bound - teeth) / (1 - teeth)) if teeth < 1 else bound
 
     def _without_limit(self, samples: Samples, climb: Climb) -> Verdict | None:
         if climb.seconds < self.alone_seconds or climb.gain_bytes < self.alone_bytes:

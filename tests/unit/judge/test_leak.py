@@ -88,3 +88,12 @@ def test_without_a_limit_only_a_long_and_large_climb() -> None:
     assert verdict is not None
     assert verdict.measured > 3 * GIB
     assert verdict.words.endswith("no limit is set")
+
+
+def test_high_teeth_come_to_the_limit_first() -> None:
+    leak = Leak()
+    assert leak.bound_share(20, 0.3) < leak.bound_share(20, 0.1) < leak.short_share
+    assert leak.bound_share(20, 0.9) == 0.8 * leak.short_share
+    at = called_at(added(line(3, start=0), teeth(300, 10, base=20)), 300)
+    assert at is not None
+    assert at < 0.7 * 1024
