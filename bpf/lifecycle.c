@@ -67,6 +67,7 @@ static inline void untrack(u32 tgid, u64 mm, u32 wait_status, u32 executed)
 {
     struct process *process = processes.lookup(&mm);
     if (process) {
+        uncount(process);
         struct exit_record *record = records.ringbuf_reserve(sizeof(*record));
         if (record) {
             record->header.type = RECORD_EXIT;

@@ -138,6 +138,7 @@ static inline int follow_charge(struct process *process)
     u64 memcg = memcg_of_mm(process->mm);
     if (!memcg || memcg == process->memcg)
         return 0;
+    uncount(process);
     process->memcg = memcg;
     process->memcg_id = memcg_id(memcg);
     keep_cgroup(memcg, process->memcg_id);
@@ -166,6 +167,7 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
     s64 pages = counted_pages(mm, member);
     process->pages[member] = pages < 0 ? 0 : pages;
     see_peak(process);
+    see_marks(process);
     process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
     return 0;
 }
@@ -192,6 +194,7 @@ int read_process(struct bpf_raw_tracepoint_args *ctx)
     u32 parent = process->parent;
     if (process->forked && !process_mm.lookup(&parent))
         own_all(process);
+    see_marks(process);
     return 1;
 }
 

@@ -16,7 +16,7 @@
 enum start { START_EXEC = 1, START_FORK, START_RENAME, START_FOUND, START_MOVED };
 
 enum record_type { RECORD_START = 1, RECORD_EXIT, RECORD_RENAME, RECORD_MOVE, RECORD_OOM,
-                   RECORD_CGROUP_MADE, RECORD_CGROUP_GONE };
+                   RECORD_CGROUP_MADE, RECORD_CGROUP_GONE, RECORD_BREACH };
 
 /* Why something was missed. Counted in `losses`, shown by name. */
 enum loss { LOSS_RING_START, LOSS_RING_EXIT, LOSS_RING_OTHER, LOSS_PROCESSES_FULL,
@@ -56,6 +56,10 @@ struct process {
     u64 brk_moves;
     u64 stalled; /* ns */
     u64 stalls;
+#ifdef WATERMARKS
+    s64 mark; /* own held pages at which user space is told, once; 0: none */
+    s64 counted; /* what `held` of its cgroup has of it */
+#endif
 #ifdef MANY_CPUS
     s64 base[MEMBERS]; /* see on_rss_stat */
 #endif
@@ -74,6 +78,10 @@ struct cgroup_counters {
     u64 oom_kills;
     u64 stalled; /* ns */
     u64 stalls;
+#ifdef WATERMARKS
+    s64 held; /* pages: the tracked processes' own anon, shmem and swap */
+    s64 mark; /* as in struct process, for the sum */
+#endif
 };
 
 #define NO_LIMIT (~0ULL)
@@ -134,6 +142,16 @@ struct cgroup_record {
     char path[PATH_LEN];
 };
 
+struct breach_record {
+    struct header header;
+    u64 start_boottime; /* of who took the last page */
+    u64 memcg_id;
+    s64 held; /* pages */
+    s64 mark; /* pages */
+    u32 tgid;
+    u32 group; /* 1: the sum of its cgroup, 0: the process's own */
+};
+
 #define SAME_SIZE(name) _Static_assert(sizeof(struct name) == SIZE_##name, #name)
 SAME_SIZE(process);
 SAME_SIZE(cgroup_counters);
@@ -143,3 +161,4 @@ SAME_SIZE(rename_record);
 SAME_SIZE(move_record);
 SAME_SIZE(oom_record);
 SAME_SIZE(cgroup_record);
+SAME_SIZE(breach_record);

@@ -8,7 +8,8 @@
     ├── NoTracefsError        6   tracefs is neither mounted nor mountable
     ├── NoBccError            7   bcc is missing, or it is PyPI's lattice package
     ├── ProbeError            8   a kernel program did not compile, load or attach
-    └── GoneError             9   what was asked for (a pid, a cgroup) does not exist
+    ├── GoneError             9   what was asked for (a pid, a cgroup) does not exist
+    └── PolicyError          10   a policy file is wrong
 
 Ctrl-C and SIGTERM end a watch in order: exit code 0, after the summary. A reader
 that went away (`| head -1`) is not an error either: 0. `docs/exit-codes.md` lists all.
@@ -73,3 +74,9 @@ class GoneError(EbpftraceError):
     """What was asked for (a pid, a cgroup) does not exist."""
 
     exit_code = 9
+
+
+class PolicyError(EbpftraceError):
+    """A policy file is wrong."""
+
+    exit_code = 10

@@ -112,6 +112,21 @@ class Delays:
 
 
 @dataclass(frozen=True, slots=True)
+class CgroupContents:
+    """What a cgroup's charge consists of, all its processes together. Bytes.
+
+    `cache_bytes` is page cache that the kernel can drop: tmpfs is in `shmem_bytes`.
+    What is left of the charge is kernel memory. `refaults` counts pages that were
+    dropped and soon needed again.
+    """
+
+    anon_bytes: int = 0
+    shmem_bytes: int = 0
+    cache_bytes: int = 0
+    refaults: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupCounters:
     """A memory cgroup's own counters, read from its `mem_cgroup`; the same on v1 and v2.
 
@@ -127,6 +142,7 @@ class CgroupCounters:
     oom_kills: int = 0
     stalled_ns: int = 0
     stalls: int = 0
+    contents: CgroupContents | None = None  # None: not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +252,22 @@ class OomKilled:
 
 
 @dataclass(frozen=True, slots=True)
+class Breached:
+    """A watermark was passed, told at the page that did it. Not booked: it is a wake-up.
+
+    `key` took the last page. Where `group` is set, `held_bytes` and `mark_bytes` are of all
+    tracked processes of the cgroup together, else of this process alone.
+    """
+
+    time_ns: int
+    key: ProcessKey
+    cgroup_id: int
+    held_bytes: int
+    mark_bytes: int
+    group: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LossesRead:
     """What was missed so far, by cause; counted from the start of the watch."""
 
@@ -254,6 +286,7 @@ Event = (
     | CgroupMade
     | CgroupGone
     | OomKilled
+    | Breached
     | LossesRead
 )
 

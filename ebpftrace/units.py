@@ -8,8 +8,15 @@ GIB = 1 << 30
 
 NS_PER_SECOND = 1_000_000_000
 
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
+# More digits are a slip, and in the end no float.
+_NUMBER = r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*"
+_DURATION = re.compile(_NUMBER + r"(ms|s|m|h)?\s*")
 _SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
+_SIZE = re.compile(_NUMBER + r"(|B|[KMGT]iB|[kKMGT]B)\s*")
+_SHARE = re.compile(_NUMBER + r"%\s*")
+_BYTES = {"": 1, "B": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB, "TiB": GIB * KIB} | {
+    "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+}  # fmt: skip
 
 
 def parse_duration_ns(text: str) -> int:
@@ -18,6 +25,25 @@ def parse_duration_ns(text: str) -> int:
     if match is None:
         raise ValueError(f"not a duration: {text!r}; write 500ms, 2s, 1.5m or 1h")
     return round(float(match[1]) * _SECONDS[match[2]] * NS_PER_SECOND)
+
+
+def parse_bytes(text: str) -> int:
+    """`256MiB`, `1.8GiB`, `2GB` (powers of 1000) or plain bytes. ValueError otherwise.
+
+    A bare K, M or G means 1024 to some programs and 1000 to others, so it is refused.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a size: {text!r}; write 256MiB, 1.8GiB or 2GB")
+    return round(float(match[1]) * _BYTES[match[2]])
+
+
+def parse_share(text: str) -> float:
+    """`85%` as 0.85; above 0 % and at most 100 %. ValueError otherwise."""
+    match = _SHARE.fullmatch(text)
+    if match is None or not 0 < float(match[1]) <= 100:
+        raise ValueError(f"not a share: {text!r}; write 85%")
+    return float(match[1]) / 100
 
 
 def format_bytes(size: int) -> str:

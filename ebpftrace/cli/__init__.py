@@ -10,6 +10,7 @@ import click
 
 from ebpftrace import __version__
 from ebpftrace.cli.completion import completion
+from ebpftrace.cli.policy import policy
 from ebpftrace.cli.report import report, report_usage
 from ebpftrace.cli.watch import watch
 from ebpftrace.errors import EbpftraceError
@@ -38,7 +39,7 @@ class _Commands(click.Group):
     \b
     Exit codes: 0 done · 1 other errors · 2 wrong usage · 3 not permitted
       4 no BPF · 5 no BTF · 6 no tracefs · 7 no bcc · 8 a program was refused
-      9 gone · 130 interrupted before a watch began
+      9 gone · 10 wrong policy · 130 interrupted before a watch began
     """,
 )
 @click.version_option(__version__, prog_name="ebpftrace")
@@ -51,6 +52,7 @@ def cli() -> None:
 
 
 cli.add_command(watch)
+cli.add_command(policy)
 cli.add_command(completion)
 
 
@@ -65,12 +67,12 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        cli.main(standalone_mode=False, prog_name="ebpftrace")
+        # What a command ends with by click's Exit comes back as a number.
+        code = cli.main(standalone_mode=False, prog_name="ebpftrace")
         sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except EbpftraceError as error:
         return report(error)
-    except click.exceptions.Exit as error:
-        return error.exit_code
     except click.ClickException as error:
         return report_usage(error)
     except OSError as error:
@@ -83,7 +85,6 @@ def _run() -> int:
             return report(EbpftraceError("the output cannot be written", why=why, fix=fix))
         where = f": {error.filename}" if error.filename else ""
         return report(EbpftraceError("the system refuses", why=why + where))
-    return 0
 
 
 def _forget_output() -> int:

@@ -1,11 +1,17 @@
 """`ebpftrace watch`: who holds how much memory, live."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, cast
 
 import click
 
+from ebpftrace.act.audit import DEFAULT_FILE
+from ebpftrace.act.command_line import policy_from_options
+from ebpftrace.act.matching import comms_to_watch
+from ebpftrace.act.policy_store import PolicyStore, default_file
+from ebpftrace.errors import UsageError
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.selection import Selection
 from ebpftrace.road import Request
@@ -69,6 +75,7 @@ class Size(click.ParamType[tuple[int, int]]):
       sudo ebpftrace watch --go-main 'golang.org/x/tools/*'
       sudo ebpftrace watch --cgroup /ci --comm '*' --output jsonl >memory.jsonl
       sudo ebpftrace watch --once --output jsonl | head -1
+      sudo ebpftrace watch --growth 256MiB/60s --on-breach 'pkill -x gopls'
 
     On a terminal, q ends it. Selectors of different kinds must all agree; those of
     one kind add up.
@@ -97,6 +104,20 @@ class Size(click.ParamType[tuple[int, int]]):
               help="Time between two readings.")  # fmt: skip
 @click.option("--duration", type=Duration(), default=None,
               help="End by itself after this time.")  # fmt: skip
+@click.option("--growth", metavar="SIZE/TIME",
+              help="Act when a job gains this much within this time: 256MiB/60s.")  # fmt: skip
+@click.option("--level", metavar="SHARE|SIZE",
+              help="Act when a job holds this share of its limit (85%) or size.")  # fmt: skip
+@click.option("--on-breach", metavar="LINE",
+              help="Shell line to run then, after the evidence is saved.")  # fmt: skip
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
+              help="Policies; SIGHUP reads them again.  "
+              "[$XDG_CONFIG_HOME, then /etc, ebpftrace/policy.toml]")  # fmt: skip
+@click.option("--audit", type=click.Path(path_type=Path, dir_okay=False),
+              default=DEFAULT_FILE, show_default=True, metavar="FILE",
+              help="Log of what was decided and done.")  # fmt: skip
+@click.option("--dry-run", is_flag=True,
+              help="Say what would be done, and do nothing.")  # fmt: skip
 @click.option("--once", is_flag=True, help="One reading, then end.")
 @click.option("--screenshot", type=click.Path(dir_okay=False, path_type=Path), default=None,
               metavar="FILE.svg",
@@ -119,10 +140,17 @@ def watch(
     once: bool,
     screenshot: Path | None,
     size: tuple[int, int],
+    growth: str | None,
+    level: str | None,
+    on_breach: str | None,
+    config: Path | None,
+    audit: Path,
+    dry_run: bool,
 ) -> None:
     """Watch the memory of processes, by CI job."""
+    policies = _policies(growth, level, on_breach, config, dry_run)
     if not (comms or pids or cgroups or exes or go_mains):
-        comms = ("gopls",)
+        comms = comms_to_watch(policies.policies if policies else (), default=("gopls",))
     compile_globs(comms)  # what is wrong with a pattern is said before anything else
     name = cast(Output, output or ("table" if sys.stdout.isatty() else "plain"))
     request = Request(
@@ -132,9 +160,37 @@ def watch(
         once=once or (screenshot is not None and duration is None),
         mapping_calls=mapping_calls,
         delays=delays,
+        policies=policies,
+        audit=audit,
     )
     if screenshot is not None:
         picture = screenshot
         walk(request, lambda _quit: open_screenshot(picture, *size))
     else:
         walk(request, lambda end: open_view(name, sys.stdout, end, live=not once))
+
+
+def _policies(
+    growth: str | None, level: str | None, on_breach: str | None, config: Path | None,
+    dry_run: bool,
+) -> PolicyStore | None:  # fmt: skip
+    """The policies in force: the command line's, else a file's. None where there are none."""
+    own = policy_from_options(growth, level, on_breach)
+    if own is not None and config is not None:
+        raise UsageError(
+            "--config goes with neither --growth, --level nor --on-breach",
+            why="they are a policy of their own, and would take every process first",
+            fix="put them into the file: see docs/policy.md",
+        )
+    if own is not None:
+        return PolicyStore(None, (own,), dry_run=dry_run)
+    file = config or default_file(os.environ)
+    if file is not None:
+        return PolicyStore(file, dry_run=dry_run)
+    if dry_run:
+        raise UsageError(
+            "--dry-run has nothing to try",
+            why="there is no policy: no option makes one, and no file is in its place",
+            fix="add --config FILE, or --growth, --level or --on-breach",
+        )
+    return None

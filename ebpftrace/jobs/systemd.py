@@ -14,6 +14,12 @@ from ebpftrace.text import clean
 _UNIT = re.compile(r".+\.(service|scope|socket|mount|swap)")
 
 
+def units(path: str) -> tuple[str, ...]:
+    """The units and slices on a cgroup's path, the outermost first."""
+    parts = path.split("/")
+    return tuple(part for part in parts if _UNIT.fullmatch(part) or part.endswith(".slice"))
+
+
 def locate(path: str) -> Place | None:
     parts = [part for part in path.split("/") if part]
     for index in range(len(parts) - 1, -1, -1):

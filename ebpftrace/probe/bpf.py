@@ -89,18 +89,19 @@ def run(program: int, args: bytes, cpu: int | None = None) -> int:
 
 
 class Runner:
-    """`run` for the hot path: one program, one 64-bit argument, buffers kept."""
+    """`run` for the hot path: one program, its 64-bit arguments, buffers kept."""
 
-    def __init__(self, program: int) -> None:
-        self._argument = ctypes.c_uint64()
+    def __init__(self, program: int, arguments: int = 1) -> None:
+        self._arguments = (ctypes.c_uint64 * arguments)()
         self._attr = _attr(
             "IIIIQQIIIIQQII",
-            program, 0, 0, 0, 0, 0, 0, 0, 8, 0, ctypes.addressof(self._argument), 0, 0, 0,
+            program, 0, 0, 0, 0, 0, 0, 0, ctypes.sizeof(self._arguments), 0,
+            ctypes.addressof(self._arguments), 0, 0, 0,
         )  # fmt: skip
         self._number = _NUMBER[platform.machine()]
 
-    def __call__(self, argument: int) -> None:
-        self._argument.value = argument
+    def __call__(self, *arguments: int) -> None:
+        self._arguments[:] = [argument & (1 << 64) - 1 for argument in arguments]
         if _libc.syscall(self._number, _PROG_TEST_RUN, self._attr, len(self._attr)) < 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code))

@@ -1,6 +1,7 @@
 """The kernel side, running: what it found, what happened, and what it counts."""
 
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ebpftrace.events import (
@@ -22,6 +23,7 @@ from ebpftrace.probe.layout import Layout, read_layout, require_tracepoints
 from ebpftrace.probe.programs import Programs, give_back_memory
 from ebpftrace.probe.records import LOSSES, Decoder, Tracked
 from ebpftrace.probe.selection import Selection
+from ebpftrace.probe.watermarks import Watermarks
 
 MAX_PROCESSES = 8192
 MAX_CGROUPS = 4096
@@ -59,6 +61,7 @@ class Probe:
         *,
         cgroup_ids: Iterable[int] = (),
         mapping_calls: bool = False,
+        watermarks: bool = False,
         means: calls.Means | None = None,
         self_pid: int = 0,
         ring_bytes: int = RING_BYTES,
@@ -71,7 +74,11 @@ class Probe:
         layout = read_layout(btf, many_cpus=many_cpus)
         told_apart = mapping_calls or not layout.mmap_lock
         self._means = calls.choose(btf, means) if told_apart else None
-        self._decoder = Decoder(calls=self._means is not None, many_cpus=layout.many_cpus)
+        self._decoder = Decoder(
+            calls=self._means is not None,
+            many_cpus=layout.many_cpus,
+            watermarks=watermarks,
+        )
         table, words = compile_globs(selection.comms) if selection.comms else (b"", 0)
         flags = [
             *layout.flags,
@@ -90,12 +97,16 @@ class Probe:
             flags.append("-DFOLLOW_CHILDREN")
         if self._means is not None:
             flags.append(f"-DMAPPING_CALLS={self._means:d}")
+        if watermarks:
+            flags.append("-DWATERMARKS")
         self._programs = Programs(cached_programs(tuple(flags)))
         self._fill_maps(layout.offsets, table, cgroup_ids, selection.pids, self_pid)
         self._pending: list[Event] = []
         self._known: dict[ProcessKey, Tracked] = {}
         self._missed = 0
         self.drift_bytes = 0  # what the last `read` corrected, summed
+        self._marks = Watermarks(self._programs) if watermarks else None
+        self._sums: dict[int, int] = {}  # cgroup -> pages its sum is off by
         self._read_process = bpf.Runner(self._programs.load("read_process"))
         self._read_group = bpf.Runner(self._programs.load("read_group"))
         self._map = self._programs.map_fd("processes")
@@ -144,6 +155,17 @@ class Probe:
         events += self._read_cgroups(now_ns)
         events.append(LossesRead(now_ns, self.losses()))
         return events
+
+    def mark_process(self, key: ProcessKey, held_bytes: int) -> None:
+        """Have `Breached` told once this process itself holds so much; 0: never."""
+        known = self._known.get(key)
+        if self._marks is not None and known is not None:
+            self._marks.set_process(known.mm, held_bytes)
+
+    def mark_group(self, cgroup_id: int, held_bytes: int) -> None:
+        """The same for all tracked processes of a memory cgroup together."""
+        if self._marks is not None:
+            self._marks.set_group(cgroup_id, held_bytes, self._sums.pop(cgroup_id, 0))
 
     def drop(self, key: ProcessKey) -> None:
         """Stop tracking a process that turned out not to be watched."""
@@ -233,10 +255,14 @@ class Probe:
     def _read_cgroups(self, now_ns: int) -> Iterator[Event]:
         size = self._decoder.sizes()["cgroup_counters"]
         fd = self._programs.map_fd("cgroups")
-        for cgroup_id in {entry.cgroup_id for entry in self._known.values()}:
+        counted: Counter[int] = Counter()
+        for entry in self._known.values():
+            counted[entry.cgroup_id] += entry.counted_pages
+        for cgroup_id in counted:
             self._read_group(cgroup_id)
             data = bpf.lookup(fd, struct.pack("=Q", cgroup_id), size)
             if data is not None:
+                self._sums[cgroup_id] = counted[cgroup_id] - self._decoder.held_pages(data)
                 yield CgroupRead(now_ns, cgroup_id, self._decoder.cgroup(data))
 
     def _describe(self, layout: Layout) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ebpftrace.events import (
+    Breached,
     CallCount,
     CgroupCounters,
     CgroupGone,
@@ -32,14 +33,14 @@ LOSSES = ("ring_start", "ring_exit", "ring_other", "processes_full", "lineage_fu
 
 _CALLS = ("other", "mmap", "munmap", "brk", "mremap")
 _STARTS = {1: Start.EXEC, 2: Start.FORK, 3: Start.RENAME, 4: Start.FOUND, 5: Start.MOVED}
-_START, _EXIT, _RENAME, _MOVE, _OOM, _MADE, _GONE = range(1, 8)
+_START, _EXIT, _RENAME, _MOVE, _OOM, _MADE, _GONE, _BREACHED = range(1, 9)
 _NO_LIMIT = (1 << 64) - 1
 _ARGS, _PATH = 256, 256
 
 _HEADER = struct.Struct("=IIQ")
-_CGROUP = struct.Struct("=9Q")
 _RENAMED = struct.Struct("=QII16s")
 _MOVED = struct.Struct("=QQII")
+_BREACH = struct.Struct("=QQqqII")
 _OOM_HEAD, _OOM_TAIL = struct.Struct("=QQ4q"), struct.Struct("=II16s")
 
 
@@ -55,14 +56,17 @@ class Tracked(NamedTuple):
     counters: ProcessCounters
     charge_bytes: int
     drift_bytes: int
+    counted_pages: int  # of its cgroup's sum of held pages
 
 
 class Decoder:
     """Bytes from the kernel into events. `calls` and `many_cpus` are what C was told."""
 
-    def __init__(self, *, calls: bool, many_cpus: bool) -> None:
+    def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
         self._calls = calls
-        self._base_words = 4 if many_cpus else 0
+        self._watermarks = watermarks
+        self._cgroup = struct.Struct("=9Q2q" if watermarks else "=9Q")
+        self._base_words = (2 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")
 
@@ -71,13 +75,14 @@ class Decoder:
         head, process = _HEADER.size, self._process.size
         return {
             "process": process,
-            "cgroup_counters": _CGROUP.size,
+            "cgroup_counters": self._cgroup.size,
             "start_record": head + process + 8 + _ARGS + _PATH,
             "exit_record": head + process + 8,
             "rename_record": head + _RENAMED.size,
             "move_record": head + _MOVED.size,
-            "oom_record": head + _OOM_HEAD.size + _CGROUP.size + _OOM_TAIL.size,
-            "cgroup_record": head + 8 + _CGROUP.size + _PATH,
+            "oom_record": head + _OOM_HEAD.size + self._cgroup.size + _OOM_TAIL.size,
+            "breach_record": head + _BREACH.size,
+            "cgroup_record": head + 8 + self._cgroup.size + _PATH,
         }
 
     def process(self, data: bytes, offset: int = 0) -> Tracked:
@@ -97,6 +102,7 @@ class Decoder:
             cgroup_id=memcg_id,
             charge_bytes=charge * PAGE_SIZE,
             drift_bytes=drift * PAGE_SIZE,
+            counted_pages=rest[22] if self._watermarks else 0,
             counters=ProcessCounters(
                 usage=_usage(pages),
                 inherited=_usage(inherited) if forked else _NOTHING,
@@ -118,8 +124,8 @@ class Decoder:
 
     def cgroup(self, data: bytes, offset: int = 0) -> CgroupCounters:
         """A `struct cgroup_counters`."""
-        (_memcg, charge, peak, limit, headroom, hits, kills, stalled, stalls) = (
-            _CGROUP.unpack_from(data, offset)
+        (_memcg, charge, peak, limit, headroom, hits, kills, stalled, stalls, *_marks) = (
+            self._cgroup.unpack_from(data, offset)
         )
         return CgroupCounters(
             charge_bytes=charge * PAGE_SIZE,
@@ -131,6 +137,10 @@ class Decoder:
             stalled_ns=stalled,
             stalls=stalls,
         )
+
+    def held_pages(self, data: bytes) -> int:
+        """The sum of held pages in a `struct cgroup_counters`; 0 without watermarks."""
+        return int(self._cgroup.unpack_from(data)[9]) if self._watermarks else 0
 
     def record(self, data: bytes) -> tuple[Event, Tracked | None]:
         """A ring-buffer record as an event; for a start and an exit also the map's entry."""
@@ -156,14 +166,20 @@ class Decoder:
             start, memcg_id, *pages = _OOM_HEAD.unpack_from(data, at)
             counters = self.cgroup(data, at + _OOM_HEAD.size)
             tgid, tracked, comm = _OOM_TAIL.unpack_from(
-                data, at + _OOM_HEAD.size + _CGROUP.size
+                data, at + _OOM_HEAD.size + self._cgroup.size
             )
             return OomKilled(
                 time_ns, ProcessKey(tgid, start), _comm(comm), memcg_id, _usage(pages),
                 bool(tracked), counters,
             ), None  # fmt: skip
+        if kind == _BREACHED:
+            start, memcg_id, held, mark, tgid, group = _BREACH.unpack_from(data, at)
+            return Breached(
+                time_ns, ProcessKey(tgid, start), memcg_id, held * PAGE_SIZE,
+                mark * PAGE_SIZE, bool(group),
+            ), None  # fmt: skip
         (memcg_id,) = struct.unpack_from("=Q", data, at)
-        path = clean(_until_nul(data[at + 8 + _CGROUP.size :][:_PATH]), 4096)
+        path = clean(_until_nul(data[at + 8 + self._cgroup.size :][:_PATH]), 4096)
         if kind == _MADE:
             return CgroupMade(time_ns, memcg_id, path), None
         assert kind == _GONE, kind

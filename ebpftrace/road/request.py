@@ -1,7 +1,10 @@
 """What a user asked to be watched, and how."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from ebpftrace.act.audit import DEFAULT_FILE
+from ebpftrace.act.policy_store import PolicyStore
 from ebpftrace.probe import Selection
 from ebpftrace.units import NS_PER_SECOND
 
@@ -16,3 +19,5 @@ class Request:
     once: bool = False
     mapping_calls: bool = False
     delays: bool = False
+    audit: Path = DEFAULT_FILE
+    policies: PolicyStore | None = None  # None: nothing is ever done, only said

@@ -19,9 +19,21 @@ class Woken(Enum):
 
     TIME = "time"
     KERNEL = "kernel"
+    ACTION = "action"  # a step of the breaker has news
     STOP = "stop"  # a signal; `Waiting.signal` has it
     QUIT = "quit"  # `Waiting.quit` was called: the key q
+    RELOAD = "reload"  # SIGHUP, once `reload_on_hangup` was called
     READER_LEFT = "reader left"  # nobody reads our output any more
+
+
+_MOST_URGENT_FIRST = (
+    Woken.STOP,
+    Woken.READER_LEFT,
+    Woken.QUIT,
+    Woken.RELOAD,
+    Woken.KERNEL,
+    Woken.ACTION,
+)
 
 
 class Waiting:
@@ -35,7 +47,10 @@ class Waiting:
         self._epoll = select.epoll()
         self._stack = contextlib.ExitStack()
         self._kernel = -1
+        self._actions = -1
         self._quit = False
+        self._reloads = False
+        self._hung_up = False
         self.signal: signal.Signals | None = None
 
     def __enter__(self) -> "Waiting":
@@ -63,26 +78,43 @@ class Waiting:
         self._kernel = kernel_fd
         self._epoll.register(kernel_fd, select.EPOLLIN)
 
+    def listen_to_actions(self, fd: int) -> None:
+        """Come back when one that runs has news."""
+        self._actions = fd
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def reload_on_hangup(self) -> None:
+        """From here on SIGHUP makes `wait` come back with RELOAD, and ends nothing."""
+        self._reloads = True
+        if _under_nohup():  # whoever sends it now means it
+            signal.signal(signal.SIGHUP, self._note)
+            self._stack.callback(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+
     def wait(self, ns: int) -> Woken:
         """Sleep until something happened, `ns` at most."""
         if self.signal is not None:
             return Woken.STOP
         seconds = max(0, ns) / NS_PER_SECOND
         reasons = {self._reason(fd) for fd, _ in self._epoll.poll(seconds)}
-        for reason in (Woken.STOP, Woken.READER_LEFT, Woken.QUIT, Woken.KERNEL):
+        for reason in _MOST_URGENT_FIRST:
             if reason in reasons:
+                self._hung_up &= reason is not Woken.RELOAD
                 return reason
         return Woken.TIME
 
     def _reason(self, fd: int) -> Woken:
         if fd == self._kernel:
             return Woken.KERNEL
+        if fd == self._actions:
+            return Woken.ACTION
         if fd == sys.stdout.fileno():
             return Woken.READER_LEFT
         self._bell.recv(64)  # the handler ran before: Python runs it between two steps
         if self.signal is not None:
             return Woken.STOP
-        return Woken.QUIT if self._quit else Woken.TIME
+        if self._quit:
+            return Woken.QUIT
+        return Woken.RELOAD if self._hung_up else Woken.TIME
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -104,7 +136,10 @@ class Waiting:
             self._ringer.close()
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.signal = self.signal or signal.Signals(number)
+        if self._reloads and number == signal.SIGHUP:
+            self._hung_up = True
+        else:
+            self.signal = self.signal or signal.Signals(number)
 
 
 def _under_nohup() -> bool:

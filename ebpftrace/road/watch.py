@@ -5,12 +5,15 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from ebpftrace import __version__
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.events import (
+    Breached,
     CgroupGone,
     CgroupMade,
+    CgroupRead,
     Event,
     OomKilled,
     ProcessExited,
@@ -21,12 +24,15 @@ from ebpftrace.events import (
 )
 from ebpftrace.host import meminfo
 from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.memstat import read_contents
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.jobs import JobResolver
+from ebpftrace.judge.judge import Judge
 from ebpftrace.ledger import Ledger, Node
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
+from ebpftrace.road.acting import Acting
 from ebpftrace.road.cost import CostMeter
 from ebpftrace.road.delays import DelayReader, require_accounting
 from ebpftrace.road.request import Request
@@ -67,12 +73,20 @@ def watch(request: Request, open_view: Callable[[Callable[[], None]], View]) -> 
             request.selection,
             cgroup_ids=groups,
             mapping_calls=request.mapping_calls,
+            watermarks=request.policies is not None,
             self_pid=os.getpid(),
         )
         stack.callback(probe.close)
         waiting.listen(probe.fd)
         view.start(_started(request, probe, hierarchy))
-        _Road(request, probe, paths, view, groups, delays).walk(waiting)
+        acting = None
+        if request.policies is not None:
+            acting = Acting(request.policies, request.audit, probe, paths, view)
+            stack.callback(acting.close)
+            waiting.listen_to_actions(acting.fd)
+            if request.policies.file is not None:
+                waiting.reload_on_hangup()
+        _Road(request, probe, paths, view, groups, delays, acting).walk(waiting)
 
 
 class _Road:
@@ -86,8 +100,10 @@ class _Road:
         view: View,
         groups: tuple[int, ...],
         delays: DelayReader | None,
+        acting: Acting | None,
     ) -> None:
         self._request = request
+        self._acting = acting
         self._probe = probe
         self._paths = paths
         self._view = view
@@ -101,6 +117,7 @@ class _Road:
         self._resolver = JobResolver(paths)
         self._tracked = Tracked(request.selection)
         self._cost = CostMeter(probe)
+        self._judge = Judge()
 
     def walk(self, waiting: Waiting) -> None:
         request = self._request
@@ -121,7 +138,8 @@ class _Road:
     def _until(self, due: int, waiting: Waiting) -> str:
         """Handle what happens until then; why the watch ends, or ""."""
         while True:
-            woken = waiting.wait(due - time.monotonic_ns())
+            next_ns = due if self._acting is None else self._acting.due_ns(due)
+            woken = waiting.wait(next_ns - time.monotonic_ns())
             if woken is Woken.STOP:
                 return f"interrupted by {waiting.signal.name if waiting.signal else 'signal'}"
             if woken is Woken.QUIT:
@@ -131,6 +149,10 @@ class _Road:
             if woken is Woken.KERNEL:
                 self._take(self._probe.events())
                 self._tell()
+            elif woken is Woken.RELOAD and self._acting is not None:
+                self._acting.reload()
+            if self._acting is not None:
+                self._acting.poll()
             if time.monotonic_ns() >= due:  # also where the kernel never stops talking
                 return ""
 
@@ -144,13 +166,18 @@ class _Road:
         now = time.monotonic_ns()
         self._read(now)
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
-        self._view.snapshot(
-            self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost, node=_node())
-        )
+        snapshot = self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost, node=_node())
+        self._view.snapshot(snapshot)
+        for finding in self._judge.judge(snapshot):
+            self._view.finding(finding)
+        if self._acting is not None:
+            self._acting.snapshot(self._judge.active, snapshot)
 
     def _finish(self, reason: str) -> None:
         now = time.monotonic_ns()
         self._read(now)
+        if self._acting is not None:
+            self._acting.close()
         final = self._ledger.final(
             now, self._clock.unix_ns(now), cost=self._cost.read(lag_ns=0)
         )
@@ -167,10 +194,16 @@ class _Road:
     def _tell(self) -> None:
         for note in self._ledger.take_notes():
             self._view.note(note)
+            for finding in self._judge.hear(note):
+                self._view.finding(finding)
 
     def _take(self, events: Iterable[Event]) -> None:
         for event in events:
-            self._book(event)
+            if isinstance(event, Breached):
+                if self._acting is not None:
+                    self._acting.breached(event)
+            else:
+                self._book(event)
 
     def _book(self, event: Event) -> None:
         ledger, tracked = self._ledger, self._tracked
@@ -195,12 +228,24 @@ class _Road:
         elif isinstance(event, ProcessRead | ProcessRenamed):
             if tracked.has(event.key):
                 ledger.apply(event)
+        elif isinstance(event, CgroupRead):
+            ledger.apply(self._with_contents(event))
         else:
             if isinstance(event, CgroupMade | CgroupGone):
                 self._paths.learn(event.cgroup_id, event.path)
             if isinstance(event, CgroupGone):
                 self._groups.discard(event.cgroup_id)
             ledger.apply(event)
+
+    def _with_contents(self, event: CgroupRead) -> CgroupRead:
+        """The event with what the charge consists of, which only memory.stat tells.
+
+        Not of the root: that is the whole machine, and has no limit.
+        """
+        path = self._paths.path(event.cgroup_id)
+        folder = self._paths.folder(path) if path and path != "/" else None
+        contents = read_contents(folder) if folder else None
+        return replace(event, counters=replace(event.counters, contents=contents))
 
 
 def _node() -> Node | None:

@@ -1,8 +1,11 @@
-"""Views draw frozen snapshots and notes. None reads the kernel or changes anything."""
+"""Views draw frozen snapshots, notes and findings. None reads the kernel or changes it."""
 
 from typing import Protocol
 
+from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.acts import Remark
 from ebpftrace.views.start import Started
 
 
@@ -17,6 +20,18 @@ class View(Protocol):
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """The books, once an interval."""
+
+    def finding(self, finding: Finding) -> None:
+        """The judge said something: a finding began, became more severe, or ended."""
+
+    def step(self, step: StepOutcome) -> None:
+        """The breaker climbed one rung of a ladder."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """An incident is over: whether it helped."""
+
+    def remark(self, remark: Remark) -> None:
+        """Something about the watch itself: policies were read again, a log is full."""
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
         """The watch ended; `snapshot` has every job ever seen, with its peaks."""

@@ -7,7 +7,15 @@ name in the code changes.
 import time
 from typing import Any
 
-from ebpftrace.events import Delays, JobIdentity, ProcessCounters, ProcessKey, Usage
+from ebpftrace.events import (
+    CgroupContents,
+    Delays,
+    JobIdentity,
+    ProcessCounters,
+    ProcessKey,
+    Usage,
+)
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Growth, JobSnapshot, ProcessSnapshot, SelfCost
 from ebpftrace.units import NS_PER_SECOND
 
@@ -106,6 +114,17 @@ def process_fields(process: ProcessSnapshot) -> Record:
     }
 
 
+def contents_fields(contents: CgroupContents | None) -> Record | None:
+    if contents is None:
+        return None
+    return {
+        "anon_bytes": contents.anon_bytes,
+        "shmem_bytes": contents.shmem_bytes,
+        "cache_bytes": contents.cache_bytes,
+        "refaults": contents.refaults,
+    }
+
+
 def job_fields(job: JobSnapshot) -> Record:
     seconds = job.seconds_to_limit
     return {
@@ -116,6 +135,7 @@ def job_fields(job: JobSnapshot) -> Record:
         "charge_bytes": job.cgroup.charge_bytes,
         "peak_charge_bytes": job.cgroup.peak_charge_bytes,
         "headroom_bytes": job.cgroup.headroom_bytes,
+        "contents": contents_fields(job.cgroup.contents),
         "limit_hits": job.cgroup.limit_hits,
         "usage": usage_fields(job.usage),
         "peak_bytes": job.peak_bytes,
@@ -127,6 +147,26 @@ def job_fields(job: JobSnapshot) -> Record:
         "stalls": job.stalls,
         "started": job.started,
         "processes": [process_fields(process) for process in job.processes],
+    }
+
+
+def finding_fields(finding: Finding) -> Record:
+    process, seconds = finding.subject.process, finding.seconds_to_limit
+    ago_ns = finding.monotonic_ns - finding.since_ns
+    return {
+        "detector": finding.detector,
+        "state": finding.state.value,
+        "severity": finding.severity.name.lower(),
+        "job": identity_fields(finding.subject.job),
+        "pid": process.pid if process else None,
+        "start_boottime_ns": process.start_boottime_ns if process else None,
+        "comm": finding.subject.comm if process else None,
+        "measured": round(finding.measured, 6),
+        "bound": round(finding.bound, 6),
+        "unit": finding.unit,
+        "since": rfc3339(finding.time_ns - ago_ns),
+        "seconds_to_limit": None if seconds is None else round(seconds, 3),
+        "sentence": finding.sentence,
     }
 
 

@@ -4,9 +4,21 @@ import json
 import re
 from collections.abc import Callable
 
+from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.acts import Remark
 from ebpftrace.views.fields import Record
-from ebpftrace.views.records import end_record, note_record, snapshot_record, start_record
+from ebpftrace.views.records import (
+    end_record,
+    finding_record,
+    note_record,
+    outcome_record,
+    remark_record,
+    snapshot_record,
+    start_record,
+    step_record,
+)
 from ebpftrace.views.start import Started
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -26,6 +38,18 @@ class JsonLines:
 
     def snapshot(self, snapshot: Snapshot) -> None:
         self._write(json_line(snapshot_record(snapshot)))
+
+    def finding(self, finding: Finding) -> None:
+        self._write(json_line(finding_record(finding)))
+
+    def step(self, step: StepOutcome) -> None:
+        self._write(json_line(step_record(step)))
+
+    def outcome(self, outcome: Outcome) -> None:
+        self._write(json_line(outcome_record(outcome)))
+
+    def remark(self, remark: Remark) -> None:
+        self._write(json_line(remark_record(remark)))
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
         self._write(json_line(end_record(snapshot, reason)))

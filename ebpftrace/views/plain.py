@@ -2,7 +2,11 @@
 
 from collections.abc import Callable
 
+from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.acts import Remark, act_lines
+from ebpftrace.views.findings import Found, finding_lines
 from ebpftrace.views.lines import note_line, snapshot_line, start_lines
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
@@ -13,6 +17,7 @@ class PlainLines:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
+        self._found = Found()
 
     def start(self, started: Started) -> None:
         self._lines(*start_lines(started))
@@ -23,8 +28,21 @@ class PlainLines:
     def snapshot(self, snapshot: Snapshot) -> None:
         self._lines(snapshot_line(snapshot))
 
+    def finding(self, finding: Finding) -> None:
+        self._found.add(finding)
+        self._lines(*finding_lines(finding))
+
+    def step(self, step: StepOutcome) -> None:
+        self._lines(*act_lines(step))
+
+    def outcome(self, outcome: Outcome) -> None:
+        self._lines(*act_lines(outcome))
+
+    def remark(self, remark: Remark) -> None:
+        self._lines(*act_lines(remark))
+
     def end(self, snapshot: Snapshot, reason: str) -> None:
-        self._lines(*summary_lines(snapshot, reason))
+        self._lines(*summary_lines(snapshot, reason, found=self._found.loud()))
 
     def stop(self) -> None:
         """Nothing: every update was written whole."""

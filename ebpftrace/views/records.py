@@ -1,10 +1,14 @@
 """A watch as JSON objects, schema 1. `docs/jsonl.md` describes every field."""
 
+from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote, Snapshot
+from ebpftrace.views.acts import Remark
 from ebpftrace.views.fields import (
     Record,
     cost_fields,
     counter_fields,
+    finding_fields,
     identity_fields,
     job_fields,
     key_fields,
@@ -82,6 +86,48 @@ def note_record(note: Note) -> Record:
         "stalled_ns": note.stalled_ns,
         "stalls": note.stalls,
     }
+
+
+def finding_record(finding: Finding) -> Record:
+    """The judge said something."""
+    head = _head("finding", finding.time_ns, finding.monotonic_ns)
+    return head | finding_fields(finding)
+
+
+def step_record(step: StepOutcome) -> Record:
+    """The breaker climbed one rung."""
+    return _head("action", step.time_ns, step.monotonic_ns) | {
+        "incident": step.incident,
+        "policy": step.policy,
+        "job": identity_fields(step.job),
+        **key_fields(step.process),
+        "comm": step.comm,
+        "action": step.action,
+        "status": step.status.value,
+        "detail": step.detail,
+        "took_ns": step.took_ns,
+    }
+
+
+def outcome_record(outcome: Outcome) -> Record:
+    """An incident is over."""
+    return _head("outcome", outcome.time_ns, outcome.monotonic_ns) | {
+        "incident": outcome.incident,
+        "policy": outcome.policy,
+        "job": identity_fields(outcome.job),
+        **key_fields(outcome.process),
+        "comm": outcome.comm,
+        "helped": outcome.helped,
+        "bytes_won": outcome.bytes_won,
+        "took_ns": outcome.took_ns,
+        "evidence": outcome.evidence or None,
+        "sentence": outcome.sentence,
+    }
+
+
+def remark_record(remark: Remark) -> Record:
+    """Something about the watch itself."""
+    return _head("remark", remark.time_ns, remark.monotonic_ns) | {"text": remark.text}
 
 
 def _head(kind: str, time_ns: int, monotonic_ns: int) -> Record:

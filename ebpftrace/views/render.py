@@ -3,12 +3,14 @@
 Names come from strangers: they are `Text`, which rich never reads as markup.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ebpftrace.judge.finding import Finding, Severity, State
 from ebpftrace.ledger import (
     JobSnapshot,
     LossNote,
@@ -20,23 +22,33 @@ from ebpftrace.ledger import (
 )
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
+from ebpftrace.views.acts import Act, act_style
 from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.columns import LAST, NARROW, Column, choose_columns, compact, gap
+from ebpftrace.views.findings import FINDING_STYLE
 from ebpftrace.views.level import LEVEL_STYLE, level
-from ebpftrace.views.lines import note_line
 from ebpftrace.views.rows import Row, choose_rows
+from ebpftrace.views.told import told_line
 
 _HEADED = 8  # lines from which the columns have headings
 _ROOMY = 14  # lines from which there are blank lines, and recent events below
 _NOTE_CELLS = 40  # a narrower line says nothing
 _MOST_NOTES = 5
+_NO_ALARMS: Mapping[str, Severity] = MappingProxyType({})
 _NAME_CELLS = (14, 22, 30, 38)  # steps, so that a new name seldom moves the columns
 
 
 def render(
-    snapshot: Snapshot, notes: Sequence[Note], width: int, height: int
+    snapshot: Snapshot,
+    notes: Sequence[Note | Finding | Act],
+    width: int,
+    height: int,
+    alarms: Mapping[str, Severity] = _NO_ALARMS,
 ) -> RenderableType:
-    """The books in at most `height` lines of `width` columns; the newest notes below."""
+    """The books in at most `height` lines of `width` columns; the newest notes below.
+
+    `alarms` has, for the key of a job that something was found of, how severe it is.
+    """
     lines: list[RenderableType] = [_header(snapshot, width)]
     missed = phrases.missed(snapshot.losses)
     if missed:
@@ -53,10 +65,10 @@ def render(
     if roomy:
         lines.append(Text())
     if rows:
-        lines.append(_table(rows, width, headings=headed))
+        lines.append(_table(rows, width, alarms, headings=headed))
     if recent:
         lines.append(Text())
-        lines += [_text(note_line(note, width), width, _note_style(note)) for note in recent]
+        lines += [_text(told_line(note, width), width, _note_style(note)) for note in recent]
     return Group(*lines)
 
 
@@ -86,7 +98,9 @@ def _totals(snapshot: Snapshot, width: int) -> str:
     return next((told for told in totals if len(told) <= width), held)
 
 
-def _table(rows: Sequence[Row], width: int, *, headings: bool) -> Table:
+def _table(
+    rows: Sequence[Row], width: int, alarms: Mapping[str, Severity], *, headings: bool
+) -> Table:
     least = next((step for step in _NAME_CELLS if step * 4 >= width), _NAME_CELLS[-1])
     columns = choose_columns(width, least)
     spare = width - sum(column.width + gap(width) for column in columns)
@@ -111,15 +125,15 @@ def _table(rows: Sequence[Row], width: int, *, headings: bool) -> Table:
     for row in rows:
         over = isinstance(row, JobSnapshot) and row.state != "running"
         cell_texts = (_cell(row, column) for column in columns)
-        table.add_row(_label(row, names), *cell_texts, style="dim" if over else "")
+        table.add_row(_label(row, names, alarms), *cell_texts, style="dim" if over else "")
     return table
 
 
-def _label(row: Row, width: int) -> Text:
+def _label(row: Row, width: int, alarms: Mapping[str, Severity] = _NO_ALARMS) -> Text:
     """A job with its sign and state, a process below it, or how many more there are."""
     narrow = width < NARROW // 2
     if isinstance(row, JobSnapshot):
-        sign, style = _sign(row)
+        sign, style = _sign(row, alarms)
         label = Text().append(sign if narrow else f"{sign} ", style)
         states = [] if row.state == "running" else [row.state]
         if row.oom_kills:
@@ -148,9 +162,13 @@ def _named(label: Text, name: str, states: Sequence[str], width: int, style: str
     return label.append(cut(name, room - cells(suffix)), style).append(suffix, "dim")
 
 
-def _sign(job: JobSnapshot) -> tuple[str, str]:
+def _sign(job: JobSnapshot, alarms: Mapping[str, Severity]) -> tuple[str, str]:
+    """A kill, then what the judge found, then how full it is."""
     if job.oom_kills:
         return "✗", "not dim bold red"
+    found = alarms.get(job.identity.key)
+    if found is not None and found > Severity.NOTICE:
+        return "!" if found is Severity.CRITICAL else "▲", FINDING_STYLE[found]
     now = level(job)
     return {"near": "!", "raised": "▲", "calm": " "}[now], LEVEL_STYLE[now]
 
@@ -166,7 +184,11 @@ def _cell(row: Row, column: Column) -> Text:
     return Text(told(row.resident_bytes), "dim")
 
 
-def _note_style(note: Note) -> str:
+def _note_style(note: Note | Finding | Act) -> str:
+    if isinstance(note, Finding):
+        return "dim" if note.state is State.END else FINDING_STYLE[note.severity]
+    if isinstance(note, Act):
+        return act_style(note)
     if isinstance(note, OomNote):
         return "bold red"
     if isinstance(note, LossNote):

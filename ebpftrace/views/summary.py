@@ -1,9 +1,13 @@
 """What a watch says when it ends, in a few lines."""
 
+from collections.abc import Sequence
+
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import JobSnapshot, Snapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells, cut
+from ebpftrace.views.findings import found_lines
 from ebpftrace.views.lines import WIDTH, line
 
 _MOST_JOBS = 10
@@ -11,8 +15,10 @@ _FIGURE_CELLS = 63  # what a job's line needs beside its name
 _NAME_CELLS = 17  # that a name gets at least
 
 
-def summary_lines(snapshot: Snapshot, reason: str, width: int = WIDTH) -> list[str]:
-    """Each job's peak, who held it, growth and oom kills; then what was missed.
+def summary_lines(
+    snapshot: Snapshot, reason: str, width: int = WIDTH, found: Sequence[Finding] = ()
+) -> list[str]:
+    """Each job's peak, who held it, growth and oom kills; what was found; what was missed.
 
     `snapshot` is the last one and has every job ever seen. Jobs with oom kills come
     first, then the largest peaks; of more than ten the rest is counted.
@@ -44,6 +50,7 @@ def summary_lines(snapshot: Snapshot, reason: str, width: int = WIDTH) -> list[s
     if snapshot.forgotten_jobs:
         forgotten = phrases.count(snapshot.forgotten_jobs, "job")
         lines.append(line("job", f"{forgotten} that ended before these: forgotten", width))
+    lines += found_lines(found, width)
     missed = phrases.missed(snapshot.losses)
     lines.append(line("loss", missed or "none: every event was booked", width))
     return lines

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ebpftrace.events import (
     CallCount,
+    CgroupContents,
     CgroupCounters,
     Delays,
     JobIdentity,
@@ -11,6 +12,7 @@ from ebpftrace.events import (
     ProcessKey,
     Usage,
 )
+from ebpftrace.judge.finding import Finding, Severity, Subject
 from ebpftrace.ledger.notes import LossNote, OomNote, ProcessNote, StallNote
 from ebpftrace.ledger.snapshot import (
     Growth,
@@ -119,6 +121,7 @@ def job(
             limit_bytes=limit,
             headroom_bytes=None if limit is None else limit - charge,
             oom_kills=oom_kills,
+            contents=CgroupContents(usage.anon_bytes, usage.shmem_bytes, cache, 12),
         ),
         usage=usage,
         peak_bytes=usage.resident_bytes + 8 * MIB if peak is None else peak,
@@ -184,6 +187,27 @@ def stall_note() -> StallNote:
 
 def loss_note() -> LossNote:
     return LossNote(TIME_NS, MONOTONIC_NS, "ring_buffer_full", 12, 30)
+
+
+def finding(**changes: object) -> Finding:
+    sentence = (
+        "gopls 4711 in job github/build-42 gained 312 MiB in 48 s (bound 256 MiB in 60 s), "
+        "anon only; at this rate the limit of 2 GiB is 71 s away"
+    )
+    fields: dict[str, object] = {
+        "detector": "growth:256MiB/60s",
+        "subject": Subject(identity()),
+        "severity": Severity.WARNING,
+        "measured": 312 * MIB,
+        "bound": 256 * MIB,
+        "unit": "bytes",
+        "since_ns": MONOTONIC_NS - 48 * NS_PER_SECOND,
+        "time_ns": TIME_NS,
+        "monotonic_ns": MONOTONIC_NS,
+        "seconds_to_limit": 71.2,
+        "sentence": sentence,
+    }
+    return Finding(**(fields | changes))  # type: ignore[arg-type]
 
 
 def example() -> Snapshot:

@@ -2,7 +2,16 @@
 
 import pytest
 
-from ebpftrace.units import GIB, KIB, MIB, format_bytes, format_duration, parse_duration_ns
+from ebpftrace.units import (
+    GIB,
+    KIB,
+    MIB,
+    format_bytes,
+    format_duration,
+    parse_bytes,
+    parse_duration_ns,
+    parse_share,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +47,33 @@ def test_durations_are_read(text: str, ns: int) -> None:
     assert parse_duration_ns(text) == ns
 
 
-@pytest.mark.parametrize("text", ["", "s", "-1s", "1d", "1 2", "nan", "1e3"])
+@pytest.mark.parametrize("text", ["", "s", "-1s", "1d", "1 2", "nan", "1e3", "٣s", "9" * 400])
 def test_what_is_no_duration_is_said(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         parse_duration_ns(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("256MiB", 256 * MIB), ("1.8GiB", round(1.8 * GIB)), ("2GB", 2_000_000_000),
+     (" 64 kB ", 64_000), ("1TiB", 1024 * GIB), ("0", 0), ("4096", 4096), ("7B", 7)],
+)  # fmt: skip
+def test_sizes_are_read(text: str, size: int) -> None:
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "1G", "256Mb", "-1MiB", "1e3", "MiB", "0x10", "9" * 400])
+def test_what_is_no_size_is_said(text: str) -> None:
+    with pytest.raises(ValueError, match="not a size"):
+        parse_bytes(text)
+
+
+@pytest.mark.parametrize(("text", "share"), [("85%", 0.85), ("100 %", 1.0), ("0.5%", 0.005)])
+def test_shares_are_read(text: str, share: float) -> None:
+    assert parse_share(text) == share
+
+
+@pytest.mark.parametrize("text", ["", "0%", "100.1%", "85", "0.85", "-5%", "%"])
+def test_what_is_no_share_is_said(text: str) -> None:
+    with pytest.raises(ValueError, match="not a share"):
+        parse_share(text)

@@ -3,12 +3,13 @@
 `docs/dashboard.md` says the same order; a test holds the two together.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.segment import Segment
 
 from ebpftrace.events import Usage
+from ebpftrace.judge.finding import Severity
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 from ebpftrace.views import phrases
@@ -30,6 +31,7 @@ class Look:
     theme: Theme
     state: State
     now_ns: int  # CLOCK_MONOTONIC of the snapshot
+    alarms: Mapping[str, Severity] = field(default_factory=dict)  # what was found, by job key
 
 
 @dataclass(frozen=True, slots=True)

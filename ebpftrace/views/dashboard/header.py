@@ -1,7 +1,10 @@
 """The top of the screen: the node, who is in trouble, what was missed, what this costs."""
 
+from collections.abc import Mapping
+
 from rich.segment import Segment
 
+from ebpftrace.judge.finding import Severity
 from ebpftrace.ledger import JobSnapshot, Snapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
@@ -23,7 +26,7 @@ def header(scene: Scene, state: State, width: int, height: int, theme: Theme) ->
         told = phrases.waiting(scene.started.watching) if scene.started else "starting…"
         return [fit([text(told, theme.strong)], width)]
     lines = [_totals(scene, snapshot, state, width, theme)]
-    trouble = _trouble(snapshot, width, theme)
+    trouble = _trouble(snapshot, scene.alarms, width, theme)
     missed = phrases.missed(snapshot.losses)
     if trouble and height >= 4:
         lines.append(trouble)
@@ -58,16 +61,24 @@ def _totals(scene: Scene, snapshot: Snapshot, state: State, width: int, theme: T
     return ends(left, right, width)
 
 
-def _trouble(snapshot: Snapshot, width: int, theme: Theme) -> Line:
-    """The jobs near their limit, on the way there, or with an oom kill; soonest first."""
-    troubled = [job for job in snapshot.jobs if job.oom_kills or level(job) != "calm"]
+def _trouble(
+    snapshot: Snapshot, alarms: Mapping[str, Severity], width: int, theme: Theme
+) -> Line:
+    """The jobs near their limit, on the way there, with an oom kill or a finding that is
+    more than a notice; soonest first."""
+    loud = {key for key, alarm in alarms.items() if alarm > Severity.NOTICE}
+    troubled = [
+        job
+        for job in snapshot.jobs
+        if job.oom_kills or level(job) != "calm" or job.identity.key in loud
+    ]
     if not troubled:
         return ()
     troubled.sort(key=_urgency)
     line: list[Segment] = []
     used = 0
     for number, job in enumerate(troubled):
-        sign, style = sign_of(job, theme)
+        sign, style = sign_of(job, theme, alarms.get(job.identity.key))
         told = f"{sign} {cut(job.identity.name, _NAME_CELLS)} {_plight(job)}"
         separator = "   " if line else ""
         rest = len(troubled) - number

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from rich.segment import Segment
 from rich.style import Style
 
+from ebpftrace.judge.finding import Severity
 from ebpftrace.ledger import JobSnapshot
 from ebpftrace.units import format_bytes
 from ebpftrace.views import phrases
@@ -116,7 +117,8 @@ class Listing:
                 states.append(process.role)
             label = [Segment("  " if narrow else "    ")]
             return _named(label, name, states, width, theme.plain, theme)
-        sign, style = sign_of(row.job, theme)
+        alarm = self._look.alarms.get(row.job.identity.key)
+        sign, style = sign_of(row.job, theme, alarm)
         label = [Segment(sign if narrow else f"{sign} ", style)]
         if not narrow:
             fold = theme.signs.folded if row.folded else theme.signs.unfolded
@@ -129,10 +131,14 @@ class Listing:
         return _named(label, row.job.identity.name, states, width, theme.strong, theme)
 
 
-def sign_of(job: JobSnapshot, theme: Theme) -> tuple[str, Style]:
-    """A job's sign: an oom kill, near its limit, raised, or none."""
+def sign_of(job: JobSnapshot, theme: Theme, alarm: Severity | None) -> tuple[str, Style]:
+    """A job's sign: an oom kill, then what was found, then how full it is, or none."""
     if job.oom_kills:
         return theme.signs.killed, theme.alarm
+    if alarm is Severity.CRITICAL:
+        return theme.signs.near, theme.alarm
+    if alarm is Severity.WARNING:
+        return theme.signs.raised, theme.warning
     now = level(job)
     sign = {"near": theme.signs.near, "raised": theme.signs.raised}.get(now, " ")
     return sign, theme.level(now)

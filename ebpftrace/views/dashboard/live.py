@@ -4,22 +4,30 @@ import atexit
 import contextlib
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TextIO
 
 from rich.console import Console
 
+from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.errors import EbpftraceError
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.acts import Remark, act_line
 from ebpftrace.views.dashboard.loop import Loop
 from ebpftrace.views.dashboard.mailbox import Mailbox
 from ebpftrace.views.dashboard.painter import Painter
 from ebpftrace.views.dashboard.session import Session
 from ebpftrace.views.dashboard.terminal import Terminal
 from ebpftrace.views.dashboard.theme import ASCII, UNICODE, theme
+from ebpftrace.views.findings import Found
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
+from ebpftrace.views.told import Told
+
+_KEPT_OUTCOMES = 16  # told again at the end
 
 
 class Dashboard:
@@ -40,6 +48,8 @@ class Dashboard:
         self._loop = Loop(self._terminal, self._mailbox, session, painter, quit)
         self._stack = contextlib.ExitStack()
         self._last_words = ""
+        self._found = Found()
+        self._outcomes: deque[Outcome] = deque(maxlen=_KEPT_OUTCOMES)
 
     def start(self, started: Started) -> None:
         self._mailbox.started = started
@@ -50,8 +60,19 @@ class Dashboard:
         self._loop.start()
 
     def note(self, note: Note) -> None:
-        self._mailbox.put_note(note)
-        self._check()
+        self._tell(note)
+
+    def finding(self, finding: Finding) -> None:
+        self._tell(finding)
+
+    def step(self, step: StepOutcome) -> None:
+        self._tell(step)
+
+    def outcome(self, outcome: Outcome) -> None:
+        self._tell(outcome)
+
+    def remark(self, remark: Remark) -> None:
+        self._tell(remark)
 
     def snapshot(self, snapshot: Snapshot) -> None:
         self._mailbox.put_snapshot(snapshot)
@@ -62,13 +83,23 @@ class Dashboard:
             width = self._terminal.size()[0]
         except OSError:
             width = 80  # it is gone: nobody reads it
-        self._last_words = "\n".join((*summary_lines(snapshot, reason, width), ""))
+        summary = summary_lines(snapshot, reason, width, self._found.loud())
+        done = [act_line(outcome, width) for outcome in self._outcomes]
+        self._last_words = "\n".join((*summary, *done, ""))
         self.stop()
         self._check()
 
     def stop(self) -> None:
         """The terminal is given back, whatever happened. Repeatable."""
         self._stack.close()
+
+    def _tell(self, told: Told) -> None:
+        if isinstance(told, Finding):
+            self._found.add(told)
+        if isinstance(told, Outcome):
+            self._outcomes.append(told)
+        self._mailbox.put_note(told)
+        self._check()
 
     def _leave(self) -> None:
         self._loop.finish(self._last_words)

@@ -7,8 +7,9 @@ must not find it held. Attribute assignment and deque.append are atomic in CPyth
 import os
 from collections import deque
 
-from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.ledger import Snapshot
 from ebpftrace.views.start import Started
+from ebpftrace.views.told import Told
 
 KEPT_NOTES = 500
 """The tail of events a terminal could show at all; older ones make room."""
@@ -21,13 +22,13 @@ class Mailbox:
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.started: Started | None = None
         self.snapshot: Snapshot | None = None
-        self._notes: deque[Note] = deque(maxlen=KEPT_NOTES)
+        self._notes: deque[Told] = deque(maxlen=KEPT_NOTES)
 
     def wake(self) -> None:
         """Make the thread look. Harmless after its end, until `close`."""
         os.eventfd_write(self.wake_fd, 1)
 
-    def put_note(self, note: Note) -> None:
+    def put_note(self, note: Told) -> None:
         self._notes.append(note)
         self.wake()
 
@@ -35,9 +36,9 @@ class Mailbox:
         self.snapshot = snapshot
         self.wake()
 
-    def take_notes(self) -> list[Note]:
+    def take_notes(self) -> list[Told]:
         """Those put since the last call, oldest first."""
-        taken: list[Note] = []
+        taken: list[Told] = []
         while self._notes:
             taken.append(self._notes.popleft())
         return taken

@@ -3,13 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
+from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.errors import EbpftraceError
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.acts import Remark
 from ebpftrace.views.dashboard.picture import as_svg
 from ebpftrace.views.dashboard.session import Session
 from ebpftrace.views.dashboard.state import WINDOWS_NS
 from ebpftrace.views.dashboard.theme import theme
 from ebpftrace.views.start import Started
+from ebpftrace.views.told import Told
 
 
 class Screenshot:
@@ -29,7 +33,19 @@ class Screenshot:
         self._started = started
 
     def note(self, note: Note) -> None:
-        self._session.take(self._started, self._session.shown, [note])
+        self._tell(note)
+
+    def finding(self, finding: Finding) -> None:
+        self._tell(finding)
+
+    def step(self, step: StepOutcome) -> None:
+        self._tell(step)
+
+    def outcome(self, outcome: Outcome) -> None:
+        self._tell(outcome)
+
+    def remark(self, remark: Remark) -> None:
+        self._tell(remark)
 
     def snapshot(self, snapshot: Snapshot) -> None:
         self._session.take(self._started, snapshot, ())
@@ -37,6 +53,9 @@ class Screenshot:
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
         """Nothing: the last snapshot is what was to be seen, not the books at their end."""
+
+    def _tell(self, told: Told) -> None:
+        self._session.take(self._started, self._session.shown, [told])
 
     def stop(self) -> None:
         if not self._taken:

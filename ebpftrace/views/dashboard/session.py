@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.judge.finding import Finding
+from ebpftrace.ledger import Snapshot
 from ebpftrace.views.dashboard.draw import Frame, draw
 from ebpftrace.views.dashboard.mailbox import KEPT_NOTES
 from ebpftrace.views.dashboard.press import Sight, press
@@ -12,7 +13,9 @@ from ebpftrace.views.dashboard.rows import Row, rows
 from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.state import Effect, State
 from ebpftrace.views.dashboard.theme import Theme
+from ebpftrace.views.findings import Found
 from ebpftrace.views.start import Started
+from ebpftrace.views.told import Told
 
 
 class Session:
@@ -24,8 +27,9 @@ class Session:
         self._started: Started | None = None
         self._latest: Snapshot | None = None
         self._shown: Snapshot | None = None
-        self._notes: deque[Note] = deque(maxlen=KEPT_NOTES)
-        self._seen: tuple[Note, ...] = ()  # while paused
+        self._notes: deque[Told] = deque(maxlen=KEPT_NOTES)
+        self._found = Found()
+        self._seen: tuple[Told, ...] = ()  # while paused
         self._unseen = 0
         self._frame = Frame(())
         self._rows: list[Row] = []
@@ -37,12 +41,15 @@ class Session:
         return self._shown
 
     def take(
-        self, started: Started | None, snapshot: Snapshot | None, notes: Sequence[Note]
+        self, started: Started | None, snapshot: Snapshot | None, notes: Sequence[Told]
     ) -> bool:
         """What came since; whether that changes the screen."""
         changed = started is not self._started or bool(notes)
         self._started = started
         self._notes.extend(notes)
+        for told in notes:
+            if isinstance(told, Finding):
+                self._found.add(told)
         if self.state.paused:
             self._unseen += len(notes)
         if snapshot is not self._latest:
@@ -70,7 +77,8 @@ class Session:
     def draw(self, width: int, height: int) -> Frame:
         """The screen as it is now."""
         notes = self._seen if self.state.paused else tuple(self._notes)
-        scene = Scene(self._started, self._shown, notes, self._unseen)
+        alarms = self._found.severities()
+        scene = Scene(self._started, self._shown, notes, self._unseen, alarms)
         self._frame = draw(self.state, scene, self._chosen_rows(), width, height, self.theme)
         self.state = replace(self.state, top=self._frame.top)
         return self._frame

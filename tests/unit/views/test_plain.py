@@ -32,6 +32,18 @@ def test_the_first_word_is_the_type_of_the_json_object() -> None:
         watches.loss_note(),
     ):
         view.note(note)
+    view.finding(watches.finding())
     view.snapshot(watches.snapshot())
-    words = [line.split()[0] for line in "".join(written).splitlines()]
-    assert words == ["start", "process", "oom_kill", "stall", "loss", "snapshot"]
+    words = [line.split()[0] for line in "".join(written).splitlines() if line[0] != " "]
+    assert words == ["start", "process", "oom_kill", "stall", "loss", "finding", "snapshot"]
+
+
+def test_what_was_found_is_told_again_at_the_end() -> None:
+    written: list[str] = []
+    view = PlainLines(written.append)
+    view.finding(watches.finding())
+    written.clear()
+    view.end(watches.example(), "stopped by Ctrl-C")
+    assert any(
+        line.startswith("finding  12:00:07Z warning") for line in "".join(written).splitlines()
+    )

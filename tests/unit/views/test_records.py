@@ -25,6 +25,7 @@ RECORDS = {
     "oom_kill": records.note_record(watches.oom_note()),
     "stall": records.note_record(watches.stall_note()),
     "loss": records.note_record(watches.loss_note()),
+    "finding": records.finding_record(watches.finding()),
     "end": records.end_record(replace(watches.snapshot(), final=True), "stopped by Ctrl-C"),
 }
 

@@ -12,11 +12,12 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from ebpftrace.judge.finding import Severity
 from ebpftrace.ledger import Note, Snapshot
 from ebpftrace.units import MIB
 from ebpftrace.views.render import render
 from tests.support import watches
-from tests.support.watches import job, process, snapshot
+from tests.support.watches import finding, job, process, snapshot
 
 GOLDEN = Path(__file__).parent / "golden"
 SIZES = ((10, 5), (40, 12), (80, 24), (200, 24))
@@ -143,3 +144,18 @@ def test_the_crash_monitor_is_not_taken_for_a_second_gopls() -> None:
         drawn = draw(STATES["near"], width, 24)
         assert "    gopls 4711 " in drawn
         assert f"    {name} " in drawn
+
+
+def test_what_was_found_shows_at_its_job_and_below() -> None:
+    books = snapshot(job("build-42", [process(4711, 64 * MIB)]))
+
+    def drawn(severity: Severity) -> str:
+        out = io.StringIO()
+        console = Console(file=out, width=80, height=24, color_system=None, markup=False)
+        console.print(render(books, [finding()], 80, 24, {"/ci/build-42": severity}))
+        return out.getvalue()
+
+    assert "finding  12:00:07Z warning growth" in drawn(Severity.WARNING)
+    assert "▲ build-42" in drawn(Severity.WARNING)
+    assert "! build-42" in drawn(Severity.CRITICAL)
+    assert "\n  build-42" in drawn(Severity.NOTICE)

@@ -1,0 +1,1 @@
+"""How well memory is judged: labelled recordings of real programs, and rules scored on them."""

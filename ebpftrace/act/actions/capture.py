@@ -1,0 +1,148 @@
+"""capture: the evidence, in one directory an incident, before anything ends a process.
+
+It is written under a hidden name, synced, and renamed when it is complete: a directory
+that is there is whole. `manifest.json` lists every part, with what failed and why.
+Environments are not saved: they hold secrets.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Annotated, Any
+
+from ebpftrace.act.actions.background import Background
+from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.actions.running import Ended, Running
+from ebpftrace.act.evidence import Part, parts_of
+from ebpftrace.act.incident import Incident, facts
+from ebpftrace.act.outcome import Status
+from ebpftrace.text import clean
+from ebpftrace.units import MIB, NS_PER_SECOND, format_bytes
+
+MANIFEST = "manifest.json"
+_PARTIAL = ".partial"
+_STALE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of one rung."""
+
+    folder: Annotated[Path, "where the directories are made"] = Path(
+        "/var/lib/ebpftrace/incidents"
+    )
+    size_bytes: Annotated[int, "bytes", "how large one may be"] = 16 * MIB
+    keep: Annotated[int, "how many are kept; the oldest go first"] = 20
+
+    def __post_init__(self) -> None:
+        if not self.keep:
+            raise ValueError("keep is 0: nothing would be kept")
+
+
+KIND = ActionKind(
+    "capture", Options, "save the evidence: smaps, cgroup files, children, the last minutes",
+    5 * NS_PER_SECOND,
+)  # fmt: skip
+
+
+def start(incident: Incident, options: Options) -> Running:
+    """On a thread: reading smaps waits for the process's own lock."""
+    return Background("capture", lambda cancelled: capture(incident, options, cancelled))
+
+
+def capture(
+    incident: Incident,
+    options: Options,
+    cancelled: Event,
+    parts: Callable[[Incident], Iterator[Part]] = parts_of,
+) -> Ended:
+    """Save all parts that can be had; OSError where the directory cannot be written.
+
+    Once `cancelled` is set, what was saved so far is completed with a manifest that says so.
+    """
+    options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    whole = options.folder / incident.id
+    partial = options.folder / f".{incident.id}{_PARTIAL}"
+    partial.mkdir(mode=0o700)
+    try:
+        told = _save(parts(incident), partial, options.size_bytes, cancelled)
+        manifest = {
+            "schema": 1,
+            "complete": not cancelled.is_set(),
+            "facts": facts(incident),
+            "parts": told,
+        }
+        _write(partial / MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n")
+        _sync_folder(partial)
+        partial.rename(whole)
+        _sync_folder(options.folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _prune(options.folder, options.keep)
+    saved = [part for part in told if part["error"] is None]
+    size = format_bytes(sum(part["bytes"] for part in saved))
+    failed = len(told) - len(saved)
+    detail = f"{len(saved)} files, {size}" + (f", {failed} failed" if failed else "")
+    return Ended(Status.DONE, f"{detail}, in {clean(os.fsencode(whole))}", evidence=whole)
+
+
+def _save(
+    parts: Iterator[Part], folder: Path, size_bytes: int, cancelled: Event
+) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = []
+    room = size_bytes
+    for part in parts:
+        if cancelled.is_set():
+            break
+        began = time.monotonic_ns()
+        entry: dict[str, Any] = {"name": part.name, "bytes": 0, "cut": False, "error": None}
+        try:
+            limit = min(room, part.limit_bytes)
+            raw = part.read(limit + 1)
+            entry["cut"] = len(raw) > limit
+            raw = raw[:limit]
+            _write(folder / part.name, raw)
+            room -= len(raw)
+            entry["bytes"] = len(raw)
+        except Exception as error:
+            # Whatever it is: one part that fails must not cost the others.
+            entry["error"] = clean(f"{type(error).__name__}: {error}")
+        entry["took_ns"] = time.monotonic_ns() - began
+        told.append(entry)
+    return told
+
+
+def _write(path: Path, raw: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(raw)
+        file.flush()
+        os.fdatasync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _prune(folder: Path, keep: int) -> None:
+    """Drop the oldest of ours, and what a crash left half done."""
+    whole: list[Path] = []
+    for entry in folder.iterdir():
+        if entry.is_symlink() or not entry.is_dir():
+            continue
+        if entry.name.startswith(".") and entry.name.endswith(_PARTIAL):
+            if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(entry, ignore_errors=True)
+        elif (entry / MANIFEST).is_file():
+            whole.append(entry)
+    for entry in sorted(whole, key=lambda one: one.name)[:-keep]:
+        shutil.rmtree(entry, ignore_errors=True)

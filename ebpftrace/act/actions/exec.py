@@ -1,0 +1,43 @@
+"""exec: a program with its arguments, without any shell."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.actions.program import start_program
+from ebpftrace.act.actions.running import Running
+from ebpftrace.act.incident import Incident
+from ebpftrace.units import KIB, NS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of one rung."""
+
+    command: Annotated[tuple[str, ...], "the program and its arguments"]
+    environment: Annotated[dict[str, str], "variables added to its environment"] = field(
+        default_factory=dict
+    )
+    output_bytes: Annotated[int, "bytes", "how much of its output is kept"] = 64 * KIB
+
+    def __post_init__(self) -> None:
+        if not self.command:
+            raise ValueError("command is empty")
+
+
+KIND = ActionKind(
+    "exec",
+    Options,
+    "run a program, with the facts as EBPFTRACE_* variables and JSON on stdin",
+    30 * NS_PER_SECOND,
+)
+
+
+def start(incident: Incident, options: Options) -> Running:
+    """The program is looked up in our PATH where it names no folder."""
+    return start_program(
+        options.command,
+        incident,
+        output_bytes=options.output_bytes,
+        added=options.environment,
+    )

@@ -1,0 +1,118 @@
+"""notify: tells somebody. A line in the watch itself, JSON in a file, or a webhook."""
+
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+from ebpftrace.act.actions.background import Background
+from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.actions.running import Ended, Running, over
+from ebpftrace.act.incident import Incident, facts, facts_json
+from ebpftrace.act.outcome import Status
+from ebpftrace.text import clean
+from ebpftrace.units import NS_PER_SECOND
+
+_FIRST_PAUSE_S = 0.5
+_ANSWER_SECONDS = 10.0
+_PLACE = re.compile(r"\$\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of one rung; without `file` and `url` the line in views and audit log is all."""
+
+    file: Annotated[Path | None, "the facts are appended to it as a line of JSON"] = None
+    url: Annotated[str | None, "the facts are sent there by POST, as JSON"] = None
+    template: Annotated[
+        str | None,
+        'JSON to send instead, such as \'{"text": "${sentence}"}\'; ${…} are facts',
+    ] = None
+    headers: Annotated[dict[str, str], "headers sent with it"] = field(default_factory=dict)
+    retries: Annotated[int, "how often a webhook is tried again"] = 3
+
+    def __post_init__(self) -> None:
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError("url does not begin with http:// or https://")
+        if self.template is not None:
+            if self.url is None:
+                raise ValueError("template without url")
+            try:
+                json.loads(_PLACE.sub("0", self.template))
+            except ValueError as error:
+                raise ValueError(f"template is no JSON: {error}") from error
+
+
+KIND = ActionKind(
+    "notify", Options, "tell it: a line, JSON in a file, or a webhook", 30 * NS_PER_SECOND
+)
+
+
+def start(incident: Incident, options: Options) -> Running:
+    """A line is there at once; a file and a webhook are written on a thread."""
+    if options.file is None and options.url is None:
+        return over(Status.DONE, clean(incident.finding.sentence))
+    return Background("notify", lambda cancelled: _tell(incident, options, cancelled))
+
+
+def _tell(incident: Incident, options: Options, cancelled: Event) -> Ended:
+    told = []
+    if options.file is not None:
+        fd = os.open(options.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, facts_json(incident))
+        finally:
+            os.close(fd)
+        told.append(f"written to {clean(os.fsencode(options.file))}")
+    if options.url is not None:
+        sent, words = _post(options.url, _body(incident, options), options, cancelled)
+        told.append(words)
+        if not sent:
+            return Ended(Status.FAILED, ", ".join(told))
+    return Ended(Status.DONE, ", ".join(told))
+
+
+def _body(incident: Incident, options: Options) -> bytes:
+    if options.template is None:
+        return facts_json(incident)
+    known = facts(incident)
+
+    def fill(match: re.Match[str]) -> str:
+        """A fact as it stands within quotes; one that is not known is left as it is."""
+        value = known.get(match[1], match[0])
+        return json.dumps("" if value is None else str(value))[1:-1]
+
+    return _PLACE.sub(fill, options.template).encode()
+
+
+def _post(url: str, body: bytes, options: Options, cancelled: Event) -> tuple[bool, str]:
+    """Sent or not, and what was answered. A server's error is tried again, a client's not."""
+    # Here, not above: HTTP and TLS cost megabytes that a watch without webhook never needs.
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
+    headers = {"Content-Type": "application/json", "User-Agent": "ebpftrace"}
+    pause, answer = _FIRST_PAUSE_S, ""
+    for attempt in range(1, options.retries + 2):
+        request = Request(url, body, headers | options.headers, method="POST")
+        try:
+            with urlopen(request, timeout=_ANSWER_SECONDS) as response:
+                return True, f"webhook answered {response.status}" + _tries(attempt)
+        except HTTPError as error:
+            answer = f"webhook answered {error.code}"
+            error.close()
+            if error.code < 500 and error.code not in (408, 429):
+                return False, answer
+        except (URLError, OSError) as error:
+            answer = f"webhook: {clean(str(getattr(error, 'reason', error)))}"
+        if cancelled.wait(pause):
+            break
+        pause *= 2
+    return False, answer + _tries(attempt)
+
+
+def _tries(attempt: int) -> str:
+    return "" if attempt == 1 else f" at attempt {attempt}"

@@ -1,0 +1,78 @@
+"""What every action that was started is: polled, told to stop, and never waited on."""
+
+import select
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ebpftrace.act.outcome import Status
+from ebpftrace.act.undo import Undo
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an action ended. `detail` is one cleaned line.
+
+    `output` is what a hook printed, bounded; `evidence` the folder a capture made; `undo`
+    what has to be put back once the incident is over.
+    """
+
+    status: Status
+    detail: str
+    output: bytes = b""
+    evidence: Path | None = None
+    undo: Undo | None = None
+
+
+class Running(Protocol):
+    """An action between its start and its end. All times are CLOCK_MONOTONIC nanoseconds."""
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """Poll once one of these is readable."""
+
+    @property
+    def due_ns(self) -> int | None:
+        """Poll by then, at the latest; None: only the descriptors matter."""
+
+    def poll(self, now_ns: int) -> Ended | None:
+        """Take the next step without waiting; how it ended, or None: not yet."""
+
+    def stop(self) -> str:
+        """Ends what it began and gives back its descriptors; what had to be left, in words.
+
+        Called once, after the end or instead of it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """An action that was over as soon as it was started."""
+
+    ended: Ended
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def due_ns(self) -> int | None:
+        return 0
+
+    def poll(self, now_ns: int) -> Ended | None:
+        return self.ended
+
+    def stop(self) -> str:
+        return ""
+
+
+def over(status: Status, detail: str, *, undo: Undo | None = None) -> Over:
+    """An action that ended at once."""
+    return Over(Ended(status, detail, undo=undo))
+
+
+def readable(fd: int) -> bool:
+    """Whether a read of it would not wait; for a pidfd: whether the process has ended."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,35 @@
+"""shell: a line the user wrote, given to /bin/sh. The only action that uses a shell."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.actions.program import start_program
+from ebpftrace.act.actions.running import Running
+from ebpftrace.act.incident import Incident
+from ebpftrace.units import KIB, NS_PER_SECOND
+
+SHELL = "/bin/sh"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of one rung."""
+
+    line: Annotated[str, "what /bin/sh -c is given; facts are in EBPFTRACE_* and on stdin"]
+    output_bytes: Annotated[int, "bytes", "how much of its output is kept"] = 64 * KIB
+
+
+KIND = ActionKind(
+    "shell",
+    Options,
+    "run a line in a shell, with the facts as EBPFTRACE_* variables and JSON on stdin",
+    30 * NS_PER_SECOND,
+)
+
+
+def start(incident: Incident, options: Options) -> Running:
+    """Facts never become part of the line: they are variables."""
+    return start_program(
+        (SHELL, "-c", options.line), incident, output_bytes=options.output_bytes, added={}
+    )

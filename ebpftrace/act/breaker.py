@@ -1,0 +1,240 @@
+"""The circuit breaker: findings in, steps and outcomes out. One thread, nothing waited for."""
+
+import select
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ebpftrace.act.actions import STARTS, Start
+from ebpftrace.act.aim import aim, begin
+from ebpftrace.act.audit import AuditLog
+from ebpftrace.act.budget import Moment, Spending
+from ebpftrace.act.curves import Curves
+from ebpftrace.act.guard import RefusedError
+from ebpftrace.act.incident import Incident, facts
+from ebpftrace.act.ladder import Ladder, Word
+from ebpftrace.act.marks import Mark, Marks
+from ebpftrace.act.past import Record, read_back
+from ebpftrace.act.policy import Policy
+from ebpftrace.act.triggers import Firing, Trigger
+from ebpftrace.errors import GoneError
+from ebpftrace.events import Breached
+from ebpftrace.judge.finding import Finding, State
+from ebpftrace.ledger import Snapshot
+from ebpftrace.units import NS_PER_SECOND
+
+AT_ONCE = 16
+"""So many incidents run at the same time; the next begins when one is over."""
+
+_SAID_AGAIN_NS = 60 * NS_PER_SECOND
+
+
+class Breaker:
+    """`consider` each snapshot; `poll` when `fd` is readable, or at `deadline_ns`.
+
+    `folder(cgroup path)` says where a cgroup's files are. `past` are the records of the
+    audit log before this start: what was spent is spent, and what was left changed is put
+    back. A job has one incident at a time.
+    """
+
+    def __init__(
+        self,
+        policies: Sequence[Policy],
+        audit: AuditLog,
+        *,
+        folder: Callable[[str], Path | None],
+        past: Iterable[Record] = (),
+        starts: Mapping[str, Start] = STARTS,
+        moment: Callable[[], Moment] = Moment.now,
+    ) -> None:
+        self._audit = audit
+        self._folder = folder
+        self._starts = starts
+        self._moment = moment
+        self._epoll = select.epoll()
+        self._fds: set[int] = set()
+        self._ladders: dict[str, Ladder] = {}  # by the job's key
+        self._told: dict[str, Finding] = {}  # by job: the findings that only we know of
+        self._spending = Spending()
+        self._curves = Curves()
+        self._marks = Marks()
+        self._snapshot: Snapshot | None = None
+        self._said: dict[tuple[str, str], int] = {}  # why a firing was held back, and when
+        self.reload(policies)
+        for left in read_back(past, self._spending):
+            troubles = [trouble for undo in left.undos if (trouble := undo.run())]
+            self._write(
+                left.incident,
+                {"type": "abandoned", "undone": not troubles, "detail": ", ".join(troubles)},
+            )
+
+    @property
+    def fd(self) -> int:
+        """An epoll descriptor: readable when an action has news."""
+        return self._epoll.fileno()
+
+    @property
+    def deadline_ns(self) -> int | None:
+        """CLOCK_MONOTONIC; None: nothing is due."""
+        due = [ladder.deadline_ns for ladder in self._ladders.values()]
+        return min((one for one in due if one is not None), default=None)
+
+    @property
+    def trouble(self) -> str:
+        """What keeps the audit log from being written; "" if nothing does."""
+        return self._audit.trouble
+
+    def reload(self, policies: Sequence[Policy]) -> None:
+        """Other policies from here on; incidents that began go on with theirs."""
+        self._policies = tuple(policies)
+        self._triggers = [Trigger(policy) for policy in policies]
+
+    def consider(
+        self, findings: Iterable[Finding], snapshot: Snapshot, now_ns: int
+    ) -> tuple[Word, ...]:
+        """The next snapshot, and the findings of the built-in judgement that are active."""
+        self._snapshot = snapshot
+        self._curves.add(snapshot)
+        for ladder in self._ladders.values():
+            ladder.see(snapshot)
+        builtin = tuple(findings)
+        words: list[Word] = list(self.poll(now_ns))
+        for trigger in self._triggers:
+            for firing in trigger.fire(snapshot, builtin):
+                words += self._meet(firing, snapshot, now_ns)
+        return tuple(words)
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Bounds for the kernel to watch until the next snapshot."""
+        if self._snapshot is None:
+            return ()
+        return self._marks.of(self._triggers, self._snapshot)
+
+    def breached(self, event: Breached, now_ns: int) -> tuple[Word, ...]:
+        """The kernel told that a bound was passed: not a snapshot later, now."""
+        words: list[Word] = []
+        if self._snapshot is not None:
+            for firing in self._marks.firings(event, self._snapshot):
+                words += self._meet(firing, self._snapshot, now_ns)
+        return tuple(words)
+
+    def poll(self, now_ns: int) -> tuple[Word, ...]:
+        """Whatever can go on goes on."""
+        words: list[Word] = []
+        for key, ladder in list(self._ladders.items()):
+            words += ladder.poll(now_ns)
+            if ladder.over:
+                words += self._over(key, now_ns)
+        self._register()
+        return tuple(words)
+
+    def close(self, now_ns: int, why: str = "the watch ended") -> tuple[Word, ...]:
+        """Stop what runs, put back what was changed for a time, and sync the log."""
+        words: list[Word] = []
+        if self._epoll.closed:
+            return ()
+        for key, ladder in list(self._ladders.items()):
+            words += ladder.abandon(now_ns, why)
+            words += self._over(key, now_ns)
+        self._register()
+        self._epoll.close()
+        self._audit.close()
+        return tuple(words)
+
+    def _meet(self, firing: Firing, snapshot: Snapshot, now_ns: int) -> Iterator[Word]:
+        job = firing.finding.subject.job.key
+        if job in self._ladders or len(self._ladders) >= AT_ONCE:
+            return
+        policy, now = firing.policy, self._moment()
+        if self._spending.resting_ns(job, policy.cooldown_ns, now):
+            self._hold_back(firing, "the job rests after its last incident", now_ns)
+            return
+        found = aim(self._policies, policy, firing.finding, snapshot)
+        if isinstance(found, str):
+            self._hold_back(firing, found, now_ns)
+            return
+        whose, process = found
+        if process.age_ns < policy.grace_ns:
+            self._hold_back(firing, f"{process.comm} {process.pid} is young", now_ns)
+            return
+        try:
+            incident = begin(
+                policy, firing.finding, whose, process,
+                now_ns=now_ns,
+                folder=self._folder(whose.identity.cgroup),
+                curve=self._curves.of(job),
+            )  # fmt: skip
+        except (GoneError, RefusedError) as error:
+            self._hold_back(firing, error.what, now_ns)
+            return
+        self._write(incident.id, {"type": "incident", "facts": facts(incident)})
+        self._ladders[job] = self._ladder(incident, policy)
+        if firing.own:
+            yield replace(firing.finding, state=State.BEGIN)
+            self._told[job] = firing.finding
+        yield from self.poll(now_ns)
+
+    def _ladder(self, incident: Incident, policy: Policy) -> Ladder:
+        job, spending = incident.job.key, self._spending
+        return Ladder(
+            incident,
+            policy,
+            self._starts,
+            allowed=lambda: spending.exhausted(job, policy.budget, self._moment()),
+            spend=lambda: spending.spend(job, self._moment()),
+            refund=lambda: spending.refund(job),
+            record=partial(self._write, incident.id),
+        )
+
+    def _over(self, job: str, now_ns: int) -> Iterator[Word]:
+        """Rest; and what was told of the breach is taken back."""
+        incident = self._ladders.pop(job).incident
+        self._spending.rest(job, self._moment())
+        finding = self._told.pop(job, None)
+        if finding is not None:
+            yield replace(
+                finding,
+                state=State.END,
+                time_ns=incident.unix_ns(now_ns),
+                monotonic_ns=now_ns,
+                sentence=f"{incident.who}: the incident is over",
+            )
+
+    def _hold_back(self, firing: Firing, why: str, now_ns: int) -> None:
+        """Said to the audit log once a minute: the condition is met at every snapshot."""
+        key = (firing.policy.name, firing.finding.subject.job.key)
+        self._said = {one: at for one, at in self._said.items() if now_ns - at < _SAID_AGAIN_NS}
+        if key in self._said:
+            return
+        self._said[key] = now_ns
+        finding = firing.finding
+        self._write(
+            "",
+            {
+                "type": "held_back",
+                "policy": firing.policy.name,
+                "job": finding.subject.job.name,
+                "sentence": finding.sentence,
+                "why": why,
+            },
+        )
+
+    def _write(self, incident: str, record: dict[str, Any]) -> None:
+        self._audit.write({"incident": incident} | self._moment().record() | record)
+
+    def _register(self) -> None:
+        """What the epoll listens to is what the running actions wait for, no more."""
+        wanted = {fd for ladder in self._ladders.values() for fd in ladder.fds}
+        for fd in self._fds - wanted:
+            try:
+                self._epoll.unregister(fd)
+            except (OSError, ValueError):
+                continue  # it was closed, which took it out by itself
+        for fd in wanted:
+            try:
+                self._epoll.register(fd, select.EPOLLIN)
+            except FileExistsError:
+                continue
+        self._fds = wanted

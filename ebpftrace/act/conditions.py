@@ -1,0 +1,33 @@
+"""A policy's condition as one of the judge's detectors, with its bound."""
+
+from ebpftrace.act.policy import Condition
+from ebpftrace.judge.climb import Climb
+from ebpftrace.judge.growth import Growth
+from ebpftrace.judge.level import Level
+from ebpftrace.judge.oom import Oom
+from ebpftrace.judge.thrash import Thrash
+from ebpftrace.judge.time_to_limit import TimeToLimit
+from ebpftrace.judge.verdict import Detector
+
+BUILTIN = "builtin"
+
+
+def detector_of(condition: Condition) -> Detector | None:
+    """The detector that a condition asks; None for the built-in judgement, which is many."""
+    bound = condition.bound
+    in_bytes, in_share = (None, bound) if condition.share else (round(bound), None)
+    match condition.detector:
+        case "level":
+            return Level(in_bytes, in_share)
+        case "growth":
+            return Growth(condition.window_ns, in_bytes, in_share)
+        case "climb":
+            return Climb(round(bound), condition.window_ns)
+        case "time_to_limit":
+            return TimeToLimit(bound)
+        case "thrash":
+            return Thrash()
+        case "oom":
+            return Oom()
+        case _:
+            return None

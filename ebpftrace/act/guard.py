@@ -1,0 +1,119 @@
+"""Who is never signalled, and how a process is held fast so that no other is hit.
+
+A pid means nothing by itself: it is reused. `open_process` opens a pidfd first and looks
+at the process after that: what it then reads is of the process the pidfd holds, or of a
+later one, whose start time tells it apart.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ebpftrace.errors import EbpftraceError, GoneError
+from ebpftrace.events import ProcessKey
+from ebpftrace.host import proc
+from ebpftrace.host.cgroups import memory_cgroup
+from ebpftrace.text import clean
+
+_INIT, _KTHREADD = 1, 2
+_TELEMETRY = "** telemetry **"  # golang.org/x/telemetry/start.go: argument of its crash monitor
+_PATH_LIMIT = 4096
+
+
+class RefusedError(EbpftraceError):
+    """This process is not to be touched; `what` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A process as it was when the incident began.
+
+    `cgroup` is the path of its memory cgroup; `program` the device and inode of its
+    executable, (0, 0) where that cannot be read.
+    """
+
+    key: ProcessKey
+    cgroup: str
+    program: tuple[int, int]
+
+
+def identify(key: ProcessKey) -> Target:
+    """The process as it is now. GoneError, or RefusedError for one never to be touched."""
+    fd = _open(key)
+    try:
+        return Target(key, _cgroup(key), _program(key.pid))
+    finally:
+        os.close(fd)
+
+
+def open_process(target: Target, *, same_place: bool = True) -> int:
+    """A pidfd of this very process, to be closed by the caller.
+
+    GoneError if it has ended; RefusedError if it must not be touched, or is no longer
+    what it was: in another cgroup (unless `same_place` is False) or another program.
+    """
+    fd = _open(target.key)
+    try:
+        pid = target.key.pid
+        if same_place and (cgroup := _cgroup(target.key)) != target.cgroup:
+            raise RefusedError(f"{pid} moved to the cgroup {cgroup}")
+        if _program(pid) != target.program:
+            raise RefusedError(f"{pid} runs another program now")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _open(key: ProcessKey) -> int:
+    pid = key.pid
+    if pid <= _INIT:
+        raise RefusedError(f"{pid} is the init process")
+    if pid in own_line():
+        raise RefusedError(f"{pid} is ebpftrace itself, or started it")
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError as error:
+        raise GoneError(f"{pid} has ended") from error
+    except OSError as error:  # EINVAL: the id of a thread
+        raise RefusedError(f"{pid} is no process: {error.strerror}") from error
+    try:
+        stat = proc.read_stat(pid)
+        if stat is None or stat.state in "ZX":
+            raise GoneError(f"{pid} has ended")
+        if not stat.started_at(key.start_boottime_ns):
+            raise GoneError(f"{pid} has ended; its pid is another process's now")
+        if _KTHREADD in (pid, stat.parent_pid):
+            raise RefusedError(f"{pid} is a thread of the kernel")
+        if (proc.read_cmdline(pid) or ())[1:2] == (_TELEMETRY,):
+            raise RefusedError(f"{pid} is the crash monitor of a Go tool")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def own_line() -> set[int]:
+    """Our own pid and those of all our ancestors."""
+    line: set[int] = set()
+    pid = os.getpid()
+    while pid > 0 and pid not in line:
+        line.add(pid)
+        stat = proc.read_stat(pid)
+        pid = 0 if stat is None else stat.parent_pid
+    return line
+
+
+def _cgroup(key: ProcessKey) -> str:
+    path = memory_cgroup(key.pid)
+    if path is None:
+        raise GoneError(f"{key.pid} has ended")
+    return clean(os.fsencode(path), _PATH_LIMIT)
+
+
+def _program(pid: int) -> tuple[int, int]:
+    try:
+        status = Path(f"/proc/{pid}/exe").stat()
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino

@@ -1,0 +1,250 @@
+"""One incident's way up its policy's ladder: one rung at a time, and then: did it help?
+
+No clock is read here, nothing waits, and the actions come from outside.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ebpftrace.act.actions import Start
+from ebpftrace.act.actions.running import Ended, Running
+from ebpftrace.act.incident import Incident
+from ebpftrace.act.outcome import Outcome, Status, StepOutcome
+from ebpftrace.act.policy import Policy, Step
+from ebpftrace.act.relief import Relief, Verdict, not_relieved, relieved
+from ebpftrace.act.undo import Undo
+from ebpftrace.judge.finding import Finding
+from ebpftrace.ledger import Snapshot
+from ebpftrace.text import clean
+from ebpftrace.units import format_duration
+
+TELLING = frozenset({"capture", "notify"})
+"""These change nothing: whether it helped is not asked after them."""
+
+HOLDING = frozenset({"throttle", "freeze", "thaw"})
+"""These win time for the next rung: whether it helped is asked only after the last."""
+
+ENDING = frozenset({"signal", "systemd", "exec", "shell"})
+"""These may end a process: they are on the budget."""
+
+Word = Finding | StepOutcome | Outcome
+
+
+class Ladder:
+    """`poll` until it is `over`; `see` each snapshot.
+
+    `allowed()` says why no process may be ended now ("": it may); `spend` and `refund`
+    book an end; `record` gets what the audit log has to know.
+    """
+
+    def __init__(
+        self,
+        incident: Incident,
+        policy: Policy,
+        starts: Mapping[str, Start],
+        *,
+        allowed: Callable[[], str],
+        spend: Callable[[], None],
+        refund: Callable[[], None],
+        record: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.incident = incident
+        self.policy = policy
+        self._starts = starts
+        self._allowed, self._spend, self._refund = allowed, spend, refund
+        self._record = record
+        self._steps: list[Step] = list(policy.ladder)
+        self._step: Step | None = None
+        self._running: Running | None = None
+        self._began_ns = 0
+        self._spent = False
+        self._ended_one = False  # a rung that may end a process was climbed
+        self._acted = False  # something was done that may have helped
+        self._refused = ""  # why the last rung was not climbed
+        self._undos: list[Undo] = []
+        self._relief: Relief | None = None  # while an answer is waited for
+        self._seen: Relief | None = None  # the last answer
+        self._verdict = Verdict.WAIT
+        self.over = False
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        return () if self._running is None else self._running.fds
+
+    @property
+    def deadline_ns(self) -> int | None:
+        """Poll by then, CLOCK_MONOTONIC; None: nothing but a snapshot can change anything."""
+        if self._running is None or self._step is None:
+            return None
+        end = self._began_ns + self._step.timeout_ns
+        due = self._running.due_ns
+        return end if due is None else min(end, due)
+
+    def see(self, snapshot: Snapshot) -> None:
+        """What the books say now: whether it helped is told from it."""
+        if self._relief is not None and snapshot.monotonic_ns >= self._relief.since_ns:
+            self._verdict = self._relief.see(snapshot)
+
+    def poll(self, now_ns: int) -> Iterator[Word]:
+        """Go on as far as that is possible without waiting."""
+        while not self.over:
+            if self._running is not None:
+                ended = self._poll_running(now_ns)
+                if ended is None:
+                    return
+                yield self._climbed(ended, now_ns)
+            elif self._relief is not None:
+                if self._verdict is Verdict.WAIT:
+                    return
+                self._judge()
+            elif self._steps:
+                yield from self._next(self._steps.pop(0), now_ns)
+            elif self._acted and self._verdict is Verdict.WAIT:
+                self._relief = Relief(self.incident, now_ns)
+            else:
+                yield self._end(now_ns)
+
+    def abandon(self, now_ns: int, why: str) -> Iterator[Word]:
+        """The watch ends: stop what runs, put back what was changed, say so."""
+        if self.over:
+            return
+        if self._running is not None:
+            yield self._climbed(Ended(Status.FAILED, why), now_ns)
+        self._steps.clear()
+        yield self._end(now_ns, why)
+
+    def _next(self, step: Step, now_ns: int) -> Iterator[Word]:
+        self._step, self._began_ns = step, now_ns
+        if self.policy.dry_run:
+            yield self._climbed(Ended(Status.SKIPPED, f"dry run: would {step.action}"), now_ns)
+            return
+        if step.action in ENDING and not self._spent:
+            if refusal := self._allowed():
+                yield self._climbed(Ended(Status.SKIPPED, refusal), now_ns)
+                return
+            self._spend()
+            self._spent = True
+        self._record(
+            {
+                "type": "step_begun",
+                "action": step.action,
+                "spends": step.action in ENDING,
+            }
+        )
+        self._running = self._starts[step.action](self.incident, step.options)
+
+    def _poll_running(self, now_ns: int) -> Ended | None:
+        assert self._running is not None and self._step is not None
+        ended = self._running.poll(now_ns)
+        if ended is None and now_ns - self._began_ns >= self._step.timeout_ns:
+            took = format_duration(self._step.timeout_ns)
+            return Ended(Status.TIMED_OUT, f"stopped after {took}")
+        return ended
+
+    def _climbed(self, ended: Ended, now_ns: int) -> StepOutcome:
+        assert self._step is not None
+        step = self._step
+        left = self._running.stop() if self._running is not None else ""
+        began = self._running is not None
+        self._running = self._step = None
+        detail = f"{ended.detail}; {left}" if left else ended.detail
+        refunded = self._after(step, ended, began, now_ns)
+        incident = self.incident
+        outcome = StepOutcome(
+            incident=incident.id,
+            policy=incident.policy,
+            job=incident.job,
+            process=incident.target.key,
+            comm=incident.comm,
+            action=step.action,
+            status=ended.status,
+            detail=detail,
+            began_ns=self._began_ns,
+            took_ns=now_ns - self._began_ns,
+            monotonic_ns=now_ns,
+            time_ns=incident.unix_ns(now_ns),
+        )
+        if ended.undo is not None:
+            self._undos.append(ended.undo)
+        if ended.evidence is not None:
+            self.incident = replace(self.incident, evidence=ended.evidence)
+        self._record(
+            {
+                "type": "step",
+                "action": step.action,
+                "status": ended.status.value,
+                "detail": detail,
+                "took_ns": outcome.took_ns,
+                "output": ended.output.decode("utf-8", "replace")[-4096:],
+                "refunded": refunded,
+                "undo": None if ended.undo is None else ended.undo.record(),
+            }
+        )
+        return outcome
+
+    def _after(self, step: Step, ended: Ended, began: bool, now_ns: int) -> bool:
+        """When it is asked whether it helped: now, later, or not. True: refunded."""
+        if ended.status is Status.SKIPPED:
+            self._refused = ended.detail
+            if began and self._spent and not self._ended_one:
+                self._refund()
+                self._spent = False
+                return True
+            return False
+        self._ended_one = self._ended_one or step.action in ENDING
+        if step.action in TELLING:
+            return False
+        self._acted = True
+        heals = step.action not in HOLDING
+        if heals and ended.status is Status.DONE:
+            self._relief, self._verdict = Relief(self.incident, now_ns), Verdict.WAIT
+        return False
+
+    def _judge(self) -> None:
+        """An answer: it helped, and only who wants to know is told; or the next rung."""
+        assert self._relief is not None
+        if self._verdict is Verdict.HELPED:
+            self._steps = [step for step in self._steps if step.action == "notify"]
+        elif self._steps:
+            self._verdict = Verdict.WAIT
+        self._seen, self._relief = self._relief, None
+
+    def _end(self, now_ns: int, why: str = "") -> Outcome:
+        self.over = True
+        troubles = [trouble for undo in reversed(self._undos) if (trouble := undo.run())]
+        helped = self._verdict is Verdict.HELPED
+        won = self._seen.bytes_won if helped and self._seen is not None else 0
+        incident, took = self.incident, now_ns - self.incident.began_ns
+        if self.policy.dry_run:
+            sentence = f"{incident.who}: dry run, nothing was done"
+        elif helped and self._seen is not None:
+            sentence = relieved(incident, self._seen, took)
+        else:
+            sentence = not_relieved(incident, acted=self._acted, why=why or self._refused)
+        if troubles:
+            sentence += f"; not put back: {', '.join(troubles)}"
+        self._record(
+            {
+                "type": "outcome",
+                "helped": helped,
+                "bytes_won": won,
+                "took_ns": took,
+                "sentence": sentence,
+                "undone": not troubles,
+            }
+        )
+        return Outcome(
+            incident=incident.id,
+            policy=incident.policy,
+            job=incident.job,
+            process=incident.target.key,
+            comm=incident.comm,
+            helped=helped,
+            bytes_won=won,
+            took_ns=took,
+            sentence=sentence,
+            evidence="" if incident.evidence is None else clean(str(incident.evidence)),
+            monotonic_ns=now_ns,
+            time_ns=incident.unix_ns(now_ns),
+        )

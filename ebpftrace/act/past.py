@@ -1,0 +1,70 @@
+"""What the audit log says of the time before this start: the budget, and what is undone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ebpftrace.act.budget import Moment, Spending
+from ebpftrace.act.undo import Undo
+
+Record = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Open:
+    """An incident without an outcome yet."""
+
+    job: str
+    spent: Moment | None
+    ended_one: bool
+    undos: list[Undo]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An incident that ebpftrace did not live to finish."""
+
+    incident: str
+    undos: tuple[Undo, ...]
+
+
+def read_back(records: Iterable[Record], spending: Spending) -> tuple[Left, ...]:
+    """Books what was spent, and says which incidents were left open.
+
+    A record without what is needed is passed over: another version may have written it.
+    """
+    opened: dict[str, _Open] = {}
+    for record in records:
+        try:
+            _take(record, opened, spending)
+        except (KeyError, TypeError, ValueError):
+            continue
+    left = []
+    for incident, one in opened.items():
+        if one.spent is not None:
+            # Whether that signal or hook was still sent is not known: it counts.
+            spending.spend(one.job, one.spent)
+        left.append(Left(incident, tuple(reversed(one.undos))))
+    return tuple(left)
+
+
+def _take(record: Record, opened: dict[str, _Open], spending: Spending) -> None:
+    incident, moment = str(record["incident"]), Moment.of_record(record)
+    if record["type"] == "incident":
+        opened[incident] = _Open(str(record["facts"]["job_key"]), None, False, [])
+        return
+    one = opened[incident]
+    match record["type"]:
+        case "step_begun":
+            if record["spends"] and one.spent is None:
+                one.spent = moment
+        case "step":
+            if record["undo"] is not None:
+                one.undos.append(Undo.of_record(record["undo"]))
+            if record["refunded"]:
+                one.spent = None
+        case "outcome":
+            if one.spent is not None:
+                spending.spend(one.job, one.spent)
+            spending.rest(one.job, moment)
+            del opened[incident]

@@ -1,0 +1,90 @@
+"""Whether a policy's conditions hold: `when`, `mode` and `for`, asked of each snapshot."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ebpftrace.act.conditions import detector_of
+from ebpftrace.act.policy import Condition, Mode, Policy
+from ebpftrace.judge.finding import Finding, State, Subject
+from ebpftrace.judge.judge import Judge
+from ebpftrace.judge.samples import Samples
+from ebpftrace.ledger import Snapshot
+
+History = Callable[[Subject], Samples | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A policy whose conditions hold for a job, and the findings that say so."""
+
+    policy: Policy
+    findings: tuple[Finding, ...]  # the most severe first
+
+    @property
+    def own(self) -> bool:
+        """Whether the policy's own bounds say so, and not the built-in judgement."""
+        return all(condition.detector != "builtin" for condition in self.policy.when)
+
+    @property
+    def finding(self) -> Finding:
+        return self.findings[0]
+
+
+class Trigger:
+    """One policy's conditions, with the history that they are judged on."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._judges: Sequence[Judge | None] = [
+            None
+            if (detector := detector_of(condition)) is None
+            else Judge([detector], processes=condition.per_process)
+            for condition in policy.when
+        ]
+        self._since: dict[str, int] = {}  # by job: since when they hold, CLOCK_MONOTONIC
+
+    def histories(self) -> Iterator[tuple[Condition, History]]:
+        """Each condition that has bounds of its own, and the history it is judged on."""
+        for condition, judge in zip(self.policy.when, self._judges, strict=True):
+            if judge is not None:
+                yield condition, judge.samples
+
+    def fire(self, snapshot: Snapshot, builtin: Iterable[Finding]) -> Iterator[Firing]:
+        """For which jobs they hold now and have held for long enough."""
+        holding = [
+            self._by_job(condition, judge, snapshot, builtin)
+            for condition, judge in zip(self.policy.when, self._judges, strict=True)
+        ]
+        jobs = {key for one in holding for key in one}
+        if self.policy.mode is Mode.ALL:
+            jobs = {key for key in jobs if all(key in one for one in holding)}
+        now = snapshot.monotonic_ns
+        self._since = {key: self._since.get(key, now) for key in jobs}
+        for key in sorted(jobs):
+            if now - self._since[key] >= self.policy.for_ns:
+                found = [finding for one in holding for finding in one.get(key, ())]
+                found.sort(key=lambda one: -one.severity)
+                yield Firing(self.policy, tuple(found))
+
+    def _by_job(
+        self,
+        condition: Condition,
+        judge: Judge | None,
+        snapshot: Snapshot,
+        builtin: Iterable[Finding],
+    ) -> dict[str, list[Finding]]:
+        if judge is None:
+            found: Iterable[Finding] = builtin
+        else:
+            judge.judge(snapshot)
+            found = judge.active
+        held: dict[str, list[Finding]] = {}
+        for finding in found:
+            # One that is active but was not met just now is only waiting for its end.
+            met = finding.monotonic_ns >= snapshot.monotonic_ns
+            of_process = finding.subject.process is not None
+            wanted = judge is None or of_process == condition.per_process
+            severe = finding.severity >= condition.least
+            if met and wanted and severe and finding.state is not State.END:
+                held.setdefault(finding.subject.job.key, []).append(finding)
+        return held

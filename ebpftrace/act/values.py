@@ -1,0 +1,179 @@
+"""How one value of a policy file is written, read, and shown to an editor.
+
+A `Kind` serves the parser, the error that says what was expected, and the JSON schema.
+"""
+
+import datetime
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from ebpftrace.text import clean
+from ebpftrace.units import parse_bytes, parse_duration_ns, parse_share
+
+_FOUND_LIMIT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`read` turns what tomllib gave into the typed value, or raises ValueError."""
+
+    expected: str
+    read: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+    item: "Kind | None" = None  # of each element, where an array may be written
+
+
+def found(value: object) -> str:
+    """A value as a person wrote it, about: for errors."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, datetime.date | datetime.time):
+        return str(value)
+    if isinstance(value, list):
+        return "an array" if value else "an empty array"
+    if isinstance(value, str):
+        return clean(json.dumps(value, ensure_ascii=False), _FOUND_LIMIT)
+    return str(value).lower() if isinstance(value, bool) else clean(str(value), _FOUND_LIMIT)
+
+
+def _of_type(wanted: type, value: object) -> Any:
+    if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
+        raise ValueError
+    return value
+
+
+def _text(value: object) -> str:
+    text: str = _of_type(str, value)
+    if not text or "\0" in text:
+        raise ValueError
+    return text
+
+
+def _any_text(value: object) -> str:
+    text: str = _of_type(str, value)
+    if "\0" in text:
+        raise ValueError
+    return text
+
+
+def _path(value: object) -> Path:
+    path = Path(_text(value))
+    if not path.is_absolute():
+        raise ValueError
+    return path
+
+
+def _count(value: object) -> int:
+    number: int = _of_type(int, value)
+    if not 0 <= number < 1 << 31:
+        raise ValueError
+    return number
+
+
+def _number(value: object) -> float:
+    number = float(_of_type(int, value) if isinstance(value, int) else _of_type(float, value))
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number
+
+
+def _bytes(value: object) -> int:
+    return parse_bytes(_of_type(str, value)) if isinstance(value, str) else _count(value)
+
+
+def _duration(value: object) -> int:
+    return parse_duration_ns(_of_type(str, value))
+
+
+def _positive(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def positive(value: object) -> Any:
+        if not (number := read(value)):
+            raise ValueError
+        return number
+
+    return positive
+
+
+def _variables(value: object) -> dict[str, str]:
+    table: dict[str, object] = _of_type(dict, value)
+    return {_text(name): _any_text(text) for name, text in table.items()}
+
+
+_SIZE_SCHEMA = {"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(|B|[KMGT]iB|[kKMGT]B)\s*$"}
+_DURATION_SCHEMA = {"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h)?\s*$"}
+_SHARE_SCHEMA = {"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"}
+
+TEXT = Kind("a string that is not empty", _text, {"type": "string", "minLength": 1})
+ANY_TEXT = Kind("a string", _any_text, {"type": "string"})
+BOOL = Kind("true or false", lambda value: _of_type(bool, value), {"type": "boolean"})
+COUNT = Kind("a whole number, 0 or more", _count, {"type": "integer", "minimum": 0})
+NUMBER = Kind("a number, 0 or more", _number, {"type": "number", "minimum": 0})
+PATH = Kind('an absolute path such as "/var/lib/x"', _path,
+            {"type": "string", "pattern": "^/"})  # fmt: skip
+BYTES = Kind('a size such as "256MiB"', _bytes,
+             {"type": ["string", "integer"], "minimum": 0} | _SIZE_SCHEMA)  # fmt: skip
+SIZE = Kind('a size above 0 such as "256MiB"', _positive(_bytes), BYTES.schema)
+DURATION = Kind('a duration such as "60s"', _duration, {"type": "string"} | _DURATION_SCHEMA)
+SPAN = Kind('a duration above 0 such as "60s"', _positive(_duration), DURATION.schema)
+SHARE = Kind('a share such as "85%"', lambda value: parse_share(_of_type(str, value)),
+             {"type": "string"} | _SHARE_SCHEMA)  # fmt: skip
+VARIABLES = Kind("a table of strings", _variables,
+                 {"type": "object", "additionalProperties": {"type": "string"}})  # fmt: skip
+
+
+def choice(names: Mapping[str, Any]) -> Kind:
+    """One of these names, each standing for a value."""
+
+    def read(value: object) -> Any:
+        name = _of_type(str, value)
+        if name not in names:
+            raise ValueError
+        return names[name]
+
+    quoted = " or ".join(f'"{name}"' for name in names)
+    return Kind(quoted if len(names) < 3 else f"one of {quoted.replace(' or ', ', ')}",
+                read, {"enum": list(names)})  # fmt: skip
+
+
+def several(one: Kind, least: int = 0) -> Kind:
+    """An array of one kind, or a single value that stands for an array of it."""
+
+    def read(value: object) -> tuple[Any, ...]:
+        if isinstance(value, list) and len(value) < least:
+            raise ValueError
+        return tuple(map(one.read, value)) if isinstance(value, list) else (one.read(value),)
+
+    schema = {"anyOf": [one.schema, {"type": "array", "items": one.schema, "minItems": least}]}
+    return Kind(f"{one.expected}, or an array of such", read, schema, item=one)
+
+
+_UNITS = {"bytes": BYTES, "duration": DURATION, "share": SHARE}
+_TYPES = {str: TEXT, bool: BOOL, int: COUNT, float: NUMBER, Path: PATH}
+
+
+def kind_of(annotation: Any) -> Kind:
+    """The kind that an annotation of an options dataclass asks for. TypeError for others."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        inner, *notes = arguments
+        unit = next((note for note in notes if note in _UNITS), None)
+        return kind_of(inner) if unit is None else _UNITS[unit]
+    if origin in (Union, UnionType):
+        (inner,) = (one for one in arguments if one is not NoneType)
+        return kind_of(inner)
+    if origin is Literal:
+        return choice({str(name): name for name in arguments})
+    if origin is tuple and arguments[1:] == (...,):
+        return several(ANY_TEXT if arguments[0] is str else kind_of(arguments[0]))
+    if origin is dict and arguments == (str, str):
+        return VARIABLES
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return choice({str(member.value): member for member in annotation})
+    if annotation in _TYPES:
+        return _TYPES[annotation]
+    raise TypeError(f"no policy can write a value of type {annotation}")

@@ -1,0 +1,153 @@
+"""`ebpftrace policy`: check a policy file, say whom it takes, and help editors with it."""
+
+import json
+import os
+import textwrap
+from pathlib import Path
+
+import click
+
+from ebpftrace.act.matching import Answer, explain
+from ebpftrace.act.policy import Policy
+from ebpftrace.act.policy_file import PolicyFileError, read_policies
+from ebpftrace.act.policy_schema import schema
+from ebpftrace.act.policy_store import SYSTEM_FILE, default_file
+from ebpftrace.act.policy_words import in_words
+from ebpftrace.cli.watch import Pid
+from ebpftrace.errors import GoneError, UsageError
+from ebpftrace.events import JobIdentity
+from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
+from ebpftrace.host.mounts import memory_hierarchy
+from ebpftrace.host.proc import read_stat
+from ebpftrace.jobs import JobResolver
+from ebpftrace.text import clean
+
+_WIDTH = 80
+_FILE = click.argument(
+    "file", required=False, type=click.Path(path_type=Path), metavar="[FILE]"
+)
+
+
+@click.group(
+    epilog="""
+    \b
+    Examples:
+      ebpftrace policy check policy.toml
+      sudo ebpftrace policy explain policy.toml --pid "$(pgrep -n gopls)"
+      ebpftrace policy schema >ebpftrace-policy.json
+
+    Without FILE: $XDG_CONFIG_HOME/ebpftrace/policy.toml, else
+    /etc/ebpftrace/policy.toml. docs/policy.md has every key.
+    """
+)
+def policy() -> None:
+    """Check and explain policies of the circuit breaker."""
+
+
+@policy.command()
+@_FILE
+def check(file: Path | None) -> None:
+    """Read a policy file and tell every mistake of it."""
+    file = file or _default()
+    try:
+        policies = read_policies(file)
+    except PolicyFileError as error:
+        for one in error.mistakes:
+            place = f"{error.file}:{one.line}: " if one.line else f"{error.file}: "
+            click.echo(_fill(place + str(one), "  "), err=True)
+        raise click.exceptions.Exit(error.exit_code) from error
+    names = ", ".join(one.name for one in policies)
+    click.echo(_fill(f"{_name(file)}: {_count(policies)}: {names}", "  "))
+
+
+@policy.command("explain")
+@_FILE
+@click.option("--pid", "pids", multiple=True, type=Pid(), metavar="PID",
+              help="Say which policy would take this process. Repeatable.")  # fmt: skip
+def explain_command(file: Path | None, pids: tuple[int, ...]) -> None:
+    """Say what a policy file does, or which policy would take a process, and why.
+
+    Without --pid: every policy in words. With it: the policy that would take the process,
+    and why the others would not.
+    """
+    policies = read_policies(file or _default())
+    if not pids:
+        _tell_all(policies)
+        return
+    paths = CgroupPaths(memory_hierarchy())
+    try:
+        for pid in pids:
+            comm, job = _live(pid, paths)
+            _tell_answers(pid, comm, job, explain(policies, comm, job))
+    finally:
+        paths.close()
+
+
+@policy.command("schema")
+def schema_command() -> None:
+    """Print the JSON schema of policy files, for editors."""
+    click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
+
+
+def _tell_all(policies: tuple[Policy, ...]) -> None:
+    for number, one in enumerate(policies, 1):
+        click.echo(f"{number}. {one.name}")
+        for label, text in in_words(one):
+            click.echo(_fill(f"   {label:<6} {text}", " " * 10))
+    click.echo("\nA process is taken by the first policy that is for it.")
+
+
+def _tell_answers(pid: int, comm: str, job: JobIdentity, answers: tuple[Answer, ...]) -> None:
+    click.echo(_fill(f"{comm} {pid} is in the {job.kind} job {job.name}", "  "))
+    click.echo(_fill(f"  by      {job.identified_by}", " " * 10))
+    click.echo(_fill(f"  cgroup  {job.cgroup}", " " * 10))
+    for answer in answers:
+        if answer.taken:
+            mark, why = "takes it", ""
+        elif answer.earlier:
+            mark, why = "too late", f"it would, but {answer.earlier} comes first"
+        else:
+            mark, why = "does not", "; ".join(answer.reasons)
+        text = f"  {mark}  {answer.policy.name}{': ' if why else ''}{why}"
+        click.echo(_fill(text, " " * 12))
+    if not any(answer.taken for answer in answers):
+        click.echo("  No policy takes it: it is watched and judged, and never acted on.")
+
+
+def _live(pid: int, paths: CgroupPaths) -> tuple[str, JobIdentity]:
+    """Name and job of a running process. GoneError where there is none."""
+    stat, path = read_stat(pid), memory_cgroup(pid)
+    if stat is None or path is None:
+        raise GoneError(
+            f"there is no process {pid}",
+            why="it has ended, or it is in another pid namespace",
+            fix="look for it with: ps -e | grep gopls",
+        )
+    job = JobResolver(paths).resolve(pid, paths.id(path) or 0, stat.parent_pid)
+    return stat.comm, job
+
+
+def _default() -> Path:
+    file = default_file(os.environ)
+    if file is None:
+        raise UsageError(
+            "there is no policy file in the default places",
+            why=f"neither $XDG_CONFIG_HOME/ebpftrace/policy.toml nor {SYSTEM_FILE} is there",
+            fix="name one: ebpftrace policy check FILE",
+        )
+    return file
+
+
+def _count(policies: tuple[Policy, ...]) -> str:
+    return "1 policy" if len(policies) == 1 else f"{len(policies)} policies"
+
+
+def _name(file: Path) -> str:
+    return clean(os.fsencode(file))
+
+
+def _fill(text: str, indent: str) -> str:
+    return textwrap.fill(
+        text, _WIDTH, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True,
+        replace_whitespace=False,
+    )  # fmt: skip

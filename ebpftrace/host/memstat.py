@@ -1,0 +1,38 @@
+"""What a memory cgroup's charge consists of: its memory.stat, v1 and v2.
+
+Source: Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
+"""
+
+from pathlib import Path
+
+from ebpftrace.events import CgroupContents
+
+_REFAULTS = (b"workingset_refault_anon", b"workingset_refault_file")
+
+
+def read_contents(folder: Path) -> CgroupContents | None:
+    """The whole branch's contents, or None where there is no such file (any more).
+
+    On v1 the `total_` lines count the cgroups below as well, as v2's lines always do.
+    The page cache leaves shmem out: the kernel counts it among the cache, but cannot
+    drop it.
+    """
+    try:
+        raw = (folder / "memory.stat").read_bytes()
+    except OSError:
+        return None
+    values = {
+        name: int(value)
+        for name, _, value in (line.partition(b" ") for line in raw.splitlines())
+        if value.isdigit()
+    }
+    v1 = b"total_rss" in values
+    total = b"total_" if v1 else b""
+    shmem = values.get(total + b"shmem", 0)
+    cache = values.get(b"total_cache" if v1 else b"file", 0)
+    return CgroupContents(
+        anon_bytes=values.get(b"total_rss" if v1 else b"anon", 0),
+        shmem_bytes=shmem,
+        cache_bytes=max(0, cache - shmem),
+        refaults=sum(values.get(total + name, 0) for name in _REFAULTS),
+    )

@@ -1,0 +1,1 @@
+"""The judge: snapshots in, findings out. One detector a file, each pure."""

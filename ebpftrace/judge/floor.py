@@ -1,0 +1,71 @@
+"""The floor of a curve: what was never given back since.
+
+The floor at a time is the lowest value from then until now. It has none of a collector's
+teeth: it steps up where memory was kept, and falls at once where it was given back.
+"""
+
+from bisect import bisect_left
+
+KEPT_NS = 15 * 60 * 1_000_000_000
+FINE_NS = 2 * 60 * 1_000_000_000
+COARSE_NS = 5 * 1_000_000_000
+MAX_STEPS = 512
+
+
+class Floor:
+    """The steps of the floor over the last 15 min; the last two minutes at full resolution.
+
+    A stack of rising values: a value below the topmost ones takes them away. So a sample
+    costs constant time on average, and the floor at any moment is one search.
+    """
+
+    __slots__ = ("_times", "_values")
+
+    def __init__(self) -> None:
+        self._times: list[int] = []
+        self._values: list[int] = []
+
+    def add(self, time_ns: int, value: int) -> int | None:
+        """Take a sample. Where it fell back: since when the curve had been above it."""
+        left: int | None = None
+        while self._values and self._values[-1] >= value:
+            left = self._times.pop()
+            self._values.pop()
+        self._times.append(time_ns)
+        self._values.append(value)
+        self._thin(time_ns)
+        return left
+
+    def at(self, time_ns: int) -> int:
+        """The lowest value from `time_ns` until now. IndexError before the first sample."""
+        return self._values[min(bisect_left(self._times, time_ns), len(self._values) - 1)]
+
+    def step(self, time_ns: int) -> tuple[int, int]:
+        """That value, and when it was (the last time, if it was there often)."""
+        index = min(bisect_left(self._times, time_ns), len(self._values) - 1)
+        return self._times[index], self._values[index]
+
+    @property
+    def rise(self) -> int:
+        """From the oldest step to now."""
+        return self._values[-1] - self._values[0]
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def _thin(self, now_ns: int) -> None:
+        old = bisect_left(self._times, now_ns - KEPT_NS)
+        if old > 1:  # the last one before is kept: it begins the oldest step
+            del self._times[: old - 1], self._values[: old - 1]
+        if len(self._times) <= MAX_STEPS:
+            return
+        fine = bisect_left(self._times, now_ns - FINE_NS)
+        kept = [0]
+        for index in range(1, fine):
+            if self._times[index] - self._times[kept[-1]] >= COARSE_NS:
+                kept.append(index)
+        kept += range(max(1, fine), len(self._times))
+        if len(kept) > MAX_STEPS:  # samples closer than the ledger's: coarser everywhere
+            kept = kept[::2] if kept[-1] in kept[::2] else [*kept[::2], kept[-1]]
+        self._times = [self._times[index] for index in kept]
+        self._values = [self._values[index] for index in kept]

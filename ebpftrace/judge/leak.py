@@ -1,0 +1,88 @@
+"""leak: how far up it is and how long its floor has been climbing, judged together."""
+
+import math
+from dataclasses import dataclass
+
+from ebpftrace.judge import words
+from ebpftrace.judge.finding import Severity
+from ebpftrace.judge.room import room_bytes, seconds_left, tooth_bytes
+from ebpftrace.judge.samples import Samples
+from ebpftrace.judge.slope import Climb, steadiest
+from ebpftrace.judge.verdict import Verdict
+from ebpftrace.units import MIB
+
+_SHORT_S, _LONG_S = 20.0, 600.0
+_LEAST = 0.8  # of the bound is asked however high the teeth
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A steady climb that has used up too much of the room it began with.
+
+    After a climb of up to 20 s that is `short_share` of the room; the longer it goes on
+    the less is asked, down to `long_share` after 10 min. Short and steep is what linkers,
+    warm-ups and a language server's first look at a module are; they end. Without a limit
+    only a climb of `alone_seconds` by `alone_bytes` is called.
+
+    `near_seconds` before the limit, or with `near_share` of it taken, it is critical.
+    """
+
+    short_share: float = 0.62
+    long_share: float = 0.52
+    near_seconds: float = 20.0
+    near_share: float = 0.85
+    alone_seconds: float = 300.0
+    alone_bytes: int = 512 * MIB
+    name: str = "leak"
+
+    def verdict(self, samples: Samples) -> Verdict | None:
+        climb = steadiest(samples)
+        if climb is None:
+            return None
+        room = room_bytes(samples)
+        if room is None:
+            return self._without_limit(samples, climb)
+        used = climb.gain_bytes / max(1, climb.gain_bytes + room)
+        teeth = tooth_bytes(samples, climb)
+        bound = self.bound_share(climb.seconds, teeth / max(1, climb.gain_bytes + room + teeth))
+        if used < bound:
+            return None
+        now = samples.now
+        left = seconds_left(samples, climb)
+        near = left is not None and left <= self.near_seconds
+        near = near or (now.used_share or 0.0) >= self.near_share
+        told = (
+            f"{_gained(samples, climb)}, {words.share(used)} of the room it began with "
+            f"(bound {words.share(bound)}){words.ahead(now.limit_bytes, left)}"
+        )
+        severity = Severity.CRITICAL if near else Severity.WARNING
+        return Verdict(severity, used, bound, "share", climb.since_ns, told, left)
+
+    def bound_share(self, seconds: float, teeth: float = 0.0) -> float:
+        """What share of its room a climb of so many seconds may use up.
+
+        `teeth` is the share that a sawtooth takes of that room with its own height: the
+        peaks have come further than the floor, so less is asked of it, to four fifths.
+        """
+        way = math.log(max(seconds, _SHORT_S) / _SHORT_S) / math.log(_LONG_S / _SHORT_S)
+        bound = self.short_share + (self.long_share - self.short_share) * min(1.0, way)
+        return max(_LEAST * bound, (bound - teeth) / (1 - teeth)) if teeth < 1 else bound
+
+    def _without_limit(self, samples: Samples, climb: Climb) -> Verdict | None:
+        if climb.seconds < self.alone_seconds or climb.gain_bytes < self.alone_bytes:
+            return None
+        told = (
+            f"{_gained(samples, climb)} (bound {words.size(self.alone_bytes)}); no limit is set"
+        )
+        return Verdict(
+            Severity.WARNING, climb.gain_bytes, self.alone_bytes, "bytes", climb.since_ns, told
+        )
+
+
+def _gained(samples: Samples, climb: Climb) -> str:
+    now = samples.now
+    kinds = words.kinds(samples.before(now.time_ns - climb.since_ns), now)
+    return (
+        f"gained {words.size(climb.gain_bytes)} in {words.seconds(climb.seconds)} and gave "
+        f"nothing back, {kinds}"
+    )

@@ -1,0 +1,196 @@
+"""What the judge remembers of one subject: its recent samples, and the floor of its curve."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from ebpftrace.events import CgroupContents, Usage
+from ebpftrace.judge.floor import FINE_NS, Floor
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
+from ebpftrace.units import NS_PER_SECOND
+
+_CLOSEST_NS = NS_PER_SECOND // 4
+_TEETH_NS = 3 * 60 * NS_PER_SECOND  # for so long a tooth is remembered
+_DIP_NS = round(1.2 * NS_PER_SECOND)
+"""Shorter dips are filled: between two short children, or two steps of a pipeline."""
+
+_TOOTH_SHARE = 0.05  # a fall by less of what was held is no tooth
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One subject at one moment. Bytes, nanoseconds of CLOCK_MONOTONIC, and counts.
+
+    `room_bytes` is what can still be held before the tightest limit is reached: page cache
+    counts as room, for the kernel drops it first. None where there is no limit.
+    """
+
+    time_ns: int
+    anon_bytes: int
+    shmem_bytes: int  # and what was swapped out
+    limit_bytes: int | None
+    room_bytes: int | None
+    limit_hits: int
+    oom_kills: int
+    stalled_ns: int
+    refaults: int
+
+    @property
+    def held_bytes(self) -> int:
+        return self.anon_bytes + self.shmem_bytes
+
+    @property
+    def used_share(self) -> float | None:
+        """How much of the limit is taken by what cannot be dropped, 0..1."""
+        if not self.limit_bytes or self.room_bytes is None:
+            return None
+        return 1 - self.room_bytes / self.limit_bytes
+
+
+class Samples:
+    """Two minutes of samples and fifteen of the floor. Bounded; at least one sample."""
+
+    __slots__ = (
+        "_filled",
+        "_peak_before",
+        "_peak_since",
+        "_recent",
+        "_teeth",
+        "first_ns",
+        "floor",
+    )
+
+    def __init__(self, first: Sample) -> None:
+        self.first_ns = first.time_ns
+        self.floor = Floor()
+        self._recent: deque[Sample] = deque()
+        self._teeth: deque[tuple[int, int]] = deque()  # when one fell, how long it had stood
+        self._peak_before = 0
+        self._peak_since = 0
+        self._filled = 0
+        self.add(first)
+
+    def add(self, sample: Sample) -> None:
+        """The next sample; one that comes sooner than a quarter of a second is left out.
+
+        Unless it tells of a kill: that must not wait.
+        """
+        recent = self._recent
+        close = bool(recent) and sample.time_ns - recent[-1].time_ns < _CLOSEST_NS
+        if close and sample.oom_kills == recent[-1].oom_kills:
+            return
+        recent.append(sample)
+        now = sample.time_ns
+        held = max(one.held_bytes for one in self.within(_DIP_NS))
+        before, self._filled = self._filled or held, held
+        left_ns = self.floor.add(now, held)
+        self._peak_since = max(self._peak_since, held)
+        if left_ns is not None and before - held > before * _TOOTH_SHARE:
+            # Where falls come often, a tooth is what lies between two of them.
+            fell_ns = self._teeth[-1][0] if self._teeth else left_ns
+            self._teeth.append((now, now - max(left_ns, fell_ns)))
+            self._peak_before = max(self._peak_before, self._peak_since)
+            self._peak_since = held
+        while self._teeth and self._teeth[0][0] < now - _TEETH_NS:
+            self._teeth.popleft()
+        if not self._teeth:
+            self._peak_before = 0
+        while recent[0].time_ns < now - FINE_NS:
+            recent.popleft()
+
+    @property
+    def now(self) -> Sample:
+        """The latest sample."""
+        return self._recent[-1]
+
+    @property
+    def age_ns(self) -> int:
+        """Since the first sample."""
+        return self.now.time_ns - self.first_ns
+
+    @property
+    def tooth_ns(self) -> int:
+        """How long the longest tooth of the last three minutes stood before it fell."""
+        return max((stood for _, stood in self._teeth), default=0)
+
+    @property
+    def peak_before_bytes(self) -> int:
+        """The highest value before the last fall, where there was one lately; else 0."""
+        return self._peak_before
+
+    def before(self, ns: int) -> Sample:
+        """The sample of `ns` ago, or the oldest of the last two minutes."""
+        at = self.now.time_ns - ns
+        found = self._recent[0]
+        for sample in self._recent:
+            if sample.time_ns > at:
+                break
+            found = sample
+        return found
+
+    def within(self, ns: int) -> list[Sample]:
+        """The samples of the last `ns`, at most two minutes, oldest first."""
+        at = self.now.time_ns - ns
+        found = []
+        for sample in reversed(self._recent):
+            if sample.time_ns < at:
+                break
+            found.append(sample)
+        return found[::-1]
+
+    def lowest(self, ns: int) -> tuple[int, int]:
+        """When in the last `ns` least was held, and how much; beyond two minutes, its floor."""
+        if ns > FINE_NS:
+            return self.floor.step(self.now.time_ns - ns)
+        found = min(self.within(ns), key=lambda one: (one.held_bytes, -one.time_ns))
+        return found.time_ns, found.held_bytes
+
+
+def of_job(job: JobSnapshot, now_ns: int) -> Sample:
+    """A job as one: the whole cgroup where its contents were read, else its processes.
+
+    Where there is no limit the tracked processes count alone: the cgroup may be the whole
+    machine's, and nobody is killed for what the others hold.
+    """
+    contents = job.cgroup.contents if job.cgroup.limit_bytes else None
+    if contents is None:
+        anon, shmem = job.usage.anon_bytes, job.usage.shmem_bytes
+    else:
+        anon, shmem = contents.anon_bytes, contents.shmem_bytes
+    swap = job.usage.swap_bytes
+    return _sample(job, now_ns, anon, shmem + swap, contents, job.usage)
+
+
+def of_process(process: ProcessSnapshot, job: JobSnapshot, now_ns: int) -> Sample:
+    """One process: what it holds, and the room that all of its job's cgroup has left."""
+    own = process.own
+    shmem = own.shmem_bytes + own.swap_bytes
+    return _sample(job, now_ns, own.anon_bytes, shmem, job.cgroup.contents, job.usage)
+
+
+def _sample(
+    job: JobSnapshot,
+    now_ns: int,
+    anon: int,
+    shmem: int,
+    contents: CgroupContents | None,
+    usage: Usage,
+) -> Sample:
+    cgroup = job.cgroup
+    room = cgroup.headroom_bytes
+    if room is not None:
+        # Without memory.stat, what the tracked processes do not hold is taken for cache.
+        cache = (
+            contents.cache_bytes if contents else max(0, cgroup.charge_bytes - usage.held_bytes)
+        )
+        room += cache
+    return Sample(
+        time_ns=now_ns,
+        anon_bytes=anon,
+        shmem_bytes=shmem,
+        limit_bytes=cgroup.limit_bytes,
+        room_bytes=room,
+        limit_hits=cgroup.limit_hits,
+        oom_kills=job.oom_kills,
+        stalled_ns=job.stalled_ns,
+        refaults=contents.refaults if contents else 0,
+    )

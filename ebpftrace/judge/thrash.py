@@ -1,0 +1,53 @@
+"""thrash: at the limit, and the kernel busy taking away what is needed again at once."""
+
+from dataclasses import dataclass
+
+from ebpftrace.judge import words
+from ebpftrace.judge.finding import Severity
+from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.judge.verdict import Verdict
+from ebpftrace.units import NS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Thrash:
+    """Of the last `window_ns`, its tasks waited `bound_share` for reclaim, and got nowhere.
+
+    Nowhere: what cannot be dropped stayed above `near_share` of the limit all the while.
+    So a flood of page cache, which waits for reclaim most of all, is none; nor is a climb,
+    which has findings of its own. Hitting the limit without stalls or refaults is none.
+    """
+
+    window_ns: int = 15 * NS_PER_SECOND
+    bound_share: float = 0.2
+    near_share: float = 0.85
+    refaults_per_second: float = 200.0
+    severity: Severity = Severity.WARNING
+    name: str = "thrash"
+
+    def verdict(self, samples: Samples) -> Verdict | None:
+        if samples.age_ns < self.window_ns:
+            return None
+        window = samples.within(self.window_ns)
+        first, now = window[0], samples.now
+        seconds = (now.time_ns - first.time_ns) / NS_PER_SECOND
+        if seconds <= 0 or min(map(_used, window)) < self.near_share:
+            return None
+        waited = (now.stalled_ns - first.stalled_ns) / NS_PER_SECOND / seconds
+        refaults = (now.refaults - first.refaults) / seconds
+        hits = now.limit_hits > first.limit_hits
+        if not hits or (waited < self.bound_share and refaults < self.refaults_per_second):
+            return None
+        told = (
+            f"thrashes at {words.share(_used(now))} of the limit of "
+            f"{words.size(now.limit_bytes or 0)}: its tasks waited {words.share(waited)} of "
+            f"{words.seconds(seconds)} for memory (bound {words.share(self.bound_share)}), "
+            f"{refaults:,.0f} pages a second were dropped and needed again"
+        )
+        return Verdict(
+            self.severity, waited, self.bound_share, "share", first.time_ns, told, 0.0
+        )
+
+
+def _used(sample: Sample) -> float:
+    return sample.used_share or 0.0

@@ -1,0 +1,31 @@
+"""What a detector says of one subject's history, before it is known to whom it is said."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ebpftrace.judge.finding import Severity
+from ebpftrace.judge.samples import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`words` are the predicate of the sentence: "gained 312 MiB in 48 s (bound …)"."""
+
+    severity: Severity
+    measured: float
+    bound: float
+    unit: str
+    since_ns: int
+    words: str
+    seconds_to_limit: float | None = None
+
+
+class Detector(Protocol):
+    """One subject's history in, a verdict out. Its fields are its settings; it has no state."""
+
+    @property
+    def name(self) -> str:
+        """What its findings are called: `level`, `growth`, …"""
+
+    def verdict(self, samples: Samples) -> Verdict | None:
+        """None where there is nothing to say."""

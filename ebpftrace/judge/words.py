@@ -1,0 +1,64 @@
+"""The words of the judge's sentences."""
+
+from ebpftrace.judge.samples import Sample
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
+from ebpftrace.units import format_bytes
+
+_MOST = 2 / 3  # who holds so much of a job is named for it
+_ALL = 0.98
+
+
+def size(number: float) -> str:
+    """`312 MiB`, `2 GiB`, `1.5 GiB`."""
+    return format_bytes(round(number)).replace(".0 ", " ")
+
+
+def share(part: float) -> str:
+    return f"{part:.0%}"
+
+
+def seconds(number: float) -> str:
+    """`0.4 s`, `71 s`, `12 min`, `3.5 h`."""
+    if number < 9.95:
+        return f"{number:.1f} s".replace(".0 s", " s")
+    if number < 119.5:
+        return f"{number:.0f} s"
+    if number < 119.5 * 60:
+        return f"{number / 60:.0f} min"
+    return f"{number / 3600:.1f} h"
+
+
+def kinds(before: Sample, now: Sample) -> str:
+    """Of what the gain is: `anon only`, `shmem only`, or `anon and shmem`."""
+    anon = max(0, now.anon_bytes - before.anon_bytes)
+    shmem = max(0, now.shmem_bytes - before.shmem_bytes)
+    if anon >= (anon + shmem) * _ALL:
+        return "anon only"
+    if shmem >= (anon + shmem) * _ALL:
+        return "shmem only"
+    return "anon and shmem"
+
+
+def ahead(limit_bytes: int | None, seconds_to_limit: float | None) -> str:
+    """What is to come, as the end of a sentence; empty where nothing is."""
+    if limit_bytes is None or seconds_to_limit is None:
+        return ""
+    limit = size(limit_bytes)
+    if seconds_to_limit < 0.5:
+        return f"; the limit of {limit} is reached"
+    return f"; at this rate the limit of {limit} is {seconds(seconds_to_limit)} away"
+
+
+def who(job: JobSnapshot, process: ProcessSnapshot | None = None) -> str:
+    """`gopls 4711 in job github/build-42`; a job of many is only itself.
+
+    The process that holds two thirds of what a job holds is named for it.
+    """
+    name = f"job {job.identity.kind}/{job.identity.name}"
+    if process is None and job.processes:
+        largest = max(job.processes, key=lambda one: one.own.held_bytes)
+        if largest.own.held_bytes > job.usage.held_bytes * _MOST:
+            process = largest
+    if process is not None:
+        return f"{process.comm} {process.pid} in {name}"
+    return name

@@ -1,0 +1,76 @@
+"""What was done, in lines: steps, outcomes, and remarks about the watch itself."""
+
+import textwrap
+from dataclasses import dataclass
+
+from ebpftrace.act.outcome import Outcome, Status, StepOutcome
+from ebpftrace.units import format_duration
+from ebpftrace.views import phrases
+from ebpftrace.views.cells import cells, cut
+from ebpftrace.views.lines import WIDTH, line
+
+_JOB_CELLS = 24
+_UNCUT = 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something about the watch itself, said while it runs."""
+
+    time_ns: int
+    monotonic_ns: int
+    text: str
+
+
+Act = StepOutcome | Outcome | Remark
+
+_STYLES = {
+    Status.DONE: "green",
+    Status.FAILED: "bold red",
+    Status.TIMED_OUT: "bold red",
+    Status.SKIPPED: "yellow",
+}
+
+
+def act_style(act: Act) -> str:
+    """How a terminal shows it."""
+    if isinstance(act, StepOutcome):
+        return _STYLES[act.status]
+    if isinstance(act, Outcome):
+        return "bold green" if act.helped else "bold red"
+    return "dim"
+
+
+def act_line(act: Act, width: int = WIDTH) -> str:
+    """One line that is cut."""
+    return cut(_whole(act), width)
+
+
+def act_lines(act: Act, width: int = WIDTH) -> list[str]:
+    """All that it says, wrapped."""
+    told = _whole(act)
+    if cells(told) <= width:
+        return [told]
+    kind, _, rest = told.partition(" ")
+    return textwrap.wrap(
+        rest.lstrip(),
+        width,
+        initial_indent=line(kind, "", width),
+        subsequent_indent=line("", "", width),
+        break_on_hyphens=False,
+    )
+
+
+def _whole(act: Act) -> str:
+    when = phrases.clock(act.time_ns)
+    if isinstance(act, StepOutcome):
+        status = act.status.value.replace("_", " ")
+        took = "" if act.status is Status.SKIPPED else f" in {format_duration(act.took_ns)}"
+        job = cut(act.job.name, _JOB_CELLS)
+        told = f"{when} {act.action} for {job}: {status}{took}: {act.detail}"
+        return line("action", told, _UNCUT)
+    if isinstance(act, Outcome):
+        job = cut(act.job.name, _JOB_CELLS)
+        told = f"{when} {'helped' if act.helped else 'NOT helped'} in {job}: {act.sentence}"
+        return line("outcome", told, _UNCUT)
+    return line("remark", f"{when} {act.text}", _UNCUT)

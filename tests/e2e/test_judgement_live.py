@@ -1,0 +1,164 @@
+"""What is found, and what is not, on real programs run all at once beside one watch.
+
+The built-in judgement, with no flag. Every workload has a memory cgroup of its own; the
+recordings in tests/traces hold the same judgement to fifty of them, one by one.
+"""
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench.judgement.commands import (
+    exact_command,
+    generations_command,
+    go_command,
+    java_command,
+    node_command,
+    python_command,
+    shell_command,
+    tmpfs_command,
+)
+from bench.judgement.real import moves
+from bench.judgement.record import run
+from bench.judgement.workloads import Workload
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.records import Ended, Record, Watch
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
+
+SECONDS = 55
+IN_TIME = 0.7  # of the limit
+
+LEAKS = (
+    Workload("1MiB-a-second", "leak", 40, SECONDS, exact_command("grow 1MiB 100MiB")),
+    Workload("10MiB-a-second", "leak", 384, SECONDS, exact_command("grow 10MiB 1GiB")),
+    Workload("100MiB-a-second", "leak", 2048, SECONDS, exact_command("grow 100MiB 3GiB")),
+    Workload("under-a-sawtooth-ten-times-as-large", "leak", 320, SECONDS,
+             python_command("--leak 3 --tooth 120 --seconds 90")),
+    Workload("over-short-lived-children", "leak", 256, SECONDS, generations_command("6 90")),
+    Workload("in-tmpfs", "leak", 192, SECONDS, tmpfs_command("--leak 6 --seconds 90")),
+    Workload("in-node", "leak", 384, SECONDS, node_command("--leak 10 --seconds 90")),
+)  # fmt: skip
+
+HEALTHY = (
+    Workload("go-sawtooth", "healthy", 256, SECONDS,
+             go_command("-burst 60 -churn 30 -seconds 90")),
+    Workload("python-sawtooth", "healthy", 256, SECONDS,
+             python_command("--burst 40 --tooth 120 --seconds 90")),
+    Workload("jvm-warm-up-plateau", "healthy", 256, SECONDS,
+             java_command("-Xmx160m", "--burst 60 --churn 20 --seconds 90")),
+    Workload("page-cache-flood", "healthy", 192, SECONDS,
+             shell_command("while :; do dd if=/dev/zero of=FOLDER/flood bs=1M count=400 "
+                           "2>/dev/null; cat FOLDER/flood >/dev/null; sleep 2; done")),
+    Workload("fork-storm", "healthy", 128, SECONDS,
+             shell_command("while :; do for n in 1 2 3 4 5 6 7 8; do sleep 0.5 & done; wait; "
+                           "done")),
+    Workload("restart-churn", "healthy", 256, SECONDS,
+             shell_command("while :; do PYTHON LOAD --burst 60 --leak 6 --seconds 8; done")),
+    Workload("linker-up-and-down", "healthy", 256, SECONDS,
+             shell_command("while :; do gcc -static -O1 -g SOURCES -o FOLDER/linked; sleep 1; "
+                           "done")),
+    Workload("cgroup-move", "healthy", 384, SECONDS, driver=moves),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the watch wrote, and the cgroup of each workload."""
+
+    ended: Ended
+    cgroups: dict[str, str]
+
+    def found(self, name: str) -> list[Record]:
+        """The findings of a workload's job that are more than a notice."""
+        return [
+            record
+            for record in self.ended.of_type("finding")
+            if record["job"]["cgroup"].startswith(self.cgroups[name])
+            and record["severity"] != "notice"
+        ]
+
+    def before(self, finding: Record, cgroup: str) -> Record:
+        """The job in the snapshot that the finding was made of."""
+        return next(
+            job
+            for record in self.ended.of_type("snapshot")
+            if record["monotonic_ns"] == finding["monotonic_ns"]
+            for job in record["jobs"]
+            if job["cgroup"] == cgroup
+        )
+
+
+@pytest.fixture(scope="module")
+def seen() -> Iterator[Seen]:
+    """All workloads, run at once for less than a minute."""
+    with ExitStack() as stack:
+        groups: dict[str, MemoryCgroup] = {}
+        for one in (*LEAKS, *HEALTHY):
+            groups[one.name] = stack.enter_context(
+                memory_cgroup(limit=one.limit_mib << 20, name=f"ebpftrace-judge-{one.name}")
+            )
+        tops = {name: str(Path(group.name).parent) for name, group in groups.items()}
+        asked = [word for top in tops.values() for word in ("--cgroup", top)]
+        with Watch(*asked, "--comm", "*", "--interval", "500ms") as watch:
+            threads = [
+                threading.Thread(target=_run, args=(one, groups[one.name]))
+                for one in (*LEAKS, *HEALTHY)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            ended = watch.stop()
+        yield Seen(ended, tops)
+
+
+def _run(workload: Workload, group: MemoryCgroup) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="ebpftrace-judge-"))
+    try:
+        run(workload, group, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        (Path("/dev/shm") / folder.name).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("leak", LEAKS, ids=lambda one: one.name)
+def test_a_leak_is_found_in_time(seen: Seen, leak: Workload) -> None:
+    found = seen.found(leak.name)
+    assert found, "nothing was found"
+    first = found[0]
+    assert first["detector"] == "leak"
+    assert first["state"] == "begin"
+    assert first["seconds_to_limit"] is not None
+    job = seen.before(first, first["job"]["cgroup"])
+    inside = job["contents"]
+    assert inside["anon_bytes"] + inside["shmem_bytes"] <= IN_TIME * job["limit_bytes"]
+    assert "of the room it began with" in first["sentence"]
+
+
+@pytest.mark.parametrize("one", HEALTHY, ids=lambda one: one.name)
+def test_what_is_fine_is_not_more_than_a_notice(seen: Seen, one: Workload) -> None:
+    assert [record["sentence"] for record in seen.found(one.name)] == []
+    assert any(
+        job["cgroup"].startswith(seen.cgroups[one.name])
+        for record in seen.ended.of_type("snapshot")
+        for job in record["jobs"]
+    ), "it was never seen"
+
+
+def test_a_kill_is_told_against_its_victim(seen: Seen) -> None:
+    kills = [one for one in seen.found("100MiB-a-second") if one["detector"] == "oom"]
+    assert kills
+    assert kills[0]["severity"] == "critical"
+    assert "was taken by the OOM killer at the limit of 2 GiB" in kills[0]["sentence"]
+
+
+def test_the_watch_ends_in_order(seen: Seen) -> None:
+    assert seen.ended.code == 0
+    assert not seen.ended.stderr

@@ -1,0 +1,132 @@
+"""`ebpftrace policy`, as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import cgroups
+from tests.support.cli import assert_explained, assert_on_one_screen, ebpftrace
+
+POLICIES = """\
+[[policy]]
+name = "go tools"
+match.comm = "go"
+when = [{ detector = "oom" }]
+then = [{ action = "shell", line = "true" }]
+
+[[policy]]
+name = "this job"
+match = { comm = "sleep", job_kind = "github", cgroup = "*/ebpftrace-*" }
+when = [{ detector = "growth", bound = "256MiB", window = "60s" }]
+then = [{ action = "signal" }]
+
+[[policy]]
+name = "the rest"
+when = [{ detector = "level", bound = "85%" }]
+then = [{ action = "capture" }]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    written = tmp_path / "policy.toml"
+    written.write_text(POLICIES)
+    written.chmod(0o644)
+    return written
+
+
+def test_a_good_file_is_named_with_its_policies(file: Path) -> None:
+    done = ebpftrace("policy", "check", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert " ".join(done.stdout.split()) == f"{file}: 3 policies: go tools, this job, the rest"
+
+
+def test_every_mistake_is_told_with_file_and_line(file: Path) -> None:
+    file.write_text(POLICIES.replace("growth", "grwth").replace('"85%"', "0.85"))
+    done = ebpftrace("policy", "check", str(file))
+    assert (done.returncode, done.stdout) == (10, "")
+    told = done.stderr.replace("\n  ", " ")
+    assert f'{file}:10: policy[1].when[0].detector: found "grwth", expected "growth"' in told
+    assert f"{file}:15: policy[2].when[0].bound: found 0.85, expected a share" in told
+    assert len(told.splitlines()) == 2
+
+
+def test_a_watch_does_not_start_with_a_wrong_file(file: Path) -> None:
+    file.write_text(POLICIES.replace("growth", "grwth"))
+    told = assert_explained(ebpftrace("watch", "--once", "--config", str(file)), 10)
+    assert "line 10: policy[1].when[0].detector" in told
+
+
+def test_the_default_places_are_searched(file: Path) -> None:
+    home = {"XDG_CONFIG_HOME": str(file.parent / "config")}
+    told = assert_explained(ebpftrace("policy", "check", environment=home), 2)
+    assert "no policy file in the default places" in told
+    place = file.parent / "config/ebpftrace/policy.toml"
+    place.parent.mkdir(parents=True)
+    file.rename(place)
+    done = ebpftrace("policy", "check", environment=home)
+    assert (done.returncode, "3 policies" in done.stdout) == (0, True)
+
+
+def test_policies_are_explained_in_words(file: Path) -> None:
+    done = ebpftrace("policy", "explain", str(file))
+    assert_on_one_screen(done.stdout)
+    assert done.returncode == 0
+    assert "2. this job" in done.stdout
+    assert "when   a job gains 256 MiB in 1m00s" in done.stdout
+    assert "then   capture, then signal" in done.stdout
+
+
+@pytest.mark.kernel
+def test_a_running_process_is_told_which_policy_would_take_it(file: Path) -> None:
+    variables = {
+        "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "99", "GITHUB_RUN_NUMBER": "7",
+        "GITHUB_JOB": "lint", "GITHUB_REPOSITORY": "org/repo",
+    }  # fmt: skip
+    settings = [f"{name}={value}" for name, value in variables.items()]
+    with cgroups.memory_cgroup() as group:
+        sleeper = group.run(["env", "-i", *settings, "/bin/sleep", "60"])
+        while Path(f"/proc/{sleeper.pid}/comm").read_text() != "sleep\n":
+            os.sched_yield()
+        done = ebpftrace("policy", "explain", str(file), "--pid", str(sleeper.pid))
+    sleeper.wait()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_on_one_screen(done.stdout)
+    told = " ".join(done.stdout.split())
+    assert f"sleep {sleeper.pid} is in the github job org/repo#7 lint" in told
+    assert "does not go tools: comm is sleep, not go" in told
+    assert "takes it this job" in told
+    assert "too late the rest: it would, but this job comes first" in told
+
+
+def test_a_process_that_is_not_there(file: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    done = ebpftrace("policy", "explain", str(file), "--pid", str(gone.pid))
+    assert f"there is no process {gone.pid}" in assert_explained(done, 9)
+
+
+def test_the_schema_is_json(file: Path) -> None:
+    done = ebpftrace("policy", "schema")
+    policy = json.loads(done.stdout)["properties"]["policy"]["items"]
+    assert "cooldown" in policy["properties"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--growth", "256MiB"], "--growth cannot be '256MiB'"),
+        (["--level", "85"], "--level cannot be '85'"),
+        (["--on-breach", " "], "--on-breach is empty"),
+        (["--level", "85%", "--config", "/dev/null"], "--config goes with neither"),
+        (["--config", "/dev/null"], "cannot read the policy file /dev/null"),
+    ],
+)
+def test_options_that_do_not_fit(options: list[str], told: str) -> None:
+    done = ebpftrace("watch", "--once", *options)
+    code = 1 if "/dev/null" in told else 2
+    assert told in assert_explained(done, code)

@@ -1,0 +1,113 @@
+"""A bound is told at the page that passes it, and once."""
+
+import select
+from collections.abc import Iterator
+
+import pytest
+
+from ebpftrace.events import Breached
+from ebpftrace.probe import Selection
+from tests.support.cgroups import memory_cgroup
+from tests.support.observer import Observer
+from tests.support.workload import PAGE, Workload
+
+MIB = 1 << 20
+STEP = 16 * PAGE
+
+
+@pytest.fixture(scope="module")
+def observer() -> Iterator[Observer]:
+    observer = Observer(Selection(comms=("mark*",)), watermarks=True)
+    yield observer
+    observer.close()
+
+
+def test_a_process_is_told_of_at_the_page(observer: Observer) -> None:
+    with Workload("marked") as workload:
+        key = observer.started(workload.pid).key
+        observer.probe.mark_process(key, 100 * MIB)
+        workload.do("map 300MiB")
+        workload.do("touch 0 0 50MiB")
+        assert not observer.all(Breached, lambda event: event.key == key)
+        workload.do("touch 0")
+        (breach,) = observer.all(Breached, lambda event: event.key == key)
+        assert not breach.group
+        assert breach.mark_bytes == 100 * MIB
+        assert 100 * MIB <= breach.held_bytes <= 100 * MIB + PAGE
+
+
+def test_a_mark_is_told_once_and_may_be_set_again(observer: Observer) -> None:
+    with Workload("marked") as workload:
+        key = observer.started(workload.pid).key
+        workload.do("map 100MiB")
+        workload.do("touch 0")
+        for bound in (50, 60):  # passed already: told at once
+            observer.forget()
+            observer.probe.mark_process(key, bound * MIB)
+            (breach,) = observer.all(Breached, lambda event: event.key == key)
+            assert breach.mark_bytes == bound * MIB
+        observer.forget()
+        workload.do("dontneed 0 0 100MiB")
+        workload.do("touch 0")
+        assert not observer.all(Breached)
+
+
+def test_it_wakes_whoever_waits(observer: Observer) -> None:
+    with Workload("marked") as workload:
+        observer.probe.mark_process(observer.started(workload.pid).key, 40 * MIB)
+        workload.do("map 60MiB")
+        observer.probe.events()
+        assert select.select([observer.probe.fd], [], [], 0)[0] == []
+        workload.send("touch 0")
+        assert select.select([observer.probe.fd], [], [], 10)[0]
+        workload.answer()
+
+
+def test_the_sum_of_a_cgroup_is_watched(observer: Observer) -> None:
+    with (
+        memory_cgroup() as group,
+        Workload("marked1", cgroup=group) as one,
+        Workload("marked2", cgroup=group) as two,
+        Workload("stranger", cgroup=group) as stranger,
+    ):
+        observer.read()
+        observer.probe.mark_group(group.id, 100 * MIB)
+        for workload in (one, two, stranger):
+            workload.do("map 100MiB")
+        one.do("touch 0 0 60MiB")
+        stranger.do("touch 0")
+        assert not observer.all(Breached, lambda event: event.cgroup_id == group.id)
+        two.do("touch 0 0 60MiB")
+        (breach,) = observer.all(Breached, lambda event: event.cgroup_id == group.id)
+        assert breach.group
+        assert breach.key.pid == two.pid
+        assert 100 * MIB <= breach.held_bytes <= 100 * MIB + 2 * STEP
+
+
+def test_one_that_ended_or_moved_no_longer_counts(observer: Observer) -> None:
+    with (
+        memory_cgroup() as group,
+        memory_cgroup() as elsewhere,
+        Workload("marked1", cgroup=group) as stays,
+    ):
+        with Workload("marked2", cgroup=group) as ends:
+            ends.do("map 80MiB")
+            ends.do("touch 0")
+        with Workload("marked3", cgroup=group) as moves:
+            moves.do("map 80MiB")
+            moves.do("touch 0")
+            elsewhere.add(moves.pid)
+            observer.read()
+            observer.probe.mark_group(group.id, 100 * MIB)
+            stays.do("map 80MiB")
+            stays.do("touch 0")
+            assert not observer.all(Breached, lambda event: event.cgroup_id == group.id)
+
+
+def test_many_threads_do_not_put_the_sum_off_for_long(observer: Observer) -> None:
+    with memory_cgroup() as group, Workload("marked", cgroup=group) as workload:
+        workload.do("threads 8 16MiB")
+        observer.read()
+        observer.probe.mark_group(group.id, 0)
+        observer.read()
+        assert abs(observer.probe._sums[group.id]) <= 1

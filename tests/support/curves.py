@@ -1,0 +1,80 @@
+"""Curves of memory as the judge sees them: made of numbers, not of a machine."""
+
+import math
+from collections.abc import Callable
+
+from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.units import MIB, NS_PER_SECOND
+
+Curve = Callable[[float], float]  # seconds to MiB
+START_NS = 1_000 * NS_PER_SECOND
+
+
+def sample(
+    seconds: float,
+    mib: float,
+    *,
+    limit: float | None = 1024,
+    shmem: float = 0,
+    hits: int = 0,
+    kills: int = 0,
+    stalled: float = 0,
+    refaults: int = 0,
+) -> Sample:
+    """`mib` of anon memory at a time; `limit` and `shmem` in MiB, `stalled` in s."""
+    room = None if limit is None else round((limit - mib - shmem) * MIB)
+    return Sample(
+        time_ns=START_NS + round(seconds * NS_PER_SECOND),
+        anon_bytes=round(mib * MIB),
+        shmem_bytes=round(shmem * MIB),
+        limit_bytes=None if limit is None else round(limit * MIB),
+        room_bytes=room,
+        limit_hits=hits,
+        oom_kills=kills,
+        stalled_ns=round(stalled * NS_PER_SECOND),
+        refaults=refaults,
+    )
+
+
+def watched(
+    curve: Curve, seconds: float, *, limit: float | None = 1024, every: float = 0.5
+) -> Samples:
+    """The history of a curve, from 0 to `seconds`."""
+    samples = Samples(sample(0, curve(0), limit=limit))
+    for n in range(1, int(seconds / every) + 1):
+        samples.add(sample(n * every, curve(n * every), limit=limit))
+    return samples
+
+
+def line(rate: float, start: float = 20) -> Curve:
+    """A leak: so many MiB a second."""
+    return lambda t: start + rate * t
+
+
+def teeth(height: float, period: float, base: float = 50) -> Curve:
+    """A collector's sawtooth."""
+    return lambda t: base + height * ((t / period) % 1)
+
+
+def plateau(rate: float, until: float, start: float = 20) -> Curve:
+    """A warm-up: it climbs, then stays."""
+    return lambda t: start + rate * min(t, until)
+
+
+def settling(height: float, seconds: float, start: float = 20) -> Curve:
+    """A warm-up that flattens little by little, as a cache's does."""
+    return lambda t: start + height * (1 - math.exp(-t / seconds))
+
+
+def paused(rate: float, on: float, off: float, start: float = 20) -> Curve:
+    """A leak that rests `off` seconds after each `on`."""
+
+    def curve(t: float) -> float:
+        rounds, rest = divmod(t, on + off)
+        return start + rate * (rounds * on + min(rest, on))
+
+    return curve
+
+
+def added(*curves: Curve) -> Curve:
+    return lambda t: sum(curve(t) for curve in curves)

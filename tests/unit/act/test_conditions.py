@@ -1,0 +1,41 @@
+"""Every condition that a policy can write has its detector, with its bound."""
+
+import pytest
+
+from ebpftrace.act.conditions import BUILTIN, detector_of
+from ebpftrace.act.policy import Condition
+from ebpftrace.act.policy_keys import CONDITIONS
+from ebpftrace.judge.climb import Climb
+from ebpftrace.judge.growth import Growth
+from ebpftrace.judge.level import Level
+from ebpftrace.judge.oom import Oom
+from ebpftrace.judge.thrash import Thrash
+from ebpftrace.judge.time_to_limit import TimeToLimit
+from ebpftrace.judge.verdict import Detector
+from ebpftrace.units import MIB, NS_PER_SECOND
+
+MINUTE = 60 * NS_PER_SECOND
+
+
+@pytest.mark.parametrize(
+    ("condition", "detector"),
+    [
+        (Condition("level", 0.85, share=True), Level(bound_share=0.85)),
+        (Condition("level", 1.5 * MIB), Level(bound_bytes=3 * MIB // 2)),
+        (Condition("growth", 256 * MIB, window_ns=MINUTE), Growth(MINUTE, 256 * MIB)),
+        (Condition("growth", 0.5, share=True, window_ns=MINUTE), Growth(MINUTE, None, 0.5)),
+        (Condition("climb", MIB, window_ns=MINUTE), Climb(MIB, MINUTE)),
+        (Condition("time_to_limit", 90.0), TimeToLimit(90.0)),
+        (Condition("thrash"), Thrash()),
+        (Condition("oom"), Oom()),
+        (Condition("builtin"), None),
+    ],
+)
+def test_a_condition_has_its_detector(condition: Condition, detector: Detector | None) -> None:
+    made = detector_of(condition)
+    assert made == detector
+    assert made is None or made.name == condition.detector
+
+
+def test_none_is_without() -> None:
+    assert [name for name in CONDITIONS if detector_of(Condition(name)) is None] == [BUILTIN]

@@ -1,0 +1,57 @@
+"""Policies in words."""
+
+import pytest
+
+from ebpftrace.act.policy import Budget, Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy_keys import CONDITIONS
+from ebpftrace.act.policy_words import condition_in_words, in_words
+from ebpftrace.judge.finding import Severity
+from ebpftrace.units import MIB, NS_PER_SECOND
+
+MINUTE = 60 * NS_PER_SECOND
+CONDITIONS_IN_WORDS = [
+    (Condition("level", 0.85, share=True), "a job is at 85% of its limit"),
+    (Condition("level", 512 * MIB, per_process=True), "a process holds 512 MiB"),
+    (Condition("growth", 256 * MIB, window_ns=MINUTE), "a job gains 256 MiB in 1m00s"),
+    (Condition("growth", 0.125, share=True, window_ns=MINUTE),
+     "a job gains 12.5% of its limit in 1m00s"),
+    (Condition("climb", MIB, window_ns=MINUTE), "a job climbs by 1.0 MiB/s for 1m00s"),
+    (Condition("time_to_limit", 90.0), "a job climbs and is 1m30s from its limit"),
+    (Condition("thrash"), "a job thrashes at its limit"),
+    (Condition("oom"), "the OOM killer takes a process of a job"),
+    (Condition("builtin", least=Severity.CRITICAL),
+     "the built-in judgement finds a critical or worse"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("condition", "words"), CONDITIONS_IN_WORDS)
+def test_conditions(condition: Condition, words: str) -> None:
+    assert condition_in_words(condition) == words
+
+
+def test_no_condition_is_without_words() -> None:
+    assert {condition.detector for condition, _ in CONDITIONS_IN_WORDS} == set(CONDITIONS)
+
+
+def test_a_policy() -> None:
+    policy = Policy(
+        name="p",
+        match=Match(comms=("gopls", "go"), units=("ci.service",)),
+        when=(Condition("oom"), Condition("thrash")),
+        mode=Mode.ALL,
+        ladder=(Step("capture", 1, None), Step("signal", 1, None)),
+        for_ns=5 * NS_PER_SECOND,
+        budget=Budget(2, 10 * MINUTE),
+        dry_run=True,
+    )
+    assert dict(in_words(policy)) == {
+        "who": "comm gopls or go, unit ci.service",
+        "when": "the OOM killer takes a process of a job and a job thrashes at its limit, "
+        "for 5.0s",
+        "then": "capture, then signal (a dry run: said, not done)",
+        "often": "at most 2 restarts in 10m00s, 1m00s rest after an incident, no process "
+        "younger than 10s",
+    }
+    assert dict(in_words(Policy("p", Match(), (Condition("oom"),), Mode.ANY, ())))["who"] == (
+        "every process that is watched"
+    )

@@ -1,0 +1,45 @@
+"""memory.stat of a v1 and a v2 cgroup, as the kernels print them (fake folders)."""
+
+from pathlib import Path
+
+from ebpftrace.events import CgroupContents
+from ebpftrace.host.memstat import read_contents
+
+V1 = """cache 1
+rss 2
+shmem 3
+total_cache 11096064
+total_rss 13746176
+total_rss_huge 0
+total_shmem 9068544
+total_mapped_file 7655424
+total_workingset_refault_anon 5
+total_workingset_refault_file 3948
+"""
+V2 = """anon 13746176
+file 11096064
+kernel 4096
+shmem 9068544
+workingset_refault_anon 5
+workingset_refault_file 3948
+"""
+CONTENTS = CgroupContents(13746176, 9068544, 11096064 - 9068544, 3953)
+
+
+def test_v1_counts_the_cgroups_below(tmp_path: Path) -> None:
+    (tmp_path / "memory.stat").write_text(V1)
+    assert read_contents(tmp_path) == CONTENTS
+
+
+def test_v2(tmp_path: Path) -> None:
+    (tmp_path / "memory.stat").write_text(V2)
+    assert read_contents(tmp_path) == CONTENTS
+
+
+def test_a_cgroup_that_is_gone_has_none(tmp_path: Path) -> None:
+    assert read_contents(tmp_path / "gone") is None
+
+
+def test_lines_of_another_shape_are_skipped(tmp_path: Path) -> None:
+    (tmp_path / "memory.stat").write_text("anon 4096\nhalf\nnew_field not-a-number\n")
+    assert read_contents(tmp_path) == CgroupContents(anon_bytes=4096)

@@ -1,0 +1,20 @@
+"""What the built-in judgement is made of: only leaks, thrashing and kills are loud."""
+
+from ebpftrace.judge.builtin import builtin_detectors
+from ebpftrace.judge.finding import Severity
+from tests.support.curves import plateau, watched
+
+
+def test_a_burst_and_a_high_are_notices() -> None:
+    samples = watched(plateau(200, until=4.6), 12)
+    found = {
+        one.name: verdict.severity
+        for one in builtin_detectors()
+        if (verdict := one.verdict(samples)) is not None
+    }
+    assert found == {"burst": Severity.NOTICE, "high": Severity.NOTICE}
+
+
+def test_their_names_are_their_own() -> None:
+    names = [one.name for one in builtin_detectors()]
+    assert len(names) == len(set(names))

@@ -1,0 +1,139 @@
+"""Findings begin, rise, end, and are said once."""
+
+from dataclasses import dataclass, replace
+
+from ebpftrace.judge.finding import Severity, State
+from ebpftrace.judge.judge import FORGET_NS, HOLD_NS, Judge
+from ebpftrace.judge.level import Level
+from ebpftrace.judge.samples import Samples
+from ebpftrace.judge.verdict import Verdict
+from ebpftrace.ledger import Snapshot
+from ebpftrace.units import MIB, NS_PER_SECOND
+from tests.support import watches
+
+BOUND = 100 * MIB
+
+
+def books(second: float, *mibs: int) -> Snapshot:
+    """A snapshot with one job a size."""
+    jobs = [
+        watches.job(f"job-{n}", processes=(watches.process(4711 + n, mib * MIB),))
+        for n, mib in enumerate(mibs)
+    ]
+    return replace(watches.snapshot(*jobs), monotonic_ns=round(second * NS_PER_SECOND))
+
+
+def level() -> Judge:
+    return Judge([Level(bound_bytes=BOUND)])
+
+
+def test_a_finding_begins_once() -> None:
+    judge = level()
+    assert judge.judge(books(1, 50)) == ()
+    (finding,) = judge.judge(books(2, 200))
+    assert finding.state is State.BEGIN
+    assert finding.detector == "level"
+    assert finding.subject.process is None
+    assert finding.monotonic_ns == 2 * NS_PER_SECOND
+    assert finding.time_ns == watches.TIME_NS
+    assert finding.sentence.startswith("gopls 4711 in job github/job-0 holds 188 MiB")
+    assert judge.judge(books(3, 200)) == ()
+    (active,) = judge.active
+    assert active.state is State.CONTINUE
+    assert active.key == finding.key
+    assert active.since_ns == finding.since_ns
+
+
+def test_it_ends_when_the_condition_was_away_for_a_while() -> None:
+    judge = level()
+    judge.judge(books(1, 200))
+    hold = HOLD_NS // NS_PER_SECOND
+    assert judge.judge(books(hold + 1, 50)) == ()
+    assert judge.active
+    (ended,) = judge.judge(books(hold + 2, 50))
+    assert ended.state is State.END
+    assert ended.sentence.startswith("gopls 4711 in job github/job-0: level is over")
+    assert judge.active == ()
+    (again,) = judge.judge(books(hold + 3, 200))
+    assert again.state is State.BEGIN
+
+
+def test_a_condition_that_flickers_is_one_finding() -> None:
+    judge = level()
+    told = [
+        one
+        for second in range(30)
+        for one in judge.judge(books(second, 50 + 150 * (second % 2)))
+    ]
+    assert [one.state for one in told] == [State.BEGIN]
+
+
+@dataclass(frozen=True)
+class Louder:
+    """Warning from 100 MiB, critical from 200."""
+
+    name: str = "louder"
+
+    def verdict(self, samples: Samples) -> Verdict | None:
+        held = samples.now.held_bytes
+        if held < BOUND:
+            return None
+        severity = Severity.CRITICAL if held > 2 * BOUND else Severity.WARNING
+        return Verdict(severity, held, BOUND, "bytes", samples.now.time_ns, "grew")
+
+
+def test_a_rise_is_told_and_a_fall_is_not() -> None:
+    judge = Judge([Louder()])
+    sizes = (150, 150, 300, 300, 150, 300)
+    told = [one for n, mib in enumerate(sizes) for one in judge.judge(books(n, mib))]
+    assert [(one.state, one.severity) for one in told] == [
+        (State.BEGIN, Severity.WARNING),
+        (State.RISE, Severity.CRITICAL),
+    ]
+    assert told[1].since_ns == told[0].since_ns
+    assert judge.active[0].severity is Severity.CRITICAL
+
+
+def test_a_job_that_is_gone_ends_and_is_forgotten() -> None:
+    judge = level()
+    judge.judge(books(1, 200, 300))
+    late = 1 + FORGET_NS // NS_PER_SECOND + 1
+    told = judge.judge(books(late, 200))
+    assert [(one.state, one.subject.job.name) for one in told] == [(State.END, "job-1")]
+    assert len(judge.active) == 1
+
+
+def test_processes_are_judged_where_asked() -> None:
+    judge = Judge([Level(bound_bytes=BOUND)], processes=True)
+    told = judge.judge(books(1, 200))
+    assert [one.subject.process and one.subject.process.pid for one in told] == [None, 4711]
+    assert told[1].subject.comm == "gopls"
+
+
+def test_a_crash_monitor_is_never_the_subject() -> None:
+    job = watches.job(processes=(replace(watches.process(), role="telemetry"),))
+    told = Judge([Level(bound_bytes=BOUND)], processes=True).judge(watches.snapshot(job))
+    assert [one.subject.process for one in told] == [None]
+
+
+def test_a_kill_is_told_at_once_and_not_again_by_the_counter() -> None:
+    judge = Judge()
+    calm = watches.job("build-42", processes=(watches.process(),))
+    judge.judge(replace(watches.snapshot(calm), monotonic_ns=watches.MONOTONIC_NS))
+    (finding,) = judge.hear(watches.oom_note())
+    assert (finding.detector, finding.severity) == ("oom", Severity.CRITICAL)
+    assert finding.sentence.startswith("gopls 4711 in job github/build-42 was taken by")
+    killed = watches.job("build-42", processes=(watches.process(),), oom_kills=1)
+    later = watches.MONOTONIC_NS + NS_PER_SECOND
+    assert judge.judge(replace(watches.snapshot(killed), monotonic_ns=later)) == ()
+    assert judge.hear(watches.oom_note()) == ()  # the notes tell of each
+    assert judge.hear(watches.loss_note()) == ()
+
+
+def test_a_kill_of_a_job_never_seen_is_told_too() -> None:
+    (finding,) = Judge().hear(watches.oom_note())
+    assert finding.subject.job == watches.identity()
+
+
+def test_who_does_not_ask_for_kills_hears_none() -> None:
+    assert level().hear(watches.oom_note()) == ()

@@ -1,0 +1,99 @@
+"""The built-in judgement of leaks, on curves: when it is called, and that it is not."""
+
+import pytest
+
+from ebpftrace.judge.finding import Severity
+from ebpftrace.judge.leak import Leak
+from ebpftrace.judge.samples import Samples
+from ebpftrace.units import GIB
+from tests.support.curves import (
+    Curve,
+    added,
+    line,
+    paused,
+    plateau,
+    sample,
+    settling,
+    teeth,
+    watched,
+)
+
+
+def called_at(curve: Curve, seconds: float, limit: float | None = 1024) -> float | None:
+    """MiB held when it is first called."""
+    samples = Samples(sample(0, curve(0), limit=limit))
+    for half in range(1, int(seconds * 2)):
+        samples.add(sample(half / 2, curve(half / 2), limit=limit))
+        if Leak().verdict(samples) is not None:
+            return curve(half / 2)
+    return None
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [line(1), line(10), line(40), paused(10, 5, 8), added(line(2), teeth(20, 5, base=0))],
+    ids=["1 MiB/s", "10 MiB/s", "40 MiB/s", "pauses", "teeth"],
+)
+def test_a_leak_is_called_before_seventy_percent_of_the_way(curve: Curve) -> None:
+    at = called_at(curve, 1200)
+    assert at is not None
+    assert 0.5 * 1024 < at < 0.7 * 1024
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        teeth(400, 10),
+        teeth(500, 30),
+        plateau(200, until=4),
+        plateau(10, until=40),
+        settling(500, 15),
+        lambda t: 950.0,
+    ],
+    ids=["teeth", "slow teeth", "burst", "warm-up", "settling", "full from the start"],
+)
+def test_what_is_fine_is_not_called(curve: Curve) -> None:
+    assert called_at(curve, 200) is None
+
+
+def test_the_longer_it_goes_on_the_less_is_asked() -> None:
+    leak = Leak()
+    bounds = [leak.bound_share(seconds) for seconds in (5, 20, 60, 300, 600, 900)]
+    assert bounds[0] == bounds[1] == leak.short_share
+    assert bounds == sorted(bounds, reverse=True)
+    assert bounds[-1] == bounds[-2] == pytest.approx(leak.long_share)
+
+
+def test_it_says_what_it_measured() -> None:
+    verdict = Leak().verdict(watched(line(10), 72))
+    assert verdict is not None
+    assert verdict.severity is Severity.WARNING
+    assert verdict.words == (
+        "gained 720 MiB in 72 s and gave nothing back, anon only, 72% of the room it began "
+        "with (bound 58%); at this rate the limit of 1 GiB is 28 s away"
+    )
+
+
+def test_it_is_critical_when_the_end_is_near() -> None:
+    verdict = Leak().verdict(watched(line(10), 90))
+    assert verdict is not None
+    assert verdict.seconds_to_limit == pytest.approx(10.4)
+    assert verdict.severity is Severity.CRITICAL
+
+
+def test_without_a_limit_only_a_long_and_large_climb() -> None:
+    assert Leak().verdict(watched(line(10), 200, limit=None)) is None
+    assert Leak().verdict(watched(line(1), 400, limit=None)) is None
+    verdict = Leak().verdict(watched(line(10), 400, limit=None))
+    assert verdict is not None
+    assert verdict.measured > 3 * GIB
+    assert verdict.words.endswith("no limit is set")
+
+
+def test_high_teeth_come_to_the_limit_first() -> None:
+    leak = Leak()
+    assert leak.bound_share(20, 0.3) < leak.bound_share(20, 0.1) < leak.short_share
+    assert leak.bound_share(20, 0.9) == 0.8 * leak.short_share
+    at = called_at(added(line(3, start=0), teeth(300, 10, base=20)), 300)
+    assert at is not None
+    assert at < 0.7 * 1024

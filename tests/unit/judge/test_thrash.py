@@ -1,0 +1,36 @@
+"""thrash: near the limit all the while, hitting it, and waiting."""
+
+from ebpftrace.judge.samples import Samples
+from ebpftrace.judge.thrash import Thrash
+from tests.support.curves import sample
+
+
+def history(mib: float, stalled: float, refaults: int, hits: int) -> Samples:
+    """Twenty seconds in which each second adds so much."""
+    samples = Samples(sample(0, mib))
+    for second in range(1, 21):
+        samples.add(
+            sample(second, mib, stalled=stalled * second, refaults=refaults * second,
+                   hits=hits * second)
+        )  # fmt: skip
+    return samples
+
+
+def test_stalls_or_refaults_at_the_limit() -> None:
+    stalled = Thrash().verdict(history(950, 0.5, 0, 10))
+    assert stalled is not None
+    assert stalled.measured == 0.5
+    assert "thrashes at 93% of the limit of 1 GiB" in stalled.words
+    assert Thrash().verdict(history(950, 0.0, 1000, 10)) is not None
+
+
+def test_each_alone_is_none() -> None:
+    assert Thrash().verdict(history(300, 0.5, 1000, 10)) is None  # a page-cache flood
+    assert Thrash().verdict(history(950, 0.5, 1000, 0)) is None  # never hit the limit
+    assert Thrash().verdict(history(950, 0.0, 0, 10)) is None  # nobody waits
+
+
+def test_it_takes_a_window() -> None:
+    samples = Samples(sample(0, 950))
+    samples.add(sample(10, 950, stalled=9, refaults=10_000, hits=100))
+    assert Thrash().verdict(samples) is None

@@ -1,0 +1,33 @@
+"""How the judge speaks."""
+
+import pytest
+
+from ebpftrace.judge import words
+from ebpftrace.units import GIB, MIB
+from tests.support import watches
+
+
+def test_sizes_and_times() -> None:
+    assert words.size(2 * GIB) == "2 GiB"
+    assert words.size(312.4 * MIB) == "312 MiB"
+    assert words.size(1.5 * GIB) == "1.5 GiB"
+    told = [words.seconds(number) for number in (0.4, 9, 71.2, 720, 12600)]
+    assert told == ["0.4 s", "9 s", "71 s", "12 min", "3.5 h"]
+
+
+def test_what_is_ahead() -> None:
+    assert words.ahead(None, 5) == words.ahead(GIB, None) == ""
+    assert words.ahead(GIB, 71) == "; at this rate the limit of 1 GiB is 71 s away"
+    assert words.ahead(GIB, 0) == "; the limit of 1 GiB is reached"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named"),
+    [((512,), True), ((512, 100), True), ((512, 400), False), ((), False)],
+)
+def test_who_holds_most_is_named(sizes: tuple[int, ...], named: bool) -> None:
+    job = watches.job(
+        processes=[watches.process(4711 + n, mib * MIB) for n, mib in enumerate(sizes)]
+    )
+    told = "gopls 4711 in job github/build-42" if named else "job github/build-42"
+    assert words.who(job) == told

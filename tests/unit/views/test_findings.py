@@ -1,0 +1,66 @@
+"""Findings in lines: whole in a log, cut in a table, and the worst again at the end."""
+
+from dataclasses import replace
+
+from ebpftrace.judge.finding import Severity, State, Subject
+from ebpftrace.views.cells import cells
+from ebpftrace.views.findings import Found, finding_line, finding_lines, found_lines
+from tests.support import watches
+
+
+def test_the_whole_sentence_in_eighty_columns() -> None:
+    lines = finding_lines(watches.finding())
+    assert lines == [
+        "finding  12:00:07Z warning growth:256MiB/60s: gopls 4711 in job github/build-42",
+        "         gained 312 MiB in 48 s (bound 256 MiB in 60 s), anon only; at this rate",
+        "         the limit of 2 GiB is 71 s away",
+    ]
+    assert all(cells(line) <= 80 for line in lines)
+
+
+def test_one_line_is_cut() -> None:
+    line = finding_line(watches.finding(), 40)
+    assert cells(line) == 40
+    assert line.endswith("…")
+
+
+def test_an_end_says_so() -> None:
+    ended = watches.finding(state=State.END, sentence="gopls 4711: is over")
+    assert "growth:256MiB/60s over: gopls 4711" in finding_line(ended)
+
+
+def test_what_is_in_force_by_job() -> None:
+    found = Found()
+    begun = watches.finding()
+    risen = replace(begun, state=State.RISE, severity=Severity.CRITICAL)
+    other = watches.finding(
+        subject=Subject(watches.identity("other")), severity=Severity.NOTICE
+    )
+    found.add(begun)
+    found.add(risen)
+    found.add(other)
+    assert found.severities() == {
+        "/ci/build-42": Severity.CRITICAL,
+        "/ci/other": Severity.NOTICE,
+    }
+    found.add(replace(risen, state=State.END))
+    assert found.severities() == {"/ci/other": Severity.NOTICE}
+    assert found.loud() == [risen]
+
+
+def test_the_summary_has_the_worst_first_and_counts_the_rest() -> None:
+    found = Found()
+    for number in range(300):
+        severity = Severity.CRITICAL if number == 250 else Severity.WARNING
+        found.add(
+            watches.finding(
+                subject=Subject(watches.identity(f"job-{number}")),
+                severity=severity,
+                sentence=f"job-{number} leaks",
+            )
+        )
+    lines = found_lines(found.loud())
+    assert len(lines) == 11
+    assert "critical" in lines[0]
+    assert "job-250" in lines[0]
+    assert lines[-1] == "finding  … and 246 more"
