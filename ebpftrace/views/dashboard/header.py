@@ -41,11 +41,11 @@ def _totals(scene: Scene, snapshot: Snapshot, state: State, width: int, theme: T
         unseen = f", {phrases.count(scene.unseen, 'event')} since" if scene.unseen else ""
         told = f" paused at {clock}{unseen} "
         right = [text(told if len(told) + 9 <= width else " paused ", theme.chosen)]
-    if not snapshot.jobs:
+    if not snapshot.running_count:
         waiting = phrases.waiting(snapshot.watching)
         return ends([text(waiting, theme.strong)], right, width)
     held = format_bytes(snapshot.usage.resident_bytes)
-    jobs = phrases.count(len(snapshot.jobs), "job")
+    jobs = phrases.count(snapshot.running_count, "job")
     processes = phrases.count(snapshot.process_count, "process", "processes")
     room = width - sum(cells(part.text) for part in right) - 2
     totals = [f"{held} in {jobs}, {processes}", f"{held} in {jobs}", held]

@@ -17,7 +17,7 @@ from ebpftrace.views.dashboard.mailbox import Mailbox
 from ebpftrace.views.dashboard.painter import Painter
 from ebpftrace.views.dashboard.session import Session
 from ebpftrace.views.dashboard.terminal import Terminal
-from ebpftrace.views.dashboard.theme import ASCII, UNICODE, theme
+from ebpftrace.views.dashboard.theme import signs_of, theme
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
 
@@ -33,8 +33,7 @@ class Dashboard:
         self._mailbox = Mailbox()
         console = Console(file=stdout)
         colours = None if console.no_color else console.color_system
-        speaks = (stdout.encoding or "").lower().replace("-", "") == "utf8"
-        signs = UNICODE if speaks and os.environ.get("TERM") != "linux" else ASCII
+        signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
         session = Session(theme(colours, signs))
         painter = Painter(colours, stdout.encoding or "utf-8")
         self._loop = Loop(self._terminal, self._mailbox, session, painter, quit)
@@ -50,7 +49,7 @@ class Dashboard:
         self._loop.start()
 
     def note(self, note: Note) -> None:
-        self._mailbox.put_note(note)
+        self._mailbox.put_entry(note)
         self._check()
 
     def snapshot(self, snapshot: Snapshot) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.ledger import Snapshot
+from ebpftrace.views.entries import Entry
 from ebpftrace.views.start import Started
 
 
@@ -13,5 +14,5 @@ class Scene:
 
     started: Started | None = None
     snapshot: Snapshot | None = None  # None: nothing was read yet
-    notes: Sequence[Note] = ()  # newest last
-    unseen: int = 0  # notes since the pause
+    entries: Sequence[Entry] = ()  # newest last
+    unseen: int = 0  # entries since the pause
