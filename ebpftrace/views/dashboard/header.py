@@ -92,7 +92,7 @@ def _plight(job: JobSnapshot) -> str:
     told = []
     if job.oom_kills:
         told.append(phrases.count(job.oom_kills, "oom kill"))
-    if job.limit_share is not None:
+    if job.limit_share is not None and job.state == "running":  # it was read then
         told.append(f"at {min(job.limit_share, 9.99):.0%}")
     if job.seconds_to_limit is not None:
         told.append(f"full in {phrases.wait(job.seconds_to_limit)}")
