@@ -1,6 +1,7 @@
 """`ebpftrace watch`: who holds how much memory, live."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, cast
@@ -47,7 +48,7 @@ class Pid(click.ParamType[int]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
         text = str(value)
-        if not (text.isascii() and text.isdigit() and 0 < int(text) <= _LARGEST_PID):
+        if not (re.fullmatch("[0-9]{1,7}", text) and 0 < int(text) <= _LARGEST_PID):
             self.fail(f"not a pid: {text!r}", param, ctx)
         return int(text)
 
@@ -58,12 +59,13 @@ class Size(click.ParamType[tuple[int, int]]):
     name = "size"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        columns, _, lines = str(value).partition("x")
-        if not (columns.isdecimal() and lines.isdecimal()):
+        told = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", str(value))
+        if told is None:
             self.fail(f"not a size: {value!r}; write 120x36", param, ctx)
-        if not (10 <= int(columns) <= 500 and 5 <= int(lines) <= 500):
+        columns, lines = int(told[1]), int(told[2])
+        if not (10 <= columns <= 500 and 5 <= lines <= 500):
             self.fail("from 10x5 to 500x500", param, ctx)
-        return int(columns), int(lines)
+        return columns, lines
 
 
 @click.command(

@@ -6,8 +6,6 @@ _NEAR = 0.9
 _RAISED = 0.75
 _SOON_S = 60.0
 
-LEVEL_STYLE = {"calm": "", "raised": "yellow", "near": "bold red"}
-
 
 def held_share(job: JobSnapshot) -> float | None:
     """What the tracked processes hold (anon, shmem) as a share of the limit, 0..1.

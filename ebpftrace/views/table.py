@@ -1,34 +1,49 @@
 """Tables one below the other: for a file, a pipe, `TERM=dumb`, and `--once`.
 
-A terminal that can redraw has the dashboard instead.
+The dashboard's own list, whole: a terminal that can redraw has the dashboard instead.
 """
 
+import os
 from collections import deque
+from collections.abc import Iterable
 from typing import NoReturn, TextIO
 
 from rich.console import Console
+from rich.segment import Segment, Segments
 from rich.text import Text
 
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
-from ebpftrace.views.acts import Act, Remark, act_line
+from ebpftrace.views.acts import Remark, act_line
+from ebpftrace.views.dashboard.columns import Look
+from ebpftrace.views.dashboard.header import header
+from ebpftrace.views.dashboard.listing import Listing
+from ebpftrace.views.dashboard.rows import rows
+from ebpftrace.views.dashboard.scene import Scene
+from ebpftrace.views.dashboard.spans import Line
+from ebpftrace.views.dashboard.state import State
+from ebpftrace.views.dashboard.tail import tail
+from ebpftrace.views.dashboard.theme import signs_of, theme
+from ebpftrace.views.entries import Entry
 from ebpftrace.views.findings import Found
-from ebpftrace.views.render import render
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
 
-_KEPT_NOTES = 16
-_NO_LOWER_EDGE = 10_000
+_ENTRIES = 16
+_HIGH = 24  # lines of a screen on which the header is whole
 
 
 class Tables:
-    """Every row of every snapshot, with the newest events below."""
+    """Every row of every snapshot, and below it what happened since the last one."""
 
     def __init__(self, stdout: TextIO) -> None:
         self._console = _Console(file=stdout, markup=False, emoji=False, highlight=False)
-        self._notes: deque[Note | Finding | Act] = deque(maxlen=_KEPT_NOTES)
-        self._outcomes: deque[Outcome] = deque(maxlen=_KEPT_NOTES)
+        colours = None if self._console.no_color else self._console.color_system
+        signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
+        self._theme = theme(colours, signs)
+        self._entries: deque[Entry] = deque(maxlen=_ENTRIES)
+        self._outcomes: deque[Outcome] = deque(maxlen=_ENTRIES)
         self._found = Found()
 
     def start(self, started: Started) -> None:
@@ -36,40 +51,49 @@ class Tables:
             self._console.print(Text(remark, "dim"))
 
     def note(self, note: Note) -> None:
-        self._notes.append(note)
+        self._entries.append(note)
 
     def finding(self, finding: Finding) -> None:
         self._found.add(finding)
-        self._notes.append(finding)
+        self._entries.append(finding)
 
     def step(self, step: StepOutcome) -> None:
-        self._notes.append(step)
+        self._entries.append(step)
 
     def outcome(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
-        self._notes.append(outcome)
+        self._entries.append(outcome)
 
     def remark(self, remark: Remark) -> None:
-        self._notes.append(remark)
+        self._entries.append(remark)
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        table = render(
-            snapshot,
-            self._notes,
-            self._console.width,
-            _NO_LOWER_EDGE,
-            self._found.severities(),
-        )
-        self._console.print(table, Text())
+        width, state, look = self._console.width, State(), self._theme
+        shown = rows(snapshot, state)
+        alarms = self._found.severities()
+        scene = Scene(None, snapshot, alarms=alarms)
+        lines = header(scene, state, width, _HIGH, look)
+        if shown:
+            listing = Listing(shown, Look(look, state, snapshot.monotonic_ns, alarms), width)
+            lines += [listing.heading(), *(listing.line(row, chosen=False) for row in shown)]
+        lines += tail(tuple(self._entries), (), width, _ENTRIES + 1, look)
+        self._entries.clear()
+        self._print((*lines, ()))
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
-        for line in summary_lines(snapshot, reason, self._console.width, self._found.loud()):
+        width = self._console.width
+        for line in summary_lines(snapshot, reason, width, self._found.loud()):
             self._console.print(Text(line), no_wrap=True, crop=True)
         for outcome in self._outcomes:
-            self._console.print(Text(act_line(outcome, self._console.width)), no_wrap=True)
+            self._console.print(Text(act_line(outcome, width)), no_wrap=True)
 
     def stop(self) -> None:
         """Nothing: every table was written whole."""
+
+    def _print(self, lines: Iterable[Line]) -> None:
+        newline = Segment("\n")
+        parts = [part for line in lines for part in (*line, newline)]
+        self._console.print(Segments(parts), end="", no_wrap=True, crop=False)
 
 
 class _Console(Console):

@@ -206,6 +206,16 @@ def test_saving_what_is_shown(stage: Stage, terminal: Tmux) -> None:
     terminal.wait_for(lambda screen: "saved ebpftrace-" not in screen)
 
 
+def test_drawing_anew(stage: Stage, terminal: Tmux) -> None:
+    """Whatever wrote on the terminal: here the test itself."""
+    terminal.tty().write_text("\x1b[20;5Hrubbish")  # on a line that does not change
+    terminal.wait_for("rubbish")
+    terminal.press("C-l")
+    screen = terminal.wait_for(lambda screen: "rubbish" not in screen)
+    assert label(stage.large) in screen
+    assert "quit" in screen
+
+
 def test_help(stage: Stage, terminal: Tmux) -> None:
     terminal.press("?")
     terminal.wait_for("fold and unfold all jobs")

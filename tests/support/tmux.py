@@ -11,7 +11,7 @@ from typing import Self
 
 from tests.support.build import ROOT
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 
 
 class Tmux:
@@ -72,6 +72,10 @@ class Tmux:
     def screen(self, *, styles: bool = False) -> str:
         """What the terminal shows now; with its escape sequences where asked for."""
         return self._tmux("capture-pane", "-p", *(["-e"] if styles else []))
+
+    def tty(self) -> Path:
+        """The device of the terminal, which others may write on."""
+        return Path(self._tmux("display-message", "-p", "#{pane_tty}").strip())
 
     def resize(self, columns: int, lines: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(lines))

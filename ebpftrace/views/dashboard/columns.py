@@ -101,6 +101,8 @@ def _limit(bar: int) -> Column:
     def draw(row: Row, look: Look, width: int) -> Cell:
         if row.process is not None:
             return process_bar(row.process, row.job, bar, look.theme) if bar else ()
+        if row.job.state != "running":  # the charge was read when it ran
+            return [Segment(look.theme.signs.nothing, look.theme.faint)]
         drawn = job_bar(row.job, bar, look.theme) if bar else []
         share = row.job.limit_share
         if share is None:
@@ -124,6 +126,8 @@ def _full_in(row: Row, look: Look, _width: int) -> Cell:
 def _growth(row: Row, look: Look, _width: int) -> Cell:
     subject: JobSnapshot | ProcessSnapshot = row.process or row.job
     per_second = subject.growth.bytes_per_second
+    if row.process is None and row.job.state != "running":
+        return [Segment(look.theme.signs.nothing, look.theme.faint)]
     if not per_second:
         return [Segment(phrases.rate(0), look.theme.faint)]
     style = look.theme.strong if row.process is None else None

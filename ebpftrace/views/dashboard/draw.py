@@ -49,7 +49,7 @@ def draw(
     remarks = scene.started.remarks if scene.started else ()
     covered = state.pane is Pane.HELP or (state.pane is Pane.DETAIL and width < _SIDE)
     if height >= _TAILED and width >= _EVENT_CELLS and (not covered or height >= _TALL):
-        events = tail(scene.notes, remarks, width, 1 + max(3, height // 7), theme)
+        events = tail(scene.entries, remarks, width, 1 + max(3, height // 7), theme)
     room = height - len(lines) - len(foot) - len(events)
     page, top = max(1, room), state.top
     body: list[Line] = []

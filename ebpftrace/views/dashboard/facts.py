@@ -1,6 +1,6 @@
 """What the detail says of a job and of a process, as labels and words."""
 
-from ebpftrace.events import CallCount, Usage
+from ebpftrace.events import CallCount, Delays, Usage
 from ebpftrace.ledger import Growth, JobSnapshot, ProcessSnapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
@@ -78,6 +78,7 @@ def _process_facts(process: ProcessSnapshot) -> list[Fact]:
         ("heap, brk", format_bytes(book.brk_bytes)),
         ("virtual", format_bytes(book.virtual_bytes)),
         ("stalled", _stalls(book.stalled_ns, book.stalls)),
+        *_delays(process.delays),
         *(
             (kind, f"{count.calls:,}, {phrases.signed_bytes(_net(count))}")
             for kind, count in (book.calls or {}).items()
@@ -107,6 +108,16 @@ def _growth(growth: Growth) -> list[Fact]:
         ("in 10 s", phrases.signed_bytes(growth.bytes_10s)),
         ("in 60 s", phrases.signed_bytes(growth.bytes_60s)),
         ("in all", phrases.signed_bytes(growth.bytes_total)),
+    ]
+
+
+def _delays(delays: Delays | None) -> list[Fact]:
+    if delays is None:  # not asked for, or not read yet
+        return []
+    return [
+        ("reclaim", format_duration(delays.reclaim_ns)),
+        ("swap in", format_duration(delays.swapin_ns)),
+        ("thrashing", format_duration(delays.thrashing_ns)),
     ]
 
 

@@ -44,11 +44,11 @@ def _totals(scene: Scene, snapshot: Snapshot, state: State, width: int, theme: T
         unseen = f", {phrases.count(scene.unseen, 'event')} since" if scene.unseen else ""
         told = f" paused at {clock}{unseen} "
         right = [text(told if len(told) + 9 <= width else " paused ", theme.chosen)]
-    if not snapshot.jobs:
+    if not snapshot.running_count:
         waiting = phrases.waiting(snapshot.watching)
         return ends([text(waiting, theme.strong)], right, width)
     held = format_bytes(snapshot.usage.resident_bytes)
-    jobs = phrases.count(len(snapshot.jobs), "job")
+    jobs = phrases.count(snapshot.running_count, "job")
     processes = phrases.count(snapshot.process_count, "process", "processes")
     room = width - sum(cells(part.text) for part in right) - 2
     totals = [f"{held} in {jobs}, {processes}", f"{held} in {jobs}", held]
@@ -103,7 +103,7 @@ def _plight(job: JobSnapshot) -> str:
     told = []
     if job.oom_kills:
         told.append(phrases.count(job.oom_kills, "oom kill"))
-    if job.limit_share is not None:
+    if job.limit_share is not None and job.state == "running":  # it was read then
         told.append(f"at {min(job.limit_share, 9.99):.0%}")
     if job.seconds_to_limit is not None:
         told.append(f"full in {phrases.wait(job.seconds_to_limit)}")

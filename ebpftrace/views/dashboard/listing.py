@@ -24,6 +24,7 @@ from ebpftrace.views.dashboard.state import Sort
 from ebpftrace.views.dashboard.theme import Theme
 from ebpftrace.views.level import level
 
+_COMM_LEAST = 4
 _NARROW = 24  # below it: a sign, a name and a size
 _NAMES = (14, 20, 26, 32, 38)  # steps, so that a new name seldom moves the columns
 _SORTED = {Sort.SIZE: "size", Sort.GROWTH: "growth", Sort.TIME: "time to limit"}
@@ -109,26 +110,20 @@ class Listing:
         if row.process is not None:
             process = row.process
             name = process.comm
-            if not narrow:  # a pid that was cut is another's
-                pid = f" {process.pid}"
-                name = cut(process.comm, max(4, width - 4 - len(pid))) + pid
-            states = [] if process.state == "running" else [process.state]
-            if process.role:
-                states.append(process.role)
+            pid = f" {process.pid}"
+            room = width - 4 - len(pid)
+            if room >= min(_COMM_LEAST, cells(name)):  # a pid that was cut is another's
+                name = cut(name, room) + pid
             label = [Segment("  " if narrow else "    ")]
-            return _named(label, name, states, width, theme.plain, theme)
+            return _named(label, name, _states(row), width, theme.plain, theme)
         alarm = self._look.alarms.get(row.job.identity.key)
         sign, style = sign_of(row.job, theme, alarm)
         label = [Segment(sign if narrow else f"{sign} ", style)]
         if not narrow:
             fold = theme.signs.folded if row.folded else theme.signs.unfolded
             label.append(Segment(f"{fold} ", theme.faint))
-        states = [] if row.job.state == "running" else [row.job.state]
-        if row.job.oom_kills:
-            states.insert(0, phrases.count(row.job.oom_kills, "oom kill"))
-        if row.folded:
-            states.append(str(len(row.job.processes)))
-        return _named(label, row.job.identity.name, states, width, theme.strong, theme)
+        style = theme.strong if row.job.state == "running" else theme.faint
+        return _named(label, row.job.identity.name, _states(row), width, style, theme)
 
 
 def sign_of(job: JobSnapshot, theme: Theme, alarm: Severity | None) -> tuple[str, Style]:
@@ -142,6 +137,21 @@ def sign_of(job: JobSnapshot, theme: Theme, alarm: Severity | None) -> tuple[str
     now = level(job)
     sign = {"near": theme.signs.near, "raised": theme.signs.raised}.get(now, " ")
     return sign, theme.level(now)
+
+
+def _states(row: Row) -> list[str]:
+    """What stands after the name, where there is room."""
+    if row.process is not None:
+        process = row.process
+        states = [] if process.state == "running" else [process.state]
+        return [*states, process.role] if process.role else states
+    job = row.job
+    states = [phrases.count(job.oom_kills, "oom kill")] if job.oom_kills else []
+    if job.state != "running":
+        states.append(job.state)
+    if row.folded:
+        states.append(str(len(job.processes)))
+    return states
 
 
 def _named(
@@ -164,6 +174,8 @@ def _named(
 
 
 def _name_cells(row: Row) -> int:
+    """The columns that a name and what stands after it would take."""
+    states = sum(3 + len(state) for state in _states(row))
     if row.process is not None:
-        return 6 + len(row.process.comm) + len(str(row.process.pid))
-    return 8 + cells(row.job.identity.name)
+        return 5 + cells(row.process.comm) + len(str(row.process.pid)) + states
+    return 4 + cells(row.job.identity.name) + states

@@ -21,11 +21,11 @@ from ebpftrace.views.dashboard.mailbox import Mailbox
 from ebpftrace.views.dashboard.painter import Painter
 from ebpftrace.views.dashboard.session import Session
 from ebpftrace.views.dashboard.terminal import Terminal
-from ebpftrace.views.dashboard.theme import ASCII, UNICODE, theme
+from ebpftrace.views.dashboard.theme import signs_of, theme
+from ebpftrace.views.entries import Entry
 from ebpftrace.views.findings import Found
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
-from ebpftrace.views.told import Told
 
 _KEPT_OUTCOMES = 16  # told again at the end
 
@@ -41,8 +41,7 @@ class Dashboard:
         self._mailbox = Mailbox()
         console = Console(file=stdout)
         colours = None if console.no_color else console.color_system
-        speaks = (stdout.encoding or "").lower().replace("-", "") == "utf8"
-        signs = UNICODE if speaks and os.environ.get("TERM") != "linux" else ASCII
+        signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
         session = Session(theme(colours, signs))
         painter = Painter(colours, stdout.encoding or "utf-8")
         self._loop = Loop(self._terminal, self._mailbox, session, painter, quit)
@@ -93,12 +92,12 @@ class Dashboard:
         """The terminal is given back, whatever happened. Repeatable."""
         self._stack.close()
 
-    def _tell(self, told: Told) -> None:
-        if isinstance(told, Finding):
-            self._found.add(told)
-        if isinstance(told, Outcome):
-            self._outcomes.append(told)
-        self._mailbox.put_note(told)
+    def _tell(self, entry: Entry) -> None:
+        if isinstance(entry, Finding):
+            self._found.add(entry)
+        if isinstance(entry, Outcome):
+            self._outcomes.append(entry)
+        self._mailbox.put_entry(entry)
         self._check()
 
     def _leave(self) -> None:

@@ -100,7 +100,7 @@ class Loop:
         self._terminal.flush()
         self._keys()
         box = self._mailbox
-        if self._session.take(box.started, box.snapshot, box.take_notes()):
+        if self._session.take(box.started, box.snapshot, box.take_entries()):
             self._dirty = True
         now = time.monotonic_ns()
         # While the terminal is behind nothing is drawn: it gets the newest frame later.

@@ -8,10 +8,10 @@ import os
 from collections import deque
 
 from ebpftrace.ledger import Snapshot
+from ebpftrace.views.entries import Entry
 from ebpftrace.views.start import Started
-from ebpftrace.views.told import Told
 
-KEPT_NOTES = 500
+KEPT_ENTRIES = 500
 """The tail of events a terminal could show at all; older ones make room."""
 
 
@@ -22,25 +22,25 @@ class Mailbox:
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.started: Started | None = None
         self.snapshot: Snapshot | None = None
-        self._notes: deque[Told] = deque(maxlen=KEPT_NOTES)
+        self._entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
 
     def wake(self) -> None:
         """Make the thread look. Harmless after its end, until `close`."""
         os.eventfd_write(self.wake_fd, 1)
 
-    def put_note(self, note: Told) -> None:
-        self._notes.append(note)
+    def put_entry(self, entry: Entry) -> None:
+        self._entries.append(entry)
         self.wake()
 
     def put_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.wake()
 
-    def take_notes(self) -> list[Told]:
+    def take_entries(self) -> list[Entry]:
         """Those put since the last call, oldest first."""
-        taken: list[Told] = []
-        while self._notes:
-            taken.append(self._notes.popleft())
+        taken: list[Entry] = []
+        while self._entries:
+            taken.append(self._entries.popleft())
         return taken
 
     def woken(self) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from ebpftrace.judge.finding import Severity
 from ebpftrace.ledger import Snapshot
+from ebpftrace.views.entries import Entry
 from ebpftrace.views.start import Started
-from ebpftrace.views.told import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,6 @@ class Scene:
 
     started: Started | None = None
     snapshot: Snapshot | None = None  # None: nothing was read yet
-    notes: Sequence[Told] = ()  # newest last
-    unseen: int = 0  # notes since the pause
+    entries: Sequence[Entry] = ()  # newest last
+    unseen: int = 0  # entries since the pause
     alarms: Mapping[str, Severity] = field(default_factory=dict)  # in force, by job key

@@ -12,8 +12,8 @@ from ebpftrace.views.dashboard.picture import as_svg
 from ebpftrace.views.dashboard.session import Session
 from ebpftrace.views.dashboard.state import WINDOWS_NS
 from ebpftrace.views.dashboard.theme import theme
+from ebpftrace.views.entries import Entry
 from ebpftrace.views.start import Started
-from ebpftrace.views.told import Told
 
 
 class Screenshot:
@@ -54,8 +54,8 @@ class Screenshot:
     def end(self, snapshot: Snapshot, reason: str) -> None:
         """Nothing: the last snapshot is what was to be seen, not the books at their end."""
 
-    def _tell(self, told: Told) -> None:
-        self._session.take(self._started, self._session.shown, [told])
+    def _tell(self, entry: Entry) -> None:
+        self._session.take(self._started, self._session.shown, [entry])
 
     def stop(self) -> None:
         if not self._taken:

@@ -7,15 +7,15 @@ from dataclasses import replace
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
 from ebpftrace.views.dashboard.draw import Frame, draw
-from ebpftrace.views.dashboard.mailbox import KEPT_NOTES
+from ebpftrace.views.dashboard.mailbox import KEPT_ENTRIES
 from ebpftrace.views.dashboard.press import Sight, press
 from ebpftrace.views.dashboard.rows import Row, rows
 from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.state import Effect, State
 from ebpftrace.views.dashboard.theme import Theme
+from ebpftrace.views.entries import Entry
 from ebpftrace.views.findings import Found
 from ebpftrace.views.start import Started
-from ebpftrace.views.told import Told
 
 
 class Session:
@@ -27,9 +27,9 @@ class Session:
         self._started: Started | None = None
         self._latest: Snapshot | None = None
         self._shown: Snapshot | None = None
-        self._notes: deque[Told] = deque(maxlen=KEPT_NOTES)
+        self._entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
+        self._seen: tuple[Entry, ...] = ()  # while paused
         self._found = Found()
-        self._seen: tuple[Told, ...] = ()  # while paused
         self._unseen = 0
         self._frame = Frame(())
         self._rows: list[Row] = []
@@ -41,17 +41,17 @@ class Session:
         return self._shown
 
     def take(
-        self, started: Started | None, snapshot: Snapshot | None, notes: Sequence[Told]
+        self, started: Started | None, snapshot: Snapshot | None, entries: Sequence[Entry]
     ) -> bool:
         """What came since; whether that changes the screen."""
-        changed = started is not self._started or bool(notes)
+        changed = started is not self._started or bool(entries)
         self._started = started
-        self._notes.extend(notes)
-        for told in notes:
-            if isinstance(told, Finding):
-                self._found.add(told)
+        self._entries.extend(entries)
+        for entry in entries:
+            if isinstance(entry, Finding):
+                self._found.add(entry)
         if self.state.paused:
-            self._unseen += len(notes)
+            self._unseen += len(entries)
         if snapshot is not self._latest:
             self._latest = snapshot
             changed = changed or not self.state.paused
@@ -65,7 +65,7 @@ class Session:
         sight = Sight(self._chosen_rows(), self._frame.page)
         self.state, effect = press(self.state, key, sight)
         if self.state.paused and not paused:
-            self._seen, self._unseen = tuple(self._notes), 0
+            self._seen, self._unseen = tuple(self._entries), 0
         elif paused and not self.state.paused:
             self._shown = self._latest
         return effect
@@ -76,9 +76,9 @@ class Session:
 
     def draw(self, width: int, height: int) -> Frame:
         """The screen as it is now."""
-        notes = self._seen if self.state.paused else tuple(self._notes)
+        entries = self._seen if self.state.paused else tuple(self._entries)
         alarms = self._found.severities()
-        scene = Scene(self._started, self._shown, notes, self._unseen, alarms)
+        scene = Scene(self._started, self._shown, entries, self._unseen, alarms)
         self._frame = draw(self.state, scene, self._chosen_rows(), width, height, self.theme)
         self.state = replace(self.state, top=self._frame.top)
         return self._frame

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from rich.style import Style
 
+from ebpftrace.views.entries import Loudness
+
 
 @dataclass(frozen=True, slots=True)
 class Signs:
@@ -41,6 +43,12 @@ ASCII = Signs("#", "%", "=", "-", ".", " .,:-=+*#", ".", ">", "v", "x", "!", "^"
 """For terminals that speak no UTF-8, and the console of Linux, whose font is small."""
 
 
+def signs_of(encoding: str | None, terminal: str) -> Signs:
+    """What can be shown in an encoding (`UTF-8`) on a kind of terminal (the value of TERM)."""
+    speaks = (encoding or "").lower().replace("-", "") == "utf8"
+    return UNICODE if speaks and terminal != "linux" else ASCII
+
+
 @dataclass(frozen=True, slots=True)
 class Theme:
     """One style for each meaning."""
@@ -56,6 +64,16 @@ class Theme:
     file: Style
     chosen: Style
     key: Style
+
+    def entry(self, loudness: Loudness) -> Style:
+        """The style of an entry in the tail of events."""
+        styles: dict[Loudness, Style] = {
+            "faint": self.faint,
+            "plain": self.plain,
+            "warning": self.warning,
+            "alarm": self.alarm,
+        }
+        return styles[loudness]
 
     def level(self, level: str) -> Style:
         """The style of a job that is `calm`, `raised` or `near` its limit."""

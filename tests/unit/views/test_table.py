@@ -1,39 +1,87 @@
 """Tables one below the other, where nothing can be redrawn."""
 
 import io
+from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
+from ebpftrace.ledger import Snapshot
 from ebpftrace.views.table import Tables
-from tests.support import watches
+from tests.support import dashboards, watches
+
+NAMES = watches.snapshot(
+    watches.job("[bold red]日本語ジョブ[/] :rocket:", [watches.process(comm="[/]\\x1b[2J")])
+)
+
+
+class Utf8(io.StringIO):
+    encoding = "utf-8"
+
+
+def told(*books: Snapshot) -> str:
+    out = Utf8()
+    view = Tables(out)
+    for one in books:
+        view.snapshot(one)
+    return out.getvalue()
 
 
 def test_each_table_follows_the_last_and_then_the_summary() -> None:
-    out = io.StringIO()
+    out = Utf8()
     view = Tables(out)
     view.start(watches.started(remarks=("mapping calls are traced",)))
     view.snapshot(watches.example())
     view.note(watches.oom_note())
     view.snapshot(watches.example())
+    view.snapshot(watches.example())
     view.end(watches.example(), "stopped by Ctrl-C")
     view.stop()
-    told = out.getvalue()
-    assert "\x1b" not in told
-    assert told.startswith("mapping calls are traced\n")
-    assert told.count("gopls 4711  ") == 2
-    assert told.count("oom_kill 12:00:07Z") == 1
-    assert told.index("oom_kill") < told.index("stopped by Ctrl-C")
+    text = out.getvalue()
+    assert "\x1b" not in text
+    assert text.startswith("mapping calls are traced\n")
+    assert text.count("gopls 4711  ") == 3
+    assert text.count("oom_kill 12:00:07Z") == 1  # below one table only
+    assert text.index("oom_kill") < text.index("stopped by Ctrl-C")
 
 
 def test_every_row_is_there() -> None:
-    out = io.StringIO()
     jobs = [watches.job(f"job-{n}", [watches.process(n)]) for n in range(100)]
-    Tables(out).snapshot(watches.snapshot(*jobs))
-    assert all(f"  job-{n} " in out.getvalue() for n in range(100))
+    text = told(watches.snapshot(*jobs))
+    assert all(f" job-{n} " in text for n in range(100))
 
 
-def test_lines_are_as_wide_as_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
+@pytest.mark.parametrize("width", [1, 5, 10, 23, 24, 40, 80, 131, 200])
+def test_nothing_wraps_at_any_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lossy = replace(dashboards.several(), losses={"map_full": 2})
+    # A line of the header, the missed, the trouble, headings; the rows; a blank one.
+    rows = sum(1 + len(job.processes) for job in lossy.jobs)
+    lines = told(lossy, NAMES, watches.snapshot()).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert len(lines) == (4 + 1 + rows + 1) + (2 + 1 + 2 + 1) + (2 + 1)
+
+
+def test_names_are_never_read_as_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "[bold red]日本語ジョブ[/] :rocket:" in told(NAMES)
+    assert "[/]\\x1b[2J" in told(NAMES)
+
+
+def test_an_empty_watch_says_what_it_waits_for() -> None:
+    assert "waiting for a process with comm gopls…" in told(watches.snapshot())
+
+
+def test_signs_do_not_depend_on_colour() -> None:
+    text = told(dashboards.several())
+    assert "! ▾ near" in text
+    assert "✗ ▾ killed" in text
+    assert "+30 MiB/s" in text
+    assert "steady" in text
+
+
+def test_where_the_encoding_is_unknown_the_signs_are_ascii() -> None:
     out = io.StringIO()
-    Tables(out).snapshot(watches.example())
-    assert max(map(len, out.getvalue().splitlines())) <= 40
+    Tables(out).snapshot(dashboards.several())
+    assert "x v killed" in out.getvalue()
+    assert "▇" not in out.getvalue()

@@ -5,7 +5,7 @@ from ebpftrace.units import GIB
 from ebpftrace.views.dashboard.header import header
 from ebpftrace.views.dashboard.spans import plain
 from ebpftrace.views.dashboard.state import State
-from tests.support import dashboards
+from tests.support import dashboards, watches
 from tests.support.dashboards import PLAIN, scene
 
 SEVERAL = dashboards.several()
@@ -40,3 +40,12 @@ def test_the_whole_machine_s_kills_and_bpf_where_they_are_counted() -> None:
     assert "node 1.0 GiB free of 2.0 GiB, 2 oom kills" in told
     assert "BPF 1.0%" in told
     assert "nothing missed" in told
+
+
+def test_jobs_that_ended_are_not_counted() -> None:
+    gone = watches.job("gone", state="gone", oom_kills=1)
+    told = lines(watches.snapshot(watches.job("runs", [watches.process()]), gone))
+    assert told[0].startswith("512 MiB in 1 job, 1 process ")
+    told = lines(watches.snapshot(gone))
+    assert told[0].startswith("waiting for a process with comm gopls…")
+    assert told[2] == "✗ gone 1 oom kill"  # its charge was read when it ran

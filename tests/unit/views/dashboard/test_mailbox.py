@@ -1,7 +1,7 @@
 import select
 
 from ebpftrace.ledger import Note
-from ebpftrace.views.dashboard.mailbox import KEPT_NOTES, Mailbox
+from ebpftrace.views.dashboard.mailbox import KEPT_ENTRIES, Mailbox
 from tests.support import watches
 
 
@@ -16,10 +16,10 @@ def test_the_newest_snapshot_and_all_notes_in_order() -> None:
     box.put_snapshot(first)
     box.put_snapshot(second)
     for note in notes:
-        box.put_note(note)
+        box.put_entry(note)
     assert box.snapshot is second
-    assert box.take_notes() == notes
-    assert box.take_notes() == []
+    assert box.take_entries() == notes
+    assert box.take_entries() == []
     box.close()
 
 
@@ -37,7 +37,7 @@ def test_it_wakes_once_however_often_it_was_put() -> None:
 
 def test_notes_nobody_takes_are_bounded() -> None:
     box = Mailbox()
-    for _ in range(KEPT_NOTES + 10):
-        box.put_note(watches.process_note())
-    assert len(box.take_notes()) == KEPT_NOTES
+    for _ in range(KEPT_ENTRIES + 10):
+        box.put_entry(watches.process_note())
+    assert len(box.take_entries()) == KEPT_ENTRIES
     box.close()

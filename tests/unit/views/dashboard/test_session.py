@@ -66,4 +66,4 @@ def test_only_so_many_events_are_kept() -> None:
     for number in range(2000):
         session.take(STARTED, SEVERAL, [watches.process_note(comm=f"n{number}")])
     assert "n1999" in screen(session)
-    assert len(session._notes) == 500
+    assert len(session._entries) == 500

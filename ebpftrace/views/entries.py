@@ -1,0 +1,47 @@
+"""The entries of a view's tail of events: each one line, and how loud it is.
+
+Here alone a view for people tells the types apart; table and dashboard ask.
+"""
+
+from typing import Literal
+
+from ebpftrace.act.outcome import Outcome, Status, StepOutcome
+from ebpftrace.judge.finding import Finding, Severity, State
+from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote
+from ebpftrace.views.acts import Act, Remark, act_line
+from ebpftrace.views.findings import finding_line
+from ebpftrace.views.lines import WIDTH, note_line
+
+Entry = Note | Finding | Act
+Loudness = Literal["faint", "plain", "warning", "alarm"]
+
+_FOUND: dict[Severity, Loudness] = {
+    Severity.NOTICE: "plain",
+    Severity.WARNING: "warning",
+    Severity.CRITICAL: "alarm",
+}
+
+
+def entry_line(entry: Entry, width: int = WIDTH) -> str:
+    """What happened, when, to whom; cut to `width` columns."""
+    if isinstance(entry, Finding):
+        return finding_line(entry, width)
+    return act_line(entry, width) if isinstance(entry, Act) else note_line(entry, width)
+
+
+def loudness(entry: Entry) -> Loudness:
+    """How much it asks to be seen."""
+    match entry:
+        case Finding(state=State.END) | Remark():
+            return "faint"
+        case Finding():
+            return _FOUND[entry.severity]
+        case StepOutcome():
+            return "plain" if entry.status is Status.DONE else "warning"
+        case Outcome():
+            return "plain" if entry.helped else "alarm"
+    if isinstance(entry, OomNote):
+        return "alarm"
+    if isinstance(entry, LossNote):
+        return "warning"
+    return "faint" if isinstance(entry, ProcessNote) else "plain"

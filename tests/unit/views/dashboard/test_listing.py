@@ -1,0 +1,101 @@
+from collections.abc import Sequence
+
+import pytest
+
+from ebpftrace.judge.finding import Severity
+from ebpftrace.ledger import JobSnapshot
+from ebpftrace.units import GIB, MIB
+from ebpftrace.views.dashboard.columns import Look
+from ebpftrace.views.dashboard.listing import Listing, sign_of
+from ebpftrace.views.dashboard.rows import Row, rows
+from ebpftrace.views.dashboard.spans import Line, plain, width_of
+from ebpftrace.views.dashboard.state import Sort, State
+from tests.support import dashboards, watches
+from tests.support.dashboards import PLAIN
+
+SEVERAL = dashboards.several()
+MONITOR = watches.process(4712, 11 * MIB, args=("gopls",), role="telemetry")
+GONE = watches.job("tekton", oom_kills=1, state="gone", peak=199 * MIB)
+IDLE = watches.job("idler", state="idle")
+
+
+def listing(of: Sequence[Row], width: int, state: State = State()) -> Listing:  # noqa: B008
+    return Listing(of, Look(PLAIN, state, watches.MONOTONIC_NS), width)
+
+
+def line(row: Row, width: int, *, chosen: bool = False) -> Line:
+    return listing([row], width).line(row, chosen=chosen)
+
+
+@pytest.mark.parametrize("width", [1, 5, 10, 23, 24, 40, 60, 80, 120, 200])
+def test_every_line_takes_exactly_the_width(width: int) -> None:
+    shown = rows(SEVERAL, State())
+    list_of = listing(shown, width)
+    assert {width_of(list_of.line(row, chosen=False)) for row in shown} == {width}
+    assert width_of(list_of.heading()) <= width
+
+
+def test_the_narrowest_has_a_sign_a_name_and_a_short_size() -> None:
+    near = dashboards.near_job()
+    assert plain(line(Row(near), 12)) == "!near   2.0G"
+
+
+def test_what_sorts_is_marked_in_the_heading() -> None:
+    for sort, heading in ((Sort.SIZE, "RSS"), (Sort.TIME, "FULL IN"), (Sort.NAME, "JOB")):
+        parts = listing([], 80, State(sort=sort)).heading()
+        (marked,) = (part.text.strip() for part in parts if part.style == PLAIN.strong)
+        assert marked == heading
+
+
+def test_jobs_that_ended_are_told_apart_and_say_nothing_of_then() -> None:
+    for job, state in ((GONE, "gone"), (IDLE, "idle")):
+        drawn = line(Row(job), 200)
+        (name,) = (part for part in drawn if part.text == job.identity.name)
+        assert name.style == PLAIN.faint
+        assert f" · {state} " in plain(drawn)
+        assert "%" not in plain(drawn)
+        assert "steady" not in plain(drawn)
+    assert "✗ " in plain(line(Row(GONE), 200))
+    assert " · 1 oom kill · gone " in plain(line(Row(GONE), 200))
+
+
+def test_a_sign_for_each_state() -> None:
+    limit = GIB
+
+    def sign(alarm: Severity | None = None, **changes: object) -> str:
+        job: JobSnapshot = watches.job("one", limit=limit, **changes)  # type: ignore[arg-type]
+        return sign_of(job, PLAIN, alarm)[0]
+
+    assert sign(processes=[watches.process(resident=100 * MIB)]) == " "
+    assert sign(processes=[watches.process(resident=850 * MIB)]) == "▲"
+    assert sign(processes=[watches.process(resident=1000 * MIB)]) == "!"
+    assert sign(oom_kills=1) == "✗"
+    calm = [watches.process(resident=100 * MIB)]
+    assert sign(Severity.NOTICE, processes=calm) == " "
+    assert sign(Severity.WARNING, processes=calm) == "▲"
+    assert sign(Severity.CRITICAL, processes=calm) == "!"
+    assert sign(Severity.CRITICAL, oom_kills=1) == "✗"
+
+
+def test_a_folded_job_counts_its_processes() -> None:
+    job = watches.job("folded", [watches.process(), MONITOR])
+    assert "▸ folded · 2 " in plain(line(Row(job, folded=True), 100))
+
+
+def test_the_crash_monitor_is_not_taken_for_a_second_gopls() -> None:
+    job = watches.job("one", [MONITOR])
+    assert "gopls 4712 · telemetry " in plain(line(Row(job, MONITOR), 120))
+
+
+def test_a_pid_is_never_cut() -> None:
+    odd = watches.process(4194304, 2 * MIB, comm="fifteen-letters")
+    for width in range(24, 120):
+        drawn = plain(line(Row(watches.job("one", [odd]), odd), width))
+        assert ("4" in drawn) == (" 4194304 " in drawn)
+
+
+def test_the_chosen_row_is_in_reverse_but_for_its_pictures() -> None:
+    drawn = line(Row(dashboards.near_job()), 120, chosen=True)
+    assert drawn[0].style == PLAIN.chosen
+    (bar,) = (part for part in drawn if "▇▇▇" in part.text)
+    assert bar.style != PLAIN.chosen

@@ -1,0 +1,14 @@
+from ebpftrace.views.entries import entry_line, loudness
+from ebpftrace.views.lines import note_line
+from tests.support import watches
+
+
+def test_a_kill_is_louder_than_a_loss_and_a_stall_than_a_process() -> None:
+    assert loudness(watches.oom_note()) == "alarm"
+    assert loudness(watches.loss_note()) == "warning"
+    assert loudness(watches.stall_note()) == "plain"
+    assert loudness(watches.process_note()) == "faint"
+
+
+def test_an_entry_is_the_line_that_a_log_has_too() -> None:
+    assert entry_line(watches.oom_note(), 50) == note_line(watches.oom_note(), 50)
