@@ -1,0 +1,53 @@
+"""`python -m tests.vm --kernel 6.12 -- tests/kernel`: pytest inside a booted kernel."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from tests.vm import kernels, machine
+from tests.vm.paths import CACHE, RESULTS
+from tests.vm.run import VmError
+
+_PYTEST = (
+    "EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest "
+    "-p no:cacheprovider --junitxml=.vm/results/junit.xml {} 2>&1"
+)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--kernel", "series", multiple=True, help="Series; repeats. Default: 6.12.")
+@click.option("--all", "everything", is_flag=True, help="Every kernel there is.")
+@click.option("--seconds", default=1500, show_default=True, help="Longest life of a machine.")
+@click.option("--shell", is_flag=True, help="A root shell inside, for a person.")
+@click.argument("pytest", nargs=-1, type=click.UNPROCESSED)
+def main(
+    series: tuple[str, ...], everything: bool, seconds: int, shell: bool, pytest: tuple[str, ...]
+) -> None:
+    """Run PYTEST's arguments (default: tests/kernel) on the working tree in a machine."""
+    chosen = tuple(kernels.SUITES) if everything else series or ("6.12",)
+    try:
+        if shell:
+            machine.interactive(kernels.fetch(chosen[0]), CACHE / "shell")
+            return
+        failed = [name for name in chosen if not _tested(name, seconds, pytest)]
+    except VmError as error:
+        raise click.ClickException(str(error)) from None
+    if failed:
+        click.echo(f"vm: failed on {', '.join(failed)}; see {RESULTS}", err=True)
+        sys.exit(1)
+
+
+def _tested(series: str, seconds: int, pytest: tuple[str, ...]) -> bool:
+    kernel = kernels.fetch(series)
+    command = _PYTEST.format(shlex.join(pytest or ("tests/kernel",)))
+    folder: Path = RESULTS / series
+    done = machine.boot(kernel, command, folder, seconds=seconds)
+    if done.status is None:
+        click.echo(f"vm: {series} hung or died; its last words are in {done.log}", err=True)
+    return done.status == 0
+
+
+if __name__ == "__main__":
+    main()
