@@ -144,14 +144,23 @@ class MemoryCgroup:
 
 @contextmanager
 def memory_cgroup(
-    limit: int | None = None, name: str | None = None, parent: MemoryCgroup | None = None
+    limit: int | None = None,
+    name: str | None = None,
+    parent: MemoryCgroup | None = None,
+    *,
+    hand_down: bool = True,
 ) -> Iterator[MemoryCgroup]:
     """A fresh memory cgroup, `ebpftrace-test-<random>` unless named, for as long as needed.
 
     `name` may have slashes, to look like a container's or a unit's path; the first part
     is made unique all the same, so that nothing of the machine's own is ever touched.
+
+    On v2 a `parent` hands the memory controller down, and can then have no processes of
+    its own. Without `hand_down` it keeps it, and is charged for what is below.
     """
     root, version = memory_hierarchy()
+    if parent is not None and version == 2 and hand_down:
+        write(parent.path / "cgroup.subtree_control", "+memory")
     own = f"ebpftrace-test-{secrets.token_hex(4)}"
     top = (parent.path if parent else root) / own
     group = MemoryCgroup(_make(top, name.split("/") if name else [], version), version)
