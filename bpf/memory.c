@@ -5,7 +5,7 @@
  * Since 6.2 (f1a7941243c1 "mm: convert mm's rss stats into percpu_counter") it is a sum of
  * a base and one delta a CPU. The base is read first: a delta folded meanwhile is then
  * missed for a moment, never counted twice. */
-static inline s64 member_pages(u64 mm, u32 member)
+static inline s64 counted_pages(u64 mm, u32 member)
 {
     u64 at = mm + AT_mm_struct_rss_stat + member * SIZE_RSS_MEMBER;
     s64 pages = read_u64(at + AT_RSS_COUNT);
@@ -20,7 +20,41 @@ static inline s64 member_pages(u64 mm, u32 member)
         }
     }
 #endif
-    return pages < 0 ? 0 : pages;
+    return pages;
+}
+
+#ifdef RSS_SPLIT
+/* Before 6.2 (the same commit) each thread keeps the sum of its last 64 page faults to
+ * itself: without them the counters stand still while a small process grows. */
+static inline void add_kept_by_threads(u64 mm, s64 *pages)
+{
+    u64 owner = read_u64(mm + AT_mm_struct_owner);
+    u64 head = read_u64(owner + AT_task_struct_signal) + AT_signal_struct_thread_head;
+    u64 node = read_u64(head);
+    for (int i = 0; i < MAX_SPLIT_THREADS && node && node != head; i++) {
+        u64 thread = node - AT_task_struct_thread_node;
+        u64 kept = thread + AT_task_struct_rss_stat + AT_task_rss_stat_count;
+#pragma unroll
+        for (int member = 0; member < MEMBERS; member++)
+            pages[member] += (s32)read_u32(kept + 4 * member);
+        node = read_u64(node);
+    }
+}
+#endif
+
+/* All members, to the page. */
+static inline void exact_pages(u64 mm, s64 *into)
+{
+    s64 pages[MEMBERS];
+#pragma unroll
+    for (int member = 0; member < MEMBERS; member++)
+        pages[member] = counted_pages(mm, member);
+#ifdef RSS_SPLIT
+    add_kept_by_threads(mm, pages);
+#endif
+#pragma unroll
+    for (int member = 0; member < MEMBERS; member++)
+        into[member] = pages[member] < 0 ? 0 : pages[member];
 }
 
 static inline void see_peak(struct process *process)
@@ -40,9 +74,7 @@ static inline void see_peak(struct process *process)
 
 static inline void read_pages(struct process *process)
 {
-#pragma unroll
-    for (int member = 0; member < MEMBERS; member++)
-        process->pages[member] = member_pages(process->mm, member);
+    exact_pages(process->mm, process->pages);
     see_peak(process);
 }
 
@@ -131,7 +163,8 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
         return 0;
     process->base[member] = base;
 #endif
-    process->pages[member] = member_pages(mm, member);
+    s64 pages = counted_pages(mm, member);
+    process->pages[member] = pages < 0 ? 0 : pages;
     see_peak(process);
     process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
     return 0;

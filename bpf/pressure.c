@@ -80,11 +80,8 @@ int on_mark_victim(struct bpf_raw_tracepoint_args *ctx)
         __builtin_memcpy(record->comm, process->comm, COMM_LEN);
         memcg = process->memcg;
     }
-    if (mm) {
-#pragma unroll
-        for (int member = 0; member < MEMBERS; member++)
-            record->pages[member] = member_pages(mm, member);
-    }
+    if (mm)
+        exact_pages(mm, record->pages);
     if (memcg) {
         record->memcg_id = memcg_id(memcg);
         read_cgroup(memcg, &record->cgroup);

@@ -18,7 +18,7 @@ from ebpftrace.probe.btf import Btf
 from ebpftrace.probe.checks import require_bpf
 from ebpftrace.probe.compiler import Programs, give_back_memory
 from ebpftrace.probe.globs import compile_globs
-from ebpftrace.probe.layout import read_layout, require_tracepoints
+from ebpftrace.probe.layout import Layout, read_layout, require_tracepoints
 from ebpftrace.probe.records import LOSSES, CgroupMade, Decoder, Tracked
 from ebpftrace.probe.selection import Selection
 
@@ -110,8 +110,8 @@ class Probe:
             self._programs.attach_raw("on_mmap_lock_released", "mmap_lock_released")
         if self._means is not None:
             calls.attach(self._programs, btf, self._means)
-        self.features = self._describe(layout.exact, layout.many_cpus, layout.mmap_lock)
-        self.remarks = self._remarks(layout.exact, layout.mmap_lock)
+        self.features = self._describe(layout)
+        self.remarks = self._remarks(layout)
         self._programs.iterate("adopt", layout.iter_task_id)
         give_back_memory()
 
@@ -235,14 +235,16 @@ class Probe:
             if data is not None:
                 yield CgroupRead(now_ns, cgroup_id, self._decoder.cgroup(data))
 
-    def _describe(
-        self, exact: bool, many_cpus: bool, mmap_lock: bool
-    ) -> tuple[tuple[str, str], ...]:
-        memory = "rss_stat, exact" if exact else "rss_stat"
+    def _describe(self, layout: Layout) -> tuple[tuple[str, str], ...]:
+        memory = "rss_stat"
+        if layout.exact:
+            memory += ", exact at each reading" if layout.events_lag else ", exact"
+        if layout.many_cpus:
+            memory += ", summed by batch"
         return (
             ("lifecycle", "sched and task raw tracepoints"),
-            ("memory", memory + (", summed by batch" if many_cpus else "")),
-            ("mappings", "mmap_lock_released" if mmap_lock else self._means_in_words),
+            ("memory", memory),
+            ("mappings", "mmap_lock_released" if layout.mmap_lock else self._means_in_words),
             ("mapping calls", self._means_in_words),
             ("pressure", "mark_victim, vmscan and cgroup raw tracepoints"),
         )
@@ -251,11 +253,15 @@ class Probe:
     def _means_in_words(self) -> str:
         return self._means.in_words if self._means is not None else "not told apart"
 
-    def _remarks(self, exact: bool, mmap_lock: bool) -> tuple[str, ...]:
+    def _remarks(self, layout: Layout) -> tuple[str, ...]:
         remarks = []
-        if not exact:
+        if not layout.exact:
             remarks.append("resident memory is as exact as /proc/PID/statm, not to the page")
-        if not mmap_lock:
+        elif layout.events_lag:
+            remarks.append(
+                "between two readings resident memory lags by up to 64 page faults a thread"
+            )
+        if not layout.mmap_lock:
             remarks.append("this kernel has no mmap_lock tracepoints: system calls are traced")
         if self._means is not None:
             remarks.append(

@@ -16,6 +16,9 @@ PAGE_SIZE = resource.getpagesize()
 MANY_CPUS = 16
 """With more CPUs than this, events add up the per-CPU deltas only now and then."""
 
+MAX_SPLIT_THREADS = 256
+"""Threads of a process whose own page counts are added at a reading, up to Linux 6.1."""
+
 _OFFSETS = (
     "task_struct.tgid", "task_struct.pid", "task_struct.mm", "task_struct.start_boottime",
     "task_struct.real_parent", "task_struct.group_leader", "task_struct.comm",
@@ -30,6 +33,12 @@ _OFFSETS = (
     "page_counter.usage", "page_counter.watermark", "page_counter.failcnt",
     "page_counter.max", "page_counter.parent",
 )  # fmt: skip
+
+_SPLIT = (
+    "task_struct.rss_stat", "task_rss_stat.count", "task_struct.thread_node",
+    "signal_struct.thread_head",
+)  # fmt: skip
+"""Where threads keep page counts to themselves (SPLIT_RSS_COUNTING, up to 6.1)."""
 
 _ENUMS = {
     "cgroup_subsys_id": {"memory_cgrp_id": "MEMORY_CGRP_ID"},
@@ -49,7 +58,8 @@ class Layout:
     members: tuple[int, int, int, int]  # positions of file, anon, swap, shmem in rss_stat
     iter_task_id: int  # BTF id of the task iterator
     mmap_lock: bool
-    exact: bool  # resident memory is exact, per CPU deltas included
+    exact: bool  # a reading is exact: what CPUs or threads keep apart is included
+    events_lag: bool  # between readings, by up to 64 page faults a thread
     many_cpus: bool
 
 
@@ -75,6 +85,12 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
         else:  # struct mm_rss_stat { atomic_long_t count[] }, up to 6.1
             flags["SIZE_RSS_MEMBER"] = 8
             flags["AT_RSS_COUNT"] = 0
+        # Also up to 6.1, on kernels for four CPUs and more.
+        split = btf.has("task_struct.rss_stat")
+        if split:
+            flags |= {f"AT_{path.replace('.', '_')}": btf.offset(path) for path in _SPLIT}
+            flags["RSS_SPLIT"] = 1
+            flags["MAX_SPLIT_THREADS"] = MAX_SPLIT_THREADS
         iter_task_id = btf.function_id("bpf_iter_task")
     except KeyError as error:
         raise NoBtfError(
@@ -107,7 +123,8 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
         members=(0, 1, 2, 3),
         iter_task_id=iter_task_id,
         mmap_lock=lock_args is not None,
-        exact=per_cpu and any(offsets),
+        exact=not per_cpu or any(offsets),
+        events_lag=split,
         many_cpus=many and per_cpu,
     )
 
