@@ -39,9 +39,19 @@ class Observer:
         self.events += self.probe.read(time.monotonic_ns())
 
     def counters(self, pid: int) -> ProcessCounters:
-        """A process's counters, exact now."""
-        self.read()
-        return self.last(ProcessRead, lambda event: event.key.pid == pid).counters
+        """A process's counters, exact now.
+
+        Also of one that is about to start: a parent in vfork goes on a little before its
+        child's exec is told.
+        """
+        deadline = time.monotonic() + 5
+        while True:
+            self.read()
+            reads = self.all(ProcessRead, lambda event: event.key.pid == pid)
+            if reads:
+                return reads[-1].counters
+            assert time.monotonic() < deadline, f"pid {pid} is not tracked"
+            time.sleep(0.01)
 
     def all(
         self, kind: type[Kind], where: Callable[[Kind], bool] = lambda _: True
