@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.errors import ProbeError
 from ebpftrace.probe import Selection
+from ebpftrace.probe.btf import Btf
+from ebpftrace.probe.calls import Means, choose
 from tests.support.build import CACHE
 from tests.support.observer import Observer
 from tests.support.workload import Workload
@@ -14,9 +17,22 @@ from tests.support.workload import Workload
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["default", "mapping-calls"])
+def _named(means: Means | None) -> str:
+    return "default" if means is None else means.name.lower()
+
+
+@pytest.fixture(scope="module", params=[None, *Means], ids=_named)
 def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
-    observer = Observer(Selection(comms=("exact",)), mapping_calls=request.param)
+    """By mmap_lock_released alone (or what stands in for it), then with each means."""
+    means: Means | None = request.param
+    if means is not None:
+        try:
+            choose(Btf.of_kernel(), means)
+        except ProbeError as error:
+            pytest.skip(f"this kernel does not allow {means.in_words}: {error.why}")
+    observer = Observer(
+        Selection(comms=("exact",)), mapping_calls=means is not None, means=means
+    )
     yield observer
     observer.close()
 
@@ -99,38 +115,38 @@ def test_exec_starts_new_books(observer: Observer) -> None:
         assert observer.exited(workload.pid).executed
 
 
-def test_the_kinds_of_call_are_told_apart() -> None:
-    observer = Observer(Selection(comms=("exact",)), mapping_calls=True)
-    try:
-        with Workload("exact") as workload:
-            before = observer.counters(workload.pid).calls
-            for command in (
-                "map 100MiB", "map 10MiB", "fixed 0 0 64MiB", "remap 1 30MiB",
-                "unmap 1", "brk +7MiB", "brk -5MiB",
-            ):  # fmt: skip
-                workload.do(command)
-            after = observer.counters(workload.pid).calls
-        assert before is not None
-        assert after is not None
-        did = {
-            kind: tuple(
-                getattr(after[kind], name) - getattr(before[kind], name)
-                for name in ("calls", "gained_bytes", "released_bytes")
-            )
-            for kind in after
-        }
-        assert did["mmap"] == (3, (100 + 10 + 64) * MIB, 64 * MIB)
-        assert did["mremap"] == (1, 20 * MIB, 0)
-        assert did["munmap"] == (1, 0, 30 * MIB)
-        assert did["brk"][1:] == (7 * MIB, 5 * MIB)
-        assert did["other"] == (0, 0, 0)
-    finally:
-        observer.close()
+@pytest.mark.parametrize("observer", Means, ids=_named, indirect=True, scope="module")
+def test_the_kinds_of_call_are_told_apart(observer: Observer) -> None:
+    """Whoever tells them apart, the same program did the same."""
+    with Workload("exact") as workload:
+        before = observer.counters(workload.pid).calls
+        for command in (
+            "map 100MiB", "map 10MiB", "fixed 0 0 64MiB", "remap 1 30MiB",
+            "unmap 1", "brk +7MiB", "brk -5MiB",
+        ):  # fmt: skip
+            workload.do(command)
+        after = observer.counters(workload.pid).calls
+    assert before is not None
+    assert after is not None
+    did = {
+        kind: tuple(
+            getattr(after[kind], name) - getattr(before[kind], name)
+            for name in ("calls", "gained_bytes", "released_bytes")
+        )
+        for kind in after
+    }
+    assert did["mmap"] == (3, (100 + 10 + 64) * MIB, 64 * MIB)
+    assert did["mremap"] == (1, 20 * MIB, 0)
+    assert did["munmap"] == (1, 0, 30 * MIB)
+    assert did["brk"][1:] == (7 * MIB, 5 * MIB)
+    assert did["other"] == (0, 0, 0)
 
 
 def test_the_default_does_not_tell_calls_apart_and_attaches_no_system_call() -> None:
     observer = Observer(Selection(comms=("exact",)))
     try:
+        if dict(observer.probe.features)["mappings"] != "mmap_lock_released":
+            pytest.skip("this kernel has no mmap_lock tracepoints: its calls are traced")
         assert dict(observer.probe.features)["mapping calls"] == "not told apart"
         with Workload("exact") as workload:
             assert observer.counters(workload.pid).calls is None
