@@ -272,7 +272,7 @@ def test_a_cgroup_is_watched_with_what_is_made_below_it_later() -> None:
         observer = Observer(Selection(cgroups=(group.name,)), cgroup_ids=(group.id,))
         try:
             with (
-                memory_cgroup(parent=group) as below,
+                memory_cgroup(parent=group, hand_down=False) as below,
                 Workload("inside", cgroup=group) as inside,
                 Workload("deeper", cgroup=below) as deeper,
                 Workload("outside", cgroup=elsewhere) as outside,
