@@ -23,7 +23,11 @@ _PYTEST = (
 @click.option("--shell", is_flag=True, help="A root shell inside, for a person.")
 @click.argument("pytest", nargs=-1, type=click.UNPROCESSED)
 def main(
-    series: tuple[str, ...], everything: bool, seconds: int, shell: bool, pytest: tuple[str, ...]
+    series: tuple[str, ...],
+    everything: bool,
+    seconds: int,
+    shell: bool,
+    pytest: tuple[str, ...],
 ) -> None:
     """Run PYTEST's arguments (default: tests/kernel) on the working tree in a machine."""
     chosen = tuple(kernels.SUITES) if everything else series or ("6.12",)

@@ -17,8 +17,7 @@ _APPLETS = ("sh", "insmod", "mount", "mkdir", "tar", "switch_root", "ln", "echo"
 def make(kernel: Kernel) -> Path:
     """Write the archive for a kernel; 1-2 MB."""
     entries: list[tuple[str, int, bytes]] = [
-        (folder, 0o040755, b"")
-        for folder in ("bin", "dev", "proc", "sys", "root", "modules")
+        (folder, 0o040755, b"") for folder in ("bin", "dev", "proc", "sys", "root", "modules")
     ]
     entries.append(("bin/busybox", 0o100755, _busybox().read_bytes()))
     entries += [(f"bin/{name}", 0o120777, b"busybox") for name in _APPLETS]

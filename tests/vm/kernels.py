@@ -20,6 +20,7 @@ SUITES = {
 _META = "linux-image-cloud-amd64"
 _PARTS = re.compile(r"linux-(image|binary|modules|base)-\d[^:]*")
 
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """An unpacked kernel: `release` is what uname -r says in the guest."""

@@ -1,5 +1,6 @@
 """One boot under QEMU: two virtual CPUs, three disks, a serial line that is kept."""
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def boot(
     )
     tree.pack(tree_disk, {".vm/command": command})
     tree.result_disk(result_disk)
-    append = f"console=ttyS0 panic=-1 oops=panic {options}"
+    append = f"console=ttyS0 loglevel=3 panic=-1 oops=panic {options}"
     append += " vm.init=systemd" if systemd else ""
     argv = _argv(kernel, append, tree_disk, result_disk)
     _stream(["timeout", "--kill-after=5", str(seconds), *argv], log)
@@ -60,7 +61,9 @@ def interactive(kernel: Kernel, folder: Path) -> None:
     """A root shell on the serial line, for a person; `exit` turns the machine off."""
     folder.mkdir(parents=True, exist_ok=True)
     tree_disk, result_disk = folder / "tree.tar", folder / "results.raw"
-    shell = "cd /opt/ebpftrace; PATH=.venv/bin:$PATH setsid -c bash -i </dev/ttyS0 >/dev/ttyS0 2>&1"
+    shell = (
+        "cd /opt/ebpftrace; PATH=.venv/bin:$PATH setsid -c bash -i </dev/ttyS0 >/dev/ttyS0 2>&1"
+    )
     tree.pack(tree_disk, {".vm/command": shell})
     tree.result_disk(result_disk)
     subprocess.run(
@@ -93,9 +96,9 @@ def _stream(argv: list[str], log: Path) -> None:
         raise VmError(f"{error.filename} is missing: run scripts/setup-vm") from None
     assert machine.stdout is not None
     with log.open("wb") as file:
-        for line in machine.stdout:
-            file.write(line)
+        while said := os.read(machine.stdout.fileno(), 1 << 16):
+            file.write(said)
             file.flush()
-            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.write(said)
             sys.stdout.flush()
     machine.wait()

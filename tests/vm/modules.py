@@ -21,9 +21,7 @@ def needed(folder: Path) -> Iterator[bytes]:
         yield from _with_what_it_needs(name, files, loaded)
 
 
-def _with_what_it_needs(
-    name: str, files: dict[str, Path], loaded: set[str]
-) -> Iterator[bytes]:
+def _with_what_it_needs(name: str, files: dict[str, Path], loaded: set[str]) -> Iterator[bytes]:
     if name in loaded or name not in files:
         return  # there already, or built into the kernel
     loaded.add(name)
