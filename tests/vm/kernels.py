@@ -31,16 +31,14 @@ class Kernel:
 
     @property
     def image(self) -> Path:
-        """The bzImage."""
-        return self.folder / "boot" / f"vmlinuz-{self.release}"
+        """The bzImage: in /boot, or with the modules since Debian's 7.x."""
+        old = self.folder / "boot" / f"vmlinuz-{self.release}"
+        return old if old.exists() else self.modules / "vmlinuz"
 
     @property
     def modules(self) -> Path:
         """lib/modules/<release>."""
-        for lib in ("lib", "usr/lib"):
-            if (found := self.folder / lib / "modules" / self.release).is_dir():
-                return found
-        raise VmError(f"{self.folder} has no modules for {self.release}")
+        return _modules(self.folder) / self.release
 
 
 def fetch(series: str) -> Kernel:
@@ -71,5 +69,12 @@ def _unpack(series: str, folder: Path) -> None:
             for name in suite.depends(package)
             if _PARTS.fullmatch(name) and name not in seen
         ]
-    (image,) = (folder / "boot").glob("vmlinuz-*")
-    (folder / "release").write_text(image.name.removeprefix("vmlinuz-"))
+    (release,) = (path.name for path in _modules(folder).iterdir())
+    (folder / "release").write_text(release)
+
+
+def _modules(folder: Path) -> Path:
+    for lib in ("lib", "usr/lib"):
+        if (found := folder / lib / "modules").is_dir():
+            return found
+    raise VmError(f"what was unpacked to {folder} is no kernel")
