@@ -48,3 +48,10 @@ static inline u64 memcg_id(u64 memcg)
 {
     return memcg ? cgroup_id(read_u64(memcg + AT_cgroup_subsys_state_cgroup)) : 0;
 }
+
+/* Whether a memory cgroup is on cgroup v2: the hierarchy that /proc/PID/cgroup numbers 0. */
+static inline int on_v2(u64 memcg)
+{
+    u64 cgroup = read_u64(memcg + AT_cgroup_subsys_state_cgroup);
+    return !read_u32(read_u64(cgroup + AT_cgroup_root) + AT_cgroup_root_hierarchy_id);
+}

@@ -92,11 +92,11 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     counters->memcg = memcg;
     counters->charge = read_u64(counter + AT_page_counter_usage);
     counters->peak = read_u64(counter + AT_page_counter_watermark);
-    /* v1 counts charges that failed in the page counter, v2 as the event `max`. */
-    counters->limit_hits = read_u64(counter + AT_page_counter_failcnt);
-    u64 max_events = read_u64(memcg + AT_mem_cgroup_memory_events + 8 * MEMCG_MAX);
-    if (max_events > counters->limit_hits)
-        counters->limit_hits = max_events;
+    /* v1 shows the charges that failed (failcnt), v2 the event `max`: fewer, since a charge
+     * by a whole batch of pages is tried again by one page before it is an event. */
+    counters->limit_hits = on_v2(memcg)
+        ? read_u64(memcg + AT_mem_cgroup_memory_events + 8 * MEMCG_MAX)
+        : read_u64(counter + AT_page_counter_failcnt);
     counters->oom_kills = read_u64(memcg + AT_mem_cgroup_memory_events + 8 * MEMCG_OOM_KILL);
     u64 limit = NO_LIMIT, headroom = NO_LIMIT;
     for (int level = 0; level < 16; level++) {
