@@ -44,7 +44,7 @@ class Observer:
         Also of one that is about to start: a parent in vfork goes on a little before its
         child's exec is told.
         """
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 15
         while True:
             self.read()
             reads = self.all(ProcessRead, lambda event: event.key.pid == pid)
@@ -61,8 +61,8 @@ class Observer:
         return [event for event in self.events if isinstance(event, kind) and where(event)]
 
     def last(self, kind: type[Kind], where: Callable[[Kind], bool] = lambda _: True) -> Kind:
-        """The latest such event; waits up to five seconds for one."""
-        deadline = time.monotonic() + 5
+        """The latest such event; waits up to fifteen seconds for one."""
+        deadline = time.monotonic() + 15
         while not (found := self.all(kind, where)):
             if time.monotonic() > deadline:
                 raise AssertionError(f"no such {kind.__name__} in {self.events[-20:]}")
