@@ -3,8 +3,8 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+from bench.cpu import cpu_ns
 from bench.figures import Row, Table
 from bench.observers import Observer, Running, bpftrace_counting, ebpftrace, running
 from bench.scale import Scale
@@ -26,7 +26,7 @@ def rss(scale: Scale) -> Iterator[Table]:
         tuple(Row(label, (fields["VmRSS"] / 2**20,)) for label, fields in read),
         against=_BPFTRACE,
         footnotes=(
-            "highest, while it compiles: "
+            "highest since its start: "
             + ", ".join(f"{label} {fields['VmHWM'] / 2**20:.0f}" for label, fields in read),
         ),
     )
@@ -59,12 +59,6 @@ def cpu_rows(
             taken.append(1000 * (cpu_ns(watch.pid) - cpu) / (time.monotonic_ns() - began))
     rows = zip(watches, samples, strict=True)
     return tuple(Row(one.label, tuple(taken)) for (one, _watch), taken in rows)
-
-
-def cpu_ns(pid: int) -> int:
-    """Nanoseconds on a CPU of all threads so far, as the scheduler counts them."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
 
 
 def _observers() -> list[Observer]:

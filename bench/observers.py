@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cpu import family_seconds
 from ebpftrace.text import clean
 from tests.support.build import ROOT, compiled
 from tests.support.sessions import end_session, session_mark, text_of
@@ -36,6 +37,7 @@ class Observer:
     argv: tuple[str, ...]
     ready: bytes = b""  # empty: whatever it writes first
     terminal: bool = False  # its output is a terminal
+    environment: tuple[tuple[str, str], ...] = ()  # besides the bench's own
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class Running:
 
     process: subprocess.Popen[bytes]
     ready_seconds: float  # from before it was started to its first output
+    ready_cpu_seconds: float  # what that took of a CPU, its children included
 
     @property
     def pid(self) -> int:
@@ -92,7 +95,7 @@ def running(observer: Observer) -> Iterator[Running]:
             stdout=writer,
             stderr=errors,
             cwd=ROOT,
-            env={**os.environ, **mark},
+            env={**os.environ, **dict(observer.environment), **mark},
             start_new_session=True,
         )
         os.close(writer)
@@ -102,7 +105,8 @@ def running(observer: Observer) -> Iterator[Running]:
             if not output.ready_at:
                 process.wait(START_SECONDS)
                 raise DoesNotStartError(complaint(text_of(errors)))
-            yield Running(process, output.ready_at - began)
+            cpu_seconds = family_seconds(process.pid)
+            yield Running(process, output.ready_at - began, cpu_seconds)
         finally:
             end_session(process, mark)
             output.join()

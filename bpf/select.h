@@ -50,5 +50,6 @@ static inline int selected(u32 tgid, const char *comm, u64 group)
     if (!watched_pids.lookup(&tgid))
         return 0;
 #endif
-    return tgid != SELF_TGID;
+    u32 zero = 0, *self = self_tgid.lookup(&zero);
+    return self && tgid != *self;
 }

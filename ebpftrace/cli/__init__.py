@@ -17,7 +17,17 @@ from ebpftrace.errors import EbpftraceError
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command. Where the reader of its output left, click would end with code 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return _forget_output()
+
+
 @click.group(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog="""
     \b
@@ -63,8 +73,6 @@ def _run() -> int:
         return error.exit_code
     except click.ClickException as error:
         return report_usage(error)
-    except BrokenPipeError:
-        return _forget_output()
     except OSError as error:
         _forget_output()
         if error.errno == errno.EIO:

@@ -67,7 +67,8 @@ class ProcessAccount:
         at its birth, and what it gave back since was not its own.
         """
         inherited = self.started.counters.inherited.resident_bytes
-        return max(self.own.resident_bytes, self.counters.peak_bytes - inherited)
+        own, peak = self.own.resident_bytes, self.counters.peak_bytes - inherited
+        return peak if peak > own else own
 
     def snapshot(self, time_ns: int) -> ProcessSnapshot:
         forked = self.counters.inherited.resident_bytes > 0
@@ -118,7 +119,7 @@ class JobAccount:
     def see_peak(self, process: ProcessAccount) -> None:
         """One process's own peak, which may lie between two readings of the whole job."""
         peak = process.own_peak_bytes
-        if peak > max(self.peak_bytes, process.peak_elsewhere_bytes):
+        if peak > self.peak_bytes and peak > process.peak_elsewhere_bytes:
             self.peak_bytes, self.peak_holder = peak, process.label
 
     def see_first(self, process: ProcessAccount) -> None:

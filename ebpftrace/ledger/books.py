@@ -6,7 +6,6 @@ what was recorded is booked again by the same code.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ebpftrace.events import (
     CgroupCounters,
@@ -28,6 +27,7 @@ from ebpftrace.ledger.accounts import JobAccount, ProcessAccount, total
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note
+from ebpftrace.ledger.oom import book_kill
 from ebpftrace.ledger.register import JobRegister
 from ebpftrace.ledger.snapshot import SelfCost, Snapshot
 
@@ -78,6 +78,7 @@ class Ledger:
             case LossesRead():
                 self._losses = dict(event.counts)
                 self._notebook.losses(event)
+        self._jobs.forget_old()
 
     def snapshot(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
         """The books now. Call it once an interval: it is what growth is measured by."""
@@ -154,33 +155,9 @@ class Ledger:
 
     def _oom(self, event: OomKilled, identity: JobIdentity | None) -> None:
         self._node_oom_kills += 1
-        job = self._victims_job(event, identity)
-        if job is None:
-            return  # somebody else's
-        job.kills_seen += 1
-        for one in {job, *self._jobs.in_cgroup(event.cgroup_id)}:
-            if one.baseline is not None:
-                one.kills_elsewhere += one is not job
-            elif event.cgroup.oom_kills:
-                # Nobody read this cgroup before. The kill at hand is in its count already.
-                one.see_cgroup(event.cgroup)
-                if one is job:
-                    kills_before = event.cgroup.oom_kills - 1
-                    one.baseline = replace(event.cgroup, oom_kills=kills_before)
-        self._notebook.oom_kill(event, job)
-
-    def _victims_job(self, event: OomKilled, identity: JobIdentity | None) -> JobAccount | None:
-        account = self._processes.get(event.key)
-        if account is not None:
-            return account.job
-        candidates = self._jobs.in_cgroup(event.cgroup_id)
-        if candidates:
-            known = identity.key if identity else ""
-            named = (one for one in candidates if one.identity.key == known)
-            return next(named, candidates[-1])
-        if event.tracked and identity is not None:
-            return self._jobs.job(identity, event.time_ns)
-        return None
+        job = book_kill(event, identity, self._processes.get(event.key), self._jobs)
+        if job is not None:
+            self._notebook.oom_kill(event, job)
 
     def _draw(
         self, jobs: list[JobAccount], now_ns: int, time_ns: int, cost: SelfCost, *, final: bool

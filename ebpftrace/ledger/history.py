@@ -10,7 +10,7 @@ WINDOW_NS = 60 * NS_PER_SECOND
 WARM_UP_NS = 9 * NS_PER_SECOND
 """Younger curves have no rate: every program grows in its first seconds."""
 
-_FINEST_NS = NS_PER_SECOND // 5  # some 300 samples a minute at most, whatever the interval
+_FINEST_NS = NS_PER_SECOND // 5  # some 300 samples a minute, however short the interval
 
 
 class History:
@@ -42,6 +42,10 @@ class History:
         if over > 0:  # one as old as the window is kept: it begins it
             del times[:over], held[:over]
 
+    def __len__(self) -> int:
+        """Samples kept."""
+        return len(self._times)
+
     def restart(self) -> None:
         """The curve ended; what comes next is another one. Only the first sample stays."""
         self._times, self._held = array("q"), array("q")
@@ -55,18 +59,15 @@ class History:
         """Of the latest sample against the earlier ones."""
         if not self._held:
             return Growth()
-        held = self._held[-1]
+        times, held = self._times, self._held
+        now_held = held[-1]
+        before_10s = bisect_right(times, times[-1] - 10 * NS_PER_SECOND) - 1
         return Growth(
-            bytes_10s=held - self._before(10 * NS_PER_SECOND),
-            bytes_60s=held - self._before(WINDOW_NS),
-            bytes_total=self.total_bytes,
+            bytes_10s=now_held - held[before_10s if before_10s > 0 else 0],
+            bytes_60s=now_held - held[0],  # `add` keeps one sample as old as the window
+            bytes_total=now_held - (self._first or 0),
             bytes_per_second=self._floor_rate(),
         )
-
-    def _before(self, ns: int) -> int:
-        """What was held `ns` ago, or at first if that is later."""
-        times = self._times
-        return self._held[max(0, bisect_right(times, times[-1] - ns) - 1)]
 
     def _floor_rate(self) -> int:
         """Rise of the floor from the middle to the last third of the window, per second.
@@ -89,5 +90,8 @@ class History:
         after = min(held[last:])
         if before == after:
             return 0
-        apart = times[held.index(after, last)] - times[held.index(before, middle)]
-        return int((after - before) * NS_PER_SECOND / max(apart, third))
+        # The floors of noise may lie closer together than the thirds do: no slope is made
+        # steeper by that. Half a third is the least that rare samples are trusted with.
+        floors = times[held.index(after, last)] - times[held.index(before, middle)]
+        apart = max(floors, times[last] - times[middle], third // 2)
+        return int((after - before) * NS_PER_SECOND / apart)

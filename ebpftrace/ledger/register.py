@@ -30,7 +30,6 @@ class JobRegister:
                 stalled_before_ns=max((one.cgroup.stalled_ns for one in earlier), default=0),
             )
             earlier.append(job)
-            self._forget()
         return job
 
     def join(self, process: ProcessAccount) -> None:
@@ -54,7 +53,6 @@ class JobRegister:
             job.end()
             del self._live[job.identity.key]
             self._ended[job.identity.key] = job
-            self._forget()
 
     @property
     def live(self) -> list[JobAccount]:
@@ -75,7 +73,8 @@ class JobRegister:
         for job in self._by_cgroup.pop(cgroup_id, []):
             job.gone = True
 
-    def _forget(self) -> None:
+    def forget_old(self) -> None:
+        """Hold the bound; to be called when an event was booked, whatever it was."""
         while len(self._ended) > MAX_ENDED_JOBS:
             job = self._ended.pop(next(iter(self._ended)))
             self.forgotten += 1

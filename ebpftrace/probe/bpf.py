@@ -19,7 +19,7 @@ _LINK_CREATE, _ITER_CREATE = 28, 33
 _RAW_TRACEPOINT_OPEN = 17
 
 MAP_ARRAY, MAP_PERCPU_ARRAY = 2, 6
-PROG_RAW_TRACEPOINT, PROG_TRACING = 17, 26
+PROG_KPROBE, PROG_TRACEPOINT, PROG_RAW_TRACEPOINT, PROG_TRACING = 2, 5, 17, 26
 ATTACH_FENTRY, ATTACH_FEXIT, ATTACH_TRACE_ITER = 24, 25, 28
 _RUN_ON_CPU = 1
 
@@ -43,18 +43,34 @@ def _buffer(data: bytes) -> "ctypes.Array[ctypes.c_char]":
     return ctypes.create_string_buffer(data, len(data))
 
 
-def create_map(kind: int, key_size: int, value_size: int, entries: int) -> int:
+def create_map(kind: int, key_size: int, value_size: int, entries: int, flags: int = 0) -> int:
     """A new map's file descriptor."""
-    return _bpf(_MAP_CREATE, _attr("5I", kind, key_size, value_size, entries, 0))
+    return _bpf(_MAP_CREATE, _attr("5I", kind, key_size, value_size, entries, flags))
 
 
-def load(kind: int, code: bytes, *, attach: int = 0, btf_id: int = 0) -> int:
-    """Load a program of raw instructions; its file descriptor."""
+def map_shape(map_fd: int) -> tuple[int, int, int, int, int]:
+    """A map's kind, key size, value size, entries and flags, as `create_map` takes them."""
+    info = ctypes.create_string_buffer(88)
+    _bpf(_OBJ_INFO, _attr("IIQ", map_fd, len(info), ctypes.addressof(info)))
+    kind, _id, key_size, value_size, entries, flags = struct.unpack_from("=6I", info)
+    return kind, key_size, value_size, entries, flags
+
+
+def load(
+    kind: int,
+    code: bytes,
+    *,
+    attach: int = 0,
+    btf_id: int = 0,
+    log: "ctypes.Array[ctypes.c_char] | None" = None,
+) -> int:
+    """Load a program of raw instructions; its file descriptor. `log`: for the verifier."""
     instructions, license_ = _buffer(code), _buffer(b"GPL\0")
+    log_words = (0, 0, 0) if log is None else (1, len(log), ctypes.addressof(log))
     attr = _attr(
         "IIQQIIQIIQQIIIIQIIQII",
         kind, len(code) // 8, ctypes.addressof(instructions), ctypes.addressof(license_),
-        0, 0, 0, 0, 0, 0, 0,  # no log, kernel version, flags, name
+        *log_words, 0, 0, 0, 0,  # kernel version, flags, name
         0, attach, 0, 0, 0, 0, 0, 0, 0, btf_id,  # ifindex … attach_btf_id
     )  # fmt: skip
     return _bpf(_PROG_LOAD, attr)
@@ -162,6 +178,12 @@ class Batch:
             if last:
                 return
             first = False
+
+
+def attach_raw_tracepoint(program: int, name: str) -> int:
+    """Run a program at every hit of a raw tracepoint; the descriptor that keeps it there."""
+    text = _buffer(name.encode() + b"\0")
+    return _bpf(_RAW_TRACEPOINT_OPEN, _attr("QII", ctypes.addressof(text), program, 0))
 
 
 def attach_tracing(program: int) -> int:

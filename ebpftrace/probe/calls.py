@@ -14,7 +14,7 @@ from pathlib import Path
 from ebpftrace.errors import NoTracefsError, ProbeError
 from ebpftrace.probe import bpf
 from ebpftrace.probe.btf import Btf
-from ebpftrace.probe.compiler import Programs
+from ebpftrace.probe.programs import Programs
 
 CALLS = ("mmap", "munmap", "brk", "mremap")
 _PREFIX = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}

@@ -15,10 +15,11 @@ from ebpftrace.events import (
 )
 from ebpftrace.probe import bpf, calls
 from ebpftrace.probe.btf import Btf
+from ebpftrace.probe.cache import cached_programs
 from ebpftrace.probe.checks import require_bpf
-from ebpftrace.probe.compiler import Programs, give_back_memory
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.layout import Layout, read_layout, require_tracepoints
+from ebpftrace.probe.programs import Programs, give_back_memory
 from ebpftrace.probe.records import LOSSES, CgroupMade, Decoder, Tracked
 from ebpftrace.probe.selection import Selection
 
@@ -78,7 +79,6 @@ class Probe:
             f"-DMAX_PROCESSES={max_processes}",
             f"-DMAX_CGROUPS={MAX_CGROUPS}",
             f"-DRING_PAGES={ring_bytes // 4096}",
-            f"-DSELF_TGID={self_pid}",
         ]
         if words:
             flags += ("-DSELECT_COMM", f"-DGLOB_WORDS={words}")
@@ -90,8 +90,8 @@ class Probe:
             flags.append("-DFOLLOW_CHILDREN")
         if self._means is not None:
             flags.append(f"-DMAPPING_CALLS={self._means:d}")
-        self._programs = Programs(tuple(flags))
-        self._fill_maps(layout.offsets, table, cgroup_ids, selection.pids)
+        self._programs = Programs(cached_programs(tuple(flags)))
+        self._fill_maps(layout.offsets, table, cgroup_ids, selection.pids, self_pid)
         self._pending: list[Event | CgroupMade] = []
         self._known: dict[ProcessKey, Tracked] = {}
         self._missed = 0
@@ -113,6 +113,7 @@ class Probe:
         self.features = self._describe(layout)
         self.remarks = self._remarks(layout)
         self._programs.iterate("adopt", layout.iter_task_id)
+        del btf
         give_back_memory()
 
     def events(self) -> list[Event | CgroupMade]:
@@ -176,7 +177,10 @@ class Probe:
         globs: bytes,
         cgroup_ids: Iterable[int],
         pids: Iterable[int],
+        self_pid: int,
     ) -> None:
+        own = self._programs.map_fd("self_tgid")
+        bpf.update(own, bytes(4), struct.pack("=I", self_pid))
         fd = self._programs.map_fd("cpu_offsets")
         for cpu, offset in enumerate(offsets):
             bpf.update(fd, struct.pack("=I", cpu), struct.pack("=Q", offset))

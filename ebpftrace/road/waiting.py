@@ -8,7 +8,7 @@ import socket
 import sys
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from types import FrameType
 
@@ -24,7 +24,17 @@ class Woken(Enum):
     KERNEL = "kernel"
     STOP = "stop"  # a signal; `Waiting.signal` has it
     QUIT = "quit"  # the key q
+    RESUMED = "resumed"  # after Ctrl-Z, where the keys are ours
     READER_LEFT = "reader left"  # nobody reads our output any more
+
+
+_MOST_URGENT_FIRST = (
+    Woken.STOP,
+    Woken.READER_LEFT,
+    Woken.QUIT,
+    Woken.RESUMED,
+    Woken.KERNEL,
+)
 
 
 class Waiting:
@@ -39,6 +49,7 @@ class Waiting:
         self._epoll = select.epoll()
         self._stack = contextlib.ExitStack()
         self._kernel = -1
+        self._resumed = False
         self.signal: signal.Signals | None = None
 
     def __enter__(self) -> "Waiting":
@@ -46,7 +57,7 @@ class Waiting:
             self._stack.callback(self._epoll.close)
             self._stack.enter_context(self._signals())
             if self._keys:
-                self._stack.enter_context(_unbuffered_keys())
+                self._stack.enter_context(_unbuffered_keys(self._resume))
                 self._epoll.register(sys.stdin, select.EPOLLIN)
             with contextlib.suppress(OSError, ValueError):  # a file is always ready: no matter
                 self._epoll.register(sys.stdout, 0)  # errors and hang-ups only
@@ -69,7 +80,7 @@ class Waiting:
             return Woken.STOP
         seconds = max(0, ns) / NS_PER_SECOND
         reasons = {self._reason(fd, event) for fd, event in self._epoll.poll(seconds)}
-        for reason in (Woken.STOP, Woken.READER_LEFT, Woken.QUIT, Woken.KERNEL):
+        for reason in _MOST_URGENT_FIRST:
             if reason in reasons:
                 return reason
         return Woken.TIME
@@ -85,7 +96,10 @@ class Waiting:
         if fd == sys.stdout.fileno():
             return Woken.READER_LEFT
         self._bell.recv(64)  # the handler ran before: Python runs it between two steps
-        return Woken.STOP if self.signal is not None else Woken.TIME
+        if self.signal is not None:
+            return Woken.STOP
+        resumed, self._resumed = self._resumed, False
+        return Woken.RESUMED if resumed else Woken.TIME
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -109,19 +123,23 @@ class Waiting:
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.signal = self.signal or signal.Signals(number)
 
+    def _resume(self) -> None:
+        self._resumed = True
+
 
 def _under_nohup() -> bool:
     return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 @contextlib.contextmanager
-def _unbuffered_keys() -> Iterator[None]:
+def _unbuffered_keys(resumed: Callable[[], None]) -> Iterator[None]:
     """Keys come one by one and unseen; the terminal is put back, and again after Ctrl-Z."""
     fd = sys.stdin.fileno()
     saved = termios.tcgetattr(fd)
 
     def resume(_number: int, _frame: FrameType | None) -> None:
         tty.setcbreak(fd, termios.TCSANOW)
+        resumed()
 
     old = signal.signal(signal.SIGCONT, resume)
     tty.setcbreak(fd, termios.TCSANOW)

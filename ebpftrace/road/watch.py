@@ -117,10 +117,12 @@ class _Road:
                 return "q was pressed"
             if woken is Woken.READER_LEFT:
                 raise BrokenPipeError
-            if woken is Woken.KERNEL:
+            if woken is Woken.RESUMED:
+                self._view.resume()
+            elif woken is Woken.KERNEL:
                 self._take(self._probe.events())
                 self._tell()
-            elif time.monotonic_ns() >= due:
+            if time.monotonic_ns() >= due:  # also where the kernel never stops talking
                 return ""
 
     def _tick(self, due_ns: int) -> None:

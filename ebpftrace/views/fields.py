@@ -87,6 +87,7 @@ def process_fields(process: ProcessSnapshot) -> Record:
         "start_time": rfc3339(process.start_time_ns),
         "parent_pid": process.parent_pid,
         "comm": process.comm,
+        "role": process.role,
         "program": process.program,
         "cmdline": process.cmdline,
         "state": process.state,

@@ -54,7 +54,7 @@ def note_line(note: Note, width: int = WIDTH) -> str:
         return line("loss", f"{when} {told} ({note.total:,} so far)", width)
     job = cut(note.job.name, _JOB_CELLS)
     if isinstance(note, ProcessNote):
-        who = f"{note.comm} {note.key.pid}"
+        who = phrases.process_name(note.comm, note.role, note.key.pid)
         return line("process", f"{when} {note.event} {who} in {job}: {_outcome(note)}", width)
     if isinstance(note, OomNote):
         limit = "" if note.limit_bytes is None else f", limit {format_bytes(note.limit_bytes)}"

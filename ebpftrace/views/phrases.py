@@ -14,6 +14,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def process_name(comm: str, role: str, pid: int) -> str:
+    """`gopls 4711`, or `gopls (telemetry) 4712` for one that plays a part of its own."""
+    return f"{comm} ({role}) {pid}" if role else f"{comm} {pid}"
+
+
 def signed_bytes(size: int) -> str:
     """A change in size: `+1.5 GiB`, `-16 KiB`, `0 B`."""
     return f"+{format_bytes(size)}" if size > 0 else format_bytes(size)

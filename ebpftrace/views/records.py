@@ -57,6 +57,7 @@ def note_record(note: Note) -> Record:
                 "start_time": rfc3339(note.start_time_ns),
                 "parent_pid": note.parent_pid,
                 "comm": note.comm,
+                "role": note.role,
                 "cmdline": note.cmdline,
                 "exit_code": note.exit_code,
                 "signal": note.signal,
@@ -99,6 +100,8 @@ def _books(snapshot: Snapshot) -> Record:
         "watching": snapshot.watching,
         "usage": usage_fields(snapshot.usage),
         "jobs": [job_fields(job) for job in snapshot.jobs],
+        "forgotten_jobs": snapshot.forgotten_jobs,
+        "node_oom_kills": snapshot.node_oom_kills,
         "losses": dict(snapshot.losses),
         "self": cost_fields(snapshot.cost),
     }

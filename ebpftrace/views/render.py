@@ -127,7 +127,9 @@ def _label(row: Row, width: int) -> Text:
         return _named(label, row.identity.name, states, width, "bold")
     if isinstance(row, ProcessSnapshot):
         label = Text("└" if narrow else "    ")
-        name = row.comm if narrow else f"{row.comm} {row.pid}"
+        name = row.comm if narrow else phrases.process_name(row.comm, row.role, row.pid)
+        if row.role and label.cell_len + cells(name) > width:
+            name = f"{row.comm} ({row.role})"  # a part of a pid says nothing
         return _named(label, name, [] if row.state == "running" else [row.state], width, "")
     indent = ("  " if row.what == "job" else "    ") if not narrow else ""
     style = "bold red" if row.alarm else "dim"

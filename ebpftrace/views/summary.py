@@ -7,7 +7,8 @@ from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.lines import WIDTH, line
 
 _MOST_JOBS = 10
-_NAME_CELLS = 17
+_FIGURE_CELLS = 63  # what a job's line needs beside its name
+_NAME_CELLS = 17  # that a name gets at least
 
 
 def summary_lines(snapshot: Snapshot, reason: str, width: int = WIDTH) -> list[str]:
@@ -29,7 +30,8 @@ def summary_lines(snapshot: Snapshot, reason: str, width: int = WIDTH) -> list[s
     lines = [line("end", ended, width)]
     if not jobs:
         lines.append(line("job", f"none: no process with {snapshot.watching} was seen", width))
-    names = min(_NAME_CELLS, max((cells(job.identity.name) for job in shown), default=0))
+    room = max(_NAME_CELLS, width - _FIGURE_CELLS)
+    names = min(room, max((cells(job.identity.name) for job in shown), default=0))
     lines += [
         line("job", _job(job, names, width - cells(line("job", ""))), width) for job in shown
     ]
@@ -39,6 +41,9 @@ def summary_lines(snapshot: Snapshot, reason: str, width: int = WIDTH) -> list[s
         killed = f", {phrases.count(kills, 'oom kill')} among them" if kills else ""
         more = f"… and {phrases.count(len(rest), 'more job', 'more jobs')}"
         lines.append(line("job", f"{more}, none above {most}{killed}", width))
+    if snapshot.forgotten_jobs:
+        forgotten = phrases.count(snapshot.forgotten_jobs, "job")
+        lines.append(line("job", f"{forgotten} that ended before these: forgotten", width))
     missed = phrases.missed(snapshot.losses)
     lines.append(line("loss", missed or "none: every event was booked", width))
     return lines

@@ -48,6 +48,11 @@ class LiveTable:
         self._last = snapshot
         self._draw(snapshot)
 
+    def resume(self) -> None:
+        self._start_anew()
+        if self._last is not None:
+            self._draw(self._last)
+
     def end(self, snapshot: Snapshot, reason: str) -> None:
         self.stop()
         self._console.print()
@@ -87,11 +92,15 @@ class LiveTable:
         with contextlib.suppress(OSError, ValueError):  # rich would ask stdin's terminal first
             self._console.size = ConsoleDimensions(*os.get_terminal_size(self._stdout.fileno()))
         size = self._console.size
-        if size != self._size and self._live is not None:
-            self._live.stop()
-            self._live = None
-            self._console.clear()
+        if size != self._size:
+            self._start_anew()
         self._size = size
+
+    def _start_anew(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+            self._console.clear()
 
     def _leave(self) -> None:
         with contextlib.suppress(OSError, ValueError):  # the terminal itself is gone

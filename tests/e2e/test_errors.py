@@ -14,6 +14,7 @@ import pytest
 from tests.support.build import ROOT
 from tests.support.cgroups import memory_cgroup
 from tests.support.cli import (
+    NO_TRACEFS,
     assert_explained,
     assert_on_one_screen,
     ebpftrace,
@@ -26,10 +27,6 @@ pytestmark = pytest.mark.kernel
 REFUSE = (sys.executable, "-m", "tests.support.refuse")
 SITE = sysconfig.get_path("purelib")
 WATCH = ("watch", "--comm", "e2e-nobody", "--once")
-NO_TRACEFS = (
-    "while umount -l /sys/kernel/tracing 2>/dev/null; do :; done",
-    "while umount -l /sys/kernel/debug 2>/dev/null; do :; done",
-)
 
 
 @pytest.fixture

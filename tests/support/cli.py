@@ -14,6 +14,12 @@ from tests.support.build import ROOT
 COLUMNS, LINES = 80, 24
 SECONDS = 20.0
 
+# Commands for `without_mounts`.
+NO_TRACEFS = (
+    "while umount -l /sys/kernel/tracing 2>/dev/null; do :; done",
+    "while umount -l /sys/kernel/debug 2>/dev/null; do :; done",
+)
+
 Done = subprocess.CompletedProcess[str]
 
 

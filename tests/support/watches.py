@@ -74,6 +74,7 @@ def process(
     args: Sequence[str] = ("gopls", "-mode=stdio"),
     state: str = "running",
     book: ProcessCounters | None = None,
+    role: str = "",
 ) -> ProcessSnapshot:
     return ProcessSnapshot(
         key=ProcessKey(pid, 86_000_000_000_000 + pid),
@@ -86,6 +87,7 @@ def process(
         growth=Growth(per_second * 5, per_second * 5, per_second * 5, per_second),
         age_ns=5 * NS_PER_SECOND,
         state=state,
+        role=role,
     )
 
 

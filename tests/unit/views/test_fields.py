@@ -1,7 +1,7 @@
 from types import MappingProxyType
 
 from ebpftrace.events import CallCount
-from ebpftrace.views.fields import counter_fields, rfc3339
+from ebpftrace.views.fields import counter_fields, process_fields, rfc3339
 from tests.support import watches
 
 
@@ -15,3 +15,8 @@ def test_the_kinds_of_call_may_come_in_any_mapping() -> None:
     assert counter_fields(book)["calls"] == {
         "brk": {"calls": 2, "gained_bytes": 4096, "released_bytes": 0}
     }
+
+
+def test_a_process_says_which_part_it_plays() -> None:
+    assert process_fields(watches.process())["role"] == ""
+    assert process_fields(watches.process(role="telemetry"))["role"] == "telemetry"

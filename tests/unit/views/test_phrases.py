@@ -33,3 +33,8 @@ def test_losses_are_told_in_words() -> None:
 def test_a_signal_without_a_name_keeps_its_number() -> None:
     assert phrases.signal_name(9) == "SIGKILL"
     assert phrases.signal_name(40) == "signal 40"
+
+
+def test_a_process_is_named_with_the_part_it_plays() -> None:
+    assert phrases.process_name("gopls", "", 4711) == "gopls 4711"
+    assert phrases.process_name("gopls", "telemetry", 4712) == "gopls (telemetry) 4712"

@@ -28,10 +28,11 @@ NOTES: list[Note] = [
     watches.loss_note(),
 ]
 GO_LIST = process(4790, 96 * MIB, comm="go", args=("go", "list", "-deps", "./..."))
+MONITOR = process(4712, 11 * MIB, args=("gopls", "** telemetry **"), role="telemetry")
 FORKED = process(4791, 12 * MIB, state="forked")
 NEAR = job(
     "gitlab 88123",
-    [process(4711, 1900 * MIB, 35 * MIB), GO_LIST, FORKED],
+    [process(4711, 1900 * MIB, 35 * MIB), GO_LIST, FORKED, MONITOR],
     kind="gitlab",
     per_second=36 * MIB,
     seconds_to_limit=1.2,
@@ -112,3 +113,10 @@ def test_only_as_many_events_as_there_is_room_for() -> None:
     assert "oom_kill" in draw(STATES["near"], 80, 24)
     assert "12:00:07Z" not in draw(STATES["near"], 80, 13)
     assert "12:00:07Z" not in draw(STATES["near"], 39, 24)
+
+
+def test_the_crash_monitor_is_not_taken_for_a_second_gopls() -> None:
+    for width, name in ((80, "gopls (telemetry)"), (120, "gopls (telemetry) 4712")):
+        drawn = draw(STATES["near"], width, 24)
+        assert "    gopls 4711 " in drawn
+        assert f"    {name} " in drawn

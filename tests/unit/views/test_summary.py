@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from ebpftrace.units import GIB, MIB
 from ebpftrace.views.cells import cells
 from ebpftrace.views.summary import summary_lines
@@ -62,3 +64,10 @@ def test_of_many_jobs_the_rest_is_counted() -> None:
 def test_memory_given_back_is_no_growth() -> None:
     shrunk = watches.job("a", [watches.process()], per_second=-MIB)
     assert "shrank 5.0 MiB" in summary_lines(watches.snapshot(shrunk), "stopped")[1]
+
+
+def test_forgotten_jobs_are_counted() -> None:
+    long = replace(watches.snapshot(watches.job()), forgotten_jobs=1500)
+    assert summary_lines(long, "stopped")[-2] == (
+        "job      1,500 jobs that ended before these: forgotten"
+    )

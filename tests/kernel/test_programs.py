@@ -1,0 +1,95 @@
+"""What is compiled elsewhere and loaded here: refusals, and what a watch leaves in memory."""
+
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.errors import ProbeError
+from ebpftrace.probe.compiler import compile_programs
+from ebpftrace.probe.objects import MapShape, Objects
+from ebpftrace.probe.programs import Programs
+from ebpftrace.units import MIB
+from tests.support.build import ROOT
+from tests.support.workload import status
+
+NOTHING = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exit
+NO_RESULT = struct.pack("=BBhi", 0x95, 0, 0, 0)  # exit, with r0 never set
+
+
+@contextmanager
+def watch(cache: Path) -> Iterator[int]:
+    """The pid of a watch that has told its first snapshot."""
+    process = subprocess.Popen(
+        (sys.executable, "-m", "ebpftrace", "watch", "--comm", "nobody", "--output", "jsonl"),
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "EBPFTRACE_CACHE_DIR": str(cache)},
+    )
+    assert process.stdout is not None
+    try:
+        lines = (line for line in process.stdout if b'"type":"snapshot"' in line)
+        assert next(lines, None) is not None
+        yield process.pid
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def test_a_watch_has_no_compiler_in_its_memory_on_its_first_start_or_later(
+    tmp_path: Path,
+) -> None:
+    """Two at once: what they share counts for both, and could not be given back."""
+    cache = tmp_path / "cache"
+    with watch(cache) as first:
+        (file,) = cache.iterdir()
+        written = file.stat().st_ino
+        with watch(cache) as second:
+            assert [kept.stat().st_ino for kept in cache.iterdir()] == [written]
+            for pid in (first, second):
+                assert "libLLVM" not in Path(f"/proc/{pid}/maps").read_text()
+                assert status(pid)["VmRSS"] < 40 * MIB
+
+
+def test_what_does_not_compile_is_explained_with_the_compiler_s_words() -> None:
+    with pytest.raises(ProbeError, match="do not compile") as caught:
+        compile_programs(("-DCPUS=2",))
+    assert "error:" in caught.value.why
+
+
+def test_a_program_that_the_verifier_refuses_is_explained_with_its_words() -> None:
+    programs = Programs(Objects({}, {"bad": NO_RESULT}))
+    with pytest.raises(ProbeError, match="the kernel refuses the program bad") as caught:
+        programs.load("bad")
+    assert "R0 !read_ok" in caught.value.why
+    programs.close()
+
+
+def test_a_map_that_the_kernel_refuses_is_named() -> None:
+    shape = MapShape(2, 4, 8, 0, 0)  # an array without entries
+    with pytest.raises(ProbeError, match="the kernel refuses the map empty"):
+        Programs(Objects({"good": MapShape(2, 4, 8, 1, 0), "empty": shape}, {}))
+
+
+def test_a_tracepoint_that_is_not_there_is_named() -> None:
+    programs = Programs(Objects({}, {"on_it": NOTHING}))
+    with pytest.raises(ProbeError, match="does not attach to no_such_tracepoint"):
+        programs.attach_raw("on_it", "no_such_tracepoint")
+    with pytest.raises(ProbeError, match="does not attach to sched:no_such_tracepoint"):
+        programs.attach_tracepoint("on_it", "sched:no_such_tracepoint")
+    programs.close()
+    programs.close()
+
+
+def test_closing_leaves_no_descriptor_behind() -> None:
+    before = set(Path("/proc/self/fd").iterdir())
+    programs = Programs(Objects({"map": MapShape(2, 4, 8, 1, 0)}, {"on_it": NOTHING}))
+    programs.attach_raw("on_it", "sched_process_exit")
+    assert set(Path("/proc/self/fd").iterdir()) > before
+    programs.close()
+    assert set(Path("/proc/self/fd").iterdir()) == before

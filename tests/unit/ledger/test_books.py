@@ -1,0 +1,203 @@
+"""What the books make of what the kernel told, event by event."""
+
+import pytest
+
+from ebpftrace.events import ProcessExited, ProcessKey, ProcessRead, Start
+from ebpftrace.ledger import ProcessNote
+from ebpftrace.units import MIB
+from tests.support.booking import BEGAN_NS, UNIX_NS, Booking, held, identity, key
+
+
+def events(book: Booking) -> list[tuple[str, int]]:
+    """What the process notes tell, and takes them."""
+    return [
+        (note.event, note.key.pid) for note in book.notes() if isinstance(note, ProcessNote)
+    ]
+
+
+def test_an_empty_watch() -> None:
+    book = Booking()
+    book.at = 3
+    books = book.snapshot()
+    assert (books.sequence, books.jobs, books.elapsed_ns) == (1, (), 3_000_000_000)
+    assert (books.monotonic_ns, books.time_ns) == (book.now_ns, UNIX_NS + book.now_ns)
+    assert book.notes() == ()
+    assert book.snapshot().sequence == 2
+
+
+@pytest.mark.parametrize("how", Start)
+def test_a_start_is_told_and_booked(how: Start) -> None:
+    book = Booking()
+    book.start(4711, 5, how=how, role="telemetry")
+    (note,) = book.notes()
+    assert isinstance(note, ProcessNote)
+    assert (note.event, note.key, note.comm) == (how.value, key(4711), "gopls")
+    assert (note.cmdline, note.job, note.role) == ("gopls serve", identity(), "telemetry")
+    assert (note.monotonic_ns, note.time_ns) == (BEGAN_NS, UNIX_NS + BEGAN_NS)
+    assert note.start_time_ns == UNIX_NS + key(4711).start_boottime_ns
+    assert (note.exit_code, note.signal, note.executed) == (None, None, False)
+    (job,) = book.snapshot().jobs
+    assert (job.started, job.state, job.usage.anon_bytes) == (1, "running", 5 * MIB)
+
+
+def test_what_executes_while_the_running_are_looked_through_is_found_once() -> None:
+    book = Booking()
+    book.start(1, 3)
+    book.start(1, 1, how=Start.FOUND)
+    assert events(book) == [("exec", 1)]
+    (job,) = book.snapshot().jobs
+    assert (job.started, job.usage.anon_bytes) == (1, 3 * MIB)
+
+
+def test_a_start_whose_exit_was_lost_takes_the_place_of_the_former() -> None:
+    book = Booking()
+    book.start(1, 300, how=Start.FOUND)
+    book.snapshot()
+    book.start(1, 3, comm="go")
+    (job,) = book.snapshot().jobs
+    assert (job.started, job.usage.anon_bytes) == (1, 3 * MIB)
+    assert job.processes[0].comm == "go"
+    assert job.peak_bytes == 300 * MIB
+
+
+def test_an_exec_is_an_exit_and_a_start_of_one_process() -> None:
+    book = Booking()
+    book.start(1, 300, how=Start.FORK, comm="sh")
+    book.exit(1, held(300), executed=True, comm="sh")
+    book.start(1, 2)
+    exit_note = next(
+        note for note in book.notes() if isinstance(note, ProcessNote) and note.event == "exit"
+    )
+    assert (exit_note.executed, exit_note.comm) == (True, "sh")
+    (job,) = book.snapshot().jobs
+    assert (job.started, len(job.processes), job.usage.anon_bytes) == (1, 1, 2 * MIB)
+
+
+def test_an_exec_into_another_job_counts_in_both() -> None:
+    book = Booking()
+    book.start(1, 1)
+    book.exit(1, executed=True)
+    book.start(1, 1, identity("next"))
+    assert (book.job("build").started, book.job("next").started) == (1, 1)
+
+
+def test_an_exec_of_a_program_that_is_not_watched_ends_the_process() -> None:
+    book = Booking()
+    book.start(1, 1)
+    book.exit(1, executed=True)
+    assert book.snapshot().jobs == ()
+    book.start(1, 1)  # much later it executes a watched one again
+    assert book.job().started == 2
+
+
+@pytest.mark.parametrize(("code", "signal"), [(0, 0), (2, 0), (0, 9)])
+def test_an_exit_tells_its_code_its_signal_and_its_last_counters(
+    code: int, signal: int
+) -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.exit(1, held(7, peak=9), code=code, signal=signal)
+    _, note = book.notes()
+    assert isinstance(note, ProcessNote)
+    assert (note.event, note.exit_code, note.signal) == ("exit", code, signal)
+    assert note.counters == held(7, peak=9)
+    assert book.snapshot().jobs == ()
+    assert (book.job().state, book.job().peak_bytes) == ("idle", 9 * MIB)
+
+
+def test_a_new_name_is_told_and_kept() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.rename(1, "worker")
+    (job,) = book.snapshot().jobs
+    assert (job.processes[0].comm, job.peak_holder) == ("worker", "worker 1")
+    assert events(book) == [("exec", 1), ("rename", 1)]
+
+
+def test_an_exit_has_the_kernels_last_word_on_the_name() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.exit(1, comm="renamed")  # the record of the renaming was lost
+    _, note = book.notes()
+    assert isinstance(note, ProcessNote)
+    assert note.comm == "renamed"
+
+
+def test_a_move_takes_the_whole_account_to_the_other_job() -> None:
+    book = Booking()
+    other = identity("other", cgroup_id=8)
+    book.start(1, 40)
+    book.start(2, 2)
+    book.at = 1
+    book.snapshot()
+    book.move(1, other)
+    by_name = {job.identity.name: job for job in book.snapshot().jobs}
+    assert by_name["build"].usage.anon_bytes == 2 * MIB
+    assert by_name["other"].usage.anon_bytes == 40 * MIB
+    assert by_name["other"].processes[0].growth.bytes_total == 0
+    assert (by_name["build"].started, by_name["other"].started) == (2, 1)
+    assert events(book)[-1] == ("moved", 1)
+    book.move(2, other)
+    assert [job.identity for job in book.snapshot().jobs] == [other]
+    assert book.job("build").state == "idle"
+
+
+def test_a_move_within_the_job_changes_nothing_but_is_told() -> None:
+    book = Booking()
+    book.start(1, 40)
+    book.move(1, identity())
+    assert events(book) == [("exec", 1), ("moved", 1)]
+    assert book.job().started == 1
+
+
+def test_readings_are_exact_at_once() -> None:
+    book = Booking()
+    book.start(1, 1)
+    book.read(1, 33)
+    assert book.snapshot().usage.anon_bytes == 33 * MIB
+
+
+def test_who_is_not_known_is_no_error() -> None:
+    book = Booking()
+    book.read(9, 5)
+    book.exit(9)
+    book.rename(9, "x")
+    book.move(9, identity())
+    book.cgroup(99, oom_kills=3)
+    book.cgroup_gone(99, oom_kills=3)
+    assert (book.snapshot().jobs, book.final().jobs, book.notes()) == ((), (), ())
+
+
+def test_what_comes_after_the_exit_changes_nothing() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.exit(1, held(0, peak=5))
+    book.notes()
+    book.read(1, 500)
+    book.exit(1, held(900))
+    book.rename(1, "late")
+    book.move(1, identity("late"))
+    assert (book.snapshot().jobs, book.notes()) == ((), ())
+    assert book.job().peak_bytes == 5 * MIB
+
+
+def test_a_pid_used_again_is_another_process() -> None:
+    book = Booking()
+    book.start(1, 5)
+    again = ProcessKey(1, key(1).start_boottime_ns + 1)
+    book.ledger.apply(ProcessRead(book.now_ns, again, held(900)))
+    book.ledger.apply(ProcessExited(book.now_ns, again, "gopls", 0, 0, held(900)))
+    assert book.snapshot().usage.anon_bytes == 5 * MIB
+
+
+def test_jobs_come_largest_first_and_at_the_end_by_peak() -> None:
+    book = Booking()
+    book.start(1, 5, identity("small", 1))
+    book.start(2, 50, identity("large", 2))
+    book.start(3, 500, identity("ended", 3))
+    book.exit(3, held(0, peak=500))
+    names = [job.identity.name for job in book.snapshot().jobs]
+    assert names == ["large", "small"]
+    final = book.final()
+    assert [job.identity.name for job in final.jobs] == ["ended", "large", "small"]
+    assert (final.final, final.process_count) == (True, 2)

@@ -1,0 +1,45 @@
+from ebpftrace.ledger import LossNote, OomNote, ProcessNote, StallNote
+from tests.support.booking import Booking, identity
+
+
+def test_stalls_are_told_as_they_grow() -> None:
+    book = Booking()
+    book.start(1)
+    book.notes()
+    book.cgroup(stalls=2, stalled_ns=20)
+    book.cgroup(stalls=2, stalled_ns=20)
+    book.cgroup(stalls=5, stalled_ns=80)
+    told = [note for note in book.notes() if isinstance(note, StallNote)]
+    assert [(note.stalls, note.stalled_ns) for note in told] == [(2, 20), (3, 60)]
+    assert {note.job for note in told} == {identity()}
+    assert (book.job().stalls, book.job().stalled_ns) == (5, 80)
+    book.cgroup_gone(stalls=6, stalled_ns=100)
+    (last,) = book.notes()
+    assert isinstance(last, StallNote)
+    assert (last.stalls, last.stalled_ns) == (1, 20)
+
+
+def test_losses_are_told_as_they_grow_and_summed_in_every_snapshot() -> None:
+    book = Booking()
+    book.losses(ring_start=2)
+    book.losses(ring_start=2)
+    book.losses(ring_start=7, processes_full=1)
+    told = [
+        (note.cause, note.count, note.total)
+        for note in book.notes()
+        if isinstance(note, LossNote)
+    ]
+    assert told == [("ring_start", 2, 2), ("ring_start", 5, 7), ("processes_full", 1, 1)]
+    assert (
+        book.snapshot().losses == book.final().losses == {"ring_start": 7, "processes_full": 1}
+    )
+
+
+def test_notes_are_told_once_and_in_order() -> None:
+    book = Booking()
+    book.start(1)
+    book.oom(1)
+    book.exit(1, signal=9)
+    kinds = [type(note) for note in book.notes()]
+    assert kinds == [ProcessNote, OomNote, ProcessNote]
+    assert book.notes() == ()

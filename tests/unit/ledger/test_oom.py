@@ -1,0 +1,153 @@
+"""Whose kill it was: the event says it, and the kernel's count where the event was lost."""
+
+from ebpftrace.events import OomKilled, Usage
+from ebpftrace.ledger import OomNote
+from ebpftrace.units import MIB
+from tests.support.booking import Booking, identity, key
+
+
+def told(book: Booking) -> list[OomNote]:
+    return [note for note in book.notes() if isinstance(note, OomNote)]
+
+
+def test_a_tracked_victim_is_its_jobs() -> None:
+    book = Booking()
+    book.start(1, 190)
+    book.oom(1, identity("wrong"))  # the books know better than a late look at the dying
+    (note,) = told(book)
+    assert (note.job, note.key, note.tracked) == (identity(), key(1), True)
+    assert (note.usage, note.limit_bytes) == (Usage(anon_bytes=190 * MIB), 200 * MIB)
+    assert book.job().oom_kills == 1
+
+
+def test_an_untracked_victim_in_a_known_cgroup_counts_there() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.oom(66, tracked=False)
+    (note,) = told(book)
+    assert (note.job, note.tracked) == (identity(), False)
+    assert book.job().oom_kills == 1
+
+
+def test_of_jobs_that_share_a_cgroup_the_one_that_is_named() -> None:
+    book = Booking()
+    for pid, name in enumerate(("a", "b", "c")):
+        book.start(pid, 1, identity(name))
+    book.oom(66, identity("b"), tracked=False)
+    assert [book.job(name).oom_kills for name in "abc"] == [0, 1, 0]
+
+
+def test_without_a_name_it_is_one_that_runs() -> None:
+    book = Booking()
+    book.start(1, 1, identity("running"))
+    book.start(2, 1, identity("ended"))
+    book.exit(2)
+    book.oom(66, identity("unheard of"), tracked=False)
+    assert (book.job("running").oom_kills, book.job("ended").oom_kills) == (1, 0)
+
+
+def test_a_strangers_kill_is_the_machines_only() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.oom(66, identity("stranger", cgroup_id=99), tracked=False)
+    assert told(book) == []
+    assert book.job().oom_kills == 0
+    assert book.snapshot().node_oom_kills == 1
+    assert len(book.final().jobs) == 1
+
+
+def test_a_tracked_victim_whose_start_was_lost_opens_its_job() -> None:
+    book = Booking()
+    book.oom(1, identity("unseen", cgroup_id=99))
+    assert told(book)[0].job == identity("unseen", cgroup_id=99)
+    job = book.job("unseen")
+    assert (job.oom_kills, job.started, job.processes) == (1, 0, ())
+
+
+def test_a_victim_without_any_identity_is_no_error() -> None:
+    book = Booking()
+    book.ledger.apply(OomKilled(book.now_ns, key(1), "x", 0, Usage(), True))
+    assert (book.snapshot().node_oom_kills, book.final().jobs) == (1, ())
+
+
+def test_what_the_kernel_counted_and_nobody_told_counts() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.cgroup(oom_kills=0)
+    book.cgroup(oom_kills=2)
+    assert book.job().oom_kills == 2
+    book.oom(66, tracked=False, kernel_count=3)
+    book.cgroup(oom_kills=3)
+    assert book.job().oom_kills == 3
+
+
+def test_kills_before_the_watch_are_not_ours() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.cgroup(oom_kills=5)
+    assert book.job().oom_kills == 0
+    book.cgroup(oom_kills=6)
+    assert book.job().oom_kills == 1
+
+
+def test_a_kill_before_the_first_reading_counts_once_and_others_are_not_lost() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.oom(66, tracked=False, kernel_count=6)  # five before our time
+    book.cgroup(oom_kills=6)
+    assert book.job().oom_kills == 1
+    book.cgroup(oom_kills=7)  # the record of this one was lost
+    assert book.job().oom_kills == 2
+
+
+def test_a_kill_of_one_job_is_none_of_another_in_the_same_cgroup() -> None:
+    """A gopls daemon of an earlier run lives on in the runner's cgroup."""
+    book = Booking()
+    daemon, run = identity("daemon"), identity("run")
+    book.start(1, 50, daemon)
+    book.cgroup(oom_kills=0)
+    book.start(2, 150, run)
+    book.cgroup(oom_kills=0)
+    book.oom(2, run)
+    book.cgroup(oom_kills=1)
+    assert (book.job("daemon").oom_kills, book.job("run").oom_kills) == (0, 1)
+    book.oom(2, run, kernel_count=2)
+    book.cgroup(oom_kills=2)
+    assert (book.job("daemon").oom_kills, book.job("run").oom_kills) == (0, 2)
+
+
+def test_nor_before_anybody_read_that_cgroup() -> None:
+    book = Booking()
+    book.start(1, 50, identity("daemon"))
+    book.start(2, 150, identity("run"))
+    book.oom(2, identity("run"))
+    book.cgroup(oom_kills=1)
+    assert (book.job("daemon").oom_kills, book.job("run").oom_kills) == (0, 1)
+
+
+def test_a_cgroup_that_goes_at_once_takes_nothing_with_it() -> None:
+    book = Booking()
+    book.start(1, 190)
+    book.oom(1)
+    book.exit(1, signal=9)
+    book.cgroup_gone(oom_kills=1, limit_bytes=200 * MIB)
+    job = book.job()
+    assert (job.oom_kills, job.state, job.cgroup.limit_bytes) == (1, "gone", 200 * MIB)
+    assert len(told(book)) == 1
+
+
+def test_the_last_counters_of_a_cgroup_tell_a_kill_that_was_lost() -> None:
+    book = Booking()
+    book.start(1, 190)
+    book.cgroup(oom_kills=0)
+    book.exit(1, signal=9)
+    book.cgroup_gone(oom_kills=1)
+    assert book.job().oom_kills == 1
+
+
+def test_all_kills_of_the_machine_are_counted() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.oom(1)
+    book.oom(66, identity("stranger", cgroup_id=99), tracked=False)
+    assert book.snapshot().node_oom_kills == book.final().node_oom_kills == 2

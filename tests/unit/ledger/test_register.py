@@ -1,0 +1,121 @@
+"""Jobs that share a cgroup, that end, and that are forgotten."""
+
+import pytest
+
+from ebpftrace.ledger import ProcessNote, register
+from ebpftrace.units import MIB
+from tests.support.booking import Booking, held, identity
+
+
+@pytest.fixture
+def three_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "MAX_ENDED_JOBS", 3)
+
+
+def ended(book: Booking, *names: str) -> None:
+    for pid, name in enumerate(names, 100):
+        book.start(pid, 1, identity(name, cgroup_id=pid))
+        book.exit(pid)
+
+
+def names(book: Booking) -> set[str]:
+    return {job.identity.name for job in book.final().jobs}
+
+
+def test_two_jobs_one_after_the_other_in_one_cgroup() -> None:
+    """A bare GitHub runner: one cgroup, told apart by the run's variables."""
+    book = Booking()
+    one, two = identity("one"), identity("two")
+    book.start(1, 100, one)
+    book.cgroup(oom_kills=0, stalls=3, stalled_ns=300, charge_bytes=100 * MIB)
+    book.oom(1, one)
+    book.exit(1, held(0, peak=100), signal=9)
+    book.cgroup(oom_kills=1, stalls=5, stalled_ns=500)
+    book.start(2, 20, two)
+    book.cgroup(oom_kills=1, stalls=6, stalled_ns=560, charge_bytes=20 * MIB)
+    (job,) = book.snapshot().jobs
+    assert (job.identity, job.oom_kills, job.stalls, job.stalled_ns) == (two, 0, 1, 60)
+    assert job.peak_bytes == 20 * MIB
+    before = book.job("one")
+    assert (before.oom_kills, before.stalls, before.stalled_ns) == (1, 5, 500)
+    assert before.peak_bytes == 100 * MIB
+    book.exit(2)
+    book.cgroup_gone(oom_kills=4, stalls=9, stalled_ns=900)
+    assert (book.job("two").oom_kills, book.job("two").stalls) == (3, 4)
+    assert (book.job("one").oom_kills, book.job("one").stalls) == (1, 5)
+    assert book.job("one").state == book.job("two").state == "gone"
+
+
+def test_a_cgroup_that_has_a_process_again_is_not_gone() -> None:
+    book = Booking()
+    book.start(1)
+    book.exit(1)
+    book.cgroup_gone()
+    assert book.job().state == "gone"
+    book.start(2, 3)  # told out of order
+    assert book.job().state == "running"
+    book.cgroup(charge_bytes=77)
+    assert book.job().cgroup.charge_bytes == 77
+
+
+def test_four_thousand_ended_jobs_are_remembered_and_the_first_forgotten() -> None:
+    book = Booking()
+    for number in range(register.MAX_ENDED_JOBS + 2):
+        book.start(1, 1, identity(f"job-{number}"))
+        book.exit(1)
+    final = book.final()
+    assert (len(final.jobs), final.forgotten_jobs) == (register.MAX_ENDED_JOBS, 2)
+    assert not {"job-0", "job-1"} & {job.identity.name for job in final.jobs}
+
+
+@pytest.mark.usefixtures("three_at_most")
+def test_the_one_that_ended_first_goes_first_whenever_it_began() -> None:
+    book = Booking()
+    book.start(1, 1, identity("long", cgroup_id=1))
+    ended(book, "a", "b")
+    book.exit(1)
+    ended(book, "c")
+    assert names(book) == {"b", "long", "c"}
+
+
+@pytest.mark.usefixtures("three_at_most")
+def test_a_job_that_runs_is_never_forgotten() -> None:
+    book = Booking()
+    for pid in range(1, 9):
+        book.start(pid, 1, identity(f"live-{pid}", cgroup_id=pid))
+    ended(book, "a", "b", "c", "d")
+    assert len(book.snapshot().jobs) == 8
+    assert len(names(book)) == 11
+    assert book.final().forgotten_jobs == 1
+
+
+@pytest.mark.usefixtures("three_at_most")
+def test_a_move_and_a_kill_leave_ended_jobs_too() -> None:
+    book = Booking()
+    ended(book, "a", "b", "c")
+    book.start(1, 1, identity("left", cgroup_id=1))
+    book.move(1, identity("entered", cgroup_id=2))
+    assert names(book) == {"b", "c", "left", "entered"}
+    book.oom(66, identity("unseen", cgroup_id=3))
+    assert names(book) == {"c", "left", "unseen", "entered"}
+
+
+@pytest.mark.usefixtures("three_at_most")
+def test_a_job_that_runs_again_is_not_among_the_ended() -> None:
+    book = Booking()
+    ended(book, "a", "b", "c")
+    book.start(1, 1, identity("a", cgroup_id=100))
+    ended(book, "d")
+    assert names(book) == {"a", "b", "c", "d"}
+    assert book.job("a").started == 2
+    book.exit(1)
+    assert names(book) == {"c", "d", "a"}
+
+
+@pytest.mark.usefixtures("three_at_most")
+def test_a_forgotten_job_shares_no_cgroup_any_more() -> None:
+    book = Booking()
+    ended(book, "a", "b", "c", "d")
+    book.oom(66, identity("a", cgroup_id=100), tracked=False)
+    assert "a" not in names(book)
+    assert all(isinstance(note, ProcessNote) for note in book.notes())
