@@ -1,6 +1,7 @@
 """`python -m tests.vm --kernel 6.12 -- tests/kernel`: pytest inside a booted kernel."""
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from tests.vm import kernels, machine
 from tests.vm.paths import CACHE, RESULTS
 from tests.vm.run import VmError
 
-_PYTEST = (
-    "EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest "
-    "-p no:cacheprovider --junitxml=.vm/results/junit.xml {} 2>&1"
-)
+_COMMAND = """\
+.venv/bin/python -m tests.vm.features >.vm/results/features.json
+EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest -p no:cacheprovider \\
+    --junitxml=.vm/results/junit.xml {} 2>&1
+"""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,8 +47,9 @@ def main(
 
 def _tested(series: str, seconds: int, pytest: tuple[str, ...]) -> bool:
     kernel = kernels.fetch(series)
-    command = _PYTEST.format(shlex.join(pytest or ("tests/kernel",)))
+    command = _COMMAND.format(shlex.join(pytest or ("tests/kernel",)))
     folder: Path = RESULTS / series
+    shutil.rmtree(folder, ignore_errors=True)
     done = machine.boot(kernel, command, folder, seconds=seconds)
     if done.status is None:
         click.echo(f"vm: {series} hung or died; its last words are in {done.log}", err=True)
