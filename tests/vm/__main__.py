@@ -22,12 +22,14 @@ EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest -p no:cacheprovider \\
 @click.option("--kernel", "series", multiple=True, help="Series; repeats. Default: 6.12.")
 @click.option("--all", "everything", is_flag=True, help="Every kernel there is.")
 @click.option("--seconds", default=1500, show_default=True, help="Longest life of a machine.")
+@click.option("--systemd", is_flag=True, help="Boot systemd, not a plain init.")
 @click.option("--shell", is_flag=True, help="A root shell inside, for a person.")
 @click.argument("pytest", nargs=-1, type=click.UNPROCESSED)
 def main(
     series: tuple[str, ...],
     everything: bool,
     seconds: int,
+    systemd: bool,
     shell: bool,
     pytest: tuple[str, ...],
 ) -> None:
@@ -37,7 +39,7 @@ def main(
         if shell:
             machine.interactive(kernels.fetch(chosen[0]), CACHE / "shell")
             return
-        failed = [name for name in chosen if not _tested(name, seconds, pytest)]
+        failed = [name for name in chosen if not _tested(name, seconds, pytest, systemd)]
     except VmError as error:
         raise click.ClickException(str(error)) from None
     if failed:
@@ -45,12 +47,12 @@ def main(
         sys.exit(1)
 
 
-def _tested(series: str, seconds: int, pytest: tuple[str, ...]) -> bool:
+def _tested(series: str, seconds: int, pytest: tuple[str, ...], systemd: bool) -> bool:
     kernel = kernels.fetch(series)
     command = _COMMAND.format(shlex.join(pytest or ("tests/kernel",)))
     folder: Path = RESULTS / series
     shutil.rmtree(folder, ignore_errors=True)
-    done = machine.boot(kernel, command, folder, seconds=seconds)
+    done = machine.boot(kernel, command, folder, seconds=seconds, systemd=systemd)
     if done.status is None:
         click.echo(f"vm: {series} hung or died; its last words are in {done.log}", err=True)
     return done.status == 0

@@ -11,7 +11,7 @@ from tests.vm.kernels import Kernel
 from tests.vm.paths import CACHE, GUEST
 from tests.vm.run import run
 
-_APPLETS = ("sh", "insmod", "mount", "mkdir", "tar", "switch_root", "ln", "echo", "sleep")
+_APPLETS = ("sh", "insmod", "mount", "mkdir", "tar", "switch_root", "ln", "cp", "echo", "sleep")
 
 
 def make(kernel: Kernel) -> Path:
