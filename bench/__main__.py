@@ -10,6 +10,7 @@ import click
 from bench import footprint, gopls, start, storms, tracked
 from bench.figures import Table
 from bench.machine import machine
+from bench.observers import DoesNotStartError
 from bench.readme import README, with_section
 from bench.scale import FULL, QUICK, Scale
 from bench.text import heading, page, table_text
@@ -49,10 +50,13 @@ def main(names: tuple[str, ...], quick: bool, json_file: Path | None, readme: bo
 
 def _shown(names: Iterable[str], scale: Scale) -> Iterator[Table]:
     for name in names:
-        for table in BENCHES[name](scale):
-            click.echo(table_text(table) + "\n")
-            sys.stdout.flush()
-            yield table
+        try:
+            for table in BENCHES[name](scale):
+                click.echo(table_text(table) + "\n")
+                sys.stdout.flush()
+                yield table
+        except DoesNotStartError as error:
+            raise click.ClickException(str(error)) from None
 
 
 if __name__ == "__main__":

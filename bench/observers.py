@@ -104,7 +104,9 @@ def running(observer: Observer) -> Iterator[Running]:
             output.ready.wait(START_SECONDS)
             if not output.ready_at:
                 process.wait(START_SECONDS)
-                raise DoesNotStartError(complaint(text_of(errors)))
+                raise DoesNotStartError(
+                    f"{observer.label} does not start: {complaint(text_of(errors))}"
+                )
             cpu_seconds = family_seconds(process.pid)
             yield Running(process, output.ready_at - began, cpu_seconds)
         finally:

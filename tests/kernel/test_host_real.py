@@ -73,7 +73,7 @@ def test_the_record_is_laid_out_as_we_read_it() -> None:
         socket = open_socket()
         try:
             before, after = 0, -1
-            while before != after:  # until it sleeps
+            while before != after or not after:  # until it sleeps
                 before = voluntary_switches(child.pid)
                 record = ask(socket, child.pid)
                 after = voluntary_switches(child.pid)

@@ -65,7 +65,8 @@ class Observer:
         deadline = time.monotonic() + 15
         while not (found := self.all(kind, where)):
             if time.monotonic() > deadline:
-                raise AssertionError(f"no such {kind.__name__} in {self.events[-20:]}")
+                told = [type(event).__name__ for event in self.events[-20:]]
+                raise AssertionError(f"no such {kind.__name__} after {told}")
             time.sleep(0.01)
         return found[-1]
 

@@ -7,6 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import BENCHES, main
+from bench.figures import Table
+from bench.observers import DoesNotStartError
 
 
 @pytest.mark.kernel
@@ -32,3 +34,15 @@ def test_help_names_every_bench() -> None:
 
 def test_a_bench_nobody_has_heard_of_is_refused() -> None:
     assert CliRunner().invoke(main, ["nonsense"]).exit_code == 2
+
+
+def test_an_observer_that_does_not_start_ends_it_with_a_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def measure(_scale: object) -> list[Table]:
+        raise DoesNotStartError("bpftrace does not start: no BPF")
+
+    monkeypatch.setitem(BENCHES, "rss", measure)
+    done = CliRunner().invoke(main, ["rss"])
+    assert done.exit_code == 1
+    assert "Error: bpftrace does not start: no BPF" in done.output
