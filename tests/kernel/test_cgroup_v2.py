@@ -31,10 +31,10 @@ def observer(only_v2: None) -> Iterator[Observer]:
     observer.close()
 
 
-def events(group: MemoryCgroup, name: str) -> int:
-    """A field of memory.events, which counts for the whole subtree."""
+def events(group: MemoryCgroup) -> dict[str, int]:
+    """memory.events, which counts for the whole subtree; younger kernels have more fields."""
     lines = (group.path / "memory.events").read_text().splitlines()
-    return int(dict(line.split() for line in lines)[name])
+    return {name: int(count) for name, count in map(str.split, lines)}
 
 
 def there(group: MemoryCgroup, file: str) -> Path:
@@ -86,7 +86,9 @@ def test_a_group_kill_tells_every_victim(observer: Observer) -> None:
         assert observer.exited(large.pid).signal == signal.SIGKILL
         kills = observer.all(OomKilled, lambda event: event.cgroup_id == group.id)
         assert {kill.key.pid for kill in kills} == {small.pid, large.pid}
-        assert events(group, "oom_kill") == 2
+        assert events(group).get("oom_group_kill", 1) == 1  # since 5.17
+        # The kernel may count the one it chose first again, when it goes over the group.
+        assert events(group)["oom_kill"] >= 2
 
 
 def test_a_limit_above_is_counted_where_the_victim_was(observer: Observer) -> None:
@@ -104,8 +106,8 @@ def test_a_limit_above_is_counted_where_the_victim_was(observer: Observer) -> No
         assert kill.cgroup.limit_bytes == 64 * MIB
         assert observer.tracks(stays.pid)
         counters = observer.cgroup(inner.id).counters
-        assert counters.oom_kills == events(inner, "oom_kill") == 1
-        assert counters.limit_hits == events(inner, "max") == 0
+        assert counters.oom_kills == events(inner)["oom_kill"] == 1
+        assert counters.limit_hits == events(inner)["max"] == 0
         assert counters.headroom_bytes == 64 * MIB - outer.charge_bytes()
 
 
