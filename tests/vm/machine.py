@@ -47,7 +47,7 @@ def boot(
     tree.pack(tree_disk, {".vm/command": command})
     tree.result_disk(result_disk)
     append = f"console=ttyS0 loglevel=3 panic=-1 oops=panic {options}"
-    append += " vm.init=systemd" if systemd else ""
+    append += " vm.init=systemd systemd.show_status=0" if systemd else ""
     argv = _argv(kernel, append, tree_disk, result_disk)
     _stream(["timeout", "--kill-after=5", str(seconds), *argv], log)
     arrived = tree.unpack_results(result_disk, results)
