@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tests.vm import kernels, machine
+from tests.vm import accel, kernels, machine
 from tests.vm.paths import CACHE, RESULTS
 from tests.vm.run import VmError
 
@@ -37,7 +37,8 @@ def main(
     chosen = tuple(kernels.SUITES) if everything else series or ("6.12",)
     try:
         if shell:
-            machine.interactive(kernels.fetch(chosen[0]), CACHE / "shell")
+            kernel = kernels.fetch(chosen[0])
+            machine.interactive(kernel, CACHE / "shell", _processor(kernel))
             return
         failed = [name for name in chosen if not _tested(name, seconds, pytest, systemd)]
     except VmError as error:
@@ -52,10 +53,28 @@ def _tested(series: str, seconds: int, pytest: tuple[str, ...], systemd: bool) -
     command = _COMMAND.format(shlex.join(pytest or ("tests/kernel",)))
     folder: Path = RESULTS / series
     shutil.rmtree(folder, ignore_errors=True)
-    done = machine.boot(kernel, command, folder, seconds=seconds, systemd=systemd)
+    done = machine.boot(
+        kernel,
+        command,
+        folder,
+        processor=_processor(kernel),
+        seconds=seconds,
+        systemd=systemd,
+    )
     if done.status is None:
         click.echo(f"vm: {series} hung or died; its last words are in {done.log}", err=True)
     return done.status == 0
+
+
+def _processor(kernel: kernels.Kernel) -> tuple[str, ...]:
+    def boots(options: tuple[str, ...]) -> bool:
+        click.echo(f"vm: trying {options[1]} for at most {accel.TRIAL_SECONDS} s", err=True)
+        trial = machine.boot(
+            kernel, "true", CACHE / "trial", processor=options, seconds=accel.TRIAL_SECONDS
+        )
+        return trial.status == 0
+
+    return accel.processor(boots)
 
 
 if __name__ == "__main__":

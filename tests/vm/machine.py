@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,6 @@ from tests.vm.kernels import Kernel
 from tests.vm.run import VmError
 
 MEMORY = "2G"
-
-# A guest with cmpxchg16b died of a double fault in kmem_cache_alloc under QEMU 7.2.
-_CPU = ("-accel", "tcg,thread=multi", "-cpu", "max,-cx16", "-smp", "2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +29,9 @@ def boot(
     command: str,
     results: Path,
     *,
+    processor: Sequence[str],
     seconds: int,
     systemd: bool = False,
-    options: str = "",
 ) -> Boot:
     """Run a shell command on the working tree inside; its .vm/results come to `results`.
 
@@ -46,9 +44,9 @@ def boot(
     )
     tree.pack(tree_disk, {".vm/command": command})
     tree.result_disk(result_disk)
-    append = f"console=ttyS0 loglevel=3 panic=-1 oops=panic {options}"
+    append = "console=ttyS0 loglevel=3 panic=-1 oops=panic"
     append += " vm.init=systemd systemd.show_status=0" if systemd else ""
-    argv = _argv(kernel, append, tree_disk, result_disk)
+    argv = [*_argv(kernel, processor, append, tree_disk, result_disk), "-serial", "stdio"]
     _stream(["timeout", "--kill-after=5", str(seconds), *argv], log)
     arrived = tree.unpack_results(result_disk, results)
     tree_disk.unlink()
@@ -57,8 +55,11 @@ def boot(
     return Boot(status, results, log)
 
 
-def interactive(kernel: Kernel, folder: Path) -> None:
-    """A root shell on the serial line, for a person; `exit` turns the machine off."""
+def interactive(kernel: Kernel, folder: Path, processor: Sequence[str]) -> None:
+    """A root shell on the serial line, for a person; `exit` turns the machine off.
+
+    Ctrl-A X ends QEMU; Ctrl-C goes to the shell.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tree_disk, result_disk = folder / "tree.tar", folder / "results.raw"
     shell = (
@@ -66,19 +67,20 @@ def interactive(kernel: Kernel, folder: Path) -> None:
     )
     tree.pack(tree_disk, {".vm/command": shell})
     tree.result_disk(result_disk)
-    subprocess.run(
-        _argv(kernel, "console=ttyS0 quiet panic=-1", tree_disk, result_disk), check=False
-    )
+    argv = _argv(kernel, processor, "console=ttyS0 quiet panic=-1", tree_disk, result_disk)
+    subprocess.run([*argv, "-serial", "mon:stdio"], check=False)
 
 
-def _argv(kernel: Kernel, append: str, tree_disk: Path, result_disk: Path) -> list[str]:
+def _argv(
+    kernel: Kernel, processor: Sequence[str], append: str, tree_disk: Path, result_disk: Path
+) -> list[str]:
     def drive(path: Path, more: str = "") -> list[str]:
         return ["-drive", f"file={path},format=raw,if=virtio{more}"]
 
     return [
         "nice", "-n", "5",
-        "qemu-system-x86_64", *_CPU, "-m", MEMORY,
-        "-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio",
+        "qemu-system-x86_64", *processor, "-m", MEMORY,
+        "-nographic", "-no-reboot", "-nodefaults",
         "-kernel", str(kernel.image), "-initrd", str(initrd.make(kernel)), "-append", append,
         *drive(image(), ",snapshot=on"),
         *drive(tree_disk, ",readonly=on"),

@@ -20,10 +20,20 @@ _INTRODUCTION = """\
 # Kernels
 
 Debian's kernels, booted under QEMU, with the tests of `tests/kernel` run inside. This page
-is made by `make vm-table` from the results of `make test-vm-all`; do not edit it.
+is made by `make vm-table` from what `make test-vm` left behind; do not edit it.
 
-Nothing here is decided by a version: what a kernel offers is read from its types (BTF) or
-found out by trying.
+    make test-vm KERNEL=6.1                   # one kernel; 5 to 10 minutes
+    make test-vm TESTS=tests/kernel/test_memory.py
+    make test-vm ARGS=-x                      # the rest goes to pytest
+    make test-vm-all vm-table                 # all of them, and this page
+    make vm-shell                             # a root shell inside
+
+The first run fetches some 300 MB of packages and makes an image of a Debian 12 with
+`vagrant/provision.sh`; it is kept in `.cache/vm`. Results and logs are in
+`.cache/vm/results`. Only a trial boot makes it use KVM; else processors are emulated.
+
+What a kernel offers is read from its types (BTF) or found out by trying, never from its
+version.
 """
 
 
