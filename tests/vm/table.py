@@ -28,7 +28,7 @@ is made by `make vm-table` from what `make test-vm` left behind; do not edit it.
     make test-vm-all vm-table                 # all of them, and this page
     make vm-shell                             # a root shell inside
 
-The first run fetches some 300 MB of packages and makes an image of a Debian 12 with
+The first run fetches a few hundred MB of packages and makes an image of a Debian 12 with
 `vagrant/provision.sh`; it is kept in `.cache/vm`. Results and logs are in
 `.cache/vm/results`. Only a trial boot makes it use KVM; else processors are emulated.
 
