@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo watch test test-vm test-vm-all vm-shell vm-table setup-vm lint types bench clean
+.PHONY: help setup demo pictures watch test setup-vm test-vm test-vm-all vm-table vm-shell lint types bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +19,11 @@ setup: ## Install what is missing, make .venv, mount tracefs
 
 demo: setup ## Watch three CI jobs made for show, one leaking (ARGS=...)
 	@$(ROOT) $(PYTHON) -m ebpftrace.demo $(ARGS)
+
+pictures: setup ## Draw the README's pictures from the demo
+	@mkdir -p docs/pictures
+	@$(ROOT) $(PYTHON) -m ebpftrace.demo --duration 48s \
+		--screenshot docs/pictures/dashboard.svg --size 160x40
 
 watch: setup ## Watch this machine's own processes (COMM=gopls, ARGS=...)
 	@$(ROOT) $(PYTHON) -m ebpftrace watch $(foreach comm,$(COMM),--comm '$(comm)') $(ARGS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import footprint, gopls, start, storms, tracked
+from bench import dashboard, footprint, gopls, start, storms, tracked
 from bench.figures import Table
 from bench.machine import machine
 from bench.observers import DoesNotStartError
@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "rss": footprint.rss,
     "idle": footprint.idle,
     "tracked": tracked.measure,
+    "dashboard": dashboard.measure,
     "storms": storms.measure,
     "gopls": gopls.measure,
 }

@@ -5,21 +5,24 @@ own KeyboardInterrupt shows a traceback, or is lost, where it meets an import.
 """
 
 import os
-import signal
-from types import FrameType
 
 INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line; never returns."""
-    signal.signal(signal.SIGINT, _leave)
+    try:
+        import signal  # slow for its size: it brings enum
+
+        signal.signal(signal.SIGINT, _leave)
+    except KeyboardInterrupt:
+        _leave()
     from ebpftrace.cli import main as run
 
     run()
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+def _leave(*_: object) -> None:
     """Nothing is attached: while something is, a watch has handlers of its own."""
     os.write(2, b"\nebpftrace: interrupted\n")
     os._exit(INTERRUPTED)

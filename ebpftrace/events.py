@@ -101,6 +101,17 @@ class ProcessCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class Delays:
+    """Time a process lost waiting for memory since it started, by the kernel's delay
+    accounting. Nanoseconds, summed over all threads it ever had.
+    """
+
+    swapin_ns: int
+    reclaim_ns: int
+    thrashing_ns: int  # reading back what was evicted a moment ago
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupCounters:
     """A memory cgroup's own counters, read from its `mem_cgroup`; the same on v1 and v2.
 
@@ -175,12 +186,30 @@ class ProcessRead:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessDelayed:
+    """What a tracked process waited for memory, up to this moment (`--delays`)."""
+
+    time_ns: int
+    key: ProcessKey
+    delays: Delays
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupRead:
     """A memory cgroup's counters, exact at this moment."""
 
     time_ns: int
     cgroup_id: int
     counters: CgroupCounters
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupMade:
+    """A memory cgroup was made: its id has a path now, and its counters no past."""
+
+    time_ns: int
+    cgroup_id: int
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +249,9 @@ Event = (
     | ProcessRenamed
     | ProcessMoved
     | ProcessRead
+    | ProcessDelayed
     | CgroupRead
+    | CgroupMade
     | CgroupGone
     | OomKilled
     | LossesRead

@@ -34,10 +34,12 @@ def run_standin(role: str, folder: Path) -> None:
     if not name.is_symlink():
         # A process is named after the file it executed, so this one is called gopls.
         name.symlink_to(Path(sys.executable).resolve())
-    command: list[str | Path] = [name, "-I", "-S", standin.__file__, role]
+        (folder / "standin.py").symlink_to(standin.__file__)
+    command: list[str | Path] = [name, "-I", "-S", "standin.py", role]
     report(
         subprocess.call(
             command,
+            cwd=folder,  # a command line short enough to be shown
             stdin=subprocess.DEVNULL,
             preexec_fn=partial(die_with, os.getpid(), signal.SIGKILL),
         )

@@ -11,11 +11,11 @@ Source: include/uapi/linux/taskstats.h; Documentation/accounting/taskstats.rst.
 
 import errno
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ebpftrace.errors import EbpftraceError, NotPermittedError
+from ebpftrace.events import Delays
 
 # Offsets of swapin_delay_total, freepages_delay_total and thrashing_delay_total. Fields
 # were only ever added at the end, but for version 15, which put a maximum and a minimum
@@ -23,15 +23,6 @@ from ebpftrace.errors import EbpftraceError, NotPermittedError
 _OFFSETS = (56, 320, 336)
 _OFFSETS_15 = (88, 368, 400)
 _THRASHING_SINCE = 9
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """Time waited for memory since the process started. Nanoseconds, summed over threads."""
-
-    swapin_ns: int
-    reclaim_ns: int
-    thrashing_ns: int
 
 
 def available(root: Path = Path("/")) -> bool:
@@ -42,12 +33,12 @@ def available(root: Path = Path("/")) -> bool:
         return False
 
 
-def parse(record: bytes) -> Waits:
+def parse(record: bytes) -> Delays:
     """A `struct taskstats` of version 8 (Linux 2.6.27) or later; ValueError if too short."""
     try:
         (version,) = struct.unpack_from("=H", record)
         swapin, freepages, thrashing = _OFFSETS_15 if version == 15 else _OFFSETS
-        return Waits(
+        return Delays(
             *struct.unpack_from("=Q", record, swapin),
             *struct.unpack_from("=Q", record, freepages),
             *(
@@ -90,7 +81,7 @@ class DelayAccounting:
                 fix="use a kernel with CONFIG_TASKSTATS and CONFIG_TASK_DELAY_ACCT",
             ) from error
 
-    def read(self, pid: int) -> Waits | None:
+    def read(self, pid: int) -> Delays | None:
         """What the process waited so far, or None if it is gone.
 
         NotPermittedError without CAP_NET_ADMIN.

@@ -1,20 +1,24 @@
 """The books: events in, an immutable `Snapshot` out."""
 
 from ebpftrace.ledger.books import Ledger
+from ebpftrace.ledger.curve import Curve
 from ebpftrace.ledger.notes import LossNote, Note, OomNote, ProcessNote, StallNote
 from ebpftrace.ledger.snapshot import (
     Growth,
     JobSnapshot,
+    Node,
     ProcessSnapshot,
     SelfCost,
     Snapshot,
 )
 
 __all__ = [
+    "Curve",
     "Growth",
     "JobSnapshot",
     "Ledger",
     "LossNote",
+    "Node",
     "Note",
     "OomNote",
     "ProcessNote",

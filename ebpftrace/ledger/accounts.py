@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ebpftrace.events import (
     CgroupCounters,
+    Delays,
     JobIdentity,
     ProcessCounters,
     ProcessKey,
@@ -12,6 +13,7 @@ from ebpftrace.events import (
     Start,
     Usage,
 )
+from ebpftrace.ledger.curve import CurveKeeper
 from ebpftrace.ledger.history import History
 from ebpftrace.ledger.snapshot import Growth, JobSnapshot, ProcessSnapshot
 
@@ -40,16 +42,21 @@ class ProcessAccount:
     counters: ProcessCounters = field(init=False)
     own: Usage = field(init=False)  # without what it shows of its parent's
     history: History = field(default_factory=History)
+    curve: CurveKeeper = field(default_factory=CurveKeeper)
+    delays: Delays | None = None
     peak_elsewhere_bytes: int = 0  # its own peak in the jobs it was in before
 
     def __post_init__(self) -> None:
-        self.see(self.started.counters)
+        self.counters = self.started.counters
+        self.own = self.counters.usage.less(self.counters.inherited)
         self.history.add(self.started.time_ns, self.own.held_bytes)
 
     def see(self, counters: ProcessCounters) -> None:
-        """A reading of its counters."""
+        """A reading of its counters; it is in its job."""
+        before = self.own.resident_bytes
         self.counters = counters
         self.own = counters.usage.less(counters.inherited)
+        self.job.resident_bytes += self.own.resident_bytes - before
 
     @property
     def key(self) -> ProcessKey:
@@ -71,6 +78,7 @@ class ProcessAccount:
         return peak if peak > own else own
 
     def snapshot(self, time_ns: int) -> ProcessSnapshot:
+        """The account, frozen; `time_ns` is Unix time."""
         forked = self.counters.inherited.resident_bytes > 0
         started = self.started
         return ProcessSnapshot(
@@ -85,6 +93,8 @@ class ProcessAccount:
             age_ns=max(0, time_ns - self.start_time_ns),
             state="forked" if forked else "running",
             role=started.role,
+            curve=self.curve.curve(),
+            delays=self.delays,
         )
 
 
@@ -95,26 +105,53 @@ class JobAccount:
     identity: JobIdentity
     began_ns: int  # CLOCK_MONOTONIC
     processes: dict[ProcessKey, ProcessAccount] = field(default_factory=dict)
+    resident_bytes: int = 0  # of its processes' own, summed
     cgroup: CgroupCounters = CgroupCounters()
-    baseline: CgroupCounters | None = None  # the first reading: what was before us
     history: History = field(default_factory=History)
+    curve: CurveKeeper = field(default_factory=CurveKeeper)
     grown_bytes: int = 0  # by when its last process left
     peak_bytes: int = 0
     peak_holder: str = ""
-    kills_seen: int = 0
-    kills_elsewhere: int = 0  # of other jobs in the same cgroup, since `baseline`
+    oom_kills: int = 0
+    stalled_ns: int = 0
+    stalls: int = 0
     started: int = 0
     gone: bool = False
-    stalls_before: int = 0  # of earlier jobs in the same cgroup
-    stalled_before_ns: int = 0
-    stalls_told: int = 0
-    stalled_told_ns: int = 0
+    ended_ns: int = field(init=False)  # when its last process left
 
-    def see_cgroup(self, counters: CgroupCounters) -> None:
-        """A reading of the memory cgroup this job is charged to."""
-        if self.baseline is None:
-            self.baseline = counters
-        self.cgroup = counters
+    def __post_init__(self) -> None:
+        self.ended_ns = self.began_ns
+
+    def enter(self, process: ProcessAccount) -> None:
+        """The process runs in this job from here on.
+
+        The curve begins with the first one, also where the job was idle before. What a
+        process had before it was known by its present name, or to us, is no growth.
+        """
+        if not len(self.history):
+            self.history.add(process.started.time_ns, process.own.held_bytes)
+        elif process.started.how in (Start.FOUND, Start.RENAME):
+            self.history.lift(process.own.held_bytes)
+        self.processes[process.key] = process
+        self.resident_bytes += process.own.resident_bytes
+
+    def leave(self, process: ProcessAccount, now_ns: int) -> None:
+        """The process ended or moved away; its account says what it had at last."""
+        self.see_sum()
+        self.see_peak(process)
+        del self.processes[process.key]
+        self.resident_bytes -= process.own.resident_bytes
+        if not self.processes:
+            self.ended_ns = now_ns
+            self.grown_bytes = self.history.total_bytes
+            self.history.restart()
+            self.processes = {}  # a dict keeps the room of all it ever held
+
+    def see_sum(self) -> None:
+        """What its processes have now, as far as it was read, may be its highest ever."""
+        if self.resident_bytes > self.peak_bytes:
+            largest = max(self.processes.values(), key=lambda one: one.own.resident_bytes)
+            self.peak_bytes, self.peak_holder = self.resident_bytes, largest.label
 
     def see_peak(self, process: ProcessAccount) -> None:
         """One process's own peak, which may lie between two readings of the whole job."""
@@ -122,38 +159,9 @@ class JobAccount:
         if peak > self.peak_bytes and peak > process.peak_elsewhere_bytes:
             self.peak_bytes, self.peak_holder = peak, process.label
 
-    def see_first(self, process: ProcessAccount) -> None:
-        """The job begins with this process, or begins anew after it was idle.
-
-        Where processes were found running there are more to come, before the first tick:
-        that is what such a job begins with.
-        """
-        if process.started.how is not Start.FOUND:
-            self.history.add(process.started.time_ns, process.own.held_bytes)
-
-    def end(self) -> None:
-        """Its last process left."""
-        self.grown_bytes = self.history.total_bytes
-        self.history.restart()
-        self.processes = {}  # a dict keeps the room of all it ever held
-
     @property
     def usage(self) -> Usage:
         return total(process.own for process in self.processes.values())
-
-    @property
-    def oom_kills(self) -> int:
-        """The kernel's own count where it saw more than was told; never before our time."""
-        before = self.baseline.oom_kills if self.baseline else self.cgroup.oom_kills
-        return max(self.kills_seen, self.cgroup.oom_kills - before - self.kills_elsewhere)
-
-    @property
-    def stalled_ns(self) -> int:
-        return max(0, self.cgroup.stalled_ns - self.stalled_before_ns)
-
-    @property
-    def stalls(self) -> int:
-        return max(0, self.cgroup.stalls - self.stalls_before)
 
     @property
     def state(self) -> str:
@@ -164,12 +172,13 @@ class JobAccount:
     def sample(self, now_ns: int, usage: Usage) -> None:
         """Note what is held now, of the job and of each of its processes."""
         self.history.add(now_ns, usage.held_bytes)
+        self.curve.add(now_ns, usage.held_bytes)
         for process in self.processes.values():
-            process.history.add(now_ns, process.own.held_bytes)
+            held = process.own.held_bytes
+            process.history.add(now_ns, held)
+            process.curve.add(now_ns, held)
             self.see_peak(process)
-        if usage.resident_bytes > self.peak_bytes:
-            largest = max(self.processes.values(), key=lambda one: one.own.resident_bytes)
-            self.peak_bytes, self.peak_holder = usage.resident_bytes, largest.label
+        self.see_sum()
 
     def snapshot(
         self, now_ns: int, time_ns: int, usage: Usage, held_in_cgroup: int
@@ -194,6 +203,7 @@ class JobAccount:
             state=self.state,
             started=self.started,
             processes=tuple(process.snapshot(time_ns) for process in largest_first),
+            curve=self.curve.curve(),
         )
 
     def _seconds_to_limit(self, held_in_cgroup: int, rate: int) -> float | None:

@@ -6,15 +6,18 @@ what was recorded is booked again by the same code.
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 from ebpftrace.events import (
-    CgroupCounters,
     CgroupGone,
+    CgroupMade,
     CgroupRead,
     Event,
     JobIdentity,
     LossesRead,
     OomKilled,
+    ProcessDelayed,
     ProcessExited,
     ProcessKey,
     ProcessMoved,
@@ -27,9 +30,8 @@ from ebpftrace.ledger.accounts import JobAccount, ProcessAccount, total
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note
-from ebpftrace.ledger.oom import book_kill
 from ebpftrace.ledger.register import JobRegister
-from ebpftrace.ledger.snapshot import SelfCost, Snapshot
+from ebpftrace.ledger.snapshot import JobSnapshot, Node, SelfCost, Snapshot
 
 
 class Ledger:
@@ -47,7 +49,7 @@ class Ledger:
         self._jobs = JobRegister()
         self._executed: dict[ProcessKey, JobAccount] = {}  # since the last snapshot
         self._notebook = Notebook(clock)
-        self._losses: Mapping[str, int] = {}
+        self._losses: Mapping[str, int] = MappingProxyType({})
         self._sequence = 0
         self._node_oom_kills = 0
 
@@ -62,28 +64,40 @@ class Ledger:
             case ProcessRenamed():
                 self._rename(event)
             case ProcessMoved():
-                assert identity is not None
                 self._move(event, identity)
             case ProcessRead():
                 account = self._processes.get(event.key)
                 if account is not None:
                     account.see(event.counters)
+            case ProcessDelayed():
+                account = self._processes.get(event.key)
+                if account is not None:
+                    account.delays = event.delays
             case CgroupRead():
-                self._read_cgroup(event.cgroup_id, event.counters, event.time_ns)
+                rose = self._jobs.cgroup_read(event.cgroup_id, event.counters)
+                self._notebook.stalls(rose, event.time_ns)
             case CgroupGone():
-                self._read_cgroup(event.cgroup_id, event.counters, event.time_ns)
-                self._jobs.cgroup_gone(event.cgroup_id)
+                rose = self._jobs.cgroup_gone(event.cgroup_id, event.counters)
+                self._notebook.stalls(rose, event.time_ns)
+            case CgroupMade():
+                self._jobs.cgroup_made(event.cgroup_id)
             case OomKilled():
                 self._oom(event, identity)
             case LossesRead():
-                self._losses = dict(event.counts)
+                self._losses = MappingProxyType(dict(event.counts))
                 self._notebook.losses(event)
         self._jobs.forget_old()
 
-    def snapshot(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
-        """The books now. Call it once an interval: it is what growth is measured by."""
+    def snapshot(
+        self, now_ns: int, time_ns: int, *, cost: SelfCost, node: Node | None = None
+    ) -> Snapshot:
+        """The books now, with the jobs that ended within the last minute.
+
+        Call it once an interval: it is what growth is measured by.
+        """
         self._executed.clear()
-        return self._draw(self._jobs.live, now_ns, time_ns, cost, final=False)
+        drawn = self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost, final=False)
+        return replace(drawn, node=node)
 
     def final(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
         """The books at the end: every job that is remembered, largest peak first."""
@@ -97,9 +111,9 @@ class Ledger:
         before = self._executed.pop(event.key, None)
         known = self._processes.get(event.key)
         if known is not None:
-            if event.how is Start.FOUND:
-                return  # seen twice: it executed while those running were looked through
-            self._close(known)
+            if event.how is not Start.EXEC:
+                return  # told twice: it started while those running were looked through
+            self._close(known, event.time_ns)
             before = known.job
         job = self._jobs.job(identity, event.time_ns)
         account = ProcessAccount(
@@ -120,42 +134,39 @@ class Ledger:
             return
         account.see(event.counters)
         account.comm = event.comm
-        self._close(account)
+        self._close(account, event.time_ns)
         if event.executed:
             self._executed[event.key] = account.job
         self._notebook.process(account, "exit", event.time_ns, exited=event)
 
-    def _close(self, account: ProcessAccount) -> None:
+    def _close(self, account: ProcessAccount, now_ns: int) -> None:
         del self._processes[account.key]
-        self._jobs.leave(account)
+        self._jobs.leave(account, now_ns)
 
     def _rename(self, event: ProcessRenamed) -> None:
         account = self._processes.get(event.key)
-        if account is not None:
+        if account is not None and account.comm != event.comm:
             account.comm = event.comm
             self._notebook.process(account, "rename", event.time_ns)
 
-    def _move(self, event: ProcessMoved, identity: JobIdentity) -> None:
+    def _move(self, event: ProcessMoved, identity: JobIdentity | None) -> None:
         account = self._processes.get(event.key)
         if account is None:
             return
+        assert identity is not None
         job = self._jobs.job(identity, event.time_ns)
-        if job is not account.job:
-            self._jobs.leave(account)
-            account.peak_elsewhere_bytes = account.own_peak_bytes
-            account.job = job
-            self._jobs.join(account)
-            job.started += 1
+        if job is account.job:
+            return
+        self._jobs.leave(account, event.time_ns)
+        account.peak_elsewhere_bytes = account.own_peak_bytes
+        account.job = job
+        self._jobs.join(account)
+        job.started += 1
         self._notebook.process(account, "moved", event.time_ns)
-
-    def _read_cgroup(self, cgroup_id: int, counters: CgroupCounters, now_ns: int) -> None:
-        for job in self._jobs.in_cgroup(cgroup_id):
-            job.see_cgroup(counters)
-            self._notebook.stalls(job, now_ns)
 
     def _oom(self, event: OomKilled, identity: JobIdentity | None) -> None:
         self._node_oom_kills += 1
-        job = book_kill(event, identity, self._processes.get(event.key), self._jobs)
+        job = self._jobs.killed(event, identity, self._processes.get(event.key))
         if job is not None:
             self._notebook.oom_kill(event, job)
 
@@ -176,7 +187,7 @@ class Ledger:
         if final:
             drawn.sort(key=lambda job: (-job.peak_bytes, job.identity.key))
         else:
-            drawn.sort(key=lambda job: (-job.usage.resident_bytes, job.identity.key))
+            drawn.sort(key=_largest_first)
         return Snapshot(
             sequence=self._sequence,
             time_ns=time_ns,
@@ -185,9 +196,14 @@ class Ledger:
             watching=self._watching,
             jobs=tuple(drawn),
             usage=total(usages),
-            losses=dict(self._losses),
+            losses=self._losses,
             cost=cost,
             final=final,
             node_oom_kills=self._node_oom_kills,
             forgotten_jobs=self._jobs.forgotten,
         )
+
+
+def _largest_first(job: JobSnapshot) -> tuple[int, bool, int, str]:
+    """Those that ended hold nothing and come last, the largest peak of them first."""
+    return -job.usage.resident_bytes, not job.processes, -job.peak_bytes, job.identity.key

@@ -1,97 +1,147 @@
-"""The last minute of one curve of held bytes, and how it grew."""
+"""How held memory moved over the last minute, and whether its floor climbs."""
 
 from array import array
 from bisect import bisect_left, bisect_right
+from operator import sub
 
 from ebpftrace.ledger.snapshot import Growth
-from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.units import KIB, NS_PER_SECOND
 
 WINDOW_NS = 60 * NS_PER_SECOND
-WARM_UP_NS = 9 * NS_PER_SECOND
-"""Younger curves have no rate: every program grows in its first seconds."""
+WARM_UP_NS = 15 * NS_PER_SECOND
+"""No rate is told of a curve younger than this.
 
-_FINEST_NS = NS_PER_SECOND // 5  # some 300 samples a minute, however short the interval
+A healthy gopls gains 200 MiB/s for its first seconds; fifteen are five such bursts. A
+longer warm-up would miss a leak that meets its limit within the first minute.
+"""
+
+_SLOT_NS = NS_PER_SECOND // 4  # readings closer than this share a slot: bounds the arrays
+_PARTS = 6
+_LEFT_OUT = 2
+_LEAST_SLOTS = 2 * _PARTS  # where readings are rarer, the window is longer: two a part
+_LEAST_CLIMB_BYTES = 64 * KIB  # a resting process gains and loses a few pages all the time
+_NO_GROWTH = Growth()
 
 
 class History:
-    """Samples of the last 60 s, and the first one ever. 16 bytes a sample."""
+    """Readings of held bytes; times are CLOCK_MONOTONIC ns.
 
-    __slots__ = ("_first", "_held", "_times")
+    At most 242 slots of 24 bytes. A slot has the time of its first reading, and the last
+    and the lowest value read in it.
+    """
+
+    __slots__ = ("_first", "_floors", "_moved_ns", "_times", "_values")
 
     def __init__(self) -> None:
-        self._times = array("q")
-        self._held = array("q")
         self._first: int | None = None
-
-    def add(self, now_ns: int, held_bytes: int) -> None:
-        """A sample; one that comes too soon after the last replaces it.
-
-        One that comes late (an event read after a tick) counts as of the last.
-        """
-        times, held = self._times, self._held
-        if self._first is None:
-            self._first = held_bytes
-        if times and now_ns < times[-1]:
-            now_ns = times[-1]
-        if len(times) > 1 and now_ns - times[-2] < _FINEST_NS:
-            times.pop()
-            held.pop()
-        times.append(now_ns)
-        held.append(held_bytes)
-        over = bisect_right(times, now_ns - WINDOW_NS) - 1
-        if over > 0:  # one as old as the window is kept: it begins it
-            del times[:over], held[:over]
-
-    def __len__(self) -> int:
-        """Samples kept."""
-        return len(self._times)
+        self.restart()
 
     def restart(self) -> None:
-        """The curve ended; what comes next is another one. Only the first sample stays."""
-        self._times, self._held = array("q"), array("q")
+        """The curve ended; what comes next is another one. Only the first reading stays."""
+        self._times = array("q")
+        self._values = array("q")
+        self._floors = array("q")
+        self._moved_ns: int | None = None  # when a reading last differed from the one before
+
+    def add(self, now_ns: int, held_bytes: int) -> None:
+        """Another reading; one that comes late (an event after a tick) is as of the last."""
+        times, values, floors = self._times, self._values, self._floors
+        if self._first is None:
+            self._first = held_bytes
+        if times and held_bytes != values[-1]:
+            self._moved_ns = max(now_ns, times[-1])
+        if times and now_ns - times[-1] < _SLOT_NS:
+            values[-1] = held_bytes
+            floors[-1] = min(floors[-1], held_bytes)
+            return
+        times.append(now_ns)
+        values.append(held_bytes)
+        floors.append(held_bytes)
+        # One reading at or before the window's begin stays: it is what held there.
+        over = min(bisect_right(times, now_ns - WINDOW_NS), len(times) - _LEAST_SLOTS) - 1
+        if over > 0:
+            del times[:over], values[:over], floors[:over]
+
+    def lift(self, held_bytes: int) -> None:
+        """So much was there all along and is counted only now: it is no growth."""
+        if self._first is not None:
+            self._first += held_bytes
+        for index in range(len(self._times)):
+            self._values[index] += held_bytes
+            self._floors[index] += held_bytes
+
+    def __len__(self) -> int:
+        """Slots kept."""
+        return len(self._times)
 
     @property
     def total_bytes(self) -> int:
-        """The latest sample against the first one ever; 0 without any."""
-        return self._held[-1] - (self._first or 0) if self._held else 0
+        """The last reading against the first one ever; 0 without any."""
+        return self._values[-1] - (self._first or 0) if self._values else 0
 
     def growth(self) -> Growth:
-        """Of the latest sample against the earlier ones."""
-        if not self._held:
+        """As of the last reading."""
+        if not self._times:
             return Growth()
-        times, held = self._times, self._held
-        now_held = held[-1]
-        before_10s = bisect_right(times, times[-1] - 10 * NS_PER_SECOND) - 1
+        now, held = self._times[-1], self._values[-1]
+        if self._moved_ns is None or self._moved_ns <= self._times[0]:
+            # Most processes rest most of the time: it shall cost next to nothing.
+            total = held - (self._first or 0)
+            return Growth(bytes_total=total) if total else _NO_GROWTH
         return Growth(
-            bytes_10s=now_held - held[before_10s if before_10s > 0 else 0],
-            bytes_60s=now_held - held[0],  # `add` keeps one sample as old as the window
-            bytes_total=now_held - (self._first or 0),
-            bytes_per_second=self._floor_rate(),
+            bytes_10s=held - self._value_at(now - 10 * NS_PER_SECOND),
+            bytes_60s=held - self._value_at(now - WINDOW_NS),
+            bytes_total=held - (self._first or 0),
+            bytes_per_second=self._climb(),
         )
 
-    def _floor_rate(self) -> int:
-        """Rise of the floor from the middle to the last third of the window, per second.
+    def _value_at(self, now_ns: int) -> int:
+        at = bisect_right(self._times, now_ns) - 1
+        return self._values[at if at > 0 else 0]
 
-        A floor is the lowest value of its third (20 s, less in a younger curve): a
-        collector's sawtooth shorter than a third has none that rises, a plateau has none
-        once it lasted two thirds, and a straight climb has its true slope.
+    def _climb(self) -> int:
+        """The rise of the floor, bytes per second; 0 unless it is a climb.
+
+        The window is the last minute (the last twelve readings where they are rarer), or
+        the whole curve if it is younger. Its floor at a time is the lowest reading from
+        then on: it never falls, a sawtooth's is flat as far as its last trough, and a drop
+        starts it anew. Of its rises between six points the two largest are left out: one
+        burst, or the tooth that has not come down yet, is no climb. What is left has to
+        exceed half a typical step from one reading to the next, because a trough between
+        two readings is known no better than that.
+
+        So a sawtooth of up to half the window's length has no rate, and a line its slope.
         """
-        times, held = self._times, self._held
+        times, floors = self._times, self._floors
         now = times[-1]
-        span = min(now - times[0], WINDOW_NS)
+        begin = max(
+            times[0], min(now - WINDOW_NS, times[max(0, len(times) - 1 - _LEAST_SLOTS)])
+        )
+        span = now - begin
         if span < WARM_UP_NS:
             return 0
-        third = span // 3
-        middle = bisect_left(times, now - 2 * third)
-        last = bisect_left(times, now - third, middle)
-        if middle == last:
-            middle -= 1  # samples are rarer than thirds: the one before it stands for it
-        before = min(held[middle:last])
-        after = min(held[last:])
-        if before == after:
+        points = [bisect_left(times, begin + span * part // _PARTS) for part in range(_PARTS)]
+        low = min(floors[points[-1] :])
+        floor = [low] * _PARTS
+        for part in range(_PARTS - 2, -1, -1):
+            start, end = points[part], points[part + 1]
+            if start < end:
+                low = min(low, min(floors[start:end]))
+            floor[part] = low
+        if floor[-1] - low <= _LEAST_CLIMB_BYTES:
             return 0
-        # The floors of noise may lie closer together than the thirds do: no slope is made
-        # steeper by that. Half a third is the least that rare samples are trusted with.
-        floors = times[held.index(after, last)] - times[held.index(before, middle)]
-        apart = max(floors, times[last] - times[middle], third // 2)
-        return int((after - before) * NS_PER_SECOND / apart)
+        rises = sorted(
+            (floor[part + 1] - floor[part], times[points[part + 1]] - times[points[part]])
+            for part in range(_PARTS - 1)
+        )
+        kept = rises[:-_LEFT_OUT]
+        climb, took_ns = sum(rise for rise, _ in kept), sum(ns for _, ns in kept)
+        if climb <= _LEAST_CLIMB_BYTES or not took_ns or climb * 2 <= self._step():
+            return 0
+        return climb * NS_PER_SECOND // took_ns
+
+    def _step(self) -> int:
+        """The typical rise from one reading to the next, of those that rose; bytes."""
+        values = self._values.tolist()
+        rose = sorted(step for step in map(sub, values[1:], values) if step > 0)
+        return rose[(len(rose) - 1) // 2] if rose else 0

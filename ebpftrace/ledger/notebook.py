@@ -1,9 +1,11 @@
 """What is to be told before the next snapshot, in order."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from ebpftrace.events import LossesRead, OomKilled, ProcessExited
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
+from ebpftrace.ledger.cgroup import Stalled
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notes import LossNote, Note, OomNote, ProcessNote, StallNote
 
@@ -65,11 +67,9 @@ class Notebook:
             )
         )
 
-    def stalls(self, job: JobAccount, now_ns: int) -> None:
-        """The job's cgroup was read; what its tasks waited since was not told yet."""
-        ns, count = job.stalled_ns - job.stalled_told_ns, job.stalls - job.stalls_told
-        if count > 0:
-            job.stalled_told_ns, job.stalls_told = job.stalled_ns, job.stalls
+    def stalls(self, rose: Iterable[Stalled], now_ns: int) -> None:
+        """A cgroup was read; what its tasks waited since was not told yet."""
+        for job, ns, count in rose:
             time_ns = self._clock.unix_ns(now_ns)
             self._notes.append(StallNote(time_ns, now_ns, job.identity, ns, count))
 

@@ -2,11 +2,20 @@
 
 from collections.abc import Iterator
 
-from ebpftrace.events import JobIdentity
+from ebpftrace.events import CgroupCounters, JobIdentity, OomKilled
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
+from ebpftrace.ledger.cgroup import CgroupAccount, Stalled
+from ebpftrace.units import NS_PER_SECOND
 
 MAX_ENDED_JOBS = 4096
 """Jobs without a process that are remembered; the one that ended first is forgotten first."""
+
+LINGER_NS = 60 * NS_PER_SECOND
+"""An ended job stays in the snapshots so long: every reader sees its last figures, and a
+node that ran a thousand jobs does not show them all."""
+
+_MAX_MADE = 4096  # cgroups made during the watch in which no job has begun yet
+_NOT_READ = CgroupCounters()
 
 
 class JobRegister:
@@ -15,42 +24,35 @@ class JobRegister:
     def __init__(self) -> None:
         self._live: dict[str, JobAccount] = {}
         self._ended: dict[str, JobAccount] = {}  # in the order in which they ended
-        self._by_cgroup: dict[int, list[JobAccount]] = {}  # in the order in which they began
+        self._cgroups: dict[int, CgroupAccount] = {}
+        self._made: dict[int, None] = {}  # a set that knows which came first
         self.forgotten = 0
 
     def job(self, identity: JobIdentity, now_ns: int) -> JobAccount:
         """The account of this job; a new one has no process yet, and counts as ended."""
         job = self._live.get(identity.key) or self._ended.get(identity.key)
         if job is None:
-            earlier = self._by_cgroup.setdefault(identity.cgroup_id, [])
-            job = self._ended[identity.key] = JobAccount(
-                identity,
-                began_ns=now_ns,
-                stalls_before=max((one.cgroup.stalls for one in earlier), default=0),
-                stalled_before_ns=max((one.cgroup.stalled_ns for one in earlier), default=0),
-            )
-            earlier.append(job)
+            job = self._ended[identity.key] = JobAccount(identity, began_ns=now_ns)
+            self._cgroup(identity.cgroup_id).run(job)
+        elif identity.cgroup and not job.identity.cgroup:
+            job.identity = identity  # the first of its processes was gone too soon to tell
         return job
 
     def join(self, process: ProcessAccount) -> None:
         """The process runs in `process.job` from here on."""
         job = process.job
         if not job.processes:
-            self._ended.pop(job.identity.key, None)
+            del self._ended[job.identity.key]
             self._live[job.identity.key] = job
-            job.see_first(process)
-        if job.gone:  # told out of order: where a process is, there is a cgroup
-            job.gone = False
-            self._by_cgroup.setdefault(job.identity.cgroup_id, []).append(job)
-        job.processes[process.key] = process
+            self._cgroup(job.identity.cgroup_id).run(job)
+            job.gone = False  # told out of order: where a process is, there is a cgroup
+        job.enter(process)
 
-    def leave(self, process: ProcessAccount) -> None:
+    def leave(self, process: ProcessAccount, now_ns: int) -> None:
         """The process is not in `process.job` any more."""
         job = process.job
-        job.see_peak(process)
-        del job.processes[process.key]
+        job.leave(process, now_ns)
         if not job.processes:
-            job.end()
             del self._live[job.identity.key]
             self._ended[job.identity.key] = job
 
@@ -59,27 +61,83 @@ class JobRegister:
         """Jobs with a process."""
         return list(self._live.values())
 
+    def recent(self, now_ns: int) -> list[JobAccount]:
+        """Jobs with a process, then those that ended a short while ago, the latest first."""
+        jobs = self.live
+        for job in reversed(self._ended.values()):
+            if now_ns - job.ended_ns >= LINGER_NS:
+                break
+            jobs.append(job)
+        return jobs
+
     def __iter__(self) -> Iterator[JobAccount]:
         yield from self._live.values()
         yield from self._ended.values()
 
-    def in_cgroup(self, cgroup_id: int) -> list[JobAccount]:
-        """The jobs a cgroup's counters now speak of: those with a process, else the last."""
-        jobs = self._by_cgroup.get(cgroup_id, [])
-        return [job for job in jobs if job.processes] or jobs[-1:]
+    def cgroup_made(self, cgroup_id: int) -> None:
+        """A cgroup without a past."""
+        self._made[cgroup_id] = None
+        if len(self._made) > _MAX_MADE:
+            del self._made[next(iter(self._made))]
 
-    def cgroup_gone(self, cgroup_id: int) -> None:
-        """No job will be charged there again."""
-        for job in self._by_cgroup.pop(cgroup_id, []):
-            job.gone = True
+    def cgroup_read(self, cgroup_id: int, counters: CgroupCounters) -> list[Stalled]:
+        """Book a cgroup's counters; returns whose stalls rose."""
+        cgroup = self._cgroups.get(cgroup_id)
+        return cgroup.read(counters) if cgroup else []
+
+    def cgroup_gone(self, cgroup_id: int, counters: CgroupCounters) -> list[Stalled]:
+        """Book its last counters: no job will be charged there again."""
+        self._made.pop(cgroup_id, None)
+        cgroup = self._cgroups.pop(cgroup_id, None)
+        return cgroup.go(counters) if cgroup else []
+
+    def killed(
+        self, event: OomKilled, identity: JobIdentity | None, victim: ProcessAccount | None
+    ) -> JobAccount | None:
+        """Count the kill against its job, which is returned; None where it is a stranger's.
+
+        The event's counters are those of the victim's cgroup, with this kill in them.
+        """
+        cgroup = self._cgroups.get(event.cgroup_id)
+        job = victim.job if victim else _named(identity, cgroup)
+        if job is None and event.tracked and identity is not None:  # its start was lost
+            job = self.job(identity, event.time_ns)
+            cgroup = self._cgroups.get(event.cgroup_id)
+        if job is None:
+            return None
+        charged = cgroup or self._cgroups.get(job.identity.cgroup_id)
+        if charged is None:
+            job.oom_kills += 1
+        else:
+            charged.killed(job)
+        if cgroup is not None and event.cgroup != _NOT_READ:
+            cgroup.read(event.cgroup)
+        return job
 
     def forget_old(self) -> None:
         """Hold the bound; to be called when an event was booked, whatever it was."""
         while len(self._ended) > MAX_ENDED_JOBS:
             job = self._ended.pop(next(iter(self._ended)))
             self.forgotten += 1
-            shared = self._by_cgroup.get(job.identity.cgroup_id, [])
-            if job in shared:
-                shared.remove(job)
-            if not shared:
-                self._by_cgroup.pop(job.identity.cgroup_id, None)
+            cgroup = self._cgroups.get(job.identity.cgroup_id)
+            if cgroup is not None:
+                cgroup.forget(job)
+                if not cgroup.jobs:
+                    del self._cgroups[job.identity.cgroup_id]
+
+    def _cgroup(self, cgroup_id: int) -> CgroupAccount:
+        cgroup = self._cgroups.get(cgroup_id)
+        if cgroup is None:
+            made = cgroup_id in self._made
+            self._made.pop(cgroup_id, None)
+            cgroup = self._cgroups[cgroup_id] = CgroupAccount(made=made)
+        return cgroup
+
+
+def _named(identity: JobIdentity | None, cgroup: CgroupAccount | None) -> JobAccount | None:
+    """The job of that identity if it is present in the cgroup, else the latest there."""
+    if cgroup is None or not cgroup.jobs:
+        return None
+    known = identity.key if identity else ""
+    present = cgroup.present
+    return next((job for job in present if job.identity.key == known), present[-1])

@@ -5,8 +5,17 @@ Sizes are bytes. `monotonic_ns` is CLOCK_MONOTONIC; every `*_time_ns` is Unix ti
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from ebpftrace.events import CgroupCounters, JobIdentity, ProcessCounters, ProcessKey, Usage
+from ebpftrace.events import (
+    CgroupCounters,
+    Delays,
+    JobIdentity,
+    ProcessCounters,
+    ProcessKey,
+    Usage,
+)
+from ebpftrace.ledger.curve import Curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +25,8 @@ class Growth:
     `bytes_10s` and `bytes_60s` compare with 10 and 60 s ago (or with the first reading,
     if that is later; a job that was idle is read anew); `bytes_total` with the first
     reading ever, which a start seen by us comes with. `bytes_per_second` is the rise of
-    the floor of the last minute's curve: a collector's sawtooth has none. A job that ended
+    the floor of the last minute's curve, never negative: a collector's sawtooth has none,
+    one burst has none. A job that ended
     has only `bytes_total`, by its last reading.
     """
 
@@ -41,6 +51,8 @@ class ProcessSnapshot:
     age_ns: int
     state: str  # "running"; "forked": what it inherited is still shared with its parent
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
+    delays: Delays | None = None  # None: not asked for (`--delays`), or not read yet
+    curve: Curve = Curve()  # of its own held bytes
 
     @property
     def pid(self) -> int:
@@ -79,6 +91,7 @@ class JobSnapshot:
     state: str  # "running"; "idle": no tracked process left; "gone": its cgroup was removed
     started: int  # tracked processes that ever ran in it
     processes: tuple[ProcessSnapshot, ...]  # largest first
+    curve: Curve = Curve()  # of the held bytes of all its processes
 
     @property
     def limit_share(self) -> float | None:
@@ -100,8 +113,20 @@ class SelfCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """The machine's memory, as /proc/meminfo has it."""
+
+    total_bytes: int
+    available_bytes: int  # what new programs can take without swapping
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The books at one moment. A snapshot that missed something says so in `losses`."""
+    """The books at one moment. A snapshot that missed something says so in `losses`.
+
+    `jobs` are those with a tracked process and those whose last one ended within a minute;
+    in the `final` snapshot all that are remembered.
+    """
 
     sequence: int
     time_ns: int
@@ -110,11 +135,17 @@ class Snapshot:
     watching: str  # what is watched, in words: "comm gopls"
     jobs: tuple[JobSnapshot, ...] = ()  # largest first
     usage: Usage = Usage()
-    losses: Mapping[str, int] = field(default_factory=dict)
+    losses: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     cost: SelfCost = SelfCost()
     final: bool = False
+    node: Node | None = None  # None: not read, or not to be had
     node_oom_kills: int = 0  # of the whole machine, ours or not, since the watch began
     forgotten_jobs: int = 0  # ended so long ago that no snapshot has them any more
+
+    @property
+    def running_count(self) -> int:
+        """Jobs with a tracked process."""
+        return sum(job.state == "running" for job in self.jobs)
 
     @property
     def process_count(self) -> int:

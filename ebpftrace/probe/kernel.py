@@ -20,7 +20,7 @@ from ebpftrace.probe.checks import require_bpf
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.layout import Layout, read_layout, require_tracepoints
 from ebpftrace.probe.programs import Programs, give_back_memory
-from ebpftrace.probe.records import LOSSES, CgroupMade, Decoder, Tracked
+from ebpftrace.probe.records import LOSSES, Decoder, Tracked
 from ebpftrace.probe.selection import Selection
 
 MAX_PROCESSES = 8192
@@ -92,7 +92,7 @@ class Probe:
             flags.append(f"-DMAPPING_CALLS={self._means:d}")
         self._programs = Programs(cached_programs(tuple(flags)))
         self._fill_maps(layout.offsets, table, cgroup_ids, selection.pids, self_pid)
-        self._pending: list[Event | CgroupMade] = []
+        self._pending: list[Event] = []
         self._known: dict[ProcessKey, Tracked] = {}
         self._missed = 0
         self.drift_bytes = 0  # what the last `read` corrected, summed
@@ -116,13 +116,13 @@ class Probe:
         del btf
         give_back_memory()
 
-    def events(self) -> list[Event | CgroupMade]:
+    def events(self) -> list[Event]:
         """What happened since the last call, in the kernel's order."""
         self._programs.drain()
         events, self._pending = self._pending, []
         return events
 
-    def read(self, now_ns: int) -> list[Event | CgroupMade]:
+    def read(self, now_ns: int) -> list[Event]:
         """Everything that is tracked, exact at this moment, after what happened before.
 
         A start or an exit whose record did not fit the ring is told here, late, from the

@@ -11,6 +11,7 @@ from ebpftrace.events import (
     CallCount,
     CgroupCounters,
     CgroupGone,
+    CgroupMade,
     Event,
     OomKilled,
     ProcessCounters,
@@ -40,13 +41,6 @@ _CGROUP = struct.Struct("=9Q")
 _RENAMED = struct.Struct("=QII16s")
 _MOVED = struct.Struct("=QQII")
 _OOM_HEAD, _OOM_TAIL = struct.Struct("=QQ4q"), struct.Struct("=II16s")
-
-
-class CgroupMade(NamedTuple):
-    """A memory cgroup was made: its name, for whoever resolves ids. Not booked."""
-
-    cgroup_id: int
-    path: str
 
 
 class Tracked(NamedTuple):
@@ -138,7 +132,7 @@ class Decoder:
             stalls=stalls,
         )
 
-    def record(self, data: bytes) -> tuple[Event | CgroupMade, Tracked | None]:
+    def record(self, data: bytes) -> tuple[Event, Tracked | None]:
         """A ring-buffer record as an event; for a start and an exit also the map's entry."""
         kind, _size, time_ns = _HEADER.unpack_from(data)
         at = _HEADER.size
@@ -171,7 +165,7 @@ class Decoder:
         (memcg_id,) = struct.unpack_from("=Q", data, at)
         path = clean(_until_nul(data[at + 8 + _CGROUP.size :][:_PATH]), 4096)
         if kind == _MADE:
-            return CgroupMade(memcg_id, path), None
+            return CgroupMade(time_ns, memcg_id, path), None
         assert kind == _GONE, kind
         return CgroupGone(time_ns, memcg_id, path, self.cgroup(data, at + 8)), None
 

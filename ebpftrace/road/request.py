@@ -15,4 +15,4 @@ class Request:
     duration_ns: int | None = None
     once: bool = False
     mapping_calls: bool = False
-    keys: bool = False  # stdin is a terminal whose keys are ours
+    delays: bool = False

@@ -10,13 +10,19 @@ from ebpftrace.host.mounts import MemoryHierarchy
 
 
 def require_pids(pids: tuple[int, ...]) -> None:
-    """GoneError for the first pid that is no process."""
+    """GoneError for the first pid that is no process, or one without memory of its own."""
     for pid in pids:
         if proc.read_stat(pid) is None:
             raise GoneError(
                 f"there is no process {pid}",
                 why="it has ended, or it is in another pid namespace",
                 fix="look for it with: ps -e | grep gopls",
+            )
+        if proc.read_status(pid) is None:
+            raise GoneError(
+                f"process {pid} has no memory of its own",
+                why="it is a kernel thread, or has ended and waits for its parent",
+                fix="name a process that runs a program: ps -e | grep gopls",
             )
 
 

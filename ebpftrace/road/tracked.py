@@ -2,6 +2,7 @@
 
 import contextlib
 import fnmatch
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +51,9 @@ class Tracked:
         self._accepted.discard(event.key)
         if self._by_pid.get(event.key.pid) == event.key:
             del self._by_pid[event.key.pid]
+
+    def __iter__(self) -> Iterator[ProcessKey]:
+        return iter(tuple(self._accepted))
 
     def __len__(self) -> int:
         return len(self._accepted)

@@ -4,12 +4,13 @@ import contextlib
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ebpftrace import __version__
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.events import (
     CgroupGone,
+    CgroupMade,
     Event,
     OomKilled,
     ProcessExited,
@@ -18,15 +19,16 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
 )
+from ebpftrace.host import meminfo
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.jobs import JobResolver
-from ebpftrace.ledger import Ledger
+from ebpftrace.ledger import Ledger, Node
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
-from ebpftrace.probe.records import CgroupMade
 from ebpftrace.road.cost import CostMeter
+from ebpftrace.road.delays import DelayReader, require_accounting
 from ebpftrace.road.request import Request
 from ebpftrace.road.scope import cgroup_ids, require_pids
 from ebpftrace.road.tracked import Tracked
@@ -35,24 +37,31 @@ from ebpftrace.views import View
 from ebpftrace.views.start import Started
 
 
-def watch(request: Request, open_view: Callable[[], View]) -> None:
+def watch(request: Request, open_view: Callable[[Callable[[], None]], View]) -> None:
     """Watch until it is interrupted, `request.duration_ns` is over, or nothing is left.
+
+    `open_view` is given what ends the watch when a user asks for it, from any thread.
 
     Raises the errors of `ebpftrace.errors`; BrokenPipeError where the reader of the output
     left. Whatever was attached or mounted is gone when this returns.
     """
     with contextlib.ExitStack() as stack:
-        waiting = stack.enter_context(Waiting(keys=request.keys))
+        waiting = stack.enter_context(Waiting())
         hierarchy = memory_hierarchy()
         paths = CgroupPaths(hierarchy)
         stack.callback(paths.close)
         require_pids(request.selection.pids)
         groups = cgroup_ids(request.selection.cgroups, hierarchy, paths)
+        delays = None
+        if request.delays:
+            require_accounting()
+            delays = DelayReader()
+            stack.callback(delays.close)
         if request.mapping_calls:
             # Only the last of several means needs it: if that is the one, the probe says so.
             with contextlib.suppress(NoTracefsError):
                 stack.enter_context(mounted_tracefs())
-        view = open_view()
+        view = open_view(waiting.quit)
         stack.callback(view.stop)
         probe = Probe(
             request.selection,
@@ -63,7 +72,7 @@ def watch(request: Request, open_view: Callable[[], View]) -> None:
         stack.callback(probe.close)
         waiting.listen(probe.fd)
         view.start(_started(request, probe, hierarchy))
-        _Road(request, probe, paths, view, groups).walk(waiting)
+        _Road(request, probe, paths, view, groups, delays).walk(waiting)
 
 
 class _Road:
@@ -76,11 +85,13 @@ class _Road:
         paths: CgroupPaths,
         view: View,
         groups: tuple[int, ...],
+        delays: DelayReader | None,
     ) -> None:
         self._request = request
         self._probe = probe
         self._paths = paths
         self._view = view
+        self._delays = delays
         self._groups = set(groups)  # those there were at the start and still are
         self._clock = Clock.now()
         self._began_ns = time.monotonic_ns()
@@ -117,25 +128,29 @@ class _Road:
                 return "q was pressed"
             if woken is Woken.READER_LEFT:
                 raise BrokenPipeError
-            if woken is Woken.RESUMED:
-                self._view.resume()
-            elif woken is Woken.KERNEL:
+            if woken is Woken.KERNEL:
                 self._take(self._probe.events())
                 self._tell()
             if time.monotonic_ns() >= due:  # also where the kernel never stops talking
                 return ""
 
+    def _read(self, now_ns: int) -> None:
+        self._take(self._probe.read(now_ns))
+        if self._delays is not None:
+            self._take(self._delays.read(now_ns, self._tracked))
+        self._tell()
+
     def _tick(self, due_ns: int) -> None:
         now = time.monotonic_ns()
-        self._take(self._probe.read(now))
-        self._tell()
+        self._read(now)
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
-        self._view.snapshot(self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost))
+        self._view.snapshot(
+            self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost, node=_node())
+        )
 
     def _finish(self, reason: str) -> None:
         now = time.monotonic_ns()
-        self._take(self._probe.read(now))
-        self._tell()
+        self._read(now)
         final = self._ledger.final(
             now, self._clock.unix_ns(now), cost=self._cost.read(lag_ns=0)
         )
@@ -153,12 +168,9 @@ class _Road:
         for note in self._ledger.take_notes():
             self._view.note(note)
 
-    def _take(self, events: list[Event | CgroupMade]) -> None:
+    def _take(self, events: Iterable[Event]) -> None:
         for event in events:
-            if isinstance(event, CgroupMade):
-                self._paths.learn(event.cgroup_id, event.path)
-            else:
-                self._book(event)
+            self._book(event)
 
     def _book(self, event: Event) -> None:
         ledger, tracked = self._ledger, self._tracked
@@ -184,10 +196,18 @@ class _Road:
             if tracked.has(event.key):
                 ledger.apply(event)
         else:
-            if isinstance(event, CgroupGone):
+            if isinstance(event, CgroupMade | CgroupGone):
                 self._paths.learn(event.cgroup_id, event.path)
+            if isinstance(event, CgroupGone):
                 self._groups.discard(event.cgroup_id)
             ledger.apply(event)
+
+
+def _node() -> Node | None:
+    try:
+        return Node(*meminfo.read())
+    except (OSError, KeyError):
+        return None  # a container may hide it; nothing depends on it
 
 
 def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Started:

@@ -18,9 +18,6 @@ class View(Protocol):
     def snapshot(self, snapshot: Snapshot) -> None:
         """The books, once an interval."""
 
-    def resume(self) -> None:
-        """The process was stopped (Ctrl-Z) and goes on; others wrote to the terminal."""
-
     def end(self, snapshot: Snapshot, reason: str) -> None:
         """The watch ended; `snapshot` has every job ever seen, with its peaks."""
 

@@ -4,6 +4,7 @@ Rich can do this too, but the plain lines must not pay for importing it.
 """
 
 import unicodedata
+from functools import lru_cache
 
 
 def cells(text: str) -> int:
@@ -27,6 +28,7 @@ def cut(text: str, width: int) -> str:
     return kept + "…"
 
 
+@lru_cache(maxsize=1024)
 def _char_cells(char: str) -> int:
     if unicodedata.category(char) in {"Mn", "Me"}:
         return 0

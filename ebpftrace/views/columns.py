@@ -63,7 +63,7 @@ def _rate(growth: Growth, style: str = "") -> Text:
 
 
 def _job_rate(job: JobSnapshot) -> Text:
-    return Text("·", "dim") if job.state == "gone" else _rate(job.growth, "bold")
+    return _rate(job.growth, "bold") if job.state == "running" else Text("·", "dim")
 
 
 def _change(size: int) -> Text:
@@ -81,7 +81,7 @@ def _limit_column(width: int) -> Column:
 
     def draw(job: JobSnapshot) -> Text:
         share = job.limit_share
-        if job.state == "gone":
+        if job.state != "running":  # the charge was read when it ran
             return Text("·", "dim")
         if share is None:
             return Text("no limit" if bar else "·", "dim")

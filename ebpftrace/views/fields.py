@@ -7,7 +7,7 @@ name in the code changes.
 import time
 from typing import Any
 
-from ebpftrace.events import JobIdentity, ProcessCounters, ProcessKey, Usage
+from ebpftrace.events import Delays, JobIdentity, ProcessCounters, ProcessKey, Usage
 from ebpftrace.ledger import Growth, JobSnapshot, ProcessSnapshot, SelfCost
 from ebpftrace.units import NS_PER_SECOND
 
@@ -81,6 +81,14 @@ def counter_fields(counters: ProcessCounters) -> Record:
     }
 
 
+def delay_fields(delays: Delays) -> Record:
+    return {
+        "swapin_ns": delays.swapin_ns,
+        "reclaim_ns": delays.reclaim_ns,
+        "thrashing_ns": delays.thrashing_ns,
+    }
+
+
 def process_fields(process: ProcessSnapshot) -> Record:
     return {
         **key_fields(process.key),
@@ -94,6 +102,7 @@ def process_fields(process: ProcessSnapshot) -> Record:
         "age_ns": process.age_ns,
         "growth": growth_fields(process.growth),
         **counter_fields(process.counters),
+        "delays": None if process.delays is None else delay_fields(process.delays),
     }
 
 

@@ -27,9 +27,6 @@ class JsonLines:
     def snapshot(self, snapshot: Snapshot) -> None:
         self._write(json_line(snapshot_record(snapshot)))
 
-    def resume(self) -> None:
-        """Nothing: what others wrote is no matter to lines."""
-
     def end(self, snapshot: Snapshot, reason: str) -> None:
         self._write(json_line(end_record(snapshot, reason)))
 

@@ -67,7 +67,7 @@ def note_line(note: Note, width: int = WIDTH) -> str:
 
 
 def snapshot_line(snapshot: Snapshot, width: int = WIDTH) -> str:
-    """The books in one line: totals, then the largest job, how it grows and for how long.
+    """The books in one line: what runs in all, then the largest job, its growth and time left.
 
     It is longer than `width` where a name of eight columns and those figures need more.
     """
@@ -75,11 +75,11 @@ def snapshot_line(snapshot: Snapshot, width: int = WIDTH) -> str:
     lost = sum(snapshot.losses.values())
     tail = f"; {lost:,} missed" if lost else ""
     head = f"{'snapshot':<8} {when}"
-    if not snapshot.jobs:
+    if not snapshot.running_count:
         return f"{head} {phrases.waiting(snapshot.watching)}{tail}"
     totals = (
         f"{head} {format_bytes(snapshot.usage.resident_bytes)}, "
-        f"{phrases.count(len(snapshot.jobs), 'job')}"
+        f"{phrases.count(snapshot.running_count, 'job')}"
     )
     processes = f", {phrases.count(snapshot.process_count, 'proc')}"
     top = max(snapshot.jobs, key=lambda job: job.usage.resident_bytes)

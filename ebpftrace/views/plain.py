@@ -23,9 +23,6 @@ class PlainLines:
     def snapshot(self, snapshot: Snapshot) -> None:
         self._lines(snapshot_line(snapshot))
 
-    def resume(self) -> None:
-        """Nothing: what others wrote is no matter to lines."""
-
     def end(self, snapshot: Snapshot, reason: str) -> None:
         self._lines(*summary_lines(snapshot, reason))
 

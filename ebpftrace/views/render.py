@@ -61,7 +61,7 @@ def render(
 
 
 def _header(snapshot: Snapshot, width: int) -> Text:
-    """Totals, what is watched, since when, and what the watch itself takes: what fits."""
+    """What runs in all, what is watched, since when, and what the watch takes: what fits."""
     cost = snapshot.cost
     parts = [
         snapshot.watching,
@@ -69,7 +69,7 @@ def _header(snapshot: Snapshot, width: int) -> Text:
         f"itself {cost.cpu_share:.1%} CPU, {format_bytes(cost.rss_bytes)}",
     ]
     text = Text().append(_totals(snapshot, width), "bold")
-    for part in parts if snapshot.jobs else parts[1:]:
+    for part in parts if snapshot.running_count else parts[1:]:
         if text.cell_len + 3 + cells(part) > width:
             break
         text.append(f" · {part}", "dim")
@@ -77,10 +77,10 @@ def _header(snapshot: Snapshot, width: int) -> Text:
 
 
 def _totals(snapshot: Snapshot, width: int) -> str:
-    if not snapshot.jobs:
+    if not snapshot.running_count:
         return phrases.waiting(snapshot.watching)
     held = format_bytes(snapshot.usage.resident_bytes)
-    jobs = phrases.count(len(snapshot.jobs), "job")
+    jobs = phrases.count(snapshot.running_count, "job")
     processes = phrases.count(snapshot.process_count, "process", "processes")
     totals = [f"{held} in {jobs}, {processes}", f"{held} in {jobs}", held]
     return next((told for told in totals if len(told) <= width), held)
@@ -109,7 +109,7 @@ def _table(rows: Sequence[Row], width: int, *, headings: bool) -> Table:
             overflow="ellipsis",
         )
     for row in rows:
-        over = isinstance(row, JobSnapshot) and row.state != "running" and not row.oom_kills
+        over = isinstance(row, JobSnapshot) and row.state != "running"
         cell_texts = (_cell(row, column) for column in columns)
         table.add_row(_label(row, names), *cell_texts, style="dim" if over else "")
     return table
@@ -150,7 +150,7 @@ def _named(label: Text, name: str, states: Sequence[str], width: int, style: str
 
 def _sign(job: JobSnapshot) -> tuple[str, str]:
     if job.oom_kills:
-        return "✗", "bold red"
+        return "✗", "not dim bold red"
     now = level(job)
     return {"near": "!", "raised": "▲", "calm": " "}[now], LEVEL_STYLE[now]
 

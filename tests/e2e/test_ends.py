@@ -66,6 +66,29 @@ def test_interrupted_at_any_moment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "module", ["signal", "enum", "ebpftrace.cli", "click", "ebpftrace.road"]
+)
+def test_interrupted_while_it_imports(module: str) -> None:
+    """From its first line on: `signal` is what it imports first, and brings `enum`."""
+    script = f"""
+import os, sys
+for loaded in "signal", "enum":
+    sys.modules.pop(loaded, None)
+class Interrupting:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), {signal.SIGINT:d})
+sys.meta_path.insert(0, Interrupting)
+from ebpftrace.__main__ import main
+main()
+"""
+    done = ebpftrace("--help", python=[sys.executable, "-c", script])
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "\nebpftrace: interrupted\n"
+
+
+@pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 )
 def test_a_signal_ends_it_in_order(number: signal.Signals) -> None:

@@ -125,6 +125,14 @@ def test_a_process_that_does_not_exist() -> None:
     assert f"there is no process {ended.pid}" in told
 
 
+def test_a_kernel_thread_has_no_memory() -> None:
+    kthreadd = 2  # the parent of all kernel threads
+    if Path(f"/proc/{kthreadd}/exe").exists():
+        pytest.skip("pid 2 is no kernel thread here: a pid namespace of its own")
+    told = assert_explained(ebpftrace("watch", "--pid", str(kthreadd)), 9)
+    assert "no memory of its own" in told
+
+
 def test_a_cgroup_that_does_not_exist() -> None:
     with memory_cgroup() as group:
         name = group.name

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.events import Delays
 from ebpftrace.host.cgroups import ROOT_ID, CgroupPaths, memory_cgroup
 from ebpftrace.host.kernfs import KernfsHandles
 from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.host.taskstats import ask, open_socket
-from ebpftrace.host.waits import DelayAccounting, Waits
+from ebpftrace.host.waits import DelayAccounting
 from tests.support import cgroups
 
 GONE = 2**22 + 1  # above PID_MAX_LIMIT
@@ -57,7 +58,7 @@ def test_a_process_in_a_real_cgroup() -> None:
 def test_delays_of_this_process_and_of_none() -> None:
     with DelayAccounting() as accounting:
         waits = accounting.read(os.getpid())
-        assert isinstance(waits, Waits)
+        assert isinstance(waits, Delays)
         assert waits.reclaim_ns >= 0
         assert accounting.read(GONE) is None
 

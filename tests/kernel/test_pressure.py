@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.events import CgroupGone, OomKilled
+from ebpftrace.events import CgroupGone, CgroupMade, OomKilled
 from ebpftrace.probe import Selection
-from ebpftrace.probe.records import CgroupMade
 from tests.support.build import CACHE
 from tests.support.cgroups import memory_cgroup
 from tests.support.observer import Observer

@@ -3,6 +3,7 @@
 from ebpftrace.events import (
     CgroupCounters,
     CgroupGone,
+    CgroupMade,
     CgroupRead,
     JobIdentity,
     LossesRead,
@@ -117,6 +118,9 @@ class Booking:
     def cgroup(self, cgroup_id: int = 7, **counters: int | None) -> None:
         self.ledger.apply(CgroupRead(self.now_ns, cgroup_id, _cgroup(counters)))
 
+    def cgroup_made(self, cgroup_id: int = 7) -> None:
+        self.ledger.apply(CgroupMade(self.now_ns, cgroup_id, f"/ci/{cgroup_id}"))
+
     def cgroup_gone(self, cgroup_id: int = 7, **counters: int | None) -> None:
         path = f"/ci/{cgroup_id}"
         self.ledger.apply(CgroupGone(self.now_ns, cgroup_id, path, _cgroup(counters)))
@@ -126,10 +130,13 @@ class Booking:
         pid: int,
         job: JobIdentity | None = None,
         *,
-        kernel_count: int = 1,
+        kernel_count: int | None = 1,
         tracked: bool = True,
     ) -> None:
-        """A kill; `kernel_count` is the cgroup's own count, this kill included."""
+        """A kill; `kernel_count` is the cgroup's own count, this kill included.
+
+        None: the event comes without the cgroup's counters.
+        """
         job = job or identity()
         self.ledger.apply(
             OomKilled(
@@ -139,7 +146,9 @@ class Booking:
                 job.cgroup_id,
                 Usage(anon_bytes=190 * MIB),
                 tracked,
-                CgroupCounters(limit_bytes=200 * MIB, oom_kills=kernel_count),
+                CgroupCounters()
+                if kernel_count is None
+                else CgroupCounters(limit_bytes=200 * MIB, oom_kills=kernel_count),
             ),
             job,
         )
@@ -150,6 +159,10 @@ class Booking:
     def snapshot(self) -> Snapshot:
         now = self.now_ns
         return self.ledger.snapshot(now, UNIX_NS + now, cost=SelfCost())
+
+    def running(self) -> tuple[JobSnapshot, ...]:
+        """The jobs of a new snapshot that have a process."""
+        return tuple(job for job in self.snapshot().jobs if job.state == "running")
 
     def final(self) -> Snapshot:
         now = self.now_ns

@@ -14,9 +14,8 @@ from ebpftrace.events import (
     ProcessStarted,
 )
 from ebpftrace.probe import Probe, Selection
-from ebpftrace.probe.records import CgroupMade
 
-Kind = TypeVar("Kind", bound=Event | CgroupMade)
+Kind = TypeVar("Kind", bound=Event)
 
 
 class Observer:
@@ -24,7 +23,7 @@ class Observer:
 
     def __init__(self, selection: Selection, **options: Any) -> None:
         self.probe = Probe(selection, **options)
-        self.events: list[Event | CgroupMade] = []
+        self.events: list[Event] = []
 
     def close(self) -> None:
         self.probe.close()

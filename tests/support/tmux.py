@@ -1,33 +1,51 @@
-"""A real terminal: a tmux of the tests' own, with a shell in it."""
+"""A real terminal: a private tmux server whose screen is read and whose keys are typed."""
 
-import os
-import secrets
+import shlex
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.support.build import ROOT
-from tests.support.sessions import session_mark
 
-SECONDS = 20.0
-PROMPT = "e2e$ "
+WAIT_SECONDS = 10.0
 
 
-class Terminal:
-    """A shell at its prompt in a terminal of this size, on a tmux server of its own."""
+class Tmux:
+    """A shell in a window of a tmux of its own, which is killed at the end."""
 
-    def __init__(self, columns: int = 100, lines: int = 30) -> None:
-        self._size = ["-x", str(columns), "-y", str(lines)]
-        self._asked = 0
-        self._socket = f"ebpftrace-{secrets.token_hex(4)}"
+    def __init__(
+        self,
+        columns: int = 100,
+        lines: int = 30,
+        *,
+        environment: Mapping[str, str] | None = None,
+        terminal: str = "tmux-256color",
+    ) -> None:
+        self._size = (columns, lines)
+        self._environment = {"PYTHONPATH": str(ROOT), "PS1": "shell> ", **(environment or {})}
+        self._terminal = terminal
 
     def __enter__(self) -> Self:
-        shell = ["env", f"PS1={PROMPT}", "bash", "--norc", "--noprofile"]
-        self._tmux("new-session", "-d", *self._size, *shell)
-        self._tmux("set-option", "-g", "window-size", "manual")
-        self.wait_for(lambda screen: screen.endswith(PROMPT.rstrip()))
+        self._folder = tempfile.TemporaryDirectory(prefix="ebpftrace-test-")
+        self.folder = Path(self._folder.name)
+        columns, lines = self._size
+        variables = [f"{name}={value}" for name, value in self._environment.items()]
+        config = self.folder / "tmux.conf"
+        config.write_text(f"set -g default-terminal {self._terminal}\nset -g status off\n")
+        self._tmux(
+            "-f", str(config), "new-session", "-d", "-x", str(columns), "-y", str(lines),
+            "-c", str(self.folder), "env", "-u", "NO_COLOR", *variables, "bash", "--norc",
+            "--noprofile",
+        )  # fmt: skip
+        try:
+            self.wait_for("shell>")
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -36,50 +54,55 @@ class Terminal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._tmux("kill-server")
+        self._close()
 
-    def type(self, line: str) -> None:
-        """Type this, and Enter."""
-        self._tmux("send-keys", "-l", line)
+    def _close(self) -> None:
+        self._tmux("kill-server")
+        self._folder.cleanup()
+
+    def run(self, argv: Sequence[str]) -> None:
+        """Type a command line."""
+        self._tmux("send-keys", "-l", shlex.join(argv))
         self.press("Enter")
 
     def press(self, *keys: str) -> None:
-        """Press keys, by tmux's names: `q`, `C-c`, `Enter`."""
+        """Keys by tmux's names (`Enter`, `C-z`, `PPage`, …); others are typed as they are."""
         self._tmux("send-keys", *keys)
+
+    def screen(self, *, styles: bool = False) -> str:
+        """What the terminal shows now; with its escape sequences where asked for."""
+        return self._tmux("capture-pane", "-p", *(["-e"] if styles else []))
 
     def resize(self, columns: int, lines: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(lines))
 
-    def screen(self) -> str:
-        """What is on the screen now, without empty lines at its end."""
-        return self._tmux("capture-pane", "-p").rstrip()
-
-    def cursor_shows(self) -> bool:
-        return self._tmux("display-message", "-p", "#{cursor_flag}").strip() == "1"
-
-    def wait_for(self, wanted: Callable[[str], bool]) -> str:
-        """The first screen that is wanted. AssertionError, with the last, if none comes."""
-        deadline = time.monotonic() + SECONDS
-        while not wanted(screen := self.screen()):
-            assert time.monotonic() < deadline, f"not on the screen:\n{screen}"
+    def wait_for(self, wanted: str | Callable[[str], object]) -> str:
+        """The first screen that holds a text, or of which a condition is true."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            screen = self.screen()
+            if wanted in screen if isinstance(wanted, str) else wanted(screen):
+                return screen
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {WAIT_SECONDS} s:\n{screen}")
             time.sleep(0.05)
-        return screen
 
-    def ask(self, command: str) -> str:
-        """Run a command at the prompt, on a clear screen, and return what it said."""
-        self._asked += 1
-        end = f"\nanswer {self._asked}"
-        self.type(f"clear; {command}; echo ans''wer {self._asked}")
-        screen = self.wait_for(lambda screen: end in f"\n{screen}")
-        return f"\n{screen}".partition(end)[0].strip()
+    def shell(self, command: str, name: str) -> str:
+        """What a command typed at the shell prints."""
+        self.run(["bash", "-c", f"{{ {command}; }} >{name}.tmp; mv {name}.tmp {name}"])
+        deadline = time.monotonic() + WAIT_SECONDS
+        path = self.folder / name
+        while not path.exists():
+            assert time.monotonic() < deadline, self.screen()
+            time.sleep(0.02)
+        return path.read_text()
 
-    def _tmux(self, *command: str) -> str:
-        done = subprocess.run(
-            ["tmux", "-L", self._socket, "-f", "/dev/null", *command],
-            cwd=ROOT,
-            env={**os.environ, **session_mark(), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
+    def _tmux(self, *args: str) -> str:
+        socket = str(self.folder / "socket")
+        return subprocess.run(
+            ["tmux", "-S", socket, *args],
+            check=True,
             capture_output=True,
             text=True,
-            check=True,
-        )
-        return done.stdout
+            timeout=WAIT_SECONDS,
+        ).stdout

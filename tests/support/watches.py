@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ebpftrace.events import (
     CallCount,
     CgroupCounters,
+    Delays,
     JobIdentity,
     ProcessCounters,
     ProcessKey,
@@ -75,6 +76,7 @@ def process(
     state: str = "running",
     book: ProcessCounters | None = None,
     role: str = "",
+    delays: Delays | None = None,
 ) -> ProcessSnapshot:
     return ProcessSnapshot(
         key=ProcessKey(pid, 86_000_000_000_000 + pid),
@@ -88,6 +90,7 @@ def process(
         age_ns=5 * NS_PER_SECOND,
         state=state,
         role=role,
+        delays=delays,
     )
 
 
@@ -189,7 +192,8 @@ def example() -> Snapshot:
         "mmap": CallCount(290, 576 * MIB, 0),
         "munmap": CallCount(21, 0, 16 * MIB),
     }
-    gopls = process(book=counters(512 * MIB, calls=calls), per_second=20 * MIB)
+    delays = Delays(swapin_ns=0, reclaim_ns=118_000_000, thrashing_ns=2_000_000)
+    gopls = process(book=counters(512 * MIB, calls=calls), per_second=20 * MIB, delays=delays)
     child = process(
         4790,
         comm="go",

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.host.waits import Waits, available, parse
+from ebpftrace.events import Delays
+from ebpftrace.host.waits import available, parse
 
 
 def record(version: int, size: int, **fields: int) -> bytes:
@@ -20,16 +21,16 @@ def record(version: int, size: int, **fields: int) -> bytes:
 
 def test_the_layout_of_most_versions() -> None:
     raw = record(16, 560, o56=1, o320=2, o336=3)
-    assert parse(raw) == Waits(swapin_ns=1, reclaim_ns=2, thrashing_ns=3)
+    assert parse(raw) == Delays(swapin_ns=1, reclaim_ns=2, thrashing_ns=3)
 
 
 def test_version_15_put_extremes_between_the_fields() -> None:
     raw = record(15, 560, o88=1, o368=2, o400=3)
-    assert parse(raw) == Waits(swapin_ns=1, reclaim_ns=2, thrashing_ns=3)
+    assert parse(raw) == Delays(swapin_ns=1, reclaim_ns=2, thrashing_ns=3)
 
 
 def test_version_8_knows_no_thrashing() -> None:
-    assert parse(record(8, 328, o56=1, o320=2)) == Waits(1, 2, 0)
+    assert parse(record(8, 328, o56=1, o320=2)) == Delays(1, 2, 0)
 
 
 @given(st.binary(max_size=600))

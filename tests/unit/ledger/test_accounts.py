@@ -91,11 +91,11 @@ def test_a_peak_is_not_taken_along_into_another_job() -> None:
     book.snapshot()
     book.read(1, counters=held(20, peak=600))
     book.move(1, other)
-    (there,) = book.snapshot().jobs
+    (there,) = book.running()
     assert (there.identity, there.peak_bytes) == (other, 20 * MIB)
     assert book.job().peak_bytes == 600 * MIB
     book.read(1, counters=held(20, peak=650))  # higher than ever: that was here
-    assert book.snapshot().jobs[0].peak_bytes == 650 * MIB
+    assert book.running()[0].peak_bytes == 650 * MIB
 
 
 def test_growth_counts_from_the_start_that_was_seen() -> None:
@@ -155,6 +155,40 @@ def test_a_job_that_was_idle_is_a_new_curve() -> None:
     assert job.growth == Growth(10 * MIB, 10 * MIB, 11 * MIB, 0)
 
 
+def test_what_a_process_had_before_it_was_renamed_is_no_growth_of_the_job() -> None:
+    book = Booking()
+    book.start(1, 100)
+    climb(book, 1, 1, 5)
+    book.start(2, 700, how=Start.RENAME)
+    book.start(3, 50, how=Start.FOUND)
+    (job,) = book.snapshot().jobs
+    assert job.usage.anon_bytes == (104 + 750) * MIB
+    assert job.growth == Growth(4 * MIB, 4 * MIB, 4 * MIB, 0)
+    book.read(2, 710)
+    (job,) = book.snapshot().jobs
+    assert job.growth.bytes_total == 14 * MIB
+
+
+def test_the_peak_has_the_sum_at_an_exit_between_two_readings() -> None:
+    """gopls, and a child that came and went before anybody read it."""
+    book = Booking()
+    book.start(1, 100)
+    book.snapshot()
+    book.start(2, 1, comm="go")
+    book.exit(2, held(60, peak=70), comm="go")
+    (job,) = book.snapshot().jobs
+    assert (job.peak_bytes, job.peak_holder) == (160 * MIB, "gopls 1")
+
+
+def test_the_peak_has_the_sum_before_a_move() -> None:
+    book = Booking()
+    book.start(1, 100)
+    book.start(2, 60)
+    book.move(2, identity("other", cgroup_id=8))
+    assert book.job().peak_bytes == 160 * MIB
+    assert book.job("other").peak_bytes == 60 * MIB
+
+
 @pytest.mark.parametrize(("limit", "rate"), [(None, 2.0), (1024, 0.0), (1024, -1.0)])
 def test_without_a_limit_or_growth_there_is_no_time_to_it(
     limit: int | None, rate: float
@@ -212,9 +246,9 @@ def test_swap_is_growth_but_not_charged() -> None:
 def test_a_limit_more_than_a_week_away_is_no_news() -> None:
     book = Booking()
     book.start(1, 100)
-    climb(book, 1, 0.001, 60)
+    climb(book, 1, 0.004, 60)
     book.cgroup(charge_bytes=0, limit_bytes=10**15, headroom_bytes=10**15)
-    (job,) = climb(book, 1, 0.001, 1).jobs
+    (job,) = climb(book, 1, 0.004, 1).jobs
     assert job.growth.bytes_per_second > 0
     assert job.seconds_to_limit is None
 

@@ -2,7 +2,15 @@
 
 import pytest
 
-from ebpftrace.events import ProcessExited, ProcessKey, ProcessRead, Start
+from ebpftrace.events import (
+    Delays,
+    ProcessDelayed,
+    ProcessExited,
+    ProcessKey,
+    ProcessMoved,
+    ProcessRead,
+    Start,
+)
 from ebpftrace.ledger import ProcessNote
 from ebpftrace.units import MIB
 from tests.support.booking import BEGAN_NS, UNIX_NS, Booking, held, identity, key
@@ -40,10 +48,11 @@ def test_a_start_is_told_and_booked(how: Start) -> None:
     assert (job.started, job.state, job.usage.anon_bytes) == (1, "running", 5 * MIB)
 
 
-def test_what_executes_while_the_running_are_looked_through_is_found_once() -> None:
+@pytest.mark.parametrize("how", set(Start) - {Start.EXEC})
+def test_what_executes_while_the_running_are_looked_through_starts_once(how: Start) -> None:
     book = Booking()
     book.start(1, 3)
-    book.start(1, 1, how=Start.FOUND)
+    book.start(1, 1, how=how)
     assert events(book) == [("exec", 1)]
     (job,) = book.snapshot().jobs
     assert (job.started, job.usage.anon_bytes) == (1, 3 * MIB)
@@ -85,7 +94,7 @@ def test_an_exec_of_a_program_that_is_not_watched_ends_the_process() -> None:
     book = Booking()
     book.start(1, 1)
     book.exit(1, executed=True)
-    assert book.snapshot().jobs == ()
+    assert book.running() == ()
     book.start(1, 1)  # much later it executes a watched one again
     assert book.job().started == 2
 
@@ -101,7 +110,7 @@ def test_an_exit_tells_its_code_its_signal_and_its_last_counters(
     assert isinstance(note, ProcessNote)
     assert (note.event, note.exit_code, note.signal) == ("exit", code, signal)
     assert note.counters == held(7, peak=9)
-    assert book.snapshot().jobs == ()
+    assert book.running() == ()
     assert (book.job().state, book.job().peak_bytes) == ("idle", 9 * MIB)
 
 
@@ -138,15 +147,16 @@ def test_a_move_takes_the_whole_account_to_the_other_job() -> None:
     assert (by_name["build"].started, by_name["other"].started) == (2, 1)
     assert events(book)[-1] == ("moved", 1)
     book.move(2, other)
-    assert [job.identity for job in book.snapshot().jobs] == [other]
+    assert [job.identity for job in book.running()] == [other]
     assert book.job("build").state == "idle"
 
 
-def test_a_move_within_the_job_changes_nothing_but_is_told() -> None:
+def test_a_move_within_the_job_and_a_name_it_has_already_are_no_news() -> None:
     book = Booking()
     book.start(1, 40)
     book.move(1, identity())
-    assert events(book) == [("exec", 1), ("moved", 1)]
+    book.rename(1, "gopls")
+    assert events(book) == [("exec", 1)]
     assert book.job().started == 1
 
 
@@ -157,12 +167,26 @@ def test_readings_are_exact_at_once() -> None:
     assert book.snapshot().usage.anon_bytes == 33 * MIB
 
 
+def test_delays_are_the_last_that_were_read() -> None:
+    book = Booking()
+    book.start(1, 1)
+    (job,) = book.running()
+    assert job.processes[0].delays is None
+    for reclaim_ns in (5, 9):
+        delays = Delays(1, reclaim_ns, 2)
+        book.ledger.apply(ProcessDelayed(book.now_ns, key(1), delays))
+        (job,) = book.running()
+        assert job.processes[0].delays == delays
+
+
 def test_who_is_not_known_is_no_error() -> None:
     book = Booking()
     book.read(9, 5)
+    book.ledger.apply(ProcessDelayed(book.now_ns, key(9), Delays(1, 2, 3)))
     book.exit(9)
     book.rename(9, "x")
     book.move(9, identity())
+    book.ledger.apply(ProcessMoved(book.now_ns, key(9), 7))  # nobody says which job
     book.cgroup(99, oom_kills=3)
     book.cgroup_gone(99, oom_kills=3)
     assert (book.snapshot().jobs, book.final().jobs, book.notes()) == ((), (), ())
@@ -177,7 +201,7 @@ def test_what_comes_after_the_exit_changes_nothing() -> None:
     book.exit(1, held(900))
     book.rename(1, "late")
     book.move(1, identity("late"))
-    assert (book.snapshot().jobs, book.notes()) == ((), ())
+    assert (book.running(), book.notes()) == ((), ())
     assert book.job().peak_bytes == 5 * MIB
 
 
@@ -196,8 +220,9 @@ def test_jobs_come_largest_first_and_at_the_end_by_peak() -> None:
     book.start(2, 50, identity("large", 2))
     book.start(3, 500, identity("ended", 3))
     book.exit(3, held(0, peak=500))
-    names = [job.identity.name for job in book.snapshot().jobs]
-    assert names == ["large", "small"]
+    books = book.snapshot()
+    assert [job.identity.name for job in books.jobs] == ["large", "small", "ended"]
+    assert (books.running_count, books.process_count) == (2, 2)
     final = book.final()
     assert [job.identity.name for job in final.jobs] == ["ended", "large", "small"]
     assert (final.final, final.process_count) == (True, 2)

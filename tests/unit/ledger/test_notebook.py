@@ -1,3 +1,5 @@
+import pytest
+
 from ebpftrace.ledger import LossNote, OomNote, ProcessNote, StallNote
 from tests.support.booking import Booking, identity
 
@@ -43,3 +45,13 @@ def test_notes_are_told_once_and_in_order() -> None:
     kinds = [type(note) for note in book.notes()]
     assert kinds == [ProcessNote, OomNote, ProcessNote]
     assert book.notes() == ()
+
+
+def test_losses_of_a_snapshot_cannot_be_changed() -> None:
+    book = Booking()
+    book.losses(ring_start=2)
+    losses = book.snapshot().losses
+    with pytest.raises(TypeError):
+        losses["ring_start"] = 0  # type: ignore[index]
+    book.losses(ring_start=3)
+    assert losses == {"ring_start": 2}

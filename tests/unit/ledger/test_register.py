@@ -1,7 +1,10 @@
 """Jobs that share a cgroup, that end, and that are forgotten."""
 
+from dataclasses import replace
+
 import pytest
 
+from ebpftrace.events import Usage
 from ebpftrace.ledger import ProcessNote, register
 from ebpftrace.units import MIB
 from tests.support.booking import Booking, held, identity
@@ -33,7 +36,7 @@ def test_two_jobs_one_after_the_other_in_one_cgroup() -> None:
     book.cgroup(oom_kills=1, stalls=5, stalled_ns=500)
     book.start(2, 20, two)
     book.cgroup(oom_kills=1, stalls=6, stalled_ns=560, charge_bytes=20 * MIB)
-    (job,) = book.snapshot().jobs
+    (job,) = book.running()
     assert (job.identity, job.oom_kills, job.stalls, job.stalled_ns) == (two, 0, 1, 60)
     assert job.peak_bytes == 20 * MIB
     before = book.job("one")
@@ -84,7 +87,7 @@ def test_a_job_that_runs_is_never_forgotten() -> None:
     for pid in range(1, 9):
         book.start(pid, 1, identity(f"live-{pid}", cgroup_id=pid))
     ended(book, "a", "b", "c", "d")
-    assert len(book.snapshot().jobs) == 8
+    assert len(book.running()) == 8
     assert len(names(book)) == 11
     assert book.final().forgotten_jobs == 1
 
@@ -119,3 +122,70 @@ def test_a_forgotten_job_shares_no_cgroup_any_more() -> None:
     book.oom(66, identity("a", cgroup_id=100), tracked=False)
     assert "a" not in names(book)
     assert all(isinstance(note, ProcessNote) for note in book.notes())
+
+
+def test_a_job_that_ended_is_shown_for_a_minute() -> None:
+    book = Booking()
+    book.start(1, 190)
+    book.start(2, 1, identity("other"))
+    book.at = 10
+    book.oom(1)
+    book.exit(1, held(190), signal=9)
+    book.at = 69.9
+    running, idle = book.snapshot().jobs
+    assert (running.identity.name, idle.identity.name) == ("other", "build")
+    assert (idle.state, idle.oom_kills, idle.processes) == ("idle", 1, ())
+    assert (idle.usage, idle.peak_bytes) == (Usage(), 190 * MIB)
+    book.cgroup_gone(oom_kills=1)
+    assert {job.state for job in book.snapshot().jobs if not job.processes} == {"gone"}
+    book.at = 70
+    assert book.snapshot().jobs == book.running()
+    assert book.job().oom_kills == 1
+
+
+def test_a_job_that_runs_again_ends_anew() -> None:
+    book = Booking()
+    book.start(1)
+    book.exit(1)
+    book.at = 50
+    book.start(2)
+    assert len(book.running()) == 1
+    book.at = 55
+    book.exit(2)
+    book.at = 110
+    assert len(book.snapshot().jobs) == 1
+    book.at = 116
+    assert book.snapshot().jobs == ()
+
+
+def test_a_victim_without_a_start_is_shown_for_a_minute_too() -> None:
+    book = Booking()
+    book.at = 5
+    book.oom(66)
+    assert [job.oom_kills for job in book.snapshot().jobs] == [1]
+    book.at = 66
+    assert book.snapshot().jobs == ()
+
+
+def test_a_path_that_is_known_later_is_taken() -> None:
+    book = Booking()
+    unknown = replace(identity(), cgroup="", name="cgroup 7")
+    book.start(1, 1, unknown)
+    assert book.running()[0].identity == unknown
+    book.start(2, 1, identity())
+    assert book.running()[0].identity == identity()
+    book.start(3, 1, unknown)
+    assert book.running()[0].identity == identity()
+
+
+def test_cgroups_without_a_job_are_remembered_within_a_bound() -> None:
+    book = Booking()
+    for cgroup_id in range(register._MAX_MADE + 1):
+        book.cgroup_made(cgroup_id)
+    for pid in (1, register._MAX_MADE):
+        book.start(pid, 1, identity(str(pid), pid))
+        book.cgroup(pid, oom_kills=2)
+        assert book.job(str(pid)).oom_kills == 2
+    book.start(2, 1, identity("0", 0))  # it was made first: nobody knows that any more
+    book.cgroup(0, oom_kills=2)
+    assert book.job("0").oom_kills == 0

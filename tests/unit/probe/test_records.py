@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ebpftrace.events import (
     CgroupGone,
+    CgroupMade,
     OomKilled,
     ProcessExited,
     ProcessKey,
@@ -16,7 +17,7 @@ from ebpftrace.events import (
     Usage,
 )
 from ebpftrace.probe.layout import PAGE_SIZE
-from ebpftrace.probe.records import CgroupMade, Decoder, split_args
+from ebpftrace.probe.records import Decoder, split_args
 
 NO_LIMIT = (1 << 64) - 1
 
@@ -78,7 +79,7 @@ def test_a_rename_a_move_and_a_cgroup() -> None:
     counters = struct.pack("=9Q", 0, 10, 20, NO_LIMIT, NO_LIMIT, 3, 1, 5, 2)
     cgroup = struct.pack("=Q", 42) + counters + struct.pack("=256s", b"/ci/build\n42")
     made, _ = decoder().record(record(6, cgroup))
-    assert made == CgroupMade(42, "/ci/build\\x0a42")
+    assert made == CgroupMade(1234, 42, "/ci/build\\x0a42")
     gone, _ = decoder().record(record(7, cgroup))
     assert isinstance(gone, CgroupGone)
     assert gone.counters.limit_bytes is None

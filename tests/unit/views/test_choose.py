@@ -11,7 +11,7 @@ import pytest
 from ebpftrace.views.choose import Output, open_view
 from ebpftrace.views.jsonl import JsonLines
 from ebpftrace.views.plain import PlainLines
-from ebpftrace.views.table import LiveTable
+from ebpftrace.views.table import Tables
 from tests.support import watches
 
 OUTPUTS: tuple[Output, ...] = ("table", "plain", "jsonl")
@@ -29,7 +29,7 @@ def broken_pipe() -> Iterator[TextIO]:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("table", LiveTable), ("plain", PlainLines), ("jsonl", JsonLines)]
+    ("name", "kind"), [("table", Tables), ("plain", PlainLines), ("jsonl", JsonLines)]
 )
 def test_each_name_has_its_view(name: Output, kind: type) -> None:
     assert isinstance(open_view(name, io.StringIO()), kind)

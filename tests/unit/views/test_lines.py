@@ -72,6 +72,15 @@ def test_an_empty_watch_says_that_it_waits() -> None:
     assert line == f"snapshot {HEAD} waiting for a process with comm gopls…"
 
 
+def test_jobs_that_ended_are_not_counted() -> None:
+    ended = watches.job("ended", state="gone", oom_kills=1)
+    line = snapshot_line(watches.snapshot(watches.job("a", [watches.process()]), ended))
+    assert ", 1 job, 1 proc; a " in line
+    assert snapshot_line(watches.snapshot(ended)).endswith(
+        f"{HEAD} waiting for a process with comm gopls…"
+    )
+
+
 def test_the_books_fit_a_line_with_the_largest_job() -> None:
     small = watches.job("small", [watches.process(1, 10 * MIB)])
     large = watches.job("large", [watches.process(2, 500 * MIB)])

@@ -102,6 +102,29 @@ def test_signs_do_not_depend_on_colour() -> None:
     assert "✗ tekton" in draw(STATES["killed"], 80, 24)
 
 
+def test_jobs_that_ended_are_dimmed_told_apart_and_not_counted() -> None:
+    books = snapshot(job("runs", [process()]), GONE, IDLE)
+    drawn = draw(books, 80, 24)
+    assert drawn.startswith("512 MiB in 1 job, 1 process ")
+    assert "  steady · idle " in drawn
+    assert " · 1 oom kill · gone" in draw(books, 200, 24)
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=True, color_system="standard")
+    console.print(render(books, (), 80, 24))
+    runs, _process, gone, idle = out.getvalue().splitlines()[3:]
+    assert "\x1b[2" not in runs.partition("runs")[0]
+    assert "\x1b[1;31m✗" in gone  # the sign itself is not dimmed
+    for line in (gone, idle):
+        name = line.partition("steady" if line is idle else "tekton")[0]
+        assert name.rpartition("\x1b[")[2].startswith("1;2m")
+
+
+def test_where_all_have_ended_it_waits_and_shows_them() -> None:
+    drawn = draw(snapshot(GONE), 80, 24)
+    assert drawn.startswith("waiting for a process with comm gopls…")
+    assert "✗ tekton" in drawn
+
+
 def test_a_job_in_danger_is_not_hidden_silently() -> None:
     jobs = [job(f"job-{n}", [process(n, 64 * MIB)]) for n in range(20)]
     assert "  … and 15 more" in draw(snapshot(*jobs), 40, 8)

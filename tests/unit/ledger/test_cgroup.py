@@ -1,4 +1,4 @@
-"""Whose kill it was: the event says it, and the kernel's count where the event was lost."""
+"""Whose kill it was: the event says it, and the cgroup's count where the event was lost."""
 
 from ebpftrace.events import OomKilled, Usage
 from ebpftrace.ledger import OomNote
@@ -151,3 +151,76 @@ def test_all_kills_of_the_machine_are_counted() -> None:
     book.oom(1)
     book.oom(66, identity("stranger", cgroup_id=99), tracked=False)
     assert book.snapshot().node_oom_kills == book.final().node_oom_kills == 2
+
+
+def test_a_cgroup_that_lived_between_two_readings_keeps_its_kill() -> None:
+    book = Booking()
+    book.cgroup_made()
+    book.start(1, 190)
+    book.exit(1, signal=9)  # the record of the kill was lost
+    book.cgroup_gone(oom_kills=1)
+    assert book.job().oom_kills == 1
+
+
+def test_an_old_cgroup_that_goes_unread_has_kills_of_before() -> None:
+    book = Booking()
+    book.start(1, 190)
+    book.exit(1)
+    book.cgroup_gone(oom_kills=3)
+    assert book.job().oom_kills == 0
+
+
+def test_a_lost_kill_counts_after_one_that_came_without_counters() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.oom(66, tracked=False, kernel_count=None)
+    book.cgroup(oom_kills=1)
+    assert book.job().oom_kills == 1
+    book.cgroup(oom_kills=2)
+    assert book.job().oom_kills == 2
+
+
+def test_a_kill_that_is_heard_of_after_it_was_counted_is_one() -> None:
+    book = Booking()
+    book.start(1, 50, identity("first"))
+    book.start(2, 50, identity("latest"))
+    book.cgroup(oom_kills=0)
+    book.cgroup(oom_kills=2)
+    assert (book.job("first").oom_kills, book.job("latest").oom_kills) == (0, 2)
+    book.oom(1, identity("first"), kernel_count=2)
+    assert (book.job("first").oom_kills, book.job("latest").oom_kills) == (1, 1)
+    book.oom(2, identity("latest"), kernel_count=2)
+    assert (book.job("first").oom_kills, book.job("latest").oom_kills) == (1, 1)
+
+
+def test_kills_while_nobody_ran_are_not_the_next_jobs() -> None:
+    book = Booking()
+    book.cgroup_made()
+    book.start(1, 5, identity("one"))
+    book.cgroup(oom_kills=1)
+    book.exit(1)
+    book.start(2, 5, identity("two"))
+    book.cgroup(oom_kills=4)
+    assert (book.job("one").oom_kills, book.job("two").oom_kills) == (1, 0)
+    book.cgroup(oom_kills=5)
+    assert (book.job("one").oom_kills, book.job("two").oom_kills) == (1, 1)
+
+
+def test_a_kill_elsewhere_than_its_process_was_last_seen_is_charged_once() -> None:
+    """The record of the move into cgroup 8 was lost."""
+    book = Booking()
+    book.start(1, 5)
+    book.start(2, 5, identity("there", cgroup_id=8))
+    book.cgroup(8, oom_kills=0)
+    book.oom(1, identity("there", cgroup_id=8))
+    book.cgroup(8, oom_kills=1)
+    assert (book.job("build").oom_kills, book.job("there").oom_kills) == (1, 0)
+
+
+def test_a_kill_after_the_cgroup_went_counts() -> None:
+    book = Booking()
+    book.start(1, 190)
+    book.cgroup(oom_kills=0)
+    book.cgroup_gone(oom_kills=0)
+    book.oom(1)
+    assert book.job().oom_kills == 1

@@ -1,0 +1,104 @@
+"""One memory cgroup's counters, and which of the jobs in it they are charged to."""
+
+from dataclasses import replace
+
+from ebpftrace.events import CgroupCounters
+from ebpftrace.ledger.accounts import JobAccount
+
+Stalled = tuple[JobAccount, int, int]
+"""A job, for how long its tasks waited for memory since that was last read (ns), how often."""
+
+
+class CgroupAccount:
+    """Jobs that share a cgroup (CI runs on a bare runner) take turns, or run side by side.
+
+    Its counters go to every job with live processes, or to the last one that had some. An
+    oom kill goes to one job only: the victim's, or, where only the cgroup's counter tells
+    of it, the latest. A kill is heard of twice, as an event and by the counter, in either
+    order; it is charged once, and either may be lost.
+    """
+
+    def __init__(self, *, made: bool) -> None:
+        """`made`: during the watch, so that none of its kills was before our time."""
+        self.jobs: list[JobAccount] = []  # the latest to run comes last
+        self._last = CgroupCounters()
+        self._kills_known: int | None = 0 if made else None  # the kernel's count, at least
+        self._kills_before = self._kills_known
+        self._kills_charged = 0
+        self._unheard: list[tuple[JobAccount, int]] = []  # charged by the counter alone
+
+    @property
+    def present(self) -> list[JobAccount]:
+        """Those with live processes, else the one that last had some; the latest last."""
+        return [job for job in self.jobs if job.processes] or self.jobs[-1:]
+
+    def run(self, job: JobAccount) -> None:
+        """A process is about to enter this job."""
+        if self.jobs and (self.jobs[-1] is job or (job.processes and job in self.jobs)):
+            return
+        if self.jobs and not any(other.processes for other in self.jobs):
+            # Nobody read the cgroup since the last job ended: who was killed meanwhile is
+            # no victim of the new one.
+            self._kills_before, self._kills_charged = None, 0
+            self._unheard.clear()
+        self.forget(job)
+        self.jobs.append(job)
+
+    def forget(self, job: JobAccount) -> None:
+        """No counter will be charged to this job any more."""
+        if job in self.jobs:
+            self.jobs.remove(job)
+
+    def killed(self, victim: JobAccount) -> None:
+        """An oom kill was heard of; `victim` is the job it is charged to."""
+        victim.oom_kills += 1
+        if not self._unheard:
+            self._kills_charged += 1
+            return
+        entry = next((one for one in self._unheard if one[0] is victim), self._unheard[-1])
+        job, count = entry
+        job.oom_kills -= 1
+        self._unheard.remove(entry)
+        if count > 1:
+            self._unheard.append((job, count - 1))
+
+    def read(self, counters: CgroupCounters) -> list[Stalled]:
+        """Book new counters. Returns whose stalls rose."""
+        last = self._last
+        # They only rise; those that come with an oom kill have none.
+        stalled_ns = max(0, counters.stalled_ns - last.stalled_ns)
+        stalls = max(0, counters.stalls - last.stalls)
+        if counters.stalls < last.stalls or counters.stalled_ns < last.stalled_ns:
+            counters = replace(
+                counters,
+                stalled_ns=last.stalled_ns + stalled_ns,
+                stalls=last.stalls + stalls,
+            )
+        self._last = counters
+        self._count_kills(counters.oom_kills)
+        present = self.present
+        for job in present:
+            job.cgroup = counters
+            job.stalled_ns += stalled_ns
+            job.stalls += stalls
+        return [(job, stalled_ns, stalls) for job in present if stalls]
+
+    def go(self, counters: CgroupCounters) -> list[Stalled]:
+        """Book the last counters of a cgroup that was removed."""
+        if self._kills_before is None:  # not read since this job began
+            self._kills_before = self._kills_known
+        rose = self.read(counters)
+        for job in self.jobs:
+            job.gone = True
+        return rose
+
+    def _count_kills(self, kills: int) -> None:
+        self._kills_known = max(kills, self._kills_known or 0)
+        if self._kills_before is None:
+            self._kills_before = kills - self._kills_charged
+        unheard = kills - self._kills_before - self._kills_charged
+        if unheard > 0 and self.jobs:
+            job = self.present[-1]
+            job.oom_kills += unheard
+            self._kills_charged += unheard
+            self._unheard.append((job, unheard))

@@ -1,0 +1,113 @@
+"""What was held over the last quarter of an hour, thinned: for sparklines and charts.
+
+Growth is not judged on it (see history.py): a bucket keeps only its lowest and its
+highest value.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from ebpftrace.units import NS_PER_SECOND
+
+FINE_SECONDS, FINE_BUCKETS = 1, 60
+COARSE_SECONDS, COARSE_BUCKETS = 5, 180
+LONGEST_NS = COARSE_SECONDS * COARSE_BUCKETS * NS_PER_SECOND
+
+_PAIR = struct.Struct("=qq")  # lowest, highest
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Lowest and highest bytes of every second of a minute, and of every five of 15.
+
+    The closed buckets are packed and shared between snapshots; the last one of each
+    size is still open.
+    """
+
+    fine: bytes = b""
+    coarse: bytes = b""
+    open_fine: tuple[int, int] | None = None  # None: nothing was ever noted
+    open_coarse: tuple[int, int] | None = None
+    second: int = 0  # of CLOCK_MONOTONIC: where the open buckets are
+
+    def buckets(self, window_ns: int) -> tuple[int, list[tuple[int, int]]]:
+        """Seconds a bucket and (lowest, highest) of each within the window, oldest first.
+
+        The list is shorter than the window where the curve began within it.
+        """
+        seconds, values, last = self._values(window_ns)
+        if last is None:
+            return seconds, []
+        return seconds, [*zip(values[::2], values[1::2], strict=True), last]
+
+    def highest(self, window_ns: int) -> tuple[int, list[int]]:
+        """Seconds a bucket and the highest value of each, as `buckets` has them."""
+        seconds, values, last = self._values(window_ns)
+        return seconds, [] if last is None else [*values[1::2], last[1]]
+
+    def _values(self, window_ns: int) -> tuple[int, list[int], tuple[int, int] | None]:
+        """The closed buckets in the window as one list of pairs, and the open one."""
+        if window_ns <= FINE_SECONDS * FINE_BUCKETS * NS_PER_SECOND:
+            seconds, packed, last = FINE_SECONDS, self.fine, self.open_fine
+        else:
+            seconds, packed, last = COARSE_SECONDS, self.coarse, self.open_coarse
+        closed = max(1, window_ns // (seconds * NS_PER_SECOND)) - 1
+        size = min(len(packed), closed * _PAIR.size)
+        return seconds, memoryview(packed)[len(packed) - size :].cast("q").tolist(), last
+
+
+class CurveKeeper:
+    """Writes one curve. A gap between two samples is filled with the earlier value."""
+
+    __slots__ = ("_coarse", "_fine", "_high", "_last", "_long_high", "_long_low", "_low",
+                 "_second")  # fmt: skip
+
+    def __init__(self) -> None:
+        self._fine = self._coarse = b""
+        self._second = -1
+        self._last = self._low = self._high = self._long_low = self._long_high = 0
+
+    def add(self, now_ns: int, held_bytes: int) -> None:
+        """A sample; times never go back."""
+        second = now_ns // NS_PER_SECOND
+        if second != self._second:
+            if self._second < 0:
+                self._low = self._high = self._long_low = self._long_high = held_bytes
+            else:
+                self._move_to(second)
+            self._second = second
+        self._last = held_bytes
+        if held_bytes < self._low:
+            self._low = held_bytes
+        if held_bytes > self._high:
+            self._high = held_bytes
+        if held_bytes < self._long_low:
+            self._long_low = held_bytes
+        if held_bytes > self._long_high:
+            self._long_high = held_bytes
+
+    def curve(self) -> Curve:
+        """The curve now, frozen."""
+        if self._second < 0:
+            return Curve()
+        return Curve(
+            self._fine,
+            self._coarse,
+            (self._low, self._high),
+            (self._long_low, self._long_high),
+            self._second,
+        )
+
+    def _move_to(self, second: int) -> None:
+        last = self._last
+        flat = _PAIR.pack(last, last)
+        missed = second - self._second - 1
+        closed = _PAIR.pack(self._low, self._high) + flat * min(missed, FINE_BUCKETS)
+        self._fine = (self._fine + closed)[-_PAIR.size * (FINE_BUCKETS - 1) :]
+        self._low = self._high = last
+        missed = second // COARSE_SECONDS - self._second // COARSE_SECONDS - 1
+        if missed >= 0:
+            closed = _PAIR.pack(self._long_low, self._long_high)
+            closed += flat * min(missed, COARSE_BUCKETS)
+            self._coarse = (self._coarse + closed)[-_PAIR.size * (COARSE_BUCKETS - 1) :]
+            self._long_low = self._long_high = last

@@ -1,0 +1,121 @@
+"""The screen as a pure function of what a user chose and what the books say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ebpftrace.views.dashboard.columns import Look
+from ebpftrace.views.dashboard.detail import detail
+from ebpftrace.views.dashboard.footer import footer
+from ebpftrace.views.dashboard.header import header
+from ebpftrace.views.dashboard.help import help_lines
+from ebpftrace.views.dashboard.listing import Listing
+from ebpftrace.views.dashboard.rows import Row, find
+from ebpftrace.views.dashboard.scene import Scene
+from ebpftrace.views.dashboard.spans import Line, fit, pad, text
+from ebpftrace.views.dashboard.state import Pane, State
+from ebpftrace.views.dashboard.tail import rule, tail
+from ebpftrace.views.dashboard.theme import Theme
+
+_FOOTED = 6  # lines from which there is a footer
+_HEADED = 8  # headings of the columns
+_TAILED = 16  # a tail of events
+_TALL = 36  # also where the detail or the help takes the whole width
+_SIDE = 150  # columns from which the detail stands beside the list
+_SIDE_CELLS = 62
+_EVENT_CELLS = 40  # a narrower line of an event says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is on the screen, and what the next key has to know of it."""
+
+    lines: tuple[Line, ...]
+    page: int = 1  # rows of the list on the screen
+    top: int = 0  # the first of them
+
+
+def draw(
+    state: State,
+    scene: Scene,
+    rows: Sequence[Row],
+    width: int,
+    height: int,
+    theme: Theme,
+) -> Frame:
+    """At most `height` lines, none wider than `width`; only rows on the screen are built."""
+    lines = header(scene, state, width, height, theme)[:height]
+    foot = [footer(state, len(rows), width, theme)] if height >= _FOOTED else []
+    events: list[Line] = []
+    remarks = scene.started.remarks if scene.started else ()
+    covered = state.pane is Pane.HELP or (state.pane is Pane.DETAIL and width < _SIDE)
+    if height >= _TAILED and width >= _EVENT_CELLS and (not covered or height >= _TALL):
+        events = tail(scene.notes, remarks, width, 1 + max(3, height // 7), theme)
+    room = height - len(lines) - len(foot) - len(events)
+    page, top = max(1, room), state.top
+    body: list[Line] = []
+    if room > 0:
+        if state.pane is Pane.HELP:
+            body = help_lines(width, room, theme)
+        elif scene.snapshot is not None:
+            body, page, top = _body(state, scene, rows, width, room, height >= _HEADED, theme)
+    body += [()] * (room - len(body))
+    return Frame((*lines, *body, *events, *foot), page, top)
+
+
+def _body(
+    state: State,
+    scene: Scene,
+    rows: Sequence[Row],
+    width: int,
+    height: int,
+    headed: bool,
+    theme: Theme,
+) -> tuple[list[Line], int, int]:
+    at = find(rows, state)
+    if state.pane is Pane.DETAIL and rows and width < _SIDE:
+        lines = [rule("detail", width, theme)] if height >= _HEADED else []
+        lines += detail(rows[at], state, width, height - len(lines), theme)
+        return lines, max(1, height), state.top
+    side = width >= _SIDE and bool(rows)
+    wide = max(_SIDE_CELLS, width * 2 // 5) if state.pane is Pane.DETAIL else _SIDE_CELLS
+    list_width = width - wide - 3 if side else width
+    lines, page, top = _list(state, scene, rows, at, list_width, height, headed, theme)
+    if side:
+        right = detail(rows[at], state, wide, height, theme)
+        bar = text(f" {theme.signs.upright} ", theme.faint)
+        right += [()] * (height - len(right))
+        lines += [()] * (height - len(lines))
+        lines = [
+            (*pad(left, list_width), bar, *part)
+            for left, part in zip(lines, right, strict=True)
+        ]
+    return lines, page, top
+
+
+def _list(
+    state: State,
+    scene: Scene,
+    rows: Sequence[Row],
+    at: int,
+    width: int,
+    height: int,
+    headed: bool,
+    theme: Theme,
+) -> tuple[list[Line], int, int]:
+    assert scene.snapshot is not None
+    lines: list[Line] = []
+    headed = headed and bool(rows)
+    page = max(1, height - headed)
+    top = min(max(state.top, at - page + 1), at, max(0, len(rows) - page))
+    top = max(0, top)
+    on_screen = rows[top : top + page]
+    look = Look(theme, state, scene.snapshot.monotonic_ns)
+    listing = Listing(on_screen, look, width)
+    if headed:
+        lines.append(listing.heading())
+    for number, row in enumerate(on_screen, top):
+        lines.append(listing.line(row, chosen=number == at))
+    if not rows and state.needle and scene.snapshot.jobs:
+        told = f"nothing matches /{state.needle}"
+        lines.append(fit([text(f"  {told}", theme.faint)], width))
+    return lines[:height], page, top

@@ -1,0 +1,120 @@
+"""The top of the screen: the node, who is in trouble, what was missed, what this costs."""
+
+from rich.segment import Segment
+
+from ebpftrace.ledger import JobSnapshot, Snapshot
+from ebpftrace.units import format_bytes, format_duration
+from ebpftrace.views import phrases
+from ebpftrace.views.cells import cells, cut
+from ebpftrace.views.dashboard.listing import sign_of
+from ebpftrace.views.dashboard.scene import Scene
+from ebpftrace.views.dashboard.spans import Line, ends, fit, text
+from ebpftrace.views.dashboard.state import State
+from ebpftrace.views.dashboard.theme import Theme
+from ebpftrace.views.level import level
+
+_NAME_CELLS = 28
+
+
+def header(scene: Scene, state: State, width: int, height: int, theme: Theme) -> list[Line]:
+    """One to three lines, fewer on a low screen; the most urgent are kept."""
+    snapshot = scene.snapshot
+    if snapshot is None:
+        told = phrases.waiting(scene.started.watching) if scene.started else "starting…"
+        return [fit([text(told, theme.strong)], width)]
+    lines = [_totals(scene, snapshot, state, width, theme)]
+    trouble = _trouble(snapshot, width, theme)
+    missed = phrases.missed(snapshot.losses)
+    if trouble and height >= 4:
+        lines.append(trouble)
+    if missed and height >= 6:
+        lines.append(fit([text(f"! {missed}", theme.warning)], width))
+    if height >= 16:
+        lines.insert(1, _cost(snapshot, missed, width, theme))
+    return lines
+
+
+def _totals(scene: Scene, snapshot: Snapshot, state: State, width: int, theme: Theme) -> Line:
+    clock = phrases.clock(snapshot.time_ns)
+    right = [text(clock, theme.faint)]
+    if state.paused:
+        unseen = f", {phrases.count(scene.unseen, 'event')} since" if scene.unseen else ""
+        told = f" paused at {clock}{unseen} "
+        right = [text(told if len(told) + 9 <= width else " paused ", theme.chosen)]
+    if not snapshot.jobs:
+        waiting = phrases.waiting(snapshot.watching)
+        return ends([text(waiting, theme.strong)], right, width)
+    held = format_bytes(snapshot.usage.resident_bytes)
+    jobs = phrases.count(len(snapshot.jobs), "job")
+    processes = phrases.count(snapshot.process_count, "process", "processes")
+    room = width - sum(cells(part.text) for part in right) - 2
+    totals = [f"{held} in {jobs}, {processes}", f"{held} in {jobs}", held]
+    told = next((one for one in totals if len(one) <= room), held)
+    left = [text(told, theme.strong)]
+    for part in (snapshot.watching, format_duration(snapshot.elapsed_ns)):
+        if sum(cells(one.text) for one in left) + 3 + cells(part) > room:
+            break
+        left.append(text(f" · {part}", theme.faint))
+    return ends(left, right, width)
+
+
+def _trouble(snapshot: Snapshot, width: int, theme: Theme) -> Line:
+    """The jobs near their limit, on the way there, or with an oom kill; soonest first."""
+    troubled = [job for job in snapshot.jobs if job.oom_kills or level(job) != "calm"]
+    if not troubled:
+        return ()
+    troubled.sort(key=_urgency)
+    line: list[Segment] = []
+    used = 0
+    for number, job in enumerate(troubled):
+        sign, style = sign_of(job, theme)
+        told = f"{sign} {cut(job.identity.name, _NAME_CELLS)} {_plight(job)}"
+        separator = "   " if line else ""
+        rest = len(troubled) - number
+        tail = f"   and {rest - 1:,} more" if rest > 1 else ""
+        if line and used + len(separator) + cells(told) + len(tail) > width:
+            line.append(text(f"   and {rest:,} more", theme.warning))
+            break
+        if not line:
+            told = cut(told, max(width // 2, width - len(tail)))
+        line += [text(separator), text(told, style)]
+        used += len(separator) + cells(told)
+    return fit(line, width)
+
+
+def _urgency(job: JobSnapshot) -> tuple[bool, float, float]:
+    seconds = job.seconds_to_limit
+    near = level(job) == "near"
+    return not near, float("inf") if seconds is None else seconds, -(job.limit_share or 0)
+
+
+def _plight(job: JobSnapshot) -> str:
+    told = []
+    if job.oom_kills:
+        told.append(phrases.count(job.oom_kills, "oom kill"))
+    if job.limit_share is not None:
+        told.append(f"at {min(job.limit_share, 9.99):.0%}")
+    if job.seconds_to_limit is not None:
+        told.append(f"full in {phrases.wait(job.seconds_to_limit)}")
+    return ", ".join(told)
+
+
+def _cost(snapshot: Snapshot, missed: str, width: int, theme: Theme) -> Line:
+    """The machine's memory, and what the watch itself takes and is late."""
+    cost = snapshot.cost
+    parts = []
+    if snapshot.node is not None:
+        free, total = snapshot.node.available_bytes, snapshot.node.total_bytes
+        killed = phrases.count(snapshot.node_oom_kills, "oom kill")
+        kills = f", {killed}" if snapshot.node_oom_kills else ""
+        parts.append(f"node {format_bytes(free)} free of {format_bytes(total)}{kills}")
+    own = f"itself {cost.cpu_share:.1%} CPU, {format_bytes(cost.rss_bytes)}"
+    if cost.bpf_run_ns is not None and snapshot.elapsed_ns:
+        own += f", BPF {cost.bpf_run_ns / snapshot.elapsed_ns:.1%}"
+    parts.append(own)
+    if not missed:
+        parts.append("nothing missed")
+    parts.append(f"lag {format_duration(cost.lag_ns)}")
+    while len(parts) > 1 and len(" · ".join(parts)) > width:
+        parts.pop()
+    return fit([text(" · ".join(parts), theme.faint)], width)

@@ -1,0 +1,118 @@
+"""The dashboard as a view of the road: it hands frozen values over, and sees to signals."""
+
+import atexit
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TextIO
+
+from rich.console import Console
+
+from ebpftrace.errors import EbpftraceError
+from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.dashboard.loop import Loop
+from ebpftrace.views.dashboard.mailbox import Mailbox
+from ebpftrace.views.dashboard.painter import Painter
+from ebpftrace.views.dashboard.session import Session
+from ebpftrace.views.dashboard.terminal import Terminal
+from ebpftrace.views.dashboard.theme import ASCII, UNICODE, theme
+from ebpftrace.views.start import Started
+from ebpftrace.views.summary import summary_lines
+
+
+class Dashboard:
+    """Takes the terminal of `stdout`; `quit` is called, on another thread, when q is pressed.
+
+    OSError where that terminal cannot be opened. For the main thread, which signals use.
+    """
+
+    def __init__(self, stdout: TextIO, quit: Callable[[], None]) -> None:  # noqa: A002
+        self._terminal = Terminal(stdout.fileno())
+        self._mailbox = Mailbox()
+        console = Console(file=stdout)
+        colours = None if console.no_color else console.color_system
+        speaks = (stdout.encoding or "").lower().replace("-", "") == "utf8"
+        signs = UNICODE if speaks and os.environ.get("TERM") != "linux" else ASCII
+        session = Session(theme(colours, signs))
+        painter = Painter(colours, stdout.encoding or "utf-8")
+        self._loop = Loop(self._terminal, self._mailbox, session, painter, quit)
+        self._stack = contextlib.ExitStack()
+        self._last_words = ""
+
+    def start(self, started: Started) -> None:
+        self._mailbox.started = started
+        atexit.register(self.stop)
+        self._stack.callback(atexit.unregister, self.stop)
+        self._stack.callback(self._leave)
+        self._stack.enter_context(self._signals())
+        self._loop.start()
+
+    def note(self, note: Note) -> None:
+        self._mailbox.put_note(note)
+        self._check()
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        self._mailbox.put_snapshot(snapshot)
+        self._check()
+
+    def end(self, snapshot: Snapshot, reason: str) -> None:
+        try:
+            width = self._terminal.size()[0]
+        except OSError:
+            width = 80  # it is gone: nobody reads it
+        self._last_words = "\n".join((*summary_lines(snapshot, reason, width), ""))
+        self.stop()
+        self._check()
+
+    def stop(self) -> None:
+        """The terminal is given back, whatever happened. Repeatable."""
+        self._stack.close()
+
+    def _leave(self) -> None:
+        self._loop.finish(self._last_words)
+
+    def _check(self) -> None:
+        failure = self._loop.failure
+        if failure is not None:
+            raise EbpftraceError(
+                "the dashboard failed",
+                why=f"{type(failure).__name__}: {failure}",
+                fix="this is a bug, please report it; --output plain works without it",
+            ) from failure
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Resize, Ctrl-Z and coming back; a signal that is ignored (nohup) stays so."""
+        handlers = {
+            signal.SIGWINCH: self._resized,
+            signal.SIGTSTP: self._suspend,
+            signal.SIGCONT: self._resume,
+        }
+        old = {
+            number: signal.signal(number, handler)
+            for number, handler in handlers.items()
+            if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGWINCH
+        }
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+    def _resized(self, _number: int, _frame: FrameType | None) -> None:
+        self._loop.resized()
+
+    def _suspend(self, _number: int, _frame: FrameType | None) -> None:
+        self._loop.away()
+        # As the shell expects: stopped by the signal itself. In an orphaned group the
+        # kernel ignores that, and the terminal is taken again at once.
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._suspend)
+        self._loop.back()
+
+    def _resume(self, _number: int, _frame: FrameType | None) -> None:
+        """Also after a SIGSTOP, of which nobody was told."""
+        self._loop.back()

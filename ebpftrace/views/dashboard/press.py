@@ -1,0 +1,148 @@
+"""What each key does: a pure step from one state to the next."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ebpftrace.views.dashboard.rows import Row, find
+from ebpftrace.views.dashboard.state import WINDOWS_NS, Effect, Pane, RowKey, Sort, State
+
+_LONGEST_NEEDLE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the user saw when they pressed a key."""
+
+    rows: Sequence[Row]
+    page: int  # rows on the screen
+
+
+def press(state: State, key: str, sight: Sight) -> tuple[State, Effect]:
+    """The state after `key`, and what it asks for beyond the screen."""
+    state = replace(state, message="")
+    if state.typing:
+        return _typed(state, key), Effect.NONE
+    if key in _EFFECTS:
+        return state, _EFFECTS[key]
+    if state.pane is Pane.HELP:
+        # Any key leaves the help, and does nothing else: nobody is surprised.
+        return replace(state, pane=Pane.LIST), Effect.NONE
+    action = _ACTIONS.get(key)
+    return (action(state, sight) if action else state), Effect.NONE
+
+
+def _typed(state: State, key: str) -> State:
+    if key == "enter":
+        return replace(state, typing=False)
+    if key == "escape":
+        return replace(state, typing=False, needle="")
+    if key == "ctrl-u":
+        return replace(state, needle="")
+    if key == "backspace":
+        return replace(state, needle=state.needle[:-1], typing=bool(state.needle))
+    if len(key) == 1 and len(state.needle) < _LONGEST_NEEDLE:
+        return replace(state, needle=state.needle + key)
+    return state
+
+
+def _at(state: State, sight: Sight, index: int) -> State:
+    """The cursor on a row; on the first one it goes with whatever is first."""
+    if not sight.rows:
+        return replace(state, cursor=None, index=0)
+    index = max(0, min(index, len(sight.rows) - 1))
+    return replace(state, cursor=sight.rows[index].key, index=index)
+
+
+def _by(step: Callable[[Sight], int]) -> Callable[[State, Sight], State]:
+    return lambda state, sight: _at(state, sight, find(sight.rows, state) + step(sight))
+
+
+def _first(state: State, _sight: Sight) -> State:
+    return replace(state, cursor=None, index=0, top=0)
+
+
+def _last(state: State, sight: Sight) -> State:
+    return _at(state, sight, len(sight.rows) - 1)
+
+
+def _fold(state: State, sight: Sight) -> State:
+    if not sight.rows:
+        return state
+    row = sight.rows[find(sight.rows, state)]
+    job = row.job.identity.key
+    toggled = replace(state, folded=state.folded ^ {job})
+    index = next(i for i, one in enumerate(sight.rows) if one.job.identity.key == job)
+    if row.process is None and state.cursor is None:
+        return toggled
+    return replace(toggled, cursor=RowKey(job), index=index)
+
+
+def _open(state: State, sight: Sight) -> State:
+    """Right: unfold the job, then show the detail."""
+    if sight.rows and sight.rows[find(sight.rows, state)].folded:
+        return _fold(state, sight)
+    return replace(state, pane=Pane.DETAIL)
+
+
+def _close(state: State, sight: Sight) -> State:
+    """Left: leave the detail, then fold the job."""
+    if state.pane is Pane.DETAIL:
+        return replace(state, pane=Pane.LIST)
+    if sight.rows and not sight.rows[find(sight.rows, state)].folded:
+        return _fold(state, sight)
+    return state
+
+
+def _fold_all(state: State, sight: Sight) -> State:
+    job = sight.rows[find(sight.rows, state)].job.identity.key if sight.rows else None
+    cursor = RowKey(job) if state.cursor is not None and job is not None else None
+    return replace(state, all_folded=not state.all_folded, folded=frozenset(), cursor=cursor)
+
+
+def _sort(state: State, _sight: Sight) -> State:
+    orders = list(Sort)
+    return replace(state, sort=orders[(orders.index(state.sort) + 1) % len(orders)])
+
+
+def _window(state: State, _sight: Sight) -> State:
+    return replace(state, window=(state.window + 1) % len(WINDOWS_NS))
+
+
+def _detail(state: State, _sight: Sight) -> State:
+    other = Pane.LIST if state.pane is Pane.DETAIL else Pane.DETAIL
+    return replace(state, pane=other)
+
+
+def _back(state: State, _sight: Sight) -> State:
+    """Escape leaves the detail, then ends the filter."""
+    if state.pane is not Pane.LIST:
+        return replace(state, pane=Pane.LIST)
+    return replace(state, needle="")
+
+
+def _pause(state: State, _sight: Sight) -> State:
+    return replace(state, paused=not state.paused)
+
+
+def _filter(state: State, _sight: Sight) -> State:
+    return replace(state, typing=True, pane=Pane.LIST)
+
+
+def _help(state: State, _sight: Sight) -> State:
+    return replace(state, pane=Pane.HELP)
+
+
+_EFFECTS = {
+    "q": Effect.QUIT, "Q": Effect.QUIT, "ctrl-d": Effect.QUIT,
+    "S": Effect.SAVE, "ctrl-l": Effect.REDRAW,
+}  # fmt: skip
+_UP, _DOWN = _by(lambda _: -1), _by(lambda _: 1)
+_ACTIONS: dict[str, Callable[[State, Sight], State]] = {
+    "up": _UP, "k": _UP, "down": _DOWN, "j": _DOWN,
+    "page up": _by(lambda sight: -max(1, sight.page - 1)),
+    "page down": _by(lambda sight: max(1, sight.page - 1)),
+    "home": _first, "g": _first, "end": _last, "G": _last,
+    " ": _fold, "z": _fold_all, "right": _open, "left": _close,
+    "s": _sort, "w": _window, "p": _pause, "/": _filter,
+    "enter": _detail, "escape": _back, "backspace": _back, "?": _help, "h": _help,
+}  # fmt: skip

@@ -1,0 +1,59 @@
+"""One frame of the dashboard as a file, without a terminal."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ebpftrace.errors import EbpftraceError
+from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.dashboard.picture import as_svg
+from ebpftrace.views.dashboard.session import Session
+from ebpftrace.views.dashboard.state import WINDOWS_NS
+from ebpftrace.views.dashboard.theme import theme
+from ebpftrace.views.start import Started
+
+
+class Screenshot:
+    """Draws when the watch ends, what a terminal of that size would have shown last.
+
+    `stop` raises EbpftraceError where the file cannot be written.
+    """
+
+    def __init__(self, path: Path, width: int, height: int) -> None:
+        self._path = path
+        self._size = (width, height)
+        self._session = Session(theme("truecolor"))
+        self._started: Started | None = None
+        self._taken = False
+
+    def start(self, started: Started) -> None:
+        self._started = started
+
+    def note(self, note: Note) -> None:
+        self._session.take(self._started, self._session.shown, [note])
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        self._session.take(self._started, snapshot, ())
+        self._taken = True
+
+    def end(self, snapshot: Snapshot, reason: str) -> None:
+        """Nothing: the last snapshot is what was to be seen, not the books at their end."""
+
+    def stop(self) -> None:
+        if not self._taken:
+            return
+        self._taken = False
+        shown = self._session.shown
+        elapsed = shown.elapsed_ns if shown else 0
+        # The shortest window that holds the whole watch: nobody can press w.
+        window = sum(elapsed > one for one in WINDOWS_NS[:-1])
+        self._session.state = replace(self._session.state, window=window)
+        width, height = self._size
+        lines = self._session.draw(width, height).lines
+        try:
+            self._path.write_text(as_svg(lines, width, "ebpftrace watch"), encoding="utf-8")
+        except OSError as error:
+            raise EbpftraceError(
+                f"the screenshot was not written: {error.strerror}",
+                why=str(self._path),
+                fix="name a file in a folder that exists and can be written",
+            ) from error

@@ -1,0 +1,85 @@
+"""One sitting at the dashboard: what was put, pressed and is shown, without a terminal."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.views.dashboard.draw import Frame, draw
+from ebpftrace.views.dashboard.mailbox import KEPT_NOTES
+from ebpftrace.views.dashboard.press import Sight, press
+from ebpftrace.views.dashboard.rows import Row, rows
+from ebpftrace.views.dashboard.scene import Scene
+from ebpftrace.views.dashboard.state import Effect, State
+from ebpftrace.views.dashboard.theme import Theme
+from ebpftrace.views.start import Started
+
+
+class Session:
+    """Keeps the state of one user and the books they look at."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.state = State()
+        self.theme = theme
+        self._started: Started | None = None
+        self._latest: Snapshot | None = None
+        self._shown: Snapshot | None = None
+        self._notes: deque[Note] = deque(maxlen=KEPT_NOTES)
+        self._seen: tuple[Note, ...] = ()  # while paused
+        self._unseen = 0
+        self._frame = Frame(())
+        self._rows: list[Row] = []
+        self._rows_of: tuple[object, ...] = ()
+
+    @property
+    def shown(self) -> Snapshot | None:
+        """The snapshot on the screen."""
+        return self._shown
+
+    def take(
+        self, started: Started | None, snapshot: Snapshot | None, notes: Sequence[Note]
+    ) -> bool:
+        """What came since; whether that changes the screen."""
+        changed = started is not self._started or bool(notes)
+        self._started = started
+        self._notes.extend(notes)
+        if self.state.paused:
+            self._unseen += len(notes)
+        if snapshot is not self._latest:
+            self._latest = snapshot
+            changed = changed or not self.state.paused
+        if not self.state.paused:
+            self._shown = self._latest
+        return changed
+
+    def press(self, key: str) -> Effect:
+        """One key."""
+        paused = self.state.paused
+        sight = Sight(self._chosen_rows(), self._frame.page)
+        self.state, effect = press(self.state, key, sight)
+        if self.state.paused and not paused:
+            self._seen, self._unseen = tuple(self._notes), 0
+        elif paused and not self.state.paused:
+            self._shown = self._latest
+        return effect
+
+    def say(self, message: str) -> None:
+        """A message in the footer, until the next key."""
+        self.state = replace(self.state, message=message)
+
+    def draw(self, width: int, height: int) -> Frame:
+        """The screen as it is now."""
+        notes = self._seen if self.state.paused else tuple(self._notes)
+        scene = Scene(self._started, self._shown, notes, self._unseen)
+        self._frame = draw(self.state, scene, self._chosen_rows(), width, height, self.theme)
+        self.state = replace(self.state, top=self._frame.top)
+        return self._frame
+
+    def _chosen_rows(self) -> list[Row]:
+        state, shown = self.state, self._shown
+        if shown is None:
+            return []
+        of = (shown.sequence, state.sort, state.needle, state.folded, state.all_folded)
+        if of != self._rows_of:
+            self._rows, self._rows_of = rows(shown, state), of
+        return self._rows

@@ -1,0 +1,59 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebpftrace.ledger.curve import LONGEST_NS, Curve, CurveKeeper
+from ebpftrace.units import NS_PER_SECOND
+
+MINUTE = 60 * NS_PER_SECOND
+
+
+def kept(*samples: tuple[float, int]) -> Curve:
+    keeper = CurveKeeper()
+    for seconds, held in samples:
+        keeper.add(round(seconds * NS_PER_SECOND), held)
+    return keeper.curve()
+
+
+def test_an_empty_curve_has_no_buckets() -> None:
+    assert Curve().buckets(MINUTE) == (1, [])
+    assert CurveKeeper().curve() == Curve()
+
+
+def test_a_bucket_keeps_its_lowest_and_highest() -> None:
+    curve = kept((10.0, 5), (10.2, 9), (10.4, 1), (10.6, 4), (11.0, 7))
+    # The second begins with what was held when the first ended.
+    assert curve.buckets(MINUTE) == (1, [(1, 9), (4, 7)])
+    assert curve.buckets(LONGEST_NS) == (5, [(1, 9)])
+
+
+def test_a_gap_is_filled_with_what_was_held() -> None:
+    curve = kept((10, 3), (14, 8))
+    assert curve.buckets(MINUTE) == (1, [(3, 3), (3, 3), (3, 3), (3, 3), (3, 8)])
+    curve = kept((10, 3), (10_000, 8))
+    assert curve.buckets(MINUTE)[1] == [(3, 3)] * 59 + [(3, 8)]
+    assert curve.buckets(LONGEST_NS)[1] == [(3, 3)] * 179 + [(3, 8)]
+
+
+def test_it_is_bounded_and_windows_cut_it() -> None:
+    curve = kept(*((second, second) for second in range(5000)))
+    assert len(curve.buckets(MINUTE)[1]) == 60
+    assert curve.buckets(MINUTE)[1][-1] == (4998, 4999)
+    assert len(curve.buckets(5 * MINUTE)[1]) == 60
+    assert len(curve.buckets(LONGEST_NS)[1]) == 180
+    assert len(curve.fine) + len(curve.coarse) == 16 * (59 + 179)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 1 << 40)), min_size=1))
+def test_no_value_is_lost_or_invented(steps: list[tuple[int, int]]) -> None:
+    keeper, now, samples = CurveKeeper(), 0, []
+    for step_ms, held in steps:
+        now += step_ms * 1_000_000
+        keeper.add(now, held)
+        samples.append((now, held))
+    buckets = keeper.curve().buckets(LONGEST_NS)[1]
+    recent = [held for at, held in samples if at > now - LONGEST_NS + 5 * NS_PER_SECOND]
+    assert max(high for _, high in buckets) >= max(recent)
+    assert min(low for low, _ in buckets) <= min(recent)
+    every = {held for _, held in samples}
+    assert {value for pair in buckets for value in pair} <= every
+    assert buckets[-1][0] <= samples[-1][1] <= buckets[-1][1]

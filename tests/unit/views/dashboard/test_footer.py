@@ -1,0 +1,28 @@
+from ebpftrace.views.dashboard.footer import footer
+from ebpftrace.views.dashboard.spans import plain, width_of
+from ebpftrace.views.dashboard.state import Pane, Sort, State
+from tests.support.dashboards import PLAIN
+
+
+def told(state: State, width: int = 120) -> str:
+    return plain(footer(state, 3, width, PLAIN))
+
+
+def test_keys_say_what_they_would_do_now() -> None:
+    assert "s by time to limit" in told(State(sort=Sort.TIME))
+    assert "w 15m" in told(State(window=2))
+    assert "p go on" in told(State(paused=True))
+    assert "z unfold all" in told(State(all_folded=True))
+    assert "escape back" in told(State(pane=Pane.DETAIL))
+
+
+def test_a_filter_says_how_much_it_shows() -> None:
+    assert told(State(needle="go")).startswith("/go 3 shown")
+    assert told(State(needle="go", typing=True)).startswith("/go ")
+
+
+def test_keys_are_left_out_and_never_cut() -> None:
+    for width in range(1, 120):
+        line = footer(State(), 3, width, PLAIN)
+        assert width_of(line) <= width
+        assert plain(line).split("  ")[0] in ("q quit", "? help", "/ filter", "w 5m", "")

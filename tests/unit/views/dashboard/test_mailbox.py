@@ -1,0 +1,43 @@
+import select
+
+from ebpftrace.ledger import Note
+from ebpftrace.views.dashboard.mailbox import KEPT_NOTES, Mailbox
+from tests.support import watches
+
+
+def ready(box: Mailbox) -> bool:
+    return bool(select.select([box.wake_fd], [], [], 0)[0])
+
+
+def test_the_newest_snapshot_and_all_notes_in_order() -> None:
+    box = Mailbox()
+    first, second = watches.snapshot(), watches.example()
+    notes: list[Note] = [watches.process_note(), watches.oom_note()]
+    box.put_snapshot(first)
+    box.put_snapshot(second)
+    for note in notes:
+        box.put_note(note)
+    assert box.snapshot is second
+    assert box.take_notes() == notes
+    assert box.take_notes() == []
+    box.close()
+
+
+def test_it_wakes_once_however_often_it_was_put() -> None:
+    box = Mailbox()
+    assert not ready(box)
+    for _ in range(3):
+        box.put_snapshot(watches.snapshot())
+    assert ready(box)
+    box.woken()
+    assert not ready(box)
+    box.woken()  # nothing to clear is no error
+    box.close()
+
+
+def test_notes_nobody_takes_are_bounded() -> None:
+    box = Mailbox()
+    for _ in range(KEPT_NOTES + 10):
+        box.put_note(watches.process_note())
+    assert len(box.take_notes()) == KEPT_NOTES
+    box.close()

@@ -1,0 +1,88 @@
+from ebpftrace.views.dashboard.press import Sight, press
+from ebpftrace.views.dashboard.rows import rows
+from ebpftrace.views.dashboard.state import Effect, Pane, RowKey, Sort, State
+from tests.support import dashboards
+
+BOOKS = dashboards.several()
+LEAK = dashboards.leaking_job().identity.key
+
+
+def after(state: State, *keys: str) -> State:
+    for key in keys:
+        state, effect = press(state, key, Sight(rows(BOOKS, state), 5))
+        assert effect is Effect.NONE
+    return state
+
+
+def at(state: State) -> int:
+    return [row.key for row in rows(BOOKS, state)].index(
+        state.cursor or rows(BOOKS, state)[0].key
+    )
+
+
+def test_moving_stops_at_both_ends() -> None:
+    last = len(rows(BOOKS, State())) - 1
+    assert at(after(State(), "k")) == 0
+    assert at(after(State(), "j", "down", "k")) == 1
+    assert at(after(State(), "page down")) == 4
+    assert at(after(State(), "G", "j")) == last
+    assert at(after(State(), "end", "page up")) == last - 4
+    assert after(State(), "G", "home").cursor is None  # it goes with whatever is first
+
+
+def test_folding_from_a_process_goes_to_its_job() -> None:
+    state = after(State(), "j", "j", "j", " ")
+    assert state.cursor == RowKey(LEAK)
+    assert state.is_folded(LEAK)
+    assert not after(state, " ").is_folded(LEAK)
+
+
+def test_all_are_folded_and_single_ones_opened() -> None:
+    state = after(State(), "j", "j", "z")
+    assert all(row.process is None for row in rows(BOOKS, state))
+    state = after(state, "right")
+    assert not state.is_folded(LEAK)
+    assert after(state, "right").pane is Pane.DETAIL
+
+
+def test_each_choice_goes_round() -> None:
+    assert [after(State(), *"s" * times).sort for times in range(5)] == [*Sort, Sort.SIZE]
+    assert [after(State(), *"w" * times).window for times in range(4)] == [1, 2, 0, 1]
+    assert after(State(), "p").paused
+    assert not after(State(), "p", "p").paused
+
+
+def test_a_filter_takes_letters_and_gives_them_back() -> None:
+    state = after(State(), "/", "q", "S", "表", "backspace")
+    assert (state.needle, state.typing) == ("qS", True)
+    assert after(state, "enter").needle == "qS"
+    assert after(state, "enter", "escape").needle == ""
+    assert after(state, "ctrl-u").needle == ""
+    assert not after(state, "backspace", "backspace", "backspace").typing
+    assert len(after(State(), "/", *"x" * 200).needle) < 100
+
+
+def test_panes() -> None:
+    assert after(State(), "enter").pane is Pane.DETAIL
+    assert after(State(), "enter", "enter").pane is Pane.LIST
+    assert after(State(), "enter", "left").pane is Pane.LIST
+    assert after(State(), "?").pane is Pane.HELP
+    assert after(State(), "?", "j") == State()
+
+
+def test_effects_reach_the_world() -> None:
+    nothing = Sight([], 1)
+    for key, effect in (("q", Effect.QUIT), ("ctrl-d", Effect.QUIT), ("S", Effect.SAVE),
+                        ("ctrl-l", Effect.REDRAW)):  # fmt: skip
+        assert press(State(), key, nothing) == (State(), effect)
+
+
+def test_no_key_fails_where_there_is_no_row() -> None:
+    nothing = Sight([], 1)
+    for key in ("j", "k", "G", "g", " ", "z", "right", "left", "enter", "page down", "é"):
+        state, _ = press(State(cursor=RowKey("gone")), key, nothing)
+        press(state, key, nothing)
+
+
+def test_a_message_is_gone_with_the_next_key() -> None:
+    assert after(State(message="saved"), "é").message == ""

@@ -1,0 +1,69 @@
+from dataclasses import replace
+
+from ebpftrace.views.dashboard.picture import as_text
+from ebpftrace.views.dashboard.session import Session
+from ebpftrace.views.dashboard.state import Effect
+from tests.support import dashboards, watches
+from tests.support.dashboards import PLAIN
+
+SEVERAL = dashboards.several()
+LATER = replace(SEVERAL, sequence=8, elapsed_ns=60 * 10**9)
+STARTED = watches.started()
+
+
+def begun() -> Session:
+    session = Session(PLAIN)
+    session.take(STARTED, SEVERAL, [])
+    return session
+
+
+def screen(session: Session) -> str:
+    return as_text(session.draw(100, 30).lines)
+
+
+def test_only_what_is_new_changes_the_screen() -> None:
+    session = begun()
+    assert not session.take(STARTED, SEVERAL, [])
+    assert session.take(STARTED, LATER, [])
+    assert session.take(STARTED, LATER, [watches.oom_note()])
+    assert "oom_kill" in screen(session)
+
+
+def test_a_pause_keeps_the_books_and_the_events_it_began_with() -> None:
+    session = begun()
+    session.press("p")
+    before = screen(session)
+    assert not session.take(STARTED, LATER, [])
+    assert screen(session) == before
+    assert session.take(STARTED, LATER, [watches.oom_note()])  # that something came is told
+    assert "1 event since" in screen(session)
+    assert "oom_kill" not in screen(session)
+    session.press("p")
+    assert "oom_kill" in screen(session)
+    assert session.shown is LATER
+
+
+def test_the_rows_are_those_of_the_latest_choice() -> None:
+    session = begun()
+    screen(session)
+    for key in ("z", "j", "j"):  # without a frame in between
+        assert session.press(key) is Effect.NONE
+    assert session.state.index == 2
+    assert session.state.cursor is not None
+    assert session.state.cursor.process is None
+
+
+def test_a_message_is_shown_until_a_key() -> None:
+    session = begun()
+    session.say("saved somewhere")
+    assert "saved somewhere" in screen(session)
+    session.press("j")
+    assert "saved somewhere" not in screen(session)
+
+
+def test_only_so_many_events_are_kept() -> None:
+    session = begun()
+    for number in range(2000):
+        session.take(STARTED, SEVERAL, [watches.process_note(comm=f"n{number}")])
+    assert "n1999" in screen(session)
+    assert len(session._notes) == 500
