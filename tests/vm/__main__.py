@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tests.vm import accel, kernels, machine
+from tests.vm import accel, kernels, machine, results
 from tests.vm.paths import CACHE, RESULTS
 from tests.vm.run import VmError
 
@@ -63,7 +63,12 @@ def _tested(series: str, seconds: int, pytest: tuple[str, ...], systemd: bool) -
     )
     if done.status is None:
         click.echo(f"vm: {series} hung or died; its last words are in {done.log}", err=True)
-    return done.status == 0
+    if done.status != 0:
+        return False
+    silent = results.unexplained((folder / "junit.xml").read_text())
+    for test in silent:
+        click.echo(f"vm: {series}: {test} was skipped without a reason", err=True)
+    return not silent
 
 
 def _processor(kernel: kernels.Kernel) -> tuple[str, ...]:

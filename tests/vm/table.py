@@ -9,10 +9,10 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 from tests.vm.kernels import SUITES
 from tests.vm.paths import RESULTS, ROOT
+from tests.vm.results import outcomes
 
 PAGE = ROOT / "docs" / "kernels.md"
 
@@ -53,21 +53,6 @@ def read(folder: Path) -> Column:
     """The results of one run. OSError or ValueError if they are not whole."""
     found = json.loads((folder / "features.json").read_text())
     return Column(**found, outcomes=outcomes((folder / "junit.xml").read_text()))
-
-
-def outcomes(junit: str) -> dict[str, Counter[str]]:
-    """passed, failed, skipped of each test file, from pytest's junit.xml."""
-    files: dict[str, Counter[str]] = {}
-    for case in ElementTree.fromstring(junit).iter("testcase"):
-        name = case.get("classname", "").replace(".", "/") + ".py"
-        kinds = {child.tag for child in case}
-        outcome = (
-            "failed" if kinds & {"failure", "error"}
-            else "skipped" if "skipped" in kinds
-            else "passed"
-        )  # fmt: skip
-        files.setdefault(name, Counter())[outcome] += 1
-    return files
 
 
 def page(columns: list[Column]) -> str:
