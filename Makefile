@@ -1,17 +1,18 @@
 # ebpftrace: the commands of a clone. `make help` lists them.
 
-COMM  ?= gopls
-ARGS  ?=
-TESTS ?= tests
+COMM   ?= gopls
+ARGS   ?=
+TESTS  ?= tests
+KERNEL ?= 6.12
 
 PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures watch test lint types bench clean
+.PHONY: help setup demo pictures watch test setup-vm test-vm test-vm-all vm-table vm-shell lint types bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install what is missing, make .venv, mount tracefs
 	@scripts/setup
@@ -39,6 +40,23 @@ lint: setup ## ruff and its formatting
 types: setup ## mypy, strict, and the import contract
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+setup-vm: setup
+	@scripts/setup-vm
+
+test-vm: setup-vm ## kernel tests in a booted kernel (KERNEL=6.12, TESTS=..., ARGS=...)
+	@$(ROOT) $(PYTHON) -m tests.vm --kernel $(KERNEL) -- \
+		$(if $(filter tests,$(TESTS)),tests/kernel,$(TESTS)) $(ARGS)
+
+test-vm-all: setup-vm ## the same on every kernel that Debian's archive offers
+	@$(ROOT) $(PYTHON) -m tests.vm --all -- \
+		$(if $(filter tests,$(TESTS)),tests/kernel,$(TESTS)) $(ARGS)
+
+vm-table: setup ## docs/kernels.md from what test-vm-all left behind
+	@$(PYTHON) -m tests.vm.table
+
+vm-shell: setup-vm ## A root shell in a booted kernel (KERNEL=6.12)
+	@$(ROOT) $(PYTHON) -m tests.vm --kernel $(KERNEL) --shell
 
 bench: setup ## Measure every figure the README quotes (ARGS=...)
 	@$(ROOT) $(PYTHON) -m bench $(ARGS)

@@ -5,8 +5,10 @@ Layouts: union bpf_attr in the kernel's include/uapi/linux/bpf.h. Failures are O
 """
 
 import ctypes
+import errno
 import os
 import platform
+import resource
 import struct
 from collections.abc import Iterator
 
@@ -30,8 +32,26 @@ def _bpf(command: int, attr: "ctypes.Array[ctypes.c_char]") -> int:
     result: int = _libc.syscall(_NUMBER[platform.machine()], command, attr, len(attr))
     if result < 0:
         code = ctypes.get_errno()
+        if code == errno.EPERM and command in (_MAP_CREATE, _PROG_LOAD) and _lift_memlock():
+            return _bpf(command, attr)
         raise OSError(code, os.strerror(code))
     return result
+
+
+def _lift_memlock() -> bool:
+    """Whether the limit on locked memory could be lifted, and was not before.
+
+    Up to Linux 5.10 maps and programs count against it (3ac1f01b43b6 "bpf: Eliminate
+    rlimit-based memory accounting for bpf progs"), and EPERM is all that is said.
+    """
+    lifted = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    if resource.getrlimit(resource.RLIMIT_MEMLOCK) == lifted:
+        return False
+    try:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, lifted)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _attr(layout: str, *values: int) -> "ctypes.Array[ctypes.c_char]":

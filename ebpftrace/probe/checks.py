@@ -33,7 +33,7 @@ def require_bpf() -> None:
         raise NoBpfError(
             "BPF does not work here",
             why=why,
-            fix="run on a Linux 5.11 or newer with BPF; in a container, without a seccomp\n"
+            fix="run on a Linux 5.10 or newer with BPF; in a container, without a seccomp\n"
             "profile that forbids bpf(2) (docker run --privileged)",
         ) from None
 

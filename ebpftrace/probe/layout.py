@@ -96,8 +96,8 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
     except KeyError as error:
         raise NoBtfError(
             f"this kernel's types have no {error.args[0]}",
-            why="it is older than 5.11, or built without memory cgroups",
-            fix="use Linux 5.11 or newer with CONFIG_MEMCG=y",
+            why="it is older than 5.10, or built without memory cgroups",
+            fix="use Linux 5.10 or newer with CONFIG_MEMCG=y",
         ) from None
     cpus = possible_cpus()
     offsets = _offsets(btf, cpus) if per_cpu else (0,) * cpus
@@ -137,7 +137,7 @@ def require_tracepoints(btf: Btf, names: tuple[str, ...]) -> None:
             raise ProbeError(
                 f"this kernel has no tracepoint {name}",
                 why="without it memory cannot be attributed",
-                fix="use Linux 5.11 or newer",
+                fix="use Linux 5.10 or newer",
             )
 
 

@@ -58,10 +58,12 @@ def test_the_victim_is_told_from_who_met_the_limit(observer: Observer) -> None:
         large.do("map 80MiB")
         large.do("touch 0")
         small.do("map 30MiB")
-        small.do("touch 0")
+        small.send("touch 0")
         assert large.wait() == -signal.SIGKILL
+        observer.last(OomKilled, lambda event: event.key.pid == large.pid)
         kills = observer.all(OomKilled, lambda event: event.cgroup_id == group.id)
-        assert [kill.key.pid for kill in kills] == [large.pid]
+        # The small one may be next, if the large one's pages come back too slowly.
+        assert kills[0].key.pid == large.pid
 
 
 def test_a_victim_that_is_not_tracked_is_told_too(observer: Observer) -> None:

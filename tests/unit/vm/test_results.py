@@ -1,0 +1,24 @@
+"""tests/vm/results.py: nothing that failed or kept silent passes."""
+
+from tests.vm.results import outcomes, unexplained
+
+JUNIT = """<testsuites><testsuite>
+<testcase classname="tests.kernel.test_memory" name="a" />
+<testcase classname="tests.kernel.test_memory" name="b"><failure message="x" /></testcase>
+<testcase classname="tests.kernel.test_memory" name="c"><error message="x" /></testcase>
+<testcase classname="tests.kernel.test_mappings" name="d"><skipped message="no v2" /></testcase>
+<testcase classname="t" name="e"><skipped message="unconditional skip" /></testcase>
+<testcase classname="t" name="f"><skipped /></testcase>
+</testsuite></testsuites>"""
+
+
+def test_an_error_is_a_failure() -> None:
+    assert outcomes(JUNIT) == {
+        "tests/kernel/test_memory.py": {"passed": 1, "failed": 2},
+        "tests/kernel/test_mappings.py": {"skipped": 1},
+        "t.py": {"skipped": 2},
+    }
+
+
+def test_a_skip_without_a_reason_is_named() -> None:
+    assert unexplained(JUNIT) == ["t.e", "t.f"]

@@ -1,0 +1,51 @@
+"""tests/vm/table.py: only what ran stands in the table, and what failed stands there too."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.vm.table import page, read
+
+JUNIT = """<testsuites><testsuite>
+<testcase classname="tests.kernel.test_memory" name="a" />
+<testcase classname="tests.kernel.test_memory" name="b"><failure message="x" /></testcase>
+<testcase classname="tests.kernel.test_memory" name="c"><error message="x" /></testcase>
+<testcase classname="tests.kernel.test_mappings" name="d"><skipped message="no" /></testcase>
+</testsuite></testsuites>"""
+
+FOUND = {
+    "release": "6.99-cloud",
+    "cgroups": 2,
+    "features": {"memory": "rss_stat, exact", "mapping calls": "not told apart"},
+    "remarks": ["it is slow"],
+    "means": ["fentry", "kprobe"],
+}
+
+
+def run(folder: Path, **found: object) -> Path:
+    """Results of one kernel."""
+    folder.mkdir()
+    (folder / "features.json").write_text(json.dumps(FOUND | found))
+    (folder / "junit.xml").write_text(JUNIT)
+    return folder
+
+
+def test_a_column_a_kernel_and_a_row_a_feature(tmp_path: Path) -> None:
+    columns = [read(run(tmp_path / "a")), read(run(tmp_path / "b", release="4.2", remarks=[]))]
+    del columns[1].outcomes["tests/kernel/test_mappings.py"]
+    lines = page(columns).splitlines()
+    assert "|  | **6.99-cloud** | **4.2** |" in lines
+    assert "| memory | rss_stat, exact | rss_stat, exact |" in lines
+    assert "| mapping calls by | fentry, kprobe | fentry, kprobe |" in lines
+    assert (
+        "| `tests/kernel/test_memory.py` | 1 passed, 2 failed | 1 passed, 2 failed |" in lines
+    )
+    assert "| `tests/kernel/test_mappings.py` | 1 skipped | — |" in lines
+    assert "- 6.99-cloud: it is slow." in lines
+
+
+def test_a_run_that_hung_is_not_read(tmp_path: Path) -> None:
+    (run(tmp_path / "a") / "junit.xml").unlink()
+    with pytest.raises(OSError, match=r"junit\.xml"):
+        read(tmp_path / "a")

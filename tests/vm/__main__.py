@@ -1,0 +1,86 @@
+"""`python -m tests.vm --kernel 6.12 -- tests/kernel`: pytest inside a booted kernel."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from tests.vm import accel, kernels, machine, results
+from tests.vm.paths import CACHE, RESULTS
+from tests.vm.run import VmError
+
+_COMMAND = """\
+.venv/bin/python -m tests.vm.features >.vm/results/features.json
+EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest -p no:cacheprovider \\
+    --junitxml=.vm/results/junit.xml {} 2>&1
+"""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--kernel", "series", multiple=True, help="Series; repeats. Default: 6.12.")
+@click.option("--all", "everything", is_flag=True, help="Every kernel there is.")
+@click.option("--seconds", default=1500, show_default=True, help="Longest life of a machine.")
+@click.option("--systemd", is_flag=True, help="Boot systemd, not a plain init.")
+@click.option("--shell", is_flag=True, help="A root shell inside, for a person.")
+@click.argument("pytest", nargs=-1, type=click.UNPROCESSED)
+def main(
+    series: tuple[str, ...],
+    everything: bool,
+    seconds: int,
+    systemd: bool,
+    shell: bool,
+    pytest: tuple[str, ...],
+) -> None:
+    """Run PYTEST's arguments (default: tests/kernel) on the working tree in a machine."""
+    chosen = tuple(kernels.SUITES) if everything else series or ("6.12",)
+    try:
+        if shell:
+            kernel = kernels.fetch(chosen[0])
+            machine.interactive(kernel, CACHE / "shell", _processor(kernel))
+            return
+        failed = [name for name in chosen if not _tested(name, seconds, pytest, systemd)]
+    except VmError as error:
+        raise click.ClickException(str(error)) from None
+    if failed:
+        click.echo(f"vm: failed on {', '.join(failed)}; see {RESULTS}", err=True)
+        sys.exit(1)
+
+
+def _tested(series: str, seconds: int, pytest: tuple[str, ...], systemd: bool) -> bool:
+    kernel = kernels.fetch(series)
+    command = _COMMAND.format(shlex.join(pytest or ("tests/kernel",)))
+    folder: Path = RESULTS / series
+    shutil.rmtree(folder, ignore_errors=True)
+    done = machine.boot(
+        kernel,
+        command,
+        folder,
+        processor=_processor(kernel),
+        seconds=seconds,
+        systemd=systemd,
+    )
+    if done.status is None:
+        click.echo(f"vm: {series} hung or died; its last words are in {done.log}", err=True)
+    if done.status != 0:
+        return False
+    silent = results.unexplained((folder / "junit.xml").read_text())
+    for test in silent:
+        click.echo(f"vm: {series}: {test} was skipped without a reason", err=True)
+    return not silent
+
+
+def _processor(kernel: kernels.Kernel) -> tuple[str, ...]:
+    def boots(options: tuple[str, ...]) -> bool:
+        click.echo(f"vm: trying {options[1]} for at most {accel.TRIAL_SECONDS} s", err=True)
+        trial = machine.boot(
+            kernel, "true", CACHE / "trial", processor=options, seconds=accel.TRIAL_SECONDS
+        )
+        return trial.status == 0
+
+    return accel.processor(boots)
+
+
+if __name__ == "__main__":
+    main()

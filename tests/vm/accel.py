@@ -1,0 +1,32 @@
+"""KVM where a trial boot proves that it works, software emulation everywhere else.
+
+That /dev/kvm opens proves nothing: nested in another machine, a guest may just hang.
+"""
+
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.vm.paths import CACHE
+
+TRIAL_SECONDS = 40
+
+_KVM_DEVICE = Path("/dev/kvm")
+_KVM = ("-accel", "kvm", "-cpu", "host", "-smp", "2")
+# A guest with cmpxchg16b died of a double fault in kmem_cache_alloc under QEMU 7.2's TCG.
+_TCG = ("-accel", "tcg,thread=multi", "-cpu", "max,-cx16", "-smp", "2")
+
+
+def processor(boots: Callable[[tuple[str, ...]], bool]) -> tuple[str, ...]:
+    """QEMU's options for the processor. `boots` tries a guest with such options.
+
+    What was found is kept for as long as the host runs the same kernel.
+    """
+    if not os.access(_KVM_DEVICE, os.R_OK | os.W_OK):
+        return _TCG
+    kept = CACHE / f"kvm-{platform.release()}"
+    if not kept.exists():
+        answer = "works" if boots(_KVM) else "hangs"
+        kept.write_text(answer)
+    return _KVM if kept.read_text() == "works" else _TCG

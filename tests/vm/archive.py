@@ -1,0 +1,74 @@
+"""A private apt folder, so that packages of other suites come without touching the host's."""
+
+import os
+from pathlib import Path
+
+from tests.vm.paths import CACHE
+from tests.vm.run import VmError, run
+
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+"""debian-archive-keyring: the keys of every suite that is still kept."""
+
+
+def mirror(suite: str) -> str:
+    """The archive that has a suite: EBPFTRACE_VM_MIRROR[_SECURITY], else the host's own."""
+    security = suite.endswith("-security")
+    name = "EBPFTRACE_VM_MIRROR_SECURITY" if security else "EBPFTRACE_VM_MIRROR"
+    if name in os.environ:
+        return os.environ[name]
+    lines = run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(ORIGIN)"]
+    ).splitlines()
+    for line in lines:
+        uri, codename, origin = [*line.split(maxsplit=2), ""][:3]
+        if origin == "Debian" and codename.endswith("-security") == security:
+            return uri
+    raise VmError(f"apt knows no Debian archive here: set {name} to one")
+
+
+class Suite:
+    """One suite of the archive, e.g. `bookworm-backports`."""
+
+    def __init__(self, suite: str) -> None:
+        self.suite = suite
+        self._folder = CACHE / "apt" / suite
+        self._config = self._folder / "apt.conf"
+
+    def update(self) -> None:
+        """Fetch the list of packages."""
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (self._folder / folder).mkdir(parents=True, exist_ok=True)
+        sources = f"deb [signed-by={KEYRING}] {mirror(self.suite)} {self.suite} main\n"
+        (self._folder / "sources.list").write_text(sources)
+        (self._folder / "status").touch()
+        self._config.write_text(
+            f'Dir::Etc::sourcelist "{self._folder}/sources.list";\n'
+            'Dir::Etc::sourceparts "/dev/null";\n'
+            'Dir::Etc::preferences "/dev/null";\n'
+            'Dir::Etc::preferencesparts "/dev/null";\n'
+            f'Dir::State::lists "{self._folder}/lists";\n'
+            f'Dir::State::status "{self._folder}/status";\n'
+            f'Dir::Cache "{self._folder}/cache";\n'
+            'APT::Architecture "amd64";\n'
+            'APT::Sandbox::User "root";\n'
+            'Acquire::Languages "none";\n'
+            # A suite that is kept but no longer renewed is still signed.
+            'Acquire::Check-Valid-Until "false";\n'
+        )
+        self._apt("apt-get", "-q", "update")
+
+    def depends(self, package: str) -> list[str]:
+        """What a package of this suite depends on, by name."""
+        lines = self._apt("apt-cache", "depends", "--important", package).splitlines()
+        return [line.split()[-1] for line in lines if line.strip().startswith("Depends:")]
+
+    def download(self, package: str, folder: Path) -> Path:
+        """Fetch a package's .deb into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        there = set(folder.glob("*.deb"))
+        self._apt("apt-get", "-q", "download", package, cwd=folder)
+        (fetched,) = set(folder.glob("*.deb")) - there
+        return fetched
+
+    def _apt(self, *argv: str, cwd: Path | None = None) -> str:
+        return run(argv, env={**os.environ, "APT_CONFIG": str(self._config)}, cwd=cwd)

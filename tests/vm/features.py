@@ -1,0 +1,37 @@
+"""What the probe finds on the kernel it runs on, as JSON; run inside the guest."""
+
+import json
+import platform
+
+from ebpftrace.errors import ProbeError
+from ebpftrace.probe import Probe, Selection
+from ebpftrace.probe.btf import Btf
+from ebpftrace.probe.calls import Means, choose
+from tests.support.cgroups import memory_hierarchy
+
+
+def features() -> dict[str, object]:
+    """The release, the cgroup version, what each part uses, and what is remarked."""
+    probe = Probe(Selection(comms=("nobody",)))
+    try:
+        return {
+            "release": platform.release(),
+            "cgroups": memory_hierarchy()[1],
+            "features": dict(probe.features),
+            "remarks": list(probe.remarks),
+            "means": [means.in_words for means in Means if _works(means)],
+        }
+    finally:
+        probe.close()
+
+
+def _works(means: Means) -> bool:
+    try:
+        choose(Btf.of_kernel(), means)
+    except ProbeError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    print(json.dumps(features()))

@@ -1,0 +1,55 @@
+"""The first file system: busybox, the modules of the virtual disks, and guest/init."""
+
+import gzip
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.vm import modules
+from tests.vm.archive import Suite
+from tests.vm.kernels import Kernel
+from tests.vm.paths import CACHE, GUEST
+from tests.vm.run import run
+
+_APPLETS = ("sh", "insmod", "mount", "mkdir", "tar", "switch_root", "ln", "cp", "echo", "sleep")
+
+
+def make(kernel: Kernel) -> Path:
+    """Write the archive for a kernel; 1-2 MB."""
+    entries: list[tuple[str, int, bytes]] = [
+        (folder, 0o040755, b"") for folder in ("bin", "dev", "proc", "sys", "root", "modules")
+    ]
+    entries.append(("bin/busybox", 0o100755, _busybox().read_bytes()))
+    entries += [(f"bin/{name}", 0o120777, b"busybox") for name in _APPLETS]
+    entries += [
+        (f"modules/{number:02d}.ko", 0o100644, data)
+        for number, data in enumerate(modules.needed(kernel.modules))
+    ]
+    entries.append(("init", 0o100755, (GUEST / "init").read_bytes()))
+    path = CACHE / "kernels" / f"initrd-{kernel.series}.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        for part in _newc(entries):
+            file.write(part)
+    return path
+
+
+def _busybox() -> Path:
+    """busybox-static, from the stable suite; kept."""
+    folder = CACHE / "busybox"
+    found = folder / "bin" / "busybox"
+    if not found.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        suite = Suite("bookworm")
+        suite.update()
+        run(["dpkg-deb", "-x", suite.download("busybox-static", folder), folder])
+    return found
+
+
+def _newc(entries: list[tuple[str, int, bytes]]) -> Iterator[bytes]:
+    """cpio's "new ASCII" format (Documentation/driver-api/early-userspace/buffer-format)."""
+    for number, (name, mode, data) in enumerate([*entries, ("TRAILER!!!", 0, b"")], 1):
+        path = name.encode() + b"\0"
+        fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(path), 0)
+        head = b"070701" + b"".join(b"%08X" % field for field in fields) + path
+        yield head + bytes(-len(head) % 4)
+        yield data + bytes(-len(data) % 4)
