@@ -10,8 +10,12 @@ from ebpftrace.act.incident import Incident
 from ebpftrace.act.matching import policy_for
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.relief import held_bytes
+from ebpftrace.host import proc
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+
+_PLACES = ("GOPLSCACHE", "GOCACHE", "TMPDIR")
+_PATH_LIMIT = 4096
 
 PART = 1 / 3
 """Who holds less of a job than this is not the one to act on, whatever its name."""
@@ -57,24 +61,48 @@ def begin(
     now_ns: int,
     folder: Path | None,
     curve: tuple[tuple[int, int, int], ...],
+    more_bytes: int = 0,
 ) -> Incident:
-    """The incident. GoneError or RefusedError where the process must not be touched."""
+    """The incident; `more_bytes` are held by now beyond what the snapshot says.
+
+    GoneError or RefusedError where the process must not be touched.
+    """
+    target = identify(process.key)
+    cleans = any(step.action == "clean" for step in policy.ladder)
+    places, user = _places(process.pid) if cleans else ((), -1)
     unix_ns = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
-    whole = held_bytes(job)
+    whole = held_bytes(job) + more_bytes
+    own = process.own.held_bytes + more_bytes
     return Incident(
         id=f"{stamp}-{process.pid}-{secrets.token_hex(3)}",
         policy=policy.name,
         finding=finding,
         job=job.identity,
-        target=identify(process.key),
+        target=target,
         comm=process.comm,
         began_ns=now_ns,
         time_ns=unix_ns,
-        held_bytes=whole if finding.subject.process is None else process.own.held_bytes,
+        held_bytes=whole if finding.subject.process is None else own,
         job_held_bytes=whole,
         limit_bytes=job.cgroup.limit_bytes,
         folder=folder,
         curve=curve,
+        places=places,
+        user=user,
         company=frozenset(one.key for one in job.processes),
     )
+
+
+def _places(pid: int) -> tuple[tuple[tuple[str, str], ...], int]:
+    """Where it keeps its files, as its environment says, and whose process it is.
+
+    Asked now: once it has ended nobody knows.
+    """
+    environ = proc.read_environ(pid)
+    if environ is None:
+        return (), -1
+    named = ((name, environ.get(name, _PATH_LIMIT)) for name in _PLACES)
+    return tuple((name, path) for name, path in named if path), Path(
+        f"/proc/{pid}"
+    ).stat().st_uid

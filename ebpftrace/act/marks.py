@@ -36,6 +36,7 @@ class _Set:
     samples: Samples
     subject: Subject
     who: str
+    held_bytes: int  # as the snapshot has it
 
 
 class Marks:
@@ -63,7 +64,8 @@ class Marks:
                 continue
             if mark.process is None and mark.cgroup_id != event.cgroup_id:
                 continue
-            yield Firing(one.trigger.policy, (_finding(one, event, snapshot),))
+            more = max(0, event.held_bytes - one.held_bytes)
+            yield Firing(one.trigger.policy, (_finding(one, event, snapshot),), more)
 
 
 def _marks(trigger: Trigger, snapshot: Snapshot) -> Iterator[_Set]:
@@ -101,7 +103,7 @@ def _one(
         return  # not known, or passed already: the snapshot itself says so
     key = None if process is None else process.key
     mark = Mark(job.identity.cgroup_id, key, held_bytes + away)
-    yield _Set(mark, trigger, condition, samples, subject, words.who(job, process))
+    yield _Set(mark, trigger, condition, samples, subject, words.who(job, process), held_bytes)
 
 
 def bytes_away(condition: Condition, samples: Samples) -> int | None:

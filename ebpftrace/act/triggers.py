@@ -19,6 +19,7 @@ class Firing:
 
     policy: Policy
     findings: tuple[Finding, ...]  # the most severe first
+    more_bytes: int = 0  # that are held by now than the last snapshot says
 
     @property
     def own(self) -> bool:
