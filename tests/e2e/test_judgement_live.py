@@ -42,7 +42,7 @@ LEAKS = (
     Workload("100MiB-a-second", "leak", 2048, SECONDS, exact_command("grow 100MiB 3GiB")),
     Workload("under-a-sawtooth-ten-times-as-large", "leak", 320, SECONDS,
              python_command("--leak 3 --tooth 120 --seconds 90")),
-    Workload("over-short-lived-children", "leak", 256, SECONDS, generations_command("6 90")),
+    Workload("over-short-lived-children", "leak", 256, SECONDS, generations_command("5 90")),
     Workload("in-tmpfs", "leak", 192, SECONDS, tmpfs_command("--leak 6 --seconds 90")),
     Workload("in-node", "leak", 384, SECONDS, node_command("--leak 14 --seconds 90")),
 )  # fmt: skip
