@@ -18,6 +18,7 @@ from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
 from ebpftrace.act.undo import Undo
 from ebpftrace.errors import GoneError
+from ebpftrace.host import proc
 from ebpftrace.host.mounts import mounts
 from ebpftrace.units import NS_PER_SECOND
 
@@ -44,10 +45,30 @@ class Freezer:
     thawed: str
     states: Path
 
+    @property
+    def name(self) -> str:
+        """Of the cgroup."""
+        return self.file.parent.name
+
     def is_frozen(self) -> bool:
         """Whether all of it stands still."""
         told = read(self.states)
         return told == "FROZEN" or "frozen 1" in told.splitlines()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stopped:
+    """One process, stopped by a signal: that takes effect a moment after it was sent."""
+
+    pid: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.pid}, the process alone,"
+
+    def is_frozen(self) -> bool:
+        stat = proc.read_stat(self.pid)
+        return stat is None or stat.state in "TtZX"
 
 
 def start(incident: Incident, options: Options) -> Running:
@@ -56,7 +77,7 @@ def start(incident: Incident, options: Options) -> Running:
         os.close(open_process(incident.target))
         freezer = freezer_of(incident)
         if freezer is None:
-            return over(Status.DONE, f"{incident.who} stopped", undo=_stop(incident.target))
+            return _Freezing(_Stopped(incident.target.key.pid), _stop(incident.target))
         back = undo(freezer.file, freezer.thawed, "thawed", early=True)
         write(freezer.file, freezer.frozen)
     except (GoneError, RefusedError) as error:
@@ -110,7 +131,7 @@ def _stop(target: Target) -> Undo:
 
 @dataclass(slots=True)
 class _Freezing:
-    freezer: Freezer
+    freezer: Freezer | _Stopped
     undo: Undo
     next_ns: int = 0
 
@@ -130,7 +151,7 @@ class _Freezing:
             return Ended(Status.FAILED, f"not frozen: {error.strerror}")
         if not frozen:
             return None
-        return Ended(Status.DONE, f"{self.freezer.file.parent.name} frozen")
+        return Ended(Status.DONE, f"{self.freezer.name} frozen")
 
     def stop(self) -> str:
         # Half frozen after a timeout is worse than not: nobody would thaw it.

@@ -28,7 +28,7 @@ def start(incident: Incident, options: Options) -> Running:
         freezer = freezer_of(incident)
         if freezer is not None:
             write(freezer.file, freezer.thawed)
-            return over(Status.DONE, f"{freezer.file.parent.name} thawed")
+            return over(Status.DONE, f"{freezer.name} thawed")
         fd = open_process(incident.target)
         try:
             signal.pidfd_send_signal(fd, signal.SIGCONT)
