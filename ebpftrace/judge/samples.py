@@ -46,7 +46,7 @@ class Sample:
 
 
 class Samples:
-    """Two minutes of samples and fifteen of the floor. Bounded; at least one sample."""
+    """Two minutes of samples, and six hours of the floor. Bounded; at least one sample."""
 
     __slots__ = (
         "_filled",
