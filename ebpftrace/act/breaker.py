@@ -152,7 +152,7 @@ class Breaker:
         if self._spending.resting_ns(job, policy.cooldown_ns, now):
             self._hold_back(firing, "the job rests after its last incident")
             return
-        found = aim(self._policies, policy, firing.finding, snapshot)
+        found = aim(self._policies, firing, snapshot)
         if isinstance(found, str):
             self._hold_back(firing, found)
             return
@@ -166,7 +166,7 @@ class Breaker:
                 now_ns=self._clock(),
                 folder=self._folder(whose.identity.cgroup),
                 curve=self._curves.of(job),
-                more_bytes=firing.more_bytes,
+                more=firing.more,
             )  # fmt: skip
         except (GoneError, RefusedError) as error:
             self._hold_back(firing, error.what)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ebpftrace.act.policy import Condition, Mode
-from ebpftrace.act.triggers import Firing, Trigger
+from ebpftrace.act.triggers import Firing, More, Trigger
 from ebpftrace.events import Breached, ProcessKey
 from ebpftrace.judge import words
 from ebpftrace.judge.finding import Finding, Severity, Subject
@@ -65,7 +65,9 @@ class Marks:
             if mark.process is None and mark.cgroup_id != event.cgroup_id:
                 continue
             more = max(0, event.held_bytes - one.held_bytes)
-            yield Firing(one.trigger.policy, (_finding(one, event, snapshot),), more)
+            yield Firing(
+                one.trigger.policy, (_finding(one, event, snapshot),), More(event.key, more)
+            )
 
 
 def _marks(trigger: Trigger, snapshot: Snapshot) -> Iterator[_Set]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ebpftrace.act.marks import Marks
 from ebpftrace.act.policy import Condition, Match, Mode, Policy
-from ebpftrace.act.triggers import Firing, Trigger
+from ebpftrace.act.triggers import Firing, More, Trigger
 from ebpftrace.events import Breached
 from ebpftrace.judge.finding import Finding, Severity, State
 from ebpftrace.ledger import Snapshot
@@ -111,7 +111,7 @@ def test_a_breach_fires_what_its_mark_was_for() -> None:
         held_bytes=301 * MIB, mark_bytes=300 * MIB, group=True,
     )  # fmt: skip
     (firing,) = marks.firings(breach, snapshot)
-    assert firing.more_bytes == 201 * MIB
+    assert firing.more == More(breach.key, 201 * MIB)
     assert firing.finding.measured == 201 * MIB
     assert "gained 201 MiB in 1 s (bound 200 MiB in 60 s)" in firing.finding.sentence
     assert list(marks.firings(replace(breach, held_bytes=299 * MIB), snapshot)) == []
