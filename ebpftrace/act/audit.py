@@ -23,6 +23,7 @@ DEFAULT_FILE = Path("/var/log/ebpftrace/audit.jsonl")
 SIZE_BYTES = 8 * MIB
 KEPT = 3  # older files: audit.jsonl.1 is the youngest of them
 _LINE_LIMIT = 256 * KIB
+_SYNC_SECONDS = 0.1
 
 Record = dict[str, Any]
 
@@ -58,7 +59,7 @@ class AuditLog:
                 fix="make room for it, or choose another place: --audit FILE",
             ) from error
         self._dirty = threading.Event()
-        self._closing = False
+        self._closing = threading.Event()
         self._lock = threading.Lock()  # held while the descriptor is changed
         self._syncer = threading.Thread(target=self._sync, name="audit", daemon=True)
         self._syncer.start()
@@ -78,7 +79,7 @@ class AuditLog:
         self._dirty.set()
 
     def close(self) -> None:
-        self._closing = True
+        self._closing.set()
         self._dirty.set()
         self._syncer.join(5)
         with self._lock:
@@ -115,8 +116,10 @@ class AuditLog:
         return self._file.with_name(f"{self._file.name}.{number}")
 
     def _sync(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             self._dirty.wait()
+            # A write waits for a sync that runs: the first steps of an incident shall not.
+            self._closing.wait(_SYNC_SECONDS)
             self._dirty.clear()
             with self._lock:
                 try:

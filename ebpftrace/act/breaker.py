@@ -1,6 +1,7 @@
 """The circuit breaker: findings in, steps and outcomes out. One thread, nothing waited for."""
 
 import select
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -48,11 +49,13 @@ class Breaker:
         past: Iterable[Record] = (),
         starts: Mapping[str, Start] = STARTS,
         moment: Callable[[], Moment] = Moment.now,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._audit = audit
         self._folder = folder
         self._starts = starts
         self._moment = moment
+        self._clock = clock
         self._epoll = select.epoll()
         self._fds: set[int] = set()
         self._ladders: dict[str, Ladder] = {}  # by the job's key
@@ -91,19 +94,17 @@ class Breaker:
         self._policies = tuple(policies)
         self._triggers = [Trigger(policy) for policy in policies]
 
-    def consider(
-        self, findings: Iterable[Finding], snapshot: Snapshot, now_ns: int
-    ) -> tuple[Word, ...]:
+    def consider(self, findings: Iterable[Finding], snapshot: Snapshot) -> tuple[Word, ...]:
         """The next snapshot, and the findings of the built-in judgement that are active."""
         self._snapshot = snapshot
         self._curves.add(snapshot)
         for ladder in self._ladders.values():
             ladder.see(snapshot)
         builtin = tuple(findings)
-        words: list[Word] = list(self.poll(now_ns))
+        words: list[Word] = list(self.poll())
         for trigger in self._triggers:
             for firing in trigger.fire(snapshot, builtin):
-                words += self._meet(firing, snapshot, now_ns)
+                words += self._meet(firing, snapshot)
         return tuple(words)
 
     def marks(self) -> tuple[Mark, ...]:
@@ -112,69 +113,70 @@ class Breaker:
             return ()
         return self._marks.of(self._triggers, self._snapshot)
 
-    def breached(self, event: Breached, now_ns: int) -> tuple[Word, ...]:
+    def breached(self, event: Breached) -> tuple[Word, ...]:
         """The kernel told that a bound was passed: not a snapshot later, now."""
         words: list[Word] = []
         if self._snapshot is not None:
             for firing in self._marks.firings(event, self._snapshot):
-                words += self._meet(firing, self._snapshot, now_ns)
+                words += self._meet(firing, self._snapshot)
         return tuple(words)
 
-    def poll(self, now_ns: int) -> tuple[Word, ...]:
+    def poll(self) -> tuple[Word, ...]:
         """Whatever can go on goes on."""
         words: list[Word] = []
         for key, ladder in list(self._ladders.items()):
-            words += ladder.poll(now_ns)
+            words += ladder.poll()
             if ladder.over:
-                words += self._over(key, now_ns)
+                words += self._over(key)
         self._register()
         return tuple(words)
 
-    def close(self, now_ns: int, why: str = "the watch ended") -> tuple[Word, ...]:
+    def close(self, why: str = "the watch ended") -> tuple[Word, ...]:
         """Stop what runs, put back what was changed for a time, and sync the log."""
         words: list[Word] = []
         if self._epoll.closed:
             return ()
         for key, ladder in list(self._ladders.items()):
-            words += ladder.abandon(now_ns, why)
-            words += self._over(key, now_ns)
+            words += ladder.abandon(why)
+            words += self._over(key)
         self._register()
         self._epoll.close()
         self._audit.close()
         return tuple(words)
 
-    def _meet(self, firing: Firing, snapshot: Snapshot, now_ns: int) -> Iterator[Word]:
+    def _meet(self, firing: Firing, snapshot: Snapshot) -> Iterator[Word]:
         job = firing.finding.subject.job.key
         if job in self._ladders or len(self._ladders) >= AT_ONCE:
             return
         policy, now = firing.policy, self._moment()
         if self._spending.resting_ns(job, policy.cooldown_ns, now):
-            self._hold_back(firing, "the job rests after its last incident", now_ns)
+            self._hold_back(firing, "the job rests after its last incident")
             return
-        found = aim(self._policies, policy, firing.finding, snapshot)
+        found = aim(self._policies, firing, snapshot)
         if isinstance(found, str):
-            self._hold_back(firing, found, now_ns)
+            self._hold_back(firing, found)
             return
         whose, process = found
         if process.age_ns < policy.grace_ns:
-            self._hold_back(firing, f"{process.comm} {process.pid} is young", now_ns)
+            self._hold_back(firing, f"{process.comm} {process.pid} is young")
             return
         try:
             incident = begin(
                 policy, firing.finding, whose, process,
-                now_ns=now_ns,
+                now_ns=self._clock(),
                 folder=self._folder(whose.identity.cgroup),
                 curve=self._curves.of(job),
+                more=firing.more,
             )  # fmt: skip
         except (GoneError, RefusedError) as error:
-            self._hold_back(firing, error.what, now_ns)
+            self._hold_back(firing, error.what)
             return
         self._write(incident.id, {"type": "incident", "facts": facts(incident)})
         self._ladders[job] = self._ladder(incident, policy)
         if firing.own:
             yield replace(firing.finding, state=State.BEGIN)
             self._told[job] = firing.finding
-        yield from self.poll(now_ns)
+        yield from self.poll()
 
     def _ladder(self, incident: Incident, policy: Policy) -> Ladder:
         job, spending = incident.job.key, self._spending
@@ -186,11 +188,12 @@ class Breaker:
             spend=lambda: spending.spend(job, self._moment()),
             refund=lambda: spending.refund(job),
             record=partial(self._write, incident.id),
+            clock=self._clock,
         )
 
-    def _over(self, job: str, now_ns: int) -> Iterator[Word]:
+    def _over(self, job: str) -> Iterator[Word]:
         """Rest; and what was told of the breach is taken back."""
-        incident = self._ladders.pop(job).incident
+        incident, now_ns = self._ladders.pop(job).incident, self._clock()
         self._spending.rest(job, self._moment())
         finding = self._told.pop(job, None)
         if finding is not None:
@@ -202,9 +205,9 @@ class Breaker:
                 sentence=f"{incident.who}: the incident is over",
             )
 
-    def _hold_back(self, firing: Firing, why: str, now_ns: int) -> None:
+    def _hold_back(self, firing: Firing, why: str) -> None:
         """Said to the audit log once a minute: the condition is met at every snapshot."""
-        key = (firing.policy.name, firing.finding.subject.job.key)
+        key, now_ns = (firing.policy.name, firing.finding.subject.job.key), self._clock()
         self._said = {one: at for one, at in self._said.items() if now_ns - at < _SAID_AGAIN_NS}
         if key in self._said:
             return

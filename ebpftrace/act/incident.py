@@ -39,6 +39,8 @@ class Incident:
     evidence: Path | None = None  # set once a capture is done
     curve: tuple[tuple[int, int, int], ...] = ()
     company: frozenset[ProcessKey] = frozenset()  # the job's processes as it began
+    places: tuple[tuple[str, str], ...] = ()  # what the target's GOCACHE, TMPDIR, … are
+    user: int = -1  # the target's user id
 
     def unix_ns(self, monotonic_ns: int) -> int:
         """A moment of this incident as Unix time."""

@@ -48,12 +48,14 @@ class Ladder:
         spend: Callable[[], None],
         refund: Callable[[], None],
         record: Callable[[dict[str, Any]], None],
+        clock: Callable[[], int],
     ) -> None:
         self.incident = incident
         self.policy = policy
         self._starts = starts
         self._allowed, self._spend, self._refund = allowed, spend, refund
         self._record = record
+        self._clock = clock
         self._steps: list[Step] = list(policy.ladder)
         self._step: Step | None = None
         self._running: Running | None = None
@@ -86,45 +88,49 @@ class Ladder:
         if self._relief is not None and snapshot.monotonic_ns >= self._relief.since_ns:
             self._verdict = self._relief.see(snapshot)
 
-    def poll(self, now_ns: int) -> Iterator[Word]:
+    def poll(self) -> Iterator[Word]:
         """Go on as far as that is possible without waiting."""
         while not self.over:
             if self._running is not None:
-                ended = self._poll_running(now_ns)
+                ended = self._poll_running()
                 if ended is None:
                     return
-                yield self._climbed(ended, now_ns)
+                yield self._climbed(ended)
             elif self._relief is not None:
                 if self._verdict is Verdict.WAIT:
                     return
                 self._judge()
             elif self._steps:
-                yield from self._next(self._steps.pop(0), now_ns)
+                yield from self._next(self._steps.pop(0))
             elif self._acted and self._verdict is Verdict.WAIT:
-                self._relief = Relief(self.incident, now_ns)
+                self._relief = Relief(self.incident, self._clock())
             else:
-                yield self._end(now_ns)
+                yield self._end()
 
-    def abandon(self, now_ns: int, why: str) -> Iterator[Word]:
+    def abandon(self, why: str) -> Iterator[Word]:
         """The watch ends: stop what runs, put back what was changed, say so."""
         if self.over:
             return
         if self._running is not None:
-            yield self._climbed(Ended(Status.FAILED, why), now_ns)
+            yield self._climbed(Ended(Status.FAILED, why))
         self._steps.clear()
-        yield self._end(now_ns, why)
+        yield self._end(why)
 
-    def _next(self, step: Step, now_ns: int) -> Iterator[Word]:
-        self._step, self._began_ns = step, now_ns
+    def _next(self, step: Step) -> Iterator[Word]:
+        self._step, self._began_ns = step, self._clock()
         if self.policy.dry_run:
-            yield self._climbed(Ended(Status.SKIPPED, f"dry run: would {step.action}"), now_ns)
+            yield self._climbed(Ended(Status.SKIPPED, f"dry run: would {step.action}"))
             return
         if step.action in ENDING and not self._spent:
             if refusal := self._allowed():
-                yield self._climbed(Ended(Status.SKIPPED, refusal), now_ns)
+                yield self._climbed(Ended(Status.SKIPPED, refusal))
                 return
             self._spend()
             self._spent = True
+        if step.action in ENDING:
+            for undo in self._undos:
+                if undo.early:
+                    undo.run()
         self._record(
             {
                 "type": "step_begun",
@@ -134,18 +140,20 @@ class Ladder:
         )
         self._running = self._starts[step.action](self.incident, step.options)
 
-    def _poll_running(self, now_ns: int) -> Ended | None:
+    def _poll_running(self) -> Ended | None:
         assert self._running is not None and self._step is not None
+        now_ns = self._clock()
         ended = self._running.poll(now_ns)
         if ended is None and now_ns - self._began_ns >= self._step.timeout_ns:
             took = format_duration(self._step.timeout_ns)
             return Ended(Status.TIMED_OUT, f"stopped after {took}")
         return ended
 
-    def _climbed(self, ended: Ended, now_ns: int) -> StepOutcome:
+    def _climbed(self, ended: Ended) -> StepOutcome:
         assert self._step is not None
-        step = self._step
-        left = self._running.stop() if self._running is not None else ""
+        step, now_ns = self._step, self._clock()
+        undo = None if self._running is None else self._running.undo
+        left = "" if self._running is None else self._running.stop()
         began = self._running is not None
         self._running = self._step = None
         detail = f"{ended.detail}; {left}" if left else ended.detail
@@ -165,8 +173,8 @@ class Ladder:
             monotonic_ns=now_ns,
             time_ns=incident.unix_ns(now_ns),
         )
-        if ended.undo is not None:
-            self._undos.append(ended.undo)
+        if undo is not None:
+            self._undos.append(undo)
         if ended.evidence is not None:
             self.incident = replace(self.incident, evidence=ended.evidence)
         self._record(
@@ -178,7 +186,7 @@ class Ladder:
                 "took_ns": outcome.took_ns,
                 "output": ended.output.decode("utf-8", "replace")[-4096:],
                 "refunded": refunded,
-                "undo": None if ended.undo is None else ended.undo.record(),
+                "undo": None if undo is None else undo.record(),
             }
         )
         return outcome
@@ -210,8 +218,9 @@ class Ladder:
             self._verdict = Verdict.WAIT
         self._seen, self._relief = self._relief, None
 
-    def _end(self, now_ns: int, why: str = "") -> Outcome:
+    def _end(self, why: str = "") -> Outcome:
         self.over = True
+        now_ns = self._clock()
         troubles = [trouble for undo in reversed(self._undos) if (trouble := undo.run())]
         helped = self._verdict is Verdict.HELPED
         won = self._seen.bytes_won if helped and self._seen is not None else 0

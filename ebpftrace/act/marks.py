@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ebpftrace.act.policy import Condition, Mode
-from ebpftrace.act.triggers import Firing, Trigger
+from ebpftrace.act.triggers import Firing, More, Trigger
 from ebpftrace.events import Breached, ProcessKey
 from ebpftrace.judge import words
 from ebpftrace.judge.finding import Finding, Severity, Subject
@@ -36,6 +36,7 @@ class _Set:
     samples: Samples
     subject: Subject
     who: str
+    held_bytes: int  # as the snapshot has it
 
 
 class Marks:
@@ -63,7 +64,10 @@ class Marks:
                 continue
             if mark.process is None and mark.cgroup_id != event.cgroup_id:
                 continue
-            yield Firing(one.trigger.policy, (_finding(one, event, snapshot),))
+            more = max(0, event.held_bytes - one.held_bytes)
+            yield Firing(
+                one.trigger.policy, (_finding(one, event, snapshot),), More(event.key, more)
+            )
 
 
 def _marks(trigger: Trigger, snapshot: Snapshot) -> Iterator[_Set]:
@@ -101,7 +105,7 @@ def _one(
         return  # not known, or passed already: the snapshot itself says so
     key = None if process is None else process.key
     mark = Mark(job.identity.cgroup_id, key, held_bytes + away)
-    yield _Set(mark, trigger, condition, samples, subject, words.who(job, process))
+    yield _Set(mark, trigger, condition, samples, subject, words.who(job, process), held_bytes)
 
 
 def bytes_away(condition: Condition, samples: Samples) -> int | None:

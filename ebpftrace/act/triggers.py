@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ebpftrace.act.conditions import detector_of
 from ebpftrace.act.policy import Condition, Mode, Policy
+from ebpftrace.events import ProcessKey
 from ebpftrace.judge.finding import Finding, State, Subject
 from ebpftrace.judge.judge import Judge
 from ebpftrace.judge.samples import Samples
@@ -14,11 +15,24 @@ History = Callable[[Subject], Samples | None]
 
 
 @dataclass(frozen=True, slots=True)
+class More:
+    """What is held by now beyond the last snapshot, and who took it: told by the kernel."""
+
+    process: ProcessKey
+    size_bytes: int
+
+    def of(self, process: ProcessKey) -> int:
+        """How much of it is this process's."""
+        return self.size_bytes if process == self.process else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Firing:
     """A policy whose conditions hold for a job, and the findings that say so."""
 
     policy: Policy
     findings: tuple[Finding, ...]  # the most severe first
+    more: More | None = None
 
     @property
     def own(self) -> bool:

@@ -25,6 +25,7 @@ class Undo:
     inode: int = 0
     value: str = ""
     target: Target | None = None
+    early: bool = False  # before a process is ended: what is frozen cannot die
 
     def run(self) -> str:
         """Put it back; "" when that was done, else what was in the way."""

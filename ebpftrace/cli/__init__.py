@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from ebpftrace import __version__
+from ebpftrace.cli.audit import audit
 from ebpftrace.cli.completion import completion
 from ebpftrace.cli.policy import policy
 from ebpftrace.cli.report import report, report_usage
@@ -53,6 +54,7 @@ def cli() -> None:
 
 cli.add_command(watch)
 cli.add_command(policy)
+cli.add_command(audit)
 cli.add_command(completion)
 
 

@@ -6,14 +6,15 @@ teeth: it steps up where memory was kept, and falls at once where it was given b
 
 from bisect import bisect_left
 
-KEPT_NS = 15 * 60 * 1_000_000_000
+KEPT_NS = 6 * 3600 * 1_000_000_000
 FINE_NS = 2 * 60 * 1_000_000_000
 COARSE_NS = 5 * 1_000_000_000
-MAX_STEPS = 512
+GRAIN = 40  # beyond two minutes, of the age of a step: how far apart two steps are at least
+MAX_STEPS = 768
 
 
 class Floor:
-    """The steps of the floor over the last 15 min; the last two minutes at full resolution.
+    """The steps of the floor over the last 6 h; the last two minutes at full resolution.
 
     A stack of rising values: a value below the topmost ones takes them away. So a sample
     costs constant time on average, and the floor at any moment is one search.
@@ -62,7 +63,8 @@ class Floor:
         fine = bisect_left(self._times, now_ns - FINE_NS)
         kept = [0]
         for index in range(1, fine):
-            if self._times[index] - self._times[kept[-1]] >= COARSE_NS:
+            grain = max(COARSE_NS, (now_ns - self._times[index]) // GRAIN)
+            if self._times[index] - self._times[kept[-1]] >= grain:
                 kept.append(index)
         kept += range(max(1, fine), len(self._times))
         if len(kept) > MAX_STEPS:  # samples closer than the ledger's: coarser everywhere

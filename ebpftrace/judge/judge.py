@@ -1,5 +1,6 @@
 """Snapshots in, findings out: who is judged, and what was said of them already."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -100,13 +101,10 @@ class Judge:
 
     def _subjects(self, snapshot: Snapshot) -> Iterator[tuple[_Key, Subject, str, Sample]]:
         now = snapshot.monotonic_ns
+        sharing = Counter(job.identity.cgroup_id for job in snapshot.jobs)
         for job in snapshot.jobs:
-            yield (
-                (job.identity.key, ""),
-                Subject(job.identity),
-                words.who(job),
-                of_job(job, now),
-            )
+            sample = of_job(job, now, alone=sharing[job.identity.cgroup_id] == 1)
+            yield (job.identity.key, ""), Subject(job.identity), words.who(job), sample
             if self._processes:
                 yield from _processes(job, now)
 

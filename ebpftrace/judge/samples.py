@@ -3,7 +3,6 @@
 from collections import deque
 from dataclasses import dataclass
 
-from ebpftrace.events import CgroupContents, Usage
 from ebpftrace.judge.floor import FINE_NS, Floor
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import NS_PER_SECOND
@@ -47,7 +46,7 @@ class Sample:
 
 
 class Samples:
-    """Two minutes of samples and fifteen of the floor. Bounded; at least one sample."""
+    """Two minutes of samples, and six hours of the floor. Bounded; at least one sample."""
 
     __slots__ = (
         "_filled",
@@ -145,44 +144,36 @@ class Samples:
         return found.time_ns, found.held_bytes
 
 
-def of_job(job: JobSnapshot, now_ns: int) -> Sample:
+def of_job(job: JobSnapshot, now_ns: int, *, alone: bool = True) -> Sample:
     """A job as one: the whole cgroup where its contents were read, else its processes.
 
-    Where there is no limit the tracked processes count alone: the cgroup may be the whole
-    machine's, and nobody is killed for what the others hold.
+    The tracked processes count alone where there is no limit (the cgroup may be the whole
+    machine's, and nobody is killed for what the others hold), and where the job is not
+    `alone` in its cgroup, as CI runs on a bare runner are not.
     """
-    contents = job.cgroup.contents if job.cgroup.limit_bytes else None
+    contents = job.cgroup.contents if job.cgroup.limit_bytes and alone else None
     if contents is None:
         anon, shmem = job.usage.anon_bytes, job.usage.shmem_bytes
     else:
         anon, shmem = contents.anon_bytes, contents.shmem_bytes
     swap = job.usage.swap_bytes
-    return _sample(job, now_ns, anon, shmem + swap, contents, job.usage)
+    return _sample(job, now_ns, anon, shmem + swap)
 
 
 def of_process(process: ProcessSnapshot, job: JobSnapshot, now_ns: int) -> Sample:
     """One process: what it holds, and the room that all of its job's cgroup has left."""
     own = process.own
     shmem = own.shmem_bytes + own.swap_bytes
-    return _sample(job, now_ns, own.anon_bytes, shmem, job.cgroup.contents, job.usage)
+    return _sample(job, now_ns, own.anon_bytes, shmem)
 
 
-def _sample(
-    job: JobSnapshot,
-    now_ns: int,
-    anon: int,
-    shmem: int,
-    contents: CgroupContents | None,
-    usage: Usage,
-) -> Sample:
-    cgroup = job.cgroup
+def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int) -> Sample:
+    cgroup, contents = job.cgroup, job.cgroup.contents
     room = cgroup.headroom_bytes
     if room is not None:
         # Without memory.stat, what the tracked processes do not hold is taken for cache.
-        cache = (
-            contents.cache_bytes if contents else max(0, cgroup.charge_bytes - usage.held_bytes)
-        )
-        room += cache
+        held = job.usage.held_bytes
+        room += contents.cache_bytes if contents else max(0, cgroup.charge_bytes - held)
     return Sample(
         time_ns=now_ns,
         anon_bytes=anon,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ebpftrace.judge.floor import KEPT_NS
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import MIB, NS_PER_SECOND
 
@@ -36,7 +37,7 @@ def steadiest(samples: Samples, least_bytes: int = 8 * MIB) -> Climb | None:
     now = samples.now.time_ns
     if samples.floor.rise < least_bytes:
         return None  # as most of the time
-    span = min(samples.age_ns, 15 * 60 * NS_PER_SECOND)
+    span = min(samples.age_ns, KEPT_NS)
     end = now - _unsure_ns(samples)
     while span >= _SHORTEST_NS:
         if (end - (now - span)) >= _SHORTEST_NS:

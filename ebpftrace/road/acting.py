@@ -9,6 +9,7 @@ from ebpftrace.act.breaker import Breaker
 from ebpftrace.act.ladder import Word
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.act.policy_store import PolicyStore
+from ebpftrace.act.survive import ask_to_be_last
 from ebpftrace.events import Breached, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.finding import Finding
@@ -30,6 +31,8 @@ class Acting:
         self._marked: set[tuple[int, ProcessKey | None]] = set()
         self._trouble = ""
         log = AuditLog(audit)
+        if unsafe := ask_to_be_last():
+            self._remark(unsafe)
         self._breaker = Breaker(
             policies.policies, log, folder=paths.folder, past=Reading(audit).records()
         )
@@ -46,16 +49,16 @@ class Acting:
 
     def snapshot(self, findings: Iterable[Finding], snapshot: Snapshot) -> None:
         """The books, and what the built-in judgement has found."""
-        self._say(self._breaker.consider(findings, snapshot, time.monotonic_ns()))
+        self._say(self._breaker.consider(findings, snapshot))
         self._set_marks()
 
     def breached(self, event: Breached) -> None:
         """The kernel told that a mark was passed."""
-        self._say(self._breaker.breached(event, time.monotonic_ns()))
+        self._say(self._breaker.breached(event))
 
     def poll(self) -> None:
         """Actions go on as far as they can."""
-        self._say(self._breaker.poll(time.monotonic_ns()))
+        self._say(self._breaker.poll())
 
     def reload(self) -> None:
         """Read the policies again; a bad file keeps the old ones, and either is said."""
@@ -65,7 +68,7 @@ class Acting:
 
     def close(self) -> None:
         """Incidents that run are ended, and what was changed for a time is put back."""
-        self._say(self._breaker.close(time.monotonic_ns()))
+        self._say(self._breaker.close())
 
     def _set_marks(self) -> None:
         """The kernel forgets a mark once it was passed: all are set anew."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ebpftrace.act.outcome import Outcome, Status, StepOutcome
 from ebpftrace.events import (
     CallCount,
     CgroupContents,
@@ -22,6 +23,7 @@ from ebpftrace.ledger.snapshot import (
     Snapshot,
 )
 from ebpftrace.units import GIB, KIB, MIB, NS_PER_SECOND
+from ebpftrace.views.acts import Remark
 from ebpftrace.views.start import Started
 
 TIME_NS = 1_795_435_207_250_000_000  # 2026-11-23T12:00:07.25Z
@@ -208,6 +210,46 @@ def finding(**changes: object) -> Finding:
         "sentence": sentence,
     }
     return Finding(**(fields | changes))  # type: ignore[arg-type]
+
+
+def step(**changes: object) -> StepOutcome:
+    fields: dict[str, object] = {
+        "incident": "20261123T120007Z-4711-3fa2b1",
+        "policy": "leaks",
+        "job": identity(),
+        "process": ProcessKey(4711, 86_000_000_004_711),
+        "comm": "gopls",
+        "action": "signal",
+        "status": Status.DONE,
+        "detail": "gopls 4711 ended by TERM after 18ms",
+        "began_ns": MONOTONIC_NS - 19_000_000,
+        "took_ns": 19_000_000,
+        "monotonic_ns": MONOTONIC_NS,
+        "time_ns": TIME_NS,
+    }
+    return StepOutcome(**(fields | changes))  # type: ignore[arg-type]
+
+
+def outcome(**changes: object) -> Outcome:
+    fields: dict[str, object] = {
+        "incident": "20261123T120007Z-4711-3fa2b1",
+        "policy": "leaks",
+        "job": identity(),
+        "process": ProcessKey(4711, 86_000_000_004_711),
+        "comm": "gopls",
+        "helped": True,
+        "bytes_won": 1400 * MIB,
+        "took_ns": 8 * NS_PER_SECOND,
+        "sentence": ("gopls 4711 is gone, its successor 4802 is steady: 1.4 GiB won in 8.0s"),
+        "evidence": "/var/lib/ebpftrace/incidents/20261123T120007Z-4711-3fa2b1",
+        "monotonic_ns": MONOTONIC_NS,
+        "time_ns": TIME_NS,
+    }
+    return Outcome(**(fields | changes))  # type: ignore[arg-type]
+
+
+def remark(text: str = "2 policies read again") -> Remark:
+    return Remark(TIME_NS, MONOTONIC_NS, text)
 
 
 def example() -> Snapshot:

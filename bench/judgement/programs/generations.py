@@ -1,14 +1,17 @@
 """A parent whose short-lived children each hold more than the one before: `RATE SECONDS`.
 
-RATE is MiB/s by which the sum grows; a child lives 3 s, and two are alive at a time.
+RATE is MiB/s by which their sum grows; a child lives 3 s, and about six are alive at a time.
 """
 
 import subprocess
 import sys
 import time
 
+ALIVE = 6
+LIFE_SECONDS = 3
 CHILD = (
-    "import sys,time; held = bytearray(b'x') * (int(float(sys.argv[1]) * 2**20)); time.sleep(3)"
+    "import sys, time; held = bytearray(b'x') * int(float(sys.argv[1]) * 2**20); "
+    f"time.sleep({LIFE_SECONDS})"
 )
 
 
@@ -17,10 +20,9 @@ def main() -> None:
     began = time.monotonic()
     children: list[subprocess.Popen[bytes]] = []
     while (now := time.monotonic() - began) < seconds:
-        # Two are alive at a time, so each holds half.
-        size = str(16 + rate * now / 2)
+        size = str(4 + rate * now / ALIVE)
         children.append(subprocess.Popen([sys.executable, "-c", CHILD, size]))
-        time.sleep(1.5)
+        time.sleep(LIFE_SECONDS / ALIVE)
         children = [child for child in children if child.poll() is None]
 
 

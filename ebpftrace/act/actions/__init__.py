@@ -3,13 +3,26 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ebpftrace.act.actions import capture, notify, shell, signal
+from ebpftrace.act.actions import (
+    capture,
+    clean,
+    freeze,
+    notify,
+    reclaim,
+    shell,
+    signal,
+    systemd,
+    thaw,
+    throttle,
+)
 from ebpftrace.act.actions import exec as execute
 from ebpftrace.act.actions.kind import ActionKind
 from ebpftrace.act.actions.running import Running
 from ebpftrace.act.incident import Incident
 
-_ACTIONS = (capture, notify, execute, shell, signal)
+_ACTIONS = (
+    capture, notify, execute, shell, signal, systemd, reclaim, throttle, freeze, thaw, clean,
+)  # fmt: skip
 
 KINDS: tuple[ActionKind, ...] = tuple(action.KIND for action in _ACTIONS)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ebpftrace.act.actions.running import Ended, readable
 from ebpftrace.act.outcome import Status
+from ebpftrace.act.undo import Undo
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.text import clean
 
@@ -22,7 +23,10 @@ class Background:
     behind: it does not keep the program from ending.
     """
 
-    def __init__(self, name: str, work: Callable[[threading.Event], Ended]) -> None:
+    def __init__(
+        self, name: str, work: Callable[[threading.Event], Ended], undo: Undo | None = None
+    ) -> None:
+        self.undo = undo
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._cancelled = threading.Event()
         self._ended: Ended | None = None
@@ -58,10 +62,9 @@ class Background:
         except OSError as error:
             where = f"{clean(str(error.filename))}: " if error.filename else ""
             self._ended = Ended(Status.FAILED, where + (error.strerror or clean(str(error))))
-        except BaseException as error:
-            # A mistake of ours: told as a failure, so that the ladder goes on, and shown.
+        except Exception as error:
+            # A mistake of ours. Told as a failure, by name, and the ladder goes on.
             self._ended = Ended(Status.FAILED, clean(f"{type(error).__name__}: {error}"))
-            raise
         finally:
             with self._lock, contextlib.suppress(OSError):
                 if self._listening:

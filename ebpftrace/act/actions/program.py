@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from ebpftrace.act.actions.running import Ended, Running, over, readable
 from ebpftrace.act.incident import Incident, environment, facts_json
 from ebpftrace.act.outcome import Status
+from ebpftrace.act.survive import ordinary_score
+from ebpftrace.act.undo import Undo
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, format_bytes
 
@@ -35,14 +37,15 @@ def start_program(
         # A file, not a pipe: a hook that never reads it holds nobody up.
         os.write(facts, facts_json(incident))
         os.lseek(facts, 0, os.SEEK_SET)
-        process = subprocess.Popen(
-            argv,
-            stdin=facts,
-            stdout=theirs,
-            stderr=theirs,
-            env=environment(incident, added),
-            start_new_session=True,
-        )
+        with ordinary_score():
+            process = subprocess.Popen(
+                argv,
+                stdin=facts,
+                stdout=theirs,
+                stderr=theirs,
+                env=environment(incident, added),
+                start_new_session=True,
+            )
     except OSError as error:
         os.close(ours)
         return over(Status.FAILED, f"{clean(argv[0])}: {error.strerror or error}")
@@ -72,6 +75,10 @@ class Program:
     @property
     def fds(self) -> tuple[int, ...]:
         return (self.pidfd, self.pipe) if self.open_pipe else (self.pidfd,)
+
+    @property
+    def undo(self) -> Undo | None:
+        return None
 
     @property
     def due_ns(self) -> int | None:

@@ -13,15 +13,13 @@ from ebpftrace.act.undo import Undo
 class Ended:
     """How an action ended. `detail` is one cleaned line.
 
-    `output` is what a hook printed, bounded; `evidence` the folder a capture made; `undo`
-    what has to be put back once the incident is over.
+    `output` is what a hook printed, bounded; `evidence` the folder a capture made.
     """
 
     status: Status
     detail: str
     output: bytes = b""
     evidence: Path | None = None
-    undo: Undo | None = None
 
 
 class Running(Protocol):
@@ -34,6 +32,10 @@ class Running(Protocol):
     @property
     def due_ns(self) -> int | None:
         """Poll by then, at the latest; None: only the descriptors matter."""
+
+    @property
+    def undo(self) -> Undo | None:
+        """What has to be put back once the incident is over, however this ends."""
 
     def poll(self, now_ns: int) -> Ended | None:
         """Take the next step without waiting; how it ended, or None: not yet."""
@@ -50,6 +52,7 @@ class Over:
     """An action that was over as soon as it was started."""
 
     ended: Ended
+    undo: Undo | None = None
 
     @property
     def fds(self) -> tuple[int, ...]:
@@ -68,7 +71,7 @@ class Over:
 
 def over(status: Status, detail: str, *, undo: Undo | None = None) -> Over:
     """An action that ended at once."""
-    return Over(Ended(status, detail, undo=undo))
+    return Over(Ended(status, detail), undo)
 
 
 def readable(fd: int) -> bool:

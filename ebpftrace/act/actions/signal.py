@@ -17,6 +17,7 @@ from ebpftrace.act.guard import RefusedError, Target, open_process
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.kin import orphans_of
 from ebpftrace.act.outcome import Status
+from ebpftrace.act.undo import Undo
 from ebpftrace.errors import GoneError
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_duration
@@ -75,6 +76,10 @@ class _Ending:
         if self.gone_ns:
             return tuple(fd for _, fd in self.left)
         return (self.pidfd,)
+
+    @property
+    def undo(self) -> Undo | None:
+        return None
 
     @property
     def due_ns(self) -> int | None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.judge.floor import COARSE_NS, FINE_NS, KEPT_NS, MAX_STEPS, Floor
+from ebpftrace.judge.floor import COARSE_NS, FINE_NS, GRAIN, KEPT_NS, MAX_STEPS, Floor
 from ebpftrace.units import NS_PER_SECOND
 
 
@@ -31,15 +31,18 @@ def test_equal_values_move_the_lowest_forward() -> None:
 
 def test_it_is_bounded_and_right_within_its_grain() -> None:
     floor = Floor()
-    seconds = 3600
+    seconds = 8 * 3600
     for half in range(seconds * 2):
         floor.add(half * NS_PER_SECOND // 2, half)
     now = (seconds * 2 - 1) * NS_PER_SECOND // 2
     assert len(floor) <= MAX_STEPS
     assert floor.at(now - FINE_NS) == (now - FINE_NS) * 2 // NS_PER_SECOND
-    old = now - 10 * 60 * NS_PER_SECOND
-    assert 0 <= floor.at(old) - old * 2 // NS_PER_SECOND <= COARSE_NS * 2 // NS_PER_SECOND + 1
-    assert floor.at(0) <= (now - KEPT_NS) * 2 // NS_PER_SECOND + 11
+    for minutes in (3, 10, 60, 300):
+        age = minutes * 60 * NS_PER_SECOND
+        grain = max(COARSE_NS, 2 * age // GRAIN)
+        error = floor.at(now - age) - (now - age) * 2 // NS_PER_SECOND
+        assert 0 <= error <= grain * 2 // NS_PER_SECOND + 1
+    assert floor.at(0) <= (now - KEPT_NS) * 2 // NS_PER_SECOND + 1
 
 
 def test_samples_closer_than_expected_are_bounded_too() -> None:

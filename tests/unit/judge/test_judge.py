@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from ebpftrace.events import CgroupContents
 from ebpftrace.judge.finding import Severity, State
 from ebpftrace.judge.judge import FORGET_NS, HOLD_NS, Judge
 from ebpftrace.judge.level import Level
@@ -137,3 +138,17 @@ def test_a_kill_of_a_job_never_seen_is_told_too() -> None:
 
 def test_who_does_not_ask_for_kills_hears_none() -> None:
     assert level().hear(watches.oom_note()) == ()
+
+
+def test_jobs_that_share_a_cgroup_are_not_charged_with_each_other() -> None:
+    def both(alone: bool) -> Snapshot:
+        jobs = [
+            watches.job(name, processes=(watches.process(resident=64 * MIB),))
+            for name in (("a",) if alone else ("a", "b"))
+        ]
+        contents = CgroupContents(anon_bytes=4 * BOUND)
+        shared = [replace(job, cgroup=replace(job.cgroup, contents=contents)) for job in jobs]
+        return watches.snapshot(*shared)
+
+    assert len(level().judge(both(alone=True))) == 1
+    assert level().judge(both(alone=False)) == ()

@@ -81,3 +81,11 @@ def test_a_process_counts_what_is_its_own() -> None:
     found = of_process(child, job, 0)
     assert found.held_bytes == child.own.held_bytes
     assert found.room_bytes == of_job(job, 0).room_bytes
+
+
+def test_of_jobs_that_share_a_cgroup_each_counts_its_own() -> None:
+    job = watches.job(processes=(watches.process(),))
+    contents = CgroupContents(anon_bytes=20 * GIB)
+    job = replace(job, cgroup=replace(job.cgroup, contents=contents))
+    assert of_job(job, 0).held_bytes == 20 * GIB
+    assert of_job(job, 0, alone=False).held_bytes == job.usage.held_bytes

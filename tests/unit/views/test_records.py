@@ -26,6 +26,9 @@ RECORDS = {
     "stall": records.note_record(watches.stall_note()),
     "loss": records.note_record(watches.loss_note()),
     "finding": records.finding_record(watches.finding()),
+    "action": records.step_record(watches.step()),
+    "outcome": records.outcome_record(watches.outcome()),
+    "remark": records.remark_record(watches.remark()),
     "end": records.end_record(replace(watches.snapshot(), final=True), "stopped by Ctrl-C"),
 }
 

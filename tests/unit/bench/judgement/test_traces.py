@@ -62,3 +62,8 @@ def test_the_table_has_a_line_a_rule() -> None:
 def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
     one = trace(NAMES[0])
     assert load(save(one, tmp_path)) == one
+
+
+def test_the_documented_table_is_the_present_one() -> None:
+    page = (TRACES.parents[1] / "docs" / "judgement.md").read_text()
+    assert table_text(load_all()) in page

@@ -1,0 +1,163 @@
+"""freeze: stops the job where it is, until it is thawed, a rung ends it, or all is over.
+
+cgroup v2: `cgroup.freeze` of the job's cgroup. v1: the freezer cgroup of the process, if
+it has one of its own. Elsewhere the process alone, by SIGSTOP. Source: cgroup-v2.rst,
+cgroup-v1/freezer-subsystem.rst.
+"""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from ebpftrace.act.actions.control import job_folder, read, undo, without_us, write
+from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.actions.running import Ended, Running, over
+from ebpftrace.act.guard import RefusedError, Target, open_process, own_line
+from ebpftrace.act.incident import Incident
+from ebpftrace.act.outcome import Status
+from ebpftrace.act.undo import Undo
+from ebpftrace.errors import GoneError
+from ebpftrace.host import proc
+from ebpftrace.host.mounts import mounts
+from ebpftrace.units import NS_PER_SECOND
+
+_POLL_NS = 10_000_000  # neither freezer wakes who waits for it
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """There are none."""
+
+
+KIND = ActionKind(
+    "freeze", Options, "stop the job's cgroup, or the process, until the incident is over",
+    5 * NS_PER_SECOND,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Freezer:
+    """The control file that freezes, and how its states are written and read."""
+
+    file: Path
+    frozen: str
+    thawed: str
+    states: Path
+
+    @property
+    def name(self) -> str:
+        """Of the cgroup."""
+        return self.file.parent.name
+
+    def is_frozen(self) -> bool:
+        """Whether all of it stands still."""
+        told = read(self.states)
+        return told == "FROZEN" or "frozen 1" in told.splitlines()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stopped:
+    """One process, stopped by a signal: that takes effect a moment after it was sent."""
+
+    pid: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.pid}, the process alone,"
+
+    def is_frozen(self) -> bool:
+        stat = proc.read_stat(self.pid)
+        return stat is None or stat.state in "TtZX"
+
+
+def start(incident: Incident, options: Options) -> Running:
+    """Frozen when the kernel says so, not when it was asked."""
+    try:
+        os.close(open_process(incident.target))
+        freezer = freezer_of(incident)
+        if freezer is None:
+            return _Freezing(_Stopped(incident.target.key.pid), _stop(incident.target))
+        back = undo(freezer.file, freezer.thawed, "thawed", early=True)
+        write(freezer.file, freezer.frozen)
+    except (GoneError, RefusedError) as error:
+        return over(Status.SKIPPED, error.what)
+    except OSError as error:
+        return over(Status.FAILED, f"not frozen: {error.strerror}")
+    return _Freezing(freezer, back)
+
+
+def freezer_of(incident: Incident) -> Freezer | None:
+    """What freezes this job; None where only signals do. RefusedError if we are in it."""
+    folder = job_folder(incident)
+    modern = folder / "cgroup.freeze"
+    if modern.exists():
+        without_us(incident)
+        return Freezer(modern, "1", "0", folder / "cgroup.events")
+    path = _freezer_path(incident.target.key.pid)
+    if path in ("", "/"):
+        return None
+    for mount in mounts():
+        if mount.fstype == "cgroup" and "freezer" in mount.options and mount.root == "/":
+            if any(_freezer_path(pid).startswith(path) for pid in own_line()):
+                raise RefusedError("ebpftrace itself runs in this freezer cgroup")
+            file = Path(mount.point) / path.strip("/") / "freezer.state"
+            return Freezer(file, "FROZEN", "THAWED", file)
+    return None
+
+
+def _freezer_path(pid: int) -> str:
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if "freezer" in controllers.split(","):
+            return path
+    return ""
+
+
+def _stop(target: Target) -> Undo:
+    fd = open_process(target)
+    try:
+        signal.pidfd_send_signal(fd, signal.SIGSTOP)
+    except ProcessLookupError as error:
+        raise GoneError(f"{target.key.pid} has ended") from error
+    finally:
+        os.close(fd)
+    return Undo("continued", target=target, early=True)
+
+
+@dataclass(slots=True)
+class _Freezing:
+    freezer: Freezer | _Stopped
+    undo: Undo
+    next_ns: int = 0
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def due_ns(self) -> int | None:
+        return self.next_ns
+
+    def poll(self, now_ns: int) -> Ended | None:
+        self.next_ns = now_ns + _POLL_NS
+        try:
+            frozen = self.freezer.is_frozen()
+        except OSError as error:
+            return Ended(Status.FAILED, f"not frozen: {error.strerror}")
+        if not frozen:
+            return None
+        return Ended(Status.DONE, f"{self.freezer.name} frozen")
+
+    def stop(self) -> str:
+        # Half frozen after a timeout is worse than not: nobody would thaw it.
+        try:
+            if not self.freezer.is_frozen():
+                self.undo.run()
+        except OSError:
+            return ""  # the cgroup is gone
+        return ""

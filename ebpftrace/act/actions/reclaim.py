@@ -1,0 +1,71 @@
+"""reclaim: asks the kernel to drop what it can of the job's memory; ends nobody.
+
+cgroup v2: `memory.reclaim` (Linux 5.19). v1: `memory.force_empty`, which drops all it can.
+Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+"""
+
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+from ebpftrace.act.actions.background import Background
+from ebpftrace.act.actions.control import job_folder, read, write
+from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.actions.running import Ended, Running, over
+from ebpftrace.act.guard import RefusedError
+from ebpftrace.act.incident import Incident
+from ebpftrace.act.outcome import Status
+from ebpftrace.host.memstat import read_contents
+from ebpftrace.units import NS_PER_SECOND, format_bytes
+
+_PARTLY = {errno.EAGAIN, errno.EBUSY, errno.EINTR}  # less was reclaimed than asked
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of one rung."""
+
+    size_bytes: Annotated[
+        int | None,
+        "bytes",
+        "how much, on cgroup v2; as much as there is page cache if not said",
+    ] = None
+
+
+KIND = ActionKind(
+    "reclaim", Options, "have the kernel drop page cache of the job's cgroup",
+    10 * NS_PER_SECOND,
+)  # fmt: skip
+
+
+def start(incident: Incident, options: Options) -> Running:
+    """On a thread: the write comes back when the kernel is done."""
+    try:
+        folder = job_folder(incident)
+    except RefusedError as error:
+        return over(Status.SKIPPED, error.what)
+    return Background("reclaim", lambda _cancelled: _reclaim(folder, options, _cancelled))
+
+
+def _reclaim(folder: Path, options: Options, _cancelled: Event) -> Ended:
+    modern, old = folder / "memory.reclaim", folder / "memory.force_empty"
+    if modern.exists():
+        contents = read_contents(folder)
+        asked = options.size_bytes or (contents.cache_bytes if contents else 0)
+        if not asked:
+            return Ended(Status.DONE, "there is no page cache to drop")
+        file, value, usage = modern, str(asked), folder / "memory.current"
+    elif old.exists():
+        file, value, usage = old, "0", folder / "memory.usage_in_bytes"
+    else:
+        return Ended(Status.FAILED, "this kernel has no memory.reclaim (Linux 5.19)")
+    before = int(read(usage))
+    try:
+        write(file, value)
+    except OSError as error:
+        if error.errno not in _PARTLY:
+            raise
+    won = max(0, before - int(read(usage)))
+    return Ended(Status.DONE, f"{format_bytes(won)} reclaimed by {file.name}")

@@ -1,0 +1,131 @@
+"""systemd: restarts the unit that owns the process, over D-Bus, and asks what became of it.
+
+Source: org.freedesktop.systemd1(5).
+"""
+
+import os
+from dataclasses import dataclass
+from threading import Event
+from typing import Annotated, Any
+
+from ebpftrace.act.actions.background import Background
+from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.actions.running import Ended, Running, over
+from ebpftrace.act.guard import RefusedError, open_process, own_line
+from ebpftrace.act.incident import Incident
+from ebpftrace.act.outcome import Status
+from ebpftrace.errors import EbpftraceError, GoneError
+from ebpftrace.host.cgroups import memory_cgroup
+from ebpftrace.jobs.systemd import units
+from ebpftrace.text import clean
+from ebpftrace.units import NS_PER_SECOND
+
+_BUS, _PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
+_CALL_SECONDS = 5.0
+_PAUSE_SECONDS = 0.1
+_PASSING = {"activating", "deactivating", "reloading", "refreshing"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of one rung."""
+
+    unit: Annotated[str | None, "the unit; the service on the cgroup's path if not said"] = None
+
+    def __post_init__(self) -> None:
+        if self.unit is not None and not self.unit.endswith(".service"):
+            raise ValueError("unit is no .service")
+
+
+KIND = ActionKind(
+    "systemd", Options, "restart the service that owns the process, and confirm its state",
+    60 * NS_PER_SECOND,
+)  # fmt: skip
+
+
+def start(incident: Incident, options: Options) -> Running:
+    """Refused for a process that is not what it was, and for the service we run in."""
+    try:
+        os.close(open_process(incident.target))
+        unit = options.unit or service_of(incident.target.cgroup)
+        if unit is None:
+            raise RefusedError("no service is on the path of its cgroup")
+        for pid in own_line():
+            if unit in units(memory_cgroup(pid) or ""):
+                raise RefusedError(f"ebpftrace itself runs in {unit}")
+    except (GoneError, RefusedError) as error:
+        return over(Status.SKIPPED, error.what)
+    return Background("systemd", lambda cancelled: _restart(unit, incident, cancelled))
+
+
+def service_of(cgroup: str) -> str | None:
+    """The innermost service on a cgroup's path."""
+    return next((one for one in reversed(units(cgroup)) if one.endswith(".service")), None)
+
+
+def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:
+    with _Manager() as manager:
+        owner = manager.unit_of(incident.target.key.pid)
+        path = manager.call(_PATH, f"{_BUS}.Manager", "GetUnit", "s", (unit,))[0]
+        if owner != path:
+            return Ended(Status.FAILED, f"{incident.who} does not belong to {clean(unit)}")
+        before = manager.get(path, "Unit", "InvocationID")
+        manager.call(_PATH, f"{_BUS}.Manager", "RestartUnit", "ss", (unit, "replace"))
+        while not cancelled.wait(_PAUSE_SECONDS):
+            state = str(manager.get(path, "Unit", "ActiveState"))
+            new = manager.get(path, "Unit", "InvocationID") != before
+            if state in _PASSING or (state == "active" and not new):
+                continue
+            told = f"{clean(unit)} is {clean(state)}"
+            if state != "active":
+                return Ended(Status.FAILED, told)
+            return Ended(Status.DONE, f"{told}, pid {manager.get(path, 'Service', 'MainPID')}")
+    return Ended(Status.FAILED, f"{clean(unit)} was not seen to come back")
+
+
+class _Manager:
+    """systemd's manager on the system bus. EbpftraceError where there is none."""
+
+    def __enter__(self) -> "_Manager":
+        # Here, not above: only who restarts units pays for a D-Bus library.
+        try:
+            from jeepney import DBusAddress, new_method_call
+            from jeepney.io.blocking import open_dbus_connection
+            from jeepney.wrappers import DBusErrorResponse, unwrap_msg
+        except ImportError as error:
+            raise EbpftraceError("the Python package jeepney is missing") from error
+        self._address, self._new_call = DBusAddress, new_method_call
+        self._unwrap, self._refused = unwrap_msg, DBusErrorResponse
+        try:
+            self._connection = open_dbus_connection(bus="SYSTEM")
+        except (OSError, KeyError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise EbpftraceError(f"no system bus, so no systemd here: {reason}") from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def unit_of(self, pid: int) -> str:
+        return str(self.call(_PATH, f"{_BUS}.Manager", "GetUnitByPID", "u", (pid,))[0])
+
+    def get(self, path: str, interface: str, name: str) -> Any:
+        """A property's value."""
+        found = self.call(
+            path, "org.freedesktop.DBus.Properties", "Get", "ss", (f"{_BUS}.{interface}", name)
+        )
+        return found[0][1]
+
+    def call(
+        self, path: str, interface: str, method: str, signature: str, body: tuple[Any, ...]
+    ) -> Any:
+        """The reply's body; EbpftraceError with systemd's own words if it refuses."""
+        address = self._address(path, bus_name=_BUS, interface=interface)
+        message = self._new_call(address, method, signature, body)
+        try:
+            reply = self._connection.send_and_get_reply(message, timeout=_CALL_SECONDS)
+            return self._unwrap(reply)
+        except self._refused as error:
+            raise EbpftraceError(f"systemd refuses {method}: {clean(str(error))}") from error
+        except TimeoutError as error:
+            raise EbpftraceError(f"systemd does not answer {method}") from error

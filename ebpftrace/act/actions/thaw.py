@@ -1,0 +1,41 @@
+"""thaw: lets a job go on that an earlier rung froze."""
+
+import os
+import signal
+from dataclasses import dataclass
+
+from ebpftrace.act.actions.control import write
+from ebpftrace.act.actions.freeze import freezer_of
+from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.actions.running import Running, over
+from ebpftrace.act.guard import RefusedError, open_process
+from ebpftrace.act.incident import Incident
+from ebpftrace.act.outcome import Status
+from ebpftrace.errors import GoneError
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """There are none."""
+
+
+KIND = ActionKind("thaw", Options, "let a frozen job go on, before the incident is over")
+
+
+def start(incident: Incident, options: Options) -> Running:
+    """Done at once: a thawed cgroup needs nobody's help."""
+    try:
+        freezer = freezer_of(incident)
+        if freezer is not None:
+            write(freezer.file, freezer.thawed)
+            return over(Status.DONE, f"{freezer.name} thawed")
+        fd = open_process(incident.target)
+        try:
+            signal.pidfd_send_signal(fd, signal.SIGCONT)
+        finally:
+            os.close(fd)
+    except (GoneError, RefusedError) as error:
+        return over(Status.SKIPPED, error.what)
+    except OSError as error:
+        return over(Status.FAILED, f"not thawed: {error.strerror}")
+    return over(Status.DONE, f"{incident.who} goes on")

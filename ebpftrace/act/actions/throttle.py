@@ -1,0 +1,58 @@
+"""throttle: slows the job's allocations by memory.high until the incident is over.
+
+Above memory.high the kernel reclaims and puts its tasks to sleep. cgroup v2 only: v1 has
+nothing of the kind (its soft limit slows nobody). Source: cgroup-v2.rst.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from ebpftrace.act.actions.background import Background
+from ebpftrace.act.actions.control import job_folder, read, undo, without_us, write
+from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.actions.running import Ended, Running, over
+from ebpftrace.act.guard import RefusedError
+from ebpftrace.act.incident import Incident
+from ebpftrace.act.outcome import Status
+from ebpftrace.units import NS_PER_SECOND, format_bytes
+
+_PAGE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of one rung."""
+
+    high_bytes: Annotated[int | None, "bytes", "what memory.high is set to"] = None
+    share: Annotated[float, "share", "without `high`: a share of what is charged now"] = 1.0
+
+
+KIND = ActionKind(
+    "throttle", Options, "slow the job down by memory.high (cgroup v2), until it is over",
+    10 * NS_PER_SECOND,
+)  # fmt: skip
+
+
+def start(incident: Incident, options: Options) -> Running:
+    """On a thread: writing memory.high reclaims before it comes back."""
+    try:
+        folder = job_folder(incident)
+        without_us(incident)
+    except RefusedError as error:
+        return over(Status.SKIPPED, error.what)
+    file = folder / "memory.high"
+    if not file.exists():
+        return over(Status.FAILED, "memory.high needs cgroup v2, and this is v1")
+    # Known before it is written: a throttle that hangs must be undone as well.
+    back = undo(file, read(file), "memory.high")
+    return Background("throttle", lambda _cancelled: _throttle(file, options), back)
+
+
+def _throttle(file: Path, options: Options) -> Ended:
+    charged = int(read(file.with_name("memory.current")))
+    high = options.high_bytes
+    if high is None:
+        high = int(charged * options.share) // _PAGE * _PAGE
+    write(file, str(high))
+    return Ended(Status.DONE, f"memory.high is {format_bytes(high)}")

@@ -1,0 +1,127 @@
+"""`ebpftrace audit`: what the breaker decided and did, for people."""
+
+import os
+import textwrap
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ebpftrace.act.audit import DEFAULT_FILE, Reading
+from ebpftrace.errors import EbpftraceError, GoneError
+from ebpftrace.text import clean
+from ebpftrace.units import NS_PER_SECOND, format_duration
+
+_WIDTH = 80
+_LONGEST = 600
+
+Record = dict[str, Any]
+
+
+@click.command(
+    epilog="""
+    \b
+    Examples:
+      sudo ebpftrace audit
+      sudo ebpftrace audit --last 5
+      sudo jq -c 'select(.type == "outcome")' /var/log/ebpftrace/audit.jsonl
+
+    Each line of the log is one JSON object; older ones are in FILE.1 to FILE.3.
+    """
+)
+@click.argument(
+    "file", required=False, default=DEFAULT_FILE, type=click.Path(path_type=Path),
+    metavar="[FILE]",
+)  # fmt: skip
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="The last N incidents.")
+def audit(file: Path, last: int | None) -> None:
+    """Show the incidents of an audit log: breach, steps, outcome."""
+    name = clean(os.fsencode(file))
+    if not file.exists():
+        raise GoneError(
+            f"there is no audit log {name}",
+            why="no watch with a policy has run here",
+            fix="name the file that was given to: ebpftrace watch --audit FILE",
+        )
+    reading = Reading(file)
+    try:
+        incidents = gather(reading.records())
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise EbpftraceError(f"cannot read the audit log {name}", why=why) from error
+    shown = incidents[-last:] if last else incidents
+    for incident in shown:
+        click.echo("\n".join(incident_lines(incident)) + "\n")
+    told = f"{len(shown)} of {len(incidents)} incidents" if last else _count(len(incidents))
+    torn = f", {reading.torn} torn lines passed over" if reading.torn else ""
+    click.echo(f"{told} in {name}{torn}"[:_WIDTH])
+
+
+def gather(records: Iterable[Record]) -> list[list[Record]]:
+    """The records of each incident together, in the order they began.
+
+    What was held back is by itself: it is no incident of its own.
+    """
+    found: dict[str, list[Record]] = {}
+    for number, record in enumerate(records):
+        key = record.get("incident") or f"held back {number}"
+        found.setdefault(str(key), []).append(record)
+    return list(found.values())
+
+
+def incident_lines(records: list[Record]) -> Iterator[str]:
+    """One incident in lines of 80 columns. Fields that are missing are left out."""
+    first = records[0]
+    when = _time(first)
+    if first.get("type") == "held_back":
+        told = f"held back by {_text(first, 'policy')}: {_text(first, 'why')}"
+        yield from _wrapped(f"{when}  {told}")
+        yield from _wrapped(_text(first, "sentence"), "    ")
+        return
+    facts = first.get("facts")
+    known = facts if isinstance(facts, dict) else {}
+    yield from _wrapped(f"{when}  {_text(first, 'incident')}, policy {_text(known, 'policy')}")
+    yield from _wrapped(_text(known, "sentence"), "    ")
+    for record in records:
+        yield from _step_lines(record)
+
+
+def _step_lines(record: Record) -> Iterator[str]:
+    kind = record.get("type")
+    if kind == "step":
+        status = _text(record, "status").replace("_", " ")
+        took = record.get("took_ns")
+        after = f" in {format_duration(took)}" if isinstance(took, int) else ""
+        head = f"{_text(record, 'action')}: {status}{after}: {_text(record, 'detail')}"
+        yield from _wrapped(head, "    ")
+    elif kind == "outcome":
+        helped = "helped" if record.get("helped") is True else "NOT helped"
+        yield from _wrapped(f"{helped}: {_text(record, 'sentence')}", "    ")
+    elif kind == "abandoned":
+        undone = "" if record.get("undone") is True else f": {_text(record, 'detail')}"
+        yield from _wrapped(f"abandoned: ebpftrace ended before it was over{undone}", "    ")
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
+        break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _text(record: Record, name: str) -> str:
+    """A field, cleaned again: anyone may have written to the file."""
+    return clean(str(record.get(name, "?")), _LONGEST)
+
+
+def _time(record: Record) -> str:
+    unix_ns = record.get("unix_ns")
+    if not isinstance(unix_ns, int) or not 0 <= unix_ns < 1 << 62:
+        return "?"
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_ns // NS_PER_SECOND))
+
+
+def _count(number: int) -> str:
+    return "1 incident" if number == 1 else f"{number} incidents"

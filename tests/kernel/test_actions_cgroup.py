@@ -1,0 +1,185 @@
+"""Actions on whole cgroups: frozen, thawed, reclaimed, and what is refused."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.actions import STARTS, freeze, reclaim, systemd, thaw, throttle
+from ebpftrace.act.actions import signal as ending
+from ebpftrace.act.actions.running import Running
+from ebpftrace.act.incident import Incident
+from ebpftrace.act.outcome import Status
+from ebpftrace.act.undo import Undo
+from ebpftrace.events import JobIdentity
+from ebpftrace.host import proc
+from ebpftrace.units import MIB, NS_PER_SECOND
+from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
+from tests.support.incidents import about, act, drive
+from tests.support.workload import Workload
+
+
+@pytest.fixture
+def group() -> Iterator[MemoryCgroup]:
+    with memory_cgroup() as made:
+        yield made
+
+
+def job_of(group: MemoryCgroup) -> JobIdentity:
+    return JobIdentity(str(group.id), "build", "cgroup", "path", group.name, group.id)
+
+
+def told(workload: Workload, group: MemoryCgroup) -> Incident:
+    return about(workload.pid, group.path, job=job_of(group))
+
+
+def state(pid: int) -> str:
+    stat = proc.read_stat(pid)
+    assert stat is not None
+    return stat.state
+
+
+def started(name: str, incident: Incident, options: object) -> Running:
+    running = STARTS[name](incident, options)
+    assert drive(running).status is Status.DONE
+    return running
+
+
+def undo_of(running: Running) -> Undo:
+    undo = running.undo
+    running.stop()
+    assert undo is not None
+    # As it comes back from the audit log after a crash.
+    return Undo.of_record(undo.record())
+
+
+def test_freeze_stops_the_process_alone_where_it_has_no_freezer(group: MemoryCgroup) -> None:
+    with Workload("gopls", cgroup=group) as workload:
+        undo = undo_of(started("freeze", told(workload, group), freeze.Options()))
+        if group.version == 1:
+            assert state(workload.pid) == "T"
+        assert undo.run() == ""
+        assert workload.do("map 1MiB")
+
+
+def test_a_stopped_process_is_let_go_even_if_it_moved(group: MemoryCgroup) -> None:
+    if group.version == 2:
+        pytest.skip("on v2 the whole cgroup is frozen")
+    with Workload("gopls", cgroup=group) as workload, memory_cgroup() as elsewhere:
+        undo = undo_of(started("freeze", told(workload, group), freeze.Options()))
+        elsewhere.add(workload.pid)
+        assert undo.run() == ""
+        assert workload.do("map 1MiB")
+
+
+def test_freeze_and_thaw_of_a_freezer_cgroup_of_its_own(group: MemoryCgroup) -> None:
+    hierarchy = Path("/sys/fs/cgroup/freezer")
+    if group.version == 2 or not hierarchy.is_dir():
+        pytest.skip("no v1 freezer here")
+    own = hierarchy / group.path.name
+    own.mkdir()
+    try:
+        with Workload("gopls", cgroup=group) as workload:
+            write(own / "cgroup.procs", workload.pid)
+            incident = told(workload, group)
+            running = started("freeze", incident, freeze.Options())
+            assert (own / "freezer.state").read_text().strip() == "FROZEN"
+            ended = act("thaw", incident, thaw.Options())
+            assert ended.status is Status.DONE
+            assert (own / "freezer.state").read_text().strip() == "THAWED"
+            assert undo_of(running).run() == ""
+            assert workload.do("map 1MiB")
+    finally:
+        write(own / "freezer.state", "THAWED")
+        while own.exists():
+            try:
+                own.rmdir()
+            except OSError:
+                time.sleep(0.01)
+
+
+def test_reclaim_drops_page_cache(group: MemoryCgroup, tmp_path: Path) -> None:
+    file = tmp_path / "cache"
+    file.write_bytes(b"x" * (32 * MIB))
+    os.sync()
+    with Workload("gopls", cgroup=group) as workload:
+        fd = os.open(file, os.O_RDONLY)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(fd)
+        reader = group.run(["cat", file], stdout=subprocess.DEVNULL)
+        reader.wait()
+        before = group.charge_bytes()
+        ended = act("reclaim", told(workload, group), reclaim.Options())
+        assert ended.status is Status.DONE
+        assert "reclaimed by memory." in ended.detail
+        if before > 32 * MIB:
+            assert group.charge_bytes() < before - 16 * MIB
+        assert workload.do("map 1MiB")
+
+
+def test_throttle_says_what_v1_lacks_or_is_put_back(group: MemoryCgroup) -> None:
+    with Workload("gopls", cgroup=group) as workload:
+        running = STARTS["throttle"](told(workload, group), throttle.Options())
+        ended = drive(running)
+        if group.version == 1:
+            assert ended.status is Status.FAILED
+            assert ended.detail == "memory.high needs cgroup v2, and this is v1"
+            running.stop()
+            return
+        assert ended.status is Status.DONE
+        assert (group.path / "memory.high").read_text().strip() != "max"
+        assert undo_of(running).run() == ""
+        assert (group.path / "memory.high").read_text().strip() == "max"
+
+
+@pytest.mark.parametrize("name", ["reclaim", "throttle", "freeze"])
+def test_the_whole_machine_is_no_job(group: MemoryCgroup, name: str) -> None:
+    options = {"reclaim": reclaim, "throttle": throttle, "freeze": freeze}[name].Options()
+    with Workload("gopls", cgroup=group) as workload:
+        everybody = replace(told(workload, group), job=replace(job_of(group), cgroup="/"))
+        ended = act(name, everybody, options)
+        assert ended.status is Status.SKIPPED
+        assert ended.detail == "the job has no memory cgroup of its own"
+
+
+def test_an_undo_leaves_another_cgroup_of_the_same_name_alone(tmp_path: Path) -> None:
+    file = tmp_path / "memory.high"
+    file.write_text("max")
+    undo = Undo("memory.high", file, file.stat().st_ino + 1, "5")
+    assert undo.run() == ""
+    assert file.read_text() == "max"
+    assert Undo("memory.high", tmp_path / "gone", 1, "5").run() == ""
+
+
+def test_systemd_restarts_nothing_that_is_no_service(group: MemoryCgroup) -> None:
+    with Workload("gopls", cgroup=group) as workload:
+        ended = act("systemd", told(workload, group), systemd.Options())
+        assert ended.status is Status.SKIPPED
+        assert ended.detail == "no service is on the path of its cgroup"
+
+
+def test_systemd_says_so_where_there_is_none() -> None:
+    if Path("/run/systemd/system").exists():
+        pytest.skip("systemd runs here: see tests/vm")
+    with (
+        memory_cgroup(name="system.slice/gopls.service") as unit,
+        Workload("gopls", cgroup=unit) as workload,
+    ):
+        ended = act("systemd", told(workload, unit), systemd.Options())
+        assert ended.status is Status.FAILED
+        assert "no system bus, so no systemd here" in ended.detail
+        assert workload.do("map 1MiB")
+
+
+def test_a_frozen_process_still_ends_by_a_signal(group: MemoryCgroup) -> None:
+    """What the ladder does: thaw first, for a stopped process takes no TERM."""
+    with Workload("gopls", cgroup=group) as workload:
+        incident = told(workload, group)
+        undo = undo_of(started("freeze", incident, freeze.Options()))
+        assert undo.run() == ""
+        ended = act("signal", incident, ending.Options(grace_ns=2 * NS_PER_SECOND))
+        assert "ended by TERM" in ended.detail

@@ -1,0 +1,116 @@
+"""clean: only what is the job's own, and never through a symlink."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from ebpftrace.act.actions import clean
+from ebpftrace.act.actions.clean import empty, open_owned
+from ebpftrace.act.outcome import Status
+from tests.support.incidents import act, incident
+
+US = os.getuid()
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    """A job's folder with a cache in it, and something outside that is not the job's."""
+    cache = tmp_path / "jobs/42/tmp/go-build1/b001"
+    cache.mkdir(parents=True)
+    (cache / "pkg.a").write_bytes(b"x" * 10_000)
+    (tmp_path / "jobs/42/tmp/gopls-1.sock").write_bytes(b"")
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/data").write_text("keep")
+    return tmp_path / "jobs/42"
+
+
+def cleaned(job: Path, folder: Path, under: Path | None = None) -> tuple[Status, str]:
+    about = replace(incident(), places=(("TMPDIR", str(folder)),), user=US)
+    ended = act("clean", about, clean.Options((under or job.parent,)))
+    return ended.status, ended.detail
+
+
+def precious(job: Path) -> bool:
+    return (job.parents[1] / "precious/data").read_text() == "keep"
+
+
+def test_empties_the_folder_and_keeps_it(job: Path) -> None:
+    status, detail = cleaned(job, job / "tmp")
+    assert status is Status.DONE
+    assert detail.startswith("2 files, ")
+    assert list((job / "tmp").iterdir()) == []
+
+
+def test_a_symlink_in_it_is_removed_and_not_followed(job: Path) -> None:
+    (job / "tmp/out").symlink_to(job.parents[1] / "precious")
+    assert cleaned(job, job / "tmp")[0] is Status.DONE
+    assert not (job / "tmp/out").is_symlink()
+    assert precious(job)
+
+
+@pytest.mark.parametrize("where", ["tmp", "."])
+def test_a_symlink_on_the_way_is_refused(job: Path, where: str) -> None:
+    link = job.parent / "43"
+    if where == ".":
+        link.symlink_to(job.parents[1] / "precious")
+        folder = link
+    else:
+        link.mkdir()
+        (link / "tmp").symlink_to(job.parents[1] / "precious")
+        folder = link / "tmp"
+    status, detail = cleaned(job, folder)
+    assert status is Status.FAILED
+    assert "TMPDIR: " in detail
+    assert precious(job)
+
+
+def test_what_is_outside_is_refused(job: Path) -> None:
+    for folder in (job.parents[1] / "precious", job / "../../precious", Path("/"), job.parent):
+        status, detail = cleaned(job, folder)
+        assert status is Status.FAILED
+        assert "outside the folders of the policy" in detail
+    assert precious(job)
+
+
+def test_what_belongs_to_another_user_is_refused_or_stays(job: Path) -> None:
+    if US:
+        pytest.skip("only root can give a file away")
+    os.chown(job / "tmp/gopls-1.sock", 12345, 12345)
+    assert cleaned(job, job / "tmp")[0] is Status.DONE
+    assert [entry.name for entry in (job / "tmp").iterdir()] == ["gopls-1.sock"]
+    os.chown(job / "tmp", 12345, 12345)
+    status, detail = cleaned(job, job / "tmp")
+    assert status is Status.FAILED
+    assert "not the job's own" in detail
+
+
+def test_a_folder_swapped_for_a_symlink_meanwhile_is_not_followed(job: Path) -> None:
+    """The folder is open already: what takes its name later is not gone into."""
+    fd = open_owned(job / "tmp", (job.parent,), US)
+    try:
+        (job / "tmp").rename(job / "moved")
+        (job / "tmp").symlink_to(job.parents[1] / "precious")
+        list(empty(fd, US, os.fstat(fd).st_dev, Event()))
+    finally:
+        os.close(fd)
+    assert precious(job)
+    assert list((job / "moved").iterdir()) == []
+
+
+def test_a_cancelled_one_stops(job: Path) -> None:
+    cancelled = Event()
+    cancelled.set()
+    fd = open_owned(job / "tmp", (job.parent,), US)
+    try:
+        assert list(empty(fd, US, os.fstat(fd).st_dev, cancelled)) == []
+    finally:
+        os.close(fd)
+    assert (job / "tmp/gopls-1.sock").exists()
+
+
+def test_without_a_variable_there_is_nothing_to_do() -> None:
+    ended = act("clean", incident(), clean.Options((Path("/builds"),)))
+    assert (ended.status, ended.detail) == (Status.SKIPPED, "none of TMPDIR was set")

@@ -1,0 +1,122 @@
+"""notify: a line, a file, and a webhook on the loopback that answers as it is told."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.actions import STARTS, notify
+from ebpftrace.act.outcome import Status
+from tests.support.incidents import act, incident
+
+
+@dataclass
+class Hook:
+    """A webhook: the answers to give, and what it was sent."""
+
+    url: str = ""
+    answers: list[int] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    told = Hook()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            told.headers.append(dict(self.headers))
+            self.send_response(told.answers.pop(0) if told.answers else 200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        told.url = f"http://127.0.0.1:{server.server_port}/hook"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield told
+        server.shutdown()
+        thread.join()
+
+
+def test_a_line_is_the_sentence() -> None:
+    ended = act("notify", incident(), notify.Options())
+    assert ended.status is Status.DONE
+    assert ended.detail == incident().finding.sentence
+
+
+def test_a_file_gets_a_line_of_json_each_time(tmp_path: Path) -> None:
+    for _ in range(2):
+        ended = act("notify", incident(), notify.Options(file=tmp_path / "told.jsonl"))
+        assert ended.status is Status.DONE
+    lines = (tmp_path / "told.jsonl").read_text().splitlines()
+    assert [json.loads(line)["pid"] for line in lines] == [4711, 4711]
+
+
+def test_a_file_that_cannot_be_written_is_a_failure() -> None:
+    ended = act("notify", incident(), notify.Options(file=Path("/nowhere/told")))
+    assert ended.status is Status.FAILED
+    assert ended.detail == "/nowhere/told: No such file or directory"
+
+
+def test_a_webhook_gets_the_facts(hook: Hook) -> None:
+    options = notify.Options(url=hook.url, headers={"Authorization": "Bearer x"})
+    ended = act("notify", incident(), options)
+    assert (ended.status, ended.detail) == (Status.DONE, "webhook answered 200")
+    assert json.loads(hook.bodies[0])["job"] == "build-42"
+    assert hook.headers[0]["Authorization"] == "Bearer x"
+    assert hook.headers[0]["Content-Type"] == "application/json"
+
+
+def test_a_template_stays_json_whatever_the_facts_are(hook: Hook) -> None:
+    hostile = incident(comm='a"b\\c\n')
+    template = '{"text": "${comm} ${pid} ${nothing}"}'
+    act("notify", hostile, notify.Options(url=hook.url, template=template))
+    assert json.loads(hook.bodies[0]) == {"text": 'a"b\\c\n 4711 ${nothing}'}
+
+
+def test_a_server_that_stumbles_is_asked_again(hook: Hook) -> None:
+    hook.answers = [503, 200]
+    ended = act("notify", incident(), notify.Options(url=hook.url))
+    assert ended.detail == "webhook answered 200 at attempt 2"
+    assert len(hook.bodies) == 2
+
+
+def test_a_refusal_is_not_asked_again(hook: Hook) -> None:
+    hook.answers = [404]
+    ended = act("notify", incident(), notify.Options(url=hook.url))
+    assert (ended.status, ended.detail) == (Status.FAILED, "webhook answered 404")
+    assert len(hook.bodies) == 1
+
+
+def test_nobody_there_is_a_failure_after_the_retries() -> None:
+    options = notify.Options(url="http://127.0.0.1:9/hook", retries=1)
+    ended = act("notify", incident(), options)
+    assert ended.status is Status.FAILED
+    assert ended.detail == "webhook: [Errno 111] Connection refused at attempt 2"
+
+
+def test_stopped_it_does_not_go_on(hook: Hook) -> None:
+    hook.answers = [500] * 9
+    running = STARTS["notify"](incident(), notify.Options(url=hook.url, retries=9))
+    while not hook.bodies:
+        assert running.poll(0) is None
+    running.stop()
+    assert len(hook.bodies) < 9
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"url": "ftp://x"}, {"template": "{}"}, {"url": "http://x", "template": "{text}"}],
+)
+def test_options_that_cannot_work_are_refused_at_once(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"url|template"):
+        notify.Options(**options)  # type: ignore[arg-type]

@@ -1,0 +1,118 @@
+"""The audit log: torn lines, rotation, a full disk, and two writers."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.audit import AuditLog, Reading
+from ebpftrace.errors import EbpftraceError
+
+
+def numbers(file: Path, kept: int = 3) -> list[int]:
+    return [record["n"] for record in Reading(file, kept).records()]
+
+
+def write(file: Path, *told: int, **settings: int) -> None:
+    log = AuditLog(file, **settings)
+    try:
+        for number in told:
+            log.write({"n": number})
+        assert log.trouble == ""
+    finally:
+        log.close()
+
+
+def test_what_is_written_is_read_back_over_restarts(tmp_path: Path) -> None:
+    file = tmp_path / "log" / "audit.jsonl"
+    write(file, 1, 2)
+    write(file, 3)
+    assert numbers(file) == [1, 2, 3]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_line_is_there_before_close(tmp_path: Path) -> None:
+    """A crash of the program loses nothing that was written."""
+    log = AuditLog(tmp_path / "audit.jsonl")
+    log.write({"n": 1})
+    assert numbers(tmp_path / "audit.jsonl") == [1]
+    log.close()
+
+
+@pytest.mark.parametrize("torn", [b'{"n":2', b'{"n":2}', b'{"n":2}\n{"', b"\xff\xfe\0"])
+def test_a_torn_last_line_is_closed_off_and_passed_over(tmp_path: Path, torn: bytes) -> None:
+    file = tmp_path / "audit.jsonl"
+    file.write_bytes(b'{"n":1}\n' + torn)
+    write(file, 3)
+    assert numbers(file)[0] == 1
+    assert numbers(file)[-1] == 3
+    for line in file.read_bytes().splitlines()[-1:]:
+        assert json.loads(line) == {"n": 3}
+
+
+def test_torn_lines_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    file.write_text('{"n":1}\n{"n":\n[2]\n\n{"n":3}\n')
+    reading = Reading(file)
+    assert [record["n"] for record in reading.records()] == [1, 3]
+    assert reading.torn == 2
+
+
+def test_it_is_bounded_by_rotation_and_read_in_order(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    write(file, *range(100), size_bytes=200, kept=2)
+    found = numbers(file, kept=2)
+    assert found == list(range(found[0], 100))
+    assert found[0] > 0  # the oldest are gone
+    files = sorted(entry.name for entry in tmp_path.iterdir())
+    assert files == ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"]
+    assert all(entry.stat().st_size <= 200 for entry in tmp_path.iterdir())
+
+
+def test_a_second_writer_is_refused_and_says_why(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    first = AuditLog(file)
+    try:
+        with pytest.raises(EbpftraceError, match="another ebpftrace") as caught:
+            AuditLog(file)
+        assert "--audit" in caught.value.fix
+    finally:
+        first.close()
+    write(file, 1)
+
+
+def test_a_second_writer_is_refused_after_a_rotation_too(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    first = AuditLog(file, size_bytes=20)
+    try:
+        for number in range(10):
+            first.write({"n": number})
+        with pytest.raises(EbpftraceError, match="another ebpftrace"):
+            AuditLog(file)
+    finally:
+        first.close()
+
+
+def test_a_symlink_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "audit.jsonl").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(EbpftraceError, match="cannot write the audit log"):
+        AuditLog(tmp_path / "audit.jsonl")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_full_disk_is_trouble_and_no_end(tmp_path: Path) -> None:
+    """/dev/full stands for it: every write to it fails with ENOSPC."""
+    log = AuditLog(tmp_path / "audit.jsonl")
+    try:
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, log._fd)
+        os.close(full)
+        log.write({"n": 1})
+        assert "No space left" in log.trouble
+    finally:
+        log.close()
+
+
+def test_where_there_is_no_log_there_are_no_records(tmp_path: Path) -> None:
+    assert numbers(tmp_path / "none.jsonl") == []

@@ -1,0 +1,71 @@
+"""What is read back from the audit log: the budget, and what was left undone."""
+
+from pathlib import Path
+from typing import Any
+
+from ebpftrace.act.budget import Moment, Spending
+from ebpftrace.act.past import read_back
+from ebpftrace.act.policy import Budget
+from ebpftrace.act.undo import Undo
+from ebpftrace.units import NS_PER_SECOND
+
+S = NS_PER_SECOND
+ONE = Budget(restarts=1, window_ns=100 * S)
+
+
+def moment(seconds: int) -> Moment:
+    return Moment((1_000_000 + seconds) * S, seconds * S, "boot")
+
+
+def line(seconds: int, kind: str, incident: str = "one", **fields: Any) -> dict[str, Any]:
+    return {"incident": incident, "type": kind} | moment(seconds).record() | fields
+
+
+def begun(seconds: int, spends: bool = True) -> dict[str, Any]:
+    return line(seconds, "step_begun", action="signal", spends=spends)
+
+
+def step(seconds: int, undo: Undo | None = None, refunded: bool = False) -> dict[str, Any]:
+    told = None if undo is None else undo.record()
+    return line(seconds, "step", action="signal", undo=undo and told, refunded=refunded)
+
+
+START = line(0, "incident", facts={"job_key": "job"})
+END = line(9, "outcome", helped=True)
+
+
+def test_a_restart_is_read_back() -> None:
+    spending = Spending()
+    assert read_back([START, begun(1), step(2), END], spending) == ()
+    assert spending.exhausted("job", ONE, moment(50))
+    assert spending.exhausted("job", ONE, moment(102)) == ""
+    assert spending.resting_ns("job", 60 * S, moment(19)) == 50 * S
+
+
+def test_one_that_only_told_or_was_refunded_costs_nothing() -> None:
+    for records in ([START, begun(1, spends=False), step(2), END],
+                    [START, begun(1), step(2, refunded=True), END]):  # fmt: skip
+        spending = Spending()
+        read_back(records, spending)
+        assert spending.exhausted("job", ONE, moment(50)) == ""
+
+
+def test_an_incident_without_an_end_counts_and_is_undone() -> None:
+    """ebpftrace was killed between the signal and the outcome."""
+    spending = Spending()
+    undo = Undo("memory.high", Path("/nowhere/memory.high"), 7, "max")
+    (left,) = read_back([START, begun(1), step(2, undo)], spending)
+    assert left.incident == "one"
+    assert left.undos == (undo,)
+    assert spending.exhausted("job", ONE, moment(50))
+
+
+def test_records_of_others_are_passed_over() -> None:
+    spending = Spending()
+    strange: list[dict[str, Any]] = [
+        {}, {"type": "step"}, line(1, "step", incident="never begun"),
+        line(1, "incident"), line(1, "incident", facts=None), {"incident": 3, "type": []},
+        line(0, "incident", facts={"job_key": "job"}) | {"unix_ns": "x"},
+    ]  # fmt: skip
+    assert read_back([*strange, START, begun(1), step(2), END], spending) == ()
+    assert spending.exhausted("job", ONE, moment(50))

@@ -1,0 +1,116 @@
+"""Did it help: told from snapshots of what came after."""
+
+from dataclasses import replace
+
+import pytest
+
+from ebpftrace.act.guard import Target
+from ebpftrace.act.relief import (
+    SETTLE_NS,
+    STEADY_NS,
+    SUCCESSOR_NS,
+    Relief,
+    Verdict,
+    not_relieved,
+    relieved,
+)
+from ebpftrace.events import ProcessKey
+from ebpftrace.ledger import ProcessSnapshot, Snapshot
+from ebpftrace.units import MIB, NS_PER_SECOND
+from tests.support import watches
+from tests.support.incidents import incident
+
+S = NS_PER_SECOND
+OLD = ProcessKey(4711, 100)
+
+
+def process(
+    key: ProcessKey, mib: int, age_s: float = 100, **changes: object
+) -> ProcessSnapshot:
+
+    made = watches.process(key.pid, mib * MIB * 16 // 15)
+    return replace(made, key=key, age_ns=round(age_s * S), **changes)  # type: ignore[arg-type]
+
+
+def seen(seconds: float, *processes: ProcessSnapshot) -> Snapshot:
+
+    made = watches.snapshot(watches.job(processes=processes, limit=None))
+    return replace(made, monotonic_ns=round(seconds * S))
+
+
+@pytest.fixture
+def relief() -> Relief:
+
+    about = incident(
+        Target(OLD, "/ci/build-42", (0, 0)),
+        job=watches.identity(),
+        held_bytes=500 * MIB,
+        job_held_bytes=500 * MIB,
+        company=frozenset({OLD, ProcessKey(5000, 200)}),
+    )
+    return Relief(about, 0)
+
+
+def test_the_same_process_with_less_memory(relief: Relief) -> None:
+    assert relief.see(seen(1, process(OLD, 490))) is Verdict.WAIT
+    assert relief.see(seen(2, process(OLD, 300))) is Verdict.HELPED
+    assert 190 * MIB < relief.bytes_won < 210 * MIB
+    assert "gopls 4711 lives on with less" in relieved(relief.incident, relief, 2 * S)
+
+
+def test_the_same_process_with_as_much(relief: Relief) -> None:
+    assert relief.see(seen(1, process(OLD, 500))) is Verdict.WAIT
+    assert relief.see(seen(1 + SETTLE_NS / S, process(OLD, 500))) is Verdict.NOT_HELPED
+    assert relief.bytes_won == 0
+
+
+def test_a_successor_that_is_steady(relief: Relief) -> None:
+    new = ProcessKey(4802, 300)
+    assert relief.see(seen(1)) is Verdict.WAIT
+    assert relief.see(seen(2, process(new, 40, age_s=0.5))) is Verdict.WAIT
+    assert relief.see(seen(5, process(new, 50, age_s=STEADY_NS / S))) is Verdict.HELPED
+    told = relieved(relief.incident, relief, 5 * S)
+    assert told.startswith("gopls 4711 is gone, its successor 4802 is steady: ")
+
+
+def test_a_successor_that_grew_as_large_at_once(relief: Relief) -> None:
+    relief.see(seen(1))
+    new = process(ProcessKey(4802, 300), 490, age_s=STEADY_NS / S)
+    assert relief.see(seen(4, new)) is Verdict.NOT_HELPED
+
+
+def test_no_successor(relief: Relief) -> None:
+    assert relief.see(seen(1)) is Verdict.WAIT
+    assert relief.see(seen(1.1 + SUCCESSOR_NS / S)) is Verdict.HELPED
+    assert "no successor came" in relieved(relief.incident, relief, 11 * S)
+
+
+def test_one_that_was_there_before_is_no_successor(relief: Relief) -> None:
+    sibling = process(ProcessKey(5000, 200), 20)
+    relief.see(seen(1, sibling))
+    assert relief.see(seen(4, sibling)) is Verdict.WAIT
+    assert relief.successor is None
+
+
+def test_a_crash_monitor_is_no_successor(relief: Relief) -> None:
+    monitor = process(ProcessKey(4803, 300), 5, role="telemetry")
+    relief.see(seen(1, monitor))
+    assert relief.see(seen(4, monitor)) is Verdict.WAIT
+
+
+def test_successors_that_die_one_after_the_other(relief: Relief) -> None:
+    verdict = Verdict.WAIT
+    relief.see(seen(1))
+    for number in range(2, 40):
+        young = process(ProcessKey(4802 + number, 300 + number), 5, age_s=0.2)
+        verdict = relief.see(seen(number, young))
+        if verdict is not Verdict.WAIT:
+            break
+    assert verdict is Verdict.NOT_HELPED
+    assert relief.successors > 5
+
+
+def test_the_words_for_what_did_not_help() -> None:
+    told = not_relieved(incident(), acted=True, why="budget spent")
+    assert told == "GIVEN UP: nothing helped against gopls 4711: budget spent"
+    assert not_relieved(incident(), acted=False, why="") == "gopls 4711: nothing was done"
