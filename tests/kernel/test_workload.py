@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.build import CACHE
 from tests.support.cgroups import memory_cgroup
-from tests.support.workload import Workload, smaps_rollup, status
+from tests.support.workload import PAGE, Workload, smaps_rollup, status
 
 MIB = 1 << 20
 
