@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.build import CACHE
 from tests.support.cgroups import memory_cgroup
-from tests.support.workload import Workload, smaps_rollup, status
+from tests.support.workload import PAGE, Workload, smaps_rollup, status
 
 MIB = 1 << 20
 
@@ -70,12 +70,13 @@ def test_memory_moves_by_exactly_what_was_asked_for(
     assert workload.statm()["virtual"] - virtual_before == virtual * MIB
     # A walk of the pages: the counters in /proc/PID/status may lag by 64 page faults of
     # each thread (up to kernel 6.1), or by a batch of each CPU (since). No page of this
-    # process is shared with another, so its proportional sizes are its sizes.
+    # process is shared with another but the vDSO's: its share of that moves with the number
+    # of all processes.
     after = workload.smaps_rollup()
     gained = {name: after[name] - before[name] for name in after}
     assert gained["Rss"] == (anon + file + shmem) * MIB
     assert gained["Pss_Anon"] == anon * MIB
-    assert gained["Pss_File"] == file * MIB
+    assert abs(gained["Pss_File"] - file * MIB) < PAGE
     assert gained["Pss_Shmem"] == shmem * MIB
 
 
