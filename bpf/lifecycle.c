@@ -240,15 +240,27 @@ int on_attach(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* Run once over all tasks when the watch begins: who is there already. A task that only
- * borrows its mm (vfork) is not its owner. */
+/* Run over all tasks when the watch begins: who is there already. A task that only borrows
+ * its mm (vfork) is not its owner; where the main thread has ended, another thread is, and
+ * the process goes by the main thread's name all the same. With FOLLOW_CHILDREN it is run
+ * until nobody is found any more: a parent may come after its child. */
 int adopt(void *ctx)
 {
     u64 task = read_u64((u64)ctx + 8); /* struct bpf_iter__task: meta, task */
-    if (!task || tgid_of(task) != pid_of(task))
+    if (!task)
         return 0;
     u64 mm = mm_of(task);
-    if (mm && read_u64(mm + AT_mm_struct_owner) == task && task_selected(task))
-        track(task, mm, START_FOUND, task + AT_task_struct_comm, 0);
+    if (!mm || read_u64(mm + AT_mm_struct_owner) != task)
+        return 0;
+    u64 leader = read_u64(task + AT_task_struct_group_leader);
+    int follow = followed(parent_of(leader));
+#ifdef FOLLOW_CHILDREN
+    u32 tgid = tgid_of(leader);
+    u8 one = 1;
+    if (follow && lineage.update(&tgid, &one))
+        lost(LOSS_LINEAGE_FULL);
+#endif
+    if (follow || task_selected(leader))
+        track(leader, mm, START_FOUND, leader + AT_task_struct_comm, 0);
     return 0;
 }

@@ -34,6 +34,10 @@ def _bpf(command: int, attr: "ctypes.Array[ctypes.c_char]") -> int:
         code = ctypes.get_errno()
         if code == errno.EPERM and command in (_MAP_CREATE, _PROG_LOAD) and _lift_memlock():
             return _bpf(command, attr)
+        if code == errno.EAGAIN and command == _PROG_LOAD:
+            # The verifier gives up when a signal waits. Whoever handles it has been told;
+            # the program is no worse for it.
+            return _bpf(command, attr)
         raise OSError(code, os.strerror(code))
     return result
 

@@ -27,7 +27,8 @@ from ebpftrace.probe.watermarks import Watermarks
 
 MAX_PROCESSES = 8192
 MAX_CGROUPS = 4096
-RING_BYTES = 1 << 20
+RING_BYTES = 1 << 22
+_GENERATIONS = 32  # of descendants that have lower pids than their parents: rare, and bounded
 
 _HANDLERS = {
     "rss_stat": "on_rss_stat",
@@ -103,7 +104,7 @@ class Probe:
         self._fill_maps(layout.offsets, table, cgroup_ids, selection.pids, self_pid)
         self._pending: list[Event] = []
         self._known: dict[ProcessKey, Tracked] = {}
-        self._missed = 0
+        self._since: dict[ProcessKey, int] = {}  # when each of them started, as told
         self.drift_bytes = 0  # what the last `read` corrected, summed
         self._marks = Watermarks(self._programs) if watermarks else None
         self._sums: dict[int, int] = {}  # cgroup -> pages its sum is off by
@@ -123,7 +124,7 @@ class Probe:
             calls.attach(self._programs, btf, self._means)
         self.features = self._describe(layout)
         self.remarks = self._remarks(layout)
-        self._programs.iterate("adopt", layout.iter_task_id)
+        self._adopt(layout.iter_task_id, follow=selection.children)
         del btf
         give_back_memory()
 
@@ -167,8 +168,15 @@ class Probe:
         if self._marks is not None:
             self._marks.set_group(cgroup_id, held_bytes, self._sums.pop(cgroup_id, 0))
 
-    def drop(self, key: ProcessKey) -> None:
-        """Stop tracking a process that turned out not to be watched."""
+    def drop(self, event: ProcessStarted) -> None:
+        """Stop tracking a process that turned out not to be watched.
+
+        Where it has become another program since, its start is not this one any more, and
+        is judged by itself.
+        """
+        key = event.key
+        if self._since.get(key) != event.time_ns:
+            return
         known = self._known.pop(key, None)
         if known is not None:
             pid = struct.pack("=I", key.pid)
@@ -179,7 +187,7 @@ class Probe:
     def losses(self) -> dict[str, int]:
         """What was missed so far, by cause; causes without a loss are left out."""
         fd = self._programs.map_fd("losses")
-        counts = {"missed_starts": self._missed}
+        counts: dict[str, int] = {}
         for index, name in enumerate(LOSSES):
             value = bpf.lookup(fd, struct.pack("=I", index), 8)
             counts[name] = struct.unpack("=Q", value)[0] if value else 0
@@ -219,8 +227,10 @@ class Probe:
         event, entry = self._decoder.record(data)
         if isinstance(event, ProcessStarted) and entry is not None:
             self._known[event.key] = entry
+            self._since[event.key] = event.time_ns
         elif isinstance(event, ProcessExited):
             self._known.pop(event.key, None)
+            self._since.pop(event.key, None)
         elif isinstance(event, ProcessMoved) and event.key in self._known:
             self._known[event.key] = self._known[event.key]._replace(cgroup_id=event.cgroup_id)
         self._pending.append(event)
@@ -230,16 +240,17 @@ class Probe:
             if self._in_map(self._known[key].mm):
                 continue  # it came between the two looks
             gone = self._known.pop(key)
+            self._since.pop(key, None)
             yield ProcessExited(now_ns, key, gone.comm, 0, 0, gone.counters)
         for key, entry in there.items():
             known = self._known.get(key)
             if known is None or known.mm != entry.mm:
                 if not self._in_map(entry.mm):
                     continue  # it went between the two looks
-                self._missed += 1
                 if known is not None:
                     yield ProcessExited(now_ns, key, known.comm, 0, 0, known.counters, True)
                 self._known[key] = entry
+                self._since[key] = now_ns
                 yield ProcessStarted(
                     now_ns, key, entry.parent_pid, entry.how, entry.comm, entry.cgroup_id,
                     counters=entry.counters,
@@ -247,6 +258,15 @@ class Probe:
             elif known.cgroup_id != entry.cgroup_id:
                 yield ProcessMoved(now_ns, key, entry.cgroup_id)
             self._known[key] = entry
+
+    def _adopt(self, iterator: int, *, follow: bool) -> None:
+        """Find who is running already; descendants too, in as many rounds as it takes."""
+        for _round in range(_GENERATIONS if follow else 1):
+            before = len(self._known)
+            self._programs.iterate("adopt", iterator)
+            self._programs.drain()
+            if len(self._known) == before:
+                return
 
     def _in_map(self, mm: int) -> bool:
         size = self._decoder.sizes()["process"]

@@ -210,7 +210,7 @@ class _Road:
         if isinstance(event, ProcessStarted):
             accepted = tracked.accept(event)
             if accepted is None:
-                self._probe.drop(event.key)
+                self._probe.drop(event)
                 return
             ledger.apply(
                 accepted,
