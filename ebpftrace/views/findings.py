@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable
 
 from ebpftrace.judge.finding import Finding, Severity, State
+from ebpftrace.ledger import OomNote
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells
 from ebpftrace.views.lines import WIDTH, line
@@ -14,16 +15,24 @@ FINDING_STYLE = {
     Severity.CRITICAL: "bold red",
 }
 
-_MOST = 256  # findings that are remembered until the end
+_MOST = 256  # findings that are remembered until the end, and jobs for their last kill
 _MOST_LINES = 10  # and told then
 
 
 class Found:
-    """The worst that was said under each key, and what is in force now."""
+    """The worst that was said under each key, what is in force now, and each last kill."""
 
     def __init__(self) -> None:
         self._worst: dict[object, Finding] = {}
         self._active: dict[object, Finding] = {}
+        self._kills: dict[str, OomNote] = {}
+
+    def hear(self, kill: OomNote) -> None:
+        """Note an oom kill."""
+        self._kills.pop(kill.job.key, None)
+        self._kills[kill.job.key] = kill
+        if len(self._kills) > _MOST:
+            del self._kills[next(iter(self._kills))]
 
     def add(self, finding: Finding) -> None:
         """Note what the judge said."""
@@ -38,13 +47,16 @@ class Found:
                 least = min(self._worst, key=lambda key: self._worst[key].severity)
                 del self._worst[least]
 
-    def severities(self) -> dict[str, Severity]:
-        """For each job's key the worst severity that is in force."""
-        worst: dict[str, Severity] = {}
-        for one in self._active.values():
-            key = one.subject.job.key
-            worst[key] = max(one.severity, worst.get(key, Severity.NOTICE))
-        return worst
+    def in_force(self) -> dict[str, list[Finding]]:
+        """For each job's key its findings, the most severe first, then the oldest."""
+        found: dict[str, list[Finding]] = {}
+        for one in sorted(self._active.values(), key=lambda one: (-one.severity, one.since_ns)):
+            found.setdefault(one.subject.job.key, []).append(one)
+        return found
+
+    def kills(self) -> dict[str, OomNote]:
+        """For each job's key the last oom kill that was heard of."""
+        return dict(self._kills)
 
     def loud(self) -> list[Finding]:
         """All that was more than a notice, the worst first, then in order of time."""

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.ledger import Note, OomNote, Snapshot
 from ebpftrace.views.acts import Remark, act_line
 from ebpftrace.views.dashboard.columns import Look
 from ebpftrace.views.dashboard.header import header
@@ -51,6 +51,8 @@ class Tables:
             self._console.print(Text(remark, "dim"))
 
     def note(self, note: Note) -> None:
+        if isinstance(note, OomNote):
+            self._found.hear(note)
         self._entries.append(note)
 
     def finding(self, finding: Finding) -> None:
@@ -70,11 +72,11 @@ class Tables:
     def snapshot(self, snapshot: Snapshot) -> None:
         width, state, look = self._console.width, State(), self._theme
         shown = rows(snapshot, state)
-        alarms = self._found.severities()
-        scene = Scene(None, snapshot, alarms=alarms)
+        found = self._found
+        scene = Scene(None, snapshot, findings=found.in_force(), kills=found.kills())
         lines = header(scene, state, width, _HIGH, look)
         if shown:
-            listing = Listing(shown, Look(look, state, snapshot.monotonic_ns, alarms), width)
+            listing = Listing(shown, Look(look, state, scene), width)
             lines += [listing.heading(), *(listing.line(row, chosen=False) for row in shown)]
         lines += tail(tuple(self._entries), (), width, _ENTRIES + 1, look)
         self._entries.clear()

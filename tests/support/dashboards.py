@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ebpftrace.judge.finding import Subject
 from ebpftrace.ledger import Curve, JobSnapshot, Node, Note, ProcessSnapshot, Snapshot
 from ebpftrace.ledger.curve import CurveKeeper
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
@@ -128,7 +129,20 @@ def many(jobs: int = 200, each: int = 10) -> Snapshot:
 
 
 def scene(shown: Snapshot | None, notes: Sequence[Note] = NOTES) -> Scene:
-    return Scene(watches.started(), shown, notes)
+    """With the kill that the scripted job `killed` says it had, two seconds ago."""
+    ago = 2 * NS_PER_SECOND
+    kill = replace(
+        watches.oom_note(monotonic_ns=watches.MONOTONIC_NS - ago),
+        job=watches.identity("killed"),
+    )
+    finding = watches.finding(
+        detector="leak",
+        subject=Subject(watches.identity("acme/search#903", "buildkite")),
+        since_ns=watches.MONOTONIC_NS - 130 * NS_PER_SECOND,
+    )
+    findings = {finding.subject.job.key: (finding,)}
+    kills = {kill.job.key: kill}
+    return Scene(watches.started(), shown, notes, findings=findings, kills=kills)
 
 
 def drawn(state: State, shown: Scene, width: int, height: int, look: Theme = PLAIN) -> Frame:

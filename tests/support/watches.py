@@ -170,10 +170,10 @@ def process_note(event: str = "exec", comm: str = "gopls", **changes: object) ->
     return ProcessNote(**(fields | changes))  # type: ignore[arg-type]
 
 
-def oom_note(comm: str = "gopls") -> OomNote:
+def oom_note(comm: str = "gopls", monotonic_ns: int = MONOTONIC_NS) -> OomNote:
     return OomNote(
-        time_ns=TIME_NS,
-        monotonic_ns=MONOTONIC_NS,
+        time_ns=TIME_NS - (MONOTONIC_NS - monotonic_ns),
+        monotonic_ns=monotonic_ns,
         key=ProcessKey(4711, 86_000_000_004_711),
         comm=comm,
         job=identity(),

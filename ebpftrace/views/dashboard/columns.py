@@ -3,19 +3,19 @@
 `docs/dashboard.md` says the same order; a test holds the two together.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rich.segment import Segment
 
 from ebpftrace.events import Usage
-from ebpftrace.judge.finding import Severity
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.dashboard.bar import job_bar, process_bar
 from ebpftrace.views.dashboard.rows import Row
+from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.sparkline import sparkline
 from ebpftrace.views.dashboard.state import State
 from ebpftrace.views.dashboard.theme import Theme
@@ -30,8 +30,12 @@ class Look:
 
     theme: Theme
     state: State
-    now_ns: int  # CLOCK_MONOTONIC of the snapshot
-    alarms: Mapping[str, Severity] = field(default_factory=dict)  # what was found, by job key
+    scene: Scene
+
+    @property
+    def now_ns(self) -> int:
+        """CLOCK_MONOTONIC of the snapshot."""
+        return self.scene.snapshot.monotonic_ns if self.scene.snapshot is not None else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def _list(
     top = min(max(state.top, at - page + 1), at, max(0, len(rows) - page))
     top = max(0, top)
     on_screen = rows[top : top + page]
-    look = Look(theme, state, scene.snapshot.monotonic_ns, scene.alarms)
+    look = Look(theme, state, scene)
     listing = Listing(on_screen, look, width)
     if headed:
         lines.append(listing.heading())

@@ -1,22 +1,14 @@
 """The top of the screen: the node, who is in trouble, what was missed, what this costs."""
 
-from collections.abc import Mapping
-
-from rich.segment import Segment
-
-from ebpftrace.judge.finding import Severity
-from ebpftrace.ledger import JobSnapshot, Snapshot
+from ebpftrace.ledger import Snapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
-from ebpftrace.views.cells import cells, cut
-from ebpftrace.views.dashboard.listing import sign_of
+from ebpftrace.views.cells import cells
+from ebpftrace.views.dashboard.alert import alert
 from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.spans import Line, ends, fit, text
 from ebpftrace.views.dashboard.state import State
 from ebpftrace.views.dashboard.theme import Theme
-from ebpftrace.views.level import level
-
-_NAME_CELLS = 28
 
 
 def header(scene: Scene, state: State, width: int, height: int, theme: Theme) -> list[Line]:
@@ -26,7 +18,7 @@ def header(scene: Scene, state: State, width: int, height: int, theme: Theme) ->
         told = phrases.waiting(scene.started.watching) if scene.started else "starting…"
         return [fit([text(told, theme.strong)], width)]
     lines = [_totals(scene, snapshot, state, width, theme)]
-    trouble = _trouble(snapshot, scene.alarms, width, theme)
+    trouble = alert(scene, width, theme)
     missed = phrases.missed(snapshot.losses)
     if trouble and height >= 4:
         lines.append(trouble)
@@ -59,55 +51,6 @@ def _totals(scene: Scene, snapshot: Snapshot, state: State, width: int, theme: T
             break
         left.append(text(f" · {part}", theme.faint))
     return ends(left, right, width)
-
-
-def _trouble(
-    snapshot: Snapshot, alarms: Mapping[str, Severity], width: int, theme: Theme
-) -> Line:
-    """The jobs near their limit, on the way there, with an oom kill or a finding that is
-    more than a notice; soonest first."""
-    loud = {key for key, alarm in alarms.items() if alarm > Severity.NOTICE}
-    troubled = [
-        job
-        for job in snapshot.jobs
-        if job.oom_kills or level(job) != "calm" or job.identity.key in loud
-    ]
-    if not troubled:
-        return ()
-    troubled.sort(key=_urgency)
-    line: list[Segment] = []
-    used = 0
-    for number, job in enumerate(troubled):
-        sign, style = sign_of(job, theme, alarms.get(job.identity.key))
-        told = f"{sign} {cut(job.identity.name, _NAME_CELLS)} {_plight(job)}"
-        separator = "   " if line else ""
-        rest = len(troubled) - number
-        tail = f"   and {rest - 1:,} more" if rest > 1 else ""
-        if line and used + len(separator) + cells(told) + len(tail) > width:
-            line.append(text(f"   and {rest:,} more", theme.warning))
-            break
-        if not line:
-            told = cut(told, max(width // 2, width - len(tail)))
-        line += [text(separator), text(told, style)]
-        used += len(separator) + cells(told)
-    return fit(line, width)
-
-
-def _urgency(job: JobSnapshot) -> tuple[bool, float, float]:
-    seconds = job.seconds_to_limit
-    near = level(job) == "near"
-    return not near, float("inf") if seconds is None else seconds, -(job.limit_share or 0)
-
-
-def _plight(job: JobSnapshot) -> str:
-    told = []
-    if job.oom_kills:
-        told.append(phrases.count(job.oom_kills, "oom kill"))
-    if job.limit_share is not None and job.state == "running":  # it was read then
-        told.append(f"at {min(job.limit_share, 9.99):.0%}")
-    if job.seconds_to_limit is not None:
-        told.append(f"full in {phrases.wait(job.seconds_to_limit)}")
-    return ", ".join(told)
 
 
 def _cost(snapshot: Snapshot, missed: str, width: int, theme: Theme) -> Line:

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from rich.segment import Segment
 from rich.style import Style
 
-from ebpftrace.judge.finding import Severity
-from ebpftrace.ledger import JobSnapshot
 from ebpftrace.units import format_bytes
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells, cut
@@ -22,9 +20,10 @@ from ebpftrace.views.dashboard.rows import Row
 from ebpftrace.views.dashboard.spans import Line, fit, pad
 from ebpftrace.views.dashboard.state import Sort
 from ebpftrace.views.dashboard.theme import Theme
-from ebpftrace.views.level import level
+from ebpftrace.views.dashboard.trouble import trouble_of
 
 _COMM_LEAST = 4
+_NAME_LEAST = 8
 _NARROW = 24  # below it: a sign, a name and a size
 _NAMES = (14, 20, 26, 32, 38)  # steps, so that a new name seldom moves the columns
 _SORTED = {Sort.SIZE: "size", Sort.GROWTH: "growth", Sort.TIME: "time to limit"}
@@ -115,28 +114,20 @@ class Listing:
             if room >= min(_COMM_LEAST, cells(name)):  # a pid that was cut is another's
                 name = cut(name, room) + pid
             label = [Segment("  " if narrow else "    ")]
-            return _named(label, name, _states(row), width, theme.plain, theme)
-        alarm = self._look.alarms.get(row.job.identity.key)
-        sign, style = sign_of(row.job, theme, alarm)
-        label = [Segment(sign if narrow else f"{sign} ", style)]
+            return _named(label, name, row, width, theme.plain, theme)
+        trouble = trouble_of(row.job, self._look.scene)
+        label = [Segment(sign, style) for sign, style in trouble.signs(theme)]
+        if narrow and not label:
+            label = [Segment(" ")]
         if not narrow:
+            if trouble.danger == "calm":
+                label.insert(0, Segment(" "))
+            if not trouble.kills:
+                label.append(Segment(" "))
             fold = theme.signs.folded if row.folded else theme.signs.unfolded
             label.append(Segment(f"{fold} ", theme.faint))
         style = theme.strong if row.job.state == "running" else theme.faint
-        return _named(label, row.job.identity.name, _states(row), width, style, theme)
-
-
-def sign_of(job: JobSnapshot, theme: Theme, alarm: Severity | None) -> tuple[str, Style]:
-    """A job's sign: an oom kill, then what was found, then how full it is, or none."""
-    if job.oom_kills:
-        return theme.signs.killed, theme.alarm
-    if alarm is Severity.CRITICAL:
-        return theme.signs.near, theme.alarm
-    if alarm is Severity.WARNING:
-        return theme.signs.raised, theme.warning
-    now = level(job)
-    sign = {"near": theme.signs.near, "raised": theme.signs.raised}.get(now, " ")
-    return sign, theme.level(now)
+        return _named(label, row.job.identity.name, row, width, style, theme)
 
 
 def _states(row: Row) -> list[str]:
@@ -157,16 +148,21 @@ def _states(row: Row) -> list[str]:
 def _named(
     label: list[Segment],
     name: str,
-    states: Sequence[str],
+    row: Row,
     width: int,
     style: Style,
     theme: Theme,
 ) -> list[Segment]:
-    """The name after what `label` holds; it is cut before the states are left out."""
+    """The name after what `label` holds; it is cut before the states are left out.
+
+    The number of oom kills is left out last.
+    """
     room = max(0, width - sum(cells(part.text) for part in label))
-    suffix = "".join(f" · {state}" for state in states)
-    if suffix and room - cells(suffix) < min(8, cells(name)):
-        suffix = ""
+    suffixes = ["".join(f" · {state}" for state in _states(row))]
+    if row.process is None and row.job.oom_kills:
+        suffixes.append(f" {theme.signs.killed}{row.job.oom_kills:,}")
+    least = min(_NAME_LEAST, cells(name))
+    suffix = next((one for one in suffixes if room - cells(one) >= least), "")
     label.append(Segment(cut(name, room - cells(suffix)), style))
     if suffix:
         label.append(Segment(suffix, theme.faint))

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ebpftrace.judge.finding import Severity
-from ebpftrace.ledger import Snapshot
+from ebpftrace.judge.finding import Finding
+from ebpftrace.ledger import OomNote, Snapshot
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.start import Started
 
@@ -17,4 +17,6 @@ class Scene:
     snapshot: Snapshot | None = None  # None: nothing was read yet
     entries: Sequence[Entry] = ()  # newest last
     unseen: int = 0  # entries since the pause
-    alarms: Mapping[str, Severity] = field(default_factory=dict)  # in force, by job key
+    # Those in force by job key, the most severe first; and each job's last oom kill.
+    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
+    kills: Mapping[str, OomNote] = field(default_factory=dict)

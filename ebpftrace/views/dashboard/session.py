@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Snapshot
+from ebpftrace.ledger import OomNote, Snapshot
 from ebpftrace.views.dashboard.draw import Frame, draw
 from ebpftrace.views.dashboard.mailbox import KEPT_ENTRIES
 from ebpftrace.views.dashboard.press import Sight, press
@@ -28,7 +28,7 @@ class Session:
         self._latest: Snapshot | None = None
         self._shown: Snapshot | None = None
         self._entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
-        self._seen: tuple[Entry, ...] = ()  # while paused
+        self._seen = Scene()  # what a pause began with
         self._found = Found()
         self._unseen = 0
         self._frame = Frame(())
@@ -50,6 +50,8 @@ class Session:
         for entry in entries:
             if isinstance(entry, Finding):
                 self._found.add(entry)
+            elif isinstance(entry, OomNote):
+                self._found.hear(entry)
         if self.state.paused:
             self._unseen += len(entries)
         if snapshot is not self._latest:
@@ -65,7 +67,7 @@ class Session:
         sight = Sight(self._chosen_rows(), self._frame.page)
         self.state, effect = press(self.state, key, sight)
         if self.state.paused and not paused:
-            self._seen, self._unseen = tuple(self._entries), 0
+            self._seen, self._unseen = self._scene(), 0
         elif paused and not self.state.paused:
             self._shown = self._latest
         return effect
@@ -76,12 +78,16 @@ class Session:
 
     def draw(self, width: int, height: int) -> Frame:
         """The screen as it is now."""
-        entries = self._seen if self.state.paused else tuple(self._entries)
-        alarms = self._found.severities()
-        scene = Scene(self._started, self._shown, entries, self._unseen, alarms)
+        paused = self.state.paused
+        scene = replace(self._seen, unseen=self._unseen) if paused else self._scene()
         self._frame = draw(self.state, scene, self._chosen_rows(), width, height, self.theme)
         self.state = replace(self.state, top=self._frame.top)
         return self._frame
+
+    def _scene(self) -> Scene:
+        found = self._found
+        entries = tuple(self._entries)
+        return Scene(self._started, self._shown, entries, 0, found.in_force(), found.kills())
 
     def _chosen_rows(self) -> list[Row]:
         state, shown = self.state, self._shown

@@ -39,13 +39,20 @@ def test_what_is_in_force_by_job() -> None:
     found.add(begun)
     found.add(risen)
     found.add(other)
-    assert found.severities() == {
-        "/ci/build-42": Severity.CRITICAL,
-        "/ci/other": Severity.NOTICE,
-    }
+    older = replace(risen, detector="leak", since_ns=risen.since_ns - 1)
+    found.add(older)
+    assert found.in_force() == {"/ci/build-42": [older, risen], "/ci/other": [other]}
     found.add(replace(risen, state=State.END))
-    assert found.severities() == {"/ci/other": Severity.NOTICE}
-    assert found.loud() == [risen]
+    found.add(replace(older, state=State.END))
+    assert found.in_force() == {"/ci/other": [other]}
+    assert found.loud() == [risen, older]
+
+
+def test_the_last_kill_of_a_job() -> None:
+    found = Found()
+    for comm in ("first", "second"):
+        found.hear(watches.oom_note(comm))
+    assert {key: kill.comm for key, kill in found.kills().items()} == {"/ci/build-42": "second"}
 
 
 def test_the_summary_has_the_worst_first_and_counts_the_rest() -> None:

@@ -113,4 +113,4 @@ def test_what_is_paused_says_so_and_how_much_came_since() -> None:
 def test_the_job_in_trouble_is_named_above_whatever_is_scrolled_away() -> None:
     troubled = dashboards.snapshot(dashboards.killed_job(), *MANY.jobs[100:])
     text = as_text(drawn(State(), scene(troubled), 80, 24).lines)
-    assert "✗ killed 2 oom kills" in text
+    assert "✗ killed 2 oom kills, last at 12:00:05 (gopls 4711)" in text

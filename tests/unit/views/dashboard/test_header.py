@@ -20,7 +20,9 @@ def test_totals_cost_trouble_and_losses() -> None:
     told = lines(LOSSY)
     assert told[0].startswith("4.9 GiB in 5 jobs, 6 processes · comm gopls")
     assert "node 5.0 GiB free of 16 GiB · itself 0.4% CPU, 29 MiB · lag" in told[1]
-    assert told[2].startswith("! near at 101%, full in 1.5s   ▲ acme/search#903 at 88%")
+    assert told[2].startswith(
+        "! near at 101%, full in 1.5s (gopls 7711)   ▲ acme/search#903 at 88%"
+    )
     assert told[3] == "! 2 missed: map full 2"
 
 
@@ -48,4 +50,4 @@ def test_jobs_that_ended_are_not_counted() -> None:
     assert told[0].startswith("512 MiB in 1 job, 1 process ")
     told = lines(watches.snapshot(gone))
     assert told[0].startswith("waiting for a process with comm gopls…")
-    assert told[2] == "✗ gone 1 oom kill"  # its charge was read when it ran
+    assert len(told) == 2  # nobody knows when that was: it is no news

@@ -1,13 +1,13 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from ebpftrace.judge.finding import Severity
-from ebpftrace.ledger import JobSnapshot
-from ebpftrace.units import GIB, MIB
+from ebpftrace.units import MIB
 from ebpftrace.views.dashboard.columns import Look
-from ebpftrace.views.dashboard.listing import Listing, sign_of
+from ebpftrace.views.dashboard.listing import Listing
 from ebpftrace.views.dashboard.rows import Row, rows
+from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.spans import Line, plain, width_of
 from ebpftrace.views.dashboard.state import Sort, State
 from tests.support import dashboards, watches
@@ -20,7 +20,7 @@ IDLE = watches.job("idler", state="idle")
 
 
 def listing(of: Sequence[Row], width: int, state: State = State()) -> Listing:  # noqa: B008
-    return Listing(of, Look(PLAIN, state, watches.MONOTONIC_NS), width)
+    return Listing(of, Look(PLAIN, state, Scene(snapshot=SEVERAL)), width)
 
 
 def line(row: Row, width: int, *, chosen: bool = False) -> Line:
@@ -55,26 +55,19 @@ def test_jobs_that_ended_are_told_apart_and_say_nothing_of_then() -> None:
         assert f" · {state} " in plain(drawn)
         assert "%" not in plain(drawn)
         assert "steady" not in plain(drawn)
-    assert "✗ " in plain(line(Row(GONE), 200))
+    assert " ✗▾ " in plain(line(Row(GONE), 200))
     assert " · 1 oom kill · gone " in plain(line(Row(GONE), 200))
 
 
-def test_a_sign_for_each_state() -> None:
-    limit = GIB
-
-    def sign(alarm: Severity | None = None, **changes: object) -> str:
-        job: JobSnapshot = watches.job("one", limit=limit, **changes)  # type: ignore[arg-type]
-        return sign_of(job, PLAIN, alarm)[0]
-
-    assert sign(processes=[watches.process(resident=100 * MIB)]) == " "
-    assert sign(processes=[watches.process(resident=850 * MIB)]) == "▲"
-    assert sign(processes=[watches.process(resident=1000 * MIB)]) == "!"
-    assert sign(oom_kills=1) == "✗"
-    calm = [watches.process(resident=100 * MIB)]
-    assert sign(Severity.NOTICE, processes=calm) == " "
-    assert sign(Severity.WARNING, processes=calm) == "▲"
-    assert sign(Severity.CRITICAL, processes=calm) == "!"
-    assert sign(Severity.CRITICAL, oom_kills=1) == "✗"
+def test_danger_and_kills_have_a_sign_each() -> None:
+    near = dashboards.near_job()
+    both = replace(near, oom_kills=3)
+    assert plain(line(Row(near), 80)).startswith("! ▾ near ")
+    assert plain(line(Row(both), 80)).startswith("!✗▾ near")
+    assert plain(line(Row(GONE), 80)).startswith(" ✗▾ tekton")
+    assert plain(line(Row(both), 200)).startswith("!✗▾ near · 3 oom kills ")
+    assert "near ✗3 " in plain(line(Row(both), 40))
+    assert plain(line(Row(both), 11)).startswith("!✗near")
 
 
 def test_a_folded_job_counts_its_processes() -> None:
