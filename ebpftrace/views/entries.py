@@ -29,6 +29,13 @@ def entry_line(entry: Entry, width: int = WIDTH) -> str:
     return act_line(entry, width) if isinstance(entry, Act) else note_line(entry, width)
 
 
+def lasting(entry: Entry) -> bool:
+    """Whether it may not be pushed off by what merely happens: a kill, a finding, an act."""
+    if isinstance(entry, OomNote | Finding | StepOutcome | Outcome):
+        return True
+    return loudness(entry) in {"warning", "alarm"}
+
+
 def loudness(entry: Entry) -> Loudness:
     """How much it asks to be seen."""
     match entry:

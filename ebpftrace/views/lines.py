@@ -76,7 +76,8 @@ def snapshot_line(snapshot: Snapshot, width: int = WIDTH) -> str:
     tail = f"; {lost:,} missed" if lost else ""
     head = f"{'snapshot':<8} {when}"
     if not snapshot.running_count:
-        return f"{head} {phrases.waiting(snapshot.watching)}{tail}"
+        frame = cells(f"{head} {phrases.waiting('')}{tail}")
+        return f"{head} {phrases.waiting(cut(snapshot.watching, width - frame))}{tail}"
     totals = (
         f"{head} {format_bytes(snapshot.usage.resident_bytes)}, "
         f"{phrases.count(snapshot.running_count, 'job')}"

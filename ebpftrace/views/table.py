@@ -78,7 +78,9 @@ class Tables:
         if shown:
             listing = Listing(shown, Look(look, state, scene), width)
             lines += [listing.heading(), *(listing.line(row, chosen=False) for row in shown)]
-        lines += tail(tuple(self._entries), (), width, _ENTRIES + 1, look)
+        lines += tail(
+            tuple(self._entries), (), snapshot.monotonic_ns, width, _ENTRIES + 1, look
+        )
         self._entries.clear()
         self._print((*lines, ()))
 

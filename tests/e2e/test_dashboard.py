@@ -151,11 +151,15 @@ def test_filtering_as_one_types(stage: Stage, terminal: Tmux) -> None:
 
 
 def test_letters_of_a_filter_are_no_commands(stage: Stage, terminal: Tmux) -> None:
-    terminal.press("/", "q", "q", "BSpace")
-    terminal.wait_for("/q ")
-    terminal.wait_for("nothing matches /q")
+    """`q` would quit, `p` pause, `S` save; with `#` no name, path or pid can match."""
+    terminal.press("/", "q", "p", "S", "#", "#", "BSpace")
+    terminal.wait_for("/qpS# ")
+    terminal.wait_for("nothing matches /qpS#")
+    assert not list(terminal.folder.glob("ebpftrace-*"))
     terminal.press("C-u", *stage.comm)
     terminal.wait_for(f"/{stage.comm}")
+    screen = terminal.wait_for(label(stage.large))
+    assert "paused" not in screen
 
 
 def test_the_window(stage: Stage, terminal: Tmux) -> None:

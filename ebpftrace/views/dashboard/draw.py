@@ -22,6 +22,7 @@ _TAILED = 16  # a tail of events
 _TALL = 36  # also where the detail or the help takes the whole width
 _SIDE = 150  # columns from which the detail stands beside the list
 _SIDE_CELLS = 62
+_SIDE_LINES = 40  # that the detail beside the list has use for
 _EVENT_CELLS = 40  # a narrower line of an event says nothing
 
 
@@ -49,7 +50,12 @@ def draw(
     remarks = scene.started.remarks if scene.started else ()
     covered = state.pane is Pane.HELP or (state.pane is Pane.DETAIL and width < _SIDE)
     if height >= _TAILED and width >= _EVENT_CELLS and (not covered or height >= _TALL):
-        events = tail(scene.entries, remarks, width, 1 + max(3, height // 7), theme)
+        now = scene.snapshot.monotonic_ns if scene.snapshot is not None else 0
+        most = 1 + max(3, height // 7)
+        if not covered:  # and what the list leaves free
+            listed = max(len(rows) + 1, _SIDE_LINES if width >= _SIDE and rows else 0)
+            most = max(most, height - len(lines) - len(foot) - listed)
+        events = tail(scene.entries, remarks, now, width, most, theme)
     room = height - len(lines) - len(foot) - len(events)
     page, top = max(1, room), state.top
     body: list[Line] = []

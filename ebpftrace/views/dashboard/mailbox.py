@@ -5,14 +5,11 @@ must not find it held. Attribute assignment and deque.append are atomic in CPyth
 """
 
 import os
-from collections import deque
 
 from ebpftrace.ledger import Snapshot
+from ebpftrace.views.dashboard.kept import Kept
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.start import Started
-
-KEPT_ENTRIES = 500
-"""The tail of events a terminal could show at all; older ones make room."""
 
 
 class Mailbox:
@@ -22,26 +19,23 @@ class Mailbox:
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.started: Started | None = None
         self.snapshot: Snapshot | None = None
-        self._entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
+        self._entries = Kept()
 
     def wake(self) -> None:
         """Make the thread look. Harmless after its end, until `close`."""
         os.eventfd_write(self.wake_fd, 1)
 
     def put_entry(self, entry: Entry) -> None:
-        self._entries.append(entry)
+        self._entries.add(entry)
         self.wake()
 
     def put_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.wake()
 
-    def take_entries(self) -> list[Entry]:
+    def take_entries(self) -> tuple[Entry, ...]:
         """Those put since the last call, oldest first."""
-        taken: list[Entry] = []
-        while self._entries:
-            taken.append(self._entries.popleft())
-        return taken
+        return self._entries.take()
 
     def woken(self) -> None:
         """Clear the wake-up, before looking: what comes later wakes again."""

@@ -1,13 +1,12 @@
 """One sitting at the dashboard: what was put, pressed and is shown, without a terminal."""
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import OomNote, Snapshot
 from ebpftrace.views.dashboard.draw import Frame, draw
-from ebpftrace.views.dashboard.mailbox import KEPT_ENTRIES
+from ebpftrace.views.dashboard.kept import Kept
 from ebpftrace.views.dashboard.press import Sight, press
 from ebpftrace.views.dashboard.rows import Row, rows
 from ebpftrace.views.dashboard.scene import Scene
@@ -27,7 +26,7 @@ class Session:
         self._started: Started | None = None
         self._latest: Snapshot | None = None
         self._shown: Snapshot | None = None
-        self._entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
+        self._entries = Kept()
         self._seen = Scene()  # what a pause began with
         self._found = Found()
         self._unseen = 0
@@ -46,8 +45,8 @@ class Session:
         """What came since; whether that changes the screen."""
         changed = started is not self._started or bool(entries)
         self._started = started
-        self._entries.extend(entries)
         for entry in entries:
+            self._entries.add(entry)
             if isinstance(entry, Finding):
                 self._found.add(entry)
             elif isinstance(entry, OomNote):
@@ -86,7 +85,7 @@ class Session:
 
     def _scene(self) -> Scene:
         found = self._found
-        entries = tuple(self._entries)
+        entries = self._entries.all()
         return Scene(self._started, self._shown, entries, 0, found.in_force(), found.kills())
 
     def _chosen_rows(self) -> list[Row]:

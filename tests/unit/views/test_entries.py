@@ -1,4 +1,4 @@
-from ebpftrace.views.entries import entry_line, loudness
+from ebpftrace.views.entries import entry_line, lasting, loudness
 from ebpftrace.views.lines import note_line
 from tests.support import watches
 
@@ -8,6 +8,14 @@ def test_a_kill_is_louder_than_a_loss_and_a_stall_than_a_process() -> None:
     assert loudness(watches.loss_note()) == "warning"
     assert loudness(watches.stall_note()) == "plain"
     assert loudness(watches.process_note()) == "faint"
+
+
+def test_what_lasts() -> None:
+    for entry in (watches.oom_note(), watches.finding(), watches.step(), watches.outcome(),
+                  watches.loss_note()):  # fmt: skip
+        assert lasting(entry)
+    for passing in (watches.process_note(), watches.stall_note(), watches.remark()):
+        assert not lasting(passing)
 
 
 def test_an_entry_is_the_line_that_a_log_has_too() -> None:

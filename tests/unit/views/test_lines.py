@@ -111,6 +111,14 @@ def test_a_book_that_missed_something_says_so_in_every_line() -> None:
     assert snapshot_line(watches.snapshot(losses={"map_full": 3})).endswith("; 3 missed")
 
 
+def test_what_is_waited_for_is_cut_and_what_was_missed_is_not() -> None:
+    long = replace(watches.snapshot(losses={"map_full": 3}), watching=f"comm {'ö構' * 150}")
+    line = snapshot_line(long)
+    assert line.startswith(f"snapshot {HEAD} waiting for a process with comm ö構")
+    assert line.endswith("……; 3 missed")  # what was cut, and the sentence's own
+    assert 78 <= cells(line) <= 80
+
+
 def test_a_name_of_wide_characters_is_cut_by_columns() -> None:
     named = watches.job("構築作業" * 10, [watches.process()])
     line = snapshot_line(watches.snapshot(named))

@@ -1,7 +1,8 @@
 import select
 
-from ebpftrace.ledger import Note
-from ebpftrace.views.dashboard.mailbox import KEPT_ENTRIES, Mailbox
+from ebpftrace.views.dashboard.kept import KEPT
+from ebpftrace.views.dashboard.mailbox import Mailbox
+from ebpftrace.views.entries import Entry
 from tests.support import watches
 
 
@@ -12,14 +13,14 @@ def ready(box: Mailbox) -> bool:
 def test_the_newest_snapshot_and_all_notes_in_order() -> None:
     box = Mailbox()
     first, second = watches.snapshot(), watches.example()
-    notes: list[Note] = [watches.process_note(), watches.oom_note()]
+    notes: tuple[Entry, ...] = (watches.process_note(), watches.oom_note())
     box.put_snapshot(first)
     box.put_snapshot(second)
     for note in notes:
         box.put_entry(note)
     assert box.snapshot is second
     assert box.take_entries() == notes
-    assert box.take_entries() == []
+    assert box.take_entries() == ()
     box.close()
 
 
@@ -37,7 +38,7 @@ def test_it_wakes_once_however_often_it_was_put() -> None:
 
 def test_notes_nobody_takes_are_bounded() -> None:
     box = Mailbox()
-    for _ in range(KEPT_ENTRIES + 10):
+    for _ in range(KEPT + 10):
         box.put_entry(watches.process_note())
-    assert len(box.take_entries()) == KEPT_ENTRIES
+    assert len(box.take_entries()) == KEPT
     box.close()

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from ebpftrace.judge.finding import Subject
 from ebpftrace.views.dashboard.picture import as_text
 from ebpftrace.views.dashboard.session import Session
 from ebpftrace.views.dashboard.state import Effect
@@ -7,6 +8,7 @@ from tests.support import dashboards, watches
 from tests.support.dashboards import PLAIN
 
 SEVERAL = dashboards.several()
+NEAR = dashboards.near_job().identity
 LATER = replace(SEVERAL, sequence=8, elapsed_ns=60 * 10**9)
 STARTED = watches.started()
 
@@ -38,7 +40,10 @@ def test_a_pause_keeps_the_books_and_the_events_it_began_with() -> None:
     assert session.take(STARTED, LATER, [watches.oom_note()])  # that something came is told
     assert "1 event since" in screen(session)
     assert "oom_kill" not in screen(session)
+    assert session.take(STARTED, LATER, [watches.finding(subject=Subject(NEAR))])
+    assert "growth since" not in screen(session)
     session.press("p")
+    assert "growth since" in screen(session)
     assert "oom_kill" in screen(session)
     assert session.shown is LATER
 
@@ -66,4 +71,4 @@ def test_only_so_many_events_are_kept() -> None:
     for number in range(2000):
         session.take(STARTED, SEVERAL, [watches.process_note(comm=f"n{number}")])
     assert "n1999" in screen(session)
-    assert len(session._entries) == 500
+    assert len(session._entries.all()) == 500
