@@ -16,13 +16,20 @@ class CostMeter:
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self._counted = _STATS_ENABLED.exists() and _STATS_ENABLED.read_text().strip() == "1"
-        self._last_ns, self._last_cpu_ns = time.monotonic_ns(), time.process_time_ns()
+        self._last: tuple[int, int] | None = None  # time and CPU time, ns
 
     def read(self, *, lag_ns: int) -> SelfCost:
-        """The cost so far; `cpu_share` is since the last call."""
+        """The cost so far; `cpu_share` is since the last call, and 0 in the first.
+
+        There was no interval yet then: what the start took in its last milliseconds says
+        nothing about the watch.
+        """
         now, own = time.monotonic_ns(), proc.self_cost()
-        share = (own.cpu_ns - self._last_cpu_ns) / max(1, now - self._last_ns)
-        self._last_ns, self._last_cpu_ns = now, own.cpu_ns
+        share = 0.0
+        if self._last is not None:
+            last_ns, last_cpu_ns = self._last
+            share = (own.cpu_ns - last_cpu_ns) / max(1, now - last_ns)
+        self._last = now, own.cpu_ns
         return SelfCost(
             cpu_ns=own.cpu_ns,
             cpu_share=share,
