@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -15,8 +16,10 @@ from ebpftrace.events import (
     CgroupMade,
     CgroupRead,
     Event,
+    LossesRead,
     OomKilled,
     ProcessExited,
+    ProcessKey,
     ProcessMoved,
     ProcessRead,
     ProcessRenamed,
@@ -43,10 +46,11 @@ from ebpftrace.views import View
 from ebpftrace.views.start import Started
 
 
-def watch(request: Request, open_view: Callable[[Callable[[], None]], View]) -> None:
+def watch(request: Request, open_view: Callable[[Waiting], View]) -> None:
     """Watch until it is interrupted, `request.duration_ns` is over, or nothing is left.
 
-    `open_view` is given what ends the watch when a user asks for it, from any thread.
+    `open_view` is given what ends the watch when a user asks for it, from any thread, and
+    what waits for the reader of the output.
 
     Raises the errors of `ebpftrace.errors`; BrokenPipeError where the reader of the output
     left. Whatever was attached or mounted is gone when this returns.
@@ -67,7 +71,7 @@ def watch(request: Request, open_view: Callable[[Callable[[], None]], View]) -> 
             # Only the last of several means needs it: if that is the one, the probe says so.
             with contextlib.suppress(NoTracefsError):
                 stack.enter_context(mounted_tracefs())
-        view = open_view(waiting.quit)
+        view = open_view(waiting)
         stack.callback(view.stop)
         probe = Probe(
             request.selection,
@@ -108,6 +112,7 @@ class _Road:
         self._paths = paths
         self._view = view
         self._delays = delays
+        self._queue: deque[Event] = deque()
         self._groups = set(groups)  # those there were at the start and still are
         self._clock = Clock.now()
         self._began_ns = time.monotonic_ns()
@@ -198,25 +203,36 @@ class _Road:
                 self._view.finding(finding)
 
     def _take(self, events: Iterable[Event]) -> None:
-        for event in events:
+        self._queue.extend(events)
+        while self._queue:
+            event = self._queue.popleft()
             if isinstance(event, Breached):
                 if self._acting is not None:
                     self._acting.breached(event)
+            elif isinstance(event, ProcessStarted):
+                self._start(event)
             else:
                 self._book(event)
 
+    def _executed_since(self, key: ProcessKey) -> bool:
+        """Whether a process has become another program by now, as far as the kernel told."""
+        self._queue.extend(self._probe.events())
+        return any(
+            isinstance(event, ProcessExited) and event.executed and event.key == key
+            for event in self._queue
+        )
+
+    def _start(self, event: ProcessStarted) -> None:
+        accepted = self._tracked.accept(event, self._executed_since)
+        if accepted is None:
+            self._probe.drop(event)
+            return
+        identity = self._resolver.resolve(event.key.pid, event.cgroup_id, event.parent_pid)
+        self._ledger.apply(accepted, identity)
+
     def _book(self, event: Event) -> None:
         ledger, tracked = self._ledger, self._tracked
-        if isinstance(event, ProcessStarted):
-            accepted = tracked.accept(event)
-            if accepted is None:
-                self._probe.drop(event)
-                return
-            ledger.apply(
-                accepted,
-                self._resolver.resolve(event.key.pid, event.cgroup_id, event.parent_pid),
-            )
-        elif isinstance(event, ProcessMoved):
+        if isinstance(event, ProcessMoved):
             if tracked.has(event.key):
                 ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
         elif isinstance(event, OomKilled):
@@ -230,12 +246,21 @@ class _Road:
                 ledger.apply(event)
         elif isinstance(event, CgroupRead):
             ledger.apply(self._with_contents(event))
+        elif isinstance(event, LossesRead):
+            ledger.apply(self._with_unidentified(event))
         else:
             if isinstance(event, CgroupMade | CgroupGone):
                 self._paths.learn(event.cgroup_id, event.path)
             if isinstance(event, CgroupGone):
                 self._groups.discard(event.cgroup_id)
             ledger.apply(event)
+
+    def _with_unidentified(self, event: LossesRead) -> LossesRead:
+        """The event with what only user space could tell, and could not."""
+        count = self._tracked.unidentified
+        return (
+            replace(event, counts={**event.counts, "unidentified": count}) if count else event
+        )
 
     def _with_contents(self, event: CgroupRead) -> CgroupRead:
         """The event with what the charge consists of, which only memory.stat tells.

@@ -73,7 +73,9 @@ def test_both_watches_ended_in_order_and_lost_nothing(watched: Watched) -> None:
     for ended in (watched.by_name, watched.by_main_package):
         assert (ended.code, ended.stderr) == (0, "")
         assert ended.records[-1]["type"] == "end"
-        assert not any(ended.records[-1]["losses"].values())
+        # By main package every program of the machine is looked into; one of somebody
+        # else's may have been gone by then, and is counted.
+        assert not ended.records[-1]["losses"].keys() - {"unidentified"}
 
 
 @pytest.mark.parametrize("watch", ["by_name", "by_main_package"])
