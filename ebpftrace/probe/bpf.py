@@ -249,3 +249,14 @@ def run_time_ns(program: int) -> int:
     _bpf(_OBJ_INFO, _attr("IIQ", program, len(info), ctypes.addressof(info)))
     # struct bpf_prog_info: run_time_ns follows btf_id, func_info … prog_tags.
     return int(struct.unpack_from("=Q", info, 192)[0])
+
+
+def missed_runs(program: int) -> int:
+    """How often a program did not run because this CPU was in the middle of it already.
+
+    0 on kernels that do not count it (9ed9e9ba2337 "bpf: Count the number of times
+    recursion was prevented").
+    """
+    info = ctypes.create_string_buffer(232)
+    _bpf(_OBJ_INFO, _attr("IIQ", program, len(info), ctypes.addressof(info)))
+    return int(struct.unpack_from("=Q", info, 208)[0])  # after run_time_ns and run_cnt

@@ -5,7 +5,7 @@ import ctypes
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ebpftrace.errors import NoBccError, ProbeError
 from ebpftrace.probe import bpf
@@ -31,6 +31,7 @@ class Programs:
         self._code = objects.programs
         self._maps: dict[str, int] = {}
         self._loaded: list[int] = []
+        self._by_name: dict[str, int] = {}
         self._links: list[int] = []
         self._perf: list[int] = []
         self._ring: int | None = None
@@ -69,6 +70,7 @@ class Programs:
             said = log.value.decode("utf-8", "replace")
             raise _refused(f"the kernel refuses the program {name}", error, said) from None
         self._loaded.append(program)
+        self._by_name[name] = program
         return program
 
     def attach_raw(self, name: str, tracepoint: str) -> None:
@@ -134,6 +136,10 @@ class Programs:
     def run_time_ns(self) -> int:
         """Nanoseconds all programs ran; 0 unless kernel.bpf_stats_enabled is 1."""
         return sum(map(bpf.run_time_ns, self._loaded))
+
+    def missed_runs(self, names: Iterable[str]) -> int:
+        """How often these programs were needed and did not run."""
+        return sum(bpf.missed_runs(self._by_name[name]) for name in names)
 
     def close(self) -> None:
         """Detach and forget everything. A second time does nothing."""

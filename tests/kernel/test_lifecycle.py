@@ -185,7 +185,8 @@ def test_one_that_lives_five_milliseconds_is_booked(observer: Observer) -> None:
         assert observer.started(pid).how == "exec"
 
 
-def test_five_hundred_short_lives_are_all_booked() -> None:
+def test_five_hundred_short_lives_are_all_booked_or_counted_as_lost() -> None:
+    """Lost they may be where the kernel preempts a task within a raw tracepoint."""
     observer = Observer(Selection(comms=("exact",)))
     try:
         with Workload("exact") as workload:
@@ -196,10 +197,12 @@ def test_five_hundred_short_lives_are_all_booked() -> None:
             exited = {e.key.pid: e for e in observer.all(ProcessExited)}
             started = {e.key.pid for e in observer.all(ProcessStarted)}
         assert len(pids) == 500
-        assert pids <= started
-        assert pids <= exited.keys()
-        assert all(exited[pid].counters.mapped_bytes == MIB for pid in pids)
-        assert observer.probe.losses() == {}
+        losses = observer.probe.losses()
+        missed = losses.pop("missed_runs", 0)
+        assert len(pids - started) <= missed
+        assert len(pids - exited.keys()) <= missed
+        assert all(exited[pid].counters.mapped_bytes == MIB for pid in pids & exited.keys())
+        assert losses == {}
     finally:
         observer.close()
 
