@@ -1,5 +1,20 @@
 /* Processes as they come, go, rename themselves and move between memory cgroups. */
 
+/* Whether the entry of this mm is another process's, which it then makes way for: its end
+ * was missed (see missed_runs in probe/kernel.py), and the kernel used the mm again. */
+static inline int outlived(u64 mm, u32 tgid, u64 start)
+{
+    struct process *there = processes.lookup(&mm);
+    if (!there || (there->tgid == tgid && there->start_boottime == start))
+        return 0;
+    u32 gone = there->tgid;
+    u64 *its_mm = process_mm.lookup(&gone);
+    if (its_mm && *its_mm == mm)
+        process_mm.delete(&gone);
+    processes.delete(&mm);
+    return 1;
+}
+
 /* The order of the calls decides what is lost when a map or the ring is full: a process is
  * tracked even when nobody can be told of it; user space finds it in the map later. */
 static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
@@ -9,8 +24,11 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     if (!mm || !blank)
         return;
     long failed = processes.insert(&mm, blank);
-    if (failed == -17 /* EEXIST: tracked already */)
-        return;
+    if (failed == -17 /* EEXIST */) {
+        if (!outlived(mm, tgid, start_of(task)))
+            return; /* tracked already */
+        failed = processes.insert(&mm, blank);
+    }
     struct process *process = failed ? NULL : processes.lookup(&mm);
     if (!process || process_mm.update(&tgid, &mm)) {
         processes.delete(&mm);

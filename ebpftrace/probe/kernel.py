@@ -244,7 +244,7 @@ class Probe:
 
     def _repair(self, now_ns: int, there: dict[ProcessKey, Tracked]) -> Iterator[Event]:
         for key in [key for key in self._known if key not in there]:
-            if self._in_map(self._known[key].mm):
+            if self._in_map(key, self._known[key].mm):
                 continue  # it came between the two looks
             gone = self._known.pop(key)
             self._since.pop(key, None)
@@ -252,7 +252,7 @@ class Probe:
         for key, entry in there.items():
             known = self._known.get(key)
             if known is None or known.mm != entry.mm:
-                if not self._in_map(entry.mm):
+                if not self._in_map(key, entry.mm):
                     continue  # it went between the two looks
                 if known is not None:
                     yield ProcessExited(now_ns, key, known.comm, 0, 0, known.counters, True)
@@ -275,9 +275,10 @@ class Probe:
             if len(self._known) == before:
                 return
 
-    def _in_map(self, mm: int) -> bool:
+    def _in_map(self, key: ProcessKey, mm: int) -> bool:
         size = self._decoder.sizes()["process"]
-        return bpf.lookup(self._map, struct.pack("=Q", mm), size) is not None
+        data = bpf.lookup(self._map, struct.pack("=Q", mm), size)
+        return data is not None and self._decoder.process(data).key == key
 
     def _read_cgroups(self, now_ns: int) -> Iterator[Event]:
         size = self._decoder.sizes()["cgroup_counters"]
