@@ -136,6 +136,7 @@ def watch(
         mapping_calls=mapping_calls,
         policies=policies,
         audit=audit,
+        insists=config is not None or any((growth, level, on_breach)),
         keys=name == "table" and on_terminal and sys.stdin.isatty() and not once,
     )
     walk(request, lambda: open_view(name, sys.stdout))

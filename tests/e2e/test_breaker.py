@@ -189,10 +189,18 @@ def test_sighup_takes_new_policies_and_a_bad_file_keeps_the_old(tmp_path: Path) 
 def test_two_breakers_do_not_share_a_log(tmp_path: Path) -> None:
     file = policy(tmp_path, then='{ action = "notify" }')
     options = ("--config", str(file), "--audit", str(tmp_path / "audit.jsonl"))
+    home = {"XDG_CONFIG_HOME": str(tmp_path)}
+    (tmp_path / "ebpftrace").mkdir()
+    (tmp_path / "ebpftrace/policy.toml").write_text(file.read_text())
     with watching(tmp_path, "--config", str(file)):
-        second = run("watch", *options, "--once")
+        second = run("watch", *options, "--duration", "1s")
+        looking = Watch("--audit", str(tmp_path / "audit.jsonl"), environment=home)
+        with looking:
+            remark = looking.wait_for(is_type("remark"), SECONDS)
     assert second.returncode == 1
     assert "another ebpftrace writes the audit log" in second.stderr
+    # Who did not ask for policies, but has them in the usual place, may look on.
+    assert "this one only watches" in remark["text"]
 
 
 def test_people_read_it_in_a_pipe(tmp_path: Path) -> None:

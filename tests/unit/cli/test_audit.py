@@ -44,7 +44,7 @@ def test_breach_steps_and_outcome(tmp_path: Path) -> None:
     assert "    signal: timed out in 20s: stopped after 20s" in lines
     assert "    NOT helped: GIVEN UP: nothing helped" in lines
     assert "2026-11-23T12:00:07Z  held back by leaks: it rests" in lines
-    assert "2 entries, 1 torn line passed over: " in result.output
+    assert "2 entries, 1 torn line passed over:" in result.output
     assert max(map(len, lines)) <= 80
 
 
