@@ -1,10 +1,13 @@
 """Steps, outcomes and remarks in lines of text."""
 
+import io
+
 import pytest
 
 from ebpftrace.act.outcome import Status
 from ebpftrace.views.acts import act_line, act_lines, act_style
 from ebpftrace.views.cells import cells
+from ebpftrace.views.table import LiveTable
 from tests.support import watches
 
 
@@ -44,3 +47,18 @@ def test_what_failed_is_loud() -> None:
     assert act_style(watches.step(status=Status.FAILED)) == "bold red"
     assert act_style(watches.outcome(helped=False)) == "bold red"
     assert act_style(watches.outcome()) == "bold green"
+
+
+def test_the_table_shows_them_below_and_the_outcomes_again_at_its_end() -> None:
+    out = io.StringIO()
+    view = LiveTable(out)
+    view.step(watches.step())
+    view.outcome(watches.outcome())
+    view.remark(watches.remark())
+    view.snapshot(watches.example())
+    shown = out.getvalue()
+    assert "signal for build-42: done" in shown
+    assert "remark   12:00:07Z" in shown
+    assert shown.count("helped in build-42") == 1
+    view.end(watches.example(), "q was pressed")
+    assert out.getvalue().count("helped in build-42") == 2
