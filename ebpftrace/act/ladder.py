@@ -31,6 +31,10 @@ ENDING = frozenset({"signal", "systemd", "exec", "shell"})
 Word = Finding | StepOutcome | Outcome
 
 
+_SHORT_OF = (OSError, RuntimeError, MemoryError)
+"""No descriptor, no thread, no memory to be had: on a node that burns any start may fail."""
+
+
 class Ladder:
     """`poll` until it is `over`; `see` each snapshot.
 
@@ -138,12 +142,18 @@ class Ladder:
                 "spends": step.action in ENDING,
             }
         )
-        self._running = self._starts[step.action](self.incident, step.options)
+        try:
+            self._running = self._starts[step.action](self.incident, step.options)
+        except _SHORT_OF as error:
+            yield self._climbed(_failed(error))
 
     def _poll_running(self) -> Ended | None:
         assert self._running is not None and self._step is not None
         now_ns = self._clock()
-        ended = self._running.poll(now_ns)
+        try:
+            ended = self._running.poll(now_ns)
+        except _SHORT_OF as error:
+            ended = _failed(error)
         if ended is None and now_ns - self._began_ns >= self._step.timeout_ns:
             took = format_duration(self._step.timeout_ns)
             return Ended(Status.TIMED_OUT, f"stopped after {took}")
@@ -257,3 +267,7 @@ class Ladder:
             monotonic_ns=now_ns,
             time_ns=incident.unix_ns(now_ns),
         )
+
+
+def _failed(error: Exception) -> Ended:
+    return Ended(Status.FAILED, clean(f"{type(error).__name__}: {error}"))
