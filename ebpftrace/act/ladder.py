@@ -13,6 +13,7 @@ from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
 from ebpftrace.act.policy import Policy, Step
 from ebpftrace.act.relief import Relief, Verdict, not_relieved, relieved
+from ebpftrace.act.telling import incident_outcome, outcome_record, step_outcome, step_record
 from ebpftrace.act.undo import Undo
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
@@ -166,39 +167,15 @@ class Ladder:
         left = "" if self._running is None else self._running.stop()
         began = self._running is not None
         self._running = self._step = None
-        detail = f"{ended.detail}; {left}" if left else ended.detail
-        refunded = self._after(step, ended, began, now_ns)
-        incident = self.incident
-        outcome = StepOutcome(
-            incident=incident.id,
-            policy=incident.policy,
-            job=incident.job,
-            process=incident.target.key,
-            comm=incident.comm,
-            action=step.action,
-            status=ended.status,
-            detail=detail,
-            began_ns=self._began_ns,
-            took_ns=now_ns - self._began_ns,
-            monotonic_ns=now_ns,
-            time_ns=incident.unix_ns(now_ns),
+        outcome = step_outcome(
+            self.incident, step.action, ended, left, began_ns=self._began_ns, now_ns=now_ns
         )
+        refunded = self._after(step, ended, began, now_ns)
         if undo is not None:
             self._undos.append(undo)
         if ended.evidence is not None:
             self.incident = replace(self.incident, evidence=ended.evidence)
-        self._record(
-            {
-                "type": "step",
-                "action": step.action,
-                "status": ended.status.value,
-                "detail": detail,
-                "took_ns": outcome.took_ns,
-                "output": ended.output.decode("utf-8", "replace")[-4096:],
-                "refunded": refunded,
-                "undo": None if undo is None else undo.record(),
-            }
-        )
+        self._record(step_record(outcome, ended.output, undo, refunded=refunded))
         return outcome
 
     def _after(self, step: Step, ended: Ended, began: bool, now_ns: int) -> bool:
@@ -243,30 +220,11 @@ class Ladder:
             sentence = not_relieved(incident, acted=self._acted, why=why or self._refused)
         if troubles:
             sentence += f"; not put back: {', '.join(troubles)}"
-        self._record(
-            {
-                "type": "outcome",
-                "helped": helped,
-                "bytes_won": won,
-                "took_ns": took,
-                "sentence": sentence,
-                "undone": not troubles,
-            }
+        outcome = incident_outcome(
+            incident, sentence, helped=helped, bytes_won=won, now_ns=now_ns
         )
-        return Outcome(
-            incident=incident.id,
-            policy=incident.policy,
-            job=incident.job,
-            process=incident.target.key,
-            comm=incident.comm,
-            helped=helped,
-            bytes_won=won,
-            took_ns=took,
-            sentence=sentence,
-            evidence="" if incident.evidence is None else clean(str(incident.evidence)),
-            monotonic_ns=now_ns,
-            time_ns=incident.unix_ns(now_ns),
-        )
+        self._record(outcome_record(outcome, undone=not troubles))
+        return outcome
 
 
 def _failed(error: Exception) -> Ended:
