@@ -76,7 +76,7 @@ def test_a_leak_is_ended_comes_back_and_is_told(tmp_path: Path) -> None:
     shown = run("audit", str(tmp_path / "audit.jsonl"))
     assert shown.returncode == 0
     assert "capture: done" in shown.stdout
-    assert "helped: leaky" in shown.stdout
+    assert f"helped: {COMM}" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
@@ -119,12 +119,13 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path: Path) -> Non
 
 
 def test_what_another_process_of_the_job_gains_ends_nobody(tmp_path: Path) -> None:
-    """The policy is for gopls; it is its neighbour that grows."""
-    file = policy(tmp_path, then='{ action = "signal" }', comm="gopls")
+    """The policy is for the calm one; it is its neighbour that grows."""
+    name = f"calm{os.getpid()}"
+    file = policy(tmp_path, then='{ action = "signal" }', comm=name)
     with (
         memory_cgroup() as group,
-        watching(tmp_path, "--comm", "gopls", "--config", str(file)) as watch,
-        Workload("gopls", cgroup=group) as gopls,
+        watching(tmp_path, "--comm", name, "--config", str(file)) as watch,
+        Workload(name, cgroup=group) as calm,
         Workload(COMM, cgroup=group) as neighbour,
     ):
         watch.next_snapshot()
@@ -132,7 +133,7 @@ def test_what_another_process_of_the_job_gains_ends_nobody(tmp_path: Path) -> No
         neighbour.do("touch 0")
         watch.next_snapshot()
         watch.next_snapshot()
-        assert gopls.do("map 1MiB")
+        assert calm.do("map 1MiB")
         assert of_type(watch, "action") == []
     (held,) = [line for line in logged(tmp_path) if line["type"] == "held_back"]
     assert held["why"].endswith("gained less than a third of it")
