@@ -1,6 +1,6 @@
 """Which process a firing means, and the incident that begins with it."""
 
-import secrets
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,7 +88,7 @@ def begin(
     whole = held_bytes(job) + (more.size_bytes if more else 0)
     own = process.own.held_bytes + (more.of(process.key) if more else 0)
     return Incident(
-        id=f"{stamp}-{process.pid}-{secrets.token_hex(3)}",
+        id=f"{stamp}-{process.pid}-{os.urandom(3).hex()}",
         policy=policy.name,
         finding=finding,
         job=job.identity,

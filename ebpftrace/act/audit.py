@@ -28,12 +28,16 @@ _SYNC_SECONDS = 0.1
 Record = dict[str, Any]
 
 
+class LogTakenError(EbpftraceError):
+    """Another ebpftrace acts, and writes to this log."""
+
+
 class AuditLog:
     """Append with `write`; `close` waits until all is on the disk.
 
-    EbpftraceError if the file cannot be opened, or if another ebpftrace writes to it: two
-    of them would act on the same jobs. Later failures (a full disk) are in `trouble`: a
-    breaker that stopped acting because its log is full would let the fire burn.
+    EbpftraceError if the file cannot be opened, LogTakenError if another ebpftrace writes
+    to it: two of them would act on the same jobs. Later failures (a full disk) are in
+    `trouble`: a breaker that stopped acting because its log is full would let the fire burn.
     """
 
     def __init__(
@@ -47,7 +51,7 @@ class AuditLog:
             file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             self._fd = self._open()
         except BlockingIOError as error:
-            raise EbpftraceError(
+            raise LogTakenError(
                 f"another ebpftrace writes the audit log {clean(os.fsencode(file))}",
                 why="two breakers would act on the same jobs, each with a budget of its own",
                 fix="end the other one, or give this one a log of its own: --audit FILE",

@@ -13,17 +13,17 @@ from ebpftrace.act.aim import aim, begin
 from ebpftrace.act.audit import AuditLog
 from ebpftrace.act.budget import Moment, Spending
 from ebpftrace.act.curves import Curves
-from ebpftrace.act.guard import RefusedError
 from ebpftrace.act.incident import Incident, facts
 from ebpftrace.act.ladder import Ladder, Word
 from ebpftrace.act.marks import Mark, Marks
 from ebpftrace.act.past import Record, read_back
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing, Trigger
-from ebpftrace.errors import GoneError
+from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import Breached
 from ebpftrace.judge.finding import Finding, State
 from ebpftrace.ledger import Snapshot
+from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND
 
 AT_ONCE = 16
@@ -168,8 +168,11 @@ class Breaker:
                 curve=self._curves.of(job),
                 more=firing.more,
             )  # fmt: skip
-        except (GoneError, RefusedError) as error:
+        except EbpftraceError as error:
             self._hold_back(firing, error.what)
+            return
+        except OSError as error:  # no descriptor is left to hold the process by
+            self._hold_back(firing, error.strerror or clean(str(error)))
             return
         self._write(incident.id, {"type": "incident", "facts": facts(incident)})
         self._ladders[job] = self._ladder(incident, policy)

@@ -13,6 +13,7 @@ from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
 from ebpftrace.act.policy import Policy, Step
 from ebpftrace.act.relief import Relief, Verdict, not_relieved, relieved
+from ebpftrace.act.telling import incident_outcome, outcome_record, step_outcome, step_record
 from ebpftrace.act.undo import Undo
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
@@ -29,6 +30,10 @@ ENDING = frozenset({"signal", "systemd", "exec", "shell"})
 """These may end a process: they are on the budget."""
 
 Word = Finding | StepOutcome | Outcome
+
+
+_SHORT_OF = (OSError, RuntimeError, MemoryError)
+"""No descriptor, no thread, no memory to be had: on a node that burns any start may fail."""
 
 
 class Ladder:
@@ -138,12 +143,18 @@ class Ladder:
                 "spends": step.action in ENDING,
             }
         )
-        self._running = self._starts[step.action](self.incident, step.options)
+        try:
+            self._running = self._starts[step.action](self.incident, step.options)
+        except _SHORT_OF as error:
+            yield self._climbed(_failed(error))
 
     def _poll_running(self) -> Ended | None:
         assert self._running is not None and self._step is not None
         now_ns = self._clock()
-        ended = self._running.poll(now_ns)
+        try:
+            ended = self._running.poll(now_ns)
+        except _SHORT_OF as error:
+            ended = _failed(error)
         if ended is None and now_ns - self._began_ns >= self._step.timeout_ns:
             took = format_duration(self._step.timeout_ns)
             return Ended(Status.TIMED_OUT, f"stopped after {took}")
@@ -156,39 +167,15 @@ class Ladder:
         left = "" if self._running is None else self._running.stop()
         began = self._running is not None
         self._running = self._step = None
-        detail = f"{ended.detail}; {left}" if left else ended.detail
-        refunded = self._after(step, ended, began, now_ns)
-        incident = self.incident
-        outcome = StepOutcome(
-            incident=incident.id,
-            policy=incident.policy,
-            job=incident.job,
-            process=incident.target.key,
-            comm=incident.comm,
-            action=step.action,
-            status=ended.status,
-            detail=detail,
-            began_ns=self._began_ns,
-            took_ns=now_ns - self._began_ns,
-            monotonic_ns=now_ns,
-            time_ns=incident.unix_ns(now_ns),
+        outcome = step_outcome(
+            self.incident, step.action, ended, left, began_ns=self._began_ns, now_ns=now_ns
         )
+        refunded = self._after(step, ended, began, now_ns)
         if undo is not None:
             self._undos.append(undo)
         if ended.evidence is not None:
             self.incident = replace(self.incident, evidence=ended.evidence)
-        self._record(
-            {
-                "type": "step",
-                "action": step.action,
-                "status": ended.status.value,
-                "detail": detail,
-                "took_ns": outcome.took_ns,
-                "output": ended.output.decode("utf-8", "replace")[-4096:],
-                "refunded": refunded,
-                "undo": None if undo is None else undo.record(),
-            }
-        )
+        self._record(step_record(outcome, ended.output, undo, refunded=refunded))
         return outcome
 
     def _after(self, step: Step, ended: Ended, began: bool, now_ns: int) -> bool:
@@ -233,27 +220,12 @@ class Ladder:
             sentence = not_relieved(incident, acted=self._acted, why=why or self._refused)
         if troubles:
             sentence += f"; not put back: {', '.join(troubles)}"
-        self._record(
-            {
-                "type": "outcome",
-                "helped": helped,
-                "bytes_won": won,
-                "took_ns": took,
-                "sentence": sentence,
-                "undone": not troubles,
-            }
+        outcome = incident_outcome(
+            incident, sentence, helped=helped, bytes_won=won, now_ns=now_ns
         )
-        return Outcome(
-            incident=incident.id,
-            policy=incident.policy,
-            job=incident.job,
-            process=incident.target.key,
-            comm=incident.comm,
-            helped=helped,
-            bytes_won=won,
-            took_ns=took,
-            sentence=sentence,
-            evidence="" if incident.evidence is None else clean(str(incident.evidence)),
-            monotonic_ns=now_ns,
-            time_ns=incident.unix_ns(now_ns),
-        )
+        self._record(outcome_record(outcome, undone=not troubles))
+        return outcome
+
+
+def _failed(error: Exception) -> Ended:
+    return Ended(Status.FAILED, clean(f"{type(error).__name__}: {error}"))

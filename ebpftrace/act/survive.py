@@ -1,11 +1,8 @@
-"""What keeps the breaker alive in the fire it is there for.
-
-Its own memory is small, but the kernel may still choose it: it asks to be chosen last.
-mlockall is not used: it would make resident all that was given back (100 MB of compiler),
-and RLIMIT_MEMLOCK seldom allows it. What acting needs is touched at every snapshot.
-"""
+"""What keeps the breaker alive and quick in the fire it is there for."""
 
 import contextlib
+import ctypes
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +10,7 @@ SCORE = -900
 """Not -1000: if all else is gone, even this may be taken before the machine hangs."""
 
 _FILE = Path("/proc/self/oom_score_adj")
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # include/uapi/asm-generic/mman.h
 
 
 def ask_to_be_last(file: Path = _FILE) -> str:
@@ -23,9 +21,8 @@ def ask_to_be_last(file: Path = _FILE) -> str:
     try:
         if int(file.read_text()) > SCORE:
             file.write_text(str(SCORE))
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        return f"the OOM killer may choose ebpftrace: oom_score_adj cannot be lowered: {why}"
+    except OSError as error:
+        return f"the OOM killer may choose ebpftrace: oom_score_adj: {error.strerror}"
     return ""
 
 
@@ -44,3 +41,17 @@ def ordinary_score(file: Path = _FILE) -> Iterator[None]:
         if lowered:
             with contextlib.suppress(OSError):  # it was allowed a moment ago
                 file.write_text(str(SCORE))
+
+
+def stay_in_memory() -> str:
+    """Keep what we use resident; "" when it is locked, else what stood against it.
+
+    Only pages that are used (MLOCK_ONFAULT, Linux 4.4): the compiler that was given back
+    stays away. Without it a node that thrashes would have us read our own program from
+    its disk before we could act. Call it once all is loaded.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) == 0:
+        return ""
+    error = os.strerror(ctypes.get_errno())
+    return f"ebpftrace may be slowed down by swapping: mlockall: {error}"

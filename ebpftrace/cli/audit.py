@@ -35,7 +35,7 @@ Record = dict[str, Any]
     "file", required=False, default=DEFAULT_FILE, type=click.Path(path_type=Path),
     metavar="[FILE]",
 )  # fmt: skip
-@click.option("--last", type=click.IntRange(min=1), metavar="N", help="The last N incidents.")
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="The last N entries.")
 def audit(file: Path, last: int | None) -> None:
     """Show the incidents of an audit log: breach, steps, outcome."""
     name = clean(os.fsencode(file))
@@ -54,9 +54,12 @@ def audit(file: Path, last: int | None) -> None:
     shown = incidents[-last:] if last else incidents
     for incident in shown:
         click.echo("\n".join(incident_lines(incident)) + "\n")
-    told = f"{len(shown)} of {len(incidents)} incidents" if last else _count(len(incidents))
-    torn = f", {reading.torn} torn lines passed over" if reading.torn else ""
-    click.echo(f"{told} in {name}{torn}"[:_WIDTH])
+    told = _count(len(incidents), "entry", "entries")
+    if last:
+        told = f"the last {len(shown)} of {told}"
+    if reading.torn:
+        told += f", {_count(reading.torn, 'torn line', 'torn lines')} passed over"
+    click.echo("\n".join(_wrapped(f"{told}: {name}")))
 
 
 def gather(records: Iterable[Record]) -> list[list[Record]]:
@@ -123,5 +126,5 @@ def _time(record: Record) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_ns // NS_PER_SECOND))
 
 
-def _count(number: int) -> str:
-    return "1 incident" if number == 1 else f"{number} incidents"
+def _count(number: int, one: str, many: str) -> str:
+    return f"1 {one}" if number == 1 else f"{number:,} {many}"

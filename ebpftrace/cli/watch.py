@@ -164,6 +164,7 @@ def watch(
         delays=delays,
         policies=policies,
         audit=audit,
+        insists=config is not None or any((growth, level, on_breach)),
     )
     if screenshot is not None:
         picture = screenshot

@@ -9,7 +9,7 @@ from ebpftrace.act.breaker import Breaker
 from ebpftrace.act.ladder import Word
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.act.policy_store import PolicyStore
-from ebpftrace.act.survive import ask_to_be_last
+from ebpftrace.act.survive import ask_to_be_last, stay_in_memory
 from ebpftrace.events import Breached, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.finding import Finding
@@ -31,8 +31,9 @@ class Acting:
         self._marked: set[tuple[int, ProcessKey | None]] = set()
         self._trouble = ""
         log = AuditLog(audit)
-        if unsafe := ask_to_be_last():
-            self._remark(unsafe)
+        for unsafe in (ask_to_be_last(), stay_in_memory()):
+            if unsafe:
+                self._remark(unsafe)
         self._breaker = Breaker(
             policies.policies, log, folder=paths.folder, past=Reading(audit).records()
         )

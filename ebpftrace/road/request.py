@@ -20,4 +20,5 @@ class Request:
     mapping_calls: bool = False
     delays: bool = False
     audit: Path = DEFAULT_FILE
+    insists: bool = True  # an error, not a remark, where another ebpftrace acts already
     policies: PolicyStore | None = None  # None: nothing is ever done, only said

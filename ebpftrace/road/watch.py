@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ebpftrace import __version__
+from ebpftrace.act.audit import LogTakenError
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.events import (
     Breached,
@@ -43,6 +44,7 @@ from ebpftrace.road.scope import cgroup_ids, require_pids
 from ebpftrace.road.tracked import Tracked
 from ebpftrace.road.waiting import Waiting, Woken
 from ebpftrace.views import View
+from ebpftrace.views.acts import Remark
 from ebpftrace.views.start import Started
 
 
@@ -77,15 +79,14 @@ def watch(request: Request, open_view: Callable[[Waiting], View]) -> None:
             request.selection,
             cgroup_ids=groups,
             mapping_calls=request.mapping_calls,
-            watermarks=request.policies is not None,
+            watermarks=request.policies is not None and not request.once,
             self_pid=os.getpid(),
         )
         stack.callback(probe.close)
         waiting.listen(probe.fd)
         view.start(_started(request, probe, hierarchy))
-        acting = None
-        if request.policies is not None:
-            acting = Acting(request.policies, request.audit, probe, paths, view)
+        acting = _acting(request, probe, paths, view)
+        if acting is not None and request.policies is not None:
             stack.callback(acting.close)
             waiting.listen_to_actions(acting.fd)
             if request.policies.file is not None:
@@ -278,6 +279,23 @@ def _node() -> Node | None:
         return Node(*meminfo.read())
     except (OSError, KeyError):
         return None  # a container may hide it; nothing depends on it
+
+
+def _acting(request: Request, probe: Probe, paths: CgroupPaths, view: View) -> Acting | None:
+    """The breaker, where there are policies and more than one reading is asked for.
+
+    Who only looks, beside an ebpftrace that acts by the policies of this machine, is told.
+    """
+    if request.policies is None or request.once:
+        return None
+    try:
+        return Acting(request.policies, request.audit, probe, paths, view)
+    except LogTakenError as error:
+        if request.insists:
+            raise
+        text = f"{error.what}: this one only watches"
+        view.remark(Remark(time.time_ns(), time.monotonic_ns(), text))
+        return None
 
 
 def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Started:

@@ -64,6 +64,8 @@ class TestSignal:
     def test_says_so_when_the_process_lives_on(self, victim: Workload) -> None:
         with subprocess.Popen(["sleep", "60"]) as sleeper:
             options = ending.Options(send=("USR1",), grace_ns=NS_PER_SECOND // 10)
+            while proc.read_comm(sleeper.pid) != "sleep":
+                time.sleep(0.001)  # exec sets the name last
             os.kill(sleeper.pid, signal.SIGSTOP)  # a stopped process takes no signal
             try:
                 ended = act("signal", about(sleeper.pid), options)
@@ -133,6 +135,7 @@ class TestNeverSignalled:
         with Workload("gopls", cgroup=group) as first:
             target = identify(key_of(first.pid))
             first.close_input()
+        time.sleep(0.03)  # /proc shows the start in steps of 10 ms
         for _ in range(200):
             last.write_text(str(target.key.pid - 1))
             process = subprocess.Popen(["sleep", "60"])

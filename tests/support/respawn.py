@@ -9,7 +9,8 @@ from tests.support.cgroups import MemoryCgroup
 from tests.support.sessions import end_session, session_mark
 from tests.support.workload import Workload
 
-COMM = "leaky"
+COMM = f"leaky{os.getpid()}"
+"""Of this run alone: a watch sees every process of the machine that is called so."""
 
 _SCRIPT = """
 while :; do

@@ -33,6 +33,7 @@ class Played:
     due_ns: int | None = None
     stopped: int = 0
     about: Incident | None = None
+    refuses: Exception | None = None
 
     def poll(self, now_ns: int) -> Ended | None:
         return self.ended
@@ -79,6 +80,8 @@ class Stage:
         )  # fmt: skip
 
     def start(self, about: Incident, played: Played) -> Running:
+        if played.refuses is not None:
+            raise played.refuses
         played.about = about
         return played
 
@@ -251,3 +254,14 @@ def test_every_start_is_written_down_before_it_happens() -> None:
     stage = Stage((("exec", Played(None)),))
     stage.poll(0)
     assert stage.records == [{"type": "step_begun", "action": "exec", "spends": True}]
+
+
+def test_one_that_cannot_even_be_started_is_a_failure_and_no_end() -> None:
+    """On a node that burns there may be no descriptor, no thread and no memory left."""
+    errors = (OSError(24, "Too many open files"), RuntimeError("can't start new thread"))
+    for error in errors:
+        first = Played(DONE, refuses=error)
+        stage = Stage((("capture", first), ("signal", Played(DONE))))
+        words = stage.poll(0)
+        assert told(words) == ["capture failed", "signal done"]
+        assert str(error) in words[0].detail  # type: ignore[union-attr]

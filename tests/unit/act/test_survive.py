@@ -1,0 +1,59 @@
+"""Living through the fire: scores in a file that stands for oom_score_adj, locks for real."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.survive import SCORE, ask_to_be_last, ordinary_score
+
+LOCKED = """
+from pathlib import Path
+from ebpftrace.act.survive import stay_in_memory
+def size(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+before = size("VmRSS")
+print(repr(stay_in_memory()), size("VmLck"), size("VmRSS") - before)
+"""
+
+
+def test_a_score_is_lowered_and_never_raised(tmp_path: Path) -> None:
+    file = tmp_path / "oom_score_adj"
+    for before, after in ((0, SCORE), (500, SCORE), (-1000, -1000)):
+        file.write_text(f"{before}\n")
+        assert ask_to_be_last(file) == ""
+        assert int(file.read_text()) == after
+
+
+def test_what_stands_against_it_is_said(tmp_path: Path) -> None:
+    assert ask_to_be_last(tmp_path / "none").endswith(
+        "oom_score_adj: No such file or directory"
+    )
+
+
+def test_hooks_are_started_with_an_ordinary_score(tmp_path: Path) -> None:
+    file = tmp_path / "oom_score_adj"
+    file.write_text(str(SCORE))
+    with pytest.raises(ZeroDivisionError), ordinary_score(file):
+        assert file.read_text() == "0"
+        raise ZeroDivisionError
+    assert file.read_text() == str(SCORE)
+    file.write_text("300")
+    with ordinary_score(file):
+        assert file.read_text() == "300"
+
+
+def test_what_is_used_is_locked_and_nothing_is_made_resident() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOCKED], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    trouble, locked, grown = done.stdout.rsplit(maxsplit=2)
+    if "not permitted" in trouble or "Cannot allocate" in trouble:
+        pytest.skip(f"needs CAP_IPC_LOCK: {trouble}")
+    assert trouble == "''"
+    assert int(locked) > 1000
+    assert int(grown) < 2000  # KiB

@@ -1,0 +1,64 @@
+"""Steps, outcomes and remarks in lines of text."""
+
+import io
+
+import pytest
+
+from ebpftrace.act.outcome import Status
+from ebpftrace.views.acts import act_line, act_lines, act_style
+from ebpftrace.views.cells import cells
+from ebpftrace.views.table import LiveTable
+from tests.support import watches
+
+
+def test_a_step() -> None:
+    assert act_lines(watches.step()) == [
+        "action   12:00:07Z signal for build-42: done in 19ms: gopls 4711 ended by TERM",
+        "         after 18ms",
+    ]
+
+
+def test_a_skipped_step_took_no_time() -> None:
+    step = watches.step(status=Status.SKIPPED, detail="budget spent")
+    assert act_line(step) == "action   12:00:07Z signal for build-42: skipped: budget spent"
+
+
+def test_an_outcome_says_first_whether_it_helped() -> None:
+    assert act_line(watches.outcome(), 200) == (
+        "outcome  12:00:07Z helped in build-42: gopls 4711 is gone, its successor 4802 is "
+        "steady: 1.4 GiB won in 8.0s"
+    )
+    failed = watches.outcome(helped=False, sentence="GIVEN UP")
+    assert act_line(failed) == "outcome  12:00:07Z NOT helped in build-42: GIVEN UP"
+
+
+def test_a_remark() -> None:
+    assert act_line(watches.remark()) == "remark   12:00:07Z 2 policies read again"
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_every_line_fits(width: int) -> None:
+    for act in (watches.step(detail="x" * 300), watches.outcome(), watches.remark("y " * 99)):
+        assert cells(act_line(act, width)) <= width
+        assert all(cells(line) <= width for line in act_lines(act, width))
+
+
+def test_what_failed_is_loud() -> None:
+    assert act_style(watches.step(status=Status.FAILED)) == "bold red"
+    assert act_style(watches.outcome(helped=False)) == "bold red"
+    assert act_style(watches.outcome()) == "bold green"
+
+
+def test_the_table_shows_them_below_and_the_outcomes_again_at_its_end() -> None:
+    out = io.StringIO()
+    view = LiveTable(out)
+    view.step(watches.step())
+    view.outcome(watches.outcome())
+    view.remark(watches.remark())
+    view.snapshot(watches.example())
+    shown = out.getvalue()
+    assert "signal for build-42: done" in shown
+    assert "remark   12:00:07Z" in shown
+    assert shown.count("helped in build-42") == 1
+    view.end(watches.example(), "q was pressed")
+    assert out.getvalue().count("helped in build-42") == 2
