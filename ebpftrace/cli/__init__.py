@@ -16,6 +16,7 @@ from ebpftrace.cli.report import report, report_usage
 from ebpftrace.cli.watch import watch
 from ebpftrace.errors import EbpftraceError
 
+_INTERRUPTED = 130
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -77,6 +78,9 @@ def _run() -> int:
         return report(error)
     except click.ClickException as error:
         return report_usage(error)
+    except click.Abort:  # KeyboardInterrupt: a watch was interrupted twice
+        click.echo("ebpftrace: interrupted", err=True)
+        return _INTERRUPTED
     except OSError as error:
         _forget_output()
         if error.errno == errno.EIO:

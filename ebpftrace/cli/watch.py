@@ -168,9 +168,14 @@ def watch(
     )
     if screenshot is not None:
         picture = screenshot
-        walk(request, lambda _quit: open_screenshot(picture, *size))
+        walk(request, lambda _waiting: open_screenshot(picture, *size))
     else:
-        walk(request, lambda end: open_view(name, sys.stdout, end, live=not once))
+        walk(
+            request,
+            lambda waiting: open_view(
+                name, sys.stdout, waiting.quit, waiting.wait_to_write, live=not once
+            ),
+        )
 
 
 def _policies(

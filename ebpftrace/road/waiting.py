@@ -5,11 +5,16 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from enum import Enum
 from types import FrameType
 
 from ebpftrace.units import NS_PER_SECOND
+
+# One Ctrl-C may come twice: `timeout -s INT` signals its child, then the child's group.
+_SAME_INTERRUPT_NS = NS_PER_SECOND // 5
+_GRACE_MS = 500  # for a reader who is slow, once the watch is to end
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -40,7 +45,7 @@ class Waiting:
     """Owns the handlers of the signals that stop, between `__enter__` and `__exit__`.
 
     Made before anything slow begins: from `__enter__` on, an interrupt is noted, and the
-    next `wait` says so.
+    next `wait` says so. A SIGINT after that raises KeyboardInterrupt, wherever it meets.
     """
 
     def __init__(self) -> None:
@@ -52,6 +57,7 @@ class Waiting:
         self._reloads = False
         self._hung_up = False
         self.signal: signal.Signals | None = None
+        self._told_ns = 0
 
     def __enter__(self) -> "Waiting":
         try:
@@ -102,6 +108,31 @@ class Waiting:
                 return reason
         return Woken.TIME
 
+    def wait_to_write(self, fd: int) -> bool:
+        """Sleep until `fd` takes more, has failed, or the watch was told to end.
+
+        False where it is to end, and `fd` took nothing for half a second more.
+        """
+        room = select.poll()
+        room.register(fd, select.POLLOUT)
+        if room.poll(0):
+            return True
+        rung = False
+        either = select.poll()
+        either.register(fd, select.POLLOUT)
+        either.register(self._bell, select.POLLIN)
+        while not (self.signal or self._quit):
+            ready = {one for one, _ in either.poll()}
+            if self._bell.fileno() in ready:
+                self._bell.recv(64)
+                rung = True
+            if fd in ready:
+                break
+        if rung:  # `wait` is to hear of it too
+            with contextlib.suppress(BlockingIOError):
+                self._ringer.send(b"\0")
+        return bool(room.poll(_GRACE_MS))
+
     def _reason(self, fd: int) -> Woken:
         if fd == self._kernel:
             return Woken.KERNEL
@@ -138,8 +169,12 @@ class Waiting:
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self._reloads and number == signal.SIGHUP:
             self._hung_up = True
-        else:
-            self.signal = self.signal or signal.Signals(number)
+        elif self.signal is None:
+            self.signal, self._told_ns = signal.Signals(number), time.monotonic_ns()
+        elif (
+            number == signal.SIGINT and time.monotonic_ns() - self._told_ns > _SAME_INTERRUPT_NS
+        ):
+            raise KeyboardInterrupt  # the end itself takes too long for somebody
 
 
 def _under_nohup() -> bool:

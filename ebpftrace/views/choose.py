@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from ebpftrace.views import View
+from ebpftrace.views.output import interruptible
 
 Output = Literal["table", "plain", "jsonl"]
 
@@ -17,6 +18,7 @@ def open_view(
     name: Output,
     stdout: TextIO,
     quit: Callable[[], None] = lambda: None,  # noqa: A002
+    wait_to_write: Callable[[int], bool] | None = None,
     *,
     live: bool = True,
 ) -> View:
@@ -24,14 +26,24 @@ def open_view(
 
     A table is the dashboard on a terminal that can redraw (where a key asks to end the
     watch, `quit` is called), unless `live` is false; elsewhere one table follows another.
+    With `wait_to_write` (see `interruptible`) no reader holds what is not the dashboard.
     Characters that the encoding of `stdout` lacks become `?`: a locale never ends a watch.
     """
     if isinstance(stdout, io.TextIOWrapper):
         stdout.reconfigure(errors="replace")
+    redraws = live and stdout.isatty() and os.environ.get("TERM", "") not in _CANNOT_REDRAW
+    if name == "table" and redraws:
+        from ebpftrace.views.dashboard.live import Dashboard
+
+        try:
+            return Dashboard(stdout, quit)
+        except OSError:
+            pass  # a terminal without a name here (another mount of /dev/pts)
+    out = stdout if wait_to_write is None else interruptible(stdout, wait_to_write)
 
     def write(text: str) -> None:
-        stdout.write(text)
-        stdout.flush()
+        out.write(text)
+        out.flush()
 
     if name == "jsonl":
         from ebpftrace.views.jsonl import JsonLines
@@ -41,16 +53,9 @@ def open_view(
         from ebpftrace.views.plain import PlainLines
 
         return PlainLines(write)
-    if live and stdout.isatty() and os.environ.get("TERM", "") not in _CANNOT_REDRAW:
-        from ebpftrace.views.dashboard.live import Dashboard
-
-        try:
-            return Dashboard(stdout, quit)
-        except OSError:
-            pass  # a terminal without a name here (another mount of /dev/pts)
     from ebpftrace.views.table import Tables
 
-    return Tables(stdout)
+    return Tables(out)
 
 
 def open_screenshot(path: Path, width: int, height: int) -> View:

@@ -24,7 +24,7 @@ from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.spans import Line
 from ebpftrace.views.dashboard.state import State
 from ebpftrace.views.dashboard.tail import tail
-from ebpftrace.views.dashboard.theme import signs_of, theme
+from ebpftrace.views.dashboard.theme import in_signs, signs_of, theme
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.findings import Found
 from ebpftrace.views.start import Started
@@ -82,7 +82,7 @@ class Tables:
             tuple(self._entries), (), snapshot.monotonic_ns, width, _ENTRIES + 1, look
         )
         self._entries.clear()
-        self._print((*lines, ()))
+        self._print(in_signs((*lines, ()), look.signs))
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
         width = self._console.width

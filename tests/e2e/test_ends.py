@@ -163,6 +163,48 @@ def test_a_reader_that_leaves_ends_it_quietly(output: str) -> None:
         assert process.stderr.read() == ""
 
 
+@pytest.mark.parametrize("output", ["plain", "table", "jsonl"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_reader_that_does_not_read_cannot_hold_it(
+    output: str, number: signal.Signals
+) -> None:
+    """Its first word meets a pipe that is full; the signal comes before or after."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    with started("--output", output, stdout=writer) as process:
+        os.close(writer)
+        while not (programs := programs_of(process.pid)):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.wait(SECONDS) == 1
+        assert process.stderr is not None
+        told = process.stderr.read()
+    os.close(reader)
+    assert told.startswith("ebpftrace: the end of the output is lost\n")
+    assert "  fix: " in told
+    assert_gone(programs)
+
+
+def test_interrupted_twice_it_does_not_wait_for_its_own_end() -> None:
+    """The second Ctrl-C is what `Waiting` makes of it: KeyboardInterrupt, from anywhere."""
+    script = """
+import sys
+import ebpftrace.cli
+def interrupted(*_): raise KeyboardInterrupt
+sys.modules["ebpftrace.cli.watch"].walk = interrupted
+from ebpftrace.__main__ import main
+main()
+"""
+    done = ebpftrace("watch", python=[sys.executable, "-c", script])
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "\nebpftrace: interrupted\n"
+
+
 def test_a_terminal_that_hangs_up_ends_it() -> None:
     ours, theirs = pty.openpty()
     with started("--interval", "100ms", stdout=theirs, start_new_session=True) as process:

@@ -14,6 +14,7 @@ from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.dashboard.bar import job_bar, process_bar
+from ebpftrace.views.dashboard.growth import growth_known
 from ebpftrace.views.dashboard.rows import Row
 from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.sparkline import sparkline
@@ -55,6 +56,7 @@ _BAR, _WIDE_BAR = 10, 16
 _SPARK, _WIDE_SPARK = 10, 20
 _ROOMY = 60  # from here on: bars, and two columns between two columns
 _WIDE = 120
+_NOT_YET = "?"
 
 
 def gap(width: int) -> int:
@@ -133,7 +135,8 @@ def _growth(row: Row, look: Look, _width: int) -> Cell:
     if row.process is None and row.job.state != "running":
         return [Segment(look.theme.signs.nothing, look.theme.faint)]
     if not per_second:
-        return [Segment(phrases.rate(0), look.theme.faint)]
+        told = phrases.rate(0) if growth_known(subject.curve) else _NOT_YET
+        return [Segment(told, look.theme.faint)]
     style = look.theme.strong if row.process is None else None
     return [Segment(phrases.rate(per_second), style)]
 

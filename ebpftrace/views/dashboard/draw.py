@@ -14,7 +14,7 @@ from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.spans import Line, fit, pad, text
 from ebpftrace.views.dashboard.state import Pane, State
 from ebpftrace.views.dashboard.tail import rule, tail
-from ebpftrace.views.dashboard.theme import Theme
+from ebpftrace.views.dashboard.theme import Theme, in_signs
 
 _FOOTED = 6  # lines from which there is a footer
 _HEADED = 8  # headings of the columns
@@ -65,7 +65,8 @@ def draw(
         elif scene.snapshot is not None:
             body, page, top = _body(state, scene, rows, width, room, height >= _HEADED, theme)
     body += [()] * (room - len(body))
-    return Frame((*lines, *body, *events, *foot), page, top)
+    drawn = in_signs((*lines, *body, *events, *foot), theme.signs)
+    return Frame(tuple(drawn), page, top)
 
 
 def _body(

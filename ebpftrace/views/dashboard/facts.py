@@ -1,9 +1,10 @@
 """What the detail says of a job and of a process, as labels and words."""
 
 from ebpftrace.events import CallCount, Delays, Usage
-from ebpftrace.ledger import Growth, JobSnapshot, ProcessSnapshot
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
+from ebpftrace.views.dashboard.growth import growth_known
 from ebpftrace.views.dashboard.rows import Row
 
 Fact = tuple[str, str]
@@ -55,7 +56,7 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
         ("full in", "" if full is None else phrases.wait(full)),
         ("peak", format_bytes(job.peak_bytes)),
         ("peak by", job.peak_holder),
-        *_growth(job.growth),
+        *_growth(job),
         ("oom kills", f"{job.oom_kills:,}"),
         ("stalled", _stalls(job.stalled_ns, job.stalls)),
         ("processes", f"{len(job.processes):,} now, {job.started:,} seen"),
@@ -70,7 +71,7 @@ def _process_facts(process: ProcessSnapshot) -> list[Fact]:
         *_usage(process.own),
         ("inherited", format_bytes(inherited) if inherited else ""),
         ("peak", format_bytes(book.peak_bytes)),
-        ("growth", phrases.rate(growth.bytes_per_second)),
+        ("growth", _rate(process)),
         ("in 60 s", phrases.signed_bytes(growth.bytes_60s)),
         ("in all", phrases.signed_bytes(growth.bytes_total)),
         ("mapped", format_bytes(book.mapped_bytes)),
@@ -102,13 +103,21 @@ def _usage(usage: Usage) -> list[Fact]:
     ]
 
 
-def _growth(growth: Growth) -> list[Fact]:
+def _growth(job: JobSnapshot) -> list[Fact]:
+    growth = job.growth
     return [
-        ("growth", phrases.rate(growth.bytes_per_second)),
+        ("growth", _rate(job)),
         ("in 10 s", phrases.signed_bytes(growth.bytes_10s)),
         ("in 60 s", phrases.signed_bytes(growth.bytes_60s)),
         ("in all", phrases.signed_bytes(growth.bytes_total)),
     ]
+
+
+def _rate(subject: JobSnapshot | ProcessSnapshot) -> str:
+    per_second = subject.growth.bytes_per_second
+    if not per_second and not growth_known(subject.curve):
+        return "not known yet"
+    return phrases.rate(per_second)
 
 
 def _delays(delays: Delays | None) -> list[Fact]:

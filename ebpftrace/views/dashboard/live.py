@@ -7,7 +7,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 
@@ -28,6 +28,17 @@ from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
 
 _KEPT_OUTCOMES = 16  # told again at the end
+
+
+def deadly() -> list[int]:
+    """Signals that end a process unless it sees to them, those of a fault excepted: after
+    one of these the interpreter never comes to run a handler.
+    """
+    named = (
+        signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF,
+        signal.SIGXCPU, signal.SIGXFSZ, signal.SIGIO, signal.SIGPWR, signal.SIGSTKFLT,
+    )  # fmt: skip
+    return [*named, *range(signal.SIGRTMIN, signal.SIGRTMAX + 1)]
 
 
 class Dashboard:
@@ -114,22 +125,33 @@ class Dashboard:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Resize, Ctrl-Z and coming back; a signal that is ignored (nohup) stays so."""
+        """Resize, Ctrl-Z and coming back, and those that nobody else has seen to but would
+        end us; a signal that is ignored (nohup) stays so.
+        """
         handlers = {
             signal.SIGWINCH: self._resized,
             signal.SIGTSTP: self._suspend,
             signal.SIGCONT: self._resume,
         }
-        old = {
+        old: dict[int, Any] = {
             number: signal.signal(number, handler)
             for number, handler in handlers.items()
             if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGWINCH
         }
+        for number in deadly():
+            if signal.getsignal(number) is signal.SIG_DFL:
+                old[number] = signal.signal(number, self._die)
         try:
             yield
         finally:
             for number, handler in old.items():
                 signal.signal(number, handler)
+
+    def _die(self, number: int, _frame: FrameType | None) -> None:
+        """As the sender meant it, but for the terminal."""
+        self._loop.finish("")
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def _resized(self, _number: int, _frame: FrameType | None) -> None:
         self._loop.resized()

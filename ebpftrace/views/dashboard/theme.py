@@ -4,11 +4,12 @@ No background is ever set, so light and dark screens both work; the chosen row i
 reverse. Each colour only repeats what a sign or a number says already.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rich.style import Style
 
+from ebpftrace.views.dashboard.spans import Line
 from ebpftrace.views.entries import Loudness
 
 
@@ -41,6 +42,19 @@ UNICODE = Signs("▇", "▓", "▒", "░", "·", " ▁▂▃▄▅▆▇", "·"
 ASCII = Signs("#", "%", "=", "-", ".", " .,:-=+*#", ".", ">", "v", "x", "!", "^",
               "-", "|", "+", "+", "~", False)  # fmt: skip
 """For terminals that speak no UTF-8, and the console of Linux, whose font is small."""
+
+
+_STAND_INS = str.maketrans("·…↑↓←→×", ".~^v<>x")
+
+
+def in_signs(lines: Iterable[Line], signs: Signs) -> list[Line]:
+    """Lines whose words, which all views share, have only signs that can be shown."""
+    if signs is not ASCII:
+        return list(lines)
+    return [
+        tuple(part._replace(text=part.text.translate(_STAND_INS)) for part in line)
+        for line in lines
+    ]
 
 
 def signs_of(encoding: str | None, terminal: str) -> Signs:

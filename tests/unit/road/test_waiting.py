@@ -1,6 +1,9 @@
 """SIGHUP ends a watch, unless there is a policy file to read again."""
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -54,3 +57,66 @@ def test_nohup_protects_from_the_terminal_and_not_from_who_asks_for_a_reload() -
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, old)
+
+
+@pytest.fixture
+def full_pipe() -> Iterator[tuple[int, int]]:
+    """The reading and the writing end of a pipe that takes no more."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    yield reader, writer
+    os.close(reader)
+    os.close(writer)
+
+
+def test_writing_waits_for_a_reader(waiting: Waiting, full_pipe: tuple[int, int]) -> None:
+    reader, writer = full_pipe
+    threading.Timer(0.05, os.read, (reader, 1 << 16)).start()
+    assert waiting.wait_to_write(writer)
+    assert os.write(writer, b"y" * 4096) == 4096
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_stops_ends_the_wait_for_a_reader(
+    waiting: Waiting, full_pipe: tuple[int, int], number: signal.Signals
+) -> None:
+    threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+    assert not waiting.wait_to_write(full_pipe[1])
+    assert waiting.wait(LONG_NS) is Woken.STOP
+    assert not waiting.wait_to_write(full_pipe[1])
+
+
+def test_a_reload_does_not_end_the_wait_for_a_reader_and_is_not_forgotten(
+    waiting: Waiting, full_pipe: tuple[int, int]
+) -> None:
+    waiting.reload_on_hangup()
+    signal.raise_signal(signal.SIGHUP)
+    threading.Timer(0.05, os.read, (full_pipe[0], 1 << 16)).start()
+    assert waiting.wait_to_write(full_pipe[1])
+    assert waiting.wait(LONG_NS) is Woken.RELOAD
+
+
+def test_who_reads_still_gets_the_last_words(waiting: Waiting) -> None:
+    reader, writer = os.pipe()
+    signal.raise_signal(signal.SIGINT)
+    assert waiting.wait_to_write(writer)
+    os.close(reader)
+    assert waiting.wait_to_write(writer)  # and writing says what is wrong
+    os.close(writer)
+
+
+def test_a_second_interrupt_ends_at_once_and_one_told_twice_does_not(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGINT)
+    assert waiting.signal is signal.SIGTERM
+    later = time.monotonic_ns() + NS_PER_SECOND
+    monkeypatch.setattr(time, "monotonic_ns", lambda: later)
+    signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

@@ -70,6 +70,15 @@ def test_danger_and_kills_have_a_sign_each() -> None:
     assert plain(line(Row(both), 11)).startswith("!✗near")
 
 
+def test_what_is_young_is_not_said_to_be_steady() -> None:
+    young = dashboards.flat(512 * MIB)
+    assert "steady" in plain(line(Row(replace(IDLE, state="running", curve=young)), 80))
+    young = dashboards.curve(lambda _: 512 * MIB, 14)
+    drawn = plain(line(Row(replace(IDLE, state="running", curve=young)), 80))
+    assert "steady" not in drawn
+    assert " ?  " in drawn
+
+
 def test_a_folded_job_counts_its_processes() -> None:
     job = watches.job("folded", [watches.process(), MONITOR])
     assert "▸ folded · 2 " in plain(line(Row(job, folded=True), 100))

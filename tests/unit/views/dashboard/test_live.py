@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from ebpftrace.errors import EbpftraceError
 from ebpftrace.views.dashboard import loop
 from ebpftrace.views.dashboard.live import Dashboard
 from tests.support import dashboards, watches
+from tests.support.build import ROOT
 from tests.support.ptys import WAIT_SECONDS, Pty
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
@@ -143,6 +146,57 @@ def test_a_terminal_that_hangs_up_asks_for_the_end(
     assert asked.wait(WAIT_SECONDS)
     dashboard.end(SEVERAL, "gone")
     terminal._ours = os.dup(0)  # what the fixture closes
+
+
+def test_the_console_of_linux_gets_ascii(
+    terminal: Pty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    view = Dashboard(terminal.stdout, lambda: None)
+    view.start(watches.started())
+    view.snapshot(dashboards.snapshot(dashboards.near_job()))
+    assert terminal.wait_for("gopls 7711").isascii()
+    view.stop()
+
+
+BEGUN = """
+import os, signal, sys, time
+from ebpftrace.views.dashboard.live import Dashboard
+from tests.support import watches
+view = Dashboard(sys.stdout, lambda: None)
+view.start(watches.started())
+while not view._loop.frames:
+    time.sleep(0.01)
+"""
+
+
+def code_after(terminal: Pty, program: str) -> int:
+    """The exit code of a program with a dashboard, and that the terminal was given back."""
+    before = terminal.modes()
+    done = subprocess.run(
+        [sys.executable, "-c", BEGUN + program],
+        stdout=terminal.stdout,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    sent = terminal.sent()
+    assert 0 <= sent.find(ENTER) < sent.find(LEAVE)
+    assert terminal.modes() == before
+    return done.returncode
+
+
+def test_a_program_that_ends_without_a_stop_gives_the_terminal_back(terminal: Pty) -> None:
+    assert code_after(terminal, "raise SystemExit(7)") == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGALRM, signal.SIGRTMIN + 3])
+def test_an_unexpected_signal_kills_and_gives_the_terminal_back(
+    terminal: Pty, number: int
+) -> None:
+    program = f"os.kill(os.getpid(), {int(number)}); time.sleep(60)"
+    assert code_after(terminal, program) == -number
 
 
 def test_stopped_and_continued_it_draws_anew(dashboard: Dashboard, terminal: Pty) -> None:
