@@ -41,10 +41,10 @@ types: setup ## mypy, strict, and the import contract
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-setup-vm: setup
+setup-vm: setup ## Install what the booted kernels of test-vm need
 	@scripts/setup-vm
 
-test-vm: setup-vm ## kernel tests in a booted kernel (KERNEL=6.12, TESTS=..., ARGS=...)
+test-vm: setup-vm ## Kernel tests in a booted kernel (KERNEL=6.12, TESTS=...)
 	@$(ROOT) $(PYTHON) -m tests.vm --kernel $(KERNEL) -- \
 		$(if $(filter tests,$(TESTS)),tests/kernel,$(TESTS)) $(ARGS)
 

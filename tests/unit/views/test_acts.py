@@ -7,7 +7,7 @@ import pytest
 from ebpftrace.act.outcome import Status
 from ebpftrace.views.acts import act_line, act_lines, act_style
 from ebpftrace.views.cells import cells
-from ebpftrace.views.table import LiveTable
+from ebpftrace.views.table import Tables
 from tests.support import watches
 
 
@@ -51,7 +51,7 @@ def test_what_failed_is_loud() -> None:
 
 def test_the_table_shows_them_below_and_the_outcomes_again_at_its_end() -> None:
     out = io.StringIO()
-    view = LiveTable(out)
+    view = Tables(out)
     view.step(watches.step())
     view.outcome(watches.outcome())
     view.remark(watches.remark())
