@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures watch test setup-vm test-vm test-vm-all vm-table vm-shell lint types bench clean
+.PHONY: help setup demo pictures watch test lint types setup-vm test-vm test-vm-all vm-table vm-shell bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile

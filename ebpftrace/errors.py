@@ -9,7 +9,8 @@
     ├── NoBccError            7   bcc is missing, or it is PyPI's lattice package
     ├── ProbeError            8   a kernel program did not compile, load or attach
     ├── GoneError             9   what was asked for (a pid, a cgroup) does not exist
-    └── PolicyError          10   a policy file is wrong
+    ├── PolicyError          10   a policy file is wrong
+    └── LogTakenError        11   another ebpftrace acts, and writes to this audit log
 
 Ctrl-C and SIGTERM end a watch in order: exit code 0, after the summary. A reader
 that went away (`| head -1`) is not an error either: 0. `docs/exit-codes.md` lists all.
@@ -80,3 +81,9 @@ class PolicyError(EbpftraceError):
     """A policy file is wrong."""
 
     exit_code = 10
+
+
+class LogTakenError(EbpftraceError):
+    """Another ebpftrace acts, and writes to this audit log."""
+
+    exit_code = 11

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ebpftrace.errors import EbpftraceError
+from ebpftrace.errors import EbpftraceError, LogTakenError
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, MIB
 
@@ -26,10 +26,6 @@ _LINE_LIMIT = 256 * KIB
 _SYNC_SECONDS = 0.1
 
 Record = dict[str, Any]
-
-
-class LogTakenError(EbpftraceError):
-    """Another ebpftrace acts, and writes to this log."""
 
 
 class AuditLog:

@@ -41,7 +41,8 @@ class _Commands(click.Group):
     \b
     Exit codes: 0 done · 1 other errors · 2 wrong usage · 3 not permitted
       4 no BPF · 5 no BTF · 6 no tracefs · 7 no bcc · 8 a program was refused
-      9 gone · 10 wrong policy · 130 interrupted before a watch began
+      9 gone · 10 wrong policy · 11 another one acts ·
+      130 interrupted before a watch began
     """,
 )
 @click.version_option(__version__, prog_name="ebpftrace")

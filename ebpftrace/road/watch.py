@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ebpftrace import __version__
-from ebpftrace.act.audit import LogTakenError
-from ebpftrace.errors import NoTracefsError
+from ebpftrace.errors import LogTakenError, NoTracefsError
 from ebpftrace.events import (
     Breached,
     CgroupGone,

@@ -16,7 +16,8 @@ COMMANDS = [(), *((name,) for name in cli.commands)]
 
 
 def error_types(base: type[errors.EbpftraceError]) -> Iterator[type[errors.EbpftraceError]]:
-    yield base
+    if "exit_code" in vars(base):  # a finer kind of error ends with its parent's code
+        yield base
     for child in base.__subclasses__():
         yield from error_types(child)
 
