@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,9 @@ MODES = "stty -a"
 
 @dataclass(frozen=True)
 class Stage:
-    """Two processes of one name, in a cgroup each; the larger one has a limit."""
+    """Two processes of one name, in a cgroup each; the larger one has a limit, and its job
+    is the last by name.
+    """
 
     comm: str
     large: Workload
@@ -41,8 +44,9 @@ class Stage:
 def stage() -> Iterator[Stage]:
     comm = unique_comm()
     with ExitStack() as stack:
-        limited = stack.enter_context(memory_cgroup(limit=256 << 20))
-        other = stack.enter_context(memory_cgroup())
+        groups = [stack.enter_context(memory_cgroup()) for _ in range(2)]
+        other, limited = sorted(groups, key=lambda group: group.path.name)
+        limited.limit(256 << 20)
         large = stack.enter_context(Workload(comm, cgroup=limited))
         small = stack.enter_context(Workload(comm, cgroup=other))
         large.do("map 64MiB")
@@ -66,6 +70,11 @@ def begin(tmux: Tmux, stage: Stage, *more: str) -> None:
 
 def label(workload: Workload) -> str:
     return f"{workload.comm} {workload.pid}"
+
+
+def shows(there: str, not_there: str, screen: str) -> bool:
+    """Whether a line of the screen matches, and another text is on none."""
+    return bool(re.search(there, screen, re.MULTILINE)) and not_there not in screen
 
 
 def row(screen: str, text: str) -> int:
@@ -130,9 +139,16 @@ def test_folding(stage: Stage, terminal: Tmux) -> None:
 
 
 def test_sorting(stage: Stage, terminal: Tmux) -> None:
-    for order in ("by growth", "by time to limit", "by name", "by size"):
+    large, small = label(stage.large), label(stage.small)
+    for order, first in (
+        ("by growth", large),  # neither grows: the larger one
+        ("by time to limit", large),  # the other has none
+        ("by name", small),
+        ("by size", large),
+    ):
         terminal.press("s")
-        terminal.wait_for(order)
+        screen = terminal.wait_for(order).split("events")[0]
+        assert min(large, small, key=lambda one: row(screen, one)) == first, order
 
 
 def test_filtering_as_one_types(stage: Stage, terminal: Tmux) -> None:
@@ -220,6 +236,14 @@ def test_drawing_anew(stage: Stage, terminal: Tmux) -> None:
     assert "quit" in screen
 
 
+def test_a_detail_that_does_not_fit_is_scrolled(stage: Stage, terminal: Tmux) -> None:
+    terminal.resize(80, 18)
+    terminal.press("Enter")
+    terminal.wait_for("more lines, PgDn")
+    terminal.press("NPage", "NPage")
+    terminal.wait_for(lambda screen: "-2m30s" in screen and "more lines" not in screen)
+
+
 def test_help(stage: Stage, terminal: Tmux) -> None:
     terminal.press("?")
     terminal.wait_for("fold and unfold all jobs")
@@ -271,9 +295,14 @@ def test_suspended_and_back(stage: Stage) -> None:
 def test_a_storm_of_resizes(stage: Stage, terminal: Tmux) -> None:
     for number in range(40):
         terminal.resize(20 + number * 37 % 180, 5 + number * 11 % 50)
-    for columns, lines in ((10, 5), (40, 12), (200, 60), (100, 30)):
+    for columns, lines, there, not_there in (
+        (10, 5, r"\d+M$", "JOB"),
+        (40, 12, "FULL IN", "GROWTH"),
+        (200, 60, "headroom", "no such text"),
+        (100, 30, "GROWTH", "headroom"),
+    ):
         terminal.resize(columns, lines)
-        terminal.wait_for(lambda screen: "MiB" in screen or "81M" in screen or "6" in screen)
+        terminal.wait_for(partial(shows, there, not_there))
     screen = terminal.wait_for(lambda screen: "quit" in screen.splitlines()[-1])
     assert label(stage.large) in screen
 

@@ -7,8 +7,9 @@ from rich.segment import Segment
 from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.dashboard.bar import job_bar, process_bar
 from ebpftrace.views.dashboard.chart import chart
-from ebpftrace.views.dashboard.facts import Fact, long_facts, short_facts, title
+from ebpftrace.views.dashboard.facts import Fact, long_facts, short_facts, title, trouble_facts
 from ebpftrace.views.dashboard.rows import Row
+from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.spans import Line, fit, pad, text
 from ebpftrace.views.dashboard.state import State
 from ebpftrace.views.dashboard.theme import Theme
@@ -18,34 +19,50 @@ _FACT_CELLS = 26  # of a column of short facts
 _LONG_LINES = 3  # that one long fact may take
 _LOW = 14  # lines below which sizes come before names
 _CHART_LINES = 7  # that are kept for the chart when there are more facts than room
+_HIGHEST = 22
 
 
-def detail(row: Row, state: State, width: int, height: int, theme: Theme) -> list[Line]:
-    """At most `height` lines of `width` columns."""
+def detail(
+    row: Row, scene: Scene, state: State, width: int, height: int, theme: Theme
+) -> list[Line]:
+    """Lines of `width` columns, the most important first: more than `height` where need be.
+
+    The chart stands within `height` where there is room for it, and what matters least
+    below it.
+    """
     lines: list[Line] = [fit([text(f" {title(row)}", theme.strong)], width)]
     bar = _limit_bar(row, width, theme)
     if bar:
         lines.append(bar)
+    for fact in trouble_facts(row.job, scene):
+        lines += _long(fact, width, theme)
+    names = [line for fact in long_facts(row) for line in _long(fact, width, theme)]
     low = height < _LOW
-    told = [line for fact in long_facts(row) for line in _long(fact, width, theme)]
     if not low:
-        lines += told
+        lines += names
     short = [fact for fact in short_facts(row) if fact[1]]
-    room = height - len(lines)
     columns = max(1, min(4, width // _FACT_CELLS, -(-len(short) // 4)))
+    room = height - len(lines)
+    first = short
     if room >= _CHART_LINES + 5:
-        short = short[: columns * (room - _CHART_LINES - 1)]  # the last matter least
-    lines += _columns(short, columns, width, theme)
+        first = short[: columns * (room - _CHART_LINES - 1)]
+    lines += _columns(first, columns, width, theme)
     if low:
-        lines += told
-    room = height - len(lines) - 1
+        lines += names
+    rest = short[len(first) :]
+    room = height - len(lines) - 1 - bool(rest)
+    lines += _history(row, state, width, max(room, _CHART_LINES - 1), theme)
+    return lines + _columns(rest, columns, width, theme)
+
+
+def _history(row: Row, state: State, width: int, height: int, theme: Theme) -> list[Line]:
     subject = row.process or row.job
     limit = row.job.cgroup.limit_bytes
-    drawn = chart(subject.curve, state.window_ns, limit, width - 1, min(room, 22), theme)
-    if drawn and room >= 5:
-        lines.append(fit([text(" held (anon, shmem, swap)", theme.faint)], width))
-        lines += drawn
-    return lines[:height]
+    height = min(height, _HIGHEST)
+    drawn = chart(subject.curve, state.window_ns, limit, width - 1, height, theme)
+    if not drawn:
+        return []
+    return [fit([text(" held (anon, shmem, swap)", theme.faint)], width), *drawn]
 
 
 def _limit_bar(row: Row, width: int, theme: Theme) -> Line:
@@ -84,6 +101,8 @@ def _long(fact: Fact, width: int, theme: Theme) -> list[Line]:
 
 def _columns(facts: list[Fact], columns: int, width: int, theme: Theme) -> list[Line]:
     """Facts in columns, read downwards."""
+    if not facts:
+        return []
     height = -(-len(facts) // columns)
     each = (width - 1) // columns
     lines: list[Line] = []

@@ -11,6 +11,7 @@ from ebpftrace.views.dashboard.help import help_lines
 from ebpftrace.views.dashboard.listing import Listing
 from ebpftrace.views.dashboard.rows import Row, find
 from ebpftrace.views.dashboard.scene import Scene
+from ebpftrace.views.dashboard.scroll import scrolled
 from ebpftrace.views.dashboard.spans import Line, fit, pad, text
 from ebpftrace.views.dashboard.state import Pane, State
 from ebpftrace.views.dashboard.tail import rule, tail
@@ -33,6 +34,7 @@ class Frame:
     lines: tuple[Line, ...]
     page: int = 1  # rows of the list on the screen
     top: int = 0  # the first of them
+    furthest: int = 0  # how far a detail or a help can be scrolled
 
 
 def draw(
@@ -57,16 +59,19 @@ def draw(
             most = max(most, height - len(lines) - len(foot) - listed)
         events = tail(scene.entries, remarks, now, width, most, theme)
     room = height - len(lines) - len(foot) - len(events)
-    page, top = max(1, room), state.top
+    page, top, furthest = max(1, room), state.top, 0
     body: list[Line] = []
     if room > 0:
         if state.pane is Pane.HELP:
-            body = help_lines(width, room, theme)
+            told = help_lines(width, theme)
+            body, furthest = scrolled(told, state.scroll, width, room, theme)
         elif scene.snapshot is not None:
-            body, page, top = _body(state, scene, rows, width, room, height >= _HEADED, theme)
+            body, page, top, furthest = _body(
+                state, scene, rows, width, room, height >= _HEADED, theme
+            )
     body += [()] * (room - len(body))
     drawn = in_signs((*lines, *body, *events, *foot), theme.signs)
-    return Frame(tuple(drawn), page, top)
+    return Frame(tuple(drawn), page, top, furthest)
 
 
 def _body(
@@ -77,18 +82,22 @@ def _body(
     height: int,
     headed: bool,
     theme: Theme,
-) -> tuple[list[Line], int, int]:
+) -> tuple[list[Line], int, int, int]:
     at = find(rows, state)
     if state.pane is Pane.DETAIL and rows and width < _SIDE:
         lines = [rule("detail", width, theme)] if height >= _HEADED else []
-        lines += detail(rows[at], state, width, height - len(lines), theme)
-        return lines, max(1, height), state.top
+        room = height - len(lines)
+        told = detail(rows[at], scene, state, width, room, theme)
+        part, furthest = scrolled(told, state.scroll, width, room, theme)
+        return lines + part, max(1, room), state.top, furthest
     side = width >= _SIDE and bool(rows)
     wide = max(_SIDE_CELLS, width * 2 // 5) if state.pane is Pane.DETAIL else _SIDE_CELLS
     list_width = width - wide - 3 if side else width
     lines, page, top = _list(state, scene, rows, at, list_width, height, headed, theme)
+    furthest = 0
     if side:
-        right = detail(rows[at], state, wide, height, theme)
+        told = detail(rows[at], scene, state, wide, height, theme)
+        right, furthest = scrolled(told, state.scroll, wide, height, theme)
         bar = text(f" {theme.signs.upright} ", theme.faint)
         right += [()] * (height - len(right))
         lines += [()] * (height - len(lines))
@@ -96,7 +105,7 @@ def _body(
             (*pad(left, list_width), bar, *part)
             for left, part in zip(lines, right, strict=True)
         ]
-    return lines, page, top
+    return lines, page, top, furthest
 
 
 def _list(

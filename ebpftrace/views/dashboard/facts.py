@@ -6,6 +6,8 @@ from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
 from ebpftrace.views.dashboard.growth import growth_known
 from ebpftrace.views.dashboard.rows import Row
+from ebpftrace.views.dashboard.scene import Scene
+from ebpftrace.views.dashboard.trouble import clock_at, short_name, trouble_of
 
 Fact = tuple[str, str]
 
@@ -19,6 +21,20 @@ def title(row: Row) -> str:
     else:
         name, state, age = row.job.identity.name, row.job.state, row.job.age_ns
     return f"{name} · {state} · {format_duration(age)}"
+
+
+def trouble_facts(job: JobSnapshot, scene: Scene) -> list[Fact]:
+    """What was found of the job, each since when, the worst first; and its last oom kill."""
+    found = [
+        ("finding", f"{short_name(one)} since {clock_at(one.since_ns, scene)}: {one.sentence}")
+        for one in scene.findings.get(job.identity.key, ())
+        if one.unit != "kills"
+    ]
+    trouble = trouble_of(job, scene)
+    if trouble.kills and trouble.last_kill:
+        victim = f", {trouble.victim}" if trouble.victim else ""
+        found.append(("last kill", f"{trouble.last_kill}{victim}"))
+    return found
 
 
 def long_facts(row: Row) -> list[Fact]:
@@ -52,12 +68,13 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
             "headroom",
             "" if group.headroom_bytes is None else format_bytes(group.headroom_bytes),
         ),
-        ("limit hits", f"{group.limit_hits:,}"),
         ("full in", "" if full is None else phrases.wait(full)),
+        ("growth", _rate(job)),
         ("peak", format_bytes(job.peak_bytes)),
         ("peak by", job.peak_holder),
         *_growth(job),
         ("oom kills", f"{job.oom_kills:,}"),
+        ("limit hits", f"{group.limit_hits:,}"),
         ("stalled", _stalls(job.stalled_ns, job.stalls)),
         ("processes", f"{len(job.processes):,} now, {job.started:,} seen"),
     ]
@@ -106,7 +123,6 @@ def _usage(usage: Usage) -> list[Fact]:
 def _growth(job: JobSnapshot) -> list[Fact]:
     growth = job.growth
     return [
-        ("growth", _rate(job)),
         ("in 10 s", phrases.signed_bytes(growth.bytes_10s)),
         ("in 60 s", phrases.signed_bytes(growth.bytes_60s)),
         ("in all", phrases.signed_bytes(growth.bytes_total)),

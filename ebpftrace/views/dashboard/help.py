@@ -1,11 +1,15 @@
 """The help: each key, and what the signs mean."""
 
+from rich.style import Style
+
 from ebpftrace.views.dashboard.spans import Line, fit, text
 from ebpftrace.views.dashboard.theme import Theme
 
+_ROOMY = 72  # columns from which the kinds of memory stand on one line
+
 KEYS = (
     ("↑ ↓  j k", "move"),
-    ("PgUp PgDn  g G", "move by a page, to the first, to the last"),
+    ("PgUp PgDn  g G", "move by a page, to the first, to the last; scroll a detail"),
     ("enter", "detail of the chosen job or process, and back"),
     ("space  ← →", "fold and unfold the chosen job"),
     ("z", "fold and unfold all jobs"),
@@ -20,29 +24,34 @@ KEYS = (
 )
 
 
-def help_lines(width: int, height: int, theme: Theme) -> list[Line]:
-    """At most `height` lines; the keys come first."""
+def help_lines(width: int, theme: Theme) -> list[Line]:
+    """The keys, then what the signs mean: closer together where there is the width."""
     signs = theme.signs
     lines: list[Line] = [
         fit([text(f" {keys:<15} ", theme.key), text(told)], width) for keys, told in KEYS
     ]
+    marks = (
+        (signs.near, "90 % of the limit is held, or a critical finding", theme.alarm),
+        (signs.raised, "75 %, a minute from the limit, or a warning", theme.warning),
+        (signs.killed, "a process was oom-killed", theme.alarm),
+    )
+    lines += [fit(_meaning(mark), width) for mark in marks]
     kinds = (
         (signs.anon, "anonymous", theme.anon),
-        (signs.shmem, "shared (tmpfs, shm)", theme.shmem),
+        (signs.shmem, "shared", theme.shmem),
         (signs.file, "file", theme.file),
-        (signs.rest, "rest of the charge: page cache, others", theme.faint),
+        (signs.rest, "rest: page cache, others", theme.faint),
     )
-    lines += [
-        fit([text(" In the bar against the limit:", theme.faint)], width),
-        *(fit([text(f" {sign} ", style), text(told)], width) for sign, told, style in kinds),
-        fit([text(f" {signs.near} ", theme.alarm), text("90 % of the limit is held")], width),
-        fit(
-            [
-                text(f" {signs.raised} ", theme.warning),
-                text("75 %, or a minute from the limit"),
-            ],
-            width,
-        ),
-        fit([text(f" {signs.killed} ", theme.alarm), text("a process was oom-killed")], width),
+    if width < _ROOMY:
+        lines.append(fit([text(" In the bar against the limit:", theme.faint)], width))
+        return lines + [fit(_meaning(kind), width) for kind in kinds]
+    bar = [
+        text(" In the bar:", theme.faint),
+        *(part for kind in kinds for part in _meaning(kind)),
     ]
-    return lines[:height]
+    return [*lines, fit(bar, width)]
+
+
+def _meaning(mark: tuple[str, str, Style]) -> Line:
+    sign, told, style = mark
+    return (text(f" {sign} ", style), text(told))

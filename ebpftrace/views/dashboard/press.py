@@ -15,6 +15,7 @@ class Sight:
 
     rows: Sequence[Row]
     page: int  # rows on the screen
+    furthest: int = 0  # how far the detail or the help can be scrolled
 
 
 def press(state: State, key: str, sight: Sight) -> tuple[State, Effect]:
@@ -24,11 +25,17 @@ def press(state: State, key: str, sight: Sight) -> tuple[State, Effect]:
         return _typed(state, key), Effect.NONE
     if key in _EFFECTS:
         return state, _EFFECTS[key]
+    if state.pane is not Pane.LIST and sight.furthest and key in _SCROLLS[state.pane]:
+        moved = state.scroll + _SCROLLS[state.pane][key](max(1, sight.page - 1))
+        return replace(state, scroll=max(0, min(moved, sight.furthest))), Effect.NONE
     if state.pane is Pane.HELP:
-        # Any key leaves the help, and does nothing else: nobody is surprised.
-        return replace(state, pane=Pane.LIST), Effect.NONE
+        # Any other key leaves the help, and does nothing else: nobody is surprised.
+        return replace(state, pane=Pane.LIST, scroll=0), Effect.NONE
     action = _ACTIONS.get(key)
-    return (action(state, sight) if action else state), Effect.NONE
+    after = action(state, sight) if action else state
+    if (after.pane, after.cursor) != (state.pane, state.cursor):
+        after = replace(after, scroll=0)
+    return after, Effect.NONE
 
 
 def _typed(state: State, key: str) -> State:
@@ -136,6 +143,14 @@ _EFFECTS = {
     "q": Effect.QUIT, "Q": Effect.QUIT, "ctrl-d": Effect.QUIT,
     "S": Effect.SAVE, "ctrl-l": Effect.REDRAW,
 }  # fmt: skip
+_PAGES: dict[str, Callable[[int], int]] = {
+    "page up": lambda page: -page, "page down": lambda page: page,
+}  # fmt: skip
+_LINES: dict[str, Callable[[int], int]] = {
+    "up": lambda _: -1, "k": lambda _: -1, "down": lambda _: 1, "j": lambda _: 1,
+}  # fmt: skip
+# In the detail the arrows go to the next row's.
+_SCROLLS = {Pane.DETAIL: _PAGES, Pane.HELP: _PAGES | _LINES}
 _UP, _DOWN = _by(lambda _: -1), _by(lambda _: 1)
 _ACTIONS: dict[str, Callable[[State, Sight], State]] = {
     "up": _UP, "k": _UP, "down": _DOWN, "j": _DOWN,

@@ -63,7 +63,7 @@ class Session:
     def press(self, key: str) -> Effect:
         """One key."""
         paused = self.state.paused
-        sight = Sight(self._chosen_rows(), self._frame.page)
+        sight = Sight(self._chosen_rows(), self._frame.page, self._frame.furthest)
         self.state, effect = press(self.state, key, sight)
         if self.state.paused and not paused:
             self._seen, self._unseen = self._scene(), 0

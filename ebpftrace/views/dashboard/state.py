@@ -59,6 +59,7 @@ class State:
     paused: bool = False
     window: int = 1  # index into WINDOWS_NS
     pane: Pane = Pane.LIST
+    scroll: int = 0  # first line of a detail or a help that is longer than its place
     message: str = ""  # said once, until the next key
 
     @property

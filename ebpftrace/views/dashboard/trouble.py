@@ -59,9 +59,9 @@ def trouble_of(job: JobSnapshot, scene: Scene) -> Trouble:
     return Trouble(
         danger=_danger(job, finding),
         finding=finding,
-        finding_since=_clock(finding.since_ns, scene) if finding else "",
+        finding_since=clock_at(finding.since_ns, scene) if finding else "",
         kills=job.oom_kills,
-        last_kill=_clock(last, scene) if last is not None else "",
+        last_kill=clock_at(last, scene) if last is not None else "",
         victim=_victim(note),
         fresh=bool(job.oom_kills) and last is not None and now - last <= FRESH_NS,
     )
@@ -94,7 +94,7 @@ def _victim(note: OomNote | None) -> str:
     return f"{note.comm} {note.key.pid}" if note else ""
 
 
-def _clock(monotonic_ns: int, scene: Scene) -> str:
+def clock_at(monotonic_ns: int, scene: Scene) -> str:
     """The time of day of a moment, by the snapshot's own."""
     if scene.snapshot is None:
         return ""

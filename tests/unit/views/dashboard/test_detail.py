@@ -7,17 +7,24 @@ from ebpftrace.events import CallCount
 from ebpftrace.units import MIB
 from ebpftrace.views.dashboard.detail import detail
 from ebpftrace.views.dashboard.rows import Row
-from ebpftrace.views.dashboard.spans import plain
+from ebpftrace.views.dashboard.scroll import scrolled
+from ebpftrace.views.dashboard.spans import Line, plain
 from ebpftrace.views.dashboard.state import State
 from tests.support import dashboards
-from tests.support.dashboards import PLAIN
+from tests.support.dashboards import PLAIN, scene
 
 LEAK = dashboards.leaking_job()
 PROCESS = LEAK.processes[0]
 
 
+def shown(row: Row, width: int, height: int) -> list[Line]:
+    of = scene(dashboards.snapshot(row.job))
+    lines = detail(row, of, State(), width, height, PLAIN)
+    return scrolled(lines, 0, width, height, PLAIN)[0]
+
+
 def told(row: Row, width: int = 100, height: int = 40) -> str:
-    return "\n".join(plain(line) for line in detail(row, State(), width, height, PLAIN))
+    return "\n".join(plain(line) for line in shown(row, width, height))
 
 
 def test_a_job_says_how_it_was_identified_and_where_it_stands() -> None:
@@ -38,11 +45,36 @@ def test_a_process_says_its_mappings_and_calls() -> None:
         assert part in text
 
 
+def test_what_was_found_and_the_last_kill_stand_first() -> None:
+    lines = told(Row(LEAK), 80, 12).splitlines()
+    assert lines[2].startswith(" finding    leak since 11:57:57: gopls 4711 ")
+    assert lines[-1].endswith("more lines, PgDn")
+    assert " last kill  12:00:05, gopls 4711" in told(Row(dashboards.killed_job()))
+
+
+def test_all_facts_can_be_scrolled_to() -> None:
+    of = scene(dashboards.snapshot(LEAK))
+    for width, height in ((40, 9), (80, 12), (80, 20), (200, 50)):
+        lines = detail(Row(LEAK), of, State(), width, height, PLAIN)
+        text = "\n".join(plain(line) for line in lines)
+        for label in (
+            "resident",
+            "growth",
+            "in all",
+            "oom kills",
+            "processes",
+            "cgroup",
+            "held",
+        ):
+            assert f" {label} " in text, (width, height)
+
+
 def test_a_long_command_takes_three_lines_at_most() -> None:
     long = replace(PROCESS, args=("gopls", *(f"--flag-{n}=value" for n in range(99))))
     lines = told(Row(LEAK, long), 60).splitlines()
     program = next(number for number, line in enumerate(lines) if " program " in line)
-    assert program == 2 + 3
+    command = next(number for number, line in enumerate(lines) if " command " in line)
+    assert program == command + 3
     assert lines[program - 1].endswith("…")
 
 

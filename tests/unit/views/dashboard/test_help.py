@@ -18,6 +18,15 @@ def test_every_key_that_does_something_is_told_in_the_help_and_the_docs() -> Non
             assert key in documented, key
 
 
-def test_it_fits_eighty_columns_and_the_lines_there_are() -> None:
-    assert max(len(plain(line)) for line in help_lines(80, 40, PLAIN)) <= 80
-    assert len(help_lines(80, 5, PLAIN)) == 5
+def test_it_fits_a_small_terminal_below_a_header_of_four_lines() -> None:
+    lines = [plain(line) for line in help_lines(80, PLAIN)]
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 24 - 4 - 1
+    assert not [line for line in lines if "…" in line]
+
+
+def test_a_narrow_one_has_every_sign() -> None:
+    text = "\n".join(plain(line) for line in help_lines(40, PLAIN))
+    signs = PLAIN.signs
+    for sign in (signs.anon, signs.shmem, signs.file, signs.rest, signs.near, signs.killed):
+        assert f" {sign} " in text

@@ -70,6 +70,24 @@ def test_panes() -> None:
     assert after(State(), "?", "j") == State()
 
 
+def test_a_help_and_a_detail_that_are_too_long_are_scrolled() -> None:
+    sight = Sight(rows(BOOKS, State()), 5, furthest=6)
+
+    def scroll(pane: Pane, *keys: str) -> tuple[Pane, int]:
+        state = State(pane=pane)
+        for key in keys:
+            state, _ = press(state, key, sight)
+        return state.pane, state.scroll
+
+    assert scroll(Pane.HELP, "j", "j", "k") == (Pane.HELP, 1)
+    assert scroll(Pane.HELP, "page down", "page down") == (Pane.HELP, 6)
+    assert scroll(Pane.HELP, "page up") == (Pane.HELP, 0)
+    assert scroll(Pane.HELP, "j", "x") == (Pane.LIST, 0)
+    assert scroll(Pane.DETAIL, "page down") == (Pane.DETAIL, 4)
+    assert scroll(Pane.DETAIL, "page down", "j") == (Pane.DETAIL, 0)  # the next row's
+    assert scroll(Pane.DETAIL, "page down", "escape") == (Pane.LIST, 0)
+
+
 def test_effects_reach_the_world() -> None:
     nothing = Sight([], 1)
     for key, effect in (("q", Effect.QUIT), ("ctrl-d", Effect.QUIT), ("S", Effect.SAVE),
