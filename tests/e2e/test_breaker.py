@@ -61,8 +61,6 @@ def test_a_leak_is_ended_comes_back_and_is_told(tmp_path: Path) -> None:
     assert steps == [("capture", "done"), ("signal", "done")]
     finding = next(one for one in of_type(watch, "finding") if one["detector"] == "growth")
     assert finding["bound"] == 64 * MIB
-    # Told at the page that made it, not a reading later, when it was 30 MiB more.
-    assert finding["measured"] < 80 * MIB
     assert outcome["helped"], outcome
     assert outcome["bytes_won"] > 32 * MIB
     assert "its successor" in outcome["sentence"]
