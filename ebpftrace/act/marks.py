@@ -13,7 +13,7 @@ from ebpftrace.act.triggers import Firing, More, Trigger
 from ebpftrace.events import Breached, ProcessKey
 from ebpftrace.judge import words
 from ebpftrace.judge.finding import Finding, Severity, Subject
-from ebpftrace.judge.samples import Samples
+from ebpftrace.judge.samples import Sample, Samples, of_job, of_process
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 
 
@@ -81,26 +81,28 @@ def _marks(trigger: Trigger, snapshot: Snapshot) -> Iterator[_Set]:
             if not condition.per_process:
                 subject = Subject(job.identity)
                 samples = history(subject)
-                held = job.usage.held_bytes
-                yield from _one(trigger, condition, samples, subject, job, None, held)
+                held, now = job.usage.held_bytes, of_job(job, snapshot.monotonic_ns)
+                yield from _one(trigger, condition, samples, now, subject, job, None, held)
                 continue
             for process in job.processes:
                 subject = Subject(job.identity, process.key, process.comm)
                 samples = history(subject)
                 held = process.own.held_bytes
-                yield from _one(trigger, condition, samples, subject, job, process, held)
+                now = of_process(process, job, snapshot.monotonic_ns)
+                yield from _one(trigger, condition, samples, now, subject, job, process, held)
 
 
 def _one(
     trigger: Trigger,
     condition: Condition,
     samples: Samples | None,
+    now: Sample,
     subject: Subject,
     job: JobSnapshot,
     process: ProcessSnapshot | None,
     held_bytes: int,
 ) -> Iterator[_Set]:
-    away = None if samples is None else bytes_away(condition, samples)
+    away = None if samples is None else bytes_away(condition, samples, now)
     if samples is None or away is None or away <= 0:
         return  # not known, or passed already: the snapshot itself says so
     key = None if process is None else process.key
@@ -108,9 +110,12 @@ def _one(
     yield _Set(mark, trigger, condition, samples, subject, words.who(job, process), held_bytes)
 
 
-def bytes_away(condition: Condition, samples: Samples) -> int | None:
-    """How much more it takes until the bound is met; None where there is no such bound."""
-    now = samples.now
+def bytes_away(condition: Condition, samples: Samples, now: Sample) -> int | None:
+    """How much more it takes until the bound is met; None where there is no such bound.
+
+    `now` is the snapshot's own sample: the history leaves out some that come close
+    together, and a stale one would put the mark too high.
+    """
     if condition.detector == "growth":
         _, lowest = samples.floor.step(now.time_ns - condition.window_ns)
         gain = condition.bound * (now.limit_bytes or 0) if condition.share else condition.bound

@@ -117,3 +117,12 @@ def test_a_breach_fires_what_its_mark_was_for() -> None:
     assert list(marks.firings(replace(breach, held_bytes=299 * MIB), snapshot)) == []
     assert list(marks.firings(replace(breach, cgroup_id=1), snapshot)) == []
     assert list(marks.firings(replace(breach, group=False), snapshot)) == []
+
+
+def test_a_mark_is_no_higher_for_readings_that_come_close_together() -> None:
+    """The history leaves out samples of less than a quarter of a second; a mark must not."""
+    trigger = Trigger(policy(GROWTH))
+    fired(trigger, at(0, 100))
+    later = at(0.1, 180)
+    fired(trigger, later)
+    assert [mark.held_bytes for mark in Marks().of([trigger], later)] == [300 * MIB]
