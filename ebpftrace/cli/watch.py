@@ -153,6 +153,7 @@ def watch(
     policies = _policies(growth, level, on_breach, config, dry_run)
     if not (comms or pids or cgroups or exes or go_mains):
         comms = comms_to_watch(policies.policies if policies else (), default=("gopls",))
+    _refuse_empty(("--cgroup", cgroups), ("--exe", exes), ("--go-main", go_mains))
     compile_globs(comms)  # what is wrong with a pattern is said before anything else
     name = cast(Output, output or ("table" if sys.stdout.isatty() else "plain"))
     request = Request(
@@ -176,6 +177,13 @@ def watch(
                 name, sys.stdout, waiting.quit, waiting.wait_to_write, live=not once
             ),
         )
+
+
+def _refuse_empty(*options: tuple[str, tuple[str, ...]]) -> None:
+    """An empty name is a variable that was not set: it shall not stand for everything."""
+    for option, values in options:
+        if "" in values:
+            raise UsageError(f"{option} is empty", fix="see: ebpftrace watch --help")
 
 
 def _policies(

@@ -53,10 +53,11 @@ class ProcessAccount:
 
     def see(self, counters: ProcessCounters) -> None:
         """A reading of its counters; it is in its job."""
-        before = self.own.resident_bytes
+        before = self.own
         self.counters = counters
         self.own = counters.usage.less(counters.inherited)
-        self.job.resident_bytes += self.own.resident_bytes - before
+        self.job.resident_bytes += self.own.resident_bytes - before.resident_bytes
+        self.job.held_bytes += self.own.held_bytes - before.held_bytes
 
     @property
     def key(self) -> ProcessKey:
@@ -106,10 +107,12 @@ class JobAccount:
     began_ns: int  # CLOCK_MONOTONIC
     processes: dict[ProcessKey, ProcessAccount] = field(default_factory=dict)
     resident_bytes: int = 0  # of its processes' own, summed
+    held_bytes: int = 0
     cgroup: CgroupCounters = CgroupCounters()
     history: History = field(default_factory=History)
     curve: CurveKeeper = field(default_factory=CurveKeeper)
     grown_bytes: int = 0  # by when its last process left
+    peak_growth_bytes: int = 0
     peak_bytes: int = 0
     peak_holder: str = ""
     oom_kills: int = 0
@@ -134,6 +137,7 @@ class JobAccount:
             self.history.lift(process.own.held_bytes)
         self.processes[process.key] = process
         self.resident_bytes += process.own.resident_bytes
+        self.held_bytes += process.own.held_bytes
 
     def leave(self, process: ProcessAccount, now_ns: int) -> None:
         """The process ended or moved away; its account says what it had at last."""
@@ -141,6 +145,7 @@ class JobAccount:
         self.see_peak(process)
         del self.processes[process.key]
         self.resident_bytes -= process.own.resident_bytes
+        self.held_bytes -= process.own.held_bytes
         if not self.processes:
             self.ended_ns = now_ns
             self.grown_bytes = self.history.total_bytes
@@ -149,6 +154,9 @@ class JobAccount:
 
     def see_sum(self) -> None:
         """What its processes have now, as far as it was read, may be its highest ever."""
+        self.peak_growth_bytes = max(
+            self.peak_growth_bytes, self.history.growth_to(self.held_bytes)
+        )
         if self.resident_bytes > self.peak_bytes:
             largest = max(self.processes.values(), key=lambda one: one.own.resident_bytes)
             self.peak_bytes, self.peak_holder = self.resident_bytes, largest.label
@@ -204,6 +212,7 @@ class JobAccount:
             started=self.started,
             processes=tuple(process.snapshot(time_ns) for process in largest_first),
             curve=self.curve.curve(),
+            peak_growth_bytes=self.peak_growth_bytes,
         )
 
     def _seconds_to_limit(self, held_in_cgroup: int, rate: int) -> float | None:

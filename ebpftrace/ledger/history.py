@@ -79,6 +79,10 @@ class History:
         """The last reading against the first one ever; 0 without any."""
         return self._values[-1] - (self._first or 0) if self._values else 0
 
+    def growth_to(self, held_bytes: int) -> int:
+        """So much, read between two readings, against the first one ever."""
+        return held_bytes - (self._first or 0)
+
     def growth(self) -> Growth:
         """As of the last reading."""
         if not self._times:

@@ -92,6 +92,7 @@ class JobSnapshot:
     started: int  # tracked processes that ever ran in it
     processes: tuple[ProcessSnapshot, ...]  # largest first
     curve: Curve = Curve()  # of the held bytes of all its processes
+    peak_growth_bytes: int = 0  # the highest that `growth.bytes_total` ever was
 
     @property
     def limit_share(self) -> float | None:

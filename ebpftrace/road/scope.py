@@ -1,12 +1,16 @@
 """What a user named: checked before anything is loaded."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from ebpftrace.errors import GoneError
+from ebpftrace.errors import GoneError, UsageError
 from ebpftrace.host import proc
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.host.namespaces import cgroup_namespace_root
+from ebpftrace.probe.kernel import MAX_CGROUPS
 
 
 def require_pids(pids: tuple[int, ...]) -> None:
@@ -29,20 +33,52 @@ def require_pids(pids: tuple[int, ...]) -> None:
 def cgroup_ids(
     cgroups: tuple[str, ...], hierarchy: MemoryHierarchy, paths: CgroupPaths
 ) -> tuple[int, ...]:
-    """Ids of these memory cgroups and all below them. GoneError for one that is not there.
+    """Ids of these memory cgroups and all below them.
 
-    A cgroup is named as /proc/PID/cgroup has it (/ci/build-42), or by its folder.
+    A cgroup is named as /proc/PID/cgroup has it (/ci/build-42), or by its folder below the
+    mount; no name leads out of there. GoneError for one that is not there, UsageError for
+    `..` and for more cgroups than the kernel programs have room for.
     """
-    ids: list[int] = []
+    ids: set[int] = set()
     for cgroup in cgroups:
-        folder = Path(cgroup)
-        if not folder.is_relative_to(hierarchy.mount):
-            folder = paths.folder("/" + cgroup.strip("/")) or folder
-        if not folder.is_dir():
+        folder = next((one for one in _named(cgroup, hierarchy, paths) if one.is_dir()), None)
+        if folder is None:
             raise GoneError(
                 f"there is no memory cgroup {cgroup}",
-                why=f"{folder} does not exist",
+                why=f"it is not below {hierarchy.mount}",
                 fix=f"list them with: find {hierarchy.mount} -type d",
             )
-        ids += (Path(where).stat().st_ino for where, _folders, _files in os.walk(folder))
+        for where, _folders, _files in os.walk(folder):
+            with contextlib.suppress(OSError):  # removed meanwhile
+                ids.add(Path(where).stat().st_ino)
+            if len(ids) > MAX_CGROUPS:
+                raise UsageError(
+                    f"there are too many cgroups below {cgroup}",
+                    why=f"--cgroup takes {MAX_CGROUPS:,} in all, with those below",
+                    fix="name one with fewer below it; without --cgroup all are watched",
+                )
     return tuple(ids)
+
+
+def _named(cgroup: str, hierarchy: MemoryHierarchy, paths: CgroupPaths) -> Iterator[Path]:
+    """The folders that may be meant, the likeliest first."""
+    path = "/" + cgroup.strip("/")
+    known = paths.folder(path)
+    if known is None and ".." in path.split("/"):
+        raise UsageError(
+            f"--cgroup {cgroup} has a '..'",
+            why="what is watched would depend on where that leads",
+            fix="name the cgroup as /proc/PID/cgroup has it",
+        )
+    if Path(cgroup).is_relative_to(hierarchy.mount):
+        yield Path(cgroup)
+        return
+    if known is not None:
+        yield known
+    elif ".." in hierarchy.root.split("/"):
+        # A cgroup namespace under a mount that shows more: a path counts from the
+        # namespace's root, and in what we say from the mount's.
+        root = cgroup_namespace_root(hierarchy)
+        if root is not None:
+            yield root / path[1:]
+        yield hierarchy.mount / path[1:]

@@ -141,6 +141,7 @@ def job_fields(job: JobSnapshot) -> Record:
         "peak_bytes": job.peak_bytes,
         "peak_holder": job.peak_holder,
         "growth": growth_fields(job.growth),
+        "peak_growth_bytes": job.peak_growth_bytes,
         "seconds_to_limit": None if seconds is None else round(seconds, 3),
         "oom_kills": job.oom_kills,
         "stalled_ns": job.stalled_ns,

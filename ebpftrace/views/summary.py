@@ -66,12 +66,14 @@ def _job(job: JobSnapshot, name_cells: int, width: int) -> str:
     kills = f", {phrases.count(job.oom_kills, 'oom kill')}" if job.oom_kills else ""
     stalled = f", stalled {format_duration(job.stalled_ns)}" if job.stalled_ns else ""
     start = f"{name}  peak {format_bytes(job.peak_bytes):>7}"
-    rest = f"{holder}{kills}, {_growth(job.growth.bytes_total)}"
+    rest = f"{holder}{kills}, {_growth(job)}"
     full = (start + of_limit + rest + stalled, start + of_limit + rest, start + rest)
     return next((told for told in full if cells(told) <= width), full[-1])
 
 
-def _growth(size: int) -> str:
-    if size == 0:
-        return "no growth"
-    return f"{'grew' if size > 0 else 'shrank'} {format_bytes(abs(size))}"
+def _growth(job: JobSnapshot) -> str:
+    """The most it ever grew: what was killed, or ended, has given everything back."""
+    if job.peak_growth_bytes:
+        return f"grew {format_bytes(job.peak_growth_bytes)}"
+    shrank = -job.growth.bytes_total
+    return f"shrank {format_bytes(shrank)}" if shrank > 0 else "no growth"

@@ -378,6 +378,29 @@ def test_it_waits_in_words_and_follows_what_comes() -> None:
         tmux.wait_for("none: every event was booked\nshell>")
 
 
+def test_a_kill_is_told_with_its_time_and_hides_no_danger() -> None:
+    comm = unique_comm()
+    with (
+        memory_cgroup(limit=160 << 20) as group,
+        Workload(comm, cgroup=group) as keeper,
+        Workload(comm, cgroup=group) as victim,
+        Tmux(120, 30) as tmux,
+    ):
+        (Path("/proc") / str(victim.pid) / "oom_score_adj").write_text("1000")
+        keeper.do("map 148MiB")
+        keeper.do("touch 0")
+        tmux.run([*WATCH, "--comm", comm])
+        tmux.wait_for(lambda screen: "! ▾ " in screen and label(victim) in screen)
+        victim.do("map 64MiB")
+        victim.send("touch 0")  # it does not live to answer
+        screen = tmux.wait_for("!✗▾ ")
+        assert re.search(r"!✗ \S+ at \d+%.*, 1 oom kill at \d\d:\d\d:\d\d", screen)
+        assert f"({label(keeper)})" in screen
+        tmux.press("Enter")
+        screen = tmux.wait_for(" last kill ")
+        assert f", {label(victim)}" in screen
+
+
 def watch_of(stage: Stage) -> int:
     """The pid of the watch of this stage's processes."""
     for entry in Path("/proc").glob("[0-9]*/cmdline"):

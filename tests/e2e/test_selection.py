@@ -1,5 +1,6 @@
 """Which processes are watched: by name, program, main package, cgroup, pid, descent."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cgroups import memory_cgroup
+from tests.support.cli import ebpftrace
 from tests.support.names import unique_comm
 from tests.support.records import Record, Watch, process_of
 from tests.support.workload import Workload
@@ -73,6 +75,27 @@ def test_by_cgroup_and_all_below_it_those_made_later_too() -> None:
         assert {job["cgroup"] for job in snapshot["jobs"]} == {group.name, below.name}
         group.add(stranger.pid)
         assert stranger.pid in pids(watch.next_snapshot())
+
+
+def test_by_cgroup_from_within_a_cgroup_namespace() -> None:
+    """Named as /proc/PID/cgroup has it there: from the namespace's root, not the mount's."""
+    comm = unique_comm()
+    with memory_cgroup() as group:
+        if group.version == 2:
+            pytest.skip("on v2 a cgroup with processes of its own has no others below it")
+        with (
+            memory_cgroup(parent=group) as below,
+            Workload(comm, cgroup=group),
+            Workload(comm, cgroup=below) as meant,
+        ):
+            done = ebpftrace(
+                *("watch", "--comm", comm, "--once", "--output", "jsonl"),
+                *("--cgroup", f"/{below.path.name}"),
+                before=group.inside(["unshare", "--cgroup"]),
+            )
+    assert done.returncode == 0, done.stderr
+    _start, *_found, snapshot, _end = map(json.loads, done.stdout.splitlines())
+    assert pids(snapshot) == {meant.pid}
 
 
 def test_kinds_of_selector_must_agree() -> None:

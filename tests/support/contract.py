@@ -18,6 +18,7 @@ JOB = {
     "charge_bytes": int,
     "usage": dict,
     "growth": dict,
+    "peak_growth_bytes": int,
     "seconds_to_limit": (int, float, type(None)),
     "oom_kills": int,
     "stalled_ns": int,

@@ -137,6 +137,7 @@ def job(
         state=state,
         started=max(1, len(processes)),
         processes=tuple(processes),
+        peak_growth_bytes=max(0, per_second * 5),
     )
 
 

@@ -155,6 +155,29 @@ def test_a_job_that_was_idle_is_a_new_curve() -> None:
     assert job.growth == Growth(10 * MIB, 10 * MIB, 11 * MIB, 0)
 
 
+def test_the_most_a_job_grew_outlives_who_grew() -> None:
+    """Also between two readings: an exit brings the last of what was held."""
+    book = Booking()
+    book.start(1, 10)
+    climb(book, 1, 2, 31, base=10)
+    assert book.job().peak_growth_bytes == 60 * MIB
+    book.exit(1, held(300))
+    book.at += 1
+    book.start(2, 1)
+    climb(book, 2, 0, 3, base=20)
+    (job,) = book.snapshot().jobs
+    assert (job.growth.bytes_total, job.peak_growth_bytes) == (10 * MIB, 290 * MIB)
+
+
+def test_what_a_job_only_gave_back_is_no_growth_of_it() -> None:
+    book = Booking()
+    book.start(1, 500, how=Start.FOUND)
+    book.start(2, 300, how=Start.FOUND)
+    climb(book, 1, -1, 5, base=500)
+    (job,) = book.snapshot().jobs
+    assert (job.growth.bytes_total, job.peak_growth_bytes) == (-4 * MIB, 0)
+
+
 def test_what_a_process_had_before_it_was_renamed_is_no_growth_of_the_job() -> None:
     book = Booking()
     book.start(1, 100)

@@ -66,6 +66,12 @@ def test_memory_given_back_is_no_growth() -> None:
     assert "shrank 5.0 MiB" in summary_lines(watches.snapshot(shrunk), "stopped")[1]
 
 
+def test_what_was_killed_had_grown() -> None:
+    killed = watches.job("a", [watches.process()], per_second=-MIB, oom_kills=1)
+    grown = replace(killed, peak_growth_bytes=290 * MIB)
+    assert "1 oom kill, grew 290 MiB" in summary_lines(watches.snapshot(grown), "stopped")[1]
+
+
 def test_forgotten_jobs_are_counted() -> None:
     long = replace(watches.snapshot(watches.job()), forgotten_jobs=1500)
     assert summary_lines(long, "stopped")[-2] == (

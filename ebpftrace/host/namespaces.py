@@ -1,0 +1,51 @@
+"""The namespaces this process is in, where they change what names and numbers mean.
+
+Source: namespaces(7), pid_namespaces(7), cgroup_namespaces(7).
+"""
+
+import os
+from pathlib import Path
+
+from ebpftrace.host.cgroups import memory_cgroup
+from ebpftrace.host.mounts import MemoryHierarchy
+
+_INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
+_LOOKED_AT = 4096  # cgroups
+
+
+def in_initial_pid_namespace(root: Path = Path("/")) -> bool:
+    """Whether pids here are the kernel's own; True where /proc does not say."""
+    try:
+        return (root / "proc/self/ns/pid").stat().st_ino == _INITIAL_PID_NAMESPACE
+    except OSError:
+        return True
+
+
+def cgroup_namespace_root(hierarchy: MemoryHierarchy, root: Path = Path("/")) -> Path | None:
+    """The folder that is "/" in our /proc/PID/cgroup, where the mount shows more than that.
+
+    Nothing names it. But our own cgroup is some levels below it, as /proc/self/cgroup says,
+    and its folder is the one with our pid in cgroup.procs. None where that is not found
+    among the first 4,096 folders.
+    """
+    pid = os.getpid()
+    own = (memory_cgroup(pid, root) or "/..").strip("/").split("/")
+    if ".." in own:
+        return None  # we were moved out of our namespace
+    levels = len([name for name in own if name])
+    for count, (where, folders, _files) in enumerate(os.walk(hierarchy.mount)):
+        if count == _LOOKED_AT:
+            return None
+        folders.sort()
+        if _holds(Path(where), pid):
+            folder = Path(where)
+            found = folder if not levels else folder.parents[levels - 1]
+            return found if found.is_relative_to(hierarchy.mount) else None
+    return None
+
+
+def _holds(folder: Path, pid: int) -> bool:
+    try:
+        return str(pid) in (folder / "cgroup.procs").read_text().split()
+    except OSError:
+        return False  # just removed, or a threaded cgroup
