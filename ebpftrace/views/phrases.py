@@ -47,7 +47,7 @@ def waiting(watching: str) -> str:
 
 
 def missed(losses: Mapping[str, int]) -> str:
-    """Losses in words, `14 missed: ring buffer full 12, map full 2`; empty for none."""
+    """Losses in words, `14 missed: ring exit 12, map full 2`; empty for none."""
     causes = {cause: number for cause, number in losses.items() if number}
     if not causes:
         return ""
@@ -56,7 +56,7 @@ def missed(losses: Mapping[str, int]) -> str:
 
 
 def cause_words(cause: str) -> str:
-    """The name of a loss as words: `ring_buffer_full` is `ring buffer full`."""
+    """The name of a loss as words: `ring_exit` is `ring exit`."""
     return cause.replace("_", " ")
 
 

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from ebpftrace import errors
 from ebpftrace.cli import cli
+from ebpftrace.probe.records import LOSSES
 from tests.support.build import ROOT
 from tests.support.cli import COLUMNS, ebpftrace
 
@@ -65,3 +66,15 @@ def test_the_reference_of_watch_names_no_option_that_is_not_there() -> None:
     reference = (ROOT / "docs/watch.md").read_text()
     options = {option for p in cli.commands["watch"].params for option in p.opts}
     assert set(re.findall(r"`(--[a-z-]+)", reference)) - {"--help"} == options
+
+
+def test_every_cause_of_a_loss_is_listed_and_every_one_that_is_listed_exists() -> None:
+    text = (ROOT / "docs/jsonl.md").read_text()
+    table = text.partition("| `cause` | what was missed |\n")[2].partition("\n\n")[0]
+    listed = [
+        cause
+        for row in table.splitlines()
+        for cause in re.findall("`([a-z_]+)`", row.split(" | ")[0])
+    ]
+    # The last two are no map's and no buffer's: see probe/kernel.py and road/watch.py.
+    assert listed == [*LOSSES, "missed_runs", "unidentified"]

@@ -58,7 +58,7 @@ def test_the_first_line_leaves_out_what_does_not_fit() -> None:
         ),
         (
             watches.loss_note(),
-            f"loss     {HEAD} 12 missed: ring buffer full (30 so far)",
+            f"loss     {HEAD} 12 missed: ring exit (30 so far)",
         ),
     ],
 )
@@ -106,13 +106,13 @@ def test_the_share_and_the_processes_give_way_to_growth_and_time_left() -> None:
 
 
 def test_a_book_that_missed_something_says_so_in_every_line() -> None:
-    lossy = watches.snapshot(watches.job("a", [watches.process()]), losses={"map_full": 3})
+    lossy = watches.snapshot(watches.job("a", [watches.process()]), losses={"cgroups_full": 3})
     assert snapshot_line(lossy).endswith("; 3 missed")
-    assert snapshot_line(watches.snapshot(losses={"map_full": 3})).endswith("; 3 missed")
+    assert snapshot_line(watches.snapshot(losses={"cgroups_full": 3})).endswith("; 3 missed")
 
 
 def test_what_is_waited_for_is_cut_and_what_was_missed_is_not() -> None:
-    long = replace(watches.snapshot(losses={"map_full": 3}), watching=f"comm {'ö構' * 150}")
+    long = replace(watches.snapshot(losses={"cgroups_full": 3}), watching=f"comm {'ö構' * 150}")
     line = snapshot_line(long)
     assert line.startswith(f"snapshot {HEAD} waiting for a process with comm ö構")
     assert line.endswith("……; 3 missed")  # what was cut, and the sentence's own

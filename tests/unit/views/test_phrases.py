@@ -25,9 +25,9 @@ def test_a_projected_time_stays_short(seconds: float, told: str) -> None:
 
 def test_losses_are_told_in_words() -> None:
     assert phrases.missed({}) == ""
-    assert phrases.missed({"map_full": 0}) == ""
-    told = phrases.missed({"ring_buffer_full": 12, "map_full": 2})
-    assert told == "14 missed: ring buffer full 12, map full 2"
+    assert phrases.missed({"cgroups_full": 0}) == ""
+    told = phrases.missed({"ring_exit": 12, "cgroups_full": 2})
+    assert told == "14 missed: ring exit 12, cgroups full 2"
 
 
 def test_a_signal_without_a_name_keeps_its_number() -> None:

@@ -28,9 +28,9 @@ def test_a_watch_that_saw_nothing_says_so() -> None:
 
 
 def test_what_was_missed_is_told_by_cause() -> None:
-    lossy = watches.snapshot(losses={"ring_buffer_full": 12, "map_full": 3})
+    lossy = watches.snapshot(losses={"ring_exit": 12, "cgroups_full": 3})
     last = summary_lines(lossy, "stopped")[-1]
-    assert last == "loss     15 missed: ring buffer full 12, map full 3"
+    assert last == "loss     15 missed: ring exit 12, cgroups full 3"
 
 
 def test_the_stalls_and_then_the_limit_give_way_in_eighty_columns() -> None:
