@@ -29,6 +29,7 @@ from ebpftrace.host import meminfo
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
+from ebpftrace.host.namespaces import in_initial_pid_namespace
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.jobs import JobResolver
 from ebpftrace.judge.judge import Judge
@@ -297,6 +298,16 @@ def _acting(request: Request, probe: Probe, paths: CgroupPaths, view: View) -> A
         return None
 
 
+def _namespace_remarks() -> tuple[str, ...]:
+    if in_initial_pid_namespace():
+        return ()
+    return (
+        "this is a pid namespace of its own, and pids are the host's: programs, arguments "
+        "and CI variables are missing or another's, and actions find nobody; run it with "
+        "--pid=host (Kubernetes: hostPID: true)",
+    )
+
+
 def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Started:
     now = time.monotonic_ns()
     return Started(
@@ -308,5 +319,5 @@ def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Star
         cgroups=hierarchy.version,
         interval_ns=request.interval_ns,
         features=probe.features,
-        remarks=probe.remarks,
+        remarks=(*probe.remarks, *_namespace_remarks()),
     )

@@ -1,5 +1,6 @@
 """A process with namespaces of its own, as a container has them, under its host pid."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 from ebpftrace.events import ProcessStarted
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import memory_hierarchy
+from ebpftrace.host.namespaces import in_initial_pid_namespace
 from ebpftrace.jobs import JobResolver
 from ebpftrace.probe import Selection
 from tests.support.cgroups import memory_cgroup
+from tests.support.cli import ebpftrace
 from tests.support.observer import Observer
 from tests.support.workload import Workload
 
@@ -51,3 +54,14 @@ def test_it_is_booked_under_its_host_pid_in_its_container(observer: Observer) ->
             unshare.kill()  # --kill-child: the boxed one goes with it
             unshare.wait()
     paths.close()
+
+
+def test_a_watch_in_a_pid_namespace_of_its_own_says_so() -> None:
+    """What it tells apart from the host's own is nothing: pids there are of others."""
+    watch = ("watch", "--comm", "e2e-nobody", "--once", "--output", "jsonl")
+    inside = ebpftrace(*watch, before=["unshare", "--pid", "--fork", "--mount-proc"])
+    assert inside.returncode == 0, inside.stderr
+    assert "--pid=host" in json.loads(inside.stdout.splitlines()[0])["remarks"][-1]
+    if in_initial_pid_namespace():
+        here = json.loads(ebpftrace(*watch).stdout.splitlines()[0])
+        assert not [remark for remark in here["remarks"] if "--pid=host" in remark]
