@@ -28,10 +28,10 @@ pictures: setup ## Draw the README's pictures from the demo
 watch: setup ## Watch this machine's own processes (COMM=gopls, ARGS=...)
 	@$(ROOT) $(PYTHON) -m ebpftrace watch $(foreach comm,$(COMM),--comm '$(comm)') $(ARGS)
 
-test: lint types ## lint, types and all tests (TESTS=tests/unit, ARGS=...)
+test: lint types ## lint, types and all tests (TESTS=tests, ARGS=..., ROOT= without sudo)
 	@if command -v go >/dev/null; then $(PYTHON) -m tests.support.gopls_install; \
 	else echo "go is not installed: the tests with a real gopls will say so"; fi
-	$(PYTHON) -m pytest $(TESTS) $(ARGS)
+	@$(ROOT) $(PYTHON) -m pytest $(TESTS) $(ARGS)
 
 lint: setup ## ruff and its formatting
 	.venv/bin/ruff check
@@ -62,5 +62,5 @@ bench: setup ## Measure every figure the README quotes (ARGS=...)
 	@$(ROOT) $(PYTHON) -m bench $(ARGS)
 
 clean: ## Remove what setup, tests and builds made in this folder
-	rm -rf .venv .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	$(ROOT) rm -rf .venv .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	$(ROOT) find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -107,3 +107,29 @@ def test_without_root_and_sudo_it_says_what_to_do() -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("error: this needs root, and there is no sudo")
     assert "fix: " in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_sudo_is_given_what_the_tests_are_told_by_the_environment() -> None:
+    """A fake sudo, that shows what it is asked for."""
+    told = {"EBPFTRACE_REQUIRE_KERNEL": "1", "EBPFTRACE_REQUIRE_GOPLS": "1", "GOBIN": "/a b"}
+    with tempfile.TemporaryDirectory() as path:
+        commands = Path(path)
+        commands.chmod(0o755)
+        (commands / "id").symlink_to(shutil.which("id") or "id")
+        sudo = commands / "sudo"
+        sudo.write_text("#!/bin/sh\nfor word; do echo \"$word\"; done\n")
+        sudo.chmod(0o755)
+        done = subprocess.run(
+            ["/bin/sh", "-c", (ROOT / "scripts" / "as-root").read_text(), "as-root", "true"],
+            env={"PATH": path, "OTHER": "1", **told},
+            user=65534,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    words = done.stdout.splitlines()
+    assert words[:2] == ["env", f"PATH={path}"]
+    assert sorted(words[2:-1]) == sorted(f"{name}={value}" for name, value in told.items())
+    assert words[-1] == "true"
