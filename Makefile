@@ -28,7 +28,7 @@ pictures: setup ## Draw the README's pictures from the demo
 watch: setup ## Watch this machine's own processes (COMM=gopls, ARGS=...)
 	@$(ROOT) $(PYTHON) -m ebpftrace watch $(foreach comm,$(COMM),--comm '$(comm)') $(ARGS)
 
-test: lint types ## lint, types and all tests (TESTS=tests, ARGS=..., ROOT= without sudo)
+test: lint types ## lint, types and all tests (TESTS=tests/unit, ARGS=..., ROOT=)
 	@if command -v go >/dev/null; then $(PYTHON) -m tests.support.gopls_install; \
 	else echo "go is not installed: the tests with a real gopls will say so"; fi
 	@$(ROOT) $(PYTHON) -m pytest $(TESTS) $(ARGS)

@@ -118,7 +118,7 @@ def test_sudo_is_given_what_the_tests_are_told_by_the_environment() -> None:
         commands.chmod(0o755)
         (commands / "id").symlink_to(shutil.which("id") or "id")
         sudo = commands / "sudo"
-        sudo.write_text("#!/bin/sh\nfor word; do echo \"$word\"; done\n")
+        sudo.write_text('#!/bin/sh\nfor word; do echo "$word"; done\n')
         sudo.chmod(0o755)
         done = subprocess.run(
             ["/bin/sh", "-c", (ROOT / "scripts" / "as-root").read_text(), "as-root", "true"],
