@@ -189,7 +189,7 @@ def stall_note() -> StallNote:
 
 
 def loss_note() -> LossNote:
-    return LossNote(TIME_NS, MONOTONIC_NS, "ring_exit", 12, 30)
+    return LossNote(TIME_NS, MONOTONIC_NS, "ring_buffer_full", 12, 30)
 
 
 def finding(**changes: object) -> Finding:

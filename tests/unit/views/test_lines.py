@@ -58,7 +58,7 @@ def test_the_first_line_leaves_out_what_does_not_fit() -> None:
         ),
         (
             watches.loss_note(),
-            f"loss     {HEAD} 12 missed: ring exit (30 so far)",
+            f"loss     {HEAD} 12 missed: ring buffer full (30 so far)",
         ),
     ],
 )
