@@ -50,7 +50,7 @@ class Btf:
     def of_kernel(cls, path: Path = BTF_PATH) -> "Btf":
         """The running kernel's. NoBtfError where it does not publish any."""
         try:
-            return cls(path.read_bytes())
+            data = path.read_bytes()
         except OSError as error:
             raise NoBtfError(
                 "the kernel does not publish its types (BTF)",
@@ -58,6 +58,13 @@ class Btf:
                 fix="use a kernel built with CONFIG_DEBUG_INFO_BTF=y (every current "
                 "distribution's is), and mount sysfs in a container",
             ) from None
+        if not data:
+            raise NoBtfError(
+                "the kernel does not publish its types (BTF)",
+                why=f"{path} is empty",
+                fix="look whether something is mounted over it: grep btf /proc/self/mountinfo",
+            )
+        return cls(data)
 
     def offset(self, path: str) -> int:
         """Byte offset of a field: `mm_struct.total_vm`, through unnamed structs as well."""

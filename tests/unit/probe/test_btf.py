@@ -1,6 +1,7 @@
 """The BTF reader, on a blob made here and on the running kernel's where there is one."""
 
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -104,11 +105,18 @@ def test_a_cut_blob_is_no_btf(length: int) -> None:
         Btf(small()[:length])
 
 
-def test_a_kernel_without_btf_is_said(tmp_path: object) -> None:
-    from pathlib import Path
-
+def test_a_kernel_without_btf_is_said(tmp_path: Path) -> None:
     with pytest.raises(NoBtfError, match="does not publish"):
-        Btf.of_kernel(Path(str(tmp_path)) / "vmlinux")
+        Btf.of_kernel(tmp_path / "vmlinux")
+
+
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    empty = tmp_path / "vmlinux"
+    empty.touch()
+    with pytest.raises(NoBtfError, match="does not publish") as refused:
+        Btf.of_kernel(empty)
+    assert refused.value.why == f"{empty} is empty"
+    assert "mountinfo" in refused.value.fix
 
 
 @pytest.mark.skipif(not BTF_PATH.exists(), reason=f"this kernel has no {BTF_PATH}")
