@@ -6,8 +6,10 @@ watches never imports it.
 """
 
 import ctypes
+import importlib.util
 import os
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -46,6 +48,15 @@ def source_folder() -> Path:
 def import_bcc() -> ModuleType:
     """The distribution's bcc. NoBccError if it is missing or another package of that name."""
     os.environ["BCC_KERNEL_SOURCE"] = str(source_folder())
+    found = importlib.util.find_spec("bcc")
+    # Not imported to see: the other package imports its tests' tools, which may be missing.
+    if found is not None and not _is_the_compiler(found):
+        raise NoBccError(
+            "the bcc that Python finds is not the BPF Compiler Collection",
+            why=f"{_where(found)} has no libbcc.py beside it: PyPI's package of that name is "
+            "about crystal lattices",
+            fix=f"pip uninstall bcc, then: {PACKAGES}",
+        )
     try:
         import bcc
     except ImportError as error:
@@ -55,15 +66,17 @@ def import_bcc() -> ModuleType:
             fix=f"{PACKAGES}\nIt is a package of the distribution, seen by its own Python "
             "(/usr/bin/python3)\nand by venvs made with --system-site-packages.",
         ) from None
-    if not hasattr(bcc, "BPF"):
-        raise NoBccError(
-            "the bcc that Python finds is not the BPF Compiler Collection",
-            why=f"{bcc.__file__} has no BPF: PyPI's package of that name is about "
-            "crystal lattices",
-            fix=f"pip uninstall bcc, then: {PACKAGES}",
-        )
     module: ModuleType = bcc
     return module
+
+
+def _is_the_compiler(found: ModuleSpec) -> bool:
+    return found.origin is not None and Path(found.origin).with_name("libbcc.py").exists()
+
+
+def _where(found: ModuleSpec) -> str:
+    """Its file, or its folders where it is a package without one."""
+    return found.origin or ", ".join(found.submodule_search_locations or ())
 
 
 def _compile(flags: tuple[str, ...]) -> Objects:

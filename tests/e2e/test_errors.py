@@ -109,13 +109,14 @@ def test_a_python_that_does_not_see_bcc() -> None:
 
 
 def test_the_lattice_package_called_bcc(tmp_path: Path) -> None:
-    """A fake with that package's name and, like it, without a class BPF."""
+    """A fake that, like the real one, imports what an installation need not have."""
     (tmp_path / "bcc").mkdir()
-    (tmp_path / "bcc" / "__init__.py").write_text("LATTICE = 'body-centred cubic'\n")
+    (tmp_path / "bcc" / "__init__.py").write_text("import a_test_tool_that_is_missing\n")
     done = ebpftrace(*WATCH, environment={"PYTHONPATH": str(tmp_path)})
     told = assert_explained(done, 7)
     assert "crystal lattices" in told
     assert "pip uninstall bcc" in told
+    assert "a_test_tool" not in told
 
 
 def test_a_process_that_does_not_exist() -> None:
