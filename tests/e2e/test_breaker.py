@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ebpftrace.errors import LogTakenError
 from ebpftrace.host import proc
 from tests.support.cgroups import memory_cgroup
 from tests.support.records import Record, Watch, run
@@ -197,7 +198,7 @@ def test_two_breakers_do_not_share_a_log(tmp_path: Path) -> None:
         looking = Watch("--audit", str(tmp_path / "audit.jsonl"), environment=home)
         with looking:
             remark = looking.wait_for(is_type("remark"), SECONDS)
-    assert second.returncode == 1
+    assert second.returncode == LogTakenError.exit_code
     assert "another ebpftrace writes the audit log" in second.stderr
     # Who did not ask for policies, but has them in the usual place, may look on.
     assert "this one only watches" in remark["text"]
