@@ -42,7 +42,7 @@ class Judged:
             job["contents"]["anon_bytes"]
             for record in self.ended.of_type("snapshot")
             for job in record["jobs"]
-            if job["cgroup"] == cgroup
+            if job["cgroup"] == cgroup and job["contents"]  # none once it is removed
         ]
         return max(sizes)
 
