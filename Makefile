@@ -22,8 +22,9 @@ demo: setup ## Watch three CI jobs made for show, one leaking (ARGS=...)
 
 pictures: setup ## Draw the README's pictures from the demo
 	@mkdir -p docs/pictures
-	@$(ROOT) $(PYTHON) -m ebpftrace.demo --duration 48s \
+	@$(ROOT) $(PYTHON) -m ebpftrace.demo --duration 19s \
 		--screenshot docs/pictures/dashboard.svg --size 160x40
+	@sed -i 's|$(CURDIR)/|./|g' docs/pictures/dashboard.svg  # no machine's paths in docs
 
 watch: setup ## Watch this machine's own processes (COMM=gopls, ARGS=...)
 	@$(ROOT) $(PYTHON) -m ebpftrace watch $(foreach comm,$(COMM),--comm '$(comm)') $(ARGS)
