@@ -11,12 +11,12 @@ from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.events import ProcessKey
+from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.text import clean
 
 _INIT, _KTHREADD = 1, 2
-_TELEMETRY = "** telemetry **"  # golang.org/x/telemetry/start.go: argument of its crash monitor
 _PATH_LIMIT = 4096
 
 
@@ -85,7 +85,7 @@ def _open(key: ProcessKey) -> int:
             raise GoneError(f"{pid} has ended; its pid is another process's now")
         if _KTHREADD in (pid, stat.parent_pid):
             raise RefusedError(f"{pid} is a thread of the kernel")
-        if (proc.read_cmdline(pid) or ())[1:2] == (_TELEMETRY,):
+        if is_crash_monitor(proc.read_cmdline(pid) or ()):
             raise RefusedError(f"{pid} is the crash monitor of a Go tool")
     except BaseException:
         os.close(fd)

@@ -9,14 +9,9 @@ from pathlib import Path
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, Start
 from ebpftrace.golang import buildinfo
+from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.probe import Selection
-
-_TELEMETRY = "** telemetry **"
-"""Argument of the crash monitor that Go tools start of themselves.
-
-Source: golang.org/x/telemetry/start.go, `parent`. It has its parent's name and program.
-"""
 
 
 class Tracked:
@@ -106,6 +101,6 @@ def _complete(event: ProcessStarted) -> ProcessStarted:
         # exec's path may be relative, or a script: the link names the file that runs.
         if program is not None:
             event = replace(event, program=program.path)
-    if event.args[1:2] == (_TELEMETRY,):
+    if is_crash_monitor(event.args):
         event = replace(event, role="telemetry")
     return event
