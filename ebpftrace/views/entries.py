@@ -3,6 +3,7 @@
 Here alone a view for people tells the types apart; table and dashboard ask.
 """
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
@@ -52,3 +53,26 @@ def loudness(entry: Entry) -> Loudness:
     if isinstance(entry, LossNote):
         return "warning"
     return "faint" if isinstance(entry, ProcessNote) else "plain"
+
+
+class Teller(ABC):
+    """A view to which all that is told between two snapshots is an entry alike."""
+
+    def note(self, note: Note) -> None:
+        self._tell(note)
+
+    def finding(self, finding: Finding) -> None:
+        self._tell(finding)
+
+    def step(self, step: StepOutcome) -> None:
+        self._tell(step)
+
+    def outcome(self, outcome: Outcome) -> None:
+        self._tell(outcome)
+
+    def remark(self, remark: Remark) -> None:
+        self._tell(remark)
+
+    @abstractmethod
+    def _tell(self, entry: Entry) -> None:
+        """Take one entry; they come in order."""

@@ -11,18 +11,18 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.act.outcome import Outcome
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Note, Snapshot
-from ebpftrace.views.acts import Remark, act_line
+from ebpftrace.ledger import Snapshot
+from ebpftrace.views.acts import act_line
 from ebpftrace.views.dashboard.loop import Loop
 from ebpftrace.views.dashboard.mailbox import Mailbox
 from ebpftrace.views.dashboard.painter import Painter
 from ebpftrace.views.dashboard.session import Session
 from ebpftrace.views.dashboard.terminal import Terminal
 from ebpftrace.views.dashboard.theme import signs_of, theme
-from ebpftrace.views.entries import Entry
+from ebpftrace.views.entries import Entry, Teller
 from ebpftrace.views.findings import Found
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
@@ -41,7 +41,7 @@ def deadly() -> list[int]:
     return [*named, *range(signal.SIGRTMIN, signal.SIGRTMAX + 1)]
 
 
-class Dashboard:
+class Dashboard(Teller):
     """Takes the terminal of `stdout`; `quit` is called, on another thread, when q is pressed.
 
     OSError where that terminal cannot be opened. For the main thread, which signals use.
@@ -68,21 +68,6 @@ class Dashboard:
         self._stack.callback(self._leave)
         self._stack.enter_context(self._signals())
         self._loop.start()
-
-    def note(self, note: Note) -> None:
-        self._tell(note)
-
-    def finding(self, finding: Finding) -> None:
-        self._tell(finding)
-
-    def step(self, step: StepOutcome) -> None:
-        self._tell(step)
-
-    def outcome(self, outcome: Outcome) -> None:
-        self._tell(outcome)
-
-    def remark(self, remark: Remark) -> None:
-        self._tell(remark)
 
     def snapshot(self, snapshot: Snapshot) -> None:
         self._mailbox.put_snapshot(snapshot)

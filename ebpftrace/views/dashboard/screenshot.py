@@ -3,20 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Note, Snapshot
-from ebpftrace.views.acts import Remark
+from ebpftrace.ledger import Snapshot
 from ebpftrace.views.dashboard.picture import as_svg
 from ebpftrace.views.dashboard.session import Session
 from ebpftrace.views.dashboard.state import WINDOWS_NS
 from ebpftrace.views.dashboard.theme import theme
-from ebpftrace.views.entries import Entry
+from ebpftrace.views.entries import Entry, Teller
 from ebpftrace.views.start import Started
 
 
-class Screenshot:
+class Screenshot(Teller):
     """Draws when the watch ends, what a terminal of that size would have shown last.
 
     `stop` raises EbpftraceError where the file cannot be written.
@@ -31,21 +28,6 @@ class Screenshot:
 
     def start(self, started: Started) -> None:
         self._started = started
-
-    def note(self, note: Note) -> None:
-        self._tell(note)
-
-    def finding(self, finding: Finding) -> None:
-        self._tell(finding)
-
-    def step(self, step: StepOutcome) -> None:
-        self._tell(step)
-
-    def outcome(self, outcome: Outcome) -> None:
-        self._tell(outcome)
-
-    def remark(self, remark: Remark) -> None:
-        self._tell(remark)
 
     def snapshot(self, snapshot: Snapshot) -> None:
         self._session.take(self._started, snapshot, ())
