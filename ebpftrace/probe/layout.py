@@ -56,7 +56,6 @@ class Layout:
 
     flags: tuple[str, ...]
     offsets: tuple[int, ...]  # of each possible CPU's per-CPU memory
-    members: tuple[int, int, int, int]  # positions of file, anon, swap, shmem in rss_stat
     iter_task_id: int  # BTF id of the task iterator
     mmap_lock: bool
     exact: bool  # a reading is exact: what CPUs or threads keep apart is included
@@ -121,7 +120,6 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
     return Layout(
         flags=tuple(f"-D{name}={value}ULL" for name, value in sorted(flags.items())),
         offsets=offsets,
-        members=(0, 1, 2, 3),
         iter_task_id=iter_task_id,
         mmap_lock=lock_args is not None,
         exact=not per_cpu or any(offsets),

@@ -54,7 +54,6 @@ class Tracked(NamedTuple):
     comm: str
     cgroup_id: int
     counters: ProcessCounters
-    charge_bytes: int
     drift_bytes: int
     counted_pages: int  # of its cgroup's sum of held pages
 
@@ -91,7 +90,7 @@ class Decoder:
             self._process.unpack_from(data, offset)
         )
         pages, inherited, peak = rest[0:4], rest[4:8], rest[8]
-        (drift, charge, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
+        (drift, _charge, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
          stalled, stalls) = rest[9:21]  # fmt: skip
         return Tracked(
             mm=mm,
@@ -100,7 +99,6 @@ class Decoder:
             how=_STARTS[how],
             comm=_comm(comm),
             cgroup_id=memcg_id,
-            charge_bytes=charge * PAGE_SIZE,
             drift_bytes=drift * PAGE_SIZE,
             counted_pages=rest[22] if self._watermarks else 0,
             counters=ProcessCounters(
