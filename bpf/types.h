@@ -81,6 +81,7 @@ struct cgroup_counters {
 #ifdef WATERMARKS
     s64 held; /* pages: the tracked processes' own anon, shmem and swap */
     s64 mark; /* as in struct process, for the sum */
+    u64 last; /* mm of the process that moved the sum last */
 #endif
 };
 

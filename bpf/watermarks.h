@@ -38,19 +38,28 @@ static inline void tell_breach(struct process *process, s64 held, s64 mark, u32 
     records.ringbuf_submit(record, 0);
 }
 
+static inline void see_sum(struct process *process, struct cgroup_counters *counters)
+{
+    s64 mark = counters->mark;
+    if (mark && counters->held >= mark) {
+        counters->mark = 0;
+        tell_breach(process, counters->held, mark, 1);
+    }
+}
+
 static inline void count(struct process *process, s64 held)
 {
     u64 id = process->memcg_id;
     struct cgroup_counters *counters = cgroups.lookup(&id);
     if (!counters)
         return;
-    __sync_fetch_and_add(&counters->held, held - process->counted);
-    process->counted = held;
-    s64 mark = counters->mark;
-    if (mark && counters->held >= mark) {
-        counters->mark = 0;
-        tell_breach(process, counters->held, mark, 1);
-    }
+    /* Two threads that take pages at once may both add a step: both sums then have it, and
+     * the next step of either puts both right. */
+    s64 moved = held - process->counted;
+    __sync_fetch_and_add(&process->counted, moved);
+    __sync_fetch_and_add(&counters->held, moved);
+    counters->last = process->mm;
+    see_sum(process, counters);
 }
 
 static inline void see_marks(struct process *process)
@@ -84,8 +93,8 @@ int mark_process(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* The same with (cgroup id, pages, correction): two threads that take pages at once may both
- * add a step to the sum, so user space brings it in line when it has read all shares. */
+/* The same with (cgroup id, pages, correction): a process that moves between cgroups while its
+ * threads take pages may leave a step behind, which user space finds when nothing moves. */
 int mark_group(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 id = ctx->args[0];
@@ -94,6 +103,10 @@ int mark_group(struct bpf_raw_tracepoint_args *ctx)
         return 0;
     __sync_fetch_and_add(&counters->held, (s64)ctx->args[2]);
     counters->mark = ctx->args[1];
+    u64 last = counters->last;
+    struct process *process = processes.lookup(&last);
+    if (process)
+        see_sum(process, counters);
     return 0;
 }
 

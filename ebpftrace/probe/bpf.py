@@ -176,6 +176,10 @@ class Batch:
 
     def values(self) -> Iterator[bytes]:
         """Each value. An entry that comes or goes meanwhile may be missed or seen."""
+        return (value for _, value in self.items())
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """The same, each with its key."""
         cursor = ctypes.create_string_buffer(max(8, self._key_size))
         first = True
         while True:
@@ -197,9 +201,10 @@ class Batch:
                 self._allocate()
                 continue
             count = struct.unpack_from("=I", attr, 32)[0]
-            size = self._value_size
-            data = self._values.raw[: count * size]
-            yield from (data[at : at + size] for at in range(0, len(data), size))
+            wide, size = self._key_size, self._value_size
+            keys, data = self._keys.raw[: count * wide], self._values.raw[: count * size]
+            for n in range(count):
+                yield keys[n * wide : (n + 1) * wide], data[n * size : (n + 1) * size]
             if last:
                 return
             first = False

@@ -1,7 +1,6 @@
 """The kernel side, running: what it found, what happened, and what it counts."""
 
 import struct
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ebpftrace.events import (
@@ -113,15 +112,11 @@ class Probe:
         self._known: dict[ProcessKey, Tracked] = {}
         self._since: dict[ProcessKey, int] = {}  # when each of them started, as told
         self.drift_bytes = 0  # what the last `read` corrected, summed
-        self._marks = Watermarks(self._programs) if watermarks else None
-        self._sums: dict[int, int] = {}  # cgroup -> pages its sum is off by
+        self._marks = Watermarks(self._programs, self._decoder) if watermarks else None
         self._read_process = bpf.Runner(self._programs.load("read_process"))
         self._read_group = bpf.Runner(self._programs.load("read_group"))
         self._map = self._programs.map_fd("processes")
         self._processes = bpf.Batch(self._map, 8, self._decoder.sizes()["process"])
-        self._cgroups = bpf.Batch(
-            self._programs.map_fd("cgroups"), 8, self._decoder.sizes()["cgroup_counters"]
-        )
         self.fd = self._programs.open_ring("records", self._received)
         for tracepoint, handler in _HANDLERS.items():
             self._programs.attach_raw(handler, tracepoint)
@@ -150,8 +145,12 @@ class Probe:
         self._programs.drain()  # who started since is to be read as well
         for known in list(self._known.values()):
             self._read_process(known.mm)
+        if self._marks is not None:
+            self._marks.sum_up()
         there = {(entry := self._decoder.process(data)).key: entry
                  for data in self._processes.values()}  # fmt: skip
+        if self._marks is not None:
+            self._marks.compare(there.values())
         self.drift_bytes = sum(entry.drift_bytes for entry in there.values())
         events = self.events()
         events += self._repair(now_ns, there)
@@ -173,7 +172,7 @@ class Probe:
     def mark_group(self, cgroup_id: int, held_bytes: int) -> None:
         """The same for all tracked processes of a memory cgroup together."""
         if self._marks is not None:
-            self._marks.set_group(cgroup_id, held_bytes, self._sums.pop(cgroup_id, 0))
+            self._marks.set_group(cgroup_id, held_bytes)
 
     def drop(self, event: ProcessStarted) -> None:
         """Stop tracking a process that turned out not to be watched.
@@ -283,14 +282,10 @@ class Probe:
     def _read_cgroups(self, now_ns: int) -> Iterator[Event]:
         size = self._decoder.sizes()["cgroup_counters"]
         fd = self._programs.map_fd("cgroups")
-        counted: Counter[int] = Counter()
-        for entry in self._known.values():
-            counted[entry.cgroup_id] += entry.counted_pages
-        for cgroup_id in counted:
+        for cgroup_id in {entry.cgroup_id for entry in self._known.values()}:
             self._read_group(cgroup_id)
             data = bpf.lookup(fd, struct.pack("=Q", cgroup_id), size)
             if data is not None:
-                self._sums[cgroup_id] = counted[cgroup_id] - self._decoder.held_pages(data)
                 yield CgroupRead(now_ns, cgroup_id, self._decoder.cgroup(data))
 
     def _describe(self, layout: Layout) -> tuple[tuple[str, str], ...]:

@@ -64,7 +64,7 @@ class Decoder:
     def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
         self._calls = calls
         self._watermarks = watermarks
-        self._cgroup = struct.Struct("=9Q2q" if watermarks else "=9Q")
+        self._cgroup = struct.Struct("=9Q2qQ" if watermarks else "=9Q")
         self._base_words = (2 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")

@@ -104,10 +104,42 @@ def test_one_that_ended_or_moved_no_longer_counts(observer: Observer) -> None:
             assert not observer.all(Breached, lambda event: event.cgroup_id == group.id)
 
 
-def test_many_threads_do_not_put_the_sum_off_for_long(observer: Observer) -> None:
+def test_a_sum_that_is_passed_already_is_told_at_once(observer: Observer) -> None:
+    """It grew between the reading that the mark was made of and the mark."""
+    with memory_cgroup() as group, Workload("marked", cgroup=group) as workload:
+        workload.do("map 50MiB")
+        workload.do("touch 0")
+        observer.probe.mark_group(group.id, 40 * MIB)
+        (breach,) = observer.all(Breached, lambda event: event.cgroup_id == group.id)
+        assert breach.group
+        assert breach.key.pid == workload.pid
+        assert 40 * MIB <= breach.held_bytes <= 51 * MIB
+
+
+def test_readings_meanwhile_do_not_put_a_mark_off(observer: Observer) -> None:
+    """A reading sees the sum and its parts at different moments, and must not mix them up."""
+    with memory_cgroup() as group, Workload("marked", cgroup=group) as workload:
+        workload.do("map 400MiB")
+        observer.read()
+        observer.forget()
+        workload.send("touch 0")
+        while not observer.all(Breached) and not workload.answered():
+            observer.read()
+            observer.probe.mark_group(group.id, 300 * MIB)
+        workload.answer()
+        breach = observer.all(Breached, lambda event: event.cgroup_id == group.id)[0]
+        assert 300 * MIB <= breach.held_bytes <= 300 * MIB + STEP
+
+
+def test_many_threads_do_not_put_the_sum_off(observer: Observer) -> None:
     with memory_cgroup() as group, Workload("marked", cgroup=group) as workload:
         workload.do("threads 8 16MiB")
-        observer.read()
-        observer.probe.mark_group(group.id, 0)
-        observer.read()
-        assert abs(observer.probe._sums[group.id]) <= 1
+        held = observer.counters(workload.pid).usage.held_bytes
+        observer.forget()
+        observer.probe.mark_group(group.id, held + 4 * STEP)
+        workload.do("map 16MiB")
+        workload.do("touch 0")
+        (breach,) = observer.all(Breached, lambda event: event.cgroup_id == group.id)
+        own = observer.counters(workload.pid).usage.held_bytes
+        assert breach.held_bytes <= held + 6 * STEP
+        assert own >= held + 15 * MIB

@@ -1,6 +1,7 @@
 """Starts the exact test process under any name, in any cgroup, and talks to it."""
 
 import os
+import select
 import selectors
 import shutil
 import subprocess
@@ -106,6 +107,11 @@ class Workload:
         if verdict != "ok":
             raise OSError(f"{self.comm}: {' '.join(words)}")
         return words
+
+    def answered(self) -> bool:
+        """Whether `answer` would return at once, or has to report an end."""
+        assert self._process.stdout is not None
+        return bool(self._received or select.select([self._process.stdout], [], [], 0)[0])
 
     def do(self, command: str) -> list[str]:
         """Send a command and return the words of its answer."""
