@@ -55,6 +55,7 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
             process->peak = highest;
     }
     keep_cgroup(process->memcg, process->memcg_id);
+    arm_process_at_start(process, how);
 
     struct start_record *record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
@@ -86,6 +87,8 @@ static inline void untrack(u32 tgid, u64 mm, u32 wait_status, u32 executed)
     struct process *process = processes.lookup(&mm);
     if (process) {
         uncount(process);
+        if (!executed)
+            forget_stop(tgid);
         struct exit_record *record = records.ringbuf_reserve(sizeof(*record));
         if (record) {
             record->header.type = RECORD_EXIT;

@@ -128,6 +128,7 @@ static inline void keep_cgroup(u64 memcg, u64 id)
         return;
     }
     read_cgroup(memcg, &fresh);
+    arm_cgroup(&fresh);
     if (cgroups.update(&id, &fresh))
         lost(LOSS_CGROUPS_FULL);
 }
@@ -165,10 +166,13 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
     process->base[member] = base;
 #endif
     s64 pages = counted_pages(mm, member);
+    int grew = pages > process->pages[member];
     process->pages[member] = pages < 0 ? 0 : pages;
+    process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
     see_peak(process);
     see_marks(process);
-    process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
+    if (grew)
+        see_fuse(process, member != MM_FILEPAGES);
     return 0;
 }
 

@@ -16,12 +16,16 @@
 enum start { START_EXEC = 1, START_FORK, START_RENAME, START_FOUND, START_MOVED };
 
 enum record_type { RECORD_START = 1, RECORD_EXIT, RECORD_RENAME, RECORD_MOVE, RECORD_OOM,
-                   RECORD_CGROUP_MADE, RECORD_CGROUP_GONE, RECORD_BREACH };
+                   RECORD_CGROUP_MADE, RECORD_CGROUP_GONE, RECORD_BREACH, RECORD_STOP };
 
 /* Why something was missed. Counted in `losses`, shown by name. */
 enum loss { LOSS_RING_START, LOSS_RING_EXIT, LOSS_RING_OTHER, LOSS_PROCESSES_FULL,
             LOSS_LINEAGE_FULL, LOSS_CGROUPS_FULL, LOSS_RECLAIM_FULL, LOSS_CALLS_FULL,
-            LOSS_CAUSES };
+            LOSS_STOPPED_FULL, LOSS_FUSE_UNSENT, LOSS_CAUSES };
+
+/* What a fuse's bound is of: the process's own pages, the sum of its cgroup's tracked
+ * processes, or the whole charge of its cgroup. */
+enum fuse_of { FUSE_PROCESS = 1, FUSE_JOB, FUSE_CHARGE };
 
 struct call_count {
     u64 calls;
@@ -59,6 +63,10 @@ struct process {
 #ifdef WATERMARKS
     s64 mark; /* own held pages at which user space is told, once; 0: none */
     s64 counted; /* what `held` of its cgroup has of it */
+    s64 fuse; /* own held pages at which it is stopped; 0: none */
+    s64 fuse_charge; /* pages charged to its cgroup at which it is stopped; 0: none */
+    s64 stopped_at; /* own held pages as it was stopped; 0: it was not */
+    u64 fuse_signal;
 #endif
 #ifdef MANY_CPUS
     s64 base[MEMBERS]; /* see on_rss_stat */
@@ -82,6 +90,8 @@ struct cgroup_counters {
     s64 held; /* pages: the tracked processes' own anon, shmem and swap */
     s64 mark; /* as in struct process, for the sum */
     u64 last; /* mm of the process that moved the sum last */
+    s64 fuse; /* as in struct process, for the sum */
+    u64 fuse_signal;
 #endif
 };
 
@@ -153,6 +163,37 @@ struct breach_record {
     u32 group; /* 1: the sum of its cgroup, 0: the process's own */
 };
 
+/* Who was stopped by us. */
+struct stop {
+    u64 start_boottime;
+    u64 memcg_id;
+    u64 time; /* CLOCK_MONOTONIC, ns */
+    s64 held; /* pages, its own */
+    s64 measured; /* pages, of what crossed */
+    s64 bound; /* pages */
+    u64 charge; /* pages */
+    u32 tgid;
+    u32 of; /* enum fuse_of */
+    u32 signal;
+    u32 unused;
+};
+
+struct stop_record {
+    struct header header;
+    struct stop stop;
+};
+
+/* The bound of everyone from the first page on, before user space knows of a process. */
+struct fuse_default {
+    s64 pages; /* 0: `parts` of the limit */
+    u32 parts; /* of PARTS_OF_LIMIT */
+    u32 of; /* enum fuse_of; 0: none */
+    u32 signal;
+    u32 unused;
+};
+
+#define PARTS_OF_LIMIT 10000
+
 #define SAME_SIZE(name) _Static_assert(sizeof(struct name) == SIZE_##name, #name)
 SAME_SIZE(process);
 SAME_SIZE(cgroup_counters);
@@ -163,3 +204,5 @@ SAME_SIZE(move_record);
 SAME_SIZE(oom_record);
 SAME_SIZE(cgroup_record);
 SAME_SIZE(breach_record);
+SAME_SIZE(stop_record);
+SAME_SIZE(fuse_default);

@@ -9,16 +9,6 @@
  * a look-up in another map for each page would be too dear. */
 #define COUNT_STEP 16
 
-static inline s64 own_held(struct process *process)
-{
-    s64 held = process->pages[MM_ANONPAGES] + process->pages[MM_SHMEMPAGES] +
-               process->pages[MM_SWAPENTS];
-    if (process->forked)
-        held -= process->inherited[MM_ANONPAGES] + process->inherited[MM_SHMEMPAGES] +
-                process->inherited[MM_SWAPENTS];
-    return held < 0 ? 0 : held;
-}
-
 static inline void tell_breach(struct process *process, s64 held, s64 mark, u32 group)
 {
     struct breach_record *record = records.ringbuf_reserve(sizeof(*record));
@@ -60,6 +50,7 @@ static inline void count(struct process *process, s64 held)
     __sync_fetch_and_add(&counters->held, moved);
     counters->last = process->mm;
     see_sum(process, counters);
+    see_sum_fuse(process, counters, held, moved);
 }
 
 static inline void see_marks(struct process *process)

@@ -267,6 +267,33 @@ class Breached:
     group: bool
 
 
+class FuseOf(StrEnum):
+    """What a fuse's bound is of."""
+
+    PROCESS = "process"  # the process's own anon, shmem and swap
+    JOB = "job"  # those of all tracked processes of its memory cgroup together
+    CHARGE = "charge"  # all that its memory cgroup is charged for, page cache included
+
+
+@dataclass(frozen=True, slots=True)
+class FuseBlown:
+    """The kernel side sent a process a signal as it crossed its bound. Bytes.
+
+    `held_bytes` is the process's own; `measured_bytes` of what crossed `bound_bytes`.
+    `signal` is SIGSTOP (it stands until it is let go) or SIGKILL. Told once for each stop.
+    """
+
+    time_ns: int
+    key: ProcessKey
+    cgroup_id: int
+    of: FuseOf
+    held_bytes: int
+    measured_bytes: int
+    bound_bytes: int
+    charge_bytes: int
+    signal: int
+
+
 @dataclass(frozen=True, slots=True)
 class LossesRead:
     """What was missed so far, by cause; counted from the start of the watch."""
@@ -287,6 +314,7 @@ Event = (
     | CgroupGone
     | OomKilled
     | Breached
+    | FuseBlown
     | LossesRead
 )
 

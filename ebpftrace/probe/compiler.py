@@ -18,7 +18,7 @@ from ebpftrace.probe import bpf
 from ebpftrace.probe.child import in_child
 from ebpftrace.probe.objects import MapShape, Objects, relocate
 
-SOURCES = ("types.h", "maps.h", "kernel.h", "select.h", "watermarks.h",
+SOURCES = ("types.h", "maps.h", "kernel.h", "select.h", "held.h", "fuse.h", "watermarks.h",
            "memory.c", "mappings.c", "lifecycle.c", "pressure.c")  # fmt: skip
 
 PACKAGES = "apt install python3-bpfcc  ·  dnf install python3-bcc  ·  apk add py3-bcc"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from ebpftrace.events import (
     CgroupRead,
     Event,
+    FuseBlown,
     LossesRead,
     ProcessExited,
     ProcessKey,
@@ -17,6 +18,7 @@ from ebpftrace.probe import bpf, calls
 from ebpftrace.probe.btf import Btf
 from ebpftrace.probe.cache import cached_programs
 from ebpftrace.probe.checks import require_bpf
+from ebpftrace.probe.fuses import MAX_STOPPED, FuseDefault, Fuses
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.layout import Layout, read_layout, require_tracepoints
 from ebpftrace.probe.programs import Programs, give_back_memory
@@ -58,7 +60,8 @@ class Probe:
     """Loads and attaches on construction; then `events()` whenever `fd` is readable.
 
     Raises the errors of `ebpftrace.errors` that say what this machine lacks. `cgroup_ids`
-    are the memory cgroups of `selection.cgroups` with all below them. `ring_bytes`,
+    are the memory cgroups of `selection.cgroups` with all below them. With `watermarks`
+    there are marks and fuses; `fuse` is the one of everybody from the start on. `ring_bytes`,
     `max_processes` and `many_cpus` exist so that tests can make the bounds small.
     """
 
@@ -69,6 +72,7 @@ class Probe:
         cgroup_ids: Iterable[int] = (),
         mapping_calls: bool = False,
         watermarks: bool = False,
+        fuse: FuseDefault | None = None,
         means: calls.Means | None = None,
         self_pid: int = 0,
         ring_bytes: int = RING_BYTES,
@@ -92,6 +96,7 @@ class Probe:
             *(f"-DSIZE_{name}={size}" for name, size in self._decoder.sizes().items()),
             f"-DMAX_PROCESSES={max_processes}",
             f"-DMAX_CGROUPS={MAX_CGROUPS}",
+            f"-DMAX_STOPPED={MAX_STOPPED}",
             f"-DRING_PAGES={ring_bytes // 4096}",
         ]
         if words:
@@ -113,6 +118,9 @@ class Probe:
         self._since: dict[ProcessKey, int] = {}  # when each of them started, as told
         self.drift_bytes = 0  # what the last `read` corrected, summed
         self._marks = Watermarks(self._programs, self._decoder) if watermarks else None
+        self.fuses = (
+            Fuses(self._programs, self._decoder, fuse, self._mm_of) if watermarks else None
+        )
         self._read_process = bpf.Runner(self._programs.load("read_process"))
         self._read_group = bpf.Runner(self._programs.load("read_group"))
         self._map = self._programs.map_fd("processes")
@@ -152,6 +160,8 @@ class Probe:
         if self._marks is not None:
             self._marks.compare(there.values())
         self.drift_bytes = sum(entry.drift_bytes for entry in there.values())
+        if self.fuses is not None:
+            self._pending += self.fuses.untold()
         events = self.events()
         events += self._repair(now_ns, there)
         events += [
@@ -165,9 +175,9 @@ class Probe:
 
     def mark_process(self, key: ProcessKey, held_bytes: int) -> None:
         """Have `Breached` told once this process itself holds so much; 0: never."""
-        known = self._known.get(key)
-        if self._marks is not None and known is not None:
-            self._marks.set_process(known.mm, held_bytes)
+        mm = self._mm_of(key)
+        if self._marks is not None and mm is not None:
+            self._marks.set_process(mm, held_bytes)
 
     def mark_group(self, cgroup_id: int, held_bytes: int) -> None:
         """The same for all tracked processes of a memory cgroup together."""
@@ -237,6 +247,11 @@ class Probe:
         elif isinstance(event, ProcessExited):
             self._known.pop(event.key, None)
             self._since.pop(event.key, None)
+            if self.fuses is not None and not event.executed:
+                self.fuses.forget(event.key)
+        elif isinstance(event, FuseBlown) and self.fuses is not None:
+            if not self.fuses.news(event):
+                return
         elif isinstance(event, ProcessMoved) and event.key in self._known:
             self._known[event.key] = self._known[event.key]._replace(cgroup_id=event.cgroup_id)
         self._pending.append(event)
@@ -247,6 +262,8 @@ class Probe:
                 continue  # it came between the two looks
             gone = self._known.pop(key)
             self._since.pop(key, None)
+            if self.fuses is not None:
+                self.fuses.forget(key)
             yield ProcessExited(now_ns, key, gone.comm, 0, 0, gone.counters)
         for key, entry in there.items():
             known = self._known.get(key)
@@ -273,6 +290,10 @@ class Probe:
             self._programs.drain()
             if len(self._known) == before:
                 return
+
+    def _mm_of(self, key: ProcessKey) -> int | None:
+        known = self._known.get(key)
+        return None if known is None else known.mm
 
     def _in_map(self, key: ProcessKey, mm: int) -> bool:
         size = self._decoder.sizes()["process"]

@@ -14,6 +14,8 @@ from ebpftrace.events import (
     CgroupGone,
     CgroupMade,
     Event,
+    FuseBlown,
+    FuseOf,
     OomKilled,
     ProcessCounters,
     ProcessExited,
@@ -28,19 +30,24 @@ from ebpftrace.probe.layout import PAGE_SIZE
 from ebpftrace.text import clean
 
 LOSSES = ("ring_start", "ring_exit", "ring_other", "processes_full", "lineage_full",
-          "cgroups_full", "reclaim_full", "calls_full")  # fmt: skip
+          "cgroups_full", "reclaim_full", "calls_full", "stopped_full", "fuse_unsent")  # fmt: skip
 """enum loss, in its order: names of what was missed."""
 
 _CALLS = ("other", "mmap", "munmap", "brk", "mremap")
 _STARTS = {1: Start.EXEC, 2: Start.FORK, 3: Start.RENAME, 4: Start.FOUND, 5: Start.MOVED}
-_START, _EXIT, _RENAME, _MOVE, _OOM, _MADE, _GONE, _BREACHED = range(1, 9)
+_START, _EXIT, _RENAME, _MOVE, _OOM, _MADE, _GONE, _BREACHED, _STOPPED = range(1, 10)
 _NO_LIMIT = (1 << 64) - 1
 _ARGS, _PATH = 256, 256
+
+FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, unused
+PARTS_OF_LIMIT = 10_000
 
 _HEADER = struct.Struct("=IIQ")
 _RENAMED = struct.Struct("=QII16s")
 _MOVED = struct.Struct("=QQII")
 _BREACH = struct.Struct("=QQqqII")
+_STOP = struct.Struct("=3Q3qQ4I")
+_FUSES = {1: FuseOf.PROCESS, 2: FuseOf.JOB, 3: FuseOf.CHARGE}
 _OOM_HEAD, _OOM_TAIL = struct.Struct("=QQ4q"), struct.Struct("=II16s")
 
 
@@ -64,8 +71,8 @@ class Decoder:
     def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
         self._calls = calls
         self._watermarks = watermarks
-        self._cgroup = struct.Struct("=9Q2qQ" if watermarks else "=9Q")
-        self._base_words = (2 if watermarks else 0) + (4 if many_cpus else 0)
+        self._cgroup = struct.Struct("=9Q2qQqQ" if watermarks else "=9Q")
+        self._base_words = (6 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")
 
@@ -81,6 +88,9 @@ class Decoder:
             "move_record": head + _MOVED.size,
             "oom_record": head + _OOM_HEAD.size + self._cgroup.size + _OOM_TAIL.size,
             "breach_record": head + _BREACH.size,
+            "stop_record": head + _STOP.size,
+            "stop": _STOP.size,
+            "fuse_default": FUSE_DEFAULT.size,
             "cgroup_record": head + 8 + self._cgroup.size + _PATH,
         }
 
@@ -176,6 +186,8 @@ class Decoder:
                 time_ns, ProcessKey(tgid, start), memcg_id, held * PAGE_SIZE,
                 mark * PAGE_SIZE, bool(group),
             ), None  # fmt: skip
+        if kind == _STOPPED:
+            return fuse_blown(data, at), None
         (memcg_id,) = struct.unpack_from("=Q", data, at)
         path = clean(_until_nul(data[at + 8 + self._cgroup.size :][:_PATH]), 4096)
         if kind == _MADE:
@@ -208,6 +220,17 @@ def split_args(raw: bytes, *, cut: bool = False) -> tuple[str, ...]:
         return ()
     args = tuple(clean(arg) for arg in raw.rstrip(b"\0").split(b"\0"))
     return (*args[:-1], args[-1] + "…") if cut else args
+
+
+def fuse_blown(data: bytes, offset: int = 0) -> FuseBlown:
+    """A `struct stop`."""
+    start, memcg_id, time_ns, held, measured, bound, charge, tgid, of, signal, _unused = (
+        _STOP.unpack_from(data, offset)
+    )
+    return FuseBlown(
+        time_ns, ProcessKey(tgid, start), memcg_id, _FUSES[of], held * PAGE_SIZE,
+        measured * PAGE_SIZE, bound * PAGE_SIZE, charge * PAGE_SIZE, signal,
+    )  # fmt: skip
 
 
 _NOTHING = Usage()

@@ -1,0 +1,11 @@
+/* What a process itself holds and the kernel cannot simply drop: what is judged. */
+
+static inline s64 own_held(struct process *process)
+{
+    s64 held = process->pages[MM_ANONPAGES] + process->pages[MM_SHMEMPAGES] +
+               process->pages[MM_SWAPENTS];
+    if (process->forked)
+        held -= process->inherited[MM_ANONPAGES] + process->inherited[MM_SHMEMPAGES] +
+                process->inherited[MM_SWAPENTS];
+    return held < 0 ? 0 : held;
+}

@@ -1,0 +1,106 @@
+"""Bounds at which the kernel side stops or kills whoever grows past them, in its own context.
+
+Who was stopped stands in a map that outlives both a full ring and whoever reads it, until
+it is let go or has ended.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.probe import bpf
+from ebpftrace.probe.layout import PAGE_SIZE
+from ebpftrace.probe.programs import Programs
+from ebpftrace.probe.records import FUSE_DEFAULT, PARTS_OF_LIMIT, Decoder, fuse_blown
+
+MAX_STOPPED = 4096
+
+_CODES = {FuseOf.PROCESS: 1, FuseOf.JOB: 2, FuseOf.CHARGE: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class FuseDefault:
+    """The bound of every tracked process from its first page on.
+
+    `bound` is bytes, or where `share` is set a share (0..1) of the tightest limit as the
+    process or its cgroup is first seen; without a limit there is none then.
+    """
+
+    of: FuseOf
+    bound: float
+    share: bool
+    signal: int
+
+
+class Fuses:
+    """The fuses of one probe that was made with `watermarks=True`."""
+
+    def __init__(
+        self,
+        programs: Programs,
+        decoder: Decoder,
+        default: FuseDefault | None,
+        mm_of: Callable[[ProcessKey], int | None],
+    ) -> None:
+        self._mm_of = mm_of
+        self._arm_process = bpf.Runner(programs.load("arm_process"), 4)
+        self._arm_group = bpf.Runner(programs.load("arm_group"), 3)
+        self._let_go = bpf.Runner(programs.load("let_go"))
+        self.fd = programs.map_fd("stopped")
+        self._size = decoder.sizes()["stop"]
+        self._stopped = bpf.Batch(self.fd, 4, self._size)
+        self._told: set[ProcessKey] = set()
+        if default is not None:
+            bpf.update(programs.map_fd("fuse_defaults"), bytes(4), _packed(default))
+
+    def arm_process(
+        self, key: ProcessKey, own_bytes: int, charge_bytes: int, signal: int
+    ) -> None:
+        """Signal it at the next page that it takes beyond either bound; 0: no such bound."""
+        mm = self._mm_of(key)
+        if mm is not None:
+            self._arm_process(mm, _pages(own_bytes), _pages(charge_bytes), signal)
+
+    def arm_group(self, cgroup_id: int, held_bytes: int, signal: int) -> None:
+        """Signal each tracked process that grows while their sum is beyond; 0: no bound."""
+        self._arm_group(cgroup_id, _pages(held_bytes), signal)
+
+    def let_go(self, key: ProcessKey) -> None:
+        """It is to go on, and may be stopped again. The signal is the caller's to send."""
+        mm = self._mm_of(key)
+        if mm is not None:
+            self._let_go(mm)
+        self.forget(key)
+
+    def news(self, event: FuseBlown) -> bool:
+        """Whether this stop was not told before. A second thread may have told it too."""
+        if event.key in self._told:
+            return False
+        self._told.add(event.key)
+        return True
+
+    def forget(self, key: ProcessKey) -> None:
+        """It goes on, or has ended."""
+        self._told.discard(key)
+        pid = struct.pack("=I", key.pid)
+        data = bpf.lookup(self.fd, pid, self._size)
+        if data is not None and fuse_blown(data).key == key:
+            bpf.delete(self.fd, pid)
+
+    def untold(self) -> Iterator[FuseBlown]:
+        """Stops whose record did not fit the ring."""
+        for data in self._stopped.values():
+            event = fuse_blown(data)
+            if self.news(event):
+                yield event
+
+
+def _packed(default: FuseDefault) -> bytes:
+    pages = 0 if default.share else _pages(int(default.bound))
+    parts = round(default.bound * PARTS_OF_LIMIT) if default.share else 0
+    return FUSE_DEFAULT.pack(pages, parts, _CODES[default.of], default.signal, 0)
+
+
+def _pages(size: int) -> int:
+    return -(-size // PAGE_SIZE)

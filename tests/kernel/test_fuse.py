@@ -1,0 +1,194 @@
+"""Who grows past a fuse's bound is stopped there, by the kernel, before anyone reads of it."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.probe import Selection
+from ebpftrace.probe.fuses import FuseDefault
+from tests.support.cgroups import memory_cgroup
+from tests.support.observer import Observer
+from tests.support.workload import PAGE, Workload
+
+MIB = 1 << 20
+STEP = 16 * PAGE
+
+
+@pytest.fixture(scope="module")
+def observer() -> Iterator[Observer]:
+    observer = Observer(Selection(comms=("fuse*",)), watermarks=True)
+    yield observer
+    observer.close()
+
+
+def state(pid: int) -> str:
+    """As /proc/PID/stat has it: T is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def stopped(pid: int) -> bool:
+    deadline = time.monotonic() + 15
+    while state(pid) != "T":
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def blown(observer: Observer, pid: int) -> FuseBlown:
+    return observer.last(FuseBlown, lambda event: event.key.pid == pid)
+
+
+def arm(observer: Observer, key: ProcessKey, own: int, signal: int = signal.SIGSTOP) -> None:
+    assert observer.probe.fuses is not None
+    observer.probe.fuses.arm_process(key, own, 0, signal)
+
+
+def let_go(observer: Observer, key: ProcessKey) -> None:
+    assert observer.probe.fuses is not None
+    observer.probe.fuses.let_go(key)
+    os.kill(key.pid, signal.SIGCONT)
+
+
+def test_it_stops_at_the_page_and_stands(observer: Observer) -> None:
+    with Workload("fused") as workload:
+        key = observer.started(workload.pid).key
+        arm(observer, key, 100 * MIB)
+        workload.do("map 300MiB")
+        workload.do("touch 0 0 50MiB")
+        assert not observer.all(FuseBlown, lambda event: event.key == key)
+        workload.send("touch 0")
+        assert stopped(workload.pid)
+        event = blown(observer, workload.pid)
+        assert (event.of, event.signal) == (FuseOf.PROCESS, signal.SIGSTOP)
+        assert event.bound_bytes == 100 * MIB
+        assert event.held_bytes == event.measured_bytes
+        assert 100 * MIB <= event.held_bytes <= 100 * MIB + PAGE
+        time.sleep(0.1)
+        assert observer.counters(workload.pid).usage.held_bytes <= event.held_bytes + 4 * PAGE
+
+
+def test_let_go_it_goes_on_to_the_next_bound(observer: Observer) -> None:
+    with Workload("fused") as workload:
+        key = observer.started(workload.pid).key
+        workload.do("map 300MiB")
+        for bound in (50, 60):
+            observer.forget()
+            workload.do("dontneed 0 0 300MiB")
+            arm(observer, key, bound * MIB)
+            workload.send("touch 0")
+            assert stopped(workload.pid)
+            assert blown(observer, workload.pid).bound_bytes == bound * MIB
+            arm(observer, key, 0)
+            let_go(observer, key)
+            workload.answer()
+
+
+def test_killed_at_once_where_that_is_asked_for(observer: Observer) -> None:
+    with Workload("fused") as workload:
+        arm(observer, observer.started(workload.pid).key, 64 * MIB, signal.SIGKILL)
+        workload.do("map 300MiB")
+        workload.send("touch 0")
+        assert workload.wait() == -signal.SIGKILL
+        event = blown(observer, workload.pid)
+        assert event.signal == signal.SIGKILL
+        peak = observer.exited(workload.pid).counters.peak_bytes
+        assert peak < 80 * MIB
+
+
+def test_the_sum_of_a_job_stops_each_that_goes_on(observer: Observer) -> None:
+    with (
+        memory_cgroup() as group,
+        Workload("fuse1", cgroup=group) as one,
+        Workload("fuse2", cgroup=group) as two,
+        Workload("fuse3", cgroup=group) as idle,
+    ):
+        for workload in (one, two, idle):
+            workload.do("map 100MiB")
+        observer.read()
+        assert observer.probe.fuses is not None
+        observer.probe.fuses.arm_group(group.id, 100 * MIB, signal.SIGSTOP)
+        one.do("touch 0 0 60MiB")
+        two.send("touch 0")
+        assert stopped(two.pid)
+        event = blown(observer, two.pid)
+        assert event.of is FuseOf.JOB
+        assert 100 * MIB <= event.measured_bytes <= 100 * MIB + 3 * STEP
+        one.send("touch 0")
+        assert stopped(one.pid)
+        assert state(idle.pid) == "S"
+
+
+def test_the_charge_of_the_whole_cgroup_counts_strangers(observer: Observer) -> None:
+    with (
+        memory_cgroup() as group,
+        Workload("fused", cgroup=group) as workload,
+        Workload("stranger", cgroup=group) as stranger,
+    ):
+        key = observer.started(workload.pid).key
+        assert observer.probe.fuses is not None
+        observer.probe.fuses.arm_process(key, 0, 100 * MIB, signal.SIGSTOP)
+        stranger.do("map 90MiB")
+        stranger.do("touch 0")
+        workload.do("map 50MiB")
+        workload.send("touch 0")
+        assert stopped(workload.pid)
+        event = blown(observer, workload.pid)
+        assert event.of is FuseOf.CHARGE
+        assert event.measured_bytes == event.charge_bytes >= 100 * MIB
+        assert event.held_bytes < 20 * MIB
+
+
+def test_a_child_forked_a_moment_ago_has_its_parents_bound(observer: Observer) -> None:
+    with Workload("fused") as workload:
+        arm(observer, observer.started(workload.pid).key, 50 * MIB)
+        observer.forget()
+        workload.send("fork; map 100MiB; touch 0")
+        event = observer.last(FuseBlown, lambda event: event.key.pid != workload.pid)
+        assert stopped(event.key.pid)
+        assert event.bound_bytes == 50 * MIB
+        assert event.held_bytes <= 50 * MIB + PAGE
+        assert state(workload.pid) == "S"
+
+
+@pytest.mark.parametrize("of", [FuseOf.PROCESS, FuseOf.JOB, FuseOf.CHARGE])
+def test_nobody_has_to_arm_it_where_it_is_for_everybody(of: FuseOf) -> None:
+    """The bound holds from the first page of a process that user space has not heard of."""
+    fuse = FuseDefault(of, 0.5, True, signal.SIGSTOP)
+    observer = Observer(Selection(comms=("fuse*",)), watermarks=True, fuse=fuse)
+    try:
+        with memory_cgroup() as group:
+            group.limit(200 * MIB)
+            with Workload("fused", cgroup=group) as workload:
+                workload.do("map 150MiB")
+                workload.send("touch 0")
+                assert stopped(workload.pid)
+                event = blown(observer, workload.pid)
+                assert event.of is of
+                assert event.bound_bytes == 100 * MIB
+                assert event.measured_bytes <= 100 * MIB + 2 * STEP
+    finally:
+        observer.close()
+
+
+def test_a_stop_that_found_no_room_in_the_ring_is_told_by_the_next_reading() -> None:
+    observer = Observer(Selection(comms=("fuse*",)), watermarks=True, ring_bytes=4096)
+    try:
+        with Workload("fused") as workload:
+            key = observer.started(workload.pid).key
+            arm(observer, key, 50 * MIB)
+            for _ in range(300):  # nobody reads: the ring fills with renames
+                workload.do("name fused")
+            workload.do("map 100MiB")
+            workload.send("touch 0")
+            assert stopped(workload.pid)
+            observer.read()
+            assert [event.key for event in observer.all(FuseBlown)] == [key]
+            assert observer.probe.losses()["ring_other"] > 0
+    finally:
+        observer.close()
