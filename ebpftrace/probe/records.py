@@ -29,8 +29,10 @@ from ebpftrace.events import (
 from ebpftrace.probe.layout import PAGE_SIZE
 from ebpftrace.text import clean
 
-LOSSES = ("ring_start", "ring_exit", "ring_other", "processes_full", "lineage_full",
-          "cgroups_full", "reclaim_full", "calls_full", "stopped_full", "fuse_unsent")  # fmt: skip
+LOSSES = (
+    "ring_start", "ring_exit", "ring_other", "processes_full", "lineage_full", "cgroups_full",
+    "reclaim_full", "calls_full", "stopped_full", "fuse_unsent",
+)  # fmt: skip
 """enum loss, in its order: names of what was missed."""
 
 _CALLS = ("other", "mmap", "munmap", "brk", "mremap")
