@@ -10,6 +10,7 @@
  * signal that came from elsewhere let it go. */
 #define STOP_AGAIN 256
 #define SIGKILL 9
+#define EXEMPT 0xFFFFFFFF /* for a signal: never this one */
 
 BPF_HASH(stopped, u32, struct stop, MAX_STOPPED); /* by tgid */
 BPF_ARRAY(fuse_defaults, struct fuse_default, 1);
@@ -63,6 +64,8 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
     /* Where somebody else works on its memory (reclaim, a debugger, a vfork child), there
      * is nobody here to be stopped: its own next page will do it. */
     if ((u32)(bpf_get_current_pid_tgid() >> 32) != tgid)
+        return;
+    if (process->fuse_signal == EXEMPT)
         return;
     if (process->stopped_at && held < process->stopped_at + STOP_AGAIN)
         return;

@@ -1,9 +1,10 @@
-"""`--growth`, `--level` and `--on-breach`, as one policy."""
+"""`--growth`, `--level`, `--fuse` and `--on-breach`, as one policy."""
 
 from collections.abc import Mapping
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.fuse import Fuse
 from ebpftrace.act.policy import Condition, Match, Mode, Policy
 from ebpftrace.act.policy_keys import LEVEL
 from ebpftrace.act.policy_reader import CAPTURE, default_step
@@ -17,21 +18,23 @@ def policy_from_options(
     growth: str | None,
     level: str | None,
     on_breach: str | None,
+    fuse: str | None = None,
     *,
     actions: Mapping[str, ActionKind] = ACTIONS,
 ) -> Policy | None:
     """The policy these options make together; None where none of them is given.
 
-    Without a bound the built-in judgement decides. The ladder saves the evidence, and
-    then runs the shell line, if there is one. UsageError for what cannot be read.
+    Without a bound or a fuse the built-in judgement decides. The ladder saves the evidence,
+    and then runs the shell line, if there is one. UsageError for what cannot be read.
     """
     when: list[Condition] = []
     if growth is not None:
         when.append(_growth(growth))
     if level is not None:
         when.append(_level(level))
-    if not when and on_breach is None:
+    if not when and on_breach is None and fuse is None:
         return None
+    blows = None if fuse is None else _fuse(fuse)
     ladder = [default_step(CAPTURE, actions)]
     if on_breach is not None:
         if not on_breach.strip() or "\0" in on_breach:
@@ -43,10 +46,19 @@ def policy_from_options(
     return Policy(
         name=NAME,
         match=Match(),
-        when=tuple(when) or (Condition("builtin"),),
+        when=tuple(when) or (() if blows else (Condition("builtin"),)),
         mode=Mode.ANY,
         ladder=tuple(ladder),
+        fuse=blows,
     )
+
+
+def _fuse(text: str) -> Fuse:
+    try:
+        bound, share = LEVEL.read(text)
+    except ValueError as error:
+        raise _refused("--fuse", text, "90% or --fuse 1.8GiB") from error
+    return Fuse(bound, share)
 
 
 def _growth(text: str) -> Condition:

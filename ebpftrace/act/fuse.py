@@ -44,6 +44,21 @@ class FuseWord(StrEnum):
     ENDED = "ended"  # it ended while it stood
 
 
+class WishKind(StrEnum):
+    """What a user can ask for of a process that stands."""
+
+    THAW = "thaw"
+    END = "end"  # SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A user asks for it now, without waiting for the ladder. Whoever gets it decides."""
+
+    kind: WishKind
+    process: ProcessKey
+
+
 @dataclass(frozen=True, slots=True)
 class FuseNews:
     """One word about one process. Sizes are bytes.

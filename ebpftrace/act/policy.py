@@ -7,6 +7,7 @@ Where they come from: `policy_file.py` (TOML) and `command_line.py` (`--growth`,
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ebpftrace.act.fuse import Fuse
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import NS_PER_SECOND
 
@@ -86,3 +87,4 @@ class Policy:
     grace_ns: int = 10 * NS_PER_SECOND  # a young process is left alone
     budget: Budget = Budget()
     dry_run: bool = False
+    fuse: Fuse | None = None  # None: nobody is stopped by the kernel side

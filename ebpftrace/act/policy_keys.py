@@ -5,6 +5,7 @@ An action's own keys are those of its options dataclass, see act/actions/kind.py
 
 from fnmatch import fnmatchcase
 
+from ebpftrace.act.fuse import FuseAction, FuseEnd
 from ebpftrace.act.policy import Mode
 from ebpftrace.act.tables import Key
 from ebpftrace.act.values import (
@@ -18,6 +19,7 @@ from ebpftrace.act.values import (
     choice,
     several,
 )
+from ebpftrace.events import FuseOf
 from ebpftrace.judge.finding import Severity
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, parse_share
@@ -106,6 +108,17 @@ BUDGET = (
     Key("restarts", "restarts", COUNT, "ends of a process per window and job, at most"),
     Key("window", "window_ns", SPAN, "the window"),
 )
+
+FUSE = (
+    Key("bound", "bound", LEVEL, "where the kernel stops who grows: a share of the limit, or a "
+        "size", required=True),
+    Key("of", "of", choice({of.value: of for of in FuseOf}), "what is compared with it: what "
+        "the process holds, its job, or all that the job's cgroup is charged for"),
+    Key("action", "action", choice({one.value: one for one in FuseAction}), "stop and climb "
+        "the ladder, or kill at once"),
+    Key("then", "then", choice({one.value: one for one in FuseEnd}), "what becomes of who "
+        "still stands after the ladder"),
+)  # fmt: skip
 
 STEP = (Key("timeout", "timeout_ns", SPAN, "how long it may take"),)
 

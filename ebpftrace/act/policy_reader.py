@@ -6,14 +6,17 @@ from typing import Any, TypeVar
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.fuse import Fuse
 from ebpftrace.act.policy import Budget, Condition, Match, Mode, Policy, Step
-from ebpftrace.act.policy_keys import BUDGET, CONDITIONS, MATCH, POLICY, STEP
+from ebpftrace.act.policy_keys import BUDGET, CONDITIONS, FUSE, LEVEL, MATCH, POLICY, STEP
 from ebpftrace.act.tables import Key, Reading, keys_of, suggestion
 from ebpftrace.act.toml_lines import Path as KeyPath
 from ebpftrace.act.values import found
 from ebpftrace.text import clean
 
 CAPTURE = "capture"
+_TABLES = ("match", "when", "then", "budget", "fuse")
+_FUSE = Key("fuse", "bound", LEVEL, "")
 _Read = TypeVar("_Read")
 
 
@@ -59,11 +62,14 @@ class PolicyReader:
     def _policy(self, table: dict[str, Any], path: KeyPath) -> Policy | None:
         reading = self.reading
         before = len(reading.mistakes)
-        values = reading.values(table, POLICY, path, known=("match", "when", "then", "budget"))
+        values = reading.values(table, POLICY, path, known=_TABLES)
         match = self._plain(table, "match", MATCH, path)
         budget = self._plain(table, "budget", BUDGET, path)
-        when = self._listed(table, "when", path, self._condition)
-        ladder = self._listed(table, "then", path, self._step)
+        fuse = self._fuse(table, path)
+        # A fuse is reason enough, and has a rung of its own at the end.
+        optional = "fuse" in table
+        when = self._listed(table, "when", path, self._condition, optional=optional)
+        ladder = self._listed(table, "then", path, self._step, optional=optional)
         if len(reading.mistakes) > before:
             return None
         capture = values.pop("capture", True)
@@ -75,8 +81,23 @@ class PolicyReader:
             mode=values.pop("mode", Mode.ANY),
             ladder=tuple(ladder),
             budget=Budget(**budget),
+            fuse=fuse,
             **values,
         )
+
+    def _fuse(self, table: dict[str, Any], path: KeyPath) -> Fuse | None:
+        """`fuse = "90%"`, or a table of its own."""
+        if "fuse" not in table:
+            return None
+        written = table["fuse"]
+        if not isinstance(written, dict):
+            values = self.reading.values({"fuse": written}, (_FUSE,), path, known=())
+        else:
+            values = self.reading.values(written, FUSE, (*path, "fuse"), known=())
+        if "bound" not in values:
+            return None
+        values["bound"], values["share"] = values["bound"]
+        return Fuse(**values)
 
     def _plain(
         self, table: dict[str, Any], name: str, keys: tuple[Key, ...], path: KeyPath
@@ -95,9 +116,13 @@ class PolicyReader:
         name: str,
         path: KeyPath,
         read: Callable[[dict[str, Any], KeyPath], _Read | None],
+        *,
+        optional: bool = False,
     ) -> list[_Read]:
-        """What `read` makes of each table of an array that must be there."""
+        """What `read` makes of each table of an array."""
         path = (*path, name)
+        if name not in table and optional:
+            return []
         if name not in table:
             self.reading.mistake(path, "no such key", "an array of tables")
             return []

@@ -12,6 +12,8 @@ from ebpftrace.act.policy_keys import (
     BUDGET,
     CONDITIONS,
     DETECTOR_DOCS,
+    FUSE,
+    LEVEL,
     MATCH,
     POLICY,
     STEP,
@@ -28,11 +30,15 @@ def schema(actions: Mapping[str, ActionKind] = ACTIONS) -> Schema:
         {
             "match": _table(MATCH) | {"description": "who it is for; every key must agree"},
             "budget": _table(BUDGET) | {"description": "how often it may end a process"},
+            "fuse": {
+                "oneOf": [dict(LEVEL.schema), _table(FUSE)],
+                "description": "the kernel stops who grows past it, before anything else",
+            },
             "when": _list([_condition(name) for name in CONDITIONS]),
             "then": _list([_step(kind) for kind in actions.values()]),
         },
-        required=("when", "then"),
     )
+    policy["anyOf"] = [{"required": ["fuse"]}, {"required": ["when", "then"]}]
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Policies of ebpftrace",

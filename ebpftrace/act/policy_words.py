@@ -1,14 +1,16 @@
 """A policy in words, for people: who, when, then, and how often."""
 
+from ebpftrace.act.fuse import Fuse, FuseAction, FuseEnd
 from ebpftrace.act.policy import Condition, Match, Mode, Policy
+from ebpftrace.events import FuseOf
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 
 
 def in_words(policy: Policy) -> tuple[tuple[str, str], ...]:
     """(label, text) pairs, in the order they are read."""
     joint = " or " if policy.mode is Mode.ANY else " and "
-    when = joint.join(map(condition_in_words, policy.when))
-    if policy.for_ns:
+    when = joint.join(map(condition_in_words, policy.when)) or "its fuse blows"
+    if policy.for_ns and policy.when:
         when += f", for {format_duration(policy.for_ns)}"
     then = ", then ".join(step.action for step in policy.ladder)
     budget = policy.budget
@@ -19,7 +21,24 @@ def in_words(policy: Policy) -> tuple[tuple[str, str], ...]:
     )
     if policy.dry_run:
         then += " (a dry run: said, not done)"
-    return ("who", _match(policy.match)), ("when", when), ("then", then), ("often", often)
+    fuse = () if policy.fuse is None else (("fuse", fuse_in_words(policy.fuse)),)
+    return (
+        ("who", _match(policy.match)), *fuse, ("when", when), ("then", then), ("often", often)
+    )  # fmt: skip
+
+
+def fuse_in_words(fuse: Fuse) -> str:
+    """`stopped by the kernel where its job holds 90% of its limit, then SIGKILL`."""
+    size = f"{100 * fuse.bound:.6g}% of its limit" if fuse.share else _size(fuse.bound)
+    what = {
+        FuseOf.PROCESS: "it holds",
+        FuseOf.JOB: "its job holds",
+        FuseOf.CHARGE: "its cgroup is charged for",
+    }[fuse.of]
+    if fuse.action is FuseAction.KILL:
+        return f"killed by the kernel where {what} {size}"
+    end = "goes on" if fuse.then is FuseEnd.THAW else "SIGKILL"
+    return f"stopped by the kernel where {what} {size}; {end} after the ladder"
 
 
 def condition_in_words(condition: Condition) -> str:

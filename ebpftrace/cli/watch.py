@@ -78,6 +78,7 @@ class Size(click.ParamType[tuple[int, int]]):
       sudo ebpftrace watch --cgroup /ci --comm '*' --output jsonl >memory.jsonl
       sudo ebpftrace watch --once --output jsonl | head -1
       sudo ebpftrace watch --growth 256MiB/60s --on-breach 'pkill -x gopls'
+      sudo ebpftrace watch --fuse 90%
 
     On a terminal, q ends it. Selectors of different kinds must all agree; those of
     one kind add up.
@@ -110,6 +111,8 @@ class Size(click.ParamType[tuple[int, int]]):
               help="Act when a job gains this much within this time: 256MiB/60s.")  # fmt: skip
 @click.option("--level", metavar="SHARE|SIZE",
               help="Act when a job holds this share of its limit (85%) or size.")  # fmt: skip
+@click.option("--fuse", metavar="SHARE|SIZE",
+              help="Have the kernel stop who grows past this; then save evidence and kill.")  # fmt: skip
 @click.option("--on-breach", metavar="LINE",
               help="Shell line to run then, after the evidence is saved.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
@@ -144,13 +147,14 @@ def watch(
     size: tuple[int, int],
     growth: str | None,
     level: str | None,
+    fuse: str | None,
     on_breach: str | None,
     config: Path | None,
     audit: Path,
     dry_run: bool,
 ) -> None:
     """Watch the memory of processes, by CI job."""
-    policies = _policies(growth, level, on_breach, config, dry_run)
+    policies = _policies(growth, level, fuse, on_breach, config, dry_run)
     if not (comms or pids or cgroups or exes or go_mains):
         comms = comms_to_watch(policies.policies if policies else (), default=("gopls",))
     _refuse_empty(("--cgroup", cgroups), ("--exe", exes), ("--go-main", go_mains))
@@ -165,7 +169,7 @@ def watch(
         delays=delays,
         policies=policies,
         audit=audit,
-        insists=config is not None or any((growth, level, on_breach)),
+        insists=config is not None or any((growth, level, fuse, on_breach)),
     )
     if screenshot is not None:
         picture = screenshot
@@ -187,14 +191,14 @@ def _refuse_empty(*options: tuple[str, tuple[str, ...]]) -> None:
 
 
 def _policies(
-    growth: str | None, level: str | None, on_breach: str | None, config: Path | None,
-    dry_run: bool,
+    growth: str | None, level: str | None, fuse: str | None, on_breach: str | None,
+    config: Path | None, dry_run: bool,
 ) -> PolicyStore | None:  # fmt: skip
     """The policies in force: the command line's, else a file's. None where there are none."""
-    own = policy_from_options(growth, level, on_breach)
+    own = policy_from_options(growth, level, on_breach, fuse)
     if own is not None and config is not None:
         raise UsageError(
-            "--config goes with neither --growth, --level nor --on-breach",
+            "--config goes with neither --growth, --level, --fuse nor --on-breach",
             why="they are a policy of their own, and would take every process first",
             fix="put them into the file: see docs/policy.md",
         )
@@ -207,6 +211,6 @@ def _policies(
         raise UsageError(
             "--dry-run has nothing to try",
             why="there is no policy: no option makes one, and no file is in its place",
-            fix="add --config FILE, or --growth, --level or --on-breach",
+            fix="add --config FILE, or --growth, --level, --fuse or --on-breach",
         )
     return None

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from ebpftrace.act.fuse import FuseNews
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
@@ -29,6 +30,9 @@ class View(Protocol):
 
     def outcome(self, outcome: Outcome) -> None:
         """An incident is over: whether it helped."""
+
+    def fuse(self, news: FuseNews) -> None:
+        """A process was stopped or killed at its bound, goes on, or ended as it stood."""
 
     def remark(self, remark: Remark) -> None:
         """Something about the watch itself: policies were read again, a log is full."""

@@ -3,6 +3,7 @@
 import textwrap
 from dataclasses import dataclass
 
+from ebpftrace.act.fuse import FuseNews
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
 from ebpftrace.units import format_duration
 from ebpftrace.views import phrases
@@ -22,23 +23,7 @@ class Remark:
     text: str
 
 
-Act = StepOutcome | Outcome | Remark
-
-_STYLES = {
-    Status.DONE: "green",
-    Status.FAILED: "bold red",
-    Status.TIMED_OUT: "bold red",
-    Status.SKIPPED: "yellow",
-}
-
-
-def act_style(act: Act) -> str:
-    """How a terminal shows it."""
-    if isinstance(act, StepOutcome):
-        return _STYLES[act.status]
-    if isinstance(act, Outcome):
-        return "bold green" if act.helped else "bold red"
-    return "dim"
+Act = StepOutcome | Outcome | FuseNews | Remark
 
 
 def act_line(act: Act, width: int = WIDTH) -> str:
@@ -73,4 +58,7 @@ def _whole(act: Act) -> str:
         job = cut(act.job.name, _JOB_CELLS)
         told = f"{when} {'helped' if act.helped else 'NOT helped'} in {job}: {act.sentence}"
         return line("outcome", told, _UNCUT)
+    if isinstance(act, FuseNews):
+        told = f"{when} {act.word} in {cut(act.job.name, _JOB_CELLS)}: {act.sentence}"
+        return line("fuse", told, _UNCUT)
     return line("remark", f"{when} {act.text}", _UNCUT)

@@ -6,6 +6,7 @@ Here alone a view for people tells the types apart; table and dashboard ask.
 from abc import ABC, abstractmethod
 from typing import Literal
 
+from ebpftrace.act.fuse import FuseNews, FuseWord
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
 from ebpftrace.judge.finding import Finding, Severity, State
 from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote
@@ -14,12 +15,18 @@ from ebpftrace.views.findings import finding_line
 from ebpftrace.views.lines import WIDTH, note_line
 
 Entry = Note | Finding | Act
-Loudness = Literal["faint", "plain", "warning", "alarm"]
+Loudness = Literal["faint", "plain", "warning", "alarm", "frozen"]
 
 _FOUND: dict[Severity, Loudness] = {
     Severity.NOTICE: "plain",
     Severity.WARNING: "warning",
     Severity.CRITICAL: "alarm",
+}
+_FUSED: dict[FuseWord, Loudness] = {
+    FuseWord.STOPPED: "frozen",
+    FuseWord.KILLED: "alarm",
+    FuseWord.THAWED: "plain",
+    FuseWord.ENDED: "plain",
 }
 
 
@@ -32,7 +39,7 @@ def entry_line(entry: Entry, width: int = WIDTH) -> str:
 
 def lasting(entry: Entry) -> bool:
     """Whether it may not be pushed off by what merely happens: a kill, a finding, an act."""
-    if isinstance(entry, OomNote | Finding | StepOutcome | Outcome):
+    if isinstance(entry, OomNote | Finding | StepOutcome | Outcome | FuseNews):
         return True
     return loudness(entry) in {"warning", "alarm"}
 
@@ -48,6 +55,8 @@ def loudness(entry: Entry) -> Loudness:
             return "plain" if entry.status is Status.DONE else "warning"
         case Outcome():
             return "plain" if entry.helped else "alarm"
+        case FuseNews():
+            return _FUSED[entry.word]
     if isinstance(entry, OomNote):
         return "alarm"
     if isinstance(entry, LossNote):
@@ -69,6 +78,9 @@ class Teller(ABC):
 
     def outcome(self, outcome: Outcome) -> None:
         self._tell(outcome)
+
+    def fuse(self, news: FuseNews) -> None:
+        self._tell(news)
 
     def remark(self, remark: Remark) -> None:
         self._tell(remark)

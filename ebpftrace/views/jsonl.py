@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 
+from ebpftrace.act.fuse import FuseNews
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
@@ -12,6 +13,7 @@ from ebpftrace.views.fields import Record
 from ebpftrace.views.records import (
     end_record,
     finding_record,
+    fuse_record,
     note_record,
     outcome_record,
     remark_record,
@@ -47,6 +49,9 @@ class JsonLines:
 
     def outcome(self, outcome: Outcome) -> None:
         self._write(json_line(outcome_record(outcome)))
+
+    def fuse(self, news: FuseNews) -> None:
+        self._write(json_line(fuse_record(news)))
 
     def remark(self, remark: Remark) -> None:
         self._write(json_line(remark_record(remark)))

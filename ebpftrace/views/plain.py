@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ebpftrace.act.fuse import FuseNews
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
@@ -37,6 +38,9 @@ class PlainLines:
 
     def outcome(self, outcome: Outcome) -> None:
         self._lines(*act_lines(outcome))
+
+    def fuse(self, news: FuseNews) -> None:
+        self._lines(*act_lines(news))
 
     def remark(self, remark: Remark) -> None:
         self._lines(*act_lines(remark))

@@ -1,5 +1,6 @@
 """A watch as JSON objects, schema 1. `docs/jsonl.md` describes every field."""
 
+from ebpftrace.act.fuse import FuseNews
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote, Snapshot
@@ -122,6 +123,26 @@ def outcome_record(outcome: Outcome) -> Record:
         "took_ns": outcome.took_ns,
         "evidence": outcome.evidence or None,
         "sentence": outcome.sentence,
+    }
+
+
+def fuse_record(news: FuseNews) -> Record:
+    """What became of one process at its fuse."""
+    return _head("fuse", news.time_ns, news.monotonic_ns) | {
+        "event": news.word.value,
+        "policy": news.policy,
+        "job": identity_fields(news.job),
+        **key_fields(news.process),
+        "comm": news.comm,
+        "of": news.of.value,
+        "held_bytes": news.held_bytes,
+        "measured_bytes": news.measured_bytes,
+        "bound_bytes": news.bound_bytes,
+        "limit_bytes": news.limit_bytes,
+        "next_bound_bytes": news.next_bound_bytes,
+        "stood_ns": news.stood_ns,
+        "then": news.then,
+        "sentence": news.sentence,
     }
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.text import Text
 
+from ebpftrace.act.fuse import FuseNews
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, OomNote, Snapshot
@@ -65,6 +66,9 @@ class Tables:
     def outcome(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
         self._entries.append(outcome)
+
+    def fuse(self, news: FuseNews) -> None:
+        self._entries.append(news)
 
     def remark(self, remark: Remark) -> None:
         self._entries.append(remark)

@@ -76,6 +76,7 @@ class Theme:
     anon: Style
     shmem: Style
     file: Style
+    ice: Style  # whoever stands at its fuse
     chosen: Style
     key: Style
 
@@ -86,6 +87,7 @@ class Theme:
             "plain": self.plain,
             "warning": self.warning,
             "alarm": self.alarm,
+            "frozen": self.ice,
         }
         return styles[loudness]
 
@@ -97,9 +99,9 @@ class Theme:
 # Okabe and Ito's palette, told apart with every kind of colour blindness, in shades that
 # have a contrast of three and more on white and on black.
 _RICH = {"alarm": "#d55e00", "warning": "#b8860b", "anon": "#2a88c8", "shmem": "#c5689b",
-         "file": "#009e73"}  # fmt: skip
+         "file": "#009e73", "ice": "#0e8fa8"}  # fmt: skip
 _SIXTEEN = {"alarm": "red", "warning": "yellow", "anon": "blue", "shmem": "magenta",
-            "file": "cyan"}  # fmt: skip
+            "file": "cyan", "ice": "cyan"}  # fmt: skip
 
 
 def theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
@@ -119,6 +121,7 @@ def theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
         anon=Style(color=colours["anon"]),
         shmem=Style(color=colours["shmem"]),
         file=Style(color=colours["file"]),
+        ice=Style(bold=True, color=colours["ice"]),
         chosen=Style(reverse=True),
         key=Style(bold=True),
     )

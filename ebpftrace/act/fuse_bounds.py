@@ -1,0 +1,109 @@
+"""Where the fuses are to be, in bytes: asked of each snapshot, for the kernel side to hold.
+
+A bound of a job that is so many bytes away from what the snapshot says is a bound so many
+bytes above what the kernel side counts; untracked processes and kernel memory are in the
+former, so that the bound comes down as they grow.
+"""
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ebpftrace.act.fuse import Fuse, FuseAction
+from ebpftrace.act.guard import own_line
+from ebpftrace.act.matching import policy_for
+from ebpftrace.act.policy import Policy
+from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.judge.samples import of_job
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+
+EXEMPT = 0xFFFF_FFFF
+"""In place of a signal: this one is never stopped (bpf/fuse.h)."""
+
+_LEAST = 1  # bytes: a bound of 0 would be none
+
+Place = int | ProcessKey
+"""Whose bound: a memory cgroup's, by id, or one process's."""
+
+_SIGNALS = {FuseAction.STOP: int(signal.SIGSTOP), FuseAction.KILL: int(signal.SIGKILL)}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bytes and signals: of groups (held, signal), of processes (own, charge, signal)."""
+
+    groups: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    processes: Mapping[ProcessKey, tuple[int, int, int]] = field(default_factory=dict)
+
+
+def fuse_for(
+    policies: Sequence[Policy], process: ProcessSnapshot, job: JobSnapshot
+) -> tuple[Policy, Fuse] | None:
+    """The policy whose fuse is this process's. Crash monitors and dry runs have none."""
+    policy = None if process.role else policy_for(policies, process.comm, job.identity)
+    if policy is None or policy.fuse is None or policy.dry_run:
+        return None
+    return policy, policy.fuse
+
+
+def place_of(fuse: Fuse, process: ProcessKey, cgroup_id: int) -> Place:
+    """What its bound is kept by."""
+    return cgroup_id if fuse.of is FuseOf.JOB else process
+
+
+def bounds_of(
+    policies: Sequence[Policy], snapshot: Snapshot, raised: Mapping[Place, int]
+) -> Bounds:
+    """All bounds; `raised` are those that were put higher since somebody was let go."""
+    groups: dict[int, tuple[int, int]] = {}
+    processes: dict[ProcessKey, tuple[int, int, int]] = {}
+    line = own_line()
+    for job in snapshot.jobs:
+        for process in job.processes:
+            key = process.key
+            found = fuse_for(policies, process, job)
+            if found is None or key.pid in line:
+                processes[key] = (0, 0, EXEMPT)
+                continue
+            fuse, number = found[1], _SIGNALS[found[1].action]
+            place = place_of(fuse, key, job.identity.cgroup_id)
+            bound = _bound(fuse, job, snapshot.monotonic_ns)
+            if bound is not None:
+                bound = max(bound, raised.get(place, _LEAST))
+            if fuse.of is FuseOf.JOB:
+                processes[key] = (0, 0, number)
+                if bound is not None:
+                    assert isinstance(place, int)
+                    groups[place] = min((bound, number), groups.get(place, (bound, number)))
+            elif fuse.of is FuseOf.PROCESS:
+                processes[key] = (bound or 0, 0, number)
+            else:
+                processes[key] = (0, bound or 0, number)
+    return Bounds(groups, processes)
+
+
+def _bound(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:
+    """None: a share of a limit that there is not."""
+    if not fuse.share:
+        return round(fuse.bound)
+    if not job.cgroup.limit_bytes:
+        return None
+    if fuse.of is not FuseOf.JOB:
+        return round(fuse.bound * job.cgroup.limit_bytes)
+    now = of_job(job, now_ns)
+    if now.used_share is None:
+        return None
+    away = round((fuse.bound - now.used_share) * job.cgroup.limit_bytes)
+    return max(_LEAST, job.usage.held_bytes + away)
+
+
+def higher(measured_bytes: int, bound_bytes: int, limit_bytes: int | None) -> int | None:
+    """The next bound of one that goes on: half of what is left to the limit above it.
+
+    Without a limit a quarter above; None where there is no room for another stop.
+    """
+    if limit_bytes is None:
+        return max(measured_bytes, bound_bytes) * 5 // 4
+    at = max(measured_bytes, bound_bytes)
+    left = limit_bytes - at
+    return at + left // 2 if left > limit_bytes // 100 else None

@@ -1,0 +1,71 @@
+"""What is said of one that a fuse stopped."""
+
+from dataclasses import replace
+
+from ebpftrace.act.fuse import Fuse, FuseEnd, FuseNews, FuseWord
+from ebpftrace.act.policy import Policy
+from ebpftrace.events import FuseBlown, FuseOf
+from ebpftrace.judge import words
+from ebpftrace.judge.finding import Finding, Severity, Subject
+from ebpftrace.units import format_duration
+
+_WHOSE = {
+    FuseOf.PROCESS: "it holds",
+    FuseOf.JOB: "its job holds",
+    FuseOf.CHARGE: "its cgroup is charged for",
+}
+
+
+def next_in_words(policy: Policy) -> str:
+    """`capture, shell, then SIGKILL`: what awaits one that stands."""
+    assert policy.fuse is not None
+    end = "it goes on" if policy.fuse.then is FuseEnd.THAW else "SIGKILL"
+    steps = ", ".join(step.action for step in policy.ladder)
+    return f"{steps}, then {end}" if steps else end
+
+
+def blown_in_words(event: FuseBlown, fuse: Fuse | None, limit_bytes: int | None) -> str:
+    """`its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the limit of 2 GiB)`."""
+    told = f"{_WHOSE[event.of]} {words.size(event.measured_bytes)}"
+    of_limit = ""
+    if fuse is not None and fuse.share and limit_bytes:
+        of_limit = f", {words.share(fuse.bound)} of the limit of {words.size(limit_bytes)}"
+    return f"{told} (fuse {words.size(event.bound_bytes)}{of_limit})"
+
+
+def sentence(news: FuseNews, fuse: Fuse | None, event: FuseBlown) -> str:
+    """One sentence for each word."""
+    who = f"{news.comm} {news.process.pid}"
+    stood = format_duration(news.stood_ns)
+    match news.word:
+        case FuseWord.STOPPED:
+            return f"{who} stands: {blown_in_words(event, fuse, news.limit_bytes)}"
+        case FuseWord.KILLED:
+            return f"{who} was killed: {blown_in_words(event, fuse, news.limit_bytes)}"
+        case FuseWord.ENDED:
+            return f"{who} ended after it had stood for {stood}"
+    next_stop = news.next_bound_bytes
+    where = f"the next stop is at {words.size(next_stop)}" if next_stop else "no stop is left"
+    return f"{who} goes on after it stood for {stood}; {where}"
+
+
+def finding_of(news: FuseNews, event: FuseBlown) -> Finding:
+    """The same as the finding that an incident begins with."""
+    return Finding(
+        detector="fuse",
+        subject=Subject(news.job),
+        severity=Severity.CRITICAL,
+        measured=news.measured_bytes,
+        bound=news.bound_bytes,
+        unit="bytes",
+        since_ns=event.time_ns,
+        time_ns=news.time_ns,
+        monotonic_ns=news.monotonic_ns,
+        seconds_to_limit=None,
+        sentence=news.sentence,
+    )
+
+
+def with_sentence(news: FuseNews, fuse: Fuse | None, event: FuseBlown) -> FuseNews:
+    """The news with its sentence filled in."""
+    return replace(news, sentence=sentence(news, fuse, event))
