@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+from ebpftrace.act.fuse import FuseNews, FuseWord
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
 from ebpftrace.events import (
     CallCount,
     CgroupContents,
     CgroupCounters,
     Delays,
+    FuseOf,
     JobIdentity,
     ProcessCounters,
     ProcessKey,
@@ -247,6 +249,29 @@ def outcome(**changes: object) -> Outcome:
         "time_ns": TIME_NS,
     }
     return Outcome(**(fields | changes))  # type: ignore[arg-type]
+
+
+def fuse_news(word: FuseWord = FuseWord.STOPPED, **changes: object) -> FuseNews:
+    fields: dict[str, object] = {
+        "word": word,
+        "policy": "bursts",
+        "job": identity(),
+        "process": ProcessKey(4711, 86_000_000_004_711),
+        "comm": "gopls",
+        "of": FuseOf.JOB,
+        "held_bytes": 1536 * MIB,
+        "measured_bytes": 1843 * MIB,
+        "bound_bytes": 1843 * MIB,
+        "limit_bytes": 2 * GIB,
+        "next_bound_bytes": None,
+        "stood_ns": 0 if word is FuseWord.STOPPED else 12 * NS_PER_SECOND,
+        "then": "capture, shell, then SIGKILL",
+        "sentence": "gopls 4711 stands at 1.8 GiB, of the limit of 2 GiB; next: capture, "
+        "shell, then SIGKILL",
+        "monotonic_ns": MONOTONIC_NS,
+        "time_ns": TIME_NS,
+    }
+    return FuseNews(**(fields | changes))  # type: ignore[arg-type]
 
 
 def remark(text: str = "2 policies read again") -> Remark:

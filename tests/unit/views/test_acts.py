@@ -4,8 +4,9 @@ import io
 
 import pytest
 
+from ebpftrace.act.fuse import FuseWord
 from ebpftrace.act.outcome import Status
-from ebpftrace.views.acts import act_line, act_lines, act_style
+from ebpftrace.views.acts import act_line, act_lines
 from ebpftrace.views.cells import cells
 from ebpftrace.views.table import Tables
 from tests.support import watches
@@ -32,21 +33,29 @@ def test_an_outcome_says_first_whether_it_helped() -> None:
     assert act_line(failed) == "outcome  12:00:07Z NOT helped in build-42: GIVEN UP"
 
 
+def test_a_fuse_says_first_what_became_of_the_process() -> None:
+    assert act_line(watches.fuse_news(), 200) == (
+        "fuse     12:00:07Z stopped in build-42: gopls 4711 stands at 1.8 GiB, of the limit "
+        "of 2 GiB; next: capture, shell, then SIGKILL"
+    )
+    thawed = watches.fuse_news(FuseWord.THAWED, sentence="gopls 4711 goes on")
+    assert act_line(thawed) == "fuse     12:00:07Z thawed in build-42: gopls 4711 goes on"
+
+
 def test_a_remark() -> None:
     assert act_line(watches.remark()) == "remark   12:00:07Z 2 policies read again"
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_every_line_fits(width: int) -> None:
-    for act in (watches.step(detail="x" * 300), watches.outcome(), watches.remark("y " * 99)):
+    for act in (
+        watches.step(detail="x" * 300),
+        watches.outcome(),
+        watches.fuse_news(),
+        watches.remark("y " * 99),
+    ):
         assert cells(act_line(act, width)) <= width
         assert all(cells(line) <= width for line in act_lines(act, width))
-
-
-def test_what_failed_is_loud() -> None:
-    assert act_style(watches.step(status=Status.FAILED)) == "bold red"
-    assert act_style(watches.outcome(helped=False)) == "bold red"
-    assert act_style(watches.outcome()) == "bold green"
 
 
 def test_the_table_shows_them_below_and_the_outcomes_again_at_its_end() -> None:
@@ -54,10 +63,12 @@ def test_the_table_shows_them_below_and_the_outcomes_again_at_its_end() -> None:
     view = Tables(out)
     view.step(watches.step())
     view.outcome(watches.outcome())
+    view.fuse(watches.fuse_news())
     view.remark(watches.remark())
     view.snapshot(watches.example())
     shown = out.getvalue()
     assert "signal for build-42: done" in shown
+    assert "fuse     12:00:07Z stopped in build-42" in shown
     assert "remark   12:00:07Z" in shown
     assert shown.count("helped in build-42") == 1
     view.end(watches.example(), "q was pressed")

@@ -1,3 +1,4 @@
+from ebpftrace.act.fuse import FuseWord
 from ebpftrace.views.entries import entry_line, lasting, loudness
 from ebpftrace.views.lines import note_line
 from tests.support import watches
@@ -10,9 +11,16 @@ def test_a_kill_is_louder_than_a_loss_and_a_stall_than_a_process() -> None:
     assert loudness(watches.process_note()) == "faint"
 
 
+def test_who_stands_is_told_apart_from_all_else() -> None:
+    assert loudness(watches.fuse_news()) == "frozen"
+    assert loudness(watches.fuse_news(FuseWord.KILLED)) == "alarm"
+    assert loudness(watches.fuse_news(FuseWord.THAWED)) == "plain"
+    assert loudness(watches.fuse_news(FuseWord.ENDED)) == "plain"
+
+
 def test_what_lasts() -> None:
     for entry in (watches.oom_note(), watches.finding(), watches.step(), watches.outcome(),
-                  watches.loss_note()):  # fmt: skip
+                  watches.loss_note(), watches.fuse_news()):  # fmt: skip
         assert lasting(entry)
     for passing in (watches.process_note(), watches.stall_note(), watches.remark()):
         assert not lasting(passing)

@@ -28,6 +28,7 @@ RECORDS = {
     "finding": records.finding_record(watches.finding()),
     "action": records.step_record(watches.step()),
     "outcome": records.outcome_record(watches.outcome()),
+    "fuse": records.fuse_record(watches.fuse_news()),
     "remark": records.remark_record(watches.remark()),
     "end": records.end_record(replace(watches.snapshot(), final=True), "stopped by Ctrl-C"),
 }
