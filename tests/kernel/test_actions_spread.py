@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.actions import capture
+from ebpftrace.act.actions import STARTS, capture, freeze, thaw
 from ebpftrace.act.actions import signal as ending
 from ebpftrace.act.guard import identify
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
+from ebpftrace.act.undo import Undo
 from ebpftrace.host import proc
 from ebpftrace.units import NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
-from tests.support.incidents import about, act, key_of
+from tests.support.incidents import about, act, drive, key_of
 from tests.support.workload import Workload
 
 SHORT = ending.Options(grace_ns=NS_PER_SECOND)
@@ -40,9 +41,13 @@ def together(workers: list[Workload]) -> Incident:
     return about(lead.pid, others=tuple(identify(key_of(one.pid)) for one in others))
 
 
-def lives(pid: int) -> bool:
+def state_of(pid: int) -> str:
     stat = proc.read_stat(pid)
-    return stat is not None and stat.state not in "ZX"
+    return "" if stat is None else stat.state
+
+
+def lives(pid: int) -> bool:
+    return state_of(pid) not in ("", "Z", "X")
 
 
 def test_a_group_is_ended_as_one(workers: list[Workload]) -> None:
@@ -97,3 +102,23 @@ def test_the_evidence_has_all_of_them(workers: list[Workload], tmp_path: Path) -
     others = json.loads((tmp_path / told.id / "others.json").read_bytes())
     assert {one["pid"] for one in others} == {one.pid for one in workers[1:]}
     assert all(one["anon_bytes"] > 0 for one in others)
+
+
+def test_a_group_is_frozen_and_goes_on(workers: list[Workload], group: MemoryCgroup) -> None:
+    told = replace(together(workers), folder=group.path)
+    running = STARTS["freeze"](told, freeze.Options())
+    try:
+        assert drive(running).status is Status.DONE
+        if group.version == 1:
+            assert {state_of(one.pid) for one in workers} == {"T"}
+        undo = running.undo
+        assert undo is not None
+    finally:
+        running.stop()
+    # As the next start would read it, had this one died.
+    assert Undo.of_record(json.loads(json.dumps(undo.record()))).run() == ""
+    assert all(one.do("map 1MiB") for one in workers)
+    if group.version == 1:
+        assert act("freeze", told, freeze.Options()).status is Status.DONE
+        assert act("thaw", told, thaw.Options()).detail.endswith("and 3 others go on")
+        assert all(one.do("map 1MiB") for one in workers)
