@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ebpftrace.act.aim import Aim
@@ -12,6 +12,7 @@ from ebpftrace.act.policy import Policy
 from ebpftrace.act.relief import held_bytes
 from ebpftrace.act.triggers import More
 from ebpftrace.errors import GoneError
+from ebpftrace.events import JobIdentity
 from ebpftrace.host import proc
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import ProcessSnapshot
@@ -26,17 +27,17 @@ def begin(
     aimed: Aim,
     *,
     now_ns: int,
-    folder: Path | None,
+    folder_of: Callable[[str], Path | None],
     curve: tuple[tuple[int, int, int], ...],
     more: More | None,
 ) -> Incident:
     """The incident; `more` is held by now beyond what the snapshot says.
 
-    GoneError or RefusedError where the process must not be touched; of the others, those
-    are left out.
+    `folder_of(cgroup path)` says where a cgroup's files are. GoneError or RefusedError
+    where the process must not be touched; of the others, those are left out.
     """
     job, process = aimed.job, aimed.process
-    target = identify(process.key)
+    target = _identified(process, job.identity, folder_of)
     cleans = any(step.action == "clean" for step in policy.ladder)
     places, user = _places(process.pid) if cleans else ((), -1)
     unix_ns = time.time_ns()
@@ -49,7 +50,7 @@ def begin(
         finding=finding,
         job=job.identity,
         target=target,
-        others=tuple(_identified(aimed.others)),
+        others=tuple(_all_identified(aimed.others, job.identity, folder_of)),
         kin=aimed.kin,
         comm=process.comm,
         began_ns=now_ns,
@@ -57,7 +58,7 @@ def begin(
         held_bytes=whole if finding.subject.process is None else own,
         job_held_bytes=whole,
         limit_bytes=job.cgroup.limit_bytes,
-        folder=folder,
+        folder=folder_of(job.identity.cgroup),
         curve=curve,
         places=places,
         user=user,
@@ -65,10 +66,34 @@ def begin(
     )
 
 
-def _identified(processes: Iterable[ProcessSnapshot]) -> Iterator[Target]:
+def _identified(
+    process: ProcessSnapshot, job: JobIdentity, folder_of: Callable[[str], Path | None]
+) -> Target:
+    """As it is now; RefusedError if it has left its job since the snapshot.
+
+    Paths of one cgroup may be written in two ways where it is seen from another namespace,
+    so its inode is asked as well.
+    """
+    target = identify(process.key)
+    if target.cgroup != job.cgroup:
+        folder = folder_of(target.cgroup)
+        try:
+            inode = job.cgroup_id if folder is None else folder.stat().st_ino
+        except OSError:
+            inode = job.cgroup_id  # not to be seen from here: nothing speaks against it
+        if inode != job.cgroup_id:
+            raise RefusedError(f"{process.pid} moved to the cgroup {target.cgroup}")
+    return target
+
+
+def _all_identified(
+    processes: Iterable[ProcessSnapshot],
+    job: JobIdentity,
+    folder_of: Callable[[str], Path | None],
+) -> Iterator[Target]:
     for one in processes:
         try:
-            yield identify(one.key)
+            yield _identified(one, job, folder_of)
         except (GoneError, RefusedError):
             continue
 

@@ -165,7 +165,7 @@ class Breaker:
             incident = begin(
                 policy, firing.finding, aimed,
                 now_ns=self._clock(),
-                folder=self._folder(aimed.job.identity.cgroup),
+                folder_of=self._folder,
                 curve=self._curves.of(job),
                 more=firing.more,
             )  # fmt: skip
