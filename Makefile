@@ -45,18 +45,18 @@ types: setup ## mypy, strict, and the import contract
 setup-vm: setup ## Install what the booted kernels of test-vm need
 	@scripts/setup-vm
 
-test-vm: setup-vm ## Kernel tests in a booted kernel (KERNEL=6.12, TESTS=...)
+test-vm: setup-vm ## What needs a kernel, in a booted one (KERNEL=6.12, TESTS=...)
 	@$(ROOT) $(PYTHON) -m tests.vm --kernel $(KERNEL) -- \
-		$(if $(filter tests,$(TESTS)),tests/kernel,$(TESTS)) $(ARGS)
+		$(filter-out tests,$(TESTS)) $(ARGS)
 
 test-vm-all: setup-vm ## the same on every kernel that Debian's archive offers
 	@$(ROOT) $(PYTHON) -m tests.vm --all -- \
-		$(if $(filter tests,$(TESTS)),tests/kernel,$(TESTS)) $(ARGS)
+		$(filter-out tests,$(TESTS)) $(ARGS)
 
 vm-table: setup ## docs/kernels.md from what test-vm-all left behind
 	@$(PYTHON) -m tests.vm.table
 
-vm-shell: setup-vm ## A root shell in a booted kernel (KERNEL=6.12)
+vm-shell: setup-vm ## A root shell in such a machine, with systemd and a gopls
 	@$(ROOT) $(PYTHON) -m tests.vm --kernel $(KERNEL) --shell
 
 bench: setup ## Measure every figure the README quotes (ARGS=...)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import dashboard, footprint, gopls, start, storms, tracked
+from bench import dashboard, footprint, gopls, latency, start, storms, tracked
 from bench.figures import Table
 from bench.machine import machine
 from bench.observers import DoesNotStartError
@@ -23,6 +23,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "dashboard": dashboard.measure,
     "storms": storms.measure,
     "gopls": gopls.measure,
+    "latency": latency.measure,
 }
 
 
@@ -35,7 +36,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
 def main(names: tuple[str, ...], quick: bool, json_file: Path | None, readme: bool) -> None:
     """Measure what ebpftrace costs, side by side with what others take.
 
-    All benches unless some are named; about four minutes. The machine may be busy: every
+    All benches unless some are named; about nine minutes. The machine may be busy: every
     condition has its turn in each round, and ratios are taken round by round.
     """
     where = machine()

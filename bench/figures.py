@@ -1,5 +1,6 @@
 """What a bench came to: tables of rows, each row the samples of one condition."""
 
+import math
 import statistics
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,12 +19,19 @@ class Row:
         """The middle sample."""
         return statistics.median(self.samples)
 
+    @property
+    def p99(self) -> float:
+        """The smallest sample that at most one in a hundred is above (nearest rank)."""
+        return sorted(self.samples)[math.ceil(0.99 * len(self.samples)) - 1]
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows measured side by side, interleaved: round by round, one row after the other.
 
     `against` is the label of the row that the others' ratios are to; "" for no ratios.
+    `tail`: the samples are single events, not rounds. Their number may differ from row to
+    row, and the slow ones are what counts.
     """
 
     bench: str
@@ -31,19 +39,23 @@ class Table:
     unit: str
     rows: tuple[Row, ...]
     against: str = ""
+    tail: bool = False
     footnotes: tuple[str, ...] = field(default=())
 
     def ratio(self, row: Row) -> float | None:
         """The median over the rounds of this row's sample to the baseline's of that round.
 
-        Round by round, so that what changes on the machine during a run cancels out. None
-        for the baseline itself, and where there is nothing to divide.
+        Round by round, so that what changes on the machine during a run cancels out; of
+        single events, the ratio of the medians. None for the baseline itself, and where
+        there is nothing to divide.
         """
         base = next((one for one in self.rows if one.label == self.against), None)
         if base is None or row is base or not row.samples or not base.samples:
             return None
         if not all(base.samples):
             return None
+        if self.tail:
+            return row.median / base.median
         pairs = zip(row.samples, base.samples, strict=True)
         return statistics.median(mine / theirs for mine, theirs in pairs)
 
@@ -67,6 +79,8 @@ class Table:
                 "max": max(row.samples),
                 "ratio": self.ratio(row),
             }
+            if self.tail:
+                record["p99"] = row.p99
         if row.remark:
             record["remark"] = row.remark
         return record

@@ -17,6 +17,9 @@ class Scale:
     storm_ms: int = 150  # CPU time of one storm
     gopls_rounds: int = 5
     gopls_edits: int = 50
+    breach_rounds: int = 4
+    breaches: int = 50  # of one condition in one round
+    slow_breaches: int = 10  # the same, where one takes up to a second
 
 
 FULL = Scale()
@@ -31,4 +34,7 @@ QUICK = Scale(
     storm_ms=5,
     gopls_rounds=1,
     gopls_edits=5,
+    breach_rounds=1,
+    breaches=12,
+    slow_breaches=3,
 )

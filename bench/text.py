@@ -23,7 +23,8 @@ def heading(machine: str) -> str:
 def table_text(table: Table) -> str:
     """One table: a head line, a line a row, footnotes."""
     ratio = "ratio" if table.against else ""
-    head = _line("", f"median {table.unit}", "min – max", ratio)
+    spread = "p99 – max" if table.tail else "min – max"
+    head = _line("", f"median {table.unit}", spread, ratio)
     title = textwrap.fill(f"{table.bench}: {table.title}", WIDTH)
     lines = [title, head, *(_row(table, row) for row in table.rows)]
     lines += (_note(note) for note in table.footnotes)
@@ -34,7 +35,8 @@ def _row(table: Table, row: Row) -> str:
     if not row.samples:
         return _note(f"{row.label}: {row.remark}")
     ratio = table.ratio(row)
-    spread = f"{number(min(row.samples))} – {number(max(row.samples))}"
+    low = row.p99 if table.tail else min(row.samples)
+    spread = f"{number(low)} – {number(max(row.samples))}"
     return _line(
         row.label, number(row.median), spread, "" if ratio is None else f"{ratio:.2f}×"
     )

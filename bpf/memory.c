@@ -86,6 +86,24 @@ static inline void own_all(struct process *process)
 }
 
 /* The cgroup's own charge and the tightest limit above it, from its page counters. */
+static inline u64 memcg_event(u64 memcg, u32 event)
+{
+    return read_u64(memcg + AT_mem_cgroup_memory_events + 8 * event);
+}
+
+/* What memory.events tells: v1 has no such file, and the kernel counts little of it there. */
+static inline void read_events(u64 memcg, int v2, struct cgroup_counters *counters)
+{
+    counters->low = v2 ? memcg_event(memcg, MEMCG_LOW) : NOT_COUNTED;
+    counters->high = v2 ? memcg_event(memcg, MEMCG_HIGH) : NOT_COUNTED;
+    counters->ooms = v2 ? memcg_event(memcg, MEMCG_OOM) : NOT_COUNTED;
+#ifdef MEMCG_OOM_GROUP_KILL /* since 5.17, b6bf9abb0aa4 "mm/memcg: add oom_group_kill" */
+    counters->group_kills = v2 ? memcg_event(memcg, MEMCG_OOM_GROUP_KILL) : NOT_COUNTED;
+#else
+    counters->group_kills = NOT_COUNTED;
+#endif
+}
+
 static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
 {
     u64 counter = memcg + AT_mem_cgroup_memory;
@@ -94,10 +112,11 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     counters->peak = read_u64(counter + AT_page_counter_watermark);
     /* v1 shows the charges that failed (failcnt), v2 the event `max`: fewer, since a charge
      * by a whole batch of pages is tried again by one page before it is an event. */
-    counters->limit_hits = on_v2(memcg)
-        ? read_u64(memcg + AT_mem_cgroup_memory_events + 8 * MEMCG_MAX)
-        : read_u64(counter + AT_page_counter_failcnt);
-    counters->oom_kills = read_u64(memcg + AT_mem_cgroup_memory_events + 8 * MEMCG_OOM_KILL);
+    int v2 = on_v2(memcg);
+    counters->limit_hits = v2 ? memcg_event(memcg, MEMCG_MAX)
+                              : read_u64(counter + AT_page_counter_failcnt);
+    counters->oom_kills = memcg_event(memcg, MEMCG_OOM_KILL);
+    read_events(memcg, v2, counters);
     u64 limit = NO_LIMIT, headroom = NO_LIMIT;
     for (int level = 0; level < 16; level++) {
         u64 max = read_u64(counter + AT_page_counter_max);

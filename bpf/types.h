@@ -84,6 +84,10 @@ struct cgroup_counters {
     u64 headroom; /* pages */
     u64 limit_hits;
     u64 oom_kills;
+    u64 low; /* this and the next three as in memory.events of v2, or NOT_COUNTED */
+    u64 high;
+    u64 ooms;
+    u64 group_kills;
     u64 stalled; /* ns */
     u64 stalls;
 #ifdef WATERMARKS
@@ -96,6 +100,7 @@ struct cgroup_counters {
 };
 
 #define NO_LIMIT (~0ULL)
+#define NOT_COUNTED (~0ULL)
 
 struct header {
     u32 type;

@@ -127,6 +127,37 @@ class CgroupContents:
 
 
 @dataclass(frozen=True, slots=True)
+class CgroupEvents:
+    """memory.events of cgroup v2: how often each happened to a cgroup, or to one below it.
+
+    Source: Documentation/admin-guide/cgroup-v2.rst.
+    """
+
+    low: int = 0  # reclaimed although it was below memory.low
+    high: int = 0  # throttled and reclaimed above memory.high
+    max: int = 0  # about to go over memory.max
+    oom: int = 0  # at memory.max, and nothing could be reclaimed
+    oom_kill: int = 0
+    oom_group_kill: int | None = None  # None: the kernel does not count it, before 5.17
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupPressure:
+    """memory.pressure of cgroup v2 (PSI): time lost for want of memory, its branch together.
+
+    Reclaim, throttling by memory.high, swapping in and reading back what was dropped all
+    count. Totals are nanoseconds since the cgroup was made; shares are of the last 10 s, 0..1.
+    Source: Documentation/accounting/psi.rst.
+    """
+
+    time_ns: int  # CLOCK_MONOTONIC: when it was read
+    some_ns: int  # at least one of its tasks waited
+    full_ns: int  # all that could have run waited at once
+    some_share: float
+    full_share: float
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupCounters:
     """A memory cgroup's own counters, read from its `mem_cgroup`; the same on v1 and v2.
 
@@ -143,6 +174,8 @@ class CgroupCounters:
     stalled_ns: int = 0
     stalls: int = 0
     contents: CgroupContents | None = None  # None: not read
+    events: CgroupEvents | None = None  # None: cgroup v1
+    pressure: CgroupPressure | None = None  # None: cgroup v1, or a kernel without PSI
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +250,15 @@ class CgroupRead:
     time_ns: int
     cgroup_id: int
     counters: CgroupCounters
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupPressed:
+    """Tasks of a memory cgroup v2 lost time for want of memory just now: a PSI trigger."""
+
+    time_ns: int
+    cgroup_id: int
+    pressure: CgroupPressure
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +352,7 @@ Event = (
     | ProcessRead
     | ProcessDelayed
     | CgroupRead
+    | CgroupPressed
     | CgroupMade
     | CgroupGone
     | OomKilled

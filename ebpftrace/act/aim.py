@@ -1,38 +1,47 @@
-"""Which process a firing means, and the incident that begins with it."""
+"""Which processes a firing means."""
 
-import os
-import time
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
-from ebpftrace.act.guard import identify
-from ebpftrace.act.incident import Incident
 from ebpftrace.act.matching import policy_for
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.relief import held_bytes
+from ebpftrace.act.spread import family, group
 from ebpftrace.act.triggers import Firing, More
+from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
-from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
-
-_PLACES = ("GOPLSCACHE", "GOCACHE", "TMPDIR")
-_PATH_LIMIT = 4096
 
 PART = 1 / 3
 """Who gained or holds less of a job than this is not the one to act on."""
 
+_READ = 64  # of so many processes it is read what they hold, while the breach waits
 _GAINING = frozenset({"growth", "burst", "leak", "climb", "time_to_limit"})
 
 
-def aim(
-    policies: Sequence[Policy], firing: Firing, snapshot: Snapshot
-) -> tuple[JobSnapshot, ProcessSnapshot] | str:
-    """The job and the process that is meant, or why there is none.
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The job, and who of it is meant.
+
+    `others` are meant as `process` is; `kin` are the names of its descendants that end
+    after it. `age_ns` is what a policy's grace is held against.
+    """
+
+    job: JobSnapshot
+    process: ProcessSnapshot
+    age_ns: int
+    others: tuple[ProcessSnapshot, ...] = ()
+    kin: frozenset[str] = frozenset()
+
+
+def aim(policies: Sequence[Policy], firing: Firing, snapshot: Snapshot) -> Aim | str:
+    """Who is meant, or why nobody is.
 
     Of a whole job that is the process that gained most (or holds most, where it is not
     gain that was judged) of those the policy is for, if that is a third of the job's:
-    ending another would not help. Crash monitors and children that still share their
-    parent's memory are never meant.
+    ending another would not help. Where none is, a parent with all below it, or those of
+    one name together. Crash monitors and children that still share their parent's memory
+    are never meant.
     """
     policy, subject, more = firing.policy, firing.finding.subject, firing.more
     job = next((one for one in snapshot.jobs if one.identity.key == subject.job.key), None)
@@ -47,75 +56,51 @@ def aim(
     ]
     if subject.process is not None:
         process = next((one for one in mine if one.key == subject.process), None)
-        return (job, process) if process is not None else "the process is gone"
+        return "the process is gone" if process is None else Aim(job, process, process.age_ns)
     in_all = more.size_bytes if more else 0
     gained = job.growth.bytes_60s + in_all
     gains = firing.finding.detector in _GAINING and gained > 0
-
-    def part(one: ProcessSnapshot) -> int:
-        size = one.growth.bytes_60s if gains else one.own.held_bytes
-        return size + (more.of(one.key) if more else 0)
-
-    process = max(mine, key=part, default=None)
-    if process is None:
-        return "none of its processes is one that the policy is for"
-    if part(process) < PART * (gained if gains else held_bytes(job) + in_all):
-        did = "gained" if gains else "holds"
-        return f"{process.comm} {process.pid} {did} less than a third of it"
-    return job, process
-
-
-def begin(
-    policy: Policy,
-    finding: Finding,
-    job: JobSnapshot,
-    process: ProcessSnapshot,
-    *,
-    now_ns: int,
-    folder: Path | None,
-    curve: tuple[tuple[int, int, int], ...],
-    more: More | None,
-) -> Incident:
-    """The incident; `more` is held by now beyond what the snapshot says.
-
-    GoneError or RefusedError where the process must not be touched.
-    """
-    target = identify(process.key)
-    cleans = any(step.action == "clean" for step in policy.ladder)
-    places, user = _places(process.pid) if cleans else ((), -1)
-    unix_ns = time.time_ns()
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
-    whole = held_bytes(job) + (more.size_bytes if more else 0)
-    own = process.own.held_bytes + (more.of(process.key) if more else 0)
-    return Incident(
-        id=f"{stamp}-{process.pid}-{os.urandom(3).hex()}",
-        policy=policy.name,
-        finding=finding,
-        job=job.identity,
-        target=target,
-        comm=process.comm,
-        began_ns=now_ns,
-        time_ns=unix_ns,
-        held_bytes=whole if finding.subject.process is None else own,
-        job_held_bytes=whole,
-        limit_bytes=job.cgroup.limit_bytes,
-        folder=folder,
-        curve=curve,
-        places=places,
-        user=user,
-        company=frozenset(one.key for one in job.processes),
+    since = _since(job, more)
+    parts = {
+        one.key: (one.growth.bytes_60s if gains else one.own.held_bytes) + since.get(one.key, 0)
+        for one in job.processes
+    }
+    # What went with children that ended hides what those gained that replaced them.
+    whole = max(
+        gained if gains else held_bytes(job) + in_all,
+        sum(max(0, part) for part in parts.values()),
     )
+    largest = max(mine, key=lambda one: parts[one.key], default=None)
+    if largest is None:
+        return "none of its processes is one that the policy is for"
+    enough = PART * whole
+    if parts[largest.key] >= enough:
+        return Aim(job, largest, largest.age_ns)
+    if found := family([one for one in job.processes if not one.role], mine, parts, enough):
+        return Aim(job, found.parent, found.parent.age_ns, kin=found.kin)
+    if members := group(mine, parts, enough):
+        # Each may be short-lived; what they do together has an age of its own.
+        building = snapshot.monotonic_ns - firing.finding.since_ns
+        oldest = max(one.age_ns for one in members)
+        return Aim(job, members[0], max(oldest, building), others=members[1:])
+    did = "gained" if gains else "holds"
+    return f"{largest.comm} {largest.pid} {did} less than a third of it"
 
 
-def _places(pid: int) -> tuple[tuple[tuple[str, str], ...], int]:
-    """Where it keeps its files, as its environment says, and whose process it is.
+def _since(job: JobSnapshot, more: More | None) -> dict[ProcessKey, int]:
+    """How much more each holds than the snapshot says: bytes.
 
-    Asked now: once it has ended nobody knows.
+    The kernel tells who took the last page of many; where there are several, who took
+    how much is read.
     """
-    environ = proc.read_environ(pid)
-    if environ is None:
-        return (), -1
-    named = ((name, environ.get(name, _PATH_LIMIT)) for name in _PLACES)
-    return tuple((name, path) for name, path in named if path), Path(
-        f"/proc/{pid}"
-    ).stat().st_uid
+    if more is None:
+        return {}
+    if len(job.processes) == 1:
+        return {more.process: more.size_bytes}
+    found = {}
+    for one in job.processes[:_READ]:
+        status, usage = proc.read_status(one.pid), one.counters.usage
+        if status is not None:
+            held = status.anon_bytes + status.shmem_bytes + status.swap_bytes
+            found[one.key] = held - usage.held_bytes
+    return found

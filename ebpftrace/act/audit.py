@@ -6,10 +6,12 @@ A line torn by a power cut is passed over when it is read, and closed off before
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ SIZE_BYTES = 8 * MIB
 KEPT = 3  # older files: audit.jsonl.1 is the youngest of them
 _LINE_LIMIT = 256 * KIB
 _SYNC_SECONDS = 0.1
+_WAITING = 256  # lines that a full disk refused; the oldest go first
 
 Record = dict[str, Any]
 
@@ -34,6 +37,7 @@ class AuditLog:
     EbpftraceError if the file cannot be opened, LogTakenError if another ebpftrace writes
     to it: two of them would act on the same jobs. Later failures (a full disk) are in
     `trouble`: a breaker that stopped acting because its log is full would let the fire burn.
+    What could not be written is kept, and written once there is room.
     """
 
     def __init__(
@@ -42,10 +46,13 @@ class AuditLog:
         self._file = file
         self._size_bytes = size_bytes
         self._kept = kept
-        self.trouble = ""
+        self._unwritten = ""
+        self._unsynced = ""
+        self._lines: deque[bytes] = deque(maxlen=_WAITING)
         try:
             file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self._fd = self._open()
+            self._fd = _open(file)
+            self._torn = _is_torn(self._fd)
         except BlockingIOError as error:
             raise LogTakenError(
                 f"another ebpftrace writes the audit log {clean(os.fsencode(file))}",
@@ -64,21 +71,45 @@ class AuditLog:
         self._syncer = threading.Thread(target=self._sync, name="audit", daemon=True)
         self._syncer.start()
 
+    @property
+    def trouble(self) -> str:
+        """What keeps it from being written or synced now; "" if nothing does."""
+        return self._unwritten or self._unsynced
+
     def write(self, record: Record) -> None:
-        """Append one line. Never raises: see `trouble`."""
-        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        """Append one line, after those that wait. Never raises: see `trouble`."""
+        self._lines.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        self._flush()
+
+    def _flush(self) -> None:
         try:
-            if os.fstat(self._fd).st_size + len(line) > self._size_bytes:
-                self._rotate()
-            written = os.write(self._fd, line)
-            if written < len(line):
-                raise OSError(None, "the disk is full")
+            while self._lines:
+                self._append(self._lines[0])
+                self._lines.popleft()
+                self._dirty.set()
         except OSError as error:
-            self.trouble = f"the audit log cannot be written: {error.strerror or error}"
-            return
-        self._dirty.set()
+            self._unwritten = f"the audit log cannot be written: {error.strerror or error}"
+        else:
+            self._unwritten = ""
+
+    def _append(self, line: bytes) -> None:
+        size = os.fstat(self._fd).st_size
+        if size + len(line) > self._size_bytes:
+            self._rotate()
+            size = 0
+        if self._torn:
+            line = b"\n" + line  # closes off what a power cut left
+        if os.write(self._fd, line) < len(line):
+            # Half a line would spoil the next one as well.
+            torn, self._torn = self._torn, True
+            os.ftruncate(self._fd, size)
+            self._torn = torn
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._torn = False
 
     def close(self) -> None:
+        if self._lines:
+            self._flush()
         self._closing.set()
         self._dirty.set()
         self._syncer.join(5)
@@ -87,30 +118,27 @@ class AuditLog:
                 os.close(self._fd)
                 self._fd = -1
 
-    def _open(self) -> int:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        fd = os.open(self._file, flags, 0o600)
+    def _rotate(self) -> None:
+        """The new file first: where there is no room for it, no older one is given up."""
+        fresh = self._file.with_name(f"{self._file.name}.new")
+        fresh.unlink(missing_ok=True)
+        fd = _open(fresh)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            size = os.fstat(fd).st_size
-            if size and os.pread(fd, 1, size - 1) != b"\n":
-                os.write(fd, b"\n")  # the torn line is closed off
+            for number in range(self._kept, 0, -1):
+                newer = self._numbered(number - 1) if number > 1 else self._file
+                with contextlib.suppress(FileNotFoundError):
+                    newer.rename(self._numbered(number))
+            fresh.rename(self._file)
         except BaseException:
             os.close(fd)
             raise
-        return fd
-
-    def _rotate(self) -> None:
-        for number in range(self._kept, 0, -1):
-            older = self._numbered(number)
-            newer = self._numbered(number - 1) if number > 1 else self._file
-            with contextlib.suppress(FileNotFoundError):
-                newer.rename(older)
         with self._lock:
-            fd = self._open()
-            os.fsync(self._fd)
-            os.close(self._fd)
-            self._fd = fd
+            old, self._fd = self._fd, fd
+            self._torn = False
+            try:
+                os.fsync(old)
+            finally:
+                os.close(old)
 
     def _numbered(self, number: int) -> Path:
         return self._file.with_name(f"{self._file.name}.{number}")
@@ -125,7 +153,26 @@ class AuditLog:
                 try:
                     os.fdatasync(self._fd)
                 except OSError as error:
-                    self.trouble = f"the audit log cannot be synced: {error.strerror}"
+                    self._unsynced = f"the audit log cannot be synced: {error.strerror}"
+                else:
+                    self._unsynced = ""
+
+
+def _open(file: Path) -> int:
+    """Its descriptor, for us alone: BlockingIOError where another holds it."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(file, flags, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _is_torn(fd: int) -> bool:
+    size = os.fstat(fd).st_size
+    return bool(size) and os.pread(fd, 1, size - 1) != b"\n"
 
 
 @dataclass(slots=True)
@@ -149,7 +196,7 @@ class Reading:
                 continue
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 self.torn += 1
                 continue
             if isinstance(record, dict):

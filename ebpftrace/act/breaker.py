@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.actions import STARTS, Start
-from ebpftrace.act.aim import aim, begin
+from ebpftrace.act.aim import aim
 from ebpftrace.act.audit import AuditLog
+from ebpftrace.act.begin import begin
 from ebpftrace.act.budget import Moment, Spending
 from ebpftrace.act.curves import Curves
 from ebpftrace.act.incident import Incident, facts
@@ -152,19 +153,19 @@ class Breaker:
         if self._spending.resting_ns(job, policy.cooldown_ns, now):
             self._hold_back(firing, "the job rests after its last incident")
             return
-        found = aim(self._policies, firing, snapshot)
-        if isinstance(found, str):
-            self._hold_back(firing, found)
-            return
-        whose, process = found
-        if process.age_ns < policy.grace_ns:
-            self._hold_back(firing, f"{process.comm} {process.pid} is young")
-            return
         try:
+            aimed = aim(self._policies, firing, snapshot)
+            if isinstance(aimed, str):
+                self._hold_back(firing, aimed)
+                return
+            one = aimed.process
+            if aimed.age_ns < policy.grace_ns:
+                self._hold_back(firing, f"{one.comm} {one.pid} is young")
+                return
             incident = begin(
-                policy, firing.finding, whose, process,
+                policy, firing.finding, aimed,
                 now_ns=self._clock(),
-                folder=self._folder(whose.identity.cgroup),
+                folder_of=self._folder,
                 curve=self._curves.of(job),
                 more=firing.more,
             )  # fmt: skip

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ebpftrace.act.guard import open_process
+from ebpftrace.act.guard import Target, open_process
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.kin import family_of
 from ebpftrace.host import proc
@@ -53,7 +53,9 @@ def parts_of(incident: Incident) -> Iterator[Part]:
         file = Path("/proc") / name
         if file.exists():
             yield Part(f"system-{name.replace('/', '-')}", partial(_read, file))
-    yield Part("children.json", lambda _limit: _children(incident))
+    yield Part("children.json", lambda _limit: _told(family_of(incident.target.key)))
+    if incident.others:
+        yield Part("others.json", lambda _limit: _told(incident.others))
     yield Part("process-smaps", partial(_of_process, incident, "smaps"), 8 * MIB)
 
 
@@ -86,11 +88,11 @@ def _curve(incident: Incident) -> bytes:
     return ("\n".join(rows) + "\n").encode()
 
 
-def _children(incident: Incident) -> bytes:
-    return json.dumps(list(map(_child, family_of(incident.target.key))), indent=2).encode()
+def _told(targets: tuple[Target, ...]) -> bytes:
+    return json.dumps(list(map(_process, targets)), indent=2).encode()
 
 
-def _child(target: Any) -> dict[str, Any]:
+def _process(target: Target) -> dict[str, Any]:
     pid = target.key.pid
     stat, status = proc.read_stat(pid), proc.read_status(pid)
     return {

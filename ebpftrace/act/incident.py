@@ -41,6 +41,8 @@ class Incident:
     company: frozenset[ProcessKey] = frozenset()  # the job's processes as it began
     places: tuple[tuple[str, str], ...] = ()  # what the target's GOCACHE, TMPDIR, … are
     user: int = -1  # the target's user id
+    others: tuple[Target, ...] = ()  # meant as the target is: no one process was too much
+    kin: frozenset[str] = frozenset()  # names of descendants that end after the target
 
     def unix_ns(self, monotonic_ns: int) -> int:
         """A moment of this incident as Unix time."""
@@ -48,8 +50,19 @@ class Incident:
 
     @property
     def who(self) -> str:
-        """`gopls 4711`."""
-        return f"{self.comm} {self.target.key.pid}"
+        """`gopls 4711`, `worker 4711 and 7 others`."""
+        one, more = f"{self.comm} {self.target.key.pid}", len(self.others)
+        return f"{one} and {more} other{'s' * (more > 1)}" if more else one
+
+    @property
+    def meant(self) -> tuple[Target, ...]:
+        """The target, and the others that are meant as it is."""
+        return (self.target, *self.others)
+
+    @property
+    def spread(self) -> bool:
+        """Whether no single process accounted for what was too much."""
+        return bool(self.others or self.kin)
 
 
 def facts(incident: Incident) -> dict[str, Any]:
@@ -67,6 +80,7 @@ def facts(incident: Incident) -> dict[str, Any]:
         "seconds_to_limit": finding.seconds_to_limit,
         "pid": target.key.pid,
         "start_boottime_ns": target.key.start_boottime_ns,
+        "other_pids": [one.key.pid for one in incident.others],
         "comm": incident.comm,
         "job": job.name,
         "job_kind": job.kind,
@@ -89,9 +103,14 @@ def facts_json(incident: Incident) -> bytes:
 def variables(incident: Incident) -> dict[str, str]:
     """The facts as EBPFTRACE_* variables; what is not known is empty."""
     return {
-        _PREFIX + name.upper(): "" if value is None else str(value)
-        for name, value in facts(incident).items()
+        _PREFIX + name.upper(): _as_variable(value) for name, value in facts(incident).items()
     }
+
+
+def _as_variable(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def environment(

@@ -17,13 +17,13 @@ _GO = frozenset({"go", "compile", "link", "asm", "cgo", "vet", "cover", "buildid
 _MOST = 256
 
 
-def family_of(key: ProcessKey) -> tuple[Target, ...]:
-    """Its descendants that may be touched, nearest first; at most 256.
+def family_of(*keys: ProcessKey) -> tuple[Target, ...]:
+    """Their descendants that may be touched, nearest first; at most 256.
 
     Start times are read with them: from here on a reused pid is told apart.
     """
     found: list[Target] = []
-    for pid in _descendants(key.pid):
+    for pid in _descendants(*(key.pid for key in keys)):
         stat = proc.read_stat(pid)
         if stat is None:
             continue
@@ -36,25 +36,32 @@ def family_of(key: ProcessKey) -> tuple[Target, ...]:
     return tuple(found)
 
 
-def orphans_of(incident: Incident, which: Literal["go", "all", "none"]) -> tuple[Target, ...]:
-    """Which of its descendants end with it: those in the same memory cgroup."""
-    if which == "none":
-        return ()
-    return tuple(
-        one
-        for one in family_of(incident.target.key)
-        if one.cgroup == incident.target.cgroup
-        and (which == "all" or proc.read_comm(one.key.pid) in _GO)
-    )
+def orphans_of(incident: Incident, which: Literal["go", "all", "none"]) -> Iterator[Target]:
+    """Which descendants end with those that are meant: those in the same memory cgroup.
+
+    What `which` says, and those the incident names.
+    """
+    if which == "none" and not incident.kin:
+        return
+    names = incident.kin | (_GO if which == "go" else frozenset())
+    meant = {target.key for target in incident.meant}
+    cgroups = {target.cgroup for target in incident.meant}
+    for one in family_of(*meant):
+        if one.key in meant or one.cgroup not in cgroups:
+            continue
+        if which == "all" or proc.read_comm(one.key.pid) in names:
+            yield one
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def _descendants(*pids: int) -> Iterator[int]:
     """Breadth first, from one look at every process's parent."""
     children: dict[int, list[int]] = defaultdict(list)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (stat := proc.read_stat(int(entry.name))):
             children[stat.parent_pid].append(stat.pid)
-    queue = [pid]
+    queue, seen = list(pids), set(pids)
     for one in queue:
-        yield from children[one]
-        queue += children[one]
+        born = [child for child in children[one] if child not in seen]
+        seen.update(born)
+        queue += born
+        yield from born

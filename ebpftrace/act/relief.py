@@ -46,7 +46,8 @@ class Relief:
         job = _job(snapshot, incident.job.key)
         self.held_bytes = 0 if job is None else held_bytes(job)
         there = () if job is None else job.processes
-        if any(one.key == incident.target.key for one in there):
+        meant = {target.key for target in incident.meant}
+        if any(one.key in meant for one in there):
             if self._is_down:
                 return Verdict.HELPED
             return Verdict.NOT_HELPED if now - self.since_ns > SETTLE_NS else Verdict.WAIT
@@ -63,12 +64,16 @@ class Relief:
             and one.key not in self.incident.company
         ]
         heir = max(heirs, key=lambda one: one.key.start_boottime_ns, default=None)
+        if self.incident.spread and not self._is_down:
+            return Verdict.NOT_HELPED if now_ns - self.gone_ns > SETTLE_NS else Verdict.WAIT
         if heir is None:
             self.successor = None
             return Verdict.HELPED if now_ns - self.gone_ns > SUCCESSOR_NS else Verdict.WAIT
         if heir.key != self.successor:
             self.successor = heir.key
             self.successors += 1
+        if self.incident.others and now_ns - self.gone_ns >= STEADY_NS:
+            return Verdict.HELPED  # each may be short-lived, and less is held all the same
         if heir.age_ns >= STEADY_NS:
             return Verdict.HELPED if self._is_down else Verdict.NOT_HELPED
         if now_ns - self.gone_ns > 2 * SUCCESSOR_NS:
@@ -100,10 +105,13 @@ def _job(snapshot: Snapshot, key: str) -> JobSnapshot | None:
 def relieved(incident: Incident, relief: Relief, took_ns: int) -> str:
     """`gopls 4711 is gone, its successor 4802 is steady: 1.5 GiB won in 8.0s`."""
     won = f"{format_bytes(relief.bytes_won)} won in {format_duration(took_ns)}"
+    live, are = ("live", "are") if incident.others else ("lives", "is")
     if not relief.gone_ns:
-        return f"{incident.who} lives on with less: {won}"
+        return f"{incident.who} {live} on with less: {won}"
     if relief.successor is None:
-        return f"{incident.who} is gone, no successor came: {won}"
+        return f"{incident.who} {are} gone, no successor came: {won}"
+    if incident.others:
+        return f"{incident.who} are gone, those that followed hold less: {won}"
     return f"{incident.who} is gone, its successor {relief.successor.pid} is steady: {won}"
 
 

@@ -18,46 +18,46 @@ from ebpftrace.events import ProcessKey
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Write `value` to the control file `path` of that inode, or let `target` go on."""
+    """Write `value` to the control file `path` of that inode, or let `targets` go on."""
 
     words: str
     path: Path | None = None
     inode: int = 0
     value: str = ""
-    target: Target | None = None
+    targets: tuple[Target, ...] = ()
     early: bool = False  # before a process is ended: what is frozen cannot die
 
     def run(self) -> str:
         """Put it back; "" when that was done, else what was in the way."""
         if self.path is not None:
             return self._write(self.path)
-        return self._continue() if self.target is not None else ""
+        return ", ".join(trouble for one in self.targets if (trouble := _continue(one)))
 
     def record(self) -> dict[str, Any]:
         """As JSON for the audit log."""
-        target = self.target
         return {
             "words": self.words,
             "path": None if self.path is None else str(self.path),
             "inode": self.inode,
             "value": self.value,
-            "pid": None if target is None else target.key.pid,
-            "start_boottime_ns": None if target is None else target.key.start_boottime_ns,
-            "cgroup": "" if target is None else target.cgroup,
-            "program": [] if target is None else list(target.program),
+            "targets": [
+                {
+                    "pid": one.key.pid,
+                    "start_boottime_ns": one.key.start_boottime_ns,
+                    "cgroup": one.cgroup,
+                    "program": list(one.program),
+                }
+                for one in self.targets
+            ],
         }
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> "Undo":
         """From the audit log. KeyError, TypeError or ValueError if it is no such record."""
-        target = None
-        if record["pid"] is not None:
-            device, inode = record["program"]
-            key = ProcessKey(int(record["pid"]), int(record["start_boottime_ns"]))
-            target = Target(key, str(record["cgroup"]), (int(device), int(inode)))
         path = None if record["path"] is None else Path(str(record["path"]))
+        targets = tuple(map(_target, record["targets"]))
         return cls(
-            str(record["words"]), path, int(record["inode"]), str(record["value"]), target
+            str(record["words"]), path, int(record["inode"]), str(record["value"]), targets
         )
 
     def _write(self, path: Path) -> str:
@@ -77,18 +77,22 @@ class Undo:
             os.close(fd)
         return ""
 
-    def _continue(self) -> str:
-        assert self.target is not None
-        # CONT harms nobody, and a process that moved meanwhile must not stay stopped.
-        with contextlib.suppress(GoneError):
-            try:
-                fd = open_process(self.target, same_place=False)
-            except RefusedError as error:
-                return error.what
-            try:
-                signal.pidfd_send_signal(fd, signal.SIGCONT)
-            except ProcessLookupError:
-                return ""
-            finally:
-                os.close(fd)
-        return ""
+
+def _target(record: dict[str, Any]) -> Target:
+    device, inode = record["program"]
+    key = ProcessKey(int(record["pid"]), int(record["start_boottime_ns"]))
+    return Target(key, str(record["cgroup"]), (int(device), int(inode)))
+
+
+def _continue(target: Target) -> str:
+    # CONT harms nobody, and a process that moved meanwhile must not stay stopped.
+    with contextlib.suppress(GoneError, ProcessLookupError):
+        try:
+            fd = open_process(target, same_place=False)
+        except RefusedError as error:
+            return error.what
+        try:
+            signal.pidfd_send_signal(fd, signal.SIGCONT)
+        finally:
+            os.close(fd)
+    return ""

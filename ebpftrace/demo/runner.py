@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from ebpftrace.demo import standin
+from ebpftrace.demo.client import work
 from ebpftrace.demo.lsp import Session, SessionEnded
 from ebpftrace.demo.process import die_with
-from ebpftrace.demo.workspace import GENERATED, OPENED, regenerate, write_module
+from ebpftrace.demo.workspace import write_module
 
 _PAUSE_SECONDS = 2.0
 _ANSWER_SECONDS = 30.0
-_REWRITE_SECONDS = 0.7
 
 
 def report(returncode: int) -> None:
@@ -66,7 +66,7 @@ def run_gopls(role: str, folder: Path, gopls: Path, go_folder: Path) -> bool:
     try:
         opened = session.initialize(_ANSWER_SECONDS)
         if opened:
-            _work(role, session, workspace)
+            work(role, session, workspace)
     except SessionEnded as end:
         report(end.returncode)
     finally:
@@ -79,25 +79,6 @@ def _switch_off_telemetry(home: Path) -> None:
     mode = home / ".config" / "go" / "telemetry" / "mode"
     mode.parent.mkdir(parents=True, exist_ok=True)
     mode.write_text("off")
-
-
-def _work(role: str, session: Session, workspace: Path) -> None:
-    document = {
-        "uri": f"{session.uri}/{OPENED}",
-        "languageId": "go",
-        "version": 1,
-        "text": (workspace / OPENED).read_text(),
-    }
-    session.notify("textDocument/didOpen", {"textDocument": document})
-    session.serve(_PAUSE_SECONDS)
-    change = {"uri": f"{session.uri}/{GENERATED}", "type": 2}
-    revision = 0
-    while True:
-        if role == "leak":
-            revision += 1
-            regenerate(workspace, revision)
-            session.notify("workspace/didChangeWatchedFiles", {"changes": [change]})
-        session.serve(_REWRITE_SECONDS)
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ class Sample:
     oom_kills: int
     stalled_ns: int
     refaults: int
+    pressure_ns: int = 0  # PSI: at least one of its tasks waited; 0 on cgroup v1
 
     @property
     def held_bytes(self) -> int:
@@ -184,4 +185,5 @@ def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int) -> Sample:
         oom_kills=job.oom_kills,
         stalled_ns=job.stalled_ns,
         refaults=contents.refaults if contents else 0,
+        pressure_ns=cgroup.pressure.some_ns if cgroup.pressure else 0,
     )

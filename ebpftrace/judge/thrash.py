@@ -11,7 +11,10 @@ from ebpftrace.units import NS_PER_SECOND
 
 @dataclass(frozen=True, slots=True)
 class Thrash:
-    """Of the last `window_ns`, its tasks waited `bound_share` for reclaim, and got nowhere.
+    """Of the last `window_ns`, its tasks waited `bound_share` for memory, and got nowhere.
+
+    Waited: for reclaim, summed over the tasks; or, where there is more of it, as PSI has it
+    (cgroup v2), which knows of swapping in and of what was dropped and read back as well.
 
     Nowhere: what cannot be dropped stayed above `near_share` of the limit all the while.
     So a flood of page cache, which waits for reclaim most of all, is none; nor is a climb,
@@ -33,7 +36,8 @@ class Thrash:
         seconds = (now.time_ns - first.time_ns) / NS_PER_SECOND
         if seconds <= 0 or min(map(_used, window)) < self.near_share:
             return None
-        waited = (now.stalled_ns - first.stalled_ns) / NS_PER_SECOND / seconds
+        lost_ns = max(now.stalled_ns - first.stalled_ns, now.pressure_ns - first.pressure_ns)
+        waited = lost_ns / NS_PER_SECOND / seconds
         refaults = (now.refaults - first.refaults) / seconds
         hits = now.limit_hits > first.limit_hits
         if not hits or (waited < self.bound_share and refaults < self.refaults_per_second):

@@ -2,7 +2,14 @@
 
 from ebpftrace.ledger.books import Ledger
 from ebpftrace.ledger.curve import Curve
-from ebpftrace.ledger.notes import LossNote, Note, OomNote, ProcessNote, StallNote
+from ebpftrace.ledger.notes import (
+    LossNote,
+    Note,
+    OomNote,
+    PressureNote,
+    ProcessNote,
+    StallNote,
+)
 from ebpftrace.ledger.snapshot import (
     Growth,
     JobSnapshot,
@@ -21,6 +28,7 @@ __all__ = [
     "Node",
     "Note",
     "OomNote",
+    "PressureNote",
     "ProcessNote",
     "ProcessSnapshot",
     "SelfCost",

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from ebpftrace.events import (
     CgroupGone,
     CgroupMade,
+    CgroupPressed,
     CgroupRead,
     Event,
     JobIdentity,
@@ -76,6 +77,9 @@ class Ledger:
             case CgroupRead():
                 rose = self._jobs.cgroup_read(event.cgroup_id, event.counters)
                 self._notebook.stalls(rose, event.time_ns)
+            case CgroupPressed():
+                lost = self._jobs.cgroup_pressed(event.cgroup_id, event.pressure)
+                self._notebook.pressure(lost, event.time_ns)
             case CgroupGone():
                 rose = self._jobs.cgroup_gone(event.cgroup_id, event.counters)
                 self._notebook.stalls(rose, event.time_ns)

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
-from ebpftrace.events import CgroupCounters
+from ebpftrace.events import CgroupCounters, CgroupPressure
 from ebpftrace.ledger.accounts import JobAccount
 
 Stalled = tuple[JobAccount, int, int]
 """A job, for how long its tasks waited for memory since that was last read (ns), how often."""
+
+
+Pressed = tuple[JobAccount, int, int, int]
+"""A job, for how long some and all of its tasks waited, and within which time; ns."""
 
 
 class CgroupAccount:
@@ -74,6 +78,8 @@ class CgroupAccount:
                 stalled_ns=last.stalled_ns + stalled_ns,
                 stalls=last.stalls + stalls,
             )
+        if counters.pressure is None:  # those of a kill and of a cgroup that went
+            counters = replace(counters, pressure=last.pressure)
         self._last = counters
         self._count_kills(counters.oom_kills)
         present = self.present
@@ -82,6 +88,17 @@ class CgroupAccount:
             job.stalled_ns += stalled_ns
             job.stalls += stalls
         return [(job, stalled_ns, stalls) for job in present if stalls]
+
+    def pressed(self, pressure: CgroupPressure) -> list[Pressed]:
+        """Book what was lost by now. Returns who lost how much since it was last read."""
+        last = self._last.pressure
+        self._last = replace(self._last, pressure=pressure)
+        for job in self.present:
+            job.cgroup = self._last
+        if last is None:
+            return []
+        some, full = pressure.some_ns - last.some_ns, pressure.full_ns - last.full_ns
+        return [(job, some, full, pressure.time_ns - last.time_ns) for job in self.present]
 
     def go(self, counters: CgroupCounters) -> list[Stalled]:
         """Book the last counters of a cgroup that was removed."""

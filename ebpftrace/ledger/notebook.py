@@ -5,9 +5,16 @@ from collections.abc import Iterable
 
 from ebpftrace.events import LossesRead, OomKilled, ProcessExited
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
-from ebpftrace.ledger.cgroup import Stalled
+from ebpftrace.ledger.cgroup import Pressed, Stalled
 from ebpftrace.ledger.clock import Clock
-from ebpftrace.ledger.notes import LossNote, Note, OomNote, ProcessNote, StallNote
+from ebpftrace.ledger.notes import (
+    LossNote,
+    Note,
+    OomNote,
+    PressureNote,
+    ProcessNote,
+    StallNote,
+)
 
 
 class Notebook:
@@ -72,6 +79,14 @@ class Notebook:
         for job, ns, count in rose:
             time_ns = self._clock.unix_ns(now_ns)
             self._notes.append(StallNote(time_ns, now_ns, job.identity, ns, count))
+
+    def pressure(self, lost: Iterable[Pressed], now_ns: int) -> None:
+        """A PSI trigger was told of a stall."""
+        time_ns = self._clock.unix_ns(now_ns)
+        for job, some_ns, full_ns, within_ns in lost:
+            self._notes.append(
+                PressureNote(time_ns, now_ns, job.identity, some_ns, full_ns, within_ns)
+            )
 
     def losses(self, read: LossesRead) -> None:
         """The counts of what was missed; those that grew are told."""

@@ -51,6 +51,22 @@ class StallNote:
 
 
 @dataclass(frozen=True, slots=True)
+class PressureNote:
+    """A job's tasks wait for memory, told by the kernel as it happens (PSI, cgroup v2).
+
+    `some_ns`: at least one of them waited; `full_ns`: all that could have run did. Since the
+    cgroup was last read, `within_ns` ago.
+    """
+
+    time_ns: int
+    monotonic_ns: int
+    job: JobIdentity
+    some_ns: int
+    full_ns: int
+    within_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class LossNote:
     """Something was missed since that was last told, and counted."""
 
@@ -61,4 +77,4 @@ class LossNote:
     total: int
 
 
-Note = ProcessNote | OomNote | StallNote | LossNote
+Note = ProcessNote | OomNote | StallNote | PressureNote | LossNote

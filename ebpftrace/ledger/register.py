@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ebpftrace.events import CgroupCounters, JobIdentity, OomKilled
+from ebpftrace.events import CgroupCounters, CgroupPressure, JobIdentity, OomKilled
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
-from ebpftrace.ledger.cgroup import CgroupAccount, Stalled
+from ebpftrace.ledger.cgroup import CgroupAccount, Pressed, Stalled
 from ebpftrace.units import NS_PER_SECOND
 
 MAX_ENDED_JOBS = 4096
@@ -84,6 +84,11 @@ class JobRegister:
         """Book a cgroup's counters; returns whose stalls rose."""
         cgroup = self._cgroups.get(cgroup_id)
         return cgroup.read(counters) if cgroup else []
+
+    def cgroup_pressed(self, cgroup_id: int, pressure: CgroupPressure) -> list[Pressed]:
+        """Book what its tasks lost; returns whose, since it was last read."""
+        cgroup = self._cgroups.get(cgroup_id)
+        return cgroup.pressed(pressure) if cgroup else []
 
     def cgroup_gone(self, cgroup_id: int, counters: CgroupCounters) -> list[Stalled]:
         """Book its last counters: no job will be charged there again."""

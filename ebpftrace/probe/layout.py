@@ -43,8 +43,14 @@ _SPLIT = (
 
 _ENUMS = {
     "cgroup_subsys_id": {"memory_cgrp_id": "MEMORY_CGRP_ID"},
-    "memcg_memory_event": {"MEMCG_OOM_KILL": "MEMCG_OOM_KILL", "MEMCG_MAX": "MEMCG_MAX"},
+    "memcg_memory_event": {
+        name: name
+        for name in ("MEMCG_LOW", "MEMCG_HIGH", "MEMCG_MAX", "MEMCG_OOM", "MEMCG_OOM_KILL")
+    },
 }
+
+_YOUNGER_EVENTS = ("MEMCG_OOM_GROUP_KILL",)
+"""Of enum memcg_memory_event, where the kernel has it."""
 
 _MEMBER_NAMES = ("MM_FILEPAGES", "MM_ANONPAGES", "MM_SWAPENTS", "MM_SHMEMPAGES")
 _SIGNAL_GROUP_EXIT = 4  # include/linux/sched/signal.h; a macro, so not in BTF
@@ -73,6 +79,7 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
         for enum, wanted in _ENUMS.items():
             values = btf.enumerators(enum)
             flags |= {flag: values[name] for name, flag in wanted.items()}
+            flags |= {name: values[name] for name in _YOUNGER_EVENTS if name in values}
         # The members of rss_stat are an unnamed enum; their order is ABI to the tracepoint
         # (TRACE_MM_PAGES in include/trace/events/kmem.h), and has not changed since 4.5.
         flags |= {name: index for index, name in enumerate(_MEMBER_NAMES)}

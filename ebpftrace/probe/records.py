@@ -11,6 +11,7 @@ from ebpftrace.events import (
     Breached,
     CallCount,
     CgroupCounters,
+    CgroupEvents,
     CgroupGone,
     CgroupMade,
     Event,
@@ -38,7 +39,7 @@ LOSSES = (
 _CALLS = ("other", "mmap", "munmap", "brk", "mremap")
 _STARTS = {1: Start.EXEC, 2: Start.FORK, 3: Start.RENAME, 4: Start.FOUND, 5: Start.MOVED}
 _START, _EXIT, _RENAME, _MOVE, _OOM, _MADE, _GONE, _BREACHED, _STOPPED = range(1, 10)
-_NO_LIMIT = (1 << 64) - 1
+_NO_LIMIT = _NOT_COUNTED = (1 << 64) - 1
 _ARGS, _PATH = 256, 256
 
 FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, unused
@@ -73,7 +74,7 @@ class Decoder:
     def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
         self._calls = calls
         self._watermarks = watermarks
-        self._cgroup = struct.Struct("=9Q2qQqQ" if watermarks else "=9Q")
+        self._cgroup = struct.Struct("=13Q2qQqQ" if watermarks else "=13Q")
         self._base_words = (6 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")
@@ -134,9 +135,18 @@ class Decoder:
 
     def cgroup(self, data: bytes, offset: int = 0) -> CgroupCounters:
         """A `struct cgroup_counters`."""
-        (_memcg, charge, peak, limit, headroom, hits, kills, stalled, stalls, *_marks) = (
-            self._cgroup.unpack_from(data, offset)
-        )
+        (_memcg, charge, peak, limit, headroom, hits, kills, low, high, ooms, group_kills,
+         stalled, stalls, *_marks) = self._cgroup.unpack_from(data, offset)  # fmt: skip
+        events = None
+        if low != _NOT_COUNTED:
+            events = CgroupEvents(
+                low=low,
+                high=high,
+                max=hits,
+                oom=ooms,
+                oom_kill=kills,
+                oom_group_kill=None if group_kills == _NOT_COUNTED else group_kills,
+            )
         return CgroupCounters(
             charge_bytes=charge * PAGE_SIZE,
             peak_charge_bytes=peak * PAGE_SIZE,
@@ -146,11 +156,12 @@ class Decoder:
             oom_kills=kills,
             stalled_ns=stalled,
             stalls=stalls,
+            events=events,
         )
 
     def held_pages(self, data: bytes) -> int:
         """The sum of held pages in a `struct cgroup_counters`; 0 without watermarks."""
-        return int(self._cgroup.unpack_from(data)[9]) if self._watermarks else 0
+        return int(self._cgroup.unpack_from(data)[13]) if self._watermarks else 0
 
     def record(self, data: bytes) -> tuple[Event, Tracked | None]:
         """A ring-buffer record as an event; for a start and an exit also the map's entry."""

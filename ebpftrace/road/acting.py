@@ -95,9 +95,9 @@ class Acting:
                 self._view.outcome(word)
             else:
                 self._view.finding(word)
-        if (trouble := self._breaker.trouble) != self._trouble and trouble:
+        if (trouble := self._breaker.trouble) != self._trouble:
             self._trouble = trouble
-            self._remark(trouble)
+            self._remark(trouble or "the audit log is written again, with nothing left out")
 
     def _remark(self, text: str) -> None:
         self._view.remark(Remark(time.time_ns(), time.monotonic_ns(), text))

@@ -28,6 +28,7 @@ class Woken(Enum):
     STOP = "stop"  # a signal; `Waiting.signal` has it
     QUIT = "quit"  # `Waiting.quit` was called: the key q
     RELOAD = "reload"  # SIGHUP, once `reload_on_hangup` was called
+    PRESSURE = "pressure"  # somebody waits for memory; `Waiting.take_pressed` says who
     READER_LEFT = "reader left"  # nobody reads our output any more
 
 
@@ -38,6 +39,7 @@ _MOST_URGENT_FIRST = (
     Woken.RELOAD,
     Woken.KERNEL,
     Woken.ACTION,
+    Woken.PRESSURE,
 )
 
 
@@ -53,6 +55,7 @@ class Waiting:
         self._stack = contextlib.ExitStack()
         self._kernel = -1
         self._actions = -1
+        self._pressed: set[int] = set()
         self._quit = False
         self._reloads = False
         self._hung_up = False
@@ -88,6 +91,15 @@ class Waiting:
         """Come back when one that runs has news."""
         self._actions = fd
         self._epoll.register(fd, select.EPOLLIN)
+
+    def listen_to_pressure(self, fd: int) -> None:
+        """Come back when this PSI trigger is told of a stall; closing it ends that."""
+        self._epoll.register(fd, select.EPOLLPRI)
+
+    def take_pressed(self) -> set[int]:
+        """The triggers that were told of a stall since this was last asked."""
+        pressed, self._pressed = self._pressed, set()
+        return pressed
 
     def reload_on_hangup(self) -> None:
         """From here on SIGHUP makes `wait` come back with RELOAD, and ends nothing."""
@@ -140,6 +152,9 @@ class Waiting:
             return Woken.ACTION
         if fd == sys.stdout.fileno():
             return Woken.READER_LEFT
+        if fd != self._bell.fileno():
+            self._pressed.add(fd)  # kept: a trigger says it once, whatever woke us as well
+            return Woken.PRESSURE
         self._bell.recv(64)  # the handler ran before: Python runs it between two steps
         if self.signal is not None:
             return Woken.STOP

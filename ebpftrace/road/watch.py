@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from ebpftrace import __version__
 from ebpftrace.errors import LogTakenError, NoTracefsError
@@ -30,6 +31,7 @@ from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.host.namespaces import in_initial_pid_namespace
+from ebpftrace.host.pressure import read_pressure
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.jobs import JobResolver
 from ebpftrace.judge.judge import Judge
@@ -39,6 +41,7 @@ from ebpftrace.probe import Probe
 from ebpftrace.road.acting import Acting
 from ebpftrace.road.cost import CostMeter
 from ebpftrace.road.delays import DelayReader, require_accounting
+from ebpftrace.road.pressure import PressureListener
 from ebpftrace.road.request import Request
 from ebpftrace.road.scope import cgroup_ids, require_pids
 from ebpftrace.road.tracked import Tracked
@@ -91,7 +94,11 @@ def watch(request: Request, open_view: Callable[[Waiting], View]) -> None:
             waiting.listen_to_actions(acting.fd)
             if request.policies.file is not None:
                 waiting.reload_on_hangup()
-        _Road(request, probe, paths, view, groups, delays, acting).walk(waiting)
+        pressure = None
+        if hierarchy.version == "v2":
+            pressure = PressureListener(waiting.listen_to_pressure)
+            stack.callback(pressure.close)
+        _Road(request, probe, paths, view, groups, delays, acting, pressure).walk(waiting)
 
 
 class _Road:
@@ -106,9 +113,11 @@ class _Road:
         groups: tuple[int, ...],
         delays: DelayReader | None,
         acting: Acting | None,
+        pressure: PressureListener | None,
     ) -> None:
         self._request = request
         self._acting = acting
+        self._pressure = pressure
         self._probe = probe
         self._paths = paths
         self._view = view
@@ -159,8 +168,16 @@ class _Road:
                 self._acting.reload()
             if self._acting is not None:
                 self._acting.poll()
+            if pressed := waiting.take_pressed():
+                self._hear(pressed)
             if time.monotonic_ns() >= due:  # also where the kernel never stops talking
                 return ""
+
+    def _hear(self, pressed: set[int]) -> None:
+        """Tasks wait for memory: said now, not with the next snapshot."""
+        assert self._pressure is not None
+        self._take(self._pressure.pressed(pressed))
+        self._tell()
 
     def _read(self, now_ns: int) -> None:
         self._take(self._probe.read(now_ns))
@@ -174,6 +191,12 @@ class _Road:
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
         snapshot = self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost, node=_node())
         self._view.snapshot(snapshot)
+        if self._pressure is not None:
+            self._pressure.follow(
+                (job.identity.cgroup_id, self._folder(job.identity.cgroup_id))
+                for job in snapshot.jobs
+                if job.processes
+            )
         for finding in self._judge.judge(snapshot):
             self._view.finding(finding)
         if self._acting is not None:
@@ -246,7 +269,7 @@ class _Road:
             if tracked.has(event.key):
                 ledger.apply(event)
         elif isinstance(event, CgroupRead):
-            ledger.apply(self._with_contents(event))
+            ledger.apply(self._with_files(event))
         elif isinstance(event, LossesRead):
             ledger.apply(self._with_unidentified(event))
         else:
@@ -263,15 +286,20 @@ class _Road:
             replace(event, counts={**event.counts, "unidentified": count}) if count else event
         )
 
-    def _with_contents(self, event: CgroupRead) -> CgroupRead:
-        """The event with what the charge consists of, which only memory.stat tells.
+    def _with_files(self, event: CgroupRead) -> CgroupRead:
+        """The event with what only the cgroup's files tell: memory.stat, memory.pressure."""
+        folder = self._folder(event.cgroup_id)
+        if folder is None:
+            return event
+        contents = read_contents(folder)
+        pressure = None if self._pressure is None else read_pressure(folder)
+        counters = replace(event.counters, contents=contents, pressure=pressure)
+        return replace(event, counters=counters)
 
-        Not of the root: that is the whole machine, and has no limit.
-        """
-        path = self._paths.path(event.cgroup_id)
-        folder = self._paths.folder(path) if path and path != "/" else None
-        contents = read_contents(folder) if folder else None
-        return replace(event, counters=replace(event.counters, contents=contents))
+    def _folder(self, cgroup_id: int) -> Path | None:
+        """A cgroup's folder; not the root's: that is the whole machine, and has no limit."""
+        path = self._paths.path(cgroup_id)
+        return self._paths.folder(path) if path and path != "/" else None
 
 
 def _node() -> Node | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from ebpftrace.events import (
     CgroupContents,
+    CgroupEvents,
+    CgroupPressure,
     Delays,
     JobIdentity,
     ProcessCounters,
@@ -125,6 +127,30 @@ def contents_fields(contents: CgroupContents | None) -> Record | None:
     }
 
 
+def event_fields(events: CgroupEvents | None) -> Record | None:
+    if events is None:
+        return None
+    return {
+        "low": events.low,
+        "high": events.high,
+        "max": events.max,
+        "oom": events.oom,
+        "oom_kill": events.oom_kill,
+        "oom_group_kill": events.oom_group_kill,
+    }
+
+
+def pressure_fields(pressure: CgroupPressure | None) -> Record | None:
+    if pressure is None:
+        return None
+    return {
+        "some_ns": pressure.some_ns,
+        "full_ns": pressure.full_ns,
+        "some_share": round(pressure.some_share, 6),
+        "full_share": round(pressure.full_share, 6),
+    }
+
+
 def job_fields(job: JobSnapshot) -> Record:
     seconds = job.seconds_to_limit
     return {
@@ -137,6 +163,8 @@ def job_fields(job: JobSnapshot) -> Record:
         "headroom_bytes": job.cgroup.headroom_bytes,
         "contents": contents_fields(job.cgroup.contents),
         "limit_hits": job.cgroup.limit_hits,
+        "events": event_fields(job.cgroup.events),
+        "pressure": pressure_fields(job.cgroup.pressure),
         "usage": usage_fields(job.usage),
         "peak_bytes": job.peak_bytes,
         "peak_holder": job.peak_holder,

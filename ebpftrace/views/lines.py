@@ -7,7 +7,15 @@ The first word of a line is the `type` of the JSON object that says the same, so
 import sys
 import textwrap
 
-from ebpftrace.ledger import JobSnapshot, LossNote, Note, OomNote, ProcessNote, Snapshot
+from ebpftrace.ledger import (
+    JobSnapshot,
+    LossNote,
+    Note,
+    OomNote,
+    PressureNote,
+    ProcessNote,
+    Snapshot,
+)
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells, cut
@@ -61,6 +69,10 @@ def note_line(note: Note, width: int = WIDTH) -> str:
         who = f"{note.comm} {note.key.pid} in {job}"
         held = f"it held {format_bytes(note.usage.resident_bytes)}"
         return line("oom_kill", f"{when} {who}: {held}{limit}", width)
+    if isinstance(note, PressureNote):
+        some, full, within = map(format_duration, (note.some_ns, note.full_ns, note.within_ns))
+        told = f"lost {some} of {within} for memory, all of it {full}"
+        return line("pressure", f"{when} {job}: {told}", width)
     waited = f"waited {format_duration(note.stalled_ns)} for memory"
     times = phrases.count(note.stalls, "time")
     return line("stall", f"{when} {job}: {waited}, {times}", width)

@@ -3,7 +3,7 @@
 from ebpftrace.act.fuse import FuseNews
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote, Snapshot
+from ebpftrace.ledger import LossNote, Note, OomNote, PressureNote, ProcessNote, Snapshot
 from ebpftrace.views.acts import Remark
 from ebpftrace.views.fields import (
     Record,
@@ -82,6 +82,13 @@ def note_record(note: Note) -> Record:
                 "limit_bytes": note.limit_bytes,
             }
         )
+    if isinstance(note, PressureNote):
+        return _head("pressure", note.time_ns, note.monotonic_ns) | {
+            "job": identity_fields(note.job),
+            "some_ns": note.some_ns,
+            "full_ns": note.full_ns,
+            "within_ns": note.within_ns,
+        }
     return _head("stall", note.time_ns, note.monotonic_ns) | {
         "job": identity_fields(note.job),
         "stalled_ns": note.stalled_ns,

@@ -6,48 +6,20 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ebpftrace.errors import LogTakenError
 from ebpftrace.host import proc
+from tests.support.acting import SECONDS, is_type, logged, of_type, policy, watching
 from tests.support.cgroups import memory_cgroup
-from tests.support.records import Record, Watch, run
+from tests.support.records import Watch, run
 from tests.support.respawn import COMM, respawned
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
 MIB = 1 << 20
-SECONDS = 60.0
-
-
-def policy(folder: Path, *lines: str, then: str, comm: str = COMM) -> Path:
-    """A file with one policy: growth of 64 MiB a minute, the evidence first."""
-    file = folder / "policy.toml"
-    head = ["[[policy]]", 'name = "leaks"', 'grace = "0s"', f'match = {{ comm = "{comm}" }}']
-    when = 'when = [{ detector = "growth", bound = "64MiB", window = "60s" }]'
-    ladder = f'then = [{{ action = "capture", folder = "{folder}/evidence" }}, {then}]'
-    file.write_text("\n".join([*head, *lines, when, ladder]) + "\n")
-    return file
-
-
-def watching(folder: Path, *options: str, comm: str = COMM) -> Watch:
-    audit = ("--audit", str(folder / "audit.jsonl"))
-    return Watch("--comm", comm, "--interval", "200ms", *audit, *options)
-
-
-def is_type(kind: str) -> Any:
-    return lambda record: record["type"] == kind
-
-
-def of_type(watch: Watch, kind: str) -> list[Record]:
-    return [record for record in watch.records if record["type"] == kind]
-
-
-def logged(folder: Path) -> list[Record]:
-    return [json.loads(line) for line in (folder / "audit.jsonl").read_text().splitlines()]
 
 
 def test_a_leak_is_ended_comes_back_and_is_told(tmp_path: Path) -> None:

@@ -112,7 +112,14 @@ def test_without_root_and_sudo_it_says_what_to_do() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_sudo_is_given_what_the_tests_are_told_by_the_environment() -> None:
     """A fake sudo, that shows what it is asked for."""
-    told = {"EBPFTRACE_REQUIRE_KERNEL": "1", "EBPFTRACE_REQUIRE_GOPLS": "1", "GOBIN": "/a b"}
+    told = {
+        "EBPFTRACE_REQUIRE_KERNEL": "1",
+        "EBPFTRACE_REQUIRE_GOPLS": "1",
+        "EBPFTRACE_VM_CACHE": "/c",
+        "EBPFTRACE_VM_MIRROR": "file:/m",
+        "EBPFTRACE_VM_MIRROR_SECURITY": "file:/s",
+        "GOBIN": "/a b",
+    }
     with tempfile.TemporaryDirectory() as path:
         commands = Path(path)
         commands.chmod(0o755)

@@ -13,7 +13,9 @@ import pytest
 
 from ebpftrace.act.actions import STARTS, capture, execute, shell
 from ebpftrace.act.actions import signal as ending
+from ebpftrace.act.evidence import Part, parts_of
 from ebpftrace.act.guard import Target, identify
+from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
@@ -357,6 +359,65 @@ class TestCapture:
         assert sum(file.stat().st_size for file in files) <= 4 * KIB
         parts = json.loads((tmp_path / told.id / "manifest.json").read_bytes())["parts"]
         assert any(part["cut"] for part in parts)
+
+    def test_one_that_ends_in_the_middle_costs_only_the_rest_of_its_parts(
+        self, group: MemoryCgroup, tmp_path: Path
+    ) -> None:
+        with Workload("gopls", cgroup=group) as workload:
+            told = about(workload.pid, group.path)
+
+            def parts(about: Incident) -> Iterator[Part]:
+                for part in parts_of(about):
+                    yield part
+                    if part.name == "process-limits":
+                        workload.close_input()
+
+            capture.capture(told, capture.Options(tmp_path), threading.Event(), parts)
+        manifest = json.loads((tmp_path / told.id / "manifest.json").read_bytes())
+        assert manifest["complete"]
+        errors = {part["name"]: part["error"] for part in manifest["parts"]}
+        assert errors["process-status"] is errors["process-limits"] is None
+        assert "has ended" in errors["process-smaps"]
+        assert not (tmp_path / told.id / "process-smaps").exists()
+        assert errors["cgroup-memory.stat"] is errors["children.json"] is None
+
+    def test_only_so_many_are_kept_and_nothing_of_others_is_dropped(
+        self, victim: Workload, tmp_path: Path
+    ) -> None:
+        (tmp_path / "somebody's").mkdir()
+        (tmp_path / "away").symlink_to(tmp_path / "somebody's")
+        stale, young = tmp_path / ".a.partial", tmp_path / ".b.partial"
+        for left in (stale, young):
+            left.mkdir()
+        os.utime(stale, (1, 1))
+        ids = [f"20261123T12000{second}Z-4711-aaaaaa" for second in range(5)]
+        for one in ids:
+            options = capture.Options(tmp_path, keep=2)
+            assert act("capture", about(victim.pid, id=one), options).status is Status.DONE
+        left_over = {"somebody's", "away", young.name, *ids[-2:]}
+        assert {entry.name for entry in tmp_path.iterdir()} == left_over
+
+    def test_the_newest_is_kept_after_the_clock_was_set_back(
+        self, victim: Workload, tmp_path: Path
+    ) -> None:
+        for year in (2031, 2032, 2026):
+            told = about(victim.pid, id=f"{year}1123T120000Z-4711-aaaaaa")
+            ended = act("capture", told, capture.Options(tmp_path, keep=2))
+            assert ended.evidence is not None
+            assert (ended.evidence / "manifest.json").exists()
+        assert len(list(tmp_path.iterdir())) == 2
+
+    def test_a_folder_that_cannot_be_written_is_a_failure(
+        self, victim: Workload, tmp_path: Path
+    ) -> None:
+        """Read-only even to root: what permissions are to others."""
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", tmp_path], check=True)
+        try:
+            ended = act("capture", about(victim.pid), capture.Options(tmp_path))
+        finally:
+            subprocess.run(["umount", tmp_path], check=True)
+        assert ended.status is Status.FAILED
+        assert ended.detail.endswith("Read-only file system")
 
     def test_a_folder_that_cannot_be_made_is_a_failure(self, victim: Workload) -> None:
         options = capture.Options(Path("/proc/ebpftrace"))

@@ -1,9 +1,13 @@
 """A ledger with short words for what a kernel would have told it."""
 
+from typing import Any
+
 from ebpftrace.events import (
     CgroupCounters,
     CgroupGone,
     CgroupMade,
+    CgroupPressed,
+    CgroupPressure,
     CgroupRead,
     JobIdentity,
     LossesRead,
@@ -115,8 +119,13 @@ class Booking:
     def move(self, pid: int, job: JobIdentity) -> None:
         self.ledger.apply(ProcessMoved(self.now_ns, key(pid), job.cgroup_id), job)
 
-    def cgroup(self, cgroup_id: int = 7, **counters: int | None) -> None:
+    def cgroup(self, cgroup_id: int = 7, **counters: Any) -> None:
         self.ledger.apply(CgroupRead(self.now_ns, cgroup_id, _cgroup(counters)))
+
+    def pressed(self, pressure: CgroupPressure, cgroup_id: int = 7) -> tuple[Note, ...]:
+        """What is told of it."""
+        self.ledger.apply(CgroupPressed(pressure.time_ns, cgroup_id, pressure))
+        return self.notes()
 
     def cgroup_made(self, cgroup_id: int = 7) -> None:
         self.ledger.apply(CgroupMade(self.now_ns, cgroup_id, f"/ci/{cgroup_id}"))
@@ -177,5 +186,5 @@ class Booking:
         return self.ledger.take_notes()
 
 
-def _cgroup(counters: dict[str, int | None]) -> CgroupCounters:
-    return CgroupCounters(**counters)  # type: ignore[arg-type]
+def _cgroup(counters: dict[str, Any]) -> CgroupCounters:
+    return CgroupCounters(**counters)

@@ -15,9 +15,9 @@ WORKLOADS = ROOT / "tests" / "workloads"
 FLAGS = ("-O1", "-static", "-Wall", "-Wextra", "-Werror")
 
 
-def compiled(name: str, sources: Sequence[Path]) -> Path:
+def compiled(name: str, sources: Sequence[Path], flags: Sequence[str] = FLAGS) -> Path:
     """The program `name`, built from its sources unless this very version of them was."""
-    digest = hashlib.sha256(" ".join(FLAGS).encode())
+    digest = hashlib.sha256(" ".join(flags).encode())
     for source in sources:
         digest.update(source.read_bytes())
     binary = CACHE / "workloads" / f"{name}-{digest.hexdigest()[:16]}"
@@ -26,7 +26,7 @@ def compiled(name: str, sources: Sequence[Path]) -> Path:
         # Built aside and renamed, so that two test sessions at once do no harm.
         fresh = binary.with_suffix(f".{os.getpid()}")
         c_files = [str(source) for source in sources if source.suffix == ".c"]
-        subprocess.run(["gcc", *FLAGS, *c_files, "-o", str(fresh)], check=True)
+        subprocess.run(["gcc", *flags, *c_files, "-o", str(fresh)], check=True)
         fresh.rename(binary)
     return binary
 
@@ -41,3 +41,9 @@ def exact_binary() -> Path:
 def enter_binary() -> Path:
     """The wrapper that enters a cgroup and then becomes another program."""
     return compiled("enter", [WORKLOADS / "enter.c"])
+
+
+@cache
+def reuse_binary() -> Path:
+    """The wrapper that starts a program under a pid that was another's before."""
+    return compiled("reuse", [WORKLOADS / "reuse.c"])

@@ -1,6 +1,7 @@
 """Snapshots and notes as a watch of gopls would make them, for the tests of the views."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ebpftrace.act.fuse import FuseNews, FuseWord
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
@@ -8,6 +9,8 @@ from ebpftrace.events import (
     CallCount,
     CgroupContents,
     CgroupCounters,
+    CgroupEvents,
+    CgroupPressure,
     Delays,
     FuseOf,
     JobIdentity,
@@ -16,7 +19,7 @@ from ebpftrace.events import (
     Usage,
 )
 from ebpftrace.judge.finding import Finding, Severity, Subject
-from ebpftrace.ledger.notes import LossNote, OomNote, ProcessNote, StallNote
+from ebpftrace.ledger.notes import LossNote, OomNote, PressureNote, ProcessNote, StallNote
 from ebpftrace.ledger.snapshot import (
     Growth,
     JobSnapshot,
@@ -39,7 +42,7 @@ def started(remarks: tuple[str, ...] = ()) -> Started:
         version="0.1.0",
         watching="comm gopls",
         kernel="6.18.5",
-        cgroups="v1",
+        cgroups="v2",
         interval_ns=NS_PER_SECOND,
         features=(("mappings", "mmap_lock_released"), ("rss", "rss_stat")),
         remarks=remarks,
@@ -190,6 +193,12 @@ def stall_note() -> StallNote:
     return StallNote(TIME_NS, MONOTONIC_NS, identity(), 120_000_000, 14)
 
 
+def pressure_note() -> PressureNote:
+    return PressureNote(
+        TIME_NS, MONOTONIC_NS, identity(), 310_000_000, 120_000_000, 900_000_000
+    )
+
+
 def loss_note() -> LossNote:
     return LossNote(TIME_NS, MONOTONIC_NS, "ring_buffer_full", 12, 30)
 
@@ -298,4 +307,7 @@ def example() -> Snapshot:
         seconds_to_limit=70.8125,
         stalled_ns=120_000_000,
     )
+    events = CgroupEvents(low=0, high=21, max=0, oom=0, oom_kill=0, oom_group_kill=0)
+    pressure = CgroupPressure(MONOTONIC_NS, 310_000_000, 120_000_000, 0.031, 0.012)
+    one = replace(one, cgroup=replace(one.cgroup, events=events, pressure=pressure))
     return snapshot(one, losses={"ring_exit": 12})

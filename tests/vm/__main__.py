@@ -1,19 +1,28 @@
-"""`python -m tests.vm --kernel 6.12 -- tests/kernel`: pytest inside a booted kernel."""
+"""`python -m tests.vm --kernel 6.12 -- tests/kernel`: pytest inside a booted kernel.
+
+Exit code 0: every machine ran its tests, and none failed, hung or was skipped without a
+reason; 1: one did, or a machine could not be made; 69 (EX_UNAVAILABLE): what machines are
+made with is not to be had here, so that nothing was tested.
+"""
 
 import shlex
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import click
 
-from tests.vm import accel, kernels, machine, results
-from tests.vm.paths import CACHE, RESULTS
-from tests.vm.run import VmError
+from tests.vm import accel, kernels, machine, results, selection
+from tests.vm.lock import locked
+from tests.vm.paths import RESULTS
+from tests.vm.run import UnavailableError, VmError
+
+UNAVAILABLE = 69
 
 _COMMAND = """\
 .venv/bin/python -m tests.vm.features >.vm/results/features.json
-EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest -p no:cacheprovider \\
+EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest -p no:cacheprovider --durations=10 \\
     --junitxml=.vm/results/junit.xml {} 2>&1
 """
 
@@ -21,8 +30,9 @@ EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest -p no:cacheprovider \\
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--kernel", "series", multiple=True, help="Series; repeats. Default: 6.12.")
 @click.option("--all", "everything", is_flag=True, help="Every kernel there is.")
-@click.option("--seconds", default=1500, show_default=True, help="Longest life of a machine.")
-@click.option("--systemd", is_flag=True, help="Boot systemd, not a plain init.")
+@click.option("--seconds", default=2400, show_default=True, help="Longest life of a machine.")
+@click.option("--systemd/--plain", default=True, help="Process 1. Default: systemd.")
+@click.option("--quick", is_flag=True, help="Only the tests that .ci/run has time for.")
 @click.option("--shell", is_flag=True, help="A root shell inside, for a person.")
 @click.argument("pytest", nargs=-1, type=click.UNPROCESSED)
 def main(
@@ -30,17 +40,26 @@ def main(
     everything: bool,
     seconds: int,
     systemd: bool,
+    quick: bool,
     shell: bool,
     pytest: tuple[str, ...],
 ) -> None:
-    """Run PYTEST's arguments (default: tests/kernel) on the working tree in a machine."""
+    """Run PYTEST's arguments on the working tree in a machine.
+
+    Arguments that are options only are added to the tests that run there by default.
+    """
     chosen = tuple(kernels.SUITES) if everything else series or ("6.12",)
+    if all(argument.startswith("-") for argument in pytest):
+        pytest = (*(selection.QUICK if quick else selection.ALL), *pytest)
     try:
         if shell:
             kernel = kernels.fetch(chosen[0])
-            machine.interactive(kernel, CACHE / "shell", _processor(kernel))
+            machine.interactive(kernel, _processor(kernel))
             return
         failed = [name for name in chosen if not _tested(name, seconds, pytest, systemd)]
+    except UnavailableError as error:
+        click.echo(f"vm: there is no machine to be had here: {error}", err=True)
+        sys.exit(UNAVAILABLE)
     except VmError as error:
         raise click.ClickException(str(error)) from None
     if failed:
@@ -50,22 +69,23 @@ def main(
 
 def _tested(series: str, seconds: int, pytest: tuple[str, ...], systemd: bool) -> bool:
     kernel = kernels.fetch(series)
-    command = _COMMAND.format(shlex.join(pytest or ("tests/kernel",)))
+    command = _COMMAND.format(shlex.join(pytest))
     folder: Path = RESULTS / series
-    shutil.rmtree(folder, ignore_errors=True)
-    done = machine.boot(
-        kernel,
-        command,
-        folder,
-        processor=_processor(kernel),
-        seconds=seconds,
-        systemd=systemd,
-    )
-    if done.status is None:
-        click.echo(f"vm: {series} hung or died; its last words are in {done.log}", err=True)
-    if done.status != 0:
-        return False
-    silent = results.unexplained((folder / "junit.xml").read_text())
+    with locked(RESULTS / f"{series}.lock", f"tests on {series}"):
+        shutil.rmtree(folder, ignore_errors=True)
+        done = machine.boot(
+            kernel,
+            command,
+            folder,
+            processor=_processor(kernel),
+            seconds=seconds,
+            systemd=systemd,
+        )
+        if done.status is None:
+            click.echo(f"vm: {series} hung or died; its last words: {done.log}", err=True)
+        if done.status != 0:
+            return False
+        silent = results.unexplained((folder / "junit.xml").read_text())
     for test in silent:
         click.echo(f"vm: {series}: {test} was skipped without a reason", err=True)
     return not silent
@@ -74,9 +94,14 @@ def _tested(series: str, seconds: int, pytest: tuple[str, ...], systemd: bool) -
 def _processor(kernel: kernels.Kernel) -> tuple[str, ...]:
     def boots(options: tuple[str, ...]) -> bool:
         click.echo(f"vm: trying {options[1]} for at most {accel.TRIAL_SECONDS} s", err=True)
-        trial = machine.boot(
-            kernel, "true", CACHE / "trial", processor=options, seconds=accel.TRIAL_SECONDS
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            trial = machine.boot(
+                kernel,
+                "true",
+                Path(folder),
+                processor=options,
+                seconds=accel.TRIAL_SECONDS,
+            )
         return trial.status == 0
 
     return accel.processor(boots)

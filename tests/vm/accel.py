@@ -8,6 +8,7 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.vm.lock import locked
 from tests.vm.paths import CACHE
 
 TRIAL_SECONDS = 40
@@ -26,7 +27,8 @@ def processor(boots: Callable[[tuple[str, ...]], bool]) -> tuple[str, ...]:
     if not os.access(_KVM_DEVICE, os.R_OK | os.W_OK):
         return _TCG
     kept = CACHE / f"kvm-{platform.release()}"
-    if not kept.exists():
-        answer = "works" if boots(_KVM) else "hangs"
-        kept.write_text(answer)
+    with locked(CACHE / "kvm.lock", "trial of KVM"):
+        if not kept.exists():
+            answer = "works" if boots(_KVM) else "hangs"
+            kept.write_text(answer)
     return _KVM if kept.read_text() == "works" else _TCG

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from tests.vm.paths import CACHE
-from tests.vm.run import VmError, run
+from tests.vm.run import UnavailableError, VmError, run
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """debian-archive-keyring: the keys of every suite that is still kept."""
@@ -23,7 +23,7 @@ def mirror(suite: str) -> str:
         uri, codename, origin = [*line.split(maxsplit=2), ""][:3]
         if origin == "Debian" and codename.endswith("-security") == security:
             return uri
-    raise VmError(f"apt knows no Debian archive here: set {name} to one")
+    raise UnavailableError(f"apt knows no Debian archive here: set {name} to one")
 
 
 class Suite:
@@ -71,4 +71,7 @@ class Suite:
         return fetched
 
     def _apt(self, *argv: str, cwd: Path | None = None) -> str:
-        return run(argv, env={**os.environ, "APT_CONFIG": str(self._config)}, cwd=cwd)
+        try:
+            return run(argv, env={**os.environ, "APT_CONFIG": str(self._config)}, cwd=cwd)
+        except VmError as error:
+            raise UnavailableError(str(error)) from None

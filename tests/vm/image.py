@@ -6,70 +6,69 @@ opened by QEMU as a snapshot, so that every run starts from the same bytes.
 
 import hashlib
 import os
+import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
+from tests.support import gopls_install
 from tests.vm import tree
 from tests.vm.archive import mirror
-from tests.vm.paths import CACHE, ROOT
-from tests.vm.run import run
+from tests.vm.cache import kept
+from tests.vm.paths import ROOT
+from tests.vm.run import UnavailableError, VmError, run
 
 SUITE = "bookworm"
 IMAGE_SIZE = "4G"  # sparse
 
 _PACKAGES = Path(__file__).parent / "packages.txt"
-_MADE_FROM = (
-    _PACKAGES,
-    ROOT / "vagrant" / "provision.sh",
-    ROOT / "scripts" / "setup",
-    ROOT / "scripts" / "constraints.txt",
-    ROOT / "pyproject.toml",
-)
+_VAGRANT = ROOT / "vagrant"
+_MADE_BY_PROVISION = (".venv", ".cache")
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+# Whatever is mounted on the way is gone with the last process, however that ends.
+_ALONE = ("unshare", "--mount")
 
 
 def image() -> Path:
     """The image, made now if there is none of this kind (some minutes)."""
-    digest = hashlib.sha256()
-    for path in _MADE_FROM:
-        digest.update(path.read_bytes())
-    made = CACHE / f"root-{digest.hexdigest()[:16]}.ext4"
-    if not made.exists():
-        for old in CACHE.glob("root-*.ext4"):
-            old.unlink()
-        _make(made)
-    return made
+    made_from = (
+        Path(__file__),
+        _PACKAGES,
+        *sorted(path for path in _VAGRANT.rglob("*") if path.is_file()),
+        ROOT / "scripts" / "setup",
+        ROOT / "scripts" / "constraints.txt",
+        ROOT / "pyproject.toml",
+        Path(gopls_install.__file__),
+    )
+    return kept("images", f"{_digest(made_from)}.ext4", _make)
 
 
-def _make(image_path: Path) -> None:
-    root = image_path.with_suffix(".root")
-    shutil.rmtree(root, ignore_errors=True)
-    run(["cp", "--archive", _base(), root])
+def _digest(paths: Iterable[Path]) -> str:
+    whole = hashlib.sha256()
+    for path in paths:
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()[:16]
+
+
+def _make(path: Path) -> None:
+    base = kept("bases", _digest([_PACKAGES]), _make_base)
+    root = path.parent / "root"
+    run(["cp", "--archive", base, root])
     _provision(root)
-    fresh = image_path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    run(["truncate", "--size", IMAGE_SIZE, fresh])
-    run(["mkfs.ext4", "-q", "-F", "-L", "root", "-d", root, fresh])
-    fresh.rename(image_path)
-    shutil.rmtree(root)
+    run(["truncate", "--size", IMAGE_SIZE, path])
+    run(["mkfs.ext4", "-q", "-F", "-L", "root", "-d", root, path])
 
 
-def _base() -> Path:
-    """Debian with the packages, as a folder, made once for each list of them."""
-    packages = _PACKAGES.read_text().split()
-    digest = hashlib.sha256(_PACKAGES.read_bytes()).hexdigest()[:16]
-    folder = CACHE / f"base-{digest}"
-    if folder.exists():
-        return folder
-    for old in CACHE.glob("base-*"):
-        shutil.rmtree(old)
-    fresh = folder.with_suffix(".new")
-    include = f"--include={','.join(packages)}"
-    run(["debootstrap", "--variant=minbase", include, SUITE, fresh, mirror(SUITE)])
-    for archive in (fresh / "var/cache/apt/archives").glob("*.deb"):
+def _make_base(folder: Path) -> None:
+    """Debian with the packages, as a folder."""
+    include = f"--include={','.join(_PACKAGES.read_text().split())}"
+    options = ("--variant=minbase", include)
+    try:
+        run([*_ALONE, "debootstrap", *options, SUITE, folder, mirror(SUITE)])
+    except VmError as error:
+        raise UnavailableError(str(error)) from None
+    for archive in (folder / "var/cache/apt/archives").glob("*.deb"):
         archive.unlink()
-    fresh.rename(folder)
-    return folder
 
 
 def _provision(root: Path) -> None:
@@ -79,19 +78,39 @@ def _provision(root: Path) -> None:
         there = home / file.relative_to(ROOT)
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file, there)
-    certificates = root / _CERTIFICATES.relative_to("/")
+    _take_gopls(home)
     if _CERTIFICATES.exists():  # the guest trusts who the host trusts
-        shutil.copy(_CERTIFICATES, certificates)
+        shutil.copy(_CERTIFICATES, root / _CERTIFICATES.relative_to("/"))
+    passed_on = ("GOPROXY", "GOSUMDB", "PIP_INDEX_URL")
     environment = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/root",
         "PIP_CERT": str(_CERTIFICATES),
-        **{name: value for name, value in os.environ.items() if name.endswith("_proxy")},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if name.lower().endswith("_proxy") or name in passed_on
+        },
     }
-    run(["chroot", root, "/opt/ebpftrace/vagrant/provision.sh"], env=environment)
+    script = "/opt/ebpftrace/vagrant/provision.sh"
+    run([*_ALONE, "chroot", root, script], env=environment)
     # The tree comes anew with every run; what was made of it stays.
     for entry in home.iterdir():
-        if entry.name == ".venv":
-            continue
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        if entry.name not in _MADE_BY_PROVISION:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    for built in (root / "root/go", root / "root/.cache"):
+        shutil.rmtree(built, ignore_errors=True)
     (root / "etc/hostname").write_text("ebpftrace-vm\n")
+
+
+def _take_gopls(home: Path) -> None:
+    """The host's gopls of that version, if it has one: provision.sh builds none then."""
+    found = re.search(r"^version=(\S+)$", (_VAGRANT / "provision.sh").read_text(), re.M)
+    assert found, "provision.sh names no version"
+    try:
+        binary = gopls_install.gopls_binary(found[1])
+    except gopls_install.GoplsMissingError:
+        return
+    there = home / ".cache" / "gopls" / found[1] / "gopls"
+    there.parent.mkdir(parents=True)
+    shutil.copy2(binary, there)

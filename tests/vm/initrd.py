@@ -1,20 +1,20 @@
 """The first file system: busybox, the modules of the virtual disks, and guest/init."""
 
 import gzip
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.vm import modules
 from tests.vm.archive import Suite
+from tests.vm.cache import kept
 from tests.vm.kernels import Kernel
-from tests.vm.paths import CACHE, GUEST
+from tests.vm.paths import GUEST
 from tests.vm.run import run
 
 _APPLETS = ("sh", "insmod", "mount", "mkdir", "tar", "switch_root", "ln", "cp", "echo", "sleep")
 
 
-def make(kernel: Kernel) -> Path:
+def make(kernel: Kernel, path: Path) -> None:
     """Write the archive for a kernel; 1-2 MB."""
     entries: list[tuple[str, int, bytes]] = [
         (folder, 0o040755, b"") for folder in ("bin", "dev", "proc", "sys", "root", "modules")
@@ -26,23 +26,20 @@ def make(kernel: Kernel) -> Path:
         for number, data in enumerate(modules.needed(kernel.modules))
     ]
     entries.append(("init", 0o100755, (GUEST / "init").read_bytes()))
-    path = CACHE / "kernels" / f"initrd-{kernel.series}.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
         for part in _newc(entries):
             file.write(part)
-    return path
 
 
 def _busybox() -> Path:
     """busybox-static, from the stable suite; kept."""
-    folder = CACHE / "busybox"
-    found = folder / "bin" / "busybox"
-    if not found.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        suite = Suite("bookworm")
-        suite.update()
-        run(["dpkg-deb", "-x", suite.download("busybox-static", folder), folder])
-    return found
+    return kept("tools", "busybox", _fetch_busybox) / "bin" / "busybox"
+
+
+def _fetch_busybox(folder: Path) -> None:
+    suite = Suite("bookworm")
+    suite.update()
+    run(["dpkg-deb", "-x", suite.download("busybox-static", folder), folder])
 
 
 def _newc(entries: list[tuple[str, int, bytes]]) -> Iterator[bytes]:

@@ -1,12 +1,12 @@
 """Debian's cloud kernels: fetched and unpacked, never installed."""
 
 import re
-import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.vm.archive import Suite
-from tests.vm.paths import CACHE
+from tests.vm.cache import kept
 from tests.vm.run import VmError, run
 
 SUITES = {
@@ -45,10 +45,7 @@ def fetch(series: str) -> Kernel:
     """The newest kernel of a series that the archive had when it was first asked for."""
     if series not in SUITES:
         raise VmError(f"there is no kernel {series} here; these are: {', '.join(SUITES)}")
-    folder = CACHE / "kernels" / series
-    if not (folder / "release").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        _unpack(series, folder)
+    folder = kept("kernels", series, partial(_unpack, series), most=len(SUITES))
     return Kernel(series, (folder / "release").read_text(), folder)
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 from tests.vm import initrd, tree
 from tests.vm.image import image
 from tests.vm.kernels import Kernel
-from tests.vm.run import VmError
+from tests.vm.run import UnavailableError
 
 MEMORY = "2G"
+
+_SYSTEMD = "vm.init=systemd systemd.show_status=0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,41 +42,50 @@ def boot(
     the machine is ended.
     """
     results.mkdir(parents=True, exist_ok=True)
-    log, tree_disk, result_disk = (
-        results / name for name in ("serial.log", "tree.tar", "results.raw")
-    )
-    tree.pack(tree_disk, {".vm/command": command})
-    tree.result_disk(result_disk)
-    append = "console=ttyS0 loglevel=3 panic=-1 oops=panic"
-    append += " vm.init=systemd systemd.show_status=0" if systemd else ""
-    argv = [*_argv(kernel, processor, append, tree_disk, result_disk), "-serial", "stdio"]
-    _stream(["timeout", "--kill-after=5", str(seconds), *argv], log)
-    arrived = tree.unpack_results(result_disk, results)
-    tree_disk.unlink()
-    result_disk.unlink()
+    log = results / "serial.log"
+    append = "console=ttyS0 loglevel=3 panic=-1 oops=panic vm.tests"
+    append += f" {_SYSTEMD}" if systemd else ""
+    with tempfile.TemporaryDirectory(dir=results) as folder:
+        disks = _disks(kernel, Path(folder), command)
+        argv = [*_argv(kernel, processor, append, disks), "-serial", "stdio"]
+        _stream(["timeout", "--kill-after=5", str(seconds), *argv], log)
+        arrived = tree.unpack_results(disks.results, results)
     status = int((results / "status").read_text()) if arrived else None
     return Boot(status, results, log)
 
 
-def interactive(kernel: Kernel, folder: Path, processor: Sequence[str]) -> None:
+def interactive(kernel: Kernel, processor: Sequence[str]) -> None:
     """A root shell on the serial line, for a person; `exit` turns the machine off.
 
-    Ctrl-A X ends QEMU; Ctrl-C goes to the shell.
+    It is the machine that Vagrant makes: systemd, and a gopls that is running. Ctrl-A X ends
+    QEMU; Ctrl-C goes to the shell.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    tree_disk, result_disk = folder / "tree.tar", folder / "results.raw"
-    shell = (
-        "cd /opt/ebpftrace; PATH=.venv/bin:$PATH setsid -c bash -i </dev/ttyS0 >/dev/ttyS0 2>&1"
-    )
-    tree.pack(tree_disk, {".vm/command": shell})
-    tree.result_disk(result_disk)
-    argv = _argv(kernel, processor, "console=ttyS0 quiet panic=-1", tree_disk, result_disk)
-    subprocess.run([*argv, "-serial", "mon:stdio"], check=False)
+    shell = "cd /opt/ebpftrace; setsid -c bash -i </dev/ttyS0 >/dev/ttyS0 2>&1"
+    append = f"console=ttyS0 quiet panic=-1 {_SYSTEMD}"
+    with tempfile.TemporaryDirectory() as folder:
+        disks = _disks(kernel, Path(folder), shell)
+        argv = _argv(kernel, processor, append, disks)
+        subprocess.run([*argv, "-serial", "mon:stdio"], check=False)
 
 
-def _argv(
-    kernel: Kernel, processor: Sequence[str], append: str, tree_disk: Path, result_disk: Path
-) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Disks:
+    """The files of one boot, beside the kernel and the image."""
+
+    initrd: Path
+    tree: Path
+    results: Path
+
+
+def _disks(kernel: Kernel, folder: Path, command: str) -> _Disks:
+    disks = _Disks(folder / "initrd.gz", folder / "tree.tar", folder / "results.raw")
+    initrd.make(kernel, disks.initrd)
+    tree.pack(disks.tree, {".vm/command": command})
+    tree.result_disk(disks.results)
+    return disks
+
+
+def _argv(kernel: Kernel, processor: Sequence[str], append: str, disks: _Disks) -> list[str]:
     def drive(path: Path, more: str = "") -> list[str]:
         return ["-drive", f"file={path},format=raw,if=virtio{more}"]
 
@@ -81,10 +93,10 @@ def _argv(
         "nice", "-n", "5",
         "qemu-system-x86_64", *processor, "-m", MEMORY,
         "-nographic", "-no-reboot", "-nodefaults",
-        "-kernel", str(kernel.image), "-initrd", str(initrd.make(kernel)), "-append", append,
+        "-kernel", str(kernel.image), "-initrd", str(disks.initrd), "-append", append,
         *drive(image(), ",snapshot=on"),
-        *drive(tree_disk, ",readonly=on"),
-        *drive(result_disk),
+        *drive(disks.tree, ",readonly=on"),
+        *drive(disks.results),
         "-device", "virtio-rng-pci",
     ]  # fmt: skip
 
@@ -95,7 +107,7 @@ def _stream(argv: list[str], log: Path) -> None:
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
     except FileNotFoundError as error:
-        raise VmError(f"{error.filename} is missing: run scripts/setup-vm") from None
+        raise UnavailableError(f"{error.filename} is missing: run scripts/setup-vm") from None
     assert machine.stdout is not None
     with log.open("wb") as file:
         while said := os.read(machine.stdout.fileno(), 1 << 16):

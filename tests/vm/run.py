@@ -9,6 +9,10 @@ class VmError(Exception):
     """A machine could not be made or did not come up; the text says what to do."""
 
 
+class UnavailableError(VmError):
+    """What machines are made with is not to be had here: QEMU, a tool, Debian's archive."""
+
+
 def run(
     argv: Sequence[str | Path],
     *,
@@ -23,7 +27,9 @@ def run(
             command, env=env, cwd=cwd, input=input, capture_output=True, text=True, check=False
         )
     except FileNotFoundError as error:
-        raise VmError(f"{command[0]} is missing: run scripts/setup-vm ({error})") from None
+        raise UnavailableError(
+            f"{command[0]} is missing: run scripts/setup-vm ({error})"
+        ) from None
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
         raise VmError(f"{' '.join(command)} failed with {done.returncode}:\n{said}")

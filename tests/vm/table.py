@@ -19,18 +19,20 @@ PAGE = ROOT / "docs" / "kernels.md"
 _INTRODUCTION = """\
 # Kernels
 
-Debian's kernels, booted under QEMU, with the tests of `tests/kernel` run inside. This page
-is made by `make vm-table` from what `make test-vm` left behind; do not edit it.
+Debian's kernels, booted under QEMU with systemd, and the tests run inside that need a
+kernel (`tests/vm/selection.py`). This page is made by `make vm-table` from what `make
+test-vm` left behind; do not edit it.
 
-    make test-vm KERNEL=6.1                   # one kernel; 5 to 10 minutes
+    make test-vm KERNEL=6.1                   # one kernel
     make test-vm TESTS=tests/kernel/test_memory.py
     make test-vm ARGS=-x                      # the rest goes to pytest
     make test-vm-all vm-table                 # all of them, and this page
     make vm-shell                             # a root shell inside
 
 The first run fetches a few hundred MB of packages and makes an image of a Debian 12 with
-`vagrant/provision.sh`; it is kept in `.cache/vm`. Results and logs are in
-`.cache/vm/results`. Only a trial boot makes it use KVM; else processors are emulated.
+`vagrant/provision.sh`; it is kept for all clones in `~/.cache/ebpftrace/vm`, or the folder
+that `EBPFTRACE_VM_CACHE` names. Results and logs are in the clone's `.cache/vm/results`. Only a trial
+boot makes it use KVM; else processors are emulated.
 
 What a kernel offers is read from its types (BTF) or found out by trying, never from its
 version.

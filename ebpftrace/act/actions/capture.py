@@ -5,6 +5,7 @@ that is there is whole. `manifest.json` lists every part, with what failed and w
 Environments are not saved: they hold secrets.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,11 +23,12 @@ from ebpftrace.act.evidence import Part, parts_of
 from ebpftrace.act.incident import Incident, facts
 from ebpftrace.act.outcome import Status
 from ebpftrace.text import clean
-from ebpftrace.units import MIB, NS_PER_SECOND, format_bytes
+from ebpftrace.units import KIB, MIB, NS_PER_SECOND, format_bytes
 
 MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
 _STALE_SECONDS = 600.0
+_MANIFEST_ROOM = 32 * KIB  # more than it takes with an error for each part
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +72,28 @@ def capture(
     partial = options.folder / f".{incident.id}{_PARTIAL}"
     partial.mkdir(mode=0o700)
     try:
-        told = _save(parts(incident), partial, options.size_bytes, cancelled)
-        manifest = {
-            "schema": 1,
-            "complete": not cancelled.is_set(),
-            "facts": facts(incident),
-            "parts": told,
-        }
-        _write(partial / MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n")
+        with (partial / MANIFEST).open("xb") as file:
+            # Its room is taken first: on a disk that fills up parts fail, not the whole.
+            os.posix_fallocate(file.fileno(), 0, _MANIFEST_ROOM)
+            told = _save(parts(incident), partial, options.size_bytes, cancelled)
+            manifest = {
+                "schema": 1,
+                "complete": not cancelled.is_set(),
+                "facts": facts(incident),
+                "parts": told,
+            }
+            file.write(json.dumps(manifest, indent=2).encode() + b"\n")
+            file.truncate()
+            file.flush()
+            os.fdatasync(file.fileno())
         _sync_folder(partial)
         partial.rename(whole)
         _sync_folder(options.folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    _prune(options.folder, options.keep)
+    with contextlib.suppress(OSError):  # what was saved is saved, whatever is too much
+        _prune(options.folder, options.keep, whole)
     saved = [part for part in told if part["error"] is None]
     size = format_bytes(sum(part["bytes"] for part in saved))
     failed = len(told) - len(saved)
@@ -113,6 +122,7 @@ def _save(
         except Exception as error:
             # Whatever it is: one part that fails must not cost the others.
             entry["error"] = clean(f"{type(error).__name__}: {error}")
+            (folder / part.name).unlink(missing_ok=True)
         entry["took_ns"] = time.monotonic_ns() - began
         told.append(entry)
     return told
@@ -133,16 +143,20 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _prune(folder: Path, keep: int) -> None:
-    """Drop the oldest of ours, and what a crash left half done."""
-    whole: list[Path] = []
+def _prune(folder: Path, keep: int, newest: Path) -> None:
+    """Drop the oldest of ours, and what a crash left half done.
+
+    Names sort by Unix time, so the newest is told apart: that clock may be set back.
+    """
+    others: list[Path] = []
     for entry in folder.iterdir():
         if entry.is_symlink() or not entry.is_dir():
             continue
         if entry.name.startswith(".") and entry.name.endswith(_PARTIAL):
             if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
                 shutil.rmtree(entry, ignore_errors=True)
-        elif (entry / MANIFEST).is_file():
-            whole.append(entry)
-    for entry in sorted(whole, key=lambda one: one.name)[:-keep]:
+        elif entry != newest and (entry / MANIFEST).is_file():
+            others.append(entry)
+    others.sort(key=lambda one: one.name)
+    for entry in others[: max(0, len(others) + 1 - keep)]:
         shutil.rmtree(entry, ignore_errors=True)

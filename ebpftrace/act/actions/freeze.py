@@ -1,12 +1,13 @@
 """freeze: stops the job where it is, until it is thawed, a rung ends it, or all is over.
 
 cgroup v2: `cgroup.freeze` of the job's cgroup. v1: the freezer cgroup of the process, if
-it has one of its own. Elsewhere the process alone, by SIGSTOP. Source: cgroup-v2.rst,
+it has one of its own. Elsewhere those that are meant alone, by SIGSTOP. Source: cgroup-v2.rst,
 cgroup-v1/freezer-subsystem.rst.
 """
 
 import os
 import signal
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ebpftrace.act.actions.kind import ActionKind
 from ebpftrace.act.actions.running import Ended, Running, over
 from ebpftrace.act.guard import RefusedError, Target, open_process, own_line
 from ebpftrace.act.incident import Incident
+from ebpftrace.act.kin import orphans_of
 from ebpftrace.act.outcome import Status
 from ebpftrace.act.undo import Undo
 from ebpftrace.errors import GoneError
@@ -58,17 +60,19 @@ class Freezer:
 
 @dataclass(frozen=True, slots=True)
 class _Stopped:
-    """One process, stopped by a signal: that takes effect a moment after it was sent."""
+    """Stopped by a signal: that takes effect a moment after it was sent."""
 
-    pid: int
+    pids: tuple[int, ...]
 
     @property
     def name(self) -> str:
-        return f"{self.pid}, the process alone,"
+        if len(self.pids) == 1:
+            return f"{self.pids[0]}, the process alone,"
+        return f"{self.pids[0]} and {len(self.pids) - 1} more, these alone,"
 
     def is_frozen(self) -> bool:
-        stat = proc.read_stat(self.pid)
-        return stat is None or stat.state in "TtZX"
+        stats = map(proc.read_stat, self.pids)
+        return all(stat is None or stat.state in "TtZX" for stat in stats)
 
 
 def start(incident: Incident, options: Options) -> Running:
@@ -77,7 +81,12 @@ def start(incident: Incident, options: Options) -> Running:
         os.close(open_process(incident.target))
         freezer = freezer_of(incident)
         if freezer is None:
-            return _Freezing(_Stopped(incident.target.key.pid), _stop(incident.target))
+            stopped = tuple(_stop(whole(incident)))
+            if not stopped:
+                raise GoneError(f"{incident.target.key.pid} has ended")
+            pids = tuple(one.key.pid for one in stopped)
+            back = Undo("continued", targets=stopped, early=True)
+            return _Freezing(_Stopped(pids), back)
         back = undo(freezer.file, freezer.thawed, "thawed", early=True)
         write(freezer.file, freezer.frozen)
     except (GoneError, RefusedError) as error:
@@ -118,15 +127,24 @@ def _freezer_path(pid: int) -> str:
     return ""
 
 
-def _stop(target: Target) -> Undo:
-    fd = open_process(target)
-    try:
-        signal.pidfd_send_signal(fd, signal.SIGSTOP)
-    except ProcessLookupError as error:
-        raise GoneError(f"{target.key.pid} has ended") from error
-    finally:
-        os.close(fd)
-    return Undo("continued", target=target, early=True)
+def whole(incident: Incident) -> Iterator[Target]:
+    """Those that are meant, and the descendants that are meant with them."""
+    yield from incident.meant
+    yield from orphans_of(incident, "none")
+
+
+def _stop(targets: Iterable[Target]) -> Iterator[Target]:
+    """Those of them that were stopped."""
+    for target in targets:
+        try:
+            fd = open_process(target)
+            try:
+                signal.pidfd_send_signal(fd, signal.SIGSTOP)
+            finally:
+                os.close(fd)
+        except (GoneError, RefusedError, OSError):
+            continue  # raised, it would lose sight of those that are stopped already
+        yield target
 
 
 @dataclass(slots=True)

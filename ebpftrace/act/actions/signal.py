@@ -1,8 +1,8 @@
 """signal: ends the process through a pidfd, each signal only after it was checked again.
 
-Signals are sent in their order, a grace apart, until the process has ended. What it left
-behind of the go command (`go list` and the compilers below it, which outlive their gopls
-by seconds) is ended with it.
+Signals are sent in their order, a grace apart, until the process has ended; to a group, to
+each of it. What it left behind of the go command (`go list` and the compilers below it,
+which outlive their gopls by seconds) is ended with it.
 """
 
 import os
@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from ebpftrace.act.actions.held import Held
 from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Ended, Running, over, readable
-from ebpftrace.act.guard import RefusedError, Target, open_process
+from ebpftrace.act.actions.running import Ended, Running, over
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.kin import orphans_of
 from ebpftrace.act.outcome import Status
 from ebpftrace.act.undo import Undo
-from ebpftrace.errors import GoneError
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
@@ -51,31 +50,29 @@ KIND = ActionKind(
 
 def start(incident: Incident, options: Options) -> Running:
     """The first signal is sent with the first poll."""
-    try:
-        fd = open_process(incident.target)
-    except (GoneError, RefusedError) as error:
-        return over(Status.SKIPPED, f"not signalled: {error.what}")
-    return _Ending(incident, options, fd)
+    meant = Held()
+    meant.hold(incident.meant)
+    if not meant.fds:
+        return over(Status.SKIPPED, f"not signalled: {meant.refused or meant.gone}")
+    return _Ending(incident, options, meant)
 
 
 @dataclass(slots=True)
 class _Ending:
     incident: Incident
     options: Options
-    pidfd: int
+    meant: Held
     sent: int = 0
     next_ns: int = 0
     began_ns: int = 0
     dump: str = ""
-    left: list[tuple[Target, int]] = field(default_factory=list)  # orphans and their pidfds
+    orphans: Held = field(default_factory=Held)
     orphans_ended: int = 0
-    gone_ns: int = 0  # when the process itself had ended; 0: not yet
+    gone_ns: int = 0  # when those that are meant had ended; 0: not yet
 
     @property
     def fds(self) -> tuple[int, ...]:
-        if self.gone_ns:
-            return tuple(fd for _, fd in self.left)
-        return (self.pidfd,)
+        return self.orphans.fds if self.gone_ns else self.meant.fds
 
     @property
     def undo(self) -> Undo | None:
@@ -88,73 +85,46 @@ class _Ending:
     def poll(self, now_ns: int) -> Ended | None:
         self.began_ns = self.began_ns or now_ns
         if not self.gone_ns:
-            if not readable(self.pidfd):
+            if self.meant.running():
                 return self._next_signal(now_ns)
             self.gone_ns = now_ns
-            self._signal_orphans(signal.SIGTERM)
+            self.orphans_ended = self.orphans.send(signal.SIGTERM)
             self.next_ns = now_ns + min(self.options.grace_ns, 2 * NS_PER_SECOND)
         return self._after_orphans(now_ns)
 
     def stop(self) -> str:
-        for _, fd in self.left:
-            os.close(fd)
-        os.close(self.pidfd)
+        self.meant.close()
+        self.orphans.close()
         return ""
 
     def _next_signal(self, now_ns: int) -> Ended | None:
         if now_ns < self.next_ns:
             return None
         if self.sent == len(self.options.send):
+            live = "live" if self.incident.others else "lives"
             signals = ", ".join(self.options.send)
-            return Ended(Status.FAILED, f"{self.incident.who} lives on after {signals}")
+            return Ended(Status.FAILED, f"{self.incident.who} {live} on after {signals}")
         name = self.options.send[self.sent]
-        try:
-            # The pidfd holds the process; what it is and where it is may have changed.
-            os.close(open_process(self.incident.target))
-            if name == "QUIT":
-                self.dump = _stderr_of(self.incident.target.key.pid)
-            self._find_orphans()
-            signal.pidfd_send_signal(self.pidfd, signal.Signals[f"SIG{name}"])
-        except (GoneError, ProcessLookupError):
-            if readable(self.pidfd):
-                return None  # polled again at once: the pidfd is readable
-        except RefusedError as error:
-            return Ended(Status.SKIPPED, f"not signalled: {error.what}")
+        dump = _stderr_of(self.incident.target.key.pid) if name == "QUIT" else ""
+        # Looked for before every signal: afterwards they are somebody else's children.
+        self.orphans.hold(orphans_of(self.incident, self.options.orphans))
+        if not self.meant.send(signal.Signals[f"SIG{name}"]):
+            if not self.meant.fds:
+                return Ended(Status.SKIPPED, f"not signalled: {self.meant.refused}")
+            if not self.meant.running():
+                return None  # polled again at once
+        self.dump = dump or self.dump
         self.sent += 1
         self.next_ns = now_ns + self.options.grace_ns
         return None
 
-    def _find_orphans(self) -> None:
-        """Looked for before every signal: afterwards they are somebody else's children."""
-        held = {target.key for target, _ in self.left}
-        for target in orphans_of(self.incident, self.options.orphans):
-            if target.key in held:
-                continue
-            try:
-                self.left.append((target, open_process(target)))
-            except (GoneError, RefusedError):
-                continue  # ended, or not ours to end
-
-    def _signal_orphans(self, number: signal.Signals) -> None:
-        for target, fd in self.left:
-            try:
-                os.close(open_process(target))
-                signal.pidfd_send_signal(fd, number)
-            except (GoneError, RefusedError, ProcessLookupError):
-                continue
-            if number == signal.SIGTERM:
-                self.orphans_ended += 1
-
     def _after_orphans(self, now_ns: int) -> Ended | None:
-        alive = [(target, fd) for target, fd in self.left if not readable(fd)]
-        for one in self.left:
-            if one not in alive:
-                os.close(one[1])
-        self.left = alive
-        if alive and now_ns >= self.next_ns:
-            self._signal_orphans(signal.SIGKILL)
+        if not self.orphans.running():
+            return Ended(Status.DONE, self._told())
+        if now_ns >= self.next_ns:
+            self.orphans.send(signal.SIGKILL)
             self.next_ns = now_ns + NS_PER_SECOND
-        return None if alive else Ended(Status.DONE, self._told())
+        return None
 
     def _told(self) -> str:
         if not self.sent:
@@ -164,6 +134,8 @@ class _Ending:
         if self.orphans_ended:
             many = "child" if self.orphans_ended == 1 else "children"
             told += f", with {self.orphans_ended} {many} of it"
+        if self.meant.refused:
+            told += f"; not signalled: {self.meant.refused}"
         return told + (f"; goroutine dump: {self.dump}" if self.dump else "")
 
 

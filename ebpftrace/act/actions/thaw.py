@@ -1,14 +1,14 @@
 """thaw: lets a job go on that an earlier rung froze."""
 
-import os
 import signal
 from dataclasses import dataclass
 
 from ebpftrace.act.actions.control import write
-from ebpftrace.act.actions.freeze import freezer_of
+from ebpftrace.act.actions.freeze import freezer_of, whole
+from ebpftrace.act.actions.held import Held
 from ebpftrace.act.actions.kind import ActionKind
 from ebpftrace.act.actions.running import Running, over
-from ebpftrace.act.guard import RefusedError, open_process
+from ebpftrace.act.guard import RefusedError
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
 from ebpftrace.errors import GoneError
@@ -29,13 +29,15 @@ def start(incident: Incident, options: Options) -> Running:
         if freezer is not None:
             write(freezer.file, freezer.thawed)
             return over(Status.DONE, f"{freezer.name} thawed")
-        fd = open_process(incident.target)
+        stopped = Held()
+        stopped.hold(whole(incident))
         try:
-            signal.pidfd_send_signal(fd, signal.SIGCONT)
+            if not stopped.send(signal.SIGCONT):
+                return over(Status.SKIPPED, stopped.refused or stopped.gone)
         finally:
-            os.close(fd)
+            stopped.close()
     except (GoneError, RefusedError) as error:
         return over(Status.SKIPPED, error.what)
     except OSError as error:
         return over(Status.FAILED, f"not thawed: {error.strerror}")
-    return over(Status.DONE, f"{incident.who} goes on")
+    return over(Status.DONE, f"{incident.who} {'go' if incident.others else 'goes'} on")

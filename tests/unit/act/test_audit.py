@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,42 @@ def test_a_line_is_there_before_close(tmp_path: Path) -> None:
     log.close()
 
 
+WRITER = """
+import sys
+from pathlib import Path
+from ebpftrace.act.audit import AuditLog
+log = AuditLog(Path(sys.argv[1]), size_bytes=20_000)
+number = 0
+while True:
+    log.write({"n": number, "padding": "x" * 200})
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def test_killed_in_the_middle_it_has_all_that_was_told_and_is_written_on(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "audit.jsonl"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, file], stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    with writer:
+        assert writer.stdout is not None
+        for _ in range(150):
+            assert writer.stdout.readline()
+        writer.kill()
+        told = 150 + len(writer.stdout.readlines())
+    reading = Reading(file)
+    found = [record["n"] for record in reading.records()]
+    assert reading.torn == 0
+    assert found == list(range(found[0], found[0] + len(found)))  # the oldest are rotated out
+    assert found[-1] in (told - 1, told)  # the last one may have been written, and not told
+    write(file, -1)
+    assert numbers(file)[-1] == -1
+
+
 @pytest.mark.parametrize("torn", [b'{"n":2', b'{"n":2}', b'{"n":2}\n{"', b"\xff\xfe\0"])
 def test_a_torn_last_line_is_closed_off_and_passed_over(tmp_path: Path, torn: bytes) -> None:
     file = tmp_path / "audit.jsonl"
@@ -53,10 +91,11 @@ def test_a_torn_last_line_is_closed_off_and_passed_over(tmp_path: Path, torn: by
 
 def test_torn_lines_are_counted(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
-    file.write_text('{"n":1}\n{"n":\n[2]\n\n{"n":3}\n')
+    deep = "[" * 200_000
+    file.write_text(f'{{"n":1}}\n{{"n":\n[2]\n\n{deep}\n{{"n":3}}\n')
     reading = Reading(file)
     assert [record["n"] for record in reading.records()] == [1, 3]
-    assert reading.torn == 2
+    assert reading.torn == 3
 
 
 def test_it_is_bounded_by_rotation_and_read_in_order(tmp_path: Path) -> None:

@@ -110,6 +110,42 @@ def test_successors_that_die_one_after_the_other(relief: Relief) -> None:
     assert relief.successors > 5
 
 
+@pytest.fixture
+def spread(relief: Relief) -> Relief:
+    """Two are meant as one."""
+    other = Target(ProcessKey(5000, 200), "/ci/build-42", (0, 0))
+    return Relief(replace(relief.incident, others=(other,)), 0)
+
+
+def test_a_group_is_gone_when_all_of_it_is(spread: Relief) -> None:
+    assert spread.see(seen(1, process(ProcessKey(5000, 200), 490))) is Verdict.WAIT
+    assert spread.see(seen(2)) is Verdict.WAIT
+    assert spread.see(seen(2.1 + SUCCESSOR_NS / S)) is Verdict.HELPED
+    told = relieved(spread.incident, spread, 12 * S)
+    assert told.startswith("gopls 4711 and 1 other are gone, no successor came: ")
+
+
+def test_short_lived_successors_of_a_group_are_measured_by_their_sum(spread: Relief) -> None:
+    for second in range(1, 5):
+        young = [process(ProcessKey(6000 + 10 * second + n, 300), 40, age_s=1) for n in (0, 1)]
+        verdict = spread.see(seen(second, *young))
+    assert verdict is Verdict.HELPED
+    assert "are gone, those that followed hold less" in relieved(spread.incident, spread, S)
+
+
+def test_a_group_that_came_back_as_large_did_not_help(spread: Relief) -> None:
+    for second in (1, 4, 7):
+        verdict = spread.see(seen(second, process(ProcessKey(6000, 300), 490, age_s=1)))
+    assert verdict is Verdict.NOT_HELPED
+
+
+def test_a_parent_that_is_gone_while_its_children_hold_on_did_not_help(relief: Relief) -> None:
+    about = Relief(replace(relief.incident, kin=frozenset({"worker"})), 0)
+    child = process(ProcessKey(5000, 200), 480, comm="worker")
+    assert about.see(seen(1, child)) is Verdict.WAIT
+    assert about.see(seen(1.1 + SETTLE_NS / S, child)) is Verdict.NOT_HELPED
+
+
 def test_the_words_for_what_did_not_help() -> None:
     told = not_relieved(incident(), acted=True, why="budget spent")
     assert told == "GIVEN UP: nothing helped against gopls 4711: budget spent"

@@ -1,7 +1,12 @@
 """thrash: near the limit all the while, hitting it, and waiting."""
 
+from dataclasses import replace
+
+import pytest
+
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.thrash import Thrash
+from ebpftrace.units import NS_PER_SECOND
 from tests.support.curves import sample
 
 
@@ -22,6 +27,17 @@ def test_stalls_or_refaults_at_the_limit() -> None:
     assert stalled.measured == 0.5
     assert "thrashes at 93% of the limit of 1 GiB" in stalled.words
     assert Thrash().verdict(history(950, 0.0, 1000, 10)) is not None
+
+
+def test_pressure_counts_where_it_knows_of_more() -> None:
+    samples = history(950, 0.1, 0, 10)
+    assert Thrash().verdict(samples) is None
+    for second in range(21, 41):
+        more = sample(second, 950, stalled=0.1 * second, hits=10 * second)
+        samples.add(replace(more, pressure_ns=(second - 20) * NS_PER_SECOND // 2))
+    found = Thrash().verdict(samples)
+    assert found is not None
+    assert found.measured == pytest.approx(0.5)
 
 
 def test_each_alone_is_none() -> None:

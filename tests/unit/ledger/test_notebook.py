@@ -1,6 +1,7 @@
 import pytest
 
-from ebpftrace.ledger import LossNote, OomNote, ProcessNote, StallNote
+from ebpftrace.events import CgroupPressure
+from ebpftrace.ledger import LossNote, OomNote, PressureNote, ProcessNote, StallNote
 from tests.support.booking import Booking, identity
 
 
@@ -19,6 +20,24 @@ def test_stalls_are_told_as_they_grow() -> None:
     (last,) = book.notes()
     assert isinstance(last, StallNote)
     assert (last.stalls, last.stalled_ns) == (1, 20)
+
+
+def test_pressure_is_told_since_the_cgroup_was_last_read() -> None:
+    book = Booking()
+    book.start(1)
+    book.cgroup(pressure=CgroupPressure(1_000, 50, 20, 0.0, 0.0))
+    book.notes()
+    (told,) = book.pressed(CgroupPressure(1_900, 350, 120, 0.1, 0.0))
+    assert isinstance(told, PressureNote)
+    assert (told.some_ns, told.full_ns, told.within_ns) == (300, 100, 900)
+    assert told.job == identity()
+    (again,) = book.pressed(CgroupPressure(2_900, 360, 120, 0.1, 0.0))
+    assert isinstance(again, PressureNote)
+    assert (again.some_ns, again.full_ns, again.within_ns) == (10, 0, 1_000)
+    book.oom(1)  # its counters come without
+    pressure = book.job().cgroup.pressure
+    assert pressure is not None
+    assert pressure.some_ns == 360
 
 
 def test_losses_are_told_as_they_grow_and_summed_in_every_snapshot() -> None:

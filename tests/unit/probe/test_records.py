@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.events import (
+    CgroupEvents,
     CgroupGone,
     CgroupMade,
     OomKilled,
@@ -19,7 +20,7 @@ from ebpftrace.events import (
 from ebpftrace.probe.layout import PAGE_SIZE
 from ebpftrace.probe.records import Decoder, split_args
 
-NO_LIMIT = (1 << 64) - 1
+NO_LIMIT = NOT_COUNTED = (1 << 64) - 1
 
 
 def process(comm: bytes = b"gopls", *, forked: int = 0, how: int = 1) -> bytes:
@@ -76,7 +77,9 @@ def test_a_rename_a_move_and_a_cgroup() -> None:
     assert renamed == ProcessRenamed(1234, ProcessKey(4711, 77), "x\\x1b[1m")
     moved, _ = decoder().record(record(4, struct.pack("=QQII", 77, 43, 4711, 0)))
     assert moved == ProcessMoved(1234, ProcessKey(4711, 77), 43)
-    counters = struct.pack("=9Q", 0, 10, 20, NO_LIMIT, NO_LIMIT, 3, 1, 5, 2)
+    counters = struct.pack(
+        "=13Q", 0, 10, 20, NO_LIMIT, NO_LIMIT, 3, 1, *(NOT_COUNTED,) * 4, 5, 2
+    )
     cgroup = struct.pack("=Q", 42) + counters + struct.pack("=256s", b"/ci/build\n42")
     made, _ = decoder().record(record(6, cgroup))
     assert made == CgroupMade(1234, 42, "/ci/build\\x0a42")
@@ -85,16 +88,20 @@ def test_a_rename_a_move_and_a_cgroup() -> None:
     assert gone.counters.limit_bytes is None
     assert gone.counters.headroom_bytes is None
     assert (gone.counters.oom_kills, gone.counters.limit_hits) == (1, 3)
+    assert gone.counters.events is None, "cgroup v1"
 
 
 def test_an_oom_kill_has_its_cgroup() -> None:
-    counters = struct.pack("=9Q", 0, 10, 20, 30, 20, 3, 1, 5, 2)
+    counters = struct.pack("=13Q", 0, 10, 20, 30, 20, 3, 1, 4, 6, 2, NOT_COUNTED, 5, 2)
     body = struct.pack("=QQ4q", 77, 42, 1, 2, 3, 4) + counters
     event, _ = decoder().record(record(5, body + struct.pack("=II16s", 4711, 1, b"gopls")))
     assert isinstance(event, OomKilled)
     assert event.cgroup.limit_bytes == 30 * PAGE_SIZE
     assert event.usage.anon_bytes == 2 * PAGE_SIZE
     assert event.tracked
+    assert event.cgroup.events == CgroupEvents(
+        low=4, high=6, max=3, oom=2, oom_kill=1, oom_group_kill=None
+    )
 
 
 def test_the_kinds_of_call_come_only_when_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -43,6 +44,22 @@ def test_an_interrupt_goes_before_a_reload(waiting: Waiting) -> None:
     signal.raise_signal(signal.SIGTERM)
     assert waiting.wait(LONG_NS) is Woken.STOP
     assert waiting.signal is signal.SIGTERM
+
+
+def test_a_trigger_is_remembered_whatever_else_woke_us(waiting: Waiting) -> None:
+    """A socket's urgent byte polls POLLPRI, as a PSI trigger does; a fake of it."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    with listening, socket.create_connection(listening.getsockname()) as sender:
+        receiver, _ = listening.accept()
+        with receiver:
+            waiting.listen_to_pressure(receiver.fileno())
+            sender.send(b"!", socket.MSG_OOB)
+            assert waiting.wait(LONG_NS) is Woken.PRESSURE
+            assert waiting.take_pressed() == {receiver.fileno()}
+            waiting.quit()
+            assert waiting.wait(LONG_NS) is Woken.QUIT
+            assert waiting.take_pressed() == {receiver.fileno()}
+            assert waiting.take_pressed() == set()
 
 
 def test_nohup_protects_from_the_terminal_and_not_from_who_asks_for_a_reload() -> None:

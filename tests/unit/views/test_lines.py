@@ -14,7 +14,7 @@ HEAD = "12:00:07Z"
 def test_a_watch_begins_with_what_it_watches_and_every_remark() -> None:
     long = "the kinds of call are told apart, and every system call of the machine pays"
     assert start_lines(watches.started((long,))) == [
-        "start    12:00:00Z watching comm gopls, every 1.0s, cgroups v1, kernel 6.18.5",
+        "start    12:00:00Z watching comm gopls, every 1.0s, cgroups v2, kernel 6.18.5",
         "remark   the kinds of call are told apart, and every system call of the machine",
         "         pays",
     ]
@@ -55,6 +55,10 @@ def test_the_first_line_leaves_out_what_does_not_fit() -> None:
         (
             watches.stall_note(),
             f"stall    {HEAD} build-42: waited 120ms for memory, 14 times",
+        ),
+        (
+            watches.pressure_note(),
+            f"pressure {HEAD} build-42: lost 310ms of 900ms for memory, all of it 120ms",
         ),
         (
             watches.loss_note(),

@@ -24,6 +24,7 @@ RECORDS = {
     "process": records.note_record(watches.process_note("exit", exit_code=0, signal=9)),
     "oom_kill": records.note_record(watches.oom_note()),
     "stall": records.note_record(watches.stall_note()),
+    "pressure": records.note_record(watches.pressure_note()),
     "loss": records.note_record(replace(watches.loss_note(), cause="ring_exit")),
     "finding": records.finding_record(watches.finding()),
     "action": records.step_record(watches.step()),

@@ -1,0 +1,127 @@
+"""Jobs that grow past a bound when told to, and when a hook began because of it."""
+
+import os
+import random
+import select
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ebpftrace.units import MIB
+from tests.support.build import compiled
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+
+COMM = "grower"
+BOUND, REST, LIMIT = 8 * MIB, 4 * MIB, 64 * MIB
+DEADLINE_SECONDS = 60.0
+_HERE = Path(__file__).parent
+_TOLD = struct.Struct("=qq")
+
+
+class NoHookError(Exception):
+    """Nothing answered a breach for a minute."""
+
+
+def grower() -> Path:
+    """The program that grows (grower.c)."""
+    return named(COMM)
+
+
+def named(name: str) -> Path:
+    """A program of this folder's C source of that name."""
+    return compiled(name, [_HERE / f"{name}.c"])
+
+
+@dataclass(slots=True)
+class Job:
+    """A process in a memory cgroup of its own, with a limit far above the bound."""
+
+    cgroup: MemoryCgroup
+    process: subprocess.Popen[bytes]
+
+    def breach(self) -> int:
+        """Grow past the bound; when it was reached, CLOCK_MONOTONIC nanoseconds."""
+        (ns,) = struct.unpack("=q", self._ask(b"b", 8))
+        return int(ns)
+
+    def shrink(self) -> None:
+        """Give back all that was gained."""
+        self._ask(b"s", 1)
+
+    def _ask(self, command: bytes, size: int) -> bytes:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(command)
+        return self.process.stdout.read(size)
+
+
+class Hooks:
+    """A FIFO into which each hook writes when it began, and for whom."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "hooks"
+        os.mkfifo(self.path)
+        self._fd = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
+
+    def began(self, pid: int) -> int:
+        """Wait for the next hook for this process; CLOCK_MONOTONIC nanoseconds."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            if select.select([self._fd], [], [], left)[0]:
+                ns, whom = _TOLD.unpack(os.read(self._fd, _TOLD.size))
+                if whom == pid:
+                    return int(ns)
+        raise NoHookError(f"no hook began within {DEADLINE_SECONDS:g} s of a breach")
+
+    def forget(self) -> None:
+        """Drop what was told of breaches that are over."""
+        while select.select([self._fd], [], [], 0)[0]:
+            os.read(self._fd, 1 << 16)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+@contextmanager
+def jobs(count: int) -> Iterator[list[Job]]:
+    """So many jobs at rest."""
+    with ExitStack() as stack:
+        made: list[Job] = []
+        for _ in range(count):
+            cgroup = stack.enter_context(memory_cgroup(LIMIT))
+            process = cgroup.run(
+                [grower(), str(BOUND), str(REST)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+            )
+            stack.callback(_end, process)
+            made.append(Job(cgroup, process))
+        for job in made:
+            job.shrink()  # answered once it is at rest
+        yield made
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def latencies(
+    there: list[Job], hooks: Hooks, count: int, pause: tuple[float, float]
+) -> Iterator[float]:
+    """Milliseconds from each breach to its hook's first act, one job after the other.
+
+    `pause` are the least and the most seconds between two breaches; random, so that they
+    keep step with nobody's clock.
+    """
+    for number in range(count):
+        time.sleep(random.uniform(*pause))
+        job = there[number % len(there)]
+        hooks.forget()
+        breach_ns = job.breach()
+        yield (hooks.began(job.process.pid) - breach_ns) / 1e6
+        job.shrink()

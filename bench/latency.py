@@ -1,0 +1,161 @@
+"""How long after a breach a hook runs: ebpftrace beside the shell guards that people write."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.breaches import BOUND, COMM, Hooks, Job, jobs, latencies, named
+from bench.figures import Row, Table
+from bench.observers import ebpftrace, running
+from bench.scale import Scale
+
+_JOBS = 8
+_SETTLE = (0.12, 0.22)
+"""Seconds between two breaches: eight times that, and a job's last incident is over."""
+
+_ACTS, _CAPTURES = "ebpftrace: the hook at once", "ebpftrace: evidence first, as by default"
+_SLOW, _TUNED = "shell guard, once a second", "shell guard, every 10 ms"
+
+Observing = Callable[[list[Job], Hooks, Path], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    label: str
+    observing: Observing
+    jobs: int
+    pause: tuple[float, float]
+    breaches: Callable[[Scale], int]
+
+
+def measure(scale: Scale) -> Iterator[Table]:
+    """Every condition in turn, round by round; first idle, then with every CPU busy."""
+    for busy in (False, True):
+        samples: dict[str, list[float]] = {one.label: [] for one in _CONDITIONS}
+        first: dict[str, list[float]] = {one.label: [] for one in _CONDITIONS}
+        with _busy() if busy else nullcontext():
+            for number in range(scale.breach_rounds):
+                turn = _CONDITIONS if number % 2 == 0 else _CONDITIONS[::-1]
+                for one in turn:
+                    taken = _round(one, one.breaches(scale))
+                    samples[one.label] += taken
+                    first[one.label].append(taken[0])
+        yield _table(samples, first, busy=busy)
+
+
+def _table(
+    samples: dict[str, list[float]], first: dict[str, list[float]], *, busy: bool
+) -> Table:
+    cpus = os.cpu_count() or 1
+    with_what = f"{cpus} spinning processes on {cpus} CPUs" if busy else "an idle machine"
+    counts = ", ".join(f"{label} {len(taken)}" for label, taken in samples.items())
+    firsts = ", ".join(f"{label} {max(first[label]):.2f}" for label in (_ACTS, _CAPTURES))
+    return Table(
+        "latency",
+        f"breach to the first instruction of the hook's main, {with_what}",
+        "ms",
+        tuple(Row(label, tuple(taken)) for label, taken in samples.items()),
+        against=_ACTS,
+        tail=True,
+        footnotes=(
+            f"breaches: {counts}",
+            f"the slowest that was the first of its watch, in ms: {firsts}",
+        ),
+    )
+
+
+def _round(one: _Condition, count: int) -> list[float]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ebpftrace-")))
+        hooks = Hooks(folder)
+        stack.callback(hooks.close)
+        there = stack.enter_context(jobs(one.jobs))
+        stack.enter_context(one.observing(there, hooks, folder))
+        return list(latencies(there, hooks, count, one.pause))
+
+
+def _acting(*first: str) -> Observing:
+    """A watch whose ladder is the hook, after these rungs."""
+
+    @contextmanager
+    def observing(_there: list[Job], hooks: Hooks, folder: Path) -> Iterator[None]:
+        rungs = ", ".join(
+            [
+                *(f'{{ action = "{rung}", folder = "{folder}/evidence" }}' for rung in first),
+                f'{{ action = "exec", command = ["{named("hook")}", "{hooks.path}"] }}',
+            ]
+        )
+        policy = folder / "policy.toml"
+        policy.write_text(_POLICY.format(capture=str(bool(first)).lower(), rungs=rungs))
+        audit = ("--audit", str(folder / "audit.jsonl"))
+        options = ("--comm", f"{COMM}-*", "--config", str(policy), *audit)
+        with running(ebpftrace("ebpftrace", *options)):
+            yield
+
+    return observing
+
+
+_POLICY = f"""\
+[[policy]]
+name = "latency"
+grace = "0s"
+cooldown = "0s"
+budget = {{{{ restarts = 1000000, window = "10m" }}}}
+capture = {{capture}}
+when = [{{{{ detector = "level", bound = {BOUND} }}}}]
+then = [{{rungs}}]
+"""
+
+
+def _guarding(seconds: str) -> Observing:
+    """A shell for each job, which asks so often."""
+
+    @contextmanager
+    def observing(there: list[Job], hooks: Hooks, _folder: Path) -> Iterator[None]:
+        with ExitStack() as stack:
+            for job in there:
+                v1 = job.cgroup.version == 1
+                charge = "memory.usage_in_bytes" if v1 else "memory.current"
+                stack.enter_context(
+                    _running(
+                        "sh", str(Path(__file__).with_name("guard.sh")),
+                        str(job.cgroup.path / charge), str(BOUND), seconds,
+                        str(named("hook")), str(hooks.path), str(job.process.pid),
+                    )
+                )  # fmt: skip
+            yield
+
+    return observing
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    """A process that spins, at normal priority, for each CPU."""
+    spin = "while True: pass"
+    with ExitStack() as stack:
+        for _ in range(os.cpu_count() or 1):
+            stack.enter_context(_running(sys.executable, "-c", spin))
+        yield
+
+
+@contextmanager
+def _running(*argv: str) -> Iterator[None]:
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+_CONDITIONS = (
+    _Condition(_ACTS, _acting(), _JOBS, _SETTLE, lambda scale: scale.breaches),
+    _Condition(_CAPTURES, _acting("capture"), _JOBS, _SETTLE, lambda scale: scale.breaches),
+    _Condition(_TUNED, _guarding("0.01"), 1, (0.02, 0.06), lambda scale: scale.breaches),
+    _Condition(_SLOW, _guarding("1"), 1, (0.0, 0.2), lambda scale: scale.slow_breaches),
+)

@@ -1,0 +1,112 @@
+"""The incident that begins: whom it is about, as they are now."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from ebpftrace.act.aim import Aim
+from ebpftrace.act.guard import RefusedError, Target, identify
+from ebpftrace.act.incident import Incident
+from ebpftrace.act.policy import Policy
+from ebpftrace.act.relief import held_bytes
+from ebpftrace.act.triggers import More
+from ebpftrace.errors import GoneError
+from ebpftrace.events import JobIdentity
+from ebpftrace.host import proc
+from ebpftrace.judge.finding import Finding
+from ebpftrace.ledger import ProcessSnapshot
+
+_PLACES = ("GOPLSCACHE", "GOCACHE", "TMPDIR")
+_PATH_LIMIT = 4096
+
+
+def begin(
+    policy: Policy,
+    finding: Finding,
+    aimed: Aim,
+    *,
+    now_ns: int,
+    folder_of: Callable[[str], Path | None],
+    curve: tuple[tuple[int, int, int], ...],
+    more: More | None,
+) -> Incident:
+    """The incident; `more` is held by now beyond what the snapshot says.
+
+    `folder_of(cgroup path)` says where a cgroup's files are. GoneError or RefusedError
+    where the process must not be touched; of the others, those are left out.
+    """
+    job, process = aimed.job, aimed.process
+    target = _identified(process, job.identity, folder_of)
+    cleans = any(step.action == "clean" for step in policy.ladder)
+    places, user = _places(process.pid) if cleans else ((), -1)
+    unix_ns = time.time_ns()
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
+    whole = held_bytes(job) + (more.size_bytes if more else 0)
+    own = process.own.held_bytes + (more.of(process.key) if more else 0)
+    return Incident(
+        id=f"{stamp}-{process.pid}-{os.urandom(3).hex()}",
+        policy=policy.name,
+        finding=finding,
+        job=job.identity,
+        target=target,
+        others=tuple(_all_identified(aimed.others, job.identity, folder_of)),
+        kin=aimed.kin,
+        comm=process.comm,
+        began_ns=now_ns,
+        time_ns=unix_ns,
+        held_bytes=whole if finding.subject.process is None else own,
+        job_held_bytes=whole,
+        limit_bytes=job.cgroup.limit_bytes,
+        folder=folder_of(job.identity.cgroup),
+        curve=curve,
+        places=places,
+        user=user,
+        company=frozenset(one.key for one in job.processes),
+    )
+
+
+def _identified(
+    process: ProcessSnapshot, job: JobIdentity, folder_of: Callable[[str], Path | None]
+) -> Target:
+    """As it is now; RefusedError if it has left its job since the snapshot.
+
+    Paths of one cgroup may be written in two ways where it is seen from another namespace,
+    so its inode is asked as well.
+    """
+    target = identify(process.key)
+    if target.cgroup != job.cgroup:
+        folder = folder_of(target.cgroup)
+        try:
+            inode = job.cgroup_id if folder is None else folder.stat().st_ino
+        except OSError:
+            inode = job.cgroup_id  # not to be seen from here: nothing speaks against it
+        if inode != job.cgroup_id:
+            raise RefusedError(f"{process.pid} moved to the cgroup {target.cgroup}")
+    return target
+
+
+def _all_identified(
+    processes: Iterable[ProcessSnapshot],
+    job: JobIdentity,
+    folder_of: Callable[[str], Path | None],
+) -> Iterator[Target]:
+    for one in processes:
+        try:
+            yield _identified(one, job, folder_of)
+        except (GoneError, RefusedError):
+            continue
+
+
+def _places(pid: int) -> tuple[tuple[tuple[str, str], ...], int]:
+    """Where it keeps its files, as its environment says, and whose process it is.
+
+    Asked now: once it has ended nobody knows.
+    """
+    environ = proc.read_environ(pid)
+    if environ is None:
+        return (), -1
+    named = ((name, environ.get(name, _PATH_LIMIT)) for name in _PLACES)
+    return tuple((name, path) for name, path in named if path), Path(
+        f"/proc/{pid}"
+    ).stat().st_uid

@@ -1,0 +1,57 @@
+"""Pressure stall information (PSI) of a memory cgroup v2: read, and listened to.
+
+Source: Documentation/accounting/psi.rst; kernel/sched/psi.c.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from ebpftrace.events import CgroupPressure
+
+FILE = "memory.pressure"
+
+STALL_NS, WINDOW_NS = 200_000_000, 1_000_000_000
+"""A trigger is told of so much time lost within a window; once a window at most."""
+
+_LINE_FIELDS = 5  # some avg10=0.00 avg60=0.00 avg300=0.00 total=0
+
+
+def read_pressure(folder: Path) -> CgroupPressure | None:
+    """What the branch lost; None on cgroup v1, without PSI, or where the cgroup is gone."""
+    try:
+        text = (folder / FILE).read_text("ascii")
+    except OSError:  # EOPNOTSUPP too: PSI is switched off at boot, or for this cgroup
+        return None
+    shares, totals = {}, {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) != _LINE_FIELDS:
+            continue
+        values = dict(word.split("=", 1) for word in words[1:])
+        shares[words[0]] = float(values["avg10"]) / 100
+        totals[words[0]] = int(values["total"]) * 1000
+    if "some" not in totals:
+        return None
+    return CgroupPressure(
+        time_ns=time.monotonic_ns(),
+        some_ns=totals["some"],
+        full_ns=totals.get("full", 0),
+        some_share=shares["some"],
+        full_share=shares.get("full", 0.0),
+    )
+
+
+def open_trigger(folder: Path) -> int:
+    """A descriptor that polls POLLPRI whenever tasks of the branch lost time for memory.
+
+    Each poll that says so takes the news: a descriptor may be in one epoll, and in none
+    that is itself in another. OSError where the kernel refuses: no PSI, no such cgroup.
+    """
+    fd = os.open(folder / FILE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.write(fd, f"some {STALL_NS // 1000} {WINDOW_NS // 1000}\0".encode())
+    except OSError:
+        os.close(fd)
+        raise
+    return fd

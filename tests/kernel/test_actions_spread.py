@@ -1,0 +1,124 @@
+"""Several real processes ended as one: a group of equals, and a parent with its children."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.actions import STARTS, capture, freeze, thaw
+from ebpftrace.act.actions import signal as ending
+from ebpftrace.act.guard import identify
+from ebpftrace.act.incident import Incident
+from ebpftrace.act.outcome import Status
+from ebpftrace.act.undo import Undo
+from ebpftrace.host import proc
+from ebpftrace.units import NS_PER_SECOND
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.incidents import about, act, drive, key_of
+from tests.support.workload import Workload
+
+SHORT = ending.Options(grace_ns=NS_PER_SECOND)
+
+
+@pytest.fixture(scope="module")
+def group() -> Iterator[MemoryCgroup]:
+    with memory_cgroup() as made:
+        yield made
+
+
+@pytest.fixture
+def workers(group: MemoryCgroup) -> Iterator[list[Workload]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(Workload("worker", cgroup=group)) for _ in range(4)]
+
+
+def together(workers: list[Workload]) -> Incident:
+    lead, *others = workers
+    return about(lead.pid, others=tuple(identify(key_of(one.pid)) for one in others))
+
+
+def state_of(pid: int) -> str:
+    stat = proc.read_stat(pid)
+    return "" if stat is None else stat.state
+
+
+def lives(pid: int) -> bool:
+    return state_of(pid) not in ("", "Z", "X")
+
+
+def test_a_group_is_ended_as_one(workers: list[Workload]) -> None:
+    told = together(workers)
+    ended = act("signal", told, SHORT)
+    assert ended.status is Status.DONE
+    assert ended.detail.startswith(f"worker {workers[0].pid} and 3 others ended by TERM")
+    assert {one.wait() for one in workers} == {-signal.SIGTERM}
+
+
+def test_who_moved_away_or_became_another_is_spared(workers: list[Workload]) -> None:
+    told = together(workers)
+    workers[1].do(f"exec {workers[1].named('other')}")
+    gone = key_of(workers[2].pid)
+    later = replace(told.others[1], key=replace(gone, start_boottime_ns=1))
+    told = replace(told, others=(told.others[0], later, told.others[2]))
+    with memory_cgroup() as elsewhere:
+        elsewhere.add(workers[3].pid)
+        ended = act("signal", told, SHORT)
+        assert ended.status is Status.DONE
+        assert "; not signalled: " in ended.detail
+        assert not lives(workers[0].pid)
+        assert [lives(one.pid) for one in workers[1:]] == [True, True, True]
+
+
+def test_a_group_that_must_not_be_touched_is_skipped(workers: list[Workload]) -> None:
+    told = together(workers)
+    with memory_cgroup() as elsewhere:
+        for one in workers:
+            elsewhere.add(one.pid)
+        ended = act("signal", told, SHORT)
+        assert ended.status is Status.SKIPPED
+        assert "moved to the cgroup" in ended.detail
+        assert all(lives(one.pid) for one in workers)
+
+
+def test_a_parent_is_ended_with_the_children_that_are_meant(group: MemoryCgroup) -> None:
+    with Workload("make", cgroup=group) as make:
+        meant = [int(make.do(f"spawn {make.named('worker')}")[0]) for _ in range(3)]
+        (other,) = map(int, make.do(f"spawn {make.named('helper')}"))
+        told = about(make.pid, kin=frozenset({"worker"}))
+        ended = act("signal", told, replace(SHORT, orphans="none"))
+        assert ended.status is Status.DONE
+        assert ended.detail.endswith("with 3 children of it")
+        assert not any(map(lives, meant))
+        assert lives(other)
+
+
+def test_the_evidence_has_all_of_them(workers: list[Workload], tmp_path: Path) -> None:
+    told = together(workers)
+    assert act("capture", told, capture.Options(tmp_path)).status is Status.DONE
+    others = json.loads((tmp_path / told.id / "others.json").read_bytes())
+    assert {one["pid"] for one in others} == {one.pid for one in workers[1:]}
+    assert all(one["anon_bytes"] > 0 for one in others)
+
+
+def test_a_group_is_frozen_and_goes_on(workers: list[Workload], group: MemoryCgroup) -> None:
+    told = replace(together(workers), folder=group.path)
+    running = STARTS["freeze"](told, freeze.Options())
+    try:
+        assert drive(running).status is Status.DONE
+        if group.version == 1:
+            assert {state_of(one.pid) for one in workers} == {"T"}
+        undo = running.undo
+        assert undo is not None
+    finally:
+        running.stop()
+    # As the next start would read it, had this one died.
+    assert Undo.of_record(json.loads(json.dumps(undo.record()))).run() == ""
+    assert all(one.do("map 1MiB") for one in workers)
+    if group.version == 1:
+        assert act("freeze", told, freeze.Options()).status is Status.DONE
+        assert act("thaw", told, thaw.Options()).detail.endswith("and 3 others go on")
+        assert all(one.do("map 1MiB") for one in workers)
