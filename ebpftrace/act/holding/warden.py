@@ -1,0 +1,70 @@
+"""The warden: starts the guardian (probe/guardian.py), and another one should it die."""
+
+import contextlib
+import os
+import subprocess
+import sys
+
+from ebpftrace.probe import guardian
+
+_END_SECONDS = 5.0
+
+
+class Warden:
+    """Owns the guardian of one watch, and the pipe whose end tells it of the watch's.
+
+    `map_fd` is the map of who was stopped.
+    """
+
+    def __init__(self, map_fd: int) -> None:
+        self._map = map_fd
+        self._reader, self._writer = os.pipe()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._trouble = self._start()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the guardian; None where none could be started."""
+        return None if self._process is None else self._process.pid
+
+    def check(self) -> str:
+        """See that there is one; what happened to it, in words, "" where nothing did."""
+        told, self._trouble = self._trouble, ""
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None:
+                return told
+            ended = f"signal {-code}" if code < 0 else f"code {code}"
+            told = f"the guardian of stopped processes ended by {ended}"
+            self._process = None
+            return self._start() or f"{told}; another one took its place"
+        return told or self._start()
+
+    def close(self) -> None:
+        """The watch ends in order: nobody stands any more, and no program is attached."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._writer, guardian.END)
+        os.close(self._writer)
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # stopped; it will see it
+                self._process.wait(_END_SECONDS)
+        os.close(self._reader)
+
+    def _start(self) -> str:
+        """Why there is none; "" where there is."""
+        # Neither a reader of our output nor a mount may have to wait for it.
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", guardian.__file__,
+                 str(self._map), str(self._reader)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={},
+                pass_fds=(self._map, self._reader),
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            return f"stopped processes have no guardian: {error.strerror}"
+        return ""
