@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import dashboard, footprint, gopls, latency, start, storms, tracked
+from bench import dashboard, footprint, gopls, latency, race, start, storms, tracked
 from bench.figures import Table
 from bench.machine import machine
 from bench.observers import DoesNotStartError
@@ -24,6 +24,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "storms": storms.measure,
     "gopls": gopls.measure,
     "latency": latency.measure,
+    "race": race.measure,
 }
 
 

@@ -8,11 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One condition: a sample for each round, or a remark saying why there is none."""
+    """One condition: a sample for each round, or a remark saying why there is none.
+
+    `score` says how often it did what it is for, where not every sample tells: "98/100".
+    """
 
     label: str
     samples: tuple[float, ...] = ()
     remark: str = ""
+    score: str = ""
 
     @property
     def median(self) -> float:
@@ -31,7 +35,8 @@ class Table:
 
     `against` is the label of the row that the others' ratios are to; "" for no ratios.
     `tail`: the samples are single events, not rounds. Their number may differ from row to
-    row, and the slow ones are what counts.
+    row, and the slow ones are what counts. `score`: the heading of the rows' scores, which
+    are then shown in place of ratios.
     """
 
     bench: str
@@ -40,6 +45,7 @@ class Table:
     rows: tuple[Row, ...]
     against: str = ""
     tail: bool = False
+    score: str = ""
     footnotes: tuple[str, ...] = field(default=())
 
     def ratio(self, row: Row) -> float | None:
@@ -81,6 +87,8 @@ class Table:
             }
             if self.tail:
                 record["p99"] = row.p99
+        if row.score:
+            record["score"] = row.score
         if row.remark:
             record["remark"] = row.remark
         return record

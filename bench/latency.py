@@ -1,14 +1,13 @@
 """How long after a breach a hook runs: ebpftrace beside the shell guards that people write."""
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.beside import every_cpu_busy, shell_guard
 from bench.breaches import BOUND, COMM, Hooks, Job, jobs, latencies, named
 from bench.figures import Row, Table
 from bench.observers import ebpftrace, running
@@ -38,7 +37,7 @@ def measure(scale: Scale) -> Iterator[Table]:
     for busy in (False, True):
         samples: dict[str, list[float]] = {one.label: [] for one in _CONDITIONS}
         first: dict[str, list[float]] = {one.label: [] for one in _CONDITIONS}
-        with _busy() if busy else nullcontext():
+        with every_cpu_busy() if busy else nullcontext():
             for number in range(scale.breach_rounds):
                 turn = _CONDITIONS if number % 2 == 0 else _CONDITIONS[::-1]
                 for one in turn:
@@ -119,38 +118,13 @@ def _guarding(seconds: str) -> Observing:
     def observing(there: list[Job], hooks: Hooks, _folder: Path) -> Iterator[None]:
         with ExitStack() as stack:
             for job in there:
-                v1 = job.cgroup.version == 1
-                charge = "memory.usage_in_bytes" if v1 else "memory.current"
+                whom = str(job.process.pid)
                 stack.enter_context(
-                    _running(
-                        "sh", str(Path(__file__).with_name("guard.sh")),
-                        str(job.cgroup.path / charge), str(BOUND), seconds,
-                        str(named("hook")), str(hooks.path), str(job.process.pid),
-                    )
-                )  # fmt: skip
+                    shell_guard(job.cgroup, BOUND, seconds, named("hook"), hooks.path, whom)
+                )
             yield
 
     return observing
-
-
-@contextmanager
-def _busy() -> Iterator[None]:
-    """A process that spins, at normal priority, for each CPU."""
-    spin = "while True: pass"
-    with ExitStack() as stack:
-        for _ in range(os.cpu_count() or 1):
-            stack.enter_context(_running(sys.executable, "-c", spin))
-        yield
-
-
-@contextmanager
-def _running(*argv: str) -> Iterator[None]:
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 _CONDITIONS = (

@@ -1,16 +1,19 @@
 /*
- * Grows as fast as it can, until it has grown by BYTES; then it stays until it is ended.
+ * Waits for a byte on stdin, then grows as fast as it can, until it has grown by BYTES; then
+ * it stays until it is ended.
  *
  *   racer touch BYTES      first touches of pages, one thread
  *   racer threads BYTES    the same, by 16 threads at once
  *   racer children BYTES   the same, by 16 children that were forked before
  *   racer forks BYTES      it grows, and forks 16 children on the way that grow as it does
- *   racer huge BYTES       huge pages: 2 MiB at each touch (MADV_HUGEPAGE)
+ *   racer huge BYTES       huge pages: 2 MiB at each touch (MADV_HUGEPAGE), after some
+ *                          small ones: where in a huge page a bound lies is left to chance
  *   racer shmem BYTES      shared anonymous memory
  *   racer populate BYTES   all of it in one system call, mmap with MAP_POPULATE
  *   racer mlock BYTES      the same, mlock
  *   racer tmpfs BYTES      one write to a file in memory
- *   racer flood BYTES FILE writes FILE of that size and reads it, again and again
+ *   racer flood BYTES FILE fills the page cache at once: reads a FILE of that size again and
+ *                          again, and writes a block of every sixteen
  *
  *   racer end              the hook: ends the process that EBPFTRACE_PID names
  */
@@ -22,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -110,9 +114,12 @@ static void forks(size_t size)
 
 static void huge(size_t size)
 {
+    unsigned int chance;
+    check(getrandom(&chance, sizeof(chance), 0) != sizeof(chance), "getrandom");
     char *at = map(size + HUGE, MAP_PRIVATE);
     at += HUGE - (size_t)at % HUGE;
     check(madvise(at, size, MADV_HUGEPAGE), "madvise");
+    touch(chance % HUGE);
     touch_all(at, size);
 }
 
@@ -129,16 +136,18 @@ static void tmpfs(size_t size)
     check(writev(fd, blocks, count) < 0, "writev");
 }
 
+/* What was never written is read without the disk: no disk floods faster. */
 static void flood(size_t size, const char *path)
 {
     static char block[BLOCK];
-    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
     check(fd < 0, path);
+    check(ftruncate(fd, size), "ftruncate");
     for (;;) {
         for (size_t at = 0; at < size; at += BLOCK)
-            check(pwrite(fd, block, BLOCK, at) < 0, "write");
-        for (size_t at = 0; at < size; at += BLOCK)
             check(pread(fd, block, BLOCK, at) < 0, "read");
+        for (size_t at = 0; at < size; at += 16 * BLOCK)
+            check(pwrite(fd, block, BLOCK, at) < 0, "write");
     }
 }
 
@@ -160,6 +169,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: racer HOW BYTES [FILE]\n");
         return 2;
     }
+    char go;
+    if (read(0, &go, 1) != 1)
+        return 1;
     if (!strcmp(how, "touch"))
         touch(size);
     else if (!strcmp(how, "threads"))

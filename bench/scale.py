@@ -20,6 +20,10 @@ class Scale:
     breach_rounds: int = 4
     breaches: int = 50  # of one condition in one round
     slow_breaches: int = 10  # the same, where one takes up to a second
+    race_rounds: int = 5
+    races: int = 20  # of one condition in one round
+    busy_races: int = 10  # the same, with every CPU busy
+    other_races: int = 5  # the same, for each other way to grow
 
 
 FULL = Scale()
@@ -37,4 +41,8 @@ QUICK = Scale(
     breach_rounds=1,
     breaches=12,
     slow_breaches=3,
+    race_rounds=1,
+    races=3,
+    busy_races=2,
+    other_races=1,
 )

@@ -22,7 +22,7 @@ def heading(machine: str) -> str:
 
 def table_text(table: Table) -> str:
     """One table: a head line, a line a row, footnotes."""
-    ratio = "ratio" if table.against else ""
+    ratio = "ratio" if table.against else table.score
     spread = "p99 – max" if table.tail else "min – max"
     head = _line("", f"median {table.unit}", spread, ratio)
     title = textwrap.fill(f"{table.bench}: {table.title}", WIDTH)
@@ -37,9 +37,8 @@ def _row(table: Table, row: Row) -> str:
     ratio = table.ratio(row)
     low = row.p99 if table.tail else min(row.samples)
     spread = f"{number(low)} – {number(max(row.samples))}"
-    return _line(
-        row.label, number(row.median), spread, "" if ratio is None else f"{ratio:.2f}×"
-    )
+    last = row.score if ratio is None else f"{ratio:.2f}×"
+    return _line(row.label, number(row.median), spread, last)
 
 
 def _note(text: str) -> str:

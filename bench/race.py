@@ -1,0 +1,175 @@
+"""Whether a process that grows as fast as it can is stopped before its limit, and by whom."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.beside import every_cpu_busy, shell_guard
+from bench.figures import Row, Table
+from bench.observers import ebpftrace, running
+from bench.races import (
+    COMM,
+    LIMIT,
+    TEN_PERCENT_LEFT,
+    Result,
+    Stand,
+    race,
+    racer,
+)
+from bench.scale import Scale
+from ebpftrace.units import MIB
+from tests.support.cgroups import MemoryCgroup
+
+Races = Callable[..., Result]
+"""`race`, with a guard that is there for many."""
+
+Watching = Callable[[Path, int], AbstractContextManager[Races]]
+"""Given a folder of its own and the bound in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`how` the racer grows (racer.c), what it is stopped by, and at which bound in bytes."""
+
+    label: str
+    how: str
+    watching: Watching
+    bound: int = TEN_PERCENT_LEFT
+    flooded: bool = False
+
+
+def _watch(policy: str) -> Watching:
+    """`ebpftrace watch` with this policy; `{stand}` in it waits until all is measured."""
+
+    @contextmanager
+    def watching(folder: Path, bound: int) -> Iterator[Races]:
+        stand = Stand(folder)
+        file = folder / "policy.toml"
+        ladder = {"stand": _words(stand.command), "end": _words([str(racer()), "end"])}
+        file.write_text(_ALWAYS + policy.format(bound=bound, **ladder))
+        audit = ("--audit", str(folder / "audit.jsonl"))
+        with running(ebpftrace("ebpftrace", "--comm", COMM, "--config", str(file), *audit)):
+            yield lambda how, **more: race(how, stand=stand, **more)
+
+    return watching
+
+
+def _words(argv: list[str]) -> str:
+    return ", ".join(f'"{word}"' for word in argv)
+
+
+_ALWAYS = """\
+[[policy]]
+name = "race"
+grace = "0s"
+cooldown = "0s"
+capture = false
+budget = { restarts = 1000000, window = "10m" }
+"""
+
+_FUSE = """\
+fuse = {{ bound = {bound} }}
+then = [{{ action = "exec", command = [{stand}] }}]
+"""
+
+_FUSE_KILL = """\
+fuse = {{ bound = {bound}, action = "kill" }}
+"""
+
+_HOOK = """\
+when = [{{ detector = "level", bound = {bound} }}]
+then = [{{ action = "exec", command = [{end}] }}]
+"""
+
+
+def _guards(seconds: str) -> Watching:
+    """A shell for each race, which asks so often, and has a signal built in."""
+
+    @contextmanager
+    def watching(_folder: Path, bound: int) -> Iterator[Races]:
+        def guarding(cgroup: MemoryCgroup, pid: int) -> AbstractContextManager[object]:
+            return shell_guard(cgroup, bound, seconds, "kill", "-KILL", str(pid))
+
+        yield lambda how, **more: race(how, guarding=guarding, **more)
+
+    return watching
+
+
+_FUSED, _HOOKED = "ebpftrace with a fuse", "ebpftrace, a hook alone"
+_TUNED, _SLOW = "shell guard, every 10 ms", "shell guard, once a second"
+
+
+def _all_guards(how: str) -> tuple[Condition, ...]:
+    return (
+        Condition(_FUSED, how, _watch(_FUSE)),
+        Condition(_HOOKED, how, _watch(_HOOK)),
+        Condition(_TUNED, how, _guards("0.01")),
+        Condition(_SLOW, how, _guards("1")),
+    )
+
+
+_WAYS = (
+    Condition("bound at half of the limit", "touch", _watch(_FUSE), LIMIT // 2),
+    Condition("16 threads", "threads", _watch(_FUSE)),
+    Condition("16 children at once", "children", _watch(_FUSE)),
+    Condition("forks as it grows", "forks", _watch(_FUSE)),
+    Condition("shared memory", "shmem", _watch(_FUSE)),
+    Condition("page cache filled beside it", "touch", _watch(_FUSE), flooded=True),
+    Condition("one call: MAP_POPULATE", "populate", _watch(_FUSE)),
+    Condition('… with action = "kill"', "populate", _watch(_FUSE_KILL)),
+    Condition("one call: mlock", "mlock", _watch(_FUSE)),
+    Condition('… with action = "kill"', "mlock", _watch(_FUSE_KILL)),
+    Condition("one call: write to tmpfs", "tmpfs", _watch(_FUSE)),
+)
+
+
+def measure(scale: Scale) -> Iterator[Table]:
+    """Every condition in turn, round by round; the overshoot is of races that were won."""
+    left = f"limit {LIMIT // MIB} MiB, bound {TEN_PERCENT_LEFT // MIB} MiB"
+    for bench, how, title in (
+        ("race", "touch", "one thread, small pages"),
+        ("race-huge", "huge", "one thread, pages of 2 MiB"),
+    ):
+        results = _rounds(_all_guards(how), scale.race_rounds, scale.races)
+        yield _table(bench, f"MiB beyond the bound: {title}, {left}", results)
+    with every_cpu_busy():
+        results = _rounds(_all_guards("touch"), scale.race_rounds, scale.busy_races)
+    yield _table("race-busy", f"the same as `race`, with every CPU busy, {left}", results)
+    results = _rounds(_WAYS, scale.race_rounds, scale.other_races)
+    yield _table("race-fuse", f"the fuse, and other ways to grow, {left}", results)
+
+
+def _rounds(
+    conditions: tuple[Condition, ...], rounds: int, races: int
+) -> dict[Condition, list[Result]]:
+    results: dict[Condition, list[Result]] = {one: [] for one in conditions}
+    for number in range(rounds):
+        for one in conditions if number % 2 == 0 else conditions[::-1]:
+            with ExitStack() as stack:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ebpftrace-"))
+                run = stack.enter_context(one.watching(Path(folder), one.bound))
+                results[one] += (run(one.how, flooded=one.flooded) for _ in range(races))
+    return results
+
+
+def _table(bench: str, title: str, results: dict[Condition, list[Result]]) -> Table:
+    kills = sum(result.oom_kills > 0 for taken in results.values() for result in taken)
+    lost = sum(not result.saved for taken in results.values() for result in taken)
+    return Table(
+        bench,
+        title,
+        "MiB",
+        tuple(_row(one, taken) for one, taken in results.items()),
+        score="saved",
+        footnotes=(f"of {lost} races that were not won, {kills} ended by the OOM killer",),
+    )
+
+
+def _row(one: Condition, taken: list[Result]) -> Row:
+    won = [result for result in taken if result.saved]
+    score = f"{len(won)}/{len(taken)}"
+    beyond = tuple((result.peak - one.bound) / MIB for result in won if result.peak is not None)
+    remark = "" if beyond else f"saved {score}"
+    return Row(one.label, beyond, remark, score)
