@@ -8,6 +8,7 @@ were cleaned by `ebpftrace.text.clean`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from signal import SIGKILL
 
 
 class Start(StrEnum):
@@ -334,6 +335,11 @@ class FuseBlown:
     bound_bytes: int
     charge_bytes: int
     signal: int
+
+    @property
+    def killed(self) -> bool:
+        """Whether that was the end of it."""
+        return self.signal == SIGKILL
 
 
 @dataclass(frozen=True, slots=True)

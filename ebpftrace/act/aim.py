@@ -16,7 +16,7 @@ PART = 1 / 3
 """Who gained or holds less of a job than this is not the one to act on."""
 
 _READ = 64  # of so many processes it is read what they hold, while the breach waits
-_GAINING = frozenset({"growth", "burst", "leak", "climb", "time_to_limit"})
+_GAINING = frozenset({"growth", "burst", "leak", "climb", "time_to_limit", "fuse"})
 
 
 @dataclass(frozen=True, slots=True)

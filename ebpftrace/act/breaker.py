@@ -14,6 +14,9 @@ from ebpftrace.act.audit import AuditLog
 from ebpftrace.act.begin import begin
 from ebpftrace.act.budget import Moment, Spending
 from ebpftrace.act.curves import Curves
+from ebpftrace.act.fuse import FuseNews
+from ebpftrace.act.fuse_ladder import with_end
+from ebpftrace.act.fuse_words import fuse_record
 from ebpftrace.act.incident import Incident, facts
 from ebpftrace.act.ladder import Ladder, Word
 from ebpftrace.act.marks import Mark, Marks
@@ -21,7 +24,7 @@ from ebpftrace.act.past import Record, read_back
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing, Trigger
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.events import Breached
+from ebpftrace.events import Breached, ProcessKey
 from ebpftrace.judge.finding import Finding, State
 from ebpftrace.ledger import Snapshot
 from ebpftrace.text import clean
@@ -122,6 +125,49 @@ class Breaker:
                 words += self._meet(firing, self._snapshot)
         return tuple(words)
 
+    def blow(self, firing: Firing, snapshot: Snapshot) -> tuple[Word, ...]:
+        """A fuse stopped one: its incident begins now, if the job has none."""
+        return tuple(self._meet(firing, snapshot))
+
+    def meant(self, job: str) -> frozenset[ProcessKey] | None:
+        """Whom the incident of a job is about; None where it has none."""
+        ladder = self._ladders.get(job)
+        return None if ladder is None else frozenset(one.key for one in ladder.incident.meant)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further incident can begin before one is over."""
+        return len(self._ladders) >= AT_ONCE
+
+    def note(self, news: FuseNews) -> None:
+        """The log has every stop, and what became of it."""
+        self._write("", fuse_record(news))
+
+    def spent(self, news: FuseNews) -> None:
+        """The kernel side ended one: that is on the budget as any other end."""
+        self.note(news)
+        self._spending.spend(news.job.key, self._moment())
+
+    def exhausted(self, job: str, policy: Policy) -> str:
+        """Why no process of a job may be ended now; "" if one may."""
+        return self._spending.exhausted(job, policy.budget, self._moment())
+
+    def cancel(self, job: str, why: str) -> tuple[Word, ...]:
+        """Somebody decided otherwise: the incident of a job is over."""
+        words: list[Word] = []
+        if job in self._ladders:
+            words += self._ladders[job].abandon(why)
+            words += self._over(job)
+            self._register()
+        return tuple(words)
+
+    def hurry(self, job: str, why: str) -> tuple[Word, ...]:
+        """Somebody decided that it ends now."""
+        words: list[Word] = []
+        if job in self._ladders:
+            words += self._ladders[job].hurry(why)
+        return (*words, *self.poll())
+
     def poll(self) -> tuple[Word, ...]:
         """Whatever can go on goes on."""
         words: list[Word] = []
@@ -147,10 +193,10 @@ class Breaker:
 
     def _meet(self, firing: Firing, snapshot: Snapshot) -> Iterator[Word]:
         job = firing.finding.subject.job.key
-        if job in self._ladders or len(self._ladders) >= AT_ONCE:
+        if job in self._ladders or self.full:
             return
         policy, now = firing.policy, self._moment()
-        if self._spending.resting_ns(job, policy.cooldown_ns, now):
+        if not firing.blown and self._spending.resting_ns(job, policy.cooldown_ns, now):
             self._hold_back(firing, "the job rests after its last incident")
             return
         try:
@@ -159,7 +205,7 @@ class Breaker:
                 self._hold_back(firing, aimed)
                 return
             one = aimed.process
-            if aimed.age_ns < policy.grace_ns:
+            if not firing.blown and aimed.age_ns < policy.grace_ns:
                 self._hold_back(firing, f"{one.comm} {one.pid} is young")
                 return
             incident = begin(
@@ -176,7 +222,9 @@ class Breaker:
             self._hold_back(firing, error.strerror or clean(str(error)))
             return
         self._write(incident.id, {"type": "incident", "facts": facts(incident)})
-        self._ladders[job] = self._ladder(incident, policy)
+        self._ladders[job] = self._ladder(
+            incident, with_end(policy) if firing.blown else policy
+        )
         if firing.own:
             yield replace(firing.finding, state=State.BEGIN)
             self._told[job] = firing.finding

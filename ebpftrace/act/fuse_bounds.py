@@ -6,16 +6,17 @@ former, so that the bound comes down as they grow.
 """
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ebpftrace.act.fuse import Fuse, FuseAction
 from ebpftrace.act.guard import own_line
 from ebpftrace.act.matching import policy_for
-from ebpftrace.act.policy import Policy
+from ebpftrace.act.policy import Match, Policy
 from ebpftrace.events import FuseOf, ProcessKey
 from ebpftrace.judge.samples import of_job
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.probe.fuses import FuseDefault
 
 EXEMPT = 0xFFFF_FFFF
 """In place of a signal: this one is never stopped (bpf/fuse.h)."""
@@ -52,9 +53,15 @@ def place_of(fuse: Fuse, process: ProcessKey, cgroup_id: int) -> Place:
 
 
 def bounds_of(
-    policies: Sequence[Policy], snapshot: Snapshot, raised: Mapping[Place, int]
+    policies: Sequence[Policy],
+    snapshot: Snapshot,
+    raised: Mapping[Place, int],
+    exhausted: Callable[[str, Policy], str] = lambda _job, _policy: "",
 ) -> Bounds:
-    """All bounds; `raised` are those that were put higher since somebody was let go."""
+    """All bounds; `raised` are those that were put higher since somebody was let go.
+
+    A fuse that kills is off while the budget of its job (by key) is `exhausted`.
+    """
     groups: dict[int, tuple[int, int]] = {}
     processes: dict[ProcessKey, tuple[int, int, int]] = {}
     line = own_line()
@@ -65,7 +72,11 @@ def bounds_of(
             if found is None or key.pid in line:
                 processes[key] = (0, 0, EXEMPT)
                 continue
-            fuse, number = found[1], _SIGNALS[found[1].action]
+            policy, fuse = found
+            if fuse.action is FuseAction.KILL and exhausted(job.identity.key, policy):
+                processes[key] = (0, 0, EXEMPT)
+                continue
+            number = _SIGNALS[fuse.action]
             place = place_of(fuse, key, job.identity.cgroup_id)
             bound = _bound(fuse, job, snapshot.monotonic_ns)
             if bound is not None:
@@ -107,3 +118,20 @@ def higher(measured_bytes: int, bound_bytes: int, limit_bytes: int | None) -> in
     at = max(measured_bytes, bound_bytes)
     left = limit_bytes - at
     return at + left // 2 if left > limit_bytes // 100 else None
+
+
+def default_fuse(policies: Sequence[Policy]) -> FuseDefault | None:
+    """What the kernel side holds against everybody from the first page on.
+
+    Only where that is right for all that is watched: one fuse, and no policy that asks for
+    more than a name. Elsewhere a process has no bound before the first reading.
+    """
+    fuses = {None if policy.dry_run else policy.fuse for policy in policies}
+    if len(fuses) != 1 or any(
+        policy.match != Match(comms=policy.match.comms) for policy in policies
+    ):
+        return None
+    (fuse,) = fuses
+    if fuse is None:
+        return None
+    return FuseDefault(fuse.of, fuse.bound, fuse.share, _SIGNALS[fuse.action])

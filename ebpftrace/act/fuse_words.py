@@ -1,6 +1,7 @@
 """What is said of one that a fuse stopped."""
 
 from dataclasses import replace
+from typing import Any
 
 from ebpftrace.act.fuse import Fuse, FuseEnd, FuseNews, FuseWord
 from ebpftrace.act.policy import Policy
@@ -49,11 +50,14 @@ def sentence(news: FuseNews, fuse: Fuse | None, event: FuseBlown) -> str:
     return f"{who} goes on after it stood for {stood}; {where}"
 
 
-def finding_of(news: FuseNews, event: FuseBlown) -> Finding:
-    """The same as the finding that an incident begins with."""
+def finding_of(news: FuseNews, event: FuseBlown, meant: FuseNews | None = None) -> Finding:
+    """What an incident begins with: of the job, or of the one that is `meant`."""
+    subject = Subject(news.job)
+    if meant is not None:
+        subject = Subject(news.job, meant.process, meant.comm)
     return Finding(
         detector="fuse",
-        subject=Subject(news.job),
+        subject=subject,
         severity=Severity.CRITICAL,
         measured=news.measured_bytes,
         bound=news.bound_bytes,
@@ -69,3 +73,22 @@ def finding_of(news: FuseNews, event: FuseBlown) -> Finding:
 def with_sentence(news: FuseNews, fuse: Fuse | None, event: FuseBlown) -> FuseNews:
     """The news with its sentence filled in."""
     return replace(news, sentence=sentence(news, fuse, event))
+
+
+def fuse_record(news: FuseNews) -> dict[str, Any]:
+    """For the audit log."""
+    return {
+        "type": "fuse",
+        "word": news.word.value,
+        "policy": news.policy,
+        "job": news.job.name,
+        "job_key": news.job.key,
+        "pid": news.process.pid,
+        "start_boottime_ns": news.process.start_boottime_ns,
+        "comm": news.comm,
+        "of": news.of.value,
+        "measured_bytes": news.measured_bytes,
+        "bound_bytes": news.bound_bytes,
+        "stood_ns": news.stood_ns,
+        "sentence": news.sentence,
+    }

@@ -10,15 +10,24 @@ from typing import Protocol
 
 from ebpftrace.act.fuse import Fuse, FuseNews, FuseWord
 from ebpftrace.act.fuse_bounds import (
-    EXEMPT, Bounds, Place, bounds_of, fuse_for, higher, place_of,
+    EXEMPT,
+    Bounds,
+    Place,
+    bounds_of,
+    fuse_for,
+    higher,
+    place_of,
 )  # fmt: skip
 from ebpftrace.act.fuse_words import next_in_words, with_sentence
 from ebpftrace.act.policy import Policy
 from ebpftrace.errors import GoneError
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.units import NS_PER_SECOND
 
-_LOWER = 0.9  # of its raised bound: one that holds less has the old bound again
+_LOWER = 0.9  # of what it was raised at: one that holds less has the old bound again
+_BEYOND = 1 << 62  # bytes: a bound that nobody meets
+_UNKNOWN_NS = NS_PER_SECOND // 2
 
 
 class Switch(Protocol):
@@ -65,8 +74,10 @@ class Fusebox:
         self._new: dict[ProcessKey, FuseBlown] = {}  # no snapshot has told who that is
         self._standing: dict[ProcessKey, Standing] = {}
         self._raised: dict[Place, int] = {}
+        self._raised_at: dict[Place, int] = {}  # what was measured as it was raised
         self._armed = Bounds()
         self._snapshot: Snapshot | None = None
+        self._over = False
 
     @property
     def standing(self) -> tuple[Standing, ...]:
@@ -90,6 +101,7 @@ class Fusebox:
     def ended(self, key: ProcessKey, now_ns: int) -> Iterator[FuseNews]:
         """One has ended; if it stood, that is news."""
         self._raised.pop(key, None)
+        self._raised_at.pop(key, None)
         event = self._new.pop(key, None)
         one = self._standing.pop(key, None)
         if one is not None or event is not None:
@@ -97,9 +109,7 @@ class Fusebox:
         if one is not None:
             yield self._word(one, FuseWord.ENDED, now_ns)
 
-    def settle(
-        self, policies: Sequence[Policy], snapshot: Snapshot
-    ) -> Iterator[FuseNews]:
+    def settle(self, policies: Sequence[Policy], snapshot: Snapshot) -> Iterator[FuseNews]:
         """Who they are that were stopped since the last snapshot.
 
         One that no fuse of a policy is for goes on at once, and is exempt.
@@ -108,7 +118,9 @@ class Fusebox:
         for key, event in list(self._new.items()):
             found = _find(snapshot, key)
             if found is None:
-                continue  # the next snapshot will have it
+                if snapshot.monotonic_ns - event.time_ns > _UNKNOWN_NS:
+                    self._exempt(key)  # the books never had it: it is nobody's to stop
+                continue
             del self._new[key]
             job, process = found
             meant = fuse_for(policies, process, job)
@@ -117,7 +129,9 @@ class Fusebox:
                 continue
             policy, fuse = meant
             news = self._news(FuseWord.STOPPED, event, job, process, policy)
-            self._standing[key] = Standing(event, with_sentence(news, fuse, event), policy, fuse)
+            self._standing[key] = Standing(
+                event, with_sentence(news, fuse, event), policy, fuse
+            )
             yield self._standing[key].news
 
     def killed(
@@ -149,23 +163,36 @@ class Fusebox:
         now_at = self._measured(one)
         bound = higher(now_at, event.bound_bytes, news.limit_bytes)
         # Where no stop is left the bound is beyond anything that there is.
-        self._raised[place] = bound if bound is not None else 1 << 62
-        self._raise(place, one)
+        self._raised[place] = bound if bound is not None else _BEYOND
+        self._raised_at[place] = now_at
+        if not self._over:
+            self._raise(place, one)
         self._switch.let_go(key)
         self._holder.let_go(key)
-        yield self._word(one, FuseWord.THAWED, now_ns, bound)
+        yield self._word(one, FuseWord.THAWED, now_ns, None if self._over else bound)
 
     def let_all_go(self, now_ns: int) -> Iterator[FuseNews]:
-        """The watch ends."""
+        """The watch ends: no bound is left, and nobody stands."""
+        for key in self._armed.processes:
+            self._switch.arm_process(key, 0, 0, EXEMPT)
+        for cgroup_id in self._armed.groups:
+            self._switch.arm_group(cgroup_id, 0, 0)
+        self._armed = Bounds()
+        self._over = True
         for key in list(self._new):
             self._exempt(key)
         for key in list(self._standing):
             yield from self.let_go(key, now_ns)
 
-    def arm(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
+    def arm(
+        self,
+        policies: Sequence[Policy],
+        snapshot: Snapshot,
+        exhausted: Callable[[str, Policy], str],
+    ) -> None:
         """Have the kernel side hold what the policies ask for, by what the books say now."""
         self._forget_raised(snapshot)
-        bounds = bounds_of(policies, snapshot, self._raised)
+        bounds = bounds_of(policies, snapshot, self._raised, exhausted)
         for key, armed in bounds.processes.items():
             if self._armed.processes.get(key) != armed:
                 self._switch.arm_process(key, *armed)
@@ -204,10 +231,12 @@ class Fusebox:
             held[job.identity.cgroup_id] = job.usage.held_bytes
             for process in job.processes:
                 held[process.key] = max(process.own.held_bytes, job.cgroup.charge_bytes)
-        busy = {place_of(one.fuse, key, one.event.cgroup_id) for key, one in self._standing.items()}
-        for place, bound in list(self._raised.items()):
-            if place not in busy and held.get(place, 0) < bound * _LOWER * _LOWER:
-                del self._raised[place]
+        busy = {
+            place_of(one.fuse, key, one.event.cgroup_id) for key, one in self._standing.items()
+        }
+        for place, at in list(self._raised_at.items()):
+            if place not in busy and held.get(place, 0) < at * _LOWER:
+                del self._raised_at[place], self._raised[place]
 
     def _measured(self, one: Standing) -> int:
         """What its bound is compared with, by the last snapshot."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from ebpftrace.act.actions import Start
 from ebpftrace.act.actions.running import Ended, Running
+from ebpftrace.act.fuse_ladder import LET_GO, kill
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
 from ebpftrace.act.policy import Policy, Step
@@ -20,7 +21,7 @@ from ebpftrace.ledger import Snapshot
 from ebpftrace.text import clean
 from ebpftrace.units import format_duration
 
-TELLING = frozenset({"capture", "notify"})
+TELLING = frozenset({"capture", "notify", LET_GO})
 """These change nothing: whether it helped is not asked after them."""
 
 HOLDING = frozenset({"throttle", "freeze", "thaw"})
@@ -68,6 +69,7 @@ class Ladder:
         self._spent = False
         self._ended_one = False  # a rung that may end a process was climbed
         self._acted = False  # something was done that may have helped
+        self._let_go = False  # it goes on, as its policy asks
         self._refused = ""  # why the last rung was not climbed
         self._undos: list[Undo] = []
         self._relief: Relief | None = None  # while an answer is waited for
@@ -119,7 +121,18 @@ class Ladder:
         if self._running is not None:
             yield self._climbed(Ended(Status.FAILED, why))
         self._steps.clear()
+        if self._relief is not None and self._relief.gone_ns:
+            # It is gone; only whether a successor stays is not known.
+            self._seen, self._verdict = self._relief, Verdict.HELPED
         yield self._end(why)
+
+    def hurry(self, why: str) -> Iterator[Word]:
+        """Somebody does not want to wait for the other rungs: SIGKILL is the next."""
+        if self._running is not None:
+            yield self._climbed(Ended(Status.SKIPPED, why))
+        self._steps = [kill()]
+        self._relief = None
+        self._spent = True  # whoever decides that decides about the budget too
 
     def _next(self, step: Step) -> Iterator[Word]:
         self._step, self._began_ns = step, self._clock()
@@ -188,6 +201,7 @@ class Ladder:
                 return True
             return False
         self._ended_one = self._ended_one or step.action in ENDING
+        self._let_go |= step.action == LET_GO and ended.status is Status.DONE
         if step.action in TELLING:
             return False
         self._acted = True
@@ -209,11 +223,13 @@ class Ladder:
         self.over = True
         now_ns = self._clock()
         troubles = [trouble for undo in reversed(self._undos) if (trouble := undo.run())]
-        helped = self._verdict is Verdict.HELPED
+        helped = self._verdict is Verdict.HELPED or self._let_go
         won = self._seen.bytes_won if helped and self._seen is not None else 0
         incident, took = self.incident, now_ns - self.incident.began_ns
         if self.policy.dry_run:
             sentence = f"{incident.who}: dry run, nothing was done"
+        elif self._let_go:
+            sentence = f"{incident.who} goes on, as its policy asks"
         elif helped and self._seen is not None:
             sentence = relieved(incident, self._seen, took)
         else:

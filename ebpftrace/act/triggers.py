@@ -33,6 +33,7 @@ class Firing:
     policy: Policy
     findings: tuple[Finding, ...]  # the most severe first
     more: More | None = None
+    blown: bool = False  # a fuse stopped it: neither grace nor cool-down can wait
 
     @property
     def own(self) -> bool:

@@ -112,7 +112,8 @@ class Size(click.ParamType[tuple[int, int]]):
 @click.option("--level", metavar="SHARE|SIZE",
               help="Act when a job holds this share of its limit (85%) or size.")  # fmt: skip
 @click.option("--fuse", metavar="SHARE|SIZE",
-              help="Have the kernel stop who grows past this; then save evidence and kill.")  # fmt: skip
+              help="Have the kernel stop who grows past this; then save evidence, and "
+                   "kill.")  # fmt: skip
 @click.option("--on-breach", metavar="LINE",
               help="Shell line to run then, after the evidence is saved.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
@@ -178,7 +179,12 @@ def watch(
         walk(
             request,
             lambda waiting: open_view(
-                name, sys.stdout, waiting.quit, waiting.wait_to_write, live=not once
+                name,
+                sys.stdout,
+                waiting.quit,
+                waiting.wait_to_write,
+                waiting.ask,
+                live=not once,
             ),
         )
 

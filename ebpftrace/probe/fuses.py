@@ -40,7 +40,6 @@ class Fuses:
         self,
         programs: Programs,
         decoder: Decoder,
-        default: FuseDefault | None,
         mm_of: Callable[[ProcessKey], int | None],
     ) -> None:
         self._mm_of = mm_of
@@ -51,8 +50,11 @@ class Fuses:
         self._size = decoder.sizes()["stop"]
         self._stopped = bpf.Batch(self.fd, 4, self._size)
         self._told: set[ProcessKey] = set()
-        if default is not None:
-            bpf.update(programs.map_fd("fuse_defaults"), bytes(4), _packed(default))
+        self._defaults = programs.map_fd("fuse_defaults")
+
+    def arm_everybody(self, fuse: FuseDefault) -> None:
+        """Each process and each cgroup that is tracked from here on has this bound."""
+        bpf.update(self._defaults, bytes(4), _packed(fuse))
 
     def arm_process(
         self, key: ProcessKey, own_bytes: int, charge_bytes: int, signal: int

@@ -18,7 +18,7 @@ from ebpftrace.probe import bpf, calls
 from ebpftrace.probe.btf import Btf
 from ebpftrace.probe.cache import cached_programs
 from ebpftrace.probe.checks import require_bpf
-from ebpftrace.probe.fuses import MAX_STOPPED, FuseDefault, Fuses
+from ebpftrace.probe.fuses import MAX_STOPPED, Fuses
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.layout import Layout, read_layout, require_tracepoints
 from ebpftrace.probe.programs import Programs, give_back_memory
@@ -61,7 +61,7 @@ class Probe:
 
     Raises the errors of `ebpftrace.errors` that say what this machine lacks. `cgroup_ids`
     are the memory cgroups of `selection.cgroups` with all below them. With `watermarks`
-    there are marks and fuses; `fuse` is the one of everybody from the start on. `ring_bytes`,
+    there are marks and fuses. `ring_bytes`,
     `max_processes` and `many_cpus` exist so that tests can make the bounds small.
     """
 
@@ -72,7 +72,6 @@ class Probe:
         cgroup_ids: Iterable[int] = (),
         mapping_calls: bool = False,
         watermarks: bool = False,
-        fuse: FuseDefault | None = None,
         means: calls.Means | None = None,
         self_pid: int = 0,
         ring_bytes: int = RING_BYTES,
@@ -118,9 +117,7 @@ class Probe:
         self._since: dict[ProcessKey, int] = {}  # when each of them started, as told
         self.drift_bytes = 0  # what the last `read` corrected, summed
         self._marks = Watermarks(self._programs, self._decoder) if watermarks else None
-        self.fuses = (
-            Fuses(self._programs, self._decoder, fuse, self._mm_of) if watermarks else None
-        )
+        self.fuses = Fuses(self._programs, self._decoder, self._mm_of) if watermarks else None
         self._read_process = bpf.Runner(self._programs.load("read_process"))
         self._read_group = bpf.Runner(self._programs.load("read_group"))
         self._map = self._programs.map_fd("processes")

@@ -6,15 +6,22 @@ from pathlib import Path
 
 from ebpftrace.act.audit import AuditLog, Reading
 from ebpftrace.act.breaker import Breaker
+from ebpftrace.act.fuse import Wish
+from ebpftrace.act.fuse_bounds import default_fuse
+from ebpftrace.act.fuse_ladder import starts_with
+from ebpftrace.act.fusebox import Fusebox
+from ebpftrace.act.holding.holding import Holding
 from ebpftrace.act.ladder import Word
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.act.policy_store import PolicyStore
 from ebpftrace.act.survive import ask_to_be_last, stay_in_memory
-from ebpftrace.events import Breached, ProcessKey
+from ebpftrace.events import Breached, FuseBlown, ProcessExited, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
+from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
+from ebpftrace.road.fusing import Fusing
 from ebpftrace.views import View
 from ebpftrace.views.acts import Remark
 
@@ -35,8 +42,23 @@ class Acting:
             if unsafe:
                 self._remark(unsafe)
         self._breaker = Breaker(
-            policies.policies, log, folder=paths.folder, past=Reading(audit).records()
-        )
+            policies.policies, log, folder=paths.folder, past=Reading(audit).records(),
+            starts=starts_with(self._let_go),
+        )  # fmt: skip
+        self._holding: Holding | None = None
+        self._fusing: Fusing | None = None
+        if probe.fuses is not None:
+            self._holding = Holding(probe.fuses.fd)
+            self._fusing = Fusing(
+                Fusebox(probe.fuses, self._holding, unix_ns=Clock.now().unix_ns),
+                self._breaker,
+                tell=view.fuse,
+                say=self._say,
+                remark=self._remark,
+            )
+            # Not before there is somebody who wakes who is stopped.
+            if (fuse := default_fuse(policies.policies)) is not None:
+                probe.fuses.arm_everybody(fuse)
 
     @property
     def fd(self) -> int:
@@ -51,15 +73,43 @@ class Acting:
     def snapshot(self, findings: Iterable[Finding], snapshot: Snapshot) -> None:
         """The books, and what the built-in judgement has found."""
         self._say(self._breaker.consider(findings, snapshot))
+        if self._fusing is not None and self._holding is not None:
+            self._fusing.snapshot(self._policies.policies, snapshot)
+            if told := self._holding.check():
+                self._remark(told)
+        self._after()
         self._set_marks()
+
+    @property
+    def wants_look(self) -> bool:
+        """Whether the books are to be read now, not at the next tick."""
+        return self._fusing is not None and self._fusing.wants_look
+
+    def hear(self, event: FuseBlown | ProcessExited) -> None:
+        """The kernel stopped one, or one has ended or become another program."""
+        if self._fusing is None:
+            return
+        if isinstance(event, FuseBlown):
+            self._fusing.blown(event)
+        elif event.executed:
+            self._fusing.executed(event.key)
+        else:
+            self._fusing.ended(event.key)
+
+    def wish(self, wish: Wish) -> None:
+        """A user decided what is to become of one that stands."""
+        if self._fusing is not None:
+            self._fusing.wish(wish)
 
     def breached(self, event: Breached) -> None:
         """The kernel told that a mark was passed."""
         self._say(self._breaker.breached(event))
+        self._after()
 
     def poll(self) -> None:
         """Actions go on as far as they can."""
         self._say(self._breaker.poll())
+        self._after()
 
     def reload(self) -> None:
         """Read the policies again; a bad file keeps the old ones, and either is said."""
@@ -69,7 +119,22 @@ class Acting:
 
     def close(self) -> None:
         """Incidents that run are ended, and what was changed for a time is put back."""
+        if self._fusing is not None:
+            self._fusing.close()
         self._say(self._breaker.close())
+
+    def release(self) -> None:
+        """Once the probe is closed nobody can be stopped any more: the guardian may go."""
+        if self._holding is not None:
+            self._holding.close()
+
+    def _let_go(self, key: ProcessKey) -> None:
+        if self._fusing is not None:
+            self._fusing.let_go(key)
+
+    def _after(self) -> None:
+        if self._fusing is not None:
+            self._fusing.after_actions()
 
     def _set_marks(self) -> None:
         """The kernel forgets a mark once it was passed: all are set anew."""

@@ -6,10 +6,12 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from enum import Enum
 from types import FrameType
 
+from ebpftrace.act.fuse import Wish
 from ebpftrace.units import NS_PER_SECOND
 
 # One Ctrl-C may come twice: `timeout -s INT` signals its child, then the child's group.
@@ -28,6 +30,7 @@ class Woken(Enum):
     STOP = "stop"  # a signal; `Waiting.signal` has it
     QUIT = "quit"  # `Waiting.quit` was called: the key q
     RELOAD = "reload"  # SIGHUP, once `reload_on_hangup` was called
+    WISH = "wish"  # a user asks for something: `Waiting.wishes` says what
     PRESSURE = "pressure"  # somebody waits for memory; `Waiting.take_pressed` says who
     READER_LEFT = "reader left"  # nobody reads our output any more
 
@@ -37,6 +40,7 @@ _MOST_URGENT_FIRST = (
     Woken.READER_LEFT,
     Woken.QUIT,
     Woken.RELOAD,
+    Woken.WISH,
     Woken.KERNEL,
     Woken.ACTION,
     Woken.PRESSURE,
@@ -57,6 +61,7 @@ class Waiting:
         self._actions = -1
         self._pressed: set[int] = set()
         self._quit = False
+        self._wishes: deque[Wish] = deque()
         self._reloads = False
         self._hung_up = False
         self.signal: signal.Signals | None = None
@@ -79,8 +84,19 @@ class Waiting:
     def quit(self) -> None:
         """Make `wait` come back with QUIT. Any thread may call it, also after the end."""
         self._quit = True
-        with contextlib.suppress(OSError):  # full: it wakes anyhow; closed: nobody waits
-            self._ringer.send(b"\0")
+        self._ring()
+
+    def ask(self, wish: Wish) -> None:
+        """Make `wait` come back with WISH. Any thread may call it, also after the end."""
+        self._wishes.append(wish)
+        self._ring()
+
+    def wishes(self) -> list[Wish]:
+        """What was asked for since this was last called, in order."""
+        taken: list[Wish] = []
+        while self._wishes:  # append and popleft are atomic in CPython
+            taken.append(self._wishes.popleft())
+        return taken
 
     def listen(self, kernel_fd: int) -> None:
         """Come back when this descriptor has something to read."""
@@ -141,8 +157,7 @@ class Waiting:
             if fd in ready:
                 break
         if rung:  # `wait` is to hear of it too
-            with contextlib.suppress(BlockingIOError):
-                self._ringer.send(b"\0")
+            self._ring()
         return bool(room.poll(_GRACE_MS))
 
     def _reason(self, fd: int) -> Woken:
@@ -160,7 +175,15 @@ class Waiting:
             return Woken.STOP
         if self._quit:
             return Woken.QUIT
-        return Woken.RELOAD if self._hung_up else Woken.TIME
+        if self._hung_up:
+            if self._wishes:
+                self._ring()  # the next `wait` has it
+            return Woken.RELOAD
+        return Woken.WISH if self._wishes else Woken.TIME
+
+    def _ring(self) -> None:
+        with contextlib.suppress(OSError):  # full: it wakes anyhow; closed: nobody waits
+            self._ringer.send(b"\0")
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

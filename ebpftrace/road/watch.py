@@ -17,6 +17,7 @@ from ebpftrace.events import (
     CgroupMade,
     CgroupRead,
     Event,
+    FuseBlown,
     LossesRead,
     OomKilled,
     ProcessExited,
@@ -85,11 +86,13 @@ def watch(request: Request, open_view: Callable[[Waiting], View]) -> None:
             watermarks=request.policies is not None and not request.once,
             self_pid=os.getpid(),
         )
+        last = stack.enter_context(contextlib.ExitStack())  # once nobody can be stopped any more
         stack.callback(probe.close)
         waiting.listen(probe.fd)
         view.start(_started(request, probe, hierarchy))
         acting = _acting(request, probe, paths, view)
         if acting is not None and request.policies is not None:
+            last.callback(acting.release)
             stack.callback(acting.close)
             waiting.listen_to_actions(acting.fd)
             if request.policies.file is not None:
@@ -166,8 +169,13 @@ class _Road:
                 self._tell()
             elif woken is Woken.RELOAD and self._acting is not None:
                 self._acting.reload()
+            elif woken is Woken.WISH and self._acting is not None:
+                for wish in waiting.wishes():
+                    self._acting.wish(wish)
             if self._acting is not None:
                 self._acting.poll()
+                if self._acting.wants_look:
+                    self._tick(time.monotonic_ns())
             if pressed := waiting.take_pressed():
                 self._hear(pressed)
             if time.monotonic_ns() >= due:  # also where the kernel never stops talking
@@ -233,6 +241,9 @@ class _Road:
             if isinstance(event, Breached):
                 if self._acting is not None:
                     self._acting.breached(event)
+            elif isinstance(event, FuseBlown):
+                if self._acting is not None:
+                    self._acting.hear(event)
             elif isinstance(event, ProcessStarted):
                 self._start(event)
             else:
@@ -262,6 +273,8 @@ class _Road:
         elif isinstance(event, OomKilled):
             ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
         elif isinstance(event, ProcessExited):
+            if self._acting is not None:
+                self._acting.hear(event)
             if tracked.has(event.key):
                 ledger.apply(event)
                 tracked.forget(event)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TextIO
 
+from ebpftrace.act.fuse import Wish
 from ebpftrace.views import View
 from ebpftrace.views.output import interruptible
 
@@ -19,13 +20,15 @@ def open_view(
     stdout: TextIO,
     quit: Callable[[], None] = lambda: None,  # noqa: A002
     wait_to_write: Callable[[int], bool] | None = None,
+    ask: Callable[[Wish], None] = lambda _: None,
     *,
     live: bool = True,
 ) -> View:
     """The view `name`, writing to `stdout`, flushed with every update.
 
     A table is the dashboard on a terminal that can redraw (where a key asks to end the
-    watch, `quit` is called), unless `live` is false; elsewhere one table follows another.
+    watch, `quit` is called, and other keys `ask`), unless `live` is false; elsewhere one
+    table follows another.
     With `wait_to_write` (see `interruptible`) no reader holds what is not the dashboard.
     Characters that the encoding of `stdout` lacks become `?`: a locale never ends a watch.
     """
@@ -36,7 +39,7 @@ def open_view(
         from ebpftrace.views.dashboard.live import Dashboard
 
         try:
-            return Dashboard(stdout, quit)
+            return Dashboard(stdout, quit, ask)
         except OSError:
             pass  # a terminal without a name here (another mount of /dev/pts)
     out = stdout if wait_to_write is None else interruptible(stdout, wait_to_write)

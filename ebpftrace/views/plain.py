@@ -8,6 +8,7 @@ from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
 from ebpftrace.views.acts import Remark, act_lines
 from ebpftrace.views.findings import Found, finding_lines
+from ebpftrace.views.fuses import Fuses
 from ebpftrace.views.lines import note_line, snapshot_line, start_lines
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
@@ -19,11 +20,13 @@ class PlainLines:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._found = Found()
+        self._fuses = Fuses()
 
     def start(self, started: Started) -> None:
         self._lines(*start_lines(started))
 
     def note(self, note: Note) -> None:
+        self._fuses.hear(note)
         self._lines(note_line(note))
 
     def snapshot(self, snapshot: Snapshot) -> None:
@@ -40,13 +43,15 @@ class PlainLines:
         self._lines(*act_lines(outcome))
 
     def fuse(self, news: FuseNews) -> None:
+        self._fuses.hear(news)
         self._lines(*act_lines(news))
 
     def remark(self, remark: Remark) -> None:
         self._lines(*act_lines(remark))
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
-        self._lines(*summary_lines(snapshot, reason, found=self._found.loud()))
+        found, fuses = self._found.loud(), self._fuses.in_words()
+        self._lines(*summary_lines(snapshot, reason, found=found, fuses=fuses))
 
     def stop(self) -> None:
         """Nothing: every update was written whole."""

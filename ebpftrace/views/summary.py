@@ -16,9 +16,14 @@ _NAME_CELLS = 17  # that a name gets at least
 
 
 def summary_lines(
-    snapshot: Snapshot, reason: str, width: int = WIDTH, found: Sequence[Finding] = ()
+    snapshot: Snapshot,
+    reason: str,
+    width: int = WIDTH,
+    found: Sequence[Finding] = (),
+    fuses: str = "",
 ) -> list[str]:
-    """Each job's peak, who held it, growth and oom kills; what was found; what was missed.
+    """Each job's peak, who held it, growth and oom kills; what was found; who met a
+    fuse (`fuses` says it in words); what was missed.
 
     `snapshot` is the last one and has every job ever seen. Jobs with oom kills come
     first, then the largest peaks; of more than ten the rest is counted.
@@ -51,6 +56,8 @@ def summary_lines(
         forgotten = phrases.count(snapshot.forgotten_jobs, "job")
         lines.append(line("job", f"{forgotten} that ended before these: forgotten", width))
     lines += found_lines(found, width)
+    if fuses:
+        lines.append(line("fuse", fuses, width))
     missed = phrases.missed(snapshot.losses)
     lines.append(line("loss", missed or "none: every event was booked", width))
     return lines

@@ -28,6 +28,7 @@ from ebpftrace.views.dashboard.tail import tail
 from ebpftrace.views.dashboard.theme import in_signs, signs_of, theme
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.findings import Found
+from ebpftrace.views.fuses import Fuses
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
 
@@ -46,6 +47,7 @@ class Tables:
         self._entries: deque[Entry] = deque(maxlen=_ENTRIES)
         self._outcomes: deque[Outcome] = deque(maxlen=_ENTRIES)
         self._found = Found()
+        self._fuses = Fuses()
 
     def start(self, started: Started) -> None:
         for remark in started.remarks:
@@ -54,6 +56,7 @@ class Tables:
     def note(self, note: Note) -> None:
         if isinstance(note, OomNote):
             self._found.hear(note)
+        self._fuses.hear(note)
         self._entries.append(note)
 
     def finding(self, finding: Finding) -> None:
@@ -68,6 +71,7 @@ class Tables:
         self._entries.append(outcome)
 
     def fuse(self, news: FuseNews) -> None:
+        self._fuses.hear(news)
         self._entries.append(news)
 
     def remark(self, remark: Remark) -> None:
@@ -77,7 +81,13 @@ class Tables:
         width, state, look = self._console.width, State(), self._theme
         shown = rows(snapshot, state)
         found = self._found
-        scene = Scene(None, snapshot, findings=found.in_force(), kills=found.kills())
+        scene = Scene(
+            None,
+            snapshot,
+            findings=found.in_force(),
+            kills=found.kills(),
+            standing=self._fuses.standing,
+        )
         lines = header(scene, state, width, _HIGH, look)
         if shown:
             listing = Listing(shown, Look(look, state, scene), width)
@@ -90,7 +100,8 @@ class Tables:
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
         width = self._console.width
-        for line in summary_lines(snapshot, reason, width, self._found.loud()):
+        found, fuses = self._found.loud(), self._fuses.in_words()
+        for line in summary_lines(snapshot, reason, width, found, fuses):
             self._console.print(Text(line), no_wrap=True, crop=True)
         for outcome in self._outcomes:
             self._console.print(Text(act_line(outcome, width)), no_wrap=True)

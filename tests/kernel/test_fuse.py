@@ -160,8 +160,10 @@ def test_a_child_forked_a_moment_ago_has_its_parents_bound(observer: Observer) -
 def test_nobody_has_to_arm_it_where_it_is_for_everybody(of: FuseOf) -> None:
     """The bound holds from the first page of a process that user space has not heard of."""
     fuse = FuseDefault(of, 0.5, True, signal.SIGSTOP)
-    observer = Observer(Selection(comms=("fuse*",)), watermarks=True, fuse=fuse)
+    observer = Observer(Selection(comms=("fuse*",)), watermarks=True)
     try:
+        assert observer.probe.fuses is not None
+        observer.probe.fuses.arm_everybody(fuse)
         with memory_cgroup() as group:
             group.limit(200 * MIB)
             with Workload("fused", cgroup=group) as workload:

@@ -7,6 +7,7 @@ which outlive their gopls by seconds) is ended with it.
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +19,7 @@ from ebpftrace.act.incident import Incident
 from ebpftrace.act.kin import orphans_of
 from ebpftrace.act.outcome import Status
 from ebpftrace.act.undo import Undo
+from ebpftrace.events import ProcessKey
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
@@ -48,13 +50,18 @@ KIND = ActionKind(
 )  # fmt: skip
 
 
-def start(incident: Incident, options: Options) -> Running:
-    """The first signal is sent with the first poll."""
+def start(
+    incident: Incident, options: Options, *, let_go: Callable[[ProcessKey], None] | None = None
+) -> Running:
+    """The first signal is sent with the first poll.
+
+    `let_go` wakes one that a fuse stopped, once a signal that it has to hear was sent.
+    """
     meant = Held()
     meant.hold(incident.meant)
     if not meant.fds:
         return over(Status.SKIPPED, f"not signalled: {meant.refused or meant.gone}")
-    return _Ending(incident, options, meant)
+    return _Ending(incident, options, meant, let_go)
 
 
 @dataclass(slots=True)
@@ -62,6 +69,7 @@ class _Ending:
     incident: Incident
     options: Options
     meant: Held
+    let_go: Callable[[ProcessKey], None] | None = None
     sent: int = 0
     next_ns: int = 0
     began_ns: int = 0
@@ -113,6 +121,9 @@ class _Ending:
                 return Ended(Status.SKIPPED, f"not signalled: {self.meant.refused}")
             if not self.meant.running():
                 return None  # polled again at once
+        if self.let_go is not None and name != "KILL":
+            for one in self.incident.meant:
+                self.let_go(one.key)
         self.dump = dump or self.dump
         self.sent += 1
         self.next_ns = now_ns + self.options.grace_ns

@@ -1,12 +1,15 @@
 """The jobs in trouble, in one line: which, how bad, since when, and who in them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.segment import Segment
 
+from ebpftrace.act.fuse import FuseNews
 from ebpftrace.ledger import JobSnapshot
+from ebpftrace.units import format_bytes
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells, cut
+from ebpftrace.views.dashboard.frozen import FROZEN, how_long, who
 from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.spans import Line, fit, text
 from ebpftrace.views.dashboard.theme import Theme
@@ -16,6 +19,8 @@ _NAME_CELLS = 28
 _NAME_LEAST = 10  # a longer name is cut to it before anything else is left out
 _ROOMY = 60
 _NARROW = 24  # below it: one job, its sign and how full it is
+
+_ORDER = ("frozen", "near", "raised", "calm")
 
 Case = tuple[JobSnapshot, Trouble]
 
@@ -36,9 +41,9 @@ def alert(scene: Scene, width: int, theme: Theme) -> Line:
         room = width - used - (3 if line else 0)
         if rest and width >= _NARROW:
             room -= len(_more(rest, width))
-        told = _first(job, trouble, room, theme) if not line else _next(
-            job, trouble, room, theme
-        )  # fmt: skip
+        tellings = list(_tellings(job, trouble, scene))
+        tell = _next if line else _first
+        told = tell(job, trouble, tellings, room, theme)
         if line and cells(told) > room:
             line.append(text(_more(rest + 1, width), theme.warning))
             break
@@ -54,12 +59,13 @@ def _more(number: int, width: int) -> str:
     return f"   and {number:,} more" if width >= _ROOMY else f"  +{number:,} more"
 
 
-def _first(job: JobSnapshot, trouble: Trouble, room: int, theme: Theme) -> str:
+def _first(
+    job: JobSnapshot, trouble: Trouble, tellings: Sequence[str], room: int, theme: Theme
+) -> str:
     """As much as fits beside a name that can be told from another's."""
     sign = "".join(sign for sign, _ in trouble.signs(theme))
     name = cut(job.identity.name, _NAME_CELLS)
     least = min(_NAME_LEAST, cells(name))
-    tellings = list(_tellings(job, trouble))
     for plight in tellings:
         left = room - cells(f"{sign}  {plight}")
         if left >= least:
@@ -68,27 +74,32 @@ def _first(job: JobSnapshot, trouble: Trouble, room: int, theme: Theme) -> str:
     return f"{sign} {cut(name, left)} {tellings[-1]}" if left > 1 else f"{sign} {tellings[-1]}"
 
 
-def _next(job: JobSnapshot, trouble: Trouble, room: int, theme: Theme) -> str:
+def _next(
+    job: JobSnapshot, trouble: Trouble, tellings: Sequence[str], room: int, theme: Theme
+) -> str:
     """All there is to say, else less, else more than fits."""
     sign = "".join(sign for sign, _ in trouble.signs(theme))
     name = cut(job.identity.name, _NAME_CELLS)
     told = ""
-    for plight in list(_tellings(job, trouble))[:-2]:
+    for plight in tellings[:-2]:
         told = f"{sign} {name} {plight}"
         if cells(told) <= room:
             break
     return told
 
 
-def _urgency(case: Case) -> tuple[bool, float, float]:
+def _urgency(case: Case) -> tuple[int, float, float]:
     job, trouble = case
     seconds = job.seconds_to_limit
     far = float("inf") if seconds is None else seconds
-    return trouble.danger != "near", far, -(job.limit_share or 0)
+    return _ORDER.index(trouble.danger), far, -(job.limit_share or 0)
 
 
-def _tellings(job: JobSnapshot, trouble: Trouble) -> Iterator[str]:
+def _tellings(job: JobSnapshot, trouble: Trouble, scene: Scene) -> Iterator[str]:
     """What to say of a job, from all to the least."""
+    if trouble.frozen:
+        yield from _frozen(trouble.frozen, scene)
+        return
     figures = []
     # An ended job's charge was read when it ran.
     if job.limit_share is not None and job.state == "running" and trouble.danger != "calm":
@@ -114,3 +125,16 @@ def _tellings(job: JobSnapshot, trouble: Trouble) -> Iterator[str]:
     least = (figures or since or killed or [""])[0]
     yield least
     yield least.removeprefix("at ")
+
+
+def _frozen(frozen: Sequence[FuseNews], scene: Scene) -> Iterator[str]:
+    first = frozen[0]
+    least = FROZEN if len(frozen) == 1 else f"{len(frozen):,} {FROZEN}"
+    told = f"{least} for {how_long(first, scene)}"
+    at = f"{told} at {format_bytes(first.measured_bytes)}"
+    if first.then:
+        yield f"{at} ({who(first)}), next: {first.then}"
+    yield f"{at} ({who(first)})"
+    yield at
+    yield told
+    yield least

@@ -14,6 +14,7 @@ from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.dashboard.bar import job_bar, process_bar
+from ebpftrace.views.dashboard.frozen import FROZEN, frozen_at, how_long
 from ebpftrace.views.dashboard.growth import growth_known
 from ebpftrace.views.dashboard.rows import Row
 from ebpftrace.views.dashboard.scene import Scene
@@ -121,6 +122,8 @@ def _limit(bar: int) -> Column:
 
 
 def _full_in(row: Row, look: Look, _width: int) -> Cell:
+    if frozen_at(row, look.scene.standing):
+        return [Segment(FROZEN, look.theme.ice)]
     if row.process is not None:
         return ()
     seconds = row.job.seconds_to_limit
@@ -132,6 +135,9 @@ def _full_in(row: Row, look: Look, _width: int) -> Cell:
 def _growth(row: Row, look: Look, _width: int) -> Cell:
     subject: JobSnapshot | ProcessSnapshot = row.process or row.job
     per_second = subject.growth.bytes_per_second
+    standing = frozen_at(row, look.scene.standing)
+    if standing:
+        return [Segment(f"for {how_long(standing[0], look.scene)}", look.theme.ice)]
     if row.process is None and row.job.state != "running":
         return [Segment(look.theme.signs.nothing, look.theme.faint)]
     if not per_second:
@@ -143,6 +149,9 @@ def _growth(row: Row, look: Look, _width: int) -> Cell:
 
 def _trend(row: Row, look: Look, width: int) -> Cell:
     subject: JobSnapshot | ProcessSnapshot = row.process or row.job
+    standing = frozen_at(row, look.scene.standing)
+    if standing and row.process is not None:
+        return [Segment(f"at {format_bytes(standing[0].held_bytes)}", look.theme.ice)]
     now = look.now_ns // NS_PER_SECOND
     told = sparkline(subject.curve, now, look.state.window_ns, width, look.theme.signs)
     return [Segment(told, look.theme.faint if row.process else look.theme.anon)]

@@ -3,11 +3,13 @@
 import textwrap
 
 from rich.segment import Segment
+from rich.style import Style
 
 from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.dashboard.bar import job_bar, process_bar
 from ebpftrace.views.dashboard.chart import chart
 from ebpftrace.views.dashboard.facts import Fact, long_facts, short_facts, title, trouble_facts
+from ebpftrace.views.dashboard.frozen import frozen_facts
 from ebpftrace.views.dashboard.rows import Row
 from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.spans import Line, fit, pad, text
@@ -30,10 +32,12 @@ def detail(
     The chart stands within `height` where there is room for it, and what matters least
     below it.
     """
-    lines: list[Line] = [fit([text(f" {title(row)}", theme.strong)], width)]
+    lines: list[Line] = [fit([text(f" {title(row, scene)}", theme.strong)], width)]
     bar = _limit_bar(row, width, theme)
     if bar:
         lines.append(bar)
+    for fact in frozen_facts(row, scene):
+        lines += _long(fact, width, theme, theme.ice)
     for fact in trouble_facts(row.job, scene):
         lines += _long(fact, width, theme)
     names = [line for fact in long_facts(row) for line in _long(fact, width, theme)]
@@ -82,11 +86,11 @@ def _limit_bar(row: Row, width: int, theme: Theme) -> Line:
     return (text(" "), *job_bar(row.job, room, theme), text(told))
 
 
-def _long(fact: Fact, width: int, theme: Theme) -> list[Line]:
+def _long(fact: Fact, width: int, theme: Theme, style: Style | None = None) -> list[Line]:
     label, told = fact
     room = width - _LABEL - 2
     if room < 8:
-        return [fit([text(f" {told}")], width)]
+        return [fit([text(f" {told}", style)], width)]
     parts = textwrap.wrap(told, room) or [""]
     if cells(told) > len(told):  # wide characters: wrapping counts letters
         parts = [cut(told, room)]
@@ -94,7 +98,7 @@ def _long(fact: Fact, width: int, theme: Theme) -> list[Line]:
         rest = parts[_LONG_LINES - 1 :]
         parts = [*parts[: _LONG_LINES - 1], cut(" ".join(rest), room)]
     return [
-        (text(f" {label if not number else '':<{_LABEL}} ", theme.faint), text(part))
+        (text(f" {label if not number else '':<{_LABEL}} ", theme.faint), text(part, style))
         for number, part in enumerate(parts)
     ]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ebpftrace.views.dashboard.columns import Look
 from ebpftrace.views.dashboard.detail import detail
 from ebpftrace.views.dashboard.footer import footer
+from ebpftrace.views.dashboard.frozen import frozen_at
 from ebpftrace.views.dashboard.header import header
 from ebpftrace.views.dashboard.help import help_lines
 from ebpftrace.views.dashboard.listing import Listing
@@ -47,7 +48,11 @@ def draw(
 ) -> Frame:
     """At most `height` lines, none wider than `width`; only rows on the screen are built."""
     lines = header(scene, state, width, height, theme)[:height]
-    foot = [footer(state, len(rows), width, theme)] if height >= _FOOTED else []
+    foot = []
+    if height >= _FOOTED:
+        here = rows[find(rows, state)] if rows else None
+        frozen = here is not None and bool(frozen_at(here, scene.standing))
+        foot = [footer(state, len(rows), width, theme, frozen=frozen)]
     events: list[Line] = []
     remarks = scene.started.remarks if scene.started else ()
     covered = state.pane is Pane.HELP or (state.pane is Pane.DETAIL and width < _SIDE)

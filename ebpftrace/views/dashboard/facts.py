@@ -4,6 +4,7 @@ from ebpftrace.events import CallCount, Delays, Usage
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
+from ebpftrace.views.dashboard.frozen import FROZEN, frozen_at
 from ebpftrace.views.dashboard.growth import growth_known
 from ebpftrace.views.dashboard.rows import Row
 from ebpftrace.views.dashboard.scene import Scene
@@ -12,7 +13,7 @@ from ebpftrace.views.dashboard.trouble import clock_at, short_name, trouble_of
 Fact = tuple[str, str]
 
 
-def title(row: Row) -> str:
+def title(row: Row, scene: Scene) -> str:
     """`gopls 4711 · running · 5.0s`."""
     if row.process is not None:
         one = row.process
@@ -20,6 +21,8 @@ def title(row: Row) -> str:
         state = f"{state}, {one.role}" if one.role else state
     else:
         name, state, age = row.job.identity.name, row.job.state, row.job.age_ns
+    if frozen_at(row, scene.standing):
+        state = f"{FROZEN}, {state}" if row.process is None else FROZEN
     return f"{name} · {state} · {format_duration(age)}"
 
 

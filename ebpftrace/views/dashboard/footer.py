@@ -9,8 +9,10 @@ from ebpftrace.views.dashboard.theme import Theme
 _WINDOW_NAMES = ("1m", "5m", "15m")
 
 
-def footer(state: State, shown: int, width: int, theme: Theme) -> Line:
-    """One line of at most `width` columns; keys are left out from the right, never cut."""
+def footer(state: State, shown: int, width: int, theme: Theme, *, frozen: bool = False) -> Line:
+    """`frozen`: there is somebody for the keys t and x where the cursor is.
+
+    One line of at most `width` columns; keys are left out from the right, never cut."""
     if state.typing:
         return fit(
             [
@@ -25,7 +27,7 @@ def footer(state: State, shown: int, width: int, theme: Theme) -> Line:
         return fit([text(state.message)], width)
     line: list[Segment] = []
     used = 0
-    for key, told in _keys(state, shown):
+    for key, told in _keys(state, shown, frozen):
         size = len(key) + 1 + len(told) + (2 if line else 0)
         if used + size > width:
             continue
@@ -38,10 +40,12 @@ def footer(state: State, shown: int, width: int, theme: Theme) -> Line:
     return tuple(line)
 
 
-def _keys(state: State, shown: int) -> list[tuple[str, str]]:
+def _keys(state: State, shown: int, frozen: bool) -> list[tuple[str, str]]:
     if state.pane is Pane.HELP:
         return [("any key", "leaves the help"), ("q", "quit")]
     keys = [("q", "quit"), ("?", "help")]
+    if frozen:
+        keys += [("t", "thaw"), ("x", "end")]
     if state.needle:
         keys.insert(0, (f"/{state.needle}", f"{shown} shown, escape ends it"))
     if state.pane is Pane.DETAIL:

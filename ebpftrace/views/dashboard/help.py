@@ -16,6 +16,7 @@ KEYS = (
     ("s", "sort by size, growth, time to limit, name"),
     ("/", "filter as you type; enter keeps it, escape ends it"),
     ("w", "look back on 1, 5 or 15 minutes"),
+    ("t  x", "thaw the chosen frozen process now; end it now: press x twice"),
     ("p", "pause what is shown, and go on; nothing is lost meanwhile"),
     ("S", "save what is shown as SVG and text in the current folder"),
     ("?", "this help"),
@@ -31,6 +32,7 @@ def help_lines(width: int, theme: Theme) -> list[Line]:
         fit([text(f" {keys:<15} ", theme.key), text(told)], width) for keys, told in KEYS
     ]
     marks = (
+        (signs.frozen, "FROZEN: a process stands, stopped at its fuse", theme.ice),
         (signs.near, "90 % of the limit is held, or a critical finding", theme.alarm),
         (signs.raised, "75 %, a minute from the limit, or a warning", theme.warning),
         (signs.killed, "a process was oom-killed", theme.alarm),

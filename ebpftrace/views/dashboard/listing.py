@@ -113,8 +113,11 @@ class Listing:
             room = width - 4 - len(pid)
             if room >= min(_COMM_LEAST, cells(name)):  # a pid that was cut is another's
                 name = cut(name, room) + pid
-            label = [Segment("  " if narrow else "    ")]
-            return _named(label, name, row, width, theme.plain, theme)
+            stands = process.key in self._look.scene.standing
+            style = theme.ice if stands else theme.plain
+            sign = theme.signs.frozen if stands else " "
+            label = [Segment(sign.ljust(2 if narrow else 4), style)]
+            return _named(label, name, row, width, style, theme)
         trouble = trouble_of(row.job, self._look.scene)
         label = [Segment(sign, style) for sign, style in trouble.signs(theme)]
         if narrow and not label:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
+from ebpftrace.act.fuse import Wish
 from ebpftrace.act.outcome import Outcome
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.judge.finding import Finding
@@ -24,6 +25,7 @@ from ebpftrace.views.dashboard.terminal import Terminal
 from ebpftrace.views.dashboard.theme import signs_of, theme
 from ebpftrace.views.entries import Entry, Teller
 from ebpftrace.views.findings import Found
+from ebpftrace.views.fuses import Fuses
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
 
@@ -42,12 +44,18 @@ def deadly() -> list[int]:
 
 
 class Dashboard(Teller):
-    """Takes the terminal of `stdout`; `quit` is called, on another thread, when q is pressed.
+    """Takes the terminal of `stdout`. On another thread, `quit` is called when q is pressed,
+    and `ask` with what a user wants to become of a process that stands.
 
     OSError where that terminal cannot be opened. For the main thread, which signals use.
     """
 
-    def __init__(self, stdout: TextIO, quit: Callable[[], None]) -> None:  # noqa: A002
+    def __init__(
+        self,
+        stdout: TextIO,
+        quit: Callable[[], None],  # noqa: A002
+        ask: Callable[[Wish], None] = lambda _: None,
+    ) -> None:
         self._terminal = Terminal(stdout.fileno())
         self._mailbox = Mailbox()
         console = Console(file=stdout)
@@ -55,10 +63,11 @@ class Dashboard(Teller):
         signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
         session = Session(theme(colours, signs))
         painter = Painter(colours, stdout.encoding or "utf-8")
-        self._loop = Loop(self._terminal, self._mailbox, session, painter, quit)
+        self._loop = Loop(self._terminal, self._mailbox, session, painter, quit, ask)
         self._stack = contextlib.ExitStack()
         self._last_words = ""
         self._found = Found()
+        self._fuses = Fuses()
         self._outcomes: deque[Outcome] = deque(maxlen=_KEPT_OUTCOMES)
 
     def start(self, started: Started) -> None:
@@ -78,7 +87,8 @@ class Dashboard(Teller):
             width = self._terminal.size()[0]
         except OSError:
             width = 80  # it is gone: nobody reads it
-        summary = summary_lines(snapshot, reason, width, self._found.loud())
+        found, fuses = self._found.loud(), self._fuses.in_words()
+        summary = summary_lines(snapshot, reason, width, found, fuses)
         done = [act_line(outcome, width) for outcome in self._outcomes]
         self._last_words = "\n".join((*summary, *done, ""))
         self.stop()
@@ -89,6 +99,8 @@ class Dashboard(Teller):
         self._stack.close()
 
     def _tell(self, entry: Entry) -> None:
+        if self._fuses.hear(entry):
+            self._mailbox.put_standing(self._fuses.standing)
         if isinstance(entry, Finding):
             self._found.add(entry)
         if isinstance(entry, Outcome):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ebpftrace.act.fuse import Wish
 from ebpftrace.units import NS_PER_SECOND
 from ebpftrace.views.dashboard.keys import Decoder
 from ebpftrace.views.dashboard.mailbox import Mailbox
@@ -23,7 +24,7 @@ _BOUNDED_S = 3.0  # longer than a terminal that takes nothing is given up on
 
 
 class Loop:
-    """Runs between `start` and `finish`. `quit` is called from its thread, once."""
+    """Runs between `start` and `finish`. `quit` is called from its thread, and `ask`."""
 
     def __init__(
         self,
@@ -32,12 +33,14 @@ class Loop:
         session: Session,
         painter: Painter,
         quit: Callable[[], None],  # noqa: A002
+        ask: Callable[[Wish], None],
     ) -> None:
         self._terminal = terminal
         self._mailbox = mailbox
         self._session = session
         self._painter = painter
         self._quit = quit
+        self._ask_for = ask
         self._decoder = Decoder()
         self._thread = threading.Thread(target=self._run, name="dashboard", daemon=True)
         self._asked = ""  # "away", "back" or "end", by the road's thread
@@ -100,7 +103,7 @@ class Loop:
         self._terminal.flush()
         self._keys()
         box = self._mailbox
-        if self._session.take(box.started, box.snapshot, box.take_entries()):
+        if self._session.take(box.started, box.snapshot, box.take_entries(), box.standing):
             self._dirty = True
         now = time.monotonic_ns()
         # While the terminal is behind nothing is drawn: it gets the newest frame later.
@@ -159,6 +162,8 @@ class Loop:
                 self._painter.forget()
             elif effect is Effect.SAVE:
                 self._save()
+            elif isinstance(effect, Wish):
+                self._ask_for(effect)
 
     def _draw(self, now: int) -> None:
         width, height = self._terminal.size()

@@ -9,6 +9,7 @@ import os
 from ebpftrace.ledger import Snapshot
 from ebpftrace.views.dashboard.kept import Kept
 from ebpftrace.views.entries import Entry
+from ebpftrace.views.fuses import Standing
 from ebpftrace.views.start import Started
 
 
@@ -19,6 +20,7 @@ class Mailbox:
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.started: Started | None = None
         self.snapshot: Snapshot | None = None
+        self.standing: Standing = {}
         self._entries = Kept()
 
     def wake(self) -> None:
@@ -31,6 +33,11 @@ class Mailbox:
 
     def put_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self.wake()
+
+    def put_standing(self, standing: Standing) -> None:
+        """Whole, unlike the entries, of which some may be pushed off before they are taken."""
+        self.standing = standing
         self.wake()
 
     def take_entries(self) -> tuple[Entry, ...]:

@@ -1,26 +1,21 @@
 """What each key does: a pure step from one state to the next."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
-from ebpftrace.views.dashboard.rows import Row, find
+from ebpftrace.act.fuse import Wish
+from ebpftrace.views.dashboard.rows import find
+from ebpftrace.views.dashboard.sight import Sight
 from ebpftrace.views.dashboard.state import WINDOWS_NS, Effect, Pane, RowKey, Sort, State
+from ebpftrace.views.dashboard.wishes import WISHES, wished
 
 _LONGEST_NEEDLE = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What the user saw when they pressed a key."""
-
-    rows: Sequence[Row]
-    page: int  # rows on the screen
-    furthest: int = 0  # how far the detail or the help can be scrolled
-
-
-def press(state: State, key: str, sight: Sight) -> tuple[State, Effect]:
+def press(state: State, key: str, sight: Sight) -> tuple[State, Effect | Wish]:
     """The state after `key`, and what it asks for beyond the screen."""
-    state = replace(state, message="")
+    doomed = state.doomed if sight.now_ns < state.doomed_ns else None
+    state = replace(state, message="", doomed=None)
     if state.typing:
         return _typed(state, key), Effect.NONE
     if key in _EFFECTS:
@@ -31,6 +26,8 @@ def press(state: State, key: str, sight: Sight) -> tuple[State, Effect]:
     if state.pane is Pane.HELP:
         # Any other key leaves the help, and does nothing else: nobody is surprised.
         return replace(state, pane=Pane.LIST, scroll=0), Effect.NONE
+    if key in WISHES:
+        return wished(replace(state, doomed=doomed), WISHES[key], sight)
     action = _ACTIONS.get(key)
     after = action(state, sight) if action else state
     if (after.pane, after.cursor) != (state.pane, state.cursor):

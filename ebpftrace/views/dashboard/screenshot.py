@@ -10,6 +10,7 @@ from ebpftrace.views.dashboard.session import Session
 from ebpftrace.views.dashboard.state import WINDOWS_NS
 from ebpftrace.views.dashboard.theme import theme
 from ebpftrace.views.entries import Entry, Teller
+from ebpftrace.views.fuses import Fuses
 from ebpftrace.views.start import Started
 
 
@@ -25,19 +26,22 @@ class Screenshot(Teller):
         self._session = Session(theme("truecolor"))
         self._started: Started | None = None
         self._taken = False
+        self._fuses = Fuses()
 
     def start(self, started: Started) -> None:
         self._started = started
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._session.take(self._started, snapshot, ())
+        self._session.take(self._started, snapshot, (), self._fuses.standing)
         self._taken = True
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
         """Nothing: the last snapshot is what was to be seen, not the books at their end."""
 
     def _tell(self, entry: Entry) -> None:
-        self._session.take(self._started, self._session.shown, [entry])
+        self._fuses.hear(entry)
+        session = self._session
+        session.take(self._started, session.shown, [entry], self._fuses.standing)
 
     def stop(self) -> None:
         if not self._taken:

@@ -1,26 +1,32 @@
 """One sitting at the dashboard: what was put, pressed and is shown, without a terminal."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ebpftrace.act.fuse import Wish
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import OomNote, Snapshot
 from ebpftrace.views.dashboard.draw import Frame, draw
 from ebpftrace.views.dashboard.kept import Kept
-from ebpftrace.views.dashboard.press import Sight, press
+from ebpftrace.views.dashboard.press import press
 from ebpftrace.views.dashboard.rows import Row, rows
 from ebpftrace.views.dashboard.scene import Scene
+from ebpftrace.views.dashboard.sight import Sight
 from ebpftrace.views.dashboard.state import Effect, State
 from ebpftrace.views.dashboard.theme import Theme
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.findings import Found
+from ebpftrace.views.fuses import Standing
 from ebpftrace.views.start import Started
+
+_NOBODY: Standing = {}
 
 
 class Session:
     """Keeps the state of one user and the books they look at."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self.state = State()
         self.theme = theme
         self._started: Started | None = None
@@ -29,6 +35,8 @@ class Session:
         self._entries = Kept()
         self._seen = Scene()  # what a pause began with
         self._found = Found()
+        self._standing = _NOBODY
+        self._clock = clock
         self._unseen = 0
         self._frame = Frame(())
         self._rows: list[Row] = []
@@ -40,10 +48,18 @@ class Session:
         return self._shown
 
     def take(
-        self, started: Started | None, snapshot: Snapshot | None, entries: Sequence[Entry]
+        self,
+        started: Started | None,
+        snapshot: Snapshot | None,
+        entries: Sequence[Entry],
+        standing: Standing = _NOBODY,
     ) -> bool:
-        """What came since; whether that changes the screen."""
+        """What came since, and who stands now; whether that changes the screen."""
         changed = started is not self._started or bool(entries)
+        if standing is not self._standing:
+            self._standing = standing
+            changed = changed or not self.state.paused
+        changed = self._reconsider() or changed
         self._started = started
         for entry in entries:
             self._entries.add(entry)
@@ -60,10 +76,12 @@ class Session:
             self._shown = self._latest
         return changed
 
-    def press(self, key: str) -> Effect:
-        """One key."""
+    def press(self, key: str) -> Effect | Wish:
+        """One key, and what it asks for beyond the screen."""
         paused = self.state.paused
-        sight = Sight(self._chosen_rows(), self._frame.page, self._frame.furthest)
+        frame = self._frame
+        rows, standing = self._chosen_rows(), self._standing
+        sight = Sight(rows, frame.page, frame.furthest, standing, self._clock())
         self.state, effect = press(self.state, key, sight)
         if self.state.paused and not paused:
             self._seen, self._unseen = self._scene(), 0
@@ -86,7 +104,22 @@ class Session:
     def _scene(self) -> Scene:
         found = self._found
         entries = self._entries.all()
-        return Scene(self._started, self._shown, entries, 0, found.in_force(), found.kills())
+        return Scene(
+            self._started,
+            self._shown,
+            entries,
+            findings=found.in_force(),
+            kills=found.kills(),
+            standing=self._standing,
+        )
+
+    def _reconsider(self) -> bool:
+        """Take the question back that was not answered in time; whether there was one."""
+        state = self.state
+        if state.doomed is None or self._clock() < state.doomed_ns:
+            return False
+        self.state = replace(state, doomed=None, message="")
+        return True
 
     def _chosen_rows(self) -> list[Row]:
         state, shown = self.state, self._shown

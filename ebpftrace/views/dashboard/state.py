@@ -61,6 +61,8 @@ class State:
     pane: Pane = Pane.LIST
     scroll: int = 0  # first line of a detail or a help that is longer than its place
     message: str = ""  # said once, until the next key
+    doomed: ProcessKey | None = None  # whom the same key ends, until then
+    doomed_ns: int = 0  # CLOCK_MONOTONIC
 
     @property
     def window_ns(self) -> int:

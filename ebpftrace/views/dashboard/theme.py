@@ -29,6 +29,7 @@ class Signs:
     killed: str
     near: str
     raised: str
+    frozen: str
     line: str
     upright: str
     corner: str
@@ -37,9 +38,9 @@ class Signs:
     braille: bool  # charts are drawn in dots
 
 
-UNICODE = Signs("▇", "▓", "▒", "░", "·", " ▁▂▃▄▅▆▇", "·", "▸", "▾", "✗", "!", "▲",
+UNICODE = Signs("▇", "▓", "▒", "░", "·", " ▁▂▃▄▅▆▇", "·", "▸", "▾", "✗", "!", "▲", "❆",
                 "─", "│", "└", "┤", "…", True)  # fmt: skip
-ASCII = Signs("#", "%", "=", "-", ".", " .,:-=+*#", ".", ">", "v", "x", "!", "^",
+ASCII = Signs("#", "%", "=", "-", ".", " .,:-=+*#", ".", ">", "v", "x", "!", "^", "*",
               "-", "|", "+", "+", "~", False)  # fmt: skip
 """For terminals that speak no UTF-8, and the console of Linux, whose font is small."""
 
@@ -92,8 +93,9 @@ class Theme:
         return styles[loudness]
 
     def level(self, level: str) -> Style:
-        """The style of a job that is `calm`, `raised` or `near` its limit."""
-        return {"near": self.alarm, "raised": self.warning}.get(level, self.plain)
+        """The style of a job that is `calm`, `raised` or `near` its limit, or `frozen`."""
+        styles = {"frozen": self.ice, "near": self.alarm, "raised": self.warning}
+        return styles.get(level, self.plain)
 
 
 # Okabe and Ito's palette, told apart with every kind of colour blindness, in shades that

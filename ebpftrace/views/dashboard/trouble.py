@@ -1,13 +1,16 @@
 """What is wrong with a job: the danger it is in now, since when, and who was killed in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.style import Style
 
+from ebpftrace.act.fuse import FuseNews
 from ebpftrace.judge.finding import Finding, Severity
 from ebpftrace.ledger import JobSnapshot, OomNote
 from ebpftrace.units import NS_PER_SECOND
 from ebpftrace.views import phrases
+from ebpftrace.views.dashboard.frozen import frozen_in
 from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.theme import Theme
 from ebpftrace.views.level import level
@@ -20,7 +23,8 @@ FRESH_NS = 60 * NS_PER_SECOND
 class Trouble:
     """One job's. `fresh`: a process of it was oom-killed within the last minute."""
 
-    danger: str  # "near", "raised", or "calm"
+    danger: str  # "frozen" (a process of it stands), "near", "raised", or "calm"
+    frozen: Sequence[FuseNews]  # those who stand, the first that was stopped first
     finding: Finding | None  # the most severe in force that is no kill
     finding_since: str  # time of day, UTC
     kills: int
@@ -37,7 +41,8 @@ class Trouble:
         """Its signs, the present danger first: none, one or both."""
         told = []
         if self.danger != "calm":
-            sign = theme.signs.near if self.danger == "near" else theme.signs.raised
+            signs = theme.signs
+            sign = {"frozen": signs.frozen, "near": signs.near}.get(self.danger, signs.raised)
             told.append((sign, theme.level(self.danger)))
         if self.kills:
             told.append((theme.signs.killed, theme.alarm if self.fresh else theme.faint))
@@ -56,8 +61,10 @@ def trouble_of(job: JobSnapshot, scene: Scene) -> Trouble:
     told = [one for one in (note and note.monotonic_ns, kill and kill.since_ns) if one]
     last = max(told, default=None)
     now = scene.snapshot.monotonic_ns if scene.snapshot is not None else 0
+    frozen = frozen_in(job, scene.standing)
     return Trouble(
-        danger=_danger(job, finding),
+        danger="frozen" if frozen else _danger(job, finding),
+        frozen=frozen,
         finding=finding,
         finding_since=clock_at(finding.since_ns, scene) if finding else "",
         kills=job.oom_kills,

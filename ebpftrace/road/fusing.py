@@ -1,0 +1,178 @@
+"""The fuses' place on the road: who was stopped, whom an incident is about, who goes on."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from ebpftrace.act.breaker import Breaker
+from ebpftrace.act.fuse import FuseNews, Wish, WishKind
+from ebpftrace.act.fuse_words import finding_of
+from ebpftrace.act.fusebox import Fusebox, Standing
+from ebpftrace.act.ladder import Word
+from ebpftrace.act.policy import Policy
+from ebpftrace.act.triggers import Firing
+from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.ledger import Snapshot
+
+_BY_HAND = "by hand"
+
+
+class Fusing:
+    """Between the kernel's stops, the breaker's incidents and the view.
+
+    `tell` gets every piece of news, `say` the breaker's words, `remark` what else there is.
+    """
+
+    def __init__(
+        self,
+        box: Fusebox,
+        breaker: Breaker,
+        *,
+        tell: Callable[[FuseNews], None],
+        say: Callable[[Iterable[Word]], None],
+        remark: Callable[[str], None],
+    ) -> None:
+        self._box = box
+        self._breaker = breaker
+        self._tell, self._say, self._remark = tell, say, remark
+        self._killed: list[FuseBlown] = []
+        self._attended: set[str] = set()  # jobs whose standing wait for the end of an incident
+        self._relieved: set[str] = set()  # jobs of which whoever was meant has ended
+        self._snapshot: Snapshot | None = None
+
+    @property
+    def wants_look(self) -> bool:
+        """Whether the books are to be read now, not at the next tick: somebody stands."""
+        return self._box.unsettled or bool(self._killed) or bool(self._relieved)
+
+    def blown(self, event: FuseBlown) -> None:
+        """The kernel stopped or killed one."""
+        if event.killed:
+            self._killed.append(event)
+        elif weaker := self._box.stopped(event):
+            self._remark(weaker)
+
+    def ended(self, key: ProcessKey) -> None:
+        """A process has ended."""
+        for one in self._box.standing:
+            meant = self._breaker.meant(one.news.job.key) or ()
+            if key in meant and set(meant) <= {key}:
+                self._relieved.add(one.news.job.key)
+        self._news(self._box.ended(key, time.monotonic_ns()))
+
+    def executed(self, key: ProcessKey) -> None:
+        """A process became another program."""
+        self._box.executed(key)
+
+    def snapshot(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
+        """The books: who it was, what is done about it, and where the bounds are now."""
+        before, self._snapshot = self._snapshot, snapshot
+        self._news(self._box.settle(policies, snapshot))
+        self._tell_killed(policies, snapshot, before)
+        self._release(self._relieved)
+        self._relieved = set()
+        self._attend(snapshot)
+        self._box.arm(policies, snapshot, self._breaker.exhausted)
+
+    def after_actions(self) -> None:
+        """Incidents may be over: whoever still stands in their jobs goes on."""
+        over = {job for job in self._attended if self._breaker.meant(job) is None}
+        self._attended -= over
+        self._release(over)
+
+    def let_go(self, key: ProcessKey) -> None:
+        """It goes on now."""
+        self._news(self._box.let_go(key, time.monotonic_ns()))
+
+    def wish(self, wish: Wish) -> None:
+        """Somebody decided what is to become of one that stands."""
+        one = self._one(wish.process)
+        if one is None:
+            self._remark(f"{wish.process.pid} does not stand because of a fuse")
+            return
+        job = one.news.job.key
+        meant = wish.process in (self._breaker.meant(job) or ())
+        if wish.kind is WishKind.THAW:
+            if meant:
+                self._say(self._breaker.cancel(job, f"thawed {_BY_HAND}"))
+            self.let_go(wish.process)
+            return
+        if not meant:
+            self._say(self._breaker.cancel(job, f"{one.news.comm} {wish.process.pid} first"))
+            self._begin([one], self._snapshot)
+        self._say(self._breaker.hurry(job, f"ended {_BY_HAND}"))
+
+    def standing(self) -> tuple[Standing, ...]:
+        """Who stands now."""
+        return self._box.standing
+
+    def close(self) -> None:
+        """The watch ends, and nobody stands any more."""
+        self._news(self._box.let_all_go(time.monotonic_ns()))
+
+    def _attend(self, snapshot: Snapshot) -> None:
+        """Every job in which somebody stands gets its incident."""
+        by_job: defaultdict[str, list[Standing]] = defaultdict(list)
+        for one in self._box.standing:
+            by_job[one.news.job.key].append(one)
+        for job, ones in by_job.items():
+            if job in self._attended:
+                continue
+            if self._breaker.meant(job) is not None:
+                self._attended.add(job)  # one runs: its end is theirs
+            elif not self._breaker.full:
+                self._begin(ones, snapshot)
+
+    def _begin(self, ones: list[Standing], snapshot: Snapshot | None) -> None:
+        if snapshot is None:
+            return
+        job, first = ones[0].news.job.key, ones[0]
+        # Of a job the one that grew most is meant; where nobody stands out, of those that
+        # stand the one that holds most.
+        largest = max(ones, key=lambda one: one.event.held_bytes)
+        alone = first.event.of is FuseOf.PROCESS
+        meant = None
+        for subject in [largest] if alone else [None, largest]:
+            finding = finding_of(
+                first.news, first.event, None if subject is None else subject.news
+            )
+            self._say(
+                self._breaker.blow(Firing(first.policy, (finding,), blown=True), snapshot)
+            )
+            meant = self._breaker.meant(job)
+            if meant is not None or self._one(largest.event.key) is None:
+                break
+        if meant is None:
+            self._release({job})
+            return
+        self._attended.add(job)
+        for one in ones:
+            if one.event.key not in meant:
+                self.let_go(one.event.key)
+
+    def _release(self, jobs: set[str]) -> None:
+        meant = {key for job in jobs for key in self._breaker.meant(job) or ()}
+        for one in self._box.standing:
+            if one.news.job.key in jobs and one.event.key not in meant:
+                self.let_go(one.event.key)
+
+    def _tell_killed(
+        self, policies: Sequence[Policy], snapshot: Snapshot, before: Snapshot | None
+    ) -> None:
+        for event in self._killed:
+            news = self._box.killed(event, policies, snapshot)
+            news = news or self._box.killed(event, policies, before)
+            if news is None:
+                self._remark(f"the fuse killed {event.key.pid} before it was known")
+                continue
+            self._breaker.spent(news)
+            self._tell(news)
+        self._killed.clear()
+
+    def _one(self, key: ProcessKey) -> Standing | None:
+        return next((one for one in self._box.standing if one.event.key == key), None)
+
+    def _news(self, news: Iterable[FuseNews]) -> None:
+        for one in news:
+            self._breaker.note(one)
+            self._tell(one)

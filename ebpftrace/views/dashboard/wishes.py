@@ -1,0 +1,52 @@
+"""The keys that ask for something to become of a process that stands."""
+
+from dataclasses import replace
+
+from ebpftrace.act.fuse import FuseNews, Wish, WishKind
+from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.views.dashboard.frozen import frozen_at, who
+from ebpftrace.views.dashboard.rows import Row, find
+from ebpftrace.views.dashboard.sight import Sight
+from ebpftrace.views.dashboard.state import Effect, State
+
+WISHES = {"t": WishKind.THAW, "x": WishKind.END}
+
+CONFIRM_NS = 3 * NS_PER_SECOND
+"""Within so long the key is to be pressed again, before a process is ended."""
+
+
+def wished(state: State, kind: WishKind, sight: Sight) -> tuple[State, Effect | Wish]:
+    """Ask for it, where one process alone is meant; the message says what is asked, or why
+    nothing is. `state.doomed` is whom the key before this one was about.
+    """
+    doomed = state.doomed
+    state = replace(state, doomed=None)
+    here = sight.rows[find(sight.rows, state)] if sight.rows else None
+    standing = frozen_at(here, sight.standing) if here is not None else []
+    if here is None or len(standing) != 1:
+        return replace(state, message=_nobody(here, len(standing), sight)), Effect.NONE
+    one = standing[0]
+    if kind is WishKind.END and doomed != one.process:
+        asked = f"x again within {CONFIRM_NS // NS_PER_SECOND} s kills {who(one)}"
+        until = sight.now_ns + CONFIRM_NS
+        return replace(
+            state, message=asked, doomed=one.process, doomed_ns=until
+        ), Effect.NONE  # fmt: skip
+    return replace(state, message=_asked(kind, one)), Wish(kind, one.process)
+
+
+def _asked(kind: WishKind, one: FuseNews) -> str:
+    if kind is WishKind.THAW:
+        return f"asked that {who(one)} goes on"
+    return f"asked that {who(one)} is killed"
+
+
+def _nobody(here: Row | None, number: int, sight: Sight) -> str:
+    """Why there is no one process that is meant."""
+    if here is None or not sight.standing:
+        return "nothing stands"
+    if number:
+        return f"{number:,} processes of {here.job.identity.name} stand: choose one"
+    if here.process is not None:
+        return f"{here.process.comm} {here.process.pid} does not stand"
+    return f"nothing in {here.job.identity.name} stands"
