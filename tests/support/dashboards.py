@@ -12,6 +12,7 @@ from ebpftrace.views.dashboard.rows import rows
 from ebpftrace.views.dashboard.scene import Scene
 from ebpftrace.views.dashboard.state import State
 from ebpftrace.views.dashboard.theme import Theme, theme
+from ebpftrace.views.entries import Entry
 from tests.support import watches
 
 NODE = Node(16 * GIB, 5 * GIB)
@@ -128,7 +129,7 @@ def many(jobs: int = 200, each: int = 10) -> Snapshot:
     )
 
 
-def scene(shown: Snapshot | None, notes: Sequence[Note] = NOTES) -> Scene:
+def scene(shown: Snapshot | None, notes: Sequence[Entry] = NOTES) -> Scene:
     """With the kill that the scripted job `killed` says it had, two seconds ago."""
     ago = 2 * NS_PER_SECOND
     kill = replace(
@@ -143,6 +144,18 @@ def scene(shown: Snapshot | None, notes: Sequence[Note] = NOTES) -> Scene:
     findings = {finding.subject.job.key: (finding,)}
     kills = {kill.job.key: kill}
     return Scene(watches.started(), shown, notes, findings=findings, kills=kills)
+
+
+def frozen() -> Scene:
+    """The leaking job, whose gopls stands at its fuse for 12 s."""
+    leaking = leaking_job()
+    news = watches.fuse_news(
+        job=leaking.identity,
+        process=leaking.processes[0].key,
+        monotonic_ns=watches.MONOTONIC_NS - 12 * NS_PER_SECOND,
+    )
+    shown = scene(snapshot(leaking, steady_job(), near_job()), (*NOTES, news))
+    return replace(shown, standing={news.process: news})
 
 
 def drawn(state: State, shown: Scene, width: int, height: int, look: Theme = PLAIN) -> Frame:

@@ -101,7 +101,7 @@ class Theme:
 # Okabe and Ito's palette, told apart with every kind of colour blindness, in shades that
 # have a contrast of three and more on white and on black.
 _RICH = {"alarm": "#d55e00", "warning": "#b8860b", "anon": "#2a88c8", "shmem": "#c5689b",
-         "file": "#009e73", "ice": "#0e8fa8"}  # fmt: skip
+         "file": "#009e73", "ice": "#00a0c0"}  # fmt: skip
 _SIXTEEN = {"alarm": "red", "warning": "yellow", "anon": "blue", "shmem": "magenta",
             "file": "cyan", "ice": "cyan"}  # fmt: skip
 

@@ -48,5 +48,9 @@ def _nobody(here: Row | None, number: int, sight: Sight) -> str:
     if number:
         return f"{number:,} processes of {here.job.identity.name} stand: choose one"
     if here.process is not None:
-        return f"{here.process.comm} {here.process.pid} does not stand"
-    return f"nothing in {here.job.identity.name} stands"
+        told = f"{here.process.comm} {here.process.pid} does not stand"
+    else:
+        told = f"nothing in {here.job.identity.name} stands"
+    first = min(sight.standing.values(), key=lambda news: news.monotonic_ns)
+    more = f" and {len(sight.standing) - 1:,} more" if len(sight.standing) > 1 else ""
+    return f"{told}: choose {who(first)} in {first.job.name}{more}"

@@ -45,6 +45,8 @@ SCENES: dict[str, tuple[State, Scene]] = {
     "help": (State(pane=Pane.HELP), scene(SEVERAL)),
     "job-detail": (State(pane=Pane.DETAIL, cursor=JOB), scene(SEVERAL)),
     "process-detail": (State(pane=Pane.DETAIL, cursor=PROCESS, window=2), scene(SEVERAL)),
+    "frozen": (State(), dashboards.frozen()),
+    "frozen-detail": (State(pane=Pane.DETAIL, cursor=PROCESS), dashboards.frozen()),
     "message": (State(message="saved ebpftrace-20261123T120007Z.svg"), scene(SEVERAL)),
 }
 SIZES = ((10, 5), (40, 12), (80, 24), (200, 60))
@@ -65,7 +67,7 @@ def test_the_screen_is_drawn_as_it_was(name: str, width: int, height: int) -> No
     compare(f"{name}-{width}x{height}.txt", as_text(frame.lines))
 
 
-@pytest.mark.parametrize("name", ["several", "process-detail"])
+@pytest.mark.parametrize("name", ["several", "process-detail", "frozen", "frozen-detail"])
 def test_the_picture_is_drawn_as_it_was(name: str) -> None:
     frame = drawn(*SCENES[name], 100, 30, theme("truecolor"))
     compare(f"{name}-100x30.svg", as_svg(frame.lines, 100, "ebpftrace watch"))

@@ -5,6 +5,7 @@ from ebpftrace.ledger import ProcessSnapshot
 from ebpftrace.units import MIB
 from ebpftrace.views.dashboard.facts import long_facts, short_facts, title
 from ebpftrace.views.dashboard.rows import Row
+from ebpftrace.views.dashboard.scene import Scene
 from tests.support import watches
 
 PROCESS = watches.process(4711, 512 * MIB, args=("gopls", "serve"))
@@ -16,10 +17,10 @@ def facts(process: ProcessSnapshot) -> dict[str, str]:
 
 
 def test_the_title_has_name_state_and_age() -> None:
-    assert title(Row(JOB)).startswith("build-42 · running · ")
-    assert title(Row(JOB, PROCESS)).startswith("gopls 4711 · running · ")
+    assert title(Row(JOB), Scene()).startswith("build-42 · running · ")
+    assert title(Row(JOB, PROCESS), Scene()).startswith("gopls 4711 · running · ")
     monitor = replace(PROCESS, role="telemetry")
-    assert title(Row(JOB, monitor)).startswith("gopls 4711 · running, telemetry · ")
+    assert title(Row(JOB, monitor), Scene()).startswith("gopls 4711 · running, telemetry · ")
 
 
 def test_who_it_is_and_how_that_is_known() -> None:

@@ -1,5 +1,6 @@
-from ebpftrace.views.dashboard.press import Sight, press
+from ebpftrace.views.dashboard.press import press
 from ebpftrace.views.dashboard.rows import rows
+from ebpftrace.views.dashboard.sight import Sight
 from ebpftrace.views.dashboard.state import Effect, Pane, RowKey, Sort, State
 from tests.support import dashboards
 
