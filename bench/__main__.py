@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import dashboard, footprint, gopls, latency, race, start, storms, tracked
+from bench import dashboard, footprint, fuse_cost, gopls, latency, race, start, storms, tracked
 from bench.figures import Table
 from bench.machine import machine
 from bench.observers import DoesNotStartError
@@ -25,6 +25,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "gopls": gopls.measure,
     "latency": latency.measure,
     "race": race.measure,
+    "fuse-cost": fuse_cost.measure,
 }
 
 
@@ -37,7 +38,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
 def main(names: tuple[str, ...], quick: bool, json_file: Path | None, readme: bool) -> None:
     """Measure what ebpftrace costs, side by side with what others take.
 
-    All benches unless some are named; about nine minutes. The machine may be busy: every
+    All benches unless some are named; about twenty minutes. The machine may be busy: every
     condition has its turn in each round, and ratios are taken round by round.
     """
     where = machine()

@@ -40,15 +40,19 @@ class Condition:
     flooded: bool = False
 
 
-def _watch(policy: str) -> Watching:
-    """`ebpftrace watch` with this policy; `{stand}` in it waits until all is measured."""
+def watched(policy: str) -> Watching:
+    """`ebpftrace watch` with this policy.
+
+    What it may name: `{bound}`; `{stand}`, a command that waits until all is measured, and
+    `{end}`, one that ends the process; `{folder}`, which is gone afterwards.
+    """
 
     @contextmanager
     def watching(folder: Path, bound: int) -> Iterator[Races]:
         stand = Stand(folder)
         file = folder / "policy.toml"
         ladder = {"stand": _words(stand.command), "end": _words([str(racer()), "end"])}
-        file.write_text(_ALWAYS + policy.format(bound=bound, **ladder))
+        file.write_text(_ALWAYS + policy.format(bound=bound, folder=folder, **ladder))
         audit = ("--audit", str(folder / "audit.jsonl"))
         with running(ebpftrace("ebpftrace", "--comm", COMM, "--config", str(file), *audit)):
             yield lambda how, **more: race(how, stand=stand, **more)
@@ -65,20 +69,22 @@ _ALWAYS = """\
 name = "race"
 grace = "0s"
 cooldown = "0s"
-capture = false
 budget = { restarts = 1000000, window = "10m" }
 """
 
 _FUSE = """\
+capture = false
 fuse = {{ bound = {bound} }}
 then = [{{ action = "exec", command = [{stand}] }}]
 """
 
 _FUSE_KILL = """\
+capture = false
 fuse = {{ bound = {bound}, action = "kill" }}
 """
 
 _HOOK = """\
+capture = false
 when = [{{ detector = "level", bound = {bound} }}]
 then = [{{ action = "exec", command = [{end}] }}]
 """
@@ -103,25 +109,25 @@ _TUNED, _SLOW = "shell guard, every 10 ms", "shell guard, once a second"
 
 def _all_guards(how: str) -> tuple[Condition, ...]:
     return (
-        Condition(_FUSED, how, _watch(_FUSE)),
-        Condition(_HOOKED, how, _watch(_HOOK)),
+        Condition(_FUSED, how, watched(_FUSE)),
+        Condition(_HOOKED, how, watched(_HOOK)),
         Condition(_TUNED, how, _guards("0.01")),
         Condition(_SLOW, how, _guards("1")),
     )
 
 
 _WAYS = (
-    Condition("bound at half of the limit", "touch", _watch(_FUSE), LIMIT // 2),
-    Condition("16 threads", "threads", _watch(_FUSE)),
-    Condition("16 children at once", "children", _watch(_FUSE)),
-    Condition("forks as it grows", "forks", _watch(_FUSE)),
-    Condition("shared memory", "shmem", _watch(_FUSE)),
-    Condition("page cache filled beside it", "touch", _watch(_FUSE), flooded=True),
-    Condition("one call: MAP_POPULATE", "populate", _watch(_FUSE)),
-    Condition('… with action = "kill"', "populate", _watch(_FUSE_KILL)),
-    Condition("one call: mlock", "mlock", _watch(_FUSE)),
-    Condition('… with action = "kill"', "mlock", _watch(_FUSE_KILL)),
-    Condition("one call: write to tmpfs", "tmpfs", _watch(_FUSE)),
+    Condition("bound at half of the limit", "touch", watched(_FUSE), LIMIT // 2),
+    Condition("16 threads", "threads", watched(_FUSE)),
+    Condition("16 children at once", "children", watched(_FUSE)),
+    Condition("forks as it grows", "forks", watched(_FUSE)),
+    Condition("shared memory", "shmem", watched(_FUSE)),
+    Condition("page cache filled beside it", "touch", watched(_FUSE), flooded=True),
+    Condition("one call: MAP_POPULATE", "populate", watched(_FUSE)),
+    Condition('… with action = "kill"', "populate", watched(_FUSE_KILL)),
+    Condition("one call: mlock", "mlock", watched(_FUSE)),
+    Condition('… with action = "kill"', "mlock", watched(_FUSE_KILL)),
+    Condition("one call: write to tmpfs", "tmpfs", watched(_FUSE)),
 )
 
 

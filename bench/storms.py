@@ -27,7 +27,7 @@ def measure(scale: Scale) -> Iterator[Table]:
         # Every other round backwards: no condition always follows the same other.
         for label, observer in conditions if number % 2 == 0 else conditions[::-1]:
             with running(observer) if observer else contextlib.nullcontext():
-                for name, ns in _storm(scale.storm_ms).items():
+                for name, ns in one_storm(scale.storm_ms).items():
                     samples.setdefault((name, label), []).append(ns)
     for name, title in TITLES.items():
         rows = tuple(Row(label, tuple(samples[name, label])) for label, _ in conditions)
@@ -48,7 +48,8 @@ def _conditions() -> list[tuple[str, Observer | None]]:
     return [(ALONE, None), *((one.label, one) for one in observers)]
 
 
-def _storm(milliseconds: int) -> dict[str, float]:
+def one_storm(milliseconds: int) -> dict[str, float]:
+    """Nanoseconds an operation, by the name of the storm; each for so much CPU time."""
     done = subprocess.run(
         [storm(), "run", str(milliseconds)], capture_output=True, text=True, check=True
     )
