@@ -14,6 +14,7 @@
 
 BPF_HASH(stopped, u32, struct stop, MAX_STOPPED); /* by tgid */
 BPF_ARRAY(fuse_defaults, struct fuse_default, 1);
+BPF_ARRAY(fuses_off, u32, 1); /* set once, as the watcher dies */
 
 static inline s64 default_bound(u32 of, u64 limit, u32 *signal)
 {
@@ -60,7 +61,9 @@ static inline void arm_process_at_start(struct process *process, u32 how)
 static inline void stop(struct process *process, u32 of, s64 held, s64 measured, s64 bound,
                         u32 signal)
 {
-    u32 tgid = process->tgid;
+    u32 tgid = process->tgid, zero = 0, *off = fuses_off.lookup(&zero);
+    if (!off || *off)
+        return;
     /* Where somebody else works on its memory (reclaim, a debugger, a vfork child), there
      * is nobody here to be stopped: its own next page will do it. */
     if ((u32)(bpf_get_current_pid_tgid() >> 32) != tgid)
@@ -124,6 +127,15 @@ static inline void see_fuse(struct process *process, int held_grew)
              process->fuse_signal);
 }
 
+/* Before its files are closed, which wakes those it held and detaches us one by one: who
+ * was woken must not be stopped again, for there would be nobody left to wake it. */
+static inline void see_end_of_watch(u32 tgid)
+{
+    u32 zero = 0, *self = self_tgid.lookup(&zero), *off = fuses_off.lookup(&zero);
+    if (self && off && *self == tgid)
+        *off = 1;
+}
+
 /* It has ended, and there is nobody to be let go. Who was killed by us is still told of. */
 static inline void forget_stop(u32 tgid)
 {
@@ -177,5 +189,6 @@ static inline void see_sum_fuse(struct process *process, struct cgroup_counters 
 static inline void arm_cgroup(struct cgroup_counters *counters) {}
 static inline void arm_process_at_start(struct process *process, u32 how) {}
 static inline void see_fuse(struct process *process, int held_grew) {}
+static inline void see_end_of_watch(u32 tgid) {}
 static inline void forget_stop(u32 tgid) {}
 #endif

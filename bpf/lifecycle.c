@@ -173,6 +173,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
     if (read_u32(signal + AT_signal_struct_live))
         return 0; /* other threads go on */
     u32 tgid = tgid_of(task);
+    see_end_of_watch(tgid);
 #ifdef FOLLOW_CHILDREN
     lineage.delete(&tgid);
 #endif
