@@ -13,6 +13,7 @@ from ebpftrace.cli.audit import audit
 from ebpftrace.cli.completion import completion
 from ebpftrace.cli.policy import policy
 from ebpftrace.cli.report import report, report_usage
+from ebpftrace.cli.thaw import thaw
 from ebpftrace.cli.watch import watch
 from ebpftrace.errors import EbpftraceError
 
@@ -57,6 +58,7 @@ def cli() -> None:
 cli.add_command(watch)
 cli.add_command(policy)
 cli.add_command(audit)
+cli.add_command(thaw)
 cli.add_command(completion)
 
 

@@ -7,9 +7,11 @@ leaves nothing behind and hears of nobody else's request. Only root reaches the 
 """
 
 import contextlib
+import errno
 import json
 import os
 import socket
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from ebpftrace.errors import EbpftraceError
 REQUEST_BYTES = 256
 ANSWER_BYTES = 1 << 16
 _AT_ONCE = 64  # requests; the next ones wait for the next call
+_SUFFIX = ".sock"
 _DEFAULT_FOLDER = "/run/ebpftrace"
 _FIX = "EBPFTRACE_RUN_DIR=FOLDER names another folder, to the watch and to thaw alike"
 
@@ -45,7 +48,7 @@ class Control:
     """The socket of this watch. EbpftraceError where it cannot be made."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._path = (folder or run_folder()) / f"{os.getpid()}.sock"
+        self._path = (folder or run_folder()) / f"{os.getpid()}{_SUFFIX}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             _make_folder(self._path.parent)
@@ -89,9 +92,15 @@ class Control:
 
 
 def remove_stale(folder: Path) -> list[Path]:
-    """Remove the sockets of watches that were killed; those of watches that run."""
+    """The sockets of watches that run, once those of watches that were killed are removed."""
     running = []
-    for path in sorted(folder.glob("*.sock")):
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    for path in entries:
+        if path.suffix != _SUFFIX:
+            continue
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as knock:
             try:
                 knock.connect(os.fspath(path))
@@ -108,7 +117,7 @@ def _make_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.lstat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise PermissionError(0, f"{folder} is writable by others than us")
+        raise PermissionError(errno.EACCES, "others than us may write to its folder")
 
 
 def _wanted(data: bytes) -> int | None:
@@ -137,9 +146,7 @@ def _packed(thawed: Sequence[str]) -> bytes:
 
 
 def _is_socket(fd: int) -> bool:
-    try:
-        with socket.socket(fileno=os.dup(fd)):
-            return True
-    except OSError:
-        os.close(fd)
-        return False
+    if stat.S_ISSOCK(os.fstat(fd).st_mode):
+        return True
+    os.close(fd)
+    return False
