@@ -3,7 +3,7 @@
 import textwrap
 from dataclasses import dataclass
 
-from ebpftrace.act.fuse import FuseNews
+from ebpftrace.act.fuse import FuseNews, FuseWord
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
 from ebpftrace.units import format_duration
 from ebpftrace.views import phrases
@@ -60,5 +60,7 @@ def _whole(act: Act) -> str:
         return line("outcome", told, _UNCUT)
     if isinstance(act, FuseNews):
         told = f"{when} {act.word} in {cut(act.job.name, _JOB_CELLS)}: {act.sentence}"
+        if act.word is FuseWord.STOPPED and act.then:
+            told += f"; next: {act.then}"
         return line("fuse", told, _UNCUT)
     return line("remark", f"{when} {act.text}", _UNCUT)

@@ -275,8 +275,8 @@ def fuse_news(word: FuseWord = FuseWord.STOPPED, **changes: object) -> FuseNews:
         "next_bound_bytes": None,
         "stood_ns": 0 if word is FuseWord.STOPPED else 12 * NS_PER_SECOND,
         "then": "capture, shell, then SIGKILL",
-        "sentence": "gopls 4711 stands at 1.8 GiB, of the limit of 2 GiB; next: capture, "
-        "shell, then SIGKILL",
+        "sentence": "gopls 4711 stands: its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the "
+        "limit of 2 GiB)",
         "monotonic_ns": MONOTONIC_NS,
         "time_ns": TIME_NS,
     }

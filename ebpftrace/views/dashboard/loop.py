@@ -139,6 +139,8 @@ class Loop:
                 due.append(self._drawn_ns + FRAME_NS)
             if self._decoder.waits:
                 due.append(self._escape_ns + _ESCAPE_NS)
+            if (question_ns := self._session.question_ns) is not None:
+                due.append(question_ns)
             if due:
                 timeout_ms = max(0, min(due) - now) / 1e6 + 1
         poll.poll(timeout_ms)

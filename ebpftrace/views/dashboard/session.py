@@ -47,6 +47,11 @@ class Session:
         """The snapshot on the screen."""
         return self._shown
 
+    @property
+    def question_ns(self) -> int | None:
+        """Until when a question waits for its answer, CLOCK_MONOTONIC; None: none is open."""
+        return None if self.state.doomed is None else self.state.doomed_ns
+
     def take(
         self,
         started: Started | None,

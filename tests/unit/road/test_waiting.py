@@ -9,10 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from ebpftrace.act.fuse import Wish, WishKind
+from ebpftrace.events import ProcessKey
 from ebpftrace.road.waiting import Waiting, Woken
 from ebpftrace.units import NS_PER_SECOND
 
 LONG_NS = 60 * NS_PER_SECOND
+WISH = Wish(WishKind.THAW, ProcessKey(4711, 1))
 
 
 @pytest.fixture
@@ -74,6 +77,54 @@ def test_nohup_protects_from_the_terminal_and_not_from_who_asks_for_a_reload() -
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, old)
+
+
+def test_wishes_wake_and_come_in_their_order(waiting: Waiting) -> None:
+    wishes = [Wish(WishKind.END, ProcessKey(pid, 1)) for pid in range(3)]
+    for wish in wishes[:2]:
+        waiting.ask(wish)
+    threading.Timer(0.05, waiting.ask, wishes[2:]).start()
+    assert waiting.wait(LONG_NS) is Woken.WISH
+    taken = waiting.wishes()
+    while len(taken) < len(wishes):
+        assert waiting.wait(LONG_NS) is Woken.WISH
+        taken += waiting.wishes()
+    assert taken == wishes
+    assert waiting.wishes() == []
+
+
+def test_a_reload_does_not_swallow_a_wish(waiting: Waiting) -> None:
+    waiting.reload_on_hangup()
+    waiting.ask(WISH)
+    signal.raise_signal(signal.SIGHUP)
+    assert waiting.wait(LONG_NS) is Woken.RELOAD
+    assert waiting.wait(LONG_NS) is Woken.WISH
+    assert waiting.wishes() == [WISH]
+
+
+def test_a_wish_is_heard_while_the_kernel_never_stops_talking(waiting: Waiting) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"more than is read")
+    waiting.listen(reader)
+    waiting.ask(WISH)
+    assert waiting.wait(LONG_NS) is Woken.WISH
+    assert waiting.wishes() == [WISH]
+    assert waiting.wait(LONG_NS) is Woken.KERNEL
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_wish_that_nobody_takes_does_not_wake_for_ever(waiting: Waiting) -> None:
+    waiting.ask(WISH)
+    assert waiting.wait(LONG_NS) is Woken.WISH
+    assert waiting.wait(0) is Woken.TIME
+
+
+def test_a_wish_after_the_end_does_no_harm() -> None:
+    with Waiting() as closed:
+        pass
+    closed.ask(WISH)
+    closed.quit()
 
 
 @pytest.fixture

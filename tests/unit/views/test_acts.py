@@ -35,8 +35,8 @@ def test_an_outcome_says_first_whether_it_helped() -> None:
 
 def test_a_fuse_says_first_what_became_of_the_process() -> None:
     assert act_line(watches.fuse_news(), 200) == (
-        "fuse     12:00:07Z stopped in build-42: gopls 4711 stands at 1.8 GiB, of the limit "
-        "of 2 GiB; next: capture, shell, then SIGKILL"
+        "fuse     12:00:07Z stopped in build-42: gopls 4711 stands: its job holds 1.8 GiB "
+        "(fuse 1.8 GiB, 90% of the limit of 2 GiB); next: capture, shell, then SIGKILL"
     )
     thawed = watches.fuse_news(FuseWord.THAWED, sentence="gopls 4711 goes on")
     assert act_line(thawed) == "fuse     12:00:07Z thawed in build-42: gopls 4711 goes on"

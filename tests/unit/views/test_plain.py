@@ -1,3 +1,4 @@
+from ebpftrace.act.fuse import FuseWord
 from ebpftrace.views.lines import note_line, snapshot_line, start_lines
 from ebpftrace.views.plain import PlainLines
 from ebpftrace.views.summary import summary_lines
@@ -47,3 +48,18 @@ def test_what_was_found_is_told_again_at_the_end() -> None:
     assert any(
         line.startswith("finding  12:00:07Z warning") for line in "".join(written).splitlines()
     )
+
+
+def test_who_met_a_fuse_is_told_and_counted_at_the_end() -> None:
+    written: list[str] = []
+    view = PlainLines(written.append)
+    view.fuse(watches.fuse_news())
+    view.note(watches.process_note("exit", signal=9))
+    view.fuse(watches.fuse_news(FuseWord.ENDED))
+    view.end(watches.example(), "stopped by Ctrl-C")
+    lines = "".join(written).splitlines()
+    assert lines[0].startswith("fuse     12:00:07Z stopped in build-42: gopls 4711 stands: its")
+    assert lines[-2:] == [
+        "fuse     1 stopped (1 ended)",
+        "loss     12 missed: ring exit 12",
+    ]

@@ -1,6 +1,7 @@
 """The dashboard on a pseudo-terminal, its thread and all."""
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 
+from ebpftrace.act.fuse import Wish, WishKind
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.views.dashboard import loop
 from ebpftrace.views.dashboard.live import Dashboard
@@ -68,6 +70,42 @@ def test_it_takes_the_screen_and_gives_it_back_with_a_summary(terminal: Pty) -> 
 def test_q_asks_for_the_end(dashboard: Dashboard, terminal: Pty, asked: Quit) -> None:
     terminal.type(b"q")
     assert asked.wait(WAIT_SECONDS)
+
+
+def test_a_wish_goes_to_whoever_asked_to_hear_it(terminal: Pty) -> None:
+    wishes: queue.Queue[Wish] = queue.Queue()
+    frozen = dashboards.frozen()
+    (news,) = frozen.standing.values()
+    view = Dashboard(terminal.stdout, lambda: None, wishes.put)
+    view.start(watches.started())
+    try:
+        view.fuse(news)
+        assert frozen.snapshot is not None
+        view.snapshot(frozen.snapshot)
+        terminal.wait_for("FROZEN")
+        terminal.type(b"jjjt")
+        assert wishes.get(timeout=WAIT_SECONDS) == Wish(WishKind.THAW, news.process)
+        terminal.type(b"x")
+        terminal.wait_for("x again within 3 s kills gopls 4711")
+        terminal.type(b"x")
+        assert wishes.get(timeout=WAIT_SECONDS) == Wish(WishKind.END, news.process)
+        view.end(frozen.snapshot, "q was pressed")
+        assert "1 stopped (1 standing)" in terminal.sent()
+    finally:
+        view.stop()
+
+
+def test_more_who_stand_than_events_are_kept_all_show(terminal: Pty) -> None:
+    books = dashboards.many(jobs=1, each=200)
+    view = Dashboard(terminal.stdout, lambda: None)
+    for one in books.jobs[0].processes:
+        view.fuse(watches.fuse_news(job=books.jobs[0].identity, process=one.key))
+    view.start(watches.started())
+    try:
+        view.snapshot(books)
+        terminal.wait_for("200 FROZEN")
+    finally:
+        view.stop()
 
 
 def test_nothing_is_drawn_when_nothing_changed(dashboard: Dashboard, terminal: Pty) -> None:

@@ -1,9 +1,11 @@
 from dataclasses import replace
 
+from ebpftrace.act.fuse import Wish, WishKind
 from ebpftrace.judge.finding import Subject
 from ebpftrace.views.dashboard.picture import as_text
 from ebpftrace.views.dashboard.session import Session
 from ebpftrace.views.dashboard.state import Effect
+from ebpftrace.views.dashboard.wishes import CONFIRM_NS
 from tests.support import dashboards, watches
 from tests.support.dashboards import PLAIN
 
@@ -64,6 +66,40 @@ def test_a_message_is_shown_until_a_key() -> None:
     assert "saved somewhere" in screen(session)
     session.press("j")
     assert "saved somewhere" not in screen(session)
+
+
+def test_who_stands_is_shown_and_a_pause_shows_who_stood() -> None:
+    session = Session(PLAIN)
+    frozen = dashboards.frozen()
+    assert session.take(STARTED, frozen.snapshot, [], frozen.standing)
+    assert not session.take(STARTED, frozen.snapshot, [], frozen.standing)
+    assert "FROZEN" in screen(session)
+    session.press("p")
+    assert not session.take(STARTED, frozen.snapshot, [], {})
+    assert "FROZEN" in screen(session)
+    session.press("t")  # what is done is done to what is
+    assert "nothing stands" in screen(session)
+    session.press("p")
+    assert "FROZEN" not in screen(session)
+
+
+def test_a_question_is_taken_back_when_its_time_is_over() -> None:
+    now = 0
+    session = Session(PLAIN, lambda: now)
+    frozen = dashboards.frozen()
+    session.take(STARTED, frozen.snapshot, [], frozen.standing)
+    for key in "jjj":
+        session.press(key)
+    assert session.press("x") is Effect.NONE
+    assert session.question_ns == CONFIRM_NS
+    assert "x again within 3 s kills gopls 4711" in screen(session)
+    now = CONFIRM_NS - 1
+    assert not session.take(STARTED, frozen.snapshot, [], frozen.standing)
+    now = CONFIRM_NS
+    assert session.take(STARTED, frozen.snapshot, [], frozen.standing)
+    assert "x again" not in screen(session)
+    session.press("x")
+    assert session.press("x") == Wish(WishKind.END, *frozen.standing)
 
 
 def test_only_so_many_events_are_kept() -> None:

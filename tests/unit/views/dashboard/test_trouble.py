@@ -53,6 +53,16 @@ def test_what_was_found() -> None:
         assert found.finding_since == "11:59:19"
 
 
+def test_who_stands_comes_before_how_full_it_is_and_hides_no_kill() -> None:
+    full = one(processes=FULL, oom_kills=2)
+    news = watches.fuse_news(process=FULL[0].key)
+    scene = Scene(None, watches.snapshot(full), standing={news.process: news})
+    found = trouble_of(full, scene)
+    assert signs(found) == "❆✗"
+    assert found.pressing
+    assert list(found.frozen) == [news]
+
+
 def test_a_kill_hides_no_danger_and_is_no_danger_itself() -> None:
     kill = watches.finding(detector="oom", unit="kills", severity=Severity.CRITICAL)
     assert signs(trouble(one(processes=FULL, oom_kills=2))) == "!✗"
