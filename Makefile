@@ -20,11 +20,12 @@ setup: ## Install what is missing, make .venv, mount tracefs
 demo: setup ## Watch three CI jobs made for show, one leaking (ARGS=...)
 	@$(ROOT) $(PYTHON) -m ebpftrace.demo $(ARGS)
 
-pictures: setup ## Draw the README's pictures from the demo
+pictures: setup ## Draw the README's pictures: the demo, and a race
 	@mkdir -p docs/pictures
 	@$(ROOT) $(PYTHON) -m ebpftrace.demo --duration 19s \
 		--screenshot docs/pictures/dashboard.svg --size 160x40
 	@sed -i 's|$(CURDIR)/|./|g' docs/pictures/dashboard.svg  # no machine's paths in docs
+	@$(ROOT) $(PYTHON) -m bench.race_chart docs/pictures/race.svg
 
 watch: setup ## Watch this machine's own processes (COMM=gopls, ARGS=...)
 	@$(ROOT) $(PYTHON) -m ebpftrace watch $(foreach comm,$(COMM),--comm '$(comm)') $(ARGS)

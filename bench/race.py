@@ -10,15 +10,15 @@ from bench.beside import every_cpu_busy, shell_guard
 from bench.figures import Row, Table
 from bench.observers import ebpftrace, running
 from bench.races import (
-    COMM,
+    HUGE,
     LIMIT,
     TEN_PERCENT_LEFT,
     Result,
-    Stand,
     race,
     racer,
 )
 from bench.scale import Scale
+from bench.standing import COMM, Stand
 from ebpftrace.units import MIB
 from tests.support.cgroups import MemoryCgroup
 
@@ -134,17 +134,15 @@ _WAYS = (
 def measure(scale: Scale) -> Iterator[Table]:
     """Every condition in turn, round by round; the overshoot is of races that were won."""
     left = f"limit {LIMIT // MIB} MiB, bound {TEN_PERCENT_LEFT // MIB} MiB"
-    for bench, how, title in (
-        ("race", "touch", "one thread, small pages"),
-        ("race-huge", "huge", "one thread, pages of 2 MiB"),
-    ):
-        results = _rounds(_all_guards(how), scale.race_rounds, scale.races)
-        yield _table(bench, f"MiB beyond the bound: {title}, {left}", results)
+    results = _rounds(_all_guards("touch"), scale.race_rounds, scale.races)
+    yield _table("race", f"MiB beyond the bound, of one thread that grows; {left}", results)
+    results = _rounds(_all_guards("huge"), scale.race_rounds, scale.huge_races)
+    yield _table("race-huge", f"the same, on pages of {HUGE // MIB} MiB", results)
     with every_cpu_busy():
-        results = _rounds(_all_guards("touch"), scale.race_rounds, scale.busy_races)
-    yield _table("race-busy", f"the same as `race`, with every CPU busy, {left}", results)
+        results = _rounds(_all_guards("touch"), scale.race_rounds, scale.other_races)
+    yield _table("race-busy", "the same as `race`, with every CPU busy", results)
     results = _rounds(_WAYS, scale.race_rounds, scale.other_races)
-    yield _table("race-fuse", f"the fuse, and other ways to grow, {left}", results)
+    yield _table("race-fuse", "a fuse, and other ways to grow", results)
 
 
 def _rounds(
@@ -161,15 +159,18 @@ def _rounds(
 
 
 def _table(bench: str, title: str, results: dict[Condition, list[Result]]) -> Table:
-    kills = sum(result.oom_kills > 0 for taken in results.values() for result in taken)
-    lost = sum(not result.saved for taken in results.values() for result in taken)
+    races = [result for taken in results.values() for result in taken]
+    lost = sum(not result.saved for result in races)
+    kills = sum(result.oom_kills > 0 for result in races)
     return Table(
         bench,
         title,
         "MiB",
         tuple(_row(one, taken) for one, taken in results.items()),
         score="saved",
-        footnotes=(f"of {lost} races that were not won, {kills} ended by the OOM killer",),
+        footnotes=(
+            f"of {len(races)} races {lost} were lost, {kills} of them to the OOM killer",
+        ),
     )
 
 

@@ -1,6 +1,5 @@
 """One race: a process grows as fast as it can in a cgroup with a limit, until it is stopped."""
 
-import errno
 import os
 import random
 import signal
@@ -8,25 +7,22 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
-from ebpftrace.host import proc
+from bench.standing import LOOK_SECONDS, Stand, let_end, measured
 from ebpftrace.units import MIB
 from tests.support.build import CACHE, compiled
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
-from tests.support.workload import smaps_rollup, statm
+from tests.support.workload import statm
 
-COMM = "racer-*"
 LIMIT = 400 * MIB
 TEN_PERCENT_LEFT = LIMIT * 9 // 10
 GROWTH = 640 * MIB
+HUGE = 2 * MIB
 DEADLINE_SECONDS = 60.0
 
-_LOOK_SECONDS = 0.002
-_QUIET_SECONDS = 0.05
 _FLOOD_BYTES = 1024 * MIB
 _SOURCE = Path(__file__).with_name("racer.c")
 
@@ -43,8 +39,8 @@ class Result:
     """How a race ended. Sizes in bytes.
 
     `peak` is the most that the racers held: while they stood what their page tables have
-    (shared pages counted once), else what the kernel noted as the process ended. None where
-    neither is known.
+    (shared pages counted once), else what the kernel noted as the process ended, which is
+    off by up to 32 pages a CPU. None where neither is known.
     """
 
     oom_kills: int
@@ -62,34 +58,6 @@ def racer() -> Path:
     return compiled("racer", [_SOURCE])
 
 
-class Stand:
-    """A rung of the ladder that lasts until the racers were measured: `cat` of a FIFO."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "stand"
-        os.mkfifo(self._path)
-
-    @property
-    def command(self) -> list[str]:
-        """What the rung runs."""
-        return ["/bin/cat", str(self._path)]
-
-    @contextmanager
-    def held(self) -> Iterator[bool]:
-        """Whether the rung is being climbed; it ends with the context."""
-        try:
-            fd = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError as error:
-            if error.errno != errno.ENXIO:  # nobody reads
-                raise
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            os.close(fd)
-
-
 def race(
     how: str,
     *,
@@ -105,14 +73,14 @@ def race(
         cgroup = stack.enter_context(memory_cgroup(LIMIT))
         if flooded:
             stack.enter_context(_flood(cgroup))
-        process = cgroup.run([racer(), how, str(GROWTH)], stdin=subprocess.PIPE)
+        process = cgroup.run([racer(), how, str(GROWTH)], stdin=subprocess.PIPE, bufsize=0)
         stack.callback(_end, process)
         stack.enter_context(guarding(cgroup, process.pid) if guarding else nullcontext())
         # Those who watch have seen it by then; random, to keep step with nobody's clock.
-        time.sleep(random.uniform(0.1, 0.2))
+        time.sleep(random.uniform(0.05, 0.1))
         assert process.stdin is not None
-        process.stdin.write(b"g")
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # ended already
+            process.stdin.write(b"g")
         return _followed(cgroup, process, stand)
 
 
@@ -130,58 +98,13 @@ def _followed(
             return Result(cgroup.oom_kills(), by_us, ended.most_resident - others)
         if stand is not None:
             with stand.held() as standing:
-                peak = _measured(cgroup, deadline) if standing else None
+                peak = measured(cgroup, deadline) if standing else None
             if peak is not None:
-                _let_end(cgroup, stand, deadline)
+                let_end(cgroup, stand, deadline)
                 return Result(cgroup.oom_kills(), True, peak)
         others = _program_bytes(process.pid) or others
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)
     raise UndecidedError(f"a race was not over after {DEADLINE_SECONDS:g} s")
-
-
-def _let_end(cgroup: MemoryCgroup, stand: Stand, deadline: float) -> None:
-    """The ladder goes on: until nobody is left, or nobody grows any more."""
-    busy_at = time.monotonic()
-    while (now := time.monotonic()) < deadline and (racers := _racers(cgroup)):
-        with stand.held() as standing:  # the next one
-            pass
-        if standing or any(map(_runs, racers)):
-            busy_at = now
-        if now - busy_at > _QUIET_SECONDS:
-            return
-        time.sleep(_LOOK_SECONDS)
-
-
-def _measured(cgroup: MemoryCgroup, deadline: float) -> int | None:
-    """Bytes in the page tables of the racers, once they stand; None: they did not."""
-    busy_at = time.monotonic()
-    while (now := time.monotonic()) < deadline and not cgroup.oom_kills():
-        racers = _racers(cgroup)
-        if any(map(_runs, racers)):
-            busy_at = now
-        if now - busy_at > _QUIET_SECONDS:
-            return sum(map(_own_bytes, racers))
-        time.sleep(_LOOK_SECONDS)
-    return None
-
-
-def _racers(cgroup: MemoryCgroup) -> list[int]:
-    """Without who floods the page cache beside them."""
-    return [pid for pid in cgroup.pids() if fnmatch(proc.read_comm(pid) or "", COMM)]
-
-
-def _runs(pid: int) -> bool:
-    """On a CPU, or about to be; one with a SIGSTOP to come does until its call ends."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    return stat.rpartition(")")[2].split()[0] in "RD"
-
-
-def _own_bytes(pid: int) -> int:
-    held = smaps_rollup(pid)
-    return held["Pss_Anon"] + held["Pss_Shmem"]
 
 
 def _program_bytes(pid: int) -> int:
@@ -198,8 +121,8 @@ class _Ended:
 
 
 def _reaped(process: subprocess.Popen[bytes]) -> _Ended | None:
-    if process.returncode is not None:
-        return None
+    if process.returncode is not None:  # before it could race
+        raise UndecidedError(f"the racer ended with {process.returncode}")
     pid, status, used = os.wait4(process.pid, os.WNOHANG)
     if not pid:
         return None
@@ -221,7 +144,7 @@ def _flood(cgroup: MemoryCgroup) -> Iterator[None]:
         while cgroup.charge_bytes() < LIMIT * 0.95:
             if time.monotonic() > deadline or process.poll() is not None:
                 raise UndecidedError("the page cache does not fill")
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS)
         yield
 
 

@@ -20,10 +20,10 @@ class Scale:
     breach_rounds: int = 4
     breaches: int = 50  # of one condition in one round
     slow_breaches: int = 10  # the same, where one takes up to a second
-    race_rounds: int = 5
-    races: int = 20  # of one condition in one round
-    busy_races: int = 10  # the same, with every CPU busy
-    other_races: int = 5  # the same, for each other way to grow
+    race_rounds: int = 2
+    races: int = 50  # of one condition in one round
+    huge_races: int = 25  # the same, with huge pages
+    other_races: int = 10  # the same, with every CPU busy, and for each other way to grow
 
 
 FULL = Scale()
@@ -43,6 +43,6 @@ QUICK = Scale(
     slow_breaches=3,
     race_rounds=1,
     races=3,
-    busy_races=2,
+    huge_races=3,
     other_races=1,
 )

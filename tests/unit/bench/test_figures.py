@@ -33,3 +33,8 @@ def test_the_record_has_every_sample_and_what_was_made_of_them() -> None:
     }
     assert record["rows"][1]["ratio"] == 2.0
     assert record["rows"][2] == {"label": "c", "samples": [], "remark": "gone"}
+
+
+def test_a_score_is_recorded() -> None:
+    record = Table("race", "", "MiB", (Row("a", (1.0,), score="1/2"),), score="saved").record()
+    assert record["rows"][0]["score"] == "1/2"

@@ -31,6 +31,14 @@ def test_columns_line_up_within_80() -> None:
     assert base.split()[-4:] == ["1317", "1300", "–", "1400"]
 
 
+def test_a_score_stands_where_a_ratio_would() -> None:
+    rows = (Row("a fuse", (1.0, 2.0), score="98/100"), Row("a hook", remark="saved 0/100"))
+    head, won, lost = table_text(Table("race", "", "MiB", rows, score="saved")).splitlines()[1:]
+    assert won.endswith("98/100")
+    assert head.index("saved") + len("saved") == len(won)
+    assert lost == "  a hook: saved 0/100"
+
+
 def test_a_reason_is_shown_whole() -> None:
     text = " ".join(table_text(TABLE).split())
     assert "memleak-bpfcc: does not start: " + ("no headers " * 12).strip() in text

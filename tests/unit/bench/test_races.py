@@ -1,0 +1,53 @@
+"""A race is decided by what the kernel did: an OOM kill, a signal of ours, or a stop."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bench.races import LIMIT, race
+from bench.standing import Stand
+from tests.support.cgroups import MemoryCgroup
+
+
+@pytest.mark.kernel
+def test_whom_nobody_stops_the_oom_killer_takes() -> None:
+    result = race("touch")
+    assert result.oom_kills == 1
+    assert not result.saved
+
+
+@pytest.mark.kernel
+def test_who_is_killed_in_time_is_saved() -> None:
+    """Killed as it waits: it held what its parent did, before it became another program."""
+
+    @contextmanager
+    def kills(_cgroup: MemoryCgroup, pid: int) -> Iterator[None]:
+        os.kill(pid, signal.SIGKILL)
+        yield
+
+    result = race("touch", guarding=kills)
+    assert result.saved
+    assert result.peak is not None
+    assert result.peak < LIMIT / 2
+
+
+def test_a_rung_stands_until_it_is_let_go(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    with stand.held() as standing:
+        assert not standing
+    rung = subprocess.Popen(stand.command)
+    try:
+        while True:
+            with stand.held() as standing:
+                if standing:
+                    assert rung.poll() is None
+                    break
+        assert rung.wait(30) == 0
+    finally:
+        rung.kill()
+        rung.wait()
