@@ -37,6 +37,24 @@ PROCESS = {
     "unmapped_bytes": int,
     "brk_bytes": int,
 }
+FUSE = {
+    "event": str,
+    "policy": str,
+    "job": dict,
+    "pid": int,
+    "start_boottime_ns": int,
+    "comm": str,
+    "of": str,
+    "held_bytes": int,
+    "measured_bytes": int,
+    "bound_bytes": int,
+    "limit_bytes": (int, type(None)),
+    "next_bound_bytes": (int, type(None)),
+    "stood_ns": int,
+    "then": str,
+    "sentence": str,
+}
+FUSE_EVENTS = {"stopped", "killed", "thawed", "ended"}
 
 
 def assert_contract(ended: Ended) -> None:
@@ -48,6 +66,11 @@ def assert_contract(ended: Ended) -> None:
         _assert_fields(record, EVERY)
         assert record["schema"] == 1
         assert datetime.fromisoformat(record["time"]).utcoffset() is not None
+    for fuse in ended.of_type("fuse"):
+        _assert_fields(fuse, FUSE)
+        assert fuse["event"] in FUSE_EVENTS
+        assert fuse["of"] in {"process", "job", "charge"}
+        assert fuse["measured_bytes"] >= fuse["bound_bytes"]
     snapshots = ended.of_type("snapshot")
     for earlier, later in pairwise(snapshots):
         assert later["monotonic_ns"] > earlier["monotonic_ns"]

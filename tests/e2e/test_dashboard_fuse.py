@@ -1,0 +1,122 @@
+"""Somebody at the dashboard while a process stands at its fuse, and the keys that decide it."""
+
+import re
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.cgroups import memory_cgroup
+from tests.support.names import unique_comm
+from tests.support.tmux import WAIT_SECONDS, Tmux
+from tests.support.workload import Workload
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+]
+
+POLICY = """[[policy]]
+name = "bursts"
+match.comm = "{comm}"
+capture = false
+fuse = "100MiB"
+then = [{{ action = "shell", line = "sleep 600", timeout = "10m" }}]
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A terminal with a watch, and a runaway that stands at 100 MiB of 256."""
+
+    tmux: Tmux
+    runaway: Workload
+
+    @property
+    def name(self) -> str:
+        return f"{self.runaway.comm} {self.runaway.pid}"
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    comm = unique_comm()
+    with ExitStack() as stack:
+        group = stack.enter_context(memory_cgroup())
+        group.limit(256 << 20)
+        tmux = stack.enter_context(Tmux(100, 30))
+        runaway = stack.enter_context(Workload(comm, cgroup=group))
+        policy = tmux.folder / "policy.toml"
+        policy.write_text(POLICY.format(comm=comm))
+        audit = tmux.folder / "audit.jsonl"
+        tmux.run([
+            sys.executable, "-m", "ebpftrace", "watch", "--config", str(policy),
+            "--audit", str(audit),
+        ])  # fmt: skip
+        tmux.wait_for(f"{comm} {runaway.pid}")
+        runaway.do("map 300MiB")
+        runaway.send("touch 0")
+        tmux.wait_for(f"({comm} {runaway.pid}), next: shell, then SIGKILL")
+        yield Stage(tmux, runaway)
+        tmux.press("q")
+        tmux.wait_for("q was pressed")  # whoever still stands goes on, and is ended by us
+
+
+def stands(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "T"
+
+
+def test_it_shows_who_stands_at_what_for_how_long_and_what_is_next(stage: Stage) -> None:
+    assert stands(stage.runaway.pid)
+    screen = stage.tmux.wait_for("at 100 MiB  100 MiB")
+    row = next(line for line in screen.splitlines() if line.startswith("❆   "))
+    assert stage.name in row
+    assert "FROZEN" in row
+    assert "t thaw  x end" in screen.splitlines()[-1]
+    stage.tmux.press("j", "Enter")
+    screen = stage.tmux.wait_for(f"{stage.name} · FROZEN")
+    assert "stopped at 100 MiB, bound 100 MiB of the job, limit 256 MiB" in " ".join(
+        screen.split()
+    )
+    assert "shell, then SIGKILL" in screen
+    first = re.search(r" for (\S+): stopped at", screen)
+    assert first is not None
+    stage.tmux.wait_for(  # it counts on, while nothing else happens
+        lambda screen: "stopped at" in screen and f" for {first[1]}: " not in screen
+    )
+
+
+def test_t_lets_it_go_on_to_its_next_bound(stage: Stage) -> None:
+    stage.tmux.press("t")
+    stage.tmux.wait_for(f"{stage.name} goes on after it stood")
+    stage.tmux.wait_for("at 178 MiB")  # half of what was left
+    assert stands(stage.runaway.pid)
+
+
+def test_x_ends_it_where_it_is_pressed_again_in_time(stage: Stage) -> None:
+    question = f"x again within 3 s kills {stage.name}"
+    stage.tmux.press("x")
+    stage.tmux.wait_for(question)
+    stage.tmux.wait_for(lambda screen: question not in screen)
+    assert stands(stage.runaway.pid)
+    stage.tmux.press("x", "x")
+    assert stage.runaway.wait(WAIT_SECONDS) == -signal.SIGKILL
+    stage.tmux.wait_for(lambda screen: "FROZEN" not in screen)
+    stage.tmux.press("t")
+    stage.tmux.wait_for("nothing stands")
+
+
+def test_the_summary_counts_them(stage: Stage) -> None:
+    stage.tmux.press("q")
+    screen = stage.tmux.wait_for("q was pressed")
+    assert "fuse     1 stopped (1 thawed)" in screen
+    deadline = time.monotonic() + WAIT_SECONDS
+    while stands(stage.runaway.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
