@@ -62,6 +62,7 @@ def picture(title: str, curves: Sequence[Curve], levels: Sequence[Level]) -> str
         left, y = at(0, mib)
         parts.append(f'<line class="axis" x1="{left}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>')
         parts.append(_text(left - 6, y + 4, f"{mib}", anchor="end"))
+    parts.append(_text(LEFT - 6, TOP, "MiB", anchor="end"))
     step = _round_step(longest / _TICKS)
     for number in range(int(longest / step) + 1):
         x, y = at(number * step, 0)

@@ -17,6 +17,7 @@ from tests.support.cgroups import MemoryCgroup
 
 EVERY_SECONDS = 0.001
 _AFTER_SECONDS = 0.02  # what was freed is to be seen
+_END_SECONDS = 10.0  # for who was killed to be gone
 _BEGUN = 2 * MIB  # more than a racer that waits is charged for
 
 _POLICY = """\
@@ -44,6 +45,9 @@ class Samples:
         thread.start()
         try:
             yield
+            deadline = time.monotonic() + _END_SECONDS
+            while cgroup.pids() and time.monotonic() < deadline:
+                time.sleep(EVERY_SECONDS)
             time.sleep(_AFTER_SECONDS)
         finally:
             over.set()
@@ -54,7 +58,12 @@ class Samples:
         first = next(i for i, (_ns, charge) in enumerate(self._taken) if charge > _BEGUN)
         began, _charge = self._taken[max(0, first - 1)]
         taken = self._taken[max(0, first - 1) :]
-        return tuple(((ns - began) / 1e6, charge / MIB) for ns, charge in taken)
+        level = (
+            0 < i < len(taken) - 1 and taken[i - 1][1] == charge == taken[i + 1][1]
+            for i, (_ns, charge) in enumerate(taken)
+        )
+        kept = (one for one, between in zip(taken, level, strict=True) if not between)
+        return tuple(((ns - began) / 1e6, charge / MIB) for ns, charge in kept)
 
 
 def sampled(run: Races) -> tuple[tuple[float, float], ...]:

@@ -42,7 +42,7 @@ QUICK = Scale(
     breaches=12,
     slow_breaches=3,
     race_rounds=1,
-    races=3,
-    huge_races=3,
+    races=2,
+    huge_races=2,
     other_races=1,
 )
