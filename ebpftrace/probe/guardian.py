@@ -39,12 +39,22 @@ _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def sweep(map_fd: int) -> int:
-    """Let each go that the map `stopped` names and that stands; how many there were."""
+def sweep(map_fd: int, running: set[int]) -> int:
+    """Let each go that the map `stopped` names and that stands; how many there were.
+
+    `running` is kept from one look to the next: who ran at both was let go by another, and
+    is struck off; to stop it from now on is nobody's doing but theirs. At the first look its
+    stop may still be on its way.
+    """
     woken = 0
     for pid, start_boottime_ns in _stopped(map_fd):
         try:
-            woken += _wake(map_fd, pid, start_boottime_ns)
+            if standing(pid, start_boottime_ns):
+                woken += _wake(map_fd, pid, start_boottime_ns)
+            elif pid in running:
+                _strike(map_fd, pid)
+            else:
+                running.add(pid)
         except OSError:
             continue  # it ended; else the next look may do better, and others wait
     return woken
@@ -74,11 +84,15 @@ def _wake(map_fd: int, pid: int, start_boottime_ns: int) -> bool:
         if not standing(pid, start_boottime_ns):
             return False
         # In this order: a stop that comes between is in the map again, and seen.
-        _bpf(_DELETE, map_fd, struct.pack("=I", pid))
+        _strike(map_fd, pid)
         signal.pidfd_send_signal(pidfd, signal.SIGCONT)
     finally:
         os.close(pidfd)
     return True
+
+
+def _strike(map_fd: int, pid: int) -> None:
+    _bpf(_DELETE, map_fd, struct.pack("=I", pid))
 
 
 def _stopped(map_fd: int) -> Iterator[tuple[int, int]]:
@@ -153,9 +167,9 @@ def main() -> None:
     list(_stopped(map_fd))  # have in memory what it takes
     _libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)
     word = os.read(pipe, 1)
-    began = time.monotonic()
+    began, running = time.monotonic(), set[int]()
     seconds = _IN_FLIGHT_SECONDS if word == END else LOOK_FOR_SECONDS
-    while sweep(map_fd) or time.monotonic() < began + seconds:
+    while sweep(map_fd, running) or time.monotonic() < began + seconds:
         time.sleep(_LOOK_EVERY_SECONDS)
 
 

@@ -11,12 +11,13 @@ import pytest
 from tests.support.cgroups import memory_cgroup
 from tests.support.holder import Holder
 from tests.support.leftovers import assert_gone, programs_of
-from tests.support.workload import Workload
+from tests.support.workload import Workload, status
 
 MIB = 1 << 20
 COMM = f"held{os.getpid()}"
 DEATHS = 20  # of each kind; there are five
 SECONDS = 30.0
+GUARDIAN_BYTES = 12 * MIB
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def killed_for_the_memory_it_took(holder: Holder, workload: Workload) -> None:
         stopped(holder, workload)
         holder.ask(f"hold {workload.pid}")
         group.add(holder.pid)
-        holder.send(f"eat {256 * MIB}")
+        holder.send("eat")
         assert holder.wait() == -signal.SIGKILL
         assert group.oom_kills() == 1
 
@@ -119,3 +120,81 @@ def test_nobody_stands_once_the_watch_is_dead(
             assert_gone(programs)
             assert workload.statm()["resident"] >= 64 * MIB
             assert state(stranger.pid) == "T"
+
+
+def test_the_dead_are_survived_by_a_guardian_that_leaves_again(
+    workload: Workload, stranger: Workload
+) -> None:
+    """And to its end it wakes nobody who was not stopped by us."""
+    with Holder(COMM) as holder:
+        stopped(holder, workload)
+        holder.kill()
+        workload.answer()
+        os.kill(workload.pid, signal.SIGSTOP)  # somebody else, right after it was woken
+        until(lambda: state(workload.pid) == "T")
+        until(lambda: state(holder.guardian) in ("", "Z"))
+        assert state(workload.pid) == state(stranger.pid) == "T"
+        os.kill(workload.pid, signal.SIGCONT)
+
+
+def test_a_guardian_that_is_killed_has_a_successor(workload: Workload) -> None:
+    with Holder(COMM) as holder:
+        os.kill(holder.guardian, signal.SIGKILL)
+        until(lambda: state(holder.guardian) == "Z")
+        assert holder.ask("check").endswith("ended by signal 9; another one took its place")
+        successor = int(holder.ask("guardian"))
+        assert successor != holder.guardian
+        stopped(holder, workload)
+        holder.kill()
+        workload.answer()
+
+
+def test_a_guardian_is_small_and_heeds_no_signal_that_is_meant_for_the_watch() -> None:
+    with Holder(COMM) as holder:
+        until(lambda: (Path(f"/proc/{holder.guardian}/comm").read_text()).startswith("ebpf"))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            os.kill(holder.guardian, number)
+        assert not holder.ask("check")
+        assert status(holder.guardian)["VmHWM"] <= GUARDIAN_BYTES
+        assert os.getsid(holder.guardian) == holder.guardian
+
+
+def test_who_was_stopped_goes_on_when_a_watch_ends_in_order(workload: Workload) -> None:
+    for hold in (True, False):
+        with Holder(COMM) as holder:
+            stopped(holder, workload)
+            if hold:
+                holder.ask(f"hold {workload.pid}")
+            holder.ask("close")
+            workload.answer()
+            assert state(holder.guardian) == "", "it was reaped"
+
+
+def test_without_a_descriptor_for_a_tether_the_guardian_is_left(workload: Workload) -> None:
+    with Holder(COMM) as holder:
+        stopped(holder, workload)
+        holder.ask("starve")
+        told = holder.ask(f"hold {workload.pid}")
+        assert told.startswith(f"only the guardian would wake {workload.pid}")
+        holder.kill()
+        workload.answer()
+
+
+def test_who_is_held_can_be_let_go_without_a_descriptor(workload: Workload) -> None:
+    with Holder(COMM) as holder:
+        stopped(holder, workload)
+        holder.ask("starve")
+        holder.ask(f"hold {workload.pid}")
+        holder.ask(f"let-go {workload.pid}")
+        workload.answer()
+
+
+def test_who_was_let_go_by_somebody_else_is_told_of(workload: Workload) -> None:
+    with Holder(COMM) as holder:
+        stopped(holder, workload)
+        holder.ask(f"hold {workload.pid}")
+        holder.ask(f"arm {workload.pid} 0")
+        assert holder.ask("woken") == ""
+        os.kill(workload.pid, signal.SIGCONT)
+        workload.answer()
+        assert holder.ask("woken") == str(workload.pid)

@@ -3,20 +3,26 @@
 `python -m tests.support.holder COMM` answers lines on its stdin, and ends with it:
 
     guardian         → guardian PID
-    arm PID BYTES    → armed
-    hold PID         → held       once the record of its stop was read, and it is held
-    eat BYTES        → ate        takes so much memory, if it lives to say so
-    close            → closed     lets all go, as a watch does that ends in order
+    check            → check WORDS     what became of the guardian
+    arm PID BYTES    → arm
+    hold PID         → hold WORDS      once the record of its stop was read, and it is held
+    let-go PID       → let-go          without a bound
+    woken            → woken PID…      who was let go by others
+    starve           → starve          has no descriptor left
+    eat              → eat             takes 256 MiB, if it lives to say so
+    close            → close           lets all go, as a watch does that ends in order
 """
 
+import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
 from typing import Self
 
 from ebpftrace.act.holding.holding import Holding
-from ebpftrace.events import FuseBlown
+from ebpftrace.events import FuseBlown, ProcessKey
 from ebpftrace.probe import Selection
 from tests.support.build import ROOT
 from tests.support.observer import Observer
@@ -68,35 +74,57 @@ class Holder:
         return self._process.wait(SECONDS)
 
 
+class _Watch:
+    def __init__(self, comm: str) -> None:
+        selection = Selection(comms=(comm,))
+        self.observer = Observer(selection, watermarks=True, self_pid=os.getpid())
+        assert self.observer.probe.fuses is not None
+        self.fuses = self.observer.probe.fuses
+        self.holding = Holding(self.fuses.fd)
+        self.keys: dict[int, ProcessKey] = {}
+        self.eaten = bytearray()
+
+    def do(self, command: str, pid: int = 0, size: int = 0) -> object:
+        match command:
+            case "guardian":
+                return self.holding.guardian_pid
+            case "check":
+                return self.holding.check()
+            case "arm":
+                self.keys[pid] = self.observer.started(pid).key
+                self.fuses.arm_process(self.keys[pid], size, 0, signal.SIGSTOP)
+            case "hold":
+                self.observer.last(FuseBlown, lambda event: event.key == self.keys[pid])
+                return self.holding.hold(self.keys[pid])
+            case "let-go":
+                self.fuses.arm_process(self.keys[pid], 0, 0, signal.SIGSTOP)
+                self.fuses.let_go(self.keys[pid])
+                self.holding.let_go(self.keys[pid])
+            case "woken":
+                return " ".join(str(key.pid) for key in self.holding.woken())
+            case "starve":
+                _take_all_descriptors()
+            case "eat":
+                self.eaten += b"\1" * (256 << 20)
+            case "close":
+                self.observer.close()
+                self.holding.close()
+        return ""
+
+
+def _take_all_descriptors() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    with contextlib.suppress(OSError):
+        while True:
+            os.open(os.devnull, os.O_RDONLY)
+
+
 def _main() -> None:
-    selection = Selection(comms=(sys.argv[1],))
-    observer = Observer(selection, watermarks=True, self_pid=os.getpid())
-    fuses = observer.probe.fuses
-    assert fuses is not None
-    holding = Holding(fuses.fd)
-    eaten = bytearray()
+    watch = _Watch(sys.argv[1])
     for line in sys.stdin:
-        match line.split():
-            case ["guardian"]:
-                print("guardian", holding.guardian_pid, flush=True)
-            case ["arm", pid, size]:
-                key = observer.started(int(pid)).key
-                fuses.arm_process(key, int(size), 0, signal.SIGSTOP)
-                print("armed", flush=True)
-            case ["hold", pid]:
-                assert not holding.hold(_stop_of(observer, int(pid)).key)
-                print("held", flush=True)
-            case ["eat", size]:
-                eaten += b"\1" * int(size)
-                print("ate", flush=True)
-            case ["close"]:
-                observer.close()
-                holding.close()
-                print("closed", flush=True)
-
-
-def _stop_of(observer: Observer, pid: int) -> FuseBlown:
-    return observer.last(FuseBlown, lambda event: event.key.pid == pid)
+        command, *numbers = line.split()
+        print(command, watch.do(command, *map(int, numbers)), flush=True)
 
 
 if __name__ == "__main__":

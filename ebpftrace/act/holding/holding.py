@@ -96,7 +96,7 @@ class Holding:
         for key in list(self._held):
             bpf.delete(self._map, struct.pack("=I", key.pid))
             self.let_go(key)
-        guardian.sweep(self._map)
+        guardian.sweep(self._map, set())
         self._warden.close()
         self._tethers.close()
         for fd in (*self._spare, self._map):
