@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
+from ebpftrace.act.fuse import FuseWord
 from ebpftrace.ledger import Snapshot
 from ebpftrace.views.table import Tables
 from tests.support import dashboards, watches
@@ -43,6 +44,24 @@ def test_each_table_follows_the_last_and_then_the_summary() -> None:
     assert text.count("gopls 4711  ") == 3
     assert text.count("oom_kill 12:00:07Z") == 1  # below one table only
     assert text.index("oom_kill") < text.index("stopped by Ctrl-C")
+
+
+def test_who_stands_is_frozen_until_it_ends_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    out = Utf8()
+    view = Tables(out)
+    view.fuse(watches.fuse_news())
+    view.snapshot(watches.example())
+    assert "❆   gopls 4711" in out.getvalue()
+    assert "FROZEN" in out.getvalue()
+    out.truncate(0)
+    view.fuse(watches.fuse_news(FuseWord.ENDED))
+    view.snapshot(watches.example())
+    assert "FROZEN" not in out.getvalue()
+    view.end(watches.example(), "stopped by Ctrl-C")
+    assert "fuse     1 stopped (1 ended)\n" in out.getvalue()
 
 
 def test_every_row_is_there() -> None:

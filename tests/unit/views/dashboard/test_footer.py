@@ -26,3 +26,10 @@ def test_keys_are_left_out_and_never_cut() -> None:
         line = footer(State(), 3, width, PLAIN)
         assert width_of(line) <= width
         assert plain(line).split("  ")[0] in ("q quit", "? help", "/ filter", "w 5m", "")
+
+
+def test_the_keys_for_one_that_stands_are_shown_where_there_is_one() -> None:
+    assert "thaw" not in told(State())
+    for state in (State(), State(pane=Pane.DETAIL), State(needle="go")):
+        line = plain(footer(state, 3, 80, PLAIN, frozen=True))
+        assert "t thaw  x end" in line

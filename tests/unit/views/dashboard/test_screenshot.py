@@ -42,3 +42,15 @@ def test_a_watch_that_never_began_leaves_no_file(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EbpftraceError, match="was not written: No such file"):
         taken(tmp_path / "none" / "one.svg")
+
+
+def test_it_shows_who_stands(tmp_path: Path) -> None:
+    path, frozen = tmp_path / "one.svg", dashboards.frozen()
+    view = Screenshot(path, 100, 30)
+    view.start(watches.started())
+    for news in frozen.standing.values():
+        view.fuse(news)
+    assert frozen.snapshot is not None
+    view.snapshot(frozen.snapshot)
+    view.stop()
+    assert path.read_text().count("FROZEN") == 3  # above all, in its job's row and its own
