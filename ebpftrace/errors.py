@@ -8,7 +8,7 @@
     ├── NoTracefsError        6   tracefs is neither mounted nor mountable
     ├── NoBccError            7   bcc is missing, or it is PyPI's lattice package
     ├── ProbeError            8   a kernel program did not compile, load or attach
-    ├── GoneError             9   what was asked for (a pid, a cgroup) does not exist
+    ├── GoneError             9   what was asked for (a pid, a cgroup, a stop) does not exist
     ├── PolicyError          10   a policy file is wrong
     └── LogTakenError        11   another ebpftrace acts, and writes to this audit log
 
