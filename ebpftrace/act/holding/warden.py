@@ -20,7 +20,8 @@ class Warden:
         self._map = map_fd
         self._reader, self._writer = os.pipe()
         self._process: subprocess.Popen[bytes] | None = None
-        self._trouble = self._start()
+        self._told = ""
+        self._start()  # where it fails, the next check says so
 
     @property
     def pid(self) -> int | None:
@@ -28,17 +29,12 @@ class Warden:
         return None if self._process is None else self._process.pid
 
     def check(self) -> str:
-        """See that there is one; what happened to it, in words, "" where nothing did."""
-        told, self._trouble = self._trouble, ""
-        if self._process is not None:
-            code = self._process.poll()
-            if code is None:
-                return told
-            ended = f"signal {-code}" if code < 0 else f"code {code}"
-            told = f"the guardian of stopped processes ended by {ended}"
-            self._process = None
-            return self._start() or f"{told}; another one took its place"
-        return told or self._start()
+        """See that there is one. What happened to it, in words, once; "" where nothing did."""
+        told = self._look()
+        if told == self._told:
+            return ""
+        self._told = told
+        return told
 
     def close(self) -> None:
         """The watch ends in order: nobody stands any more, and no program is attached."""
@@ -49,6 +45,17 @@ class Warden:
             with contextlib.suppress(subprocess.TimeoutExpired):  # stopped; it will see it
                 self._process.wait(_END_SECONDS)
         os.close(self._reader)
+
+    def _look(self) -> str:
+        if self._process is None:
+            return self._start()
+        code = self._process.poll()
+        if code is None:
+            return ""
+        self._process = None
+        ended = f"signal {-code}" if code < 0 else f"code {code}"
+        told = f"the guardian of stopped processes ended by {ended}"
+        return self._start() or f"{told}; another one took its place"
 
     def _start(self) -> str:
         """Why there is none; "" where there is."""
