@@ -120,6 +120,11 @@ def higher(measured_bytes: int, bound_bytes: int, limit_bytes: int | None) -> in
     return at + left // 2 if left > limit_bytes // 100 else None
 
 
+def has_fuse(policies: Sequence[Policy]) -> bool:
+    """Whether anybody may be stopped."""
+    return any(policy.fuse is not None and not policy.dry_run for policy in policies)
+
+
 def default_fuse(policies: Sequence[Policy]) -> FuseDefault | None:
     """What the kernel side holds against everybody from the first page on.
 

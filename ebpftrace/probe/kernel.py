@@ -1,7 +1,7 @@
 """The kernel side, running: what it found, what happened, and what it counts."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ebpftrace.events import (
     CgroupRead,
@@ -18,7 +18,7 @@ from ebpftrace.probe import bpf, calls
 from ebpftrace.probe.btf import Btf
 from ebpftrace.probe.cache import cached_programs
 from ebpftrace.probe.checks import require_bpf
-from ebpftrace.probe.fuses import MAX_STOPPED, Fuses
+from ebpftrace.probe.fuses import MAX_STOPPED, FuseDefault, Fuses
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.layout import Layout, read_layout, require_tracepoints
 from ebpftrace.probe.programs import Programs, give_back_memory
@@ -61,7 +61,8 @@ class Probe:
 
     Raises the errors of `ebpftrace.errors` that say what this machine lacks. `cgroup_ids`
     are the memory cgroups of `selection.cgroups` with all below them. With `watermarks`
-    there are marks and fuses. `ring_bytes`,
+    there are marks and fuses; `fuse` is everybody's from the first page on, and `guard` is
+    given the map of who was stopped before anybody can be. `ring_bytes`,
     `max_processes` and `many_cpus` exist so that tests can make the bounds small.
     """
 
@@ -72,6 +73,8 @@ class Probe:
         cgroup_ids: Iterable[int] = (),
         mapping_calls: bool = False,
         watermarks: bool = False,
+        fuse: FuseDefault | None = None,
+        guard: Callable[[int], None] | None = None,
         means: calls.Means | None = None,
         self_pid: int = 0,
         ring_bytes: int = RING_BYTES,
@@ -118,6 +121,10 @@ class Probe:
         self.drift_bytes = 0  # what the last `read` corrected, summed
         self._marks = Watermarks(self._programs, self._decoder) if watermarks else None
         self.fuses = Fuses(self._programs, self._decoder, self._mm_of) if watermarks else None
+        if self.fuses is not None and guard is not None:
+            guard(self.fuses.fd)
+        if self.fuses is not None and fuse is not None:
+            self.fuses.arm_everybody(fuse)
         self._read_process = bpf.Runner(self._programs.load("read_process"))
         self._read_group = bpf.Runner(self._programs.load("read_group"))
         self._map = self._programs.map_fd("processes")

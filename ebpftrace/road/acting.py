@@ -2,18 +2,14 @@
 
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
-from ebpftrace.act.audit import AuditLog, Reading
 from ebpftrace.act.breaker import Breaker
 from ebpftrace.act.fuse import Wish
-from ebpftrace.act.fuse_bounds import default_fuse
+from ebpftrace.act.fuse_bounds import has_fuse
 from ebpftrace.act.fuse_ladder import starts_with
 from ebpftrace.act.fusebox import Fusebox
-from ebpftrace.act.holding.holding import Holding
 from ebpftrace.act.ladder import Word
 from ebpftrace.act.outcome import Outcome, StepOutcome
-from ebpftrace.act.policy_store import PolicyStore
 from ebpftrace.act.survive import ask_to_be_last, stay_in_memory
 from ebpftrace.events import Breached, FuseBlown, ProcessExited, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths
@@ -22,48 +18,45 @@ from ebpftrace.ledger import Snapshot
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
 from ebpftrace.road.fusing import Fusing
+from ebpftrace.road.means import Means
 from ebpftrace.views import View
 from ebpftrace.views.acts import Remark
 
 
 class Acting:
-    """Owns the breaker of one watch. EbpftraceError where the audit log cannot be kept."""
+    """Owns the breaker of one watch, and with it the log."""
 
-    def __init__(
-        self, policies: PolicyStore, audit: Path, probe: Probe, paths: CgroupPaths, view: View
-    ) -> None:
-        self._policies = policies
+    def __init__(self, means: Means, probe: Probe, paths: CgroupPaths, view: View) -> None:
+        assert means.policies is not None and means.log is not None
+        self._policies = means.policies
+        self._control = means.control
         self._probe = probe
         self._view = view
         self._marked: set[tuple[int, ProcessKey | None]] = set()
         self._trouble = ""
-        log = AuditLog(audit)
         for unsafe in (ask_to_be_last(), stay_in_memory()):
             if unsafe:
                 self._remark(unsafe)
         self._breaker = Breaker(
-            policies.policies, log, folder=paths.folder, past=Reading(audit).records(),
+            self._policies.policies, means.log, folder=paths.folder, past=means.past,
             starts=starts_with(self._let_go),
         )  # fmt: skip
-        self._holding: Holding | None = None
+        self._holding = means.holding
         self._fusing: Fusing | None = None
-        if probe.fuses is not None:
-            self._holding = Holding(probe.fuses.fd)
+        if probe.fuses is not None and means.holding is not None:
             self._fusing = Fusing(
-                Fusebox(probe.fuses, self._holding, unix_ns=Clock.now().unix_ns),
+                Fusebox(probe.fuses, means.holding, unix_ns=Clock.now().unix_ns),
                 self._breaker,
                 tell=view.fuse,
                 say=self._say,
                 remark=self._remark,
             )
-            # Not before there is somebody who wakes who is stopped.
-            if (fuse := default_fuse(policies.policies)) is not None:
-                probe.fuses.arm_everybody(fuse)
 
     @property
-    def fd(self) -> int:
-        """Readable when an action has news."""
-        return self._breaker.fd
+    def fds(self) -> tuple[int, ...]:
+        """Readable when an action has news, or somebody asks for one."""
+        asked = () if self._control is None else (self._control.fd,)
+        return (self._breaker.fd, *asked)
 
     def due_ns(self, otherwise: int) -> int:
         """When to call `poll`, CLOCK_MONOTONIC: `otherwise` at the latest."""
@@ -107,7 +100,10 @@ class Acting:
         self._after()
 
     def poll(self) -> None:
-        """Actions go on as far as they can."""
+        """Actions go on as far as they can; who asks is answered."""
+        if self._control is not None:
+            for request in self._control.requests():
+                request.reply([] if self._fusing is None else self._fusing.thaw(request.pid))
         self._say(self._breaker.poll())
         self._after()
 
@@ -116,17 +112,16 @@ class Acting:
         reloaded = self._policies.reload()
         self._breaker.reload(reloaded.policies)
         self._remark(reloaded.sentence)
+        if self._fusing is None and has_fuse(reloaded.policies):
+            self._remark(
+                "a fuse is new in these policies: it needs a watch that began with one"
+            )
 
     def close(self) -> None:
         """Incidents that run are ended, and what was changed for a time is put back."""
         if self._fusing is not None:
             self._fusing.close()
         self._say(self._breaker.close())
-
-    def release(self) -> None:
-        """Once the probe is closed nobody can be stopped any more: the guardian may go."""
-        if self._holding is not None:
-            self._holding.close()
 
     def _let_go(self, key: ProcessKey) -> None:
         if self._fusing is not None:

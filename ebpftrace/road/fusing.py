@@ -39,6 +39,7 @@ class Fusing:
         self._attended: set[str] = set()  # jobs whose standing wait for the end of an incident
         self._relieved: set[str] = set()  # jobs of which whoever was meant has ended
         self._snapshot: Snapshot | None = None
+        self._last = ""  # sentence that was told
 
     @property
     def wants_look(self) -> bool:
@@ -102,9 +103,14 @@ class Fusing:
             self._begin([one], self._snapshot)
         self._say(self._breaker.hurry(job, f"ended {_BY_HAND}"))
 
-    def standing(self) -> tuple[Standing, ...]:
-        """Who stands now."""
-        return self._box.standing
+    def thaw(self, pid: int | None) -> list[str]:
+        """The same for whoever asks by pid, or for all; one sentence for each that goes on."""
+        told: list[str] = []
+        for one in self._box.standing:
+            if pid in (None, one.event.key.pid):
+                self.wish(Wish(WishKind.THAW, one.event.key))
+                told.append(self._last)
+        return told
 
     def close(self) -> None:
         """The watch ends, and nobody stands any more."""
@@ -176,3 +182,4 @@ class Fusing:
         for one in news:
             self._breaker.note(one)
             self._tell(one)
+            self._last = one.sentence

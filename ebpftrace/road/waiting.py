@@ -58,7 +58,7 @@ class Waiting:
         self._epoll = select.epoll()
         self._stack = contextlib.ExitStack()
         self._kernel = -1
-        self._actions = -1
+        self._actions: set[int] = set()
         self._pressed: set[int] = set()
         self._quit = False
         self._wishes: deque[Wish] = deque()
@@ -104,8 +104,8 @@ class Waiting:
         self._epoll.register(kernel_fd, select.EPOLLIN)
 
     def listen_to_actions(self, fd: int) -> None:
-        """Come back when one that runs has news."""
-        self._actions = fd
+        """Come back when one that runs has news, or somebody asks for one. Any number."""
+        self._actions.add(fd)
         self._epoll.register(fd, select.EPOLLIN)
 
     def listen_to_pressure(self, fd: int) -> None:
@@ -163,7 +163,7 @@ class Waiting:
     def _reason(self, fd: int) -> Woken:
         if fd == self._kernel:
             return Woken.KERNEL
-        if fd == self._actions:
+        if fd in self._actions:
             return Woken.ACTION
         if fd == sys.stdout.fileno():
             return Woken.READER_LEFT

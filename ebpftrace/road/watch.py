@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ebpftrace import __version__
-from ebpftrace.errors import LogTakenError, NoTracefsError
+from ebpftrace.errors import NoTracefsError
 from ebpftrace.events import (
     Breached,
     CgroupGone,
@@ -42,6 +42,7 @@ from ebpftrace.probe import Probe
 from ebpftrace.road.acting import Acting
 from ebpftrace.road.cost import CostMeter
 from ebpftrace.road.delays import DelayReader, require_accounting
+from ebpftrace.road.means import Means
 from ebpftrace.road.pressure import PressureListener
 from ebpftrace.road.request import Request
 from ebpftrace.road.scope import cgroup_ids, require_pids
@@ -79,23 +80,29 @@ def watch(request: Request, open_view: Callable[[Waiting], View]) -> None:
                 stack.enter_context(mounted_tracefs())
         view = open_view(waiting)
         stack.callback(view.stop)
+        means = Means.of(request)
+        stack.callback(means.close)  # last: nobody can be stopped any more
         probe = Probe(
             request.selection,
             cgroup_ids=groups,
             mapping_calls=request.mapping_calls,
-            watermarks=request.policies is not None and not request.once,
+            watermarks=means.policies is not None,
+            fuse=means.fuse_of_all,
+            guard=means.guard,
             self_pid=os.getpid(),
         )
-        last = stack.enter_context(contextlib.ExitStack())  # once nobody can be stopped any more
         stack.callback(probe.close)
         waiting.listen(probe.fd)
         view.start(_started(request, probe, hierarchy))
-        acting = _acting(request, probe, paths, view)
-        if acting is not None and request.policies is not None:
-            last.callback(acting.release)
+        for text in means.remarks:
+            view.remark(Remark(time.time_ns(), time.monotonic_ns(), text))
+        acting = None
+        if means.policies is not None:
+            acting = Acting(means, probe, paths, view)
             stack.callback(acting.close)
-            waiting.listen_to_actions(acting.fd)
-            if request.policies.file is not None:
+            for fd in acting.fds:
+                waiting.listen_to_actions(fd)
+            if means.policies.file is not None:
                 waiting.reload_on_hangup()
         pressure = None
         if hierarchy.version == "v2":
@@ -320,23 +327,6 @@ def _node() -> Node | None:
         return Node(*meminfo.read())
     except (OSError, KeyError):
         return None  # a container may hide it; nothing depends on it
-
-
-def _acting(request: Request, probe: Probe, paths: CgroupPaths, view: View) -> Acting | None:
-    """The breaker, where there are policies and more than one reading is asked for.
-
-    Who only looks, beside an ebpftrace that acts by the policies of this machine, is told.
-    """
-    if request.policies is None or request.once:
-        return None
-    try:
-        return Acting(request.policies, request.audit, probe, paths, view)
-    except LogTakenError as error:
-        if request.insists:
-            raise
-        text = f"{error.what}: this one only watches"
-        view.remark(Remark(time.time_ns(), time.monotonic_ns(), text))
-        return None
 
 
 def _namespace_remarks() -> tuple[str, ...]:
