@@ -1,10 +1,11 @@
-"""Did it help? Told from snapshots alone."""
+"""Did it help? Told from snapshots, and from the cgroup itself where nobody reads it now."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 from ebpftrace.act.incident import Incident
 from ebpftrace.events import ProcessKey
+from ebpftrace.host.memstat import read_contents
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 
@@ -44,7 +45,7 @@ class Relief:
         """Take the next snapshot, one of after `since_ns`."""
         incident, now = self.incident, snapshot.monotonic_ns
         job = _job(snapshot, incident.job.key)
-        self.held_bytes = 0 if job is None else held_bytes(job)
+        self.held_bytes = 0 if job is None else self._held_bytes(job)
         there = () if job is None else job.processes
         meant = {target.key for target in incident.meant}
         if any(one.key in meant for one in there):
@@ -79,6 +80,14 @@ class Relief:
         if now_ns - self.gone_ns > 2 * SUCCESSOR_NS:
             return Verdict.NOT_HELPED  # one after the other dies at its start
         return Verdict.WAIT
+
+    def _held_bytes(self, job: JobSnapshot) -> int:
+        if job.processes or not self.incident.limit_bytes:
+            return held_bytes(job)
+        # With its last watched process gone, the books have its cgroup as that left it.
+        folder = self.incident.folder
+        contents = None if folder is None else read_contents(folder)
+        return 0 if contents is None else contents.anon_bytes + contents.shmem_bytes
 
     @property
     def _is_down(self) -> bool:

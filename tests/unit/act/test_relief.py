@@ -1,6 +1,7 @@
 """Did it help: told from snapshots of what came after."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from ebpftrace.act.relief import (
     not_relieved,
     relieved,
 )
-from ebpftrace.events import ProcessKey
+from ebpftrace.events import ProcessKey, Usage
 from ebpftrace.ledger import ProcessSnapshot, Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
@@ -83,6 +84,21 @@ def test_no_successor(relief: Relief) -> None:
     assert relief.see(seen(1)) is Verdict.WAIT
     assert relief.see(seen(1.1 + SUCCESSOR_NS / S)) is Verdict.HELPED
     assert "no successor came" in relieved(relief.incident, relief, 11 * S)
+
+
+def test_without_a_watched_process_the_cgroup_itself_is_read(
+    relief: Relief, tmp_path: Path
+) -> None:
+    """The books still have what it held while it was watched; the file is written here."""
+    (tmp_path / "memory.stat").write_text(f"total_rss {30 * MIB}\ntotal_shmem {10 * MIB}\n")
+    about = Relief(replace(relief.incident, folder=tmp_path, limit_bytes=1024 * MIB), 0)
+    left = watches.job(processes=[process(OLD, 500)])
+    idle = replace(left, processes=(), usage=Usage(), state="idle")
+    for second in (1, 1.1 + SUCCESSOR_NS / S):
+        books = replace(watches.snapshot(idle), monotonic_ns=round(second * S))
+        verdict = about.see(books)
+    assert verdict is Verdict.HELPED
+    assert about.bytes_won == 460 * MIB
 
 
 def test_one_that_was_there_before_is_no_successor(relief: Relief) -> None:
