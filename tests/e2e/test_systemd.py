@@ -1,0 +1,47 @@
+"""A leaking service, its growth over the bound, and systemd restarts it, as a user has it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.acting import SECONDS, is_type, logged, of_type, policy, watching
+from tests.support.names import unique_comm
+from tests.support.records import holds, job_of
+from tests.support.systemd import require_systemd, service
+from tests.support.workload import Workload
+
+pytestmark = pytest.mark.kernel
+
+MIB = 1 << 20
+LEAKS = "sleep 8000; grow 24MiB 800MiB; sleep 600000"
+
+
+def test_a_leaking_service_is_restarted_and_its_successor_is_steady(tmp_path: Path) -> None:
+    require_systemd()
+    comm = unique_comm()
+    leaky = Workload(comm)
+    file = policy(tmp_path, then='{ action = "systemd" }', comm=comm)
+    with (
+        watching(tmp_path, "--config", str(file), comm=comm) as watch,
+        service([leaky.program, "--do", LEAKS], "MemoryMax=512M") as unit,
+    ):
+        first = unit.pid
+        outcome = watch.wait_for(is_type("outcome"), 2 * SECONDS)
+        second = unit.pid
+        assert second != first
+        assert outcome["pid"] == first
+        assert outcome["helped"], outcome
+        assert outcome["bytes_won"] > 32 * MIB
+        assert f"its successor {second} is steady" in outcome["sentence"]
+        job = job_of(watch.wait_for(holds(second)), second)
+        assert (job["kind"], job["name"]) == ("systemd", unit.name)
+        assert job["oom_kills"] == 0
+        assert unit.show("ActiveState") == "active"
+        assert unit.show("NRestarts") == "0", "asked for, not crashed"
+    steps = {one["action"]: one for one in of_type(watch, "action")}
+    assert steps["capture"]["status"] == steps["systemd"]["status"] == "done"
+    assert steps["systemd"]["detail"] == f"{unit.name} is active, pid {second}"
+    finding = next(one for one in of_type(watch, "finding") if one["detector"] == "growth")
+    assert finding["job"]["name"] == unit.name
+    assert Path(outcome["evidence"], "manifest.json").exists()
+    assert logged(tmp_path, "outcome")[0]["helped"]
