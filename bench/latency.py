@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.breaches import BOUND, COMM, Hooks, Job, jobs, latencies, named
+from bench.breaches import BOUND, COMM, Hooks, Job, hook, jobs, latencies
 from bench.figures import Row, Table
 from bench.observers import ebpftrace, running
 from bench.scale import Scale
@@ -57,7 +57,7 @@ def _table(
     firsts = ", ".join(f"{label} {max(first[label]):.2f}" for label in (_ACTS, _CAPTURES))
     return Table(
         "latency",
-        f"breach to the first instruction of the hook's main, {with_what}",
+        f"breach to the hook's first instruction, {with_what}",
         "ms",
         tuple(Row(label, tuple(taken)) for label, taken in samples.items()),
         against=_ACTS,
@@ -87,7 +87,7 @@ def _acting(*first: str) -> Observing:
         rungs = ", ".join(
             [
                 *(f'{{ action = "{rung}", folder = "{folder}/evidence" }}' for rung in first),
-                f'{{ action = "exec", command = ["{named("hook")}", "{hooks.path}"] }}',
+                f'{{ action = "exec", command = ["{hook()}", "{hooks.path}"] }}',
             ]
         )
         policy = folder / "policy.toml"
@@ -125,7 +125,7 @@ def _guarding(seconds: str) -> Observing:
                     _running(
                         "sh", str(Path(__file__).with_name("guard.sh")),
                         str(job.cgroup.path / charge), str(BOUND), seconds,
-                        str(named("hook")), str(hooks.path), str(job.process.pid),
+                        str(hook()), str(hooks.path), str(job.process.pid),
                     )
                 )  # fmt: skip
             yield
