@@ -9,7 +9,7 @@ from ebpftrace.act.breaker import Breaker
 from ebpftrace.act.ladder import Word
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.act.policy_store import PolicyStore
-from ebpftrace.act.survive import ask_to_be_last, stay_in_memory
+from ebpftrace.act.survive import ask_to_be_last, collect_no_more, stay_in_memory
 from ebpftrace.events import Breached, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.finding import Finding
@@ -37,6 +37,7 @@ class Acting:
         self._breaker = Breaker(
             policies.policies, log, folder=paths.folder, past=Reading(audit).records()
         )
+        collect_no_more()
 
     @property
     def fd(self) -> int:
