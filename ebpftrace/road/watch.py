@@ -31,7 +31,7 @@ from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.host.namespaces import in_initial_pid_namespace
-from ebpftrace.host.pressure import read_pressure
+from ebpftrace.host.pressure import kernel_has_pressure, read_pressure
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.jobs import JobResolver
 from ebpftrace.judge.judge import Judge
@@ -336,6 +336,11 @@ def _namespace_remarks() -> tuple[str, ...]:
     )
 
 
+def _stalls_told(hierarchy: MemoryHierarchy) -> str:
+    at_once = hierarchy.version == "v2" and kernel_has_pressure()
+    return "at once, by PSI triggers" if at_once else "with each snapshot"
+
+
 def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Started:
     now = time.monotonic_ns()
     return Started(
@@ -346,6 +351,6 @@ def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Star
         kernel=platform.release(),
         cgroups=hierarchy.version,
         interval_ns=request.interval_ns,
-        features=probe.features,
+        features=(*probe.features, ("stalls told", _stalls_told(hierarchy))),
         remarks=(*probe.remarks, *_namespace_remarks()),
     )
