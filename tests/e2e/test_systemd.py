@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.golang import buildinfo
 from tests.support.acting import SECONDS, is_type, logged, of_type, policy, watching
 from tests.support.names import unique_comm
 from tests.support.records import holds, job_of
-from tests.support.systemd import require_systemd, service
+from tests.support.systemd import require_systemd, service, started
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
@@ -45,3 +46,32 @@ def test_a_leaking_service_is_restarted_and_its_successor_is_steady(tmp_path: Pa
     assert finding["job"]["name"] == unit.name
     assert Path(outcome["evidence"], "manifest.json").exists()
     assert logged(tmp_path, "outcome")[0]["helped"]
+
+
+@pytest.mark.timeout(420)
+def test_a_real_gopls_service_that_leaks_is_restarted(tmp_path: Path) -> None:
+    """A client has it keep every version of a generated file (vagrant/units)."""
+    require_systemd()
+    file = policy(
+        tmp_path,
+        then='{ action = "systemd" }',
+        comm="gopls",
+        when='{ detector = "growth", bound = "160MiB", window = "5m" }',
+    )
+    only = ("--cgroup", "/gopls.slice", "--config", str(file))
+    with started("gopls.service") as unit, watching(tmp_path, *only, comm="gopls") as watch:
+        first = unit.pid
+        with started("gopls-client@leak.service"):
+            outcome = watch.wait_for(is_type("outcome"), 5 * SECONDS)
+            second = unit.pid
+            info = buildinfo.read(Path(f"/proc/{second}/exe"))
+            assert unit.show("ActiveState") == "active"
+    assert second != first == outcome["pid"]
+    assert outcome["helped"], outcome
+    assert outcome["bytes_won"] > 80 * MIB
+    assert f"its successor {second} is steady" in outcome["sentence"]
+    assert info is not None
+    assert info.main_package == "golang.org/x/tools/gopls"
+    steps = {one["action"]: one for one in of_type(watch, "action")}
+    assert steps["systemd"]["detail"] == f"gopls.service is active, pid {second}"
+    assert outcome["job"]["name"] == "gopls.service"

@@ -9,13 +9,11 @@ import pytest
 from ebpftrace.act.actions import systemd
 from ebpftrace.act.outcome import Status
 from ebpftrace.golang import buildinfo
-from tests.support.gopls_install import GoplsMissingError, gopls_binary
 from tests.support.incidents import about, act
-from tests.support.systemd import require_systemd, service, unit_name
+from tests.support.systemd import require_systemd, service, started, unit_name
 from tests.support.workload import Workload
 
 WAITS = ("--do", "sleep 600000")
-GOPLS = "v0.24.0"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,11 +29,7 @@ def program(only_systemd: None) -> Iterator[Path]:
 
 
 def test_a_real_gopls_service_is_restarted() -> None:
-    try:
-        gopls = gopls_binary(GOPLS)
-    except GoplsMissingError as error:
-        pytest.skip(str(error))
-    with service([gopls, "serve", "-listen=127.0.0.1:0"], name="gopls.service") as unit:
+    with started("gopls.service") as unit:
         before = unit.pid
         info = buildinfo.read(Path(f"/proc/{before}/exe"))
         assert info is not None

@@ -64,6 +64,24 @@ def service(
             stop(slice_)
 
 
+@contextmanager
+def started(name: str, *others: str) -> Iterator[Unit]:
+    """A unit that vagrant/provision.sh installed, for as long as it is needed.
+
+    Skips, with the reason, where there is none. `others` are started after it.
+    """
+    unit = Unit(name)
+    if unit.show("LoadState") != "loaded":
+        pytest.skip(f"there is no {name} here: vagrant/provision.sh makes one")
+    try:
+        for one in (name, *others):
+            subprocess.run(["systemctl", "start", "--", one], check=True, timeout=SECONDS)
+        yield unit
+    finally:
+        for one in (*others, name):
+            stop(one)
+
+
 def stop(name: str) -> None:
     """Stop and forget a unit, if there is one."""
     for verb in ("stop", "reset-failed"):

@@ -5,6 +5,8 @@ ALL = (
     "tests/e2e/test_watch.py",
     "tests/e2e/test_breaker.py",
     "tests/e2e/test_dashboard.py",
+    "tests/e2e/test_survive.py",
+    "tests/e2e/test_systemd.py",
 )
 """What needs a kernel. The rest of tests/e2e and tests/unit is the same on all of them."""
 
