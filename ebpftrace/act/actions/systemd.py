@@ -34,7 +34,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.unit is not None and not self.unit.endswith(".service"):
-            raise ValueError("unit is no .service")
+            raise ValueError(f'unit "{clean(self.unit, 40)}" does not end in .service')
 
 
 KIND = ActionKind(
