@@ -5,6 +5,7 @@ reason; 1: one did, or a machine could not be made; 69 (EX_UNAVAILABLE): what ma
 made with is not to be had here, so that nothing was tested.
 """
 
+import platform
 import shlex
 import shutil
 import sys
@@ -52,6 +53,8 @@ def main(
     if all(argument.startswith("-") for argument in pytest):
         pytest = (*(selection.QUICK if quick else selection.ALL), *pytest)
     try:
+        if platform.machine() != "x86_64":
+            raise UnavailableError(f"its kernel is for x86_64, not {platform.machine()}")
         if shell:
             kernel = kernels.fetch(chosen[0])
             machine.interactive(kernel, _processor(kernel))
