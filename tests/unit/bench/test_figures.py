@@ -33,3 +33,14 @@ def test_the_record_has_every_sample_and_what_was_made_of_them() -> None:
     }
     assert record["rows"][1]["ratio"] == 2.0
     assert record["rows"][2] == {"label": "c", "samples": [], "remark": "gone"}
+
+
+def test_of_single_events_the_medians_make_the_ratio_and_the_tail_is_told() -> None:
+    quick = Row("quick", tuple(float(one) for one in range(1, 201)))
+    slow = Row("slow", (1005.0,))
+    table = Table("latency", "", "ms", (quick, slow), against="quick", tail=True)
+    assert table.ratio(slow) == 10.0
+    assert quick.p99 == 198.0  # two of 200 are above
+    assert slow.p99 == 1005.0
+    assert [row["p99"] for row in table.record()["rows"]] == [198.0, 1005.0]
+    assert "p99" not in Table("rss", "", "MiB", (quick,)).record()["rows"][0]
