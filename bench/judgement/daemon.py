@@ -30,6 +30,8 @@ def shared_daemon(group: MemoryCgroup, folder: Path, version: str = "v0.24.0") -
         for number in jobs(group, elsewhere, folder, version):
             if number == 1:
                 began = time.monotonic()
+            if not group.pids():
+                break  # the kernel ended it
     return began
 
 
@@ -50,7 +52,7 @@ def jobs(
     _switch_off_telemetry(folder)
     for number in range(count):
         checkout = _checkout(folder / f"checkout-{number}", number)
-        argv = [gopls_binary(version), "-remote=auto"]
+        argv: list[str | Path] = [gopls_binary(version), "-remote=auto"]
         group = later if number else first
         with (
             suppress(ConnectionLostError, BrokenPipeError),

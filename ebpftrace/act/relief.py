@@ -112,16 +112,16 @@ def _job(snapshot: Snapshot, key: str) -> JobSnapshot | None:
 
 
 def relieved(incident: Incident, relief: Relief, took_ns: int) -> str:
-    """`gopls 4711 is gone, its successor 4802 is steady: 1.5 GiB won in 8.0s`."""
+    """`1.5 GiB won in 8.0s: gopls 4711 is gone, its successor 4802 is steady`."""
     won = f"{format_bytes(relief.bytes_won)} won in {format_duration(took_ns)}"
     live, are = ("live", "are") if incident.others else ("lives", "is")
     if not relief.gone_ns:
-        return f"{incident.who} {live} on with less: {won}"
+        return f"{won}: {incident.who} {live} on with less"
     if relief.successor is None:
-        return f"{incident.who} {are} gone, no successor came: {won}"
+        return f"{won}: {incident.who} {are} gone, no successor came"
     if incident.others:
-        return f"{incident.who} are gone, those that followed hold less: {won}"
-    return f"{incident.who} is gone, its successor {relief.successor.pid} is steady: {won}"
+        return f"{won}: {incident.who} are gone, those that followed hold less"
+    return f"{won}: {incident.who} is gone, its successor {relief.successor.pid} is steady"
 
 
 def not_relieved(incident: Incident, *, acted: bool, why: str) -> str:

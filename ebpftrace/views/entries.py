@@ -14,7 +14,7 @@ from ebpftrace.views.findings import finding_line
 from ebpftrace.views.lines import WIDTH, note_line
 
 Entry = Note | Finding | Act
-Loudness = Literal["faint", "plain", "warning", "alarm"]
+Loudness = Literal["faint", "plain", "good", "warning", "alarm"]
 
 _FOUND: dict[Severity, Loudness] = {
     Severity.NOTICE: "plain",
@@ -47,7 +47,7 @@ def loudness(entry: Entry) -> Loudness:
         case StepOutcome():
             return "plain" if entry.status is Status.DONE else "warning"
         case Outcome():
-            return "plain" if entry.helped else "alarm"
+            return "good" if entry.helped else "alarm"
     if isinstance(entry, OomNote):
         return "alarm"
     if isinstance(entry, LossNote):

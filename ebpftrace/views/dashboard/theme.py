@@ -71,6 +71,7 @@ class Theme:
     plain: Style
     strong: Style
     faint: Style
+    good: Style
     alarm: Style
     warning: Style
     anon: Style
@@ -84,6 +85,7 @@ class Theme:
         styles: dict[Loudness, Style] = {
             "faint": self.faint,
             "plain": self.plain,
+            "good": self.good,
             "warning": self.warning,
             "alarm": self.alarm,
         }
@@ -97,9 +99,9 @@ class Theme:
 # Okabe and Ito's palette, told apart with every kind of colour blindness, in shades that
 # have a contrast of three and more on white and on black.
 _RICH = {"alarm": "#d55e00", "warning": "#b8860b", "anon": "#2a88c8", "shmem": "#c5689b",
-         "file": "#009e73"}  # fmt: skip
+         "file": "#009e73", "good": "#009e73"}  # fmt: skip
 _SIXTEEN = {"alarm": "red", "warning": "yellow", "anon": "blue", "shmem": "magenta",
-            "file": "cyan"}  # fmt: skip
+            "file": "cyan", "good": "green"}  # fmt: skip
 
 
 def theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
@@ -114,6 +116,7 @@ def theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
         plain=Style(),
         strong=Style(bold=True),
         faint=Style(dim=True),
+        good=Style(bold=True, color=colours["good"]),
         alarm=Style(bold=True, color=colours["alarm"]),
         warning=Style(color=colours["warning"]),
         anon=Style(color=colours["anon"]),

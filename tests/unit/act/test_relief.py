@@ -71,7 +71,7 @@ def test_a_successor_that_is_steady(relief: Relief) -> None:
     assert relief.see(seen(2, process(new, 40, age_s=0.5))) is Verdict.WAIT
     assert relief.see(seen(5, process(new, 50, age_s=STEADY_NS / S))) is Verdict.HELPED
     told = relieved(relief.incident, relief, 5 * S)
-    assert told.startswith("gopls 4711 is gone, its successor 4802 is steady: ")
+    assert told.endswith(" won in 5.0s: gopls 4711 is gone, its successor 4802 is steady")
 
 
 def test_a_successor_that_grew_as_large_at_once(relief: Relief) -> None:
@@ -138,7 +138,7 @@ def test_a_group_is_gone_when_all_of_it_is(spread: Relief) -> None:
     assert spread.see(seen(2)) is Verdict.WAIT
     assert spread.see(seen(2.1 + SUCCESSOR_NS / S)) is Verdict.HELPED
     told = relieved(spread.incident, spread, 12 * S)
-    assert told.startswith("gopls 4711 and 1 other are gone, no successor came: ")
+    assert told.endswith(" won in 12s: gopls 4711 and 1 other are gone, no successor came")
 
 
 def test_short_lived_successors_of_a_group_are_measured_by_their_sum(spread: Relief) -> None:
