@@ -74,6 +74,8 @@ def test_high_is_told(watch: Watch, large_file: Path) -> None:
         told = told_of(watch, workload, group)
         assert told["high"] > 0
         assert told["max"] == told["oom"] == 0
+        job = job_of(watch.next_snapshot(), workload.pid)
+        assert (job["high_bytes"], job["limit_bytes"]) == (32 * MIB, None)
 
 
 def test_max_is_told(watch: Watch, large_file: Path) -> None:
@@ -190,3 +192,23 @@ def test_a_delegated_subtree_is_jobs_of_its_own_under_the_limit_above(watch: Wat
             assert job["name"].startswith("runner.service/ebpftrace-test-")
             assert job["limit_bytes"] == 100 * MIB
             assert job["headroom_bytes"] <= 100 * MIB - 50 * MIB, "the other's counts as well"
+
+
+def test_a_job_that_crawls_above_memory_high_thrashes(watch: Watch) -> None:
+    """Nobody is killed there, and there is no limit: only its waiting gives it away."""
+    with memory_cgroup() as group, Workload(COMM, cgroup=group) as workload:
+        workload.do("map 200MiB")
+        write(group.path / "memory.high", 16 * MIB)
+        workload.send("touch 0")
+        found = watch.wait_for(
+            lambda record: (
+                record["type"] == "finding"
+                and record["detector"] == "thrash"
+                and record["job"]["cgroup_id"] == group.id
+            ),
+            90,
+        )
+        write(group.path / "memory.high", "max")
+        workload.answer()
+    assert "of memory.high, 16 MiB" in found["sentence"]
+    assert found["measured"] >= found["bound"]
