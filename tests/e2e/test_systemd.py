@@ -48,6 +48,30 @@ def test_a_leaking_service_is_restarted_and_its_successor_is_steady(tmp_path: Pa
     assert logged(tmp_path, "outcome")[0]["helped"]
 
 
+def test_restarts_of_one_service_are_counted_together(tmp_path: Path) -> None:
+    """Its cgroup is another at each start; the budget is the service's."""
+    require_systemd()
+    comm = unique_comm()
+    leaky = Workload(comm)
+    lines = ('cooldown = "0s"', "budget = { restarts = 1 }")
+    file = policy(tmp_path, *lines, then='{ action = "systemd" }', comm=comm)
+    with (
+        watching(tmp_path, "--config", str(file), comm=comm) as watch,
+        service([leaky.program, "--do", LEAKS]) as unit,
+    ):
+        assert watch.wait_for(is_type("outcome"), 2 * SECONDS)["helped"]
+        second = unit.pid
+        refused = watch.wait_for(
+            lambda one: one["type"] == "outcome" and one["pid"] == second, 2 * SECONDS
+        )
+        assert unit.pid == second
+        ended = watch.stop()
+    assert not refused["helped"]
+    assert "budget spent: 1 restart" in refused["sentence"]
+    (job,) = ended.records[-1]["jobs"]
+    assert (job["name"], job["started"]) == (unit.name, 2)
+
+
 @pytest.mark.timeout(420)
 def test_a_real_gopls_service_that_leaks_is_restarted(tmp_path: Path) -> None:
     """A client has it keep every version of a generated file (vagrant/units)."""
