@@ -41,6 +41,7 @@ from ebpftrace.probe import Probe
 from ebpftrace.road.acting import Acting
 from ebpftrace.road.cost import CostMeter
 from ebpftrace.road.delays import DelayReader, require_accounting
+from ebpftrace.road.hearing import Hearing
 from ebpftrace.road.pressure import PressureListener
 from ebpftrace.road.request import Request
 from ebpftrace.road.scope import cgroup_ids, require_pids
@@ -123,6 +124,7 @@ class _Road:
         self._view = view
         self._delays = delays
         self._queue: deque[Event] = deque()
+        self._hearing = Hearing(probe, acting, self._queue)
         self._groups = set(groups)  # those there were at the start and still are
         self._clock = Clock.now()
         self._began_ns = time.monotonic_ns()
@@ -190,7 +192,9 @@ class _Road:
         self._read(now)
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
         snapshot = self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost, node=_node())
+        self._hearing.between()
         self._view.snapshot(snapshot)
+        self._hearing.between()
         if self._pressure is not None:
             self._pressure.follow(
                 (job.identity.cgroup_id, self._folder(job.identity.cgroup_id))
@@ -199,8 +203,11 @@ class _Road:
             )
         for finding in self._judge.judge(snapshot):
             self._view.finding(finding)
+        self._hearing.between()
         if self._acting is not None:
             self._acting.snapshot(self._judge.active, snapshot)
+        self._take(())  # what was heard in between
+        self._tell()
 
     def _finish(self, reason: str) -> None:
         now = time.monotonic_ns()
@@ -229,6 +236,7 @@ class _Road:
     def _take(self, events: Iterable[Event]) -> None:
         self._queue.extend(events)
         while self._queue:
+            self._hearing.between()
             event = self._queue.popleft()
             if isinstance(event, Breached):
                 if self._acting is not None:
