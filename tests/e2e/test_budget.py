@@ -1,4 +1,4 @@
-"""Budget and cool-down over SIGHUP, a restart, and a kill of ebpftrace in the middle."""
+"""Budget and cool-down over SIGHUP, a restart, a kill in the middle, and a clock that jumps."""
 
 import json
 import os
@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.acting import SECONDS, is_type, logged, policy, watching
-from tests.support.cgroups import memory_cgroup
-from tests.support.records import Record
+from tests.support.build import jump_library
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.records import Record, Watch, run
 from tests.support.respawn import COMM, respawned
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
+DAY = 24 * 3600
 RESTS = "the job rests after its last incident"
 
 
@@ -81,3 +83,43 @@ def test_killed_while_a_hook_runs_it_is_paid_for_and_rested_after(tmp_path: Path
     assert kinds == [
         "incident", "step_begun", "step", "step_begun", "abandoned", "held_back",
     ]  # fmt: skip
+    shown = run("audit", str(tmp_path / "audit.jsonl")).stdout
+    assert "abandoned: ebpftrace ended before it was over" in shown
+
+
+def test_no_jump_of_the_clock_frees_a_job(tmp_path: Path) -> None:
+    """Three days ahead while it rests, and three back at the next start."""
+    file = policy(
+        tmp_path, 'cooldown = "1h"', then='{ action = "signal" }',
+        when='{ detector = "level", bound = "64MiB" }',
+    )  # fmt: skip
+    jump, audit = tmp_path / "jump", str(tmp_path / "audit.jsonl")
+    moved = {"LD_PRELOAD": str(jump_library()), "EBPFTRACE_TEST_JUMP": str(jump)}
+    options = ("--comm", COMM, "--interval", "200ms", "--config", str(file), "--audit", audit)
+    with memory_cgroup() as group:
+        with Watch(*options, environment=moved) as first:
+            with Workload(COMM, cgroup=group) as leaky:
+                first.next_snapshot()
+                leaky.do("map 100MiB")
+                leaky.send("touch 0")
+                assert leaky.wait() == -signal.SIGTERM
+            with Workload(COMM, cgroup=group):
+                assert first.wait_for(is_type("outcome"), SECONDS)["helped"]
+                rested_through(jump, 3 * DAY, group, tmp_path)
+        jump.write_text(str(-3 * DAY))
+        with Watch(*options, environment=moved):
+            rested_through(jump, -3 * DAY, group, tmp_path)
+    assert len(logged(tmp_path, "incident")) == 1
+
+
+def rested_through(jump: Path, seconds: int, group: MemoryCgroup, folder: Path) -> None:
+    """Another grows as far, after the jump: it is left alone, and the log has that time."""
+    jump.write_text(str(seconds))
+    began, expected_ns = boottime_ns(), time.time_ns() + seconds * 1_000_000_000
+    with Workload(COMM, cgroup=group) as another:
+        another.do("map 100MiB")
+        another.do("touch 0")
+        line = held_back(folder, began)
+        assert line["why"] == RESTS
+        assert 0 <= line["unix_ns"] - expected_ns < 3600 * 1_000_000_000
+        assert another.do("map 1MiB")
