@@ -78,12 +78,15 @@ def test_a_real_gopls_service_that_leaks_is_restarted(tmp_path: Path) -> None:
     require_systemd()
     file = policy(
         tmp_path,
+        'match.cgroup = "/gopls.slice/*"',  # its clients are called gopls too
         then='{ action = "systemd" }',
         comm="gopls",
         when='{ detector = "growth", bound = "160MiB", window = "5m" }',
     )
-    only = ("--cgroup", "/gopls.slice", "--config", str(file))
-    with started("gopls.service") as unit, watching(tmp_path, *only, comm="gopls") as watch:
+    with (
+        watching(tmp_path, "--config", str(file), comm="gopls") as watch,
+        started("gopls.service") as unit,
+    ):
         first = unit.pid
         with started("gopls-client@leak.service"):
             outcome = watch.wait_for(is_type("outcome"), 5 * SECONDS)

@@ -72,6 +72,10 @@ def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:
         before = manager.get(path, "Unit", "InvocationID")
         manager.call(_PATH, f"{_BUS}.Manager", "RestartUnit", "ss", (unit, "replace"))
         while not cancelled.wait(_PAUSE_SECONDS):
+            # Between its stop and its start a unit is inactive for a moment, with the job of
+            # its restart still queued: number 0 is none.
+            if manager.get(path, "Unit", "Job")[0]:
+                continue
             state = str(manager.get(path, "Unit", "ActiveState"))
             new = manager.get(path, "Unit", "InvocationID") != before
             if state in _PASSING or (state == "active" and not new):
