@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from bench import dashboard, footprint, fuse_cost, gopls, latency, race, start, storms, tracked
+from bench.breaches import NoHookError
 from bench.figures import Table
 from bench.machine import machine
 from bench.observers import DoesNotStartError
-from bench.readme import README, with_section
+from bench.readme import COSTS, LATENCY, README, with_section
 from bench.scale import FULL, QUICK, Scale
 from bench.text import heading, page, table_text
 
@@ -28,39 +29,51 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "fuse-cost": fuse_cost.measure,
 }
 
+_SECTIONS = {COSTS: tuple(name for name in BENCHES if name != "latency"), LATENCY: ("latency",)}
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1, type=click.Choice(list(BENCHES)))
 @click.option("--quick", is_flag=True, help="Only see that it works: the figures mean little.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path),
               help="Write every sample to this file.")  # fmt: skip
-@click.option("--readme", is_flag=True, help="Put the tables into the README as well.")
+@click.option("--readme", is_flag=True, help="Put them into the README, by whole sections.")
 def main(names: tuple[str, ...], quick: bool, json_file: Path | None, readme: bool) -> None:
     """Measure what ebpftrace costs, side by side with what others take.
 
     All benches unless some are named; about twenty minutes. The machine may be busy: every
     condition has its turn in each round, and ratios are taken round by round.
     """
+    chosen = names or tuple(BENCHES)
+    whole = [section for section, parts in _SECTIONS.items() if set(parts) <= set(chosen)]
+    if readme and not whole:
+        raise click.UsageError(f"--readme needs {_all_of(COSTS)}, or {_all_of(LATENCY)}")
     where = machine()
     click.echo(heading(where) + "\n")
-    tables = list(_shown(names or tuple(BENCHES), QUICK if quick else FULL))
+    tables = {name: list(_shown(name, QUICK if quick else FULL)) for name in chosen}
     if json_file is not None:
-        record = {"machine": where, "tables": [table.record() for table in tables]}
+        shown = [table.record() for each in tables.values() for table in each]
+        record = {"machine": where, "tables": shown}
         json_file.write_text(json.dumps(record, indent=2) + "\n")
     command = " ".join(["python -m bench", *names, *(["--quick"] if quick else [])])
-    if readme:
-        README.write_text(with_section(README.read_text(), page(tables, where, command)))
+    for section in whole if readme else ():
+        measured = [table for name in _SECTIONS[section] for table in tables[name]]
+        text = with_section(README.read_text(), section, page(measured, where, command))
+        README.write_text(text)
 
 
-def _shown(names: Iterable[str], scale: Scale) -> Iterator[Table]:
-    for name in names:
-        try:
-            for table in BENCHES[name](scale):
-                click.echo(table_text(table) + "\n")
-                sys.stdout.flush()
-                yield table
-        except DoesNotStartError as error:
-            raise click.ClickException(str(error)) from None
+def _all_of(section: str) -> str:
+    return " ".join(_SECTIONS[section])
+
+
+def _shown(name: str, scale: Scale) -> Iterator[Table]:
+    try:
+        for table in BENCHES[name](scale):
+            click.echo(table_text(table) + "\n")
+            sys.stdout.flush()
+            yield table
+    except (DoesNotStartError, NoHookError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 if __name__ == "__main__":

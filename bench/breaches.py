@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.units import MIB
-from tests.support.build import compiled
+from tests.support.build import FLAGS, compiled
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 
 COMM = "grower"
@@ -28,12 +28,12 @@ class NoHookError(Exception):
 
 def grower() -> Path:
     """The program that grows (grower.c)."""
-    return named(COMM)
+    return compiled(COMM, [_HERE / "grower.c"])
 
 
-def named(name: str) -> Path:
-    """A program of this folder's C source of that name."""
-    return compiled(name, [_HERE / f"{name}.c"])
+def hook() -> Path:
+    """The program that a breach starts (hook.c)."""
+    return compiled("hook", [_HERE / "hook.c"], (*FLAGS, "-nostdlib"))
 
 
 @dataclass(slots=True)

@@ -1,15 +1,17 @@
-"""The section of the README that a run writes: between two markers, and nothing else."""
+"""The sections of the README that a run writes: each between two markers, and nothing else."""
 
 from pathlib import Path
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+COSTS, LATENCY = "bench", "bench latency"
+"""The sections, by what their markers are called."""
 
 
-def with_section(text: str, measured: str) -> str:
+def with_section(text: str, section: str, measured: str) -> str:
     """The README with these figures between its markers. ValueError where they are missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _old, end, after = rest.partition(END)
+    opening, closing = (f"<!-- {section}: {which} -->" for which in ("begin", "end"))
+    before, begin, rest = text.partition(opening)
+    _old, end, after = rest.partition(closing)
     if not (begin and end):
-        raise ValueError(f"the README has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n```text\n{measured}```\n{END}{after}"
+        raise ValueError(f"the README has no {opening} … {closing}")
+    return f"{before}{begin}\n```text\n{measured}```\n{end}{after}"

@@ -94,8 +94,8 @@ static inline u64 memcg_event(u64 memcg, u32 event)
 /* What memory.events tells: v1 has no such file, and the kernel counts little of it there. */
 static inline void read_events(u64 memcg, int v2, struct cgroup_counters *counters)
 {
-    counters->low = v2 ? memcg_event(memcg, MEMCG_LOW) : NOT_COUNTED;
-    counters->high = v2 ? memcg_event(memcg, MEMCG_HIGH) : NOT_COUNTED;
+    counters->lows = v2 ? memcg_event(memcg, MEMCG_LOW) : NOT_COUNTED;
+    counters->highs = v2 ? memcg_event(memcg, MEMCG_HIGH) : NOT_COUNTED;
     counters->ooms = v2 ? memcg_event(memcg, MEMCG_OOM) : NOT_COUNTED;
 #ifdef MEMCG_OOM_GROUP_KILL /* since 5.17, b6bf9abb0aa4 "mm/memcg: add oom_group_kill" */
     counters->group_kills = v2 ? memcg_event(memcg, MEMCG_OOM_GROUP_KILL) : NOT_COUNTED;
@@ -117,10 +117,13 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
                               : read_u64(counter + AT_page_counter_failcnt);
     counters->oom_kills = memcg_event(memcg, MEMCG_OOM_KILL);
     read_events(memcg, v2, counters);
-    u64 limit = NO_LIMIT, headroom = NO_LIMIT;
+    u64 limit = NO_LIMIT, headroom = NO_LIMIT, throttled_at = NO_LIMIT;
     for (int level = 0; level < 16; level++) {
         u64 max = read_u64(counter + AT_page_counter_max);
         u64 usage = read_u64(counter + AT_page_counter_usage);
+        u64 high = read_u64(counter + AT_page_counter_high);
+        if (high < UNLIMITED_PAGES && high < throttled_at)
+            throttled_at = high;
         if (max < UNLIMITED_PAGES) {
             u64 room = max > usage ? max - usage : 0;
             if (max < limit)
@@ -134,6 +137,7 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     }
     counters->limit = limit;
     counters->headroom = headroom;
+    counters->high = throttled_at;
 }
 
 static inline void keep_cgroup(u64 memcg, u64 id)

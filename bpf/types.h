@@ -82,10 +82,11 @@ struct cgroup_counters {
     u64 peak; /* pages */
     u64 limit; /* pages; NO_LIMIT: none on the path to the root */
     u64 headroom; /* pages */
+    u64 high; /* pages; NO_LIMIT: no memory.high on the path */
     u64 limit_hits;
     u64 oom_kills;
-    u64 low; /* this and the next three as in memory.events of v2, or NOT_COUNTED */
-    u64 high;
+    u64 lows; /* this and the next three as in memory.events of v2, or NOT_COUNTED */
+    u64 highs;
     u64 ooms;
     u64 group_kills;
     u64 stalled; /* ns */

@@ -163,13 +163,15 @@ class CgroupCounters:
     """A memory cgroup's own counters, read from its `mem_cgroup`; the same on v1 and v2.
 
     `limit_bytes` is the tightest limit on the path to the root (None: none is set), and
-    `headroom_bytes` the smallest distance to any of those limits.
+    `headroom_bytes` the smallest distance to any of those limits. `high_bytes` is the
+    tightest memory.high there, above which v2 throttles.
     """
 
     charge_bytes: int = 0
     peak_charge_bytes: int = 0
     limit_bytes: int | None = None
     headroom_bytes: int | None = None
+    high_bytes: int | None = None
     limit_hits: int = 0  # failcnt on v1, the `max` event on v2
     oom_kills: int = 0
     stalled_ns: int = 0

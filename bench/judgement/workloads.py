@@ -17,6 +17,7 @@ from bench.judgement.commands import (
     shell_command,
     tmpfs_command,
 )
+from bench.judgement.daemon import shared_daemon
 from bench.judgement.programs import PROGRAMS
 from tests.support.build import ROOT
 from tests.support.cgroups import MemoryCgroup
@@ -92,6 +93,7 @@ LEAKS = (
                     "--seconds 100 & done; wait")),
     Workload("leak-gopls-rewrite", "leak", 2048, 150, driver=real.rewrite, onset_s=35,
              weight=2),
+    Workload("leak-gopls-jobs", "leak", 1024, 150, driver=shared_daemon, weight=2),
 )  # fmt: skip
 
 HEALTHY = (

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -163,6 +164,8 @@ def _open(file: Path) -> int:
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     fd = os.open(file, flags, 0o600)
     try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(None, "it is no regular file, and could not be read back")
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException:
         os.close(fd)
@@ -187,8 +190,11 @@ class Reading:
         """Nothing where there is no log; OSError where it cannot be read."""
         names = [self.file.with_name(f"{self.file.name}.{n}") for n in range(self.kept, 0, -1)]
         for file in (*names, self.file):
-            with contextlib.suppress(FileNotFoundError), file.open("rb") as opened:
-                yield from self._of_file(opened)
+            with contextlib.suppress(FileNotFoundError):
+                # A pipe without a writer would hold up who opens it for ever.
+                fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                with os.fdopen(fd, "rb") as opened:
+                    yield from self._of_file(opened)
 
     def _of_file(self, opened: Any) -> Iterator[Record]:
         while line := opened.readline(_LINE_LIMIT):

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,7 @@ class Moment:
 
     @classmethod
     def now(cls) -> "Moment":
-        return cls(
-            time.time_ns(),
-            time.clock_gettime_ns(time.CLOCK_BOOTTIME),
-            _BOOT_ID.read_text().strip(),
-        )
+        return cls(time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME), _boot())
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> "Moment":
@@ -52,6 +49,11 @@ class Moment:
         if earlier.boot == self.boot:
             return max(0, self.boottime_ns - earlier.boottime_ns)
         return max(0, self.unix_ns - earlier.unix_ns)
+
+
+@cache
+def _boot() -> str:
+    return _BOOT_ID.read_text().strip()
 
 
 class Spending:

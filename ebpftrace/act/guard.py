@@ -7,6 +7,7 @@ later one, whose start time tells it apart.
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, GoneError
@@ -69,7 +70,7 @@ def _open(key: ProcessKey) -> int:
     pid = key.pid
     if pid <= _INIT:
         raise RefusedError(f"{pid} is the init process")
-    if pid in own_line():
+    if pid in _first_line(os.getpid()) and pid in own_line():
         raise RefusedError(f"{pid} is ebpftrace itself, or started it")
     try:
         fd = os.pidfd_open(pid)
@@ -102,6 +103,16 @@ def own_line() -> set[int]:
         stat = proc.read_stat(pid)
         pid = 0 if stat is None else stat.parent_pid
     return line
+
+
+@cache
+def _first_line(_pid: int) -> frozenset[int]:
+    """Our line when it was asked for first: nobody joins it later, so few need a new look.
+
+    An orphan's new parent is one of its ancestors, or the init process (find_new_reaper in
+    the kernel's exit.c). Who left the line may have given its pid to somebody else.
+    """
+    return frozenset(own_line())
 
 
 def _cgroup(key: ProcessKey) -> str:

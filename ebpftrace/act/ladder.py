@@ -33,10 +33,6 @@ ENDING = frozenset({"signal", "systemd", "exec", "shell"})
 Word = Finding | StepOutcome | Outcome
 
 
-_SHORT_OF = (OSError, RuntimeError, MemoryError)
-"""No descriptor, no thread, no memory to be had: on a node that burns any start may fail."""
-
-
 class Ladder:
     """`poll` until it is `over`; `see` each snapshot.
 
@@ -158,7 +154,9 @@ class Ladder:
         )
         try:
             self._running = self._starts[step.action](self.incident, step.options)
-        except _SHORT_OF as error:
+        except Exception as error:
+            # No descriptor, no thread, no memory to be had, or a mistake of ours: told as a
+            # failure, and the next rung is climbed. A breaker that died would help nobody.
             yield self._climbed(_failed(error))
 
     def _poll_running(self) -> Ended | None:
@@ -166,7 +164,7 @@ class Ladder:
         now_ns = self._clock()
         try:
             ended = self._running.poll(now_ns)
-        except _SHORT_OF as error:
+        except Exception as error:
             ended = _failed(error)
         if ended is None and now_ns - self._began_ns >= self._step.timeout_ns:
             took = format_duration(self._step.timeout_ns)

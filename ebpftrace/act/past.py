@@ -15,6 +15,7 @@ class _Open:
     """An incident without an outcome yet."""
 
     job: str
+    latest: Moment  # what was last written of it
     spent: Moment | None
     ended_one: bool
     undos: list[Undo]
@@ -37,13 +38,14 @@ def read_back(records: Iterable[Record], spending: Spending) -> tuple[Left, ...]
     for record in records:
         try:
             _take(record, opened, spending)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
     left = []
     for incident, one in opened.items():
         if one.spent is not None:
             # Whether that signal or hook was still sent is not known: it counts.
             spending.spend(one.job, one.spent)
+            spending.rest(one.job, one.latest)
         left.append(Left(incident, tuple(reversed(one.undos))))
     return tuple(left)
 
@@ -51,9 +53,10 @@ def read_back(records: Iterable[Record], spending: Spending) -> tuple[Left, ...]
 def _take(record: Record, opened: dict[str, _Open], spending: Spending) -> None:
     incident, moment = str(record["incident"]), Moment.of_record(record)
     if record["type"] == "incident":
-        opened[incident] = _Open(str(record["facts"]["job_key"]), None, False, [])
+        opened[incident] = _Open(str(record["facts"]["job_key"]), moment, None, False, [])
         return
     one = opened[incident]
+    one.latest = moment
     match record["type"]:
         case "step_begun":
             if record["spends"] and one.spent is None:

@@ -49,8 +49,10 @@ def read_policies(
     """
     name = clean(os.fsencode(file))
     try:
-        with file.open("rb") as opened:
-            status = os.fstat(opened.fileno())
+        # A pipe without a writer would hold up who opens it for ever.
+        fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as opened:
+            status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(None, "it is no regular file")
             raw = opened.read(SIZE_LIMIT + 1)
@@ -77,7 +79,7 @@ def parse_policies(
         limit = f"{SIZE_LIMIT // KIB} KiB at most"
         raise PolicyFileError(file, (Mistake(0, "", "a larger file", limit),))
     try:
-        text = raw.decode()
+        text = raw.decode("utf-8-sig")  # some editors begin a file with a mark
         table = tomllib.loads(text)
         lines = locate(text)
     except UnicodeDecodeError as error:

@@ -1,10 +1,11 @@
-"""Did it help? Told from snapshots alone."""
+"""Did it help? Told from snapshots, and from the cgroup itself where nobody reads it now."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 from ebpftrace.act.incident import Incident
 from ebpftrace.events import ProcessKey
+from ebpftrace.host.memstat import read_contents
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 
@@ -44,7 +45,7 @@ class Relief:
         """Take the next snapshot, one of after `since_ns`."""
         incident, now = self.incident, snapshot.monotonic_ns
         job = _job(snapshot, incident.job.key)
-        self.held_bytes = 0 if job is None else held_bytes(job)
+        self.held_bytes = 0 if job is None else self._held_bytes(job)
         there = () if job is None else job.processes
         meant = {target.key for target in incident.meant}
         if any(one.key in meant for one in there):
@@ -80,6 +81,14 @@ class Relief:
             return Verdict.NOT_HELPED  # one after the other dies at its start
         return Verdict.WAIT
 
+    def _held_bytes(self, job: JobSnapshot) -> int:
+        if job.processes or not self.incident.limit_bytes:
+            return held_bytes(job)
+        # With its last watched process gone, the books have its cgroup as that left it.
+        folder = self.incident.folder
+        contents = None if folder is None else read_contents(folder)
+        return 0 if contents is None else contents.anon_bytes + contents.shmem_bytes
+
     @property
     def _is_down(self) -> bool:
         return self.bytes_won >= self.incident.held_bytes * (1 - DOWN_SHARE)
@@ -103,16 +112,16 @@ def _job(snapshot: Snapshot, key: str) -> JobSnapshot | None:
 
 
 def relieved(incident: Incident, relief: Relief, took_ns: int) -> str:
-    """`gopls 4711 is gone, its successor 4802 is steady: 1.5 GiB won in 8.0s`."""
+    """`1.5 GiB won in 8.0s: gopls 4711 is gone, its successor 4802 is steady`."""
     won = f"{format_bytes(relief.bytes_won)} won in {format_duration(took_ns)}"
     live, are = ("live", "are") if incident.others else ("lives", "is")
     if not relief.gone_ns:
-        return f"{incident.who} {live} on with less: {won}"
+        return f"{won}: {incident.who} {live} on with less"
     if relief.successor is None:
-        return f"{incident.who} {are} gone, no successor came: {won}"
+        return f"{won}: {incident.who} {are} gone, no successor came"
     if incident.others:
-        return f"{incident.who} are gone, those that followed hold less: {won}"
-    return f"{incident.who} is gone, its successor {relief.successor.pid} is steady: {won}"
+        return f"{won}: {incident.who} are gone, those that followed hold less"
+    return f"{won}: {incident.who} is gone, its successor {relief.successor.pid} is steady"
 
 
 def not_relieved(incident: Incident, *, acted: bool, why: str) -> str:

@@ -99,15 +99,21 @@ class Reading:
         return made
 
     def _refused(self, value: object, kind: Kind, path: Path) -> None:
-        """Says what of a value was wrong: of an array, each element that was."""
-        if kind.item is None or not isinstance(value, list) or not value:
+        """Says what of a value was wrong: of an array or a table, each element that was."""
+        elements: list[tuple[int | str, object]] = []
+        if isinstance(value, list):
+            elements = list(enumerate(value))
+        elif isinstance(value, dict):
+            elements = list(value.items())
+        before = len(self.mistakes)
+        if kind.item is not None:
+            for name, one in elements:
+                try:
+                    kind.item.read(one)
+                except ValueError:
+                    self.mistake((*path, name), found(one), kind.item.expected)
+        if len(self.mistakes) == before:
             self.mistake(path, found(value), kind.expected)
-            return
-        for index, one in enumerate(value):
-            try:
-                kind.item.read(one)
-            except ValueError:
-                self.mistake((*path, index), found(one), kind.item.expected)
 
 
 def suggestion(name: str, known: Sequence[str]) -> str:

@@ -13,9 +13,13 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from ebpftrace.text import clean
-from ebpftrace.units import parse_bytes, parse_duration_ns, parse_share
+from ebpftrace.units import NS_PER_SECOND, parse_bytes, parse_duration_ns, parse_share
 
 _FOUND_LIMIT = 60
+_LARGEST_BYTES = 1 << 60  # what the kernel side counts in has room for it
+
+LONGEST_NS = 24 * 3600 * NS_PER_SECOND
+"""Budget and cool-down are remembered so long, and nothing else is meant to last longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Kind:
     expected: str
     read: Callable[[Any], Any]
     schema: Mapping[str, Any]
-    item: "Kind | None" = None  # of each element, where an array may be written
+    item: "Kind | None" = None  # of each element, where an array or a table may be written
 
 
 def found(value: object) -> str:
@@ -83,11 +87,19 @@ def _number(value: object) -> float:
 
 
 def _bytes(value: object) -> int:
-    return parse_bytes(_of_type(str, value)) if isinstance(value, str) else _count(value)
+    if not isinstance(value, str):
+        return _count(value)
+    size = parse_bytes(value)
+    if size > _LARGEST_BYTES:
+        raise ValueError
+    return size
 
 
 def _duration(value: object) -> int:
-    return parse_duration_ns(_of_type(str, value))
+    duration = parse_duration_ns(_of_type(str, value))
+    if duration > LONGEST_NS:
+        raise ValueError
+    return duration
 
 
 def _positive(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -99,9 +111,12 @@ def _positive(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return positive
 
 
-def _variables(value: object) -> dict[str, str]:
-    table: dict[str, object] = _of_type(dict, value)
-    return {_text(name): _any_text(text) for name, text in table.items()}
+def _named_texts(item: "Kind") -> Callable[[object], dict[str, str]]:
+    def read(value: object) -> dict[str, str]:
+        table: dict[str, object] = _of_type(dict, value)
+        return {_text(name): item.read(text) for name, text in table.items()}
+
+    return read
 
 
 _SIZE_SCHEMA = {"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(|B|[KMGT]iB|[kKMGT]B)\s*$"}
@@ -118,12 +133,17 @@ PATH = Kind('an absolute path such as "/var/lib/x"', _path,
 BYTES = Kind('a size such as "256MiB"', _bytes,
              {"type": ["string", "integer"], "minimum": 0} | _SIZE_SCHEMA)  # fmt: skip
 SIZE = Kind('a size above 0 such as "256MiB"', _positive(_bytes), BYTES.schema)
-DURATION = Kind('a duration such as "60s"', _duration, {"type": "string"} | _DURATION_SCHEMA)
-SPAN = Kind('a duration above 0 such as "60s"', _positive(_duration), DURATION.schema)
+DURATION = Kind(
+    'a duration such as "60s", 24h at most', _duration, {"type": "string"} | _DURATION_SCHEMA
+)
+SPAN = Kind(
+    'a duration above 0 such as "60s", 24h at most', _positive(_duration), DURATION.schema
+)
 SHARE = Kind('a share such as "85%"', lambda value: parse_share(_of_type(str, value)),
              {"type": "string"} | _SHARE_SCHEMA)  # fmt: skip
-VARIABLES = Kind("a table of strings", _variables,
-                 {"type": "object", "additionalProperties": {"type": "string"}})  # fmt: skip
+TEXTS = Kind("a table of strings", _named_texts(ANY_TEXT),
+             {"type": "object", "additionalProperties": {"type": "string"}},
+             item=ANY_TEXT)  # fmt: skip
 
 
 def choice(names: Mapping[str, Any]) -> Kind:
@@ -171,7 +191,7 @@ def kind_of(annotation: Any) -> Kind:
     if origin is tuple and arguments[1:] == (...,):
         return several(ANY_TEXT if arguments[0] is str else kind_of(arguments[0]))
     if origin is dict and arguments == (str, str):
-        return VARIABLES
+        return TEXTS
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return choice({str(member.value): member for member in annotation})
     if annotation in _TYPES:

@@ -32,25 +32,28 @@ Record = dict[str, Any]
     """
 )
 @click.argument(
-    "file", required=False, default=DEFAULT_FILE, type=click.Path(path_type=Path),
-    metavar="[FILE]",
+    "file", required=False, default=DEFAULT_FILE, metavar="[FILE]",
+    type=click.Path(path_type=Path, readable=False),
 )  # fmt: skip
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="The last N entries.")
 def audit(file: Path, last: int | None) -> None:
     """Show the incidents of an audit log: breach, steps, outcome."""
     name = clean(os.fsencode(file))
-    if not file.exists():
-        raise GoneError(
-            f"there is no audit log {name}",
-            why="no watch with a policy has run here",
-            fix="name the file that was given to: ebpftrace watch --audit FILE",
-        )
     reading = Reading(file)
     try:
+        if not file.exists():
+            raise GoneError(
+                f"there is no audit log {name}",
+                why="no watch with a policy has run here",
+                fix="name the file that was given to: ebpftrace watch --audit FILE",
+            )
         incidents = gather(reading.records())
     except OSError as error:
-        why = error.strerror or str(error)
-        raise EbpftraceError(f"cannot read the audit log {name}", why=why) from error
+        raise EbpftraceError(
+            f"cannot read the audit log {name}",
+            why=error.strerror or str(error),
+            fix="name a file that was given to: ebpftrace watch --audit FILE, as root",
+        ) from error
     shown = incidents[-last:] if last else incidents
     for incident in shown:
         click.echo("\n".join(incident_lines(incident)) + "\n")

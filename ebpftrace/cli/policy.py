@@ -24,7 +24,7 @@ from ebpftrace.text import clean
 
 _WIDTH = 80
 _FILE = click.argument(
-    "file", required=False, type=click.Path(path_type=Path), metavar="[FILE]"
+    "file", required=False, type=click.Path(path_type=Path, readable=False), metavar="[FILE]"
 )
 
 

@@ -17,6 +17,14 @@ STALL_NS, WINDOW_NS = 200_000_000, 1_000_000_000
 _LINE_FIELDS = 5  # some avg10=0.00 avg60=0.00 avg300=0.00 total=0
 
 
+def kernel_has_pressure(root: Path = Path("/")) -> bool:
+    """Whether this kernel keeps PSI: it can be left out, or switched off at boot (psi=0)."""
+    try:
+        return bool((root / "proc/pressure/memory").read_bytes())
+    except OSError:
+        return False
+
+
 def read_pressure(folder: Path) -> CgroupPressure | None:
     """What the branch lost; None on cgroup v1, without PSI, or where the cgroup is gone."""
     try:

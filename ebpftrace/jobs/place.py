@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A kind of home (kubernetes, docker, systemd, …), its short name, and how it shows."""
+    """A kind of home (kubernetes, docker, systemd, …), its short name, and how it shows.
+
+    `lasts`: what comes back under the same path is the same job, though its cgroup is new.
+    """
 
     kind: str
     name: str
     identified_by: str
+    lasts: bool = False

@@ -41,7 +41,7 @@ class JobResolver:
         if found is None:
             place = self._place(pid, path, cgroup_id)
             return JobIdentity(
-                key=str(cgroup_id),
+                key=f"systemd:{path}" if place.lasts else str(cgroup_id),
                 name=place.name,
                 kind=place.kind,
                 identified_by=place.identified_by,

@@ -3,6 +3,10 @@
 /system.slice/actions.runner.service, /user.slice/user-1000.slice/session-3.scope; a unit
 may keep cgroups of its own below it. Source: systemd.io/CGROUP_DELEGATION,
 systemd.slice(5), systemd.scope(5).
+
+A service is one job, however often it is started: systemd removes its cgroup when it stops
+and makes another, and who counts its restarts must not begin anew. What it keeps below, a
+scope and a slice are others each time.
 """
 
 import re
@@ -26,7 +30,9 @@ def locate(path: str) -> Place | None:
         if _UNIT.fullmatch(parts[index]):
             below = "/".join(parts[index + 1 :])
             name = f"{parts[index]}/{below}" if below else parts[index]
-            return Place("systemd", clean(name, NAME_WIDTH), "systemd unit in the cgroup path")
+            lasts = not below and name.endswith(".service")
+            by = "systemd unit in the cgroup path"
+            return Place("systemd", clean(name, NAME_WIDTH), by, lasts)
     for part in reversed(parts):
         if part.endswith(".slice"):
             return Place("systemd", clean(part, NAME_WIDTH), "systemd slice in the cgroup path")

@@ -38,5 +38,5 @@ class Climb:
         )
         return Verdict(
             self.severity, climb.rate, self.bound_per_second, "bytes/s", climb.since_ns, told,
-            left,
+            left, climb.half_bytes,
         )  # fmt: skip

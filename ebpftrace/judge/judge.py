@@ -33,6 +33,7 @@ class _Case:
     who: str
     findings: dict[str, Finding] = field(default_factory=dict)  # by detector
     last_ns: dict[str, int] = field(default_factory=dict)  # when its condition was last met
+    over_below: dict[str, int] = field(default_factory=dict)  # bytes: see Verdict
 
 
 class Judge:
@@ -136,6 +137,7 @@ def _said(
         case.subject, detector, verdict, who, snapshot.time_ns, now, State.CONTINUE
     )
     case.last_ns[detector] = now
+    case.over_below[detector] = verdict.over_below_bytes
     if before is None:
         yield replace(finding, state=State.BEGIN)
     else:
@@ -150,7 +152,8 @@ def _said(
 def _ended(case: _Case, snapshot: Snapshot, *, at_once: bool) -> Iterator[Finding]:
     now = snapshot.monotonic_ns
     for detector, finding in list(case.findings.items()):
-        if not at_once and now - case.last_ns[detector] <= HOLD_NS:
+        returned = case.samples.now.held_bytes < case.over_below.get(detector, 0)
+        if not (at_once or returned) and now - case.last_ns[detector] <= HOLD_NS:
             continue
         del case.findings[detector]
         lasted = words.seconds((now - finding.since_ns) / NS_PER_SECOND)

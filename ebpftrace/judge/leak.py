@@ -56,7 +56,9 @@ class Leak:
             f"(bound {words.share(bound)}){words.ahead(now.limit_bytes, left)}"
         )
         severity = Severity.CRITICAL if near else Severity.WARNING
-        return Verdict(severity, used, bound, "share", climb.since_ns, told, left)
+        return Verdict(
+            severity, used, bound, "share", climb.since_ns, told, left, climb.half_bytes
+        )
 
     def bound_share(self, seconds: float, teeth: float = 0.0) -> float:
         """What share of its room a climb of so many seconds may use up.
@@ -75,8 +77,9 @@ class Leak:
             f"{_gained(samples, climb)} (bound {words.size(self.alone_bytes)}); no limit is set"
         )
         return Verdict(
-            Severity.WARNING, climb.gain_bytes, self.alone_bytes, "bytes", climb.since_ns, told
-        )
+            Severity.WARNING, climb.gain_bytes, self.alone_bytes, "bytes", climb.since_ns,
+            told, over_below_bytes=climb.half_bytes,
+        )  # fmt: skip
 
 
 def _gained(samples: Samples, climb: Climb) -> str:

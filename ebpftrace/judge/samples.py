@@ -33,6 +33,8 @@ class Sample:
     stalled_ns: int
     refaults: int
     pressure_ns: int = 0  # PSI: at least one of its tasks waited; 0 on cgroup v1
+    high_bytes: int | None = None  # memory.high of v2: above it a job is throttled
+    throttled: int = 0  # how often it was
 
     @property
     def held_bytes(self) -> int:
@@ -44,6 +46,11 @@ class Sample:
         if not self.limit_bytes or self.room_bytes is None:
             return None
         return 1 - self.room_bytes / self.limit_bytes
+
+    @property
+    def high_share(self) -> float | None:
+        """How much of memory.high is held, 0 and more."""
+        return self.held_bytes / self.high_bytes if self.high_bytes else None
 
 
 class Samples:
@@ -186,4 +193,6 @@ def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int) -> Sample:
         stalled_ns=job.stalled_ns,
         refaults=contents.refaults if contents else 0,
         pressure_ns=cgroup.pressure.some_ns if cgroup.pressure else 0,
+        high_bytes=cgroup.high_bytes,
+        throttled=cgroup.events.high if cgroup.events else 0,
     )

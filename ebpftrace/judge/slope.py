@@ -18,12 +18,16 @@ _ALREADY = 0.2  # and what the first third must have had: before the foot there 
 
 @dataclass(frozen=True, slots=True)
 class Climb:
-    """The floor rose by `gain_bytes` from `since_ns` on, at `rate` bytes a second."""
+    """The floor rose by `gain_bytes` from `since_ns` on, at `rate` bytes a second.
+
+    `half_bytes` is half of the way up: with less held, most of it was given back.
+    """
 
     since_ns: int
     seconds: float
     gain_bytes: int
     rate: float
+    half_bytes: int = 0
 
 
 def steadiest(samples: Samples, least_bytes: int = 8 * MIB) -> Climb | None:
@@ -80,4 +84,5 @@ def _climb(samples: Samples, start: int, end: int, least_bytes: int) -> Climb | 
         return None
     if recent < rate * _STILL or early < rate * _ALREADY:
         return None
-    return Climb(start, (samples.now.time_ns - start) / NS_PER_SECOND, gain, rate)
+    seconds = (samples.now.time_ns - start) / NS_PER_SECOND
+    return Climb(start, seconds, gain, rate, values[0] + gain // 2)

@@ -1,5 +1,6 @@
-"""thrash: at the limit, and the kernel busy taking away what is needed again at once."""
+"""thrash: at a limit, and the kernel busy taking away what is needed again at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ebpftrace.judge import words
@@ -16,7 +17,8 @@ class Thrash:
     Waited: for reclaim, summed over the tasks; or, where there is more of it, as PSI has it
     (cgroup v2), which knows of swapping in and of what was dropped and read back as well.
 
-    Nowhere: what cannot be dropped stayed above `near_share` of the limit all the while.
+    Nowhere: what cannot be dropped stayed above `near_share` of the limit all the while, or
+    of memory.high, where v2 lets a job crawl for ever and kills nobody.
     So a flood of page cache, which waits for reclaim most of all, is none; nor is a climb,
     which has findings of its own. Hitting the limit without stalls or refaults is none.
     """
@@ -34,17 +36,16 @@ class Thrash:
         window = samples.within(self.window_ns)
         first, now = window[0], samples.now
         seconds = (now.time_ns - first.time_ns) / NS_PER_SECOND
-        if seconds <= 0 or min(map(_used, window)) < self.near_share:
+        place = self._place(window)
+        if seconds <= 0 or not place:
             return None
         lost_ns = max(now.stalled_ns - first.stalled_ns, now.pressure_ns - first.pressure_ns)
         waited = lost_ns / NS_PER_SECOND / seconds
         refaults = (now.refaults - first.refaults) / seconds
-        hits = now.limit_hits > first.limit_hits
-        if not hits or (waited < self.bound_share and refaults < self.refaults_per_second):
+        if waited < self.bound_share and refaults < self.refaults_per_second:
             return None
         told = (
-            f"thrashes at {words.share(_used(now))} of the limit of "
-            f"{words.size(now.limit_bytes or 0)}: its tasks waited {words.share(waited)} of "
+            f"thrashes at {place}: its tasks waited {words.share(waited)} of "
             f"{words.seconds(seconds)} for memory (bound {words.share(self.bound_share)}), "
             f"{refaults:,.0f} pages a second were dropped and needed again"
         )
@@ -52,6 +53,26 @@ class Thrash:
             self.severity, waited, self.bound_share, "share", first.time_ns, told, 0.0
         )
 
+    def _place(self, window: list[Sample]) -> str:
+        """What it was near to all the while and has hit, in words; "" if there is none."""
+        first, now = window[0], window[-1]
+        if now.limit_hits > first.limit_hits and self._near(map(_used, window)):
+            return (
+                f"{words.share(_used(now))} of the limit of {words.size(now.limit_bytes or 0)}"
+            )
+        if now.throttled > first.throttled and self._near(map(_high, window)):
+            return (
+                f"{words.share(_high(now))} of memory.high, {words.size(now.high_bytes or 0)}"
+            )
+        return ""
+
+    def _near(self, shares: Iterable[float]) -> bool:
+        return min(shares) >= self.near_share
+
 
 def _used(sample: Sample) -> float:
     return sample.used_share or 0.0
+
+
+def _high(sample: Sample) -> float:
+    return sample.high_share or 0.0

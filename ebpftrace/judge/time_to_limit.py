@@ -31,5 +31,6 @@ class TimeToLimit:
             f"before the limit){words.ahead(samples.now.limit_bytes, left)}"
         )
         return Verdict(
-            self.severity, left, self.bound_seconds, "seconds", climb.since_ns, told, left
-        )
+            self.severity, left, self.bound_seconds, "seconds", climb.since_ns, told, left,
+            climb.half_bytes,
+        )  # fmt: skip

@@ -9,7 +9,11 @@ from ebpftrace.judge.samples import Samples
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`words` are the predicate of the sentence: "gained 312 MiB in 48 s (bound …)"."""
+    """`words` are the predicate of the sentence: "gained 312 MiB in 48 s (bound …)".
+
+    With less than `over_below_bytes` held it is over at once, without waiting whether it
+    comes again: what was said to be kept was given back.
+    """
 
     severity: Severity
     measured: float
@@ -18,6 +22,7 @@ class Verdict:
     since_ns: int
     words: str
     seconds_to_limit: float | None = None
+    over_below_bytes: int = 0
 
 
 class Detector(Protocol):

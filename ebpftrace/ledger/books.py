@@ -122,7 +122,11 @@ class Ledger:
         job = self._jobs.job(identity, event.time_ns)
         account = ProcessAccount(
             started=event,
-            start_time_ns=self._clock.start_unix_ns(event.key.start_boottime_ns),
+            # CLOCK_BOOTTIME went on while the machine slept; nobody starts after it was told.
+            start_time_ns=min(
+                self._clock.start_unix_ns(event.key.start_boottime_ns),
+                self._clock.unix_ns(event.time_ns),
+            ),
             comm=event.comm,
             job=job,
         )

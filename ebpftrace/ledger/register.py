@@ -36,7 +36,19 @@ class JobRegister:
             self._cgroup(identity.cgroup_id).run(job)
         elif identity.cgroup and not job.identity.cgroup:
             job.identity = identity  # the first of its processes was gone too soon to tell
+        elif identity.cgroup_id != job.identity.cgroup_id and not job.processes:
+            self._rehouse(job, identity)
         return job
+
+    def _rehouse(self, job: JobAccount, identity: JobIdentity) -> None:
+        """A service was started anew, in a cgroup that has the same path and no past."""
+        before = self._cgroups.get(job.identity.cgroup_id)
+        if before is not None:
+            before.forget(job)
+            if not before.jobs:
+                del self._cgroups[job.identity.cgroup_id]
+        job.identity, job.cgroup, job.gone = identity, _NOT_READ, False
+        self._cgroup(identity.cgroup_id).run(job)
 
     def join(self, process: ProcessAccount) -> None:
         """The process runs in `process.job` from here on."""

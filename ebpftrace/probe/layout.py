@@ -32,7 +32,7 @@ _OFFSETS = (
     "kernfs_node.id",
     "mem_cgroup.memory", "mem_cgroup.memory_events",
     "page_counter.usage", "page_counter.watermark", "page_counter.failcnt",
-    "page_counter.max", "page_counter.parent",
+    "page_counter.max", "page_counter.high", "page_counter.parent",
 )  # fmt: skip
 
 _SPLIT = (

@@ -74,7 +74,7 @@ class Decoder:
     def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
         self._calls = calls
         self._watermarks = watermarks
-        self._cgroup = struct.Struct("=13Q2qQqQ" if watermarks else "=13Q")
+        self._cgroup = struct.Struct("=14Q2qQqQ" if watermarks else "=14Q")
         self._base_words = (6 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")
@@ -135,13 +135,15 @@ class Decoder:
 
     def cgroup(self, data: bytes, offset: int = 0) -> CgroupCounters:
         """A `struct cgroup_counters`."""
-        (_memcg, charge, peak, limit, headroom, hits, kills, low, high, ooms, group_kills,
-         stalled, stalls, *_marks) = self._cgroup.unpack_from(data, offset)  # fmt: skip
+        (_memcg, charge, peak, limit, headroom, high, hits, kills, lows, highs, ooms,
+         group_kills, stalled, stalls, *_marks) = (
+            self._cgroup.unpack_from(data, offset)
+        )  # fmt: skip
         events = None
-        if low != _NOT_COUNTED:
+        if lows != _NOT_COUNTED:
             events = CgroupEvents(
-                low=low,
-                high=high,
+                low=lows,
+                high=highs,
                 max=hits,
                 oom=ooms,
                 oom_kill=kills,
@@ -152,6 +154,7 @@ class Decoder:
             peak_charge_bytes=peak * PAGE_SIZE,
             limit_bytes=None if limit == _NO_LIMIT else limit * PAGE_SIZE,
             headroom_bytes=None if headroom == _NO_LIMIT else headroom * PAGE_SIZE,
+            high_bytes=None if high == _NO_LIMIT else high * PAGE_SIZE,
             limit_hits=hits,
             oom_kills=kills,
             stalled_ns=stalled,
@@ -161,7 +164,7 @@ class Decoder:
 
     def held_pages(self, data: bytes) -> int:
         """The sum of held pages in a `struct cgroup_counters`; 0 without watermarks."""
-        return int(self._cgroup.unpack_from(data)[13]) if self._watermarks else 0
+        return int(self._cgroup.unpack_from(data)[14]) if self._watermarks else 0
 
     def record(self, data: bytes) -> tuple[Event, Tracked | None]:
         """A ring-buffer record as an event; for a start and an exit also the map's entry."""

@@ -10,7 +10,7 @@ from ebpftrace.act.fuse_ladder import starts_with
 from ebpftrace.act.fusebox import Fusebox
 from ebpftrace.act.ladder import Word
 from ebpftrace.act.outcome import Outcome, StepOutcome
-from ebpftrace.act.survive import ask_to_be_last, stay_in_memory
+from ebpftrace.act.survive import ask_to_be_last, collect_no_more, stay_in_memory
 from ebpftrace.events import Breached, FuseBlown, ProcessExited, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.finding import Finding
@@ -51,6 +51,7 @@ class Acting:
                 say=self._say,
                 remark=self._remark,
             )
+        collect_no_more()
 
     @property
     def fds(self) -> tuple[int, ...]:

@@ -32,7 +32,7 @@ from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.host.namespaces import in_initial_pid_namespace
-from ebpftrace.host.pressure import read_pressure
+from ebpftrace.host.pressure import kernel_has_pressure, read_pressure
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.jobs import JobResolver
 from ebpftrace.judge.judge import Judge
@@ -42,6 +42,7 @@ from ebpftrace.probe import Probe
 from ebpftrace.road.acting import Acting
 from ebpftrace.road.cost import CostMeter
 from ebpftrace.road.delays import DelayReader, require_accounting
+from ebpftrace.road.hearing import Hearing
 from ebpftrace.road.means import Means
 from ebpftrace.road.pressure import PressureListener
 from ebpftrace.road.request import Request
@@ -133,6 +134,7 @@ class _Road:
         self._view = view
         self._delays = delays
         self._queue: deque[Event] = deque()
+        self._hearing = Hearing(probe, acting, self._queue)
         self._groups = set(groups)  # those there were at the start and still are
         self._clock = Clock.now()
         self._began_ns = time.monotonic_ns()
@@ -205,7 +207,9 @@ class _Road:
         self._read(now)
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
         snapshot = self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost, node=_node())
+        self._hearing.between()
         self._view.snapshot(snapshot)
+        self._hearing.between()
         if self._pressure is not None:
             self._pressure.follow(
                 (job.identity.cgroup_id, self._folder(job.identity.cgroup_id))
@@ -214,8 +218,11 @@ class _Road:
             )
         for finding in self._judge.judge(snapshot):
             self._view.finding(finding)
+        self._hearing.between()
         if self._acting is not None:
             self._acting.snapshot(self._judge.active, snapshot)
+        self._take(())  # what was heard in between
+        self._tell()
 
     def _finish(self, reason: str) -> None:
         now = time.monotonic_ns()
@@ -244,6 +251,7 @@ class _Road:
     def _take(self, events: Iterable[Event]) -> None:
         self._queue.extend(events)
         while self._queue:
+            self._hearing.between()
             event = self._queue.popleft()
             if isinstance(event, Breached):
                 if self._acting is not None:
@@ -339,6 +347,11 @@ def _namespace_remarks() -> tuple[str, ...]:
     )
 
 
+def _stalls_told(hierarchy: MemoryHierarchy) -> str:
+    at_once = hierarchy.version == "v2" and kernel_has_pressure()
+    return "at once, by PSI triggers" if at_once else "with each snapshot"
+
+
 def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Started:
     now = time.monotonic_ns()
     return Started(
@@ -349,6 +362,6 @@ def _started(request: Request, probe: Probe, hierarchy: MemoryHierarchy) -> Star
         kernel=platform.release(),
         cgroups=hierarchy.version,
         interval_ns=request.interval_ns,
-        features=probe.features,
+        features=(*probe.features, ("stalls told", _stalls_told(hierarchy))),
         remarks=(*probe.remarks, *_namespace_remarks()),
     )

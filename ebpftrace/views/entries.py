@@ -15,7 +15,7 @@ from ebpftrace.views.findings import finding_line
 from ebpftrace.views.lines import WIDTH, note_line
 
 Entry = Note | Finding | Act
-Loudness = Literal["faint", "plain", "warning", "alarm", "frozen"]
+Loudness = Literal["faint", "plain", "good", "warning", "alarm", "frozen"]
 
 _FOUND: dict[Severity, Loudness] = {
     Severity.NOTICE: "plain",
@@ -54,7 +54,7 @@ def loudness(entry: Entry) -> Loudness:
         case StepOutcome():
             return "plain" if entry.status is Status.DONE else "warning"
         case Outcome():
-            return "plain" if entry.helped else "alarm"
+            return "good" if entry.helped else "alarm"
         case FuseNews():
             return _FUSED[entry.word]
     if isinstance(entry, OomNote):

@@ -161,6 +161,7 @@ def job_fields(job: JobSnapshot) -> Record:
         "charge_bytes": job.cgroup.charge_bytes,
         "peak_charge_bytes": job.cgroup.peak_charge_bytes,
         "headroom_bytes": job.cgroup.headroom_bytes,
+        "high_bytes": job.cgroup.high_bytes,
         "contents": contents_fields(job.cgroup.contents),
         "limit_hits": job.cgroup.limit_hits,
         "events": event_fields(job.cgroup.events),

@@ -1,4 +1,4 @@
-"""A runaway in a limited cgroup, and the fuse between it and the OOM killer, as users run it."""
+"""A runaway in a limited cgroup, and the fuse that stops it, as users run it."""
 
 import json
 import os
@@ -45,9 +45,9 @@ def run_away(workload: Workload) -> None:
 def told(watch: Watch, event: str, pid: int = 0) -> dict[str, Any]:
     """The next word of that kind; of this process."""
     return watch.wait_for(
-        lambda one: one["type"] == "fuse"
-        and one["event"] == event
-        and (not pid or one["pid"] == pid),
+        lambda one: (
+            one["type"] == "fuse" and one["event"] == event and (not pid or one["pid"] == pid)
+        ),
         SECONDS,
     )
 
@@ -134,8 +134,10 @@ def test_let_go_it_is_stopped_again_higher_up(tmp_path: Path) -> None:
         workload.do("map 900MiB")
         workload.send("touch 1")
         again = watch.wait_for(
-            lambda one: one.get("event") == "stopped"
-            and one["bound_bytes"] == thawed["next_bound_bytes"],
+            lambda one: (
+                one.get("event") == "stopped"
+                and one["bound_bytes"] == thawed["next_bound_bytes"]
+            ),
             SECONDS,
         )
         assert again["measured_bytes"] > 260 * MIB
@@ -179,9 +181,7 @@ def test_of_a_job_the_one_that_grew_most_is_ended_and_the_others_go_on(tmp_path:
 
 
 def test_where_the_budget_is_spent_it_goes_on_and_that_is_said(tmp_path: Path) -> None:
-    options = fused(
-        tmp_path, 'capture = false\nfuse = "50%"\nbudget = { restarts = 0 }'
-    )
+    options = fused(tmp_path, 'capture = false\nfuse = "50%"\nbudget = { restarts = 0 }')
     with (
         memory_cgroup() as group,
         watching(tmp_path, *options) as watch,

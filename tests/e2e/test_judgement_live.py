@@ -9,7 +9,9 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from itertools import accumulate
+from operator import ge
 from pathlib import Path
 
 import pytest
@@ -50,9 +52,9 @@ LEAKS = (
 HEALTHY = (
     Workload("go-sawtooth", "healthy", 256, SECONDS,
              go_command("-burst 60 -churn 30 -seconds 90")),
-    Workload("python-sawtooth", "healthy", 256, SECONDS,
+    Workload("python-sawtooth", "healthy", 384, SECONDS,
              python_command("--burst 40 --tooth 120 --seconds 90")),
-    Workload("jvm-warm-up-plateau", "healthy", 256, SECONDS,
+    Workload("jvm-warm-up-plateau", "healthy", 384, SECONDS,
              java_command("-Xmx160m", "--burst 60 --churn 20 --seconds 90")),
     Workload("page-cache-flood", "healthy", 192, SECONDS,
              shell_command("while :; do dd if=/dev/zero of=FOLDER/flood bs=1M count=400 "
@@ -60,13 +62,49 @@ HEALTHY = (
     Workload("fork-storm", "healthy", 128, SECONDS,
              shell_command("while :; do for n in 1 2 3 4 5 6 7 8; do sleep 0.5 & done; wait; "
                            "done")),
-    Workload("restart-churn", "healthy", 256, SECONDS,
+    Workload("restart-churn", "healthy", 384, SECONDS,
              shell_command("while :; do PYTHON LOAD --burst 60 --leak 6 --seconds 8; done")),
+    # Another value each time: without it nothing is linked anew.
     Workload("linker-up-and-down", "healthy", 256, SECONDS,
-             shell_command("while :; do gcc -static -O1 -g SOURCES -o FOLDER/linked; sleep 1; "
-                           "done")),
+             shell_command("while :; do n=$((n + 1)); go build -ldflags=-X=main.n=$n "
+                           "-o FOLDER/linked PROGRAMS/load.go; sleep 1; done")),
     Workload("cgroup-move", "healthy", 384, SECONDS, driver=moves),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Least:
+    """What a workload must have been seen to do, or it was not what it is called."""
+
+    peak_mib: int = 0  # of what the kernel cannot drop
+    falls_mib: int = 0  # the deepest fall from one snapshot to a later one
+    cache_mib: int = 0
+    started: int = 1
+    cgroups: int = 1  # that it was in
+
+
+DONE = {
+    "go-sawtooth": Least(peak_mib=90),
+    "python-sawtooth": Least(peak_mib=130, falls_mib=80),
+    "jvm-warm-up-plateau": Least(peak_mib=80),
+    "page-cache-flood": Least(cache_mib=150, started=10),
+    "fork-storm": Least(started=200),
+    "restart-churn": Least(peak_mib=80, falls_mib=60, started=4),
+    "linker-up-and-down": Least(peak_mib=30, falls_mib=20, started=20),
+    "cgroup-move": Least(peak_mib=190, started=10, cgroups=2),
+}
+
+NEEDS = {
+    "in-node": ("node",),
+    "go-sawtooth": ("go",),
+    "jvm-warm-up-plateau": ("java", "javac"),
+    "linker-up-and-down": ("go",),
+}
+
+
+def missing(workload: Workload) -> str:
+    """The first program that it needs and that is not installed; "" if all are."""
+    return next((one for one in NEEDS.get(workload.name, ()) if not shutil.which(one)), "")
 
 
 @dataclass(frozen=True)
@@ -76,14 +114,37 @@ class Seen:
     ended: Ended
     cgroups: dict[str, str]
 
-    def found(self, name: str) -> list[Record]:
-        """The findings of a workload's job that are more than a notice."""
+    def found(self, workload: Workload) -> list[Record]:
+        """The findings of a workload's jobs, notices as well."""
+        if program := missing(workload):
+            pytest.skip(f"{program} is not installed")
         return [
             record
             for record in self.ended.of_type("finding")
-            if record["job"]["cgroup"].startswith(self.cgroups[name])
-            and record["severity"] != "notice"
+            if record["job"]["cgroup"].startswith(self.cgroups[workload.name])
         ]
+
+    def jobs(self, workload: Workload) -> Iterator[list[Record]]:
+        """Its jobs, snapshot for snapshot."""
+        for record in self.ended.of_type("snapshot"):
+            yield [
+                job
+                for job in record["jobs"]
+                if job["cgroup"].startswith(self.cgroups[workload.name])
+            ]
+
+    def did(self, workload: Workload) -> Least:
+        """What it was seen to do."""
+        held, cache, started, cgroups = [0], 0, 0, set()
+        for jobs in self.jobs(workload):
+            contents = [job["contents"] for job in jobs if job["contents"]]
+            held.append(sum(one["anon_bytes"] + one["shmem_bytes"] for one in contents))
+            cache = max(cache, sum(one["cache_bytes"] for one in contents))
+            started = max(started, sum(job["started"] for job in jobs))
+            cgroups |= {job["cgroup"] for job in jobs}
+        highest = list(accumulate(held, max))
+        falls = max(top - now for top, now in zip(highest, held, strict=True))
+        return Least(max(held) >> 20, falls >> 20, cache >> 20, started, len(cgroups))
 
     def before(self, finding: Record, cgroup: str) -> Record:
         """The job in the snapshot that the finding was made of."""
@@ -99,11 +160,14 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen() -> Iterator[Seen]:
     """All workloads, run at once for less than a minute."""
-    load_go()  # what has to be compiled first takes no turn from what is judged
-    java_class()
+    present = [one for one in (*LEAKS, *HEALTHY) if not missing(one)]
+    if shutil.which("go"):
+        load_go()  # what has to be compiled first takes no turn from what is judged
+    if shutil.which("javac"):
+        java_class()
     with ExitStack() as stack:
         groups: dict[str, MemoryCgroup] = {}
-        for one in (*LEAKS, *HEALTHY):
+        for one in present:
             groups[one.name] = stack.enter_context(
                 memory_cgroup(limit=one.limit_mib << 20, name=f"ebpftrace-judge-{one.name}")
             )
@@ -111,8 +175,7 @@ def seen() -> Iterator[Seen]:
         asked = [word for top in tops.values() for word in ("--cgroup", top)]
         with Watch(*asked, "--comm", "*", "--interval", "500ms") as watch:
             threads = [
-                threading.Thread(target=_run, args=(one, groups[one.name]))
-                for one in (*LEAKS, *HEALTHY)
+                threading.Thread(target=_run, args=(one, groups[one.name])) for one in present
             ]
             for thread in threads:
                 thread.start()
@@ -133,7 +196,7 @@ def _run(workload: Workload, group: MemoryCgroup) -> None:
 
 @pytest.mark.parametrize("leak", LEAKS, ids=lambda one: one.name)
 def test_a_leak_is_found_in_time(seen: Seen, leak: Workload) -> None:
-    found = seen.found(leak.name)
+    found = [record for record in seen.found(leak) if record["severity"] != "notice"]
     assert found, "nothing was found"
     first = found[0]
     assert first["detector"] == "leak"
@@ -146,17 +209,15 @@ def test_a_leak_is_found_in_time(seen: Seen, leak: Workload) -> None:
 
 
 @pytest.mark.parametrize("one", HEALTHY, ids=lambda one: one.name)
-def test_what_is_fine_is_not_more_than_a_notice(seen: Seen, one: Workload) -> None:
-    assert [record["sentence"] for record in seen.found(one.name)] == []
-    assert any(
-        job["cgroup"].startswith(seen.cgroups[one.name])
-        for record in seen.ended.of_type("snapshot")
-        for job in record["jobs"]
-    ), "it was never seen"
+def test_what_is_fine_is_no_finding(seen: Seen, one: Workload) -> None:
+    assert [record["sentence"] for record in seen.found(one)] == []
+    least, did = DONE[one.name], seen.did(one)
+    assert all(map(ge, astuple(did), astuple(least))), f"it was not seen to do it: {did}"
 
 
 def test_a_kill_is_told_against_its_victim(seen: Seen) -> None:
-    kills = [one for one in seen.found("100MiB-a-second") if one["detector"] == "oom"]
+    leak = next(one for one in LEAKS if one.name == "100MiB-a-second")
+    kills = [record for record in seen.found(leak) if record["detector"] == "oom"]
     assert kills
     assert kills[0]["severity"] == "critical"
     assert "was taken by the OOM killer at the limit of 2 GiB" in kills[0]["sentence"]

@@ -55,6 +55,28 @@ def test_every_mistake_is_told_with_file_and_line(file: Path) -> None:
     assert len(told.splitlines()) == 2
 
 
+@pytest.mark.parametrize("command", [("policy", "check"), ("audit",)])
+def test_a_file_that_may_not_be_read_is_told_as_such(
+    file: Path, command: tuple[str, ...]
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become nobody")
+    file.chmod(0o600)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    told = assert_explained(ebpftrace(*command, str(file), before=nobody), 1)
+    assert "why: Permission denied" in told
+
+
+@pytest.mark.parametrize("command", [("policy", "check"), ("audit",)])
+def test_a_pipe_that_nobody_writes_to_holds_nobody_up(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = ebpftrace(*command, str(tmp_path / "pipe"))
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (0 if command == ("audit",) else 1)
+
+
 def test_a_watch_does_not_start_with_a_wrong_file(file: Path) -> None:
     file.write_text(POLICIES.replace("growth", "grwth"))
     told = assert_explained(ebpftrace("watch", "--once", "--config", str(file)), 10)

@@ -1,7 +1,10 @@
 """The actions, on real processes in cgroups of their own."""
 
+import errno
 import json
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import threading
@@ -96,6 +99,8 @@ class TestSignal:
     def test_a_go_program_says_where_its_goroutines_are_dumped(
         self, group: MemoryCgroup, tmp_path: Path
     ) -> None:
+        if shutil.which("go") is None:
+            pytest.skip("go is not installed here")
         source = tmp_path / "main.go"
         source.write_text(
             'package main\nimport ("fmt"; "time")\n'
@@ -277,6 +282,45 @@ class TestHooks:
             assert lives(child)
         finally:
             os.kill(child, signal.SIGKILL)
+
+    def test_one_that_hangs_and_has_a_child_out_of_reach(self, tmp_path: Path) -> None:
+        """A session of its own is no longer of the hook's group: it is told of, at least."""
+        line = f"setsid sh -c 'echo $$ >{tmp_path}/child; exec sleep 300' & sleep 300"
+        running = STARTS["shell"](incident(), shell.Options(line))
+        while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
+            assert running.poll(time.monotonic_ns()) is None
+            time.sleep(0.01)
+        child = int((tmp_path / "child").read_text())
+        try:
+            assert running.stop() == "something of it runs on"
+            assert lives(child)
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+    def test_one_that_hangs_and_floods_is_stopped_all_the_same(self) -> None:
+        running = STARTS["shell"](incident(), shell.Options("exec yes"))
+        for _ in range(3):
+            assert running.poll(time.monotonic_ns()) is None
+        assert running.stop() == ""
+
+    def test_one_that_no_descriptor_is_left_for_does_not_run_unwatched(self) -> None:
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        used = max(int(one.name) for one in Path("/proc/self/fd").iterdir()) + 1
+        for room in range(10):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (used + room, before[1]))
+            try:
+                running = STARTS["shell"](incident(), shell.Options(f"exec sleep 3{room}"))
+            except OSError as error:
+                assert error.errno == errno.EMFILE
+            else:
+                running.stop()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            children = subprocess.run(
+                ["pgrep", "-P", str(os.getpid()), "sleep"], capture_output=True, text=True,
+                check=False,
+            )  # fmt: skip
+            assert children.stdout == ""
 
     def test_one_that_floods_its_output(self) -> None:
         line = "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo last"

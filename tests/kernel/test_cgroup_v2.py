@@ -10,7 +10,7 @@ import pytest
 from ebpftrace.events import OomKilled
 from ebpftrace.probe import Selection
 from tests.support.build import CACHE
-from tests.support.cgroups import MemoryCgroup, memory_cgroup, memory_hierarchy, write
+from tests.support.cgroups import MemoryCgroup, memory_cgroup, require_v2, write
 from tests.support.observer import Observer
 from tests.support.workload import PAGE, Workload
 
@@ -20,8 +20,7 @@ MIB = 1 << 20
 @pytest.fixture(scope="module", autouse=True)
 def only_v2() -> None:
     """The memory controller is on v1 here, on v2 in the machines of tests/vm."""
-    if memory_hierarchy()[1] != 2:
-        pytest.skip("the memory controller is on cgroup v1 here; `make test-vm` has v2")
+    require_v2()
 
 
 @pytest.fixture(scope="module")

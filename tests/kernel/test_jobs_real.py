@@ -89,7 +89,8 @@ def test_a_process_without_variables_is_known_by_its_real_path(
         identity = JobResolver(paths).resolve(sleeper, group.id)
         assert identity.kind == kind
         assert identity.cgroup == group.name
-        assert identity.key == str(group.id)
+        lasting = f"systemd:{group.name}" if kind == "systemd" else str(group.id)
+        assert identity.key == lasting
 
 
 def test_a_cgroup_and_a_process_that_went_at_once_keep_their_names(paths: CgroupPaths) -> None:

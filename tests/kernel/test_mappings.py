@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,39 @@ def test_address_space_is_booked_to_the_byte(
         assert after.brk_bytes - before.brk_bytes == brk * MIB
         assert after.virtual_bytes - before.virtual_bytes == (mapped - unmapped + brk) * MIB
         assert workload.statm()["virtual"] - virtual == (mapped - unmapped + brk) * MIB
+
+
+def test_one_program_is_booked_alike_by_every_means_at_once(disk_file: Path) -> None:
+    """Whoever can look on looks on: the same program, seen at the same time."""
+    observers = {}
+    try:
+        for means in (None, *Means):
+            try:
+                if means is not None:
+                    choose(Btf.of_kernel(), means)
+            except ProbeError:
+                continue  # those that this kernel does not allow are named by the tests above
+            observers[_named(means)] = Observer(
+                Selection(comms=("exact",)), mapping_calls=means is not None, means=means
+            )
+        if len(observers) < 2:
+            pytest.skip("this kernel allows one means only: there is nothing to compare")
+        with Workload("exact") as workload:
+            for command in (
+                "map 100MiB", "remap 0 150MiB", "unmap 0 10MiB 30MiB", "map 64MiB 0xc000000000",
+                f"mapfile {disk_file} 8MiB shared", "brk +7MiB", "brk -5MiB",
+                "threads 4 1MiB", "churn 20 1MiB",
+            ):  # fmt: skip
+                workload.do(command)
+            booked = {name: one.counters(workload.pid) for name, one in observers.items()}
+        first = booked["default"]
+        assert first.mapped_bytes >= 246 * MIB
+        for name, counters in booked.items():
+            told = replace(counters, calls=None, usage=first.usage, peak_bytes=first.peak_bytes)
+            assert told == first, name
+    finally:
+        for observer in observers.values():
+            observer.close()
 
 
 def test_a_heap_that_ends_within_a_page_is_booked_to_the_byte(observer: Observer) -> None:

@@ -49,6 +49,7 @@ def test_it_is_booked_under_its_host_pid_in_its_container(observer: Observer) ->
                 time.sleep(0.01)  # until it has touched it all, or pytest's timeout
             job = JobResolver(paths).resolve(pid, group.id)
             assert (job.cgroup, job.cgroup_id) == (group.name, group.id)
+            assert (job.kind, job.name) == ("docker", f"docker {'b' * 12}")
             assert observer.cgroup(group.id).counters.limit_bytes == 100 * MIB
         finally:
             unshare.kill()  # --kill-child: the boxed one goes with it

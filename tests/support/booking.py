@@ -26,7 +26,7 @@ from ebpftrace.ledger import JobSnapshot, Ledger, Note, SelfCost, Snapshot
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.units import MIB, NS_PER_SECOND
 
-BEGAN_NS = 1_000 * NS_PER_SECOND
+BEGAN_NS = 10_000 * NS_PER_SECOND
 UNIX_NS = 1_700_000_000 * NS_PER_SECOND
 
 
@@ -56,7 +56,7 @@ def held(mib: float, *, inherited: float = 0, peak: float | None = None) -> Proc
 
 
 class Booking:
-    """Events at `at` seconds since the watch began; the clock is Unix time + 1,000 s."""
+    """Events at `at` seconds since the watch began; the clock is Unix time + 10,000 s."""
 
     def __init__(self) -> None:
         self.at = 0.0

@@ -47,3 +47,10 @@ def enter_binary() -> Path:
 def reuse_binary() -> Path:
     """The wrapper that starts a program under a pid that was another's before."""
     return compiled("reuse", [WORKLOADS / "reuse.c"])
+
+
+@cache
+def jump_library() -> Path:
+    """What moves the wall clock of one process, to be preloaded."""
+    flags = ("-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
+    return compiled("jump", [WORKLOADS / "jump.c"], flags)

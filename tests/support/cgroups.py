@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.build import enter_binary
 
 REMOVAL_SECONDS = 10.0
@@ -45,6 +47,12 @@ def memory_hierarchy() -> tuple[Path, int]:
         except OSError as error:
             raise NoMemoryCgroupError(f"{v2} does not hand down memory: {error}") from error
     return v2, 2
+
+
+def require_v2() -> None:
+    """Skip, with the reason, where the memory controller is on v1."""
+    if memory_hierarchy()[1] != 2:
+        pytest.skip("the memory controller is on cgroup v1 here; `make test-vm` has v2")
 
 
 def write(path: Path, value: str | int) -> None:

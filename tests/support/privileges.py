@@ -7,11 +7,15 @@ import platform
 from functools import cache
 from pathlib import Path
 
+import pytest
+
+from tests.support.build import ROOT
 from tests.support.cgroups import NoMemoryCgroupError, memory_hierarchy
 
 BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}
 BPF_PROG_LOAD = 5
 BPF_PROG_TYPE_RAW_TRACEPOINT = 17
+_CAP_SYS_RESOURCE = 24  # include/uapi/linux/capability.h
 # r0 = 0; exit
 RETURN_ZERO = bytes.fromhex("b700000000000000 9500000000000000")
 
@@ -71,3 +75,17 @@ def _load_error() -> str | None:
         return os.strerror(ctypes.get_errno())
     os.close(descriptor)
     return None
+
+
+def require_resource() -> None:
+    """Skip, with the reason, where root may not lower a score or lock memory."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    held = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
+    if not held >> _CAP_SYS_RESOURCE & 1:
+        pytest.skip("root has no CAP_SYS_RESOURCE here; the machines of tests/vm have it")
+
+
+def require_machine() -> None:
+    """Skip, with the reason, outside of a machine that tests/vm booted for us alone."""
+    if not (ROOT / ".vm" / "command").exists():
+        pytest.skip("this takes the memory of the whole machine: only in those of tests/vm")

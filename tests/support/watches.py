@@ -252,7 +252,7 @@ def outcome(**changes: object) -> Outcome:
         "helped": True,
         "bytes_won": 1400 * MIB,
         "took_ns": 8 * NS_PER_SECOND,
-        "sentence": ("gopls 4711 is gone, its successor 4802 is steady: 1.4 GiB won in 8.0s"),
+        "sentence": ("1.4 GiB won in 8.0s: gopls 4711 is gone, its successor 4802 is steady"),
         "evidence": "/var/lib/ebpftrace/incidents/20261123T120007Z-4711-3fa2b1",
         "monotonic_ns": MONOTONIC_NS,
         "time_ns": TIME_NS,

@@ -5,6 +5,7 @@ reason; 1: one did, or a machine could not be made; 69 (EX_UNAVAILABLE): what ma
 made with is not to be had here, so that nothing was tested.
 """
 
+import platform
 import shlex
 import shutil
 import sys
@@ -32,7 +33,7 @@ EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest -p no:cacheprovider --dura
 @click.option("--all", "everything", is_flag=True, help="Every kernel there is.")
 @click.option("--seconds", default=2400, show_default=True, help="Longest life of a machine.")
 @click.option("--systemd/--plain", default=True, help="Process 1. Default: systemd.")
-@click.option("--quick", is_flag=True, help="Only the tests that .ci/run has time for.")
+@click.option("--quick", is_flag=True, help="Leave out what takes long and differs little.")
 @click.option("--shell", is_flag=True, help="A root shell inside, for a person.")
 @click.argument("pytest", nargs=-1, type=click.UNPROCESSED)
 def main(
@@ -52,6 +53,8 @@ def main(
     if all(argument.startswith("-") for argument in pytest):
         pytest = (*(selection.QUICK if quick else selection.ALL), *pytest)
     try:
+        if platform.machine() != "x86_64":
+            raise UnavailableError(f"its kernel is for x86_64, not {platform.machine()}")
         if shell:
             kernel = kernels.fetch(chosen[0])
             machine.interactive(kernel, _processor(kernel))

@@ -31,16 +31,21 @@ _ALONE = ("unshare", "--mount")
 
 def image() -> Path:
     """The image, made now if there is none of this kind (some minutes)."""
-    made_from = (
+    return kept("images", f"{_digest(image_is_made_from())}.ext4", _make)
+
+
+def image_is_made_from() -> tuple[Path, ...]:
+    """The files that make the image another one when they change."""
+    return (
         Path(__file__),
         _PACKAGES,
-        *sorted(path for path in _VAGRANT.rglob("*") if path.is_file()),
+        _VAGRANT / "provision.sh",
+        *sorted((_VAGRANT / "units").iterdir()),
         ROOT / "scripts" / "setup",
         ROOT / "scripts" / "constraints.txt",
         ROOT / "pyproject.toml",
         Path(gopls_install.__file__),
     )
-    return kept("images", f"{_digest(made_from)}.ext4", _make)
 
 
 def _digest(paths: Iterable[Path]) -> str:

@@ -31,8 +31,8 @@ test-vm` left behind; do not edit it.
 
 The first run fetches a few hundred MB of packages and makes an image of a Debian 12 with
 `vagrant/provision.sh`; it is kept for all clones in `~/.cache/ebpftrace/vm`, or the folder
-that `EBPFTRACE_VM_CACHE` names. Results and logs are in the clone's `.cache/vm/results`. Only a trial
-boot makes it use KVM; else processors are emulated.
+that `EBPFTRACE_VM_CACHE` names. Results and logs are in the clone's `.cache/vm/results`.
+Only a trial boot makes it use KVM; else processors are emulated.
 
 What a kernel offers is read from its types (BTF) or found out by trying, never from its
 version.

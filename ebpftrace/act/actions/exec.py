@@ -7,6 +7,7 @@ from ebpftrace.act.actions.kind import ActionKind
 from ebpftrace.act.actions.program import start_program
 from ebpftrace.act.actions.running import Running
 from ebpftrace.act.incident import Incident
+from ebpftrace.text import clean
 from ebpftrace.units import KIB, NS_PER_SECOND
 
 
@@ -23,6 +24,11 @@ class Options:
     def __post_init__(self) -> None:
         if not self.command:
             raise ValueError("command is empty")
+        if len(self.command) == 1 and " " in self.command[0]:
+            told = clean(self.command[0], 40)
+            raise ValueError(f'command "{told}" is one word; write ["program", "argument"]')
+        if wrong := [name for name in self.environment if "=" in name]:
+            raise ValueError(f'environment has the name "{clean(wrong[0], 40)}", with a "="')
 
 
 KIND = ActionKind(

@@ -18,6 +18,8 @@ from ebpftrace.units import NS_PER_SECOND
 
 _FIRST_PAUSE_S = 0.5
 _ANSWER_SECONDS = 10.0
+_URL = re.compile(r"https?://[^/?#\s]+([/?#]\S*)?")
+_TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")  # RFC 9110, a header's name
 _PLACE = re.compile(r"\$\{([a-z_]+)\}")
 
 
@@ -35,8 +37,12 @@ class Options:
     retries: Annotated[int, "how often a webhook is tried again"] = 3
 
     def __post_init__(self) -> None:
-        if self.url is not None and not self.url.startswith(("http://", "https://")):
-            raise ValueError("url does not begin with http:// or https://")
+        if self.url is not None and not _URL.fullmatch(self.url):
+            told = clean(self.url, 40)
+            raise ValueError(f'url "{told}" is not http:// or https:// and a host')
+        for name, value in self.headers.items():
+            if not (_TOKEN.fullmatch(name) and value.isprintable() and value.isascii()):
+                raise ValueError(f'headers has no header in "{clean(name, 40)}"')
         if self.template is not None:
             if self.url is None:
                 raise ValueError("template without url")
@@ -91,23 +97,32 @@ def _body(incident: Incident, options: Options) -> bytes:
 def _post(url: str, body: bytes, options: Options, cancelled: Event) -> tuple[bool, str]:
     """Sent or not, and what was answered. A server's error is tried again, a client's not."""
     # Here, not above: HTTP and TLS cost megabytes that a watch without webhook never needs.
-    from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+    class Stay(HTTPRedirectHandler):
+        """A POST that is sent elsewhere would arrive there as a GET, without its body."""
+
+        def redirect_request(self, *_: object) -> None:
+            return None
 
     headers = {"Content-Type": "application/json", "User-Agent": "ebpftrace"}
+    opener = build_opener(Stay)
     pause, answer = _FIRST_PAUSE_S, ""
     for attempt in range(1, options.retries + 2):
         request = Request(url, body, headers | options.headers, method="POST")
         try:
-            with urlopen(request, timeout=_ANSWER_SECONDS) as response:
+            with opener.open(request, timeout=_ANSWER_SECONDS) as response:
                 return True, f"webhook answered {response.status}" + _tries(attempt)
         except HTTPError as error:
             answer = f"webhook answered {error.code}"
             error.close()
             if error.code < 500 and error.code not in (408, 429):
                 return False, answer
-        except (URLError, OSError) as error:
-            answer = f"webhook: {clean(str(getattr(error, 'reason', error)))}"
+        except (OSError, HTTPException) as error:
+            told = str(getattr(error, "reason", error)).strip() or type(error).__name__
+            answer = f"webhook: {clean(told)}"
         if cancelled.wait(pause):
             break
         pause *= 2

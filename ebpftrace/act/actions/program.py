@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from ebpftrace.units import KIB, format_bytes
 _CHUNK = 64 * KIB
 _CHUNKS_A_POLL = 16  # a flood must not hold up the watch
 _LAST_LINE = 160
+_LETTING_GO = 10  # times so many ms
 
 
 def start_program(
@@ -31,29 +33,32 @@ def start_program(
 
     It leads a session of its own. One that cannot be started is a failed action.
     """
-    facts = os.memfd_create("ebpftrace-facts", os.MFD_CLOEXEC)
-    ours, theirs = os.pipe2(os.O_CLOEXEC)
-    try:
+    with contextlib.ExitStack() as passed, contextlib.ExitStack() as kept:
         # A file, not a pipe: a hook that never reads it holds nobody up.
+        facts = os.memfd_create("ebpftrace-facts", os.MFD_CLOEXEC)
+        passed.callback(os.close, facts)
         os.write(facts, facts_json(incident))
         os.lseek(facts, 0, os.SEEK_SET)
-        with ordinary_score():
-            process = subprocess.Popen(
-                argv,
-                stdin=facts,
-                stdout=theirs,
-                stderr=theirs,
-                env=environment(incident, added),
-                start_new_session=True,
-            )
-    except OSError as error:
-        os.close(ours)
-        return over(Status.FAILED, f"{clean(argv[0])}: {error.strerror or error}")
-    finally:
-        os.close(facts)
-        os.close(theirs)
-    os.set_blocking(ours, False)
-    return Program(process, os.pidfd_open(process.pid), ours, output_bytes)
+        ours, theirs = os.pipe2(os.O_CLOEXEC)
+        passed.callback(os.close, theirs)
+        kept.callback(os.close, ours)
+        os.set_blocking(ours, False)
+        try:
+            with ordinary_score():
+                process = subprocess.Popen(
+                    argv,
+                    stdin=facts,
+                    stdout=theirs,
+                    stderr=theirs,
+                    env=environment(incident, added),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            return over(Status.FAILED, f"{clean(argv[0])}: {error.strerror or error}")
+        kept.callback(_kill, process)  # no descriptor is left to watch it by
+        pidfd = os.pidfd_open(process.pid)
+        kept.pop_all()
+    return Program(process, pidfd, ours, output_bytes)
 
 
 @dataclass(slots=True)
@@ -96,16 +101,25 @@ class Program:
     def stop(self) -> str:
         left = ""
         if self.process.returncode is None:
-            # Not reaped yet, so that its group's id is still its own.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            try:
-                self.process.wait(0.5)
-            except subprocess.TimeoutExpired:
+            died = _kill(self.process)
+            self._read_to_its_end()
+            if not died:
                 left = f"pid {self.process.pid} does not die"
+            elif self.open_pipe:
+                left = "something of it runs on"
         os.close(self.pidfd)
         os.close(self.pipe)
         return left
+
+    def _read_to_its_end(self) -> None:
+        """Those that were killed take a moment to let go of the pipe."""
+        poll = select.poll()
+        poll.register(self.pipe, select.POLLIN)
+        for _ in range(_LETTING_GO):
+            self._read()
+            if not self.open_pipe:
+                return
+            poll.poll(_LETTING_GO)
 
     def _read(self) -> None:
         for _ in range(_CHUNKS_A_POLL):
@@ -130,6 +144,17 @@ class Program:
             told += f", {format_bytes(self.dropped_bytes)} of its output dropped"
         lines = self.output.rstrip().splitlines()
         return f"{told}: {clean(lines[-1], _LAST_LINE)}" if lines else told
+
+
+def _kill(process: subprocess.Popen[bytes]) -> bool:
+    """Kill its group, which it leads: whether it died. A session below is out of reach."""
+    # Not reaped yet, so that its group's id is still its own.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(0.5)
+        return True
+    return False
 
 
 def _signal_name(number: int) -> str:

@@ -34,7 +34,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.unit is not None and not self.unit.endswith(".service"):
-            raise ValueError("unit is no .service")
+            raise ValueError(f'unit "{clean(self.unit, 40)}" does not end in .service')
 
 
 KIND = ActionKind(
@@ -72,6 +72,10 @@ def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:
         before = manager.get(path, "Unit", "InvocationID")
         manager.call(_PATH, f"{_BUS}.Manager", "RestartUnit", "ss", (unit, "replace"))
         while not cancelled.wait(_PAUSE_SECONDS):
+            # Between its stop and its start a unit is inactive for a moment, with the job of
+            # its restart still queued: number 0 is none.
+            if manager.get(path, "Unit", "Job")[0]:
+                continue
             state = str(manager.get(path, "Unit", "ActiveState"))
             new = manager.get(path, "Unit", "InvocationID") != before
             if state in _PASSING or (state == "active" and not new):

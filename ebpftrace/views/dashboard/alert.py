@@ -134,6 +134,7 @@ def _frozen(frozen: Sequence[FuseNews], scene: Scene) -> Iterator[str]:
     at = f"{told} at {format_bytes(first.measured_bytes)}"
     if first.then:
         yield f"{at} ({who(first)}), next: {first.then}"
+        yield f"{at}, next: {first.then}"  # who it is stands in the list, too
     yield f"{at} ({who(first)})"
     yield at
     yield told

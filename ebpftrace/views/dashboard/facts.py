@@ -79,6 +79,7 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
         ("oom kills", f"{job.oom_kills:,}"),
         ("limit hits", f"{group.limit_hits:,}"),
         ("stalled", _stalls(job.stalled_ns, job.stalls)),
+        *_modern(job),
         ("processes", f"{len(job.processes):,} now, {job.started:,} seen"),
     ]
 
@@ -130,6 +131,18 @@ def _growth(job: JobSnapshot) -> list[Fact]:
         ("in 60 s", phrases.signed_bytes(growth.bytes_60s)),
         ("in all", phrases.signed_bytes(growth.bytes_total)),
     ]
+
+
+def _modern(job: JobSnapshot) -> list[Fact]:
+    """What only cgroup v2 tells: PSI of the last 10 s, and throttling by memory.high."""
+    events, pressure = job.cgroup.events, job.cgroup.pressure
+    facts = []
+    if pressure is not None:
+        shares = f"{pressure.some_share:.0%}, all {pressure.full_share:.0%}"
+        facts.append(("pressure", shares))
+    if events is not None:
+        facts.append(("throttled", _times(events.high) if events.high else "never"))
+    return facts
 
 
 def _rate(subject: JobSnapshot | ProcessSnapshot) -> str:

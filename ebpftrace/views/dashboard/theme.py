@@ -72,6 +72,7 @@ class Theme:
     plain: Style
     strong: Style
     faint: Style
+    good: Style
     alarm: Style
     warning: Style
     anon: Style
@@ -86,6 +87,7 @@ class Theme:
         styles: dict[Loudness, Style] = {
             "faint": self.faint,
             "plain": self.plain,
+            "good": self.good,
             "warning": self.warning,
             "alarm": self.alarm,
             "frozen": self.ice,
@@ -101,9 +103,9 @@ class Theme:
 # Okabe and Ito's palette, told apart with every kind of colour blindness, in shades that
 # have a contrast of three and more on white and on black.
 _RICH = {"alarm": "#d55e00", "warning": "#b8860b", "anon": "#2a88c8", "shmem": "#c5689b",
-         "file": "#009e73", "ice": "#00a0c0"}  # fmt: skip
+         "file": "#009e73", "good": "#009e73", "ice": "#00a0c0"}  # fmt: skip
 _SIXTEEN = {"alarm": "red", "warning": "yellow", "anon": "blue", "shmem": "magenta",
-            "file": "cyan", "ice": "cyan"}  # fmt: skip
+            "file": "cyan", "good": "green", "ice": "cyan"}  # fmt: skip
 
 
 def theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
@@ -118,6 +120,7 @@ def theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
         plain=Style(),
         strong=Style(bold=True),
         faint=Style(dim=True),
+        good=Style(bold=True, color=colours["good"]),
         alarm=Style(bold=True, color=colours["alarm"]),
         warning=Style(color=colours["warning"]),
         anon=Style(color=colours["anon"]),

@@ -140,6 +140,14 @@ def test_a_symlink_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.parametrize("file", [Path("/dev/null"), Path("/dev/full")])
+def test_what_could_not_be_read_back_is_no_log(file: Path) -> None:
+    """The budget would be forgotten at every start."""
+    with pytest.raises(EbpftraceError) as caught:
+        AuditLog(file)
+    assert caught.value.why == "it is no regular file, and could not be read back"
+
+
 def test_a_full_disk_is_trouble_and_no_end(tmp_path: Path) -> None:
     """/dev/full stands for it: every write to it fails with ENOSPC."""
     log = AuditLog(tmp_path / "audit.jsonl")

@@ -258,7 +258,11 @@ def test_every_start_is_written_down_before_it_happens() -> None:
 
 def test_one_that_cannot_even_be_started_is_a_failure_and_no_end() -> None:
     """On a node that burns there may be no descriptor, no thread and no memory left."""
-    errors = (OSError(24, "Too many open files"), RuntimeError("can't start new thread"))
+    errors = (
+        OSError(24, "Too many open files"),
+        RuntimeError("can't start new thread"),
+        ValueError("embedded null byte"),
+    )
     for error in errors:
         first = Played(DONE, refuses=error)
         stage = Stage((("capture", first), ("signal", Played(DONE))))

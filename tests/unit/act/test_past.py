@@ -58,6 +58,14 @@ def test_an_incident_without_an_end_counts_and_is_undone() -> None:
     assert left.incident == "one"
     assert left.undos == (undo,)
     assert spending.exhausted("job", ONE, moment(50))
+    assert spending.resting_ns("job", 60 * S, moment(12)) == 50 * S
+
+
+def test_one_that_had_ended_nobody_yet_leaves_the_job_to_the_next_start() -> None:
+    spending = Spending()
+    assert read_back([START, begun(1, spends=False)], spending)
+    assert spending.resting_ns("job", 60 * S, moment(2)) == 0
+    assert spending.exhausted("job", ONE, moment(2)) == ""
 
 
 def test_records_of_others_are_passed_over() -> None:
@@ -66,6 +74,7 @@ def test_records_of_others_are_passed_over() -> None:
         {}, {"type": "step"}, line(1, "step", incident="never begun"),
         line(1, "incident"), line(1, "incident", facts=None), {"incident": 3, "type": []},
         line(0, "incident", facts={"job_key": "job"}) | {"unix_ns": "x"},
+        line(0, "incident", facts={"job_key": "job"}) | {"unix_ns": float("inf")},
     ]  # fmt: skip
     assert read_back([*strange, START, begun(1), step(2), END], spending) == ()
     assert spending.exhausted("job", ONE, moment(50))

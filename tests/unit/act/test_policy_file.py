@@ -1,5 +1,6 @@
 """Policy files: what is right becomes typed values, all that is wrong is told with its line."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -128,6 +129,11 @@ def test_a_file_becomes_typed_values() -> None:
     assert (end.match, end.mode, end.budget) == (Match(), Mode.ANY, Budget())
 
 
+def test_a_mark_that_some_editors_begin_a_file_with_is_passed_over() -> None:
+    marked = b"\xef\xbb\xbf" + WHOLE.encode()
+    assert parse_policies(marked, "p", ACTIONS) == parse_policies(WHOLE.encode(), "p", ACTIONS)
+
+
 def test_lines_that_end_as_on_windows_are_read_alike() -> None:
     windows = WHOLE.replace("\n", "\r\n").encode()
     assert parse_policies(windows, "p", ACTIONS) == parse_policies(WHOLE.encode(), "p", ACTIONS)
@@ -137,7 +143,10 @@ def test_lines_that_end_as_on_windows_are_read_alike() -> None:
     ("line", "old", "new", "told"),
     [
         (3, '"all"', '"both"', 'policy[0].mode: found "both", expected "any" or "all"'),
-        (4, '"5s"', "5", 'policy[0].for: found 5, expected a duration such as "60s"'),
+        (4, '"5s"', "5", 'policy[0].for: found 5, expected a duration such as "60s", '
+         "24h at most"),
+        (5, '"2m"', '"25h"', 'policy[0].cooldown: found "25h", expected a duration such as '
+         '"60s", 24h at most'),
         (5, "cooldown", "cooldwn",
          'policy[0].cooldwn: found an unknown key, expected "cooldown"'),
         (7, "true", '"yes"', 'policy[0].dry_run: found "yes", expected true or false'),
@@ -155,9 +164,12 @@ def test_lines_that_end_as_on_windows_are_read_alike() -> None:
         (18, '"256MiB"', '"256Mb"', 'policy[0].when[0].bound: found "256Mb", '
          'expected a share such as "85%" or a size such as "1.5GiB"'),
         (19, '"60s"', '"0s"', 'policy[0].when[0].window: found "0s", expected a duration '
-         'above 0 such as "60s"'),
+         'above 0 such as "60s", 24h at most'),
         (16, 'window = "60s"', "", "policy[0].when[0].window: found no such key, expected a "
-         'duration above 0 such as "60s"'),
+         'duration above 0 such as "60s", 24h at most'),
+        (18, '"256MiB"', '"9999999TiB"', 'policy[0].when[0].bound: found "9999999TiB", '
+         'expected a share such as "85%" or a size such as "1.5GiB"'),
+        (33, '"1"', "1", "policy[0].then[0].variables.A: found 1, expected a string"),
         (20, '"process"', '"pod"', 'policy[0].when[0].of: found "pod", expected "job" or '
          '"process"'),
         (24, '"85%"', '"850%"', 'policy[0].when[1].bound: found "850%", expected a share such '
@@ -252,6 +264,10 @@ def test_a_file_is_read_from_its_place(tmp_path: Path) -> None:
     with pytest.raises(EbpftraceError) as folder:
         read_policies(tmp_path)
     assert folder.value.why == "Is a directory"
+    os.mkfifo(tmp_path / "pipe")  # that nobody writes to
+    with pytest.raises(EbpftraceError) as pipe:
+        read_policies(tmp_path / "pipe")
+    assert pipe.value.why == "it is no regular file"
     file.write_text("")
     file.chmod(0o644)
     with pytest.raises(PolicyFileError, match=r"a mistake in the policy file .*policy\.toml"):

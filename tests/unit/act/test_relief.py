@@ -1,6 +1,7 @@
 """Did it help: told from snapshots of what came after."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from ebpftrace.act.relief import (
     not_relieved,
     relieved,
 )
-from ebpftrace.events import ProcessKey
+from ebpftrace.events import ProcessKey, Usage
 from ebpftrace.ledger import ProcessSnapshot, Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
@@ -70,7 +71,7 @@ def test_a_successor_that_is_steady(relief: Relief) -> None:
     assert relief.see(seen(2, process(new, 40, age_s=0.5))) is Verdict.WAIT
     assert relief.see(seen(5, process(new, 50, age_s=STEADY_NS / S))) is Verdict.HELPED
     told = relieved(relief.incident, relief, 5 * S)
-    assert told.startswith("gopls 4711 is gone, its successor 4802 is steady: ")
+    assert told.endswith(" won in 5.0s: gopls 4711 is gone, its successor 4802 is steady")
 
 
 def test_a_successor_that_grew_as_large_at_once(relief: Relief) -> None:
@@ -83,6 +84,21 @@ def test_no_successor(relief: Relief) -> None:
     assert relief.see(seen(1)) is Verdict.WAIT
     assert relief.see(seen(1.1 + SUCCESSOR_NS / S)) is Verdict.HELPED
     assert "no successor came" in relieved(relief.incident, relief, 11 * S)
+
+
+def test_without_a_watched_process_the_cgroup_itself_is_read(
+    relief: Relief, tmp_path: Path
+) -> None:
+    """The books still have what it held while it was watched; the file is written here."""
+    (tmp_path / "memory.stat").write_text(f"total_rss {30 * MIB}\ntotal_shmem {10 * MIB}\n")
+    about = Relief(replace(relief.incident, folder=tmp_path, limit_bytes=1024 * MIB), 0)
+    left = watches.job(processes=[process(OLD, 500)])
+    idle = replace(left, processes=(), usage=Usage(), state="idle")
+    for second in (1, 1.1 + SUCCESSOR_NS / S):
+        books = replace(watches.snapshot(idle), monotonic_ns=round(second * S))
+        verdict = about.see(books)
+    assert verdict is Verdict.HELPED
+    assert about.bytes_won == 460 * MIB
 
 
 def test_one_that_was_there_before_is_no_successor(relief: Relief) -> None:
@@ -122,7 +138,7 @@ def test_a_group_is_gone_when_all_of_it_is(spread: Relief) -> None:
     assert spread.see(seen(2)) is Verdict.WAIT
     assert spread.see(seen(2.1 + SUCCESSOR_NS / S)) is Verdict.HELPED
     told = relieved(spread.incident, spread, 12 * S)
-    assert told.startswith("gopls 4711 and 1 other are gone, no successor came: ")
+    assert told.endswith(" won in 12s: gopls 4711 and 1 other are gone, no successor came")
 
 
 def test_short_lived_successors_of_a_group_are_measured_by_their_sum(spread: Relief) -> None:

@@ -20,6 +20,21 @@ print(repr(stay_in_memory()), size("VmLck"), size("VmRSS") - before)
 """
 
 
+STILL = """
+import gc
+from ebpftrace.act.survive import collect_no_more
+loop = []
+loop.append(loop)
+del loop
+collect_no_more()
+frozen, new = gc.get_freeze_count(), len(gc.get_objects())
+loop = []
+loop.append(loop)
+del loop
+print(frozen > 1000, new < frozen / 10, gc.collect() > 0)
+"""
+
+
 def test_a_score_is_lowered_and_never_raised(tmp_path: Path) -> None:
     file = tmp_path / "oom_score_adj"
     for before, after in ((0, SCORE), (500, SCORE), (-1000, -1000)):
@@ -38,12 +53,12 @@ def test_hooks_are_started_with_an_ordinary_score(tmp_path: Path) -> None:
     file = tmp_path / "oom_score_adj"
     file.write_text(str(SCORE))
     with pytest.raises(ZeroDivisionError), ordinary_score(file):
-        assert file.read_text() == "0"
+        assert int(file.read_text()) == 0
         raise ZeroDivisionError
-    assert file.read_text() == str(SCORE)
+    assert int(file.read_text()) == SCORE
     file.write_text("300")
     with ordinary_score(file):
-        assert file.read_text() == "300"
+        assert int(file.read_text()) == 300
 
 
 def test_what_is_used_is_locked_and_nothing_is_made_resident() -> None:
@@ -57,3 +72,11 @@ def test_what_is_used_is_locked_and_nothing_is_made_resident() -> None:
     assert trouble == "''"
     assert int(locked) > 1000
     assert int(grown) < 2000  # KiB
+
+
+def test_the_collector_passes_over_what_is_there_and_collects_what_comes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STILL], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.stdout == "True True True\n"

@@ -38,3 +38,14 @@ def test_the_record_has_every_sample_and_what_was_made_of_them() -> None:
 def test_a_score_is_recorded() -> None:
     record = Table("race", "", "MiB", (Row("a", (1.0,), score="1/2"),), score="saved").record()
     assert record["rows"][0]["score"] == "1/2"
+
+
+def test_of_single_events_the_medians_make_the_ratio_and_the_tail_is_told() -> None:
+    quick = Row("quick", tuple(float(one) for one in range(1, 201)))
+    slow = Row("slow", (1005.0,))
+    table = Table("latency", "", "ms", (quick, slow), against="quick", tail=True)
+    assert table.ratio(slow) == 10.0
+    assert quick.p99 == 198.0  # two of 200 are above
+    assert slow.p99 == 1005.0
+    assert [row["p99"] for row in table.record()["rows"]] == [198.0, 1005.0]
+    assert "p99" not in Table("rss", "", "MiB", (quick,)).record()["rows"][0]

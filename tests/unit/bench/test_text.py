@@ -39,6 +39,13 @@ def test_a_score_stands_where_a_ratio_would() -> None:
     assert lost == "  a hook: saved 0/100"
 
 
+def test_of_single_events_the_slowest_hundredth_is_shown() -> None:
+    row = Row("breach to hook", tuple(float(one) for one in range(1, 201)))
+    lines = table_text(Table("latency", "", "ms", (row,), tail=True)).splitlines()
+    assert "p99 – max" in lines[1]
+    assert lines[2].split()[-4:] == ["100", "198", "–", "200"]
+
+
 def test_a_reason_is_shown_whole() -> None:
     text = " ".join(table_text(TABLE).split())
     assert "memleak-bpfcc: does not start: " + ("no headers " * 12).strip() in text

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.host.pressure import open_trigger, read_pressure
+from ebpftrace.host.pressure import kernel_has_pressure, open_trigger, read_pressure
 
 TOLD = """some avg10=3.10 avg60=1.00 avg300=0.25 total=310000
 full avg10=1.20 avg60=0.50 avg300=0.10 total=120000
@@ -30,3 +30,10 @@ def test_a_cgroup_without_it_has_none_and_takes_no_trigger(tmp_path: Path) -> No
     assert read_pressure(tmp_path) is None
     with pytest.raises(FileNotFoundError):
         open_trigger(tmp_path)
+
+
+def test_a_kernel_has_it_where_its_file_can_be_read(tmp_path: Path) -> None:
+    assert not kernel_has_pressure(tmp_path)
+    (tmp_path / "proc/pressure").mkdir(parents=True)
+    (tmp_path / "proc/pressure/memory").write_text(TOLD)
+    assert kernel_has_pressure(tmp_path)

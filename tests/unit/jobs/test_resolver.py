@@ -94,7 +94,8 @@ def test_without_variables_the_path_tells(
     number = machine.cgroup(path)
     machine.fake.process(10)
     job = machine.resolver.resolve(10, number)
-    assert (job.kind, job.name, job.key) == (kind, name, str(number))
+    lasting = f"systemd:{path}" if path.endswith(".service") else str(number)
+    assert (job.kind, job.name, job.key) == (kind, name, lasting)
 
 
 def test_a_process_gone_falls_back_to_parent_then_cgroup(machine: Machine) -> None:

@@ -152,3 +152,26 @@ def test_jobs_that_share_a_cgroup_are_not_charged_with_each_other() -> None:
 
     assert len(level().judge(both(alone=True))) == 1
     assert level().judge(both(alone=False)) == ()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """From 100 MiB on; over at once below 60."""
+
+    name: str = "kept"
+
+    def verdict(self, samples: Samples) -> Verdict | None:
+        now = samples.now
+        if now.held_bytes < BOUND:
+            return None
+        return Verdict(
+            Severity.WARNING, now.held_bytes, BOUND, "bytes", now.time_ns, "keeps",
+            over_below_bytes=60 * MIB,
+        )  # fmt: skip
+
+
+def test_what_was_given_back_is_over_without_a_wait() -> None:
+    judge = Judge([Kept()])
+    sizes = (150, 80, 150, 40)
+    told = [one.state for n, mib in enumerate(sizes) for one in judge.judge(books(n, mib))]
+    assert told == [State.BEGIN, State.END]

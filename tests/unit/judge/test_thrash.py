@@ -6,7 +6,7 @@ import pytest
 
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.thrash import Thrash
-from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.units import GIB, NS_PER_SECOND
 from tests.support.curves import sample
 
 
@@ -38,6 +38,23 @@ def test_pressure_counts_where_it_knows_of_more() -> None:
     found = Thrash().verdict(samples)
     assert found is not None
     assert found.measured == pytest.approx(0.5)
+
+
+def throttled(mib: float, waited: float) -> Samples:
+    """Twenty seconds at so much of a memory.high of 1 GiB, with no limit."""
+    samples = Samples(sample(0, mib, limit=None))
+    for second in range(1, 21):
+        one = sample(second, mib, limit=None, stalled=waited * second)
+        samples.add(replace(one, high_bytes=GIB, throttled=second))
+    return samples
+
+
+def test_above_memory_high_a_job_crawls_with_no_limit_at_all() -> None:
+    found = Thrash().verdict(throttled(1020, 0.6))
+    assert found is not None
+    assert "thrashes at 100% of memory.high, 1 GiB" in found.words
+    assert Thrash().verdict(throttled(700, 0.6)) is None  # its page cache is throttled
+    assert Thrash().verdict(throttled(1020, 0.0)) is None  # nobody waits
 
 
 def test_each_alone_is_none() -> None:

@@ -48,6 +48,16 @@ def test_a_start_is_told_and_booked(how: Start) -> None:
     assert (job.started, job.state, job.usage.anon_bytes) == (1, "running", 5 * MIB)
 
 
+def test_one_that_starts_after_the_machine_slept_is_as_old_as_it_is() -> None:
+    """The boot clock is hours ahead of the one the watch goes by: else it were young for
+    hours, and a policy's grace would keep it."""
+    book = Booking()
+    book.start(40_000)
+    book.at = 30
+    (process,) = book.snapshot().jobs[0].processes
+    assert process.age_ns == 30_000_000_000
+
+
 @pytest.mark.parametrize("how", set(Start) - {Start.EXEC})
 def test_what_executes_while_the_running_are_looked_through_starts_once(how: Start) -> None:
     book = Booking()

@@ -49,6 +49,26 @@ def test_two_jobs_one_after_the_other_in_one_cgroup() -> None:
     assert book.job("one").state == book.job("two").state == "gone"
 
 
+def test_a_service_is_one_job_though_systemd_makes_it_a_cgroup_at_each_start() -> None:
+    book = Booking()
+    first = replace(identity("a.service"), key="systemd:/a.service", cgroup_id=7)
+    book.start(1, 100, first)
+    book.cgroup(7, oom_kills=0, stalls=2, stalled_ns=20, limit_bytes=200 * MIB)
+    book.exit(1, held(0, peak=100))
+    book.cgroup_gone(7, stalls=3, stalled_ns=30)
+    assert book.job("a.service").state == "gone"
+    second = replace(first, cgroup_id=8)
+    book.cgroup_made(8)
+    book.start(2, 10, second)
+    book.cgroup(8, stalls=1, stalled_ns=5, limit_bytes=300 * MIB)
+    book.cgroup(7, stalls=9, stalled_ns=90, limit_bytes=1)  # nobody's any more
+    (job,) = book.running()
+    assert job.identity == second
+    assert (job.started, job.peak_bytes) == (2, 100 * MIB)
+    assert (job.stalls, job.stalled_ns, job.cgroup.limit_bytes) == (4, 35, 300 * MIB)
+    assert len(book.final().jobs) == 1
+
+
 def test_a_cgroup_that_has_a_process_again_is_not_gone() -> None:
     book = Booking()
     book.start(1)

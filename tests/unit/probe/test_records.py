@@ -78,7 +78,7 @@ def test_a_rename_a_move_and_a_cgroup() -> None:
     moved, _ = decoder().record(record(4, struct.pack("=QQII", 77, 43, 4711, 0)))
     assert moved == ProcessMoved(1234, ProcessKey(4711, 77), 43)
     counters = struct.pack(
-        "=13Q", 0, 10, 20, NO_LIMIT, NO_LIMIT, 3, 1, *(NOT_COUNTED,) * 4, 5, 2
+        "=14Q", 0, 10, 20, NO_LIMIT, NO_LIMIT, NO_LIMIT, 3, 1, *(NOT_COUNTED,) * 4, 5, 2
     )
     cgroup = struct.pack("=Q", 42) + counters + struct.pack("=256s", b"/ci/build\n42")
     made, _ = decoder().record(record(6, cgroup))
@@ -92,11 +92,12 @@ def test_a_rename_a_move_and_a_cgroup() -> None:
 
 
 def test_an_oom_kill_has_its_cgroup() -> None:
-    counters = struct.pack("=13Q", 0, 10, 20, 30, 20, 3, 1, 4, 6, 2, NOT_COUNTED, 5, 2)
+    counters = struct.pack("=14Q", 0, 10, 20, 30, 20, 25, 3, 1, 4, 6, 2, NOT_COUNTED, 5, 2)
     body = struct.pack("=QQ4q", 77, 42, 1, 2, 3, 4) + counters
     event, _ = decoder().record(record(5, body + struct.pack("=II16s", 4711, 1, b"gopls")))
     assert isinstance(event, OomKilled)
     assert event.cgroup.limit_bytes == 30 * PAGE_SIZE
+    assert event.cgroup.high_bytes == 25 * PAGE_SIZE
     assert event.usage.anon_bytes == 2 * PAGE_SIZE
     assert event.tracked
     assert event.cgroup.events == CgroupEvents(

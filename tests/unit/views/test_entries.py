@@ -8,6 +8,8 @@ def test_a_kill_is_louder_than_a_loss_and_a_stall_than_a_process() -> None:
     assert loudness(watches.oom_note()) == "alarm"
     assert loudness(watches.loss_note()) == "warning"
     assert loudness(watches.stall_note()) == "plain"
+    assert loudness(watches.outcome()) == "good"
+    assert loudness(watches.outcome(helped=False)) == "alarm"
     assert loudness(watches.process_note()) == "faint"
 
 

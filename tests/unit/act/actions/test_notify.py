@@ -13,6 +13,8 @@ from ebpftrace.act.actions import STARTS, notify
 from ebpftrace.act.outcome import Status
 from tests.support.incidents import act, incident
 
+HANG_UP, NO_HTTP = -1, -2
+
 
 @dataclass
 class Hook:
@@ -32,7 +34,16 @@ def hook() -> Iterator[Hook]:
         def do_POST(self) -> None:
             told.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             told.headers.append(dict(self.headers))
-            self.send_response(told.answers.pop(0) if told.answers else 200)
+            answer = told.answers.pop(0) if told.answers else 200
+            if answer == HANG_UP:
+                self.close_connection = True
+                return
+            if answer == NO_HTTP:
+                self.wfile.write(b"no http\n")
+                return
+            self.send_response(answer)
+            if answer in (301, 302, 307):
+                self.send_header("Location", told.url)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -90,6 +101,25 @@ def test_a_server_that_stumbles_is_asked_again(hook: Hook) -> None:
     assert len(hook.bodies) == 2
 
 
+@pytest.mark.parametrize("answers", [[503, HANG_UP], [NO_HTTP, 429]])
+def test_one_that_fails_twice_is_told_in_the_end(hook: Hook, answers: list[int]) -> None:
+    hook.answers = list(answers)
+    template = '{"text": "${comm} ${pid}: ${detector}"}'
+    ended = act("notify", incident(), notify.Options(url=hook.url, template=template))
+    assert ended.status is Status.DONE
+    assert ended.detail == "webhook answered 200 at attempt 3"
+    assert len(hook.bodies) == 3
+    assert json.loads(hook.bodies[-1]) == {"text": "gopls 4711: growth"}
+
+
+@pytest.mark.parametrize("code", [301, 302, 307])
+def test_one_that_is_elsewhere_was_not_told(hook: Hook, code: int) -> None:
+    """To follow it is to ask there by GET, with nothing in it, and call that sent."""
+    hook.answers = [code]
+    ended = act("notify", incident(), notify.Options(url=hook.url))
+    assert (ended.status, ended.detail) == (Status.FAILED, f"webhook answered {code}")
+
+
 def test_a_refusal_is_not_asked_again(hook: Hook) -> None:
     hook.answers = [404]
     ended = act("notify", incident(), notify.Options(url=hook.url))
@@ -115,8 +145,13 @@ def test_stopped_it_does_not_go_on(hook: Hook) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"url": "ftp://x"}, {"template": "{}"}, {"url": "http://x", "template": "{text}"}],
-)
+    [
+        {"url": "ftp://x"}, {"url": "http://"}, {"url": "http:///x"}, {"url": "http://a b/"},
+        {"template": "{}"}, {"url": "http://x", "template": "{text}"},
+        {"url": "http://x", "headers": {"X": "a\r\nEvil: b"}},
+        {"url": "http://x", "headers": {"X Y": "a"}},
+    ],
+)  # fmt: skip
 def test_options_that_cannot_work_are_refused_at_once(options: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"url|template"):
+    with pytest.raises(ValueError, match=r"^url|^template|^headers"):
         notify.Options(**options)  # type: ignore[arg-type]

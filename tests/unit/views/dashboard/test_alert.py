@@ -47,3 +47,20 @@ def test_what_does_not_fit_is_counted_and_the_first_keeps_its_figures() -> None:
 @pytest.mark.parametrize("width", range(1, 200, 7))
 def test_it_is_never_too_wide(width: int) -> None:
     assert cells(told(NEAR, LEAK, KILLED, width=width)) <= width
+
+
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [
+        (150, "FROZEN for 12s at 1.8 GiB (gopls 4711), next: capture, shell, then SIGKILL"),
+        (100, "FROZEN for 12s at 1.8 GiB, next: capture, shell, then SIGKILL"),
+        (70, "FROZEN for 12s at 1.8 GiB (gopls 4711)"),
+        (45, "FROZEN for 12s"),
+    ],
+)
+def test_who_stands_comes_first_and_says_what_is_next_where_there_is_room(
+    width: int, told: str
+) -> None:
+    line = plain(alert(dashboards.frozen(), width, PLAIN))
+    assert line.startswith("❆ acme/sear")
+    assert f" {told} " in line

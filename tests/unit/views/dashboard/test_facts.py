@@ -44,3 +44,10 @@ def test_delays_where_they_were_asked_for() -> None:
     assert told["reclaim"] == "1.5s"
     assert told["swap in"] == "0ms"
     assert told["thrashing"] == "20ms"
+
+
+def test_a_job_on_cgroup_v2_has_its_pressure_and_how_often_it_was_throttled() -> None:
+    (modern,) = watches.example().jobs
+    told = dict(short_facts(Row(modern)))
+    assert (told["pressure"], told["throttled"]) == ("3%, all 1%", "21 times")
+    assert not {"pressure", "throttled"} & dict(short_facts(Row(JOB))).keys(), "v1 has neither"

@@ -1,0 +1,1 @@
+"""The same troubles before ebpftrace and its rivals, in a booted machine."""

@@ -1,0 +1,65 @@
+"""`python -m bench.rivals`: boots a machine with systemd, and makes docs/rivals.md of it."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from bench.rivals.page import page
+from tests.support.build import ROOT
+from tests.vm import accel, kernels, machine
+from tests.vm.paths import RESULTS
+from tests.vm.run import VmError
+
+PAGE = ROOT / "docs" / "rivals.md"
+_FILE = "rivals.jsonl"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--kernel", "series", default="6.12", show_default=True)
+@click.option("--seconds", default=2400, show_default=True, help="Longest life of the machine.")
+def main(series: str, seconds: int) -> None:
+    """Set the same troubles before ebpftrace, systemd-oomd, earlyoom and a shell guard.
+
+    About a quarter of an hour. Needs what `make setup-vm` installs.
+    """
+    folder: Path = RESULTS / "rivals"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        kernel = kernels.fetch(series)
+        done = machine.boot(
+            kernel,
+            f"PYTHONUNBUFFERED=1 .venv/bin/python -m bench.rivals.inside .vm/results/{_FILE}",
+            folder,
+            processor=_processor(kernel),
+            seconds=seconds,
+            systemd=True,
+        )
+    except VmError as error:
+        raise click.ClickException(str(error)) from None
+    if done.status != 0:
+        raise click.ClickException(f"it did not come to its end: see {done.log}")
+    records = [json.loads(line) for line in (folder / _FILE).read_text().splitlines()]
+    PAGE.write_text(page(records, kernel.release))
+    click.echo(f"{PAGE.relative_to(ROOT)} is written")
+
+
+def _processor(kernel: kernels.Kernel) -> tuple[str, ...]:
+    def boots(options: tuple[str, ...]) -> bool:
+        with tempfile.TemporaryDirectory() as folder:
+            trial = machine.boot(
+                kernel,
+                "true",
+                Path(folder),
+                processor=options,
+                seconds=accel.TRIAL_SECONDS,
+            )
+        return trial.status == 0
+
+    return accel.processor(boots)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""What happens to a job: the same troubles for every guard."""
+
+from dataclasses import dataclass
+
+from ebpftrace.units import MIB
+
+LIMIT = 256 * MIB
+SWAP = 256 * MIB
+BYSTANDER = "map 40MiB; touch 0; sleep 600000"
+CALM_SECONDS = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`script` is what the culprit does (tests/workloads/exact), after it was calm."""
+
+    name: str
+    told: str
+    script: str
+    limit_bytes: int | None = LIMIT
+    seconds: float = 60.0  # until nobody is waited for any more
+
+
+CASES = (
+    Case("burst", "768 MiB at 200 MiB a second", "grow 200MiB 768MiB", seconds=40.0),
+    Case("leak", "12 MiB a second", "grow 12MiB 1GiB"),
+    Case(
+        "thrash",
+        "a working set of 400 MiB, gone through again and again",
+        "; ".join(["map 400MiB", *["touch 0"] * 400]),
+    ),
+    Case(
+        "full node",
+        "48 MiB a second, and the job has no limit",
+        "grow 48MiB 4GiB",
+        limit_bytes=None,
+        seconds=90.0,
+    ),
+)

@@ -1,0 +1,175 @@
+"""The guards, each as it is shipped or as people write it, one at a time."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.rivals.cases import LIMIT
+from bench.rivals.job import CULPRIT, SLICE
+from ebpftrace.units import format_bytes
+from tests.support.build import ROOT
+from tests.support.sessions import end_session, session_mark
+
+SHELL_BOUND = LIMIT * 8 // 10
+_WAIT_SECONDS = 90.0
+
+_POLICY = """
+[[policy]]
+name = "guard"
+match.comm = "{comm}"
+when = [
+    {{ detector = "growth", bound = "128MiB", window = "60s" }},
+    {{ detector = "thrash" }},
+    {{ detector = "builtin", least = "critical" }},
+]
+then = [
+    {{ action = "capture", folder = "{folder}/evidence" }},
+    {{ action = "signal", grace = "2s" }},
+]
+grace = "3s"
+"""
+
+# The job's cgroup is another each time: the guard asks which one there is.
+_SHELL = r"""
+while sleep 1; do
+    for group in /sys/fs/cgroup/{slice}/*/; do
+        read -r held <"$group/memory.current" || continue
+        [ "$held" -lt {bound} ] && continue
+        largest=$(ps -o pid= --sort=-rss -p "$(paste -sd, "$group/cgroup.procs")" | head -n 1)
+        echo "$group holds $held: ended $largest"
+        kill -TERM $largest
+    done
+done 2>/dev/null
+"""
+
+Evidence = Callable[[], str]
+"""What a guard left behind, in words; asked while it still runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """`run` has it guard for as long as it is entered."""
+
+    name: str
+    told: str
+    run: Callable[[], AbstractContextManager[Evidence]]
+
+
+@contextmanager
+def _nobody() -> Iterator[Evidence]:
+    yield lambda: "a line in the kernel's log"
+
+
+@contextmanager
+def _ebpftrace() -> Iterator[Evidence]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        policy = folder / "policy.toml"
+        policy.write_text(_POLICY.format(comm=CULPRIT, folder=folder))
+        argv = [sys.executable, "-m", "ebpftrace", "watch", "--comm", CULPRIT]
+        argv += ["--config", str(policy), "--audit", str(folder / "audit.jsonl")]
+
+        def evidence() -> str:
+            files = [one for one in (folder / "evidence").rglob("*") if one.is_file()]
+            if not files:
+                return "nothing"
+            size = format_bytes(sum(one.stat().st_size for one in files))
+            return f"{len(files)} files, {size}; audit log"
+
+        with _running([*argv, "--output", "jsonl"], ready='"type":"snapshot"'):
+            yield evidence
+
+
+@contextmanager
+def _systemd_oomd() -> Iterator[Evidence]:
+    unit = "systemd-oomd.service"
+    properties = ("ManagedOOMMemoryPressure=kill", "ManagedOOMSwap=kill")
+    since = _journal(unit)
+    for argv in (
+        ["systemctl", "unmask", unit],
+        ["systemctl", "start", unit],
+        ["systemctl", "set-property", "--runtime", SLICE, *properties],
+    ):
+        subprocess.run(argv, check=True, capture_output=True)
+    try:
+        yield lambda: _lines(_journal(unit)[len(since) :], "Killed", "its journal")
+    finally:
+        subprocess.run(["systemctl", "stop", unit], check=True)
+
+
+@contextmanager
+def _earlyoom() -> Iterator[Evidence]:
+    with _running(["earlyoom"], ready="sending SIGTERM when") as output:
+        yield lambda: _lines(output(), "to process", "its output")
+
+
+@contextmanager
+def _shell() -> Iterator[Evidence]:
+    script = _SHELL.format(slice=SLICE, bound=SHELL_BOUND)
+    with _running(["bash", "-c", script]) as output:
+        yield lambda: _lines(output(), "ended", "its output")
+
+
+GUARDS = (
+    Guard("nobody", "the kernel's OOM killer alone", _nobody),
+    Guard(
+        "ebpftrace",
+        "128 MiB gained in 60 s, `thrash`, or a critical finding; then `capture`, `signal`",
+        _ebpftrace,
+    ),
+    Guard(
+        "systemd-oomd",
+        "252, its defaults (pressure above 60 % for 30 s, swap above 90 %) on the job's slice",
+        _systemd_oomd,
+    ),
+    Guard("earlyoom", "1.7, its defaults (10 % of memory and 10 % of swap left)", _earlyoom),
+    Guard(
+        "shell guard",
+        "each second, 80 % of 256 MiB by memory.current; TERM to the largest of the cgroup",
+        _shell,
+    ),
+)
+
+
+@contextmanager
+def _running(argv: list[str], ready: str = "") -> Iterator[Callable[[], str]]:
+    """A program until it is left; yields what asks for all that it wrote so far."""
+    mark = session_mark()
+    with tempfile.NamedTemporaryFile("w+", errors="replace") as output:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            cwd=ROOT, env={**os.environ, **mark}, start_new_session=True,
+        )  # fmt: skip
+
+        def wrote() -> str:
+            return Path(output.name).read_text(errors="replace")
+
+        try:
+            _wait_for(lambda: ready in wrote(), process)
+            yield wrote
+        finally:
+            end_session(process, mark)
+
+
+def _wait_for(met: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + _WAIT_SECONDS
+    while not met():
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"{process.args!r} does not begin")
+        time.sleep(0.1)
+
+
+def _journal(unit: str) -> str:
+    argv = ["journalctl", "--no-pager", "--output=cat", f"--unit={unit}"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def _lines(text: str, word: str, where: str) -> str:
+    count = sum(word in line for line in text.splitlines())
+    return f"{count} line{'s' * (count != 1)} in {where}" if count else "nothing"

@@ -1,0 +1,60 @@
+"""Every case before every guard, in the machine: `python -m bench.rivals.inside FILE`."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.rivals.cases import CASES, SWAP, Case
+from bench.rivals.guards import GUARDS, Guard
+from bench.rivals.job import CULPRIT, Fate, clear, suffer
+
+
+def main() -> None:
+    """A line of JSON for each pair goes to the file as it is known."""
+    results = Path(sys.argv[1])
+    _make_swap()
+    for case in CASES:
+        for guard in GUARDS:
+            clear()
+            print(f"{case.name}, {guard.name}:", flush=True)
+            record = _record(case, guard)
+            print(f"    {json.dumps(record)}", flush=True)
+            with results.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+
+
+def _record(case: Case, guard: Guard) -> dict[str, object]:
+    with guard.run() as evidence:
+        fate = suffer(case)
+        left = evidence() if fate.lost else ""
+    return {
+        "case": case.name,
+        "guard": guard.name,
+        "acted": _who(fate, guard),
+        "limit_bytes": case.limit_bytes,
+        "evidence": left,
+        **asdict(fate),
+    }
+
+
+def _who(fate: Fate, guard: Guard) -> str:
+    """Whoever ended the culprit: the kernel counts its own kills."""
+    if CULPRIT not in fate.lost:
+        return "nobody"
+    return "the kernel" if fate.oom_kills else guard.name
+
+
+def _make_swap() -> None:
+    for argv in (
+        ["fallocate", "--length", str(SWAP), "/swapfile"],
+        ["chmod", "600", "/swapfile"],
+        ["mkswap", "--quiet", "/swapfile"],
+        ["swapon", "/swapfile"],
+    ):
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""One job in a slice of its own, a culprit and a bystander in it, and what became of them."""
+
+import os
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.rivals.cases import BYSTANDER, CALM_SECONDS, Case
+from tests.support.build import exact_binary
+from tests.support.systemd import Unit, service, unit_name
+
+SLICE = "rivals.slice"
+CULPRIT, BYSTANDING = "culprit", "bystander"
+
+_SAMPLE_SECONDS = 0.05
+_AFTERMATH_SECONDS = 3.0
+_STARTS = 'cp "$1" /run/culprit; cp "$1" /run/bystander; /run/bystander --do "$2" & '
+_SCRIPT = _STARTS + '/run/culprit --do "$3" & wait'
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a job. Seconds from when the culprit began; None: it lived on."""
+
+    ended_seconds: float | None
+    held_bytes: int  # the most the job held until then, swap included
+    oom_kills: int  # by the kernel
+    lost: tuple[str, ...]  # who ended
+
+
+def suffer(case: Case) -> Fate:
+    """Start the job, wait until the culprit has ended or the case's time is over."""
+    calm_ms = round(CALM_SECONDS * 1000)
+    script = f"sleep {calm_ms}; {case.script}; sleep 600000"
+    argv: list[str | Path] = ["sh", "-c", _SCRIPT, "sh", exact_binary(), BYSTANDER, script]
+    limit = "infinity" if case.limit_bytes is None else str(case.limit_bytes)
+    # Else systemd ends what is left of a service of which one process was killed.
+    properties = (f"MemoryMax={limit}", "OOMPolicy=continue")
+    with service(argv, *properties, name=unit_name(middle="rivals-"), slice_=SLICE) as unit:
+        folder = Path(f"/sys/fs/cgroup{unit.show('ControlGroup')}")
+        with _watched(unit, folder) as processes:
+            return _fate(case, folder, processes)
+
+
+def _fate(case: Case, folder: Path, processes: dict[str, int]) -> Fate:
+    began = time.monotonic() + CALM_SECONDS
+    held, kills, ended = 0, _kills(), None
+    while time.monotonic() < began + case.seconds:
+        held = max(held, _held(folder))
+        if _readable(processes[CULPRIT], _SAMPLE_SECONDS):
+            ended = time.monotonic() - began
+            break
+    time.sleep(_AFTERMATH_SECONDS)
+    lost = tuple(name for name, fd in processes.items() if _readable(fd, 0))
+    return Fate(ended, held, _kills() - kills, lost)
+
+
+@contextmanager
+def _watched(unit: Unit, folder: Path) -> Iterator[dict[str, int]]:
+    """Descriptors that are readable once a process has ended."""
+    found: dict[str, int] = {}
+    end = time.monotonic() + CALM_SECONDS
+    try:
+        while len(found) < 2:
+            assert time.monotonic() < end, f"{unit.name} did not start its processes"
+            for pid in map(int, (folder / "cgroup.procs").read_text().split()):
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                if name in (CULPRIT, BYSTANDING) and name not in found:
+                    found[name] = os.pidfd_open(pid)
+            time.sleep(0.01)
+        yield found
+    finally:
+        for fd in found.values():
+            os.close(fd)
+
+
+def _held(folder: Path) -> int:
+    """Charged and swapped; 0 once the cgroup is gone, as oomd and systemd leave it."""
+    try:
+        return sum(
+            int((folder / name).read_text())
+            for name in ("memory.current", "memory.swap.current")
+        )
+    except OSError:
+        return 0
+
+
+def _kills() -> int:
+    """OOM kills of the whole machine: a cgroup that is gone tells nobody."""
+    lines = Path("/proc/vmstat").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+
+
+def _readable(fd: int, seconds: float) -> bool:
+    return bool(select.select([fd], [], [], seconds)[0])
+
+
+def clear() -> None:
+    """Bring the machine back to where it was: no swap in use, no page cache."""
+    for argv in (["swapoff", "-a"], ["swapon", "/swapfile"]):
+        subprocess.run(argv, check=True)
+    Path("/proc/sys/vm/drop_caches").write_text("3")

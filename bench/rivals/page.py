@@ -1,0 +1,64 @@
+"""docs/rivals.md, made of what the machine sent back."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from bench.rivals.cases import CALM_SECONDS, CASES, LIMIT, SWAP
+from bench.rivals.guards import GUARDS
+from ebpftrace.units import format_bytes
+
+Record = dict[str, Any]
+
+
+def page(records: Iterable[Record], kernel: str) -> str:
+    """The whole page. A pair that was not measured is left out."""
+    known = {(one["case"], one["guard"]): one for one in records}
+    tables = "\n\n".join(
+        f"### {case.name}: {case.told}\n\n{_table(case.name, known)}" for case in CASES
+    )
+    guards = "\n".join(f"- **{guard.name}**: {guard.told}" for guard in GUARDS)
+    return f"""# Rivals
+
+This page is made by `python -m bench.rivals`; do not edit it. In a booted machine (Linux
+{kernel}, emulated, 2 CPUs, 2 GiB, {format_bytes(SWAP)} of swap, without which systemd-oomd
+kills nobody) a job of two processes runs as a systemd service with a limit of
+{format_bytes(LIMIT)}: a culprit, calm for {CALM_SECONDS:.0f} s, and a bystander that holds
+40 MiB. One guard at a time:
+
+{guards}
+
+Seconds are from the moment the culprit began. *Held* is the most the job was seen to hold
+until the end of the culprit, swap included; *lost* is who ended. One run each: seconds vary
+from run to run, on this emulated processor more than elsewhere; who acted, and on whom, is
+what the tables are about. The cases were made by us, and each guard was made for something:
+earlyoom and systemd-oomd for the whole machine, the others for one job.
+
+{tables}
+"""
+
+
+def _table(case: str, known: dict[tuple[str, str], Record]) -> str:
+    lines = [
+        "| guard | who acted | after | held | lost | left behind |",
+        "|---|---|---|---|---|---|",
+    ]
+    for guard in GUARDS:
+        one = known.get((case, guard.name))
+        if one is not None:
+            lines.append(f"| {' | '.join(_cells(one))} |")
+    return "\n".join(lines)
+
+
+def _cells(one: Record) -> tuple[str, ...]:
+    seconds, limit = one["ended_seconds"], one["limit_bytes"]
+    held = format_bytes(one["held_bytes"])
+    if limit:
+        held += f" ({one['held_bytes'] / limit:.0%} of the limit)"
+    return (
+        one["guard"],
+        one["acted"],
+        "–" if seconds is None else f"{seconds:.0f} s",
+        held,
+        " and ".join(one["lost"]) or "nothing",
+        one["evidence"] or "–",
+    )

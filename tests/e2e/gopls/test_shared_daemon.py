@@ -1,0 +1,112 @@
+"""The shared daemon's leak: called, and ended before the limit, with the evidence saved.
+
+One `gopls -remote=auto` for all jobs of a machine keeps the text of every checkout that it
+has read, in the memory cgroup of the job that happened to start it. That job is long over
+as the next ones fill its cgroup up.
+"""
+
+import json
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bench.judgement.daemon import jobs
+from ebpftrace.golang import buildinfo
+from ebpftrace.host import proc
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.gopls_install import TOOLCHAINS, GoplsMissingError, gopls_binary
+from tests.support.privileges import required
+from tests.support.records import Record, Watch
+
+pytestmark = pytest.mark.timeout(400)
+
+MIB = 1 << 20
+LIMIT = 1024 * MIB
+SECONDS = 240.0
+POLICY = """
+[[policy]]
+name = "shared daemons"
+match = {{ comm = "gopls", cgroup = "{cgroup}" }}
+when = [{{ detector = "builtin", least = "warning" }}]
+then = [
+    {{ action = "capture", folder = "{folder}/evidence" }},
+    {{ action = "signal", grace = "2s" }},
+]
+"""
+
+
+@contextmanager
+def driven(first: MemoryCgroup, later: MemoryCgroup, version: str) -> Iterator[threading.Event]:
+    """Jobs, one after the other; set the event, and no further one is begun."""
+    enough = threading.Event()
+    folder = Path(tempfile.mkdtemp(prefix="ebpftrace-judge-"))  # a socket's path is short
+
+    def drive() -> None:
+        for _ in jobs(first, later, folder, version):
+            if enough.is_set():
+                return
+
+    thread = threading.Thread(target=drive)
+    thread.start()
+    try:
+        yield enough
+    finally:
+        enough.set()
+        thread.join()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def daemons(group: MemoryCgroup) -> list[int]:
+    """Those that are in this cgroup, and no job's client."""
+    told = {pid: proc.read_cmdline(pid) or () for pid in group.pids()}
+    return [pid for pid, argv in told.items() if "serve" in argv]
+
+
+@pytest.mark.parametrize("version", TOOLCHAINS)
+def test_the_daemon_is_called_and_ended_before_the_limit(version: str, tmp_path: Path) -> None:
+    try:
+        gopls_binary(version)
+    except GoplsMissingError as error:
+        if required("gopls"):
+            pytest.fail(f"EBPFTRACE_REQUIRE_GOPLS=1, but {error}", pytrace=False)
+        pytest.skip(str(error))
+    file = tmp_path / "policy.toml"
+    with memory_cgroup(limit=LIMIT) as first, memory_cgroup() as later:
+        file.write_text(POLICY.format(folder=tmp_path, cgroup=first.name))
+        options = ("--config", str(file), "--audit", str(tmp_path / "audit.jsonl"))
+        scope = ("--comm", "gopls", "--cgroup", first.name, "--interval", "500ms")
+        with Watch(*scope, *options) as watch, driven(first, later, version) as enough:
+            finding = watch.wait_for(
+                lambda one: one["type"] == "finding" and one["severity"] != "notice", SECONDS
+            )
+            outcome = watch.wait_for(lambda one: one["type"] == "outcome", SECONDS)
+            successor = next((pid for pid in daemons(later)), None)
+            info = successor and buildinfo.read(Path(f"/proc/{successor}/exe"))
+            enough.set()
+        assert first.oom_kills() == 0
+    assert finding["detector"] == "leak"
+    assert finding["job"]["cgroup"] == first.name
+    assert finding["sentence"].startswith(f"gopls {outcome['pid']} ")
+    assert outcome["helped"], outcome
+    assert "no successor came" in outcome["sentence"]  # to this job: the next has its own
+    assert outcome["bytes_won"] > 300 * MIB
+    assert info
+    assert info.main_package == "golang.org/x/tools/gopls"
+    evidence = Path(outcome["evidence"])
+    manifest = json.loads((evidence / "manifest.json").read_bytes())
+    assert manifest["complete"]
+    assert manifest["facts"]["job_held_bytes"] < 0.85 * LIMIT
+    assert "serve" in (evidence / "process-cmdline").read_text()
+    assert [(one["action"], one["status"]) for one in actions(watch)] == [
+        ("capture", "done"),
+        ("signal", "done"),
+    ]
+
+
+def actions(watch: Watch) -> list[Record]:
+    return [one for one in watch.records if one["type"] == "action"]

@@ -1,0 +1,125 @@
+"""Budget and cool-down over SIGHUP, a restart, a kill in the middle, and a clock that jumps."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.acting import SECONDS, is_type, logged, policy, watching
+from tests.support.build import jump_library
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.records import Record, Watch, run
+from tests.support.respawn import COMM, respawned
+from tests.support.workload import Workload
+
+pytestmark = pytest.mark.kernel
+
+DAY = 24 * 3600
+RESTS = "the job rests after its last incident"
+
+
+def held_back(folder: Path, since_ns: int) -> Record:
+    """What is said to the audit log after this moment of CLOCK_BOOTTIME."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        for line in logged(folder, "held_back"):
+            if line["boottime_ns"] > since_ns:
+                return line
+        assert time.monotonic() < deadline, logged(folder)
+        time.sleep(0.05)
+
+
+def boottime_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def test_a_job_rests_over_sighup_and_a_restart(tmp_path: Path) -> None:
+    hook = f'echo "$EBPFTRACE_PID" >>{tmp_path}/hooked; kill -KILL "$EBPFTRACE_PID"'
+    file = policy(
+        tmp_path,
+        'cooldown = "1h"',
+        then="{ action = \"shell\", line = '''" + hook + "'''}",
+    )
+    with memory_cgroup() as group, respawned(group, calm_seconds=4.5):
+        with watching(tmp_path, "--config", str(file)) as first:
+            assert first.wait_for(is_type("outcome"), SECONDS)["helped"]
+            file.write_text(file.read_text().replace("leaks", "renamed"))
+            first.process.send_signal(signal.SIGHUP)
+            first.wait_for(lambda one: one.get("text") == "1 policy read again", SECONDS)
+            told = held_back(tmp_path, boottime_ns())
+            assert (told["policy"], told["why"]) == ("renamed", RESTS)
+        began = boottime_ns()
+        with watching(tmp_path, "--config", str(file)):
+            assert held_back(tmp_path, began)["why"] == RESTS
+    assert len((tmp_path / "hooked").read_text().split()) == 1
+
+
+def test_killed_while_a_hook_runs_it_is_paid_for_and_rested_after(tmp_path: Path) -> None:
+    hook = f"echo $$ >{tmp_path}/hook.new; mv {tmp_path}/hook.new {tmp_path}/hook; sleep 300"
+    file = policy(tmp_path, 'cooldown = "1h"', then=f"{{ action = 'shell', line = '{hook}' }}")
+    with memory_cgroup() as group, Workload(COMM, cgroup=group) as leaky:
+        with watching(tmp_path, "--config", str(file)) as first:
+            first.next_snapshot()
+            leaky.do("map 300MiB")
+            leaky.do("touch 0 0 100MiB")
+            deadline = time.monotonic() + SECONDS
+            while not (tmp_path / "hook").exists():
+                assert time.monotonic() < deadline, first.stderr()
+                time.sleep(0.01)
+            first.process.kill()
+            first.process.wait()
+        hook_pid = int((tmp_path / "hook").read_text())
+        os.killpg(hook_pid, signal.SIGKILL)  # it leads a session of its own
+        began = boottime_ns()
+        with watching(tmp_path, "--config", str(file)) as second:
+            second.next_snapshot()
+            leaky.do("touch 0")
+            assert held_back(tmp_path, began)["why"] == RESTS
+    lines = (tmp_path / "audit.jsonl").read_text().splitlines()
+    kinds = [json.loads(line)["type"] for line in lines]
+    assert kinds == [
+        "incident", "step_begun", "step", "step_begun", "abandoned", "held_back",
+    ]  # fmt: skip
+    shown = run("audit", str(tmp_path / "audit.jsonl")).stdout
+    assert "abandoned: ebpftrace ended before it was over" in shown
+
+
+def test_no_jump_of_the_clock_frees_a_job(tmp_path: Path) -> None:
+    """Three days ahead while it rests, and three back at the next start."""
+    file = policy(
+        tmp_path, 'cooldown = "1h"', then='{ action = "signal" }',
+        when='{ detector = "level", bound = "64MiB" }',
+    )  # fmt: skip
+    jump, audit = tmp_path / "jump", str(tmp_path / "audit.jsonl")
+    moved = {"LD_PRELOAD": str(jump_library()), "EBPFTRACE_TEST_JUMP": str(jump)}
+    options = ("--comm", COMM, "--interval", "200ms", "--config", str(file), "--audit", audit)
+    with memory_cgroup() as group:
+        with Watch(*options, environment=moved) as first:
+            with Workload(COMM, cgroup=group) as leaky:
+                first.next_snapshot()
+                leaky.do("map 100MiB")
+                leaky.send("touch 0")
+                assert leaky.wait() == -signal.SIGTERM
+            with Workload(COMM, cgroup=group):
+                assert first.wait_for(is_type("outcome"), SECONDS)["helped"]
+                rested_through(jump, 3 * DAY, group, tmp_path)
+        jump.write_text(str(-3 * DAY))
+        with Watch(*options, environment=moved):
+            rested_through(jump, -3 * DAY, group, tmp_path)
+    assert len(logged(tmp_path, "incident")) == 1
+
+
+def rested_through(jump: Path, seconds: int, group: MemoryCgroup, folder: Path) -> None:
+    """Another grows as far, after the jump: it is left alone, and the log has that time."""
+    jump.write_text(str(seconds))
+    began, expected_ns = boottime_ns(), time.time_ns() + seconds * 1_000_000_000
+    with Workload(COMM, cgroup=group) as another:
+        another.do("map 100MiB")
+        another.do("touch 0")
+        line = held_back(folder, began)
+        assert line["why"] == RESTS
+        assert 0 <= line["unix_ns"] - expected_ns < 3600 * 1_000_000_000
+        assert another.do("map 1MiB")

@@ -1,0 +1,90 @@
+"""The machine that vagrant/provision.sh makes, as its user has it; tests/vm boots one."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.records import Record, Watch, holds, job_of, process_of
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(600)]
+
+MIB = 1 << 20
+GIB = 1 << 30
+# Processors may be emulated: gopls needs half a minute for its first module.
+SECONDS = 240.0
+UNIT = Path("/etc/systemd/system/gopls.service")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def machine() -> Iterator[None]:
+    """gopls.service and its clients, running; stopped afterwards."""
+    if not Path("/run/systemd/system").is_dir():
+        pytest.skip("systemd is not process 1 here; the machines of tests/vm have it")
+    if not UNIT.exists():
+        pytest.skip("this machine was not made by vagrant/provision.sh")
+    units = ("gopls.service", "gopls-client@steady.service", "gopls-client@leak.service")
+    systemctl("start", *units[:2])
+    yield
+    systemctl("stop", *reversed(units))
+
+
+def systemctl(*words: str) -> str:
+    return subprocess.run(
+        ["systemctl", *words], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def main_pid() -> int:
+    return int(systemctl("show", "--property=MainPID", "--value", "gopls.service"))
+
+
+def test_what_the_user_types_shows_the_service_and_its_limit() -> None:
+    typed = "sudo ebpftrace watch --comm gopls --once --output plain"
+    shown = subprocess.run(
+        typed.split()[1:], capture_output=True, text=True, check=True, cwd="/", timeout=60
+    )
+    assert "gopls.service" in shown.stdout
+    assert "of 1.0 GiB" in shown.stdout
+
+
+def test_the_service_is_the_job_in_its_slice() -> None:
+    pid = main_pid()
+    with Watch("--comm", "gopls", "--interval", "200ms") as watch:
+        job = job_of(watch.wait_for(holds(pid)), pid)
+    assert (job["kind"], job["name"]) == ("systemd", "gopls.service")
+    assert job["cgroup"] == "/gopls.slice/gopls.service"
+    assert job["limit_bytes"] == GIB
+
+
+def test_its_leak_is_ended_by_the_restart_that_the_readme_shows() -> None:
+    pid = main_pid()
+    restart = ("--growth", "48MiB/60s", "--on-breach", "systemctl restart gopls.service")
+    with Watch("--comm", "gopls", "--interval", "200ms", *restart) as watch:
+        before = process_of(watch.wait_for(holds(pid)), pid)["usage"]["anon_bytes"]
+        systemctl("start", "gopls-client@leak.service")
+        action = watch.wait_for(of_job("action"), SECONDS)
+        watch.wait_for(of_job("outcome"), SECONDS)
+        assert action["status"] == "done"
+        successor = main_pid()
+        assert successor not in (0, pid)
+        watch.wait_for(holds(successor))
+        grown = max(held(record, pid) for record in watch.records) - before
+    assert grown > 32 * MIB
+
+
+def of_job(kind: str) -> Any:
+    """Records of a type that are about gopls.service."""
+    return lambda record: record["type"] == kind and record["job"]["name"] == "gopls.service"
+
+
+def held(record: Record, pid: int) -> int:
+    """Anonymous memory of a process in a snapshot, 0 where it is in none, in bytes."""
+    for job in record.get("jobs", ()):
+        for process in job.get("processes", ()):
+            if process["pid"] == pid:
+                size: int = process["usage"]["anon_bytes"]
+                return size
+    return 0

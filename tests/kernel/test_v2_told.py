@@ -1,0 +1,214 @@
+"""What a watch tells of a job from memory.events and memory.pressure: each provoked."""
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.build import CACHE
+from tests.support.cgroups import MemoryCgroup, memory_cgroup, require_v2, write
+from tests.support.names import unique_comm
+from tests.support.records import Record, Watch, job_of
+from tests.support.workload import Workload
+
+MIB = 1 << 20
+COMM = unique_comm()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def only_v2() -> None:
+    require_v2()
+
+
+@pytest.fixture(scope="module")
+def watch(only_v2: None) -> Iterator[Watch]:
+    with Watch("--comm", COMM, "--interval", "200ms") as watch:
+        yield watch
+
+
+@pytest.fixture
+def large_file() -> Iterator[Path]:
+    """A sparse file on a disk: its pages are cache, which can be reclaimed."""
+    CACHE.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=CACHE) as file:
+        file.truncate(128 * MIB)
+        yield Path(file.name)
+
+
+def read_it(workload: Workload, file: Path) -> None:
+    workload.do(f"mapfile {file} 128MiB shared")
+    workload.do("look 0")
+
+
+def events(group: MemoryCgroup) -> dict[str, int]:
+    lines = (group.path / "memory.events").read_text().splitlines()
+    return {name: int(count) for name, count in map(str.split, lines)}
+
+
+def told_of(watch: Watch, workload: Workload, group: MemoryCgroup) -> Record:
+    """The job's events; what it is not told of is what the kernel does not count."""
+    told: Record = job_of(watch.next_snapshot(), workload.pid)["events"]
+    known = {name: count for name, count in told.items() if count is not None}
+    assert known == {name: events(group)[name] for name in told if name in events(group)}
+    return told
+
+
+def test_low_is_told(watch: Watch, large_file: Path) -> None:
+    """Protected by memory.low, and the limit above leaves nothing else to be reclaimed."""
+    with (
+        memory_cgroup(limit=48 * MIB) as outer,
+        memory_cgroup(parent=outer) as inner,
+        Workload(COMM, cgroup=inner) as workload,
+    ):
+        write(inner.path / "memory.low", 256 * MIB)
+        read_it(workload, large_file)
+        assert told_of(watch, workload, inner)["low"] > 0
+
+
+def test_high_is_told(watch: Watch, large_file: Path) -> None:
+    with memory_cgroup() as group, Workload(COMM, cgroup=group) as workload:
+        write(group.path / "memory.high", 32 * MIB)
+        read_it(workload, large_file)
+        told = told_of(watch, workload, group)
+        assert told["high"] > 0
+        assert told["max"] == told["oom"] == 0
+        job = job_of(watch.next_snapshot(), workload.pid)
+        assert (job["high_bytes"], job["limit_bytes"]) == (32 * MIB, None)
+
+
+def test_max_is_told(watch: Watch, large_file: Path) -> None:
+    with memory_cgroup(limit=32 * MIB) as group, Workload(COMM, cgroup=group) as workload:
+        read_it(workload, large_file)
+        told = told_of(watch, workload, group)
+        assert told["max"] > 0
+        assert told["high"] == told["oom_kill"] == 0
+        job = job_of(watch.next_snapshot(), workload.pid)
+        assert job["limit_hits"] == job["events"]["max"]
+
+
+def test_oom_and_its_kill_are_told(watch: Watch) -> None:
+    with (
+        memory_cgroup(limit=64 * MIB) as group,
+        Workload(COMM, cgroup=group) as stays,
+    ):
+        with Workload(COMM, cgroup=group) as workload:
+            workload.do("map 100MiB")
+            workload.send("touch 0")
+            assert workload.wait() == -signal.SIGKILL
+        told = told_of(watch, stays, group)
+        assert told["oom"] > 0
+        assert told["oom_kill"] == 1
+        assert not told["oom_group_kill"]
+
+
+def test_a_group_kill_is_told_when_nobody_is_left(watch: Watch) -> None:
+    with memory_cgroup(limit=64 * MIB) as group:
+        with Workload(COMM, cgroup=group) as one, Workload(COMM, cgroup=group) as other:
+            write(group.path / "memory.oom.group", 1)
+            watch.next_snapshot()
+            one.do("map 100MiB")
+            one.send("touch 0")
+            assert one.wait() == other.wait() == -signal.SIGKILL
+        kernel, group_id = events(group), group.id
+        group.remove()
+    job = next(job for job in watch.next_snapshot()["jobs"] if job["cgroup_id"] == group_id)
+    assert job["state"] == "gone"
+    assert job["events"]["oom_group_kill"] == kernel.get("oom_group_kill")
+    assert kernel.get("oom_group_kill", 1) == 1
+    assert job["events"]["oom_kill"] == kernel["oom_kill"] >= 2
+
+
+def test_a_stall_is_told_when_it_happens_and_not_with_a_snapshot() -> None:
+    """The next snapshot is far away: only a PSI trigger can have told it."""
+    with (
+        memory_cgroup() as group,
+        Workload(COMM, cgroup=group) as workload,
+        Watch("--comm", COMM, "--interval", "10m") as watch,
+    ):
+        if not (group.path / "memory.pressure").exists():
+            pytest.skip("this kernel has no PSI: no memory.pressure")
+        first = watch.wait_for(lambda record: record["type"] == "snapshot")
+        before = job_of(first, workload.pid)["pressure"]["some_ns"]
+        write(group.path / "memory.high", 8 * MIB)
+        workload.do("map 40MiB")
+        workload.send("touch 0")
+        told = watch.wait_for(lambda record: record["type"] == "pressure", 60)
+        write(group.path / "memory.high", "max")
+        workload.answer()
+        ended = watch.stop()
+    assert told["job"]["cgroup_id"] == group.id
+    assert ended.records[0]["features"]["stalls told"] == "at once, by PSI triggers"
+    assert 0 < told["full_ns"] <= told["some_ns"] <= told["within_ns"]
+    assert len(ended.of_type("snapshot")) == 1
+    last = next(job for job in ended.records[-1]["jobs"] if job["cgroup_id"] == group.id)
+    assert last["pressure"]["some_ns"] >= before + told["some_ns"]
+
+
+def test_a_job_killed_by_cgroup_kill_ended_by_a_signal_and_not_for_memory(
+    watch: Watch,
+) -> None:
+    with (
+        memory_cgroup(limit=64 * MIB) as group,
+        Workload(COMM, cgroup=group) as one,
+        Workload(COMM, cgroup=group) as other,
+    ):
+        kill = group.path / "cgroup.kill"
+        if not kill.exists():
+            pytest.skip("this kernel has no cgroup.kill (Linux 5.14)")
+        watch.next_snapshot()
+        write(kill, 1)
+        assert one.wait() == other.wait() == -signal.SIGKILL
+        snapshot = watch.next_snapshot()
+        exits = [
+            (record["pid"], record["signal"])
+            for record in watch.records
+            if record.get("event") == "exit" and record["job"]["cgroup_id"] == group.id
+        ]
+        assert sorted(exits) == sorted([(one.pid, 9), (other.pid, 9)])
+        (job,) = [job for job in snapshot["jobs"] if job["cgroup_id"] == group.id]
+        assert (job["state"], job["oom_kills"], job["started"]) == ("idle", 0, 2)
+
+
+def test_a_delegated_subtree_is_jobs_of_its_own_under_the_limit_above(watch: Watch) -> None:
+    """As a runner does that was given a cgroup: it makes its own below, limits above."""
+    with (
+        memory_cgroup(limit=100 * MIB, name="runner.slice/runner.service") as runner,
+        memory_cgroup(parent=runner) as first,
+        memory_cgroup(parent=runner) as second,
+        Workload(COMM, cgroup=first) as one,
+        Workload(COMM, cgroup=second) as other,
+    ):
+        for workload, size in ((one, "20MiB"), (other, "30MiB")):
+            workload.do(f"map {size}")
+            workload.do("touch 0")
+        snapshot = watch.next_snapshot()
+        jobs = {job_of(snapshot, workload.pid)["key"] for workload in (one, other)}
+        assert len(jobs) == 2
+        for workload, group in ((one, first), (other, second)):
+            job = job_of(snapshot, workload.pid)
+            assert (job["cgroup"], job["kind"]) == (group.name, "systemd")
+            assert job["name"].startswith("runner.service/ebpftrace-test-")
+            assert job["limit_bytes"] == 100 * MIB
+            assert job["headroom_bytes"] <= 100 * MIB - 50 * MIB, "the other's counts as well"
+
+
+def test_a_job_that_crawls_above_memory_high_thrashes(watch: Watch) -> None:
+    """Nobody is killed there, and there is no limit: only its waiting gives it away."""
+    with memory_cgroup() as group, Workload(COMM, cgroup=group) as workload:
+        workload.do("map 200MiB")
+        write(group.path / "memory.high", 16 * MIB)
+        workload.send("touch 0")
+        found = watch.wait_for(
+            lambda record: (
+                record["type"] == "finding"
+                and record["detector"] == "thrash"
+                and record["job"]["cgroup_id"] == group.id
+            ),
+            90,
+        )
+        write(group.path / "memory.high", "max")
+        workload.answer()
+    assert "of memory.high, 16 MiB" in found["sentence"]
+    assert found["measured"] >= found["bound"]

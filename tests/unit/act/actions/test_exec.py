@@ -1,0 +1,21 @@
+"""exec: commands and names that could not be started are refused as they are read."""
+
+import pytest
+
+from ebpftrace.act.actions import execute
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"command": ()}, "command is empty"),
+        ({"command": ("systemctl restart gopls",)},
+         'command "systemctl restart gopls" is one word; write ["program", "argument"]'),
+        ({"command": ("true",), "environment": {"A=B": "1"}},
+         'environment has the name "A=B", with a "="'),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_started_is_refused(options: dict[str, object], told: str) -> None:
+    with pytest.raises(ValueError, match=r"command|environment") as caught:
+        execute.Options(**options)  # type: ignore[arg-type]
+    assert str(caught.value) == told
