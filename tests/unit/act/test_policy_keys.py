@@ -29,7 +29,7 @@ def test_every_field_of_a_policy_has_its_key() -> None:
     assert names(MATCH) == {one.name for one in fields(Match)}
     assert names(BUDGET) == {one.name for one in fields(Budget)}
     assert names(POLICY) - {"capture"} == {one.name for one in fields(Policy)} - {
-        "match", "when", "ladder", "budget",
+        "match", "when", "ladder", "budget", "fuse",
     }  # fmt: skip
     asked = {field for keys in CONDITIONS.values() for field in names(keys)}
     assert asked == {one.name for one in fields(Condition)} - {"detector", "share"}
