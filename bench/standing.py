@@ -62,7 +62,8 @@ def measured(cgroup: MemoryCgroup, deadline: float) -> int | None:
     """Bytes in the page tables of the racers, once they stand; None: they did not."""
     busy_at = time.monotonic()
     while (now := time.monotonic()) < deadline and not cgroup.oom_kills():
-        racers = racers_in(cgroup)
+        if not (racers := racers_in(cgroup)):
+            return None
         if any(map(_runs, racers)):
             busy_at = now
         if now - busy_at > _QUIET_SECONDS:
