@@ -59,12 +59,18 @@ def stage() -> Iterator[Stage]:
             "--audit", str(audit),
         ])  # fmt: skip
         tmux.wait_for(f"{comm} {runaway.pid}")
+        tmux.wait_for(armed)
         runaway.do("map 300MiB")
         runaway.send("touch 0")
-        tmux.wait_for(f"({comm} {runaway.pid}), next: shell, then SIGKILL")
+        tmux.wait_for(", next: shell, then SIGKILL")
         yield Stage(tmux, runaway)
         tmux.press("q")
         tmux.wait_for("q was pressed")  # whoever still stands goes on, and is ended by us
+
+
+def armed(screen: str) -> bool:
+    """After the first reading the bounds are set, and before the second is shown."""
+    return bool(re.search(r" · [1-9]\S*s ", screen.partition("\n")[0]))
 
 
 def stands(pid: int) -> bool:

@@ -53,7 +53,7 @@ def test_it_is_never_too_wide(width: int) -> None:
     ("width", "told"),
     [
         (150, "FROZEN for 12s at 1.8 GiB (gopls 4711), next: capture, shell, then SIGKILL"),
-        (100, "FROZEN for 12s at 1.8 GiB, next: capture, shell, then SIGKILL"),
+        (90, "FROZEN for 12s at 1.8 GiB, next: capture, shell, then SIGKILL"),
         (70, "FROZEN for 12s at 1.8 GiB (gopls 4711)"),
         (45, "FROZEN for 12s"),
     ],
