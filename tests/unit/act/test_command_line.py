@@ -6,6 +6,7 @@ import pytest
 
 from ebpftrace.act.actions.kind import ActionKind
 from ebpftrace.act.command_line import policy_from_options
+from ebpftrace.act.fuse import Fuse
 from ebpftrace.act.policy import Condition, Match, Mode, Policy
 from ebpftrace.errors import UsageError
 from ebpftrace.judge.finding import Severity
@@ -82,3 +83,22 @@ def test_a_level_that_is_none(level: str) -> None:
 def test_a_shell_line_that_is_none(line: str) -> None:
     with pytest.raises(UsageError, match="--on-breach is empty"):
         made(on_breach=line)
+
+
+def test_a_fuse_is_a_policy_of_its_own() -> None:
+    policy = policy_from_options(None, None, None, "1.5GiB", actions=ACTIONS)
+    assert policy is not None
+    assert policy.fuse == Fuse(1.5 * GIB, False)
+    assert policy.when == ()
+    assert [step.action for step in policy.ladder] == ["capture"]
+    beside = policy_from_options(None, "85%", "a b", "90%", actions=ACTIONS)
+    assert beside is not None
+    assert beside.fuse == Fuse(0.9, True)
+    assert [one.detector for one in beside.when] == ["level"]
+
+
+@pytest.mark.parametrize("text", ["", "90", "0%", "120%", "much", "-1GiB"])
+def test_what_is_no_fuse(text: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        policy_from_options(None, None, None, text, actions=ACTIONS)
+    assert "--fuse" in raised.value.what

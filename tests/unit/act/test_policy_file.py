@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.act.actions.kind import ActionKind
+from ebpftrace.act.fuse import Fuse, FuseAction, FuseEnd
 from ebpftrace.act.policy import Budget, Condition, Match, Mode, Policy, Step
 from ebpftrace.act.policy_file import PolicyFileError, parse_policies, read_policies
 from ebpftrace.act.policy_keys import JOB_KINDS
 from ebpftrace.errors import EbpftraceError
+from ebpftrace.events import FuseOf
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
@@ -218,7 +220,8 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
          'policy[0].name: found "a\\u001b[2J", expected '
          "a printable name of 1 to 40 characters"),
         (b'[[policy]]\n"\\u001b" = 1', 2, "policy[0].\\x1b: found an unknown key, expected one "
-         "of budget, capture, cooldown, dry_run, for, fuse, grace, match, mode, name, then, when"),
+         "of budget, capture, cooldown, dry_run, for, fuse, grace, match, mode, name, then, "
+         "when"),
     ],
 )  # fmt: skip
 def test_what_is_no_policy_file(raw: bytes, line: int, told: str) -> None:
@@ -275,3 +278,38 @@ def test_a_file_is_read_from_its_place(tmp_path: Path) -> None:
     file.chmod(0o666)
     with pytest.raises(EbpftraceError, match="writable by everyone"):
         read_policies(file)
+
+
+FUSED = '[[policy]]\nname = "p"\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "fuse"),
+    [
+        ('fuse = "90%"', Fuse(0.9, True)),
+        ('fuse = "1GiB"', Fuse(1024 * MIB, False)),
+        (
+            'fuse = { bound = "50%", of = "charge", action = "kill", then = "thaw" }',
+            Fuse(0.5, True, FuseOf.CHARGE, FuseAction.KILL, FuseEnd.THAW),
+        ),
+    ],
+)
+def test_a_fuse_needs_neither_conditions_nor_a_ladder(line: str, fuse: Fuse) -> None:
+    (policy,) = parse_policies((FUSED + line).encode(), "f", ACTIONS)
+    assert policy.fuse == fuse
+    assert policy.when == ()
+    assert [step.action for step in policy.ladder] == ["capture"]
+
+
+@pytest.mark.parametrize(
+    ("line", "mistake"),
+    [
+        ("fuse = true", "policy[0].fuse"),
+        ('fuse = "85"', "policy[0].fuse"),
+        ("fuse = {}", "policy[0].fuse.bound"),
+        ('fuse = { bound = "90%", of = "node" }', "policy[0].fuse.of"),
+        ('fuse = { bound = "90%", than = "kill" }', "policy[0].fuse.than"),
+    ],
+)
+def test_what_is_no_fuse(line: str, mistake: str) -> None:
+    assert any(told.startswith(mistake) for _, told in mistakes((FUSED + line).encode()))

@@ -2,11 +2,13 @@
 
 import pytest
 
+from ebpftrace.act.fuse import Fuse, FuseAction, FuseEnd
 from ebpftrace.act.policy import Budget, Condition, Match, Mode, Policy, Step
 from ebpftrace.act.policy_keys import CONDITIONS
 from ebpftrace.act.policy_words import condition_in_words, in_words
+from ebpftrace.events import FuseOf
 from ebpftrace.judge.finding import Severity
-from ebpftrace.units import MIB, NS_PER_SECOND
+from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 
 MINUTE = 60 * NS_PER_SECOND
 CONDITIONS_IN_WORDS = [
@@ -55,3 +57,27 @@ def test_a_policy() -> None:
     assert dict(in_words(Policy("p", Match(), (Condition("oom"),), Mode.ANY, ())))["who"] == (
         "every process that is watched"
     )
+
+
+@pytest.mark.parametrize(
+    ("fuse", "words"),
+    [
+        (
+            Fuse(0.9, True),
+            "stopped by the kernel where its job holds 90% of its limit; SIGKILL after the ladder",
+        ),
+        (
+            Fuse(GIB, False, FuseOf.PROCESS, then=FuseEnd.THAW),
+            "stopped by the kernel where it holds 1.0 GiB; goes on after the ladder",
+        ),
+        (
+            Fuse(0.5, True, FuseOf.CHARGE, FuseAction.KILL),
+            "killed by the kernel where its cgroup is charged for 50% of its limit",
+        ),
+    ],
+)
+def test_fuses(fuse: Fuse, words: str) -> None:
+    policy = Policy("p", Match(), (), Mode.ANY, (Step("capture", 1, None),), fuse=fuse)
+    told = dict(in_words(policy))
+    assert told["fuse"] == words
+    assert told["when"] == "its fuse blows"

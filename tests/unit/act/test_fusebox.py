@@ -1,0 +1,187 @@
+"""Who is held and who is let go, in which order; the kernel side and the holder are noted.
+
+That these stop and wake real processes is what tests/kernel and tests/e2e/test_fuse.py see.
+"""
+
+import signal
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from ebpftrace.act.fuse import Fuse, FuseNews, FuseWord
+from ebpftrace.act.fuse_bounds import EXEMPT
+from ebpftrace.act.fusebox import Fusebox
+from ebpftrace.act.policy import Match, Mode, Policy
+from ebpftrace.errors import GoneError
+from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.ledger import ProcessSnapshot
+from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from tests.support.watches import MONOTONIC_NS, identity, job, process, snapshot
+
+STOP = int(signal.SIGSTOP)
+POLICY = Policy("bursts", Match(comms=("gopls",)), (), Mode.ANY, (), fuse=Fuse(GIB, False))
+GROUP = identity().cgroup_id
+
+
+def never(_job: str, _policy: Policy) -> str:
+    return ""
+
+
+@dataclass
+class Noted:
+    """Both ends of a fusebox, and what it asked of them, in order."""
+
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    gone: bool = False
+
+    def arm_process(self, key: ProcessKey, own: int, charge: int, number: int) -> None:
+        self.calls.append(("arm", key.pid, own, charge, number))
+
+    def arm_group(self, cgroup_id: int, held: int, number: int) -> None:
+        self.calls.append(("arm group", cgroup_id, held, number))
+
+    def let_go(self, key: ProcessKey) -> None:
+        self.calls.append(("let go", key.pid))
+
+    def hold(self, key: ProcessKey) -> str:
+        if self.gone:
+            raise GoneError("gone")
+        self.calls.append(("hold", key.pid))
+        return ""
+
+    def release(self, key: ProcessKey) -> None:
+        self.calls.append(("release", key.pid))
+
+
+@pytest.fixture
+def noted() -> Noted:
+    return Noted()
+
+
+@pytest.fixture
+def box(noted: Noted) -> Fusebox:
+    return Fusebox(noted, noted, unix_ns=lambda ns: ns)
+
+
+def blown(one: ProcessSnapshot, **changes: object) -> FuseBlown:
+    event = FuseBlown(MONOTONIC_NS, one.key, GROUP, FuseOf.JOB, 600 * MIB, GIB, GIB, GIB, STOP)
+    return replace(event, **changes)  # type: ignore[arg-type]
+
+
+GOPLS = process(resident=900 * MIB)
+BOOKS = snapshot(job(processes=[GOPLS], limit=2 * GIB))
+
+
+def stand(box: Fusebox) -> FuseNews:
+    box.stopped(blown(GOPLS))
+    (news,) = box.settle([POLICY], BOOKS)
+    return news
+
+
+def test_it_is_held_at_once_and_told_with_the_next_books(box: Fusebox, noted: Noted) -> None:
+    box.stopped(blown(GOPLS))
+    assert noted.calls == [("hold", GOPLS.pid)]
+    assert box.unsettled
+    (news,) = box.settle([POLICY], BOOKS)
+    assert not box.unsettled
+    assert (news.word, news.comm, news.limit_bytes) == (FuseWord.STOPPED, "gopls", 2 * GIB)
+    assert "stands: its job holds 1 GiB (fuse 1 GiB)" in news.sentence
+    assert not list(box.settle([POLICY], BOOKS))
+
+
+def test_let_go_its_bound_is_raised_before_it_is_woken(box: Fusebox, noted: Noted) -> None:
+    stand(box)
+    noted.calls.clear()
+    (news,) = box.let_go(GOPLS.key, MONOTONIC_NS + 2 * NS_PER_SECOND)
+    assert noted.calls == [
+        ("arm group", GROUP, GIB + GIB // 2, STOP),
+        ("let go", GOPLS.pid),  # off the kernel's list
+        ("let go", GOPLS.pid),  # by the holder: SIGCONT
+    ]
+    assert (news.word, news.stood_ns) == (FuseWord.THAWED, 2 * NS_PER_SECOND)
+    assert news.next_bound_bytes == GIB + GIB // 2
+    assert not box.standing
+    assert not list(box.let_go(GOPLS.key, MONOTONIC_NS))
+
+
+def test_the_raised_bound_comes_down_with_what_is_held(box: Fusebox, noted: Noted) -> None:
+    stand(box)
+    list(box.let_go(GOPLS.key, MONOTONIC_NS))
+    full = replace(GOPLS, counters=process(resident=1100 * MIB).counters)
+    for resident, bound in ((full, GIB + GIB // 2), (process(resident=100 * MIB), GIB)):
+        noted.calls.clear()
+        box.arm([POLICY], snapshot(job(processes=[resident], limit=2 * GIB)), never)
+        assert [call for call in noted.calls if call[0] == "arm group"] == [
+            ("arm group", GROUP, bound, STOP)
+        ]
+
+
+def test_only_what_changed_is_armed(box: Fusebox, noted: Noted) -> None:
+    box.arm([POLICY], BOOKS, never)
+    assert noted.calls == [("arm", GOPLS.pid, 0, 0, STOP), ("arm group", GROUP, GIB, STOP)]
+    noted.calls.clear()
+    box.arm([POLICY], BOOKS, never)
+    assert not noted.calls
+    box.executed(GOPLS.key)  # a new mm: it has only the kernel's default
+    box.arm([POLICY], BOOKS, never)
+    assert noted.calls == [("arm", GOPLS.pid, 0, 0, STOP)]
+    noted.calls.clear()
+    box.arm([], BOOKS, never)
+    assert noted.calls == [
+        ("arm", GOPLS.pid, 0, 0, EXEMPT), ("arm group", GROUP, 0, 0),
+    ]  # fmt: skip
+
+
+def test_one_that_no_policy_means_goes_on_and_is_exempt(box: Fusebox, noted: Noted) -> None:
+    box.stopped(blown(GOPLS))
+    assert not list(box.settle([], BOOKS))
+    assert noted.calls[1:] == [
+        ("arm", GOPLS.pid, 0, 0, EXEMPT), ("let go", GOPLS.pid), ("let go", GOPLS.pid),
+    ]  # fmt: skip
+
+
+def test_one_that_the_books_never_had_goes_on(box: Fusebox, noted: Noted) -> None:
+    box.stopped(blown(GOPLS))
+    assert not list(box.settle([POLICY], snapshot()))
+    assert box.unsettled  # it may come with the next
+    late = replace(snapshot(), monotonic_ns=MONOTONIC_NS + NS_PER_SECOND)
+    assert not list(box.settle([POLICY], late))
+    assert not box.unsettled
+    assert noted.calls[-1] == ("let go", GOPLS.pid)
+
+
+def test_one_that_ends_while_it_stands_is_told(box: Fusebox, noted: Noted) -> None:
+    stand(box)
+    (news,) = box.ended(GOPLS.key, MONOTONIC_NS + NS_PER_SECOND)
+    assert (news.word, news.stood_ns) == (FuseWord.ENDED, NS_PER_SECOND)
+    assert noted.calls[-1] == ("release", GOPLS.pid)
+    assert not list(box.ended(GOPLS.key, MONOTONIC_NS))
+
+
+def test_one_that_has_ended_is_not_held(box: Fusebox, noted: Noted) -> None:
+    noted.gone = True
+    assert box.stopped(blown(GOPLS)) == ""
+    assert not box.unsettled
+
+
+def test_at_the_end_no_bound_is_left_and_nobody_stands(box: Fusebox, noted: Noted) -> None:
+    box.arm([POLICY], BOOKS, never)
+    stand(box)
+    noted.calls.clear()
+    (news,) = box.let_all_go(MONOTONIC_NS)
+    assert news.next_bound_bytes is None
+    assert noted.calls == [
+        ("arm", GOPLS.pid, 0, 0, EXEMPT),
+        ("arm group", GROUP, 0, 0),
+        ("let go", GOPLS.pid),
+        ("let go", GOPLS.pid),
+    ]
+
+
+def test_who_was_killed_is_found_in_the_books(box: Fusebox) -> None:
+    event = blown(GOPLS, signal=int(signal.SIGKILL))
+    news = box.killed(event, [POLICY], BOOKS)
+    assert news is not None
+    assert news.word is FuseWord.KILLED
+    assert "was killed" in news.sentence
+    assert box.killed(event, [POLICY], snapshot()) is None
