@@ -20,7 +20,7 @@ SECONDS = 30.0
 GUARDIAN_BYTES = 12 * MIB
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def workload() -> Iterator[Workload]:
     with Workload(COMM) as workload:
         workload.do("map 64MiB")
