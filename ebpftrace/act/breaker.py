@@ -156,7 +156,7 @@ class Breaker:
         """Somebody decided otherwise: the incident of a job is over."""
         words: list[Word] = []
         if job in self._ladders:
-            words += self._ladders[job].abandon(why)
+            words += self._ladders[job].abandon(why, called_off=True)
             words += self._over(job)
             self._register()
         return tuple(words)

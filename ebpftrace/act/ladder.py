@@ -65,6 +65,7 @@ class Ladder:
         self._spent = False
         self._ended_one = False  # a rung that may end a process was climbed
         self._acted = False  # something was done that may have helped
+        self._called_off = False
         self._let_go = False  # it goes on, as its policy asks
         self._refused = ""  # why the last rung was not climbed
         self._undos: list[Undo] = []
@@ -110,12 +111,17 @@ class Ladder:
             else:
                 yield self._end()
 
-    def abandon(self, why: str) -> Iterator[Word]:
-        """The watch ends: stop what runs, put back what was changed, say so."""
+    def abandon(self, why: str, *, called_off: bool = False) -> Iterator[Word]:
+        """Stop what runs, put back what was changed, say so.
+
+        The watch ends, or somebody called it off.
+        """
         if self.over:
             return
+        self._called_off = called_off
         if self._running is not None:
-            yield self._climbed(Ended(Status.FAILED, why))
+            status = Status.SKIPPED if called_off else Status.FAILED
+            yield self._climbed(Ended(status, why))
         self._steps.clear()
         if self._relief is not None and self._relief.gone_ns:
             # It is gone; only whether a successor stays is not known.
@@ -226,6 +232,8 @@ class Ladder:
         incident, took = self.incident, now_ns - self.incident.began_ns
         if self.policy.dry_run:
             sentence = f"{incident.who}: dry run, nothing was done"
+        elif self._called_off:
+            sentence = f"{incident.who}: {why}"
         elif self._let_go:
             sentence = f"{incident.who} goes on, as its policy asks"
         elif helped and self._seen is not None:
@@ -235,7 +243,12 @@ class Ladder:
         if troubles:
             sentence += f"; not put back: {', '.join(troubles)}"
         outcome = incident_outcome(
-            incident, sentence, helped=helped, bytes_won=won, now_ns=now_ns
+            incident,
+            sentence,
+            helped=helped,
+            bytes_won=won,
+            now_ns=now_ns,
+            called_off=self._called_off,
         )
         self._record(outcome_record(outcome, undone=not troubles))
         return outcome

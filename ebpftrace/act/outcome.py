@@ -41,6 +41,7 @@ class StepOutcome:
 class Outcome:
     """Whether it helped, told once an incident is over.
 
+    `called_off`: somebody decided otherwise, and nothing is said about the ladder.
     `evidence` is the folder of what was saved, "" if nothing was. Times as for a step;
     `took_ns` is from the breach on.
     """
@@ -57,3 +58,4 @@ class Outcome:
     evidence: str
     monotonic_ns: int
     time_ns: int
+    called_off: bool = False

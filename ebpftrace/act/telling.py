@@ -48,7 +48,13 @@ def step_record(
 
 
 def incident_outcome(
-    incident: Incident, sentence: str, *, helped: bool, bytes_won: int, now_ns: int
+    incident: Incident,
+    sentence: str,
+    *,
+    helped: bool,
+    bytes_won: int,
+    now_ns: int,
+    called_off: bool = False,
 ) -> Outcome:
     """An incident that is over now."""
     return Outcome(
@@ -58,6 +64,7 @@ def incident_outcome(
         process=incident.target.key,
         comm=incident.comm,
         helped=helped,
+        called_off=called_off,
         bytes_won=bytes_won,
         took_ns=now_ns - incident.began_ns,
         sentence=sentence,
@@ -72,6 +79,7 @@ def outcome_record(outcome: Outcome, *, undone: bool) -> dict[str, Any]:
     return {
         "type": "outcome",
         "helped": outcome.helped,
+        "called_off": outcome.called_off,
         "bytes_won": outcome.bytes_won,
         "took_ns": outcome.took_ns,
         "sentence": outcome.sentence,

@@ -68,6 +68,8 @@ class Acting:
         """The books, and what the built-in judgement has found."""
         self._say(self._breaker.consider(findings, snapshot))
         if self._fusing is not None and self._holding is not None:
+            for key in self._holding.woken():
+                self._fusing.let_go(key)  # somebody else did; the ladder goes on
             self._fusing.snapshot(self._policies.policies, snapshot)
             if told := self._holding.check():
                 self._remark(told)

@@ -37,6 +37,7 @@ class Fusing:
         self._tell, self._say, self._remark = tell, say, remark
         self._killed: list[FuseBlown] = []
         self._attended: set[str] = set()  # jobs whose standing wait for the end of an incident
+        self._acted_on: set[ProcessKey] = set()  # whom an incident is or was about
         self._relieved: set[str] = set()  # jobs of which whoever was meant has ended
         self._snapshot: Snapshot | None = None
         self._last = ""  # sentence that was told
@@ -80,6 +81,11 @@ class Fusing:
         over = {job for job in self._attended if self._breaker.meant(job) is None}
         self._attended -= over
         self._release(over)
+        for one in self._box.standing:
+            # Its own incident is over, and left it as it was; others wait for theirs.
+            if one.news.job.key in over and one.event.key in self._acted_on:
+                self.let_go(one.event.key)
+        self._acted_on = {key for key in self._acted_on if self._one(key) is not None}
 
     def let_go(self, key: ProcessKey) -> None:
         """It goes on now."""
@@ -100,7 +106,7 @@ class Fusing:
             return
         if not meant:
             self._say(self._breaker.cancel(job, f"{one.news.comm} {wish.process.pid} first"))
-            self._begin([one], self._snapshot)
+            self._begin([one], self._snapshot, only=True)
         self._say(self._breaker.hurry(job, f"ended {_BY_HAND}"))
 
     def thaw(self, pid: int | None) -> list[str]:
@@ -129,14 +135,18 @@ class Fusing:
             elif not self._breaker.full:
                 self._begin(ones, snapshot)
 
-    def _begin(self, ones: list[Standing], snapshot: Snapshot | None) -> None:
+    def _begin(
+        self, ones: list[Standing], snapshot: Snapshot | None, *, only: bool = False
+    ) -> None:
         if snapshot is None:
             return
         job, first = ones[0].news.job.key, ones[0]
         # Of a job the one that grew most is meant; where nobody stands out, of those that
         # stand the one that holds most.
         largest = max(ones, key=lambda one: one.event.held_bytes)
-        alone = first.event.of is FuseOf.PROCESS
+        alone = only or _by_itself(first)
+        if alone:
+            largest = first
         meant = None
         for subject in [largest] if alone else [None, largest]:
             finding = finding_of(
@@ -150,17 +160,21 @@ class Fusing:
                 break
         if meant is None:
             self._release({job})
+            self.let_go(largest.event.key)
             return
         self._attended.add(job)
+        self._acted_on |= meant
         for one in ones:
-            if one.event.key not in meant:
+            if one.event.key not in meant and not _by_itself(one):
                 self.let_go(one.event.key)
 
     def _release(self, jobs: set[str]) -> None:
+        """Whoever stands for the sum of these jobs goes on: it was another one's fault."""
         meant = {key for job in jobs for key in self._breaker.meant(job) or ()}
         for one in self._box.standing:
-            if one.news.job.key in jobs and one.event.key not in meant:
-                self.let_go(one.event.key)
+            key = one.event.key
+            if one.news.job.key in jobs and key not in meant and not _by_itself(one):
+                self.let_go(key)
 
     def _tell_killed(
         self, policies: Sequence[Policy], snapshot: Snapshot, before: Snapshot | None
@@ -183,3 +197,8 @@ class Fusing:
             self._breaker.note(one)
             self._tell(one)
             self._last = one.sentence
+
+
+def _by_itself(one: Standing) -> bool:
+    """Whether it crossed a bound of its own: then it is nobody's bystander."""
+    return one.event.of is FuseOf.PROCESS

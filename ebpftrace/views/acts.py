@@ -56,7 +56,7 @@ def _whole(act: Act) -> str:
         return line("action", told, _UNCUT)
     if isinstance(act, Outcome):
         job = cut(act.job.name, _JOB_CELLS)
-        told = f"{when} {'helped' if act.helped else 'NOT helped'} in {job}: {act.sentence}"
+        told = f"{when} {_verdict(act)} in {job}: {act.sentence}"
         return line("outcome", told, _UNCUT)
     if isinstance(act, FuseNews):
         told = f"{when} {act.word} in {cut(act.job.name, _JOB_CELLS)}: {act.sentence}"
@@ -64,3 +64,9 @@ def _whole(act: Act) -> str:
             told += f"; next: {act.then}"
         return line("fuse", told, _UNCUT)
     return line("remark", f"{when} {act.text}", _UNCUT)
+
+
+def _verdict(outcome: Outcome) -> str:
+    if outcome.called_off:
+        return "called off"
+    return "helped" if outcome.helped else "NOT helped"

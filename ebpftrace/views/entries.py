@@ -54,6 +54,8 @@ def loudness(entry: Entry) -> Loudness:
         case StepOutcome():
             return "plain" if entry.status is Status.DONE else "warning"
         case Outcome():
+            if entry.called_off:
+                return "plain"
             return "good" if entry.helped else "alarm"
         case FuseNews():
             return _FUSED[entry.word]

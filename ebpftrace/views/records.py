@@ -126,6 +126,7 @@ def outcome_record(outcome: Outcome) -> Record:
         **key_fields(outcome.process),
         "comm": outcome.comm,
         "helped": outcome.helped,
+        "called_off": outcome.called_off,
         "bytes_won": outcome.bytes_won,
         "took_ns": outcome.took_ns,
         "evidence": outcome.evidence or None,

@@ -15,6 +15,7 @@ import pytest
 from tests.support.acting import SECONDS, is_type, logged, of_type
 from tests.support.acting import watching as watch_acting
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.cli import ebpftrace
 from tests.support.records import Watch
 from tests.support.workload import PAGE, Workload
 
@@ -242,3 +243,38 @@ def test_the_end_of_the_watch_lets_go_who_stands(tmp_path: Path) -> None:
             assert stands(workload.pid)
         assert of_type(watch, "fuse")[-1]["event"] == "thawed"
         workload.answer()
+
+
+def test_thawed_by_hand_it_goes_on_and_its_incident_is_called_off(tmp_path: Path) -> None:
+    runs = {"EBPFTRACE_RUN_DIR": str(tmp_path / "run")}
+    options = ("--fuse", "100MiB", "--on-breach", "sleep 60")
+    audit = ("--audit", str(tmp_path / "audit.jsonl"))
+    watch = Watch("--comm", "fused", "--interval", "200ms", *audit, *options, environment=runs)
+    with memory_cgroup() as group, watch, Workload("fused", cgroup=limited(group)) as workload:
+        workload.do("map 110MiB")
+        workload.send("touch 0")
+        told(watch, "stopped")
+        watch.wait_for(is_type("action"), SECONDS)  # the evidence; the hook runs
+        assert stands(workload.pid)
+        done = ebpftrace("thaw", str(workload.pid), environment=runs)
+        assert done.returncode == 0, done.stderr
+        assert f"fused {workload.pid} goes on after it stood for" in done.stdout
+        workload.answer()
+        outcome = watch.wait_for(is_type("outcome"), SECONDS)
+        assert outcome["called_off"]
+        assert ebpftrace("thaw", str(workload.pid), environment=runs).returncode == 9
+
+
+def test_each_that_crosses_a_bound_of_its_own_is_acted_on(tmp_path: Path) -> None:
+    options = fused(tmp_path, 'capture = false\nfuse = { bound = "60MiB", of = "process" }')
+    with (
+        memory_cgroup() as group,
+        watching(tmp_path, *options),
+        Workload("fused", cgroup=limited(group)) as one,
+        Workload("fused", cgroup=group) as other,
+    ):
+        for workload in (one, other):
+            workload.do("map 150MiB")
+            workload.send("touch 0")
+        assert one.wait() == other.wait() == -signal.SIGKILL
+        assert group.oom_kills() == 0

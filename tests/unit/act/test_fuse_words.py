@@ -23,7 +23,8 @@ EVENT = FuseBlown(
     [
         (
             FuseWord.STOPPED,
-            "gopls 4711 stands: its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the limit of 2 GiB)",
+            "gopls 4711 stands: its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the limit of "
+            "2 GiB)",
         ),
         (
             FuseWord.KILLED,

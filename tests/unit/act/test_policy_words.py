@@ -64,7 +64,8 @@ def test_a_policy() -> None:
     [
         (
             Fuse(0.9, True),
-            "stopped by the kernel where its job holds 90% of its limit; SIGKILL after the ladder",
+            "stopped by the kernel where its job holds 90% of its limit; SIGKILL after the "
+            "ladder",
         ),
         (
             Fuse(GIB, False, FuseOf.PROCESS, then=FuseEnd.THAW),

@@ -36,6 +36,7 @@ bool answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool bytes_of(const char *text, size_t *out); /* "7", "64KiB", "100MiB", "0xc000000000" */
 void *anonymous(void *hint, size_t length);
 bool note(void *at, size_t length); /* a new mapping, under the index used - 1 */
+void *mapping_of(const char *index, size_t *length); /* NULL, with errno, if there is none */
 extern int used;
 void touch_pages(volatile char *from, size_t length);
 bool stdin_waits(int for_ms);

@@ -55,6 +55,15 @@ static bool index_of(const char *text, int *out)
     return true;
 }
 
+void *mapping_of(const char *text, size_t *length)
+{
+    int index;
+    if (!index_of(text, &index))
+        return NULL;
+    *length = mappings[index].length;
+    return mappings[index].at;
+}
+
 /* IDX [OFFSET LENGTH] */
 static bool span_of(struct words *w, int *index, size_t *offset, size_t *length)
 {

@@ -110,6 +110,36 @@ static bool do_exec(struct words *w)
     return false;
 }
 
+/* lend IDX: a vfork child touches this process's mapping, and ends */
+static bool lend(struct words *w)
+{
+    size_t length;
+    char *at = mapping_of(w->at[0], &length);
+    if (!at)
+        return false;
+    pid_t child = vfork();
+    if (!child) {
+        touch_pages(at, length);
+        _exit(0);
+    }
+    return child > 0 && waitpid(child, NULL, 0) == child && answer("ok %d", child);
+}
+
+/* execat IDX PATH: exec, with the path in a page of that mapping, which has to be shared:
+ * the kernel takes the page again within the system call */
+static bool execat_page(struct words *w)
+{
+    size_t length;
+    char *at = mapping_of(w->at[0], &length), *talking[] = {program, NULL};
+    if (!at)
+        return false;
+    strncpy(at, w->at[1], length - 1);
+    if (madvise(at, length, MADV_DONTNEED))
+        return false;
+    execve(at, talking, environment);
+    return false;
+}
+
 /* name COMM: as prctl(PR_SET_NAME); `\e` stands for escape, `\s` for a space */
 static bool name(struct words *w)
 {
@@ -190,6 +220,6 @@ static bool do_raise(struct words *w)
 
 const struct entry process_commands[] = {
     {"fork", 0, do_fork}, {"spawn", 1, spawn},     {"burst", 2, burst},     {"reap", 0, reap},
-    {"exec", 1, do_exec}, {"name", 1, name},       {"threads", 2, threads}, {"sleep", 1, do_sleep},
+    {"exec", 1, do_exec}, {"lend", 1, lend},       {"execat", 2, execat_page}, {"name", 1, name},       {"threads", 2, threads}, {"sleep", 1, do_sleep},
     {"exit", 1, do_exit}, {"raise", 1, do_raise},  {0},
 };
