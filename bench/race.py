@@ -175,8 +175,10 @@ def _table(bench: str, title: str, results: dict[Condition, list[Result]]) -> Ta
 
 
 def _row(one: Condition, taken: list[Result]) -> Row:
+    """Overshoot of those that were won; who was ended before the bound has none."""
     won = [result for result in taken if result.saved]
     score = f"{len(won)}/{len(taken)}"
-    beyond = tuple((result.peak - one.bound) / MIB for result in won if result.peak is not None)
+    peaks = (result.peak for result in won if result.peak is not None)
+    beyond = tuple(max(0, peak - one.bound) / MIB for peak in peaks)
     remark = "" if beyond else f"saved {score}"
     return Row(one.label, beyond, remark, score)

@@ -29,7 +29,8 @@ def test_a_quick_bench_of_the_storms_yields_every_ratio(tmp_path: Path) -> None:
 def test_help_names_every_bench() -> None:
     shown = CliRunner().invoke(main, ["--help"], terminal_width=80)
     assert shown.exit_code == 0
-    assert all(name in shown.output for name in BENCHES)
+    said = "".join(shown.output.split())  # a line may end at a hyphen
+    assert all(name in said for name in BENCHES)
 
 
 def test_a_bench_nobody_has_heard_of_is_refused() -> None:
