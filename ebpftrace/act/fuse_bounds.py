@@ -13,9 +13,9 @@ from ebpftrace.act.fuse import Fuse, FuseAction
 from ebpftrace.act.guard import own_line
 from ebpftrace.act.matching import policy_for
 from ebpftrace.act.policy import Match, Policy
-from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.events import FuseOf, JobIdentity, ProcessKey
 from ebpftrace.judge.samples import of_job
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
 from ebpftrace.probe.fuses import FuseDefault
 
 EXEMPT = 0xFFFF_FFFF
@@ -38,10 +38,10 @@ class Bounds:
 
 
 def fuse_for(
-    policies: Sequence[Policy], process: ProcessSnapshot, job: JobSnapshot
+    policies: Sequence[Policy], process: ProcessSnapshot | Who, job: JobIdentity
 ) -> tuple[Policy, Fuse] | None:
     """The policy whose fuse is this process's. Crash monitors and dry runs have none."""
-    policy = None if process.role else policy_for(policies, process.comm, job.identity)
+    policy = None if process.role else policy_for(policies, process.comm, job)
     if policy is None or policy.fuse is None or policy.dry_run:
         return None
     return policy, policy.fuse
@@ -68,7 +68,7 @@ def bounds_of(
     for job in snapshot.jobs:
         for process in job.processes:
             key = process.key
-            found = fuse_for(policies, process, job)
+            found = fuse_for(policies, process, job.identity)
             if found is None or key.pid in line:
                 processes[key] = (0, 0, EXEMPT)
                 continue

@@ -22,7 +22,7 @@ from ebpftrace.act.fuse_words import next_in_words, with_sentence
 from ebpftrace.act.policy import Policy
 from ebpftrace.errors import GoneError
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
 from ebpftrace.units import NS_PER_SECOND
 
 _LOWER = 0.9  # of what it was raised at: one that holds less has the old bound again
@@ -123,29 +123,24 @@ class Fusebox:
                 continue
             del self._new[key]
             job, process = found
-            meant = fuse_for(policies, process, job)
+            meant = fuse_for(policies, process, job.identity)
             if meant is None:
                 self._exempt(key)
                 continue
             policy, fuse = meant
-            news = self._news(FuseWord.STOPPED, event, job, process, policy)
+            who = Who(job.identity, process.comm, process.role, job.cgroup.limit_bytes)
+            news = self._news(FuseWord.STOPPED, event, who, policy)
             self._standing[key] = Standing(
                 event, with_sentence(news, fuse, event), policy, fuse
             )
             yield self._standing[key].news
 
-    def killed(
-        self, event: FuseBlown, policies: Sequence[Policy], snapshot: Snapshot | None
-    ) -> FuseNews | None:
-        """One was killed by the kernel side; None where nobody knows who that was."""
-        found = None if snapshot is None else _find(snapshot, event.key)
-        if found is None:
-            return None
-        job, process = found
-        meant = fuse_for(policies, process, job)
+    def killed(self, event: FuseBlown, policies: Sequence[Policy], who: Who) -> FuseNews | None:
+        """One was killed by the kernel side; None where no policy asked for that."""
+        meant = fuse_for(policies, who, who.job)
         if meant is None:
             return None
-        news = self._news(FuseWord.KILLED, event, job, process, meant[0])
+        news = self._news(FuseWord.KILLED, event, who, meant[0])
         return with_sentence(news, meant[1], event)
 
     def let_go(self, key: ProcessKey, now_ns: int) -> Iterator[FuseNews]:
@@ -269,21 +264,20 @@ class Fusebox:
         self,
         word: FuseWord,
         event: FuseBlown,
-        job: JobSnapshot,
-        process: ProcessSnapshot,
+        who: Who,
         policy: Policy,
     ) -> FuseNews:
         return FuseNews(
             word=word,
             policy=policy.name,
-            job=job.identity,
+            job=who.job,
             process=event.key,
-            comm=process.comm,
+            comm=who.comm,
             of=event.of,
             held_bytes=event.held_bytes,
             measured_bytes=event.measured_bytes,
             bound_bytes=event.bound_bytes,
-            limit_bytes=job.cgroup.limit_bytes,
+            limit_bytes=who.limit_bytes,
             next_bound_bytes=None,
             stood_ns=0,
             then=next_in_words(policy) if word is FuseWord.STOPPED else "",

@@ -17,6 +17,7 @@ from ebpftrace.ledger.snapshot import (
     ProcessSnapshot,
     SelfCost,
     Snapshot,
+    Who,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "SelfCost",
     "Snapshot",
     "StallNote",
+    "Who",
 ]

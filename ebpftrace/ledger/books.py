@@ -32,7 +32,7 @@ from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note
 from ebpftrace.ledger.register import JobRegister
-from ebpftrace.ledger.snapshot import JobSnapshot, Node, SelfCost, Snapshot
+from ebpftrace.ledger.snapshot import JobSnapshot, Node, SelfCost, Snapshot, Who
 
 
 class Ledger:
@@ -106,6 +106,17 @@ class Ledger:
     def final(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
         """The books at the end: every job that is remembered, largest peak first."""
         return self._draw(list(self._jobs), now_ns, time_ns, cost, final=True)
+
+    def who(self, key: ProcessKey) -> Who | None:
+        """Who that is, now; None for one that has ended."""
+        account = self._processes.get(key)
+        if account is None:
+            return None
+        cgroup = account.job.cgroup
+        return Who(
+            account.job.identity, account.comm, account.started.role,
+            cgroup.limit_bytes,
+        )  # fmt: skip
 
     def take_notes(self) -> tuple[Note, ...]:
         """What happened since this was last asked, in order."""

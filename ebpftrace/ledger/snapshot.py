@@ -102,6 +102,16 @@ class JobSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """What the books know of a process between two snapshots."""
+
+    job: JobIdentity
+    comm: str
+    role: str
+    limit_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class SelfCost:
     """What the tool itself takes."""
 

@@ -32,6 +32,7 @@ _NUMBER = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le
 _LOOKUP, _DELETE, _NEXT_KEY = 1, 3, 4  # enum bpf_cmd, include/uapi/linux/bpf.h
 _MOST = 1 << 16  # a walk begins anew where its place was removed: it is to end anyhow
 _NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_STANDS_IN = b"do_signal_stop"
 _PR_SET_NAME = 15
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -63,12 +64,16 @@ def sweep(map_fd: int, running: set[int]) -> int:
 def standing(pid: int, start_boottime_ns: int) -> bool:
     """Whether this very process is stopped, or about to be: SIGSTOP is on its way.
 
-    A stop takes effect thread by thread, and the first one may have ended before.
+    A stop takes effect thread by thread, and the first one may have ended before. In a
+    freezer of cgroup v1 one that stands is in state D, as all that is frozen (since 6.1,
+    f5d39b020809 "freezer,sched: Rewrite core freezer logic"), and stands again once thawed.
     """
     if not _is(pid, start_boottime_ns):
         return False
     for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 (pathlib is large)
-        if _fields(f"/proc/{pid}/task/{thread}/stat")[0] in (b"T", b"t"):
+        task = f"/proc/{pid}/task/{thread}"
+        state = _fields(f"{task}/stat")[0]
+        if state in (b"T", b"t") or (state == b"D" and _read(f"{task}/wchan") == _STANDS_IN):
             return True
     for line in _read(f"/proc/{pid}/status").splitlines():
         if line.startswith((b"ShdPnd:", b"SigPnd:")):

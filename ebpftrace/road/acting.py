@@ -14,7 +14,7 @@ from ebpftrace.act.survive import ask_to_be_last, collect_no_more, stay_in_memor
 from ebpftrace.events import Breached, FuseBlown, ProcessExited, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Snapshot
+from ebpftrace.ledger import Snapshot, Who
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
 from ebpftrace.road.fusing import Fusing
@@ -81,13 +81,20 @@ class Acting:
         """Whether the books are to be read now, not at the next tick."""
         return self._fusing is not None and self._fusing.wants_look
 
-    def hear(self, event: FuseBlown | ProcessExited) -> None:
-        """The kernel stopped one, or one has ended or become another program."""
+    def blown(self, event: FuseBlown, who: Who | None) -> None:
+        """The kernel stopped or killed one; `who` that is, as the books have it now."""
         if self._fusing is None:
             return
-        if isinstance(event, FuseBlown):
-            self._fusing.blown(event)
-        elif event.executed:
+        if event.killed:
+            self._fusing.killed(event, self._policies.policies, who)
+        else:
+            self._fusing.stopped(event)
+
+    def ended(self, event: ProcessExited) -> None:
+        """One has ended or become another program."""
+        if self._fusing is None:
+            return
+        if event.executed:
             self._fusing.executed(event.key)
         else:
             self._fusing.ended(event.key)

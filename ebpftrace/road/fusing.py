@@ -12,7 +12,7 @@ from ebpftrace.act.ladder import Word
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
-from ebpftrace.ledger import Snapshot
+from ebpftrace.ledger import Snapshot, Who
 
 _BY_HAND = "by hand"
 
@@ -35,7 +35,6 @@ class Fusing:
         self._box = box
         self._breaker = breaker
         self._tell, self._say, self._remark = tell, say, remark
-        self._killed: list[FuseBlown] = []
         self._attended: set[str] = set()  # jobs whose standing wait for the end of an incident
         self._acted_on: set[ProcessKey] = set()  # whom an incident is or was about
         self._relieved: set[str] = set()  # jobs of which whoever was meant has ended
@@ -45,13 +44,20 @@ class Fusing:
     @property
     def wants_look(self) -> bool:
         """Whether the books are to be read now, not at the next tick: somebody stands."""
-        return self._box.unsettled or bool(self._killed) or bool(self._relieved)
+        return self._box.unsettled or bool(self._relieved)
 
-    def blown(self, event: FuseBlown) -> None:
-        """The kernel stopped or killed one."""
-        if event.killed:
-            self._killed.append(event)
-        elif weaker := self._box.stopped(event):
+    def killed(self, event: FuseBlown, policies: Sequence[Policy], who: Who | None) -> None:
+        """The kernel killed one; `who` that is, as the books have it."""
+        news = None if who is None else self._box.killed(event, policies, who)
+        if news is None:
+            self._remark(f"a fuse killed {event.key.pid}, whom the books do not have")
+            return
+        self._breaker.spent(news)
+        self._tell(news)
+
+    def stopped(self, event: FuseBlown) -> None:
+        """The kernel stopped one."""
+        if weaker := self._box.stopped(event):
             self._remark(weaker)
 
     def ended(self, key: ProcessKey) -> None:
@@ -68,9 +74,8 @@ class Fusing:
 
     def snapshot(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
         """The books: who it was, what is done about it, and where the bounds are now."""
-        before, self._snapshot = self._snapshot, snapshot
+        self._snapshot = snapshot
         self._news(self._box.settle(policies, snapshot))
-        self._tell_killed(policies, snapshot, before)
         self._release(self._relieved)
         self._relieved = set()
         self._attend(snapshot)
@@ -175,19 +180,6 @@ class Fusing:
             key = one.event.key
             if one.news.job.key in jobs and key not in meant and not _by_itself(one):
                 self.let_go(key)
-
-    def _tell_killed(
-        self, policies: Sequence[Policy], snapshot: Snapshot, before: Snapshot | None
-    ) -> None:
-        for event in self._killed:
-            news = self._box.killed(event, policies, snapshot)
-            news = news or self._box.killed(event, policies, before)
-            if news is None:
-                self._remark(f"the fuse killed {event.key.pid} before it was known")
-                continue
-            self._breaker.spent(news)
-            self._tell(news)
-        self._killed.clear()
 
     def _one(self, key: ProcessKey) -> Standing | None:
         return next((one for one in self._box.standing if one.event.key == key), None)

@@ -258,7 +258,7 @@ class _Road:
                     self._acting.breached(event)
             elif isinstance(event, FuseBlown):
                 if self._acting is not None:
-                    self._acting.hear(event)
+                    self._acting.blown(event, self._ledger.who(event.key))
             elif isinstance(event, ProcessStarted):
                 self._start(event)
             else:
@@ -289,7 +289,7 @@ class _Road:
             ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
         elif isinstance(event, ProcessExited):
             if self._acting is not None:
-                self._acting.hear(event)
+                self._acting.ended(event)
             if tracked.has(event.key):
                 ledger.apply(event)
                 tracked.forget(event)

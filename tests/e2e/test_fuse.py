@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.acting import SECONDS, is_type, logged, of_type
+from tests.support.acting import SECONDS, is_step, is_type, logged, of_type
 from tests.support.acting import watching as watch_acting
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.cli import ebpftrace
@@ -113,7 +113,7 @@ def test_a_hook_reads_proc_of_one_that_stands(tmp_path: Path) -> None:
         Workload("fused", cgroup=limited(group)) as workload,
     ):
         run_away(workload)
-        watch.wait_for(is_type("outcome"), SECONDS)
+        watch.wait_for(is_step("shell"), SECONDS)
     state, held, maps = (tmp_path / "hooked").read_text().splitlines()
     assert "T (stopped)" in state
     assert 200 * MIB <= int(held.split()[1]) * 1024 <= 201 * MIB
@@ -176,8 +176,8 @@ def test_of_a_job_the_one_that_grew_most_is_ended_and_the_others_go_on(tmp_path:
         told(watch, "thawed", small.pid)
         assert large.wait() == -signal.SIGKILL
         small.answer()
-        outcome = watch.wait_for(is_type("outcome"), SECONDS)
-        assert outcome["pid"] == large.pid
+        ended = watch.wait_for(is_step("signal"), SECONDS)
+        assert ended["pid"] == large.pid
         assert group.oom_kills() == 0
 
 

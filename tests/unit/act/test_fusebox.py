@@ -14,7 +14,7 @@ from ebpftrace.act.fusebox import Fusebox
 from ebpftrace.act.policy import Match, Mode, Policy
 from ebpftrace.errors import GoneError
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
-from ebpftrace.ledger import ProcessSnapshot
+from ebpftrace.ledger import ProcessSnapshot, Who
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.watches import MONOTONIC_NS, identity, job, process, snapshot
 
@@ -182,10 +182,11 @@ def test_at_the_end_no_bound_is_left_and_nobody_stands(box: Fusebox, noted: Note
     ]
 
 
-def test_who_was_killed_is_found_in_the_books(box: Fusebox) -> None:
+def test_who_was_killed_is_told(box: Fusebox) -> None:
     event = blown(GOPLS, signal=int(signal.SIGKILL))
-    news = box.killed(event, [POLICY], BOOKS)
+    who = Who(identity(), "gopls", "", 2 * GIB)
+    news = box.killed(event, [POLICY], who)
     assert news is not None
     assert news.word is FuseWord.KILLED
     assert "was killed" in news.sentence
-    assert box.killed(event, [POLICY], snapshot()) is None
+    assert box.killed(event, [], who) is None
