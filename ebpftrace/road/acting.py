@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from ebpftrace.act.audit import AuditLog, Reading
+from ebpftrace.act.audit import AuditLog
+from ebpftrace.act.audit_reading import Reading
 from ebpftrace.act.breaker import Breaker
 from ebpftrace.act.ladder import Word
 from ebpftrace.act.outcome import Outcome, StepOutcome

@@ -68,10 +68,8 @@ def _tell(incident: Incident, options: Options, cancelled: Event) -> Ended:
     told = []
     if options.file is not None:
         fd = os.open(options.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, facts_json(incident))
-        finally:
-            os.close(fd)
+        with os.fdopen(fd, "wb") as file:  # all of it, or an error
+            file.write(facts_json(incident))
         told.append(f"written to {clean(os.fsencode(options.file))}")
     if options.url is not None:
         sent, words = _post(options.url, _body(incident, options), options, cancelled)
