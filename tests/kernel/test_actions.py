@@ -392,6 +392,26 @@ class TestCapture:
         assert (folder / "curve.csv").read_text().endswith("\n1,2,3\n4,5,6\n")
         assert (folder.stat().st_mode & 0o777) == 0o700
 
+    def test_every_file_is_on_the_disk_before_it_is_called_whole(
+        self, victim: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        synced: set[int] = set()
+        sync, rename = os.fdatasync, Path.rename
+
+        def noted(fd: int) -> None:
+            synced.add(os.fstat(fd).st_ino)
+            sync(fd)
+
+        def renamed(folder: Path, whole: Path) -> Path:
+            assert {file.stat().st_ino for file in folder.iterdir()} == synced
+            return rename(folder, whole)
+
+        monkeypatch.setattr(os, "fdatasync", noted)
+        monkeypatch.setattr(Path, "rename", renamed)
+        ended = act("capture", about(victim.pid), capture.Options(tmp_path))
+        assert ended.status is Status.DONE, ended
+        assert synced
+
     def test_a_process_that_ends_meanwhile_costs_only_its_parts(
         self, group: MemoryCgroup, tmp_path: Path
     ) -> None:
