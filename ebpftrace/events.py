@@ -118,13 +118,15 @@ class CgroupContents:
 
     `cache_bytes` is page cache that the kernel can drop: tmpfs is in `shmem_bytes`.
     What is left of the charge is kernel memory. `refaults` counts pages that were
-    dropped and soon needed again.
+    dropped and soon needed again, `major_faults` how often a process waited for a page of
+    a mapped file, or one swapped out, to be read.
     """
 
     anon_bytes: int = 0
     shmem_bytes: int = 0
     cache_bytes: int = 0
     refaults: int = 0
+    major_faults: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Row:
     hits: int
     kills: int
     processes: int
+    majors: int = 0  # major faults; the older recordings have none
 
     @property
     def fixed_kib(self) -> int:
@@ -123,6 +124,7 @@ def rows_of(records: Sequence[dict[str, Any]], began_ns: int) -> tuple[Row, ...]
                     hits=job["limit_hits"],
                     kills=job["oom_kills"],
                     processes=len(job["processes"]),
+                    majors=inside.get("major_faults", 0),
                 )
             )
     return tuple(rows)
@@ -157,7 +159,11 @@ def _job(trace: Trace, row: Row) -> JobSnapshot:
             stalled_ns=row.stalled_ms * _MS,
             stalls=row.stalls,
             contents=CgroupContents(
-                row.all_anon * _KIB, row.all_shmem * _KIB, row.cache * _KIB, row.refaults
+                row.all_anon * _KIB,
+                row.all_shmem * _KIB,
+                row.cache * _KIB,
+                row.refaults,
+                row.majors,
             ),
         ),
         usage=Usage(row.anon * _KIB, row.file * _KIB, row.shmem * _KIB, row.swap * _KIB),

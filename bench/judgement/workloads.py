@@ -125,6 +125,13 @@ HEALTHY = (
              shell_command("(while :; do dd if=/dev/zero of=FOLDER/flood bs=1M count=600 "
                            "2>/dev/null; done) & exec PYTHON LOAD --burst 120 --tooth 60 "
                            "--seconds 55")),
+    Workload("mapped-scan", "healthy", 128, 40,
+             shell_command("dd if=/dev/urandom of=FOLDER/big bs=1M count=300 2>/dev/null; "
+                           "exec PYTHON PROGRAMS/mapped.py FOLDER/big 300 scan 35")),
+    Workload("gcc-under-flood", "healthy", 160, 45,
+             shell_command("(while :; do dd if=/dev/zero of=FOLDER/flood bs=1M count=600 "
+                           "2>/dev/null; cat FOLDER/flood >/dev/null; done) & while :; do "
+                           "gcc -static -O1 -g SOURCES -o FOLDER/linked; done")),
     Workload("fork-storm", "healthy", 256, 45,
              shell_command("end=$(($(date +%s)+40)); while [ $(date +%s) -lt $end ]; do "
                     "for n in 1 2 3 4 5 6 7 8; do sleep 0.3 & done; wait; done")),

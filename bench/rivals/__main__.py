@@ -1,12 +1,14 @@
 """`python -m bench.rivals`: boots a machine with systemd, and makes docs/rivals.md of it."""
 
 import json
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
 
 import click
 
+from bench.rivals.cases import CASES
 from bench.rivals.page import page
 from tests.support.build import ROOT
 from tests.vm import accel, kernels, machine
@@ -15,12 +17,21 @@ from tests.vm.run import VmError
 
 PAGE = ROOT / "docs" / "rivals.md"
 _FILE = "rivals.jsonl"
+_INSIDE = (".venv/bin/python", "-u", "-m", "bench.rivals.inside")
+_ALL = tuple(one.name for one in CASES)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--kernel", "series", default="6.12", show_default=True)
+@click.option(
+    "--case",
+    "cases",
+    multiple=True,
+    type=click.Choice([one.name for one in CASES]),
+    help="Only this one, shown and not written; repeats.",
+)
 @click.option("--seconds", default=2400, show_default=True, help="Longest life of the machine.")
-def main(series: str, seconds: int) -> None:
+def main(series: str, cases: tuple[str, ...], seconds: int) -> None:
     """Set the same troubles before ebpftrace, systemd-oomd, earlyoom and a shell guard.
 
     About a quarter of an hour. Needs what `make setup-vm` installs.
@@ -31,7 +42,7 @@ def main(series: str, seconds: int) -> None:
         kernel = kernels.fetch(series)
         done = machine.boot(
             kernel,
-            f"PYTHONUNBUFFERED=1 .venv/bin/python -m bench.rivals.inside .vm/results/{_FILE}",
+            shlex.join([*_INSIDE, f".vm/results/{_FILE}", *(cases or _ALL)]),
             folder,
             processor=_processor(kernel),
             seconds=seconds,
@@ -42,7 +53,11 @@ def main(series: str, seconds: int) -> None:
     if done.status != 0:
         raise click.ClickException(f"it did not come to its end: see {done.log}")
     records = [json.loads(line) for line in (folder / _FILE).read_text().splitlines()]
-    PAGE.write_text(page(records, kernel.release))
+    text = page(records, kernel.release)
+    if cases:
+        click.echo(text)
+        return
+    PAGE.write_text(text)
     click.echo(f"{PAGE.relative_to(ROOT)} is written")
 
 

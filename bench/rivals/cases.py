@@ -22,8 +22,8 @@ class Case:
 
 
 CASES = (
-    Case("burst", "768 MiB at 200 MiB a second", "grow 200MiB 768MiB", seconds=40.0),
-    Case("leak", "12 MiB a second", "grow 12MiB 1GiB"),
+    Case("burst", "768 MiB at 200 MiB a second", "grow 200MiB 768MiB", seconds=30.0),
+    Case("leak", "12 MiB a second", "grow 12MiB 1GiB", seconds=50.0),
     Case(
         "thrash",
         "a working set of 400 MiB, gone through again and again",
@@ -34,6 +34,6 @@ CASES = (
         "48 MiB a second, and the job has no limit",
         "grow 48MiB 4GiB",
         limit_bytes=None,
-        seconds=90.0,
+        seconds=60.0,
     ),
 )

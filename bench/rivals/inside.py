@@ -1,4 +1,4 @@
-"""Every case before every guard, in the machine: `python -m bench.rivals.inside FILE`."""
+"""Cases before every guard, in the machine: `python -m bench.rivals.inside FILE CASE…`."""
 
 import json
 import subprocess
@@ -13,9 +13,9 @@ from bench.rivals.job import CULPRIT, Fate, clear, suffer
 
 def main() -> None:
     """A line of JSON for each pair goes to the file as it is known."""
-    results = Path(sys.argv[1])
+    results, wanted = Path(sys.argv[1]), sys.argv[2:]
     _make_swap()
-    for case in CASES:
+    for case in [one for one in CASES if one.name in wanted]:
         for guard in GUARDS:
             clear()
             print(f"{case.name}, {guard.name}:", flush=True)

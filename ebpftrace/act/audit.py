@@ -13,19 +13,16 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ebpftrace.errors import EbpftraceError, LogTakenError
 from ebpftrace.text import clean
-from ebpftrace.units import KIB, MIB
+from ebpftrace.units import MIB
 
 DEFAULT_FILE = Path("/var/log/ebpftrace/audit.jsonl")
 SIZE_BYTES = 8 * MIB
 KEPT = 3  # older files: audit.jsonl.1 is the youngest of them
-_LINE_LIMIT = 256 * KIB
 _SYNC_SECONDS = 0.1
 _WAITING = 256  # lines that a full disk refused; the oldest go first
 
@@ -88,12 +85,15 @@ class AuditLog:
                 self._append(self._lines[0])
                 self._lines.popleft()
                 self._dirty.set()
+        except BlockingIOError:
+            self._unwritten = "the audit log cannot be written: another ebpftrace writes to it"
         except OSError as error:
             self._unwritten = f"the audit log cannot be written: {error.strerror or error}"
         else:
             self._unwritten = ""
 
     def _append(self, line: bytes) -> None:
+        self._follow()
         size = os.fstat(self._fd).st_size
         if size + len(line) > self._size_bytes:
             self._rotate()
@@ -141,6 +141,20 @@ class AuditLog:
             finally:
                 os.close(old)
 
+    def _follow(self) -> None:
+        """Begin anew where somebody moved the file away (logrotate), or removed it."""
+        try:
+            there, ours = self._file.lstat(), os.fstat(self._fd)
+            if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino):
+                return
+        except FileNotFoundError:
+            self._file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        fd = _open(self._file)
+        with self._lock:
+            os.close(self._fd)
+            self._fd = fd
+            self._torn = _is_torn(fd)
+
     def _numbered(self, number: int) -> Path:
         return self._file.with_name(f"{self._file.name}.{number}")
 
@@ -176,36 +190,3 @@ def _open(file: Path) -> int:
 def _is_torn(fd: int) -> bool:
     size = os.fstat(fd).st_size
     return bool(size) and os.pread(fd, 1, size - 1) != b"\n"
-
-
-@dataclass(slots=True)
-class Reading:
-    """The lines of an audit log, oldest first, and how many were torn or no JSON object."""
-
-    file: Path
-    kept: int = KEPT
-    torn: int = 0
-
-    def records(self) -> Iterator[Record]:
-        """Nothing where there is no log; OSError where it cannot be read."""
-        names = [self.file.with_name(f"{self.file.name}.{n}") for n in range(self.kept, 0, -1)]
-        for file in (*names, self.file):
-            with contextlib.suppress(FileNotFoundError):
-                # A pipe without a writer would hold up who opens it for ever.
-                fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-                with os.fdopen(fd, "rb") as opened:
-                    yield from self._of_file(opened)
-
-    def _of_file(self, opened: Any) -> Iterator[Record]:
-        while line := opened.readline(_LINE_LIMIT):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                self.torn += 1
-                continue
-            if isinstance(record, dict):
-                yield record
-            else:
-                self.torn += 1

@@ -1,7 +1,7 @@
 """The descendants of a process, found while they still are: orphans have another parent."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,12 +23,9 @@ def family_of(*keys: ProcessKey) -> tuple[Target, ...]:
     Start times are read with them: from here on a reused pid is told apart.
     """
     found: list[Target] = []
-    for pid in _descendants(*(key.pid for key in keys)):
-        stat = proc.read_stat(pid)
-        if stat is None:
-            continue
+    for stat in _descendants(keys):
         try:
-            found.append(identify(ProcessKey(pid, stat.start_boottime_ns)))
+            found.append(identify(ProcessKey(stat.pid, stat.start_boottime_ns)))
         except (GoneError, RefusedError):
             continue
         if len(found) == _MOST:
@@ -53,15 +50,25 @@ def orphans_of(incident: Incident, which: Literal["go", "all", "none"]) -> Itera
             yield one
 
 
-def _descendants(*pids: int) -> Iterator[int]:
-    """Breadth first, from one look at every process's parent."""
-    children: dict[int, list[int]] = defaultdict(list)
+def _descendants(keys: Sequence[ProcessKey]) -> Iterator[proc.Stat]:
+    """Breadth first, from one look at every process's parent.
+
+    Who is still there after the look was there all the while: the children that it showed
+    of his pid are his, and not of one who has it by now.
+    """
+    children: dict[int, list[proc.Stat]] = defaultdict(list)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (stat := proc.read_stat(int(entry.name))):
-            children[stat.parent_pid].append(stat.pid)
-    queue, seen = list(pids), set(pids)
+            children[stat.parent_pid].append(stat)
+    queue = [key.pid for key in keys if _is_there(key)]
+    seen = set(queue)
     for one in queue:
-        born = [child for child in children[one] if child not in seen]
-        seen.update(born)
-        queue += born
+        born = [child for child in children[one] if child.pid not in seen]
+        seen.update(child.pid for child in born)
+        queue += [child.pid for child in born]
         yield from born
+
+
+def _is_there(key: ProcessKey) -> bool:
+    stat = proc.read_stat(key.pid)
+    return stat is not None and stat.started_at(key.start_boottime_ns)

@@ -1,5 +1,6 @@
 """One incident's way up its policy's ladder: one rung at a time, and then: did it help?
 
+Who is only told (`notify`) is told beside the next rung, which does not wait for that.
 No clock is read here, nothing waits, and the actions come from outside.
 """
 
@@ -8,24 +9,26 @@ from dataclasses import replace
 from typing import Any
 
 from ebpftrace.act.actions import Start
-from ebpftrace.act.actions.running import Ended, Running
+from ebpftrace.act.actions.running import Ended
 from ebpftrace.act.fuse_ladder import LET_GO, kill
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
 from ebpftrace.act.policy import Policy, Step
 from ebpftrace.act.relief import Relief, Verdict, not_relieved, relieved
+from ebpftrace.act.rung import Rung, failed
 from ebpftrace.act.telling import incident_outcome, outcome_record, step_outcome, step_record
 from ebpftrace.act.undo import Undo
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
-from ebpftrace.text import clean
-from ebpftrace.units import format_duration
 
 TELLING = frozenset({"capture", "notify", LET_GO})
 """These change nothing: whether it helped is not asked after them."""
 
 HOLDING = frozenset({"throttle", "freeze", "thaw"})
 """These win time for the next rung: whether it helped is asked only after the last."""
+
+BESIDE = frozenset({"notify"})
+"""Nobody waits for these: a server that does not answer holds up no signal."""
 
 ENDING = frozenset({"signal", "systemd", "exec", "shell"})
 """These may end a process: they are on the budget."""
@@ -59,13 +62,13 @@ class Ladder:
         self._record = record
         self._clock = clock
         self._steps: list[Step] = list(policy.ladder)
-        self._step: Step | None = None
-        self._running: Running | None = None
-        self._began_ns = 0
+        self._rung: Rung | None = None
+        self._beside: list[Rung] = []
         self._spent = False
         self._ended_one = False  # a rung that may end a process was climbed
         self._acted = False  # something was done that may have helped
         self._called_off = False
+        self._by_hand = False  # whoever decides that decides about the budget too
         self._let_go = False  # it goes on, as its policy asks
         self._refused = ""  # why the last rung was not climbed
         self._undos: list[Undo] = []
@@ -76,16 +79,16 @@ class Ladder:
 
     @property
     def fds(self) -> tuple[int, ...]:
-        return () if self._running is None else self._running.fds
+        return tuple(fd for rung in self._begun for fd in rung.fds)
 
     @property
     def deadline_ns(self) -> int | None:
         """Poll by then, CLOCK_MONOTONIC; None: nothing but a snapshot can change anything."""
-        if self._running is None or self._step is None:
-            return None
-        end = self._began_ns + self._step.timeout_ns
-        due = self._running.due_ns
-        return end if due is None else min(end, due)
+        return min((rung.deadline_ns for rung in self._begun), default=None)
+
+    @property
+    def _begun(self) -> list[Rung]:
+        return self._beside if self._rung is None else [*self._beside, self._rung]
 
     def see(self, snapshot: Snapshot) -> None:
         """What the books say now: whether it helped is told from it."""
@@ -95,11 +98,13 @@ class Ladder:
     def poll(self) -> Iterator[Word]:
         """Go on as far as that is possible without waiting."""
         while not self.over:
-            if self._running is not None:
-                ended = self._poll_running()
+            yield from self._poll_beside()
+            if self._rung is not None:
+                ended = self._rung.poll(self._clock())
                 if ended is None:
                     return
-                yield self._climbed(ended)
+                rung, self._rung = self._rung, None
+                yield self._climbed(rung, ended)
             elif self._relief is not None:
                 if self._verdict is Verdict.WAIT:
                     return
@@ -108,6 +113,8 @@ class Ladder:
                 yield from self._next(self._steps.pop(0))
             elif self._acted and self._verdict is Verdict.WAIT:
                 self._relief = Relief(self.incident, self._clock())
+            elif self._beside:
+                return
             else:
                 yield self._end()
 
@@ -119,9 +126,10 @@ class Ladder:
         if self.over:
             return
         self._called_off = called_off
-        if self._running is not None:
+        for rung in self._begun:
             status = Status.SKIPPED if called_off else Status.FAILED
-            yield self._climbed(Ended(status, why))
+            yield self._climbed(rung, Ended(status, why))
+        self._rung, self._beside = None, []
         self._steps.clear()
         if self._relief is not None and self._relief.gone_ns:
             # It is gone; only whether a successor stays is not known.
@@ -130,20 +138,22 @@ class Ladder:
 
     def hurry(self, why: str) -> Iterator[Word]:
         """Somebody does not want to wait for the other rungs: SIGKILL is the next."""
-        if self._running is not None:
-            yield self._climbed(Ended(Status.SKIPPED, why))
+        if self._rung is not None:
+            rung, self._rung = self._rung, None
+            yield self._climbed(rung, Ended(Status.SKIPPED, why))
         self._steps = [kill()]
         self._relief = None
-        self._spent = True  # whoever decides that decides about the budget too
+        self._by_hand = True
 
     def _next(self, step: Step) -> Iterator[Word]:
-        self._step, self._began_ns = step, self._clock()
+        rung = Rung(step, self._clock())
         if self.policy.dry_run:
-            yield self._climbed(Ended(Status.SKIPPED, f"dry run: would {step.action}"))
+            skipped = Ended(Status.SKIPPED, f"dry run: would {step.action}")
+            yield self._climbed(rung, skipped)
             return
-        if step.action in ENDING and not self._spent:
+        if step.action in ENDING and not self._spent and not self._by_hand:
             if refusal := self._allowed():
-                yield self._climbed(Ended(Status.SKIPPED, refusal))
+                yield self._climbed(rung, Ended(Status.SKIPPED, refusal))
                 return
             self._spend()
             self._spent = True
@@ -159,33 +169,29 @@ class Ladder:
             }
         )
         try:
-            self._running = self._starts[step.action](self.incident, step.options)
+            rung.running = self._starts[step.action](self.incident, step.options)
         except Exception as error:
-            # No descriptor, no thread, no memory to be had, or a mistake of ours: told as a
-            # failure, and the next rung is climbed. A breaker that died would help nobody.
-            yield self._climbed(_failed(error))
+            yield self._climbed(rung, failed(error))
+            return
+        if step.action in BESIDE:
+            self._beside.append(rung)
+        else:
+            self._rung = rung
 
-    def _poll_running(self) -> Ended | None:
-        assert self._running is not None and self._step is not None
-        now_ns = self._clock()
-        try:
-            ended = self._running.poll(now_ns)
-        except Exception as error:
-            ended = _failed(error)
-        if ended is None and now_ns - self._began_ns >= self._step.timeout_ns:
-            took = format_duration(self._step.timeout_ns)
-            return Ended(Status.TIMED_OUT, f"stopped after {took}")
-        return ended
+    def _poll_beside(self) -> Iterator[Word]:
+        for rung in list(self._beside):
+            ended = rung.poll(self._clock())
+            if ended is not None:
+                self._beside.remove(rung)
+                yield self._climbed(rung, ended)
 
-    def _climbed(self, ended: Ended) -> StepOutcome:
-        assert self._step is not None
-        step, now_ns = self._step, self._clock()
-        undo = None if self._running is None else self._running.undo
-        left = "" if self._running is None else self._running.stop()
-        began = self._running is not None
-        self._running = self._step = None
+    def _climbed(self, rung: Rung, ended: Ended) -> StepOutcome:
+        step, now_ns = rung.step, self._clock()
+        began = rung.running is not None
+        undo = None if rung.running is None else rung.running.undo
+        left = rung.stop()
         outcome = step_outcome(
-            self.incident, step.action, ended, left, began_ns=self._began_ns, now_ns=now_ns
+            self.incident, step.action, ended, left, began_ns=rung.began_ns, now_ns=now_ns
         )
         refunded = self._after(step, ended, began, now_ns)
         if undo is not None:
@@ -252,7 +258,3 @@ class Ladder:
         )
         self._record(outcome_record(outcome, undone=not troubles))
         return outcome
-
-
-def _failed(error: Exception) -> Ended:
-    return Ended(Status.FAILED, clean(f"{type(error).__name__}: {error}"))

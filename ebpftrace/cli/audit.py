@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from ebpftrace.act.audit import DEFAULT_FILE, Reading
+from ebpftrace.act.audit import DEFAULT_FILE
+from ebpftrace.act.audit_reading import Reading
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_duration

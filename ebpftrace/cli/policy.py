@@ -3,10 +3,12 @@
 import json
 import os
 import textwrap
+import time
 from pathlib import Path
 
 import click
 
+from ebpftrace.act.guard import RefusedError, identify, own_line
 from ebpftrace.act.matching import Answer, explain
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.policy_file import PolicyFileError, read_policies
@@ -15,12 +17,13 @@ from ebpftrace.act.policy_store import SYSTEM_FILE, default_file
 from ebpftrace.act.policy_words import in_words
 from ebpftrace.cli.watch import Pid
 from ebpftrace.errors import GoneError, UsageError
-from ebpftrace.events import JobIdentity
+from ebpftrace.events import JobIdentity, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.mounts import memory_hierarchy
-from ebpftrace.host.proc import read_stat
+from ebpftrace.host.proc import Stat, read_stat
 from ebpftrace.jobs import JobResolver
 from ebpftrace.text import clean
+from ebpftrace.units import format_duration
 
 _WIDTH = 80
 _FILE = click.argument(
@@ -77,8 +80,11 @@ def explain_command(file: Path | None, pids: tuple[int, ...]) -> None:
     paths = CgroupPaths(memory_hierarchy())
     try:
         for pid in pids:
-            comm, job = _live(pid, paths)
-            _tell_answers(pid, comm, job, explain(policies, comm, job))
+            stat, job = _live(pid, paths)
+            answers = explain(policies, stat.comm, job)
+            _tell_answers(pid, stat.comm, job, answers)
+            if taking := next((one.policy for one in answers if one.taken), None):
+                _tell_held_back(stat, taking)
     finally:
         paths.close()
 
@@ -114,8 +120,28 @@ def _tell_answers(pid: int, comm: str, job: JobIdentity, answers: tuple[Answer, 
         click.echo("  No policy takes it: it is watched and judged, and never acted on.")
 
 
-def _live(pid: int, paths: CgroupPaths) -> tuple[str, JobIdentity]:
-    """Name and job of a running process. GoneError where there is none."""
+def _tell_held_back(stat: Stat, policy: Policy) -> None:
+    """Whether it would be acted on now: its age, and whether it is one never to be touched."""
+    age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - stat.start_boottime_ns
+    grace = format_duration(policy.grace_ns)
+    if age_ns < policy.grace_ns:
+        left = format_duration(policy.grace_ns - age_ns)
+        click.echo(
+            _fill(f"  It is young: left alone for another {left} (grace {grace}).", "  ")
+        )
+    elif policy.grace_ns:
+        click.echo(_fill(f"  It is older than the grace of {grace}.", "  "))
+    try:
+        identify(ProcessKey(stat.pid, stat.start_boottime_ns))
+    except RefusedError as error:
+        why = f", whatever a policy says: {error.what}."
+        if stat.pid in own_line() and stat.pid > 1:
+            why = " by an ebpftrace that is started below it, as this one is."
+        click.echo(_fill(f"  It is never signalled{why}", "  "))
+
+
+def _live(pid: int, paths: CgroupPaths) -> tuple[Stat, JobIdentity]:
+    """A running process and its job. GoneError where there is none."""
     stat, path = read_stat(pid), memory_cgroup(pid)
     if stat is None or path is None:
         raise GoneError(
@@ -124,7 +150,7 @@ def _live(pid: int, paths: CgroupPaths) -> tuple[str, JobIdentity]:
             fix="look for it with: ps -e | grep gopls",
         )
     job = JobResolver(paths).resolve(pid, paths.id(path) or 0, stat.parent_pid)
-    return stat.comm, job
+    return stat, job
 
 
 def _default() -> Path:

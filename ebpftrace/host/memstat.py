@@ -35,4 +35,5 @@ def read_contents(folder: Path) -> CgroupContents | None:
         shmem_bytes=shmem,
         cache_bytes=max(0, cache - shmem),
         refaults=sum(values.get(total + name, 0) for name in _REFAULTS),
+        major_faults=values.get(total + b"pgmajfault", 0),
     )

@@ -35,6 +35,7 @@ class Sample:
     pressure_ns: int = 0  # PSI: at least one of its tasks waited; 0 on cgroup v1
     high_bytes: int | None = None  # memory.high of v2: above it a job is throttled
     throttled: int = 0  # how often it was
+    major_faults: int = 0
 
     @property
     def held_bytes(self) -> int:
@@ -195,4 +196,5 @@ def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int) -> Sample:
         pressure_ns=cgroup.pressure.some_ns if cgroup.pressure else 0,
         high_bytes=cgroup.high_bytes,
         throttled=cgroup.events.high if cgroup.events else 0,
+        major_faults=contents.major_faults if contents else 0,
     )

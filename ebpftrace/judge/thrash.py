@@ -21,12 +21,18 @@ class Thrash:
     of memory.high, where v2 lets a job crawl for ever and kills nobody.
     So a flood of page cache, which waits for reclaim most of all, is none; nor is a climb,
     which has findings of its own. Hitting the limit without stalls or refaults is none.
+
+    Or, whatever it is near to: `majors_per_second` times in each third of the window a
+    process waited for a page of a mapped file to be read, while pages that had been dropped
+    were needed again. Then the program and its files do not fit into the limit. Who reads
+    files by system calls, however large and often, has no such faults.
     """
 
     window_ns: int = 15 * NS_PER_SECOND
     bound_share: float = 0.2
     near_share: float = 0.85
     refaults_per_second: float = 200.0
+    majors_per_second: float = 40.0
     severity: Severity = Severity.WARNING
     name: str = "thrash"
 
@@ -36,9 +42,11 @@ class Thrash:
         window = samples.within(self.window_ns)
         first, now = window[0], samples.now
         seconds = (now.time_ns - first.time_ns) / NS_PER_SECOND
-        place = self._place(window)
-        if seconds <= 0 or not place:
+        if seconds <= 0:
             return None
+        place = self._place(window)
+        if not place:
+            return self._mapped(window, seconds)
         lost_ns = max(now.stalled_ns - first.stalled_ns, now.pressure_ns - first.pressure_ns)
         waited = lost_ns / NS_PER_SECOND / seconds
         refaults = (now.refaults - first.refaults) / seconds
@@ -51,6 +59,32 @@ class Thrash:
         )
         return Verdict(
             self.severity, waited, self.bound_share, "share", first.time_ns, told, 0.0
+        )
+
+    def _mapped(self, window: list[Sample], seconds: float) -> Verdict | None:
+        """Mapped files that do not fit: page cache all of it, and yet it is not free to go."""
+        first, now = window[0], window[-1]
+        refaults = (now.refaults - first.refaults) / seconds
+        thirds = [
+            window[len(window) * n // 3 : len(window) * (n + 1) // 3 + 1] for n in range(3)
+        ]
+        rate = min(map(_majors_per_second, thirds))
+        if rate < self.majors_per_second or refaults < self.refaults_per_second:
+            return None
+        if now.limit_hits > first.limit_hits:
+            place = f"the limit of {words.size(now.limit_bytes or 0)}"
+        elif now.throttled > first.throttled:
+            place = f"memory.high, {words.size(now.high_bytes or 0)}"
+        else:
+            return None
+        rate = (now.major_faults - first.major_faults) / seconds
+        told = (
+            f"thrashes at {place}: the files it has mapped do not fit; it waited {rate:,.0f} "
+            f"times a second for a page to be read (bound {self.majors_per_second:g}), "
+            f"{refaults:,.0f} pages a second were dropped and needed again"
+        )
+        return Verdict(
+            self.severity, rate, self.majors_per_second, "faults/s", first.time_ns, told, 0.0
         )
 
     def _place(self, window: list[Sample]) -> str:
@@ -68,6 +102,11 @@ class Thrash:
 
     def _near(self, shares: Iterable[float]) -> bool:
         return min(shares) >= self.near_share
+
+
+def _majors_per_second(part: list[Sample]) -> float:
+    seconds = (part[-1].time_ns - part[0].time_ns) / NS_PER_SECOND
+    return (part[-1].major_faults - part[0].major_faults) / seconds if seconds > 0 else 0.0
 
 
 def _used(sample: Sample) -> float:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from ebpftrace.act.audit import AuditLog, Reading
+from ebpftrace.act.audit import AuditLog
+from ebpftrace.act.audit_reading import Reading
 from ebpftrace.act.fuse_bounds import default_fuse, has_fuse
 from ebpftrace.act.holding.control import Control
 from ebpftrace.act.holding.holding import Holding

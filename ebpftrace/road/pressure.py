@@ -41,8 +41,10 @@ class PressureListener:
         for cgroup_id, (fd, folder) in list(self._triggers.items()):
             if fd not in fds:
                 continue
-            pressure = read_pressure(folder)
-            if pressure is None:  # the cgroup is gone: its descriptor stays ready
+            pressure = read_pressure(folder) if _inode(folder) == cgroup_id else None
+            if pressure is None:
+                # It is gone: its descriptor stays ready for ever, and a service that was
+                # started again has another cgroup under the same path.
                 self._drop(cgroup_id)
             else:
                 yield CgroupPressed(pressure.time_ns, cgroup_id, pressure)
@@ -64,3 +66,10 @@ class PressureListener:
         fd, _folder = self._triggers.pop(cgroup_id)
         os.close(fd)  # which takes it out of the epoll as well
         self._refused.add(cgroup_id)
+
+
+def _inode(folder: Path) -> int:
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return 0

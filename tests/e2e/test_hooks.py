@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,21 @@ def test_each_is_survived_and_told_and_the_next_is_tried(tmp_path: Path) -> None
     assert shown.returncode == 0
     assert shown.stdout.count(": stopped after 500ms") == 2
     assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+def test_a_webhook_that_never_answers_holds_up_no_signal(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it never accepts
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        notify = f'{{ action = "notify", url = "{url}", timeout = "2s" }}'
+        file = policy(tmp_path, then=f'{notify}, {{ action = "signal" }}')
+        with (
+            memory_cgroup() as group,
+            watching(tmp_path, "--config", str(file)) as watch,
+            Workload(COMM, cgroup=group) as leaky,
+        ):
+            watch.next_snapshot()
+            leaky.do("map 100MiB")
+            leaky.send("touch 0")
+            watch.wait_for(is_step("notify"), SECONDS)
+            steps = [(one["action"], one["status"]) for one in of_type(watch, "action")]
+    assert steps == [("capture", "done"), ("signal", "done"), ("notify", "timed_out")]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,16 @@ def test_a_running_process_is_told_which_policy_would_take_it(file: Path) -> Non
     assert "does not go tools: comm is sleep, not go" in told
     assert "takes it this job" in told
     assert "too late the rest: it would, but this job comes first" in told
+    assert re.search(r"It is young: left alone for another [\d.]+s \(grace 10s\)", told)
+
+
+def test_who_is_never_signalled_is_told_so(file: Path) -> None:
+    done = ebpftrace("policy", "explain", str(file), "--pid", "1", "--pid", str(os.getpid()))
+    assert_on_one_screen(done.stdout)
+    told = " ".join(done.stdout.split())
+    assert "It is never signalled, whatever a policy says: 1 is the init process." in told
+    assert "never signalled by an ebpftrace that is started below it, as this one is." in told
+    assert "It is older than the grace of 10s." in told
 
 
 def test_a_process_that_is_not_there(file: Path) -> None:

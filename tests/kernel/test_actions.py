@@ -19,6 +19,7 @@ from ebpftrace.act.actions import signal as ending
 from ebpftrace.act.evidence import Part, parts_of
 from ebpftrace.act.guard import Target, identify
 from ebpftrace.act.incident import Incident
+from ebpftrace.act.kin import family_of
 from ebpftrace.act.outcome import Status
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
@@ -88,6 +89,16 @@ class TestSignal:
             assert ended.detail.endswith("with 1 child of it")
             assert not lives(go)
             assert lives(other)
+
+    def test_children_of_one_that_has_its_pid_by_now_are_not_its_own(
+        self, group: MemoryCgroup
+    ) -> None:
+        with Workload("gopls", cgroup=group) as other:
+            (go,) = map(int, other.do(f"spawn {other.named('go')}"))
+            now = key_of(other.pid)
+            earlier = ProcessKey(other.pid, now.start_boottime_ns - NS_PER_SECOND)
+            assert [one.key.pid for one in family_of(now)] == [go]
+            assert family_of(earlier) == ()
 
     def test_a_child_in_another_cgroup_is_left_alone(self, group: MemoryCgroup) -> None:
         with memory_cgroup() as elsewhere, Workload("gopls", cgroup=group) as gopls:
@@ -380,6 +391,26 @@ class TestCapture:
         assert b"Rss:" in (folder / "process-smaps").read_bytes()
         assert (folder / "curve.csv").read_text().endswith("\n1,2,3\n4,5,6\n")
         assert (folder.stat().st_mode & 0o777) == 0o700
+
+    def test_every_file_is_on_the_disk_before_it_is_called_whole(
+        self, victim: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        synced: set[int] = set()
+        sync, rename = os.fdatasync, Path.rename
+
+        def noted(fd: int) -> None:
+            synced.add(os.fstat(fd).st_ino)
+            sync(fd)
+
+        def renamed(folder: Path, whole: Path) -> Path:
+            assert {file.stat().st_ino for file in folder.iterdir()} == synced
+            return rename(folder, whole)
+
+        monkeypatch.setattr(os, "fdatasync", noted)
+        monkeypatch.setattr(Path, "rename", renamed)
+        ended = act("capture", about(victim.pid), capture.Options(tmp_path))
+        assert ended.status is Status.DONE, ended
+        assert synced
 
     def test_a_process_that_ends_meanwhile_costs_only_its_parts(
         self, group: MemoryCgroup, tmp_path: Path

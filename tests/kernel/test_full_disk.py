@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from ebpftrace.act.actions import capture, notify
-from ebpftrace.act.audit import AuditLog, Reading
+from ebpftrace.act.audit import AuditLog
+from ebpftrace.act.audit_reading import Reading
 from ebpftrace.act.outcome import Status
 from ebpftrace.units import KIB
 from tests.support.disks import fill, small_disk

@@ -10,7 +10,7 @@ import pytest
 from tests.support.build import CACHE
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, require_v2, write
 from tests.support.names import unique_comm
-from tests.support.records import Record, Watch, job_of
+from tests.support.records import Record, Watch, holds, job_of
 from tests.support.workload import Workload
 
 MIB = 1 << 20
@@ -212,3 +212,19 @@ def test_a_job_that_crawls_above_memory_high_thrashes(watch: Watch) -> None:
         workload.answer()
     assert "of memory.high, 16 MiB" in found["sentence"]
     assert found["measured"] >= found["bound"]
+
+
+def test_a_cgroup_is_watched_with_all_below_it() -> None:
+    """On v2 what has cgroups below has no processes of its own."""
+    with (
+        memory_cgroup() as group,
+        Watch("--cgroup", group.name, "--interval", "200ms") as watch,
+        memory_cgroup(parent=group) as below,
+        Workload("anybody", cgroup=below) as inside,
+        Workload("anybody") as outside,
+    ):
+        watch.wait_for(holds(inside.pid))
+        snapshot = watch.next_snapshot()
+        assert [job["cgroup"] for job in snapshot["jobs"]] == [below.name]
+        pids = {one["pid"] for job in snapshot["jobs"] for one in job["processes"]}
+        assert pids == {inside.pid}, f"and not {outside.pid}"

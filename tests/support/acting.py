@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.patience import patient
 from tests.support.records import Record, Watch
 from tests.support.respawn import COMM
 
-SECONDS = 60.0
+SECONDS = patient(60.0)
 
 
 def policy(

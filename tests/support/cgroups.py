@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from tests.support.build import enter_binary
+from tests.support.patience import patient
 
-REMOVAL_SECONDS = 10.0
+REMOVAL_SECONDS = patient(10.0)
 
 
 class NoMemoryCgroupError(Exception):

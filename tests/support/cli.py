@@ -10,9 +10,10 @@ from typing import IO
 from rich.cells import cell_len
 
 from tests.support.build import ROOT
+from tests.support.patience import patient
 
 COLUMNS, LINES = 80, 24
-SECONDS = 20.0
+SECONDS = patient(20.0)
 
 # Commands for `without_mounts`.
 NO_TRACEFS = (

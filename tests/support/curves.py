@@ -20,6 +20,7 @@ def sample(
     kills: int = 0,
     stalled: float = 0,
     refaults: int = 0,
+    majors: int = 0,
 ) -> Sample:
     """`mib` of anon memory at a time; `limit` and `shmem` in MiB, `stalled` in s."""
     room = None if limit is None else round((limit - mib - shmem) * MIB)
@@ -33,6 +34,7 @@ def sample(
         oom_kills=kills,
         stalled_ns=round(stalled * NS_PER_SECOND),
         refaults=refaults,
+        major_faults=majors,
     )
 
 

@@ -14,8 +14,9 @@ from ebpftrace.events import JobIdentity, ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.judge.finding import Finding, Severity, Subject
 from ebpftrace.units import MIB
+from tests.support.patience import patient
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = patient(30.0)
 
 JOB = JobIdentity("/ci/build-42", "build-42", "github", "GITHUB_RUN_ID", "/ci/build-42", 4242)
 

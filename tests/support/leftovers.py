@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 from ebpftrace.probe import bpf
+from tests.support.patience import patient
 
 # The kernel frees a program some time after its last user went.
-GONE_SECONDS = 10.0
+GONE_SECONDS = patient(10.0)
 
 
 def programs_of(pid: int) -> set[int]:

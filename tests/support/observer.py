@@ -14,6 +14,7 @@ from ebpftrace.events import (
     ProcessStarted,
 )
 from ebpftrace.probe import Probe, Selection
+from tests.support.patience import patient
 
 Kind = TypeVar("Kind", bound=Event)
 
@@ -43,7 +44,7 @@ class Observer:
         Also of one that is about to start: a parent in vfork goes on a little before its
         child's exec is told.
         """
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + patient(15)
         while True:
             self.read()
             reads = self.all(ProcessRead, lambda event: event.key.pid == pid)
@@ -61,7 +62,7 @@ class Observer:
 
     def last(self, kind: type[Kind], where: Callable[[Kind], bool] = lambda _: True) -> Kind:
         """The latest such event; waits up to fifteen seconds for one."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + patient(15)
         while not (found := self.all(kind, where)):
             if time.monotonic() > deadline:
                 told = [type(event).__name__ for event in self.events[-20:]]

@@ -8,7 +8,9 @@ import termios
 import time
 from typing import TextIO
 
-WAIT_SECONDS = 10.0
+from tests.support.patience import patient
+
+WAIT_SECONDS = patient(10.0)
 
 
 class Pty:

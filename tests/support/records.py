@@ -13,13 +13,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support.build import ROOT
+from tests.support.patience import patient
 from tests.support.sessions import end_session, session_mark, text_of
 
 Record = dict[str, Any]
 
-START_SECONDS = 60.0  # an emulated processor compiles for 20 s where others work as well
-WAIT_SECONDS = 20.0
-END_SECONDS = 20.0
+START_SECONDS = patient(20.0)
+WAIT_SECONDS = patient(20.0)
+END_SECONDS = patient(20.0)
 
 
 @dataclass(frozen=True)

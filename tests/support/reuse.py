@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tests.support.build import reuse_binary
 from tests.support.cgroups import MemoryCgroup
+from tests.support.patience import patient
 from tests.support.sessions import end_session, session_mark
 
-SECONDS = 20.0
+SECONDS = patient(20.0)
 
 
 @contextmanager

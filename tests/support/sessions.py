@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import IO
 
+from tests.support.patience import patient
+
 MARK = "EBPFTRACE_TEST_SESSION"
-END_SECONDS = 10.0
+END_SECONDS = patient(10.0)
 
 
 def session_mark() -> dict[str, str]:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 30.0
+from tests.support.patience import patient
+
+SECONDS = patient(30.0)
 
 
 def require_systemd() -> None:

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.build import ROOT
+from tests.support.patience import patient
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = patient(30.0)
 
 
 class Tmux:

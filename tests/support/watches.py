@@ -128,7 +128,7 @@ def job(
             limit_bytes=limit,
             headroom_bytes=None if limit is None else limit - charge,
             oom_kills=oom_kills,
-            contents=CgroupContents(usage.anon_bytes, usage.shmem_bytes, cache, 12),
+            contents=CgroupContents(usage.anon_bytes, usage.shmem_bytes, cache, 12, 3),
         ),
         usage=usage,
         peak_bytes=usage.resident_bytes + 8 * MIB if peak is None else peak,

@@ -23,7 +23,8 @@ UNAVAILABLE = 69
 
 _COMMAND = """\
 .venv/bin/python -m tests.vm.features >.vm/results/features.json
-EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest -p no:cacheprovider --durations=10 \\
+export EBPFTRACE_REQUIRE_KERNEL=1 EBPFTRACE_TEST_PATIENCE=3
+.venv/bin/python -m pytest -p no:cacheprovider --durations=10 --timeout=360 \\
     --junitxml=.vm/results/junit.xml {} 2>&1
 """
 

@@ -1,6 +1,7 @@
 """One at a time: two runs may share a cache, or be started in one clone."""
 
 import fcntl
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ from pathlib import Path
 def locked(path: Path, what: str) -> Iterator[None]:
     """Hold the lock of a file, which is made; says `what` it waits for if it has to.
 
-    The kernel releases it however the process ends.
+    The kernel releases it however the process ends; but not before those it started have
+    ended as well: killed, it leaves a tool behind that still writes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
+        os.set_inheritable(file.fileno(), True)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -104,7 +104,11 @@ def _argv(kernel: Kernel, processor: Sequence[str], append: str, disks: _Disks) 
 def _stream(argv: list[str], log: Path) -> None:
     try:
         machine = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            close_fds=False,  # as in run
         )
     except FileNotFoundError as error:
         raise UnavailableError(f"{error.filename} is missing: run scripts/setup-vm") from None

@@ -10,7 +10,9 @@ def outcomes(junit: str) -> dict[str, Counter[str]]:
     """passed, failed, skipped of each test file, from pytest's junit.xml."""
     files: dict[str, Counter[str]] = {}
     for case in ElementTree.fromstring(junit).iter("testcase"):
-        name = case.get("classname", "").replace(".", "/") + ".py"
+        # A class of tests stands behind its module, and is called Test…
+        module = case.get("classname", "").partition(".Test")[0]
+        name = module.replace(".", "/") + ".py"
         kinds = {child.tag for child in case}
         outcome = (
             "failed" if kinds & {"failure", "error"}

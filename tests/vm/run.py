@@ -24,7 +24,14 @@ def run(
     command = list(map(str, argv))
     try:
         done = subprocess.run(
-            command, env=env, cwd=cwd, input=input, capture_output=True, text=True, check=False
+            command,
+            env=env,
+            cwd=cwd,
+            input=input,
+            capture_output=True,
+            text=True,
+            check=False,
+            close_fds=False,  # a lock is for what it starts too
         )
     except FileNotFoundError as error:
         raise UnavailableError(

@@ -11,7 +11,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -85,9 +84,7 @@ def capture(
             }
             file.write(json.dumps(manifest, indent=2).encode() + b"\n")
             file.truncate()
-            file.flush()
-            os.fdatasync(file.fileno())
-        _sync_folder(partial)
+        _sync(partial)
         partial.rename(whole)
         _sync_folder(options.folder)
     except BaseException:
@@ -139,7 +136,7 @@ def _sync(folder: Path) -> None:
 
     POSIX_FADV_DONTNEED starts to write a file out and waits for nothing.
     """
-    with ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         fds = []
         for entry in folder.iterdir():
             fds.append(os.open(entry, os.O_RDONLY | os.O_CLOEXEC))

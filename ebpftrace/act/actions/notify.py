@@ -3,10 +3,11 @@
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import Annotated, Any
 
 from ebpftrace.act.actions.background import Background
 from ebpftrace.act.actions.kind import ActionKind
@@ -21,6 +22,7 @@ _ANSWER_SECONDS = 10.0
 _URL = re.compile(r"https?://[^/?#\s]+([/?#]\S*)?")
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")  # RFC 9110, a header's name
 _PLACE = re.compile(r"\$\{([a-z_]+)\}")
+_STRING_OR_PLACE = re.compile(r'"(?:[^"\\]|\\.)*"|\$\{[a-z_]+\}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Options:
             if self.url is None:
                 raise ValueError("template without url")
             try:
-                json.loads(_PLACE.sub("0", self.template))
+                json.loads(_filled(self.template, {}))
             except ValueError as error:
                 raise ValueError(f"template is no JSON: {error}") from error
 
@@ -68,10 +70,8 @@ def _tell(incident: Incident, options: Options, cancelled: Event) -> Ended:
     told = []
     if options.file is not None:
         fd = os.open(options.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, facts_json(incident))
-        finally:
-            os.close(fd)
+        with os.fdopen(fd, "wb") as file:  # all of it, or an error
+            file.write(facts_json(incident))
         told.append(f"written to {clean(os.fsencode(options.file))}")
     if options.url is not None:
         sent, words = _post(options.url, _body(incident, options), options, cancelled)
@@ -84,14 +84,25 @@ def _tell(incident: Incident, options: Options, cancelled: Event) -> Ended:
 def _body(incident: Incident, options: Options) -> bytes:
     if options.template is None:
         return facts_json(incident)
-    known = facts(incident)
+    return _filled(options.template, facts(incident)).encode()
 
-    def fill(match: re.Match[str]) -> str:
-        """A fact as it stands within quotes; one that is not known is left as it is."""
+
+def _filled(template: str, known: Mapping[str, Any]) -> str:
+    """JSON whatever the facts are: text within quotes, a value of its own outside of them.
+
+    A fact that is not known is left as it stands in a string, and is null elsewhere.
+    """
+
+    def as_text(match: re.Match[str]) -> str:
         value = known.get(match[1], match[0])
         return json.dumps("" if value is None else str(value))[1:-1]
 
-    return _PLACE.sub(fill, options.template).encode()
+    def fill(match: re.Match[str]) -> str:
+        if match[0].startswith('"'):
+            return _PLACE.sub(as_text, match[0])
+        return json.dumps(known.get(match[0][2:-1]))
+
+    return _STRING_OR_PLACE.sub(fill, template)
 
 
 def _post(url: str, body: bytes, options: Options, cancelled: Event) -> tuple[bool, str]:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from ebpftrace.act.actions.running import Running, over
-from ebpftrace.act.audit import AuditLog, Reading
+from ebpftrace.act.audit import AuditLog
+from ebpftrace.act.audit_reading import Reading
 from ebpftrace.act.breaker import Breaker
 from ebpftrace.act.budget import Moment
 from ebpftrace.act.incident import Incident

@@ -175,6 +175,42 @@ def test_one_that_hangs_is_stopped_at_its_timeout() -> None:
     assert hanging.stopped == 1
 
 
+def test_who_is_only_told_holds_nobody_up() -> None:
+    """A server that does not answer: the process is ended meanwhile."""
+    notify, signal = Played(None, fds=(7,)), Played(None, fds=(8,))
+    stage = Stage((("notify", notify), ("signal", signal)))
+    assert stage.poll(0) == []
+    assert signal.started()
+    assert (stage.ladder.fds, stage.ladder.deadline_ns) == ((7, 8), 5 * S)
+    signal.ended = DONE
+    assert told(stage.poll(1)) == ["signal done"]
+    assert stage.see(2, None) == []
+    assert told(stage.poll(5)) == ["notify timed_out"]
+    assert told(stage.see(20, None)) == ["helped True"]
+    assert (notify.stopped, signal.stopped) == (1, 1)
+
+
+def test_it_is_not_over_before_all_are_told() -> None:
+    notify = Played(None)
+    stage = Stage((("signal", Played(DONE)), ("notify", notify)))
+    assert told(stage.poll(0)) == ["signal done"]
+    stage.see(1, None)
+    assert stage.see(15, None) == []  # it helped, and that is being told
+    assert notify.started()
+    notify.ended = DONE
+    assert told(stage.poll(16)) == ["notify done", "helped True"]
+
+
+def test_abandoned_it_stops_those_beside_too() -> None:
+    notify, signal = Played(None), Played(None)
+    stage = Stage((("notify", notify), ("signal", signal)))
+    stage.poll(0)
+    words = [word for word in stage.ladder.abandon("the watch ended")
+             if isinstance(word, StepOutcome | Outcome)]  # fmt: skip
+    assert told(words) == ["notify failed", "signal failed", "helped False"]
+    assert (notify.stopped, signal.stopped) == (1, 1)
+
+
 def test_one_that_fails_is_followed_by_the_next_at_once() -> None:
     stage = Stage((("exec", Played(Ended(Status.FAILED, "no"))), ("signal", Played(DONE))))
     assert told(stage.poll(0)) == ["exec failed", "signal done"]

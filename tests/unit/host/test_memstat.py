@@ -15,6 +15,7 @@ total_shmem 9068544
 total_mapped_file 7655424
 total_workingset_refault_anon 5
 total_workingset_refault_file 3948
+total_pgmajfault 17
 """
 V2 = """anon 13746176
 file 11096064
@@ -22,8 +23,9 @@ kernel 4096
 shmem 9068544
 workingset_refault_anon 5
 workingset_refault_file 3948
+pgmajfault 17
 """
-CONTENTS = CgroupContents(13746176, 9068544, 11096064 - 9068544, 3953)
+CONTENTS = CgroupContents(13746176, 9068544, 11096064 - 9068544, 3953, 17)
 
 
 def test_v1_counts_the_cgroups_below(tmp_path: Path) -> None:

@@ -67,3 +67,35 @@ def test_it_takes_a_window() -> None:
     samples = Samples(sample(0, 950))
     samples.add(sample(10, 950, stalled=9, refaults=10_000, hits=100))
     assert Thrash().verdict(samples) is None
+
+
+def mapped(majors: int, refaults: int, hits: int = 100) -> Samples:
+    """Twenty seconds with next to nothing held, and all else page cache."""
+    samples = Samples(sample(0, 10, limit=128))
+    for second in range(1, 21):
+        samples.add(
+            sample(second, 10, limit=128, majors=majors * second, refaults=refaults * second,
+                   hits=hits * second)
+        )  # fmt: skip
+    return samples
+
+
+def test_mapped_files_that_do_not_fit() -> None:
+    found = Thrash().verdict(mapped(130, 200_000))
+    assert found is not None
+    assert (found.measured, found.unit) == (130, "faults/s")
+    assert found.words.startswith("thrashes at the limit of 128 MiB: the files it has mapped")
+
+
+def test_what_is_read_by_system_calls_or_only_once_is_none() -> None:
+    assert Thrash().verdict(mapped(1, 500_000)) is None  # cat, dd
+    assert Thrash().verdict(mapped(500, 50)) is None  # a cold start: nothing comes again
+    assert Thrash().verdict(mapped(130, 200_000, hits=0)) is None  # another's limit
+
+
+def test_a_burst_of_major_faults_is_none() -> None:
+    """A compiler that was dropped and started again: for a moment it waits for its text."""
+    samples = mapped(0, 200_000)
+    late = sample(21, 10, limit=128, majors=3000, refaults=4_400_000, hits=2100)
+    samples.add(late)
+    assert Thrash().verdict(samples) is None

@@ -3,7 +3,7 @@
 from tests.vm.results import outcomes, unexplained
 
 JUNIT = """<testsuites><testsuite>
-<testcase classname="tests.kernel.test_memory" name="a" />
+<testcase classname="tests.kernel.test_memory.TestAClass" name="a" />
 <testcase classname="tests.kernel.test_memory" name="b"><failure message="x" /></testcase>
 <testcase classname="tests.kernel.test_memory" name="c"><error message="x" /></testcase>
 <testcase classname="tests.kernel.test_mappings" name="d"><skipped message="no v2" /></testcase>

@@ -219,7 +219,9 @@ static bool do_raise(struct words *w)
 }
 
 const struct entry process_commands[] = {
-    {"fork", 0, do_fork}, {"spawn", 1, spawn},     {"burst", 2, burst},     {"reap", 0, reap},
-    {"exec", 1, do_exec}, {"lend", 1, lend},       {"execat", 2, execat_page}, {"name", 1, name},       {"threads", 2, threads}, {"sleep", 1, do_sleep},
-    {"exit", 1, do_exit}, {"raise", 1, do_raise},  {0},
+    {"fork", 0, do_fork},       {"spawn", 1, spawn},     {"burst", 2, burst},
+    {"reap", 0, reap},          {"exec", 1, do_exec},    {"execat", 2, execat_page},
+    {"lend", 1, lend},          {"threads", 2, threads}, {"name", 1, name},
+    {"sleep", 1, do_sleep},     {"exit", 1, do_exit},    {"raise", 1, do_raise},
+    {0},
 };

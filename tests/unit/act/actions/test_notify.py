@@ -94,6 +94,14 @@ def test_a_template_stays_json_whatever_the_facts_are(hook: Hook) -> None:
     assert json.loads(hook.bodies[0]) == {"text": 'a"b\\c\n 4711 ${nothing}'}
 
 
+def test_a_fact_without_quotes_is_a_value_of_its_own(hook: Hook) -> None:
+    template = '{"pid": ${pid}, "job": ${job}, "limit": ${limit_bytes}, "x": [${nothing}]}'
+    act("notify", incident(), notify.Options(url=hook.url, template=template))
+    assert json.loads(hook.bodies[0]) == {
+        "pid": 4711, "job": "build-42", "limit": None, "x": [None],
+    }  # fmt: skip
+
+
 def test_a_server_that_stumbles_is_asked_again(hook: Hook) -> None:
     hook.answers = [503, 200]
     ended = act("notify", incident(), notify.Options(url=hook.url))

@@ -1,0 +1,157 @@
+"""The fuse's odd cases with a whole watch: what a user sees, and who stands at the end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.acting import SECONDS, is_step, is_type, of_type, watching
+from tests.support.build import ROOT
+from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
+from tests.support.records import Watch
+from tests.support.sessions import end_session, session_mark, text_of
+from tests.support.standing import stands, state, until
+from tests.support.workload import Workload
+
+pytestmark = pytest.mark.kernel
+
+MIB = 1 << 20
+COMM = f"odd{os.getpid()}"
+
+
+@pytest.fixture
+def group() -> Iterator[MemoryCgroup]:
+    with memory_cgroup() as made:
+        made.limit(400 * MIB)
+        yield made
+
+
+def fused(folder: Path, *lines: str) -> Watch:
+    """A watch with one policy, which saves no evidence."""
+    file = folder / "policy.toml"
+    head = ["[[policy]]", 'name = "odd"', f'match.comm = "{COMM}"', "capture = false"]
+    file.write_text("\n".join([*head, *lines]) + "\n")
+    return watching(folder, "--config", str(file), comm=COMM)
+
+
+def words(watch: Watch, pid: int) -> list[str]:
+    """What the fuse said of it."""
+    return [one["event"] for one in of_type(watch, "fuse") if one["pid"] == pid]
+
+
+@pytest.mark.parametrize("to", [COMM, "other"])
+def test_stopped_within_exec(tmp_path: Path, group: MemoryCgroup, to: str) -> None:
+    """What it became is acted on if it is watched, and goes on if it is not."""
+    with (
+        fused(tmp_path, 'fuse = { bound = "100MiB", of = "charge" }') as watch,
+        Workload(COMM, cgroup=group) as workload,
+        Workload("stranger", cgroup=group) as stranger,
+    ):
+        workload.do("shmem 4KiB")
+        workload.do("touch 0")
+        stranger.do("map 110MiB")
+        stranger.do("touch 0")
+        assert not words(watch, workload.pid)
+        workload.send(f"execat 0 {workload.named(to)}")
+        if to == "other":
+            workload.answer()
+            assert workload.do("map 1MiB")
+            return
+        assert workload.wait() == -signal.SIGKILL
+        watch.wait_for(is_type("outcome"), SECONDS)
+        assert words(watch, workload.pid) == ["stopped", "ended"]
+
+
+@contextmanager
+def freezer() -> Iterator[Path]:
+    """The folder of a freezer cgroup of our own."""
+    hierarchy = Path("/sys/fs/cgroup/freezer")
+    if not (hierarchy / "cgroup.procs").exists():
+        pytest.skip("no v1 freezer here")
+    own = hierarchy / f"ebpftrace-odd-{os.getpid()}"
+    own.mkdir()
+    try:
+        yield own
+    finally:
+        write(own / "freezer.state", "THAWED")
+        until(lambda: not (own / "cgroup.procs").read_text())
+        own.rmdir()
+
+
+@pytest.mark.parametrize("then", ["kill", "thaw"])
+def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
+    tmp_path: Path, group: MemoryCgroup, then: str
+) -> None:
+    ladder = 'then = [{ action = "freeze" }, { action = "shell", line = "sleep 1" }]'
+    fuse = f'fuse = {{ bound = "100MiB", then = "{then}" }}'
+    with (
+        freezer() as ice,
+        fused(tmp_path, fuse, ladder) as watch,
+        Workload(COMM, cgroup=group) as workload,
+    ):
+        write(ice / "cgroup.procs", workload.pid)
+        workload.do("map 101MiB")
+        workload.send("touch 0")
+        step = watch.wait_for(is_step("freeze"), SECONDS)
+        assert step["status"] == "done"
+        watch.wait_for(is_step("shell"), SECONDS)
+        assert words(watch, workload.pid) == ["stopped"]
+        if then == "kill":
+            assert workload.wait() == -signal.SIGKILL
+        else:
+            workload.answer()
+        outcome = watch.wait_for(is_type("outcome"), SECONDS)
+        print(outcome, of_type(watch, "action"))
+        assert (ice / "freezer.state").read_text().strip() == "THAWED"
+
+
+def test_a_child_of_another_name_is_stopped_where_children_are_followed(
+    tmp_path: Path, group: MemoryCgroup
+) -> None:
+    with (
+        watching(tmp_path, "--children", "--fuse", "50%", comm=COMM) as watch,
+        Workload(COMM, cgroup=group) as workload,
+    ):
+        child = int(workload.do(f"spawn {workload.named('other')}; map 300MiB; touch 0")[0])
+        outcome = watch.wait_for(is_type("outcome"), SECONDS)
+        assert (outcome["pid"], outcome["comm"]) == (child, "other")
+        assert workload.do("reap") == [str(child), str(signal.SIGKILL.value)]
+
+
+PARENT = """
+import os, subprocess, sys, time
+open("/proc/self/comm", "w").write(sys.argv[1])
+child = subprocess.Popen(sys.argv[3:])
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.01)
+taken = b"1" * (100 << 20)
+open(sys.argv[2] + "-done", "w").close()
+child.wait()
+"""
+
+
+def test_who_started_the_watch_never_stays_stopped(tmp_path: Path) -> None:
+    """By a bound that the kernel holds against everybody of its name."""
+    mark, go = session_mark(), tmp_path / "go"
+    watch = ["--comm", COMM, "--fuse", "64MiB", "--audit", str(tmp_path / "audit.jsonl")]
+    command = [sys.executable, "-m", "ebpftrace", "watch", "--output", "jsonl", *watch]
+    with (tmp_path / "out").open("wb") as out:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", PARENT, COMM, str(go), *command],
+            cwd=ROOT, stdout=out, stderr=out, env={**os.environ, **mark},
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        until(lambda: '"type":"snapshot"' in (tmp_path / "out").read_text())
+        go.touch()
+        until((tmp_path / "go-done").exists)
+        assert state(parent.pid) == "S"
+        assert '"killed"' not in (tmp_path / "out").read_text()
+    finally:
+        end_session(parent, mark)

@@ -1,0 +1,312 @@
+"""The fuse among debuggers, shells, freezers, namespaces, vfork and exec: what happens."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.actions.freeze import Freezer
+from ebpftrace.act.holding.holding import Holding
+from ebpftrace.events import FuseBlown, FuseOf, ProcessExited, ProcessKey
+from ebpftrace.probe import Selection, guardian
+from ebpftrace.probe.fuses import FuseDefault, Fuses
+from tests.support.cgroups import memory_cgroup, write
+from tests.support.observer import Observer
+from tests.support.ptys import Pty
+from tests.support.sessions import end_session, session_mark
+from tests.support.standing import stands, state, until
+from tests.support.tracer import Tracer
+from tests.support.workload import PAGE, Workload
+
+MIB = 1 << 20
+COMM = f"odd{os.getpid()}"
+BOUND = 64 * MIB
+AGAIN = 256 * PAGE  # STOP_AGAIN in bpf/fuse.h
+
+
+@pytest.fixture(scope="module")
+def observer() -> Iterator[Observer]:
+    """Everybody of that name has the bound from the first page on."""
+    observer = Observer(Selection(comms=(COMM,)), watermarks=True)
+    fuses(observer).arm_everybody(FuseDefault(FuseOf.PROCESS, BOUND, False, signal.SIGSTOP))
+    yield observer
+    observer.close()
+
+
+@pytest.fixture
+def workload() -> Iterator[Workload]:
+    with Workload(COMM) as workload:
+        workload.do("map 100MiB")
+        yield workload
+
+
+def fuses(observer: Observer) -> Fuses:
+    assert observer.probe.fuses is not None
+    return observer.probe.fuses
+
+
+def blown(observer: Observer, pid: int) -> FuseBlown:
+    return observer.last(FuseBlown, lambda event: event.key.pid == pid)
+
+
+def without_bound(observer: Observer, key: ProcessKey) -> None:
+    """Let go for good; the signal is sent as well."""
+    fuses(observer).arm_process(key, 0, 0, signal.SIGSTOP)
+    fuses(observer).let_go(key)
+    os.kill(key.pid, signal.SIGCONT)
+
+
+def runs_away(workload: Workload) -> None:
+    workload.send("touch 0")
+
+
+def test_somebody_elses_sigcont_is_good_for_one_mebibyte(
+    observer: Observer, workload: Workload
+) -> None:
+    runs_away(workload)
+    for step in range(3):
+        assert stands(workload.pid)
+        held = observer.counters(workload.pid).usage.held_bytes
+        assert abs(held - BOUND - step * AGAIN) <= PAGE
+        os.kill(workload.pid, signal.SIGCONT)
+    assert stands(workload.pid)
+    without_bound(observer, blown(observer, workload.pid).key)
+    workload.answer()
+
+
+def test_who_grows_while_somebody_else_stops_it_goes_on_with_the_rest(
+    observer: Observer, workload: Workload
+) -> None:
+    """One kind of standing: the SIGCONT that ends ours ends theirs."""
+    runs_away(workload)
+    assert stands(workload.pid)
+    os.kill(workload.pid, signal.SIGSTOP)
+    without_bound(observer, blown(observer, workload.pid).key)
+    workload.answer()
+
+
+def test_a_tracer_gets_the_stop_and_decides(observer: Observer, workload: Workload) -> None:
+    with Tracer(workload.pid) as tracer:
+        runs_away(workload)
+        assert tracer.next_stop() == (signal.SIGSTOP, False)
+        assert state(workload.pid) == "t"
+        tracer.go_on(signal.SIGSTOP)
+        assert tracer.next_stop() == (signal.SIGSTOP, True)
+        tracer.let_stand()
+        assert state(workload.pid) in "tT"
+        without_bound(observer, blown(observer, workload.pid).key)
+        assert tracer.next_stop()[0] in (signal.SIGTRAP, signal.SIGCONT)
+        tracer.detach()
+        workload.answer()
+
+
+def test_a_tracer_that_swallows_the_stop_gets_another(
+    observer: Observer, workload: Workload
+) -> None:
+    with Tracer(workload.pid) as tracer:
+        runs_away(workload)
+        for _ in range(3):
+            assert tracer.next_stop() == (signal.SIGSTOP, False)
+            tracer.go_on()
+        assert tracer.next_stop() == (signal.SIGSTOP, False)
+        held = observer.counters(workload.pid).usage.held_bytes
+        assert abs(held - BOUND - 3 * AGAIN) <= PAGE
+        tracer.detach(signal.SIGSTOP)
+        assert stands(workload.pid)
+
+
+def test_let_go_in_a_debuggers_hands_it_stands_no_more_once_they_let_it(
+    observer: Observer, workload: Workload
+) -> None:
+    with Tracer(workload.pid) as tracer:
+        runs_away(workload)
+        tracer.next_stop()
+        without_bound(observer, blown(observer, workload.pid).key)
+        assert state(workload.pid) == "t", "theirs to let go"
+        tracer.go_on(signal.SIGSTOP)  # as a debugger does that passes every signal on
+        while tracer.next_stop()[0] is not signal.SIGCONT:
+            tracer.go_on()
+        tracer.detach(signal.SIGCONT)
+        workload.answer()
+
+
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="there is no gdb")
+def test_under_gdb(observer: Observer, workload: Workload) -> None:
+    gdb = ["gdb", "-nx", "-batch", "-p", str(workload.pid)]
+    with subprocess.Popen(
+        [*gdb, "-ex", "continue", "-ex", "info program", "-ex", "detach"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        until(lambda: "\nTracerPid:\t0" not in Path(f"/proc/{workload.pid}/status").read_text())
+        runs_away(workload)
+        told, _ = process.communicate(timeout=60)
+    assert "SIGSTOP" in told, told
+    assert stands(workload.pid)
+    without_bound(observer, blown(observer, workload.pid).key)
+    workload.answer()
+
+
+def test_a_shell_sees_a_stopped_job_and_fg_does_not_defeat_the_fuse(
+    observer: Observer, workload: Workload
+) -> None:
+    """In a terminal with job control, with `fg` typed at the process that stands."""
+    observer.forget()
+    terminal, mark = Pty(), session_mark()
+    shell = subprocess.Popen(
+        ["setsid", "--ctty", "bash", "--norc", "--noprofile", "-i"],
+        stdin=terminal.stdout, stdout=terminal.stdout, stderr=terminal.stdout,
+        env={**os.environ, **mark, "PS1": "ready> "},
+    )  # fmt: skip
+    try:
+        terminal.wait_for("ready> ")
+        terminal.type(f"{workload.named(COMM)} --do 'map 100MiB; touch 0'\n".encode())
+        event = observer.last(FuseBlown)
+        assert stands(event.key.pid)
+        assert "Stopped" in terminal.wait_for("Stopped")
+        terminal.type(b"fg\n")
+        terminal.wait_for("Stopped")
+        assert stands(event.key.pid)
+        held = observer.counters(event.key.pid).usage.held_bytes
+        assert abs(held - BOUND - AGAIN) <= PAGE
+        without_bound(observer, event.key)
+        until(lambda: observer.counters(event.key.pid).usage.held_bytes >= 100 * MIB)
+        assert state(event.key.pid) == "S"
+    finally:
+        end_session(shell, mark)
+        terminal.close()
+
+
+def test_a_vfork_child_is_not_stopped_and_its_parent_is_at_its_next_page(
+    observer: Observer, workload: Workload
+) -> None:
+    workload.do("map 1MiB")
+    workload.do("lend 0")  # 100 MiB by the child, in the parent's memory
+    assert observer.counters(workload.pid).usage.held_bytes >= 100 * MIB
+    assert not observer.all(FuseBlown, lambda event: event.key.pid == workload.pid)
+    workload.send("touch 1")
+    assert stands(workload.pid)
+    assert blown(observer, workload.pid).held_bytes >= 100 * MIB
+
+
+@pytest.mark.parametrize("to", [COMM, "other"])
+def test_a_stop_within_exec_stands_before_the_new_programs_first_instruction(
+    observer: Observer, workload: Workload, to: str
+) -> None:
+    """The kernel takes the page with the path within the system call."""
+    program = workload.named(to)
+    workload.do("shmem 4KiB")
+    workload.do("touch 1")
+    held = observer.counters(workload.pid).usage.held_bytes
+    key = observer.started(workload.pid).key
+    fuses(observer).arm_process(key, held, 0, signal.SIGSTOP)
+    observer.forget()
+    workload.send(f"execat 1 {program}")
+    assert stands(workload.pid)
+    assert not workload.answered()
+    assert Path(f"/proc/{workload.pid}/exe").readlink() == program
+    assert blown(observer, workload.pid).key == key
+    assert observer.last(ProcessExited, lambda event: event.key == key).executed
+    fuses(observer).let_go(key)
+    os.kill(key.pid, signal.SIGCONT)
+    workload.answer()
+
+
+@contextmanager
+def freezer() -> Iterator[Freezer]:
+    """A freezer cgroup of our own."""
+    hierarchy = Path("/sys/fs/cgroup/freezer")
+    if not (hierarchy / "cgroup.procs").exists():
+        pytest.skip("no v1 freezer here")
+    own = hierarchy / f"ebpftrace-odd-{os.getpid()}"
+    own.mkdir()
+    try:
+        file = own / "freezer.state"
+        yield Freezer(file, "FROZEN", "THAWED", file)
+    finally:
+        write(file, "THAWED")
+        until(lambda: not (own / "cgroup.procs").read_text())
+        own.rmdir()
+
+
+def test_frozen_while_it_stands_it_is_let_go_and_goes_on_once_it_is_thawed(
+    observer: Observer,
+) -> None:
+    with freezer() as ice, Workload(COMM) as workload:
+        workload.do("map 100MiB")
+        write(ice.file.parent / "cgroup.procs", workload.pid)
+        runs_away(workload)
+        assert stands(workload.pid)
+        write(ice.file, "FROZEN")
+        until(ice.is_frozen)
+        without_bound(observer, blown(observer, workload.pid).key)
+        assert ice.is_frozen()
+        assert not workload.answered()
+        write(ice.file, "THAWED")
+        workload.answer()
+
+
+def test_who_is_frozen_is_neither_taken_for_woken_nor_forgotten(observer: Observer) -> None:
+    """Since 6.1 one that stands in a freezer of v1 is in state D, as all that is frozen."""
+    with freezer() as ice, Workload(COMM) as workload:
+        workload.do("map 100MiB")
+        write(ice.file.parent / "cgroup.procs", workload.pid)
+        runs_away(workload)
+        assert stands(workload.pid)
+        key = blown(observer, workload.pid).key
+        fuses(observer).arm_process(key, 0, 0, signal.SIGSTOP)
+        holding = Holding(fuses(observer).fd)
+        try:
+            holding.hold(key)
+            assert holding.woken() == []
+            write(ice.file, "FROZEN")
+            until(ice.is_frozen)
+            assert holding.woken() == []
+            running: set[int] = set()
+            for _ in range(3):  # as the guardian does once the watch is dead
+                guardian.sweep(fuses(observer).fd, running)
+            write(ice.file, "THAWED")
+            workload.answer()
+        finally:
+            holding.close()
+
+
+def test_the_init_of_a_pid_namespace_is_stopped_too(observer: Observer) -> None:
+    observer.forget()
+    program, mark = Workload(COMM), session_mark()
+    inner = [str(program.named(COMM)), "--do", "map 100MiB; touch 0"]
+    process = subprocess.Popen(
+        ["unshare", "--pid", "--fork", *inner],
+        env={**os.environ, **mark}, start_new_session=True,
+    )  # fmt: skip
+    try:
+        event = observer.last(FuseBlown)
+        assert stands(event.key.pid)
+        assert "NSpid:" in (status := Path(f"/proc/{event.key.pid}/status").read_text())
+        assert status.partition("NSpid:")[2].splitlines()[0].split()[-1] == "1"
+        assert event.held_bytes == BOUND
+        without_bound(observer, event.key)
+        until(lambda: observer.counters(event.key.pid).usage.held_bytes >= 100 * MIB)
+        os.kill(event.key.pid, signal.SIGKILL)
+        until(lambda: state(event.key.pid) in ("Z", ""))
+    finally:
+        end_session(process, mark)
+
+
+def test_copies_of_a_parents_pages_are_no_growth_of_the_child(
+    observer: Observer, workload: Workload
+) -> None:
+    """Copy on write tells nobody; what the cgroup is charged grows all the same."""
+    with memory_cgroup() as group:
+        group.add(workload.pid)
+        workload.do("touch 0 0 40MiB")
+        before = group.charge_bytes()
+        workload.do("fork; touch 0 0 40MiB")
+        assert group.charge_bytes() - before >= 39 * MIB

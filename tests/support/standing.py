@@ -1,0 +1,33 @@
+"""Whether a process stands, as /proc has it."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+SECONDS = 30.0
+
+
+def state(pid: int) -> str:
+    """T is stopped, t stopped by its tracer, Z a zombie; "" once it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for it; AssertionError if it does not come."""
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def stands(pid: int, states: str = "T") -> bool:
+    """Whether it stands now, or is about to: it may have to wait for a processor."""
+    deadline = time.monotonic() + SECONDS
+    while state(pid) not in states:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
