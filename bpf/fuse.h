@@ -9,6 +9,7 @@
 /* Who goes on growing although it was stopped is stopped again after so many pages: a
  * signal that came from elsewhere let it go. */
 #define STOP_AGAIN 256
+#define STOPPING_NS 1000000000ULL
 #define SIGKILL 9
 #define EXEMPT 0xFFFFFFFF /* for a signal: never this one */
 
@@ -70,12 +71,18 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
         return;
     if (process->fuse_signal == EXEMPT)
         return;
-    if (process->stopped_at && held < process->stopped_at + STOP_AGAIN)
+    u64 now = bpf_ktime_get_ns();
+    if (process->stopped_at && held < process->stopped_at + STOP_AGAIN) {
+        /* The signal is the whole process's, but only the thread that sent it was told. If
+         * that one has to wait for a CPU, the others run on: each is told as it grows. */
+        if (now - process->stopped_ns < STOPPING_NS)
+            bpf_send_signal_thread(signal);
         return;
+    }
     struct stop_record told = {};
     told.stop.start_boottime = process->start_boottime;
     told.stop.memcg_id = process->memcg_id;
-    told.stop.time = bpf_ktime_get_ns();
+    told.stop.time = now;
     told.stop.held = held;
     told.stop.measured = measured;
     told.stop.bound = bound;
@@ -89,6 +96,7 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
         return;
     }
     process->stopped_at = held;
+    process->stopped_ns = now;
     if (bpf_send_signal(signal)) {
         process->stopped_at = 0;
         if (!failed)

@@ -66,6 +66,7 @@ struct process {
     s64 fuse; /* own held pages at which it is stopped; 0: none */
     s64 fuse_charge; /* pages charged to its cgroup at which it is stopped; 0: none */
     s64 stopped_at; /* own held pages as it was stopped; 0: it was not */
+    u64 stopped_ns;
     u64 fuse_signal;
 #endif
 #ifdef MANY_CPUS

@@ -50,7 +50,8 @@ def aim(policies: Sequence[Policy], firing: Firing, snapshot: Snapshot) -> Aim |
     mine = [
         one
         for one in job.processes
-        if one.state == "running"
+        # One that a fuse stopped grows by itself, whatever it still shares.
+        if (one.state == "running" or firing.blown)
         and not one.role
         and policy_for(policies, one.comm, job.identity) is policy
     ]

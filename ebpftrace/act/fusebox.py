@@ -144,7 +144,7 @@ class Fusebox:
         return with_sentence(news, meant[1], event)
 
     def let_go(self, key: ProcessKey, now_ns: int) -> Iterator[FuseNews]:
-        """It goes on, and is stopped again higher up.
+        """It goes on, and is stopped again: higher up, if there is no less than there was.
 
         The bound is raised first: nobody is to be stopped between that and the signal. Then
         it is struck off the kernel's list, woken, and no longer held, in this order: at any
@@ -156,12 +156,14 @@ class Fusebox:
         event, news = one.event, one.news
         place = place_of(one.fuse, key, event.cgroup_id)
         now_at = self._measured(one)
-        bound = higher(now_at, event.bound_bytes, news.limit_bytes)
-        # Where no stop is left the bound is beyond anything that there is.
-        self._raised[place] = bound if bound is not None else _BEYOND
-        self._raised_at[place] = now_at
-        if not self._over:
-            self._raise(place, one)
+        bound: int | None = event.bound_bytes
+        if now_at >= event.bound_bytes:
+            bound = higher(now_at, event.bound_bytes, news.limit_bytes)
+            # Where no stop is left the bound is beyond anything that there is.
+            self._raised[place] = bound if bound is not None else _BEYOND
+            self._raised_at[place] = now_at
+            if not self._over:
+                self._raise(place, one)
         self._switch.let_go(key)
         self._holder.let_go(key)
         yield self._word(one, FuseWord.THAWED, now_ns, None if self._over else bound)
@@ -235,16 +237,16 @@ class Fusebox:
 
     def _measured(self, one: Standing) -> int:
         """What its bound is compared with, by the last snapshot."""
-        found = None if self._snapshot is None else _find(self._snapshot, one.event.key)
-        if found is None:
-            return one.event.measured_bytes
+        snapshot, event = self._snapshot, one.event
+        found = None if snapshot is None else _find(snapshot, event.key)
+        if snapshot is None or found is None or snapshot.monotonic_ns < event.time_ns:
+            return event.measured_bytes
         job, process = found
-        now = {
+        return {
             FuseOf.PROCESS: process.own.held_bytes,
             FuseOf.JOB: job.usage.held_bytes,
             FuseOf.CHARGE: job.cgroup.charge_bytes,
-        }[one.event.of]
-        return max(now, one.event.measured_bytes)
+        }[event.of]
 
     def _word(
         self, one: Standing, word: FuseWord, now_ns: int, bound: int | None = None

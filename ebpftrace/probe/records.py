@@ -75,7 +75,7 @@ class Decoder:
         self._calls = calls
         self._watermarks = watermarks
         self._cgroup = struct.Struct("=14Q2qQqQ" if watermarks else "=14Q")
-        self._base_words = (6 if watermarks else 0) + (4 if many_cpus else 0)
+        self._base_words = (7 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")
 

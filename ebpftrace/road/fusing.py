@@ -35,7 +35,10 @@ class Fusing:
         self._box = box
         self._breaker = breaker
         self._tell, self._say, self._remark = tell, say, remark
-        self._attended: set[str] = set()  # jobs whose standing wait for the end of an incident
+        # Jobs whose standing wait for an incident; whether whoever was meant has ended.
+        self._attended: dict[str, bool] = {}
+        self._gone: set[ProcessKey] = set()  # since somebody stands
+        self._waiting = False  # somebody stands whose turn it is
         self._acted_on: set[ProcessKey] = set()  # whom an incident is or was about
         self._relieved: set[str] = set()  # jobs of which whoever was meant has ended
         self._snapshot: Snapshot | None = None
@@ -44,7 +47,7 @@ class Fusing:
     @property
     def wants_look(self) -> bool:
         """Whether the books are to be read now, not at the next tick: somebody stands."""
-        return self._box.unsettled or bool(self._relieved)
+        return self._box.unsettled or bool(self._relieved) or self._waiting
 
     def killed(self, event: FuseBlown, policies: Sequence[Policy], who: Who | None) -> None:
         """The kernel killed one; `who` that is, as the books have it."""
@@ -62,10 +65,11 @@ class Fusing:
 
     def ended(self, key: ProcessKey) -> None:
         """A process has ended."""
-        for one in self._box.standing:
-            meant = self._breaker.meant(one.news.job.key) or ()
-            if key in meant and set(meant) <= {key}:
-                self._relieved.add(one.news.job.key)
+        self._gone.add(key)
+        for job in self._attended:
+            meant = self._breaker.meant(job)
+            if meant and key in meant and meant <= self._gone:
+                self._relieved.add(job)
         self._news(self._box.ended(key, time.monotonic_ns()))
 
     def executed(self, key: ProcessKey) -> None:
@@ -74,23 +78,25 @@ class Fusing:
 
     def snapshot(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
         """The books: who it was, what is done about it, and where the bounds are now."""
-        self._snapshot = snapshot
+        self._snapshot, self._waiting = snapshot, False
         self._news(self._box.settle(policies, snapshot))
-        self._release(self._relieved)
-        self._relieved = set()
+        for job in self._relieved & self._attended.keys():
+            self._attended[job] = True
+            self._release(job)
+        self._relieved.clear()
         self._attend(snapshot)
         self._box.arm(policies, snapshot, self._breaker.exhausted)
 
     def after_actions(self) -> None:
-        """Incidents may be over: whoever still stands in their jobs goes on."""
-        over = {job for job in self._attended if self._breaker.meant(job) is None}
-        self._attended -= over
-        self._release(over)
-        for one in self._box.standing:
-            # Its own incident is over, and left it as it was; others wait for theirs.
-            if one.news.job.key in over and one.event.key in self._acted_on:
-                self.let_go(one.event.key)
-        self._acted_on = {key for key in self._acted_on if self._one(key) is not None}
+        """Incidents may be over. Whoever stands since the one that was meant has ended is
+        next; where that one lives on, everybody goes on."""
+        for job in [job for job in self._attended if self._breaker.meant(job) is None]:
+            if not self._attended.pop(job):
+                self._release(job)
+            self._waiting |= any(one.news.job.key == job for one in self._box.standing)
+        if not self._attended:
+            self._gone.clear()
+            self._acted_on.clear()
 
     def let_go(self, key: ProcessKey) -> None:
         """It goes on now."""
@@ -136,7 +142,7 @@ class Fusing:
             if job in self._attended:
                 continue
             if self._breaker.meant(job) is not None:
-                self._attended.add(job)  # one runs: its end is theirs
+                self._attended[job] = False  # one runs: its end is theirs
             elif not self._breaker.full:
                 self._begin(ones, snapshot)
 
@@ -164,21 +170,17 @@ class Fusing:
             if meant is not None or self._one(largest.event.key) is None:
                 break
         if meant is None:
-            self._release({job})
+            self._release(job)
             self.let_go(largest.event.key)
             return
-        self._attended.add(job)
+        self._attended[job] = False
         self._acted_on |= meant
-        for one in ones:
-            if one.event.key not in meant and not _by_itself(one):
-                self.let_go(one.event.key)
 
-    def _release(self, jobs: set[str]) -> None:
-        """Whoever stands for the sum of these jobs goes on: it was another one's fault."""
-        meant = {key for job in jobs for key in self._breaker.meant(job) or ()}
+    def _release(self, job: str) -> None:
+        """Whoever stands for the sum of this job goes on: it was another one's fault."""
         for one in self._box.standing:
             key = one.event.key
-            if one.news.job.key in jobs and key not in meant and not _by_itself(one):
+            if one.news.job.key == job and (key in self._acted_on or not _by_itself(one)):
                 self.let_go(key)
 
     def _one(self, key: ProcessKey) -> Standing | None:

@@ -68,7 +68,9 @@ def blown(one: ProcessSnapshot, **changes: object) -> FuseBlown:
     return replace(event, **changes)  # type: ignore[arg-type]
 
 
-GOPLS = process(resident=900 * MIB)
+GOPLS = process(resident=1200 * MIB)
+HELD = GOPLS.own.held_bytes
+NEXT = (HELD + 2 * GIB) // 2
 BOOKS = snapshot(job(processes=[GOPLS], limit=2 * GIB))
 
 
@@ -98,12 +100,12 @@ def test_let_go_its_bound_is_raised_before_it_is_woken(box: Fusebox, noted: Note
     noted.calls.clear()
     (news,) = box.let_go(GOPLS.key, MONOTONIC_NS + 2 * NS_PER_SECOND)
     assert noted.calls == [
-        ("arm group", GROUP, GIB + GIB // 2, STOP),
+        ("arm group", GROUP, NEXT, STOP),
         ("let go", GOPLS.pid),  # off the kernel's list
         ("let go", GOPLS.pid),  # by the holder: SIGCONT
     ]
     assert (news.word, news.stood_ns) == (FuseWord.THAWED, 2 * NS_PER_SECOND)
-    assert news.next_bound_bytes == GIB + GIB // 2
+    assert news.next_bound_bytes == NEXT
     assert not box.standing
     assert not list(box.let_go(GOPLS.key, MONOTONIC_NS))
 
@@ -111,13 +113,23 @@ def test_let_go_its_bound_is_raised_before_it_is_woken(box: Fusebox, noted: Note
 def test_the_raised_bound_comes_down_with_what_is_held(box: Fusebox, noted: Noted) -> None:
     stand(box)
     list(box.let_go(GOPLS.key, MONOTONIC_NS))
-    full = replace(GOPLS, counters=process(resident=1100 * MIB).counters)
-    for resident, bound in ((full, GIB + GIB // 2), (process(resident=100 * MIB), GIB)):
+    full = replace(GOPLS, counters=process(resident=1250 * MIB).counters)
+    for resident, bound in ((full, NEXT), (process(resident=100 * MIB), GIB)):
         noted.calls.clear()
         box.arm([POLICY], snapshot(job(processes=[resident], limit=2 * GIB)), never)
         assert [call for call in noted.calls if call[0] == "arm group"] == [
             ("arm group", GROUP, bound, STOP)
         ]
+
+
+def test_where_another_one_is_gone_the_bound_stays(box: Fusebox, noted: Noted) -> None:
+    stand(box)
+    alone = snapshot(job(processes=[process(resident=100 * MIB)], limit=2 * GIB))
+    list(box.settle([POLICY], alone))
+    noted.calls.clear()
+    (news,) = box.let_go(GOPLS.key, MONOTONIC_NS)
+    assert news.next_bound_bytes == GIB
+    assert [call[0] for call in noted.calls] == ["let go", "let go"]
 
 
 def test_only_what_changed_is_armed(box: Fusebox, noted: Noted) -> None:
