@@ -15,6 +15,7 @@ from tests.vm.paths import RESULTS, ROOT
 from tests.vm.results import outcomes
 
 PAGE = ROOT / "docs" / "kernels.md"
+_FALLBACKS = Path(__file__).parent / "fallbacks.md"
 
 _INTRODUCTION = """\
 # Kernels
@@ -79,6 +80,8 @@ def page(columns: list[Column]) -> str:
             "tracepoints that works.",
             *(["", "What the probe remarks of its own accord:", ""] if remarks else []),
             *remarks,
+            "",
+            _FALLBACKS.read_text().rstrip("\n"),
             "",
         ]
     )

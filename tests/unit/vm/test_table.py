@@ -43,6 +43,7 @@ def test_a_column_a_kernel_and_a_row_a_feature(tmp_path: Path) -> None:
     )
     assert "| `tests/kernel/test_mappings.py` | 1 skipped | — |" in lines
     assert "- 6.99-cloud: it is slow." in lines
+    assert "## What takes its place where it is missing" in lines
 
 
 def test_a_run_that_hung_is_not_read(tmp_path: Path) -> None:
