@@ -275,9 +275,10 @@ int adopt(void *ctx)
     if (!mm || read_u64(mm + AT_mm_struct_owner) != task)
         return 0;
     u64 leader = read_u64(task + AT_task_struct_group_leader);
-    int follow = followed(parent_of(leader));
-#ifdef FOLLOW_CHILDREN
     u32 tgid = tgid_of(leader);
+    /* Whoever started the watcher may be followed; it and what it starts itself are not. */
+    int follow = followed(parent_of(leader)) && !is_watcher(tgid);
+#ifdef FOLLOW_CHILDREN
     u8 one = 1;
     if (follow && lineage.update(&tgid, &one))
         lost(LOSS_LINEAGE_FULL);

@@ -36,6 +36,12 @@ static inline int comm_selected(const char *comm)
 }
 #endif
 
+static inline int is_watcher(u32 tgid)
+{
+    u32 zero = 0, *self = self_tgid.lookup(&zero);
+    return !self || tgid == *self;
+}
+
 static inline int selected(u32 tgid, const char *comm, u64 group)
 {
 #ifdef SELECT_COMM
@@ -50,6 +56,5 @@ static inline int selected(u32 tgid, const char *comm, u64 group)
     if (!watched_pids.lookup(&tgid))
         return 0;
 #endif
-    u32 zero = 0, *self = self_tgid.lookup(&zero);
-    return self && tgid != *self;
+    return !is_watcher(tgid);
 }
