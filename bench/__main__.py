@@ -12,7 +12,7 @@ from bench.breaches import NoHookError
 from bench.figures import Table
 from bench.machine import machine
 from bench.observers import DoesNotStartError
-from bench.readme import COSTS, LATENCY, README, with_section
+from bench.readme import COSTS, LATENCY, RACE, README, with_section
 from bench.scale import FULL, QUICK, Scale
 from bench.text import heading, page, table_text
 
@@ -29,7 +29,8 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "fuse-cost": fuse_cost.measure,
 }
 
-_SECTIONS = {COSTS: tuple(name for name in BENCHES if name != "latency"), LATENCY: ("latency",)}
+_ALONE = {LATENCY: ("latency",), RACE: ("race",)}
+_SECTIONS = {COSTS: tuple(name for name in BENCHES if (name,) not in _ALONE.values())} | _ALONE
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,7 +48,8 @@ def main(names: tuple[str, ...], quick: bool, json_file: Path | None, readme: bo
     chosen = names or tuple(BENCHES)
     whole = [section for section, parts in _SECTIONS.items() if set(parts) <= set(chosen)]
     if readme and not whole:
-        raise click.UsageError(f"--readme needs {_all_of(COSTS)}, or {_all_of(LATENCY)}")
+        needed = ", or ".join(_all_of(section) for section in _SECTIONS)
+        raise click.UsageError(f"--readme needs {needed}")
     where = machine()
     click.echo(heading(where) + "\n")
     tables = {name: list(_shown(name, QUICK if quick else FULL)) for name in chosen}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-COSTS, LATENCY = "bench", "bench latency"
+COSTS, LATENCY, RACE = "bench", "bench latency", "bench race"
 """The sections, by what their markers are called."""
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.readme import COSTS, LATENCY, README, with_section
+from bench.readme import COSTS, LATENCY, RACE, README, with_section
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
@@ -20,7 +20,7 @@ def test_a_readme_without_both_markers_is_refused(text: str) -> None:
         with_section(text, COSTS, "figures")
 
 
-@pytest.mark.parametrize("section", [COSTS, LATENCY])
+@pytest.mark.parametrize("section", [COSTS, LATENCY, RACE])
 def test_the_readme_has_the_markers(section: str) -> None:
     assert "figures" in with_section(README.read_text(), section, "figures")
 
