@@ -35,6 +35,7 @@ class Bounds:
 
     groups: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     processes: Mapping[ProcessKey, tuple[int, int, int]] = field(default_factory=dict)
+    unlimited: frozenset[str] = frozenset()  # names of jobs that have no limit to be a share of
 
 
 def fuse_for(
@@ -64,6 +65,7 @@ def bounds_of(
     """
     groups: dict[int, tuple[int, int]] = {}
     processes: dict[ProcessKey, tuple[int, int, int]] = {}
+    unlimited: set[str] = set()
     line = own_line()
     for job in snapshot.jobs:
         for process in job.processes:
@@ -79,7 +81,9 @@ def bounds_of(
             number = _SIGNALS[fuse.action]
             place = place_of(fuse, key, job.identity.cgroup_id)
             bound = _bound(fuse, job, snapshot.monotonic_ns)
-            if bound is not None:
+            if bound is None:
+                unlimited.add(job.identity.name)
+            else:
                 bound = max(bound, raised.get(place, _LEAST))
             if fuse.of is FuseOf.JOB:
                 processes[key] = (0, 0, number)
@@ -90,7 +94,7 @@ def bounds_of(
                 processes[key] = (bound or 0, 0, number)
             else:
                 processes[key] = (0, bound or 0, number)
-    return Bounds(groups, processes)
+    return Bounds(groups, processes, frozenset(unlimited))
 
 
 def _bound(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:

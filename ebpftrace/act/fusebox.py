@@ -89,6 +89,11 @@ class Fusebox:
         """Whether somebody stands of whom the next snapshot has to tell."""
         return bool(self._new)
 
+    @property
+    def unlimited(self) -> frozenset[str]:
+        """Names of jobs without a limit, where a fuse is a share of it: it cannot blow."""
+        return self._armed.unlimited
+
     def stopped(self, event: FuseBlown) -> str:
         """The kernel stopped one: held from now on. What is weaker than it should be, or ""."""
         try:
@@ -204,7 +209,7 @@ class Fusebox:
         """It is another program now, whose memory has no bounds but the kernel's default."""
         if key in self._armed.processes:
             processes = {k: v for k, v in self._armed.processes.items() if k != key}
-            self._armed = Bounds(self._armed.groups, processes)
+            self._armed = replace(self._armed, processes=processes)
 
     def _exempt(self, key: ProcessKey) -> None:
         self._new.pop(key, None)

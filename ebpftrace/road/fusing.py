@@ -42,6 +42,7 @@ class Fusing:
         self._acted_on: set[ProcessKey] = set()  # whom an incident is or was about
         self._relieved: set[str] = set()  # jobs of which whoever was meant has ended
         self._snapshot: Snapshot | None = None
+        self._unlimited: frozenset[str] = frozenset()  # of which that was said
         self._last = ""  # sentence that was told
 
     @property
@@ -86,6 +87,9 @@ class Fusing:
         self._relieved.clear()
         self._attend(snapshot)
         self._box.arm(policies, snapshot, self._breaker.exhausted)
+        for name in sorted(self._box.unlimited - self._unlimited):
+            self._remark(f"{name} has no memory limit: a fuse at a share of it cannot blow")
+        self._unlimited = self._box.unlimited
 
     def after_actions(self) -> None:
         """Incidents may be over. Whoever stands since the one that was meant has ended is

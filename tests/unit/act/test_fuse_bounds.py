@@ -37,7 +37,9 @@ def test_a_share_of_the_limit_counts_what_is_not_tracked() -> None:
 def test_bytes_are_bytes() -> None:
     books = snapshot(job(processes=[process()], limit=None))
     assert bounds_of([policy(Fuse(GIB, False))], books, {}).groups == {GROUP: (GIB, STOP)}
-    assert bounds_of([policy(SHARE)], books, {}).groups == {}  # a share of nothing
+    nothing = bounds_of([policy(SHARE)], books, {})  # a share of nothing
+    assert nothing.groups == {}
+    assert nothing.unlimited == {"build-42"}
 
 
 @pytest.mark.parametrize(
