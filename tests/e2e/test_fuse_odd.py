@@ -123,6 +123,37 @@ def test_a_child_of_another_name_is_stopped_where_children_are_followed(
         assert workload.do("reap") == [str(child), str(signal.SIGKILL.value)]
 
 
+def test_no_fuse_sees_copies_on_write(tmp_path: Path, group: MemoryCgroup) -> None:
+    """A page that takes the place of a parent's is no new page to the kernel's counters."""
+    with (
+        watching(tmp_path, "--fuse", "75%", comm=COMM) as watch,
+        Workload(COMM, cgroup=group) as workload,
+    ):
+        workload.do("map 100MiB")
+        workload.do("touch 0")
+        for _ in range(4):
+            workload.send("fork; touch 0")
+        watch.wait_for(is_type("oom_kill"), SECONDS)
+        assert not of_type(watch, "fuse")
+
+
+@pytest.mark.parametrize("name", ["TERM", "QUIT"])
+def test_a_signal_that_it_has_to_hear_is_heard(
+    tmp_path: Path, group: MemoryCgroup, name: str
+) -> None:
+    """It is let go once the signal was sent, and ends before its next page."""
+    ladder = f'then = [{{ action = "signal", send = ["{name}"] }}]'
+    with (
+        fused(tmp_path, 'fuse = "50%"', ladder) as watch,
+        Workload(COMM, cgroup=group) as workload,
+    ):
+        workload.do("map 300MiB")
+        workload.send("touch 0")
+        assert workload.wait() == -signal.Signals[f"SIG{name}"]
+        watch.wait_for(is_type("outcome"), SECONDS)
+        assert words(watch, workload.pid) == ["stopped", "thawed"]
+
+
 PARENT = """
 import os, subprocess, sys, time
 open("/proc/self/comm", "w").write(sys.argv[1])

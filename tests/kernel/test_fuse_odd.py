@@ -16,6 +16,7 @@ from ebpftrace.act.holding.holding import Holding
 from ebpftrace.events import FuseBlown, FuseOf, ProcessExited, ProcessKey
 from ebpftrace.probe import Selection, guardian
 from ebpftrace.probe.fuses import FuseDefault, Fuses
+from tests.support.build import crossing_binary, exact_binary
 from tests.support.cgroups import memory_cgroup, write
 from tests.support.observer import Observer
 from tests.support.ptys import Pty
@@ -28,6 +29,7 @@ MIB = 1 << 20
 COMM = f"odd{os.getpid()}"
 BOUND = 64 * MIB
 AGAIN = 256 * PAGE  # STOP_AGAIN in bpf/fuse.h
+CROSSINGS = 40
 MARGIN = 16 * PAGE  # by which it may have gone on from where it was stopped
 
 
@@ -227,6 +229,31 @@ def test_a_stop_within_exec_stands_before_the_new_programs_first_instruction(
     fuses(observer).let_go(key)
     os.kill(key.pid, signal.SIGCONT)
     workload.answer()
+
+
+def test_whoever_stands_is_written_down_though_a_thread_crossed_as_another_executed(
+    observer: Observer, tmp_path: Path
+) -> None:
+    """exec ends the thread that crossed; the stop is the process's, and may come after."""
+    program, becomes = tmp_path / COMM, tmp_path / "other"
+    shutil.copy(crossing_binary(), program)
+    shutil.copy(exact_binary(), becomes)
+    for run in range(CROSSINGS):
+        delay_us = run * 60_000 // CROSSINGS
+        with subprocess.Popen([program, becomes, str(delay_us)]) as process:
+            pid = process.pid
+            try:
+                while state(pid) != "T" and not arrived(pid, becomes):
+                    time.sleep(0.001)
+                if state(pid) == "T":
+                    assert guardian.sweep(fuses(observer).fd, set())
+            finally:
+                process.kill()
+
+
+def arrived(pid: int, program: Path) -> bool:
+    """Whether it has become this program, and waits."""
+    return Path(f"/proc/{pid}/exe").readlink() == program and state(pid) in "ST"
 
 
 @contextmanager

@@ -50,6 +50,12 @@ def reuse_binary() -> Path:
 
 
 @cache
+def crossing_binary() -> Path:
+    """The program of which one thread grows while another executes (workloads/crossing.c)."""
+    return compiled("crossing", [WORKLOADS / "crossing.c"])
+
+
+@cache
 def jump_library() -> Path:
     """What moves the wall clock of one process, to be preloaded."""
     flags = ("-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
