@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ebpftrace.act.budget import Moment, Spending
+from ebpftrace.act.fuse import FuseWord
 from ebpftrace.act.undo import Undo
 
 Record = dict[str, Any]
@@ -54,6 +55,10 @@ def _take(record: Record, opened: dict[str, _Open], spending: Spending) -> None:
     incident, moment = str(record["incident"]), Moment.of_record(record)
     if record["type"] == "incident":
         opened[incident] = _Open(str(record["facts"]["job_key"]), moment, None, False, [])
+        return
+    if record["type"] == "fuse":
+        if record["word"] == FuseWord.KILLED:
+            spending.spend(str(record["job_key"]), moment)
         return
     one = opened[incident]
     one.latest = moment

@@ -69,11 +69,11 @@ def audit(file: Path, last: int | None) -> None:
 def gather(records: Iterable[Record]) -> list[list[Record]]:
     """The records of each incident together, in the order they began.
 
-    What was held back is by itself: it is no incident of its own.
+    What was held back, and what a fuse did, is by itself: it is no incident.
     """
     found: dict[str, list[Record]] = {}
     for number, record in enumerate(records):
-        key = record.get("incident") or f"held back {number}"
+        key = record.get("incident") or f"by itself {number}"
         found.setdefault(str(key), []).append(record)
     return list(found.values())
 
@@ -85,6 +85,11 @@ def incident_lines(records: list[Record]) -> Iterator[str]:
     if first.get("type") == "held_back":
         told = f"held back by {_text(first, 'policy')}: {_text(first, 'why')}"
         yield from _wrapped(f"{when}  {told}")
+        yield from _wrapped(_text(first, "sentence"), "    ")
+        return
+    if first.get("type") == "fuse":
+        told = f"{_text(first, 'word')} in {_text(first, 'job')}"
+        yield from _wrapped(f"{when}  fuse of {_text(first, 'policy')}: {told}")
         yield from _wrapped(_text(first, "sentence"), "    ")
         return
     facts = first.get("facts")

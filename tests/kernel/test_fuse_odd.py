@@ -273,8 +273,9 @@ def freezer() -> Iterator[Freezer]:
         own.rmdir()
 
 
-def test_frozen_while_it_stands_it_is_let_go_and_goes_on_once_it_is_thawed(
-    observer: Observer,
+@pytest.mark.parametrize("let_go_first", [True, False])
+def test_frozen_while_it_stands_it_goes_on_once_both_are_lifted(
+    observer: Observer, let_go_first: bool
 ) -> None:
     with freezer() as ice, Workload(COMM) as workload:
         workload.do("map 100MiB")
@@ -283,10 +284,16 @@ def test_frozen_while_it_stands_it_is_let_go_and_goes_on_once_it_is_thawed(
         assert stands(workload.pid)
         write(ice.file, "FROZEN")
         until(ice.is_frozen)
-        without_bound(observer, blown(observer, workload.pid).key)
-        assert ice.is_frozen()
-        assert not workload.answered()
-        write(ice.file, "THAWED")
+        key = blown(observer, workload.pid).key
+        if let_go_first:
+            without_bound(observer, key)
+            assert ice.is_frozen()
+            assert not workload.answered()
+            write(ice.file, "THAWED")
+        else:
+            write(ice.file, "THAWED")
+            assert stands(workload.pid)
+            without_bound(observer, key)
         workload.answer()
 
 

@@ -42,6 +42,13 @@ def test_a_restart_is_read_back() -> None:
     assert spending.resting_ns("job", 60 * S, moment(19)) == 50 * S
 
 
+def test_who_was_killed_by_a_fuse_is_on_the_budget_and_who_was_stopped_is_not() -> None:
+    for word, spent in (("killed", True), ("stopped", False)):
+        spending = Spending()
+        assert read_back([line(1, "fuse", "", word=word, job_key="job")], spending) == ()
+        assert bool(spending.exhausted("job", ONE, moment(50))) == spent
+
+
 def test_one_that_only_told_or_was_refunded_costs_nothing() -> None:
     for records in ([START, begun(1, spends=False), step(2), END],
                     [START, begun(1), step(2, refunded=True), END]):  # fmt: skip

@@ -1,4 +1,4 @@
-"""docs/policy.md: its examples are policies, and it has every key."""
+"""docs/policy.md and docs/fuse.md: examples are policies, and every key is there."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,13 @@ import pytest
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.policy_file import parse_policies
-from ebpftrace.act.policy_keys import BUDGET, CONDITIONS, JOB_KINDS, MATCH, POLICY, STEP
+from ebpftrace.act.policy_keys import BUDGET, CONDITIONS, FUSE, JOB_KINDS, MATCH, POLICY, STEP
 from ebpftrace.act.tables import Key, keys_of
 
-DOCS = (Path(__file__).parents[3] / "docs/policy.md").read_text()
-EXAMPLES = re.findall(r"^```toml\n(.*?)^```$", DOCS, re.DOTALL | re.MULTILINE)
+FOLDER = Path(__file__).parents[3] / "docs"
+DOCS = (FOLDER / "policy.md").read_text()
+ABOUT_FUSES = (FOLDER / "fuse.md").read_text()
+EXAMPLES = re.findall(r"^```toml\n(.*?)^```$", DOCS + ABOUT_FUSES, re.DOTALL | re.MULTILINE)
 ROWS = set(re.findall(r"^\| `(\w+)` \|", DOCS, re.MULTILINE))
 
 
@@ -32,6 +34,16 @@ def test_every_key_has_its_row() -> None:
         assert row
         assert set(re.findall(r"`(\w+)`", row[1])) == names(keys)
     assert f"identified as: {', '.join(JOB_KINDS)} |" in DOCS
+
+
+def test_a_fuse_is_there_with_all_its_keys_and_what_they_may_be() -> None:
+    assert "fuse" in ROWS
+    table = ABOUT_FUSES.partition("| key of `fuse` |")[2].partition("\n\n")[0]
+    rows = {row.split("`")[1]: row for row in table.splitlines()[2:]}
+    assert rows.keys() == names(FUSE)
+    for key in FUSE:
+        for value in key.kind.schema.get("enum", ()):
+            assert f'`"{value}"`' in rows[key.name]
 
 
 @pytest.mark.parametrize("action", ACTIONS)

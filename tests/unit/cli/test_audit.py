@@ -27,6 +27,8 @@ WHOLE = [
     line("outcome", helped=False, sentence="GIVEN UP: nothing helped"),
     line("held_back", policy="leaks", job="build-42", sentence="it grew", why="it rests")
     | {"incident": ""},
+    line("fuse", policy="bursts", job="build-42", word="thawed", sentence="gopls 4711 goes on")
+    | {"incident": ""},
 ]  # fmt: skip
 
 
@@ -44,14 +46,16 @@ def test_breach_steps_and_outcome(tmp_path: Path) -> None:
     assert "    signal: timed out in 20s: stopped after 20s" in lines
     assert "    NOT helped: GIVEN UP: nothing helped" in lines
     assert "2026-11-23T12:00:07Z  held back by leaks: it rests" in lines
-    assert "2 entries, 1 torn line passed over:" in result.output
+    at = lines.index("2026-11-23T12:00:07Z  fuse of bursts: thawed in build-42")
+    assert lines[at + 1] == "    gopls 4711 goes on"
+    assert "3 entries, 1 torn line passed over:" in result.output
     assert max(map(len, lines)) <= 80
 
 
 def test_only_the_last(tmp_path: Path) -> None:
     result = shown(tmp_path, *WHOLE, options=("--last", "1"))
     assert INCIDENT not in result.output
-    assert "the last 1 of 2 entries" in result.output
+    assert "the last 1 of 3 entries" in result.output
 
 
 def test_where_there_is_no_log_it_says_what_to_do(tmp_path: Path) -> None:
@@ -68,7 +72,7 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(
     ["incident", "type", "facts", "unix_ns", "status", "detail", "took_ns"]
 )
-TYPES = st.sampled_from(["incident", "step", "outcome", "abandoned", "held_back", "x"])
+TYPES = st.sampled_from(["incident", "step", "outcome", "abandoned", "held_back", "fuse", "x"])
 
 
 @given(st.lists(st.dictionaries(FIELDS, JSON | TYPES, max_size=7), max_size=4))
