@@ -27,6 +27,7 @@ from ebpftrace.units import NS_PER_SECOND
 
 _LOWER = 0.9  # of what it was raised at: one that holds less has the old bound again
 _BEYOND = 1 << 62  # bytes: a bound that nobody meets
+_FREEING_NS = 3 * NS_PER_SECOND  # the kernel frees a large process in a second or two
 _UNKNOWN_NS = NS_PER_SECOND // 2
 
 
@@ -76,6 +77,9 @@ class Fusebox:
         self._raised: dict[Place, int] = {}
         self._raised_at: dict[Place, int] = {}  # what was measured as it was raised
         self._armed = Bounds()
+        self._freed_by: dict[
+            int, int
+        ] = {}  # cgroups in which one ended, and by when it is gone
         self._snapshot: Snapshot | None = None
         self._over = False
 
@@ -107,6 +111,9 @@ class Fusebox:
         """One has ended; if it stood, that is news."""
         self._raised.pop(key, None)
         self._raised_at.pop(key, None)
+        found = None if self._snapshot is None else _find(self._snapshot, key)
+        if found is not None:
+            self._freed_by[found[0].identity.cgroup_id] = now_ns + _FREEING_NS
         event = self._new.pop(key, None)
         one = self._standing.pop(key, None)
         if one is not None or event is not None:
@@ -194,7 +201,9 @@ class Fusebox:
     ) -> None:
         """Have the kernel side hold what the policies ask for, by what the books say now."""
         self._forget_raised(snapshot)
-        bounds = bounds_of(policies, snapshot, self._raised, exhausted)
+        bounds = self._kept_up(
+            bounds_of(policies, snapshot, self._raised, exhausted), snapshot.monotonic_ns
+        )
         for key, armed in bounds.processes.items():
             if self._armed.processes.get(key) != armed:
                 self._switch.arm_process(key, *armed)
@@ -204,6 +213,21 @@ class Fusebox:
         for cgroup_id in self._armed.groups.keys() - bounds.groups.keys():
             self._switch.arm_group(cgroup_id, 0, 0)
         self._armed = bounds
+
+    def _kept_up(self, bounds: Bounds, now_ns: int) -> Bounds:
+        """No bound comes down while one that ended gives back its memory.
+
+        It is charged for that still, and held by nobody: as of strangers, who leave that
+        much less to everybody else.
+        """
+        self._freed_by = {one: by for one, by in self._freed_by.items() if now_ns < by}
+        armed = self._armed.groups
+        kept = {
+            cgroup_id: max((bound, number), armed.get(cgroup_id, (0, number)))
+            for cgroup_id, (bound, number) in bounds.groups.items()
+            if cgroup_id in self._freed_by
+        }
+        return replace(bounds, groups={**bounds.groups, **kept})
 
     def executed(self, key: ProcessKey) -> None:
         """It is another program now, whose memory has no bounds but the kernel's default."""

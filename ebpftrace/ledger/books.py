@@ -100,8 +100,13 @@ class Ledger:
         Call it once an interval: it is what growth is measured by.
         """
         self._executed.clear()
-        drawn = self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost, final=False)
+        drawn = self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost)
         return replace(drawn, node=node)
+
+    def look(self, now_ns: int, time_ns: int) -> Snapshot:
+        """The same between two intervals, for who has to act."""
+        cost = SelfCost()
+        return self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost, look=True)
 
     def final(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
         """The books at the end: every job that is remembered, largest peak first."""
@@ -190,9 +195,16 @@ class Ledger:
             self._notebook.oom_kill(event, job)
 
     def _draw(
-        self, jobs: list[JobAccount], now_ns: int, time_ns: int, cost: SelfCost, *, final: bool
+        self,
+        jobs: list[JobAccount],
+        now_ns: int,
+        time_ns: int,
+        cost: SelfCost,
+        *,
+        final: bool = False,
+        look: bool = False,
     ) -> Snapshot:
-        self._sequence += 1
+        self._sequence += not look
         usages = [job.usage for job in jobs]
         held: Counter[int] = Counter()
         for job, usage in zip(jobs, usages, strict=True):

@@ -26,7 +26,7 @@ _NO_GROWTH = Growth()
 class History:
     """Readings of held bytes; times are CLOCK_MONOTONIC ns.
 
-    At most 242 slots of 24 bytes. A slot has the time of its first reading, and the last
+    At most 243 slots of 24 bytes. A slot has the time of its first reading, and the last
     and the lowest value read in it.
     """
 
@@ -50,7 +50,8 @@ class History:
             self._first = held_bytes
         if times and held_bytes != values[-1]:
             self._moved_ns = max(now_ns, times[-1])
-        if times and now_ns - times[-1] < _SLOT_NS:
+        # The first reading has a slot of its own: what came within it would be no growth.
+        if len(times) > 1 and now_ns - times[-1] < _SLOT_NS:
             values[-1] = held_bytes
             floors[-1] = min(floors[-1], held_bytes)
             return

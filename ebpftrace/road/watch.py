@@ -43,6 +43,7 @@ from ebpftrace.road.acting import Acting
 from ebpftrace.road.cost import CostMeter
 from ebpftrace.road.delays import DelayReader, require_accounting
 from ebpftrace.road.hearing import Hearing
+from ebpftrace.road.looks import Looks
 from ebpftrace.road.means import Means
 from ebpftrace.road.pressure import PressureListener
 from ebpftrace.road.request import Request
@@ -145,6 +146,7 @@ class _Road:
         self._tracked = Tracked(request.selection)
         self._cost = CostMeter(probe)
         self._judge = Judge()
+        self._looks = Looks()
 
     def walk(self, waiting: Waiting) -> None:
         request = self._request
@@ -166,6 +168,8 @@ class _Road:
         """Handle what happens until then; why the watch ends, or ""."""
         while True:
             next_ns = due if self._acting is None else self._acting.due_ns(due)
+            if self._looks.due_ns is not None:
+                next_ns = min(next_ns, self._looks.due_ns)
             woken = waiting.wait(next_ns - time.monotonic_ns())
             if woken is Woken.STOP:
                 return f"interrupted by {waiting.signal.name if waiting.signal else 'signal'}"
@@ -185,6 +189,8 @@ class _Road:
                 self._acting.poll()
                 if self._acting.wants_look:
                     self._tick(time.monotonic_ns())
+                elif self._looks.are_due(time.monotonic_ns()):
+                    self._look(self._acting)
             if pressed := waiting.take_pressed():
                 self._hear(pressed)
             if time.monotonic_ns() >= due:  # also where the kernel never stops talking
@@ -223,6 +229,17 @@ class _Road:
             self._acting.snapshot(self._judge.active, snapshot)
         self._take(())  # what was heard in between
         self._tell()
+        self._looks.looked(now, time.monotonic_ns())
+
+    def _look(self, acting: Acting) -> None:
+        """The books for who acts alone: the view has them once an interval."""
+        now = time.monotonic_ns()
+        self._read(now)
+        snapshot = self._ledger.look(now, self._clock.unix_ns(now))
+        acting.snapshot(self._judge.active, snapshot)
+        self._take(())
+        self._tell()
+        self._looks.looked(now, time.monotonic_ns())
 
     def _finish(self, reason: str) -> None:
         now = time.monotonic_ns()
@@ -277,6 +294,8 @@ class _Road:
         if accepted is None:
             self._probe.drop(event)
             return
+        if self._acting is not None:
+            self._looks.started(time.monotonic_ns())
         identity = self._resolver.resolve(event.key.pid, event.cgroup_id, event.parent_pid)
         self._ledger.apply(accepted, identity)
 

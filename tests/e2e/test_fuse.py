@@ -30,7 +30,7 @@ STEP = 16 * PAGE
 def fused(tmp_path: Path, text: str) -> tuple[str, ...]:
     """A policy file for comm `fused` with these lines, as options of a watch."""
     file = tmp_path / "policy.toml"
-    file.write_text(f'[[policy]]\nname = "fuse"\nmatch = {{ comm = ["fused"] }}\n{text}\n')
+    file.write_text(f'[[policy]]\nname = "fuse"\nmatch.comm = "fused"\n{text}\n')
     return ("--config", str(file))
 
 
@@ -263,6 +263,21 @@ def test_thawed_by_hand_it_goes_on_and_its_incident_is_called_off(tmp_path: Path
         outcome = watch.wait_for(is_type("outcome"), SECONDS)
         assert outcome["called_off"]
         assert ebpftrace("thaw", str(workload.pid), environment=runs).returncode == 9
+
+
+def test_a_bound_holds_for_one_that_came_a_moment_ago(tmp_path: Path) -> None:
+    """A policy for some jobs only: no process has its bound from the first page on."""
+    options = fused(tmp_path, 'capture = false\nfuse = "50%"\nmatch.cgroup = ["*"]')
+    slow = ("--audit", str(tmp_path / "audit.jsonl"), "--interval", "60s")
+    with (
+        memory_cgroup() as group,
+        Watch("--comm", "fused", *slow, *options),
+        Workload("fused", cgroup=limited(group)) as workload,
+    ):
+        time.sleep(1)
+        run_away(workload)
+        assert workload.wait() == -signal.SIGKILL
+        assert group.oom_kills() == 0
 
 
 def test_each_that_crosses_a_bound_of_its_own_is_acted_on(tmp_path: Path) -> None:

@@ -174,6 +174,26 @@ def test_one_that_ends_while_it_stands_is_told(box: Fusebox, noted: Noted) -> No
     assert not list(box.ended(GOPLS.key, MONOTONIC_NS))
 
 
+def test_a_bound_stays_up_while_one_that_ended_is_freed(box: Fusebox, noted: Noted) -> None:
+    """The kernel tells of the end before it gives the memory back."""
+    share = replace(POLICY, fuse=Fuse(0.9, True))
+    large, small = process(1, 1200 * MIB), process(2, 100 * MIB)
+    before = snapshot(job(processes=[large, small]))
+    list(box.settle([share], before))
+    box.arm([share], before, never)
+    ((_, _, bound, _),) = [call for call in noted.calls if call[0] == "arm group"]
+    list(box.ended(large.key, MONOTONIC_NS))
+    left = snapshot(job(processes=[small]))
+    charged = replace(left.jobs[0], cgroup=before.jobs[0].cgroup)
+    for later, expected in ((1, []), (4, [bound])):
+        noted.calls.clear()
+        now = MONOTONIC_NS + later * NS_PER_SECOND
+        box.arm([share], replace(left, jobs=(charged,), monotonic_ns=now), never)
+        lower = [call[2] for call in noted.calls if call[0] == "arm group"]
+        assert len(lower) == len(expected)
+        assert all(int(str(one)) < int(str(bound)) for one in lower)
+
+
 def test_one_that_has_ended_is_not_held(box: Fusebox, noted: Noted) -> None:
     noted.gone = True
     assert box.stopped(blown(GOPLS)) == ""

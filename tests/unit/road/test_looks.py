@@ -1,0 +1,31 @@
+"""Few looks, soon after a start."""
+
+from ebpftrace.road.looks import SOON_NS, Looks
+
+MS = 1_000_000
+
+
+def test_soon_after_a_start_and_once_for_many() -> None:
+    looks = Looks()
+    assert looks.due_ns is None
+    assert not looks.are_due(1)
+    looks.started(0)
+    looks.started(5 * MS)
+    assert looks.due_ns == SOON_NS
+    assert looks.are_due(SOON_NS)
+
+
+def test_after_a_look_there_is_none_for_a_while() -> None:
+    looks = Looks()
+    looks.started(0)
+    looks.looked(10 * MS, 12 * MS)
+    assert looks.due_ns is None
+    looks.started(13 * MS)
+    assert looks.due_ns == 112 * MS
+
+
+def test_what_takes_long_is_done_seldom() -> None:
+    looks = Looks()
+    looks.looked(0, 50 * MS)
+    looks.started(60 * MS)
+    assert looks.due_ns == 1050 * MS
