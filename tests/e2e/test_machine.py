@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.build import ROOT
 from tests.support.patience import patient
 from tests.support.records import Record, Watch, holds, job_of, process_of
 
@@ -15,7 +16,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.timeout(600)]
 MIB = 1 << 20
 GIB = 1 << 30
 SECONDS = patient(80.0)  # gopls needs half a minute for its first module, emulated
-UNIT = Path("/etc/systemd/system/gopls.service")
+UNITS = ("gopls.service", "gopls-client@steady.service", "gopls-client@leak.service")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,12 +24,11 @@ def machine() -> Iterator[None]:
     """gopls.service and its clients, running; stopped afterwards."""
     if not Path("/run/systemd/system").is_dir():
         pytest.skip("systemd is not process 1 here; the machines of tests/vm have it")
-    if not UNIT.exists():
+    if not Path("/etc/systemd/system", UNITS[0]).exists():
         pytest.skip("this machine was not made by vagrant/provision.sh")
-    units = ("gopls.service", "gopls-client@steady.service", "gopls-client@leak.service")
-    systemctl("start", *units[:2])
+    systemctl("start", *UNITS[:2])
     yield
-    systemctl("stop", *reversed(units))
+    systemctl("stop", *reversed(UNITS))
 
 
 def systemctl(*words: str) -> str:
@@ -39,6 +39,18 @@ def systemctl(*words: str) -> str:
 
 def main_pid() -> int:
     return int(systemctl("show", "--property=MainPID", "--value", "gopls.service"))
+
+
+def test_it_can_be_provisioned_again_while_it_runs() -> None:
+    """As `vagrant provision` does: the units are installed, enabled and started anew."""
+    before = main_pid()
+    script = ROOT / "vagrant" / "provision.sh"
+    done = subprocess.run([script], capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    assert main_pid() not in (0, before)
+    for unit in UNITS[:2]:
+        assert systemctl("is-active", unit) == "active"
+        assert systemctl("is-enabled", unit) == "enabled"
 
 
 def test_what_the_user_types_shows_the_service_and_its_limit() -> None:
