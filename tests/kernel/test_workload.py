@@ -158,7 +158,7 @@ def test_children_do_not_outlive_the_test() -> None:
         workload.send("exit 0")
         workload.wait()
     for pid in (child, orphan):
-        assert not has_memory(pid)
+        assert not has_memory(int(pid))
 
 
 def has_memory(pid: int) -> bool:
