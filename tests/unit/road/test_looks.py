@@ -7,7 +7,6 @@ MS = 1_000_000
 
 def test_soon_after_a_start_and_once_for_many() -> None:
     looks = Looks()
-    assert looks.due_ns is None
     assert not looks.are_due(1)
     looks.started(0)
     looks.started(5 * MS)
