@@ -173,9 +173,7 @@ def watch(
     else:
         walk(
             request,
-            lambda waiting: open_view(
-                name, sys.stdout, waiting.quit, waiting.wait_to_write, live=not once
-            ),
+            lambda waiting: open_view(name, sys.stdout, waiting.quit, waiting, live=not once),
         )
 
 

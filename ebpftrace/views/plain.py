@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.ledger import LossNote, Note, Snapshot
 from ebpftrace.views.acts import Remark, act_lines
+from ebpftrace.views.backlog import is_routine
 from ebpftrace.views.findings import Found, finding_lines
 from ebpftrace.views.lines import note_line, snapshot_line, start_lines
 from ebpftrace.views.start import Started
@@ -13,20 +14,27 @@ from ebpftrace.views.summary import summary_lines
 
 
 class PlainLines:
-    """`write` takes whole lines and raises what writing raises (BrokenPipeError too)."""
+    """`write` takes whole lines and raises what writing raises (BrokenPipeError too).
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    `routine`, where it is given, takes those that a reader who is late can do without.
+    """
+
+    def __init__(
+        self, write: Callable[[str], object], routine: Callable[[str], object] | None = None
+    ) -> None:
         self._write = write
+        self._routine = routine or write
         self._found = Found()
 
     def start(self, started: Started) -> None:
         self._lines(*start_lines(started))
 
     def note(self, note: Note) -> None:
-        self._lines(note_line(note))
+        write = self._routine if is_routine(note) else self._write
+        write(f"{note_line(note)}\n")
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._lines(snapshot_line(snapshot))
+        self._routine(f"{snapshot_line(snapshot)}\n")
 
     def finding(self, finding: Finding) -> None:
         self._found.add(finding)
@@ -49,3 +57,8 @@ class PlainLines:
 
     def _lines(self, *lines: str) -> None:
         self._write("".join(f"{line}\n" for line in lines))
+
+
+def loss_text(note: LossNote) -> str:
+    """A loss that is the output's own."""
+    return f"{note_line(note)}\n"
