@@ -33,6 +33,7 @@ class Backlog:
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self._limit_bytes = limit_bytes
         self._used_bytes = 0
+        self._most_bytes = 0
         self._came = 0
         self._routine: deque[_Kept] = deque()
         self._news: deque[_Kept] = deque()
@@ -53,6 +54,7 @@ class Backlog:
             self._drop(oldest)
         (self._routine if routine else self._news).append(kept)
         self._used_bytes += _size(kept)
+        self._most_bytes = max(self._most_bytes, self._used_bytes)
 
     def take(self) -> bytes | LossNote | None:
         """What is to be written next; None where nothing is left."""
@@ -66,6 +68,11 @@ class Backlog:
         kept = following.popleft()
         self._used_bytes -= _size(kept)
         return kept.record
+
+    def take_most(self) -> int:
+        """The most bytes it held since this was last asked."""
+        most, self._most_bytes = self._most_bytes, self._used_bytes
+        return most
 
     def _drop(self, kept: _Kept) -> None:
         if self._last_dropped is None or self._last_dropped.number < kept.number:

@@ -9,9 +9,13 @@ import sys
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
+from ebpftrace import heap
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.ledger import LossNote
+from ebpftrace.units import MIB
 from ebpftrace.views.backlog import Backlog
+
+_WORTH_A_TRIM_BYTES = MIB  # else it stays ours for good: a trim takes a millisecond or so
 
 
 class Waits(Protocol):
@@ -99,6 +103,8 @@ class Outflow(io.TextIOBase):
         except OSError:
             self._over, self._rest = True, memoryview(b"")
             raise
+        if self._backlog.take_most() >= _WORTH_A_TRIM_BYTES:
+            heap.trim()
         return False
 
     def _take(self) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.units import MIB
 from tests.support.acting import SECONDS, logged, policy
 from tests.support.build import ROOT
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
@@ -133,6 +134,7 @@ def test_the_breaker_acts_while_nobody_reads(tmp_path: Path) -> None:
     ]
     assert len([one for one in records if one["type"] == "outcome"]) == 1
     assert [one for one in records if one["type"] == "finding"]
+    assert max(one["self"]["rss_bytes"] for one in records if "self" in one) < 60 * MIB
     assert records[-1]["type"] == "end"
 
 

@@ -65,6 +65,16 @@ def test_one_that_is_longer_than_the_limit_is_kept_where_it_is_alone() -> None:
     assert (note.count, kept) == (1, 2)
 
 
+def test_it_says_how_much_it_held_since_it_was_last_asked() -> None:
+    backlog = Backlog(ROOM)
+    assert backlog.take_most() == 0
+    for number in range(20):
+        backlog.add(record(number), routine=True)
+    all_of(backlog)
+    assert backlog.take_most() == ROOM
+    assert backlog.take_most() == 0
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), max_size=80))
 def test_each_record_is_either_written_or_counted(steps: list[tuple[bool, int]]) -> None:
     """Records come, and some are taken in between: in order, and none is forgotten."""

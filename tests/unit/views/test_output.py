@@ -1,7 +1,10 @@
 import os
+import pty
 import select
 import socket
+import termios
 import threading
+import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -208,6 +211,28 @@ def test_a_socket_is_a_reader_too() -> None:
             assert waits.writing
             assert read_all(ours.fileno(), waits) == b"x" * 1_000_000
             waits.end()
+
+
+def test_a_terminal_that_is_held_by_ctrl_s_holds_nobody() -> None:
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    os.set_blocking(ours, False)
+    with os.fdopen(theirs, "w", encoding="utf-8") as stdout:
+        termios.tcflow(theirs, termios.TCOOFF)
+        waits = Waits()
+        out = Outflow(stdout, waits, told)
+        out.write("x" * 100_000)
+        assert out.isatty()
+        assert waits.writing
+        assert read(ours) == b""
+        termios.tcflow(theirs, termios.TCOON)
+        arrived = b""
+        while waits.writing or select.select([ours], [], [], 0)[0]:
+            waits.wait()
+            arrived += read(ours)
+        assert arrived == b"x" * 100_000
+        waits.end()
+    os.close(ours)
 
 
 def test_a_file_has_all_at_once(tmp_path: Path) -> None:
