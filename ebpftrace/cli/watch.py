@@ -119,6 +119,8 @@ class Size(click.ParamType[tuple[int, int]]):
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
               help="Policies; SIGHUP reads them again.  "
               "[$XDG_CONFIG_HOME, then /etc, ebpftrace/policy.toml]")  # fmt: skip
+@click.option("--no-config", is_flag=True,
+              help="Do not look for policies in those places.")  # fmt: skip
 @click.option("--audit", type=click.Path(path_type=Path, dir_okay=False),
               default=DEFAULT_FILE, show_default=True, metavar="FILE",
               help="Log of what was decided and done.")  # fmt: skip
@@ -151,11 +153,12 @@ def watch(
     fuse: str | None,
     on_breach: str | None,
     config: Path | None,
+    no_config: bool,
     audit: Path,
     dry_run: bool,
 ) -> None:
     """Watch the memory of processes, by CI job."""
-    policies = _policies(growth, level, fuse, on_breach, config, dry_run)
+    policies = _policies(growth, level, fuse, on_breach, config, no_config, dry_run)
     if not (comms or pids or cgroups or exes or go_mains):
         comms = comms_to_watch(policies.policies if policies else (), default=("gopls",))
     _refuse_empty(("--cgroup", cgroups), ("--exe", exes), ("--go-main", go_mains))
@@ -179,12 +182,7 @@ def watch(
         walk(
             request,
             lambda waiting: open_view(
-                name,
-                sys.stdout,
-                waiting.quit,
-                waiting.wait_to_write,
-                waiting.ask,
-                live=not once,
+                name, sys.stdout, waiting.quit, waiting, waiting.ask, live=not once
             ),
         )
 
@@ -198,7 +196,7 @@ def _refuse_empty(*options: tuple[str, tuple[str, ...]]) -> None:
 
 def _policies(
     growth: str | None, level: str | None, fuse: str | None, on_breach: str | None,
-    config: Path | None, dry_run: bool,
+    config: Path | None, no_config: bool, dry_run: bool,
 ) -> PolicyStore | None:  # fmt: skip
     """The policies in force: the command line's, else a file's. None where there are none."""
     own = policy_from_options(growth, level, on_breach, fuse)
@@ -208,9 +206,11 @@ def _policies(
             why="they are a policy of their own, and would take every process first",
             fix="put them into the file: see docs/policy.md",
         )
+    if config is not None and no_config:
+        raise UsageError("--config and --no-config exclude each other", fix="leave one out")
     if own is not None:
         return PolicyStore(None, (own,), dry_run=dry_run)
-    file = config or default_file(os.environ)
+    file = config or (None if no_config else default_file(os.environ))
     if file is not None:
         return PolicyStore(file, dry_run=dry_run)
     if dry_run:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
+from ebpftrace import heap
 from ebpftrace.errors import NoBccError, ProbeError
 from ebpftrace.probe import bpf
 from ebpftrace.probe.compiler import PACKAGES
@@ -219,6 +220,4 @@ def quiet() -> Iterator[Callable[[], str]]:
 def give_back_memory() -> None:
     """Return to the kernel what only the beginning needed: the free heap."""
     gc.collect()
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):
-        libc.malloc_trim(0)
+    heap.trim()

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from types import FrameType
 
@@ -60,6 +60,7 @@ class Waiting:
         self._kernel = -1
         self._actions: set[int] = set()
         self._pressed: set[int] = set()
+        self._writers: dict[int, Callable[[], bool]] = {}
         self._quit = False
         self._wishes: deque[Wish] = deque()
         self._reloads = False
@@ -111,6 +112,18 @@ class Waiting:
     def listen_to_pressure(self, fd: int) -> None:
         """Come back when this PSI trigger is told of a stall; closing it ends that."""
         self._epoll.register(fd, select.EPOLLPRI)
+
+    def when_writable(self, fd: int, write: Callable[[], bool]) -> None:
+        """Have `wait` call `write` when `fd` takes more, until it says nothing is left.
+
+        `wait` may then come back with TIME before its time, and raises what `write` raises.
+        """
+        self._writers[fd] = write
+        self._epoll.register(fd, select.EPOLLOUT)
+
+    def at_end(self, last: Callable[[], None]) -> None:
+        """Call this first at `__exit__`, where `wait_to_write` still hears signals."""
+        self._stack.callback(last)
 
     def take_pressed(self) -> set[int]:
         """The triggers that were told of a stall since this was last asked."""
@@ -165,6 +178,9 @@ class Waiting:
             return Woken.KERNEL
         if fd in self._actions:
             return Woken.ACTION
+        if fd in self._writers:
+            self._write(fd)
+            return Woken.TIME
         if fd == sys.stdout.fileno():
             return Woken.READER_LEFT
         if fd != self._bell.fileno():
@@ -184,6 +200,15 @@ class Waiting:
     def _ring(self) -> None:
         with contextlib.suppress(OSError):  # full: it wakes anyhow; closed: nobody waits
             self._ringer.send(b"\0")
+
+    def _write(self, fd: int) -> None:
+        left = False
+        try:
+            left = self._writers[fd]()
+        finally:
+            if not left:  # nor after an error: it would only come again
+                del self._writers[fd]
+                self._epoll.unregister(fd)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

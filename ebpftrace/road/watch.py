@@ -59,7 +59,8 @@ def watch(request: Request, open_view: Callable[[Waiting], View]) -> None:
     """Watch until it is interrupted, `request.duration_ns` is over, or nothing is left.
 
     `open_view` is given what ends the watch when a user asks for it, from any thread, and
-    what waits for the reader of the output.
+    what writes on when the reader of the output reads. At the very end, when nothing is
+    attached any more, that reader is waited for.
 
     Raises the errors of `ebpftrace.errors`; BrokenPipeError where the reader of the output
     left. Whatever was attached or mounted is gone when this returns.

@@ -4,11 +4,12 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, TextIO, cast
 
 from ebpftrace.act.fuse import Wish
+from ebpftrace.ledger import LossNote
 from ebpftrace.views import View
-from ebpftrace.views.output import interruptible
+from ebpftrace.views.output import Outflow, Waits
 
 Output = Literal["table", "plain", "jsonl"]
 
@@ -19,7 +20,7 @@ def open_view(
     name: Output,
     stdout: TextIO,
     quit: Callable[[], None] = lambda: None,  # noqa: A002
-    wait_to_write: Callable[[int], bool] | None = None,
+    waits: Waits | None = None,
     ask: Callable[[Wish], None] = lambda _: None,
     *,
     live: bool = True,
@@ -29,7 +30,7 @@ def open_view(
     A table is the dashboard on a terminal that can redraw (where a key asks to end the
     watch, `quit` is called, and other keys `ask`), unless `live` is false; elsewhere one
     table follows another.
-    With `wait_to_write` (see `interruptible`) no reader holds what is not the dashboard.
+    With `waits` (see `Outflow`) no reader holds what is not the dashboard.
     Characters that the encoding of `stdout` lacks become `?`: a locale never ends a watch.
     """
     if isinstance(stdout, io.TextIOWrapper):
@@ -42,23 +43,42 @@ def open_view(
             return Dashboard(stdout, quit, ask)
         except OSError:
             pass  # a terminal without a name here (another mount of /dev/pts)
-    out = stdout if wait_to_write is None else interruptible(stdout, wait_to_write)
-
-    def write(text: str) -> None:
-        out.write(text)
-        out.flush()
-
     if name == "jsonl":
-        from ebpftrace.views.jsonl import JsonLines
+        from ebpftrace.views import jsonl
 
-        return JsonLines(write)
+        return jsonl.JsonLines(*_writers(stdout, waits, jsonl.loss_text))
+    from ebpftrace.views import plain
+
     if name == "plain":
-        from ebpftrace.views.plain import PlainLines
-
-        return PlainLines(write)
+        return plain.PlainLines(*_writers(stdout, waits, plain.loss_text))
     from ebpftrace.views.table import Tables
 
-    return Tables(out)
+    if waits is None or not _has_descriptor(stdout):
+        return Tables(stdout)
+    return Tables(cast(TextIO, Outflow(stdout, waits, plain.loss_text)))
+
+
+def _writers(
+    stdout: TextIO, waits: Waits | None, told: Callable[[LossNote], str]
+) -> tuple[Callable[[str], object], Callable[[str], object]]:
+    """What writes news, and what writes that which a late reader can do without."""
+    if waits is not None and _has_descriptor(stdout):
+        out = Outflow(stdout, waits, told)
+        return out.write, out.write_routine
+
+    def write(text: str) -> None:
+        stdout.write(text)
+        stdout.flush()
+
+    return write, write
+
+
+def _has_descriptor(stdout: TextIO) -> bool:
+    try:
+        stdout.fileno()
+    except OSError:
+        return False
+    return True
 
 
 def open_screenshot(path: Path, width: int, height: int) -> View:

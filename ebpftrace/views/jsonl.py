@@ -7,8 +7,9 @@ from collections.abc import Callable
 from ebpftrace.act.fuse import FuseNews
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.ledger import LossNote, Note, Snapshot
 from ebpftrace.views.acts import Remark
+from ebpftrace.views.backlog import is_routine
 from ebpftrace.views.fields import Record
 from ebpftrace.views.records import (
     end_record,
@@ -27,19 +28,26 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class JsonLines:
-    """`write` takes one whole line and raises what writing raises (BrokenPipeError too)."""
+    """`write` takes one whole line and raises what writing raises (BrokenPipeError too).
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    `routine`, where it is given, takes those that a reader who is late can do without.
+    """
+
+    def __init__(
+        self, write: Callable[[str], object], routine: Callable[[str], object] | None = None
+    ) -> None:
         self._write = write
+        self._routine = routine or write
 
     def start(self, started: Started) -> None:
         self._write(json_line(start_record(started)))
 
     def note(self, note: Note) -> None:
-        self._write(json_line(note_record(note)))
+        write = self._routine if is_routine(note) else self._write
+        write(json_line(note_record(note)))
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._write(json_line(snapshot_record(snapshot)))
+        self._routine(json_line(snapshot_record(snapshot)))
 
     def finding(self, finding: Finding) -> None:
         self._write(json_line(finding_record(finding)))
@@ -61,6 +69,11 @@ class JsonLines:
 
     def stop(self) -> None:
         """Nothing: every update was written whole."""
+
+
+def loss_text(note: LossNote) -> str:
+    """A loss that is the output's own."""
+    return json_line(note_record(note))
 
 
 def json_line(record: Record) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from ebpftrace.act.fuse import FuseNews
 from ebpftrace.act.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.ledger import LossNote, Note, Snapshot
 from ebpftrace.views.acts import Remark, act_lines
+from ebpftrace.views.backlog import is_routine
 from ebpftrace.views.findings import Found, finding_lines
 from ebpftrace.views.fuses import Fuses
 from ebpftrace.views.lines import note_line, snapshot_line, start_lines
@@ -15,10 +16,16 @@ from ebpftrace.views.summary import summary_lines
 
 
 class PlainLines:
-    """`write` takes whole lines and raises what writing raises (BrokenPipeError too)."""
+    """`write` takes whole lines and raises what writing raises (BrokenPipeError too).
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    `routine`, where it is given, takes those that a reader who is late can do without.
+    """
+
+    def __init__(
+        self, write: Callable[[str], object], routine: Callable[[str], object] | None = None
+    ) -> None:
         self._write = write
+        self._routine = routine or write
         self._found = Found()
         self._fuses = Fuses()
 
@@ -27,10 +34,11 @@ class PlainLines:
 
     def note(self, note: Note) -> None:
         self._fuses.hear(note)
-        self._lines(note_line(note))
+        write = self._routine if is_routine(note) else self._write
+        write(f"{note_line(note)}\n")
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._lines(snapshot_line(snapshot))
+        self._routine(f"{snapshot_line(snapshot)}\n")
 
     def finding(self, finding: Finding) -> None:
         self._found.add(finding)
@@ -58,3 +66,8 @@ class PlainLines:
 
     def _lines(self, *lines: str) -> None:
         self._write("".join(f"{line}\n" for line in lines))
+
+
+def loss_text(note: LossNote) -> str:
+    """A loss that is the output's own."""
+    return f"{note_line(note)}\n"

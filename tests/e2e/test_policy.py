@@ -95,6 +95,18 @@ def test_the_default_places_are_searched(file: Path) -> None:
     assert (done.returncode, "3 policies" in done.stdout) == (0, True)
 
 
+@pytest.mark.kernel
+def test_the_default_places_are_left_alone_where_that_is_asked_for(file: Path) -> None:
+    home = {"XDG_CONFIG_HOME": str(file.parent / "config")}
+    place = file.parent / "config/ebpftrace/policy.toml"
+    place.parent.mkdir(parents=True)
+    place.write_text("no policy")
+    options = ("watch", "--once", "--output", "jsonl")
+    assert_explained(ebpftrace(*options, environment=home), 10)
+    done = ebpftrace(*options, "--no-config", environment=home)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_policies_are_explained_in_words(file: Path) -> None:
     done = ebpftrace("policy", "explain", str(file))
     assert_on_one_screen(done.stdout)
@@ -156,6 +168,8 @@ def test_the_schema_is_json(file: Path) -> None:
         (["--level", "85"], "--level cannot be '85'"),
         (["--on-breach", " "], "--on-breach is empty"),
         (["--level", "85%", "--config", "/dev/null"], "--config goes with neither"),
+        (["--config", "mine.toml", "--no-config"], "--config and --no-config exclude"),
+        (["--no-config", "--dry-run"], "--dry-run has nothing to try"),
         (["--config", "/dev/null"], "cannot read the policy file /dev/null"),
     ],
 )

@@ -168,6 +168,46 @@ def test_a_reload_does_not_end_the_wait_for_a_reader_and_is_not_forgotten(
     assert waiting.wait(LONG_NS) is Woken.RELOAD
 
 
+def test_writing_goes_on_as_soon_as_there_is_room(
+    waiting: Waiting, full_pipe: tuple[int, int]
+) -> None:
+    reader, writer = full_pipe
+    written: list[int] = []
+
+    def write() -> bool:
+        written.append(os.write(writer, b"y" * 4096))
+        return len(written) < 2
+
+    waiting.when_writable(writer, write)
+    assert waiting.wait(0) is Woken.TIME
+    assert not written
+    threading.Timer(0.05, os.read, (reader, 1 << 16)).start()
+    while len(written) < 2:
+        assert waiting.wait(LONG_NS) is Woken.TIME
+    assert waiting.wait(0) is Woken.TIME
+    assert written == [4096, 4096]
+
+
+def test_a_reader_who_left_ends_the_writing_once(waiting: Waiting) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    waiting.when_writable(writer, lambda: bool(os.write(writer, b"y")))
+    with pytest.raises(BrokenPipeError):
+        waiting.wait(LONG_NS)
+    assert waiting.wait(0) is Woken.TIME
+    os.close(writer)
+
+
+def test_the_last_writing_is_done_while_it_still_hears_signals(
+    full_pipe: tuple[int, int],
+) -> None:
+    told: list[bool] = []
+    with Waiting() as waiting:
+        waiting.at_end(lambda: told.append(waiting.wait_to_write(full_pipe[1])))
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    assert told == [False]
+
+
 def test_who_reads_still_gets_the_last_words(waiting: Waiting) -> None:
     reader, writer = os.pipe()
     signal.raise_signal(signal.SIGINT)

@@ -1,63 +1,259 @@
-import io
 import os
+import pty
+import select
+import socket
+import termios
 import threading
-from collections.abc import Callable
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.views.output import interruptible
+from ebpftrace.ledger import LossNote
+from ebpftrace.views.backlog import Backlog
+from ebpftrace.views.output import Outflow
 
 
-def always(_fd: int) -> bool:
-    return True
+class Waits:
+    """A watch's waiting without a watch: a fake of `Waiting`, of its part for output."""
+
+    def __init__(self, patience: Callable[[int], bool] = lambda _fd: True) -> None:
+        self.writing: dict[int, Callable[[], bool]] = {}
+        self.wait_to_write = patience
+        self.end: Callable[[], None] = lambda: None
+
+    def when_writable(self, fd: int, write: Callable[[], bool]) -> None:
+        assert fd not in self.writing
+        self.writing[fd] = write
+
+    def at_end(self, last: Callable[[], None]) -> None:
+        self.end = last
+
+    def wait(self) -> None:
+        """What `Waiting.wait` does when there is room."""
+        for fd, write in list(self.writing.items()):
+            if not write():
+                del self.writing[fd]
 
 
-def test_what_is_no_descriptor_is_left_as_it_is() -> None:
-    text = io.StringIO()
-    assert interruptible(text, always) is text
+def patient(fd: int) -> bool:
+    """Waits as long as it takes."""
+    return bool(select.select([], [fd], []))
 
 
-def test_all_of_a_long_text_arrives_in_order() -> None:
+def told(note: LossNote) -> str:
+    return f"{note.count} {note.cause} of {note.total}\n"
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, TextIO]]:
+    """A reading end that does not block, and the stdout at the other."""
     reader, writer = os.pipe()
-    text = "".join(f"{n} é\n" for n in range(50_000))
-    read = bytearray()
+    os.set_blocking(reader, False)
+    with os.fdopen(writer, "w", encoding="utf-8") as stdout:
+        yield reader, stdout
+    os.close(reader)
+
+
+def read(reader: int, most: int = 1 << 20) -> bytes:
+    """What is there."""
+    try:
+        return os.read(reader, most)
+    except BlockingIOError:
+        return b""
+
+
+def read_all(reader: int, waits: Waits) -> bytes:
+    """All that comes when the reader reads on."""
+    whole = b""
+    while piece := read(reader):
+        whole += piece
+        waits.wait()
+    assert not waits.writing
+    return whole
+
+
+def test_nobody_reads_and_writing_goes_on_and_all_arrives_in_order(
+    pipe: tuple[int, TextIO],
+) -> None:
+    reader, stdout = pipe
+    waits = Waits()
+    out = Outflow(stdout, waits, told)
+    lines = [f"{n} é\n" for n in range(20_000)]
+    for n, line in enumerate(lines):
+        (out.write if n % 3 else out.write_routine)(line)
+    assert list(waits.writing.values())
+    assert read_all(reader, waits).decode() == "".join(lines)
+    out.write("one more\n")
+    assert read(reader) == b"one more\n"
+    waits.end()
+
+
+def test_what_is_dropped_is_told_in_its_place_and_no_line_is_torn(
+    pipe: tuple[int, TextIO],
+) -> None:
+    reader, stdout = pipe
+    waits = Waits()
+    out = Outflow(stdout, waits, told, Backlog(20_000))
+    long = "x" * 999
+    for n in range(200):
+        out.write_routine(f"{n:03d} {long}\n")
+        if n % 50 == 0:
+            out.write(f"news {n}\n")
+    lines = read_all(reader, waits).decode().splitlines()
+    news = [line for line in lines if line.startswith("news")]
+    routine = [line for line in lines if line.endswith(long)]
+    (loss,) = set(lines) - {*news, *routine}
+    count = 200 - len(routine)
+    assert loss == f"{count} unread_output of {count}"
+    assert news == ["news 0", "news 50", "news 100", "news 150"]
+    after = lines[lines.index(loss) + 1]
+    dropped = set(range(200)) - {int(line[:3]) for line in routine}
+    assert after == f"{max(dropped) + 1:03d} {long}"
+    assert [line[:3] for line in routine] == sorted(line[:3] for line in routine)
+    waits.end()
+
+
+def test_the_descriptor_that_others_share_stays_as_it_was(pipe: tuple[int, TextIO]) -> None:
+    _, stdout = pipe
+    waits = Waits()
+    Outflow(stdout, waits, told)
+    assert os.get_blocking(stdout.fileno())
+    waits.end()
+
+
+def test_another_writer_of_the_same_pipe_cannot_hold_it(pipe: tuple[int, TextIO]) -> None:
+    """There is room when one asks, and none when one writes."""
+    reader, stdout = pipe
+    waits = Waits()
+    out = Outflow(stdout, waits, told)
+    os.set_blocking(stdout.fileno(), False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(stdout.fileno(), b"-" * 4096)
+    os.set_blocking(stdout.fileno(), True)
+    out.write("late\n")
+    waits.wait()
+    assert waits.writing
+    assert read_all(reader, waits).endswith(b"-late\n")
+    waits.end()
+
+
+def test_the_end_waits_for_a_slow_reader(pipe: tuple[int, TextIO]) -> None:
+    reader, stdout = pipe
+    waits = Waits(patient)
+    out = Outflow(stdout, waits, told)
+    text = "".join(f"{n}\n" for n in range(100_000))
+    out.write(text)
+    arrived = bytearray()
 
     def drain() -> None:
-        with os.fdopen(reader, "rb") as end:
-            read.extend(end.read())
+        while len(arrived) < len(text):
+            select.select([reader], [], [])
+            arrived.extend(read(reader, 10_000))
 
     thread = threading.Thread(target=drain)
     thread.start()
-    with os.fdopen(writer, "w", encoding="utf-8") as stdout:
-        out = interruptible(stdout, always)
-        assert out.write(text) == len(text)
-        assert (out.fileno(), out.encoding, out.isatty()) == (writer, "utf-8", False)
+    waits.end()
     thread.join()
-    assert read.decode() == text
+    assert arrived.decode() == text
+
+
+def test_the_end_is_lost_once_and_what_follows_is_dropped(pipe: tuple[int, TextIO]) -> None:
+    reader, stdout = pipe
+    waits = Waits(lambda _fd: False)
+    out = Outflow(stdout, waits, told)
+    out.write("x" * 1_000_000)
+    with pytest.raises(EbpftraceError, match="the end of the output is lost"):
+        waits.end()
+    assert out.write("more") == 4
+    arrived = read(reader)
+    assert set(arrived) == {ord("x")}
+    assert len(arrived) < 1_000_000
+
+
+def test_an_error_under_way_goes_before_the_end_that_is_lost(
+    pipe: tuple[int, TextIO],
+) -> None:
+    waits = Waits(lambda _fd: False)
+    Outflow(pipe[1], waits, told).write("x" * 1_000_000)
+    try:
+        raise ValueError
+    except ValueError:
+        waits.end()
+
+
+def test_a_reader_that_left_is_told_once() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", encoding="utf-8") as stdout:
+        waits = Waits()
+        out = Outflow(stdout, waits, told)
+        out.write("x" * 1_000_000)
+        os.close(reader)
+        with pytest.raises(BrokenPipeError):
+            waits.wait()
+        assert out.write("more") == 4
+        waits.end()
+
+
+def test_a_socket_is_a_reader_too() -> None:
+    """What systemd gives a service as its stdout."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        with os.fdopen(os.dup(theirs.fileno()), "w", encoding="utf-8") as stdout:
+            waits = Waits()
+            out = Outflow(stdout, waits, told)
+            out.write("x" * 1_000_000)
+            assert waits.writing
+            assert read_all(ours.fileno(), waits) == b"x" * 1_000_000
+            waits.end()
+
+
+def test_a_terminal_that_is_held_by_ctrl_s_holds_nobody() -> None:
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    os.set_blocking(ours, False)
+    with os.fdopen(theirs, "w", encoding="utf-8") as stdout:
+        termios.tcflow(theirs, termios.TCOOFF)
+        waits = Waits()
+        out = Outflow(stdout, waits, told)
+        out.write("x" * 100_000)
+        assert out.isatty()
+        assert waits.writing
+        assert read(ours) == b""
+        termios.tcflow(theirs, termios.TCOON)
+        arrived = b""
+        while waits.writing or select.select([ours], [], [], 0)[0]:
+            waits.wait()
+            arrived += read(ours)
+        assert arrived == b"x" * 100_000
+        waits.end()
+    os.close(ours)
+
+
+def test_a_file_has_all_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "memory.jsonl"
+    file.write_text("before\n")
+    with file.open("a", encoding="utf-8") as stdout:
+        waits = Waits()
+        out = Outflow(stdout, waits, told)
+        out.write("x" * 1_000_000)
+        assert len(file.read_text()) == len("before\n") + 1_000_000
+        assert not waits.writing
+        waits.end()
 
 
 def test_what_an_encoding_lacks_is_a_question_mark() -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as end:
         with os.fdopen(writer, "w", encoding="ascii") as stdout:
-            interruptible(stdout, always).write("…a")
+            waits = Waits()
+            out = Outflow(stdout, waits, told)
+            out.write("…a")
+            assert (out.encoding, out.isatty()) == ("ascii", False)
+            waits.end()
         assert end.read() == b"?a"
-
-
-def room_for(pieces: int) -> Callable[[int], bool]:
-    """A reader who takes so many pieces and no more."""
-    left = iter([True] * pieces)
-    return lambda _fd: next(left, False)
-
-
-def test_the_end_is_lost_once_and_what_follows_is_dropped() -> None:
-    reader, writer = os.pipe()
-    with os.fdopen(reader, "rb") as end:
-        with os.fdopen(writer, "w", encoding="ascii") as stdout:
-            out = interruptible(stdout, room_for(2))
-            with pytest.raises(EbpftraceError, match="the end of the output is lost"):
-                out.write("x" * 10_000)
-            assert out.write("more") == 4
-            out.flush()
-        assert end.read() == b"x" * 8192

@@ -1,0 +1,108 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebpftrace.ledger import LossNote
+from ebpftrace.views.backlog import CAUSE, Backlog, is_routine
+from tests.support import watches
+
+ROOM = 10 * (100 + 256)
+"""For ten records of a hundred bytes."""
+
+
+def record(number: int) -> bytes:
+    return f"{number:099d}\n".encode()
+
+
+def all_of(backlog: Backlog) -> list[int | LossNote]:
+    """What comes out, records by their numbers."""
+    out: list[int | LossNote] = []
+    while (following := backlog.take()) is not None:
+        out.append(following if isinstance(following, LossNote) else int(following))
+    return out
+
+
+def test_what_fits_comes_out_in_order_whatever_it_is() -> None:
+    backlog = Backlog(ROOM)
+    for number in range(10):
+        backlog.add(record(number), routine=number % 3 == 0)
+    assert all_of(backlog) == list(range(10))
+    assert backlog.take() is None
+
+
+def test_the_oldest_routine_records_go_first_and_one_note_is_in_the_place_of_the_last() -> None:
+    backlog = Backlog(ROOM)
+    for total in (4, 8):
+        for number in range(14):
+            backlog.add(record(number), routine=number not in (1, 9))
+        first, note, *rest = all_of(backlog)
+        assert [first, *rest] == [1, *range(5, 14)]
+        assert isinstance(note, LossNote)
+        assert (note.cause, note.count, note.total) == (CAUSE, 4, total)
+
+
+def test_news_go_only_where_there_is_nothing_else_and_the_oldest_first() -> None:
+    backlog = Backlog(ROOM)
+    for number in range(10):
+        backlog.add(record(number), routine=False)
+    backlog.add(record(10), routine=True)
+    for number in (11, 12):
+        backlog.add(record(number), routine=False)
+    first, *rest = all_of(backlog)
+    assert first == 2
+    (note,) = (one for one in rest if isinstance(one, LossNote))
+    assert note.count == 3
+    assert [one for one in rest if one is not note] == [*range(3, 10), 11, 12]
+    assert rest.index(note) == rest.index(11) - 1
+
+
+def test_one_that_is_longer_than_the_limit_is_kept_where_it_is_alone() -> None:
+    backlog = Backlog(100)
+    backlog.add(record(1), routine=True)
+    backlog.add(record(2), routine=True)
+    note, kept = all_of(backlog)
+    assert isinstance(note, LossNote)
+    assert (note.count, kept) == (1, 2)
+
+
+def test_it_says_how_much_it_held_since_it_was_last_asked() -> None:
+    backlog = Backlog(ROOM)
+    assert backlog.take_most() == 0
+    for number in range(20):
+        backlog.add(record(number), routine=True)
+    all_of(backlog)
+    assert backlog.take_most() == ROOM
+    assert backlog.take_most() == 0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), max_size=80))
+def test_each_record_is_either_written_or_counted(steps: list[tuple[bool, int]]) -> None:
+    """Records come, and some are taken in between: in order, and none is forgotten."""
+    backlog = Backlog(ROOM)
+    out: list[bytes | LossNote] = []
+    for number, (routine, taken) in enumerate(steps):
+        backlog.add(record(number), routine=routine)
+        out += [one for _ in range(taken) if (one := backlog.take()) is not None]
+    while (one := backlog.take()) is not None:
+        out.append(one)
+    numbers = [int(one) for one in out if isinstance(one, bytes)]
+    notes = [one for one in out if isinstance(one, LossNote)]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) + sum(note.count for note in notes) == len(steps)
+    assert not notes or notes[-1].total == sum(note.count for note in notes)
+    times = [note.monotonic_ns for note in notes]
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize(
+    ("note", "routine"),
+    [
+        (watches.process_note(), True),
+        (watches.stall_note(), True),
+        (watches.pressure_note(), True),
+        (watches.oom_note(), False),
+        (watches.loss_note(), False),
+    ],
+)
+def test_an_oom_kill_and_a_loss_are_no_routine(note: object, routine: bool) -> None:
+    assert is_routine(note) is routine  # type: ignore[arg-type]
