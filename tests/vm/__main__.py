@@ -21,6 +21,9 @@ from tests.vm.run import UnavailableError, VmError
 
 UNAVAILABLE = 69
 
+_BOOTS = 2
+"""When the emulator fails: a test that makes it fail each time is a failure all the same."""
+
 _COMMAND = """\
 .venv/bin/python -m tests.vm.features >.vm/results/features.json
 export EBPFTRACE_REQUIRE_KERNEL=1 EBPFTRACE_TEST_PATIENCE=3
@@ -76,15 +79,19 @@ def _tested(series: str, seconds: int, pytest: tuple[str, ...], systemd: bool) -
     command = _COMMAND.format(shlex.join(pytest))
     folder: Path = RESULTS / series
     with locked(RESULTS / f"{series}.lock", f"tests on {series}"):
-        shutil.rmtree(folder, ignore_errors=True)
-        done = machine.boot(
-            kernel,
-            command,
-            folder,
-            processor=_processor(kernel),
-            seconds=seconds,
-            systemd=systemd,
-        )
+        for _ in range(_BOOTS):
+            shutil.rmtree(folder, ignore_errors=True)
+            done = machine.boot(
+                kernel,
+                command,
+                folder,
+                processor=_processor(kernel),
+                seconds=seconds,
+                systemd=systemd,
+            )
+            if done.status is not None or not _emulator_died(done.log):
+                break
+            click.echo(f"vm: {series}: the emulator failed its kernel", err=True)
         if done.status is None:
             click.echo(f"vm: {series} hung or died; its last words: {done.log}", err=True)
         if done.status != 0:
@@ -93,6 +100,10 @@ def _tested(series: str, seconds: int, pytest: tuple[str, ...], systemd: bool) -
     for test in silent:
         click.echo(f"vm: {series}: {test} was skipped without a reason", err=True)
     return not silent
+
+
+def _emulator_died(log: Path) -> bool:
+    return accel.EMULATOR_DIED in log.read_bytes()
 
 
 def _processor(kernel: kernels.Kernel) -> tuple[str, ...]:

@@ -19,6 +19,16 @@ _KVM = ("-accel", "kvm", "-cpu", "host", "-smp", "2")
 _TCG = ("-accel", "tcg,thread=multi", "-cpu", "max,-cx16", "-smp", "2")
 
 
+EMULATOR_DIED = b"Oops: int3"
+"""What the kernel's last words are when the emulator, not the kernel, is at fault.
+
+A tracepoint is switched on by patching live code through a breakpoint (text_poke_bp), which
+is taken away once all processors have seen the new code. TCG with a thread for each
+processor may still run a translation with the breakpoint in it. Up to 6.1 at least,
+kprobe_int3_handler forgives that; 6.12 panicked in trace_rss_stat, once in about ten runs.
+"""
+
+
 def processor(boots: Callable[[tuple[str, ...]], bool]) -> tuple[str, ...]:
     """QEMU's options for the processor. `boots` tries a guest with such options.
 
