@@ -100,7 +100,9 @@ def _systemd_oomd() -> Iterator[Evidence]:
     try:
         yield lambda: _lines(_journal(unit)[len(since) :], "Killed", "its journal")
     finally:
-        subprocess.run(["systemctl", "stop", unit], check=True)
+        # Its socket would start it again.
+        stopped = ["systemctl", "stop", "systemd-oomd.socket", unit]
+        subprocess.run(stopped, check=True, capture_output=True)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.rivals.cases import BYSTANDER, CALM_SECONDS, Case
+from ebpftrace.host import proc
 from tests.support.build import exact_binary
 from tests.support.systemd import Unit, service, unit_name
 
@@ -18,8 +19,10 @@ CULPRIT, BYSTANDING = "culprit", "bystander"
 
 _SAMPLE_SECONDS = 0.05
 _AFTERMATH_SECONDS = 3.0
+_STATUS = Path("/run/culprit-status")  # missing: the whole job was killed, or lives
+_SIGNALLED = 128  # a shell adds the signal to it
 _STARTS = 'cp "$1" /run/culprit; cp "$1" /run/bystander; /run/bystander --do "$2" & '
-_SCRIPT = _STARTS + '/run/culprit --do "$3" & wait'
+_SCRIPT = _STARTS + '/run/culprit --do "$3"; echo $? >/run/culprit-status; wait'
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,11 @@ class Fate:
 
 
 def suffer(case: Case) -> Fate:
-    """Start the job, wait until the culprit has ended or the case's time is over."""
+    """Start the job, wait until the culprit has ended or the case's time is over.
+
+    RuntimeError where it ended of itself: then nobody acted, and nothing was measured.
+    """
+    _STATUS.unlink(missing_ok=True)
     calm_ms = round(CALM_SECONDS * 1000)
     script = f"sleep {calm_ms}; {case.script}; sleep 600000"
     argv: list[str | Path] = ["sh", "-c", _SCRIPT, "sh", exact_binary(), BYSTANDER, script]
@@ -55,6 +62,8 @@ def _fate(case: Case, folder: Path, processes: dict[str, int]) -> Fate:
             ended = time.monotonic() - began
             break
     time.sleep(_AFTERMATH_SECONDS)
+    if _STATUS.exists() and (status := int(_STATUS.read_text())) <= _SIGNALLED:
+        raise RuntimeError(f"{case.name}: the culprit ended of itself with {status}")
     lost = tuple(name for name, fd in processes.items() if _readable(fd, 0))
     return Fate(ended, held, _kills() - kills, lost)
 
@@ -68,7 +77,7 @@ def _watched(unit: Unit, folder: Path) -> Iterator[dict[str, int]]:
         while len(found) < 2:
             assert time.monotonic() < end, f"{unit.name} did not start its processes"
             for pid in map(int, (folder / "cgroup.procs").read_text().split()):
-                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                name = proc.read_comm(pid)  # None: a `cp` that has ended
                 if name in (CULPRIT, BYSTANDING) and name not in found:
                     found[name] = os.pidfd_open(pid)
             time.sleep(0.01)
