@@ -15,7 +15,8 @@ from tests.support.build import ROOT
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.records import Watch
 from tests.support.sessions import end_session, session_mark
-from tests.support.standing import state, until
+from tests.support.standing import stands, state, until
+from tests.support.tracer import Tracer
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
@@ -108,6 +109,41 @@ def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
         outcome = watch.wait_for(is_type("outcome"), SECONDS)
         print(outcome, of_type(watch, "action"))
         assert (ice / "freezer.state").read_text().strip() == "THAWED"
+
+
+def test_in_a_debuggers_hands_it_is_ended_all_the_same(
+    tmp_path: Path, group: MemoryCgroup
+) -> None:
+    """The debugger never answers to the stop that it is told of."""
+    with (
+        fused(tmp_path, 'fuse = "50%"') as watch,
+        Workload(COMM, cgroup=group) as workload,
+        Tracer(workload.pid),
+    ):
+        workload.do("map 300MiB")
+        workload.send("touch 0")
+        outcome = watch.wait_for(is_type("outcome"), SECONDS)
+        assert outcome["helped"], outcome
+        assert words(watch, workload.pid) == ["stopped", "ended"]
+
+
+def test_moved_elsewhere_while_it_stands_it_is_spared_and_goes_on(
+    tmp_path: Path, group: MemoryCgroup
+) -> None:
+    """Whoever moved it knows of it: in another cgroup it is nobody we decided on."""
+    ladder = 'then = [{ action = "shell", line = "sleep 1" }]'
+    with (
+        memory_cgroup() as elsewhere,
+        fused(tmp_path, 'fuse = "50%"', ladder) as watch,
+        Workload(COMM, cgroup=group) as workload,
+    ):
+        workload.do("map 250MiB")
+        workload.send("touch 0")
+        assert stands(workload.pid)
+        elsewhere.add(workload.pid)
+        workload.answer()
+        watch.wait_for(is_type("outcome"), SECONDS)
+        assert words(watch, workload.pid) == ["stopped", "thawed"]
 
 
 def test_a_child_of_another_name_is_stopped_where_children_are_followed(

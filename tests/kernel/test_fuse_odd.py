@@ -208,6 +208,22 @@ def test_a_vfork_child_is_not_stopped_and_its_parent_is_at_its_next_page(
     assert blown(observer, workload.pid).held_bytes >= 100 * MIB
 
 
+def test_what_another_process_writes_there_stops_it_at_its_own_next_page(
+    observer: Observer, workload: Workload
+) -> None:
+    """As a debugger does, or process_vm_writev(2): the writer is not who is to be stopped."""
+    _, address = workload.do("map 100MiB")
+    with Path(f"/proc/{workload.pid}/mem").open("r+b", buffering=0) as memory:
+        memory.seek(int(address, 16))
+        assert memory.write(bytes(100 * MIB)) == 100 * MIB
+    assert not observer.all(FuseBlown, lambda event: event.key.pid == workload.pid)
+    held = observer.counters(workload.pid).usage.held_bytes
+    assert held >= 100 * MIB
+    runs_away(workload)
+    assert stands(workload.pid)
+    assert blown(observer, workload.pid).held_bytes == held + PAGE
+
+
 @pytest.mark.parametrize("to", [COMM, "other"])
 def test_a_stop_within_exec_stands_before_the_new_programs_first_instruction(
     observer: Observer, workload: Workload, to: str
