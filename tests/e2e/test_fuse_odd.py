@@ -146,6 +146,38 @@ def test_moved_elsewhere_while_it_stands_it_is_spared_and_goes_on(
         assert words(watch, workload.pid) == ["stopped", "thawed"]
 
 
+WITHOUT_ITS_FIRST_THREAD = """
+import ctypes, sys, threading
+open("/proc/self/comm", "w").write(sys.argv[1])
+def grow():
+    sys.stdin.readline()
+    taken = [b"1" * (1 << 20) for _ in range(300)]
+    sys.stdin.readline()
+threading.Thread(target=grow).start()
+ctypes.CDLL(None).syscall(60, 0)  # exit(2): of this thread
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="a system call by its number")
+def test_one_whose_first_thread_has_ended_is_acted_on_too(
+    tmp_path: Path, group: MemoryCgroup
+) -> None:
+    """It is a zombie by its state, and takes memory all the same."""
+    with fused(tmp_path, 'fuse = "50%"') as watch:
+        command = [sys.executable, "-c", WITHOUT_ITS_FIRST_THREAD, COMM]
+        process = group.run(command, stdin=subprocess.PIPE, bufsize=0)
+        try:
+            until(lambda: state(process.pid) == "Z")
+            assert process.stdin is not None
+            process.stdin.write(b"\n")
+            assert process.wait(SECONDS) == -signal.SIGKILL
+            watch.wait_for(is_type("outcome"), SECONDS)
+            assert words(watch, process.pid) == ["stopped", "ended"]
+        finally:
+            process.kill()
+            process.communicate()
+
+
 def test_a_child_of_another_name_is_stopped_where_children_are_followed(
     tmp_path: Path, group: MemoryCgroup
 ) -> None:
