@@ -6,6 +6,8 @@ later one, whose start time tells it apart.
 """
 
 import os
+import select
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,18 +82,39 @@ def _open(key: ProcessKey) -> int:
         raise RefusedError(f"{pid} is no process: {error.strerror}") from error
     try:
         stat = proc.read_stat(pid)
-        if stat is None or stat.state in "ZX":
+        # By the pidfd, not by the state: that is Z once the first thread alone has ended.
+        if stat is None or _over(fd):
             raise GoneError(f"{pid} has ended")
         if not stat.started_at(key.start_boottime_ns):
             raise GoneError(f"{pid} has ended; its pid is another process's now")
         if _KTHREADD in (pid, stat.parent_pid):
             raise RefusedError(f"{pid} is a thread of the kernel")
-        if is_crash_monitor(proc.read_cmdline(pid) or ()):
+        if is_crash_monitor(proc.read_cmdline(_living(pid)) or ()):
             raise RefusedError(f"{pid} is the crash monitor of a Go tool")
     except BaseException:
         os.close(fd)
         raise
     return fd
+
+
+def _over(pidfd: int) -> bool:
+    """Whether the last of its threads has ended."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _living(pid: int) -> int:
+    """A thread that still has the process's memory and cgroup: the first may have ended."""
+    stat = proc.read_stat(pid)
+    if stat is None or stat.state not in "ZX":
+        return pid
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            stat = proc.read_stat(int(thread.name))
+            if stat is not None and stat.state not in "ZX":
+                return int(thread.name)
+    return pid
 
 
 def own_line() -> set[int]:
@@ -116,7 +139,7 @@ def _first_line(_pid: int) -> frozenset[int]:
 
 
 def _cgroup(key: ProcessKey) -> str:
-    path = memory_cgroup(key.pid)
+    path = memory_cgroup(_living(key.pid))
     if path is None:
         raise GoneError(f"{key.pid} has ended")
     return clean(os.fsencode(path), _PATH_LIMIT)
@@ -124,7 +147,7 @@ def _cgroup(key: ProcessKey) -> str:
 
 def _program(pid: int) -> tuple[int, int]:
     try:
-        status = Path(f"/proc/{pid}/exe").stat()
+        status = Path(f"/proc/{_living(pid)}/exe").stat()
     except OSError:
         return 0, 0
     return status.st_dev, status.st_ino

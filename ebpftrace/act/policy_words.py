@@ -13,18 +13,26 @@ def in_words(policy: Policy) -> tuple[tuple[str, str], ...]:
     if policy.for_ns and policy.when:
         when += f", for {format_duration(policy.for_ns)}"
     then = ", then ".join(step.action for step in policy.ladder)
-    budget = policy.budget
-    often = (
-        f"at most {budget.restarts} restarts in {format_duration(budget.window_ns)}, "
-        f"{format_duration(policy.cooldown_ns)} rest after an incident, "
-        f"no process younger than {format_duration(policy.grace_ns)}"
-    )
     if policy.dry_run:
         then += " (a dry run: said, not done)"
     fuse = () if policy.fuse is None else (("fuse", fuse_in_words(policy.fuse)),)
     return (
-        ("who", _match(policy.match)), *fuse, ("when", when), ("then", then), ("often", often)
+        ("who", _match(policy.match)), *fuse, ("when", when), ("then", then),
+        ("often", _often(policy)),
     )  # fmt: skip
+
+
+def _often(policy: Policy) -> str:
+    """A fuse minds the budget alone: who stands has to be decided on."""
+    budget = policy.budget
+    often = f"at most {budget.restarts} restarts in {format_duration(budget.window_ns)}"
+    if not policy.when:
+        return often
+    often += (
+        f", {format_duration(policy.cooldown_ns)} rest after an incident, "
+        f"no process younger than {format_duration(policy.grace_ns)}"
+    )
+    return often if policy.fuse is None else f"{often}; the fuse minds the first alone"
 
 
 def fuse_in_words(fuse: Fuse) -> str:

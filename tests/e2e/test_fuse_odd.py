@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,16 @@ import pytest
 from tests.support.acting import SECONDS, is_step, is_type, of_type, watching
 from tests.support.build import ROOT
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
+from tests.support.fuses import COMM, freezer
 from tests.support.records import Watch
 from tests.support.sessions import end_session, session_mark
-from tests.support.standing import state, until
+from tests.support.standing import stands, state, until
+from tests.support.tracer import Tracer
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
 MIB = 1 << 20
-COMM = f"odd{os.getpid()}"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def words(watch: Watch, pid: int) -> list[str]:
     return [one["event"] for one in of_type(watch, "fuse") if one["pid"] == pid]
 
 
-@pytest.mark.parametrize("to", [COMM, "other"])
+@pytest.mark.parametrize("to", [COMM, "other"], ids=["watched", "not-watched"])
 def test_stopped_within_exec(tmp_path: Path, group: MemoryCgroup, to: str) -> None:
     """What it became is acted on if it is watched, and goes on if it is not."""
     with (
@@ -67,22 +67,6 @@ def test_stopped_within_exec(tmp_path: Path, group: MemoryCgroup, to: str) -> No
         assert words(watch, workload.pid) == ["stopped", "ended"]
 
 
-@contextmanager
-def freezer() -> Iterator[Path]:
-    """The folder of a freezer cgroup of our own."""
-    hierarchy = Path("/sys/fs/cgroup/freezer")
-    if not (hierarchy / "cgroup.procs").exists():
-        pytest.skip("no v1 freezer here")
-    own = hierarchy / f"ebpftrace-odd-{os.getpid()}"
-    own.mkdir()
-    try:
-        yield own
-    finally:
-        write(own / "freezer.state", "THAWED")
-        until(lambda: not (own / "cgroup.procs").read_text())
-        own.rmdir()
-
-
 @pytest.mark.parametrize("then", ["kill", "thaw"])
 def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
     tmp_path: Path, group: MemoryCgroup, then: str
@@ -94,7 +78,7 @@ def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
         fused(tmp_path, fuse, ladder) as watch,
         Workload(COMM, cgroup=group) as workload,
     ):
-        write(ice / "cgroup.procs", workload.pid)
+        write(ice.file.parent / "cgroup.procs", workload.pid)
         workload.do("map 101MiB")
         workload.send("touch 0")
         step = watch.wait_for(is_step("freeze"), SECONDS)
@@ -105,9 +89,75 @@ def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
             assert workload.wait() == -signal.SIGKILL
         else:
             workload.answer()
+        watch.wait_for(is_type("outcome"), SECONDS)
+        assert ice.file.read_text().strip() == ice.thawed
+
+
+def test_in_a_debuggers_hands_it_is_ended_all_the_same(
+    tmp_path: Path, group: MemoryCgroup
+) -> None:
+    """The debugger never answers to the stop that it is told of."""
+    with (
+        fused(tmp_path, 'fuse = "50%"') as watch,
+        Workload(COMM, cgroup=group) as workload,
+        Tracer(workload.pid),
+    ):
+        workload.do("map 300MiB")
+        workload.send("touch 0")
         outcome = watch.wait_for(is_type("outcome"), SECONDS)
-        print(outcome, of_type(watch, "action"))
-        assert (ice / "freezer.state").read_text().strip() == "THAWED"
+        assert outcome["helped"], outcome
+        assert words(watch, workload.pid) == ["stopped", "ended"]
+
+
+def test_moved_elsewhere_while_it_stands_it_is_spared_and_goes_on(
+    tmp_path: Path, group: MemoryCgroup
+) -> None:
+    """Whoever moved it knows of it: in another cgroup it is nobody we decided on."""
+    ladder = 'then = [{ action = "shell", line = "sleep 1" }]'
+    with (
+        memory_cgroup() as elsewhere,
+        fused(tmp_path, 'fuse = "50%"', ladder) as watch,
+        Workload(COMM, cgroup=group) as workload,
+    ):
+        workload.do("map 250MiB")
+        workload.send("touch 0")
+        assert stands(workload.pid)
+        elsewhere.add(workload.pid)
+        workload.answer()
+        watch.wait_for(is_type("outcome"), SECONDS)
+        assert words(watch, workload.pid) == ["stopped", "thawed"]
+
+
+WITHOUT_ITS_FIRST_THREAD = """
+import ctypes, sys, threading
+open("/proc/self/comm", "w").write(sys.argv[1])
+def grow():
+    sys.stdin.readline()
+    taken = [b"1" * (1 << 20) for _ in range(300)]
+    sys.stdin.readline()
+threading.Thread(target=grow).start()
+ctypes.CDLL(None).syscall(60, 0)  # exit(2): of this thread
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="a system call by its number")
+def test_one_whose_first_thread_has_ended_is_acted_on_too(
+    tmp_path: Path, group: MemoryCgroup
+) -> None:
+    """It is a zombie by its state, and takes memory all the same."""
+    with fused(tmp_path, 'fuse = "50%"') as watch:
+        command = [sys.executable, "-c", WITHOUT_ITS_FIRST_THREAD, COMM]
+        process = group.run(command, stdin=subprocess.PIPE, bufsize=0)
+        try:
+            until(lambda: state(process.pid) == "Z")
+            assert process.stdin is not None
+            process.stdin.write(b"\n")
+            assert process.wait(SECONDS) == -signal.SIGKILL
+            watch.wait_for(is_type("outcome"), SECONDS)
+            assert words(watch, process.pid) == ["stopped", "ended"]
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def test_a_child_of_another_name_is_stopped_where_children_are_followed(

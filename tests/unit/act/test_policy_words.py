@@ -1,5 +1,7 @@
 """Policies in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from ebpftrace.act.fuse import Fuse, FuseAction, FuseEnd
@@ -82,3 +84,6 @@ def test_fuses(fuse: Fuse, words: str) -> None:
     told = dict(in_words(policy))
     assert told["fuse"] == words
     assert told["when"] == "its fuse blows"
+    assert told["often"] == "at most 3 restarts in 10m00s"
+    both = dict(in_words(replace(policy, when=(Condition("oom"),))))
+    assert both["often"].endswith("younger than 10s; the fuse minds the first alone")

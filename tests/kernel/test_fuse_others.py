@@ -1,4 +1,4 @@
-"""The fuse among debuggers, shells, freezers, namespaces, vfork and exec: what happens."""
+"""The fuse among others who stop, trace, freeze and let go: who stands, and who decides."""
 
 import os
 import shutil
@@ -6,18 +6,26 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.actions.freeze import Freezer
 from ebpftrace.act.holding.holding import Holding
-from ebpftrace.events import FuseBlown, FuseOf, ProcessExited, ProcessKey
-from ebpftrace.probe import Selection, guardian
-from ebpftrace.probe.fuses import FuseDefault, Fuses
-from tests.support.build import crossing_binary, exact_binary
-from tests.support.cgroups import memory_cgroup, write
+from ebpftrace.events import FuseBlown
+from ebpftrace.probe import guardian
+from tests.support.cgroups import write
+from tests.support.fuses import (
+    AGAIN,
+    COMM,
+    MIB,
+    beyond,
+    blown,
+    freezer,
+    fused,
+    fuses,
+    runs_away,
+    without_bound,
+)
 from tests.support.observer import Observer
 from tests.support.ptys import Pty
 from tests.support.sessions import end_session, session_mark
@@ -25,21 +33,13 @@ from tests.support.standing import stands, state, until
 from tests.support.tracer import Tracer
 from tests.support.workload import PAGE, Workload
 
-MIB = 1 << 20
-COMM = f"odd{os.getpid()}"
-BOUND = 64 * MIB
-AGAIN = 256 * PAGE  # STOP_AGAIN in bpf/fuse.h
-CROSSINGS = 40
 MARGIN = 16 * PAGE  # by which it may have gone on from where it was stopped
 
 
 @pytest.fixture(scope="module")
 def observer() -> Iterator[Observer]:
-    """Everybody of that name has the bound from the first page on."""
-    observer = Observer(Selection(comms=(COMM,)), watermarks=True)
-    fuses(observer).arm_everybody(FuseDefault(FuseOf.PROCESS, BOUND, False, signal.SIGSTOP))
-    yield observer
-    observer.close()
+    with fused() as observer:
+        yield observer
 
 
 @pytest.fixture
@@ -47,31 +47,6 @@ def workload() -> Iterator[Workload]:
     with Workload(COMM) as workload:
         workload.do("map 100MiB")
         yield workload
-
-
-def fuses(observer: Observer) -> Fuses:
-    assert observer.probe.fuses is not None
-    return observer.probe.fuses
-
-
-def blown(observer: Observer, pid: int) -> FuseBlown:
-    return observer.last(FuseBlown, lambda event: event.key.pid == pid)
-
-
-def without_bound(observer: Observer, key: ProcessKey) -> None:
-    """Let go for good; the signal is sent as well."""
-    fuses(observer).arm_process(key, 0, 0, signal.SIGSTOP)
-    fuses(observer).let_go(key)
-    os.kill(key.pid, signal.SIGCONT)
-
-
-def beyond(observer: Observer, pid: int) -> int:
-    """What it holds beyond the bound, bytes."""
-    return observer.counters(pid).usage.held_bytes - BOUND
-
-
-def runs_away(workload: Workload) -> None:
-    workload.send("touch 0")
 
 
 def test_somebody_elses_sigcont_is_good_for_one_mebibyte(
@@ -196,83 +171,6 @@ def test_a_shell_sees_a_stopped_job_and_fg_does_not_defeat_the_fuse(
         terminal.close()
 
 
-def test_a_vfork_child_is_not_stopped_and_its_parent_is_at_its_next_page(
-    observer: Observer, workload: Workload
-) -> None:
-    workload.do("map 1MiB")
-    workload.do("lend 0")  # 100 MiB by the child, in the parent's memory
-    assert observer.counters(workload.pid).usage.held_bytes >= 100 * MIB
-    assert not observer.all(FuseBlown, lambda event: event.key.pid == workload.pid)
-    workload.send("touch 1")
-    assert stands(workload.pid)
-    assert blown(observer, workload.pid).held_bytes >= 100 * MIB
-
-
-@pytest.mark.parametrize("to", [COMM, "other"])
-def test_a_stop_within_exec_stands_before_the_new_programs_first_instruction(
-    observer: Observer, workload: Workload, to: str
-) -> None:
-    """The kernel takes the page with the path within the system call."""
-    program = workload.named(to)
-    workload.do("shmem 4KiB")
-    workload.do("touch 1")
-    held = observer.counters(workload.pid).usage.held_bytes
-    key = observer.started(workload.pid).key
-    fuses(observer).arm_process(key, held, 0, signal.SIGSTOP)
-    observer.forget()
-    workload.send(f"execat 1 {program}")
-    assert stands(workload.pid)
-    assert not workload.answered()
-    assert Path(f"/proc/{workload.pid}/exe").readlink() == program
-    assert blown(observer, workload.pid).key == key
-    assert observer.last(ProcessExited, lambda event: event.key == key).executed
-    fuses(observer).let_go(key)
-    os.kill(key.pid, signal.SIGCONT)
-    workload.answer()
-
-
-def test_whoever_stands_is_written_down_though_a_thread_crossed_as_another_executed(
-    observer: Observer, tmp_path: Path
-) -> None:
-    """exec ends the thread that crossed; the stop is the process's, and may come after."""
-    program, becomes = tmp_path / COMM, tmp_path / "other"
-    shutil.copy(crossing_binary(), program)
-    shutil.copy(exact_binary(), becomes)
-    for run in range(CROSSINGS):
-        delay_us = run * 60_000 // CROSSINGS
-        with subprocess.Popen([program, becomes, str(delay_us)]) as process:
-            pid = process.pid
-            try:
-                while state(pid) != "T" and not arrived(pid, becomes):
-                    time.sleep(0.001)
-                if state(pid) == "T":
-                    assert guardian.sweep(fuses(observer).fd, set())
-            finally:
-                process.kill()
-
-
-def arrived(pid: int, program: Path) -> bool:
-    """Whether it has become this program, and waits."""
-    return Path(f"/proc/{pid}/exe").readlink() == program and state(pid) in "ST"
-
-
-@contextmanager
-def freezer() -> Iterator[Freezer]:
-    """A freezer cgroup of our own."""
-    hierarchy = Path("/sys/fs/cgroup/freezer")
-    if not (hierarchy / "cgroup.procs").exists():
-        pytest.skip("no v1 freezer here")
-    own = hierarchy / f"ebpftrace-odd-{os.getpid()}"
-    own.mkdir()
-    try:
-        file = own / "freezer.state"
-        yield Freezer(file, "FROZEN", "THAWED", file)
-    finally:
-        write(file, "THAWED")
-        until(lambda: not (own / "cgroup.procs").read_text())
-        own.rmdir()
-
-
 @pytest.mark.parametrize("let_go_first", [True, False])
 def test_frozen_while_it_stands_it_goes_on_once_both_are_lifted(
     observer: Observer, let_go_first: bool
@@ -320,37 +218,3 @@ def test_who_is_frozen_is_neither_taken_for_woken_nor_forgotten(observer: Observ
             workload.answer()
         finally:
             holding.close()
-
-
-def test_the_init_of_a_pid_namespace_is_stopped_too(observer: Observer) -> None:
-    observer.forget()
-    program, mark = Workload(COMM), session_mark()
-    inner = [str(program.named(COMM)), "--do", "map 100MiB; touch 0"]
-    process = subprocess.Popen(
-        ["unshare", "--pid", "--fork", *inner],
-        env={**os.environ, **mark}, start_new_session=True,
-    )  # fmt: skip
-    try:
-        event = observer.last(FuseBlown)
-        assert stands(event.key.pid)
-        assert "NSpid:" in (status := Path(f"/proc/{event.key.pid}/status").read_text())
-        assert status.partition("NSpid:")[2].splitlines()[0].split()[-1] == "1"
-        assert event.held_bytes == BOUND
-        without_bound(observer, event.key)
-        until(lambda: observer.counters(event.key.pid).usage.held_bytes >= 100 * MIB)
-        os.kill(event.key.pid, signal.SIGKILL)
-        until(lambda: state(event.key.pid) in ("Z", ""))
-    finally:
-        end_session(process, mark)
-
-
-def test_copies_of_a_parents_pages_are_no_growth_of_the_child(
-    observer: Observer, workload: Workload
-) -> None:
-    """Copy on write tells nobody; what the cgroup is charged grows all the same."""
-    with memory_cgroup() as group:
-        group.add(workload.pid)
-        workload.do("touch 0 0 40MiB")
-        before = group.charge_bytes()
-        workload.do("fork; touch 0 0 40MiB")
-        assert group.charge_bytes() - before >= 39 * MIB

@@ -1,0 +1,155 @@
+"""The fuse in vfork, fork and exec, in other namespaces, and at other people's writes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.events import FuseBlown, ProcessExited
+from ebpftrace.probe import guardian
+from tests.support.build import crossing_binary, exact_binary
+from tests.support.cgroups import memory_cgroup
+from tests.support.fuses import (
+    BOUND,
+    COMM,
+    MIB,
+    blown,
+    fused,
+    fuses,
+    runs_away,
+    without_bound,
+)
+from tests.support.observer import Observer
+from tests.support.sessions import end_session, session_mark
+from tests.support.standing import stands, state, until
+from tests.support.workload import PAGE, Workload
+
+CROSSINGS = 40
+
+
+@pytest.fixture(scope="module")
+def observer() -> Iterator[Observer]:
+    with fused() as observer:
+        yield observer
+
+
+@pytest.fixture
+def workload() -> Iterator[Workload]:
+    with Workload(COMM) as workload:
+        workload.do("map 100MiB")
+        yield workload
+
+
+def test_a_vfork_child_is_not_stopped_and_its_parent_is_at_its_next_page(
+    observer: Observer, workload: Workload
+) -> None:
+    workload.do("map 1MiB")
+    workload.do("lend 0")  # 100 MiB by the child, in the parent's memory
+    assert observer.counters(workload.pid).usage.held_bytes >= 100 * MIB
+    assert not observer.all(FuseBlown, lambda event: event.key.pid == workload.pid)
+    workload.send("touch 1")
+    assert stands(workload.pid)
+    assert blown(observer, workload.pid).held_bytes >= 100 * MIB
+
+
+def test_what_another_process_writes_there_stops_it_at_its_own_next_page(
+    observer: Observer, workload: Workload
+) -> None:
+    """As a debugger does, or process_vm_writev(2): the writer is not who is to be stopped."""
+    _, address = workload.do("map 100MiB")
+    with Path(f"/proc/{workload.pid}/mem").open("r+b", buffering=0) as memory:
+        memory.seek(int(address, 16))
+        assert memory.write(bytes(100 * MIB)) == 100 * MIB
+    assert not observer.all(FuseBlown, lambda event: event.key.pid == workload.pid)
+    held = observer.counters(workload.pid).usage.held_bytes
+    assert held >= 100 * MIB
+    runs_away(workload)
+    assert stands(workload.pid)
+    assert blown(observer, workload.pid).held_bytes == held + PAGE
+
+
+@pytest.mark.parametrize("to", [COMM, "other"], ids=["watched", "not-watched"])
+def test_a_stop_within_exec_stands_before_the_new_programs_first_instruction(
+    observer: Observer, workload: Workload, to: str
+) -> None:
+    """The kernel takes the page with the path within the system call."""
+    program = workload.named(to)
+    workload.do("shmem 4KiB")
+    workload.do("touch 1")
+    held = observer.counters(workload.pid).usage.held_bytes
+    key = observer.started(workload.pid).key
+    fuses(observer).arm_process(key, held, 0, signal.SIGSTOP)
+    observer.forget()
+    workload.send(f"execat 1 {program}")
+    assert stands(workload.pid)
+    assert not workload.answered()
+    assert Path(f"/proc/{workload.pid}/exe").readlink() == program
+    assert blown(observer, workload.pid).key == key
+    assert observer.last(ProcessExited, lambda event: event.key == key).executed
+    fuses(observer).let_go(key)
+    os.kill(key.pid, signal.SIGCONT)
+    workload.answer()
+
+
+def test_whoever_stands_is_written_down_though_a_thread_crossed_as_another_executed(
+    observer: Observer, tmp_path: Path
+) -> None:
+    """exec ends the thread that crossed; the stop is the process's, and may come after."""
+    program, becomes = tmp_path / COMM, tmp_path / "other"
+    shutil.copy(crossing_binary(), program)
+    shutil.copy(exact_binary(), becomes)
+    for run in range(CROSSINGS):
+        delay_us = run * 60_000 // CROSSINGS
+        with subprocess.Popen([program, becomes, str(delay_us)]) as process:
+            pid = process.pid
+            try:
+                while state(pid) != "T" and not arrived(pid, becomes):
+                    time.sleep(0.001)
+                if state(pid) == "T":
+                    assert guardian.sweep(fuses(observer).fd, set())
+            finally:
+                process.kill()
+
+
+def arrived(pid: int, program: Path) -> bool:
+    """Whether it has become this program, and waits."""
+    return Path(f"/proc/{pid}/exe").readlink() == program and state(pid) in "ST"
+
+
+def test_the_init_of_a_pid_namespace_is_stopped_too(observer: Observer) -> None:
+    observer.forget()
+    program, mark = Workload(COMM), session_mark()
+    inner = [str(program.named(COMM)), "--do", "map 100MiB; touch 0"]
+    process = subprocess.Popen(
+        ["unshare", "--pid", "--fork", *inner],
+        env={**os.environ, **mark}, start_new_session=True,
+    )  # fmt: skip
+    try:
+        event = observer.last(FuseBlown)
+        assert stands(event.key.pid)
+        assert "NSpid:" in (status := Path(f"/proc/{event.key.pid}/status").read_text())
+        assert status.partition("NSpid:")[2].splitlines()[0].split()[-1] == "1"
+        assert event.held_bytes == BOUND
+        without_bound(observer, event.key)
+        until(lambda: observer.counters(event.key.pid).usage.held_bytes >= 100 * MIB)
+        os.kill(event.key.pid, signal.SIGKILL)
+        until(lambda: state(event.key.pid) in ("Z", ""))
+    finally:
+        end_session(process, mark)
+
+
+def test_copies_of_a_parents_pages_are_no_growth_of_the_child(
+    observer: Observer, workload: Workload
+) -> None:
+    """Copy on write tells nobody; what the cgroup is charged grows all the same."""
+    with memory_cgroup() as group:
+        group.add(workload.pid)
+        workload.do("touch 0 0 40MiB")
+        before = group.charge_bytes()
+        workload.do("fork; touch 0 0 40MiB")
+        assert group.charge_bytes() - before >= 39 * MIB

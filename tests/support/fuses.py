@@ -1,0 +1,80 @@
+"""A fuse at work: whoever is called so has a bound from the first page on."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.actions.freeze import Freezer
+from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.probe import Selection
+from ebpftrace.probe.fuses import FuseDefault, Fuses
+from tests.support.cgroups import write
+from tests.support.observer import Observer
+from tests.support.standing import until
+from tests.support.workload import PAGE, Workload
+
+MIB = 1 << 20
+COMM = f"odd{os.getpid()}"
+BOUND = 64 * MIB
+AGAIN = 256 * PAGE
+"""STOP_AGAIN in bpf/fuse.h: so far one gets whom somebody else lets go."""
+
+
+@contextmanager
+def fused() -> Iterator[Observer]:
+    """Everybody called COMM is stopped at BOUND."""
+    observer = Observer(Selection(comms=(COMM,)), watermarks=True)
+    try:
+        fuses(observer).arm_everybody(FuseDefault(FuseOf.PROCESS, BOUND, False, signal.SIGSTOP))
+        yield observer
+    finally:
+        observer.close()
+
+
+def fuses(observer: Observer) -> Fuses:
+    """Its fuses."""
+    assert observer.probe.fuses is not None
+    return observer.probe.fuses
+
+
+def blown(observer: Observer, pid: int) -> FuseBlown:
+    """The stop of this process."""
+    return observer.last(FuseBlown, lambda event: event.key.pid == pid)
+
+
+def without_bound(observer: Observer, key: ProcessKey) -> None:
+    """Let go for good; the signal is sent as well."""
+    fuses(observer).arm_process(key, 0, 0, signal.SIGSTOP)
+    fuses(observer).let_go(key)
+    os.kill(key.pid, signal.SIGCONT)
+
+
+def beyond(observer: Observer, pid: int) -> int:
+    """What it holds beyond the bound, bytes."""
+    return observer.counters(pid).usage.held_bytes - BOUND
+
+
+def runs_away(workload: Workload) -> None:
+    """Its first mapping is larger than the bound."""
+    workload.send("touch 0")
+
+
+@contextmanager
+def freezer() -> Iterator[Freezer]:
+    """A freezer cgroup of our own, on cgroup v1."""
+    hierarchy = Path("/sys/fs/cgroup/freezer")
+    if not (hierarchy / "cgroup.procs").exists():
+        pytest.skip("no v1 freezer here")
+    own = hierarchy / f"ebpftrace-odd-{os.getpid()}"
+    own.mkdir()
+    file = own / "freezer.state"
+    try:
+        yield Freezer(file, "FROZEN", "THAWED", file)
+    finally:
+        write(file, "THAWED")
+        until(lambda: not (own / "cgroup.procs").read_text())
+        own.rmdir()
