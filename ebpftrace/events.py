@@ -258,6 +258,22 @@ class CgroupRead:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupReading:
+    """One memory cgroup and who is tracked in it, read out of turn. It is not booked.
+
+    `held_bytes` is the kernel side's sum of what its tracked processes hold. Where there are
+    very many, `partial` is set: of some, `processes` has what the last reading had.
+    """
+
+    time_ns: int
+    cgroup_id: int
+    counters: CgroupCounters
+    held_bytes: int
+    processes: Mapping[ProcessKey, ProcessCounters]
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupPressed:
     """Tasks of a memory cgroup v2 lost time for want of memory just now: a PSI trigger."""
 
@@ -377,7 +393,8 @@ class JobIdentity:
     """Which job a process belongs to, and how that is known.
 
     `key` tells jobs apart (the memory cgroup, and the CI run where one cgroup serves
-    several in turn); `name` is short enough for a column.
+    several in turn); `name` is short enough for a column. `lasting` tells them apart too,
+    by what stays when the cgroup is made anew under its path; "": nothing but `key` does.
     """
 
     key: str
@@ -386,3 +403,9 @@ class JobIdentity:
     identified_by: str  # "GITHUB_RUN_ID of pid 4711", "container id in the cgroup path", …
     cgroup: str  # path within the memory hierarchy, "/" at its root
     cgroup_id: int
+    lasting: str = ""
+
+    @property
+    def account(self) -> str:
+        """What its budget and its cool-down are kept by."""
+        return self.lasting or self.key

@@ -24,7 +24,7 @@ from ebpftrace.act.past import Record, read_back
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing, Trigger
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.events import Breached, ProcessKey
+from ebpftrace.events import Breached, JobIdentity, ProcessKey
 from ebpftrace.judge.finding import Finding, State
 from ebpftrace.ledger import Snapshot
 from ebpftrace.text import clean
@@ -146,11 +146,11 @@ class Breaker:
     def spent(self, news: FuseNews) -> None:
         """The kernel side ended one: that is on the budget as any other end."""
         self.note(news)
-        self._spending.spend(news.job.key, self._moment())
+        self._spending.spend(self._account(news.job), self._moment())
 
-    def exhausted(self, job: str, policy: Policy) -> str:
+    def exhausted(self, job: JobIdentity, policy: Policy) -> str:
         """Why no process of a job may be ended now; "" if one may."""
-        return self._spending.exhausted(job, policy.budget, self._moment())
+        return self._spending.exhausted(self._account(job), policy.budget, self._moment())
 
     def cancel(self, job: str, why: str) -> tuple[Word, ...]:
         """Somebody decided otherwise: the incident of a job is over."""
@@ -192,11 +192,16 @@ class Breaker:
         return tuple(words)
 
     def _meet(self, firing: Firing, snapshot: Snapshot) -> Iterator[Word]:
-        job = firing.finding.subject.job.key
+        identity = firing.finding.subject.job
+        job, account = identity.key, self._account(identity)
         if job in self._ladders or self.full:
             return
+        ladders = self._ladders.values()
+        if not firing.blown and any(one.incident.job.account == account for one in ladders):
+            self._hold_back(firing, "the incident of the cgroup that it had before is not over")
+            return
         policy, now = firing.policy, self._moment()
-        if not firing.blown and self._spending.resting_ns(job, policy.cooldown_ns, now):
+        if not firing.blown and self._spending.resting_ns(account, policy.cooldown_ns, now):
             self._hold_back(firing, "the job rests after its last incident")
             return
         try:
@@ -221,7 +226,8 @@ class Breaker:
         except OSError as error:  # no descriptor is left to hold the process by
             self._hold_back(firing, error.strerror or clean(str(error)))
             return
-        self._write(incident.id, {"type": "incident", "facts": facts(incident)})
+        begun = {"type": "incident", "account": account, "facts": facts(incident)}
+        self._write(incident.id, begun)
         self._ladders[job] = self._ladder(
             incident, with_end(policy) if firing.blown else policy
         )
@@ -231,7 +237,7 @@ class Breaker:
         yield from self.poll()
 
     def _ladder(self, incident: Incident, policy: Policy) -> Ladder:
-        job, spending = incident.job.key, self._spending
+        job, spending = incident.job.account, self._spending
         return Ladder(
             incident,
             policy,
@@ -246,7 +252,7 @@ class Breaker:
     def _over(self, job: str) -> Iterator[Word]:
         """Rest; and what was told of the breach is taken back."""
         incident, now_ns = self._ladders.pop(job).incident, self._clock()
-        self._spending.rest(job, self._moment())
+        self._spending.rest(incident.job.account, self._moment())
         finding = self._told.pop(job, None)
         if finding is not None:
             yield replace(
@@ -256,6 +262,11 @@ class Breaker:
                 monotonic_ns=now_ns,
                 sentence=f"{incident.who}: the incident is over",
             )
+
+    def _account(self, job: JobIdentity) -> str:
+        """What its budget is kept by, with what an older log has booked under its key."""
+        self._spending.adopt(job.key, job.account)
+        return job.account
 
     def _hold_back(self, firing: Firing, why: str) -> None:
         """Said to the audit log once a minute: the condition is met at every snapshot."""

@@ -1,5 +1,8 @@
 """How often a job's processes may be ended, and how long it rests after an incident.
 
+A job is known here by its account (`JobIdentity.account`): a supervisor that makes its
+cgroup anew must not give it another budget.
+
 Time is CLOCK_BOOTTIME within one boot: no clock jump moves it, and it goes on while
 ebpftrace is restarted or the machine sleeps. Across boots only Unix time is left: an
 entry from the future then counts as made now, so that a clock that was set back never
@@ -77,6 +80,15 @@ class Spending:
         """An incident was over."""
         self._over[job] = moment
         self._forget(moment)
+
+    def adopt(self, older: str, job: str) -> None:
+        """What was booked under the name that an older version kept is this job's."""
+        if older == job:
+            return
+        if ends := self._ends.pop(older, None):
+            self._ends[job].extendleft(reversed(ends))
+        if over := self._over.pop(older, None):
+            self._over.setdefault(job, over)
 
     def exhausted(self, job: str, budget: Budget, now: Moment) -> str:
         """Why no process of it may be ended now; "" if one may."""

@@ -57,11 +57,11 @@ def bounds_of(
     policies: Sequence[Policy],
     snapshot: Snapshot,
     raised: Mapping[Place, int],
-    exhausted: Callable[[str, Policy], str] = lambda _job, _policy: "",
+    exhausted: Callable[[JobIdentity, Policy], str] = lambda _job, _policy: "",
 ) -> Bounds:
     """All bounds; `raised` are those that were put higher since somebody was let go.
 
-    A fuse that kills is off while the budget of its job (by key) is `exhausted`.
+    A fuse that kills is off while the budget of its job is `exhausted`.
     """
     groups: dict[int, tuple[int, int]] = {}
     processes: dict[ProcessKey, tuple[int, int, int]] = {}
@@ -75,7 +75,7 @@ def bounds_of(
                 processes[key] = (0, 0, EXEMPT)
                 continue
             policy, fuse = found
-            if fuse.action is FuseAction.KILL and exhausted(job.identity.key, policy):
+            if fuse.action is FuseAction.KILL and exhausted(job.identity, policy):
                 processes[key] = (0, 0, EXEMPT)
                 continue
             number = _SIGNALS[fuse.action]

@@ -83,6 +83,7 @@ def fuse_record(news: FuseNews) -> dict[str, Any]:
         "policy": news.policy,
         "job": news.job.name,
         "job_key": news.job.key,
+        "account": news.job.account,
         "pid": news.process.pid,
         "start_boottime_ns": news.process.start_boottime_ns,
         "comm": news.comm,

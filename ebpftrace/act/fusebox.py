@@ -21,7 +21,7 @@ from ebpftrace.act.fuse_bounds import (
 from ebpftrace.act.fuse_words import next_in_words, with_sentence
 from ebpftrace.act.policy import Policy
 from ebpftrace.errors import GoneError
-from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.events import FuseBlown, FuseOf, JobIdentity, ProcessKey
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
 from ebpftrace.units import NS_PER_SECOND
 
@@ -197,7 +197,7 @@ class Fusebox:
         self,
         policies: Sequence[Policy],
         snapshot: Snapshot,
-        exhausted: Callable[[str, Policy], str],
+        exhausted: Callable[[JobIdentity, Policy], str],
     ) -> None:
         """Have the kernel side hold what the policies ask for, by what the books say now."""
         self._forget_raised(snapshot)

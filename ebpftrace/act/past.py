@@ -54,11 +54,11 @@ def read_back(records: Iterable[Record], spending: Spending) -> tuple[Left, ...]
 def _take(record: Record, opened: dict[str, _Open], spending: Spending) -> None:
     incident, moment = str(record["incident"]), Moment.of_record(record)
     if record["type"] == "incident":
-        opened[incident] = _Open(str(record["facts"]["job_key"]), moment, None, False, [])
+        opened[incident] = _Open(_account(record, record["facts"]), moment, None, False, [])
         return
     if record["type"] == "fuse":
         if record["word"] == FuseWord.KILLED:
-            spending.spend(str(record["job_key"]), moment)
+            spending.spend(_account(record, record), moment)
         return
     one = opened[incident]
     one.latest = moment
@@ -76,3 +76,8 @@ def _take(record: Record, opened: dict[str, _Open], spending: Spending) -> None:
                 spending.spend(one.job, one.spent)
             spending.rest(one.job, moment)
             del opened[incident]
+
+
+def _account(record: Record, facts: Record) -> str:
+    """By the job's key where an older version wrote it: `Spending.adopt` finds that."""
+    return str(record["account"] if "account" in record else facts["job_key"])

@@ -39,13 +39,14 @@ class MemoryHierarchy:
     number: int = 0
 
 
-def mounts(root: Path = Path("/")) -> Iterator[Mount]:
-    """All mounts of this process's mount namespace. EbpftraceError without /proc."""
+def mounts(root: Path = Path("/"), pid: int | None = None) -> Iterator[Mount]:
+    """All mounts that a process sees, else we ourselves. EbpftraceError without /proc."""
+    whose = "self" if pid is None else pid
     try:
-        text = (root / "proc/self/mountinfo").read_text(errors="surrogateescape")
+        text = (root / f"proc/{whose}/mountinfo").read_text(errors="surrogateescape")
     except OSError as error:
         raise EbpftraceError(
-            "cannot read /proc/self/mountinfo",
+            f"cannot read /proc/{whose}/mountinfo",
             why=error.strerror or str(error),
             fix="mount it: mount -t proc proc /proc",
         ) from error

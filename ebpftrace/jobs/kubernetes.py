@@ -3,13 +3,19 @@
 cgroupfs driver: /kubepods/burstable/podUID/CONTAINER; systemd driver:
 /kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podUID.slice/RUNTIME-ID.scope,
 with the uid's dashes as underscores. A static pod's uid is 32 hex digits without dashes.
+
+A container that the kubelet restarts has another id, and another path. Its name stays: the
+file that the kubelet mounts on /dev/termination-log is below pods/UID/containers/NAME.
 Source: kubernetes/kubernetes, pkg/kubelet/cm (cgroup_manager_linux.go and
-pod_container_manager_linux.go).
+pod_container_manager_linux.go) and pkg/kubelet/kuberuntime/kuberuntime_container.go
+(makeMounts).
 """
 
 import re
+from collections.abc import Iterable
 
 from ebpftrace.host.environ import Environ
+from ebpftrace.host.mounts import Mount
 from ebpftrace.jobs import containers
 from ebpftrace.jobs.place import Place
 from ebpftrace.jobs.run import NAME_WIDTH, word
@@ -19,10 +25,15 @@ _POD = re.compile(
     r"kubepods.*?[/-]pod"
     r"([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?=[/.:]|$)"
 )
+_CONTAINER_NAME = r"/pods/{uid}/containers/([a-z0-9][a-z0-9-]{{0,62}})/"
 
 
-def locate(path: str, environ: Environ | None) -> Place | None:
-    """The pod; its name from HOSTNAME where the kubelet's KUBERNETES_SERVICE_HOST is set."""
+def locate(path: str, environ: Environ | None, mounts: Iterable[Mount] = ()) -> Place | None:
+    """The pod; its name from HOSTNAME where the kubelet's KUBERNETES_SERVICE_HOST is set.
+
+    `mounts` are those of the process. Where they do not tell the container's name, all
+    containers of the pod have one home.
+    """
     match = _POD.search(path)
     if match is None:
         return None
@@ -36,4 +47,16 @@ def locate(path: str, environ: Environ | None) -> Place | None:
             name, by = clean(host, NAME_WIDTH), f"{by}, name from HOSTNAME"
     if container:
         by = f"{by}, container {container[:12]}"
-    return Place("kubernetes", name, by)
+    home = "/".join(filter(None, (uid, _container_name(uid, mounts))))
+    return Place("kubernetes", name, by, home=home)
+
+
+def is_pod(path: str) -> bool:
+    """Whether the kubelet made this path."""
+    return _POD.search(path) is not None
+
+
+def _container_name(uid: str, mounts: Iterable[Mount]) -> str:
+    wanted = re.compile(_CONTAINER_NAME.format(uid=uid))
+    found = (wanted.search(mount.root) for mount in mounts)
+    return next((match[1] for match in found if match), "")

@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-from ebpftrace.errors import NotPermittedError
+from ebpftrace.errors import EbpftraceError, NotPermittedError
 from ebpftrace.events import JobIdentity
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.environ import Environ
+from ebpftrace.host.mounts import Mount, mounts
 from ebpftrace.host.proc import read_environ
 from ebpftrace.jobs import containers, kubernetes, plain, systemd
 from ebpftrace.jobs.ancestry import Ancestry
@@ -38,8 +39,9 @@ class JobResolver:
         """
         path = self._path(pid, cgroup_id)
         found = self._ancestry.find(pid, parent_pid)
+        place = self._place(pid, path, cgroup_id)
+        home = f"{place.kind}:{place.home or path}" if path else ""
         if found is None:
-            place = self._place(pid, path, cgroup_id)
             return JobIdentity(
                 key=f"systemd:{path}" if place.lasts else str(cgroup_id),
                 name=place.name,
@@ -47,6 +49,7 @@ class JobResolver:
                 identified_by=place.identified_by,
                 cgroup=path or "",
                 cgroup_id=cgroup_id,
+                lasting=home,
             )
         by = f"{found.run.variable} of pid {found.pid}"
         if found.pid != pid:
@@ -58,6 +61,8 @@ class JobResolver:
             identified_by=by,
             cgroup=path or "",
             cgroup_id=cgroup_id,
+            # A run by its id alone could be named by anybody, and its budget spent.
+            lasting=home and f"{home} {found.run.kind}:{found.run.run}",
         )
 
     def _path(self, pid: int, cgroup_id: int) -> str | None:
@@ -72,12 +77,21 @@ class JobResolver:
     def _place(self, pid: int, path: str | None, cgroup_id: int) -> Place:
         if path is None:
             return plain.unknown(cgroup_id)
+        pod = None
+        if kubernetes.is_pod(path):
+            pod = kubernetes.locate(path, self._environ(pid), self._mounts(pid))
         return (
-            kubernetes.locate(path, self._environ(pid))
+            pod
             or containers.locate(path)
             or systemd.locate(path)
             or plain.locate(path, cgroup_id)
         )
+
+    def _mounts(self, pid: int) -> tuple[Mount, ...]:
+        try:
+            return tuple(mounts(self._root, pid))
+        except EbpftraceError:
+            return ()
 
     def _environ(self, pid: int) -> Environ | None:
         try:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.acting import SECONDS, is_type, logged, policy, watching
 from tests.support.build import jump_library
-from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.records import Record, Watch, run
 from tests.support.respawn import COMM, respawned
 from tests.support.workload import Workload
@@ -110,6 +110,50 @@ def test_no_jump_of_the_clock_frees_a_job(tmp_path: Path) -> None:
         with Watch(*options, environment=moved):
             rested_through(jump, -3 * DAY, group, tmp_path)
     assert len(logged(tmp_path, "incident")) == 1
+
+
+def test_a_cgroup_made_anew_by_its_supervisor_frees_no_job(tmp_path: Path) -> None:
+    """`docker restart`: the container's id and path stay, and its cgroup is another.
+
+    Twice it may be ended; the third is left alone, by the next ebpftrace too.
+    """
+    file = policy(
+        tmp_path, 'cooldown = "0s"', 'budget = { restarts = 2, window = "1h" }',
+        then='{ action = "signal", send = ["KILL"] }',
+        when='{ detector = "level", bound = "64MiB" }',
+    )  # fmt: skip
+    container = "docker/" + "5e" * 32
+    with memory_cgroup() as parent:
+        path = parent.path / container
+        path.parent.mkdir()
+        if parent.version == 2:
+            for folder in (parent.path, path.parent):
+                write(folder / "cgroup.subtree_control", "+memory")
+        inodes, incidents = set(), 0
+        for restarts in (2, 1):
+            with watching(tmp_path, "--config", str(file)) as watch:
+                watch.next_snapshot()
+                for _ in range(restarts):
+                    path.mkdir()
+                    group = MemoryCgroup(path, parent.version)
+                    inodes.add(group.id)
+                    with Workload(COMM, cgroup=group) as leaky:
+                        leaky.do("map 100MiB")
+                        leaky.send("touch 0")
+                        since, incidents = len(watch.records), incidents + 1
+                        if incidents <= 2:
+                            assert leaky.wait() == -signal.SIGKILL
+                        outcome = watch.wait_for(is_type("outcome"), SECONDS, since=since)
+                        if incidents == 3:
+                            assert "budget spent" in outcome["sentence"]
+                            leaky.answer()
+                            assert leaky.do("map 1MiB")
+                    group.remove()
+    told = logged(tmp_path, "incident")
+    assert len(inodes) == len(told) == 3
+    assert len({one["facts"]["job_key"] for one in told}) == 3
+    assert {one["facts"]["job_kind"] for one in told} == {"docker"}
+    assert len({one["account"] for one in told}) == 1
 
 
 def rested_through(jump: Path, seconds: int, group: MemoryCgroup, folder: Path) -> None:

@@ -20,7 +20,11 @@ class FakeRoot:
 
     def mounts(self, *lines: str) -> None:
         """Lines of mountinfo, with the fields before the root left to this function."""
-        folder = self.proc / "self"
+        self.mounts_of("self", *lines)
+
+    def mounts_of(self, pid: int | str, *lines: str) -> None:
+        """The same, as a process has them."""
+        folder = self.proc / str(pid)
         folder.mkdir(parents=True, exist_ok=True)
         numbered = [f"{30 + index} 23 0:{index} {line}\n" for index, line in enumerate(lines)]
         (folder / "mountinfo").write_text("".join(numbered))

@@ -51,6 +51,19 @@ def test_a_refund_makes_room() -> None:
     spending.refund("never seen")
 
 
+def test_what_was_booked_under_an_older_name_is_adopted_once() -> None:
+    spending = spent(at(0))
+    spending.rest("job", at(5))
+    for _ in range(2):
+        spending.adopt("job", "lasting")
+    spending.adopt("lasting", "lasting")
+    assert spending.exhausted("lasting", TWO, at(6)) == ""
+    spending.spend("lasting", at(6))
+    assert spending.exhausted("lasting", TWO, at(7))
+    assert spending.resting_ns("lasting", 60 * S, at(10)) == 55 * S
+    assert spending.resting_ns("job", 60 * S, at(10)) == 0
+
+
 def test_a_clock_that_jumps_forward_frees_nothing() -> None:
     """As NTP does it after a boot: Unix time leaps, the boot clock does not."""
     assert spent(at(0), at(1)).exhausted("job", TWO, at(2, unix=99_000_000))

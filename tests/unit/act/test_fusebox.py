@@ -13,7 +13,7 @@ from ebpftrace.act.fuse_bounds import EXEMPT
 from ebpftrace.act.fusebox import Fusebox
 from ebpftrace.act.policy import Match, Mode, Policy
 from ebpftrace.errors import GoneError
-from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.events import FuseBlown, FuseOf, JobIdentity, ProcessKey
 from ebpftrace.ledger import ProcessSnapshot, Who
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.watches import MONOTONIC_NS, identity, job, process, snapshot
@@ -23,7 +23,7 @@ POLICY = Policy("bursts", Match(comms=("gopls",)), (), Mode.ANY, (), fuse=Fuse(G
 GROUP = identity().cgroup_id
 
 
-def never(_job: str, _policy: Policy) -> str:
+def never(_job: JobIdentity, _policy: Policy) -> str:
     return ""
 
 

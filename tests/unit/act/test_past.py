@@ -42,6 +42,19 @@ def test_a_restart_is_read_back() -> None:
     assert spending.resting_ns("job", 60 * S, moment(19)) == 50 * S
 
 
+def test_a_job_is_known_by_its_account_and_by_its_key_where_an_older_version_wrote() -> None:
+    spending = Spending()
+    old = [line(1, "fuse", "", word="killed", job_key="job")]
+    new = [line(0, "incident", account="lasting", facts={"job_key": "job"}), begun(2), step(3),
+           line(9, "outcome", helped=True),
+           line(4, "fuse", "", word="killed", job_key="other", account="lasting")]  # fmt: skip
+    read_back([*old, *new], spending)
+    assert spending.exhausted("lasting", Budget(3, 100 * S), moment(50)) == ""
+    spending.adopt("job", "lasting")
+    assert spending.exhausted("lasting", Budget(3, 100 * S), moment(50))
+    assert spending.exhausted("job", ONE, moment(50)) == ""
+
+
 def test_who_was_killed_by_a_fuse_is_on_the_budget_and_who_was_stopped_is_not() -> None:
     for word, spent in (("killed", True), ("stopped", False)):
         spending = Spending()

@@ -98,6 +98,60 @@ def test_without_variables_the_path_tells(
     assert (job.kind, job.name, job.key) == (kind, name, lasting)
 
 
+@pytest.mark.parametrize(
+    "path", [f"/docker/{ID}", "/system.slice/run-1.scope", "/ci/build42", "/a.service"]
+)
+@pytest.mark.parametrize("environ", [{}, GITHUB], ids=["plain", "run"])
+def test_a_cgroup_made_anew_is_on_the_same_account(
+    machine: Machine, path: str, environ: dict[str, str]
+) -> None:
+    machine.fake.process(10, environ=environ, cgroup=f"0::{path}")
+    first = machine.resolver.resolve(10, machine.cgroup(path))
+    folder = machine.fake.root / "sys/fs/cgroup" / path.strip("/")
+    folder.rmdir()
+    Path(folder.parent / "in-between").mkdir()  # so that it gets another inode
+    again = machine.resolver.resolve(10, machine.cgroup(path))
+    assert again.cgroup_id != first.cgroup_id
+    assert again.account == first.account
+    machine.fake.process(11, environ=environ, cgroup=f"0::{path[:-1]}0")
+    other = machine.resolver.resolve(11, machine.cgroup(f"{path[:-1]}0"))
+    assert other.account != first.account
+
+
+def test_runs_have_accounts_of_their_own_and_none_takes_anothers(machine: Machine) -> None:
+    """The environment is the process's own word: the path keeps it on its own account."""
+    one, two = machine.cgroup("/one"), machine.cgroup("/two")
+    machine.fake.process(10, environ=GITHUB)
+    machine.fake.process(11, environ=GITHUB | {"GITHUB_RUN_ID": "100"})
+    accounts = {
+        machine.resolver.resolve(pid, number).account
+        for pid in (10, 11)
+        for number in (one, two)
+    }
+    assert len(accounts) == 4
+
+
+def test_a_container_that_the_kubelet_restarts_is_on_the_same_account(machine: Machine) -> None:
+    """Its id and its path are others; its name in the kubelet's mounts stays."""
+    uid = "12345678-9abc-def0-1234-56789abcdef0"
+    accounts = []
+    for pid, (container, name) in enumerate(
+        [("a" * 64, "go"), ("b" * 64, "go"), ("c" * 64, "lint"), ("d" * 64, "")], 10
+    ):
+        path = f"/kubepods/pod{uid}/{container}"
+        number = machine.cgroup(path)
+        root = f"/var/lib/kubelet/pods/{uid}/containers/{name}/5d1f"
+        machine.fake.process(pid, cgroup=f"0::{path}")
+        machine.fake.mounts_of(
+            pid, *([f"{root} /dev/termination-log rw - ext4 /dev/vda1 rw"] if name else [])
+        )
+        accounts.append(machine.resolver.resolve(pid, number).account)
+    assert accounts == [
+        f"kubernetes:{uid}/go", f"kubernetes:{uid}/go", f"kubernetes:{uid}/lint",
+        f"kubernetes:{uid}",
+    ]  # fmt: skip
+
+
 def test_a_process_gone_falls_back_to_parent_then_cgroup(machine: Machine) -> None:
     number = machine.cgroup("/job")
     machine.fake.process(10, environ=GITHUB)
@@ -113,6 +167,7 @@ def test_a_cgroup_removed_before_its_path_was_known(machine: Machine) -> None:
         "",
         "424242",
     )
+    assert job.account == job.key
 
 
 def test_a_path_of_another_cgroup_is_not_taken_for_it(machine: Machine) -> None:
