@@ -31,7 +31,7 @@ def begin(
     curve: tuple[tuple[int, int, int], ...],
     more: More | None,
 ) -> Incident:
-    """The incident; `more` is held by now beyond what the snapshot says.
+    """The incident; `more` is what is held by now, where the snapshot is of before.
 
     `folder_of(cgroup path)` says where a cgroup's files are. GoneError or RefusedError
     where the process must not be touched; of the others, those are left out.
@@ -42,7 +42,7 @@ def begin(
     places, user = _places(process.pid) if cleans else ((), -1)
     unix_ns = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
-    whole = held_bytes(job) + (more.size_bytes if more else 0)
+    whole = more.job_held_bytes if more else held_bytes(job)
     own = process.own.held_bytes + (more.of(process.key) if more else 0)
     return Incident(
         id=f"{stamp}-{process.pid}-{os.urandom(3).hex()}",

@@ -22,16 +22,20 @@ from ebpftrace.act.ladder import Ladder, Word
 from ebpftrace.act.marks import Mark, Marks
 from ebpftrace.act.past import Record, read_back
 from ebpftrace.act.policy import Policy
-from ebpftrace.act.triggers import Firing, Trigger
+from ebpftrace.act.triggers import Firing, Trigger, renewed
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.events import Breached, JobIdentity, ProcessKey
+from ebpftrace.events import Breached, CgroupContents, GroupReading, JobIdentity, ProcessKey
+from ebpftrace.host.memstat import read_contents
 from ebpftrace.judge.finding import Finding, State
+from ebpftrace.judge.samples import CLOSEST_NS
 from ebpftrace.ledger import Snapshot
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND
 
 AT_ONCE = 16
 """So many incidents run at the same time; the next begins when one is over."""
+
+_LOOKS = 4  # at a window: what was gained before it counts for a quarter of it at most
 
 _SAID_AGAIN_NS = 60 * NS_PER_SECOND
 
@@ -67,6 +71,7 @@ class Breaker:
         self._spending = Spending()
         self._curves = Curves()
         self._marks = Marks()
+        self._triggers: list[Trigger] = []
         self._snapshot: Snapshot | None = None
         self._said: dict[tuple[str, str], int] = {}  # why a firing was held back, and when
         self.reload(policies)
@@ -94,9 +99,12 @@ class Breaker:
         return self._audit.trouble
 
     def reload(self, policies: Sequence[Policy]) -> None:
-        """Other policies from here on; incidents that began go on with theirs."""
+        """Other policies from here on; incidents that began go on with theirs.
+
+        A condition that is in both keeps its history: what was gained until now counts.
+        """
         self._policies = tuple(policies)
-        self._triggers = [Trigger(policy) for policy in policies]
+        self._triggers = renewed(self._triggers, policies)
 
     def consider(self, findings: Iterable[Finding], snapshot: Snapshot) -> tuple[Word, ...]:
         """The next snapshot, and the findings of the built-in judgement that are active."""
@@ -117,13 +125,30 @@ class Breaker:
             return ()
         return self._marks.of(self._triggers, self._snapshot)
 
-    def breached(self, event: Breached) -> tuple[Word, ...]:
-        """The kernel told that a bound was passed: not a snapshot later, now."""
+    def breached(self, event: Breached, reading: GroupReading) -> tuple[Word, ...]:
+        """The kernel told that a mark was passed: judged now, by a reading of its cgroup."""
         words: list[Word] = []
-        if self._snapshot is not None:
-            for firing in self._marks.firings(event, self._snapshot):
-                words += self._meet(firing, self._snapshot)
+        if self._snapshot is None:
+            return ()
+        contents = self._contents(event, self._snapshot)
+        for firing in self._marks.firings(event, self._snapshot, reading, contents):
+            words += self._meet(firing, self._snapshot)
         return tuple(words)
+
+    def marks_after(self, event: Breached) -> tuple[Mark, ...]:
+        """What the kernel is to watch after a breach, until the next snapshot."""
+        return self._marks.anew(event)
+
+    @property
+    def look_every_ns(self) -> int | None:
+        """How often a window must be looked at, so that it has a floor; None: no window."""
+        windows = [
+            one.window_ns
+            for policy in self._policies
+            for one in policy.when
+            if one.detector == "growth"
+        ]
+        return max(CLOSEST_NS, min(windows) // _LOOKS) if windows else None
 
     def blow(self, firing: Firing, snapshot: Snapshot) -> tuple[Word, ...]:
         """A fuse stopped one: its incident begins now, if the job has none."""
@@ -267,6 +292,12 @@ class Breaker:
         """What its budget is kept by, with what an older log has booked under its key."""
         self._spending.adopt(job.key, job.account)
         return job.account
+
+    def _contents(self, event: Breached, snapshot: Snapshot) -> CgroupContents | None:
+        cgroups = {one.identity.cgroup_id: one.identity.cgroup for one in snapshot.jobs}
+        path = cgroups.get(event.cgroup_id, "/")
+        folder = None if path == "/" else self._folder(path)
+        return None if folder is None else read_contents(folder)
 
     def _hold_back(self, firing: Firing, why: str) -> None:
         """Said to the audit log once a minute: the condition is met at every snapshot."""

@@ -9,17 +9,23 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.judge.finding import Finding, State, Subject
 from ebpftrace.judge.judge import Judge
 from ebpftrace.judge.samples import Samples
+from ebpftrace.judge.verdict import Detector
 from ebpftrace.ledger import Snapshot
 
 History = Callable[[Subject], Samples | None]
+Known = dict[Condition, list[Judge]]
 
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """What is held by now beyond the last snapshot, and who took it: told by the kernel."""
+    """What is held by now beyond the last snapshot, and who took it: told by the kernel.
+
+    `size_bytes` is of those that were judged; `job_held_bytes` is all that the job holds now.
+    """
 
     process: ProcessKey
     size_bytes: int
+    job_held_bytes: int
 
     def of(self, process: ProcessKey) -> int:
         """How much of it is this process's."""
@@ -48,21 +54,36 @@ class Firing:
 class Trigger:
     """One policy's conditions, with the history that they are judged on."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, known: Known | None = None) -> None:
+        """`known` is what was remembered of conditions; what is used is taken out."""
         self.policy = policy
+        self._detectors = [detector_of(condition) for condition in policy.when]
         self._judges: Sequence[Judge | None] = [
-            None
-            if (detector := detector_of(condition)) is None
-            else Judge([detector], processes=condition.per_process)
-            for condition in policy.when
+            None if detector is None else _judge(condition, detector, known or {})
+            for condition, detector in zip(policy.when, self._detectors, strict=True)
         ]
         self._since: dict[str, int] = {}  # by job: since when they hold, CLOCK_MONOTONIC
 
-    def histories(self) -> Iterator[tuple[Condition, History]]:
+    def histories(self) -> Iterator[tuple[Condition, Detector, History]]:
         """Each condition that has bounds of its own, and the history it is judged on."""
+        for condition, detector, judge in zip(
+            self.policy.when, self._detectors, self._judges, strict=True
+        ):
+            if detector is not None and judge is not None:
+                yield condition, detector, judge.samples
+
+    @property
+    def known(self) -> Iterator[tuple[Condition, Judge]]:
+        """Each condition with its own judge."""
         for condition, judge in zip(self.policy.when, self._judges, strict=True):
             if judge is not None:
-                yield condition, judge.samples
+                yield condition, judge
+
+    def go_on(self, before: "Trigger") -> None:
+        """With what holds already, where the same is asked as before."""
+        mine, its = self.policy, before.policy
+        if (mine.name, mine.when, mine.mode) == (its.name, its.when, its.mode):
+            self._since = dict(before._since)
 
     def fire(self, snapshot: Snapshot, builtin: Iterable[Finding]) -> Iterator[Firing]:
         """For which jobs they hold now and have held for long enough."""
@@ -103,3 +124,22 @@ class Trigger:
             if met and wanted and severe and finding.state is not State.END:
                 held.setdefault(finding.subject.job.key, []).append(finding)
         return held
+
+
+def renewed(before: Iterable[Trigger], policies: Iterable[Policy]) -> list[Trigger]:
+    """The triggers of policies that were read again: no condition forgets what it has seen."""
+    known: Known = {}
+    before = list(before)
+    for trigger in before:
+        for condition, judge in trigger.known:
+            known.setdefault(condition, []).append(judge)
+    triggers = [Trigger(policy, known) for policy in policies]
+    for trigger in triggers:
+        for old in before:
+            trigger.go_on(old)
+    return triggers
+
+
+def _judge(condition: Condition, detector: Detector, known: Known) -> Judge:
+    judges = known.get(condition)
+    return judges.pop(0) if judges else Judge([detector], processes=condition.per_process)

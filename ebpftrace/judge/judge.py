@@ -85,8 +85,8 @@ class Judge:
             return ()
         who, verdict = detector.of_note(note)
         case = self._cases.get((note.job.key, ""))
-        finding = _finding(Subject(note.job), detector.name, verdict, who,
-                           note.time_ns, note.monotonic_ns, State.BEGIN)  # fmt: skip
+        finding = finding_of(Subject(note.job), detector.name, verdict, who,
+                             note.time_ns, note.monotonic_ns, State.BEGIN)  # fmt: skip
         if case is None:
             return (finding,)
         case.last_ns[detector.name] = note.monotonic_ns
@@ -133,7 +133,7 @@ def _said(
     """The condition is met: note it, and tell it where it is news."""
     before = case.findings.get(detector)
     now = snapshot.monotonic_ns
-    finding = _finding(
+    finding = finding_of(
         case.subject, detector, verdict, who, snapshot.time_ns, now, State.CONTINUE
     )
     case.last_ns[detector] = now
@@ -168,7 +168,7 @@ def _ended(case: _Case, snapshot: Snapshot, *, at_once: bool) -> Iterator[Findin
         )
 
 
-def _finding(
+def finding_of(
     subject: Subject,
     detector: str,
     verdict: Verdict,
@@ -177,6 +177,7 @@ def _finding(
     monotonic_ns: int,
     state: State,
 ) -> Finding:
+    """A detector's verdict, and of whom and when it is; times as in `Finding`."""
     return Finding(
         detector=detector,
         subject=subject,

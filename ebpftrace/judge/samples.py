@@ -1,13 +1,17 @@
 """What the judge remembers of one subject: its recent samples, and the floor of its curve."""
 
 from collections import deque
+from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 
 from ebpftrace.judge.floor import FINE_NS, Floor
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import NS_PER_SECOND
 
-_CLOSEST_NS = NS_PER_SECOND // 4
+CLOSEST_NS = NS_PER_SECOND // 4
+"""Samples that come sooner after one another are left out."""
+
 _TEETH_NS = 3 * 60 * NS_PER_SECOND  # for so long a tooth is remembered
 _DIP_NS = round(1.2 * NS_PER_SECOND)
 """Shorter dips are filled: between two short children, or two steps of a pipeline."""
@@ -83,7 +87,7 @@ class Samples:
         Unless it tells of a kill: that must not wait.
         """
         recent = self._recent
-        close = bool(recent) and sample.time_ns - recent[-1].time_ns < _CLOSEST_NS
+        close = bool(recent) and sample.time_ns - recent[-1].time_ns < CLOSEST_NS
         if close and sample.oom_kills == recent[-1].oom_kills:
             return
         recent.append(sample)
@@ -104,6 +108,16 @@ class Samples:
             self._peak_before = 0
         while recent[0].time_ns < now - FINE_NS:
             recent.popleft()
+
+    def with_later(self, later: Iterable[Sample]) -> "Samples":
+        """These and some later ones, for one question: they themselves stay as they are.
+
+        None of the later ones is left out, and the floor does not know of them.
+        """
+        seen = copy(self)
+        newer = (one for one in later if one.time_ns > self.now.time_ns)
+        seen._recent = deque((*self._recent, *newer))
+        return seen
 
     @property
     def now(self) -> Sample:
@@ -147,8 +161,9 @@ class Samples:
 
     def lowest(self, ns: int) -> tuple[int, int]:
         """When in the last `ns` least was held, and how much; beyond two minutes, its floor."""
-        if ns > FINE_NS:
-            return self.floor.step(self.now.time_ns - ns)
+        at = self.now.time_ns - ns
+        if ns > FINE_NS and (step := self.floor.step(at))[0] >= at:
+            return step
         found = min(self.within(ns), key=lambda one: (one.held_bytes, -one.time_ns))
         return found.time_ns, found.held_bytes
 

@@ -44,8 +44,10 @@ def ahead(limit_bytes: int | None, seconds_to_limit: float | None) -> str:
     if limit_bytes is None or seconds_to_limit is None:
         return ""
     limit = size(limit_bytes)
-    if seconds_to_limit < 0.5:
+    if seconds_to_limit <= 0:
         return f"; the limit of {limit} is reached"
+    if seconds_to_limit < 1:
+        return f"; at this rate the limit of {limit} is less than a second away"
     return f"; at this rate the limit of {limit} is {seconds(seconds_to_limit)} away"
 
 

@@ -7,6 +7,7 @@ from ebpftrace.events import (
     CgroupRead,
     Event,
     FuseBlown,
+    GroupReading,
     LossesRead,
     ProcessExited,
     ProcessKey,
@@ -20,7 +21,7 @@ from ebpftrace.probe.cache import cached_programs
 from ebpftrace.probe.checks import require_bpf
 from ebpftrace.probe.fuses import MAX_STOPPED, FuseDefault, Fuses
 from ebpftrace.probe.globs import compile_globs
-from ebpftrace.probe.layout import Layout, read_layout, require_tracepoints
+from ebpftrace.probe.layout import PAGE_SIZE, Layout, read_layout, require_tracepoints
 from ebpftrace.probe.programs import Programs, give_back_memory
 from ebpftrace.probe.records import LOSSES, Decoder, Tracked
 from ebpftrace.probe.selection import Selection
@@ -29,6 +30,7 @@ from ebpftrace.probe.watermarks import Watermarks
 MAX_PROCESSES = 8192
 MAX_CGROUPS = 4096
 RING_BYTES = 1 << 22
+_READ_AT_ONCE = 64  # of so many processes a breach waits for the exact figures
 _GENERATIONS = 32  # of descendants that have lower pids than their parents: rare, and bounded
 
 _HANDLERS = {
@@ -177,6 +179,37 @@ class Probe:
         events.append(LossesRead(now_ns, self.losses()))
         return events
 
+    def read_one_group(
+        self, now_ns: int, cgroup_id: int, first: ProcessKey
+    ) -> GroupReading | None:
+        """One memory cgroup and its tracked processes, exact; None if none was tracked there.
+
+        `first` is read in any case; of very many, the largest of the last reading besides.
+        """
+        there = [one for one in self._known.values() if one.cgroup_id == cgroup_id]
+        partial = len(there) > _READ_AT_ONCE
+        if partial:
+            there.sort(key=lambda one: (one.key != first, -one.counters.usage.held_bytes))
+        size = self._decoder.sizes()["process"]
+        counters = {one.key: one.counters for one in there[_READ_AT_ONCE:]}
+        for one in there[:_READ_AT_ONCE]:
+            self._read_process(one.mm)
+            data = bpf.lookup(self._map, struct.pack("=Q", one.mm), size)
+            entry = None if data is None else self._decoder.process(data)
+            if entry is not None and (entry.key, entry.cgroup_id) == (one.key, cgroup_id):
+                counters[one.key] = entry.counters
+        data = self._group_data(cgroup_id)
+        if data is None:
+            return None
+        return GroupReading(
+            time_ns=now_ns,
+            cgroup_id=cgroup_id,
+            counters=self._decoder.cgroup(data),
+            held_bytes=self._decoder.held_pages(data) * PAGE_SIZE,
+            processes=counters,
+            partial=partial,
+        )
+
     def mark_process(self, key: ProcessKey, held_bytes: int) -> None:
         """Have `Breached` told once this process itself holds so much; 0: never."""
         mm = self._mm_of(key)
@@ -305,13 +338,16 @@ class Probe:
         return data is not None and self._decoder.process(data).key == key
 
     def _read_cgroups(self, now_ns: int) -> Iterator[Event]:
-        size = self._decoder.sizes()["cgroup_counters"]
-        fd = self._programs.map_fd("cgroups")
         for cgroup_id in {entry.cgroup_id for entry in self._known.values()}:
-            self._read_group(cgroup_id)
-            data = bpf.lookup(fd, struct.pack("=Q", cgroup_id), size)
+            data = self._group_data(cgroup_id)
             if data is not None:
                 yield CgroupRead(now_ns, cgroup_id, self._decoder.cgroup(data))
+
+    def _group_data(self, cgroup_id: int) -> bytes | None:
+        self._read_group(cgroup_id)
+        size = self._decoder.sizes()["cgroup_counters"]
+        fd = self._programs.map_fd("cgroups")
+        return bpf.lookup(fd, struct.pack("=Q", cgroup_id), size)
 
     def _describe(self, layout: Layout) -> tuple[tuple[str, str], ...]:
         memory = "rss_stat"

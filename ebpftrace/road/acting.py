@@ -105,9 +105,19 @@ class Acting:
             self._fusing.wish(wish)
 
     def breached(self, event: Breached) -> None:
-        """The kernel told that a mark was passed."""
-        self._say(self._breaker.breached(event))
+        """The kernel told that a mark was passed: is the bound, too, by the figures of now?"""
+        reading = self._probe.read_one_group(time.monotonic_ns(), event.cgroup_id, event.key)
+        if reading is None:
+            return
+        self._say(self._breaker.breached(event, reading))
         self._after()
+        for mark in self._breaker.marks_after(event):
+            self._mark(mark.cgroup_id, mark.process, mark.held_bytes)
+
+    @property
+    def look_every_ns(self) -> int | None:
+        """How often the books are to be looked at; None: an interval will do."""
+        return self._breaker.look_every_ns
 
     def poll(self) -> None:
         """Actions go on as far as they can; who asks is answered."""

@@ -230,7 +230,7 @@ class _Road:
             self._acting.snapshot(self._judge.active, snapshot)
         self._take(())  # what was heard in between
         self._tell()
-        self._looks.looked(now, time.monotonic_ns())
+        self._looks.looked(now, time.monotonic_ns(), self._look_again_ns)
 
     def _look(self, acting: Acting) -> None:
         """The books for who acts alone: the view has them once an interval."""
@@ -240,7 +240,12 @@ class _Road:
         acting.snapshot(self._judge.active, snapshot)
         self._take(())
         self._tell()
-        self._looks.looked(now, time.monotonic_ns())
+        self._looks.looked(now, time.monotonic_ns(), self._look_again_ns)
+
+    @property
+    def _look_again_ns(self) -> int | None:
+        every = None if self._acting is None else self._acting.look_every_ns
+        return every if every is not None and every < self._request.interval_ns else None
 
     def _finish(self, reason: str) -> None:
         now = time.monotonic_ns()

@@ -157,7 +157,7 @@ def test_who_took_what_since_the_snapshot(count: int) -> None:
     These are not there any more, so what the last one took is nobody's.
     """
     processes = [replace(one, parent_pid=1) for one in WORKERS[:count]]
-    found = aimed(processes, more=More(processes[0].key, 200 * MIB))
+    found = aimed(processes, more=More(processes[0].key, 200 * MIB, 0))
     if count == 1:
         assert pids(found) == [11]
     else:

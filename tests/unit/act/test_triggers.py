@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-from ebpftrace.act.marks import Marks
 from ebpftrace.act.policy import Condition, Match, Mode, Policy
-from ebpftrace.act.triggers import Firing, More, Trigger
-from ebpftrace.events import Breached
+from ebpftrace.act.triggers import Firing, Trigger, renewed
 from ebpftrace.judge.finding import Finding, Severity, State
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
@@ -84,45 +82,32 @@ def test_one_process_is_judged_where_that_was_asked() -> None:
     assert firing.finding.subject.process is not None
 
 
-def marked(trigger: Trigger, snapshot: Snapshot) -> tuple[Marks, list[int]]:
-    fired(trigger, snapshot)
-    marks = Marks()
-    return marks, [mark.held_bytes for mark in marks.of([trigger], snapshot)]
+def test_a_reload_keeps_what_a_condition_has_seen() -> None:
+    before = Trigger(policy(GROWTH))
+    assert fired(before, at(0, 100)) == []
+    (after,) = renewed([before], [replace(policy(LEVEL, GROWTH), name="renamed")])
+    (firing,) = fired(after, at(10, 300))
+    assert {one.measured for one in firing.findings} == {300 * MIB, 200 * MIB}
 
 
-def test_a_bound_becomes_a_mark_for_the_kernel() -> None:
-    assert marked(Trigger(policy(LEVEL)), at(0, 100))[1] == [300 * MIB]
-    assert marked(Trigger(policy(GROWTH)), at(0, 100))[1] == [300 * MIB]
-    assert marked(Trigger(policy(LEVEL, GROWTH)), at(0, 250))[1] == [300 * MIB]
+def test_a_bound_that_is_new_counts_from_the_reload() -> None:
+    before = Trigger(policy(GROWTH))
+    assert fired(before, at(0, 100)) == []
+    (after,) = renewed([before], [policy(replace(GROWTH, bound=100 * MIB))])
+    assert fired(after, at(10, 250)) == []
+    assert len(fired(after, at(11, 350))) == 1
 
 
-def test_no_mark_where_one_crossing_is_not_the_whole_condition() -> None:
-    assert marked(Trigger(policy(LEVEL, for_s=1)), at(0, 100))[1] == []
-    assert marked(Trigger(policy(LEVEL, GROWTH, mode=Mode.ALL)), at(0, 100))[1] == []
-    assert marked(Trigger(policy(LEVEL)), at(0, 300))[1] == []  # passed already
+def test_two_policies_that_ask_the_same_share_no_history() -> None:
+    triggers = renewed([Trigger(policy(GROWTH))], [policy(GROWTH), policy(GROWTH)])
+    judges = [judge for trigger in triggers for _, judge in trigger.known]
+    assert len({id(judge) for judge in judges}) == 2
 
 
-def test_a_breach_fires_what_its_mark_was_for() -> None:
-    snapshot = at(5, 100)
-    marks, _ = marked(Trigger(policy(GROWTH)), snapshot)
-    job = snapshot.jobs[0]
-    breach = Breached(
-        time_ns=6 * S, key=job.processes[0].key, cgroup_id=job.identity.cgroup_id,
-        held_bytes=301 * MIB, mark_bytes=300 * MIB, group=True,
-    )  # fmt: skip
-    (firing,) = marks.firings(breach, snapshot)
-    assert firing.more == More(breach.key, 201 * MIB)
-    assert firing.finding.measured == 201 * MIB
-    assert "gained 201 MiB in 1 s (bound 200 MiB in 60 s)" in firing.finding.sentence
-    assert list(marks.firings(replace(breach, held_bytes=299 * MIB), snapshot)) == []
-    assert list(marks.firings(replace(breach, cgroup_id=1), snapshot)) == []
-    assert list(marks.firings(replace(breach, group=False), snapshot)) == []
-
-
-def test_a_mark_is_no_higher_for_readings_that_come_close_together() -> None:
-    """The history leaves out samples of less than a quarter of a second; a mark must not."""
-    trigger = Trigger(policy(GROWTH))
-    fired(trigger, at(0, 100))
-    later = at(0.1, 180)
-    fired(trigger, later)
-    assert [mark.held_bytes for mark in Marks().of([trigger], later)] == [300 * MIB]
+def test_for_goes_on_over_a_reload_where_the_same_is_asked() -> None:
+    before = Trigger(policy(LEVEL, for_s=5))
+    assert fired(before, at(0, 400)) == []
+    (same,) = renewed([before], [policy(LEVEL, for_s=5)])
+    assert len(fired(same, at(5, 400))) == 1
+    (other,) = renewed([before], [policy(replace(LEVEL, bound=200 * MIB), for_s=5)])
+    assert fired(other, at(6, 400)) == []

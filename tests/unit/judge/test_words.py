@@ -18,6 +18,8 @@ def test_sizes_and_times() -> None:
 def test_what_is_ahead() -> None:
     assert words.ahead(None, 5) == words.ahead(GIB, None) == ""
     assert words.ahead(GIB, 71) == "; at this rate the limit of 1 GiB is 71 s away"
+    soon = "; at this rate the limit of 1 GiB is less than a second away"
+    assert words.ahead(GIB, 0.3) == soon  # it has room left
     assert words.ahead(GIB, 0) == "; the limit of 1 GiB is reached"
 
 

@@ -28,3 +28,13 @@ def test_what_takes_long_is_done_seldom() -> None:
     looks.looked(0, 50 * MS)
     looks.started(60 * MS)
     assert looks.due_ns == 1050 * MS
+
+
+def test_a_short_window_is_looked_at_again_and_again() -> None:
+    looks = Looks()
+    looks.looked(0, 2 * MS, 250 * MS)
+    assert looks.due_ns == 250 * MS
+    looks.started(110 * MS)  # one who is new need not wait for that
+    assert looks.due_ns == 110 * MS + SOON_NS
+    looks.looked(300 * MS, 350 * MS, 250 * MS)  # that took long: the rest comes first
+    assert looks.due_ns == 1350 * MS
