@@ -8,17 +8,14 @@ from pathlib import Path
 from ebpftrace.act.aim import Aim
 from ebpftrace.act.guard import RefusedError, Target, identify
 from ebpftrace.act.incident import Incident
+from ebpftrace.act.places import NOWHERE, places_of
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.relief import held_bytes
 from ebpftrace.act.triggers import More
 from ebpftrace.errors import GoneError
 from ebpftrace.events import JobIdentity
-from ebpftrace.host import proc
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import ProcessSnapshot
-
-_PLACES = ("GOPLSCACHE", "GOCACHE", "TMPDIR")
-_PATH_LIMIT = 4096
 
 
 def begin(
@@ -39,7 +36,6 @@ def begin(
     job, process = aimed.job, aimed.process
     target = _identified(process, job.identity, folder_of)
     cleans = any(step.action == "clean" for step in policy.ladder)
-    places, user = _places(process.pid) if cleans else ((), -1)
     unix_ns = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
     whole = more.job_held_bytes if more else held_bytes(job)
@@ -60,8 +56,7 @@ def begin(
         limit_bytes=job.cgroup.limit_bytes,
         folder=folder_of(job.identity.cgroup),
         curve=curve,
-        places=places,
-        user=user,
+        places=places_of(process.pid) if cleans else NOWHERE,
         company=frozenset(one.key for one in job.processes),
     )
 
@@ -96,17 +91,3 @@ def _all_identified(
             yield _identified(one, job, folder_of)
         except (GoneError, RefusedError):
             continue
-
-
-def _places(pid: int) -> tuple[tuple[tuple[str, str], ...], int]:
-    """Where it keeps its files, as its environment says, and whose process it is.
-
-    Asked now: once it has ended nobody knows.
-    """
-    environ = proc.read_environ(pid)
-    if environ is None:
-        return (), -1
-    named = ((name, environ.get(name, _PATH_LIMIT)) for name in _PLACES)
-    return tuple((name, path) for name, path in named if path), Path(
-        f"/proc/{pid}"
-    ).stat().st_uid

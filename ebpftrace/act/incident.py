@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.guard import Target
+from ebpftrace.act.places import NOWHERE, Places
 from ebpftrace.events import JobIdentity, ProcessKey
 from ebpftrace.judge.finding import Finding
 
@@ -39,8 +40,7 @@ class Incident:
     evidence: Path | None = None  # set once a capture is done
     curve: tuple[tuple[int, int, int], ...] = ()
     company: frozenset[ProcessKey] = frozenset()  # the job's processes as it began
-    places: tuple[tuple[str, str], ...] = ()  # what the target's GOCACHE, TMPDIR, … are
-    user: int = -1  # the target's user id
+    places: Places = NOWHERE  # what the target's GOCACHE, TMPDIR, … are
     others: tuple[Target, ...] = ()  # meant as the target is: no one process was too much
     kin: frozenset[str] = frozenset()  # names of descendants that end after the target
 

@@ -30,6 +30,9 @@ HOLDING = frozenset({"throttle", "freeze", "thaw"})
 BESIDE = frozenset({"notify"})
 """Nobody waits for these: a server that does not answer holds up no signal."""
 
+AFTERWARDS = frozenset({"clean"})
+"""These are about what a process left behind: once it is known what became of it."""
+
 ENDING = frozenset({"signal", "systemd", "exec", "shell"})
 """These may end a process: they are on the budget."""
 
@@ -61,7 +64,8 @@ class Ladder:
         self._allowed, self._spend, self._refund = allowed, spend, refund
         self._record = record
         self._clock = clock
-        self._steps: list[Step] = list(policy.ladder)
+        self._steps = [one for one in policy.ladder if one.action not in AFTERWARDS]
+        self._last = [one for one in policy.ladder if one.action in AFTERWARDS]
         self._rung: Rung | None = None
         self._beside: list[Rung] = []
         self._spent = False
@@ -113,6 +117,8 @@ class Ladder:
                 yield from self._next(self._steps.pop(0))
             elif self._acted and self._verdict is Verdict.WAIT:
                 self._relief = Relief(self.incident, self._clock())
+            elif self._last:
+                yield from self._next(self._last.pop(0))
             elif self._beside:
                 return
             else:
@@ -131,6 +137,7 @@ class Ladder:
             yield self._climbed(rung, Ended(status, why))
         self._rung, self._beside = None, []
         self._steps.clear()
+        self._last.clear()
         if self._relief is not None and self._relief.gone_ns:
             # It is gone; only whether a successor stays is not known.
             self._seen, self._verdict = self._relief, Verdict.HELPED
@@ -203,6 +210,13 @@ class Ladder:
 
     def _after(self, step: Step, ended: Ended, began: bool, now_ns: int) -> bool:
         """When it is asked whether it helped: now, later, or not. True: refunded."""
+        if step.action in AFTERWARDS:
+            # A second answer is asked for only where the first was not good.
+            if ended.status is Status.DONE and self._verdict is not Verdict.HELPED:
+                self._acted = True
+                self._relief, self._verdict = Relief(self.incident, now_ns), Verdict.WAIT
+            self._refused = self._refused or ended.detail
+            return False
         if ended.status is Status.SKIPPED:
             self._refused = ended.detail
             if began and self._spent and not self._ended_one:

@@ -21,13 +21,15 @@ done
 
 
 @contextmanager
-def respawned(group: MemoryCgroup, calm_seconds: float = 6) -> Iterator[None]:
+def respawned(
+    group: MemoryCgroup, calm_seconds: float = 6, **environment: str
+) -> Iterator[None]:
     """Each child is calm for so long, and then gains up to 160 MiB a second."""
     program = Workload(COMM)
     mark = session_mark()
     parent = group.run(
         ["sh", "-c", _SCRIPT, program.program, str(calm_seconds)],
-        env={**os.environ, **mark},
+        env={**os.environ, **environment, **mark},
         start_new_session=True,
         stderr=subprocess.DEVNULL,
     )

@@ -1,29 +1,31 @@
 """clean: removes what the job's gopls, Go build cache and TMPDIR left behind.
 
-Only below folders that the policy names, only in folders that belong to the job's user,
-on the same file system, and never through a symlink: every step down is taken from the
-folder above by `openat` with O_NOFOLLOW. Not while the program still runs in the job.
+Once the process has ended, and only its job's: below folders that the policy names, in
+folders that belong to the job's user and that nobody outside of the job uses. Where others
+of the job live that use them, only what was the process's own (sharing.py); never through
+a symlink, nor on another file system (emptying.py).
 """
 
 import os
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Literal
 
 from ebpftrace.act.actions.background import Background
+from ebpftrace.act.actions.emptying import RefusedFolderError, empty, open_owned
 from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Ended, Running, over
+from ebpftrace.act.actions.running import Ended, Running, over, readable
+from ebpftrace.act.actions.sharing import Sharing, sharing
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
+from ebpftrace.act.places import Place
+from ebpftrace.host import proc
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_bytes
 
 Variable = Literal["GOPLSCACHE", "GOCACHE", "TMPDIR"]
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_DEEPEST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,108 +44,67 @@ KIND = ActionKind(
 )  # fmt: skip
 
 
-class RefusedFolderError(OSError):
-    """This folder is not the job's, or a symlink is on its way."""
-
-
 def start(incident: Incident, options: Options) -> Running:
     """On a thread: a cache has many thousands of files."""
-    if not incident.places:
+    places = [one for one in incident.places.folders if one.variable in options.what]
+    if not places:
         return over(Status.SKIPPED, f"none of {', '.join(options.what)} was set")
-    if using := _still_used(incident):
-        return over(Status.SKIPPED, f"{using} still runs in the job")
-    return Background("clean", lambda cancelled: _clean(incident, options, cancelled))
+    if living := _living(incident):
+        return over(Status.SKIPPED, f"{living} still runs")
+    return Background(
+        "clean", lambda cancelled: _clean(incident, places, options.under, cancelled)
+    )
 
 
-def _still_used(incident: Incident) -> str:
-    """A process of the job that runs the same program; "" if none does."""
-    if incident.folder is None:
-        return ""
-    for folder, _folders, _files in os.walk(incident.folder):
+def _living(incident: Incident) -> str:
+    """One of those that are meant; "" once all have ended."""
+    for one in incident.meant:
         try:
-            pids = (Path(folder) / "cgroup.procs").read_text().split()
+            fd = os.pidfd_open(one.key.pid)
         except OSError:
-            continue  # the cgroup was removed meanwhile
-        for pid in pids:
-            try:
-                status = Path(f"/proc/{pid}/exe").stat()
-            except OSError:
-                continue
-            if (status.st_dev, status.st_ino) == incident.target.program:
-                return f"{incident.comm} {pid}"
+            continue
+        try:
+            stat = proc.read_stat(one.key.pid)
+            ended = readable(fd)  # its state may be that of its first thread alone
+        finally:
+            os.close(fd)
+        if stat and stat.started_at(one.key.start_boottime_ns) and not ended:
+            return f"{incident.comm} {one.key.pid}"
     return ""
 
 
-def _clean(incident: Incident, options: Options, cancelled: Event) -> Ended:
-    files, size, refused = 0, 0, []
-    for variable, folder in incident.places:
-        if variable not in options.what:
+def _clean(
+    incident: Incident, places: list[Place], under: tuple[Path, ...], cancelled: Event
+) -> Ended:
+    found = sharing(incident, places)
+    told: list[str] = []
+    cleaned = refused = False
+    for place in places:
+        if why := found.left_alone(place):
+            told.append(f"{place.variable} left alone: {why}")
             continue
         try:
-            fd = open_owned(Path(folder), options.under, incident.user)
+            told.append(_emptied(found, place, under, cancelled))
+            cleaned = True
         except OSError as error:
-            refused.append(f"{variable}: {error.strerror or error}")
-            continue
-        try:
-            for removed in empty(fd, incident.user, os.fstat(fd).st_dev, cancelled):
-                files, size = files + 1, size + removed
-        finally:
-            os.close(fd)
-    told = f"{files:,} files, {format_bytes(size)} removed"
-    if refused:
-        return Ended(Status.FAILED, clean(", ".join((told, *refused))))
-    return Ended(Status.DONE, told)
+            told.append(f"{place.variable}: {error.strerror or error}")
+            refused = True
+    status = Status.FAILED if refused else Status.DONE if cleaned else Status.SKIPPED
+    return Ended(status, clean("; ".join(told)))
 
 
-def open_owned(folder: Path, under: tuple[Path, ...], user: int) -> int:
-    """A descriptor of `folder`, below one of `under` and owned by `user`.
-
-    OSError where it is not there, a symlink is on its way, or it is somebody else's.
-    """
-    for root in under:
-        if not folder.is_relative_to(root) or ".." in folder.parts or folder == root:
-            continue
-        fd = os.open(root, _FOLDER)
-        for part in folder.relative_to(root).parts:
-            try:
-                below = os.open(part, _FOLDER, dir_fd=fd)
-            finally:
-                os.close(fd)
-            fd = below
-        if os.fstat(fd).st_uid != user:
-            os.close(fd)
-            raise RefusedFolderError(None, "it is not the job's own")
-        return fd
-    raise RefusedFolderError(None, "it is outside the folders of the policy")
-
-
-def empty(fd: int, user: int, device: int, cancelled: Event, depth: int = 0) -> Iterator[int]:
-    """Removes what is in an open folder; yields the bytes of each file.
-
-    What belongs to another user, or is on another file system, stays.
-    """
-    if depth > _DEEPEST:
-        return
-    for name in os.listdir(fd):
-        if cancelled.is_set():
-            return
-        try:
-            status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            if status.st_uid != user or status.st_dev != device:
-                continue
-            if not stat.S_ISDIR(status.st_mode):
-                os.unlink(name, dir_fd=fd)
-                yield status.st_blocks * 512
-                continue
-            below = os.open(name, _FOLDER, dir_fd=fd)
-        except OSError:
-            continue  # removed meanwhile, or it became something else
-        try:
-            if os.fstat(below).st_dev == device:
-                yield from empty(below, user, device, cancelled, depth + 1)
-        finally:
-            os.close(below)
-        try:
-            os.rmdir(name, dir_fd=fd)
-        except OSError:
-            continue  # something in it stays
+def _emptied(found: Sharing, place: Place, under: tuple[Path, ...], cancelled: Event) -> str:
+    """Says how much is gone. OSError where the folder is not to be opened."""
+    user = found.incident.places.user
+    fd = open_owned(Path(place.path), under, user)
+    try:
+        folder = os.fstat(fd)
+        if (folder.st_dev, folder.st_ino) != place.id:
+            raise RefusedFolderError(None, "it is not the folder that the process had")
+        spared = partial(found.spares, place)
+        apart = frozenset(one.id for one in found.incident.places.folders) - {place.id}
+        removed = list(empty(fd, user, folder.st_dev, cancelled, spared, apart))
+    finally:
+        os.close(fd)
+    told = f"{place.variable}: {len(removed):,} files, {format_bytes(sum(removed))} removed"
+    return ", ".join(filter(None, (told, found.told(place))))

@@ -154,6 +154,37 @@ def test_what_helped_spares_the_rest_but_tells_it() -> None:
     assert stage.spent == 0
 
 
+def test_what_was_left_behind_is_cleaned_once_it_is_known_what_became_of_it() -> None:
+    """Wherever it stands in the ladder: before the end of the process there is nothing."""
+    clean = Played(DONE)
+    stage = Stage((("clean", clean), ("signal", Played(DONE)), ("exec", Played(DONE))))
+    assert told(stage.poll(0)) == ["signal done"]
+    assert stage.see(1, None) == []
+    assert not clean.started()
+    words = stage.see(15, None)
+    assert told(words) == ["clean done", "helped True"]
+    assert isinstance(words[-1], Outcome)
+    assert words[-1].bytes_won == 500 * MIB
+
+
+def test_cleaning_may_be_what_helps() -> None:
+    """Files of a tmpfs are memory: it is asked again, once."""
+    stage = Stage((("signal", Played(DONE)), ("clean", Played(DONE))))
+    stage.poll(0)
+    stage.see(1, 500)
+    assert told(stage.see(10, 500)) == ["clean done"]
+    assert told(stage.see(11, 100)) == ["helped True"]
+
+
+def test_where_nothing_was_done_the_reason_is_not_that_nothing_is_cleaned() -> None:
+    clean = Played(Ended(Status.SKIPPED, "gopls 4711 still runs"))
+    stage = Stage((("signal", Played(DONE)), ("clean", clean)), refusal="budget spent")
+    words = stage.poll(0)
+    assert told(words) == ["signal skipped", "clean skipped", "helped False"]
+    assert words[-1].sentence.endswith("budget spent")  # type: ignore[union-attr]
+    assert stage.spent == 0
+
+
 def test_at_its_end_it_gives_up_loudly() -> None:
     stage = Stage((("signal", Played(DONE)),))
     stage.poll(0)

@@ -1,16 +1,22 @@
 """clean: only what is the job's own, and never through a symlink."""
 
 import os
+import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
 from ebpftrace.act.actions import clean
-from ebpftrace.act.actions.clean import empty, open_owned
+from ebpftrace.act.actions.emptying import empty, open_owned
 from ebpftrace.act.outcome import Status
-from tests.support.incidents import act, incident
+from ebpftrace.act.places import Place, Places
+from ebpftrace.host.proc import read_comm
+from ebpftrace.host.using import file_id
+from tests.support.incidents import about, act, incident
 
 US = os.getuid()
 
@@ -28,7 +34,8 @@ def job(tmp_path: Path) -> Path:
 
 
 def cleaned(job: Path, folder: Path, under: Path | None = None) -> tuple[Status, str]:
-    about = replace(incident(), places=(("TMPDIR", str(folder)),), user=US)
+    place = Place("TMPDIR", str(folder), file_id(folder) or (0, 0))
+    about = replace(incident(), places=Places((place,), US))
     ended = act("clean", about, clean.Options((under or job.parent,)))
     return ended.status, ended.detail
 
@@ -40,7 +47,7 @@ def precious(job: Path) -> bool:
 def test_empties_the_folder_and_keeps_it(job: Path) -> None:
     status, detail = cleaned(job, job / "tmp")
     assert status is Status.DONE
-    assert detail.startswith("2 files, ")
+    assert detail.startswith("TMPDIR: 2 files, ")
     assert list((job / "tmp").iterdir()) == []
 
 
@@ -68,7 +75,7 @@ def test_a_symlink_on_the_way_is_refused(job: Path, where: str) -> None:
 
 
 def test_what_is_outside_is_refused(job: Path) -> None:
-    for folder in (job.parents[1] / "precious", job / "../../precious", Path("/"), job.parent):
+    for folder in (job.parents[1] / "precious", job / "../../precious", job.parent):
         status, detail = cleaned(job, folder)
         assert status is Status.FAILED
         assert "outside the folders of the policy" in detail
@@ -98,6 +105,68 @@ def test_a_folder_swapped_for_a_symlink_meanwhile_is_not_followed(job: Path) -> 
         os.close(fd)
     assert precious(job)
     assert list((job / "moved").iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["variable", "folder", "file"])
+def test_what_a_process_outside_of_the_job_uses_is_left_alone(job: Path, how: str) -> None:
+    """By a variable, by where it is, by a file that it has open below."""
+    below = job / "tmp/go-build1"
+    options: dict[str, Any] = {}
+    with (below / "b001/pkg.a").open() as file:
+        if how == "variable":
+            options["env"] = {"GOCACHE": str(below)}
+        elif how == "folder":
+            options["cwd"] = below
+        else:
+            options["stdin"] = file
+        other = subprocess.Popen(["/bin/sleep", "100"], **options)
+    with other:
+        try:
+            while read_comm(other.pid) != "sleep":
+                time.sleep(0.001)  # exec sets the name last
+            told = f"TMPDIR left alone: sleep {other.pid} of another job uses it"
+            assert cleaned(job, job / "tmp") == (Status.SKIPPED, told)
+        finally:
+            other.kill()
+    assert (below / "b001/pkg.a").exists()
+    assert cleaned(job, job / "tmp")[0] is Status.DONE
+
+
+def test_a_folder_that_all_share_is_left_alone(
+    job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(job / "tmp"))
+    assert cleaned(job, job / "tmp") == (
+        Status.SKIPPED, "TMPDIR left alone: it is a folder that all share",
+    )  # fmt: skip
+    for shared in (Path("/"), Path("/tmp"), Path("/var/tmp")):
+        assert cleaned(job, shared, Path("/"))[0] is Status.SKIPPED
+    mounted = Path("/proc")
+    assert cleaned(job, mounted, Path("/"))[1].endswith("something is mounted there")
+    assert precious(job)
+    assert (job / "tmp/gopls-1.sock").exists()
+
+
+def test_a_folder_that_took_the_name_of_the_processs_own_is_refused(job: Path) -> None:
+    """As the same path in a container is another folder than here."""
+    place = Place("TMPDIR", str(job / "tmp"), file_id(job.parents[1] / "precious") or (0, 0))
+    ended = act("clean", replace(incident(), places=Places((place,), US)),
+                clean.Options((job.parent,)))  # fmt: skip
+    assert ended.status is Status.FAILED
+    assert "it is not the folder that the process had" in ended.detail
+    assert (job / "tmp/gopls-1.sock").exists()
+
+
+def test_not_while_the_process_lives(job: Path) -> None:
+    place = Place("TMPDIR", str(job / "tmp"), file_id(job / "tmp") or (0, 0))
+    with subprocess.Popen(["/bin/sleep", "100"]) as process:
+        meant = replace(about(process.pid), places=Places((place,), US))
+        ended = act("clean", meant, clean.Options((job.parent,)))
+        assert (ended.status, ended.detail) == (
+            Status.SKIPPED, f"{meant.comm} {process.pid} still runs",
+        )  # fmt: skip
+        process.kill()
+    assert act("clean", meant, clean.Options((job.parent,))).status is Status.DONE
 
 
 def test_a_cancelled_one_stops(job: Path) -> None:
