@@ -51,7 +51,7 @@ test-vm: setup-vm ## What needs a kernel, in a booted one (KERNEL=6.12, TESTS=..
 		$(filter-out tests,$(TESTS)) $(ARGS)
 
 test-vm-all: setup-vm ## the same on every kernel that Debian's archive offers
-	@$(ROOT) $(PYTHON) -m tests.vm --all --quick -- \
+	@$(ROOT) $(PYTHON) -m tests.vm --all -- \
 		$(filter-out tests,$(TESTS)) $(ARGS)
 
 vm-table: setup ## docs/kernels.md from what test-vm-all left behind

@@ -186,12 +186,11 @@ def test_events_alone_are_exact_on_few_cpus() -> None:
     """Or as near as the probe says: a thread may keep 64 page faults to itself."""
     observer = Observer(Selection(comms=("exact",)), many_cpus=False)
     try:
-        lags = dict(observer.probe.features)["memory"] == "rss_stat, exact at each reading"
         with Workload("exact") as workload:
             workload.do("map 100MiB")
             workload.do("touch 0")
             observer.read()
             # What the last reading corrected: nothing, the events had told it all.
-            assert observer.probe.drift_bytes <= (64 if lags else 2) * PAGE
+            assert observer.probe.drift_bytes <= max(observer.lag_bytes, 2 * PAGE)
     finally:
         observer.close()

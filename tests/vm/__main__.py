@@ -37,7 +37,7 @@ export EBPFTRACE_REQUIRE_KERNEL=1 EBPFTRACE_TEST_PATIENCE=3
 @click.option("--all", "everything", is_flag=True, help="Every kernel there is.")
 @click.option("--seconds", default=2400, show_default=True, help="Longest life of a machine.")
 @click.option("--systemd/--plain", default=True, help="Process 1. Default: systemd.")
-@click.option("--quick", is_flag=True, help="Leave out what takes long and differs little.")
+@click.option("--quick", is_flag=True, help="Only the tests that .ci/run has time for.")
 @click.option("--shell", is_flag=True, help="A root shell inside, for a person.")
 @click.argument("pytest", nargs=-1, type=click.UNPROCESSED)
 def main(

@@ -1,14 +1,31 @@
 """Which tests run in a machine when none is named."""
 
 QUICK = (
-    "tests/kernel",
+    "tests/kernel/test_actions_cgroup.py",
+    "tests/kernel/test_actions_v2.py",
+    "tests/kernel/test_cgroup_v2.py",
+    "tests/kernel/test_fuse.py",
+    "tests/kernel/test_host_real.py",
+    "tests/kernel/test_jobs_real.py",
+    "tests/kernel/test_mappings.py",
+    "tests/kernel/test_memory.py",
+    "tests/kernel/test_namespaces.py",
+    "tests/kernel/test_pressure.py",
+    "tests/kernel/test_systemd.py",
+    "tests/kernel/test_systemd_action.py",
+    "tests/kernel/test_v2_told.py",
     "tests/e2e/test_watch.py",
     "tests/e2e/test_survive.py",
     "tests/e2e/test_systemd.py",
     "tests/e2e/test_machine.py",
     "tests/unit/vm/test_vagrant.py",
 )
-"""What depends on the kernel, on systemd, or on what the machine has and the host may not."""
+"""For .ci/run: what the host most likely lacks, v2, systemd, fentry and kprobes."""
 
-ALL = (*QUICK, "tests/e2e/test_breaker.py", "tests/e2e/test_dashboard.py")
-"""With a leak under a supervisor and the screen: as long again, and alike on every kernel."""
+ALL = (
+    "tests/kernel",
+    *(path for path in QUICK if not path.startswith("tests/kernel/")),
+    "tests/e2e/test_breaker.py",
+    "tests/e2e/test_dashboard.py",
+)
+"""All that needs a kernel, and of what users do all that a machine has the means for."""

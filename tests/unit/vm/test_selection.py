@@ -12,4 +12,5 @@ def test_what_is_selected_is_there(path: str) -> None:
 
 
 def test_what_is_quick_is_a_part_of_all() -> None:
-    assert set(QUICK) < set(ALL)
+    for path in QUICK:
+        assert path in ALL or path.startswith("tests/kernel/")
