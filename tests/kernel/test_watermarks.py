@@ -143,3 +143,41 @@ def test_many_threads_do_not_put_the_sum_off(observer: Observer) -> None:
         own = observer.counters(workload.pid).usage.held_bytes
         assert breach.held_bytes <= held + 6 * STEP
         assert own >= held + 15 * MIB
+
+
+def test_one_group_is_read_at_once_and_exactly(observer: Observer) -> None:
+    """What a breach is judged by, long after the last reading of everything."""
+    with (
+        memory_cgroup(512 * MIB) as group,
+        memory_cgroup() as elsewhere,
+        Workload("marked1", cgroup=group) as one,
+        Workload("marked2", cgroup=group) as two,
+        Workload("marked3", cgroup=elsewhere) as other,
+        Workload("stranger", cgroup=group) as stranger,
+    ):
+        observer.read()
+        for workload in (one, two, other, stranger):
+            workload.do("map 40MiB")
+            workload.do("touch 0")
+        key = observer.started(two.pid).key
+        reading = observer.probe.read_one_group(7, group.id, key)
+        assert reading is not None
+        assert {it.pid for it in reading.processes} == {one.pid, two.pid}
+        held = {key.pid: it.usage.held_bytes for key, it in reading.processes.items()}
+        for workload in (one, two):
+            assert held[workload.pid] == observer.counters(workload.pid).usage.held_bytes
+        assert abs(reading.held_bytes - sum(held.values())) <= 2 * STEP
+        assert reading.counters.limit_bytes == 512 * MIB
+        assert reading.counters.charge_bytes >= 120 * MIB
+        assert (reading.time_ns, reading.partial) == (7, False)
+        two.close_input()
+        again = observer.probe.read_one_group(8, group.id, key)
+        assert again is not None
+        assert {it.pid for it in again.processes} == {one.pid}
+        assert again.held_bytes < reading.held_bytes - 30 * MIB
+
+
+def test_nobody_tracked_is_no_group(observer: Observer) -> None:
+    with memory_cgroup() as group, Workload("marked") as workload:
+        key = observer.started(workload.pid).key
+        assert observer.probe.read_one_group(7, group.id, key) is None
