@@ -48,16 +48,23 @@ class PolicyReader:
                 continue
             path: KeyPath = ("policy", index)
             policy = self._policy(one, path)
-            if policy is None:
-                continue
-            if policy.name in names:
-                other = self.reading.line(("policy", names[policy.name], "name"))
-                self.reading.mistake(
-                    (*path, "name"), f"the name of line {other} again", "a name of its own"
-                )
-            names.setdefault(policy.name, index)
-            made.append(policy)
+            self._name(one.get("name"), index, names)
+            if policy is not None:
+                made.append(policy)
         return tuple(made)
+
+    def _name(self, name: object, index: int, names: dict[str, int]) -> None:
+        """Each has its own, whatever else is wrong with it."""
+        if not isinstance(name, str):
+            return
+        if name in names:
+            other = self.reading.line(("policy", names[name], "name"))
+            self.reading.mistake(
+                ("policy", index, "name"),
+                f"the name of line {other} again",
+                "a name of its own",
+            )
+        names.setdefault(name, index)
 
     def _policy(self, table: dict[str, Any], path: KeyPath) -> Policy | None:
         reading = self.reading

@@ -12,6 +12,7 @@ import pytest
 from ebpftrace.act.actions import STARTS, freeze, reclaim, systemd, thaw, throttle
 from ebpftrace.act.actions import signal as ending
 from ebpftrace.act.actions.running import Running
+from ebpftrace.act.guard import RefusedError
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
 from ebpftrace.act.undo import Undo
@@ -94,12 +95,40 @@ def test_freeze_and_thaw_of_a_freezer_cgroup_of_its_own(group: MemoryCgroup) -> 
             assert undo_of(running).run() == ""
             assert workload.do("map 1MiB")
     finally:
-        write(own / "freezer.state", "THAWED")
-        while own.exists():
-            try:
-                own.rmdir()
-            except OSError:
-                time.sleep(0.01)
+        removed(own)
+
+
+def test_a_freezer_whose_name_only_begins_as_ours_does_is_frozen(group: MemoryCgroup) -> None:
+    hierarchy = Path("/sys/fs/cgroup/freezer")
+    if group.version == 2 or not hierarchy.is_dir():
+        pytest.skip("no v1 freezer here")
+    home = hierarchy / freeze.freezer_path(os.getpid()).strip("/")
+    theirs, ours = hierarchy / group.path.name, hierarchy / f"{group.path.name}0"
+    theirs.mkdir()
+    ours.mkdir()
+    try:
+        with Workload("gopls", cgroup=group) as workload:
+            write(theirs / "cgroup.procs", workload.pid)
+            write(ours / "cgroup.procs", os.getpid())
+            freezer = freeze.freezer_of(told(workload, group))
+            assert freezer is not None
+            assert freezer.file == theirs / "freezer.state"
+            write(ours / "cgroup.procs", workload.pid)
+            with pytest.raises(RefusedError, match="ebpftrace itself"):
+                freeze.freezer_of(told(workload, group))
+    finally:
+        write(home / "cgroup.procs", os.getpid())
+        removed(theirs)
+        removed(ours)
+
+
+def removed(folder: Path) -> None:
+    write(folder / "freezer.state", "THAWED")
+    while folder.exists():
+        try:
+            folder.rmdir()
+        except OSError:
+            time.sleep(0.01)
 
 
 def test_reclaim_drops_page_cache(group: MemoryCgroup, tmp_path: Path) -> None:

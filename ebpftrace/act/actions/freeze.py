@@ -103,19 +103,21 @@ def freezer_of(incident: Incident) -> Freezer | None:
     if modern.exists():
         without_us(incident)
         return Freezer(modern, "1", "0", folder / "cgroup.events")
-    path = _freezer_path(incident.target.key.pid)
+    path = freezer_path(incident.target.key.pid)
     if path in ("", "/"):
         return None
     for mount in mounts():
         if mount.fstype == "cgroup" and "freezer" in mount.options and mount.root == "/":
-            if any(_freezer_path(pid).startswith(path) for pid in own_line()):
+            ours = map(freezer_path, own_line())
+            if any(own == path or own.startswith(f"{path}/") for own in ours):
                 raise RefusedError("ebpftrace itself runs in this freezer cgroup")
             file = Path(mount.point) / path.strip("/") / "freezer.state"
             return Freezer(file, "FROZEN", "THAWED", file)
     return None
 
 
-def _freezer_path(pid: int) -> str:
+def freezer_path(pid: int) -> str:
+    """The path of a process's v1 freezer cgroup; "" where it has none, or is gone."""
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text(errors="surrogateescape").splitlines()
     except OSError:

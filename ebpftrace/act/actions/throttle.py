@@ -27,6 +27,10 @@ class Options:
     high_bytes: Annotated[int | None, "bytes", "what memory.high is set to"] = None
     share: Annotated[float, "share", "without `high`: a share of what is charged now"] = 1.0
 
+    def __post_init__(self) -> None:
+        if self.high_bytes is not None and self.share != 1.0:
+            raise ValueError("high and share are both there, and one of them counts")
+
 
 KIND = ActionKind(
     "throttle", Options, "slow the job down by memory.high (cgroup v2), until it is over",

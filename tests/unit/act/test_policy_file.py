@@ -202,6 +202,9 @@ def test_a_mistake_is_told_with_its_line_and_key(
 def test_all_mistakes_of_a_file_are_told_at_once() -> None:
     text = WHOLE.replace('"5s"', "5").replace('"85%"', "true").replace("log =", "lug =")
     assert [line for line, _ in mistakes(text)] == [4, 24, 32]
+    twice = [line for line, told in mistakes(text.replace('"end"', '"leaks"'))
+             if "the name of line 2 again" in told]  # fmt: skip
+    assert twice == [36]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,11 @@ def test_throttle_sets_what_is_charged_now_and_is_put_back(incident: Incident) -
     assert text(incident, "memory.high").startswith("max")
 
 
+def test_throttle_takes_a_size_or_a_share_and_not_both() -> None:
+    with pytest.raises(ValueError, match="high and share"):
+        throttle.Options(high_bytes=64 * MIB, share=0.5)
+
+
 def test_throttle_to_a_size(incident: Incident) -> None:
     driven("throttle", incident, throttle.Options(high_bytes=64 * MIB))
     assert text(incident, "memory.high") == str(64 * MIB)
