@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
+from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.host.using import FileId, file_id
 
@@ -26,7 +27,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The folders, whose process it is (user id), and the pids of its ancestors.
+    """The folders, whose process it is (user id), and its ancestors.
 
     What it started from is there to start another: a shell or an editor has the same
     variables, and is not who fills these folders.
@@ -34,7 +35,7 @@ class Places:
 
     folders: tuple[Place, ...] = ()
     user: int = -1
-    ancestors: frozenset[int] = frozenset()
+    ancestors: frozenset[ProcessKey] = frozenset()  # to the tick that /proc tells
 
 
 NOWHERE = Places()
@@ -55,8 +56,9 @@ def places_of(pid: int) -> Places:
     return Places(tuple(found), user, frozenset(_ancestors(pid)))
 
 
-def _ancestors(pid: int) -> Iterator[int]:
+def _ancestors(pid: int) -> Iterator[ProcessKey]:
     stat = proc.read_stat(pid)
     while stat is not None and stat.parent_pid > 0:
-        yield stat.parent_pid
         stat = proc.read_stat(stat.parent_pid)
+        if stat is not None:
+            yield ProcessKey(stat.pid, stat.start_boottime_ns)

@@ -103,8 +103,10 @@ def _emptied(found: Sharing, place: Place, under: tuple[Path, ...], cancelled: E
             raise RefusedFolderError(None, "it is not the folder that the process had")
         spared = partial(found.spares, place)
         apart = frozenset(one.id for one in found.incident.places.folders) - {place.id}
-        removed = list(empty(fd, user, folder.st_dev, cancelled, spared, apart))
+        files = size = 0
+        for removed in empty(fd, user, folder.st_dev, cancelled, spared, apart):
+            files, size = files + 1, size + removed
     finally:
         os.close(fd)
-    told = f"{place.variable}: {len(removed):,} files, {format_bytes(sum(removed))} removed"
+    told = f"{place.variable}: {files:,} files, {format_bytes(size)} removed"
     return ", ".join(filter(None, (told, found.told(place))))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.places import VARIABLES, Place
+from ebpftrace.events import ProcessKey
 from ebpftrace.host.mounts import mounts
 from ebpftrace.host.using import FileId, User, file_id, users
 
@@ -77,7 +78,11 @@ class Sharing:
     def _peers(self, place: Place) -> list[User]:
         """Without those that the process was started from: they only hand on variables."""
         ancestors = self.incident.places.ancestors
-        return [one for one in self._of(place) if one.stat.pid not in ancestors]
+        return [
+            one
+            for one in self._of(place)
+            if ProcessKey(one.stat.pid, one.stat.start_boottime_ns) not in ancestors
+        ]
 
     def _in_job(self, user: User) -> bool:
         job = self.incident.job.cgroup
