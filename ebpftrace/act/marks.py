@@ -49,7 +49,7 @@ class _Set:
     seen: deque[Sample]  # since the last of `samples`: the snapshot's own, and fresh ones
     counted_bytes: int  # by the kernel side, at the last of them
     at_snapshot_bytes: int
-    met: bool = False
+    met: bool = False  # or nobody is left to meet it: not set again before the next snapshot
 
     @property
     def history(self) -> Samples:
@@ -93,7 +93,8 @@ class Marks:
             job = job_afresh(before, reading, contents, alone=on_its_own)
             process = next((it for it in job.processes if it.key == one.mark.process), None)
             if process is None and one.mark.process is not None:
-                continue  # it has ended, or moved: the next snapshot knows more
+                one.met = True  # it has ended, or moved: the next snapshot knows more
+                continue
             verdict = _judged(one, job, process, reading, alone=on_its_own)
             if verdict is None:
                 continue

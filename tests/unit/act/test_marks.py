@@ -216,6 +216,8 @@ def test_one_process_has_a_mark_of_its_own() -> None:
     assert kernel.see(at(0, 100)) == [300]
     gone = replace(read(0.4, 300), processes={})
     assert kernel.tell(breach(300, group=False), gone) == ()
+    assert kernel.anew(breach(300, group=False)) == []
+    kernel.see(at(0.2, 100))
     (firing,) = kernel.tell(breach(300, group=False), read(0.4, 300))
     assert firing.finding.subject.process == watches.process().key
 
