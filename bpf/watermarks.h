@@ -7,7 +7,7 @@
 
 /* A process's share of its cgroup's sum is brought up to date in steps of this many pages:
  * a look-up in another map for each page would be too dear. */
-#define COUNT_STEP 16
+#define COUNT_STEP 4
 
 static inline void tell_breach(struct process *process, s64 held, s64 mark, u32 group)
 {

@@ -15,6 +15,7 @@ from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 PART = 1 / 3
 """Who gained or holds less of a job than this is not the one to act on."""
 
+_ENOUGH = 1 / 10  # of a job: whose end makes room for a while
 _READ = 64  # of so many processes it is read what they hold, while the breach waits
 _GAINING = frozenset({"growth", "burst", "leak", "climb", "time_to_limit", "fuse"})
 
@@ -71,6 +72,8 @@ def aim(policies: Sequence[Policy], firing: Firing, snapshot: Snapshot) -> Aim |
         gained if gains else held_bytes(job) + in_all,
         sum(max(0, part) for part in parts.values()),
     )
+    if firing.blown and (running := _runaway(firing, job, mine)) is not None:
+        return Aim(job, running, running.age_ns)
     largest = max(mine, key=lambda one: parts[one.key], default=None)
     if largest is None:
         return "none of its processes is one that the policy is for"
@@ -86,6 +89,22 @@ def aim(policies: Sequence[Policy], firing: Firing, snapshot: Snapshot) -> Aim |
         return Aim(job, members[0], max(oldest, building), others=members[1:])
     did = "gained" if gains else "holds"
     return f"{largest.comm} {largest.pid} {did} less than a third of it"
+
+
+def _runaway(
+    firing: Firing, job: JobSnapshot, mine: Sequence[ProcessSnapshot]
+) -> ProcessSnapshot | None:
+    """Who grew most just before the fuse blew, if ending it would help.
+
+    A minute is too long a memory here: who started up half a minute ago and rests has
+    gained more in it than the runaway.
+    """
+    gained = {one.key: max(0, firing.lately.get(one.key, 0)) for one in job.processes}
+    most = max(mine, key=lambda one: gained[one.key], default=None)
+    if most is None or gained[most.key] < PART * sum(gained.values()):
+        return None
+    helps = most.own.held_bytes >= _ENOUGH * job.usage.held_bytes
+    return most if gained[most.key] and helps else None
 
 
 def _since(job: JobSnapshot, more: More | None) -> dict[ProcessKey, int]:

@@ -179,12 +179,12 @@ class Breaker:
 
     def cancel(self, job: str, why: str) -> tuple[Word, ...]:
         """Somebody decided otherwise: the incident of a job is over."""
-        words: list[Word] = []
-        if job in self._ladders:
-            words += self._ladders[job].abandon(why, called_off=True)
-            words += self._over(job)
-            self._register()
-        return tuple(words)
+        return self._abandon(job, why, called_off=True) if job in self._ladders else ()
+
+    def conclude(self, job: str, why: str) -> tuple[Word, ...]:
+        """Whoever was meant is gone: what is left of the incident is not waited for."""
+        ladder = self._ladders.get(job)
+        return () if ladder is None or not ladder.relieving else self._abandon(job, why)
 
     def hurry(self, job: str, why: str) -> tuple[Word, ...]:
         """Somebody decided that it ends now."""
@@ -192,6 +192,11 @@ class Breaker:
         if job in self._ladders:
             words += self._ladders[job].hurry(why)
         return (*words, *self.poll())
+
+    def _abandon(self, job: str, why: str, *, called_off: bool = False) -> tuple[Word, ...]:
+        words = [*self._ladders[job].abandon(why, called_off=called_off), *self._over(job)]
+        self._register()
+        return tuple(words)
 
     def poll(self) -> tuple[Word, ...]:
         """Whatever can go on goes on."""

@@ -58,6 +58,8 @@ def _fuse(text: str) -> Fuse:
         bound, share = LEVEL.read(text)
     except ValueError as error:
         raise _refused("--fuse", text, "90% or --fuse 1.8GiB") from error
+    if share and bound >= 1:
+        raise _refused("--fuse", text, "90%: at 100% the OOM killer is first")
     return Fuse(bound, share)
 
 

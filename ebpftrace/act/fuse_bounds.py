@@ -6,6 +6,7 @@ former, so that the bound comes down as they grow.
 """
 
 import signal
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -67,6 +68,7 @@ def bounds_of(
     processes: dict[ProcessKey, tuple[int, int, int]] = {}
     unlimited: set[str] = set()
     line = own_line()
+    together = _held_together(snapshot)
     for job in snapshot.jobs:
         for process in job.processes:
             key = process.key
@@ -81,6 +83,9 @@ def bounds_of(
             number = _SIGNALS[fuse.action]
             place = place_of(fuse, key, job.identity.cgroup_id)
             bound = _bound(fuse, job, snapshot.monotonic_ns)
+            if bound is not None and fuse.of is FuseOf.JOB:
+                # The kernel side sums a cgroup up, and several CI runs may share one.
+                bound += together[job.identity.cgroup_id] - job.usage.held_bytes
             if bound is None:
                 unlimited.add(job.identity.name)
             else:
@@ -95,6 +100,22 @@ def bounds_of(
             else:
                 processes[key] = (0, bound or 0, number)
     return Bounds(groups, processes, frozenset(unlimited))
+
+
+def _held_together(snapshot: Snapshot) -> Counter[int]:
+    """Bytes held by all jobs of each cgroup, by its id."""
+    held: Counter[int] = Counter()
+    for job in snapshot.jobs:
+        held[job.identity.cgroup_id] += job.usage.held_bytes
+    return held
+
+
+def not_yet(fuse: Fuse, job: JobSnapshot, snapshot: Snapshot) -> bool:
+    """Whether a job is below its bound, and only its cgroup's sum with other jobs is not."""
+    alone = _held_together(snapshot)[job.identity.cgroup_id] <= job.usage.held_bytes
+    if alone or fuse.of is not FuseOf.JOB or fuse.share:
+        return False
+    return job.usage.held_bytes < fuse.bound
 
 
 def _bound(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:

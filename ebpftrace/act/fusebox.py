@@ -16,6 +16,7 @@ from ebpftrace.act.fuse_bounds import (
     bounds_of,
     fuse_for,
     higher,
+    not_yet,
     place_of,
 )  # fmt: skip
 from ebpftrace.act.fuse_words import next_in_words, with_sentence
@@ -133,13 +134,16 @@ class Fusebox:
                 if snapshot.monotonic_ns - event.time_ns > _UNKNOWN_NS:
                     self._exempt(key)  # the books never had it: it is nobody's to stop
                 continue
-            del self._new[key]
             job, process = found
             meant = fuse_for(policies, process, job.identity)
             if meant is None:
                 self._exempt(key)
                 continue
             policy, fuse = meant
+            if not_yet(fuse, job, snapshot):
+                self._go_on(key, policies, snapshot)
+                continue
+            del self._new[key]
             who = Who(job.identity, process.comm, process.role, job.cgroup.limit_bytes)
             news = self._news(FuseWord.STOPPED, event, who, policy)
             self._standing[key] = Standing(
@@ -234,6 +238,16 @@ class Fusebox:
         if key in self._armed.processes:
             processes = {k: v for k, v in self._armed.processes.items() if k != key}
             self._armed = replace(self._armed, processes=processes)
+
+    def _go_on(self, key: ProcessKey, policies: Sequence[Policy], snapshot: Snapshot) -> None:
+        """It was stopped for the sum of several jobs: the bound is put right, and it goes."""
+        event = self._new.pop(key)
+        bound, number = bounds_of(policies, snapshot, self._raised).groups.get(
+            event.cgroup_id, (_BEYOND, event.signal)
+        )
+        self._switch.arm_group(event.cgroup_id, bound, number)
+        self._switch.let_go(key)
+        self._holder.let_go(key)
 
     def _exempt(self, key: ProcessKey) -> None:
         self._new.pop(key, None)

@@ -94,6 +94,11 @@ class Ladder:
     def _begun(self) -> list[Rung]:
         return self._beside if self._rung is None else [*self._beside, self._rung]
 
+    @property
+    def relieving(self) -> bool:
+        """Whether whoever was meant is gone, and only a successor is waited for."""
+        return self._relief is not None and bool(self._relief.gone_ns)
+
     def see(self, snapshot: Snapshot) -> None:
         """What the books say now: whether it helped is told from it."""
         if self._relief is not None and snapshot.monotonic_ns >= self._relief.since_ns:

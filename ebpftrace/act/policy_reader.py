@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.fuse import Fuse
+from ebpftrace.act.fuse import Fuse, FuseAction
 from ebpftrace.act.policy import Budget, Condition, Match, Mode, Policy, Step
 from ebpftrace.act.policy_keys import BUDGET, CONDITIONS, FUSE, LEVEL, MATCH, POLICY, STEP
 from ebpftrace.act.tables import Key, Reading, keys_of, suggestion
@@ -104,7 +104,29 @@ class PolicyReader:
         if "bound" not in values:
             return None
         values["bound"], values["share"] = values["bound"]
-        return Fuse(**values)
+        fuse = Fuse(**values)
+        if fuse.share and fuse.bound >= 1:
+            self.reading.mistake(
+                (*path, "fuse"), f"{100 * fuse.bound:g}%, where the OOM killer is first",
+                "less than 100%",
+            )  # fmt: skip
+        if fuse.action is FuseAction.KILL:
+            self._nothing_after_a_kill(table, written, path)
+        return fuse
+
+    def _nothing_after_a_kill(
+        self, table: dict[str, Any], written: object, path: KeyPath
+    ) -> None:
+        """What is written and could never be done is a misunderstanding."""
+        if isinstance(written, dict) and "then" in written:
+            self.reading.mistake(
+                (*path, "fuse", "then"), "an end for one that was killed already", "no such key"
+            )
+        if "then" in table and "when" not in table:
+            self.reading.mistake(
+                (*path, "then"), "a ladder that a fuse which kills does not climb",
+                "no such key, or when",
+            )  # fmt: skip
 
     def _plain(
         self, table: dict[str, Any], name: str, keys: tuple[Key, ...], path: KeyPath

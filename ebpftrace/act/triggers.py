@@ -1,7 +1,7 @@
 """Whether a policy's conditions hold: `when`, `mode` and `for`, asked of each snapshot."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ebpftrace.act.conditions import detector_of
 from ebpftrace.act.policy import Condition, Mode, Policy
@@ -40,6 +40,7 @@ class Firing:
     findings: tuple[Finding, ...]  # the most severe first
     more: More | None = None
     blown: bool = False  # a fuse stopped it: neither grace nor cool-down can wait
+    lately: Mapping[ProcessKey, int] = field(default_factory=dict)  # gained before it blew
 
     @property
     def own(self) -> bool:

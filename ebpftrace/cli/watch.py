@@ -121,7 +121,7 @@ class Size(click.ParamType[tuple[int, int]]):
               "[$XDG_CONFIG_HOME, then /etc, ebpftrace/policy.toml]")  # fmt: skip
 @click.option("--no-config", is_flag=True,
               help="Do not look for policies in those places.")  # fmt: skip
-@click.option("--audit", type=click.Path(path_type=Path, dir_okay=False),
+@click.option("--audit", type=click.Path(path_type=Path, dir_okay=False, readable=False),
               default=DEFAULT_FILE, show_default=True, metavar="FILE",
               help="Log of what was decided and done.")  # fmt: skip
 @click.option("--dry-run", is_flag=True,

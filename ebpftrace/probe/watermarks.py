@@ -1,6 +1,6 @@
 """Bounds that the kernel side watches: set here, told as `Breached` at the page that passes.
 
-Each is told once and must be set again. A sum over a cgroup is kept in steps of 16 pages
+Each is told once and must be set again. A sum over a cgroup is kept in steps of 4 pages
 a process, so it may be told that much late.
 """
 

@@ -13,6 +13,7 @@ from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
 from ebpftrace.ledger import Snapshot, Who
+from ebpftrace.road.lately import Lately
 
 _BY_HAND = "by hand"
 
@@ -43,6 +44,7 @@ class Fusing:
         self._relieved: set[str] = set()  # jobs of which whoever was meant has ended
         self._snapshot: Snapshot | None = None
         self._unlimited: frozenset[str] = frozenset()  # of which that was said
+        self._lately = Lately()
         self._last = ""  # sentence that was told
 
     @property
@@ -80,11 +82,17 @@ class Fusing:
     def snapshot(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
         """The books: who it was, what is done about it, and where the bounds are now."""
         self._snapshot, self._waiting = snapshot, False
+        self._lately.add(snapshot)
         self._news(self._box.settle(policies, snapshot))
         for job in self._relieved & self._attended.keys():
             self._attended[job] = True
             self._release(job)
         self._relieved.clear()
+        for job in [job for job, relieved in self._attended.items() if relieved]:
+            if any(one.news.job.key == job for one in self._box.standing):
+                self._say(self._breaker.conclude(job, "another one stands"))
+                if self._breaker.meant(job) is None:
+                    del self._attended[job]
         self._attend(snapshot)
         self._box.arm(policies, snapshot, self._breaker.exhausted)
         for name in sorted(self._box.unlimited - self._unlimited):
@@ -162,14 +170,13 @@ class Fusing:
         alone = only or _by_itself(first)
         if alone:
             largest = first
-        meant = None
+        meant, lately = None, self._lately.gained(first.event.time_ns)
         for subject in [largest] if alone else [None, largest]:
             finding = finding_of(
                 first.news, first.event, None if subject is None else subject.news
             )
-            self._say(
-                self._breaker.blow(Firing(first.policy, (finding,), blown=True), snapshot)
-            )
+            firing = Firing(first.policy, (finding,), blown=True, lately=lately)
+            self._say(self._breaker.blow(firing, snapshot))
             meant = self._breaker.meant(job)
             if meant is not None or self._one(largest.event.key) is None:
                 break

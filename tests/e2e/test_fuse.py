@@ -17,14 +17,13 @@ from tests.support.acting import watching as watch_acting
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.cli import ebpftrace
 from tests.support.records import Watch
-from tests.support.workload import PAGE, Workload
+from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
 MIB = 1 << 20
 LIMIT = 400 * MIB
 RUNAWAY = "map 900MiB; touch 0"
-STEP = 16 * PAGE
 
 
 def fused(tmp_path: Path, text: str) -> tuple[str, ...]:
@@ -179,6 +178,43 @@ def test_of_a_job_the_one_that_grew_most_is_ended_and_the_others_go_on(tmp_path:
         ended = watch.wait_for(is_step("signal"), SECONDS)
         assert ended["pid"] == large.pid
         assert group.oom_kills() == 0
+
+
+def test_who_rests_is_not_ended_for_who_runs_away(tmp_path: Path) -> None:
+    """It gained more within the last minute, and is none the less nobody's runaway."""
+    with (
+        memory_cgroup() as group,
+        watching(tmp_path, "--fuse", "75%") as watch,
+        Workload("fused", cgroup=limited(group)) as rests,
+        Workload("fused", cgroup=group) as runs,
+    ):
+        rests.do("map 200MiB")
+        rests.do("touch 0")
+        time.sleep(3)
+        run_away(runs)
+        assert runs.wait() == -signal.SIGKILL
+        rests.do("look 0")  # it answers
+        assert group.oom_kills() == 0
+    assert {one["pid"] for one in of_type(watch, "action")} == {runs.pid}
+
+
+def test_two_runs_in_one_cgroup_have_each_its_bound(tmp_path: Path) -> None:
+    runs = [{"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": str(n)} for n in (1, 2)]
+    with (
+        memory_cgroup() as group,
+        watching(tmp_path, "--fuse", "200MiB") as watch,
+        Workload("fused", cgroup=limited(group), environment=runs[0]) as one,
+        Workload("fused", cgroup=group, environment=runs[1]) as other,
+    ):
+        for workload in (one, other):
+            workload.do("map 300MiB")
+            workload.do("touch 0 0 150MiB")
+        assert not of_type(watch, "fuse")
+        other.send("touch 0")
+        assert other.wait() == -signal.SIGKILL
+        stopped = told(watch, "stopped")
+        assert stopped["pid"] == other.pid
+        one.do("look 0")
 
 
 def test_where_the_budget_is_spent_it_goes_on_and_that_is_said(tmp_path: Path) -> None:

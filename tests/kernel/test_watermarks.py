@@ -12,7 +12,7 @@ from tests.support.observer import Observer
 from tests.support.workload import PAGE, Workload
 
 MIB = 1 << 20
-STEP = 16 * PAGE
+STEP = 4 * PAGE
 
 
 @pytest.fixture(scope="module")

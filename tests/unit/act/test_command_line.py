@@ -97,7 +97,7 @@ def test_a_fuse_is_a_policy_of_its_own() -> None:
     assert [one.detector for one in beside.when] == ["level"]
 
 
-@pytest.mark.parametrize("text", ["", "90", "0%", "120%", "much", "-1GiB"])
+@pytest.mark.parametrize("text", ["", "90", "0%", "100%", "120%", "much", "-1GiB"])
 def test_what_is_no_fuse(text: str) -> None:
     with pytest.raises(UsageError) as raised:
         policy_from_options(None, None, None, text, actions=ACTIONS)

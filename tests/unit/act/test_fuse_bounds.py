@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ebpftrace.act.fuse import Fuse, FuseAction
-from ebpftrace.act.fuse_bounds import EXEMPT, bounds_of, default_fuse, has_fuse, higher
+from ebpftrace.act.fuse_bounds import EXEMPT, bounds_of, default_fuse, has_fuse, higher, not_yet
 from ebpftrace.act.policy import Condition, Match, Mode, Policy
 from ebpftrace.events import FuseOf
 from ebpftrace.units import GIB, MIB
@@ -64,6 +64,19 @@ def test_the_lowest_of_a_job_is_its_bound() -> None:
     )
     books = snapshot(job(processes=[process(1), process(2, comm="go")]))
     assert bounds_of([low, high], books, {}).groups == {GROUP: (GIB, STOP)}
+
+
+def test_two_jobs_of_one_cgroup_have_each_its_bound() -> None:
+    """The kernel side sums the cgroup up: the first to reach its own bound reaches it."""
+    one, two = process(1, 320 * MIB), process(2, 640 * MIB)
+    books = snapshot(job("a", [one]), job("b", [two]))
+    held = [two.own.held_bytes, one.own.held_bytes]
+    fuse = Fuse(GIB, False)
+    assert bounds_of([policy(fuse)], books, {}).groups == {GROUP: (GIB + held[1], STOP)}
+    assert not_yet(fuse, books.jobs[0], books)
+    assert not not_yet(Fuse(256 * MIB, False), books.jobs[0], books)
+    assert not not_yet(fuse, books.jobs[0], snapshot(books.jobs[0]))
+    assert not not_yet(SHARE, books.jobs[0], books)  # they share the limit
 
 
 @pytest.mark.parametrize(

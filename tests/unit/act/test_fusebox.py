@@ -166,6 +166,20 @@ def test_one_that_the_books_never_had_goes_on(box: Fusebox, noted: Noted) -> Non
     assert noted.calls[-1] == ("let go", GOPLS.pid)
 
 
+def test_stopped_for_the_sum_of_two_jobs_it_goes_on(box: Fusebox, noted: Noted) -> None:
+    other = job("other", [process(2, 900 * MIB)], limit=None)
+    mine = process(resident=320 * MIB)
+    box.stopped(blown(mine))
+    noted.calls.clear()
+    books = snapshot(job(processes=[mine], limit=None), other)
+    assert not list(box.settle([POLICY], books))
+    assert not unsettled(box)
+    bound = GIB + mine.own.held_bytes  # the other reaches its own first
+    assert noted.calls == [
+        ("arm group", GROUP, bound, STOP), ("let go", mine.pid), ("let go", mine.pid),
+    ]  # fmt: skip
+
+
 def test_one_that_ends_while_it_stands_is_told(box: Fusebox, noted: Noted) -> None:
     stand(box)
     (news,) = box.ended(GOPLS.key, MONOTONIC_NS + NS_PER_SECOND)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.fuse import Fuse, FuseAction, FuseEnd
+from ebpftrace.act.fuse import Fuse, FuseAction
 from ebpftrace.act.policy import Budget, Condition, Match, Mode, Policy, Step
 from ebpftrace.act.policy_file import PolicyFileError, parse_policies, read_policies
 from ebpftrace.act.policy_keys import JOB_KINDS
@@ -292,8 +292,8 @@ FUSED = '[[policy]]\nname = "p"\n'
         ('fuse = "90%"', Fuse(0.9, True)),
         ('fuse = "1GiB"', Fuse(1024 * MIB, False)),
         (
-            'fuse = { bound = "50%", of = "charge", action = "kill", then = "thaw" }',
-            Fuse(0.5, True, FuseOf.CHARGE, FuseAction.KILL, FuseEnd.THAW),
+            'fuse = { bound = "50%", of = "charge", action = "kill" }',
+            Fuse(0.5, True, FuseOf.CHARGE, FuseAction.KILL),
         ),
     ],
 )
@@ -312,6 +312,15 @@ def test_a_fuse_needs_neither_conditions_nor_a_ladder(line: str, fuse: Fuse) -> 
         ("fuse = {}", "policy[0].fuse.bound"),
         ('fuse = { bound = "90%", of = "node" }', "policy[0].fuse.of"),
         ('fuse = { bound = "90%", than = "kill" }', "policy[0].fuse.than"),
+        ('fuse = "100%"', "policy[0].fuse: found 100%, where the OOM killer is first"),
+        (
+            'fuse = { bound = "90%", action = "kill", then = "thaw" }',
+            "policy[0].fuse.then: found an end for one that was killed already",
+        ),
+        (
+            'fuse = { bound = "90%", action = "kill" }\nthen = [{ action = "capture" }]',
+            "policy[0].then: found a ladder that a fuse which kills does not climb",
+        ),
     ],
 )
 def test_what_is_no_fuse(line: str, mistake: str) -> None:
