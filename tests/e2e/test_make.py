@@ -14,12 +14,15 @@ from ebpftrace.demo.roles import ROLES
 from ebpftrace.host.mounts import memory_hierarchy
 
 ROOT = Path(__file__).resolve().parents[2]
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+"""Without what `make test ARGS=…` hands down, which would be the demo's as well."""
 
 
 def make(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", "--no-print-directory", *args],
         cwd=ROOT,
+        env=OUTSIDE,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -122,6 +125,7 @@ def test_on_a_terminal_the_demo_runs_until_a_key_ends_it(key: bytes) -> None:
     demo = subprocess.Popen(
         ["script", "-qefc", "stty cols 100 rows 30; exec make demo", "/dev/null"],
         cwd=ROOT,
+        env=OUTSIDE,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -152,6 +156,7 @@ def start_demo(args: str = "--output jsonl") -> subprocess.Popen[str]:
     return subprocess.Popen(
         ["make", "--no-print-directory", "demo", f"ARGS={args}"],
         cwd=ROOT,
+        env=OUTSIDE,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
