@@ -70,7 +70,8 @@ def test_what_another_process_writes_there_stops_it_at_its_own_next_page(
     assert held >= 100 * MIB
     runs_away(workload)
     assert stands(workload.pid)
-    assert blown(observer, workload.pid).held_bytes == held + PAGE
+    gained = blown(observer, workload.pid).held_bytes - held
+    assert PAGE <= gained <= PAGE + observer.lag_bytes
 
 
 @pytest.mark.parametrize("to", [COMM, "other"], ids=["watched", "not-watched"])
