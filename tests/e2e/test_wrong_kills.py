@@ -106,6 +106,9 @@ def test_one_that_is_in_another_job_meanwhile(tmp_path: Path) -> None:
     assert "moved to the cgroup" in step["detail"]
 
 
+CALM_SECONDS = 3.0  # a signal would have come within milliseconds
+
+
 def test_one_that_moved_before_it_grew(tmp_path: Path) -> None:
     """The kernel tells of the breach before any snapshot has told of the move."""
     with memory_cgroup() as group, memory_cgroup() as elsewhere:
@@ -122,14 +125,12 @@ def test_one_that_moved_before_it_grew(tmp_path: Path) -> None:
             elsewhere.add(leaky.pid)
             leaky.do("map 100MiB")
             leaky.do("touch 0")
-            deadline = time.monotonic() + SECONDS
-            while not (held := logged(tmp_path, "held_back")):
-                assert leaky.do("look 0"), "it was ended"
-                assert time.monotonic() < deadline
-            assert leaky.do("map 1MiB")
+            until = time.monotonic() + CALM_SECONDS
+            while time.monotonic() < until:
+                leaky.do("look 0")  # EOFError if it was ended
+                time.sleep(0.05)
             assert of_type(watch, "action") == []
     assert logged(tmp_path, "incident") == []
-    assert "moved to the cgroup" in held[0]["why"]
 
 
 ITSELF = """
