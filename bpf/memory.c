@@ -85,7 +85,6 @@ static inline void own_all(struct process *process)
     __builtin_memset(process->inherited, 0, sizeof(process->inherited));
 }
 
-/* The cgroup's own charge and the tightest limit above it, from its page counters. */
 static inline u64 memcg_event(u64 memcg, u32 event)
 {
     return read_u64(memcg + AT_mem_cgroup_memory_events + 8 * event);
@@ -104,6 +103,7 @@ static inline void read_events(u64 memcg, int v2, struct cgroup_counters *counte
 #endif
 }
 
+/* The cgroup's own charge and the tightest limit above it, from its page counters. */
 static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
 {
     u64 counter = memcg + AT_mem_cgroup_memory;

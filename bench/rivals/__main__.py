@@ -3,7 +3,6 @@
 import json
 import shlex
 import shutil
-import tempfile
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ import click
 from bench.rivals.cases import CASES
 from bench.rivals.page import page
 from tests.support.build import ROOT
-from tests.vm import accel, kernels, machine
+from tests.vm import kernels, machine
 from tests.vm.paths import RESULTS
 from tests.vm.run import VmError
 
@@ -44,7 +43,7 @@ def main(series: str, cases: tuple[str, ...], seconds: int) -> None:
             kernel,
             shlex.join([*_INSIDE, f".vm/results/{_FILE}", *(cases or _ALL)]),
             folder,
-            processor=_processor(kernel),
+            processor=machine.processor(kernel),
             seconds=seconds,
             systemd=True,
         )
@@ -59,21 +58,6 @@ def main(series: str, cases: tuple[str, ...], seconds: int) -> None:
         return
     PAGE.write_text(text)
     click.echo(f"{PAGE.relative_to(ROOT)} is written")
-
-
-def _processor(kernel: kernels.Kernel) -> tuple[str, ...]:
-    def boots(options: tuple[str, ...]) -> bool:
-        with tempfile.TemporaryDirectory() as folder:
-            trial = machine.boot(
-                kernel,
-                "true",
-                Path(folder),
-                processor=options,
-                seconds=accel.TRIAL_SECONDS,
-            )
-        return trial.status == 0
-
-    return accel.processor(boots)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ebpftrace.act.fuse import Fuse, FuseAction
-from ebpftrace.act.guard import own_line
+from ebpftrace.act.guard import in_own_line
 from ebpftrace.act.matching import policy_for
 from ebpftrace.act.policy import Match, Policy
 from ebpftrace.events import FuseOf, JobIdentity, ProcessKey
@@ -67,13 +67,12 @@ def bounds_of(
     groups: dict[int, tuple[int, int]] = {}
     processes: dict[ProcessKey, tuple[int, int, int]] = {}
     unlimited: set[str] = set()
-    line = own_line()
     together = _held_together(snapshot)
     for job in snapshot.jobs:
         for process in job.processes:
             key = process.key
             found = fuse_for(policies, process, job.identity)
-            if found is None or key.pid in line:
+            if found is None or in_own_line(key.pid):
                 processes[key] = (0, 0, EXEMPT)
                 continue
             policy, fuse = found

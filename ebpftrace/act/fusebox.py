@@ -78,9 +78,8 @@ class Fusebox:
         self._raised: dict[Place, int] = {}
         self._raised_at: dict[Place, int] = {}  # what was measured as it was raised
         self._armed = Bounds()
-        self._freed_by: dict[
-            int, int
-        ] = {}  # cgroups in which one ended, and by when it is gone
+        # Cgroups, by id, in which one ended, and by when its memory is given back.
+        self._freed_by: dict[int, int] = {}
         self._snapshot: Snapshot | None = None
         self._over = False
 

@@ -72,7 +72,7 @@ def _open(key: ProcessKey) -> int:
     pid = key.pid
     if pid <= _INIT:
         raise RefusedError(f"{pid} is the init process")
-    if pid in _first_line(os.getpid()) and pid in own_line():
+    if in_own_line(pid):
         raise RefusedError(f"{pid} is ebpftrace itself, or started it")
     try:
         fd = os.pidfd_open(pid)
@@ -115,6 +115,11 @@ def _living(pid: int) -> int:
             if stat is not None and stat.state not in "ZX":
                 return int(thread.name)
     return pid
+
+
+def in_own_line(pid: int) -> bool:
+    """Whether that is us or one of our ancestors. Most often no file is read for it."""
+    return pid in _first_line(os.getpid()) and pid in own_line()
 
 
 def own_line() -> set[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ebpftrace.act.guard import RefusedError, identify, own_line
+from ebpftrace.act.guard import RefusedError, identify, in_own_line
 from ebpftrace.act.matching import Answer, explain
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.policy_file import PolicyFileError, read_policies
@@ -135,7 +135,7 @@ def _tell_held_back(stat: Stat, policy: Policy) -> None:
         identify(ProcessKey(stat.pid, stat.start_boottime_ns))
     except RefusedError as error:
         why = f", whatever a policy says: {error.what}."
-        if stat.pid in own_line() and stat.pid > 1:
+        if in_own_line(stat.pid) and stat.pid > 1:
             why = " by an ebpftrace that is started below it, as this one is."
         click.echo(_fill(f"  It is never signalled{why}", "  "))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
 from ebpftrace.probe import bpf
-from ebpftrace.probe.layout import PAGE_SIZE
+from ebpftrace.probe.layout import whole_pages
 from ebpftrace.probe.programs import Programs
 from ebpftrace.probe.records import FUSE_DEFAULT, PARTS_OF_LIMIT, Decoder, fuse_blown
 
@@ -62,11 +62,11 @@ class Fuses:
         """Signal it at the next page that it takes beyond either bound; 0: no such bound."""
         mm = self._mm_of(key)
         if mm is not None:
-            self._arm_process(mm, _pages(own_bytes), _pages(charge_bytes), signal)
+            self._arm_process(mm, whole_pages(own_bytes), whole_pages(charge_bytes), signal)
 
     def arm_group(self, cgroup_id: int, held_bytes: int, signal: int) -> None:
         """Signal each tracked process that grows while their sum is beyond; 0: no bound."""
-        self._arm_group(cgroup_id, _pages(held_bytes), signal)
+        self._arm_group(cgroup_id, whole_pages(held_bytes), signal)
 
     def let_go(self, key: ProcessKey) -> None:
         """It is to go on, and may be stopped again. The signal is the caller's to send."""
@@ -99,10 +99,6 @@ class Fuses:
 
 
 def _packed(default: FuseDefault) -> bytes:
-    pages = 0 if default.share else _pages(int(default.bound))
+    pages = 0 if default.share else whole_pages(int(default.bound))
     parts = round(default.bound * PARTS_OF_LIMIT) if default.share else 0
     return FUSE_DEFAULT.pack(pages, parts, _CODES[default.of], default.signal, 0)
-
-
-def _pages(size: int) -> int:
-    return -(-size // PAGE_SIZE)

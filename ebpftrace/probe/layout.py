@@ -13,6 +13,12 @@ from ebpftrace.probe.percpu import cpu_offsets, possible_cpus
 
 PAGE_SIZE = resource.getpagesize()
 
+
+def whole_pages(size: int) -> int:
+    """Bytes as pages, rounded up."""
+    return -(-size // PAGE_SIZE)
+
+
 MANY_CPUS = 16
 """With more CPUs than this, events add up the per-CPU deltas only now and then."""
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ebpftrace.probe import bpf
-from ebpftrace.probe.layout import PAGE_SIZE
+from ebpftrace.probe.layout import whole_pages
 from ebpftrace.probe.programs import Programs
 from ebpftrace.probe.records import Decoder, Tracked
 
@@ -29,11 +29,11 @@ class Watermarks:
 
     def set_process(self, mm: int, held_bytes: int) -> None:
         """Tell when this process's own anon, shmem and swap reach so much; 0: never."""
-        self._process(mm, _pages(held_bytes))
+        self._process(mm, whole_pages(held_bytes))
 
     def set_group(self, cgroup_id: int, held_bytes: int) -> None:
         """Tell when the tracked processes of a cgroup together hold so much; 0: never."""
-        self._group(cgroup_id, _pages(held_bytes), self.off.pop(cgroup_id, 0))
+        self._group(cgroup_id, whole_pages(held_bytes), self.off.pop(cgroup_id, 0))
 
     def sum_up(self) -> None:
         """Note the kernel's running sums, before their parts are read."""
@@ -59,7 +59,3 @@ class Watermarks:
             struct.unpack("=Q", key)[0]: self._decoder.held_pages(value)
             for key, value in self._cgroups.items()
         }
-
-
-def _pages(size: int) -> int:
-    return -(-size // PAGE_SIZE)

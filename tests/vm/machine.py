@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.vm import initrd, tree
+from tests.vm import accel, initrd, tree
 from tests.vm.image import image
 from tests.vm.kernels import Kernel
 from tests.vm.run import UnavailableError
@@ -52,6 +52,22 @@ def boot(
         arrived = tree.unpack_results(disks.results, results)
     status = int((results / "status").read_text()) if arrived else None
     return Boot(status, results, log)
+
+
+def processor(
+    kernel: Kernel, trying: Callable[[str], None] = lambda _option: None
+) -> tuple[str, ...]:
+    """What serves here as a processor, found by trial boots; `trying` is told of each."""
+
+    def boots(options: tuple[str, ...]) -> bool:
+        trying(options[1])
+        with tempfile.TemporaryDirectory() as folder:
+            trial = boot(
+                kernel, "true", Path(folder), processor=options, seconds=accel.TRIAL_SECONDS
+            )
+        return trial.status == 0
+
+    return accel.processor(boots)
 
 
 def interactive(kernel: Kernel, processor: Sequence[str]) -> None:
