@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,9 @@ from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
 from ebpftrace.probe import Selection
 from ebpftrace.probe.fuses import FuseDefault
 from tests.support.cgroups import memory_cgroup
+from tests.support.fuses import blown, fuses
 from tests.support.observer import Observer
+from tests.support.standing import stands, state
 from tests.support.workload import PAGE, Workload
 
 MIB = 1 << 20
@@ -26,32 +27,12 @@ def observer() -> Iterator[Observer]:
     observer.close()
 
 
-def state(pid: int) -> str:
-    """As /proc/PID/stat has it: T is stopped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-
-
-def stopped(pid: int) -> bool:
-    deadline = time.monotonic() + 15
-    while state(pid) != "T":
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
-
-
-def blown(observer: Observer, pid: int) -> FuseBlown:
-    return observer.last(FuseBlown, lambda event: event.key.pid == pid)
-
-
 def arm(observer: Observer, key: ProcessKey, own: int, signal: int = signal.SIGSTOP) -> None:
-    assert observer.probe.fuses is not None
-    observer.probe.fuses.arm_process(key, own, 0, signal)
+    fuses(observer).arm_process(key, own, 0, signal)
 
 
 def let_go(observer: Observer, key: ProcessKey) -> None:
-    assert observer.probe.fuses is not None
-    observer.probe.fuses.let_go(key)
+    fuses(observer).let_go(key)
     os.kill(key.pid, signal.SIGCONT)
 
 
@@ -63,7 +44,7 @@ def test_it_stops_at_the_page_and_stands(observer: Observer) -> None:
         workload.do("touch 0 0 50MiB")
         assert not observer.all(FuseBlown, lambda event: event.key == key)
         workload.send("touch 0")
-        assert stopped(workload.pid)
+        assert stands(workload.pid)
         event = blown(observer, workload.pid)
         assert (event.of, event.signal) == (FuseOf.PROCESS, signal.SIGSTOP)
         assert event.bound_bytes == 100 * MIB
@@ -82,7 +63,7 @@ def test_let_go_it_goes_on_to_the_next_bound(observer: Observer) -> None:
             workload.do("dontneed 0 0 300MiB")
             arm(observer, key, bound * MIB)
             workload.send("touch 0")
-            assert stopped(workload.pid)
+            assert stands(workload.pid)
             assert blown(observer, workload.pid).bound_bytes == bound * MIB
             arm(observer, key, 0)
             let_go(observer, key)
@@ -111,18 +92,17 @@ def test_the_sum_of_a_job_stops_each_that_goes_on(observer: Observer) -> None:
         for workload in (one, two, idle):
             workload.do("map 100MiB")
         observer.read()
-        assert observer.probe.fuses is not None
-        observer.probe.fuses.arm_group(group.id, 100 * MIB, signal.SIGSTOP)
+        fuses(observer).arm_group(group.id, 100 * MIB, signal.SIGSTOP)
         one.do("touch 0 0 60MiB")
         two.send("touch 0")
-        assert stopped(two.pid)
+        assert stands(two.pid)
         event = blown(observer, two.pid)
         assert event.of is FuseOf.JOB
         assert (
             100 * MIB <= event.measured_bytes <= 100 * MIB + 3 * STEP + 2 * observer.lag_bytes
         )
         one.send("touch 0")
-        assert stopped(one.pid)
+        assert stands(one.pid)
         assert state(idle.pid) == "S"
 
 
@@ -133,13 +113,12 @@ def test_the_charge_of_the_whole_cgroup_counts_strangers(observer: Observer) -> 
         Workload("stranger", cgroup=group) as stranger,
     ):
         key = observer.started(workload.pid).key
-        assert observer.probe.fuses is not None
-        observer.probe.fuses.arm_process(key, 0, 100 * MIB, signal.SIGSTOP)
+        fuses(observer).arm_process(key, 0, 100 * MIB, signal.SIGSTOP)
         stranger.do("map 90MiB")
         stranger.do("touch 0")
         workload.do("map 50MiB")
         workload.send("touch 0")
-        assert stopped(workload.pid)
+        assert stands(workload.pid)
         event = blown(observer, workload.pid)
         assert event.of is FuseOf.CHARGE
         assert event.measured_bytes == event.charge_bytes >= 100 * MIB
@@ -152,7 +131,7 @@ def test_a_child_forked_a_moment_ago_has_its_parents_bound(observer: Observer) -
         observer.forget()
         workload.send("fork; map 100MiB; touch 0")
         event = observer.last(FuseBlown, lambda event: event.key.pid != workload.pid)
-        assert stopped(event.key.pid)
+        assert stands(event.key.pid)
         assert event.bound_bytes == 50 * MIB
         assert event.held_bytes <= 50 * MIB + PAGE + observer.lag_bytes
         assert state(workload.pid) == "S"
@@ -164,14 +143,13 @@ def test_nobody_has_to_arm_it_where_it_is_for_everybody(of: FuseOf) -> None:
     fuse = FuseDefault(of, 0.5, True, signal.SIGSTOP)
     observer = Observer(Selection(comms=("fuse*",)), watermarks=True)
     try:
-        assert observer.probe.fuses is not None
-        observer.probe.fuses.arm_everybody(fuse)
+        fuses(observer).arm_everybody(fuse)
         with memory_cgroup() as group:
             group.limit(200 * MIB)
             with Workload("fused", cgroup=group) as workload:
                 workload.do("map 150MiB")
                 workload.send("touch 0")
-                assert stopped(workload.pid)
+                assert stands(workload.pid)
                 event = blown(observer, workload.pid)
                 assert event.of is of
                 assert event.bound_bytes == 100 * MIB
@@ -190,7 +168,7 @@ def test_a_stop_that_found_no_room_in_the_ring_is_told_by_the_next_reading() -> 
                 workload.do("name fused")
             workload.do("map 100MiB")
             workload.send("touch 0")
-            assert stopped(workload.pid)
+            assert stands(workload.pid)
             observer.read()
             assert [event.key for event in observer.all(FuseBlown)] == [key]
             assert observer.probe.losses()["ring_other"] > 0

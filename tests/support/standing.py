@@ -26,7 +26,7 @@ def until(true: Callable[[], object]) -> None:
 def stands(pid: int, states: str = "T") -> bool:
     """Whether it stands now, or is about to: it may have to wait for a processor."""
     deadline = time.monotonic() + SECONDS
-    while state(pid) not in states:
+    while state(pid) not in set(states):  # "" is in every string: a process that is gone
         if time.monotonic() > deadline:
             return False
         time.sleep(0.005)
