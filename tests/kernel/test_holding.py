@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from tests.support.cgroups import memory_cgroup
 from tests.support.holder import Holder
 from tests.support.leftovers import assert_gone, programs_of
+from tests.support.standing import state, until
 from tests.support.workload import Workload, status
 
 MIB = 1 << 20
@@ -34,21 +34,6 @@ def stranger() -> Iterator[Workload]:
         os.kill(stranger.pid, signal.SIGSTOP)
         until(lambda: state(stranger.pid) == "T")
         yield stranger
-
-
-def state(pid: int) -> str:
-    """As /proc/PID/stat has it: T is stopped, Z a zombie; "" once it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def stopped(holder: Holder, workload: Workload) -> None:
