@@ -24,10 +24,13 @@ class Case:
 CASES = (
     Case("burst", "768 MiB at 200 MiB a second", "grow 200MiB 768MiB", seconds=30.0),
     Case("leak", "12 MiB a second", "grow 12MiB 1GiB"),
+    # Less than ebpftrace's bound on growth: it has to see the thrashing itself.
     Case(
         "thrash",
-        "a working set of 400 MiB, gone through again and again",
-        "; ".join(["map 400MiB", *["touch 0"] * 400]),
+        "a working set of 120 MiB under a limit of 96 MiB, gone through again and again",
+        "; ".join(["map 120MiB", *["touch 0"] * 4000]),
+        limit_bytes=96 * MIB,
+        seconds=90.0,
     ),
     Case(
         "full node",

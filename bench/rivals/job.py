@@ -31,6 +31,7 @@ class Fate:
 
     ended_seconds: float | None
     held_bytes: int  # the most the job held until then, swap included
+    stalled_percent: float  # the most that `full avg10` of its memory.pressure said until then
     oom_kills: int  # by the kernel
     lost: tuple[str, ...]  # who ended
 
@@ -55,9 +56,9 @@ def suffer(case: Case) -> Fate:
 
 def _fate(case: Case, folder: Path, processes: dict[str, int]) -> Fate:
     began = time.monotonic() + CALM_SECONDS
-    held, kills, ended = 0, _kills(), None
+    held, stalled, kills, ended = 0, 0.0, _kills(), None
     while time.monotonic() < began + case.seconds:
-        held = max(held, _held(folder))
+        held, stalled = max(held, _held(folder)), max(stalled, _stalled(folder))
         if _readable(processes[CULPRIT], _SAMPLE_SECONDS):
             ended = time.monotonic() - began
             break
@@ -65,7 +66,7 @@ def _fate(case: Case, folder: Path, processes: dict[str, int]) -> Fate:
     if _STATUS.exists() and (status := int(_STATUS.read_text())) <= _SIGNALLED:
         raise RuntimeError(f"{case.name}: the culprit ended of itself with {status}")
     lost = tuple(name for name, fd in processes.items() if _readable(fd, 0))
-    return Fate(ended, held, _kills() - kills, lost)
+    return Fate(ended, held, stalled, _kills() - kills, lost)
 
 
 @contextmanager
@@ -96,6 +97,15 @@ def _held(folder: Path) -> int:
         )
     except OSError:
         return 0
+
+
+def _stalled(folder: Path) -> float:
+    """What systemd-oomd judges by; 0 once the cgroup is gone."""
+    try:
+        text = (folder / "memory.pressure").read_text()
+    except OSError:
+        return 0.0
+    return float(text.partition("full avg10=")[2].partition(" ")[0])
 
 
 def _kills() -> int:

@@ -24,19 +24,19 @@ def page(records: Iterable[Record], kernel: str) -> str:
 
 This page is made by `python -m bench.rivals`; do not edit it. In a booted machine (Linux
 {kernel}, emulated, 2 CPUs, 2 GiB, {format_bytes(SWAP)} of swap, as systemd-oomd(8) asks for)
-a job of two processes runs as a systemd service with a limit of {format_bytes(LIMIT)}: a
-culprit, calm for {CALM_SECONDS:.0f} s, and a bystander that holds 40 MiB. One guard at a time:
+a job of two processes runs as a systemd service with a limit of {format_bytes(LIMIT)}
+unless its case says another: a culprit, calm for {CALM_SECONDS:.0f} s, and a bystander that
+holds 40 MiB. One guard at a time:
 
 {guards}
 
 Seconds are from the moment the culprit began. *Held* is the most the job was seen to hold
-until the end of the culprit, swap included; *lost* is who ended. One run each: seconds vary
-from run to run, on this emulated processor more than elsewhere; who acted, and on whom, is
-what the tables are about. The cases were made by us, and each guard was made for something:
-earlyoom and systemd-oomd for the whole machine, the others for one job. The culprit of
-*thrash* has to gain its working set first: that is what ebpftrace's bound on growth meets.
-The pressure that systemd-oomd judges by is not recorded here: where it did not act, this
-does not tell whether its condition ever held.{_missing(measured)}
+until the end of the culprit, swap included; *stalled* the highest `full avg10` of its
+memory.pressure until then, which is what systemd-oomd judges by; *lost* is who ended. One run
+each: seconds vary from run to run, on this emulated processor more than elsewhere; who acted,
+and on whom, is what the tables are about. The cases were made by us, and each guard was made
+for something: earlyoom and systemd-oomd for the whole machine, the others for one job.
+The working set of *thrash* is smaller than ebpftrace's bound on growth.{_missing(measured)}
 
 {tables}
 """
@@ -49,8 +49,8 @@ def _missing(measured: set[str]) -> str:
 
 def _table(case: str, known: dict[tuple[str, str], Record]) -> str:
     lines = [
-        "| guard | who acted | after | held | lost | left behind |",
-        "|---|---|---|---|---|---|",
+        "| guard | who acted | after | held | stalled | lost | left behind |",
+        "|---|---|---|---|---|---|---|",
     ]
     for guard in GUARDS:
         one = known.get((case, guard.name))
@@ -66,6 +66,7 @@ def _cells(one: Record) -> tuple[str, ...]:
         one["acted"],
         "–" if seconds is None else f"{seconds:.0f} s",
         format_bytes(one["held_bytes"]),
+        f"{one['stalled_percent']:.0f} %",
         " and ".join(one["lost"]) or "nothing",
         one["evidence"] or "–",
     )

@@ -67,7 +67,7 @@ def processor(
             )
         return trial.status == 0
 
-    return accel.processor(boots)
+    return accel.processor(boots, kernel.series)
 
 
 def interactive(kernel: Kernel, processor: Sequence[str]) -> None:

@@ -38,7 +38,7 @@ def boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Told]:
     monkeypatch.setattr(machine, "boot", boot)
     monkeypatch.setattr(vm, "RESULTS", tmp_path)
     monkeypatch.setattr(kernels, "fetch", lambda series: Kernel(series, series, tmp_path))
-    monkeypatch.setattr(accel, "processor", lambda _: ())
+    monkeypatch.setattr(accel, "processor", lambda *_: ())
     return told
 
 
