@@ -19,7 +19,8 @@ from ebpftrace.act.fuse_ladder import with_end
 from ebpftrace.act.fuse_words import fuse_record
 from ebpftrace.act.incident import Incident, facts
 from ebpftrace.act.ladder import Ladder, Word
-from ebpftrace.act.marks import Mark, Marks
+from ebpftrace.act.marked_bound import Mark
+from ebpftrace.act.marks import Marks
 from ebpftrace.act.past import Record, read_back
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing, Trigger, renewed

@@ -1,10 +1,11 @@
-"""A policy's condition as one of the judge's detectors, with its bound."""
+"""A policy's condition as one of the judge's detectors, and how far its bound is."""
 
 from ebpftrace.act.policy import Condition
 from ebpftrace.judge.climb import Climb
 from ebpftrace.judge.growth import Growth
 from ebpftrace.judge.level import Level
 from ebpftrace.judge.oom import Oom
+from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.thrash import Thrash
 from ebpftrace.judge.time_to_limit import TimeToLimit
 from ebpftrace.judge.verdict import Detector
@@ -31,3 +32,20 @@ def detector_of(condition: Condition) -> Detector | None:
             return Oom()
         case _:
             return None
+
+
+def bytes_away(condition: Condition, samples: Samples) -> int | None:
+    """How much more it takes until a level or a growth meets its bound.
+
+    Not above 0 where it is met; None where there is no such bound.
+    """
+    now = samples.now
+    if condition.detector == "growth":
+        _, lowest = samples.lowest(condition.window_ns)
+        gain = condition.bound * (now.limit_bytes or 0) if condition.share else condition.bound
+        return round(lowest + gain) - now.held_bytes if gain else None
+    if not condition.share:
+        return round(condition.bound) - now.held_bytes
+    if not now.limit_bytes or now.used_share is None:
+        return None
+    return round((condition.bound - now.used_share) * now.limit_bytes)
