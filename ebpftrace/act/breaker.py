@@ -10,6 +10,7 @@ from typing import Any
 
 from ebpftrace.act.actions import STARTS, Start
 from ebpftrace.act.aim import aim
+from ebpftrace.act.allowance import Allowance
 from ebpftrace.act.audit import AuditLog
 from ebpftrace.act.begin import begin
 from ebpftrace.act.budget import Moment, Spending
@@ -18,9 +19,10 @@ from ebpftrace.act.fuse import FuseNews
 from ebpftrace.act.fuse_ladder import with_end
 from ebpftrace.act.fuse_words import fuse_record
 from ebpftrace.act.incident import Incident, facts
-from ebpftrace.act.ladder import Ladder, Word
+from ebpftrace.act.ladder import Ladder
 from ebpftrace.act.marked_bound import Mark
 from ebpftrace.act.marks import Marks
+from ebpftrace.act.outcome import Word
 from ebpftrace.act.past import Record, read_back
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing, Trigger, renewed
@@ -268,14 +270,12 @@ class Breaker:
         yield from self.poll()
 
     def _ladder(self, incident: Incident, policy: Policy) -> Ladder:
-        job, spending = incident.job.account, self._spending
+        account, budget = incident.job.account, policy.budget
         return Ladder(
             incident,
             policy,
             self._starts,
-            allowed=lambda: spending.exhausted(job, policy.budget, self._moment()),
-            spend=lambda: spending.spend(job, self._moment()),
-            refund=lambda: spending.refund(job),
+            allowance=Allowance(self._spending, account, budget, self._moment),
             record=partial(self._write, incident.id),
             clock=self._clock,
         )

@@ -8,8 +8,7 @@ from ebpftrace.act.fuse import Wish
 from ebpftrace.act.fuse_bounds import has_fuse
 from ebpftrace.act.fuse_ladder import starts_with
 from ebpftrace.act.fusebox import Fusebox
-from ebpftrace.act.ladder import Word
-from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.act.outcome import Outcome, StepOutcome, Word
 from ebpftrace.act.survive import ask_to_be_last, collect_no_more, stay_in_memory
 from ebpftrace.events import Breached, FuseBlown, ProcessExited, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths

@@ -19,8 +19,7 @@ from ebpftrace.act.audit_reading import Reading
 from ebpftrace.act.breaker import Breaker
 from ebpftrace.act.budget import Moment
 from ebpftrace.act.incident import Incident
-from ebpftrace.act.ladder import Word
-from ebpftrace.act.outcome import Outcome, Status, StepOutcome
+from ebpftrace.act.outcome import Outcome, Status, StepOutcome, Word
 from ebpftrace.act.policy import Budget, Condition, Match, Mode, Policy, Step
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import ProcessSnapshot, Snapshot
