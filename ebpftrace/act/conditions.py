@@ -1,16 +1,20 @@
-"""A policy's condition as one of the judge's detectors, and how far its bound is."""
+"""A policy's condition as one of the judge's detectors, what it needs, and how far it is."""
 
-from ebpftrace.act.policy import Condition
+from collections.abc import Iterable
+
+from ebpftrace.act.policy import Condition, Policy
 from ebpftrace.judge.climb import Climb
 from ebpftrace.judge.growth import Growth
 from ebpftrace.judge.level import Level
 from ebpftrace.judge.oom import Oom
-from ebpftrace.judge.samples import Samples
+from ebpftrace.judge.samples import CLOSEST_NS, Samples
 from ebpftrace.judge.thrash import Thrash
 from ebpftrace.judge.time_to_limit import TimeToLimit
 from ebpftrace.judge.verdict import Detector
 
 BUILTIN = "builtin"
+
+_LOOKS = 4  # at a window: what was gained before it counts for a quarter of it at most
 
 
 def detector_of(condition: Condition) -> Detector | None:
@@ -32,6 +36,14 @@ def detector_of(condition: Condition) -> Detector | None:
             return Oom()
         case _:
             return None
+
+
+def look_every_ns(policies: Iterable[Policy]) -> int | None:
+    """How often a window must be looked at, so that it has a floor; None: no window."""
+    windows = [
+        one.window_ns for policy in policies for one in policy.when if one.detector == "growth"
+    ]
+    return max(CLOSEST_NS, min(windows) // _LOOKS) if windows else None
 
 
 def bytes_away(condition: Condition, samples: Samples) -> int | None:

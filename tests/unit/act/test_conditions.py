@@ -2,8 +2,8 @@
 
 import pytest
 
-from ebpftrace.act.conditions import BUILTIN, bytes_away, detector_of
-from ebpftrace.act.policy import Condition
+from ebpftrace.act.conditions import BUILTIN, bytes_away, detector_of, look_every_ns
+from ebpftrace.act.policy import Condition, Match, Mode, Policy
 from ebpftrace.act.policy_keys import CONDITIONS
 from ebpftrace.judge.climb import Climb
 from ebpftrace.judge.growth import Growth
@@ -60,3 +60,19 @@ def test_how_far_a_bound_is(
     """Of who holds 100 MiB by now, and 1 MiB less for each second before."""
     samples = watched(line(1), 80, limit=limit)
     assert bytes_away(condition, samples) == away
+
+
+@pytest.mark.parametrize(
+    ("windows", "every"),
+    [
+        ((), None),
+        ((MINUTE,), MINUTE // 4),
+        ((MINUTE, 10 * NS_PER_SECOND), 10 * NS_PER_SECOND // 4),
+        ((NS_PER_SECOND // 10,), NS_PER_SECOND // 4),  # samples do not come closer
+    ],
+)
+def test_how_often_a_window_is_looked_at(windows: tuple[int, ...], every: int | None) -> None:
+    when = tuple(Condition("growth", MIB, window_ns=window) for window in windows)
+    climbs = Condition("climb", MIB, window_ns=NS_PER_SECOND)
+    policy = Policy("p", Match(), (*when, climbs), Mode.ANY, ())
+    assert look_every_ns([policy]) == every
