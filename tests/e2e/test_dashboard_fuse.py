@@ -4,16 +4,15 @@ import re
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from tests.support.cgroups import memory_cgroup
 from tests.support.names import unique_comm
+from tests.support.standing import stands, state, until
 from tests.support.tmux import WAIT_SECONDS, Tmux
 from tests.support.workload import Workload
 
@@ -73,11 +72,6 @@ def armed(screen: str) -> bool:
     return bool(re.search(r" · [1-9]\S*s ", screen.partition("\n")[0]))
 
 
-def stands(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return stat.rpartition(")")[2].split()[0] == "T"
-
-
 def test_it_shows_who_stands_at_what_for_how_long_and_what_is_next(stage: Stage) -> None:
     assert stands(stage.runaway.pid)
     screen = stage.tmux.wait_for("at 100 MiB  100 MiB")
@@ -122,7 +116,4 @@ def test_the_summary_counts_them(stage: Stage) -> None:
     stage.tmux.press("q")
     screen = stage.tmux.wait_for("q was pressed")
     assert "fuse     1 stopped (1 thawed)" in screen
-    deadline = time.monotonic() + WAIT_SECONDS
-    while stands(stage.runaway.pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: state(stage.runaway.pid) != "T")
