@@ -17,7 +17,6 @@ chmod -R a+rX .
 
 # Of the versions that the tests drive, the one that Debian's own Go, 1.19, can build.
 version=v0.14.2
-gopls=.cache/gopls/$version/gopls
 
 command -v make >/dev/null && command -v go >/dev/null ||
     scripts/apt-install ca-certificates golang-go make ||
@@ -28,10 +27,10 @@ make setup || fail "\`make setup\` failed" "it said it above" \
     "let this machine reach Debian's and Python's packages, or do as it said"
 ln -sf /opt/ebpftrace/.venv/bin/ebpftrace /usr/local/bin/ebpftrace
 
-.venv/bin/python -m tests.support.gopls_install "$version"
-[ -x "$gopls" ] || fail "gopls $version was not built" "go said it above" \
-    "let this machine reach a Go module proxy (GOPROXY names one)"
-install "$gopls" /usr/local/bin/gopls
+.venv/bin/python -m tests.support.gopls_install "$version" ||
+    fail "gopls $version was not built" "go said it above" \
+        "let this machine reach a Go module proxy (GOPROXY names one)"
+install ".cache/gopls/$version/gopls" /usr/local/bin/gopls
 
 id gopls >/dev/null 2>&1 || useradd --system --home-dir /var/lib/gopls gopls
 install --mode 644 vagrant/units/* /etc/systemd/system/

@@ -92,14 +92,23 @@ def install(version: str) -> Path:
     return gopls_binary(version)
 
 
-def main() -> None:
-    """Install all versions; one that cannot be is named, and its tests will say so too."""
-    for version in sys.argv[1:] or TOOLCHAINS:
+def main() -> int:
+    """Install the versions that are named, else all.
+
+    Exit code 1: one that was named cannot be installed. Of all, those that cannot be are
+    told, and their tests will say so too.
+    """
+    named = sys.argv[1:]
+    code = 0
+    for version in named or TOOLCHAINS:
         try:
             print(f"gopls {version}: {install(version)}", flush=True)
         except GoplsMissingError as error:
-            print(f"not installed, its tests will be skipped: {error}", file=sys.stderr)
+            skipped = "" if named else ", its tests will be skipped"
+            print(f"not installed{skipped}: {error}", file=sys.stderr)
+            code = 1 if named else 0
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
