@@ -53,6 +53,7 @@ def image_is_made_from() -> tuple[Path, ...]:
         _VAGRANT / "provision.sh",
         *sorted((_VAGRANT / "units").iterdir()),
         ROOT / "scripts" / "apt-install",
+        ROOT / "scripts" / "as-root",
         ROOT / "scripts" / "setup",
         ROOT / "scripts" / "constraints.txt",
         ROOT / "pyproject.toml",

@@ -15,6 +15,7 @@ from tests.vm.image import image_is_made_from
 from tests.vm.paths import ROOT
 
 VAGRANT = ROOT / "vagrant"
+SCRIPTS = ROOT / "scripts"
 UNITS = sorted((VAGRANT / "units").iterdir())
 
 
@@ -63,6 +64,23 @@ def test_it_is_provisioned_by_the_script_that_makes_our_image(config: dict[str, 
 
 def test_a_changed_unit_is_another_image() -> None:
     assert set(UNITS) < set(image_is_made_from())
+
+
+def test_a_changed_script_that_provision_runs_is_another_image() -> None:
+    scripts = SCRIPTS.glob("*")
+    texts = [provision(), *((SCRIPTS / name).read_text() for name in ("setup", "apt-install"))]
+    run = {script for script in scripts for text in texts if f"scripts/{script.name}" in text}
+    assert SCRIPTS / "apt-install" in run
+    assert run <= set(image_is_made_from())
+
+
+def test_the_bare_machine_comes_with_nothing_that_provision_installs() -> None:
+    """Else its apt-get would never run, and what it lacks not be noticed."""
+    (words,) = re.findall(r"scripts/apt-install ([a-z -]+)", provision())
+    rows = re.findall(r'echo "(.*\|.*)"$', (SCRIPTS / "setup").read_text(), re.MULTILINE)
+    installed = {*words.split(), *(name for row in rows for name in row.split("|")[2].split())}
+    assert installed >= {"golang-go", "make", "python3-venv", "python3-bpfcc", "gcc", "tmux"}
+    assert not installed & set((ROOT / "tests" / "vm" / "packages.txt").read_text().split())
 
 
 def test_the_files_for_vagrant_name_what_they_should() -> None:

@@ -1,0 +1,23 @@
+"""The working tree as the machine gets it."""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.vm import tree
+
+
+def test_what_only_its_owner_may_read_here_is_for_all_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a clone made under umask 077: gopls.service runs as a user of its own."""
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    for name, mode in (("module.py", 0o600), ("script", 0o700)):
+        (clone / name).touch(mode)
+    monkeypatch.setattr(tree, "ROOT", clone)
+    monkeypatch.setattr(tree, "files", lambda: sorted(clone.iterdir()))
+    tree.pack(tmp_path / "tree.tar", {})
+    with tarfile.open(tmp_path / "tree.tar") as tar:
+        assert {each.name: each.mode for each in tar} == {"module.py": 0o644, "script": 0o755}
