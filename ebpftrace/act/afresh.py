@@ -8,7 +8,8 @@ import os
 from collections import Counter
 from dataclasses import replace
 
-from ebpftrace.events import CgroupContents, GroupReading, Usage
+from ebpftrace.counters import CgroupContents, Usage
+from ebpftrace.events import GroupReading
 from ebpftrace.judge.samples import Sample
 from ebpftrace.ledger import JobSnapshot, Snapshot
 

@@ -23,9 +23,11 @@ from ebpftrace.act.marks import Mark, Marks
 from ebpftrace.act.past import Record, read_back
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing, Trigger, renewed
+from ebpftrace.counters import CgroupContents
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.events import Breached, CgroupContents, GroupReading, JobIdentity, ProcessKey
+from ebpftrace.events import Breached, GroupReading, ProcessKey
 from ebpftrace.host.memstat import read_contents
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, State
 from ebpftrace.judge.samples import CLOSEST_NS
 from ebpftrace.ledger import Snapshot

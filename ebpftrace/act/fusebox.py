@@ -22,7 +22,8 @@ from ebpftrace.act.fuse_bounds import (
 from ebpftrace.act.fuse_words import next_in_words, with_sentence
 from ebpftrace.act.policy import Policy
 from ebpftrace.errors import GoneError
-from ebpftrace.events import FuseBlown, FuseOf, JobIdentity, ProcessKey
+from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
 from ebpftrace.units import NS_PER_SECOND
 

@@ -15,7 +15,8 @@ from ebpftrace.act.afresh import alone, job_afresh, settled
 from ebpftrace.act.policy import Condition, Mode
 from ebpftrace.act.relief import held_bytes
 from ebpftrace.act.triggers import Firing, More, Trigger
-from ebpftrace.events import Breached, CgroupContents, GroupReading, ProcessKey
+from ebpftrace.counters import CgroupContents
+from ebpftrace.events import Breached, GroupReading, ProcessKey
 from ebpftrace.judge import words
 from ebpftrace.judge.finding import Finding, State, Subject
 from ebpftrace.judge.judge import finding_of
