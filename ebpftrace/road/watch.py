@@ -173,7 +173,8 @@ class _Road:
                 next_ns = min(next_ns, self._looks.due_ns)
             woken = waiting.wait(next_ns - time.monotonic_ns())
             if woken is Woken.STOP:
-                return f"interrupted by {waiting.signal.name if waiting.signal else 'signal'}"
+                by = waiting.stopped_by
+                return f"interrupted by {by.name if by else 'signal'}"
             if woken is Woken.QUIT:
                 return "q was pressed"
             if woken is Woken.READER_LEFT:
