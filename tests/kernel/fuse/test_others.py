@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from tests.support.fuses import (
     beyond,
     blown,
     freezer,
-    fused,
     fuses,
     runs_away,
     without_bound,
@@ -34,19 +32,6 @@ from tests.support.tracer import Tracer
 from tests.support.workload import PAGE, Workload
 
 MARGIN = 16 * PAGE  # by which it may have gone on from where it was stopped
-
-
-@pytest.fixture(scope="module")
-def observer() -> Iterator[Observer]:
-    with fused() as observer:
-        yield observer
-
-
-@pytest.fixture
-def workload() -> Iterator[Workload]:
-    with Workload(COMM) as workload:
-        workload.do("map 100MiB")
-        yield workload
 
 
 def test_somebody_elses_sigcont_is_good_for_one_mebibyte(
