@@ -26,6 +26,8 @@ ALL = (
     "tests/kernel",
     *(path for path in QUICK if not path.startswith("tests/kernel/")),
     "tests/e2e/test_breaker.py",
-    "tests/e2e/test_dashboard.py",
+    "tests/e2e/dashboard/test_keys.py",
+    "tests/e2e/dashboard/test_news.py",
+    "tests/e2e/dashboard/test_terminal.py",
 )
 """All that needs a kernel, and of what users do all that a machine has the means for."""

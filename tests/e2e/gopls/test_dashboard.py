@@ -15,11 +15,11 @@ from tests.support.cgroups import memory_cgroup
 from tests.support.gopls_install import GoplsMissingError, gopls_binary, gopls_environment
 from tests.support.privileges import required
 from tests.support.sessions import end_session, session_mark
-from tests.support.tmux import Tmux
+from tests.support.tmux import NEEDS_TMUX, Tmux
 
 pytestmark = [
     pytest.mark.timeout(240),
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+    NEEDS_TMUX,
 ]
 
 MIB = 1 << 20
