@@ -6,21 +6,32 @@ set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8
 cd /opt/ebpftrace
 
-# This version is the newest that Debian's own Go can build and serve.
+fail() {
+    printf 'error: %s\n  why: %s\n  fix: %s, then `vagrant provision`\n' "$@" >&2
+    exit 1
+}
+
+# gopls.service's user runs what is in this tree, whatever root keeps for itself.
+umask 022
+chmod -R a+rX .
+
+# Debian's own Go, 1.19, builds and serves this version.
 version=v0.14.2
 gopls=.cache/gopls/$version/gopls
 
-command -v make >/dev/null && command -v go >/dev/null || {
-    apt-get -q -y update
-    apt-get -q -y install --no-install-recommends ca-certificates golang-go make
-}
+command -v make >/dev/null && command -v go >/dev/null ||
+    scripts/apt-install ca-certificates golang-go make ||
+    fail "make and Go are not installed" "apt said it above" \
+        "let this machine reach Debian's archive"
 
-make setup
+make setup || fail "\`make setup\` failed" "it said it above" "do as it said"
 ln -sf /opt/ebpftrace/.venv/bin/ebpftrace /usr/local/bin/ebpftrace
 
 # One that came with the tree may have been built for another C library.
 "$gopls" version >/dev/null 2>&1 || rm -f "$gopls"
 .venv/bin/python -m tests.support.gopls_install "$version"
+[ -x "$gopls" ] || fail "gopls $version was not built" "go said it above" \
+    "let this machine reach a Go module proxy (GOPROXY names one)"
 install "$gopls" /usr/local/bin/gopls
 
 id gopls >/dev/null 2>&1 || useradd --system --home-dir /var/lib/gopls gopls

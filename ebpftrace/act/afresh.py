@@ -6,10 +6,13 @@ again. A whole tick would be too late for who is about to reach the limit.
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from ebpftrace.counters import CgroupContents, Usage
 from ebpftrace.events import GroupReading
+from ebpftrace.host.memstat import read_contents
 from ebpftrace.judge.samples import Sample
 from ebpftrace.ledger import JobSnapshot, Snapshot
 
@@ -44,6 +47,19 @@ def job_afresh(
         usage = replace(usage, anon_bytes=max(0, usage.anon_bytes + off))
     cgroup = replace(reading.counters, contents=contents, pressure=job.cgroup.pressure)
     return replace(job, processes=processes, usage=usage, cgroup=cgroup)
+
+
+def contents_now(
+    cgroup_id: int, snapshot: Snapshot, folder: Callable[[str], Path | None]
+) -> CgroupContents | None:
+    """What a cgroup's memory.stat says now; None of the root, or where it is not to be seen.
+
+    `folder(cgroup path)` says where a cgroup's files are.
+    """
+    cgroups = {one.identity.cgroup_id: one.identity.cgroup for one in snapshot.jobs}
+    path = cgroups.get(cgroup_id, "/")
+    there = None if path == "/" else folder(path)
+    return None if there is None else read_contents(there)
 
 
 def settled(fresh: Sample, last: Sample, more_bytes: int) -> Sample:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.policy import Budget
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
 KEPT_NS = 24 * 3600 * NS_PER_SECOND
@@ -89,6 +90,11 @@ class Spending:
             self._ends[job].extendleft(reversed(ends))
         if over := self._over.pop(older, None):
             self._over.setdefault(job, over)
+
+    def account_of(self, job: JobIdentity) -> str:
+        """What its budget is kept by, with what an older log has booked under its key."""
+        self.adopt(job.key, job.account)
+        return job.account
 
     def exhausted(self, job: str, budget: Budget, now: Moment) -> str:
         """Why no process of it may be ended now; "" if one may."""

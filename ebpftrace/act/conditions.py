@@ -1,15 +1,20 @@
-"""A policy's condition as one of the judge's detectors, with its bound."""
+"""A policy's condition as one of the judge's detectors, what it needs, and how far it is."""
 
-from ebpftrace.act.policy import Condition
+from collections.abc import Iterable
+
+from ebpftrace.act.policy import Condition, Policy
 from ebpftrace.judge.climb import Climb
 from ebpftrace.judge.growth import Growth
 from ebpftrace.judge.level import Level
 from ebpftrace.judge.oom import Oom
+from ebpftrace.judge.samples import CLOSEST_NS, Samples
 from ebpftrace.judge.thrash import Thrash
 from ebpftrace.judge.time_to_limit import TimeToLimit
 from ebpftrace.judge.verdict import Detector
 
 BUILTIN = "builtin"
+
+_LOOKS = 4  # at a window: what was gained before it counts for a quarter of it at most
 
 
 def detector_of(condition: Condition) -> Detector | None:
@@ -31,3 +36,28 @@ def detector_of(condition: Condition) -> Detector | None:
             return Oom()
         case _:
             return None
+
+
+def look_every_ns(policies: Iterable[Policy]) -> int | None:
+    """How often a window must be looked at, so that it has a floor; None: no window."""
+    windows = [
+        one.window_ns for policy in policies for one in policy.when if one.detector == "growth"
+    ]
+    return max(CLOSEST_NS, min(windows) // _LOOKS) if windows else None
+
+
+def bytes_away(condition: Condition, samples: Samples) -> int | None:
+    """How much more it takes until a level or a growth meets its bound.
+
+    Not above 0 where it is met; None where there is no such bound.
+    """
+    now = samples.now
+    if condition.detector == "growth":
+        _, lowest = samples.lowest(condition.window_ns)
+        gain = condition.bound * (now.limit_bytes or 0) if condition.share else condition.bound
+        return round(lowest + gain) - now.held_bytes if gain else None
+    if not condition.share:
+        return round(condition.bound) - now.held_bytes
+    if not now.limit_bytes or now.used_share is None:
+        return None
+    return round((condition.bound - now.used_share) * now.limit_bytes)

@@ -23,6 +23,9 @@ from ebpftrace.probe.fuses import FuseDefault
 EXEMPT = 0xFFFF_FFFF
 """In place of a signal: this one is never stopped (bpf/fuse.h)."""
 
+BEYOND = 1 << 62
+"""Bytes: a bound that nobody meets."""
+
 _LEAST = 1  # bytes: a bound of 0 would be none
 
 Place = int | ProcessKey

@@ -1,6 +1,5 @@
 """What is said of one that a fuse stopped."""
 
-from dataclasses import replace
 from typing import Any
 
 from ebpftrace.act.fuse import Fuse, FuseEnd, FuseNews, FuseWord
@@ -68,11 +67,6 @@ def finding_of(news: FuseNews, event: FuseBlown, meant: FuseNews | None = None) 
         seconds_to_limit=None,
         sentence=news.sentence,
     )
-
-
-def with_sentence(news: FuseNews, fuse: Fuse | None, event: FuseBlown) -> FuseNews:
-    """The news with its sentence filled in."""
-    return replace(news, sentence=sentence(news, fuse, event))
 
 
 def fuse_record(news: FuseNews) -> dict[str, Any]:

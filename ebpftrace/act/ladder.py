@@ -10,40 +10,24 @@ from typing import Any
 
 from ebpftrace.act.actions import Start
 from ebpftrace.act.actions.running import Ended
+from ebpftrace.act.allowance import Allowance
 from ebpftrace.act.fuse_ladder import LET_GO, kill
 from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Outcome, Status, StepOutcome
+from ebpftrace.act.outcome import Outcome, Status, StepOutcome, Word
 from ebpftrace.act.policy import Policy, Step
 from ebpftrace.act.relief import Relief, Verdict, not_relieved, relieved
 from ebpftrace.act.rung import Rung, failed
+from ebpftrace.act.step_kinds import AFTERWARDS, BESIDE, ENDING, HOLDING, TELLING
 from ebpftrace.act.telling import incident_outcome, outcome_record, step_outcome, step_record
 from ebpftrace.act.undo import Undo
-from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
-
-TELLING = frozenset({"capture", "notify", LET_GO})
-"""These change nothing: whether it helped is not asked after them."""
-
-HOLDING = frozenset({"throttle", "freeze", "thaw"})
-"""These win time for the next rung: whether it helped is asked only after the last."""
-
-BESIDE = frozenset({"notify"})
-"""Nobody waits for these: a server that does not answer holds up no signal."""
-
-AFTERWARDS = frozenset({"clean"})
-"""These are about what a process left behind: once it is known what became of it."""
-
-ENDING = frozenset({"signal", "systemd", "exec", "shell"})
-"""These may end a process: they are on the budget."""
-
-Word = Finding | StepOutcome | Outcome
 
 
 class Ladder:
     """`poll` until it is `over`; `see` each snapshot.
 
-    `allowed()` says why no process may be ended now ("": it may); `spend` and `refund`
-    book an end; `record` gets what the audit log has to know.
+    `allowance` says whether a process may be ended; `record` gets what the audit log has
+    to know.
     """
 
     def __init__(
@@ -52,27 +36,22 @@ class Ladder:
         policy: Policy,
         starts: Mapping[str, Start],
         *,
-        allowed: Callable[[], str],
-        spend: Callable[[], None],
-        refund: Callable[[], None],
+        allowance: Allowance,
         record: Callable[[dict[str, Any]], None],
         clock: Callable[[], int],
     ) -> None:
         self.incident = incident
         self.policy = policy
         self._starts = starts
-        self._allowed, self._spend, self._refund = allowed, spend, refund
+        self._allowance = allowance
         self._record = record
         self._clock = clock
         self._steps = [one for one in policy.ladder if one.action not in AFTERWARDS]
         self._last = [one for one in policy.ladder if one.action in AFTERWARDS]
         self._rung: Rung | None = None
         self._beside: list[Rung] = []
-        self._spent = False
-        self._ended_one = False  # a rung that may end a process was climbed
         self._acted = False  # something was done that may have helped
         self._called_off = False
-        self._by_hand = False  # whoever decides that decides about the budget too
         self._let_go = False  # it goes on, as its policy asks
         self._refused = ""  # why the last rung was not climbed
         self._undos: list[Undo] = []
@@ -155,7 +134,7 @@ class Ladder:
             yield self._climbed(rung, Ended(Status.SKIPPED, why))
         self._steps = [kill()]
         self._relief = None
-        self._by_hand = True
+        self._allowance.waive()
 
     def _next(self, step: Step) -> Iterator[Word]:
         rung = Rung(step, self._clock())
@@ -163,13 +142,10 @@ class Ladder:
             skipped = Ended(Status.SKIPPED, f"dry run: would {step.action}")
             yield self._climbed(rung, skipped)
             return
-        if step.action in ENDING and not self._spent and not self._by_hand:
-            if refusal := self._allowed():
+        if step.action in ENDING:
+            if refusal := self._allowance.claim():
                 yield self._climbed(rung, Ended(Status.SKIPPED, refusal))
                 return
-            self._spend()
-            self._spent = True
-        if step.action in ENDING:
             for undo in self._undos:
                 if undo.early:
                     undo.run()
@@ -224,12 +200,9 @@ class Ladder:
             return False
         if ended.status is Status.SKIPPED:
             self._refused = ended.detail
-            if began and self._spent and not self._ended_one:
-                self._refund()
-                self._spent = False
-                return True
-            return False
-        self._ended_one = self._ended_one or step.action in ENDING
+            return began and self._allowance.give_back()
+        if step.action in ENDING:
+            self._allowance.keep()
         self._let_go |= step.action == LET_GO and ended.status is Status.DONE
         if step.action in TELLING:
             return False

@@ -1,10 +1,11 @@
-"""What became of a step, and of an incident."""
+"""What became of a step, and of an incident; and all that is told of one."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
+from ebpftrace.judge.finding import Finding
 
 
 class Status(StrEnum):
@@ -60,3 +61,7 @@ class Outcome:
     monotonic_ns: int
     time_ns: int
     called_off: bool = False
+
+
+Word = Finding | StepOutcome | Outcome
+"""What is told while an incident runs: its breach, each step, and how it ended."""

@@ -4,12 +4,12 @@ import time
 from collections.abc import Iterable
 
 from ebpftrace.act.breaker import Breaker
+from ebpftrace.act.conditions import look_every_ns
 from ebpftrace.act.fuse import Wish
 from ebpftrace.act.fuse_bounds import has_fuse
 from ebpftrace.act.fuse_ladder import starts_with
 from ebpftrace.act.fusebox import Fusebox
-from ebpftrace.act.ladder import Word
-from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.act.outcome import Outcome, StepOutcome, Word
 from ebpftrace.act.survive import ask_to_be_last, collect_no_more, stay_in_memory
 from ebpftrace.events import Breached, FuseBlown, ProcessExited, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths
@@ -117,7 +117,7 @@ class Acting:
     @property
     def look_every_ns(self) -> int | None:
         """How often the books are to be looked at; None: an interval will do."""
-        return self._breaker.look_every_ns
+        return look_every_ns(self._policies.policies)
 
     def poll(self) -> None:
         """Actions go on as far as they can; who asks is answered."""

@@ -8,7 +8,7 @@ from ebpftrace.act.breaker import Breaker
 from ebpftrace.act.fuse import FuseNews, Wish, WishKind
 from ebpftrace.act.fuse_words import finding_of
 from ebpftrace.act.fusebox import Fusebox, Standing
-from ebpftrace.act.ladder import Word
+from ebpftrace.act.outcome import Word
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey

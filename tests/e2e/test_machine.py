@@ -1,5 +1,10 @@
 """The machine that vagrant/provision.sh makes, as its user has it; tests/vm boots one."""
 
+import json
+import os
+import re
+import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ebpftrace.demo.roles import ROLES
 from tests.support.build import ROOT
 from tests.support.patience import patient
 from tests.support.records import Record, Watch, holds, job_of, process_of
@@ -16,6 +22,8 @@ pytestmark = [pytest.mark.kernel, pytest.mark.timeout(600)]
 MIB = 1 << 20
 GIB = 1 << 30
 SECONDS = patient(80.0)  # gopls needs half a minute for its first module, emulated
+README = (ROOT / "README.md").read_text()
+PROVISION = ROOT / "vagrant" / "provision.sh"
 UNITS = ("gopls.service", "gopls-client@steady.service", "gopls-client@leak.service")
 
 
@@ -42,15 +50,44 @@ def main_pid() -> int:
 
 
 def test_it_can_be_provisioned_again_while_it_runs() -> None:
-    """As `vagrant provision` does: the units are installed, enabled and started anew."""
+    """As `vagrant provision` does: the units are installed, enabled and started anew.
+
+    Whatever root keeps for itself, the service's user can run what is in the tree.
+    """
     before = main_pid()
-    script = ROOT / "vagrant" / "provision.sh"
-    done = subprocess.run([script], capture_output=True, text=True, timeout=SECONDS)
+    ROOT.chmod(0o700)
+    (ROOT / ".venv").chmod(0o700)
+    done = subprocess.run(
+        [PROVISION], capture_output=True, text=True, timeout=SECONDS, umask=0o077
+    )
     assert done.returncode == 0, done.stderr
     assert main_pid() not in (0, before)
+    client = [str(ROOT / ".venv/bin/python"), "-c", "import ebpftrace.demo.client"]
+    subprocess.run(client, user="gopls", group="gopls", cwd="/", check=True, timeout=SECONDS)
     for unit in UNITS[:2]:
         assert systemctl("is-active", unit) == "active"
         assert systemctl("is-enabled", unit) == "enabled"
+
+
+def test_a_gopls_that_cannot_be_built_ends_it_with_what_to_do() -> None:
+    there = ROOT / ".cache" / "gopls"
+    aside = there.rename(there.with_suffix(".aside"))
+    try:
+        done = subprocess.run(
+            [PROVISION],
+            env={**os.environ, "GOPROXY": "off"},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+    finally:
+        shutil.rmtree(there, ignore_errors=True)
+        aside.rename(there)
+    assert done.returncode == 1
+    error, why, fix = done.stderr.splitlines()[-3:]
+    assert re.fullmatch(r"error: gopls v\S+ was not built", error), done.stderr
+    assert why.startswith("  why: ")
+    assert fix.startswith("  fix: ")
 
 
 def test_what_the_user_types_shows_the_service_and_its_limit() -> None:
@@ -72,11 +109,11 @@ def test_the_service_is_the_job_in_its_slice() -> None:
 
 
 def test_its_leak_is_ended_by_the_restart_that_the_readme_shows() -> None:
+    start, options = shown_by_the_readme()
     pid = main_pid()
-    restart = ("--growth", "48MiB/60s", "--on-breach", "systemctl restart gopls.service")
-    with Watch("--comm", "gopls", "--interval", "200ms", *restart) as watch:
+    with Watch("--interval", "200ms", *options) as watch:
         before = process_of(watch.wait_for(holds(pid)), pid)["usage"]["anon_bytes"]
-        systemctl("start", "gopls-client@leak.service")
+        systemctl(*start)
         action = watch.wait_for(of_job("action"), SECONDS)
         watch.wait_for(of_job("outcome"), SECONDS)
         assert action["status"] == "done"
@@ -85,6 +122,39 @@ def test_its_leak_is_ended_by_the_restart_that_the_readme_shows() -> None:
         watch.wait_for(holds(successor))
         grown = max(held(record, pid) for record in watch.records) - before
     assert grown > 32 * MIB
+
+
+def test_the_demo_runs_beside_its_gopls() -> None:
+    typed = "sudo make -C /opt/ebpftrace demo"
+    assert f"`{typed}`" in README
+    done = subprocess.run(
+        [*typed.split()[1:], "--no-print-directory", "ARGS=--duration 8s --output jsonl"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    end = json.loads(done.stdout.splitlines()[-1])
+    assert end["type"] == "end"
+    kinds = [job["kind"] for job in end["jobs"] if "ebpftrace-demo" in job["cgroup"]]
+    assert len(kinds) == len(ROLES), done.stderr
+    version = re.search(r"^version=(\S+)$", PROVISION.read_text(), re.MULTILINE)
+    assert version
+    assert f"gopls {version[1]} " in done.stderr, "it is the machine's own that is shown"
+
+
+def shown_by_the_readme() -> tuple[list[str], list[str]]:
+    """What its user types: the arguments of `systemctl`, and of `ebpftrace watch`."""
+    found = re.search(
+        r"^    sudo systemctl (start gopls-client@leak)\n"
+        r"    sudo ebpftrace watch ((?:.*\\\n)*.*)\n",
+        README,
+        re.MULTILINE,
+    )
+    assert found
+    return shlex.split(found[1]), shlex.split(found[2].replace("\\\n", " "))
 
 
 def of_job(kind: str) -> Any:

@@ -76,13 +76,46 @@ def test_apt_is_asked_for_what_is_missing_and_for_nothing_else(
     asked = tmp_path / "asked"
     fake_apt(commands, asked)
     done = run(clone, commands, "scripts/setup")
+    # A fresh machine's own updates hold dpkg's lock for minutes.
+    patient = "noninteractive -q -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300"
     assert asked.read_text().splitlines() == [
-        "noninteractive -q -y update",
-        "noninteractive -q -y install --no-install-recommends gcc libc6-dev tmux",
+        f"{patient} update",
+        f"{patient} install --no-install-recommends gcc libc6-dev tmux",
     ]
     # This apt-get installed nothing, and setup notices.
     assert done.returncode == 1
     assert "error: still missing after the installation: gcc, libc tmux" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, as apt-get does")
+def test_another_apt_at_work_on_the_lists_is_waited_for(
+    clone: Path, commands: Path, tmp_path: Path
+) -> None:
+    """apt's own timeout is not for that lock; the words are those of apt 2.6."""
+    asked, tried = tmp_path / "asked", tmp_path / "tried"
+    fake_apt(commands, asked)
+    held = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)"
+    with (commands / "apt-get").open("a") as script:
+        script.write(f"[ -e {tried} ] || {{ touch {tried}; echo '{held}' >&2; exit 100; }}\n")
+    done = run(clone, commands, "scripts/apt-install", "tmux")
+    assert done.returncode == 0, done.stderr
+    assert "another apt is at work here; waiting for it" in done.stdout
+    verbs = [line.split()[7] for line in asked.read_text().splitlines()]
+    assert verbs == ["update", "update", "install"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, as apt-get does")
+def test_an_apt_that_fails_is_not_asked_to_install(
+    clone: Path, commands: Path, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    fake_apt(commands, asked)
+    with (commands / "apt-get").open("a") as script:
+        script.write("echo 'E: no archive' >&2; exit 100\n")
+    done = run(clone, commands, "scripts/apt-install", "tmux")
+    assert done.returncode != 0
+    assert "E: no archive" in done.stdout
+    assert len(asked.read_text().splitlines()) == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")

@@ -1,6 +1,9 @@
 """A private apt folder, so that packages of other suites come without touching the host's."""
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.vm.paths import CACHE
@@ -8,6 +11,10 @@ from tests.vm.run import UnavailableError, VmError, run
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """debian-archive-keyring: the keys of every suite that is still kept."""
+
+# What apt and debootstrap write, the latter without saying more.
+_NO_ANSWER = re.compile(r"Failed to fetch|Failed getting release|Couldn't download|Could not ")
+_NOT_THERE = re.compile(r"\b404\b|Couldn't find these debs|Unable to locate")
 
 
 def mirror(suite: str) -> str:
@@ -26,6 +33,20 @@ def mirror(suite: str) -> str:
     raise UnavailableError(f"apt knows no Debian archive here: set {name} to one")
 
 
+@contextmanager
+def unanswered() -> Iterator[None]:
+    """Make an UnavailableError of a VmError that says that the archive did not answer.
+
+    A package that it does not have is a mistake of ours, and stays one.
+    """
+    try:
+        yield
+    except VmError as error:
+        if _NO_ANSWER.search(str(error)) and not _NOT_THERE.search(str(error)):
+            raise UnavailableError(str(error)) from None
+        raise
+
+
 class Suite:
     """One suite of the archive, e.g. `bookworm-backports`."""
 
@@ -35,7 +56,7 @@ class Suite:
         self._config = self._folder / "apt.conf"
 
     def update(self) -> None:
-        """Fetch the list of packages."""
+        """Fetch the list of packages. UnavailableError where the archive does not give it."""
         for folder in ("lists/partial", "cache/archives/partial"):
             (self._folder / folder).mkdir(parents=True, exist_ok=True)
         sources = f"deb [signed-by={KEYRING}] {mirror(self.suite)} {self.suite} main\n"
@@ -57,7 +78,10 @@ class Suite:
             # An archive that does not answer is said to be that, not to be empty.
             'APT::Update::Error-Mode "any";\n'
         )
-        self._apt("apt-get", "-q", "update")
+        try:
+            self._apt("apt-get", "-q", "update")
+        except VmError as error:
+            raise UnavailableError(str(error)) from None
 
     def depends(self, package: str) -> list[str]:
         """What a package of this suite depends on, by name."""
@@ -73,7 +97,5 @@ class Suite:
         return fetched
 
     def _apt(self, *argv: str, cwd: Path | None = None) -> str:
-        try:
+        with unanswered():
             return run(argv, env={**os.environ, "APT_CONFIG": str(self._config)}, cwd=cwd)
-        except VmError as error:
-            raise UnavailableError(str(error)) from None

@@ -1,4 +1,7 @@
-"""The guest's root file system: Debian's packages, then vagrant/provision.sh.
+"""The guest's root file system: a bare Debian, then vagrant/provision.sh.
+
+packages.txt has what a Debian that boots has anyhow, the rivals of bench/rivals, and a Ruby
+for the Vagrantfile; all else, gopls as well, is for the script to get, as it does in Vagrant.
 
 Made once for each list of packages and each provision.sh (with what it installs), and
 opened by QEMU as a snapshot, so that every run starts from the same bytes.
@@ -6,10 +9,10 @@ opened by QEMU as a snapshot, so that every run starts from the same bytes.
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.support import gopls_install
 from tests.vm import tree
@@ -27,6 +30,14 @@ _MADE_BY_PROVISION = (".venv", ".cache")
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 # Whatever is mounted on the way is gone with the last process, however that ends.
 _ALONE = ("unshare", "--mount")
+# FOLDER ROOT COMMAND…: the folder is that of a mirror that is one, or empty.
+_INSIDE = """\
+folder=$1 root=$2
+mount -t proc proc "$root/proc"
+[ -z "$folder" ] || { mkdir -p "$root$folder"; mount --bind "$folder" "$root$folder"; }
+shift
+exec chroot "$@"
+"""
 
 
 def image() -> Path:
@@ -41,6 +52,7 @@ def image_is_made_from() -> tuple[Path, ...]:
         _PACKAGES,
         _VAGRANT / "provision.sh",
         *sorted((_VAGRANT / "units").iterdir()),
+        ROOT / "scripts" / "apt-install",
         ROOT / "scripts" / "setup",
         ROOT / "scripts" / "constraints.txt",
         ROOT / "pyproject.toml",
@@ -83,9 +95,10 @@ def _provision(root: Path) -> None:
         there = home / file.relative_to(ROOT)
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file, there)
-    _take_gopls(home)
-    if _CERTIFICATES.exists():  # the guest trusts who the host trusts
-        shutil.copy(_CERTIFICATES, root / _CERTIFICATES.relative_to("/"))
+    archive = mirror(SUITE)
+    (root / "etc/apt/sources.list").write_text(f"deb {archive} {SUITE} main\n")
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+    _trust_as_the_host_does(root)
     passed_on = ("GOPROXY", "GOSUMDB", "PIP_INDEX_URL")
     environment = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -97,25 +110,24 @@ def _provision(root: Path) -> None:
             if name.lower().endswith("_proxy") or name in passed_on
         },
     }
+    folder = urlsplit(archive).path if archive.startswith("file:") else ""
     script = "/opt/ebpftrace/vagrant/provision.sh"
-    run([*_ALONE, "chroot", root, script], env=environment)
+    run([*_ALONE, "sh", "-ec", _INSIDE, "sh", folder, root, script], env=environment)
     # The tree comes anew with every run; what was made of it stays.
     for entry in home.iterdir():
         if entry.name not in _MADE_BY_PROVISION:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    for built in (root / "root/go", root / "root/.cache"):
-        shutil.rmtree(built, ignore_errors=True)
+    for needless in ("root/go", "root/.cache", "var/cache/apt", "var/lib/apt/lists"):
+        shutil.rmtree(root / needless, ignore_errors=True)
     (root / "etc/hostname").write_text("ebpftrace-vm\n")
 
 
-def _take_gopls(home: Path) -> None:
-    """The host's gopls of that version, if it has one: provision.sh builds none then."""
-    found = re.search(r"^version=(\S+)$", (_VAGRANT / "provision.sh").read_text(), re.M)
-    assert found, "provision.sh names no version"
-    try:
-        binary = gopls_install.gopls_binary(found[1])
-    except gopls_install.GoplsMissingError:
+def _trust_as_the_host_does(root: Path) -> None:
+    """For all that fetches over TLS: at once, and when ca-certificates is installed."""
+    if not _CERTIFICATES.exists():
         return
-    there = home / ".cache" / "gopls" / found[1] / "gopls"
-    there.parent.mkdir(parents=True)
-    shutil.copy2(binary, there)
+    local = Path("/usr/local/share/ca-certificates/host.crt")
+    for name in (_CERTIFICATES, local):
+        there = root / name.relative_to("/")
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(_CERTIFICATES, there)

@@ -7,18 +7,33 @@ from pathlib import Path
 
 from tests.vm.archive import Suite
 from tests.vm.cache import kept
-from tests.vm.run import VmError, run
+from tests.vm.paths import CACHE
+from tests.vm.run import UnavailableError, VmError, run
 
-SUITES = {
-    "5.10": "bullseye-security",
-    "6.1": "bookworm-security",
-    "6.12": "bookworm-backports",
-    "7.3": "trixie-backports",
-}
-"""Kernel series and the suite whose newest kernel it is."""
+SUITES = (
+    "bullseye-security",
+    "bookworm-security",
+    "bookworm-backports",
+    "trixie-security",
+    "sid",
+    "trixie-backports",
+)
+"""Debian's suites that have a kernel of their own. Of two that have one series, the later
+here is asked: 6.12 is the stable kernel of trixie, not its backport."""
 
 _META = "linux-image-cloud-amd64"
+_IMAGE = re.compile(r"linux-image-((\d+\.\d+)\.\S+)")
 _PARTS = re.compile(r"linux-(image|binary|modules|base)-\d[^:]*")
+_KEPT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A kernel that a suite of the archive has, by its series, e.g. 6.12, and release."""
+
+    series: str
+    release: str
+    suite: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +56,58 @@ class Kernel:
         return _modules(self.folder) / self.release
 
 
+def offers() -> dict[str, Offer]:
+    """The newest kernel of every series that the archive has now, the oldest series first.
+
+    A suite that is gone is left out. UnavailableError where none answers.
+    """
+    found: dict[str, Offer] = {}
+    reasons = []
+    for name in SUITES:
+        suite = Suite(name)
+        try:
+            suite.update()
+        except UnavailableError as error:
+            reasons.append(f"{name}: {error}")
+            continue
+        for package in suite.depends(_META):
+            if match := _IMAGE.fullmatch(package):
+                found[match[2]] = Offer(match[2], match[1], name)
+    if not found:
+        raise UnavailableError("no suite of Debian's archive answers:\n" + "\n".join(reasons))
+    return {series: found[series] for series in sorted(found, key=in_order)}
+
+
+def in_order(series: str) -> tuple[int, ...]:
+    """What to sort series by: 6.12 is after 6.1."""
+    return tuple(map(int, series.split(".")))
+
+
 def fetch(series: str) -> Kernel:
-    """The newest kernel of a series that the archive had when it was first asked for."""
-    if series not in SUITES:
-        raise VmError(f"there is no kernel {series} here; these are: {', '.join(SUITES)}")
-    folder = kept("kernels", series, partial(_unpack, series), most=len(SUITES))
-    return Kernel(series, (folder / "release").read_text(), folder)
+    """The kernel of a series: the one used last of those that are kept, else the archive's.
+
+    VmError where the archive has none of it.
+    """
+    there = (CACHE / "kernels").glob(f"{series}.*")
+    used = sorted(there, key=lambda folder: folder.stat().st_mtime)
+    if used:
+        return Kernel(series, used[-1].name, used[-1])
+    found = offers()
+    if series not in found:
+        raise VmError(f"Debian has no kernel {series} now; it has {', '.join(found)}")
+    return take(found[series])
 
 
-def _unpack(series: str, folder: Path) -> None:
-    suite = Suite(SUITES[series])
+def take(offer: Offer) -> Kernel:
+    """That very kernel, from the archive if it is not kept."""
+    folder = kept("kernels", offer.release, partial(_unpack, offer), most=_KEPT)
+    return Kernel(offer.series, offer.release, folder)
+
+
+def _unpack(offer: Offer, folder: Path) -> None:
+    suite = Suite(offer.suite)
     suite.update()
-    waiting = [name for name in suite.depends(_META) if _PARTS.fullmatch(name)]
+    waiting = [f"linux-image-{offer.release}"]
     seen: set[str] = set()
     while waiting:
         package = waiting.pop()
@@ -62,12 +117,13 @@ def _unpack(series: str, folder: Path) -> None:
         deb.unlink()
         # From 7.x on an image is split into binary, modules and base.
         waiting += [
-            name
-            for name in suite.depends(package)
-            if _PARTS.fullmatch(name) and name not in seen
+            found
+            for found in suite.depends(package)
+            if _PARTS.fullmatch(found) and found not in seen
         ]
-    (release,) = (path.name for path in _modules(folder).iterdir())
-    (folder / "release").write_text(release)
+    (unpacked,) = (path.name for path in _modules(folder).iterdir())
+    if unpacked != offer.release:
+        raise VmError(f"linux-image-{offer.release} has the modules of {unpacked}")
 
 
 def _modules(folder: Path) -> Path:

@@ -3,8 +3,6 @@
 from collections import Counter
 from xml.etree import ElementTree
 
-_NO_REASON = ("", "unconditional skip")  # what pytest writes for a bare mark.skip
-
 
 def outcomes(junit: str) -> dict[str, Counter[str]]:
     """passed, failed, skipped of each test file, from pytest's junit.xml."""
@@ -21,13 +19,3 @@ def outcomes(junit: str) -> dict[str, Counter[str]]:
         )  # fmt: skip
         files.setdefault(name, Counter())[outcome] += 1
     return files
-
-
-def unexplained(junit: str) -> list[str]:
-    """Names of tests that were skipped, and nobody said why."""
-    return [
-        f"{case.get('classname')}.{case.get('name')}"
-        for case in ElementTree.fromstring(junit).iter("testcase")
-        if (skipped := case.find("skipped")) is not None
-        and skipped.get("message", "") in _NO_REASON
-    ]

@@ -22,12 +22,19 @@ QUICK = (
 )
 """For .ci/run: what the host most likely lacks, v2, systemd, fentry and kprobes."""
 
+LEFT_OUT = {
+    "tests/e2e/test_ci.py": "a clone and its CI",
+    "tests/e2e/test_docs.py": "the documents, which no kernel changes",
+    "tests/e2e/test_install.py": "a wheel, and packages that the machine would have to fetch",
+    "tests/e2e/test_make.py": "a clone and its make",
+    "tests/e2e/test_setup.py": "an installation; vagrant/provision.sh made the machine with it",
+    "tests/e2e/gopls": "gopls of several versions, each with GiBs to grow into",
+}
+"""What users do that is not tried in a machine, and what it needs or is about."""
+
 ALL = (
     "tests/kernel",
-    *(path for path in QUICK if not path.startswith("tests/kernel/")),
-    "tests/e2e/test_breaker.py",
-    "tests/e2e/dashboard/test_keys.py",
-    "tests/e2e/dashboard/test_news.py",
-    "tests/e2e/dashboard/test_terminal.py",
+    "tests/e2e",
+    "tests/unit/vm/test_vagrant.py",
+    *(f"--ignore={path}" for path in LEFT_OUT),
 )
-"""All that needs a kernel, and of what users do all that a machine has the means for."""

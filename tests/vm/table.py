@@ -5,23 +5,27 @@ run has a dash.
 """
 
 import json
+import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.vm.kernels import SUITES
+from tests.vm.kernels import in_order
 from tests.vm.paths import RESULTS, ROOT
 from tests.vm.results import outcomes
 
 PAGE = ROOT / "docs" / "kernels.md"
+_SERIES = re.compile(r"\d+\.\d+")
 _FALLBACKS = Path(__file__).parent / "fallbacks.md"
 
 _INTRODUCTION = """\
 # Kernels
 
-Debian's kernels, booted under QEMU with systemd, and the tests run inside that need a
-kernel (`tests/vm/selection.py`). This page is made by `make vm-table` from what `make
+Debian's kernels, the newest cloud kernel of every series that the suites it still keeps
+have (`SUITES` of `tests/vm/kernels.py`), booted under QEMU with systemd, and the tests run
+inside that need a kernel (`tests/vm/selection.py`). What a newer one of its suite took the
+place of is not in it. This page is made by `make vm-table` from what `make
 test-vm` left behind; do not edit it.
 
     make test-vm KERNEL=6.1                   # one kernel
@@ -104,7 +108,8 @@ def _table(rows: list[list[str]]) -> list[str]:
 
 def main() -> int:
     columns = []
-    for series in SUITES:
+    there = [path.name for path in RESULTS.glob("*") if _SERIES.fullmatch(path.name)]
+    for series in sorted(there, key=in_order):
         try:
             columns.append(read(RESULTS / series))
         except (OSError, ValueError) as error:

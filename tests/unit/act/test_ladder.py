@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.actions.running import Ended, Running
+from ebpftrace.act.allowance import Allowance
+from ebpftrace.act.budget import Moment, Spending
 from ebpftrace.act.guard import Target
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.ladder import Ladder
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
-from ebpftrace.act.policy import Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy import Budget, Condition, Match, Mode, Policy, Step
 from ebpftrace.act.undo import Undo
 from ebpftrace.events import ProcessKey
 from ebpftrace.ledger import Snapshot
@@ -52,9 +55,9 @@ class Stage:
 
     rungs: tuple[tuple[str, Played], ...]
     dry_run: bool = False
-    refusal: str = ""
+    budget: Budget = field(default_factory=Budget)
     now_ns: int = 0
-    spent: int = 0
+    spending: Spending = field(default_factory=Spending)
     records: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -72,9 +75,7 @@ class Stage:
         }
         self.ladder = Ladder(
             about, policy, starts,
-            allowed=lambda: self.refusal,
-            spend=lambda: self.add(1),
-            refund=lambda: self.add(-1),
+            allowance=Allowance(self.spending, about.job.account, self.budget, self.moment),
             record=self.records.append,
             clock=lambda: self.now_ns,
         )  # fmt: skip
@@ -85,8 +86,14 @@ class Stage:
         played.about = about
         return played
 
-    def add(self, number: int) -> None:
-        self.spent += number
+    def moment(self) -> Moment:
+        return Moment(self.now_ns, self.now_ns, "boot")
+
+    @property
+    def spent(self) -> int:
+        """How many ends are booked."""
+        job, now = watches.identity().account, self.moment()
+        return next(n for n in count() if not self.spending.exhausted(job, Budget(n + 1), now))
 
     def poll(self, seconds: float) -> list[StepOutcome | Outcome]:
         self.now_ns = round(seconds * S)
@@ -178,10 +185,10 @@ def test_cleaning_may_be_what_helps() -> None:
 
 def test_where_nothing_was_done_the_reason_is_not_that_nothing_is_cleaned() -> None:
     clean = Played(Ended(Status.SKIPPED, "gopls 4711 still runs"))
-    stage = Stage((("signal", Played(DONE)), ("clean", clean)), refusal="budget spent")
+    stage = Stage((("signal", Played(DONE)), ("clean", clean)), budget=Budget(restarts=0))
     words = stage.poll(0)
     assert told(words) == ["signal skipped", "clean skipped", "helped False"]
-    assert words[-1].sentence.endswith("budget spent")  # type: ignore[union-attr]
+    assert words[-1].sentence.endswith("the budget allows no restart")  # type: ignore[union-attr]
     assert stage.spent == 0
 
 
@@ -250,11 +257,11 @@ def test_one_that_fails_is_followed_by_the_next_at_once() -> None:
 
 def test_a_spent_budget_skips_what_ends_a_process_and_nothing_else() -> None:
     signal = Played(DONE)
-    stage = Stage((("capture", Played(DONE)), ("signal", signal)), refusal="budget spent")
+    stage = Stage((("capture", Played(DONE)), ("signal", signal)), budget=Budget(restarts=0))
     words = stage.poll(0)
     assert told(words) == ["capture done", "signal skipped", "helped False"]
     assert not signal.started()
-    assert "budget spent" in words[-1].sentence  # type: ignore[union-attr]
+    assert "the budget allows no restart" in words[-1].sentence  # type: ignore[union-attr]
     assert stage.spent == 0
 
 

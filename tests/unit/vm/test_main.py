@@ -9,9 +9,10 @@ from click.testing import CliRunner
 
 from tests.vm import __main__ as vm
 from tests.vm import accel, kernels, machine
-from tests.vm.kernels import Kernel
+from tests.vm.kernels import Kernel, Offer
 from tests.vm.machine import Boot
 from tests.vm.run import UnavailableError
+from tests.vm.selection import ALL
 
 PASSED = '<testsuites><testsuite><testcase classname="t" name="a" /></testsuite></testsuites>'
 SILENT = PASSED.replace(" />", "><skipped /></testcase>")
@@ -63,6 +64,53 @@ def test_how_it_ends(boots: list[Told], told: Sequence[Told], code: int) -> None
 def test_one_kernel_that_failed_does_not_hide_behind_the_next(boots: list[Told]) -> None:
     boots.extend([(1, PASSED), (0, PASSED)])
     assert CliRunner().invoke(vm.main, ["--kernel", "6.1", "--kernel", "6.12"]).exit_code == 1
+
+
+@pytest.mark.parametrize("gone", ["5.10", "6.1"])
+def test_a_kernel_that_cannot_be_had_hides_no_failure_and_ends_no_matrix(
+    boots: list[Told], monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    def take(offer: Offer) -> Kernel:
+        if offer.series == gone:
+            raise UnavailableError("no answer")
+        return kernels.fetch(offer.series)
+
+    series = ("5.10", "6.1", "6.12")
+    monkeypatch.setattr(
+        kernels, "offers", lambda: {one: Offer(one, one, "s") for one in series}
+    )
+    monkeypatch.setattr(kernels, "take", take)
+    boots.extend([(1, PASSED), (0, PASSED)])
+    done = CliRunner().invoke(vm.main, ["--all"])
+    assert done.exit_code == 1
+    assert f"{gone} is not to be had here: no answer" in done.output
+    assert f"failed on {'6.1' if gone == '5.10' else '5.10'}, {gone}" in done.output
+    assert boots == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "chosen"),
+    [
+        (["-k", "foo"], (*ALL, "-k", "foo")),
+        (["tests/kernel/test_memory.py", "-x"], ("tests/kernel/test_memory.py", "-x")),
+        (["tests/kernel/test_memory.py::test_one"], ("tests/kernel/test_memory.py::test_one",)),
+    ],
+)
+def test_what_names_no_test_is_added_to_the_selection(
+    boots: list[Told],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    chosen: tuple[str, ...],
+) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def tested(_kernel: Kernel, _seconds: int, pytest: tuple[str, ...], _systemd: bool) -> bool:
+        seen.append(pytest)
+        return True
+
+    monkeypatch.setattr(vm, "_tested", tested)
+    CliRunner().invoke(vm.main, ["--", *arguments])
+    assert seen == [chosen]
 
 
 def test_where_there_is_no_machine_that_is_another_exit_code(

@@ -1,0 +1,66 @@
+"""tests/vm/kernels.py and archive.py: which kernel is taken. The archive is a fake."""
+
+import pytest
+
+from tests.vm import archive, kernels
+from tests.vm.archive import Suite
+from tests.vm.kernels import Offer
+from tests.vm.run import UnavailableError, VmError
+
+ARCHIVE = {
+    "bullseye-security": ["linux-image-5.10.0-46-cloud-amd64"],
+    "bookworm-security": ["linux-image-6.1.0-56-cloud-amd64"],
+    "bookworm-backports": ["linux-image-6.12.95+deb12-cloud-amd64"],
+    "trixie-security": ["linux-image-6.12.117+deb13-cloud-amd64"],
+    "trixie-backports": [
+        "linux-base-cloud-amd64",
+        "linux-image-7.3.4+deb13-cloud-amd64",
+        "linux-modules-cloud-amd64",
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def suites(monkeypatch: pytest.MonkeyPatch) -> None:
+    def update(suite: Suite) -> None:
+        if suite.suite not in ARCHIVE:
+            raise UnavailableError("no Release file")
+
+    monkeypatch.setattr(Suite, "update", update)
+    monkeypatch.setattr(Suite, "depends", lambda suite, _package: ARCHIVE[suite.suite])
+
+
+def test_each_series_once_in_order_and_no_suite_that_is_gone() -> None:
+    assert list(kernels.offers().values()) == [
+        Offer("5.10", "5.10.0-46-cloud-amd64", "bullseye-security"),
+        Offer("6.1", "6.1.0-56-cloud-amd64", "bookworm-security"),
+        Offer("6.12", "6.12.117+deb13-cloud-amd64", "trixie-security"),
+        Offer("7.3", "7.3.4+deb13-cloud-amd64", "trixie-backports"),
+    ]
+
+
+def test_an_archive_that_does_not_answer_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernels, "SUITES", ("sid",))
+    with pytest.raises(UnavailableError, match="sid: no Release file"):
+        kernels.offers()
+
+
+@pytest.mark.parametrize(
+    ("said", "unavailable"),
+    [
+        ("E: Failed to fetch http://a/b.deb  Could not connect to a:80", True),
+        ("E: Failed getting release file http://a/dists/bookworm/Release", True),
+        ("E: Failed to fetch http://a/b.deb  404  Not Found", False),
+        ("E: Couldn't find these debs: no-such-package", False),
+        ("E: Unable to locate package linux-image-9.9", False),
+        ("E: something else", False),
+    ],
+)
+def test_a_mistake_of_ours_is_not_an_archive_that_does_not_answer(
+    said: str, unavailable: bool
+) -> None:
+    with pytest.raises(VmError) as error, archive.unanswered():
+        raise VmError(said)
+    assert isinstance(error.value, UnavailableError) == unavailable
