@@ -152,7 +152,7 @@ def test_a_shell_sees_a_stopped_job_and_fg_does_not_defeat_the_fuse(
         assert beyond(observer, event.key.pid) <= AGAIN + PAGE
         without_bound(observer, event.key)
         until(lambda: observer.counters(event.key.pid).usage.held_bytes >= 100 * MIB)
-        assert state(event.key.pid) == "S"
+        assert stands(event.key.pid, "S")
     finally:
         end_session(shell, mark)
         terminal.close()
