@@ -15,7 +15,7 @@ fail() {
 umask 022
 chmod -R a+rX .
 
-# Debian's own Go, 1.19, builds and serves this version.
+# Of the versions that the tests drive, the one that Debian's own Go, 1.19, can build.
 version=v0.14.2
 gopls=.cache/gopls/$version/gopls
 
@@ -24,11 +24,10 @@ command -v make >/dev/null && command -v go >/dev/null ||
     fail "make and Go are not installed" "apt said it above" \
         "let this machine reach Debian's archive"
 
-make setup || fail "\`make setup\` failed" "it said it above" "do as it said"
+make setup || fail "\`make setup\` failed" "it said it above" \
+    "let this machine reach Debian's and Python's packages, or do as it said"
 ln -sf /opt/ebpftrace/.venv/bin/ebpftrace /usr/local/bin/ebpftrace
 
-# One that came with the tree may have been built for another C library.
-"$gopls" version >/dev/null 2>&1 || rm -f "$gopls"
 .venv/bin/python -m tests.support.gopls_install "$version"
 [ -x "$gopls" ] || fail "gopls $version was not built" "go said it above" \
     "let this machine reach a Go module proxy (GOPROXY names one)"

@@ -39,11 +39,12 @@ def main(series: str, cases: tuple[str, ...], seconds: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         kernel = kernels.fetch(series)
+        processor = machine.processor(kernel)
         done = machine.boot(
             kernel,
             shlex.join([*_INSIDE, f".vm/results/{_FILE}", *(cases or _ALL)]),
             folder,
-            processor=machine.processor(kernel),
+            processor=processor,
             seconds=seconds,
             systemd=True,
         )
@@ -52,7 +53,8 @@ def main(series: str, cases: tuple[str, ...], seconds: int) -> None:
     if done.status != 0:
         raise click.ClickException(f"it did not come to its end: see {done.log}")
     records = [json.loads(line) for line in (folder / _FILE).read_text().splitlines()]
-    text = page(records, kernel.release)
+    versions = json.loads((folder / "versions.json").read_text())
+    text = page(records, versions, processor)
     if cases:
         click.echo(text)
         return

@@ -10,6 +10,18 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.rivals.evidence import (
+    BY_EARLYOOM,
+    BY_EBPFTRACE,
+    BY_KERNEL,
+    BY_SHELL,
+    BY_SYSTEMD_OOMD,
+    Left,
+    done,
+    journal,
+    left,
+    said,
+)
 from bench.rivals.job import CULPRIT, SLICE
 from ebpftrace.units import format_bytes
 from tests.support.build import ROOT
@@ -49,22 +61,27 @@ while sleep 1; do
 done 2>/dev/null
 """
 
-Evidence = Callable[[], str]
-"""What a guard left behind, in words; asked while it still runs."""
+Evidence = Callable[[], Left]
+"""Asked while the guard still runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """`run` has it guard for as long as it is entered."""
+    """`run` has it guard for as long as it is entered; `version` asks the program."""
 
     name: str
     told: str
     run: Callable[[], AbstractContextManager[Evidence]]
+    version: Callable[[], str]
 
 
 @contextmanager
 def _nobody() -> Iterator[Evidence]:
-    yield lambda: "a line in the kernel's log"
+    """The kernel tells of itself, and is no guard that was set: it names nobody here."""
+    since = journal("--dmesg")
+    yield lambda: Left(
+        left(journal("--dmesg")[len(since) :], BY_KERNEL, "the kernel's log").told
+    )
 
 
 @contextmanager
@@ -76,12 +93,13 @@ def _ebpftrace() -> Iterator[Evidence]:
         argv = [sys.executable, "-m", "ebpftrace", "watch", "--comm", CULPRIT]
         argv += ["--config", str(policy), "--audit", str(folder / "audit.jsonl")]
 
-        def evidence() -> str:
+        def evidence() -> Left:
+            log = left(done(folder / "audit.jsonl"), BY_EBPFTRACE, "its audit log")
             files = [one for one in (folder / "evidence").rglob("*") if one.is_file()]
             if not files:
-                return "nothing"
+                return log
             size = format_bytes(sum(one.stat().st_size for one in files))
-            return f"{len(files)} files, {size}; audit log"
+            return Left(f"{len(files)} files, {size}; {log.told}", log.ended)
 
         with _running([*argv, "--output", "jsonl"], ready='"type":"snapshot"'):
             yield evidence
@@ -90,8 +108,9 @@ def _ebpftrace() -> Iterator[Evidence]:
 @contextmanager
 def _systemd_oomd() -> Iterator[Evidence]:
     unit = "systemd-oomd.service"
+    its_own = f"--unit={unit}"
     properties = ("ManagedOOMMemoryPressure=kill", "ManagedOOMSwap=kill")
-    since = _journal(unit)
+    since = journal(its_own)
     for argv in (
         ["systemctl", "unmask", unit],
         ["systemctl", "start", unit],
@@ -99,7 +118,7 @@ def _systemd_oomd() -> Iterator[Evidence]:
     ):
         subprocess.run(argv, check=True, capture_output=True)
     try:
-        yield lambda: _lines(_journal(unit)[len(since) :], "Killed", "its journal")
+        yield lambda: left(journal(its_own)[len(since) :], BY_SYSTEMD_OOMD, "its journal")
     finally:
         # Its socket would start it again.
         stopped = ["systemctl", "stop", "systemd-oomd.socket", unit]
@@ -109,34 +128,47 @@ def _systemd_oomd() -> Iterator[Evidence]:
 @contextmanager
 def _earlyoom() -> Iterator[Evidence]:
     with _running(["earlyoom"], ready="sending SIGTERM when") as output:
-        yield lambda: _lines(output(), "to process", "its output")
+        yield lambda: left(output(), BY_EARLYOOM, "its output")
 
 
 @contextmanager
 def _shell() -> Iterator[Evidence]:
     script = _SHELL.replace("SLICE", SLICE)
     with _running(["bash", "-c", script]) as output:
-        yield lambda: _lines(output(), "ended", "its output")
+        yield lambda: left(output(), BY_SHELL, "its output")
 
 
 GUARDS = (
-    Guard("nobody", "the kernel's OOM killer alone", _nobody),
+    Guard(
+        "nobody",
+        "the kernel's OOM killer alone",
+        _nobody,
+        lambda: f"Linux {os.uname().release}",
+    ),
     Guard(
         "ebpftrace",
         "128 MiB gained in 60 s, `thrash`, or a critical finding; then `capture`, `signal`",
         _ebpftrace,
+        lambda: said(sys.executable, "-m", "ebpftrace", "--version").split()[-1],
     ),
     Guard(
         "systemd-oomd",
-        "252, its defaults (pressure above 60 % for 30 s, swap above 90 %) on the job's slice",
+        "its defaults (pressure above 60 % for 30 s, swap above 90 %) on the job's slice",
         _systemd_oomd,
+        lambda: said("systemctl", "--version").split()[1],
     ),
-    Guard("earlyoom", "1.7, its defaults (10 % of memory and 10 % of swap left)", _earlyoom),
+    Guard(
+        "earlyoom",
+        "its defaults (10 % of memory and 10 % of swap left)",
+        _earlyoom,
+        lambda: said("earlyoom", "-v").split()[-1].removeprefix("v"),
+    ),
     Guard(
         "shell guard",
         "each second, memory.current at 80 % of memory.max, or of the machine's memory where"
         " there is no limit; TERM to the largest of the cgroup",
         _shell,
+        lambda: f"bash {said('bash', '-c', 'echo $BASH_VERSION').strip()}",
     ),
 )
 
@@ -167,13 +199,3 @@ def _wait_for(met: Callable[[], bool], process: subprocess.Popen[bytes]) -> None
         if process.poll() is not None or time.monotonic() > end:
             raise RuntimeError(f"{process.args!r} does not begin")
         time.sleep(0.1)
-
-
-def _journal(unit: str) -> str:
-    argv = ["journalctl", "--no-pager", "--output=cat", f"--unit={unit}"]
-    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-
-
-def _lines(text: str, word: str, where: str) -> str:
-    count = sum(word in line for line in text.splitlines())
-    return f"{count} line{'s' * (count != 1)} in {where}" if count else "nothing"

@@ -7,13 +7,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.rivals.cases import CASES, SWAP, Case
+from bench.rivals.evidence import Left
 from bench.rivals.guards import GUARDS, Guard
-from bench.rivals.job import CULPRIT, Fate, clear, suffer
+from bench.rivals.job import clear, suffer
+from bench.rivals.who import who
 
 
 def main() -> None:
     """A line of JSON for each pair goes to the file as it is known."""
     results, wanted = Path(sys.argv[1]), sys.argv[2:]
+    versions = {guard.name: guard.version() for guard in GUARDS}
+    results.with_name("versions.json").write_text(json.dumps(versions))
     _make_swap()
     for case in [one for one in CASES if one.name in wanted]:
         for guard in GUARDS:
@@ -28,22 +32,15 @@ def main() -> None:
 def _record(case: Case, guard: Guard) -> dict[str, object]:
     with guard.run() as evidence:
         fate = suffer(case)
-        left = evidence() if fate.lost else ""
+        left = evidence() if fate.lost else Left()
     return {
         "case": case.name,
         "guard": guard.name,
-        "acted": _who(fate, guard),
+        "acted": who(fate, guard.name, left),
         "limit_bytes": case.limit_bytes,
-        "evidence": left,
+        "evidence": left.told,
         **asdict(fate),
     }
-
-
-def _who(fate: Fate, guard: Guard) -> str:
-    """Whoever ended the culprit: the kernel counts its own kills."""
-    if CULPRIT not in fate.lost:
-        return "nobody"
-    return "the kernel" if fate.oom_kills else guard.name
 
 
 def _make_swap() -> None:

@@ -17,6 +17,7 @@ from tests.support.systemd import Unit, service, unit_name
 SLICE = "rivals.slice"
 CULPRIT, BYSTANDING = "culprit", "bystander"
 
+_HIERARCHY = "/sys/fs/cgroup"
 _SAMPLE_SECONDS = 0.05
 _AFTERMATH_SECONDS = 3.0
 _STATUS = Path("/run/culprit-status")  # missing: the whole job was killed, or lives
@@ -34,6 +35,16 @@ class Fate:
     stalled_percent: float  # the most that `full avg10` of its memory.pressure said until then
     oom_kills: int  # by the kernel
     lost: tuple[str, ...]  # who ended
+    pids: dict[str, int]  # of each of the two
+    cgroup: str  # the job's
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """`fd` is readable once it has ended."""
+
+    pid: int
+    fd: int
 
 
 def suffer(case: Case) -> Fate:
@@ -49,30 +60,31 @@ def suffer(case: Case) -> Fate:
     # Else systemd ends what is left of a service of which one process was killed.
     properties = (f"MemoryMax={limit}", "OOMPolicy=continue")
     with service(argv, *properties, name=unit_name(middle="rivals-"), slice_=SLICE) as unit:
-        folder = Path(f"/sys/fs/cgroup{unit.show('ControlGroup')}")
+        folder = Path(f"{_HIERARCHY}{unit.show('ControlGroup')}")
         with _watched(unit, folder) as processes:
             return _fate(case, folder, processes)
 
 
-def _fate(case: Case, folder: Path, processes: dict[str, int]) -> Fate:
+def _fate(case: Case, folder: Path, processes: dict[str, Process]) -> Fate:
     began = time.monotonic() + CALM_SECONDS
     held, stalled, kills, ended = 0, 0.0, _kills(), None
     while time.monotonic() < began + case.seconds:
         held, stalled = max(held, _held(folder)), max(stalled, _stalled(folder))
-        if _readable(processes[CULPRIT], _SAMPLE_SECONDS):
+        if _readable(processes[CULPRIT].fd, _SAMPLE_SECONDS):
             ended = time.monotonic() - began
             break
     time.sleep(_AFTERMATH_SECONDS)
     if _STATUS.exists() and (status := int(_STATUS.read_text())) <= _SIGNALLED:
         raise RuntimeError(f"{case.name}: the culprit ended of itself with {status}")
-    lost = tuple(name for name, fd in processes.items() if _readable(fd, 0))
-    return Fate(ended, held, stalled, _kills() - kills, lost)
+    lost = tuple(name for name, one in processes.items() if _readable(one.fd, 0))
+    pids = {name: one.pid for name, one in processes.items()}
+    cgroup = str(folder).removeprefix(_HIERARCHY)
+    return Fate(ended, held, stalled, _kills() - kills, lost, pids, cgroup)
 
 
 @contextmanager
-def _watched(unit: Unit, folder: Path) -> Iterator[dict[str, int]]:
-    """Descriptors that are readable once a process has ended."""
-    found: dict[str, int] = {}
+def _watched(unit: Unit, folder: Path) -> Iterator[dict[str, Process]]:
+    found: dict[str, Process] = {}
     end = time.monotonic() + CALM_SECONDS
     try:
         while len(found) < 2:
@@ -80,12 +92,12 @@ def _watched(unit: Unit, folder: Path) -> Iterator[dict[str, int]]:
             for pid in map(int, (folder / "cgroup.procs").read_text().split()):
                 name = proc.read_comm(pid)  # None: a `cp` that has ended
                 if name in (CULPRIT, BYSTANDING) and name not in found:
-                    found[name] = os.pidfd_open(pid)
+                    found[name] = Process(pid, os.pidfd_open(pid))
             time.sleep(0.01)
         yield found
     finally:
-        for fd in found.values():
-            os.close(fd)
+        for one in found.values():
+            os.close(one.fd)
 
 
 def _held(folder: Path) -> int:

@@ -1,17 +1,25 @@
 """docs/rivals.md, made of what the machine sent back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.rivals.cases import CALM_SECONDS, CASES, LIMIT, SWAP
 from bench.rivals.guards import GUARDS
 from ebpftrace.units import format_bytes
+from tests.vm.machine import MEMORY
 
 Record = dict[str, Any]
 
 
-def page(records: Iterable[Record], kernel: str) -> str:
-    """The whole page. What was not measured is left out."""
+def page(
+    records: Iterable[Record], versions: Mapping[str, str], processor: Sequence[str]
+) -> str:
+    """The whole page. What was not measured is left out.
+
+    `versions` are what each guard's program said of itself in the machine, by the guard's
+    name; nobody's is the kernel's. `processor` is what QEMU was given for one.
+    """
+    emulated, processors = _processor(processor)
     known = {(one["case"], one["guard"]): one for one in records}
     measured = {case for case, _guard in known}
     tables = "\n\n".join(
@@ -19,12 +27,15 @@ def page(records: Iterable[Record], kernel: str) -> str:
         for case in CASES
         if case.name in measured
     )
-    guards = "\n".join(f"- **{guard.name}**: {guard.told}" for guard in GUARDS)
+    guards = "\n".join(
+        f"- **{guard.name}** ({versions[guard.name]}): {guard.told}" for guard in GUARDS
+    )
     return f"""# Rivals
 
-This page is made by `python -m bench.rivals`; do not edit it. In a booted machine (Linux
-{kernel}, emulated, 2 CPUs, 2 GiB, {format_bytes(SWAP)} of swap, as systemd-oomd(8) asks for)
-a job of two processes runs as a systemd service with a limit of {format_bytes(LIMIT)}
+This page is made by `python -m bench.rivals`; do not edit it. In a booted machine
+({versions["nobody"]}, {processors}, {MEMORY.removesuffix("G")} GiB, {format_bytes(SWAP)} of
+swap, as systemd-oomd(8) asks for) a job of two processes runs as a systemd service with a limit
+of {format_bytes(LIMIT)}
 unless its case says another: a culprit, calm for {CALM_SECONDS:.0f} s, and a bystander that
 holds 40 MiB. One guard at a time:
 
@@ -33,13 +44,23 @@ holds 40 MiB. One guard at a time:
 Seconds are from the moment the culprit began. *Held* is the most the job was seen to hold
 until the end of the culprit, swap included; *stalled* the highest `full avg10` of its
 memory.pressure until then, which is what systemd-oomd judges by; *lost* is who ended. One run
-each: seconds vary from run to run, on this emulated processor more than elsewhere; who acted,
-and on whom, is what the tables are about. The cases were made by us, and each guard was made
+each: seconds vary from run to run{emulated}; who acted, and on whom, is what
+the tables are about: by what the guard itself wrote of it, else the kernel where it counted
+a kill, else it is unknown. The cases were made by us, and each guard was made
 for something: earlyoom and systemd-oomd for the whole machine, the others for one job.
 The working set of *thrash* is smaller than ebpftrace's bound on growth.{_missing(measured)}
 
 {tables}
 """
+
+
+def _processor(options: Sequence[str]) -> tuple[str, str]:
+    """What it does to the seconds, and in words what it is."""
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    kvm = given["-accel"].startswith("kvm")
+    kind = "KVM" if kvm else f"emulated by {given['-accel']}"
+    emulated = "" if kvm else ", on an emulated processor more than elsewhere"
+    return emulated, f"{kind}, {given['-smp']} CPUs"
 
 
 def _missing(measured: set[str]) -> str:

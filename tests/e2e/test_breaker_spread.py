@@ -11,6 +11,7 @@ import pytest
 from ebpftrace.host import proc
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.names import unique_comm
+from tests.support.patience import patient
 from tests.support.records import Record, Watch
 from tests.support.sessions import end_session, session_mark
 from tests.support.workload import Workload
@@ -18,7 +19,7 @@ from tests.support.workload import Workload
 pytestmark = pytest.mark.kernel
 
 MIB = 1 << 20
-SECONDS = 60.0
+SECONDS = patient(60.0)
 
 # Twelve at a time, each of which lives for three seconds and holds more than the last.
 _SPAWNER = """

@@ -17,6 +17,7 @@ from tests.support.cgroups import memory_cgroup
 from tests.support.cli import NO_TRACEFS, SECONDS, ebpftrace, without_mounts
 from tests.support.leftovers import assert_gone, mounts, programs_of
 from tests.support.names import unique_comm
+from tests.support.patience import patient
 from tests.support.records import Watch, process_of
 from tests.support.workload import Workload
 
@@ -42,13 +43,14 @@ def started(*args: str, **popen: object) -> Iterator[subprocess.Popen[str]]:
 def test_interrupted_at_any_moment(tmp_path: Path) -> None:
     """From Python's own start (which is Python's affair) to well into the watch.
 
-    With an empty cache each time, so that it meets the compiler too.
+    With an empty cache each time, so that it meets the compiler too. The moments are as
+    far apart as the machine is slow.
     """
     codes = set[int]()
     for milliseconds in (0, 30, 70, 120, 200, 300, 450, 600):
         cache = {**os.environ, "EBPFTRACE_CACHE_DIR": str(tmp_path / str(milliseconds))}
         with started(env=cache) as process:
-            time.sleep(milliseconds / 1000)
+            time.sleep(patient(milliseconds / 1000))
             process.send_signal(signal.SIGINT)
             stdout, stderr = process.communicate(timeout=SECONDS)
         if (

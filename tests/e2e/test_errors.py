@@ -1,12 +1,8 @@
 """What a machine may lack, and what a user may get wrong: a message and an exit code each."""
 
 import errno
-import shutil
 import subprocess
 import sys
-import sysconfig
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +11,11 @@ from tests.support.build import ROOT
 from tests.support.cgroups import memory_cgroup
 from tests.support.cli import (
     NO_TRACEFS,
+    SITE,
     assert_explained,
     assert_on_one_screen,
     ebpftrace,
+    ebpftrace_as_nobody,
     without_capabilities,
     without_mounts,
 )
@@ -25,30 +23,11 @@ from tests.support.cli import (
 pytestmark = pytest.mark.kernel
 
 REFUSE = (sys.executable, "-m", "tests.support.refuse")
-SITE = sysconfig.get_path("purelib")
 WATCH = ("watch", "--comm", "e2e-nobody", "--once")
 
 
-@pytest.fixture
-def readable_copy() -> Iterator[Path]:
-    """What the command line imports, where any user may read it (a clone may be in /root)."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        copy.chmod(0o755)
-        for source in (ROOT / "ebpftrace", ROOT / "bpf", Path(SITE) / "click"):
-            shutil.copytree(source, copy / source.name)
-        yield copy
-
-
-def test_another_user_than_root(readable_copy: Path) -> None:
-    done = ebpftrace(
-        *WATCH,
-        before=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
-        python=("/usr/bin/python3", "-m", "ebpftrace"),
-        environment={"PYTHONPATH": str(readable_copy), "PYTHONDONTWRITEBYTECODE": "1"},
-        cwd=Path("/"),
-    )
-    told = assert_explained(done, 3)
+def test_another_user_than_root() -> None:
+    told = assert_explained(ebpftrace_as_nobody(*WATCH), 3)
     assert "it does not run as root" in told
     assert "sudo" in told
 
@@ -98,7 +77,7 @@ def test_without_mapping_calls_no_tracefs_is_asked_for() -> None:
 
 def test_a_python_that_does_not_see_bcc() -> None:
     code = (
-        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {SITE!r}]; "
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(SITE)!r}]; "
         "from ebpftrace.__main__ import main; main()"
     )
     # -S: no dist-packages, which is where the distribution's bcc is.

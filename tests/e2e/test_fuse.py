@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tests.support.acting import SECONDS, is_step, is_type, logged, of_type
 from tests.support.acting import watching as watch_acting
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.cli import ebpftrace
+from tests.support.patience import patient
 from tests.support.records import Watch
 from tests.support.standing import stands, state
 from tests.support.workload import Workload
@@ -239,22 +242,28 @@ def test_it_holds_with_the_watch_stopped_for_five_seconds(tmp_path: Path) -> Non
         assert group.oom_kills() == 0
 
 
-def test_it_holds_with_every_processor_busy(tmp_path: Path) -> None:
+@contextmanager
+def every_processor_busy() -> Iterator[None]:
     spin = [sys.executable, "-c", "while True: pass"]
     busy = [subprocess.Popen(spin) for _ in range(2 * (os.cpu_count() or 1))]
     try:
-        with (
-            memory_cgroup() as group,
-            watching(tmp_path, "--fuse", "90%"),
-            Workload("fused", cgroup=limited(group)) as workload,
-        ):
-            run_away(workload)
-            assert workload.wait() == -signal.SIGKILL
-            assert group.oom_kills() == 0
+        yield
     finally:
         for one in busy:
             one.kill()
             one.wait()
+
+
+def test_it_holds_with_every_processor_busy(tmp_path: Path) -> None:
+    with (
+        memory_cgroup() as group,
+        watching(tmp_path, "--fuse", "90%"),
+        every_processor_busy(),  # the start of the watch is not what is asked about
+        Workload("fused", cgroup=limited(group)) as workload,
+    ):
+        run_away(workload)
+        assert workload.wait() == -signal.SIGKILL
+        assert group.oom_kills() == 0
 
 
 def test_the_end_of_the_watch_lets_go_who_stands(tmp_path: Path) -> None:
@@ -298,7 +307,7 @@ def test_a_bound_holds_for_one_that_came_a_moment_ago(tmp_path: Path) -> None:
         Watch("--comm", "fused", *slow, *options),
         Workload("fused", cgroup=limited(group)) as workload,
     ):
-        time.sleep(1)
+        time.sleep(patient(1))  # nothing tells that it is armed, and no snapshot comes
         run_away(workload)
         assert workload.wait() == -signal.SIGKILL
         assert group.oom_kills() == 0

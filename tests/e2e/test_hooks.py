@@ -10,6 +10,7 @@ import pytest
 from ebpftrace.host import proc
 from tests.support.acting import SECONDS, is_step, is_type, logged, of_type, policy, watching
 from tests.support.cgroups import memory_cgroup
+from tests.support.patience import patient
 from tests.support.records import run
 from tests.support.respawn import COMM
 from tests.support.workload import Workload
@@ -88,7 +89,7 @@ def test_each_is_survived_and_told_and_the_next_is_tried(tmp_path: Path) -> None
 def test_a_webhook_that_never_answers_holds_up_no_signal(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it never accepts
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        notify = f'{{ action = "notify", url = "{url}", timeout = "2s" }}'
+        notify = f'{{ action = "notify", url = "{url}", timeout = "{patient(2):.0f}s" }}'
         file = policy(tmp_path, then=f'{notify}, {{ action = "signal" }}')
         with (
             memory_cgroup() as group,

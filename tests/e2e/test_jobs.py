@@ -10,6 +10,7 @@ import pytest
 from tests.support.build import CACHE
 from tests.support.cgroups import memory_cgroup
 from tests.support.names import unique_comm
+from tests.support.patience import patient
 from tests.support.records import Watch, job_of
 from tests.support.workload import Workload
 
@@ -112,7 +113,7 @@ def test_a_steady_leak_has_a_time_to_the_limit() -> None:
                 record["type"] == "snapshot"
                 and any(job["seconds_to_limit"] is not None for job in record["jobs"])
             ),
-            timeout=60,
+            timeout=patient(60),
         )
         job = job_of(snapshot, workload.pid)
     assert job["limit_bytes"] == limit

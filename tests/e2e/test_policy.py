@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import cgroups
-from tests.support.cli import assert_explained, assert_on_one_screen, ebpftrace
+from tests.support.cli import (
+    assert_explained,
+    assert_on_one_screen,
+    ebpftrace,
+    ebpftrace_as_nobody,
+)
 
 POLICIES = """\
 [[policy]]
@@ -24,6 +29,7 @@ name = "this job"
 match = { comm = "sleep", job_kind = "github", cgroup = "*/ebpftrace-*" }
 when = [{ detector = "growth", bound = "256MiB", window = "60s" }]
 then = [{ action = "signal" }]
+grace = "10m"
 
 [[policy]]
 name = "the rest"
@@ -52,7 +58,7 @@ def test_every_mistake_is_told_with_file_and_line(file: Path) -> None:
     assert (done.returncode, done.stdout) == (10, "")
     told = done.stderr.replace("\n  ", " ")
     assert f'{file}:10: policy[1].when[0].detector: found "grwth", expected "growth"' in told
-    assert f"{file}:15: policy[2].when[0].bound: found 0.85, expected a share" in told
+    assert f"{file}:16: policy[2].when[0].bound: found 0.85, expected a share" in told
     assert len(told.splitlines()) == 2
 
 
@@ -63,8 +69,7 @@ def test_a_file_that_may_not_be_read_is_told_as_such(
     if os.geteuid() != 0:
         pytest.skip("needs root, to become nobody")
     file.chmod(0o600)
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    told = assert_explained(ebpftrace(*command, str(file), before=nobody), 1)
+    told = assert_explained(ebpftrace_as_nobody(*command, str(file)), 1)
     assert "why: Permission denied" in told
 
 
@@ -136,7 +141,7 @@ def test_a_running_process_is_told_which_policy_would_take_it(file: Path) -> Non
     assert "does not go tools: comm is sleep, not go" in told
     assert "takes it this job" in told
     assert "too late the rest: it would, but this job comes first" in told
-    assert re.search(r"It is young: left alone for another [\d.]+s \(grace 10s\)", told)
+    assert re.search(r"It is young: left alone for another \d+m\d\ds \(grace 10m00s\)", told)
 
 
 def test_who_is_never_signalled_is_told_so(file: Path) -> None:

@@ -19,11 +19,12 @@ from bench.judgement.record import run
 from bench.judgement.workloads import Workload
 from tests.support.build import CACHE
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.patience import patient
 from tests.support.records import Ended, Record, Watch
 
-pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(patient(240))]
 
-SECONDS = 40
+SECONDS = patient(40)  # with the writing of the files
 LIMIT_MIB = 96
 _FILE = "dd if=/dev/urandom of=FOLDER/big bs=1M count=200 2>/dev/null; "
 

@@ -1,8 +1,11 @@
 """Runs the command line as a user types it, and judges how it tells an error."""
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -14,6 +17,7 @@ from tests.support.patience import patient
 
 COLUMNS, LINES = 80, 24
 SECONDS = patient(20.0)
+SITE = Path(sysconfig.get_path("purelib"))
 
 # Commands for `without_mounts`.
 NO_TRACEFS = (
@@ -44,6 +48,25 @@ def ebpftrace(
         timeout=SECONDS,
         check=False,
     )
+
+
+def ebpftrace_as_nobody(*args: str) -> Done:
+    """The same as a user who has no rights, with the distribution's Python.
+
+    What is imported is copied to where any user may read it: a clone may be root's alone.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        copy.chmod(0o755)
+        for source in (ROOT / "ebpftrace", ROOT / "bpf", SITE / "click"):
+            shutil.copytree(source, copy / source.name)
+        return ebpftrace(
+            *args,
+            before=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+            python=("/usr/bin/python3", "-m", "ebpftrace"),
+            environment={"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd=Path("/"),
+        )
 
 
 def without_mounts(*commands: str) -> list[str]:

@@ -9,12 +9,13 @@ from typing import Any, Self
 
 from tests.support.cgroups import MemoryCgroup
 from tests.support.jsonrpc import Connection
+from tests.support.patience import patient
 from tests.support.sessions import end_session, session_mark, text_of
 from tests.support.workload import status
 
-REQUEST_SECONDS = 60.0
-LOAD_SECONDS = 300.0
-END_SECONDS = 20.0
+REQUEST_SECONDS = patient(60.0)
+LOAD_SECONDS = patient(300.0)
+END_SECONDS = patient(20.0)
 
 CREATED, CHANGED, DELETED = 1, 2, 3  # FileChangeType of the protocol
 

@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-SECONDS = 30.0
+from tests.support.patience import patient
+
+SECONDS = patient(30.0)
 
 
 def state(pid: int) -> str:

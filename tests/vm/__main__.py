@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from tests.vm import accel, kernels, machine, selection, skips
+from tests.vm import accel, kernels, machine, results, selection, skips
 from tests.vm.lock import locked
 from tests.vm.paths import RESULTS
 from tests.vm.run import UnavailableError, VmError
@@ -57,6 +57,7 @@ def main(
 
     Arguments that name no test are added to the tests that run there by default.
     """
+    whole = not quick and not pytest
     if not any(map(_names_tests, pytest)):
         pytest = (*(selection.QUICK if quick else selection.ALL), *pytest)
     try:
@@ -74,7 +75,7 @@ def main(
     failed, missing = [], []
     for name, take in takes.items():
         try:
-            if not _tested(take(), seconds, pytest, systemd):
+            if not _tested(take(), seconds, pytest, systemd, whole):
                 failed.append(name)
         except UnavailableError as error:
             click.echo(f"vm: {name} is not to be had here: {error}", err=True)
@@ -108,7 +109,7 @@ def _unavailable(error: UnavailableError) -> NoReturn:
 
 
 def _tested(
-    kernel: kernels.Kernel, seconds: int, pytest: tuple[str, ...], systemd: bool
+    kernel: kernels.Kernel, seconds: int, pytest: tuple[str, ...], systemd: bool, whole: bool
 ) -> bool:
     series = kernel.series
     command = _COMMAND.format(shlex.join(pytest))
@@ -129,9 +130,12 @@ def _tested(
             click.echo(f"vm: {series}: the emulator failed its kernel", err=True)
         if done.status is None:
             click.echo(f"vm: {series} hung or died; its last words: {done.log}", err=True)
+        junit = folder / "junit.xml"
+        if done.status is not None and junit.exists():
+            results.keep(RESULTS / f"{kernel.release}.json", junit.read_text(), whole=whole)
         if done.status != 0:
             return False
-        skipped = skips.unexpected((folder / "junit.xml").read_text(), series, systemd)
+        skipped = skips.unexpected(junit.read_text(), series, systemd)
     for test in skipped:
         click.echo(f"vm: {series}: skipped, and need not have been: {test}", err=True)
     return not skipped

@@ -1,4 +1,4 @@
-"""`python -m tests.vm.table`: docs/kernels.md from the results of the last runs.
+"""`python -m tests.vm.table`: docs/kernels.md from the results that are kept.
 
 Only what ran is in it: a kernel without results has no column, a test file that was not
 run has a dash.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.vm.kernels import in_order
 from tests.vm.paths import RESULTS, ROOT
-from tests.vm.results import outcomes
+from tests.vm.results import by_file, known_of
 
 PAGE = ROOT / "docs" / "kernels.md"
 _SERIES = re.compile(r"\d+\.\d+")
@@ -36,7 +36,8 @@ test-vm` left behind; do not edit it.
 
 The first run fetches a few hundred MB of packages and makes an image of a Debian 12 with
 `vagrant/provision.sh`; it is kept for all clones in `~/.cache/ebpftrace/vm`, or the folder
-that `EBPFTRACE_VM_CACHE` names. Results and logs are in the clone's `.cache/vm/results`.
+that `EBPFTRACE_VM_CACHE` names. Results and logs are in the clone's `.cache/vm/results`:
+of tests that were run again by name, the last run counts here.
 Only a trial boot makes it use KVM; else processors are emulated.
 
 What a kernel offers is read from its types (BTF) or found out by trying, never from its
@@ -57,9 +58,10 @@ class Column:
 
 
 def read(folder: Path) -> Column:
-    """The results of one run. OSError or ValueError if they are not whole."""
+    """What is known of the kernel of the last run. OSError or ValueError if that hung."""
     found = json.loads((folder / "features.json").read_text())
-    return Column(**found, outcomes=outcomes((folder / "junit.xml").read_text()))
+    known = known_of(folder.parent / f"{found['release']}.json")
+    return Column(**found, outcomes=by_file(known))
 
 
 def page(columns: list[Column]) -> str:

@@ -3,7 +3,6 @@
 import re
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import pytest
 
 from tests.support.cgroups import memory_cgroup
 from tests.support.names import unique_comm
-from tests.support.standing import state
+from tests.support.standing import stands, state, until
 from tests.support.tmux import NEEDS_TMUX, WAIT_SECONDS, Tmux
 from tests.support.workload import Workload
 
@@ -70,7 +69,7 @@ def armed(screen: str) -> bool:
 
 
 def test_it_shows_who_stands_at_what_for_how_long_and_what_is_next(frozen: Frozen) -> None:
-    assert state(frozen.runaway.pid) == "T"
+    assert stands(frozen.runaway.pid)
     screen = frozen.tmux.wait_for("at 100 MiB  100 MiB")
     row = next(line for line in screen.splitlines() if line.startswith("❆   "))
     assert frozen.name in row
@@ -93,7 +92,7 @@ def test_t_lets_it_go_on_to_its_next_bound(frozen: Frozen) -> None:
     frozen.tmux.press("t")
     frozen.tmux.wait_for(f"{frozen.name} goes on after it stood")
     frozen.tmux.wait_for("at 178 MiB")  # half of what was left
-    assert state(frozen.runaway.pid) == "T"
+    assert stands(frozen.runaway.pid)
 
 
 def test_x_ends_it_where_it_is_pressed_again_in_time(frozen: Frozen) -> None:
@@ -101,7 +100,7 @@ def test_x_ends_it_where_it_is_pressed_again_in_time(frozen: Frozen) -> None:
     frozen.tmux.press("x")
     frozen.tmux.wait_for(question)
     frozen.tmux.wait_for(lambda screen: question not in screen)
-    assert state(frozen.runaway.pid) == "T"
+    assert stands(frozen.runaway.pid)
     frozen.tmux.press("x", "x")
     assert frozen.runaway.wait(WAIT_SECONDS) == -signal.SIGKILL
     frozen.tmux.wait_for(lambda screen: "FROZEN" not in screen)
@@ -113,7 +112,4 @@ def test_the_summary_counts_them(frozen: Frozen) -> None:
     frozen.tmux.press("q")
     screen = frozen.tmux.wait_for("q was pressed")
     assert "fuse     1 stopped (1 thawed)" in screen
-    deadline = time.monotonic() + WAIT_SECONDS
-    while state(frozen.runaway.pid) == "T":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: state(frozen.runaway.pid) != "T")

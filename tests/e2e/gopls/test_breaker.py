@@ -17,6 +17,7 @@ from ebpftrace.golang import buildinfo
 from tests.support.build import ROOT
 from tests.support.cgroups import memory_cgroup
 from tests.support.gopls_install import GoplsMissingError, gopls_binary, gopls_environment
+from tests.support.patience import patient
 from tests.support.privileges import required
 from tests.support.records import Watch
 from tests.support.sessions import end_session, session_mark
@@ -36,7 +37,7 @@ then = [
 """
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(patient(240))
 @pytest.mark.parametrize("version", ["v0.24.0", "v0.14.2"])
 def test_the_leak_is_ended_before_the_limit_and_gopls_comes_back(
     version: str, tmp_path: Path
@@ -68,7 +69,7 @@ def test_the_leak_is_ended_before_the_limit_and_gopls_comes_back(
                 start_new_session=True,
             )
             try:
-                outcome = watch.wait_for(lambda one: one["type"] == "outcome", 200)
+                outcome = watch.wait_for(lambda one: one["type"] == "outcome", patient(200))
                 successor = int(outcome["sentence"].split("its successor ")[1].split()[0])
                 info = buildinfo.read(Path(f"/proc/{successor}/exe"))
             finally:

@@ -13,17 +13,18 @@ from ebpftrace.demo.roles import ROLES
 from tests.support.build import ROOT
 from tests.support.cgroups import memory_cgroup
 from tests.support.gopls_install import GoplsMissingError, gopls_binary, gopls_environment
+from tests.support.patience import patient
 from tests.support.privileges import required
 from tests.support.sessions import end_session, session_mark
 from tests.support.tmux import NEEDS_TMUX, Tmux
 
 pytestmark = [
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(patient(240)),
     NEEDS_TMUX,
 ]
 
 MIB = 1 << 20
-SECONDS = 150.0
+SECONDS = patient(150.0)
 CI = next(role.variables for role in ROLES if role.name == "leak")
 JOB = "acme/search#903 codegen"
 POLICY = """

@@ -17,10 +17,11 @@ from bench.judgement.real import burst_old, rewrite
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.gomodule import ModuleMissingError
 from tests.support.gopls_install import TOOLCHAINS, GoplsMissingError, gopls_binary
+from tests.support.patience import patient
 from tests.support.privileges import required
 from tests.support.records import Ended, Record, Watch
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(patient(400))
 
 MIB = 1 << 20
 LEAK_LIMIT, BURST_LIMIT = 896 * MIB, 2048 * MIB

@@ -20,14 +20,15 @@ from ebpftrace.golang import buildinfo
 from ebpftrace.host import proc
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.gopls_install import TOOLCHAINS, GoplsMissingError, gopls_binary
+from tests.support.patience import patient
 from tests.support.privileges import required
 from tests.support.records import Record, Watch
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(patient(400))
 
 MIB = 1 << 20
 LIMIT = 1024 * MIB
-SECONDS = 240.0
+SECONDS = patient(240.0)
 POLICY = """
 [[policy]]
 name = "shared daemons"

@@ -11,10 +11,12 @@ from tests.vm import __main__ as vm
 from tests.vm import accel, kernels, machine
 from tests.vm.kernels import Kernel, Offer
 from tests.vm.machine import Boot
+from tests.vm.results import known_of
 from tests.vm.run import UnavailableError
 from tests.vm.selection import ALL
 
 PASSED = '<testsuites><testsuite><testcase classname="t" name="a" /></testsuite></testsuites>'
+TESTS = "tests/unit/vm/test_main.py"
 SILENT = PASSED.replace(" />", "><skipped /></testcase>")
 INT3 = "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI"
 PANIC = "Kernel panic - not syncing: Attempted to kill init!"
@@ -61,6 +63,22 @@ def test_how_it_ends(boots: list[Told], told: Sequence[Told], code: int) -> None
     assert boots == []
 
 
+def test_what_is_run_again_by_name_is_added_to_what_was_known(
+    boots: list[Told], tmp_path: Path
+) -> None:
+    file = tmp_path / "6.12.json"
+    here = PASSED.replace('"t"', '"tests.unit.vm.test_main"')
+    failed = here.replace(" />", "><failure /></testcase>")
+    boots.extend([(1, failed.replace('"a"', '"b"')), (1, failed), (0, here), (0, here)])
+    CliRunner().invoke(vm.main, [])
+    CliRunner().invoke(vm.main, ["--", "-k", "a"])
+    assert known_of(file) == {f"{TESTS}::a": "failed", f"{TESTS}::b": "failed"}
+    CliRunner().invoke(vm.main, ["--quick"])
+    assert known_of(file) == {f"{TESTS}::a": "passed", f"{TESTS}::b": "failed"}
+    CliRunner().invoke(vm.main, [])
+    assert known_of(file) == {f"{TESTS}::a": "passed"}
+
+
 def test_one_kernel_that_failed_does_not_hide_behind_the_next(boots: list[Told]) -> None:
     boots.extend([(1, PASSED), (0, PASSED)])
     assert CliRunner().invoke(vm.main, ["--kernel", "6.1", "--kernel", "6.12"]).exit_code == 1
@@ -104,7 +122,7 @@ def test_what_names_no_test_is_added_to_the_selection(
 ) -> None:
     seen: list[tuple[str, ...]] = []
 
-    def tested(_kernel: Kernel, _seconds: int, pytest: tuple[str, ...], _systemd: bool) -> bool:
+    def tested(_kernel: Kernel, _seconds: int, pytest: tuple[str, ...], *_: bool) -> bool:
         seen.append(pytest)
         return True
 

@@ -1,6 +1,6 @@
 """tests/vm/results.py: nothing that failed passes."""
 
-from tests.vm.results import outcomes
+from tests.vm.results import by_file, outcomes
 
 JUNIT = """<testsuites><testsuite>
 <testcase classname="tests.kernel.test_memory.TestAClass" name="a" />
@@ -13,8 +13,12 @@ JUNIT = """<testsuites><testsuite>
 
 
 def test_an_error_is_a_failure() -> None:
-    assert outcomes(JUNIT) == {
+    assert by_file(outcomes(JUNIT)) == {
         "tests/kernel/test_memory.py": {"passed": 1, "failed": 2},
         "tests/kernel/test_mappings.py": {"skipped": 1},
         "t.py": {"skipped": 2},
     }
+
+
+def test_a_test_is_called_as_pytest_calls_it() -> None:
+    assert "tests/kernel/test_memory.py::TestAClass::a" in outcomes(JUNIT)

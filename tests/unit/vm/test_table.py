@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.vm.results import keep
 from tests.vm.table import page, read
 
 JUNIT = """<testsuites><testsuite>
@@ -26,8 +27,9 @@ FOUND = {
 def run(folder: Path, **found: object) -> Path:
     """Results of one kernel."""
     folder.mkdir()
-    (folder / "features.json").write_text(json.dumps(FOUND | found))
-    (folder / "junit.xml").write_text(JUNIT)
+    told = FOUND | found
+    (folder / "features.json").write_text(json.dumps(told))
+    keep(folder.parent / f"{told['release']}.json", JUNIT, whole=True)
     return folder
 
 
@@ -47,6 +49,6 @@ def test_a_column_a_kernel_and_a_row_a_feature(tmp_path: Path) -> None:
 
 
 def test_a_run_that_hung_is_not_read(tmp_path: Path) -> None:
-    (run(tmp_path / "a") / "junit.xml").unlink()
-    with pytest.raises(OSError, match=r"junit\.xml"):
+    (run(tmp_path / "a") / "features.json").unlink()
+    with pytest.raises(OSError, match=r"features\.json"):
         read(tmp_path / "a")

@@ -1,0 +1,51 @@
+"""What the guards write of those they end, each in its own words."""
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.build import ROOT
+
+# By pid, or a whole cgroup. Sources: kill.c of earlyoom, oomd-manager.c of systemd.
+BY_EBPFTRACE = re.compile(r"^\S+ (\d+) ended by [A-Z]+ after ", re.MULTILINE)
+BY_SYSTEMD_OOMD = re.compile(r"^Killed (\S+) due to ", re.MULTILINE)
+BY_EARLYOOM = re.compile(r"^sending SIG[A-Z]+ to process (\d+) ", re.MULTILINE)
+BY_SHELL = re.compile(r": ended +(\d+)$", re.MULTILINE)
+BY_KERNEL = re.compile(r"Killed process (\d+) ")
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a guard left behind, in words, and the pids and cgroups it says it ended."""
+
+    told: str = ""
+    ended: frozenset[str] = frozenset()
+
+
+def left(text: str, pattern: re.Pattern[str], where: str) -> Left:
+    """The lines of a guard's own record that tell of an end."""
+    ended = pattern.findall(text)
+    told = f"{len(ended)} line{'s' * (len(ended) != 1)} in {where}" if ended else "nothing"
+    return Left(told, frozenset(ended))
+
+
+def done(audit: Path) -> str:
+    """What the steps of an audit log came to that were done, one a line."""
+    records = [json.loads(line) for line in audit.read_text().splitlines()]
+    steps = [one for one in records if one["type"] == "step" and one["status"] == "done"]
+    return "\n".join(one["detail"] for one in steps)
+
+
+def journal(whose: str) -> str:
+    """The messages alone; `whose` is an option of journalctl."""
+    return said("journalctl", "--no-pager", "--output=cat", whose)
+
+
+def said(*argv: str) -> str:
+    """A program's output, on both its streams: earlyoom's version is on the second."""
+    run = subprocess.run(
+        argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True
+    )
+    return run.stdout.decode(errors="replace")
