@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ebpftrace.events import CgroupContents, CgroupCounters, JobIdentity, Usage
+from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import Growth, JobSnapshot, Snapshot
 
 ROOT = Path(__file__).resolve().parents[2]

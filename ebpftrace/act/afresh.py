@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ebpftrace.events import CgroupContents, GroupReading, Usage
+from ebpftrace.counters import CgroupContents, Usage
+from ebpftrace.events import GroupReading
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.judge.samples import Sample
 from ebpftrace.ledger import JobSnapshot, Snapshot

@@ -13,7 +13,7 @@ from ebpftrace.act.policy import Policy
 from ebpftrace.act.relief import held_bytes
 from ebpftrace.act.triggers import More
 from ebpftrace.errors import GoneError
-from ebpftrace.events import JobIdentity
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import ProcessSnapshot
 

@@ -26,7 +26,8 @@ from ebpftrace.act.outcome import Word
 from ebpftrace.act.past import Record, read_back
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing, Trigger, renewed
-from ebpftrace.events import Breached, GroupReading, JobIdentity, ProcessKey
+from ebpftrace.events import Breached, GroupReading, ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, State
 from ebpftrace.ledger import Snapshot
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.policy import Budget
-from ebpftrace.events import JobIdentity
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
 KEPT_NS = 24 * 3600 * NS_PER_SECOND

@@ -7,7 +7,8 @@ becomes of who was stopped.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ebpftrace.events import FuseOf, JobIdentity, ProcessKey
+from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 
 
 class FuseAction(StrEnum):

@@ -14,7 +14,8 @@ from ebpftrace.act.fuse import Fuse, FuseAction
 from ebpftrace.act.guard import in_own_line
 from ebpftrace.act.matching import policy_for
 from ebpftrace.act.policy import Match, Policy
-from ebpftrace.events import FuseOf, JobIdentity, ProcessKey
+from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.samples import of_job
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
 from ebpftrace.probe.fuses import FuseDefault

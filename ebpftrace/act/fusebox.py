@@ -23,7 +23,8 @@ from ebpftrace.act.fuse_news import first_news, later_news
 from ebpftrace.act.fuse_raised import RaisedBounds
 from ebpftrace.act.policy import Policy
 from ebpftrace.errors import GoneError
-from ebpftrace.events import FuseBlown, FuseOf, JobIdentity, ProcessKey
+from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
 from ebpftrace.units import NS_PER_SECOND
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ebpftrace.act.guard import Target
 from ebpftrace.act.places import NOWHERE, Places
-from ebpftrace.events import JobIdentity, ProcessKey
+from ebpftrace.events import ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
 
 _PREFIX = "EBPFTRACE_"

@@ -13,7 +13,8 @@ from ebpftrace.act.afresh import alone, job_afresh
 from ebpftrace.act.marked_bound import Mark, MarkedBound, marked_bounds
 from ebpftrace.act.relief import held_bytes
 from ebpftrace.act.triggers import Firing, More, Trigger
-from ebpftrace.events import Breached, CgroupContents, GroupReading, ProcessKey
+from ebpftrace.counters import CgroupContents
+from ebpftrace.events import Breached, GroupReading, ProcessKey
 from ebpftrace.ledger import Snapshot
 
 

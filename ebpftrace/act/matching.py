@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ebpftrace.act.policy import Match, Policy
-from ebpftrace.events import JobIdentity
 from ebpftrace.jobs.containers import container_id
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.systemd import units
 
 COMM_BYTES = 15  # what the kernel keeps of a name

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ebpftrace.events import JobIdentity, ProcessKey
+from ebpftrace.events import ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
 
 

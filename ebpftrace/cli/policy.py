@@ -17,11 +17,12 @@ from ebpftrace.act.policy_store import SYSTEM_FILE, default_file
 from ebpftrace.act.policy_words import in_words
 from ebpftrace.cli.watch import Pid
 from ebpftrace.errors import GoneError, UsageError
-from ebpftrace.events import JobIdentity, ProcessKey
+from ebpftrace.events import ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.host.proc import Stat, read_stat
 from ebpftrace.jobs import JobResolver
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.text import clean
 from ebpftrace.units import format_duration
 

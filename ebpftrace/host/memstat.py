@@ -5,7 +5,7 @@ Source: Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
 
 from pathlib import Path
 
-from ebpftrace.events import CgroupContents
+from ebpftrace.counters import CgroupContents
 
 _REFAULTS = (b"workingset_refault_anon", b"workingset_refault_file")
 

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from ebpftrace.events import CgroupPressure
+from ebpftrace.counters import CgroupPressure
 
 FILE = "memory.pressure"
 

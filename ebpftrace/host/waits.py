@@ -14,8 +14,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from ebpftrace.counters import Delays
 from ebpftrace.errors import EbpftraceError, NotPermittedError
-from ebpftrace.events import Delays
 
 # Offsets of swapin_delay_total, freepages_delay_total and thrashing_delay_total. Fields
 # were only ever added at the end, but for version 15, which put a maximum and a minimum

@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, NotPermittedError
-from ebpftrace.events import JobIdentity
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.environ import Environ
 from ebpftrace.host.mounts import Mount, mounts
 from ebpftrace.host.proc import read_environ
 from ebpftrace.jobs import containers, kubernetes, plain, systemd
 from ebpftrace.jobs.ancestry import Ancestry
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.place import Place
 from ebpftrace.text import clean
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from ebpftrace.events import JobIdentity, ProcessKey
+from ebpftrace.events import ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 
 
 class Severity(IntEnum):

@@ -3,16 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ebpftrace.events import (
-    CgroupCounters,
-    Delays,
-    JobIdentity,
-    ProcessCounters,
-    ProcessKey,
-    ProcessStarted,
-    Start,
-    Usage,
-)
+from ebpftrace.counters import CgroupCounters, Delays, ProcessCounters, Usage
+from ebpftrace.events import ProcessKey, ProcessStarted, Start
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.curve import CurveKeeper
 from ebpftrace.ledger.history import History
 from ebpftrace.ledger.snapshot import Growth, JobSnapshot, ProcessSnapshot

@@ -15,7 +15,6 @@ from ebpftrace.events import (
     CgroupPressed,
     CgroupRead,
     Event,
-    JobIdentity,
     LossesRead,
     OomKilled,
     ProcessDelayed,
@@ -27,6 +26,7 @@ from ebpftrace.events import (
     ProcessStarted,
     Start,
 )
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount, total
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notebook import Notebook

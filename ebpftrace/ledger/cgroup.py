@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ebpftrace.events import CgroupCounters, CgroupPressure
+from ebpftrace.counters import CgroupCounters, CgroupPressure
 from ebpftrace.ledger.accounts import JobAccount
 
 Stalled = tuple[JobAccount, int, int]

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from ebpftrace.events import JobIdentity, ProcessCounters, ProcessKey, Usage
+from ebpftrace.counters import ProcessCounters, Usage
+from ebpftrace.events import ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from ebpftrace.events import CgroupCounters, CgroupPressure, JobIdentity, OomKilled
+from ebpftrace.counters import CgroupCounters, CgroupPressure
+from ebpftrace.events import OomKilled
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
 from ebpftrace.ledger.cgroup import CgroupAccount, Pressed, Stalled
 from ebpftrace.units import NS_PER_SECOND

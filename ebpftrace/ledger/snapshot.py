@@ -7,14 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ebpftrace.events import (
-    CgroupCounters,
-    Delays,
-    JobIdentity,
-    ProcessCounters,
-    ProcessKey,
-    Usage,
-)
+from ebpftrace.counters import CgroupCounters, Delays, ProcessCounters, Usage
+from ebpftrace.events import ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.curve import Curve
 
 

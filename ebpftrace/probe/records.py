@@ -7,25 +7,21 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ebpftrace.counters import CallCount, CgroupCounters, CgroupEvents, ProcessCounters, Usage
 from ebpftrace.events import (
     Breached,
-    CallCount,
-    CgroupCounters,
-    CgroupEvents,
     CgroupGone,
     CgroupMade,
     Event,
     FuseBlown,
     FuseOf,
     OomKilled,
-    ProcessCounters,
     ProcessExited,
     ProcessKey,
     ProcessMoved,
     ProcessRenamed,
     ProcessStarted,
     Start,
-    Usage,
 )
 from ebpftrace.probe.layout import PAGE_SIZE
 from ebpftrace.text import clean

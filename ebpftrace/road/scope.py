@@ -10,7 +10,7 @@ from ebpftrace.host import proc
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.namespaces import cgroup_namespace_root
-from ebpftrace.probe.kernel import MAX_CGROUPS
+from ebpftrace.probe.settings import MAX_CGROUPS
 
 
 def require_pids(pids: tuple[int, ...]) -> None:

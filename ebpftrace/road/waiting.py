@@ -3,22 +3,17 @@
 import contextlib
 import select
 import signal
-import socket
 import sys
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
-from types import FrameType
 
 from ebpftrace.act.fuse import Wish
+from ebpftrace.road.bell import Bell
+from ebpftrace.road.signals import Signals
 from ebpftrace.units import NS_PER_SECOND
 
-# One Ctrl-C may come twice: `timeout -s INT` signals its child, then the child's group.
-_SAME_INTERRUPT_NS = NS_PER_SECOND // 5
 _GRACE_MS = 500  # for a reader who is slow, once the watch is to end
-
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Woken(Enum):
@@ -27,7 +22,7 @@ class Woken(Enum):
     TIME = "time"
     KERNEL = "kernel"
     ACTION = "action"  # a step of the breaker has news
-    STOP = "stop"  # a signal; `Waiting.signal` has it
+    STOP = "stop"  # a signal; `Waiting.stopped_by` has it
     QUIT = "quit"  # `Waiting.quit` was called: the key q
     RELOAD = "reload"  # SIGHUP, once `reload_on_hangup` was called
     WISH = "wish"  # a user asks for something: `Waiting.wishes` says what
@@ -48,14 +43,16 @@ _MOST_URGENT_FIRST = (
 
 
 class Waiting:
-    """Owns the handlers of the signals that stop, between `__enter__` and `__exit__`.
+    """Takes the signals that stop, between `__enter__` and `__exit__`.
 
     Made before anything slow begins: from `__enter__` on, an interrupt is noted, and the
-    next `wait` says so. A SIGINT after that raises KeyboardInterrupt, wherever it meets.
+    next `wait` says so.
     """
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
+        self._bell = Bell()
+        self._signals = Signals(self._bell.wakeup_fd)
         self._stack = contextlib.ExitStack()
         self._kernel = -1
         self._actions: set[int] = set()
@@ -63,15 +60,13 @@ class Waiting:
         self._writers: dict[int, Callable[[], bool]] = {}
         self._quit = False
         self._wishes: deque[Wish] = deque()
-        self._reloads = False
-        self._hung_up = False
-        self.signal: signal.Signals | None = None
-        self._told_ns = 0
 
     def __enter__(self) -> "Waiting":
         try:
             self._stack.callback(self._epoll.close)
-            self._stack.enter_context(self._signals())
+            self._stack.callback(self._bell.close)
+            self._epoll.register(self._bell.fd, select.EPOLLIN)
+            self._stack.enter_context(self._signals)
             with contextlib.suppress(OSError, ValueError):  # a file is always ready: no matter
                 self._epoll.register(sys.stdout, 0)  # errors and hang-ups only
         except BaseException:
@@ -82,15 +77,20 @@ class Waiting:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @property
+    def stopped_by(self) -> signal.Signals | None:
+        """The signal that ended the watch; None: none did so far."""
+        return self._signals.stop
+
     def quit(self) -> None:
         """Make `wait` come back with QUIT. Any thread may call it, also after the end."""
         self._quit = True
-        self._ring()
+        self._bell.ring()
 
     def ask(self, wish: Wish) -> None:
         """Make `wait` come back with WISH. Any thread may call it, also after the end."""
         self._wishes.append(wish)
-        self._ring()
+        self._bell.ring()
 
     def wishes(self) -> list[Wish]:
         """What was asked for since this was last called, in order."""
@@ -132,20 +132,17 @@ class Waiting:
 
     def reload_on_hangup(self) -> None:
         """From here on SIGHUP makes `wait` come back with RELOAD, and ends nothing."""
-        self._reloads = True
-        if _under_nohup():  # whoever sends it now means it
-            signal.signal(signal.SIGHUP, self._note)
-            self._stack.callback(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+        self._signals.reload_on_hangup()
 
     def wait(self, ns: int) -> Woken:
         """Sleep until something happened, `ns` at most."""
-        if self.signal is not None:
+        if self._signals.stop is not None:
             return Woken.STOP
         seconds = max(0, ns) / NS_PER_SECOND
         reasons = {self._reason(fd) for fd, _ in self._epoll.poll(seconds)}
         for reason in _MOST_URGENT_FIRST:
             if reason in reasons:
-                self._hung_up &= reason is not Woken.RELOAD
+                self._signals.hung_up &= reason is not Woken.RELOAD
                 return reason
         return Woken.TIME
 
@@ -161,16 +158,16 @@ class Waiting:
         rung = False
         either = select.poll()
         either.register(fd, select.POLLOUT)
-        either.register(self._bell, select.POLLIN)
-        while not (self.signal or self._quit):
+        either.register(self._bell.fd, select.POLLIN)
+        while not (self._signals.stop or self._quit):
             ready = {one for one, _ in either.poll()}
-            if self._bell.fileno() in ready:
-                self._bell.recv(64)
+            if self._bell.fd in ready:
+                self._bell.answer()
                 rung = True
             if fd in ready:
                 break
         if rung:  # `wait` is to hear of it too
-            self._ring()
+            self._bell.ring()
         return bool(room.poll(_GRACE_MS))
 
     def _reason(self, fd: int) -> Woken:
@@ -183,23 +180,19 @@ class Waiting:
             return Woken.TIME
         if fd == sys.stdout.fileno():
             return Woken.READER_LEFT
-        if fd != self._bell.fileno():
+        if fd != self._bell.fd:
             self._pressed.add(fd)  # kept: a trigger says it once, whatever woke us as well
             return Woken.PRESSURE
-        self._bell.recv(64)  # the handler ran before: Python runs it between two steps
-        if self.signal is not None:
+        self._bell.answer()  # the handler ran before: Python runs it between two steps
+        if self._signals.stop is not None:
             return Woken.STOP
         if self._quit:
             return Woken.QUIT
-        if self._hung_up:
+        if self._signals.hung_up:
             if self._wishes:
-                self._ring()  # the next `wait` has it
+                self._bell.ring()  # the next `wait` has it
             return Woken.RELOAD
         return Woken.WISH if self._wishes else Woken.TIME
-
-    def _ring(self) -> None:
-        with contextlib.suppress(OSError):  # full: it wakes anyhow; closed: nobody waits
-            self._ringer.send(b"\0")
 
     def _write(self, fd: int) -> None:
         left = False
@@ -209,36 +202,3 @@ class Waiting:
             if not left:  # nor after an error: it would only come again
                 del self._writers[fd]
                 self._epoll.unregister(fd)
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """A signal that asks to stop is noted; its number wakes the epoll."""
-        self._bell, self._ringer = socket.socketpair()
-        for end in (self._bell, self._ringer):
-            end.setblocking(False)
-        self._epoll.register(self._bell, select.EPOLLIN)
-        wanted = [n for n in _STOPPING if not (n == signal.SIGHUP and _under_nohup())]
-        old = {number: signal.signal(number, self._note) for number in wanted}
-        old_wakeup = signal.set_wakeup_fd(self._ringer.fileno(), warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(old_wakeup)
-            for number, handler in old.items():
-                signal.signal(number, handler)
-            self._bell.close()
-            self._ringer.close()
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        if self._reloads and number == signal.SIGHUP:
-            self._hung_up = True
-        elif self.signal is None:
-            self.signal, self._told_ns = signal.Signals(number), time.monotonic_ns()
-        elif (
-            number == signal.SIGINT and time.monotonic_ns() - self._told_ns > _SAME_INTERRUPT_NS
-        ):
-            raise KeyboardInterrupt  # the end itself takes too long for somebody
-
-
-def _under_nohup() -> bool:
-    return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

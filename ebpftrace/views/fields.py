@@ -7,16 +7,16 @@ name in the code changes.
 import time
 from typing import Any
 
-from ebpftrace.events import (
+from ebpftrace.counters import (
     CgroupContents,
     CgroupEvents,
     CgroupPressure,
     Delays,
-    JobIdentity,
     ProcessCounters,
-    ProcessKey,
     Usage,
 )
+from ebpftrace.events import ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Growth, JobSnapshot, ProcessSnapshot, SelfCost
 from ebpftrace.units import NS_PER_SECOND

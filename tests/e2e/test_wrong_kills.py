@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.host import proc
 from tests.support.acting import SECONDS, is_step, is_type, logged, of_type, policy, watching
 from tests.support.build import ROOT
 from tests.support.cgroups import memory_cgroup
@@ -22,17 +21,13 @@ from tests.support.records import Record, Watch, holds
 from tests.support.respawn import COMM
 from tests.support.reuse import reused
 from tests.support.sessions import end_session, session_mark
+from tests.support.standing import lives
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
 MIB = 1 << 20
 SIGNAL = '{ action = "signal", send = ["KILL"] }'
-
-
-def lives(pid: int) -> bool:
-    stat = proc.read_stat(pid)
-    return stat is not None and stat.state not in "ZX"
 
 
 def holding_up(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.events import Delays
+from ebpftrace.counters import Delays
 from ebpftrace.host.cgroups import ROOT_ID, CgroupPaths, memory_cgroup
 from ebpftrace.host.kernfs import KernfsHandles
 from ebpftrace.host.mounts import memory_hierarchy

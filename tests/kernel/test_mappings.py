@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.counters import ProcessCounters
 from ebpftrace.errors import ProbeError
-from ebpftrace.events import ProcessCounters
 from ebpftrace.probe import Selection
 from ebpftrace.probe.btf import Btf
 from ebpftrace.probe.calls import Means, choose

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.events import ProcessCounters, ProcessExited
+from ebpftrace.counters import ProcessCounters
+from ebpftrace.events import ProcessExited
 from ebpftrace.probe import Selection
 from tests.support.build import CACHE
 from tests.support.cgroups import memory_cgroup

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.events import JobIdentity, OomKilled, ProcessStarted
+from ebpftrace.events import OomKilled, ProcessStarted
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.jobs import JobResolver
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.probe import Selection
 from tests.support.observer import Observer
 from tests.support.sessions import end_session, session_mark

@@ -2,17 +2,14 @@
 
 from typing import Any
 
+from ebpftrace.counters import CgroupCounters, CgroupPressure, ProcessCounters, Usage
 from ebpftrace.events import (
-    CgroupCounters,
     CgroupGone,
     CgroupMade,
     CgroupPressed,
-    CgroupPressure,
     CgroupRead,
-    JobIdentity,
     LossesRead,
     OomKilled,
-    ProcessCounters,
     ProcessExited,
     ProcessKey,
     ProcessMoved,
@@ -20,8 +17,8 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
     Start,
-    Usage,
 )
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, Ledger, Note, SelfCost, Snapshot
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.units import MIB, NS_PER_SECOND

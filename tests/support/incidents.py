@@ -10,8 +10,9 @@ from ebpftrace.act.actions import STARTS
 from ebpftrace.act.actions.running import Ended, Running
 from ebpftrace.act.guard import Target, identify
 from ebpftrace.act.incident import Incident
-from ebpftrace.events import JobIdentity, ProcessKey
+from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, Severity, Subject
 from ebpftrace.units import MIB
 from tests.support.patience import patient

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ebpftrace.counters import ProcessCounters
 from ebpftrace.events import (
     CgroupRead,
     Event,
-    ProcessCounters,
     ProcessExited,
     ProcessKey,
     ProcessRead,

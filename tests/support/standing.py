@@ -1,4 +1,4 @@
-"""Whether a process stands, as /proc has it."""
+"""Whether a process stands, or lives at all, as /proc has it."""
 
 import time
 from collections.abc import Callable
@@ -15,6 +15,11 @@ def state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def lives(pid: int) -> bool:
+    """Whether it is there, and no zombie."""
+    return state(pid) not in ("", "Z", "X")
 
 
 def until(true: Callable[[], object]) -> None:

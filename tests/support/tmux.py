@@ -1,6 +1,7 @@
 """A real terminal: a private tmux server whose screen is read and whose keys are typed."""
 
 import shlex
+import shutil
 import subprocess
 import tempfile
 import time
@@ -9,10 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pytest
+
 from tests.support.build import ROOT
 from tests.support.patience import patient
 
 WAIT_SECONDS = patient(30.0)
+
+NEEDS_TMUX = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
 
 class Tmux:

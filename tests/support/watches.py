@@ -5,19 +5,18 @@ from dataclasses import replace
 
 from ebpftrace.act.fuse import FuseNews, FuseWord
 from ebpftrace.act.outcome import Outcome, Status, StepOutcome
-from ebpftrace.events import (
+from ebpftrace.counters import (
     CallCount,
     CgroupContents,
     CgroupCounters,
     CgroupEvents,
     CgroupPressure,
     Delays,
-    FuseOf,
-    JobIdentity,
     ProcessCounters,
-    ProcessKey,
     Usage,
 )
+from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, Severity, Subject
 from ebpftrace.ledger.notes import LossNote, OomNote, PressureNote, ProcessNote, StallNote
 from ebpftrace.ledger.snapshot import (

@@ -1,10 +1,11 @@
 """Which tests run in a machine when none is named."""
 
 QUICK = (
-    "tests/kernel/test_actions_cgroup.py",
-    "tests/kernel/test_actions_v2.py",
+    "tests/kernel/actions/test_cgroup.py",
+    "tests/kernel/actions/test_systemd.py",
+    "tests/kernel/actions/test_v2.py",
+    "tests/kernel/fuse/test_stop.py",
     "tests/kernel/test_cgroup_v2.py",
-    "tests/kernel/test_fuse.py",
     "tests/kernel/test_host_real.py",
     "tests/kernel/test_jobs_real.py",
     "tests/kernel/test_mappings.py",
@@ -12,7 +13,6 @@ QUICK = (
     "tests/kernel/test_namespaces.py",
     "tests/kernel/test_pressure.py",
     "tests/kernel/test_systemd.py",
-    "tests/kernel/test_systemd_action.py",
     "tests/kernel/test_v2_told.py",
     "tests/e2e/test_watch.py",
     "tests/e2e/test_survive.py",

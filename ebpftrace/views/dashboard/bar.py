@@ -2,7 +2,7 @@
 
 from rich.segment import Segment
 
-from ebpftrace.events import Usage
+from ebpftrace.counters import Usage
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.views.dashboard.theme import Theme
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.segment import Segment
 
-from ebpftrace.events import Usage
+from ebpftrace.counters import Usage
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 from ebpftrace.views import phrases

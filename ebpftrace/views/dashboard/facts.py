@@ -1,6 +1,6 @@
 """What the detail says of a job and of a process, as labels and words."""
 
-from ebpftrace.events import CallCount, Delays, Usage
+from ebpftrace.counters import CallCount, Delays, Usage
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases

@@ -16,11 +16,11 @@ from tests.support.gopls_install import GoplsMissingError, gopls_binary, gopls_e
 from tests.support.patience import patient
 from tests.support.privileges import required
 from tests.support.sessions import end_session, session_mark
-from tests.support.tmux import Tmux
+from tests.support.tmux import NEEDS_TMUX, Tmux
 
 pytestmark = [
     pytest.mark.timeout(patient(240)),
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+    NEEDS_TMUX,
 ]
 
 MIB = 1 << 20

@@ -13,7 +13,8 @@ from ebpftrace.act.fuse_bounds import EXEMPT
 from ebpftrace.act.fusebox import Fusebox
 from ebpftrace.act.policy import Match, Mode, Policy
 from ebpftrace.errors import GoneError
-from ebpftrace.events import FuseBlown, FuseOf, JobIdentity, ProcessKey
+from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import ProcessSnapshot, Who
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.watches import MONOTONIC_NS, identity, job, process, snapshot

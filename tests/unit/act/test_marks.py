@@ -8,7 +8,8 @@ import pytest
 from ebpftrace.act.marks import Marks
 from ebpftrace.act.policy import Condition, Match, Mode, Policy
 from ebpftrace.act.triggers import Firing, Trigger
-from ebpftrace.events import Breached, CgroupContents, GroupReading, ProcessCounters, Usage
+from ebpftrace.counters import CgroupContents, ProcessCounters, Usage
+from ebpftrace.events import Breached, GroupReading
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches

@@ -4,7 +4,7 @@ import pytest
 
 from ebpftrace.act.matching import agrees, comms_to_watch, explain, policy_for
 from ebpftrace.act.policy import Condition, Match, Mode, Policy
-from ebpftrace.events import JobIdentity
+from ebpftrace.jobs.identity import JobIdentity
 
 CONTAINER = "3f1c" * 16
 JOB = JobIdentity(

@@ -15,7 +15,8 @@ from ebpftrace.act.relief import (
     not_relieved,
     relieved,
 )
-from ebpftrace.events import ProcessKey, Usage
+from ebpftrace.counters import Usage
+from ebpftrace.events import ProcessKey
 from ebpftrace.ledger import ProcessSnapshot, Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ebpftrace.events import CgroupContents
+from ebpftrace.counters import CgroupContents
 from ebpftrace.host.memstat import read_contents
 
 V1 = """cache 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.events import Delays
+from ebpftrace.counters import Delays
 from ebpftrace.host.waits import available, parse
 
 

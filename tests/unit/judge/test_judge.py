@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ebpftrace.events import CgroupContents
+from ebpftrace.counters import CgroupContents
 from ebpftrace.judge.finding import Severity, State
 from ebpftrace.judge.judge import FORGET_NS, HOLD_NS, Judge
 from ebpftrace.judge.level import Level

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ebpftrace.events import CgroupContents
+from ebpftrace.counters import CgroupContents
 from ebpftrace.judge.samples import Samples, of_job, of_process
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ebpftrace.events import ProcessCounters, Start, Usage
+from ebpftrace.counters import ProcessCounters, Usage
+from ebpftrace.events import Start
 from ebpftrace.ledger import Growth, Snapshot
 from ebpftrace.ledger.accounts import total
 from ebpftrace.units import MIB

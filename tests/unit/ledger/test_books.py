@@ -2,8 +2,8 @@
 
 import pytest
 
+from ebpftrace.counters import Delays
 from ebpftrace.events import (
-    Delays,
     ProcessDelayed,
     ProcessExited,
     ProcessKey,

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.events import ProcessCounters, ProcessKey, Start, Usage
+from ebpftrace.counters import ProcessCounters, Usage
+from ebpftrace.events import ProcessKey, Start
 from ebpftrace.ledger import ProcessNote, Snapshot
 from tests.support.booking import Booking, identity
 

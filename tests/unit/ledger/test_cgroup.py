@@ -1,6 +1,7 @@
 """Whose kill it was: the event says it, and the cgroup's count where the event was lost."""
 
-from ebpftrace.events import OomKilled, Usage
+from ebpftrace.counters import Usage
+from ebpftrace.events import OomKilled
 from ebpftrace.ledger import OomNote
 from ebpftrace.units import MIB
 from tests.support.booking import Booking, identity, key

@@ -1,6 +1,6 @@
 import pytest
 
-from ebpftrace.events import CgroupPressure
+from ebpftrace.counters import CgroupPressure
 from ebpftrace.ledger import LossNote, OomNote, PressureNote, ProcessNote, StallNote
 from tests.support.booking import Booking, identity
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ebpftrace.events import Usage
+from ebpftrace.counters import Usage
 from ebpftrace.ledger import ProcessNote, register
 from ebpftrace.units import MIB
 from tests.support.booking import Booking, held, identity

@@ -5,8 +5,8 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ebpftrace.counters import CgroupEvents, Usage
 from ebpftrace.events import (
-    CgroupEvents,
     CgroupGone,
     CgroupMade,
     OomKilled,
@@ -15,7 +15,6 @@ from ebpftrace.events import (
     ProcessMoved,
     ProcessRenamed,
     ProcessStarted,
-    Usage,
 )
 from ebpftrace.probe.layout import PAGE_SIZE
 from ebpftrace.probe.records import Decoder, split_args

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.counters import Delays
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.events import Delays, ProcessKey
+from ebpftrace.events import ProcessKey
 from ebpftrace.road.delays import DelayReader, require_accounting
 
 SWITCH = Path("/proc/sys/kernel/task_delayacct")

@@ -1,10 +1,9 @@
-"""SIGHUP ends a watch, unless there is a policy file to read again."""
+"""What wakes a watch, what goes before what, and how long it waits for its reader."""
 
 import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -27,7 +26,7 @@ def waiting() -> Iterator[Waiting]:
 def test_a_hang_up_ends_a_watch_without_policies(waiting: Waiting) -> None:
     signal.raise_signal(signal.SIGHUP)
     assert waiting.wait(LONG_NS) is Woken.STOP
-    assert waiting.signal is signal.SIGHUP
+    assert waiting.stopped_by is signal.SIGHUP
     assert waiting.wait(LONG_NS) is Woken.STOP
 
 
@@ -38,7 +37,7 @@ def test_a_hang_up_reloads_once_where_that_was_asked_for(waiting: Waiting) -> No
         signal.raise_signal(signal.SIGHUP)
         assert waiting.wait(LONG_NS) is Woken.RELOAD
         assert waiting.wait(0) is Woken.TIME
-    assert waiting.signal is None
+    assert waiting.stopped_by is None
 
 
 def test_an_interrupt_goes_before_a_reload(waiting: Waiting) -> None:
@@ -46,7 +45,7 @@ def test_an_interrupt_goes_before_a_reload(waiting: Waiting) -> None:
     signal.raise_signal(signal.SIGHUP)
     signal.raise_signal(signal.SIGTERM)
     assert waiting.wait(LONG_NS) is Woken.STOP
-    assert waiting.signal is signal.SIGTERM
+    assert waiting.stopped_by is signal.SIGTERM
 
 
 def test_a_trigger_is_remembered_whatever_else_woke_us(waiting: Waiting) -> None:
@@ -63,20 +62,6 @@ def test_a_trigger_is_remembered_whatever_else_woke_us(waiting: Waiting) -> None
             assert waiting.wait(LONG_NS) is Woken.QUIT
             assert waiting.take_pressed() == {receiver.fileno()}
             assert waiting.take_pressed() == set()
-
-
-def test_nohup_protects_from_the_terminal_and_not_from_who_asks_for_a_reload() -> None:
-    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with Waiting() as waiting:
-            signal.raise_signal(signal.SIGHUP)
-            assert waiting.wait(0) is Woken.TIME
-            waiting.reload_on_hangup()
-            signal.raise_signal(signal.SIGHUP)
-            assert waiting.wait(LONG_NS) is Woken.RELOAD
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, old)
 
 
 def test_wishes_wake_and_come_in_their_order(waiting: Waiting) -> None:
@@ -215,16 +200,3 @@ def test_who_reads_still_gets_the_last_words(waiting: Waiting) -> None:
     os.close(reader)
     assert waiting.wait_to_write(writer)  # and writing says what is wrong
     os.close(writer)
-
-
-def test_a_second_interrupt_ends_at_once_and_one_told_twice_does_not(
-    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    signal.raise_signal(signal.SIGTERM)
-    signal.raise_signal(signal.SIGINT)
-    assert waiting.signal is signal.SIGTERM
-    later = time.monotonic_ns() + NS_PER_SECOND
-    monkeypatch.setattr(time, "monotonic_ns", lambda: later)
-    signal.raise_signal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)

@@ -1,6 +1,6 @@
 from types import MappingProxyType
 
-from ebpftrace.events import CallCount
+from ebpftrace.counters import CallCount
 from ebpftrace.views.fields import counter_fields, process_fields, rfc3339
 from tests.support import watches
 

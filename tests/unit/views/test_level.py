@@ -1,6 +1,6 @@
 import pytest
 
-from ebpftrace.events import Usage
+from ebpftrace.counters import Usage
 from ebpftrace.units import GIB, MIB
 from ebpftrace.views.level import held_share, level
 from tests.support import watches

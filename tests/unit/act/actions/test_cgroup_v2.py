@@ -15,8 +15,8 @@ from ebpftrace.act.actions import STARTS, freeze, reclaim, thaw, throttle
 from ebpftrace.act.actions.running import Ended, Running
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
-from ebpftrace.events import JobIdentity
 from ebpftrace.host.cgroups import memory_cgroup
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import MIB
 from tests.support.incidents import about, act, drive
 

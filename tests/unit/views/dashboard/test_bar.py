@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.events import Usage
+from ebpftrace.counters import Usage
 from ebpftrace.units import GIB, MIB
 from ebpftrace.views.dashboard.bar import _bar, job_bar, process_bar
 from ebpftrace.views.dashboard.spans import plain, width_of

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from ebpftrace.events import CallCount
+from ebpftrace.counters import CallCount
 from ebpftrace.units import MIB
 from ebpftrace.views.dashboard.detail import detail
 from ebpftrace.views.dashboard.rows import Row

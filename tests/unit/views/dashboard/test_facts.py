@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from ebpftrace.events import Delays
+from ebpftrace.counters import Delays
 from ebpftrace.ledger import ProcessSnapshot
 from ebpftrace.units import MIB
 from ebpftrace.views.dashboard.facts import long_facts, short_facts, title

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ from tests.support.fuses import (
     COMM,
     MIB,
     blown,
-    fused,
     fuses,
     runs_away,
     without_bound,
@@ -30,19 +28,6 @@ from tests.support.standing import stands, state, until
 from tests.support.workload import PAGE, Workload
 
 CROSSINGS = 40
-
-
-@pytest.fixture(scope="module")
-def observer() -> Iterator[Observer]:
-    with fused() as observer:
-        yield observer
-
-
-@pytest.fixture
-def workload() -> Iterator[Workload]:
-    with Workload(COMM) as workload:
-        workload.do("map 100MiB")
-        yield workload
 
 
 def test_a_vfork_child_is_not_stopped_and_its_parent_is_at_its_next_page(

@@ -16,8 +16,8 @@ from ebpftrace.act.guard import RefusedError
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
 from ebpftrace.act.undo import Undo
-from ebpftrace.events import JobIdentity
 from ebpftrace.host import proc
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.incidents import about, act, drive

@@ -12,7 +12,7 @@ from ebpftrace.act.actions.running import Ended
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
 from ebpftrace.act.places import places_of
-from ebpftrace.events import JobIdentity
+from ebpftrace.jobs.identity import JobIdentity
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.incidents import about, act
 from tests.support.workload import Workload

@@ -8,7 +8,7 @@ import pytest
 from ebpftrace.act.actions import STARTS, freeze, reclaim, thaw, throttle
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
-from ebpftrace.events import JobIdentity
+from ebpftrace.jobs.identity import JobIdentity
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, require_v2
 from tests.support.incidents import about, act, drive
 from tests.support.workload import Workload

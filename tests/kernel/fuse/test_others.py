@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from tests.support.fuses import (
     beyond,
     blown,
     freezer,
-    fused,
     fuses,
     runs_away,
     without_bound,
@@ -34,19 +32,6 @@ from tests.support.tracer import Tracer
 from tests.support.workload import PAGE, Workload
 
 MARGIN = 16 * PAGE  # by which it may have gone on from where it was stopped
-
-
-@pytest.fixture(scope="module")
-def observer() -> Iterator[Observer]:
-    with fused() as observer:
-        yield observer
-
-
-@pytest.fixture
-def workload() -> Iterator[Workload]:
-    with Workload(COMM) as workload:
-        workload.do("map 100MiB")
-        yield workload
 
 
 def test_somebody_elses_sigcont_is_good_for_one_mebibyte(
@@ -167,7 +152,7 @@ def test_a_shell_sees_a_stopped_job_and_fg_does_not_defeat_the_fuse(
         assert beyond(observer, event.key.pid) <= AGAIN + PAGE
         without_bound(observer, event.key)
         until(lambda: observer.counters(event.key.pid).usage.held_bytes >= 100 * MIB)
-        assert state(event.key.pid) == "S"
+        assert stands(event.key.pid, "S")
     finally:
         end_session(shell, mark)
         terminal.close()

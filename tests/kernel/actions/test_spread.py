@@ -15,19 +15,13 @@ from ebpftrace.act.guard import identify
 from ebpftrace.act.incident import Incident
 from ebpftrace.act.outcome import Status
 from ebpftrace.act.undo import Undo
-from ebpftrace.host import proc
 from ebpftrace.units import NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.incidents import about, act, drive, key_of
+from tests.support.standing import lives, state
 from tests.support.workload import Workload
 
 SHORT = ending.Options(grace_ns=NS_PER_SECOND)
-
-
-@pytest.fixture(scope="module")
-def group() -> Iterator[MemoryCgroup]:
-    with memory_cgroup() as made:
-        yield made
 
 
 @pytest.fixture
@@ -39,15 +33,6 @@ def workers(group: MemoryCgroup) -> Iterator[list[Workload]]:
 def together(workers: list[Workload]) -> Incident:
     lead, *others = workers
     return about(lead.pid, others=tuple(identify(key_of(one.pid)) for one in others))
-
-
-def state_of(pid: int) -> str:
-    stat = proc.read_stat(pid)
-    return "" if stat is None else stat.state
-
-
-def lives(pid: int) -> bool:
-    return state_of(pid) not in ("", "Z", "X")
 
 
 def test_a_group_is_ended_as_one(workers: list[Workload]) -> None:
@@ -110,7 +95,7 @@ def test_a_group_is_frozen_and_goes_on(workers: list[Workload], group: MemoryCgr
     try:
         assert drive(running).status is Status.DONE
         if group.version == 1:
-            assert {state_of(one.pid) for one in workers} == {"T"}
+            assert {state(one.pid) for one in workers} == {"T"}
         undo = running.undo
         assert undo is not None
     finally:

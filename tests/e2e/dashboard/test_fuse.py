@@ -1,7 +1,6 @@
 """Somebody at the dashboard while a process stands at its fuse, and the keys that decide it."""
 
 import re
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,13 +12,10 @@ import pytest
 from tests.support.cgroups import memory_cgroup
 from tests.support.names import unique_comm
 from tests.support.standing import stands, state, until
-from tests.support.tmux import WAIT_SECONDS, Tmux
+from tests.support.tmux import NEEDS_TMUX, WAIT_SECONDS, Tmux
 from tests.support.workload import Workload
 
-pytestmark = [
-    pytest.mark.kernel,
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
-]
+pytestmark = [pytest.mark.kernel, NEEDS_TMUX]
 
 POLICY = """[[policy]]
 name = "bursts"
@@ -31,7 +27,7 @@ then = [{{ action = "shell", line = "sleep 600", timeout = "10m" }}]
 
 
 @dataclass(frozen=True)
-class Stage:
+class Frozen:
     """A terminal with a watch, and a runaway that stands at 100 MiB of 256."""
 
     tmux: Tmux
@@ -43,7 +39,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def frozen() -> Iterator[Frozen]:
     comm = unique_comm()
     with ExitStack() as stack:
         group = stack.enter_context(memory_cgroup())
@@ -62,7 +58,7 @@ def stage() -> Iterator[Stage]:
         runaway.do("map 300MiB")
         runaway.send("touch 0")
         tmux.wait_for(", next: shell, then SIGKILL")
-        yield Stage(tmux, runaway)
+        yield Frozen(tmux, runaway)
         tmux.press("q")
         tmux.wait_for("q was pressed")  # whoever still stands goes on, and is ended by us
 
@@ -72,48 +68,48 @@ def armed(screen: str) -> bool:
     return bool(re.search(r" · [1-9]\S*s ", screen.partition("\n")[0]))
 
 
-def test_it_shows_who_stands_at_what_for_how_long_and_what_is_next(stage: Stage) -> None:
-    assert stands(stage.runaway.pid)
-    screen = stage.tmux.wait_for("at 100 MiB  100 MiB")
+def test_it_shows_who_stands_at_what_for_how_long_and_what_is_next(frozen: Frozen) -> None:
+    assert stands(frozen.runaway.pid)
+    screen = frozen.tmux.wait_for("at 100 MiB  100 MiB")
     row = next(line for line in screen.splitlines() if line.startswith("❆   "))
-    assert stage.name in row
+    assert frozen.name in row
     assert "FROZEN" in row
     assert "t thaw  x end" in screen.splitlines()[-1]
-    stage.tmux.press("j", "Enter")
-    screen = stage.tmux.wait_for(f"{stage.name} · FROZEN")
+    frozen.tmux.press("j", "Enter")
+    screen = frozen.tmux.wait_for(f"{frozen.name} · FROZEN")
     assert "stopped at 100 MiB, bound 100 MiB of the job, limit 256 MiB" in " ".join(
         screen.split()
     )
     assert "shell, then SIGKILL" in screen
     first = re.search(r" for (\S+): stopped at", screen)
     assert first is not None
-    stage.tmux.wait_for(  # it counts on, while nothing else happens
+    frozen.tmux.wait_for(  # it counts on, while nothing else happens
         lambda screen: "stopped at" in screen and f" for {first[1]}: " not in screen
     )
 
 
-def test_t_lets_it_go_on_to_its_next_bound(stage: Stage) -> None:
-    stage.tmux.press("t")
-    stage.tmux.wait_for(f"{stage.name} goes on after it stood")
-    stage.tmux.wait_for("at 178 MiB")  # half of what was left
-    assert stands(stage.runaway.pid)
+def test_t_lets_it_go_on_to_its_next_bound(frozen: Frozen) -> None:
+    frozen.tmux.press("t")
+    frozen.tmux.wait_for(f"{frozen.name} goes on after it stood")
+    frozen.tmux.wait_for("at 178 MiB")  # half of what was left
+    assert stands(frozen.runaway.pid)
 
 
-def test_x_ends_it_where_it_is_pressed_again_in_time(stage: Stage) -> None:
-    question = f"x again within 3 s kills {stage.name}"
-    stage.tmux.press("x")
-    stage.tmux.wait_for(question)
-    stage.tmux.wait_for(lambda screen: question not in screen)
-    assert stands(stage.runaway.pid)
-    stage.tmux.press("x", "x")
-    assert stage.runaway.wait(WAIT_SECONDS) == -signal.SIGKILL
-    stage.tmux.wait_for(lambda screen: "FROZEN" not in screen)
-    stage.tmux.press("t")
-    stage.tmux.wait_for("nothing stands")
+def test_x_ends_it_where_it_is_pressed_again_in_time(frozen: Frozen) -> None:
+    question = f"x again within 3 s kills {frozen.name}"
+    frozen.tmux.press("x")
+    frozen.tmux.wait_for(question)
+    frozen.tmux.wait_for(lambda screen: question not in screen)
+    assert stands(frozen.runaway.pid)
+    frozen.tmux.press("x", "x")
+    assert frozen.runaway.wait(WAIT_SECONDS) == -signal.SIGKILL
+    frozen.tmux.wait_for(lambda screen: "FROZEN" not in screen)
+    frozen.tmux.press("t")
+    frozen.tmux.wait_for("nothing stands")
 
 
-def test_the_summary_counts_them(stage: Stage) -> None:
-    stage.tmux.press("q")
-    screen = stage.tmux.wait_for("q was pressed")
+def test_the_summary_counts_them(frozen: Frozen) -> None:
+    frozen.tmux.press("q")
+    screen = frozen.tmux.wait_for("q was pressed")
     assert "fuse     1 stopped (1 thawed)" in screen
-    until(lambda: state(stage.runaway.pid) != "T")
+    until(lambda: state(frozen.runaway.pid) != "T")

@@ -1,0 +1,161 @@
+"""What is counted of a process and of a memory cgroup, by the kernel or by our programs in it.
+
+All sizes are bytes; times are nanoseconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Physical memory by kind, as the kernel's counters of the mm have it. Bytes."""
+
+    anon_bytes: int = 0
+    file_bytes: int = 0
+    shmem_bytes: int = 0
+    swap_bytes: int = 0
+
+    @property
+    def resident_bytes(self) -> int:
+        """What ps calls RSS."""
+        return self.anon_bytes + self.file_bytes + self.shmem_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """What the kernel cannot simply drop: anon, shmem and swap. Growth is judged on it."""
+        return self.anon_bytes + self.shmem_bytes + self.swap_bytes
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.anon_bytes + other.anon_bytes,
+            self.file_bytes + other.file_bytes,
+            self.shmem_bytes + other.shmem_bytes,
+            self.swap_bytes + other.swap_bytes,
+        )
+
+    def less(self, other: "Usage") -> "Usage":
+        """This usage without `other`, no kind below zero."""
+        return Usage(
+            max(0, self.anon_bytes - other.anon_bytes),
+            max(0, self.file_bytes - other.file_bytes),
+            max(0, self.shmem_bytes - other.shmem_bytes),
+            max(0, self.swap_bytes - other.swap_bytes),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CallCount:
+    """Calls of one kind (mmap, munmap, brk, mremap, other) and the bytes they moved."""
+
+    calls: int = 0
+    gained_bytes: int = 0
+    released_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCounters:
+    """All that the kernel side keeps of one process.
+
+    `inherited` is what a forked child has shown since its birth because its parent had
+    it: it belongs to the parent's charge until the child executes something.
+    `mapped_bytes` and `unmapped_bytes` sum the gains and losses of address space, one
+    entry a system call; brk and the stack are apart. `calls` is None unless the kinds of
+    call are told apart (`--mapping-calls`).
+    """
+
+    usage: Usage = Usage()
+    inherited: Usage = Usage()
+    peak_bytes: int = 0  # highest resident_bytes ever seen
+    virtual_bytes: int = 0
+    mapped_bytes: int = 0
+    unmapped_bytes: int = 0
+    mapping_changes: int = 0  # events that moved virtual_bytes
+    brk_bytes: int = 0  # the heap's present size, brk - start_brk
+    brk_moves: int = 0
+    stack_bytes: int = 0
+    stalled_ns: int = 0
+    stalls: int = 0
+    calls: Mapping[str, CallCount] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """Time a process lost waiting for memory since it started, by the kernel's delay
+    accounting. Nanoseconds, summed over all threads it ever had.
+    """
+
+    swapin_ns: int
+    reclaim_ns: int
+    thrashing_ns: int  # reading back what was evicted a moment ago
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupContents:
+    """What a cgroup's charge consists of, all its processes together. Bytes.
+
+    `cache_bytes` is page cache that the kernel can drop: tmpfs is in `shmem_bytes`.
+    What is left of the charge is kernel memory. `refaults` counts pages that were
+    dropped and soon needed again, `major_faults` how often a process waited for a page of
+    a mapped file, or one swapped out, to be read.
+    """
+
+    anon_bytes: int = 0
+    shmem_bytes: int = 0
+    cache_bytes: int = 0
+    refaults: int = 0
+    major_faults: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupEvents:
+    """memory.events of cgroup v2: how often each happened to a cgroup, or to one below it.
+
+    Source: Documentation/admin-guide/cgroup-v2.rst.
+    """
+
+    low: int = 0  # reclaimed although it was below memory.low
+    high: int = 0  # throttled and reclaimed above memory.high
+    max: int = 0  # about to go over memory.max
+    oom: int = 0  # at memory.max, and nothing could be reclaimed
+    oom_kill: int = 0
+    oom_group_kill: int | None = None  # None: the kernel does not count it, before 5.17
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupPressure:
+    """memory.pressure of cgroup v2 (PSI): time lost for want of memory, its branch together.
+
+    Reclaim, throttling by memory.high, swapping in and reading back what was dropped all
+    count. Totals are nanoseconds since the cgroup was made; shares are of the last 10 s, 0..1.
+    Source: Documentation/accounting/psi.rst.
+    """
+
+    time_ns: int  # CLOCK_MONOTONIC: when it was read
+    some_ns: int  # at least one of its tasks waited
+    full_ns: int  # all that could have run waited at once
+    some_share: float
+    full_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupCounters:
+    """A memory cgroup's own counters, read from its `mem_cgroup`; the same on v1 and v2.
+
+    `limit_bytes` is the tightest limit on the path to the root (None: none is set), and
+    `headroom_bytes` the smallest distance to any of those limits. `high_bytes` is the
+    tightest memory.high there, above which v2 throttles.
+    """
+
+    charge_bytes: int = 0
+    peak_charge_bytes: int = 0
+    limit_bytes: int | None = None
+    headroom_bytes: int | None = None
+    high_bytes: int | None = None
+    limit_hits: int = 0  # failcnt on v1, the `max` event on v2
+    oom_kills: int = 0
+    stalled_ns: int = 0
+    stalls: int = 0
+    contents: CgroupContents | None = None  # None: not read
+    events: CgroupEvents | None = None  # None: cgroup v1
+    pressure: CgroupPressure | None = None  # None: cgroup v1, or a kernel without PSI

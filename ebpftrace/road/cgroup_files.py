@@ -1,0 +1,32 @@
+"""What only a memory cgroup's files tell, added to what the kernel programs have read."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ebpftrace.events import CgroupRead
+from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.memstat import read_contents
+from ebpftrace.host.pressure import read_pressure
+
+
+class CgroupFiles:
+    """memory.stat, and with `pressure` memory.pressure, which only cgroup v2 has."""
+
+    def __init__(self, paths: CgroupPaths, *, pressure: bool) -> None:
+        self._paths = paths
+        self._pressure = pressure
+
+    def folder(self, cgroup_id: int) -> Path | None:
+        """A cgroup's folder; not the root's: that is the whole machine, and has no limit."""
+        path = self._paths.path(cgroup_id)
+        return self._paths.folder(path) if path and path != "/" else None
+
+    def complete(self, event: CgroupRead) -> CgroupRead:
+        """The event with all that the files add to it."""
+        folder = self.folder(event.cgroup_id)
+        if folder is None:
+            return event
+        contents = read_contents(folder)
+        pressure = read_pressure(folder) if self._pressure else None
+        counters = replace(event.counters, contents=contents, pressure=pressure)
+        return replace(event, counters=counters)

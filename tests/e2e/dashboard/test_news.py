@@ -1,0 +1,56 @@
+"""What comes while somebody looks: the first process, its growth, its end, a kill."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.cgroups import memory_cgroup
+from tests.support.dashboard_stage import WATCH, label
+from tests.support.names import unique_comm
+from tests.support.tmux import NEEDS_TMUX, Tmux
+from tests.support.workload import Workload
+
+pytestmark = [pytest.mark.kernel, NEEDS_TMUX]
+
+
+def test_it_waits_in_words_and_follows_what_comes() -> None:
+    comm = unique_comm()
+    with Tmux(10, 5) as tmux:  # the smallest it says anything in
+        tmux.run([*WATCH, "--comm", comm, "--interval", "200ms"])
+        tmux.wait_for("waiting f…")
+        tmux.resize(100, 30)
+        tmux.wait_for(f"waiting for a process with comm {comm}…")
+        with Workload(comm) as workload:
+            workload.do("map 64MiB")
+            workload.do("touch 0")
+            tmux.wait_for(lambda screen: re.search(rf"{label(workload)} +6[45] MiB", screen))
+            workload.do("map 40MiB")
+            workload.do("touch 1")
+            tmux.wait_for(lambda screen: re.search(rf"{label(workload)} +10[45] MiB", screen))
+        tmux.wait_for(f"exit {comm}")
+        tmux.press("q")
+        tmux.wait_for("none: every event was booked\nshell>")
+
+
+def test_a_kill_is_told_with_its_time_and_hides_no_danger() -> None:
+    comm = unique_comm()
+    with (
+        memory_cgroup(limit=160 << 20) as group,
+        Workload(comm, cgroup=group) as keeper,
+        Workload(comm, cgroup=group) as victim,
+        Tmux(120, 30) as tmux,
+    ):
+        (Path("/proc") / str(victim.pid) / "oom_score_adj").write_text("1000")
+        keeper.do("map 148MiB")
+        keeper.do("touch 0")
+        tmux.run([*WATCH, "--comm", comm])
+        tmux.wait_for(lambda screen: "! ▾ " in screen and label(victim) in screen)
+        victim.do("map 64MiB")
+        victim.send("touch 0")  # it does not live to answer
+        screen = tmux.wait_for("!✗▾ ")
+        assert re.search(r"!✗ \S+ at \d+%.*, 1 oom kill at \d\d:\d\d:\d\d", screen)
+        assert f"({label(keeper)})" in screen
+        tmux.press("Enter")
+        screen = tmux.wait_for(" last kill ")
+        assert f", {label(victim)}" in screen

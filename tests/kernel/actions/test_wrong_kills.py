@@ -1,0 +1,134 @@
+"""Who is never signalled: the action says why, and nobody is hit."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.actions import signal as ending
+from ebpftrace.act.guard import Target, identify
+from ebpftrace.act.outcome import Status
+from ebpftrace.errors import GoneError
+from ebpftrace.events import ProcessKey
+from ebpftrace.host import proc
+from ebpftrace.units import NS_PER_SECOND
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.incidents import act, incident, key_of
+from tests.support.standing import lives
+from tests.support.workload import Workload
+
+SHORT = ending.Options(grace_ns=NS_PER_SECOND)
+
+
+def refused(target: Target, comm: str = "gopls") -> str:
+    ended = act("signal", incident(target, comm), SHORT)
+    assert ended.status is Status.SKIPPED
+    return ended.detail
+
+
+def test_another_process_that_has_the_pid_now(victim: Workload) -> None:
+    now = identify(key_of(victim.pid))
+    earlier = ProcessKey(victim.pid, now.key.start_boottime_ns - NS_PER_SECOND)
+    detail = refused(Target(earlier, now.cgroup, now.program))
+    assert "its pid is another process's now" in detail
+    assert lives(victim.pid)
+
+
+def test_a_pid_that_was_really_used_again(group: MemoryCgroup) -> None:
+    last = Path("/proc/sys/kernel/ns_last_pid")
+    with Workload("gopls", cgroup=group) as first:
+        target = identify(key_of(first.pid))
+        first.close_input()
+    time.sleep(0.03)  # /proc shows the start in steps of 10 ms
+    for _ in range(200):
+        last.write_text(str(target.key.pid - 1))
+        process = subprocess.Popen(["sleep", "60"])
+        if process.pid == target.key.pid:
+            break
+        process.kill()
+        process.wait()
+    else:
+        pytest.skip("another process is always quicker to take the pid")
+    try:
+        assert "another process's now" in refused(target)
+        assert lives(process.pid)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_one_that_has_ended(group: MemoryCgroup) -> None:
+    with Workload("gopls", cgroup=group) as workload:
+        target = identify(key_of(workload.pid))
+        workload.close_input()
+        assert refused(target) == f"not signalled: {workload.pid} has ended"
+
+
+def test_a_zombie(group: MemoryCgroup) -> None:
+    process = group.run(["sleep", "60"])
+    target = identify(key_of(process.pid))
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert refused(target).endswith("has ended")
+    process.wait()
+
+
+def test_one_that_moved_to_another_job(victim: Workload) -> None:
+    target = identify(key_of(victim.pid))
+    with memory_cgroup() as elsewhere:
+        elsewhere.add(victim.pid)
+        assert "moved to the cgroup" in refused(target)
+        assert lives(victim.pid)
+
+
+def test_one_that_executed_another_program(victim: Workload) -> None:
+    target = identify(key_of(victim.pid))
+    victim.do(f"exec {victim.named('other')}")
+    assert "runs another program now" in refused(target)
+    assert lives(victim.pid)
+
+
+def test_init_the_kernel_ourselves_and_our_ancestors() -> None:
+    for pid in (1, 2, os.getpid(), os.getppid()):
+        stat = proc.read_stat(pid)
+        if stat is None:
+            continue  # no kernel threads in a pid namespace
+        target = Target(ProcessKey(pid, stat.start_boottime_ns), "/", (0, 0))
+        refused(target)
+
+
+def test_a_thread_of_the_kernel() -> None:
+    threads = [
+        stat
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit()
+        and (stat := proc.read_stat(int(entry.name))) is not None
+        and stat.parent_pid == 2
+    ]
+    if not threads:
+        pytest.skip("this pid namespace shows no kernel threads")
+    key = ProcessKey(threads[0].pid, threads[0].start_boottime_ns)
+    assert "a thread of the kernel" in refused(Target(key, "/", (0, 0)))
+
+
+def test_the_crash_monitor_of_a_go_tool(tmp_path: Path) -> None:
+    (tmp_path / "** telemetry **").write_text("read line\n")
+    argv = ["gopls", "** telemetry **"]
+    with subprocess.Popen(
+        argv, executable="/bin/sh", cwd=tmp_path, stdin=subprocess.PIPE
+    ) as monitor:
+        while not proc.read_cmdline(monitor.pid):
+            time.sleep(0.001)  # exec sets the arguments last
+        detail = refused(Target(key_of(monitor.pid), "/", (0, 0)))
+        assert lives(monitor.pid)
+    assert "the crash monitor of a Go tool" in detail
+
+
+def test_a_gone_process_is_no_incident(group: MemoryCgroup) -> None:
+    with Workload("gopls", cgroup=group) as workload:
+        key = key_of(workload.pid)
+        workload.close_input()
+    with pytest.raises(GoneError, match="has ended"):
+        identify(key)
