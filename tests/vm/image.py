@@ -129,6 +129,5 @@ def _trust_as_the_host_does(root: Path) -> None:
         return
     local = Path("/usr/local/share/ca-certificates/host.crt")
     for name in (_CERTIFICATES, local):
-        there = root / name.relative_to("/")
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(_CERTIFICATES, there)
+        # Readable whatever our umask: apt fetches as a user of its own.
+        run(["install", "-D", "--mode=644", _CERTIFICATES, root / name.relative_to("/")])
