@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from ebpftrace.act.actions.freeze import Freezer
 from tests.support.acting import SECONDS, is_step, is_type, of_type, watching
 from tests.support.build import ROOT
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
@@ -75,6 +77,17 @@ def test_stopped_within_exec(tmp_path: Path, group: MemoryCgroup, to: str) -> No
         assert ends_with(watch, workload.pid, "ended") == ["stopped", "ended"]
 
 
+@contextmanager
+def freezing(group: MemoryCgroup, pid: int) -> Iterator[Freezer]:
+    """What freezes the process: its cgroup on v2, one of a hierarchy of their own on v1."""
+    if group.version == 2:
+        yield Freezer(group.path / "cgroup.freeze", "1", "0", group.path / "cgroup.events")
+        return
+    with freezer() as ice:
+        write(ice.file.parent / "cgroup.procs", pid)
+        yield ice
+
+
 @pytest.mark.parametrize("then", ["kill", "thaw"])
 def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
     tmp_path: Path, group: MemoryCgroup, then: str
@@ -82,11 +95,10 @@ def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
     ladder = 'then = [{ action = "freeze" }, { action = "shell", line = "sleep 1" }]'
     fuse = f'fuse = {{ bound = "100MiB", then = "{then}" }}'
     with (
-        freezer() as ice,
         fused(tmp_path, fuse, ladder) as watch,
         Workload(COMM, cgroup=group) as workload,
+        freezing(group, workload.pid) as ice,
     ):
-        write(ice.file.parent / "cgroup.procs", workload.pid)
         workload.do("map 101MiB")
         workload.send("touch 0")
         step = watch.wait_for(is_step("freeze"), SECONDS)
@@ -119,7 +131,8 @@ def test_moved_elsewhere_while_it_stands_it_is_spared_and_goes_on(
     tmp_path: Path, group: MemoryCgroup
 ) -> None:
     """Whoever moved it knows of it: in another cgroup it is nobody we decided on."""
-    ladder = 'then = [{ action = "shell", line = "sleep 1" }]'
+    hook = f"while ! [ -e {tmp_path}/go ]; do sleep 0.02; done"
+    ladder = f'then = [{{ action = "shell", line = "{hook}", timeout = "5m" }}]'
     with (
         memory_cgroup() as elsewhere,
         fused(tmp_path, 'fuse = "50%"', ladder) as watch,
@@ -129,6 +142,7 @@ def test_moved_elsewhere_while_it_stands_it_is_spared_and_goes_on(
         workload.send("touch 0")
         assert stands(workload.pid)
         elsewhere.add(workload.pid)
+        (tmp_path / "go").touch()
         workload.answer()
         assert ends_with(watch, workload.pid, "thawed") == ["stopped", "thawed"]
 
