@@ -78,13 +78,12 @@ def test_stopped_within_exec(tmp_path: Path, group: MemoryCgroup, to: str) -> No
 
 
 @contextmanager
-def freezing(group: MemoryCgroup, pid: int) -> Iterator[Freezer]:
-    """What freezes the process: its cgroup on v2, one of a hierarchy of their own on v1."""
+def freezing(group: MemoryCgroup) -> Iterator[Freezer]:
+    """What freezes who is added: the cgroup itself on v2, one of another hierarchy on v1."""
     if group.version == 2:
         yield Freezer(group.path / "cgroup.freeze", "1", "0", group.path / "cgroup.events")
         return
     with freezer() as ice:
-        write(ice.file.parent / "cgroup.procs", pid)
         yield ice
 
 
@@ -95,10 +94,11 @@ def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
     ladder = 'then = [{ action = "freeze" }, { action = "shell", line = "sleep 1" }]'
     fuse = f'fuse = {{ bound = "100MiB", then = "{then}" }}'
     with (
+        freezing(group) as ice,
         fused(tmp_path, fuse, ladder) as watch,
         Workload(COMM, cgroup=group) as workload,
-        freezing(group, workload.pid) as ice,
     ):
+        write(ice.file.parent / "cgroup.procs", workload.pid)
         workload.do("map 101MiB")
         workload.send("touch 0")
         step = watch.wait_for(is_step("freeze"), SECONDS)

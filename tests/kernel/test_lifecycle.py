@@ -201,7 +201,8 @@ def test_five_hundred_short_lives_are_all_booked_or_counted_as_lost() -> None:
         missed = losses.pop("missed_runs", 0)
         assert len(pids - started) <= missed
         assert len(pids - exited.keys()) <= missed
-        assert all(exited[pid].counters.mapped_bytes == MIB for pid in pids & exited.keys())
+        mapped = {pid: exited[pid].counters.mapped_bytes for pid in pids & exited.keys()}
+        assert sum(one != MIB for one in mapped.values()) <= missed, mapped
         assert losses == {}
     finally:
         observer.close()
