@@ -12,8 +12,11 @@ from tests.vm.run import UnavailableError, VmError, run
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """debian-archive-keyring: the keys of every suite that is still kept."""
 
-# What apt and debootstrap write, the latter without saying more.
-_NO_ANSWER = re.compile(r"Failed to fetch|Failed getting release|Couldn't download|Could not ")
+# What apt, debootstrap (without saying more), pip and go write.
+_NO_ANSWER = re.compile(
+    r"Failed to fetch|Could not (resolve|connect)|Failed getting release|Couldn't download"
+    r"|Failed to establish a new connection|dial tcp|no such host|proxyconnect"
+)
 _NOT_THERE = re.compile(r"\b404\b|Couldn't find these debs|Unable to locate")
 
 
@@ -35,9 +38,10 @@ def mirror(suite: str) -> str:
 
 @contextmanager
 def unanswered() -> Iterator[None]:
-    """Make an UnavailableError of a VmError that says that the archive did not answer.
+    """Make an UnavailableError of a VmError that says that an archive did not answer.
 
-    A package that it does not have is a mistake of ours, and stays one.
+    That is Debian's, Python's packages or a Go module proxy. A package that one does not have
+    is a mistake of ours, and stays one.
     """
     try:
         yield

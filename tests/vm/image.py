@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from tests.support import gopls_install
 from tests.vm import tree
-from tests.vm.archive import mirror
+from tests.vm.archive import mirror, unanswered
 from tests.vm.cache import kept
 from tests.vm.paths import ROOT
-from tests.vm.run import UnavailableError, VmError, run
+from tests.vm.run import run
 
 SUITE = "bookworm"
 IMAGE_SIZE = "4G"  # sparse
@@ -81,10 +81,8 @@ def _make_base(folder: Path) -> None:
     """Debian with the packages, as a folder."""
     include = f"--include={','.join(_PACKAGES.read_text().split())}"
     options = ("--variant=minbase", include)
-    try:
+    with unanswered():
         run([*_ALONE, "debootstrap", *options, SUITE, folder, mirror(SUITE)])
-    except VmError as error:
-        raise UnavailableError(str(error)) from None
     for archive in (folder / "var/cache/apt/archives").glob("*.deb"):
         archive.unlink()
 
@@ -113,7 +111,8 @@ def _provision(root: Path) -> None:
     }
     folder = urlsplit(archive).path if archive.startswith("file:") else ""
     script = "/opt/ebpftrace/vagrant/provision.sh"
-    run([*_ALONE, "sh", "-ec", _INSIDE, "sh", folder, root, script], env=environment)
+    with unanswered():
+        run([*_ALONE, "sh", "-ec", _INSIDE, "sh", folder, root, script], env=environment)
     # The tree comes anew with every run; what was made of it stays.
     for entry in home.iterdir():
         if entry.name not in _MADE_BY_PROVISION:

@@ -52,7 +52,11 @@ def test_an_archive_that_does_not_answer_is_unavailable(
     [
         ("E: Failed to fetch http://a/b.deb  Could not connect to a:80", True),
         ("E: Failed getting release file http://a/dists/bookworm/Release", True),
+        ("go: proxy/x: dial tcp: lookup proxy: no such host\nerror: gopls was not built", True),
+        ("NewConnectionError('Failed to establish a new connection: refused')", True),
+        ("go: proxy/x: 404 Not Found", False),
         ("E: Failed to fetch http://a/b.deb  404  Not Found", False),
+        ("E: Could not get lock /var/lib/apt/lists/lock", False),
         ("E: Couldn't find these debs: no-such-package", False),
         ("E: Unable to locate package linux-image-9.9", False),
         ("E: something else", False),
