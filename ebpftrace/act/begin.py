@@ -13,6 +13,7 @@ from ebpftrace.act.policy import Policy
 from ebpftrace.act.relief import held_bytes
 from ebpftrace.act.triggers import More
 from ebpftrace.errors import GoneError
+from ebpftrace.host import proc
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import ProcessSnapshot
@@ -64,8 +65,9 @@ def begin(
 def _identified(
     process: ProcessSnapshot, job: JobIdentity, folder_of: Callable[[str], Path | None]
 ) -> Target:
-    """As it is now; RefusedError if it has left its job since the snapshot.
+    """As it is now; RefusedError if it has left its job or its program since the snapshot.
 
+    A program's name is there last (begin_new_exec in the kernel's exec.c), so it is read last.
     Paths of one cgroup may be written in two ways where it is seen from another namespace,
     so its inode is asked as well.
     """
@@ -78,7 +80,15 @@ def _identified(
             inode = job.cgroup_id  # not to be seen from here: nothing speaks against it
         if inode != job.cgroup_id:
             raise RefusedError(f"{process.pid} moved to the cgroup {target.cgroup}")
+    if became_another(process):
+        raise RefusedError(f"{process.pid} was {process.comm}, and has another name now")
     return target
+
+
+def became_another(process: ProcessSnapshot) -> bool:
+    """Whether it has another name than the books have: they have yet to hear of its exec."""
+    name = proc.read_comm(process.pid)
+    return name is not None and name != process.comm
 
 
 def _all_identified(

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from ebpftrace.act.begin import became_another
 from ebpftrace.act.breaker import Breaker
 from ebpftrace.act.fuse import FuseNews, Wish, WishKind
 from ebpftrace.act.fuse_words import finding_of
@@ -14,8 +15,10 @@ from ebpftrace.act.triggers import Firing
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
 from ebpftrace.ledger import Snapshot, Who
 from ebpftrace.road.lately import Lately
+from ebpftrace.units import NS_PER_SECOND
 
 _BY_HAND = "by hand"
+_EXEC_NS = 2 * NS_PER_SECOND  # nobody stands for ever because the books lost a record
 
 
 class Fusing:
@@ -181,6 +184,9 @@ class Fusing:
             if meant is not None or self._one(largest.event.key) is None:
                 break
         if meant is None:
+            if _in_exec(largest, snapshot):
+                self._waiting = True
+                return
             self._release(job)
             self.let_go(largest.event.key)
             return
@@ -202,6 +208,15 @@ class Fusing:
             self._breaker.note(one)
             self._tell(one)
             self._last = one.sentence
+
+
+def _in_exec(one: Standing, snapshot: Snapshot) -> bool:
+    """Whether it was stopped while it became another program, of which the books have yet to
+    hear: the program decides whether anything is done about it."""
+    if time.monotonic_ns() - one.event.time_ns > _EXEC_NS:
+        return False
+    processes = (process for job in snapshot.jobs for process in job.processes)
+    return any(became_another(it) for it in processes if it.key == one.event.key)
 
 
 def _by_itself(one: Standing) -> bool:

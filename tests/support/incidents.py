@@ -1,7 +1,11 @@
 """Incidents about real processes, and actions driven to their end, for tests of acting."""
 
 import select
+import shutil
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,18 @@ from tests.support.patience import patient
 PATIENCE_SECONDS = patient(30.0)
 
 JOB = JobIdentity("/ci/build-42", "build-42", "github", "GITHUB_RUN_ID", "/ci/build-42", 4242)
+
+
+@contextmanager
+def sleeping(folder: Path, comm: str = "gopls") -> Iterator[int]:
+    """The pid of a process of that name that only waits."""
+    program = folder / comm
+    program.symlink_to(shutil.which("sleep") or "sleep")
+    with subprocess.Popen([program, "100"]) as process:
+        try:
+            yield process.pid
+        finally:
+            process.kill()
 
 
 def key_of(pid: int) -> ProcessKey:

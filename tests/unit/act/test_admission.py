@@ -1,8 +1,8 @@
 """Who is taken on, and why others are left alone. The process is a real one."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from ebpftrace.judge.finding import Subject
 from ebpftrace.ledger import ProcessSnapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
-from tests.support.incidents import key_of
+from tests.support.incidents import key_of, sleeping
 
 S = NS_PER_SECOND
 POLICY = Policy(
@@ -30,12 +30,10 @@ def now() -> Moment:
 
 
 @pytest.fixture
-def process() -> Iterator[ProcessSnapshot]:
-    child = subprocess.Popen(["sleep", "100"])
-    made = watches.process(child.pid, 400 * MIB)
-    yield replace(made, key=key_of(child.pid), age_ns=100 * S)
-    child.kill()
-    child.wait()
+def process(tmp_path: Path) -> Iterator[ProcessSnapshot]:
+    with sleeping(tmp_path) as pid:
+        made = watches.process(pid, 400 * MIB)
+        yield replace(made, key=key_of(pid), age_ns=100 * S)
 
 
 def admitted(
@@ -103,3 +101,9 @@ def test_whom_a_fuse_stopped_waits_for_nothing(process: ProcessSnapshot) -> None
     young = replace(process, age_ns=S)
     blown = admitted(young, spending=rested, running=(runs,), blown=True)
     assert isinstance(blown, Incident)
+
+
+def test_one_that_has_another_name_by_now_is_another_program(process: ProcessSnapshot) -> None:
+    """A fuse may stop it within exec, while the books have it as what it was."""
+    told = admitted(replace(process, comm="go"))
+    assert told == f"{process.pid} was go, and has another name now"

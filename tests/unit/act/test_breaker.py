@@ -5,7 +5,6 @@ action only notes that it was started.
 """
 
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import ProcessSnapshot, Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
-from tests.support.incidents import key_of
+from tests.support.incidents import key_of, sleeping
 
 S = NS_PER_SECOND
 
@@ -89,12 +88,10 @@ def policy(**changes: Any) -> Policy:
 
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
-    process = subprocess.Popen(["sleep", "100"])
-    made = Books(process.pid, tmp_path / "audit.jsonl", (policy(),))
-    yield made
-    made.breaker.close()
-    process.kill()
-    process.wait()
+    with sleeping(tmp_path) as pid:
+        made = Books(pid, tmp_path / "audit.jsonl", (policy(),))
+        yield made
+        made.breaker.close()
 
 
 def kinds(words: list[Word]) -> list[str]:
