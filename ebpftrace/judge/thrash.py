@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from mmap import PAGESIZE
 
 from ebpftrace.judge import words
 from ebpftrace.judge.finding import Severity
@@ -24,8 +25,9 @@ class Thrash:
 
     Or, whatever it is near to: `majors_per_second` times in each third of the window a
     process waited for a page of a mapped file to be read, while pages that had been dropped
-    were needed again. Then the program and its files do not fit into the limit. Who reads
-    files by system calls, however large and often, has no such faults.
+    were needed again, within `turnover_ns` as many as fill the limit. Then the program and its
+    files do not fit into the limit. Who reads files by system calls, however large and often,
+    has no such faults; and what does fit is read in once, even if a slow disk takes its time.
     """
 
     window_ns: int = 15 * NS_PER_SECOND
@@ -33,6 +35,7 @@ class Thrash:
     near_share: float = 0.85
     refaults_per_second: float = 200.0
     majors_per_second: float = 40.0
+    turnover_ns: int = 120 * NS_PER_SECOND
     severity: Severity = Severity.WARNING
     name: str = "thrash"
 
@@ -46,7 +49,7 @@ class Thrash:
             return None
         place = self._place(window)
         if not place:
-            return self._mapped(window, seconds)
+            return self._mapped(samples, window, seconds)
         lost_ns = max(now.stalled_ns - first.stalled_ns, now.pressure_ns - first.pressure_ns)
         waited = lost_ns / NS_PER_SECOND / seconds
         refaults = (now.refaults - first.refaults) / seconds
@@ -61,7 +64,9 @@ class Thrash:
             self.severity, waited, self.bound_share, "share", first.time_ns, told, 0.0
         )
 
-    def _mapped(self, window: list[Sample], seconds: float) -> Verdict | None:
+    def _mapped(
+        self, samples: Samples, window: list[Sample], seconds: float
+    ) -> Verdict | None:
         """Mapped files that do not fit: page cache all of it, and yet it is not free to go."""
         first, now = window[0], window[-1]
         refaults = (now.refaults - first.refaults) / seconds
@@ -72,10 +77,14 @@ class Thrash:
         if rate < self.majors_per_second or refaults < self.refaults_per_second:
             return None
         if now.limit_hits > first.limit_hits:
-            place = f"the limit of {words.size(now.limit_bytes or 0)}"
+            full_bytes = now.limit_bytes or 0
+            place = f"the limit of {words.size(full_bytes)}"
         elif now.throttled > first.throttled:
-            place = f"memory.high, {words.size(now.high_bytes or 0)}"
+            full_bytes = now.high_bytes or 0
+            place = f"memory.high, {words.size(full_bytes)}"
         else:
+            return None
+        if (now.refaults - samples.before(self.turnover_ns).refaults) * PAGESIZE < full_bytes:
             return None
         rate = (now.major_faults - first.major_faults) / seconds
         told = (

@@ -93,6 +93,12 @@ def test_what_is_read_by_system_calls_or_only_once_is_none() -> None:
     assert Thrash().verdict(mapped(130, 200_000, hits=0)) is None  # another's limit
 
 
+def test_what_fits_and_comes_back_from_a_slow_disk_is_none() -> None:
+    """60 MiB of files, dropped for others and read in again, at under 4 MiB a second."""
+    assert Thrash().verdict(mapped(215, 900)) is None
+    assert Thrash().verdict(mapped(215, 2000)) is not None  # more than there is room for
+
+
 def test_a_burst_of_major_faults_is_none() -> None:
     """A compiler that was dropped and started again: for a moment it waits for its text."""
     samples = mapped(0, 200_000)
