@@ -41,7 +41,6 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     process->parent = parent_of(task);
     process->memcg = memcg_of(task);
     process->memcg_id = memcg_id(process->memcg);
-    process->how = how;
     bpf_probe_read_kernel_str(process->comm, COMM_LEN, (void *)comm);
     set_mappings(process);
     read_pages(process);
@@ -56,6 +55,8 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     }
     keep_cgroup(process->memcg, process->memcg_id);
     arm_process_at_start(process, how);
+    /* User space may look at any moment, also while this task is preempted in here. */
+    *(volatile u32 *)&process->how = how;
 
     struct start_record *record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {

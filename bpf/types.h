@@ -43,7 +43,7 @@ struct process {
     u32 tgid;
     u32 parent;
     u32 forked; /* no exec since fork: `inherited` holds */
-    u32 how;
+    u32 how; /* written last: an entry without it is not complete yet */
     char comm[COMM_LEN];
     s64 pages[MEMBERS];
     s64 inherited[MEMBERS];

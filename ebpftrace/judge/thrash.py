@@ -64,9 +64,7 @@ class Thrash:
             self.severity, waited, self.bound_share, "share", first.time_ns, told, 0.0
         )
 
-    def _mapped(
-        self, samples: Samples, window: list[Sample], seconds: float
-    ) -> Verdict | None:
+    def _mapped(self, samples: Samples, window: list[Sample], seconds: float) -> Verdict | None:
         """Mapped files that do not fit: page cache all of it, and yet it is not free to go."""
         first, now = window[0], window[-1]
         refaults = (now.refaults - first.refaults) / seconds

@@ -149,8 +149,10 @@ class Probe:
         self.drift_bytes = sum(entry.drift_bytes for entry in there.values())
         if self.fuses is not None:
             self._pending += self.fuses.untold()
+        missed = self._programs.missed_runs(_TOLD_ONCE)
+        ended = self._processes.ended(there) if missed else set()
         events = self.events()
-        for event in self._processes.repair(now_ns, there):
+        for event in self._processes.repair(now_ns, there, ended):
             self._forget_stop(event)
             events.append(event)
         events += [

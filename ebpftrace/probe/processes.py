@@ -1,7 +1,8 @@
 """Who is tracked: the kernel side's map of them, and what was told of it."""
 
+import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ebpftrace.events import Event, ProcessExited, ProcessKey, ProcessMoved, ProcessStarted
 from ebpftrace.probe import bpf
@@ -60,16 +61,35 @@ class Processes:
 
     def entries(self) -> dict[ProcessKey, Tracked]:
         """The map, with those whose start was not told."""
-        entries = map(self._decoder.process, self._entries.values())
-        return {entry.key: entry for entry in entries}
+        entries = map(self._decoder.entry, self._entries.values())
+        return {entry.key: entry for entry in entries if entry is not None}
 
     def read(self, one: Tracked) -> Tracked | None:
         """What the map has for this process's mm now, exact; None: nothing."""
         self._count(one.mm)
         return self._entry(one.mm)
 
-    def repair(self, now_ns: int, there: dict[ProcessKey, Tracked]) -> Iterator[Event]:
-        """What was not told of those `there`, and of those who are not; they are known now."""
+    def ended(self, there: Iterable[ProcessKey]) -> set[ProcessKey]:
+        """Those that are there no more, although the map has them: their end was missed.
+
+        To be asked before the records of those whose end was not missed are taken.
+        """
+        return {key for key in there if _is_gone(key.pid)}
+
+    def repair(
+        self,
+        now_ns: int,
+        there: dict[ProcessKey, Tracked],
+        ended: Collection[ProcessKey] = (),
+    ) -> Iterator[Event]:
+        """What was not told of those `there`, and of those who are not; they are known now.
+
+        Of `there`, who has `ended` is taken out, and of the map.
+        """
+        for key in ended:
+            entry = there.pop(key)
+            if self._in_map(key, entry.mm):
+                self._delete(key, entry.mm)
         for key in [key for key in self._known if key not in there]:
             if self._in_map(key, self._known[key].mm):
                 continue  # it came between the two looks
@@ -100,15 +120,29 @@ class Processes:
             return
         known = self._known.pop(key, None)
         if known is not None:
-            pid = struct.pack("=I", key.pid)
-            bpf.delete(self._map, struct.pack("=Q", known.mm))
-            bpf.delete(self._programs.map_fd("process_mm"), pid)
-            bpf.delete(self._programs.map_fd("lineage"), pid)
+            self._delete(key, known.mm)
+
+    def _delete(self, key: ProcessKey, mm: int) -> None:
+        pid = struct.pack("=I", key.pid)
+        bpf.delete(self._map, struct.pack("=Q", mm))
+        bpf.delete(self._programs.map_fd("process_mm"), pid)
+        bpf.delete(self._programs.map_fd("lineage"), pid)
 
     def _entry(self, mm: int) -> Tracked | None:
         data = bpf.lookup(self._map, struct.pack("=Q", mm), self._size)
-        return None if data is None else self._decoder.process(data)
+        return None if data is None else self._decoder.entry(data)
 
     def _in_map(self, key: ProcessKey, mm: int) -> bool:
         entry = self._entry(mm)
         return entry is not None and entry.key == key
+
+
+def _is_gone(pid: int) -> bool:
+    """Whether no process has this pid: where it is another's by now, that has to end first."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False

@@ -42,6 +42,7 @@ FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of,
 PARTS_OF_LIMIT = 10_000
 
 _HEADER = struct.Struct("=IIQ")
+_HOW = struct.Struct("=44xI")
 _RENAMED = struct.Struct("=QII16s")
 _MOVED = struct.Struct("=QQII")
 _BREACH = struct.Struct("=QQqqII")
@@ -93,8 +94,13 @@ class Decoder:
             "cgroup_record": head + 8 + self._cgroup.size + _PATH,
         }
 
+    def entry(self, data: bytes) -> Tracked | None:
+        """A `struct process` of the map; None: it is just being made, and will be told of."""
+        (how,) = _HOW.unpack_from(data)
+        return self.process(data) if how else None
+
     def process(self, data: bytes, offset: int = 0) -> Tracked:
-        """A `struct process`."""
+        """A `struct process` that is complete."""
         (mm, start, _memcg, memcg_id, tgid, parent, forked, how, comm, *rest) = (
             self._process.unpack_from(data, offset)
         )

@@ -131,7 +131,7 @@ def test_moved_elsewhere_while_it_stands_it_is_spared_and_goes_on(
     tmp_path: Path, group: MemoryCgroup
 ) -> None:
     """Whoever moved it knows of it: in another cgroup it is nobody we decided on."""
-    hook = f"while ! [ -e {tmp_path}/go ]; do sleep 0.02; done"
+    hook = f"touch {tmp_path}/began; while ! [ -e {tmp_path}/go ]; do sleep 0.02; done"
     ladder = f'then = [{{ action = "shell", line = "{hook}", timeout = "5m" }}]'
     with (
         memory_cgroup() as elsewhere,
@@ -141,6 +141,7 @@ def test_moved_elsewhere_while_it_stands_it_is_spared_and_goes_on(
         workload.do("map 250MiB")
         workload.send("touch 0")
         assert stands(workload.pid)
+        until((tmp_path / "began").exists)  # it was decided on where it was
         elsewhere.add(workload.pid)
         (tmp_path / "go").touch()
         workload.answer()

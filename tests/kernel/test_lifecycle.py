@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -11,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.events import ProcessExited, ProcessMoved, ProcessRenamed, ProcessStarted
+from ebpftrace.events import (
+    ProcessExited,
+    ProcessMoved,
+    ProcessRead,
+    ProcessRenamed,
+    ProcessStarted,
+)
 from ebpftrace.probe import Selection, bpf
 from tests.support.cgroups import memory_cgroup
 from tests.support.observer import Observer
@@ -225,6 +232,36 @@ def test_a_ring_too_small_loses_records_but_no_process() -> None:
         assert {workload.pid, *children} <= exited
     finally:
         observer.close()
+
+
+def test_who_ended_unnoticed_does_not_stay_in_the_books(
+    monkeypatch: pytest.MonkeyPatch, observer: Observer
+) -> None:
+    """Where a task is preempted within a raw tracepoint, the program is not run for the next.
+
+    This kernel may not do that: an entry is written into the map as a missed exit leaves it.
+    """
+    with Workload("exact") as workload, subprocess.Popen(["true"]) as gone:
+        gone.wait()
+        key = observer.started(workload.pid).key
+        processes = observer.probe._processes
+        fd, size = observer.probe._programs.map_fd("processes"), processes._size
+        mm = processes.mm_of(key)
+        assert mm is not None
+        entry = bytearray(bpf.lookup(fd, struct.pack("=Q", mm), size) or b"")
+        struct.pack_into("=Q", entry, 0, 4711)
+        struct.pack_into("=I", entry, 32, gone.pid)
+        bpf.update(fd, struct.pack("=Q", 4711), bytes(entry))
+        observer.read()
+        assert observer.counters(gone.pid)  # nothing was missed: nobody is asked for
+        monkeypatch.setattr(observer.probe._programs, "missed_runs", lambda _names: 1)
+        observer.read()
+        assert observer.exited(gone.pid).executed is False
+        observer.forget()
+        observer.read()
+        told = {event.key.pid for event in observer.all(ProcessRead)}
+        assert workload.pid in told
+        assert gone.pid not in told
 
 
 def test_a_full_map_is_counted() -> None:

@@ -29,6 +29,7 @@ LEFT_OUT = {
     "tests/e2e/test_judgement_live.py": "jobs of 3 GiB in all, at the pace of real processors",
     "tests/e2e/test_make.py": "a clone and its make",
     "tests/e2e/test_setup.py": "an installation; vagrant/provision.sh made the machine with it",
+    "tests/e2e/test_thrash.py": "files read and dropped at the pace of a real disk",
     "tests/e2e/gopls": "gopls of several versions, each with GiBs to grow into",
 }
 """What users do that is not tried in a machine, and what it needs or is about."""

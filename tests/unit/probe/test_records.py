@@ -57,6 +57,11 @@ def test_a_start_has_all_of_the_process() -> None:
     assert decoder().sizes()["start_record"] == len(record(1, body))
 
 
+def test_an_entry_that_is_just_being_made_is_none() -> None:
+    assert decoder().entry(process(how=0)) is None
+    assert decoder().entry(process(how=2)) == decoder().process(process(how=2))
+
+
 def test_what_was_inherited_counts_only_while_forked() -> None:
     assert decoder().process(process(forked=1, how=2)).counters.inherited == Usage(
         anon_bytes=PAGE_SIZE, file_bytes=PAGE_SIZE
