@@ -229,9 +229,7 @@ def test_a_ring_too_small_loses_records_but_no_process() -> None:
             assert losses["ring_start"] > 0
             assert losses.keys() <= {"ring_start", "missed_runs"}
 
-        def all_have_ended() -> (
-            bool
-        ):  # whose exit was missed, once its parent has waited for it
+        def all_have_ended() -> bool:  # late, where their exit was missed
             observer.read()
             exited = {event.key.pid for event in observer.all(ProcessExited)}
             return {workload.pid, *children} <= exited
