@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.vm.kernels import in_order
 from tests.vm.paths import RESULTS, ROOT
 from tests.vm.results import by_file, known_of
+from tests.vm.selection import LEFT_OUT
 
 PAGE = ROOT / "docs" / "kernels.md"
 _SERIES = re.compile(r"\d+\.\d+")
@@ -86,6 +87,11 @@ def page(columns: list[Column]) -> str:
             "tracepoints that works.",
             *(["", "What the probe remarks of its own accord:", ""] if remarks else []),
             *remarks,
+            "",
+            "Not tried in machines:",
+            "",
+            *(f"- `{path}`: {about};" for path, about in LEFT_OUT.items()),
+            "- nothing else of `tests/kernel` and `tests/e2e`.",
             "",
             _FALLBACKS.read_text().rstrip("\n"),
             "",
