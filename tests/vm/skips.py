@@ -20,7 +20,10 @@ _ALWAYS = (
 _PLAIN = (r"systemd is not process 1 here.*",)
 _BEFORE = {
     "5.11": (r"this kernel has no mmap_lock tracepoints: .*",),
-    "5.14": (r"this kernel has no cgroup\.kill.*",),
+    "5.14": (
+        r"this kernel has no cgroup\.kill.*",
+        r"this kernel has no kernel\.task_delayacct: .*",
+    ),
     "5.17": (r"this kernel has no oom_group_kill.*",),
     "5.19": (r"this kernel has no memory\.(peak|reclaim).*",),
 }
