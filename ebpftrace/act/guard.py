@@ -97,6 +97,19 @@ def _open(key: ProcessKey) -> int:
     return fd
 
 
+def has_ended(key: ProcessKey) -> bool:
+    """Whether it is no more; the kernel's record of that may not have been read yet."""
+    try:
+        fd = os.pidfd_open(key.pid)
+    except OSError:
+        return True
+    try:
+        stat = proc.read_stat(key.pid)
+        return _over(fd) or stat is None or not stat.started_at(key.start_boottime_ns)
+    finally:
+        os.close(fd)
+
+
 def _over(pidfd: int) -> bool:
     """Whether the last of its threads has ended."""
     poll = select.poll()

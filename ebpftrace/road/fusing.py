@@ -9,6 +9,7 @@ from ebpftrace.act.breaker import Breaker
 from ebpftrace.act.fuse import FuseNews, Wish, WishKind
 from ebpftrace.act.fuse_words import finding_of
 from ebpftrace.act.fusebox import Fusebox, Standing
+from ebpftrace.act.guard import has_ended
 from ebpftrace.act.outcome import Word
 from ebpftrace.act.policy import Policy
 from ebpftrace.act.triggers import Firing
@@ -197,7 +198,9 @@ class Fusing:
         """Whoever stands for the sum of this job goes on: it was another one's fault."""
         for one in self._box.standing:
             key = one.event.key
-            if one.news.job.key == job and (key in self._acted_on or not _by_itself(one)):
+            if one.news.job.key != job or (key not in self._acted_on and _by_itself(one)):
+                continue
+            if not has_ended(key):  # else its end is told in a moment
                 self.let_go(key)
 
     def _one(self, key: ProcessKey) -> Standing | None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -59,3 +60,14 @@ def test_an_orphans_new_parent_was_its_ancestor_before() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     assert done.stdout == "True True\n"
+
+
+def test_who_has_ended_is_seen_before_it_is_waited_for() -> None:
+    with subprocess.Popen(["sleep", "100"]) as child:
+        key = key_of(child.pid)
+        assert not guard.has_ended(key)
+        assert guard.has_ended(replace(key, start_boottime_ns=key.start_boottime_ns + 10**9))
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert guard.has_ended(key)
+    assert guard.has_ended(key)
