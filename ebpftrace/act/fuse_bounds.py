@@ -9,6 +9,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from mmap import PAGESIZE
 
 from ebpftrace.act.fuse import Fuse, FuseAction
 from ebpftrace.act.guard import in_own_line
@@ -139,13 +140,18 @@ def _bound(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:
 def higher(measured_bytes: int, bound_bytes: int, limit_bytes: int | None) -> int | None:
     """The next bound of one that goes on: half of what is left to the limit above it.
 
-    Without a limit a quarter above; None where there is no room for another stop.
+    Without a limit a quarter above; None where there is no room for another stop. In whole
+    pages, as the kernel side has it.
     """
-    if limit_bytes is None:
-        return max(measured_bytes, bound_bytes) * 5 // 4
     at = max(measured_bytes, bound_bytes)
+    if limit_bytes is None:
+        return _whole_pages(at * 5 // 4)
     left = limit_bytes - at
-    return at + left // 2 if left > limit_bytes // 100 else None
+    return _whole_pages(at + left // 2) if left > limit_bytes // 100 else None
+
+
+def _whole_pages(size_bytes: int) -> int:
+    return -(-size_bytes // PAGESIZE) * PAGESIZE
 
 
 def has_fuse(policies: Sequence[Policy]) -> bool:

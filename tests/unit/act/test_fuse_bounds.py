@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import replace
+from mmap import PAGESIZE
 
 import pytest
 
@@ -119,10 +120,11 @@ def test_a_raised_bound_holds_where_it_is_higher() -> None:
 
 
 def test_the_next_bound_is_half_way_to_the_limit_until_no_room_is_left() -> None:
-    assert higher(1000, 900, 2000) == 1500
-    assert higher(1000, 900, None) == 1250
-    assert higher(1985, 900, 2000) is None
-    assert higher(2100, 900, 2000) is None
+    assert higher(1000 * MIB, 900 * MIB, 2000 * MIB) == 1500 * MIB
+    assert higher(1000 * MIB, 900 * MIB, None) == 1250 * MIB
+    assert higher(1000 * MIB + PAGESIZE, 900 * MIB, 2000 * MIB) == 1500 * MIB + PAGESIZE
+    assert higher(1985 * MIB, 900 * MIB, 2000 * MIB) is None
+    assert higher(2100 * MIB, 900 * MIB, 2000 * MIB) is None
 
 
 def test_the_default_is_for_what_all_share_by_name() -> None:
