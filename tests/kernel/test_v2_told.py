@@ -161,12 +161,15 @@ def test_a_job_killed_by_cgroup_kill_ended_by_a_signal_and_not_for_memory(
         write(kill, 1)
         assert one.wait() == other.wait() == -signal.SIGKILL
         snapshot = watch.next_snapshot()
-        exits = [
-            (record["pid"], record["signal"])
+        signals = {
+            record["pid"]: record["signal"]
             for record in watch.records
             if record.get("event") == "exit" and record["job"]["cgroup_id"] == group.id
-        ]
-        assert sorted(exits) == sorted([(one.pid, 9), (other.pid, 9)])
+        }
+        assert signals.keys() == {one.pid, other.pid}
+        # Of an exit that the kernel ran no program for, nobody knows more than that it was.
+        missed = snapshot["losses"].get("missed_runs", 0)
+        assert list(signals.values()).count(9) >= 2 - missed
         (job,) = [job for job in snapshot["jobs"] if job["cgroup_id"] == group.id]
         assert (job["state"], job["oom_kills"], job["started"]) == ("idle", 0, 2)
 
