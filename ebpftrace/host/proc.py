@@ -5,6 +5,7 @@ may not be read is another matter: NotPermittedError.
 """
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from ebpftrace.units import KIB, NS_PER_SECOND
 PROC = Path("/proc")
 ENVIRON_LIMIT = 128 * KIB
 CMDLINE_LIMIT = 16 * KIB
+_PF_EXITING = 0x4  # of linux/sched.h
 _NS_PER_TICK = NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _DELETED = " (deleted)"
@@ -88,6 +90,19 @@ def read_stat(pid: int, proc: Path = PROC) -> Stat | None:
     fields = tail.split()
     comm = head.partition(b" (")[2]
     return Stat(pid, clean(comm), fields[0].decode(), int(fields[1]), int(fields[19]))
+
+
+def is_dying(pid: int, proc: Path = PROC) -> bool:
+    """Whether SIGKILL is on its way to it, or its end has begun (PF_EXITING)."""
+    pending = (
+        int(line.split()[1], 16)
+        for line in (_read(proc, pid, "status") or b"").splitlines()
+        if line.startswith((b"SigPnd:", b"ShdPnd:"))
+    )
+    if any(signals >> signal.SIGKILL - 1 & 1 for signals in pending):
+        return True
+    _, _, tail = (_read(proc, pid, "stat") or b"").rpartition(b") ")
+    return bool(tail) and bool(int(tail.split()[6]) & _PF_EXITING)
 
 
 def read_comm(pid: int, proc: Path = PROC) -> str | None:

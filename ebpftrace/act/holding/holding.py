@@ -140,7 +140,7 @@ def _continue(key: ProcessKey) -> None:
 
 
 def _stands(key: ProcessKey) -> bool | None:
-    """None where that cannot be told, and of one that has ended."""
+    """None where that cannot be told, and of one that has ended or is about to."""
     try:
         stat = proc.read_stat(key.pid)
         if stat is None or not stat.started_at(key.start_boottime_ns):
@@ -148,4 +148,5 @@ def _stands(key: ProcessKey) -> bool | None:
         stands = guardian.standing(key.pid, key.start_boottime_ns)
     except OSError:
         return None
-    return None if stat.state in "ZX" and not stands else stands
+    ends = not stands and (stat.state in "ZX" or proc.is_dying(key.pid))
+    return None if ends else stands

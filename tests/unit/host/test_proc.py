@@ -113,3 +113,19 @@ def test_environ_is_bounded_and_a_cut_variable_left_out(tmp_path: Path) -> None:
     assert "LAST" not in environ
     assert len(environ) < 132
     assert all(environ.get(f"V{index}", 2000) in ("", "x" * 1000) for index in range(200))
+
+
+def test_who_is_dying_is_told_by_what_is_pending_and_by_its_flags(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "100"]) as child:
+        assert not proc.is_dying(child.pid)
+        folder = tmp_path / str(child.pid)
+        folder.mkdir()
+        (folder / "stat").write_bytes(Path(f"/proc/{child.pid}/stat").read_bytes())
+        (folder / "status").write_text("SigPnd:\t0000000000000000\nShdPnd:\t0000000000040000\n")
+        assert not proc.is_dying(child.pid, tmp_path)  # SIGSTOP
+        (folder / "status").write_text("SigPnd:\t0000000000000000\nShdPnd:\t0000000000000100\n")
+        assert proc.is_dying(child.pid, tmp_path)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert proc.is_dying(child.pid)
+    assert not proc.is_dying(2**22 + 1)
