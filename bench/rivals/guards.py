@@ -28,6 +28,7 @@ from tests.support.build import ROOT
 from tests.support.sessions import end_session, session_mark
 
 _WAIT_SECONDS = 90.0
+_OOMD = ("systemd-oomd.service", "systemd-oomd.socket")
 
 _POLICY = """
 [[policy]]
@@ -105,6 +106,14 @@ def _ebpftrace() -> Iterator[Evidence]:
             yield evidence
 
 
+def alone(guard: Guard) -> bool:
+    """Whether no other guard is at work that systemd may have started."""
+    state = subprocess.run(
+        ["systemctl", "is-active", _OOMD[0]], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return (state == "active") == (guard.run is _systemd_oomd)
+
+
 @contextmanager
 def _systemd_oomd() -> Iterator[Evidence]:
     unit = "systemd-oomd.service"
@@ -112,7 +121,7 @@ def _systemd_oomd() -> Iterator[Evidence]:
     properties = ("ManagedOOMMemoryPressure=kill", "ManagedOOMSwap=kill")
     since = journal(its_own)
     for argv in (
-        ["systemctl", "unmask", unit],
+        ["systemctl", "unmask", *_OOMD],
         ["systemctl", "start", unit],
         ["systemctl", "set-property", "--runtime", SLICE, *properties],
     ):
@@ -120,9 +129,13 @@ def _systemd_oomd() -> Iterator[Evidence]:
     try:
         yield lambda: left(journal(its_own)[len(since) :], BY_SYSTEMD_OOMD, "its journal")
     finally:
-        # Its socket would start it again.
-        stopped = ["systemctl", "stop", "systemd-oomd.socket", unit]
-        subprocess.run(stopped, check=True, capture_output=True)
+        # Its socket would start it again, and so would a slice that it is to manage.
+        for argv in (
+            ["systemctl", "revert", SLICE],
+            ["systemctl", "stop", *_OOMD],
+            ["systemctl", "mask", *_OOMD],
+        ):
+            subprocess.run(argv, check=True, capture_output=True)
 
 
 @contextmanager

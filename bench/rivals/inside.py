@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.rivals.cases import CASES, SWAP, Case
 from bench.rivals.evidence import Left
-from bench.rivals.guards import GUARDS, Guard
+from bench.rivals.guards import GUARDS, Guard, alone
 from bench.rivals.job import clear, suffer
 from bench.rivals.who import who
 
@@ -32,6 +32,10 @@ def main() -> None:
 def _record(case: Case, guard: Guard) -> dict[str, object]:
     with guard.run() as evidence:
         fate = suffer(case)
+        if not alone(guard):
+            raise RuntimeError(
+                f"{case.name}, {guard.name}: systemd-oomd is not as it should be"
+            )
         left = evidence() if fate.lost else Left()
     return {
         "case": case.name,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.rivals.cases import CALM_SECONDS, CASES, LIMIT, SWAP
+from bench.rivals.cases import CALM_SECONDS, CASES, LIMIT, SECONDS, SWAP
 from bench.rivals.guards import GUARDS
 from ebpftrace.units import format_bytes
 from tests.vm.machine import MEMORY
@@ -37,7 +37,7 @@ This page is made by `python -m bench.rivals`; do not edit it. In a booted machi
 swap, as systemd-oomd(8) asks for) a job of two processes runs as a systemd service with a limit
 of {format_bytes(LIMIT)}
 unless its case says another: a culprit, calm for {CALM_SECONDS:.0f} s, and a bystander that
-holds 40 MiB. One guard at a time:
+holds 40 MiB. It is looked at for {SECONDS:.0f} s, or what its case says. One guard at a time:
 
 {guards}
 
@@ -46,8 +46,10 @@ until the end of the culprit, swap included; *stalled* the highest `full avg10` 
 memory.pressure until then, which is what systemd-oomd judges by; *lost* is who ended. One run
 each: seconds vary from run to run{emulated}; who acted, and on whom, is what
 the tables are about: by what the guard itself wrote of it, else the kernel where it counted
-a kill, else it is unknown. The cases were made by us, and each guard was made
-for something: earlyoom and systemd-oomd for the whole machine, the others for one job.
+a kill, else it is unknown. *Left behind* is what the guard itself left of an end; the kernel's
+log has a line of each of its kills, counted where there is no guard. The cases were made by
+us, and each guard was made for something: earlyoom and systemd-oomd for the whole machine,
+the others for one job.
 The working set of *thrash* is smaller than ebpftrace's bound on growth.{_missing(measured)}
 
 {tables}

@@ -74,8 +74,10 @@ def test_memory_moves_by_exactly_what_was_asked_for(
     # of all processes.
     after = workload.smaps_rollup()
     gained = {name: after[name] - before[name] for name in after}
-    assert gained["Rss"] == (anon + file + shmem) * MIB
-    assert gained["Pss_Anon"] == anon * MIB
+    # Its own stack may reach one page further, by where the kernel began it (seen on 7.2).
+    stack = gained["Pss_Anon"] - anon * MIB
+    assert stack in (0, PAGE)
+    assert gained["Rss"] == (anon + file + shmem) * MIB + stack
     assert abs(gained["Pss_File"] - file * MIB) < PAGE
     assert gained["Pss_Shmem"] == shmem * MIB
 

@@ -36,6 +36,10 @@ def mirror(suite: str) -> str:
     raise UnavailableError(f"apt knows no Debian archive here: set {name} to one")
 
 
+class GoneError(VmError):
+    """The archive keeps this suite no more, or never did."""
+
+
 @contextmanager
 def unanswered() -> Iterator[None]:
     """Make an UnavailableError of a VmError that says that an archive did not answer.
@@ -60,7 +64,8 @@ class Suite:
         self._config = self._folder / "apt.conf"
 
     def update(self) -> None:
-        """Fetch the list of packages. UnavailableError where the archive does not give it."""
+        """Fetch the list of packages. UnavailableError where the archive does not answer, and
+        GoneError where it has no such suite."""
         for folder in ("lists/partial", "cache/archives/partial"):
             (self._folder / folder).mkdir(parents=True, exist_ok=True)
         sources = f"deb [signed-by={KEYRING}] {mirror(self.suite)} {self.suite} main\n"
@@ -85,7 +90,9 @@ class Suite:
         try:
             self._apt("apt-get", "-q", "update")
         except VmError as error:
-            raise UnavailableError(str(error)) from None
+            if "does not have a Release file" in str(error):
+                raise GoneError(f"there is no suite {self.suite} in Debian's archive") from None
+            raise
 
     def depends(self, package: str) -> list[str]:
         """What a package of this suite depends on, by name."""

@@ -1,14 +1,15 @@
 """Debian's cloud kernels: fetched and unpacked, never installed."""
 
 import re
+import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.vm.archive import Suite
+from tests.vm.archive import GoneError, Suite
 from tests.vm.cache import kept
 from tests.vm.paths import CACHE
-from tests.vm.run import UnavailableError, VmError, run
+from tests.vm.run import VmError, run
 
 SUITES = (
     "bullseye-security",
@@ -18,7 +19,8 @@ SUITES = (
     "sid",
     "trixie-backports",
 )
-"""Debian's suites that have a kernel of their own. Of two that have one series, the later
+"""Debian's suites that have a kernel of their own: what is stable, was, or is to be, with
+backports and security. Of two that have one series, the later
 here is asked: 6.12 is the stable kernel of trixie, not its backport."""
 
 _META = "linux-image-cloud-amd64"
@@ -59,22 +61,23 @@ class Kernel:
 def offers() -> dict[str, Offer]:
     """The newest kernel of every series that the archive has now, the oldest series first.
 
-    A suite that is gone is left out. UnavailableError where none answers.
+    A suite that is gone is left out, and that is said. UnavailableError where the archive does
+    not answer: a matrix without one of its kernels is none.
     """
     found: dict[str, Offer] = {}
-    reasons = []
     for name in SUITES:
         suite = Suite(name)
         try:
             suite.update()
-        except UnavailableError as error:
-            reasons.append(f"{name}: {error}")
+            packages = suite.depends(_META)
+        except GoneError as error:
+            print(f"vm: left out: {error}", file=sys.stderr, flush=True)
             continue
-        for package in suite.depends(_META):
+        for package in packages:
             if match := _IMAGE.fullmatch(package):
                 found[match[2]] = Offer(match[2], match[1], name)
     if not found:
-        raise UnavailableError("no suite of Debian's archive answers:\n" + "\n".join(reasons))
+        raise VmError(f"none of these has a kernel: {', '.join(SUITES)}")
     return {series: found[series] for series in sorted(found, key=in_order)}
 
 
@@ -84,7 +87,8 @@ def in_order(series: str) -> tuple[int, ...]:
 
 
 def fetch(series: str) -> Kernel:
-    """The kernel of a series: the one used last of those that are kept, else the archive's.
+    """The kernel of a series: the one used last of those that are kept, else the archive's
+    newest.
 
     VmError where the archive has none of it.
     """

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tests.vm.paths import ROOT
+from tests.vm.selection import LEFT_OUT
 
 Outcomes = dict[str, str]
 """By test, e.g. `tests/kernel/test_memory.py::TestAClass::test_it`: passed, failed, skipped."""
@@ -38,11 +39,19 @@ def keep(file: Path, junit: str, *, whole: bool) -> None:
 
 
 def known_of(file: Path) -> Outcomes:
-    """What `keep` kept, without tests whose file is gone; nothing if there is no such file."""
+    """What `keep` kept; nothing if there is no such file.
+
+    Without tests whose file is gone, or is by now left out of what machines try.
+    """
     if not file.exists():
         return {}
     known: Outcomes = json.loads(file.read_text())
-    return {test: end for test, end in known.items() if (ROOT / _file(test)).exists()}
+    out = tuple(LEFT_OUT)
+    return {
+        test: end
+        for test, end in known.items()
+        if (ROOT / _file(test)).exists() and not test.startswith(out)
+    }
 
 
 def by_file(known: Outcomes) -> dict[str, Counter[str]]:

@@ -23,11 +23,10 @@ _FALLBACKS = Path(__file__).parent / "fallbacks.md"
 _INTRODUCTION = """\
 # Kernels
 
-Debian's kernels, the newest cloud kernel of every series that the suites it still keeps
-have (`SUITES` of `tests/vm/kernels.py`), booted under QEMU with systemd, and the tests run
-inside that need a kernel (`tests/vm/selection.py`). What a newer one of its suite took the
-place of is not in it. This page is made by `make vm-table` from what `make
-test-vm` left behind; do not edit it.
+Debian's kernels, the newest cloud kernel of every series that its suites had when it was
+fetched (`SUITES` of `tests/vm/kernels.py`), booted under QEMU with systemd, with the kernel
+and end-to-end tests run inside (`tests/vm/selection.py`). This page is made by `make
+vm-table` from what `make test-vm` left behind; do not edit it.
 
     make test-vm KERNEL=6.1                   # one kernel
     make test-vm TESTS=tests/kernel/test_memory.py

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.vm import archive, kernels
-from tests.vm.archive import Suite
+from tests.vm.archive import GoneError, Suite
 from tests.vm.kernels import Offer
 from tests.vm.run import UnavailableError, VmError
 
@@ -24,7 +24,7 @@ ARCHIVE = {
 def suites(monkeypatch: pytest.MonkeyPatch) -> None:
     def update(suite: Suite) -> None:
         if suite.suite not in ARCHIVE:
-            raise UnavailableError("no Release file")
+            raise GoneError(f"there is no suite {suite.suite}")
 
     monkeypatch.setattr(Suite, "update", update)
     monkeypatch.setattr(Suite, "depends", lambda suite, _package: ARCHIVE[suite.suite])
@@ -39,12 +39,23 @@ def test_each_series_once_in_order_and_no_suite_that_is_gone() -> None:
     ]
 
 
-def test_an_archive_that_does_not_answer_is_unavailable(
+def test_a_matrix_without_one_of_its_kernels_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def update(suite: Suite) -> None:
+        if suite.suite == "sid":
+            raise UnavailableError("Could not connect")
+
+    monkeypatch.setattr(Suite, "update", update)
+    with pytest.raises(UnavailableError, match="Could not connect"):
+        kernels.offers()
+
+
+def test_suites_that_are_all_gone_are_a_mistake_of_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kernels, "SUITES", ("sid",))
-    with pytest.raises(UnavailableError, match="sid: no Release file"):
+    monkeypatch.setattr(kernels, "SUITES", ("sidd",))
+    with pytest.raises(VmError, match="none of these has a kernel: sidd") as error:
         kernels.offers()
+    assert not isinstance(error.value, UnavailableError)
 
 
 @pytest.mark.parametrize(
