@@ -46,7 +46,7 @@ types: setup ## mypy, strict, and the import contract
 setup-vm: setup ## Install what the booted kernels of test-vm need
 	@scripts/setup-vm
 
-test-vm: setup-vm ## Kernel and end-to-end tests in a booted kernel (KERNEL=6.12, TESTS=...)
+test-vm: setup-vm ## Kernel and end-to-end tests, booted (KERNEL=6.12, TESTS=...)
 	@$(ROOT) $(PYTHON) -m tests.vm --kernel $(KERNEL) -- \
 		$(filter-out tests,$(TESTS)) $(ARGS)
 
