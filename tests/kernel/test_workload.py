@@ -74,10 +74,9 @@ def test_memory_moves_by_exactly_what_was_asked_for(
     # of all processes.
     after = workload.smaps_rollup()
     gained = {name: after[name] - before[name] for name in after}
-    # Its own stack may reach one page further, by where the kernel began it (seen on 7.2).
-    stack = gained["Pss_Anon"] - anon * MIB
-    assert stack in (0, PAGE)
-    assert gained["Rss"] == (anon + file + shmem) * MIB + stack
+    # Who looks at the clock for the first time may get a page of the vDSO's (seen on 7.2).
+    assert gained["Rss"] - (anon + file + shmem) * MIB in (0, PAGE)
+    assert gained["Pss_Anon"] == anon * MIB
     assert abs(gained["Pss_File"] - file * MIB) < PAGE
     assert gained["Pss_Shmem"] == shmem * MIB
 
