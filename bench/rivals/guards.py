@@ -116,7 +116,7 @@ def alone(guard: Guard) -> bool:
 
 @contextmanager
 def _systemd_oomd() -> Iterator[Evidence]:
-    unit = "systemd-oomd.service"
+    unit = _OOMD[0]
     its_own = f"--unit={unit}"
     properties = ("ManagedOOMMemoryPressure=kill", "ManagedOOMSwap=kill")
     since = journal(its_own)

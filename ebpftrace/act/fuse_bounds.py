@@ -9,7 +9,6 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from mmap import PAGESIZE
 
 from ebpftrace.act.fuse import Fuse, FuseAction
 from ebpftrace.act.guard import in_own_line
@@ -20,6 +19,7 @@ from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.samples import of_job
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
 from ebpftrace.probe.fuses import FuseDefault
+from ebpftrace.probe.layout import PAGE_SIZE, whole_pages
 
 EXEMPT = 0xFFFF_FFFF
 """In place of a signal: this one is never stopped (bpf/fuse.h)."""
@@ -145,13 +145,11 @@ def higher(measured_bytes: int, bound_bytes: int, limit_bytes: int | None) -> in
     """
     at = max(measured_bytes, bound_bytes)
     if limit_bytes is None:
-        return _whole_pages(at * 5 // 4)
+        return whole_pages(at * 5 // 4) * PAGE_SIZE
     left = limit_bytes - at
-    return _whole_pages(at + left // 2) if left > limit_bytes // 100 else None
-
-
-def _whole_pages(size_bytes: int) -> int:
-    return -(-size_bytes // PAGESIZE) * PAGESIZE
+    if left <= limit_bytes // 100:
+        return None
+    return whole_pages(at + left // 2) * PAGE_SIZE
 
 
 def has_fuse(policies: Sequence[Policy]) -> bool:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
@@ -69,7 +68,8 @@ def main(
             return
         takes = _takes(series or ("6.12",), everything)
     except UnavailableError as error:
-        _unavailable(error)
+        click.echo(f"vm: there is no machine to be had here: {error}", err=True)
+        sys.exit(UNAVAILABLE)
     except VmError as error:
         raise click.ClickException(str(error)) from None
     failed, missing = [], []
@@ -101,11 +101,6 @@ def _takes(
     if everything:
         return {name: partial(kernels.take, one) for name, one in kernels.offers().items()}
     return {name: partial(kernels.fetch, name) for name in series}
-
-
-def _unavailable(error: UnavailableError) -> NoReturn:
-    click.echo(f"vm: there is no machine to be had here: {error}", err=True)
-    sys.exit(UNAVAILABLE)
 
 
 def _tested(
