@@ -13,7 +13,7 @@ from signal import SIGKILL
 from ebpftrace.counters import CgroupCounters, CgroupPressure, Delays, ProcessCounters, Usage
 
 
-class Start(StrEnum):
+class StartCause(StrEnum):
     """How a process came to be tracked."""
 
     EXEC = "exec"  # it executed a program that is watched
@@ -38,7 +38,7 @@ class ProcessStarted:
     time_ns: int
     key: ProcessKey
     parent_pid: int
-    how: Start
+    how: StartCause
     comm: str
     cgroup_id: int
     program: str = ""  # path given to exec, or what /proc/PID/exe says

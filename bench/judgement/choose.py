@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bench.judgement.score import Outcome, builtin, outcome
 from bench.judgement.trace import Trace
-from ebpftrace.judge.leak import Leak
-from ebpftrace.judge.thrash import Thrash
+from ebpftrace.judge.leak import LeakDetector
+from ebpftrace.judge.thrash import ThrashDetector
 
 SHORT = (0.45, 0.5, 0.55, 0.58, 0.62, 0.66, 0.7)
 LONG = (0.3, 0.4, 0.46, 0.52, 0.58, 0.62)
@@ -44,7 +44,10 @@ def leave_one_out(traces: Sequence[Trace]) -> list[Left]:
 def _judged(trace: Trace, setting: Setting) -> Outcome:
     short, long = setting
     return outcome(
-        lambda one: builtin(one, [Leak(short_share=short, long_share=long), Thrash()]), trace
+        lambda one: builtin(
+            one, [LeakDetector(short_share=short, long_share=long), ThrashDetector()]
+        ),
+        trace,
     )
 
 

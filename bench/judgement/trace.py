@@ -8,7 +8,7 @@ from typing import Any
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger import Growth, JobSnapshot, Snapshot
+from ebpftrace.ledger import GrowthRates, JobSnapshot, Snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACES = ROOT / "tests" / "traces"
@@ -170,7 +170,7 @@ def _job(trace: Trace, row: Row) -> JobSnapshot:
         usage=Usage(row.anon * _KIB, row.file * _KIB, row.shmem * _KIB, row.swap * _KIB),
         peak_bytes=0,
         peak_holder="",
-        growth=Growth(),
+        growth=GrowthRates(),
         seconds_to_limit=None,
         oom_kills=row.kills,
         stalled_ns=row.stalled_ms * _MS,

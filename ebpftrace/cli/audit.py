@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from ebpftrace.act.audit import DEFAULT_FILE
-from ebpftrace.act.audit_reading import Reading
+from ebpftrace.act.audit.log import DEFAULT_FILE
+from ebpftrace.act.audit.reader import AuditReader
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_duration
@@ -40,7 +40,7 @@ Record = dict[str, Any]
 def audit(file: Path, last: int | None) -> None:
     """Show the incidents of an audit log: breach, steps, outcome."""
     name = clean(os.fsencode(file))
-    reading = Reading(file)
+    reading = AuditReader(file)
     try:
         if not file.exists():
             raise GoneError(

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from ebpftrace.act.guard import RefusedError, identify, in_own_line
-from ebpftrace.act.matching import Answer, explain
-from ebpftrace.act.policy import Policy
-from ebpftrace.act.policy_file import PolicyFileError, read_policies
-from ebpftrace.act.policy_schema import schema
-from ebpftrace.act.policy_store import SYSTEM_FILE, default_file
-from ebpftrace.act.policy_words import in_words
+from ebpftrace.act.policy.describe import in_words
+from ebpftrace.act.policy.file import PolicyFileError, read_policies
+from ebpftrace.act.policy.matching import PolicyMatch, explain
+from ebpftrace.act.policy.policy import Policy
+from ebpftrace.act.policy.schema import schema
+from ebpftrace.act.policy.store import SYSTEM_FILE, default_file
+from ebpftrace.act.process.identity import RefusedError, identify, in_own_line
 from ebpftrace.cli.watch import Pid
 from ebpftrace.errors import GoneError, UsageError
 from ebpftrace.events import ProcessKey
@@ -104,7 +104,9 @@ def _tell_all(policies: tuple[Policy, ...]) -> None:
     click.echo("\nA process is taken by the first policy that is for it.")
 
 
-def _tell_answers(pid: int, comm: str, job: JobIdentity, answers: tuple[Answer, ...]) -> None:
+def _tell_answers(
+    pid: int, comm: str, job: JobIdentity, answers: tuple[PolicyMatch, ...]
+) -> None:
     click.echo(_fill(f"{comm} {pid} is in the {job.kind} job {job.name}", "  "))
     click.echo(_fill(f"  by      {job.identified_by}", " " * 10))
     click.echo(_fill(f"  cgroup  {job.cgroup}", " " * 10))

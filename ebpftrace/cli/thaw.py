@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from ebpftrace.act.holding.asking import NoAnswerError, ask_to_thaw
-from ebpftrace.act.holding.control import remove_stale, run_folder
+from ebpftrace.act.fuse.holding.control_client import NoAnswerError, ask_to_thaw
+from ebpftrace.act.fuse.holding.control_server import remove_stale, run_folder
 from ebpftrace.cli.watch import Pid
 from ebpftrace.errors import EbpftraceError, GoneError, NotPermittedError, UsageError
 

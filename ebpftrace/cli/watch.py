@@ -8,15 +8,15 @@ from typing import Any, cast
 
 import click
 
-from ebpftrace.act.audit import DEFAULT_FILE
-from ebpftrace.act.command_line import policy_from_options
-from ebpftrace.act.matching import comms_to_watch
-from ebpftrace.act.policy_store import PolicyStore, default_file
+from ebpftrace.act.audit.log import DEFAULT_FILE
+from ebpftrace.act.policy.command_line import policy_from_options
+from ebpftrace.act.policy.matching import comms_to_watch
+from ebpftrace.act.policy.store import PolicyStore, default_file
+from ebpftrace.engine import WatchRequest
+from ebpftrace.engine import watch as walk
 from ebpftrace.errors import UsageError
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.selection import Selection
-from ebpftrace.road import Request
-from ebpftrace.road import watch as walk
 from ebpftrace.units import NS_PER_SECOND, parse_duration_ns
 from ebpftrace.views.choose import Output, open_screenshot, open_view
 
@@ -164,7 +164,7 @@ def watch(
     _refuse_empty(("--cgroup", cgroups), ("--exe", exes), ("--go-main", go_mains))
     compile_globs(comms)  # what is wrong with a pattern is said before anything else
     name = cast(Output, output or ("table" if sys.stdout.isatty() else "plain"))
-    request = Request(
+    request = WatchRequest(
         selection=Selection(comms, pids, cgroups, exes, go_mains, children),
         interval_ns=interval,
         duration_ns=duration,

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from ebpftrace.demo.lsp import Session, SessionEnded
+from ebpftrace.demo.lsp import LspSession, SessionEnded
 from ebpftrace.demo.workspace import GENERATED, OPENED, regenerate, write_module
 
 _ANSWER_SECONDS = 120.0
@@ -17,7 +17,7 @@ _LOAD_SECONDS = 2.0
 _REWRITE_SECONDS = 0.7
 
 
-def work(role: str, session: Session, workspace: Path) -> None:
+def work(role: str, session: LspSession, workspace: Path) -> None:
     """Works in an open session until it ends, with SessionEnded."""
     document = {
         "uri": f"{session.uri}/{OPENED}",
@@ -40,7 +40,7 @@ def work(role: str, session: Session, workspace: Path) -> None:
 def main() -> int:
     role, folder, address = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
     write_module(folder)
-    session = Session(["gopls", f"-remote={address}"], os.environ, folder)
+    session = LspSession(["gopls", f"-remote={address}"], os.environ, folder)
     try:
         if not session.initialize(_ANSWER_SECONDS):
             print(f"gopls did not answer at {address}", file=sys.stderr)

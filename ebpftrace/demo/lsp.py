@@ -20,7 +20,7 @@ class SessionEnded(Exception):  # noqa: N818 - an end, not an error: OOM kills a
         self.returncode = returncode
 
 
-class Session:
+class LspSession:
     """One language server on the other end of two pipes, driven by one thread."""
 
     def __init__(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ebpftrace.demo import standin
 from ebpftrace.demo.client import work
-from ebpftrace.demo.lsp import Session, SessionEnded
+from ebpftrace.demo.lsp import LspSession, SessionEnded
 from ebpftrace.demo.process import die_with
 from ebpftrace.demo.workspace import write_module
 
@@ -61,7 +61,7 @@ def run_gopls(role: str, folder: Path, gopls: Path, go_folder: Path) -> bool:
         "GOTOOLCHAIN": "local",
         "GOMAXPROCS": "1",  # a demo does not need the whole machine
     }
-    session = Session([gopls], environment, workspace)
+    session = LspSession([gopls], environment, workspace)
     opened = False
     try:
         opened = session.initialize(_ANSWER_SECONDS)

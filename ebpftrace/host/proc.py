@@ -45,7 +45,7 @@ class Stat:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class Executable:
     """The executable of a process. A deleted one can still be read at /proc/PID/exe."""
 
     path: str
@@ -53,7 +53,7 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ProcessStatus:
     """The memory lines of /proc/PID/status. Bytes; 0 where a kernel does not tell."""
 
     peak_resident_bytes: int  # VmHWM
@@ -126,7 +126,7 @@ def read_environ(pid: int, proc: Path = PROC) -> Environ | None:
     return Environ(raw if len(raw) < ENVIRON_LIMIT else raw.rpartition(b"\0")[0])
 
 
-def read_program(pid: int, proc: Path = PROC) -> Program | None:
+def read_program(pid: int, proc: Path = PROC) -> Executable | None:
     """The executable; None also for a kernel thread, which has none."""
     try:
         link = str((proc / f"{pid}/exe").readlink())
@@ -135,12 +135,12 @@ def read_program(pid: int, proc: Path = PROC) -> Program | None:
     except PermissionError as error:
         raise _not_permitted(f"{proc}/{pid}/exe") from error
     deleted = link.endswith(_DELETED) and not Path(link).exists()
-    return Program(
+    return Executable(
         clean(os.fsencode(link.removesuffix(_DELETED) if deleted else link)), deleted
     )
 
 
-def read_status(pid: int, proc: Path = PROC) -> Status | None:
+def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
     """Memory counters; None also for a kernel thread or zombie, which has no memory."""
     raw = _read(proc, pid, "status")
     if raw is None:
@@ -149,7 +149,7 @@ def read_status(pid: int, proc: Path = PROC) -> Status | None:
     if b"VmSize" not in lines:
         return None
     names = (b"VmHWM", b"RssAnon", b"RssFile", b"RssShmem", b"VmSwap", b"VmSize")
-    return Status(*(lines.get(name, 0) for name in names))
+    return ProcessStatus(*(lines.get(name, 0) for name in names))
 
 
 def read_rollup(pid: int, proc: Path = PROC) -> Rollup | None:

@@ -43,7 +43,7 @@ def file_id(path: str | Path) -> FileId | None:
     return status.st_dev, status.st_ino
 
 
-def users(folders: Collection[FileId], variables: Sequence[str]) -> Iterator[User]:
+def processes_using(folders: Collection[FileId], variables: Sequence[str]) -> Iterator[User]:
     """Every process that uses one of the folders, or one below it."""
     wanted = frozenset(folders)
     known: Known = {}

@@ -68,7 +68,7 @@ _NOT_A_JOB = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRun:
     """A CI run, and the process whose environment told it."""
 
     run: CiRun
@@ -82,7 +82,7 @@ class Ancestry:
         self._proc = proc
         self._known: OrderedDict[tuple[int, int, str], CiRun | None] = OrderedDict()
 
-    def find(self, pid: int, parent_pid: int = 0) -> Found | None:
+    def find(self, pid: int, parent_pid: int = 0) -> FoundRun | None:
         """The run `pid` belongs to; `parent_pid` is asked if `pid` is gone already."""
         stat = read_stat(pid, self._proc)
         current: int = pid
@@ -95,7 +95,7 @@ class Ancestry:
             # rarely do that, are taken from memory.
             run = self._identify(stat) if current == pid else self._remembered(stat)
             if run is not None:
-                return Found(run, current)
+                return FoundRun(run, current)
             parent = self._stat(stat.parent_pid)
             if parent is not None and parent.start_ticks > stat.start_ticks:
                 return None  # the parent's pid went to someone younger between two reads

@@ -10,7 +10,7 @@ libpod/container_internal_linux.go; cri-o/cri-o, internal/config/cgmgr.
 
 import re
 
-from ebpftrace.jobs.place import Place
+from ebpftrace.jobs.location import JobLocation
 
 _KINDS = {
     "docker": "docker",
@@ -33,11 +33,11 @@ def container_id(path: str) -> str | None:
     return found[-1][1] if found else None
 
 
-def locate(path: str) -> Place | None:
+def locate(path: str) -> JobLocation | None:
     """The innermost container whose runtime shows."""
     for runtime, container in reversed(_CONTAINER.findall(path)):
         if runtime:
-            return Place(
+            return JobLocation(
                 _KINDS[runtime],
                 f"{_KINDS[runtime]} {container[:12]}",
                 f"container id {container[:12]} in the cgroup path",
@@ -46,4 +46,6 @@ def locate(path: str) -> Place | None:
     if container_only is None:
         return None
     short = container_only[:12]
-    return Place("container", f"container {short}", f"container id {short} in the cgroup path")
+    return JobLocation(
+        "container", f"container {short}", f"container id {short} in the cgroup path"
+    )

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from ebpftrace.host.environ import Environ
 from ebpftrace.host.mounts import Mount
 from ebpftrace.jobs import containers
-from ebpftrace.jobs.place import Place
+from ebpftrace.jobs.location import JobLocation
 from ebpftrace.jobs.run import NAME_WIDTH, word
 from ebpftrace.text import clean
 
@@ -28,7 +28,9 @@ _POD = re.compile(
 _CONTAINER_NAME = r"/pods/{uid}/containers/([a-z0-9][a-z0-9-]{{0,62}})/"
 
 
-def locate(path: str, environ: Environ | None, mounts: Iterable[Mount] = ()) -> Place | None:
+def locate(
+    path: str, environ: Environ | None, mounts: Iterable[Mount] = ()
+) -> JobLocation | None:
     """The pod; its name from HOSTNAME where the kubelet's KUBERNETES_SERVICE_HOST is set.
 
     `mounts` are those of the process. Where they do not tell the container's name, all
@@ -48,7 +50,7 @@ def locate(path: str, environ: Environ | None, mounts: Iterable[Mount] = ()) -> 
     if container:
         by = f"{by}, container {container[:12]}"
     home = "/".join(filter(None, (uid, _container_name(uid, mounts))))
-    return Place("kubernetes", name, by, home=home)
+    return JobLocation("kubernetes", name, by, home=home)
 
 
 def is_pod(path: str) -> bool:

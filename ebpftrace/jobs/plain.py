@@ -1,22 +1,24 @@
 """What is left when nothing better is known: the cgroup itself, or the host."""
 
 from ebpftrace.host.cgroups import ROOT_ID
-from ebpftrace.jobs.place import Place
+from ebpftrace.jobs.location import JobLocation
 from ebpftrace.jobs.run import NAME_WIDTH
 
 
-def locate(path: str, cgroup_id: int) -> Place:
+def locate(path: str, cgroup_id: int) -> JobLocation:
     """The cgroup by the end of its path; the root of the hierarchy is the host."""
     if path == "/" and cgroup_id == ROOT_ID:
-        return Place("host", "host", "root of the memory cgroups")
+        return JobLocation("host", "host", "root of the memory cgroups")
     if path == "/":
-        return Place("cgroup", f"cgroup {cgroup_id}", "root of this cgroup namespace")
+        return JobLocation("cgroup", f"cgroup {cgroup_id}", "root of this cgroup namespace")
     name = path.strip("/")
     if len(name) > NAME_WIDTH:
         name = "…" + name[-(NAME_WIDTH - 1) :]
-    return Place("cgroup", name, "memory cgroup path")
+    return JobLocation("cgroup", name, "memory cgroup path")
 
 
-def unknown(cgroup_id: int) -> Place:
+def unknown(cgroup_id: int) -> JobLocation:
     """A cgroup that was removed before anyone read its path."""
-    return Place("cgroup", f"cgroup {cgroup_id}", "memory cgroup id; removed, path unknown")
+    return JobLocation(
+        "cgroup", f"cgroup {cgroup_id}", "memory cgroup id; removed, path unknown"
+    )

@@ -11,7 +11,7 @@ from ebpftrace.host.proc import read_environ
 from ebpftrace.jobs import containers, kubernetes, plain, systemd
 from ebpftrace.jobs.ancestry import Ancestry
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.jobs.place import Place
+from ebpftrace.jobs.location import JobLocation
 from ebpftrace.text import clean
 
 _PATH_LIMIT = 4096
@@ -74,7 +74,7 @@ class JobResolver:
             path = None if path is None else clean(os.fsencode(path), _PATH_LIMIT)
         return path
 
-    def _place(self, pid: int, path: str | None, cgroup_id: int) -> Place:
+    def _place(self, pid: int, path: str | None, cgroup_id: int) -> JobLocation:
         if path is None:
             return plain.unknown(cgroup_id)
         pod = None

@@ -11,7 +11,7 @@ scope and a slice are others each time.
 
 import re
 
-from ebpftrace.jobs.place import Place
+from ebpftrace.jobs.location import JobLocation
 from ebpftrace.jobs.run import NAME_WIDTH
 from ebpftrace.text import clean
 
@@ -24,7 +24,7 @@ def units(path: str) -> tuple[str, ...]:
     return tuple(part for part in parts if _UNIT.fullmatch(part) or part.endswith(".slice"))
 
 
-def locate(path: str) -> Place | None:
+def locate(path: str) -> JobLocation | None:
     parts = [part for part in path.split("/") if part]
     for index in range(len(parts) - 1, -1, -1):
         if _UNIT.fullmatch(parts[index]):
@@ -32,8 +32,10 @@ def locate(path: str) -> Place | None:
             name = f"{parts[index]}/{below}" if below else parts[index]
             lasts = not below and name.endswith(".service")
             by = "systemd unit in the cgroup path"
-            return Place("systemd", clean(name, NAME_WIDTH), by, lasts)
+            return JobLocation("systemd", clean(name, NAME_WIDTH), by, lasts)
     for part in reversed(parts):
         if part.endswith(".slice"):
-            return Place("systemd", clean(part, NAME_WIDTH), "systemd slice in the cgroup path")
+            return JobLocation(
+                "systemd", clean(part, NAME_WIDTH), "systemd slice in the cgroup path"
+            )
     return None

@@ -12,7 +12,7 @@ from ebpftrace.units import NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Climb:
+class ClimbDetector:
     """`bound_per_second` bytes, for at least `least_ns`.
 
     A collector's sawtooth has no such climb, nor has a burst before a plateau: see `slope`.

@@ -15,7 +15,7 @@ class Severity(IntEnum):
     CRITICAL = 3  # the end is near, or it has come
 
 
-class State(StrEnum):
+class FindingState(StrEnum):
     """Where a finding is in its life. All but `continue` are told."""
 
     BEGIN = "begin"
@@ -53,7 +53,7 @@ class Finding:
     monotonic_ns: int
     seconds_to_limit: float | None
     sentence: str
-    state: State = State.BEGIN
+    state: FindingState = FindingState.BEGIN
 
     @property
     def key(self) -> tuple[str, str, ProcessKey | None]:

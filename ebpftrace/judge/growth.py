@@ -10,7 +10,7 @@ from ebpftrace.units import NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
+class GrowthDetector:
     """`bound_bytes` (or `bound_share` of the limit, 0..1) gained within `window_ns`.
 
     The gain counts from the lowest value in the window; the first sample seeds it, so

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from ebpftrace.events import ProcessKey
 from ebpftrace.judge import words
 from ebpftrace.judge.builtin import builtin_detectors
-from ebpftrace.judge.finding import Finding, Severity, State, Subject
-from ebpftrace.judge.oom import Oom
+from ebpftrace.judge.finding import Finding, FindingState, Severity, Subject
+from ebpftrace.judge.oom import OomDetector
 from ebpftrace.judge.samples import Sample, Samples, of_job, of_process
 from ebpftrace.judge.verdict import Detector, Verdict
 from ebpftrace.ledger import JobSnapshot, Note, OomNote, Snapshot
@@ -80,19 +80,19 @@ class Judge:
 
     def hear(self, note: Note) -> tuple[Finding, ...]:
         """What is to be told of a note at once: a kill, which ends a job between snapshots."""
-        detector = next((one for one in self._detectors if isinstance(one, Oom)), None)
+        detector = next((one for one in self._detectors if isinstance(one, OomDetector)), None)
         if detector is None or not isinstance(note, OomNote):
             return ()
         who, verdict = detector.of_note(note)
         case = self._cases.get((note.job.key, ""))
         finding = finding_of(Subject(note.job), detector.name, verdict, who,
-                             note.time_ns, note.monotonic_ns, State.BEGIN)  # fmt: skip
+                             note.time_ns, note.monotonic_ns, FindingState.BEGIN)  # fmt: skip
         if case is None:
             return (finding,)
         case.last_ns[detector.name] = note.monotonic_ns
         if detector.name in case.findings:
             return ()  # notes tell of each victim
-        case.findings[detector.name] = replace(finding, state=State.CONTINUE)
+        case.findings[detector.name] = replace(finding, state=FindingState.CONTINUE)
         return (finding,)
 
     def samples(self, subject: Subject) -> Samples | None:
@@ -134,18 +134,18 @@ def _said(
     before = case.findings.get(detector)
     now = snapshot.monotonic_ns
     finding = finding_of(
-        case.subject, detector, verdict, who, snapshot.time_ns, now, State.CONTINUE
+        case.subject, detector, verdict, who, snapshot.time_ns, now, FindingState.CONTINUE
     )
     case.last_ns[detector] = now
     case.over_below[detector] = verdict.over_below_bytes
     if before is None:
-        yield replace(finding, state=State.BEGIN)
+        yield replace(finding, state=FindingState.BEGIN)
     else:
         # Once it was loud it stays so: only the end takes that back.
         worst = max(before.severity, finding.severity)
         finding = replace(finding, severity=Severity(worst), since_ns=before.since_ns)
         if worst > before.severity:
-            yield replace(finding, state=State.RISE)
+            yield replace(finding, state=FindingState.RISE)
     case.findings[detector] = finding
 
 
@@ -160,7 +160,7 @@ def _ended(case: _Case, snapshot: Snapshot, *, at_once: bool) -> Iterator[Findin
         why = "is gone" if at_once else f"{detector} is over"
         yield replace(
             finding,
-            state=State.END,
+            state=FindingState.END,
             time_ns=snapshot.time_ns,
             monotonic_ns=now,
             seconds_to_limit=None,
@@ -175,7 +175,7 @@ def finding_of(
     who: str,
     time_ns: int,
     monotonic_ns: int,
-    state: State,
+    state: FindingState,
 ) -> Finding:
     """A detector's verdict, and of whom and when it is; times as in `Finding`."""
     return Finding(

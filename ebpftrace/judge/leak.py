@@ -7,7 +7,7 @@ from ebpftrace.judge import words
 from ebpftrace.judge.finding import Severity
 from ebpftrace.judge.room import room_bytes, seconds_left, tooth_bytes
 from ebpftrace.judge.samples import Samples
-from ebpftrace.judge.slope import Climb, steadiest
+from ebpftrace.judge.slope import SteadyClimb, steadiest
 from ebpftrace.judge.verdict import Verdict
 from ebpftrace.units import MIB
 
@@ -16,7 +16,7 @@ _LEAST = 0.8  # of the bound is asked however high the teeth
 
 
 @dataclass(frozen=True, slots=True)
-class Leak:
+class LeakDetector:
     """A steady climb that has used up too much of the room it began with.
 
     After a climb of up to 20 s that is `short_share` of the room; the longer it goes on
@@ -70,7 +70,7 @@ class Leak:
         bound = self.short_share + (self.long_share - self.short_share) * min(1.0, way)
         return max(_LEAST * bound, (bound - teeth) / (1 - teeth)) if teeth < 1 else bound
 
-    def _without_limit(self, samples: Samples, climb: Climb) -> Verdict | None:
+    def _without_limit(self, samples: Samples, climb: SteadyClimb) -> Verdict | None:
         if climb.seconds < self.alone_seconds or climb.gain_bytes < self.alone_bytes:
             return None
         told = (
@@ -82,7 +82,7 @@ class Leak:
         )  # fmt: skip
 
 
-def _gained(samples: Samples, climb: Climb) -> str:
+def _gained(samples: Samples, climb: SteadyClimb) -> str:
     now = samples.now
     kinds = words.kinds(samples.before(now.time_ns - climb.since_ns), now)
     return (

@@ -9,7 +9,7 @@ from ebpftrace.judge.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class LevelDetector:
     """`bound_bytes` of held memory, or `bound_share` (0..1) of the tightest limit.
 
     Held is what the kernel cannot drop; page cache never counts. The share includes the
@@ -33,7 +33,7 @@ class Level:
         )
 
 
-def _of_bytes(samples: Samples, settings: Level) -> Verdict | None:
+def _of_bytes(samples: Samples, settings: LevelDetector) -> Verdict | None:
     now, bound = samples.now, settings.bound_bytes
     assert bound is not None
     if now.held_bytes < bound:
@@ -47,7 +47,7 @@ def _of_bytes(samples: Samples, settings: Level) -> Verdict | None:
     return Verdict(settings.severity, now.held_bytes, bound, "bytes", since, told)
 
 
-def _of_share(samples: Samples, settings: Level) -> Verdict | None:
+def _of_share(samples: Samples, settings: LevelDetector) -> Verdict | None:
     now, bound = samples.now, settings.bound_share
     used = now.used_share
     if used is None or bound is None or used < bound or now.limit_bytes is None:

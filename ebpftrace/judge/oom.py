@@ -11,7 +11,7 @@ from ebpftrace.units import NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Oom:
+class OomDetector:
     """More kills than `window_ns` ago. The first sample seeds it: older kills are history."""
 
     window_ns: int = 60 * NS_PER_SECOND

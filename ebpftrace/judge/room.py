@@ -1,7 +1,7 @@
 """How much room is left above a climb, and for how long it will do."""
 
 from ebpftrace.judge.samples import Samples
-from ebpftrace.judge.slope import Climb
+from ebpftrace.judge.slope import SteadyClimb
 from ebpftrace.units import NS_PER_SECOND
 
 _SHORTEST_LOOK_NS = 5 * NS_PER_SECOND
@@ -15,7 +15,7 @@ def room_bytes(samples: Samples) -> int | None:
     return max(0, min(rooms)) if rooms else None
 
 
-def tooth_bytes(samples: Samples, climb: Climb) -> int:
+def tooth_bytes(samples: Samples, climb: SteadyClimb) -> int:
     """How high the teeth stand above the climbing floor; 0 where there were none lately."""
     look = samples.tooth_ns
     if look == 0:
@@ -25,7 +25,7 @@ def tooth_bytes(samples: Samples, climb: Climb) -> int:
     return max(0, round(peak - samples.floor.at(samples.now.time_ns - look) - climbed))
 
 
-def seconds_left(samples: Samples, climb: Climb) -> float | None:
+def seconds_left(samples: Samples, climb: SteadyClimb) -> float | None:
     """Until the climb's peaks reach the limit; None without one, or beyond a week."""
     room = room_bytes(samples)
     if room is None or climb.rate <= 0:

@@ -17,7 +17,7 @@ _ALREADY = 0.2  # and what the first third must have had: before the foot there 
 
 
 @dataclass(frozen=True, slots=True)
-class Climb:
+class SteadyClimb:
     """The floor rose by `gain_bytes` from `since_ns` on, at `rate` bytes a second.
 
     `half_bytes` is half of the way up: with less held, most of it was given back.
@@ -30,7 +30,7 @@ class Climb:
     half_bytes: int = 0
 
 
-def steadiest(samples: Samples, least_bytes: int = 8 * MIB) -> Climb | None:
+def steadiest(samples: Samples, least_bytes: int = 8 * MIB) -> SteadyClimb | None:
     """The longest steady climb that still goes on, or None.
 
     Spans of time are tried from the longest to the shortest. The floor's slope over one is
@@ -62,7 +62,7 @@ def _unsure_ns(samples: Samples) -> int:
     return min(samples.tooth_ns, _LONGEST_TOOTH_NS)
 
 
-def _climb(samples: Samples, start: int, end: int, least_bytes: int) -> Climb | None:
+def _climb(samples: Samples, start: int, end: int, least_bytes: int) -> SteadyClimb | None:
     times = [start + (end - start) * n // (POINTS - 1) for n in range(POINTS)]
     at, third = samples.floor.at, POINTS // 3
     last = at(times[-1])
@@ -85,4 +85,4 @@ def _climb(samples: Samples, start: int, end: int, least_bytes: int) -> Climb | 
     if recent < rate * _STILL or early < rate * _ALREADY:
         return None
     seconds = (samples.now.time_ns - start) / NS_PER_SECOND
-    return Climb(start, seconds, gain, rate, values[0] + gain // 2)
+    return SteadyClimb(start, seconds, gain, rate, values[0] + gain // 2)

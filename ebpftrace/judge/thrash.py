@@ -12,7 +12,7 @@ from ebpftrace.units import NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Thrash:
+class ThrashDetector:
     """Of the last `window_ns`, its tasks waited `bound_share` for memory, and got nowhere.
 
     Waited: for reclaim, summed over the tasks; or, where there is more of it, as PSI has it

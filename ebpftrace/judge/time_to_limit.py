@@ -11,7 +11,7 @@ from ebpftrace.judge.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class TimeToLimit:
+class TimeToLimitDetector:
     """`bound_seconds` to the tightest limit.
 
     By itself it calls every leak in time, and many a healthy start as well.

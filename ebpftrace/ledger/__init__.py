@@ -11,7 +11,7 @@ from ebpftrace.ledger.notes import (
     StallNote,
 )
 from ebpftrace.ledger.snapshot import (
-    Growth,
+    GrowthRates,
     JobSnapshot,
     Node,
     ProcessSnapshot,
@@ -22,7 +22,7 @@ from ebpftrace.ledger.snapshot import (
 
 __all__ = [
     "Curve",
-    "Growth",
+    "GrowthRates",
     "JobSnapshot",
     "Ledger",
     "LossNote",

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ebpftrace.counters import CgroupCounters, Delays, ProcessCounters, Usage
-from ebpftrace.events import ProcessKey, ProcessStarted, Start
+from ebpftrace.events import ProcessKey, ProcessStarted, StartCause
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.curve import CurveKeeper
 from ebpftrace.ledger.history import History
-from ebpftrace.ledger.snapshot import Growth, JobSnapshot, ProcessSnapshot
+from ebpftrace.ledger.snapshot import GrowthRates, JobSnapshot, ProcessSnapshot
 
 _FAR_OFF_SECONDS = 7 * 24 * 3600.0  # a limit further away than a week is no news
 
@@ -126,7 +126,7 @@ class JobAccount:
         """
         if not len(self.history):
             self.history.add(process.started.time_ns, process.own.held_bytes)
-        elif process.started.how in (Start.FOUND, Start.RENAME):
+        elif process.started.how in (StartCause.FOUND, StartCause.RENAME):
             self.history.lift(process.own.held_bytes)
         self.processes[process.key] = process
         self.resident_bytes += process.own.resident_bytes
@@ -185,7 +185,9 @@ class JobAccount:
         self, now_ns: int, time_ns: int, usage: Usage, held_in_cgroup: int
     ) -> JobSnapshot:
         """`usage` is this job's; `held_in_cgroup` that of all tracked jobs in its cgroup."""
-        growth = self.history.growth() if self.processes else Growth(0, 0, self.grown_bytes, 0)
+        growth = (
+            self.history.growth() if self.processes else GrowthRates(0, 0, self.grown_bytes, 0)
+        )
         largest_first = sorted(
             self.processes.values(), key=lambda one: (-one.own.resident_bytes, one.key.pid)
         )

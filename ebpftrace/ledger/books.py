@@ -24,7 +24,7 @@ from ebpftrace.events import (
     ProcessRead,
     ProcessRenamed,
     ProcessStarted,
-    Start,
+    StartCause,
 )
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount, total
@@ -131,7 +131,7 @@ class Ledger:
         before = self._executed.pop(event.key, None)
         known = self._processes.get(event.key)
         if known is not None:
-            if event.how is not Start.EXEC:
+            if event.how is not StartCause.EXEC:
                 return  # told twice: it started while those running were looked through
             self._close(known, event.time_ns)
             before = known.job

@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from operator import sub
 
-from ebpftrace.ledger.snapshot import Growth
+from ebpftrace.ledger.snapshot import GrowthRates
 from ebpftrace.units import KIB, NS_PER_SECOND
 
 WINDOW_NS = 60 * NS_PER_SECOND
@@ -20,7 +20,7 @@ _PARTS = 6
 _LEFT_OUT = 2
 _LEAST_SLOTS = 2 * _PARTS  # where readings are rarer, the window is longer: two a part
 _LEAST_CLIMB_BYTES = 64 * KIB  # a resting process gains and loses a few pages all the time
-_NO_GROWTH = Growth()
+_NO_GROWTH = GrowthRates()
 
 
 class History:
@@ -84,16 +84,16 @@ class History:
         """So much, read between two readings, against the first one ever."""
         return held_bytes - (self._first or 0)
 
-    def growth(self) -> Growth:
+    def growth(self) -> GrowthRates:
         """As of the last reading."""
         if not self._times:
-            return Growth()
+            return GrowthRates()
         now, held = self._times[-1], self._values[-1]
         if self._moved_ns is None or self._moved_ns <= self._times[0]:
             # Most processes rest most of the time: it shall cost next to nothing.
             total = held - (self._first or 0)
-            return Growth(bytes_total=total) if total else _NO_GROWTH
-        return Growth(
+            return GrowthRates(bytes_total=total) if total else _NO_GROWTH
+        return GrowthRates(
             bytes_10s=held - self._value_at(now - 10 * NS_PER_SECOND),
             bytes_60s=held - self._value_at(now - WINDOW_NS),
             bytes_total=held - (self._first or 0),

@@ -14,7 +14,7 @@ from ebpftrace.ledger.curve import Curve
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
+class GrowthRates:
     """How held memory (anon + shmem + swap) moved.
 
     `bytes_10s` and `bytes_60s` compare with 10 and 60 s ago (or with the first reading,
@@ -42,7 +42,7 @@ class ProcessSnapshot:
     program: str
     args: tuple[str, ...]
     counters: ProcessCounters
-    growth: Growth
+    growth: GrowthRates
     age_ns: int
     state: str  # "running"; "forked": what it inherited is still shared with its parent
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
@@ -77,7 +77,7 @@ class JobSnapshot:
     usage: Usage
     peak_bytes: int  # highest own resident bytes known of: their sum, or one process's
     peak_holder: str  # "gopls 4711": who held most of it then
-    growth: Growth
+    growth: GrowthRates
     seconds_to_limit: float | None
     oom_kills: int
     stalled_ns: int

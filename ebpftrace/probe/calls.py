@@ -12,9 +12,9 @@ from enum import IntEnum
 from pathlib import Path
 
 from ebpftrace.errors import NoTracefsError, ProbeError
-from ebpftrace.probe import bpf
-from ebpftrace.probe.btf import Btf
-from ebpftrace.probe.programs import Programs
+from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.loading.btf import Btf
+from ebpftrace.probe.loading.programs import Programs
 
 CALLS = ("mmap", "munmap", "brk", "mremap")
 _PREFIX = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}
@@ -23,7 +23,7 @@ _KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe")
 _NOTHING = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exit
 
 
-class Means(IntEnum):
+class CallTraceMethod(IntEnum):
     """How the calls are told apart; the values are MAPPING_CALLS in bpf/mappings.c."""
 
     FENTRY = 1
@@ -37,24 +37,24 @@ class Means(IntEnum):
     @property
     def cost(self) -> str:
         """Who pays for it."""
-        if self is Means.TRACEPOINT:
+        if self is CallTraceMethod.TRACEPOINT:
             return "every system call of every process is slower while it watches"
         return "only the processes that call mmap, munmap, brk or mremap pay"
 
 
-def choose(btf: Btf, wanted: Means | None = None) -> Means:
+def choose(btf: Btf, wanted: CallTraceMethod | None = None) -> CallTraceMethod:
     """The first means that works here, or `wanted` if it does.
 
     NoTracefsError if none does for want of tracefs, ProbeError for any other reason.
     """
-    tests: dict[Means, Callable[[], bool]] = {
-        Means.FENTRY: lambda: _fentry_works(btf),
-        Means.KPROBE: _KPROBE_PMU.exists,
-        Means.TRACEPOINT: lambda: any(
+    tests: dict[CallTraceMethod, Callable[[], bool]] = {
+        CallTraceMethod.FENTRY: lambda: _fentry_works(btf),
+        CallTraceMethod.KPROBE: _KPROBE_PMU.exists,
+        CallTraceMethod.TRACEPOINT: lambda: any(
             (root / "events/syscalls/sys_enter_mmap").exists() for root in _TRACEFS
         ),
     }
-    for means in Means if wanted is None else (wanted,):
+    for means in CallTraceMethod if wanted is None else (wanted,):
         if tests[means]():
             return means
     if wanted is None and not any((root / "events").exists() for root in _TRACEFS):
@@ -74,14 +74,14 @@ def choose(btf: Btf, wanted: Means | None = None) -> Means:
     )
 
 
-def attach(programs: Programs, btf: Btf, means: Means) -> None:
+def attach(programs: Programs, btf: Btf, means: CallTraceMethod) -> None:
     """Attach `enter_*` and `exit_*` of bpf/mappings.c. ProbeError if one does not attach."""
     for call in CALLS:
-        if means is Means.FENTRY:
+        if means is CallTraceMethod.FENTRY:
             function = btf.function_id(_function(call))
             programs.attach_tracing(f"enter_{call}", bpf.ATTACH_FENTRY, function)
             programs.attach_tracing(f"exit_{call}", bpf.ATTACH_FEXIT, function)
-        elif means is Means.KPROBE:
+        elif means is CallTraceMethod.KPROBE:
             programs.attach_kprobe(f"enter_{call}", _function(call))
             programs.attach_kprobe(f"exit_{call}", _function(call), at_return=True)
         else:

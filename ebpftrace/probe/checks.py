@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from ebpftrace.errors import NoBpfError, NotPermittedError
-from ebpftrace.probe import bpf
+from ebpftrace.probe.loading import bpf
 
 _NEEDED = {38: "CAP_PERFMON", 39: "CAP_BPF"}
 _CAP_SYS_ADMIN = 21

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
-from ebpftrace.probe import bpf
-from ebpftrace.probe.layout import whole_pages
-from ebpftrace.probe.programs import Programs
-from ebpftrace.probe.records import FUSE_DEFAULT, PARTS_OF_LIMIT, Decoder, fuse_blown
+from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.loading.layout import whole_pages
+from ebpftrace.probe.loading.programs import Programs
+from ebpftrace.probe.records import FUSE_DEFAULT, PARTS_OF_LIMIT, RecordDecoder, fuse_blown
 
 MAX_STOPPED = 4096
 
@@ -33,13 +33,13 @@ class FuseDefault:
     signal: int
 
 
-class Fuses:
+class KernelFuses:
     """The fuses of one probe that was made with `watermarks=True`."""
 
     def __init__(
         self,
         programs: Programs,
-        decoder: Decoder,
+        decoder: RecordDecoder,
         mm_of: Callable[[ProcessKey], int | None],
     ) -> None:
         self._mm_of = mm_of

@@ -4,11 +4,11 @@ import struct
 
 from ebpftrace.counters import CgroupCounters
 from ebpftrace.events import GroupReading, ProcessKey
-from ebpftrace.probe import bpf
-from ebpftrace.probe.layout import PAGE_SIZE
+from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.loading.layout import PAGE_SIZE
+from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.processes import Processes
-from ebpftrace.probe.programs import Programs
-from ebpftrace.probe.records import Decoder
+from ebpftrace.probe.records import RecordDecoder
 
 _READ_AT_ONCE = 64  # of so many processes a breach waits for the exact figures
 
@@ -16,7 +16,7 @@ _READ_AT_ONCE = 64  # of so many processes a breach waits for the exact figures
 class Groups:
     """Each is read when it is asked for."""
 
-    def __init__(self, programs: Programs, decoder: Decoder) -> None:
+    def __init__(self, programs: Programs, decoder: RecordDecoder) -> None:
         self._decoder = decoder
         self._count = bpf.Runner(programs.load("read_group"))
         self._map = programs.map_fd("cgroups")

@@ -14,19 +14,25 @@ from ebpftrace.events import (
     ProcessRead,
     ProcessStarted,
 )
-from ebpftrace.probe import bpf, calls, words
-from ebpftrace.probe.btf import Btf
-from ebpftrace.probe.cache import cached_programs
+from ebpftrace.probe import calls, features
 from ebpftrace.probe.checks import require_bpf
-from ebpftrace.probe.fuses import FuseDefault, Fuses
+from ebpftrace.probe.fuses import FuseDefault, KernelFuses
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.groups import Groups
-from ebpftrace.probe.layout import read_layout, require_tracepoints
+from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.loading.btf import Btf
+from ebpftrace.probe.loading.cache import cached_programs
+from ebpftrace.probe.loading.layout import read_layout, require_tracepoints
+from ebpftrace.probe.loading.programs import Programs, give_back_memory
+from ebpftrace.probe.loading.settings import (
+    MAX_PROCESSES,
+    RING_BYTES,
+    compiler_flags,
+    fill_maps,
+)
 from ebpftrace.probe.processes import Processes
-from ebpftrace.probe.programs import Programs, give_back_memory
-from ebpftrace.probe.records import LOSSES, Decoder
+from ebpftrace.probe.records import LOSSES, RecordDecoder
 from ebpftrace.probe.selection import Selection
-from ebpftrace.probe.settings import MAX_PROCESSES, RING_BYTES, compiler_flags, fill_maps
 from ebpftrace.probe.watermarks import Watermarks
 
 _GENERATIONS = 32  # of descendants that have lower pids than their parents: rare, and bounded
@@ -75,7 +81,7 @@ class Probe:
         watermarks: bool = False,
         fuse: FuseDefault | None = None,
         guard: Callable[[int], None] | None = None,
-        means: calls.Means | None = None,
+        means: calls.CallTraceMethod | None = None,
         self_pid: int = 0,
         ring_bytes: int = RING_BYTES,
         max_processes: int = MAX_PROCESSES,
@@ -87,7 +93,7 @@ class Probe:
         layout = read_layout(btf, many_cpus=many_cpus)
         told_apart = mapping_calls or not layout.mmap_lock
         means = calls.choose(btf, means) if told_apart else None
-        self._decoder = Decoder(
+        self._decoder = RecordDecoder(
             calls=means is not None,
             many_cpus=layout.many_cpus,
             watermarks=watermarks,
@@ -107,9 +113,9 @@ class Probe:
         self._processes = Processes(self._programs, self._decoder)
         self._groups = Groups(self._programs, self._decoder)
         self._marks = Watermarks(self._programs, self._decoder) if watermarks else None
-        self.fuses: Fuses | None = None
+        self.fuses: KernelFuses | None = None
         if watermarks:
-            self.fuses = Fuses(self._programs, self._decoder, self._processes.mm_of)
+            self.fuses = KernelFuses(self._programs, self._decoder, self._processes.mm_of)
             if guard is not None:
                 guard(self.fuses.fd)
             if fuse is not None:
@@ -121,8 +127,8 @@ class Probe:
             self._programs.attach_raw("on_mmap_lock_released", "mmap_lock_released")
         if means is not None:
             calls.attach(self._programs, btf, means)
-        self.features = words.features(layout, means)
-        self.remarks = words.remarks(layout, means)
+        self.features = features.features(layout, means)
+        self.remarks = features.remarks(layout, means)
         self._adopt(layout.iter_task_id, follow=selection.children)
         del btf
         give_back_memory()

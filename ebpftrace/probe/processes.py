@@ -5,22 +5,22 @@ import struct
 from collections.abc import Collection, Iterable, Iterator
 
 from ebpftrace.events import Event, ProcessExited, ProcessKey, ProcessMoved, ProcessStarted
-from ebpftrace.probe import bpf
-from ebpftrace.probe.programs import Programs
-from ebpftrace.probe.records import Decoder, Tracked
+from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.loading.programs import Programs
+from ebpftrace.probe.records import RecordDecoder, TrackedEntry
 
 
 class Processes:
     """Those whose start was told and whose end was not, each with its last reading."""
 
-    def __init__(self, programs: Programs, decoder: Decoder) -> None:
+    def __init__(self, programs: Programs, decoder: RecordDecoder) -> None:
         self._programs = programs
         self._decoder = decoder
         self._count = bpf.Runner(programs.load("read_process"))
         self._map = programs.map_fd("processes")
         self._size = decoder.sizes()["process"]
         self._entries = bpf.Batch(self._map, 8, self._size)
-        self._known: dict[ProcessKey, Tracked] = {}
+        self._known: dict[ProcessKey, TrackedEntry] = {}
         self._since: dict[ProcessKey, int] = {}  # when each of them started, as told
 
     def __len__(self) -> int:
@@ -34,7 +34,7 @@ class Processes:
         """The memory cgroups they are in."""
         return {entry.cgroup_id for entry in self._known.values()}
 
-    def of_cgroup(self, cgroup_id: int) -> list[Tracked]:
+    def of_cgroup(self, cgroup_id: int) -> list[TrackedEntry]:
         """Those in one memory cgroup, as they were last read."""
         return [one for one in self._known.values() if one.cgroup_id == cgroup_id]
 
@@ -43,7 +43,7 @@ class Processes:
         known = self._known.get(key)
         return None if known is None else known.mm
 
-    def told(self, event: Event, entry: Tracked | None) -> None:
+    def told(self, event: Event, entry: TrackedEntry | None) -> None:
         """A record came; `entry` is what the map had of who started."""
         if isinstance(event, ProcessStarted) and entry is not None:
             self._known[event.key] = entry
@@ -59,12 +59,12 @@ class Processes:
         for known in list(self._known.values()):
             self._count(known.mm)
 
-    def entries(self) -> dict[ProcessKey, Tracked]:
+    def entries(self) -> dict[ProcessKey, TrackedEntry]:
         """The map, with those whose start was not told."""
         entries = map(self._decoder.entry, self._entries.values())
         return {entry.key: entry for entry in entries if entry is not None}
 
-    def read(self, one: Tracked) -> Tracked | None:
+    def read(self, one: TrackedEntry) -> TrackedEntry | None:
         """What the map has for this process's mm now, exact; None: nothing."""
         self._count(one.mm)
         return self._entry(one.mm)
@@ -79,7 +79,7 @@ class Processes:
     def repair(
         self,
         now_ns: int,
-        there: dict[ProcessKey, Tracked],
+        there: dict[ProcessKey, TrackedEntry],
         ended: Collection[ProcessKey] = (),
     ) -> Iterator[Event]:
         """What was not told of those `there`, and of those who are not; they are known now.
@@ -128,7 +128,7 @@ class Processes:
         bpf.delete(self._programs.map_fd("process_mm"), pid)
         bpf.delete(self._programs.map_fd("lineage"), pid)
 
-    def _entry(self, mm: int) -> Tracked | None:
+    def _entry(self, mm: int) -> TrackedEntry | None:
         data = bpf.lookup(self._map, struct.pack("=Q", mm), self._size)
         return None if data is None else self._decoder.entry(data)
 

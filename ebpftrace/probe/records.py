@@ -21,9 +21,9 @@ from ebpftrace.events import (
     ProcessMoved,
     ProcessRenamed,
     ProcessStarted,
-    Start,
+    StartCause,
 )
-from ebpftrace.probe.layout import PAGE_SIZE
+from ebpftrace.probe.loading.layout import PAGE_SIZE
 from ebpftrace.text import clean
 
 LOSSES = (
@@ -33,7 +33,13 @@ LOSSES = (
 """enum loss, in its order: names of what was missed."""
 
 _CALLS = ("other", "mmap", "munmap", "brk", "mremap")
-_STARTS = {1: Start.EXEC, 2: Start.FORK, 3: Start.RENAME, 4: Start.FOUND, 5: Start.MOVED}
+_STARTS = {
+    1: StartCause.EXEC,
+    2: StartCause.FORK,
+    3: StartCause.RENAME,
+    4: StartCause.FOUND,
+    5: StartCause.MOVED,
+}
 _START, _EXIT, _RENAME, _MOVE, _OOM, _MADE, _GONE, _BREACHED, _STOPPED = range(1, 10)
 _NO_LIMIT = _NOT_COUNTED = (1 << 64) - 1
 _ARGS, _PATH = 256, 256
@@ -51,13 +57,13 @@ _FUSES = {1: FuseOf.PROCESS, 2: FuseOf.JOB, 3: FuseOf.CHARGE}
 _OOM_HEAD, _OOM_TAIL = struct.Struct("=QQ4q"), struct.Struct("=II16s")
 
 
-class Tracked(NamedTuple):
+class TrackedEntry(NamedTuple):
     """What the map says of one process, beyond its counters."""
 
     mm: int
     key: ProcessKey
     parent_pid: int
-    how: Start
+    how: StartCause
     comm: str
     cgroup_id: int
     counters: ProcessCounters
@@ -65,7 +71,7 @@ class Tracked(NamedTuple):
     counted_pages: int  # of its cgroup's sum of held pages
 
 
-class Decoder:
+class RecordDecoder:
     """Bytes from the kernel into events. `calls` and `many_cpus` are what C was told."""
 
     def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
@@ -94,12 +100,12 @@ class Decoder:
             "cgroup_record": head + 8 + self._cgroup.size + _PATH,
         }
 
-    def entry(self, data: bytes) -> Tracked | None:
+    def entry(self, data: bytes) -> TrackedEntry | None:
         """A `struct process` of the map; None: it is just being made, and will be told of."""
         (how,) = _HOW.unpack_from(data)
         return self.process(data) if how else None
 
-    def process(self, data: bytes, offset: int = 0) -> Tracked:
+    def process(self, data: bytes, offset: int = 0) -> TrackedEntry:
         """A `struct process` that is complete."""
         (mm, start, _memcg, memcg_id, tgid, parent, forked, how, comm, *rest) = (
             self._process.unpack_from(data, offset)
@@ -107,7 +113,7 @@ class Decoder:
         pages, inherited, peak = rest[0:4], rest[4:8], rest[8]
         (drift, _charge, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
          stalled, stalls) = rest[9:21]  # fmt: skip
-        return Tracked(
+        return TrackedEntry(
             mm=mm,
             key=ProcessKey(tgid, start),
             parent_pid=parent,
@@ -168,7 +174,7 @@ class Decoder:
         """The sum of held pages in a `struct cgroup_counters`; 0 without watermarks."""
         return int(self._cgroup.unpack_from(data)[14]) if self._watermarks else 0
 
-    def record(self, data: bytes) -> tuple[Event, Tracked | None]:
+    def record(self, data: bytes) -> tuple[Event, TrackedEntry | None]:
         """A ring-buffer record as an event; for a start and an exit also the map's entry."""
         kind, _size, time_ns = _HEADER.unpack_from(data)
         at = _HEADER.size
@@ -213,7 +219,9 @@ class Decoder:
         assert kind == _GONE, kind
         return CgroupGone(time_ns, memcg_id, path, self.cgroup(data, at + 8)), None
 
-    def _started(self, time_ns: int, data: bytes, at: int) -> tuple[ProcessStarted, Tracked]:
+    def _started(
+        self, time_ns: int, data: bytes, at: int
+    ) -> tuple[ProcessStarted, TrackedEntry]:
         process = self.process(data, at)
         at += self._process.size
         (args_len, _unused) = struct.unpack_from("=II", data, at)

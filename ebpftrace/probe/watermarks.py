@@ -8,16 +8,16 @@ import struct
 from collections import Counter
 from collections.abc import Iterable
 
-from ebpftrace.probe import bpf
-from ebpftrace.probe.layout import whole_pages
-from ebpftrace.probe.programs import Programs
-from ebpftrace.probe.records import Decoder, Tracked
+from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.loading.layout import whole_pages
+from ebpftrace.probe.loading.programs import Programs
+from ebpftrace.probe.records import RecordDecoder, TrackedEntry
 
 
 class Watermarks:
     """The marks of one probe that was made with `watermarks=True`."""
 
-    def __init__(self, programs: Programs, decoder: Decoder) -> None:
+    def __init__(self, programs: Programs, decoder: RecordDecoder) -> None:
         self._decoder = decoder
         self._process = bpf.Runner(programs.load("mark_process"), 2)
         self._group = bpf.Runner(programs.load("mark_group"), 3)
@@ -39,7 +39,7 @@ class Watermarks:
         """Note the kernel's running sums, before their parts are read."""
         self._before = self._sums()
 
-    def compare(self, parts: Iterable[Tracked]) -> None:
+    def compare(self, parts: Iterable[TrackedEntry]) -> None:
         """Find sums that are off, of those that stood still while the parts were read.
 
         One that moved says nothing: what was added after its part was read would be taken

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from ebpftrace.act.fuse import FuseNews
-from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.act.fuse.events import FuseEvent
+from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
 from ebpftrace.views.acts import Remark
@@ -31,7 +31,7 @@ class View(Protocol):
     def outcome(self, outcome: Outcome) -> None:
         """An incident is over: whether it helped."""
 
-    def fuse(self, news: FuseNews) -> None:
+    def fuse(self, news: FuseEvent) -> None:
         """A process was stopped or killed at its bound, goes on, or ended as it stood."""
 
     def remark(self, remark: Remark) -> None:

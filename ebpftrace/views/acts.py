@@ -3,8 +3,8 @@
 import textwrap
 from dataclasses import dataclass
 
-from ebpftrace.act.fuse import FuseNews, FuseWord
-from ebpftrace.act.outcome import Outcome, Status, StepOutcome
+from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
+from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.units import format_duration
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells, cut
@@ -23,7 +23,7 @@ class Remark:
     text: str
 
 
-Act = StepOutcome | Outcome | FuseNews | Remark
+Act = StepOutcome | Outcome | FuseEvent | Remark
 
 
 def act_line(act: Act, width: int = WIDTH) -> str:
@@ -50,7 +50,7 @@ def _whole(act: Act) -> str:
     when = phrases.clock(act.time_ns)
     if isinstance(act, StepOutcome):
         status = act.status.value.replace("_", " ")
-        took = "" if act.status is Status.SKIPPED else f" in {format_duration(act.took_ns)}"
+        took = "" if act.status is StepStatus.SKIPPED else f" in {format_duration(act.took_ns)}"
         job = cut(act.job.name, _JOB_CELLS)
         told = f"{when} {act.action} for {job}: {status}{took}: {act.detail}"
         return line("action", told, _UNCUT)
@@ -58,9 +58,9 @@ def _whole(act: Act) -> str:
         job = cut(act.job.name, _JOB_CELLS)
         told = f"{when} {_verdict(act)} in {job}: {act.sentence}"
         return line("outcome", told, _UNCUT)
-    if isinstance(act, FuseNews):
+    if isinstance(act, FuseEvent):
         told = f"{when} {act.word} in {cut(act.job.name, _JOB_CELLS)}: {act.sentence}"
-        if act.word is FuseWord.STOPPED and act.then:
+        if act.word is FuseEventKind.STOPPED and act.then:
             told += f"; next: {act.then}"
         return line("fuse", told, _UNCUT)
     return line("remark", f"{when} {act.text}", _UNCUT)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TextIO, cast
 
-from ebpftrace.act.fuse import Wish
+from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.ledger import LossNote
 from ebpftrace.views import View
 from ebpftrace.views.output import Outflow, Waits
@@ -21,7 +21,7 @@ def open_view(
     stdout: TextIO,
     quit: Callable[[], None] = lambda: None,  # noqa: A002
     waits: Waits | None = None,
-    ask: Callable[[Wish], None] = lambda _: None,
+    ask: Callable[[UserCommand], None] = lambda _: None,
     *,
     live: bool = True,
 ) -> View:

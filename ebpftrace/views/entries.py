@@ -6,9 +6,9 @@ Here alone a view for people tells the types apart; table and dashboard ask.
 from abc import ABC, abstractmethod
 from typing import Literal
 
-from ebpftrace.act.fuse import FuseNews, FuseWord
-from ebpftrace.act.outcome import Outcome, Status, StepOutcome
-from ebpftrace.judge.finding import Finding, Severity, State
+from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
+from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
+from ebpftrace.judge.finding import Finding, FindingState, Severity
 from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote
 from ebpftrace.views.acts import Act, Remark, act_line
 from ebpftrace.views.findings import finding_line
@@ -22,11 +22,11 @@ _FOUND: dict[Severity, Loudness] = {
     Severity.WARNING: "warning",
     Severity.CRITICAL: "alarm",
 }
-_FUSED: dict[FuseWord, Loudness] = {
-    FuseWord.STOPPED: "frozen",
-    FuseWord.KILLED: "alarm",
-    FuseWord.THAWED: "plain",
-    FuseWord.ENDED: "plain",
+_FUSED: dict[FuseEventKind, Loudness] = {
+    FuseEventKind.STOPPED: "frozen",
+    FuseEventKind.KILLED: "alarm",
+    FuseEventKind.THAWED: "plain",
+    FuseEventKind.ENDED: "plain",
 }
 
 
@@ -39,7 +39,7 @@ def entry_line(entry: Entry, width: int = WIDTH) -> str:
 
 def lasting(entry: Entry) -> bool:
     """Whether it may not be pushed off by what merely happens: a kill, a finding, an act."""
-    if isinstance(entry, OomNote | Finding | StepOutcome | Outcome | FuseNews):
+    if isinstance(entry, OomNote | Finding | StepOutcome | Outcome | FuseEvent):
         return True
     return loudness(entry) in {"warning", "alarm"}
 
@@ -47,17 +47,17 @@ def lasting(entry: Entry) -> bool:
 def loudness(entry: Entry) -> Loudness:
     """How much it asks to be seen."""
     match entry:
-        case Finding(state=State.END) | Remark():
+        case Finding(state=FindingState.END) | Remark():
             return "faint"
         case Finding():
             return _FOUND[entry.severity]
         case StepOutcome():
-            return "plain" if entry.status is Status.DONE else "warning"
+            return "plain" if entry.status is StepStatus.DONE else "warning"
         case Outcome():
             if entry.called_off:
                 return "plain"
             return "good" if entry.helped else "alarm"
-        case FuseNews():
+        case FuseEvent():
             return _FUSED[entry.word]
     if isinstance(entry, OomNote):
         return "alarm"
@@ -81,7 +81,7 @@ class Teller(ABC):
     def outcome(self, outcome: Outcome) -> None:
         self._tell(outcome)
 
-    def fuse(self, news: FuseNews) -> None:
+    def fuse(self, news: FuseEvent) -> None:
         self._tell(news)
 
     def remark(self, remark: Remark) -> None:

@@ -18,7 +18,7 @@ from ebpftrace.counters import (
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Growth, JobSnapshot, ProcessSnapshot, SelfCost
+from ebpftrace.ledger import GrowthRates, JobSnapshot, ProcessSnapshot, SelfCost
 from ebpftrace.units import NS_PER_SECOND
 
 Record = dict[str, Any]  # what json.dumps takes
@@ -39,7 +39,7 @@ def usage_fields(usage: Usage) -> Record:
     }
 
 
-def growth_fields(growth: Growth) -> Record:
+def growth_fields(growth: GrowthRates) -> Record:
     return {
         "bytes_10s": growth.bytes_10s,
         "bytes_60s": growth.bytes_60s,

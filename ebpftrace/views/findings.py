@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable
 
-from ebpftrace.judge.finding import Finding, Severity, State
+from ebpftrace.judge.finding import Finding, FindingState, Severity
 from ebpftrace.ledger import OomNote
 from ebpftrace.views import phrases
 from ebpftrace.views.cells import cells
@@ -19,7 +19,7 @@ _MOST = 256  # findings that are remembered until the end, and jobs for their la
 _MOST_LINES = 10  # and told then
 
 
-class Found:
+class FindingLog:
     """The worst that was said under each key, what is in force now, and each last kill."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Found:
 
     def add(self, finding: Finding) -> None:
         """Note what the judge said."""
-        if finding.state is State.END:
+        if finding.state is FindingState.END:
             self._active.pop(finding.key, None)
             return
         self._active[finding.key] = finding
@@ -94,6 +94,6 @@ def found_lines(found: Iterable[Finding], width: int = WIDTH) -> list[str]:
 
 
 def _head(finding: Finding) -> str:
-    state = " over:" if finding.state is State.END else ":"
+    state = " over:" if finding.state is FindingState.END else ":"
     severity = finding.severity.name.lower()
     return f"{phrases.clock(finding.time_ns)} {severity} {finding.detector}{state}"

@@ -2,29 +2,29 @@
 
 from collections.abc import Mapping
 
-from ebpftrace.act.fuse import FuseNews, FuseWord
+from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.events import ProcessKey
 from ebpftrace.ledger import ProcessNote
 from ebpftrace.views.entries import Entry
 
-Standing = Mapping[ProcessKey, FuseNews]
+Standing = Mapping[ProcessKey, FuseEvent]
 """Each process that stands, with the word that it was stopped."""
 
 
-class Fuses:
+class StoppedProcesses:
     """Hears all that is told. Bounded by who can stand at once: the kernel side has a limit."""
 
     def __init__(self) -> None:
         self.standing: Standing = {}
-        self._counts = dict.fromkeys(FuseWord, 0)
+        self._counts = dict.fromkeys(FuseEventKind, 0)
 
     def hear(self, entry: Entry) -> bool:
         """One entry; whether it changes who stands."""
         if isinstance(entry, ProcessNote) and entry.event == "exit":
             return self._forget(entry.key)
-        if not isinstance(entry, FuseNews):
+        if not isinstance(entry, FuseEvent):
             return False
-        if entry.word is FuseWord.STOPPED:
+        if entry.word is FuseEventKind.STOPPED:
             self._counts[entry.word] += entry.process not in self.standing
             self.standing = {**self.standing, entry.process: entry}
             return True
@@ -34,11 +34,12 @@ class Fuses:
     def in_words(self) -> str:
         """`3 stopped: 2 thawed, 1 ended`, for the summary; empty where there was nothing."""
         counts = self._counts
-        killed = counts[FuseWord.KILLED]
+        killed = counts[FuseEventKind.KILLED]
         parts = [f"{killed:,} killed at the bound"] if killed else []
-        stopped = counts[FuseWord.STOPPED]
+        stopped = counts[FuseEventKind.STOPPED]
         if stopped:
-            told = ((counts[FuseWord.THAWED], "thawed"), (counts[FuseWord.ENDED], "ended"),
+            told = ((counts[FuseEventKind.THAWED], "thawed"),
+                    (counts[FuseEventKind.ENDED], "ended"),
                     (len(self.standing), "standing"))  # fmt: skip
             became = ", ".join(f"{number:,} {word}" for number, word in told if number)
             parts.insert(0, f"{stopped:,} stopped" + (f" ({became})" if became else ""))
@@ -51,6 +52,6 @@ class Fuses:
         return True
 
 
-def stood_ns(news: FuseNews, now_ns: int) -> int:
+def stood_ns(news: FuseEvent, now_ns: int) -> int:
     """For how long one that stands has stood at `now_ns` (CLOCK_MONOTONIC)."""
     return max(0, now_ns - news.monotonic_ns + news.stood_ns)

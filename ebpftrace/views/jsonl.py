@@ -4,8 +4,8 @@ import json
 import re
 from collections.abc import Callable
 
-from ebpftrace.act.fuse import FuseNews
-from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.act.fuse.events import FuseEvent
+from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, Snapshot
 from ebpftrace.views.acts import Remark
@@ -58,7 +58,7 @@ class JsonLines:
     def outcome(self, outcome: Outcome) -> None:
         self._write(json_line(outcome_record(outcome)))
 
-    def fuse(self, news: FuseNews) -> None:
+    def fuse(self, news: FuseEvent) -> None:
         self._write(json_line(fuse_record(news)))
 
     def remark(self, remark: Remark) -> None:

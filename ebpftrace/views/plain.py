@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from ebpftrace.act.fuse import FuseNews
-from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.act.fuse.events import FuseEvent
+from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, Snapshot
 from ebpftrace.views.acts import Remark, act_lines
 from ebpftrace.views.backlog import is_routine
-from ebpftrace.views.findings import Found, finding_lines
-from ebpftrace.views.fuses import Fuses
+from ebpftrace.views.findings import FindingLog, finding_lines
+from ebpftrace.views.fuses import StoppedProcesses
 from ebpftrace.views.lines import note_line, snapshot_line, start_lines
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
@@ -26,8 +26,8 @@ class PlainLines:
     ) -> None:
         self._write = write
         self._routine = routine or write
-        self._found = Found()
-        self._fuses = Fuses()
+        self._found = FindingLog()
+        self._fuses = StoppedProcesses()
 
     def start(self, started: Started) -> None:
         self._lines(*start_lines(started))
@@ -50,7 +50,7 @@ class PlainLines:
     def outcome(self, outcome: Outcome) -> None:
         self._lines(*act_lines(outcome))
 
-    def fuse(self, news: FuseNews) -> None:
+    def fuse(self, news: FuseEvent) -> None:
         self._fuses.hear(news)
         self._lines(*act_lines(news))
 

@@ -1,7 +1,7 @@
 """A watch as JSON objects, schema 1. `docs/jsonl.md` describes every field."""
 
-from ebpftrace.act.fuse import FuseNews
-from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.act.fuse.events import FuseEvent
+from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, OomNote, PressureNote, ProcessNote, Snapshot
 from ebpftrace.views.acts import Remark
@@ -134,7 +134,7 @@ def outcome_record(outcome: Outcome) -> Record:
     }
 
 
-def fuse_record(news: FuseNews) -> Record:
+def fuse_record(news: FuseEvent) -> Record:
     """What became of one process at its fuse."""
     return _head("fuse", news.time_ns, news.monotonic_ns) | {
         "event": news.word.value,

@@ -12,23 +12,23 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.text import Text
 
-from ebpftrace.act.fuse import FuseNews
-from ebpftrace.act.outcome import Outcome, StepOutcome
+from ebpftrace.act.fuse.events import FuseEvent
+from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, OomNote, Snapshot
 from ebpftrace.views.acts import Remark, act_line
-from ebpftrace.views.dashboard.columns import Look
-from ebpftrace.views.dashboard.header import header
-from ebpftrace.views.dashboard.listing import Listing
-from ebpftrace.views.dashboard.rows import rows
-from ebpftrace.views.dashboard.scene import Scene
-from ebpftrace.views.dashboard.spans import Line
-from ebpftrace.views.dashboard.state import State
-from ebpftrace.views.dashboard.tail import tail
-from ebpftrace.views.dashboard.theme import in_signs, signs_of, theme
+from ebpftrace.views.dashboard.model.rows import rows
+from ebpftrace.views.dashboard.model.screen_data import ScreenData
+from ebpftrace.views.dashboard.model.state import DashboardState
+from ebpftrace.views.dashboard.render.columns import Look
+from ebpftrace.views.dashboard.render.header import header
+from ebpftrace.views.dashboard.render.listing import Listing
+from ebpftrace.views.dashboard.render.spans import Line
+from ebpftrace.views.dashboard.render.tail import tail
+from ebpftrace.views.dashboard.render.theme import in_signs, signs_of, theme
 from ebpftrace.views.entries import Entry
-from ebpftrace.views.findings import Found
-from ebpftrace.views.fuses import Fuses
+from ebpftrace.views.findings import FindingLog
+from ebpftrace.views.fuses import StoppedProcesses
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
 
@@ -46,8 +46,8 @@ class Tables:
         self._theme = theme(colours, signs)
         self._entries: deque[Entry] = deque(maxlen=_ENTRIES)
         self._outcomes: deque[Outcome] = deque(maxlen=_ENTRIES)
-        self._found = Found()
-        self._fuses = Fuses()
+        self._found = FindingLog()
+        self._fuses = StoppedProcesses()
 
     def start(self, started: Started) -> None:
         for remark in started.remarks:
@@ -70,7 +70,7 @@ class Tables:
         self._outcomes.append(outcome)
         self._entries.append(outcome)
 
-    def fuse(self, news: FuseNews) -> None:
+    def fuse(self, news: FuseEvent) -> None:
         self._fuses.hear(news)
         self._entries.append(news)
 
@@ -78,10 +78,10 @@ class Tables:
         self._entries.append(remark)
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        width, state, look = self._console.width, State(), self._theme
+        width, state, look = self._console.width, DashboardState(), self._theme
         shown = rows(snapshot, state)
         found = self._found
-        scene = Scene(
+        scene = ScreenData(
             None,
             snapshot,
             findings=found.in_force(),

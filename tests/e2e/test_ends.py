@@ -68,7 +68,7 @@ def test_interrupted_at_any_moment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["signal", "enum", "ebpftrace.cli", "click", "ebpftrace.road"]
+    "module", ["signal", "enum", "ebpftrace.cli", "click", "ebpftrace.engine"]
 )
 def test_interrupted_while_it_imports(module: str) -> None:
     """From its first line on: `signal` is what it imports first, and brings `enum`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.holding.control import Control, Request
+from ebpftrace.act.fuse.holding.control_server import ControlServer, ThawRequest
 from tests.support.cli import Done, assert_explained, assert_on_one_screen, ebpftrace
 
 STANDS = 4711
@@ -24,7 +24,7 @@ def watch(tmp_path: Path) -> Iterator[Path]:
     """The folder of a watch that has stopped one process."""
     standing = [STANDS]
 
-    def answer(request: Request) -> None:
+    def answer(request: ThawRequest) -> None:
         went = [pid for pid in standing if request.pid in (pid, None)]
         for pid in went:
             standing.remove(pid)
@@ -35,8 +35,8 @@ def watch(tmp_path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def serving(folder: Path, answer: Callable[[Request], None]) -> Iterator[None]:
-    control = Control(folder)
+def serving(folder: Path, answer: Callable[[ThawRequest], None]) -> Iterator[None]:
+    control = ControlServer(folder)
     over = threading.Event()
 
     def work() -> None:
@@ -84,7 +84,7 @@ def test_nobody_to_be_asked(tmp_path: Path) -> None:
 
 
 def test_a_watch_that_says_nothing(tmp_path: Path) -> None:
-    control = Control(tmp_path)
+    control = ControlServer(tmp_path)
     told = assert_explained(thaw(tmp_path, "4711"), 1)
     assert f"the watch {os.getpid()} does not answer" in told
     control.close()

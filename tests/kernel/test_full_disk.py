@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from ebpftrace.act.actions import capture, notify
-from ebpftrace.act.audit import AuditLog
-from ebpftrace.act.audit_reading import Reading
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.audit.log import AuditLog
+from ebpftrace.act.audit.reader import AuditReader
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.units import KIB
 from tests.support.disks import fill, small_disk
 from tests.support.incidents import about, act, incident
@@ -28,14 +28,14 @@ def test_what_the_audit_log_could_not_write_is_written_once_there_is_room(
                 log.write({"n": number, "padding": "x" * 100})
             assert log.trouble == "the audit log cannot be written: No space left on device"
             # No half line is left: what is there can be read, and gone on from.
-            reading = Reading(file)
+            reading = AuditReader(file)
             assert [one["n"] for one in reading.records()] == list(range(number))
             assert reading.torn == 0
             log.write({"n": number + 1})
             filler.unlink()
             log.write({"n": number + 2})
             assert log.trouble == ""
-            assert [one["n"] for one in Reading(file).records()] == list(range(number + 3))
+            assert [one["n"] for one in AuditReader(file).records()] == list(range(number + 3))
         finally:
             log.close()
 
@@ -52,7 +52,7 @@ def test_a_log_that_cannot_be_rotated_gives_up_no_older_one(tmp_path: Path) -> N
             log.close()
         assert log.trouble == "the audit log cannot be written: No space left on device"
         assert {one.name for one in disk.iterdir()} == {file.name, f"{file.name}.1"}
-        found = [one["n"] for one in Reading(file).records()]
+        found = [one["n"] for one in AuditReader(file).records()]
         assert found == list(range(len(found)))  # from the first one on
         assert len(found) > 40
 
@@ -61,8 +61,8 @@ def test_evidence_that_does_not_fit_is_cut_to_what_does(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 256 * KIB) as disk, Workload("gopls") as workload:
         filler = fill(disk, 64 * KIB)
         told = about(workload.pid)
-        ended = act("capture", told, capture.Options(disk / "incidents"))
-        assert ended.status is Status.DONE, ended
+        ended = act("capture", told, capture.CaptureOptions(disk / "incidents"))
+        assert ended.status is StepStatus.DONE, ended
         assert "failed" in ended.detail
         folder = disk / "incidents" / told.id
         manifest = json.loads((folder / "manifest.json").read_bytes())
@@ -79,8 +79,8 @@ def test_without_any_room_the_capture_fails_and_leaves_nothing(tmp_path: Path) -
     with small_disk(tmp_path / "disk", 64 * KIB) as disk, Workload("gopls") as workload:
         (disk / "incidents").mkdir()
         fill(disk)
-        ended = act("capture", about(workload.pid), capture.Options(disk / "incidents"))
-        assert ended.status is Status.FAILED
+        ended = act("capture", about(workload.pid), capture.CaptureOptions(disk / "incidents"))
+        assert ended.status is StepStatus.FAILED
         assert "No space left on device" in ended.detail
         assert list((disk / "incidents").iterdir()) == []
 
@@ -88,6 +88,6 @@ def test_without_any_room_the_capture_fails_and_leaves_nothing(tmp_path: Path) -
 def test_a_file_to_notify_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 64 * KIB) as disk:
         fill(disk)
-        ended = act("notify", incident(), notify.Options(file=disk / "told"))
-        assert ended.status is Status.FAILED
+        ended = act("notify", incident(), notify.NotifyOptions(file=disk / "told"))
+        assert ended.status is StepStatus.FAILED
         assert "No space left on device" in ended.detail

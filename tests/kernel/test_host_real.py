@@ -9,10 +9,10 @@ import pytest
 
 from ebpftrace.counters import Delays
 from ebpftrace.host.cgroups import ROOT_ID, CgroupPaths, memory_cgroup
+from ebpftrace.host.delay_accounting import DelayAccounting
 from ebpftrace.host.kernfs import KernfsHandles
 from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.host.taskstats import ask, open_socket
-from ebpftrace.host.waits import DelayAccounting
 from tests.support import cgroups
 
 GONE = 2**22 + 1  # above PID_MAX_LIMIT

@@ -19,7 +19,8 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
 )
-from ebpftrace.probe import Selection, bpf
+from ebpftrace.probe import Selection
+from ebpftrace.probe.loading import bpf
 from tests.support.cgroups import memory_cgroup
 from tests.support.observer import Observer
 from tests.support.standing import until

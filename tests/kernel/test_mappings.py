@@ -10,8 +10,8 @@ import pytest
 from ebpftrace.counters import ProcessCounters
 from ebpftrace.errors import ProbeError
 from ebpftrace.probe import Selection
-from ebpftrace.probe.btf import Btf
-from ebpftrace.probe.calls import Means, choose
+from ebpftrace.probe.calls import CallTraceMethod, choose
+from ebpftrace.probe.loading.btf import Btf
 from tests.support.build import CACHE
 from tests.support.observer import Observer
 from tests.support.workload import Workload
@@ -19,14 +19,14 @@ from tests.support.workload import Workload
 MIB = 1 << 20
 
 
-def _named(means: Means | None) -> str:
+def _named(means: CallTraceMethod | None) -> str:
     return "default" if means is None else means.name.lower()
 
 
-@pytest.fixture(scope="module", params=[None, *Means], ids=_named)
+@pytest.fixture(scope="module", params=[None, *CallTraceMethod], ids=_named)
 def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
     """By mmap_lock_released alone (or what stands in for it), then with each means."""
-    means: Means | None = request.param
+    means: CallTraceMethod | None = request.param
     if means is not None:
         try:
             choose(Btf.of_kernel(), means)
@@ -101,7 +101,7 @@ def test_one_program_is_booked_alike_by_every_means_at_once(disk_file: Path) -> 
     """
     observers = {}
     try:
-        for means in (None, *Means):
+        for means in (None, *CallTraceMethod):
             try:
                 if means is not None:
                     choose(Btf.of_kernel(), means)
@@ -183,7 +183,7 @@ def test_exec_starts_new_books(observer: Observer) -> None:
         assert observer.exited(workload.pid).executed
 
 
-@pytest.mark.parametrize("observer", Means, ids=_named, indirect=True, scope="module")
+@pytest.mark.parametrize("observer", CallTraceMethod, ids=_named, indirect=True, scope="module")
 def test_the_kinds_of_call_are_told_apart(observer: Observer) -> None:
     """Whoever tells them apart, the same program did the same."""
     with Workload("exact") as workload:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.errors import ProbeError
-from ebpftrace.probe.compiler import compile_programs
-from ebpftrace.probe.objects import MapShape, Objects
-from ebpftrace.probe.programs import Programs
+from ebpftrace.probe.loading.compiler import compile_programs
+from ebpftrace.probe.loading.objects import MapShape, Objects
+from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.units import MIB
 from tests.support.build import ROOT
 from tests.support.workload import status

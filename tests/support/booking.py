@@ -16,7 +16,7 @@ from ebpftrace.events import (
     ProcessRead,
     ProcessRenamed,
     ProcessStarted,
-    Start,
+    StartCause,
 )
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, Ledger, Note, SelfCost, Snapshot
@@ -69,7 +69,7 @@ class Booking:
         mib: float = 0,
         job: JobIdentity | None = None,
         *,
-        how: Start = Start.EXEC,
+        how: StartCause = StartCause.EXEC,
         comm: str = "gopls",
         counters: ProcessCounters | None = None,
         role: str = "",

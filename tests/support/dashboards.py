@@ -7,11 +7,11 @@ from ebpftrace.judge.finding import Subject
 from ebpftrace.ledger import Curve, JobSnapshot, Node, Note, ProcessSnapshot, Snapshot
 from ebpftrace.ledger.curve import CurveKeeper
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
-from ebpftrace.views.dashboard.draw import Frame, draw
-from ebpftrace.views.dashboard.rows import rows
-from ebpftrace.views.dashboard.scene import Scene
-from ebpftrace.views.dashboard.state import State
-from ebpftrace.views.dashboard.theme import Theme, theme
+from ebpftrace.views.dashboard.model.rows import rows
+from ebpftrace.views.dashboard.model.screen_data import ScreenData
+from ebpftrace.views.dashboard.model.state import DashboardState
+from ebpftrace.views.dashboard.render.draw import Frame, draw
+from ebpftrace.views.dashboard.render.theme import Theme, theme
 from ebpftrace.views.entries import Entry
 from tests.support import watches
 
@@ -129,7 +129,7 @@ def many(jobs: int = 200, each: int = 10) -> Snapshot:
     )
 
 
-def scene(shown: Snapshot | None, notes: Sequence[Entry] = NOTES) -> Scene:
+def scene(shown: Snapshot | None, notes: Sequence[Entry] = NOTES) -> ScreenData:
     """With the kill that the scripted job `killed` says it had, two seconds ago."""
     ago = 2 * NS_PER_SECOND
     kill = replace(
@@ -143,10 +143,10 @@ def scene(shown: Snapshot | None, notes: Sequence[Entry] = NOTES) -> Scene:
     )
     findings = {finding.subject.job.key: (finding,)}
     kills = {kill.job.key: kill}
-    return Scene(watches.started(), shown, notes, findings=findings, kills=kills)
+    return ScreenData(watches.started(), shown, notes, findings=findings, kills=kills)
 
 
-def frozen() -> Scene:
+def frozen() -> ScreenData:
     """The leaking job, whose gopls stands at its fuse for 12 s."""
     leaking = leaking_job()
     news = watches.fuse_news(
@@ -158,7 +158,9 @@ def frozen() -> Scene:
     return replace(shown, standing={news.process: news})
 
 
-def drawn(state: State, shown: Scene, width: int, height: int, look: Theme = PLAIN) -> Frame:
+def drawn(
+    state: DashboardState, shown: ScreenData, width: int, height: int, look: Theme = PLAIN
+) -> Frame:
     """A frame, with the rows the state asks for."""
     listed = [] if shown.snapshot is None else rows(shown.snapshot, state)
     return draw(state, shown, listed, width, height, look)

@@ -11,7 +11,7 @@ import pytest
 from ebpftrace.act.actions.freeze import Freezer
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
 from ebpftrace.probe import Selection
-from ebpftrace.probe.fuses import FuseDefault, Fuses
+from ebpftrace.probe.fuses import FuseDefault, KernelFuses
 from tests.support.cgroups import write
 from tests.support.observer import Observer
 from tests.support.standing import until
@@ -35,7 +35,7 @@ def fused() -> Iterator[Observer]:
         observer.close()
 
 
-def fuses(observer: Observer) -> Fuses:
+def fuses(observer: Observer) -> KernelFuses:
     """Its fuses."""
     assert observer.probe.fuses is not None
     return observer.probe.fuses

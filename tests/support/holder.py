@@ -21,7 +21,7 @@ import subprocess
 import sys
 from typing import Self
 
-from ebpftrace.act.holding.holding import Holding
+from ebpftrace.act.fuse.holding.holding import Holding
 from ebpftrace.events import FuseBlown, ProcessKey
 from ebpftrace.probe import Selection
 from tests.support.build import ROOT

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.actions import STARTS
-from ebpftrace.act.actions.running import Ended, Running
-from ebpftrace.act.guard import Target, identify
-from ebpftrace.act.incident import Incident
+from ebpftrace.act.actions.support.running import Ended, Running
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.process.identity import Target, identify
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.jobs.identity import JobIdentity

@@ -4,7 +4,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from ebpftrace.probe import bpf
+from ebpftrace.probe.loading import bpf
 from tests.support.patience import patient
 
 # The kernel frees a program some time after its last user went.

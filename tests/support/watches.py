@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ebpftrace.act.fuse import FuseNews, FuseWord
-from ebpftrace.act.outcome import Outcome, Status, StepOutcome
+from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
+from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.counters import (
     CallCount,
     CgroupContents,
@@ -20,7 +20,7 @@ from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, Severity, Subject
 from ebpftrace.ledger.notes import LossNote, OomNote, PressureNote, ProcessNote, StallNote
 from ebpftrace.ledger.snapshot import (
-    Growth,
+    GrowthRates,
     JobSnapshot,
     ProcessSnapshot,
     SelfCost,
@@ -94,7 +94,7 @@ def process(
         program=f"/usr/local/bin/{comm}",
         args=tuple(args),
         counters=book or counters(resident),
-        growth=Growth(per_second * 5, per_second * 5, per_second * 5, per_second),
+        growth=GrowthRates(per_second * 5, per_second * 5, per_second * 5, per_second),
         age_ns=5 * NS_PER_SECOND,
         state=state,
         role=role,
@@ -132,7 +132,7 @@ def job(
         usage=usage,
         peak_bytes=usage.resident_bytes + 8 * MIB if peak is None else peak,
         peak_holder=f"{largest.comm} {largest.pid}" if largest else "gopls 4711",
-        growth=Growth(per_second * 5, per_second * 5, per_second * 5, per_second),
+        growth=GrowthRates(per_second * 5, per_second * 5, per_second * 5, per_second),
         seconds_to_limit=seconds_to_limit,
         oom_kills=oom_kills,
         stalled_ns=stalled_ns,
@@ -231,7 +231,7 @@ def step(**changes: object) -> StepOutcome:
         "process": ProcessKey(4711, 86_000_000_004_711),
         "comm": "gopls",
         "action": "signal",
-        "status": Status.DONE,
+        "status": StepStatus.DONE,
         "detail": "gopls 4711 ended by TERM after 18ms",
         "began_ns": MONOTONIC_NS - 19_000_000,
         "took_ns": 19_000_000,
@@ -259,7 +259,7 @@ def outcome(**changes: object) -> Outcome:
     return Outcome(**(fields | changes))  # type: ignore[arg-type]
 
 
-def fuse_news(word: FuseWord = FuseWord.STOPPED, **changes: object) -> FuseNews:
+def fuse_news(word: FuseEventKind = FuseEventKind.STOPPED, **changes: object) -> FuseEvent:
     fields: dict[str, object] = {
         "word": word,
         "policy": "bursts",
@@ -272,14 +272,14 @@ def fuse_news(word: FuseWord = FuseWord.STOPPED, **changes: object) -> FuseNews:
         "bound_bytes": 1843 * MIB,
         "limit_bytes": 2 * GIB,
         "next_bound_bytes": None,
-        "stood_ns": 0 if word is FuseWord.STOPPED else 12 * NS_PER_SECOND,
+        "stood_ns": 0 if word is FuseEventKind.STOPPED else 12 * NS_PER_SECOND,
         "then": "capture, shell, then SIGKILL",
         "sentence": "gopls 4711 stands: its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the "
         "limit of 2 GiB)",
         "monotonic_ns": MONOTONIC_NS,
         "time_ns": TIME_NS,
     }
-    return FuseNews(**(fields | changes))  # type: ignore[arg-type]
+    return FuseEvent(**(fields | changes))  # type: ignore[arg-type]
 
 
 def remark(text: str = "2 policies read again") -> Remark:

@@ -5,8 +5,8 @@ import platform
 
 from ebpftrace.errors import ProbeError
 from ebpftrace.probe import Probe, Selection
-from ebpftrace.probe.btf import Btf
-from ebpftrace.probe.calls import Means, choose
+from ebpftrace.probe.calls import CallTraceMethod, choose
+from ebpftrace.probe.loading.btf import Btf
 from tests.support.cgroups import memory_hierarchy
 
 
@@ -19,13 +19,13 @@ def features() -> dict[str, object]:
             "cgroups": memory_hierarchy()[1],
             "features": dict(probe.features),
             "remarks": list(probe.remarks),
-            "means": [means.in_words for means in Means if _works(means)],
+            "means": [means.in_words for means in CallTraceMethod if _works(means)],
         }
     finally:
         probe.close()
 
 
-def _works(means: Means) -> bool:
+def _works(means: CallTraceMethod) -> bool:
     try:
         choose(Btf.of_kernel(), means)
     except ProbeError:

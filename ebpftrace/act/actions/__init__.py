@@ -16,9 +16,9 @@ from ebpftrace.act.actions import (
     throttle,
 )
 from ebpftrace.act.actions import exec as execute
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Running
-from ebpftrace.act.incident import Incident
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.running import Running
+from ebpftrace.act.incident.incident import Incident
 
 _ACTIONS = (
     capture, notify, execute, shell, signal, systemd, reclaim, throttle, freeze, thaw, clean,

@@ -16,12 +16,12 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
 
-from ebpftrace.act.actions.background import Background
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Ended, Running
-from ebpftrace.act.evidence import Part, parts_of
-from ebpftrace.act.incident import Incident, facts
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.actions.support.background import Background
+from ebpftrace.act.actions.support.evidence import Part, parts_of
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.running import Ended, Running
+from ebpftrace.act.incident.incident import Incident, facts
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, format_bytes
 
@@ -32,7 +32,7 @@ _MANIFEST_ROOM = 32 * KIB  # more than it takes with an error for each part
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class CaptureOptions:
     """Of one rung."""
 
     folder: Annotated[Path, "where the directories are made"] = Path(
@@ -47,19 +47,20 @@ class Options:
 
 
 KIND = ActionKind(
-    "capture", Options, "save the evidence: smaps, cgroup files, children, the last minutes",
+    "capture", CaptureOptions,
+    "save the evidence: smaps, cgroup files, children, the last minutes",
     5 * NS_PER_SECOND,
 )  # fmt: skip
 
 
-def start(incident: Incident, options: Options) -> Running:
+def start(incident: Incident, options: CaptureOptions) -> Running:
     """On a thread: reading smaps waits for the process's own lock."""
     return Background("capture", lambda cancelled: capture(incident, options, cancelled))
 
 
 def capture(
     incident: Incident,
-    options: Options,
+    options: CaptureOptions,
     cancelled: Event,
     parts: Callable[[Incident], Iterator[Part]] = parts_of,
 ) -> Ended:
@@ -96,7 +97,7 @@ def capture(
     size = format_bytes(sum(part["bytes"] for part in saved))
     failed = len(told) - len(saved)
     detail = f"{len(saved)} files, {size}" + (f", {failed} failed" if failed else "")
-    return Ended(Status.DONE, f"{detail}, in {clean(os.fsencode(whole))}", evidence=whole)
+    return Ended(StepStatus.DONE, f"{detail}, in {clean(os.fsencode(whole))}", evidence=whole)
 
 
 def _save(

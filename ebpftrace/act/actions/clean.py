@@ -13,14 +13,14 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated, Literal
 
-from ebpftrace.act.actions.background import Background
-from ebpftrace.act.actions.emptying import RefusedFolderError, empty, open_owned
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Ended, Running, over, readable
-from ebpftrace.act.actions.sharing import Sharing, sharing
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
-from ebpftrace.act.places import Place
+from ebpftrace.act.actions.support.background import Background
+from ebpftrace.act.actions.support.emptying import RefusedFolderError, empty, open_owned
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.running import Ended, Running, over, readable
+from ebpftrace.act.actions.support.sharing import Sharing, sharing
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.cache_dirs import CacheDir
 from ebpftrace.host import proc
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_bytes
@@ -29,7 +29,7 @@ Variable = Literal["GOPLSCACHE", "GOCACHE", "TMPDIR"]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class CleanOptions:
     """Of one rung."""
 
     under: Annotated[tuple[Path, ...], "folders of jobs: nothing outside is ever touched"]
@@ -39,18 +39,18 @@ class Options:
 
 
 KIND = ActionKind(
-    "clean", Options, "empty the folders that the job's caches and TMPDIR are in",
+    "clean", CleanOptions, "empty the folders that the job's caches and TMPDIR are in",
     30 * NS_PER_SECOND,
 )  # fmt: skip
 
 
-def start(incident: Incident, options: Options) -> Running:
+def start(incident: Incident, options: CleanOptions) -> Running:
     """On a thread: a cache has many thousands of files."""
     places = [one for one in incident.places.folders if one.variable in options.what]
     if not places:
-        return over(Status.SKIPPED, f"none of {', '.join(options.what)} was set")
+        return over(StepStatus.SKIPPED, f"none of {', '.join(options.what)} was set")
     if living := _living(incident):
-        return over(Status.SKIPPED, f"{living} still runs")
+        return over(StepStatus.SKIPPED, f"{living} still runs")
     return Background(
         "clean", lambda cancelled: _clean(incident, places, options.under, cancelled)
     )
@@ -74,7 +74,7 @@ def _living(incident: Incident) -> str:
 
 
 def _clean(
-    incident: Incident, places: list[Place], under: tuple[Path, ...], cancelled: Event
+    incident: Incident, places: list[CacheDir], under: tuple[Path, ...], cancelled: Event
 ) -> Ended:
     found = sharing(incident, places)
     told: list[str] = []
@@ -89,11 +89,13 @@ def _clean(
         except OSError as error:
             told.append(f"{place.variable}: {error.strerror or error}")
             refused = True
-    status = Status.FAILED if refused else Status.DONE if cleaned else Status.SKIPPED
+    status = (
+        StepStatus.FAILED if refused else StepStatus.DONE if cleaned else StepStatus.SKIPPED
+    )
     return Ended(status, clean("; ".join(told)))
 
 
-def _emptied(found: Sharing, place: Place, under: tuple[Path, ...], cancelled: Event) -> str:
+def _emptied(found: Sharing, place: CacheDir, under: tuple[Path, ...], cancelled: Event) -> str:
     """Says how much is gone. OSError where the folder is not to be opened."""
     user = found.incident.places.user
     fd = open_owned(Path(place.path), under, user)

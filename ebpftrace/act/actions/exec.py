@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.program import start_program
-from ebpftrace.act.actions.running import Running
-from ebpftrace.act.incident import Incident
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.program import start_program
+from ebpftrace.act.actions.support.running import Running
+from ebpftrace.act.incident.incident import Incident
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ExecOptions:
     """Of one rung."""
 
     command: Annotated[tuple[str, ...], "the program and its arguments"]
@@ -33,13 +33,13 @@ class Options:
 
 KIND = ActionKind(
     "exec",
-    Options,
+    ExecOptions,
     "run a program, with the facts as EBPFTRACE_* variables and JSON on stdin",
     30 * NS_PER_SECOND,
 )
 
 
-def start(incident: Incident, options: Options) -> Running:
+def start(incident: Incident, options: ExecOptions) -> Running:
     """The program is looked up in our PATH where it names no folder."""
     return start_program(
         options.command,

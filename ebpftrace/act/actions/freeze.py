@@ -11,14 +11,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ebpftrace.act.actions.control import job_folder, read, undo, without_us, write
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Ended, Running, over
-from ebpftrace.act.guard import RefusedError, Target, open_process, own_line
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.kin import orphans_of
-from ebpftrace.act.outcome import Status
-from ebpftrace.act.undo import Undo
+from ebpftrace.act.actions.support.control_files import (
+    job_folder,
+    read,
+    undo,
+    without_us,
+    write,
+)
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.orphans import orphans_of
+from ebpftrace.act.actions.support.running import Ended, Running, over
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.identity import RefusedError, Target, open_process, own_line
+from ebpftrace.act.process.undo import Undo
 from ebpftrace.errors import GoneError
 from ebpftrace.host import proc
 from ebpftrace.host.mounts import mounts
@@ -28,12 +34,13 @@ _POLL_NS = 10_000_000  # neither freezer wakes who waits for it
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class FreezeOptions:
     """There are none."""
 
 
 KIND = ActionKind(
-    "freeze", Options, "stop the job's cgroup, or the process, until the incident is over",
+    "freeze", FreezeOptions,
+    "stop the job's cgroup, or the process, until the incident is over",
     5 * NS_PER_SECOND,
 )  # fmt: skip
 
@@ -75,7 +82,7 @@ class _Stopped:
         return all(stat is None or stat.state in "TtZX" for stat in stats)
 
 
-def start(incident: Incident, options: Options) -> Running:
+def start(incident: Incident, options: FreezeOptions) -> Running:
     """Frozen when the kernel says so, not when it was asked."""
     try:
         os.close(open_process(incident.target))
@@ -90,9 +97,9 @@ def start(incident: Incident, options: Options) -> Running:
         back = undo(freezer.file, freezer.thawed, "thawed", early=True)
         write(freezer.file, freezer.frozen)
     except (GoneError, RefusedError) as error:
-        return over(Status.SKIPPED, error.what)
+        return over(StepStatus.SKIPPED, error.what)
     except OSError as error:
-        return over(Status.FAILED, f"not frozen: {error.strerror}")
+        return over(StepStatus.FAILED, f"not frozen: {error.strerror}")
     return _Freezing(freezer, back)
 
 
@@ -168,10 +175,10 @@ class _Freezing:
         try:
             frozen = self.freezer.is_frozen()
         except OSError as error:
-            return Ended(Status.FAILED, f"not frozen: {error.strerror}")
+            return Ended(StepStatus.FAILED, f"not frozen: {error.strerror}")
         if not frozen:
             return None
-        return Ended(Status.DONE, f"{self.freezer.name} frozen")
+        return Ended(StepStatus.DONE, f"{self.freezer.name} frozen")
 
     def stop(self) -> str:
         # Half frozen after a timeout is worse than not: nobody would thaw it.

@@ -9,11 +9,11 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
 
-from ebpftrace.act.actions.background import Background
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Ended, Running, over
-from ebpftrace.act.incident import Incident, facts, facts_json
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.actions.support.background import Background
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.running import Ended, Running, over
+from ebpftrace.act.incident.incident import Incident, facts, facts_json
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND
 
@@ -26,7 +26,7 @@ _STRING_OR_PLACE = re.compile(r'"(?:[^"\\]|\\.)*"|\$\{[a-z_]+\}')
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class NotifyOptions:
     """Of one rung; without `file` and `url` the line in views and audit log is all."""
 
     file: Annotated[Path | None, "the facts are appended to it as a line of JSON"] = None
@@ -55,18 +55,18 @@ class Options:
 
 
 KIND = ActionKind(
-    "notify", Options, "tell it: a line, JSON in a file, or a webhook", 30 * NS_PER_SECOND
+    "notify", NotifyOptions, "tell it: a line, JSON in a file, or a webhook", 30 * NS_PER_SECOND
 )
 
 
-def start(incident: Incident, options: Options) -> Running:
+def start(incident: Incident, options: NotifyOptions) -> Running:
     """A line is there at once; a file and a webhook are written on a thread."""
     if options.file is None and options.url is None:
-        return over(Status.DONE, clean(incident.finding.sentence))
+        return over(StepStatus.DONE, clean(incident.finding.sentence))
     return Background("notify", lambda cancelled: _tell(incident, options, cancelled))
 
 
-def _tell(incident: Incident, options: Options, cancelled: Event) -> Ended:
+def _tell(incident: Incident, options: NotifyOptions, cancelled: Event) -> Ended:
     told = []
     if options.file is not None:
         fd = os.open(options.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -77,11 +77,11 @@ def _tell(incident: Incident, options: Options, cancelled: Event) -> Ended:
         sent, words = _post(options.url, _body(incident, options), options, cancelled)
         told.append(words)
         if not sent:
-            return Ended(Status.FAILED, ", ".join(told))
-    return Ended(Status.DONE, ", ".join(told))
+            return Ended(StepStatus.FAILED, ", ".join(told))
+    return Ended(StepStatus.DONE, ", ".join(told))
 
 
-def _body(incident: Incident, options: Options) -> bytes:
+def _body(incident: Incident, options: NotifyOptions) -> bytes:
     if options.template is None:
         return facts_json(incident)
     return _filled(options.template, facts(incident)).encode()
@@ -105,7 +105,7 @@ def _filled(template: str, known: Mapping[str, Any]) -> str:
     return _STRING_OR_PLACE.sub(fill, template)
 
 
-def _post(url: str, body: bytes, options: Options, cancelled: Event) -> tuple[bool, str]:
+def _post(url: str, body: bytes, options: NotifyOptions, cancelled: Event) -> tuple[bool, str]:
     """Sent or not, and what was answered. A server's error is tried again, a client's not."""
     # Here, not above: HTTP and TLS cost megabytes that a watch without webhook never needs.
     from http.client import HTTPException

@@ -10,13 +10,13 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated
 
-from ebpftrace.act.actions.background import Background
-from ebpftrace.act.actions.control import job_folder, read, write
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Ended, Running, over
-from ebpftrace.act.guard import RefusedError
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.actions.support.background import Background
+from ebpftrace.act.actions.support.control_files import job_folder, read, write
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.running import Ended, Running, over
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.units import NS_PER_SECOND, format_bytes
 
@@ -24,7 +24,7 @@ _PARTLY = {errno.EAGAIN, errno.EBUSY, errno.EINTR}  # less was reclaimed than as
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ReclaimOptions:
     """Of one rung."""
 
     size_bytes: Annotated[
@@ -35,32 +35,32 @@ class Options:
 
 
 KIND = ActionKind(
-    "reclaim", Options, "have the kernel drop page cache of the job's cgroup",
+    "reclaim", ReclaimOptions, "have the kernel drop page cache of the job's cgroup",
     10 * NS_PER_SECOND,
 )  # fmt: skip
 
 
-def start(incident: Incident, options: Options) -> Running:
+def start(incident: Incident, options: ReclaimOptions) -> Running:
     """On a thread: the write comes back when the kernel is done."""
     try:
         folder = job_folder(incident)
     except RefusedError as error:
-        return over(Status.SKIPPED, error.what)
+        return over(StepStatus.SKIPPED, error.what)
     return Background("reclaim", lambda _cancelled: _reclaim(folder, options, _cancelled))
 
 
-def _reclaim(folder: Path, options: Options, _cancelled: Event) -> Ended:
+def _reclaim(folder: Path, options: ReclaimOptions, _cancelled: Event) -> Ended:
     modern, old = folder / "memory.reclaim", folder / "memory.force_empty"
     if modern.exists():
         contents = read_contents(folder)
         asked = options.size_bytes or (contents.cache_bytes if contents else 0)
         if not asked:
-            return Ended(Status.DONE, "there is no page cache to drop")
+            return Ended(StepStatus.DONE, "there is no page cache to drop")
         file, value, usage = modern, str(asked), folder / "memory.current"
     elif old.exists():
         file, value, usage = old, "0", folder / "memory.usage_in_bytes"
     else:
-        return Ended(Status.FAILED, "this kernel has no memory.reclaim (Linux 5.19)")
+        return Ended(StepStatus.FAILED, "this kernel has no memory.reclaim (Linux 5.19)")
     before = int(read(usage))
     try:
         write(file, value)
@@ -68,4 +68,4 @@ def _reclaim(folder: Path, options: Options, _cancelled: Event) -> Ended:
         if error.errno not in _PARTLY:
             raise
     won = max(0, before - int(read(usage)))
-    return Ended(Status.DONE, f"{format_bytes(won)} reclaimed by {file.name}")
+    return Ended(StepStatus.DONE, f"{format_bytes(won)} reclaimed by {file.name}")

@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.program import start_program
-from ebpftrace.act.actions.running import Running
-from ebpftrace.act.incident import Incident
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.program import start_program
+from ebpftrace.act.actions.support.running import Running
+from ebpftrace.act.incident.incident import Incident
 from ebpftrace.units import KIB, NS_PER_SECOND
 
 SHELL = "/bin/sh"
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ShellOptions:
     """Of one rung."""
 
     line: Annotated[str, "what /bin/sh -c is given; facts are in EBPFTRACE_* and on stdin"]
@@ -22,13 +22,13 @@ class Options:
 
 KIND = ActionKind(
     "shell",
-    Options,
+    ShellOptions,
     "run a line in a shell, with the facts as EBPFTRACE_* variables and JSON on stdin",
     30 * NS_PER_SECOND,
 )
 
 
-def start(incident: Incident, options: Options) -> Running:
+def start(incident: Incident, options: ShellOptions) -> Running:
     """Facts never become part of the line: they are variables."""
     return start_program(
         (SHELL, "-c", options.line), incident, output_bytes=options.output_bytes, added={}

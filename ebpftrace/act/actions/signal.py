@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ebpftrace.act.actions.held import Held
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Ended, Running, over
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.kin import orphans_of
-from ebpftrace.act.outcome import Status
-from ebpftrace.act.undo import Undo
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.orphans import orphans_of
+from ebpftrace.act.actions.support.pidfd_set import PidfdSet
+from ebpftrace.act.actions.support.running import Ended, Running, over
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.undo import Undo
 from ebpftrace.events import ProcessKey
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_duration
@@ -27,7 +27,7 @@ Name = Literal["QUIT", "INT", "HUP", "TERM", "USR1", "USR2", "ABRT", "KILL"]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SignalOptions:
     """Of one rung."""
 
     send: Annotated[
@@ -45,36 +45,39 @@ class Options:
 
 
 KIND = ActionKind(
-    "signal", Options, "end the process: TERM, then KILL unless told otherwise",
+    "signal", SignalOptions, "end the process: TERM, then KILL unless told otherwise",
     20 * NS_PER_SECOND,
 )  # fmt: skip
 
 
 def start(
-    incident: Incident, options: Options, *, let_go: Callable[[ProcessKey], None] | None = None
+    incident: Incident,
+    options: SignalOptions,
+    *,
+    let_go: Callable[[ProcessKey], None] | None = None,
 ) -> Running:
     """The first signal is sent with the first poll.
 
     `let_go` wakes one that a fuse stopped, once a signal that it has to hear was sent.
     """
-    meant = Held()
+    meant = PidfdSet()
     meant.hold(incident.meant)
     if not meant.fds:
-        return over(Status.SKIPPED, f"not signalled: {meant.refused or meant.gone}")
+        return over(StepStatus.SKIPPED, f"not signalled: {meant.refused or meant.gone}")
     return _Ending(incident, options, meant, let_go)
 
 
 @dataclass(slots=True)
 class _Ending:
     incident: Incident
-    options: Options
-    meant: Held
+    options: SignalOptions
+    meant: PidfdSet
     let_go: Callable[[ProcessKey], None] | None = None
     sent: int = 0
     next_ns: int = 0
     began_ns: int = 0
     dump: str = ""
-    orphans: Held = field(default_factory=Held)
+    orphans: PidfdSet = field(default_factory=PidfdSet)
     orphans_ended: int = 0
     gone_ns: int = 0  # when those that are meant had ended; 0: not yet
 
@@ -111,14 +114,14 @@ class _Ending:
         if self.sent == len(self.options.send):
             live = "live" if self.incident.others else "lives"
             signals = ", ".join(self.options.send)
-            return Ended(Status.FAILED, f"{self.incident.who} {live} on after {signals}")
+            return Ended(StepStatus.FAILED, f"{self.incident.who} {live} on after {signals}")
         name = self.options.send[self.sent]
         dump = _stderr_of(self.incident.target.key.pid) if name == "QUIT" else ""
         # Looked for before every signal: afterwards they are somebody else's children.
         self.orphans.hold(orphans_of(self.incident, self.options.orphans))
         if not self.meant.send(signal.Signals[f"SIG{name}"]):
             if not self.meant.fds:
-                return Ended(Status.SKIPPED, f"not signalled: {self.meant.refused}")
+                return Ended(StepStatus.SKIPPED, f"not signalled: {self.meant.refused}")
             if not self.meant.running():
                 return None  # polled again at once
         if self.let_go is not None and name != "KILL":
@@ -131,7 +134,7 @@ class _Ending:
 
     def _after_orphans(self, now_ns: int) -> Ended | None:
         if not self.orphans.running():
-            return Ended(Status.DONE, self._told())
+            return Ended(StepStatus.DONE, self._told())
         if now_ns >= self.next_ns:
             self.orphans.send(signal.SIGKILL)
             self.next_ns = now_ns + NS_PER_SECOND

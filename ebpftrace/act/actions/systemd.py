@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Annotated, Any
 
-from ebpftrace.act.actions.background import Background
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Ended, Running, over
-from ebpftrace.act.guard import RefusedError, open_process, own_line
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.actions.support.background import Background
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.running import Ended, Running, over
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.identity import RefusedError, open_process, own_line
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.jobs.systemd import units
@@ -27,7 +27,7 @@ _PASSING = {"activating", "deactivating", "reloading", "refreshing"}
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SystemdOptions:
     """Of one rung."""
 
     unit: Annotated[str | None, "the unit; the service on the cgroup's path if not said"] = None
@@ -38,12 +38,13 @@ class Options:
 
 
 KIND = ActionKind(
-    "systemd", Options, "restart the service that owns the process, and confirm its state",
+    "systemd", SystemdOptions,
+    "restart the service that owns the process, and confirm its state",
     60 * NS_PER_SECOND,
 )  # fmt: skip
 
 
-def start(incident: Incident, options: Options) -> Running:
+def start(incident: Incident, options: SystemdOptions) -> Running:
     """Refused for a process that is not what it was, and for the service we run in."""
     try:
         os.close(open_process(incident.target))
@@ -54,7 +55,7 @@ def start(incident: Incident, options: Options) -> Running:
             if unit in units(memory_cgroup(pid) or ""):
                 raise RefusedError(f"ebpftrace itself runs in {unit}")
     except (GoneError, RefusedError) as error:
-        return over(Status.SKIPPED, error.what)
+        return over(StepStatus.SKIPPED, error.what)
     return Background("systemd", lambda cancelled: _restart(unit, incident, cancelled))
 
 
@@ -68,7 +69,7 @@ def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:
         owner = manager.unit_of(incident.target.key.pid)
         path = manager.call(_PATH, f"{_BUS}.Manager", "GetUnit", "s", (unit,))[0]
         if owner != path:
-            return Ended(Status.FAILED, f"{incident.who} does not belong to {clean(unit)}")
+            return Ended(StepStatus.FAILED, f"{incident.who} does not belong to {clean(unit)}")
         before = manager.get(path, "Unit", "InvocationID")
         manager.call(_PATH, f"{_BUS}.Manager", "RestartUnit", "ss", (unit, "replace"))
         while not cancelled.wait(_PAUSE_SECONDS):
@@ -82,9 +83,11 @@ def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:
                 continue
             told = f"{clean(unit)} is {clean(state)}"
             if state != "active":
-                return Ended(Status.FAILED, told)
-            return Ended(Status.DONE, f"{told}, pid {manager.get(path, 'Service', 'MainPID')}")
-    return Ended(Status.FAILED, f"{clean(unit)} was not seen to come back")
+                return Ended(StepStatus.FAILED, told)
+            return Ended(
+                StepStatus.DONE, f"{told}, pid {manager.get(path, 'Service', 'MainPID')}"
+            )
+    return Ended(StepStatus.FAILED, f"{clean(unit)} was not seen to come back")
 
 
 class _Manager:

@@ -3,41 +3,41 @@
 import signal
 from dataclasses import dataclass
 
-from ebpftrace.act.actions.control import write
 from ebpftrace.act.actions.freeze import freezer_of, whole
-from ebpftrace.act.actions.held import Held
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Running, over
-from ebpftrace.act.guard import RefusedError
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.actions.support.control_files import write
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.pidfd_set import PidfdSet
+from ebpftrace.act.actions.support.running import Running, over
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.errors import GoneError
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ThawOptions:
     """There are none."""
 
 
-KIND = ActionKind("thaw", Options, "let a frozen job go on, before the incident is over")
+KIND = ActionKind("thaw", ThawOptions, "let a frozen job go on, before the incident is over")
 
 
-def start(incident: Incident, options: Options) -> Running:
+def start(incident: Incident, options: ThawOptions) -> Running:
     """Done at once: a thawed cgroup needs nobody's help."""
     try:
         freezer = freezer_of(incident)
         if freezer is not None:
             write(freezer.file, freezer.thawed)
-            return over(Status.DONE, f"{freezer.name} thawed")
-        stopped = Held()
+            return over(StepStatus.DONE, f"{freezer.name} thawed")
+        stopped = PidfdSet()
         stopped.hold(whole(incident))
         try:
             if not stopped.send(signal.SIGCONT):
-                return over(Status.SKIPPED, stopped.refused or stopped.gone)
+                return over(StepStatus.SKIPPED, stopped.refused or stopped.gone)
         finally:
             stopped.close()
     except (GoneError, RefusedError) as error:
-        return over(Status.SKIPPED, error.what)
+        return over(StepStatus.SKIPPED, error.what)
     except OSError as error:
-        return over(Status.FAILED, f"not thawed: {error.strerror}")
-    return over(Status.DONE, f"{incident.who} {'go' if incident.others else 'goes'} on")
+        return over(StepStatus.FAILED, f"not thawed: {error.strerror}")
+    return over(StepStatus.DONE, f"{incident.who} {'go' if incident.others else 'goes'} on")

@@ -8,20 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from ebpftrace.act.actions.background import Background
-from ebpftrace.act.actions.control import job_folder, read, undo, without_us, write
-from ebpftrace.act.actions.kind import ActionKind
-from ebpftrace.act.actions.running import Ended, Running, over
-from ebpftrace.act.guard import RefusedError
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.actions.support.background import Background
+from ebpftrace.act.actions.support.control_files import (
+    job_folder,
+    read,
+    undo,
+    without_us,
+    write,
+)
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.running import Ended, Running, over
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.units import NS_PER_SECOND, format_bytes
 
 _PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ThrottleOptions:
     """Of one rung."""
 
     high_bytes: Annotated[int | None, "bytes", "what memory.high is set to"] = None
@@ -33,30 +39,31 @@ class Options:
 
 
 KIND = ActionKind(
-    "throttle", Options, "slow the job down by memory.high (cgroup v2), until it is over",
+    "throttle", ThrottleOptions,
+    "slow the job down by memory.high (cgroup v2), until it is over",
     10 * NS_PER_SECOND,
 )  # fmt: skip
 
 
-def start(incident: Incident, options: Options) -> Running:
+def start(incident: Incident, options: ThrottleOptions) -> Running:
     """On a thread: writing memory.high reclaims before it comes back."""
     try:
         folder = job_folder(incident)
         without_us(incident)
     except RefusedError as error:
-        return over(Status.SKIPPED, error.what)
+        return over(StepStatus.SKIPPED, error.what)
     file = folder / "memory.high"
     if not file.exists():
-        return over(Status.FAILED, "memory.high needs cgroup v2, and this is v1")
+        return over(StepStatus.FAILED, "memory.high needs cgroup v2, and this is v1")
     # Known before it is written: a throttle that hangs must be undone as well.
     back = undo(file, read(file), "memory.high")
     return Background("throttle", lambda _cancelled: _throttle(file, options), back)
 
 
-def _throttle(file: Path, options: Options) -> Ended:
+def _throttle(file: Path, options: ThrottleOptions) -> Ended:
     charged = int(read(file.with_name("memory.current")))
     high = options.high_bytes
     if high is None:
         high = int(charged * options.share) // _PAGE * _PAGE
     write(file, str(high))
-    return Ended(Status.DONE, f"memory.high is {format_bytes(high)}")
+    return Ended(StepStatus.DONE, f"memory.high is {format_bytes(high)}")

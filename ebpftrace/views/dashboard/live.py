@@ -11,21 +11,21 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from ebpftrace.act.fuse import Wish
-from ebpftrace.act.outcome import Outcome
+from ebpftrace.act.fuse.events import UserCommand
+from ebpftrace.act.incident.outcome import Outcome
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
 from ebpftrace.views.acts import act_line
 from ebpftrace.views.dashboard.loop import Loop
 from ebpftrace.views.dashboard.mailbox import Mailbox
-from ebpftrace.views.dashboard.painter import Painter
-from ebpftrace.views.dashboard.session import Session
-from ebpftrace.views.dashboard.terminal import Terminal
-from ebpftrace.views.dashboard.theme import signs_of, theme
+from ebpftrace.views.dashboard.render.theme import signs_of, theme
+from ebpftrace.views.dashboard.session import DashboardSession
+from ebpftrace.views.dashboard.terminal.painter import Painter
+from ebpftrace.views.dashboard.terminal.terminal import Terminal
 from ebpftrace.views.entries import Entry, Teller
-from ebpftrace.views.findings import Found
-from ebpftrace.views.fuses import Fuses
+from ebpftrace.views.findings import FindingLog
+from ebpftrace.views.fuses import StoppedProcesses
 from ebpftrace.views.start import Started
 from ebpftrace.views.summary import summary_lines
 
@@ -54,20 +54,20 @@ class Dashboard(Teller):
         self,
         stdout: TextIO,
         quit: Callable[[], None],  # noqa: A002
-        ask: Callable[[Wish], None] = lambda _: None,
+        ask: Callable[[UserCommand], None] = lambda _: None,
     ) -> None:
         self._terminal = Terminal(stdout.fileno())
         self._mailbox = Mailbox()
         console = Console(file=stdout)
         colours = None if console.no_color else console.color_system
         signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
-        session = Session(theme(colours, signs))
+        session = DashboardSession(theme(colours, signs))
         painter = Painter(colours, stdout.encoding or "utf-8")
         self._loop = Loop(self._terminal, self._mailbox, session, painter, quit, ask)
         self._stack = contextlib.ExitStack()
         self._last_words = ""
-        self._found = Found()
-        self._fuses = Fuses()
+        self._found = FindingLog()
+        self._fuses = StoppedProcesses()
         self._outcomes: deque[Outcome] = deque(maxlen=_KEPT_OUTCOMES)
 
     def start(self, started: Started) -> None:

@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ebpftrace.act.fuse import Wish
+from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.views.dashboard.keys import Decoder
 from ebpftrace.views.dashboard.mailbox import Mailbox
-from ebpftrace.views.dashboard.painter import Painter
-from ebpftrace.views.dashboard.picture import as_svg, as_text
+from ebpftrace.views.dashboard.model.state import Effect
+from ebpftrace.views.dashboard.render.picture import as_svg, as_text
 from ebpftrace.views.dashboard.save import save
-from ebpftrace.views.dashboard.session import Session
-from ebpftrace.views.dashboard.state import Effect
-from ebpftrace.views.dashboard.terminal import Terminal
+from ebpftrace.views.dashboard.session import DashboardSession
+from ebpftrace.views.dashboard.terminal.keys import KeyDecoder
+from ebpftrace.views.dashboard.terminal.painter import Painter
+from ebpftrace.views.dashboard.terminal.terminal import Terminal
 
 FRAME_NS = NS_PER_SECOND // 4
 _ESCAPE_NS = NS_PER_SECOND // 20  # after it a lone escape is a key: xterm's own is 50 ms
@@ -30,10 +30,10 @@ class Loop:
         self,
         terminal: Terminal,
         mailbox: Mailbox,
-        session: Session,
+        session: DashboardSession,
         painter: Painter,
         quit: Callable[[], None],  # noqa: A002
-        ask: Callable[[Wish], None],
+        ask: Callable[[UserCommand], None],
     ) -> None:
         self._terminal = terminal
         self._mailbox = mailbox
@@ -41,7 +41,7 @@ class Loop:
         self._painter = painter
         self._quit = quit
         self._ask_for = ask
-        self._decoder = Decoder()
+        self._decoder = KeyDecoder()
         self._thread = threading.Thread(target=self._run, name="dashboard", daemon=True)
         self._asked = ""  # "away", "back" or "end", by the road's thread
         self._done = threading.Event()  # what was asked is done
@@ -164,7 +164,7 @@ class Loop:
                 self._painter.forget()
             elif effect is Effect.SAVE:
                 self._save()
-            elif isinstance(effect, Wish):
+            elif isinstance(effect, UserCommand):
                 self._ask_for(effect)
 
     def _draw(self, now: int) -> None:

@@ -7,7 +7,7 @@ must not find it held. Attribute assignment and deque.append are atomic in CPyth
 import os
 
 from ebpftrace.ledger import Snapshot
-from ebpftrace.views.dashboard.kept import Kept
+from ebpftrace.views.dashboard.model.event_buffer import EventBuffer
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.fuses import Standing
 from ebpftrace.views.start import Started
@@ -21,7 +21,7 @@ class Mailbox:
         self.started: Started | None = None
         self.snapshot: Snapshot | None = None
         self.standing: Standing = {}
-        self._entries = Kept()
+        self._entries = EventBuffer()
 
     def wake(self) -> None:
         """Make the thread look. Harmless after its end, until `close`."""

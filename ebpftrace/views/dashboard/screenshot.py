@@ -5,12 +5,12 @@ from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.ledger import Snapshot
-from ebpftrace.views.dashboard.picture import as_svg
-from ebpftrace.views.dashboard.session import Session
-from ebpftrace.views.dashboard.state import WINDOWS_NS
-from ebpftrace.views.dashboard.theme import theme
+from ebpftrace.views.dashboard.model.state import WINDOWS_NS
+from ebpftrace.views.dashboard.render.picture import as_svg
+from ebpftrace.views.dashboard.render.theme import theme
+from ebpftrace.views.dashboard.session import DashboardSession
 from ebpftrace.views.entries import Entry, Teller
-from ebpftrace.views.fuses import Fuses
+from ebpftrace.views.fuses import StoppedProcesses
 from ebpftrace.views.start import Started
 
 
@@ -23,10 +23,10 @@ class Screenshot(Teller):
     def __init__(self, path: Path, width: int, height: int) -> None:
         self._path = path
         self._size = (width, height)
-        self._session = Session(theme("truecolor"))
+        self._session = DashboardSession(theme("truecolor"))
         self._started: Started | None = None
         self._taken = False
-        self._fuses = Fuses()
+        self._fuses = StoppedProcesses()
 
     def start(self, started: Started) -> None:
         self._started = started

@@ -4,37 +4,37 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ebpftrace.act.fuse import Wish
+from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import OomNote, Snapshot
-from ebpftrace.views.dashboard.draw import Frame, draw
-from ebpftrace.views.dashboard.kept import Kept
-from ebpftrace.views.dashboard.press import press
-from ebpftrace.views.dashboard.rows import Row, rows
-from ebpftrace.views.dashboard.scene import Scene
-from ebpftrace.views.dashboard.sight import Sight
-from ebpftrace.views.dashboard.state import Effect, State
-from ebpftrace.views.dashboard.theme import Theme
+from ebpftrace.views.dashboard.model.event_buffer import EventBuffer
+from ebpftrace.views.dashboard.model.key_actions import press
+from ebpftrace.views.dashboard.model.key_context import KeyContext
+from ebpftrace.views.dashboard.model.rows import Row, rows
+from ebpftrace.views.dashboard.model.screen_data import ScreenData
+from ebpftrace.views.dashboard.model.state import DashboardState, Effect
+from ebpftrace.views.dashboard.render.draw import Frame, draw
+from ebpftrace.views.dashboard.render.theme import Theme
 from ebpftrace.views.entries import Entry
-from ebpftrace.views.findings import Found
+from ebpftrace.views.findings import FindingLog
 from ebpftrace.views.fuses import Standing
 from ebpftrace.views.start import Started
 
 _NOBODY: Standing = {}
 
 
-class Session:
+class DashboardSession:
     """Keeps the state of one user and the books they look at."""
 
     def __init__(self, theme: Theme, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        self.state = State()
+        self.state = DashboardState()
         self.theme = theme
         self._started: Started | None = None
         self._latest: Snapshot | None = None
         self._shown: Snapshot | None = None
-        self._entries = Kept()
-        self._seen = Scene()  # what a pause began with
-        self._found = Found()
+        self._entries = EventBuffer()
+        self._seen = ScreenData()  # what a pause began with
+        self._found = FindingLog()
         self._standing = _NOBODY
         self._clock = clock
         self._unseen = 0
@@ -81,12 +81,12 @@ class Session:
             self._shown = self._latest
         return changed
 
-    def press(self, key: str) -> Effect | Wish:
+    def press(self, key: str) -> Effect | UserCommand:
         """One key, and what it asks for beyond the screen."""
         paused = self.state.paused
         frame = self._frame
         rows, standing = self._chosen_rows(), self._standing
-        sight = Sight(rows, frame.page, frame.furthest, standing, self._clock())
+        sight = KeyContext(rows, frame.page, frame.furthest, standing, self._clock())
         self.state, effect = press(self.state, key, sight)
         if self.state.paused and not paused:
             self._seen, self._unseen = self._scene(), 0
@@ -106,10 +106,10 @@ class Session:
         self.state = replace(self.state, top=self._frame.top)
         return self._frame
 
-    def _scene(self) -> Scene:
+    def _scene(self) -> ScreenData:
         found = self._found
         entries = self._entries.all()
-        return Scene(
+        return ScreenData(
             self._started,
             self._shown,
             entries,

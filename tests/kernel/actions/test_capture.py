@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.act.actions import capture
-from ebpftrace.act.evidence import Part, parts_of
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.actions.support.evidence import Part, parts_of
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.units import KIB
 from tests.support.cgroups import MemoryCgroup
 from tests.support.incidents import about, act
@@ -24,8 +24,8 @@ def test_saves_what_there_is_of_a_real_process(
 ) -> None:
     victim.do("map 32MiB")
     told = about(victim.pid, group.path, curve=((1, 2, 3), (4, 5, 6)))
-    ended = act("capture", told, capture.Options(tmp_path / "incidents"))
-    assert ended.status is Status.DONE
+    ended = act("capture", told, capture.CaptureOptions(tmp_path / "incidents"))
+    assert ended.status is StepStatus.DONE
     folder = tmp_path / "incidents" / told.id
     assert ended.evidence == folder
     manifest = json.loads((folder / "manifest.json").read_bytes())
@@ -57,8 +57,8 @@ def test_every_file_is_on_the_disk_before_it_is_called_whole(
 
     monkeypatch.setattr(os, "fdatasync", noted)
     monkeypatch.setattr(Path, "rename", renamed)
-    ended = act("capture", about(victim.pid), capture.Options(tmp_path))
-    assert ended.status is Status.DONE, ended
+    ended = act("capture", about(victim.pid), capture.CaptureOptions(tmp_path))
+    assert ended.status is StepStatus.DONE, ended
     assert synced
 
 
@@ -68,8 +68,8 @@ def test_a_process_that_ends_meanwhile_costs_only_its_parts(
     with Workload("gopls", cgroup=group) as workload:
         told = about(workload.pid, group.path)
         workload.close_input()
-    ended = act("capture", told, capture.Options(tmp_path))
-    assert ended.status is Status.DONE
+    ended = act("capture", told, capture.CaptureOptions(tmp_path))
+    assert ended.status is StepStatus.DONE
     parts = json.loads((tmp_path / told.id / "manifest.json").read_bytes())["parts"]
     errors = {part["name"]: part["error"] for part in parts if part["error"]}
     assert "has ended" in errors["process-status"]
@@ -79,8 +79,8 @@ def test_a_process_that_ends_meanwhile_costs_only_its_parts(
 
 def test_it_is_bounded_in_size(victim: Workload, tmp_path: Path) -> None:
     told = about(victim.pid)
-    options = capture.Options(tmp_path, size_bytes=4 * KIB)
-    assert act("capture", told, options).status is Status.DONE
+    options = capture.CaptureOptions(tmp_path, size_bytes=4 * KIB)
+    assert act("capture", told, options).status is StepStatus.DONE
     files = [entry for entry in (tmp_path / told.id).iterdir() if entry.suffix != ".json"]
     assert sum(file.stat().st_size for file in files) <= 4 * KIB
     parts = json.loads((tmp_path / told.id / "manifest.json").read_bytes())["parts"]
@@ -99,7 +99,7 @@ def test_one_that_ends_in_the_middle_costs_only_the_rest_of_its_parts(
                 if part.name == "process-limits":
                     workload.close_input()
 
-        capture.capture(told, capture.Options(tmp_path), threading.Event(), parts)
+        capture.capture(told, capture.CaptureOptions(tmp_path), threading.Event(), parts)
     manifest = json.loads((tmp_path / told.id / "manifest.json").read_bytes())
     assert manifest["complete"]
     errors = {part["name"]: part["error"] for part in manifest["parts"]}
@@ -120,8 +120,8 @@ def test_only_so_many_are_kept_and_nothing_of_others_is_dropped(
     os.utime(stale, (1, 1))
     ids = [f"20261123T12000{second}Z-4711-aaaaaa" for second in range(5)]
     for one in ids:
-        options = capture.Options(tmp_path, keep=2)
-        assert act("capture", about(victim.pid, id=one), options).status is Status.DONE
+        options = capture.CaptureOptions(tmp_path, keep=2)
+        assert act("capture", about(victim.pid, id=one), options).status is StepStatus.DONE
     left_over = {"somebody's", "away", young.name, *ids[-2:]}
     assert {entry.name for entry in tmp_path.iterdir()} == left_over
 
@@ -131,7 +131,7 @@ def test_the_newest_is_kept_after_the_clock_was_set_back(
 ) -> None:
     for year in (2031, 2032, 2026):
         told = about(victim.pid, id=f"{year}1123T120000Z-4711-aaaaaa")
-        ended = act("capture", told, capture.Options(tmp_path, keep=2))
+        ended = act("capture", told, capture.CaptureOptions(tmp_path, keep=2))
         assert ended.evidence is not None
         assert (ended.evidence / "manifest.json").exists()
     assert len(list(tmp_path.iterdir())) == 2
@@ -141,17 +141,17 @@ def test_a_folder_that_cannot_be_written_is_a_failure(victim: Workload, tmp_path
     """Read-only even to root: what permissions are to others."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", tmp_path], check=True)
     try:
-        ended = act("capture", about(victim.pid), capture.Options(tmp_path))
+        ended = act("capture", about(victim.pid), capture.CaptureOptions(tmp_path))
     finally:
         subprocess.run(["umount", tmp_path], check=True)
-    assert ended.status is Status.FAILED
+    assert ended.status is StepStatus.FAILED
     assert ended.detail.endswith("Read-only file system")
 
 
 def test_a_folder_that_cannot_be_made_is_a_failure(victim: Workload) -> None:
-    options = capture.Options(Path("/proc/ebpftrace"))
+    options = capture.CaptureOptions(Path("/proc/ebpftrace"))
     ended = act("capture", about(victim.pid), options)
-    assert ended.status is Status.FAILED
+    assert ended.status is StepStatus.FAILED
     assert "/proc/ebpftrace" in ended.detail
 
 
@@ -161,7 +161,7 @@ def test_cancelled_it_is_whole_but_says_it_is_not_complete(
     cancelled = threading.Event()
     cancelled.set()
     told = about(victim.pid)
-    capture.capture(told, capture.Options(tmp_path), cancelled)
+    capture.capture(told, capture.CaptureOptions(tmp_path), cancelled)
     manifest = json.loads((tmp_path / told.id / "manifest.json").read_bytes())
     assert manifest["complete"] is False
     assert manifest["parts"] == []

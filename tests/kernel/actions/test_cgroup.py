@@ -11,11 +11,11 @@ import pytest
 
 from ebpftrace.act.actions import STARTS, freeze, reclaim, systemd, thaw, throttle
 from ebpftrace.act.actions import signal as ending
-from ebpftrace.act.actions.running import Running
-from ebpftrace.act.guard import RefusedError
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
-from ebpftrace.act.undo import Undo
+from ebpftrace.act.actions.support.running import Running
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.identity import RefusedError
+from ebpftrace.act.process.undo import Undo
 from ebpftrace.host import proc
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import MIB, NS_PER_SECOND
@@ -46,7 +46,7 @@ def state(pid: int) -> str:
 
 def started(name: str, incident: Incident, options: object) -> Running:
     running = STARTS[name](incident, options)
-    assert drive(running).status is Status.DONE
+    assert drive(running).status is StepStatus.DONE
     return running
 
 
@@ -60,7 +60,7 @@ def undo_of(running: Running) -> Undo:
 
 def test_freeze_stops_the_process_alone_where_it_has_no_freezer(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
-        undo = undo_of(started("freeze", told(workload, group), freeze.Options()))
+        undo = undo_of(started("freeze", told(workload, group), freeze.FreezeOptions()))
         if group.version == 1:
             assert state(workload.pid) == "T"
         assert undo.run() == ""
@@ -71,7 +71,7 @@ def test_a_stopped_process_is_let_go_even_if_it_moved(group: MemoryCgroup) -> No
     if group.version == 2:
         pytest.skip("on v2 the whole cgroup is frozen")
     with Workload("gopls", cgroup=group) as workload, memory_cgroup() as elsewhere:
-        undo = undo_of(started("freeze", told(workload, group), freeze.Options()))
+        undo = undo_of(started("freeze", told(workload, group), freeze.FreezeOptions()))
         elsewhere.add(workload.pid)
         assert undo.run() == ""
         assert workload.do("map 1MiB")
@@ -87,10 +87,10 @@ def test_freeze_and_thaw_of_a_freezer_cgroup_of_its_own(group: MemoryCgroup) -> 
         with Workload("gopls", cgroup=group) as workload:
             write(own / "cgroup.procs", workload.pid)
             incident = told(workload, group)
-            running = started("freeze", incident, freeze.Options())
+            running = started("freeze", incident, freeze.FreezeOptions())
             assert (own / "freezer.state").read_text().strip() == "FROZEN"
-            ended = act("thaw", incident, thaw.Options())
-            assert ended.status is Status.DONE
+            ended = act("thaw", incident, thaw.ThawOptions())
+            assert ended.status is StepStatus.DONE
             assert (own / "freezer.state").read_text().strip() == "THAWED"
             assert undo_of(running).run() == ""
             assert workload.do("map 1MiB")
@@ -142,29 +142,29 @@ def test_reclaim_drops_page_cache_or_says_so(group: MemoryCgroup, tmp_path: Path
         reader = group.run(["cat", file], stdout=subprocess.DEVNULL)
         reader.wait()
         before = group.charge_bytes()
-        ended = act("reclaim", told(workload, group), reclaim.Options())
+        ended = act("reclaim", told(workload, group), reclaim.ReclaimOptions())
         files = ("memory.reclaim", "memory.force_empty")
         if any((group.path / name).exists() for name in files):
-            assert ended.status is Status.DONE
+            assert ended.status is StepStatus.DONE
             assert "reclaimed by memory." in ended.detail
             if before > 32 * MIB:
                 assert group.charge_bytes() < before - 16 * MIB
         else:
-            assert ended.status is Status.FAILED
+            assert ended.status is StepStatus.FAILED
             assert ended.detail == "this kernel has no memory.reclaim (Linux 5.19)"
         assert workload.do("map 1MiB")
 
 
 def test_throttle_says_what_v1_lacks_or_is_put_back(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
-        running = STARTS["throttle"](told(workload, group), throttle.Options())
+        running = STARTS["throttle"](told(workload, group), throttle.ThrottleOptions())
         ended = drive(running)
         if group.version == 1:
-            assert ended.status is Status.FAILED
+            assert ended.status is StepStatus.FAILED
             assert ended.detail == "memory.high needs cgroup v2, and this is v1"
             running.stop()
             return
-        assert ended.status is Status.DONE
+        assert ended.status is StepStatus.DONE
         assert (group.path / "memory.high").read_text().strip() != "max"
         assert undo_of(running).run() == ""
         assert (group.path / "memory.high").read_text().strip() == "max"
@@ -176,7 +176,7 @@ def test_the_whole_machine_is_no_job(group: MemoryCgroup, name: str) -> None:
     with Workload("gopls", cgroup=group) as workload:
         everybody = replace(told(workload, group), job=replace(job_of(group), cgroup="/"))
         ended = act(name, everybody, options)
-        assert ended.status is Status.SKIPPED
+        assert ended.status is StepStatus.SKIPPED
         assert ended.detail == "the job has no memory cgroup of its own"
 
 
@@ -191,8 +191,8 @@ def test_an_undo_leaves_another_cgroup_of_the_same_name_alone(tmp_path: Path) ->
 
 def test_systemd_restarts_nothing_that_is_no_service(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
-        ended = act("systemd", told(workload, group), systemd.Options())
-        assert ended.status is Status.SKIPPED
+        ended = act("systemd", told(workload, group), systemd.SystemdOptions())
+        assert ended.status is StepStatus.SKIPPED
         assert ended.detail == "no service is on the path of its cgroup"
 
 
@@ -203,8 +203,8 @@ def test_systemd_says_so_where_there_is_none() -> None:
         memory_cgroup(name="system.slice/gopls.service") as unit,
         Workload("gopls", cgroup=unit) as workload,
     ):
-        ended = act("systemd", told(workload, unit), systemd.Options())
-        assert ended.status is Status.FAILED
+        ended = act("systemd", told(workload, unit), systemd.SystemdOptions())
+        assert ended.status is StepStatus.FAILED
         assert "no system bus, so no systemd here" in ended.detail
         assert workload.do("map 1MiB")
 
@@ -213,7 +213,7 @@ def test_a_frozen_process_still_ends_by_a_signal(group: MemoryCgroup) -> None:
     """What the ladder does: thaw first, for a stopped process takes no TERM."""
     with Workload("gopls", cgroup=group) as workload:
         incident = told(workload, group)
-        undo = undo_of(started("freeze", incident, freeze.Options()))
+        undo = undo_of(started("freeze", incident, freeze.FreezeOptions()))
         assert undo.run() == ""
-        ended = act("signal", incident, ending.Options(grace_ns=2 * NS_PER_SECOND))
+        ended = act("signal", incident, ending.SignalOptions(grace_ns=2 * NS_PER_SECOND))
         assert "ended by TERM" in ended.detail

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from ebpftrace.act.actions import clean
-from ebpftrace.act.actions.running import Ended
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
-from ebpftrace.act.places import places_of
+from ebpftrace.act.actions.support.running import Ended
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.cache_dirs import places_of
 from ebpftrace.jobs.identity import JobIdentity
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.incidents import about, act
@@ -42,7 +42,7 @@ def meant(process: Workload, group: MemoryCgroup) -> Incident:
 
 
 def cleaned(incident: Incident, tmp: Path, *what: Any) -> Ended:
-    return act("clean", incident, clean.Options((tmp.parents[1],), what or ("TMPDIR",)))
+    return act("clean", incident, clean.CleanOptions((tmp.parents[1],), what or ("TMPDIR",)))
 
 
 def names(folder: Path) -> set[str]:
@@ -64,7 +64,7 @@ def test_a_successor_keeps_what_it_wrote_and_what_it_has_open(
         time.sleep(APART_SECONDS)
         (tmp / "after").write_text("of the successor")
         ended = cleaned(incident, tmp)
-        assert ended.status is Status.DONE
+        assert ended.status is StepStatus.DONE
         assert ended.detail.startswith("TMPDIR: 1 files, ")
         assert f"sleep {heir.pid} of the job uses it too" in ended.detail
         assert names(tmp) == {"before", "after", "go-build2"}
@@ -72,7 +72,7 @@ def test_a_successor_keeps_what_it_wrote_and_what_it_has_open(
     finally:
         heir.kill()
         heir.wait()
-    assert cleaned(incident, tmp).status is Status.DONE
+    assert cleaned(incident, tmp).status is StepStatus.DONE
     assert names(tmp) == set()  # nobody is left that any of it could belong to
 
 
@@ -89,7 +89,7 @@ def test_who_lived_before_may_have_written_any_of_it(group: MemoryCgroup, tmp: P
         build.kill()
         build.wait()
     told = f"TMPDIR left alone: sleep {build.pid} uses it"
-    assert (ended.status, ended.detail) == (Status.SKIPPED, told)
+    assert (ended.status, ended.detail) == (StepStatus.SKIPPED, told)
     assert names(tmp) == {"before", "whose"}
 
 
@@ -110,7 +110,7 @@ def test_a_cache_is_left_to_a_successor_even_within_tmpdir(
     finally:
         heir.kill()
         heir.wait()
-    assert ended.status is Status.DONE
+    assert ended.status is StepStatus.DONE
     assert f"GOCACHE left alone: sleep {heir.pid} uses it" in ended.detail
     assert names(tmp) == {"before", "cache"}
     assert names(cache) == {"00-a"}

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from ebpftrace.act.actions import STARTS, execute, shell
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.units import KIB
 from tests.support.incidents import act, drive, incident
 from tests.support.standing import lives, until
@@ -18,8 +18,8 @@ from tests.support.standing import lives, until
 
 def test_facts_are_variables_and_json(tmp_path: Path) -> None:
     line = f"cat >{tmp_path}/facts; env >{tmp_path}/env; echo done $EBPFTRACE_COMM"
-    ended = act("shell", incident(), shell.Options(line))
-    assert ended.status is Status.DONE
+    ended = act("shell", incident(), shell.ShellOptions(line))
+    assert ended.status is StepStatus.DONE
     assert ended.detail == "exit code 0: done gopls"
     facts = json.loads((tmp_path / "facts").read_bytes())
     variables = (tmp_path / "env").read_text()
@@ -31,41 +31,41 @@ def test_facts_are_variables_and_json(tmp_path: Path) -> None:
 
 def test_a_name_is_never_part_of_the_line(tmp_path: Path) -> None:
     hostile = incident(comm="$(touch evil)`touch evil`;touch evil")
-    ended = act("shell", hostile, shell.Options(f'cd {tmp_path}; echo "$EBPFTRACE_COMM"'))
-    assert ended.status is Status.DONE
+    ended = act("shell", hostile, shell.ShellOptions(f'cd {tmp_path}; echo "$EBPFTRACE_COMM"'))
+    assert ended.status is StepStatus.DONE
     assert "$(touch evil)" in ended.detail
     assert not list(tmp_path.iterdir())
 
 
 def test_one_that_fails() -> None:
-    ended = act("shell", incident(), shell.Options("echo no such unit >&2; exit 5"))
-    assert ended.status is Status.FAILED
+    ended = act("shell", incident(), shell.ShellOptions("echo no such unit >&2; exit 5"))
+    assert ended.status is StepStatus.FAILED
     assert ended.detail == "exit code 5: no such unit"
 
 
 def test_one_that_is_killed() -> None:
-    ended = act("shell", incident(), shell.Options("kill -KILL $$"))
-    assert ended.status is Status.FAILED
+    ended = act("shell", incident(), shell.ShellOptions("kill -KILL $$"))
+    assert ended.status is StepStatus.FAILED
     assert ended.detail == "ended by SIGKILL"
 
 
 def test_one_that_is_not_there() -> None:
-    ended = act("exec", incident(), execute.Options(("/nowhere/hook", "--now")))
-    assert ended.status is Status.FAILED
+    ended = act("exec", incident(), execute.ExecOptions(("/nowhere/hook", "--now")))
+    assert ended.status is StepStatus.FAILED
     assert ended.detail == "/nowhere/hook: No such file or directory"
 
 
 def test_one_that_may_not_be_executed(tmp_path: Path) -> None:
     hook = tmp_path / "hook"
     hook.write_text("#!/bin/sh\n")
-    ended = act("exec", incident(), execute.Options((str(hook),)))
-    assert ended.status is Status.FAILED
+    ended = act("exec", incident(), execute.ExecOptions((str(hook),)))
+    assert ended.status is StepStatus.FAILED
     assert "Permission denied" in ended.detail
 
 
 def test_one_that_hangs_is_killed_with_its_group(tmp_path: Path) -> None:
     line = f"sleep 300 & echo $! >{tmp_path}/child; echo $$ >{tmp_path}/own; wait"
-    running = STARTS["shell"](incident(), shell.Options(line))
+    running = STARTS["shell"](incident(), shell.ShellOptions(line))
     while not (tmp_path / "own").exists() or not (tmp_path / "own").read_text():
         assert running.poll(time.monotonic_ns()) is None
         time.sleep(0.01)
@@ -76,10 +76,10 @@ def test_one_that_hangs_is_killed_with_its_group(tmp_path: Path) -> None:
 
 def test_one_that_forks_away_is_left_to_itself(tmp_path: Path) -> None:
     line = f"sleep 300 & echo $! >{tmp_path}/child; echo left"
-    ended = act("shell", incident(), shell.Options(line))
+    ended = act("shell", incident(), shell.ShellOptions(line))
     child = int((tmp_path / "child").read_text())
     try:
-        assert ended.status is Status.DONE
+        assert ended.status is StepStatus.DONE
         assert ended.detail == "exit code 0, something of it runs on: left"
         assert lives(child)
     finally:
@@ -89,7 +89,7 @@ def test_one_that_forks_away_is_left_to_itself(tmp_path: Path) -> None:
 def test_one_that_hangs_and_has_a_child_out_of_reach(tmp_path: Path) -> None:
     """A session of its own is no longer of the hook's group: it is told of, at least."""
     line = f"setsid sh -c 'echo $$ >{tmp_path}/child; exec sleep 300' & sleep 300"
-    running = STARTS["shell"](incident(), shell.Options(line))
+    running = STARTS["shell"](incident(), shell.ShellOptions(line))
     while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
         assert running.poll(time.monotonic_ns()) is None
         time.sleep(0.01)
@@ -102,7 +102,7 @@ def test_one_that_hangs_and_has_a_child_out_of_reach(tmp_path: Path) -> None:
 
 
 def test_one_that_hangs_and_floods_is_stopped_all_the_same() -> None:
-    running = STARTS["shell"](incident(), shell.Options("exec yes"))
+    running = STARTS["shell"](incident(), shell.ShellOptions("exec yes"))
     for _ in range(3):
         assert running.poll(time.monotonic_ns()) is None
     assert running.stop() == ""
@@ -114,7 +114,7 @@ def test_one_that_no_descriptor_is_left_for_does_not_run_unwatched() -> None:
     for room in range(10):
         resource.setrlimit(resource.RLIMIT_NOFILE, (used + room, before[1]))
         try:
-            running = STARTS["shell"](incident(), shell.Options(f"exec sleep 3{room}"))
+            running = STARTS["shell"](incident(), shell.ShellOptions(f"exec sleep 3{room}"))
         except OSError as error:
             assert error.errno == errno.EMFILE
         else:
@@ -130,31 +130,31 @@ def test_one_that_no_descriptor_is_left_for_does_not_run_unwatched() -> None:
 
 def test_one_that_floods_its_output() -> None:
     line = "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo last"
-    running = STARTS["shell"](incident(), shell.Options(line, output_bytes=10 * KIB))
+    running = STARTS["shell"](incident(), shell.ShellOptions(line, output_bytes=10 * KIB))
     try:
         ended = drive(running)
     finally:
         running.stop()
-    assert ended.status is Status.DONE
+    assert ended.status is StepStatus.DONE
     assert len(ended.output) == 10 * KIB
     assert "of its output dropped" in ended.detail
     assert len(ended.detail) < 300
 
 
 def test_one_that_never_reads_and_closes_everything() -> None:
-    ended = act("shell", incident(), shell.Options("exec <&- >&- 2>&-; sleep 0.1"))
-    assert ended.status is Status.DONE
+    ended = act("shell", incident(), shell.ShellOptions("exec <&- >&- 2>&-; sleep 0.1"))
+    assert ended.status is StepStatus.DONE
     assert ended.detail == "exit code 0"
 
 
 def test_its_output_cannot_move_a_terminal() -> None:
-    ended = act("shell", incident(), shell.Options(r"printf '\033[2Jgone\n'"))
+    ended = act("shell", incident(), shell.ShellOptions(r"printf '\033[2Jgone\n'"))
     assert ended.detail == "exit code 0: \\x1b[2Jgone"
 
 
 def test_no_descriptor_is_left_open() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for line in ("true", "sleep 1 & true", "exit 3"):
-        act("shell", incident(), shell.Options(line))
-    act("exec", incident(), execute.Options(("/nowhere",)))
+        act("shell", incident(), shell.ShellOptions(line))
+    act("exec", incident(), execute.ExecOptions(("/nowhere",)))
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.act.actions import signal as ending
-from ebpftrace.act.kin import family_of
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.descendants import family_of
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.units import NS_PER_SECOND
@@ -20,12 +20,12 @@ from tests.support.incidents import about, act, key_of
 from tests.support.standing import lives
 from tests.support.workload import Workload
 
-SHORT = ending.Options(grace_ns=NS_PER_SECOND)
+SHORT = ending.SignalOptions(grace_ns=NS_PER_SECOND)
 
 
 def test_ends_the_process_with_the_first_signal(victim: Workload) -> None:
     ended = act("signal", about(victim.pid), SHORT)
-    assert ended.status is Status.DONE
+    assert ended.status is StepStatus.DONE
     assert ended.detail.startswith(f"gopls {victim.pid} ended by TERM after ")
     assert victim.wait() == -signal.SIGTERM
 
@@ -35,16 +35,16 @@ def test_goes_on_to_the_next_signal_after_the_grace(group: MemoryCgroup) -> None
     with group.run(stubborn, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        options = ending.Options(grace_ns=NS_PER_SECOND // 5, orphans="all")
+        options = ending.SignalOptions(grace_ns=NS_PER_SECOND // 5, orphans="all")
         ended = act("signal", about(process.pid), options)
-        assert ended.status is Status.DONE
+        assert ended.status is StepStatus.DONE
         assert "ended by KILL" in ended.detail
         assert process.wait(10) == -signal.SIGKILL
 
 
 def test_says_so_when_the_process_lives_on(victim: Workload) -> None:
     with subprocess.Popen(["sleep", "60"]) as sleeper:
-        options = ending.Options(send=("USR1",), grace_ns=NS_PER_SECOND // 10)
+        options = ending.SignalOptions(send=("USR1",), grace_ns=NS_PER_SECOND // 10)
         while proc.read_comm(sleeper.pid) != "sleep":
             time.sleep(0.001)  # exec sets the name last
         os.kill(sleeper.pid, signal.SIGSTOP)  # a stopped process takes no signal
@@ -52,7 +52,7 @@ def test_says_so_when_the_process_lives_on(victim: Workload) -> None:
             ended = act("signal", about(sleeper.pid), options)
         finally:
             sleeper.kill()
-    assert ended.status is Status.FAILED
+    assert ended.status is StepStatus.FAILED
     assert ended.detail == f"sleep {sleeper.pid} lives on after USR1"
 
 
@@ -61,7 +61,7 @@ def test_orphaned_go_children_end_with_it(group: MemoryCgroup) -> None:
         (go,) = map(int, gopls.do(f"spawn {gopls.named('go')}"))
         (other,) = map(int, gopls.do(f"spawn {gopls.named('helper')}"))
         ended = act("signal", about(gopls.pid), SHORT)
-        assert ended.status is Status.DONE
+        assert ended.status is StepStatus.DONE
         assert ended.detail.endswith("with 1 child of it")
         assert not lives(go)
         assert lives(other)
@@ -80,7 +80,7 @@ def test_a_child_in_another_cgroup_is_left_alone(group: MemoryCgroup) -> None:
     with memory_cgroup() as elsewhere, Workload("gopls", cgroup=group) as gopls:
         (go,) = map(int, gopls.do(f"spawn {gopls.named('go')}"))
         elsewhere.add(go)
-        assert act("signal", about(gopls.pid), SHORT).status is Status.DONE
+        assert act("signal", about(gopls.pid), SHORT).status is StepStatus.DONE
         assert lives(go)
 
 
@@ -102,9 +102,9 @@ def test_a_go_program_says_where_its_goroutines_are_dumped(
     with process:
         assert process.stdout is not None
         process.stdout.readline()
-        options = ending.Options(send=("QUIT", "KILL"), grace_ns=5 * NS_PER_SECOND)
+        options = ending.SignalOptions(send=("QUIT", "KILL"), grace_ns=5 * NS_PER_SECOND)
         ended = act("signal", about(process.pid), options)
-    assert ended.status is Status.DONE
+    assert ended.status is StepStatus.DONE
     assert ended.detail.endswith(f"goroutine dump: in {dump}")
     assert "ended by QUIT" in ended.detail
     assert b"\ngoroutine 1 " in dump.read_bytes()

@@ -11,17 +11,17 @@ import pytest
 
 from ebpftrace.act.actions import STARTS, capture, freeze, thaw
 from ebpftrace.act.actions import signal as ending
-from ebpftrace.act.guard import identify
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
-from ebpftrace.act.undo import Undo
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.identity import identify
+from ebpftrace.act.process.undo import Undo
 from ebpftrace.units import NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.incidents import about, act, drive, key_of
 from tests.support.standing import lives, state
 from tests.support.workload import Workload
 
-SHORT = ending.Options(grace_ns=NS_PER_SECOND)
+SHORT = ending.SignalOptions(grace_ns=NS_PER_SECOND)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def together(workers: list[Workload]) -> Incident:
 def test_a_group_is_ended_as_one(workers: list[Workload]) -> None:
     told = together(workers)
     ended = act("signal", told, SHORT)
-    assert ended.status is Status.DONE
+    assert ended.status is StepStatus.DONE
     assert ended.detail.startswith(f"worker {workers[0].pid} and 3 others ended by TERM")
     assert {one.wait() for one in workers} == {-signal.SIGTERM}
 
@@ -52,7 +52,7 @@ def test_who_moved_away_or_became_another_is_spared(workers: list[Workload]) -> 
     with memory_cgroup() as elsewhere:
         elsewhere.add(workers[3].pid)
         ended = act("signal", told, SHORT)
-        assert ended.status is Status.DONE
+        assert ended.status is StepStatus.DONE
         assert "; not signalled: " in ended.detail
         assert not lives(workers[0].pid)
         assert [lives(one.pid) for one in workers[1:]] == [True, True, True]
@@ -64,7 +64,7 @@ def test_a_group_that_must_not_be_touched_is_skipped(workers: list[Workload]) ->
         for one in workers:
             elsewhere.add(one.pid)
         ended = act("signal", told, SHORT)
-        assert ended.status is Status.SKIPPED
+        assert ended.status is StepStatus.SKIPPED
         assert "moved to the cgroup" in ended.detail
         assert all(lives(one.pid) for one in workers)
 
@@ -75,7 +75,7 @@ def test_a_parent_is_ended_with_the_children_that_are_meant(group: MemoryCgroup)
         (other,) = map(int, make.do(f"spawn {make.named('helper')}"))
         told = about(make.pid, kin=frozenset({"worker"}))
         ended = act("signal", told, replace(SHORT, orphans="none"))
-        assert ended.status is Status.DONE
+        assert ended.status is StepStatus.DONE
         assert ended.detail.endswith("with 3 children of it")
         assert not any(map(lives, meant))
         assert lives(other)
@@ -83,7 +83,7 @@ def test_a_parent_is_ended_with_the_children_that_are_meant(group: MemoryCgroup)
 
 def test_the_evidence_has_all_of_them(workers: list[Workload], tmp_path: Path) -> None:
     told = together(workers)
-    assert act("capture", told, capture.Options(tmp_path)).status is Status.DONE
+    assert act("capture", told, capture.CaptureOptions(tmp_path)).status is StepStatus.DONE
     others = json.loads((tmp_path / told.id / "others.json").read_bytes())
     assert {one["pid"] for one in others} == {one.pid for one in workers[1:]}
     assert all(one["anon_bytes"] > 0 for one in others)
@@ -91,9 +91,9 @@ def test_the_evidence_has_all_of_them(workers: list[Workload], tmp_path: Path) -
 
 def test_a_group_is_frozen_and_goes_on(workers: list[Workload], group: MemoryCgroup) -> None:
     told = replace(together(workers), folder=group.path)
-    running = STARTS["freeze"](told, freeze.Options())
+    running = STARTS["freeze"](told, freeze.FreezeOptions())
     try:
-        assert drive(running).status is Status.DONE
+        assert drive(running).status is StepStatus.DONE
         if group.version == 1:
             assert {state(one.pid) for one in workers} == {"T"}
         undo = running.undo
@@ -104,6 +104,6 @@ def test_a_group_is_frozen_and_goes_on(workers: list[Workload], group: MemoryCgr
     assert Undo.of_record(json.loads(json.dumps(undo.record()))).run() == ""
     assert all(one.do("map 1MiB") for one in workers)
     if group.version == 1:
-        assert act("freeze", told, freeze.Options()).status is Status.DONE
-        assert act("thaw", told, thaw.Options()).detail.endswith("and 3 others go on")
+        assert act("freeze", told, freeze.FreezeOptions()).status is StepStatus.DONE
+        assert act("thaw", told, thaw.ThawOptions()).detail.endswith("and 3 others go on")
         assert all(one.do("map 1MiB") for one in workers)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.act.actions import systemd
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.golang import buildinfo
 from tests.support.incidents import about, act
 from tests.support.systemd import require_systemd, service, started, unit_name
@@ -34,9 +34,9 @@ def test_a_real_gopls_service_is_restarted() -> None:
         info = buildinfo.read(Path(f"/proc/{before}/exe"))
         assert info is not None
         assert info.main_package == "golang.org/x/tools/gopls"
-        ended = act("systemd", about(before), systemd.Options())
+        ended = act("systemd", about(before), systemd.SystemdOptions())
         assert unit.pid != before
-        assert ended.status is Status.DONE
+        assert ended.status is StepStatus.DONE
         assert ended.detail == f"gopls.service is active, pid {unit.pid}"
         assert unit.show("ActiveState") == "active"
         assert not Path(f"/proc/{before}").exists()
@@ -45,8 +45,8 @@ def test_a_real_gopls_service_is_restarted() -> None:
 def test_a_service_is_another_run_afterwards_by_its_invocation(program: Path) -> None:
     with service([program, *WAITS], name=unit_name(middle="a\\x2db-")) as unit:
         before, invocation = unit.pid, unit.show("InvocationID")
-        ended = act("systemd", about(before), systemd.Options())
-        assert ended.status is Status.DONE
+        ended = act("systemd", about(before), systemd.SystemdOptions())
+        assert ended.status is StepStatus.DONE
         assert ended.detail == f"{unit.name} is active, pid {unit.pid}"
         assert unit.pid != before
         assert unit.show("InvocationID") != invocation
@@ -60,8 +60,8 @@ def test_a_service_that_does_not_come_back_is_no_success(program: Path, tmp_path
     with service([there, *WAITS], "Type=exec") as unit:
         pid = unit.pid
         there.rename(tmp_path / "elsewhere")
-        ended = act("systemd", about(pid), systemd.Options())
-        assert ended.status is Status.FAILED
+        ended = act("systemd", about(pid), systemd.SystemdOptions())
+        assert ended.status is StepStatus.FAILED
         assert (
             ended.detail
             == f"{unit.name} is failed"
@@ -72,8 +72,8 @@ def test_a_service_that_does_not_come_back_is_no_success(program: Path, tmp_path
 def test_a_unit_that_the_process_is_not_of_is_left_alone(program: Path) -> None:
     with service([program, *WAITS]) as mine, service([program, *WAITS]) as other:
         before = other.pid
-        ended = act("systemd", about(mine.pid), systemd.Options(unit=other.name))
-        assert ended.status is Status.FAILED
+        ended = act("systemd", about(mine.pid), systemd.SystemdOptions(unit=other.name))
+        assert ended.status is StepStatus.FAILED
         assert f"does not belong to {other.name}" in ended.detail
         assert other.pid == before
 
@@ -81,8 +81,8 @@ def test_a_unit_that_the_process_is_not_of_is_left_alone(program: Path) -> None:
 def test_one_that_systemd_does_not_know_is_said(program: Path) -> None:
     with service([program, *WAITS]) as unit:
         gone = unit_name()
-        ended = act("systemd", about(unit.pid), systemd.Options(unit=gone))
-        assert ended.status is Status.FAILED
+        ended = act("systemd", about(unit.pid), systemd.SystemdOptions(unit=gone))
+        assert ended.status is StepStatus.FAILED
         assert "systemd refuses GetUnit" in ended.detail
         assert gone in ended.detail
 
@@ -94,8 +94,8 @@ def test_the_service_we_run_in_is_never_restarted() -> None:
         pytest.skip(f"these tests run in {own}, which is no service")
     with subprocess.Popen(["sleep", "600"]) as child:
         try:
-            ended = act("systemd", about(child.pid), systemd.Options())
+            ended = act("systemd", about(child.pid), systemd.SystemdOptions())
         finally:
             child.kill()
-    assert ended.status is Status.SKIPPED
+    assert ended.status is StepStatus.SKIPPED
     assert ended.detail == f"ebpftrace itself runs in {own}"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from ebpftrace.act.actions import STARTS, freeze, reclaim, thaw, throttle
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.jobs.identity import JobIdentity
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, require_v2
 from tests.support.incidents import about, act, drive
@@ -41,12 +41,12 @@ def count(group: MemoryCgroup, file: str, name: str) -> int:
 def test_a_throttled_job_is_held_up_until_that_is_undone(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
         workload.do("map 64MiB")
-        running = STARTS["throttle"](told(workload, group), throttle.Options())
+        running = STARTS["throttle"](told(workload, group), throttle.ThrottleOptions())
         ended = drive(running)
         undo = running.undo
         running.stop()
         high = int((group.path / "memory.high").read_text())
-        assert ended.status is Status.DONE
+        assert ended.status is StepStatus.DONE
         assert undo is not None
         workload.send("touch 0")
         end = time.monotonic() + SECONDS
@@ -63,15 +63,15 @@ def test_a_throttled_job_is_held_up_until_that_is_undone(group: MemoryCgroup) ->
 def test_freeze_holds_the_whole_job_and_thaw_lets_all_of_it_go(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as one, Workload("go", cgroup=group) as other:
         incident = told(one, group)
-        running = STARTS["freeze"](incident, freeze.Options())
-        assert drive(running).status is Status.DONE
+        running = STARTS["freeze"](incident, freeze.FreezeOptions())
+        assert drive(running).status is StepStatus.DONE
         running.stop()
         assert count(group, "cgroup.events", "frozen") == 1
         for workload in (one, other):
             workload.send("map 1MiB")
             with pytest.raises(TimeoutError):
                 workload.answer(timeout=0.5)
-        assert act("thaw", incident, thaw.Options()).status is Status.DONE
+        assert act("thaw", incident, thaw.ThawOptions()).status is StepStatus.DONE
         assert count(group, "cgroup.events", "frozen") == 0
         assert one.answer()
         assert other.answer()
@@ -83,8 +83,8 @@ def test_a_frozen_child_of_a_job_is_frozen_with_it(group: MemoryCgroup) -> None:
         memory_cgroup(parent=group) as below,
         Workload("gopls", cgroup=below) as workload,
     ):
-        running = STARTS["freeze"](told(workload, group), freeze.Options())
-        assert drive(running).status is Status.DONE
+        running = STARTS["freeze"](told(workload, group), freeze.FreezeOptions())
+        assert drive(running).status is StepStatus.DONE
         assert count(below, "cgroup.events", "frozen") == 1
         undo = running.undo
         running.stop()
@@ -101,7 +101,7 @@ def test_where_nothing_can_be_reclaimed_that_is_said(group: MemoryCgroup) -> Non
         workload.do("map 32MiB")
         workload.do("touch 0")
         incident = told(workload, group)
-        asked = act("reclaim", incident, reclaim.Options(size_bytes=16 * MIB))
-        assert asked.status is Status.DONE
+        asked = act("reclaim", incident, reclaim.ReclaimOptions(size_bytes=16 * MIB))
+        assert asked.status is StepStatus.DONE
         assert asked.detail.endswith("reclaimed by memory.reclaim")
         assert group.charge_bytes() >= 32 * MIB

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.act.actions import signal as ending
-from ebpftrace.act.guard import Target, identify
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.identity import Target, identify
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
@@ -19,12 +19,12 @@ from tests.support.incidents import act, incident, key_of
 from tests.support.standing import lives
 from tests.support.workload import Workload
 
-SHORT = ending.Options(grace_ns=NS_PER_SECOND)
+SHORT = ending.SignalOptions(grace_ns=NS_PER_SECOND)
 
 
 def refused(target: Target, comm: str = "gopls") -> str:
     ended = act("signal", incident(target, comm), SHORT)
-    assert ended.status is Status.SKIPPED
+    assert ended.status is StepStatus.SKIPPED
     return ended.detail
 
 

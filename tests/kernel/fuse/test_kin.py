@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.events import FuseBlown, ProcessExited
-from ebpftrace.probe import guardian
+from ebpftrace.probe import watchdog
 from tests.support.build import crossing_binary, exact_binary
 from tests.support.cgroups import memory_cgroup
 from tests.support.fuses import (
@@ -97,7 +97,7 @@ def test_whoever_stands_is_written_down_though_a_thread_crossed_as_another_execu
                 while state(pid) != "T" and not arrived(pid, becomes):
                     time.sleep(0.001)
                 if state(pid) == "T":
-                    assert guardian.sweep(fuses(observer).fd, set())
+                    assert watchdog.sweep(fuses(observer).fd, set())
             finally:
                 process.kill()
 

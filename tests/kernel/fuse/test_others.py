@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.holding.holding import Holding
+from ebpftrace.act.fuse.holding.holding import Holding
 from ebpftrace.events import FuseBlown
-from ebpftrace.probe import guardian
+from ebpftrace.probe import watchdog
 from tests.support.cgroups import write
 from tests.support.fuses import (
     AGAIN,
@@ -200,7 +200,7 @@ def test_who_is_frozen_is_neither_taken_for_woken_nor_forgotten(observer: Observ
             assert holding.woken() == []
             running: set[int] = set()
             for _ in range(3):  # as the guardian does once the watch is dead
-                guardian.sweep(fuses(observer).fd, running)
+                watchdog.sweep(fuses(observer).fd, running)
             write(ice.file, "THAWED")
             workload.answer()
         finally:

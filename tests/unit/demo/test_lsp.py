@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.demo.lsp import Session, SessionEnded
+from ebpftrace.demo.lsp import LspSession, SessionEnded
 
 # Answers `initialize` only after its own request for settings was answered, as gopls
 # does; ends with code 7 at `workspace/didChangeWatchedFiles`.
@@ -38,8 +38,8 @@ sys.exit(7)
 """
 
 
-def open_session(tmp_path: Path, script: str) -> Session:
-    return Session([sys.executable, "-c", script], dict(os.environ), tmp_path)
+def open_session(tmp_path: Path, script: str) -> LspSession:
+    return LspSession([sys.executable, "-c", script], dict(os.environ), tmp_path)
 
 
 def test_a_session_from_initialize_to_its_end(tmp_path: Path) -> None:

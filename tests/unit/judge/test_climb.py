@@ -1,14 +1,14 @@
 """climb: a bound on the rate of a steady climb."""
 
-from ebpftrace.judge.climb import Climb
+from ebpftrace.judge.climb import ClimbDetector
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import line, watched
 
 
 def test_at_the_bound_and_not_below() -> None:
     samples = watched(line(10), 60)
-    assert Climb(11 * MIB).verdict(samples) is None
-    verdict = Climb(10 * MIB).verdict(samples)
+    assert ClimbDetector(11 * MIB).verdict(samples) is None
+    verdict = ClimbDetector(10 * MIB).verdict(samples)
     assert verdict is not None
     assert verdict.unit == "bytes/s"
     assert verdict.seconds_to_limit == (1024 - 620) / 10
@@ -16,4 +16,6 @@ def test_at_the_bound_and_not_below() -> None:
 
 
 def test_it_must_last() -> None:
-    assert Climb(MIB, least_ns=30 * NS_PER_SECOND).verdict(watched(line(10), 25)) is None
+    assert (
+        ClimbDetector(MIB, least_ns=30 * NS_PER_SECOND).verdict(watched(line(10), 25)) is None
+    )

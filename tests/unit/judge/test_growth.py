@@ -1,6 +1,6 @@
 """growth: over the floor of the window."""
 
-from ebpftrace.judge.growth import Growth
+from ebpftrace.judge.growth import GrowthDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import START_NS, line, sample, watched
@@ -10,7 +10,7 @@ MINUTE = 60 * NS_PER_SECOND
 
 def test_the_sentence_of_the_issue() -> None:
     samples = watched(line(6.5, start=100), 48, limit=2048)
-    verdict = Growth(MINUTE, bound_bytes=256 * MIB).verdict(samples)
+    verdict = GrowthDetector(MINUTE, bound_bytes=256 * MIB).verdict(samples)
     assert verdict is not None
     assert verdict.words == (
         "gained 312 MiB in 48 s (bound 256 MiB in 60 s), anon only; "
@@ -21,13 +21,13 @@ def test_the_sentence_of_the_issue() -> None:
 
 
 def test_what_was_held_before_is_no_gain() -> None:
-    growth = Growth(MINUTE, bound_bytes=100 * MIB)
+    growth = GrowthDetector(MINUTE, bound_bytes=100 * MIB)
     assert growth.verdict(Samples(sample(0, 900))) is None
     assert growth.verdict(watched(line(1, start=900), 99)) is None
 
 
 def test_it_counts_from_the_floor_of_the_window() -> None:
-    growth = Growth(10 * NS_PER_SECOND, bound_bytes=100 * MIB)
+    growth = GrowthDetector(10 * NS_PER_SECOND, bound_bytes=100 * MIB)
     verdict = growth.verdict(watched(lambda t: 50.0 if t == 20 else 200.0, 25))
     assert verdict is not None
     assert verdict.measured == 150 * MIB
@@ -35,7 +35,7 @@ def test_it_counts_from_the_floor_of_the_window() -> None:
 
 
 def test_a_share_of_the_limit() -> None:
-    growth = Growth(MINUTE, bound_share=0.25)
+    growth = GrowthDetector(MINUTE, bound_share=0.25)
     assert growth.verdict(watched(line(10), 25)) is None
     assert growth.verdict(watched(line(10), 26)) is not None
     assert growth.verdict(watched(line(10), 26, limit=None)) is None
@@ -44,10 +44,10 @@ def test_a_share_of_the_limit() -> None:
 def test_it_says_of_what() -> None:
     samples = Samples(sample(0, 50))
     samples.add(sample(1, 50, shmem=200))
-    verdict = Growth(MINUTE, bound_bytes=100 * MIB).verdict(samples)
+    verdict = GrowthDetector(MINUTE, bound_bytes=100 * MIB).verdict(samples)
     assert verdict is not None
     assert ", shmem only;" in verdict.words
     samples.add(sample(2, 250, shmem=200))
-    verdict = Growth(MINUTE, bound_bytes=100 * MIB).verdict(samples)
+    verdict = GrowthDetector(MINUTE, bound_bytes=100 * MIB).verdict(samples)
     assert verdict is not None
     assert ", anon and shmem;" in verdict.words

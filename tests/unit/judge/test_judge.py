@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from ebpftrace.counters import CgroupContents
-from ebpftrace.judge.finding import Severity, State
+from ebpftrace.judge.finding import FindingState, Severity
 from ebpftrace.judge.judge import FORGET_NS, HOLD_NS, Judge
-from ebpftrace.judge.level import Level
+from ebpftrace.judge.level import LevelDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.verdict import Verdict
 from ebpftrace.ledger import Snapshot
@@ -25,14 +25,14 @@ def books(second: float, *mibs: int) -> Snapshot:
 
 
 def level() -> Judge:
-    return Judge([Level(bound_bytes=BOUND)])
+    return Judge([LevelDetector(bound_bytes=BOUND)])
 
 
 def test_a_finding_begins_once() -> None:
     judge = level()
     assert judge.judge(books(1, 50)) == ()
     (finding,) = judge.judge(books(2, 200))
-    assert finding.state is State.BEGIN
+    assert finding.state is FindingState.BEGIN
     assert finding.detector == "level"
     assert finding.subject.process is None
     assert finding.monotonic_ns == 2 * NS_PER_SECOND
@@ -40,7 +40,7 @@ def test_a_finding_begins_once() -> None:
     assert finding.sentence.startswith("gopls 4711 in job github/job-0 holds 188 MiB")
     assert judge.judge(books(3, 200)) == ()
     (active,) = judge.active
-    assert active.state is State.CONTINUE
+    assert active.state is FindingState.CONTINUE
     assert active.key == finding.key
     assert active.since_ns == finding.since_ns
 
@@ -52,11 +52,11 @@ def test_it_ends_when_the_condition_was_away_for_a_while() -> None:
     assert judge.judge(books(hold + 1, 50)) == ()
     assert judge.active
     (ended,) = judge.judge(books(hold + 2, 50))
-    assert ended.state is State.END
+    assert ended.state is FindingState.END
     assert ended.sentence.startswith("gopls 4711 in job github/job-0: level is over")
     assert judge.active == ()
     (again,) = judge.judge(books(hold + 3, 200))
-    assert again.state is State.BEGIN
+    assert again.state is FindingState.BEGIN
 
 
 def test_a_condition_that_flickers_is_one_finding() -> None:
@@ -66,7 +66,7 @@ def test_a_condition_that_flickers_is_one_finding() -> None:
         for second in range(30)
         for one in judge.judge(books(second, 50 + 150 * (second % 2)))
     ]
-    assert [one.state for one in told] == [State.BEGIN]
+    assert [one.state for one in told] == [FindingState.BEGIN]
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def test_a_rise_is_told_and_a_fall_is_not() -> None:
     sizes = (150, 150, 300, 300, 150, 300)
     told = [one for n, mib in enumerate(sizes) for one in judge.judge(books(n, mib))]
     assert [(one.state, one.severity) for one in told] == [
-        (State.BEGIN, Severity.WARNING),
-        (State.RISE, Severity.CRITICAL),
+        (FindingState.BEGIN, Severity.WARNING),
+        (FindingState.RISE, Severity.CRITICAL),
     ]
     assert told[1].since_ns == told[0].since_ns
     assert judge.active[0].severity is Severity.CRITICAL
@@ -100,12 +100,12 @@ def test_a_job_that_is_gone_ends_and_is_forgotten() -> None:
     judge.judge(books(1, 200, 300))
     late = 1 + FORGET_NS // NS_PER_SECOND + 1
     told = judge.judge(books(late, 200))
-    assert [(one.state, one.subject.job.name) for one in told] == [(State.END, "job-1")]
+    assert [(one.state, one.subject.job.name) for one in told] == [(FindingState.END, "job-1")]
     assert len(judge.active) == 1
 
 
 def test_processes_are_judged_where_asked() -> None:
-    judge = Judge([Level(bound_bytes=BOUND)], processes=True)
+    judge = Judge([LevelDetector(bound_bytes=BOUND)], processes=True)
     told = judge.judge(books(1, 200))
     assert [one.subject.process and one.subject.process.pid for one in told] == [None, 4711]
     assert told[1].subject.comm == "gopls"
@@ -113,7 +113,9 @@ def test_processes_are_judged_where_asked() -> None:
 
 def test_a_crash_monitor_is_never_the_subject() -> None:
     job = watches.job(processes=(replace(watches.process(), role="telemetry"),))
-    told = Judge([Level(bound_bytes=BOUND)], processes=True).judge(watches.snapshot(job))
+    told = Judge([LevelDetector(bound_bytes=BOUND)], processes=True).judge(
+        watches.snapshot(job)
+    )
     assert [one.subject.process for one in told] == [None]
 
 
@@ -174,4 +176,4 @@ def test_what_was_given_back_is_over_without_a_wait() -> None:
     judge = Judge([Kept()])
     sizes = (150, 80, 150, 40)
     told = [one.state for n, mib in enumerate(sizes) for one in judge.judge(books(n, mib))]
-    assert told == [State.BEGIN, State.END]
+    assert told == [FindingState.BEGIN, FindingState.END]

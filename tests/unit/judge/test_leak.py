@@ -3,7 +3,7 @@
 import pytest
 
 from ebpftrace.judge.finding import Severity
-from ebpftrace.judge.leak import Leak
+from ebpftrace.judge.leak import LeakDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import GIB
 from tests.support.curves import (
@@ -24,7 +24,7 @@ def called_at(curve: Curve, seconds: float, limit: float | None = 1024) -> float
     samples = Samples(sample(0, curve(0), limit=limit))
     for half in range(1, int(seconds * 2)):
         samples.add(sample(half / 2, curve(half / 2), limit=limit))
-        if Leak().verdict(samples) is not None:
+        if LeakDetector().verdict(samples) is not None:
             return curve(half / 2)
     return None
 
@@ -64,7 +64,7 @@ def test_what_is_fine_is_not_called(curve: Curve) -> None:
 
 
 def test_the_longer_it_goes_on_the_less_is_asked() -> None:
-    leak = Leak()
+    leak = LeakDetector()
     bounds = [leak.bound_share(seconds) for seconds in (5, 20, 60, 300, 600, 900)]
     assert bounds[0] == bounds[1] == leak.short_share
     assert bounds == sorted(bounds, reverse=True)
@@ -72,7 +72,7 @@ def test_the_longer_it_goes_on_the_less_is_asked() -> None:
 
 
 def test_it_says_what_it_measured() -> None:
-    verdict = Leak().verdict(watched(line(10), 72))
+    verdict = LeakDetector().verdict(watched(line(10), 72))
     assert verdict is not None
     assert verdict.severity is Severity.WARNING
     assert verdict.words == (
@@ -82,23 +82,23 @@ def test_it_says_what_it_measured() -> None:
 
 
 def test_it_is_critical_when_the_end_is_near() -> None:
-    verdict = Leak().verdict(watched(line(10), 90))
+    verdict = LeakDetector().verdict(watched(line(10), 90))
     assert verdict is not None
     assert verdict.seconds_to_limit == pytest.approx(10.4)
     assert verdict.severity is Severity.CRITICAL
 
 
 def test_without_a_limit_only_a_long_and_large_climb() -> None:
-    assert Leak().verdict(watched(line(10), 200, limit=None)) is None
-    assert Leak().verdict(watched(line(1), 400, limit=None)) is None
-    verdict = Leak().verdict(watched(line(10), 400, limit=None))
+    assert LeakDetector().verdict(watched(line(10), 200, limit=None)) is None
+    assert LeakDetector().verdict(watched(line(1), 400, limit=None)) is None
+    verdict = LeakDetector().verdict(watched(line(10), 400, limit=None))
     assert verdict is not None
     assert verdict.measured > 3 * GIB
     assert verdict.words.endswith("no limit is set")
 
 
 def test_high_teeth_come_to_the_limit_first() -> None:
-    leak = Leak()
+    leak = LeakDetector()
     assert leak.bound_share(20, 0.3) < leak.bound_share(20, 0.1) < leak.short_share
     assert leak.bound_share(20, 0.9) == 0.8 * leak.short_share
     at = called_at(added(line(3, start=0), teeth(300, 10, base=20)), 300)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from ebpftrace.judge.level import Level
+from ebpftrace.judge.level import LevelDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import START_NS, line, sample, watched
 
 
 def test_bytes() -> None:
-    level = Level(bound_bytes=100 * MIB)
+    level = LevelDetector(bound_bytes=100 * MIB)
     assert level.verdict(watched(line(10, start=0), 9.5)) is None
     verdict = level.verdict(watched(line(10, start=0), 15))
     assert verdict is not None
@@ -19,7 +19,7 @@ def test_bytes() -> None:
 
 
 def test_share_of_the_limit() -> None:
-    level = Level(bound_share=0.85)
+    level = LevelDetector(bound_share=0.85)
     assert level.verdict(watched(line(10, start=0), 86)) is None
     verdict = level.verdict(watched(line(10, start=0), 90))
     assert verdict is not None
@@ -29,18 +29,18 @@ def test_share_of_the_limit() -> None:
 
 
 def test_since_counts_from_the_last_time_it_was_below() -> None:
-    level = Level(bound_bytes=100 * MIB)
+    level = LevelDetector(bound_bytes=100 * MIB)
     verdict = level.verdict(watched(lambda t: 150.0 if t != 5 else 50.0, 10))
     assert verdict is not None
     assert verdict.since_ns == START_NS + round(5.5 * NS_PER_SECOND)
 
 
 def test_without_a_limit_there_is_no_share() -> None:
-    assert Level(bound_share=0.1).verdict(Samples(sample(0, 999, limit=None))) is None
+    assert LevelDetector(bound_share=0.1).verdict(Samples(sample(0, 999, limit=None))) is None
 
 
 def test_exactly_one_bound() -> None:
     with pytest.raises(ValueError, match="one of"):
-        Level()
+        LevelDetector()
     with pytest.raises(ValueError, match="one of"):
-        Level(bound_bytes=1, bound_share=0.5)
+        LevelDetector(bound_bytes=1, bound_share=0.5)

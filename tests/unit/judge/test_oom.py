@@ -1,6 +1,6 @@
 """oom: kills since the watch began."""
 
-from ebpftrace.judge.oom import Oom
+from ebpftrace.judge.oom import OomDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import NS_PER_SECOND
 from tests.support import watches
@@ -10,23 +10,23 @@ from tests.support.curves import START_NS, sample
 def test_old_kills_are_history() -> None:
     samples = Samples(sample(0, 10, kills=3))
     samples.add(sample(1, 10, kills=3))
-    assert Oom().verdict(samples) is None
+    assert OomDetector().verdict(samples) is None
 
 
 def test_a_kill_is_told_for_a_minute() -> None:
     samples = Samples(sample(0, 10, kills=3))
     samples.add(sample(1, 10, kills=5))
-    verdict = Oom().verdict(samples)
+    verdict = OomDetector().verdict(samples)
     assert verdict is not None
     assert verdict.words == "lost 2 processes to the OOM killer at the limit of 1 GiB"
     assert verdict.since_ns == START_NS + NS_PER_SECOND
     for second in range(2, 63):
         samples.add(sample(second, 10, kills=5))
-    assert Oom().verdict(samples) is None
+    assert OomDetector().verdict(samples) is None
 
 
 def test_the_kernels_word_names_the_victim() -> None:
-    who, verdict = Oom().of_note(watches.oom_note())
+    who, verdict = OomDetector().of_note(watches.oom_note())
     assert who == "gopls 4711 in job github/build-42"
     assert verdict.words == (
         "was taken by the OOM killer at the limit of 200 MiB; it held 190 MiB"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ebpftrace.judge.samples import Samples
-from ebpftrace.judge.thrash import Thrash
+from ebpftrace.judge.thrash import ThrashDetector
 from ebpftrace.units import GIB, NS_PER_SECOND
 from tests.support.curves import sample
 
@@ -22,20 +22,20 @@ def history(mib: float, stalled: float, refaults: int, hits: int) -> Samples:
 
 
 def test_stalls_or_refaults_at_the_limit() -> None:
-    stalled = Thrash().verdict(history(950, 0.5, 0, 10))
+    stalled = ThrashDetector().verdict(history(950, 0.5, 0, 10))
     assert stalled is not None
     assert stalled.measured == 0.5
     assert "thrashes at 93% of the limit of 1 GiB" in stalled.words
-    assert Thrash().verdict(history(950, 0.0, 1000, 10)) is not None
+    assert ThrashDetector().verdict(history(950, 0.0, 1000, 10)) is not None
 
 
 def test_pressure_counts_where_it_knows_of_more() -> None:
     samples = history(950, 0.1, 0, 10)
-    assert Thrash().verdict(samples) is None
+    assert ThrashDetector().verdict(samples) is None
     for second in range(21, 41):
         more = sample(second, 950, stalled=0.1 * second, hits=10 * second)
         samples.add(replace(more, pressure_ns=(second - 20) * NS_PER_SECOND // 2))
-    found = Thrash().verdict(samples)
+    found = ThrashDetector().verdict(samples)
     assert found is not None
     assert found.measured == pytest.approx(0.5)
 
@@ -50,23 +50,23 @@ def throttled(mib: float, waited: float) -> Samples:
 
 
 def test_above_memory_high_a_job_crawls_with_no_limit_at_all() -> None:
-    found = Thrash().verdict(throttled(1020, 0.6))
+    found = ThrashDetector().verdict(throttled(1020, 0.6))
     assert found is not None
     assert "thrashes at 100% of memory.high, 1 GiB" in found.words
-    assert Thrash().verdict(throttled(700, 0.6)) is None  # its page cache is throttled
-    assert Thrash().verdict(throttled(1020, 0.0)) is None  # nobody waits
+    assert ThrashDetector().verdict(throttled(700, 0.6)) is None  # its page cache is throttled
+    assert ThrashDetector().verdict(throttled(1020, 0.0)) is None  # nobody waits
 
 
 def test_each_alone_is_none() -> None:
-    assert Thrash().verdict(history(300, 0.5, 1000, 10)) is None  # a page-cache flood
-    assert Thrash().verdict(history(950, 0.5, 1000, 0)) is None  # never hit the limit
-    assert Thrash().verdict(history(950, 0.0, 0, 10)) is None  # nobody waits
+    assert ThrashDetector().verdict(history(300, 0.5, 1000, 10)) is None  # a page-cache flood
+    assert ThrashDetector().verdict(history(950, 0.5, 1000, 0)) is None  # never hit the limit
+    assert ThrashDetector().verdict(history(950, 0.0, 0, 10)) is None  # nobody waits
 
 
 def test_it_takes_a_window() -> None:
     samples = Samples(sample(0, 950))
     samples.add(sample(10, 950, stalled=9, refaults=10_000, hits=100))
-    assert Thrash().verdict(samples) is None
+    assert ThrashDetector().verdict(samples) is None
 
 
 def mapped(majors: int, refaults: int, hits: int = 100) -> Samples:
@@ -81,22 +81,26 @@ def mapped(majors: int, refaults: int, hits: int = 100) -> Samples:
 
 
 def test_mapped_files_that_do_not_fit() -> None:
-    found = Thrash().verdict(mapped(130, 200_000))
+    found = ThrashDetector().verdict(mapped(130, 200_000))
     assert found is not None
     assert (found.measured, found.unit) == (130, "faults/s")
     assert found.words.startswith("thrashes at the limit of 128 MiB: the files it has mapped")
 
 
 def test_what_is_read_by_system_calls_or_only_once_is_none() -> None:
-    assert Thrash().verdict(mapped(1, 500_000)) is None  # cat, dd
-    assert Thrash().verdict(mapped(500, 50)) is None  # a cold start: nothing comes again
-    assert Thrash().verdict(mapped(130, 200_000, hits=0)) is None  # another's limit
+    assert ThrashDetector().verdict(mapped(1, 500_000)) is None  # cat, dd
+    assert (
+        ThrashDetector().verdict(mapped(500, 50)) is None
+    )  # a cold start: nothing comes again
+    assert ThrashDetector().verdict(mapped(130, 200_000, hits=0)) is None  # another's limit
 
 
 def test_what_fits_and_comes_back_from_a_slow_disk_is_none() -> None:
     """60 MiB of files, dropped for others and read in again, at under 4 MiB a second."""
-    assert Thrash().verdict(mapped(215, 900)) is None
-    assert Thrash().verdict(mapped(215, 2000)) is not None  # more than there is room for
+    assert ThrashDetector().verdict(mapped(215, 900)) is None
+    assert (
+        ThrashDetector().verdict(mapped(215, 2000)) is not None
+    )  # more than there is room for
 
 
 def test_a_burst_of_major_faults_is_none() -> None:
@@ -104,4 +108,4 @@ def test_a_burst_of_major_faults_is_none() -> None:
     samples = mapped(0, 200_000)
     late = sample(21, 10, limit=128, majors=3000, refaults=4_400_000, hits=2100)
     samples.add(late)
-    assert Thrash().verdict(samples) is None
+    assert ThrashDetector().verdict(samples) is None

@@ -1,18 +1,18 @@
 """time_to_limit: a projection at the rate of the climb."""
 
-from ebpftrace.judge.time_to_limit import TimeToLimit
+from ebpftrace.judge.time_to_limit import TimeToLimitDetector
 from tests.support.curves import line, teeth, watched
 
 
 def test_at_the_bound_and_not_before() -> None:
     samples = watched(line(10), 60)  # 404 MiB are left
-    assert TimeToLimit(40).verdict(samples) is None
-    verdict = TimeToLimit(41).verdict(samples)
+    assert TimeToLimitDetector(40).verdict(samples) is None
+    verdict = TimeToLimitDetector(41).verdict(samples)
     assert verdict is not None
     assert (verdict.measured, verdict.unit) == (40.4, "seconds")
     assert verdict.words.endswith("at this rate the limit of 1 GiB is 40 s away")
 
 
 def test_without_a_limit_or_a_climb_there_is_none() -> None:
-    assert TimeToLimit(1e9).verdict(watched(line(10), 60, limit=None)) is None
-    assert TimeToLimit(1e9).verdict(watched(teeth(100, 5), 60)) is None
+    assert TimeToLimitDetector(1e9).verdict(watched(line(10), 60, limit=None)) is None
+    assert TimeToLimitDetector(1e9).verdict(watched(teeth(100, 5), 60)) is None

@@ -3,8 +3,8 @@
 import pytest
 
 from ebpftrace.counters import ProcessCounters, Usage
-from ebpftrace.events import Start
-from ebpftrace.ledger import Growth, Snapshot
+from ebpftrace.events import StartCause
+from ebpftrace.ledger import GrowthRates, Snapshot
 from ebpftrace.ledger.accounts import total
 from ebpftrace.units import MIB
 from tests.support.booking import Booking, held, identity
@@ -29,7 +29,7 @@ def test_a_total_sums_kind_by_kind() -> None:
 def test_usage_counts_what_a_fork_shares_in_the_parent_alone() -> None:
     book = Booking()
     book.start(1, 400)
-    book.start(2, how=Start.FORK, counters=held(410, inherited=400))
+    book.start(2, how=StartCause.FORK, counters=held(410, inherited=400))
     (job,) = book.snapshot().jobs
     assert job.usage.anon_bytes == 410 * MIB
     assert [one.state for one in job.processes] == ["running", "forked"]
@@ -79,7 +79,7 @@ def test_a_peak_between_two_readings_counts_before_the_exit_too() -> None:
 def test_a_forked_childs_peak_is_without_what_it_inherited() -> None:
     book = Booking()
     book.start(1, 400)
-    book.start(2, how=Start.FORK, counters=held(400, inherited=400))
+    book.start(2, how=StartCause.FORK, counters=held(400, inherited=400))
     book.exit(2, held(0, inherited=0, peak=450))  # it gave everything back
     (job,) = book.snapshot().jobs
     assert (job.peak_bytes, job.peak_holder) == (400 * MIB, "gopls 1")
@@ -105,16 +105,16 @@ def test_growth_counts_from_the_start_that_was_seen() -> None:
     book.at = 0.9
     book.read(1, 80)
     (job,) = book.snapshot().jobs
-    assert job.growth == Growth(78 * MIB, 78 * MIB, 78 * MIB, 0)
+    assert job.growth == GrowthRates(78 * MIB, 78 * MIB, 78 * MIB, 0)
     assert job.processes[0].growth == job.growth
 
 
 def test_what_was_found_running_has_not_grown_yet() -> None:
     book = Booking()
     for pid in (1, 2, 3):
-        book.start(pid, 500, how=Start.FOUND)
+        book.start(pid, 500, how=StartCause.FOUND)
     (job,) = book.snapshot().jobs
-    assert job.growth == Growth()
+    assert job.growth == GrowthRates()
 
 
 def test_growth_leaves_page_cache_out() -> None:
@@ -131,7 +131,7 @@ def test_growth_over_ten_and_sixty_seconds_of_job_and_process() -> None:
     book = Booking()
     book.start(1, 100)
     (job,) = climb(book, 1, 2, 91).jobs
-    assert job.growth == Growth(20 * MIB, 120 * MIB, 180 * MIB, 2 * MIB)
+    assert job.growth == GrowthRates(20 * MIB, 120 * MIB, 180 * MIB, 2 * MIB)
     assert job.processes[0].growth == job.growth
 
 
@@ -140,7 +140,7 @@ def test_a_job_that_ended_keeps_what_it_grew_and_no_rate() -> None:
     book.start(1, 100)
     climb(book, 1, 2, 31)
     book.exit(1)
-    assert book.job().growth == Growth(0, 0, 60 * MIB, 0)
+    assert book.job().growth == GrowthRates(0, 0, 60 * MIB, 0)
 
 
 def test_a_job_that_was_idle_is_a_new_curve() -> None:
@@ -153,7 +153,7 @@ def test_a_job_that_was_idle_is_a_new_curve() -> None:
     book.at += 1
     book.read(2, 11)
     (job,) = book.snapshot().jobs
-    assert job.growth == Growth(10 * MIB, 10 * MIB, 11 * MIB, 0)
+    assert job.growth == GrowthRates(10 * MIB, 10 * MIB, 11 * MIB, 0)
 
 
 def test_the_most_a_job_grew_outlives_who_grew() -> None:
@@ -172,8 +172,8 @@ def test_the_most_a_job_grew_outlives_who_grew() -> None:
 
 def test_what_a_job_only_gave_back_is_no_growth_of_it() -> None:
     book = Booking()
-    book.start(1, 500, how=Start.FOUND)
-    book.start(2, 300, how=Start.FOUND)
+    book.start(1, 500, how=StartCause.FOUND)
+    book.start(2, 300, how=StartCause.FOUND)
     climb(book, 1, -1, 5, base=500)
     (job,) = book.snapshot().jobs
     assert (job.growth.bytes_total, job.peak_growth_bytes) == (-4 * MIB, 0)
@@ -183,11 +183,11 @@ def test_what_a_process_had_before_it_was_renamed_is_no_growth_of_the_job() -> N
     book = Booking()
     book.start(1, 100)
     climb(book, 1, 1, 5)
-    book.start(2, 700, how=Start.RENAME)
-    book.start(3, 50, how=Start.FOUND)
+    book.start(2, 700, how=StartCause.RENAME)
+    book.start(3, 50, how=StartCause.FOUND)
     (job,) = book.snapshot().jobs
     assert job.usage.anon_bytes == (104 + 750) * MIB
-    assert job.growth == Growth(4 * MIB, 4 * MIB, 4 * MIB, 0)
+    assert job.growth == GrowthRates(4 * MIB, 4 * MIB, 4 * MIB, 0)
     book.read(2, 710)
     (job,) = book.snapshot().jobs
     assert job.growth.bytes_total == 14 * MIB

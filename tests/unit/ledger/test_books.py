@@ -9,7 +9,7 @@ from ebpftrace.events import (
     ProcessKey,
     ProcessMoved,
     ProcessRead,
-    Start,
+    StartCause,
 )
 from ebpftrace.ledger import ProcessNote
 from ebpftrace.units import MIB
@@ -33,8 +33,8 @@ def test_an_empty_watch() -> None:
     assert book.snapshot().sequence == 2
 
 
-@pytest.mark.parametrize("how", Start)
-def test_a_start_is_told_and_booked(how: Start) -> None:
+@pytest.mark.parametrize("how", StartCause)
+def test_a_start_is_told_and_booked(how: StartCause) -> None:
     book = Booking()
     book.start(4711, 5, how=how, role="telemetry")
     (note,) = book.notes()
@@ -58,8 +58,10 @@ def test_one_that_starts_after_the_machine_slept_is_as_old_as_it_is() -> None:
     assert process.age_ns == 30_000_000_000
 
 
-@pytest.mark.parametrize("how", set(Start) - {Start.EXEC})
-def test_what_executes_while_the_running_are_looked_through_starts_once(how: Start) -> None:
+@pytest.mark.parametrize("how", sorted(set(StartCause) - {StartCause.EXEC}))
+def test_what_executes_while_the_running_are_looked_through_starts_once(
+    how: StartCause,
+) -> None:
     book = Booking()
     book.start(1, 3)
     book.start(1, 1, how=how)
@@ -70,7 +72,7 @@ def test_what_executes_while_the_running_are_looked_through_starts_once(how: Sta
 
 def test_a_start_whose_exit_was_lost_takes_the_place_of_the_former() -> None:
     book = Booking()
-    book.start(1, 300, how=Start.FOUND)
+    book.start(1, 300, how=StartCause.FOUND)
     book.snapshot()
     book.start(1, 3, comm="go")
     (job,) = book.snapshot().jobs
@@ -81,7 +83,7 @@ def test_a_start_whose_exit_was_lost_takes_the_place_of_the_former() -> None:
 
 def test_an_exec_is_an_exit_and_a_start_of_one_process() -> None:
     book = Booking()
-    book.start(1, 300, how=Start.FORK, comm="sh")
+    book.start(1, 300, how=StartCause.FORK, comm="sh")
     book.exit(1, held(300), executed=True, comm="sh")
     book.start(1, 2)
     exit_note = next(

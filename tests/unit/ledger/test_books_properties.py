@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.counters import ProcessCounters, Usage
-from ebpftrace.events import ProcessKey, Start
+from ebpftrace.events import ProcessKey, StartCause
 from ebpftrace.ledger import ProcessNote, Snapshot
 from tests.support.booking import Booking, identity
 
@@ -24,7 +24,7 @@ CGROUP_COUNTERS = st.fixed_dictionaries(
     }
 )
 STEPS = st.one_of(
-    st.tuples(st.just("start"), PIDS, COUNTERS, JOBS, st.sampled_from(Start)),
+    st.tuples(st.just("start"), PIDS, COUNTERS, JOBS, st.sampled_from(StartCause)),
     st.tuples(st.just("read"), PIDS, COUNTERS),
     st.tuples(st.just("exit"), PIDS, COUNTERS, st.booleans()),
     st.tuples(st.just("rename"), PIDS),

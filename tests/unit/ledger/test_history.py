@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.ledger.history import History
-from ebpftrace.ledger.snapshot import Growth
+from ebpftrace.ledger.snapshot import GrowthRates
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 Curve = Callable[[float], float]  # MiB held, by second
@@ -38,12 +38,12 @@ def rates(held: Curve, seconds: int) -> set[int]:
 
 
 def test_without_a_sample_there_is_no_growth() -> None:
-    assert History().growth() == Growth()
+    assert History().growth() == GrowthRates()
     assert History().total_bytes == 0
 
 
 def test_one_sample_is_no_growth_either() -> None:
-    assert curve(lambda _: 500, 0).growth() == Growth()
+    assert curve(lambda _: 500, 0).growth() == GrowthRates()
 
 
 def test_the_windows_of_a_climb_of_one_mib_a_second() -> None:
@@ -63,11 +63,11 @@ def test_a_curve_younger_than_a_window_counts_from_its_first_sample() -> None:
 
 def test_what_shrinks_has_negative_growth_and_no_rate() -> None:
     growth = curve(lambda t: 200 - t, 80).growth()
-    assert growth == Growth(-10 * MIB, -60 * MIB, -80 * MIB, 0)
+    assert growth == GrowthRates(-10 * MIB, -60 * MIB, -80 * MIB, 0)
 
 
 def test_a_flat_curve_has_no_rate() -> None:
-    assert curve(lambda _: 300, 120).growth() == Growth()
+    assert curve(lambda _: 300, 120).growth() == GrowthRates()
 
 
 @pytest.mark.parametrize("seconds", [16, 20, 45, 60, 61, 100, 400])
@@ -178,10 +178,10 @@ def test_a_sample_that_comes_late_counts_as_of_the_last() -> None:
 def test_after_a_restart_only_the_total_looks_back() -> None:
     history = curve(lambda t: 100 + t, 60)
     history.restart()
-    assert history.growth() == Growth()
+    assert history.growth() == GrowthRates()
     history.add(7_000 * NS_PER_SECOND, 40 * MIB)
     history.add(7_001 * NS_PER_SECOND, 42 * MIB)
-    assert history.growth() == Growth(2 * MIB, 2 * MIB, -58 * MIB, 0)
+    assert history.growth() == GrowthRates(2 * MIB, 2 * MIB, -58 * MIB, 0)
 
 
 @given(
@@ -208,4 +208,4 @@ def test_any_curve_is_bounded_by_what_it_held(steps: list[tuple[int, int]]) -> N
 @given(st.integers(0, 2**44), st.integers(1, 3 * KIB), st.floats(0.2, 5.0))
 def test_a_longer_wait_changes_no_flat_curve(held: int, seconds: int, every: float) -> None:
     flat = curve(lambda _: held / MIB, min(seconds, 200 * every), every)
-    assert flat.growth() == Growth()
+    assert flat.growth() == GrowthRates()

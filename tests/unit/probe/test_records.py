@@ -16,8 +16,8 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
 )
-from ebpftrace.probe.layout import PAGE_SIZE
-from ebpftrace.probe.records import Decoder, split_args
+from ebpftrace.probe.loading.layout import PAGE_SIZE
+from ebpftrace.probe.records import RecordDecoder, split_args
 
 NO_LIMIT = NOT_COUNTED = (1 << 64) - 1
 
@@ -35,8 +35,8 @@ def record(kind: int, body: bytes) -> bytes:
     return struct.pack("=IIQ", kind, 16 + len(body), 1234) + body
 
 
-def decoder() -> Decoder:
-    return Decoder(calls=False, many_cpus=False)
+def decoder() -> RecordDecoder:
+    return RecordDecoder(calls=False, many_cpus=False)
 
 
 def test_a_start_has_all_of_the_process() -> None:
@@ -110,7 +110,7 @@ def test_an_oom_kill_has_its_cgroup() -> None:
 
 
 def test_the_kinds_of_call_come_only_when_asked_for() -> None:
-    calls = Decoder(calls=True, many_cpus=False)
+    calls = RecordDecoder(calls=True, many_cpus=False)
     data = process() + struct.pack("=15Q", *range(15))
     told = calls.process(data).counters.calls
     assert told is not None
@@ -120,7 +120,7 @@ def test_the_kinds_of_call_come_only_when_asked_for() -> None:
 
 
 def test_many_cpus_have_a_longer_struct() -> None:
-    many = Decoder(calls=True, many_cpus=True)
+    many = RecordDecoder(calls=True, many_cpus=True)
     data = process() + struct.pack("=4Q", 1, 1, 1, 1) + struct.pack("=15Q", *range(15))
     told = many.process(data).counters.calls
     assert told is not None

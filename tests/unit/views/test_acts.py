@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from ebpftrace.act.fuse import FuseWord
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.fuse.events import FuseEventKind
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.views.acts import act_line, act_lines
 from ebpftrace.views.cells import cells
 from ebpftrace.views.table import Tables
@@ -20,7 +20,7 @@ def test_a_step() -> None:
 
 
 def test_a_skipped_step_took_no_time() -> None:
-    step = watches.step(status=Status.SKIPPED, detail="budget spent")
+    step = watches.step(status=StepStatus.SKIPPED, detail="budget spent")
     assert act_line(step) == "action   12:00:07Z signal for build-42: skipped: budget spent"
 
 
@@ -38,7 +38,7 @@ def test_a_fuse_says_first_what_became_of_the_process() -> None:
         "fuse     12:00:07Z stopped in build-42: gopls 4711 stands: its job holds 1.8 GiB "
         "(fuse 1.8 GiB, 90% of the limit of 2 GiB); next: capture, shell, then SIGKILL"
     )
-    thawed = watches.fuse_news(FuseWord.THAWED, sentence="gopls 4711 goes on")
+    thawed = watches.fuse_news(FuseEventKind.THAWED, sentence="gopls 4711 goes on")
     assert act_line(thawed) == "fuse     12:00:07Z thawed in build-42: gopls 4711 goes on"
 
 

@@ -1,4 +1,4 @@
-from ebpftrace.act.fuse import FuseWord
+from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.views.entries import entry_line, lasting, loudness
 from ebpftrace.views.lines import note_line
 from tests.support import watches
@@ -15,9 +15,9 @@ def test_a_kill_is_louder_than_a_loss_and_a_stall_than_a_process() -> None:
 
 def test_who_stands_is_told_apart_from_all_else() -> None:
     assert loudness(watches.fuse_news()) == "frozen"
-    assert loudness(watches.fuse_news(FuseWord.KILLED)) == "alarm"
-    assert loudness(watches.fuse_news(FuseWord.THAWED)) == "plain"
-    assert loudness(watches.fuse_news(FuseWord.ENDED)) == "plain"
+    assert loudness(watches.fuse_news(FuseEventKind.KILLED)) == "alarm"
+    assert loudness(watches.fuse_news(FuseEventKind.THAWED)) == "plain"
+    assert loudness(watches.fuse_news(FuseEventKind.ENDED)) == "plain"
 
 
 def test_what_lasts() -> None:

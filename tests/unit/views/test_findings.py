@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from ebpftrace.judge.finding import Severity, State, Subject
+from ebpftrace.judge.finding import FindingState, Severity, Subject
 from ebpftrace.views.cells import cells
-from ebpftrace.views.findings import Found, finding_line, finding_lines, found_lines
+from ebpftrace.views.findings import FindingLog, finding_line, finding_lines, found_lines
 from tests.support import watches
 
 
@@ -25,14 +25,14 @@ def test_one_line_is_cut() -> None:
 
 
 def test_an_end_says_so() -> None:
-    ended = watches.finding(state=State.END, sentence="gopls 4711: is over")
+    ended = watches.finding(state=FindingState.END, sentence="gopls 4711: is over")
     assert "growth:256MiB/60s over: gopls 4711" in finding_line(ended)
 
 
 def test_what_is_in_force_by_job() -> None:
-    found = Found()
+    found = FindingLog()
     begun = watches.finding()
-    risen = replace(begun, state=State.RISE, severity=Severity.CRITICAL)
+    risen = replace(begun, state=FindingState.RISE, severity=Severity.CRITICAL)
     other = watches.finding(
         subject=Subject(watches.identity("other")), severity=Severity.NOTICE
     )
@@ -42,21 +42,21 @@ def test_what_is_in_force_by_job() -> None:
     older = replace(risen, detector="leak", since_ns=risen.since_ns - 1)
     found.add(older)
     assert found.in_force() == {"/ci/build-42": [older, risen], "/ci/other": [other]}
-    found.add(replace(risen, state=State.END))
-    found.add(replace(older, state=State.END))
+    found.add(replace(risen, state=FindingState.END))
+    found.add(replace(older, state=FindingState.END))
     assert found.in_force() == {"/ci/other": [other]}
     assert found.loud() == [risen, older]
 
 
 def test_the_last_kill_of_a_job() -> None:
-    found = Found()
+    found = FindingLog()
     for comm in ("first", "second"):
         found.hear(watches.oom_note(comm))
     assert {key: kill.comm for key, kill in found.kills().items()} == {"/ci/build-42": "second"}
 
 
 def test_the_summary_has_the_worst_first_and_counts_the_rest() -> None:
-    found = Found()
+    found = FindingLog()
     for number in range(300):
         severity = Severity.CRITICAL if number == 250 else Severity.WARNING
         found.add(

@@ -1,19 +1,19 @@
 from dataclasses import replace
 
-from ebpftrace.act.fuse import FuseWord
+from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.events import ProcessKey
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.views.fuses import Fuses, stood_ns
+from ebpftrace.views.fuses import StoppedProcesses, stood_ns
 from tests.support import watches
 
 FIRST, SECOND = ProcessKey(4711, 86_000_000_004_711), ProcessKey(4712, 1)
 STOPPED = watches.fuse_news()
-THAWED = watches.fuse_news(FuseWord.THAWED)
-ENDED = watches.fuse_news(FuseWord.ENDED)
+THAWED = watches.fuse_news(FuseEventKind.THAWED)
+ENDED = watches.fuse_news(FuseEventKind.ENDED)
 
 
-def heard(*entries: object) -> Fuses:
-    fuses = Fuses()
+def heard(*entries: object) -> StoppedProcesses:
+    fuses = StoppedProcesses()
     for entry in entries:
         fuses.hear(entry)  # type: ignore[arg-type]
     return fuses
@@ -24,7 +24,7 @@ def test_who_was_stopped_stands_until_it_goes_on_or_ends() -> None:
     assert set(heard(STOPPED, other).standing) == {FIRST, SECOND}
     assert set(heard(STOPPED, other, THAWED).standing) == {SECOND}
     assert set(heard(STOPPED, other, ENDED).standing) == {SECOND}
-    assert not heard(watches.fuse_news(FuseWord.KILLED)).standing
+    assert not heard(watches.fuse_news(FuseEventKind.KILLED)).standing
 
 
 def test_an_exit_is_enough_and_only_of_that_process() -> None:
@@ -52,7 +52,7 @@ def test_the_summary_counts_each_stop_once() -> None:
     assert heard(STOPPED, retold).standing[FIRST].then == "SIGKILL"
     again = heard(STOPPED, THAWED, STOPPED, watches.process_note("exit"), ENDED)
     assert again.in_words() == "2 stopped (1 thawed, 1 ended)"
-    killed = watches.fuse_news(FuseWord.KILLED)
+    killed = watches.fuse_news(FuseEventKind.KILLED)
     assert heard(killed, killed).in_words() == "2 killed at the bound"
     killed = replace(killed, process=SECOND)
     assert heard(STOPPED, killed).in_words() == "1 stopped (1 standing), 1 killed at the bound"

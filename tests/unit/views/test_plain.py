@@ -1,4 +1,4 @@
-from ebpftrace.act.fuse import FuseWord
+from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.views.lines import note_line, snapshot_line, start_lines
 from ebpftrace.views.plain import PlainLines
 from ebpftrace.views.summary import summary_lines
@@ -55,7 +55,7 @@ def test_who_met_a_fuse_is_told_and_counted_at_the_end() -> None:
     view = PlainLines(written.append)
     view.fuse(watches.fuse_news())
     view.note(watches.process_note("exit", signal=9))
-    view.fuse(watches.fuse_news(FuseWord.ENDED))
+    view.fuse(watches.fuse_news(FuseEventKind.ENDED))
     view.end(watches.example(), "stopped by Ctrl-C")
     lines = "".join(written).splitlines()
     assert lines[0].startswith("fuse     12:00:07Z stopped in build-42: gopls 4711 stands: its")

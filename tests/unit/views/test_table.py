@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from ebpftrace.act.fuse import FuseWord
+from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.ledger import Snapshot
 from ebpftrace.views.table import Tables
 from tests.support import dashboards, watches
@@ -57,7 +57,7 @@ def test_who_stands_is_frozen_until_it_ends_and_counted(
     assert "❆   gopls 4711" in out.getvalue()
     assert "FROZEN" in out.getvalue()
     out.truncate(0)
-    view.fuse(watches.fuse_news(FuseWord.ENDED))
+    view.fuse(watches.fuse_news(FuseEventKind.ENDED))
     view.snapshot(watches.example())
     assert "FROZEN" not in out.getvalue()
     view.end(watches.example(), "stopped by Ctrl-C")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.act.actions import STARTS, freeze, reclaim, thaw, throttle
-from ebpftrace.act.actions.running import Ended, Running
-from ebpftrace.act.incident import Incident
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.actions.support.running import Ended, Running
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import MIB
@@ -54,8 +54,8 @@ def driven(name: str, incident: Incident, options: object) -> tuple[Ended, Runni
 
 
 def test_throttle_sets_what_is_charged_now_and_is_put_back(incident: Incident) -> None:
-    ended, running = driven("throttle", incident, throttle.Options(share=0.5))
-    assert (ended.status, ended.detail) == (Status.DONE, "memory.high is 200 MiB")
+    ended, running = driven("throttle", incident, throttle.ThrottleOptions(share=0.5))
+    assert (ended.status, ended.detail) == (StepStatus.DONE, "memory.high is 200 MiB")
     assert text(incident, "memory.high") == str(200 * MIB)
     assert running.undo is not None
     assert running.undo.run() == ""
@@ -64,50 +64,52 @@ def test_throttle_sets_what_is_charged_now_and_is_put_back(incident: Incident) -
 
 def test_throttle_takes_a_size_or_a_share_and_not_both() -> None:
     with pytest.raises(ValueError, match="high and share"):
-        throttle.Options(high_bytes=64 * MIB, share=0.5)
+        throttle.ThrottleOptions(high_bytes=64 * MIB, share=0.5)
 
 
 def test_throttle_to_a_size(incident: Incident) -> None:
-    driven("throttle", incident, throttle.Options(high_bytes=64 * MIB))
+    driven("throttle", incident, throttle.ThrottleOptions(high_bytes=64 * MIB))
     assert text(incident, "memory.high") == str(64 * MIB)
 
 
 def test_reclaim_asks_for_the_page_cache_alone(incident: Incident) -> None:
-    assert driven("reclaim", incident, reclaim.Options())[0].status is Status.DONE
+    assert driven("reclaim", incident, reclaim.ReclaimOptions())[0].status is StepStatus.DONE
     assert text(incident, "memory.reclaim") == str(250 * MIB)
 
 
 def test_reclaim_of_nothing_asks_for_nothing(incident: Incident) -> None:
     assert incident.folder is not None
     (incident.folder / "memory.stat").write_text("anon 1\nfile 0\n")
-    ended, _ = driven("reclaim", incident, reclaim.Options())
+    ended, _ = driven("reclaim", incident, reclaim.ReclaimOptions())
     assert ended.detail == "there is no page cache to drop"
 
 
 def test_freeze_waits_until_the_kernel_says_so(incident: Incident) -> None:
     assert incident.folder is not None
-    running = STARTS["freeze"](incident, freeze.Options())
+    running = STARTS["freeze"](incident, freeze.FreezeOptions())
     assert text(incident, "cgroup.freeze") == "1"
     assert running.poll(1) is None
     (incident.folder / "cgroup.events").write_text("populated 1\nfrozen 1\n")
     ended = running.poll(2)
     assert ended is not None
-    assert ended.status is Status.DONE
+    assert ended.status is StepStatus.DONE
     running.stop()
     assert text(incident, "cgroup.freeze") == "1"
-    assert act("thaw", incident, thaw.Options()).status is Status.DONE
+    assert act("thaw", incident, thaw.ThawOptions()).status is StepStatus.DONE
     assert text(incident, "cgroup.freeze") == "0"
 
 
 def test_one_that_does_not_freeze_in_time_is_let_go(incident: Incident) -> None:
-    running = STARTS["freeze"](incident, freeze.Options())
+    running = STARTS["freeze"](incident, freeze.FreezeOptions())
     assert running.poll(1) is None
     running.stop()
     assert text(incident, "cgroup.freeze") == "0"
 
 
-@pytest.mark.parametrize(("name", "options"), [("freeze", freeze.Options()),
-                                              ("throttle", throttle.Options())])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("freeze", freeze.FreezeOptions()), ("throttle", throttle.ThrottleOptions())],
+)
 def test_our_own_cgroup_is_never_touched(
     incident: Incident, name: str, options: object
 ) -> None:
@@ -116,6 +118,6 @@ def test_our_own_cgroup_is_never_touched(
         pytest.skip("we run in the root cgroup, which is no job's")
     ours = replace(incident, job=replace(incident.job, cgroup=own))
     ended = act(name, ours, options)
-    assert ended.status is Status.SKIPPED
+    assert ended.status is StepStatus.SKIPPED
     assert ended.detail == "ebpftrace itself runs in this cgroup"
     assert text(incident, "cgroup.freeze") == "0"

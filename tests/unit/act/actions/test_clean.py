@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ebpftrace.act.actions import clean
-from ebpftrace.act.actions.emptying import empty, open_owned
-from ebpftrace.act.outcome import Status
-from ebpftrace.act.places import Place, Places
+from ebpftrace.act.actions.support.emptying import empty, open_owned
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.cache_dirs import CacheDir, CacheDirs
 from ebpftrace.host.proc import read_comm
 from ebpftrace.host.using import file_id
 from tests.support.incidents import about, act, incident
@@ -33,10 +33,10 @@ def job(tmp_path: Path) -> Path:
     return tmp_path / "jobs/42"
 
 
-def cleaned(job: Path, folder: Path, under: Path | None = None) -> tuple[Status, str]:
-    place = Place("TMPDIR", str(folder), file_id(folder) or (0, 0))
-    about = replace(incident(), places=Places((place,), US))
-    ended = act("clean", about, clean.Options((under or job.parent,)))
+def cleaned(job: Path, folder: Path, under: Path | None = None) -> tuple[StepStatus, str]:
+    place = CacheDir("TMPDIR", str(folder), file_id(folder) or (0, 0))
+    about = replace(incident(), places=CacheDirs((place,), US))
+    ended = act("clean", about, clean.CleanOptions((under or job.parent,)))
     return ended.status, ended.detail
 
 
@@ -46,14 +46,14 @@ def precious(job: Path) -> bool:
 
 def test_empties_the_folder_and_keeps_it(job: Path) -> None:
     status, detail = cleaned(job, job / "tmp")
-    assert status is Status.DONE
+    assert status is StepStatus.DONE
     assert detail.startswith("TMPDIR: 2 files, ")
     assert list((job / "tmp").iterdir()) == []
 
 
 def test_a_symlink_in_it_is_removed_and_not_followed(job: Path) -> None:
     (job / "tmp/out").symlink_to(job.parents[1] / "precious")
-    assert cleaned(job, job / "tmp")[0] is Status.DONE
+    assert cleaned(job, job / "tmp")[0] is StepStatus.DONE
     assert not (job / "tmp/out").is_symlink()
     assert precious(job)
 
@@ -69,7 +69,7 @@ def test_a_symlink_on_the_way_is_refused(job: Path, where: str) -> None:
         (link / "tmp").symlink_to(job.parents[1] / "precious")
         folder = link / "tmp"
     status, detail = cleaned(job, folder)
-    assert status is Status.FAILED
+    assert status is StepStatus.FAILED
     assert "TMPDIR: " in detail
     assert precious(job)
 
@@ -77,7 +77,7 @@ def test_a_symlink_on_the_way_is_refused(job: Path, where: str) -> None:
 def test_what_is_outside_is_refused(job: Path) -> None:
     for folder in (job.parents[1] / "precious", job / "../../precious", job.parent):
         status, detail = cleaned(job, folder)
-        assert status is Status.FAILED
+        assert status is StepStatus.FAILED
         assert "outside the folders of the policy" in detail
     assert precious(job)
 
@@ -86,11 +86,11 @@ def test_what_belongs_to_another_user_is_refused_or_stays(job: Path) -> None:
     if US:
         pytest.skip("only root can give a file away")
     os.chown(job / "tmp/gopls-1.sock", 12345, 12345)
-    assert cleaned(job, job / "tmp")[0] is Status.DONE
+    assert cleaned(job, job / "tmp")[0] is StepStatus.DONE
     assert [entry.name for entry in (job / "tmp").iterdir()] == ["gopls-1.sock"]
     os.chown(job / "tmp", 12345, 12345)
     status, detail = cleaned(job, job / "tmp")
-    assert status is Status.FAILED
+    assert status is StepStatus.FAILED
     assert "not the job's own" in detail
 
 
@@ -125,11 +125,11 @@ def test_what_a_process_outside_of_the_job_uses_is_left_alone(job: Path, how: st
             while read_comm(other.pid) != "sleep":
                 time.sleep(0.001)  # exec sets the name last
             told = f"TMPDIR left alone: sleep {other.pid} of another job uses it"
-            assert cleaned(job, job / "tmp") == (Status.SKIPPED, told)
+            assert cleaned(job, job / "tmp") == (StepStatus.SKIPPED, told)
         finally:
             other.kill()
     assert (below / "b001/pkg.a").exists()
-    assert cleaned(job, job / "tmp")[0] is Status.DONE
+    assert cleaned(job, job / "tmp")[0] is StepStatus.DONE
 
 
 def test_a_folder_that_all_share_is_left_alone(
@@ -137,10 +137,10 @@ def test_a_folder_that_all_share_is_left_alone(
 ) -> None:
     monkeypatch.setenv("HOME", str(job / "tmp"))
     assert cleaned(job, job / "tmp") == (
-        Status.SKIPPED, "TMPDIR left alone: it is a folder that all share",
+        StepStatus.SKIPPED, "TMPDIR left alone: it is a folder that all share",
     )  # fmt: skip
     for shared in (Path("/"), Path("/tmp"), Path("/var/tmp")):
-        assert cleaned(job, shared, Path("/"))[0] is Status.SKIPPED
+        assert cleaned(job, shared, Path("/"))[0] is StepStatus.SKIPPED
     mounted = Path("/proc")
     assert cleaned(job, mounted, Path("/"))[1].endswith("something is mounted there")
     assert precious(job)
@@ -149,24 +149,24 @@ def test_a_folder_that_all_share_is_left_alone(
 
 def test_a_folder_that_took_the_name_of_the_processs_own_is_refused(job: Path) -> None:
     """As the same path in a container is another folder than here."""
-    place = Place("TMPDIR", str(job / "tmp"), file_id(job.parents[1] / "precious") or (0, 0))
-    ended = act("clean", replace(incident(), places=Places((place,), US)),
-                clean.Options((job.parent,)))  # fmt: skip
-    assert ended.status is Status.FAILED
+    place = CacheDir("TMPDIR", str(job / "tmp"), file_id(job.parents[1] / "precious") or (0, 0))
+    ended = act("clean", replace(incident(), places=CacheDirs((place,), US)),
+                clean.CleanOptions((job.parent,)))  # fmt: skip
+    assert ended.status is StepStatus.FAILED
     assert "it is not the folder that the process had" in ended.detail
     assert (job / "tmp/gopls-1.sock").exists()
 
 
 def test_not_while_the_process_lives(job: Path) -> None:
-    place = Place("TMPDIR", str(job / "tmp"), file_id(job / "tmp") or (0, 0))
+    place = CacheDir("TMPDIR", str(job / "tmp"), file_id(job / "tmp") or (0, 0))
     with subprocess.Popen(["/bin/sleep", "100"]) as process:
-        meant = replace(about(process.pid), places=Places((place,), US))
-        ended = act("clean", meant, clean.Options((job.parent,)))
+        meant = replace(about(process.pid), places=CacheDirs((place,), US))
+        ended = act("clean", meant, clean.CleanOptions((job.parent,)))
         assert (ended.status, ended.detail) == (
-            Status.SKIPPED, f"{meant.comm} {process.pid} still runs",
+            StepStatus.SKIPPED, f"{meant.comm} {process.pid} still runs",
         )  # fmt: skip
         process.kill()
-    assert act("clean", meant, clean.Options((job.parent,))).status is Status.DONE
+    assert act("clean", meant, clean.CleanOptions((job.parent,))).status is StepStatus.DONE
 
 
 def test_a_cancelled_one_stops(job: Path) -> None:
@@ -181,5 +181,5 @@ def test_a_cancelled_one_stops(job: Path) -> None:
 
 
 def test_without_a_variable_there_is_nothing_to_do() -> None:
-    ended = act("clean", incident(), clean.Options((Path("/builds"),)))
-    assert (ended.status, ended.detail) == (Status.SKIPPED, "none of TMPDIR was set")
+    ended = act("clean", incident(), clean.CleanOptions((Path("/builds"),)))
+    assert (ended.status, ended.detail) == (StepStatus.SKIPPED, "none of TMPDIR was set")

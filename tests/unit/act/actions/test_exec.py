@@ -17,5 +17,5 @@ from ebpftrace.act.actions import execute
 )  # fmt: skip
 def test_what_cannot_be_started_is_refused(options: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=r"command|environment") as caught:
-        execute.Options(**options)  # type: ignore[arg-type]
+        execute.ExecOptions(**options)  # type: ignore[arg-type]
     assert str(caught.value) == told

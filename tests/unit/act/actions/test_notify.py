@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.act.actions import STARTS, notify
-from ebpftrace.act.outcome import Status
+from ebpftrace.act.incident.outcome import StepStatus
 from tests.support.incidents import act, incident
 
 HANG_UP, NO_HTTP = -1, -2
@@ -59,29 +59,29 @@ def hook() -> Iterator[Hook]:
 
 
 def test_a_line_is_the_sentence() -> None:
-    ended = act("notify", incident(), notify.Options())
-    assert ended.status is Status.DONE
+    ended = act("notify", incident(), notify.NotifyOptions())
+    assert ended.status is StepStatus.DONE
     assert ended.detail == incident().finding.sentence
 
 
 def test_a_file_gets_a_line_of_json_each_time(tmp_path: Path) -> None:
     for _ in range(2):
-        ended = act("notify", incident(), notify.Options(file=tmp_path / "told.jsonl"))
-        assert ended.status is Status.DONE
+        ended = act("notify", incident(), notify.NotifyOptions(file=tmp_path / "told.jsonl"))
+        assert ended.status is StepStatus.DONE
     lines = (tmp_path / "told.jsonl").read_text().splitlines()
     assert [json.loads(line)["pid"] for line in lines] == [4711, 4711]
 
 
 def test_a_file_that_cannot_be_written_is_a_failure() -> None:
-    ended = act("notify", incident(), notify.Options(file=Path("/nowhere/told")))
-    assert ended.status is Status.FAILED
+    ended = act("notify", incident(), notify.NotifyOptions(file=Path("/nowhere/told")))
+    assert ended.status is StepStatus.FAILED
     assert ended.detail == "/nowhere/told: No such file or directory"
 
 
 def test_a_webhook_gets_the_facts(hook: Hook) -> None:
-    options = notify.Options(url=hook.url, headers={"Authorization": "Bearer x"})
+    options = notify.NotifyOptions(url=hook.url, headers={"Authorization": "Bearer x"})
     ended = act("notify", incident(), options)
-    assert (ended.status, ended.detail) == (Status.DONE, "webhook answered 200")
+    assert (ended.status, ended.detail) == (StepStatus.DONE, "webhook answered 200")
     assert json.loads(hook.bodies[0])["job"] == "build-42"
     assert hook.headers[0]["Authorization"] == "Bearer x"
     assert hook.headers[0]["Content-Type"] == "application/json"
@@ -90,13 +90,13 @@ def test_a_webhook_gets_the_facts(hook: Hook) -> None:
 def test_a_template_stays_json_whatever_the_facts_are(hook: Hook) -> None:
     hostile = incident(comm='a"b\\c\n')
     template = '{"text": "${comm} ${pid} ${nothing}"}'
-    act("notify", hostile, notify.Options(url=hook.url, template=template))
+    act("notify", hostile, notify.NotifyOptions(url=hook.url, template=template))
     assert json.loads(hook.bodies[0]) == {"text": 'a"b\\c\n 4711 ${nothing}'}
 
 
 def test_a_fact_without_quotes_is_a_value_of_its_own(hook: Hook) -> None:
     template = '{"pid": ${pid}, "job": ${job}, "limit": ${limit_bytes}, "x": [${nothing}]}'
-    act("notify", incident(), notify.Options(url=hook.url, template=template))
+    act("notify", incident(), notify.NotifyOptions(url=hook.url, template=template))
     assert json.loads(hook.bodies[0]) == {
         "pid": 4711, "job": "build-42", "limit": None, "x": [None],
     }  # fmt: skip
@@ -104,7 +104,7 @@ def test_a_fact_without_quotes_is_a_value_of_its_own(hook: Hook) -> None:
 
 def test_a_server_that_stumbles_is_asked_again(hook: Hook) -> None:
     hook.answers = [503, 200]
-    ended = act("notify", incident(), notify.Options(url=hook.url))
+    ended = act("notify", incident(), notify.NotifyOptions(url=hook.url))
     assert ended.detail == "webhook answered 200 at attempt 2"
     assert len(hook.bodies) == 2
 
@@ -113,8 +113,8 @@ def test_a_server_that_stumbles_is_asked_again(hook: Hook) -> None:
 def test_one_that_fails_twice_is_told_in_the_end(hook: Hook, answers: list[int]) -> None:
     hook.answers = list(answers)
     template = '{"text": "${comm} ${pid}: ${detector}"}'
-    ended = act("notify", incident(), notify.Options(url=hook.url, template=template))
-    assert ended.status is Status.DONE
+    ended = act("notify", incident(), notify.NotifyOptions(url=hook.url, template=template))
+    assert ended.status is StepStatus.DONE
     assert ended.detail == "webhook answered 200 at attempt 3"
     assert len(hook.bodies) == 3
     assert json.loads(hook.bodies[-1]) == {"text": "gopls 4711: growth"}
@@ -124,27 +124,27 @@ def test_one_that_fails_twice_is_told_in_the_end(hook: Hook, answers: list[int])
 def test_one_that_is_elsewhere_was_not_told(hook: Hook, code: int) -> None:
     """To follow it is to ask there by GET, with nothing in it, and call that sent."""
     hook.answers = [code]
-    ended = act("notify", incident(), notify.Options(url=hook.url))
-    assert (ended.status, ended.detail) == (Status.FAILED, f"webhook answered {code}")
+    ended = act("notify", incident(), notify.NotifyOptions(url=hook.url))
+    assert (ended.status, ended.detail) == (StepStatus.FAILED, f"webhook answered {code}")
 
 
 def test_a_refusal_is_not_asked_again(hook: Hook) -> None:
     hook.answers = [404]
-    ended = act("notify", incident(), notify.Options(url=hook.url))
-    assert (ended.status, ended.detail) == (Status.FAILED, "webhook answered 404")
+    ended = act("notify", incident(), notify.NotifyOptions(url=hook.url))
+    assert (ended.status, ended.detail) == (StepStatus.FAILED, "webhook answered 404")
     assert len(hook.bodies) == 1
 
 
 def test_nobody_there_is_a_failure_after_the_retries() -> None:
-    options = notify.Options(url="http://127.0.0.1:9/hook", retries=1)
+    options = notify.NotifyOptions(url="http://127.0.0.1:9/hook", retries=1)
     ended = act("notify", incident(), options)
-    assert ended.status is Status.FAILED
+    assert ended.status is StepStatus.FAILED
     assert ended.detail == "webhook: [Errno 111] Connection refused at attempt 2"
 
 
 def test_stopped_it_does_not_go_on(hook: Hook) -> None:
     hook.answers = [500] * 9
-    running = STARTS["notify"](incident(), notify.Options(url=hook.url, retries=9))
+    running = STARTS["notify"](incident(), notify.NotifyOptions(url=hook.url, retries=9))
     while not hook.bodies:
         assert running.poll(0) is None
     running.stop()
@@ -162,4 +162,4 @@ def test_stopped_it_does_not_go_on(hook: Hook) -> None:
 )  # fmt: skip
 def test_options_that_cannot_work_are_refused_at_once(options: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"^url|^template|^headers"):
-        notify.Options(**options)  # type: ignore[arg-type]
+        notify.NotifyOptions(**options)  # type: ignore[arg-type]

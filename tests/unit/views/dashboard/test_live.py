@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from ebpftrace.act.fuse import Wish, WishKind
+from ebpftrace.act.fuse.events import UserCommand, UserCommandKind
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.views.dashboard import loop
 from ebpftrace.views.dashboard.live import Dashboard
@@ -73,7 +73,7 @@ def test_q_asks_for_the_end(dashboard: Dashboard, terminal: Pty, asked: Quit) ->
 
 
 def test_a_wish_goes_to_whoever_asked_to_hear_it(terminal: Pty) -> None:
-    wishes: queue.Queue[Wish] = queue.Queue()
+    wishes: queue.Queue[UserCommand] = queue.Queue()
     frozen = dashboards.frozen()
     (news,) = frozen.standing.values()
     view = Dashboard(terminal.stdout, lambda: None, wishes.put)
@@ -84,11 +84,15 @@ def test_a_wish_goes_to_whoever_asked_to_hear_it(terminal: Pty) -> None:
         view.snapshot(frozen.snapshot)
         terminal.wait_for("FROZEN")
         terminal.type(b"jjjt")
-        assert wishes.get(timeout=WAIT_SECONDS) == Wish(WishKind.THAW, news.process)
+        assert wishes.get(timeout=WAIT_SECONDS) == UserCommand(
+            UserCommandKind.THAW, news.process
+        )
         terminal.type(b"x")
         terminal.wait_for("x again within 3 s kills gopls 4711")
         terminal.type(b"x")
-        assert wishes.get(timeout=WAIT_SECONDS) == Wish(WishKind.END, news.process)
+        assert wishes.get(timeout=WAIT_SECONDS) == UserCommand(
+            UserCommandKind.END, news.process
+        )
         view.end(frozen.snapshot, "q was pressed")
         assert "1 stopped (1 standing)" in terminal.sent()
     finally:

@@ -1,7 +1,7 @@
 import select
 
-from ebpftrace.views.dashboard.kept import KEPT
 from ebpftrace.views.dashboard.mailbox import Mailbox
+from ebpftrace.views.dashboard.model.event_buffer import KEPT
 from ebpftrace.views.entries import Entry
 from tests.support import watches
 

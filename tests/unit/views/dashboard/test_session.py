@@ -1,11 +1,11 @@
 from dataclasses import replace
 
-from ebpftrace.act.fuse import Wish, WishKind
+from ebpftrace.act.fuse.events import UserCommand, UserCommandKind
 from ebpftrace.judge.finding import Subject
-from ebpftrace.views.dashboard.picture import as_text
-from ebpftrace.views.dashboard.session import Session
-from ebpftrace.views.dashboard.state import Effect
-from ebpftrace.views.dashboard.wishes import CONFIRM_NS
+from ebpftrace.views.dashboard.model.state import Effect
+from ebpftrace.views.dashboard.model.user_commands import CONFIRM_NS
+from ebpftrace.views.dashboard.render.picture import as_text
+from ebpftrace.views.dashboard.session import DashboardSession
 from tests.support import dashboards, watches
 from tests.support.dashboards import PLAIN
 
@@ -15,13 +15,13 @@ LATER = replace(SEVERAL, sequence=8, elapsed_ns=60 * 10**9)
 STARTED = watches.started()
 
 
-def begun() -> Session:
-    session = Session(PLAIN)
+def begun() -> DashboardSession:
+    session = DashboardSession(PLAIN)
     session.take(STARTED, SEVERAL, [])
     return session
 
 
-def screen(session: Session) -> str:
+def screen(session: DashboardSession) -> str:
     return as_text(session.draw(100, 30).lines)
 
 
@@ -69,7 +69,7 @@ def test_a_message_is_shown_until_a_key() -> None:
 
 
 def test_who_stands_is_shown_and_a_pause_shows_who_stood() -> None:
-    session = Session(PLAIN)
+    session = DashboardSession(PLAIN)
     frozen = dashboards.frozen()
     assert session.take(STARTED, frozen.snapshot, [], frozen.standing)
     assert not session.take(STARTED, frozen.snapshot, [], frozen.standing)
@@ -85,7 +85,7 @@ def test_who_stands_is_shown_and_a_pause_shows_who_stood() -> None:
 
 def test_a_question_is_taken_back_when_its_time_is_over() -> None:
     now = 0
-    session = Session(PLAIN, lambda: now)
+    session = DashboardSession(PLAIN, lambda: now)
     frozen = dashboards.frozen()
     session.take(STARTED, frozen.snapshot, [], frozen.standing)
     for key in "jjj":
@@ -99,7 +99,7 @@ def test_a_question_is_taken_back_when_its_time_is_over() -> None:
     assert session.take(STARTED, frozen.snapshot, [], frozen.standing)
     assert "x again" not in screen(session)
     session.press("x")
-    assert session.press("x") == Wish(WishKind.END, *frozen.standing)
+    assert session.press("x") == UserCommand(UserCommandKind.END, *frozen.standing)
 
 
 def test_only_so_many_events_are_kept() -> None:

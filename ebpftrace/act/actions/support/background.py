@@ -1,0 +1,73 @@
+"""What may wait (a disk, a network, the kernel's reclaim) runs on a thread of its own.
+
+Reading /proc/PID/smaps waits for the process's own lock, writing memory.high reclaims
+before it returns, and a webhook answers when it likes: the road waits for none of them.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+
+from ebpftrace.act.actions.support.running import Ended, readable
+from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.undo import Undo
+from ebpftrace.errors import EbpftraceError
+from ebpftrace.text import clean
+
+
+class Background:
+    """Calls `work(cancelled)` on a thread; `cancelled` is set when nobody waits any more.
+
+    OSError and EbpftraceError are failures. A thread that hangs in the kernel is left
+    behind: it does not keep the program from ending.
+    """
+
+    def __init__(
+        self, name: str, work: Callable[[threading.Event], Ended], undo: Undo | None = None
+    ) -> None:
+        self.undo = undo
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._cancelled = threading.Event()
+        self._ended: Ended | None = None
+        self._lock = threading.Lock()
+        self._listening = True
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        return (self._bell,)
+
+    @property
+    def due_ns(self) -> int | None:
+        return None
+
+    def poll(self, now_ns: int) -> Ended | None:
+        return self._ended if readable(self._bell) else None
+
+    def stop(self) -> str:
+        self._cancelled.set()
+        with self._lock:
+            self._listening = False
+            os.close(self._bell)
+        return "" if self._ended is not None else "its thread is left to itself"
+
+    def _run(self) -> None:
+        try:
+            self._ended = self._work(self._cancelled)
+        except EbpftraceError as error:
+            self._ended = Ended(StepStatus.FAILED, error.what)
+        except OSError as error:
+            where = f"{clean(str(error.filename))}: " if error.filename else ""
+            self._ended = Ended(
+                StepStatus.FAILED, where + (error.strerror or clean(str(error)))
+            )
+        except Exception as error:
+            # A mistake of ours. Told as a failure, by name, and the ladder goes on.
+            self._ended = Ended(StepStatus.FAILED, clean(f"{type(error).__name__}: {error}"))
+        finally:
+            with self._lock, contextlib.suppress(OSError):
+                if self._listening:
+                    os.eventfd_write(self._bell, 1)

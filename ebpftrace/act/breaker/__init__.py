@@ -1,0 +1,1 @@
+"""The circuit breaker: triggers become incidents, and incidents climb a ladder."""

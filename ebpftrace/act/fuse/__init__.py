@@ -1,0 +1,1 @@
+"""The fuse: bounds in the kernel, and the processes stopped there."""

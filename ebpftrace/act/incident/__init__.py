@@ -1,0 +1,1 @@
+"""An incident and its outcome, as values."""

@@ -1,0 +1,1 @@
+"""Policies: read from TOML, checked, matched and described."""

@@ -1,0 +1,84 @@
+"""`--growth`, `--level`, `--fuse` and `--on-breach`, as one policy."""
+
+from collections.abc import Mapping
+
+from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.policy.fuse import Fuse
+from ebpftrace.act.policy.keys import LEVEL
+from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
+from ebpftrace.act.policy.reader import CAPTURE, default_step
+from ebpftrace.act.policy.toml.values import SPAN
+from ebpftrace.errors import UsageError
+
+NAME = "command line"
+
+
+def policy_from_options(
+    growth: str | None,
+    level: str | None,
+    on_breach: str | None,
+    fuse: str | None = None,
+    *,
+    actions: Mapping[str, ActionKind] = ACTIONS,
+) -> Policy | None:
+    """The policy these options make together; None where none of them is given.
+
+    Without a bound or a fuse the built-in judgement decides. The ladder saves the evidence,
+    and then runs the shell line, if there is one. UsageError for what cannot be read.
+    """
+    when: list[Condition] = []
+    if growth is not None:
+        when.append(_growth(growth))
+    if level is not None:
+        when.append(_level(level))
+    if not when and on_breach is None and fuse is None:
+        return None
+    blows = None if fuse is None else _fuse(fuse)
+    ladder = [default_step(CAPTURE, actions)]
+    if on_breach is not None:
+        if not on_breach.strip() or "\0" in on_breach:
+            raise UsageError(
+                "--on-breach is empty",
+                fix="give a shell line: --on-breach 'systemctl restart gopls.service'",
+            )
+        ladder.append(default_step("shell", actions, line=on_breach))
+    return Policy(
+        name=NAME,
+        match=Match(),
+        when=tuple(when) or (() if blows else (Condition("builtin"),)),
+        mode=Mode.ANY,
+        ladder=tuple(ladder),
+        fuse=blows,
+    )
+
+
+def _fuse(text: str) -> Fuse:
+    try:
+        bound, share = LEVEL.read(text)
+    except ValueError as error:
+        raise _refused("--fuse", text, "90% or --fuse 1.8GiB") from error
+    if share and bound >= 1:
+        raise _refused("--fuse", text, "90%: at 100% the OOM killer is first")
+    return Fuse(bound, share)
+
+
+def _growth(text: str) -> Condition:
+    size, _, window = text.partition("/")
+    try:
+        (bound, share), window_ns = LEVEL.read(size), SPAN.read(window)
+    except ValueError as error:
+        raise _refused("--growth", text, "256MiB/60s") from error
+    return Condition("growth", bound, share=share, window_ns=window_ns)
+
+
+def _level(text: str) -> Condition:
+    try:
+        bound, share = LEVEL.read(text)
+    except ValueError as error:
+        raise _refused("--level", text, "85% or --level 1.5GiB") from error
+    return Condition("level", bound, share=share)
+
+
+def _refused(option: str, text: str, example: str) -> UsageError:
+    return UsageError(f"{option} cannot be {text!r}", fix=f"write: {option} {example}")

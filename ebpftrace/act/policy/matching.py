@@ -1,0 +1,83 @@
+"""Which policy takes a process: the first whose every kind of match agrees, in file order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from ebpftrace.act.policy.policy import Match, Policy
+from ebpftrace.jobs.containers import container_id
+from ebpftrace.jobs.identity import JobIdentity
+from ebpftrace.jobs.systemd import units
+
+COMM_BYTES = 15  # what the kernel keeps of a name
+_SHORT_ID = 12  # digits of a container's id, as people quote it
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyMatch:
+    """What one policy says to a process.
+
+    `reasons` say why it does not take it; none where it does, or would if `earlier`, the
+    name of the policy that takes the process first, were not there.
+    """
+
+    policy: Policy
+    taken: bool
+    reasons: tuple[str, ...] = ()
+    earlier: str = ""
+
+
+def policy_for(policies: Sequence[Policy], comm: str, job: JobIdentity) -> Policy | None:
+    """The first policy that is for this process, or None."""
+    return next((one for one in policies if agrees(one.match, comm, job)), None)
+
+
+def agrees(match: Match, comm: str, job: JobIdentity) -> bool:
+    """Whether a match is for a process of this name in this job."""
+    return next(_disagreements(match, comm, job), None) is None
+
+
+def explain(policies: Sequence[Policy], comm: str, job: JobIdentity) -> tuple[PolicyMatch, ...]:
+    """Every policy's answer, in order."""
+    answers: list[PolicyMatch] = []
+    first = ""
+    for policy in policies:
+        reasons = tuple(_disagreements(policy.match, comm, job))
+        taken = not reasons and not first
+        answers.append(PolicyMatch(policy, taken, reasons, "" if reasons else first))
+        if taken:
+            first = policy.name
+    return tuple(answers)
+
+
+def comms_to_watch(policies: Sequence[Policy], default: tuple[str, ...]) -> tuple[str, ...]:
+    """Globs of the names these policies are for; `default` stands for one without names."""
+    globs = [glob for policy in policies for glob in policy.match.comms or default]
+    return tuple(dict.fromkeys(globs)) or default
+
+
+def _disagreements(match: Match, comm: str, job: JobIdentity) -> Iterator[str]:
+    for name, globs, values in (
+        ("comm", tuple(map(_as_kept, match.comms)), (comm,)),
+        ("job_kind", match.job_kinds, (job.kind,)),
+        ("job_name", match.job_names, (job.name,)),
+        ("cgroup", match.cgroups, (job.cgroup,)),
+        ("container", match.containers, _container_ids(job.cgroup)),
+        ("unit", match.units, units(job.cgroup)),
+    ):
+        if globs and not any(fnmatchcase(value, glob) for value in values for glob in globs):
+            wanted = " or ".join(globs)
+            has = ", ".join(values) or "none"
+            yield f"{name} is {has}, not {wanted}"
+
+
+def _as_kept(glob: str) -> str:
+    """A plain name, cut as the kernel cuts it; a pattern stays as it is."""
+    if set(glob) & set("*?["):
+        return glob
+    return glob.encode()[:COMM_BYTES].decode(errors="ignore")
+
+
+def _container_ids(cgroup: str) -> tuple[str, ...]:
+    container = container_id(cgroup)
+    return () if container is None else (container[:_SHORT_ID], container)

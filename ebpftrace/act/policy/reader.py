@@ -1,0 +1,205 @@
+"""The tables of a policy file, one by one, into policies."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.policy.fuse import Fuse, FuseAction
+from ebpftrace.act.policy.keys import BUDGET, CONDITIONS, FUSE, LEVEL, MATCH, POLICY, STEP
+from ebpftrace.act.policy.policy import Budget, Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy.toml.locations import KeyPath
+from ebpftrace.act.policy.toml.tables import Key, TableReader, keys_of, suggestion
+from ebpftrace.act.policy.toml.values import found
+from ebpftrace.text import clean
+
+CAPTURE = "capture"
+_TABLES = ("match", "when", "then", "budget", "fuse")
+_FUSE = Key("fuse", "bound", LEVEL, "")
+_Read = TypeVar("_Read")
+
+
+def default_step(
+    action: str, actions: Mapping[str, ActionKind] = ACTIONS, **options: object
+) -> Step:
+    """A rung with nothing but these options said."""
+    kind = actions[action]
+    return Step(action, kind.timeout_ns, kind.options(**options))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReader:
+    """Reads what tomllib gave; what is wrong goes to `reading`."""
+
+    reading: TableReader
+    actions: Mapping[str, ActionKind]
+
+    def file(self, table: dict[str, Any]) -> tuple[Policy, ...]:
+        """The policies without a mistake, in their order."""
+        self.reading.values(table, (), (), known=("policy",))
+        if "policy" not in table:
+            self.reading.mistake((), "no policy", "at least one [[policy]]")
+            return ()
+        made = []
+        names: dict[str, int] = {}
+        for index, one in enumerate(self.reading.tables(table["policy"], ("policy",))):
+            if one is None:
+                continue
+            path: KeyPath = ("policy", index)
+            policy = self._policy(one, path)
+            self._name(one.get("name"), index, names)
+            if policy is not None:
+                made.append(policy)
+        return tuple(made)
+
+    def _name(self, name: object, index: int, names: dict[str, int]) -> None:
+        """Each has its own, whatever else is wrong with it."""
+        if not isinstance(name, str):
+            return
+        if name in names:
+            other = self.reading.line(("policy", names[name], "name"))
+            self.reading.mistake(
+                ("policy", index, "name"),
+                f"the name of line {other} again",
+                "a name of its own",
+            )
+        names.setdefault(name, index)
+
+    def _policy(self, table: dict[str, Any], path: KeyPath) -> Policy | None:
+        reading = self.reading
+        before = len(reading.mistakes)
+        values = reading.values(table, POLICY, path, known=_TABLES)
+        match = self._plain(table, "match", MATCH, path)
+        budget = self._plain(table, "budget", BUDGET, path)
+        fuse = self._fuse(table, path)
+        # A fuse is reason enough, and has a rung of its own at the end.
+        optional = "fuse" in table
+        when = self._listed(table, "when", path, self._condition, optional=optional)
+        ladder = self._listed(table, "then", path, self._step, optional=optional)
+        if len(reading.mistakes) > before:
+            return None
+        capture = values.pop("capture", True)
+        if capture and not any(step.action == "capture" for step in ladder):
+            ladder = [default_step(CAPTURE, self.actions), *ladder]
+        return Policy(
+            match=Match(**match),
+            when=tuple(when),
+            mode=values.pop("mode", Mode.ANY),
+            ladder=tuple(ladder),
+            budget=Budget(**budget),
+            fuse=fuse,
+            **values,
+        )
+
+    def _fuse(self, table: dict[str, Any], path: KeyPath) -> Fuse | None:
+        """`fuse = "90%"`, or a table of its own."""
+        if "fuse" not in table:
+            return None
+        written = table["fuse"]
+        if not isinstance(written, dict):
+            values = self.reading.values({"fuse": written}, (_FUSE,), path, known=())
+        else:
+            values = self.reading.values(written, FUSE, (*path, "fuse"), known=())
+        if "bound" not in values:
+            return None
+        values["bound"], values["share"] = values["bound"]
+        fuse = Fuse(**values)
+        if fuse.share and fuse.bound >= 1:
+            self.reading.mistake(
+                (*path, "fuse"), f"{100 * fuse.bound:g}%, where the OOM killer is first",
+                "less than 100%",
+            )  # fmt: skip
+        if fuse.action is FuseAction.KILL:
+            self._nothing_after_a_kill(table, written, path)
+        return fuse
+
+    def _nothing_after_a_kill(
+        self, table: dict[str, Any], written: object, path: KeyPath
+    ) -> None:
+        """What is written and could never be done is a misunderstanding."""
+        if isinstance(written, dict) and "then" in written:
+            self.reading.mistake(
+                (*path, "fuse", "then"), "an end for one that was killed already", "no such key"
+            )
+        if "then" in table and "when" not in table:
+            self.reading.mistake(
+                (*path, "then"), "a ladder that a fuse which kills does not climb",
+                "no such key, or when",
+            )  # fmt: skip
+
+    def _plain(
+        self, table: dict[str, Any], name: str, keys: tuple[Key, ...], path: KeyPath
+    ) -> dict[str, Any]:
+        """The values of a table that may be missing."""
+        if name not in table:
+            return {}
+        inner = self.reading.table(table[name], (*path, name))
+        if inner is None:
+            return {}
+        return self.reading.values(inner, keys, (*path, name), known=())
+
+    def _listed(
+        self,
+        table: dict[str, Any],
+        name: str,
+        path: KeyPath,
+        read: Callable[[dict[str, Any], KeyPath], _Read | None],
+        *,
+        optional: bool = False,
+    ) -> list[_Read]:
+        """What `read` makes of each table of an array."""
+        path = (*path, name)
+        if name not in table and optional:
+            return []
+        if name not in table:
+            self.reading.mistake(path, "no such key", "an array of tables")
+            return []
+        made = []
+        for index, one in enumerate(self.reading.tables(table[name], path)):
+            if one is not None and (value := read(one, (*path, index))) is not None:
+                made.append(value)
+        return made
+
+    def _condition(self, table: dict[str, Any], path: KeyPath) -> Condition | None:
+        detector = self._choice(table, "detector", CONDITIONS, path)
+        if detector is None:
+            return None
+        keys = CONDITIONS[detector]
+        values = self.reading.values(table, keys, path, known=("detector",))
+        if isinstance(values.get("bound"), tuple):
+            values["bound"], values["share"] = values["bound"]
+        return Condition(detector, **values)
+
+    def _step(self, table: dict[str, Any], path: KeyPath) -> Step | None:
+        action = self._choice(table, "action", self.actions, path)
+        if action is None:
+            return None
+        kind, before = self.actions[action], len(self.reading.mistakes)
+        options = keys_of(kind.options)
+        names = ("action", *(key.name for key in options))
+        timeout = self.reading.values(table, STEP, path, known=names)
+        rest = {name: value for name, value in table.items() if name in names[1:]}
+        values = self.reading.values(rest, options, path, known=())
+        if len(self.reading.mistakes) > before:
+            return None
+        try:
+            made = kind.options(**values)
+        except ValueError as error:
+            self.reading.mistake(path, f"options that do not fit: {clean(str(error))}", "")
+            return None
+        return Step(action, timeout.get("timeout_ns", kind.timeout_ns), made)
+
+    def _choice(
+        self, table: dict[str, Any], name: str, known: Mapping[str, object], path: KeyPath
+    ) -> str | None:
+        """The name that says what the rest of the table means."""
+        if name not in table:
+            self.reading.mistake((*path, name), "no such key", f"one of {', '.join(known)}")
+            return None
+        value = table[name]
+        if isinstance(value, str) and value in known:
+            return value
+        expected = suggestion(value if isinstance(value, str) else "", tuple(known))
+        self.reading.mistake((*path, name), found(value), expected)
+        return None

@@ -1,0 +1,76 @@
+"""The JSON schema of a policy file, for editors, from the tables the parser reads by.
+
+Source: json-schema.org, draft-07, which is what TOML language servers speak.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.policy.keys import (
+    BUDGET,
+    CONDITIONS,
+    DETECTOR_DOCS,
+    FUSE,
+    LEVEL,
+    MATCH,
+    POLICY,
+    STEP,
+)
+from ebpftrace.act.policy.toml.tables import Key, keys_of
+
+Schema = dict[str, Any]
+
+
+def schema(actions: Mapping[str, ActionKind] = ACTIONS) -> Schema:
+    """The whole schema, ready for json.dumps."""
+    policy = _table(
+        POLICY,
+        {
+            "match": _table(MATCH) | {"description": "who it is for; every key must agree"},
+            "budget": _table(BUDGET) | {"description": "how often it may end a process"},
+            "fuse": {
+                "oneOf": [dict(LEVEL.schema), _table(FUSE)],
+                "description": "the kernel stops who grows past it, before anything else",
+            },
+            "when": _list([_condition(name) for name in CONDITIONS]),
+            "then": _list([_step(kind) for kind in actions.values()]),
+        },
+    )
+    policy["anyOf"] = [{"required": ["fuse"]}, {"required": ["when", "then"]}]
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Policies of ebpftrace",
+        **_table((), {"policy": _list([policy])}, required=("policy",)),
+    }
+
+
+def _condition(detector: str) -> Schema:
+    tag = {"const": detector, "description": DETECTOR_DOCS[detector]}
+    return _table(CONDITIONS[detector], {"detector": tag}, required=("detector",))
+
+
+def _step(kind: ActionKind) -> Schema:
+    tag = {"const": kind.name, "description": kind.doc}
+    keys = (*STEP, *keys_of(kind.options))
+    return _table(keys, {"action": tag}, required=("action",))
+
+
+def _table(
+    keys: Sequence[Key], more: Mapping[str, Schema] | None = None, required: Sequence[str] = ()
+) -> Schema:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            **(more or {}),
+            **{key.name: {**key.kind.schema, "description": key.doc} for key in keys},
+        },
+        "required": [*required, *(key.name for key in keys if key.required)],
+    }
+
+
+def _list(of: Sequence[Schema]) -> Schema:
+    items = of[0] if len(of) == 1 else {"oneOf": list(of)}
+    return {"type": "array", "minItems": 1, "items": items}

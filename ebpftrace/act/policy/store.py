@@ -1,0 +1,82 @@
+"""The policies in force: read once, read again on SIGHUP, and kept when the file is bad."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.policy.file import read_policies
+from ebpftrace.act.policy.policy import Policy
+from ebpftrace.errors import EbpftraceError
+
+SYSTEM_FILE = Path("/etc/ebpftrace/policy.toml")
+
+
+def default_file(environ: Mapping[str, str], system: Path = SYSTEM_FILE) -> Path | None:
+    """The first that is there: the user's below XDG_CONFIG_HOME or ~/.config, the system's.
+
+    Source: XDG Base Directory Specification, which asks to ignore relative paths.
+    """
+    places = [system]
+    config, home = Path(environ.get("XDG_CONFIG_HOME", "")), Path(environ.get("HOME", ""))
+    if config.is_absolute():
+        places.insert(0, config / "ebpftrace/policy.toml")
+    elif home.is_absolute():
+        places.insert(0, home / ".config/ebpftrace/policy.toml")
+    return next((file for file in places if os.path.lexists(file)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What became of a reload. `error` None: the new policies are in force."""
+
+    policies: tuple[Policy, ...]
+    error: EbpftraceError | None = None
+
+    @property
+    def sentence(self) -> str:
+        """One line, or one per mistake where the old policies were kept."""
+        count = f"{len(self.policies)} polic{'y' if len(self.policies) == 1 else 'ies'}"
+        if self.error is None:
+            return f"{count} read again"
+        why = f": {self.error.why}" if self.error.why else ""
+        return f"the old {count} kept: {self.error.what}{why}"
+
+
+class PolicyStore:
+    """Policies from a file, or fixed ones of the command line; replaced as a whole."""
+
+    def __init__(
+        self,
+        file: Path | None,
+        fixed: tuple[Policy, ...] = (),
+        *,
+        dry_run: bool = False,
+        actions: Mapping[str, ActionKind] = ACTIONS,
+    ) -> None:
+        """Reads the file. Raises as `read_policies` does: a bad file never starts a watch."""
+        self.file = file
+        self._fixed = fixed
+        self._dry_run = dry_run
+        self._actions = actions
+        self._policies = self._read()
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        return self._policies
+
+    def reload(self) -> Reloaded:
+        """Reads the file again. What is wrong with it is told, and the old ones stay."""
+        try:
+            self._policies = self._read()
+        except EbpftraceError as error:
+            return Reloaded(self._policies, error)
+        return Reloaded(self._policies)
+
+    def _read(self) -> tuple[Policy, ...]:
+        policies = self._fixed if self.file is None else read_policies(self.file, self._actions)
+        if self._dry_run:
+            return tuple(replace(policy, dry_run=True) for policy in policies)
+        return policies

@@ -1,0 +1,170 @@
+"""Tables of keys: what a TOML table may hold, and what is made of it.
+
+One `Key` serves the parser, the errors with their did-you-mean, and the JSON schema.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from ebpftrace.act.policy.toml.locations import KeyPath
+from ebpftrace.act.policy.toml.values import Kind, found, kind_of
+from ebpftrace.text import clean
+
+_KEY_LIMIT = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of a table; `field` is the dataclass field its value becomes."""
+
+    name: str
+    field: str
+    kind: Kind
+    doc: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong. `line` is 1-based, 0 where it concerns the whole file."""
+
+    line: int
+    key: str  # a key path such as policy[0].match.comm; "" for the whole file
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        where = f"{self.key}: " if self.key else ""
+        expected = f", expected {self.expected}" if self.expected else ""
+        return f"{where}found {self.found}{expected}"
+
+
+class TableReader:
+    """Collects the mistakes of one file, so that all of them are told at once."""
+
+    def __init__(self, lines: Mapping[KeyPath, int]) -> None:
+        self._lines = lines
+        self.mistakes: list[Mistake] = []
+
+    def mistake(self, path: KeyPath, found: str, expected: str) -> None:
+        self.mistakes.append(Mistake(self.line(path), in_words(path), found, expected))
+
+    def line(self, path: KeyPath) -> int:
+        """Where a path stands, or the nearest table around it that has a line."""
+        while path and path not in self._lines:
+            path = path[:-1]
+        return self._lines.get(path, 0)
+
+    def table(self, value: object, path: KeyPath) -> dict[str, Any] | None:
+        if isinstance(value, dict):
+            return value
+        self.mistake(path, found(value), "a table")
+        return None
+
+    def tables(self, value: object, path: KeyPath) -> list[dict[str, Any] | None]:
+        """An array of tables, with None for an element that is none."""
+        if not isinstance(value, list) or not value:
+            self.mistake(path, found(value), "an array of tables")
+            return []
+        return [self.table(one, (*path, index)) for index, one in enumerate(value)]
+
+    def values(
+        self,
+        table: Mapping[str, Any],
+        keys: Sequence[Key],
+        path: KeyPath,
+        *,
+        known: Sequence[str],
+    ) -> dict[str, Any]:
+        """The typed values of a table by field; `known` are keys that others will read.
+
+        A key that is wrong is left out, and its mistake kept.
+        """
+        by_name = {key.name: key for key in keys}
+        made: dict[str, Any] = {}
+        for name, value in table.items():
+            key = by_name.get(name)
+            if key is not None:
+                try:
+                    made[key.field] = key.kind.read(value)
+                except ValueError:
+                    self._refused(value, key.kind, (*path, name))
+            elif name not in known:
+                self.mistake(
+                    (*path, name),
+                    "an unknown key",
+                    suggestion(name, [*by_name, *known]),
+                )
+        for key in keys:
+            if key.required and key.name not in table:
+                self.mistake((*path, key.name), "no such key", key.kind.expected)
+        return made
+
+    def _refused(self, value: object, kind: Kind, path: KeyPath) -> None:
+        """Says what of a value was wrong: of an array or a table, each element that was."""
+        elements: list[tuple[int | str, object]] = []
+        if isinstance(value, list):
+            elements = list(enumerate(value))
+        elif isinstance(value, dict):
+            elements = list(value.items())
+        before = len(self.mistakes)
+        if kind.item is not None:
+            for name, one in elements:
+                try:
+                    kind.item.read(one)
+                except ValueError:
+                    self.mistake((*path, name), found(one), kind.item.expected)
+        if len(self.mistakes) == before:
+            self.mistake(path, found(value), kind.expected)
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """What to write instead: the nearest name, or all of them."""
+    near = difflib.get_close_matches(name[:_KEY_LIMIT], known, n=1)
+    return f'"{near[0]}"' if near else f"one of {', '.join(sorted(known))}"
+
+
+def in_words(path: KeyPath) -> str:
+    """`policy[0].match.comm`."""
+    words = ""
+    for part in path:
+        words += f"[{part}]" if isinstance(part, int) else f".{clean(part, _KEY_LIMIT)}"
+    return words.removeprefix(".")
+
+
+@cache
+def keys_of(options: type) -> tuple[Key, ...]:
+    """The keys of an options dataclass, by its annotations: see act/actions/support/kind.py."""
+    hints = get_type_hints(options, include_extras=True)
+    return tuple(
+        Key(
+            name=_name(field.name),
+            field=field.name,
+            kind=kind_of(hints[field.name]),
+            doc=_doc(hints[field.name]),
+            required=field.default is MISSING and field.default_factory is MISSING,
+        )
+        for field in fields(options)
+    )
+
+
+def _name(field: str) -> str:
+    for suffix in ("_bytes", "_ns", "_"):
+        field = field.removesuffix(suffix)
+    return field
+
+
+def _doc(annotation: Any) -> str:
+    if get_origin(annotation) is not Annotated:
+        return ""
+    return next(
+        (
+            note
+            for note in get_args(annotation)[1:]
+            if note not in ("bytes", "duration", "share")
+        ),
+        "",
+    )

@@ -1,0 +1,24 @@
+"""What a user asked to be watched, and how."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ebpftrace.act.audit.log import DEFAULT_FILE
+from ebpftrace.act.policy.store import PolicyStore
+from ebpftrace.probe import Selection
+from ebpftrace.units import NS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRequest:
+    """One watch. `duration_ns` None: until it is interrupted."""
+
+    selection: Selection
+    interval_ns: int = NS_PER_SECOND
+    duration_ns: int | None = None
+    once: bool = False
+    mapping_calls: bool = False
+    delays: bool = False
+    audit: Path = DEFAULT_FILE
+    insists: bool = True  # an error, not a remark, where another ebpftrace acts already
+    policies: PolicyStore | None = None  # None: nothing is ever done, only said

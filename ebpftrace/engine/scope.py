@@ -1,0 +1,84 @@
+"""What a user named: checked before anything is loaded."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ebpftrace.errors import GoneError, UsageError
+from ebpftrace.host import proc
+from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.host.namespaces import cgroup_namespace_root
+from ebpftrace.probe.loading.settings import MAX_CGROUPS
+
+
+def require_pids(pids: tuple[int, ...]) -> None:
+    """GoneError for the first pid that is no process, or one without memory of its own."""
+    for pid in pids:
+        if proc.read_stat(pid) is None:
+            raise GoneError(
+                f"there is no process {pid}",
+                why="it has ended, or it is in another pid namespace",
+                fix="look for it with: ps -e | grep gopls",
+            )
+        if proc.read_status(pid) is None:
+            raise GoneError(
+                f"process {pid} has no memory of its own",
+                why="it is a kernel thread, or has ended and waits for its parent",
+                fix="name a process that runs a program: ps -e | grep gopls",
+            )
+
+
+def cgroup_ids(
+    cgroups: tuple[str, ...], hierarchy: MemoryHierarchy, paths: CgroupPaths
+) -> tuple[int, ...]:
+    """Ids of these memory cgroups and all below them.
+
+    A cgroup is named as /proc/PID/cgroup has it (/ci/build-42), or by its folder below the
+    mount; no name leads out of there. GoneError for one that is not there, UsageError for
+    `..` and for more cgroups than the kernel programs have room for.
+    """
+    ids: set[int] = set()
+    for cgroup in cgroups:
+        folder = next((one for one in _named(cgroup, hierarchy, paths) if one.is_dir()), None)
+        if folder is None:
+            raise GoneError(
+                f"there is no memory cgroup {cgroup}",
+                why=f"it is not below {hierarchy.mount}",
+                fix=f"list them with: find {hierarchy.mount} -type d",
+            )
+        for where, _folders, _files in os.walk(folder):
+            with contextlib.suppress(OSError):  # removed meanwhile
+                ids.add(Path(where).stat().st_ino)
+            if len(ids) > MAX_CGROUPS:
+                raise UsageError(
+                    f"there are too many cgroups below {cgroup}",
+                    why=f"--cgroup takes {MAX_CGROUPS:,} in all, with those below",
+                    fix="name one with fewer below it; without --cgroup all are watched",
+                )
+    return tuple(ids)
+
+
+def _named(cgroup: str, hierarchy: MemoryHierarchy, paths: CgroupPaths) -> Iterator[Path]:
+    """The folders that may be meant, the likeliest first."""
+    path = "/" + cgroup.strip("/")
+    known = paths.folder(path)
+    if known is None and ".." in path.split("/"):
+        raise UsageError(
+            f"--cgroup {cgroup} has a '..'",
+            why="what is watched would depend on where that leads",
+            fix="name the cgroup as /proc/PID/cgroup has it",
+        )
+    if Path(cgroup).is_relative_to(hierarchy.mount):
+        yield Path(cgroup)
+        return
+    if known is not None:
+        yield known
+    elif ".." in hierarchy.root.split("/"):
+        # A cgroup namespace under a mount that shows more: a path counts from the
+        # namespace's root, and in what we say from the mount's.
+        root = cgroup_namespace_root(hierarchy)
+        if root is not None:
+            yield root / path[1:]
+        yield hierarchy.mount / path[1:]

@@ -1,0 +1,106 @@
+"""bcc: C in, programs out, in a child process that takes the compiler's memory with it.
+
+`import bcc` is 74 MB of LLVM, most of it file pages, which cannot be given back while
+another process on the machine has them mapped (a compiler, a second watch). So whoever
+watches never imports it.
+"""
+
+import ctypes
+import importlib.util
+import os
+import sys
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+from ebpftrace.errors import NoBccError, ProbeError
+from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.loading.child import in_child
+from ebpftrace.probe.loading.objects import MapShape, Objects, relocate
+
+SOURCES = ("types.h", "maps.h", "kernel.h", "select.h", "held.h", "fuse.h", "watermarks.h",
+           "memory.c", "mappings.c", "lifecycle.c", "pressure.c")  # fmt: skip
+
+PACKAGES = "apt install python3-bpfcc  ·  dnf install python3-bcc  ·  apk add py3-bcc"
+
+
+def compile_programs(flags: tuple[str, ...]) -> Objects:
+    """The programs and maps of bpf/, with these `-D` flags. NoBccError, ProbeError."""
+    done = in_child(
+        lambda: _compile(flags).to_bytes(), failed="the kernel programs do not compile"
+    )
+    return Objects.from_bytes(done)
+
+
+def source_folder() -> Path:
+    """Where the C is: in the wheel beside the package's modules, else in the checkout."""
+    package = Path(__file__).resolve().parents[2]
+    for folder in (package / "bpf", package.parent / "bpf"):
+        if (folder / "types.h").exists():
+            return folder
+    raise ProbeError(
+        "ebpftrace's kernel programs are missing",
+        why=f"there is no bpf/ beside {package}",
+        fix="install ebpftrace again",
+    )
+
+
+def import_bcc() -> ModuleType:
+    """The distribution's bcc. NoBccError if it is missing or another package of that name."""
+    os.environ["BCC_KERNEL_SOURCE"] = str(source_folder())
+    found = importlib.util.find_spec("bcc")
+    # Not imported to see: the other package imports its tests' tools, which may be missing.
+    if found is not None and not _is_the_compiler(found):
+        raise NoBccError(
+            "the bcc that Python finds is not the BPF Compiler Collection",
+            why=f"{_where(found)} has no libbcc.py beside it: PyPI's package of that name is "
+            "about crystal lattices",
+            fix=f"pip uninstall bcc, then: {PACKAGES}",
+        )
+    try:
+        import bcc
+    except ImportError as error:
+        raise NoBccError(
+            "bcc is not installed for this Python",
+            why=f"{error} ({sys.executable})",
+            fix=f"{PACKAGES}\nIt is a package of the distribution, seen by its own Python "
+            "(/usr/bin/python3)\nand by venvs made with --system-site-packages.",
+        ) from None
+    module: ModuleType = bcc
+    return module
+
+
+def _is_the_compiler(found: ModuleSpec) -> bool:
+    return found.origin is not None and Path(found.origin).with_name("libbcc.py").exists()
+
+
+def _where(found: ModuleSpec) -> str:
+    """Its file, or its folders where it is a package without one."""
+    return found.origin or ", ".join(found.submodule_search_locations or ())
+
+
+def _compile(flags: tuple[str, ...]) -> Objects:
+    bcc = import_bcc()
+    folder = source_folder()
+    text = "".join(
+        f'#line 1 "bpf/{name}"\n{(folder / name).read_text(encoding="utf-8")}\n'
+        for name in SOURCES
+    )
+    # bcc asks for debug information, which takes a fifth of the time and is not used.
+    module = bcc.BPF(text=text.encode(), cflags=[*flags, "-g0"]).module
+    lib = bcc.lib
+    lib.bpf_table_name.restype = ctypes.c_char_p
+    maps: dict[str, MapShape] = {}
+    positions: dict[int, int] = {}
+    for position in range(lib.bpf_num_tables(module)):
+        fd = lib.bpf_table_fd_id(module, position)
+        name = lib.bpf_table_name(module, position).decode()
+        maps[name] = MapShape(*bpf.map_shape(fd))
+        positions[fd] = position
+    programs = {}
+    for position in range(lib.bpf_num_functions(module)):
+        function = lib.bpf_function_name(module, position)
+        start = lib.bpf_function_start(module, function)
+        code = ctypes.string_at(start, lib.bpf_function_size(module, function))
+        programs[function.decode()] = relocate(code, positions)
+    return Objects(maps, programs)

@@ -1,0 +1,159 @@
+"""The running kernel's layout as compiler constants, and what it can do.
+
+Features are probed in BTF, never guessed from a version: distributions carry new shapes
+back to old kernels.
+"""
+
+import resource
+from dataclasses import dataclass
+
+from ebpftrace.errors import NoBtfError, ProbeError
+from ebpftrace.probe.loading.btf import Btf
+from ebpftrace.probe.loading.percpu import cpu_offsets, possible_cpus
+
+PAGE_SIZE = resource.getpagesize()
+
+
+def whole_pages(size: int) -> int:
+    """Bytes as pages, rounded up."""
+    return -(-size // PAGE_SIZE)
+
+
+MANY_CPUS = 16
+"""With more CPUs than this, events add up the per-CPU deltas only now and then."""
+
+MAX_SPLIT_THREADS = 256
+"""Threads of a process whose own page counts are added at a reading, up to Linux 6.1."""
+
+_OFFSETS = (
+    "task_struct.tgid", "task_struct.pid", "task_struct.mm", "task_struct.start_boottime",
+    "task_struct.real_parent", "task_struct.group_leader", "task_struct.comm",
+    "task_struct.cgroups", "task_struct.signal", "task_struct.exit_code",
+    "signal_struct.live", "signal_struct.flags", "signal_struct.group_exit_code",
+    "mm_struct.rss_stat", "mm_struct.total_vm", "mm_struct.stack_vm", "mm_struct.start_brk",
+    "mm_struct.brk", "mm_struct.owner", "mm_struct.arg_start", "mm_struct.arg_end",
+    "mm_struct.hiwater_rss", "linux_binprm.filename",
+    "css_set.subsys", "cgroup_subsys_state.cgroup", "cgroup_subsys_state.parent",
+    "cgroup.self", "cgroup.kn", "cgroup.subsys", "cgroup.root", "cgroup_root.hierarchy_id",
+    "kernfs_node.id",
+    "mem_cgroup.memory", "mem_cgroup.memory_events",
+    "page_counter.usage", "page_counter.watermark", "page_counter.failcnt",
+    "page_counter.max", "page_counter.high", "page_counter.parent",
+)  # fmt: skip
+
+_SPLIT = (
+    "task_struct.rss_stat", "task_rss_stat.count", "task_struct.thread_node",
+    "signal_struct.thread_head",
+)  # fmt: skip
+"""Where threads keep page counts to themselves (SPLIT_RSS_COUNTING, up to 6.1)."""
+
+_ENUMS = {
+    "cgroup_subsys_id": {"memory_cgrp_id": "MEMORY_CGRP_ID"},
+    "memcg_memory_event": {
+        name: name
+        for name in ("MEMCG_LOW", "MEMCG_HIGH", "MEMCG_MAX", "MEMCG_OOM", "MEMCG_OOM_KILL")
+    },
+}
+
+_YOUNGER_EVENTS = ("MEMCG_OOM_GROUP_KILL",)
+"""Of enum memcg_memory_event, where the kernel has it."""
+
+_MEMBER_NAMES = ("MM_FILEPAGES", "MM_ANONPAGES", "MM_SWAPENTS", "MM_SHMEMPAGES")
+_SIGNAL_GROUP_EXIT = 4  # include/linux/sched/signal.h; a macro, so not in BTF
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Constants for the compiler, the CPUs' offsets, and what the kernel offers."""
+
+    flags: tuple[str, ...]
+    offsets: tuple[int, ...]  # of each possible CPU's per-CPU memory
+    iter_task_id: int  # BTF id of the task iterator
+    mmap_lock: bool
+    exact: bool  # a reading is exact: what CPUs or threads keep apart is included
+    events_lag: bool  # between readings, by up to 64 page faults a thread
+    many_cpus: bool
+
+
+def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
+    """What the programs must know of this kernel. NoBtfError names the first thing missing.
+
+    `many_cpus` forces the choice that otherwise follows from the number of CPUs.
+    """
+    try:
+        flags = {f"AT_{path.replace('.', '_')}": btf.offset(path) for path in _OFFSETS}
+        for enum, wanted in _ENUMS.items():
+            values = btf.enumerators(enum)
+            flags |= {flag: values[name] for name, flag in wanted.items()}
+            flags |= {name: values[name] for name in _YOUNGER_EVENTS if name in values}
+        # The members of rss_stat are an unnamed enum; their order is ABI to the tracepoint
+        # (TRACE_MM_PAGES in include/trace/events/kmem.h), and has not changed since 4.5.
+        flags |= {name: index for index, name in enumerate(_MEMBER_NAMES)}
+        per_cpu = btf.field_type("mm_struct.rss_stat") == "percpu_counter"
+        if per_cpu:
+            flags["SIZE_RSS_MEMBER"] = btf.size("percpu_counter")
+            flags["AT_RSS_COUNT"] = btf.offset("percpu_counter.count")
+            flags["AT_percpu_counter_counters"] = btf.offset("percpu_counter.counters")
+            flags["RSS_PERCPU"] = 1
+        else:  # struct mm_rss_stat { atomic_long_t count[] }, up to 6.1
+            flags["SIZE_RSS_MEMBER"] = 8
+            flags["AT_RSS_COUNT"] = 0
+        # Also up to 6.1, on kernels for four CPUs and more.
+        split = btf.has("task_struct.rss_stat")
+        if split:
+            flags |= {f"AT_{path.replace('.', '_')}": btf.offset(path) for path in _SPLIT}
+            flags["RSS_SPLIT"] = 1
+            flags["MAX_SPLIT_THREADS"] = MAX_SPLIT_THREADS
+        iter_task_id = btf.function_id("bpf_iter_task")
+    except KeyError as error:
+        raise NoBtfError(
+            f"this kernel's types have no {error.args[0]}",
+            why="it is older than 5.10, or built without memory cgroups",
+            fix="use Linux 5.10 or newer with CONFIG_MEMCG=y",
+        ) from None
+    cpus = possible_cpus()
+    offsets = _offsets(btf, cpus) if per_cpu else (0,) * cpus
+    many = cpus > MANY_CPUS if many_cpus is None else many_cpus
+    lock_args = btf.tracepoint_args("mmap_lock_released")
+    if lock_args is not None:
+        flags["MMAP_LOCK_WRITE_ARG"] = lock_args.index("bool")
+    if (btf.tracepoint_args("mark_victim") or [""])[0] == "task_struct*":
+        flags["MARK_VICTIM_TASK"] = 1
+    if many and per_cpu:
+        flags["MANY_CPUS"] = 1
+    for name in ("si", "di", "ax"):
+        if btf.has(f"pt_regs.{name}"):
+            flags[f"AT_pt_regs_{name}"] = btf.offset(f"pt_regs.{name}")
+    flags |= {
+        "PAGE_SIZE": PAGE_SIZE,
+        "UNLIMITED_PAGES": (1 << 63) // PAGE_SIZE - 1,
+        "CPUS": cpus,
+        "SIGNAL_GROUP_EXIT": _SIGNAL_GROUP_EXIT,
+    }
+    return Layout(
+        flags=tuple(f"-D{name}={value}ULL" for name, value in sorted(flags.items())),
+        offsets=offsets,
+        iter_task_id=iter_task_id,
+        mmap_lock=lock_args is not None,
+        exact=not per_cpu or any(offsets),
+        events_lag=split,
+        many_cpus=many and per_cpu,
+    )
+
+
+def require_tracepoints(btf: Btf, names: tuple[str, ...]) -> None:
+    """ProbeError for the first of these raw tracepoints that the kernel does not have."""
+    for name in names:
+        if btf.tracepoint_args(name) is None:
+            raise ProbeError(
+                f"this kernel has no tracepoint {name}",
+                why="without it memory cannot be attributed",
+                fix="use Linux 5.10 or newer",
+            )
+
+
+def _offsets(btf: Btf, cpus: int) -> tuple[int, ...]:
+    try:
+        return tuple(cpu_offsets(btf.offset("bpf_array.pptrs"), cpus))
+    except OSError:
+        return (0,) * cpus  # counted as not exact, and said at start

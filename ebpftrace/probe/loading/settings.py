@@ -1,0 +1,72 @@
+"""What the programs are told before they run: by the compiler's flags, and in their maps."""
+
+import struct
+from collections.abc import Iterable, Mapping
+
+from ebpftrace.probe import calls
+from ebpftrace.probe.fuses import MAX_STOPPED
+from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.loading.layout import Layout
+from ebpftrace.probe.loading.programs import Programs
+from ebpftrace.probe.selection import Selection
+
+MAX_PROCESSES = 8192
+MAX_CGROUPS = 4096
+RING_BYTES = 1 << 22
+
+
+def compiler_flags(
+    layout: Layout,
+    sizes: Mapping[str, int],
+    selection: Selection,
+    *,
+    glob_words: int,
+    means: calls.CallTraceMethod | None,
+    watermarks: bool,
+    ring_bytes: int = RING_BYTES,
+    max_processes: int = MAX_PROCESSES,
+) -> tuple[str, ...]:
+    """Flags for bpf/: `sizes` are the structs' by C name, `glob_words` what --comm takes."""
+    flags = [
+        *layout.flags,
+        *(f"-DSIZE_{name}={size}" for name, size in sizes.items()),
+        f"-DMAX_PROCESSES={max_processes}",
+        f"-DMAX_CGROUPS={MAX_CGROUPS}",
+        f"-DMAX_STOPPED={MAX_STOPPED}",
+        f"-DRING_PAGES={ring_bytes // 4096}",
+    ]
+    if glob_words:
+        flags += ("-DSELECT_COMM", f"-DGLOB_WORDS={glob_words}")
+    if selection.cgroups:
+        flags.append("-DSELECT_CGROUP")
+    if selection.pids:
+        flags.append("-DSELECT_PID")
+    if selection.children:
+        flags.append("-DFOLLOW_CHILDREN")
+    if means is not None:
+        flags.append(f"-DMAPPING_CALLS={means:d}")
+    if watermarks:
+        flags.append("-DWATERMARKS")
+    return tuple(flags)
+
+
+def fill_maps(
+    programs: Programs,
+    *,
+    cpu_offsets: Iterable[int],
+    globs: bytes,
+    cgroup_ids: Iterable[int],
+    pids: Iterable[int],
+    self_pid: int,
+) -> None:
+    """Who is watched, who is watching, and where each CPU's memory begins."""
+    bpf.update(programs.map_fd("self_tgid"), bytes(4), struct.pack("=I", self_pid))
+    fd = programs.map_fd("cpu_offsets")
+    for cpu, offset in enumerate(cpu_offsets):
+        bpf.update(fd, struct.pack("=I", cpu), struct.pack("=Q", offset))
+    if globs:
+        bpf.update(programs.map_fd("globs"), bytes(4), globs)
+    for cgroup_id in cgroup_ids:
+        bpf.update(programs.map_fd("watched_cgroups"), struct.pack("=Q", cgroup_id), b"\1")
+    for pid in pids:
+        bpf.update(programs.map_fd("watched_pids"), struct.pack("=I", pid), b"\1")

@@ -1,0 +1,96 @@
+"""The jobs and processes a user has chosen to see, in the order they chose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.views.dashboard.model.state import DashboardState, RowKey, Sort
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the list: a job, or a process below it."""
+
+    job: JobSnapshot
+    process: ProcessSnapshot | None = None
+    folded: bool = False
+
+    @property
+    def key(self) -> RowKey:
+        return RowKey(self.job.identity.key, self.process.key if self.process else None)
+
+
+def rows(snapshot: Snapshot, state: DashboardState) -> list[Row]:
+    """All of them, on the screen or not. A filter opens no job that was folded."""
+    needle = state.needle.casefold()
+    chosen: list[Row] = []
+    for job in _sorted_jobs(snapshot.jobs, state.sort):
+        processes: Sequence[ProcessSnapshot] = job.processes
+        if needle and not _job_matches(job, needle):
+            processes = [one for one in processes if _process_matches(one, needle)]
+            if not processes:
+                continue
+        folded = state.is_folded(job.identity.key)
+        chosen.append(Row(job, None, folded))
+        if not folded:
+            chosen += [Row(job, one) for one in _sorted_processes(processes, state.sort)]
+    return chosen
+
+
+def find(rows: Sequence[Row], state: DashboardState) -> int:
+    """Where the cursor is: at its row, else at that row's job, else where it was. 0..n-1."""
+    if not rows or state.cursor is None:
+        return 0
+    job_row = None
+    for index, row in enumerate(rows):
+        if row.job.identity.key == state.cursor.job:
+            process = row.process.key if row.process else None
+            if process == state.cursor.process:
+                return index
+            if process is None:
+                job_row = index
+                if row.folded:
+                    return index
+    if job_row is not None and state.cursor.process is None:
+        return job_row
+    return min(state.index, len(rows) - 1)
+
+
+def _sorted_jobs(jobs: Sequence[JobSnapshot], sort: Sort) -> Sequence[JobSnapshot]:
+    if sort is Sort.GROWTH:
+        return sorted(jobs, key=lambda job: -job.growth.bytes_per_second)
+    if sort is Sort.TIME:
+        return sorted(jobs, key=_time_order)
+    if sort is Sort.NAME:
+        return sorted(jobs, key=lambda job: (job.identity.name.casefold(), job.identity.key))
+    return jobs  # the books have them by size
+
+
+def _time_order(job: JobSnapshot) -> tuple[float, float]:
+    seconds = job.seconds_to_limit
+    # Of those that do not grow, the one that is nearest to its limit comes first.
+    return (float("inf") if seconds is None else seconds, -(job.limit_share or 0.0))
+
+
+def _sorted_processes(
+    processes: Sequence[ProcessSnapshot], sort: Sort
+) -> Sequence[ProcessSnapshot]:
+    if sort in {Sort.GROWTH, Sort.TIME}:
+        return sorted(processes, key=lambda one: -one.growth.bytes_per_second)
+    if sort is Sort.NAME:
+        return sorted(processes, key=lambda one: (one.comm.casefold(), one.pid))
+    return processes
+
+
+def _job_matches(job: JobSnapshot, needle: str) -> bool:
+    identity = job.identity
+    words = (identity.name, identity.kind, identity.cgroup)
+    return any(needle in word.casefold() for word in words)
+
+
+def _process_matches(process: ProcessSnapshot, needle: str) -> bool:
+    return (
+        needle in process.comm.casefold()
+        or needle in str(process.pid)
+        or needle in process.cmdline.casefold()
+    )

@@ -1,0 +1,213 @@
+"""The columns of the list, most important first; a narrower one loses them from the right.
+
+`docs/dashboard.md` says the same order; a test holds the two together.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+
+from ebpftrace.counters import Usage
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
+from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
+from ebpftrace.views import phrases
+from ebpftrace.views.cells import cells, cut
+from ebpftrace.views.dashboard.model.frozen import FROZEN, frozen_at, how_long
+from ebpftrace.views.dashboard.model.growth import growth_known
+from ebpftrace.views.dashboard.model.rows import Row
+from ebpftrace.views.dashboard.model.screen_data import ScreenData
+from ebpftrace.views.dashboard.model.state import DashboardState
+from ebpftrace.views.dashboard.render.bar import job_bar, process_bar
+from ebpftrace.views.dashboard.render.sparkline import sparkline
+from ebpftrace.views.dashboard.render.theme import Theme
+from ebpftrace.views.level import level
+
+Cell = Sequence[Segment]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What cells depend on besides their row."""
+
+    theme: Theme
+    state: DashboardState
+    scene: ScreenData
+
+    @property
+    def now_ns(self) -> int:
+        """CLOCK_MONOTONIC of the snapshot."""
+        return self.scene.snapshot.monotonic_ns if self.scene.snapshot is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading, a width, and what stands in it of a row: text of at most that width."""
+
+    name: str
+    heading: str
+    width: int
+    draw: Callable[[Row, Look, int], Cell]
+    left: bool = False
+    drawn: bool = False  # signs, not words: in reverse they would say the opposite
+
+
+_NAME_LEAST = 12
+_BAR, _WIDE_BAR = 10, 16
+_SPARK, _WIDE_SPARK = 10, 20
+_ROOMY = 60  # from here on: bars, and two columns between two columns
+_WIDE = 120
+_NOT_YET = "?"
+
+
+def gap(width: int) -> int:
+    """Columns of the terminal between two columns of the list."""
+    return 2 if width >= _ROOMY else 1
+
+
+def choose(width: int, name_width: int, window: str) -> list[Column]:
+    """The columns that fit `width` beside a name of `name_width`."""
+    room = width - max(_NAME_LEAST, name_width)
+    chosen: list[Column] = []
+    for column in _columns(width, window):
+        room -= gap(width) + column.width
+        if room < 0:
+            break
+        chosen.append(column)
+    return chosen
+
+
+def _columns(width: int, window: str) -> list[Column]:
+    wide = width >= _WIDE
+    spark = _WIDE_SPARK if wide else _SPARK
+    return [
+        Column("size", "RSS", 7, _rss),
+        _limit(_WIDE_BAR if wide else _BAR if width >= _ROOMY else 0),
+        Column("time to limit", "FULL IN", 7, _full_in),
+        Column("growth", "GROWTH", 10, _growth),
+        Column("trend", f"LAST {window}", spark, _trend, left=True, drawn=True),
+        *_REST,
+    ]
+
+
+def _size(size: int, look: Look, *, job: bool = False) -> Cell:
+    if not size:
+        return [Segment(look.theme.signs.nothing, look.theme.faint)]
+    return [Segment(format_bytes(size), look.theme.strong if job else None)]
+
+
+def _rss(row: Row, look: Look, _width: int) -> Cell:
+    if row.process is not None:
+        return _size(row.process.own.resident_bytes, look)
+    return _size(row.job.usage.resident_bytes, look, job=True)
+
+
+def _limit(bar: int) -> Column:
+    """The charge against the limit: a share, with a bar by kind where there is room."""
+
+    def draw(row: Row, look: Look, width: int) -> Cell:
+        if row.process is not None:
+            return process_bar(row.process, row.job, bar, look.theme) if bar else ()
+        if row.job.state != "running":  # the charge was read when it ran
+            return [Segment(look.theme.signs.nothing, look.theme.faint)]
+        drawn = job_bar(row.job, bar, look.theme) if bar else []
+        share = row.job.limit_share
+        if share is None:
+            return drawn or [Segment(look.theme.signs.nothing, look.theme.faint)]
+        told = f"{min(share, 9.99):.0%}".rjust(width - bar)
+        return [*drawn, Segment(told, look.theme.level(level(row.job)))]
+
+    heading = "CHARGE / LIMIT" if bar else "LIM"
+    return Column("limit", heading, bar + (5 if bar else 4), draw, bool(bar), bool(bar))
+
+
+def _full_in(row: Row, look: Look, _width: int) -> Cell:
+    if frozen_at(row, look.scene.standing):
+        return [Segment(FROZEN, look.theme.ice)]
+    if row.process is not None:
+        return ()
+    seconds = row.job.seconds_to_limit
+    if seconds is None:
+        return [Segment(look.theme.signs.nothing, look.theme.faint)]
+    return [Segment(phrases.wait(seconds), look.theme.level(level(row.job)))]
+
+
+def _growth(row: Row, look: Look, _width: int) -> Cell:
+    subject: JobSnapshot | ProcessSnapshot = row.process or row.job
+    per_second = subject.growth.bytes_per_second
+    standing = frozen_at(row, look.scene.standing)
+    if standing:
+        return [Segment(f"for {how_long(standing[0], look.scene)}", look.theme.ice)]
+    if row.process is None and row.job.state != "running":
+        return [Segment(look.theme.signs.nothing, look.theme.faint)]
+    if not per_second:
+        told = phrases.rate(0) if growth_known(subject.curve) else _NOT_YET
+        return [Segment(told, look.theme.faint)]
+    style = look.theme.strong if row.process is None else None
+    return [Segment(phrases.rate(per_second), style)]
+
+
+def _trend(row: Row, look: Look, width: int) -> Cell:
+    subject: JobSnapshot | ProcessSnapshot = row.process or row.job
+    standing = frozen_at(row, look.scene.standing)
+    if standing and row.process is not None:
+        return [Segment(f"at {format_bytes(standing[0].held_bytes)}", look.theme.ice)]
+    now = look.now_ns // NS_PER_SECOND
+    told = sparkline(subject.curve, now, look.state.window_ns, width, look.theme.signs)
+    return [Segment(told, look.theme.faint if row.process else look.theme.anon)]
+
+
+def _kind(name: str, kind: Callable[[Usage], int]) -> Column:
+    def draw(row: Row, look: Look, _width: int) -> Cell:
+        return _size(kind(row.job.usage if row.process is None else row.process.own), look)
+
+    return Column(name, name.upper(), 7, draw)
+
+
+def _peak(row: Row, look: Look, _width: int) -> Cell:
+    process = row.process
+    return _size(row.job.peak_bytes if process is None else process.counters.peak_bytes, look)
+
+
+def _stalled(row: Row, look: Look, _width: int) -> Cell:
+    ns = row.job.stalled_ns if row.process is None else row.process.counters.stalled_ns
+    if not ns:
+        return [Segment(look.theme.signs.nothing, look.theme.faint)]
+    return [Segment(format_duration(ns))]
+
+
+def _age(row: Row, _look: Look, _width: int) -> Cell:
+    return [Segment(format_duration((row.process or row.job).age_ns))]
+
+
+def _what(row: Row, look: Look, width: int) -> Cell:
+    if row.process is not None:
+        return [Segment(cut(row.process.cmdline, width), look.theme.faint)]
+    identity = row.job.identity
+    told = f"{identity.kind}, by {identity.identified_by}"
+    return [Segment(cut(told, width), look.theme.faint)]
+
+
+_REST = (
+    _kind("anon", lambda usage: usage.anon_bytes),
+    _kind("file", lambda usage: usage.file_bytes),
+    _kind("shmem", lambda usage: usage.shmem_bytes),
+    _kind("swap", lambda usage: usage.swap_bytes),
+    Column("peak", "PEAK", 7, _peak),
+    Column("stalls", "STALLED", 7, _stalled),
+    Column("age", "AGE", 6, _age),
+    Column("what", "WHAT IT IS", 20, _what, left=True),
+)
+NAMES = tuple(column.name for column in _columns(_WIDE, "5m"))
+STRETCHES = "what"  # the one column that takes what room is left
+
+
+def draw_cell(column: Column, row: Row, look: Look, width: int) -> list[Segment]:
+    """A cell in exactly `width` columns."""
+    drawn = column.draw(row, look, width)
+    room = width - sum(
+        len(part.text) if part.text.isascii() else cells(part.text) for part in drawn
+    )
+    if room <= 0:
+        return [*drawn]
+    return [*drawn, Segment(" " * room)] if column.left else [Segment(" " * room), *drawn]

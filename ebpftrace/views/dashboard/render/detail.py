@@ -1,0 +1,127 @@
+"""The detail of one job or process: facts, then its history as a chart."""
+
+import textwrap
+
+from rich.segment import Segment
+from rich.style import Style
+
+from ebpftrace.views.cells import cells, cut
+from ebpftrace.views.dashboard.model.frozen import frozen_facts
+from ebpftrace.views.dashboard.model.rows import Row
+from ebpftrace.views.dashboard.model.screen_data import ScreenData
+from ebpftrace.views.dashboard.model.state import DashboardState
+from ebpftrace.views.dashboard.render.bar import job_bar, process_bar
+from ebpftrace.views.dashboard.render.chart import chart
+from ebpftrace.views.dashboard.render.facts import (
+    Fact,
+    long_facts,
+    short_facts,
+    title,
+    trouble_facts,
+)
+from ebpftrace.views.dashboard.render.spans import Line, fit, pad, text
+from ebpftrace.views.dashboard.render.theme import Theme
+
+_LABEL = 10
+_FACT_CELLS = 26  # of a column of short facts
+_LONG_LINES = 3  # that one long fact may take
+_LOW = 14  # lines below which sizes come before names
+_CHART_LINES = 7  # that are kept for the chart when there are more facts than room
+_HIGHEST = 22
+
+
+def detail(
+    row: Row, scene: ScreenData, state: DashboardState, width: int, height: int, theme: Theme
+) -> list[Line]:
+    """Lines of `width` columns, the most important first: more than `height` where need be.
+
+    The chart stands within `height` where there is room for it, and what matters least
+    below it.
+    """
+    lines: list[Line] = [fit([text(f" {title(row, scene)}", theme.strong)], width)]
+    bar = _limit_bar(row, width, theme)
+    if bar:
+        lines.append(bar)
+    for fact in frozen_facts(row, scene):
+        lines += _long(fact, width, theme, theme.ice)
+    for fact in trouble_facts(row.job, scene):
+        lines += _long(fact, width, theme)
+    names = [line for fact in long_facts(row) for line in _long(fact, width, theme)]
+    low = height < _LOW
+    if not low:
+        lines += names
+    short = [fact for fact in short_facts(row) if fact[1]]
+    columns = max(1, min(4, width // _FACT_CELLS, -(-len(short) // 4)))
+    room = height - len(lines)
+    first = short
+    if room >= _CHART_LINES + 5:
+        first = short[: columns * (room - _CHART_LINES - 1)]
+    lines += _columns(first, columns, width, theme)
+    if low:
+        lines += names
+    rest = short[len(first) :]
+    room = height - len(lines) - 1 - bool(rest)
+    lines += _history(row, state, width, max(room, _CHART_LINES - 1), theme)
+    return lines + _columns(rest, columns, width, theme)
+
+
+def _history(
+    row: Row, state: DashboardState, width: int, height: int, theme: Theme
+) -> list[Line]:
+    subject = row.process or row.job
+    limit = row.job.cgroup.limit_bytes
+    height = min(height, _HIGHEST)
+    drawn = chart(subject.curve, state.window_ns, limit, width - 1, height, theme)
+    if not drawn:
+        return []
+    return [fit([text(" held (anon, shmem, swap)", theme.faint)], width), *drawn]
+
+
+def _limit_bar(row: Row, width: int, theme: Theme) -> Line:
+    if not row.job.cgroup.limit_bytes or width < 30:
+        return ()
+    share = row.job.limit_share or 0.0
+    told = f" {min(share, 9.99):.0%} of the limit"
+    room = min(60, width - 2 - len(told))
+    if row.process is not None:
+        told = " of the job's limit"
+        room = min(60, width - 2 - len(told))
+        return (
+            text(" "),
+            *process_bar(row.process, row.job, room, theme),
+            text(told, theme.faint),
+        )
+    return (text(" "), *job_bar(row.job, room, theme), text(told))
+
+
+def _long(fact: Fact, width: int, theme: Theme, style: Style | None = None) -> list[Line]:
+    label, told = fact
+    room = width - _LABEL - 2
+    if room < 8:
+        return [fit([text(f" {told}", style)], width)]
+    parts = textwrap.wrap(told, room) or [""]
+    if cells(told) > len(told):  # wide characters: wrapping counts letters
+        parts = [cut(told, room)]
+    if len(parts) > _LONG_LINES:
+        rest = parts[_LONG_LINES - 1 :]
+        parts = [*parts[: _LONG_LINES - 1], cut(" ".join(rest), room)]
+    return [
+        (text(f" {label if not number else '':<{_LABEL}} ", theme.faint), text(part, style))
+        for number, part in enumerate(parts)
+    ]
+
+
+def _columns(facts: list[Fact], columns: int, width: int, theme: Theme) -> list[Line]:
+    """Facts in columns, read downwards."""
+    if not facts:
+        return []
+    height = -(-len(facts) // columns)
+    each = (width - 1) // columns
+    lines: list[Line] = []
+    for number in range(height):
+        line: list[Segment] = [text(" ")]
+        for label, told in facts[number::height]:
+            cell = [text(f"{label:<{_LABEL}} ", theme.faint), text(told)]
+            line += pad(fit(cell, each - 1), each)
+        lines.append(fit(line, width))
+    return lines

@@ -1,0 +1,142 @@
+"""The screen as a pure function of what a user chose and what the books say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ebpftrace.views.dashboard.model.frozen import frozen_at
+from ebpftrace.views.dashboard.model.rows import Row, find
+from ebpftrace.views.dashboard.model.screen_data import ScreenData
+from ebpftrace.views.dashboard.model.state import DashboardState, Pane
+from ebpftrace.views.dashboard.render.columns import Look
+from ebpftrace.views.dashboard.render.detail import detail
+from ebpftrace.views.dashboard.render.footer import footer
+from ebpftrace.views.dashboard.render.header import header
+from ebpftrace.views.dashboard.render.help import help_lines
+from ebpftrace.views.dashboard.render.listing import Listing
+from ebpftrace.views.dashboard.render.scroll import scrolled
+from ebpftrace.views.dashboard.render.spans import Line, fit, pad, text
+from ebpftrace.views.dashboard.render.tail import rule, tail
+from ebpftrace.views.dashboard.render.theme import Theme, in_signs
+
+_FOOTED = 6  # lines from which there is a footer
+_HEADED = 8  # headings of the columns
+_TAILED = 16  # a tail of events
+_TALL = 36  # also where the detail or the help takes the whole width
+_SIDE = 150  # columns from which the detail stands beside the list
+_SIDE_CELLS = 62
+_SIDE_LINES = 40  # that the detail beside the list has use for
+_EVENT_CELLS = 40  # a narrower line of an event says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is on the screen, and what the next key has to know of it."""
+
+    lines: tuple[Line, ...]
+    page: int = 1  # rows of the list on the screen
+    top: int = 0  # the first of them
+    furthest: int = 0  # how far a detail or a help can be scrolled
+
+
+def draw(
+    state: DashboardState,
+    scene: ScreenData,
+    rows: Sequence[Row],
+    width: int,
+    height: int,
+    theme: Theme,
+) -> Frame:
+    """At most `height` lines, none wider than `width`; only rows on the screen are built."""
+    lines = header(scene, state, width, height, theme)[:height]
+    foot = []
+    if height >= _FOOTED:
+        here = rows[find(rows, state)] if rows else None
+        frozen = here is not None and bool(frozen_at(here, scene.standing))
+        foot = [footer(state, len(rows), width, theme, frozen=frozen)]
+    events: list[Line] = []
+    remarks = scene.started.remarks if scene.started else ()
+    covered = state.pane is Pane.HELP or (state.pane is Pane.DETAIL and width < _SIDE)
+    if height >= _TAILED and width >= _EVENT_CELLS and (not covered or height >= _TALL):
+        now = scene.snapshot.monotonic_ns if scene.snapshot is not None else 0
+        most = 1 + max(3, height // 7)
+        if not covered:  # and what the list leaves free
+            listed = max(len(rows) + 1, _SIDE_LINES if width >= _SIDE and rows else 0)
+            most = max(most, height - len(lines) - len(foot) - listed)
+        events = tail(scene.entries, remarks, now, width, most, theme)
+    room = height - len(lines) - len(foot) - len(events)
+    page, top, furthest = max(1, room), state.top, 0
+    body: list[Line] = []
+    if room > 0:
+        if state.pane is Pane.HELP:
+            told = help_lines(width, theme)
+            body, furthest = scrolled(told, state.scroll, width, room, theme)
+        elif scene.snapshot is not None:
+            body, page, top, furthest = _body(
+                state, scene, rows, width, room, height >= _HEADED, theme
+            )
+    body += [()] * (room - len(body))
+    drawn = in_signs((*lines, *body, *events, *foot), theme.signs)
+    return Frame(tuple(drawn), page, top, furthest)
+
+
+def _body(
+    state: DashboardState,
+    scene: ScreenData,
+    rows: Sequence[Row],
+    width: int,
+    height: int,
+    headed: bool,
+    theme: Theme,
+) -> tuple[list[Line], int, int, int]:
+    at = find(rows, state)
+    if state.pane is Pane.DETAIL and rows and width < _SIDE:
+        lines = [rule("detail", width, theme)] if height >= _HEADED else []
+        room = height - len(lines)
+        told = detail(rows[at], scene, state, width, room, theme)
+        part, furthest = scrolled(told, state.scroll, width, room, theme)
+        return lines + part, max(1, room), state.top, furthest
+    side = width >= _SIDE and bool(rows)
+    wide = max(_SIDE_CELLS, width * 2 // 5) if state.pane is Pane.DETAIL else _SIDE_CELLS
+    list_width = width - wide - 3 if side else width
+    lines, page, top = _list(state, scene, rows, at, list_width, height, headed, theme)
+    furthest = 0
+    if side:
+        told = detail(rows[at], scene, state, wide, height, theme)
+        right, furthest = scrolled(told, state.scroll, wide, height, theme)
+        bar = text(f" {theme.signs.upright} ", theme.faint)
+        right += [()] * (height - len(right))
+        lines += [()] * (height - len(lines))
+        lines = [
+            (*pad(left, list_width), bar, *part)
+            for left, part in zip(lines, right, strict=True)
+        ]
+    return lines, page, top, furthest
+
+
+def _list(
+    state: DashboardState,
+    scene: ScreenData,
+    rows: Sequence[Row],
+    at: int,
+    width: int,
+    height: int,
+    headed: bool,
+    theme: Theme,
+) -> tuple[list[Line], int, int]:
+    assert scene.snapshot is not None
+    lines: list[Line] = []
+    headed = headed and bool(rows)
+    page = max(1, height - headed)
+    top = min(max(state.top, at - page + 1), at, max(0, len(rows) - page))
+    top = max(0, top)
+    on_screen = rows[top : top + page]
+    look = Look(theme, state, scene)
+    listing = Listing(on_screen, look, width)
+    if headed:
+        lines.append(listing.heading())
+    for number, row in enumerate(on_screen, top):
+        lines.append(listing.line(row, chosen=number == at))
+    if not rows and state.needle and scene.snapshot.jobs:
+        told = f"nothing matches /{state.needle}"
+        lines.append(fit([text(f"  {told}", theme.faint)], width))
+    return lines[:height], page, top

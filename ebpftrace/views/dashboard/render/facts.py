@@ -1,0 +1,174 @@
+"""What the detail says of a job and of a process, as labels and words."""
+
+from ebpftrace.counters import CallCount, Delays, Usage
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
+from ebpftrace.units import format_bytes, format_duration
+from ebpftrace.views import phrases
+from ebpftrace.views.dashboard.model.frozen import FROZEN, frozen_at
+from ebpftrace.views.dashboard.model.growth import growth_known
+from ebpftrace.views.dashboard.model.rows import Row
+from ebpftrace.views.dashboard.model.screen_data import ScreenData
+from ebpftrace.views.dashboard.render.trouble import clock_at, short_name, trouble_of
+
+Fact = tuple[str, str]
+
+
+def title(row: Row, scene: ScreenData) -> str:
+    """`gopls 4711 · running · 5.0s`."""
+    if row.process is not None:
+        one = row.process
+        name, state, age = f"{one.comm} {one.pid}", one.state, one.age_ns
+        state = f"{state}, {one.role}" if one.role else state
+    else:
+        name, state, age = row.job.identity.name, row.job.state, row.job.age_ns
+    if frozen_at(row, scene.standing):
+        state = f"{FROZEN}, {state}" if row.process is None else FROZEN
+    return f"{name} · {state} · {format_duration(age)}"
+
+
+def trouble_facts(job: JobSnapshot, scene: ScreenData) -> list[Fact]:
+    """What was found of the job, each since when, the worst first; and its last oom kill."""
+    found = [
+        ("finding", f"{short_name(one)} since {clock_at(one.since_ns, scene)}: {one.sentence}")
+        for one in scene.findings.get(job.identity.key, ())
+        if one.unit != "kills"
+    ]
+    trouble = trouble_of(job, scene)
+    if trouble.kills and trouble.last_kill:
+        victim = f", {trouble.victim}" if trouble.victim else ""
+        found.append(("last kill", f"{trouble.last_kill}{victim}"))
+    return found
+
+
+def long_facts(row: Row) -> list[Fact]:
+    """Those that may need a line and more each."""
+    identity = row.job.identity
+    if row.process is None:
+        return [("job", f"{identity.kind}, by {identity.identified_by}"),
+                ("cgroup", identity.cgroup)]  # fmt: skip
+    return [
+        ("command", row.process.cmdline),
+        ("program", row.process.program or "unknown"),
+        ("job", f"{identity.name} ({identity.kind}, by {identity.identified_by})"),
+        ("cgroup", identity.cgroup),
+    ]
+
+
+def short_facts(row: Row) -> list[Fact]:
+    """Those that two columns have room for."""
+    return _process_facts(row.process) if row.process is not None else _job_facts(row.job)
+
+
+def _job_facts(job: JobSnapshot) -> list[Fact]:
+    group = job.cgroup
+    limit = group.limit_bytes
+    full = job.seconds_to_limit
+    return [
+        *_usage(job.usage),
+        ("charge", format_bytes(group.charge_bytes)),
+        ("limit", "none" if limit is None else format_bytes(limit)),
+        (
+            "headroom",
+            "" if group.headroom_bytes is None else format_bytes(group.headroom_bytes),
+        ),
+        ("full in", "" if full is None else phrases.wait(full)),
+        ("growth", _rate(job)),
+        ("peak", format_bytes(job.peak_bytes)),
+        ("peak by", job.peak_holder),
+        *_growth(job),
+        ("oom kills", f"{job.oom_kills:,}"),
+        ("limit hits", f"{group.limit_hits:,}"),
+        ("stalled", _stalls(job.stalled_ns, job.stalls)),
+        *_modern(job),
+        ("processes", f"{len(job.processes):,} now, {job.started:,} seen"),
+    ]
+
+
+def _process_facts(process: ProcessSnapshot) -> list[Fact]:
+    book = process.counters
+    inherited = book.inherited.resident_bytes
+    growth = process.growth
+    return [
+        *_usage(process.own),
+        ("inherited", format_bytes(inherited) if inherited else ""),
+        ("peak", format_bytes(book.peak_bytes)),
+        ("growth", _rate(process)),
+        ("in 60 s", phrases.signed_bytes(growth.bytes_60s)),
+        ("in all", phrases.signed_bytes(growth.bytes_total)),
+        ("mapped", format_bytes(book.mapped_bytes)),
+        ("unmapped", format_bytes(book.unmapped_bytes)),
+        ("heap, brk", format_bytes(book.brk_bytes)),
+        ("virtual", format_bytes(book.virtual_bytes)),
+        ("stalled", _stalls(book.stalled_ns, book.stalls)),
+        *_delays(process.delays),
+        *(
+            (kind, f"{count.calls:,}, {phrases.signed_bytes(_net(count))}")
+            for kind, count in (book.calls or {}).items()
+        ),
+        ("stack", format_bytes(book.stack_bytes)),
+        ("mappings", phrases.count(book.mapping_changes, "change")),
+        ("brk moved", _times(book.brk_moves)),
+        ("in 10 s", phrases.signed_bytes(growth.bytes_10s)),
+        ("parent", str(process.parent_pid)),
+        ("started", phrases.clock(process.start_time_ns)),
+    ]
+
+
+def _usage(usage: Usage) -> list[Fact]:
+    return [
+        ("resident", format_bytes(usage.resident_bytes)),
+        ("anon", format_bytes(usage.anon_bytes)),
+        ("file", format_bytes(usage.file_bytes)),
+        ("shmem", format_bytes(usage.shmem_bytes)),
+        ("swap", format_bytes(usage.swap_bytes)),
+    ]
+
+
+def _growth(job: JobSnapshot) -> list[Fact]:
+    growth = job.growth
+    return [
+        ("in 10 s", phrases.signed_bytes(growth.bytes_10s)),
+        ("in 60 s", phrases.signed_bytes(growth.bytes_60s)),
+        ("in all", phrases.signed_bytes(growth.bytes_total)),
+    ]
+
+
+def _modern(job: JobSnapshot) -> list[Fact]:
+    """What only cgroup v2 tells: PSI of the last 10 s, and throttling by memory.high."""
+    events, pressure = job.cgroup.events, job.cgroup.pressure
+    facts = []
+    if pressure is not None:
+        shares = f"{pressure.some_share:.0%}, all {pressure.full_share:.0%}"
+        facts.append(("pressure", shares))
+    if events is not None:
+        facts.append(("throttled", _times(events.high) if events.high else "never"))
+    return facts
+
+
+def _rate(subject: JobSnapshot | ProcessSnapshot) -> str:
+    per_second = subject.growth.bytes_per_second
+    if not per_second and not growth_known(subject.curve):
+        return "not known yet"
+    return phrases.rate(per_second)
+
+
+def _delays(delays: Delays | None) -> list[Fact]:
+    if delays is None:  # not asked for, or not read yet
+        return []
+    return [
+        ("reclaim", format_duration(delays.reclaim_ns)),
+        ("swap in", format_duration(delays.swapin_ns)),
+        ("thrashing", format_duration(delays.thrashing_ns)),
+    ]
+
+
+def _stalls(ns: int, times: int) -> str:
+    return f"{format_duration(ns)}, {_times(times)}" if times else "never"
+
+
+def _times(number: int) -> str:
+    return phrases.count(number, "time")
+
+
+def _net(count: CallCount) -> int:
+    return count.gained_bytes - count.released_bytes

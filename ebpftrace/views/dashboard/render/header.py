@@ -1,0 +1,78 @@
+"""The top of the screen: the node, who is in trouble, what was missed, what this costs."""
+
+from ebpftrace.ledger import Snapshot
+from ebpftrace.units import format_bytes, format_duration
+from ebpftrace.views import phrases
+from ebpftrace.views.cells import cells
+from ebpftrace.views.dashboard.model.screen_data import ScreenData
+from ebpftrace.views.dashboard.model.state import DashboardState
+from ebpftrace.views.dashboard.render.alert import alert
+from ebpftrace.views.dashboard.render.spans import Line, ends, fit, text
+from ebpftrace.views.dashboard.render.theme import Theme
+
+
+def header(
+    scene: ScreenData, state: DashboardState, width: int, height: int, theme: Theme
+) -> list[Line]:
+    """One to three lines, fewer on a low screen; the most urgent are kept."""
+    snapshot = scene.snapshot
+    if snapshot is None:
+        told = phrases.waiting(scene.started.watching) if scene.started else "starting…"
+        return [fit([text(told, theme.strong)], width)]
+    lines = [_totals(scene, snapshot, state, width, theme)]
+    trouble = alert(scene, width, theme)
+    missed = phrases.missed(snapshot.losses)
+    if trouble and height >= 4:
+        lines.append(trouble)
+    if missed and height >= 6:
+        lines.append(fit([text(f"! {missed}", theme.warning)], width))
+    if height >= 16:
+        lines.insert(1, _cost(snapshot, missed, width, theme))
+    return lines
+
+
+def _totals(
+    scene: ScreenData, snapshot: Snapshot, state: DashboardState, width: int, theme: Theme
+) -> Line:
+    clock = phrases.clock(snapshot.time_ns)
+    right = [text(clock, theme.faint)]
+    if state.paused:
+        unseen = f", {phrases.count(scene.unseen, 'event')} since" if scene.unseen else ""
+        told = f" paused at {clock}{unseen} "
+        right = [text(told if len(told) + 9 <= width else " paused ", theme.chosen)]
+    if not snapshot.running_count:
+        waiting = phrases.waiting(snapshot.watching)
+        return ends([text(waiting, theme.strong)], right, width)
+    held = format_bytes(snapshot.usage.resident_bytes)
+    jobs = phrases.count(snapshot.running_count, "job")
+    processes = phrases.count(snapshot.process_count, "process", "processes")
+    room = width - sum(cells(part.text) for part in right) - 2
+    totals = [f"{held} in {jobs}, {processes}", f"{held} in {jobs}", held]
+    told = next((one for one in totals if len(one) <= room), held)
+    left = [text(told, theme.strong)]
+    for part in (snapshot.watching, format_duration(snapshot.elapsed_ns)):
+        if sum(cells(one.text) for one in left) + 3 + cells(part) > room:
+            break
+        left.append(text(f" · {part}", theme.faint))
+    return ends(left, right, width)
+
+
+def _cost(snapshot: Snapshot, missed: str, width: int, theme: Theme) -> Line:
+    """The machine's memory, and what the watch itself takes and is late."""
+    cost = snapshot.cost
+    parts = []
+    if snapshot.node is not None:
+        free, total = snapshot.node.available_bytes, snapshot.node.total_bytes
+        killed = phrases.count(snapshot.node_oom_kills, "oom kill")
+        kills = f", {killed}" if snapshot.node_oom_kills else ""
+        parts.append(f"node {format_bytes(free)} free of {format_bytes(total)}{kills}")
+    own = f"itself {cost.cpu_share:.1%} CPU, {format_bytes(cost.rss_bytes)}"
+    if cost.bpf_run_ns is not None and snapshot.elapsed_ns:
+        own += f", BPF {cost.bpf_run_ns / snapshot.elapsed_ns:.1%}"
+    parts.append(own)
+    if not missed:
+        parts.append("nothing missed")
+    parts.append(f"lag {format_duration(cost.lag_ns)}")
+    while len(parts) > 1 and len(" · ".join(parts)) > width:
+        parts.pop()
+    return fit([text(" · ".join(parts), theme.faint)], width)

@@ -1,0 +1,132 @@
+"""Styles and signs: what a terminal can show, and what every reader can tell apart.
+
+No background is ever set, so light and dark screens both work; the chosen row is in
+reverse. Each colour only repeats what a sign or a number says already.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rich.style import Style
+
+from ebpftrace.views.dashboard.render.spans import Line
+from ebpftrace.views.entries import Loudness
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """The characters that are not letters."""
+
+    anon: str
+    shmem: str
+    file: str
+    rest: str  # of the charge: page cache and whoever else is in the cgroup
+    free: str
+    levels: str  # a sparkline's, from none to all
+    nothing: str
+    folded: str
+    unfolded: str
+    killed: str
+    near: str
+    raised: str
+    frozen: str
+    line: str
+    upright: str
+    corner: str
+    mark: str  # on an axis
+    more: str
+    braille: bool  # charts are drawn in dots
+
+
+UNICODE = Signs("▇", "▓", "▒", "░", "·", " ▁▂▃▄▅▆▇", "·", "▸", "▾", "✗", "!", "▲", "❆",
+                "─", "│", "└", "┤", "…", True)  # fmt: skip
+ASCII = Signs("#", "%", "=", "-", ".", " .,:-=+*#", ".", ">", "v", "x", "!", "^", "*",
+              "-", "|", "+", "+", "~", False)  # fmt: skip
+"""For terminals that speak no UTF-8, and the console of Linux, whose font is small."""
+
+
+_STAND_INS = str.maketrans("·…↑↓←→×", ".~^v<>x")
+
+
+def in_signs(lines: Iterable[Line], signs: Signs) -> list[Line]:
+    """Lines whose words, which all views share, have only signs that can be shown."""
+    if signs is not ASCII:
+        return list(lines)
+    return [
+        tuple(part._replace(text=part.text.translate(_STAND_INS)) for part in line)
+        for line in lines
+    ]
+
+
+def signs_of(encoding: str | None, terminal: str) -> Signs:
+    """What can be shown in an encoding (`UTF-8`) on a kind of terminal (the value of TERM)."""
+    speaks = (encoding or "").lower().replace("-", "") == "utf8"
+    return UNICODE if speaks and terminal != "linux" else ASCII
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """One style for each meaning."""
+
+    signs: Signs
+    plain: Style
+    strong: Style
+    faint: Style
+    good: Style
+    alarm: Style
+    warning: Style
+    anon: Style
+    shmem: Style
+    file: Style
+    ice: Style  # whoever stands at its fuse
+    chosen: Style
+    key: Style
+
+    def entry(self, loudness: Loudness) -> Style:
+        """The style of an entry in the tail of events."""
+        styles: dict[Loudness, Style] = {
+            "faint": self.faint,
+            "plain": self.plain,
+            "good": self.good,
+            "warning": self.warning,
+            "alarm": self.alarm,
+            "frozen": self.ice,
+        }
+        return styles[loudness]
+
+    def level(self, level: str) -> Style:
+        """The style of a job that is `calm`, `raised` or `near` its limit, or `frozen`."""
+        styles = {"frozen": self.ice, "near": self.alarm, "raised": self.warning}
+        return styles.get(level, self.plain)
+
+
+# Okabe and Ito's palette, told apart with every kind of colour blindness, in shades that
+# have a contrast of three and more on white and on black.
+_RICH = {"alarm": "#d55e00", "warning": "#b8860b", "anon": "#2a88c8", "shmem": "#c5689b",
+         "file": "#009e73", "good": "#009e73", "ice": "#00a0c0"}  # fmt: skip
+_SIXTEEN = {"alarm": "red", "warning": "yellow", "anon": "blue", "shmem": "magenta",
+            "file": "cyan", "good": "green", "ice": "cyan"}  # fmt: skip
+
+
+def theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
+    """The theme for one of rich's colour systems; None: bold, dim and reverse are left."""
+    colours: Mapping[str, str | None]
+    if color_system is None:
+        colours = dict.fromkeys(_RICH)
+    else:
+        colours = _SIXTEEN if color_system in {"standard", "windows"} else _RICH
+    return Theme(
+        signs=signs,
+        plain=Style(),
+        strong=Style(bold=True),
+        faint=Style(dim=True),
+        good=Style(bold=True, color=colours["good"]),
+        alarm=Style(bold=True, color=colours["alarm"]),
+        warning=Style(color=colours["warning"]),
+        anon=Style(color=colours["anon"]),
+        shmem=Style(color=colours["shmem"]),
+        file=Style(color=colours["file"]),
+        ice=Style(bold=True, color=colours["ice"]),
+        chosen=Style(reverse=True),
+        key=Style(bold=True),
+    )

@@ -1,0 +1,1 @@
+"""The terminal: keys in, as few bytes as possible out."""

@@ -1,0 +1,93 @@
+"""From the bytes a terminal sends to the names of keys.
+
+Source: xterm's control sequences (ctlseqs), which every terminal of today follows; the
+variants of the Linux console, rxvt and screen are taken as well.
+"""
+
+ESCAPE = "escape"
+
+_SEQUENCES = {
+    "[A": "up", "[B": "down", "[C": "right", "[D": "left",
+    "OA": "up", "OB": "down", "OC": "right", "OD": "left",
+    "[5~": "page up", "[6~": "page down",
+    "[H": "home", "[F": "end", "OH": "home", "OF": "end",
+    "[1~": "home", "[4~": "end", "[7~": "home", "[8~": "end",
+    "[3~": "delete",
+}  # fmt: skip
+_CONTROLS = {
+    "\r": "enter", "\n": "enter", "\x7f": "backspace", "\x08": "backspace", "\t": "tab",
+    "\x15": "ctrl-u", "\x0c": "ctrl-l", "\x04": "ctrl-d", "\x06": "page down",
+    "\x02": "page up",
+}  # fmt: skip
+
+
+class KeyDecoder:
+    """Takes bytes as they come; a sequence may arrive in two parts."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the last bytes may be the begin of a sequence: ask `flush` a bit later."""
+        return bool(self._kept)
+
+    def feed(self, received: bytes) -> list[str]:
+        """The keys that are complete. A printable character is its own name."""
+        self._kept += received
+        return self._take(final=False)
+
+    def flush(self) -> list[str]:
+        """Nothing followed in time: a lone escape was the key of that name."""
+        return self._take(final=True)
+
+    def _take(self, *, final: bool) -> list[str]:
+        keys: list[str] = []
+        while self._kept:
+            key, used = _first(self._kept, final=final)
+            if not used:
+                break
+            self._kept = self._kept[used:]
+            if key:
+                keys.append(key)
+        return keys
+
+
+def _first(received: bytes, *, final: bool) -> tuple[str, int]:
+    """A key ("" for what has no name) and the bytes it took; 0: more are to come."""
+    if received[0] == 0x1B:
+        return _escaped(received, final=final)
+    size = _utf8_size(received[0])
+    if len(received) < size and not final:
+        return "", 0
+    char = received[:size].decode("utf-8", "ignore")
+    if char in _CONTROLS:
+        return _CONTROLS[char], size
+    return (char if char.isprintable() else ""), size
+
+
+def _escaped(received: bytes, *, final: bool) -> tuple[str, int]:
+    if len(received) == 1:
+        return (ESCAPE, 1) if final else ("", 0)
+    if received[1:2] not in (b"[", b"O"):
+        # Alt and a key, or escape and at once another: the escape counts.
+        return ESCAPE, 1
+    for end in range(2, len(received)):
+        if 0x40 <= received[end] <= 0x7E and not (end == 2 and received[2:3] == b"["):
+            sequence = received[1 : end + 1].decode("ascii", "ignore")
+            if sequence[:3] == "[M":  # a mouse report of the old kind: three bytes follow
+                return "", min(len(received), end + 4)
+            return _SEQUENCES.get(_unmodified(sequence), ""), end + 1
+    return ("", len(received)) if final else ("", 0)
+
+
+def _unmodified(sequence: str) -> str:
+    """`[1;5A` (with Ctrl) is `[A`; `[5;2~` is `[5~`."""
+    head, separator, _modifier = sequence[:-1].partition(";")
+    if not separator:
+        return sequence
+    return ("[" if head == "[1" and sequence[-1] != "~" else head) + sequence[-1]
+
+
+def _utf8_size(first: int) -> int:
+    return 4 if first >= 0xF0 else 3 if first >= 0xE0 else 2 if first >= 0xC0 else 1

@@ -1,0 +1,167 @@
+"""Whom a look at the map of the stopped wakes, and whom it leaves alone."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.host import proc
+from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.records import RecordDecoder, fuse_blown
+from ebpftrace.probe.watchdog import STOP, standing, sweep
+
+MAP_HASH = 1
+SECONDS = 30.0
+
+# Its first thread ends, the second lives on: the process is a zombie with a life.
+HEADLESS = """
+import ctypes, platform, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+ctypes.CDLL(None).syscall({"x86_64": 60}.get(platform.machine(), 93), 0)
+"""
+
+# The child of a vfork waits for somebody to write into a FIFO, and its parent for the child.
+IN_VFORK = """
+import os, sys
+waits = (os.POSIX_SPAWN_OPEN, 9, sys.argv[1], os.O_RDONLY, 0)
+os.waitpid(os.posix_spawn("/bin/true", ["true"], {}, file_actions=[waits]), 0)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def stopped() -> Iterator[int]:
+    """A map like that of bpf/fuse.h."""
+    fd = bpf.create_map(MAP_HASH, 4, STOP.size, 64)
+    yield fd
+    os.close(fd)
+
+
+@contextmanager
+def running(*argv: str) -> Iterator[int]:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+        try:
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def state(pid: int) -> str:
+    stat = proc.read_stat(pid)
+    return "" if stat is None else stat.state
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def enter(fd: int, pid: int, start: int | None = None, number: int = signal.SIGSTOP) -> int:
+    """As the kernel side does before it sends; when it started."""
+    if start is None:
+        stat = proc.read_stat(pid)
+        assert stat is not None
+        start = stat.start_boottime_ns
+    value = STOP.pack(start, 0, 0, 0, 0, 0, 0, pid, 1, number, 0)
+    bpf.update(fd, struct.pack("=I", pid), value)
+    return start
+
+
+def entered(fd: int, pid: int) -> bool:
+    return bpf.lookup(fd, struct.pack("=I", pid), STOP.size) is not None
+
+
+def stop(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: state(pid) == "T")
+
+
+def test_it_reads_the_struct_as_the_events_do() -> None:
+    assert RecordDecoder(calls=False, many_cpus=False).sizes()["stop"] == STOP.size
+    event = fuse_blown(STOP.pack(7_000_000, 2, 3, 4, 5, 6, 7, 4711, 1, signal.SIGSTOP, 0))
+    assert (event.key.pid, event.key.start_boottime_ns) == (4711, 7_000_000)
+    assert event.signal == signal.SIGSTOP
+
+
+def test_it_wakes_who_stands_and_is_entered(stopped: int) -> None:
+    with running("sleep", "1000") as ours, running("sleep", "1000") as theirs:
+        enter(stopped, ours)
+        stop(ours)
+        stop(theirs)
+        assert sweep(stopped, set()) == 1
+        until(lambda: state(ours) == "S")
+        assert not entered(stopped, ours)
+        assert state(theirs) == "T"
+        stop(ours)  # somebody else
+        assert sweep(stopped, set()) == 0
+        assert state(ours) == "T"
+
+
+def test_it_wakes_many(stopped: int) -> None:
+    for _ in range(2):
+        with running("sleep", "1000") as one, running("sleep", "1000") as two:
+            for pid in (one, two):
+                enter(stopped, pid)
+                stop(pid)
+            assert sweep(stopped, set()) == 2
+            until(lambda: {state(one), state(two)} == {"S"})
+
+
+def test_it_leaves_alone_who_is_not_the_one(stopped: int) -> None:
+    with running("sleep", "1000") as killed, running("sleep", "1000") as later:
+        enter(stopped, killed, number=signal.SIGKILL)
+        enter(stopped, later, start=1)
+        enter(stopped, (1 << 22) - 1, start=1)
+        stop(killed)
+        stop(later)
+        assert sweep(stopped, set()) == 0
+        assert state(killed) == state(later) == "T"
+
+
+def test_who_runs_at_two_looks_is_struck_off(stopped: int) -> None:
+    with running("sleep", "1000") as pid:
+        enter(stopped, pid)
+        looks = set[int]()
+        assert sweep(stopped, looks) == 0
+        assert entered(stopped, pid)
+        assert sweep(stopped, looks) == 0
+        assert not entered(stopped, pid)
+
+
+def test_a_process_whose_first_thread_has_ended_is_woken(stopped: int) -> None:
+    with running(sys.executable, "-c", HEADLESS) as pid:
+        until(lambda: state(pid) == "Z")
+        start = enter(stopped, pid)
+        assert not standing(pid, start)
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: standing(pid, start))
+        sweep(stopped, set())
+        until(lambda: not standing(pid, start))
+
+
+def test_a_stop_that_waits_for_the_end_of_a_vfork_is_taken_back(
+    stopped: int, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with running(sys.executable, "-c", IN_VFORK, str(fifo)) as pid:
+        try:
+            until(lambda: state(pid) == "D")
+            start = enter(stopped, pid)
+            os.kill(pid, signal.SIGSTOP)
+            assert state(pid) == "D"
+            assert standing(pid, start)
+            assert sweep(stopped, set()) == 1
+            assert not standing(pid, start)
+        finally:
+            fifo.write_bytes(b"go on")
+        until(lambda: state(pid) == "S")

@@ -1,0 +1,164 @@
+"""Whom a firing means: one process, a parent with all below it, a group, or nobody."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ebpftrace.act.breaker.targets import TargetSelection, select_targets
+from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy, Step
+from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
+from ebpftrace.judge.finding import Subject
+from ebpftrace.ledger import GrowthRates, ProcessSnapshot
+from ebpftrace.units import MIB, NS_PER_SECOND
+from tests.support import watches
+
+S = NS_PER_SECOND
+FAR = 1 << 22  # pids from here on are no process's: the parents are those of the books
+POLICY = Policy(
+    "p", Match(), (Condition("growth"),), Mode.ANY, (Step("signal", S, None),),
+)  # fmt: skip
+
+
+def process(
+    number: int, mib: int, parent: int = 0, comm: str = "worker", **changes: Any
+) -> ProcessSnapshot:
+    """It gained all that it holds."""
+    held = watches.counters(mib * MIB)
+    usage = replace(held.usage, anon_bytes=mib * MIB, file_bytes=0)
+    made = watches.process(FAR + number, comm=comm, book=replace(held, usage=usage))
+    growth = replace(made.growth, bytes_60s=mib * MIB)
+    above = FAR + parent if parent else 1
+    made = replace(made, parent_pid=above, growth=growth, age_ns=5 * S)
+    return replace(made, **changes)
+
+
+def aimed(
+    processes: Sequence[ProcessSnapshot],
+    *,
+    gained_mib: int | None = None,
+    detector: str = "growth",
+    match: Match | None = None,
+    more: UsageSinceSnapshot | None = None,
+) -> TargetSelection | str:
+    gains = sum(one.growth.bytes_60s for one in processes)
+    gained = gains if gained_mib is None else gained_mib * MIB
+    job = watches.job(processes=processes, limit=None)
+    job = replace(job, growth=replace(job.growth, bytes_60s=gained))
+    policy = replace(POLICY, match=match or Match())
+    found = watches.finding(detector=detector, subject=Subject(job.identity))
+    return select_targets([policy], Firing(policy, (found,), more), watches.snapshot(job))
+
+
+def pids(found: TargetSelection | str) -> list[int]:
+    assert isinstance(found, TargetSelection), found
+    return [one.pid - FAR for one in (found.process, *found.others)]
+
+
+WORKERS = [process(number, 20, parent=1) for number in range(11, 19)]
+
+
+def test_one_process_that_gained_a_third() -> None:
+    others = [process(number, 15, parent=1) for number in range(2, 6)]
+    found = aimed([process(9, 40, parent=1), *others, process(1, 1, comm="make")])
+    assert pids(found) == [9]
+
+
+def test_the_parent_of_many_small_ones_with_all_below_it() -> None:
+    found = aimed([process(1, 1, comm="make"), *WORKERS])
+    assert pids(found) == [1]
+    assert isinstance(found, TargetSelection)
+    assert found.kin == {"worker"}
+
+
+def test_the_nearest_parent_is_meant() -> None:
+    shell, make = process(1, 1, comm="sh"), process(2, 1, parent=1, comm="make")
+    below = [replace(one, parent_pid=FAR + 2) for one in WORKERS]
+    assert pids(aimed([shell, make, *below])) == [2]
+
+
+def test_a_parent_counts_only_for_its_own() -> None:
+    """Of two the larger; neither where each has less than a third."""
+    one, two = process(1, 1, comm="make"), process(2, 1, comm="make")
+    mine = [replace(worker, parent_pid=FAR + 2) for worker in WORKERS[:5]]
+    assert pids(aimed([one, two, *mine, *WORKERS[5:]])) == [2]
+
+
+def test_a_parent_the_policy_is_not_for_is_left_alone() -> None:
+    found = aimed([process(1, 1, comm="make"), *WORKERS], match=Match(comms=("worker",)))
+    assert sorted(pids(found)) == list(range(11, 19))
+    assert isinstance(found, TargetSelection)
+    assert not found.kin
+
+
+def test_children_of_another_name_count_and_are_not_meant() -> None:
+    found = aimed([process(1, 1, comm="gopls"), *WORKERS], match=Match(comms=("gopls",)))
+    assert pids(found) == [1]
+    assert isinstance(found, TargetSelection)
+    assert not found.kin
+
+
+def test_neither_we_nor_who_started_us_is_the_parent() -> None:
+    ourselves = replace(
+        process(1, 1, comm="sh"), key=replace(process(1, 1).key, pid=os.getpid())
+    )
+    below = [replace(one, parent_pid=os.getpid()) for one in WORKERS]
+    assert sorted(pids(aimed([ourselves, *below]))) == list(range(11, 19))
+
+
+def test_a_pid_that_was_another_s_is_no_parent() -> None:
+    late = replace(process(1, 1, comm="make"), key=replace(process(99, 1).key, pid=FAR + 1))
+    assert sorted(pids(aimed([late, *WORKERS]))) == list(range(11, 19))
+
+
+def test_of_a_group_who_gained_next_to_nothing_is_left_alone() -> None:
+    idle = [process(number, 2) for number in (21, 22)]
+    alone = [replace(one, parent_pid=1) for one in WORKERS]
+    assert sorted(pids(aimed([*alone, *idle]))) == list(range(11, 19))
+
+
+def test_a_group_that_gained_less_than_a_third_is_left_alone() -> None:
+    alone = [process(number, 4) for number in range(4)]
+    stranger = process(9, 100, comm="neighbour")
+    found = aimed([*alone, stranger], match=Match(comms=("worker",)))
+    assert isinstance(found, str)
+    assert found.endswith("gained less than a third of it")
+
+
+def test_generations_are_measured_by_what_lives() -> None:
+    """Six children hold more than the six before: each gained all it has, the job less."""
+    found = aimed([replace(one, parent_pid=1) for one in WORKERS], gained_mib=40)
+    assert len(pids(found)) == 8
+
+
+def test_what_is_held_counts_where_no_gain_was_judged() -> None:
+    calm = [replace(one, parent_pid=1, growth=GrowthRates()) for one in WORKERS]
+    assert len(pids(aimed(calm, detector="level"))) == 8
+
+
+def test_crash_monitors_and_forked_children_are_never_meant() -> None:
+    strange = [process(31, 20, role="telemetry"), process(32, 20, state="forked")]
+    alone = [replace(one, parent_pid=1) for one in WORKERS]
+    assert sorted(pids(aimed([*alone, *strange]))) == list(range(11, 19))
+
+
+def test_a_group_is_as_old_as_what_it_does() -> None:
+    found = aimed([replace(one, parent_pid=1) for one in WORKERS])
+    assert isinstance(found, TargetSelection)
+    assert found.age_ns == 48 * S  # since when it grows; each is 5 s old
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_who_took_what_since_the_snapshot(count: int) -> None:
+    """The kernel tells of one page; where there are several, each is asked for its own.
+
+    These are not there any more, so what the last one took is nobody's.
+    """
+    processes = [replace(one, parent_pid=1) for one in WORKERS[:count]]
+    found = aimed(processes, more=UsageSinceSnapshot(processes[0].key, 200 * MIB, 0))
+    if count == 1:
+        assert pids(found) == [11]
+    else:
+        assert isinstance(found, str)

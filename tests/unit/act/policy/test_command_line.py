@@ -1,0 +1,104 @@
+"""The breaker's options, as one policy."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.policy.command_line import policy_from_options
+from ebpftrace.act.policy.fuse import Fuse
+from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
+from ebpftrace.errors import UsageError
+from ebpftrace.judge.finding import Severity
+from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+
+
+@dataclass(frozen=True)
+class Capture:
+    pass
+
+
+@dataclass(frozen=True)
+class Shell:
+    line: str
+
+
+ACTIONS = {
+    "capture": ActionKind("capture", Capture, ""),
+    "shell": ActionKind("shell", Shell, ""),
+}
+
+
+def made(
+    growth: str | None = None, level: str | None = None, on_breach: str | None = None
+) -> Policy | None:
+    return policy_from_options(growth, level, on_breach, actions=ACTIONS)
+
+
+def test_bounds_and_a_shell_line_make_a_policy() -> None:
+    policy = policy_from_options("256MiB/60s", "85%", "a b", actions=ACTIONS)
+    assert policy is not None
+    assert policy.when == (
+        Condition("growth", 256 * MIB, window_ns=60 * NS_PER_SECOND),
+        Condition("level", 0.85, share=True),
+    )
+    assert (policy.mode, policy.match) == (Mode.ANY, Match())
+    assert [(step.action, step.options) for step in policy.ladder] == [
+        ("capture", Capture()), ("shell", Shell("a b")),
+    ]  # fmt: skip
+
+
+def test_a_level_in_bytes() -> None:
+    policy = made(level="1.5GiB")
+    assert policy is not None
+    assert policy.when == (Condition("level", 1.5 * GIB),)
+    assert [step.action for step in policy.ladder] == ["capture"]
+
+
+def test_a_shell_line_alone_runs_when_the_built_in_judgement_says_so() -> None:
+    policy = made(on_breach="x")
+    assert policy is not None
+    assert policy.when == (Condition("builtin", least=Severity.WARNING),)
+
+
+def test_no_option_is_no_policy() -> None:
+    assert made() is None
+
+
+@pytest.mark.parametrize("growth", ["", "256MiB", "256MiB/", "/60s", "256MB/60x", "1G/60s",
+                                    "0MiB/60s", "1MiB/0s"])  # fmt: skip
+def test_a_growth_that_is_none(growth: str) -> None:
+    with pytest.raises(UsageError, match="--growth cannot be") as caught:
+        made(growth=growth)
+    assert caught.value.fix == "write: --growth 256MiB/60s"
+
+
+@pytest.mark.parametrize("level", ["", "0", "0%", "101%", "85", "1.5G", "-1MiB"])
+def test_a_level_that_is_none(level: str) -> None:
+    with pytest.raises(UsageError, match="--level cannot be"):
+        made(level=level)
+
+
+@pytest.mark.parametrize("line", ["", "  ", "a\0b"])
+def test_a_shell_line_that_is_none(line: str) -> None:
+    with pytest.raises(UsageError, match="--on-breach is empty"):
+        made(on_breach=line)
+
+
+def test_a_fuse_is_a_policy_of_its_own() -> None:
+    policy = policy_from_options(None, None, None, "1.5GiB", actions=ACTIONS)
+    assert policy is not None
+    assert policy.fuse == Fuse(1.5 * GIB, False)
+    assert policy.when == ()
+    assert [step.action for step in policy.ladder] == ["capture"]
+    beside = policy_from_options(None, "85%", "a b", "90%", actions=ACTIONS)
+    assert beside is not None
+    assert beside.fuse == Fuse(0.9, True)
+    assert [one.detector for one in beside.when] == ["level"]
+
+
+@pytest.mark.parametrize("text", ["", "90", "0%", "100%", "120%", "much", "-1GiB"])
+def test_what_is_no_fuse(text: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        policy_from_options(None, None, None, text, actions=ACTIONS)
+    assert "--fuse" in raised.value.what

@@ -1,0 +1,54 @@
+"""docs/policy.md and docs/fuse.md: examples are policies, and every key is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.policy.file import parse_policies
+from ebpftrace.act.policy.keys import BUDGET, CONDITIONS, FUSE, JOB_KINDS, MATCH, POLICY, STEP
+from ebpftrace.act.policy.toml.tables import Key, keys_of
+
+FOLDER = Path(__file__).parents[4] / "docs"
+DOCS = (FOLDER / "policy.md").read_text()
+ABOUT_FUSES = (FOLDER / "fuse.md").read_text()
+EXAMPLES = re.findall(r"^```toml\n(.*?)^```$", DOCS + ABOUT_FUSES, re.DOTALL | re.MULTILINE)
+ROWS = set(re.findall(r"^\| `(\w+)` \|", DOCS, re.MULTILINE))
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_are_policies(example: str) -> None:
+    assert parse_policies(example.encode(), "docs/policy.md")
+
+
+def names(keys: tuple[Key, ...]) -> set[str]:
+    return {key.name for key in keys}
+
+
+def test_every_key_has_its_row() -> None:
+    assert EXAMPLES
+    assert names((*POLICY, *MATCH, *BUDGET, *STEP)) <= ROWS
+    for detector, keys in CONDITIONS.items():
+        row = re.search(rf"^\| `{detector}` \| (.*?) \|", DOCS, re.MULTILINE)
+        assert row
+        assert set(re.findall(r"`(\w+)`", row[1])) == names(keys)
+    assert f"identified as: {', '.join(JOB_KINDS)} |" in DOCS
+
+
+def test_a_fuse_is_there_with_all_its_keys_and_what_they_may_be() -> None:
+    assert "fuse" in ROWS
+    table = ABOUT_FUSES.partition("| key of `fuse` |")[2].partition("\n\n")[0]
+    rows = {row.split("`")[1]: row for row in table.splitlines()[2:]}
+    assert rows.keys() == names(FUSE)
+    for key in FUSE:
+        for value in key.kind.schema.get("enum", ()):
+            assert f'`"{value}"`' in rows[key.name]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_action_has_its_section_with_its_keys(action: str) -> None:
+    section = re.search(rf"^### `{action}`\n(.*?)(?=^##|\Z)", DOCS, re.DOTALL | re.MULTILINE)
+    assert section, f"docs/policy.md has no section ### `{action}`"
+    rows = set(re.findall(r"^\| `(\w+)` \|", section[1], re.MULTILINE))
+    assert rows == names(keys_of(ACTIONS[action].options))

@@ -1,0 +1,113 @@
+"""When a policy fires: its bounds, `any` and `all`, `for`, and the built-in judgement."""
+
+from dataclasses import replace
+
+from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
+from ebpftrace.act.trigger.trigger import Firing, Trigger, renewed
+from ebpftrace.judge.finding import Finding, FindingState, Severity
+from ebpftrace.ledger import Snapshot
+from ebpftrace.units import MIB, NS_PER_SECOND
+from tests.support import watches
+
+S = NS_PER_SECOND
+LEVEL = Condition("level", 300 * MIB)
+GROWTH = Condition("growth", 200 * MIB, window_ns=60 * S)
+
+
+def policy(*when: Condition, mode: Mode = Mode.ANY, for_s: int = 0) -> Policy:
+    return Policy("p", Match(), when, mode, (), for_ns=for_s * S)
+
+
+def at(seconds: float, mib: int, limit: int | None = None) -> Snapshot:
+    held = watches.counters(mib * MIB)
+    usage = replace(held.usage, anon_bytes=mib * MIB, file_bytes=0)
+    process = watches.process(book=replace(held, usage=usage))
+    job = watches.job(processes=[process], limit=limit, cache=0)
+    return replace(watches.snapshot(job), monotonic_ns=round(seconds * S))
+
+
+def fired(trigger: Trigger, snapshot: Snapshot, *builtin: Finding) -> list[Firing]:
+    return list(trigger.fire(snapshot, builtin))
+
+
+def test_a_level_fires_while_it_is_met() -> None:
+    trigger = Trigger(policy(LEVEL))
+    assert fired(trigger, at(0, 299)) == []
+    (firing,) = fired(trigger, at(1, 300))
+    assert firing.finding.detector == "level"
+    assert firing.own
+    assert len(fired(trigger, at(2, 310))) == 1
+    # Its finding is still active for a while, but the bound is no longer met.
+    assert fired(trigger, at(3, 10)) == []
+
+
+def test_growth_is_over_the_floor_of_its_window() -> None:
+    trigger = Trigger(policy(GROWTH))
+    assert fired(trigger, at(0, 500)) == []  # what was held before is no gain
+    assert fired(trigger, at(10, 699)) == []
+    assert len(fired(trigger, at(11, 700))) == 1
+
+
+def test_for_asks_for_so_long_without_a_break() -> None:
+    trigger = Trigger(policy(LEVEL, for_s=5))
+    assert fired(trigger, at(0, 400)) == []
+    assert fired(trigger, at(4, 400)) == []
+    assert fired(trigger, at(4.5, 10)) == []
+    assert fired(trigger, at(6, 400)) == []
+    assert len(fired(trigger, at(11, 400))) == 1
+
+
+def test_all_means_each_of_them() -> None:
+    trigger = Trigger(policy(LEVEL, GROWTH, mode=Mode.ALL))
+    fired(trigger, at(0, 250))
+    assert fired(trigger, at(1, 320)) == []
+    (firing,) = fired(trigger, at(2, 460))
+    assert {one.detector for one in firing.findings} == {"level", "growth"}
+
+
+def test_the_built_in_judgement_fires_from_a_severity_on() -> None:
+    now = at(1, 10)
+    trigger = Trigger(policy(Condition("builtin", least=Severity.WARNING)))
+    found = replace(watches.finding(), monotonic_ns=now.monotonic_ns)
+    assert len(fired(trigger, now, found)) == 1
+    assert not fired(trigger, now, found)[0].own
+    assert fired(trigger, now, replace(found, severity=Severity.NOTICE)) == []
+    assert fired(trigger, now, replace(found, state=FindingState.END)) == []
+    assert fired(trigger, now, replace(found, monotonic_ns=0)) == []  # of a while ago
+
+
+def test_one_process_is_judged_where_that_was_asked() -> None:
+    trigger = Trigger(policy(replace(LEVEL, per_process=True)))
+    (firing,) = fired(trigger, at(0, 400))
+    assert firing.finding.subject.process is not None
+
+
+def test_a_reload_keeps_what_a_condition_has_seen() -> None:
+    before = Trigger(policy(GROWTH))
+    assert fired(before, at(0, 100)) == []
+    (after,) = renewed([before], [replace(policy(LEVEL, GROWTH), name="renamed")])
+    (firing,) = fired(after, at(10, 300))
+    assert {one.measured for one in firing.findings} == {300 * MIB, 200 * MIB}
+
+
+def test_a_bound_that_is_new_counts_from_the_reload() -> None:
+    before = Trigger(policy(GROWTH))
+    assert fired(before, at(0, 100)) == []
+    (after,) = renewed([before], [policy(replace(GROWTH, bound=100 * MIB))])
+    assert fired(after, at(10, 250)) == []
+    assert len(fired(after, at(11, 350))) == 1
+
+
+def test_two_policies_that_ask_the_same_share_no_history() -> None:
+    triggers = renewed([Trigger(policy(GROWTH))], [policy(GROWTH), policy(GROWTH)])
+    judges = [judge for trigger in triggers for _, judge in trigger.known]
+    assert len({id(judge) for judge in judges}) == 2
+
+
+def test_for_goes_on_over_a_reload_where_the_same_is_asked() -> None:
+    before = Trigger(policy(LEVEL, for_s=5))
+    assert fired(before, at(0, 400)) == []
+    (same,) = renewed([before], [policy(LEVEL, for_s=5)])
+    assert len(fired(same, at(5, 400))) == 1
+    (other,) = renewed([before], [policy(replace(LEVEL, bound=200 * MIB), for_s=5)])
+    assert fired(other, at(6, 400)) == []

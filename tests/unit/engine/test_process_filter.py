@@ -1,0 +1,82 @@
+"""Which of the tracked processes are meant, also where /proc speaks of another by now."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.engine.process_filter import ProcessFilter
+from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCause
+from ebpftrace.probe import Selection
+
+SLEEP = os.path.realpath("/usr/bin/sleep")
+
+
+@pytest.fixture
+def sleeper() -> Iterator[int]:
+    with subprocess.Popen(["/usr/bin/sleep", "60"]) as process:
+        while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            time.sleep(0.001)  # exec sets its arguments last
+        yield process.pid
+        process.kill()
+
+
+def _no(_key: ProcessKey) -> bool:
+    return False
+
+
+def started(pid: int, how: StartCause = StartCause.EXEC, parent: int = 1) -> ProcessStarted:
+    return ProcessStarted(5, ProcessKey(pid, 1000 + pid), parent, how, "sleep", 1, program="x")
+
+
+def test_the_link_names_the_program_that_runs(sleeper: int) -> None:
+    accepted = ProcessFilter(Selection(exes=(SLEEP,))).accept(started(sleeper), _no)
+    assert accepted is not None
+    assert accepted.program == SLEEP
+    assert accepted.args == ("/usr/bin/sleep", "60")
+
+
+def test_another_program_is_not_meant(sleeper: int) -> None:
+    tracked = ProcessFilter(Selection(exes=("/usr/bin/gopls",)))
+    assert tracked.accept(started(sleeper), _no) is None
+    assert tracked.unidentified == 0
+
+
+def test_one_that_executed_something_since_goes_by_the_path_it_was_executed_by(
+    sleeper: int,
+) -> None:
+    tracked = ProcessFilter(Selection(exes=(SLEEP,)))
+    before = replace(started(sleeper), program="/bin/wrapper", args=("wrapper",))
+    assert tracked.accept(before, lambda _key: True) is None
+    assert tracked.accept(started(sleeper), _no) is not None
+
+
+def test_a_fork_is_what_its_parent_is_whatever_proc_says_by_now(sleeper: int) -> None:
+    tracked = ProcessFilter(Selection(exes=(SLEEP,)))
+    stranger = started(sleeper, StartCause.FORK, parent=1)
+    assert tracked.accept(stranger, _no) is None
+    assert tracked.accept(started(sleeper), _no) is not None
+    child = tracked.accept(started(sleeper + 1, StartCause.FORK, parent=sleeper), _no)
+    assert child is not None
+    assert child.program == SLEEP
+
+
+def test_what_was_gone_before_it_could_be_looked_at_is_counted() -> None:
+    tracked = ProcessFilter(Selection(exes=(SLEEP,)))
+    assert tracked.accept(started(1 << 22), _no) is None  # no such pid, and a relative path
+    assert tracked.unidentified == 1
+
+
+def test_an_end_frees_the_pid(sleeper: int) -> None:
+    tracked = ProcessFilter(Selection(exes=(SLEEP,)))
+    event = started(sleeper)
+    tracked.accept(event, _no)
+    assert tracked.has(event.key)
+    assert len(tracked) == 1
+    tracked.forget(ProcessExited(6, event.key, "sleep", 0, 0, event.counters))
+    assert not tracked.has(event.key)
+    assert tracked.accept(started(sleeper + 1, StartCause.FORK, parent=sleeper), _no) is None

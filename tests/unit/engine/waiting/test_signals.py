@@ -1,0 +1,72 @@
+"""SIGHUP ends a watch, unless it was asked to reload; and one interrupt is one."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from ebpftrace.engine.waiting.signals import Signals
+from ebpftrace.engine.waiting.waker import Waker
+from ebpftrace.units import NS_PER_SECOND
+
+
+@pytest.fixture
+def bell() -> Iterator[Waker]:
+    with closing(Waker()) as made:
+        yield made
+
+
+@pytest.fixture
+def signals(bell: Waker) -> Iterator[Signals]:
+    with Signals(bell.wakeup_fd) as taken:
+        yield taken
+
+
+def test_each_rings_and_the_first_that_stops_is_told(bell: Waker, signals: Signals) -> None:
+    assert signals.stop is None
+    signal.raise_signal(signal.SIGTERM)
+    bell.answer()
+    signal.raise_signal(signal.SIGQUIT)
+    bell.answer()
+    assert signals.stop is signal.SIGTERM
+
+
+def test_their_old_handlers_are_back_at_the_end(bell: Waker) -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    before = [signal.getsignal(number) for number in numbers]
+    with Signals(bell.wakeup_fd) as signals:
+        signals.reload_on_hangup()
+        assert before != [signal.getsignal(number) for number in numbers]
+    assert before == [signal.getsignal(number) for number in numbers]
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_nohup_protects_from_the_terminal_and_not_from_who_asks_for_a_reload(
+    bell: Waker,
+) -> None:
+    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals(bell.wakeup_fd) as signals:
+            signal.raise_signal(signal.SIGHUP)
+            assert (signals.stop, signals.hung_up) == (None, False)
+            signals.reload_on_hangup()
+            signal.raise_signal(signal.SIGHUP)
+            assert (signals.stop, signals.hung_up) == (None, True)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, old)
+
+
+def test_a_second_interrupt_ends_at_once_and_one_told_twice_does_not(
+    signals: Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGINT)
+    assert signals.stop is signal.SIGTERM
+    later = time.monotonic_ns() + NS_PER_SECOND
+    monkeypatch.setattr(time, "monotonic_ns", lambda: later)
+    signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

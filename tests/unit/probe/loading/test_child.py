@@ -1,0 +1,88 @@
+"""Work in a forked child: its answer, its errors, its silence and its end."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.errors import NoBccError, ProbeError
+from ebpftrace.probe.loading.child import in_child
+
+
+def test_the_answer_comes_back_however_long_it_is() -> None:
+    answer = os.urandom(1 << 20)
+    assert in_child(lambda: answer, failed="it failed") == answer
+
+
+def test_it_is_another_process_and_a_user_sees_nothing_of_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def work() -> bytes:
+        for descriptor in (1, 2):
+            os.write(descriptor, b"what a library writes")
+        return str(os.getpid()).encode()
+
+    assert int(in_child(work, failed="it failed")) != os.getpid()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_error_of_ours_comes_through_as_it_was_raised() -> None:
+    def work() -> bytes:
+        raise NoBccError("none", why="because", fix="install it")
+
+    with pytest.raises(NoBccError) as caught:
+        in_child(work, failed="it failed")
+    assert (caught.value.what, caught.value.why) == ("none", "because")
+    assert caught.value.fix == "install it"
+
+
+def test_any_other_error_says_what_was_written() -> None:
+    def work() -> bytes:
+        os.write(2, b"bpf/memory.c:7: error: no such thing\n")
+        raise Exception("Failed to compile")
+
+    with pytest.raises(ProbeError) as caught:
+        in_child(work, failed="the programs do not compile")
+    assert caught.value.what == "the programs do not compile"
+    assert caught.value.why == "Failed to compile\nbpf/memory.c:7: error: no such thing"
+
+
+def test_a_crash_is_an_error_and_says_by_what() -> None:
+    def work() -> bytes:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return b""
+
+    with pytest.raises(ProbeError) as caught:
+        in_child(work, failed="it failed")
+    assert "SIGKILL" in caught.value.why
+
+
+def test_an_interrupt_takes_the_child_along(tmp_path: Path) -> None:
+    """The interrupt comes when the child has said that it is there, and hangs."""
+    note = tmp_path / "pid"
+
+    def work() -> bytes:
+        (tmp_path / "new").write_text(str(os.getpid()))
+        (tmp_path / "new").rename(note)
+        time.sleep(60)
+        return b""
+
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        while not note.exists():
+            time.sleep(0.001)
+        # The child may be quicker than the parent's own way out of fork, where Python
+        # runs hooks and drops what is raised in them.
+        time.sleep(0.5)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        in_child(work, failed="it failed")
+    thread.join()
+    assert not Path(f"/proc/{note.read_text()}").exists()

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+
+from ebpftrace.ledger import JobSnapshot
+from ebpftrace.views.cells import cells
+from ebpftrace.views.dashboard.render.alert import alert
+from ebpftrace.views.dashboard.render.spans import plain
+from tests.support import dashboards, watches
+from tests.support.dashboards import PLAIN, scene
+
+LEAK, NEAR, KILLED = dashboards.leaking_job(), dashboards.near_job(), dashboards.killed_job()
+
+
+def told(*jobs: JobSnapshot, width: int = 120) -> str:
+    return plain(alert(scene(dashboards.snapshot(*jobs)), width, PLAIN))
+
+
+def test_how_bad_since_when_and_who() -> None:
+    assert told(LEAK) == (
+        "▲ acme/search#903 at 88%, full in 2m10s, leak since 11:57:57 (gopls 4711)"
+    )
+    assert told(KILLED) == "✗ killed 2 oom kills, last at 12:00:05 (gopls 4711)"
+    both = replace(LEAK, identity=KILLED.identity, oom_kills=1)
+    assert told(both) == (
+        "▲✗ killed at 88%, full in 2m10s, 1 oom kill at 12:00:05 (gopls 4711)"
+    )
+
+
+def test_calm_jobs_are_not_told_of() -> None:
+    assert told(dashboards.steady_job()) == ""
+
+
+def test_the_name_is_cut_before_its_figures() -> None:
+    long = replace(LEAK, identity=watches.identity("a-job-with-quite-a-long-name"))
+    assert told(long, width=40) == "▲ a-job-with-quit… at 88%, full in 2m10s"
+    assert told(long, width=20) == "▲ a-job-with… at 88%"
+
+
+def test_what_does_not_fit_is_counted_and_the_first_keeps_its_figures() -> None:
+    line = told(NEAR, LEAK, KILLED, width=40)
+    assert "at 101%" in line
+    assert line.endswith("  +2 more")
+    assert told(NEAR, LEAK, KILLED, width=60).endswith("   and 2 more")
+
+
+@pytest.mark.parametrize("width", range(1, 200, 7))
+def test_it_is_never_too_wide(width: int) -> None:
+    assert cells(told(NEAR, LEAK, KILLED, width=width)) <= width
+
+
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [
+        (150, "FROZEN for 12s at 1.8 GiB (gopls 4711), next: capture, shell, then SIGKILL"),
+        (90, "FROZEN for 12s at 1.8 GiB, next: capture, shell, then SIGKILL"),
+        (70, "FROZEN for 12s at 1.8 GiB (gopls 4711)"),
+        (45, "FROZEN for 12s"),
+    ],
+)
+def test_who_stands_comes_first_and_says_what_is_next_where_there_is_room(
+    width: int, told: str
+) -> None:
+    line = plain(alert(dashboards.frozen(), width, PLAIN))
+    assert line.startswith("❆ acme/sear")
+    assert f" {told} " in line

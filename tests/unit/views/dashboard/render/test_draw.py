@@ -1,0 +1,123 @@
+"""The dashboard, drawn from scripted snapshots and compared with golden pictures.
+
+`EBPFTRACE_GOLDEN=write python -m pytest tests/unit/views/dashboard/test_draw.py` draws
+them anew; look at what changed before committing it.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from ebpftrace.views.dashboard.model.rows import rows
+from ebpftrace.views.dashboard.model.screen_data import ScreenData
+from ebpftrace.views.dashboard.model.state import DashboardState, Pane, RowKey, Sort
+from ebpftrace.views.dashboard.render.picture import as_svg, as_text
+from ebpftrace.views.dashboard.render.spans import plain
+from ebpftrace.views.dashboard.render.theme import ASCII, theme
+from tests.support import dashboards
+from tests.support.dashboards import drawn, scene
+
+GOLDEN = Path(__file__).parent / "golden"
+SEVERAL = dashboards.several()
+LEAK = dashboards.leaking_job()
+MANY = dashboards.many()
+JOB = RowKey(LEAK.identity.key)
+PROCESS = RowKey(LEAK.identity.key, LEAK.processes[0].key)
+LOSSY = replace(SEVERAL, losses={"ring_buffer_full": 12, "map_full": 2}, node_oom_kills=3)
+
+SCENES: dict[str, tuple[DashboardState, ScreenData]] = {
+    "starting": (DashboardState(), ScreenData()),
+    "empty": (DashboardState(), scene(dashboards.snapshot(), ())),
+    "one": (DashboardState(), scene(dashboards.snapshot(dashboards.steady_job()), ())),
+    "many": (DashboardState(), scene(MANY)),
+    "limit-near": (DashboardState(), scene(dashboards.snapshot(dashboards.near_job()))),
+    "oom-kill": (DashboardState(), scene(dashboards.snapshot(dashboards.killed_job()))),
+    "several": (DashboardState(), scene(SEVERAL)),
+    "losses": (DashboardState(), scene(LOSSY)),
+    "filter": (DashboardState(needle="GO", typing=True), scene(SEVERAL)),
+    "no-match": (DashboardState(needle="nothing is called so"), scene(SEVERAL)),
+    "folded": (DashboardState(all_folded=True, sort=Sort.NAME), scene(SEVERAL)),
+    "scrolled": (DashboardState(cursor=RowKey(MANY.jobs[100].identity.key)), scene(MANY)),
+    "paused": (DashboardState(paused=True), replace(scene(SEVERAL), unseen=3)),
+    "help": (DashboardState(pane=Pane.HELP), scene(SEVERAL)),
+    "job-detail": (DashboardState(pane=Pane.DETAIL, cursor=JOB), scene(SEVERAL)),
+    "process-detail": (
+        DashboardState(pane=Pane.DETAIL, cursor=PROCESS, window=2),
+        scene(SEVERAL),
+    ),
+    "frozen": (DashboardState(), dashboards.frozen()),
+    "frozen-detail": (DashboardState(pane=Pane.DETAIL, cursor=PROCESS), dashboards.frozen()),
+    "message": (DashboardState(message="saved ebpftrace-20261123T120007Z.svg"), scene(SEVERAL)),
+}
+SIZES = ((10, 5), (40, 12), (80, 24), (200, 60))
+
+
+def compare(name: str, drawn_text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("EBPFTRACE_GOLDEN") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(drawn_text, encoding="utf-8")
+    assert drawn_text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("name", SCENES)
+def test_the_screen_is_drawn_as_it_was(name: str, width: int, height: int) -> None:
+    frame = drawn(*SCENES[name], width, height)
+    compare(f"{name}-{width}x{height}.txt", as_text(frame.lines))
+
+
+@pytest.mark.parametrize("name", ["several", "process-detail", "frozen", "frozen-detail"])
+def test_the_picture_is_drawn_as_it_was(name: str) -> None:
+    frame = drawn(*SCENES[name], 100, 30, theme("truecolor"))
+    compare(f"{name}-100x30.svg", as_svg(frame.lines, 100, "ebpftrace watch"))
+
+
+def test_without_unicode_the_screen_is_ascii() -> None:
+    for state in (
+        DashboardState(),
+        DashboardState(pane=Pane.DETAIL),
+        DashboardState(pane=Pane.HELP),
+    ):
+        for shown in (scene(dashboards.snapshot(LEAK), ()), dashboards.frozen()):
+            text = as_text(drawn(state, shown, 100, 40, theme("standard", ASCII)).lines)
+            assert set(text) <= {chr(code) for code in (10, *range(32, 127))}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_nothing_is_wider_or_higher_than_the_screen(name: str) -> None:
+    for width in (1, 2, 3, 7, 10, 11, 23, 24, 39, 40, 59, 60, 79, 80, 119, 120, 149, 150, 231):
+        for height in (1, 2, 3, 5, 6, 7, 8, 15, 16, 24, 36, 61):
+            frame = drawn(*SCENES[name], width, height)
+            assert len(frame.lines) == height, (width, height)
+            widest = max(cell_len(plain(line)) for line in frame.lines)
+            assert widest <= width, (width, height)
+
+
+def test_the_cursor_is_always_in_sight() -> None:
+    listed = rows(MANY, DashboardState())
+    top = 0
+    for index in (0, 5, 40, 2199, 2198, 1000, 990, 3):
+        state = DashboardState(cursor=listed[index].key, top=top)
+        frame = drawn(state, scene(MANY), 80, 24)
+        top = frame.top
+        assert top <= index < top + frame.page
+        shown = listed[index]
+        name = f"{shown.process.comm} {shown.process.pid}" if shown.process else (
+            shown.job.identity.name
+        )  # fmt: skip
+        assert name in as_text(frame.lines)
+
+
+def test_what_is_paused_says_so_and_how_much_came_since() -> None:
+    text = as_text(drawn(*SCENES["paused"], 80, 24).lines)
+    assert "paused at 12:00:07Z, 3 events since" in text.splitlines()[0]
+
+
+def test_the_job_in_trouble_is_named_above_whatever_is_scrolled_away() -> None:
+    troubled = dashboards.snapshot(dashboards.killed_job(), *MANY.jobs[100:])
+    text = as_text(drawn(DashboardState(), scene(troubled), 80, 24).lines)
+    assert "✗ killed 2 oom kills, last at 12:00:05 (gopls 4711)" in text

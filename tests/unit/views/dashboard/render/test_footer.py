@@ -1,0 +1,39 @@
+from ebpftrace.views.dashboard.model.state import DashboardState, Pane, Sort
+from ebpftrace.views.dashboard.render.footer import footer
+from ebpftrace.views.dashboard.render.spans import plain, width_of
+from tests.support.dashboards import PLAIN
+
+
+def told(state: DashboardState, width: int = 120) -> str:
+    return plain(footer(state, 3, width, PLAIN))
+
+
+def test_keys_say_what_they_would_do_now() -> None:
+    assert "s by time to limit" in told(DashboardState(sort=Sort.TIME))
+    assert "w 15m" in told(DashboardState(window=2))
+    assert "p go on" in told(DashboardState(paused=True))
+    assert "z unfold all" in told(DashboardState(all_folded=True))
+    assert "escape back" in told(DashboardState(pane=Pane.DETAIL))
+
+
+def test_a_filter_says_how_much_it_shows() -> None:
+    assert told(DashboardState(needle="go")).startswith("/go 3 shown")
+    assert told(DashboardState(needle="go", typing=True)).startswith("/go ")
+
+
+def test_keys_are_left_out_and_never_cut() -> None:
+    for width in range(1, 120):
+        line = footer(DashboardState(), 3, width, PLAIN)
+        assert width_of(line) <= width
+        assert plain(line).split("  ")[0] in ("q quit", "? help", "/ filter", "w 5m", "")
+
+
+def test_the_keys_for_one_that_stands_are_shown_where_there_is_one() -> None:
+    assert "thaw" not in told(DashboardState())
+    for state in (
+        DashboardState(),
+        DashboardState(pane=Pane.DETAIL),
+        DashboardState(needle="go"),
+    ):
+        line = plain(footer(state, 3, 80, PLAIN, frozen=True))
+        assert "t thaw  x end" in line

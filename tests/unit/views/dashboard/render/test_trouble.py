@@ -1,0 +1,97 @@
+from collections.abc import Sequence
+
+from ebpftrace.events import ProcessKey
+from ebpftrace.judge.finding import Finding, Severity, Subject
+from ebpftrace.ledger import JobSnapshot, OomNote
+from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from ebpftrace.views.dashboard.model.screen_data import ScreenData
+from ebpftrace.views.dashboard.render.trouble import Trouble, holder, short_name, trouble_of
+from tests.support import watches
+from tests.support.dashboards import PLAIN
+
+CALM = [watches.process(resident=100 * MIB)]
+FULL = [watches.process(resident=1000 * MIB)]
+LATER_NS = 61 * NS_PER_SECOND
+
+
+def trouble(
+    job: JobSnapshot, findings: Sequence[Finding] = (), kill: OomNote | None = None
+) -> Trouble:
+    key = job.identity.key
+    kills = {key: kill} if kill else {}
+    scene = ScreenData(None, watches.snapshot(job), findings={key: findings}, kills=kills)
+    return trouble_of(job, scene)
+
+
+def signs(one: Trouble) -> str:
+    return "".join(sign for sign, _ in one.signs(PLAIN))
+
+
+def one(**changes: object) -> JobSnapshot:
+    return watches.job("one", limit=GIB, **changes)  # type: ignore[arg-type]
+
+
+def ago(ns: int) -> OomNote:
+    return watches.oom_note(monotonic_ns=watches.MONOTONIC_NS - ns)
+
+
+def test_how_full_it_is() -> None:
+    assert signs(trouble(one(processes=CALM))) == ""
+    assert signs(trouble(one(processes=[watches.process(resident=850 * MIB)]))) == "▲"
+    assert signs(trouble(one(processes=FULL))) == "!"
+
+
+def test_what_was_found() -> None:
+    for severity, sign in (
+        (Severity.NOTICE, ""),
+        (Severity.WARNING, "▲"),
+        (Severity.CRITICAL, "!"),
+    ):
+        found = trouble(one(processes=CALM), [watches.finding(severity=severity)])
+        assert signs(found) == sign
+        assert found.pressing == bool(sign)
+        assert found.finding_since == "11:59:19"
+
+
+def test_who_stands_comes_before_how_full_it_is_and_hides_no_kill() -> None:
+    full = one(processes=FULL, oom_kills=2)
+    news = watches.fuse_news(process=FULL[0].key)
+    scene = ScreenData(None, watches.snapshot(full), standing={news.process: news})
+    found = trouble_of(full, scene)
+    assert signs(found) == "❆✗"
+    assert found.pressing
+    assert list(found.frozen) == [news]
+
+
+def test_a_kill_hides_no_danger_and_is_no_danger_itself() -> None:
+    kill = watches.finding(detector="oom", unit="kills", severity=Severity.CRITICAL)
+    assert signs(trouble(one(processes=FULL, oom_kills=2))) == "!✗"
+    assert signs(trouble(one(processes=CALM, oom_kills=2), [kill])) == "✗"
+
+
+def test_a_kill_is_pressing_for_a_minute() -> None:
+    killed = one(processes=CALM, oom_kills=1)
+    assert trouble(killed, (), ago(0)).pressing
+    assert trouble(killed, (), ago(0)).last_kill == "12:00:07"
+    assert not trouble(killed, (), ago(LATER_NS)).pressing
+    assert trouble(one(processes=FULL, oom_kills=1), (), ago(LATER_NS)).pressing
+
+
+def test_a_kill_that_only_the_counter_told_of_has_the_judge_s_time() -> None:
+    kill = watches.finding(detector="oom", unit="kills")
+    assert trouble(one(oom_kills=1), [kill]).last_kill == "11:59:19"
+    assert trouble(one(oom_kills=1), [kill]).fresh
+    assert trouble(one(oom_kills=1)).last_kill == ""
+
+
+def test_whom_it_is_about() -> None:
+    crowd = one(processes=[watches.process(1, MIB), watches.process(2, 9 * MIB, comm="go")])
+    assert holder(crowd, watches.finding()) == "go 2"
+    child = Subject(crowd.identity, ProcessKey(1, 1), "gopls")
+    assert holder(crowd, watches.finding(subject=child)) == "gopls 1"
+    assert holder(one(), None) == ""
+
+
+def test_a_detector_s_name_without_its_bounds() -> None:
+    assert short_name(watches.finding()) == "growth"
+    assert short_name(watches.finding(detector="time_to_limit")) == "time to limit"
