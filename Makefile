@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures watch test lint types setup-vm test-vm test-vm-all vm-table vm-shell bench clean
+.PHONY: help setup demo pictures watch test lint types setup-vm test-vm test-vm-all test-trixie vm-table vm-shell bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -35,9 +35,10 @@ test: lint types ## lint, types and all tests (TESTS=tests/unit, ARGS=..., ROOT=
 	else echo "go is not installed: the tests with a real gopls will say so"; fi
 	@$(ROOT) $(PYTHON) -m pytest $(TESTS) $(ARGS)
 
-lint: setup ## ruff and its formatting
+lint: setup ## ruff, its formatting, and spelling
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+	.venv/bin/codespell
 
 types: setup ## mypy, strict, and the import contract
 	.venv/bin/mypy
@@ -53,6 +54,9 @@ test-vm: setup-vm ## Kernel and end-to-end tests, booted (KERNEL=6.12, TESTS=...
 test-vm-all: setup-vm ## the same on every kernel that Debian's archive offers
 	@$(ROOT) $(PYTHON) -m tests.vm --all -- \
 		$(filter-out tests,$(TESTS)) $(ARGS)
+
+test-trixie: setup-vm ## The demo and kernel tests in a bare Debian 13, on this kernel
+	@$(ROOT) $(PYTHON) -m tests.vm.trixie $(filter-out tests,$(TESTS)) $(ARGS)
 
 vm-table: setup ## docs/kernels.md from what test-vm-all left behind
 	@$(PYTHON) -m tests.vm.table

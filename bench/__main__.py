@@ -12,8 +12,8 @@ from bench.breaches import NoHookError
 from bench.figures import Table
 from bench.machine import machine
 from bench.observers import DoesNotStartError
-from bench.readme import COSTS, LATENCY, RACE, README, with_section
 from bench.scale import FULL, QUICK, Scale
+from bench.sections import COSTS, LATENCY, PAGE, RACE, README, with_section, with_summary
 from bench.text import heading, page, table_text
 
 BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
@@ -38,8 +38,12 @@ _SECTIONS = {COSTS: tuple(name for name in BENCHES if (name,) not in _ALONE.valu
 @click.option("--quick", is_flag=True, help="Only see that it works: the figures mean little.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path),
               help="Write every sample to this file.")  # fmt: skip
-@click.option("--readme", is_flag=True, help="Put them into the README, by whole sections.")
-def main(names: tuple[str, ...], quick: bool, json_file: Path | None, readme: bool) -> None:
+@click.option(
+    "--docs",
+    is_flag=True,
+    help="Write whole sections into docs/performance.md, and the README's summary.",
+)
+def main(names: tuple[str, ...], quick: bool, json_file: Path | None, docs: bool) -> None:
     """Measure what ebpftrace costs, side by side with what others take.
 
     All benches unless some are named; about twenty minutes. The machine may be busy: every
@@ -47,9 +51,9 @@ def main(names: tuple[str, ...], quick: bool, json_file: Path | None, readme: bo
     """
     chosen = names or tuple(BENCHES)
     whole = [section for section, parts in _SECTIONS.items() if set(parts) <= set(chosen)]
-    if readme and not whole:
+    if docs and not whole:
         needed = ", or ".join(_all_of(section) for section in _SECTIONS)
-        raise click.UsageError(f"--readme needs {needed}")
+        raise click.UsageError(f"--docs needs {needed}")
     where = machine()
     click.echo(heading(where) + "\n")
     tables = {name: list(_shown(name, QUICK if quick else FULL)) for name in chosen}
@@ -58,10 +62,11 @@ def main(names: tuple[str, ...], quick: bool, json_file: Path | None, readme: bo
         record = {"machine": where, "tables": shown}
         json_file.write_text(json.dumps(record, indent=2) + "\n")
     command = " ".join(["python -m bench", *names, *(["--quick"] if quick else [])])
-    for section in whole if readme else ():
+    for section in whole if docs else ():
         measured = [table for name in _SECTIONS[section] for table in tables[name]]
-        text = with_section(README.read_text(), section, page(measured, where, command))
-        README.write_text(text)
+        text = with_section(PAGE.read_text(), section, page(measured, where, command))
+        PAGE.write_text(text)
+        README.write_text(with_summary(README.read_text(), text))
 
 
 def _all_of(section: str) -> str:

@@ -49,7 +49,7 @@ def test_an_observer_that_does_not_start_ends_it_with_a_message(
     assert "Error: bpftrace does not start: no BPF" in done.output
 
 
-def test_a_part_of_a_section_is_not_put_into_the_readme() -> None:
-    done = CliRunner().invoke(main, ["storms", "--readme"])
+def test_a_part_of_a_section_is_not_put_into_the_docs() -> None:
+    done = CliRunner().invoke(main, ["storms", "--docs"])
     assert done.exit_code == 2
     assert "or latency" in done.output
