@@ -110,7 +110,7 @@ def _step_lines(record: Record) -> Iterator[str]:
         yield from _wrapped(head, "    ")
     elif kind == "outcome":
         helped = "helped" if record.get("helped") is True else "NOT helped"
-        if record.get("called_off") is True:
+        if record.get("canceled") is True:
             helped = "called off"
         yield from _wrapped(f"{helped}: {_text(record, 'sentence')}", "    ")
     elif kind == "abandoned":

@@ -67,6 +67,6 @@ def _whole(act: Act) -> str:
 
 
 def _verdict(outcome: Outcome) -> str:
-    if outcome.called_off:
+    if outcome.canceled:
         return "called off"
     return "helped" if outcome.helped else "NOT helped"

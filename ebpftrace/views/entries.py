@@ -54,7 +54,7 @@ def loudness(entry: Entry) -> Loudness:
         case StepOutcome():
             return "plain" if entry.status is StepStatus.DONE else "warning"
         case Outcome():
-            if entry.called_off:
+            if entry.canceled:
                 return "plain"
             return "good" if entry.helped else "alarm"
         case FuseEvent():

@@ -37,7 +37,7 @@ def test_a_leak_is_ended_comes_back_and_is_told(tmp_path: Path) -> None:
     assert finding["bound"] == 64 * MIB
     assert finding["measured"] >= 64 * MIB
     assert outcome["helped"], outcome
-    assert outcome["bytes_won"] > 32 * MIB
+    assert outcome["freed_bytes"] > 32 * MIB
     assert "its successor" in outcome["sentence"]
     manifest = json.loads((Path(outcome["evidence"]) / "manifest.json").read_bytes())
     assert manifest["complete"]
@@ -49,7 +49,7 @@ def test_a_leak_is_ended_comes_back_and_is_told(tmp_path: Path) -> None:
     shown = run("audit", str(tmp_path / "audit.jsonl"))
     assert shown.returncode == 0
     assert "capture: done" in shown.stdout
-    assert f"helped: {format_bytes(outcome['bytes_won'])} won in " in shown.stdout
+    assert f"helped: {format_bytes(outcome['freed_bytes'])} freed in " in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
 
 

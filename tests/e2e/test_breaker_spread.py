@@ -100,7 +100,7 @@ def test_the_parent_of_short_lived_children_is_ended_with_them(tmp_path: Path) -
     assert outcome["helped"], outcome
     assert outcome["pid"] == parent
     assert f"{shell} {parent} is gone" in outcome["sentence"]
-    assert outcome["bytes_won"] > 64 * MIB
+    assert outcome["freed_bytes"] > 64 * MIB
     assert steps(watch) == [("capture", "done"), ("signal", "done")]
     (incident,) = logged(tmp_path, "incident")
     assert incident["facts"]["job_held_bytes"] > 96 * MIB
@@ -123,7 +123,7 @@ def test_workers_without_a_watched_parent_are_ended_as_one(tmp_path: Path) -> No
     assert alive == []
     assert outcome["helped"], outcome
     assert "and 7 others are gone, no successor came" in outcome["sentence"]
-    assert outcome["bytes_won"] > 64 * MIB
+    assert outcome["freed_bytes"] > 64 * MIB
     assert steps(watch) == [("capture", "done"), ("signal", "done")]
     (incident,) = logged(tmp_path, "incident")
     assert len(incident["facts"]["other_pids"]) == 7

@@ -294,7 +294,7 @@ def test_thawed_by_hand_it_goes_on_and_its_incident_is_called_off(tmp_path: Path
         assert f"fused {workload.pid} goes on after it stood for" in done.stdout
         workload.answer()
         outcome = watch.wait_for(is_type("outcome"), SECONDS)
-        assert outcome["called_off"]
+        assert outcome["canceled"]
         assert ebpftrace("thaw", str(workload.pid), environment=runs).returncode == 9
 
 

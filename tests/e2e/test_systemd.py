@@ -32,7 +32,7 @@ def test_a_leaking_service_is_restarted_and_its_successor_is_steady(tmp_path: Pa
         assert second != first
         assert outcome["pid"] == first
         assert outcome["helped"], outcome
-        assert outcome["bytes_won"] > 32 * MIB
+        assert outcome["freed_bytes"] > 32 * MIB
         assert f"its successor {second} is steady" in outcome["sentence"]
         job = job_of(watch.wait_for(holds(second)), second)
         assert (job["kind"], job["name"]) == ("systemd", unit.name)
@@ -95,7 +95,7 @@ def test_a_real_gopls_service_that_leaks_is_restarted(tmp_path: Path) -> None:
             assert unit.show("ActiveState") == "active"
     assert second != first == outcome["pid"]
     assert outcome["helped"], outcome
-    assert outcome["bytes_won"] > 80 * MIB
+    assert outcome["freed_bytes"] > 80 * MIB
     assert f"its successor {second} is steady" in outcome["sentence"]
     assert info is not None
     assert info.main_package == "golang.org/x/tools/gopls"

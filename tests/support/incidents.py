@@ -85,7 +85,7 @@ def about(pid: int, folder: Path | None = None, **changes: Any) -> Incident:
     """One about this running process."""
     comm = proc.read_comm(pid)
     assert comm is not None
-    return incident(identify(key_of(pid)), comm, folder=folder, **changes)
+    return incident(identify(key_of(pid)), comm, cgroup_folder=folder, **changes)
 
 
 def drive(running: Running, seconds: float = PATIENCE_SECONDS) -> Ended:

@@ -46,7 +46,7 @@ KIND = ActionKind(
 
 def start(incident: Incident, options: CleanOptions) -> Running:
     """On a thread: a cache has many thousands of files."""
-    places = [one for one in incident.places.folders if one.variable in options.what]
+    places = [one for one in incident.cache_dirs.folders if one.variable in options.what]
     if not places:
         return over(StepStatus.SKIPPED, f"none of {', '.join(options.what)} was set")
     if living := _living(incident):
@@ -58,7 +58,7 @@ def start(incident: Incident, options: CleanOptions) -> Running:
 
 def _living(incident: Incident) -> str:
     """One of those that are meant; "" once all have ended."""
-    for one in incident.meant:
+    for one in incident.targets:
         try:
             fd = os.pidfd_open(one.key.pid)
         except OSError:
@@ -97,14 +97,14 @@ def _clean(
 
 def _emptied(found: Sharing, place: CacheDir, under: tuple[Path, ...], cancelled: Event) -> str:
     """Says how much is gone. OSError where the folder is not to be opened."""
-    user = found.incident.places.user
+    user = found.incident.cache_dirs.user
     fd = open_owned(Path(place.path), under, user)
     try:
         folder = os.fstat(fd)
         if (folder.st_dev, folder.st_ino) != place.id:
             raise RefusedFolderError(None, "it is not the folder that the process had")
         spared = partial(found.spares, place)
-        apart = frozenset(one.id for one in found.incident.places.folders) - {place.id}
+        apart = frozenset(one.id for one in found.incident.cache_dirs.folders) - {place.id}
         files = size = 0
         for removed in empty(fd, user, folder.st_dev, cancelled, spared, apart):
             files, size = files + 1, size + removed

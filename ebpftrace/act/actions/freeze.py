@@ -138,7 +138,7 @@ def freezer_path(pid: int) -> str:
 
 def whole(incident: Incident) -> Iterator[Target]:
     """Those that are meant, and the descendants that are meant with them."""
-    yield from incident.meant
+    yield from incident.targets
     yield from orphans_of(incident, "none")
 
 

@@ -61,7 +61,7 @@ def start(
     `let_go` wakes one that a fuse stopped, once a signal that it has to hear was sent.
     """
     meant = PidfdSet()
-    meant.hold(incident.meant)
+    meant.hold(incident.targets)
     if not meant.fds:
         return over(StepStatus.SKIPPED, f"not signalled: {meant.refused or meant.gone}")
     return _Ending(incident, options, meant, let_go)
@@ -112,9 +112,11 @@ class _Ending:
         if now_ns < self.next_ns:
             return None
         if self.sent == len(self.options.send):
-            live = "live" if self.incident.others else "lives"
+            live = "live" if self.incident.other_targets else "lives"
             signals = ", ".join(self.options.send)
-            return Ended(StepStatus.FAILED, f"{self.incident.who} {live} on after {signals}")
+            return Ended(
+                StepStatus.FAILED, f"{self.incident.target_name} {live} on after {signals}"
+            )
         name = self.options.send[self.sent]
         dump = _stderr_of(self.incident.target.key.pid) if name == "QUIT" else ""
         # Looked for before every signal: afterwards they are somebody else's children.
@@ -125,7 +127,7 @@ class _Ending:
             if not self.meant.running():
                 return None  # polled again at once
         if self.let_go is not None and name != "KILL":
-            for one in self.incident.meant:
+            for one in self.incident.targets:
                 self.let_go(one.key)
         self.dump = dump or self.dump
         self.sent += 1
@@ -142,9 +144,10 @@ class _Ending:
 
     def _told(self) -> str:
         if not self.sent:
-            return f"{self.incident.who} had ended already"
+            return f"{self.incident.target_name} had ended already"
         took = format_duration(self.gone_ns - self.began_ns)
-        told = f"{self.incident.who} ended by {self.options.send[self.sent - 1]} after {took}"
+        last = self.options.send[self.sent - 1]
+        told = f"{self.incident.target_name} ended by {last} after {took}"
         if self.orphans_ended:
             many = "child" if self.orphans_ended == 1 else "children"
             told += f", with {self.orphans_ended} {many} of it"

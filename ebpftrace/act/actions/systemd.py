@@ -69,7 +69,9 @@ def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:
         owner = manager.unit_of(incident.target.key.pid)
         path = manager.call(_PATH, f"{_BUS}.Manager", "GetUnit", "s", (unit,))[0]
         if owner != path:
-            return Ended(StepStatus.FAILED, f"{incident.who} does not belong to {clean(unit)}")
+            return Ended(
+                StepStatus.FAILED, f"{incident.target_name} does not belong to {clean(unit)}"
+            )
         before = manager.get(path, "Unit", "InvocationID")
         manager.call(_PATH, f"{_BUS}.Manager", "RestartUnit", "ss", (unit, "replace"))
         while not cancelled.wait(_PAUSE_SECONDS):

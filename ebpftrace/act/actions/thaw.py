@@ -40,4 +40,7 @@ def start(incident: Incident, options: ThawOptions) -> Running:
         return over(StepStatus.SKIPPED, error.what)
     except OSError as error:
         return over(StepStatus.FAILED, f"not thawed: {error.strerror}")
-    return over(StepStatus.DONE, f"{incident.who} {'go' if incident.others else 'goes'} on")
+    return over(
+        StepStatus.DONE,
+        f"{incident.target_name} {'go' if incident.other_targets else 'goes'} on",
+    )

@@ -137,7 +137,7 @@ class Breaker:
     def meant(self, job: str) -> frozenset[ProcessKey] | None:
         """Whom the incident of a job is about; None where it has none."""
         ladder = self._ladders.get(job)
-        return None if ladder is None else frozenset(one.key for one in ladder.incident.meant)
+        return None if ladder is None else frozenset(one.key for one in ladder.incident.targets)
 
     @property
     def full(self) -> bool:
@@ -161,7 +161,7 @@ class Breaker:
 
     def cancel(self, job: str, why: str) -> tuple[BreakerEvent, ...]:
         """Somebody decided otherwise: the incident of a job is over."""
-        return self._abandon(job, why, called_off=True) if job in self._ladders else ()
+        return self._abandon(job, why, canceled=True) if job in self._ladders else ()
 
     def conclude(self, job: str, why: str) -> tuple[BreakerEvent, ...]:
         """Whoever was meant is gone: what is left of the incident is not waited for."""
@@ -176,9 +176,9 @@ class Breaker:
         return (*words, *self.poll())
 
     def _abandon(
-        self, job: str, why: str, *, called_off: bool = False
+        self, job: str, why: str, *, canceled: bool = False
     ) -> tuple[BreakerEvent, ...]:
-        words = [*self._ladders[job].abandon(why, called_off=called_off), *self._over(job)]
+        words = [*self._ladders[job].abandon(why, canceled=canceled), *self._over(job)]
         self._listen()
         return tuple(words)
 
@@ -255,7 +255,7 @@ class Breaker:
                 state=FindingState.END,
                 time_ns=incident.unix_ns(now_ns),
                 monotonic_ns=now_ns,
-                sentence=f"{incident.who}: the incident is over",
+                sentence=f"{incident.target_name}: the incident is over",
             )
 
     def _write(self, incident: str, record: dict[str, Any]) -> None:

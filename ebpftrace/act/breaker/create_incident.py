@@ -47,18 +47,18 @@ def create_incident(
         finding=finding,
         job=job.identity,
         target=target,
-        others=tuple(_all_identified(aimed.others, job.identity, folder_of)),
-        kin=aimed.kin,
+        other_targets=tuple(_all_identified(aimed.others, job.identity, folder_of)),
+        descendant_names=aimed.kin,
         comm=process.comm,
         began_ns=now_ns,
         time_ns=unix_ns,
         held_bytes=whole if finding.subject.process is None else own,
         job_held_bytes=whole,
         limit_bytes=job.cgroup.limit_bytes,
-        folder=folder_of(job.identity.cgroup),
+        cgroup_folder=folder_of(job.identity.cgroup),
         curve=curve,
-        places=places_of(process.pid) if cleans else NO_CACHE_DIRS,
-        company=frozenset(one.key for one in job.processes),
+        cache_dirs=places_of(process.pid) if cleans else NO_CACHE_DIRS,
+        initial_processes=frozenset(one.key for one in job.processes),
     )
 
 

@@ -118,16 +118,16 @@ class Ladder:
             else:
                 yield self._end()
 
-    def abandon(self, why: str, *, called_off: bool = False) -> Iterator[BreakerEvent]:
+    def abandon(self, why: str, *, canceled: bool = False) -> Iterator[BreakerEvent]:
         """Stop what runs, put back what was changed, say so.
 
         The watch ends, or somebody called it off.
         """
         if self.over:
             return
-        self._called_off = called_off
+        self._called_off = canceled
         for rung in self._begun:
-            status = StepStatus.SKIPPED if called_off else StepStatus.FAILED
+            status = StepStatus.SKIPPED if canceled else StepStatus.FAILED
             yield self._climbed(rung, Ended(status, why))
         self._rung, self._beside = None, []
         self._steps.clear()
@@ -242,14 +242,14 @@ class Ladder:
         now_ns = self._clock()
         troubles = [trouble for undo in reversed(self._undos) if (trouble := undo.run())]
         helped = self._verdict is RecoveryVerdict.HELPED or self._let_go
-        won = self._seen.bytes_won if helped and self._seen is not None else 0
+        won = self._seen.freed_bytes if helped and self._seen is not None else 0
         incident, took = self.incident, now_ns - self.incident.began_ns
         if self.policy.dry_run:
-            sentence = f"{incident.who}: dry run, nothing was done"
+            sentence = f"{incident.target_name}: dry run, nothing was done"
         elif self._called_off:
-            sentence = f"{incident.who}: {why}"
+            sentence = f"{incident.target_name}: {why}"
         elif self._let_go:
-            sentence = f"{incident.who} goes on, as its policy asks"
+            sentence = f"{incident.target_name} goes on, as its policy asks"
         elif helped and self._seen is not None:
             sentence = relieved(incident, self._seen, took)
         else:
@@ -260,9 +260,9 @@ class Ladder:
             incident,
             sentence,
             helped=helped,
-            bytes_won=won,
+            freed_bytes=won,
             now_ns=now_ns,
-            called_off=self._called_off,
+            canceled=self._called_off,
         )
         self._record(outcome_record(outcome, undone=not troubles))
         return outcome

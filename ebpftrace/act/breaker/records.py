@@ -52,9 +52,9 @@ def incident_outcome(
     sentence: str,
     *,
     helped: bool,
-    bytes_won: int,
+    freed_bytes: int,
     now_ns: int,
-    called_off: bool = False,
+    canceled: bool = False,
 ) -> Outcome:
     """An incident that is over now."""
     return Outcome(
@@ -64,8 +64,8 @@ def incident_outcome(
         process=incident.target.key,
         comm=incident.comm,
         helped=helped,
-        called_off=called_off,
-        bytes_won=bytes_won,
+        canceled=canceled,
+        freed_bytes=freed_bytes,
         took_ns=now_ns - incident.began_ns,
         sentence=sentence,
         evidence="" if incident.evidence is None else clean(str(incident.evidence)),
@@ -79,8 +79,8 @@ def outcome_record(outcome: Outcome, *, undone: bool) -> dict[str, Any]:
     return {
         "type": "outcome",
         "helped": outcome.helped,
-        "called_off": outcome.called_off,
-        "bytes_won": outcome.bytes_won,
+        "canceled": outcome.canceled,
+        "freed_bytes": outcome.freed_bytes,
         "took_ns": outcome.took_ns,
         "sentence": outcome.sentence,
         "undone": undone,

@@ -48,7 +48,7 @@ class RecoveryCheck:
         job = _job(snapshot, incident.job.key)
         self.held_bytes = 0 if job is None else self._held_bytes(job)
         there = () if job is None else job.processes
-        meant = {target.key for target in incident.meant}
+        meant = {target.key for target in incident.targets}
         if any(one.key in meant for one in there):
             if self._is_down:
                 return RecoveryVerdict.HELPED
@@ -67,10 +67,10 @@ class RecoveryCheck:
             if one.comm == self.incident.comm
             and not one.role
             and one.state == "running"
-            and one.key not in self.incident.company
+            and one.key not in self.incident.initial_processes
         ]
         heir = max(heirs, key=lambda one: one.key.start_boottime_ns, default=None)
-        if self.incident.spread and not self._is_down:
+        if self.incident.is_group and not self._is_down:
             return (
                 RecoveryVerdict.NOT_HELPED
                 if now_ns - self.gone_ns > SETTLE_NS
@@ -86,7 +86,7 @@ class RecoveryCheck:
         if heir.key != self.successor:
             self.successor = heir.key
             self.successors += 1
-        if self.incident.others and now_ns - self.gone_ns >= STEADY_NS:
+        if self.incident.other_targets and now_ns - self.gone_ns >= STEADY_NS:
             return (
                 RecoveryVerdict.HELPED
             )  # each may be short-lived, and less is held all the same
@@ -100,16 +100,16 @@ class RecoveryCheck:
         if job.processes or not self.incident.limit_bytes:
             return held_bytes(job)
         # With its last watched process gone, the books have its cgroup as that left it.
-        folder = self.incident.folder
+        folder = self.incident.cgroup_folder
         contents = None if folder is None else read_contents(folder)
         return 0 if contents is None else contents.anon_bytes + contents.shmem_bytes
 
     @property
     def _is_down(self) -> bool:
-        return self.bytes_won >= self.incident.held_bytes * (1 - DOWN_SHARE)
+        return self.freed_bytes >= self.incident.held_bytes * (1 - DOWN_SHARE)
 
     @property
-    def bytes_won(self) -> int:
+    def freed_bytes(self) -> int:
         """What the job holds less than at the breach, never below 0."""
         return max(0, self.incident.job_held_bytes - self.held_bytes)
 
@@ -119,21 +119,23 @@ def _job(snapshot: Snapshot, key: str) -> JobSnapshot | None:
 
 
 def relieved(incident: Incident, relief: RecoveryCheck, took_ns: int) -> str:
-    """`1.5 GiB won in 8.0s: gopls 4711 is gone, its successor 4802 is steady`."""
-    won = f"{format_bytes(relief.bytes_won)} won in {format_duration(took_ns)}"
-    live, are = ("live", "are") if incident.others else ("lives", "is")
+    """`1.5 GiB freed in 8.0s: gopls 4711 is gone, its successor 4802 is steady`."""
+    won = f"{format_bytes(relief.freed_bytes)} freed in {format_duration(took_ns)}"
+    live, are = ("live", "are") if incident.other_targets else ("lives", "is")
     if not relief.gone_ns:
-        return f"{won}: {incident.who} {live} on with less"
+        return f"{won}: {incident.target_name} {live} on with less"
     if relief.successor is None:
-        return f"{won}: {incident.who} {are} gone, no successor came"
-    if incident.others:
-        return f"{won}: {incident.who} are gone, those that followed hold less"
-    return f"{won}: {incident.who} is gone, its successor {relief.successor.pid} is steady"
+        return f"{won}: {incident.target_name} {are} gone, no successor came"
+    if incident.other_targets:
+        return f"{won}: {incident.target_name} are gone, those that followed hold less"
+    return (
+        f"{won}: {incident.target_name} is gone, its successor {relief.successor.pid} is steady"
+    )
 
 
 def not_relieved(incident: Incident, *, acted: bool, why: str) -> str:
     """What has to be said loudly: the ladder is at its end, and nothing is better."""
     because = f": {why}" if why else ""
     if acted:
-        return f"GIVEN UP: nothing helped against {incident.who}{because}"
-    return f"{incident.who}: nothing was done{because}"
+        return f"GIVEN UP: nothing helped against {incident.target_name}{because}"
+    return f"{incident.target_name}: nothing was done{because}"

@@ -38,8 +38,8 @@ def starts_with(let_go: LetGo) -> Mapping[str, Start]:
     """All actions, where those that signal wake whoever stands: it could not hear them."""
 
     def go_on(incident: Incident, options: Any) -> Running:
-        for one in incident.meant:
+        for one in incident.targets:
             let_go(one.key)
-        return over(StepStatus.DONE, f"{incident.who} goes on")
+        return over(StepStatus.DONE, f"{incident.target_name} goes on")
 
     return {**STARTS, LET_GO: go_on, "signal": partial(signal.start, let_go=let_go)}

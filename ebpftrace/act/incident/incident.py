@@ -1,4 +1,4 @@
-"""An incident: what set it off, who is meant, and the facts that hooks are told."""
+"""An incident: what triggered it, its target processes, and the facts passed to hooks."""
 
 import json
 import os
@@ -18,12 +18,12 @@ _PREFIX = "EBPFTRACE_"
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One finding that met a policy. Sizes are bytes.
+    """A finding that triggered a policy. Sizes are bytes.
 
-    `held_bytes` is what the job (or, if it was judged, the process) held as it began;
-    `job_held_bytes` is always of the job. `began_ns` is CLOCK_MONOTONIC, `time_ns` Unix
-    time. `folder` is the job's memory cgroup; `curve` the last minutes of the job as
-    (monotonic_ns, held, charged).
+    `held_bytes` is what the job (or the process, if that was judged) held at the start;
+    `job_held_bytes` is always the job's. `began_ns` is CLOCK_MONOTONIC, `time_ns` Unix
+    time. `cgroup_folder` is the job's memory cgroup. `curve` is the job's recent past as
+    (monotonic_ns, held bytes, charged bytes).
     """
 
     id: str
@@ -37,37 +37,37 @@ class Incident:
     held_bytes: int
     job_held_bytes: int
     limit_bytes: int | None
-    folder: Path | None = None
+    cgroup_folder: Path | None = None
     evidence: Path | None = None  # set once a capture is done
     curve: tuple[tuple[int, int, int], ...] = ()
-    company: frozenset[ProcessKey] = frozenset()  # the job's processes as it began
-    places: CacheDirs = NO_CACHE_DIRS  # what the target's GOCACHE, TMPDIR, … are
-    others: tuple[Target, ...] = ()  # meant as the target is: no one process was too much
-    kin: frozenset[str] = frozenset()  # names of descendants that end after the target
+    initial_processes: frozenset[ProcessKey] = frozenset()  # the job's, at the start
+    cache_dirs: CacheDirs = NO_CACHE_DIRS  # what the target's GOCACHE, TMPDIR, … name
+    other_targets: tuple[Target, ...] = ()  # a group is ended as one
+    descendant_names: frozenset[str] = frozenset()  # descendants to end after the target
 
     def unix_ns(self, monotonic_ns: int) -> int:
         """A moment of this incident as Unix time."""
         return self.time_ns + monotonic_ns - self.began_ns
 
     @property
-    def who(self) -> str:
+    def target_name(self) -> str:
         """`gopls 4711`, `worker 4711 and 7 others`."""
-        one, more = f"{self.comm} {self.target.key.pid}", len(self.others)
-        return f"{one} and {more} other{'s' * (more > 1)}" if more else one
+        name, others = f"{self.comm} {self.target.key.pid}", len(self.other_targets)
+        return f"{name} and {others} other{'s' * (others > 1)}" if others else name
 
     @property
-    def meant(self) -> tuple[Target, ...]:
-        """The target, and the others that are meant as it is."""
-        return (self.target, *self.others)
+    def targets(self) -> tuple[Target, ...]:
+        """The target and, for a group, its other members."""
+        return (self.target, *self.other_targets)
 
     @property
-    def spread(self) -> bool:
-        """Whether no single process accounted for what was too much."""
-        return bool(self.others or self.kin)
+    def is_group(self) -> bool:
+        """Whether no single process accounts for the memory: a group, or a parent's tree."""
+        return bool(self.other_targets or self.descendant_names)
 
 
 def facts(incident: Incident) -> dict[str, Any]:
-    """What hooks are told, as JSON: the keys are documented in docs/policy.md."""
+    """The facts passed to hooks; docs/policy.md documents the keys."""
     finding, job, target = incident.finding, incident.job, incident.target
     return {
         "incident": incident.id,
@@ -81,28 +81,32 @@ def facts(incident: Incident) -> dict[str, Any]:
         "seconds_to_limit": finding.seconds_to_limit,
         "pid": target.key.pid,
         "start_boottime_ns": target.key.start_boottime_ns,
-        "other_pids": [one.key.pid for one in incident.others],
+        "other_pids": [target.key.pid for target in incident.other_targets],
         "comm": incident.comm,
         "job": job.name,
         "job_kind": job.kind,
         "job_key": job.key,
         "cgroup": target.cgroup,
-        "cgroup_folder": None if incident.folder is None else str(incident.folder),
+        "cgroup_folder": _path(incident.cgroup_folder),
         "held_bytes": incident.held_bytes,
         "job_held_bytes": incident.job_held_bytes,
         "limit_bytes": incident.limit_bytes,
         "time_ns": incident.time_ns,
-        "evidence": None if incident.evidence is None else str(incident.evidence),
+        "evidence": _path(incident.evidence),
     }
 
 
+def _path(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
 def facts_json(incident: Incident) -> bytes:
-    """The facts in one line of JSON."""
+    """The facts as one line of JSON."""
     return json.dumps(facts(incident), separators=(",", ":")).encode() + b"\n"
 
 
 def variables(incident: Incident) -> dict[str, str]:
-    """The facts as EBPFTRACE_* variables; what is not known is empty."""
+    """The facts as EBPFTRACE_* variables; an unknown fact is empty."""
     return {
         _PREFIX + name.upper(): _as_variable(value) for name, value in facts(incident).items()
     }
@@ -117,6 +121,6 @@ def _as_variable(value: Any) -> str:
 def environment(
     incident: Incident, added: Mapping[str, str], base: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """What a hook is started with: ours, without old facts, then these and `added`."""
+    """A hook's environment: `base` without EBPFTRACE_*, plus the facts and `added`."""
     kept = {name: value for name, value in base.items() if not name.startswith(_PREFIX)}
     return kept | variables(incident) | dict(added)

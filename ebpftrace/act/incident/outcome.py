@@ -1,4 +1,4 @@
-"""What became of a step, and of an incident; and all that is told of one."""
+"""How a step ended, how an incident ended, and the events of an incident."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,10 +19,10 @@ class StepStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """One rung climbed; `detail` is one cleaned line.
+    """How one step of an incident ended; `detail` is one cleaned line.
 
-    `began_ns` is CLOCK_MONOTONIC; `monotonic_ns` and `time_ns` (Unix time) are when it was
-    over.
+    `began_ns` and `monotonic_ns` (its end) are CLOCK_MONOTONIC, `time_ns` is the end in
+    Unix time.
     """
 
     incident: str
@@ -41,11 +41,11 @@ class StepOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether it helped, told once an incident is over.
+    """How an incident ended, and whether its steps helped.
 
-    `called_off`: somebody decided otherwise, and nothing is said about the ladder.
-    `evidence` is the folder of what was saved, "" if nothing was. Times as for a step;
-    `took_ns` is from the breach on.
+    `canceled`: a user ended the incident, so `helped` says nothing about the ladder.
+    `evidence` is the folder of the saved evidence, "" without one. Times as in a
+    `StepOutcome`; `took_ns` counts from the breach.
     """
 
     incident: str
@@ -54,14 +54,14 @@ class Outcome:
     process: ProcessKey
     comm: str
     helped: bool
-    bytes_won: int
+    freed_bytes: int
     took_ns: int
     sentence: str
     evidence: str
     monotonic_ns: int
     time_ns: int
-    called_off: bool = False
+    canceled: bool = False
 
 
 BreakerEvent = Finding | StepOutcome | Outcome
-"""What is told while an incident runs: its breach, each step, and how it ended."""
+"""The events of an incident: its finding, each step, and its outcome."""

@@ -77,7 +77,7 @@ def test_breach_steps_outcome_and_the_memory_won_are_shown(tmp_path: Path) -> No
         try:
             first = int(wait(tmux, rf"exec gopls (\d+) in {JOB}")[1])
             breach = wait(tmux, rf"▲ {JOB} at \d+%.*growth since [\d:]+ \(gopls {first}\)")
-            end = wait(tmux, r"outcome +\S+ helped in .*?: (\d+) MiB won in [^\n]+")
+            end = wait(tmux, r"outcome +\S+ helped in .*?: (\d+) MiB freed in [^\n]+")
             tmux.press("S")
             tmux.wait_for("saved ebpftrace-")
             (saved,) = tmux.folder.glob("ebpftrace-*.txt")
@@ -95,7 +95,7 @@ def test_breach_steps_outcome_and_the_memory_won_are_shown(tmp_path: Path) -> No
             f"exit gopls {first} in {JOB}: peak ",
             f"signal for {JOB}: done in ",
             f"exec gopls {successor_of(told, first)} in {JOB}",
-            " MiB won in ",
+            " MiB freed in ",
         )
     )
     assert finding < capture < exited < outcome

@@ -95,7 +95,7 @@ def test_the_daemon_is_called_and_ended_before_the_limit(version: str, tmp_path:
     assert finding["sentence"].startswith(f"gopls {outcome['pid']} ")
     assert outcome["helped"], outcome
     assert "no successor came" in outcome["sentence"]  # to this job: the next has its own
-    assert outcome["bytes_won"] > 300 * MIB
+    assert outcome["freed_bytes"] > 300 * MIB
     assert info
     assert info.main_package == "golang.org/x/tools/gopls"
     evidence = Path(outcome["evidence"])

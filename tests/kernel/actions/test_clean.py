@@ -38,7 +38,7 @@ def tmp(tmp_path: Path) -> Path:
 
 def meant(process: Workload, group: MemoryCgroup) -> Incident:
     job = JobIdentity(str(group.id), "build", "cgroup", "path", group.name, group.id)
-    return about(process.pid, job=job, places=places_of(process.pid))
+    return about(process.pid, job=job, cache_dirs=places_of(process.pid))
 
 
 def cleaned(incident: Incident, tmp: Path, *what: Any) -> Ended:

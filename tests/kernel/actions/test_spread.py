@@ -32,7 +32,7 @@ def workers(group: MemoryCgroup) -> Iterator[list[Workload]]:
 
 def together(workers: list[Workload]) -> Incident:
     lead, *others = workers
-    return about(lead.pid, others=tuple(identify(key_of(one.pid)) for one in others))
+    return about(lead.pid, other_targets=tuple(identify(key_of(one.pid)) for one in others))
 
 
 def test_a_group_is_ended_as_one(workers: list[Workload]) -> None:
@@ -47,8 +47,8 @@ def test_who_moved_away_or_became_another_is_spared(workers: list[Workload]) -> 
     told = together(workers)
     workers[1].do(f"exec {workers[1].named('other')}")
     gone = key_of(workers[2].pid)
-    later = replace(told.others[1], key=replace(gone, start_boottime_ns=1))
-    told = replace(told, others=(told.others[0], later, told.others[2]))
+    later = replace(told.other_targets[1], key=replace(gone, start_boottime_ns=1))
+    told = replace(told, other_targets=(told.other_targets[0], later, told.other_targets[2]))
     with memory_cgroup() as elsewhere:
         elsewhere.add(workers[3].pid)
         ended = act("signal", told, SHORT)
@@ -73,7 +73,7 @@ def test_a_parent_is_ended_with_the_children_that_are_meant(group: MemoryCgroup)
     with Workload("make", cgroup=group) as make:
         meant = [int(make.do(f"spawn {make.named('worker')}")[0]) for _ in range(3)]
         (other,) = map(int, make.do(f"spawn {make.named('helper')}"))
-        told = about(make.pid, kin=frozenset({"worker"}))
+        told = about(make.pid, descendant_names=frozenset({"worker"}))
         ended = act("signal", told, replace(SHORT, orphans="none"))
         assert ended.status is StepStatus.DONE
         assert ended.detail.endswith("with 3 children of it")
@@ -90,7 +90,7 @@ def test_the_evidence_has_all_of_them(workers: list[Workload], tmp_path: Path) -
 
 
 def test_a_group_is_frozen_and_goes_on(workers: list[Workload], group: MemoryCgroup) -> None:
-    told = replace(together(workers), folder=group.path)
+    told = replace(together(workers), cgroup_folder=group.path)
     running = STARTS["freeze"](told, freeze.FreezeOptions())
     try:
         assert drive(running).status is StepStatus.DONE

@@ -26,7 +26,7 @@ def test_a_skipped_step_took_no_time() -> None:
 
 def test_an_outcome_says_first_whether_it_helped() -> None:
     assert act_line(watches.outcome(), 200) == (
-        "outcome  12:00:07Z helped in build-42: 1.4 GiB won in 8.0s: gopls 4711 is gone, "
+        "outcome  12:00:07Z helped in build-42: 1.4 GiB freed in 8.0s: gopls 4711 is gone, "
         "its successor 4802 is steady"
     )
     failed = watches.outcome(helped=False, sentence="GIVEN UP")

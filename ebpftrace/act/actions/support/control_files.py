@@ -13,11 +13,11 @@ _LIMIT = 4096
 
 def job_folder(incident: Incident) -> Path:
     """The folder of the job's own cgroup. RefusedError for the root: that is everybody."""
-    if incident.folder is None or incident.job.cgroup.strip("/") == "":
+    if incident.cgroup_folder is None or incident.job.cgroup.strip("/") == "":
         raise RefusedError("the job has no memory cgroup of its own")
-    if not incident.folder.is_dir():
+    if not incident.cgroup_folder.is_dir():
         raise RefusedError("the job's memory cgroup is gone")
-    return incident.folder
+    return incident.cgroup_folder
 
 
 def without_us(incident: Incident) -> None:

@@ -44,9 +44,9 @@ def parts_of(incident: Incident) -> Iterator[Part]:
     for name in _PROCESS[:-1]:
         yield Part(f"process-{name}", partial(_of_process, incident, name))
     yield Part("process-cmdline", lambda _limit: _cmdline(pid))
-    if incident.folder is not None:
+    if incident.cgroup_folder is not None:
         for name in _CGROUP:
-            file = incident.folder / name
+            file = incident.cgroup_folder / name
             if file.exists():
                 yield Part(f"cgroup-{name}", partial(_read, file))
     for name in _SYSTEM:
@@ -54,8 +54,8 @@ def parts_of(incident: Incident) -> Iterator[Part]:
         if file.exists():
             yield Part(f"system-{name.replace('/', '-')}", partial(_read, file))
     yield Part("children.json", lambda _limit: _told(family_of(incident.target.key)))
-    if incident.others:
-        yield Part("others.json", lambda _limit: _told(incident.others))
+    if incident.other_targets:
+        yield Part("others.json", lambda _limit: _told(incident.other_targets))
     yield Part("process-smaps", partial(_of_process, incident, "smaps"), 8 * MIB)
 
 

@@ -17,11 +17,11 @@ def orphans_of(incident: Incident, which: Literal["go", "all", "none"]) -> Itera
 
     What `which` says, and those the incident names.
     """
-    if which == "none" and not incident.kin:
+    if which == "none" and not incident.descendant_names:
         return
-    names = incident.kin | (_GO if which == "go" else frozenset())
-    meant = {target.key for target in incident.meant}
-    cgroups = {target.cgroup for target in incident.meant}
+    names = incident.descendant_names | (_GO if which == "go" else frozenset())
+    meant = {target.key for target in incident.targets}
+    cgroups = {target.cgroup for target in incident.targets}
     for one in family_of(*meant):
         if one.key in meant or one.cgroup not in cgroups:
             continue

@@ -70,14 +70,14 @@ class Sharing:
 
     @property
     def _born_boottime_ns(self) -> int:
-        return min(one.key.start_boottime_ns for one in self.incident.meant)
+        return min(one.key.start_boottime_ns for one in self.incident.targets)
 
     def _of(self, place: CacheDir) -> list[User]:
         return [one for one in self.users if place.id in one.folders]
 
     def _peers(self, place: CacheDir) -> list[User]:
         """Without those that the process was started from: they only hand on variables."""
-        ancestors = self.incident.places.ancestors
+        ancestors = self.incident.cache_dirs.ancestors
         return [
             one
             for one in self._of(place)
@@ -95,7 +95,7 @@ def sharing(incident: Incident, places: Sequence[CacheDir]) -> Sharing:
     ids = [place.id for place in places]
     found = tuple(processes_using(ids, VARIABLES))
     mounted = frozenset(one.point for one in mounts())
-    return Sharing(incident, found, _shared(incident.places.user), mounted, boot_ns)
+    return Sharing(incident, found, _shared(incident.cache_dirs.user), mounted, boot_ns)
 
 
 def _shared(user: int) -> frozenset[FileId]:

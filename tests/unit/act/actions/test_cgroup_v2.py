@@ -42,8 +42,8 @@ def incident(tmp_path: Path) -> Iterator[Incident]:
 
 
 def text(incident: Incident, name: str) -> str:
-    assert incident.folder is not None
-    return (incident.folder / name).read_text().strip()
+    assert incident.cgroup_folder is not None
+    return (incident.cgroup_folder / name).read_text().strip()
 
 
 def driven(name: str, incident: Incident, options: object) -> tuple[Ended, Running]:
@@ -78,18 +78,18 @@ def test_reclaim_asks_for_the_page_cache_alone(incident: Incident) -> None:
 
 
 def test_reclaim_of_nothing_asks_for_nothing(incident: Incident) -> None:
-    assert incident.folder is not None
-    (incident.folder / "memory.stat").write_text("anon 1\nfile 0\n")
+    assert incident.cgroup_folder is not None
+    (incident.cgroup_folder / "memory.stat").write_text("anon 1\nfile 0\n")
     ended, _ = driven("reclaim", incident, reclaim.ReclaimOptions())
     assert ended.detail == "there is no page cache to drop"
 
 
 def test_freeze_waits_until_the_kernel_says_so(incident: Incident) -> None:
-    assert incident.folder is not None
+    assert incident.cgroup_folder is not None
     running = STARTS["freeze"](incident, freeze.FreezeOptions())
     assert text(incident, "cgroup.freeze") == "1"
     assert running.poll(1) is None
-    (incident.folder / "cgroup.events").write_text("populated 1\nfrozen 1\n")
+    (incident.cgroup_folder / "cgroup.events").write_text("populated 1\nfrozen 1\n")
     ended = running.poll(2)
     assert ended is not None
     assert ended.status is StepStatus.DONE

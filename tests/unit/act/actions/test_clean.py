@@ -35,7 +35,7 @@ def job(tmp_path: Path) -> Path:
 
 def cleaned(job: Path, folder: Path, under: Path | None = None) -> tuple[StepStatus, str]:
     place = CacheDir("TMPDIR", str(folder), file_id(folder) or (0, 0))
-    about = replace(incident(), places=CacheDirs((place,), US))
+    about = replace(incident(), cache_dirs=CacheDirs((place,), US))
     ended = act("clean", about, clean.CleanOptions((under or job.parent,)))
     return ended.status, ended.detail
 
@@ -150,7 +150,7 @@ def test_a_folder_that_all_share_is_left_alone(
 def test_a_folder_that_took_the_name_of_the_processs_own_is_refused(job: Path) -> None:
     """As the same path in a container is another folder than here."""
     place = CacheDir("TMPDIR", str(job / "tmp"), file_id(job.parents[1] / "precious") or (0, 0))
-    ended = act("clean", replace(incident(), places=CacheDirs((place,), US)),
+    ended = act("clean", replace(incident(), cache_dirs=CacheDirs((place,), US)),
                 clean.CleanOptions((job.parent,)))  # fmt: skip
     assert ended.status is StepStatus.FAILED
     assert "it is not the folder that the process had" in ended.detail
@@ -160,7 +160,7 @@ def test_a_folder_that_took_the_name_of_the_processs_own_is_refused(job: Path) -
 def test_not_while_the_process_lives(job: Path) -> None:
     place = CacheDir("TMPDIR", str(job / "tmp"), file_id(job / "tmp") or (0, 0))
     with subprocess.Popen(["/bin/sleep", "100"]) as process:
-        meant = replace(about(process.pid), places=CacheDirs((place,), US))
+        meant = replace(about(process.pid), cache_dirs=CacheDirs((place,), US))
         ended = act("clean", meant, clean.CleanOptions((job.parent,)))
         assert (ended.status, ended.detail) == (
             StepStatus.SKIPPED, f"{meant.comm} {process.pid} still runs",

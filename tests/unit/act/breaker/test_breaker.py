@@ -110,7 +110,7 @@ def test_a_bound_that_is_met_begins_an_incident(books: Books) -> None:
     assert kinds(words) == ["Outcome", "Finding"]
     assert isinstance(words[0], Outcome)
     assert words[0].helped
-    assert words[0].bytes_won == 300 * MIB
+    assert words[0].freed_bytes == 300 * MIB
 
 
 def test_a_job_rests_after_an_incident(books: Books) -> None:

@@ -135,7 +135,7 @@ def test_one_rung_at_a_time_and_then_did_it_help() -> None:
     (outcome,) = stage.see(20, None)
     assert isinstance(outcome, Outcome)
     assert outcome.helped
-    assert outcome.bytes_won == 500 * MIB
+    assert outcome.freed_bytes == 500 * MIB
     assert outcome.took_ns == 20 * S
     assert outcome.evidence == "/evidence"
     assert stage.ladder.over
@@ -171,7 +171,7 @@ def test_what_was_left_behind_is_cleaned_once_it_is_known_what_became_of_it() ->
     words = stage.see(15, None)
     assert told(words) == ["clean done", "helped True"]
     assert isinstance(words[-1], Outcome)
-    assert words[-1].bytes_won == 500 * MIB
+    assert words[-1].freed_bytes == 500 * MIB
 
 
 def test_cleaning_may_be_what_helps() -> None:
@@ -199,7 +199,7 @@ def test_at_its_end_it_gives_up_loudly() -> None:
     (outcome,) = stage.see(10, 500)
     assert isinstance(outcome, Outcome)
     assert not outcome.helped
-    assert outcome.bytes_won == 0
+    assert outcome.freed_bytes == 0
     assert outcome.sentence.startswith("GIVEN UP")
 
 

@@ -48,7 +48,7 @@ def relief() -> RecoveryCheck:
         job=watches.identity(),
         held_bytes=500 * MIB,
         job_held_bytes=500 * MIB,
-        company=frozenset({OLD, ProcessKey(5000, 200)}),
+        initial_processes=frozenset({OLD, ProcessKey(5000, 200)}),
     )
     return RecoveryCheck(about, 0)
 
@@ -56,14 +56,14 @@ def relief() -> RecoveryCheck:
 def test_the_same_process_with_less_memory(relief: RecoveryCheck) -> None:
     assert relief.see(seen(1, process(OLD, 490))) is RecoveryVerdict.WAIT
     assert relief.see(seen(2, process(OLD, 300))) is RecoveryVerdict.HELPED
-    assert 190 * MIB < relief.bytes_won < 210 * MIB
+    assert 190 * MIB < relief.freed_bytes < 210 * MIB
     assert "gopls 4711 lives on with less" in relieved(relief.incident, relief, 2 * S)
 
 
 def test_the_same_process_with_as_much(relief: RecoveryCheck) -> None:
     assert relief.see(seen(1, process(OLD, 500))) is RecoveryVerdict.WAIT
     assert relief.see(seen(1 + SETTLE_NS / S, process(OLD, 500))) is RecoveryVerdict.NOT_HELPED
-    assert relief.bytes_won == 0
+    assert relief.freed_bytes == 0
 
 
 def test_a_successor_that_is_steady(relief: RecoveryCheck) -> None:
@@ -72,7 +72,7 @@ def test_a_successor_that_is_steady(relief: RecoveryCheck) -> None:
     assert relief.see(seen(2, process(new, 40, age_s=0.5))) is RecoveryVerdict.WAIT
     assert relief.see(seen(5, process(new, 50, age_s=STEADY_NS / S))) is RecoveryVerdict.HELPED
     told = relieved(relief.incident, relief, 5 * S)
-    assert told.endswith(" won in 5.0s: gopls 4711 is gone, its successor 4802 is steady")
+    assert told.endswith(" freed in 5.0s: gopls 4711 is gone, its successor 4802 is steady")
 
 
 def test_a_successor_that_grew_as_large_at_once(relief: RecoveryCheck) -> None:
@@ -92,14 +92,15 @@ def test_without_a_watched_process_the_cgroup_itself_is_read(
 ) -> None:
     """The books still have what it held while it was watched; the file is written here."""
     (tmp_path / "memory.stat").write_text(f"total_rss {30 * MIB}\ntotal_shmem {10 * MIB}\n")
-    about = RecoveryCheck(replace(relief.incident, folder=tmp_path, limit_bytes=1024 * MIB), 0)
+    with_limit = replace(relief.incident, cgroup_folder=tmp_path, limit_bytes=1024 * MIB)
+    about = RecoveryCheck(with_limit, 0)
     left = watches.job(processes=[process(OLD, 500)])
     idle = replace(left, processes=(), usage=Usage(), state="idle")
     for second in (1, 1.1 + SUCCESSOR_NS / S):
         books = replace(watches.snapshot(idle), monotonic_ns=round(second * S))
         verdict = about.see(books)
     assert verdict is RecoveryVerdict.HELPED
-    assert about.bytes_won == 460 * MIB
+    assert about.freed_bytes == 460 * MIB
 
 
 def test_one_that_was_there_before_is_no_successor(relief: RecoveryCheck) -> None:
@@ -131,7 +132,7 @@ def test_successors_that_die_one_after_the_other(relief: RecoveryCheck) -> None:
 def spread(relief: RecoveryCheck) -> RecoveryCheck:
     """Two are meant as one."""
     other = Target(ProcessKey(5000, 200), "/ci/build-42", (0, 0))
-    return RecoveryCheck(replace(relief.incident, others=(other,)), 0)
+    return RecoveryCheck(replace(relief.incident, other_targets=(other,)), 0)
 
 
 def test_a_group_is_gone_when_all_of_it_is(spread: RecoveryCheck) -> None:
@@ -139,7 +140,7 @@ def test_a_group_is_gone_when_all_of_it_is(spread: RecoveryCheck) -> None:
     assert spread.see(seen(2)) is RecoveryVerdict.WAIT
     assert spread.see(seen(2.1 + SUCCESSOR_NS / S)) is RecoveryVerdict.HELPED
     told = relieved(spread.incident, spread, 12 * S)
-    assert told.endswith(" won in 12s: gopls 4711 and 1 other are gone, no successor came")
+    assert told.endswith(" freed in 12s: gopls 4711 and 1 other are gone, no successor came")
 
 
 def test_short_lived_successors_of_a_group_are_measured_by_their_sum(
@@ -161,7 +162,7 @@ def test_a_group_that_came_back_as_large_did_not_help(spread: RecoveryCheck) -> 
 def test_a_parent_that_is_gone_while_its_children_hold_on_did_not_help(
     relief: RecoveryCheck,
 ) -> None:
-    about = RecoveryCheck(replace(relief.incident, kin=frozenset({"worker"})), 0)
+    about = RecoveryCheck(replace(relief.incident, descendant_names=frozenset({"worker"})), 0)
     child = process(ProcessKey(5000, 200), 480, comm="worker")
     assert about.see(seen(1, child)) is RecoveryVerdict.WAIT
     assert about.see(seen(1.1 + SETTLE_NS / S, child)) is RecoveryVerdict.NOT_HELPED
