@@ -144,6 +144,9 @@ static inline int exit_call(s64 result)
     if (!call)
         return 0;
     u32 kind = call->kind;
+    /* Keeps the value that is compared below in the register that is the index: clang 19
+     * scales a copy from before the comparison, whose bound the verifier does not know. */
+    asm volatile("" : "+r"(kind));
     if (kind < CALL_KINDS && !(result < 0 && result >= -4095)) {
         struct call_count *count = &process->calls[kind];
         u64 asked = PAGES(call->asked) * PAGE_SIZE;

@@ -113,7 +113,7 @@ def test_a_sum_that_is_passed_already_is_told_at_once(observer: Observer) -> Non
         (breach,) = observer.all(Breached, lambda event: event.cgroup_id == group.id)
         assert breach.group
         assert breach.key.pid == workload.pid
-        assert 40 * MIB <= breach.held_bytes <= 51 * MIB
+        assert 40 * MIB <= breach.held_bytes <= 52 * MIB  # Debian 13: 51.3
 
 
 def test_readings_meanwhile_do_not_put_a_mark_off(observer: Observer) -> None:

@@ -17,7 +17,8 @@ from tests.vm.run import UnavailableError, VmError, run
 SUITE = "trixie"
 _PACKAGES = ("ca-certificates", "git", "make")
 _TESTS = ("tests/kernel/test_memory.py", "tests/kernel/test_lifecycle.py",
-          "tests/kernel/test_programs.py", "tests/kernel/test_watermarks.py",
+          "tests/kernel/test_mappings.py", "tests/kernel/test_programs.py",
+          "tests/kernel/test_watermarks.py",
           "tests/kernel/fuse")  # fmt: skip
 _UNAVAILABLE = 69  # EX_UNAVAILABLE
 _SCRIPT = """\
