@@ -11,7 +11,7 @@ from ebpftrace.act.fuse.holding.holding import Holding
 from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.errors import EbpftraceError, LogTakenError
-from ebpftrace.probe.fuses import FuseDefault
+from ebpftrace.probe import FuseDefault
 
 
 @dataclass(slots=True)

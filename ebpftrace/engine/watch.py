@@ -18,7 +18,7 @@ from ebpftrace.errors import NoTracefsError
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
-from ebpftrace.probe import Probe
+from ebpftrace.probe.kernel import KernelProbe
 from ebpftrace.views import View
 from ebpftrace.views.acts import Remark
 
@@ -53,7 +53,7 @@ def watch(request: WatchRequest, open_view: Callable[[Waiting], View]) -> None:
         stack.callback(view.stop)
         means = BreakerResources.of(request)
         stack.callback(means.close)  # last: nobody can be stopped any more
-        probe = Probe(
+        probe = KernelProbe(
             request.selection,
             cgroup_ids=groups,
             mapping_calls=request.mapping_calls,

@@ -1,6 +1,9 @@
-"""The only room that knows bcc: kernel programs in, typed events out."""
+"""The only room that knows bcc: kernel programs in, typed events out.
 
-from ebpftrace.probe.kernel import Probe
+`KernelProbe` in `probe.kernel` implements `Probe`; only what constructs it imports it.
+"""
+
+from ebpftrace.probe.interface import FuseControl, FuseDefault, Probe
 from ebpftrace.probe.selection import Selection
 
-__all__ = ["Probe", "Selection"]
+__all__ = ["FuseControl", "FuseDefault", "Probe", "Selection"]

@@ -6,9 +6,9 @@ it is let go or has ended.
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.probe.interface import FuseDefault
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.layout import whole_pages
 from ebpftrace.probe.loading.programs import Programs
@@ -17,20 +17,6 @@ from ebpftrace.probe.records import FUSE_DEFAULT, PARTS_OF_LIMIT, RecordDecoder,
 MAX_STOPPED = 4096
 
 _CODES = {FuseOf.PROCESS: 1, FuseOf.JOB: 2, FuseOf.CHARGE: 3}
-
-
-@dataclass(frozen=True, slots=True)
-class FuseDefault:
-    """The bound of every tracked process from its first page on.
-
-    `bound` is bytes, or where `share` is set a share (0..1) of the tightest limit as the
-    process or its cgroup is first seen; without a limit there is none then.
-    """
-
-    of: FuseOf
-    bound: float
-    share: bool
-    signal: int
 
 
 class KernelFuses:
@@ -45,7 +31,7 @@ class KernelFuses:
         self._mm_of = mm_of
         self._arm_process = bpf.Runner(programs.load("arm_process"), 4)
         self._arm_group = bpf.Runner(programs.load("arm_group"), 3)
-        self._let_go = bpf.Runner(programs.load("let_go"))
+        self._clear_stop = bpf.Runner(programs.load("let_go"))
         self.fd = programs.map_fd("stopped")
         self._size = decoder.sizes()["stop"]
         self._stopped = bpf.Batch(self.fd, 4, self._size)
@@ -68,11 +54,11 @@ class KernelFuses:
         """Signal each tracked process that grows while their sum is beyond; 0: no bound."""
         self._arm_group(cgroup_id, whole_pages(held_bytes), signal)
 
-    def let_go(self, key: ProcessKey) -> None:
-        """It is to go on, and may be stopped again. The signal is the caller's to send."""
+    def clear_stop(self, key: ProcessKey) -> None:
+        """Remove the process from the stopped ones. The caller sends SIGCONT."""
         mm = self._mm_of(key)
         if mm is not None:
-            self._let_go(mm)
+            self._clear_stop(mm)
         self.forget(key)
 
     def news(self, event: FuseBlown) -> bool:

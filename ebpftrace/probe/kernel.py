@@ -16,9 +16,10 @@ from ebpftrace.events import (
 )
 from ebpftrace.probe import calls, features
 from ebpftrace.probe.checks import require_bpf
-from ebpftrace.probe.fuses import FuseDefault, KernelFuses
+from ebpftrace.probe.fuses import KernelFuses
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.groups import Groups
+from ebpftrace.probe.interface import FuseDefault
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.btf import Btf
 from ebpftrace.probe.loading.cache import cached_programs
@@ -62,7 +63,7 @@ run a program for the next task on that CPU while the first is in the middle of 
 """
 
 
-class Probe:
+class KernelProbe:
     """Loads and attaches on construction; then `events()` whenever `fd` is readable.
 
     Raises the errors of `ebpftrace.errors` that say what this machine lacks. `cgroup_ids`

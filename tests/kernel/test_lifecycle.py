@@ -402,8 +402,9 @@ def test_what_is_dropped_is_not_heard_of_again() -> None:
 def test_nothing_stays_attached_after_kill_9() -> None:
     hold = (
         "import time\n"
-        "from ebpftrace.probe import Probe, Selection\n"
-        "probe = Probe(Selection(comms=('exact',)), mapping_calls=True)\n"
+        "from ebpftrace.probe import Selection\n"
+        "from ebpftrace.probe.kernel import KernelProbe\n"
+        "probe = KernelProbe(Selection(comms=('exact',)), mapping_calls=True)\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"
     )

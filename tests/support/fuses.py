@@ -10,8 +10,8 @@ import pytest
 
 from ebpftrace.act.actions.freeze import Freezer
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
-from ebpftrace.probe import Selection
-from ebpftrace.probe.fuses import FuseDefault, KernelFuses
+from ebpftrace.probe import FuseDefault, Selection
+from ebpftrace.probe.fuses import KernelFuses
 from tests.support.cgroups import write
 from tests.support.observer import Observer
 from tests.support.standing import until
@@ -49,7 +49,7 @@ def blown(observer: Observer, pid: int) -> FuseBlown:
 def without_bound(observer: Observer, key: ProcessKey) -> None:
     """Let go for good; the signal is sent as well."""
     fuses(observer).arm_process(key, 0, 0, signal.SIGSTOP)
-    fuses(observer).let_go(key)
+    fuses(observer).clear_stop(key)
     os.kill(key.pid, signal.SIGCONT)
 
 

@@ -98,7 +98,7 @@ class _Watch:
                 return self.holding.hold(self.keys[pid])
             case "let-go":
                 self.fuses.arm_process(self.keys[pid], 0, 0, signal.SIGSTOP)
-                self.fuses.let_go(self.keys[pid])
+                self.fuses.clear_stop(self.keys[pid])
                 self.holding.let_go(self.keys[pid])
             case "woken":
                 return " ".join(str(key.pid) for key in self.holding.woken())

@@ -13,7 +13,8 @@ from ebpftrace.events import (
     ProcessRead,
     ProcessStarted,
 )
-from ebpftrace.probe import Probe, Selection
+from ebpftrace.probe import Selection
+from ebpftrace.probe.kernel import KernelProbe
 from tests.support.patience import patient
 from tests.support.workload import PAGE
 
@@ -24,7 +25,7 @@ class Observer:
     """Every event since it began, or since `forget`."""
 
     def __init__(self, selection: Selection, **options: Any) -> None:
-        self.probe = Probe(selection, **options)
+        self.probe = KernelProbe(selection, **options)
         self.events: list[Event] = []
 
     def close(self) -> None:

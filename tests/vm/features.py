@@ -4,15 +4,16 @@ import json
 import platform
 
 from ebpftrace.errors import ProbeError
-from ebpftrace.probe import Probe, Selection
+from ebpftrace.probe import Selection
 from ebpftrace.probe.calls import CallTraceMethod, choose
+from ebpftrace.probe.kernel import KernelProbe
 from ebpftrace.probe.loading.btf import Btf
 from tests.support.cgroups import memory_hierarchy
 
 
 def features() -> dict[str, object]:
     """The release, the cgroup version, what each part uses, and what is remarked."""
-    probe = Probe(Selection(comms=("nobody",)))
+    probe = KernelProbe(Selection(comms=("nobody",)))
     try:
         return {
             "release": platform.release(),

@@ -1,31 +1,19 @@
 """The kernel side's bounds, as they were put: what did not change is not put again."""
 
 from dataclasses import replace
-from typing import Protocol
 
 from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds
 from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.probe import FuseControl
 from ebpftrace.units import NS_PER_SECOND
 
 _FREEING_NS = 3 * NS_PER_SECOND  # the kernel frees a large process in a second or two
 
 
-class Switch(Protocol):
-    """The kernel side's fuses, as `ebpftrace.probe.fuses.Fuses` has them."""
-
-    def arm_process(
-        self, key: ProcessKey, own_bytes: int, charge_bytes: int, signal: int
-    ) -> None: ...
-
-    def arm_group(self, cgroup_id: int, held_bytes: int, signal: int) -> None: ...
-
-    def let_go(self, key: ProcessKey) -> None: ...
-
-
 class Arming:
     """`arm` with each snapshot's bounds; `put` and `exempt` are for one, between snapshots."""
 
-    def __init__(self, switch: Switch) -> None:
+    def __init__(self, switch: FuseControl) -> None:
         self._switch = switch
         self._armed = Bounds()
         # Cgroups, by id, in which one ended, and by when its memory is given back.

@@ -18,7 +18,7 @@ from ebpftrace.events import FuseOf, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.samples import of_job
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
-from ebpftrace.probe.fuses import FuseDefault
+from ebpftrace.probe import FuseDefault
 from ebpftrace.probe.loading.layout import PAGE_SIZE, whole_pages
 
 EXEMPT = 0xFFFF_FFFF

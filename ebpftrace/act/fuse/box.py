@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ebpftrace.act.fuse.arming import Arming, Switch
+from ebpftrace.act.fuse.arming import Arming
 from ebpftrace.act.fuse.bounds import (
     BEYOND,
     BoundKey,
@@ -27,6 +27,7 @@ from ebpftrace.errors import GoneError
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
+from ebpftrace.probe import FuseControl
 from ebpftrace.units import NS_PER_SECOND
 
 _UNKNOWN_NS = NS_PER_SECOND // 2
@@ -56,7 +57,7 @@ class Fusebox:
     """`stopped`, `ended` as events come; `settle` and `arm` with each snapshot."""
 
     def __init__(
-        self, switch: Switch, holder: Holder, *, unix_ns: Callable[[int], int]
+        self, switch: FuseControl, holder: Holder, *, unix_ns: Callable[[int], int]
     ) -> None:
         self._switch = switch
         self._arming = Arming(switch)
@@ -204,7 +205,7 @@ class Fusebox:
     def _wake(self, key: ProcessKey) -> None:
         """It is struck off the kernel's list, woken, and no longer held, in this order: at
         any moment one of these would wake it if we died."""
-        self._switch.let_go(key)
+        self._switch.clear_stop(key)
         self._holder.let_go(key)
 
     def _places(self) -> frozenset[BoundKey]:

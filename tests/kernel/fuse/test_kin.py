@@ -77,7 +77,7 @@ def test_a_stop_within_exec_stands_before_the_new_programs_first_instruction(
     assert Path(f"/proc/{workload.pid}/exe").readlink() == program
     assert blown(observer, workload.pid).key == key
     assert observer.last(ProcessExited, lambda event: event.key == key).executed
-    fuses(observer).let_go(key)
+    fuses(observer).clear_stop(key)
     os.kill(key.pid, signal.SIGCONT)
     workload.answer()
 

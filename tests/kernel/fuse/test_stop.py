@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
-from ebpftrace.probe import Selection
-from ebpftrace.probe.fuses import FuseDefault
+from ebpftrace.probe import FuseDefault, Selection
 from tests.support.cgroups import memory_cgroup
 from tests.support.fuses import blown, fuses
 from tests.support.observer import Observer
@@ -34,7 +33,7 @@ def arm(observer: Observer, key: ProcessKey, own: int, signal: int = signal.SIGS
 
 
 def let_go(observer: Observer, key: ProcessKey) -> None:
-    fuses(observer).let_go(key)
+    fuses(observer).clear_stop(key)
     os.kill(key.pid, signal.SIGCONT)
 
 

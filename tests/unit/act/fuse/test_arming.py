@@ -28,7 +28,7 @@ class Noted:
     def arm_group(self, cgroup_id: int, held: int, number: int) -> None:
         self.calls.append(("group", cgroup_id, held, number))
 
-    def let_go(self, key: ProcessKey) -> None:
+    def clear_stop(self, key: ProcessKey) -> None:
         raise AssertionError("bounds wake nobody")
 
     def taken(self) -> list[tuple[object, ...]]:

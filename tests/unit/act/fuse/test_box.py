@@ -45,6 +45,9 @@ class Noted:
     def let_go(self, key: ProcessKey) -> None:
         self.calls.append(("let go", key.pid))
 
+    def clear_stop(self, key: ProcessKey) -> None:
+        self.calls.append(("clear stop", key.pid))
+
     def hold(self, key: ProcessKey) -> str:
         if self.gone:
             raise GoneError("gone")
@@ -103,7 +106,7 @@ def test_let_go_its_bound_is_raised_before_it_is_woken(box: Fusebox, noted: Note
     (news,) = box.let_go(GOPLS.key, MONOTONIC_NS + 2 * NS_PER_SECOND)
     assert noted.calls == [
         ("arm group", GROUP, NEXT, STOP),
-        ("let go", GOPLS.pid),  # off the kernel's list
+        ("clear stop", GOPLS.pid),  # off the kernel's list
         ("let go", GOPLS.pid),  # by the holder: SIGCONT
     ]
     assert (news.word, news.stood_ns) == (FuseEventKind.THAWED, 2 * NS_PER_SECOND)
@@ -131,7 +134,7 @@ def test_where_another_one_is_gone_the_bound_stays(box: Fusebox, noted: Noted) -
     noted.calls.clear()
     (news,) = box.let_go(GOPLS.key, MONOTONIC_NS)
     assert news.next_bound_bytes == GIB
-    assert [call[0] for call in noted.calls] == ["let go", "let go"]
+    assert [call[0] for call in noted.calls] == ["clear stop", "let go"]
 
 
 def test_another_program_is_armed_anew(box: Fusebox, noted: Noted) -> None:
@@ -146,7 +149,7 @@ def test_one_that_no_policy_means_goes_on_and_is_exempt(box: Fusebox, noted: Not
     box.stopped(blown(GOPLS))
     assert not list(box.settle([], BOOKS))
     assert noted.calls[1:] == [
-        ("arm", GOPLS.pid, 0, 0, EXEMPT), ("let go", GOPLS.pid), ("let go", GOPLS.pid),
+        ("arm", GOPLS.pid, 0, 0, EXEMPT), ("clear stop", GOPLS.pid), ("let go", GOPLS.pid),
     ]  # fmt: skip
 
 
@@ -170,7 +173,7 @@ def test_stopped_for_the_sum_of_two_jobs_it_goes_on(box: Fusebox, noted: Noted) 
     assert not unsettled(box)
     bound = GIB + mine.own.held_bytes  # the other reaches its own first
     assert noted.calls == [
-        ("arm group", GROUP, bound, STOP), ("let go", mine.pid), ("let go", mine.pid),
+        ("arm group", GROUP, bound, STOP), ("clear stop", mine.pid), ("let go", mine.pid),
     ]  # fmt: skip
 
 
@@ -217,7 +220,7 @@ def test_at_the_end_no_bound_is_left_and_nobody_stands(box: Fusebox, noted: Note
     assert noted.calls == [
         ("arm", GOPLS.pid, 0, 0, EXEMPT),
         ("arm group", GROUP, 0, 0),
-        ("let go", GOPLS.pid),
+        ("clear stop", GOPLS.pid),
         ("let go", GOPLS.pid),
     ]
 

@@ -1,0 +1,100 @@
+"""What the engine and the breaker need of the kernel side, whatever implements it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ebpftrace.events import Event, FuseOf, GroupReading, ProcessKey, ProcessStarted
+
+
+@dataclass(frozen=True, slots=True)
+class FuseDefault:
+    """The bound of every tracked process from its first page on.
+
+    `bound` is bytes, or where `share` is set a share (0..1) of the tightest limit as the
+    process or its cgroup is first seen; without a limit there is none then.
+    """
+
+    of: FuseOf
+    bound: float
+    share: bool
+    signal: int
+
+
+class FuseControl(Protocol):
+    """Bounds at which the kernel signals a growing process. All sizes are bytes.
+
+    A process or cgroup that has ended is ignored.
+    """
+
+    def arm_process(
+        self, key: ProcessKey, own_bytes: int, charge_bytes: int, signal: int
+    ) -> None:
+        """Signal the process when it grows beyond either bound; 0: no such bound."""
+
+    def arm_group(self, cgroup_id: int, held_bytes: int, signal: int) -> None:
+        """Signal each tracked process that grows while their sum is beyond; 0: no bound."""
+
+    def clear_stop(self, key: ProcessKey) -> None:
+        """Remove the process from the stopped ones. The caller sends SIGCONT."""
+
+
+class Probe(Protocol):
+    """A source of events and readings about the selected processes.
+
+    It is running once constructed. Times are CLOCK_MONOTONIC nanoseconds, sizes are bytes.
+    Nothing here blocks.
+    """
+
+    @property
+    def fd(self) -> int:
+        """Readable when `events` has something to return."""
+
+    @property
+    def features(self) -> Sequence[tuple[str, str]]:
+        """("mappings", "mmap_lock_released"), …: what is measured, and by which means."""
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What a user should know of these means: fallbacks and costs."""
+
+    @property
+    def fuses(self) -> FuseControl | None:
+        """None for a probe that has no fuses."""
+
+    @property
+    def drift_bytes(self) -> int:
+        """By how much the last `read` corrected what events had added up, in sum."""
+
+    def events(self) -> list[Event]:
+        """What happened since the last call of this or of `read`, in the kernel's order."""
+
+    def read(self, now_ns: int) -> list[Event]:
+        """What happened, then an exact reading of all that is tracked, then the losses."""
+
+    def read_one_group(
+        self, now_ns: int, cgroup_id: int, first: ProcessKey
+    ) -> GroupReading | None:
+        """An exact reading of one memory cgroup; None where nothing in it is tracked.
+
+        `first` is read in any case. Of very many processes only the largest of the last
+        reading are read besides.
+        """
+
+    def mark_process(self, key: ProcessKey, held_bytes: int) -> None:
+        """Report `Breached` once, when the process holds this much; 0: never."""
+
+    def mark_group(self, cgroup_id: int, held_bytes: int) -> None:
+        """The same for the sum of all tracked processes of a memory cgroup."""
+
+    def drop(self, event: ProcessStarted) -> None:
+        """Stop tracking a process that does not match the selection after all.
+
+        If it executes another program, that start is reported and judged by itself.
+        """
+
+    def run_time_ns(self) -> int:
+        """Nanoseconds the kernel programs ran; 0 where the kernel does not count."""
+
+    def close(self) -> None:
+        """Detach everything."""
