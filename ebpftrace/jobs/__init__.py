@@ -1,7 +1,7 @@
-"""Whose process is it? A job's identity from CI variables, container, pod, unit or cgroup.
+"""Which CI job a process belongs to: by CI variables, container, pod, unit or cgroup.
 
-One resolver a file. CI variables come first, since one cgroup may serve several jobs in
-turn; what the cgroup's path says is the fallback.
+One source a file, and `ci/` for the CI systems. CI variables come first, since one cgroup
+may serve several jobs in turn; the cgroup's path is the fallback.
 """
 
 from ebpftrace.jobs.resolver import JobResolver

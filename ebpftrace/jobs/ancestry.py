@@ -1,119 +1,86 @@
 """The CI run of a process: from its own environment, else from its nearest ancestor's.
 
-A job's programs may clear their environment (`env -i`, sudo), so ancestors are asked in
-turn. Never pid 1, and never a CI agent, container runtime or service manager: what
-started those is not the job they run.
+A job's programs may clear their environment (`env -i`, sudo), so ancestors are read in
+turn. Never pid 1, and never a CI agent, container runtime or service manager: the
+environment in which those were started is not that of a job they run.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
-from ebpftrace.host.environ import Environ
 from ebpftrace.host.proc import PROC, Stat, read_cmdline, read_environ, read_stat
-from ebpftrace.jobs import (
-    azure,
-    buildkite,
-    circleci,
-    drone,
-    github,
-    gitlab,
-    jenkins,
-    tekton,
-    woodpecker,
-)
-from ebpftrace.jobs.run import CiRun
+from ebpftrace.jobs.ci import CI_SYSTEMS
+from ebpftrace.jobs.ci.run import CiProcess, CiRun, CiSystem
 
 _DEPTH = 32
-_REMEMBERED = 4096
+_CACHED_ANCESTORS = 4096
+_COMM_BYTES = 15  # the kernel cuts longer names
 
-_RESOLVERS: tuple[Callable[[Environ], CiRun | None], ...] = (
-    github.identify,
-    gitlab.identify,
-    jenkins.identify,
-    buildkite.identify,
-    circleci.identify,
-    azure.identify,
-    drone.identify,
-    woodpecker.identify,
-)
-
-# By comm, which the kernel cuts at 15 bytes.
-_NOT_A_JOB = frozenset(
-    name[:15]
-    for name in (
-        "Runner.Listener",  # GitHub
-        "Runner.Worker",
-        "Agent.Listener",  # Azure
-        "Agent.Worker",
-        "gitlab-runner",
-        "buildkite-agent",
-        "circleci-runner",
-        "drone-runner-docker",
-        "drone-runner-exec",
-        "drone-runner-kube",
-        "woodpecker-agent",
-        "containerd",
-        "containerd-shim",
-        "containerd-shim-runc-v2",
-        "conmon",
-        "dockerd",
-        "kubelet",
-        "systemd",
-        "sshd",
-    )
+_RUNTIMES = (
+    "containerd",
+    "containerd-shim",
+    "containerd-shim-runc-v2",
+    "conmon",
+    "dockerd",
+    "kubelet",
+    "systemd",
+    "sshd",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """A CI run, and the process whose environment told it."""
+    """A CI run, and the process whose environment names it."""
 
     run: CiRun
     pid: int
 
 
 class Ancestry:
-    """Finds CI runs; remembers what ancestors answered, by pid, start time and comm."""
+    """Finds CI runs; caches the answers of ancestors by pid, start time and comm."""
 
-    def __init__(self, proc: Path = PROC) -> None:
+    def __init__(self, proc: Path = PROC, systems: Iterable[CiSystem] = CI_SYSTEMS) -> None:
         self._proc = proc
-        self._known: OrderedDict[tuple[int, int, str], CiRun | None] = OrderedDict()
+        self._systems = tuple(systems)
+        programs = (*_RUNTIMES, *(name for system in self._systems for name in system.agents))
+        self._not_jobs = frozenset(name[:_COMM_BYTES] for name in programs)
+        self._cache: OrderedDict[tuple[int, int, str], CiRun | None] = OrderedDict()
 
     def find(self, pid: int, parent_pid: int = 0) -> FoundRun | None:
-        """The run `pid` belongs to; `parent_pid` is asked if `pid` is gone already."""
+        """The run `pid` belongs to; the search starts at `parent_pid` if `pid` has ended."""
         stat = read_stat(pid, self._proc)
         current: int = pid
         if stat is None:
             current, stat = parent_pid, self._stat(parent_pid)
         for _ in range(_DEPTH):
-            if stat is None or current <= 1 or stat.comm in _NOT_A_JOB:
+            if stat is None or current <= 1 or stat.comm in self._not_jobs:
                 return None
-            # An exec may give a process another environment, so only ancestors, which
-            # rarely do that, are taken from memory.
-            run = self._identify(stat) if current == pid else self._remembered(stat)
+            # An exec may give a process another environment, so the cache is used for
+            # ancestors only, which rarely do that.
+            run = self._identify(stat) if current == pid else self._cached(stat)
             if run is not None:
                 return FoundRun(run, current)
             parent = self._stat(stat.parent_pid)
             if parent is not None and parent.start_ticks > stat.start_ticks:
-                return None  # the parent's pid went to someone younger between two reads
+                return None  # the parent's pid was reused between the two reads
             current, stat = stat.parent_pid, parent
         return None
 
     def _stat(self, pid: int) -> Stat | None:
         return read_stat(pid, self._proc) if pid > 1 else None
 
-    def _remembered(self, stat: Stat) -> CiRun | None:
+    def _cached(self, stat: Stat) -> CiRun | None:
         key = (stat.pid, stat.start_ticks, stat.comm)
-        if key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key]
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
         run = self._identify(stat)
-        self._known[key] = run
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        self._cache[key] = run
+        if len(self._cache) > _CACHED_ANCESTORS:
+            self._cache.popitem(last=False)
         return run
 
     def _identify(self, stat: Stat) -> CiRun | None:
@@ -121,11 +88,10 @@ class Ancestry:
             environ = read_environ(stat.pid, self._proc)
             if environ is None:
                 return None
-            for identify in _RESOLVERS:
-                if (run := identify(environ)) is not None:
-                    return run
-            if stat.comm == tekton.COMM:
-                return tekton.identify(read_cmdline(stat.pid, self._proc) or (), environ)
+            process = CiProcess(
+                stat.comm, environ, lambda: read_cmdline(stat.pid, self._proc) or ()
+            )
+            found = (system.identify(process) for system in self._systems)
+            return next((run for run in found if run is not None), None)
         except NotPermittedError:
-            return None  # the next ancestor, or the cgroup, may still tell
-        return None
+            return None  # the next ancestor, or the cgroup, may still identify the job

@@ -12,7 +12,7 @@ import re
 
 from ebpftrace.jobs.location import JobLocation
 
-_KINDS = {
+_RUNTIMES = {
     "docker": "docker",
     "cri-containerd": "containerd",
     "nerdctl": "containerd",
@@ -20,6 +20,10 @@ _KINDS = {
     "libpod": "podman",
     "libpod-payload": "podman",
 }
+_OTHER_RUNTIME = "container"
+
+KINDS = (*dict.fromkeys(_RUNTIMES.values()), _OTHER_RUNTIME)
+
 _CONTAINER = re.compile(
     r"(?:(?<=/)|(?<=:)|^)"
     r"(?:(docker|cri-containerd|nerdctl|crio|libpod-payload|libpod)[-/:])?"
@@ -34,18 +38,14 @@ def container_id(path: str) -> str | None:
 
 
 def locate(path: str) -> JobLocation | None:
-    """The innermost container whose runtime shows."""
+    """The innermost container whose runtime the path names, else the innermost of any."""
     for runtime, container in reversed(_CONTAINER.findall(path)):
         if runtime:
-            return JobLocation(
-                _KINDS[runtime],
-                f"{_KINDS[runtime]} {container[:12]}",
-                f"container id {container[:12]} in the cgroup path",
-            )
+            return _location(_RUNTIMES[runtime], container)
     container_only = container_id(path)
-    if container_only is None:
-        return None
-    short = container_only[:12]
-    return JobLocation(
-        "container", f"container {short}", f"container id {short} in the cgroup path"
-    )
+    return _location(_OTHER_RUNTIME, container_only) if container_only else None
+
+
+def _location(kind: str, container: str) -> JobLocation:
+    short = container[:12]
+    return JobLocation(kind, f"{kind} {short}", f"container id {short} in the cgroup path")

@@ -1,4 +1,4 @@
-"""A job's identity: what its resolvers find, and what books, judgement and acts know it by."""
+"""A job's identity: what the resolver finds, and what all other rooms know a job by."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 class JobIdentity:
     """Which job a process belongs to, and how that is known.
 
-    `key` tells jobs apart (the memory cgroup, and the CI run where one cgroup serves
-    several in turn); `name` is short enough for a column. `lasting` tells them apart too,
-    by what stays when the cgroup is made anew under its path; "": nothing but `key` does.
+    `key` is unique among the jobs of a watch: the memory cgroup, and the CI run where one
+    cgroup serves several in turn. `name` is short enough for a column. `restart_key` stays
+    the same when the job's cgroup is removed and made again; "" if only `key` is known.
     """
 
     key: str
     name: str
-    kind: str  # github, gitlab, …, kubernetes, docker, podman, systemd, cgroup, host
+    kind: str  # one of jobs.kinds.job_kinds()
     identified_by: str  # "GITHUB_RUN_ID of pid 4711", "container id in the cgroup path", …
     cgroup: str  # path within the memory hierarchy, "/" at its root
     cgroup_id: int
-    lasting: str = ""
+    restart_key: str = ""
 
     @property
     def account(self) -> str:
-        """What its budget and its cool-down are kept by."""
-        return self.lasting or self.key
+        """What the job's budget and cool-down are kept under."""
+        return self.restart_key or self.key

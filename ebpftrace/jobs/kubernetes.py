@@ -1,10 +1,10 @@
-"""Kubernetes pods, by the pod's uid in the path the kubelet makes.
+"""Kubernetes pods, by the pod's uid in the cgroup path that the kubelet makes.
 
 cgroupfs driver: /kubepods/burstable/podUID/CONTAINER; systemd driver:
 /kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podUID.slice/RUNTIME-ID.scope,
 with the uid's dashes as underscores. A static pod's uid is 32 hex digits without dashes.
 
-A container that the kubelet restarts has another id, and another path. Its name stays: the
+A container that the kubelet restarts has a new id and a new path, but keeps its name: the
 file that the kubelet mounts on /dev/termination-log is below pods/UID/containers/NAME.
 Source: kubernetes/kubernetes, pkg/kubelet/cm (cgroup_manager_linux.go and
 pod_container_manager_linux.go) and pkg/kubelet/kuberuntime/kuberuntime_container.go
@@ -17,9 +17,11 @@ from collections.abc import Iterable
 from ebpftrace.host.environ import Environ
 from ebpftrace.host.mounts import Mount
 from ebpftrace.jobs import containers
+from ebpftrace.jobs.ci.run import NAME_WIDTH, word
 from ebpftrace.jobs.location import JobLocation
-from ebpftrace.jobs.run import NAME_WIDTH, word
 from ebpftrace.text import clean
+
+KINDS = ("kubernetes",)
 
 _POD = re.compile(
     r"kubepods.*?[/-]pod"
@@ -33,8 +35,8 @@ def locate(
 ) -> JobLocation | None:
     """The pod; its name from HOSTNAME where the kubelet's KUBERNETES_SERVICE_HOST is set.
 
-    `mounts` are those of the process. Where they do not tell the container's name, all
-    containers of the pod have one home.
+    `mounts` are those of the process. Where they do not show the container's name, all
+    containers of the pod share one `restart_id`.
     """
     match = _POD.search(path)
     if match is None:
@@ -49,8 +51,8 @@ def locate(
             name, by = clean(host, NAME_WIDTH), f"{by}, name from HOSTNAME"
     if container:
         by = f"{by}, container {container[:12]}"
-    home = "/".join(filter(None, (uid, _container_name(uid, mounts))))
-    return JobLocation("kubernetes", name, by, home=home)
+    restart_id = "/".join(filter(None, (uid, _container_name(uid, mounts))))
+    return JobLocation("kubernetes", name, by, restart_id=restart_id)
 
 
 def is_pod(path: str) -> bool:

@@ -1,18 +1,18 @@
-"""Where a process runs, as its cgroup's path tells it."""
+"""Where a process runs, as the path of its cgroup shows it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class JobLocation:
-    """A kind of home (kubernetes, docker, systemd, …), its short name, and how it shows.
+    """A container, pod, unit or cgroup: its kind, its short name, and how it was found.
 
-    `lasts`: what comes back under the same path is the same job in the books, though its
-    cgroup is new. `home` is what a job that is started again has again; "": the path.
+    `same_job_after_restart`: a new cgroup under the same path is the same job to the
+    ledger. `restart_id` identifies the job over restarts; "": the path does.
     """
 
     kind: str
     name: str
     identified_by: str
-    lasts: bool = False
-    home: str = ""
+    same_job_after_restart: bool = False
+    restart_id: str = ""

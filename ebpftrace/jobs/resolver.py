@@ -1,6 +1,7 @@
-"""A process's job, from the most telling source that answers."""
+"""A process's job, from the most specific source that identifies it."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, NotPermittedError
@@ -8,8 +9,10 @@ from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.environ import Environ
 from ebpftrace.host.mounts import Mount, mounts
 from ebpftrace.host.proc import read_environ
-from ebpftrace.jobs import containers, kubernetes, plain, systemd
+from ebpftrace.jobs import containers, fallback, kubernetes, systemd
 from ebpftrace.jobs.ancestry import Ancestry
+from ebpftrace.jobs.ci import CI_SYSTEMS
+from ebpftrace.jobs.ci.run import CiSystem
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.location import JobLocation
 from ebpftrace.text import clean
@@ -18,38 +21,43 @@ _PATH_LIMIT = 4096
 
 
 class JobResolver:
-    """Says which job a process belongs to, and how that is known.
+    """Finds which job a process belongs to, and how that is known.
 
     CI variables give name and kind; without them a Kubernetes pod, a container, a systemd
-    unit, the cgroup, or the host. The environment is the process's own word: who can
-    choose it can name its job, but not leave its memory cgroup, which is in every key.
+    unit, the cgroup, or the host. A process can choose its environment and with it the name
+    of its job, but it cannot leave its memory cgroup, which is part of every key.
     """
 
-    def __init__(self, paths: CgroupPaths, root: Path = Path("/")) -> None:
+    def __init__(
+        self,
+        paths: CgroupPaths,
+        root: Path = Path("/"),
+        systems: Iterable[CiSystem] = CI_SYSTEMS,
+    ) -> None:
         self._paths = paths
         self._root = root
         self._proc = root / "proc"
-        self._ancestry = Ancestry(self._proc)
+        self._ancestry = Ancestry(self._proc, systems)
 
     def resolve(self, pid: int, cgroup_id: int, parent_pid: int = 0) -> JobIdentity:
-        """The job of a process in this memory cgroup; `parent_pid` helps if it is gone.
+        """The job of a process in this memory cgroup; `parent_pid` helps if it has ended.
 
-        Never fails: what cannot be read is left out of account. `cgroup` is "" where the
-        cgroup was removed before its path was known.
+        Never fails: what cannot be read is ignored. `cgroup` of the answer is "" if the
+        cgroup was removed before its path was read.
         """
         path = self._path(pid, cgroup_id)
         found = self._ancestry.find(pid, parent_pid)
-        place = self._place(pid, path, cgroup_id)
-        home = f"{place.kind}:{place.home or path}" if path else ""
+        location = self._locate(pid, path, cgroup_id)
+        restart_key = f"{location.kind}:{location.restart_id or path}" if path else ""
         if found is None:
             return JobIdentity(
-                key=f"systemd:{path}" if place.lasts else str(cgroup_id),
-                name=place.name,
-                kind=place.kind,
-                identified_by=place.identified_by,
+                key=f"systemd:{path}" if location.same_job_after_restart else str(cgroup_id),
+                name=location.name,
+                kind=location.kind,
+                identified_by=location.identified_by,
                 cgroup=path or "",
                 cgroup_id=cgroup_id,
-                lasting=home,
+                restart_key=restart_key,
             )
         by = f"{found.run.variable} of pid {found.pid}"
         if found.pid != pid:
@@ -61,8 +69,8 @@ class JobResolver:
             identified_by=by,
             cgroup=path or "",
             cgroup_id=cgroup_id,
-            # A run by its id alone could be named by anybody, and its budget spent.
-            lasting=home and f"{home} {found.run.kind}:{found.run.run}",
+            # Not the run's id alone: any process could name it and spend its budget.
+            restart_key=restart_key and f"{restart_key} {found.run.kind}:{found.run.run}",
         )
 
     def _path(self, pid: int, cgroup_id: int) -> str | None:
@@ -70,13 +78,13 @@ class JobResolver:
         if path is None:
             path = memory_cgroup(pid, self._root)
             if path is not None and self._paths.id(path) not in (cgroup_id, None):
-                return None  # it moved since, or the pid is someone else's by now
+                return None  # it has moved, or the pid was reused
             path = None if path is None else clean(os.fsencode(path), _PATH_LIMIT)
         return path
 
-    def _place(self, pid: int, path: str | None, cgroup_id: int) -> JobLocation:
+    def _locate(self, pid: int, path: str | None, cgroup_id: int) -> JobLocation:
         if path is None:
-            return plain.unknown(cgroup_id)
+            return fallback.locate_removed(cgroup_id)
         pod = None
         if kubernetes.is_pod(path):
             pod = kubernetes.locate(path, self._environ(pid), self._mounts(pid))
@@ -84,7 +92,7 @@ class JobResolver:
             pod
             or containers.locate(path)
             or systemd.locate(path)
-            or plain.locate(path, cgroup_id)
+            or fallback.locate(path, cgroup_id)
         )
 
     def _mounts(self, pid: int) -> tuple[Mount, ...]:

@@ -20,16 +20,13 @@ from ebpftrace.act.policy.toml.values import (
     several,
 )
 from ebpftrace.events import FuseOf
+from ebpftrace.jobs.kinds import job_kinds
 from ebpftrace.judge.finding import Severity
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, parse_share
 
 NAME_LIMIT = 40
-JOB_KINDS = (  # all that ebpftrace/jobs can answer
-    "github", "gitlab", "jenkins", "buildkite", "circleci", "azure", "drone", "woodpecker",
-    "tekton", "kubernetes", "docker", "containerd", "cri-o", "podman", "container", "systemd",
-    "cgroup", "host",
-)  # fmt: skip
+JOB_KINDS = job_kinds()
 
 
 def _name(value: object) -> str:
@@ -39,11 +36,16 @@ def _name(value: object) -> str:
     return name
 
 
-def _job_kind(value: object) -> str:
-    glob: str = TEXT.read(value)
-    if not any(fnmatchcase(kind, glob) for kind in JOB_KINDS):
-        raise ValueError
-    return glob
+def job_kind_globs(kinds: tuple[str, ...]) -> Kind:
+    """Globs, each of which must match one of `kinds` at least."""
+
+    def read(value: object) -> str:
+        glob: str = TEXT.read(value)
+        if not any(fnmatchcase(kind, glob) for kind in kinds):
+            raise ValueError
+        return glob
+
+    return several(Kind(f"a glob for one of {', '.join(kinds)}", read, TEXT.schema), least=1)
 
 
 def _level(value: object) -> tuple[float, bool]:
@@ -66,9 +68,7 @@ NAME = Kind(f"a printable name of 1 to {NAME_LIMIT} characters", _name,
             {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT})  # fmt: skip
 # An empty array would match everything, which nobody means who writes one.
 GLOBS = several(Kind("a glob", TEXT.read, TEXT.schema), least=1)
-JOB_KIND_GLOBS = several(
-    Kind(f"a glob for one of {', '.join(JOB_KINDS)}", _job_kind, TEXT.schema), least=1
-)
+JOB_KIND_GLOBS = job_kind_globs(JOB_KINDS)
 MODE = choice({mode.value: mode for mode in Mode})
 SEVERITY = choice({severity.name.lower(): severity for severity in Severity})
 PER_PROCESS = choice({"job": False, "process": True})

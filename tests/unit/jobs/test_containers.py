@@ -32,11 +32,11 @@ OTHER = "f" * 64
         (f"/ecs/task/{ID}", "container"),
     ],
 )
-def test_containers(path: str, kind: str) -> None:
-    place = containers.locate(path)
-    assert place is not None
-    assert (place.kind, place.name) == (kind, f"{kind} 0123456789ab")
-    assert "0123456789ab" in place.identified_by
+def test_container_is_located_by_its_id(path: str, kind: str) -> None:
+    location = containers.locate(path)
+    assert location is not None
+    assert (location.kind, location.name) == (kind, f"{kind} 0123456789ab")
+    assert "0123456789ab" in location.identified_by
     assert containers.container_id(path) == ID
 
 
@@ -52,11 +52,11 @@ def test_containers(path: str, kind: str) -> None:
         f"/jobs/x{ID}",
     ],
 )
-def test_no_containers(path: str) -> None:
+def test_path_without_a_container_has_no_location(path: str) -> None:
     assert containers.locate(path) is None
 
 
 @given(st.text(alphabet="/:-.abcdef0123docker", max_size=200))
-def test_any_path_gets_an_answer(path: str) -> None:
-    place = containers.locate(path)
-    assert place is None or containers.container_id(path) is not None
+def test_location_of_any_path_has_a_container_id(path: str) -> None:
+    location = containers.locate(path)
+    assert location is None or containers.container_id(path) is not None

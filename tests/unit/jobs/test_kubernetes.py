@@ -24,21 +24,21 @@ ID = "e" * 64
         f"/../../kubepods-burstable-pod{SNAKE}.slice/docker-{ID}.scope",
     ],
 )
-def test_pods(path: str) -> None:
-    place = kubernetes.locate(path, None)
-    assert place is not None
-    assert (place.kind, place.name) == ("kubernetes", "pod 12345678")
-    assert f"pod uid {UID}" in place.identified_by
-    assert ("container eeeeeeeeeeee" in place.identified_by) == (ID in path)
+def test_pod_is_located_by_its_uid(path: str) -> None:
+    location = kubernetes.locate(path, None)
+    assert location is not None
+    assert (location.kind, location.name) == ("kubernetes", "pod 12345678")
+    assert f"pod uid {UID}" in location.identified_by
+    assert ("container eeeeeeeeeeee" in location.identified_by) == (ID in path)
 
 
-def test_a_static_pod() -> None:
-    place = kubernetes.locate(f"/kubepods/burstable/pod{STATIC}/{ID}", None)
-    assert place is not None
-    assert place.name == "pod 01234567"
+def test_static_pod_is_located() -> None:
+    location = kubernetes.locate(f"/kubepods/burstable/pod{STATIC}/{ID}", None)
+    assert location is not None
+    assert location.name == "pod 01234567"
 
 
-def test_the_name_comes_from_the_kubelets_variables_only() -> None:
+def test_hostname_names_the_pod_only_with_the_kubelets_variables() -> None:
     path = f"/kubepods/pod{UID}/{ID}"
     named = kubernetes.locate(
         path, environ({"HOSTNAME": "runner-4k2kd", "KUBERNETES_SERVICE_HOST": "10.0.0.1"})
@@ -46,11 +46,11 @@ def test_the_name_comes_from_the_kubelets_variables_only() -> None:
     assert named is not None
     assert named.name == "runner-4k2kd"
     assert "HOSTNAME" in named.identified_by
-    stranger = kubernetes.locate(path, environ({"HOSTNAME": "laptop"}))
-    assert stranger is not None
-    assert stranger.name == "pod 12345678"
+    unnamed = kubernetes.locate(path, environ({"HOSTNAME": "laptop"}))
+    assert unnamed is not None
+    assert unnamed.name == "pod 12345678"
 
 
 @pytest.mark.parametrize("path", ["/", "/kubepods", "/kubepods/burstable", f"/jobs/pod{UID}"])
-def test_no_pods(path: str) -> None:
+def test_path_without_a_pod_has_no_location(path: str) -> None:
     assert kubernetes.locate(path, None) is None

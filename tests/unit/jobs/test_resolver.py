@@ -37,7 +37,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def test_ci_variables_name_the_job_and_the_cgroup_stays_in_the_key(machine: Machine) -> None:
+def test_ci_variables_name_the_job_and_its_cgroup_is_part_of_the_key(machine: Machine) -> None:
     number = machine.cgroup(f"/docker/{ID}")
     machine.fake.process(10, environ=GITHUB)
     job = machine.resolver.resolve(10, number)
@@ -48,7 +48,7 @@ def test_ci_variables_name_the_job_and_the_cgroup_stays_in_the_key(machine: Mach
     assert job.key.startswith(f"{number}:github:99/")
 
 
-def test_an_ancestors_variables_are_told_as_such(machine: Machine) -> None:
+def test_identified_by_names_the_ancestor(machine: Machine) -> None:
     number = machine.cgroup("/job")
     machine.fake.process(10, environ=GITHUB)
     machine.fake.process(11, 10)
@@ -56,7 +56,9 @@ def test_an_ancestors_variables_are_told_as_such(machine: Machine) -> None:
     assert job.identified_by == "GITHUB_RUN_ID of pid 11's ancestor 10"
 
 
-def test_successive_jobs_of_one_cgroup_and_legs_of_a_matrix_are_apart(machine: Machine) -> None:
+def test_successive_jobs_and_matrix_legs_in_one_cgroup_differ(
+    machine: Machine,
+) -> None:
     number = machine.cgroup("/system.slice/runner.service")
     changes = [
         {},
@@ -72,7 +74,7 @@ def test_successive_jobs_of_one_cgroup_and_legs_of_a_matrix_are_apart(machine: M
     assert len(keys) == len(changes)
 
 
-def test_two_processes_of_one_job_share_its_key(machine: Machine) -> None:
+def test_processes_of_one_job_share_its_key(machine: Machine) -> None:
     number = machine.cgroup("/job")
     machine.fake.process(10, environ=GITHUB)
     machine.fake.process(11, 10)
@@ -88,21 +90,21 @@ def test_two_processes_of_one_job_share_its_key(machine: Machine) -> None:
         ("/jobs/a", "cgroup", "jobs/a"),
     ],
 )
-def test_without_variables_the_path_tells(
+def test_cgroup_path_identifies_a_job_without_variables(
     machine: Machine, path: str, kind: str, name: str
 ) -> None:
     number = machine.cgroup(path)
     machine.fake.process(10)
     job = machine.resolver.resolve(10, number)
-    lasting = f"systemd:{path}" if path.endswith(".service") else str(number)
-    assert (job.kind, job.name, job.key) == (kind, name, lasting)
+    key = f"systemd:{path}" if path.endswith(".service") else str(number)
+    assert (job.kind, job.name, job.key) == (kind, name, key)
 
 
 @pytest.mark.parametrize(
     "path", [f"/docker/{ID}", "/system.slice/run-1.scope", "/ci/build42", "/a.service"]
 )
 @pytest.mark.parametrize("environ", [{}, GITHUB], ids=["plain", "run"])
-def test_a_cgroup_made_anew_is_on_the_same_account(
+def test_job_in_a_recreated_cgroup_keeps_its_account(
     machine: Machine, path: str, environ: dict[str, str]
 ) -> None:
     machine.fake.process(10, environ=environ, cgroup=f"0::{path}")
@@ -118,8 +120,8 @@ def test_a_cgroup_made_anew_is_on_the_same_account(
     assert other.account != first.account
 
 
-def test_runs_have_accounts_of_their_own_and_none_takes_anothers(machine: Machine) -> None:
-    """The environment is the process's own word: the path keeps it on its own account."""
+def test_run_in_another_cgroup_has_another_account(machine: Machine) -> None:
+    """A process chooses its environment; the path keeps it off another job's account."""
     one, two = machine.cgroup("/one"), machine.cgroup("/two")
     machine.fake.process(10, environ=GITHUB)
     machine.fake.process(11, environ=GITHUB | {"GITHUB_RUN_ID": "100"})
@@ -131,8 +133,8 @@ def test_runs_have_accounts_of_their_own_and_none_takes_anothers(machine: Machin
     assert len(accounts) == 4
 
 
-def test_a_container_that_the_kubelet_restarts_is_on_the_same_account(machine: Machine) -> None:
-    """Its id and its path are others; its name in the kubelet's mounts stays."""
+def test_container_restarted_by_the_kubelet_keeps_its_account(machine: Machine) -> None:
+    """Its id and its path change; its name in the kubelet's mounts does not."""
     uid = "12345678-9abc-def0-1234-56789abcdef0"
     accounts = []
     for pid, (container, name) in enumerate(
@@ -152,14 +154,14 @@ def test_a_container_that_the_kubelet_restarts_is_on_the_same_account(machine: M
     ]  # fmt: skip
 
 
-def test_a_process_gone_falls_back_to_parent_then_cgroup(machine: Machine) -> None:
+def test_ended_process_falls_back_to_its_parent_then_to_the_cgroup(machine: Machine) -> None:
     number = machine.cgroup("/job")
     machine.fake.process(10, environ=GITHUB)
     assert machine.resolver.resolve(11, number, 10).kind == "github"
     assert machine.resolver.resolve(11, number, 12).kind == "cgroup"
 
 
-def test_a_cgroup_removed_before_its_path_was_known(machine: Machine) -> None:
+def test_cgroup_removed_before_its_path_was_read(machine: Machine) -> None:
     job = machine.resolver.resolve(11, 424242)
     assert (job.kind, job.name, job.cgroup, job.key) == (
         "cgroup",
@@ -170,24 +172,24 @@ def test_a_cgroup_removed_before_its_path_was_known(machine: Machine) -> None:
     assert job.account == job.key
 
 
-def test_a_path_of_another_cgroup_is_not_taken_for_it(machine: Machine) -> None:
+def test_path_of_another_cgroup_is_not_used(machine: Machine) -> None:
     machine.cgroup("/now-here")
     machine.fake.process(10, cgroup="0::/now-here")
     assert machine.resolver.resolve(10, 424242).cgroup == ""
 
 
-def test_a_namespace_that_hides_the_cgroup_still_gives_its_path(machine: Machine) -> None:
+def test_path_outside_the_cgroup_namespace_is_used(machine: Machine) -> None:
     machine.fake.process(10, cgroup=f"0::/../docker-{ID}.scope")
     job = machine.resolver.resolve(10, 424242)
     assert (job.kind, job.cgroup) == ("docker", f"/../docker-{ID}.scope")
 
 
-def test_a_path_read_from_proc_is_clean_too(machine: Machine) -> None:
+def test_path_from_proc_is_cleaned(machine: Machine) -> None:
     machine.fake.process(10, cgroup="0::/../evil\x1b[2J")
     assert machine.resolver.resolve(10, 424242).cgroup == "/../evil\\x1b[2J"
 
 
-def test_names_from_strangers_are_clean(machine: Machine) -> None:
+def test_names_are_printable(machine: Machine) -> None:
     number = machine.cgroup("/evil\x1b[2J")
     machine.fake.process(10)
     machine.fake.process(11, environ={**GITHUB, "GITHUB_JOB": "\x1b]0;x\x07\n"})

@@ -13,14 +13,14 @@ from ebpftrace.jobs import systemd
         ("/user.slice/user-1000.slice", "user-1000.slice"),
     ],
 )
-def test_units(path: str, name: str) -> None:
-    place = systemd.locate(path)
-    assert place is not None
-    assert (place.kind, place.name) == ("systemd", name)
+def test_innermost_unit_names_the_job(path: str, name: str) -> None:
+    location = systemd.locate(path)
+    assert location is not None
+    assert (location.kind, location.name) == ("systemd", name)
 
 
 @pytest.mark.parametrize(
-    ("path", "lasts"),
+    ("path", "same_job"),
     [
         ("/system.slice/a.service", True),
         ("/system.slice/a.service/job-7", False),
@@ -28,12 +28,12 @@ def test_units(path: str, name: str) -> None:
         ("/system.slice", False),
     ],
 )
-def test_a_service_lasts_though_its_cgroup_does_not(path: str, lasts: bool) -> None:
-    place = systemd.locate(path)
-    assert place is not None
-    assert place.lasts is lasts
+def test_restarted_service_is_the_same_job(path: str, same_job: bool) -> None:
+    location = systemd.locate(path)
+    assert location is not None
+    assert location.same_job_after_restart is same_job
 
 
 @pytest.mark.parametrize("path", ["/", "/jobs/a", "/x.servicex", "/.service"])
-def test_no_units(path: str) -> None:
+def test_path_without_a_unit_has_no_location(path: str) -> None:
     assert systemd.locate(path) is None

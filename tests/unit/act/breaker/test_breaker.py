@@ -62,11 +62,15 @@ class Books:
         return replace(made, key=key_of(self.pid), age_ns=100 * S, **changes)
 
     def see(
-        self, seconds: float, *there: ProcessSnapshot, job: str = "build-42", lasting: str = ""
+        self,
+        seconds: float,
+        *there: ProcessSnapshot,
+        job: str = "build-42",
+        restart_key: str = "",
     ) -> list[BreakerEvent]:
         self.now_ns = round(seconds * S)
         one = watches.job(job, there, limit=None)
-        one = replace(one, identity=replace(one.identity, lasting=lasting))
+        one = replace(one, identity=replace(one.identity, restart_key=restart_key))
         books = watches.snapshot(one)
         snapshot: Snapshot = replace(books, monotonic_ns=self.now_ns)
         return list(self.breaker.consider((), snapshot))
@@ -173,19 +177,19 @@ def test_a_cgroup_made_anew_has_no_budget_of_its_own(books: Books, tmp_path: Pat
     """As `docker restart` makes it: another cgroup, so another job in the books."""
     once = policy(budget=Budget(1, 1000 * S), cooldown_ns=0)
     books.breaker.reload([once])
-    books.see(0, books.process(400), lasting="docker:/docker/1")
-    books.see(5, books.process(400), job="again", lasting="docker:/docker/1")
+    books.see(0, books.process(400), restart_key="docker:/docker/1")
+    books.see(5, books.process(400), job="again", restart_key="docker:/docker/1")
     assert books.held_back() == ["the incident of the cgroup that it had before is not over"]
-    books.see(6, books.process(100), lasting="docker:/docker/1")
-    words = books.see(90, books.process(400), job="again", lasting="docker:/docker/1")
+    books.see(6, books.process(100), restart_key="docker:/docker/1")
+    words = books.see(90, books.process(400), job="again", restart_key="docker:/docker/1")
     assert any(
         isinstance(word, StepOutcome) and "budget spent" in word.detail for word in words
     )
     past = tuple(books.logged())
     later = Books(books.pid, tmp_path / "other.jsonl", (once,), past)
-    later.see(120, later.process(400), job="third", lasting="docker:/docker/1")
+    later.see(120, later.process(400), job="third", restart_key="docker:/docker/1")
     assert later.started == []
-    later.see(150, later.process(400), job="fourth", lasting="docker:/docker/2")
+    later.see(150, later.process(400), job="fourth", restart_key="docker:/docker/2")
     assert len(later.started) == 1
     later.breaker.close()
 

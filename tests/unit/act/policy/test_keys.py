@@ -1,24 +1,18 @@
 """The keys of a policy file agree with what they stand for."""
 
-import ast
-from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
 
-import ebpftrace.jobs
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.policy.keys import (
     BUDGET,
     CONDITIONS,
     DETECTOR_DOCS,
-    JOB_KINDS,
     MATCH,
     POLICY,
     STEP,
 )
 from ebpftrace.act.policy.policy import Budget, Condition, Match, Policy
 from ebpftrace.act.policy.toml.tables import Key, keys_of
-from ebpftrace.jobs import containers
 
 
 def names(keys: tuple[Key, ...]) -> set[str]:
@@ -48,23 +42,3 @@ def test_no_action_has_an_option_that_a_rung_has_already() -> None:
         keys = [key.name for key in keys_of(kind.options)]
         assert not taken & set(keys)
         assert len(keys) == len(set(keys))
-
-
-def kinds_that_jobs_can_answer() -> Iterator[str]:
-    """From the source: the constants given as CiRun's `kind` and JobLocation's first field."""
-    for file in Path(ebpftrace.jobs.__path__[0]).glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                given: list[ast.expr] = []
-                if node.func.id == "CiRun":
-                    given = [one.value for one in node.keywords if one.arg == "kind"]
-                elif node.func.id == "JobLocation":
-                    given = node.args[:1]
-                for one in given:
-                    if isinstance(one, ast.Constant) and isinstance(one.value, str):
-                        yield one.value
-    yield from containers._KINDS.values()
-
-
-def test_all_kinds_of_jobs_are_known() -> None:
-    assert set(JOB_KINDS) == set(kinds_that_jobs_can_answer())

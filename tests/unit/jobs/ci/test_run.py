@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.host.environ import Environ
-from ebpftrace.jobs.run import NAME_WIDTH, number, run_id, short_name, word
+from ebpftrace.jobs.ci.run import NAME_WIDTH, number, run_id, short_name, word
 
 
 @pytest.mark.parametrize(
@@ -18,12 +18,12 @@ from ebpftrace.jobs.run import NAME_WIDTH, number, run_id, short_name, word
         (("", "7", "x"), "#7 x"),
     ],
 )
-def test_short_names(args: tuple[str, ...], name: str) -> None:
+def test_long_name_drops_the_least_useful_part_first(args: tuple[str, ...], name: str) -> None:
     assert short_name(*args) == name
 
 
 @given(st.text(max_size=80), st.text(max_size=20), st.text(max_size=80), st.text(max_size=80))
-def test_names_fit_a_column(project: str, count: str, job: str, detail: str) -> None:
+def test_any_name_fits_a_column(project: str, count: str, job: str, detail: str) -> None:
     assert len(short_name(project, count, job, detail)) <= NAME_WIDTH
 
 
@@ -33,7 +33,7 @@ def test_different_runs_have_different_ids(left: list[str], right: list[str]) ->
         assert (run_id(*left) == run_id(*right)) == (left == right)
 
 
-def test_only_plausible_values_count() -> None:
+def test_implausible_values_are_ignored() -> None:
     environ = Environ(
         b"N=12\0BAD=1x\0LONG=" + b"1" * 21 + b"\0EMPTY=\0ARABIC=\xd9\xa1\0W=a b\0"
     )

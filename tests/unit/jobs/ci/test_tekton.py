@@ -1,6 +1,7 @@
 import pytest
 
-from ebpftrace.jobs import tekton
+from ebpftrace.jobs.ci.run import CiProcess, CiRun
+from ebpftrace.jobs.ci.tekton import Tekton
 from tests.support.environs import environ
 
 ARGS = (
@@ -17,6 +18,12 @@ ARGS = (
 )
 
 
+def identify(
+    args: tuple[str, ...], pod: str = "t-pod", comm: str = "entrypoint"
+) -> CiRun | None:
+    return Tekton().identify(CiProcess(comm, environ({"HOSTNAME": pod}), lambda: args))
+
+
 @pytest.mark.parametrize(
     ("pod", "name"),
     [
@@ -26,19 +33,23 @@ ARGS = (
         ("hashed-name", "hashed-name step 1"),
     ],
 )
-def test_a_step_is_named_by_its_task_run(pod: str, name: str) -> None:
-    run = tekton.identify(ARGS, environ({"HOSTNAME": pod}))
+def test_step_is_named_by_its_task_run(pod: str, name: str) -> None:
+    run = identify(ARGS, pod)
     assert run is not None
     assert (run.kind, run.name, run.run) == ("tekton", name, pod)
 
 
-def test_the_old_place_of_the_program() -> None:
+def test_entrypoint_of_old_versions_is_recognised() -> None:
     args = ("/tekton/tools/entrypoint", "-step_metadata_dir", "/tekton/steps/build", "--")
-    run = tekton.identify(args, environ({"HOSTNAME": "t-pod"}))
+    run = identify(args)
     assert run is not None
     assert run.name == "t step build"
 
 
 @pytest.mark.parametrize("args", [(), ("/usr/bin/entrypoint",), ("entrypoint",)])
 def test_another_entrypoint_is_not_tekton(args: tuple[str, ...]) -> None:
-    assert tekton.identify(args, environ({"HOSTNAME": "t-pod"})) is None
+    assert identify(args) is None
+
+
+def test_arguments_are_read_of_entrypoint_only() -> None:
+    assert identify(ARGS, comm="sh") is None

@@ -1,8 +1,10 @@
-"""What is left when nothing better is known: the cgroup itself, or the host."""
+"""Where a process runs when nothing better is known: the cgroup itself, or the host."""
 
 from ebpftrace.host.cgroups import ROOT_ID
+from ebpftrace.jobs.ci.run import NAME_WIDTH
 from ebpftrace.jobs.location import JobLocation
-from ebpftrace.jobs.run import NAME_WIDTH
+
+KINDS = ("cgroup", "host")
 
 
 def locate(path: str, cgroup_id: int) -> JobLocation:
@@ -17,8 +19,8 @@ def locate(path: str, cgroup_id: int) -> JobLocation:
     return JobLocation("cgroup", name, "memory cgroup path")
 
 
-def unknown(cgroup_id: int) -> JobLocation:
-    """A cgroup that was removed before anyone read its path."""
+def locate_removed(cgroup_id: int) -> JobLocation:
+    """A cgroup that was removed before its path was read."""
     return JobLocation(
         "cgroup", f"cgroup {cgroup_id}", "memory cgroup id; removed, path unknown"
     )

@@ -1,0 +1,23 @@
+from ebpftrace.jobs.ci.jenkins import Jenkins
+from ebpftrace.jobs.ci.run import CiProcess, CiRun
+from tests.support.environs import environ
+
+ENVIRON = {
+    "BUILD_NUMBER": "153",
+    "JOB_NAME": "folder/app",
+    "BUILD_TAG": "jenkins-folder-app-153",
+    "JENKINS_URL": "http://ci.example/",
+}
+
+
+def identify(**changes: str | None) -> CiRun | None:
+    return Jenkins().identify(CiProcess("make", environ(ENVIRON, **changes)))
+
+
+def test_build_number_alone_is_not_jenkins() -> None:
+    assert identify(BUILD_TAG="", JENKINS_URL=None) is None
+
+
+def test_either_the_tag_or_the_url_identifies_jenkins() -> None:
+    assert identify(JENKINS_URL=None) is not None
+    assert identify(BUILD_TAG=None) is not None
