@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bench.judgement.score import Outcome, builtin, outcome
 from bench.judgement.trace import Trace
-from ebpftrace.judge.leak import LeakDetector
-from ebpftrace.judge.thrash import ThrashDetector
+from ebpftrace.judge.detectors.leak import LeakDetector
+from ebpftrace.judge.detectors.thrash import ThrashDetector
 
 SHORT = (0.45, 0.5, 0.55, 0.58, 0.62, 0.66, 0.7)
 LONG = (0.3, 0.4, 0.46, 0.52, 0.58, 0.62)

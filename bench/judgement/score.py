@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.judgement.trace import Row, Trace, snapshots
+from ebpftrace.judge.detector import Detector
 from ebpftrace.judge.finding import Severity
 from ebpftrace.judge.judge import Judge
-from ebpftrace.judge.verdict import Detector
 
 IN_TIME = 0.7  # of the way from a leak's beginning to its end at the limit
 _AT_THE_LIMIT = 0.97

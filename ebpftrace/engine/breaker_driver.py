@@ -9,7 +9,7 @@ from ebpftrace.act.fuse.box import Fusebox
 from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.act.fuse.ladder import starts_with
 from ebpftrace.act.incident.outcome import BreakerEvent, Outcome, StepOutcome
-from ebpftrace.act.policy.conditions import look_every_ns
+from ebpftrace.act.policy.conditions import sample_every_ns
 from ebpftrace.act.process.survival import freeze_gc, lock_memory, lower_oom_score
 from ebpftrace.engine.fuse_incidents import FuseIncidents
 from ebpftrace.engine.resources import BreakerResources
@@ -117,9 +117,9 @@ class BreakerDriver:
             self._mark(mark.cgroup_id, mark.process, mark.held_bytes)
 
     @property
-    def look_every_ns(self) -> int | None:
+    def sample_every_ns(self) -> int | None:
         """How often the books are to be looked at; None: an interval will do."""
-        return look_every_ns(self._policies.policies)
+        return sample_every_ns(self._policies.policies)
 
     def poll(self) -> None:
         """Actions go on as far as they can; who asks is answered."""

@@ -151,7 +151,7 @@ class WatchLoop:
 
     @property
     def _look_again_ns(self) -> int | None:
-        every = None if self._acting is None else self._acting.look_every_ns
+        every = None if self._acting is None else self._acting.sample_every_ns
         return every if every is not None and every < self._request.interval_ns else None
 
     def _finish(self, reason: str) -> None:
@@ -167,7 +167,7 @@ class WatchLoop:
     def _tell(self) -> None:
         for note in self._ledger.take_notes():
             self._view.note(note)
-            for finding in self._judge.hear(note):
+            for finding in self._judge.judge_note(note):
                 self._view.finding(finding)
 
 

@@ -1,4 +1,4 @@
-"""What the judge says: measured, bound, since when, and one sentence a person understands."""
+"""What the judge reports: measured, bound, since when, and one sentence for people."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -8,15 +8,26 @@ from ebpftrace.jobs.identity import JobIdentity
 
 
 class Severity(IntEnum):
-    """How loudly a finding is said; a policy may ask for a least one."""
+    """How urgent a finding is; a policy may ask for a minimum."""
 
     NOTICE = 1  # worth knowing: a burst, a new high
-    WARNING = 2  # a leak, by all that can be seen: it will end at the limit
-    CRITICAL = 3  # the end is near, or it has come
+    WARNING = 2  # it looks like a leak: usage is heading for the limit
+    CRITICAL = 3  # the limit is near or was reached
+
+
+class FindingUnit(StrEnum):
+    """What a finding is measured in, and its bound too."""
+
+    BYTES = "bytes"
+    BYTES_PER_SECOND = "bytes/s"
+    SECONDS = "seconds"
+    SHARE = "share"  # 0..1
+    FAULTS_PER_SECOND = "faults/s"
+    KILLS = "kills"
 
 
 class FindingState(StrEnum):
-    """Where a finding is in its life. All but `continue` are told."""
+    """Where a finding is in its life. All but `continue` are reported."""
 
     BEGIN = "begin"
     RISE = "rise"  # it is more severe than it was
@@ -26,7 +37,7 @@ class FindingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who is judged: a job, or one process of it."""
+    """What is judged: a job, or one process of it."""
 
     job: JobIdentity
     process: ProcessKey | None = None
@@ -35,9 +46,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One detector's word on one subject.
+    """What one detector found of one subject.
 
-    `measured` and `bound` are in `unit`: bytes, bytes/s, seconds, share (0..1) or kills.
+    `measured` and `bound` are in `unit`. `measures_gain` is the detector's property.
     `since_ns` is when the condition began, `monotonic_ns` when it was judged, both on
     CLOCK_MONOTONIC; `time_ns` is the latter as Unix time.
     """
@@ -47,7 +58,8 @@ class Finding:
     severity: Severity
     measured: float
     bound: float
-    unit: str
+    unit: FindingUnit
+    measures_gain: bool
     since_ns: int
     time_ns: int
     monotonic_ns: int
@@ -57,5 +69,5 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str, ProcessKey | None]:
-        """What makes it the same finding as a moment ago."""
+        """Equal for the same finding in successive snapshots."""
         return self.detector, self.subject.job.key, self.subject.process

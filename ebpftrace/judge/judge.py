@@ -1,4 +1,4 @@
-"""Snapshots in, findings out: who is judged, and what was said of them already."""
+"""Snapshots in, findings out: which subjects are judged, and which findings are in force."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field, replace
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.judge import words
-from ebpftrace.judge.builtin import builtin_detectors
+from ebpftrace.judge.detector import Detector, Verdict
+from ebpftrace.judge.detectors.builtin import builtin_detectors
+from ebpftrace.judge.detectors.oom import OomDetector
 from ebpftrace.judge.finding import Finding, FindingState, Severity, Subject
-from ebpftrace.judge.oom import OomDetector
 from ebpftrace.judge.samples import Sample, Samples, of_job, of_process
-from ebpftrace.judge.verdict import Detector, Verdict
 from ebpftrace.ledger import JobSnapshot, Note, OomNote, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
 HOLD_NS = 10 * NS_PER_SECOND
-"""For so long a condition must be away before its finding ends: no flapping."""
+"""A finding ends when its condition has not been met for so long: no flapping."""
 
 FORGET_NS = 30 * NS_PER_SECOND
-"""For so long a subject that is not there (between two short processes) is remembered."""
+"""A subject that is missing (between two short processes) is remembered for so long."""
 
 _Key = tuple[str, str]  # of a subject: the job's key, and the process or ""
 
@@ -30,17 +30,17 @@ class _Case:
     subject: Subject
     samples: Samples
     seen_ns: int
-    who: str
+    label: str  # as the sentences call it
     findings: dict[str, Finding] = field(default_factory=dict)  # by detector
-    last_ns: dict[str, int] = field(default_factory=dict)  # when its condition was last met
-    over_below: dict[str, int] = field(default_factory=dict)  # bytes: see Verdict
+    met_ns: dict[str, int] = field(default_factory=dict)  # when its condition was last met
+    ends_below: dict[str, int] = field(default_factory=dict)  # bytes: see Verdict
 
 
 class Judge:
     """Judges jobs, and with `processes` each of their processes as well.
 
-    A finding is told when it begins, when it becomes more severe, and when it ends; in
-    between it is in `active`. What is remembered is bounded by what the ledger shows.
+    A finding is reported when it begins, when it becomes more severe, and when it ends; in
+    between it is in `active`. Memory is bounded by what the snapshots contain.
     """
 
     def __init__(
@@ -53,50 +53,55 @@ class Judge:
     @property
     def active(self) -> tuple[Finding, ...]:
         """The findings in force, as they were last judged, the most severe first."""
-        found = [one for case in self._cases.values() for one in case.findings.values()]
-        return tuple(sorted(found, key=lambda one: -one.severity))
+        findings = [
+            finding for case in self._cases.values() for finding in case.findings.values()
+        ]
+        return tuple(sorted(findings, key=lambda finding: -finding.severity))
 
     def judge(self, snapshot: Snapshot) -> tuple[Finding, ...]:
-        """Take the next snapshot; what is to be told now, in order."""
-        told: list[Finding] = []
+        """Take the next snapshot. Returns what is to be reported, in order."""
+        news: list[Finding] = []
         now = snapshot.monotonic_ns
-        for key, subject, who, sample in self._subjects(snapshot):
+        for key, subject, label, sample in self._subjects(snapshot):
             case = self._cases.get(key)
             if case is None:
-                case = self._cases[key] = _Case(subject, Samples(sample), now, who)
+                case = self._cases[key] = _Case(subject, Samples(sample), now, label)
             else:
                 case.samples.add(sample)
-                case.seen_ns, case.who = now, who
+                case.seen_ns, case.label = now, label
             for detector in self._detectors:
                 verdict = detector.verdict(case.samples)
                 if verdict is not None:
-                    told += _said(case, detector.name, verdict, case.who, snapshot)
+                    news += _update(case, detector, verdict, snapshot)
         for key, case in list(self._cases.items()):
             gone = now - case.seen_ns > FORGET_NS
-            told += _ended(case, snapshot, at_once=gone)
+            news += _end(case, snapshot, gone=gone)
             if gone:
                 del self._cases[key]
-        return tuple(told)
+        return tuple(news)
 
-    def hear(self, note: Note) -> tuple[Finding, ...]:
-        """What is to be told of a note at once: a kill, which ends a job between snapshots."""
-        detector = next((one for one in self._detectors if isinstance(one, OomDetector)), None)
+    def judge_note(self, note: Note) -> tuple[Finding, ...]:
+        """What a note reports at once: an OOM kill, which may end a job between snapshots."""
+        detector = next(
+            (detector for detector in self._detectors if isinstance(detector, OomDetector)),
+            None,
+        )
         if detector is None or not isinstance(note, OomNote):
             return ()
-        who, verdict = detector.of_note(note)
+        victim, verdict = detector.verdict_on_note(note)
         case = self._cases.get((note.job.key, ""))
-        finding = finding_of(Subject(note.job), detector.name, verdict, who,
+        finding = finding_of(Subject(note.job), detector, verdict, victim,
                              note.time_ns, note.monotonic_ns, FindingState.BEGIN)  # fmt: skip
         if case is None:
             return (finding,)
-        case.last_ns[detector.name] = note.monotonic_ns
+        case.met_ns[detector.name] = note.monotonic_ns
         if detector.name in case.findings:
-            return ()  # notes tell of each victim
+            return ()  # each victim has a note of its own
         case.findings[detector.name] = replace(finding, state=FindingState.CONTINUE)
         return (finding,)
 
     def samples(self, subject: Subject) -> Samples | None:
-        """What is remembered of a subject, or None if it was never judged."""
+        """The history of a subject, or None if it was never judged."""
         case = self._cases.get((subject.job.key, _process_key(subject.process)))
         return None if case is None else case.samples
 
@@ -105,7 +110,7 @@ class Judge:
         sharing = Counter(job.identity.cgroup_id for job in snapshot.jobs)
         for job in snapshot.jobs:
             sample = of_job(job, now, alone=sharing[job.identity.cgroup_id] == 1)
-            yield (job.identity.key, ""), Subject(job.identity), words.who(job), sample
+            yield (job.identity.key, ""), Subject(job.identity), words.label(job), sample
             if self._processes:
                 yield from _processes(job, now)
 
@@ -118,7 +123,7 @@ def _processes(job: JobSnapshot, now_ns: int) -> Iterator[tuple[_Key, Subject, s
         yield (
             (job.identity.key, _process_key(key)),
             Subject(job.identity, key, process.comm),
-            words.who(job, process),
+            words.label(job, process),
             of_process(process, job, now_ns),
         )
 
@@ -127,68 +132,72 @@ def _process_key(process: ProcessKey | None) -> str:
     return "" if process is None else f"{process.pid} {process.start_boottime_ns}"
 
 
-def _said(
-    case: _Case, detector: str, verdict: Verdict, who: str, snapshot: Snapshot
+def _update(
+    case: _Case, detector: Detector, verdict: Verdict, snapshot: Snapshot
 ) -> Iterator[Finding]:
-    """The condition is met: note it, and tell it where it is news."""
-    before = case.findings.get(detector)
+    """The condition is met: keep the finding, and report it if it is new or more severe."""
+    name = detector.name
+    before = case.findings.get(name)
     now = snapshot.monotonic_ns
     finding = finding_of(
-        case.subject, detector, verdict, who, snapshot.time_ns, now, FindingState.CONTINUE
-    )
-    case.last_ns[detector] = now
-    case.over_below[detector] = verdict.over_below_bytes
+        case.subject, detector, verdict, case.label, snapshot.time_ns, now,
+        FindingState.CONTINUE,
+    )  # fmt: skip
+    case.met_ns[name] = now
+    case.ends_below[name] = verdict.ends_below_bytes
     if before is None:
         yield replace(finding, state=FindingState.BEGIN)
     else:
-        # Once it was loud it stays so: only the end takes that back.
+        # The severity of a finding never falls before it ends.
         worst = max(before.severity, finding.severity)
         finding = replace(finding, severity=Severity(worst), since_ns=before.since_ns)
         if worst > before.severity:
             yield replace(finding, state=FindingState.RISE)
-    case.findings[detector] = finding
+    case.findings[name] = finding
 
 
-def _ended(case: _Case, snapshot: Snapshot, *, at_once: bool) -> Iterator[Finding]:
+def _end(case: _Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
+    """End the findings whose condition has not been met for long enough."""
     now = snapshot.monotonic_ns
     for detector, finding in list(case.findings.items()):
-        returned = case.samples.now.held_bytes < case.over_below.get(detector, 0)
-        if not (at_once or returned) and now - case.last_ns[detector] <= HOLD_NS:
+        returned = case.samples.now.held_bytes < case.ends_below.get(detector, 0)
+        if not (gone or returned) and now - case.met_ns[detector] <= HOLD_NS:
             continue
         del case.findings[detector]
         lasted = words.seconds((now - finding.since_ns) / NS_PER_SECOND)
-        why = "is gone" if at_once else f"{detector} is over"
+        why = "is gone" if gone else f"{detector} is over"
         yield replace(
             finding,
             state=FindingState.END,
             time_ns=snapshot.time_ns,
             monotonic_ns=now,
             seconds_to_limit=None,
-            sentence=f"{case.who}: {why}, after {lasted}",
+            sentence=f"{case.label}: {why}, after {lasted}",
         )
 
 
 def finding_of(
     subject: Subject,
-    detector: str,
+    detector: Detector,
     verdict: Verdict,
-    who: str,
+    label: str,
     time_ns: int,
     monotonic_ns: int,
     state: FindingState,
 ) -> Finding:
-    """A detector's verdict, and of whom and when it is; times as in `Finding`."""
+    """The finding for a detector's verdict on a subject, called `label` in the sentence."""
     return Finding(
-        detector=detector,
+        detector=detector.name,
         subject=subject,
         severity=verdict.severity,
         measured=verdict.measured,
         bound=verdict.bound,
         unit=verdict.unit,
+        measures_gain=detector.measures_gain,
         since_ns=verdict.since_ns,
         time_ns=time_ns,
         monotonic_ns=monotonic_ns,
         seconds_to_limit=verdict.seconds_to_limit,
-        sentence=f"{who} {verdict.words}",
+        sentence=f"{label} {verdict.words}",
         state=state,
     )

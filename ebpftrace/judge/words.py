@@ -17,6 +17,16 @@ def share(part: float) -> str:
     return f"{part:.0%}"
 
 
+def exact_size(number: float) -> str:
+    """A setting as the dashboards write sizes: `2.0 GiB`, `512 MiB`."""
+    return format_bytes(round(number))
+
+
+def exact_share(part: float) -> str:
+    """A setting as it was written: `85%`, `12.5%`."""
+    return f"{100 * part:.6g}%"
+
+
 def seconds(number: float) -> str:
     """`0.4 s`, `71 s`, `12 min`, `3.5 h`."""
     if number < 9.95:
@@ -51,7 +61,7 @@ def ahead(limit_bytes: int | None, seconds_to_limit: float | None) -> str:
     return f"; at this rate the limit of {limit} is {seconds(seconds_to_limit)} away"
 
 
-def who(job: JobSnapshot, process: ProcessSnapshot | None = None) -> str:
+def label(job: JobSnapshot, process: ProcessSnapshot | None = None) -> str:
     """`gopls 4711 in job github/build-42`; a job of many is only itself.
 
     The process that holds two thirds of what a job holds is named for it.

@@ -17,7 +17,7 @@ from ebpftrace.act.process.identity import Target, identify
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.judge.finding import Finding, Severity, Subject
+from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
 from ebpftrace.units import MIB
 from tests.support.patience import patient
 
@@ -53,7 +53,8 @@ def finding(
         severity=Severity.WARNING,
         measured=312 * MIB,
         bound=256 * MIB,
-        unit="bytes",
+        unit=FindingUnit.BYTES,
+        measures_gain=True,
         since_ns=1,
         time_ns=1_795_435_207_250_000_000,
         monotonic_ns=2,

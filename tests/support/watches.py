@@ -17,7 +17,7 @@ from ebpftrace.counters import (
 )
 from ebpftrace.events import FuseOf, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.judge.finding import Finding, Severity, Subject
+from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
 from ebpftrace.ledger.notes import LossNote, OomNote, PressureNote, ProcessNote, StallNote
 from ebpftrace.ledger.snapshot import (
     GrowthRates,
@@ -213,7 +213,8 @@ def finding(**changes: object) -> Finding:
         "severity": Severity.WARNING,
         "measured": 312 * MIB,
         "bound": 256 * MIB,
-        "unit": "bytes",
+        "unit": FindingUnit.BYTES,
+        "measures_gain": True,
         "since_ns": MONOTONIC_NS - 48 * NS_PER_SECOND,
         "time_ns": TIME_NS,
         "monotonic_ns": MONOTONIC_NS,

@@ -17,7 +17,6 @@ PART = 1 / 3
 
 _ENOUGH = 1 / 10  # of a job: whose end makes room for a while
 _READ = 64  # of so many processes it is read what they hold, while the breach waits
-_GAINING = frozenset({"growth", "burst", "leak", "climb", "time_to_limit", "fuse"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def select_targets(
         )
     in_all = more.size_bytes if more else 0
     gained = job.growth.bytes_60s + in_all
-    gains = firing.finding.detector in _GAINING and gained > 0
+    gains = firing.finding.measures_gain and gained > 0
     since = _since(job, more)
     parts = {
         one.key: (one.growth.bytes_60s if gains else one.own.held_bytes) + since.get(one.key, 0)

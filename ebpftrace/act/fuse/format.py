@@ -7,7 +7,7 @@ from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.events import FuseBlown, FuseOf
 from ebpftrace.judge import words
-from ebpftrace.judge.finding import Finding, Severity, Subject
+from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
 from ebpftrace.units import format_duration
 
 _WHOSE = {
@@ -61,7 +61,8 @@ def finding_of(news: FuseEvent, event: FuseBlown, meant: FuseEvent | None = None
         severity=Severity.CRITICAL,
         measured=news.measured_bytes,
         bound=news.bound_bytes,
-        unit="bytes",
+        unit=FindingUnit.BYTES,
+        measures_gain=True,
         since_ns=event.time_ns,
         time_ns=news.time_ns,
         monotonic_ns=news.monotonic_ns,

@@ -10,6 +10,10 @@ from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
 from ebpftrace.act.policy.reader import CAPTURE, default_step
 from ebpftrace.act.policy.toml.values import SPAN
 from ebpftrace.errors import UsageError
+from ebpftrace.judge.condition_kind import Bound
+from ebpftrace.judge.detectors.builtin import BUILTIN
+from ebpftrace.judge.detectors.growth import GROWTH
+from ebpftrace.judge.detectors.level import LEVEL as LEVEL_CONDITION
 
 NAME = "command line"
 
@@ -22,10 +26,10 @@ def policy_from_options(
     *,
     actions: Mapping[str, ActionKind] = ACTIONS,
 ) -> Policy | None:
-    """The policy these options make together; None where none of them is given.
+    """The policy that these options make together; None where none of them is given.
 
     Without a bound or a fuse the built-in judgement decides. The ladder saves the evidence,
-    and then runs the shell line, if there is one. UsageError for what cannot be read.
+    and then runs the shell line, if there is one. UsageError for a malformed option.
     """
     when: list[Condition] = []
     if growth is not None:
@@ -46,7 +50,7 @@ def policy_from_options(
     return Policy(
         name=NAME,
         match=Match(),
-        when=tuple(when) or (() if blows else (Condition("builtin"),)),
+        when=tuple(when) or (() if blows else (Condition(BUILTIN, BUILTIN.build()),)),
         mode=Mode.ANY,
         ladder=tuple(ladder),
         fuse=blows,
@@ -55,29 +59,29 @@ def policy_from_options(
 
 def _fuse(text: str) -> Fuse:
     try:
-        bound, share = LEVEL.read(text)
+        bound: Bound = LEVEL.read(text)
     except ValueError as error:
         raise _refused("--fuse", text, "90% or --fuse 1.8GiB") from error
-    if share and bound >= 1:
-        raise _refused("--fuse", text, "90%: at 100% the OOM killer is first")
-    return Fuse(bound, share)
+    if bound.is_share and bound.value >= 1:
+        raise _refused("--fuse", text, "90%: at 100% the OOM killer comes first")
+    return Fuse(bound.value, bound.is_share)
 
 
 def _growth(text: str) -> Condition:
     size, _, window = text.partition("/")
     try:
-        (bound, share), window_ns = LEVEL.read(size), SPAN.read(window)
+        detector = GROWTH.build(bound=LEVEL.read(size), window=SPAN.read(window))
     except ValueError as error:
         raise _refused("--growth", text, "256MiB/60s") from error
-    return Condition("growth", bound, share=share, window_ns=window_ns)
+    return Condition(GROWTH, detector)
 
 
 def _level(text: str) -> Condition:
     try:
-        bound, share = LEVEL.read(text)
+        detector = LEVEL_CONDITION.build(bound=LEVEL.read(text))
     except ValueError as error:
         raise _refused("--level", text, "85% or --level 1.5GiB") from error
-    return Condition("level", bound, share=share)
+    return Condition(LEVEL_CONDITION, detector)
 
 
 def _refused(option: str, text: str, example: str) -> UsageError:

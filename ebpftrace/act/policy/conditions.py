@@ -1,63 +1,43 @@
-"""A policy's condition as one of the judge's detectors, what it needs, and how far it is."""
+"""The keys of a condition's table, from what the judge says of each detector."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
 
-from ebpftrace.act.policy.policy import Condition, Policy
-from ebpftrace.judge.climb import ClimbDetector
-from ebpftrace.judge.growth import GrowthDetector
-from ebpftrace.judge.level import LevelDetector
-from ebpftrace.judge.oom import OomDetector
-from ebpftrace.judge.samples import CLOSEST_NS, Samples
-from ebpftrace.judge.thrash import ThrashDetector
-from ebpftrace.judge.time_to_limit import TimeToLimitDetector
-from ebpftrace.judge.verdict import Detector
+from ebpftrace.act.policy.keys import LEVEL, PER_PROCESS, RATE, SEVERITY
+from ebpftrace.act.policy.policy import Policy
+from ebpftrace.act.policy.toml.tables import Key
+from ebpftrace.act.policy.toml.values import SHARE, SIZE, SPAN, Kind
+from ebpftrace.judge.condition_kind import ConditionKind, SettingType
+from ebpftrace.judge.detector import Detector
 
-BUILTIN = "builtin"
-
-_LOOKS = 4  # at a window: what was gained before it counts for a quarter of it at most
-
-
-def detector_of(condition: Condition) -> Detector | None:
-    """The detector that a condition asks; None for the built-in judgement, which is many."""
-    bound = condition.bound
-    in_bytes, in_share = (None, bound) if condition.share else (round(bound), None)
-    match condition.detector:
-        case "level":
-            return LevelDetector(in_bytes, in_share)
-        case "growth":
-            return GrowthDetector(condition.window_ns, in_bytes, in_share)
-        case "climb":
-            return ClimbDetector(round(bound), condition.window_ns)
-        case "time_to_limit":
-            return TimeToLimitDetector(bound)
-        case "thrash":
-            return ThrashDetector()
-        case "oom":
-            return OomDetector()
-        case _:
-            return None
+_KINDS: Mapping[SettingType, Kind] = {
+    SettingType.SIZE: SIZE,
+    SettingType.SHARE: SHARE,
+    SettingType.SIZE_OR_SHARE: LEVEL,
+    SettingType.RATE: RATE,
+    SettingType.DURATION: SPAN,
+    SettingType.SEVERITY: SEVERITY,
+}
+_OF = Key("of", "per_process", PER_PROCESS, "whether a whole job is judged, or one process")
 
 
-def look_every_ns(policies: Iterable[Policy]) -> int | None:
-    """How often a window must be looked at, so that it has a floor; None: no window."""
-    windows = [
-        one.window_ns for policy in policies for one in policy.when if one.detector == "growth"
+@cache
+def condition_keys(kind: ConditionKind[Any]) -> tuple[Key, ...]:
+    """The keys beside `detector`; the values are arguments of `kind.build`, but for `of`."""
+    keys = tuple(
+        Key(setting.name, setting.name, _KINDS[setting.type], setting.doc, setting.required)
+        for setting in kind.settings
+    )
+    return (*keys, _OF) if kind.per_process else keys
+
+
+def sample_every_ns(policies: Iterable[Policy]) -> int | None:
+    """How often the conditions of these policies need a snapshot; None: they do not mind."""
+    detectors = (condition.detector for policy in policies for condition in policy.when)
+    periods = [
+        detector.sample_every_ns
+        for detector in detectors
+        if isinstance(detector, Detector) and detector.sample_every_ns is not None
     ]
-    return max(CLOSEST_NS, min(windows) // _LOOKS) if windows else None
-
-
-def bytes_away(condition: Condition, samples: Samples) -> int | None:
-    """How much more it takes until a level or a growth meets its bound.
-
-    Not above 0 where it is met; None where there is no such bound.
-    """
-    now = samples.now
-    if condition.detector == "growth":
-        _, lowest = samples.lowest(condition.window_ns)
-        gain = condition.bound * (now.limit_bytes or 0) if condition.share else condition.bound
-        return round(lowest + gain) - now.held_bytes if gain else None
-    if not condition.share:
-        return round(condition.bound) - now.held_bytes
-    if not now.limit_bytes or now.used_share is None:
-        return None
-    return round((condition.bound - now.used_share) * now.limit_bytes)
+    return min(periods, default=None)

@@ -1,4 +1,4 @@
-"""A policy file: TOML in, typed policies out, or every mistake of it at once."""
+"""A policy file: TOML in, typed policies out, or all its mistakes at once."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.kind import ActionKind
@@ -14,53 +15,57 @@ from ebpftrace.act.policy.reader import PolicyReader
 from ebpftrace.act.policy.toml.locations import locate
 from ebpftrace.act.policy.toml.tables import Mistake, TableReader
 from ebpftrace.errors import EbpftraceError, PolicyError
+from ebpftrace.judge.condition_kind import ConditionKind
+from ebpftrace.judge.detectors import CONDITION_KINDS
 from ebpftrace.text import clean
 from ebpftrace.units import KIB
 
 SIZE_LIMIT = 256 * KIB
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_TOLD = 10
+_MOST_LINES = 10
 
 
 class PolicyFileError(PolicyError):
-    """A policy file that is wrong; `mistakes` are all of them, in the file's order."""
+    """A policy file with mistakes; `mistakes` are all of them, in the file's order."""
 
     def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
         self.file = file
         self.mistakes = mistakes
-        told = [f"line {one.line}: {one}" if one.line else str(one) for one in mistakes]
-        if len(told) > _TOLD:
-            told[_TOLD:] = [f"and {len(told) - _TOLD} more"]
+        lines = [f"line {each.line}: {each}" if each.line else str(each) for each in mistakes]
+        if len(lines) > _MOST_LINES:
+            lines[_MOST_LINES:] = [f"and {len(lines) - _MOST_LINES} more"]
         count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         super().__init__(
             f"{count} in the policy file {file}",
-            why="\n".join(told),
-            fix=f"all of them: ebpftrace policy check {file}",
+            why="\n".join(lines),
+            fix=f"to see all of them: ebpftrace policy check {file}",
         )
 
 
 def read_policies(
-    file: Path, actions: Mapping[str, ActionKind] = ACTIONS
+    file: Path,
+    actions: Mapping[str, ActionKind] = ACTIONS,
+    detectors: Mapping[str, ConditionKind[Any]] = CONDITION_KINDS,
 ) -> tuple[Policy, ...]:
     """The policies of a file, in their order.
 
-    PolicyFileError for what is wrong in it; EbpftraceError where it cannot be read, or
-    where anyone could have written it: policies run programs as root.
+    PolicyFileError for mistakes in it; EbpftraceError where it cannot be read, or where
+    everyone can write it: policies run programs as root.
     """
     name = clean(os.fsencode(file))
     try:
-        # A pipe without a writer would hold up who opens it for ever.
+        # Opening a pipe without a writer would block for ever.
         fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(fd, "rb") as opened:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
-                raise OSError(None, "it is no regular file")
+                raise OSError(None, "it is not a regular file")
             raw = opened.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise EbpftraceError(
             f"cannot read the policy file {name}",
             why=error.strerror or str(error),
-            fix="name a file of policies; docs/policy.md says what is in it",
+            fix="name a policy file; docs/policy.md describes its keys",
         ) from error
     if status.st_mode & stat.S_IWOTH:
         raise EbpftraceError(
@@ -68,18 +73,21 @@ def read_policies(
             why="a policy runs programs with the rights of ebpftrace",
             fix=f"chmod o-w {name}",
         )
-    return parse_policies(raw, name, actions)
+    return parse_policies(raw, name, actions, detectors)
 
 
 def parse_policies(
-    raw: bytes, file: str, actions: Mapping[str, ActionKind] = ACTIONS
+    raw: bytes,
+    file: str,
+    actions: Mapping[str, ActionKind] = ACTIONS,
+    detectors: Mapping[str, ConditionKind[Any]] = CONDITION_KINDS,
 ) -> tuple[Policy, ...]:
-    """The same, of what a file holds; `file` is what errors call it."""
+    """The same for the content of a file, which errors call `file`."""
     if len(raw) > SIZE_LIMIT:
         limit = f"{SIZE_LIMIT // KIB} KiB at most"
         raise PolicyFileError(file, (Mistake(0, "", "a larger file", limit),))
     try:
-        text = raw.decode("utf-8-sig")  # some editors begin a file with a mark
+        text = raw.decode("utf-8-sig")  # some editors begin a file with a byte order mark
         table = tomllib.loads(text)
         lines = locate(text)
     except UnicodeDecodeError as error:
@@ -90,17 +98,17 @@ def parse_policies(
         raise PolicyFileError(
             file, (Mistake(0, "", "arrays or tables hundreds deep", "TOML"),)
         ) from error
-    except ValueError as error:  # tomllib's own, and Python's of a number of 4300 digits
+    except ValueError as error:  # from tomllib, or from int() for 4300 digits
         message = str(error)
         at = _AT_LINE.search(message)
         last = text.rstrip().count("\n") + 1
         line = (int(at[1]) if at[1] else last) if at else 0
         what = clean(_AT_LINE.sub("", message))
         raise PolicyFileError(
-            file, (Mistake(line, "", f"no TOML: {what[:1].lower()}{what[1:]}", ""),)
+            file, (Mistake(line, "", f"invalid TOML: {what[:1].lower()}{what[1:]}", ""),)
         ) from error
-    reader = PolicyReader(TableReader(lines), actions)
+    reader = PolicyReader(TableReader(lines), actions, detectors)
     policies = reader.file(table)
     if mistakes := reader.reading.mistakes:
-        raise PolicyFileError(file, tuple(sorted(mistakes, key=lambda one: one.line)))
+        raise PolicyFileError(file, tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
     return policies

@@ -1,6 +1,7 @@
 """The keys of a policy file: one table of them for the parser, errors and the schema.
 
-An action's own keys are those of its options dataclass, see act/actions/support/kind.py.
+An action's own keys are those of its options dataclass (see act/actions/support/kind.py), a
+condition's those of its detector (see conditions.py).
 """
 
 from fnmatch import fnmatchcase
@@ -21,9 +22,10 @@ from ebpftrace.act.policy.toml.values import (
 )
 from ebpftrace.events import FuseOf
 from ebpftrace.jobs.kinds import job_kinds
+from ebpftrace.judge.condition_kind import Bound
 from ebpftrace.judge.finding import Severity
 from ebpftrace.text import clean
-from ebpftrace.units import NS_PER_SECOND, parse_share
+from ebpftrace.units import parse_share
 
 NAME_LIMIT = 40
 JOB_KINDS = job_kinds()
@@ -48,25 +50,25 @@ def job_kind_globs(kinds: tuple[str, ...]) -> Kind:
     return several(Kind(f"a glob for one of {', '.join(kinds)}", read, TEXT.schema), least=1)
 
 
-def _level(value: object) -> tuple[float, bool]:
-    """(bound, whether it is a share of the limit)."""
+def _level(value: object) -> Bound:
     if isinstance(value, str) and value.rstrip().endswith("%"):
-        return parse_share(value), True
+        return Bound(parse_share(value), is_share=True)
     if isinstance(value, str) and value.strip().isdigit():
         raise ValueError  # 85 for 85%: a slip, and as bytes no useful bound
-    return float(SIZE.read(value)), False
+    return Bound(SIZE.read(value))
 
 
-def _rate(value: object) -> float:
+def _rate(value: object) -> int:
     size, _, second = str(TEXT.read(value)).partition("/")
     if second.strip() != "s":
         raise ValueError
-    return float(SIZE.read(size))
+    rate: int = SIZE.read(size)
+    return rate
 
 
 NAME = Kind(f"a printable name of 1 to {NAME_LIMIT} characters", _name,
             {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT})  # fmt: skip
-# An empty array would match everything, which nobody means who writes one.
+# An empty array would match everything, which is never what was meant.
 GLOBS = several(Kind("a glob", TEXT.read, TEXT.schema), least=1)
 JOB_KIND_GLOBS = job_kind_globs(JOB_KINDS)
 MODE = choice({mode.value: mode for mode in Mode})
@@ -83,15 +85,14 @@ RATE = Kind(
     _rate,
     {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(|B|[KMGT]iB|[kKMGT]B)/s\s*$"},
 )
-SECONDS = Kind(SPAN.expected, lambda value: SPAN.read(value) / NS_PER_SECOND, SPAN.schema)
 
 POLICY = (
     Key("name", "name", NAME, "what the audit log and the views call it", required=True),
     Key("mode", "mode", MODE, "whether any or all of `when` must hold"),
     Key("for", "for_ns", DURATION, "how long they must hold before anything is done"),
     Key("cooldown", "cooldown_ns", DURATION, "rest after an incident, per job"),
-    Key("grace", "grace_ns", DURATION, "a process younger than this is left alone"),
-    Key("dry_run", "dry_run", BOOL, "say what would be done, and do nothing"),
+    Key("grace", "grace_ns", DURATION, "a process younger than this is exempt"),
+    Key("dry_run", "dry_run", BOOL, "report what would be done, and do nothing"),
     Key("capture", "capture", BOOL, "put a capture before a ladder that has none"),
 )
 
@@ -105,60 +106,19 @@ MATCH = (
 )
 
 BUDGET = (
-    Key("restarts", "restarts", COUNT, "ends of a process per window and job, at most"),
+    Key("restarts", "restarts", COUNT, "how many processes of a job it may end per window"),
     Key("window", "window_ns", SPAN, "the window"),
 )
 
 FUSE = (
-    Key("bound", "bound", LEVEL, "where the kernel stops who grows: a share of the limit, or a "
-        "size", required=True),
+    Key("bound", "bound", LEVEL, "where the kernel stops a growing process: a share of the "
+        "limit, or a size", required=True),
     Key("of", "of", choice({of.value: of for of in FuseOf}), "what is compared with it: what "
         "the process holds, its job, or all that the job's cgroup is charged for"),
-    Key("action", "action", choice({one.value: one for one in FuseAction}), "stop and climb "
-        "the ladder, or kill at once"),
-    Key("then", "then", choice({one.value: one for one in FuseEnd}), "what becomes of who "
-        "still stands after the ladder"),
+    Key("action", "action", choice({one.value: one for one in FuseAction}), "stop it and "
+        "run the ladder, or kill it at once"),
+    Key("then", "then", choice({one.value: one for one in FuseEnd}), "what becomes of "
+        "a process that is still stopped after the ladder"),
 )  # fmt: skip
 
 STEP = (Key("timeout", "timeout_ns", SPAN, "how long it may take"),)
-
-_OF = Key("of", "per_process", PER_PROCESS, "whether a whole job is judged, or one process")
-
-# What each detector is asked: the rest of a condition's table, beside `detector`.
-CONDITIONS: dict[str, tuple[Key, ...]] = {
-    "builtin": (
-        Key("least", "least", SEVERITY, "how severe the finding must be at least"),
-    ),
-    "level": (
-        Key("bound", "bound", LEVEL, "a share of the limit taken, or bytes held",
-            required=True),
-        _OF,
-    ),
-    "growth": (
-        Key("bound", "bound", LEVEL, "bytes gained within the window, or a share of the limit",
-            required=True),
-        Key("window", "window_ns", SPAN, "the window", required=True),
-        _OF,
-    ),
-    "climb": (
-        Key("bound", "bound", RATE, "how steep it must be", required=True),
-        Key("window", "window_ns", SPAN, "how long it must last", required=True),
-        _OF,
-    ),
-    "time_to_limit": (
-        Key("bound", "bound", SECONDS, "time left, at the rate of its climb", required=True),
-        _OF,
-    ),
-    "thrash": (),
-    "oom": (),
-}  # fmt: skip
-
-DETECTOR_DOCS = {
-    "builtin": "the built-in judgement: leaks, and an end that is near",
-    "level": "how much is held; page cache never counts",
-    "growth": "how much was gained within a window, over its floor",
-    "climb": "a floor that rises steadily",
-    "time_to_limit": "how soon a climb meets the limit",
-    "thrash": "at the limit, and busy with reclaim that gets nowhere",
-    "oom": "the kernel's OOM killer has struck",
-}

@@ -1,20 +1,23 @@
 """A policy, as typed values. Nothing here reads a file or runs anything.
 
-Where they come from: `policy_file.py` (TOML) and `command_line.py` (`--growth`, `--level`,
+They come from `file.py` (TOML) and `command_line.py` (`--growth`, `--level`, `--fuse`,
 `--on-breach`). Globs are `fnmatch.fnmatchcase`; an empty tuple matches everything.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from ebpftrace.act.policy.fuse import Fuse
-from ebpftrace.judge.finding import Severity
+from ebpftrace.judge.condition_kind import ConditionKind
+from ebpftrace.judge.detector import Detector
+from ebpftrace.judge.detectors.builtin import BuiltinJudgement
 from ebpftrace.units import NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which processes a policy is for: every kind that is given must agree."""
+    """Which processes a policy is for: every field that is given must match."""
 
     comms: tuple[str, ...] = ()
     job_kinds: tuple[str, ...] = ()
@@ -26,23 +29,15 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One detector with its bound, or the built-in judgement from a severity on.
+    """One detector with its settings, or the built-in judgement from a severity on."""
 
-    `bound` is bytes for level and growth (where `share` is set, a share 0..1 of the limit),
-    bytes/s for climb, seconds for time_to_limit. `window_ns` is growth's window, and how
-    long a climb must last. "builtin" uses `least` alone; "thrash" and "oom" nothing.
-    """
-
-    detector: str
-    bound: float = 0.0
-    share: bool = False
-    window_ns: int = 0
-    least: Severity = Severity.WARNING
+    kind: ConditionKind[Any]
+    detector: Detector | BuiltinJudgement  # what `kind.build` made
     per_process: bool = False
 
 
 class Mode(StrEnum):
-    """How several conditions agree."""
+    """How several conditions are combined."""
 
     ANY = "any"
     ALL = "all"
@@ -53,7 +48,7 @@ class Step:
     """One rung: an action's name, how long it may take, and its own options.
 
     `options` is the action's frozen dataclass (see act/actions/), made when the policy is
-    parsed, so that a mistake is said before anything runs.
+    parsed, so that a mistake is reported before anything runs.
     """
 
     action: str
@@ -63,7 +58,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most so many ends of a process per window and job.
+    """At most so many processes of a job are ended within the window.
 
     The default stays below the five in three minutes at which editors give up on a
     language server.
@@ -75,7 +70,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What to do, to whom, when."""
+    """Which processes it is for, when something is done, and what."""
 
     name: str
     match: Match
@@ -84,7 +79,7 @@ class Policy:
     ladder: tuple[Step, ...]
     for_ns: int = 0  # the conditions must hold this long
     cooldown_ns: int = 60 * NS_PER_SECOND  # after an incident, per job
-    grace_ns: int = 10 * NS_PER_SECOND  # a young process is left alone
+    grace_ns: int = 10 * NS_PER_SECOND  # a younger process is exempt
     budget: Budget = Budget()
     dry_run: bool = False
-    fuse: Fuse | None = None  # None: nobody is stopped by the kernel side
+    fuse: Fuse | None = None  # None: the kernel side stops no process

@@ -6,12 +6,14 @@ from typing import Any, TypeVar
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.policy.conditions import condition_keys
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
-from ebpftrace.act.policy.keys import BUDGET, CONDITIONS, FUSE, LEVEL, MATCH, POLICY, STEP
+from ebpftrace.act.policy.keys import BUDGET, FUSE, LEVEL, MATCH, POLICY, STEP
 from ebpftrace.act.policy.policy import Budget, Condition, Match, Mode, Policy, Step
 from ebpftrace.act.policy.toml.locations import KeyPath
 from ebpftrace.act.policy.toml.tables import Key, TableReader, keys_of, suggestion
 from ebpftrace.act.policy.toml.values import found
+from ebpftrace.judge.condition_kind import Bound, ConditionKind
 from ebpftrace.text import clean
 
 CAPTURE = "capture"
@@ -23,17 +25,18 @@ _Read = TypeVar("_Read")
 def default_step(
     action: str, actions: Mapping[str, ActionKind] = ACTIONS, **options: object
 ) -> Step:
-    """A rung with nothing but these options said."""
+    """A step with these options, and defaults for the rest."""
     kind = actions[action]
     return Step(action, kind.timeout_ns, kind.options(**options))
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyReader:
-    """Reads what tomllib gave; what is wrong goes to `reading`."""
+    """Reads what tomllib returned; mistakes are collected in `reading`."""
 
     reading: TableReader
     actions: Mapping[str, ActionKind]
+    detectors: Mapping[str, ConditionKind[Any]]
 
     def file(self, table: dict[str, Any]) -> tuple[Policy, ...]:
         """The policies without a mistake, in their order."""
@@ -54,15 +57,15 @@ class PolicyReader:
         return tuple(made)
 
     def _name(self, name: object, index: int, names: dict[str, int]) -> None:
-        """Each has its own, whatever else is wrong with it."""
+        """Names are unique; checked whatever else is wrong with the policy."""
         if not isinstance(name, str):
             return
         if name in names:
             other = self.reading.line(("policy", names[name], "name"))
             self.reading.mistake(
                 ("policy", index, "name"),
-                f"the name of line {other} again",
-                "a name of its own",
+                f"the same name as in line {other}",
+                "a unique name",
             )
         names.setdefault(name, index)
 
@@ -73,7 +76,7 @@ class PolicyReader:
         match = self._plain(table, "match", MATCH, path)
         budget = self._plain(table, "budget", BUDGET, path)
         fuse = self._fuse(table, path)
-        # A fuse is reason enough, and has a rung of its own at the end.
+        # A fuse needs no condition, and has a step of its own at the end.
         optional = "fuse" in table
         when = self._listed(table, "when", path, self._condition, optional=optional)
         ladder = self._listed(table, "then", path, self._step, optional=optional)
@@ -103,11 +106,11 @@ class PolicyReader:
             values = self.reading.values(written, FUSE, (*path, "fuse"), known=())
         if "bound" not in values:
             return None
-        values["bound"], values["share"] = values["bound"]
-        fuse = Fuse(**values)
+        bound: Bound = values.pop("bound")
+        fuse = Fuse(bound.value, bound.is_share, **values)
         if fuse.share and fuse.bound >= 1:
             self.reading.mistake(
-                (*path, "fuse"), f"{100 * fuse.bound:g}%, where the OOM killer is first",
+                (*path, "fuse"), f"{100 * fuse.bound:g}%, where the OOM killer comes first",
                 "less than 100%",
             )  # fmt: skip
         if fuse.action is FuseAction.KILL:
@@ -117,15 +120,17 @@ class PolicyReader:
     def _nothing_after_a_kill(
         self, table: dict[str, Any], written: object, path: KeyPath
     ) -> None:
-        """What is written and could never be done is a misunderstanding."""
+        """Keys that would have no effect are a mistake."""
         if isinstance(written, dict) and "then" in written:
             self.reading.mistake(
-                (*path, "fuse", "then"), "an end for one that was killed already", "no such key"
+                (*path, "fuse", "then"),
+                "an end for a process that is killed already",
+                "no such key",
             )
         if "then" in table and "when" not in table:
             self.reading.mistake(
-                (*path, "then"), "a ladder that a fuse which kills does not climb",
-                "no such key, or when",
+                (*path, "then"), "a ladder that is never run: the fuse kills at once",
+                "no such key, or a `when`",
             )  # fmt: skip
 
     def _plain(
@@ -162,14 +167,19 @@ class PolicyReader:
         return made
 
     def _condition(self, table: dict[str, Any], path: KeyPath) -> Condition | None:
-        detector = self._choice(table, "detector", CONDITIONS, path)
+        detector = self._choice(table, "detector", self.detectors, path)
         if detector is None:
             return None
-        keys = CONDITIONS[detector]
-        values = self.reading.values(table, keys, path, known=("detector",))
-        if isinstance(values.get("bound"), tuple):
-            values["bound"], values["share"] = values["bound"]
-        return Condition(detector, **values)
+        kind, before = self.detectors[detector], len(self.reading.mistakes)
+        values = self.reading.values(table, condition_keys(kind), path, known=("detector",))
+        if len(self.reading.mistakes) > before:
+            return None
+        per_process = values.pop("per_process", False)
+        try:
+            return Condition(kind, kind.build(**values), per_process)
+        except ValueError as error:
+            self.reading.mistake(path, f"settings that do not fit: {clean(str(error))}", "")
+            return None
 
     def _step(self, table: dict[str, Any], path: KeyPath) -> Step | None:
         action = self._choice(table, "action", self.actions, path)
@@ -193,7 +203,7 @@ class PolicyReader:
     def _choice(
         self, table: dict[str, Any], name: str, known: Mapping[str, object], path: KeyPath
     ) -> str | None:
-        """The name that says what the rest of the table means."""
+        """The name that determines the other keys of the table."""
         if name not in table:
             self.reading.mistake((*path, name), "no such key", f"one of {', '.join(known)}")
             return None

@@ -8,10 +8,9 @@ from typing import Any
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.policy.conditions import condition_keys
 from ebpftrace.act.policy.keys import (
     BUDGET,
-    CONDITIONS,
-    DETECTOR_DOCS,
     FUSE,
     LEVEL,
     MATCH,
@@ -19,22 +18,28 @@ from ebpftrace.act.policy.keys import (
     STEP,
 )
 from ebpftrace.act.policy.toml.tables import Key, keys_of
+from ebpftrace.judge.condition_kind import ConditionKind
+from ebpftrace.judge.detectors import CONDITION_KINDS
 
 Schema = dict[str, Any]
 
 
-def schema(actions: Mapping[str, ActionKind] = ACTIONS) -> Schema:
+def schema(
+    actions: Mapping[str, ActionKind] = ACTIONS,
+    detectors: Mapping[str, ConditionKind[Any]] = CONDITION_KINDS,
+) -> Schema:
     """The whole schema, ready for json.dumps."""
     policy = _table(
         POLICY,
         {
-            "match": _table(MATCH) | {"description": "who it is for; every key must agree"},
-            "budget": _table(BUDGET) | {"description": "how often it may end a process"},
+            "match": _table(MATCH)
+            | {"description": "which processes it is for; every key must match"},
+            "budget": _table(BUDGET) | {"description": "how many processes it may end"},
             "fuse": {
                 "oneOf": [dict(LEVEL.schema), _table(FUSE)],
-                "description": "the kernel stops who grows past it, before anything else",
+                "description": "where the kernel stops a growing process, before anything else",
             },
-            "when": _list([_condition(name) for name in CONDITIONS]),
+            "when": _list([_condition(kind) for kind in detectors.values()]),
             "then": _list([_step(kind) for kind in actions.values()]),
         },
     )
@@ -46,9 +51,9 @@ def schema(actions: Mapping[str, ActionKind] = ACTIONS) -> Schema:
     }
 
 
-def _condition(detector: str) -> Schema:
-    tag = {"const": detector, "description": DETECTOR_DOCS[detector]}
-    return _table(CONDITIONS[detector], {"detector": tag}, required=("detector",))
+def _condition(kind: ConditionKind[Any]) -> Schema:
+    tag = {"const": kind.name, "description": kind.doc}
+    return _table(condition_keys(kind), {"detector": tag}, required=("detector",))
 
 
 def _step(kind: ActionKind) -> Schema:

@@ -4,16 +4,15 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ebpftrace.act.policy.conditions import bytes_away
-from ebpftrace.act.policy.policy import Condition, Mode, Policy
+from ebpftrace.act.policy.policy import Mode, Policy
 from ebpftrace.act.trigger.refresh import correct_stat_lag
 from ebpftrace.act.trigger.trigger import Trigger
 from ebpftrace.events import GroupReading, ProcessKey
 from ebpftrace.judge import words
+from ebpftrace.judge.detector import BytesToBound, Detector
 from ebpftrace.judge.finding import Finding, FindingState, Subject
 from ebpftrace.judge.judge import finding_of
 from ebpftrace.judge.samples import Sample, Samples, of_job, of_process
-from ebpftrace.judge.verdict import Detector
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 
 _SEEN = 64
@@ -35,8 +34,8 @@ class MarkedBound:
 
     mark: Mark
     policy: Policy
-    condition: Condition
     detector: Detector
+    bytes_to_bound: BytesToBound
     samples: Samples
     subject: Subject
     seen: deque[Sample]  # since the last of `samples`: the snapshot's own, and fresh ones
@@ -72,16 +71,16 @@ class MarkedBound:
         self.met = True
         return finding_of(
             self.subject,
-            self.detector.name,
+            self.detector,
             verdict,
-            words.who(job, process),
+            words.label(job, process),
             time_ns,
             reading.time_ns,
             FindingState.BEGIN,
         )
 
     def _move(self, history: Samples) -> None:
-        away = bytes_away(self.condition, history)
+        away = self.bytes_to_bound(history)
         if away is None:
             self.met = True  # its limit was taken away: there is no bound any more
         else:
@@ -102,7 +101,8 @@ def marked_bounds(
     for job in snapshot.jobs:
         counted[job.identity.cgroup_id] += job.usage.held_bytes
     for condition, detector, history in trigger.histories():
-        if condition.detector not in ("level", "growth"):
+        bytes_to_bound = detector.bytes_to_bound
+        if bytes_to_bound is None:
             continue
         for job, process in _subjects(snapshot, per_process=condition.per_process):
             identity = job.identity
@@ -115,11 +115,11 @@ def marked_bounds(
             if samples is None:
                 continue  # nothing is known of it yet
             seen = deque([now], maxlen=_SEEN)
-            away = bytes_away(condition, samples.with_later(seen))
+            away = bytes_to_bound(samples.with_later(seen))
             if away is not None and away > 0:  # else the snapshot itself says so
                 mark = Mark(identity.cgroup_id, key, held + away)
                 yield MarkedBound(
-                    mark, policy, condition, detector, samples, subject, seen, held, held
+                    mark, policy, detector, bytes_to_bound, samples, subject, seen, held, held
                 )
 
 

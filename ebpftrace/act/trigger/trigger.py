@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ebpftrace.act.policy.conditions import detector_of
 from ebpftrace.act.policy.policy import Condition, Mode, Policy
 from ebpftrace.events import ProcessKey
+from ebpftrace.judge.detector import Detector
 from ebpftrace.judge.finding import Finding, FindingState, Subject
 from ebpftrace.judge.judge import Judge
 from ebpftrace.judge.samples import Samples
-from ebpftrace.judge.verdict import Detector
 from ebpftrace.ledger import Snapshot
 
 History = Callable[[Subject], Samples | None]
@@ -45,7 +44,7 @@ class Firing:
     @property
     def own(self) -> bool:
         """Whether the policy's own bounds say so, and not the built-in judgement."""
-        return all(condition.detector != "builtin" for condition in self.policy.when)
+        return all(isinstance(condition.detector, Detector) for condition in self.policy.when)
 
     @property
     def finding(self) -> Finding:
@@ -58,20 +57,19 @@ class Trigger:
     def __init__(self, policy: Policy, known: Known | None = None) -> None:
         """`known` is what was remembered of conditions; what is used is taken out."""
         self.policy = policy
-        self._detectors = [detector_of(condition) for condition in policy.when]
         self._judges: Sequence[Judge | None] = [
-            None if detector is None else _judge(condition, detector, known or {})
-            for condition, detector in zip(policy.when, self._detectors, strict=True)
+            _judge(condition, condition.detector, known or {})
+            if isinstance(condition.detector, Detector)
+            else None
+            for condition in policy.when
         ]
         self._since: dict[str, int] = {}  # by job: since when they hold, CLOCK_MONOTONIC
 
     def histories(self) -> Iterator[tuple[Condition, Detector, History]]:
         """Each condition that has bounds of its own, and the history it is judged on."""
-        for condition, detector, judge in zip(
-            self.policy.when, self._detectors, self._judges, strict=True
-        ):
-            if detector is not None and judge is not None:
-                yield condition, detector, judge.samples
+        for condition, judge in self.known:
+            if isinstance(condition.detector, Detector):
+                yield condition, condition.detector, judge.samples
 
     @property
     def known(self) -> Iterator[tuple[Condition, Judge]]:
@@ -121,7 +119,10 @@ class Trigger:
             met = finding.monotonic_ns >= snapshot.monotonic_ns
             of_process = finding.subject.process is not None
             wanted = judge is None or of_process == condition.per_process
-            severe = finding.severity >= condition.least
+            severe = (
+                isinstance(condition.detector, Detector)
+                or finding.severity >= condition.detector.least
+            )
             if met and wanted and severe and finding.state is not FindingState.END:
                 held.setdefault(finding.subject.job.key, []).append(finding)
         return held

@@ -1,13 +1,13 @@
-"""Findings begin, rise, end, and are said once."""
+"""Findings begin, rise, end, and are reported once."""
 
 from dataclasses import dataclass, replace
 
 from ebpftrace.counters import CgroupContents
-from ebpftrace.judge.finding import FindingState, Severity
+from ebpftrace.judge.detector import Detector, Verdict
+from ebpftrace.judge.detectors.level import LevelDetector
+from ebpftrace.judge.finding import FindingState, FindingUnit, Severity
 from ebpftrace.judge.judge import FORGET_NS, HOLD_NS, Judge
-from ebpftrace.judge.level import LevelDetector
 from ebpftrace.judge.samples import Samples
-from ebpftrace.judge.verdict import Verdict
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
@@ -61,16 +61,25 @@ def test_it_ends_when_the_condition_was_away_for_a_while() -> None:
 
 def test_a_condition_that_flickers_is_one_finding() -> None:
     judge = level()
-    told = [
+    news = [
         one
         for second in range(30)
         for one in judge.judge(books(second, 50 + 150 * (second % 2)))
     ]
-    assert [one.state for one in told] == [FindingState.BEGIN]
+    assert [one.state for one in news] == [FindingState.BEGIN]
+
+
+class OnBytes(Detector):
+    """The properties of the detectors below."""
+
+    units = frozenset({FindingUnit.BYTES})
+    measures_gain = False
+    sample_every_ns = None
+    bytes_to_bound = None
 
 
 @dataclass(frozen=True)
-class Louder:
+class Louder(OnBytes):
     """Warning from 100 MiB, critical from 200."""
 
     name: str = "louder"
@@ -80,18 +89,18 @@ class Louder:
         if held < BOUND:
             return None
         severity = Severity.CRITICAL if held > 2 * BOUND else Severity.WARNING
-        return Verdict(severity, held, BOUND, "bytes", samples.now.time_ns, "grew")
+        return Verdict(severity, held, BOUND, FindingUnit.BYTES, samples.now.time_ns, "grew")
 
 
-def test_a_rise_is_told_and_a_fall_is_not() -> None:
+def test_a_rise_is_reported_and_a_fall_is_not() -> None:
     judge = Judge([Louder()])
     sizes = (150, 150, 300, 300, 150, 300)
-    told = [one for n, mib in enumerate(sizes) for one in judge.judge(books(n, mib))]
-    assert [(one.state, one.severity) for one in told] == [
+    news = [one for n, mib in enumerate(sizes) for one in judge.judge(books(n, mib))]
+    assert [(one.state, one.severity) for one in news] == [
         (FindingState.BEGIN, Severity.WARNING),
         (FindingState.RISE, Severity.CRITICAL),
     ]
-    assert told[1].since_ns == told[0].since_ns
+    assert news[1].since_ns == news[0].since_ns
     assert judge.active[0].severity is Severity.CRITICAL
 
 
@@ -99,47 +108,47 @@ def test_a_job_that_is_gone_ends_and_is_forgotten() -> None:
     judge = level()
     judge.judge(books(1, 200, 300))
     late = 1 + FORGET_NS // NS_PER_SECOND + 1
-    told = judge.judge(books(late, 200))
-    assert [(one.state, one.subject.job.name) for one in told] == [(FindingState.END, "job-1")]
+    news = judge.judge(books(late, 200))
+    assert [(one.state, one.subject.job.name) for one in news] == [(FindingState.END, "job-1")]
     assert len(judge.active) == 1
 
 
-def test_processes_are_judged_where_asked() -> None:
+def test_processes_are_judged_on_request() -> None:
     judge = Judge([LevelDetector(bound_bytes=BOUND)], processes=True)
-    told = judge.judge(books(1, 200))
-    assert [one.subject.process and one.subject.process.pid for one in told] == [None, 4711]
-    assert told[1].subject.comm == "gopls"
+    news = judge.judge(books(1, 200))
+    assert [one.subject.process and one.subject.process.pid for one in news] == [None, 4711]
+    assert news[1].subject.comm == "gopls"
 
 
 def test_a_crash_monitor_is_never_the_subject() -> None:
     job = watches.job(processes=(replace(watches.process(), role="telemetry"),))
-    told = Judge([LevelDetector(bound_bytes=BOUND)], processes=True).judge(
+    news = Judge([LevelDetector(bound_bytes=BOUND)], processes=True).judge(
         watches.snapshot(job)
     )
-    assert [one.subject.process for one in told] == [None]
+    assert [one.subject.process for one in news] == [None]
 
 
-def test_a_kill_is_told_at_once_and_not_again_by_the_counter() -> None:
+def test_a_kill_is_reported_at_once_and_not_again_by_the_counter() -> None:
     judge = Judge()
     calm = watches.job("build-42", processes=(watches.process(),))
     judge.judge(replace(watches.snapshot(calm), monotonic_ns=watches.MONOTONIC_NS))
-    (finding,) = judge.hear(watches.oom_note())
+    (finding,) = judge.judge_note(watches.oom_note())
     assert (finding.detector, finding.severity) == ("oom", Severity.CRITICAL)
     assert finding.sentence.startswith("gopls 4711 in job github/build-42 was taken by")
     killed = watches.job("build-42", processes=(watches.process(),), oom_kills=1)
     later = watches.MONOTONIC_NS + NS_PER_SECOND
     assert judge.judge(replace(watches.snapshot(killed), monotonic_ns=later)) == ()
-    assert judge.hear(watches.oom_note()) == ()  # the notes tell of each
-    assert judge.hear(watches.loss_note()) == ()
+    assert judge.judge_note(watches.oom_note()) == ()  # each kill has a note of its own
+    assert judge.judge_note(watches.loss_note()) == ()
 
 
-def test_a_kill_of_a_job_never_seen_is_told_too() -> None:
-    (finding,) = Judge().hear(watches.oom_note())
+def test_a_kill_in_an_unknown_job_is_reported_too() -> None:
+    (finding,) = Judge().judge_note(watches.oom_note())
     assert finding.subject.job == watches.identity()
 
 
-def test_who_does_not_ask_for_kills_hears_none() -> None:
-    assert level().hear(watches.oom_note()) == ()
+def test_a_judge_without_the_oom_detector_reports_no_kills() -> None:
+    assert level().judge_note(watches.oom_note()) == ()
 
 
 def test_jobs_that_share_a_cgroup_are_not_charged_with_each_other() -> None:
@@ -157,8 +166,8 @@ def test_jobs_that_share_a_cgroup_are_not_charged_with_each_other() -> None:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """From 100 MiB on; over at once below 60."""
+class Kept(OnBytes):
+    """From 100 MiB on; ends at once below 60."""
 
     name: str = "kept"
 
@@ -167,13 +176,13 @@ class Kept:
         if now.held_bytes < BOUND:
             return None
         return Verdict(
-            Severity.WARNING, now.held_bytes, BOUND, "bytes", now.time_ns, "keeps",
-            over_below_bytes=60 * MIB,
+            Severity.WARNING, now.held_bytes, BOUND, FindingUnit.BYTES, now.time_ns, "keeps",
+            ends_below_bytes=60 * MIB,
         )  # fmt: skip
 
 
-def test_what_was_given_back_is_over_without_a_wait() -> None:
+def test_a_finding_ends_at_once_when_the_memory_was_given_back() -> None:
     judge = Judge([Kept()])
     sizes = (150, 80, 150, 40)
-    told = [one.state for n, mib in enumerate(sizes) for one in judge.judge(books(n, mib))]
-    assert told == [FindingState.BEGIN, FindingState.END]
+    news = [one.state for n, mib in enumerate(sizes) for one in judge.judge(books(n, mib))]
+    assert news == [FindingState.BEGIN, FindingState.END]

@@ -32,4 +32,4 @@ def test_who_holds_most_is_named(sizes: tuple[int, ...], named: bool) -> None:
         processes=[watches.process(4711 + n, mib * MIB) for n, mib in enumerate(sizes)]
     )
     told = "gopls 4711 in job github/build-42" if named else "job github/build-42"
-    assert words.who(job) == told
+    assert words.label(job) == told

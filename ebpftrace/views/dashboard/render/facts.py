@@ -1,6 +1,7 @@
 """What the detail says of a job and of a process, as labels and words."""
 
 from ebpftrace.counters import CallCount, Delays, Usage
+from ebpftrace.judge.finding import FindingUnit
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import phrases
@@ -31,7 +32,7 @@ def trouble_facts(job: JobSnapshot, scene: ScreenData) -> list[Fact]:
     found = [
         ("finding", f"{short_name(one)} since {clock_at(one.since_ns, scene)}: {one.sentence}")
         for one in scene.findings.get(job.identity.key, ())
-        if one.unit != "kills"
+        if one.unit is not FindingUnit.KILLS
     ]
     trouble = trouble_of(job, scene)
     if trouble.kills and trouble.last_kill:

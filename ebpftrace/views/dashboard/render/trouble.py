@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.style import Style
 
 from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.judge.finding import Finding, Severity
+from ebpftrace.judge.finding import Finding, FindingUnit, Severity
 from ebpftrace.ledger import JobSnapshot, OomNote
 from ebpftrace.units import NS_PER_SECOND
 from ebpftrace.views import phrases
@@ -53,8 +53,8 @@ def trouble_of(job: JobSnapshot, scene: ScreenData) -> Trouble:
     """What is known of it at the time of the scene's snapshot."""
     key = job.identity.key
     said = scene.findings.get(key, ())
-    finding = next((one for one in said if one.unit != "kills"), None)
-    kill = next((one for one in said if one.unit == "kills"), None)
+    finding = next((one for one in said if one.unit is not FindingUnit.KILLS), None)
+    kill = next((one for one in said if one.unit is FindingUnit.KILLS), None)
     note = scene.kills.get(key)
     # The cgroup's counter may tell of a kill that no event did: then the judge alone has
     # the time of it.

@@ -10,17 +10,18 @@ import pytest
 from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.breaker.admission import Admission
 from ebpftrace.act.incident.incident import Incident
-from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
+from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.judge.finding import Subject
 from ebpftrace.ledger import ProcessSnapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
+from tests.support.conditions import level
 from tests.support.incidents import key_of, sleeping
 
 S = NS_PER_SECOND
 POLICY = Policy(
-    "p", Match(), (Condition("level", 300 * MIB),), Mode.ANY, (),
+    "p", Match(), (level(300 * MIB),), Mode.ANY, (),
     cooldown_ns=60 * S, grace_ns=10 * S,
 )  # fmt: skip
 

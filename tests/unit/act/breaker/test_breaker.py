@@ -19,11 +19,12 @@ from ebpftrace.act.audit.reader import AuditReader
 from ebpftrace.act.breaker.breaker import Breaker
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import BreakerEvent, Outcome, StepOutcome, StepStatus
-from ebpftrace.act.policy.policy import Budget, Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy.policy import Budget, Match, Mode, Policy, Step
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import ProcessSnapshot, Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
+from tests.support.conditions import condition, level
 from tests.support.incidents import key_of, sleeping
 
 S = NS_PER_SECOND
@@ -84,7 +85,7 @@ class Books:
 
 def policy(**changes: Any) -> Policy:
     made = Policy(
-        "p", Match(), (Condition("level", 300 * MIB),), Mode.ANY,
+        "p", Match(), (level(300 * MIB),), Mode.ANY,
         (Step("signal", S, None),), cooldown_ns=60 * S, grace_ns=10 * S,
     )  # fmt: skip
     return replace(made, **changes)
@@ -154,7 +155,7 @@ def test_who_is_left_alone_is_written_down(books: Books) -> None:
 
 
 def test_the_first_policy_that_matches_takes_it(books: Books) -> None:
-    mine = policy(name="mine", match=Match(comms=("gopls",)), when=(Condition("oom"),))
+    mine = policy(name="mine", match=Match(comms=("gopls",)), when=(condition("oom"),))
     books.breaker.reload([mine, policy(name="all")])
     assert books.see(0, books.process(400)) == []
 
@@ -205,7 +206,7 @@ def test_closed_it_ends_what_runs_and_syncs(books: Books) -> None:
 
 
 def test_what_the_built_in_judgement_found_is_not_told_again(books: Books) -> None:
-    books.breaker.reload([policy(when=(Condition("builtin"),))])
+    books.breaker.reload([policy(when=(condition("builtin"),))])
     found = replace(watches.finding(), detector="thrash", monotonic_ns=S)
     books.now_ns = S
     snapshot = watches.snapshot(watches.job(processes=(books.process(400),), limit=None))

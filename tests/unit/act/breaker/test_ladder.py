@@ -12,13 +12,14 @@ from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.breaker.ladder import Ladder
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
-from ebpftrace.act.policy.policy import Budget, Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy.policy import Budget, Match, Mode, Policy, Step
 from ebpftrace.act.process.identity import Target
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.events import ProcessKey
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
+from tests.support.conditions import condition
 from tests.support.incidents import incident
 
 S = NS_PER_SECOND
@@ -66,7 +67,7 @@ class Stage:
             held_bytes=500 * MIB, job_held_bytes=500 * MIB,
         )  # fmt: skip
         policy = Policy(
-            "p", Match(), (Condition("builtin"),), Mode.ANY,
+            "p", Match(), (condition("builtin"),), Mode.ANY,
             tuple(Step(name, 5 * S, played) for name, played in self.rungs),
             dry_run=self.dry_run,
         )  # fmt: skip

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 
 from ebpftrace.act.breaker.targets import TargetSelection, select_targets
-from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
 from ebpftrace.judge.finding import Subject
 from ebpftrace.ledger import GrowthRates, ProcessSnapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
+from tests.support.conditions import growth
 
 S = NS_PER_SECOND
 FAR = 1 << 22  # pids from here on are no process's: the parents are those of the books
 POLICY = Policy(
-    "p", Match(), (Condition("growth"),), Mode.ANY, (Step("signal", S, None),),
+    "p", Match(), (growth(),), Mode.ANY, (Step("signal", S, None),),
 )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from ebpftrace.act.fuse.bounds import EXEMPT, bounds_of, default_fuse, has_fuse, higher, not_yet
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
-from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
+from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.events import FuseOf
 from ebpftrace.units import GIB, MIB
+from tests.support.conditions import condition
 from tests.support.watches import identity, job, process, snapshot
 
 STOP, KILL = int(signal.SIGSTOP), int(signal.SIGKILL)
@@ -133,4 +134,4 @@ def test_the_default_is_for_what_all_share_by_name() -> None:
     assert default_fuse([one, policy(None)]) is None
     assert default_fuse([one, policy(Fuse(0.5, True))]) is None
     assert default_fuse([policy(SHARE, match=Match(cgroups=("/ci/*",)))]) is None
-    assert default_fuse([policy(None, when=(Condition("oom"),))]) is None
+    assert default_fuse([policy(None, when=(condition("oom"),))]) is None

@@ -7,10 +7,11 @@ import pytest
 from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.policy.command_line import policy_from_options
 from ebpftrace.act.policy.fuse import Fuse
-from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
+from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.errors import UsageError
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from tests.support.conditions import condition, growth, level
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ def test_bounds_and_a_shell_line_make_a_policy() -> None:
     policy = policy_from_options("256MiB/60s", "85%", "a b", actions=ACTIONS)
     assert policy is not None
     assert policy.when == (
-        Condition("growth", 256 * MIB, window_ns=60 * NS_PER_SECOND),
-        Condition("level", 0.85, share=True),
+        growth(256 * MIB, window_ns=60 * NS_PER_SECOND),
+        level(0.85, share=True),
     )
     assert (policy.mode, policy.match) == (Mode.ANY, Match())
     assert [(step.action, step.options) for step in policy.ladder] == [
@@ -51,14 +52,14 @@ def test_bounds_and_a_shell_line_make_a_policy() -> None:
 def test_a_level_in_bytes() -> None:
     policy = made(level="1.5GiB")
     assert policy is not None
-    assert policy.when == (Condition("level", 1.5 * GIB),)
+    assert policy.when == (level(1.5 * GIB),)
     assert [step.action for step in policy.ladder] == ["capture"]
 
 
 def test_a_shell_line_alone_runs_when_the_built_in_judgement_says_so() -> None:
     policy = made(on_breach="x")
     assert policy is not None
-    assert policy.when == (Condition("builtin", least=Severity.WARNING),)
+    assert policy.when == (condition("builtin", least=Severity.WARNING),)
 
 
 def test_no_option_is_no_policy() -> None:
@@ -94,7 +95,7 @@ def test_a_fuse_is_a_policy_of_its_own() -> None:
     beside = policy_from_options(None, "85%", "a b", "90%", actions=ACTIONS)
     assert beside is not None
     assert beside.fuse == Fuse(0.9, True)
-    assert [one.detector for one in beside.when] == ["level"]
+    assert beside.when == (level(0.85, share=True),)
 
 
 @pytest.mark.parametrize("text", ["", "90", "0%", "100%", "120%", "much", "-1GiB"])

@@ -1,68 +1,59 @@
-"""Every condition that a policy can write has its detector, and bytes until its bound."""
+"""What a policy writes for a detector becomes that detector."""
 
 import pytest
 
-from ebpftrace.act.policy.conditions import BUILTIN, bytes_away, detector_of, look_every_ns
-from ebpftrace.act.policy.keys import CONDITIONS
+from ebpftrace.act.policy.conditions import condition_keys, sample_every_ns
 from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
-from ebpftrace.judge.climb import ClimbDetector
-from ebpftrace.judge.growth import GrowthDetector
-from ebpftrace.judge.level import LevelDetector
-from ebpftrace.judge.oom import OomDetector
-from ebpftrace.judge.thrash import ThrashDetector
-from ebpftrace.judge.time_to_limit import TimeToLimitDetector
-from ebpftrace.judge.verdict import Detector
+from ebpftrace.judge.condition_kind import SettingType
+from ebpftrace.judge.detectors import CONDITION_KINDS
+from ebpftrace.judge.detectors.builtin import BuiltinJudgement
+from ebpftrace.judge.detectors.climb import ClimbDetector
+from ebpftrace.judge.detectors.growth import GrowthDetector
+from ebpftrace.judge.detectors.level import LevelDetector
+from ebpftrace.judge.detectors.oom import OomDetector
+from ebpftrace.judge.detectors.thrash import ThrashDetector
+from ebpftrace.judge.detectors.time_to_limit import TimeToLimitDetector
+from ebpftrace.judge.finding import Severity
 from ebpftrace.units import MIB, NS_PER_SECOND
-from tests.support.curves import line, watched
+from tests.support.conditions import condition, growth, level
 
 MINUTE = 60 * NS_PER_SECOND
+MADE = [
+    (level(0.85, share=True), LevelDetector(bound_share=0.85)),
+    (level(1.5 * MIB), LevelDetector(bound_bytes=3 * MIB // 2)),
+    (growth(256 * MIB, MINUTE), GrowthDetector(MINUTE, 256 * MIB)),
+    (growth(0.5, MINUTE, share=True), GrowthDetector(MINUTE, None, 0.5)),
+    (condition("climb", bound=MIB, window=MINUTE), ClimbDetector(MIB, MINUTE)),
+    (condition("time_to_limit", bound=90 * NS_PER_SECOND), TimeToLimitDetector(90.0)),
+    (condition("thrash"), ThrashDetector()),
+    (condition("oom"), OomDetector()),
+    (condition("builtin", least=Severity.NOTICE), BuiltinJudgement(Severity.NOTICE)),
+]
 
 
-@pytest.mark.parametrize(
-    ("condition", "detector"),
-    [
-        (Condition("level", 0.85, share=True), LevelDetector(bound_share=0.85)),
-        (Condition("level", 1.5 * MIB), LevelDetector(bound_bytes=3 * MIB // 2)),
-        (Condition("growth", 256 * MIB, window_ns=MINUTE), GrowthDetector(MINUTE, 256 * MIB)),
-        (
-            Condition("growth", 0.5, share=True, window_ns=MINUTE),
-            GrowthDetector(MINUTE, None, 0.5),
-        ),
-        (Condition("climb", MIB, window_ns=MINUTE), ClimbDetector(MIB, MINUTE)),
-        (Condition("time_to_limit", 90.0), TimeToLimitDetector(90.0)),
-        (Condition("thrash"), ThrashDetector()),
-        (Condition("oom"), OomDetector()),
-        (Condition("builtin"), None),
-    ],
-)
-def test_a_condition_has_its_detector(condition: Condition, detector: Detector | None) -> None:
-    made = detector_of(condition)
-    assert made == detector
-    assert made is None or made.name == condition.detector
+@pytest.mark.parametrize(("made", "detector"), MADE)
+def test_a_condition_has_its_detector(made: Condition, detector: object) -> None:
+    assert made.detector == detector
 
 
-def test_none_is_without() -> None:
-    assert [name for name in CONDITIONS if detector_of(Condition(name)) is None] == [BUILTIN]
+def test_a_condition_and_its_detector_have_the_same_name() -> None:
+    assert {made.kind.name for made, _ in MADE} == set(CONDITION_KINDS)
+    for made, _ in MADE:
+        if not isinstance(made.detector, BuiltinJudgement):
+            assert made.detector.name == made.kind.name
 
 
-@pytest.mark.parametrize(
-    ("condition", "limit", "away"),
-    [
-        (Condition("level", 300 * MIB), 1000, 200 * MIB),
-        (Condition("level", 60 * MIB), 1000, -40 * MIB),
-        (Condition("level", 0.8, share=True), 1000, 700 * MIB),
-        (Condition("level", 0.8, share=True), None, None),
-        (Condition("growth", 50 * MIB, window_ns=10 * NS_PER_SECOND), None, 40 * MIB),
-        (Condition("growth", 0.1, share=True, window_ns=MINUTE), 1000, 40 * MIB),
-        (Condition("growth", 0.1, share=True, window_ns=MINUTE), None, None),
-    ],
-)
-def test_how_far_a_bound_is(
-    condition: Condition, limit: float | None, away: int | None
-) -> None:
-    """Of who holds 100 MiB by now, and 1 MiB less for each second before."""
-    samples = watched(line(1), 80, limit=limit)
-    assert bytes_away(condition, samples) == away
+def test_every_type_of_setting_can_be_written() -> None:
+    """A detector may use any of them without a change here."""
+    for type_ in SettingType:
+        kind = CONDITION_KINDS["oom"]
+        setting = CONDITION_KINDS["level"].settings[0]
+        asked = type(kind)(
+            kind.name, kind.doc, (type(setting)("x", type_, "", True),), False, kind.build,
+            kind.describe,
+        )  # fmt: skip
+        (key,) = condition_keys(asked)
+        assert key.kind.expected
 
 
 @pytest.mark.parametrize(
@@ -74,8 +65,10 @@ def test_how_far_a_bound_is(
         ((NS_PER_SECOND // 10,), NS_PER_SECOND // 4),  # samples do not come closer
     ],
 )
-def test_how_often_a_window_is_looked_at(windows: tuple[int, ...], every: int | None) -> None:
-    when = tuple(Condition("growth", MIB, window_ns=window) for window in windows)
-    climbs = Condition("climb", MIB, window_ns=NS_PER_SECOND)
-    policy = Policy("p", Match(), (*when, climbs), Mode.ANY, ())
-    assert look_every_ns([policy]) == every
+def test_a_window_of_growth_asks_for_four_samples(
+    windows: tuple[int, ...], every: int | None
+) -> None:
+    when = tuple(growth(MIB, window) for window in windows)
+    others = (condition("climb", bound=MIB, window=NS_PER_SECOND), condition("builtin"))
+    policy = Policy("p", Match(), (*when, *others), Mode.ANY, ())
+    assert sample_every_ns([policy]) == every

@@ -6,42 +6,44 @@ import pytest
 
 from ebpftrace.act.policy.describe import condition_in_words, in_words
 from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseEnd
-from ebpftrace.act.policy.keys import CONDITIONS
 from ebpftrace.act.policy.policy import Budget, Condition, Match, Mode, Policy, Step
 from ebpftrace.events import FuseOf
+from ebpftrace.judge.detectors import CONDITION_KINDS
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from tests.support.conditions import condition, growth, level
 
 MINUTE = 60 * NS_PER_SECOND
 CONDITIONS_IN_WORDS = [
-    (Condition("level", 0.85, share=True), "a job is at 85% of its limit"),
-    (Condition("level", 512 * MIB, per_process=True), "a process holds 512 MiB"),
-    (Condition("growth", 256 * MIB, window_ns=MINUTE), "a job gains 256 MiB in 1m00s"),
-    (Condition("growth", 0.125, share=True, window_ns=MINUTE),
+    (level(0.85, share=True), "a job is at 85% of its limit"),
+    (level(512 * MIB, per_process=True), "a process holds 512 MiB"),
+    (growth(256 * MIB, window_ns=MINUTE), "a job gains 256 MiB in 1m00s"),
+    (growth(0.125, share=True, window_ns=MINUTE),
      "a job gains 12.5% of its limit in 1m00s"),
-    (Condition("climb", MIB, window_ns=MINUTE), "a job climbs by 1.0 MiB/s for 1m00s"),
-    (Condition("time_to_limit", 90.0), "a job climbs and is 1m30s from its limit"),
-    (Condition("thrash"), "a job thrashes at its limit"),
-    (Condition("oom"), "the OOM killer takes a process of a job"),
-    (Condition("builtin", least=Severity.CRITICAL),
+    (condition("climb", bound=MIB, window=MINUTE), "a job climbs by 1.0 MiB/s for 1m00s"),
+    (condition("time_to_limit", bound=90 * NS_PER_SECOND),
+     "a job climbs and is 1m30s from its limit"),
+    (condition("thrash"), "a job thrashes at its limit"),
+    (condition("oom"), "the OOM killer takes a process of a job"),
+    (condition("builtin", least=Severity.CRITICAL),
      "the built-in judgement finds a critical or worse"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("condition", "words"), CONDITIONS_IN_WORDS)
-def test_conditions(condition: Condition, words: str) -> None:
-    assert condition_in_words(condition) == words
+@pytest.mark.parametrize(("described", "words"), CONDITIONS_IN_WORDS)
+def test_conditions(described: Condition, words: str) -> None:
+    assert condition_in_words(described) == words
 
 
 def test_no_condition_is_without_words() -> None:
-    assert {condition.detector for condition, _ in CONDITIONS_IN_WORDS} == set(CONDITIONS)
+    assert {each.kind.name for each, _ in CONDITIONS_IN_WORDS} == set(CONDITION_KINDS)
 
 
 def test_a_policy() -> None:
     policy = Policy(
         name="p",
         match=Match(comms=("gopls", "go"), units=("ci.service",)),
-        when=(Condition("oom"), Condition("thrash")),
+        when=(condition("oom"), condition("thrash")),
         mode=Mode.ALL,
         ladder=(Step("capture", 1, None), Step("signal", 1, None)),
         for_ns=5 * NS_PER_SECOND,
@@ -49,15 +51,15 @@ def test_a_policy() -> None:
         dry_run=True,
     )
     assert dict(in_words(policy)) == {
-        "who": "comm gopls or go, unit ci.service",
+        "match": "comm gopls or go, unit ci.service",
         "when": "the OOM killer takes a process of a job and a job thrashes at its limit, "
         "for 5.0s",
-        "then": "capture, then signal (a dry run: said, not done)",
+        "then": "capture, then signal (dry run: reported, not done)",
         "often": "at most 2 restarts in 10m00s, 1m00s rest after an incident, no process "
         "younger than 10s",
     }
-    assert dict(in_words(Policy("p", Match(), (Condition("oom"),), Mode.ANY, ())))["who"] == (
-        "every process that is watched"
+    assert dict(in_words(Policy("p", Match(), (condition("oom"),), Mode.ANY, ())))["match"] == (
+        "every watched process"
     )
 
 
@@ -66,24 +68,24 @@ def test_a_policy() -> None:
     [
         (
             Fuse(0.9, True),
-            "stopped by the kernel where its job holds 90% of its limit; SIGKILL after the "
+            "stopped by the kernel when its job holds 90% of its limit; SIGKILL after the "
             "ladder",
         ),
         (
             Fuse(GIB, False, FuseOf.PROCESS, then=FuseEnd.THAW),
-            "stopped by the kernel where it holds 1.0 GiB; goes on after the ladder",
+            "stopped by the kernel when it holds 1.0 GiB; resumed after the ladder",
         ),
         (
             Fuse(0.5, True, FuseOf.CHARGE, FuseAction.KILL),
-            "killed by the kernel where its cgroup is charged for 50% of its limit",
+            "killed by the kernel when its cgroup is charged for 50% of its limit",
         ),
     ],
 )
 def test_fuses(fuse: Fuse, words: str) -> None:
     policy = Policy("p", Match(), (), Mode.ANY, (Step("capture", 1, None),), fuse=fuse)
-    told = dict(in_words(policy))
-    assert told["fuse"] == words
-    assert told["when"] == "its fuse blows"
-    assert told["often"] == "at most 3 restarts in 10m00s"
-    both = dict(in_words(replace(policy, when=(Condition("oom"),))))
-    assert both["often"].endswith("younger than 10s; the fuse minds the first alone")
+    words_of = dict(in_words(policy))
+    assert words_of["fuse"] == words
+    assert words_of["when"] == "its fuse blows"
+    assert words_of["often"] == "at most 3 restarts in 10m00s"
+    both = dict(in_words(replace(policy, when=(condition("oom"),))))
+    assert both["often"].endswith("younger than 10s; the fuse respects only the restarts")

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.policy.conditions import condition_keys
 from ebpftrace.act.policy.file import parse_policies
-from ebpftrace.act.policy.keys import BUDGET, CONDITIONS, FUSE, JOB_KINDS, MATCH, POLICY, STEP
+from ebpftrace.act.policy.keys import BUDGET, FUSE, JOB_KINDS, MATCH, POLICY, STEP
 from ebpftrace.act.policy.toml.tables import Key, keys_of
+from ebpftrace.judge.detectors import CONDITION_KINDS
 
 FOLDER = Path(__file__).parents[4] / "docs"
 DOCS = (FOLDER / "policy.md").read_text()
@@ -29,10 +31,10 @@ def names(keys: tuple[Key, ...]) -> set[str]:
 def test_every_key_has_its_row() -> None:
     assert EXAMPLES
     assert names((*POLICY, *MATCH, *BUDGET, *STEP)) <= ROWS
-    for detector, keys in CONDITIONS.items():
+    for detector, kind in CONDITION_KINDS.items():
         row = re.search(rf"^\| `{detector}` \| (.*?) \|", DOCS, re.MULTILINE)
         assert row
-        assert set(re.findall(r"`(\w+)`", row[1])) == names(keys)
+        assert set(re.findall(r"`(\w+)`", row[1])) == names(condition_keys(kind))
     assert f"identified as: {', '.join(JOB_KINDS)} |" in DOCS
 
 

@@ -13,11 +13,12 @@ from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.policy.file import PolicyFileError, parse_policies, read_policies
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.keys import JOB_KINDS
-from ebpftrace.act.policy.policy import Budget, Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy.policy import Budget, Match, Mode, Policy, Step
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import FuseOf
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
+from tests.support.conditions import condition, growth, level
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,8 @@ def test_a_file_becomes_typed_values() -> None:
         match=Match(("gopls",), ("github", "git*"), ("a",), ("/ci/*",), ("3f*",),
                     ("ci.service",)),
         when=(
-            Condition("growth", 256 * MIB, window_ns=60 * NS_PER_SECOND, per_process=True),
-            Condition("level", 0.85, share=True),
+            growth(256 * MIB, window_ns=60 * NS_PER_SECOND, per_process=True),
+            level(0.85, share=True),
         ),
         mode=Mode.ALL,
         ladder=(
@@ -122,10 +123,10 @@ def test_a_file_becomes_typed_values() -> None:
         dry_run=True,
     )  # fmt: skip
     assert end.when == (
-        Condition("time_to_limit", 60.0),
-        Condition("builtin", least=Severity.CRITICAL),
-        Condition("oom"),
-        Condition("level", MIB),
+        condition("time_to_limit", bound=round(60.0 * NS_PER_SECOND)),
+        condition("builtin", least=Severity.CRITICAL),
+        condition("oom"),
+        level(MIB),
     )
     assert end.ladder == (Step("stop", 20 * NS_PER_SECOND, Stop(("TERM",))),)
     assert (end.match, end.mode, end.budget) == (Match(), Mode.ANY, Budget())
@@ -183,8 +184,8 @@ def test_lines_that_end_as_on_windows_are_read_alike() -> None:
          "between two signals"),
         (32, '"/var', '"var', 'policy[0].then[0].log: found "var/log/x", expected an absolute '
          'path such as "/var/lib/x"'),
-        (36, '"end"', '"leaks"', "policy[1].name: found the name of line 2 again, expected a "
-         "name of its own"),
+        (36, '"end"', '"leaks"', "policy[1].name: found the same name as in line 2, expected a "
+         "unique name"),
         (40, '"critical"', '"dire"', 'policy[1].when[1].least: found "dire", '
          'expected one of "notice", "warning", "critical"'),
         (44, "then", "thn", 'policy[1].thn: found an unknown key, expected "then"'),
@@ -203,7 +204,7 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
     text = WHOLE.replace('"5s"', "5").replace('"85%"', "true").replace("log =", "lug =")
     assert [line for line, _ in mistakes(text)] == [4, 24, 32]
     twice = [line for line, told in mistakes(text.replace('"end"', '"leaks"'))
-             if "the name of line 2 again" in told]  # fmt: skip
+             if "the same name as in line 2" in told]  # fmt: skip
     assert twice == [36]
 
 
@@ -213,8 +214,8 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
         (b"", 0, "found no policy, expected at least one [[policy]]"),
         (b"policy = 1", 1, "policy: found 1, expected an array of tables"),
         (b"policy = [1]", 1, "policy[0]: found 1, expected a table"),
-        (b"a = 1\na = 2\n", 2, "found no TOML: cannot overwrite a value"),
-        (b"x = 1\n[[policy]\n", 2, 'found no TOML: expected "]]" at the end of an array '
+        (b"a = 1\na = 2\n", 2, "found invalid TOML: cannot overwrite a value"),
+        (b"x = 1\n[[policy]\n", 2, 'found invalid TOML: expected "]]" at the end of an array '
          "declaration"),
         (b"x = 1\ny = \xff\n", 2, "found the byte 0xff, expected UTF-8"),
         (b"x = " + b"[" * 5000, 0, "found arrays or tables hundreds deep, expected TOML"),
@@ -273,7 +274,7 @@ def test_a_file_is_read_from_its_place(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")  # that nobody writes to
     with pytest.raises(EbpftraceError) as pipe:
         read_policies(tmp_path / "pipe")
-    assert pipe.value.why == "it is no regular file"
+    assert pipe.value.why == "it is not a regular file"
     file.write_text("")
     file.chmod(0o644)
     with pytest.raises(PolicyFileError, match=r"a mistake in the policy file .*policy\.toml"):
@@ -312,14 +313,14 @@ def test_a_fuse_needs_neither_conditions_nor_a_ladder(line: str, fuse: Fuse) -> 
         ("fuse = {}", "policy[0].fuse.bound"),
         ('fuse = { bound = "90%", of = "node" }', "policy[0].fuse.of"),
         ('fuse = { bound = "90%", than = "kill" }', "policy[0].fuse.than"),
-        ('fuse = "100%"', "policy[0].fuse: found 100%, where the OOM killer is first"),
+        ('fuse = "100%"', "policy[0].fuse: found 100%, where the OOM killer comes first"),
         (
             'fuse = { bound = "90%", action = "kill", then = "thaw" }',
-            "policy[0].fuse.then: found an end for one that was killed already",
+            "policy[0].fuse.then: found an end for a process that is killed already",
         ),
         (
             'fuse = { bound = "90%", action = "kill" }\nthen = [{ action = "capture" }]',
-            "policy[0].then: found a ladder that a fuse which kills does not climb",
+            "policy[0].then: found a ladder that is never run: the fuse kills at once",
         ),
     ],
 )

@@ -3,8 +3,9 @@
 import pytest
 
 from ebpftrace.act.policy.matching import agrees, comms_to_watch, explain, policy_for
-from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
+from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.jobs.identity import JobIdentity
+from tests.support.conditions import condition
 
 CONTAINER = "3f1c" * 16
 JOB = JobIdentity(
@@ -18,7 +19,7 @@ JOB = JobIdentity(
 
 
 def policy(name: str, match: Match) -> Policy:
-    return Policy(name, match, (Condition("oom"),), Mode.ANY, ())
+    return Policy(name, match, (condition("oom"),), Mode.ANY, ())
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import pytest
 
 from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.policy.file import PolicyFileError
-from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
+from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.policy.store import PolicyStore, default_file
 from ebpftrace.errors import EbpftraceError
+from tests.support.conditions import condition
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def test_a_dry_run_makes_all_policies_dry_and_stays_so_after_a_reload(tmp_path: 
 
 
 def test_fixed_policies_are_served_without_a_file() -> None:
-    fixed = Policy("command line", Match(), (Condition("oom"),), Mode.ANY, ())
+    fixed = Policy("command line", Match(), (condition("oom"),), Mode.ANY, ())
     store = PolicyStore(None, (fixed,))
     assert store.policies == (fixed,)
     assert store.reload().policies == (fixed,)

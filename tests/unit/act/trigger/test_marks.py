@@ -13,12 +13,13 @@ from ebpftrace.events import Breached, GroupReading
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches
+from tests.support.conditions import growth, level
 
 S = NS_PER_SECOND
-LEVEL = Condition("level", 300 * MIB)
-GROWTH = Condition("growth", 200 * MIB, window_ns=60 * S)
-SHORT = Condition("growth", 32 * MIB, window_ns=1 * S)
-SHARE = Condition("level", 0.8, share=True)
+LEVEL = level(300 * MIB)
+GROWTH = growth(200 * MIB, window_ns=60 * S)
+SHORT = growth(32 * MIB, window_ns=1 * S)
+SHARE = level(0.8, share=True)
 
 
 def policy(*when: Condition, mode: Mode = Mode.ANY, for_s: int = 0) -> Policy:
@@ -204,7 +205,7 @@ def test_a_burst_is_growth_though_its_floor_is_known_by_a_breach_alone() -> None
 
 def test_a_mark_that_was_not_the_lowest_is_set_after_it() -> None:
     """Two bounds of one policy, or of two: the kernel watches one mark at a time."""
-    kernel = Kernel(LEVEL, replace(LEVEL, bound=400 * MIB))
+    kernel = Kernel(LEVEL, level(400 * MIB))
     assert kernel.see(at(0, 100)) == [300]
     assert len(kernel.tell(breach(300), read(0.4, 300))) == 1
     assert kernel.anew(breach(300)) == [400]

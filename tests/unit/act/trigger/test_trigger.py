@@ -8,10 +8,11 @@ from ebpftrace.judge.finding import Finding, FindingState, Severity
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
+from tests.support.conditions import condition, growth, level
 
 S = NS_PER_SECOND
-LEVEL = Condition("level", 300 * MIB)
-GROWTH = Condition("growth", 200 * MIB, window_ns=60 * S)
+LEVEL = level(300 * MIB)
+GROWTH = growth(200 * MIB, window_ns=60 * S)
 
 
 def policy(*when: Condition, mode: Mode = Mode.ANY, for_s: int = 0) -> Policy:
@@ -67,7 +68,7 @@ def test_all_means_each_of_them() -> None:
 
 def test_the_built_in_judgement_fires_from_a_severity_on() -> None:
     now = at(1, 10)
-    trigger = Trigger(policy(Condition("builtin", least=Severity.WARNING)))
+    trigger = Trigger(policy(condition("builtin", least=Severity.WARNING)))
     found = replace(watches.finding(), monotonic_ns=now.monotonic_ns)
     assert len(fired(trigger, now, found)) == 1
     assert not fired(trigger, now, found)[0].own
@@ -93,7 +94,7 @@ def test_a_reload_keeps_what_a_condition_has_seen() -> None:
 def test_a_bound_that_is_new_counts_from_the_reload() -> None:
     before = Trigger(policy(GROWTH))
     assert fired(before, at(0, 100)) == []
-    (after,) = renewed([before], [policy(replace(GROWTH, bound=100 * MIB))])
+    (after,) = renewed([before], [policy(growth(100 * MIB))])
     assert fired(after, at(10, 250)) == []
     assert len(fired(after, at(11, 350))) == 1
 
@@ -109,5 +110,5 @@ def test_for_goes_on_over_a_reload_where_the_same_is_asked() -> None:
     assert fired(before, at(0, 400)) == []
     (same,) = renewed([before], [policy(LEVEL, for_s=5)])
     assert len(fired(same, at(5, 400))) == 1
-    (other,) = renewed([before], [policy(replace(LEVEL, bound=200 * MIB), for_s=5)])
+    (other,) = renewed([before], [policy(level(200 * MIB), for_s=5)])
     assert fired(other, at(6, 400)) == []

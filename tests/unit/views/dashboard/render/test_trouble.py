@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 from ebpftrace.events import ProcessKey
-from ebpftrace.judge.finding import Finding, Severity, Subject
+from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
 from ebpftrace.ledger import JobSnapshot, OomNote
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
@@ -64,7 +64,7 @@ def test_who_stands_comes_before_how_full_it_is_and_hides_no_kill() -> None:
 
 
 def test_a_kill_hides_no_danger_and_is_no_danger_itself() -> None:
-    kill = watches.finding(detector="oom", unit="kills", severity=Severity.CRITICAL)
+    kill = watches.finding(detector="oom", unit=FindingUnit.KILLS, severity=Severity.CRITICAL)
     assert signs(trouble(one(processes=FULL, oom_kills=2))) == "!✗"
     assert signs(trouble(one(processes=CALM, oom_kills=2), [kill])) == "✗"
 
@@ -78,7 +78,7 @@ def test_a_kill_is_pressing_for_a_minute() -> None:
 
 
 def test_a_kill_that_only_the_counter_told_of_has_the_judge_s_time() -> None:
-    kill = watches.finding(detector="oom", unit="kills")
+    kill = watches.finding(detector="oom", unit=FindingUnit.KILLS)
     assert trouble(one(oom_kills=1), [kill]).last_kill == "11:59:19"
     assert trouble(one(oom_kills=1), [kill]).fresh
     assert trouble(one(oom_kills=1)).last_kill == ""

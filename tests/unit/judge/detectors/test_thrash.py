@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from ebpftrace.judge.detectors.thrash import ThrashDetector
 from ebpftrace.judge.samples import Samples
-from ebpftrace.judge.thrash import ThrashDetector
 from ebpftrace.units import GIB, NS_PER_SECOND
 from tests.support.curves import sample
 

@@ -1,6 +1,6 @@
 """climb: a bound on the rate of a steady climb."""
 
-from ebpftrace.judge.climb import ClimbDetector
+from ebpftrace.judge.detectors.climb import ClimbDetector
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import line, watched
 

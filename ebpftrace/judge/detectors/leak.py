@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ebpftrace.judge import words
-from ebpftrace.judge.finding import Severity
+from ebpftrace.judge.detector import Detector, Verdict
+from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.room import room_bytes, seconds_left, tooth_bytes
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.slope import SteadyClimb, steadiest
-from ebpftrace.judge.verdict import Verdict
 from ebpftrace.units import MIB
 
 _SHORT_S, _LONG_S = 20.0, 600.0
@@ -16,7 +17,7 @@ _LEAST = 0.8  # of the bound is asked however high the teeth
 
 
 @dataclass(frozen=True, slots=True)
-class LeakDetector:
+class LeakDetector(Detector):
     """A steady climb that has used up too much of the room it began with.
 
     After a climb of up to 20 s that is `short_share` of the room; the longer it goes on
@@ -35,6 +36,11 @@ class LeakDetector:
     alone_bytes: int = 512 * MIB
     name: str = "leak"
 
+    units: ClassVar = frozenset({FindingUnit.SHARE, FindingUnit.BYTES})
+    measures_gain: ClassVar = True
+    sample_every_ns: ClassVar = None
+    bytes_to_bound: ClassVar = None
+
     def verdict(self, samples: Samples) -> Verdict | None:
         climb = steadiest(samples)
         if climb is None:
@@ -51,14 +57,15 @@ class LeakDetector:
         left = seconds_left(samples, climb)
         near = left is not None and left <= self.near_seconds
         near = near or (now.used_share or 0.0) >= self.near_share
-        told = (
+        sentence = (
             f"{_gained(samples, climb)}, {words.share(used)} of the room it began with "
             f"(bound {words.share(bound)}){words.ahead(now.limit_bytes, left)}"
         )
         severity = Severity.CRITICAL if near else Severity.WARNING
         return Verdict(
-            severity, used, bound, "share", climb.since_ns, told, left, climb.half_bytes
-        )
+            severity, used, bound, FindingUnit.SHARE, climb.since_ns, sentence, left,
+            climb.half_bytes,
+        )  # fmt: skip
 
     def bound_share(self, seconds: float, teeth: float = 0.0) -> float:
         """What share of its room a climb of so many seconds may use up.
@@ -73,12 +80,12 @@ class LeakDetector:
     def _without_limit(self, samples: Samples, climb: SteadyClimb) -> Verdict | None:
         if climb.seconds < self.alone_seconds or climb.gain_bytes < self.alone_bytes:
             return None
-        told = (
+        sentence = (
             f"{_gained(samples, climb)} (bound {words.size(self.alone_bytes)}); no limit is set"
         )
         return Verdict(
-            Severity.WARNING, climb.gain_bytes, self.alone_bytes, "bytes", climb.since_ns,
-            told, over_below_bytes=climb.half_bytes,
+            Severity.WARNING, climb.gain_bytes, self.alone_bytes, FindingUnit.BYTES,
+            climb.since_ns, sentence, ends_below_bytes=climb.half_bytes,
         )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ebpftrace.judge.level import LevelDetector
+from ebpftrace.judge.detectors.level import LevelDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import START_NS, line, sample, watched

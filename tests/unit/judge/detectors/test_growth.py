@@ -1,6 +1,6 @@
 """growth: over the floor of the window."""
 
-from ebpftrace.judge.growth import GrowthDetector
+from ebpftrace.judge.detectors.growth import GrowthDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import START_NS, line, sample, watched

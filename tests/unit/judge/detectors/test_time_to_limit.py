@@ -1,6 +1,6 @@
 """time_to_limit: a projection at the rate of the climb."""
 
-from ebpftrace.judge.time_to_limit import TimeToLimitDetector
+from ebpftrace.judge.detectors.time_to_limit import TimeToLimitDetector
 from tests.support.curves import line, teeth, watched
 
 

@@ -1,6 +1,6 @@
 """What the built-in judgement is made of: only leaks, thrashing and kills are loud."""
 
-from ebpftrace.judge.builtin import builtin_detectors
+from ebpftrace.judge.detectors.builtin import builtin_detectors
 from ebpftrace.judge.finding import Severity
 from tests.support.curves import plateau, watched
 

@@ -3,16 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from mmap import PAGESIZE
+from typing import ClassVar
 
 from ebpftrace.judge import words
-from ebpftrace.judge.finding import Severity
+from ebpftrace.judge.condition_kind import ConditionKind
+from ebpftrace.judge.detector import Detector, Verdict
+from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Sample, Samples
-from ebpftrace.judge.verdict import Verdict
 from ebpftrace.units import NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class ThrashDetector:
+class ThrashDetector(Detector):
     """Of the last `window_ns`, its tasks waited `bound_share` for memory, and got nowhere.
 
     Waited: for reclaim, summed over the tasks; or, where there is more of it, as PSI has it
@@ -39,6 +41,11 @@ class ThrashDetector:
     severity: Severity = Severity.WARNING
     name: str = "thrash"
 
+    units: ClassVar = frozenset({FindingUnit.SHARE, FindingUnit.FAULTS_PER_SECOND})
+    measures_gain: ClassVar = False
+    sample_every_ns: ClassVar = None
+    bytes_to_bound: ClassVar = None
+
     def verdict(self, samples: Samples) -> Verdict | None:
         if samples.age_ns < self.window_ns:
             return None
@@ -61,7 +68,7 @@ class ThrashDetector:
             f"{refaults:,.0f} pages a second were dropped and needed again"
         )
         return Verdict(
-            self.severity, waited, self.bound_share, "share", first.time_ns, told, 0.0
+            self.severity, waited, self.bound_share, FindingUnit.SHARE, first.time_ns, told, 0.0
         )
 
     def _mapped(self, samples: Samples, window: list[Sample], seconds: float) -> Verdict | None:
@@ -91,7 +98,13 @@ class ThrashDetector:
             f"{refaults:,.0f} pages a second were dropped and needed again"
         )
         return Verdict(
-            self.severity, rate, self.majors_per_second, "faults/s", first.time_ns, told, 0.0
+            self.severity,
+            rate,
+            self.majors_per_second,
+            FindingUnit.FAULTS_PER_SECOND,
+            first.time_ns,
+            told,
+            0.0,
         )
 
     def _place(self, window: list[Sample]) -> str:
@@ -122,3 +135,17 @@ def _used(sample: Sample) -> float:
 
 def _high(sample: Sample) -> float:
     return sample.high_share or 0.0
+
+
+def _describe(_: ThrashDetector, subject: str) -> str:
+    return f"{subject} thrashes at its limit"
+
+
+THRASH = ConditionKind(
+    name="thrash",
+    doc="at the limit, and busy with reclaim that gets nowhere",
+    settings=(),
+    per_process=False,
+    build=ThrashDetector,
+    describe=_describe,
+)

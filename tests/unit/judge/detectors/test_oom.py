@@ -1,6 +1,6 @@
 """oom: kills since the watch began."""
 
-from ebpftrace.judge.oom import OomDetector
+from ebpftrace.judge.detectors.oom import OomDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import NS_PER_SECOND
 from tests.support import watches
@@ -25,9 +25,9 @@ def test_a_kill_is_told_for_a_minute() -> None:
     assert OomDetector().verdict(samples) is None
 
 
-def test_the_kernels_word_names_the_victim() -> None:
-    who, verdict = OomDetector().of_note(watches.oom_note())
-    assert who == "gopls 4711 in job github/build-42"
+def test_a_note_of_a_kill_names_the_victim() -> None:
+    victim, verdict = OomDetector().verdict_on_note(watches.oom_note())
+    assert victim == "gopls 4711 in job github/build-42"
     assert verdict.words == (
         "was taken by the OOM killer at the limit of 200 MiB; it held 190 MiB"
     )

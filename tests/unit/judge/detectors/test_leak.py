@@ -2,8 +2,8 @@
 
 import pytest
 
+from ebpftrace.judge.detectors.leak import LeakDetector
 from ebpftrace.judge.finding import Severity
-from ebpftrace.judge.leak import LeakDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import GIB
 from tests.support.curves import (

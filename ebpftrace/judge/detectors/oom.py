@@ -1,0 +1,68 @@
+"""oom: the kernel's OOM killer took a process of the job."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ebpftrace.judge import words
+from ebpftrace.judge.condition_kind import ConditionKind
+from ebpftrace.judge.detector import Detector, Verdict
+from ebpftrace.judge.finding import FindingUnit, Severity
+from ebpftrace.judge.samples import Samples
+from ebpftrace.ledger import OomNote
+from ebpftrace.units import NS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class OomDetector(Detector):
+    """More kills than `window_ns` ago. The first sample seeds it: older kills are history."""
+
+    window_ns: int = 60 * NS_PER_SECOND
+    severity: Severity = Severity.CRITICAL
+    name: str = "oom"
+
+    units: ClassVar = frozenset({FindingUnit.KILLS})
+    measures_gain: ClassVar = False
+    sample_every_ns: ClassVar = None
+    bytes_to_bound: ClassVar = None
+
+    def verdict(self, samples: Samples) -> Verdict | None:
+        now = samples.now
+        before = samples.before(self.window_ns)
+        kills = now.oom_kills - before.oom_kills
+        if kills <= 0:
+            return None
+        since = next(
+            sample.time_ns
+            for sample in samples.within(self.window_ns)
+            if sample.oom_kills > before.oom_kills
+        )
+        limit = f" at the limit of {words.size(now.limit_bytes)}" if now.limit_bytes else ""
+        victims = "a process" if kills == 1 else f"{kills} processes"
+        return self._killed(kills, since, f"lost {victims} to the OOM killer{limit}")
+
+    def verdict_on_note(self, note: OomNote) -> tuple[str, Verdict]:
+        """Of one victim that the kernel reported: its name and job, and the verdict."""
+        limit = f" at the limit of {words.size(note.limit_bytes)}" if note.limit_bytes else ""
+        held = words.size(note.usage.held_bytes)
+        victim = f"{note.comm} {note.key.pid} in job {note.job.kind}/{note.job.name}"
+        sentence = f"was taken by the OOM killer{limit}; it held {held}"
+        return victim, self._killed(1, note.monotonic_ns, sentence)
+
+    def _killed(self, kills: int, since_ns: int, sentence: str) -> Verdict:
+        return Verdict(
+            self.severity, kills, 1, FindingUnit.KILLS, since_ns, sentence, seconds_to_limit=0.0
+        )
+
+
+def _describe(_: OomDetector, subject: str) -> str:
+    return f"the OOM killer takes a process of {subject}"
+
+
+OOM = ConditionKind(
+    name="oom",
+    doc="the kernel's OOM killer has struck",
+    settings=(),
+    per_process=False,
+    build=OomDetector,
+    describe=_describe,
+)
