@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 from dataclasses import fields
+from typing import Any
 
 import ebpftrace.judge.detectors as room
 from ebpftrace.judge.condition_kind import ConditionKind
@@ -35,6 +36,7 @@ def test_every_detector_is_asked_for_by_a_policy_or_built_in() -> None:
     }
     built_in = {type(detector) for detector in builtin_detectors()}
     assert len(defined) >= len(built_in)
-    for detector in defined - built_in:
+    asked: set[Any] = defined - built_in
+    for detector in asked:
         (name,) = (field.default for field in fields(detector) if field.name == "name")
         assert name in room.CONDITION_KINDS
