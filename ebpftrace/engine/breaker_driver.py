@@ -7,7 +7,7 @@ from ebpftrace.act.breaker.breaker import Breaker
 from ebpftrace.act.fuse.bounds import has_fuse
 from ebpftrace.act.fuse.box import Fusebox
 from ebpftrace.act.fuse.events import UserCommand
-from ebpftrace.act.fuse.ladder import starts_with
+from ebpftrace.act.fuse.ladder import actions_with
 from ebpftrace.act.incident.outcome import BreakerEvent, Outcome, StepOutcome
 from ebpftrace.act.policy.conditions import sample_every_ns
 from ebpftrace.act.process.survival import freeze_gc, lock_memory, lower_oom_score
@@ -41,7 +41,7 @@ class BreakerDriver:
                 self._remark(unsafe)
         self._breaker = Breaker(
             self._policies.policies, means.log, folder=paths.folder, past=means.past,
-            starts=starts_with(self._let_go),
+            actions=actions_with(self._let_go),
         )  # fmt: skip
         self._holding = means.holding
         self._fusing: FuseIncidents | None = None

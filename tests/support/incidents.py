@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ebpftrace.act.actions import STARTS
+from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.running import Ended, Running
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.process.identity import Target, identify
@@ -105,7 +105,7 @@ def drive(running: Running, seconds: float = PATIENCE_SECONDS) -> Ended:
 
 def act(name: str, about: Incident, options: object) -> Ended:
     """Start an action, drive it to its end, and clean up."""
-    running = STARTS[name](about, options)
+    running = ACTIONS[name].start(about, options)
     try:
         return drive(running)
     finally:

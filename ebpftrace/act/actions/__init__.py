@@ -1,34 +1,33 @@
-"""Every action by its name in a policy, one file each."""
+"""Every action of a policy, by its name.
 
-from collections.abc import Callable, Mapping
+Each module of this package defines one action as its `ACTION`. There is no list of them:
+a file that is added here is an action.
+"""
+
+import pkgutil
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
-from ebpftrace.act.actions import (
-    capture,
-    clean,
-    freeze,
-    notify,
-    reclaim,
-    shell,
-    signal,
-    systemd,
-    thaw,
-    throttle,
-)
-from ebpftrace.act.actions import exec as execute
-from ebpftrace.act.actions.support.kind import ActionKind
-from ebpftrace.act.actions.support.running import Running
-from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.actions.support.action import Action
 
-_ACTIONS = (
-    capture, notify, execute, shell, signal, systemd, reclaim, throttle, freeze, thaw, clean,
-)  # fmt: skip
 
-KINDS: tuple[ActionKind, ...] = tuple(action.KIND for action in _ACTIONS)
+def load_actions(paths: Iterable[str]) -> dict[str, Action[Any]]:
+    """The actions of the modules in `paths`, which are folders of this package.
 
-ACTIONS: dict[str, ActionKind] = {kind.name: kind for kind in KINDS}
+    TypeError for a module without an action, ValueError for one under another name.
+    """
+    actions: dict[str, Action[Any]] = {}
+    for module in pkgutil.iter_modules(paths):
+        if module.ispkg:
+            continue
+        action = getattr(import_module(f"{__name__}.{module.name}"), "ACTION", None)
+        if not isinstance(action, Action):
+            raise TypeError(f"{__name__}.{module.name} defines no ACTION")
+        if action.name != module.name:
+            raise ValueError(f"{__name__}.{module.name} defines the action {action.name!r}")
+        actions[action.name] = action
+    return actions
 
-Start = Callable[[Incident, Any], Running]
 
-STARTS: Mapping[str, Start] = {action.KIND.name: action.start for action in _ACTIONS}
-"""How each is started, with the options of its rung: it returns at once."""
+ACTIONS = load_actions(__path__)

@@ -16,9 +16,9 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
 
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.evidence import Part, parts_of
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.actions.support.running import Ended, Running
 from ebpftrace.act.incident.incident import Incident, facts
 from ebpftrace.act.incident.outcome import StepStatus
@@ -44,13 +44,6 @@ class CaptureOptions:
     def __post_init__(self) -> None:
         if not self.keep:
             raise ValueError("keep is 0: nothing would be kept")
-
-
-KIND = ActionKind(
-    "capture", CaptureOptions,
-    "save the evidence: smaps, cgroup files, children, the last minutes",
-    5 * NS_PER_SECOND,
-)  # fmt: skip
 
 
 def start(incident: Incident, options: CaptureOptions) -> Running:
@@ -174,3 +167,17 @@ def _prune(folder: Path, keep: int, newest: Path) -> None:
     others.sort(key=lambda one: one.name)
     for entry in others[: max(0, len(others) + 1 - keep)]:
         shutil.rmtree(entry, ignore_errors=True)
+
+
+ACTION = Action(
+    name="capture",
+    options=CaptureOptions,
+    doc="save the evidence: smaps, cgroup files, children, the last minutes",
+    timeout_ns=5 * NS_PER_SECOND,
+    start=start,
+    concurrent=False,
+    after_outcome=False,
+    informational=True,
+    temporary=False,
+    spends_budget=False,
+)

@@ -13,9 +13,9 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated, Literal
 
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.emptying import RefusedFolderError, empty, open_owned
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.actions.support.running import Ended, Running, over, readable
 from ebpftrace.act.actions.support.sharing import Sharing, sharing
 from ebpftrace.act.incident.incident import Incident
@@ -36,12 +36,6 @@ class CleanOptions:
     what: Annotated[
         tuple[Variable, ...], "which variables of the process name the folders to empty"
     ] = ("TMPDIR",)
-
-
-KIND = ActionKind(
-    "clean", CleanOptions, "empty the folders that the job's caches and TMPDIR are in",
-    30 * NS_PER_SECOND,
-)  # fmt: skip
 
 
 def start(incident: Incident, options: CleanOptions) -> Running:
@@ -112,3 +106,17 @@ def _emptied(found: Sharing, place: CacheDir, under: tuple[Path, ...], cancelled
         os.close(fd)
     told = f"{place.variable}: {files:,} files, {format_bytes(size)} removed"
     return ", ".join(filter(None, (told, found.told(place))))
+
+
+ACTION = Action(
+    name="clean",
+    options=CleanOptions,
+    doc="empty the folders that the job's caches and TMPDIR are in",
+    timeout_ns=30 * NS_PER_SECOND,
+    start=start,
+    concurrent=False,
+    after_outcome=True,
+    informational=False,
+    temporary=False,
+    spends_budget=False,
+)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.program import start_program
 from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.incident import Incident
@@ -31,14 +31,6 @@ class ExecOptions:
             raise ValueError(f'environment has the name "{clean(wrong[0], 40)}", with a "="')
 
 
-KIND = ActionKind(
-    "exec",
-    ExecOptions,
-    "run a program, with the facts as EBPFTRACE_* variables and JSON on stdin",
-    30 * NS_PER_SECOND,
-)
-
-
 def start(incident: Incident, options: ExecOptions) -> Running:
     """The program is looked up in our PATH where it names no folder."""
     return start_program(
@@ -47,3 +39,17 @@ def start(incident: Incident, options: ExecOptions) -> Running:
         output_bytes=options.output_bytes,
         added=options.environment,
     )
+
+
+ACTION = Action(
+    name="exec",
+    options=ExecOptions,
+    doc="run a program, with the facts as EBPFTRACE_* variables and JSON on stdin",
+    timeout_ns=30 * NS_PER_SECOND,
+    start=start,
+    concurrent=False,
+    after_outcome=False,
+    informational=False,
+    temporary=False,
+    spends_budget=True,
+)

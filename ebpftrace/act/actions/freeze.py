@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ebpftrace.act.actions.support.action import Action, NoOptions
 from ebpftrace.act.actions.support.control_files import (
     job_folder,
     read,
@@ -18,7 +19,6 @@ from ebpftrace.act.actions.support.control_files import (
     without_us,
     write,
 )
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.actions.support.orphans import orphans_of
 from ebpftrace.act.actions.support.running import Ended, Running, over
 from ebpftrace.act.incident.incident import Incident
@@ -31,18 +31,6 @@ from ebpftrace.host.mounts import mounts
 from ebpftrace.units import NS_PER_SECOND
 
 _POLL_NS = 10_000_000  # neither freezer wakes who waits for it
-
-
-@dataclass(frozen=True, slots=True)
-class FreezeOptions:
-    """There are none."""
-
-
-KIND = ActionKind(
-    "freeze", FreezeOptions,
-    "stop the job's cgroup, or the process, until the incident is over",
-    5 * NS_PER_SECOND,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +70,7 @@ class _Stopped:
         return all(stat is None or stat.state in "TtZX" for stat in stats)
 
 
-def start(incident: Incident, options: FreezeOptions) -> Running:
+def start(incident: Incident, options: NoOptions) -> Running:
     """Frozen when the kernel says so, not when it was asked."""
     try:
         os.close(open_process(incident.target))
@@ -188,3 +176,17 @@ class _Freezing:
         except OSError:
             return ""  # the cgroup is gone
         return ""
+
+
+ACTION = Action(
+    name="freeze",
+    options=NoOptions,
+    doc="stop the job's cgroup, or the process, until the incident is over",
+    timeout_ns=5 * NS_PER_SECOND,
+    start=start,
+    concurrent=False,
+    after_outcome=False,
+    informational=False,
+    temporary=True,
+    spends_budget=False,
+)

@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
 
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.actions.support.running import Ended, Running, over
 from ebpftrace.act.incident.incident import Incident, facts, facts_json
 from ebpftrace.act.incident.outcome import StepStatus
@@ -52,11 +52,6 @@ class NotifyOptions:
                 json.loads(_filled(self.template, {}))
             except ValueError as error:
                 raise ValueError(f"template is no JSON: {error}") from error
-
-
-KIND = ActionKind(
-    "notify", NotifyOptions, "tell it: a line, JSON in a file, or a webhook", 30 * NS_PER_SECOND
-)
 
 
 def start(incident: Incident, options: NotifyOptions) -> Running:
@@ -142,3 +137,17 @@ def _post(url: str, body: bytes, options: NotifyOptions, cancelled: Event) -> tu
 
 def _tries(attempt: int) -> str:
     return "" if attempt == 1 else f" at attempt {attempt}"
+
+
+ACTION = Action(
+    name="notify",
+    options=NotifyOptions,
+    doc="tell it: a line, JSON in a file, or a webhook",
+    timeout_ns=30 * NS_PER_SECOND,
+    start=start,
+    concurrent=True,
+    after_outcome=False,
+    informational=True,
+    temporary=False,
+    spends_budget=False,
+)

@@ -10,9 +10,9 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated
 
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.control_files import job_folder, read, write
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.actions.support.running import Ended, Running, over
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
@@ -32,12 +32,6 @@ class ReclaimOptions:
         "bytes",
         "how much, on cgroup v2; as much as there is page cache if not said",
     ] = None
-
-
-KIND = ActionKind(
-    "reclaim", ReclaimOptions, "have the kernel drop page cache of the job's cgroup",
-    10 * NS_PER_SECOND,
-)  # fmt: skip
 
 
 def start(incident: Incident, options: ReclaimOptions) -> Running:
@@ -69,3 +63,17 @@ def _reclaim(folder: Path, options: ReclaimOptions, _cancelled: Event) -> Ended:
             raise
     won = max(0, before - int(read(usage)))
     return Ended(StepStatus.DONE, f"{format_bytes(won)} reclaimed by {file.name}")
+
+
+ACTION = Action(
+    name="reclaim",
+    options=ReclaimOptions,
+    doc="have the kernel drop page cache of the job's cgroup",
+    timeout_ns=10 * NS_PER_SECOND,
+    start=start,
+    concurrent=False,
+    after_outcome=False,
+    informational=False,
+    temporary=False,
+    spends_budget=False,
+)

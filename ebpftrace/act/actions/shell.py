@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.program import start_program
 from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.incident import Incident
@@ -20,16 +20,22 @@ class ShellOptions:
     output_bytes: Annotated[int, "bytes", "how much of its output is kept"] = 64 * KIB
 
 
-KIND = ActionKind(
-    "shell",
-    ShellOptions,
-    "run a line in a shell, with the facts as EBPFTRACE_* variables and JSON on stdin",
-    30 * NS_PER_SECOND,
-)
-
-
 def start(incident: Incident, options: ShellOptions) -> Running:
     """Facts never become part of the line: they are variables."""
     return start_program(
         (SHELL, "-c", options.line), incident, output_bytes=options.output_bytes, added={}
     )
+
+
+ACTION = Action(
+    name="shell",
+    options=ShellOptions,
+    doc="run a line in a shell, with the facts as EBPFTRACE_* variables and JSON on stdin",
+    timeout_ns=30 * NS_PER_SECOND,
+    start=start,
+    concurrent=False,
+    after_outcome=False,
+    informational=False,
+    temporary=False,
+    spends_budget=True,
+)

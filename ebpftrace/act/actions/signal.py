@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.orphans import orphans_of
 from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.actions.support.running import Ended, Running, over
@@ -44,27 +44,21 @@ class SignalOptions:
             raise ValueError("send is empty")
 
 
-KIND = ActionKind(
-    "signal", SignalOptions, "end the process: TERM, then KILL unless told otherwise",
-    20 * NS_PER_SECOND,
-)  # fmt: skip
-
-
 def start(
     incident: Incident,
     options: SignalOptions,
     *,
-    let_go: Callable[[ProcessKey], None] | None = None,
+    resume: Callable[[ProcessKey], None] | None = None,
 ) -> Running:
     """The first signal is sent with the first poll.
 
-    `let_go` wakes one that a fuse stopped, once a signal that it has to hear was sent.
+    `resume` resumes a process that a fuse stopped, after a signal that it must handle.
     """
     meant = PidfdSet()
     meant.hold(incident.targets)
     if not meant.fds:
         return over(StepStatus.SKIPPED, f"not signalled: {meant.refused or meant.gone}")
-    return _Ending(incident, options, meant, let_go)
+    return _Ending(incident, options, meant, resume)
 
 
 @dataclass(slots=True)
@@ -72,7 +66,7 @@ class _Ending:
     incident: Incident
     options: SignalOptions
     meant: PidfdSet
-    let_go: Callable[[ProcessKey], None] | None = None
+    resume: Callable[[ProcessKey], None] | None = None
     sent: int = 0
     next_ns: int = 0
     began_ns: int = 0
@@ -126,9 +120,9 @@ class _Ending:
                 return Ended(StepStatus.SKIPPED, f"not signalled: {self.meant.refused}")
             if not self.meant.running():
                 return None  # polled again at once
-        if self.let_go is not None and name != "KILL":
+        if self.resume is not None and name != "KILL":
             for one in self.incident.targets:
-                self.let_go(one.key)
+                self.resume(one.key)
         self.dump = dump or self.dump
         self.sent += 1
         self.next_ns = now_ns + self.options.grace_ns
@@ -167,3 +161,17 @@ def _stderr_of(pid: int) -> str:
     if link.startswith("pipe:"):
         return f"with the reader of its stderr, {link}"
     return f"in {clean(os.fsencode(link))}"
+
+
+ACTION = Action(
+    name="signal",
+    options=SignalOptions,
+    doc="end the process: TERM, then KILL unless told otherwise",
+    timeout_ns=20 * NS_PER_SECOND,
+    start=start,
+    concurrent=False,
+    after_outcome=False,
+    informational=False,
+    temporary=False,
+    spends_budget=True,
+)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Annotated, Any
 
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.actions.support.running import Ended, Running, over
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
@@ -35,13 +35,6 @@ class SystemdOptions:
     def __post_init__(self) -> None:
         if self.unit is not None and not self.unit.endswith(".service"):
             raise ValueError(f'unit "{clean(self.unit, 40)}" does not end in .service')
-
-
-KIND = ActionKind(
-    "systemd", SystemdOptions,
-    "restart the service that owns the process, and confirm its state",
-    60 * NS_PER_SECOND,
-)  # fmt: skip
 
 
 def start(incident: Incident, options: SystemdOptions) -> Running:
@@ -138,3 +131,17 @@ class _Manager:
             raise EbpftraceError(f"systemd refuses {method}: {clean(str(error))}") from error
         except TimeoutError as error:
             raise EbpftraceError(f"systemd does not answer {method}") from error
+
+
+ACTION = Action(
+    name="systemd",
+    options=SystemdOptions,
+    doc="restart the service that owns the process, and confirm its state",
+    timeout_ns=60 * NS_PER_SECOND,
+    start=start,
+    concurrent=False,
+    after_outcome=False,
+    informational=False,
+    temporary=False,
+    spends_budget=True,
+)

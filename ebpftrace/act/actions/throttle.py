@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.control_files import (
     job_folder,
@@ -16,7 +17,6 @@ from ebpftrace.act.actions.support.control_files import (
     without_us,
     write,
 )
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.actions.support.running import Ended, Running, over
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
@@ -36,13 +36,6 @@ class ThrottleOptions:
     def __post_init__(self) -> None:
         if self.high_bytes is not None and self.share != 1.0:
             raise ValueError("high and share are both there, and one of them counts")
-
-
-KIND = ActionKind(
-    "throttle", ThrottleOptions,
-    "slow the job down by memory.high (cgroup v2), until it is over",
-    10 * NS_PER_SECOND,
-)  # fmt: skip
 
 
 def start(incident: Incident, options: ThrottleOptions) -> Running:
@@ -67,3 +60,17 @@ def _throttle(file: Path, options: ThrottleOptions) -> Ended:
         high = int(charged * options.share) // _PAGE * _PAGE
     write(file, str(high))
     return Ended(StepStatus.DONE, f"memory.high is {format_bytes(high)}")
+
+
+ACTION = Action(
+    name="throttle",
+    options=ThrottleOptions,
+    doc="slow the job down by memory.high (cgroup v2), until it is over",
+    timeout_ns=10 * NS_PER_SECOND,
+    start=start,
+    concurrent=False,
+    after_outcome=False,
+    informational=False,
+    temporary=True,
+    spends_budget=False,
+)

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ebpftrace.act.actions import STARTS, Start
+from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.audit.allowance import Allowance
 from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.audit.log import AuditLog
@@ -50,13 +51,13 @@ class Breaker:
         *,
         folder: Callable[[str], Path | None],
         past: Iterable[Record] = (),
-        starts: Mapping[str, Start] = STARTS,
+        actions: Mapping[str, Action[Any]] = ACTIONS,
         moment: Callable[[], Moment] = Moment.now,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._audit = audit
         self._folder = folder
-        self._starts = starts
+        self._actions = actions
         self._moment = moment
         self._clock = clock
         self._descriptors = Descriptors()
@@ -238,7 +239,7 @@ class Breaker:
         return Ladder(
             incident,
             policy,
-            self._starts,
+            self._actions,
             allowance=Allowance(self._spending, account, budget, self._moment),
             record=partial(self._write, incident.id),
             clock=self._clock,

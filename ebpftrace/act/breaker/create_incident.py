@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.breaker.targets import TargetSelection
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.policy.policy import Policy
@@ -36,7 +37,7 @@ def create_incident(
     """
     job, process = aimed.job, aimed.process
     target = _identified(process, job.identity, folder_of)
-    cleans = any(step.action == "clean" for step in policy.ladder)
+    cleans = any(ACTIONS[step.action].after_outcome for step in policy.ladder)
     unix_ns = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
     whole = more.job_held_bytes if more else held_bytes(job)

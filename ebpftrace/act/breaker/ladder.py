@@ -1,6 +1,6 @@
 """One incident's way up its policy's ladder: one rung at a time, and then: did it help?
 
-Who is only told (`notify`) is told beside the next rung, which does not wait for that.
+The properties of its actions decide how the ladder goes on after each step.
 No clock is read here, nothing waits, and the actions come from outside.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ebpftrace.act.actions import Start
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.running import Ended
 from ebpftrace.act.audit.allowance import Allowance
 from ebpftrace.act.breaker.records import (
@@ -24,8 +24,7 @@ from ebpftrace.act.breaker.recovery_check import (
     relieved,
 )
 from ebpftrace.act.breaker.rung import Rung, failed
-from ebpftrace.act.breaker.step_kinds import AFTERWARDS, BESIDE, ENDING, HOLDING, TELLING
-from ebpftrace.act.fuse.ladder import LET_GO, kill
+from ebpftrace.act.fuse.ladder import RESUME, kill
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import BreakerEvent, Outcome, StepOutcome, StepStatus
 from ebpftrace.act.policy.policy import Policy, Step
@@ -44,7 +43,7 @@ class Ladder:
         self,
         incident: Incident,
         policy: Policy,
-        starts: Mapping[str, Start],
+        actions: Mapping[str, Action[Any]],
         *,
         allowance: Allowance,
         record: Callable[[dict[str, Any]], None],
@@ -52,12 +51,12 @@ class Ladder:
     ) -> None:
         self.incident = incident
         self.policy = policy
-        self._starts = starts
+        self._actions = actions
         self._allowance = allowance
         self._record = record
         self._clock = clock
-        self._steps = [one for one in policy.ladder if one.action not in AFTERWARDS]
-        self._last = [one for one in policy.ladder if one.action in AFTERWARDS]
+        self._steps = [step for step in policy.ladder if not self._action(step).after_outcome]
+        self._last = [step for step in policy.ladder if self._action(step).after_outcome]
         self._rung: Rung | None = None
         self._beside: list[Rung] = []
         self._acted = False  # something was done that may have helped
@@ -152,7 +151,8 @@ class Ladder:
             skipped = Ended(StepStatus.SKIPPED, f"dry run: would {step.action}")
             yield self._climbed(rung, skipped)
             return
-        if step.action in ENDING:
+        action = self._action(step)
+        if action.spends_budget:
             if refusal := self._allowance.claim():
                 yield self._climbed(rung, Ended(StepStatus.SKIPPED, refusal))
                 return
@@ -163,18 +163,21 @@ class Ladder:
             {
                 "type": "step_begun",
                 "action": step.action,
-                "spends": step.action in ENDING,
+                "spends": action.spends_budget,
             }
         )
         try:
-            rung.running = self._starts[step.action](self.incident, step.options)
+            rung.running = action.start(self.incident, step.options)
         except Exception as error:
             yield self._climbed(rung, failed(error))
             return
-        if step.action in BESIDE:
+        if action.concurrent:
             self._beside.append(rung)
         else:
             self._rung = rung
+
+    def _action(self, step: Step) -> Action[Any]:
+        return self._actions[step.action]
 
     def _poll_beside(self) -> Iterator[BreakerEvent]:
         for rung in list(self._beside):
@@ -201,7 +204,8 @@ class Ladder:
 
     def _after(self, step: Step, ended: Ended, began: bool, now_ns: int) -> bool:
         """When it is asked whether it helped: now, later, or not. True: refunded."""
-        if step.action in AFTERWARDS:
+        action = self._action(step)
+        if action.after_outcome:
             # A second answer is asked for only where the first was not good.
             if ended.status is StepStatus.DONE and self._verdict is not RecoveryVerdict.HELPED:
                 self._acted = True
@@ -214,13 +218,13 @@ class Ladder:
         if ended.status is StepStatus.SKIPPED:
             self._refused = ended.detail
             return began and self._allowance.give_back()
-        if step.action in ENDING:
+        if action.spends_budget:
             self._allowance.keep()
-        self._let_go |= step.action == LET_GO and ended.status is StepStatus.DONE
-        if step.action in TELLING:
+        self._let_go |= step.action == RESUME and ended.status is StepStatus.DONE
+        if action.informational:
             return False
         self._acted = True
-        heals = step.action not in HOLDING
+        heals = not action.temporary
         if heals and ended.status is StepStatus.DONE:
             self._relief, self._verdict = (
                 RecoveryCheck(self.incident, now_ns),
@@ -232,7 +236,7 @@ class Ladder:
         """An answer: it helped, and only who wants to know is told; or the next rung."""
         assert self._relief is not None
         if self._verdict is RecoveryVerdict.HELPED:
-            self._steps = [step for step in self._steps if step.action == "notify"]
+            self._steps = [step for step in self._steps if self._action(step).concurrent]
         elif self._steps:
             self._verdict = RecoveryVerdict.WAIT
         self._seen, self._relief = self._relief, None

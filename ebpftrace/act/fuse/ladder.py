@@ -5,7 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ebpftrace.act.actions import STARTS, Start, signal
+from ebpftrace.act.actions import ACTIONS, signal
+from ebpftrace.act.actions.support.action import Action, NoOptions
 from ebpftrace.act.actions.support.running import Running, over
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
@@ -14,32 +15,47 @@ from ebpftrace.act.policy.policy import Policy, Step
 from ebpftrace.events import ProcessKey
 from ebpftrace.units import NS_PER_SECOND
 
-LET_GO = "let_go"
-"""Not for policies to name: what `then = "thaw"` adds."""
+RESUME = "resume"
+"""The action of the step that `then = "thaw"` adds. No policy can name it."""
 
 _TIMEOUT_NS = 20 * NS_PER_SECOND
 
-LetGo = Callable[[ProcessKey], None]
-
 
 def with_end(policy: Policy) -> Policy:
-    """The policy with what its fuse asks for at the end of the ladder."""
+    """The policy, its ladder ended by the step that its fuse asks for."""
     assert policy.fuse is not None
-    end = Step(LET_GO, _TIMEOUT_NS, None) if policy.fuse.then is FuseEnd.THAW else kill()
+    thaws = policy.fuse.then is FuseEnd.THAW
+    end = Step(RESUME, _TIMEOUT_NS, NoOptions()) if thaws else kill()
     return replace(policy, ladder=(*policy.ladder, end))
 
 
 def kill() -> Step:
-    """What stands cannot answer to anything else."""
+    """A stopped process acts on no other signal."""
     return Step("signal", _TIMEOUT_NS, signal.SignalOptions(send=("KILL",)))
 
 
-def starts_with(let_go: LetGo) -> Mapping[str, Start]:
-    """All actions, where those that signal wake whoever stands: it could not hear them."""
+def actions_with(resume: Callable[[ProcessKey], None]) -> Mapping[str, Action[Any]]:
+    """All actions, for a watch with a fuse; `resume(process)` resumes a stopped process.
 
-    def go_on(incident: Incident, options: Any) -> Running:
-        for one in incident.targets:
-            let_go(one.key)
+    `signal` does so after each signal, which a stopped process could not handle.
+    """
+
+    def start(incident: Incident, _options: NoOptions) -> Running:
+        for target in incident.targets:
+            resume(target.key)
         return over(StepStatus.DONE, f"{incident.target_name} goes on")
 
-    return {**STARTS, LET_GO: go_on, "signal": partial(signal.start, let_go=let_go)}
+    resuming = Action(
+        name=RESUME,
+        options=NoOptions,
+        doc="resume the process that a fuse stopped",
+        timeout_ns=_TIMEOUT_NS,
+        start=start,
+        concurrent=False,
+        after_outcome=False,
+        informational=True,
+        temporary=False,
+        spends_budget=False,
+    )
+    signaling = replace(signal.ACTION, start=partial(signal.start, resume=resume))
+    return {**ACTIONS, resuming.name: resuming, signaling.name: signaling}

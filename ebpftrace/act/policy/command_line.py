@@ -1,9 +1,10 @@
 """`--growth`, `--level`, `--fuse` and `--on-breach`, as one policy."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from ebpftrace.act.actions import ACTIONS
-from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.keys import LEVEL
 from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
@@ -24,7 +25,7 @@ def policy_from_options(
     on_breach: str | None,
     fuse: str | None = None,
     *,
-    actions: Mapping[str, ActionKind] = ACTIONS,
+    actions: Mapping[str, Action[Any]] = ACTIONS,
 ) -> Policy | None:
     """The policy that these options make together; None where none of them is given.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.actions import ACTIONS
-from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.policy.reader import PolicyReader
 from ebpftrace.act.policy.toml.locations import locate
@@ -44,7 +44,7 @@ class PolicyFileError(PolicyError):
 
 def read_policies(
     file: Path,
-    actions: Mapping[str, ActionKind] = ACTIONS,
+    actions: Mapping[str, Action[Any]] = ACTIONS,
     detectors: Mapping[str, ConditionKind[Any]] = CONDITION_KINDS,
 ) -> tuple[Policy, ...]:
     """The policies of a file, in their order.
@@ -79,7 +79,7 @@ def read_policies(
 def parse_policies(
     raw: bytes,
     file: str,
-    actions: Mapping[str, ActionKind] = ACTIONS,
+    actions: Mapping[str, Action[Any]] = ACTIONS,
     detectors: Mapping[str, ConditionKind[Any]] = CONDITION_KINDS,
 ) -> tuple[Policy, ...]:
     """The same for the content of a file, which errors call `file`."""

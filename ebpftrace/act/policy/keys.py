@@ -1,6 +1,6 @@
 """The keys of a policy file: one table of them for the parser, errors and the schema.
 
-An action's own keys are those of its options dataclass (see act/actions/support/kind.py), a
+An action's own keys are those of its options dataclass (see act/actions/support/action.py), a
 condition's those of its detector (see conditions.py).
 """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ebpftrace.act.actions import ACTIONS
-from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.policy.conditions import condition_keys
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.keys import BUDGET, FUSE, LEVEL, MATCH, POLICY, STEP
@@ -23,7 +23,7 @@ _Read = TypeVar("_Read")
 
 
 def default_step(
-    action: str, actions: Mapping[str, ActionKind] = ACTIONS, **options: object
+    action: str, actions: Mapping[str, Action[Any]] = ACTIONS, **options: object
 ) -> Step:
     """A step with these options, and defaults for the rest."""
     kind = actions[action]
@@ -35,7 +35,7 @@ class PolicyReader:
     """Reads what tomllib returned; mistakes are collected in `reading`."""
 
     reading: TableReader
-    actions: Mapping[str, ActionKind]
+    actions: Mapping[str, Action[Any]]
     detectors: Mapping[str, ConditionKind[Any]]
 
     def file(self, table: dict[str, Any]) -> tuple[Policy, ...]:

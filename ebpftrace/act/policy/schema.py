@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ebpftrace.act.actions import ACTIONS
-from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.policy.conditions import condition_keys
 from ebpftrace.act.policy.keys import (
     BUDGET,
@@ -25,7 +25,7 @@ Schema = dict[str, Any]
 
 
 def schema(
-    actions: Mapping[str, ActionKind] = ACTIONS,
+    actions: Mapping[str, Action[Any]] = ACTIONS,
     detectors: Mapping[str, ConditionKind[Any]] = CONDITION_KINDS,
 ) -> Schema:
     """The whole schema, ready for json.dumps."""
@@ -56,7 +56,7 @@ def _condition(kind: ConditionKind[Any]) -> Schema:
     return _table(condition_keys(kind), {"detector": tag}, required=("detector",))
 
 
-def _step(kind: ActionKind) -> Schema:
+def _step(kind: Action[Any]) -> Schema:
     tag = {"const": kind.name, "description": kind.doc}
     keys = (*STEP, *keys_of(kind.options))
     return _table(keys, {"action": tag}, required=("action",))

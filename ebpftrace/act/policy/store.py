@@ -4,9 +4,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ebpftrace.act.actions import ACTIONS
-from ebpftrace.act.actions.support.kind import ActionKind
+from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.policy.file import read_policies
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.errors import EbpftraceError
@@ -54,7 +55,7 @@ class PolicyStore:
         fixed: tuple[Policy, ...] = (),
         *,
         dry_run: bool = False,
-        actions: Mapping[str, ActionKind] = ACTIONS,
+        actions: Mapping[str, Action[Any]] = ACTIONS,
     ) -> None:
         """Reads the file. Raises as `read_policies` does: a bad file never starts a watch."""
         self.file = file

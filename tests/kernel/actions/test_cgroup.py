@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.actions import STARTS, freeze, reclaim, systemd, thaw, throttle
+from ebpftrace.act.actions import ACTIONS, freeze, reclaim, systemd, throttle
 from ebpftrace.act.actions import signal as ending
+from ebpftrace.act.actions.support.action import NoOptions
 from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
@@ -45,7 +46,7 @@ def state(pid: int) -> str:
 
 
 def started(name: str, incident: Incident, options: object) -> Running:
-    running = STARTS[name](incident, options)
+    running = ACTIONS[name].start(incident, options)
     assert drive(running).status is StepStatus.DONE
     return running
 
@@ -60,7 +61,7 @@ def undo_of(running: Running) -> Undo:
 
 def test_freeze_stops_the_process_alone_where_it_has_no_freezer(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
-        undo = undo_of(started("freeze", told(workload, group), freeze.FreezeOptions()))
+        undo = undo_of(started("freeze", told(workload, group), NoOptions()))
         if group.version == 1:
             assert state(workload.pid) == "T"
         assert undo.run() == ""
@@ -71,7 +72,7 @@ def test_a_stopped_process_is_let_go_even_if_it_moved(group: MemoryCgroup) -> No
     if group.version == 2:
         pytest.skip("on v2 the whole cgroup is frozen")
     with Workload("gopls", cgroup=group) as workload, memory_cgroup() as elsewhere:
-        undo = undo_of(started("freeze", told(workload, group), freeze.FreezeOptions()))
+        undo = undo_of(started("freeze", told(workload, group), NoOptions()))
         elsewhere.add(workload.pid)
         assert undo.run() == ""
         assert workload.do("map 1MiB")
@@ -87,9 +88,9 @@ def test_freeze_and_thaw_of_a_freezer_cgroup_of_its_own(group: MemoryCgroup) -> 
         with Workload("gopls", cgroup=group) as workload:
             write(own / "cgroup.procs", workload.pid)
             incident = told(workload, group)
-            running = started("freeze", incident, freeze.FreezeOptions())
+            running = started("freeze", incident, NoOptions())
             assert (own / "freezer.state").read_text().strip() == "FROZEN"
-            ended = act("thaw", incident, thaw.ThawOptions())
+            ended = act("thaw", incident, NoOptions())
             assert ended.status is StepStatus.DONE
             assert (own / "freezer.state").read_text().strip() == "THAWED"
             assert undo_of(running).run() == ""
@@ -157,7 +158,7 @@ def test_reclaim_drops_page_cache_or_says_so(group: MemoryCgroup, tmp_path: Path
 
 def test_throttle_says_what_v1_lacks_or_is_put_back(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
-        running = STARTS["throttle"](told(workload, group), throttle.ThrottleOptions())
+        running = ACTIONS["throttle"].start(told(workload, group), throttle.ThrottleOptions())
         ended = drive(running)
         if group.version == 1:
             assert ended.status is StepStatus.FAILED
@@ -172,7 +173,7 @@ def test_throttle_says_what_v1_lacks_or_is_put_back(group: MemoryCgroup) -> None
 
 @pytest.mark.parametrize("name", ["reclaim", "throttle", "freeze"])
 def test_the_whole_machine_is_no_job(group: MemoryCgroup, name: str) -> None:
-    options = {"reclaim": reclaim, "throttle": throttle, "freeze": freeze}[name].Options()
+    options = ACTIONS[name].options()
     with Workload("gopls", cgroup=group) as workload:
         everybody = replace(told(workload, group), job=replace(job_of(group), cgroup="/"))
         ended = act(name, everybody, options)
@@ -213,7 +214,7 @@ def test_a_frozen_process_still_ends_by_a_signal(group: MemoryCgroup) -> None:
     """What the ladder does: thaw first, for a stopped process takes no TERM."""
     with Workload("gopls", cgroup=group) as workload:
         incident = told(workload, group)
-        undo = undo_of(started("freeze", incident, freeze.FreezeOptions()))
+        undo = undo_of(started("freeze", incident, NoOptions()))
         assert undo.run() == ""
         ended = act("signal", incident, ending.SignalOptions(grace_ns=2 * NS_PER_SECOND))
         assert "ended by TERM" in ended.detail

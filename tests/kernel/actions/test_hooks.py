@@ -9,7 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from ebpftrace.act.actions import STARTS, execute, shell
+from ebpftrace.act.actions import shell
+from ebpftrace.act.actions.exec import ExecOptions
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.units import KIB
 from tests.support.incidents import act, drive, incident
@@ -50,7 +51,7 @@ def test_one_that_is_killed() -> None:
 
 
 def test_one_that_is_not_there() -> None:
-    ended = act("exec", incident(), execute.ExecOptions(("/nowhere/hook", "--now")))
+    ended = act("exec", incident(), ExecOptions(("/nowhere/hook", "--now")))
     assert ended.status is StepStatus.FAILED
     assert ended.detail == "/nowhere/hook: No such file or directory"
 
@@ -58,14 +59,14 @@ def test_one_that_is_not_there() -> None:
 def test_one_that_may_not_be_executed(tmp_path: Path) -> None:
     hook = tmp_path / "hook"
     hook.write_text("#!/bin/sh\n")
-    ended = act("exec", incident(), execute.ExecOptions((str(hook),)))
+    ended = act("exec", incident(), ExecOptions((str(hook),)))
     assert ended.status is StepStatus.FAILED
     assert "Permission denied" in ended.detail
 
 
 def test_one_that_hangs_is_killed_with_its_group(tmp_path: Path) -> None:
     line = f"sleep 300 & echo $! >{tmp_path}/child; echo $$ >{tmp_path}/own; wait"
-    running = STARTS["shell"](incident(), shell.ShellOptions(line))
+    running = shell.start(incident(), shell.ShellOptions(line))
     while not (tmp_path / "own").exists() or not (tmp_path / "own").read_text():
         assert running.poll(time.monotonic_ns()) is None
         time.sleep(0.01)
@@ -89,7 +90,7 @@ def test_one_that_forks_away_is_left_to_itself(tmp_path: Path) -> None:
 def test_one_that_hangs_and_has_a_child_out_of_reach(tmp_path: Path) -> None:
     """A session of its own is no longer of the hook's group: it is told of, at least."""
     line = f"setsid sh -c 'echo $$ >{tmp_path}/child; exec sleep 300' & sleep 300"
-    running = STARTS["shell"](incident(), shell.ShellOptions(line))
+    running = shell.start(incident(), shell.ShellOptions(line))
     while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
         assert running.poll(time.monotonic_ns()) is None
         time.sleep(0.01)
@@ -102,7 +103,7 @@ def test_one_that_hangs_and_has_a_child_out_of_reach(tmp_path: Path) -> None:
 
 
 def test_one_that_hangs_and_floods_is_stopped_all_the_same() -> None:
-    running = STARTS["shell"](incident(), shell.ShellOptions("exec yes"))
+    running = shell.start(incident(), shell.ShellOptions("exec yes"))
     for _ in range(3):
         assert running.poll(time.monotonic_ns()) is None
     assert running.stop() == ""
@@ -114,7 +115,7 @@ def test_one_that_no_descriptor_is_left_for_does_not_run_unwatched() -> None:
     for room in range(10):
         resource.setrlimit(resource.RLIMIT_NOFILE, (used + room, before[1]))
         try:
-            running = STARTS["shell"](incident(), shell.ShellOptions(f"exec sleep 3{room}"))
+            running = shell.start(incident(), shell.ShellOptions(f"exec sleep 3{room}"))
         except OSError as error:
             assert error.errno == errno.EMFILE
         else:
@@ -130,7 +131,7 @@ def test_one_that_no_descriptor_is_left_for_does_not_run_unwatched() -> None:
 
 def test_one_that_floods_its_output() -> None:
     line = "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo last"
-    running = STARTS["shell"](incident(), shell.ShellOptions(line, output_bytes=10 * KIB))
+    running = shell.start(incident(), shell.ShellOptions(line, output_bytes=10 * KIB))
     try:
         ended = drive(running)
     finally:
@@ -156,5 +157,5 @@ def test_no_descriptor_is_left_open() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for line in ("true", "sleep 1 & true", "exit 3"):
         act("shell", incident(), shell.ShellOptions(line))
-    act("exec", incident(), execute.ExecOptions(("/nowhere",)))
+    act("exec", incident(), ExecOptions(("/nowhere",)))
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.actions import STARTS, capture, freeze, thaw
+from ebpftrace.act.actions import ACTIONS, capture
 from ebpftrace.act.actions import signal as ending
+from ebpftrace.act.actions.support.action import NoOptions
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import identify
@@ -91,7 +92,7 @@ def test_the_evidence_has_all_of_them(workers: list[Workload], tmp_path: Path) -
 
 def test_a_group_is_frozen_and_goes_on(workers: list[Workload], group: MemoryCgroup) -> None:
     told = replace(together(workers), cgroup_folder=group.path)
-    running = STARTS["freeze"](told, freeze.FreezeOptions())
+    running = ACTIONS["freeze"].start(told, NoOptions())
     try:
         assert drive(running).status is StepStatus.DONE
         if group.version == 1:
@@ -104,6 +105,6 @@ def test_a_group_is_frozen_and_goes_on(workers: list[Workload], group: MemoryCgr
     assert Undo.of_record(json.loads(json.dumps(undo.record()))).run() == ""
     assert all(one.do("map 1MiB") for one in workers)
     if group.version == 1:
-        assert act("freeze", told, freeze.FreezeOptions()).status is StepStatus.DONE
-        assert act("thaw", told, thaw.ThawOptions()).detail.endswith("and 3 others go on")
+        assert act("freeze", told, NoOptions()).status is StepStatus.DONE
+        assert act("thaw", told, NoOptions()).detail.endswith("and 3 others go on")
         assert all(one.do("map 1MiB") for one in workers)

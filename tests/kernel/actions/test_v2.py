@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ebpftrace.act.actions import STARTS, freeze, reclaim, thaw, throttle
+from ebpftrace.act.actions import ACTIONS, reclaim, throttle
+from ebpftrace.act.actions.support.action import NoOptions
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.jobs.identity import JobIdentity
@@ -41,7 +42,7 @@ def count(group: MemoryCgroup, file: str, name: str) -> int:
 def test_a_throttled_job_is_held_up_until_that_is_undone(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
         workload.do("map 64MiB")
-        running = STARTS["throttle"](told(workload, group), throttle.ThrottleOptions())
+        running = ACTIONS["throttle"].start(told(workload, group), throttle.ThrottleOptions())
         ended = drive(running)
         undo = running.undo
         running.stop()
@@ -63,7 +64,7 @@ def test_a_throttled_job_is_held_up_until_that_is_undone(group: MemoryCgroup) ->
 def test_freeze_holds_the_whole_job_and_thaw_lets_all_of_it_go(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as one, Workload("go", cgroup=group) as other:
         incident = told(one, group)
-        running = STARTS["freeze"](incident, freeze.FreezeOptions())
+        running = ACTIONS["freeze"].start(incident, NoOptions())
         assert drive(running).status is StepStatus.DONE
         running.stop()
         assert count(group, "cgroup.events", "frozen") == 1
@@ -71,7 +72,7 @@ def test_freeze_holds_the_whole_job_and_thaw_lets_all_of_it_go(group: MemoryCgro
             workload.send("map 1MiB")
             with pytest.raises(TimeoutError):
                 workload.answer(timeout=0.5)
-        assert act("thaw", incident, thaw.ThawOptions()).status is StepStatus.DONE
+        assert act("thaw", incident, NoOptions()).status is StepStatus.DONE
         assert count(group, "cgroup.events", "frozen") == 0
         assert one.answer()
         assert other.answer()
@@ -83,7 +84,7 @@ def test_a_frozen_child_of_a_job_is_frozen_with_it(group: MemoryCgroup) -> None:
         memory_cgroup(parent=group) as below,
         Workload("gopls", cgroup=below) as workload,
     ):
-        running = STARTS["freeze"](told(workload, group), freeze.FreezeOptions())
+        running = ACTIONS["freeze"].start(told(workload, group), NoOptions())
         assert drive(running).status is StepStatus.DONE
         assert count(below, "cgroup.events", "frozen") == 1
         undo = running.undo

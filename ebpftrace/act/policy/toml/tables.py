@@ -135,9 +135,13 @@ def in_words(path: KeyPath) -> str:
     return words.removeprefix(".")
 
 
-@cache
 def keys_of(options: type) -> tuple[Key, ...]:
-    """The keys of an options dataclass, by its annotations: see act/actions/support/kind.py."""
+    """The keys of an options dataclass; act/actions/support/action.py describes them."""
+    return _keys_of(options)
+
+
+@cache
+def _keys_of(options: type) -> tuple[Key, ...]:
     hints = get_type_hints(options, include_extras=True)
     return tuple(
         Key(

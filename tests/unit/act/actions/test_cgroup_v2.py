@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.actions import STARTS, freeze, reclaim, thaw, throttle
+from ebpftrace.act.actions import ACTIONS, reclaim, throttle
+from ebpftrace.act.actions.support.action import NoOptions
 from ebpftrace.act.actions.support.running import Ended, Running
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
@@ -47,7 +48,7 @@ def text(incident: Incident, name: str) -> str:
 
 
 def driven(name: str, incident: Incident, options: object) -> tuple[Ended, Running]:
-    running = STARTS[name](incident, options)
+    running = ACTIONS[name].start(incident, options)
     ended = drive(running)
     running.stop()
     return ended, running
@@ -86,7 +87,7 @@ def test_reclaim_of_nothing_asks_for_nothing(incident: Incident) -> None:
 
 def test_freeze_waits_until_the_kernel_says_so(incident: Incident) -> None:
     assert incident.cgroup_folder is not None
-    running = STARTS["freeze"](incident, freeze.FreezeOptions())
+    running = ACTIONS["freeze"].start(incident, NoOptions())
     assert text(incident, "cgroup.freeze") == "1"
     assert running.poll(1) is None
     (incident.cgroup_folder / "cgroup.events").write_text("populated 1\nfrozen 1\n")
@@ -95,12 +96,12 @@ def test_freeze_waits_until_the_kernel_says_so(incident: Incident) -> None:
     assert ended.status is StepStatus.DONE
     running.stop()
     assert text(incident, "cgroup.freeze") == "1"
-    assert act("thaw", incident, thaw.ThawOptions()).status is StepStatus.DONE
+    assert act("thaw", incident, NoOptions()).status is StepStatus.DONE
     assert text(incident, "cgroup.freeze") == "0"
 
 
 def test_one_that_does_not_freeze_in_time_is_let_go(incident: Incident) -> None:
-    running = STARTS["freeze"](incident, freeze.FreezeOptions())
+    running = ACTIONS["freeze"].start(incident, NoOptions())
     assert running.poll(1) is None
     running.stop()
     assert text(incident, "cgroup.freeze") == "0"
@@ -108,7 +109,7 @@ def test_one_that_does_not_freeze_in_time_is_let_go(incident: Incident) -> None:
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("freeze", freeze.FreezeOptions()), ("throttle", throttle.ThrottleOptions())],
+    [("freeze", NoOptions()), ("throttle", throttle.ThrottleOptions())],
 )
 def test_our_own_cgroup_is_never_touched(
     incident: Incident, name: str, options: object

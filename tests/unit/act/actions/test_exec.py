@@ -2,7 +2,7 @@
 
 import pytest
 
-from ebpftrace.act.actions import execute
+from ebpftrace.act.actions.exec import ExecOptions
 
 
 @pytest.mark.parametrize(
@@ -17,5 +17,5 @@ from ebpftrace.act.actions import execute
 )  # fmt: skip
 def test_what_cannot_be_started_is_refused(options: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=r"command|environment") as caught:
-        execute.ExecOptions(**options)  # type: ignore[arg-type]
+        ExecOptions(**options)  # type: ignore[arg-type]
     assert str(caught.value) == told

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.actions import STARTS, notify
+from ebpftrace.act.actions import ACTIONS, notify
 from ebpftrace.act.incident.outcome import StepStatus
 from tests.support.incidents import act, incident
 
@@ -144,7 +144,7 @@ def test_nobody_there_is_a_failure_after_the_retries() -> None:
 
 def test_stopped_it_does_not_go_on(hook: Hook) -> None:
     hook.answers = [500] * 9
-    running = STARTS["notify"](incident(), notify.NotifyOptions(url=hook.url, retries=9))
+    running = ACTIONS["notify"].start(incident(), notify.NotifyOptions(url=hook.url, retries=9))
     while not hook.bodies:
         assert running.poll(0) is None
     running.stop()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.running import Running, over
 from ebpftrace.act.audit.budget import Moment
 from ebpftrace.act.audit.log import AuditLog
@@ -47,7 +48,7 @@ class Books:
             AuditLog(self.audit),
             folder=lambda _path: None,
             past=self.past,
-            starts={"signal": self.start},
+            actions={"signal": replace(ACTIONS["signal"], start=self.start)},
             moment=lambda: Moment(self.now_ns, self.now_ns, "boot"),
             clock=lambda: self.now_ns,
         )

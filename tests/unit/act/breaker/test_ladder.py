@@ -1,11 +1,11 @@
 """The ladder by itself: its actions come from outside, so here they are played."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.running import Ended, Running
 from ebpftrace.act.audit.allowance import Allowance
 from ebpftrace.act.audit.budget import Moment, Spending
@@ -71,11 +71,9 @@ class Stage:
             tuple(Step(name, 5 * S, played) for name, played in self.rungs),
             dry_run=self.dry_run,
         )  # fmt: skip
-        starts: dict[str, Callable[[Incident, Any], Running]] = {
-            name: self.start for name, _ in self.rungs
-        }
+        actions = {name: replace(ACTIONS[name], start=self.start) for name, _ in self.rungs}
         self.ladder = Ladder(
-            about, policy, starts,
+            about, policy, actions,
             allowance=Allowance(self.spending, about.job.account, self.budget, self.moment),
             record=self.records.append,
             clock=lambda: self.now_ns,

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from ebpftrace.act.actions import STARTS
+from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.signal import SignalOptions
-from ebpftrace.act.fuse.ladder import LET_GO, starts_with, with_end
+from ebpftrace.act.fuse.ladder import RESUME, actions_with, with_end
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
@@ -14,24 +14,24 @@ from tests.support.incidents import incident
 POLICY = Policy("p", Match(), (), Mode.ANY, (Step("capture", 1, None),), fuse=Fuse(0.9, True))
 
 
-def test_it_ends_in_a_kill() -> None:
+def test_ladder_ends_with_a_kill() -> None:
     first, last = with_end(POLICY).ladder
     assert first.action == "capture"
     assert last.action == "signal"
     assert last.options == SignalOptions(send=("KILL",))
 
 
-def test_or_it_goes_on() -> None:
+def test_ladder_ends_with_a_resume_where_the_fuse_thaws() -> None:
     thaws = replace(POLICY, fuse=Fuse(0.9, True, then=FuseEnd.THAW))
     step = with_end(thaws).ladder[-1]
-    assert step.action == LET_GO
-    woken: list[ProcessKey] = []
+    assert step.action == RESUME
+    resumed: list[ProcessKey] = []
     about = incident()
-    ended = starts_with(woken.append)[LET_GO](about, None).poll(0)
+    ended = actions_with(resumed.append)[RESUME].start(about, step.options).poll(0)
     assert ended is not None
     assert ended.status is StepStatus.DONE
-    assert woken == [about.target.key]
+    assert resumed == [about.target.key]
 
 
-def test_a_policy_cannot_name_it() -> None:
-    assert LET_GO not in STARTS
+def test_a_policy_cannot_name_the_resume() -> None:
+    assert RESUME not in ACTIONS

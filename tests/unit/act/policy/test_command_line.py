@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.policy.command_line import policy_from_options
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.errors import UsageError
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from tests.support.actions import fake_action
 from tests.support.conditions import condition, growth, level
 
 
@@ -25,8 +25,8 @@ class Shell:
 
 
 ACTIONS = {
-    "capture": ActionKind("capture", Capture, ""),
-    "shell": ActionKind("shell", Shell, ""),
+    "capture": fake_action("capture", Capture),
+    "shell": fake_action("shell", Shell),
 }
 
 

@@ -11,6 +11,7 @@ from ebpftrace.act.policy.file import parse_policies
 from ebpftrace.act.policy.keys import BUDGET, FUSE, JOB_KINDS, MATCH, POLICY, STEP
 from ebpftrace.act.policy.toml.tables import Key, keys_of
 from ebpftrace.judge.detectors import CONDITION_KINDS
+from tests.support.policy_docs import documented_options
 
 FOLDER = Path(__file__).parents[4] / "docs"
 DOCS = (FOLDER / "policy.md").read_text()
@@ -50,7 +51,4 @@ def test_a_fuse_is_there_with_all_its_keys_and_what_they_may_be() -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_every_action_has_its_section_with_its_keys(action: str) -> None:
-    section = re.search(rf"^### `{action}`\n(.*?)(?=^##|\Z)", DOCS, re.DOTALL | re.MULTILINE)
-    assert section, f"docs/policy.md has no section ### `{action}`"
-    rows = set(re.findall(r"^\| `(\w+)` \|", section[1], re.MULTILINE))
-    assert rows == names(keys_of(ACTIONS[action].options))
+    assert documented_options(DOCS, action) == names(keys_of(ACTIONS[action].options))

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.policy.file import PolicyFileError, parse_policies, read_policies
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.keys import JOB_KINDS
@@ -18,6 +17,7 @@ from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import FuseOf
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
+from tests.support.actions import fake_action
 from tests.support.conditions import condition, growth, level
 
 
@@ -40,8 +40,8 @@ class Stop:
 
 
 ACTIONS = {
-    "capture": ActionKind("capture", Capture, "save"),
-    "stop": ActionKind("stop", Stop, "stop", timeout_ns=20 * NS_PER_SECOND),
+    "capture": fake_action("capture", Capture),
+    "stop": fake_action("stop", Stop, timeout_ns=20 * NS_PER_SECOND),
 }
 
 WHOLE = """\

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.policy.file import PolicyFileError, parse_policies
 from ebpftrace.act.policy.schema import schema
+from tests.support.actions import fake_action
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Run:
 
 
 ACTIONS = {
-    "capture": ActionKind("capture", Capture, "save"),
-    "run": ActionKind("run", Run, "run"),
+    "capture": fake_action("capture", Capture),
+    "run": fake_action("run", Run),
 }
 VALID = fastjsonschema.compile(json.loads(json.dumps(schema(ACTIONS))))
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.actions.support.kind import ActionKind
 from ebpftrace.act.policy.file import PolicyFileError
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.policy.store import PolicyStore, default_file
 from ebpftrace.errors import EbpftraceError
+from tests.support.actions import fake_action
 from tests.support.conditions import condition
 
 
@@ -18,7 +18,7 @@ class Options:
     pass
 
 
-ACTIONS = {"capture": ActionKind("capture", Options, "")}
+ACTIONS = {"capture": fake_action("capture", Options)}
 
 GOOD = """
 [[policy]]
