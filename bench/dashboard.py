@@ -11,7 +11,7 @@ from bench.scale import Scale
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from ebpftrace.views.dashboard.loop import FRAME_NS
-from ebpftrace.views.dashboard.render.theme import theme
+from ebpftrace.views.dashboard.render.theme import make_theme
 from ebpftrace.views.dashboard.session import DashboardSession
 from ebpftrace.views.dashboard.terminal.painter import Painter
 from tests.support import dashboards, watches
@@ -38,7 +38,7 @@ def measure(scale: Scale) -> Iterator[Table]:
 
 
 def _share(width: int, height: int, keys: str, scale: Scale) -> float:
-    session, painter = DashboardSession(theme("256")), Painter("256")
+    session, painter = DashboardSession(make_theme("256")), Painter("256")
     snapshots = [_moved(dashboards.many(), number) for number in range(4)]
     started = watches.started()
     frames = max(8, scale.storm_ms // 5)

@@ -1,9 +1,14 @@
-"""Text from strangers, cleaned once, at the door.
+"""Text for people: names from outside cleaned, sentences wrapped.
 
-A process chooses its own name, arguments and environment; a cgroup is named by
-whoever made it. Any of them may hold escape sequences, newlines, right-to-left marks
-or 4 KiB of noise. What passed through `clean` is one line of printable text.
+A process chooses its own name, arguments and environment, and a cgroup is named by its
+creator. Any of them may hold escape sequences, newlines, right-to-left marks or 4 KiB of
+noise. What passed through `clean` is one line of printable text.
 """
+
+import textwrap
+
+COLUMNS = 80
+"""The width of everything that ebpftrace prints outside the dashboard."""
 
 
 def clean(raw: bytes | str, limit: int = 256) -> str:
@@ -15,6 +20,21 @@ def clean(raw: bytes | str, limit: int = 256) -> str:
     text = raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
     text = "".join(char if char.isprintable() else _escape(char) for char in text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def wrap(text: str, width: int = COLUMNS, first: str = "", following: str = "") -> list[str]:
+    """`text` in lines of at most `width` characters, broken at spaces.
+
+    `first` begins the first line and `following` every other. A word longer than a line is
+    broken. An empty text has no lines.
+    """
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=following,
+        break_on_hyphens=False,
+    )
 
 
 def _escape(char: str) -> str:

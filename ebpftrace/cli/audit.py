@@ -1,7 +1,6 @@
 """`ebpftrace audit`: what the breaker decided and did, for people."""
 
 import os
-import textwrap
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,10 +11,9 @@ import click
 from ebpftrace.act.audit.log import DEFAULT_FILE
 from ebpftrace.act.audit.reader import AuditReader
 from ebpftrace.errors import EbpftraceError, GoneError
-from ebpftrace.text import clean
+from ebpftrace.text import clean, wrap
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
-_WIDTH = 80
 _LONGEST = 600
 
 Record = dict[str, Any]
@@ -119,10 +117,7 @@ def _step_lines(record: Record) -> Iterator[str]:
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
-        break_on_hyphens=False,
-    )  # fmt: skip
+    return wrap(text, first=indent, following=indent + "  ")
 
 
 def _text(record: Record, name: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import textwrap
 import time
 from pathlib import Path
 
@@ -23,10 +22,9 @@ from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.host.proc import Stat, read_stat
 from ebpftrace.jobs import JobResolver
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.text import clean
+from ebpftrace.text import clean, wrap
 from ebpftrace.units import format_duration
 
-_WIDTH = 80
 _FILE = click.argument(
     "file", required=False, type=click.Path(path_type=Path, readable=False), metavar="[FILE]"
 )
@@ -176,7 +174,4 @@ def _name(file: Path) -> str:
 
 
 def _fill(text: str, indent: str) -> str:
-    return textwrap.fill(
-        text, _WIDTH, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True,
-        replace_whitespace=False,
-    )  # fmt: skip
+    return "\n".join(wrap(text, following=indent))

@@ -1,13 +1,10 @@
 """An error as a user reads it: what happened, why, and what to do."""
 
-import textwrap
-
 import click
 
 from ebpftrace.errors import EbpftraceError, UsageError
-from ebpftrace.text import clean
+from ebpftrace.text import COLUMNS, clean, wrap
 
-_WIDTH = 80
 _MOST_LINES = 14  # the end of a compiler's output is what matters
 _MOST_LETTERS = 1000  # of one line
 
@@ -36,9 +33,7 @@ def _wrap(label: str, text: str) -> str:
     lines = [
         part
         for line in text.splitlines()[-_MOST_LINES:]
-        for part in textwrap.wrap(
-            clean(line, _MOST_LETTERS), _WIDTH - len(label), break_on_hyphens=False
-        )
+        for part in wrap(clean(line, _MOST_LETTERS), COLUMNS - len(label))
     ]
     return "\n".join(
         (label if not i else " " * len(label)) + line for i, line in enumerate(lines)

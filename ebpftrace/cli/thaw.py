@@ -1,6 +1,5 @@
 """`ebpftrace thaw`: who was stopped by the fuse of a running watch goes on."""
 
-import textwrap
 from pathlib import Path
 
 import click
@@ -9,8 +8,7 @@ from ebpftrace.act.fuse.holding.control_client import NoAnswerError, ask_to_thaw
 from ebpftrace.act.fuse.holding.control_server import remove_stale, run_folder
 from ebpftrace.cli.watch import Pid
 from ebpftrace.errors import EbpftraceError, GoneError, NotPermittedError, UsageError
-
-_WIDTH = 80
+from ebpftrace.text import wrap
 
 
 @click.command(
@@ -77,10 +75,7 @@ def _thawed(watches: list[Path], pid: int | None, silent: dict[str, str]) -> boo
             silent[watch.stem] = str(error)
             continue
         for sentence in answer.thawed:
-            lines = textwrap.wrap(
-                sentence, _WIDTH, subsequent_indent="  ", break_on_hyphens=False
-            )
-            click.echo("\n".join(lines))
+            click.echo("\n".join(wrap(sentence, following="  ")))
         if answer.more:
             click.echo(f"and {answer.more:,} more")
         any_went |= bool(answer.thawed)

@@ -18,7 +18,7 @@ from ebpftrace.errors import UsageError
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.selection import Selection
 from ebpftrace.units import NS_PER_SECOND, parse_duration_ns
-from ebpftrace.views.choose import Output, open_screenshot, open_view
+from ebpftrace.views.factory import Output, open_screenshot, open_view
 
 _SHORTEST_NS = NS_PER_SECOND // 10
 _LARGEST_PID = 1 << 22  # PID_MAX_LIMIT, include/linux/threads.h

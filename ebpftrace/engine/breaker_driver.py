@@ -20,7 +20,7 @@ from ebpftrace.ledger import Snapshot, Who
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
 from ebpftrace.views import View
-from ebpftrace.views.acts import Remark
+from ebpftrace.views.activity import Remark
 
 
 class BreakerDriver:

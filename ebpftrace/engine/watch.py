@@ -20,7 +20,7 @@ from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.probe.kernel import KernelProbe
 from ebpftrace.views import View
-from ebpftrace.views.acts import Remark
+from ebpftrace.views.activity import Remark
 
 
 def watch(request: WatchRequest, open_view: Callable[[Waiting], View]) -> None:

@@ -1,4 +1,4 @@
-"""Views draw frozen snapshots, notes and findings. None reads the kernel or changes it."""
+"""Views show frozen snapshots, notes and findings. No view reads or changes the kernel."""
 
 from typing import Protocol
 
@@ -6,42 +6,42 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
-from ebpftrace.views.acts import Remark
+from ebpftrace.views.activity import Remark
 from ebpftrace.views.start import Started
 
 
 class View(Protocol):
-    """One output of a watch. The road calls it on one thread, in this order."""
+    """One output of a watch. The engine calls it on one thread, in this order."""
 
     def start(self, started: Started) -> None:
-        """The probes are attached; nothing was read yet."""
+        """The probes are attached; nothing has been read yet."""
 
     def note(self, note: Note) -> None:
         """Something happened between two snapshots."""
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        """The books, once an interval."""
+        """The state of all jobs, once per interval."""
 
     def finding(self, finding: Finding) -> None:
-        """The judge said something: a finding began, became more severe, or ended."""
+        """A finding began, became more severe, or ended."""
 
     def step(self, step: StepOutcome) -> None:
-        """The breaker climbed one rung of a ladder."""
+        """A step of an incident ended, or was skipped."""
 
     def outcome(self, outcome: Outcome) -> None:
-        """An incident is over: whether it helped."""
+        """An incident ended: whether its steps helped."""
 
-    def fuse(self, news: FuseEvent) -> None:
-        """A process was stopped or killed at its bound, goes on, or ended as it stood."""
+    def fuse(self, event: FuseEvent) -> None:
+        """A fuse stopped or killed a process, or a stopped process was resumed or ended."""
 
     def remark(self, remark: Remark) -> None:
-        """Something about the watch itself: policies were read again, a log is full."""
+        """A message about the watch itself: policies were reloaded, a log is full."""
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
         """The watch ended; `snapshot` has every job ever seen, with its peaks."""
 
     def stop(self) -> None:
-        """Last, also after an error and without an `end`: the terminal is given back."""
+        """Called last, also after an error and without an `end`: restore the terminal."""
 
 
 __all__ = ["View"]

@@ -13,7 +13,7 @@ def cells(text: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """`text` in at most `width` columns; what was cut ends in `…`."""
+    """`text` in at most `width` columns; a text that was cut ends in `…`."""
     if cells(text) <= width:
         return text
     if width < 1:

@@ -1,6 +1,6 @@
-"""The entries of a view's tail of events: each one line, and how loud it is.
+"""The entries of a view's event list: the line of each, and how strongly it is shown.
 
-Here alone a view for people tells the types apart; table and dashboard ask.
+Views for people ask this module instead of telling the types apart themselves.
 """
 
 from abc import ABC, abstractmethod
@@ -10,19 +10,19 @@ from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.judge.finding import Finding, FindingState, Severity
 from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote
-from ebpftrace.views.acts import Act, Remark, act_line
+from ebpftrace.views.activity import Activity, Remark, activity_line
 from ebpftrace.views.findings import finding_line
-from ebpftrace.views.lines import WIDTH, note_line
+from ebpftrace.views.text_lines import WIDTH, note_line
 
-Entry = Note | Finding | Act
-Loudness = Literal["faint", "plain", "good", "warning", "alarm", "frozen"]
+Entry = Note | Finding | Activity
+Emphasis = Literal["faint", "plain", "good", "warning", "alarm", "frozen"]
 
-_FOUND: dict[Severity, Loudness] = {
+_FINDING_EMPHASIS: dict[Severity, Emphasis] = {
     Severity.NOTICE: "plain",
     Severity.WARNING: "warning",
     Severity.CRITICAL: "alarm",
 }
-_FUSED: dict[FuseEventKind, Loudness] = {
+_FUSE_EMPHASIS: dict[FuseEventKind, Emphasis] = {
     FuseEventKind.STOPPED: "frozen",
     FuseEventKind.KILLED: "alarm",
     FuseEventKind.THAWED: "plain",
@@ -31,26 +31,28 @@ _FUSED: dict[FuseEventKind, Loudness] = {
 
 
 def entry_line(entry: Entry, width: int = WIDTH) -> str:
-    """What happened, when, to whom; cut to `width` columns."""
+    """What happened, when and to what, cut to `width` columns."""
     if isinstance(entry, Finding):
         return finding_line(entry, width)
-    return act_line(entry, width) if isinstance(entry, Act) else note_line(entry, width)
+    if isinstance(entry, Activity):
+        return activity_line(entry, width)
+    return note_line(entry, width)
 
 
-def lasting(entry: Entry) -> bool:
-    """Whether it may not be pushed off by what merely happens: a kill, a finding, an act."""
+def is_significant(entry: Entry) -> bool:
+    """True for kills, findings, actions and losses: routine entries must not displace them."""
     if isinstance(entry, OomNote | Finding | StepOutcome | Outcome | FuseEvent):
         return True
-    return loudness(entry) in {"warning", "alarm"}
+    return emphasis(entry) in {"warning", "alarm"}
 
 
-def loudness(entry: Entry) -> Loudness:
-    """How much it asks to be seen."""
+def emphasis(entry: Entry) -> Emphasis:
+    """How strongly to show an entry."""
     match entry:
         case Finding(state=FindingState.END) | Remark():
             return "faint"
         case Finding():
-            return _FOUND[entry.severity]
+            return _FINDING_EMPHASIS[entry.severity]
         case StepOutcome():
             return "plain" if entry.status is StepStatus.DONE else "warning"
         case Outcome():
@@ -58,7 +60,7 @@ def loudness(entry: Entry) -> Loudness:
                 return "plain"
             return "good" if entry.helped else "alarm"
         case FuseEvent():
-            return _FUSED[entry.word]
+            return _FUSE_EMPHASIS[entry.word]
     if isinstance(entry, OomNote):
         return "alarm"
     if isinstance(entry, LossNote):
@@ -66,27 +68,27 @@ def loudness(entry: Entry) -> Loudness:
     return "faint" if isinstance(entry, ProcessNote) else "plain"
 
 
-class Teller(ABC):
-    """A view to which all that is told between two snapshots is an entry alike."""
+class EntryView(ABC):
+    """A view that treats everything between two snapshots alike, as entries."""
 
     def note(self, note: Note) -> None:
-        self._tell(note)
+        self._add(note)
 
     def finding(self, finding: Finding) -> None:
-        self._tell(finding)
+        self._add(finding)
 
     def step(self, step: StepOutcome) -> None:
-        self._tell(step)
+        self._add(step)
 
     def outcome(self, outcome: Outcome) -> None:
-        self._tell(outcome)
+        self._add(outcome)
 
-    def fuse(self, news: FuseEvent) -> None:
-        self._tell(news)
+    def fuse(self, event: FuseEvent) -> None:
+        self._add(event)
 
     def remark(self, remark: Remark) -> None:
-        self._tell(remark)
+        self._add(remark)
 
     @abstractmethod
-    def _tell(self, entry: Entry) -> None:
-        """Take one entry; they come in order."""
+    def _add(self, entry: Entry) -> None:
+        """Take one entry; entries arrive in order of time."""

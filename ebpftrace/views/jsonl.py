@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line, for programs. `docs/jsonl.md` is its reference."""
+"""JSON Lines, one object per line, for programs. Reference: `docs/jsonl.md`."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, Snapshot
-from ebpftrace.views.acts import Remark
+from ebpftrace.views.activity import Remark
 from ebpftrace.views.backlog import is_routine
 from ebpftrace.views.fields import Record
 from ebpftrace.views.records import (
@@ -28,26 +28,28 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class JsonLines:
-    """`write` takes one whole line and raises what writing raises (BrokenPipeError too).
+    """Passes whole lines to `write`, and those a slow reader can do without to `write_routine`.
 
-    `routine`, where it is given, takes those that a reader who is late can do without.
+    Both may raise OSError (BrokenPipeError too). `write_routine` defaults to `write`.
     """
 
     def __init__(
-        self, write: Callable[[str], object], routine: Callable[[str], object] | None = None
+        self,
+        write: Callable[[str], object],
+        write_routine: Callable[[str], object] | None = None,
     ) -> None:
         self._write = write
-        self._routine = routine or write
+        self._write_routine = write_routine or write
 
     def start(self, started: Started) -> None:
         self._write(json_line(start_record(started)))
 
     def note(self, note: Note) -> None:
-        write = self._routine if is_routine(note) else self._write
+        write = self._write_routine if is_routine(note) else self._write
         write(json_line(note_record(note)))
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._routine(json_line(snapshot_record(snapshot)))
+        self._write_routine(json_line(snapshot_record(snapshot)))
 
     def finding(self, finding: Finding) -> None:
         self._write(json_line(finding_record(finding)))
@@ -58,8 +60,8 @@ class JsonLines:
     def outcome(self, outcome: Outcome) -> None:
         self._write(json_line(outcome_record(outcome)))
 
-    def fuse(self, news: FuseEvent) -> None:
-        self._write(json_line(fuse_record(news)))
+    def fuse(self, event: FuseEvent) -> None:
+        self._write(json_line(fuse_record(event)))
 
     def remark(self, remark: Remark) -> None:
         self._write(json_line(remark_record(remark)))
@@ -68,18 +70,18 @@ class JsonLines:
         self._write(json_line(end_record(snapshot, reason)))
 
     def stop(self) -> None:
-        """Nothing: every update was written whole."""
+        """Nothing to do: every update was written at once."""
 
 
 def loss_text(note: LossNote) -> str:
-    """A loss that is the output's own."""
+    """The record that reports dropped output."""
     return json_line(note_record(note))
 
 
 def json_line(record: Record) -> str:
-    """One line of ASCII, with its newline. Half a character (a lone surrogate) is U+FFFD.
+    """One line of ASCII with its newline. A lone surrogate becomes U+FFFD.
 
-    Strict readers refuse a lone surrogate even where it is escaped.
+    Strict parsers reject a lone surrogate even if it is escaped.
     """
     text = _compact(record)
     if "\\ud" in text:

@@ -1,4 +1,6 @@
-"""How close a job is to its limit, for signs and colours. It judges nothing: see judge/."""
+"""How close a job is to its limit, for signs and colours. Findings come from judge/."""
+
+from enum import StrEnum
 
 from ebpftrace.ledger import JobSnapshot
 
@@ -7,21 +9,30 @@ _RAISED = 0.75
 _SOON_S = 60.0
 
 
-def held_share(job: JobSnapshot) -> float | None:
-    """What the tracked processes hold (anon, shmem) as a share of the limit, 0..1.
+class Danger(StrEnum):
+    """How bad the state of a job is, the worst first."""
 
-    The charge itself is no alarm: page cache fills it to the limit in healthy jobs.
+    FROZEN = "frozen"  # a fuse has stopped a process of it
+    NEAR = "near"
+    RAISED = "raised"
+    CALM = "calm"
+
+
+def held_share(job: JobSnapshot) -> float | None:
+    """Anon and shmem of the tracked processes as a share of the limit, 0..1.
+
+    The charge says less: page cache fills it up to the limit in healthy jobs.
     """
     limit = job.cgroup.limit_bytes
     return (job.usage.anon_bytes + job.usage.shmem_bytes) / limit if limit else None
 
 
-def level(job: JobSnapshot) -> str:
-    """`near` from 90 % of the limit held; `raised` from 75 %, or a minute from it."""
+def level(job: JobSnapshot) -> Danger:
+    """NEAR from 90 % of the limit; RAISED from 75 %, or within a minute of the limit."""
     share = held_share(job)
     if share is None:
-        return "calm"
+        return Danger.CALM
     if share >= _NEAR:
-        return "near"
+        return Danger.NEAR
     soon = job.seconds_to_limit is not None and job.seconds_to_limit <= _SOON_S
-    return "raised" if share >= _RAISED or soon else "calm"
+    return Danger.RAISED if share >= _RAISED or soon else Danger.CALM

@@ -1,4 +1,4 @@
-"""Writing to a reader who may stop reading: a pipe that is full must not hold a watch."""
+"""Writing to a reader that may stop reading: a full pipe must not block a watch."""
 
 import contextlib
 import io
@@ -15,150 +15,150 @@ from ebpftrace.ledger import LossNote
 from ebpftrace.units import MIB
 from ebpftrace.views.backlog import Backlog
 
-_WORTH_A_TRIM_BYTES = MIB  # else it stays ours for good: a trim takes a millisecond or so
+_TRIM_BYTES = MIB  # a smaller backlog is not worth the millisecond that a trim takes
 
 
-class Waits(Protocol):
-    """Whoever waits for the whole watch; `road.waiting.Waiting` is it."""
+class OutputWaiter(Protocol):
+    """What a `NonBlockingOutput` needs of the watch's event loop, `engine.waiting.Waiting`."""
 
     def when_writable(self, fd: int, write: Callable[[], bool]) -> None:
-        """Call `write` whenever `fd` takes more, until it says that nothing is left."""
+        """Call `write` whenever `fd` can take more, until `write` returns False."""
 
     def at_end(self, last: Callable[[], None]) -> None:
-        """Call `last` when the watch is over."""
+        """Call `last` when the watch ends."""
 
     def wait_to_write(self, fd: int) -> bool:
-        """Wait until `fd` takes more; False: it does not, and nobody waits any longer."""
+        """Wait until `fd` can take more; False if it is not going to in time."""
 
 
-class Outflow(io.TextIOBase):
-    """A watch's standard output, unbuffered. Writing never waits for its reader.
+class NonBlockingOutput(io.TextIOBase):
+    """A watch's standard output, unbuffered. Writing never waits for the reader.
 
-    What does not fit a pipe, a socket or a terminal is kept in a `Backlog`, a record a
-    write, and written on as the reader reads; `told` makes a record of what was dropped
-    from it. At the end of the watch the rest is waited for, with EbpftraceError where that
-    was in vain; what is written after that is dropped. To a regular file all is written at
-    once.
+    What a pipe, a socket or a terminal does not take is queued in a `Backlog`, one record
+    per write, and written as the reader reads on; `format_loss` makes the record that
+    reports dropped ones. When the watch ends, the rest is waited for; EbpftraceError if
+    the reader does not read it. Later writes are discarded. A regular file takes
+    everything at once.
     """
 
     def __init__(
         self,
         stdout: TextIO,
-        waits: Waits,
-        told: Callable[[LossNote], str],
+        waiter: OutputWaiter,
+        format_loss: Callable[[LossNote], str],
         backlog: Backlog | None = None,
     ) -> None:
         stdout.flush()
         self._encoding = stdout.encoding
         self._terminal = stdout.isatty()
-        self._pipe = _Pipe(stdout.fileno(), terminal=self._terminal)
-        self._waits = waits
-        self._told = told
+        self._file = _NonBlockingFile(stdout.fileno(), terminal=self._terminal)
+        self._waiter = waiter
+        self._format_loss = format_loss
         self._backlog = backlog or Backlog()
-        self._rest = memoryview(b"")  # of the record that was begun
-        self._over = False
-        waits.at_end(self._finish)
+        self._rest = memoryview(b"")  # of the record that is partly written
+        self._ended = False
+        waiter.at_end(self._finish)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """As the standard output has it."""
+        """The encoding of the standard output."""
         return self._encoding
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Whether the standard output is a terminal."""
         return self._terminal
 
     def writable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def write(self, text: str, /) -> int:
-        """One record that is to arrive; raises what writing raises (BrokenPipeError too)."""
+        """Write one record that must not be dropped first. OSError (BrokenPipeError too)."""
         self._write(text, routine=False)
         return len(text)
 
     def write_routine(self, text: str) -> None:
-        """One record of those that a reader who is late can do without."""
+        """Write one record that a slow reader can do without."""
         self._write(text, routine=True)
 
     def _write(self, text: str, *, routine: bool) -> None:
-        if self._over:
+        if self._ended:
             return
         record = text.encode(self._encoding, "replace")
         if self._rest:
             self._backlog.add(record, routine=routine)
             return
         self._rest = memoryview(record)
-        if self._write_on():
-            self._waits.when_writable(self._pipe.fd, self._write_on)
+        if self._write_pending():
+            self._waiter.when_writable(self._file.fd, self._write_pending)
 
-    def _write_on(self) -> bool:
-        """Write what fits; whether something is left."""
+    def _write_pending(self) -> bool:
+        """Write what fits. True if something is left."""
         try:
-            while self._rest or self._take():
-                taken = self._pipe.write(self._rest)
+            while self._rest or self._next_record():
+                taken = self._file.write(self._rest)
                 if not taken:
                     return True
                 self._rest = self._rest[taken:]
         except OSError:
-            self._over, self._rest = True, memoryview(b"")
+            self._ended, self._rest = True, memoryview(b"")
             raise
-        if self._backlog.take_most() >= _WORTH_A_TRIM_BYTES:
+        if self._backlog.take_peak_bytes() >= _TRIM_BYTES:
             heap.trim()
         return False
 
-    def _take(self) -> bool:
-        """Begin the next record, if there is one."""
-        following = self._backlog.take()
-        if isinstance(following, LossNote):
-            following = self._told(following).encode(self._encoding, "replace")
-        self._rest = memoryview(following or b"")
-        return following is not None
+    def _next_record(self) -> bool:
+        """Take the next record from the backlog. False if it is empty."""
+        record = self._backlog.take()
+        if isinstance(record, LossNote):
+            record = self._format_loss(record).encode(self._encoding, "replace")
+        self._rest = memoryview(record or b"")
+        return record is not None
 
     def _finish(self) -> None:
-        """Wait for the reader. An error that ends the watch goes before what is met here."""
-        under_way = sys.exception()
+        """Wait for the reader. An error that is already ending the watch takes precedence."""
+        pending_error = sys.exception()
         try:
-            while not self._over and self._write_on():
-                if self._waits.wait_to_write(self._pipe.fd):
+            while not self._ended and self._write_pending():
+                if self._waiter.wait_to_write(self._file.fd):
                     continue
                 raise EbpftraceError(
                     "the end of the output is lost",
-                    why="the watch was told to end, and the reader of its output did not read",
+                    why="the watch was asked to end, and the reader of its output did not read",
                     fix="let the reader read on, or end it first",
                 )
         except (EbpftraceError, OSError):
-            if under_way is None:
+            if pending_error is None:
                 raise
         finally:
-            self._over = True
-            self._pipe.close()
+            self._ended = True
+            self._file.close()
 
 
-class _Pipe:
-    """A descriptor of our own for what stdout is, that does not block.
+class _NonBlockingFile:
+    """A non-blocking descriptor for the file behind stdout.
 
-    O_NONBLOCK belongs to an open file, which others have as their stdout too: a pipe or a
-    terminal is opened again. What cannot be, a socket, is asked first whether there is
-    room, and given no more at a time than there is then.
+    O_NONBLOCK belongs to the open file, which other processes may have as their stdout: a
+    pipe or a terminal is therefore opened again. A socket cannot be; it is polled before
+    every write, and given no more than PIPE_BUF bytes at a time.
     """
 
     def __init__(self, fd: int, *, terminal: bool) -> None:
         mode = os.fstat(fd).st_mode
-        self._asks = False
+        self._polls = False
         if stat.S_ISFIFO(mode) or terminal:
             flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-            with contextlib.suppress(OSError):  # no /proc, not ours, or its reader left
+            with contextlib.suppress(OSError):  # no /proc, no permission, or no reader left
                 self.fd = os.open(f"/proc/self/fd/{fd}", flags)
                 return
         self.fd = os.dup(fd)
-        self._asks = not stat.S_ISREG(mode)
+        self._polls = not stat.S_ISREG(mode)
         self._room = select.poll()
         self._room.register(self.fd, select.POLLOUT)
 
     def write(self, data: memoryview) -> int:
-        """The number of bytes that were taken: 0 where there is no room."""
-        if self._asks:
+        """The number of bytes written; 0 if there is no room."""
+        if self._polls:
             return os.write(self.fd, data[: select.PIPE_BUF]) if self._room.poll(0) else 0
         try:
             return os.write(self.fd, data)
@@ -166,8 +166,8 @@ class _Pipe:
             return 0
 
     def close(self) -> None:
-        """Once."""
+        """Close the descriptor; call it once."""
         os.close(self.fd)
 
 
-__all__ = ["Outflow", "Waits"]
+__all__ = ["NonBlockingOutput", "OutputWaiter"]

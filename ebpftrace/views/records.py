@@ -4,7 +4,7 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, OomNote, PressureNote, ProcessNote, Snapshot
-from ebpftrace.views.acts import Remark
+from ebpftrace.views.activity import Remark
 from ebpftrace.views.fields import (
     Record,
     cost_fields,

@@ -1,18 +1,18 @@
-"""What a view is told when a watch begins."""
+"""What a view gets when a watch starts."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The watch, its means, and what they cost others."""
+    """A started watch: what it watches, and how this kernel lets it."""
 
     time_ns: int  # Unix time
     monotonic_ns: int
     version: str
-    watching: str  # in words: "comm gopls"
+    watching: str  # for people: "comm gopls"
     kernel: str
     cgroups: str  # "v1", "v2" or "hybrid"
     interval_ns: int
     features: tuple[tuple[str, str], ...]  # ("mappings", "mmap_lock_released"), …
-    remarks: tuple[str, ...] = ()  # what a user should know: fall-backs, costs
+    remarks: tuple[str, ...] = ()  # for users: fallbacks, costs

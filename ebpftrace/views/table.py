@@ -1,6 +1,6 @@
-"""Tables one below the other: for a file, a pipe, `TERM=dumb`, and `--once`.
+"""One table below the other: for a file, a pipe, `TERM=dumb`, and `--once`.
 
-The dashboard's own list, whole: a terminal that can redraw has the dashboard instead.
+Each table is the dashboard's list in full. A terminal that can redraw gets the dashboard.
 """
 
 import os
@@ -16,34 +16,34 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, OomNote, Snapshot
-from ebpftrace.views.acts import Remark, act_line
+from ebpftrace.views.activity import Remark, activity_line
 from ebpftrace.views.dashboard.model.rows import rows
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.model.state import DashboardState
-from ebpftrace.views.dashboard.render.columns import Look
+from ebpftrace.views.dashboard.render.columns import CellContext
 from ebpftrace.views.dashboard.render.header import header
 from ebpftrace.views.dashboard.render.listing import Listing
 from ebpftrace.views.dashboard.render.spans import Line
 from ebpftrace.views.dashboard.render.tail import tail
-from ebpftrace.views.dashboard.render.theme import in_signs, signs_of, theme
+from ebpftrace.views.dashboard.render.theme import in_signs, make_theme, signs_of
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.findings import FindingLog
-from ebpftrace.views.fuses import StoppedProcesses
 from ebpftrace.views.start import Started
+from ebpftrace.views.stopped_processes import StoppedProcesses
 from ebpftrace.views.summary import summary_lines
 
 _ENTRIES = 16
-_HIGH = 24  # lines of a screen on which the header is whole
+_HEIGHT = 24  # lines of a screen that shows the whole header
 
 
 class Tables:
-    """Every row of every snapshot, and below it what happened since the last one."""
+    """Every row of every snapshot, and below it the events since the previous one."""
 
     def __init__(self, stdout: TextIO) -> None:
         self._console = _Console(file=stdout, markup=False, emoji=False, highlight=False)
         colours = None if self._console.no_color else self._console.color_system
         signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
-        self._theme = theme(colours, signs)
+        self._theme = make_theme(colours, signs)
         self._entries: deque[Entry] = deque(maxlen=_ENTRIES)
         self._outcomes: deque[Outcome] = deque(maxlen=_ENTRIES)
         self._found = FindingLog()
@@ -55,8 +55,8 @@ class Tables:
 
     def note(self, note: Note) -> None:
         if isinstance(note, OomNote):
-            self._found.hear(note)
-        self._fuses.hear(note)
+            self._found.add_kill(note)
+        self._fuses.update(note)
         self._entries.append(note)
 
     def finding(self, finding: Finding) -> None:
@@ -70,44 +70,44 @@ class Tables:
         self._outcomes.append(outcome)
         self._entries.append(outcome)
 
-    def fuse(self, news: FuseEvent) -> None:
-        self._fuses.hear(news)
-        self._entries.append(news)
+    def fuse(self, event: FuseEvent) -> None:
+        self._fuses.update(event)
+        self._entries.append(event)
 
     def remark(self, remark: Remark) -> None:
         self._entries.append(remark)
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        width, state, look = self._console.width, DashboardState(), self._theme
+        width, state, theme = self._console.width, DashboardState(), self._theme
         shown = rows(snapshot, state)
         found = self._found
-        scene = ScreenData(
+        screen = ScreenData(
             None,
             snapshot,
-            findings=found.in_force(),
+            findings=found.active(),
             kills=found.kills(),
-            standing=self._fuses.standing,
+            stopped=self._fuses.stopped,
         )
-        lines = header(scene, state, width, _HIGH, look)
+        lines = header(screen, state, width, _HEIGHT, theme)
         if shown:
-            listing = Listing(shown, Look(look, state, scene), width)
+            listing = Listing(shown, CellContext(theme, state, screen), width)
             lines += [listing.heading(), *(listing.line(row, chosen=False) for row in shown)]
         lines += tail(
-            tuple(self._entries), (), snapshot.monotonic_ns, width, _ENTRIES + 1, look
+            tuple(self._entries), (), snapshot.monotonic_ns, width, _ENTRIES + 1, theme
         )
         self._entries.clear()
-        self._print(in_signs((*lines, ()), look.signs))
+        self._print(in_signs((*lines, ()), theme.signs))
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
         width = self._console.width
-        found, fuses = self._found.loud(), self._fuses.in_words()
+        found, fuses = self._found.above_notice(), self._fuses.summary()
         for line in summary_lines(snapshot, reason, width, found, fuses):
             self._console.print(Text(line), no_wrap=True, crop=True)
         for outcome in self._outcomes:
-            self._console.print(Text(act_line(outcome, width)), no_wrap=True)
+            self._console.print(Text(activity_line(outcome, width)), no_wrap=True)
 
     def stop(self) -> None:
-        """Nothing: every table was written whole."""
+        """Nothing to do: every table was written at once."""
 
     def _print(self, lines: Iterable[Line]) -> None:
         newline = Segment("\n")
@@ -117,5 +117,5 @@ class Tables:
 
 class _Console(Console):
     def on_broken_pipe(self) -> NoReturn:
-        """Rich would end the program with code 1; whoever runs the watch decides that."""
+        """Raise instead of exiting with code 1 as rich does: the command line handles it."""
         raise

@@ -11,7 +11,7 @@ from ebpftrace.views.dashboard.model.rows import rows
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.model.state import DashboardState
 from ebpftrace.views.dashboard.render.draw import Frame, draw
-from ebpftrace.views.dashboard.render.theme import Theme, theme
+from ebpftrace.views.dashboard.render.theme import Theme, make_theme
 from ebpftrace.views.entries import Entry
 from tests.support import watches
 
@@ -23,7 +23,7 @@ NOTES: tuple[Note, ...] = (
     watches.stall_note(),
     watches.loss_note(),
 )
-PLAIN = theme(None)
+PLAIN = make_theme(None)
 
 
 def curve(held: Callable[[int], float], seconds: int = 900) -> Curve:
@@ -129,7 +129,7 @@ def many(jobs: int = 200, each: int = 10) -> Snapshot:
     )
 
 
-def scene(shown: Snapshot | None, notes: Sequence[Entry] = NOTES) -> ScreenData:
+def screen(shown: Snapshot | None, notes: Sequence[Entry] = NOTES) -> ScreenData:
     """With the kill that the scripted job `killed` says it had, two seconds ago."""
     ago = 2 * NS_PER_SECOND
     kill = replace(
@@ -154,8 +154,8 @@ def frozen() -> ScreenData:
         process=leaking.processes[0].key,
         monotonic_ns=watches.MONOTONIC_NS - 12 * NS_PER_SECOND,
     )
-    shown = scene(snapshot(leaking, steady_job(), near_job()), (*NOTES, news))
-    return replace(shown, standing={news.process: news})
+    shown = screen(snapshot(leaking, steady_job(), near_job()), (*NOTES, news))
+    return replace(shown, stopped={news.process: news})
 
 
 def drawn(

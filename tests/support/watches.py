@@ -27,7 +27,7 @@ from ebpftrace.ledger.snapshot import (
     Snapshot,
 )
 from ebpftrace.units import GIB, KIB, MIB, NS_PER_SECOND
-from ebpftrace.views.acts import Remark
+from ebpftrace.views.activity import Remark
 from ebpftrace.views.start import Started
 
 TIME_NS = 1_795_435_207_250_000_000  # 2026-11-23T12:00:07.25Z

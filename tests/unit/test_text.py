@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.text import clean
+from ebpftrace.text import clean, wrap
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,20 @@ def test_whatever_comes_is_printable_and_short(raw: bytes | str, limit: int) -> 
     assert text.isprintable()
     assert "\n" not in text
     text.encode()  # no lone surrogate is left
+
+
+def test_text_is_wrapped_between_words_and_indented() -> None:
+    text = "gopls 4711 in build-42 ended by itself"
+    assert wrap(text, 20, first="fix: ", following="     ") == [
+        "fix: gopls 4711 in",
+        "     build-42 ended",
+        "     by itself",
+    ]
+
+
+def test_a_word_that_is_longer_than_a_line_is_broken() -> None:
+    assert wrap("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
+
+
+def test_an_empty_text_has_no_lines() -> None:
+    assert wrap("") == []

@@ -16,23 +16,23 @@ from ebpftrace.act.incident.outcome import Outcome
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
-from ebpftrace.views.acts import act_line
+from ebpftrace.views.activity import activity_line
 from ebpftrace.views.dashboard.loop import Loop
 from ebpftrace.views.dashboard.mailbox import Mailbox
-from ebpftrace.views.dashboard.render.theme import signs_of, theme
+from ebpftrace.views.dashboard.render.theme import make_theme, signs_of
 from ebpftrace.views.dashboard.session import DashboardSession
 from ebpftrace.views.dashboard.terminal.painter import Painter
 from ebpftrace.views.dashboard.terminal.terminal import Terminal
-from ebpftrace.views.entries import Entry, Teller
+from ebpftrace.views.entries import Entry, EntryView
 from ebpftrace.views.findings import FindingLog
-from ebpftrace.views.fuses import StoppedProcesses
 from ebpftrace.views.start import Started
+from ebpftrace.views.stopped_processes import StoppedProcesses
 from ebpftrace.views.summary import summary_lines
 
 _KEPT_OUTCOMES = 16  # told again at the end
 
 
-def deadly() -> list[int]:
+def terminating_signals() -> list[int]:
     """Signals that end a process unless it sees to them, those of a fault excepted: after
     one of these the interpreter never comes to run a handler.
     """
@@ -43,7 +43,7 @@ def deadly() -> list[int]:
     return [*named, *range(signal.SIGRTMIN, signal.SIGRTMAX + 1)]
 
 
-class Dashboard(Teller):
+class Dashboard(EntryView):
     """Takes the terminal of `stdout`. On another thread, `quit` is called when q is pressed,
     and `ask` with what a user wants to become of a process that stands.
 
@@ -61,7 +61,7 @@ class Dashboard(Teller):
         console = Console(file=stdout)
         colours = None if console.no_color else console.color_system
         signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
-        session = DashboardSession(theme(colours, signs))
+        session = DashboardSession(make_theme(colours, signs))
         painter = Painter(colours, stdout.encoding or "utf-8")
         self._loop = Loop(self._terminal, self._mailbox, session, painter, quit, ask)
         self._stack = contextlib.ExitStack()
@@ -87,9 +87,9 @@ class Dashboard(Teller):
             width = self._terminal.size()[0]
         except OSError:
             width = 80  # it is gone: nobody reads it
-        found, fuses = self._found.loud(), self._fuses.in_words()
+        found, fuses = self._found.above_notice(), self._fuses.summary()
         summary = summary_lines(snapshot, reason, width, found, fuses)
-        done = [act_line(outcome, width) for outcome in self._outcomes]
+        done = [activity_line(outcome, width) for outcome in self._outcomes]
         self._last_words = "\n".join((*summary, *done, ""))
         self.stop()
         self._check()
@@ -98,9 +98,9 @@ class Dashboard(Teller):
         """The terminal is given back, whatever happened. Repeatable."""
         self._stack.close()
 
-    def _tell(self, entry: Entry) -> None:
-        if self._fuses.hear(entry):
-            self._mailbox.put_standing(self._fuses.standing)
+    def _add(self, entry: Entry) -> None:
+        if self._fuses.update(entry):
+            self._mailbox.put_stopped(self._fuses.stopped)
         if isinstance(entry, Finding):
             self._found.add(entry)
         if isinstance(entry, Outcome):
@@ -135,7 +135,7 @@ class Dashboard(Teller):
             for number, handler in handlers.items()
             if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGWINCH
         }
-        for number in deadly():
+        for number in terminating_signals():
             if signal.getsignal(number) is signal.SIG_DFL:
                 old[number] = signal.signal(number, self._die)
         try:

@@ -64,9 +64,9 @@ class Loop:
         """Take it again, and draw everything."""
         self._ask("back")
 
-    def finish(self, last_words: str) -> None:
+    def finish(self, final_text: str) -> None:
         """Give it back for good, with a last text below. Repeatable."""
-        self._last_words = self._last_words or last_words
+        self._last_words = self._last_words or final_text
         self._ask("end")
         self._thread.join(_BOUNDED_S)
 
@@ -103,7 +103,7 @@ class Loop:
         self._terminal.flush()
         self._keys()
         box = self._mailbox
-        if self._session.take(box.started, box.snapshot, box.take_entries(), box.standing):
+        if self._session.take(box.started, box.snapshot, box.take_entries(), box.stopped):
             self._dirty = True
         now = time.monotonic_ns()
         # While the terminal is behind nothing is drawn: it gets the newest frame later.
@@ -139,8 +139,8 @@ class Loop:
                 due.append(self._drawn_ns + FRAME_NS)
             if self._decoder.waits:
                 due.append(self._escape_ns + _ESCAPE_NS)
-            if (question_ns := self._session.question_ns) is not None:
-                due.append(question_ns)
+            if (confirm_deadline_ns := self._session.confirm_deadline_ns) is not None:
+                due.append(confirm_deadline_ns)
             if due:
                 timeout_ms = max(0, min(due) - now) / 1e6 + 1
         poll.poll(timeout_ms)
@@ -186,9 +186,11 @@ class Loop:
             texts = {"svg": as_svg(lines, width, "ebpftrace watch"), "txt": as_text(lines)}
             paths = save(folder, time_ns, texts)
         except OSError as error:
-            self._session.say(f"not saved in {folder}: {os.strerror(error.errno or 0)}")
+            self._session.show_message(
+                f"not saved in {folder}: {os.strerror(error.errno or 0)}"
+            )
             return
-        self._session.say(f"saved {paths[0].name} and .txt in {folder}")
+        self._session.show_message(f"saved {paths[0].name} and .txt in {folder}")
 
     def resized(self) -> None:
         """The terminal has another size, or somebody else wrote on it."""

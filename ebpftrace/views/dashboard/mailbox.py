@@ -9,8 +9,8 @@ import os
 from ebpftrace.ledger import Snapshot
 from ebpftrace.views.dashboard.model.event_buffer import EventBuffer
 from ebpftrace.views.entries import Entry
-from ebpftrace.views.fuses import Standing
 from ebpftrace.views.start import Started
+from ebpftrace.views.stopped_processes import StoppedByKey
 
 
 class Mailbox:
@@ -20,7 +20,7 @@ class Mailbox:
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.started: Started | None = None
         self.snapshot: Snapshot | None = None
-        self.standing: Standing = {}
+        self.stopped: StoppedByKey = {}
         self._entries = EventBuffer()
 
     def wake(self) -> None:
@@ -35,9 +35,9 @@ class Mailbox:
         self.snapshot = snapshot
         self.wake()
 
-    def put_standing(self, standing: Standing) -> None:
+    def put_stopped(self, stopped: StoppedByKey) -> None:
         """Whole, unlike the entries, of which some may be pushed off before they are taken."""
-        self.standing = standing
+        self.stopped = stopped
         self.wake()
 
     def take_entries(self) -> tuple[Entry, ...]:

@@ -7,14 +7,14 @@ from ebpftrace.errors import EbpftraceError
 from ebpftrace.ledger import Snapshot
 from ebpftrace.views.dashboard.model.state import WINDOWS_NS
 from ebpftrace.views.dashboard.render.picture import as_svg
-from ebpftrace.views.dashboard.render.theme import theme
+from ebpftrace.views.dashboard.render.theme import make_theme
 from ebpftrace.views.dashboard.session import DashboardSession
-from ebpftrace.views.entries import Entry, Teller
-from ebpftrace.views.fuses import StoppedProcesses
+from ebpftrace.views.entries import Entry, EntryView
 from ebpftrace.views.start import Started
+from ebpftrace.views.stopped_processes import StoppedProcesses
 
 
-class Screenshot(Teller):
+class Screenshot(EntryView):
     """Draws when the watch ends, what a terminal of that size would have shown last.
 
     `stop` raises EbpftraceError where the file cannot be written.
@@ -23,7 +23,7 @@ class Screenshot(Teller):
     def __init__(self, path: Path, width: int, height: int) -> None:
         self._path = path
         self._size = (width, height)
-        self._session = DashboardSession(theme("truecolor"))
+        self._session = DashboardSession(make_theme("truecolor"))
         self._started: Started | None = None
         self._taken = False
         self._fuses = StoppedProcesses()
@@ -32,16 +32,16 @@ class Screenshot(Teller):
         self._started = started
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._session.take(self._started, snapshot, (), self._fuses.standing)
+        self._session.take(self._started, snapshot, (), self._fuses.stopped)
         self._taken = True
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
         """Nothing: the last snapshot is what was to be seen, not the books at their end."""
 
-    def _tell(self, entry: Entry) -> None:
-        self._fuses.hear(entry)
+    def _add(self, entry: Entry) -> None:
+        self._fuses.update(entry)
         session = self._session
-        session.take(self._started, session.shown, [entry], self._fuses.standing)
+        session.take(self._started, session.shown, [entry], self._fuses.stopped)
 
     def stop(self) -> None:
         if not self._taken:

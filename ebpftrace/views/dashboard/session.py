@@ -17,10 +17,10 @@ from ebpftrace.views.dashboard.render.draw import Frame, draw
 from ebpftrace.views.dashboard.render.theme import Theme
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.findings import FindingLog
-from ebpftrace.views.fuses import Standing
 from ebpftrace.views.start import Started
+from ebpftrace.views.stopped_processes import StoppedByKey
 
-_NOBODY: Standing = {}
+_NONE_STOPPED: StoppedByKey = {}
 
 
 class DashboardSession:
@@ -35,7 +35,7 @@ class DashboardSession:
         self._entries = EventBuffer()
         self._seen = ScreenData()  # what a pause began with
         self._found = FindingLog()
-        self._standing = _NOBODY
+        self._stopped = _NONE_STOPPED
         self._clock = clock
         self._unseen = 0
         self._frame = Frame(())
@@ -48,30 +48,30 @@ class DashboardSession:
         return self._shown
 
     @property
-    def question_ns(self) -> int | None:
+    def confirm_deadline_ns(self) -> int | None:
         """Until when a question waits for its answer, CLOCK_MONOTONIC; None: none is open."""
-        return None if self.state.doomed is None else self.state.doomed_ns
+        return None if self.state.pending_kill is None else self.state.pending_kill_until_ns
 
     def take(
         self,
         started: Started | None,
         snapshot: Snapshot | None,
         entries: Sequence[Entry],
-        standing: Standing = _NOBODY,
+        stopped: StoppedByKey = _NONE_STOPPED,
     ) -> bool:
         """What came since, and who stands now; whether that changes the screen."""
         changed = started is not self._started or bool(entries)
-        if standing is not self._standing:
-            self._standing = standing
+        if stopped is not self._stopped:
+            self._stopped = stopped
             changed = changed or not self.state.paused
-        changed = self._reconsider() or changed
+        changed = self._expire_confirmation() or changed
         self._started = started
         for entry in entries:
             self._entries.add(entry)
             if isinstance(entry, Finding):
                 self._found.add(entry)
             elif isinstance(entry, OomNote):
-                self._found.hear(entry)
+                self._found.add_kill(entry)
         if self.state.paused:
             self._unseen += len(entries)
         if snapshot is not self._latest:
@@ -85,52 +85,52 @@ class DashboardSession:
         """One key, and what it asks for beyond the screen."""
         paused = self.state.paused
         frame = self._frame
-        rows, standing = self._chosen_rows(), self._standing
-        sight = KeyContext(rows, frame.page, frame.furthest, standing, self._clock())
-        self.state, effect = press(self.state, key, sight)
+        rows, stopped = self._chosen_rows(), self._stopped
+        context = KeyContext(rows, frame.page, frame.furthest, stopped, self._clock())
+        self.state, effect = press(self.state, key, context)
         if self.state.paused and not paused:
-            self._seen, self._unseen = self._scene(), 0
+            self._seen, self._unseen = self._screen(), 0
         elif paused and not self.state.paused:
             self._shown = self._latest
         return effect
 
-    def say(self, message: str) -> None:
+    def show_message(self, message: str) -> None:
         """A message in the footer, until the next key."""
         self.state = replace(self.state, message=message)
 
     def draw(self, width: int, height: int) -> Frame:
         """The screen as it is now."""
         paused = self.state.paused
-        scene = replace(self._seen, unseen=self._unseen) if paused else self._scene()
-        self._frame = draw(self.state, scene, self._chosen_rows(), width, height, self.theme)
+        screen = replace(self._seen, unseen=self._unseen) if paused else self._screen()
+        self._frame = draw(self.state, screen, self._chosen_rows(), width, height, self.theme)
         self.state = replace(self.state, top=self._frame.top)
         return self._frame
 
-    def _scene(self) -> ScreenData:
+    def _screen(self) -> ScreenData:
         found = self._found
         entries = self._entries.all()
         return ScreenData(
             self._started,
             self._shown,
             entries,
-            findings=found.in_force(),
+            findings=found.active(),
             kills=found.kills(),
-            standing=self._standing,
+            stopped=self._stopped,
         )
 
-    def _reconsider(self) -> bool:
+    def _expire_confirmation(self) -> bool:
         """Take the question back that was not answered in time; whether there was one."""
         state = self.state
-        if state.doomed is None or self._clock() < state.doomed_ns:
+        if state.pending_kill is None or self._clock() < state.pending_kill_until_ns:
             return False
-        self.state = replace(state, doomed=None, message="")
+        self.state = replace(state, pending_kill=None, message="")
         return True
 
     def _chosen_rows(self) -> list[Row]:
         state, shown = self.state, self._shown
         if shown is None:
             return []
-        of = (shown.sequence, state.sort, state.needle, state.folded, state.all_folded)
+        of = (shown.sequence, state.sort, state.filter_text, state.folded, state.all_folded)
         if of != self._rows_of:
             self._rows, self._rows_of = rows(shown, state), of
         return self._rows

@@ -30,7 +30,7 @@ def test_it_waits_in_words_and_follows_what_comes() -> None:
             tmux.wait_for(lambda screen: re.search(rf"{label(workload)} +10[45] MiB", screen))
         tmux.wait_for(f"exit {comm}")
         tmux.press("q")
-        tmux.wait_for("none: every event was booked\nshell>")
+        tmux.wait_for("none: every event was counted\nshell>")
 
 
 def test_a_kill_is_told_with_its_time_and_hides_no_danger() -> None:

@@ -38,7 +38,7 @@ def test_quitting_gives_the_terminal_back(stage: Stage, key: str) -> None:
         before = tmux.shell(MODES, "before")
         begin(tmux, stage)
         tmux.press(key)
-        screen = tmux.wait_for("none: every event was booked\nshell>")
+        screen = tmux.wait_for("none: every event was counted\nshell>")
         assert f"--comm {stage.comm}" in screen.replace("\n", "")  # the shell's own is back
         assert label(stage.large) in screen  # in the summary, with its peak
         assert tmux.shell(MODES, "after") == before
@@ -51,7 +51,7 @@ def test_a_signal_gives_the_terminal_back(stage: Stage, number: signal.Signals) 
         before = tmux.shell(MODES, "before")
         begin(tmux, stage)
         os.kill(watch_of(stage), number)
-        tmux.wait_for("none: every event was booked\nshell>")
+        tmux.wait_for("none: every event was counted\nshell>")
         assert tmux.shell(MODES, "after") == before
 
 
@@ -70,7 +70,7 @@ def test_suspended_and_back(stage: Stage) -> None:
             tmux.wait_for("▸")
             tmux.press("z")
         tmux.press("q")
-        tmux.wait_for("none: every event was booked\nshell>")
+        tmux.wait_for("none: every event was counted\nshell>")
 
 
 def test_a_storm_of_resizes(stage: Stage, terminal: Tmux) -> None:
@@ -99,7 +99,7 @@ def test_a_stopped_terminal_loses_frames_and_no_events(stage: Stage) -> None:
         time.sleep(1.5)
         os.kill(pid, signal.SIGTERM)
         # Where tasks are preempted within a raw tracepoint, that alone is lost, and counted.
-        booked = r"none: every event was booked|\d+ missed: missed runs \d+"
+        booked = r"none: every event was counted|\d+ missed: missed runs \d+"
         screen = tmux.wait_for(lambda screen: re.search(rf"({booked})\nshell>", screen))
         if "none:" in screen:
             assert "302 processes" in screen

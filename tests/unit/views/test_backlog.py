@@ -67,12 +67,12 @@ def test_one_that_is_longer_than_the_limit_is_kept_where_it_is_alone() -> None:
 
 def test_it_says_how_much_it_held_since_it_was_last_asked() -> None:
     backlog = Backlog(ROOM)
-    assert backlog.take_most() == 0
+    assert backlog.take_peak_bytes() == 0
     for number in range(20):
         backlog.add(record(number), routine=True)
     all_of(backlog)
-    assert backlog.take_most() == ROOM
-    assert backlog.take_most() == 0
+    assert backlog.take_peak_bytes() == ROOM
+    assert backlog.take_peak_bytes() == 0
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), max_size=80))

@@ -1,31 +1,31 @@
 from ebpftrace.act.fuse.events import FuseEventKind
-from ebpftrace.views.entries import entry_line, lasting, loudness
-from ebpftrace.views.lines import note_line
+from ebpftrace.views.entries import emphasis, entry_line, is_significant
+from ebpftrace.views.text_lines import note_line
 from tests.support import watches
 
 
 def test_a_kill_is_louder_than_a_loss_and_a_stall_than_a_process() -> None:
-    assert loudness(watches.oom_note()) == "alarm"
-    assert loudness(watches.loss_note()) == "warning"
-    assert loudness(watches.stall_note()) == "plain"
-    assert loudness(watches.outcome()) == "good"
-    assert loudness(watches.outcome(helped=False)) == "alarm"
-    assert loudness(watches.process_note()) == "faint"
+    assert emphasis(watches.oom_note()) == "alarm"
+    assert emphasis(watches.loss_note()) == "warning"
+    assert emphasis(watches.stall_note()) == "plain"
+    assert emphasis(watches.outcome()) == "good"
+    assert emphasis(watches.outcome(helped=False)) == "alarm"
+    assert emphasis(watches.process_note()) == "faint"
 
 
 def test_who_stands_is_told_apart_from_all_else() -> None:
-    assert loudness(watches.fuse_news()) == "frozen"
-    assert loudness(watches.fuse_news(FuseEventKind.KILLED)) == "alarm"
-    assert loudness(watches.fuse_news(FuseEventKind.THAWED)) == "plain"
-    assert loudness(watches.fuse_news(FuseEventKind.ENDED)) == "plain"
+    assert emphasis(watches.fuse_news()) == "frozen"
+    assert emphasis(watches.fuse_news(FuseEventKind.KILLED)) == "alarm"
+    assert emphasis(watches.fuse_news(FuseEventKind.THAWED)) == "plain"
+    assert emphasis(watches.fuse_news(FuseEventKind.ENDED)) == "plain"
 
 
 def test_what_lasts() -> None:
     for entry in (watches.oom_note(), watches.finding(), watches.step(), watches.outcome(),
                   watches.loss_note(), watches.fuse_news()):  # fmt: skip
-        assert lasting(entry)
+        assert is_significant(entry)
     for passing in (watches.process_note(), watches.stall_note(), watches.remark()):
-        assert not lasting(passing)
+        assert not is_significant(passing)
 
 
 def test_an_entry_is_the_line_that_a_log_has_too() -> None:

@@ -4,7 +4,12 @@ from dataclasses import replace
 
 from ebpftrace.judge.finding import FindingState, Severity, Subject
 from ebpftrace.views.cells import cells
-from ebpftrace.views.findings import FindingLog, finding_line, finding_lines, found_lines
+from ebpftrace.views.findings import (
+    FindingLog,
+    finding_line,
+    finding_lines,
+    finding_summary_lines,
+)
 from tests.support import watches
 
 
@@ -26,7 +31,7 @@ def test_one_line_is_cut() -> None:
 
 def test_an_end_says_so() -> None:
     ended = watches.finding(state=FindingState.END, sentence="gopls 4711: is over")
-    assert "growth:256MiB/60s over: gopls 4711" in finding_line(ended)
+    assert "growth:256MiB/60s ended: gopls 4711" in finding_line(ended)
 
 
 def test_what_is_in_force_by_job() -> None:
@@ -41,17 +46,17 @@ def test_what_is_in_force_by_job() -> None:
     found.add(other)
     older = replace(risen, detector="leak", since_ns=risen.since_ns - 1)
     found.add(older)
-    assert found.in_force() == {"/ci/build-42": [older, risen], "/ci/other": [other]}
+    assert found.active() == {"/ci/build-42": [older, risen], "/ci/other": [other]}
     found.add(replace(risen, state=FindingState.END))
     found.add(replace(older, state=FindingState.END))
-    assert found.in_force() == {"/ci/other": [other]}
-    assert found.loud() == [risen, older]
+    assert found.active() == {"/ci/other": [other]}
+    assert found.above_notice() == [risen, older]
 
 
 def test_the_last_kill_of_a_job() -> None:
     found = FindingLog()
     for comm in ("first", "second"):
-        found.hear(watches.oom_note(comm))
+        found.add_kill(watches.oom_note(comm))
     assert {key: kill.comm for key, kill in found.kills().items()} == {"/ci/build-42": "second"}
 
 
@@ -66,7 +71,7 @@ def test_the_summary_has_the_worst_first_and_counts_the_rest() -> None:
                 sentence=f"job-{number} leaks",
             )
         )
-    lines = found_lines(found.loud())
+    lines = finding_summary_lines(found.above_notice())
     assert len(lines) == 11
     assert "critical" in lines[0]
     assert "job-250" in lines[0]

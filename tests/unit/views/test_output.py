@@ -14,10 +14,10 @@ import pytest
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.ledger import LossNote
 from ebpftrace.views.backlog import Backlog
-from ebpftrace.views.output import Outflow
+from ebpftrace.views.output import NonBlockingOutput
 
 
-class Waits:
+class OutputWaiter:
     """A watch's waiting without a watch: a fake of `Waiting`, of its part for output."""
 
     def __init__(self, patience: Callable[[int], bool] = lambda _fd: True) -> None:
@@ -40,7 +40,7 @@ class Waits:
 
 
 def patient(fd: int) -> bool:
-    """Waits as long as it takes."""
+    """OutputWaiter as long as it takes."""
     return bool(select.select([], [fd], []))
 
 
@@ -66,7 +66,7 @@ def read(reader: int, most: int = 1 << 20) -> bytes:
         return b""
 
 
-def read_all(reader: int, waits: Waits) -> bytes:
+def read_all(reader: int, waits: OutputWaiter) -> bytes:
     """All that comes when the reader reads on."""
     whole = b""
     while piece := read(reader):
@@ -80,8 +80,8 @@ def test_nobody_reads_and_writing_goes_on_and_all_arrives_in_order(
     pipe: tuple[int, TextIO],
 ) -> None:
     reader, stdout = pipe
-    waits = Waits()
-    out = Outflow(stdout, waits, told)
+    waits = OutputWaiter()
+    out = NonBlockingOutput(stdout, waits, told)
     lines = [f"{n} é\n" for n in range(20_000)]
     for n, line in enumerate(lines):
         (out.write if n % 3 else out.write_routine)(line)
@@ -96,8 +96,8 @@ def test_what_is_dropped_is_told_in_its_place_and_no_line_is_torn(
     pipe: tuple[int, TextIO],
 ) -> None:
     reader, stdout = pipe
-    waits = Waits()
-    out = Outflow(stdout, waits, told, Backlog(20_000))
+    waits = OutputWaiter()
+    out = NonBlockingOutput(stdout, waits, told, Backlog(20_000))
     long = "x" * 999
     for n in range(200):
         out.write_routine(f"{n:03d} {long}\n")
@@ -119,8 +119,8 @@ def test_what_is_dropped_is_told_in_its_place_and_no_line_is_torn(
 
 def test_the_descriptor_that_others_share_stays_as_it_was(pipe: tuple[int, TextIO]) -> None:
     _, stdout = pipe
-    waits = Waits()
-    Outflow(stdout, waits, told)
+    waits = OutputWaiter()
+    NonBlockingOutput(stdout, waits, told)
     assert os.get_blocking(stdout.fileno())
     waits.end()
 
@@ -128,8 +128,8 @@ def test_the_descriptor_that_others_share_stays_as_it_was(pipe: tuple[int, TextI
 def test_another_writer_of_the_same_pipe_cannot_hold_it(pipe: tuple[int, TextIO]) -> None:
     """There is room when one asks, and none when one writes."""
     reader, stdout = pipe
-    waits = Waits()
-    out = Outflow(stdout, waits, told)
+    waits = OutputWaiter()
+    out = NonBlockingOutput(stdout, waits, told)
     os.set_blocking(stdout.fileno(), False)
     with pytest.raises(BlockingIOError):
         while True:
@@ -144,8 +144,8 @@ def test_another_writer_of_the_same_pipe_cannot_hold_it(pipe: tuple[int, TextIO]
 
 def test_the_end_waits_for_a_slow_reader(pipe: tuple[int, TextIO]) -> None:
     reader, stdout = pipe
-    waits = Waits(patient)
-    out = Outflow(stdout, waits, told)
+    waits = OutputWaiter(patient)
+    out = NonBlockingOutput(stdout, waits, told)
     text = "".join(f"{n}\n" for n in range(100_000))
     out.write(text)
     arrived = bytearray()
@@ -164,8 +164,8 @@ def test_the_end_waits_for_a_slow_reader(pipe: tuple[int, TextIO]) -> None:
 
 def test_the_end_is_lost_once_and_what_follows_is_dropped(pipe: tuple[int, TextIO]) -> None:
     reader, stdout = pipe
-    waits = Waits(lambda _fd: False)
-    out = Outflow(stdout, waits, told)
+    waits = OutputWaiter(lambda _fd: False)
+    out = NonBlockingOutput(stdout, waits, told)
     out.write("x" * 1_000_000)
     with pytest.raises(EbpftraceError, match="the end of the output is lost"):
         waits.end()
@@ -178,8 +178,8 @@ def test_the_end_is_lost_once_and_what_follows_is_dropped(pipe: tuple[int, TextI
 def test_an_error_under_way_goes_before_the_end_that_is_lost(
     pipe: tuple[int, TextIO],
 ) -> None:
-    waits = Waits(lambda _fd: False)
-    Outflow(pipe[1], waits, told).write("x" * 1_000_000)
+    waits = OutputWaiter(lambda _fd: False)
+    NonBlockingOutput(pipe[1], waits, told).write("x" * 1_000_000)
     try:
         raise ValueError
     except ValueError:
@@ -189,8 +189,8 @@ def test_an_error_under_way_goes_before_the_end_that_is_lost(
 def test_a_reader_that_left_is_told_once() -> None:
     reader, writer = os.pipe()
     with os.fdopen(writer, "w", encoding="utf-8") as stdout:
-        waits = Waits()
-        out = Outflow(stdout, waits, told)
+        waits = OutputWaiter()
+        out = NonBlockingOutput(stdout, waits, told)
         out.write("x" * 1_000_000)
         os.close(reader)
         with pytest.raises(BrokenPipeError):
@@ -205,8 +205,8 @@ def test_a_socket_is_a_reader_too() -> None:
     with ours, theirs:
         ours.setblocking(False)
         with os.fdopen(os.dup(theirs.fileno()), "w", encoding="utf-8") as stdout:
-            waits = Waits()
-            out = Outflow(stdout, waits, told)
+            waits = OutputWaiter()
+            out = NonBlockingOutput(stdout, waits, told)
             out.write("x" * 1_000_000)
             assert waits.writing
             assert read_all(ours.fileno(), waits) == b"x" * 1_000_000
@@ -219,8 +219,8 @@ def test_a_terminal_that_is_held_by_ctrl_s_holds_nobody() -> None:
     os.set_blocking(ours, False)
     with os.fdopen(theirs, "w", encoding="utf-8") as stdout:
         termios.tcflow(theirs, termios.TCOOFF)
-        waits = Waits()
-        out = Outflow(stdout, waits, told)
+        waits = OutputWaiter()
+        out = NonBlockingOutput(stdout, waits, told)
         out.write("x" * 100_000)
         assert out.isatty()
         assert waits.writing
@@ -239,8 +239,8 @@ def test_a_file_has_all_at_once(tmp_path: Path) -> None:
     file = tmp_path / "memory.jsonl"
     file.write_text("before\n")
     with file.open("a", encoding="utf-8") as stdout:
-        waits = Waits()
-        out = Outflow(stdout, waits, told)
+        waits = OutputWaiter()
+        out = NonBlockingOutput(stdout, waits, told)
         out.write("x" * 1_000_000)
         assert len(file.read_text()) == len("before\n") + 1_000_000
         assert not waits.writing
@@ -251,8 +251,8 @@ def test_what_an_encoding_lacks_is_a_question_mark() -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as end:
         with os.fdopen(writer, "w", encoding="ascii") as stdout:
-            waits = Waits()
-            out = Outflow(stdout, waits, told)
+            waits = OutputWaiter()
+            out = NonBlockingOutput(stdout, waits, told)
             out.write("…a")
             assert (out.encoding, out.isatty()) == ("ascii", False)
             waits.end()

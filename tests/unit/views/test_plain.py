@@ -1,7 +1,7 @@
 from ebpftrace.act.fuse.events import FuseEventKind
-from ebpftrace.views.lines import note_line, snapshot_line, start_lines
 from ebpftrace.views.plain import PlainLines
 from ebpftrace.views.summary import summary_lines
+from ebpftrace.views.text_lines import note_line, snapshot_line, start_lines
 from tests.support import watches
 
 

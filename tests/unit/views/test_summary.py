@@ -15,7 +15,7 @@ def test_each_job_with_its_peak_its_holder_its_growth_and_its_kills() -> None:
         "end      12:00:07Z stopped by Ctrl-C, after 7.0s: 2 jobs, 2 processes",
         "job      build-42  peak 120 MiB by gopls 4711, 2 oom kills, no growth",
         "job      leak-9    peak 188 MiB of 200 MiB by gopls 7201, grew 20 MiB",
-        "loss     none: every event was booked",
+        "loss     none: every event was counted",
     ]
 
 
@@ -23,7 +23,7 @@ def test_a_watch_that_saw_nothing_says_so() -> None:
     assert summary_lines(watches.snapshot(), "the 2.0s asked for are over") == [
         "end      12:00:07Z the 2.0s asked for are over, after 7.0s",
         "job      none: no process with comm gopls was seen",
-        "loss     none: every event was booked",
+        "loss     none: every event was counted",
     ]
 
 
@@ -75,5 +75,5 @@ def test_what_was_killed_had_grown() -> None:
 def test_forgotten_jobs_are_counted() -> None:
     long = replace(watches.snapshot(watches.job()), forgotten_jobs=1500)
     assert summary_lines(long, "stopped")[-2] == (
-        "job      1,500 jobs that ended before these: forgotten"
+        "job      1,500 jobs that ended earlier: forgotten"
     )

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from ebpftrace.views.entries import Entry, lasting
+from ebpftrace.views.entries import Entry, is_significant
 
 KEPT = 500
 """The tail of events a terminal could show at all; older ones make room."""
@@ -21,7 +21,7 @@ class EventBuffer:
 
     def add(self, entry: Entry) -> None:
         """The newest; it may push off one of its own sort."""
-        (self._lasting if lasting(entry) else self._passing).append(entry)
+        (self._lasting if is_significant(entry) else self._passing).append(entry)
 
     def all(self) -> tuple[Entry, ...]:
         """In order of time. For the thread that adds."""

@@ -6,7 +6,7 @@ from ebpftrace.ledger import JobSnapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views.dashboard.model.rows import Row
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
-from ebpftrace.views.fuses import Standing, stood_ns
+from ebpftrace.views.stopped_processes import StoppedByKey, stopped_for_ns
 
 FROZEN = "FROZEN"
 
@@ -18,19 +18,19 @@ _OF = {
 }
 
 
-def frozen_in(job: JobSnapshot, standing: Standing) -> list[FuseEvent]:
+def stopped_in_job(job: JobSnapshot, stopped: StoppedByKey) -> list[FuseEvent]:
     """The processes of a job that stand, the first that was stopped first."""
-    if not standing:
+    if not stopped:
         return []
-    found = [standing[one.key] for one in job.processes if one.key in standing]
+    found = [stopped[one.key] for one in job.processes if one.key in stopped]
     return sorted(found, key=lambda news: news.monotonic_ns)
 
 
-def frozen_at(row: Row, standing: Standing) -> list[FuseEvent]:
+def stopped_in_row(row: Row, stopped: StoppedByKey) -> list[FuseEvent]:
     """Whoever stands of a row: the process itself, or those of the job."""
     if row.process is None:
-        return frozen_in(row.job, standing)
-    news = standing.get(row.process.key)
+        return stopped_in_job(row.job, stopped)
+    news = stopped.get(row.process.key)
     return [news] if news is not None else []
 
 
@@ -39,16 +39,16 @@ def who(news: FuseEvent) -> str:
     return f"{news.comm} {news.process.pid}"
 
 
-def how_long(news: FuseEvent, scene: ScreenData) -> str:
-    """`12s`, at the time of the scene's snapshot."""
-    now = scene.snapshot.monotonic_ns if scene.snapshot is not None else news.monotonic_ns
-    return format_duration(stood_ns(news, now))
+def stopped_duration(news: FuseEvent, screen: ScreenData) -> str:
+    """`12s`, at the time of the screen's snapshot."""
+    now = screen.snapshot.monotonic_ns if screen.snapshot is not None else news.monotonic_ns
+    return format_duration(stopped_for_ns(news, now))
 
 
-def frozen_facts(row: Row, scene: ScreenData) -> list[tuple[str, str]]:
+def frozen_facts(row: Row, screen: ScreenData) -> list[tuple[str, str]]:
     """Who stands, for how long and at what; what happens next, and what a key does."""
-    found = frozen_at(row, scene.standing)
-    facts = [fact for news in found[:_MOST] for fact in _facts(news, scene)]
+    found = stopped_in_row(row, screen.stopped)
+    facts = [fact for news in found[:_MOST] for fact in _facts(news, screen)]
     if len(found) > _MOST:
         facts.append(("frozen", f"and {len(found) - _MOST:,} more"))
     if len(found) == 1:
@@ -58,10 +58,10 @@ def frozen_facts(row: Row, scene: ScreenData) -> list[tuple[str, str]]:
     return facts
 
 
-def _facts(news: FuseEvent, scene: ScreenData) -> list[tuple[str, str]]:
+def _facts(news: FuseEvent, screen: ScreenData) -> list[tuple[str, str]]:
     limit = "" if news.limit_bytes is None else f", limit {format_bytes(news.limit_bytes)}"
     told = (
-        f"{who(news)} for {how_long(news, scene)}: stopped at "
+        f"{who(news)} for {stopped_duration(news, screen)}: stopped at "
         f"{format_bytes(news.measured_bytes)}, bound {format_bytes(news.bound_bytes)} "
         f"{_OF[news.of]}{limit}"
     )

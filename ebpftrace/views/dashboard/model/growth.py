@@ -5,7 +5,7 @@ from ebpftrace.ledger.history import WARM_UP_NS, WINDOW_NS
 from ebpftrace.units import NS_PER_SECOND
 
 
-def growth_known(curve: Curve) -> bool:
+def is_growth_known(curve: Curve) -> bool:
     """Whether a curve is old enough for a rate, or for saying that there is none."""
     seconds, buckets = curve.buckets(WINDOW_NS)
     return (len(buckets) - 1) * seconds * NS_PER_SECOND >= WARM_UP_NS

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ebpftrace.views.dashboard.model.rows import Row
-from ebpftrace.views.fuses import Standing
+from ebpftrace.views.stopped_processes import StoppedByKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,5 +14,5 @@ class KeyContext:
     rows: Sequence[Row]
     page: int  # rows on the screen
     furthest: int = 0  # how far the detail or the help can be scrolled
-    standing: Standing = field(default_factory=dict)
+    stopped: StoppedByKey = field(default_factory=dict)
     now_ns: int = 0  # CLOCK_MONOTONIC

@@ -22,12 +22,12 @@ class Row:
 
 def rows(snapshot: Snapshot, state: DashboardState) -> list[Row]:
     """All of them, on the screen or not. A filter opens no job that was folded."""
-    needle = state.needle.casefold()
+    filter_text = state.filter_text.casefold()
     chosen: list[Row] = []
     for job in _sorted_jobs(snapshot.jobs, state.sort):
         processes: Sequence[ProcessSnapshot] = job.processes
-        if needle and not _job_matches(job, needle):
-            processes = [one for one in processes if _process_matches(one, needle)]
+        if filter_text and not _job_matches(job, filter_text):
+            processes = [one for one in processes if _process_matches(one, filter_text)]
             if not processes:
                 continue
         folded = state.is_folded(job.identity.key)
@@ -82,15 +82,15 @@ def _sorted_processes(
     return processes
 
 
-def _job_matches(job: JobSnapshot, needle: str) -> bool:
+def _job_matches(job: JobSnapshot, filter_text: str) -> bool:
     identity = job.identity
     words = (identity.name, identity.kind, identity.cgroup)
-    return any(needle in word.casefold() for word in words)
+    return any(filter_text in word.casefold() for word in words)
 
 
-def _process_matches(process: ProcessSnapshot, needle: str) -> bool:
+def _process_matches(process: ProcessSnapshot, filter_text: str) -> bool:
     return (
-        needle in process.comm.casefold()
-        or needle in str(process.pid)
-        or needle in process.cmdline.casefold()
+        filter_text in process.comm.casefold()
+        or filter_text in str(process.pid)
+        or filter_text in process.cmdline.casefold()
     )

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import OomNote, Snapshot
 from ebpftrace.views.entries import Entry
-from ebpftrace.views.fuses import Standing
 from ebpftrace.views.start import Started
+from ebpftrace.views.stopped_processes import StoppedByKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +21,4 @@ class ScreenData:
     # Those in force by job key, the most severe first; and each job's last oom kill.
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
     kills: Mapping[str, OomNote] = field(default_factory=dict)
-    standing: Standing = field(default_factory=dict)
+    stopped: StoppedByKey = field(default_factory=dict)

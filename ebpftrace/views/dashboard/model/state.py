@@ -54,15 +54,15 @@ class DashboardState:
     folded: frozenset[str] = frozenset()  # keys of jobs
     all_folded: bool = False  # then `folded` names those that are open
     sort: Sort = Sort.SIZE
-    needle: str = ""  # the filter; casefolded where it is compared
+    filter_text: str = ""  # the filter; casefolded where it is compared
     typing: bool = False  # keys go into the filter
     paused: bool = False
     window: int = 1  # index into WINDOWS_NS
     pane: Pane = Pane.LIST
     scroll: int = 0  # first line of a detail or a help that is longer than its place
     message: str = ""  # said once, until the next key
-    doomed: ProcessKey | None = None  # whom the same key ends, until then
-    doomed_ns: int = 0  # CLOCK_MONOTONIC
+    pending_kill: ProcessKey | None = None  # whom the same key ends, until then
+    pending_kill_until_ns: int = 0  # CLOCK_MONOTONIC
 
     @property
     def window_ns(self) -> int:

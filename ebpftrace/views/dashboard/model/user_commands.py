@@ -4,35 +4,35 @@ from dataclasses import replace
 
 from ebpftrace.act.fuse.events import FuseEvent, UserCommand, UserCommandKind
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.views.dashboard.model.frozen import frozen_at, who
+from ebpftrace.views.dashboard.model.frozen import stopped_in_row, who
 from ebpftrace.views.dashboard.model.key_context import KeyContext
 from ebpftrace.views.dashboard.model.rows import Row, find
 from ebpftrace.views.dashboard.model.state import DashboardState, Effect
 
-WISHES = {"t": UserCommandKind.THAW, "x": UserCommandKind.END}
+COMMAND_KEYS = {"t": UserCommandKind.THAW, "x": UserCommandKind.END}
 
 CONFIRM_NS = 3 * NS_PER_SECOND
 """Within so long the key is to be pressed again, before a process is ended."""
 
 
-def wished(
-    state: DashboardState, kind: UserCommandKind, sight: KeyContext
+def request_command(
+    state: DashboardState, kind: UserCommandKind, context: KeyContext
 ) -> tuple[DashboardState, Effect | UserCommand]:
     """Ask for it, where one process alone is meant; the message says what is asked, or why
-    nothing is. `state.doomed` is whom the key before this one was about.
+    nothing is. `state.pending_kill` is whom the key before this one was about.
     """
-    doomed = state.doomed
-    state = replace(state, doomed=None)
-    here = sight.rows[find(sight.rows, state)] if sight.rows else None
-    standing = frozen_at(here, sight.standing) if here is not None else []
-    if here is None or len(standing) != 1:
-        return replace(state, message=_nobody(here, len(standing), sight)), Effect.NONE
-    one = standing[0]
-    if kind is UserCommandKind.END and doomed != one.process:
+    pending_kill = state.pending_kill
+    state = replace(state, pending_kill=None)
+    here = context.rows[find(context.rows, state)] if context.rows else None
+    stopped = stopped_in_row(here, context.stopped) if here is not None else []
+    if here is None or len(stopped) != 1:
+        return replace(state, message=_nobody(here, len(stopped), context)), Effect.NONE
+    one = stopped[0]
+    if kind is UserCommandKind.END and pending_kill != one.process:
         asked = f"x again within {CONFIRM_NS // NS_PER_SECOND} s kills {who(one)}"
-        until = sight.now_ns + CONFIRM_NS
+        until = context.now_ns + CONFIRM_NS
         return replace(
-            state, message=asked, doomed=one.process, doomed_ns=until
+            state, message=asked, pending_kill=one.process, pending_kill_until_ns=until
         ), Effect.NONE  # fmt: skip
     return replace(state, message=_asked(kind, one)), UserCommand(kind, one.process)
 
@@ -43,9 +43,9 @@ def _asked(kind: UserCommandKind, one: FuseEvent) -> str:
     return f"asked that {who(one)} is killed"
 
 
-def _nobody(here: Row | None, number: int, sight: KeyContext) -> str:
+def _nobody(here: Row | None, number: int, context: KeyContext) -> str:
     """Why there is no one process that is meant."""
-    if here is None or not sight.standing:
+    if here is None or not context.stopped:
         return "nothing stands"
     if number:
         return f"{number:,} processes of {here.job.identity.name} stand: choose one"
@@ -53,6 +53,6 @@ def _nobody(here: Row | None, number: int, sight: KeyContext) -> str:
         told = f"{here.process.comm} {here.process.pid} does not stand"
     else:
         told = f"nothing in {here.job.identity.name} stands"
-    first = min(sight.standing.values(), key=lambda news: news.monotonic_ns)
-    more = f" and {len(sight.standing) - 1:,} more" if len(sight.standing) > 1 else ""
+    first = min(context.stopped.values(), key=lambda news: news.monotonic_ns)
+    more = f" and {len(context.stopped) - 1:,} more" if len(context.stopped) > 1 else ""
     return f"{told}: choose {who(first)} in {first.job.name}{more}"

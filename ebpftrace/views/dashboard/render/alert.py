@@ -7,9 +7,9 @@ from rich.segment import Segment
 from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.ledger import JobSnapshot
 from ebpftrace.units import format_bytes
-from ebpftrace.views import phrases
+from ebpftrace.views import formatting
 from ebpftrace.views.cells import cells, cut
-from ebpftrace.views.dashboard.model.frozen import FROZEN, how_long, who
+from ebpftrace.views.dashboard.model.frozen import FROZEN, stopped_duration, who
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.render.spans import Line, fit, text
 from ebpftrace.views.dashboard.render.theme import Theme
@@ -25,13 +25,13 @@ _ORDER = ("frozen", "near", "raised", "calm")
 Case = tuple[JobSnapshot, Trouble]
 
 
-def alert(scene: ScreenData, width: int, theme: Theme) -> Line:
+def alert(screen: ScreenData, width: int, theme: Theme) -> Line:
     """The jobs that are near their limit, on the way there, or were found to be in trouble
     or oom-killed a moment ago; the soonest to be full first, as many as fit.
     """
-    if scene.snapshot is None:
+    if screen.snapshot is None:
         return ()
-    cases = [(job, trouble_of(job, scene)) for job in scene.snapshot.jobs]
+    cases = [(job, trouble_of(job, screen)) for job in screen.snapshot.jobs]
     cases = [case for case in cases if case[1].pressing]
     cases.sort(key=_urgency)
     line: list[Segment] = []
@@ -41,7 +41,7 @@ def alert(scene: ScreenData, width: int, theme: Theme) -> Line:
         room = width - used - (3 if line else 0)
         if rest and width >= _NARROW:
             room -= len(_more(rest, width))
-        tellings = list(_tellings(job, trouble, scene))
+        tellings = list(_tellings(job, trouble, screen))
         tell = _next if line else _first
         told = tell(job, trouble, tellings, room, theme)
         if line and cells(told) > room:
@@ -95,23 +95,23 @@ def _urgency(case: Case) -> tuple[int, float, float]:
     return _ORDER.index(trouble.danger), far, -(job.limit_share or 0)
 
 
-def _tellings(job: JobSnapshot, trouble: Trouble, scene: ScreenData) -> Iterator[str]:
+def _tellings(job: JobSnapshot, trouble: Trouble, screen: ScreenData) -> Iterator[str]:
     """What to say of a job, from all to the least."""
     if trouble.frozen:
-        yield from _frozen(trouble.frozen, scene)
+        yield from _frozen(trouble.frozen, screen)
         return
     figures = []
     # An ended job's charge was read when it ran.
     if job.limit_share is not None and job.state == "running" and trouble.danger != "calm":
         figures.append(f"at {min(job.limit_share, 9.99):.0%}")
     if job.seconds_to_limit is not None:
-        figures.append(f"full in {phrases.wait(job.seconds_to_limit)}")
+        figures.append(f"full in {formatting.wait(job.seconds_to_limit)}")
     since = []
     if trouble.finding is not None and trouble.danger != "calm":
         since.append(f"{short_name(trouble.finding)} since {trouble.finding_since}")
     killed = []
     if trouble.fresh or (trouble.kills and not figures):
-        told = phrases.count(trouble.kills, "oom kill")
+        told = formatting.count(trouble.kills, "oom kill")
         last = ", last at" if trouble.kills > 1 else " at"
         killed.append(f"{told}{last} {trouble.last_kill}" if trouble.last_kill else told)
     calm = trouble.danger == "calm"
@@ -127,10 +127,10 @@ def _tellings(job: JobSnapshot, trouble: Trouble, scene: ScreenData) -> Iterator
     yield least.removeprefix("at ")
 
 
-def _frozen(frozen: Sequence[FuseEvent], scene: ScreenData) -> Iterator[str]:
+def _frozen(frozen: Sequence[FuseEvent], screen: ScreenData) -> Iterator[str]:
     first = frozen[0]
     least = FROZEN if len(frozen) == 1 else f"{len(frozen):,} {FROZEN}"
-    told = f"{least} for {how_long(first, scene)}"
+    told = f"{least} for {stopped_duration(first, screen)}"
     at = f"{told} at {format_bytes(first.measured_bytes)}"
     if first.then:
         yield f"{at} ({who(first)}), next: {first.then}"

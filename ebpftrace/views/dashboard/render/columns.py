@@ -11,10 +11,10 @@ from rich.segment import Segment
 from ebpftrace.counters import Usage
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
-from ebpftrace.views import phrases
+from ebpftrace.views import formatting
 from ebpftrace.views.cells import cells, cut
-from ebpftrace.views.dashboard.model.frozen import FROZEN, frozen_at, how_long
-from ebpftrace.views.dashboard.model.growth import growth_known
+from ebpftrace.views.dashboard.model.frozen import FROZEN, stopped_duration, stopped_in_row
+from ebpftrace.views.dashboard.model.growth import is_growth_known
 from ebpftrace.views.dashboard.model.rows import Row
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.model.state import DashboardState
@@ -27,17 +27,17 @@ Cell = Sequence[Segment]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CellContext:
     """What cells depend on besides their row."""
 
     theme: Theme
     state: DashboardState
-    scene: ScreenData
+    screen: ScreenData
 
     @property
     def now_ns(self) -> int:
         """CLOCK_MONOTONIC of the snapshot."""
-        return self.scene.snapshot.monotonic_ns if self.scene.snapshot is not None else 0
+        return self.screen.snapshot.monotonic_ns if self.screen.snapshot is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Column:
     name: str
     heading: str
     width: int
-    draw: Callable[[Row, Look, int], Cell]
+    draw: Callable[[Row, CellContext, int], Cell]
     left: bool = False
     drawn: bool = False  # signs, not words: in reverse they would say the opposite
 
@@ -90,13 +90,13 @@ def _columns(width: int, window: str) -> list[Column]:
     ]
 
 
-def _size(size: int, look: Look, *, job: bool = False) -> Cell:
+def _size(size: int, look: CellContext, *, job: bool = False) -> Cell:
     if not size:
         return [Segment(look.theme.signs.nothing, look.theme.faint)]
     return [Segment(format_bytes(size), look.theme.strong if job else None)]
 
 
-def _rss(row: Row, look: Look, _width: int) -> Cell:
+def _rss(row: Row, look: CellContext, _width: int) -> Cell:
     if row.process is not None:
         return _size(row.process.own.resident_bytes, look)
     return _size(row.job.usage.resident_bytes, look, job=True)
@@ -105,7 +105,7 @@ def _rss(row: Row, look: Look, _width: int) -> Cell:
 def _limit(bar: int) -> Column:
     """The charge against the limit: a share, with a bar by kind where there is room."""
 
-    def draw(row: Row, look: Look, width: int) -> Cell:
+    def draw(row: Row, look: CellContext, width: int) -> Cell:
         if row.process is not None:
             return process_bar(row.process, row.job, bar, look.theme) if bar else ()
         if row.job.state != "running":  # the charge was read when it ran
@@ -121,66 +121,66 @@ def _limit(bar: int) -> Column:
     return Column("limit", heading, bar + (5 if bar else 4), draw, bool(bar), bool(bar))
 
 
-def _full_in(row: Row, look: Look, _width: int) -> Cell:
-    if frozen_at(row, look.scene.standing):
-        return [Segment(FROZEN, look.theme.ice)]
+def _full_in(row: Row, look: CellContext, _width: int) -> Cell:
+    if stopped_in_row(row, look.screen.stopped):
+        return [Segment(FROZEN, look.theme.frozen)]
     if row.process is not None:
         return ()
     seconds = row.job.seconds_to_limit
     if seconds is None:
         return [Segment(look.theme.signs.nothing, look.theme.faint)]
-    return [Segment(phrases.wait(seconds), look.theme.level(level(row.job)))]
+    return [Segment(formatting.wait(seconds), look.theme.level(level(row.job)))]
 
 
-def _growth(row: Row, look: Look, _width: int) -> Cell:
+def _growth(row: Row, look: CellContext, _width: int) -> Cell:
     subject: JobSnapshot | ProcessSnapshot = row.process or row.job
     per_second = subject.growth.bytes_per_second
-    standing = frozen_at(row, look.scene.standing)
-    if standing:
-        return [Segment(f"for {how_long(standing[0], look.scene)}", look.theme.ice)]
+    stopped = stopped_in_row(row, look.screen.stopped)
+    if stopped:
+        return [Segment(f"for {stopped_duration(stopped[0], look.screen)}", look.theme.frozen)]
     if row.process is None and row.job.state != "running":
         return [Segment(look.theme.signs.nothing, look.theme.faint)]
     if not per_second:
-        told = phrases.rate(0) if growth_known(subject.curve) else _NOT_YET
+        told = formatting.rate(0) if is_growth_known(subject.curve) else _NOT_YET
         return [Segment(told, look.theme.faint)]
     style = look.theme.strong if row.process is None else None
-    return [Segment(phrases.rate(per_second), style)]
+    return [Segment(formatting.rate(per_second), style)]
 
 
-def _trend(row: Row, look: Look, width: int) -> Cell:
+def _trend(row: Row, look: CellContext, width: int) -> Cell:
     subject: JobSnapshot | ProcessSnapshot = row.process or row.job
-    standing = frozen_at(row, look.scene.standing)
-    if standing and row.process is not None:
-        return [Segment(f"at {format_bytes(standing[0].held_bytes)}", look.theme.ice)]
+    stopped = stopped_in_row(row, look.screen.stopped)
+    if stopped and row.process is not None:
+        return [Segment(f"at {format_bytes(stopped[0].held_bytes)}", look.theme.frozen)]
     now = look.now_ns // NS_PER_SECOND
     told = sparkline(subject.curve, now, look.state.window_ns, width, look.theme.signs)
     return [Segment(told, look.theme.faint if row.process else look.theme.anon)]
 
 
 def _kind(name: str, kind: Callable[[Usage], int]) -> Column:
-    def draw(row: Row, look: Look, _width: int) -> Cell:
+    def draw(row: Row, look: CellContext, _width: int) -> Cell:
         return _size(kind(row.job.usage if row.process is None else row.process.own), look)
 
     return Column(name, name.upper(), 7, draw)
 
 
-def _peak(row: Row, look: Look, _width: int) -> Cell:
+def _peak(row: Row, look: CellContext, _width: int) -> Cell:
     process = row.process
     return _size(row.job.peak_bytes if process is None else process.counters.peak_bytes, look)
 
 
-def _stalled(row: Row, look: Look, _width: int) -> Cell:
+def _stalled(row: Row, look: CellContext, _width: int) -> Cell:
     ns = row.job.stalled_ns if row.process is None else row.process.counters.stalled_ns
     if not ns:
         return [Segment(look.theme.signs.nothing, look.theme.faint)]
     return [Segment(format_duration(ns))]
 
 
-def _age(row: Row, _look: Look, _width: int) -> Cell:
+def _age(row: Row, _look: CellContext, _width: int) -> Cell:
     return [Segment(format_duration((row.process or row.job).age_ns))]
 
 
-def _what(row: Row, look: Look, width: int) -> Cell:
+def _what(row: Row, look: CellContext, width: int) -> Cell:
     if row.process is not None:
         return [Segment(cut(row.process.cmdline, width), look.theme.faint)]
     identity = row.job.identity
@@ -199,10 +199,10 @@ _REST = (
     Column("what", "WHAT IT IS", 20, _what, left=True),
 )
 NAMES = tuple(column.name for column in _columns(_WIDE, "5m"))
-STRETCHES = "what"  # the one column that takes what room is left
+FLEXIBLE = "what"  # the one column that takes what room is left
 
 
-def draw_cell(column: Column, row: Row, look: Look, width: int) -> list[Segment]:
+def draw_cell(column: Column, row: Row, look: CellContext, width: int) -> list[Segment]:
     """A cell in exactly `width` columns."""
     drawn = column.draw(row, look, width)
     room = width - sum(

@@ -1,10 +1,9 @@
 """The detail of one job or process: facts, then its history as a chart."""
 
-import textwrap
-
 from rich.segment import Segment
 from rich.style import Style
 
+from ebpftrace.text import wrap
 from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.dashboard.model.frozen import frozen_facts
 from ebpftrace.views.dashboard.model.rows import Row
@@ -31,20 +30,20 @@ _HIGHEST = 22
 
 
 def detail(
-    row: Row, scene: ScreenData, state: DashboardState, width: int, height: int, theme: Theme
+    row: Row, screen: ScreenData, state: DashboardState, width: int, height: int, theme: Theme
 ) -> list[Line]:
     """Lines of `width` columns, the most important first: more than `height` where need be.
 
     The chart stands within `height` where there is room for it, and what matters least
     below it.
     """
-    lines: list[Line] = [fit([text(f" {title(row, scene)}", theme.strong)], width)]
+    lines: list[Line] = [fit([text(f" {title(row, screen)}", theme.strong)], width)]
     bar = _limit_bar(row, width, theme)
     if bar:
         lines.append(bar)
-    for fact in frozen_facts(row, scene):
-        lines += _long(fact, width, theme, theme.ice)
-    for fact in trouble_facts(row.job, scene):
+    for fact in frozen_facts(row, screen):
+        lines += _long(fact, width, theme, theme.frozen)
+    for fact in trouble_facts(row.job, screen):
         lines += _long(fact, width, theme)
     names = [line for fact in long_facts(row) for line in _long(fact, width, theme)]
     low = height < _LOW
@@ -99,7 +98,7 @@ def _long(fact: Fact, width: int, theme: Theme, style: Style | None = None) -> l
     room = width - _LABEL - 2
     if room < 8:
         return [fit([text(f" {told}", style)], width)]
-    parts = textwrap.wrap(told, room) or [""]
+    parts = wrap(told, room) or [""]
     if cells(told) > len(told):  # wide characters: wrapping counts letters
         parts = [cut(told, room)]
     if len(parts) > _LONG_LINES:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ebpftrace.views.dashboard.model.frozen import frozen_at
+from ebpftrace.views.dashboard.model.frozen import stopped_in_row
 from ebpftrace.views.dashboard.model.rows import Row, find
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.model.state import DashboardState, Pane
-from ebpftrace.views.dashboard.render.columns import Look
+from ebpftrace.views.dashboard.render.columns import CellContext
 from ebpftrace.views.dashboard.render.detail import detail
 from ebpftrace.views.dashboard.render.footer import footer
 from ebpftrace.views.dashboard.render.header import header
@@ -40,29 +40,29 @@ class Frame:
 
 def draw(
     state: DashboardState,
-    scene: ScreenData,
+    screen: ScreenData,
     rows: Sequence[Row],
     width: int,
     height: int,
     theme: Theme,
 ) -> Frame:
     """At most `height` lines, none wider than `width`; only rows on the screen are built."""
-    lines = header(scene, state, width, height, theme)[:height]
+    lines = header(screen, state, width, height, theme)[:height]
     foot = []
     if height >= _FOOTED:
         here = rows[find(rows, state)] if rows else None
-        frozen = here is not None and bool(frozen_at(here, scene.standing))
+        frozen = here is not None and bool(stopped_in_row(here, screen.stopped))
         foot = [footer(state, len(rows), width, theme, frozen=frozen)]
     events: list[Line] = []
-    remarks = scene.started.remarks if scene.started else ()
+    remarks = screen.started.remarks if screen.started else ()
     covered = state.pane is Pane.HELP or (state.pane is Pane.DETAIL and width < _SIDE)
     if height >= _TAILED and width >= _EVENT_CELLS and (not covered or height >= _TALL):
-        now = scene.snapshot.monotonic_ns if scene.snapshot is not None else 0
+        now = screen.snapshot.monotonic_ns if screen.snapshot is not None else 0
         most = 1 + max(3, height // 7)
         if not covered:  # and what the list leaves free
             listed = max(len(rows) + 1, _SIDE_LINES if width >= _SIDE and rows else 0)
             most = max(most, height - len(lines) - len(foot) - listed)
-        events = tail(scene.entries, remarks, now, width, most, theme)
+        events = tail(screen.entries, remarks, now, width, most, theme)
     room = height - len(lines) - len(foot) - len(events)
     page, top, furthest = max(1, room), state.top, 0
     body: list[Line] = []
@@ -70,9 +70,9 @@ def draw(
         if state.pane is Pane.HELP:
             told = help_lines(width, theme)
             body, furthest = scrolled(told, state.scroll, width, room, theme)
-        elif scene.snapshot is not None:
+        elif screen.snapshot is not None:
             body, page, top, furthest = _body(
-                state, scene, rows, width, room, height >= _HEADED, theme
+                state, screen, rows, width, room, height >= _HEADED, theme
             )
     body += [()] * (room - len(body))
     drawn = in_signs((*lines, *body, *events, *foot), theme.signs)
@@ -81,7 +81,7 @@ def draw(
 
 def _body(
     state: DashboardState,
-    scene: ScreenData,
+    screen: ScreenData,
     rows: Sequence[Row],
     width: int,
     height: int,
@@ -92,16 +92,16 @@ def _body(
     if state.pane is Pane.DETAIL and rows and width < _SIDE:
         lines = [rule("detail", width, theme)] if height >= _HEADED else []
         room = height - len(lines)
-        told = detail(rows[at], scene, state, width, room, theme)
+        told = detail(rows[at], screen, state, width, room, theme)
         part, furthest = scrolled(told, state.scroll, width, room, theme)
         return lines + part, max(1, room), state.top, furthest
     side = width >= _SIDE and bool(rows)
     wide = max(_SIDE_CELLS, width * 2 // 5) if state.pane is Pane.DETAIL else _SIDE_CELLS
     list_width = width - wide - 3 if side else width
-    lines, page, top = _list(state, scene, rows, at, list_width, height, headed, theme)
+    lines, page, top = _list(state, screen, rows, at, list_width, height, headed, theme)
     furthest = 0
     if side:
-        told = detail(rows[at], scene, state, wide, height, theme)
+        told = detail(rows[at], screen, state, wide, height, theme)
         right, furthest = scrolled(told, state.scroll, wide, height, theme)
         bar = text(f" {theme.signs.upright} ", theme.faint)
         right += [()] * (height - len(right))
@@ -115,7 +115,7 @@ def _body(
 
 def _list(
     state: DashboardState,
-    scene: ScreenData,
+    screen: ScreenData,
     rows: Sequence[Row],
     at: int,
     width: int,
@@ -123,20 +123,20 @@ def _list(
     headed: bool,
     theme: Theme,
 ) -> tuple[list[Line], int, int]:
-    assert scene.snapshot is not None
+    assert screen.snapshot is not None
     lines: list[Line] = []
     headed = headed and bool(rows)
     page = max(1, height - headed)
     top = min(max(state.top, at - page + 1), at, max(0, len(rows) - page))
     top = max(0, top)
     on_screen = rows[top : top + page]
-    look = Look(theme, state, scene)
+    look = CellContext(theme, state, screen)
     listing = Listing(on_screen, look, width)
     if headed:
         lines.append(listing.heading())
     for number, row in enumerate(on_screen, top):
         lines.append(listing.line(row, chosen=number == at))
-    if not rows and state.needle and scene.snapshot.jobs:
-        told = f"nothing matches /{state.needle}"
+    if not rows and state.filter_text and screen.snapshot.jobs:
+        told = f"nothing matches /{state.filter_text}"
         lines.append(fit([text(f"  {told}", theme.faint)], width))
     return lines[:height], page, top

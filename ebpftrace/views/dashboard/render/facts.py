@@ -4,9 +4,9 @@ from ebpftrace.counters import CallCount, Delays, Usage
 from ebpftrace.judge.finding import FindingUnit
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import format_bytes, format_duration
-from ebpftrace.views import phrases
-from ebpftrace.views.dashboard.model.frozen import FROZEN, frozen_at
-from ebpftrace.views.dashboard.model.growth import growth_known
+from ebpftrace.views import formatting
+from ebpftrace.views.dashboard.model.frozen import FROZEN, stopped_in_row
+from ebpftrace.views.dashboard.model.growth import is_growth_known
 from ebpftrace.views.dashboard.model.rows import Row
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.render.trouble import clock_at, short_name, trouble_of
@@ -14,7 +14,7 @@ from ebpftrace.views.dashboard.render.trouble import clock_at, short_name, troub
 Fact = tuple[str, str]
 
 
-def title(row: Row, scene: ScreenData) -> str:
+def title(row: Row, screen: ScreenData) -> str:
     """`gopls 4711 · running · 5.0s`."""
     if row.process is not None:
         one = row.process
@@ -22,19 +22,19 @@ def title(row: Row, scene: ScreenData) -> str:
         state = f"{state}, {one.role}" if one.role else state
     else:
         name, state, age = row.job.identity.name, row.job.state, row.job.age_ns
-    if frozen_at(row, scene.standing):
+    if stopped_in_row(row, screen.stopped):
         state = f"{FROZEN}, {state}" if row.process is None else FROZEN
     return f"{name} · {state} · {format_duration(age)}"
 
 
-def trouble_facts(job: JobSnapshot, scene: ScreenData) -> list[Fact]:
+def trouble_facts(job: JobSnapshot, screen: ScreenData) -> list[Fact]:
     """What was found of the job, each since when, the worst first; and its last oom kill."""
     found = [
-        ("finding", f"{short_name(one)} since {clock_at(one.since_ns, scene)}: {one.sentence}")
-        for one in scene.findings.get(job.identity.key, ())
+        ("finding", f"{short_name(one)} since {clock_at(one.since_ns, screen)}: {one.sentence}")
+        for one in screen.findings.get(job.identity.key, ())
         if one.unit is not FindingUnit.KILLS
     ]
-    trouble = trouble_of(job, scene)
+    trouble = trouble_of(job, screen)
     if trouble.kills and trouble.last_kill:
         victim = f", {trouble.victim}" if trouble.victim else ""
         found.append(("last kill", f"{trouble.last_kill}{victim}"))
@@ -72,7 +72,7 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
             "headroom",
             "" if group.headroom_bytes is None else format_bytes(group.headroom_bytes),
         ),
-        ("full in", "" if full is None else phrases.wait(full)),
+        ("full in", "" if full is None else formatting.wait(full)),
         ("growth", _rate(job)),
         ("peak", format_bytes(job.peak_bytes)),
         ("peak by", job.peak_holder),
@@ -94,8 +94,8 @@ def _process_facts(process: ProcessSnapshot) -> list[Fact]:
         ("inherited", format_bytes(inherited) if inherited else ""),
         ("peak", format_bytes(book.peak_bytes)),
         ("growth", _rate(process)),
-        ("in 60 s", phrases.signed_bytes(growth.bytes_60s)),
-        ("in all", phrases.signed_bytes(growth.bytes_total)),
+        ("in 60 s", formatting.signed_bytes(growth.bytes_60s)),
+        ("in all", formatting.signed_bytes(growth.bytes_total)),
         ("mapped", format_bytes(book.mapped_bytes)),
         ("unmapped", format_bytes(book.unmapped_bytes)),
         ("heap, brk", format_bytes(book.brk_bytes)),
@@ -103,15 +103,15 @@ def _process_facts(process: ProcessSnapshot) -> list[Fact]:
         ("stalled", _stalls(book.stalled_ns, book.stalls)),
         *_delays(process.delays),
         *(
-            (kind, f"{count.calls:,}, {phrases.signed_bytes(_net(count))}")
+            (kind, f"{count.calls:,}, {formatting.signed_bytes(_net(count))}")
             for kind, count in (book.calls or {}).items()
         ),
         ("stack", format_bytes(book.stack_bytes)),
-        ("mappings", phrases.count(book.mapping_changes, "change")),
+        ("mappings", formatting.count(book.mapping_changes, "change")),
         ("brk moved", _times(book.brk_moves)),
-        ("in 10 s", phrases.signed_bytes(growth.bytes_10s)),
+        ("in 10 s", formatting.signed_bytes(growth.bytes_10s)),
         ("parent", str(process.parent_pid)),
-        ("started", phrases.clock(process.start_time_ns)),
+        ("started", formatting.clock(process.start_time_ns)),
     ]
 
 
@@ -128,9 +128,9 @@ def _usage(usage: Usage) -> list[Fact]:
 def _growth(job: JobSnapshot) -> list[Fact]:
     growth = job.growth
     return [
-        ("in 10 s", phrases.signed_bytes(growth.bytes_10s)),
-        ("in 60 s", phrases.signed_bytes(growth.bytes_60s)),
-        ("in all", phrases.signed_bytes(growth.bytes_total)),
+        ("in 10 s", formatting.signed_bytes(growth.bytes_10s)),
+        ("in 60 s", formatting.signed_bytes(growth.bytes_60s)),
+        ("in all", formatting.signed_bytes(growth.bytes_total)),
     ]
 
 
@@ -148,9 +148,9 @@ def _modern(job: JobSnapshot) -> list[Fact]:
 
 def _rate(subject: JobSnapshot | ProcessSnapshot) -> str:
     per_second = subject.growth.bytes_per_second
-    if not per_second and not growth_known(subject.curve):
+    if not per_second and not is_growth_known(subject.curve):
         return "not known yet"
-    return phrases.rate(per_second)
+    return formatting.rate(per_second)
 
 
 def _delays(delays: Delays | None) -> list[Fact]:
@@ -168,7 +168,7 @@ def _stalls(ns: int, times: int) -> str:
 
 
 def _times(number: int) -> str:
-    return phrases.count(number, "time")
+    return formatting.count(number, "time")
 
 
 def _net(count: CallCount) -> int:

@@ -19,7 +19,7 @@ def footer(
         return fit(
             [
                 text("/", theme.key),
-                text(state.needle),
+                text(state.filter_text),
                 text(" ", theme.chosen),
                 text("  enter keeps it, escape ends it", theme.faint),
             ],
@@ -48,8 +48,8 @@ def _keys(state: DashboardState, shown: int, frozen: bool) -> list[tuple[str, st
     keys = [("q", "quit"), ("?", "help")]
     if frozen:
         keys += [("t", "thaw"), ("x", "end")]
-    if state.needle:
-        keys.insert(0, (f"/{state.needle}", f"{shown} shown, escape ends it"))
+    if state.filter_text:
+        keys.insert(0, (f"/{state.filter_text}", f"{shown} shown, escape ends it"))
     if state.pane is Pane.DETAIL:
         return [*keys, ("escape", "back"), ("w", _WINDOW_NAMES[state.window]), ("S", "save"),
                 ("p", "go on" if state.paused else "pause")]  # fmt: skip

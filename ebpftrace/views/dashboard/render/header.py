@@ -2,7 +2,7 @@
 
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import format_bytes, format_duration
-from ebpftrace.views import phrases
+from ebpftrace.views import formatting
 from ebpftrace.views.cells import cells
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.model.state import DashboardState
@@ -12,16 +12,16 @@ from ebpftrace.views.dashboard.render.theme import Theme
 
 
 def header(
-    scene: ScreenData, state: DashboardState, width: int, height: int, theme: Theme
+    screen: ScreenData, state: DashboardState, width: int, height: int, theme: Theme
 ) -> list[Line]:
     """One to three lines, fewer on a low screen; the most urgent are kept."""
-    snapshot = scene.snapshot
+    snapshot = screen.snapshot
     if snapshot is None:
-        told = phrases.waiting(scene.started.watching) if scene.started else "starting…"
+        told = formatting.waiting(screen.started.watching) if screen.started else "starting…"
         return [fit([text(told, theme.strong)], width)]
-    lines = [_totals(scene, snapshot, state, width, theme)]
-    trouble = alert(scene, width, theme)
-    missed = phrases.missed(snapshot.losses)
+    lines = [_totals(screen, snapshot, state, width, theme)]
+    trouble = alert(screen, width, theme)
+    missed = formatting.missed(snapshot.losses)
     if trouble and height >= 4:
         lines.append(trouble)
     if missed and height >= 6:
@@ -32,20 +32,20 @@ def header(
 
 
 def _totals(
-    scene: ScreenData, snapshot: Snapshot, state: DashboardState, width: int, theme: Theme
+    screen: ScreenData, snapshot: Snapshot, state: DashboardState, width: int, theme: Theme
 ) -> Line:
-    clock = phrases.clock(snapshot.time_ns)
+    clock = formatting.clock(snapshot.time_ns)
     right = [text(clock, theme.faint)]
     if state.paused:
-        unseen = f", {phrases.count(scene.unseen, 'event')} since" if scene.unseen else ""
+        unseen = f", {formatting.count(screen.unseen, 'event')} since" if screen.unseen else ""
         told = f" paused at {clock}{unseen} "
         right = [text(told if len(told) + 9 <= width else " paused ", theme.chosen)]
     if not snapshot.running_count:
-        waiting = phrases.waiting(snapshot.watching)
+        waiting = formatting.waiting(snapshot.watching)
         return ends([text(waiting, theme.strong)], right, width)
     held = format_bytes(snapshot.usage.resident_bytes)
-    jobs = phrases.count(snapshot.running_count, "job")
-    processes = phrases.count(snapshot.process_count, "process", "processes")
+    jobs = formatting.count(snapshot.running_count, "job")
+    processes = formatting.count(snapshot.process_count, "process", "processes")
     room = width - sum(cells(part.text) for part in right) - 2
     totals = [f"{held} in {jobs}, {processes}", f"{held} in {jobs}", held]
     told = next((one for one in totals if len(one) <= room), held)
@@ -63,7 +63,7 @@ def _cost(snapshot: Snapshot, missed: str, width: int, theme: Theme) -> Line:
     parts = []
     if snapshot.node is not None:
         free, total = snapshot.node.available_bytes, snapshot.node.total_bytes
-        killed = phrases.count(snapshot.node_oom_kills, "oom kill")
+        killed = formatting.count(snapshot.node_oom_kills, "oom kill")
         kills = f", {killed}" if snapshot.node_oom_kills else ""
         parts.append(f"node {format_bytes(free)} free of {format_bytes(total)}{kills}")
     own = f"itself {cost.cpu_share:.1%} CPU, {format_bytes(cost.rss_bytes)}"

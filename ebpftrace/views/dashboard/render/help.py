@@ -32,7 +32,7 @@ def help_lines(width: int, theme: Theme) -> list[Line]:
         fit([text(f" {keys:<15} ", theme.key), text(told)], width) for keys, told in KEYS
     ]
     marks = (
-        (signs.frozen, "FROZEN: a process stands, stopped at its fuse", theme.ice),
+        (signs.frozen, "FROZEN: a process stands, stopped at its fuse", theme.frozen),
         (signs.near, "90 % of the limit is held, or a critical finding", theme.alarm),
         (signs.raised, "75 %, a minute from the limit, or a warning", theme.warning),
         (signs.killed, "a process was oom-killed", theme.alarm),

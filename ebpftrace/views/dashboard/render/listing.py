@@ -6,14 +6,14 @@ from rich.segment import Segment
 from rich.style import Style
 
 from ebpftrace.units import format_bytes
-from ebpftrace.views import phrases
+from ebpftrace.views import formatting
 from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.dashboard.model.rows import Row
 from ebpftrace.views.dashboard.model.state import Sort
 from ebpftrace.views.dashboard.render.columns import (
-    STRETCHES,
+    FLEXIBLE,
+    CellContext,
     Column,
-    Look,
     choose,
     draw_cell,
     gap,
@@ -33,7 +33,7 @@ _WINDOW_NAMES = ("1m", "5m", "15m")
 class Listing:
     """The columns of one frame, chosen once for all its lines."""
 
-    def __init__(self, rows: Sequence[Row], look: Look, width: int) -> None:
+    def __init__(self, rows: Sequence[Row], look: CellContext, width: int) -> None:
         self._look = look
         self._width = width
         self._columns: list[Column] = []
@@ -46,7 +46,7 @@ class Listing:
         self._columns = choose(width, least, window)
         used = sum(column.width + gap(width) for column in self._columns)
         spare = width - used
-        stretches = any(column.name == STRETCHES for column in self._columns)
+        stretches = any(column.name == FLEXIBLE for column in self._columns)
         longest = max((_name_cells(row) for row in rows), default=0)
         wanted = next((step for step in _NAMES if step >= longest), _NAMES[-1])
         self._name = min(spare, wanted) if stretches else spare
@@ -92,7 +92,7 @@ class Listing:
         return tuple(Segment(part.text, self._look.theme.chosen) for part in line)
 
     def _cell_width(self, column: Column) -> int:
-        return column.width + (self._stretch if column.name == STRETCHES else 0)
+        return column.width + (self._stretch if column.name == FLEXIBLE else 0)
 
     def _compact(self, row: Row) -> Line:
         """A sign, as much of the name as fits, and a size in four columns."""
@@ -113,12 +113,12 @@ class Listing:
             room = width - 4 - len(pid)
             if room >= min(_COMM_LEAST, cells(name)):  # a pid that was cut is another's
                 name = cut(name, room) + pid
-            stands = process.key in self._look.scene.standing
-            style = theme.ice if stands else theme.plain
+            stands = process.key in self._look.screen.stopped
+            style = theme.frozen if stands else theme.plain
             sign = theme.signs.frozen if stands else " "
             label = [Segment(sign.ljust(2 if narrow else 4), style)]
             return _named(label, name, row, width, style, theme)
-        trouble = trouble_of(row.job, self._look.scene)
+        trouble = trouble_of(row.job, self._look.screen)
         label = [Segment(sign, style) for sign, style in trouble.signs(theme)]
         if narrow and not label:
             label = [Segment(" ")]
@@ -140,7 +140,7 @@ def _states(row: Row) -> list[str]:
         states = [] if process.state == "running" else [process.state]
         return [*states, process.role] if process.role else states
     job = row.job
-    states = [phrases.count(job.oom_kills, "oom kill")] if job.oom_kills else []
+    states = [formatting.count(job.oom_kills, "oom kill")] if job.oom_kills else []
     if job.state != "running":
         states.append(job.state)
     if row.folded:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from ebpftrace.views.dashboard.render.spans import Line, fit, text
 from ebpftrace.views.dashboard.render.theme import Theme
-from ebpftrace.views.dashboard.render.trouble import FRESH_NS
-from ebpftrace.views.entries import Entry, entry_line, lasting, loudness
+from ebpftrace.views.dashboard.render.trouble import RECENT_NS
+from ebpftrace.views.entries import Entry, emphasis, entry_line, is_significant
 
 
 def tail(
@@ -25,13 +25,13 @@ def tail(
     room = height - 1
     if room < 1 or not (entries or remarks):
         return []
-    shown = _choose(entries, now_ns - FRESH_NS, room)
+    shown = _choose(entries, now_ns - RECENT_NS, room)
     told = remarks[: room - len(shown)]
     return [
         rule("events", width, theme),
         *(fit([text(f"remark   {remark}", theme.warning)], width) for remark in told),
         *(
-            fit([text(entry_line(entry, width), theme.entry(loudness(entry)))], width)
+            fit([text(entry_line(entry, width), theme.entry(emphasis(entry)))], width)
             for entry in shown
         ),
     ]
@@ -43,7 +43,7 @@ def _choose(entries: Sequence[Entry], since_ns: int, room: int) -> list[Entry]:
     pass_by: list[int] = []
     for index in range(len(entries) - 1, -1, -1):
         entry = entries[index]
-        stays = entry.monotonic_ns >= since_ns and lasting(entry)
+        stays = entry.monotonic_ns >= since_ns and is_significant(entry)
         (stay if stays else pass_by).append(index)
     return [entries[index] for index in sorted([*stay, *pass_by][:room])]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.style import Style
 
 from ebpftrace.views.dashboard.render.spans import Line
-from ebpftrace.views.entries import Loudness
+from ebpftrace.views.entries import Emphasis
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,13 @@ class Signs:
     upright: str
     corner: str
     mark: str  # on an axis
-    more: str
     braille: bool  # charts are drawn in dots
 
 
 UNICODE = Signs("▇", "▓", "▒", "░", "·", " ▁▂▃▄▅▆▇", "·", "▸", "▾", "✗", "!", "▲", "❆",
-                "─", "│", "└", "┤", "…", True)  # fmt: skip
+                "─", "│", "└", "┤", True)  # fmt: skip
 ASCII = Signs("#", "%", "=", "-", ".", " .,:-=+*#", ".", ">", "v", "x", "!", "^", "*",
-              "-", "|", "+", "+", "~", False)  # fmt: skip
+              "-", "|", "+", "+", False)  # fmt: skip
 """For terminals that speak no UTF-8, and the console of Linux, whose font is small."""
 
 
@@ -78,37 +77,37 @@ class Theme:
     anon: Style
     shmem: Style
     file: Style
-    ice: Style  # whoever stands at its fuse
+    frozen: Style  # whoever stands at its fuse
     chosen: Style
     key: Style
 
-    def entry(self, loudness: Loudness) -> Style:
+    def entry(self, emphasis: Emphasis) -> Style:
         """The style of an entry in the tail of events."""
-        styles: dict[Loudness, Style] = {
+        styles: dict[Emphasis, Style] = {
             "faint": self.faint,
             "plain": self.plain,
             "good": self.good,
             "warning": self.warning,
             "alarm": self.alarm,
-            "frozen": self.ice,
+            "frozen": self.frozen,
         }
-        return styles[loudness]
+        return styles[emphasis]
 
     def level(self, level: str) -> Style:
         """The style of a job that is `calm`, `raised` or `near` its limit, or `frozen`."""
-        styles = {"frozen": self.ice, "near": self.alarm, "raised": self.warning}
+        styles = {"frozen": self.frozen, "near": self.alarm, "raised": self.warning}
         return styles.get(level, self.plain)
 
 
 # Okabe and Ito's palette, told apart with every kind of colour blindness, in shades that
 # have a contrast of three and more on white and on black.
 _RICH = {"alarm": "#d55e00", "warning": "#b8860b", "anon": "#2a88c8", "shmem": "#c5689b",
-         "file": "#009e73", "good": "#009e73", "ice": "#00a0c0"}  # fmt: skip
+         "file": "#009e73", "good": "#009e73", "frozen": "#00a0c0"}  # fmt: skip
 _SIXTEEN = {"alarm": "red", "warning": "yellow", "anon": "blue", "shmem": "magenta",
-            "file": "cyan", "good": "green", "ice": "cyan"}  # fmt: skip
+            "file": "cyan", "good": "green", "frozen": "cyan"}  # fmt: skip
 
 
-def theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
+def make_theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
     """The theme for one of rich's colour systems; None: bold, dim and reverse are left."""
     colours: Mapping[str, str | None]
     if color_system is None:
@@ -126,7 +125,7 @@ def theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
         anon=Style(color=colours["anon"]),
         shmem=Style(color=colours["shmem"]),
         file=Style(color=colours["file"]),
-        ice=Style(bold=True, color=colours["ice"]),
+        frozen=Style(bold=True, color=colours["frozen"]),
         chosen=Style(reverse=True),
         key=Style(bold=True),
     )

@@ -9,13 +9,13 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity
 from ebpftrace.ledger import JobSnapshot, OomNote
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.views import phrases
-from ebpftrace.views.dashboard.model.frozen import frozen_in
+from ebpftrace.views import formatting
+from ebpftrace.views.dashboard.model.frozen import stopped_in_job
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.render.theme import Theme
 from ebpftrace.views.level import level
 
-FRESH_NS = 60 * NS_PER_SECOND
+RECENT_NS = 60 * NS_PER_SECOND
 """For so long an oom kill is trouble by itself; its mark stays as long as its job."""
 
 
@@ -49,28 +49,28 @@ class Trouble:
         return told
 
 
-def trouble_of(job: JobSnapshot, scene: ScreenData) -> Trouble:
-    """What is known of it at the time of the scene's snapshot."""
+def trouble_of(job: JobSnapshot, screen: ScreenData) -> Trouble:
+    """What is known of it at the time of the screen's snapshot."""
     key = job.identity.key
-    said = scene.findings.get(key, ())
+    said = screen.findings.get(key, ())
     finding = next((one for one in said if one.unit is not FindingUnit.KILLS), None)
     kill = next((one for one in said if one.unit is FindingUnit.KILLS), None)
-    note = scene.kills.get(key)
+    note = screen.kills.get(key)
     # The cgroup's counter may tell of a kill that no event did: then the judge alone has
     # the time of it.
     told = [one for one in (note and note.monotonic_ns, kill and kill.since_ns) if one]
     last = max(told, default=None)
-    now = scene.snapshot.monotonic_ns if scene.snapshot is not None else 0
-    frozen = frozen_in(job, scene.standing)
+    now = screen.snapshot.monotonic_ns if screen.snapshot is not None else 0
+    frozen = stopped_in_job(job, screen.stopped)
     return Trouble(
         danger="frozen" if frozen else _danger(job, finding),
         frozen=frozen,
         finding=finding,
-        finding_since=clock_at(finding.since_ns, scene) if finding else "",
+        finding_since=clock_at(finding.since_ns, screen) if finding else "",
         kills=job.oom_kills,
-        last_kill=clock_at(last, scene) if last is not None else "",
+        last_kill=clock_at(last, screen) if last is not None else "",
         victim=_victim(note),
-        fresh=bool(job.oom_kills) and last is not None and now - last <= FRESH_NS,
+        fresh=bool(job.oom_kills) and last is not None and now - last <= RECENT_NS,
     )
 
 
@@ -101,9 +101,9 @@ def _victim(note: OomNote | None) -> str:
     return f"{note.comm} {note.key.pid}" if note else ""
 
 
-def clock_at(monotonic_ns: int, scene: ScreenData) -> str:
+def clock_at(monotonic_ns: int, screen: ScreenData) -> str:
     """The time of day of a moment, by the snapshot's own."""
-    if scene.snapshot is None:
+    if screen.snapshot is None:
         return ""
-    shown = scene.snapshot
-    return phrases.clock(shown.time_ns - (shown.monotonic_ns - monotonic_ns)).rstrip("Z")
+    shown = screen.snapshot
+    return formatting.clock(shown.time_ns - (shown.monotonic_ns - monotonic_ns)).rstrip("Z")

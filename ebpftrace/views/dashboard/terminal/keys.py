@@ -25,16 +25,16 @@ class KeyDecoder:
     """Takes bytes as they come; a sequence may arrive in two parts."""
 
     def __init__(self) -> None:
-        self._kept = b""
+        self._pending = b""
 
     @property
     def waits(self) -> bool:
         """Whether the last bytes may be the begin of a sequence: ask `flush` a bit later."""
-        return bool(self._kept)
+        return bool(self._pending)
 
     def feed(self, received: bytes) -> list[str]:
         """The keys that are complete. A printable character is its own name."""
-        self._kept += received
+        self._pending += received
         return self._take(final=False)
 
     def flush(self) -> list[str]:
@@ -43,11 +43,11 @@ class KeyDecoder:
 
     def _take(self, *, final: bool) -> list[str]:
         keys: list[str] = []
-        while self._kept:
-            key, used = _first(self._kept, final=final)
+        while self._pending:
+            key, used = _first(self._pending, final=final)
             if not used:
                 break
-            self._kept = self._kept[used:]
+            self._pending = self._pending[used:]
             if key:
                 keys.append(key)
         return keys

@@ -40,12 +40,12 @@ class Terminal:
     def enter(self) -> None:
         """Take the whole screen, and keys one by one and unseen. Ctrl-C stays a signal."""
         if self._saved is None:
-            self._saved = _patiently(lambda: termios.tcgetattr(self.fd))
-        _patiently(lambda: tty.setcbreak(self.fd, termios.TCSANOW))
+            self._saved = _retry_interrupted(lambda: termios.tcgetattr(self.fd))
+        _retry_interrupted(lambda: tty.setcbreak(self.fd, termios.TCSANOW))
         self._pending = b""
         self.write(_ENTER)
 
-    def leave(self, last_words: str = "") -> None:
+    def leave(self, final_text: str = "") -> None:
         """Give it back as it was, then say something on it. Repeatable; bounded in time."""
         saved = self._saved
         if saved is None:
@@ -55,13 +55,13 @@ class Terminal:
             if not self._drain(_LEAVE, _PATIENCE_S):
                 self._go_on()
                 self._drain(_LEAVE, _PATIENCE_S)
-            if last_words:
-                self._drain(last_words.encode(errors="replace"), _PATIENCE_S)
+            if final_text:
+                self._drain(final_text.encode(errors="replace"), _PATIENCE_S)
         except OSError:
             pass  # it is gone: there is nothing to be given back
         with contextlib.suppress(termios.error):  # the same
             # NOW does not wait for what is still to be shown, as DRAIN and FLUSH would.
-            _patiently(lambda: termios.tcsetattr(self.fd, termios.TCSANOW, saved))
+            _retry_interrupted(lambda: termios.tcsetattr(self.fd, termios.TCSANOW, saved))
         self._saved = None
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class Terminal:
             termios.tcflow(self.fd, termios.TCOON)
 
 
-def _patiently(call: Callable[[], Result]) -> Result:
+def _retry_interrupted(call: Callable[[], Result]) -> Result:
     """Repeat what a signal interrupted: termios does not, as os does (PEP 475)."""
     while True:
         try:

@@ -75,7 +75,7 @@ def test_q_asks_for_the_end(dashboard: Dashboard, terminal: Pty, asked: Quit) ->
 def test_a_wish_goes_to_whoever_asked_to_hear_it(terminal: Pty) -> None:
     wishes: queue.Queue[UserCommand] = queue.Queue()
     frozen = dashboards.frozen()
-    (news,) = frozen.standing.values()
+    (news,) = frozen.stopped.values()
     view = Dashboard(terminal.stdout, lambda: None, wishes.put)
     view.start(watches.started())
     try:
@@ -94,7 +94,7 @@ def test_a_wish_goes_to_whoever_asked_to_hear_it(terminal: Pty) -> None:
             UserCommandKind.END, news.process
         )
         view.end(frozen.snapshot, "q was pressed")
-        assert "1 stopped (1 standing)" in terminal.sent()
+        assert "1 stopped (1 still stopped)" in terminal.sent()
     finally:
         view.stop()
 

@@ -48,7 +48,7 @@ def test_it_shows_who_stands(tmp_path: Path) -> None:
     path, frozen = tmp_path / "one.svg", dashboards.frozen()
     view = Screenshot(path, 100, 30)
     view.start(watches.started())
-    for news in frozen.standing.values():
+    for news in frozen.stopped.values():
         view.fuse(news)
     assert frozen.snapshot is not None
     view.snapshot(frozen.snapshot)

@@ -62,7 +62,7 @@ def test_the_rows_are_those_of_the_latest_choice() -> None:
 
 def test_a_message_is_shown_until_a_key() -> None:
     session = begun()
-    session.say("saved somewhere")
+    session.show_message("saved somewhere")
     assert "saved somewhere" in screen(session)
     session.press("j")
     assert "saved somewhere" not in screen(session)
@@ -71,8 +71,8 @@ def test_a_message_is_shown_until_a_key() -> None:
 def test_who_stands_is_shown_and_a_pause_shows_who_stood() -> None:
     session = DashboardSession(PLAIN)
     frozen = dashboards.frozen()
-    assert session.take(STARTED, frozen.snapshot, [], frozen.standing)
-    assert not session.take(STARTED, frozen.snapshot, [], frozen.standing)
+    assert session.take(STARTED, frozen.snapshot, [], frozen.stopped)
+    assert not session.take(STARTED, frozen.snapshot, [], frozen.stopped)
     assert "FROZEN" in screen(session)
     session.press("p")
     assert not session.take(STARTED, frozen.snapshot, [], {})
@@ -87,19 +87,19 @@ def test_a_question_is_taken_back_when_its_time_is_over() -> None:
     now = 0
     session = DashboardSession(PLAIN, lambda: now)
     frozen = dashboards.frozen()
-    session.take(STARTED, frozen.snapshot, [], frozen.standing)
+    session.take(STARTED, frozen.snapshot, [], frozen.stopped)
     for key in "jjj":
         session.press(key)
     assert session.press("x") is Effect.NONE
-    assert session.question_ns == CONFIRM_NS
+    assert session.confirm_deadline_ns == CONFIRM_NS
     assert "x again within 3 s kills gopls 4711" in screen(session)
     now = CONFIRM_NS - 1
-    assert not session.take(STARTED, frozen.snapshot, [], frozen.standing)
+    assert not session.take(STARTED, frozen.snapshot, [], frozen.stopped)
     now = CONFIRM_NS
-    assert session.take(STARTED, frozen.snapshot, [], frozen.standing)
+    assert session.take(STARTED, frozen.snapshot, [], frozen.stopped)
     assert "x again" not in screen(session)
     session.press("x")
-    assert session.press("x") == UserCommand(UserCommandKind.END, *frozen.standing)
+    assert session.press("x") == UserCommand(UserCommandKind.END, *frozen.stopped)
 
 
 def test_only_so_many_events_are_kept() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.events import FuseOf
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
-from ebpftrace.views.dashboard.model.frozen import frozen_at, frozen_facts, frozen_in
+from ebpftrace.views.dashboard.model.frozen import frozen_facts, stopped_in_job, stopped_in_row
 from ebpftrace.views.dashboard.model.rows import Row
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from tests.support import watches
@@ -20,22 +20,22 @@ def news(number: int, ago_s: int = 12, **changes: object) -> FuseEvent:
     )
 
 
-def facts(row: Row, standing: Sequence[FuseEvent]) -> list[tuple[str, str]]:
+def facts(row: Row, stopped: Sequence[FuseEvent]) -> list[tuple[str, str]]:
     shown = watches.snapshot(JOB)
     return frozen_facts(
-        row, ScreenData(None, shown, standing={one.process: one for one in standing})
+        row, ScreenData(None, shown, stopped={one.process: one for one in stopped})
     )
 
 
 def test_who_stands_of_a_job_and_of_a_process() -> None:
     stranger = replace(news(0), process=replace(PROCESSES[0].key, start_boottime_ns=1))
     first, later = news(1, 30), news(0, 10)
-    standing = {one.process: one for one in (later, first, stranger)}
-    assert frozen_in(JOB, standing) == [first, later]
-    assert frozen_at(Row(JOB), standing) == [first, later]
-    assert frozen_at(Row(JOB, PROCESSES[0]), standing) == [later]
-    assert frozen_at(Row(JOB, PROCESSES[2]), standing) == []
-    assert frozen_in(JOB, {}) == []
+    stopped = {one.process: one for one in (later, first, stranger)}
+    assert stopped_in_job(JOB, stopped) == [first, later]
+    assert stopped_in_row(Row(JOB), stopped) == [first, later]
+    assert stopped_in_row(Row(JOB, PROCESSES[0]), stopped) == [later]
+    assert stopped_in_row(Row(JOB, PROCESSES[2]), stopped) == []
+    assert stopped_in_job(JOB, {}) == []
 
 
 def test_at_what_for_how_long_and_what_is_next() -> None:

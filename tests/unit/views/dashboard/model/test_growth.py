@@ -1,10 +1,10 @@
 from ebpftrace.ledger import Curve
-from ebpftrace.views.dashboard.model.growth import growth_known
+from ebpftrace.views.dashboard.model.growth import is_growth_known
 from tests.support import dashboards
 
 
 def test_a_young_curve_is_not_known_to_be_steady() -> None:
-    assert not growth_known(Curve())
-    assert not growth_known(dashboards.curve(lambda _: 1, 14))
-    assert growth_known(dashboards.curve(lambda _: 1, 15))
-    assert growth_known(dashboards.curve(lambda _: 1, 900))
+    assert not is_growth_known(Curve())
+    assert not is_growth_known(dashboards.curve(lambda _: 1, 14))
+    assert is_growth_known(dashboards.curve(lambda _: 1, 15))
+    assert is_growth_known(dashboards.curve(lambda _: 1, 900))

@@ -58,12 +58,12 @@ def test_each_choice_goes_round() -> None:
 
 def test_a_filter_takes_letters_and_gives_them_back() -> None:
     state = after(DashboardState(), "/", "q", "S", "表", "backspace")
-    assert (state.needle, state.typing) == ("qS", True)
-    assert after(state, "enter").needle == "qS"
-    assert after(state, "enter", "escape").needle == ""
-    assert after(state, "ctrl-u").needle == ""
+    assert (state.filter_text, state.typing) == ("qS", True)
+    assert after(state, "enter").filter_text == "qS"
+    assert after(state, "enter", "escape").filter_text == ""
+    assert after(state, "ctrl-u").filter_text == ""
     assert not after(state, "backspace", "backspace", "backspace").typing
-    assert len(after(DashboardState(), "/", *"x" * 200).needle) < 100
+    assert len(after(DashboardState(), "/", *"x" * 200).filter_text) < 100
 
 
 def test_panes() -> None:
@@ -75,12 +75,12 @@ def test_panes() -> None:
 
 
 def test_a_help_and_a_detail_that_are_too_long_are_scrolled() -> None:
-    sight = KeyContext(rows(BOOKS, DashboardState()), 5, furthest=6)
+    context = KeyContext(rows(BOOKS, DashboardState()), 5, furthest=6)
 
     def scroll(pane: Pane, *keys: str) -> tuple[Pane, int]:
         state = DashboardState(pane=pane)
         for key in keys:
-            state, _ = press(state, key, sight)
+            state, _ = press(state, key, context)
         return state.pane, state.scroll
 
     assert scroll(Pane.HELP, "j", "j", "k") == (Pane.HELP, 1)

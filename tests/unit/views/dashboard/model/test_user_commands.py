@@ -24,9 +24,9 @@ KILLS = "x again within 3 s kills gopls 4711"
 
 
 def pressed(
-    state: DashboardState, key: str, standing: Sequence[FuseEvent] = (STANDS,), now_ns: int = 10
+    state: DashboardState, key: str, stopped: Sequence[FuseEvent] = (STANDS,), now_ns: int = 10
 ) -> tuple[DashboardState, Effect | UserCommand]:
-    there = {one.process: one for one in standing}
+    there = {one.process: one for one in stopped}
     return press(state, key, KeyContext(rows(BOOKS, state), 5, 0, there, now_ns))
 
 
@@ -44,7 +44,7 @@ def test_x_ends_it_once_it_is_pressed_again() -> None:
     assert (after.message, effect) == (KILLS, Effect.NONE)
     after, effect = pressed(after, "x", now_ns=9 + CONFIRM_NS)
     assert effect == UserCommand(UserCommandKind.END, GOPLS)
-    assert (after.message, after.doomed) == ("asked that gopls 4711 is killed", None)
+    assert (after.message, after.pending_kill) == ("asked that gopls 4711 is killed", None)
 
 
 def test_too_late_it_asks_again() -> None:
@@ -57,7 +57,7 @@ def test_another_key_or_another_process_takes_the_question_back() -> None:
     after, _ = pressed(ON_GOPLS, "x")
     for key in ("j", "t", "?", "w"):
         between, _ = pressed(after, key)
-        assert between.doomed is None, key
+        assert between.pending_kill is None, key
     moved = replace(after, cursor=ON_GO.cursor)
     after, effect = pressed(moved, "x", [STANDS, CHILD])
     assert (after.message, effect) == ("x again within 3 s kills go 4790", Effect.NONE)
@@ -71,22 +71,22 @@ def test_one_that_ended_or_goes_on_meanwhile_is_not_ended() -> None:
 @pytest.mark.parametrize("key", ["t", "x"])
 def test_where_nobody_is_meant_nothing_is_asked_for_and_the_reason_is_told(key: str) -> None:
     there = "choose gopls 4711 in acme/search#903"
-    for state, standing, told in (
+    for state, stopped, told in (
         (ON_GOPLS, (), "nothing stands"),
         (ON_GO, (STANDS,), f"go 4790 does not stand: {there}"),
         (ELSEWHERE, (STANDS,), f"nothing in steady stands: {there}"),
         (ELSEWHERE, (STANDS, CHILD), f"nothing in steady stands: {there} and 1 more"),
         (ON_JOB, (STANDS, CHILD), "2 processes of acme/search#903 stand: choose one"),
     ):
-        after, effect = pressed(state, key, standing)
+        after, effect = pressed(state, key, stopped)
         assert effect is Effect.NONE
         assert after.message == told
-    nothing = KeyContext([], 5, standing={STANDS.process: STANDS}, now_ns=10)
+    nothing = KeyContext([], 5, stopped={STANDS.process: STANDS}, now_ns=10)
     assert press(DashboardState(), key, nothing)[0].message == "nothing stands"
 
 
 def test_letters_of_a_filter_and_a_key_that_leaves_the_help_ask_for_nothing() -> None:
     after, effect = pressed(replace(ON_GOPLS, typing=True), "t")
-    assert (after.needle, effect) == ("t", Effect.NONE)
+    assert (after.filter_text, effect) == ("t", Effect.NONE)
     after, effect = pressed(replace(ON_GOPLS, pane=Pane.HELP), "t")
     assert (after.pane, effect) == (Pane.LIST, Effect.NONE)

@@ -7,13 +7,13 @@ from ebpftrace.views.cells import cells
 from ebpftrace.views.dashboard.render.alert import alert
 from ebpftrace.views.dashboard.render.spans import plain
 from tests.support import dashboards, watches
-from tests.support.dashboards import PLAIN, scene
+from tests.support.dashboards import PLAIN, screen
 
 LEAK, NEAR, KILLED = dashboards.leaking_job(), dashboards.near_job(), dashboards.killed_job()
 
 
 def told(*jobs: JobSnapshot, width: int = 120) -> str:
-    return plain(alert(scene(dashboards.snapshot(*jobs)), width, PLAIN))
+    return plain(alert(screen(dashboards.snapshot(*jobs)), width, PLAIN))
 
 
 def test_how_bad_since_when_and_who() -> None:

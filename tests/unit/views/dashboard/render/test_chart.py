@@ -5,7 +5,7 @@ from ebpftrace.ledger import Curve
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from ebpftrace.views.dashboard.render.chart import chart
 from ebpftrace.views.dashboard.render.spans import plain
-from ebpftrace.views.dashboard.render.theme import ASCII, theme
+from ebpftrace.views.dashboard.render.theme import ASCII, make_theme
 from tests.support import dashboards
 from tests.support.dashboards import PLAIN
 
@@ -58,7 +58,7 @@ def test_any_size(width: int) -> None:
 
 
 def test_without_braille() -> None:
-    look = theme(None, ASCII)
+    look = make_theme(None, ASCII)
     lines = [plain(line) for line in chart(dashboards.leak(), FIVE, None, 60, 12, look)]
     assert "*" in "".join(lines)
     assert all(line.isascii() for line in lines)

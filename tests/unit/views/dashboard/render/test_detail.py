@@ -11,14 +11,14 @@ from ebpftrace.views.dashboard.render.detail import detail
 from ebpftrace.views.dashboard.render.scroll import scrolled
 from ebpftrace.views.dashboard.render.spans import Line, plain
 from tests.support import dashboards
-from tests.support.dashboards import PLAIN, scene
+from tests.support.dashboards import PLAIN, screen
 
 LEAK = dashboards.leaking_job()
 PROCESS = LEAK.processes[0]
 
 
 def shown(row: Row, width: int, height: int) -> list[Line]:
-    of = scene(dashboards.snapshot(row.job))
+    of = screen(dashboards.snapshot(row.job))
     lines = detail(row, of, DashboardState(), width, height, PLAIN)
     return scrolled(lines, 0, width, height, PLAIN)[0]
 
@@ -53,7 +53,7 @@ def test_what_was_found_and_the_last_kill_stand_first() -> None:
 
 
 def test_all_facts_can_be_scrolled_to() -> None:
-    of = scene(dashboards.snapshot(LEAK))
+    of = screen(dashboards.snapshot(LEAK))
     for width, height in ((40, 9), (80, 12), (80, 20), (200, 50)):
         lines = detail(Row(LEAK), of, DashboardState(), width, height, PLAIN)
         text = "\n".join(plain(line) for line in lines)

@@ -16,9 +16,9 @@ from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.model.state import DashboardState, Pane, RowKey, Sort
 from ebpftrace.views.dashboard.render.picture import as_svg, as_text
 from ebpftrace.views.dashboard.render.spans import plain
-from ebpftrace.views.dashboard.render.theme import ASCII, theme
+from ebpftrace.views.dashboard.render.theme import ASCII, make_theme
 from tests.support import dashboards
-from tests.support.dashboards import drawn, scene
+from tests.support.dashboards import drawn, screen
 
 GOLDEN = Path(__file__).parent / "golden"
 SEVERAL = dashboards.several()
@@ -30,27 +30,30 @@ LOSSY = replace(SEVERAL, losses={"ring_buffer_full": 12, "map_full": 2}, node_oo
 
 SCENES: dict[str, tuple[DashboardState, ScreenData]] = {
     "starting": (DashboardState(), ScreenData()),
-    "empty": (DashboardState(), scene(dashboards.snapshot(), ())),
-    "one": (DashboardState(), scene(dashboards.snapshot(dashboards.steady_job()), ())),
-    "many": (DashboardState(), scene(MANY)),
-    "limit-near": (DashboardState(), scene(dashboards.snapshot(dashboards.near_job()))),
-    "oom-kill": (DashboardState(), scene(dashboards.snapshot(dashboards.killed_job()))),
-    "several": (DashboardState(), scene(SEVERAL)),
-    "losses": (DashboardState(), scene(LOSSY)),
-    "filter": (DashboardState(needle="GO", typing=True), scene(SEVERAL)),
-    "no-match": (DashboardState(needle="nothing is called so"), scene(SEVERAL)),
-    "folded": (DashboardState(all_folded=True, sort=Sort.NAME), scene(SEVERAL)),
-    "scrolled": (DashboardState(cursor=RowKey(MANY.jobs[100].identity.key)), scene(MANY)),
-    "paused": (DashboardState(paused=True), replace(scene(SEVERAL), unseen=3)),
-    "help": (DashboardState(pane=Pane.HELP), scene(SEVERAL)),
-    "job-detail": (DashboardState(pane=Pane.DETAIL, cursor=JOB), scene(SEVERAL)),
+    "empty": (DashboardState(), screen(dashboards.snapshot(), ())),
+    "one": (DashboardState(), screen(dashboards.snapshot(dashboards.steady_job()), ())),
+    "many": (DashboardState(), screen(MANY)),
+    "limit-near": (DashboardState(), screen(dashboards.snapshot(dashboards.near_job()))),
+    "oom-kill": (DashboardState(), screen(dashboards.snapshot(dashboards.killed_job()))),
+    "several": (DashboardState(), screen(SEVERAL)),
+    "losses": (DashboardState(), screen(LOSSY)),
+    "filter": (DashboardState(filter_text="GO", typing=True), screen(SEVERAL)),
+    "no-match": (DashboardState(filter_text="nothing is called so"), screen(SEVERAL)),
+    "folded": (DashboardState(all_folded=True, sort=Sort.NAME), screen(SEVERAL)),
+    "scrolled": (DashboardState(cursor=RowKey(MANY.jobs[100].identity.key)), screen(MANY)),
+    "paused": (DashboardState(paused=True), replace(screen(SEVERAL), unseen=3)),
+    "help": (DashboardState(pane=Pane.HELP), screen(SEVERAL)),
+    "job-detail": (DashboardState(pane=Pane.DETAIL, cursor=JOB), screen(SEVERAL)),
     "process-detail": (
         DashboardState(pane=Pane.DETAIL, cursor=PROCESS, window=2),
-        scene(SEVERAL),
+        screen(SEVERAL),
     ),
     "frozen": (DashboardState(), dashboards.frozen()),
     "frozen-detail": (DashboardState(pane=Pane.DETAIL, cursor=PROCESS), dashboards.frozen()),
-    "message": (DashboardState(message="saved ebpftrace-20261123T120007Z.svg"), scene(SEVERAL)),
+    "message": (
+        DashboardState(message="saved ebpftrace-20261123T120007Z.svg"),
+        screen(SEVERAL),
+    ),
 }
 SIZES = ((10, 5), (40, 12), (80, 24), (200, 60))
 
@@ -72,7 +75,7 @@ def test_the_screen_is_drawn_as_it_was(name: str, width: int, height: int) -> No
 
 @pytest.mark.parametrize("name", ["several", "process-detail", "frozen", "frozen-detail"])
 def test_the_picture_is_drawn_as_it_was(name: str) -> None:
-    frame = drawn(*SCENES[name], 100, 30, theme("truecolor"))
+    frame = drawn(*SCENES[name], 100, 30, make_theme("truecolor"))
     compare(f"{name}-100x30.svg", as_svg(frame.lines, 100, "ebpftrace watch"))
 
 
@@ -82,8 +85,8 @@ def test_without_unicode_the_screen_is_ascii() -> None:
         DashboardState(pane=Pane.DETAIL),
         DashboardState(pane=Pane.HELP),
     ):
-        for shown in (scene(dashboards.snapshot(LEAK), ()), dashboards.frozen()):
-            text = as_text(drawn(state, shown, 100, 40, theme("standard", ASCII)).lines)
+        for shown in (screen(dashboards.snapshot(LEAK), ()), dashboards.frozen()):
+            text = as_text(drawn(state, shown, 100, 40, make_theme("standard", ASCII)).lines)
             assert set(text) <= {chr(code) for code in (10, *range(32, 127))}
 
 
@@ -102,7 +105,7 @@ def test_the_cursor_is_always_in_sight() -> None:
     top = 0
     for index in (0, 5, 40, 2199, 2198, 1000, 990, 3):
         state = DashboardState(cursor=listed[index].key, top=top)
-        frame = drawn(state, scene(MANY), 80, 24)
+        frame = drawn(state, screen(MANY), 80, 24)
         top = frame.top
         assert top <= index < top + frame.page
         shown = listed[index]
@@ -119,5 +122,5 @@ def test_what_is_paused_says_so_and_how_much_came_since() -> None:
 
 def test_the_job_in_trouble_is_named_above_whatever_is_scrolled_away() -> None:
     troubled = dashboards.snapshot(dashboards.killed_job(), *MANY.jobs[100:])
-    text = as_text(drawn(DashboardState(), scene(troubled), 80, 24).lines)
+    text = as_text(drawn(DashboardState(), screen(troubled), 80, 24).lines)
     assert "✗ killed 2 oom kills, last at 12:00:05 (gopls 4711)" in text

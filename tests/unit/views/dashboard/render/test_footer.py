@@ -17,8 +17,8 @@ def test_keys_say_what_they_would_do_now() -> None:
 
 
 def test_a_filter_says_how_much_it_shows() -> None:
-    assert told(DashboardState(needle="go")).startswith("/go 3 shown")
-    assert told(DashboardState(needle="go", typing=True)).startswith("/go ")
+    assert told(DashboardState(filter_text="go")).startswith("/go 3 shown")
+    assert told(DashboardState(filter_text="go", typing=True)).startswith("/go ")
 
 
 def test_keys_are_left_out_and_never_cut() -> None:
@@ -33,7 +33,7 @@ def test_the_keys_for_one_that_stands_are_shown_where_there_is_one() -> None:
     for state in (
         DashboardState(),
         DashboardState(pane=Pane.DETAIL),
-        DashboardState(needle="go"),
+        DashboardState(filter_text="go"),
     ):
         line = plain(footer(state, 3, 80, PLAIN, frozen=True))
         assert "t thaw  x end" in line

@@ -6,7 +6,7 @@ from ebpftrace.views.dashboard.model.state import DashboardState
 from ebpftrace.views.dashboard.render.header import header
 from ebpftrace.views.dashboard.render.spans import plain
 from tests.support import dashboards, watches
-from tests.support.dashboards import PLAIN, scene
+from tests.support.dashboards import PLAIN, screen
 
 SEVERAL = dashboards.several()
 LOSSY = replace(SEVERAL, losses={"map_full": 2})
@@ -14,7 +14,7 @@ LOSSY = replace(SEVERAL, losses={"map_full": 2})
 
 def lines(shown: Snapshot, width: int = 120, height: int = 24) -> list[str]:
     return [
-        plain(line) for line in header(scene(shown), DashboardState(), width, height, PLAIN)
+        plain(line) for line in header(screen(shown), DashboardState(), width, height, PLAIN)
     ]
 
 

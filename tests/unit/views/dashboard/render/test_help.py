@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 from ebpftrace.views.dashboard.model.key_actions import _ACTIONS, _EFFECTS
-from ebpftrace.views.dashboard.model.user_commands import WISHES
+from ebpftrace.views.dashboard.model.user_commands import COMMAND_KEYS
 from ebpftrace.views.dashboard.render.help import KEYS, help_lines
 from ebpftrace.views.dashboard.render.spans import plain
 from tests.support.dashboards import PLAIN
@@ -13,7 +13,7 @@ DOCS = (Path(__file__).parents[5] / "docs" / "dashboard.md").read_text()
 def test_every_key_that_does_something_is_told_in_the_help_and_the_docs() -> None:
     helped = {key for keys, _ in KEYS for key in keys.split()}
     documented = set(re.findall(r"`([^`]+)`", DOCS))
-    for key in {*_ACTIONS, *_EFFECTS, *WISHES}:
+    for key in {*_ACTIONS, *_EFFECTS, *COMMAND_KEYS}:
         if len(key) == 1 and key.isprintable() and key not in " hQ":  # h is ?, Q is q
             assert key in helped, key
             assert key in documented, key

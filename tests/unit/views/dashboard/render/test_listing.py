@@ -7,7 +7,7 @@ from ebpftrace.units import MIB
 from ebpftrace.views.dashboard.model.rows import Row, rows
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.model.state import DashboardState, Sort
-from ebpftrace.views.dashboard.render.columns import Look
+from ebpftrace.views.dashboard.render.columns import CellContext
 from ebpftrace.views.dashboard.render.listing import Listing
 from ebpftrace.views.dashboard.render.spans import Line, plain, width_of
 from tests.support import dashboards, watches
@@ -20,7 +20,7 @@ IDLE = watches.job("idler", state="idle")
 
 
 def listing(of: Sequence[Row], width: int, state: DashboardState = DashboardState()) -> Listing:  # noqa: B008
-    return Listing(of, Look(PLAIN, state, ScreenData(snapshot=SEVERAL)), width)
+    return Listing(of, CellContext(PLAIN, state, ScreenData(snapshot=SEVERAL)), width)
 
 
 def line(row: Row, width: int, *, chosen: bool = False) -> Line:

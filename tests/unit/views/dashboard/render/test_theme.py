@@ -5,7 +5,14 @@ from rich.cells import cell_len
 from rich.color import Color
 from rich.style import Style
 
-from ebpftrace.views.dashboard.render.theme import ASCII, UNICODE, Signs, Theme, signs_of, theme
+from ebpftrace.views.dashboard.render.theme import (
+    ASCII,
+    UNICODE,
+    Signs,
+    Theme,
+    make_theme,
+    signs_of,
+)
 
 SYSTEMS = (None, "standard", "256", "truecolor")
 
@@ -25,20 +32,22 @@ def luminance(color: Color) -> float:
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_no_background_is_ever_set(system: str | None) -> None:
-    assert not [name for name, style in styles(theme(system)).items() if style.bgcolor]
+    assert not [name for name, style in styles(make_theme(system)).items() if style.bgcolor]
 
 
 def test_without_colours_there_are_none() -> None:
-    assert not [name for name, style in styles(theme(None)).items() if style.color]
+    assert not [name for name, style in styles(make_theme(None)).items() if style.color]
 
 
 def test_sixteen_colours_are_enough() -> None:
-    named = {style.color.number for style in styles(theme("standard")).values() if style.color}
+    named = {
+        style.color.number for style in styles(make_theme("standard")).values() if style.color
+    }
     assert named <= set(range(16))
 
 
 def test_each_colour_is_readable_on_white_and_on_black() -> None:
-    for name, style in styles(theme("truecolor")).items():
+    for name, style in styles(make_theme("truecolor")).items():
         if style.color is not None:
             light = luminance(style.color)
             assert 1.05 / (light + 0.05) >= 3, name
@@ -67,7 +76,7 @@ def test_the_signs_that_a_terminal_can_show() -> None:
 
 
 def test_levels_and_entries_of_the_same_weight_look_the_same() -> None:
-    one = theme("truecolor")
+    one = make_theme("truecolor")
     assert one.level("near") == one.entry("alarm") == one.alarm
     assert one.level("raised") == one.entry("warning") == one.warning
     assert one.level("calm") == one.entry("plain") == one.plain

@@ -19,8 +19,8 @@ def trouble(
 ) -> Trouble:
     key = job.identity.key
     kills = {key: kill} if kill else {}
-    scene = ScreenData(None, watches.snapshot(job), findings={key: findings}, kills=kills)
-    return trouble_of(job, scene)
+    screen = ScreenData(None, watches.snapshot(job), findings={key: findings}, kills=kills)
+    return trouble_of(job, screen)
 
 
 def signs(one: Trouble) -> str:
@@ -56,8 +56,8 @@ def test_what_was_found() -> None:
 def test_who_stands_comes_before_how_full_it_is_and_hides_no_kill() -> None:
     full = one(processes=FULL, oom_kills=2)
     news = watches.fuse_news(process=FULL[0].key)
-    scene = ScreenData(None, watches.snapshot(full), standing={news.process: news})
-    found = trouble_of(full, scene)
+    screen = ScreenData(None, watches.snapshot(full), stopped={news.process: news})
+    found = trouble_of(full, screen)
     assert signs(found) == "❆✗"
     assert found.pressing
     assert list(found.frozen) == [news]

@@ -2,10 +2,10 @@ import re
 
 from rich.segment import Segment
 
-from ebpftrace.views.dashboard.render.theme import theme
+from ebpftrace.views.dashboard.render.theme import make_theme
 from ebpftrace.views.dashboard.terminal.painter import Painter
 
-LOOK = theme("256")
+LOOK = make_theme("256")
 
 
 def line(text: str) -> tuple[Segment, ...]:
@@ -45,15 +45,15 @@ def test_colours_only_where_there_are_some() -> None:
         ("truecolor", rb"38;2;"),
         ("standard", rb"34"),
     ):
-        painted = Painter(system).paint([(Segment("x", theme(system).anon),)], 10, 1)
+        painted = Painter(system).paint([(Segment("x", make_theme(system).anon),)], 10, 1)
         assert re.search(wanted, painted)
-    plain = Painter(None).paint([(Segment("x", theme(None).alarm),)], 10, 1)
+    plain = Painter(None).paint([(Segment("x", make_theme(None).alarm),)], 10, 1)
     assert b"\x1b[1mx" in plain
 
 
 def test_no_style_sets_a_background() -> None:
     for system in (None, "standard", "256", "truecolor"):
-        look = theme(system)
+        look = make_theme(system)
         styles = (look.plain, look.strong, look.faint, look.alarm, look.warning, look.anon,
                   look.shmem, look.file, look.chosen, look.key)  # fmt: skip
         assert all(style.bgcolor is None for style in styles)

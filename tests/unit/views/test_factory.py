@@ -8,7 +8,7 @@ from typing import TextIO
 
 import pytest
 
-from ebpftrace.views.choose import Output, open_view
+from ebpftrace.views.factory import Output, open_view
 from ebpftrace.views.jsonl import JsonLines
 from ebpftrace.views.plain import PlainLines
 from ebpftrace.views.table import Tables
@@ -72,7 +72,7 @@ def test_a_locale_without_the_characters_does_not_end_a_watch(
 def test_lines_do_not_pay_for_what_they_do_not_use(name: str) -> None:
     program = f"""if True:
         import sys
-        from ebpftrace.views.choose import open_view
+        from ebpftrace.views.factory import open_view
         open_view({name!r}, sys.stdout)
         heavy = {{"rich", "asyncio", "ssl", "http", "pyroute2"}} & set(sys.modules)
         sys.exit(", ".join(sorted(heavy)) or 0)

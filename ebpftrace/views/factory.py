@@ -1,4 +1,4 @@
-"""From the name of an output to its view. Rich is imported for the table only."""
+"""Opens the view for an output by its name. Rich is imported for the table only."""
 
 import io
 import os
@@ -9,7 +9,7 @@ from typing import Literal, TextIO, cast
 from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.ledger import LossNote
 from ebpftrace.views import View
-from ebpftrace.views.output import Outflow, Waits
+from ebpftrace.views.output import NonBlockingOutput, OutputWaiter
 
 Output = Literal["table", "plain", "jsonl"]
 
@@ -20,18 +20,18 @@ def open_view(
     name: Output,
     stdout: TextIO,
     quit: Callable[[], None] = lambda: None,  # noqa: A002
-    waits: Waits | None = None,
-    ask: Callable[[UserCommand], None] = lambda _: None,
+    waiter: OutputWaiter | None = None,
+    send: Callable[[UserCommand], None] = lambda _: None,
     *,
     live: bool = True,
 ) -> View:
-    """The view `name`, writing to `stdout`, flushed with every update.
+    """The view `name`, writing to `stdout` and flushing after every update.
 
-    A table is the dashboard on a terminal that can redraw (where a key asks to end the
-    watch, `quit` is called, and other keys `ask`), unless `live` is false; elsewhere one
-    table follows another.
-    With `waits` (see `Outflow`) no reader holds what is not the dashboard.
-    Characters that the encoding of `stdout` lacks become `?`: a locale never ends a watch.
+    A table is the dashboard where `stdout` is a terminal that can redraw and `live` is
+    true; elsewhere one table follows another. The dashboard calls `quit` when the user
+    quits, and `send` with a command for a stopped process.
+    With a `waiter`, no output other than the dashboard waits for its reader. Characters
+    that the encoding of `stdout` lacks become `?`.
     """
     if isinstance(stdout, io.TextIOWrapper):
         stdout.reconfigure(errors="replace")
@@ -40,30 +40,30 @@ def open_view(
         from ebpftrace.views.dashboard.live import Dashboard
 
         try:
-            return Dashboard(stdout, quit, ask)
+            return Dashboard(stdout, quit, send)
         except OSError:
-            pass  # a terminal without a name here (another mount of /dev/pts)
+            pass  # the terminal has no name here (another mount of /dev/pts)
     if name == "jsonl":
         from ebpftrace.views import jsonl
 
-        return jsonl.JsonLines(*_writers(stdout, waits, jsonl.loss_text))
+        return jsonl.JsonLines(*_writers(stdout, waiter, jsonl.loss_text))
     from ebpftrace.views import plain
 
     if name == "plain":
-        return plain.PlainLines(*_writers(stdout, waits, plain.loss_text))
+        return plain.PlainLines(*_writers(stdout, waiter, plain.loss_text))
     from ebpftrace.views.table import Tables
 
-    if waits is None or not _has_descriptor(stdout):
+    if waiter is None or not _has_descriptor(stdout):
         return Tables(stdout)
-    return Tables(cast(TextIO, Outflow(stdout, waits, plain.loss_text)))
+    return Tables(cast(TextIO, NonBlockingOutput(stdout, waiter, plain.loss_text)))
 
 
 def _writers(
-    stdout: TextIO, waits: Waits | None, told: Callable[[LossNote], str]
+    stdout: TextIO, waiter: OutputWaiter | None, format_loss: Callable[[LossNote], str]
 ) -> tuple[Callable[[str], object], Callable[[str], object]]:
-    """What writes news, and what writes that which a late reader can do without."""
-    if waits is not None and _has_descriptor(stdout):
-        out = Outflow(stdout, waits, told)
+    """Functions that write important records, and routine ones."""
+    if waiter is not None and _has_descriptor(stdout):
+        out = NonBlockingOutput(stdout, waiter, format_loss)
         return out.write, out.write_routine
 
     def write(text: str) -> None:
@@ -82,7 +82,7 @@ def _has_descriptor(stdout: TextIO) -> bool:
 
 
 def open_screenshot(path: Path, width: int, height: int) -> View:
-    """One frame of the dashboard, drawn into a file when the watch ends."""
+    """A view that draws one frame of the dashboard into a file when the watch ends."""
     from ebpftrace.views.dashboard.screenshot import Screenshot
 
     return Screenshot(path, width, height)

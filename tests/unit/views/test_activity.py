@@ -6,14 +6,14 @@ import pytest
 
 from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.act.incident.outcome import StepStatus
-from ebpftrace.views.acts import act_line, act_lines
+from ebpftrace.views.activity import activity_line, activity_lines
 from ebpftrace.views.cells import cells
 from ebpftrace.views.table import Tables
 from tests.support import watches
 
 
 def test_a_step() -> None:
-    assert act_lines(watches.step()) == [
+    assert activity_lines(watches.step()) == [
         "action   12:00:07Z signal for build-42: done in 19ms: gopls 4711 ended by TERM",
         "         after 18ms",
     ]
@@ -21,29 +21,31 @@ def test_a_step() -> None:
 
 def test_a_skipped_step_took_no_time() -> None:
     step = watches.step(status=StepStatus.SKIPPED, detail="budget spent")
-    assert act_line(step) == "action   12:00:07Z signal for build-42: skipped: budget spent"
+    assert (
+        activity_line(step) == "action   12:00:07Z signal for build-42: skipped: budget spent"
+    )
 
 
 def test_an_outcome_says_first_whether_it_helped() -> None:
-    assert act_line(watches.outcome(), 200) == (
+    assert activity_line(watches.outcome(), 200) == (
         "outcome  12:00:07Z helped in build-42: 1.4 GiB freed in 8.0s: gopls 4711 is gone, "
         "its successor 4802 is steady"
     )
     failed = watches.outcome(helped=False, sentence="GIVEN UP")
-    assert act_line(failed) == "outcome  12:00:07Z NOT helped in build-42: GIVEN UP"
+    assert activity_line(failed) == "outcome  12:00:07Z NOT helped in build-42: GIVEN UP"
 
 
 def test_a_fuse_says_first_what_became_of_the_process() -> None:
-    assert act_line(watches.fuse_news(), 200) == (
+    assert activity_line(watches.fuse_news(), 200) == (
         "fuse     12:00:07Z stopped in build-42: gopls 4711 stands: its job holds 1.8 GiB "
         "(fuse 1.8 GiB, 90% of the limit of 2 GiB); next: capture, shell, then SIGKILL"
     )
     thawed = watches.fuse_news(FuseEventKind.THAWED, sentence="gopls 4711 goes on")
-    assert act_line(thawed) == "fuse     12:00:07Z thawed in build-42: gopls 4711 goes on"
+    assert activity_line(thawed) == "fuse     12:00:07Z thawed in build-42: gopls 4711 goes on"
 
 
 def test_a_remark() -> None:
-    assert act_line(watches.remark()) == "remark   12:00:07Z 2 policies read again"
+    assert activity_line(watches.remark()) == "remark   12:00:07Z 2 policies read again"
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
@@ -54,8 +56,8 @@ def test_every_line_fits(width: int) -> None:
         watches.fuse_news(),
         watches.remark("y " * 99),
     ):
-        assert cells(act_line(act, width)) <= width
-        assert all(cells(line) <= width for line in act_lines(act, width))
+        assert cells(activity_line(act, width)) <= width
+        assert all(cells(line) <= width for line in activity_lines(act, width))
 
 
 def test_the_table_shows_them_below_and_the_outcomes_again_at_its_end() -> None:

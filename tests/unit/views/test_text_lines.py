@@ -5,7 +5,7 @@ import pytest
 from ebpftrace.ledger import Note
 from ebpftrace.units import GIB, MIB
 from ebpftrace.views.cells import cells
-from ebpftrace.views.lines import note_line, snapshot_line, start_lines
+from ebpftrace.views.text_lines import note_line, snapshot_line, start_lines
 from tests.support import watches
 
 HEAD = "12:00:07Z"
@@ -46,7 +46,7 @@ def test_the_first_line_leaves_out_what_does_not_fit() -> None:
         ),
         (
             watches.process_note("exit", comm="sh", exit_code=0, signal=0, executed=True),
-            f"process  {HEAD} exit sh 4711 in build-42: peak 520 MiB, now another program",
+            f"process  {HEAD} exit sh 4711 in build-42: peak 520 MiB, replaced by exec",
         ),
         (
             watches.oom_note(),
@@ -58,7 +58,7 @@ def test_the_first_line_leaves_out_what_does_not_fit() -> None:
         ),
         (
             watches.pressure_note(),
-            f"pressure {HEAD} build-42: lost 310ms of 900ms for memory, all of it 120ms",
+            f"pressure {HEAD} build-42: waited 310ms of 900ms for memory, all tasks 120ms",
         ),
         (
             watches.loss_note(),

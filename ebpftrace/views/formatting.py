@@ -1,4 +1,4 @@
-"""The words all views for people share: counts, rates, times, causes."""
+"""Counts, rates, times and causes as all views for people write them."""
 
 import signal
 import time
@@ -6,16 +6,17 @@ from collections.abc import Mapping
 
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 
-_LONGEST_WAIT_S = 99 * 86_400  # beyond it a projection says nothing
+_LONGEST_WAIT_S = 99 * 86_400  # a longer projection means nothing
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 job`, `3 jobs`, `2 processes` (where `many` is given)."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def count(number: int, singular: str, plural: str = "") -> str:
+    """`1 job`, `3 jobs`, or `2 processes` where `plural` is given."""
+    noun = singular if number == 1 else plural or f"{singular}s"
+    return f"{number:,} {noun}"
 
 
 def process_name(comm: str, role: str, pid: int) -> str:
-    """`gopls 4711`, or `gopls (telemetry) 4712` for one that plays a part of its own."""
+    """`gopls 4711`, or `gopls (telemetry) 4712` if the process has a role."""
     return f"{comm} ({role}) {pid}" if role else f"{comm} {pid}"
 
 
@@ -42,17 +43,17 @@ def clock(time_ns: int) -> str:
 
 
 def waiting(watching: str) -> str:
-    """What a watch says that has seen nothing yet."""
+    """The message of a watch that has not seen a process yet."""
     return f"waiting for a process with {watching}…"
 
 
 def missed(losses: Mapping[str, int]) -> str:
-    """Losses in words, `14 missed: ring exit 12, map full 2`; empty for none."""
+    """Losses by cause: `14 missed: ring exit 12, map full 2`; empty for none."""
     causes = {cause: number for cause, number in losses.items() if number}
     if not causes:
         return ""
-    told = ", ".join(f"{cause_words(cause)} {number:,}" for cause, number in causes.items())
-    return f"{sum(causes.values()):,} missed: {told}"
+    listed = ", ".join(f"{cause_words(cause)} {number:,}" for cause, number in causes.items())
+    return f"{sum(causes.values()):,} missed: {listed}"
 
 
 def cause_words(cause: str) -> str:
