@@ -68,7 +68,7 @@ class BreakerDriver:
 
     def snapshot(self, findings: Iterable[Finding], snapshot: Snapshot) -> None:
         """The books, and what the built-in judgement has found."""
-        self._say(self._breaker.consider(findings, snapshot))
+        self._say(self._breaker.handle_snapshot(findings, snapshot))
         if self._fusing is not None and self._holding is not None:
             for key in self._holding.woken():
                 self._fusing.let_go(key)  # somebody else did; the ladder goes on
@@ -111,7 +111,7 @@ class BreakerDriver:
         reading = self._probe.read_one_group(time.monotonic_ns(), event.cgroup_id, event.key)
         if reading is None:
             return
-        self._say(self._breaker.breached(event, reading))
+        self._say(self._breaker.handle_breach(event, reading))
         self._after()
         for mark in self._breaker.marks_after(event):
             self._mark(mark.cgroup_id, mark.process, mark.held_bytes)

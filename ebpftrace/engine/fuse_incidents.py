@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from ebpftrace.act.breaker.breaker import Breaker
-from ebpftrace.act.breaker.create_incident import became_another
+from ebpftrace.act.breaker.create_incident import has_new_name
 from ebpftrace.act.fuse.box import Fusebox, StoppedProcess
 from ebpftrace.act.fuse.events import FuseEvent, UserCommand, UserCommandKind
 from ebpftrace.act.fuse.format import finding_of
@@ -62,7 +62,7 @@ class FuseIncidents:
         if news is None:
             self._remark(f"a fuse killed {event.key.pid}, whom the books do not have")
             return
-        self._breaker.spent(news)
+        self._breaker.log_fuse_kill(news)
         self._tell(news)
 
     def stopped(self, event: FuseBlown) -> None:
@@ -74,7 +74,7 @@ class FuseIncidents:
         """A process has ended."""
         self._gone.add(key)
         for job in self._attended:
-            meant = self._breaker.meant(job)
+            meant = self._breaker.targets_of(job)
             if meant and key in meant and meant <= self._gone:
                 self._relieved.add(job)
         self._news(self._box.ended(key, time.monotonic_ns()))
@@ -94,11 +94,11 @@ class FuseIncidents:
         self._relieved.clear()
         for job in [job for job, relieved in self._attended.items() if relieved]:
             if any(one.news.job.key == job for one in self._box.standing):
-                self._say(self._breaker.conclude(job, "another one stands"))
-                if self._breaker.meant(job) is None:
+                self._say(self._breaker.conclude(job, "another stopped process is next"))
+                if self._breaker.targets_of(job) is None:
                     del self._attended[job]
         self._attend(snapshot)
-        self._box.arm(policies, snapshot, self._breaker.exhausted)
+        self._box.arm(policies, snapshot, self._breaker.budget_refusal)
         for name in sorted(self._box.unlimited - self._unlimited):
             self._remark(f"{name} has no memory limit: a fuse at a share of it cannot blow")
         self._unlimited = self._box.unlimited
@@ -106,7 +106,7 @@ class FuseIncidents:
     def after_actions(self) -> None:
         """Incidents may be over. Whoever stands since the one that was meant has ended is
         next; where that one lives on, everybody goes on."""
-        for job in [job for job in self._attended if self._breaker.meant(job) is None]:
+        for job in [job for job in self._attended if self._breaker.targets_of(job) is None]:
             if not self._attended.pop(job):
                 self._release(job)
             self._waiting |= any(one.news.job.key == job for one in self._box.standing)
@@ -125,7 +125,7 @@ class FuseIncidents:
             self._remark(f"{wish.process.pid} does not stand because of a fuse")
             return
         job = one.news.job.key
-        meant = wish.process in (self._breaker.meant(job) or ())
+        meant = wish.process in (self._breaker.targets_of(job) or ())
         if wish.kind is UserCommandKind.THAW:
             if meant:
                 self._say(self._breaker.cancel(job, f"thawed {_BY_HAND}"))
@@ -134,7 +134,7 @@ class FuseIncidents:
         if not meant:
             self._say(self._breaker.cancel(job, f"{one.news.comm} {wish.process.pid} first"))
             self._begin([one], self._snapshot, only=True)
-        self._say(self._breaker.hurry(job, f"ended {_BY_HAND}"))
+        self._say(self._breaker.kill_now(job, f"ended {_BY_HAND}"))
 
     def thaw(self, pid: int | None) -> list[str]:
         """The same for whoever asks by pid, or for all; one sentence for each that goes on."""
@@ -157,9 +157,9 @@ class FuseIncidents:
         for job, ones in by_job.items():
             if job in self._attended:
                 continue
-            if self._breaker.meant(job) is not None:
+            if self._breaker.targets_of(job) is not None:
                 self._attended[job] = False  # one runs: its end is theirs
-            elif not self._breaker.full:
+            elif not self._breaker.is_full:
                 self._begin(ones, snapshot)
 
     def _begin(
@@ -179,9 +179,9 @@ class FuseIncidents:
             finding = finding_of(
                 first.news, first.event, None if subject is None else subject.news
             )
-            firing = Firing(first.policy, (finding,), blown=True, lately=lately)
-            self._say(self._breaker.blow(firing, snapshot))
-            meant = self._breaker.meant(job)
+            firing = Firing(first.policy, (finding,), by_fuse=True, recent_growth=lately)
+            self._say(self._breaker.start_fuse_incident(firing, snapshot))
+            meant = self._breaker.targets_of(job)
             if meant is not None or self._one(largest.event.key) is None:
                 break
         if meant is None:
@@ -208,7 +208,7 @@ class FuseIncidents:
 
     def _news(self, news: Iterable[FuseEvent]) -> None:
         for one in news:
-            self._breaker.note(one)
+            self._breaker.log_fuse_event(one)
             self._tell(one)
             self._last = one.sentence
 
@@ -219,7 +219,7 @@ def _in_exec(one: StoppedProcess, snapshot: Snapshot) -> bool:
     if time.monotonic_ns() - one.event.time_ns > _EXEC_NS:
         return False
     processes = (process for job in snapshot.jobs for process in job.processes)
-    return any(became_another(it) for it in processes if it.key == one.event.key)
+    return any(has_new_name(it) for it in processes if it.key == one.event.key)
 
 
 def _by_itself(one: StoppedProcess) -> bool:

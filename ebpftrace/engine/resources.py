@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 from ebpftrace.act.audit.log import AuditLog
 from ebpftrace.act.audit.reader import AuditReader
-from ebpftrace.act.audit.recovery import Record
 from ebpftrace.act.fuse.bounds import default_fuse, has_fuse
 from ebpftrace.act.fuse.holding.control_server import ControlServer
 from ebpftrace.act.fuse.holding.holding import Holding
+from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.errors import EbpftraceError, LogTakenError

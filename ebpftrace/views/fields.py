@@ -4,9 +4,7 @@ They are spelled out, not derived from the dataclasses: a name in the schema sta
 name in the code changes.
 """
 
-import time
-from typing import Any
-
+from ebpftrace.act.incident.records import Record, identity_fields, key_fields, rfc3339
 from ebpftrace.counters import (
     CgroupContents,
     CgroupEvents,
@@ -15,19 +13,8 @@ from ebpftrace.counters import (
     ProcessCounters,
     Usage,
 )
-from ebpftrace.events import ProcessKey
-from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import GrowthRates, JobSnapshot, ProcessSnapshot, SelfCost
-from ebpftrace.units import NS_PER_SECOND
-
-Record = dict[str, Any]  # what json.dumps takes
-
-
-def rfc3339(time_ns: int) -> str:
-    """Unix time as RFC 3339 in UTC, to the microsecond: `2026-11-23T12:00:07.000000Z`."""
-    seconds, rest = divmod(time_ns, NS_PER_SECOND)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1000:06d}Z"
 
 
 def usage_fields(usage: Usage) -> Record:
@@ -46,21 +33,6 @@ def growth_fields(growth: GrowthRates) -> Record:
         "bytes_total": growth.bytes_total,
         "bytes_per_second": growth.bytes_per_second,
     }
-
-
-def identity_fields(job: JobIdentity) -> Record:
-    return {
-        "key": job.key,
-        "name": job.name,
-        "kind": job.kind,
-        "identified_by": job.identified_by,
-        "cgroup": job.cgroup,
-        "cgroup_id": job.cgroup_id,
-    }
-
-
-def key_fields(key: ProcessKey) -> Record:
-    return {"pid": key.pid, "start_boottime_ns": key.start_boottime_ns}
 
 
 def counter_fields(counters: ProcessCounters) -> Record:

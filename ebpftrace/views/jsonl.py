@@ -5,22 +5,20 @@ import re
 from collections.abc import Callable
 
 from ebpftrace.act.fuse.events import FuseEvent
+from ebpftrace.act.fuse.records import fuse_record
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
+from ebpftrace.act.incident.records import Record, outcome_record, step_record
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, Snapshot
 from ebpftrace.views.activity import Remark
 from ebpftrace.views.backlog import is_routine
-from ebpftrace.views.fields import Record
 from ebpftrace.views.records import (
     end_record,
     finding_record,
-    fuse_record,
     note_record,
-    outcome_record,
     remark_record,
     snapshot_record,
     start_record,
-    step_record,
 )
 from ebpftrace.views.start import Started
 

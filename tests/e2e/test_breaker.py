@@ -31,7 +31,7 @@ def test_a_leak_is_ended_comes_back_and_is_told(tmp_path: Path) -> None:
         respawned(group),
     ):
         outcome = watch.wait_for(is_type("outcome"), SECONDS)
-    steps = [(one["action"], one["status"]) for one in of_type(watch, "action")]
+    steps = [(one["action"], one["status"]) for one in of_type(watch, "step")]
     assert steps == [("capture", "done"), ("signal", "done")]
     finding = next(one for one in of_type(watch, "finding") if one["detector"] == "growth")
     assert finding["bound"] == 64 * MIB
@@ -45,7 +45,7 @@ def test_a_leak_is_ended_comes_back_and_is_told(tmp_path: Path) -> None:
     told = [
         line["type"] for line in logged(tmp_path) if line["incident"] == outcome["incident"]
     ]
-    assert told == ["incident", "step_begun", "step", "step_begun", "step", "outcome"]
+    assert told == ["incident", "step_started", "step", "step_started", "step", "outcome"]
     shown = run("audit", str(tmp_path / "audit.jsonl"))
     assert shown.returncode == 0
     assert "capture: done" in shown.stdout
@@ -70,7 +70,7 @@ def test_the_budget_is_kept_over_a_restart_of_ebpftrace(tmp_path: Path) -> None:
     assert not outcome["helped"]
     assert "budget spent: 1 restart in 10m00s" in outcome["sentence"]
     # Without a cool-down the next incident may have begun when the watch was stopped.
-    mine = [one for one in of_type(second, "action") if one["incident"] == outcome["incident"]]
+    mine = [one for one in of_type(second, "step") if one["incident"] == outcome["incident"]]
     assert (mine[-1]["action"], mine[-1]["status"]) == ("shell", "skipped")
 
 
@@ -83,7 +83,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path: Path) -> Non
     ):
         outcome = watch.wait_for(is_type("outcome"), SECONDS)
         assert Path(f"/proc/{outcome['pid']}").exists()
-    details = [(one["status"], one["detail"]) for one in of_type(watch, "action")]
+    details = [(one["status"], one["detail"]) for one in of_type(watch, "step")]
     assert details == [
         ("skipped", "dry run: would capture"),
         ("skipped", "dry run: would shell"),
@@ -108,9 +108,9 @@ def test_what_another_process_of_the_job_gains_ends_nobody(tmp_path: Path) -> No
         watch.next_snapshot()
         watch.next_snapshot()
         assert calm.do("map 1MiB")
-        assert of_type(watch, "action") == []
-    (held,) = [line for line in logged(tmp_path) if line["type"] == "held_back"]
-    assert held["why"].endswith("gained less than a third of it")
+        assert of_type(watch, "step") == []
+    (held,) = [line for line in logged(tmp_path) if line["type"] == "suppressed"]
+    assert held["reason"].endswith("gained less than a third of the job's growth")
 
 
 def test_what_a_killed_ebpftrace_froze_goes_on_at_its_next_start(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_what_a_killed_ebpftrace_froze_goes_on_at_its_next_start(tmp_path: Path)
             first.next_snapshot()
             leaky.send("touch 0")
             first.wait_for(
-                lambda one: one["type"] == "action" and one["action"] == "freeze", SECONDS
+                lambda one: one["type"] == "step" and one["action"] == "freeze", SECONDS
             )
             first.process.kill()
         stat = proc.read_stat(leaky.pid)
@@ -133,7 +133,7 @@ def test_what_a_killed_ebpftrace_froze_goes_on_at_its_next_start(tmp_path: Path)
             leaky.answer()
             assert leaky.do("map 1MiB")
     (left,) = [line for line in logged(tmp_path) if line["type"] == "abandoned"]
-    assert left["undone"]
+    assert left["restored"]
 
 
 def test_sighup_takes_new_policies_and_a_bad_file_keeps_the_old(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_sighup_takes_new_policies_and_a_bad_file_keeps_the_old(tmp_path: Path) 
         watch.next_snapshot()
         leaky.do("touch 0")
         step = watch.wait_for(
-            lambda one: one["type"] == "action" and one["action"] == "notify", SECONDS
+            lambda one: one["type"] == "step" and one["action"] == "notify", SECONDS
         )
         assert "gained" in step["detail"]
 

@@ -66,7 +66,7 @@ def logged(folder: Path, kind: str) -> list[Record]:
 
 
 def steps(watch: Watch) -> list[tuple[str, str]]:
-    told = [one for one in watch.records if one["type"] == "action"]
+    told = [one for one in watch.records if one["type"] == "step"]
     return [(one["action"], one["status"]) for one in told]
 
 
@@ -128,7 +128,7 @@ def test_workers_without_a_watched_parent_are_ended_as_one(tmp_path: Path) -> No
     (incident,) = logged(tmp_path, "incident")
     assert len(incident["facts"]["other_pids"]) == 7
     assert calm.pid not in incident["facts"]["other_pids"]
-    spent = [one for one in logged(tmp_path, "step_begun") if one["spends"]]
+    spent = [one for one in logged(tmp_path, "step_started") if one["spends_budget"]]
     assert len(spent) == 1
     others = json.loads((Path(outcome["evidence"]) / "others.json").read_bytes())
     assert len(others) == 7

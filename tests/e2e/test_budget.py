@@ -18,14 +18,14 @@ from tests.support.workload import Workload
 pytestmark = pytest.mark.kernel
 
 DAY = 24 * 3600
-RESTS = "the job rests after its last incident"
+RESTS = "the job is in its cool-down"
 
 
-def held_back(folder: Path, since_ns: int) -> Record:
+def suppressed(folder: Path, since_ns: int) -> Record:
     """What is said to the audit log after this moment of CLOCK_BOOTTIME."""
     deadline = time.monotonic() + SECONDS
     while True:
-        for line in logged(folder, "held_back"):
+        for line in logged(folder, "suppressed"):
             if line["boottime_ns"] > since_ns:
                 return line
         assert time.monotonic() < deadline, logged(folder)
@@ -49,11 +49,11 @@ def test_a_job_rests_over_sighup_and_a_restart(tmp_path: Path) -> None:
             file.write_text(file.read_text().replace("leaks", "renamed"))
             first.process.send_signal(signal.SIGHUP)
             first.wait_for(lambda one: one.get("text") == "1 policy read again", SECONDS)
-            told = held_back(tmp_path, boottime_ns())
-            assert (told["policy"], told["why"]) == ("renamed", RESTS)
+            told = suppressed(tmp_path, boottime_ns())
+            assert (told["policy"], told["reason"]) == ("renamed", RESTS)
         began = boottime_ns()
         with watching(tmp_path, "--config", str(file)):
-            assert held_back(tmp_path, began)["why"] == RESTS
+            assert suppressed(tmp_path, began)["reason"] == RESTS
     assert len((tmp_path / "hooked").read_text().split()) == 1
 
 
@@ -77,14 +77,14 @@ def test_killed_while_a_hook_runs_it_is_paid_for_and_rested_after(tmp_path: Path
         with watching(tmp_path, "--config", str(file)) as second:
             second.next_snapshot()
             leaky.do("touch 0")
-            assert held_back(tmp_path, began)["why"] == RESTS
+            assert suppressed(tmp_path, began)["reason"] == RESTS
     lines = (tmp_path / "audit.jsonl").read_text().splitlines()
     kinds = [json.loads(line)["type"] for line in lines]
     assert kinds == [
-        "incident", "step_begun", "step", "step_begun", "abandoned", "held_back",
+        "incident", "step_started", "step", "step_started", "abandoned", "suppressed",
     ]  # fmt: skip
     shown = run("audit", str(tmp_path / "audit.jsonl")).stdout
-    assert "abandoned: ebpftrace ended before it was over" in shown
+    assert "abandoned: ebpftrace ended before the incident did" in shown
 
 
 def test_no_jump_of_the_clock_frees_a_job(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def rested_through(jump: Path, seconds: int, group: MemoryCgroup, folder: Path) 
     with Workload(COMM, cgroup=group) as another:
         another.do("map 100MiB")
         another.do("touch 0")
-        line = held_back(folder, began)
-        assert line["why"] == RESTS
+        line = suppressed(folder, began)
+        assert line["reason"] == RESTS
         assert 0 <= line["unix_ns"] - expected_ns < 3600 * 1_000_000_000
         assert another.do("map 1MiB")

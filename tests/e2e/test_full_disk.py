@@ -43,10 +43,10 @@ def test_a_leak_is_ended_all_the_same_and_told_of_later(tmp_path: Path) -> None:
     assert step["status"] == "done"
     assert told["text"] == "the audit log cannot be written: No space left on device"
     assert again["text"] == "the audit log is written again, with nothing left out"
-    capture = of_type(watch, "action")[0]
+    capture = of_type(watch, "step")[0]
     assert (capture["status"], capture["detail"]) == ("failed", "No space left on device")
     assert outcome["helped"]
     assert ended.code == 0
     assert kinds == [
-        "incident", "step_begun", "step", "step_begun", "step", "outcome",
+        "incident", "step_started", "step", "step_started", "step", "outcome",
     ]  # fmt: skip

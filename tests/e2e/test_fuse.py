@@ -79,14 +79,14 @@ def test_a_runaway_is_stopped_its_evidence_saved_and_ended(tmp_path: Path) -> No
     assert stopped["then"] == "capture, then SIGKILL"
     finding = next(one for one in of_type(watch, "finding") if one["detector"] == "fuse")
     assert finding["severity"] == "critical"
-    steps = [(one["action"], one["status"]) for one in of_type(watch, "action")]
+    steps = [(one["action"], one["status"]) for one in of_type(watch, "step")]
     assert steps == [("capture", "done"), ("signal", "done")]
     assert outcome["helped"], outcome
     manifest = json.loads((Path(outcome["evidence"]) / "manifest.json").read_bytes())
     assert manifest["complete"]
     assert "T (stopped)" in (Path(outcome["evidence"]) / "process-status").read_text()
     shutil.rmtree(outcome["evidence"])
-    assert [one["word"] for one in logged(tmp_path) if one["type"] == "fuse"] == [
+    assert [one["event"] for one in logged(tmp_path) if one["type"] == "fuse"] == [
         "stopped", "ended",
     ]  # fmt: skip
 
@@ -147,7 +147,7 @@ def test_killed_at_the_bound_where_the_policy_says_so(tmp_path: Path) -> None:
         assert group.oom_kills() == 0
     assert killed["pid"] == workload.pid
     assert killed["measured_bytes"] - killed["bound_bytes"] <= MIB
-    assert not of_type(watch, "action")
+    assert not of_type(watch, "step")
 
 
 def test_of_a_job_the_one_that_grew_most_is_ended_and_the_others_go_on(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_who_rests_is_not_ended_for_who_runs_away(tmp_path: Path) -> None:
         assert runs.wait() == -signal.SIGKILL
         rests.do("look 0")  # it answers
         assert group.oom_kills() == 0
-    assert {one["pid"] for one in of_type(watch, "action")} == {runs.pid}
+    assert {one["pid"] for one in of_type(watch, "step")} == {runs.pid}
 
 
 def test_two_runs_in_one_cgroup_have_each_its_bound(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_thawed_by_hand_it_goes_on_and_its_incident_is_called_off(tmp_path: Path
         workload.do("map 110MiB")
         workload.send("touch 0")
         told(watch, "stopped")
-        watch.wait_for(is_type("action"), SECONDS)  # the evidence; the hook runs
+        watch.wait_for(is_type("step"), SECONDS)  # the evidence; the hook runs
         assert stands(workload.pid)
         done = ebpftrace("thaw", str(workload.pid), environment=runs)
         assert done.returncode == 0, done.stderr

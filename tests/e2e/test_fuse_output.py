@@ -53,8 +53,8 @@ def test_every_object_keeps_its_contract(tmp_path: Path) -> None:
     assert stopped["pid"] == thawed["pid"] == workload.pid
     assert stopped["limit_bytes"] == LIMIT
     assert stopped["bound_bytes"] == 100 << 20
-    assert stopped["stood_ns"] == 0
-    assert 0 < thawed["stood_ns"] <= thawed["monotonic_ns"] - ended.records[0]["monotonic_ns"]
+    assert stopped["stopped_ns"] == 0
+    assert 0 < thawed["stopped_ns"] <= thawed["monotonic_ns"] - ended.records[0]["monotonic_ns"]
     assert stopped["bound_bytes"] < thawed["next_bound_bytes"] < LIMIT
 
 

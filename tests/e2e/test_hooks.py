@@ -61,7 +61,7 @@ def test_each_is_survived_and_told_and_the_next_is_tried(tmp_path: Path) -> None
             leaky.do("touch 0")
             watch.wait_for(is_step("notify"), SECONDS)
             snapshot = watch.next_snapshot()
-            steps = of_type(watch, "action")
+            steps = of_type(watch, "step")
             outcome = watch.wait_for(is_type("outcome"), SECONDS)
         finally:
             away = int((tmp_path / "away").read_text())
@@ -100,5 +100,5 @@ def test_a_webhook_that_never_answers_holds_up_no_signal(tmp_path: Path) -> None
             leaky.do("map 100MiB")
             leaky.send("touch 0")
             watch.wait_for(is_step("notify"), SECONDS)
-            steps = [(one["action"], one["status"]) for one in of_type(watch, "action")]
+            steps = [(one["action"], one["status"]) for one in of_type(watch, "step")]
     assert steps == [("capture", "done"), ("signal", "done"), ("notify", "timed_out")]

@@ -75,7 +75,7 @@ def test_on_a_full_node_the_breaker_still_acts(tmp_path: Path) -> None:
         assert reclaimed_pages() > before, "the node was not full"
         last = watch.next_snapshot()
         assert score(watch.pid) == -900
-    steps = {one["action"]: one["status"] for one in of_type(watch, "action")}
+    steps = {one["action"]: one["status"] for one in of_type(watch, "step")}
     # On an emulated processor that is shared as well, five seconds may be too short for it:
     # the next step is taken all the same.
     assert steps["capture"] in ("done", "timed_out")

@@ -39,7 +39,7 @@ def test_a_leaking_service_is_restarted_and_its_successor_is_steady(tmp_path: Pa
         assert job["oom_kills"] == 0
         assert unit.show("ActiveState") == "active"
         assert unit.show("NRestarts") == "0", "asked for, not crashed"
-    steps = {one["action"]: one for one in of_type(watch, "action")}
+    steps = {one["action"]: one for one in of_type(watch, "step")}
     assert steps["capture"]["status"] == steps["systemd"]["status"] == "done"
     assert steps["systemd"]["detail"] == f"{unit.name} is active, pid {second}"
     finding = next(one for one in of_type(watch, "finding") if one["detector"] == "growth")
@@ -99,6 +99,6 @@ def test_a_real_gopls_service_that_leaks_is_restarted(tmp_path: Path) -> None:
     assert f"its successor {second} is steady" in outcome["sentence"]
     assert info is not None
     assert info.main_package == "golang.org/x/tools/gopls"
-    steps = {one["action"]: one for one in of_type(watch, "action")}
+    steps = {one["action"]: one for one in of_type(watch, "step")}
     assert steps["systemd"]["detail"] == f"gopls.service is active, pid {second}"
     assert outcome["job"]["name"] == "gopls.service"

@@ -127,7 +127,7 @@ def test_the_breaker_acts_while_nobody_reads(tmp_path: Path) -> None:
     numbers = [one["sequence"] for one in records if one["type"] == "snapshot"]
     assert numbers == sorted(numbers)
     assert 0 < numbers[-1] - len(numbers) <= loss["count"]
-    steps = [one for one in records if one["type"] == "action"]
+    steps = [one for one in records if one["type"] == "step"]
     assert [(one["action"], one["status"]) for one in steps] == [
         ("capture", "done"),
         ("shell", "done"),

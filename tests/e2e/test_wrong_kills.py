@@ -124,7 +124,7 @@ def test_one_that_moved_before_it_grew(tmp_path: Path) -> None:
             while time.monotonic() < until:
                 leaky.do("look 0")  # EOFError if it was ended
                 time.sleep(0.05)
-            assert of_type(watch, "action") == []
+            assert of_type(watch, "step") == []
     assert logged(tmp_path, "incident") == []
 
 
@@ -164,7 +164,7 @@ def test_ebpftrace_and_who_started_it(tmp_path: Path, comm: str) -> None:
         finally:
             end_session(process, mark)
     assert logged(tmp_path, "incident") == []
-    whys = {line["why"] for line in logged(tmp_path, "held_back")}
+    whys = {line["reason"] for line in logged(tmp_path, "suppressed")}
     assert any("is ebpftrace itself, or started it" in why for why in whys), whys
 
 
@@ -209,8 +209,10 @@ def test_children_that_outlive_their_parent(tmp_path: Path) -> None:
     assert outcome["helped"], outcome
     assert f"its successor {successor.pid} is steady" in outcome["sentence"]
     assert anon(full, successor.pid) < 5 * MIB
-    (held,) = logged(tmp_path, "held_back")
-    assert held["why"] == f"{COMM} {successor.pid} holds less than a third of it"
+    (held,) = logged(tmp_path, "suppressed")
+    assert (
+        held["reason"] == f"{COMM} {successor.pid} holds less than a third of the job's memory"
+    )
 
 
 def anon(snapshot: Record, pid: int) -> int:

@@ -37,7 +37,7 @@ def is_type(kind: str) -> Callable[[Record], bool]:
 
 def is_step(action: str) -> Callable[[Record], bool]:
     """Is it how this action ended?"""
-    return lambda record: record["type"] == "action" and record["action"] == action
+    return lambda record: record["type"] == "step" and record["action"] == action
 
 
 def of_type(watch: Watch, kind: str) -> list[Record]:

@@ -50,7 +50,7 @@ FUSE = {
     "bound_bytes": int,
     "limit_bytes": (int, type(None)),
     "next_bound_bytes": (int, type(None)),
-    "stood_ns": int,
+    "stopped_ns": int,
     "then": str,
     "sentence": str,
 }

@@ -1,1 +1,1 @@
-"""The audit log: written, read, replayed at start, and the budget kept from it."""
+"""The audit log: written, read, replayed at start; and the budget it preserves."""

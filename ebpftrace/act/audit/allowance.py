@@ -1,4 +1,4 @@
-"""An incident's part of its job's budget: one end of a process, however many steps it takes."""
+"""An incident's share of its job's budget: one ended process, however many steps it takes."""
 
 from collections.abc import Callable
 
@@ -7,44 +7,44 @@ from ebpftrace.act.policy.policy import Budget
 
 
 class Allowance:
-    """`claim` before each step that may end a process; then `keep` it, or `give_back`.
+    """Call `claim` before each step that may end a process, then `keep` or `refund`.
 
-    `job` is the account that the budget is kept by.
+    `account` is what the job's budget is kept by.
     """
 
     def __init__(
-        self, spending: Spending, job: str, budget: Budget, moment: Callable[[], Moment]
+        self, spending: Spending, account: str, budget: Budget, moment: Callable[[], Moment]
     ) -> None:
         self._spending = spending
-        self._job = job
+        self._account = account
         self._budget = budget
         self._moment = moment
-        self._booked = False
+        self._spent = False
         self._kept = False
         self._waived = False
 
     def claim(self) -> str:
-        """Book the end, if that was not done; why none is allowed now, or ""."""
-        if self._booked or self._waived:
+        """Spend the budget, once. The reason it cannot be spent, or ""."""
+        if self._spent or self._waived:
             return ""
-        if refusal := self._spending.exhausted(self._job, self._budget, self._moment()):
+        if refusal := self._spending.refusal(self._account, self._budget, self._moment()):
             return refusal
-        self._spending.spend(self._job, self._moment())
-        self._booked = True
+        self._spending.spend(self._account, self._moment())
+        self._spent = True
         return ""
 
     def keep(self) -> None:
-        """A step was taken that may have ended one: it stays booked."""
+        """A step may have ended a process: no later step refunds the budget."""
         self._kept = True
 
-    def give_back(self) -> bool:
-        """A step came to nothing. Whether no other was taken, so that nothing is booked now."""
-        if not self._booked or self._kept:
+    def refund(self) -> bool:
+        """A step ended no process. Return whether the budget was refunded."""
+        if not self._spent or self._kept:
             return False
-        self._spending.refund(self._job)
-        self._booked = False
+        self._spending.refund(self._account)
+        self._spent = False
         return True
 
     def waive(self) -> None:
-        """Whoever decides by hand decides about the budget too: nothing more is booked."""
+        """A user ends the process by hand: later steps need no budget."""
         self._waived = True

@@ -1,12 +1,12 @@
-"""How often a job's processes may be ended, and how long it rests after an incident.
+"""How often a job's processes may be ended, and the cool-down after an incident.
 
-A job is known here by its account (`JobIdentity.account`): a supervisor that makes its
-cgroup anew must not give it another budget.
+A job is known here by its account (`JobIdentity.account`): a supervisor that recreates the
+job's cgroup does not give it a new budget.
 
-Time is CLOCK_BOOTTIME within one boot: no clock jump moves it, and it goes on while
-ebpftrace is restarted or the machine sleeps. Across boots only Unix time is left: an
-entry from the future then counts as made now, so that a clock that was set back never
-frees the budget early.
+Within one boot time is CLOCK_BOOTTIME: clock jumps do not affect it, and it advances while
+ebpftrace restarts or the machine sleeps. Across boots only Unix time is left; an entry
+from the future then counts as made now, so that setting the clock back never frees the
+budget early.
 """
 
 import time
@@ -18,19 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.policy.policy import Budget
-from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
 KEPT_NS = 24 * 3600 * NS_PER_SECOND
-"""Nothing older is remembered: no window and no cool-down is longer than a day."""
+"""Older entries are dropped: no window and no cool-down is longer than a day."""
 
-_JOBS = 4096
+_MAX_JOBS = 4096
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One moment on the clocks that outlive the program. Nanoseconds."""
+    """A point in time, on clocks that outlast the process. Nanoseconds."""
 
     unix_ns: int
     boottime_ns: int
@@ -42,14 +41,15 @@ class Moment:
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> "Moment":
-        """From a line of the audit log. KeyError, TypeError or ValueError if it has none."""
+        """From a line of the audit log; KeyError, TypeError or ValueError if malformed."""
         return cls(int(record["unix_ns"]), int(record["boottime_ns"]), str(record["boot"]))
 
     def record(self) -> dict[str, Any]:
+        """The fields that `of_record` reads."""
         return {"unix_ns": self.unix_ns, "boottime_ns": self.boottime_ns, "boot": self.boot}
 
     def since(self, earlier: "Moment") -> int:
-        """How long ago that was, never below 0."""
+        """Nanoseconds since `earlier`, never below 0."""
         if earlier.boot == self.boot:
             return max(0, self.boottime_ns - earlier.boottime_ns)
         return max(0, self.unix_ns - earlier.unix_ns)
@@ -61,72 +61,60 @@ def _boot() -> str:
 
 
 class Spending:
-    """Which job's processes were ended when, and when its last incident was over."""
+    """When each job's processes were ended, and when its last incident ended."""
 
     def __init__(self) -> None:
-        self._ends: defaultdict[str, deque[Moment]] = defaultdict(deque)
-        self._over: dict[str, Moment] = {}
+        self._ends: defaultdict[str, deque[Moment]] = defaultdict(deque)  # of processes
+        self._last_incident: dict[str, Moment] = {}
 
-    def spend(self, job: str, moment: Moment) -> None:
-        """An end of a process was begun."""
-        self._ends[job].append(moment)
+    def spend(self, account: str, moment: Moment) -> None:
+        """A process is about to be ended."""
+        self._ends[account].append(moment)
         self._forget(moment)
 
-    def refund(self, job: str) -> None:
-        """The end that was begun last did not come about."""
-        if self._ends.get(job):
-            self._ends[job].pop()
+    def refund(self, account: str) -> None:
+        """The latest `spend` ended no process."""
+        if self._ends.get(account):
+            self._ends[account].pop()
 
-    def rest(self, job: str, moment: Moment) -> None:
-        """An incident was over."""
-        self._over[job] = moment
+    def start_cooldown(self, account: str, moment: Moment) -> None:
+        """An incident ended."""
+        self._last_incident[account] = moment
         self._forget(moment)
 
-    def adopt(self, older: str, job: str) -> None:
-        """What was booked under the name that an older version kept is this job's."""
-        if older == job:
-            return
-        if ends := self._ends.pop(older, None):
-            self._ends[job].extendleft(reversed(ends))
-        if over := self._over.pop(older, None):
-            self._over.setdefault(job, over)
-
-    def account_of(self, job: JobIdentity) -> str:
-        """What its budget is kept by, with what an older log has booked under its key."""
-        self.adopt(job.key, job.account)
-        return job.account
-
-    def exhausted(self, job: str, budget: Budget, now: Moment) -> str:
-        """Why no process of it may be ended now; "" if one may."""
+    def refusal(self, account: str, budget: Budget, now: Moment) -> str:
+        """Why the budget allows ending no process now; "" if it does."""
         recent = [
-            age for end in self._ends.get(job, ()) if (age := now.since(end)) < budget.window_ns
+            age
+            for end in self._ends.get(account, ())
+            if (age := now.since(end)) < budget.window_ns
         ]
         if len(recent) < budget.restarts:
             return ""
         window = format_duration(budget.window_ns)
         if not budget.restarts:
             return "the budget allows no restart"
-        # The one whose going makes room again.
+        # The budget is free again once this one leaves the window.
         wait = budget.window_ns - sorted(recent)[budget.restarts - 1]
-        many = "restart" if budget.restarts == 1 else "restarts"
+        plural = "restart" if budget.restarts == 1 else "restarts"
         return (
-            f"budget spent: {budget.restarts} {many} in {window}; "
+            f"budget spent: {budget.restarts} {plural} in {window}; "
             f"the next in {format_duration(wait)}"
         )
 
-    def resting_ns(self, job: str, cooldown_ns: int, now: Moment) -> int:
-        """How much of its cool-down is left; 0: none."""
-        last = self._over.get(job)
+    def cooldown_left_ns(self, account: str, cooldown_ns: int, now: Moment) -> int:
+        """The rest of the cool-down after the last incident; 0: none."""
+        last = self._last_incident.get(account)
         return 0 if last is None else max(0, cooldown_ns - now.since(last))
 
     def _forget(self, now: Moment) -> None:
-        for job, ends in list(self._ends.items()):
+        for account, ends in list(self._ends.items()):
             while ends and now.since(ends[0]) > KEPT_NS:
                 ends.popleft()
             if not ends:
-                del self._ends[job]
-        for job, over in list(self._over.items()):
-            if now.since(over) > KEPT_NS:
-                del self._over[job]
-        while len(self._over) > _JOBS:  # oldest first
-            del self._over[next(iter(self._over))]
+                del self._ends[account]
+        for account, ended in list(self._last_incident.items()):
+            if now.since(ended) > KEPT_NS:
+                del self._last_incident[account]
+        while len(self._last_incident) > _MAX_JOBS:  # oldest first
+            del self._last_incident[next(iter(self._last_incident))]

@@ -1,8 +1,8 @@
-"""The audit log: every decision and step, one JSON object a line, only ever appended.
+"""The audit log: one JSON object a line for every decision and step, append-only.
 
-A line is written whole before the step it tells of goes on, so that a crash of ebpftrace
-loses none; a thread syncs it to the disk, so that a slow disk does not hold up a step.
-A line torn by a power cut is passed over when it is read, and closed off before the next.
+Each line is written before the step it describes starts, so that a crash of ebpftrace
+loses none; a thread syncs it, so that a slow disk does not delay a step. A line torn by a
+power cut is skipped when it is read, and terminated before the next is written.
 """
 
 import contextlib
@@ -14,28 +14,26 @@ import stat
 import threading
 from collections import deque
 from pathlib import Path
-from typing import Any
 
+from ebpftrace.act.incident.records import Record
 from ebpftrace.errors import EbpftraceError, LogTakenError
 from ebpftrace.text import clean
 from ebpftrace.units import MIB
 
 DEFAULT_FILE = Path("/var/log/ebpftrace/audit.jsonl")
 SIZE_BYTES = 8 * MIB
-KEPT = 3  # older files: audit.jsonl.1 is the youngest of them
+KEPT = 3  # older files; audit.jsonl.1 is the newest of them
 _SYNC_SECONDS = 0.1
-_WAITING = 256  # lines that a full disk refused; the oldest go first
-
-Record = dict[str, Any]
+_MAX_UNWRITTEN = 256  # lines kept while the disk is full; the oldest are dropped first
 
 
 class AuditLog:
-    """Append with `write`; `close` waits until all is on the disk.
+    """`write` appends a line; `close` waits until all lines are on the disk.
 
     EbpftraceError if the file cannot be opened, LogTakenError if another ebpftrace writes
-    to it: two of them would act on the same jobs. Later failures (a full disk) are in
-    `trouble`: a breaker that stopped acting because its log is full would let the fire burn.
-    What could not be written is kept, and written once there is room.
+    to it: both would act on the same jobs. Later failures (a full disk) do not raise, so
+    that the breaker keeps acting; they are in `trouble`, and the unwritten lines are
+    written once there is room.
     """
 
     def __init__(
@@ -46,7 +44,7 @@ class AuditLog:
         self._kept = kept
         self._unwritten = ""
         self._unsynced = ""
-        self._lines: deque[bytes] = deque(maxlen=_WAITING)
+        self._lines: deque[bytes] = deque(maxlen=_MAX_UNWRITTEN)
         try:
             file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             self._fd = _open(file)
@@ -65,17 +63,17 @@ class AuditLog:
             ) from error
         self._dirty = threading.Event()
         self._closing = threading.Event()
-        self._lock = threading.Lock()  # held while the descriptor is changed
+        self._lock = threading.Lock()  # guards replacing the descriptor
         self._syncer = threading.Thread(target=self._sync, name="audit", daemon=True)
         self._syncer.start()
 
     @property
     def trouble(self) -> str:
-        """What keeps it from being written or synced now; "" if nothing does."""
+        """Why the log cannot be written or synced now; "" if it can."""
         return self._unwritten or self._unsynced
 
     def write(self, record: Record) -> None:
-        """Append one line, after those that wait. Never raises: see `trouble`."""
+        """Append one line, after any unwritten ones. Never raises: see `trouble`."""
         self._lines.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
         self._flush()
 
@@ -99,9 +97,9 @@ class AuditLog:
             self._rotate()
             size = 0
         if self._torn:
-            line = b"\n" + line  # closes off what a power cut left
+            line = b"\n" + line  # terminates the line torn by a power cut
         if os.write(self._fd, line) < len(line):
-            # Half a line would spoil the next one as well.
+            # Half a line would corrupt the next one as well.
             torn, self._torn = self._torn, True
             os.ftruncate(self._fd, size)
             self._torn = torn
@@ -109,6 +107,7 @@ class AuditLog:
         self._torn = False
 
     def close(self) -> None:
+        """Write what is left, sync, and end the thread."""
         if self._lines:
             self._flush()
         self._closing.set()
@@ -120,7 +119,7 @@ class AuditLog:
                 self._fd = -1
 
     def _rotate(self) -> None:
-        """The new file first: where there is no room for it, no older one is given up."""
+        """Create the new file first: without room for it, no older file is lost."""
         fresh = self._file.with_name(f"{self._file.name}.new")
         fresh.unlink(missing_ok=True)
         fd = _open(fresh)
@@ -142,7 +141,7 @@ class AuditLog:
                 os.close(old)
 
     def _follow(self) -> None:
-        """Begin anew where somebody moved the file away (logrotate), or removed it."""
+        """Reopen the file if it was renamed (logrotate) or removed."""
         try:
             there, ours = self._file.lstat(), os.fstat(self._fd)
             if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino):
@@ -161,7 +160,7 @@ class AuditLog:
     def _sync(self) -> None:
         while not self._closing.is_set():
             self._dirty.wait()
-            # A write waits for a sync that runs: the first steps of an incident shall not.
+            # A write waits for a running sync; delay it past the first steps of an incident.
             self._closing.wait(_SYNC_SECONDS)
             self._dirty.clear()
             with self._lock:
@@ -174,12 +173,12 @@ class AuditLog:
 
 
 def _open(file: Path) -> int:
-    """Its descriptor, for us alone: BlockingIOError where another holds it."""
+    """An exclusively locked descriptor. BlockingIOError if another process has it locked."""
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     fd = os.open(file, flags, 0o600)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(None, "it is no regular file, and could not be read back")
+            raise OSError(None, "it is not a regular file")
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException:
         os.close(fd)

@@ -1,4 +1,4 @@
-"""The audit log read back: by the next start of the breaker, and for people."""
+"""Reads an audit log: for the next start of the breaker, and for `ebpftrace audit`."""
 
 import contextlib
 import json
@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-from ebpftrace.act.audit.log import KEPT, Record
+from ebpftrace.act.audit.log import KEPT
+from ebpftrace.act.incident.records import Record
 from ebpftrace.units import KIB
 
 _LINE_LIMIT = 256 * KIB
@@ -16,23 +17,23 @@ _LINE_LIMIT = 256 * KIB
 
 @dataclass(slots=True)
 class AuditReader:
-    """The lines of an audit log, oldest first, and how many were torn or no JSON object."""
+    """Reads the log and its older files; `torn` counts lines that are no JSON object."""
 
     file: Path
     kept: int = KEPT
     torn: int = 0
 
     def records(self) -> Iterator[Record]:
-        """Nothing where there is no log; OSError where it cannot be read."""
+        """Oldest first; none if there is no log. OSError if it cannot be read."""
         names = [self.file.with_name(f"{self.file.name}.{n}") for n in range(self.kept, 0, -1)]
         for file in (*names, self.file):
             with contextlib.suppress(FileNotFoundError):
-                # A pipe without a writer would hold up who opens it for ever.
+                # O_NONBLOCK: opening a FIFO without a writer would block forever.
                 fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
                 with os.fdopen(fd, "rb") as opened:
                     yield from self._of_file(opened)
 
-    def _of_file(self, opened: Any) -> Iterator[Record]:
+    def _of_file(self, opened: BinaryIO) -> Iterator[Record]:
         while line := opened.readline(_LINE_LIMIT):
             if not line.strip():
                 continue

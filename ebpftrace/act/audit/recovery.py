@@ -1,85 +1,92 @@
-"""What the audit log says of the time before this start: the budget, and what is undone."""
+"""Replays the audit log of earlier runs: budgets, cool-downs, and unfinished incidents."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from ebpftrace.act.audit.budget import Moment, Spending
+from ebpftrace.act.audit.records import AuditRecordType
 from ebpftrace.act.fuse.events import FuseEventKind
+from ebpftrace.act.incident.records import Record
 from ebpftrace.act.process.undo import Undo
-
-Record = dict[str, Any]
 
 
 @dataclass(slots=True)
-class _Open:
-    """An incident without an outcome yet."""
+class _OpenIncident:
+    """An incident whose outcome has not been read yet."""
 
-    job: str
-    latest: Moment  # what was last written of it
-    spent: Moment | None
-    ended_one: bool
-    undos: list[Undo]
+    account: str
+    latest: Moment  # of its last record
+    spent: Moment | None = None  # when it spent the budget
+    undos: list[Undo] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedIncident:
-    """An incident that ebpftrace did not live to finish."""
+    """An incident that an earlier run of ebpftrace did not finish."""
 
-    incident: str
-    undos: tuple[Undo, ...]
+    id: str
+    undos: tuple[Undo, ...]  # in the order to run them
 
 
 def replay_audit_log(
     records: Iterable[Record], spending: Spending
 ) -> tuple[UnfinishedIncident, ...]:
-    """Books what was spent, and says which incidents were left open.
+    """Book what was spent into `spending`; return the incidents without an outcome.
 
-    A record without what is needed is passed over: another version may have written it.
+    Skips malformed records: anyone with access may have edited the file.
     """
-    opened: dict[str, _Open] = {}
+    incidents: dict[str, _OpenIncident] = {}
     for record in records:
         try:
-            _take(record, opened, spending)
+            _replay(record, incidents, spending)
         except (KeyError, TypeError, ValueError, OverflowError):
             continue
-    left = []
-    for incident, one in opened.items():
-        if one.spent is not None:
-            # Whether that signal or hook was still sent is not known: it counts.
-            spending.spend(one.job, one.spent)
-            spending.rest(one.job, one.latest)
-        left.append(UnfinishedIncident(incident, tuple(reversed(one.undos))))
-    return tuple(left)
+    unfinished = []
+    for name, incident in incidents.items():
+        _charge_unfinished(incident, spending)
+        unfinished.append(UnfinishedIncident(name, tuple(reversed(incident.undos))))
+    return tuple(unfinished)
 
 
-def _take(record: Record, opened: dict[str, _Open], spending: Spending) -> None:
-    incident, moment = str(record["incident"]), Moment.of_record(record)
-    if record["type"] == "incident":
-        opened[incident] = _Open(_account(record, record["facts"]), moment, None, False, [])
+def _replay(record: Record, incidents: dict[str, _OpenIncident], spending: Spending) -> None:
+    kind, moment = AuditRecordType(record["type"]), Moment.of_record(record)
+    match kind:
+        case AuditRecordType.SUPPRESSED:
+            return
+        case AuditRecordType.FUSE:
+            if record["event"] == FuseEventKind.KILLED:
+                spending.spend(str(record["account"]), moment)
+            return
+        case AuditRecordType.INCIDENT:
+            started = _OpenIncident(str(record["account"]), moment)
+            incidents[str(record["incident"])] = started
+            return
+    name = str(record["incident"])
+    incident = incidents[name]
+    if kind is AuditRecordType.ABANDONED:
+        if record["restored"]:  # else the next start tries again
+            _charge_unfinished(incident, spending)
+            del incidents[name]
         return
-    if record["type"] == "fuse":
-        if record["word"] == FuseEventKind.KILLED:
-            spending.spend(_account(record, record), moment)
-        return
-    one = opened[incident]
-    one.latest = moment
-    match record["type"]:
-        case "step_begun":
-            if record["spends"] and one.spent is None:
-                one.spent = moment
-        case "step":
+    incident.latest = moment
+    match kind:
+        case AuditRecordType.STEP_STARTED:
+            if record["spends_budget"] and incident.spent is None:
+                incident.spent = moment
+        case AuditRecordType.STEP:
             if record["undo"] is not None:
-                one.undos.append(Undo.of_record(record["undo"]))
+                incident.undos.append(Undo.of_record(record["undo"]))
             if record["refunded"]:
-                one.spent = None
-        case "outcome":
-            if one.spent is not None:
-                spending.spend(one.job, one.spent)
-            spending.rest(one.job, moment)
-            del opened[incident]
+                incident.spent = None
+        case AuditRecordType.OUTCOME:
+            if incident.spent is not None:
+                spending.spend(incident.account, incident.spent)
+            spending.start_cooldown(incident.account, moment)
+            del incidents[name]
 
 
-def _account(record: Record, facts: Record) -> str:
-    """By the job's key where an older version wrote it: `Spending.adopt` finds that."""
-    return str(record["account"] if "account" in record else facts["job_key"])
+def _charge_unfinished(incident: _OpenIncident, spending: Spending) -> None:
+    """Book what it spent: whether its signal or hook still ran is unknown, so it counts."""
+    if incident.spent is not None:
+        spending.spend(incident.account, incident.spent)
+        spending.start_cooldown(incident.account, incident.latest)

@@ -1,4 +1,4 @@
-"""Whether a firing becomes an incident now, and which, or why it is held back."""
+"""Decides whether a firing becomes an incident, or why it does not."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,9 +16,9 @@ from ebpftrace.text import clean
 
 
 class Admission:
-    """`see` each snapshot; `admit` what fires.
+    """`observe` each snapshot; `admit` a firing.
 
-    `folder(cgroup path)` says where a cgroup's files are.
+    `folder(cgroup path)` is the folder of a cgroup; `clock` is CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -35,8 +35,8 @@ class Admission:
         self._clock = clock
         self._curves = Curves()
 
-    def see(self, snapshot: Snapshot) -> None:
-        """What an incident is told to have come from."""
+    def observe(self, snapshot: Snapshot) -> None:
+        """Remember the job's memory, as evidence for a later incident."""
         self._curves.add(snapshot)
 
     def admit(
@@ -46,35 +46,35 @@ class Admission:
         policies: Sequence[Policy],
         running: Iterable[Incident],
     ) -> Incident | str:
-        """The incident that begins, or why none does.
+        """The incident to start, or the reason why none starts.
 
-        Where a fuse blew, somebody stands: neither rest nor grace is waited for.
+        A firing by a fuse skips cool-down and grace: a process is stopped.
         """
-        if not firing.blown and (why := self._too_early(firing, running)):
-            return why
+        if not firing.by_fuse and (reason := self._too_early(firing, running)):
+            return reason
         try:
-            aimed = select_targets(policies, firing, snapshot)
-            if isinstance(aimed, str):
-                return aimed
-            one = aimed.process
-            if not firing.blown and aimed.age_ns < firing.policy.grace_ns:
-                return f"{one.comm} {one.pid} is young"
+            selection = select_targets(policies, firing, snapshot)
+            if isinstance(selection, str):
+                return selection
+            process = selection.process
+            if not firing.by_fuse and selection.age_ns < firing.policy.grace_ns:
+                return f"{process.comm} {process.pid} is younger than the grace period"
             return create_incident(
-                firing.policy, firing.finding, aimed,
+                firing.policy, firing.finding, selection,
                 now_ns=self._clock(),
                 folder_of=self._folder,
                 curve=self._curves.of(firing.finding.subject.job.key),
-                more=firing.more,
+                since_snapshot=firing.since_snapshot,
             )  # fmt: skip
         except EbpftraceError as error:
             return error.what
-        except OSError as error:  # no descriptor is left to hold the process by
+        except OSError as error:  # no descriptor is left for a pidfd
             return error.strerror or clean(str(error))
 
     def _too_early(self, firing: Firing, running: Iterable[Incident]) -> str:
         account, policy = firing.finding.subject.job.account, firing.policy
-        if any(one.job.account == account for one in running):
-            return "the incident of the cgroup that it had before is not over"
-        if self._spending.resting_ns(account, policy.cooldown_ns, self._moment()):
-            return "the job rests after its last incident"
+        if any(incident.job.account == account for incident in running):
+            return "the incident of the job's previous cgroup has not ended"
+        if self._spending.cooldown_left_ns(account, policy.cooldown_ns, self._moment()):
+            return "the job is in its cool-down"
         return ""

@@ -1,47 +1,40 @@
-"""The circuit breaker: findings in, steps and outcomes out. One thread, nothing waited for."""
+"""The circuit breaker: findings in, steps and outcomes out. Single-threaded, never waits."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.action import Action
-from ebpftrace.act.audit.allowance import Allowance
 from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.audit.log import AuditLog
-from ebpftrace.act.audit.recovery import Record, replay_audit_log
+from ebpftrace.act.audit.records import abandoned_record, logged_fuse_record
+from ebpftrace.act.audit.recovery import replay_audit_log
 from ebpftrace.act.breaker.admission import Admission
-from ebpftrace.act.breaker.descriptors import Descriptors
-from ebpftrace.act.breaker.ladder import Ladder
+from ebpftrace.act.breaker.running_incidents import RunningIncidents
 from ebpftrace.act.breaker.suppression import SuppressionLog
 from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.act.fuse.format import fuse_record
 from ebpftrace.act.fuse.ladder import with_end
-from ebpftrace.act.incident.incident import Incident, facts
 from ebpftrace.act.incident.outcome import BreakerEvent
+from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.marked_bound import Mark
 from ebpftrace.act.trigger.marks import Marks
 from ebpftrace.act.trigger.refresh import contents_now
-from ebpftrace.act.trigger.trigger import Firing, Trigger, renewed
+from ebpftrace.act.trigger.trigger import Firing, Trigger, reload_triggers
 from ebpftrace.events import Breached, GroupReading, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.judge.finding import Finding, FindingState
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
-
-AT_ONCE = 16
-"""So many incidents run at the same time; the next begins when one is over."""
 
 
 class Breaker:
-    """`consider` each snapshot; `poll` when `fd` is readable, or at `deadline_ns`.
+    """`handle_snapshot` each snapshot; `poll` when `fd` is readable, or at `deadline_ns`.
 
-    `folder(cgroup path)` says where a cgroup's files are. `past` are the records of the
-    audit log before this start: what was spent is spent, and what was left changed is put
-    back. A job has one incident at a time.
+    `folder(cgroup path)` is the folder of a cgroup. `past` are the records of the audit log
+    before this start: their budgets count, and their unfinished incidents are undone. A job
+    has one incident at a time; jobs are given by their key.
     """
 
     def __init__(
@@ -57,211 +50,148 @@ class Breaker:
     ) -> None:
         self._audit = audit
         self._folder = folder
-        self._actions = actions
         self._moment = moment
         self._clock = clock
-        self._descriptors = Descriptors()
-        self._ladders: dict[str, Ladder] = {}  # by the job's key
-        self._told: dict[str, Finding] = {}  # by job: the findings that only we know of
         self._spending = Spending()
+        self._incidents = RunningIncidents(
+            actions, self._spending, record=self._record, moment=moment, clock=clock
+        )
         self._admission = Admission(self._spending, folder=folder, moment=moment, clock=clock)
-        self._held_back = SuppressionLog(partial(self._write, ""), clock)
+        self._suppressions = SuppressionLog(self._record, clock)
         self._marks = Marks()
         self._triggers: list[Trigger] = []
         self._snapshot: Snapshot | None = None
         self.reload(policies)
-        self._put_back(past)
+        self._replay(past)
 
     @property
     def fd(self) -> int:
         """An epoll descriptor: readable when an action has news."""
-        return self._descriptors.fd
+        return self._incidents.fd
 
     @property
     def deadline_ns(self) -> int | None:
         """CLOCK_MONOTONIC; None: nothing is due."""
-        due = [ladder.deadline_ns for ladder in self._ladders.values()]
-        return min((one for one in due if one is not None), default=None)
+        return self._incidents.deadline_ns
 
     @property
     def trouble(self) -> str:
-        """What keeps the audit log from being written; "" if nothing does."""
+        """Why the audit log cannot be written; "" if it can."""
         return self._audit.trouble
 
-    def reload(self, policies: Sequence[Policy]) -> None:
-        """Other policies from here on; incidents that began go on with theirs.
+    @property
+    def is_full(self) -> bool:
+        """Whether no further incident can start before one has ended."""
+        return self._incidents.is_full
 
-        A condition that is in both keeps its history: what was gained until now counts.
+    def reload(self, policies: Sequence[Policy]) -> None:
+        """Replace the policies; running incidents keep theirs.
+
+        A condition that did not change keeps its history.
         """
         self._policies = tuple(policies)
-        self._triggers = renewed(self._triggers, policies)
+        self._triggers = reload_triggers(self._triggers, policies)
 
-    def consider(
+    def handle_snapshot(
         self, findings: Iterable[Finding], snapshot: Snapshot
     ) -> tuple[BreakerEvent, ...]:
-        """The next snapshot, and the findings of the built-in judgement that are active."""
+        """Take the next snapshot and the active findings of the built-in judgement."""
         self._snapshot = snapshot
-        self._admission.see(snapshot)
-        for ladder in self._ladders.values():
-            ladder.see(snapshot)
+        self._admission.observe(snapshot)
+        self._incidents.observe(snapshot)
         builtin = tuple(findings)
-        words: list[BreakerEvent] = list(self.poll())
+        events = self._incidents.poll()
         for trigger in self._triggers:
             for firing in trigger.fire(snapshot, builtin):
-                words += self._meet(firing, snapshot)
-        return tuple(words)
+                events += self._handle_firing(firing, snapshot)
+        return tuple(events)
 
     def marks(self) -> tuple[Mark, ...]:
-        """Bounds for the kernel to watch until the next snapshot."""
+        """The marks for the kernel side to watch until the next snapshot."""
         if self._snapshot is None:
             return ()
-        return self._marks.of(self._triggers, self._snapshot)
+        return self._marks.for_snapshot(self._triggers, self._snapshot)
 
-    def breached(self, event: Breached, reading: GroupReading) -> tuple[BreakerEvent, ...]:
-        """The kernel told that a mark was passed: judged now, by a reading of its cgroup."""
-        words: list[BreakerEvent] = []
+    def handle_breach(self, event: Breached, reading: GroupReading) -> tuple[BreakerEvent, ...]:
+        """A mark was passed: judge a `reading` of its cgroup that was taken after it."""
         if self._snapshot is None:
             return ()
+        events: list[BreakerEvent] = []
         contents = contents_now(event.cgroup_id, self._snapshot, self._folder)
         for firing in self._marks.firings(event, self._snapshot, reading, contents):
-            words += self._meet(firing, self._snapshot)
-        return tuple(words)
+            events += self._handle_firing(firing, self._snapshot)
+        return tuple(events)
 
     def marks_after(self, event: Breached) -> tuple[Mark, ...]:
-        """What the kernel is to watch after a breach, until the next snapshot."""
-        return self._marks.anew(event)
+        """The marks for the kernel side to watch after a breach, until the next snapshot."""
+        return self._marks.after_breach(event)
 
-    def blow(self, firing: Firing, snapshot: Snapshot) -> tuple[BreakerEvent, ...]:
-        """A fuse stopped one: its incident begins now, if the job has none."""
-        return tuple(self._meet(firing, snapshot))
-
-    def meant(self, job: str) -> frozenset[ProcessKey] | None:
-        """Whom the incident of a job is about; None where it has none."""
-        ladder = self._ladders.get(job)
-        return None if ladder is None else frozenset(one.key for one in ladder.incident.targets)
-
-    @property
-    def full(self) -> bool:
-        """Whether no further incident can begin before one is over."""
-        return len(self._ladders) >= AT_ONCE
-
-    def note(self, news: FuseEvent) -> None:
-        """The log has every stop, and what became of it."""
-        self._write("", fuse_record(news))
-
-    def spent(self, news: FuseEvent) -> None:
-        """The kernel side ended one: that is on the budget as any other end."""
-        self.note(news)
-        self._spending.spend(self._spending.account_of(news.job), self._moment())
-
-    def exhausted(self, job: JobIdentity, policy: Policy) -> str:
-        """Why no process of a job may be ended now; "" if one may."""
-        return self._spending.exhausted(
-            self._spending.account_of(job), policy.budget, self._moment()
-        )
-
-    def cancel(self, job: str, why: str) -> tuple[BreakerEvent, ...]:
-        """Somebody decided otherwise: the incident of a job is over."""
-        return self._abandon(job, why, canceled=True) if job in self._ladders else ()
-
-    def conclude(self, job: str, why: str) -> tuple[BreakerEvent, ...]:
-        """Whoever was meant is gone: what is left of the incident is not waited for."""
-        ladder = self._ladders.get(job)
-        return () if ladder is None or not ladder.relieving else self._abandon(job, why)
-
-    def hurry(self, job: str, why: str) -> tuple[BreakerEvent, ...]:
-        """Somebody decided that it ends now."""
-        words: list[BreakerEvent] = []
-        if job in self._ladders:
-            words += self._ladders[job].hurry(why)
-        return (*words, *self.poll())
-
-    def _abandon(
-        self, job: str, why: str, *, canceled: bool = False
+    def start_fuse_incident(
+        self, firing: Firing, snapshot: Snapshot
     ) -> tuple[BreakerEvent, ...]:
-        words = [*self._ladders[job].abandon(why, canceled=canceled), *self._over(job)]
-        self._listen()
-        return tuple(words)
+        """A fuse stopped a process: start an incident, if its job has none."""
+        return tuple(self._handle_firing(firing, snapshot))
+
+    def targets_of(self, job: str) -> frozenset[ProcessKey] | None:
+        """The targets of a job's incident; None if it has none."""
+        incident = self._incidents.get(job)
+        return None if incident is None else frozenset(it.key for it in incident.targets)
+
+    def log_fuse_event(self, event: FuseEvent) -> None:
+        """Write a fuse event to the audit log."""
+        self._record(logged_fuse_record(event))
+
+    def log_fuse_kill(self, event: FuseEvent) -> None:
+        """A fuse killed a process: log it, and spend the budget of its job."""
+        self.log_fuse_event(event)
+        self._spending.spend(event.job.account, self._moment())
+
+    def budget_refusal(self, job: JobIdentity, policy: Policy) -> str:
+        """Why the budget allows ending no process of a job now; "" if it does."""
+        return self._spending.refusal(job.account, policy.budget, self._moment())
+
+    def cancel(self, job: str, reason: str) -> tuple[BreakerEvent, ...]:
+        """A user ends the incident of a job."""
+        return tuple(self._incidents.abandon(job, reason, canceled=True))
+
+    def conclude(self, job: str, reason: str) -> tuple[BreakerEvent, ...]:
+        """End the incident of a job if it only waits for a successor."""
+        if not self._incidents.awaits_successor(job):
+            return ()
+        return tuple(self._incidents.abandon(job, reason))
+
+    def kill_now(self, job: str, reason: str) -> tuple[BreakerEvent, ...]:
+        """A user makes SIGKILL the next step of a job's incident."""
+        return tuple(self._incidents.kill_now(job, reason))
 
     def poll(self) -> tuple[BreakerEvent, ...]:
-        """Whatever can go on goes on."""
-        words: list[BreakerEvent] = []
-        for key, ladder in list(self._ladders.items()):
-            words += ladder.poll()
-            if ladder.over:
-                words += self._over(key)
-        self._listen()
-        return tuple(words)
+        """Every incident proceeds as far as it can without waiting."""
+        return tuple(self._incidents.poll())
 
-    def close(self, why: str = "the watch ended") -> tuple[BreakerEvent, ...]:
-        """Stop what runs, put back what was changed for a time, and sync the log."""
-        words: list[BreakerEvent] = []
-        if self._descriptors.closed:
+    def close(self, reason: str = "the watch ended") -> tuple[BreakerEvent, ...]:
+        """End every incident, undo temporary changes, and sync the log."""
+        if self._incidents.closed:
             return ()
-        for key, ladder in list(self._ladders.items()):
-            words += ladder.abandon(why)
-            words += self._over(key)
-        self._listen()
-        self._descriptors.close()
+        events = self._incidents.close(reason)
         self._audit.close()
-        return tuple(words)
+        return tuple(events)
 
-    def _put_back(self, past: Iterable[Record]) -> None:
-        """What the last start left changed; and what it spent is spent."""
-        for left in replay_audit_log(past, self._spending):
-            troubles = [trouble for undo in left.undos if (trouble := undo.run())]
-            self._write(
-                left.incident,
-                {"type": "abandoned", "undone": not troubles, "detail": ", ".join(troubles)},
-            )
+    def _replay(self, past: Iterable[Record]) -> None:
+        """Book what earlier runs spent, and undo what they left changed."""
+        for unfinished in replay_audit_log(past, self._spending):
+            failures = [failure for undo in unfinished.undos if (failure := undo.run())]
+            detail = ", ".join(failures)
+            self._record(abandoned_record(unfinished.id, detail, self._moment(), self._clock()))
 
-    def _meet(self, firing: Firing, snapshot: Snapshot) -> Iterator[BreakerEvent]:
-        job = firing.finding.subject.job
-        account = self._spending.account_of(job)
-        if job.key in self._ladders or self.full:
-            return
-        running = [one.incident for one in self._ladders.values()]
-        incident = self._admission.admit(firing, snapshot, self._policies, running)
+    def _handle_firing(self, firing: Firing, snapshot: Snapshot) -> list[BreakerEvent]:
+        if firing.finding.subject.job.key in self._incidents or self.is_full:
+            return []
+        incident = self._admission.admit(firing, snapshot, self._policies, self._incidents)
         if isinstance(incident, str):
-            self._held_back.say(firing, incident)
-            return
-        begun = {"type": "incident", "account": account, "facts": facts(incident)}
-        self._write(incident.id, begun)
-        policy = with_end(firing.policy) if firing.blown else firing.policy
-        self._ladders[job.key] = self._ladder(incident, policy)
-        if firing.own:
-            yield replace(firing.finding, state=FindingState.BEGIN)
-            self._told[job.key] = firing.finding
-        yield from self.poll()
+            self._suppressions.add(firing, reason=incident)
+            return []
+        policy = with_end(firing.policy) if firing.by_fuse else firing.policy
+        return self._incidents.start(incident, policy, announce=firing.has_own_bounds)
 
-    def _ladder(self, incident: Incident, policy: Policy) -> Ladder:
-        account, budget = incident.job.account, policy.budget
-        return Ladder(
-            incident,
-            policy,
-            self._actions,
-            allowance=Allowance(self._spending, account, budget, self._moment),
-            record=partial(self._write, incident.id),
-            clock=self._clock,
-        )
-
-    def _over(self, job: str) -> Iterator[BreakerEvent]:
-        """Rest; and what was told of the breach is taken back."""
-        incident, now_ns = self._ladders.pop(job).incident, self._clock()
-        self._spending.rest(incident.job.account, self._moment())
-        finding = self._told.pop(job, None)
-        if finding is not None:
-            yield replace(
-                finding,
-                state=FindingState.END,
-                time_ns=incident.unix_ns(now_ns),
-                monotonic_ns=now_ns,
-                sentence=f"{incident.target_name}: the incident is over",
-            )
-
-    def _write(self, incident: str, record: dict[str, Any]) -> None:
-        self._audit.write({"incident": incident} | self._moment().record() | record)
-
-    def _listen(self) -> None:
-        """To what the running actions wait for, no more."""
-        self._descriptors.listen(fd for one in self._ladders.values() for fd in one.fds)
+    def _record(self, record: Record) -> None:
+        self._audit.write(record | self._moment().record())

@@ -1,4 +1,4 @@
-"""The incident that begins: whom it is about, as they are now."""
+"""Creates an incident: identifies its target processes as they are now."""
 
 import os
 import time
@@ -23,54 +23,57 @@ from ebpftrace.ledger.held import held_bytes
 def create_incident(
     policy: Policy,
     finding: Finding,
-    aimed: TargetSelection,
+    selection: TargetSelection,
     *,
     now_ns: int,
     folder_of: Callable[[str], Path | None],
     curve: tuple[tuple[int, int, int], ...],
-    more: UsageSinceSnapshot | None,
+    since_snapshot: UsageSinceSnapshot | None,
 ) -> Incident:
-    """The incident; `more` is what is held by now, where the snapshot is of before.
+    """Start an incident about the processes of `selection`.
 
-    `folder_of(cgroup path)` says where a cgroup's files are. GoneError or RefusedError
-    where the process must not be touched; of the others, those are left out.
+    `now_ns` is CLOCK_MONOTONIC, `folder_of(cgroup path)` the folder of a cgroup.
+    GoneError or RefusedError if the process has ended or must not be signalled; other
+    members of a group are left out instead.
     """
-    job, process = aimed.job, aimed.process
+    job, process = selection.job, selection.process
     target = _identified(process, job.identity, folder_of)
     cleans = any(ACTIONS[step.action].after_outcome for step in policy.ladder)
     unix_ns = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
-    whole = more.job_held_bytes if more else held_bytes(job)
-    own = process.own.held_bytes + (more.of(process.key) if more else 0)
+    job_held = since_snapshot.job_held_bytes if since_snapshot else held_bytes(job)
+    held = process.own.held_bytes
+    if since_snapshot:
+        held += since_snapshot.gained_by(process.key)
     return Incident(
         id=f"{stamp}-{process.pid}-{os.urandom(3).hex()}",
         policy=policy.name,
         finding=finding,
         job=job.identity,
         target=target,
-        other_targets=tuple(_all_identified(aimed.others, job.identity, folder_of)),
-        descendant_names=aimed.kin,
+        other_targets=tuple(_all_identified(selection.others, job.identity, folder_of)),
+        descendant_names=selection.descendant_names,
         comm=process.comm,
         began_ns=now_ns,
         time_ns=unix_ns,
-        held_bytes=whole if finding.subject.process is None else own,
-        job_held_bytes=whole,
+        held_bytes=job_held if finding.subject.process is None else held,
+        job_held_bytes=job_held,
         limit_bytes=job.cgroup.limit_bytes,
         cgroup_folder=folder_of(job.identity.cgroup),
         curve=curve,
         cache_dirs=places_of(process.pid) if cleans else NO_CACHE_DIRS,
-        initial_processes=frozenset(one.key for one in job.processes),
+        initial_processes=frozenset(member.key for member in job.processes),
     )
 
 
 def _identified(
     process: ProcessSnapshot, job: JobIdentity, folder_of: Callable[[str], Path | None]
 ) -> Target:
-    """As it is now; RefusedError if it has left its job or its program since the snapshot.
+    """The process as it is now.
 
-    A program's name is there last (begin_new_exec in the kernel's exec.c), so it is read last.
-    Paths of one cgroup may be written in two ways where it is seen from another namespace,
-    so its inode is asked as well.
+    RefusedError if it changed its cgroup or its program since the snapshot. exec sets the
+    name last (begin_new_exec in the kernel's exec.c), so the name is read last. Another
+    namespace may show a cgroup under another path, so its inode is compared as well.
     """
     target = identify(process.key)
     if target.cgroup != job.cgroup:
@@ -78,16 +81,16 @@ def _identified(
         try:
             inode = job.cgroup_id if folder is None else folder.stat().st_ino
         except OSError:
-            inode = job.cgroup_id  # not to be seen from here: nothing speaks against it
+            inode = job.cgroup_id  # not visible: assume the same
         if inode != job.cgroup_id:
             raise RefusedError(f"{process.pid} moved to the cgroup {target.cgroup}")
-    if became_another(process):
-        raise RefusedError(f"{process.pid} was {process.comm}, and has another name now")
+    if has_new_name(process):
+        raise RefusedError(f"{process.pid} was {process.comm} and has another name now")
     return target
 
 
-def became_another(process: ProcessSnapshot) -> bool:
-    """Whether it has another name than the books have: they have yet to hear of its exec."""
+def has_new_name(process: ProcessSnapshot) -> bool:
+    """Whether a process has called exec since the snapshot, by its name."""
     name = proc.read_comm(process.pid)
     return name is not None and name != process.comm
 
@@ -97,8 +100,8 @@ def _all_identified(
     job: JobIdentity,
     folder_of: Callable[[str], Path | None],
 ) -> Iterator[Target]:
-    for one in processes:
+    for process in processes:
         try:
-            yield _identified(one, job, folder_of)
+            yield _identified(process, job, folder_of)
         except (GoneError, RefusedError):
             continue

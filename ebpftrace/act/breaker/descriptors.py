@@ -1,11 +1,11 @@
-"""The descriptors that running actions wait for, behind one that others can wait for."""
+"""Combines the descriptors of the running actions into one."""
 
 import select
 from collections.abc import Iterable
 
 
 class Descriptors:
-    """`fd` is readable when one of those of the last `listen` is."""
+    """`fd` is readable when one of the descriptors of the last `listen` is."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -18,16 +18,17 @@ class Descriptors:
 
     @property
     def closed(self) -> bool:
+        """Whether `close` was called."""
         return self._epoll.closed
 
     def listen(self, fds: Iterable[int]) -> None:
-        """To these from now on, and no other."""
+        """Replace the descriptors."""
         wanted = set(fds)
         for fd in self._fds - wanted:
             try:
                 self._epoll.unregister(fd)
             except (OSError, ValueError):
-                continue  # it was closed, which took it out by itself
+                continue  # closing it has removed it already
         for fd in wanted:
             try:
                 self._epoll.register(fd, select.EPOLLIN)
@@ -36,5 +37,5 @@ class Descriptors:
         self._fds = wanted
 
     def close(self) -> None:
-        """`fd` is of no use after it."""
+        """Close `fd`."""
         self._epoll.close()

@@ -1,4 +1,4 @@
-"""Did it help? Told from snapshots, and from the cgroup itself where nobody reads it now."""
+"""Did a step help? Judged from snapshots, and from memory.stat where no process is tracked."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,19 +8,19 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.ledger.held import held_bytes
-from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
+from ebpftrace.units import NS_PER_SECOND
 
 DOWN_SHARE = 0.8
-"""Memory is down when at most so much is left of what was judged to be too much."""
+"""Memory is down once at most this share of the amount that was judged is left."""
 
 SETTLE_NS = 5 * NS_PER_SECOND
 """How long an action may take to show: the kernel frees a large process in a second or two."""
 
 SUCCESSOR_NS = 10 * NS_PER_SECOND
-"""How long a successor is waited for. Editors start one at once; some clients never do."""
+"""How long to wait for a successor. Editors start one at once; some clients never do."""
 
 STEADY_NS = 3 * NS_PER_SECOND
-"""A successor that lived so long did not die at its start."""
+"""A successor of this age did not die at its start."""
 
 
 class RecoveryVerdict(Enum):
@@ -33,73 +33,67 @@ class RecoveryVerdict(Enum):
 
 @dataclass(slots=True)
 class RecoveryCheck:
-    """Watches one incident after an acting step that ended at `since_ns`."""
+    """Watches an incident's job after a step that ended at `since_ns` (CLOCK_MONOTONIC)."""
 
     incident: Incident
     since_ns: int
-    gone_ns: int = 0
+    gone_ns: int = 0  # when the targets were first missing from a snapshot; 0: not yet
     successor: ProcessKey | None = None
-    successors: int = 0
     held_bytes: int = 0
 
-    def see(self, snapshot: Snapshot) -> RecoveryVerdict:
-        """Take the next snapshot, one of after `since_ns`."""
-        incident, now = self.incident, snapshot.monotonic_ns
-        job = _job(snapshot, incident.job.key)
+    def observe(self, snapshot: Snapshot) -> RecoveryVerdict:
+        """Take the next snapshot, taken at `since_ns` or later."""
+        now = snapshot.monotonic_ns
+        key = self.incident.job.key
+        job = next((job for job in snapshot.jobs if job.identity.key == key), None)
         self.held_bytes = 0 if job is None else self._held_bytes(job)
-        there = () if job is None else job.processes
-        meant = {target.key for target in incident.targets}
-        if any(one.key in meant for one in there):
+        processes = () if job is None else job.processes
+        targets = {target.key for target in self.incident.targets}
+        if any(process.key in targets for process in processes):
             if self._is_down:
                 return RecoveryVerdict.HELPED
-            return (
-                RecoveryVerdict.NOT_HELPED
-                if now - self.since_ns > SETTLE_NS
-                else RecoveryVerdict.WAIT
-            )
+            return _not_helped_after(SETTLE_NS, now - self.since_ns)
         self.gone_ns = self.gone_ns or now
-        return self._succession(there, now)
+        return self._after_end(processes, now)
 
-    def _succession(self, there: tuple[ProcessSnapshot, ...], now_ns: int) -> RecoveryVerdict:
-        heirs = [
-            one
-            for one in there
-            if one.comm == self.incident.comm
-            and not one.role
-            and one.state == "running"
-            and one.key not in self.incident.initial_processes
-        ]
-        heir = max(heirs, key=lambda one: one.key.start_boottime_ns, default=None)
+    def _after_end(
+        self, processes: tuple[ProcessSnapshot, ...], now_ns: int
+    ) -> RecoveryVerdict:
+        """The verdict once all targets are gone."""
+        gone_for_ns = now_ns - self.gone_ns
         if self.incident.is_group and not self._is_down:
+            return _not_helped_after(SETTLE_NS, gone_for_ns)
+        successor = self._youngest_successor(processes)
+        self.successor = None if successor is None else successor.key
+        if successor is None:
             return (
-                RecoveryVerdict.NOT_HELPED
-                if now_ns - self.gone_ns > SETTLE_NS
-                else RecoveryVerdict.WAIT
+                RecoveryVerdict.HELPED if gone_for_ns > SUCCESSOR_NS else RecoveryVerdict.WAIT
             )
-        if heir is None:
-            self.successor = None
-            return (
-                RecoveryVerdict.HELPED
-                if now_ns - self.gone_ns > SUCCESSOR_NS
-                else RecoveryVerdict.WAIT
-            )
-        if heir.key != self.successor:
-            self.successor = heir.key
-            self.successors += 1
-        if self.incident.other_targets and now_ns - self.gone_ns >= STEADY_NS:
-            return (
-                RecoveryVerdict.HELPED
-            )  # each may be short-lived, and less is held all the same
-        if heir.age_ns >= STEADY_NS:
+        if self.incident.other_targets and gone_for_ns >= STEADY_NS:
+            # The members of a group may be short-lived; their sum is down all the same.
+            return RecoveryVerdict.HELPED
+        if successor.age_ns >= STEADY_NS:
             return RecoveryVerdict.HELPED if self._is_down else RecoveryVerdict.NOT_HELPED
-        if now_ns - self.gone_ns > 2 * SUCCESSOR_NS:
-            return RecoveryVerdict.NOT_HELPED  # one after the other dies at its start
-        return RecoveryVerdict.WAIT
+        # After two periods one successor after the other has died at its start.
+        return _not_helped_after(2 * SUCCESSOR_NS, gone_for_ns)
+
+    def _youngest_successor(
+        self, processes: tuple[ProcessSnapshot, ...]
+    ) -> ProcessSnapshot | None:
+        successors = [
+            process
+            for process in processes
+            if process.comm == self.incident.comm
+            and not process.role
+            and process.state == "running"
+            and process.key not in self.incident.initial_processes
+        ]
+        return max(successors, key=lambda it: it.key.start_boottime_ns, default=None)
 
     def _held_bytes(self, job: JobSnapshot) -> int:
         if job.processes or not self.incident.limit_bytes:
             return held_bytes(job)
-        # With its last watched process gone, the books have its cgroup as that left it.
+        # The ledger stops reading a cgroup once its last tracked process has ended.
         folder = self.incident.cgroup_folder
         contents = None if folder is None else read_contents(folder)
         return 0 if contents is None else contents.anon_bytes + contents.shmem_bytes
@@ -110,32 +104,9 @@ class RecoveryCheck:
 
     @property
     def freed_bytes(self) -> int:
-        """What the job holds less than at the breach, never below 0."""
+        """How much less the job holds than at the breach, never below 0."""
         return max(0, self.incident.job_held_bytes - self.held_bytes)
 
 
-def _job(snapshot: Snapshot, key: str) -> JobSnapshot | None:
-    return next((job for job in snapshot.jobs if job.identity.key == key), None)
-
-
-def relieved(incident: Incident, relief: RecoveryCheck, took_ns: int) -> str:
-    """`1.5 GiB freed in 8.0s: gopls 4711 is gone, its successor 4802 is steady`."""
-    won = f"{format_bytes(relief.freed_bytes)} freed in {format_duration(took_ns)}"
-    live, are = ("live", "are") if incident.other_targets else ("lives", "is")
-    if not relief.gone_ns:
-        return f"{won}: {incident.target_name} {live} on with less"
-    if relief.successor is None:
-        return f"{won}: {incident.target_name} {are} gone, no successor came"
-    if incident.other_targets:
-        return f"{won}: {incident.target_name} are gone, those that followed hold less"
-    return (
-        f"{won}: {incident.target_name} is gone, its successor {relief.successor.pid} is steady"
-    )
-
-
-def not_relieved(incident: Incident, *, acted: bool, why: str) -> str:
-    """What has to be said loudly: the ladder is at its end, and nothing is better."""
-    because = f": {why}" if why else ""
-    if acted:
-        return f"GIVEN UP: nothing helped against {incident.target_name}{because}"
-    return f"{incident.target_name}: nothing was done{because}"
+def _not_helped_after(limit_ns: int, elapsed_ns: int) -> RecoveryVerdict:
+    return RecoveryVerdict.NOT_HELPED if elapsed_ns > limit_ns else RecoveryVerdict.WAIT

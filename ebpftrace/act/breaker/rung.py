@@ -1,4 +1,4 @@
-"""One rung of a ladder between its start and its end."""
+"""One step of a ladder, from its start to its end."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ from ebpftrace.units import format_duration
 
 @dataclass(slots=True)
 class Rung:
-    """An action and its timeout. All times are CLOCK_MONOTONIC nanoseconds."""
+    """A running action and its timeout. Times are CLOCK_MONOTONIC nanoseconds."""
 
     step: Step
     began_ns: int
-    running: Running | None = None  # None: it was not started
+    running: Running | None = None  # None: not started
 
     @property
     def fds(self) -> tuple[int, ...]:
@@ -30,7 +30,7 @@ class Rung:
         return end if due is None else min(end, due)
 
     def poll(self, now_ns: int) -> Ended | None:
-        """How it ended, by itself or at its timeout; None: not yet."""
+        """How it ended, on its own or at its timeout; None: not yet."""
         assert self.running is not None
         try:
             ended = self.running.poll(now_ns)
@@ -42,13 +42,13 @@ class Rung:
         return ended
 
     def stop(self) -> str:
-        """Ends what it began; what had to be left, in words."""
+        """Stop the action and what it started; what could not be stopped, in words."""
         return "" if self.running is None else self.running.stop()
 
 
 def failed(error: Exception) -> Ended:
-    """No descriptor, no thread, no memory to be had, or a mistake of ours.
+    """An action raised: out of descriptors, threads or memory, or a bug.
 
-    Told as a failure, and the ladder goes on: a breaker that died would help nobody.
+    The step fails and the ladder continues, so that the breaker survives.
     """
     return Ended(StepStatus.FAILED, clean(f"{type(error).__name__}: {error}"))

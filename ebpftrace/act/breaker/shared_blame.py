@@ -1,8 +1,8 @@
-"""Whom to end where no single process accounts for a job's memory: a parent, or a group.
+"""Selects targets where no single process accounts for a job's memory: a parent, or a group.
 
-The parent of many small children is meant where it is watched and the policy is for it:
-ending the children would only make room for the next ones. Else the processes of one name
-are meant together.
+The parent of many small children is the target if it is tracked and the policy matches it:
+ending the children would only make room for the next ones. Otherwise the processes of one
+name are the targets together.
 """
 
 from collections import defaultdict
@@ -14,92 +14,101 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.ledger import ProcessSnapshot
 
-MOST = 256
-"""So many processes are ended as one at most: each is held by a descriptor."""
+MAX_GROUP = 256
+"""How many processes are ended as one, at most: each takes a descriptor."""
 
-_BYSTANDER = 1 / 4
-"""Of a group, who accounts for less than this of what its largest does is left alone."""
+_MIN_SHARE = 1 / 4
+"""A group leaves out a process with less than this share of its largest member's part."""
 
-_DEEPEST = 64
+_MAX_DEPTH = 64  # of a process tree
 
 Parts = Mapping[ProcessKey, int]
 
 
 @dataclass(frozen=True, slots=True)
 class ParentTarget:
-    """A parent, and the names of its descendants that are meant with it."""
+    """A parent, and the names of its descendants that end after it."""
 
     parent: ProcessSnapshot
-    kin: frozenset[str]
+    descendant_names: frozenset[str]
 
 
 def parent_with_descendants(
     processes: Sequence[ProcessSnapshot],
-    mine: Sequence[ProcessSnapshot],
+    candidates: Sequence[ProcessSnapshot],
     parts: Parts,
     enough: float,
 ) -> ParentTarget | None:
-    """The nearest one of `mine` that accounts for `enough` with all its descendants.
+    """The lowest of `candidates` that with all its descendants accounts for `enough`.
 
-    `parts` are bytes; all of `processes` count, whatever their name. Neither ebpftrace
-    nor who started it is meant.
+    `parts` are bytes; the parts of all `processes` count, whatever their name. Neither
+    ebpftrace nor one of its ancestors is selected.
     """
-    lines = _lines(processes)
+    ancestors = _ancestors(processes)
     sums: defaultdict[ProcessKey, int] = defaultdict(int)
-    for one in processes:
-        for key in (one.key, *lines[one.key]):
-            sums[key] += max(0, parts.get(one.key, 0))
+    for process in processes:
+        for key in (process.key, *ancestors[process.key]):
+            sums[key] += max(0, parts.get(process.key, 0))
     never = own_line()
-    able = {one.key: one for one in mine if sums[one.key] >= enough and one.pid not in never}
-    nearest = able.keys() - {above for key in able for above in lines[key]}
-    if not nearest:
+    large = {
+        process.key: process
+        for process in candidates
+        if sums[process.key] >= enough and process.pid not in never
+    }
+    lowest = large.keys() - {ancestor for key in large for ancestor in ancestors[key]}
+    if not lowest:
         return None
-    parent = able[max(nearest, key=lambda key: sums[key])]
-    kin = {one.comm for one in mine if parent.key in lines[one.key]}
-    return ParentTarget(parent, frozenset(kin))
+    parent = large[max(lowest, key=lambda key: sums[key])]
+    names = {process.comm for process in candidates if parent.key in ancestors[process.key]}
+    return ParentTarget(parent, frozenset(names))
 
 
 def same_name_group(
-    mine: Sequence[ProcessSnapshot], parts: Parts, enough: float
+    candidates: Sequence[ProcessSnapshot], parts: Parts, enough: float
 ) -> tuple[ProcessSnapshot, ...]:
-    """Those of one name that account for `enough` together, the largest first; else none."""
-    never = own_line()
-    named: defaultdict[str, list[ProcessSnapshot]] = defaultdict(list)
-    for one in sorted(mine, key=lambda one: -parts[one.key]):
-        if one.pid not in never and parts[one.key] > 0:
-            named[one.comm].append(one)
-    best: tuple[ProcessSnapshot, ...] = ()
-    most = 0
-    for ranked in named.values():
-        least = parts[ranked[0].key] * _BYSTANDER
-        members = tuple(one for one in ranked if parts[one.key] >= least)[:MOST]
-        together = sum(parts[one.key] for one in members)
-        if together >= enough and together > most:
-            best, most = members, together
-    return best
+    """The candidates of one name that together account for `enough`, the largest first.
 
-
-def _lines(processes: Sequence[ProcessSnapshot]) -> dict[ProcessKey, tuple[ProcessKey, ...]]:
-    """The ancestors of each that are watched as well, the nearest first.
-
-    Who stands between two of them and is not watched is asked of /proc.
+    Of several such names, the one with the largest sum; empty if there is none.
     """
-    watched = {one.pid: one for one in processes}
-    parents: dict[int, int] = {one.pid: one.parent_pid for one in processes}
+    never = own_line()
+    by_name: defaultdict[str, list[ProcessSnapshot]] = defaultdict(list)
+    for process in sorted(candidates, key=lambda it: -parts[it.key]):
+        if process.pid not in never and parts[process.key] > 0:
+            by_name[process.comm].append(process)
+    largest_group: tuple[ProcessSnapshot, ...] = ()
+    largest_sum = 0
+    for ranked in by_name.values():
+        least = parts[ranked[0].key] * _MIN_SHARE
+        members = tuple(it for it in ranked if parts[it.key] >= least)[:MAX_GROUP]
+        sum_bytes = sum(parts[it.key] for it in members)
+        if sum_bytes >= enough and sum_bytes > largest_sum:
+            largest_group, largest_sum = members, sum_bytes
+    return largest_group
+
+
+def _ancestors(
+    processes: Sequence[ProcessSnapshot],
+) -> dict[ProcessKey, tuple[ProcessKey, ...]]:
+    """The tracked ancestors of each process, the nearest first.
+
+    The parent of an untracked process in between is read from /proc.
+    """
+    tracked = {process.pid: process for process in processes}
+    parents: dict[int, int] = {process.pid: process.parent_pid for process in processes}
     return {
-        one.key: tuple(
-            above.key
-            for pid in _upwards(one.pid, parents)
-            if (above := watched.get(pid)) is not None
-            # A parent is older: else the pid is another's by now.
-            and above.key.start_boottime_ns <= one.key.start_boottime_ns
+        process.key: tuple(
+            ancestor.key
+            for pid in _parent_pids(process.pid, parents)
+            if (ancestor := tracked.get(pid)) is not None
+            # A parent is older; otherwise its pid was reused.
+            and ancestor.key.start_boottime_ns <= process.key.start_boottime_ns
         )
-        for one in processes
+        for process in processes
     }
 
 
-def _upwards(pid: int, parents: dict[int, int]) -> Iterator[int]:
-    for _ in range(_DEEPEST):
+def _parent_pids(pid: int, parents: dict[int, int]) -> Iterator[int]:
+    for _ in range(_MAX_DEPTH):
         if pid not in parents:
             stat = proc.read_stat(pid)
             parents[pid] = 0 if stat is None else stat.parent_pid

@@ -1,38 +1,29 @@
-"""Firings that became no incident, and why: told to the audit log."""
+"""Logs firings that start no incident, and why."""
 
 from collections.abc import Callable
-from typing import Any
 
+from ebpftrace.act.audit.records import suppressed_record
+from ebpftrace.act.incident.records import Record
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.units import NS_PER_SECOND
 
-_SAID_AGAIN_NS = 60 * NS_PER_SECOND
+_REPEAT_NS = 60 * NS_PER_SECOND
 
 
 class SuppressionLog:
-    """Said once a minute for each policy and job: its condition is met at every snapshot."""
+    """Once a minute for each policy and job: a condition may hold at every snapshot."""
 
-    def __init__(
-        self, record: Callable[[dict[str, Any]], None], clock: Callable[[], int]
-    ) -> None:
+    def __init__(self, record: Callable[[Record], None], clock: Callable[[], int]) -> None:
         self._record = record
         self._clock = clock
-        self._said: dict[tuple[str, str], int] = {}  # when, CLOCK_MONOTONIC
+        self._logged: dict[tuple[str, str], int] = {}  # when, CLOCK_MONOTONIC
 
-    def say(self, firing: Firing, why: str) -> None:
-        """One that was held back, and a sentence's part that says why."""
-        job, policy = firing.finding.subject.job, firing.policy.name
-        key, now_ns = (policy, job.key), self._clock()
-        self._said = {one: at for one, at in self._said.items() if now_ns - at < _SAID_AGAIN_NS}
-        if key in self._said:
-            return
-        self._said[key] = now_ns
-        self._record(
-            {
-                "type": "held_back",
-                "policy": policy,
-                "job": job.name,
-                "sentence": firing.finding.sentence,
-                "why": why,
-            }
-        )
+    def add(self, firing: Firing, *, reason: str) -> None:
+        """Log a firing, unless one of its policy and job was logged within a minute."""
+        key, now_ns = (firing.policy.name, firing.finding.subject.job.key), self._clock()
+        self._logged = {
+            known: at for known, at in self._logged.items() if now_ns - at < _REPEAT_NS
+        }
+        if key not in self._logged:
+            self._logged[key] = now_ns
+            self._record(suppressed_record(firing, reason))

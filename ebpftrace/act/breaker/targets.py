@@ -1,6 +1,6 @@
-"""Which processes a firing means."""
+"""Selects the processes of a job that an incident is about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ebpftrace.act.breaker.shared_blame import parent_with_descendants, same_name_group
@@ -12,122 +12,135 @@ from ebpftrace.host import proc
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.ledger.held import held_bytes
 
-PART = 1 / 3
-"""Who gained or holds less of a job than this is not the one to act on."""
+TARGET_SHARE = 1 / 3
+"""A target accounts for at least this share of what the job gained, or holds."""
 
-_ENOUGH = 1 / 10  # of a job: whose end makes room for a while
-_READ = 64  # of so many processes it is read what they hold, while the breach waits
+_MIN_HELD_SHARE = 1 / 10  # of the job: ending a smaller process makes no room
+_MAX_READ = 64  # processes whose usage is read while the breach waits
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSelection:
-    """The job, and who of it is meant.
+    """A job, and its processes to act on.
 
-    `others` are meant as `process` is; `kin` are the names of its descendants that end
-    after it. `age_ns` is what a policy's grace is held against.
+    `others` are the further members of a group; `descendant_names` are the names of the
+    descendants of `process` that end after it. A policy's grace applies to `age_ns`.
     """
 
     job: JobSnapshot
     process: ProcessSnapshot
     age_ns: int
     others: tuple[ProcessSnapshot, ...] = ()
-    kin: frozenset[str] = frozenset()
+    descendant_names: frozenset[str] = frozenset()
 
 
 def select_targets(
     policies: Sequence[Policy], firing: Firing, snapshot: Snapshot
 ) -> TargetSelection | str:
-    """Who is meant, or why nobody is.
+    """The processes to act on, or the reason why there are none.
 
-    Of a whole job that is the process that gained most (or holds most, where it is not
-    gain that was judged) of those the policy is for, if that is a third of the job's:
-    ending another would not help. Where none is, a parent with all below it, or those of
-    one name together. Crash monitors and children that still share their parent's memory
-    are never meant.
+    If a whole job was judged, that is the process that gained most (or holds most, if no
+    gain was judged) among those that the policy matches, if that is a third of the job's;
+    ending a smaller one would not help. Without one it is a parent with its descendants,
+    or the processes of one name together. Crash monitors and children that still share
+    their parent's memory are never selected.
     """
-    policy, subject, more = firing.policy, firing.finding.subject, firing.more
-    job = next((one for one in snapshot.jobs if one.identity.key == subject.job.key), None)
+    policy, subject = firing.policy, firing.finding.subject
+    job = next((it for it in snapshot.jobs if it.identity.key == subject.job.key), None)
     if job is None:
-        return "the job is gone"
-    mine = [
-        one
-        for one in job.processes
-        # One that a fuse stopped grows by itself, whatever it still shares.
-        if (one.state == "running" or firing.blown)
-        and not one.role
-        and policy_for(policies, one.comm, job.identity) is policy
+        return "the job has ended"
+    candidates = [
+        process
+        for process in job.processes
+        # A process that a fuse stopped grows on its own, even if it still shares memory.
+        if (process.state == "running" or firing.by_fuse)
+        and not process.role
+        and policy_for(policies, process.comm, job.identity) is policy
     ]
     if subject.process is not None:
-        process = next((one for one in mine if one.key == subject.process), None)
-        return (
-            "the process is gone"
-            if process is None
-            else TargetSelection(job, process, process.age_ns)
-        )
-    in_all = more.size_bytes if more else 0
-    gained = job.growth.bytes_60s + in_all
-    gains = firing.finding.measures_gain and gained > 0
-    since = _since(job, more)
+        judged = next((it for it in candidates if it.key == subject.process), None)
+        return _one(job, judged) if judged else "the process has ended"
+    if firing.by_fuse and (fastest := _fastest_growing(firing, job, candidates)) is not None:
+        return _one(job, fastest)
+    return _largest_part(firing, snapshot, job, candidates)
+
+
+def _one(job: JobSnapshot, process: ProcessSnapshot) -> TargetSelection:
+    return TargetSelection(job, process, process.age_ns)
+
+
+def _largest_part(
+    firing: Firing,
+    snapshot: Snapshot,
+    job: JobSnapshot,
+    candidates: Sequence[ProcessSnapshot],
+) -> TargetSelection | str:
+    since_snapshot = firing.since_snapshot
+    job_gain = since_snapshot.gained_bytes if since_snapshot else 0
+    gained = job.growth.bytes_60s + job_gain
+    by_gain = firing.finding.measures_gain and gained > 0
+    gains = _gains(job, since_snapshot)
     parts = {
-        one.key: (one.growth.bytes_60s if gains else one.own.held_bytes) + since.get(one.key, 0)
-        for one in job.processes
+        it.key: (it.growth.bytes_60s if by_gain else it.own.held_bytes) + gains.get(it.key, 0)
+        for it in job.processes
     }
-    # What went with children that ended hides what those gained that replaced them.
+    # Processes that ended hide what their replacements gained: the sum may be larger.
     whole = max(
-        gained if gains else held_bytes(job) + in_all,
+        gained if by_gain else held_bytes(job) + job_gain,
         sum(max(0, part) for part in parts.values()),
     )
-    if firing.blown and (running := _runaway(firing, job, mine)) is not None:
-        return TargetSelection(job, running, running.age_ns)
-    largest = max(mine, key=lambda one: parts[one.key], default=None)
+    largest = max(candidates, key=lambda it: parts[it.key], default=None)
     if largest is None:
-        return "none of its processes is one that the policy is for"
-    enough = PART * whole
+        return "the policy matches none of its processes"
+    enough = TARGET_SHARE * whole
     if parts[largest.key] >= enough:
-        return TargetSelection(job, largest, largest.age_ns)
-    if found := parent_with_descendants(
-        [one for one in job.processes if not one.role], mine, parts, enough
-    ):
-        return TargetSelection(job, found.parent, found.parent.age_ns, kin=found.kin)
-    if members := same_name_group(mine, parts, enough):
-        # Each may be short-lived; what they do together has an age of its own.
-        building = snapshot.monotonic_ns - firing.finding.since_ns
-        oldest = max(one.age_ns for one in members)
-        return TargetSelection(job, members[0], max(oldest, building), others=members[1:])
-    did = "gained" if gains else "holds"
-    return f"{largest.comm} {largest.pid} {did} less than a third of it"
+        return _one(job, largest)
+    without_role = [process for process in job.processes if not process.role]
+    if found := parent_with_descendants(without_role, candidates, parts, enough):
+        names = found.descendant_names
+        age_ns = found.parent.age_ns
+        return TargetSelection(job, found.parent, age_ns, descendant_names=names)
+    if members := same_name_group(candidates, parts, enough):
+        # The members may be short-lived; what they do together has an age of its own.
+        growing_ns = snapshot.monotonic_ns - firing.finding.since_ns
+        age_ns = max(growing_ns, *(member.age_ns for member in members))
+        return TargetSelection(job, members[0], age_ns, others=members[1:])
+    verb, of_job = ("gained", "the job's growth") if by_gain else ("holds", "the job's memory")
+    return f"{largest.comm} {largest.pid} {verb} less than a third of {of_job}"
 
 
-def _runaway(
-    firing: Firing, job: JobSnapshot, mine: Sequence[ProcessSnapshot]
+def _fastest_growing(
+    firing: Firing, job: JobSnapshot, candidates: Sequence[ProcessSnapshot]
 ) -> ProcessSnapshot | None:
-    """Who grew most just before the fuse blew, if ending it would help.
+    """The process that grew most just before the fuse blew, if ending it would help.
 
-    A minute is too long a memory here: who started up half a minute ago and rests has
-    gained more in it than the runaway.
+    The growth of the last minute does not show it: a process that started half a minute ago
+    and is idle since may have gained more in it.
     """
-    gained = {one.key: max(0, firing.lately.get(one.key, 0)) for one in job.processes}
-    most = max(mine, key=lambda one: gained[one.key], default=None)
-    if most is None or gained[most.key] < PART * sum(gained.values()):
+    gained = {it.key: max(0, firing.recent_growth.get(it.key, 0)) for it in job.processes}
+    fastest = max(candidates, key=lambda it: gained[it.key], default=None)
+    if fastest is None or gained[fastest.key] < TARGET_SHARE * sum(gained.values()):
         return None
-    helps = most.own.held_bytes >= _ENOUGH * job.usage.held_bytes
-    return most if gained[most.key] and helps else None
+    helps = fastest.own.held_bytes >= _MIN_HELD_SHARE * job.usage.held_bytes
+    return fastest if gained[fastest.key] and helps else None
 
 
-def _since(job: JobSnapshot, more: UsageSinceSnapshot | None) -> dict[ProcessKey, int]:
-    """How much more each holds than the snapshot says: bytes.
+def _gains(
+    job: JobSnapshot, since_snapshot: UsageSinceSnapshot | None
+) -> Mapping[ProcessKey, int]:
+    """How much each process gained since the snapshot, in bytes.
 
-    The kernel tells who took the last page of many; where there are several, who took
-    how much is read.
+    The kernel side names the process of the last page only; if the job has several
+    processes, the gain of each is read from /proc.
     """
-    if more is None:
+    if since_snapshot is None:
         return {}
     if len(job.processes) == 1:
-        return {more.process: more.size_bytes}
-    found = {}
-    for one in job.processes[:_READ]:
-        status, usage = proc.read_status(one.pid), one.counters.usage
+        return {since_snapshot.process: since_snapshot.gained_bytes}
+    gains = {}
+    for process in job.processes[:_MAX_READ]:
+        status, usage = proc.read_status(process.pid), process.counters.usage
         if status is not None:
             held = status.anon_bytes + status.shmem_bytes + status.swap_bytes
-            found[one.key] = held - usage.held_bytes
-    return found
+            gains[process.key] = held - usage.held_bytes
+    return gains

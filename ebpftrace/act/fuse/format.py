@@ -1,7 +1,5 @@
 """What is said of one that a fuse stopped."""
 
-from typing import Any
-
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Policy
@@ -69,23 +67,3 @@ def finding_of(news: FuseEvent, event: FuseBlown, meant: FuseEvent | None = None
         seconds_to_limit=None,
         sentence=news.sentence,
     )
-
-
-def fuse_record(news: FuseEvent) -> dict[str, Any]:
-    """For the audit log."""
-    return {
-        "type": "fuse",
-        "word": news.word.value,
-        "policy": news.policy,
-        "job": news.job.name,
-        "job_key": news.job.key,
-        "account": news.job.account,
-        "pid": news.process.pid,
-        "start_boottime_ns": news.process.start_boottime_ns,
-        "comm": news.comm,
-        "of": news.of.value,
-        "measured_bytes": news.measured_bytes,
-        "bound_bytes": news.bound_bytes,
-        "stood_ns": news.stood_ns,
-        "sentence": news.sentence,
-    }

@@ -1,1 +1,1 @@
-"""Whether a policy's conditions hold, asked of snapshots and of kernel watermarks."""
+"""Evaluates the conditions of policies, on snapshots and on kernel watermarks."""

@@ -1,4 +1,4 @@
-"""One bound of a policy on one job or process: its mark, and the history it is judged on."""
+"""A bound of a policy on one job or process: its mark, and the history it is judged on."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -15,13 +15,16 @@ from ebpftrace.judge.judge import finding_of
 from ebpftrace.judge.samples import Sample, Samples, of_job, of_process
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 
-_SEEN = 64
-"""So many readings are remembered between two snapshots: a window's floor may be in them."""
+_MAX_READINGS = 64
+"""Readings kept between two snapshots: the floor of a window may be among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Of a process, or (`process` None) of the tracked processes of a cgroup. Bytes."""
+    """A level of held memory, in bytes.
+
+    Of one process or, if `process` is None, of all tracked processes of a cgroup.
+    """
 
     cgroup_id: int
     process: ProcessKey | None
@@ -30,7 +33,7 @@ class Mark:
 
 @dataclass(slots=True)
 class MarkedBound:
-    """One mark, and what it means."""
+    """A mark, and the bound it stands for."""
 
     mark: Mark
     policy: Policy
@@ -38,37 +41,40 @@ class MarkedBound:
     bytes_to_bound: BytesToBound
     samples: Samples
     subject: Subject
-    seen: deque[Sample]  # since the last of `samples`: the snapshot's own, and fresh ones
-    counted_bytes: int  # by the kernel side, at the last of them
-    at_snapshot_bytes: int
-    met: bool = False  # or nobody is left to meet it: not set again before the next snapshot
+    readings: deque[Sample]  # later than `samples`: the snapshot's own, then those at breaches
+    counted_bytes: int  # by the kernel side, at the latest reading
+    snapshot_bytes: int  # the same, at the snapshot
+    done: bool = False  # met, or pointless: not set again before the next snapshot
 
     @property
-    def more_bytes(self) -> int:
-        """What was counted since the snapshot, never below 0."""
-        return max(0, self.counted_bytes - self.at_snapshot_bytes)
+    def gained_bytes(self) -> int:
+        """The gain since the snapshot, never below 0."""
+        return max(0, self.counted_bytes - self.snapshot_bytes)
 
     def judge(
         self, job: JobSnapshot, reading: GroupReading, *, time_ns: int, alone: bool
     ) -> Finding | None:
-        """What its detector says of the job as it was read, at that Unix time.
+        """The finding for the job as it was read, if its bound is met; else move the mark.
 
-        Where it says nothing the mark is where the bound is now.
+        `time_ns` is the Unix time of the reading; `alone`: the job shares its cgroup with
+        no other job.
         """
-        process = next((one for one in job.processes if one.key == self.mark.process), None)
-        if process is None and self.mark.process is not None:
-            self.met = True  # it has ended, or moved: the next snapshot knows more
+        key = self.mark.process
+        process = next((process for process in job.processes if process.key == key), None)
+        if process is None and key is not None:
+            self.done = True  # it has ended or moved: the next snapshot shows which
             return None
         counted = reading.held_bytes if process is None else process.own.held_bytes
         fresh = _sample(job, process, reading.time_ns, alone)
-        self.seen.append(correct_stat_lag(fresh, self.seen[-1], counted - self.counted_bytes))
+        gained = counted - self.counted_bytes
+        self.readings.append(correct_stat_lag(fresh, self.readings[-1], gained))
         self.counted_bytes = counted
-        history = self.samples.with_later(self.seen)
+        history = self.samples.with_later(self.readings)
         verdict = self.detector.verdict(history)
         if verdict is None:
             self._move(history)
             return None
-        self.met = True
+        self.done = True
         return finding_of(
             self.subject,
             self.detector,
@@ -82,22 +88,22 @@ class MarkedBound:
     def _move(self, history: Samples) -> None:
         away = self.bytes_to_bound(history)
         if away is None:
-            self.met = True  # its limit was taken away: there is no bound any more
+            self.done = True  # the limit was removed, and with it the bound
         else:
             self.mark = replace(self.mark, held_bytes=self.counted_bytes + max(1, away))
 
 
 def marked_bounds(
-    trigger: Trigger, snapshot: Snapshot, alone: frozenset[int]
+    trigger: Trigger, snapshot: Snapshot, unshared: frozenset[int]
 ) -> Iterator[MarkedBound]:
-    """Those of a policy that one crossing meets, and that the snapshot does not say are met.
+    """The bounds of a policy that a single crossing meets and that are not met yet.
 
-    `alone` are the cgroups that serve one job, by id.
+    `unshared` are the ids of the cgroups that contain only one job.
     """
     policy = trigger.policy
     if policy.for_ns or (policy.mode is Mode.ALL and len(policy.when) > 1):
-        return  # one crossing is not all that these ask for
-    counted: Counter[int] = Counter()  # by cgroup, whose sum is what the kernel side counts
+        return  # a crossing alone does not meet the policy
+    counted: Counter[int] = Counter()  # by cgroup: the kernel side counts their sum
     for job in snapshot.jobs:
         counted[job.identity.cgroup_id] += job.usage.held_bytes
     for condition, detector, history in trigger.histories():
@@ -106,20 +112,28 @@ def marked_bounds(
             continue
         for job, process in _subjects(snapshot, per_process=condition.per_process):
             identity = job.identity
-            now = _sample(job, process, snapshot.monotonic_ns, identity.cgroup_id in alone)
+            now = _sample(job, process, snapshot.monotonic_ns, identity.cgroup_id in unshared)
             subject, held, key = Subject(identity), counted[identity.cgroup_id], None
             if process is not None:
                 subject = Subject(identity, process.key, process.comm)
                 held, key = process.own.held_bytes, process.key
             samples = history(subject)
             if samples is None:
-                continue  # nothing is known of it yet
-            seen = deque([now], maxlen=_SEEN)
-            away = bytes_to_bound(samples.with_later(seen))
-            if away is not None and away > 0:  # else the snapshot itself says so
+                continue  # no history yet
+            readings = deque([now], maxlen=_MAX_READINGS)
+            away = bytes_to_bound(samples.with_later(readings))
+            if away is not None and away > 0:  # else the snapshot meets it already
                 mark = Mark(identity.cgroup_id, key, held + away)
                 yield MarkedBound(
-                    mark, policy, detector, bytes_to_bound, samples, subject, seen, held, held
+                    mark,
+                    policy,
+                    detector,
+                    bytes_to_bound,
+                    samples,
+                    subject,
+                    readings,
+                    held,
+                    held,
                 )
 
 

@@ -1,7 +1,7 @@
-"""A job as it is at a breach, from a reading of its cgroup alone.
+"""Updates a job from a reading of its cgroup, taken at a breach.
 
-The last snapshot may be seconds old, and what others of the cgroup gave back since is room
-again. A whole tick would be too late for who is about to reach the limit.
+The last snapshot may be seconds old, and the other processes of the cgroup may have freed
+memory since. Waiting for the next tick would be too late for a process near the limit.
 """
 
 import os
@@ -17,34 +17,35 @@ from ebpftrace.judge.samples import Sample
 from ebpftrace.ledger import JobSnapshot, Snapshot
 
 _LAG_BYTES = 2 * 64 * os.sysconf("SC_PAGE_SIZE") * (os.cpu_count() or 1)
-"""How far memory.stat may be behind: a batch of MEMCG_CHARGE_BATCH pages that each CPU keeps
-to itself, and as much again before a reader has them summed up (mm/memcontrol.c,
-memcg_vmstats_needs_flush)."""
+"""How far memory.stat may lag: each CPU keeps a batch of MEMCG_CHARGE_BATCH pages to itself,
+and as much again may wait to be flushed (mm/memcontrol.c, memcg_vmstats_needs_flush)."""
 
 
-def alone(snapshot: Snapshot) -> frozenset[int]:
-    """The cgroups that serve one job, by id."""
-    sharing = Counter(job.identity.cgroup_id for job in snapshot.jobs)
-    return frozenset(cgroup for cgroup, jobs in sharing.items() if jobs == 1)
+def unshared_cgroups(snapshot: Snapshot) -> frozenset[int]:
+    """The ids of the cgroups that contain only one job."""
+    jobs = Counter(job.identity.cgroup_id for job in snapshot.jobs)
+    return frozenset(cgroup for cgroup, count in jobs.items() if count == 1)
 
 
 def refresh_job(
     job: JobSnapshot, reading: GroupReading, contents: CgroupContents | None, *, alone: bool
 ) -> JobSnapshot:
-    """The job with what was read now. Its rates and its processes' are the snapshot's.
+    """The job with the usage of `reading`. All growth rates remain those of the snapshot.
 
-    Who started since has no place among its processes, but counts where the job is `alone`
-    in its cgroup.
+    A process that started since the snapshot is not added to the job's processes; its usage
+    counts if the job is `alone` in its cgroup.
     """
-    there = reading.processes
+    read = reading.processes
     processes = tuple(
-        replace(one, counters=there[one.key]) for one in job.processes if one.key in there
+        replace(process, counters=read[process.key])
+        for process in job.processes
+        if process.key in read
     )
-    every = there.values() if alone else (one.counters for one in processes)
-    usage = sum((one.usage.less(one.inherited) for one in every), Usage())
+    counters = read.values() if alone else (process.counters for process in processes)
+    usage = sum((counted.usage.less(counted.inherited) for counted in counters), Usage())
     if alone and reading.partial:
-        off = reading.held_bytes - usage.held_bytes
-        usage = replace(usage, anon_bytes=max(0, usage.anon_bytes + off))
+        missing = reading.held_bytes - usage.held_bytes
+        usage = replace(usage, anon_bytes=max(0, usage.anon_bytes + missing))
     cgroup = replace(reading.counters, contents=contents, pressure=job.cgroup.pressure)
     return replace(job, processes=processes, usage=usage, cgroup=cgroup)
 
@@ -52,26 +53,26 @@ def refresh_job(
 def contents_now(
     cgroup_id: int, snapshot: Snapshot, folder: Callable[[str], Path | None]
 ) -> CgroupContents | None:
-    """What a cgroup's memory.stat says now; None of the root, or where it is not to be seen.
+    """The current memory.stat of a cgroup; None for the root, or if it is not visible.
 
-    `folder(cgroup path)` says where a cgroup's files are.
+    `folder(cgroup path)` is the folder of a cgroup.
     """
-    cgroups = {one.identity.cgroup_id: one.identity.cgroup for one in snapshot.jobs}
+    cgroups = {job.identity.cgroup_id: job.identity.cgroup for job in snapshot.jobs}
     path = cgroups.get(cgroup_id, "/")
-    there = None if path == "/" else folder(path)
-    return None if there is None else read_contents(there)
+    files = None if path == "/" else folder(path)
+    return None if files is None else read_contents(files)
 
 
-def correct_stat_lag(fresh: Sample, last: Sample, more_bytes: int) -> Sample:
-    """`fresh`, without the lag of memory.stat: since `last`, so much more was counted exactly.
+def correct_stat_lag(fresh: Sample, last: Sample, gained_bytes: int) -> Sample:
+    """`fresh` without the lag of memory.stat; `gained_bytes` is the exact gain since `last`.
 
-    A sample that is further off than the lag stays as it is: others gave something back.
+    A sample that is further off than the lag is unchanged: other processes freed memory.
     """
-    short = last.held_bytes + more_bytes - fresh.held_bytes
-    if 0 < short <= _LAG_BYTES:
-        fresh = replace(fresh, anon_bytes=fresh.anon_bytes + short)
+    missing = last.held_bytes + gained_bytes - fresh.held_bytes
+    if 0 < missing <= _LAG_BYTES:
+        fresh = replace(fresh, anon_bytes=fresh.anon_bytes + missing)
     if fresh.room_bytes is not None and last.room_bytes is not None:
-        room = last.room_bytes - more_bytes
+        room = last.room_bytes - gained_bytes
         if 0 < fresh.room_bytes - room <= _LAG_BYTES:
             fresh = replace(fresh, room_bytes=room)
     return fresh

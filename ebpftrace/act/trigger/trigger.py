@@ -1,4 +1,4 @@
-"""Whether a policy's conditions hold: `when`, `mode` and `for`, asked of each snapshot."""
+"""Evaluates a policy's conditions (`when`, `mode`, `for`) on each snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,93 +12,96 @@ from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger import Snapshot
 
 History = Callable[[Subject], Samples | None]
-Known = dict[Condition, list[Judge]]
+Judges = dict[Condition, list[Judge]]
 
 
 @dataclass(frozen=True, slots=True)
 class UsageSinceSnapshot:
-    """What is held by now beyond the last snapshot, and who took it: told by the kernel.
+    """Memory gained since the last snapshot, as the kernel side counts it.
 
-    `size_bytes` is of those that were judged; `job_held_bytes` is all that the job holds now.
+    `gained_bytes` is the gain of the job (or process) that was judged, and `process` the
+    one whose page crossed the mark. `job_held_bytes` is what the whole job holds now.
     """
 
     process: ProcessKey
-    size_bytes: int
+    gained_bytes: int
     job_held_bytes: int
 
-    def of(self, process: ProcessKey) -> int:
-        """How much of it is this process's."""
-        return self.size_bytes if process == self.process else 0
+    def gained_by(self, process: ProcessKey) -> int:
+        """The part of the gain that is attributed to `process`."""
+        return self.gained_bytes if process == self.process else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """A policy whose conditions hold for a job, and the findings that say so."""
+    """A policy whose conditions hold for a job, with the findings that show it."""
 
     policy: Policy
     findings: tuple[Finding, ...]  # the most severe first
-    more: UsageSinceSnapshot | None = None
-    blown: bool = False  # a fuse stopped it: neither grace nor cool-down can wait
-    lately: Mapping[ProcessKey, int] = field(default_factory=dict)  # gained before it blew
+    since_snapshot: UsageSinceSnapshot | None = None
+    by_fuse: bool = False  # a process is stopped: neither grace nor cool-down applies
+    # What each process gained just before the fuse stopped one, in bytes.
+    recent_growth: Mapping[ProcessKey, int] = field(default_factory=dict)
 
     @property
-    def own(self) -> bool:
-        """Whether the policy's own bounds say so, and not the built-in judgement."""
+    def has_own_bounds(self) -> bool:
+        """Whether the policy has bounds of its own, not the built-in judgement."""
         return all(isinstance(condition.detector, Detector) for condition in self.policy.when)
 
     @property
     def finding(self) -> Finding:
+        """The most severe finding."""
         return self.findings[0]
 
 
 class Trigger:
-    """One policy's conditions, with the history that they are judged on."""
+    """The conditions of one policy, with the history they are judged on."""
 
-    def __init__(self, policy: Policy, known: Known | None = None) -> None:
-        """`known` is what was remembered of conditions; what is used is taken out."""
+    def __init__(self, policy: Policy, judges: Judges | None = None) -> None:
+        """Reuses judges, and with them their history, of equal conditions from `judges`."""
         self.policy = policy
         self._judges: Sequence[Judge | None] = [
-            _judge(condition, condition.detector, known or {})
+            _take_judge(condition, condition.detector, judges or {})
             if isinstance(condition.detector, Detector)
             else None
             for condition in policy.when
         ]
-        self._since: dict[str, int] = {}  # by job: since when they hold, CLOCK_MONOTONIC
+        self._since: dict[str, int] = {}  # by job: when the conditions began to hold, monotonic
 
     def histories(self) -> Iterator[tuple[Condition, Detector, History]]:
-        """Each condition that has bounds of its own, and the history it is judged on."""
-        for condition, judge in self.known:
+        """Each condition with a bound of its own, its detector, and its history."""
+        for condition, judge in self.judges:
             if isinstance(condition.detector, Detector):
                 yield condition, condition.detector, judge.samples
 
     @property
-    def known(self) -> Iterator[tuple[Condition, Judge]]:
-        """Each condition with its own judge."""
+    def judges(self) -> Iterator[tuple[Condition, Judge]]:
+        """Each condition that has a judge of its own, with that judge."""
         for condition, judge in zip(self.policy.when, self._judges, strict=True):
             if judge is not None:
                 yield condition, judge
 
-    def go_on(self, before: "Trigger") -> None:
-        """With what holds already, where the same is asked as before."""
-        mine, its = self.policy, before.policy
-        if (mine.name, mine.when, mine.mode) == (its.name, its.when, its.mode):
-            self._since = dict(before._since)
+    def continue_from(self, previous: "Trigger") -> None:
+        """Keep since when the conditions hold, if `previous` has the same ones."""
+        new, old = self.policy, previous.policy
+        if (new.name, new.when, new.mode) == (old.name, old.when, old.mode):
+            self._since = dict(previous._since)
 
     def fire(self, snapshot: Snapshot, builtin: Iterable[Finding]) -> Iterator[Firing]:
-        """For which jobs they hold now and have held for long enough."""
-        holding = [
+        """A firing for each job in which the conditions have held for the policy's `for`."""
+        by_condition = [
             self._by_job(condition, judge, snapshot, builtin)
             for condition, judge in zip(self.policy.when, self._judges, strict=True)
         ]
-        jobs = {key for one in holding for key in one}
+        jobs = {job for findings in by_condition for job in findings}
         if self.policy.mode is Mode.ALL:
-            jobs = {key for key in jobs if all(key in one for one in holding)}
+            jobs = {job for job in jobs if all(job in findings for findings in by_condition)}
         now = snapshot.monotonic_ns
-        self._since = {key: self._since.get(key, now) for key in jobs}
-        for key in sorted(jobs):
-            if now - self._since[key] >= self.policy.for_ns:
-                found = [finding for one in holding for finding in one.get(key, ())]
-                found.sort(key=lambda one: -one.severity)
+        self._since = {job: self._since.get(job, now) for job in jobs}
+        for job in sorted(jobs):
+            if now - self._since[job] >= self.policy.for_ns:
+                found = [it for findings in by_condition for it in findings.get(job, ())]
+                found.sort(key=lambda finding: -finding.severity)
                 yield Firing(self.policy, tuple(found))
 
     def _by_job(
@@ -113,9 +116,9 @@ class Trigger:
         else:
             judge.judge(snapshot)
             found = judge.active
-        held: dict[str, list[Finding]] = {}
+        by_job: dict[str, list[Finding]] = {}
         for finding in found:
-            # One that is active but was not met just now is only waiting for its end.
+            # A finding stays active for a while after its condition was last met.
             met = finding.monotonic_ns >= snapshot.monotonic_ns
             of_process = finding.subject.process is not None
             wanted = judge is None or of_process == condition.per_process
@@ -124,24 +127,24 @@ class Trigger:
                 or finding.severity >= condition.detector.least
             )
             if met and wanted and severe and finding.state is not FindingState.END:
-                held.setdefault(finding.subject.job.key, []).append(finding)
-        return held
+                by_job.setdefault(finding.subject.job.key, []).append(finding)
+        return by_job
 
 
-def renewed(before: Iterable[Trigger], policies: Iterable[Policy]) -> list[Trigger]:
-    """The triggers of policies that were read again: no condition forgets what it has seen."""
-    known: Known = {}
-    before = list(before)
-    for trigger in before:
-        for condition, judge in trigger.known:
-            known.setdefault(condition, []).append(judge)
-    triggers = [Trigger(policy, known) for policy in policies]
+def reload_triggers(previous: Iterable[Trigger], policies: Iterable[Policy]) -> list[Trigger]:
+    """Triggers for reloaded policies; conditions that did not change keep their history."""
+    judges: Judges = {}
+    previous = list(previous)
+    for trigger in previous:
+        for condition, judge in trigger.judges:
+            judges.setdefault(condition, []).append(judge)
+    triggers = [Trigger(policy, judges) for policy in policies]
     for trigger in triggers:
-        for old in before:
-            trigger.go_on(old)
+        for old in previous:
+            trigger.continue_from(old)
     return triggers
 
 
-def _judge(condition: Condition, detector: Detector, known: Known) -> Judge:
-    judges = known.get(condition)
-    return judges.pop(0) if judges else Judge([detector], processes=condition.per_process)
+def _take_judge(condition: Condition, detector: Detector, judges: Judges) -> Judge:
+    known = judges.get(condition)
+    return known.pop(0) if known else Judge([detector], processes=condition.per_process)

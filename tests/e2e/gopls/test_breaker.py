@@ -82,7 +82,7 @@ def test_the_leak_is_ended_before_the_limit_and_gopls_comes_back(
     steps = [
         (one["action"], one["status"])
         for one in watch.records
-        if one["type"] == "action" and one["incident"] == outcome["incident"]
+        if one["type"] == "step" and one["incident"] == outcome["incident"]
     ]
     assert steps == [("capture", "done"), ("signal", "done")]
     evidence = Path(outcome["evidence"])

@@ -110,4 +110,4 @@ def test_the_daemon_is_called_and_ended_before_the_limit(version: str, tmp_path:
 
 
 def actions(watch: Watch) -> list[Record]:
-    return [one for one in watch.records if one["type"] == "action"]
+    return [one for one in watch.records if one["type"] == "step"]

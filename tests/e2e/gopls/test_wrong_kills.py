@@ -107,5 +107,5 @@ def test_the_go_command_ends_with_gopls_and_the_monitor_is_left_alone(tmp_path: 
     assert "go" not in left, (go, left)
     assert {line["facts"]["pid"] for line in logged(tmp_path, "incident")} == {gopls.pid}
     # What it held alone was over the bound: that it is the monitor is what kept it.
-    whys = {line["why"] for line in logged(tmp_path, "held_back")}
-    assert whys == {"none of its processes is one that the policy is for"}
+    whys = {line["reason"] for line in logged(tmp_path, "suppressed")}
+    assert whys == {"the policy matches none of its processes"}

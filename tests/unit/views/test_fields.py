@@ -1,13 +1,8 @@
 from types import MappingProxyType
 
 from ebpftrace.counters import CallCount
-from ebpftrace.views.fields import counter_fields, process_fields, rfc3339
+from ebpftrace.views.fields import counter_fields, process_fields
 from tests.support import watches
-
-
-def test_times_are_rfc_3339_in_utc_to_the_microsecond() -> None:
-    assert rfc3339(watches.TIME_NS) == "2026-11-23T12:00:07.250000Z"
-    assert rfc3339(1_999_999_999) == "1970-01-01T00:00:01.999999Z"
 
 
 def test_the_kinds_of_call_may_come_in_any_mapping() -> None:

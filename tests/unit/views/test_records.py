@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ebpftrace.act.fuse.records import fuse_record
+from ebpftrace.act.incident.records import outcome_record, step_record
 from ebpftrace.views import records
 from tests.support import watches
 
@@ -27,9 +29,9 @@ RECORDS = {
     "pressure": records.note_record(watches.pressure_note()),
     "loss": records.note_record(replace(watches.loss_note(), cause="ring_exit")),
     "finding": records.finding_record(watches.finding()),
-    "action": records.step_record(watches.step()),
-    "outcome": records.outcome_record(watches.outcome()),
-    "fuse": records.fuse_record(watches.fuse_news()),
+    "step": step_record(watches.step()),
+    "outcome": outcome_record(watches.outcome()),
+    "fuse": fuse_record(watches.fuse_news()),
     "remark": records.remark_record(watches.remark()),
     "end": records.end_record(replace(watches.snapshot(), final=True), "stopped by Ctrl-C"),
 }

@@ -1,4 +1,4 @@
-"""One incident's end of a process on the budget of its job."""
+"""One incident's share of the budget of its job."""
 
 import pytest
 
@@ -23,33 +23,33 @@ def allowance(spending: Spending) -> Allowance:
     return Allowance(spending, "job", ONE, now)
 
 
-def test_several_steps_are_one_end(spending: Spending) -> None:
+def test_several_steps_of_one_incident_spend_the_budget_once(spending: Spending) -> None:
     mine = allowance(spending)
     assert mine.claim() == ""
     assert mine.claim() == ""
     assert "budget spent" in allowance(spending).claim()
 
 
-def test_what_came_to_nothing_is_given_back(spending: Spending) -> None:
+def test_a_step_that_ended_nothing_is_refunded(spending: Spending) -> None:
     mine = allowance(spending)
-    assert not mine.give_back()  # nothing is booked yet
+    assert not mine.refund()  # nothing was spent yet
     mine.claim()
-    assert mine.give_back()
+    assert mine.refund()
     assert allowance(spending).claim() == ""
 
 
-def test_what_may_have_ended_a_process_is_kept(spending: Spending) -> None:
+def test_a_step_that_may_have_ended_a_process_is_not_refunded(spending: Spending) -> None:
     mine = allowance(spending)
     mine.claim()
     mine.keep()
-    assert not mine.give_back()
+    assert not mine.refund()
     assert "budget spent" in allowance(spending).claim()
 
 
-def test_who_decides_by_hand_is_not_asked_for_it(spending: Spending) -> None:
+def test_a_kill_by_hand_needs_no_budget(spending: Spending) -> None:
     allowance(spending).claim()
     by_hand = allowance(spending)
     by_hand.waive()
     assert by_hand.claim() == ""
-    assert not by_hand.give_back()
-    assert "budget spent" in allowance(spending).claim()  # what was booked stays booked
+    assert not by_hand.refund()
+    assert "budget spent" in allowance(spending).claim()

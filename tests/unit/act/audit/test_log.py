@@ -162,4 +162,4 @@ def test_what_could_not_be_read_back_is_no_log(file: Path) -> None:
     """The budget would be forgotten at every start."""
     with pytest.raises(EbpftraceError) as caught:
         AuditLog(file)
-    assert caught.value.why == "it is no regular file, and could not be read back"
+    assert caught.value.why == "it is not a regular file"

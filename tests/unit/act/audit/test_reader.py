@@ -1,4 +1,4 @@
-"""The audit log read back: what is torn, and what is not there."""
+"""Reading an audit log with torn lines, or none at all."""
 
 from pathlib import Path
 
@@ -14,5 +14,5 @@ def test_torn_lines_are_counted(tmp_path: Path) -> None:
     assert reading.torn == 3
 
 
-def test_where_there_is_no_log_there_are_no_records(tmp_path: Path) -> None:
+def test_a_missing_log_has_no_records(tmp_path: Path) -> None:
     assert list(AuditReader(tmp_path / "none.jsonl").records()) == []

@@ -48,7 +48,7 @@ def admitted(
         spending or Spending(), folder=lambda _path: None, moment=now, clock=lambda: 30 * S
     )
     books = watches.snapshot(watches.job(processes=there))
-    admission.see(books)
+    admission.observe(books)
     finding = watches.finding(subject=Subject(watches.identity()))
     return admission.admit(Firing(policy, (finding,), **changes), books, [policy], running)
 
@@ -63,10 +63,10 @@ def test_an_incident_is_about_who_holds_most(process: ProcessSnapshot) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"age_ns": 5 * S}, "is young"),
-        ({"role": "telemetry"}, "none of its processes is one that the policy is for"),
-        ({"state": "forked"}, "none of its processes is one that the policy is for"),
-        ({"comm": "cc1"}, "none of its processes is one that the policy is for"),
+        ({"age_ns": 5 * S}, "is younger than the grace period"),
+        ({"role": "telemetry"}, "the policy matches none of its processes"),
+        ({"state": "forked"}, "the policy matches none of its processes"),
+        ({"comm": "cc1"}, "the policy matches none of its processes"),
     ],
 )
 def test_who_is_left_alone(process: ProcessSnapshot, changes: dict[str, Any], why: str) -> None:
@@ -87,24 +87,24 @@ def test_one_incident_at_a_time_and_then_a_rest(process: ProcessSnapshot) -> Non
     runs = admitted(process)
     assert isinstance(runs, Incident)
     assert admitted(process, running=(runs,)) == (
-        "the incident of the cgroup that it had before is not over"
+        "the incident of the job's previous cgroup has not ended"
     )
     rested = Spending()
-    rested.rest(runs.job.account, Moment(0, 0, "boot"))
-    assert admitted(process, spending=rested) == "the job rests after its last incident"
+    rested.start_cooldown(runs.job.account, Moment(0, 0, "boot"))
+    assert admitted(process, spending=rested) == "the job is in its cool-down"
 
 
 def test_whom_a_fuse_stopped_waits_for_nothing(process: ProcessSnapshot) -> None:
     runs = admitted(process)
     assert isinstance(runs, Incident)
     rested = Spending()
-    rested.rest(runs.job.account, Moment(0, 0, "boot"))
+    rested.start_cooldown(runs.job.account, Moment(0, 0, "boot"))
     young = replace(process, age_ns=S)
-    blown = admitted(young, spending=rested, running=(runs,), blown=True)
+    blown = admitted(young, spending=rested, running=(runs,), by_fuse=True)
     assert isinstance(blown, Incident)
 
 
 def test_one_that_has_another_name_by_now_is_another_program(process: ProcessSnapshot) -> None:
     """A fuse may stop it within exec, while the books have it as what it was."""
     told = admitted(replace(process, comm="go"))
-    assert told == f"{process.pid} was go, and has another name now"
+    assert told == f"{process.pid} was go and has another name now"

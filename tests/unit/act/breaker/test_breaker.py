@@ -75,10 +75,10 @@ class Books:
         one = replace(one, identity=replace(one.identity, restart_key=restart_key))
         books = watches.snapshot(one)
         snapshot: Snapshot = replace(books, monotonic_ns=self.now_ns)
-        return list(self.breaker.consider((), snapshot))
+        return list(self.breaker.handle_snapshot((), snapshot))
 
-    def held_back(self) -> list[str]:
-        return [one["why"] for one in self.logged() if one["type"] == "held_back"]
+    def suppressed(self) -> list[str]:
+        return [one["reason"] for one in self.logged() if one["type"] == "suppressed"]
 
     def logged(self) -> list[dict[str, Any]]:
         return list(AuditReader(self.audit).records())
@@ -123,7 +123,7 @@ def test_a_job_rests_after_an_incident(books: Books) -> None:
     books.see(0, books.process(400))
     books.see(6, books.process(100))
     assert books.see(30, books.process(400)) == []
-    assert books.held_back() == ["the job rests after its last incident"]
+    assert books.suppressed() == ["the job is in its cool-down"]
     assert kinds(books.see(70, books.process(400)))[:2] == ["Finding", "StepOutcome"]
 
 
@@ -151,8 +151,8 @@ def test_a_reload_keeps_cool_down_and_budget(books: Books) -> None:
 
 def test_who_is_left_alone_is_written_down(books: Books) -> None:
     assert books.see(0, replace(books.process(400), age_ns=5 * S)) == []
-    (why,) = books.held_back()
-    assert "is young" in why
+    (why,) = books.suppressed()
+    assert "is younger than the grace period" in why
 
 
 def test_the_first_policy_that_matches_takes_it(books: Books) -> None:
@@ -181,7 +181,7 @@ def test_a_cgroup_made_anew_has_no_budget_of_its_own(books: Books, tmp_path: Pat
     books.breaker.reload([once])
     books.see(0, books.process(400), restart_key="docker:/docker/1")
     books.see(5, books.process(400), job="again", restart_key="docker:/docker/1")
-    assert books.held_back() == ["the incident of the cgroup that it had before is not over"]
+    assert books.suppressed() == ["the incident of the job's previous cgroup has not ended"]
     books.see(6, books.process(100), restart_key="docker:/docker/1")
     words = books.see(90, books.process(400), job="again", restart_key="docker:/docker/1")
     assert any(
@@ -211,6 +211,6 @@ def test_what_the_built_in_judgement_found_is_not_told_again(books: Books) -> No
     found = replace(watches.finding(), detector="thrash", monotonic_ns=S)
     books.now_ns = S
     snapshot = watches.snapshot(watches.job(processes=(books.process(400),), limit=None))
-    words = books.breaker.consider((found,), replace(snapshot, monotonic_ns=S))
+    words = books.breaker.handle_snapshot((found,), replace(snapshot, monotonic_ns=S))
     assert not any(isinstance(word, Finding) for word in words)
     assert len(books.started) == 1

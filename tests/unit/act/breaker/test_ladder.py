@@ -92,7 +92,7 @@ class Stage:
     def spent(self) -> int:
         """How many ends are booked."""
         job, now = watches.identity().account, self.moment()
-        return next(n for n in count() if not self.spending.exhausted(job, Budget(n + 1), now))
+        return next(n for n in count() if not self.spending.refusal(job, Budget(n + 1), now))
 
     def poll(self, seconds: float) -> list[StepOutcome | Outcome]:
         self.now_ns = round(seconds * S)
@@ -101,7 +101,7 @@ class Stage:
     def see(self, seconds: float, mib: int | None) -> list[StepOutcome | Outcome]:
         """A snapshot in which the target holds so much; None: it is gone."""
         self.now_ns = round(seconds * S)
-        self.ladder.see(snapshot(self.now_ns, mib))
+        self.ladder.observe(snapshot(self.now_ns, mib))
         return self.poll(seconds)
 
 
@@ -323,10 +323,12 @@ def test_abandoned_it_stops_and_puts_back(tmp_path: Path) -> None:
     assert list(stage.ladder.abandon("again")) == []
 
 
-def test_every_start_is_written_down_before_it_happens() -> None:
+def test_every_step_is_logged_before_it_starts() -> None:
     stage = Stage((("exec", Played(None)),))
     stage.poll(0)
-    assert stage.records == [{"type": "step_begun", "action": "exec", "spends": True}]
+    (record,) = stage.records
+    assert (record["type"], record["action"]) == ("step_started", "exec")
+    assert record["spends_budget"]
 
 
 def test_one_that_cannot_even_be_started_is_a_failure_and_no_end() -> None:

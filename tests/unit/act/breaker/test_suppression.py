@@ -1,11 +1,11 @@
-"""What is written of a condition that is met at every snapshot."""
+"""Logging a condition that holds at every snapshot while no incident starts."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
 from ebpftrace.act.breaker.suppression import SuppressionLog
+from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.units import NS_PER_SECOND
@@ -14,18 +14,18 @@ from tests.support import watches
 
 @dataclass
 class Log:
-    """The log of one that is asked each second."""
+    """A suppression log and its clock."""
 
-    records: list[dict[str, Any]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     now_ns: int = 0
 
     def __post_init__(self) -> None:
-        self.held_back = SuppressionLog(self.records.append, lambda: self.now_ns)
+        self.suppressions = SuppressionLog(self.records.append, lambda: self.now_ns)
 
-    def say(self, seconds: int, policy: str = "p") -> None:
+    def add(self, seconds: int, policy: str = "p") -> None:
         self.now_ns = seconds * NS_PER_SECOND
         firing = Firing(Policy(policy, Match(), (), Mode.ANY, ()), (watches.finding(),))
-        self.held_back.say(firing, "gopls 4711 is young")
+        self.suppressions.add(firing, reason="the job is in its cool-down")
 
 
 @pytest.fixture
@@ -33,27 +33,22 @@ def log() -> Log:
     return Log()
 
 
-def test_it_says_what_was_met_and_why_nothing_is_done(log: Log) -> None:
-    log.say(0)
-    assert log.records == [
-        {
-            "type": "held_back",
-            "policy": "p",
-            "job": watches.identity().name,
-            "sentence": watches.finding().sentence,
-            "why": "gopls 4711 is young",
-        }
-    ]
+def test_a_suppression_has_its_finding_and_its_reason(log: Log) -> None:
+    log.add(0)
+    (record,) = log.records
+    assert (record["policy"], record["job"]["name"]) == ("p", watches.identity().name)
+    assert record["sentence"] == watches.finding().sentence
+    assert record["reason"] == "the job is in its cool-down"
 
 
-def test_it_is_said_once_a_minute(log: Log) -> None:
-    for seconds, said in ((0, 1), (1, 1), (59, 1), (60, 2), (61, 2)):
-        log.say(seconds)
-        assert len(log.records) == said
+def test_it_is_logged_once_a_minute(log: Log) -> None:
+    for seconds, logged in ((0, 1), (1, 1), (59, 1), (60, 2), (61, 2)):
+        log.add(seconds)
+        assert len(log.records) == logged
 
 
-def test_it_is_said_of_each_policy(log: Log) -> None:
-    log.say(0)
-    log.say(1, policy="another")
-    log.say(2)
-    assert [one["policy"] for one in log.records] == ["p", "another"]
+def test_each_policy_is_logged(log: Log) -> None:
+    log.add(0)
+    log.add(1, policy="another")
+    log.add(2)
+    assert [record["policy"] for record in log.records] == ["p", "another"]

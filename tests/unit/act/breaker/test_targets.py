@@ -42,7 +42,7 @@ def aimed(
     gained_mib: int | None = None,
     detector: str = "growth",
     match: Match | None = None,
-    more: UsageSinceSnapshot | None = None,
+    since_snapshot: UsageSinceSnapshot | None = None,
 ) -> TargetSelection | str:
     gains = sum(one.growth.bytes_60s for one in processes)
     gained = gains if gained_mib is None else gained_mib * MIB
@@ -50,7 +50,9 @@ def aimed(
     job = replace(job, growth=replace(job.growth, bytes_60s=gained))
     policy = replace(POLICY, match=match or Match())
     found = watches.finding(detector=detector, subject=Subject(job.identity))
-    return select_targets([policy], Firing(policy, (found,), more), watches.snapshot(job))
+    return select_targets(
+        [policy], Firing(policy, (found,), since_snapshot), watches.snapshot(job)
+    )
 
 
 def pids(found: TargetSelection | str) -> list[int]:
@@ -71,7 +73,7 @@ def test_the_parent_of_many_small_ones_with_all_below_it() -> None:
     found = aimed([process(1, 1, comm="make"), *WORKERS])
     assert pids(found) == [1]
     assert isinstance(found, TargetSelection)
-    assert found.kin == {"worker"}
+    assert found.descendant_names == {"worker"}
 
 
 def test_the_nearest_parent_is_meant() -> None:
@@ -91,14 +93,14 @@ def test_a_parent_the_policy_is_not_for_is_left_alone() -> None:
     found = aimed([process(1, 1, comm="make"), *WORKERS], match=Match(comms=("worker",)))
     assert sorted(pids(found)) == list(range(11, 19))
     assert isinstance(found, TargetSelection)
-    assert not found.kin
+    assert not found.descendant_names
 
 
 def test_children_of_another_name_count_and_are_not_meant() -> None:
     found = aimed([process(1, 1, comm="gopls"), *WORKERS], match=Match(comms=("gopls",)))
     assert pids(found) == [1]
     assert isinstance(found, TargetSelection)
-    assert not found.kin
+    assert not found.descendant_names
 
 
 def test_neither_we_nor_who_started_us_is_the_parent() -> None:
@@ -125,7 +127,7 @@ def test_a_group_that_gained_less_than_a_third_is_left_alone() -> None:
     stranger = process(9, 100, comm="neighbour")
     found = aimed([*alone, stranger], match=Match(comms=("worker",)))
     assert isinstance(found, str)
-    assert found.endswith("gained less than a third of it")
+    assert found.endswith("gained less than a third of the job's growth")
 
 
 def test_generations_are_measured_by_what_lives() -> None:
@@ -158,7 +160,7 @@ def test_who_took_what_since_the_snapshot(count: int) -> None:
     These are not there any more, so what the last one took is nobody's.
     """
     processes = [replace(one, parent_pid=1) for one in WORKERS[:count]]
-    found = aimed(processes, more=UsageSinceSnapshot(processes[0].key, 200 * MIB, 0))
+    found = aimed(processes, since_snapshot=UsageSinceSnapshot(processes[0].key, 200 * MIB, 0))
     if count == 1:
         assert pids(found) == [11]
     else:

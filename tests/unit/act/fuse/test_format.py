@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ebpftrace.act.fuse.events import FuseEventKind
-from ebpftrace.act.fuse.format import finding_of, fuse_record, next_in_words, sentence
+from ebpftrace.act.fuse.format import finding_of, next_in_words, sentence
 from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
 from ebpftrace.events import FuseBlown, FuseOf
@@ -58,8 +58,3 @@ def test_the_finding_is_of_the_job_or_of_one() -> None:
     assert (finding.detector, finding.severity) == ("fuse", Severity.CRITICAL)
     assert (finding.subject.job, finding.subject.process) == (identity(), None)
     assert finding_of(news, EVENT, news).subject.process == news.process
-
-
-def test_the_log_has_it() -> None:
-    record = fuse_record(fuse_news())
-    assert (record["type"], record["word"], record["pid"]) == ("fuse", "stopped", 4711)

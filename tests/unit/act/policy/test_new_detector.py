@@ -115,7 +115,7 @@ def test_the_trigger_asks_it_and_the_kernel_watches_its_bound() -> None:
     (policy,) = parse_policies(POLICY.encode(), "p", detectors=KINDS)
     trigger = Trigger(policy)
     assert not list(trigger.fire(books(100), ()))
-    marks = Marks().of([trigger], books(100))
+    marks = Marks().for_snapshot([trigger], books(100))
     assert [mark.held_bytes for mark in marks] == [books(300).usage.held_bytes]
     (firing,) = trigger.fire(books(400, 1), ())
     assert firing.finding.sentence.endswith("fills its tmpfs")

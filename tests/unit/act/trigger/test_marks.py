@@ -79,14 +79,16 @@ class Kernel:
         """The marks of the next snapshot, in MiB."""
         list(self.trigger.fire(snapshot, ()))
         self.snapshot = snapshot
-        return [one.held_bytes // MIB for one in self.marks.of([self.trigger], snapshot)]
+        return [
+            one.held_bytes // MIB for one in self.marks.for_snapshot([self.trigger], snapshot)
+        ]
 
     def tell(self, event: Breached, reading: GroupReading) -> tuple[Firing, ...]:
         contents = reading.counters.contents
         return self.marks.firings(event, self.snapshot, reading, contents)
 
     def anew(self, event: Breached) -> list[int]:
-        return [one.held_bytes // MIB for one in self.marks.anew(event)]
+        return [one.held_bytes // MIB for one in self.marks.after_breach(event)]
 
 
 def test_a_bound_becomes_a_mark_for_the_kernel() -> None:
@@ -129,9 +131,9 @@ def test_a_breach_says_what_the_detector_would_say() -> None:
     assert finding.measured == 201 * MIB
     assert finding.seconds_to_limit == pytest.approx((2048 - 301) * 48 / 201)
     assert (finding.since_ns, finding.monotonic_ns) == (5 * S, 53 * S)
-    assert firing.more is not None
-    assert firing.more.size_bytes == 201 * MIB
-    assert firing.more.job_held_bytes == 301 * MIB
+    assert firing.since_snapshot is not None
+    assert firing.since_snapshot.gained_bytes == 201 * MIB
+    assert firing.since_snapshot.job_held_bytes == 301 * MIB
     assert kernel.anew(breach(300)) == []  # it was told; the next snapshot sets it again
 
 
@@ -154,8 +156,8 @@ def test_what_others_gave_back_since_is_room_again() -> None:
     (firing,) = kernel.tell(breach(820), read(0.8, 820, limit=GIB))
     assert firing.finding.measured == pytest.approx(820 / 1024)
     assert "holds 820 MiB, 80% of the limit of 1 GiB taken" in firing.finding.sentence
-    assert firing.more is not None
-    assert firing.more.job_held_bytes == 820 * MIB  # not 400 MiB more
+    assert firing.since_snapshot is not None
+    assert firing.since_snapshot.job_held_bytes == 820 * MIB  # not 400 MiB more
 
 
 def test_what_others_took_since_is_no_room() -> None:

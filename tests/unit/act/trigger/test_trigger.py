@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
-from ebpftrace.act.trigger.trigger import Firing, Trigger, renewed
+from ebpftrace.act.trigger.trigger import Firing, Trigger, reload_triggers
 from ebpftrace.judge.finding import Finding, FindingState, Severity
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
@@ -36,7 +36,7 @@ def test_a_level_fires_while_it_is_met() -> None:
     assert fired(trigger, at(0, 299)) == []
     (firing,) = fired(trigger, at(1, 300))
     assert firing.finding.detector == "level"
-    assert firing.own
+    assert firing.has_own_bounds
     assert len(fired(trigger, at(2, 310))) == 1
     # Its finding is still active for a while, but the bound is no longer met.
     assert fired(trigger, at(3, 10)) == []
@@ -71,7 +71,7 @@ def test_the_built_in_judgement_fires_from_a_severity_on() -> None:
     trigger = Trigger(policy(condition("builtin", least=Severity.WARNING)))
     found = replace(watches.finding(), monotonic_ns=now.monotonic_ns)
     assert len(fired(trigger, now, found)) == 1
-    assert not fired(trigger, now, found)[0].own
+    assert not fired(trigger, now, found)[0].has_own_bounds
     assert fired(trigger, now, replace(found, severity=Severity.NOTICE)) == []
     assert fired(trigger, now, replace(found, state=FindingState.END)) == []
     assert fired(trigger, now, replace(found, monotonic_ns=0)) == []  # of a while ago
@@ -86,7 +86,7 @@ def test_one_process_is_judged_where_that_was_asked() -> None:
 def test_a_reload_keeps_what_a_condition_has_seen() -> None:
     before = Trigger(policy(GROWTH))
     assert fired(before, at(0, 100)) == []
-    (after,) = renewed([before], [replace(policy(LEVEL, GROWTH), name="renamed")])
+    (after,) = reload_triggers([before], [replace(policy(LEVEL, GROWTH), name="renamed")])
     (firing,) = fired(after, at(10, 300))
     assert {one.measured for one in firing.findings} == {300 * MIB, 200 * MIB}
 
@@ -94,21 +94,21 @@ def test_a_reload_keeps_what_a_condition_has_seen() -> None:
 def test_a_bound_that_is_new_counts_from_the_reload() -> None:
     before = Trigger(policy(GROWTH))
     assert fired(before, at(0, 100)) == []
-    (after,) = renewed([before], [policy(growth(100 * MIB))])
+    (after,) = reload_triggers([before], [policy(growth(100 * MIB))])
     assert fired(after, at(10, 250)) == []
     assert len(fired(after, at(11, 350))) == 1
 
 
 def test_two_policies_that_ask_the_same_share_no_history() -> None:
-    triggers = renewed([Trigger(policy(GROWTH))], [policy(GROWTH), policy(GROWTH)])
-    judges = [judge for trigger in triggers for _, judge in trigger.known]
+    triggers = reload_triggers([Trigger(policy(GROWTH))], [policy(GROWTH), policy(GROWTH)])
+    judges = [judge for trigger in triggers for _, judge in trigger.judges]
     assert len({id(judge) for judge in judges}) == 2
 
 
 def test_for_goes_on_over_a_reload_where_the_same_is_asked() -> None:
     before = Trigger(policy(LEVEL, for_s=5))
     assert fired(before, at(0, 400)) == []
-    (same,) = renewed([before], [policy(LEVEL, for_s=5)])
+    (same,) = reload_triggers([before], [policy(LEVEL, for_s=5)])
     assert len(fired(same, at(5, 400))) == 1
-    (other,) = renewed([before], [policy(level(200 * MIB), for_s=5)])
+    (other,) = reload_triggers([before], [policy(level(200 * MIB), for_s=5)])
     assert fired(other, at(6, 400)) == []
