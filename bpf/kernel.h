@@ -32,7 +32,7 @@ static inline u64 memcg_of(u64 task)
     return read_u64(set + AT_css_set_subsys + 8 * MEMORY_CGRP_ID);
 }
 
-/* Whom the kernel charges for an mm: its owner, not whoever of its threads was moved. */
+/* The cgroup that is charged for an mm: that of its owner, not of a thread that was moved. */
 static inline u64 memcg_of_mm(u64 mm)
 {
     return memcg_of(read_u64(mm + AT_mm_struct_owner));

@@ -1,135 +1,26 @@
-/* Processes as they come, go, rename themselves and move between memory cgroups. */
+/* Processes as they start, end, rename themselves and move between memory cgroups. */
 
-/* Whether the entry of this mm is another process's, which it then makes way for: its end
- * was missed (see missed_runs in probe/kernel.py), and the kernel used the mm again. */
-static inline int outlived(u64 mm, u32 tgid, u64 start)
-{
-    struct process *there = processes.lookup(&mm);
-    if (!there || (there->tgid == tgid && there->start_boottime == start))
-        return 0;
-    u32 gone = there->tgid;
-    u64 *its_mm = process_mm.lookup(&gone);
-    if (its_mm && *its_mm == mm)
-        process_mm.delete(&gone);
-    processes.delete(&mm);
-    return 1;
-}
+struct rename_record {
+    struct header header;
+    u64 start_boottime;
+    u32 tgid;
+    u32 unused;
+    char comm[COMM_LEN];
+};
+SAME_SIZE(rename_record);
 
-/* The order of the calls decides what is lost when a map or the ring is full: a process is
- * tracked even when nobody can be told of it; user space finds it in the map later. */
-static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
-{
-    u32 zero = 0, tgid = tgid_of(task);
-    struct process *blank = blank_process.lookup(&zero);
-    if (!mm || !blank)
-        return;
-    long failed = processes.insert(&mm, blank);
-    if (failed == -17 /* EEXIST */) {
-        if (!outlived(mm, tgid, start_of(task)))
-            return; /* tracked already */
-        failed = processes.insert(&mm, blank);
-    }
-    struct process *process = failed ? NULL : processes.lookup(&mm);
-    if (!process || process_mm.update(&tgid, &mm)) {
-        processes.delete(&mm);
-        lost(LOSS_PROCESSES_FULL);
-        return;
-    }
-    process->mm = mm;
-    process->tgid = tgid;
-    process->start_boottime = start_of(task);
-    process->parent = parent_of(task);
-    process->memcg = memcg_of(task);
-    process->memcg_id = memcg_id(process->memcg);
-    bpf_probe_read_kernel_str(process->comm, COMM_LEN, (void *)comm);
-    set_mappings(process);
-    read_pages(process);
-    if (how == START_FORK) {
-        process->forked = 1;
-        __builtin_memcpy(process->inherited, process->pages, sizeof(process->pages));
-        process->peak = 0;
-    } else {
-        s64 highest = read_u64(mm + AT_mm_struct_hiwater_rss);
-        if (how != START_EXEC && highest > process->peak)
-            process->peak = highest;
-    }
-    keep_cgroup(process->memcg, process->memcg_id);
-    arm_process_at_start(process, how);
-    /* User space may look at any moment, also while this task is preempted in here. */
-    *(volatile u32 *)&process->how = how;
-
-    struct start_record *record = records.ringbuf_reserve(sizeof(*record));
-    if (!record) {
-        lost(LOSS_RING_START);
-        return;
-    }
-    record->header.type = RECORD_START;
-    record->header.size = sizeof(*record);
-    record->header.time = bpf_ktime_get_ns();
-    __builtin_memcpy(&record->process, process, sizeof(record->process));
-    record->args_len = 0;
-    record->program[0] = 0;
-    if (how == START_EXEC || how == START_FORK) {
-        u64 begin = read_u64(mm + AT_mm_struct_arg_start);
-        u64 length = read_u64(mm + AT_mm_struct_arg_end) - begin;
-        if (length > ARGS_LEN - 1)
-            length = ARGS_LEN - 1;
-        if (!bpf_probe_read_user(record->args, length, (void *)begin))
-            record->args_len = length;
-    }
-    if (filename)
-        bpf_probe_read_kernel_str(record->program, PATH_LEN, (void *)filename);
-    records.ringbuf_submit(record, 0);
-}
-
-/* The last word about a process, and the end of its entry. */
-static inline void untrack(u32 tgid, u64 mm, u32 wait_status, u32 executed)
-{
-    struct process *process = processes.lookup(&mm);
-    if (process) {
-        uncount(process);
-        if (!executed)
-            forget_stop(tgid);
-        struct exit_record *record = records.ringbuf_reserve(sizeof(*record));
-        if (record) {
-            record->header.type = RECORD_EXIT;
-            record->header.size = sizeof(*record);
-            record->header.time = bpf_ktime_get_ns();
-            __builtin_memcpy(&record->process, process, sizeof(record->process));
-            record->wait_status = wait_status;
-            record->executed = executed;
-            records.ringbuf_submit(record, 0);
-        } else {
-            lost(LOSS_RING_EXIT);
-        }
-    }
-    processes.delete(&mm);
-    process_mm.delete(&tgid);
-}
-
-static inline int followed(u32 tgid)
-{
-#ifdef FOLLOW_CHILDREN
-    return process_mm.lookup(&tgid) || lineage.lookup(&tgid);
-#else
-    return 0;
-#endif
-}
-
-static inline int task_selected(u64 task)
-{
-    char comm[COMM_LEN] = {};
-    bpf_probe_read_kernel(comm, COMM_LEN, (void *)task + AT_task_struct_comm);
-    u64 group = 0;
-#ifdef SELECT_CGROUP
-    group = memcg_id(memcg_of(task));
-#endif
-    return selected(tgid_of(task), comm, group);
-}
+struct move_record {
+    struct header header;
+    u64 start_boottime;
+    u64 memcg_id;
+    u32 tgid;
+    u32 unused;
+};
+SAME_SIZE(move_record);
 
 /* sched_process_exec(task, old_pid, bprm): the new mm is in place, its first instruction
  * is yet to run. */
-int on_exec(struct bpf_raw_tracepoint_args *ctx)
+int on_sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 task = ctx->args[0];
     u32 tgid = tgid_of(task);
@@ -147,7 +38,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 
 /* sched_process_fork(parent, child). A child that shares its parent's mm (vfork, as Go and
  * posix_spawn do it) has no memory of its own before it executes something. */
-int on_fork(struct bpf_raw_tracepoint_args *ctx)
+int on_sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 parent = ctx->args[0], child = ctx->args[1];
     u32 tgid = tgid_of(child);
@@ -166,13 +57,13 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /* sched_process_exit(task, …). From 6.16 on (the tracepoint moved before exit_mm) the mm
- * can still be read; before, the last rss_stat has told. */
-int on_exit(struct bpf_raw_tracepoint_args *ctx)
+ * can still be read; before, the last rss_stat had the final figures. */
+int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 task = ctx->args[0];
     u64 signal = read_u64(task + AT_task_struct_signal);
     if (read_u32(signal + AT_signal_struct_live))
-        return 0; /* other threads go on */
+        return 0; /* other threads still run */
     u32 tgid = tgid_of(task);
     see_end_of_watch(tgid);
 #ifdef FOLLOW_CHILDREN
@@ -194,9 +85,9 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* task_rename(task, comm): comes before the name is set. exec renames too, but has its own
- * event: then the mm is new, and knows no arguments yet. */
-int on_rename(struct bpf_raw_tracepoint_args *ctx)
+/* task_rename(task, comm): fires before the name is set. exec renames too, but has its own
+ * event: the mm is new then, and has no arguments yet. */
+int on_task_rename(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 task = ctx->args[0];
     u32 tgid = tgid_of(task);
@@ -222,9 +113,7 @@ int on_rename(struct bpf_raw_tracepoint_args *ctx)
         lost(LOSS_RING_OTHER);
         return 0;
     }
-    record->header.type = RECORD_RENAME;
-    record->header.size = sizeof(*record);
-    record->header.time = bpf_ktime_get_ns();
+    set_header(&record->header, RECORD_RENAME, sizeof(*record));
     record->start_boottime = process->start_boottime;
     record->tgid = tgid;
     __builtin_memcpy(record->comm, comm, COMM_LEN);
@@ -233,8 +122,8 @@ int on_rename(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /* cgroup_attach_task(cgroup, path, task, threadgroup): the move is done, in whichever
- * hierarchy; it is news only if what the mm is charged to is another. */
-int on_attach(struct bpf_raw_tracepoint_args *ctx)
+ * hierarchy; it is reported only if the mm is charged to another memory cgroup now. */
+int on_cgroup_attach_task(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 task = ctx->args[2];
     u64 mm = mm_of(task);
@@ -253,9 +142,7 @@ int on_attach(struct bpf_raw_tracepoint_args *ctx)
         lost(LOSS_RING_OTHER);
         return 0;
     }
-    record->header.type = RECORD_MOVE;
-    record->header.size = sizeof(*record);
-    record->header.time = bpf_ktime_get_ns();
+    set_header(&record->header, RECORD_MOVE, sizeof(*record));
     record->start_boottime = process->start_boottime;
     record->memcg_id = process->memcg_id;
     record->tgid = process->tgid;
@@ -263,10 +150,10 @@ int on_attach(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* Run over all tasks when the watch begins: who is there already. A task that only borrows
- * its mm (vfork) is not its owner; where the main thread has ended, another thread is, and
- * the process goes by the main thread's name all the same. With FOLLOW_CHILDREN it is run
- * until nobody is found any more: a parent may come after its child. */
+/* Run over all tasks when the watch begins, to find processes that run already. A task that
+ * only borrows its mm (vfork) is not its owner. Where the main thread has ended, another
+ * thread is the owner, but the process keeps the main thread's name. With FOLLOW_CHILDREN it
+ * is run until it finds no more: a parent may come after its child. */
 int adopt(void *ctx)
 {
     u64 task = read_u64((u64)ctx + 8); /* struct bpf_iter__task: meta, task */
@@ -277,7 +164,7 @@ int adopt(void *ctx)
         return 0;
     u64 leader = read_u64(task + AT_task_struct_group_leader);
     u32 tgid = tgid_of(leader);
-    /* Whoever started the watcher may be followed; it and what it starts itself are not. */
+    /* The watcher's parent may be followed; the watcher and its own children are not. */
     int follow = followed(parent_of(leader)) && !is_watcher(tgid);
 #ifdef FOLLOW_CHILDREN
     u8 one = 1;

@@ -11,7 +11,7 @@ static inline void set_mappings(struct process *process)
 }
 
 #ifdef MAPPING_CALLS
-/* The system call a thread is in, and what it moved so far. */
+/* The system call a thread is in, and the bytes it has gained and released so far. */
 struct call {
     u64 kind;
     u64 asked; /* bytes: mmap's length */
@@ -42,9 +42,9 @@ static inline void book_call(struct process *process, s64 pages)
 #endif
 }
 
-/* The caller holds the mm's mmap lock, and nobody else books meanwhile, so the difference
- * to what was seen last is what this one call did. Growth of the stack is apart: it is a
- * page fault's work, and is only noticed here. */
+/* The caller holds the mm's mmap lock and nothing else books meanwhile, so the difference to
+ * the last values is what this one call did. Growth of the stack is counted separately: page
+ * faults cause it, and it is only noticed here. */
 static inline void book_mappings(struct process *process)
 {
     u64 total_vm = read_u64(process->mm + AT_mm_struct_total_vm);
@@ -71,8 +71,8 @@ static inline void book_mappings(struct process *process)
 }
 
 #ifdef MMAP_LOCK_WRITE_ARG
-/* munmap ends holding the lock for reading only (mmap_write_downgrade), so that two threads
- * may see its work at once: the first of them books it. */
+/* munmap ends holding the lock for reading only (mmap_write_downgrade), so two threads may
+ * see its work at once: the first of them books it. */
 BPF_HASH(booking, u64, u8, 1024);
 
 static inline int changed(struct process *process)
@@ -88,7 +88,7 @@ static inline void book_shared(struct process *process)
 #ifdef MAPPING_CALLS
     u32 thread = bpf_get_current_pid_tgid();
     if (!calls.lookup(&thread))
-        return; /* whose call it was will book it */
+        return; /* the thread that made the call will book it */
 #endif
     if (!changed(process) || booking.insert(&mm, &one))
         return;
@@ -97,7 +97,7 @@ static inline void book_shared(struct process *process)
 }
 
 /* mmap_lock_released(mm, [memcg_path,] write), still under the lock, at the end of every
- * mmap, munmap, brk, mremap and mprotect. No system call of a bystander is slowed. */
+ * mmap, munmap, brk, mremap and mprotect. It slows no system call of other processes. */
 int on_mmap_lock_released(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
@@ -125,8 +125,8 @@ static inline int enter_call(u64 kind, u64 asked)
     return 0;
 }
 
-/* What failed is not a call. An mmap that replaced mappings (MAP_FIXED) gained all it asked
- * for and released the difference. */
+/* A failed call does not count. An mmap that replaced mappings (MAP_FIXED) gained all it
+ * asked for and released the difference. */
 static inline int exit_call(s64 result)
 {
     u64 id = bpf_get_current_pid_tgid();
@@ -167,7 +167,7 @@ static inline int exit_call(s64 result)
 #define CALL_BRK 3
 #define CALL_MREMAP 4
 
-/* The three means differ only in how the arguments and the result reach us. */
+/* The three methods differ only in how they get the arguments and the result. */
 #if MAPPING_CALLS == 1 /* fentry and fexit on the system call's function: ctx is its arguments */
 #define ENTER(name, kind, asked) int enter_##name(u64 *ctx) { return enter_call(kind, asked); }
 #define EXIT(name) int exit_##name(u64 *ctx) { return exit_call(ctx[1]); }

@@ -24,9 +24,9 @@ static inline s64 counted_pages(u64 mm, u32 member)
 }
 
 #ifdef RSS_SPLIT
-/* Before 6.2 (the same commit) each thread keeps the sum of its last 64 page faults to
- * itself: without them the counters stand still while a small process grows. */
-static inline void add_kept_by_threads(u64 mm, s64 *pages)
+/* Before 6.2 (the same commit) each thread counts up to 64 page faults on its own: without
+ * those the counters do not change while a small process grows. */
+static inline void add_thread_counts(u64 mm, s64 *pages)
 {
     u64 owner = read_u64(mm + AT_mm_struct_owner);
     u64 head = read_u64(owner + AT_task_struct_signal) + AT_signal_struct_thread_head;
@@ -50,14 +50,14 @@ static inline void exact_pages(u64 mm, s64 *into)
     for (int member = 0; member < MEMBERS; member++)
         pages[member] = counted_pages(mm, member);
 #ifdef RSS_SPLIT
-    add_kept_by_threads(mm, pages);
+    add_thread_counts(mm, pages);
 #endif
 #pragma unroll
     for (int member = 0; member < MEMBERS; member++)
         into[member] = pages[member] < 0 ? 0 : pages[member];
 }
 
-static inline void see_peak(struct process *process)
+static inline void update_peak(struct process *process)
 {
     s64 resident = process->pages[MM_FILEPAGES] + process->pages[MM_ANONPAGES] +
                    process->pages[MM_SHMEMPAGES];
@@ -65,7 +65,7 @@ static inline void see_peak(struct process *process)
         process->peak = resident;
     if (!process->forked)
         return;
-    /* What a forked child gave back was its parent's, not its own. */
+    /* Pages that a forked child freed were its parent's. */
 #pragma unroll
     for (int member = 0; member < MEMBERS; member++)
         if (process->inherited[member] > process->pages[member])
@@ -75,10 +75,10 @@ static inline void see_peak(struct process *process)
 static inline void read_pages(struct process *process)
 {
     exact_pages(process->mm, process->pages);
-    see_peak(process);
+    update_peak(process);
 }
 
-/* Nobody is left to share the inherited pages with. */
+/* No other process shares the inherited pages any more. */
 static inline void own_all(struct process *process)
 {
     process->forked = 0;
@@ -90,7 +90,7 @@ static inline u64 memcg_event(u64 memcg, u32 event)
     return read_u64(memcg + AT_mem_cgroup_memory_events + 8 * event);
 }
 
-/* What memory.events tells: v1 has no such file, and the kernel counts little of it there. */
+/* What memory.events shows: v1 has no such file, and the kernel counts little of it there. */
 static inline void read_events(u64 memcg, int v2, struct cgroup_counters *counters)
 {
     counters->lows = v2 ? memcg_event(memcg, MEMCG_LOW) : NOT_COUNTED;
@@ -169,8 +169,8 @@ static inline int follow_charge(struct process *process)
     return 1;
 }
 
-/* rss_stat(mm, member): fires for the mm that changes, whoever is running. Who is not
- * tracked pays for one look-up. */
+/* rss_stat(mm, member): fires for the mm that changes, whichever task is running. A process
+ * that is not tracked pays for one look-up. */
 int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
@@ -181,8 +181,8 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
     asm volatile("" : "+r"(member)); /* the bound must not be optimized into an earlier one */
     member &= MEMBERS - 1;
 #ifdef MANY_CPUS
-    /* Adding up hundreds of deltas for every page is too dear. A CPU folds its delta into
-     * the base every batch (2 pages a CPU): then is soon enough. */
+    /* Adding up hundreds of deltas for every page is too expensive. A CPU folds its delta
+     * into the base every batch (2 pages a CPU), which is often enough. */
     s64 base = read_u64(mm + AT_mm_struct_rss_stat + member * SIZE_RSS_MEMBER + AT_RSS_COUNT);
     if (base == process->base[member])
         return 0;
@@ -192,8 +192,8 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
     int grew = pages > process->pages[member];
     process->pages[member] = pages < 0 ? 0 : pages;
     process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
-    see_peak(process);
-    see_marks(process);
+    update_peak(process);
+    check_marks(process);
     if (grew)
         see_fuse(process, member != MM_FILEPAGES);
     return 0;
@@ -221,7 +221,7 @@ int read_process(struct bpf_raw_tracepoint_args *ctx)
     u32 parent = process->parent;
     if (process->forked && !process_mm.lookup(&parent))
         own_all(process);
-    see_marks(process);
+    check_marks(process);
     return 1;
 }
 

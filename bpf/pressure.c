@@ -1,5 +1,25 @@
-/* Memory cgroups under pressure: oom kills, time lost in direct reclaim, and the last
- * counters of a cgroup that goes. */
+/* Memory cgroups under pressure: OOM kills, time lost in direct reclaim, and the last
+ * counters of a cgroup that is removed. */
+
+struct oom_record {
+    struct header header;
+    u64 start_boottime;
+    u64 memcg_id;
+    s64 pages[MEMBERS];
+    struct cgroup_counters cgroup;
+    u32 tgid;
+    u32 tracked;
+    char comm[COMM_LEN];
+};
+SAME_SIZE(oom_record);
+
+struct cgroup_record {
+    struct header header;
+    u64 memcg_id;
+    struct cgroup_counters cgroup;
+    char path[PATH_LEN];
+};
+SAME_SIZE(cgroup_record);
 
 static inline void cgroup_stall(u64 id, u64 ns)
 {
@@ -10,9 +30,8 @@ static inline void cgroup_stall(u64 id, u64 ns)
     __sync_fetch_and_add(&counters->stalls, 1);
 }
 
-/* mm_vmscan_direct_reclaim_begin and mm_vmscan_memcg_reclaim_begin: this thread now works
- * for memory instead of for its owner. The arguments are not looked at: they differ. */
-int on_reclaim_begin(struct bpf_raw_tracepoint_args *ctx)
+/* The current thread reclaims memory from now on, instead of doing its own work. */
+static inline int begin_reclaim(void)
 {
     u32 thread = bpf_get_current_pid_tgid();
     u64 now = bpf_ktime_get_ns();
@@ -21,7 +40,7 @@ int on_reclaim_begin(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-int on_reclaim_end(struct bpf_raw_tracepoint_args *ctx)
+static inline int end_reclaim(void)
 {
     u64 id = bpf_get_current_pid_tgid();
     u32 tgid = id >> 32, thread = id;
@@ -40,8 +59,29 @@ int on_reclaim_end(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* mark_victim: the victim is in the arguments; `current` is whoever met the limit. Its
- * task since 6.9 (72ba14deb40a "mm: add more details to the trace event"), a pid before;
+/* The arguments of these four differ, and are not used. */
+int on_mm_vmscan_direct_reclaim_begin(struct bpf_raw_tracepoint_args *ctx)
+{
+    return begin_reclaim();
+}
+
+int on_mm_vmscan_direct_reclaim_end(struct bpf_raw_tracepoint_args *ctx)
+{
+    return end_reclaim();
+}
+
+int on_mm_vmscan_memcg_reclaim_begin(struct bpf_raw_tracepoint_args *ctx)
+{
+    return begin_reclaim();
+}
+
+int on_mm_vmscan_memcg_reclaim_end(struct bpf_raw_tracepoint_args *ctx)
+{
+    return end_reclaim();
+}
+
+/* mark_victim(victim); `current` is the task that reached the limit. The victim is a task
+ * since 6.9 (72ba14deb40a "mm: add more details to the trace event"), a pid before;
  * distributions carry either on any version, so BTF decides. */
 int on_mark_victim(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -50,9 +90,7 @@ int on_mark_victim(struct bpf_raw_tracepoint_args *ctx)
         lost(LOSS_RING_OTHER);
         return 0;
     }
-    record->header.type = RECORD_OOM;
-    record->header.size = sizeof(*record);
-    record->header.time = bpf_ktime_get_ns();
+    set_header(&record->header, RECORD_OOM, sizeof(*record));
     record->start_boottime = 0;
     record->memcg_id = 0;
     __builtin_memset(record->comm, 0, COMM_LEN);
@@ -90,7 +128,7 @@ int on_mark_victim(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-static inline void tell_cgroup(u32 type, u64 cgroup, u64 path)
+static inline void report_cgroup(u32 type, u64 cgroup, u64 path)
 {
     u64 memcg = read_u64(cgroup + AT_cgroup_subsys + 8 * MEMORY_CGRP_ID);
     if (!memcg)
@@ -101,9 +139,7 @@ static inline void tell_cgroup(u32 type, u64 cgroup, u64 path)
         return;
     }
     u64 id = cgroup_id(cgroup);
-    record->header.type = type;
-    record->header.size = sizeof(*record);
-    record->header.time = bpf_ktime_get_ns();
+    set_header(&record->header, type, sizeof(*record));
     record->memcg_id = id;
     __builtin_memset(&record->cgroup, 0, sizeof(record->cgroup));
     record->path[0] = 0;
@@ -117,7 +153,7 @@ static inline void tell_cgroup(u32 type, u64 cgroup, u64 path)
     records.ringbuf_submit(record, 0);
 }
 
-/* cgroup_mkdir(cgroup, path): user space learns the name while there is one. */
+/* cgroup_mkdir(cgroup, path): user space gets the path while there is one. */
 int on_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 cgroup = ctx->args[0];
@@ -131,7 +167,7 @@ int on_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx)
             lost(LOSS_CGROUPS_FULL);
     }
 #endif
-    tell_cgroup(RECORD_CGROUP_MADE, cgroup, ctx->args[1]);
+    report_cgroup(RECORD_CGROUP_MADE, cgroup, ctx->args[1]);
     return 0;
 }
 
@@ -139,7 +175,7 @@ int on_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx)
 int on_cgroup_rmdir(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 cgroup = ctx->args[0];
-    tell_cgroup(RECORD_CGROUP_GONE, cgroup, ctx->args[1]);
+    report_cgroup(RECORD_CGROUP_GONE, cgroup, ctx->args[1]);
     u64 id = cgroup_id(cgroup);
     cgroups.delete(&id);
     watched_cgroups.delete(&id);

@@ -1,6 +1,6 @@
-/* Which processes are watched. Each kind of selector that was given must agree; what only
- * user space can tell (--exe, --go-main) is tracked at once and dropped if it was wrong,
- * so that nothing of a watched process is ever missed. */
+/* Which processes are watched. Each kind of selector that was given must match. What only
+ * user space can decide (--exe, --go-main) is tracked at once and dropped if it does not
+ * match, so that nothing of a watched process is missed. */
 
 #ifdef SELECT_COMM
 /* All globs as one automaton of GLOB_WORDS 64-bit words: a bit is a position in a

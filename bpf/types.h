@@ -1,9 +1,10 @@
 /*
- * What the kernel side keeps and tells. ebpftrace/probe/records.py mirrors these structs;
- * the sizes are compared when the programs are compiled.
+ * What the kernel side keeps in its maps. ebpftrace/probe/structs.py mirrors these structs,
+ * and ebpftrace/probe/records.py the records, which are defined beside the programs that
+ * write them. The sizes are compared when the programs are compiled.
  *
- * Kernel structs are never included. Their fields are reached by offsets that the loader
- * reads from the running kernel's BTF and passes in as AT_<struct>_<field>.
+ * Kernel structs are never included. Their fields are read at offsets that the loader
+ * takes from the running kernel's BTF and passes in as AT_<struct>_<field>.
  */
 
 #define COMM_LEN 16
@@ -12,11 +13,8 @@
 #define MEMBERS 4 /* file, anon, swap, shmem: the order of mm_struct.rss_stat */
 #define CALL_KINDS 5 /* other, mmap, munmap, brk, mremap */
 
-/* How a process came to be tracked; ebpftrace.events.Start. */
+/* How a process came to be tracked; ebpftrace.events.StartCause. */
 enum start { START_EXEC = 1, START_FORK, START_RENAME, START_FOUND, START_MOVED };
-
-enum record_type { RECORD_START = 1, RECORD_EXIT, RECORD_RENAME, RECORD_MOVE, RECORD_OOM,
-                   RECORD_CGROUP_MADE, RECORD_CGROUP_GONE, RECORD_BREACH, RECORD_STOP };
 
 /* Why something was missed. Counted in `losses`, shown by name. */
 enum loss { LOSS_RING_START, LOSS_RING_EXIT, LOSS_RING_OTHER, LOSS_PROCESSES_FULL,
@@ -33,8 +31,8 @@ struct call_count {
     u64 released;
 };
 
-/* One process, keyed by its mm: the hot handlers know the mm, and nothing else is sure
- * when the kernel works on somebody else's memory. Sizes in pages unless it says so. */
+/* One process, keyed by its mm: the hot handlers know the mm, and only that is certain when
+ * the kernel works on another process's memory. Sizes are pages unless noted. */
 struct process {
     u64 mm;
     u64 start_boottime; /* ns */
@@ -48,7 +46,7 @@ struct process {
     s64 pages[MEMBERS];
     s64 inherited[MEMBERS];
     s64 peak; /* file + anon + shmem */
-    u64 drift; /* what the last exact reading corrected, all members */
+    u64 drift; /* by how much the last exact reading corrected, all members */
     u64 charge; /* of its whole memory cgroup, page cache included */
     u64 total_vm;
     u64 stack_vm;
@@ -61,8 +59,8 @@ struct process {
     u64 stalled; /* ns */
     u64 stalls;
 #ifdef WATERMARKS
-    s64 mark; /* own held pages at which user space is told, once; 0: none */
-    s64 counted; /* what `held` of its cgroup has of it */
+    s64 mark; /* own held pages that are reported once; 0: none */
+    s64 counted; /* its part of its cgroup's `held` */
     s64 fuse; /* own held pages at which it is stopped; 0: none */
     s64 fuse_charge; /* pages charged to its cgroup at which it is stopped; 0: none */
     s64 stopped_at; /* own held pages as it was stopped; 0: it was not */
@@ -110,67 +108,15 @@ struct header {
     u64 time; /* CLOCK_MONOTONIC, ns */
 };
 
-struct start_record {
-    struct header header;
-    struct process process;
-    u32 args_len;
-    u32 unused;
-    char args[ARGS_LEN]; /* NUL between arguments */
-    char program[PATH_LEN];
-};
+/* Fills in the header of a record; RECORD_… are the rows of RECORDS in probe/records.py. */
+static inline void set_header(struct header *header, u32 type, u32 size)
+{
+    header->type = type;
+    header->size = size;
+    header->time = bpf_ktime_get_ns();
+}
 
-struct exit_record {
-    struct header header;
-    struct process process;
-    u32 wait_status;
-    u32 executed;
-};
-
-struct rename_record {
-    struct header header;
-    u64 start_boottime;
-    u32 tgid;
-    u32 unused;
-    char comm[COMM_LEN];
-};
-
-struct move_record {
-    struct header header;
-    u64 start_boottime;
-    u64 memcg_id;
-    u32 tgid;
-    u32 unused;
-};
-
-struct oom_record {
-    struct header header;
-    u64 start_boottime;
-    u64 memcg_id;
-    s64 pages[MEMBERS];
-    struct cgroup_counters cgroup;
-    u32 tgid;
-    u32 tracked;
-    char comm[COMM_LEN];
-};
-
-struct cgroup_record {
-    struct header header;
-    u64 memcg_id;
-    struct cgroup_counters cgroup;
-    char path[PATH_LEN];
-};
-
-struct breach_record {
-    struct header header;
-    u64 start_boottime; /* of who took the last page */
-    u64 memcg_id;
-    s64 held; /* pages */
-    s64 mark; /* pages */
-    u32 tgid;
-    u32 group; /* 1: the sum of its cgroup, 0: the process's own */
-};
-
-/* Who was stopped by us. */
+/* A process that a fuse stopped or killed. */
 struct stop {
     u64 start_boottime;
     u64 memcg_id;
@@ -190,7 +136,7 @@ struct stop_record {
     struct stop stop;
 };
 
-/* The bound of everyone from the first page on, before user space knows of a process. */
+/* The bound of every process from its first page on, before user space knows of it. */
 struct fuse_default {
     s64 pages; /* 0: `parts` of the limit */
     u32 parts; /* of PARTS_OF_LIMIT */
@@ -204,12 +150,6 @@ struct fuse_default {
 #define SAME_SIZE(name) _Static_assert(sizeof(struct name) == SIZE_##name, #name)
 SAME_SIZE(process);
 SAME_SIZE(cgroup_counters);
-SAME_SIZE(start_record);
-SAME_SIZE(exit_record);
-SAME_SIZE(rename_record);
-SAME_SIZE(move_record);
-SAME_SIZE(oom_record);
-SAME_SIZE(cgroup_record);
-SAME_SIZE(breach_record);
+SAME_SIZE(stop);
 SAME_SIZE(stop_record);
 SAME_SIZE(fuse_default);

@@ -1,39 +1,46 @@
-/* Bounds that the kernel side watches itself, so that a breach is heard at the page that
- * makes it, without polling. A mark is told once; user space sets the next one.
+/* Bounds that the kernel side watches itself, so that a breach is reported at the page that
+ * makes it, without polling. A mark is reported once; user space sets the next one.
  *
- * Who watches without a policy compiles none of this in. */
+ * A watch without a policy compiles none of this in. */
 
 #ifdef WATERMARKS
 
-/* A process's share of its cgroup's sum is brought up to date in steps of this many pages:
- * a look-up in another map for each page would be too dear. */
+struct breach_record {
+    struct header header;
+    u64 start_boottime; /* of the process that took the last page */
+    u64 memcg_id;
+    s64 held; /* pages */
+    u32 tgid;
+    u32 group; /* 1: the sum of its cgroup, 0: the process's own */
+};
+SAME_SIZE(breach_record);
+
+/* A process's part of its cgroup's sum is updated in steps of this many pages: a look-up in
+ * another map for each page would be too expensive. */
 #define COUNT_STEP 4
 
-static inline void tell_breach(struct process *process, s64 held, s64 mark, u32 group)
+static inline void report_breach(struct process *process, s64 held, u32 group)
 {
     struct breach_record *record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_OTHER);
         return;
     }
-    record->header.type = RECORD_BREACH;
-    record->header.size = sizeof(*record);
-    record->header.time = bpf_ktime_get_ns();
+    set_header(&record->header, RECORD_BREACH, sizeof(*record));
     record->start_boottime = process->start_boottime;
     record->memcg_id = process->memcg_id;
     record->held = held;
-    record->mark = mark;
     record->tgid = process->tgid;
     record->group = group;
     records.ringbuf_submit(record, 0);
 }
 
-static inline void see_sum(struct process *process, struct cgroup_counters *counters)
+static inline void check_sum_mark(struct process *process, struct cgroup_counters *counters)
 {
     s64 mark = counters->mark;
     if (mark && counters->held >= mark) {
         counters->mark = 0;
-        tell_breach(process, counters->held, mark, 1);
+        report_breach(process, counters->held, 1);
     }
 }
 
@@ -43,17 +50,17 @@ static inline void count(struct process *process, s64 held)
     struct cgroup_counters *counters = cgroups.lookup(&id);
     if (!counters)
         return;
-    /* Two threads that take pages at once may both add a step: both sums then have it, and
-     * the next step of either puts both right. */
+    /* Two threads that take pages at once may both add a step: both sums then contain it, and
+     * the next step of either corrects both. */
     s64 moved = held - process->counted;
     __sync_fetch_and_add(&process->counted, moved);
     __sync_fetch_and_add(&counters->held, moved);
     counters->last = process->mm;
-    see_sum(process, counters);
+    check_sum_mark(process, counters);
     see_sum_fuse(process, counters, held, moved);
 }
 
-static inline void see_marks(struct process *process)
+static inline void check_marks(struct process *process)
 {
     s64 held = own_held(process);
     s64 moved = held - process->counted;
@@ -62,17 +69,17 @@ static inline void see_marks(struct process *process)
     s64 mark = process->mark;
     if (mark && held >= mark) {
         process->mark = 0;
-        tell_breach(process, held, mark, 0);
+        report_breach(process, held, 0);
     }
 }
 
-/* It ended, or is charged elsewhere from now on. */
+/* The process ended, or is charged to another cgroup from now on. */
 static inline void uncount(struct process *process)
 {
     count(process, 0);
 }
 
-/* Run by user space with (mm, pages). A bound that is passed already is told at once. */
+/* Run by user space with (mm, pages). A bound that is crossed already is reported at once. */
 int mark_process(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
@@ -80,12 +87,12 @@ int mark_process(struct bpf_raw_tracepoint_args *ctx)
     if (!process)
         return 0;
     process->mark = ctx->args[1];
-    see_marks(process);
+    check_marks(process);
     return 0;
 }
 
 /* The same with (cgroup id, pages, correction): a process that moves between cgroups while its
- * threads take pages may leave a step behind, which user space finds when nothing moves. */
+ * threads take pages may leave a step behind, which user space finds when nothing changes. */
 int mark_group(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 id = ctx->args[0];
@@ -97,11 +104,11 @@ int mark_group(struct bpf_raw_tracepoint_args *ctx)
     u64 last = counters->last;
     struct process *process = processes.lookup(&last);
     if (process)
-        see_sum(process, counters);
+        check_sum_mark(process, counters);
     return 0;
 }
 
 #else
-static inline void see_marks(struct process *process) {}
+static inline void check_marks(struct process *process) {}
 static inline void uncount(struct process *process) {}
 #endif

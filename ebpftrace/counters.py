@@ -1,4 +1,4 @@
-"""What is counted of a process and of a memory cgroup, by the kernel or by our programs in it.
+"""Counters of a process and of a memory cgroup, by the kernel or by our programs in it.
 
 All sizes are bytes; times are nanoseconds.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Physical memory by kind, as the kernel's counters of the mm have it. Bytes."""
+    """Physical memory by kind, from the kernel's counters of the mm. Bytes."""
 
     anon_bytes: int = 0
     file_bytes: int = 0
@@ -23,7 +23,7 @@ class Usage:
 
     @property
     def held_bytes(self) -> int:
-        """What the kernel cannot simply drop: anon, shmem and swap. Growth is judged on it."""
+        """What the kernel cannot simply drop: anon, shmem and swap. Growth is judged by it."""
         return self.anon_bytes + self.shmem_bytes + self.swap_bytes
 
     def __add__(self, other: "Usage") -> "Usage":
@@ -55,23 +55,22 @@ class CallCount:
 
 @dataclass(frozen=True, slots=True)
 class ProcessCounters:
-    """All that the kernel side keeps of one process.
+    """All that the kernel side counts of one process.
 
-    `inherited` is what a forked child has shown since its birth because its parent had
-    it: it belongs to the parent's charge until the child executes something.
-    `mapped_bytes` and `unmapped_bytes` sum the gains and losses of address space, one
-    entry a system call; brk and the stack are apart. `calls` is None unless the kinds of
-    call are told apart (`--mapping-calls`).
+    `inherited` is the part of a forked child's usage that it shares with its parent: it is
+    charged to the parent until the child executes a program. `mapped_bytes` and
+    `unmapped_bytes` sum the gains and losses of address space by system calls; brk and the
+    stack are counted separately. `calls` is None without `--mapping-calls`.
     """
 
     usage: Usage = Usage()
     inherited: Usage = Usage()
-    peak_bytes: int = 0  # highest resident_bytes ever seen
+    peak_bytes: int = 0  # highest resident_bytes so far
     virtual_bytes: int = 0
     mapped_bytes: int = 0
     unmapped_bytes: int = 0
     mapping_changes: int = 0  # events that moved virtual_bytes
-    brk_bytes: int = 0  # the heap's present size, brk - start_brk
+    brk_bytes: int = 0  # the heap's current size, brk - start_brk
     brk_moves: int = 0
     stack_bytes: int = 0
     stalled_ns: int = 0
@@ -87,17 +86,17 @@ class Delays:
 
     swapin_ns: int
     reclaim_ns: int
-    thrashing_ns: int  # reading back what was evicted a moment ago
+    thrashing_ns: int  # reading back what was evicted shortly before
 
 
 @dataclass(frozen=True, slots=True)
 class CgroupContents:
     """What a cgroup's charge consists of, all its processes together. Bytes.
 
-    `cache_bytes` is page cache that the kernel can drop: tmpfs is in `shmem_bytes`.
-    What is left of the charge is kernel memory. `refaults` counts pages that were
-    dropped and soon needed again, `major_faults` how often a process waited for a page of
-    a mapped file, or one swapped out, to be read.
+    `cache_bytes` is page cache that the kernel can drop; tmpfs is in `shmem_bytes`. The rest
+    of the charge is kernel memory. `refaults` counts pages that were dropped and soon
+    needed again, `major_faults` how often a process waited for a page of a mapped file or of
+    swap to be read.
     """
 
     anon_bytes: int = 0
@@ -116,15 +115,15 @@ class CgroupEvents:
 
     low: int = 0  # reclaimed although it was below memory.low
     high: int = 0  # throttled and reclaimed above memory.high
-    max: int = 0  # about to go over memory.max
+    max: int = 0  # about to exceed memory.max
     oom: int = 0  # at memory.max, and nothing could be reclaimed
     oom_kill: int = 0
-    oom_group_kill: int | None = None  # None: the kernel does not count it, before 5.17
+    oom_group_kill: int | None = None  # None: before 5.17 the kernel does not count it
 
 
 @dataclass(frozen=True, slots=True)
 class CgroupPressure:
-    """memory.pressure of cgroup v2 (PSI): time lost for want of memory, its branch together.
+    """memory.pressure of cgroup v2 (PSI): time that it and the cgroups below lost for memory.
 
     Reclaim, throttling by memory.high, swapping in and reading back what was dropped all
     count. Totals are nanoseconds since the cgroup was made; shares are of the last 10 s, 0..1.
@@ -133,7 +132,7 @@ class CgroupPressure:
 
     time_ns: int  # CLOCK_MONOTONIC: when it was read
     some_ns: int  # at least one of its tasks waited
-    full_ns: int  # all that could have run waited at once
+    full_ns: int  # all that could run waited at the same time
     some_share: float
     full_share: float
 

@@ -1,4 +1,4 @@
-"""What the kernel said, as frozen values: the words `probe` speaks and `ledger` books.
+"""What happened in the kernel, as frozen values: `probe` makes them, `ledger` books them.
 
 All sizes are bytes; all times are CLOCK_MONOTONIC nanoseconds, except a process's start,
 which is CLOCK_BOOTTIME nanoseconds as the kernel keeps it. Names (comm, arguments, paths)
@@ -32,85 +32,85 @@ class ProcessKey:
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessStarted:
-    """A process is tracked from here on."""
+class Event:
+    """Base of all events. `time_ns` is when it happened, or when it was read."""
 
     time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStarted(Event):
+    """A process is tracked from here on."""
+
     key: ProcessKey
     parent_pid: int
     how: StartCause
     comm: str
     cgroup_id: int
-    program: str = ""  # path given to exec, or what /proc/PID/exe says
+    program: str = ""  # path given to exec, or /proc/PID/exe
     args: tuple[str, ...] = ()
     counters: ProcessCounters = ProcessCounters()
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessExited:
+class ProcessExited(Event):
     """A tracked process ended, or became a program that is not watched (`executed`)."""
 
-    time_ns: int
     key: ProcessKey
     comm: str
-    exit_code: int  # 0..255; 0 where a signal ended it
+    exit_code: int  # 0..255; 0 if a signal ended it
     signal: int  # 0: none
     counters: ProcessCounters
     executed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessRenamed:
+class ProcessRenamed(Event):
     """A tracked process changed its name by prctl or /proc/PID/comm."""
 
-    time_ns: int
     key: ProcessKey
     comm: str
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessMoved:
+class ProcessMoved(Event):
     """A tracked process moved to another memory cgroup."""
 
-    time_ns: int
     key: ProcessKey
     cgroup_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessRead:
+class ProcessRead(Event):
     """A tracked process's counters, exact at this moment."""
 
-    time_ns: int
     key: ProcessKey
     counters: ProcessCounters
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessDelayed:
-    """What a tracked process waited for memory, up to this moment (`--delays`)."""
+class ProcessDelayed(Event):
+    """How long a tracked process has waited for memory so far (`--delays`)."""
 
-    time_ns: int
     key: ProcessKey
     delays: Delays
 
 
 @dataclass(frozen=True, slots=True)
-class CgroupRead:
+class CgroupRead(Event):
     """A memory cgroup's counters, exact at this moment."""
 
-    time_ns: int
     cgroup_id: int
     counters: CgroupCounters
 
 
 @dataclass(frozen=True, slots=True)
 class GroupReading:
-    """One memory cgroup and who is tracked in it, read out of turn. It is not booked.
+    """One memory cgroup and its tracked processes, read between two intervals; not booked.
 
-    `held_bytes` is the kernel side's sum of what its tracked processes hold. Where there are
-    very many, `partial` is set: of some, `processes` has what the last reading had.
+    `held_bytes` is the kernel side's sum of what its tracked processes hold. If there are
+    very many, `partial` is set: some of `processes` are as of the last reading.
     """
 
     time_ns: int
@@ -122,38 +122,34 @@ class GroupReading:
 
 
 @dataclass(frozen=True, slots=True)
-class CgroupPressed:
-    """Tasks of a memory cgroup v2 lost time for want of memory just now: a PSI trigger."""
+class CgroupPressed(Event):
+    """Tasks of a memory cgroup v2 lost time waiting for memory just now: a PSI trigger."""
 
-    time_ns: int
     cgroup_id: int
     pressure: CgroupPressure
 
 
 @dataclass(frozen=True, slots=True)
-class CgroupMade:
-    """A memory cgroup was made: its id has a path now, and its counters no past."""
+class CgroupMade(Event):
+    """A memory cgroup was made; its counters start at zero, whatever had its path before."""
 
-    time_ns: int
     cgroup_id: int
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class CgroupGone:
-    """A memory cgroup was removed; these are its last counters, read as it went."""
+class CgroupGone(Event):
+    """A memory cgroup was removed; these are its last counters."""
 
-    time_ns: int
     cgroup_id: int
     path: str
     counters: CgroupCounters
 
 
 @dataclass(frozen=True, slots=True)
-class OomKilled:
-    """The kernel's OOM killer chose a victim. Told of every victim, tracked or not."""
+class OomKilled(Event):
+    """The kernel's OOM killer chose a victim. Reported for every victim, tracked or not."""
 
-    time_ns: int
     key: ProcessKey
     comm: str
     cgroup_id: int
@@ -163,18 +159,16 @@ class OomKilled:
 
 
 @dataclass(frozen=True, slots=True)
-class Breached:
-    """A watermark was passed, told at the page that did it. Not booked: it is a wake-up.
+class Breached(Event):
+    """A watermark was crossed, reported at the page that crossed it; not booked.
 
-    `key` took the last page. Where `group` is set, `held_bytes` and `mark_bytes` are of all
-    tracked processes of the cgroup together, else of this process alone.
+    `key` took the last page. If `group` is set, `held_bytes` is the sum of all tracked
+    processes of the cgroup, else that of this process alone.
     """
 
-    time_ns: int
     key: ProcessKey
     cgroup_id: int
     held_bytes: int
-    mark_bytes: int
     group: bool
 
 
@@ -187,50 +181,30 @@ class FuseOf(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FuseBlown:
-    """The kernel side sent a process a signal as it crossed its bound. Bytes.
+class FuseBlown(Event):
+    """The kernel side sent a process a signal as it crossed its bound.
 
-    `held_bytes` is the process's own; `measured_bytes` of what crossed `bound_bytes`.
-    `signal` is SIGSTOP (it stands until it is let go) or SIGKILL. Told once for each stop.
+    `held_bytes` is the process's own; `measured_bytes` is what crossed `bound_bytes`.
+    `signal` is SIGSTOP (it is stopped until it is resumed) or SIGKILL. Reported once for
+    each stop.
     """
 
-    time_ns: int
     key: ProcessKey
     cgroup_id: int
     of: FuseOf
     held_bytes: int
     measured_bytes: int
     bound_bytes: int
-    charge_bytes: int
     signal: int
 
     @property
     def killed(self) -> bool:
-        """Whether that was the end of it."""
+        """Whether the signal ended the process."""
         return self.signal == SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
-class LossesRead:
+class LossesRead(Event):
     """What was missed so far, by cause; counted from the start of the watch."""
 
-    time_ns: int
     counts: Mapping[str, int] = field(default_factory=dict)
-
-
-Event = (
-    ProcessStarted
-    | ProcessExited
-    | ProcessRenamed
-    | ProcessMoved
-    | ProcessRead
-    | ProcessDelayed
-    | CgroupRead
-    | CgroupPressed
-    | CgroupMade
-    | CgroupGone
-    | OomKilled
-    | Breached
-    | FuseBlown
-    | LossesRead
-)

@@ -1,7 +1,8 @@
-"""Telling mmap, munmap, brk and mremap apart (`--mapping-calls`), by the cheapest means.
+"""Counting mmap, munmap, brk and mremap separately (`--mapping-calls`), at the lowest cost.
 
-fentry and kprobes touch only who makes one of these four calls. The system call
-tracepoints slow every system call of every process, so they come last, and it is said.
+fentry and kprobes slow only the processes that make one of these four calls. The system
+call tracepoints slow every system call of every process, so they are the last choice, which
+a remark reports.
 """
 
 import os
@@ -24,7 +25,7 @@ _NOTHING = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exi
 
 
 class CallTraceMethod(IntEnum):
-    """How the calls are told apart; the values are MAPPING_CALLS in bpf/mappings.c."""
+    """How the calls are traced; the values are MAPPING_CALLS in bpf/mappings.c."""
 
     FENTRY = 1
     KPROBE = 2
@@ -36,16 +37,16 @@ class CallTraceMethod(IntEnum):
 
     @property
     def cost(self) -> str:
-        """Who pays for it."""
+        """Which processes it slows."""
         if self is CallTraceMethod.TRACEPOINT:
-            return "every system call of every process is slower while it watches"
-        return "only the processes that call mmap, munmap, brk or mremap pay"
+            return "every system call of every process is slower during the watch"
+        return "it slows only processes that call mmap, munmap, brk or mremap"
 
 
 def choose(btf: Btf, wanted: CallTraceMethod | None = None) -> CallTraceMethod:
-    """The first means that works here, or `wanted` if it does.
+    """The first method that works here, or `wanted` if it does.
 
-    NoTracefsError if none does for want of tracefs, ProbeError for any other reason.
+    NoTracefsError if none does because tracefs is missing, ProbeError for other reasons.
     """
     tests: dict[CallTraceMethod, Callable[[], bool]] = {
         CallTraceMethod.FENTRY: lambda: _fentry_works(btf),
@@ -54,34 +55,34 @@ def choose(btf: Btf, wanted: CallTraceMethod | None = None) -> CallTraceMethod:
             (root / "events/syscalls/sys_enter_mmap").exists() for root in _TRACEFS
         ),
     }
-    for means in CallTraceMethod if wanted is None else (wanted,):
-        if tests[means]():
-            return means
+    for method in CallTraceMethod if wanted is None else (wanted,):
+        if tests[method]():
+            return method
     if wanted is None and not any((root / "events").exists() for root in _TRACEFS):
         raise NoTracefsError(
-            "the kinds of mapping calls cannot be told apart without tracefs",
-            why="neither fentry nor kprobes can be used on this kernel, and tracefs, where "
-            "the tracepoints are, is not mounted and could not be",
-            fix="mount it (mount -t tracefs tracefs /sys/kernel/tracing), or leave "
-            "--mapping-calls away",
+            "mapping calls cannot be counted separately without tracefs",
+            why="neither fentry nor kprobes work on this kernel, and tracefs, which has the "
+            "tracepoints, is not mounted and could not be mounted",
+            fix="mount it (mount -t tracefs tracefs /sys/kernel/tracing), or omit "
+            "--mapping-calls",
         )
     raise ProbeError(
-        "the kinds of mapping calls cannot be told apart on this kernel",
-        why="neither fentry nor kprobes nor syscall tracepoints can be used"
+        "mapping calls cannot be counted separately on this kernel",
+        why="neither fentry nor kprobes nor syscall tracepoints work"
         if wanted is None
-        else f"{wanted.in_words} cannot be used",
-        fix="leave --mapping-calls away: every byte is booked all the same",
+        else f"{wanted.in_words} does not work",
+        fix="omit --mapping-calls: every byte is counted all the same",
     )
 
 
-def attach(programs: Programs, btf: Btf, means: CallTraceMethod) -> None:
+def attach(programs: Programs, btf: Btf, method: CallTraceMethod) -> None:
     """Attach `enter_*` and `exit_*` of bpf/mappings.c. ProbeError if one does not attach."""
     for call in CALLS:
-        if means is CallTraceMethod.FENTRY:
+        if method is CallTraceMethod.FENTRY:
             function = btf.function_id(_function(call))
             programs.attach_tracing(f"enter_{call}", bpf.ATTACH_FENTRY, function)
             programs.attach_tracing(f"exit_{call}", bpf.ATTACH_FEXIT, function)
-        elif means is CallTraceMethod.KPROBE:
+        elif method is CallTraceMethod.KPROBE:
             programs.attach_kprobe(f"enter_{call}", _function(call))
             programs.attach_kprobe(f"exit_{call}", _function(call), at_return=True)
         else:
@@ -94,7 +95,7 @@ def _function(call: str) -> str:
 
 
 def _fentry_works(btf: Btf) -> bool:
-    """Only a program that attached proves it: some kernels refuse even root."""
+    """Whether a program attaches: some kernels refuse it even to root."""
     try:
         program = bpf.load(
             bpf.PROG_TRACING,

@@ -1,4 +1,4 @@
-"""What must be there before anything is compiled: the right to use BPF, and BPF."""
+"""Checks before anything is compiled: permission to use BPF, and a working bpf(2)."""
 
 import errno
 import os
@@ -7,12 +7,12 @@ from pathlib import Path
 from ebpftrace.errors import NoBpfError, NotPermittedError
 from ebpftrace.probe.loading import bpf
 
-_NEEDED = {38: "CAP_PERFMON", 39: "CAP_BPF"}
+_CAPABILITIES = {38: "CAP_PERFMON", 39: "CAP_BPF"}
 _CAP_SYS_ADMIN = 21
 
 
 def require_bpf() -> None:
-    """NotPermittedError without the capabilities, NoBpfError where BPF does not work."""
+    """NotPermittedError without the capabilities, NoBpfError if BPF does not work."""
     missing = _missing_capabilities()
     if missing:
         raise NotPermittedError(
@@ -44,4 +44,4 @@ def _missing_capabilities() -> list[str]:
     effective = int(line.split()[1], 16)
     if effective >> _CAP_SYS_ADMIN & 1:
         return []
-    return [name for bit, name in _NEEDED.items() if not effective >> bit & 1]
+    return [name for bit, name in _CAPABILITIES.items() if not effective >> bit & 1]

@@ -12,7 +12,7 @@ from ebpftrace.probe.interface import FuseDefault
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.layout import whole_pages
 from ebpftrace.probe.loading.programs import Programs
-from ebpftrace.probe.records import FUSE_DEFAULT, PARTS_OF_LIMIT, RecordDecoder, fuse_blown
+from ebpftrace.probe.structs import FUSE_DEFAULT, PARTS_OF_LIMIT, StructDecoder, fuse_blown
 
 MAX_STOPPED = 4096
 
@@ -25,7 +25,7 @@ class KernelFuses:
     def __init__(
         self,
         programs: Programs,
-        decoder: RecordDecoder,
+        structs: StructDecoder,
         mm_of: Callable[[ProcessKey], int | None],
     ) -> None:
         self._mm_of = mm_of
@@ -33,7 +33,7 @@ class KernelFuses:
         self._arm_group = bpf.Runner(programs.load("arm_group"), 3)
         self._clear_stop = bpf.Runner(programs.load("let_go"))
         self.fd = programs.map_fd("stopped")
-        self._size = decoder.sizes()["stop"]
+        self._size = structs.sizes()["stop"]
         self._stopped = bpf.Batch(self.fd, 4, self._size)
         self._told: set[ProcessKey] = set()
         self._defaults = programs.map_fd("fuse_defaults")

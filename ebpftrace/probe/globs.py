@@ -1,7 +1,7 @@
 """Process names (`--comm`) as one automaton that the kernel runs at exec.
 
 Each glob is a chain of positions in a 64-bit word; a word holds several globs. A letter
-moves a position on where the item there accepts it, a star keeps a position as it is:
+advances a position whose item accepts it, a star also keeps its position:
 
     next = (at & accepts[letter]) << 1 | at & loops
 
@@ -29,7 +29,7 @@ class _Word:
 
 
 def compile_globs(globs: tuple[str, ...]) -> tuple[bytes, int]:
-    """The table for these globs, and its number of words. UsageError for what cannot be."""
+    """The table for these globs, and its number of words. UsageError for a glob too long."""
     words = [_Word()]
     for glob in globs:
         items, stars = _parse(glob)
@@ -38,7 +38,7 @@ def compile_globs(globs: tuple[str, ...]) -> tuple[bytes, int]:
         if len(items) + 1 > 64 or len(words) > MAX_WORDS:
             raise UsageError(
                 f"too many or too long patterns for --comm, at {glob!r}",
-                why="all of them together must fit the kernel's matcher",
+                why="all of them together must fit into the kernel's matcher",
                 fix="give fewer, or one with a wildcard: --comm 'go*'",
             )
         _add(words[-1], items, stars)
@@ -57,7 +57,7 @@ def compile_globs(globs: tuple[str, ...]) -> tuple[bytes, int]:
 
 
 def matches(table: bytes, words: int, comm: bytes) -> bool:
-    """What the kernel does, in Python: for tests, and for names found in /proc."""
+    """The kernel's matching in Python, for tests."""
     row = struct.Struct(f"={words}Q")
     loops, starts, finals = (row.unpack_from(table, (256 + i) * row.size) for i in range(3))
     at = list(starts)
@@ -81,12 +81,12 @@ def _add(word: _Word, items: list[frozenset[int]], stars: set[int]) -> None:
 
 
 def _parse(glob: str) -> tuple[list[frozenset[int]], set[int]]:
-    """The letters each position accepts, and the positions in front of which a star stands."""
+    """The letters each position accepts, and the positions that a star precedes."""
     text = glob.encode()
     if not text:
         raise UsageError("--comm is empty", fix="name a process: --comm gopls")
     if not set(text) & set(b"*?["):
-        text = text[:COMM_BYTES]  # a plain name: the kernel keeps no more of it either
+        text = text[:COMM_BYTES]  # a plain name: the kernel keeps no more of it
     items: list[frozenset[int]] = []
     stars: set[int] = set()
     at = 0
@@ -106,7 +106,7 @@ def _parse(glob: str) -> tuple[list[frozenset[int]], set[int]]:
 
 
 def _class(text: bytes, at: int) -> tuple[frozenset[int], int]:
-    """`[a-z]`, `[!a-z]`; a bracket that is never closed stands for itself."""
+    """`[a-z]`, `[!a-z]`; an unclosed bracket matches itself."""
     start = at + 1 if text[at : at + 1] == b"!" else at
     end = text.find(b"]", start + 1)
     if end < 0:

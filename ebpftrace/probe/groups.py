@@ -1,4 +1,4 @@
-"""Memory cgroups as the kernel side counts them: alone, or with who is tracked there."""
+"""Memory cgroups as the kernel side counts them: alone, or with their tracked processes."""
 
 import struct
 
@@ -8,53 +8,58 @@ from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.layout import PAGE_SIZE
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.processes import Processes
-from ebpftrace.probe.records import RecordDecoder
+from ebpftrace.probe.structs import StructDecoder, TrackedEntry
 
-_READ_AT_ONCE = 64  # of so many processes a breach waits for the exact figures
+_READ_AT_ONCE = 64  # processes whose exact figures a breach waits for
 
 
 class Groups:
-    """Each is read when it is asked for."""
+    """Reads a memory cgroup on demand."""
 
-    def __init__(self, programs: Programs, decoder: RecordDecoder) -> None:
-        self._decoder = decoder
-        self._count = bpf.Runner(programs.load("read_group"))
+    def __init__(self, programs: Programs, structs: StructDecoder) -> None:
+        self._structs = structs
+        self._update = bpf.Runner(programs.load("read_group"))
         self._map = programs.map_fd("cgroups")
-        self._size = decoder.sizes()["cgroup_counters"]
+        self._size = structs.sizes()["cgroup_counters"]
 
     def counters(self, cgroup_id: int) -> CgroupCounters | None:
-        """Exact at this moment; None if nobody was tracked there."""
+        """Exact at this moment; None if no process was ever tracked there."""
         data = self._read(cgroup_id)
-        return None if data is None else self._decoder.cgroup(data)
+        return None if data is None else self._structs.cgroup(data)
 
     def with_processes(
         self, now_ns: int, cgroup_id: int, first: ProcessKey, processes: Processes
     ) -> GroupReading | None:
         """The same with its tracked processes.
 
-        `first` is read in any case; of very many, the largest of the last reading besides.
+        `first` is always read; of very many processes, only the largest of the last reading
+        besides.
         """
-        there = processes.of_cgroup(cgroup_id)
-        partial = len(there) > _READ_AT_ONCE
+        members = processes.of_cgroup(cgroup_id)
+        partial = len(members) > _READ_AT_ONCE
         if partial:
-            there.sort(key=lambda one: (one.key != first, -one.counters.usage.held_bytes))
-        counters = {one.key: one.counters for one in there[_READ_AT_ONCE:]}
-        for one in there[:_READ_AT_ONCE]:
-            entry = processes.read(one)
-            if entry is not None and (entry.key, entry.cgroup_id) == (one.key, cgroup_id):
-                counters[one.key] = entry.counters
+            members.sort(key=lambda entry: (entry.key != first, -_held_bytes(entry)))
+        counters = {known.key: known.counters for known in members[_READ_AT_ONCE:]}
+        for known in members[:_READ_AT_ONCE]:
+            entry = processes.read(known)
+            if entry is not None and (entry.key, entry.cgroup_id) == (known.key, cgroup_id):
+                counters[known.key] = entry.counters
         data = self._read(cgroup_id)
         if data is None:
             return None
         return GroupReading(
             time_ns=now_ns,
             cgroup_id=cgroup_id,
-            counters=self._decoder.cgroup(data),
-            held_bytes=self._decoder.held_pages(data) * PAGE_SIZE,
+            counters=self._structs.cgroup(data),
+            held_bytes=self._structs.held_pages(data) * PAGE_SIZE,
             processes=counters,
             partial=partial,
         )
 
     def _read(self, cgroup_id: int) -> bytes | None:
-        self._count(cgroup_id)
+        self._update(cgroup_id)
         return bpf.lookup(self._map, struct.pack("=Q", cgroup_id), self._size)
+
+
+def _held_bytes(entry: TrackedEntry) -> int:
+    return entry.counters.usage.held_bytes

@@ -8,11 +8,11 @@ from ebpftrace.text import clean
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Each kind of selector that is given must agree; within a kind any may.
+    """Selectors: each kind that is given must match, by any of its values.
 
     `comms` and `exes` are globs; `go_mains` are globs over the main package path of a Go
     program; `cgroups` are paths of memory cgroups, with all below them. `children` adds
-    every descendant of what was selected, whatever it is called.
+    every descendant of a selected process, whatever its name.
     """
 
     comms: tuple[str, ...] = ()

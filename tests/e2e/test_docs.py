@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from ebpftrace import errors
 from ebpftrace.cli import cli
-from ebpftrace.probe.records import LOSSES
+from ebpftrace.probe.structs import LOSSES
 from ebpftrace.views.backlog import CAUSE
 from tests.support.build import ROOT
 from tests.support.cli import COLUMNS, ebpftrace

@@ -133,7 +133,7 @@ def test_killed_it_leaves_no_tracefs_that_was_not_there(tmp_path: Path) -> None:
         environment={"OUTPUT": str(output)},
     )
     assert done.stdout == "0\n", done.stderr
-    assert "mapping calls are told apart" in output.read_text()
+    assert "mapping calls are counted" in output.read_text()
 
 
 def test_under_nohup_a_hang_up_is_ignored() -> None:

@@ -1,6 +1,5 @@
 """Processes are tracked from their first instruction to their last, under any name."""
 
-import contextlib
 import os
 import signal
 import struct
@@ -22,6 +21,7 @@ from ebpftrace.events import (
 from ebpftrace.probe import Selection
 from ebpftrace.probe.loading import bpf
 from tests.support.cgroups import memory_cgroup
+from tests.support.leftovers import assert_gone, programs_of
 from tests.support.observer import Observer
 from tests.support.standing import until
 from tests.support.workload import Workload
@@ -411,39 +411,18 @@ def test_nothing_stays_attached_after_kill_9() -> None:
     process = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
-    held = _programs_of(process.pid)
+    held = programs_of(process.pid)
     assert len(held) > 10
     process.kill()
     process.wait()
     process.stdout.close()
-    assert _gone(held)
+    assert_gone(held)
 
 
 def test_closing_detaches_everything() -> None:
-    before = _programs_of(os.getpid())
+    before = programs_of(os.getpid())
     observer = Observer(Selection(comms=("exact",)))
-    held = _programs_of(os.getpid()) - before
+    held = programs_of(os.getpid()) - before
     assert len(held) > 10
     observer.close()
-    assert _gone(held)
-
-
-def _programs_of(pid: int) -> set[int]:
-    """Ids of the BPF programs a process holds, attached or not."""
-    found = set()
-    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # the descriptor of this very listing
-            fields = dict(line.split(":", 1) for line in info.read_text().splitlines())
-            if "prog_id" in fields:
-                found.add(int(fields["prog_id"]))
-    return found
-
-
-def _gone(programs: set[int]) -> bool:
-    """Whether the kernel forgets these within ten seconds; it frees them a little later."""
-    deadline = time.monotonic() + 10
-    while programs & set(bpf.program_ids()):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    assert_gone(held)

@@ -19,21 +19,21 @@ from tests.support.workload import Workload
 MIB = 1 << 20
 
 
-def _named(means: CallTraceMethod | None) -> str:
-    return "default" if means is None else means.name.lower()
+def _named(method: CallTraceMethod | None) -> str:
+    return "default" if method is None else method.name.lower()
 
 
 @pytest.fixture(scope="module", params=[None, *CallTraceMethod], ids=_named)
 def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
-    """By mmap_lock_released alone (or what stands in for it), then with each means."""
-    means: CallTraceMethod | None = request.param
-    if means is not None:
+    """By mmap_lock_released alone (or what stands in for it), then with each method."""
+    method: CallTraceMethod | None = request.param
+    if method is not None:
         try:
-            choose(Btf.of_kernel(), means)
+            choose(Btf.of_kernel(), method)
         except ProbeError as error:
-            pytest.skip(f"this kernel does not allow {means.in_words}: {error.why}")
+            pytest.skip(f"this kernel does not allow {method.in_words}: {error.why}")
     observer = Observer(
-        Selection(comms=("exact",)), mapping_calls=means is not None, means=means
+        Selection(comms=("exact",)), mapping_calls=method is not None, method=method
     )
     yield observer
     observer.close()
@@ -90,8 +90,8 @@ def test_address_space_is_booked_to_the_byte(
 def test_one_program_is_booked_alike_by_every_means_at_once(disk_file: Path) -> None:
     """Whoever can look on looks on: the same program, seen at the same time.
 
-    Since Linux 5.11 the bytes come from mmap_lock_released whatever the means, so it is in
-    `calls` that the means could differ. They must not: each sees a call begin before the
+    Since Linux 5.11 the bytes come from mmap_lock_released whatever the method, so it is in
+    `calls` that the method could differ. They must not: each sees a call begin before the
     lock is taken and end after it is released, with the same arguments and the same result.
     The tracepoints are of every system call, the others of the four functions; what only
     the first would see (a call that seccomp or a tracer turned away) has failed for both.
@@ -101,17 +101,17 @@ def test_one_program_is_booked_alike_by_every_means_at_once(disk_file: Path) -> 
     """
     observers = {}
     try:
-        for means in (None, *CallTraceMethod):
+        for method in (None, *CallTraceMethod):
             try:
-                if means is not None:
-                    choose(Btf.of_kernel(), means)
+                if method is not None:
+                    choose(Btf.of_kernel(), method)
             except ProbeError:
                 continue  # those that this kernel does not allow are named by the tests above
-            observers[_named(means)] = Observer(
-                Selection(comms=("exact",)), mapping_calls=means is not None, means=means
+            observers[_named(method)] = Observer(
+                Selection(comms=("exact",)), mapping_calls=method is not None, method=method
             )
         if len(observers) < 2:
-            pytest.skip("this kernel allows one means only: there is nothing to compare")
+            pytest.skip("this kernel allows one method only: there is nothing to compare")
         with Workload("exact") as workload:
             began = {name: one.counters(workload.pid) for name, one in observers.items()}
             for command in (
@@ -215,7 +215,7 @@ def test_the_default_does_not_tell_calls_apart_and_attaches_no_system_call() -> 
     try:
         if dict(observer.probe.features)["mappings"] != "mmap_lock_released":
             pytest.skip("this kernel has no mmap_lock tracepoints: its calls are traced")
-        assert dict(observer.probe.features)["mapping calls"] == "not told apart"
+        assert dict(observer.probe.features)["mapping calls"] == "not counted separately"
         with Workload("exact") as workload:
             assert observer.counters(workload.pid).calls is None
     finally:

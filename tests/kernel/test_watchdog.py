@@ -14,7 +14,7 @@ import pytest
 
 from ebpftrace.host import proc
 from ebpftrace.probe.loading import bpf
-from ebpftrace.probe.records import RecordDecoder, fuse_blown
+from ebpftrace.probe.structs import StructDecoder, fuse_blown
 from ebpftrace.probe.watchdog import STOP, standing, sweep
 
 MAP_HASH = 1
@@ -86,7 +86,7 @@ def stop(pid: int) -> None:
 
 
 def test_it_reads_the_struct_as_the_events_do() -> None:
-    assert RecordDecoder(calls=False, many_cpus=False).sizes()["stop"] == STOP.size
+    assert StructDecoder(calls=False, many_cpus=False).sizes()["stop"] == STOP.size
     event = fuse_blown(STOP.pack(7_000_000, 2, 3, 4, 5, 6, 7, 4711, 1, signal.SIGSTOP, 0))
     assert (event.key.pid, event.key.start_boottime_ns) == (4711, 7_000_000)
     assert event.signal == signal.SIGSTOP

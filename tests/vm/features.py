@@ -20,15 +20,15 @@ def features() -> dict[str, object]:
             "cgroups": memory_hierarchy()[1],
             "features": dict(probe.features),
             "remarks": list(probe.remarks),
-            "means": [means.in_words for means in CallTraceMethod if _works(means)],
+            "means": [method.in_words for method in CallTraceMethod if _works(method)],
         }
     finally:
         probe.close()
 
 
-def _works(means: CallTraceMethod) -> bool:
+def _works(method: CallTraceMethod) -> bool:
     try:
-        choose(Btf.of_kernel(), means)
+        choose(Btf.of_kernel(), method)
     except ProbeError:
         return False
     return True

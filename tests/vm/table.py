@@ -82,7 +82,7 @@ def page(columns: list[Column]) -> str:
             _INTRODUCTION,
             *_table(rows),
             "",
-            "Mapping calls are told apart by the first of fentry, kprobe and syscall "
+            "Mapping calls are counted by the first of fentry, kprobe and syscall "
             "tracepoints that works.",
             *(["", "What the probe remarks of its own accord:", ""] if remarks else []),
             *remarks,

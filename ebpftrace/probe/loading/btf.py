@@ -1,7 +1,7 @@
 """The running kernel's own types, read from /sys/kernel/btf/vmlinux.
 
-A whole kernel is about 150,000 types in 5 MB; only the ones asked for are looked at
-closely. Format: the kernel's Documentation/bpf/btf.rst.
+A whole kernel has about 150,000 types in 5 MB; only the requested ones are decoded. Format:
+the kernel's Documentation/bpf/btf.rst.
 """
 
 import struct
@@ -48,7 +48,7 @@ class Btf:
 
     @classmethod
     def of_kernel(cls, path: Path = BTF_PATH) -> "Btf":
-        """The running kernel's. NoBtfError where it does not publish any."""
+        """The running kernel's types. NoBtfError if it does not publish them."""
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -62,7 +62,7 @@ class Btf:
             raise NoBtfError(
                 "the kernel does not publish its types (BTF)",
                 why=f"{path} is empty",
-                fix="look whether something is mounted over it: grep btf /proc/self/mountinfo",
+                fix="check whether something is mounted over it: grep btf /proc/self/mountinfo",
             )
         return cls(data)
 
@@ -102,7 +102,7 @@ class Btf:
         return found
 
     def tracepoint_args(self, name: str) -> list[str] | None:
-        """Types of a raw tracepoint's arguments as C would spell them, or None: no such one.
+        """Types of a raw tracepoint's arguments as C spells them; None if there is no such one.
 
         Pointers end in `*`; a struct is named without `struct`.
         """
@@ -114,7 +114,7 @@ class Btf:
         at = self._at[proto]
         count = self._words[at + 1] & 0xFFFF
         types = [self._words[at + 3 + 2 * i + 1] for i in range(count)]
-        return [self._spell(kind_id) for kind_id in types[1:]]  # the first is the probe's own
+        return [self._spell(kind_id) for kind_id in types[1:]]  # the first belongs to the probe
 
     def function_id(self, name: str) -> int:
         """Type id of a kernel function, as BPF_PROG_LOAD takes it."""

@@ -1,10 +1,10 @@
-"""What was compiled once is not compiled again: two thirds of the time a start takes.
+"""Caches compiled programs: compiling takes two thirds of the time of a start.
 
-Kept in EBPFTRACE_CACHE_DIR, else by root in /var/cache/ebpftrace and by others in their
-cache folder. A file begins with all that went into it: which compiler, the constants (the
-kernel's layout among them) and the C; only if that is the same to the byte, it is used. A
-file that others could have written is not looked at. Where nothing can be written, every
-start compiles.
+The folder is EBPFTRACE_CACHE_DIR, else /var/cache/ebpftrace for root and the user's cache
+folder for others. A file begins with everything that determines its contents: the compiler,
+the constants (with the kernel's layout) and the C. It is used only if that is the same to
+the byte, and only if no other user could have written it. If the folder is not writable,
+every start compiles.
 """
 
 import contextlib
@@ -17,19 +17,19 @@ from pathlib import Path
 from ebpftrace.probe.loading.compiler import compile_programs, source_folder
 from ebpftrace.probe.loading.objects import Objects
 
-_KEPT = 16  # files: a few kernels, each with a few choices of options
+_MAX_FILES = 16  # a few kernels, each with a few combinations of options
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def cached_programs(flags: tuple[str, ...], folder: Path | None = None) -> Objects:
-    """The programs compiled with these `-D` flags, from `folder` if they are there.
+    """The programs compiled with these `-D` flags, from the cache if they are in it.
 
-    Raises what `compile_programs` does; bcc has to be there either way.
+    Raises what `compile_programs` does; bcc must be installed in either case.
     """
     ingredients = _ingredients(flags)
     if ingredients is None:
-        return compile_programs(flags)  # which says what is wrong with bcc
-    # The name need not be unique, so hashlib and its 3 MB of libcrypto are not needed.
+        return compile_programs(flags)  # raises the error about bcc
+    # The name need not be unique, so crc32 does, without hashlib's 3 MB of libcrypto.
     path = (folder or default_folder()) / f"{zlib.crc32(ingredients):08x}.objects"
     objects = _read(path, ingredients)
     if objects is None:
@@ -40,7 +40,7 @@ def cached_programs(flags: tuple[str, ...], folder: Path | None = None) -> Objec
 
 
 def default_folder() -> Path:
-    """Where compiled programs are kept for this user."""
+    """Where compiled programs are cached for this user."""
     if wanted := os.environ.get("EBPFTRACE_CACHE_DIR"):
         return Path(wanted)
     if os.geteuid() == 0:
@@ -49,7 +49,7 @@ def default_folder() -> Path:
 
 
 def _ingredients(flags: tuple[str, ...]) -> bytes | None:
-    """All that decides what these flags compile to; None where bcc is not as it should be."""
+    """Everything that determines the compiled programs; None if bcc is not usable."""
     compiler = importlib.util.find_spec("bcc")  # finding it is quick, importing it is not
     if compiler is None or compiler.origin is None:
         return None
@@ -65,28 +65,28 @@ def _ingredients(flags: tuple[str, ...]) -> bytes | None:
 
 def _read(path: Path, ingredients: bytes) -> Objects | None:
     try:
-        if not (_ours(path.parent.lstat()) and _ours(path.lstat())):
+        if not (_only_we_can_write(path.parent.lstat()) and _only_we_can_write(path.lstat())):
             return None
         data = path.read_bytes()
         if not data.startswith(ingredients):
             return None
         return Objects.from_bytes(data[len(ingredients) :])
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # not there, or not whole
+        return None  # missing or incomplete
 
 
-def _ours(status: os.stat_result) -> bool:
+def _only_we_can_write(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_MAY_WRITE
 
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _ours(path.parent.lstat()):
+    if not _only_we_can_write(path.parent.lstat()):
         return
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(data)
-    fresh.rename(path)
-    kept = sorted(path.parent.glob("*.objects"), key=lambda file: file.stat().st_mtime_ns)
-    for old in kept[:-_KEPT]:
+    new = path.with_suffix(f".{os.getpid()}")
+    new.touch(mode=0o600)
+    new.write_bytes(data)
+    new.rename(path)
+    files = sorted(path.parent.glob("*.objects"), key=lambda file: file.stat().st_mtime_ns)
+    for old in files[:-_MAX_FILES]:
         old.unlink()

@@ -1,4 +1,4 @@
-"""A piece of work in a forked child, for what leaves too much behind in memory."""
+"""Runs work in a forked child, so that the memory it needs ends with the child."""
 
 import ctypes
 import json
@@ -13,22 +13,22 @@ from ebpftrace.errors import EbpftraceError, ProbeError
 _PR_SET_PDEATHSIG = 1
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _FIX = "report it with the output of `uname -a` and the version of bcc"
-_SAID_BYTES = 2000  # of what it wrote to stdout and stderr: the end is what matters
+_OUTPUT_BYTES = 2000  # of the end of what it wrote to stdout and stderr
 _DONE, _FAILED = b"=", b"!"
 
 
 def in_child(work: Callable[[], bytes], failed: str) -> bytes:
-    """What `work` returns, run in a child that writes nothing a user sees.
+    """Run `work` in a child whose output is not shown, and return its result.
 
-    An EbpftraceError comes through as it was raised; anything else, a crash too, is a
-    ProbeError that says `failed` and what the child wrote.
+    An EbpftraceError is raised as in the child. Any other exception or a crash is a
+    ProbeError with `failed` as its message and the child's output as the reason.
     """
     reader, writer = os.pipe()
-    said = os.memfd_create("ebpftrace-child")
+    output = os.memfd_create("ebpftrace-child")
     try:
         child = _fork()
         if child == 0:
-            _run(work, writer, said)
+            _run(work, writer, output)
         os.close(writer)
         status = None
         try:
@@ -41,30 +41,30 @@ def in_child(work: Callable[[], bytes], failed: str) -> bytes:
                 os.waitpid(child, 0)
         if data[:1] == _DONE and status == 0:
             return data[1:]
-        raise _error(data, status, failed, _written(said))
+        raise _error(data, status, failed, _written(output))
     finally:
-        os.close(said)
+        os.close(output)
 
 
 def _fork() -> int:
     with warnings.catch_warnings():
-        # Python 3.12 warns where there are threads: a lock one of them holds stays locked
-        # in the child. Ours takes none of theirs, and leaves without cleaning up.
+        # Python 3.12 warns if there are threads: a lock that one holds stays locked in the
+        # child. This child takes no such lock, and exits without cleaning up.
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
 
 
-def _run(work: Callable[[], bytes], writer: int, said: int) -> None:
-    """The child's whole life."""
+def _run(work: Callable[[], bytes], writer: int, output: int) -> None:
+    """The child: runs `work`, writes the answer to the pipe and exits."""
     code = 1
     try:
-        # A Ctrl-C reaches the whole group: the parent decides, and takes this one along.
+        # Ctrl-C reaches the whole process group: the parent handles it and ends this child.
         for number in _STOPPING:
             signal.signal(number, signal.SIG_IGN)
         libc = ctypes.CDLL(None)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
         try:
             answer = _DONE + work()
             code = 0
@@ -88,11 +88,11 @@ def _error(data: bytes, status: int, failed: str, written: str) -> EbpftraceErro
     name, what, why, fix = json.loads(data[1:])
     if not name:
         return ProbeError(failed, why="\n".join(filter(None, (what, written))), fix=_FIX)
-    kind: type[EbpftraceError] = getattr(errors, name)
-    return kind(what, why=why, fix=fix)
+    error_type: type[EbpftraceError] = getattr(errors, name)
+    return error_type(what, why=why, fix=fix)
 
 
-def _written(said: int) -> str:
-    size = os.fstat(said).st_size
-    text = os.pread(said, _SAID_BYTES, max(0, size - _SAID_BYTES)).decode("utf-8", "replace")
-    return text.strip()
+def _written(output: int) -> str:
+    size = os.fstat(output).st_size
+    tail = os.pread(output, _OUTPUT_BYTES, max(0, size - _OUTPUT_BYTES))
+    return tail.decode("utf-8", "replace").strip()

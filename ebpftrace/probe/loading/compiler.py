@@ -1,8 +1,8 @@
-"""bcc: C in, programs out, in a child process that takes the compiler's memory with it.
+"""Compiles bpf/ with bcc, in a child process whose end frees the compiler's memory.
 
-`import bcc` is 74 MB of LLVM, most of it file pages, which cannot be given back while
-another process on the machine has them mapped (a compiler, a second watch). So whoever
-watches never imports it.
+`import bcc` takes 74 MB for LLVM, most of it file pages, which cannot be freed while another
+process on the machine has them mapped (a compiler, a second watch). So the watch itself
+never imports it.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ from ebpftrace.probe.loading.child import in_child
 from ebpftrace.probe.loading.objects import MapShape, Objects, relocate
 
 SOURCES = ("types.h", "maps.h", "kernel.h", "select.h", "held.h", "fuse.h", "watermarks.h",
-           "memory.c", "mappings.c", "lifecycle.c", "pressure.c")  # fmt: skip
+           "memory.c", "mappings.c", "tracking.h", "lifecycle.c", "pressure.c")  # fmt: skip
 
 PACKAGES = "apt install python3-bpfcc  ·  dnf install python3-bcc  ·  apk add py3-bcc"
 
@@ -33,7 +33,7 @@ def compile_programs(flags: tuple[str, ...]) -> Objects:
 
 
 def source_folder() -> Path:
-    """Where the C is: in the wheel beside the package's modules, else in the checkout."""
+    """The folder with the C: in the wheel beside the modules, else in the checkout."""
     package = Path(__file__).resolve().parents[2]
     for folder in (package / "bpf", package.parent / "bpf"):
         if (folder / "types.h").exists():
@@ -49,7 +49,7 @@ def import_bcc() -> ModuleType:
     """The distribution's bcc. NoBccError if it is missing or another package of that name."""
     os.environ["BCC_KERNEL_SOURCE"] = str(source_folder())
     found = importlib.util.find_spec("bcc")
-    # Not imported to see: the other package imports its tests' tools, which may be missing.
+    # Checked without importing it: the other package imports test tools that may be missing.
     if found is not None and not _is_the_compiler(found):
         raise NoBccError(
             "the bcc that Python finds is not the BPF Compiler Collection",
@@ -75,7 +75,7 @@ def _is_the_compiler(found: ModuleSpec) -> bool:
 
 
 def _where(found: ModuleSpec) -> str:
-    """Its file, or its folders where it is a package without one."""
+    """The module's file, or the folders of a package without one."""
     return found.origin or ", ".join(found.submodule_search_locations or ())
 
 
@@ -86,7 +86,7 @@ def _compile(flags: tuple[str, ...]) -> Objects:
         f'#line 1 "bpf/{name}"\n{(folder / name).read_text(encoding="utf-8")}\n'
         for name in SOURCES
     )
-    # bcc asks for debug information, which takes a fifth of the time and is not used.
+    # bcc adds debug information by default, which takes a fifth of the time and is not used.
     module = bcc.BPF(text=text.encode(), cflags=[*flags, "-g0"]).module
     lib = bcc.lib
     lib.bpf_table_name.restype = ctypes.c_char_p

@@ -1,10 +1,11 @@
 """The running kernel's layout as compiler constants, and what it can do.
 
-Features are probed in BTF, never guessed from a version: distributions carry new shapes
-back to old kernels.
+Features are looked up in BTF, never guessed from a version: distributions backport new
+layouts to old kernels.
 """
 
 import resource
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ebpftrace.errors import NoBtfError, ProbeError
@@ -20,10 +21,10 @@ def whole_pages(size: int) -> int:
 
 
 MANY_CPUS = 16
-"""With more CPUs than this, events add up the per-CPU deltas only now and then."""
+"""With more CPUs than this, events add up the per-CPU deltas only once a batch."""
 
 MAX_SPLIT_THREADS = 256
-"""Threads of a process whose own page counts are added at a reading, up to Linux 6.1."""
+"""Threads of a process whose separate page counts a reading adds, up to Linux 6.1."""
 
 _OFFSETS = (
     "task_struct.tgid", "task_struct.pid", "task_struct.mm", "task_struct.start_boottime",
@@ -45,7 +46,7 @@ _SPLIT = (
     "task_struct.rss_stat", "task_rss_stat.count", "task_struct.thread_node",
     "signal_struct.thread_head",
 )  # fmt: skip
-"""Where threads keep page counts to themselves (SPLIT_RSS_COUNTING, up to 6.1)."""
+"""Where each thread keeps page counts of its own (SPLIT_RSS_COUNTING, up to 6.1)."""
 
 _ENUMS = {
     "cgroup_subsys_id": {"memory_cgrp_id": "MEMORY_CGRP_ID"},
@@ -55,7 +56,7 @@ _ENUMS = {
     },
 }
 
-_YOUNGER_EVENTS = ("MEMCG_OOM_GROUP_KILL",)
+_OPTIONAL_EVENTS = ("MEMCG_OOM_GROUP_KILL",)
 """Of enum memcg_memory_event, where the kernel has it."""
 
 _MEMBER_NAMES = ("MM_FILEPAGES", "MM_ANONPAGES", "MM_SWAPENTS", "MM_SHMEMPAGES")
@@ -70,22 +71,22 @@ class Layout:
     offsets: tuple[int, ...]  # of each possible CPU's per-CPU memory
     iter_task_id: int  # BTF id of the task iterator
     mmap_lock: bool
-    exact: bool  # a reading is exact: what CPUs or threads keep apart is included
-    events_lag: bool  # between readings, by up to 64 page faults a thread
+    exact: bool  # a reading includes what CPUs or threads count separately
+    events_lag: bool  # between readings counts lag, by up to 64 page faults a thread
     many_cpus: bool
 
 
 def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
-    """What the programs must know of this kernel. NoBtfError names the first thing missing.
+    """What the programs need to know of this kernel. NoBtfError names what is missing.
 
-    `many_cpus` forces the choice that otherwise follows from the number of CPUs.
+    `many_cpus` overrides the choice that otherwise follows from the number of CPUs.
     """
     try:
         flags = {f"AT_{path.replace('.', '_')}": btf.offset(path) for path in _OFFSETS}
         for enum, wanted in _ENUMS.items():
             values = btf.enumerators(enum)
             flags |= {flag: values[name] for name, flag in wanted.items()}
-            flags |= {name: values[name] for name in _YOUNGER_EVENTS if name in values}
+            flags |= {name: values[name] for name in _OPTIONAL_EVENTS if name in values}
         # The members of rss_stat are an unnamed enum; their order is ABI to the tracepoint
         # (TRACE_MM_PAGES in include/trace/events/kmem.h), and has not changed since 4.5.
         flags |= {name: index for index, name in enumerate(_MEMBER_NAMES)}
@@ -141,7 +142,7 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
     )
 
 
-def require_tracepoints(btf: Btf, names: tuple[str, ...]) -> None:
+def require_tracepoints(btf: Btf, names: Iterable[str]) -> None:
     """ProbeError for the first of these raw tracepoints that the kernel does not have."""
     for name in names:
         if btf.tracepoint_args(name) is None:
@@ -156,4 +157,4 @@ def _offsets(btf: Btf, cpus: int) -> tuple[int, ...]:
     try:
         return tuple(cpu_offsets(btf.offset("bpf_array.pptrs"), cpus))
     except OSError:
-        return (0,) * cpus  # counted as not exact, and said at start
+        return (0,) * cpus  # the layout is not exact then, which a remark reports

@@ -1,4 +1,4 @@
-"""Compiled programs as plain data: what the compiler hands over, without the compiler."""
+"""Compiled programs and their maps as plain data, independent of the compiler."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ class Objects:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Objects":
-        """What `to_bytes` made. ValueError, KeyError or TypeError if it did not make it."""
+        """The inverse of `to_bytes`. ValueError, KeyError or TypeError for other data."""
         read = json.loads(data)
         return cls(
             {name: MapShape(*shape) for name, shape in read["maps"].items()},
@@ -44,9 +44,9 @@ class Objects:
 
 
 def relocate(code: bytes, numbers: Mapping[int, int]) -> bytes:
-    """The program with each reference to a map replaced: descriptor or position, by number.
+    """The program with each map reference (a position or descriptor) replaced by `numbers`.
 
-    KeyError for a reference that has no replacement.
+    KeyError for a reference that `numbers` does not have.
     """
     patched = bytearray(code)
     at = 0
@@ -55,6 +55,6 @@ def relocate(code: bytes, numbers: Mapping[int, int]) -> bytes:
         if opcode == _LOAD_64:
             if registers >> 4 == _MAP_FD:
                 struct.pack_into("=i", patched, at + 4, numbers[value])
-            at += _INSTRUCTION  # the upper half of the constant is an instruction of its own
+            at += _INSTRUCTION  # the constant's upper half takes a second instruction
         at += _INSTRUCTION
     return bytes(patched)

@@ -2,9 +2,9 @@
 
 The kernel's counters of an mm are one base and one delta a CPU (since 6.2), and the deltas
 are found by adding a CPU's offset to a per-CPU pointer. `__per_cpu_offset` is not exported
-and often missing from kallsyms, so the offsets are found from within: a per-CPU array map
-knows both its per-CPU pointer (bpf_array.pptrs) and, on each CPU, the address it means.
-Their difference is the offset.
+and often missing from kallsyms, so a BPF program finds the offsets: a per-CPU array map
+contains its per-CPU pointer (bpf_array.pptrs), and on each CPU a look-up returns the address
+that this pointer stands for. Their difference is the offset.
 """
 
 import os
@@ -18,13 +18,13 @@ _MAP_LOOKUP, _PROBE_READ_KERNEL = 1, 113
 
 
 def possible_cpus() -> int:
-    """How many CPUs this kernel may ever have: one more than the highest number."""
+    """How many CPUs this kernel can have: one more than the highest possible number."""
     text = Path("/sys/devices/system/cpu/possible").read_text()
     return int(text.strip().replace("-", ",").split(",")[-1]) + 1
 
 
 def cpu_offsets(pptrs_offset: int, cpus: int) -> list[int]:
-    """For each CPU the offset of its per-CPU memory, 0 where it cannot be asked (offline).
+    """For each CPU the offset of its per-CPU memory, 0 for one that is offline.
 
     `pptrs_offset` is bpf_array.pptrs from BTF. OSError where the kernel refuses.
     """
@@ -32,17 +32,17 @@ def cpu_offsets(pptrs_offset: int, cpus: int) -> list[int]:
     answer = bpf.create_map(bpf.MAP_ARRAY, 4, 16, 1)
     program = bpf.load(bpf.PROG_RAW_TRACEPOINT, _program(per_cpu, answer, pptrs_offset))
     try:
-        return [_ask(program, answer, cpu) for cpu in range(cpus)]
+        return [_offset(program, answer, cpu) for cpu in range(cpus)]
     finally:
         for fd in (program, answer, per_cpu):
             os.close(fd)
 
 
-def _ask(program: int, answer: int, cpu: int) -> int:
+def _offset(program: int, answer: int, cpu: int) -> int:
     try:
         bpf.run(program, bytes(8), cpu)
     except OSError:
-        return 0  # the CPU is offline: it has no deltas either
+        return 0  # the CPU is offline, and has no deltas either
     value = bpf.lookup(answer, bytes(4), 16)
     assert value is not None  # an array map has all its keys
     address, pointer = struct.unpack("=QQ", value)
@@ -59,8 +59,8 @@ def _program(per_cpu: int, answer: int, pptrs_offset: int) -> bytes:
             *_call_lookup(answer),
             _op(0xBF, _R7, _R0),
             _map(_R1, per_cpu),
-            _op(0x7B, _R7, _R1),  # the map's address, written out and read back as a
-            _op(0x79, _R3, _R7),  # number: arithmetic on a map pointer is not allowed
+            _op(0x7B, _R7, _R1),  # write the map's address and read it back as a number:
+            _op(0x79, _R3, _R7),  # the verifier forbids arithmetic on a map pointer
             _op(0x07, _R3, 0, 0, pptrs_offset),
             _op(0xBF, _R1, _FP),
             _op(0x07, _R1, 0, 0, -16),

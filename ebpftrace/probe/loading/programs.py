@@ -1,4 +1,4 @@
-"""The kernel programs and their maps: loaded, attached, listened to, and let go."""
+"""The kernel programs and their maps: loaded, attached, read and closed."""
 
 import contextlib
 import ctypes
@@ -13,22 +13,22 @@ from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.compiler import PACKAGES
 from ebpftrace.probe.loading.objects import Objects, relocate
 
-# bcc's way to the kernel without its compiler: a small library of its own since bcc 0.6,
-# and part of the large one before.
+# bcc's part without the compiler: a small library of its own since bcc 0.6, part of the
+# large one before.
 _LIBRARIES = ("libbcc_bpf.so.0", "libbcc.so.0")
 _LOG_BYTES = 1 << 18
 _SAMPLE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
 class Programs:
-    """Nothing is loaded or attached until it is asked for.
+    """Creates the maps; programs are loaded and attached on request.
 
-    Everything attached belongs to this process's file descriptors: when it dies, in
+    Everything attached belongs to file descriptors of this process: when it ends, in
     whatever way, the kernel detaches all of it.
     """
 
     def __init__(self, objects: Objects) -> None:
-        """Make the maps. ProbeError where the kernel refuses one."""
+        """ProbeError if the kernel refuses a map."""
         self._code = objects.programs
         self._maps: dict[str, int] = {}
         self._loaded: list[int] = []
@@ -38,7 +38,7 @@ class Programs:
         self._ring: int | None = None
         try:
             for name, shape in objects.maps.items():
-                with _explained(f"the kernel refuses the map {name}"):
+                with _probe_errors(f"the kernel refuses the map {name}"):
                     self._maps[name] = bpf.create_map(*shape)
         except ProbeError:
             self.close()
@@ -59,7 +59,7 @@ class Programs:
     ) -> int:
         """Load a program without attaching it; its descriptor lives as long as this object.
 
-        ProbeError with the verifier's last words.
+        ProbeError with the end of the verifier's log.
         """
         code = relocate(self._code[name], self._positions)
         try:
@@ -68,8 +68,8 @@ class Programs:
             log = ctypes.create_string_buffer(_LOG_BYTES)
             with contextlib.suppress(OSError):
                 os.close(bpf.load(kind, code, attach=attach, btf_id=btf_id, log=log))
-            said = log.value.decode("utf-8", "replace")
-            raise _refused(f"the kernel refuses the program {name}", error, said) from None
+            output = log.value.decode("utf-8", "replace")
+            raise _refused(f"the kernel refuses the program {name}", error, output) from None
         self._loaded.append(program)
         self._by_name[name] = program
         return program
@@ -77,61 +77,61 @@ class Programs:
     def attach_raw(self, name: str, tracepoint: str) -> None:
         """Run a program at every hit of a raw tracepoint."""
         program = self.load(name)
-        with _explained(f"the program {name} does not attach to {tracepoint}"):
+        with _probe_errors(f"the program {name} does not attach to {tracepoint}"):
             self._links.append(bpf.attach_raw_tracepoint(program, tracepoint))
 
     def attach_tracing(self, name: str, attach: int, btf_id: int) -> None:
         """Load and attach an fentry or fexit program to the function with this BTF id."""
         program = self.load(name, bpf.PROG_TRACING, attach=attach, btf_id=btf_id)
-        with _explained(f"the program {name} does not attach by fentry"):
+        with _probe_errors(f"the program {name} does not attach by fentry"):
             self._links.append(bpf.attach_tracing(program))
 
     def attach_tracepoint(self, name: str, tracepoint: str) -> None:
         """Run a program at a classic tracepoint, `category:name`."""
         program = self.load(name, bpf.PROG_TRACEPOINT)
-        with _explained(f"the program {name} does not attach to {tracepoint}"):
+        with _probe_errors(f"the program {name} does not attach to {tracepoint}"):
             parts = (part.encode() for part in tracepoint.split(":"))
-            self._keep(_library().bpf_attach_tracepoint(program, *parts))
+            self._own_event(_library().bpf_attach_tracepoint(program, *parts))
 
     def attach_kprobe(self, name: str, function: str, *, at_return: bool = False) -> None:
         """Run a program when a kernel function is entered or left."""
         program = self.load(name, bpf.PROG_KPROBE)
         event = f"{'r' if at_return else 'p'}_{function}".encode()
-        with _explained(f"the program {name} does not attach to {function}"):
+        with _probe_errors(f"the program {name} does not attach to {function}"):
             attach = _library().bpf_attach_kprobe
             attach.argtypes = (
                 ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p,
                 ctypes.c_uint64, ctypes.c_int,
             )  # fmt: skip
-            self._keep(attach(program, int(at_return), event, function.encode(), 0, 0))
+            self._own_event(attach(program, int(at_return), event, function.encode(), 0, 0))
 
     def iterate(self, name: str, btf_id: int) -> None:
         """Run an iterator program once over all it iterates."""
         program = self.load(name, bpf.PROG_TRACING, attach=bpf.ATTACH_TRACE_ITER, btf_id=btf_id)
-        with _explained(f"the kernel does not run the iterator {name}"):
+        with _probe_errors(f"the kernel does not run the iterator {name}"):
             bpf.iterate(program)
 
     def open_ring(self, name: str, callback: Callable[[bytes], None]) -> int:
-        """Have `drain` call `callback` with each record; a descriptor to poll for input."""
+        """Have `drain` call `callback` with each record; returns a descriptor to poll."""
 
         def received(_context: object, data: int, size: int) -> int:
             callback(ctypes.string_at(data, size))
             return 0
 
         library = _library()
-        self._received = _SAMPLE(received)  # the library keeps no reference of its own
+        self._callback = _SAMPLE(received)  # the library keeps no reference to it
         library.bpf_new_ringbuf.restype = ctypes.c_void_p
         library.bpf_new_ringbuf.argtypes = (ctypes.c_int, _SAMPLE, ctypes.c_void_p)
         for function in (library.bpf_consume_ringbuf, library.bpf_free_ringbuf):
             function.argtypes = (ctypes.c_void_p,)
         self._consume = library.bpf_consume_ringbuf
-        self._ring = library.bpf_new_ringbuf(self._maps[name], self._received, None)
+        self._ring = library.bpf_new_ringbuf(self._maps[name], self._callback, None)
         if not self._ring:
             raise ProbeError(f"the ring buffer {name} cannot be mapped")
         return self._maps[name]
 
     def drain(self) -> None:
-        """Hand over every record that waits in the ring."""
+        """Pass every pending record of the ring to the callback."""
         self._consume(self._ring)
 
     def run_time_ns(self) -> int:
@@ -139,11 +139,11 @@ class Programs:
         return sum(map(bpf.run_time_ns, self._loaded))
 
     def missed_runs(self, names: Iterable[str]) -> int:
-        """How often these programs were needed and did not run."""
+        """How often these programs should have run and did not."""
         return sum(bpf.missed_runs(self._by_name[name]) for name in names)
 
     def close(self) -> None:
-        """Detach and forget everything. A second time does nothing."""
+        """Detach and close everything. A second call does nothing."""
         for fd in self._perf:
             _library().bpf_close_perf_event_fd(fd)
         if self._ring is not None:
@@ -151,10 +151,10 @@ class Programs:
             self._ring = None
         for fd in (*self._links, *self._loaded, *self._maps.values()):
             os.close(fd)
-        for kept in (self._perf, self._links, self._loaded, self._maps):
-            kept.clear()
+        for owned in (self._perf, self._links, self._loaded, self._maps):
+            owned.clear()
 
-    def _keep(self, perf_event: int) -> None:
+    def _own_event(self, perf_event: int) -> None:
         if perf_event < 0:
             raise OSError("perf_event_open or its attachment failed")
         self._perf.append(perf_event)
@@ -172,52 +172,52 @@ def _library() -> ctypes.CDLL:
 
 
 @contextlib.contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """The kernel's refusal becomes a ProbeError with what the library wrote about it."""
-    with quiet() as said:
+def _probe_errors(what: str) -> Iterator[None]:
+    """Turns an OSError into a ProbeError with what the library wrote about it."""
+    with quiet() as output:
         try:
             yield
         except OSError as error:
-            raise _refused(what, error, said()) from None
+            raise _refused(what, error, output()) from None
 
 
-def _refused(what: str, error: OSError, said: str) -> ProbeError:
+def _refused(what: str, error: OSError, output: str) -> ProbeError:
     return ProbeError(
         what,
-        why="\n".join(filter(None, (said.strip(), str(error)))),
+        why="\n".join(filter(None, (output.strip(), str(error)))),
         fix="report it with the output of `uname -a` and the version of bcc",
     )
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[Callable[[], str]]:
-    """stdout and stderr go nowhere: LLVM, bcc and libbpf write what a user must not see.
+    """Hide what LLVM, bcc and libbpf write to stdout and stderr.
 
-    Yields a function that returns what was written (its last kilobytes), for an error.
+    Yields a function that returns the last kilobytes of what was written, for an error.
     """
     libc = ctypes.CDLL(None)
-    with os.fdopen(os.memfd_create("ebpftrace-said"), "r+b") as sink:
+    with os.fdopen(os.memfd_create("ebpftrace-output"), "r+b") as sink:
         sys.stdout.flush()
         saved = [(fd, os.dup(fd)) for fd in (1, 2)]
         for fd, _copy in saved:
             os.dup2(sink.fileno(), fd)
 
-        def said() -> str:
+        def output() -> str:
             libc.fflush(None)
             size = sink.seek(0, os.SEEK_END)
             sink.seek(max(0, size - 2000))
             return sink.read().decode("utf-8", "replace").strip()
 
         try:
-            yield said
+            yield output
         finally:
-            libc.fflush(None)  # or it would come out later, in the middle of ours
+            libc.fflush(None)  # or libc would write it later, between our own lines
             for fd, copy in saved:
                 os.dup2(copy, fd)
                 os.close(copy)
 
 
 def give_back_memory() -> None:
-    """Return to the kernel what only the beginning needed: the free heap."""
+    """Return the heap that only the start needed to the kernel."""
     gc.collect()
     heap.trim()

@@ -1,4 +1,4 @@
-"""What the programs are told before they run: by the compiler's flags, and in their maps."""
+"""What the kernel programs need before they run: compiler flags, and contents of maps."""
 
 import struct
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from ebpftrace.probe import calls
 from ebpftrace.probe.fuses import MAX_STOPPED
 from ebpftrace.probe.loading import bpf
-from ebpftrace.probe.loading.layout import Layout
+from ebpftrace.probe.loading.layout import PAGE_SIZE, Layout
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.selection import Selection
 
@@ -17,23 +17,27 @@ RING_BYTES = 1 << 22
 
 def compiler_flags(
     layout: Layout,
-    sizes: Mapping[str, int],
+    constants: Mapping[str, int],
     selection: Selection,
     *,
     glob_words: int,
-    means: calls.CallTraceMethod | None,
+    method: calls.CallTraceMethod | None,
     watermarks: bool,
     ring_bytes: int = RING_BYTES,
     max_processes: int = MAX_PROCESSES,
 ) -> tuple[str, ...]:
-    """Flags for bpf/: `sizes` are the structs' by C name, `glob_words` what --comm takes."""
+    """Flags for compiling bpf/.
+
+    `constants` are the decoder's; `glob_words` is how many words the --comm globs take, and
+    `ring_bytes` a power of two of whole pages.
+    """
     flags = [
         *layout.flags,
-        *(f"-DSIZE_{name}={size}" for name, size in sizes.items()),
+        *(f"-D{name}={value}" for name, value in constants.items()),
         f"-DMAX_PROCESSES={max_processes}",
         f"-DMAX_CGROUPS={MAX_CGROUPS}",
         f"-DMAX_STOPPED={MAX_STOPPED}",
-        f"-DRING_PAGES={ring_bytes // 4096}",
+        f"-DRING_PAGES={ring_bytes // PAGE_SIZE}",
     ]
     if glob_words:
         flags += ("-DSELECT_COMM", f"-DGLOB_WORDS={glob_words}")
@@ -43,8 +47,8 @@ def compiler_flags(
         flags.append("-DSELECT_PID")
     if selection.children:
         flags.append("-DFOLLOW_CHILDREN")
-    if means is not None:
-        flags.append(f"-DMAPPING_CALLS={means:d}")
+    if method is not None:
+        flags.append(f"-DMAPPING_CALLS={method:d}")
     if watermarks:
         flags.append("-DWATERMARKS")
     return tuple(flags)
@@ -59,7 +63,7 @@ def fill_maps(
     pids: Iterable[int],
     self_pid: int,
 ) -> None:
-    """Who is watched, who is watching, and where each CPU's memory begins."""
+    """Fill in what is watched, the watcher itself, and each CPU's per-CPU offset."""
     bpf.update(programs.map_fd("self_tgid"), bytes(4), struct.pack("=I", self_pid))
     fd = programs.map_fd("cpu_offsets")
     for cpu, offset in enumerate(cpu_offsets):

@@ -122,7 +122,7 @@ def test_the_charge_of_the_whole_cgroup_counts_strangers(observer: Observer) -> 
         assert stands(workload.pid)
         event = blown(observer, workload.pid)
         assert event.of is FuseOf.CHARGE
-        assert event.measured_bytes == event.charge_bytes >= 100 * MIB
+        assert event.measured_bytes >= 100 * MIB
         assert event.held_bytes < 20 * MIB
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from ebpftrace.engine.breach_poller import PAUSE_NS, BreachPoller
 from ebpftrace.events import Breached, CgroupMade, Event, ProcessKey
 
-BREACH = Breached(5, ProcessKey(4711, 100), 7, 64 << 20, 64 << 20, group=True)
+BREACH = Breached(5, ProcessKey(4711, 100), 7, 64 << 20, group=True)
 EARLIER, LATER = CgroupMade(1, 7, "/ci/a"), CgroupMade(6, 8, "/ci/b")
 
 

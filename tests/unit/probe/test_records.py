@@ -1,14 +1,18 @@
-"""Bytes from the kernel become events; nothing raw gets through."""
+"""Records of the ring buffer become events; nothing raw gets through."""
 
+import re
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.counters import CgroupEvents, Usage
+from ebpftrace.counters import CgroupEvents
 from ebpftrace.events import (
+    Breached,
     CgroupGone,
     CgroupMade,
+    Event,
     OomKilled,
     ProcessExited,
     ProcessKey,
@@ -16,89 +20,80 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
 )
+from ebpftrace.probe.loading.compiler import SOURCES, source_folder
 from ebpftrace.probe.loading.layout import PAGE_SIZE
-from ebpftrace.probe.records import RecordDecoder, split_args
+from ebpftrace.probe.records import RECORDS, RecordDecoder, split_args
+from ebpftrace.probe.structs import StructDecoder
+from tests.support.kernel_structs import NOT_COUNTED, cgroup_struct, process_struct
 
-NO_LIMIT = NOT_COUNTED = (1 << 64) - 1
-
-
-def process(comm: bytes = b"gopls", *, forked: int = 0, how: int = 1) -> bytes:
-    pages, inherited = (1, 2, 3, 4), (1, 1, 0, 0)
-    return struct.pack(
-        "=4Q4I16s9q12Q",
-        0xFFFF0000, 77, 0xFFFF1111, 42, 4711, 1, forked, how, comm, *pages, *inherited, 9,
-        0, 50, 100, 33, 1 << 20, (1 << 20) + 12345, 7, 5, 3, 2, 999, 1,
-    )  # fmt: skip
+DECODER = RecordDecoder(StructDecoder(calls=False, many_cpus=False))
+CONSTANTS = DECODER.constants()
+KEY = ProcessKey(4711, 77)
 
 
-def record(kind: int, body: bytes) -> bytes:
-    return struct.pack("=IIQ", kind, 16 + len(body), 1234) + body
+def record(name: str, body: bytes) -> bytes:
+    """A record of this type, whose size must be what the compiler is given."""
+    (row,) = (row for row in RECORDS if row.name == name)
+    data = struct.pack("=IIQ", CONSTANTS[f"RECORD_{name.upper()}"], 16 + len(body), 1234) + body
+    assert CONSTANTS[f"SIZE_{row.struct or row.name}_record"] == len(data)
+    return data
 
 
-def decoder() -> RecordDecoder:
-    return RecordDecoder(calls=False, many_cpus=False)
+def decode(name: str, body: bytes) -> Event:
+    return DECODER.record(record(name, body))
 
 
-def test_a_start_has_all_of_the_process() -> None:
+def test_start_has_the_command_and_the_counters() -> None:
     args = b"gopls\0-mode=stdio\0"
-    body = process() + struct.pack("=II256s256s", len(args), 0, args, b"/usr/bin/gopls")
-    event, entry = decoder().record(record(1, body))
+    body = process_struct() + struct.pack("=II256s256s", len(args), 0, args, b"/usr/bin/gopls")
+    event = decode("start", body)
     assert isinstance(event, ProcessStarted)
-    assert event.key == ProcessKey(4711, 77)
+    assert event.key == KEY
     assert event.args == ("gopls", "-mode=stdio")
     assert event.program == "/usr/bin/gopls"
-    assert event.counters.usage == Usage(2 * PAGE_SIZE, PAGE_SIZE, 4 * PAGE_SIZE, 3 * PAGE_SIZE)
-    assert event.counters.brk_bytes == 12345
-    assert event.counters.mapped_bytes == 7 * PAGE_SIZE
-    assert event.counters.unmapped_bytes == 5 * PAGE_SIZE
-    assert event.counters.inherited == Usage()
-    assert entry is not None
+    entry = DECODER.started_entry(record("start", body))
     assert entry.mm == 0xFFFF0000
-    assert decoder().sizes()["start_record"] == len(record(1, body))
+    assert entry.counters == event.counters
 
 
-def test_an_entry_that_is_just_being_made_is_none() -> None:
-    assert decoder().entry(process(how=0)) is None
-    assert decoder().entry(process(how=2)) == decoder().process(process(how=2))
+@pytest.mark.parametrize(
+    ("status", "code", "signal"), [(7 << 8, 7, 0), (9, 0, 9), (6 | 0x80, 0, 6), (0, 0, 0)]
+)
+def test_exit_has_a_code_or_a_signal(status: int, code: int, signal: int) -> None:
+    event = decode("exit", process_struct() + struct.pack("=II", status, 0))
+    assert isinstance(event, ProcessExited)
+    assert (event.exit_code, event.signal) == (code, signal)
 
 
-def test_what_was_inherited_counts_only_while_forked() -> None:
-    assert decoder().process(process(forked=1, how=2)).counters.inherited == Usage(
-        anon_bytes=PAGE_SIZE, file_bytes=PAGE_SIZE
-    )
+def test_rename_cleans_the_name() -> None:
+    event = decode("rename", struct.pack("=QII16s", 77, 4711, 0, b"x\x1b[1m"))
+    assert event == ProcessRenamed(1234, KEY, "x\\x1b[1m")
 
 
-def test_an_exit_is_code_or_signal() -> None:
-    for status, code, signal in ((7 << 8, 7, 0), (9, 0, 9), (6 | 0x80, 0, 6), (0, 0, 0)):
-        body = process() + struct.pack("=II", status, 0)
-        event, _entry = decoder().record(record(2, body))
-        assert isinstance(event, ProcessExited)
-        assert (event.exit_code, event.signal) == (code, signal)
+def test_move_names_the_new_cgroup() -> None:
+    event = decode("move", struct.pack("=QQII", 77, 43, 4711, 0))
+    assert event == ProcessMoved(1234, KEY, 43)
 
 
-def test_a_rename_a_move_and_a_cgroup() -> None:
-    renamed, _ = decoder().record(record(3, struct.pack("=QII16s", 77, 4711, 0, b"x\x1b[1m")))
-    assert renamed == ProcessRenamed(1234, ProcessKey(4711, 77), "x\\x1b[1m")
-    moved, _ = decoder().record(record(4, struct.pack("=QQII", 77, 43, 4711, 0)))
-    assert moved == ProcessMoved(1234, ProcessKey(4711, 77), 43)
-    counters = struct.pack(
-        "=14Q", 0, 10, 20, NO_LIMIT, NO_LIMIT, NO_LIMIT, 3, 1, *(NOT_COUNTED,) * 4, 5, 2
-    )
-    cgroup = struct.pack("=Q", 42) + counters + struct.pack("=256s", b"/ci/build\n42")
-    made, _ = decoder().record(record(6, cgroup))
-    assert made == CgroupMade(1234, 42, "/ci/build\\x0a42")
-    gone, _ = decoder().record(record(7, cgroup))
+def test_breach_has_the_sum_or_the_process() -> None:
+    event = decode("breach", struct.pack("=QQqII", 77, 43, 5, 4711, 1))
+    assert event == Breached(1234, KEY, 43, 5 * PAGE_SIZE, group=True)
+
+
+def test_cgroup_records_clean_the_path() -> None:
+    body = struct.pack("=Q", 42) + cgroup_struct() + struct.pack("=256s", b"/ci/build\n42")
+    assert decode("cgroup_made", body) == CgroupMade(1234, 42, "/ci/build\\x0a42")
+    gone = decode("cgroup_gone", body)
     assert isinstance(gone, CgroupGone)
+    assert gone.path == "/ci/build\\x0a42"
     assert gone.counters.limit_bytes is None
-    assert gone.counters.headroom_bytes is None
     assert (gone.counters.oom_kills, gone.counters.limit_hits) == (1, 3)
-    assert gone.counters.events is None, "cgroup v1"
 
 
-def test_an_oom_kill_has_its_cgroup() -> None:
-    counters = struct.pack("=14Q", 0, 10, 20, 30, 20, 25, 3, 1, 4, 6, 2, NOT_COUNTED, 5, 2)
+def test_oom_kill_has_the_counters_of_its_cgroup() -> None:
+    counters = cgroup_struct((30, 20, 25), (4, 6, 2, NOT_COUNTED))
     body = struct.pack("=QQ4q", 77, 42, 1, 2, 3, 4) + counters
-    event, _ = decoder().record(record(5, body + struct.pack("=II16s", 4711, 1, b"gopls")))
+    event = decode("oom", body + struct.pack("=II16s", 4711, 1, b"gopls"))
     assert isinstance(event, OomKilled)
     assert event.cgroup.limit_bytes == 30 * PAGE_SIZE
     assert event.cgroup.high_bytes == 25 * PAGE_SIZE
@@ -109,23 +104,12 @@ def test_an_oom_kill_has_its_cgroup() -> None:
     )
 
 
-def test_the_kinds_of_call_come_only_when_asked_for() -> None:
-    calls = RecordDecoder(calls=True, many_cpus=False)
-    data = process() + struct.pack("=15Q", *range(15))
-    told = calls.process(data).counters.calls
-    assert told is not None
-    assert told["mmap"].calls == 3
-    assert told["mremap"].released_bytes == 14
-    assert decoder().process(process()).counters.calls is None
-
-
-def test_many_cpus_have_a_longer_struct() -> None:
-    many = RecordDecoder(calls=True, many_cpus=True)
-    data = process() + struct.pack("=4Q", 1, 1, 1, 1) + struct.pack("=15Q", *range(15))
-    told = many.process(data).counters.calls
-    assert told is not None
-    assert told["other"].calls == 0
-    assert len(data) == many.sizes()["process"]
+def test_every_record_of_the_c_has_a_row_and_is_compared() -> None:
+    source = "".join((source_folder() / name).read_text() for name in SOURCES)
+    used = set(re.findall(r"\bRECORD_[A-Z_]+\b", source))
+    assert used == {name for name in CONSTANTS if name.startswith("RECORD_")}
+    compared = {f"SIZE_{name}" for name in re.findall(r"SAME_SIZE\((\w+)\);", source)}
+    assert compared == {name for name in CONSTANTS if name.startswith("SIZE_")}
 
 
 @given(st.binary(max_size=64))
@@ -134,6 +118,6 @@ def test_arguments_are_printable_whatever_they_are(raw: bytes) -> None:
         assert arg.isprintable() or not arg
 
 
-def test_arguments_that_were_cut_say_so() -> None:
+def test_cut_arguments_end_in_an_ellipsis() -> None:
     assert split_args(b"a\0bcd", cut=True) == ("a", "bcd…")
     assert split_args(b"") == ()

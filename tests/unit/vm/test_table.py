@@ -18,7 +18,7 @@ JUNIT = """<testsuites><testsuite>
 FOUND = {
     "release": "6.99-cloud",
     "cgroups": 2,
-    "features": {"memory": "rss_stat, exact", "mapping calls": "not told apart"},
+    "features": {"memory": "rss_stat, exact", "mapping calls": "not counted separately"},
     "remarks": ["it is slow"],
     "means": ["fentry", "kprobe"],
 }

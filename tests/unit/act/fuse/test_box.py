@@ -69,7 +69,7 @@ def box(noted: Noted) -> Fusebox:
 
 
 def blown(one: ProcessSnapshot, **changes: object) -> FuseBlown:
-    event = FuseBlown(MONOTONIC_NS, one.key, GROUP, FuseOf.JOB, 600 * MIB, GIB, GIB, GIB, STOP)
+    event = FuseBlown(MONOTONIC_NS, one.key, GROUP, FuseOf.JOB, 600 * MIB, GIB, GIB, STOP)
     return replace(event, **changes)  # type: ignore[arg-type]
 
 

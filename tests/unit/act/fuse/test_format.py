@@ -10,12 +10,12 @@ from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
 from ebpftrace.events import FuseBlown, FuseOf
 from ebpftrace.judge.finding import Severity
-from ebpftrace.units import GIB, MIB
+from ebpftrace.units import MIB
 from tests.support.watches import fuse_news, identity
 
 SHARE = Fuse(0.9, True)
 EVENT = FuseBlown(
-    7, fuse_news().process, 4242, FuseOf.JOB, 1536 * MIB, 1843 * MIB, 1843 * MIB, GIB, 19
+    7, fuse_news().process, 4242, FuseOf.JOB, 1536 * MIB, 1843 * MIB, 1843 * MIB, 19
 )
 
 

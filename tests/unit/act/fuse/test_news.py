@@ -11,9 +11,7 @@ from tests.support.watches import identity, process
 
 FUSE = Fuse(GIB, False)
 POLICY = Policy("bursts", Match(), (), Mode.ANY, (), fuse=FUSE)
-EVENT = FuseBlown(
-    7, process().key, identity().cgroup_id, FuseOf.JOB, 600 * MIB, GIB, GIB, GIB, 19
-)
+EVENT = FuseBlown(7, process().key, identity().cgroup_id, FuseOf.JOB, 600 * MIB, GIB, GIB, 19)
 WHO = Who(identity(), "gopls", "", 2 * GIB)
 
 

@@ -65,7 +65,7 @@ def read(
 
 def breach(mib: int, *, group: bool = True) -> Breached:
     key, cgroup = watches.process().key, watches.identity().cgroup_id
-    return Breached(0, key, cgroup, mib * MIB, mib * MIB, group)
+    return Breached(0, key, cgroup, mib * MIB, group)
 
 
 class Kernel:

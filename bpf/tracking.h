@@ -1,0 +1,142 @@
+/* Tracking of a process: from its start record to its exit record. */
+
+struct start_record {
+    struct header header;
+    struct process process;
+    u32 args_len;
+    u32 unused;
+    char args[ARGS_LEN]; /* NUL between arguments */
+    char program[PATH_LEN];
+};
+SAME_SIZE(start_record);
+
+struct exit_record {
+    struct header header;
+    struct process process;
+    u32 wait_status;
+    u32 executed;
+};
+SAME_SIZE(exit_record);
+
+/* Removes the entry of another process with this mm, and returns whether there was one: its
+ * end was missed (see _REPEATED in probe/kernel.py), and the kernel reused the mm. */
+static inline int remove_outdated(u64 mm, u32 tgid, u64 start)
+{
+    struct process *entry = processes.lookup(&mm);
+    if (!entry || (entry->tgid == tgid && entry->start_boottime == start))
+        return 0;
+    u32 gone = entry->tgid;
+    u64 *its_mm = process_mm.lookup(&gone);
+    if (its_mm && *its_mm == mm)
+        process_mm.delete(&gone);
+    processes.delete(&mm);
+    return 1;
+}
+
+/* The order of the calls decides what is lost when a map or the ring is full: a process is
+ * tracked even if its start cannot be reported; user space finds it in the map later. */
+static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
+{
+    u32 zero = 0, tgid = tgid_of(task);
+    struct process *blank = blank_process.lookup(&zero);
+    if (!mm || !blank)
+        return;
+    long failed = processes.insert(&mm, blank);
+    if (failed == -17 /* EEXIST */) {
+        if (!remove_outdated(mm, tgid, start_of(task)))
+            return; /* tracked already */
+        failed = processes.insert(&mm, blank);
+    }
+    struct process *process = failed ? NULL : processes.lookup(&mm);
+    if (!process || process_mm.update(&tgid, &mm)) {
+        processes.delete(&mm);
+        lost(LOSS_PROCESSES_FULL);
+        return;
+    }
+    process->mm = mm;
+    process->tgid = tgid;
+    process->start_boottime = start_of(task);
+    process->parent = parent_of(task);
+    process->memcg = memcg_of(task);
+    process->memcg_id = memcg_id(process->memcg);
+    bpf_probe_read_kernel_str(process->comm, COMM_LEN, (void *)comm);
+    set_mappings(process);
+    read_pages(process);
+    if (how == START_FORK) {
+        process->forked = 1;
+        __builtin_memcpy(process->inherited, process->pages, sizeof(process->pages));
+        process->peak = 0;
+    } else {
+        s64 highest = read_u64(mm + AT_mm_struct_hiwater_rss);
+        if (how != START_EXEC && highest > process->peak)
+            process->peak = highest;
+    }
+    keep_cgroup(process->memcg, process->memcg_id);
+    arm_process_at_start(process, how);
+    /* User space may read the entry at any moment, also while this task is preempted here. */
+    *(volatile u32 *)&process->how = how;
+
+    struct start_record *record = records.ringbuf_reserve(sizeof(*record));
+    if (!record) {
+        lost(LOSS_RING_START);
+        return;
+    }
+    set_header(&record->header, RECORD_START, sizeof(*record));
+    __builtin_memcpy(&record->process, process, sizeof(record->process));
+    record->args_len = 0;
+    record->program[0] = 0;
+    if (how == START_EXEC || how == START_FORK) {
+        u64 begin = read_u64(mm + AT_mm_struct_arg_start);
+        u64 length = read_u64(mm + AT_mm_struct_arg_end) - begin;
+        if (length > ARGS_LEN - 1)
+            length = ARGS_LEN - 1;
+        if (!bpf_probe_read_user(record->args, length, (void *)begin))
+            record->args_len = length;
+    }
+    if (filename)
+        bpf_probe_read_kernel_str(record->program, PATH_LEN, (void *)filename);
+    records.ringbuf_submit(record, 0);
+}
+
+/* Reports the end of a process, and removes its entry. */
+static inline void untrack(u32 tgid, u64 mm, u32 wait_status, u32 executed)
+{
+    struct process *process = processes.lookup(&mm);
+    if (process) {
+        uncount(process);
+        if (!executed)
+            forget_stop(tgid);
+        struct exit_record *record = records.ringbuf_reserve(sizeof(*record));
+        if (record) {
+            set_header(&record->header, RECORD_EXIT, sizeof(*record));
+            __builtin_memcpy(&record->process, process, sizeof(record->process));
+            record->wait_status = wait_status;
+            record->executed = executed;
+            records.ringbuf_submit(record, 0);
+        } else {
+            lost(LOSS_RING_EXIT);
+        }
+    }
+    processes.delete(&mm);
+    process_mm.delete(&tgid);
+}
+
+static inline int followed(u32 tgid)
+{
+#ifdef FOLLOW_CHILDREN
+    return process_mm.lookup(&tgid) || lineage.lookup(&tgid);
+#else
+    return 0;
+#endif
+}
+
+static inline int task_selected(u64 task)
+{
+    char comm[COMM_LEN] = {};
+    bpf_probe_read_kernel(comm, COMM_LEN, (void *)task + AT_task_struct_comm);
+    u64 group = 0;
+#ifdef SELECT_CGROUP
+    group = memcg_id(memcg_of(task));
+#endif
+    return selected(tgid_of(task), comm, group);
+}

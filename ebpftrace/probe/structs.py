@@ -1,0 +1,181 @@
+"""The structs that the kernel side keeps in its maps, decoded: bpf/types.h in Python.
+
+Their sizes go to the compiler, which compares them with C's, so the two cannot disagree.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ebpftrace.counters import CallCount, CgroupCounters, CgroupEvents, ProcessCounters, Usage
+from ebpftrace.events import FuseBlown, FuseOf, ProcessKey, StartCause
+from ebpftrace.probe.loading.layout import PAGE_SIZE
+from ebpftrace.text import clean
+
+LOSSES = (
+    "ring_start", "ring_exit", "ring_other", "processes_full", "lineage_full", "cgroups_full",
+    "reclaim_full", "calls_full", "stopped_full", "fuse_unsent",
+)  # fmt: skip
+"""enum loss, in its order: names of what was missed."""
+
+FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, unused
+PARTS_OF_LIMIT = 10_000
+
+_CALLS = ("other", "mmap", "munmap", "brk", "mremap")
+_STARTS = {
+    1: StartCause.EXEC,
+    2: StartCause.FORK,
+    3: StartCause.RENAME,
+    4: StartCause.FOUND,
+    5: StartCause.MOVED,
+}
+_FUSES = {1: FuseOf.PROCESS, 2: FuseOf.JOB, 3: FuseOf.CHARGE}
+_NO_LIMIT = _NOT_COUNTED = (1 << 64) - 1
+_NOTHING = Usage()
+
+_HOW = struct.Struct("=44xI")
+_STOP = struct.Struct("=3Q3qQ4I")
+
+
+class TrackedEntry(NamedTuple):
+    """The map's entry of one process: its identity and its counters."""
+
+    mm: int
+    key: ProcessKey
+    parent_pid: int
+    how: StartCause
+    comm: str
+    cgroup_id: int
+    counters: ProcessCounters
+    drift_bytes: int
+    counted_pages: int  # its part of its cgroup's sum of held pages
+
+
+class StructDecoder:
+    """Decodes map values. The arguments are what the C was compiled with."""
+
+    def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
+        self._calls = calls
+        self._watermarks = watermarks
+        self._cgroup = struct.Struct("=14Q2qQqQ" if watermarks else "=14Q")
+        self._base_words = (7 if watermarks else 0) + (4 if many_cpus else 0)
+        words = self._base_words + (15 if calls else 0)
+        self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each struct, by C name."""
+        return {
+            "process": self._process.size,
+            "cgroup_counters": self._cgroup.size,
+            "stop": _STOP.size,
+            "fuse_default": FUSE_DEFAULT.size,
+        }
+
+    def entry(self, data: bytes) -> TrackedEntry | None:
+        """A `struct process` of the map; None if it is incomplete, and its start to come."""
+        (how,) = _HOW.unpack_from(data)
+        return self.process(data) if how else None
+
+    def process(self, data: bytes, offset: int = 0) -> TrackedEntry:
+        """A complete `struct process`."""
+        (mm, start, _memcg, memcg_id, tgid, parent, forked, how, comm, *rest) = (
+            self._process.unpack_from(data, offset)
+        )
+        pages, inherited, peak = rest[0:4], rest[4:8], rest[8]
+        (drift, _charge, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
+         stalled, stalls) = rest[9:21]  # fmt: skip
+        calls = dict(_call_counts(rest[21 + self._base_words :])) if self._calls else None
+        return TrackedEntry(
+            mm=mm,
+            key=ProcessKey(tgid, start),
+            parent_pid=parent,
+            how=_STARTS[how],
+            comm=decode_comm(comm),
+            cgroup_id=memcg_id,
+            drift_bytes=drift * PAGE_SIZE,
+            counted_pages=rest[22] if self._watermarks else 0,
+            counters=ProcessCounters(
+                usage=decode_usage(pages),
+                inherited=decode_usage(inherited) if forked else _NOTHING,
+                peak_bytes=peak * PAGE_SIZE,
+                virtual_bytes=total_vm * PAGE_SIZE,
+                mapped_bytes=mapped * PAGE_SIZE,
+                unmapped_bytes=unmapped * PAGE_SIZE,
+                mapping_changes=changes,
+                brk_bytes=brk - start_brk,
+                brk_moves=moves,
+                stack_bytes=stack_vm * PAGE_SIZE,
+                stalled_ns=stalled,
+                stalls=stalls,
+                calls=calls,
+            ),
+        )
+
+    def cgroup(self, data: bytes, offset: int = 0) -> CgroupCounters:
+        """A `struct cgroup_counters`."""
+        (_memcg, charge, peak, limit, headroom, high, hits, kills, lows, highs, ooms,
+         group_kills, stalled, stalls, *_marks) = (
+            self._cgroup.unpack_from(data, offset)
+        )  # fmt: skip
+        events = None
+        if lows != _NOT_COUNTED:
+            events = CgroupEvents(
+                low=lows,
+                high=highs,
+                max=hits,
+                oom=ooms,
+                oom_kill=kills,
+                oom_group_kill=None if group_kills == _NOT_COUNTED else group_kills,
+            )
+        return CgroupCounters(
+            charge_bytes=charge * PAGE_SIZE,
+            peak_charge_bytes=peak * PAGE_SIZE,
+            limit_bytes=None if limit == _NO_LIMIT else limit * PAGE_SIZE,
+            headroom_bytes=None if headroom == _NO_LIMIT else headroom * PAGE_SIZE,
+            high_bytes=None if high == _NO_LIMIT else high * PAGE_SIZE,
+            limit_hits=hits,
+            oom_kills=kills,
+            stalled_ns=stalled,
+            stalls=stalls,
+            events=events,
+        )
+
+    def held_pages(self, data: bytes) -> int:
+        """The sum of held pages in a `struct cgroup_counters`; 0 without watermarks."""
+        return int(self._cgroup.unpack_from(data)[14]) if self._watermarks else 0
+
+
+def fuse_blown(data: bytes, offset: int = 0) -> FuseBlown:
+    """A `struct stop`."""
+    start, memcg_id, time_ns, held, measured, bound, _charge, tgid, of, signal, _unused = (
+        _STOP.unpack_from(data, offset)
+    )
+    return FuseBlown(
+        time_ns, ProcessKey(tgid, start), memcg_id, _FUSES[of], held * PAGE_SIZE,
+        measured * PAGE_SIZE, bound * PAGE_SIZE, signal,
+    )  # fmt: skip
+
+
+def decode_usage(pages: Sequence[int]) -> Usage:
+    """The MEMBERS of rss_stat, in pages."""
+    file, anon, swap, shmem = pages
+    return Usage(
+        anon_bytes=anon * PAGE_SIZE,
+        file_bytes=file * PAGE_SIZE,
+        shmem_bytes=shmem * PAGE_SIZE,
+        swap_bytes=swap * PAGE_SIZE,
+    )
+
+
+def decode_comm(raw: bytes) -> str:
+    """A `char comm[COMM_LEN]`, cleaned."""
+    return clean(until_nul(raw), 64)
+
+
+def until_nul(data: bytes) -> bytes:
+    return data.split(b"\0", 1)[0]
+
+
+def _call_counts(words: list[int]) -> Iterator[tuple[str, CallCount]]:
+    for index, kind in enumerate(_CALLS):
+        yield kind, CallCount(*words[3 * index : 3 * index + 3])

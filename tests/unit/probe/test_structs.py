@@ -1,0 +1,63 @@
+"""Map values are decoded to bytes and cleaned names."""
+
+from ebpftrace.counters import Usage
+from ebpftrace.probe.loading.layout import PAGE_SIZE
+from ebpftrace.probe.structs import StructDecoder
+from tests.support.kernel_structs import CALLS, cgroup_struct, process_struct
+
+DECODER = StructDecoder(calls=False, many_cpus=False)
+
+
+def test_process_has_its_counters_in_bytes() -> None:
+    entry = DECODER.process(process_struct())
+    assert (entry.mm, entry.comm, entry.parent_pid) == (0xFFFF0000, "gopls", 1)
+    counters = entry.counters
+    assert counters.usage == Usage(2 * PAGE_SIZE, PAGE_SIZE, 4 * PAGE_SIZE, 3 * PAGE_SIZE)
+    assert counters.brk_bytes == 12345
+    assert counters.mapped_bytes == 7 * PAGE_SIZE
+    assert counters.unmapped_bytes == 5 * PAGE_SIZE
+    assert DECODER.sizes()["process"] == len(process_struct())
+
+
+def test_incomplete_entry_is_none() -> None:
+    assert DECODER.entry(process_struct(how=0)) is None
+    assert DECODER.entry(process_struct(how=2)) == DECODER.process(process_struct(how=2))
+
+
+def test_inherited_counts_only_while_forked() -> None:
+    forked = DECODER.process(process_struct(forked=1, how=2)).counters
+    assert forked.inherited == Usage(anon_bytes=PAGE_SIZE, file_bytes=PAGE_SIZE)
+    assert DECODER.process(process_struct(forked=0)).counters.inherited == Usage()
+
+
+def test_calls_are_decoded_only_if_they_are_counted() -> None:
+    counters = StructDecoder(calls=True, many_cpus=False).process(process_struct() + CALLS)
+    assert counters.counters.calls is not None
+    assert counters.counters.calls["mmap"].calls == 3
+    assert counters.counters.calls["mremap"].released_bytes == 14
+    assert DECODER.process(process_struct()).counters.calls is None
+
+
+def test_struct_for_many_cpus_is_longer() -> None:
+    decoder = StructDecoder(calls=True, many_cpus=True)
+    data = process_struct() + bytes(4 * 8) + CALLS
+    calls = decoder.process(data).counters.calls
+    assert calls is not None
+    assert calls["other"].calls == 0
+    assert len(data) == decoder.sizes()["process"]
+
+
+def test_cgroup_without_limits_has_none() -> None:
+    counters = DECODER.cgroup(cgroup_struct())
+    assert (counters.limit_bytes, counters.headroom_bytes, counters.high_bytes) == (None,) * 3
+    assert (counters.oom_kills, counters.limit_hits) == (1, 3)
+    assert counters.events is None, "cgroup v1"
+    assert DECODER.sizes()["cgroup_counters"] == len(cgroup_struct())
+
+
+def test_held_pages_need_watermarks() -> None:
+    marks = StructDecoder(calls=False, many_cpus=False, watermarks=True)
+    data = cgroup_struct() + (9).to_bytes(8, "little") + bytes(4 * 8)
+    assert marks.sizes()["cgroup_counters"] == len(data)
+    assert marks.held_pages(data) == 9
+    assert DECODER.held_pages(cgroup_struct()) == 0
