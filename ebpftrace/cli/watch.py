@@ -2,9 +2,9 @@
 
 import os
 import re
-import sys
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 
@@ -12,13 +12,16 @@ from ebpftrace.act.audit.log import DEFAULT_FILE
 from ebpftrace.act.policy.command_line import policy_from_options
 from ebpftrace.act.policy.matching import comms_to_watch
 from ebpftrace.act.policy.store import PolicyStore, default_file
+from ebpftrace.cli.outputs import OutputTarget, OutputType, openers
 from ebpftrace.engine import WatchRequest
-from ebpftrace.engine import watch as walk
+from ebpftrace.engine import watch as run
+from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.errors import UsageError
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.selection import Selection
 from ebpftrace.units import NS_PER_SECOND, parse_duration_ns
-from ebpftrace.views.factory import Output, open_screenshot, open_view
+from ebpftrace.views import View
+from ebpftrace.views.factory import open_screenshot
 
 _SHORTEST_NS = NS_PER_SECOND // 10
 _LARGEST_PID = 1 << 22  # PID_MAX_LIMIT, include/linux/threads.h
@@ -77,6 +80,7 @@ class Size(click.ParamType[tuple[int, int]]):
       sudo ebpftrace watch --go-main 'golang.org/x/tools/*'
       sudo ebpftrace watch --cgroup /ci --comm '*' --output jsonl >memory.jsonl
       sudo ebpftrace watch --once --output jsonl | head -1
+      sudo ebpftrace watch --output table --output jsonl:memory.jsonl
       sudo ebpftrace watch --growth 256MiB/60s --on-breach 'pkill -x gopls'
       sudo ebpftrace watch --fuse 90%
 
@@ -101,8 +105,10 @@ class Size(click.ParamType[tuple[int, int]]):
 @click.option("--delays", is_flag=True,
               help="Time each process lost waiting for memory, from the kernel's delay "
                    "accounting; needs sysctl kernel.task_delayacct=1.")  # fmt: skip
-@click.option("--output", type=click.Choice(["table", "plain", "jsonl"]), default=None,
-              help="[default: table on a terminal, plain in a pipe]")  # fmt: skip
+@click.option("--output", "outputs", type=OutputType(), multiple=True,
+              metavar="[table|plain|jsonl][:FILE]",
+              help="How to show it; written to FILE if that is given. Repeatable.  [table on a "
+                   "terminal, plain in a pipe]")  # fmt: skip
 @click.option("--interval", type=Duration(), default="1s", show_default=True,
               help="Time between two readings.")  # fmt: skip
 @click.option("--duration", type=Duration(), default=None,
@@ -142,7 +148,7 @@ def watch(
     children: bool,
     mapping_calls: bool,
     delays: bool,
-    output: str | None,
+    outputs: tuple[OutputTarget, ...],
     interval: int,
     duration: int | None,
     once: bool,
@@ -163,7 +169,9 @@ def watch(
         comms = comms_to_watch(policies.policies if policies else (), default=("gopls",))
     _refuse_empty(("--cgroup", cgroups), ("--exe", exes), ("--go-main", go_mains))
     compile_globs(comms)  # what is wrong with a pattern is said before anything else
-    name = cast(Output, output or ("table" if sys.stdout.isatty() else "plain"))
+    if screenshot is not None:  # it takes the place of standard output
+        outputs = tuple(target for target in outputs if target.file is not None)
+    views = openers(outputs, live=not once) if outputs or screenshot is None else []
     request = WatchRequest(
         selection=Selection(comms, pids, cgroups, exes, go_mains, children),
         interval_ns=interval,
@@ -176,15 +184,12 @@ def watch(
         insists=config is not None or any((growth, level, fuse, on_breach)),
     )
     if screenshot is not None:
-        picture = screenshot
-        walk(request, lambda _waiting: open_screenshot(picture, *size))
-    else:
-        walk(
-            request,
-            lambda waiting: open_view(
-                name, sys.stdout, waiting.quit, waiting, waiting.ask, live=not once
-            ),
-        )
+        views.insert(0, partial(_open_screenshot, screenshot, size))
+    run(request, views)
+
+
+def _open_screenshot(file: Path, size: tuple[int, int], _waiter: Waiter) -> View:
+    return open_screenshot(file, *size)
 
 
 def _refuse_empty(*options: tuple[str, tuple[str, ...]]) -> None:

@@ -1,4 +1,7 @@
-"""The road from the kernel to a view: assembled, waited on and walked here, by one thread."""
+"""Runs a watch: opens what it needs, waits, and passes events from the kernel to the views.
+
+All of it runs on one thread.
+"""
 
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.watch import watch

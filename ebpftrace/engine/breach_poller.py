@@ -1,6 +1,5 @@
-"""Breaches, heard also in the middle of a reading that takes long."""
+"""Handles breaches also in the middle of a tick that takes long."""
 
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -9,38 +8,38 @@ from ebpftrace.events import Breached, Event
 from ebpftrace.probe import Probe
 
 PAUSE_NS = 1_000_000
-"""A look at the ring costs some microseconds: once a millisecond it is lost in the rest."""
+"""Reading the ring costs some microseconds: once a millisecond that does not matter."""
 
 
 class BreachPoller:
-    """`between` two parts of a tick: what acts goes on, and nothing else is taken out of turn.
+    """Polled between the parts of a tick, so that a breach need not wait for its end.
 
-    With hundreds of processes a tick takes tens of milliseconds, and a breach would wait
-    for its end. It can be met at any time: it is judged by the last snapshot's marks, and
-    whom it means is looked up anew.
+    With hundreds of processes a tick takes tens of milliseconds. A breach can be handled at
+    any time: it is judged by the marks of the last snapshot, and its target is looked up
+    anew. Every other event keeps its turn.
     """
 
     def __init__(
         self,
         probe: Probe,
-        acting: BreakerDriver | None,
+        breaker: BreakerDriver | None,
         queue: deque[Event],
-        clock: Callable[[], int] = time.monotonic_ns,
+        clock: Callable[[], int],
     ) -> None:
         self._probe = probe
-        self._acting = acting
+        self._breaker = breaker
         self._queue = queue
         self._clock = clock
         self._due_ns = 0
 
-    def between(self) -> None:
-        """Meet the breaches there are; all else goes to the end of the queue."""
-        if self._acting is None or self._clock() < self._due_ns:
+    def poll(self) -> None:
+        """Handle new breaches and append all other events to the queue."""
+        if self._breaker is None or self._clock() < self._due_ns:
             return
         for event in self._probe.events():
             if isinstance(event, Breached):
-                self._acting.breached(event)
+                self._breaker.handle_breach(event)
             else:
                 self._queue.append(event)
-        self._acting.poll()
+        self._breaker.poll()
         self._due_ns = self._clock() + PAUSE_NS

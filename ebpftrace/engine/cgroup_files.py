@@ -1,4 +1,4 @@
-"""What only a memory cgroup's files tell, added to what the kernel programs have read."""
+"""Adds to a cgroup's counters what only its files have."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,19 +10,19 @@ from ebpftrace.host.pressure import read_pressure
 
 
 class CgroupFiles:
-    """memory.stat, and with `pressure` memory.pressure, which only cgroup v2 has."""
+    """Reads memory.stat, and with `pressure` memory.pressure, which only cgroup v2 has."""
 
     def __init__(self, paths: CgroupPaths, *, pressure: bool) -> None:
         self._paths = paths
         self._pressure = pressure
 
     def folder(self, cgroup_id: int) -> Path | None:
-        """A cgroup's folder; not the root's: that is the whole machine, and has no limit."""
+        """A cgroup's folder; None for the root cgroup, which is the whole machine."""
         path = self._paths.path(cgroup_id)
         return self._paths.folder(path) if path and path != "/" else None
 
     def complete(self, event: CgroupRead) -> CgroupRead:
-        """The event with all that the files add to it."""
+        """The event with what the files add; as it is if they cannot be found."""
         folder = self.folder(event.cgroup_id)
         if folder is None:
             return event

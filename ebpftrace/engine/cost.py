@@ -1,6 +1,6 @@
-"""What the tool itself takes, as part of every snapshot."""
+"""What ebpftrace itself uses, as part of every snapshot."""
 
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ebpftrace.host import proc
@@ -13,18 +13,18 @@ _STATS_ENABLED = Path("/proc/sys/kernel/bpf_stats_enabled")
 class CostMeter:
     """Reads our own CPU time and memory, and the kernel programs' where it is counted."""
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: Probe, clock: Callable[[], int]) -> None:
         self._probe = probe
+        self._clock = clock
         self._counted = _STATS_ENABLED.exists() and _STATS_ENABLED.read_text().strip() == "1"
         self._last: tuple[int, int] | None = None  # time and CPU time, ns
 
     def read(self, *, lag_ns: int) -> SelfCost:
         """The cost so far; `cpu_share` is since the last call, and 0 in the first.
 
-        There was no interval yet then: what the start took in its last milliseconds says
-        nothing about the watch.
+        The first call follows the start, whose cost says nothing about the watch.
         """
-        now, own = time.monotonic_ns(), proc.self_cost()
+        now, own = self._clock(), proc.self_cost()
         share = 0.0
         if self._last is not None:
             last_ns, last_cpu_ns = self._last

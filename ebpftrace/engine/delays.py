@@ -1,4 +1,4 @@
-"""`--delays`: what each tracked process lost by waiting for memory, once a reading."""
+"""`--delays`: the time each tracked process lost waiting for memory, once a reading."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -24,15 +24,15 @@ def require_accounting(root: Path = Path("/")) -> None:
         fix="sysctl kernel.task_delayacct=1 (what runs already is not accounted), or leave "
         "--delays away"
         if switched_off
-        else "leave --delays away; the time spent in direct reclaim is told without it",
+        else "leave --delays away; the time spent in direct reclaim is reported without it",
     )
 
 
 class DelayReader:
-    """Asks the kernel about one process after the other, some 0.3 ms each.
+    """Reads the delays of one process at a time, some 0.3 ms each.
 
-    It imports pyroute2, and raises what `DelayAccounting` raises; what is wrong
-    for this process is wrong for all, so that is found out here.
+    It imports pyroute2, and raises what `DelayAccounting` raises. Our own delays are read
+    at once: what fails for this process fails for all.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class DelayReader:
             raise
 
     def read(self, now_ns: int, keys: Iterable[ProcessKey]) -> Iterator[ProcessDelayed]:
-        """An event for each of the processes that is there; `now_ns` is CLOCK_MONOTONIC."""
+        """An event for each of these processes that runs; `now_ns` is CLOCK_MONOTONIC."""
         for key in keys:
             delays = self._accounting.read(key.pid)
             if delays is not None:

@@ -1,8 +1,7 @@
-"""What becomes of each event: the books have it, or who acts, or nobody."""
+"""Passes each event on: to the ledger, to the breaker, or to neither."""
 
-import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ebpftrace.engine.breach_poller import BreachPoller
@@ -33,10 +32,10 @@ from ebpftrace.probe import Probe, Selection
 
 
 class EventDispatcher:
-    """Events in the order they came, each with what user space adds to it.
+    """Handles events in their order, each completed with what only user space can read.
 
-    `groups` are the cgroups that were named, `looks` hears of who is new. `hearing` is for
-    who is busy with something else than events.
+    `groups` are the ids of the selected cgroups. With a breaker, `scheduler` learns of each
+    process that starts. `breach_poller` is for code that keeps the queue waiting.
     """
 
     def __init__(
@@ -44,52 +43,54 @@ class EventDispatcher:
         selection: Selection,
         probe: Probe,
         ledger: Ledger,
-        acting: BreakerDriver | None,
-        looks: SnapshotScheduler,
+        breaker: BreakerDriver | None,
+        scheduler: SnapshotScheduler,
         paths: CgroupPaths,
         files: CgroupFiles,
         groups: Iterable[int],
+        clock: Callable[[], int],
     ) -> None:
         self._selection = selection
         self._probe = probe
         self._ledger = ledger
-        self._acting = acting
-        self._looks = looks
+        self._breaker = breaker
+        self._scheduler = scheduler
         self._paths = paths
         self._files = files
-        self._groups = set(groups)  # those there were at the start and still are
+        self._groups = set(groups)  # those that still exist
+        self._clock = clock
         self._resolver = JobResolver(paths)
         self._queue: deque[Event] = deque()
         self.tracked = ProcessFilter(selection)
-        self.hearing = BreachPoller(probe, acting, self._queue)
+        self.breach_poller = BreachPoller(probe, breaker, self._queue, clock)
 
-    def take(self, events: Iterable[Event] = ()) -> None:
-        """These, after what was heard in between."""
+    def dispatch(self, events: Iterable[Event] = ()) -> None:
+        """Handle these events, after those that are queued."""
         self._queue.extend(events)
         while self._queue:
-            self.hearing.between()
+            self.breach_poller.poll()
             event = self._queue.popleft()
             if isinstance(event, Breached):
-                if self._acting is not None:
-                    self._acting.breached(event)
+                if self._breaker is not None:
+                    self._breaker.handle_breach(event)
             elif isinstance(event, FuseBlown):
-                if self._acting is not None:
-                    self._acting.blown(event, self._ledger.who(event.key))
+                if self._breaker is not None:
+                    self._breaker.handle_fuse(event, self._ledger.who(event.key))
             elif isinstance(event, ProcessStarted):
                 self._start(event)
             else:
-                self._book(event)
+                self._apply(event)
 
-    def emptied(self) -> str:
-        """Whether nothing can come any more: all of what was named is gone."""
+    def end_reason(self) -> str:
+        """Why no event can come any more; "" if one can."""
         if self._selection.pids and not len(self.tracked):
-            return "every process that was named has ended"
+            return "every named process has ended"
         if self._selection.cgroups and not self._groups:
-            return "every cgroup that was named is gone"
+            return "every named cgroup is gone"
         return ""
 
     def _executed_since(self, key: ProcessKey) -> bool:
-        """Whether a process has become another program by now, as far as the kernel told."""
+        """Whether the kernel has reported that a process became another program."""
         self._queue.extend(self._probe.events())
         return any(
             isinstance(event, ProcessExited) and event.executed and event.key == key
@@ -101,12 +102,12 @@ class EventDispatcher:
         if accepted is None:
             self._probe.drop(event)
             return
-        if self._acting is not None:
-            self._looks.started(time.monotonic_ns())
+        if self._breaker is not None:
+            self._scheduler.process_started(self._clock())
         identity = self._resolver.resolve(event.key.pid, event.cgroup_id, event.parent_pid)
         self._ledger.apply(accepted, identity)
 
-    def _book(self, event: Event) -> None:
+    def _apply(self, event: Event) -> None:
         ledger, tracked = self._ledger, self.tracked
         if isinstance(event, ProcessMoved):
             if tracked.has(event.key):
@@ -114,8 +115,8 @@ class EventDispatcher:
         elif isinstance(event, OomKilled):
             ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
         elif isinstance(event, ProcessExited):
-            if self._acting is not None:
-                self._acting.ended(event)
+            if self._breaker is not None:
+                self._breaker.handle_exit(event)
             if tracked.has(event.key):
                 ledger.apply(event)
                 tracked.forget(event)
@@ -134,7 +135,7 @@ class EventDispatcher:
             ledger.apply(event)
 
     def _with_unidentified(self, event: LossesRead) -> LossesRead:
-        """The event with what only user space could tell, and could not."""
+        """The losses with those that happened here, not in the kernel."""
         count = self.tracked.unidentified
         return (
             replace(event, counts={**event.counts, "unidentified": count}) if count else event

@@ -1,4 +1,4 @@
-"""Who waits for memory, told by the kernel as it happens: PSI triggers of cgroup v2."""
+"""Reports memory pressure as it happens: PSI triggers of cgroup v2."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -9,15 +9,15 @@ from ebpftrace.events import CgroupPressed
 from ebpftrace.host.pressure import open_trigger, read_pressure
 
 MOST = 64
-"""Triggers at a time: the kernel may keep a thread for each. The other cgroups are read
-with each snapshot all the same."""
+"""Triggers at a time: the kernel may keep a thread for each. The other cgroups' pressure
+is read with each snapshot all the same."""
 
 
 class PressureListener:
-    """Triggers on memory cgroups, in the epoll of whoever waits.
+    """Triggers on memory cgroups, in the waiter's epoll.
 
-    `register` takes a descriptor into that epoll. A cgroup whose trigger the kernel refused
-    is not asked again as long as it is wanted.
+    `register` adds a descriptor to that epoll. A cgroup whose trigger the kernel refused is
+    not tried again until it was left out of `follow` once.
     """
 
     def __init__(self, register: Callable[[int], None]) -> None:
@@ -26,8 +26,8 @@ class PressureListener:
         self._refused: set[int] = set()
 
     def follow(self, cgroups: Iterable[tuple[int, Path | None]]) -> None:
-        """Listen to these (id and folder; none: not to be had), and to no others any more."""
-        known = {one: folder for one, folder in cgroups if folder is not None}
+        """Listen to these cgroups (id and folder, if it has one) and to no others."""
+        known = {cgroup_id: folder for cgroup_id, folder in cgroups if folder is not None}
         wanted = dict(islice(known.items(), MOST))
         for cgroup_id in self._triggers.keys() - wanted.keys():
             self._drop(cgroup_id)
@@ -37,20 +37,20 @@ class PressureListener:
                 self._open(cgroup_id, folder)
 
     def pressed(self, fds: set[int]) -> Iterator[CgroupPressed]:
-        """What those whose descriptors were ready have lost by now."""
+        """The pressure of the cgroups whose triggers fired."""
         for cgroup_id, (fd, folder) in list(self._triggers.items()):
             if fd not in fds:
                 continue
             pressure = read_pressure(folder) if _inode(folder) == cgroup_id else None
             if pressure is None:
-                # It is gone: its descriptor stays ready for ever, and a service that was
-                # started again has another cgroup under the same path.
+                # Removed: its trigger stays ready for ever, and a service that was started
+                # again has another cgroup under the same path.
                 self._drop(cgroup_id)
             else:
                 yield CgroupPressed(pressure.time_ns, cgroup_id, pressure)
 
     def close(self) -> None:
-        """Listen to nobody any more."""
+        """Remove all triggers."""
         self.follow(())
 
     def _open(self, cgroup_id: int, folder: Path) -> None:
@@ -64,7 +64,7 @@ class PressureListener:
 
     def _drop(self, cgroup_id: int) -> None:
         fd, _folder = self._triggers.pop(cgroup_id)
-        os.close(fd)  # which takes it out of the epoll as well
+        os.close(fd)  # which removes it from the epoll as well
         self._refused.add(cgroup_id)
 
 

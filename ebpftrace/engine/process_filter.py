@@ -1,4 +1,4 @@
-"""What the kernel's word on a new process lacks: arguments, program, whether it is meant."""
+"""Decides which of the tracked processes match the selection, and completes them from /proc."""
 
 import contextlib
 import fnmatch
@@ -15,10 +15,11 @@ from ebpftrace.probe import Selection
 
 
 class ProcessFilter:
-    """Which of the processes that the kernel side tracks are the ones that are meant.
+    """The processes that match the selection and have not ended.
 
-    `--exe` and `--go-main` look into files, which only user space can; the kernel side
-    tracks what might match from its first instruction, and is told to drop it here.
+    `--exe` and `--go-main` look into files, which only user space can do: the kernel side
+    tracks every process that might match from its first instruction, and the others are
+    dropped here.
     """
 
     def __init__(self, selection: Selection) -> None:
@@ -26,31 +27,32 @@ class ProcessFilter:
         self._accepted: set[ProcessKey] = set()
         self._by_pid: dict[int, ProcessStarted] = {}
         self._by_file = bool(selection.exes or selection.go_mains)
-        self.unidentified = 0  # ended before anyone could look into their program
+        self.unidentified = 0  # ended before their program could be looked into
 
     def accept(
         self, event: ProcessStarted, executed_since: Callable[[ProcessKey], bool]
     ) -> ProcessStarted | None:
-        """The event with all that /proc adds to it, or None: not meant.
+        """The event with what /proc adds to it; None if the process does not match.
 
-        `executed_since` says whether it has become another program: /proc speaks of that.
-        It is asked after /proc was read, and only where a program's file decides.
+        `executed_since` says whether the process has executed another program, which /proc
+        then describes. It is called after /proc was read, and only where a program's file
+        decides.
         """
         parent = self._by_pid.get(event.parent_pid)
         if event.how is StartCause.FORK:
-            # A copy of its parent; by the time /proc is read it may be something else.
+            # A copy of its parent; /proc may describe another program by now.
             if parent is not None:
                 event = replace(
                     event, program=parent.program, args=parent.args, role=parent.role
                 )
-            meant = parent is not None or not self._by_file
+            matches = parent is not None or not self._by_file
         else:
-            told, event = event, _complete(event)
-            meant = not self._by_file or self._meant(event)
+            reported, event = event, _complete(event)
+            matches = not self._by_file or self._matches(event)
             if self._by_file and executed_since(event.key):
-                event = told
-                meant = self._meant(event, replaced=True)
-        if not (meant or (self._selection.children and parent is not None)):
+                event = reported
+                matches = self._matches(event, replaced=True)
+        if not (matches or (self._selection.children and parent is not None)):
             return None
         self._accepted.add(event.key)
         self._by_pid[event.key.pid] = event
@@ -61,7 +63,7 @@ class ProcessFilter:
         return key in self._accepted
 
     def forget(self, event: ProcessExited) -> None:
-        """The process ended. Its pid may now be another's."""
+        """The process ended. Its pid may be reused."""
         self._accepted.discard(event.key)
         known = self._by_pid.get(event.key.pid)
         if known is not None and known.key == event.key:
@@ -73,15 +75,15 @@ class ProcessFilter:
     def __len__(self) -> int:
         return len(self._accepted)
 
-    def _meant(self, event: ProcessStarted, *, replaced: bool = False) -> bool:
+    def _matches(self, event: ProcessStarted, *, replaced: bool = False) -> bool:
         exes, mains = self._selection.exes, self._selection.go_mains
         if exes and not any(fnmatch.fnmatchcase(event.program, exe) for exe in exes):
-            # A path as exec was given it may be relative: then it says nothing.
+            # A path given to exec may be relative: then it says nothing.
             self.unidentified += not event.program.startswith("/")
             return False
         if not mains:
             return True
-        # What is gone or another program by now is read by the path it was executed by.
+        # A process that ended or runs another program by now is read by the path it executed.
         info = None if replaced else buildinfo.read(Path(f"/proc/{event.key.pid}/exe"))
         if info is None and event.program.startswith("/"):
             info = buildinfo.read(Path(event.program))
@@ -93,7 +95,7 @@ class ProcessFilter:
 
 def _complete(event: ProcessStarted) -> ProcessStarted:
     pid = event.key.pid
-    # Without CAP_SYS_PTRACE some of /proc is closed: then the kernel's own word stands.
+    # Without CAP_SYS_PTRACE some of /proc is closed: then the kernel's record is all there is.
     with contextlib.suppress(NotPermittedError):
         if not event.args or event.args[-1].endswith("…"):
             event = replace(event, args=proc.read_cmdline(pid) or event.args)

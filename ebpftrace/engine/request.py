@@ -20,5 +20,5 @@ class WatchRequest:
     mapping_calls: bool = False
     delays: bool = False
     audit: Path = DEFAULT_FILE
-    insists: bool = True  # an error, not a remark, where another ebpftrace acts already
-    policies: PolicyStore | None = None  # None: nothing is ever done, only said
+    insists: bool = True  # where another ebpftrace acts already: an error, not a remark
+    policies: PolicyStore | None = None  # None: the watch reports and never acts

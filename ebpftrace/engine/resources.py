@@ -1,5 +1,6 @@
-"""What acting needs before anything is attached: the audit log, and who wakes the stopped."""
+"""What the breaker needs before anything is attached: policies, audit log, fuse watchdog."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ebpftrace.act.audit.log import AuditLog
@@ -16,21 +17,27 @@ from ebpftrace.probe import FuseDefault
 
 @dataclass(slots=True)
 class BreakerResources:
-    """`policies` None: this watch does nothing, it only says."""
+    """`policies` None: this watch reports and never acts.
+
+    `past` are the records of the audit log, `remarks` what the user should know.
+    """
 
     policies: PolicyStore | None = None
     log: AuditLog | None = None
     past: tuple[Record, ...] = ()
     remarks: list[str] = field(default_factory=list)
+    open_holding: Callable[[int], Holding] = Holding
     holding: Holding | None = None
     control: ControlServer | None = None
 
     @classmethod
-    def of(cls, request: WatchRequest) -> "BreakerResources":
-        """EbpftraceError where the audit log cannot be kept.
+    def open(
+        cls, request: WatchRequest, open_holding: Callable[[int], Holding] = Holding
+    ) -> "BreakerResources":
+        """EbpftraceError if the audit log cannot be written.
 
-        Who only looks, beside an ebpftrace that acts by the policies of this machine, is
-        told so in the remarks.
+        If another ebpftrace already acts, and this watch does not insist on acting, it only
+        reports, and says so in the remarks.
         """
         if request.policies is None or request.once:
             return cls()
@@ -39,26 +46,30 @@ class BreakerResources:
         except LogTakenError as error:
             if request.insists:
                 raise
-            return cls(remarks=[f"{error.what}: this one only watches"])
-        return cls(request.policies, log, tuple(AuditReader(request.audit).records()))
+            return cls(remarks=[f"{error.what}: this watch takes no action"])
+        past = tuple(AuditReader(request.audit).records())
+        return cls(request.policies, log, past, open_holding=open_holding)
 
     @property
-    def fuse_of_all(self) -> FuseDefault | None:
-        """The fuse that everybody has from the first page on, where all have the same."""
+    def default_fuse(self) -> FuseDefault | None:
+        """The fuse of every process from its first page on, if all have the same."""
         return None if self.policies is None else default_fuse(self.policies.policies)
 
-    def guard(self, map_fd: int) -> None:
-        """From here on nobody that is stopped is forgotten, and people can ask for them."""
+    def hold_stopped(self, map_fd: int) -> None:
+        """From here on stopped processes are resumed if we die, and `thaw` can ask for them.
+
+        `map_fd` is the probe's map of stopped processes. Called before any can be stopped.
+        """
         if self.policies is None or not has_fuse(self.policies.policies):
             return
-        self.holding = Holding(map_fd)
+        self.holding = self.open_holding(map_fd)
         try:
             self.control = ControlServer()
         except EbpftraceError as error:
             self.remarks.append(f"{error.what}: {error.why}")
 
     def close(self) -> None:
-        """The probe is closed. Let all go that still stand, and take no more questions."""
+        """Resume what is still stopped. Call it once the probe is closed."""
         if self.control is not None:
             self.control.close()
         if self.holding is not None:

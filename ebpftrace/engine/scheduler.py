@@ -1,18 +1,18 @@
-"""When who acts looks at the books between two ticks.
+"""When the breaker reads between two ticks.
 
-For a process that is new to them: until then it has no bounds but those that everybody has,
-and a burst may be over before the next tick. And for a window of growth that is no longer
-than an interval: without a look nobody would know its floor. A look costs what a reading
-costs, so there are few of them, however many start.
+It does so soon after a process started, which until then has only the bounds that every
+process has, and whose burst may end before the next tick. And it does so where a window of
+growth is shorter than an interval: without readings in it there is no growth to compute.
+A reading costs the same as at a tick, so there are few of them, however many processes start.
 """
 
 from ebpftrace.units import NS_PER_SECOND
 
-SOON_NS = 10_000_000
-"""After a start: the process is in its cgroup, and others that started with it are there."""
+AFTER_START_NS = 10_000_000
+"""By then the process is in its cgroup, and others that started with it are there too."""
 
 _BETWEEN_NS = NS_PER_SECOND // 10
-_SHARE = 20  # a look that takes a millisecond is followed by twenty without one
+_SHARE = 20  # a reading that takes a millisecond is followed by twenty without one
 
 
 class SnapshotScheduler:
@@ -24,19 +24,19 @@ class SnapshotScheduler:
 
     @property
     def due_ns(self) -> int | None:
-        """When to look; None: the next tick is soon enough."""
+        """When to read; None: the next tick is soon enough."""
         return self._due_ns
 
-    def are_due(self, now_ns: int) -> bool:
+    def is_due(self, now_ns: int) -> bool:
         return self._due_ns is not None and now_ns >= self._due_ns
 
-    def started(self, now_ns: int) -> None:
-        """A process is new."""
-        soon = max(now_ns + SOON_NS, self._rest_until_ns)
+    def process_started(self, now_ns: int) -> None:
+        """Schedule a reading soon after this start."""
+        soon = max(now_ns + AFTER_START_NS, self._rest_until_ns)
         self._due_ns = soon if self._due_ns is None else min(soon, self._due_ns)
 
-    def looked(self, began_ns: int, now_ns: int, again_ns: int | None = None) -> None:
-        """The books were read, with all that are in them; look again after so long."""
+    def taken(self, began_ns: int, now_ns: int, again_ns: int | None = None) -> None:
+        """All was read, from `began_ns` to `now_ns`; read again `again_ns` after it began."""
         rest = max(_BETWEEN_NS, _SHARE * (now_ns - began_ns))
         self._rest_until_ns = now_ns + rest
         self._due_ns = None

@@ -1,4 +1,4 @@
-"""What a user named: checked before anything is loaded."""
+"""Pids and cgroups that a user named: checked before anything is loaded."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from ebpftrace.probe.loading.settings import MAX_CGROUPS
 
 
 def require_pids(pids: tuple[int, ...]) -> None:
-    """GoneError for the first pid that is no process, or one without memory of its own."""
+    """GoneError for the first pid that has no process, or one without memory of its own."""
     for pid in pids:
         if proc.read_stat(pid) is None:
             raise GoneError(
@@ -25,7 +25,7 @@ def require_pids(pids: tuple[int, ...]) -> None:
         if proc.read_status(pid) is None:
             raise GoneError(
                 f"process {pid} has no memory of its own",
-                why="it is a kernel thread, or has ended and waits for its parent",
+                why="it is a kernel thread, or has ended and is a zombie",
                 fix="name a process that runs a program: ps -e | grep gopls",
             )
 
@@ -35,13 +35,15 @@ def cgroup_ids(
 ) -> tuple[int, ...]:
     """Ids of these memory cgroups and all below them.
 
-    A cgroup is named as /proc/PID/cgroup has it (/ci/build-42), or by its folder below the
-    mount; no name leads out of there. GoneError for one that is not there, UsageError for
-    `..` and for more cgroups than the kernel programs have room for.
+    A cgroup is named as in /proc/PID/cgroup (/ci/build-42), or by its folder below the
+    mount; no name leads out of it. GoneError for a cgroup that does not exist, UsageError
+    for `..` and for more cgroups than the kernel programs have room for.
     """
     ids: set[int] = set()
     for cgroup in cgroups:
-        folder = next((one for one in _named(cgroup, hierarchy, paths) if one.is_dir()), None)
+        folder = next(
+            (path for path in _named(cgroup, hierarchy, paths) if path.is_dir()), None
+        )
         if folder is None:
             raise GoneError(
                 f"there is no memory cgroup {cgroup}",
@@ -61,14 +63,14 @@ def cgroup_ids(
 
 
 def _named(cgroup: str, hierarchy: MemoryHierarchy, paths: CgroupPaths) -> Iterator[Path]:
-    """The folders that may be meant, the likeliest first."""
+    """The folders the name may stand for, the likeliest first."""
     path = "/" + cgroup.strip("/")
     known = paths.folder(path)
     if known is None and ".." in path.split("/"):
         raise UsageError(
             f"--cgroup {cgroup} has a '..'",
-            why="what is watched would depend on where that leads",
-            fix="name the cgroup as /proc/PID/cgroup has it",
+            why="what is watched would depend on where it leads",
+            fix="name the cgroup as in /proc/PID/cgroup",
         )
     if Path(cgroup).is_relative_to(hierarchy.mount):
         yield Path(cgroup)
@@ -76,8 +78,8 @@ def _named(cgroup: str, hierarchy: MemoryHierarchy, paths: CgroupPaths) -> Itera
     if known is not None:
         yield known
     elif ".." in hierarchy.root.split("/"):
-        # A cgroup namespace under a mount that shows more: a path counts from the
-        # namespace's root, and in what we say from the mount's.
+        # A cgroup namespace under a mount that shows more: in /proc a path starts at the
+        # namespace's root, in our output at the mount's.
         root = cgroup_namespace_root(hierarchy)
         if root is not None:
             yield root / path[1:]

@@ -1,7 +1,6 @@
-"""What is said of a watch as it begins: its means, and what a user should know of them."""
+"""What the views are given as a watch begins: what is watched, and by which means."""
 
 import platform
-import time
 
 from ebpftrace import __version__
 from ebpftrace.engine.request import WatchRequest
@@ -13,18 +12,24 @@ from ebpftrace.probe import Probe
 from ebpftrace.views.start import Started
 
 
-def describe_start(request: WatchRequest, probe: Probe, hierarchy: MemoryHierarchy) -> Started:
-    """The first word to a view, once the probe is attached."""
-    now = time.monotonic_ns()
+def describe_start(
+    request: WatchRequest,
+    probe: Probe,
+    hierarchy: MemoryHierarchy,
+    *,
+    now_ns: int,
+    calendar: Clock,
+) -> Started:
+    """For `View.start`, once the probe is attached; `now_ns` is CLOCK_MONOTONIC."""
     return Started(
-        time_ns=Clock.now().unix_ns(now),
-        monotonic_ns=now,
+        time_ns=calendar.unix_ns(now_ns),
+        monotonic_ns=now_ns,
         version=__version__,
         watching=request.selection.in_words,
         kernel=platform.release(),
         cgroups=hierarchy.version,
         interval_ns=request.interval_ns,
-        features=(*probe.features, ("stalls told", _stalls_told(hierarchy))),
+        features=(*probe.features, ("stalls", _stalls(hierarchy))),
         remarks=(*probe.remarks, *_namespace_remarks()),
     )
 
@@ -33,12 +38,12 @@ def _namespace_remarks() -> tuple[str, ...]:
     if in_initial_pid_namespace():
         return ()
     return (
-        "this is a pid namespace of its own, and pids are the host's: programs, arguments "
-        "and CI variables are missing or another's, and actions find nobody; run it with "
-        "--pid=host (Kubernetes: hostPID: true)",
+        "this is not the host's pid namespace, and pids are the host's: programs, arguments "
+        "and CI variables are missing or another process's, and actions find no process; run "
+        "it with --pid=host (Kubernetes: hostPID: true)",
     )
 
 
-def _stalls_told(hierarchy: MemoryHierarchy) -> str:
+def _stalls(hierarchy: MemoryHierarchy) -> str:
     at_once = hierarchy.version == "v2" and kernel_has_pressure()
     return "at once, by PSI triggers" if at_once else "with each snapshot"

@@ -1,41 +1,47 @@
-"""One watch: all that it needs is opened here, and closed whatever happens."""
+"""One watch: opens all that it needs, and closes it whatever happens."""
 
 import contextlib
-import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.delays import DelayReader, require_accounting
+from ebpftrace.engine.environment import Environment
 from ebpftrace.engine.pressure import PressureListener
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.engine.scope import cgroup_ids, require_pids
 from ebpftrace.engine.started import describe_start
-from ebpftrace.engine.waiting.waiting import Waiting
+from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.engine.watch_loop import WatchLoop
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.host.cgroups import CgroupPaths
-from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
-from ebpftrace.probe.kernel import KernelProbe
+from ebpftrace.ledger.clock import Clock
 from ebpftrace.views import View
 from ebpftrace.views.activity import Remark
+from ebpftrace.views.tee import Tee
 
 
-def watch(request: WatchRequest, open_view: Callable[[Waiting], View]) -> None:
-    """Watch until it is interrupted, `request.duration_ns` is over, or nothing is left.
+def watch(
+    request: WatchRequest,
+    open_views: Sequence[Callable[[Waiter], View]],
+    environment: Environment | None = None,
+) -> None:
+    """Watch until it is interrupted, `request.duration_ns` has elapsed, or nothing is left.
 
-    `open_view` is given what ends the watch when a user asks for it, from any thread, and
-    what writes on when the reader of the output reads. At the very end, when nothing is
-    attached any more, that reader is waited for.
+    The views are opened in this order, before anything is attached. Each opener is given
+    the waiter: a view may end the watch with `quit`, from any thread, and have `wait` write
+    the rest of its output. At the very end, when nothing is attached any more, the readers
+    of the output are waited for.
 
-    Raises the errors of `ebpftrace.errors`; BrokenPipeError where the reader of the output
+    Raises the errors of `ebpftrace.errors`; BrokenPipeError if the reader of the output
     left. Whatever was attached or mounted is gone when this returns.
     """
+    environment = environment or Environment()
+    time = environment.time
     with contextlib.ExitStack() as stack:
-        waiting = stack.enter_context(Waiting())
-        hierarchy = memory_hierarchy()
+        waiter = stack.enter_context(Waiter(time))
+        hierarchy = environment.memory_hierarchy()
         paths = CgroupPaths(hierarchy)
         stack.callback(paths.close)
         require_pids(request.selection.pids)
@@ -46,37 +52,49 @@ def watch(request: WatchRequest, open_view: Callable[[Waiting], View]) -> None:
             delays = DelayReader()
             stack.callback(delays.close)
         if request.mapping_calls:
-            # Only the last of several means needs it: if that is the one, the probe says so.
+            # Only the last of several methods needs it: if it is used, the probe says so.
             with contextlib.suppress(NoTracefsError):
                 stack.enter_context(mounted_tracefs())
-        view = open_view(waiting)
-        stack.callback(view.stop)
-        means = BreakerResources.of(request)
-        stack.callback(means.close)  # last: nobody can be stopped any more
-        probe = KernelProbe(
-            request.selection,
-            cgroup_ids=groups,
-            mapping_calls=request.mapping_calls,
-            watermarks=means.policies is not None,
-            fuse=means.fuse_of_all,
-            guard=means.guard,
-            self_pid=os.getpid(),
-        )
+        view = _open(open_views, waiter, stack)
+        resources = BreakerResources.open(request, environment.open_holding)
+        stack.callback(resources.close)  # after the probe: nothing can be stopped any more
+        probe = environment.open_probe(request, groups, resources)
         stack.callback(probe.close)
-        waiting.listen(probe.fd)
-        view.start(describe_start(request, probe, hierarchy))
-        for text in means.remarks:
-            view.remark(Remark(time.time_ns(), time.monotonic_ns(), text))
-        acting = None
-        if means.policies is not None:
-            acting = BreakerDriver(means, probe, paths, view)
-            stack.callback(acting.close)
-            for fd in acting.fds:
-                waiting.listen_to_actions(fd)
-            if means.policies.file is not None:
-                waiting.reload_on_hangup()
+        waiter.add_kernel(probe.fd)
+        now_ns, unix_ns = time.monotonic_ns(), time.unix_ns()
+        calendar = Clock(unix_ns - now_ns, unix_ns - time.boottime_ns())
+        view.start(describe_start(request, probe, hierarchy, now_ns=now_ns, calendar=calendar))
+        breaker, remarks = None, list(resources.remarks)
+        if resources.policies is not None:
+            breaker = BreakerDriver(resources, probe, paths, view, time)
+            stack.callback(breaker.close)
+            for fd in breaker.fds:
+                waiter.add_action(fd)
+            if resources.policies.file is not None:
+                waiter.reload_on_hangup()
+            remarks += environment.protect()
+        for text in remarks:
+            view.remark(Remark(time.unix_ns(), time.monotonic_ns(), text))
         pressure = None
         if hierarchy.version == "v2":
-            pressure = PressureListener(waiting.listen_to_pressure)
+            pressure = PressureListener(waiter.add_pressure)
             stack.callback(pressure.close)
-        WatchLoop(request, probe, paths, view, groups, delays, acting, pressure).walk(waiting)
+        loop = WatchLoop(
+            request, probe, paths, view, groups, delays, breaker, pressure, waiter, time,
+            calendar,
+        )  # fmt: skip
+        loop.run()
+
+
+def _open(
+    open_views: Sequence[Callable[[Waiter], View]],
+    waiter: Waiter,
+    stack: contextlib.ExitStack,
+) -> View:
+    """Those that are open are stopped at the end, also if a later one cannot be opened."""
+    views: list[View] = []
+    for open_view in open_views:
+        view = open_view(waiter)
+        stack.callback(view.stop)
+        views.append(view)
+    return views[0] if len(views) == 1 else Tee(views)

@@ -1,6 +1,4 @@
-"""The road walked, by one thread: what is done at a tick, between two, and at the end."""
-
-import time
+"""The loop of a watch: what happens at a tick, between two ticks, and at the end."""
 
 from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.cgroup_files import CgroupFiles
@@ -10,7 +8,8 @@ from ebpftrace.engine.dispatcher import EventDispatcher
 from ebpftrace.engine.pressure import PressureListener
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.scheduler import SnapshotScheduler
-from ebpftrace.engine.waiting.waiting import Waiting, Woken
+from ebpftrace.engine.waiting.clock import TimeSource
+from ebpftrace.engine.waiting.waiter import Waiter, WakeReason
 from ebpftrace.host import meminfo
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.judge import Judge
@@ -21,7 +20,10 @@ from ebpftrace.views import View
 
 
 class WatchLoop:
-    """Events to the books; the books to the view, the judge and who acts."""
+    """Applies events to the ledger, and gives its snapshots to view, judge and breaker.
+
+    `time` is what the waiter sleeps by.
+    """
 
     def __init__(
         self,
@@ -31,31 +33,36 @@ class WatchLoop:
         view: View,
         groups: tuple[int, ...],
         delays: DelayReader | None,
-        acting: BreakerDriver | None,
+        breaker: BreakerDriver | None,
         pressure: PressureListener | None,
+        waiter: Waiter,
+        time: TimeSource,
+        calendar: Clock,
     ) -> None:
         self._request = request
-        self._acting = acting
+        self._breaker = breaker
         self._pressure = pressure
         self._probe = probe
         self._view = view
         self._delays = delays
-        self._clock = Clock.now()
-        self._began_ns = time.monotonic_ns()
+        self._waiter = waiter
+        self._clock = time.monotonic_ns
+        self._calendar = calendar
+        self._began_ns = self._clock()
         self._ledger = Ledger(
-            self._clock, watching=request.selection.in_words, began_ns=self._began_ns
+            calendar, watching=request.selection.in_words, began_ns=self._began_ns
         )
-        self._looks = SnapshotScheduler()
+        self._scheduler = SnapshotScheduler()
         self._files = CgroupFiles(paths, pressure=pressure is not None)
-        self._booking = EventDispatcher(
-            request.selection, probe, self._ledger, acting, self._looks, paths, self._files,
-            groups,
+        self._dispatcher = EventDispatcher(
+            request.selection, probe, self._ledger, breaker, self._scheduler, paths,
+            self._files, groups, self._clock,
         )  # fmt: skip
-        self._cost = CostMeter(probe)
+        self._cost = CostMeter(probe, self._clock)
         self._judge = Judge()
 
-    def walk(self, waiting: Waiting) -> None:
-        """Until it is over; what `watch` raises."""
+    def run(self) -> None:
+        """Until the watch ends; raises what `watch` raises."""
         request = self._request
         due = self._began_ns
         end = None if request.duration_ns is None else due + request.duration_ns
@@ -65,65 +72,75 @@ class WatchLoop:
             if request.once:
                 reason = "one reading"
                 break
-            due = max(due + request.interval_ns, time.monotonic_ns())
-            reason = self._booking.emptied() or self._until(min(due, end or due), waiting)
-            if not reason and end is not None and time.monotonic_ns() >= end:
-                reason = "the time is over"
+            due = max(due + request.interval_ns, self._clock())
+            reason = self._dispatcher.end_reason() or self._run_until(min(due, end or due))
+            if not reason and end is not None and self._clock() >= end:
+                reason = "the duration has elapsed"
         self._finish(reason)
 
-    def _until(self, due: int, waiting: Waiting) -> str:
+    def _run_until(self, due: int) -> str:
         """Handle what happens until then; why the watch ends, or ""."""
         while True:
-            next_ns = due if self._acting is None else self._acting.due_ns(due)
-            if self._looks.due_ns is not None:
-                next_ns = min(next_ns, self._looks.due_ns)
-            woken = waiting.wait(next_ns - time.monotonic_ns())
-            if woken is Woken.STOP:
-                by = waiting.stopped_by
+            reason = self._waiter.wait(self._next_ns(due) - self._clock())
+            if reason is WakeReason.STOP:
+                by = self._waiter.stopped_by
                 return f"interrupted by {by.name if by else 'signal'}"
-            if woken is Woken.QUIT:
+            if reason is WakeReason.QUIT:
                 return "q was pressed"
-            if woken is Woken.READER_LEFT:
+            if reason is WakeReason.READER_LEFT:
                 raise BrokenPipeError
-            if woken is Woken.KERNEL:
-                self._booking.take(self._probe.events())
-                self._tell()
-            elif woken is Woken.RELOAD and self._acting is not None:
-                self._acting.reload()
-            elif woken is Woken.WISH and self._acting is not None:
-                for wish in waiting.wishes():
-                    self._acting.wish(wish)
-            if self._acting is not None:
-                self._acting.poll()
-                if self._acting.wants_look:
-                    self._tick(time.monotonic_ns())
-                elif self._looks.are_due(time.monotonic_ns()):
-                    self._look(self._acting)
-            if pressed := waiting.take_pressed():
-                self._hear(pressed)
-            if time.monotonic_ns() >= due:  # also where the kernel never stops talking
+            if reason is WakeReason.KERNEL:
+                self._dispatcher.dispatch(self._probe.events())
+                self._report_notes()
+            if self._breaker is not None:
+                self._drive(self._breaker, reason)
+            if pressed := self._waiter.take_pressed():
+                self._handle_pressure(pressed)
+            if self._clock() >= due:  # also where the kernel never stops reporting
                 return ""
 
-    def _hear(self, pressed: set[int]) -> None:
-        """Tasks wait for memory: said now, not with the next snapshot."""
+    def _next_ns(self, due: int) -> int:
+        next_ns = due if self._breaker is None else self._breaker.due_ns(due)
+        if self._scheduler.due_ns is not None:
+            next_ns = min(next_ns, self._scheduler.due_ns)
+        return next_ns
+
+    def _drive(self, breaker: BreakerDriver, reason: WakeReason) -> None:
+        """Whatever woke us, let actions take their next steps, and read if that is due."""
+        if reason is WakeReason.RELOAD:
+            breaker.reload()
+        elif reason is WakeReason.COMMAND:
+            for command in self._waiter.commands():
+                breaker.execute(command)
+        breaker.poll()
+        if breaker.needs_snapshot:
+            self._tick(self._clock())
+        elif self._scheduler.is_due(self._clock()):
+            self._read_for(breaker)
+
+    def _handle_pressure(self, pressed: set[int]) -> None:
+        """Tasks wait for memory: reported now, not with the next snapshot."""
         assert self._pressure is not None
-        self._booking.take(self._pressure.pressed(pressed))
-        self._tell()
+        self._dispatcher.dispatch(self._pressure.pressed(pressed))
+        self._report_notes()
 
     def _read(self, now_ns: int) -> None:
-        self._booking.take(self._probe.read(now_ns))
+        self._dispatcher.dispatch(self._probe.read(now_ns))
         if self._delays is not None:
-            self._booking.take(self._delays.read(now_ns, self._booking.tracked))
-        self._tell()
+            self._dispatcher.dispatch(self._delays.read(now_ns, self._dispatcher.tracked))
+        self._report_notes()
 
     def _tick(self, due_ns: int) -> None:
-        now = time.monotonic_ns()
+        now = self._clock()
+        breaches = self._dispatcher.breach_poller
         self._read(now)
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
-        snapshot = self._ledger.snapshot(now, self._clock.unix_ns(now), cost=cost, node=_node())
-        self._booking.hearing.between()
+        snapshot = self._ledger.snapshot(
+            now, self._calendar.unix_ns(now), cost=cost, node=_node()
+        )
+        breaches.poll()
         self._view.snapshot(snapshot)
-        self._booking.hearing.between()
+        breaches.poll()
         if self._pressure is not None:
             self._pressure.follow(
                 (job.identity.cgroup_id, self._files.folder(job.identity.cgroup_id))
@@ -132,39 +149,39 @@ class WatchLoop:
             )
         for finding in self._judge.judge(snapshot):
             self._view.finding(finding)
-        self._booking.hearing.between()
-        if self._acting is not None:
-            self._acting.snapshot(self._judge.active, snapshot)
-        self._booking.take()  # what was heard in between
-        self._tell()
-        self._looks.looked(now, time.monotonic_ns(), self._look_again_ns)
+        breaches.poll()
+        if self._breaker is not None:
+            self._breaker.handle_snapshot(self._judge.active, snapshot)
+        self._dispatcher.dispatch()  # what the poller queued
+        self._report_notes()
+        self._scheduler.taken(now, self._clock(), self._sample_again_ns)
 
-    def _look(self, acting: BreakerDriver) -> None:
-        """The books for who acts alone: the view has them once an interval."""
-        now = time.monotonic_ns()
+    def _read_for(self, breaker: BreakerDriver) -> None:
+        """A snapshot for the breaker alone: the view gets one each interval."""
+        now = self._clock()
         self._read(now)
-        snapshot = self._ledger.look(now, self._clock.unix_ns(now))
-        acting.snapshot(self._judge.active, snapshot)
-        self._booking.take()
-        self._tell()
-        self._looks.looked(now, time.monotonic_ns(), self._look_again_ns)
+        snapshot = self._ledger.look(now, self._calendar.unix_ns(now))
+        breaker.handle_snapshot(self._judge.active, snapshot)
+        self._dispatcher.dispatch()
+        self._report_notes()
+        self._scheduler.taken(now, self._clock(), self._sample_again_ns)
 
     @property
-    def _look_again_ns(self) -> int | None:
-        every = None if self._acting is None else self._acting.sample_every_ns
+    def _sample_again_ns(self) -> int | None:
+        every = None if self._breaker is None else self._breaker.sample_every_ns
         return every if every is not None and every < self._request.interval_ns else None
 
     def _finish(self, reason: str) -> None:
-        now = time.monotonic_ns()
+        now = self._clock()
         self._read(now)
-        if self._acting is not None:
-            self._acting.close()
+        if self._breaker is not None:
+            self._breaker.close()
         final = self._ledger.final(
-            now, self._clock.unix_ns(now), cost=self._cost.read(lag_ns=0)
+            now, self._calendar.unix_ns(now), cost=self._cost.read(lag_ns=0)
         )
         self._view.end(final, reason)
 
-    def _tell(self) -> None:
+    def _report_notes(self) -> None:
         for note in self._ledger.take_notes():
             self._view.note(note)
             for finding in self._judge.judge_note(note):

@@ -11,6 +11,7 @@ from typing import Protocol, TextIO
 
 from ebpftrace import heap
 from ebpftrace.errors import EbpftraceError
+from ebpftrace.host.ready import is_writable
 from ebpftrace.ledger import LossNote
 from ebpftrace.units import MIB
 from ebpftrace.views.backlog import Backlog
@@ -19,7 +20,7 @@ _TRIM_BYTES = MIB  # a smaller backlog is not worth the millisecond that a trim 
 
 
 class OutputWaiter(Protocol):
-    """What a `NonBlockingOutput` needs of the watch's event loop, `engine.waiting.Waiting`."""
+    """What a `NonBlockingOutput` needs of the watch's `engine.waiting.waiter.Waiter`."""
 
     def when_writable(self, fd: int, write: Callable[[], bool]) -> None:
         """Call `write` whenever `fd` can take more, until `write` returns False."""
@@ -153,13 +154,11 @@ class _NonBlockingFile:
                 return
         self.fd = os.dup(fd)
         self._polls = not stat.S_ISREG(mode)
-        self._room = select.poll()
-        self._room.register(self.fd, select.POLLOUT)
 
     def write(self, data: memoryview) -> int:
         """The number of bytes written; 0 if there is no room."""
         if self._polls:
-            return os.write(self.fd, data[: select.PIPE_BUF]) if self._room.poll(0) else 0
+            return os.write(self.fd, data[: select.PIPE_BUF]) if is_writable(self.fd) else 0
         try:
             return os.write(self.fd, data)
         except BlockingIOError:

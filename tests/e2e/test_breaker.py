@@ -175,7 +175,7 @@ def test_two_breakers_do_not_share_a_log(tmp_path: Path) -> None:
     assert second.returncode == LogTakenError.exit_code
     assert "another ebpftrace writes the audit log" in second.stderr
     # Who did not ask for policies, but has them in the usual place, may look on.
-    assert "this one only watches" in remark["text"]
+    assert "this watch takes no action" in remark["text"]
 
 
 def test_people_read_it_in_a_pipe(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_interrupted_twice_it_does_not_wait_for_its_own_end() -> None:
 import sys
 import ebpftrace.cli
 def interrupted(*_): raise KeyboardInterrupt
-sys.modules["ebpftrace.cli.watch"].walk = interrupted
+sys.modules["ebpftrace.cli.watch"].run = interrupted
 from ebpftrace.__main__ import main
 main()
 """
@@ -224,7 +224,7 @@ def test_it_ends_with_the_last_process_that_was_named() -> None:
         workload.close_input()
         ended = watch.ended()
     assert ended.code == 0
-    assert ended.records[-1]["reason"] == "every process that was named has ended"
+    assert ended.records[-1]["reason"] == "every named process has ended"
 
 
 def test_it_ends_with_the_last_cgroup_that_was_named() -> None:
@@ -238,6 +238,6 @@ def test_it_ends_with_the_last_cgroup_that_was_named() -> None:
             other.remove()
             ended = watch.ended()
     assert ended.code == 0
-    assert ended.records[-1]["reason"] == "every cgroup that was named is gone"
+    assert ended.records[-1]["reason"] == "every named cgroup is gone"
     (job,) = ended.records[-1]["jobs"]
     assert (job["cgroup"], job["state"]) == (group.name, "gone")

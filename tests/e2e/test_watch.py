@@ -53,7 +53,7 @@ def test_the_interval_is_kept_to() -> None:
     assert ended.code == 0
     assert_contract(ended)
     assert ended.records[0]["interval_ns"] == 200_000_000
-    assert ended.records[-1]["reason"] == "the time is over"
+    assert ended.records[-1]["reason"] == "the duration has elapsed"
     assert ended.records[-1]["elapsed_ns"] >= 1_000_000_000
     # A busy machine leaves readings out; none ever comes before its time.
     readings = len(ended.of_type("snapshot"))

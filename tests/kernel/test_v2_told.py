@@ -139,7 +139,7 @@ def test_a_stall_is_told_when_it_happens_and_not_with_a_snapshot() -> None:
         workload.answer()
         ended = watch.stop()
     assert told["job"]["cgroup_id"] == group.id
-    assert ended.records[0]["features"]["stalls told"] == "at once, by PSI triggers"
+    assert ended.records[0]["features"]["stalls"] == "at once, by PSI triggers"
     assert 0 < told["full_ns"] <= told["some_ns"] <= told["within_ns"]
     assert len(ended.of_type("snapshot")) == 1
     last = next(job for job in ended.records[-1]["jobs"] if job["cgroup_id"] == group.id)

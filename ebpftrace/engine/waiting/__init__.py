@@ -1,1 +1,1 @@
-"""The one place that waits: for the kernel, signals, time and other threads."""
+"""Where the engine's thread waits: for the kernel, signals, time and other threads."""

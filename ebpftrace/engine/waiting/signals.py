@@ -1,4 +1,4 @@
-"""The signals that stop a watch, and the one that has it read its policies again."""
+"""The signals that stop a watch, and SIGHUP, which reloads its policies."""
 
 import signal
 import time
@@ -7,26 +7,27 @@ from types import FrameType
 
 from ebpftrace.units import NS_PER_SECOND
 
-# One Ctrl-C may come twice: `timeout -s INT` signals its child, then the child's group.
+# One Ctrl-C may arrive twice: `timeout -s INT` signals its child, then the child's group.
 _SAME_INTERRUPT_NS = NS_PER_SECOND // 5
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Signals:
-    """Owns their handlers, between `__enter__` and `__exit__`; each writes to `wakeup_fd`.
+    """Handles these signals between `__enter__` and `__exit__`; each writes to `wakeup_fd`.
 
-    A SIGINT after the one that stops raises KeyboardInterrupt, wherever it meets.
+    A SIGINT after the signal that stopped the watch raises KeyboardInterrupt, wherever the
+    program is.
     """
 
     def __init__(self, wakeup_fd: int) -> None:
         self._wakeup_fd = wakeup_fd
         self._stack = ExitStack()
         self._reloads = False
-        self._told_ns = 0
+        self._stopped_ns = 0
         self.stop: signal.Signals | None = None
-        self.hung_up = False
-        """Whether a reload was asked for; whoever does it sets this to False."""
+        self.reload_requested = False
+        """Reset by the caller once it reloads."""
 
     def __enter__(self) -> "Signals":
         for number in _STOPPING:
@@ -40,21 +41,22 @@ class Signals:
         self._stack.close()
 
     def reload_on_hangup(self) -> None:
-        """From here on SIGHUP asks for a reload, and ends nothing."""
+        """From here on SIGHUP requests a reload and no longer stops the watch."""
         self._reloads = True
-        if _under_nohup():  # whoever sends it now means it
+        if _under_nohup():  # a SIGHUP is no hang-up of the terminal then
             signal.signal(signal.SIGHUP, self._note)
             self._stack.callback(signal.signal, signal.SIGHUP, signal.SIG_IGN)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self._reloads and number == signal.SIGHUP:
-            self.hung_up = True
+            self.reload_requested = True
         elif self.stop is None:
-            self.stop, self._told_ns = signal.Signals(number), time.monotonic_ns()
+            self.stop, self._stopped_ns = signal.Signals(number), time.monotonic_ns()
         elif (
-            number == signal.SIGINT and time.monotonic_ns() - self._told_ns > _SAME_INTERRUPT_NS
+            number == signal.SIGINT
+            and time.monotonic_ns() - self._stopped_ns > _SAME_INTERRUPT_NS
         ):
-            raise KeyboardInterrupt  # the end itself takes too long for somebody
+            raise KeyboardInterrupt  # the user does not want to wait for an orderly end
 
 
 def _under_nohup() -> bool:

@@ -1,11 +1,11 @@
-"""What wakes who waits in an epoll, rung by a signal or by any thread."""
+"""Wakes a thread that sleeps in an epoll, from a signal handler or another thread."""
 
 import contextlib
 import socket
 
 
 class Waker:
-    """Rings until it is answered, however often it was rung."""
+    """Readable from the first `wake` until it is cleared."""
 
     def __init__(self) -> None:
         self._here, self._there = socket.socketpair()
@@ -14,21 +14,21 @@ class Waker:
 
     @property
     def fd(self) -> int:
-        """Readable while it rings."""
+        """To be registered with the epoll."""
         return self._here.fileno()
 
     @property
     def wakeup_fd(self) -> int:
-        """Writing there rings, too: for `signal.set_wakeup_fd`."""
+        """Writing to it wakes, too: for `signal.set_wakeup_fd`."""
         return self._there.fileno()
 
-    def ring(self) -> None:
-        """Any thread may, also after it was closed."""
-        with contextlib.suppress(OSError):  # full: it wakes anyhow; closed: nobody waits
+    def wake(self) -> None:
+        """Callable from any thread, also after `close`."""
+        with contextlib.suppress(OSError):  # full: readable anyhow; closed: nothing waits
             self._there.send(b"\0")
 
-    def answer(self) -> None:
-        """It rings no more. BlockingIOError if it did not ring."""
+    def clear(self) -> None:
+        """BlockingIOError if it was not woken."""
         self._here.recv(64)
 
     def close(self) -> None:

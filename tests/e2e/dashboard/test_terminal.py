@@ -121,7 +121,7 @@ def test_no_color_and_sixteen_colours(stage: Stage) -> None:
 def test_a_dumb_terminal_gets_tables_one_below_the_other(stage: Stage) -> None:
     with Tmux(terminal="dumb") as tmux:
         tmux.run([*WATCH, "--comm", stage.comm, "--duration", "2s"])
-        screen = tmux.wait_for("the time is over")
+        screen = tmux.wait_for("the duration has elapsed")
         assert label(stage.large) in screen
 
 

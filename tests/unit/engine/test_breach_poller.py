@@ -1,6 +1,6 @@
-"""What is met in the middle of a reading, and what keeps its turn.
+"""Breaches are handled in the middle of a reading; all other events keep their turn.
 
-The kernel and the breaker are played here: both are real in tests/e2e/test_breaker.py.
+Kernel and breaker are fakes here; both are real in tests/e2e/test_breaker.py.
 """
 
 from collections import deque
@@ -15,51 +15,51 @@ EARLIER, LATER = CgroupMade(1, 7, "/ci/a"), CgroupMade(6, 8, "/ci/b")
 
 
 @dataclass
-class Played:
-    """Ring and breaker in one."""
+class RingAndBreaker:
+    """What the poller reads from, and what it reports to."""
 
     ring: list[Event]
-    met: list[Event] = field(default_factory=list)
+    breaches: list[Event] = field(default_factory=list)
     polls: int = 0
 
     def events(self) -> list[Event]:
         events, self.ring = self.ring, []
         return events
 
-    def breached(self, event: Breached) -> None:
-        self.met.append(event)
+    def handle_breach(self, event: Breached) -> None:
+        self.breaches.append(event)
 
     def poll(self) -> None:
         self.polls += 1
 
 
-def hearing(played: Played, queue: deque[Event], *, acts: bool = True) -> BreachPoller:
-    made: Any = played
+def poller(fake: RingAndBreaker, queue: deque[Event], *, acts: bool = True) -> BreachPoller:
+    both: Any = fake
     times = cast(Any, iter(range(0, 1 << 40, PAUSE_NS // 2)).__next__)
-    return BreachPoller(made, made if acts else None, queue, times)
+    return BreachPoller(both, both if acts else None, queue, times)
 
 
-def test_a_breach_is_met_before_what_came_earlier_and_the_rest_keeps_its_turn() -> None:
-    played, queue = Played([BREACH, LATER]), deque[Event]([EARLIER])
-    hearing(played, queue).between()
-    assert played.met == [BREACH]
-    assert played.polls == 1
+def test_breach_is_handled_first_and_other_events_are_queued() -> None:
+    fake, queue = RingAndBreaker([BREACH, LATER]), deque[Event]([EARLIER])
+    poller(fake, queue).poll()
+    assert fake.breaches == [BREACH]
+    assert fake.polls == 1
     assert list(queue) == [EARLIER, LATER]
 
 
-def test_the_ring_is_looked_at_once_a_millisecond() -> None:
-    played, queue = Played([]), deque[Event]()
-    one = hearing(played, queue)
-    one.between()  # at 0 ms, over at 0.5: the next look is due at 1.5 ms
-    played.ring = [BREACH]
-    one.between()
-    assert played.met == []
-    one.between()
-    assert played.met == [BREACH]
+def test_ring_is_read_once_a_millisecond() -> None:
+    fake, queue = RingAndBreaker([]), deque[Event]()
+    polled = poller(fake, queue)
+    polled.poll()  # from 0 to 0.5 ms: the next time is at 1.5 ms
+    fake.ring = [BREACH]
+    polled.poll()
+    assert fake.breaches == []
+    polled.poll()
+    assert fake.breaches == [BREACH]
 
 
-def test_nothing_is_taken_where_nobody_acts() -> None:
-    played, queue = Played([BREACH, LATER]), deque[Event]()
-    hearing(played, queue, acts=False).between()
-    assert played.ring == [BREACH, LATER]
+def test_nothing_is_read_without_a_breaker() -> None:
+    fake, queue = RingAndBreaker([BREACH, LATER]), deque[Event]()
+    poller(fake, queue, acts=False).poll()
+    assert fake.ring == [BREACH, LATER]
     assert not queue

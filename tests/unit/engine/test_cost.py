@@ -23,7 +23,7 @@ def burn(cpu_ns: int) -> None:
 
 
 def test_there_is_no_share_before_there_was_an_interval() -> None:
-    meter = CostMeter(cast(Probe, NoProbe()))
+    meter = CostMeter(cast(Probe, NoProbe()), time.monotonic_ns)
     burn(50_000_000)
     first = meter.read(lag_ns=7)
     assert (first.cpu_share, first.lag_ns) == (0.0, 7)

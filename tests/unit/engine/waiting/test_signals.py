@@ -27,9 +27,9 @@ def signals(bell: Waker) -> Iterator[Signals]:
 def test_each_rings_and_the_first_that_stops_is_told(bell: Waker, signals: Signals) -> None:
     assert signals.stop is None
     signal.raise_signal(signal.SIGTERM)
-    bell.answer()
+    bell.clear()
     signal.raise_signal(signal.SIGQUIT)
-    bell.answer()
+    bell.clear()
     assert signals.stop is signal.SIGTERM
 
 
@@ -50,10 +50,10 @@ def test_nohup_protects_from_the_terminal_and_not_from_who_asks_for_a_reload(
     try:
         with Signals(bell.wakeup_fd) as signals:
             signal.raise_signal(signal.SIGHUP)
-            assert (signals.stop, signals.hung_up) == (None, False)
+            assert (signals.stop, signals.reload_requested) == (None, False)
             signals.reload_on_hangup()
             signal.raise_signal(signal.SIGHUP)
-            assert (signals.stop, signals.hung_up) == (None, True)
+            assert (signals.stop, signals.reload_requested) == (None, True)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, old)

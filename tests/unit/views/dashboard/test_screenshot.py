@@ -16,7 +16,7 @@ def taken(path: Path, seconds: int = 7) -> str:
     view.start(watches.started())
     view.note(watches.oom_note())
     view.snapshot(replace(SEVERAL, elapsed_ns=seconds * NS_PER_SECOND))
-    view.end(SEVERAL, "the time is over")
+    view.end(SEVERAL, "the duration has elapsed")
     view.stop()
     view.stop()
     return path.read_text().replace("&#160;", " ")
