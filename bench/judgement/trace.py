@@ -2,13 +2,14 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import GrowthRates, JobSnapshot, Snapshot
+from ebpftrace.ledger.trend import NO_TREND, JobTrends
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACES = ROOT / "tests" / "traces"
@@ -134,6 +135,7 @@ def rows_of(records: Sequence[dict[str, Any]], began_ns: int) -> tuple[Row, ...]
 def snapshots(trace: Trace) -> Iterator[Snapshot]:
     """The recording as the ledger's snapshots, for a judge to read."""
     moments: dict[int, list[Row]] = {}
+    trends = JobTrends()
     for row in trace.rows:
         moments.setdefault(row.t_ms, []).append(row)
     for sequence, (t_ms, rows) in enumerate(moments.items(), 1):
@@ -143,13 +145,14 @@ def snapshots(trace: Trace) -> Iterator[Snapshot]:
             monotonic_ns=t_ms * _MS,
             elapsed_ns=t_ms * _MS,
             watching=trace.name,
-            jobs=tuple(_job(trace, row) for row in rows),
+            jobs=tuple(_job(trace, row, trends) for row in rows),
         )
 
 
-def _job(trace: Trace, row: Row) -> JobSnapshot:
+def _job(trace: Trace, row: Row, trends: JobTrends) -> JobSnapshot:
     name = f"{trace.name}-{row.job}"
-    return JobSnapshot(
+    usage = Usage(row.anon * _KIB, row.file * _KIB, row.shmem * _KIB, row.swap * _KIB)
+    job = JobSnapshot(
         identity=JobIdentity(name, name, "cgroup", "the recording", f"/{name}", 2 + row.job),
         cgroup=CgroupCounters(
             charge_bytes=row.charge * _KIB,
@@ -167,11 +170,10 @@ def _job(trace: Trace, row: Row) -> JobSnapshot:
                 row.majors,
             ),
         ),
-        usage=Usage(row.anon * _KIB, row.file * _KIB, row.shmem * _KIB, row.swap * _KIB),
+        usage=usage,
         peak_bytes=0,
         peak_holder="",
         growth=GrowthRates(),
-        seconds_to_limit=None,
         oom_kills=row.kills,
         stalled_ns=row.stalled_ms * _MS,
         stalls=row.stalls,
@@ -179,4 +181,9 @@ def _job(trace: Trace, row: Row) -> JobSnapshot:
         state="running",
         started=row.processes,
         processes=(),
+        alone=True,
+        group_usage=usage,
+        trend=NO_TREND,
     )
+    trend = trends.update(name, row.t_ms * _MS, job.held_bytes, job.room_bytes)
+    return replace(job, trend=trend)

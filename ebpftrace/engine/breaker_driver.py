@@ -17,7 +17,7 @@ from ebpftrace.engine.waiting.clock import TimeSource
 from ebpftrace.events import Breached, FuseBlown, ProcessExited, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Snapshot, Who
+from ebpftrace.ledger import KnownProcess, Snapshot
 from ebpftrace.probe import Probe
 from ebpftrace.views import View
 from ebpftrace.views.activity import Remark
@@ -91,7 +91,7 @@ class BreakerDriver:
         self._after_actions()
         self._set_marks()
 
-    def handle_fuse(self, event: FuseBlown, who: Who | None) -> None:
+    def handle_fuse(self, event: FuseBlown, who: KnownProcess | None) -> None:
         """The kernel stopped or killed a process; `who` is what the ledger has of it."""
         if self._fuses is None:
             return

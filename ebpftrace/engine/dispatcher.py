@@ -75,7 +75,7 @@ class EventDispatcher:
                     self._breaker.handle_breach(event)
             elif isinstance(event, FuseBlown):
                 if self._breaker is not None:
-                    self._breaker.handle_fuse(event, self._ledger.who(event.key))
+                    self._breaker.handle_fuse(event, self._ledger.process(event.key))
             elif isinstance(event, ProcessStarted):
                 self._start(event)
             else:

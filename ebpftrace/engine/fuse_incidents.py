@@ -15,7 +15,7 @@ from ebpftrace.act.process.identity import has_ended
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.engine.recent_growth import RecentGrowth
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
-from ebpftrace.ledger import Snapshot, Who
+from ebpftrace.ledger import KnownProcess, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
 _BY_HAND = "by hand"
@@ -56,7 +56,9 @@ class FuseIncidents:
         """Whether the books are to be read now, not at the next tick: somebody stands."""
         return self._box.unsettled or bool(self._relieved) or self._waiting
 
-    def killed(self, event: FuseBlown, policies: Sequence[Policy], who: Who | None) -> None:
+    def killed(
+        self, event: FuseBlown, policies: Sequence[Policy], who: KnownProcess | None
+    ) -> None:
         """The kernel killed one; `who` that is, as the books have it."""
         news = None if who is None else self._box.killed(event, policies, who)
         if news is None:

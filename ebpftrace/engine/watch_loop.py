@@ -160,7 +160,7 @@ class WatchLoop:
         """A snapshot for the breaker alone: the view gets one each interval."""
         now = self._clock()
         self._read(now)
-        snapshot = self._ledger.look(now, self._calendar.unix_ns(now))
+        snapshot = self._ledger.peek(now, self._calendar.unix_ns(now))
         breaker.handle_snapshot(self._judge.active, snapshot)
         self._dispatcher.dispatch()
         self._report_notes()
@@ -182,7 +182,7 @@ class WatchLoop:
         self._view.end(final, reason)
 
     def _report_notes(self) -> None:
-        for note in self._ledger.take_notes():
+        for note in self._ledger.drain_notes():
             self._view.note(note)
             for finding in self._judge.judge_note(note):
                 self._view.finding(finding)

@@ -1,6 +1,5 @@
 """Snapshots in, findings out: which subjects are judged, and which findings are in force."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +11,7 @@ from ebpftrace.judge.detectors.oom import OomDetector
 from ebpftrace.judge.finding import Finding, FindingState, Severity, Subject
 from ebpftrace.judge.samples import Sample, Samples, of_job, of_process
 from ebpftrace.ledger import JobSnapshot, Note, OomNote, Snapshot
+from ebpftrace.ledger.trend import Trend
 from ebpftrace.units import NS_PER_SECOND
 
 HOLD_NS = 10 * NS_PER_SECOND
@@ -21,6 +21,7 @@ FORGET_NS = 30 * NS_PER_SECOND
 """A subject that is missing (between two short processes) is remembered for so long."""
 
 _Key = tuple[str, str]  # of a subject: the job's key, and the process or ""
+_Judged = tuple[_Key, Subject, str, Sample, Trend]
 
 
 @dataclass(slots=True)
@@ -62,12 +63,12 @@ class Judge:
         """Take the next snapshot. Returns what is to be reported, in order."""
         news: list[Finding] = []
         now = snapshot.monotonic_ns
-        for key, subject, label, sample in self._subjects(snapshot):
+        for key, subject, label, sample, trend in self._subjects(snapshot):
             case = self._cases.get(key)
             if case is None:
-                case = self._cases[key] = _Case(subject, Samples(sample), now, label)
+                case = self._cases[key] = _Case(subject, Samples(sample, trend), now, label)
             else:
-                case.samples.add(sample)
+                case.samples.add(sample, trend)
                 case.seen_ns, case.label = now, label
             for detector in self._detectors:
                 verdict = detector.verdict(case.samples)
@@ -105,17 +106,16 @@ class Judge:
         case = self._cases.get((subject.job.key, _process_key(subject.process)))
         return None if case is None else case.samples
 
-    def _subjects(self, snapshot: Snapshot) -> Iterator[tuple[_Key, Subject, str, Sample]]:
+    def _subjects(self, snapshot: Snapshot) -> Iterator[_Judged]:
         now = snapshot.monotonic_ns
-        sharing = Counter(job.identity.cgroup_id for job in snapshot.jobs)
         for job in snapshot.jobs:
-            sample = of_job(job, now, alone=sharing[job.identity.cgroup_id] == 1)
-            yield (job.identity.key, ""), Subject(job.identity), words.label(job), sample
+            key, sample = (job.identity.key, ""), of_job(job, now)
+            yield key, Subject(job.identity), words.label(job), sample, job.trend
             if self._processes:
                 yield from _processes(job, now)
 
 
-def _processes(job: JobSnapshot, now_ns: int) -> Iterator[tuple[_Key, Subject, str, Sample]]:
+def _processes(job: JobSnapshot, now_ns: int) -> Iterator[_Judged]:
     for process in job.processes:
         if process.role:
             continue  # a crash monitor is never the subject
@@ -125,6 +125,7 @@ def _processes(job: JobSnapshot, now_ns: int) -> Iterator[tuple[_Key, Subject, s
             Subject(job.identity, key, process.comm),
             words.label(job, process),
             of_process(process, job, now_ns),
+            process.trend,
         )
 
 

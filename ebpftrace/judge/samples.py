@@ -1,22 +1,19 @@
-"""What the judge remembers of one subject: its recent samples, and the floor of its curve."""
+"""The history of one subject that the detectors read: recent samples, floor and trend."""
 
 from collections import deque
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
 
-from ebpftrace.judge.floor import FINE_NS, Floor
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
-from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.ledger.climb import SteadyClimb
+from ebpftrace.ledger.floor import FINE_NS, Floor
+from ebpftrace.ledger.series import CLOSEST_NS, DIP_NS
+from ebpftrace.ledger.trend import NO_TREND, Trend
+from ebpftrace.units import MIB
 
-CLOSEST_NS = NS_PER_SECOND // 4
-"""Samples that come sooner after one another are left out."""
-
-_TEETH_NS = 3 * 60 * NS_PER_SECOND  # for so long a tooth is remembered
-_DIP_NS = round(1.2 * NS_PER_SECOND)
-"""Shorter dips are filled: between two short children, or two steps of a pipeline."""
-
-_TOOTH_SHARE = 0.05  # a fall by less of what was held is no tooth
+_LEAST_CLIMB_BYTES = 8 * MIB
+"""A smaller climb is shown, and not judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,63 +58,35 @@ class Sample:
 class Samples:
     """Two minutes of samples, and six hours of the floor. Bounded; at least one sample."""
 
-    __slots__ = (
-        "_filled",
-        "_peak_before",
-        "_peak_since",
-        "_recent",
-        "_teeth",
-        "first_ns",
-        "floor",
-    )
+    __slots__ = ("_floor", "_recent", "first_ns", "trend")
 
-    def __init__(self, first: Sample) -> None:
+    def __init__(self, first: Sample, trend: Trend = NO_TREND) -> None:
         self.first_ns = first.time_ns
-        self.floor = Floor()
+        self._floor = Floor()
         self._recent: deque[Sample] = deque()
-        self._teeth: deque[tuple[int, int]] = deque()  # when one fell, how long it had stood
-        self._peak_before = 0
-        self._peak_since = 0
-        self._filled = 0
-        self.add(first)
+        self.add(first, trend)
 
-    def add(self, sample: Sample) -> None:
-        """The next sample; one that comes sooner than a quarter of a second is left out.
+    def add(self, sample: Sample, trend: Trend = NO_TREND) -> None:
+        """The next sample; it is skipped if it comes a quarter of a second after the last.
 
-        Unless it tells of a kill: that must not wait.
+        A sample with another OOM kill is never skipped. `trend` is the ledger's.
         """
+        self.trend = trend
         recent = self._recent
         close = bool(recent) and sample.time_ns - recent[-1].time_ns < CLOSEST_NS
         if close and sample.oom_kills == recent[-1].oom_kills:
             return
         recent.append(sample)
-        now = sample.time_ns
-        held = max(one.held_bytes for one in self.within(_DIP_NS))
-        before, self._filled = self._filled or held, held
-        left_ns = self.floor.add(now, held)
-        self._peak_since = max(self._peak_since, held)
-        if left_ns is not None and before - held > before * _TOOTH_SHARE:
-            # Where falls come often, a tooth is what lies between two of them.
-            fell_ns = self._teeth[-1][0] if self._teeth else left_ns
-            self._teeth.append((now, now - max(left_ns, fell_ns)))
-            self._peak_before = max(self._peak_before, self._peak_since)
-            self._peak_since = held
-        while self._teeth and self._teeth[0][0] < now - _TEETH_NS:
-            self._teeth.popleft()
-        if not self._teeth:
-            self._peak_before = 0
-        while recent[0].time_ns < now - FINE_NS:
+        self._floor.add(sample.time_ns, max(near.held_bytes for near in self.within(DIP_NS)))
+        while recent[0].time_ns < sample.time_ns - FINE_NS:
             recent.popleft()
 
     def with_later(self, later: Iterable[Sample]) -> "Samples":
-        """These and some later ones, for one question: they themselves stay as they are.
-
-        None of the later ones is left out, and the floor does not know of them.
-        """
-        seen = copy(self)
-        newer = (one for one in later if one.time_ns > self.now.time_ns)
-        seen._recent = deque((*self._recent, *newer))
-        return seen
+        """A copy with some later samples, which are not in its floor and not in its trend."""
+        extended = copy(self)
+        newer = (sample for sample in later if sample.time_ns > self.now.time_ns)
+        extended._recent = deque((*self._recent, *newer))
+        return extended
 
     @property
     def now(self) -> Sample:
@@ -130,14 +99,10 @@ class Samples:
         return self.now.time_ns - self.first_ns
 
     @property
-    def tooth_ns(self) -> int:
-        """How long the longest tooth of the last three minutes stood before it fell."""
-        return max((stood for _, stood in self._teeth), default=0)
-
-    @property
-    def peak_before_bytes(self) -> int:
-        """The highest value before the last fall, where there was one lately; else 0."""
-        return self._peak_before
+    def climb(self) -> SteadyClimb | None:
+        """The climb of the trend, if it is large enough to be judged."""
+        climb = self.trend.climb
+        return climb if climb and climb.gain_bytes >= _LEAST_CLIMB_BYTES else None
 
     def before(self, ns: int) -> Sample:
         """The sample of `ns` ago, or the oldest of the last two minutes."""
@@ -162,48 +127,36 @@ class Samples:
     def lowest(self, ns: int) -> tuple[int, int]:
         """When in the last `ns` least was held, and how much; beyond two minutes, its floor."""
         at = self.now.time_ns - ns
-        if ns > FINE_NS and (step := self.floor.step(at))[0] >= at:
+        if ns > FINE_NS and (step := self._floor.step(at))[0] >= at:
             return step
-        found = min(self.within(ns), key=lambda one: (one.held_bytes, -one.time_ns))
+        found = min(self.within(ns), key=lambda sample: (sample.held_bytes, -sample.time_ns))
         return found.time_ns, found.held_bytes
 
 
-def of_job(job: JobSnapshot, now_ns: int, *, alone: bool = True) -> Sample:
-    """A job as one: the whole cgroup where its contents were read, else its processes.
-
-    The tracked processes count alone where there is no limit (the cgroup may be the whole
-    machine's, and nobody is killed for what the others hold), and where the job is not
-    `alone` in its cgroup, as CI runs on a bare runner are not.
-    """
-    contents = job.cgroup.contents if job.cgroup.limit_bytes and alone else None
+def of_job(job: JobSnapshot, now_ns: int) -> Sample:
+    """A job as one: the whole cgroup where that is the job's alone, else its processes."""
+    contents = job.counted_contents
     if contents is None:
         anon, shmem = job.usage.anon_bytes, job.usage.shmem_bytes
     else:
         anon, shmem = contents.anon_bytes, contents.shmem_bytes
-    swap = job.usage.swap_bytes
-    return _sample(job, now_ns, anon, shmem + swap)
+    return _sample(job, now_ns, anon, shmem + job.usage.swap_bytes)
 
 
 def of_process(process: ProcessSnapshot, job: JobSnapshot, now_ns: int) -> Sample:
     """One process: what it holds, and the room that all of its job's cgroup has left."""
     own = process.own
-    shmem = own.shmem_bytes + own.swap_bytes
-    return _sample(job, now_ns, own.anon_bytes, shmem)
+    return _sample(job, now_ns, own.anon_bytes, own.shmem_bytes + own.swap_bytes)
 
 
 def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int) -> Sample:
     cgroup, contents = job.cgroup, job.cgroup.contents
-    room = cgroup.headroom_bytes
-    if room is not None:
-        # Without memory.stat, what the tracked processes do not hold is taken for cache.
-        held = job.usage.held_bytes
-        room += contents.cache_bytes if contents else max(0, cgroup.charge_bytes - held)
     return Sample(
         time_ns=now_ns,
         anon_bytes=anon,
         shmem_bytes=shmem,
         limit_bytes=cgroup.limit_bytes,
-        room_bytes=room,
+        room_bytes=job.room_bytes,
         limit_hits=cgroup.limit_hits,
         oom_kills=job.oom_kills,
         stalled_ns=job.stalled_ns,

@@ -1,10 +1,11 @@
-"""The words of the judge's sentences."""
+"""The parts of the sentences of findings."""
 
 from ebpftrace.judge.samples import Sample
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
+from ebpftrace.ledger.trend import Trend
 from ebpftrace.units import format_bytes
 
-_MOST = 2 / 3  # who holds so much of a job is named for it
+_MOST = 2 / 3  # a process that holds so much of a job is named for it
 _ALL = 0.98
 
 
@@ -39,7 +40,7 @@ def seconds(number: float) -> str:
 
 
 def kinds(before: Sample, now: Sample) -> str:
-    """Of what the gain is: `anon only`, `shmem only`, or `anon and shmem`."""
+    """What was gained: `anon only`, `shmem only`, or `anon and shmem`."""
     anon = max(0, now.anon_bytes - before.anon_bytes)
     shmem = max(0, now.shmem_bytes - before.shmem_bytes)
     if anon >= (anon + shmem) * _ALL:
@@ -49,26 +50,29 @@ def kinds(before: Sample, now: Sample) -> str:
     return "anon and shmem"
 
 
-def ahead(limit_bytes: int | None, seconds_to_limit: float | None) -> str:
-    """What is to come, as the end of a sentence; empty where nothing is."""
-    if limit_bytes is None or seconds_to_limit is None:
+def ahead(limit_bytes: int | None, trend: Trend, rate: str = "this rate") -> str:
+    """When the limit will be reached, as the end of a sentence; empty where it will not.
+
+    `rate` is what the sentence calls the rate of the trend.
+    """
+    left = trend.seconds_to_limit
+    if limit_bytes is None or left is None:
         return ""
     limit = size(limit_bytes)
-    if seconds_to_limit <= 0:
+    if left <= 0:
         return f"; the limit of {limit} is reached"
-    if seconds_to_limit < 1:
-        return f"; at this rate the limit of {limit} is less than a second away"
-    return f"; at this rate the limit of {limit} is {seconds(seconds_to_limit)} away"
+    away = "less than a second" if left < 1 else seconds(left)
+    return f"; at {rate} the limit of {limit} is {away} away"
 
 
 def label(job: JobSnapshot, process: ProcessSnapshot | None = None) -> str:
-    """`gopls 4711 in job github/build-42`; a job of many is only itself.
+    """`gopls 4711 in job github/build-42`, or `job github/build-42`.
 
-    The process that holds two thirds of what a job holds is named for it.
+    Without a `process`, one that holds two thirds of the job is named for it.
     """
     name = f"job {job.identity.kind}/{job.identity.name}"
     if process is None and job.processes:
-        largest = max(job.processes, key=lambda one: one.own.held_bytes)
+        largest = max(job.processes, key=lambda member: member.own.held_bytes)
         if largest.own.held_bytes > job.usage.held_bytes * _MOST:
             process = largest
     if process is not None:

@@ -13,17 +13,18 @@ from ebpftrace.ledger.notes import (
 from ebpftrace.ledger.snapshot import (
     GrowthRates,
     JobSnapshot,
+    KnownProcess,
     Node,
     ProcessSnapshot,
     SelfCost,
     Snapshot,
-    Who,
 )
 
 __all__ = [
     "Curve",
     "GrowthRates",
     "JobSnapshot",
+    "KnownProcess",
     "Ledger",
     "LossNote",
     "Node",
@@ -35,5 +36,4 @@ __all__ = [
     "SelfCost",
     "Snapshot",
     "StallNote",
-    "Who",
 ]

@@ -1,4 +1,4 @@
-"""The open accounts: one a process, one a job."""
+"""The open accounts: one for each process, and one for each job."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from ebpftrace.events import ProcessKey, ProcessStarted, StartCause
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.curve import CurveKeeper
 from ebpftrace.ledger.history import History
+from ebpftrace.ledger.series import HeldSeries
 from ebpftrace.ledger.snapshot import GrowthRates, JobSnapshot, ProcessSnapshot
-
-_FAR_OFF_SECONDS = 7 * 24 * 3600.0  # a limit further away than a week is no news
+from ebpftrace.ledger.trend import NO_TREND, Trend
 
 
 def total(usages: Iterable[Usage]) -> Usage:
@@ -24,6 +24,14 @@ def total(usages: Iterable[Usage]) -> Usage:
     return Usage(anon, file, shmem, swap)
 
 
+@dataclass(frozen=True, slots=True)
+class SharedCgroup:
+    """The jobs of a snapshot that share a cgroup: how many, and what all of them use."""
+
+    jobs: int
+    usage: Usage
+
+
 @dataclass(slots=True, eq=False)
 class ProcessAccount:
     """One live process, from its start on."""
@@ -35,6 +43,7 @@ class ProcessAccount:
     counters: ProcessCounters = field(init=False)
     own: Usage = field(init=False)  # without what it shows of its parent's
     history: History = field(default_factory=History)
+    series: HeldSeries = field(default_factory=HeldSeries)
     curve: CurveKeeper = field(default_factory=CurveKeeper)
     delays: Delays | None = None
     peak_elsewhere_bytes: int = 0  # its own peak in the jobs it was in before
@@ -44,8 +53,8 @@ class ProcessAccount:
         self.own = self.counters.usage.less(self.counters.inherited)
         self.history.add(self.started.time_ns, self.own.held_bytes)
 
-    def see(self, counters: ProcessCounters) -> None:
-        """A reading of its counters; it is in its job."""
+    def read(self, counters: ProcessCounters) -> None:
+        """Book a reading of its counters while it is in its job."""
         before = self.own
         self.counters = counters
         self.own = counters.usage.less(counters.inherited)
@@ -62,17 +71,20 @@ class ProcessAccount:
 
     @property
     def own_peak_bytes(self) -> int:
-        """Highest own resident size known of; a lower bound for a forked child.
+        """The highest own resident size known; a lower bound for a forked child.
 
-        The kernel keeps the peak of all that a process shows. A child has inherited most
-        at its birth, and what it gave back since was not its own.
+        The kernel's peak includes what a process inherited. A child has inherited most at
+        its birth, and what it gave back since was not its own.
         """
         inherited = self.started.counters.inherited.resident_bytes
         own, peak = self.own.resident_bytes, self.counters.peak_bytes - inherited
         return peak if peak > own else own
 
-    def snapshot(self, time_ns: int) -> ProcessSnapshot:
-        """The account, frozen; `time_ns` is Unix time."""
+    def snapshot(self, time_ns: int, room_bytes: int | None) -> ProcessSnapshot:
+        """The account, frozen; `time_ns` is Unix time, the room that of its job's trend."""
+        trend = NO_TREND
+        if room_bytes is not None or self.series.climb is not None:
+            trend = Trend(self.series.climb, room_bytes)
         forked = self.counters.inherited.resident_bytes > 0
         started = self.started
         return ProcessSnapshot(
@@ -83,11 +95,12 @@ class ProcessAccount:
             program=started.program,
             args=started.args,
             counters=self.counters,
-            growth=self.history.growth(),
+            growth=self.history.growth(trend.bytes_per_second),
             age_ns=max(0, time_ns - self.start_time_ns),
             state="forked" if forked else "running",
             role=started.role,
             curve=self.curve.curve(),
+            trend=trend,
             delays=self.delays,
         )
 
@@ -122,7 +135,7 @@ class JobAccount:
         """The process runs in this job from here on.
 
         The curve begins with the first one, also where the job was idle before. What a
-        process had before it was known by its present name, or to us, is no growth.
+        process held before it was found, or renamed to a watched name, is no growth.
         """
         if not len(self.history):
             self.history.add(process.started.time_ns, process.own.held_bytes)
@@ -133,9 +146,9 @@ class JobAccount:
         self.held_bytes += process.own.held_bytes
 
     def leave(self, process: ProcessAccount, now_ns: int) -> None:
-        """The process ended or moved away; its account says what it had at last."""
-        self.see_sum()
-        self.see_peak(process)
+        """The process ended or moved away; its account has its last reading."""
+        self.update_peaks()
+        self.update_peak_from(process)
         del self.processes[process.key]
         self.resident_bytes -= process.own.resident_bytes
         self.held_bytes -= process.own.held_bytes
@@ -143,18 +156,20 @@ class JobAccount:
             self.ended_ns = now_ns
             self.grown_bytes = self.history.total_bytes
             self.history.restart()
-            self.processes = {}  # a dict keeps the room of all it ever held
+            self.processes = {}  # a dict never shrinks
 
-    def see_sum(self) -> None:
-        """What its processes have now, as far as it was read, may be its highest ever."""
+    def update_peaks(self) -> None:
+        """Its processes' sum, as of their last readings, may be the highest ever."""
         self.peak_growth_bytes = max(
             self.peak_growth_bytes, self.history.growth_to(self.held_bytes)
         )
         if self.resident_bytes > self.peak_bytes:
-            largest = max(self.processes.values(), key=lambda one: one.own.resident_bytes)
+            largest = max(
+                self.processes.values(), key=lambda process: process.own.resident_bytes
+            )
             self.peak_bytes, self.peak_holder = self.resident_bytes, largest.label
 
-    def see_peak(self, process: ProcessAccount) -> None:
+    def update_peak_from(self, process: ProcessAccount) -> None:
         """One process's own peak, which may lie between two readings of the whole job."""
         peak = process.own_peak_bytes
         if peak > self.peak_bytes and peak > process.peak_elsewhere_bytes:
@@ -171,25 +186,30 @@ class JobAccount:
         return "gone" if self.gone else "idle"
 
     def sample(self, now_ns: int, usage: Usage) -> None:
-        """Note what is held now, of the job and of each of its processes."""
+        """Record what the job and each of its processes hold now."""
         self.history.add(now_ns, usage.held_bytes)
         self.curve.add(now_ns, usage.held_bytes)
         for process in self.processes.values():
             held = process.own.held_bytes
             process.history.add(now_ns, held)
+            process.series.add(now_ns, held)
             process.curve.add(now_ns, held)
-            self.see_peak(process)
-        self.see_sum()
+            self.update_peak_from(process)
+        self.update_peaks()
 
     def snapshot(
-        self, now_ns: int, time_ns: int, usage: Usage, held_in_cgroup: int
+        self, now_ns: int, time_ns: int, usage: Usage, group: SharedCgroup, trend: Trend
     ) -> JobSnapshot:
-        """`usage` is this job's; `held_in_cgroup` that of all tracked jobs in its cgroup."""
+        """The account, frozen; `usage` is this job's, `group` all of its cgroup."""
+        rate = trend.bytes_per_second
         growth = (
-            self.history.growth() if self.processes else GrowthRates(0, 0, self.grown_bytes, 0)
+            self.history.growth(rate)
+            if self.processes
+            else GrowthRates(0, 0, self.grown_bytes, rate)
         )
         largest_first = sorted(
-            self.processes.values(), key=lambda one: (-one.own.resident_bytes, one.key.pid)
+            self.processes.values(),
+            key=lambda process: (-process.own.resident_bytes, process.key.pid),
         )
         return JobSnapshot(
             identity=self.identity,
@@ -198,28 +218,18 @@ class JobAccount:
             peak_bytes=self.peak_bytes,
             peak_holder=self.peak_holder,
             growth=growth,
-            seconds_to_limit=self._seconds_to_limit(held_in_cgroup, growth.bytes_per_second),
             oom_kills=self.oom_kills,
             stalled_ns=self.stalled_ns,
             stalls=self.stalls,
             age_ns=max(0, now_ns - self.began_ns),
             state=self.state,
             started=self.started,
-            processes=tuple(process.snapshot(time_ns) for process in largest_first),
+            processes=tuple(
+                process.snapshot(time_ns, trend.room_bytes) for process in largest_first
+            ),
+            alone=group.jobs == 1,
+            group_usage=group.usage,
+            trend=trend,
             curve=self.curve.curve(),
             peak_growth_bytes=self.peak_growth_bytes,
         )
-
-    def _seconds_to_limit(self, held_in_cgroup: int, rate: int) -> float | None:
-        """Until what is held reaches the tightest limit, at the floor's rate.
-
-        Page cache in the charge is dropped before anything is killed, so what the charge
-        has beyond the anon and shmem of tracked processes counts as room. What untracked
-        processes of the cgroup hold is taken for cache by this; the real end comes sooner.
-        """
-        headroom = self.cgroup.headroom_bytes
-        if headroom is None or rate <= 0:
-            return None
-        room = headroom + max(0, self.cgroup.charge_bytes - held_in_cgroup)
-        seconds = room / rate
-        return seconds if seconds < _FAR_OFF_SECONDS else None

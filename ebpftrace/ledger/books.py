@@ -1,14 +1,14 @@
 """The books: events in, snapshots and notes out.
 
-No clock and no file is read here: every time comes with an event or an argument, so that
-what was recorded is booked again by the same code.
+No clock and no file is read here: every time comes with an event or an argument, so that a
+recording can be replayed through the same code.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from ebpftrace.counters import Usage
 from ebpftrace.events import (
     CgroupGone,
     CgroupMade,
@@ -27,19 +27,21 @@ from ebpftrace.events import (
     StartCause,
 )
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger.accounts import JobAccount, ProcessAccount, total
+from ebpftrace.ledger.accounts import JobAccount, ProcessAccount, SharedCgroup, total
 from ebpftrace.ledger.clock import Clock
+from ebpftrace.ledger.held import held_bytes, room_bytes
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note
 from ebpftrace.ledger.register import JobRegister
-from ebpftrace.ledger.snapshot import JobSnapshot, Node, SelfCost, Snapshot, Who
+from ebpftrace.ledger.snapshot import JobSnapshot, KnownProcess, Node, SelfCost, Snapshot
+from ebpftrace.ledger.trend import NO_TREND, JobTrends
 
 
 class Ledger:
-    """Who holds how much, since when, with what was lost.
+    """How much each job and process holds, since when, and what was missed.
 
-    `apply` never fails for an event about somebody unknown: after a loss, what comes late
-    or twice is no error. Jobs come with the events that name one (`identity`).
+    `apply` never fails for an event about an unknown process: after a loss, an event may
+    come late or twice. Jobs come with the events that name one (`identity`).
     """
 
     def __init__(self, clock: Clock, *, watching: str, began_ns: int) -> None:
@@ -49,6 +51,7 @@ class Ledger:
         self._processes: dict[ProcessKey, ProcessAccount] = {}
         self._jobs = JobRegister()
         self._executed: dict[ProcessKey, JobAccount] = {}  # since the last snapshot
+        self._trends = JobTrends()
         self._notebook = Notebook(clock)
         self._losses: Mapping[str, int] = MappingProxyType({})
         self._sequence = 0
@@ -58,7 +61,7 @@ class Ledger:
         """Book one event. `identity` is the job of a start, a move or an OOM kill."""
         match event:
             case ProcessStarted():
-                assert identity is not None  # whoever resolves jobs never fails
+                assert identity is not None  # every start is resolved to a job
                 self._start(event, identity)
             case ProcessExited():
                 self._exit(event)
@@ -69,7 +72,7 @@ class Ledger:
             case ProcessRead():
                 account = self._processes.get(event.key)
                 if account is not None:
-                    account.see(event.counters)
+                    account.read(event.counters)
             case ProcessDelayed():
                 account = self._processes.get(event.key)
                 if account is not None:
@@ -103,28 +106,28 @@ class Ledger:
         drawn = self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost)
         return replace(drawn, node=node)
 
-    def look(self, now_ns: int, time_ns: int) -> Snapshot:
-        """The same between two intervals, for who has to act."""
+    def peek(self, now_ns: int, time_ns: int) -> Snapshot:
+        """The same between two intervals, for the breaker."""
         cost = SelfCost()
-        return self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost, look=True)
+        return self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost, peek=True)
 
     def final(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
-        """The books at the end: every job that is remembered, largest peak first."""
+        """The books at the end: every job still in memory, largest peak first."""
         return self._draw(list(self._jobs), now_ns, time_ns, cost, final=True)
 
-    def who(self, key: ProcessKey) -> Who | None:
-        """Who that is, now; None for one that has ended."""
+    def process(self, key: ProcessKey) -> KnownProcess | None:
+        """A live process; None for one that is unknown or has ended."""
         account = self._processes.get(key)
         if account is None:
             return None
         cgroup = account.job.cgroup
-        return Who(
+        return KnownProcess(
             account.job.identity, account.comm, account.started.role,
             cgroup.limit_bytes,
         )  # fmt: skip
 
-    def take_notes(self) -> tuple[Note, ...]:
-        """What happened since this was last asked, in order."""
+    def drain_notes(self) -> tuple[Note, ...]:
+        """What happened since the last call, in order."""
         return self._notebook.take()
 
     def _start(self, event: ProcessStarted, identity: JobIdentity) -> None:
@@ -132,13 +135,13 @@ class Ledger:
         known = self._processes.get(event.key)
         if known is not None:
             if event.how is not StartCause.EXEC:
-                return  # told twice: it started while those running were looked through
+                return  # reported twice: it started during the scan of running processes
             self._close(known, event.time_ns)
             before = known.job
         job = self._jobs.job(identity, event.time_ns)
         account = ProcessAccount(
             started=event,
-            # CLOCK_BOOTTIME went on while the machine slept; nobody starts after it was told.
+            # CLOCK_BOOTTIME advances during suspend; no process starts after its event.
             start_time_ns=min(
                 self._clock.start_unix_ns(event.key.start_boottime_ns),
                 self._clock.unix_ns(event.time_ns),
@@ -148,7 +151,7 @@ class Ledger:
         )
         self._processes[event.key] = account
         self._jobs.join(account)
-        if job is not before:  # else the same process, that executed something
+        if job is not before:  # else the same process, after an exec
             job.started += 1
         self._notebook.process(account, event.how.value, event.time_ns)
 
@@ -156,7 +159,7 @@ class Ledger:
         account = self._processes.get(event.key)
         if account is None:
             return
-        account.see(event.counters)
+        account.read(event.counters)
         account.comm = event.comm
         self._close(account, event.time_ns)
         if event.executed:
@@ -202,19 +205,26 @@ class Ledger:
         cost: SelfCost,
         *,
         final: bool = False,
-        look: bool = False,
+        peek: bool = False,
     ) -> Snapshot:
-        self._sequence += not look
+        self._sequence += not peek
         usages = [job.usage for job in jobs]
-        held: Counter[int] = Counter()
+        shared = _shared_cgroups(jobs, usages)
+        drawn = []
         for job, usage in zip(jobs, usages, strict=True):
-            held[job.identity.cgroup_id] += usage.anon_bytes + usage.shmem_bytes
+            cgroup = shared[job.identity.cgroup_id]
+            trend = NO_TREND
+            if job.processes or not final:
+                trend = self._trends.update(
+                    job.identity.key,
+                    now_ns,
+                    held_bytes(job.cgroup, usage, alone=cgroup.jobs == 1),
+                    room_bytes(job.cgroup, cgroup.usage),
+                )
             if job.processes:
                 job.sample(now_ns, usage)
-        drawn = [
-            job.snapshot(now_ns, time_ns, usage, held[job.identity.cgroup_id])
-            for job, usage in zip(jobs, usages, strict=True)
-        ]
+            drawn.append(job.snapshot(now_ns, time_ns, usage, cgroup, trend))
+        self._trends.forget_missing(now_ns)
         if final:
             drawn.sort(key=lambda job: (-job.peak_bytes, job.identity.key))
         else:
@@ -235,6 +245,21 @@ class Ledger:
         )
 
 
+def _shared_cgroups(
+    jobs: Sequence[JobAccount], usages: Sequence[Usage]
+) -> dict[int, SharedCgroup]:
+    """By cgroup id: the jobs among these that share it, summed once for all who ask."""
+    shared: dict[int, SharedCgroup] = {}
+    for job, usage in zip(jobs, usages, strict=True):
+        cgroup = shared.get(job.identity.cgroup_id)
+        shared[job.identity.cgroup_id] = (
+            SharedCgroup(1, usage)
+            if cgroup is None
+            else SharedCgroup(cgroup.jobs + 1, cgroup.usage + usage)
+        )
+    return shared
+
+
 def _largest_first(job: JobSnapshot) -> tuple[int, bool, int, str]:
-    """Those that ended hold nothing and come last, the largest peak of them first."""
+    """Ended jobs hold nothing and come last, those with the largest peak first."""
     return -job.usage.resident_bytes, not job.processes, -job.peak_bytes, job.identity.key

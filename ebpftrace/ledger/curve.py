@@ -1,6 +1,6 @@
 """What was held over the last quarter of an hour, thinned: for sparklines and charts.
 
-Growth is not judged on it (see history.py): a bucket keeps only its lowest and its
+Growth is not judged on it (see series.py): a bucket keeps only its lowest and its
 highest value.
 """
 

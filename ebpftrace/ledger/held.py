@@ -1,11 +1,37 @@
-"""How much memory a job holds that the kernel cannot drop."""
+"""What a job holds that the kernel cannot drop, and how much more fits below its limit."""
 
-from ebpftrace.ledger.snapshot import JobSnapshot
+from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
 
 
-def held_bytes(job: JobSnapshot) -> int:
-    """What a job holds and the kernel cannot drop: all of its cgroup where that is read."""
-    contents = job.cgroup.contents if job.cgroup.limit_bytes else None
+def counted_contents(cgroup: CgroupCounters, *, alone: bool) -> CgroupContents | None:
+    """The contents of the whole cgroup, where they count as the job's; else None.
+
+    The tracked processes count alone where there is no limit (the cgroup may be the whole
+    machine's, and no process is killed for what the others hold), and where the job is not
+    `alone` in its cgroup, as CI runs on a bare runner are not.
+    """
+    return cgroup.contents if cgroup.limit_bytes and alone else None
+
+
+def held_bytes(cgroup: CgroupCounters, usage: Usage, *, alone: bool) -> int:
+    """`usage` is that of the job's tracked processes."""
+    contents = counted_contents(cgroup, alone=alone)
     if contents is None:
-        return job.usage.held_bytes
-    return contents.anon_bytes + contents.shmem_bytes + job.usage.swap_bytes
+        return usage.held_bytes
+    return contents.anon_bytes + contents.shmem_bytes + usage.swap_bytes
+
+
+def room_bytes(cgroup: CgroupCounters, group_usage: Usage) -> int | None:
+    """Until the tightest limit is reached; None where there is none.
+
+    Page cache counts as room: the kernel drops it before it kills a process. Where the
+    cgroup's contents were not read, whatever its tracked processes (`group_usage`) do not
+    hold is taken for cache; with untracked processes the limit is reached earlier.
+    """
+    headroom = cgroup.headroom_bytes
+    if headroom is None:
+        return None
+    if cgroup.contents is not None:
+        return headroom + cgroup.contents.cache_bytes
+    held = group_usage.anon_bytes + group_usage.shmem_bytes  # swap is not in the charge
+    return headroom + max(0, cgroup.charge_bytes - held)

@@ -1,4 +1,4 @@
-"""What the books say at one moment, frozen. Views and judges read this and nothing else.
+"""The books at one moment, frozen. Views and judges read this and nothing else.
 
 Sizes are bytes. `monotonic_ns` is CLOCK_MONOTONIC; every `*_time_ns` is Unix time.
 """
@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ebpftrace.counters import CgroupCounters, Delays, ProcessCounters, Usage
+from ebpftrace.counters import CgroupContents, CgroupCounters, Delays, ProcessCounters, Usage
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.curve import Curve
+from ebpftrace.ledger.held import counted_contents, held_bytes, room_bytes
+from ebpftrace.ledger.trend import NO_TREND, Trend
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,9 @@ class GrowthRates:
 
     `bytes_10s` and `bytes_60s` compare with 10 and 60 s ago (or with the first reading,
     if that is later; a job that was idle is read anew); `bytes_total` with the first
-    reading ever, which a start seen by us comes with. `bytes_per_second` is the rise of
-    the floor of the last minute's curve, never negative: a collector's sawtooth has none,
-    one burst has none. A job that ended
-    has only `bytes_total`, by its last reading.
+    reading ever, which a start seen by us comes with. `bytes_per_second` is the rate of the
+    steady climb (see `Trend`), which a collector's sawtooth or a burst has not. A job that
+    ended has only `bytes_total`, by its last reading.
     """
 
     bytes_10s: int = 0
@@ -48,6 +49,7 @@ class ProcessSnapshot:
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
     delays: Delays | None = None  # None: not asked for (`--delays`), or not read yet
     curve: Curve = Curve()  # of its own held bytes
+    trend: Trend = NO_TREND  # of its own held bytes, with the room of its job
 
     @property
     def pid(self) -> int:
@@ -68,17 +70,16 @@ class JobSnapshot:
     """One job: its tracked processes, and the memory cgroup they are charged to.
 
     `usage` sums the tracked processes' own usage; `cgroup` is the whole cgroup's charge,
-    with everything else in it. `seconds_to_limit` is None where there is no limit or no
-    growth, or the limit is more than a week away.
+    with everything else in it. Several jobs may share a cgroup: then none is `alone`, and
+    `group_usage` sums the tracked processes of all of them.
     """
 
     identity: JobIdentity
     cgroup: CgroupCounters
     usage: Usage
     peak_bytes: int  # highest own resident bytes known of: their sum, or one process's
-    peak_holder: str  # "gopls 4711": who held most of it then
+    peak_holder: str  # "gopls 4711": the process that held most of it then
     growth: GrowthRates
-    seconds_to_limit: float | None
     oom_kills: int
     stalled_ns: int
     stalls: int
@@ -86,8 +87,31 @@ class JobSnapshot:
     state: str  # "running"; "idle": no tracked process left; "gone": its cgroup was removed
     started: int  # tracked processes that ever ran in it
     processes: tuple[ProcessSnapshot, ...]  # largest first
+    alone: bool  # the only job of this snapshot in its cgroup
+    group_usage: Usage
+    trend: Trend  # of `held_bytes`
     curve: Curve = Curve()  # of the held bytes of all its processes
     peak_growth_bytes: int = 0  # the highest that `growth.bytes_total` ever was
+
+    @property
+    def held_bytes(self) -> int:
+        """What the kernel cannot drop: of the whole cgroup where that is the job's alone."""
+        return held_bytes(self.cgroup, self.usage, alone=self.alone)
+
+    @property
+    def counted_contents(self) -> CgroupContents | None:
+        """The contents of its cgroup, where `held_bytes` is theirs."""
+        return counted_contents(self.cgroup, alone=self.alone)
+
+    @property
+    def room_bytes(self) -> int | None:
+        """What can still be held below the tightest limit; None where there is none."""
+        return room_bytes(self.cgroup, self.group_usage)
+
+    @property
+    def seconds_to_limit(self) -> float | None:
+        """At the rate of its steady climb: see `Trend`."""
+        return self.trend.seconds_to_limit
 
     @property
     def limit_share(self) -> float | None:
@@ -97,8 +121,8 @@ class JobSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
-    """What the books know of a process between two snapshots."""
+class KnownProcess:
+    """What the ledger knows of a live process between two snapshots."""
 
     job: JobIdentity
     comm: str
@@ -108,7 +132,7 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class SelfCost:
-    """What the tool itself takes."""
+    """What ebpftrace itself uses."""
 
     cpu_ns: int = 0  # of this process, since it started
     cpu_share: float = 0.0  # of one CPU, since the last snapshot
@@ -128,7 +152,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The books at one moment. A snapshot that missed something says so in `losses`.
+    """The books at one moment. `losses` counts what was missed.
 
     `jobs` are those with a tracked process and those whose last one ended within a minute;
     in the `final` snapshot all that are remembered.
@@ -145,8 +169,8 @@ class Snapshot:
     cost: SelfCost = SelfCost()
     final: bool = False
     node: Node | None = None  # None: not read, or not to be had
-    node_oom_kills: int = 0  # of the whole machine, ours or not, since the watch began
-    forgotten_jobs: int = 0  # ended so long ago that no snapshot has them any more
+    node_oom_kills: int = 0  # of the whole machine, watched or not, since the watch began
+    forgotten_jobs: int = 0  # ended, and dropped from memory
 
     @property
     def running_count(self) -> int:

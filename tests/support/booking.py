@@ -180,7 +180,7 @@ class Booking:
         return found
 
     def notes(self) -> tuple[Note, ...]:
-        return self.ledger.take_notes()
+        return self.ledger.drain_notes()
 
 
 def _cgroup(counters: dict[str, Any]) -> CgroupCounters:

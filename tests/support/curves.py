@@ -1,9 +1,11 @@
 """Curves of memory as the judge sees them: made of numbers, not of a machine."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.ledger.series import HeldSeries
+from ebpftrace.ledger.trend import JobSeries
 from ebpftrace.units import MIB, NS_PER_SECOND
 
 Curve = Callable[[float], float]  # seconds to MiB
@@ -42,10 +44,31 @@ def watched(
     curve: Curve, seconds: float, *, limit: float | None = 1024, every: float = 0.5
 ) -> Samples:
     """The history of a curve, from 0 to `seconds`."""
-    samples = Samples(sample(0, curve(0), limit=limit))
-    for n in range(1, int(seconds / every) + 1):
-        samples.add(sample(n * every, curve(n * every), limit=limit))
+    *_, samples = watching(curve, seconds, limit=limit, every=every)
     return samples
+
+
+def watching(
+    curve: Curve, seconds: float, *, limit: float | None = 1024, every: float = 0.5
+) -> Iterator[Samples]:
+    """The same history, after each of its samples."""
+    series, samples = JobSeries(), None
+    for n in range(int(seconds / every) + 1):
+        taken = sample(n * every, curve(n * every), limit=limit)
+        series.add(taken.time_ns, taken.held_bytes, taken.room_bytes)
+        if samples is None:
+            samples = Samples(taken, series.trend)
+        else:
+            samples.add(taken, series.trend)
+        yield samples
+
+
+def held(curve: Curve, seconds: float, *, every: float = 0.5) -> HeldSeries:
+    """The series of a curve in the ledger, from 0 to `seconds`."""
+    series = HeldSeries()
+    for n in range(int(seconds / every) + 1):
+        series.add(START_NS + round(n * every * NS_PER_SECOND), round(curve(n * every) * MIB))
+    return series
 
 
 def line(rate: float, start: float = 20) -> Curve:

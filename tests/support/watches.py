@@ -18,6 +18,7 @@ from ebpftrace.counters import (
 from ebpftrace.events import FuseOf, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
+from ebpftrace.ledger.climb import SteadyClimb
 from ebpftrace.ledger.notes import LossNote, OomNote, PressureNote, ProcessNote, StallNote
 from ebpftrace.ledger.snapshot import (
     GrowthRates,
@@ -26,6 +27,7 @@ from ebpftrace.ledger.snapshot import (
     SelfCost,
     Snapshot,
 )
+from ebpftrace.ledger.trend import NO_TREND, Trend
 from ebpftrace.units import GIB, KIB, MIB, NS_PER_SECOND
 from ebpftrace.views.activity import Remark
 from ebpftrace.views.start import Started
@@ -133,7 +135,6 @@ def job(
         peak_bytes=usage.resident_bytes + 8 * MIB if peak is None else peak,
         peak_holder=f"{largest.comm} {largest.pid}" if largest else "gopls 4711",
         growth=GrowthRates(per_second * 5, per_second * 5, per_second * 5, per_second),
-        seconds_to_limit=seconds_to_limit,
         oom_kills=oom_kills,
         stalled_ns=stalled_ns,
         stalls=3 if stalled_ns else 0,
@@ -141,11 +142,36 @@ def job(
         state=state,
         started=max(1, len(processes)),
         processes=tuple(processes),
+        alone=True,
+        group_usage=usage,
+        trend=trend(per_second, seconds_to_limit),
         peak_growth_bytes=max(0, per_second * 5),
     )
 
 
+def trend(per_second: float = 0, seconds_to_limit: float | None = None) -> Trend:
+    """A minute's climb; without a rate, one that leads to the limit all the same."""
+    if not per_second and seconds_to_limit is None:
+        return NO_TREND
+    rate = per_second or MIB
+    climb = SteadyClimb(MONOTONIC_NS - 60 * NS_PER_SECOND, 60, round(rate * 60), rate)
+    return Trend(climb, None if seconds_to_limit is None else round(seconds_to_limit * rate))
+
+
 def snapshot(*jobs: JobSnapshot, losses: dict[str, int] | None = None) -> Snapshot:
+    """The jobs are `alone` in their cgroup or not, as the ledger would find them."""
+    sharing = [
+        [other for other in jobs if other.identity.cgroup_id == one.identity.cgroup_id]
+        for one in jobs
+    ]
+    jobs = tuple(
+        replace(
+            one,
+            alone=len(others) == 1,
+            group_usage=sum((other.usage for other in others), Usage()),
+        )
+        for one, others in zip(jobs, sharing, strict=True)
+    )
     return Snapshot(
         sequence=7,
         time_ns=TIME_NS,

@@ -17,7 +17,6 @@ from ebpftrace.host import proc
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import ProcessSnapshot
-from ebpftrace.ledger.held import held_bytes
 
 
 def create_incident(
@@ -41,7 +40,7 @@ def create_incident(
     cleans = any(ACTIONS[step.action].after_outcome for step in policy.ladder)
     unix_ns = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
-    job_held = since_snapshot.job_held_bytes if since_snapshot else held_bytes(job)
+    job_held = since_snapshot.job_held_bytes if since_snapshot else job.held_bytes
     held = process.own.held_bytes
     if since_snapshot:
         held += since_snapshot.gained_by(process.key)

@@ -3,7 +3,6 @@
 from collections import deque
 
 from ebpftrace.ledger import Snapshot
-from ebpftrace.ledger.held import held_bytes
 
 Point = tuple[int, int, int]  # monotonic_ns, held bytes, charged bytes
 _MAX_POINTS = 600
@@ -21,7 +20,7 @@ class Curves:
         now = snapshot.monotonic_ns
         for job in snapshot.jobs:
             points = self._points.setdefault(job.identity.key, deque(maxlen=_MAX_POINTS))
-            points.append((now, held_bytes(job), job.cgroup.charge_bytes))
+            points.append((now, job.held_bytes, job.cgroup.charge_bytes))
         for key, points in list(self._points.items()):
             if now - points[-1][0] > _FORGET_NS:
                 del self._points[key]

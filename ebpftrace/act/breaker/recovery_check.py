@@ -7,7 +7,6 @@ from ebpftrace.act.incident.incident import Incident
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
-from ebpftrace.ledger.held import held_bytes
 from ebpftrace.units import NS_PER_SECOND
 
 DOWN_SHARE = 0.8
@@ -92,7 +91,7 @@ class RecoveryCheck:
 
     def _held_bytes(self, job: JobSnapshot) -> int:
         if job.processes or not self.incident.limit_bytes:
-            return held_bytes(job)
+            return job.held_bytes
         # The ledger stops reading a cgroup once its last tracked process has ended.
         folder = self.incident.cgroup_folder
         contents = None if folder is None else read_contents(folder)

@@ -10,7 +10,6 @@ from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
-from ebpftrace.ledger.held import held_bytes
 
 TARGET_SHARE = 1 / 3
 """A target accounts for at least this share of what the job gained, or holds."""
@@ -86,7 +85,7 @@ def _largest_part(
     }
     # Processes that ended hide what their replacements gained: the sum may be larger.
     whole = max(
-        gained if by_gain else held_bytes(job) + job_gain,
+        gained if by_gain else job.held_bytes + job_gain,
         sum(max(0, part) for part in parts.values()),
     )
     largest = max(candidates, key=lambda it: parts[it.key], default=None)

@@ -6,7 +6,6 @@ former, so that the bound comes down as they grow.
 """
 
 import signal
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +16,7 @@ from ebpftrace.act.process.identity import in_own_line
 from ebpftrace.events import FuseOf, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.samples import of_job
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
+from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapshot
 from ebpftrace.probe import FuseDefault
 from ebpftrace.probe.loading.layout import PAGE_SIZE, whole_pages
 
@@ -45,7 +44,7 @@ class Bounds:
 
 
 def fuse_for(
-    policies: Sequence[Policy], process: ProcessSnapshot | Who, job: JobIdentity
+    policies: Sequence[Policy], process: ProcessSnapshot | KnownProcess, job: JobIdentity
 ) -> tuple[Policy, Fuse] | None:
     """The policy whose fuse is this process's. Crash monitors and dry runs have none."""
     policy = None if process.role else policy_for(policies, process.comm, job)
@@ -72,7 +71,6 @@ def bounds_of(
     groups: dict[int, tuple[int, int]] = {}
     processes: dict[ProcessKey, tuple[int, int, int]] = {}
     unlimited: set[str] = set()
-    together = _held_together(snapshot)
     for job in snapshot.jobs:
         for process in job.processes:
             key = process.key
@@ -89,7 +87,7 @@ def bounds_of(
             bound = _bound(fuse, job, snapshot.monotonic_ns)
             if bound is not None and fuse.of is FuseOf.JOB:
                 # The kernel side sums a cgroup up, and several CI runs may share one.
-                bound += together[job.identity.cgroup_id] - job.usage.held_bytes
+                bound += job.group_usage.held_bytes - job.usage.held_bytes
             if bound is None:
                 unlimited.add(job.identity.name)
             else:
@@ -106,17 +104,9 @@ def bounds_of(
     return Bounds(groups, processes, frozenset(unlimited))
 
 
-def _held_together(snapshot: Snapshot) -> Counter[int]:
-    """Bytes held by all jobs of each cgroup, by its id."""
-    held: Counter[int] = Counter()
-    for job in snapshot.jobs:
-        held[job.identity.cgroup_id] += job.usage.held_bytes
-    return held
-
-
-def not_yet(fuse: Fuse, job: JobSnapshot, snapshot: Snapshot) -> bool:
+def not_yet(fuse: Fuse, job: JobSnapshot) -> bool:
     """Whether a job is below its bound, and only its cgroup's sum with other jobs is not."""
-    alone = _held_together(snapshot)[job.identity.cgroup_id] <= job.usage.held_bytes
+    alone = job.group_usage.held_bytes <= job.usage.held_bytes
     if alone or fuse.of is not FuseOf.JOB or fuse.share:
         return False
     return job.usage.held_bytes < fuse.bound

@@ -26,7 +26,7 @@ from ebpftrace.act.policy.policy import Policy
 from ebpftrace.errors import GoneError
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot, Who
+from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapshot
 from ebpftrace.probe import FuseControl
 from ebpftrace.units import NS_PER_SECOND
 
@@ -124,17 +124,17 @@ class Fusebox:
                 self._exempt(key)
                 continue
             policy, fuse = meant
-            if not_yet(fuse, job, snapshot):
+            if not_yet(fuse, job):
                 self._go_on(key, policies, snapshot)
                 continue
             del self._new[key]
-            who = Who(job.identity, process.comm, process.role, job.cgroup.limit_bytes)
+            who = KnownProcess(job.identity, process.comm, process.role, job.cgroup.limit_bytes)
             news = self._first(FuseEventKind.STOPPED, event, who, policy)
             self._standing[key] = StoppedProcess(event, news, policy, fuse)
             yield news
 
     def killed(
-        self, event: FuseBlown, policies: Sequence[Policy], who: Who
+        self, event: FuseBlown, policies: Sequence[Policy], who: KnownProcess
     ) -> FuseEvent | None:
         """One was killed by the kernel side; None where no policy asked for that."""
         meant = fuse_for(policies, who, who.job)
@@ -245,7 +245,7 @@ class Fusebox:
         )
 
     def _first(
-        self, word: FuseEventKind, event: FuseBlown, who: Who, policy: Policy
+        self, word: FuseEventKind, event: FuseBlown, who: KnownProcess, policy: Policy
     ) -> FuseEvent:
         return first_news(word, event, who, policy, time_ns=self._unix_ns(event.time_ns))
 

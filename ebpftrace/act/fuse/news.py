@@ -7,11 +7,11 @@ from ebpftrace.act.fuse.format import next_in_words, sentence
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.events import FuseBlown
-from ebpftrace.ledger import Who
+from ebpftrace.ledger import KnownProcess
 
 
 def first_news(
-    word: FuseEventKind, event: FuseBlown, who: Who, policy: Policy, *, time_ns: int
+    word: FuseEventKind, event: FuseBlown, who: KnownProcess, policy: Policy, *, time_ns: int
 ) -> FuseEvent:
     """It was stopped, or killed; `time_ns` is the event's Unix time."""
     news = FuseEvent(

@@ -1,6 +1,6 @@
 """A bound of a policy on one job or process: its mark, and the history it is judged on."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -51,13 +51,10 @@ class MarkedBound:
         """The gain since the snapshot, never below 0."""
         return max(0, self.counted_bytes - self.snapshot_bytes)
 
-    def judge(
-        self, job: JobSnapshot, reading: GroupReading, *, time_ns: int, alone: bool
-    ) -> Finding | None:
+    def judge(self, job: JobSnapshot, reading: GroupReading, time_ns: int) -> Finding | None:
         """The finding for the job as it was read, if its bound is met; else move the mark.
 
-        `time_ns` is the Unix time of the reading; `alone`: the job shares its cgroup with
-        no other job.
+        `time_ns` is the Unix time of the reading.
         """
         key = self.mark.process
         process = next((process for process in job.processes if process.key == key), None)
@@ -65,7 +62,7 @@ class MarkedBound:
             self.done = True  # it has ended or moved: the next snapshot shows which
             return None
         counted = reading.held_bytes if process is None else process.own.held_bytes
-        fresh = _sample(job, process, reading.time_ns, alone)
+        fresh = _sample(job, process, reading.time_ns)
         gained = counted - self.counted_bytes
         self.readings.append(correct_stat_lag(fresh, self.readings[-1], gained))
         self.counted_bytes = counted
@@ -93,27 +90,20 @@ class MarkedBound:
             self.mark = replace(self.mark, held_bytes=self.counted_bytes + max(1, away))
 
 
-def marked_bounds(
-    trigger: Trigger, snapshot: Snapshot, unshared: frozenset[int]
-) -> Iterator[MarkedBound]:
-    """The bounds of a policy that a single crossing meets and that are not met yet.
-
-    `unshared` are the ids of the cgroups that contain only one job.
-    """
+def marked_bounds(trigger: Trigger, snapshot: Snapshot) -> Iterator[MarkedBound]:
+    """The bounds of a policy that a single crossing meets and that are not met yet."""
     policy = trigger.policy
     if policy.for_ns or (policy.mode is Mode.ALL and len(policy.when) > 1):
         return  # a crossing alone does not meet the policy
-    counted: Counter[int] = Counter()  # by cgroup: the kernel side counts their sum
-    for job in snapshot.jobs:
-        counted[job.identity.cgroup_id] += job.usage.held_bytes
     for condition, detector, history in trigger.histories():
         bytes_to_bound = detector.bytes_to_bound
         if bytes_to_bound is None:
             continue
         for job, process in _subjects(snapshot, per_process=condition.per_process):
             identity = job.identity
-            now = _sample(job, process, snapshot.monotonic_ns, identity.cgroup_id in unshared)
-            subject, held, key = Subject(identity), counted[identity.cgroup_id], None
+            now = _sample(job, process, snapshot.monotonic_ns)
+            # The kernel side counts all tracked processes of the cgroup.
+            subject, held, key = Subject(identity), job.group_usage.held_bytes, None
             if process is not None:
                 subject = Subject(identity, process.key, process.comm)
                 held, key = process.own.held_bytes, process.key
@@ -148,9 +138,7 @@ def _subjects(
             yield job, process
 
 
-def _sample(
-    job: JobSnapshot, process: ProcessSnapshot | None, now_ns: int, alone: bool
-) -> Sample:
+def _sample(job: JobSnapshot, process: ProcessSnapshot | None, now_ns: int) -> Sample:
     if process is None:
-        return of_job(job, now_ns, alone=alone)
+        return of_job(job, now_ns)
     return of_process(process, job, now_ns)

@@ -10,12 +10,11 @@ figures; if it finds nothing, the mark is moved.
 from collections.abc import Iterable, Iterator
 
 from ebpftrace.act.trigger.marked_bound import Mark, MarkedBound, marked_bounds
-from ebpftrace.act.trigger.refresh import refresh_job, unshared_cgroups
+from ebpftrace.act.trigger.refresh import refresh_job
 from ebpftrace.act.trigger.trigger import Firing, Trigger, UsageSinceSnapshot
 from ebpftrace.counters import CgroupContents
 from ebpftrace.events import Breached, GroupReading, ProcessKey
 from ebpftrace.ledger import Snapshot
-from ebpftrace.ledger.held import held_bytes
 
 
 class Marks:
@@ -23,15 +22,11 @@ class Marks:
 
     def __init__(self) -> None:
         self._bounds: list[MarkedBound] = []
-        self._unshared: frozenset[int] = frozenset()  # cgroup ids
 
     def for_snapshot(self, triggers: Iterable[Trigger], snapshot: Snapshot) -> tuple[Mark, ...]:
         """The lowest mark of each process and each cgroup."""
-        self._unshared = unshared_cgroups(snapshot)
         self._bounds = [
-            bound
-            for trigger in triggers
-            for bound in marked_bounds(trigger, snapshot, self._unshared)
+            bound for trigger in triggers for bound in marked_bounds(trigger, snapshot)
         ]
         return _lowest(self._bounds)
 
@@ -47,17 +42,16 @@ class Marks:
         `contents` is the cgroup's memory.stat, read after it too; None if not visible.
         """
         jobs = {job.identity.key: job for job in snapshot.jobs}
-        alone = event.cgroup_id in self._unshared
         time_ns = snapshot.time_ns + reading.time_ns - snapshot.monotonic_ns
         firings = []
         for bound in self._marked_for(event):
             if bound.done or event.held_bytes < bound.mark.held_bytes:
                 continue
             before = jobs[bound.subject.job.key]
-            job = refresh_job(before, reading, contents, alone=alone)
-            finding = bound.judge(job, reading, time_ns=time_ns, alone=alone)
+            job = refresh_job(before, reading, contents)
+            finding = bound.judge(job, reading, time_ns)
             if finding is not None:
-                gained = UsageSinceSnapshot(event.key, bound.gained_bytes, held_bytes(job))
+                gained = UsageSinceSnapshot(event.key, bound.gained_bytes, job.held_bytes)
                 firings.append(Firing(bound.policy, (finding,), gained))
         return tuple(firings)
 

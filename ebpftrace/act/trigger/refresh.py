@@ -5,7 +5,6 @@ memory since. Waiting for the next tick would be too late for a process near the
 """
 
 import os
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,19 +20,13 @@ _LAG_BYTES = 2 * 64 * os.sysconf("SC_PAGE_SIZE") * (os.cpu_count() or 1)
 and as much again may wait to be flushed (mm/memcontrol.c, memcg_vmstats_needs_flush)."""
 
 
-def unshared_cgroups(snapshot: Snapshot) -> frozenset[int]:
-    """The ids of the cgroups that contain only one job."""
-    jobs = Counter(job.identity.cgroup_id for job in snapshot.jobs)
-    return frozenset(cgroup for cgroup, count in jobs.items() if count == 1)
-
-
 def refresh_job(
-    job: JobSnapshot, reading: GroupReading, contents: CgroupContents | None, *, alone: bool
+    job: JobSnapshot, reading: GroupReading, contents: CgroupContents | None
 ) -> JobSnapshot:
     """The job with the usage of `reading`. All growth rates remain those of the snapshot.
 
     A process that started since the snapshot is not added to the job's processes; its usage
-    counts if the job is `alone` in its cgroup.
+    counts if the job is alone in its cgroup.
     """
     read = reading.processes
     processes = tuple(
@@ -41,13 +34,18 @@ def refresh_job(
         for process in job.processes
         if process.key in read
     )
-    counters = read.values() if alone else (process.counters for process in processes)
+    counters = read.values() if job.alone else (process.counters for process in processes)
     usage = sum((counted.usage.less(counted.inherited) for counted in counters), Usage())
-    if alone and reading.partial:
+    if job.alone and reading.partial:
         missing = reading.held_bytes - usage.held_bytes
         usage = replace(usage, anon_bytes=max(0, usage.anon_bytes + missing))
     cgroup = replace(reading.counters, contents=contents, pressure=job.cgroup.pressure)
-    return replace(job, processes=processes, usage=usage, cgroup=cgroup)
+    group = usage
+    if not job.alone:
+        gained = reading.held_bytes - job.group_usage.held_bytes
+        anon_bytes = max(0, job.group_usage.anon_bytes + gained)
+        group = replace(job.group_usage, anon_bytes=anon_bytes)
+    return replace(job, processes=processes, usage=usage, group_usage=group, cgroup=cgroup)
 
 
 def contents_now(

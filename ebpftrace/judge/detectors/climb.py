@@ -7,9 +7,7 @@ from ebpftrace.judge import words
 from ebpftrace.judge.condition_kind import ConditionKind, Setting, SettingType
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
-from ebpftrace.judge.room import seconds_left
 from ebpftrace.judge.samples import Samples
-from ebpftrace.judge.slope import steadiest
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
 
@@ -17,7 +15,8 @@ from ebpftrace.units import NS_PER_SECOND, format_duration
 class ClimbDetector(Detector):
     """`bound_per_second` bytes, for at least `least_ns`.
 
-    A collector's sawtooth has no such climb, nor has a burst before a plateau: see `slope`.
+    A collector's sawtooth has no such climb, nor has a burst before a plateau: see
+    ledger/climb.py.
     """
 
     bound_per_second: int
@@ -31,17 +30,17 @@ class ClimbDetector(Detector):
     bytes_to_bound: ClassVar = None
 
     def verdict(self, samples: Samples) -> Verdict | None:
-        climb = steadiest(samples)
+        climb = samples.climb
         if climb is None or climb.rate < self.bound_per_second:
             return None
         if climb.seconds * NS_PER_SECOND < self.least_ns:
             return None
         now = samples.now
-        left = seconds_left(samples, climb)
+        left = samples.trend.seconds_to_limit
         sentence = (
             f"has climbed by {words.size(climb.rate)}/s for {words.seconds(climb.seconds)} "
             f"(bound {words.size(self.bound_per_second)}/s)"
-            f"{words.ahead(now.limit_bytes, left)}"
+            f"{words.ahead(now.limit_bytes, samples.trend)}"
         )
         return Verdict(
             severity=self.severity,

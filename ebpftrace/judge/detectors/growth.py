@@ -7,9 +7,11 @@ from ebpftrace.judge import words
 from ebpftrace.judge.condition_kind import Bound, ConditionKind, Setting, SettingType
 from ebpftrace.judge.detector import BytesToBound, Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
-from ebpftrace.judge.samples import CLOSEST_NS, Samples
+from ebpftrace.judge.samples import Samples
+from ebpftrace.ledger.series import CLOSEST_NS
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
+_ALIKE = 1.5  # rates that differ by a smaller factor are called the same
 _SAMPLES_A_WINDOW = 4  # a gain from before it counts for a quarter of it at most
 
 
@@ -63,14 +65,24 @@ class GrowthDetector(Detector):
         if gained < bound or gained <= 0:
             return None
         seconds = max((now.time_ns - since) / NS_PER_SECOND, 0.001)
-        left = None if now.room_bytes is None else max(0, now.room_bytes) * seconds / gained
         kinds = words.kinds(samples.before(now.time_ns - since), now)
         sentence = (
             f"gained {words.size(gained)} in {words.seconds(seconds)} (bound "
             f"{words.size(bound)} in {words.seconds(self.window_ns / NS_PER_SECOND)}), {kinds}"
-            f"{words.ahead(now.limit_bytes, left)}"
+            f"{words.ahead(now.limit_bytes, samples.trend, _rate(samples, gained / seconds))}"
         )
-        return Verdict(self.severity, gained, bound, FindingUnit.BYTES, since, sentence, left)
+        return Verdict(
+            self.severity, gained, bound, FindingUnit.BYTES, since, sentence,
+            samples.trend.seconds_to_limit,
+        )  # fmt: skip
+
+
+def _rate(samples: Samples, gained_per_second: float) -> str:
+    """What to call the rate of the trend, which need not be that of the window."""
+    steady = samples.trend.bytes_per_second
+    if gained_per_second / _ALIKE <= steady <= gained_per_second * _ALIKE:
+        return "this rate"
+    return f"its steady {words.size(steady)}/s"
 
 
 def _build(bound: Bound, window: int) -> GrowthDetector:

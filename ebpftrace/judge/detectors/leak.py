@@ -7,9 +7,8 @@ from typing import ClassVar
 from ebpftrace.judge import words
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
-from ebpftrace.judge.room import room_bytes, seconds_left, tooth_bytes
 from ebpftrace.judge.samples import Samples
-from ebpftrace.judge.slope import SteadyClimb, steadiest
+from ebpftrace.ledger.climb import SteadyClimb
 from ebpftrace.units import MIB
 
 _SHORT_S, _LONG_S = 20.0, 600.0
@@ -42,24 +41,24 @@ class LeakDetector(Detector):
     bytes_to_bound: ClassVar = None
 
     def verdict(self, samples: Samples) -> Verdict | None:
-        climb = steadiest(samples)
+        climb = samples.climb
         if climb is None:
             return None
-        room = room_bytes(samples)
+        room = samples.trend.room_bytes
         if room is None:
             return self._without_limit(samples, climb)
         used = climb.gain_bytes / max(1, climb.gain_bytes + room)
-        teeth = tooth_bytes(samples, climb)
+        teeth = samples.trend.tooth_bytes
         bound = self.bound_share(climb.seconds, teeth / max(1, climb.gain_bytes + room + teeth))
         if used < bound:
             return None
         now = samples.now
-        left = seconds_left(samples, climb)
+        left = samples.trend.seconds_to_limit
         near = left is not None and left <= self.near_seconds
         near = near or (now.used_share or 0.0) >= self.near_share
         sentence = (
             f"{_gained(samples, climb)}, {words.share(used)} of the room it began with "
-            f"(bound {words.share(bound)}){words.ahead(now.limit_bytes, left)}"
+            f"(bound {words.share(bound)}){words.ahead(now.limit_bytes, samples.trend)}"
         )
         severity = Severity.CRITICAL if near else Severity.WARNING
         return Verdict(

@@ -7,9 +7,7 @@ from ebpftrace.judge import words
 from ebpftrace.judge.condition_kind import ConditionKind, Setting, SettingType
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
-from ebpftrace.judge.room import seconds_left
 from ebpftrace.judge.samples import Samples
-from ebpftrace.judge.slope import steadiest
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
 
@@ -30,13 +28,13 @@ class TimeToLimitDetector(Detector):
     bytes_to_bound: ClassVar = None
 
     def verdict(self, samples: Samples) -> Verdict | None:
-        climb = steadiest(samples)
-        left = seconds_left(samples, climb) if climb else None
+        climb = samples.climb
+        left = samples.trend.seconds_to_limit
         if climb is None or left is None or left > self.bound_seconds:
             return None
         sentence = (
             f"climbs by {words.size(climb.rate)}/s (bound: {words.seconds(self.bound_seconds)} "
-            f"before the limit){words.ahead(samples.now.limit_bytes, left)}"
+            f"before the limit){words.ahead(samples.now.limit_bytes, samples.trend)}"
         )
         return Verdict(
             severity=self.severity,

@@ -6,7 +6,7 @@ from ebpftrace.counters import CgroupContents
 from ebpftrace.judge.samples import Samples, of_job, of_process
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches
-from tests.support.curves import sample, teeth, watched
+from tests.support.curves import sample, watched
 
 
 def test_two_minutes_are_kept() -> None:
@@ -24,19 +24,6 @@ def test_samples_that_come_too_soon_are_left_out_but_not_a_kill() -> None:
     assert samples.now.oom_kills == 1
 
 
-def test_a_tooth_is_as_long_as_it_stood() -> None:
-    samples = watched(teeth(100, 10), 45)
-    assert 8 <= samples.tooth_ns / NS_PER_SECOND <= 10
-    assert samples.peak_before_bytes == 145 * MIB
-    assert watched(lambda t: 50 + t % 2, 45).tooth_ns == 0
-
-
-def test_teeth_are_forgotten() -> None:
-    samples = watched(lambda t: 100.0 if t < 10 else 20.0, 400, every=1)
-    assert samples.tooth_ns == 0
-    assert samples.peak_before_bytes == 0
-
-
 def test_page_cache_is_room() -> None:
     job = watches.job(processes=(watches.process(),), limit=2 * GIB, cache=512 * MIB)
     found = of_job(job, 5)
@@ -47,7 +34,7 @@ def test_page_cache_is_room() -> None:
     assert found.room_bytes == job.cgroup.headroom_bytes + 512 * MIB
 
 
-def test_tmpfs_that_nobody_maps_counts() -> None:
+def test_unmapped_tmpfs_counts() -> None:
     job = watches.job(processes=(watches.process(),))
     contents = CgroupContents(anon_bytes=1, shmem_bytes=300 * MIB)
     job = replace(job, cgroup=replace(job.cgroup, contents=contents))
@@ -88,4 +75,4 @@ def test_of_jobs_that_share_a_cgroup_each_counts_its_own() -> None:
     contents = CgroupContents(anon_bytes=20 * GIB)
     job = replace(job, cgroup=replace(job.cgroup, contents=contents))
     assert of_job(job, 0).held_bytes == 20 * GIB
-    assert of_job(job, 0, alone=False).held_bytes == job.usage.held_bytes
+    assert of_job(replace(job, alone=False), 0).held_bytes == job.usage.held_bytes

@@ -270,9 +270,9 @@ def test_swap_is_growth_but_not_charged() -> None:
 def test_a_limit_more_than_a_week_away_is_no_news() -> None:
     book = Booking()
     book.start(1, 100)
-    climb(book, 1, 0.004, 60)
+    climb(book, 1, 0.02, 60)
     book.cgroup(charge_bytes=0, limit_bytes=10**15, headroom_bytes=10**15)
-    (job,) = climb(book, 1, 0.004, 1).jobs
+    (job,) = climb(book, 1, 0.02, 1).jobs
     assert job.growth.bytes_per_second > 0
     assert job.seconds_to_limit is None
 

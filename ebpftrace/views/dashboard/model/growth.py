@@ -1,7 +1,8 @@
 """Whether a growth of nothing is known to be one: a young curve has no rate yet."""
 
 from ebpftrace.ledger import Curve
-from ebpftrace.ledger.history import WARM_UP_NS, WINDOW_NS
+from ebpftrace.ledger.climb import WARM_UP_NS
+from ebpftrace.ledger.history import WINDOW_NS
 from ebpftrace.units import NS_PER_SECOND
 
 

@@ -75,10 +75,10 @@ def test_two_jobs_of_one_cgroup_have_each_its_bound() -> None:
     held = [two.own.held_bytes, one.own.held_bytes]
     fuse = Fuse(GIB, False)
     assert bounds_of([policy(fuse)], books, {}).groups == {GROUP: (GIB + held[1], STOP)}
-    assert not_yet(fuse, books.jobs[0], books)
-    assert not not_yet(Fuse(256 * MIB, False), books.jobs[0], books)
-    assert not not_yet(fuse, books.jobs[0], snapshot(books.jobs[0]))
-    assert not not_yet(SHARE, books.jobs[0], books)  # they share the limit
+    assert not_yet(fuse, books.jobs[0])
+    assert not not_yet(Fuse(256 * MIB, False), books.jobs[0])
+    assert not not_yet(fuse, snapshot(books.jobs[0]).jobs[0])
+    assert not not_yet(SHARE, books.jobs[0])  # they share the limit
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.errors import GoneError
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger import ProcessSnapshot, Who
+from ebpftrace.ledger import KnownProcess, ProcessSnapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.watches import MONOTONIC_NS, identity, job, process, snapshot
 
@@ -227,7 +227,7 @@ def test_at_the_end_no_bound_is_left_and_nobody_stands(box: Fusebox, noted: Note
 
 def test_who_was_killed_is_told(box: Fusebox) -> None:
     event = blown(GOPLS, signal=int(signal.SIGKILL))
-    who = Who(identity(), "gopls", "", 2 * GIB)
+    who = KnownProcess(identity(), "gopls", "", 2 * GIB)
     news = box.killed(event, [POLICY], who)
     assert news is not None
     assert news.word is FuseEventKind.KILLED

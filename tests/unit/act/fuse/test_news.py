@@ -5,14 +5,14 @@ from ebpftrace.act.fuse.news import first_news, later_news
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.events import FuseBlown, FuseOf
-from ebpftrace.ledger import Who
+from ebpftrace.ledger import KnownProcess
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.watches import identity, process
 
 FUSE = Fuse(GIB, False)
 POLICY = Policy("bursts", Match(), (), Mode.ANY, (), fuse=FUSE)
 EVENT = FuseBlown(7, process().key, identity().cgroup_id, FuseOf.JOB, 600 * MIB, GIB, GIB, 19)
-WHO = Who(identity(), "gopls", "", 2 * GIB)
+WHO = KnownProcess(identity(), "gopls", "", 2 * GIB)
 
 
 def test_it_says_who_was_stopped_and_what_comes_next() -> None:

@@ -115,7 +115,7 @@ def test_a_mark_is_above_what_all_jobs_of_a_cgroup_hold() -> None:
     """The kernel's sum is the cgroup's, the bound a job's."""
     one = at(0, 100).jobs[0]
     other = replace(one, identity=replace(one.identity, key="other"))
-    snapshot = replace(at(0, 100), jobs=(one, other))
+    snapshot = replace(at(0, 100), jobs=watches.snapshot(one, other).jobs)
     assert Kernel(LEVEL).see(snapshot) == [400]
 
 
@@ -126,10 +126,10 @@ def test_a_breach_says_what_the_detector_would_say() -> None:
     finding = firing.finding
     assert finding.sentence == (
         "gopls 4711 in job github/build-42 gained 201 MiB in 48 s (bound 200 MiB in 60 s), "
-        "anon only; at this rate the limit of 2 GiB is 7 min away"
+        "anon only"
     )
     assert finding.measured == 201 * MIB
-    assert finding.seconds_to_limit == pytest.approx((2048 - 301) * 48 / 201)
+    assert finding.seconds_to_limit is None  # one snapshot shows no climb
     assert (finding.since_ns, finding.monotonic_ns) == (5 * S, 53 * S)
     assert firing.since_snapshot is not None
     assert firing.since_snapshot.gained_bytes == 201 * MIB

@@ -8,7 +8,7 @@ from tests.support.curves import START_NS, line, sample, watched
 MINUTE = 60 * NS_PER_SECOND
 
 
-def test_the_sentence_of_the_issue() -> None:
+def test_the_whole_sentence() -> None:
     samples = watched(line(6.5, start=100), 48, limit=2048)
     verdict = GrowthDetector(MINUTE, bound_bytes=256 * MIB).verdict(samples)
     assert verdict is not None
@@ -41,13 +41,22 @@ def test_a_share_of_the_limit() -> None:
     assert growth.verdict(watched(line(10), 26, limit=None)) is None
 
 
-def test_it_says_of_what() -> None:
+def test_a_burst_above_a_climb_names_the_rate_of_the_climb() -> None:
+    """One estimate of when the limit is reached, whatever the gain of the window was."""
+    samples = watched(lambda t: 20 + 10 * t + (100 if t > 59 else 0), 60, limit=2048)
+    verdict = GrowthDetector(MINUTE // 6, bound_bytes=150 * MIB).verdict(samples)
+    assert verdict is not None
+    assert "; at its steady 10 MiB/s the limit of 2 GiB is 2 min away" in verdict.words
+    assert verdict.seconds_to_limit == samples.trend.seconds_to_limit
+
+
+def test_the_sentence_names_the_kind_of_memory() -> None:
     samples = Samples(sample(0, 50))
     samples.add(sample(1, 50, shmem=200))
     verdict = GrowthDetector(MINUTE, bound_bytes=100 * MIB).verdict(samples)
     assert verdict is not None
-    assert ", shmem only;" in verdict.words
+    assert ", shmem only" in verdict.words
     samples.add(sample(2, 250, shmem=200))
     verdict = GrowthDetector(MINUTE, bound_bytes=100 * MIB).verdict(samples)
     assert verdict is not None
-    assert ", anon and shmem;" in verdict.words
+    assert ", anon and shmem" in verdict.words

@@ -4,28 +4,25 @@ import pytest
 
 from ebpftrace.judge.detectors.leak import LeakDetector
 from ebpftrace.judge.finding import Severity
-from ebpftrace.judge.samples import Samples
-from ebpftrace.units import GIB
+from ebpftrace.units import GIB, MIB
 from tests.support.curves import (
     Curve,
     added,
     line,
     paused,
     plateau,
-    sample,
     settling,
     teeth,
     watched,
+    watching,
 )
 
 
-def called_at(curve: Curve, seconds: float, limit: float | None = 1024) -> float | None:
-    """MiB held when it is first called."""
-    samples = Samples(sample(0, curve(0), limit=limit))
-    for half in range(1, int(seconds * 2)):
-        samples.add(sample(half / 2, curve(half / 2), limit=limit))
+def called_at(curve: Curve, seconds: float, limit: float = 1024) -> float | None:
+    """How many MiB are held when it is called."""
+    for samples in watching(curve, seconds, limit=limit):
         if LeakDetector().verdict(samples) is not None:
-            return curve(half / 2)
+            return samples.now.held_bytes / MIB
     return None
 
 

@@ -73,7 +73,7 @@ def test_danger_and_kills_have_a_sign_each() -> None:
 def test_what_is_young_is_not_said_to_be_steady() -> None:
     young = dashboards.flat(512 * MIB)
     assert "steady" in plain(line(Row(replace(IDLE, state="running", curve=young)), 80))
-    young = dashboards.curve(lambda _: 512 * MIB, 14)
+    young = dashboards.curve(lambda _: 512 * MIB, 7)
     drawn = plain(line(Row(replace(IDLE, state="running", curve=young)), 80))
     assert "steady" not in drawn
     assert " ?  " in drawn

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.judge.floor import COARSE_NS, FINE_NS, GRAIN, KEPT_NS, MAX_STEPS, Floor
+from ebpftrace.ledger.floor import COARSE_NS, FINE_NS, GRAIN, KEPT_NS, MAX_STEPS, Floor
 from ebpftrace.units import NS_PER_SECOND
 
 
@@ -15,7 +15,7 @@ def test_it_is_the_lowest_value_since(values: list[int], at: int) -> None:
     assert floor.at(at) == min(values[at:], default=values[-1])
 
 
-def test_a_fall_tells_since_when_the_curve_was_above() -> None:
+def test_a_fall_returns_since_when_the_curve_was_above() -> None:
     floor = Floor()
     for second, value in enumerate((10, 20, 30)):
         assert floor.add(second, value) is None

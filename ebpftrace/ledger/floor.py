@@ -1,7 +1,7 @@
 """The floor of a curve: what was never given back since.
 
-The floor at a time is the lowest value from then until now. It has none of a collector's
-teeth: it steps up where memory was kept, and falls at once where it was given back.
+The floor at a time is the lowest value from then until now. A collector's sawtooth does not
+show in it: it steps up where memory was kept, and falls at once where it was given back.
 """
 
 from bisect import bisect_left
@@ -27,22 +27,22 @@ class Floor:
         self._values: list[int] = []
 
     def add(self, time_ns: int, value: int) -> int | None:
-        """Take a sample. Where it fell back: since when the curve had been above it."""
-        left: int | None = None
+        """Take a sample. Returns since when the curve was above it, if it fell; else None."""
+        above_since: int | None = None
         while self._values and self._values[-1] >= value:
-            left = self._times.pop()
+            above_since = self._times.pop()
             self._values.pop()
         self._times.append(time_ns)
         self._values.append(value)
         self._thin(time_ns)
-        return left
+        return above_since
 
     def at(self, time_ns: int) -> int:
         """The lowest value from `time_ns` until now. IndexError before the first sample."""
         return self._values[min(bisect_left(self._times, time_ns), len(self._values) - 1)]
 
     def step(self, time_ns: int) -> tuple[int, int]:
-        """That value, and when it was (the last time, if it was there often)."""
+        """When it was that low (for the last time), and how low."""
         index = min(bisect_left(self._times, time_ns), len(self._values) - 1)
         return self._times[index], self._values[index]
 

@@ -1,0 +1,86 @@
+"""Held memory over time: the floor of its curve, and the teeth of a sawtooth."""
+
+from ebpftrace.ledger.climb import SteadyClimb, steadiest
+from ebpftrace.ledger.floor import Floor
+from ebpftrace.units import NS_PER_SECOND
+
+CLOSEST_NS = NS_PER_SECOND // 4
+"""Samples that follow one another more closely are skipped."""
+
+DIP_NS = round(1.2 * NS_PER_SECOND)
+"""Shorter dips are filled: between two short children, or two steps of a pipeline."""
+
+_TEETH_NS = 3 * 60 * NS_PER_SECOND  # a tooth is remembered for so long
+_TOOTH_SHARE = 0.05  # a fall by a smaller share of what was held ends no tooth
+
+
+class HeldSeries:
+    """The last hours of one job or process. Bytes, and nanoseconds of CLOCK_MONOTONIC.
+
+    Small while the subject rests: there are many, and most of them do.
+    """
+
+    __slots__ = (
+        "_climb", "_filled", "_first_ns", "_peak_before", "_peak_since", "_recent", "_teeth",
+        "floor", "held_bytes", "now_ns",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.floor = Floor()
+        self.now_ns = 0
+        self.held_bytes = 0
+        self._first_ns = 0
+        self._recent: list[tuple[int, int]] = []  # as far back as dips are filled
+        self._teeth: list[tuple[int, int]] = []  # when one fell, how long it had lasted
+        self._peak_before = 0
+        self._peak_since = 0
+        self._filled = 0
+        self._climb: SteadyClimb | None = None
+
+    def add(self, now_ns: int, held_bytes: int) -> bool:
+        """Take a sample. False where it came too soon after the last one, and was skipped."""
+        recent = self._recent
+        if not recent:
+            self._first_ns = now_ns
+        elif now_ns - self.now_ns < CLOSEST_NS:
+            return False
+        self.now_ns, self.held_bytes = now_ns, held_bytes
+        recent.append((now_ns, held_bytes))
+        while recent[0][0] < now_ns - DIP_NS:
+            del recent[0]
+        filled = max(held for _, held in recent)
+        before, self._filled = self._filled or filled, filled
+        above_since = self.floor.add(now_ns, filled)
+        self._peak_since = max(self._peak_since, filled)
+        if above_since is not None and before - filled > before * _TOOTH_SHARE:
+            # Where falls come often, a tooth is what lies between two of them.
+            fell_ns = self._teeth[-1][0] if self._teeth else above_since
+            self._teeth.append((now_ns, now_ns - max(above_since, fell_ns)))
+            self._peak_before = max(self._peak_before, self._peak_since)
+            self._peak_since = filled
+        while self._teeth and self._teeth[0][0] < now_ns - _TEETH_NS:
+            del self._teeth[0]
+        if not self._teeth:
+            self._peak_before = 0
+        self._climb = steadiest(self)
+        return True
+
+    @property
+    def age_ns(self) -> int:
+        """Since the first sample."""
+        return self.now_ns - self._first_ns
+
+    @property
+    def tooth_ns(self) -> int:
+        """How long the longest tooth of the last three minutes lasted before it fell."""
+        return max((lasted for _, lasted in self._teeth), default=0)
+
+    @property
+    def peak_before_bytes(self) -> int:
+        """The highest value before the last fall, where there was one lately; else 0."""
+        return self._peak_before
+
+    @property
+    def climb(self) -> SteadyClimb | None:
+        """The longest steady climb that continues until now; None where there is none."""
+        return self._climb

@@ -1,0 +1,35 @@
+"""What counts as held, and what as room."""
+
+import pytest
+
+from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
+from ebpftrace.ledger.held import held_bytes, room_bytes
+
+USAGE = Usage(anon_bytes=10, file_bytes=500, shmem_bytes=3, swap_bytes=2)
+CONTENTS = CgroupContents(anon_bytes=40, shmem_bytes=5, cache_bytes=700)
+
+
+@pytest.mark.parametrize(
+    ("limit", "alone", "held"), [(1000, True, 47), (None, True, 15), (1000, False, 15)]
+)
+def test_the_whole_cgroup_counts_where_it_is_the_jobs_alone(
+    limit: int | None, alone: bool, held: int
+) -> None:
+    cgroup = CgroupCounters(limit_bytes=limit, contents=CONTENTS)
+    assert held_bytes(cgroup, USAGE, alone=alone) == held
+
+
+def test_without_contents_the_processes_count() -> None:
+    assert held_bytes(CgroupCounters(limit_bytes=1000), USAGE, alone=True) == 15
+
+
+def test_page_cache_is_room() -> None:
+    counters = CgroupCounters(charge_bytes=900, headroom_bytes=100, contents=CONTENTS)
+    assert room_bytes(counters, USAGE) == 800
+    assert room_bytes(CgroupCounters(), USAGE) is None
+
+
+def test_without_contents_what_the_processes_do_not_hold_is_room() -> None:
+    counters = CgroupCounters(charge_bytes=900, headroom_bytes=100)
+    assert room_bytes(counters, USAGE) == 100 + 900 - 13  # swap is not in the charge
+    assert room_bytes(counters, Usage(anon_bytes=2000)) == 100
