@@ -18,17 +18,17 @@ def numbers(file: Path, kept: int = 3) -> list[int]:
     return [record["n"] for record in AuditReader(file, kept).records()]
 
 
-def write(file: Path, *told: int, **settings: int) -> None:
+def write(file: Path, *numbers: int, **settings: int) -> None:
     log = AuditLog(file, **settings)
     try:
-        for number in told:
+        for number in numbers:
             log.write({"n": number})
         assert log.trouble == ""
     finally:
         log.close()
 
 
-def test_what_is_written_is_read_back_over_restarts(tmp_path: Path) -> None:
+def test_records_are_read_back_in_order_after_restarts(tmp_path: Path) -> None:
     file = tmp_path / "log" / "audit.jsonl"
     write(file, 1, 2)
     write(file, 3)
@@ -36,7 +36,7 @@ def test_what_is_written_is_read_back_over_restarts(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_line_is_there_before_close(tmp_path: Path) -> None:
+def test_a_line_is_in_the_file_before_close(tmp_path: Path) -> None:
     """A crash of the program loses nothing that was written."""
     log = AuditLog(tmp_path / "audit.jsonl")
     log.write({"n": 1})
@@ -57,7 +57,7 @@ while True:
 """
 
 
-def test_killed_in_the_middle_it_has_all_that_was_told_and_is_written_on(
+def test_a_killed_writer_loses_nothing_and_the_next_continues(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "audit.jsonl"
@@ -70,18 +70,18 @@ def test_killed_in_the_middle_it_has_all_that_was_told_and_is_written_on(
         for _ in range(150):
             assert writer.stdout.readline()
         writer.kill()
-        told = 150 + len(writer.stdout.readlines())
+        printed = 150 + len(writer.stdout.readlines())
     reading = AuditReader(file)
     found = [record["n"] for record in reading.records()]
     assert reading.torn == 0
     assert found == list(range(found[0], found[0] + len(found)))  # the oldest are rotated out
-    assert found[-1] in (told - 1, told)  # the last one may have been written, and not told
+    assert found[-1] in (printed - 1, printed)  # the last may be written and not printed
     write(file, -1)
     assert numbers(file)[-1] == -1
 
 
 @pytest.mark.parametrize("torn", [b'{"n":2', b'{"n":2}', b'{"n":2}\n{"', b"\xff\xfe\0"])
-def test_a_torn_last_line_is_closed_off_and_passed_over(tmp_path: Path, torn: bytes) -> None:
+def test_a_torn_last_line_is_terminated_and_skipped(tmp_path: Path, torn: bytes) -> None:
     file = tmp_path / "audit.jsonl"
     file.write_bytes(b'{"n":1}\n' + torn)
     write(file, 3)
@@ -91,7 +91,7 @@ def test_a_torn_last_line_is_closed_off_and_passed_over(tmp_path: Path, torn: by
         assert json.loads(line) == {"n": 3}
 
 
-def test_it_is_bounded_by_rotation_and_read_in_order(tmp_path: Path) -> None:
+def test_rotation_bounds_the_log_and_keeps_its_order(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
     write(file, *range(100), size_bytes=200, kept=2)
     found = numbers(file, kept=2)
@@ -102,8 +102,8 @@ def test_it_is_bounded_by_rotation_and_read_in_order(tmp_path: Path) -> None:
     assert all(entry.stat().st_size <= 200 for entry in tmp_path.iterdir())
 
 
-def test_one_that_is_moved_away_or_removed_is_begun_anew(tmp_path: Path) -> None:
-    """As logrotate does it, and people: the next start would look for it in vain."""
+def test_a_renamed_or_removed_file_is_created_again(tmp_path: Path) -> None:
+    """logrotate renames it; the next start would not find the new lines otherwise."""
     file = tmp_path / "log" / "audit.jsonl"
     log = AuditLog(file)
     try:
@@ -115,10 +115,10 @@ def test_one_that_is_moved_away_or_removed_is_begun_anew(tmp_path: Path) -> None
         log.write({"n": 3})
         assert numbers(file) == [3]
         file.unlink()
-        taker = AuditLog(file)  # another one was quicker
+        other = AuditLog(file)  # another ebpftrace creates it first
         log.write({"n": 4})
         assert log.trouble.endswith("another ebpftrace writes to it")
-        taker.close()
+        other.close()
         log.write({"n": 5})
         assert log.trouble == ""
         assert numbers(file) == [4, 5]
@@ -158,8 +158,8 @@ def test_a_symlink_is_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", [Path("/dev/null"), Path("/dev/full")])
-def test_what_could_not_be_read_back_is_no_log(file: Path) -> None:
-    """The budget would be forgotten at every start."""
+def test_a_file_that_cannot_be_read_back_is_refused(file: Path) -> None:
+    """Every start would forget the budget."""
     with pytest.raises(EbpftraceError) as caught:
         AuditLog(file)
     assert caught.value.why == "it is not a regular file"

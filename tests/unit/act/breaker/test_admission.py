@@ -1,4 +1,4 @@
-"""Who is taken on, and why others are left alone. The process is a real one."""
+"""Which firings become incidents, and why others do not. The process is a real one."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -47,13 +47,13 @@ def admitted(
     admission = Admission(
         spending or Spending(), folder=lambda _path: None, moment=now, clock=lambda: 30 * S
     )
-    books = watches.snapshot(watches.job(processes=there))
-    admission.observe(books)
+    snapshot = watches.snapshot(watches.job(processes=there))
+    admission.observe(snapshot)
     finding = watches.finding(subject=Subject(watches.identity()))
-    return admission.admit(Firing(policy, (finding,), **changes), books, [policy], running)
+    return admission.admit(Firing(policy, (finding,), **changes), snapshot, [policy], running)
 
 
-def test_an_incident_is_about_who_holds_most(process: ProcessSnapshot) -> None:
+def test_an_incident_is_about_the_process_that_holds_most(process: ProcessSnapshot) -> None:
     incident = admitted(process)
     assert isinstance(incident, Incident)
     assert incident.target.key == process.key
@@ -61,7 +61,7 @@ def test_an_incident_is_about_who_holds_most(process: ProcessSnapshot) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("changes", "expected"),
     [
         ({"age_ns": 5 * S}, "is younger than the grace period"),
         ({"role": "telemetry"}, "the policy matches none of its processes"),
@@ -69,42 +69,48 @@ def test_an_incident_is_about_who_holds_most(process: ProcessSnapshot) -> None:
         ({"comm": "cc1"}, "the policy matches none of its processes"),
     ],
 )
-def test_who_is_left_alone(process: ProcessSnapshot, changes: dict[str, Any], why: str) -> None:
+def test_a_process_is_left_alone(
+    process: ProcessSnapshot, changes: dict[str, Any], expected: str
+) -> None:
     policy = replace(POLICY, match=Match(comms=("gopls",)))
-    told = admitted(replace(process, **changes), policy=policy)
-    assert isinstance(told, str)
-    assert why in told
+    reason = admitted(replace(process, **changes), policy=policy)
+    assert isinstance(reason, str)
+    assert expected in reason
 
 
-def test_a_process_that_is_gone_already_is_no_incident(process: ProcessSnapshot) -> None:
+def test_a_process_that_has_ended_already_starts_no_incident(process: ProcessSnapshot) -> None:
     gone = replace(process, key=replace(process.key, start_boottime_ns=0))
-    told = admitted(gone)
-    assert isinstance(told, str)
-    assert "its pid is another process's now" in told
+    reason = admitted(gone)
+    assert isinstance(reason, str)
+    assert "its pid is another process's now" in reason
 
 
-def test_one_incident_at_a_time_and_then_a_rest(process: ProcessSnapshot) -> None:
-    runs = admitted(process)
-    assert isinstance(runs, Incident)
-    assert admitted(process, running=(runs,)) == (
+def test_a_job_has_one_incident_at_a_time_and_a_cool_down_after_it(
+    process: ProcessSnapshot,
+) -> None:
+    first = admitted(process)
+    assert isinstance(first, Incident)
+    assert admitted(process, running=(first,)) == (
         "the incident of the job's previous cgroup has not ended"
     )
-    rested = Spending()
-    rested.start_cooldown(runs.job.account, Moment(0, 0, "boot"))
-    assert admitted(process, spending=rested) == "the job is in its cool-down"
+    spending = Spending()
+    spending.start_cooldown(first.job.account, Moment(0, 0, "boot"))
+    assert admitted(process, spending=spending) == "the job is in its cool-down"
 
 
-def test_whom_a_fuse_stopped_waits_for_nothing(process: ProcessSnapshot) -> None:
-    runs = admitted(process)
-    assert isinstance(runs, Incident)
-    rested = Spending()
-    rested.start_cooldown(runs.job.account, Moment(0, 0, "boot"))
+def test_a_firing_by_a_fuse_skips_grace_and_cool_down(process: ProcessSnapshot) -> None:
+    first = admitted(process)
+    assert isinstance(first, Incident)
+    spending = Spending()
+    spending.start_cooldown(first.job.account, Moment(0, 0, "boot"))
     young = replace(process, age_ns=S)
-    blown = admitted(young, spending=rested, running=(runs,), by_fuse=True)
+    blown = admitted(young, spending=spending, running=(first,), by_fuse=True)
     assert isinstance(blown, Incident)
 
 
-def test_one_that_has_another_name_by_now_is_another_program(process: ProcessSnapshot) -> None:
-    """A fuse may stop it within exec, while the books have it as what it was."""
-    told = admitted(replace(process, comm="go"))
-    assert told == f"{process.pid} was go and has another name now"
+def test_a_process_with_another_name_than_in_the_snapshot_is_refused(
+    process: ProcessSnapshot,
+) -> None:
+    """A fuse may stop a process within exec, before the ledger hears of it."""
+    reason = admitted(replace(process, comm="go"))
+    assert reason == f"{process.pid} was go and has another name now"

@@ -1,4 +1,4 @@
-"""Several descriptors behind one, on real pipes."""
+"""Several descriptors combined into one, on real pipes."""
 
 import os
 from collections.abc import Iterator
@@ -16,31 +16,31 @@ def descriptors() -> Iterator[Descriptors]:
     made.close()
 
 
-def test_it_is_readable_when_one_of_them_is(descriptors: Descriptors) -> None:
-    there, news = os.pipe()
+def test_it_is_readable_when_a_listened_descriptor_is(descriptors: Descriptors) -> None:
+    reader, writer = os.pipe()
     try:
-        descriptors.listen([there])
-        descriptors.listen([there])  # as before
+        descriptors.listen([reader])
+        descriptors.listen([reader])  # once more changes nothing
         assert not readable(descriptors.fd)
-        os.write(news, b"x")
+        os.write(writer, b"x")
         assert readable(descriptors.fd)
         descriptors.listen([])
         assert not readable(descriptors.fd)
     finally:
-        os.close(there)
-        os.close(news)
+        os.close(reader)
+        os.close(writer)
 
 
-def test_one_that_was_closed_meanwhile_is_no_matter(descriptors: Descriptors) -> None:
-    there, news = os.pipe()
-    descriptors.listen([there])
-    os.close(there)
-    os.close(news)
+def test_a_descriptor_that_was_closed_meanwhile_is_ignored(descriptors: Descriptors) -> None:
+    reader, writer = os.pipe()
+    descriptors.listen([reader])
+    os.close(reader)
+    os.close(writer)
     descriptors.listen([])
     assert not readable(descriptors.fd)
 
 
-def test_closed_it_says_so(descriptors: Descriptors) -> None:
+def test_it_knows_that_it_is_closed(descriptors: Descriptors) -> None:
     assert not descriptors.closed
     descriptors.close()
     assert descriptors.closed

@@ -1,4 +1,4 @@
-"""The ladder by itself: its actions come from outside, so here they are played."""
+"""The order of a ladder's steps, with fake actions and a fake clock."""
 
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -28,8 +28,8 @@ OLD = ProcessKey(4711, 100)
 
 
 @dataclass
-class Played:
-    """An action that ends as it is told to; None: never."""
+class ScriptedAction:
+    """An action that ends as `ended` says; None: not yet."""
 
     ended: Ended | None
     undo: Undo | None = None
@@ -51,10 +51,10 @@ class Played:
 
 
 @dataclass
-class Stage:
-    """A ladder of these rungs, its clock, and what it recorded."""
+class LadderRig:
+    """A ladder of these steps, its clock, and what it recorded."""
 
-    rungs: tuple[tuple[str, Played], ...]
+    steps: tuple[tuple[str, ScriptedAction], ...]
     dry_run: bool = False
     budget: Budget = field(default_factory=Budget)
     now_ns: int = 0
@@ -68,10 +68,10 @@ class Stage:
         )  # fmt: skip
         policy = Policy(
             "p", Match(), (condition("builtin"),), Mode.ANY,
-            tuple(Step(name, 5 * S, played) for name, played in self.rungs),
+            tuple(Step(name, 5 * S, action) for name, action in self.steps),
             dry_run=self.dry_run,
         )  # fmt: skip
-        actions = {name: replace(ACTIONS[name], start=self.start) for name, _ in self.rungs}
+        actions = {name: replace(ACTIONS[name], start=self.start) for name, _ in self.steps}
         self.ladder = Ladder(
             about, policy, actions,
             allowance=Allowance(self.spending, about.job.account, self.budget, self.moment),
@@ -79,268 +79,283 @@ class Stage:
             clock=lambda: self.now_ns,
         )  # fmt: skip
 
-    def start(self, about: Incident, played: Played) -> Running:
-        if played.refuses is not None:
-            raise played.refuses
-        played.about = about
-        return played
+    def start(self, about: Incident, action: ScriptedAction) -> Running:
+        if action.refuses is not None:
+            raise action.refuses
+        action.about = about
+        return action
 
     def moment(self) -> Moment:
         return Moment(self.now_ns, self.now_ns, "boot")
 
     @property
     def spent(self) -> int:
-        """How many ends are booked."""
+        """How often the budget was spent."""
         job, now = watches.identity().account, self.moment()
         return next(n for n in count() if not self.spending.refusal(job, Budget(n + 1), now))
 
     def poll(self, seconds: float) -> list[StepOutcome | Outcome]:
         self.now_ns = round(seconds * S)
-        return [word for word in self.ladder.poll() if isinstance(word, StepOutcome | Outcome)]
+        return [
+            event for event in self.ladder.poll() if isinstance(event, StepOutcome | Outcome)
+        ]
 
     def see(self, seconds: float, mib: int | None) -> list[StepOutcome | Outcome]:
-        """A snapshot in which the target holds so much; None: it is gone."""
+        """A snapshot in which the target holds `mib`; None: it is gone."""
         self.now_ns = round(seconds * S)
         self.ladder.observe(snapshot(self.now_ns, mib))
         return self.poll(seconds)
 
 
 def snapshot(now_ns: int, mib: int | None) -> Snapshot:
-
     there = () if mib is None else (replace(watches.process(resident=mib * MIB), key=OLD),)
     return replace(watches.snapshot(watches.job(processes=there)), monotonic_ns=now_ns)
 
 
-def told(words: list[StepOutcome | Outcome]) -> list[str]:
+def summary(events: list[StepOutcome | Outcome]) -> list[str]:
     return [
-        f"{word.action} {word.status.value}" if isinstance(word, StepOutcome)
-        else f"helped {word.helped}"
-        for word in words
+        f"{event.action} {event.status.value}" if isinstance(event, StepOutcome)
+        else f"helped {event.helped}"
+        for event in events
     ]  # fmt: skip
 
 
-def test_one_rung_at_a_time_and_then_did_it_help() -> None:
-    capture, signal = Played(None), Played(None)
-    stage = Stage((("capture", capture), ("signal", signal)))
-    assert stage.poll(0) == []
+def test_steps_run_one_at_a_time_and_then_recovery_is_checked() -> None:
+    capture, signal = ScriptedAction(None), ScriptedAction(None)
+    rig = LadderRig((("capture", capture), ("signal", signal)))
+    assert rig.poll(0) == []
     assert not signal.started()  # not before the evidence is saved
     capture.ended = Ended(StepStatus.DONE, "saved", evidence=Path("/evidence"))
-    assert told(stage.poll(1)) == ["capture done"]
+    assert summary(rig.poll(1)) == ["capture done"]
     assert signal.started()
     assert signal.about and signal.about.evidence == Path("/evidence")
     signal.ended = DONE
-    assert told(stage.poll(2)) == ["signal done"]
-    assert stage.see(3, None) == []
-    (outcome,) = stage.see(20, None)
+    assert summary(rig.poll(2)) == ["signal done"]
+    assert rig.see(3, None) == []
+    (outcome,) = rig.see(20, None)
     assert isinstance(outcome, Outcome)
     assert outcome.helped
     assert outcome.freed_bytes == 500 * MIB
     assert outcome.took_ns == 20 * S
     assert outcome.evidence == "/evidence"
-    assert stage.ladder.over
+    assert rig.ladder.over
     assert (capture.stopped, signal.stopped) == (1, 1)
-    assert stage.spent == 1
+    assert rig.spent == 1
 
 
-def test_what_did_not_help_is_followed_by_the_next_rung() -> None:
-    stage = Stage((("reclaim", Played(DONE)), ("signal", Played(DONE))))
-    assert told(stage.poll(0)) == ["reclaim done"]
-    assert stage.see(1, 500) == []
-    assert told(stage.see(7, 500)) == ["signal done"]
-    stage.see(8, None)
-    assert told(stage.see(30, None)) == ["helped True"]
+def test_a_step_that_did_not_help_is_followed_by_the_next() -> None:
+    rig = LadderRig((("reclaim", ScriptedAction(DONE)), ("signal", ScriptedAction(DONE))))
+    assert summary(rig.poll(0)) == ["reclaim done"]
+    assert rig.see(1, 500) == []
+    assert summary(rig.see(7, 500)) == ["signal done"]
+    rig.see(8, None)
+    assert summary(rig.see(30, None)) == ["helped True"]
 
 
-def test_what_helped_spares_the_rest_but_tells_it() -> None:
-    signal, notify = Played(DONE), Played(DONE)
-    stage = Stage((("reclaim", Played(DONE)), ("signal", signal), ("notify", notify)))
-    stage.poll(0)
-    assert told(stage.see(1, 100)) == ["notify done", "helped True"]
+def test_after_a_step_that_helped_only_notify_still_runs() -> None:
+    signal, notify = ScriptedAction(DONE), ScriptedAction(DONE)
+    rig = LadderRig((("reclaim", ScriptedAction(DONE)), ("signal", signal), ("notify", notify)))
+    rig.poll(0)
+    assert summary(rig.see(1, 100)) == ["notify done", "helped True"]
     assert not signal.started()
-    assert stage.spent == 0
+    assert rig.spent == 0
 
 
-def test_what_was_left_behind_is_cleaned_once_it_is_known_what_became_of_it() -> None:
-    """Wherever it stands in the ladder: before the end of the process there is nothing."""
-    clean = Played(DONE)
-    stage = Stage((("clean", clean), ("signal", Played(DONE)), ("exec", Played(DONE))))
-    assert told(stage.poll(0)) == ["signal done"]
-    assert stage.see(1, None) == []
+def test_clean_runs_after_the_outcome_is_known_wherever_it_is_in_the_ladder() -> None:
+    clean = ScriptedAction(DONE)
+    rig = LadderRig(
+        (("clean", clean), ("signal", ScriptedAction(DONE)), ("exec", ScriptedAction(DONE)))
+    )
+    assert summary(rig.poll(0)) == ["signal done"]
+    assert rig.see(1, None) == []
     assert not clean.started()
-    words = stage.see(15, None)
-    assert told(words) == ["clean done", "helped True"]
-    assert isinstance(words[-1], Outcome)
-    assert words[-1].freed_bytes == 500 * MIB
+    events = rig.see(15, None)
+    assert summary(events) == ["clean done", "helped True"]
+    assert isinstance(events[-1], Outcome)
+    assert events[-1].freed_bytes == 500 * MIB
 
 
-def test_cleaning_may_be_what_helps() -> None:
-    """Files of a tmpfs are memory: it is asked again, once."""
-    stage = Stage((("signal", Played(DONE)), ("clean", Played(DONE))))
-    stage.poll(0)
-    stage.see(1, 500)
-    assert told(stage.see(10, 500)) == ["clean done"]
-    assert told(stage.see(11, 100)) == ["helped True"]
+def test_clean_is_checked_for_recovery_if_nothing_helped_before() -> None:
+    """Files of a tmpfs are memory."""
+    rig = LadderRig((("signal", ScriptedAction(DONE)), ("clean", ScriptedAction(DONE))))
+    rig.poll(0)
+    rig.see(1, 500)
+    assert summary(rig.see(10, 500)) == ["clean done"]
+    assert summary(rig.see(11, 100)) == ["helped True"]
 
 
-def test_where_nothing_was_done_the_reason_is_not_that_nothing_is_cleaned() -> None:
-    clean = Played(Ended(StepStatus.SKIPPED, "gopls 4711 still runs"))
-    stage = Stage((("signal", Played(DONE)), ("clean", clean)), budget=Budget(restarts=0))
-    words = stage.poll(0)
-    assert told(words) == ["signal skipped", "clean skipped", "helped False"]
-    assert words[-1].sentence.endswith("the budget allows no restart")  # type: ignore[union-attr]
-    assert stage.spent == 0
+def test_the_reason_of_a_skipped_signal_outlasts_that_of_clean() -> None:
+    clean = ScriptedAction(Ended(StepStatus.SKIPPED, "gopls 4711 still runs"))
+    rig = LadderRig(
+        (("signal", ScriptedAction(DONE)), ("clean", clean)), budget=Budget(restarts=0)
+    )
+    events = rig.poll(0)
+    assert summary(events) == ["signal skipped", "clean skipped", "helped False"]
+    assert events[-1].sentence.endswith("the budget allows no restart")  # type: ignore[union-attr]
+    assert rig.spent == 0
 
 
-def test_at_its_end_it_gives_up_loudly() -> None:
-    stage = Stage((("signal", Played(DONE)),))
-    stage.poll(0)
-    stage.see(1, 500)
-    (outcome,) = stage.see(10, 500)
+def test_a_ladder_at_its_end_gives_up() -> None:
+    rig = LadderRig((("signal", ScriptedAction(DONE)),))
+    rig.poll(0)
+    rig.see(1, 500)
+    (outcome,) = rig.see(10, 500)
     assert isinstance(outcome, Outcome)
     assert not outcome.helped
     assert outcome.freed_bytes == 0
     assert outcome.sentence.startswith("GIVEN UP")
 
 
-def test_one_that_hangs_is_stopped_at_its_timeout() -> None:
-    hanging = Played(None)
-    stage = Stage((("exec", hanging), ("signal", Played(DONE))))
-    assert stage.poll(0) == []
-    assert stage.ladder.deadline_ns == 5 * S
-    assert stage.poll(4.9) == []
-    assert told(stage.poll(5)) == ["exec timed_out", "signal done"]
+def test_a_hanging_step_is_stopped_at_its_timeout() -> None:
+    hanging = ScriptedAction(None)
+    rig = LadderRig((("exec", hanging), ("signal", ScriptedAction(DONE))))
+    assert rig.poll(0) == []
+    assert rig.ladder.deadline_ns == 5 * S
+    assert rig.poll(4.9) == []
+    assert summary(rig.poll(5)) == ["exec timed_out", "signal done"]
     assert hanging.stopped == 1
 
 
-def test_who_is_only_told_holds_nobody_up() -> None:
-    """A server that does not answer: the process is ended meanwhile."""
-    notify, signal = Played(None, fds=(7,)), Played(None, fds=(8,))
-    stage = Stage((("notify", notify), ("signal", signal)))
-    assert stage.poll(0) == []
+def test_the_next_step_does_not_wait_for_notify() -> None:
+    """Its server does not answer; the process is ended meanwhile."""
+    notify, signal = ScriptedAction(None, fds=(7,)), ScriptedAction(None, fds=(8,))
+    rig = LadderRig((("notify", notify), ("signal", signal)))
+    assert rig.poll(0) == []
     assert signal.started()
-    assert (stage.ladder.fds, stage.ladder.deadline_ns) == ((7, 8), 5 * S)
+    assert (rig.ladder.fds, rig.ladder.deadline_ns) == ((7, 8), 5 * S)
     signal.ended = DONE
-    assert told(stage.poll(1)) == ["signal done"]
-    assert stage.see(2, None) == []
-    assert told(stage.poll(5)) == ["notify timed_out"]
-    assert told(stage.see(20, None)) == ["helped True"]
+    assert summary(rig.poll(1)) == ["signal done"]
+    assert rig.see(2, None) == []
+    assert summary(rig.poll(5)) == ["notify timed_out"]
+    assert summary(rig.see(20, None)) == ["helped True"]
     assert (notify.stopped, signal.stopped) == (1, 1)
 
 
-def test_it_is_not_over_before_all_are_told() -> None:
-    notify = Played(None)
-    stage = Stage((("signal", Played(DONE)), ("notify", notify)))
-    assert told(stage.poll(0)) == ["signal done"]
-    stage.see(1, None)
-    assert stage.see(15, None) == []  # it helped, and that is being told
+def test_the_incident_ends_only_after_notify_has() -> None:
+    notify = ScriptedAction(None)
+    rig = LadderRig((("signal", ScriptedAction(DONE)), ("notify", notify)))
+    assert summary(rig.poll(0)) == ["signal done"]
+    rig.see(1, None)
+    assert rig.see(15, None) == []  # it helped; notify runs
     assert notify.started()
     notify.ended = DONE
-    assert told(stage.poll(16)) == ["notify done", "helped True"]
+    assert summary(rig.poll(16)) == ["notify done", "helped True"]
 
 
-def test_abandoned_it_stops_those_beside_too() -> None:
-    notify, signal = Played(None), Played(None)
-    stage = Stage((("notify", notify), ("signal", signal)))
-    stage.poll(0)
-    words = [word for word in stage.ladder.abandon("the watch ended")
-             if isinstance(word, StepOutcome | Outcome)]  # fmt: skip
-    assert told(words) == ["notify failed", "signal failed", "helped False"]
+def test_abandoning_stops_concurrent_steps_too() -> None:
+    notify, signal = ScriptedAction(None), ScriptedAction(None)
+    rig = LadderRig((("notify", notify), ("signal", signal)))
+    rig.poll(0)
+    events = [event for event in rig.ladder.abandon("the watch ended")
+             if isinstance(event, StepOutcome | Outcome)]  # fmt: skip
+    assert summary(events) == ["notify failed", "signal failed", "helped False"]
     assert (notify.stopped, signal.stopped) == (1, 1)
 
 
-def test_one_that_fails_is_followed_by_the_next_at_once() -> None:
-    stage = Stage((("exec", Played(Ended(StepStatus.FAILED, "no"))), ("signal", Played(DONE))))
-    assert told(stage.poll(0)) == ["exec failed", "signal done"]
-    assert stage.spent == 1  # both are one end of the process
+def test_a_failed_step_is_followed_by_the_next_at_once() -> None:
+    rig = LadderRig(
+        (
+            ("exec", ScriptedAction(Ended(StepStatus.FAILED, "no"))),
+            ("signal", ScriptedAction(DONE)),
+        )
+    )
+    assert summary(rig.poll(0)) == ["exec failed", "signal done"]
+    assert rig.spent == 1  # both end the same process
 
 
-def test_a_spent_budget_skips_what_ends_a_process_and_nothing_else() -> None:
-    signal = Played(DONE)
-    stage = Stage((("capture", Played(DONE)), ("signal", signal)), budget=Budget(restarts=0))
-    words = stage.poll(0)
-    assert told(words) == ["capture done", "signal skipped", "helped False"]
+def test_a_spent_budget_skips_only_steps_that_end_a_process() -> None:
+    signal = ScriptedAction(DONE)
+    rig = LadderRig(
+        (("capture", ScriptedAction(DONE)), ("signal", signal)), budget=Budget(restarts=0)
+    )
+    events = rig.poll(0)
+    assert summary(events) == ["capture done", "signal skipped", "helped False"]
     assert not signal.started()
-    assert "the budget allows no restart" in words[-1].sentence  # type: ignore[union-attr]
-    assert stage.spent == 0
+    assert "the budget allows no restart" in events[-1].sentence  # type: ignore[union-attr]
+    assert rig.spent == 0
 
 
-def test_a_guard_that_refuses_gives_the_budget_back() -> None:
-    refused = Played(Ended(StepStatus.SKIPPED, "not signalled: 4711 has ended"))
-    stage = Stage((("signal", refused),))
-    assert told(stage.poll(0)) == ["signal skipped", "helped False"]
-    assert stage.spent == 0
-    step = next(record for record in stage.records if record["type"] == "step")
+def test_a_step_that_refuses_is_refunded() -> None:
+    refused = ScriptedAction(Ended(StepStatus.SKIPPED, "not signalled: 4711 has ended"))
+    rig = LadderRig((("signal", refused),))
+    assert summary(rig.poll(0)) == ["signal skipped", "helped False"]
+    assert rig.spent == 0
+    step = next(record for record in rig.records if record["type"] == "step")
     assert step["refunded"]
 
 
-def test_a_hook_that_ran_before_the_refusal_stays_on_the_budget() -> None:
-    refused = Played(Ended(StepStatus.SKIPPED, "4711 has ended"))
-    stage = Stage((("exec", Played(Ended(StepStatus.FAILED, "exit 1"))), ("signal", refused)))
-    stage.poll(0)
-    assert stage.spent == 1
+def test_a_hook_that_ran_before_the_refusal_is_not_refunded() -> None:
+    refused = ScriptedAction(Ended(StepStatus.SKIPPED, "4711 has ended"))
+    rig = LadderRig(
+        (("exec", ScriptedAction(Ended(StepStatus.FAILED, "exit 1"))), ("signal", refused))
+    )
+    rig.poll(0)
+    assert rig.spent == 1
 
 
-def test_a_dry_run_starts_nothing() -> None:
-    played = Played(DONE)
-    stage = Stage((("capture", played), ("signal", played)), dry_run=True)
-    assert told(stage.poll(0)) == ["capture skipped", "signal skipped", "helped False"]
-    assert not played.started()
-    assert stage.spent == 0
+def test_a_dry_run_starts_no_action() -> None:
+    action = ScriptedAction(DONE)
+    rig = LadderRig((("capture", action), ("signal", action)), dry_run=True)
+    assert summary(rig.poll(0)) == ["capture skipped", "signal skipped", "helped False"]
+    assert not action.started()
+    assert rig.spent == 0
 
 
-def test_what_was_changed_is_put_back_at_the_end(tmp_path: Path) -> None:
+def test_temporary_changes_are_undone_at_the_end(tmp_path: Path) -> None:
     file = tmp_path / "memory.high"
     file.write_text("7")
     undo = Undo("memory.high", file, file.stat().st_ino, "9")
-    stage = Stage((("throttle", Played(DONE, undo)), ("signal", Played(DONE))))
-    stage.poll(0)
+    rig = LadderRig(
+        (("throttle", ScriptedAction(DONE, undo)), ("signal", ScriptedAction(DONE)))
+    )
+    rig.poll(0)
     assert file.read_text() == "7"
-    stage.see(1, None)
-    stage.see(30, None)
+    rig.see(1, None)
+    rig.see(30, None)
     assert file.read_text() == "9"
 
 
-def test_what_is_frozen_is_thawed_before_a_process_is_ended(tmp_path: Path) -> None:
+def test_a_frozen_process_is_thawed_before_it_is_ended(tmp_path: Path) -> None:
     file = tmp_path / "freezer.state"
     file.write_text("1")
     undo = Undo("thawed", file, file.stat().st_ino, "0", early=True)
-    stage = Stage((("freeze", Played(DONE, undo)), ("signal", Played(None))))
-    assert told(stage.poll(0)) == ["freeze done"]
+    rig = LadderRig((("freeze", ScriptedAction(DONE, undo)), ("signal", ScriptedAction(None))))
+    assert summary(rig.poll(0)) == ["freeze done"]
     assert file.read_text() == "0"
 
 
-def test_abandoned_it_stops_and_puts_back(tmp_path: Path) -> None:
+def test_abandoning_stops_the_step_and_undoes_its_changes(tmp_path: Path) -> None:
     file = tmp_path / "memory.high"
     file.write_text("7")
-    hanging = Played(None, Undo("memory.high", file, file.stat().st_ino, "9"))
-    stage = Stage((("throttle", hanging), ("signal", Played(DONE))))
-    stage.poll(0)
-    words = [w for w in stage.ladder.abandon("the watch ended")
+    hanging = ScriptedAction(None, Undo("memory.high", file, file.stat().st_ino, "9"))
+    rig = LadderRig((("throttle", hanging), ("signal", ScriptedAction(DONE))))
+    rig.poll(0)
+    events = [w for w in rig.ladder.abandon("the watch ended")
              if isinstance(w, StepOutcome | Outcome)]  # fmt: skip
-    assert told(words) == ["throttle failed", "helped False"]
+    assert summary(events) == ["throttle failed", "helped False"]
     assert hanging.stopped == 1
     assert file.read_text() == "9"
-    assert list(stage.ladder.abandon("again")) == []
+    assert list(rig.ladder.abandon("again")) == []
 
 
 def test_every_step_is_logged_before_it_starts() -> None:
-    stage = Stage((("exec", Played(None)),))
-    stage.poll(0)
-    (record,) = stage.records
+    rig = LadderRig((("exec", ScriptedAction(None)),))
+    rig.poll(0)
+    (record,) = rig.records
     assert (record["type"], record["action"]) == ("step_started", "exec")
     assert record["spends_budget"]
 
 
-def test_one_that_cannot_even_be_started_is_a_failure_and_no_end() -> None:
-    """On a node that burns there may be no descriptor, no thread and no memory left."""
+def test_a_step_that_cannot_start_fails_and_the_next_follows() -> None:
+    """An exhausted node may have no descriptor, thread or memory left."""
     errors = (
         OSError(24, "Too many open files"),
         RuntimeError("can't start new thread"),
         ValueError("embedded null byte"),
     )
     for error in errors:
-        first = Played(DONE, refuses=error)
-        stage = Stage((("capture", first), ("signal", Played(DONE))))
-        words = stage.poll(0)
-        assert told(words) == ["capture failed", "signal done"]
-        assert str(error) in words[0].detail  # type: ignore[union-attr]
+        first = ScriptedAction(DONE, refuses=error)
+        rig = LadderRig((("capture", first), ("signal", ScriptedAction(DONE))))
+        events = rig.poll(0)
+        assert summary(events) == ["capture failed", "signal done"]
+        assert str(error) in events[0].detail  # type: ignore[union-attr]

@@ -27,20 +27,17 @@ OLD = ProcessKey(4711, 100)
 def process(
     key: ProcessKey, mib: int, age_s: float = 100, **changes: object
 ) -> ProcessSnapshot:
-
     made = watches.process(key.pid, mib * MIB * 16 // 15)
     return replace(made, key=key, age_ns=round(age_s * S), **changes)  # type: ignore[arg-type]
 
 
 def seen(seconds: float, *processes: ProcessSnapshot) -> Snapshot:
-
     made = watches.snapshot(watches.job(processes=processes, limit=None))
     return replace(made, monotonic_ns=round(seconds * S))
 
 
 @pytest.fixture
 def check() -> RecoveryCheck:
-
     about = incident(
         Target(OLD, "/ci/build-42", (0, 0)),
         job=watches.identity(),

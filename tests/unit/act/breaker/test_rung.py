@@ -1,4 +1,4 @@
-"""A rung: polled until it ends, and no longer than it may take."""
+"""A step that is polled until it ends, at its timeout at the latest."""
 
 from dataclasses import dataclass
 
@@ -13,36 +13,36 @@ STEP = Step("exec", 5_000, None)
 
 @dataclass
 class Broken:
-    """An action with a mistake in it."""
+    """An action with a bug."""
 
     fds: tuple[int, ...] = ()
     due_ns: int | None = 3_000
     undo: Undo | None = None
 
     def poll(self, now_ns: int) -> Ended | None:
-        raise ZeroDivisionError("of ours")
+        raise ZeroDivisionError("a bug")
 
     def stop(self) -> str:
         return "left"
 
 
-def test_it_ends_as_its_action_does() -> None:
+def test_a_step_ends_as_its_action_does() -> None:
     rung = Rung(STEP, 1_000, over(StepStatus.DONE, "done so"))
     assert rung.poll(1_000) == Ended(StepStatus.DONE, "done so")
     assert rung.deadline_ns == 0
 
 
-def test_it_is_due_when_its_action_is_or_its_time_is_over() -> None:
+def test_a_step_is_due_with_its_action_or_at_its_timeout() -> None:
     assert Rung(STEP, 1_000, Broken()).deadline_ns == 3_000
     assert Rung(STEP, 1_000, Broken(due_ns=None)).deadline_ns == 6_000
 
 
-def test_a_mistake_in_an_action_is_a_failure() -> None:
+def test_an_action_that_raises_has_failed() -> None:
     rung = Rung(STEP, 0, Broken())
-    assert rung.poll(1) == Ended(StepStatus.FAILED, "ZeroDivisionError: of ours")
+    assert rung.poll(1) == Ended(StepStatus.FAILED, "ZeroDivisionError: a bug")
     assert rung.stop() == "left"
 
 
-def test_one_that_was_not_started_leaves_nothing() -> None:
+def test_a_step_that_was_not_started_has_nothing_to_stop() -> None:
     rung = Rung(STEP, 1_000)
     assert (rung.fds, rung.stop(), rung.deadline_ns) == ((), "", 6_000)

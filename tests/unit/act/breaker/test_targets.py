@@ -1,4 +1,4 @@
-"""Whom a firing means: one process, a parent with all below it, a group, or nobody."""
+"""Selecting targets: one process, a parent with its descendants, a group, or none."""
 
 import os
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from tests.support import watches
 from tests.support.conditions import growth
 
 S = NS_PER_SECOND
-FAR = 1 << 22  # pids from here on are no process's: the parents are those of the books
+FAR = 1 << 22  # pids from here on are of no running process: /proc has no parents for them
 POLICY = Policy(
     "p", Match(), (growth(),), Mode.ANY, (Step("signal", S, None),),
 )  # fmt: skip
@@ -26,7 +26,7 @@ POLICY = Policy(
 def process(
     number: int, mib: int, parent: int = 0, comm: str = "worker", **changes: Any
 ) -> ProcessSnapshot:
-    """It gained all that it holds."""
+    """A process that gained all that it holds."""
     held = watches.counters(mib * MIB)
     usage = replace(held.usage, anon_bytes=mib * MIB, file_bytes=0)
     made = watches.process(FAR + number, comm=comm, book=replace(held, usage=usage))
@@ -36,7 +36,7 @@ def process(
     return replace(made, **changes)
 
 
-def aimed(
+def selected(
     processes: Sequence[ProcessSnapshot],
     *,
     gained_mib: int | None = None,
@@ -63,104 +63,105 @@ def pids(found: TargetSelection | str) -> list[int]:
 WORKERS = [process(number, 20, parent=1) for number in range(11, 19)]
 
 
-def test_one_process_that_gained_a_third() -> None:
+def test_a_process_that_gained_a_third_is_the_target() -> None:
     others = [process(number, 15, parent=1) for number in range(2, 6)]
-    found = aimed([process(9, 40, parent=1), *others, process(1, 1, comm="make")])
+    found = selected([process(9, 40, parent=1), *others, process(1, 1, comm="make")])
     assert pids(found) == [9]
 
 
-def test_the_parent_of_many_small_ones_with_all_below_it() -> None:
-    found = aimed([process(1, 1, comm="make"), *WORKERS])
+def test_the_parent_of_many_small_processes_is_the_target_with_its_descendants() -> None:
+    found = selected([process(1, 1, comm="make"), *WORKERS])
     assert pids(found) == [1]
     assert isinstance(found, TargetSelection)
     assert found.descendant_names == {"worker"}
 
 
-def test_the_nearest_parent_is_meant() -> None:
+def test_the_lowest_parent_is_the_target() -> None:
     shell, make = process(1, 1, comm="sh"), process(2, 1, parent=1, comm="make")
     below = [replace(one, parent_pid=FAR + 2) for one in WORKERS]
-    assert pids(aimed([shell, make, *below])) == [2]
+    assert pids(selected([shell, make, *below])) == [2]
 
 
-def test_a_parent_counts_only_for_its_own() -> None:
-    """Of two the larger; neither where each has less than a third."""
+def test_a_parent_accounts_only_for_its_own_descendants() -> None:
     one, two = process(1, 1, comm="make"), process(2, 1, comm="make")
     mine = [replace(worker, parent_pid=FAR + 2) for worker in WORKERS[:5]]
-    assert pids(aimed([one, two, *mine, *WORKERS[5:]])) == [2]
+    assert pids(selected([one, two, *mine, *WORKERS[5:]])) == [2]
 
 
-def test_a_parent_the_policy_is_not_for_is_left_alone() -> None:
-    found = aimed([process(1, 1, comm="make"), *WORKERS], match=Match(comms=("worker",)))
+def test_a_parent_that_the_policy_does_not_match_is_left_alone() -> None:
+    found = selected([process(1, 1, comm="make"), *WORKERS], match=Match(comms=("worker",)))
     assert sorted(pids(found)) == list(range(11, 19))
     assert isinstance(found, TargetSelection)
     assert not found.descendant_names
 
 
-def test_children_of_another_name_count_and_are_not_meant() -> None:
-    found = aimed([process(1, 1, comm="gopls"), *WORKERS], match=Match(comms=("gopls",)))
+def test_children_that_the_policy_does_not_match_count_and_are_no_targets() -> None:
+    found = selected([process(1, 1, comm="gopls"), *WORKERS], match=Match(comms=("gopls",)))
     assert pids(found) == [1]
     assert isinstance(found, TargetSelection)
     assert not found.descendant_names
 
 
-def test_neither_we_nor_who_started_us_is_the_parent() -> None:
+def test_neither_ebpftrace_nor_its_ancestor_is_the_target() -> None:
     ourselves = replace(
         process(1, 1, comm="sh"), key=replace(process(1, 1).key, pid=os.getpid())
     )
     below = [replace(one, parent_pid=os.getpid()) for one in WORKERS]
-    assert sorted(pids(aimed([ourselves, *below]))) == list(range(11, 19))
+    assert sorted(pids(selected([ourselves, *below]))) == list(range(11, 19))
 
 
-def test_a_pid_that_was_another_s_is_no_parent() -> None:
+def test_a_process_with_the_reused_pid_of_a_parent_is_no_parent() -> None:
     late = replace(process(1, 1, comm="make"), key=replace(process(99, 1).key, pid=FAR + 1))
-    assert sorted(pids(aimed([late, *WORKERS]))) == list(range(11, 19))
+    assert sorted(pids(selected([late, *WORKERS]))) == list(range(11, 19))
 
 
-def test_of_a_group_who_gained_next_to_nothing_is_left_alone() -> None:
+def test_a_member_of_a_group_that_gained_little_is_left_alone() -> None:
     idle = [process(number, 2) for number in (21, 22)]
     alone = [replace(one, parent_pid=1) for one in WORKERS]
-    assert sorted(pids(aimed([*alone, *idle]))) == list(range(11, 19))
+    assert sorted(pids(selected([*alone, *idle]))) == list(range(11, 19))
 
 
 def test_a_group_that_gained_less_than_a_third_is_left_alone() -> None:
     alone = [process(number, 4) for number in range(4)]
     stranger = process(9, 100, comm="neighbour")
-    found = aimed([*alone, stranger], match=Match(comms=("worker",)))
+    found = selected([*alone, stranger], match=Match(comms=("worker",)))
     assert isinstance(found, str)
     assert found.endswith("gained less than a third of the job's growth")
 
 
-def test_generations_are_measured_by_what_lives() -> None:
-    """Six children hold more than the six before: each gained all it has, the job less."""
-    found = aimed([replace(one, parent_pid=1) for one in WORKERS], gained_mib=40)
+def test_short_lived_processes_are_compared_with_their_sum() -> None:
+    """They gained all they hold, the job less: they replaced others."""
+    found = selected([replace(one, parent_pid=1) for one in WORKERS], gained_mib=40)
     assert len(pids(found)) == 8
 
 
-def test_what_is_held_counts_where_no_gain_was_judged() -> None:
+def test_held_memory_counts_if_no_gain_was_judged() -> None:
     calm = [replace(one, parent_pid=1, growth=GrowthRates()) for one in WORKERS]
-    assert len(pids(aimed(calm, detector="level"))) == 8
+    assert len(pids(selected(calm, detector="level"))) == 8
 
 
-def test_crash_monitors_and_forked_children_are_never_meant() -> None:
+def test_crash_monitors_and_forked_children_are_never_targets() -> None:
     strange = [process(31, 20, role="telemetry"), process(32, 20, state="forked")]
     alone = [replace(one, parent_pid=1) for one in WORKERS]
-    assert sorted(pids(aimed([*alone, *strange]))) == list(range(11, 19))
+    assert sorted(pids(selected([*alone, *strange]))) == list(range(11, 19))
 
 
-def test_a_group_is_as_old_as_what_it_does() -> None:
-    found = aimed([replace(one, parent_pid=1) for one in WORKERS])
+def test_a_group_is_as_old_as_its_growth() -> None:
+    found = selected([replace(one, parent_pid=1) for one in WORKERS])
     assert isinstance(found, TargetSelection)
-    assert found.age_ns == 48 * S  # since when it grows; each is 5 s old
+    assert found.age_ns == 48 * S  # of growth; each process is 5 s old
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_who_took_what_since_the_snapshot(count: int) -> None:
-    """The kernel tells of one page; where there are several, each is asked for its own.
+def test_the_gain_since_the_snapshot_counts_for_a_single_process_only(count: int) -> None:
+    """The kernel side names the process of one page; of several, /proc has each gain.
 
-    These are not there any more, so what the last one took is nobody's.
+    These processes do not run, so /proc has none.
     """
     processes = [replace(one, parent_pid=1) for one in WORKERS[:count]]
-    found = aimed(processes, since_snapshot=UsageSinceSnapshot(processes[0].key, 200 * MIB, 0))
+    found = selected(
+        processes, since_snapshot=UsageSinceSnapshot(processes[0].key, 200 * MIB, 0)
+    )
     if count == 1:
         assert pids(found) == [11]
     else:

@@ -1,4 +1,4 @@
-"""Bounds as marks for the kernel, and what a breach means by the figures of after it."""
+"""Bounds as marks for the kernel side, and breaches judged on figures read after them."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,7 +33,7 @@ def held(mib: int) -> ProcessCounters:
 def at(
     seconds: float, mib: int, limit: int | None = None, others: int = 0, cache: int = 0
 ) -> Snapshot:
-    """One process; `others` hold so much in its cgroup and are not tracked."""
+    """One process; untracked processes of its cgroup hold `others`. All in MiB."""
     process = watches.process(book=held(mib))
     job = watches.job(processes=[process], limit=limit, cache=cache * MIB)
     return replace(
@@ -47,7 +47,7 @@ def at(
 def read(
     seconds: float, mib: int, limit: int | None = None, others: int = 0, cache: int = 0
 ) -> GroupReading:
-    """What the same cgroup holds at a breach, or somewhat later."""
+    """A reading of the same cgroup at a breach or later. All in MiB."""
     process = watches.process()
     charge = (mib + others + cache) * MIB
     job = watches.job(processes=[process], limit=limit)
@@ -68,8 +68,8 @@ def breach(mib: int, *, group: bool = True) -> Breached:
     return Breached(0, key, cgroup, mib * MIB, group)
 
 
-class Kernel:
-    """Marks and the snapshots that they are made of, with a breach at every mark."""
+class MarkRig:
+    """The marks of one trigger, their snapshots, and breaches."""
 
     def __init__(self, *when: Condition, **changes: Any) -> None:
         self.trigger = Trigger(policy(*when, **changes))
@@ -83,46 +83,46 @@ class Kernel:
             one.held_bytes // MIB for one in self.marks.for_snapshot([self.trigger], snapshot)
         ]
 
-    def tell(self, event: Breached, reading: GroupReading) -> tuple[Firing, ...]:
+    def breach(self, event: Breached, reading: GroupReading) -> tuple[Firing, ...]:
         contents = reading.counters.contents
         return self.marks.firings(event, self.snapshot, reading, contents)
 
-    def anew(self, event: Breached) -> list[int]:
-        return [one.held_bytes // MIB for one in self.marks.after_breach(event)]
+    def after(self, event: Breached) -> list[int]:
+        return [mark.held_bytes // MIB for mark in self.marks.after_breach(event)]
 
 
-def test_a_bound_becomes_a_mark_for_the_kernel() -> None:
-    assert Kernel(LEVEL).see(at(0, 100)) == [300]
-    assert Kernel(GROWTH).see(at(0, 100)) == [300]
-    assert Kernel(LEVEL, GROWTH).see(at(0, 250)) == [300]
-    assert Kernel(SHARE).see(at(0, 100, limit=GIB, others=300)) == [519]
+def test_a_bound_becomes_a_mark() -> None:
+    assert MarkRig(LEVEL).see(at(0, 100)) == [300]
+    assert MarkRig(GROWTH).see(at(0, 100)) == [300]
+    assert MarkRig(LEVEL, GROWTH).see(at(0, 250)) == [300]
+    assert MarkRig(SHARE).see(at(0, 100, limit=GIB, others=300)) == [519]
 
 
-def test_no_mark_where_one_crossing_is_not_the_whole_condition() -> None:
-    assert Kernel(LEVEL, for_s=1).see(at(0, 100)) == []
-    assert Kernel(LEVEL, GROWTH, mode=Mode.ALL).see(at(0, 100)) == []
-    assert Kernel(LEVEL).see(at(0, 300)) == []  # passed already
+def test_no_mark_is_set_if_one_crossing_does_not_meet_the_policy() -> None:
+    assert MarkRig(LEVEL, for_s=1).see(at(0, 100)) == []
+    assert MarkRig(LEVEL, GROWTH, mode=Mode.ALL).see(at(0, 100)) == []
+    assert MarkRig(LEVEL).see(at(0, 300)) == []  # met already
 
 
-def test_a_mark_is_no_higher_for_readings_that_come_close_together() -> None:
-    """The history leaves out samples of less than a quarter of a second; a mark must not."""
-    kernel = Kernel(GROWTH)
-    kernel.see(at(0, 100))
-    assert kernel.see(at(0.1, 180)) == [300]
+def test_a_mark_counts_from_a_snapshot_that_the_history_leaves_out() -> None:
+    """The history leaves out samples that are less than a quarter of a second apart."""
+    rig = MarkRig(GROWTH)
+    rig.see(at(0, 100))
+    assert rig.see(at(0.1, 180)) == [300]
 
 
-def test_a_mark_is_above_what_all_jobs_of_a_cgroup_hold() -> None:
-    """The kernel's sum is the cgroup's, the bound a job's."""
+def test_a_mark_is_above_the_sum_of_all_jobs_of_a_cgroup() -> None:
+    """The kernel side counts a cgroup; the bound is of a job."""
     one = at(0, 100).jobs[0]
     other = replace(one, identity=replace(one.identity, key="other"))
     snapshot = replace(at(0, 100), jobs=watches.snapshot(one, other).jobs)
-    assert Kernel(LEVEL).see(snapshot) == [400]
+    assert MarkRig(LEVEL).see(snapshot) == [400]
 
 
-def test_a_breach_says_what_the_detector_would_say() -> None:
-    kernel = Kernel(GROWTH)
-    kernel.see(at(5, 100, limit=2 * GIB))
-    (firing,) = kernel.tell(breach(300), read(53, 301, limit=2 * GIB))
+def test_a_breach_is_judged_by_the_detector_of_its_condition() -> None:
+    rig = MarkRig(GROWTH)
+    rig.see(at(5, 100, limit=2 * GIB))
+    (firing,) = rig.breach(breach(300), read(53, 301, limit=2 * GIB))
     finding = firing.finding
     assert finding.sentence == (
         "gopls 4711 in job github/build-42 gained 201 MiB in 48 s (bound 200 MiB in 60 s), "
@@ -134,100 +134,100 @@ def test_a_breach_says_what_the_detector_would_say() -> None:
     assert firing.since_snapshot is not None
     assert firing.since_snapshot.gained_bytes == 201 * MIB
     assert firing.since_snapshot.job_held_bytes == 301 * MIB
-    assert kernel.anew(breach(300)) == []  # it was told; the next snapshot sets it again
+    assert rig.after(breach(300)) == []  # it fired; the next snapshot sets it again
 
 
-def test_a_breach_of_others_is_none_of_its_own() -> None:
-    kernel = Kernel(LEVEL)
-    kernel.see(at(0, 100))
+def test_a_breach_of_another_mark_is_ignored() -> None:
+    rig = MarkRig(LEVEL)
+    rig.see(at(0, 100))
     now = read(1, 301)
-    assert kernel.tell(replace(breach(301), cgroup_id=1), now) == ()
-    assert kernel.tell(breach(301, group=False), now) == ()
-    assert kernel.tell(breach(299), now) == ()
-    assert len(kernel.tell(breach(301), now)) == 1
+    assert rig.breach(replace(breach(301), cgroup_id=1), now) == ()
+    assert rig.breach(breach(301, group=False), now) == ()
+    assert rig.breach(breach(299), now) == ()
+    assert len(rig.breach(breach(301), now)) == 1
 
 
-def test_what_others_gave_back_since_is_room_again() -> None:
-    """A linker ended beside it: the mark is passed, and the bound is far."""
-    kernel = Kernel(SHARE)
-    assert kernel.see(at(0, 300, limit=GIB, others=400)) == [419]
-    assert kernel.tell(breach(420), read(0.4, 420, limit=GIB)) == ()
-    assert kernel.anew(breach(420)) == [819]
-    (firing,) = kernel.tell(breach(820), read(0.8, 820, limit=GIB))
+def test_memory_that_others_freed_since_is_room_again() -> None:
+    """A linker in the same cgroup ended: the mark is passed, but the bound is not met."""
+    rig = MarkRig(SHARE)
+    assert rig.see(at(0, 300, limit=GIB, others=400)) == [419]
+    assert rig.breach(breach(420), read(0.4, 420, limit=GIB)) == ()
+    assert rig.after(breach(420)) == [819]
+    (firing,) = rig.breach(breach(820), read(0.8, 820, limit=GIB))
     assert firing.finding.measured == pytest.approx(820 / 1024)
     assert "holds 820 MiB, 80% of the limit of 1 GiB taken" in firing.finding.sentence
     assert firing.since_snapshot is not None
     assert firing.since_snapshot.job_held_bytes == 820 * MIB  # not 400 MiB more
 
 
-def test_what_others_took_since_is_no_room() -> None:
-    kernel = Kernel(SHARE)
-    kernel.see(at(0, 300, limit=GIB))
-    (firing,) = kernel.tell(breach(820), read(0.4, 820, limit=GIB, others=100))
+def test_memory_that_others_gained_since_is_no_room() -> None:
+    rig = MarkRig(SHARE)
+    rig.see(at(0, 300, limit=GIB))
+    (firing,) = rig.breach(breach(820), read(0.4, 820, limit=GIB, others=100))
     assert firing.finding.measured == pytest.approx(920 / 1024)
 
 
-def test_cache_is_room_also_where_it_grew_since() -> None:
-    kernel = Kernel(SHARE)
-    kernel.see(at(0, 300, limit=GIB))
-    assert kernel.tell(breach(820), read(0.4, 700, limit=GIB, cache=324)) == ()
+def test_cache_that_grew_since_is_room() -> None:
+    rig = MarkRig(SHARE)
+    rig.see(at(0, 300, limit=GIB))
+    assert rig.breach(breach(820), read(0.4, 700, limit=GIB, cache=324)) == ()
 
 
-def test_memory_stat_may_be_a_little_behind_the_pages() -> None:
-    """By some batches of pages a CPU: who crossed the bound by a page has crossed it."""
-    kernel = Kernel(LEVEL)
-    kernel.see(at(0, 100, limit=GIB))
+def test_a_lag_of_memory_stat_does_not_hide_a_met_bound() -> None:
+    """It lags by some batches of pages a CPU; the kernel side counted to the page."""
+    rig = MarkRig(LEVEL)
+    rig.see(at(0, 100, limit=GIB))
     now = read(0.4, 300, limit=GIB)
     behind = CgroupContents(300 * MIB - 200 * 1024, 0, 0)
-    (firing,) = kernel.marks.firings(breach(300), kernel.snapshot, now, behind)
+    (firing,) = rig.marks.firings(breach(300), rig.snapshot, now, behind)
     assert firing.finding.measured == 300 * MIB
 
 
 def test_a_slow_climb_is_no_growth_in_a_short_window() -> None:
-    """8 MiB/s, bound 32 MiB in 1 s, and nobody looked for ten seconds."""
-    kernel = Kernel(SHORT)
-    kernel.see(at(0, 100))
-    (mark,) = kernel.see(at(10, 100))
+    """8 MiB/s, bound 32 MiB in 1 s, ten seconds after the last snapshot."""
+    rig = MarkRig(SHORT)
+    rig.see(at(0, 100))
+    (mark,) = rig.see(at(10, 100))
     for seconds in range(14, 40, 4):
         mib = 100 + 8 * (seconds - 10)
         assert mark == mib
-        assert kernel.tell(breach(mib), read(seconds, mib)) == ()
-        (mark,) = kernel.anew(breach(mib))
+        assert rig.breach(breach(mib), read(seconds, mib)) == ()
+        (mark,) = rig.after(breach(mib))
 
 
-def test_a_burst_is_growth_though_its_floor_is_known_by_a_breach_alone() -> None:
-    kernel = Kernel(SHORT)
-    kernel.see(at(0, 100))
-    assert kernel.tell(breach(132), read(8, 132)) == ()
-    assert kernel.anew(breach(132)) == [164]
-    (firing,) = kernel.tell(breach(164), read(8.1, 165))
+def test_a_burst_is_growth_over_a_floor_read_at_an_earlier_breach() -> None:
+    rig = MarkRig(SHORT)
+    rig.see(at(0, 100))
+    assert rig.breach(breach(132), read(8, 132)) == ()
+    assert rig.after(breach(132)) == [164]
+    (firing,) = rig.breach(breach(164), read(8.1, 165))
     assert firing.finding.measured == 33 * MIB
     assert firing.finding.since_ns == 8 * S
 
 
-def test_a_mark_that_was_not_the_lowest_is_set_after_it() -> None:
-    """Two bounds of one policy, or of two: the kernel watches one mark at a time."""
-    kernel = Kernel(LEVEL, level(400 * MIB))
-    assert kernel.see(at(0, 100)) == [300]
-    assert len(kernel.tell(breach(300), read(0.4, 300))) == 1
-    assert kernel.anew(breach(300)) == [400]
-    assert len(kernel.tell(breach(400), read(0.5, 400))) == 1
-    assert kernel.anew(breach(400)) == []
+def test_the_next_higher_mark_is_set_after_the_lowest() -> None:
+    """The kernel side watches one mark at a time."""
+    rig = MarkRig(LEVEL, level(400 * MIB))
+    assert rig.see(at(0, 100)) == [300]
+    assert len(rig.breach(breach(300), read(0.4, 300))) == 1
+    assert rig.after(breach(300)) == [400]
+    assert len(rig.breach(breach(400), read(0.5, 400))) == 1
+    assert rig.after(breach(400)) == []
 
 
-def test_one_process_has_a_mark_of_its_own() -> None:
-    kernel = Kernel(replace(LEVEL, per_process=True))
-    assert kernel.see(at(0, 100)) == [300]
+def test_a_bound_on_a_process_has_a_mark_of_its_own() -> None:
+    rig = MarkRig(replace(LEVEL, per_process=True))
+    assert rig.see(at(0, 100)) == [300]
     gone = replace(read(0.4, 300), processes={})
-    assert kernel.tell(breach(300, group=False), gone) == ()
-    assert kernel.anew(breach(300, group=False)) == []
-    kernel.see(at(0.2, 100))
-    (firing,) = kernel.tell(breach(300, group=False), read(0.4, 300))
+    assert rig.breach(breach(300, group=False), gone) == ()
+    assert rig.after(breach(300, group=False)) == []
+    rig.see(at(0.2, 100))
+    (firing,) = rig.breach(breach(300, group=False), read(0.4, 300))
     assert firing.finding.subject.process == watches.process().key
 
 
-def test_a_limit_that_was_taken_away_is_no_bound() -> None:
-    kernel = Kernel(SHARE)
-    kernel.see(at(0, 300, limit=GIB))
-    assert kernel.tell(breach(820), read(0.4, 820)) == ()
-    assert kernel.anew(breach(820)) == []
+def test_a_share_of_a_removed_limit_is_no_bound() -> None:
+    rig = MarkRig(SHARE)
+    rig.see(at(0, 300, limit=GIB))
+    assert rig.breach(breach(820), read(0.4, 820)) == ()
+    assert rig.after(breach(820)) == []

@@ -1,4 +1,4 @@
-"""When a policy fires: its bounds, `any` and `all`, `for`, and the built-in judgement."""
+"""When a policy fires: bounds, `any` and `all`, `for`, and the built-in judgement."""
 
 from dataclasses import replace
 
@@ -38,18 +38,18 @@ def test_a_level_fires_while_it_is_met() -> None:
     assert firing.finding.detector == "level"
     assert firing.has_own_bounds
     assert len(fired(trigger, at(2, 310))) == 1
-    # Its finding is still active for a while, but the bound is no longer met.
+    # Its finding is active for a while longer, but the bound is no longer met.
     assert fired(trigger, at(3, 10)) == []
 
 
-def test_growth_is_over_the_floor_of_its_window() -> None:
+def test_growth_counts_from_the_floor_of_its_window() -> None:
     trigger = Trigger(policy(GROWTH))
-    assert fired(trigger, at(0, 500)) == []  # what was held before is no gain
+    assert fired(trigger, at(0, 500)) == []  # memory held before is no gain
     assert fired(trigger, at(10, 699)) == []
     assert len(fired(trigger, at(11, 700))) == 1
 
 
-def test_for_asks_for_so_long_without_a_break() -> None:
+def test_for_requires_the_conditions_without_a_break() -> None:
     trigger = Trigger(policy(LEVEL, for_s=5))
     assert fired(trigger, at(0, 400)) == []
     assert fired(trigger, at(4, 400)) == []
@@ -58,7 +58,7 @@ def test_for_asks_for_so_long_without_a_break() -> None:
     assert len(fired(trigger, at(11, 400))) == 1
 
 
-def test_all_means_each_of_them() -> None:
+def test_all_requires_every_condition() -> None:
     trigger = Trigger(policy(LEVEL, GROWTH, mode=Mode.ALL))
     fired(trigger, at(0, 250))
     assert fired(trigger, at(1, 320)) == []
@@ -66,7 +66,7 @@ def test_all_means_each_of_them() -> None:
     assert {one.detector for one in firing.findings} == {"level", "growth"}
 
 
-def test_the_built_in_judgement_fires_from_a_severity_on() -> None:
+def test_the_built_in_judgement_fires_at_its_least_severity() -> None:
     now = at(1, 10)
     trigger = Trigger(policy(condition("builtin", least=Severity.WARNING)))
     found = replace(watches.finding(), monotonic_ns=now.monotonic_ns)
@@ -74,16 +74,16 @@ def test_the_built_in_judgement_fires_from_a_severity_on() -> None:
     assert not fired(trigger, now, found)[0].has_own_bounds
     assert fired(trigger, now, replace(found, severity=Severity.NOTICE)) == []
     assert fired(trigger, now, replace(found, state=FindingState.END)) == []
-    assert fired(trigger, now, replace(found, monotonic_ns=0)) == []  # of a while ago
+    assert fired(trigger, now, replace(found, monotonic_ns=0)) == []  # met earlier, not now
 
 
-def test_one_process_is_judged_where_that_was_asked() -> None:
+def test_a_condition_of_a_process_judges_each_process() -> None:
     trigger = Trigger(policy(replace(LEVEL, per_process=True)))
     (firing,) = fired(trigger, at(0, 400))
     assert firing.finding.subject.process is not None
 
 
-def test_a_reload_keeps_what_a_condition_has_seen() -> None:
+def test_a_reload_keeps_the_history_of_a_condition() -> None:
     before = Trigger(policy(GROWTH))
     assert fired(before, at(0, 100)) == []
     (after,) = reload_triggers([before], [replace(policy(LEVEL, GROWTH), name="renamed")])
@@ -91,7 +91,7 @@ def test_a_reload_keeps_what_a_condition_has_seen() -> None:
     assert {one.measured for one in firing.findings} == {300 * MIB, 200 * MIB}
 
 
-def test_a_bound_that_is_new_counts_from_the_reload() -> None:
+def test_a_new_bound_counts_from_the_reload() -> None:
     before = Trigger(policy(GROWTH))
     assert fired(before, at(0, 100)) == []
     (after,) = reload_triggers([before], [policy(growth(100 * MIB))])
@@ -99,13 +99,13 @@ def test_a_bound_that_is_new_counts_from_the_reload() -> None:
     assert len(fired(after, at(11, 350))) == 1
 
 
-def test_two_policies_that_ask_the_same_share_no_history() -> None:
+def test_equal_conditions_of_two_policies_share_no_history() -> None:
     triggers = reload_triggers([Trigger(policy(GROWTH))], [policy(GROWTH), policy(GROWTH)])
     judges = [judge for trigger in triggers for _, judge in trigger.judges]
     assert len({id(judge) for judge in judges}) == 2
 
 
-def test_for_goes_on_over_a_reload_where_the_same_is_asked() -> None:
+def test_for_continues_over_a_reload_of_the_same_policy() -> None:
     before = Trigger(policy(LEVEL, for_s=5))
     assert fired(before, at(0, 400)) == []
     (same,) = reload_triggers([before], [policy(LEVEL, for_s=5)])
