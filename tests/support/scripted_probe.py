@@ -1,0 +1,119 @@
+"""A kernel side that reports what a test tells it to, and records what it was asked."""
+
+import os
+from collections.abc import Callable
+
+from ebpftrace.counters import CgroupCounters, ProcessCounters, Usage
+from ebpftrace.events import (
+    CgroupRead,
+    Event,
+    GroupReading,
+    LossesRead,
+    ProcessExited,
+    ProcessKey,
+    ProcessRead,
+    ProcessStarted,
+)
+from ebpftrace.probe import FuseControl
+from ebpftrace.units import MIB
+
+
+def holding(mib: float) -> ProcessCounters:
+    """Counters of a process that holds this much anonymous memory."""
+    size = round(mib * MIB)
+    return ProcessCounters(usage=Usage(anon_bytes=size), peak_bytes=size)
+
+
+class ScriptedFuses:
+    """A `FuseControl`: what it was asked is in the probe's `asked`."""
+
+    def __init__(self, asked: list[tuple[object, ...]]) -> None:
+        self._asked = asked
+
+    def arm_process(self, key: ProcessKey, own: int, charge: int, signal: int) -> None:
+        self._asked.append(("arm process", key.pid, own, charge, signal))
+
+    def arm_group(self, cgroup_id: int, held_bytes: int, signal: int) -> None:
+        self._asked.append(("arm group", cgroup_id, held_bytes, signal))
+
+    def clear_stop(self, key: ProcessKey) -> None:
+        self._asked.append(("clear stop", key.pid))
+
+
+class ScriptedProbe:
+    """A `Probe`. `processes` and `cgroups` are what it reads; events move them along.
+
+    `asked` has marks, fuses, drops and the close, in order, without the many readings;
+    `on_read` is called at the begin of each of those.
+    """
+
+    features = (("memory", "scripted"),)
+    remarks = ("nothing here is real",)
+
+    def __init__(self, *, fuses: bool = False) -> None:
+        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.asked: list[tuple[object, ...]] = []
+        self.fuses: FuseControl | None = ScriptedFuses(self.asked) if fuses else None
+        self.drift_bytes = 0
+        self.processes: dict[ProcessKey, tuple[int, ProcessCounters]] = {}  # cgroup, counters
+        self.cgroups: dict[int, CgroupCounters] = {}
+        self.losses: dict[str, int] = {}
+        self.on_read: Callable[[], object] = lambda: None
+        self._ring: list[Event] = []
+
+    def emit(self, *events: Event) -> None:
+        """Report these now; `fd` is readable until they are taken."""
+        self._ring += events
+        os.eventfd_write(self.fd, 1)
+
+    def hold(self, key: ProcessKey, mib: float) -> None:
+        """The process holds this much from now on; no event reports it."""
+        self.processes[key] = self.processes[key][0], holding(mib)
+
+    def events(self) -> list[Event]:
+        if self._ring:
+            os.eventfd_read(self.fd)
+        events, self._ring = self._ring, []
+        for event in events:
+            if isinstance(event, ProcessStarted):
+                self.processes[event.key] = event.cgroup_id, event.counters
+                self.cgroups.setdefault(event.cgroup_id, CgroupCounters())
+            elif isinstance(event, ProcessExited):
+                self.processes.pop(event.key, None)
+        return events
+
+    def read(self, now_ns: int) -> list[Event]:
+        self.on_read()
+        events = self.events()
+        for key, (_cgroup_id, counters) in self.processes.items():
+            events.append(ProcessRead(now_ns, key, counters))
+        for cgroup_id, cgroup in self.cgroups.items():
+            events.append(CgroupRead(now_ns, cgroup_id, cgroup))
+        return [*events, LossesRead(now_ns, dict(self.losses))]
+
+    def read_one_group(
+        self, now_ns: int, cgroup_id: int, first: ProcessKey
+    ) -> GroupReading | None:
+        self.asked.append(("read group", cgroup_id, first.pid))
+        members = {k: c for k, (group, c) in self.processes.items() if group == cgroup_id}
+        if not members:
+            return None
+        held = sum(counters.usage.held_bytes for counters in members.values())
+        return GroupReading(now_ns, cgroup_id, self.cgroups[cgroup_id], held, members)
+
+    def mark_process(self, key: ProcessKey, held_bytes: int) -> None:
+        self.asked.append(("mark process", key.pid, held_bytes))
+
+    def mark_group(self, cgroup_id: int, held_bytes: int) -> None:
+        self.asked.append(("mark group", cgroup_id, held_bytes))
+
+    def drop(self, event: ProcessStarted) -> None:
+        self.asked.append(("drop", event.key.pid))
+        self.processes.pop(event.key, None)
+
+    def run_time_ns(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.asked.append(("close",))
+        os.close(self.fd)
