@@ -48,7 +48,7 @@ def _share(width: int, height: int, keys: str, scale: Scale) -> float:
             if number == 1:  # the first frame is drawn once in a day
                 began = time.thread_time_ns()
             shown = replace(snapshots[number % 4], sequence=number)
-            session.take(started, shown, [watches.process_note()])
+            session.update(started, shown, [watches.process_note()])
             if keys:
                 session.press("page down")
             lines = session.draw(width, height).lines

@@ -1,4 +1,4 @@
-"""The dashboard as a view of the road: it hands frozen values over, and sees to signals."""
+"""The dashboard as a view: hands frozen values to the drawing thread, and handles signals."""
 
 import atexit
 import contextlib
@@ -29,12 +29,13 @@ from ebpftrace.views.start import Started
 from ebpftrace.views.stopped_processes import StoppedProcesses
 from ebpftrace.views.summary import summary_lines
 
-_KEPT_OUTCOMES = 16  # told again at the end
+_KEPT_OUTCOMES = 16  # repeated after the summary
 
 
 def terminating_signals() -> list[int]:
-    """Signals that end a process unless it sees to them, those of a fault excepted: after
-    one of these the interpreter never comes to run a handler.
+    """Signals whose default action ends a process, without those of a fault.
+
+    After a fault (SIGSEGV and the like) the interpreter does not get to run a handler.
     """
     named = (
         signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF,
@@ -44,17 +45,17 @@ def terminating_signals() -> list[int]:
 
 
 class Dashboard(EntryView):
-    """Takes the terminal of `stdout`. On another thread, `quit` is called when q is pressed,
-    and `ask` with what a user wants to become of a process that stands.
+    """Takes over the terminal of `stdout`. OSError if that terminal cannot be opened.
 
-    OSError where that terminal cannot be opened. For the main thread, which signals use.
+    Another thread calls `quit` when the user quits, and `send` with a command for a stopped
+    process. Create it on the main thread: it installs signal handlers.
     """
 
     def __init__(
         self,
         stdout: TextIO,
         quit: Callable[[], None],  # noqa: A002
-        ask: Callable[[UserCommand], None] = lambda _: None,
+        send: Callable[[UserCommand], None] = lambda _: None,
     ) -> None:
         self._terminal = Terminal(stdout.fileno())
         self._mailbox = Mailbox()
@@ -63,7 +64,7 @@ class Dashboard(EntryView):
         signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
         session = DashboardSession(make_theme(colours, signs))
         painter = Painter(colours, stdout.encoding or "utf-8")
-        self._loop = Loop(self._terminal, self._mailbox, session, painter, quit, ask)
+        self._loop = Loop(self._terminal, self._mailbox, session, painter, quit, send)
         self._stack = contextlib.ExitStack()
         self._last_words = ""
         self._found = FindingLog()
@@ -86,7 +87,7 @@ class Dashboard(EntryView):
         try:
             width = self._terminal.size()[0]
         except OSError:
-            width = 80  # it is gone: nobody reads it
+            width = 80  # the terminal is gone: nothing will be shown
         found, fuses = self._found.above_notice(), self._fuses.summary()
         summary = summary_lines(snapshot, reason, width, found, fuses)
         done = [activity_line(outcome, width) for outcome in self._outcomes]
@@ -95,7 +96,7 @@ class Dashboard(EntryView):
         self._check()
 
     def stop(self) -> None:
-        """The terminal is given back, whatever happened. Repeatable."""
+        """Restore the terminal. May be called more than once."""
         self._stack.close()
 
     def _add(self, entry: Entry) -> None:
@@ -122,8 +123,9 @@ class Dashboard(EntryView):
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Resize, Ctrl-Z and coming back, and those that nobody else has seen to but would
-        end us; a signal that is ignored (nohup) stays so.
+        """Handle resizing, suspending and resuming, and signals that would end the process.
+
+        A signal that has a handler keeps it; one that is ignored (nohup) stays ignored.
         """
         handlers = {
             signal.SIGWINCH: self._resized,
@@ -145,7 +147,7 @@ class Dashboard(EntryView):
                 signal.signal(number, handler)
 
     def _die(self, number: int, _frame: FrameType | None) -> None:
-        """As the sender meant it, but for the terminal."""
+        """Restore the terminal, then let the signal end the process."""
         self._loop.finish("")
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
@@ -154,14 +156,14 @@ class Dashboard(EntryView):
         self._loop.resized()
 
     def _suspend(self, _number: int, _frame: FrameType | None) -> None:
-        self._loop.away()
-        # As the shell expects: stopped by the signal itself. In an orphaned group the
-        # kernel ignores that, and the terminal is taken again at once.
+        self._loop.suspend()
+        # A shell expects a job that the signal itself stopped. The kernel does not stop an
+        # orphaned process group; the terminal is then taken over again at once.
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._suspend)
-        self._loop.back()
+        self._loop.resume()
 
     def _resume(self, _number: int, _frame: FrameType | None) -> None:
-        """Also after a SIGSTOP, of which nobody was told."""
-        self._loop.back()
+        """Take the terminal over again; after a SIGSTOP this is the first to run."""
+        self._loop.resume()

@@ -1,10 +1,11 @@
-"""The thread that owns the terminal: reads keys, draws, and never keeps the road waiting."""
+"""The thread that owns the terminal: reads keys and draws, and never blocks the engine."""
 
 import os
 import select
 import threading
 import time
 from collections.abc import Callable
+from enum import Enum, auto
 from pathlib import Path
 
 from ebpftrace.act.fuse.events import UserCommand
@@ -19,12 +20,20 @@ from ebpftrace.views.dashboard.terminal.painter import Painter
 from ebpftrace.views.dashboard.terminal.terminal import Terminal
 
 FRAME_NS = NS_PER_SECOND // 4
-_ESCAPE_NS = NS_PER_SECOND // 20  # after it a lone escape is a key: xterm's own is 50 ms
-_BOUNDED_S = 3.0  # longer than a terminal that takes nothing is given up on
+_ESCAPE_NS = NS_PER_SECOND // 20  # xterm's delay until a lone escape counts as a key
+_TIMEOUT_S = 3.0  # longer than the terminal waits before giving up
+
+
+class Request(Enum):
+    """What the engine's thread asks of the loop."""
+
+    SUSPEND = auto()
+    RESUME = auto()
+    FINISH = auto()
 
 
 class Loop:
-    """Runs between `start` and `finish`. `quit` is called from its thread, and `ask`."""
+    """Runs between `start` and `finish`; calls `quit` and `send` on its own thread."""
 
     def __init__(
         self,
@@ -33,50 +42,50 @@ class Loop:
         session: DashboardSession,
         painter: Painter,
         quit: Callable[[], None],  # noqa: A002
-        ask: Callable[[UserCommand], None],
+        send: Callable[[UserCommand], None],
     ) -> None:
         self._terminal = terminal
         self._mailbox = mailbox
         self._session = session
         self._painter = painter
         self._quit = quit
-        self._ask_for = ask
+        self._send = send
         self._decoder = KeyDecoder()
         self._thread = threading.Thread(target=self._run, name="dashboard", daemon=True)
-        self._asked = ""  # "away", "back" or "end", by the road's thread
-        self._done = threading.Event()  # what was asked is done
+        self._request: Request | None = None  # set by the engine's thread
+        self._done = threading.Event()  # the request is done
         self._last_words = ""
         self._dirty = True
         self._drawn_ns = 0
         self._escape_ns = 0
-        self._away = False
-        self.failure: Exception | None = None  # a bug of ours; the road's thread tells it
+        self._suspended = False
+        self.failure: Exception | None = None  # a bug; the engine's thread reports it
         self.frames = 0
 
     def start(self) -> None:
         self._thread.start()
 
-    def away(self) -> None:
-        """Give the terminal back for a while (Ctrl-Z). Returns when that is done."""
-        self._ask("away")
+    def suspend(self) -> None:
+        """Restore the terminal for a while (Ctrl-Z). Returns when that is done."""
+        self._ask(Request.SUSPEND)
 
-    def back(self) -> None:
-        """Take it again, and draw everything."""
-        self._ask("back")
+    def resume(self) -> None:
+        """Take over the terminal again, and draw everything."""
+        self._ask(Request.RESUME)
 
     def finish(self, final_text: str) -> None:
-        """Give it back for good, with a last text below. Repeatable."""
+        """Restore the terminal for good, then show `final_text`. May be called again."""
         self._last_words = self._last_words or final_text
-        self._ask("end")
-        self._thread.join(_BOUNDED_S)
+        self._ask(Request.FINISH)
+        self._thread.join(_TIMEOUT_S)
 
-    def _ask(self, what: str) -> None:
+    def _ask(self, request: Request) -> None:
         if not self._thread.is_alive():
             return
         self._done.clear()
-        self._asked = what
+        self._request = request
         self._mailbox.wake()
-        self._done.wait(_BOUNDED_S)
+        self._done.wait(_TIMEOUT_S)
 
     def _run(self) -> None:
         try:
@@ -93,36 +102,40 @@ class Loop:
             self._done.set()
 
     def _turn(self) -> bool:
-        """Wait for something, see to it, draw if it is time. False: it is over."""
+        """Wait for something to do, do it, and draw if due. False when the loop is to end."""
         self._wait()
         self._mailbox.woken()
-        if not self._answer():
+        if not self._handle_request():
             return False
-        if self._away:
+        if self._suspended:
             return True
         self._terminal.flush()
         self._keys()
         box = self._mailbox
-        if self._session.take(box.started, box.snapshot, box.take_entries(), box.stopped):
+        if self._session.update(box.started, box.snapshot, box.take_entries(), box.stopped):
             self._dirty = True
         now = time.monotonic_ns()
-        # While the terminal is behind nothing is drawn: it gets the newest frame later.
-        if self._dirty and not self._terminal.behind and now >= self._drawn_ns + FRAME_NS:
+        # A slow terminal gets the newest frame once it has taken the previous one.
+        if (
+            self._dirty
+            and not self._terminal.has_unwritten
+            and now >= self._drawn_ns + FRAME_NS
+        ):
             self._draw(now)
         return True
 
-    def _answer(self) -> bool:
-        asked, self._asked = self._asked, ""
-        if asked == "end":
+    def _handle_request(self) -> bool:
+        request, self._request = self._request, None
+        if request is Request.FINISH:
             return False
-        if asked == "away" and not self._away:
+        if request is Request.SUSPEND and not self._suspended:
             self._terminal.leave()
-            self._away = True
-        elif asked == "back":
+            self._suspended = True
+        elif request is Request.RESUME:
             self._terminal.enter()
             self._painter.forget()
-            self._away, self._dirty = False, True
-        if asked:
+            self._suspended, self._dirty = False, True
+        if request is not None:
             self._done.set()
         return True
 
@@ -130,14 +143,16 @@ class Loop:
         poll = select.poll()
         poll.register(self._mailbox.wake_fd, select.POLLIN)
         timeout_ms: float | None = None
-        if not self._away:
-            behind = self._terminal.behind
-            poll.register(self._terminal.fd, select.POLLIN | (select.POLLOUT if behind else 0))
+        if not self._suspended:
+            unwritten = self._terminal.has_unwritten
+            poll.register(
+                self._terminal.fd, select.POLLIN | (select.POLLOUT if unwritten else 0)
+            )
             now = time.monotonic_ns()
             due = []
-            if self._dirty and not behind:
+            if self._dirty and not unwritten:
                 due.append(self._drawn_ns + FRAME_NS)
-            if self._decoder.waits:
+            if self._decoder.incomplete:
                 due.append(self._escape_ns + _ESCAPE_NS)
             if (confirm_deadline_ns := self._session.confirm_deadline_ns) is not None:
                 due.append(confirm_deadline_ns)
@@ -151,7 +166,7 @@ class Loop:
         if received:
             keys = self._decoder.feed(received)
             self._escape_ns = now
-        elif self._decoder.waits and now >= self._escape_ns + _ESCAPE_NS:
+        elif self._decoder.incomplete and now >= self._escape_ns + _ESCAPE_NS:
             keys = self._decoder.flush()
         else:
             return
@@ -165,7 +180,7 @@ class Loop:
             elif effect is Effect.SAVE:
                 self._save()
             elif isinstance(effect, UserCommand):
-                self._ask_for(effect)
+                self._send(effect)
 
     def _draw(self, now: int) -> None:
         width, height = self._terminal.size()
@@ -193,6 +208,6 @@ class Loop:
         self._session.show_message(f"saved {paths[0].name} and .txt in {folder}")
 
     def resized(self) -> None:
-        """The terminal has another size, or somebody else wrote on it."""
+        """Draw again: the terminal has a new size, or another program wrote on it."""
         self._dirty = True
         self._mailbox.wake()

@@ -1,7 +1,7 @@
-"""From the road to the thread that draws: the newest snapshot, and what happened.
+"""Hands the newest snapshot and all events from the engine to the drawing thread.
 
-There is no lock: the road must not wait, and a signal handler that runs on its thread
-must not find it held. Attribute assignment and deque.append are atomic in CPython.
+There is no lock: the engine must not wait, and a signal handler on its thread must not
+find the lock held. Attribute assignment and deque.append are atomic in CPython.
 """
 
 import os
@@ -14,7 +14,7 @@ from ebpftrace.views.stopped_processes import StoppedByKey
 
 
 class Mailbox:
-    """The road puts, the thread takes; a snapshot nobody took is replaced by the next."""
+    """The engine puts, the drawing thread takes. A snapshot replaces an unread earlier one."""
 
     def __init__(self) -> None:
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -24,7 +24,7 @@ class Mailbox:
         self._entries = EventBuffer()
 
     def wake(self) -> None:
-        """Make the thread look. Harmless after its end, until `close`."""
+        """Wake the drawing thread. Harmless after it ended, until `close`."""
         os.eventfd_write(self.wake_fd, 1)
 
     def put_entry(self, entry: Entry) -> None:
@@ -36,20 +36,20 @@ class Mailbox:
         self.wake()
 
     def put_stopped(self, stopped: StoppedByKey) -> None:
-        """Whole, unlike the entries, of which some may be pushed off before they are taken."""
+        """Replace all stopped processes. Unlike entries, they are never dropped."""
         self.stopped = stopped
         self.wake()
 
     def take_entries(self) -> tuple[Entry, ...]:
-        """Those put since the last call, oldest first."""
+        """The entries put since the last call, oldest first."""
         return self._entries.take()
 
     def woken(self) -> None:
-        """Clear the wake-up, before looking: what comes later wakes again."""
+        """Clear the wake-up. Call it before reading: a later `put` wakes again."""
         try:
             os.eventfd_read(self.wake_fd)
         except BlockingIOError:
-            return  # somebody else's wake-up was read already
+            return  # already cleared
 
     def close(self) -> None:
         os.close(self.wake_fd)

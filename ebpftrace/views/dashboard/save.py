@@ -1,4 +1,4 @@
-"""Saves what is shown, in the current folder, never over another file."""
+"""Saves a frame in a folder without overwriting a file."""
 
 import os
 import time
@@ -6,17 +6,17 @@ from pathlib import Path
 
 from ebpftrace.units import NS_PER_SECOND
 
-_TRIES = 100
+_MAX_NUMBER = 100
 
 
 def save(folder: Path, time_ns: int, texts: dict[str, str]) -> list[Path]:
     """Write each text under the same new name with its suffix (`{"svg": …}`).
 
-    The name has the time in UTC, and a number where that name is taken. Links are not
-    followed: the folder may be another user's. OSError where it cannot be written.
+    The name has the time in UTC, and a number if that name is taken. Links are not
+    followed, since the folder may belong to another user. OSError if it cannot be written.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time_ns // NS_PER_SECOND))
-    for number in range(_TRIES):
+    for number in range(_MAX_NUMBER):
         name = f"ebpftrace-{stamp}" + (f"-{number}" if number else "")
         paths = {suffix: folder / f"{name}.{suffix}" for suffix in texts}
         if any(os.path.lexists(path) for path in paths.values()):
@@ -26,4 +26,4 @@ def save(folder: Path, time_ns: int, texts: dict[str, str]) -> list[Path]:
             with os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
                 file.write(texts[suffix])
         return list(paths.values())
-    raise FileExistsError(f"{_TRIES} pictures of this second are there already")
+    raise FileExistsError(f"there are {_MAX_NUMBER} saved frames of this second already")

@@ -1,4 +1,4 @@
-"""One frame of the dashboard as a file, without a terminal."""
+"""One frame of the dashboard in a file, without a terminal."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +15,10 @@ from ebpftrace.views.stopped_processes import StoppedProcesses
 
 
 class Screenshot(EntryView):
-    """Draws when the watch ends, what a terminal of that size would have shown last.
+    """Draws the last frame that a terminal of that size would have shown.
 
-    `stop` raises EbpftraceError where the file cannot be written.
+    `width` and `height` are columns and lines. `stop` writes the file; EbpftraceError if
+    that fails.
     """
 
     def __init__(self, path: Path, width: int, height: int) -> None:
@@ -32,16 +33,16 @@ class Screenshot(EntryView):
         self._started = started
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._session.take(self._started, snapshot, (), self._fuses.stopped)
+        self._session.update(self._started, snapshot, (), self._fuses.stopped)
         self._taken = True
 
     def end(self, snapshot: Snapshot, reason: str) -> None:
-        """Nothing: the last snapshot is what was to be seen, not the books at their end."""
+        """Nothing to do: the last snapshot is shown, not the final totals."""
 
     def _add(self, entry: Entry) -> None:
         self._fuses.update(entry)
         session = self._session
-        session.take(self._started, session.shown, [entry], self._fuses.stopped)
+        session.update(self._started, session.shown, [entry], self._fuses.stopped)
 
     def stop(self) -> None:
         if not self._taken:
@@ -49,8 +50,8 @@ class Screenshot(EntryView):
         self._taken = False
         shown = self._session.shown
         elapsed = shown.elapsed_ns if shown else 0
-        # The shortest window that holds the whole watch: nobody can press w.
-        window = sum(elapsed > one for one in WINDOWS_NS[:-1])
+        # The shortest window with the whole watch: no user can press w.
+        window = sum(elapsed > window_ns for window_ns in WINDOWS_NS[:-1])
         self._session.state = replace(self._session.state, window=window)
         width, height = self._size
         lines = self._session.draw(width, height).lines

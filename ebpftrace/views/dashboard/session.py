@@ -1,4 +1,4 @@
-"""One sitting at the dashboard: what was put, pressed and is shown, without a terminal."""
+"""One use of the dashboard: its data, its state and its frames, without a terminal."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ _NONE_STOPPED: StoppedByKey = {}
 
 
 class DashboardSession:
-    """Keeps the state of one user and the books they look at."""
+    """Keeps the state of one user and the data on their screen."""
 
     def __init__(self, theme: Theme, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self.state = DashboardState()
@@ -33,14 +33,14 @@ class DashboardSession:
         self._latest: Snapshot | None = None
         self._shown: Snapshot | None = None
         self._entries = EventBuffer()
-        self._seen = ScreenData()  # what a pause began with
+        self._paused = ScreenData()  # the screen when the pause began
         self._found = FindingLog()
         self._stopped = _NONE_STOPPED
         self._clock = clock
         self._unseen = 0
         self._frame = Frame(())
         self._rows: list[Row] = []
-        self._rows_of: tuple[object, ...] = ()
+        self._rows_key: tuple[object, ...] = ()
 
     @property
     def shown(self) -> Snapshot | None:
@@ -49,17 +49,17 @@ class DashboardSession:
 
     @property
     def confirm_deadline_ns(self) -> int | None:
-        """Until when a question waits for its answer, CLOCK_MONOTONIC; None: none is open."""
+        """When a pending kill expires (CLOCK_MONOTONIC); None if there is none."""
         return None if self.state.pending_kill is None else self.state.pending_kill_until_ns
 
-    def take(
+    def update(
         self,
         started: Started | None,
         snapshot: Snapshot | None,
         entries: Sequence[Entry],
         stopped: StoppedByKey = _NONE_STOPPED,
     ) -> bool:
-        """What came since, and who stands now; whether that changes the screen."""
+        """Take new data. True if the screen changes."""
         changed = started is not self._started or bool(entries)
         if stopped is not self._stopped:
             self._stopped = stopped
@@ -82,27 +82,27 @@ class DashboardSession:
         return changed
 
     def press(self, key: str) -> Effect | UserCommand:
-        """One key, and what it asks for beyond the screen."""
+        """Handle one key; return what is to be done beyond the screen."""
         paused = self.state.paused
         frame = self._frame
-        rows, stopped = self._chosen_rows(), self._stopped
+        rows, stopped = self._visible_rows(), self._stopped
         context = KeyContext(rows, frame.page, frame.furthest, stopped, self._clock())
         self.state, effect = press(self.state, key, context)
         if self.state.paused and not paused:
-            self._seen, self._unseen = self._screen(), 0
+            self._paused, self._unseen = self._screen(), 0
         elif paused and not self.state.paused:
             self._shown = self._latest
         return effect
 
     def show_message(self, message: str) -> None:
-        """A message in the footer, until the next key."""
+        """Show a message in the footer until the next key."""
         self.state = replace(self.state, message=message)
 
     def draw(self, width: int, height: int) -> Frame:
-        """The screen as it is now."""
+        """The current frame, `width` columns by `height` lines."""
         paused = self.state.paused
-        screen = replace(self._seen, unseen=self._unseen) if paused else self._screen()
-        self._frame = draw(self.state, screen, self._chosen_rows(), width, height, self.theme)
+        screen = replace(self._paused, unseen=self._unseen) if paused else self._screen()
+        self._frame = draw(self.state, screen, self._visible_rows(), width, height, self.theme)
         self.state = replace(self.state, top=self._frame.top)
         return self._frame
 
@@ -119,18 +119,18 @@ class DashboardSession:
         )
 
     def _expire_confirmation(self) -> bool:
-        """Take the question back that was not answered in time; whether there was one."""
+        """Cancel a kill that was not confirmed in time. True if there was one."""
         state = self.state
         if state.pending_kill is None or self._clock() < state.pending_kill_until_ns:
             return False
         self.state = replace(state, pending_kill=None, message="")
         return True
 
-    def _chosen_rows(self) -> list[Row]:
+    def _visible_rows(self) -> list[Row]:
         state, shown = self.state, self._shown
         if shown is None:
             return []
-        of = (shown.sequence, state.sort, state.filter_text, state.folded, state.all_folded)
-        if of != self._rows_of:
-            self._rows, self._rows_of = rows(shown, state), of
+        key = (shown.sequence, state.sort, state.filter_text, state.folded, state.all_folded)
+        if key != self._rows_key:
+            self._rows, self._rows_key = rows(shown, state), key
         return self._rows

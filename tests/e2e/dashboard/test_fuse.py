@@ -74,7 +74,7 @@ def test_it_shows_who_stands_at_what_for_how_long_and_what_is_next(frozen: Froze
     row = next(line for line in screen.splitlines() if line.startswith("❆   "))
     assert frozen.name in row
     assert "FROZEN" in row
-    assert "t thaw  x end" in screen.splitlines()[-1]
+    assert "t thaw  x kill" in screen.splitlines()[-1]
     frozen.tmux.press("j", "Enter")
     screen = frozen.tmux.wait_for(f"{frozen.name} · FROZEN")
     assert "stopped at 100 MiB, bound 100 MiB of the job, limit 256 MiB" in " ".join(
@@ -105,7 +105,7 @@ def test_x_ends_it_where_it_is_pressed_again_in_time(frozen: Frozen) -> None:
     assert frozen.runaway.wait(WAIT_SECONDS) == -signal.SIGKILL
     frozen.tmux.wait_for(lambda screen: "FROZEN" not in screen)
     frozen.tmux.press("t")
-    frozen.tmux.wait_for("nothing stands")
+    frozen.tmux.wait_for("no process is stopped")
 
 
 def test_the_summary_counts_them(frozen: Frozen) -> None:

@@ -1,36 +1,34 @@
-"""The latest entries: many of all kinds, and apart from them some that matter for longer."""
+"""The latest entries, with room of their own for the significant ones."""
 
 from collections import deque
 
 from ebpftrace.views.entries import Entry, is_significant
 
 KEPT = 500
-"""The tail of events a terminal could show at all; older ones make room."""
+"""More than a terminal can show; the oldest are dropped."""
 
-KEPT_LASTING = 64
+KEPT_SIGNIFICANT = 64
 
 
 class EventBuffer:
-    """Bounded. Appending and popping are atomic in CPython: one thread may add while
-    another takes.
-    """
+    """A bounded buffer. One thread may add while another takes: deques are thread-safe."""
 
     def __init__(self) -> None:
-        self._passing: deque[Entry] = deque(maxlen=KEPT)
-        self._lasting: deque[Entry] = deque(maxlen=KEPT_LASTING)
+        self._routine: deque[Entry] = deque(maxlen=KEPT)
+        self._significant: deque[Entry] = deque(maxlen=KEPT_SIGNIFICANT)
 
     def add(self, entry: Entry) -> None:
-        """The newest; it may push off one of its own sort."""
-        (self._lasting if is_significant(entry) else self._passing).append(entry)
+        """Add the newest entry; it may displace the oldest of its own sort."""
+        (self._significant if is_significant(entry) else self._routine).append(entry)
 
     def all(self) -> tuple[Entry, ...]:
-        """In order of time. For the thread that adds."""
-        return _in_order([*self._passing, *self._lasting])
+        """All entries in order of time. Only for the thread that adds."""
+        return _in_order([*self._routine, *self._significant])
 
     def take(self) -> tuple[Entry, ...]:
-        """In order of time, and forget them."""
+        """Remove and return all entries in order of time."""
         taken: list[Entry] = []
-        for entries in (self._passing, self._lasting):
+        for entries in (self._routine, self._significant):
             while entries:
                 taken.append(entries.popleft())
         return _in_order(taken)

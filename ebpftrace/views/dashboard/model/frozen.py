@@ -1,4 +1,4 @@
-"""Who stands at a fuse, in the words of the dashboard."""
+"""Processes stopped by a fuse, as the dashboard describes them."""
 
 from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.events import FuseOf
@@ -10,8 +10,8 @@ from ebpftrace.views.stopped_processes import StoppedByKey, stopped_for_ns
 
 FROZEN = "FROZEN"
 
-_MOST = 3  # of a job whose facts are told
-_OF = {
+_MAX_DESCRIBED = 3  # processes of one job
+_SCOPES = {
     FuseOf.PROCESS: "of the process",
     FuseOf.JOB: "of the job",
     FuseOf.CHARGE: "of the job's charge",
@@ -19,50 +19,50 @@ _OF = {
 
 
 def stopped_in_job(job: JobSnapshot, stopped: StoppedByKey) -> list[FuseEvent]:
-    """The processes of a job that stand, the first that was stopped first."""
+    """The stops of a job's processes, the earliest first."""
     if not stopped:
         return []
-    found = [stopped[one.key] for one in job.processes if one.key in stopped]
-    return sorted(found, key=lambda news: news.monotonic_ns)
+    found = [stopped[process.key] for process in job.processes if process.key in stopped]
+    return sorted(found, key=lambda event: event.monotonic_ns)
 
 
 def stopped_in_row(row: Row, stopped: StoppedByKey) -> list[FuseEvent]:
-    """Whoever stands of a row: the process itself, or those of the job."""
+    """The stop of the row's process, or those of its job's processes."""
     if row.process is None:
         return stopped_in_job(row.job, stopped)
-    news = stopped.get(row.process.key)
-    return [news] if news is not None else []
+    event = stopped.get(row.process.key)
+    return [event] if event is not None else []
 
 
-def who(news: FuseEvent) -> str:
+def process_name(event: FuseEvent) -> str:
     """`gopls 4711`."""
-    return f"{news.comm} {news.process.pid}"
+    return f"{event.comm} {event.process.pid}"
 
 
-def stopped_duration(news: FuseEvent, screen: ScreenData) -> str:
-    """`12s`, at the time of the screen's snapshot."""
-    now = screen.snapshot.monotonic_ns if screen.snapshot is not None else news.monotonic_ns
-    return format_duration(stopped_for_ns(news, now))
+def stopped_duration(event: FuseEvent, screen: ScreenData) -> str:
+    """How long it has been stopped at the time of the snapshot: `12s`."""
+    now = screen.snapshot.monotonic_ns if screen.snapshot is not None else event.monotonic_ns
+    return format_duration(stopped_for_ns(event, now))
 
 
 def frozen_facts(row: Row, screen: ScreenData) -> list[tuple[str, str]]:
-    """Who stands, for how long and at what; what happens next, and what a key does."""
+    """Which processes are stopped, for how long and at what; what happens next; the keys."""
     found = stopped_in_row(row, screen.stopped)
-    facts = [fact for news in found[:_MOST] for fact in _facts(news, screen)]
-    if len(found) > _MOST:
-        facts.append(("frozen", f"and {len(found) - _MOST:,} more"))
+    facts = [fact for event in found[:_MAX_DESCRIBED] for fact in _facts(event, screen)]
+    if len(found) > _MAX_DESCRIBED:
+        facts.append(("frozen", f"and {len(found) - _MAX_DESCRIBED:,} more"))
     if len(found) == 1:
-        again = found[0].next_bound_bytes
-        until = "" if again is None else f", until it meets {format_bytes(again)}"
-        facts.append(("keys", f"t lets it go on{until}; x, pressed twice, kills it"))
+        bound = found[0].next_bound_bytes
+        until = "" if bound is None else f" (next bound: {format_bytes(bound)})"
+        facts.append(("keys", f"t resumes it{until}; x, pressed twice, kills it"))
     return facts
 
 
-def _facts(news: FuseEvent, screen: ScreenData) -> list[tuple[str, str]]:
-    limit = "" if news.limit_bytes is None else f", limit {format_bytes(news.limit_bytes)}"
-    told = (
-        f"{who(news)} for {stopped_duration(news, screen)}: stopped at "
-        f"{format_bytes(news.measured_bytes)}, bound {format_bytes(news.bound_bytes)} "
-        f"{_OF[news.of]}{limit}"
+def _facts(event: FuseEvent, screen: ScreenData) -> list[tuple[str, str]]:
+    limit = "" if event.limit_bytes is None else f", limit {format_bytes(event.limit_bytes)}"
+    stop = (
+        f"{process_name(event)} for {stopped_duration(event, screen)}: stopped at "
+        f"{format_bytes(event.measured_bytes)}, bound {format_bytes(event.bound_bytes)} "
+        f"{_SCOPES[event.of]}{limit}"
     )
-    return [("frozen", told), ("next", news.then)] if news.then else [("frozen", told)]
+    return [("frozen", stop), ("next", event.then)] if event.then else [("frozen", stop)]

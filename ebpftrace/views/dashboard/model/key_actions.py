@@ -1,4 +1,4 @@
-"""What each key does: a pure step from one state to the next."""
+"""What each key does: pure functions from one state to the next."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +22,7 @@ _MAX_FILTER = 64
 def press(
     state: DashboardState, key: str, context: KeyContext
 ) -> tuple[DashboardState, Effect | UserCommand]:
-    """The state after `key`, and what it asks for beyond the screen."""
+    """The state after `key`, and what is to be done beyond the screen."""
     pending_kill = state.pending_kill if context.now_ns < state.pending_kill_until_ns else None
     state = replace(state, message="", pending_kill=None)
     if state.typing:
@@ -33,7 +33,7 @@ def press(
         moved = state.scroll + _SCROLLS[state.pane][key](max(1, context.page - 1))
         return replace(state, scroll=max(0, min(moved, context.furthest))), Effect.NONE
     if state.pane is Pane.HELP:
-        # Any other key leaves the help, and does nothing else: nobody is surprised.
+        # Any other key only leaves the help.
         return replace(state, pane=Pane.LIST, scroll=0), Effect.NONE
     if key in COMMAND_KEYS:
         return request_command(
@@ -63,7 +63,7 @@ def _typed(state: DashboardState, key: str) -> DashboardState:
 
 
 def _at(state: DashboardState, context: KeyContext, index: int) -> DashboardState:
-    """The cursor on a row; on the first one it goes with whatever is first."""
+    """Move the cursor to the row at `index`, 0..n-1 after clamping."""
     if not context.rows:
         return replace(state, cursor=None, index=0)
     index = max(0, min(index, len(context.rows) - 1))
@@ -90,7 +90,7 @@ def _fold(state: DashboardState, context: KeyContext) -> DashboardState:
     row = context.rows[find(context.rows, state)]
     job = row.job.identity.key
     toggled = replace(state, folded=state.folded ^ {job})
-    index = next(i for i, one in enumerate(context.rows) if one.job.identity.key == job)
+    index = next(i for i, row in enumerate(context.rows) if row.job.identity.key == job)
     if row.process is None and state.cursor is None:
         return toggled
     return replace(toggled, cursor=RowKey(job), index=index)
@@ -161,7 +161,7 @@ _PAGES: dict[str, Callable[[int], int]] = {
 _LINES: dict[str, Callable[[int], int]] = {
     "up": lambda _: -1, "k": lambda _: -1, "down": lambda _: 1, "j": lambda _: 1,
 }  # fmt: skip
-# In the detail the arrows go to the next row's.
+# In the detail, arrows move to another row.
 _SCROLLS = {Pane.DETAIL: _PAGES, Pane.HELP: _PAGES | _LINES}
 _UP, _DOWN = _by(lambda _: -1), _by(lambda _: 1)
 _ACTIONS: dict[str, Callable[[DashboardState, KeyContext], DashboardState]] = {

@@ -1,4 +1,4 @@
-"""What a key is judged by, besides the state."""
+"""What the effect of a key depends on besides the state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from ebpftrace.views.stopped_processes import StoppedByKey
 
 @dataclass(frozen=True, slots=True)
 class KeyContext:
-    """What the user saw when they pressed a key; who stands is as it is, paused or not."""
+    """What was on the screen when a key was pressed. `stopped` is current even if paused."""
 
     rows: Sequence[Row]
     page: int  # rows on the screen
-    furthest: int = 0  # how far the detail or the help can be scrolled
+    furthest: int = 0  # last line to which the detail or the help can be scrolled
     stopped: StoppedByKey = field(default_factory=dict)
     now_ns: int = 0  # CLOCK_MONOTONIC

@@ -1,4 +1,4 @@
-"""The jobs and processes a user has chosen to see, in the order they chose."""
+"""The rows of the list: jobs and processes, filtered and sorted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ebpftrace.views.dashboard.model.state import DashboardState, RowKey, Sort
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the list: a job, or a process below it."""
+    """One row: a job, or a process below it."""
 
     job: JobSnapshot
     process: ProcessSnapshot | None = None
@@ -21,24 +21,26 @@ class Row:
 
 
 def rows(snapshot: Snapshot, state: DashboardState) -> list[Row]:
-    """All of them, on the screen or not. A filter opens no job that was folded."""
+    """All rows, on the screen or not. A filter does not unfold a job."""
     filter_text = state.filter_text.casefold()
-    chosen: list[Row] = []
+    listed: list[Row] = []
     for job in _sorted_jobs(snapshot.jobs, state.sort):
         processes: Sequence[ProcessSnapshot] = job.processes
         if filter_text and not _job_matches(job, filter_text):
-            processes = [one for one in processes if _process_matches(one, filter_text)]
+            processes = [p for p in processes if _process_matches(p, filter_text)]
             if not processes:
                 continue
         folded = state.is_folded(job.identity.key)
-        chosen.append(Row(job, None, folded))
+        listed.append(Row(job, None, folded))
         if not folded:
-            chosen += [Row(job, one) for one in _sorted_processes(processes, state.sort)]
-    return chosen
+            listed += [
+                Row(job, process) for process in _sorted_processes(processes, state.sort)
+            ]
+    return listed
 
 
 def find(rows: Sequence[Row], state: DashboardState) -> int:
-    """Where the cursor is: at its row, else at that row's job, else where it was. 0..n-1."""
+    """The index of the cursor's row, else of its job's row, else where it was; 0..n-1."""
     if not rows or state.cursor is None:
         return 0
     job_row = None
@@ -63,12 +65,12 @@ def _sorted_jobs(jobs: Sequence[JobSnapshot], sort: Sort) -> Sequence[JobSnapsho
         return sorted(jobs, key=_time_order)
     if sort is Sort.NAME:
         return sorted(jobs, key=lambda job: (job.identity.name.casefold(), job.identity.key))
-    return jobs  # the books have them by size
+    return jobs  # snapshots list jobs by size
 
 
 def _time_order(job: JobSnapshot) -> tuple[float, float]:
     seconds = job.seconds_to_limit
-    # Of those that do not grow, the one that is nearest to its limit comes first.
+    # Jobs that do not grow come last, the fullest of them first.
     return (float("inf") if seconds is None else seconds, -(job.limit_share or 0.0))
 
 
@@ -76,9 +78,9 @@ def _sorted_processes(
     processes: Sequence[ProcessSnapshot], sort: Sort
 ) -> Sequence[ProcessSnapshot]:
     if sort in {Sort.GROWTH, Sort.TIME}:
-        return sorted(processes, key=lambda one: -one.growth.bytes_per_second)
+        return sorted(processes, key=lambda process: -process.growth.bytes_per_second)
     if sort is Sort.NAME:
-        return sorted(processes, key=lambda one: (one.comm.casefold(), one.pid))
+        return sorted(processes, key=lambda process: (process.comm.casefold(), process.pid))
     return processes
 
 

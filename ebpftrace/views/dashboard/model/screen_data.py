@@ -1,4 +1,4 @@
-"""What there is to draw, besides what the user chose."""
+"""The data to draw, apart from the user's state."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ from ebpftrace.views.stopped_processes import StoppedByKey
 
 @dataclass(frozen=True, slots=True)
 class ScreenData:
-    """The books as they are shown, and what happened; all of it frozen."""
+    """One snapshot, the events, and what follows from them; all of it frozen."""
 
     started: Started | None = None
-    snapshot: Snapshot | None = None  # None: nothing was read yet
+    snapshot: Snapshot | None = None  # None: nothing has been read yet
     entries: Sequence[Entry] = ()  # newest last
     unseen: int = 0  # entries since the pause
-    # Those in force by job key, the most severe first; and each job's last oom kill.
+    # By job key: the active findings, the most severe first, and the last oom kill.
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
     kills: Mapping[str, OomNote] = field(default_factory=dict)
     stopped: StoppedByKey = field(default_factory=dict)

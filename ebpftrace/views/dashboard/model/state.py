@@ -1,4 +1,4 @@
-"""What a user has made of the dashboard so far; nothing of it comes from the kernel."""
+"""The user's state of the dashboard: cursor, filter, sort order and panes."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,11 +7,11 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.units import NS_PER_SECOND
 
 WINDOWS_NS = (60 * NS_PER_SECOND, 300 * NS_PER_SECOND, 900 * NS_PER_SECOND)
-"""What sparklines and charts look back on."""
+"""The windows of sparklines and charts, in nanoseconds."""
 
 
 class Sort(StrEnum):
-    """What comes first."""
+    """The order of the list."""
 
     SIZE = "size"
     GROWTH = "growth"
@@ -28,7 +28,7 @@ class Pane(StrEnum):
 
 
 class Effect(StrEnum):
-    """What a key asks of the world beyond the screen."""
+    """What a key asks for beyond the screen."""
 
     NONE = ""
     QUIT = "quit"
@@ -38,7 +38,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowKey:
-    """A job, or a process of it."""
+    """The key of a row: a job, or a process of it."""
 
     job: str
     process: ProcessKey | None = None
@@ -46,22 +46,22 @@ class RowKey:
 
 @dataclass(frozen=True, slots=True)
 class DashboardState:
-    """One user's view of the books. `cursor` None: whatever is first."""
+    """What the user chose. `cursor` None is the first row, whichever that is."""
 
     cursor: RowKey | None = None
-    index: int = 0  # where the cursor was: it stays there when its row goes
+    index: int = 0  # of the cursor: it stays there when its row goes
     top: int = 0  # first row on the screen
     folded: frozenset[str] = frozenset()  # keys of jobs
-    all_folded: bool = False  # then `folded` names those that are open
+    all_folded: bool = False  # then `folded` has the open ones
     sort: Sort = Sort.SIZE
-    filter_text: str = ""  # the filter; casefolded where it is compared
+    filter_text: str = ""  # casefolded when it is compared
     typing: bool = False  # keys go into the filter
     paused: bool = False
     window: int = 1  # index into WINDOWS_NS
     pane: Pane = Pane.LIST
-    scroll: int = 0  # first line of a detail or a help that is longer than its place
-    message: str = ""  # said once, until the next key
-    pending_kill: ProcessKey | None = None  # whom the same key ends, until then
+    scroll: int = 0  # first line shown of a long detail or help
+    message: str = ""  # shown until the next key
+    pending_kill: ProcessKey | None = None  # killed if x is pressed again in time
     pending_kill_until_ns: int = 0  # CLOCK_MONOTONIC
 
     @property

@@ -1,10 +1,10 @@
-"""The keys that ask for something to become of a process that stands."""
+"""The keys that command what happens to a stopped process."""
 
 from dataclasses import replace
 
-from ebpftrace.act.fuse.events import FuseEvent, UserCommand, UserCommandKind
+from ebpftrace.act.fuse.events import UserCommand, UserCommandKind
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.views.dashboard.model.frozen import stopped_in_row, who
+from ebpftrace.views.dashboard.model.frozen import process_name, stopped_in_row
 from ebpftrace.views.dashboard.model.key_context import KeyContext
 from ebpftrace.views.dashboard.model.rows import Row, find
 from ebpftrace.views.dashboard.model.state import DashboardState, Effect
@@ -12,47 +12,48 @@ from ebpftrace.views.dashboard.model.state import DashboardState, Effect
 COMMAND_KEYS = {"t": UserCommandKind.THAW, "x": UserCommandKind.END}
 
 CONFIRM_NS = 3 * NS_PER_SECOND
-"""Within so long the key is to be pressed again, before a process is ended."""
+"""The time within which x is to be pressed again to kill a process."""
 
 
 def request_command(
     state: DashboardState, kind: UserCommandKind, context: KeyContext
 ) -> tuple[DashboardState, Effect | UserCommand]:
-    """Ask for it, where one process alone is meant; the message says what is asked, or why
-    nothing is. `state.pending_kill` is whom the key before this one was about.
+    """The command for the one stopped process of the cursor's row, if there is exactly one.
+
+    The state's message says what was requested, or why nothing was. A kill is requested
+    only when `state.pending_kill` already is that process.
     """
     pending_kill = state.pending_kill
     state = replace(state, pending_kill=None)
-    here = context.rows[find(context.rows, state)] if context.rows else None
-    stopped = stopped_in_row(here, context.stopped) if here is not None else []
-    if here is None or len(stopped) != 1:
-        return replace(state, message=_nobody(here, len(stopped), context)), Effect.NONE
-    one = stopped[0]
-    if kind is UserCommandKind.END and pending_kill != one.process:
-        asked = f"x again within {CONFIRM_NS // NS_PER_SECOND} s kills {who(one)}"
-        until = context.now_ns + CONFIRM_NS
-        return replace(
-            state, message=asked, pending_kill=one.process, pending_kill_until_ns=until
-        ), Effect.NONE  # fmt: skip
-    return replace(state, message=_asked(kind, one)), UserCommand(kind, one.process)
+    row = context.rows[find(context.rows, state)] if context.rows else None
+    stopped = stopped_in_row(row, context.stopped) if row is not None else []
+    if row is None or len(stopped) != 1:
+        message = _no_single_target(row, len(stopped), context)
+        return replace(state, message=message), Effect.NONE
+    target = stopped[0]
+    name = process_name(target)
+    if kind is UserCommandKind.END and pending_kill != target.process:
+        asked = replace(
+            state,
+            message=f"x again within {CONFIRM_NS // NS_PER_SECOND} s kills {name}",
+            pending_kill=target.process,
+            pending_kill_until_ns=context.now_ns + CONFIRM_NS,
+        )
+        return asked, Effect.NONE
+    verb = "resuming" if kind is UserCommandKind.THAW else "killing"
+    return replace(state, message=f"{verb} {name}"), UserCommand(kind, target.process)
 
 
-def _asked(kind: UserCommandKind, one: FuseEvent) -> str:
-    if kind is UserCommandKind.THAW:
-        return f"asked that {who(one)} goes on"
-    return f"asked that {who(one)} is killed"
-
-
-def _nobody(here: Row | None, number: int, context: KeyContext) -> str:
-    """Why there is no one process that is meant."""
-    if here is None or not context.stopped:
-        return "nothing stands"
+def _no_single_target(row: Row | None, number: int, context: KeyContext) -> str:
+    """Why the row does not stand for exactly one stopped process."""
+    if row is None or not context.stopped:
+        return "no process is stopped"
     if number:
-        return f"{number:,} processes of {here.job.identity.name} stand: choose one"
-    if here.process is not None:
-        told = f"{here.process.comm} {here.process.pid} does not stand"
+        return f"{number:,} processes of {row.job.identity.name} are stopped: choose one"
+    if row.process is not None:
+        reason = f"{row.process.comm} {row.process.pid} is not stopped"
     else:
-        told = f"nothing in {here.job.identity.name} stands"
-    first = min(context.stopped.values(), key=lambda news: news.monotonic_ns)
+        reason = f"no process in {row.job.identity.name} is stopped"
+    first = min(context.stopped.values(), key=lambda event: event.monotonic_ns)
     more = f" and {len(context.stopped) - 1:,} more" if len(context.stopped) > 1 else ""
-    return f"{told}: choose {who(first)} in {first.job.name}{more}"
+    return f"{reason}: choose {process_name(first)} in {first.job.name}{more}"

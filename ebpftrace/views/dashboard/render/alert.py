@@ -1,4 +1,4 @@
-"""The jobs in trouble, in one line: which, how bad, since when, and who in them."""
+"""One line about the jobs in trouble: which, how bad, since when, and which process."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,30 +9,32 @@ from ebpftrace.ledger import JobSnapshot
 from ebpftrace.units import format_bytes
 from ebpftrace.views import formatting
 from ebpftrace.views.cells import cells, cut
-from ebpftrace.views.dashboard.model.frozen import FROZEN, stopped_duration, who
+from ebpftrace.views.dashboard.model.frozen import FROZEN, process_name, stopped_duration
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.render.spans import Line, fit, text
 from ebpftrace.views.dashboard.render.theme import Theme
 from ebpftrace.views.dashboard.render.trouble import Trouble, holder, short_name, trouble_of
+from ebpftrace.views.level import Danger
 
 _NAME_CELLS = 28
-_NAME_LEAST = 10  # a longer name is cut to it before anything else is left out
+_MIN_NAME_CELLS = 10  # a longer name is cut to it before anything is left out
 _ROOMY = 60
-_NARROW = 24  # below it: one job, its sign and how full it is
+_NARROW = 24  # below this width: one job, its sign and how full it is
 
-_ORDER = ("frozen", "near", "raised", "calm")
+_ORDER = tuple(Danger)
 
 Case = tuple[JobSnapshot, Trouble]
 
 
 def alert(screen: ScreenData, width: int, theme: Theme) -> Line:
-    """The jobs that are near their limit, on the way there, or were found to be in trouble
-    or oom-killed a moment ago; the soonest to be full first, as many as fit.
+    """The jobs near their limit or on the way there, with findings, or oom-killed just now.
+
+    The soonest to be full comes first; as many jobs as fit.
     """
     if screen.snapshot is None:
         return ()
     cases = [(job, trouble_of(job, screen)) for job in screen.snapshot.jobs]
-    cases = [case for case in cases if case[1].pressing]
+    cases = [case for case in cases if case[1].urgent]
     cases.sort(key=_urgency)
     line: list[Segment] = []
     used = 0
@@ -41,15 +43,15 @@ def alert(screen: ScreenData, width: int, theme: Theme) -> Line:
         room = width - used - (3 if line else 0)
         if rest and width >= _NARROW:
             room -= len(_more(rest, width))
-        tellings = list(_tellings(job, trouble, screen))
-        tell = _next if line else _first
-        told = tell(job, trouble, tellings, room, theme)
-        if line and cells(told) > room:
+        descriptions = list(_descriptions(job, trouble, screen))
+        describe = _next if line else _first
+        shown = describe(job, trouble, descriptions, room, theme)
+        if line and cells(shown) > room:
             line.append(text(_more(rest + 1, width), theme.warning))
             break
         signs = trouble.signs(theme)
-        line += [text("   " if line else ""), text(told, signs[0][1])]
-        used += cells(told) + (3 if number else 0)
+        line += [text("   " if line else ""), text(shown, signs[0][1])]
+        used += cells(shown) + (3 if number else 0)
         if width < _NARROW:
             break
     return fit(line, width)
@@ -60,32 +62,33 @@ def _more(number: int, width: int) -> str:
 
 
 def _first(
-    job: JobSnapshot, trouble: Trouble, tellings: Sequence[str], room: int, theme: Theme
+    job: JobSnapshot, trouble: Trouble, descriptions: Sequence[str], room: int, theme: Theme
 ) -> str:
-    """As much as fits beside a name that can be told from another's."""
+    """The longest description that leaves room for a recognizable name."""
     sign = "".join(sign for sign, _ in trouble.signs(theme))
     name = cut(job.identity.name, _NAME_CELLS)
-    least = min(_NAME_LEAST, cells(name))
-    for plight in tellings:
-        left = room - cells(f"{sign}  {plight}")
+    least = min(_MIN_NAME_CELLS, cells(name))
+    for description in descriptions:
+        left = room - cells(f"{sign}  {description}")
         if left >= least:
-            return f"{sign} {cut(name, left)} {plight}"
-    left = room - cells(f"{sign}  {tellings[-1]}")
-    return f"{sign} {cut(name, left)} {tellings[-1]}" if left > 1 else f"{sign} {tellings[-1]}"
+            return f"{sign} {cut(name, left)} {description}"
+    shortest = descriptions[-1]
+    left = room - cells(f"{sign}  {shortest}")
+    return f"{sign} {cut(name, left)} {shortest}" if left > 1 else f"{sign} {shortest}"
 
 
 def _next(
-    job: JobSnapshot, trouble: Trouble, tellings: Sequence[str], room: int, theme: Theme
+    job: JobSnapshot, trouble: Trouble, descriptions: Sequence[str], room: int, theme: Theme
 ) -> str:
-    """All there is to say, else less, else more than fits."""
+    """The longest description that fits; where none does, the shortest useful one."""
     sign = "".join(sign for sign, _ in trouble.signs(theme))
     name = cut(job.identity.name, _NAME_CELLS)
-    told = ""
-    for plight in tellings[:-2]:
-        told = f"{sign} {name} {plight}"
-        if cells(told) <= room:
+    shown = ""
+    for description in descriptions[:-2]:
+        shown = f"{sign} {name} {description}"
+        if cells(shown) <= room:
             break
-    return told
+    return shown
 
 
 def _urgency(case: Case) -> tuple[int, float, float]:
@@ -95,33 +98,37 @@ def _urgency(case: Case) -> tuple[int, float, float]:
     return _ORDER.index(trouble.danger), far, -(job.limit_share or 0)
 
 
-def _tellings(job: JobSnapshot, trouble: Trouble, screen: ScreenData) -> Iterator[str]:
-    """What to say of a job, from all to the least."""
+def _descriptions(job: JobSnapshot, trouble: Trouble, screen: ScreenData) -> Iterator[str]:
+    """Descriptions of a job, from the longest to the shortest."""
     if trouble.frozen:
         yield from _frozen(trouble.frozen, screen)
         return
     figures = []
-    # An ended job's charge was read when it ran.
-    if job.limit_share is not None and job.state == "running" and trouble.danger != "calm":
+    # The charge of an ended job is out of date.
+    if (
+        job.limit_share is not None
+        and job.state == "running"
+        and trouble.danger is not Danger.CALM
+    ):
         figures.append(f"at {min(job.limit_share, 9.99):.0%}")
     if job.seconds_to_limit is not None:
         figures.append(f"full in {formatting.wait(job.seconds_to_limit)}")
     since = []
-    if trouble.finding is not None and trouble.danger != "calm":
+    if trouble.finding is not None and trouble.danger is not Danger.CALM:
         since.append(f"{short_name(trouble.finding)} since {trouble.finding_since}")
     killed = []
-    if trouble.fresh or (trouble.kills and not figures):
-        told = formatting.count(trouble.kills, "oom kill")
+    if trouble.recent or (trouble.kills and not figures):
+        kills = formatting.count(trouble.kills, "oom kill")
         last = ", last at" if trouble.kills > 1 else " at"
-        killed.append(f"{told}{last} {trouble.last_kill}" if trouble.last_kill else told)
-    calm = trouble.danger == "calm"
-    who = trouble.victim if calm else holder(job, trouble.finding)
-    all_told = ", ".join((*figures, *since, *killed))
-    if who:
-        yield f"{all_told} ({who})" if all_told else f"({who})"
-    yield all_told
-    yield ", ".join((*figures, *since)) or all_told
-    yield ", ".join(figures) or all_told
+        killed.append(f"{kills}{last} {trouble.last_kill}" if trouble.last_kill else kills)
+    calm = trouble.danger is Danger.CALM
+    process = trouble.victim if calm else holder(job, trouble.finding)
+    full = ", ".join((*figures, *since, *killed))
+    if process:
+        yield f"{full} ({process})" if full else f"({process})"
+    yield full
+    yield ", ".join((*figures, *since)) or full
+    yield ", ".join(figures) or full
     least = (figures or since or killed or [""])[0]
     yield least
     yield least.removeprefix("at ")
@@ -130,12 +137,12 @@ def _tellings(job: JobSnapshot, trouble: Trouble, screen: ScreenData) -> Iterato
 def _frozen(frozen: Sequence[FuseEvent], screen: ScreenData) -> Iterator[str]:
     first = frozen[0]
     least = FROZEN if len(frozen) == 1 else f"{len(frozen):,} {FROZEN}"
-    told = f"{least} for {stopped_duration(first, screen)}"
-    at = f"{told} at {format_bytes(first.measured_bytes)}"
+    duration = f"{least} for {stopped_duration(first, screen)}"
+    at = f"{duration} at {format_bytes(first.measured_bytes)}"
     if first.then:
-        yield f"{at} ({who(first)}), next: {first.then}"
-        yield f"{at}, next: {first.then}"  # who it is stands in the list, too
-    yield f"{at} ({who(first)})"
+        yield f"{at} ({process_name(first)}), next: {first.then}"
+        yield f"{at}, next: {first.then}"  # the list shows the process, too
+    yield f"{at} ({process_name(first)})"
     yield at
-    yield told
+    yield duration
     yield least

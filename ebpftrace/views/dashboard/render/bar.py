@@ -1,4 +1,4 @@
-"""A bar against the limit, by kind of memory."""
+"""A bar of memory by kind against the limit."""
 
 from rich.segment import Segment
 
@@ -8,9 +8,9 @@ from ebpftrace.views.dashboard.render.theme import Theme
 
 
 def job_bar(job: JobSnapshot, width: int, theme: Theme) -> list[Segment]:
-    """Anon, shmem and file of the tracked processes, the rest of the charge, what is free.
+    """Anon, shmem and file of the tracked processes, the rest of the charge, free memory.
 
-    Exactly `width` columns. What is not nothing is seen: the first kind gets a column.
+    Exactly `width` columns. The first kind that is not 0 gets at least one column.
     """
     limit = job.cgroup.limit_bytes
     if not limit:
@@ -21,7 +21,7 @@ def job_bar(job: JobSnapshot, width: int, theme: Theme) -> list[Segment]:
 def process_bar(
     process: ProcessSnapshot, job: JobSnapshot, width: int, theme: Theme
 ) -> list[Segment]:
-    """The part of its job's limit that one process takes; nothing without a limit."""
+    """A process's share of its job's limit; blank without a limit."""
     limit = job.cgroup.limit_bytes
     if not limit:
         return [Segment(" " * width)]

@@ -1,4 +1,4 @@
-"""A curve as a chart with axes: dots of braille, or stars where there are none."""
+"""A curve as a chart with axes, in braille dots, or in stars without Unicode."""
 
 from collections.abc import Sequence
 
@@ -6,25 +6,29 @@ from rich.segment import Segment
 
 from ebpftrace.ledger import Curve
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
+from ebpftrace.views.dashboard.model.state import WINDOWS_NS
 from ebpftrace.views.dashboard.render.spans import Line, pad
 from ebpftrace.views.dashboard.render.theme import Theme
 
-_LABEL = 8  # columns of the labels at the left, the axis apart
-_NICE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+_LABEL = 8  # columns of the labels on the left, without the axis
+_MIN_WINDOW_NS = 10 * NS_PER_SECOND
+_ROUND = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _DOT_BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
 def chart(
     curve: Curve, window_ns: int, limit: int | None, width: int, height: int, theme: Theme
 ) -> list[Line]:
-    """`height` lines of `width` columns; the area below the curve's highest values.
+    """`height` lines of `width` columns with the area below the curve's highest values.
 
-    The vertical axis begins at zero. It ends at the limit where the curve is above a
-    third of it, and the limit is drawn; else at the next round size above the curve.
+    The horizontal axis ends now. It spans `window_ns`, or the history there is while that
+    is shorter. The vertical axis begins at zero. If the curve is above a third of the
+    limit, the axis ends at the limit; otherwise at the next round size above the curve.
     """
     columns, lines = width - _LABEL - 1, height - 2
     if columns < 8 or lines < 2:
         return []
+    window_ns = shown_window_ns(curve, window_ns)
     points = _points(curve, window_ns, columns * 2)
     highest = max((high for point in points if point for high in point), default=0)
     top = _top(highest, limit)
@@ -54,8 +58,25 @@ def chart(
     return drawn
 
 
+def shown_window_ns(curve: Curve, window_ns: int) -> int:
+    """`window_ns`, or the length of the history while that is shorter; at least 10 s."""
+    history_ns = _history_ns(curve, window_ns)
+    if history_ns < WINDOWS_NS[0]:  # a minute has finer buckets
+        history_ns = _history_ns(curve, WINDOWS_NS[0])
+    return min(window_ns, max(_MIN_WINDOW_NS, history_ns))
+
+
+def _history_ns(curve: Curve, window_ns: int) -> int:
+    """The length of the curve, at most `window_ns`."""
+    seconds, buckets = curve.buckets(window_ns)
+    bucket_ns = seconds * NS_PER_SECOND
+    if len(buckets) * bucket_ns >= window_ns:
+        return window_ns
+    return max(0, len(buckets) - 1) * bucket_ns  # the last bucket has only begun
+
+
 def _points(curve: Curve, window_ns: int, count: int) -> list[tuple[int, int] | None]:
-    """The window in `count` slices, (lowest, highest) each; None before it began."""
+    """The (lowest, highest) of each of `count` slices; None before the curve began."""
     seconds, buckets = curve.buckets(window_ns)
     wanted = max(1, window_ns // (seconds * NS_PER_SECOND))
     missing = wanted - len(buckets)
@@ -74,15 +95,15 @@ def _top(highest: int, limit: int | None) -> int:
     if limit and highest * 3 >= limit:
         return max(limit, highest)
     scale = 1 << 10
-    while highest > scale * _NICE[-1]:
+    while highest > scale * _ROUND[-1]:
         scale <<= 10
-    return next(scale * step for step in _NICE if scale * step >= highest)
+    return next(scale * step for step in _ROUND if scale * step >= highest)
 
 
 def _grid(
     points: Sequence[tuple[int, int] | None], top: int, columns: int, lines: int, *, dots: bool
 ) -> list[str]:
-    """Rows of signs, the highest first: the line is drawn, and filled lightly below it."""
+    """Rows of signs, the highest first: the line, and a light filling below it."""
     if not dots:
         return _stars(points, top, columns, lines)
     cells = [[0] * columns for _ in range(lines)]
@@ -116,11 +137,11 @@ def _stars(
 
 
 def _with_limit(row: str, theme: Theme) -> list[Segment]:
-    """The limit shows where the curve does not cover it."""
-    told = "limit "
+    """The row with the limit drawn where the curve does not cover it."""
+    label = "limit "
     text = "".join(theme.signs.line if char == " " else char for char in row)
-    if row[: len(told)].isspace():
-        text = told + text[len(told) :]
+    if row[: len(label)].isspace():
+        text = label + text[len(label) :]
     return [Segment(text, theme.warning)]
 
 

@@ -1,6 +1,6 @@
-"""The columns of the list, most important first; a narrower one loses them from the right.
+"""The columns of the list, the most important first; a narrow list omits the last ones.
 
-`docs/dashboard.md` says the same order; a test holds the two together.
+`docs/dashboard.md` documents the same order; a test compares the two.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ Cell = Sequence[Segment]
 
 @dataclass(frozen=True, slots=True)
 class CellContext:
-    """What cells depend on besides their row."""
+    """What the cells depend on besides their row."""
 
     theme: Theme
     state: DashboardState
@@ -42,32 +42,32 @@ class CellContext:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading, a width, and what stands in it of a row: text of at most that width."""
+    """A heading, a width, and a function that draws the cell of a row within that width."""
 
     name: str
     heading: str
     width: int
     draw: Callable[[Row, CellContext, int], Cell]
     left: bool = False
-    drawn: bool = False  # signs, not words: in reverse they would say the opposite
+    drawn: bool = False  # graphics: reverse video would invert their meaning
 
 
-_NAME_LEAST = 12
+_MIN_NAME_CELLS = 12
 _BAR, _WIDE_BAR = 10, 16
 _SPARK, _WIDE_SPARK = 10, 20
-_ROOMY = 60  # from here on: bars, and two columns between two columns
+_ROOMY = 60  # from this width on: bars, and wider gaps
 _WIDE = 120
-_NOT_YET = "?"
+_UNKNOWN = "?"
 
 
 def gap(width: int) -> int:
-    """Columns of the terminal between two columns of the list."""
+    """Terminal columns between two columns of the list."""
     return 2 if width >= _ROOMY else 1
 
 
 def choose(width: int, name_width: int, window: str) -> list[Column]:
     """The columns that fit `width` beside a name of `name_width`."""
-    room = width - max(_NAME_LEAST, name_width)
+    room = width - max(_MIN_NAME_CELLS, name_width)
     chosen: list[Column] = []
     for column in _columns(width, window):
         room -= gap(width) + column.width
@@ -90,102 +90,106 @@ def _columns(width: int, window: str) -> list[Column]:
     ]
 
 
-def _size(size: int, look: CellContext, *, job: bool = False) -> Cell:
+def _size(size: int, context: CellContext, *, job: bool = False) -> Cell:
     if not size:
-        return [Segment(look.theme.signs.nothing, look.theme.faint)]
-    return [Segment(format_bytes(size), look.theme.strong if job else None)]
+        return [Segment(context.theme.signs.nothing, context.theme.faint)]
+    return [Segment(format_bytes(size), context.theme.strong if job else None)]
 
 
-def _rss(row: Row, look: CellContext, _width: int) -> Cell:
+def _rss(row: Row, context: CellContext, _width: int) -> Cell:
     if row.process is not None:
-        return _size(row.process.own.resident_bytes, look)
-    return _size(row.job.usage.resident_bytes, look, job=True)
+        return _size(row.process.own.resident_bytes, context)
+    return _size(row.job.usage.resident_bytes, context, job=True)
 
 
 def _limit(bar: int) -> Column:
     """The charge against the limit: a share, with a bar by kind where there is room."""
 
-    def draw(row: Row, look: CellContext, width: int) -> Cell:
+    def draw(row: Row, context: CellContext, width: int) -> Cell:
         if row.process is not None:
-            return process_bar(row.process, row.job, bar, look.theme) if bar else ()
-        if row.job.state != "running":  # the charge was read when it ran
-            return [Segment(look.theme.signs.nothing, look.theme.faint)]
-        drawn = job_bar(row.job, bar, look.theme) if bar else []
+            return process_bar(row.process, row.job, bar, context.theme) if bar else ()
+        if row.job.state != "running":  # its charge is out of date
+            return [Segment(context.theme.signs.nothing, context.theme.faint)]
+        drawn = job_bar(row.job, bar, context.theme) if bar else []
         share = row.job.limit_share
         if share is None:
-            return drawn or [Segment(look.theme.signs.nothing, look.theme.faint)]
-        told = f"{min(share, 9.99):.0%}".rjust(width - bar)
-        return [*drawn, Segment(told, look.theme.level(level(row.job)))]
+            return drawn or [Segment(context.theme.signs.nothing, context.theme.faint)]
+        percent = f"{min(share, 9.99):.0%}".rjust(width - bar)
+        return [*drawn, Segment(percent, context.theme.level(level(row.job)))]
 
     heading = "CHARGE / LIMIT" if bar else "LIM"
     return Column("limit", heading, bar + (5 if bar else 4), draw, bool(bar), bool(bar))
 
 
-def _full_in(row: Row, look: CellContext, _width: int) -> Cell:
-    if stopped_in_row(row, look.screen.stopped):
-        return [Segment(FROZEN, look.theme.frozen)]
+def _full_in(row: Row, context: CellContext, _width: int) -> Cell:
+    if stopped_in_row(row, context.screen.stopped):
+        return [Segment(FROZEN, context.theme.frozen)]
     if row.process is not None:
         return ()
     seconds = row.job.seconds_to_limit
     if seconds is None:
-        return [Segment(look.theme.signs.nothing, look.theme.faint)]
-    return [Segment(formatting.wait(seconds), look.theme.level(level(row.job)))]
+        return [Segment(context.theme.signs.nothing, context.theme.faint)]
+    return [Segment(formatting.wait(seconds), context.theme.level(level(row.job)))]
 
 
-def _growth(row: Row, look: CellContext, _width: int) -> Cell:
+def _growth(row: Row, context: CellContext, _width: int) -> Cell:
     subject: JobSnapshot | ProcessSnapshot = row.process or row.job
     per_second = subject.growth.bytes_per_second
-    stopped = stopped_in_row(row, look.screen.stopped)
+    stopped = stopped_in_row(row, context.screen.stopped)
     if stopped:
-        return [Segment(f"for {stopped_duration(stopped[0], look.screen)}", look.theme.frozen)]
+        return [
+            Segment(f"for {stopped_duration(stopped[0], context.screen)}", context.theme.frozen)
+        ]
     if row.process is None and row.job.state != "running":
-        return [Segment(look.theme.signs.nothing, look.theme.faint)]
+        return [Segment(context.theme.signs.nothing, context.theme.faint)]
     if not per_second:
-        told = formatting.rate(0) if is_growth_known(subject.curve) else _NOT_YET
-        return [Segment(told, look.theme.faint)]
-    style = look.theme.strong if row.process is None else None
+        shown = formatting.rate(0) if is_growth_known(subject.curve) else _UNKNOWN
+        return [Segment(shown, context.theme.faint)]
+    style = context.theme.strong if row.process is None else None
     return [Segment(formatting.rate(per_second), style)]
 
 
-def _trend(row: Row, look: CellContext, width: int) -> Cell:
+def _trend(row: Row, context: CellContext, width: int) -> Cell:
     subject: JobSnapshot | ProcessSnapshot = row.process or row.job
-    stopped = stopped_in_row(row, look.screen.stopped)
+    stopped = stopped_in_row(row, context.screen.stopped)
     if stopped and row.process is not None:
-        return [Segment(f"at {format_bytes(stopped[0].held_bytes)}", look.theme.frozen)]
-    now = look.now_ns // NS_PER_SECOND
-    told = sparkline(subject.curve, now, look.state.window_ns, width, look.theme.signs)
-    return [Segment(told, look.theme.faint if row.process else look.theme.anon)]
+        return [Segment(f"at {format_bytes(stopped[0].held_bytes)}", context.theme.frozen)]
+    now = context.now_ns // NS_PER_SECOND
+    line = sparkline(subject.curve, now, context.state.window_ns, width, context.theme.signs)
+    return [Segment(line, context.theme.faint if row.process else context.theme.anon)]
 
 
 def _kind(name: str, kind: Callable[[Usage], int]) -> Column:
-    def draw(row: Row, look: CellContext, _width: int) -> Cell:
-        return _size(kind(row.job.usage if row.process is None else row.process.own), look)
+    def draw(row: Row, context: CellContext, _width: int) -> Cell:
+        return _size(kind(row.job.usage if row.process is None else row.process.own), context)
 
     return Column(name, name.upper(), 7, draw)
 
 
-def _peak(row: Row, look: CellContext, _width: int) -> Cell:
+def _peak(row: Row, context: CellContext, _width: int) -> Cell:
     process = row.process
-    return _size(row.job.peak_bytes if process is None else process.counters.peak_bytes, look)
+    return _size(
+        row.job.peak_bytes if process is None else process.counters.peak_bytes, context
+    )
 
 
-def _stalled(row: Row, look: CellContext, _width: int) -> Cell:
+def _stalled(row: Row, context: CellContext, _width: int) -> Cell:
     ns = row.job.stalled_ns if row.process is None else row.process.counters.stalled_ns
     if not ns:
-        return [Segment(look.theme.signs.nothing, look.theme.faint)]
+        return [Segment(context.theme.signs.nothing, context.theme.faint)]
     return [Segment(format_duration(ns))]
 
 
-def _age(row: Row, _look: CellContext, _width: int) -> Cell:
+def _age(row: Row, _context: CellContext, _width: int) -> Cell:
     return [Segment(format_duration((row.process or row.job).age_ns))]
 
 
-def _what(row: Row, look: CellContext, width: int) -> Cell:
+def _what(row: Row, context: CellContext, width: int) -> Cell:
     if row.process is not None:
-        return [Segment(cut(row.process.cmdline, width), look.theme.faint)]
+        return [Segment(cut(row.process.cmdline, width), context.theme.faint)]
     identity = row.job.identity
-    told = f"{identity.kind}, by {identity.identified_by}"
-    return [Segment(cut(told, width), look.theme.faint)]
+    description = f"{identity.kind}, by {identity.identified_by}"
+    return [Segment(cut(description, width), context.theme.faint)]
 
 
 _REST = (
@@ -199,12 +203,12 @@ _REST = (
     Column("what", "WHAT IT IS", 20, _what, left=True),
 )
 NAMES = tuple(column.name for column in _columns(_WIDE, "5m"))
-FLEXIBLE = "what"  # the one column that takes what room is left
+FLEXIBLE = "what"  # the column that takes the remaining room
 
 
-def draw_cell(column: Column, row: Row, look: CellContext, width: int) -> list[Segment]:
-    """A cell in exactly `width` columns."""
-    drawn = column.draw(row, look, width)
+def draw_cell(column: Column, row: Row, context: CellContext, width: int) -> list[Segment]:
+    """The cell in exactly `width` columns."""
+    drawn = column.draw(row, context, width)
     room = width - sum(
         len(part.text) if part.text.isascii() else cells(part.text) for part in drawn
     )

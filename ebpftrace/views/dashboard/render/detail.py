@@ -23,18 +23,18 @@ from ebpftrace.views.dashboard.render.theme import Theme
 
 _LABEL = 10
 _FACT_CELLS = 26  # of a column of short facts
-_LONG_LINES = 3  # that one long fact may take
-_LOW = 14  # lines below which sizes come before names
-_CHART_LINES = 7  # that are kept for the chart when there are more facts than room
-_HIGHEST = 22
+_LONG_LINES = 3  # at most for one long fact
+_LOW = 14  # lines; below it, sizes come before names
+_CHART_LINES = 7  # kept for the chart when there are more facts than room
+_MAX_CHART_LINES = 22
 
 
 def detail(
     row: Row, screen: ScreenData, state: DashboardState, width: int, height: int, theme: Theme
 ) -> list[Line]:
-    """Lines of `width` columns, the most important first: more than `height` where need be.
+    """Lines of `width` columns, the most important first; possibly more than `height`.
 
-    The chart stands within `height` where there is room for it, and what matters least
+    The chart is placed within `height` if there is room, with the least important facts
     below it.
     """
     lines: list[Line] = [fit([text(f" {title(row, screen)}", theme.strong)], width)]
@@ -69,38 +69,38 @@ def _history(
 ) -> list[Line]:
     subject = row.process or row.job
     limit = row.job.cgroup.limit_bytes
-    height = min(height, _HIGHEST)
+    height = min(height, _MAX_CHART_LINES)
     drawn = chart(subject.curve, state.window_ns, limit, width - 1, height, theme)
     if not drawn:
         return []
-    return [fit([text(" held (anon, shmem, swap)", theme.faint)], width), *drawn]
+    return [fit([text(" held memory (anon, shmem, swap)", theme.faint)], width), *drawn]
 
 
 def _limit_bar(row: Row, width: int, theme: Theme) -> Line:
     if not row.job.cgroup.limit_bytes or width < 30:
         return ()
     share = row.job.limit_share or 0.0
-    told = f" {min(share, 9.99):.0%} of the limit"
-    room = min(60, width - 2 - len(told))
+    label = f" {min(share, 9.99):.0%} of the limit"
+    room = min(60, width - 2 - len(label))
     if row.process is not None:
-        told = " of the job's limit"
-        room = min(60, width - 2 - len(told))
+        label = " of the job's limit"
+        room = min(60, width - 2 - len(label))
         return (
             text(" "),
             *process_bar(row.process, row.job, room, theme),
-            text(told, theme.faint),
+            text(label, theme.faint),
         )
-    return (text(" "), *job_bar(row.job, room, theme), text(told))
+    return (text(" "), *job_bar(row.job, room, theme), text(label))
 
 
 def _long(fact: Fact, width: int, theme: Theme, style: Style | None = None) -> list[Line]:
-    label, told = fact
+    label, content = fact
     room = width - _LABEL - 2
     if room < 8:
-        return [fit([text(f" {told}", style)], width)]
-    parts = wrap(told, room) or [""]
-    if cells(told) > len(told):  # wide characters: wrapping counts letters
-        parts = [cut(told, room)]
+        return [fit([text(f" {content}", style)], width)]
+    parts = wrap(content, room) or [""]
+    if cells(content) > len(content):  # wrap counts characters, not columns
+        parts = [cut(content, room)]
     if len(parts) > _LONG_LINES:
         rest = parts[_LONG_LINES - 1 :]
         parts = [*parts[: _LONG_LINES - 1], cut(" ".join(rest), room)]
@@ -119,8 +119,8 @@ def _columns(facts: list[Fact], columns: int, width: int, theme: Theme) -> list[
     lines: list[Line] = []
     for number in range(height):
         line: list[Segment] = [text(" ")]
-        for label, told in facts[number::height]:
-            cell = [text(f"{label:<{_LABEL}} ", theme.faint), text(told)]
+        for label, content in facts[number::height]:
+            cell = [text(f"{label:<{_LABEL}} ", theme.faint), text(content)]
             line += pad(fit(cell, each - 1), each)
         lines.append(fit(line, width))
     return lines

@@ -1,4 +1,4 @@
-"""The screen as a pure function of what a user chose and what the books say."""
+"""The screen as a pure function of the user's state and the data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ from ebpftrace.views.dashboard.render.spans import Line, fit, pad, text
 from ebpftrace.views.dashboard.render.tail import rule, tail
 from ebpftrace.views.dashboard.render.theme import Theme, in_signs
 
-_FOOTED = 6  # lines from which there is a footer
-_HEADED = 8  # headings of the columns
-_TAILED = 16  # a tail of events
-_TALL = 36  # also where the detail or the help takes the whole width
-_SIDE = 150  # columns from which the detail stands beside the list
+_FOOTED = 6  # lines from which a footer is shown
+_HEADED = 8  # the same for column headings
+_TAILED = 16  # for the event list
+_TALL = 36  # for the event list below a detail or a help of the whole width
+_SIDE = 150  # columns from which the detail is shown beside the list
 _SIDE_CELLS = 62
-_SIDE_LINES = 40  # that the detail beside the list has use for
-_EVENT_CELLS = 40  # a narrower line of an event says nothing
+_SIDE_LINES = 40  # that a detail beside the list can use
+_EVENT_CELLS = 40  # columns from which the event list is shown
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is on the screen, and what the next key has to know of it."""
+    """The lines on the screen, and what the effect of the next key depends on."""
 
     lines: tuple[Line, ...]
     page: int = 1  # rows of the list on the screen
     top: int = 0  # the first of them
-    furthest: int = 0  # how far a detail or a help can be scrolled
+    furthest: int = 0  # last line to which a detail or a help can be scrolled
 
 
 def draw(
@@ -59,7 +59,7 @@ def draw(
     if height >= _TAILED and width >= _EVENT_CELLS and (not covered or height >= _TALL):
         now = screen.snapshot.monotonic_ns if screen.snapshot is not None else 0
         most = 1 + max(3, height // 7)
-        if not covered:  # and what the list leaves free
+        if not covered:  # plus the lines that the list leaves free
             listed = max(len(rows) + 1, _SIDE_LINES if width >= _SIDE and rows else 0)
             most = max(most, height - len(lines) - len(foot) - listed)
         events = tail(screen.entries, remarks, now, width, most, theme)
@@ -68,8 +68,8 @@ def draw(
     body: list[Line] = []
     if room > 0:
         if state.pane is Pane.HELP:
-            told = help_lines(width, theme)
-            body, furthest = scrolled(told, state.scroll, width, room, theme)
+            content = help_lines(width, theme)
+            body, furthest = scrolled(content, state.scroll, width, room, theme)
         elif screen.snapshot is not None:
             body, page, top, furthest = _body(
                 state, screen, rows, width, room, height >= _HEADED, theme
@@ -92,8 +92,8 @@ def _body(
     if state.pane is Pane.DETAIL and rows and width < _SIDE:
         lines = [rule("detail", width, theme)] if height >= _HEADED else []
         room = height - len(lines)
-        told = detail(rows[at], screen, state, width, room, theme)
-        part, furthest = scrolled(told, state.scroll, width, room, theme)
+        content = detail(rows[at], screen, state, width, room, theme)
+        part, furthest = scrolled(content, state.scroll, width, room, theme)
         return lines + part, max(1, room), state.top, furthest
     side = width >= _SIDE and bool(rows)
     wide = max(_SIDE_CELLS, width * 2 // 5) if state.pane is Pane.DETAIL else _SIDE_CELLS
@@ -101,8 +101,8 @@ def _body(
     lines, page, top = _list(state, screen, rows, at, list_width, height, headed, theme)
     furthest = 0
     if side:
-        told = detail(rows[at], screen, state, wide, height, theme)
-        right, furthest = scrolled(told, state.scroll, wide, height, theme)
+        content = detail(rows[at], screen, state, wide, height, theme)
+        right, furthest = scrolled(content, state.scroll, wide, height, theme)
         bar = text(f" {theme.signs.upright} ", theme.faint)
         right += [()] * (height - len(right))
         lines += [()] * (height - len(lines))
@@ -130,13 +130,12 @@ def _list(
     top = min(max(state.top, at - page + 1), at, max(0, len(rows) - page))
     top = max(0, top)
     on_screen = rows[top : top + page]
-    look = CellContext(theme, state, screen)
-    listing = Listing(on_screen, look, width)
+    listing = Listing(on_screen, CellContext(theme, state, screen), width)
     if headed:
         lines.append(listing.heading())
     for number, row in enumerate(on_screen, top):
         lines.append(listing.line(row, chosen=number == at))
     if not rows and state.filter_text and screen.snapshot.jobs:
-        told = f"nothing matches /{state.filter_text}"
-        lines.append(fit([text(f"  {told}", theme.faint)], width))
+        message = f"  nothing matches /{state.filter_text}"
+        lines.append(fit([text(message, theme.faint)], width))
     return lines[:height], page, top

@@ -1,7 +1,7 @@
-"""What the detail says of a job and of a process, as labels and words."""
+"""The facts that the detail shows of a job or a process, with their labels."""
 
 from ebpftrace.counters import CallCount, Delays, Usage
-from ebpftrace.judge.finding import FindingUnit
+from ebpftrace.judge.finding import Finding, FindingUnit
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import formatting
@@ -17,9 +17,9 @@ Fact = tuple[str, str]
 def title(row: Row, screen: ScreenData) -> str:
     """`gopls 4711 · running · 5.0s`."""
     if row.process is not None:
-        one = row.process
-        name, state, age = f"{one.comm} {one.pid}", one.state, one.age_ns
-        state = f"{state}, {one.role}" if one.role else state
+        process = row.process
+        name, state, age = f"{process.comm} {process.pid}", process.state, process.age_ns
+        state = f"{state}, {process.role}" if process.role else state
     else:
         name, state, age = row.job.identity.name, row.job.state, row.job.age_ns
     if stopped_in_row(row, screen.stopped):
@@ -28,11 +28,11 @@ def title(row: Row, screen: ScreenData) -> str:
 
 
 def trouble_facts(job: JobSnapshot, screen: ScreenData) -> list[Fact]:
-    """What was found of the job, each since when, the worst first; and its last oom kill."""
+    """The active findings of the job, the worst first, and its last oom kill."""
     found = [
-        ("finding", f"{short_name(one)} since {clock_at(one.since_ns, screen)}: {one.sentence}")
-        for one in screen.findings.get(job.identity.key, ())
-        if one.unit is not FindingUnit.KILLS
+        ("finding", _finding_text(finding, screen))
+        for finding in screen.findings.get(job.identity.key, ())
+        if finding.unit is not FindingUnit.KILLS
     ]
     trouble = trouble_of(job, screen)
     if trouble.kills and trouble.last_kill:
@@ -42,7 +42,7 @@ def trouble_facts(job: JobSnapshot, screen: ScreenData) -> list[Fact]:
 
 
 def long_facts(row: Row) -> list[Fact]:
-    """Those that may need a line and more each."""
+    """Facts that may need a line or more each."""
     identity = row.job.identity
     if row.process is None:
         return [("job", f"{identity.kind}, by {identity.identified_by}"),
@@ -56,7 +56,7 @@ def long_facts(row: Row) -> list[Fact]:
 
 
 def short_facts(row: Row) -> list[Fact]:
-    """Those that two columns have room for."""
+    """Facts that fit into columns."""
     return _process_facts(row.process) if row.process is not None else _job_facts(row.job)
 
 
@@ -80,35 +80,35 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
         ("oom kills", f"{job.oom_kills:,}"),
         ("limit hits", f"{group.limit_hits:,}"),
         ("stalled", _stalls(job.stalled_ns, job.stalls)),
-        *_modern(job),
+        *_cgroup_v2_facts(job),
         ("processes", f"{len(job.processes):,} now, {job.started:,} seen"),
     ]
 
 
 def _process_facts(process: ProcessSnapshot) -> list[Fact]:
-    book = process.counters
-    inherited = book.inherited.resident_bytes
+    counters = process.counters
+    inherited = counters.inherited.resident_bytes
     growth = process.growth
     return [
         *_usage(process.own),
         ("inherited", format_bytes(inherited) if inherited else ""),
-        ("peak", format_bytes(book.peak_bytes)),
+        ("peak", format_bytes(counters.peak_bytes)),
         ("growth", _rate(process)),
         ("in 60 s", formatting.signed_bytes(growth.bytes_60s)),
-        ("in all", formatting.signed_bytes(growth.bytes_total)),
-        ("mapped", format_bytes(book.mapped_bytes)),
-        ("unmapped", format_bytes(book.unmapped_bytes)),
-        ("heap, brk", format_bytes(book.brk_bytes)),
-        ("virtual", format_bytes(book.virtual_bytes)),
-        ("stalled", _stalls(book.stalled_ns, book.stalls)),
+        ("in total", formatting.signed_bytes(growth.bytes_total)),
+        ("mapped", format_bytes(counters.mapped_bytes)),
+        ("unmapped", format_bytes(counters.unmapped_bytes)),
+        ("heap, brk", format_bytes(counters.brk_bytes)),
+        ("virtual", format_bytes(counters.virtual_bytes)),
+        ("stalled", _stalls(counters.stalled_ns, counters.stalls)),
         *_delays(process.delays),
         *(
             (kind, f"{count.calls:,}, {formatting.signed_bytes(_net(count))}")
-            for kind, count in (book.calls or {}).items()
+            for kind, count in (counters.calls or {}).items()
         ),
-        ("stack", format_bytes(book.stack_bytes)),
-        ("mappings", formatting.count(book.mapping_changes, "change")),
-        ("brk moved", _times(book.brk_moves)),
+        ("stack", format_bytes(counters.stack_bytes)),
+        ("mappings", formatting.count(counters.mapping_changes, "change")),
+        ("brk moved", _times(counters.brk_moves)),
         ("in 10 s", formatting.signed_bytes(growth.bytes_10s)),
         ("parent", str(process.parent_pid)),
         ("started", formatting.clock(process.start_time_ns)),
@@ -130,12 +130,12 @@ def _growth(job: JobSnapshot) -> list[Fact]:
     return [
         ("in 10 s", formatting.signed_bytes(growth.bytes_10s)),
         ("in 60 s", formatting.signed_bytes(growth.bytes_60s)),
-        ("in all", formatting.signed_bytes(growth.bytes_total)),
+        ("in total", formatting.signed_bytes(growth.bytes_total)),
     ]
 
 
-def _modern(job: JobSnapshot) -> list[Fact]:
-    """What only cgroup v2 tells: PSI of the last 10 s, and throttling by memory.high."""
+def _cgroup_v2_facts(job: JobSnapshot) -> list[Fact]:
+    """What only cgroup v2 has: PSI of the last 10 s, and throttling by memory.high."""
     events, pressure = job.cgroup.events, job.cgroup.pressure
     facts = []
     if pressure is not None:
@@ -154,7 +154,7 @@ def _rate(subject: JobSnapshot | ProcessSnapshot) -> str:
 
 
 def _delays(delays: Delays | None) -> list[Fact]:
-    if delays is None:  # not asked for, or not read yet
+    if delays is None:  # not requested, or not read yet
         return []
     return [
         ("reclaim", format_duration(delays.reclaim_ns)),
@@ -173,3 +173,8 @@ def _times(number: int) -> str:
 
 def _net(count: CallCount) -> int:
     return count.gained_bytes - count.released_bytes
+
+
+def _finding_text(finding: Finding, screen: ScreenData) -> str:
+    since = clock_at(finding.since_ns, screen)
+    return f"{short_name(finding)} since {since}: {finding.sentence}"

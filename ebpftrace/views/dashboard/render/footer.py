@@ -1,4 +1,4 @@
-"""The last line: the filter, a message, or the keys that are most useful now."""
+"""The last line: the filter, a message, or the most useful keys."""
 
 from rich.segment import Segment
 
@@ -12,16 +12,18 @@ _WINDOW_NAMES = ("1m", "5m", "15m")
 def footer(
     state: DashboardState, shown: int, width: int, theme: Theme, *, frozen: bool = False
 ) -> Line:
-    """`frozen`: there is somebody for the keys t and x where the cursor is.
+    """One line of at most `width` columns. Keys are left out from the right, never cut.
 
-    One line of at most `width` columns; keys are left out from the right, never cut."""
+    `shown` is the number of rows; `frozen` is true if the cursor's row has a stopped
+    process, for the keys t and x.
+    """
     if state.typing:
         return fit(
             [
                 text("/", theme.key),
                 text(state.filter_text),
                 text(" ", theme.chosen),
-                text("  enter keeps it, escape ends it", theme.faint),
+                text("  enter keeps it, escape clears it", theme.faint),
             ],
             width,
         )
@@ -29,14 +31,14 @@ def footer(
         return fit([text(state.message)], width)
     line: list[Segment] = []
     used = 0
-    for key, told in _keys(state, shown, frozen):
-        size = len(key) + 1 + len(told) + (2 if line else 0)
+    for key, label in _keys(state, shown, frozen):
+        size = len(key) + 1 + len(label) + (2 if line else 0)
         if used + size > width:
             continue
         line += [
             text("  " if line else ""),
             text(key, theme.key),
-            text(f" {told}", theme.faint),
+            text(f" {label}", theme.faint),
         ]
         used += size
     return tuple(line)
@@ -47,19 +49,19 @@ def _keys(state: DashboardState, shown: int, frozen: bool) -> list[tuple[str, st
         return [("any key", "leaves the help"), ("q", "quit")]
     keys = [("q", "quit"), ("?", "help")]
     if frozen:
-        keys += [("t", "thaw"), ("x", "end")]
+        keys += [("t", "thaw"), ("x", "kill")]
     if state.filter_text:
-        keys.insert(0, (f"/{state.filter_text}", f"{shown} shown, escape ends it"))
+        keys.insert(0, (f"/{state.filter_text}", f"{shown} shown, escape clears it"))
     if state.pane is Pane.DETAIL:
         return [*keys, ("escape", "back"), ("w", _WINDOW_NAMES[state.window]), ("S", "save"),
-                ("p", "go on" if state.paused else "pause")]  # fmt: skip
+                ("p", "resume" if state.paused else "pause")]  # fmt: skip
     return [
         *keys,
         ("s", f"by {state.sort.value}"),
         ("/", "filter"),
         ("enter", "detail"),
         ("space", "fold"),
-        ("p", "go on" if state.paused else "pause"),
+        ("p", "resume" if state.paused else "pause"),
         ("w", _WINDOW_NAMES[state.window]),
         ("z", "unfold all" if state.all_folded else "fold all"),
         ("S", "save"),

@@ -1,4 +1,4 @@
-"""The top of the screen: the node, who is in trouble, what was missed, what this costs."""
+"""The top of the screen: totals, the node, jobs in trouble, losses, and the own cost."""
 
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import format_bytes, format_duration
@@ -14,11 +14,12 @@ from ebpftrace.views.dashboard.render.theme import Theme
 def header(
     screen: ScreenData, state: DashboardState, width: int, height: int, theme: Theme
 ) -> list[Line]:
-    """One to three lines, fewer on a low screen; the most urgent are kept."""
+    """One to four lines, fewer on a low screen; the most urgent ones are kept."""
     snapshot = screen.snapshot
     if snapshot is None:
-        told = formatting.waiting(screen.started.watching) if screen.started else "starting…"
-        return [fit([text(told, theme.strong)], width)]
+        watching = screen.started and screen.started.watching
+        message = formatting.waiting(watching) if watching else "starting…"
+        return [fit([text(message, theme.strong)], width)]
     lines = [_totals(screen, snapshot, state, width, theme)]
     trouble = alert(screen, width, theme)
     missed = formatting.missed(snapshot.losses)
@@ -38,8 +39,8 @@ def _totals(
     right = [text(clock, theme.faint)]
     if state.paused:
         unseen = f", {formatting.count(screen.unseen, 'event')} since" if screen.unseen else ""
-        told = f" paused at {clock}{unseen} "
-        right = [text(told if len(told) + 9 <= width else " paused ", theme.chosen)]
+        paused = f" paused at {clock}{unseen} "
+        right = [text(paused if len(paused) + 9 <= width else " paused ", theme.chosen)]
     if not snapshot.running_count:
         waiting = formatting.waiting(snapshot.watching)
         return ends([text(waiting, theme.strong)], right, width)
@@ -48,17 +49,17 @@ def _totals(
     processes = formatting.count(snapshot.process_count, "process", "processes")
     room = width - sum(cells(part.text) for part in right) - 2
     totals = [f"{held} in {jobs}, {processes}", f"{held} in {jobs}", held]
-    told = next((one for one in totals if len(one) <= room), held)
-    left = [text(told, theme.strong)]
+    total = next((total for total in totals if len(total) <= room), held)
+    left = [text(total, theme.strong)]
     for part in (snapshot.watching, format_duration(snapshot.elapsed_ns)):
-        if sum(cells(one.text) for one in left) + 3 + cells(part) > room:
+        if sum(cells(segment.text) for segment in left) + 3 + cells(part) > room:
             break
         left.append(text(f" · {part}", theme.faint))
     return ends(left, right, width)
 
 
 def _cost(snapshot: Snapshot, missed: str, width: int, theme: Theme) -> Line:
-    """The machine's memory, and what the watch itself takes and is late."""
+    """The node's memory, and the cost and the lag of the watch itself."""
     cost = snapshot.cost
     parts = []
     if snapshot.node is not None:

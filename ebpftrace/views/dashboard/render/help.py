@@ -5,7 +5,7 @@ from rich.style import Style
 from ebpftrace.views.dashboard.render.spans import Line, fit, text
 from ebpftrace.views.dashboard.render.theme import Theme
 
-_ROOMY = 72  # columns from which the kinds of memory stand on one line
+_ROOMY = 72  # columns from which the kinds of memory fit on one line
 
 KEYS = (
     ("↑ ↓  j k", "move"),
@@ -14,26 +14,26 @@ KEYS = (
     ("space  ← →", "fold and unfold the chosen job"),
     ("z", "fold and unfold all jobs"),
     ("s", "sort by size, growth, time to limit, name"),
-    ("/", "filter as you type; enter keeps it, escape ends it"),
-    ("w", "look back on 1, 5 or 15 minutes"),
-    ("t  x", "thaw the chosen frozen process now; end it now: press x twice"),
-    ("p", "pause what is shown, and go on; nothing is lost meanwhile"),
-    ("S", "save what is shown as SVG and text in the current folder"),
+    ("/", "filter as you type; enter keeps it, escape clears it"),
+    ("w", "show the last 1, 5 or 15 minutes"),
+    ("t  x", "resume the chosen frozen process; kill it (press x twice)"),
+    ("p", "pause the screen, and resume; no event is lost"),
+    ("S", "save the screen as SVG and text in the current folder"),
     ("?", "this help"),
     ("q  Ctrl-C", "quit, with a summary"),
-    ("Ctrl-Z  Ctrl-L", "suspend; draw anew"),
+    ("Ctrl-Z  Ctrl-L", "suspend; redraw"),
 )
 
 
 def help_lines(width: int, theme: Theme) -> list[Line]:
-    """The keys, then what the signs mean: closer together where there is the width."""
+    """The keys, then the meaning of the signs; more compact on a wide screen."""
     signs = theme.signs
     lines: list[Line] = [
-        fit([text(f" {keys:<15} ", theme.key), text(told)], width) for keys, told in KEYS
+        fit([text(f" {keys:<15} ", theme.key), text(meaning)], width) for keys, meaning in KEYS
     ]
     marks = (
-        (signs.frozen, "FROZEN: a process stands, stopped at its fuse", theme.frozen),
-        (signs.near, "90 % of the limit is held, or a critical finding", theme.alarm),
+        (signs.frozen, "FROZEN: a fuse has stopped a process", theme.frozen),
+        (signs.near, "90 % of the limit held, or a critical finding", theme.alarm),
         (signs.raised, "75 %, a minute from the limit, or a warning", theme.warning),
         (signs.killed, "a process was oom-killed", theme.alarm),
     )
@@ -55,5 +55,5 @@ def help_lines(width: int, theme: Theme) -> list[Line]:
 
 
 def _meaning(mark: tuple[str, str, Style]) -> Line:
-    sign, told, style = mark
-    return (text(f" {sign} ", style), text(told))
+    sign, meaning, style = mark
+    return (text(f" {sign} ", style), text(meaning))

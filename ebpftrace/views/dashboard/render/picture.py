@@ -17,8 +17,8 @@ _DARK = TerminalTheme(
     [(72, 79, 88), (213, 94, 0), (0, 158, 115), (184, 134, 11),
      (42, 136, 200), (197, 104, 155), (57, 197, 207), (177, 186, 196)],
 )  # fmt: skip
-# Rich's own frame asks another host for its font; a picture of ours asks nobody. The
-# spaces between words stay, whoever draws it.
+# Rich's own template loads its font from another host; this one loads nothing. It also
+# preserves spaces between words in every renderer.
 _SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xml:space="preserve" \
 xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -46,12 +46,12 @@ clip-path="url(#{unique_id}-clip-terminal)">
 
 
 def as_text(lines: Sequence[Line]) -> str:
-    """The frame without its styles, a newline at each end."""
+    """The frame without styles; each line ends in a newline."""
     return "".join(f"{plain(line).rstrip()}\n" for line in lines)
 
 
 def as_svg(lines: Sequence[Line], width: int, title: str) -> str:
-    """The frame as one SVG document, on a dark screen of `width` columns."""
+    """The frame as an SVG document: a dark screen of `width` columns."""
     console = Console(
         record=True,
         width=width,
@@ -68,15 +68,14 @@ def as_svg(lines: Sequence[Line], width: int, title: str) -> str:
         no_wrap=True,
         crop=False,
     )
-    # The identifier is fixed: the same frame is the same file.
+    # A fixed identifier makes the output of a frame reproducible.
     return console.export_svg(title=title, theme=_DARK, code_format=_SVG, unique_id="ebpftrace")
 
 
 def _runs(line: Line) -> Iterator[Segment]:
-    """The line in parts that are letters, signs or spaces only.
+    """The line in parts of only letters, only signs or only spaces.
 
-    Each is put where it belongs: a font that lacks some of the signs, and borrows them
-    from another, moves nothing else.
+    Each part gets its own position, so that a sign from a fallback font moves nothing.
     """
     for segment in line:
         for part in _RUN.findall(segment.text):

@@ -1,4 +1,4 @@
-"""A part of more lines than there is room for."""
+"""Scrolling through more lines than there is room for."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from ebpftrace.views.dashboard.render.theme import Theme
 def scrolled(
     lines: Sequence[Line], first: int, width: int, height: int, theme: Theme
 ) -> tuple[list[Line], int]:
-    """`height` lines from `first` on, and how far one can scroll (0: all is shown).
+    """`height` lines from `first` on, and the last line one can scroll to (0: none).
 
-    The last one says how many lie below, if any.
+    The last line shown counts the lines below it, if any.
     """
     furthest = max(0, len(lines) - height)
     first = min(first, furthest)

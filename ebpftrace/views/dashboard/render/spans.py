@@ -16,7 +16,7 @@ def width_of(line: Iterable[Segment]) -> int:
 
 
 def fit(line: Iterable[Segment], width: int) -> Line:
-    """The line in at most `width` columns; what was cut ends in `…`."""
+    """The line in at most `width` columns; a line that was cut ends in `…`."""
     kept: list[Segment] = []
     room = width
     for segment in line:
@@ -42,7 +42,7 @@ def pad(line: Iterable[Segment], width: int) -> Line:
 
 
 def ends(left: Iterable[Segment], right: Iterable[Segment], width: int) -> Line:
-    """Two texts at the two ends of a line; the right one gives way when there is no room."""
+    """Two texts at both ends of a line; the right one is omitted if there is no room."""
     left, right = tuple(left), tuple(right)
     room = width - width_of(left) - width_of(right)
     if room < 2:
@@ -50,8 +50,8 @@ def ends(left: Iterable[Segment], right: Iterable[Segment], width: int) -> Line:
     return (*left, Segment(" " * room), *right)
 
 
-def text(told: str, style: Style | None = None) -> Segment:
-    return Segment(told, style)
+def text(content: str, style: Style | None = None) -> Segment:
+    return Segment(content, style)
 
 
 def plain(line: Iterable[Segment]) -> str:

@@ -1,4 +1,4 @@
-"""The last minutes of one curve in a few columns."""
+"""A curve over the last minutes in a few columns."""
 
 from ebpftrace.ledger import Curve
 from ebpftrace.units import NS_PER_SECOND
@@ -6,11 +6,11 @@ from ebpftrace.views.dashboard.render.theme import Signs
 
 
 def sparkline(curve: Curve, now_second: int, window_ns: int, width: int, signs: Signs) -> str:
-    """One sign for the highest value of each slice of the window; `width` columns.
+    """One sign per column for the highest value of each slice of the window.
 
-    The scale begins at zero, or just below the lowest value where all are above half the
-    highest, and spans a quarter of the highest at least: noise stays flat. Slices are cut
-    at fixed times, so that the line moves on without flickering; its right end is now.
+    The scale begins at zero, or just below the lowest value if all are above half the
+    highest. It spans at least a quarter of the highest, so that noise stays flat. Slices
+    are cut at fixed times, so that the line moves without flickering; it ends now.
     """
     seconds, values = curve.highest(window_ns)
     if not values or width < 1:

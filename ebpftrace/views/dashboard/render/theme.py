@@ -1,7 +1,7 @@
-"""Styles and signs: what a terminal can show, and what every reader can tell apart.
+"""Styles and signs for terminals of every kind.
 
-No background is ever set, so light and dark screens both work; the chosen row is in
-reverse. Each colour only repeats what a sign or a number says already.
+No background is ever set, so that light and dark screens both work; the chosen row is in
+reverse. A colour only repeats what a sign or a number shows already.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +11,7 @@ from rich.style import Style
 
 from ebpftrace.views.dashboard.render.spans import Line
 from ebpftrace.views.entries import Emphasis
+from ebpftrace.views.level import Danger
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Signs:
     anon: str
     shmem: str
     file: str
-    rest: str  # of the charge: page cache and whoever else is in the cgroup
+    rest: str  # of the charge: page cache, and untracked processes of the cgroup
     free: str
     levels: str  # a sparkline's, from none to all
     nothing: str
@@ -41,14 +42,14 @@ UNICODE = Signs("▇", "▓", "▒", "░", "·", " ▁▂▃▄▅▆▇", "·"
                 "─", "│", "└", "┤", True)  # fmt: skip
 ASCII = Signs("#", "%", "=", "-", ".", " .,:-=+*#", ".", ">", "v", "x", "!", "^", "*",
               "-", "|", "+", "+", False)  # fmt: skip
-"""For terminals that speak no UTF-8, and the console of Linux, whose font is small."""
+"""For terminals without UTF-8, and the Linux console, whose font is small."""
 
 
 _STAND_INS = str.maketrans("·…↑↓←→×", ".~^v<>x")
 
 
 def in_signs(lines: Iterable[Line], signs: Signs) -> list[Line]:
-    """Lines whose words, which all views share, have only signs that can be shown."""
+    """The lines with signs replaced that the terminal cannot show."""
     if signs is not ASCII:
         return list(lines)
     return [
@@ -58,9 +59,9 @@ def in_signs(lines: Iterable[Line], signs: Signs) -> list[Line]:
 
 
 def signs_of(encoding: str | None, terminal: str) -> Signs:
-    """What can be shown in an encoding (`UTF-8`) on a kind of terminal (the value of TERM)."""
-    speaks = (encoding or "").lower().replace("-", "") == "utf8"
-    return UNICODE if speaks and terminal != "linux" else ASCII
+    """The signs for an encoding (`UTF-8`) and a terminal (the value of TERM)."""
+    utf8 = (encoding or "").lower().replace("-", "") == "utf8"
+    return UNICODE if utf8 and terminal != "linux" else ASCII
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,12 @@ class Theme:
     anon: Style
     shmem: Style
     file: Style
-    frozen: Style  # whoever stands at its fuse
+    frozen: Style  # a process stopped by a fuse
     chosen: Style
     key: Style
 
     def entry(self, emphasis: Emphasis) -> Style:
-        """The style of an entry in the tail of events."""
+        """The style of an entry in the event list."""
         styles: dict[Emphasis, Style] = {
             "faint": self.faint,
             "plain": self.plain,
@@ -93,14 +94,18 @@ class Theme:
         }
         return styles[emphasis]
 
-    def level(self, level: str) -> Style:
-        """The style of a job that is `calm`, `raised` or `near` its limit, or `frozen`."""
-        styles = {"frozen": self.frozen, "near": self.alarm, "raised": self.warning}
-        return styles.get(level, self.plain)
+    def level(self, danger: Danger) -> Style:
+        """The style for the state of a job."""
+        styles = {
+            Danger.FROZEN: self.frozen,
+            Danger.NEAR: self.alarm,
+            Danger.RAISED: self.warning,
+        }
+        return styles.get(danger, self.plain)
 
 
-# Okabe and Ito's palette, told apart with every kind of colour blindness, in shades that
-# have a contrast of three and more on white and on black.
+# Okabe and Ito's palette, distinguishable with every kind of colour blindness, in shades
+# with a contrast of at least three on white and on black.
 _RICH = {"alarm": "#d55e00", "warning": "#b8860b", "anon": "#2a88c8", "shmem": "#c5689b",
          "file": "#009e73", "good": "#009e73", "frozen": "#00a0c0"}  # fmt: skip
 _SIXTEEN = {"alarm": "red", "warning": "yellow", "anon": "blue", "shmem": "magenta",
@@ -108,7 +113,7 @@ _SIXTEEN = {"alarm": "red", "warning": "yellow", "anon": "blue", "shmem": "magen
 
 
 def make_theme(color_system: str | None, signs: Signs = UNICODE) -> Theme:
-    """The theme for one of rich's colour systems; None: bold, dim and reverse are left."""
+    """The theme for one of rich's colour systems; None: only bold, dim and reverse."""
     colours: Mapping[str, str | None]
     if color_system is None:
         colours = dict.fromkeys(_RICH)

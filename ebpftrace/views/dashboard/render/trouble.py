@@ -1,4 +1,4 @@
-"""What is wrong with a job: the danger it is in now, since when, and who was killed in it."""
+"""What is wrong with a job: its danger, the worst finding, and the last oom kill."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,64 +13,65 @@ from ebpftrace.views import formatting
 from ebpftrace.views.dashboard.model.frozen import stopped_in_job
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.render.theme import Theme
-from ebpftrace.views.level import level
+from ebpftrace.views.level import Danger, level
 
 RECENT_NS = 60 * NS_PER_SECOND
-"""For so long an oom kill is trouble by itself; its mark stays as long as its job."""
+"""How long an oom kill counts as trouble; its mark in the list stays longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One job's. `fresh`: a process of it was oom-killed within the last minute."""
+    """The trouble of one job. `recent` is true for a minute after an oom kill."""
 
-    danger: str  # "frozen" (a process of it stands), "near", "raised", or "calm"
-    frozen: Sequence[FuseEvent]  # those who stand, the first that was stopped first
-    finding: Finding | None  # the most severe in force that is no kill
+    danger: Danger
+    frozen: Sequence[FuseEvent]  # its stopped processes, the earliest stop first
+    finding: Finding | None  # the most severe active one that is not an oom kill
     finding_since: str  # time of day, UTC
     kills: int
-    last_kill: str  # time of day, UTC; empty where nobody told of it
+    last_kill: str  # time of day, UTC; empty if unknown
     victim: str
-    fresh: bool
+    recent: bool
 
     @property
-    def pressing(self) -> bool:
-        """Whether it belongs to the top of the screen."""
-        return self.danger != "calm" or self.fresh
+    def urgent(self) -> bool:
+        """Whether it is shown at the top of the screen."""
+        return self.danger is not Danger.CALM or self.recent
 
     def signs(self, theme: Theme) -> list[tuple[str, Style]]:
-        """Its signs, the present danger first: none, one or both."""
-        told = []
-        if self.danger != "calm":
+        """The signs of its danger and of its oom kills; none, one or both."""
+        shown = []
+        if self.danger is not Danger.CALM:
             signs = theme.signs
-            sign = {"frozen": signs.frozen, "near": signs.near}.get(self.danger, signs.raised)
-            told.append((sign, theme.level(self.danger)))
+            sign = {Danger.FROZEN: signs.frozen, Danger.NEAR: signs.near}.get(
+                self.danger, signs.raised
+            )
+            shown.append((sign, theme.level(self.danger)))
         if self.kills:
-            told.append((theme.signs.killed, theme.alarm if self.fresh else theme.faint))
-        return told
+            shown.append((theme.signs.killed, theme.alarm if self.recent else theme.faint))
+        return shown
 
 
 def trouble_of(job: JobSnapshot, screen: ScreenData) -> Trouble:
-    """What is known of it at the time of the screen's snapshot."""
+    """The trouble of a job at the time of the screen's snapshot."""
     key = job.identity.key
-    said = screen.findings.get(key, ())
-    finding = next((one for one in said if one.unit is not FindingUnit.KILLS), None)
-    kill = next((one for one in said if one.unit is FindingUnit.KILLS), None)
+    found = screen.findings.get(key, ())
+    finding = next((one for one in found if one.unit is not FindingUnit.KILLS), None)
+    kill = next((one for one in found if one.unit is FindingUnit.KILLS), None)
     note = screen.kills.get(key)
-    # The cgroup's counter may tell of a kill that no event did: then the judge alone has
-    # the time of it.
-    told = [one for one in (note and note.monotonic_ns, kill and kill.since_ns) if one]
-    last = max(told, default=None)
+    # Of a kill that only the cgroup's counter reported, just the finding has the time.
+    times = [at for at in (note and note.monotonic_ns, kill and kill.since_ns) if at]
+    last = max(times, default=None)
     now = screen.snapshot.monotonic_ns if screen.snapshot is not None else 0
     frozen = stopped_in_job(job, screen.stopped)
     return Trouble(
-        danger="frozen" if frozen else _danger(job, finding),
+        danger=Danger.FROZEN if frozen else _danger(job, finding),
         frozen=frozen,
         finding=finding,
         finding_since=clock_at(finding.since_ns, screen) if finding else "",
         kills=job.oom_kills,
         last_kill=clock_at(last, screen) if last is not None else "",
         victim=_victim(note),
-        fresh=bool(job.oom_kills) and last is not None and now - last <= RECENT_NS,
+        recent=bool(job.oom_kills) and last is not None and now - last <= RECENT_NS,
     )
 
 
@@ -80,21 +81,21 @@ def short_name(finding: Finding) -> str:
 
 
 def holder(job: JobSnapshot, finding: Finding | None) -> str:
-    """`gopls 4711`: whom the finding is about, else who holds most of the job."""
+    """`gopls 4711`: the process of the finding, else the largest of the job."""
     if finding is not None and finding.subject.process is not None:
         return f"{finding.subject.comm} {finding.subject.process.pid}"
     if not job.processes:
         return ""
-    largest = max(job.processes, key=lambda one: one.own.held_bytes)
+    largest = max(job.processes, key=lambda process: process.own.held_bytes)
     return f"{largest.comm} {largest.pid}"
 
 
-def _danger(job: JobSnapshot, finding: Finding | None) -> str:
-    """The worse of what was found and how full it is."""
+def _danger(job: JobSnapshot, finding: Finding | None) -> Danger:
+    """The worse of its finding and how full it is."""
     full = level(job)
-    if full == "near" or (finding and finding.severity is Severity.CRITICAL):
-        return "near"
-    return "raised" if finding and finding.severity is Severity.WARNING else full
+    if full is Danger.NEAR or (finding and finding.severity is Severity.CRITICAL):
+        return Danger.NEAR
+    return Danger.RAISED if finding and finding.severity is Severity.WARNING else full
 
 
 def _victim(note: OomNote | None) -> str:
@@ -102,7 +103,7 @@ def _victim(note: OomNote | None) -> str:
 
 
 def clock_at(monotonic_ns: int, screen: ScreenData) -> str:
-    """The time of day of a moment, by the snapshot's own."""
+    """The time of day (UTC) of a CLOCK_MONOTONIC time, by the snapshot's clocks."""
     if screen.snapshot is None:
         return ""
     shown = screen.snapshot

@@ -1,1 +1,1 @@
-"""The terminal: keys in, as few bytes as possible out."""
+"""The terminal: decodes keys, and writes as few bytes as possible."""

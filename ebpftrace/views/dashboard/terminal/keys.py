@@ -1,7 +1,7 @@
-"""From the bytes a terminal sends to the names of keys.
+"""Decodes the bytes from a terminal into the names of keys.
 
-Source: xterm's control sequences (ctlseqs), which every terminal of today follows; the
-variants of the Linux console, rxvt and screen are taken as well.
+Source: xterm's control sequences (ctlseqs), which current terminals follow, with the
+variants of the Linux console, rxvt and screen.
 """
 
 ESCAPE = "escape"
@@ -22,23 +22,23 @@ _CONTROLS = {
 
 
 class KeyDecoder:
-    """Takes bytes as they come; a sequence may arrive in two parts."""
+    """Decodes a stream of bytes; a sequence may arrive in parts."""
 
     def __init__(self) -> None:
         self._pending = b""
 
     @property
-    def waits(self) -> bool:
-        """Whether the last bytes may be the begin of a sequence: ask `flush` a bit later."""
+    def incomplete(self) -> bool:
+        """True if the last bytes may begin a sequence: call `flush` if nothing follows soon."""
         return bool(self._pending)
 
     def feed(self, received: bytes) -> list[str]:
-        """The keys that are complete. A printable character is its own name."""
+        """The keys completed by `received`. A printable character is its own name."""
         self._pending += received
         return self._take(final=False)
 
     def flush(self) -> list[str]:
-        """Nothing followed in time: a lone escape was the key of that name."""
+        """The keys in the remaining bytes: nothing followed, so a lone escape is a key."""
         return self._take(final=True)
 
     def _take(self, *, final: bool) -> list[str]:
@@ -54,7 +54,7 @@ class KeyDecoder:
 
 
 def _first(received: bytes, *, final: bool) -> tuple[str, int]:
-    """A key ("" for what has no name) and the bytes it took; 0: more are to come."""
+    """A key ("" if it has no name) and its number of bytes; 0 if it is not complete yet."""
     if received[0] == 0x1B:
         return _escaped(received, final=final)
     size = _utf8_size(received[0])
@@ -70,7 +70,7 @@ def _escaped(received: bytes, *, final: bool) -> tuple[str, int]:
     if len(received) == 1:
         return (ESCAPE, 1) if final else ("", 0)
     if received[1:2] not in (b"[", b"O"):
-        # Alt and a key, or escape and at once another: the escape counts.
+        # Alt and a key, or escape followed by a key: the escape counts.
         return ESCAPE, 1
     for end in range(2, len(received)):
         if 0x40 <= received[end] <= 0x7E and not (end == 2 and received[2:3] == b"["):

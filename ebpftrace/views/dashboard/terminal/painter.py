@@ -1,4 +1,4 @@
-"""From one frame to the next in as few bytes as that takes."""
+"""Turns one frame into the next in as few bytes as possible."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,10 @@ from rich.style import Style
 from ebpftrace.views.cells import cells
 from ebpftrace.views.dashboard.render.spans import Line
 
-_BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"  # shown at once, by terminals that can
+_BEGIN, _END = (
+    "\x1b[?2026h",
+    "\x1b[?2026l",
+)  # synchronized output, if supported
 _SYSTEMS = {
     "standard": ColorSystem.STANDARD,
     "256": ColorSystem.EIGHT_BIT,
@@ -18,10 +21,10 @@ _SYSTEMS = {
 
 
 class Painter:
-    """Remembers what is on the screen; only lines that changed are written."""
+    """Remembers what is on the screen, and writes only the lines that changed."""
 
     def __init__(self, color_system: str | None, encoding: str = "utf-8") -> None:
-        # Without colours a style still is bold, dim or reverse.
+        # Styles stay bold, dim or reverse without colours.
         self._system = _SYSTEMS.get(color_system or "", ColorSystem.STANDARD)
         self._encoding = encoding
         self._shown: list[Line] = []
@@ -29,11 +32,11 @@ class Painter:
         self._codes: dict[Style, tuple[str, str]] = {}
 
     def forget(self) -> None:
-        """The screen may show anything now: the next frame is written whole."""
+        """Write the next frame in full: the content of the screen is unknown."""
         self._size = (0, 0)
 
     def paint(self, lines: Sequence[Line], width: int, height: int) -> bytes:
-        """The bytes that turn what is shown into `lines`; empty where nothing changed."""
+        """The bytes that change the screen to `lines`; empty if nothing changed."""
         out: list[str] = []
         if self._size != (width, height):
             out.append("\x1b[m\x1b[2J")
@@ -67,8 +70,7 @@ class Painter:
             if text.isascii():
                 column += len(text)
             else:
-                # Terminals differ in the width of some characters: what follows stands
-                # where it belongs all the same.
+                # Terminals differ in the width of some characters: place what follows.
                 column += cells(text)
                 out.append(f"\x1b[{column}G")
         if column <= width:  # at the edge it would erase the last column

@@ -1,8 +1,7 @@
-"""The terminal itself: taken, written to without ever waiting long, and given back.
+"""A terminal: taken over, written to without blocking, and restored.
 
-It is opened anew, so that non-blocking is our description's alone: the shell shares the
-one that stdout has. A terminal that takes nothing (Ctrl-S, a dead ssh) loses what was to
-be written; nobody waits for it.
+It is opened again, because O_NONBLOCK would also affect the shell, which shares the open
+file of stdout. A terminal that takes nothing (Ctrl-S, a dead ssh) loses output.
 """
 
 import contextlib
@@ -18,14 +17,14 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 _ENTER = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J"
-# CAN first: what was cut off may have been in the middle of a sequence.
+# CAN first: the previous output may have ended within a sequence.
 _LEAVE = b"\x18\x1b[?2026l\x1b[m\x1b[?7h\x1b[H\x1b[2J\x1b[?25h\x1b[?1049l\r"
-_PATIENCE_S = 0.5
+_WRITE_TIMEOUT_S = 0.5
 _FALLBACK_SIZE = (80, 24)
 
 
 class Terminal:
-    """One terminal, by any descriptor of it. OSError where it cannot be opened."""
+    """The terminal behind `descriptor`. OSError if it cannot be opened."""
 
     def __init__(self, descriptor: int) -> None:
         self.fd = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -33,12 +32,12 @@ class Terminal:
         self._saved: list[Any] | None = None
 
     def size(self) -> tuple[int, int]:
-        """Columns and lines; 80 by 24 where it does not know (a serial line)."""
+        """Columns and lines; 80 by 24 if it does not know (a serial line)."""
         columns, lines = os.get_terminal_size(self.fd)
         return (columns or _FALLBACK_SIZE[0], lines or _FALLBACK_SIZE[1])
 
     def enter(self) -> None:
-        """Take the whole screen, and keys one by one and unseen. Ctrl-C stays a signal."""
+        """Take over the screen; read keys one by one, without echo. Ctrl-C stays a signal."""
         if self._saved is None:
             self._saved = _retry_interrupted(lambda: termios.tcgetattr(self.fd))
         _retry_interrupted(lambda: tty.setcbreak(self.fd, termios.TCSANOW))
@@ -46,21 +45,21 @@ class Terminal:
         self.write(_ENTER)
 
     def leave(self, final_text: str = "") -> None:
-        """Give it back as it was, then say something on it. Repeatable; bounded in time."""
+        """Restore it, then write `final_text`. Bounded in time; may be called again."""
         saved = self._saved
         if saved is None:
             return
         self._pending = b""
         try:
-            if not self._drain(_LEAVE, _PATIENCE_S):
-                self._go_on()
-                self._drain(_LEAVE, _PATIENCE_S)
+            if not self._drain(_LEAVE, _WRITE_TIMEOUT_S):
+                self._resume_output()
+                self._drain(_LEAVE, _WRITE_TIMEOUT_S)
             if final_text:
-                self._drain(final_text.encode(errors="replace"), _PATIENCE_S)
+                self._drain(final_text.encode(errors="replace"), _WRITE_TIMEOUT_S)
         except OSError:
-            pass  # it is gone: there is nothing to be given back
-        with contextlib.suppress(termios.error):  # the same
-            # NOW does not wait for what is still to be shown, as DRAIN and FLUSH would.
+            pass  # the terminal is gone
+        with contextlib.suppress(termios.error):  # the terminal is gone
+            # TCSANOW does not wait for pending output, as DRAIN and FLUSH would.
             _retry_interrupted(lambda: termios.tcsetattr(self.fd, termios.TCSANOW, saved))
         self._saved = None
 
@@ -68,17 +67,17 @@ class Terminal:
         os.close(self.fd)
 
     @property
-    def behind(self) -> bool:
-        """Whether it has not yet taken all that was written."""
+    def has_unwritten(self) -> bool:
+        """True while it has not taken everything yet."""
         return bool(self._pending)
 
     def write(self, data: bytes) -> None:
-        """As much as it takes now; the rest with the next `flush`."""
+        """Write as much as it takes now; `flush` writes the rest."""
         self._pending += data
         self.flush()
 
     def flush(self) -> None:
-        """Go on writing. OSError where the terminal is gone."""
+        """Write what is left. OSError if the terminal is gone."""
         while self._pending:
             try:
                 written = os.write(self.fd, self._pending)
@@ -87,7 +86,7 @@ class Terminal:
             self._pending = self._pending[written:]
 
     def read(self) -> bytes:
-        """The bytes of the keys pressed; empty for none. EOFError where it hung up."""
+        """The bytes of the keys pressed, or none. EOFError if the terminal hung up."""
         try:
             received = os.read(self.fd, 1024)
         except (BlockingIOError, InterruptedError):
@@ -97,7 +96,7 @@ class Terminal:
         return received
 
     def _drain(self, data: bytes, seconds: float) -> bool:
-        """Write with patience; whether all was taken in time."""
+        """Write all of `data`. False if that took more than `seconds`."""
         deadline = time.monotonic() + seconds
         poll = select.poll()
         poll.register(self.fd, select.POLLOUT)
@@ -110,15 +109,15 @@ class Terminal:
                 data = data[os.write(self.fd, data) :]
         return True
 
-    def _go_on(self) -> None:
-        """Undo a Ctrl-S. The kernel's TCOON ends only what its TCOOFF began."""
+    def _resume_output(self) -> None:
+        """Undo a Ctrl-S. The kernel's TCOON only undoes its own TCOOFF."""
         with contextlib.suppress(termios.error):
             termios.tcflow(self.fd, termios.TCOOFF)
             termios.tcflow(self.fd, termios.TCOON)
 
 
 def _retry_interrupted(call: Callable[[], Result]) -> Result:
-    """Repeat what a signal interrupted: termios does not, as os does (PEP 475)."""
+    """Retry a call that a signal interrupted: termios does not, unlike os (PEP 475)."""
     while True:
         try:
             return call()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -40,19 +40,26 @@ class Quit(threading.Event):
 
 
 @pytest.fixture
-def asked() -> Quit:
+def quit_event() -> Quit:
     return Quit()
 
 
 @pytest.fixture
-def dashboard(terminal: Pty, asked: Quit) -> Iterator[Dashboard]:
-    view = Dashboard(terminal.stdout, asked)
+def dashboard(terminal: Pty, quit_event: Quit) -> Iterator[Dashboard]:
+    view = Dashboard(terminal.stdout, quit_event)
     view.start(watches.started())
     yield view
     view.stop()
 
 
-def test_it_takes_the_screen_and_gives_it_back_with_a_summary(terminal: Pty) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_terminal_is_taken_over_and_restored_with_a_summary(terminal: Pty) -> None:
     before = terminal.modes()
     view = Dashboard(terminal.stdout, lambda: None)
     view.start(watches.started())
@@ -67,31 +74,31 @@ def test_it_takes_the_screen_and_gives_it_back_with_a_summary(terminal: Pty) -> 
     assert signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
 
 
-def test_q_asks_for_the_end(dashboard: Dashboard, terminal: Pty, asked: Quit) -> None:
+def test_q_ends_the_watch(dashboard: Dashboard, terminal: Pty, quit_event: Quit) -> None:
     terminal.type(b"q")
-    assert asked.wait(WAIT_SECONDS)
+    assert quit_event.wait(WAIT_SECONDS)
 
 
-def test_a_wish_goes_to_whoever_asked_to_hear_it(terminal: Pty) -> None:
-    wishes: queue.Queue[UserCommand] = queue.Queue()
+def test_commands_for_a_stopped_process_are_sent(terminal: Pty) -> None:
+    commands: queue.Queue[UserCommand] = queue.Queue()
     frozen = dashboards.frozen()
-    (news,) = frozen.stopped.values()
-    view = Dashboard(terminal.stdout, lambda: None, wishes.put)
+    (stop_event,) = frozen.stopped.values()
+    view = Dashboard(terminal.stdout, lambda: None, commands.put)
     view.start(watches.started())
     try:
-        view.fuse(news)
+        view.fuse(stop_event)
         assert frozen.snapshot is not None
         view.snapshot(frozen.snapshot)
         terminal.wait_for("FROZEN")
         terminal.type(b"jjjt")
-        assert wishes.get(timeout=WAIT_SECONDS) == UserCommand(
-            UserCommandKind.THAW, news.process
+        assert commands.get(timeout=WAIT_SECONDS) == UserCommand(
+            UserCommandKind.THAW, stop_event.process
         )
         terminal.type(b"x")
         terminal.wait_for("x again within 3 s kills gopls 4711")
         terminal.type(b"x")
-        assert wishes.get(timeout=WAIT_SECONDS) == UserCommand(
-            UserCommandKind.END, news.process
+        assert commands.get(timeout=WAIT_SECONDS) == UserCommand(
+            UserCommandKind.END, stop_event.process
         )
         view.end(frozen.snapshot, "q was pressed")
         assert "1 stopped (1 still stopped)" in terminal.sent()
@@ -99,7 +106,7 @@ def test_a_wish_goes_to_whoever_asked_to_hear_it(terminal: Pty) -> None:
         view.stop()
 
 
-def test_more_who_stand_than_events_are_kept_all_show(terminal: Pty) -> None:
+def test_all_stopped_processes_show_even_if_their_events_were_dropped(terminal: Pty) -> None:
     books = dashboards.many(jobs=1, each=200)
     view = Dashboard(terminal.stdout, lambda: None)
     for one in books.jobs[0].processes:
@@ -134,7 +141,7 @@ def test_no_more_than_four_frames_a_second(dashboard: Dashboard, terminal: Pty) 
     assert dashboard._loop.frames <= spent // loop.FRAME_NS + 2
 
 
-def test_a_resize_is_drawn_at_once(dashboard: Dashboard, terminal: Pty) -> None:
+def test_a_resize_redraws(dashboard: Dashboard, terminal: Pty) -> None:
     dashboard.snapshot(SEVERAL)
     terminal.wait_for("gopls 4711")
     terminal.resize(40, 12)
@@ -142,57 +149,56 @@ def test_a_resize_is_drawn_at_once(dashboard: Dashboard, terminal: Pty) -> None:
     assert "GROWTH" not in terminal.wait_for("FULL IN")
 
 
-def test_a_terminal_nobody_reads_keeps_nobody_waiting(
-    dashboard: Dashboard, terminal: Pty
-) -> None:
-    """As a dead ssh: the kernel's buffer fills, and stays full."""
-    for number in range(60):
-        dashboard.snapshot(replace(dashboards.several(), sequence=number))
-        dashboard.note(watches.process_note(comm=f"name-{number}"))
-        terminal.type(b"\x0c")  # every frame is written whole
-        time.sleep(0.01)
-    dashboard._loop._painter.forget()
-    while not dashboard._terminal.behind:
-        dashboard._terminal.write(b"x" * 4096)  # what a slow terminal has not taken yet
-    began = time.monotonic()
+def test_a_terminal_that_takes_nothing_blocks_neither_thread(terminal: Pty) -> None:
+    """As with a dead ssh: the kernel's buffer is full and stays full."""
+    before = terminal.modes()
+    view = Dashboard(terminal.stdout, lambda: None)
+    view.start(watches.started())
+    view.snapshot(SEVERAL)
+    terminal.wait_for("gopls 4711")
+    while not view._terminal.has_unwritten:
+        view._terminal.write(b"x" * 4096)
+    frames = view._loop.frames
     for number in range(2000):
-        dashboard.snapshot(replace(SEVERAL, sequence=number))
-        dashboard.note(watches.process_note())
-    dashboard.end(SEVERAL, "interrupted")
-    # Bounded by what the terminal is given to come round, however long it takes nothing.
-    assert time.monotonic() - began < 60
-    assert not dashboard._loop._thread.is_alive()
+        view.snapshot(replace(SEVERAL, sequence=number))
+        view.note(watches.process_note())
+    wait_until(
+        lambda: (shown := view._loop._session.shown) is not None and shown.sequence == 1999
+    )
+    assert view._terminal.has_unwritten
+    assert view._loop.frames <= frames + 1  # one may have been under way
+    view.end(SEVERAL, "interrupted")
+    assert not view._loop._thread.is_alive()
+    assert terminal.modes() == before
 
 
-def test_a_failure_in_drawing_gives_the_terminal_back_and_is_told(
-    dashboard: Dashboard, terminal: Pty, asked: Quit, monkeypatch: pytest.MonkeyPatch
+def test_a_failure_in_drawing_restores_the_terminal_and_is_reported(
+    dashboard: Dashboard, terminal: Pty, quit_event: Quit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ValueError("the test's own")
 
     monkeypatch.setattr("ebpftrace.views.dashboard.session.draw", fail)
     terminal.type(b"j")
-    assert asked.wait(WAIT_SECONDS)
+    assert quit_event.wait(WAIT_SECONDS)
     terminal.wait_for(LEAVE)
     with pytest.raises(EbpftraceError, match="the dashboard failed") as raised:
         dashboard.snapshot(SEVERAL)
     assert raised.value.why == "ValueError: the test's own"
 
 
-def test_a_terminal_that_hangs_up_asks_for_the_end(
-    dashboard: Dashboard, terminal: Pty, asked: Quit
+def test_a_hangup_of_the_terminal_ends_the_watch(
+    dashboard: Dashboard, terminal: Pty, quit_event: Quit
 ) -> None:
     dashboard.snapshot(SEVERAL)
     terminal.wait_for("gopls 4711")
     os.close(terminal._ours)
-    assert asked.wait(WAIT_SECONDS)
+    assert quit_event.wait(WAIT_SECONDS)
     dashboard.end(SEVERAL, "gone")
-    terminal._ours = os.dup(0)  # what the fixture closes
+    terminal._ours = os.dup(0)  # for the fixture to close
 
 
-def test_the_console_of_linux_gets_ascii(
-    terminal: Pty, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_linux_console_gets_ascii(terminal: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "linux")
     view = Dashboard(terminal.stdout, lambda: None)
     view.start(watches.started())
@@ -213,7 +219,7 @@ while not view._loop.frames:
 
 
 def code_after(terminal: Pty, program: str) -> int:
-    """The exit code of a program with a dashboard, and that the terminal was given back."""
+    """The exit code of a program with a dashboard; asserts that the terminal was restored."""
     before = terminal.modes()
     done = subprocess.run(
         [sys.executable, "-c", BEGUN + program],
@@ -229,19 +235,19 @@ def code_after(terminal: Pty, program: str) -> int:
     return done.returncode
 
 
-def test_a_program_that_ends_without_a_stop_gives_the_terminal_back(terminal: Pty) -> None:
+def test_the_terminal_is_restored_when_the_program_exits_without_a_stop(terminal: Pty) -> None:
     assert code_after(terminal, "raise SystemExit(7)") == 7
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGALRM, signal.SIGRTMIN + 3])
-def test_an_unexpected_signal_kills_and_gives_the_terminal_back(
+def test_an_unexpected_signal_ends_the_program_and_restores_the_terminal(
     terminal: Pty, number: int
 ) -> None:
     program = f"os.kill(os.getpid(), {int(number)}); time.sleep(60)"
     assert code_after(terminal, program) == -number
 
 
-def test_stopped_and_continued_it_draws_anew(dashboard: Dashboard, terminal: Pty) -> None:
+def test_after_sigcont_everything_is_drawn_again(dashboard: Dashboard, terminal: Pty) -> None:
     dashboard.snapshot(SEVERAL)
     terminal.wait_for("gopls 4711")
     os.kill(os.getpid(), signal.SIGCONT)

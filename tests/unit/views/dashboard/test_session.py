@@ -17,7 +17,7 @@ STARTED = watches.started()
 
 def begun() -> DashboardSession:
     session = DashboardSession(PLAIN)
-    session.take(STARTED, SEVERAL, [])
+    session.update(STARTED, SEVERAL, [])
     return session
 
 
@@ -27,9 +27,9 @@ def screen(session: DashboardSession) -> str:
 
 def test_only_what_is_new_changes_the_screen() -> None:
     session = begun()
-    assert not session.take(STARTED, SEVERAL, [])
-    assert session.take(STARTED, LATER, [])
-    assert session.take(STARTED, LATER, [watches.oom_note()])
+    assert not session.update(STARTED, SEVERAL, [])
+    assert session.update(STARTED, LATER, [])
+    assert session.update(STARTED, LATER, [watches.oom_note()])
     assert "oom_kill" in screen(session)
 
 
@@ -37,12 +37,12 @@ def test_a_pause_keeps_the_books_and_the_events_it_began_with() -> None:
     session = begun()
     session.press("p")
     before = screen(session)
-    assert not session.take(STARTED, LATER, [])
+    assert not session.update(STARTED, LATER, [])
     assert screen(session) == before
-    assert session.take(STARTED, LATER, [watches.oom_note()])  # that something came is told
+    assert session.update(STARTED, LATER, [watches.oom_note()])  # that something came is told
     assert "1 event since" in screen(session)
     assert "oom_kill" not in screen(session)
-    assert session.take(STARTED, LATER, [watches.finding(subject=Subject(NEAR))])
+    assert session.update(STARTED, LATER, [watches.finding(subject=Subject(NEAR))])
     assert "growth since" not in screen(session)
     session.press("p")
     assert "growth since" in screen(session)
@@ -71,14 +71,14 @@ def test_a_message_is_shown_until_a_key() -> None:
 def test_who_stands_is_shown_and_a_pause_shows_who_stood() -> None:
     session = DashboardSession(PLAIN)
     frozen = dashboards.frozen()
-    assert session.take(STARTED, frozen.snapshot, [], frozen.stopped)
-    assert not session.take(STARTED, frozen.snapshot, [], frozen.stopped)
+    assert session.update(STARTED, frozen.snapshot, [], frozen.stopped)
+    assert not session.update(STARTED, frozen.snapshot, [], frozen.stopped)
     assert "FROZEN" in screen(session)
     session.press("p")
-    assert not session.take(STARTED, frozen.snapshot, [], {})
+    assert not session.update(STARTED, frozen.snapshot, [], {})
     assert "FROZEN" in screen(session)
     session.press("t")  # what is done is done to what is
-    assert "nothing stands" in screen(session)
+    assert "no process is stopped" in screen(session)
     session.press("p")
     assert "FROZEN" not in screen(session)
 
@@ -87,16 +87,16 @@ def test_a_question_is_taken_back_when_its_time_is_over() -> None:
     now = 0
     session = DashboardSession(PLAIN, lambda: now)
     frozen = dashboards.frozen()
-    session.take(STARTED, frozen.snapshot, [], frozen.stopped)
+    session.update(STARTED, frozen.snapshot, [], frozen.stopped)
     for key in "jjj":
         session.press(key)
     assert session.press("x") is Effect.NONE
     assert session.confirm_deadline_ns == CONFIRM_NS
     assert "x again within 3 s kills gopls 4711" in screen(session)
     now = CONFIRM_NS - 1
-    assert not session.take(STARTED, frozen.snapshot, [], frozen.stopped)
+    assert not session.update(STARTED, frozen.snapshot, [], frozen.stopped)
     now = CONFIRM_NS
-    assert session.take(STARTED, frozen.snapshot, [], frozen.stopped)
+    assert session.update(STARTED, frozen.snapshot, [], frozen.stopped)
     assert "x again" not in screen(session)
     session.press("x")
     assert session.press("x") == UserCommand(UserCommandKind.END, *frozen.stopped)
@@ -105,6 +105,6 @@ def test_a_question_is_taken_back_when_its_time_is_over() -> None:
 def test_only_so_many_events_are_kept() -> None:
     session = begun()
     for number in range(2000):
-        session.take(STARTED, SEVERAL, [watches.process_note(comm=f"n{number}")])
+        session.update(STARTED, SEVERAL, [watches.process_note(comm=f"n{number}")])
     assert "n1999" in screen(session)
     assert len(session._entries.all()) == 500

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from ebpftrace.views.dashboard.model.event_buffer import KEPT, KEPT_LASTING, EventBuffer
+from ebpftrace.views.dashboard.model.event_buffer import KEPT, KEPT_SIGNIFICANT, EventBuffer
 from ebpftrace.views.entries import Entry
 from tests.support import watches
 
@@ -25,4 +25,4 @@ def test_both_sorts_are_bounded() -> None:
     for number in range(2000):
         kept.add(at(watches.finding(), number))
         kept.add(at(watches.process_note(), number))
-    assert len(kept.all()) == KEPT + KEPT_LASTING
+    assert len(kept.all()) == KEPT + KEPT_SIGNIFICANT

@@ -13,7 +13,7 @@ PROCESSES = [watches.process(pid, MIB) for pid in range(4711, 4716)]
 JOB = watches.job(processes=PROCESSES)
 
 
-def news(number: int, ago_s: int = 12, **changes: object) -> FuseEvent:
+def stop(number: int, ago_s: int = 12, **changes: object) -> FuseEvent:
     at = watches.MONOTONIC_NS - ago_s * NS_PER_SECOND
     return watches.fuse_news(
         FuseEventKind.STOPPED, process=PROCESSES[number].key, monotonic_ns=at, **changes
@@ -23,14 +23,14 @@ def news(number: int, ago_s: int = 12, **changes: object) -> FuseEvent:
 def facts(row: Row, stopped: Sequence[FuseEvent]) -> list[tuple[str, str]]:
     shown = watches.snapshot(JOB)
     return frozen_facts(
-        row, ScreenData(None, shown, stopped={one.process: one for one in stopped})
+        row, ScreenData(None, shown, stopped={event.process: event for event in stopped})
     )
 
 
-def test_who_stands_of_a_job_and_of_a_process() -> None:
-    stranger = replace(news(0), process=replace(PROCESSES[0].key, start_boottime_ns=1))
-    first, later = news(1, 30), news(0, 10)
-    stopped = {one.process: one for one in (later, first, stranger)}
+def test_stopped_processes_of_a_job_and_of_a_process() -> None:
+    stranger = replace(stop(0), process=replace(PROCESSES[0].key, start_boottime_ns=1))
+    first, later = stop(1, 30), stop(0, 10)
+    stopped = {event.process: event for event in (later, first, stranger)}
     assert stopped_in_job(JOB, stopped) == [first, later]
     assert stopped_in_row(Row(JOB), stopped) == [first, later]
     assert stopped_in_row(Row(JOB, PROCESSES[0]), stopped) == [later]
@@ -38,27 +38,27 @@ def test_who_stands_of_a_job_and_of_a_process() -> None:
     assert stopped_in_job(JOB, {}) == []
 
 
-def test_at_what_for_how_long_and_what_is_next() -> None:
-    told = dict(facts(Row(JOB, PROCESSES[0]), [news(0)]))
-    assert told["frozen"] == (
+def test_facts_have_the_size_the_duration_and_the_next_steps() -> None:
+    found = dict(facts(Row(JOB, PROCESSES[0]), [stop(0)]))
+    assert found["frozen"] == (
         "gopls 4711 for 12s: stopped at 1.8 GiB, bound 1.8 GiB of the job, limit 2.0 GiB"
     )
-    assert told["next"] == "capture, shell, then SIGKILL"
-    assert told["keys"] == "t lets it go on; x, pressed twice, kills it"
+    assert found["next"] == "capture, shell, then SIGKILL"
+    assert found["keys"] == "t resumes it; x, pressed twice, kills it"
 
 
-def test_where_it_would_be_stopped_next_and_what_is_not_known() -> None:
-    one = news(0, of=FuseOf.CHARGE, limit_bytes=None, next_bound_bytes=GIB, then="")
-    told = dict(facts(Row(JOB), [one]))
-    assert told["frozen"].endswith("bound 1.8 GiB of the job's charge")
-    assert "next" not in told
-    assert told["keys"].startswith("t lets it go on, until it meets 1.0 GiB;")
+def test_facts_have_the_next_bound_and_leave_out_what_is_unknown() -> None:
+    event = stop(0, of=FuseOf.CHARGE, limit_bytes=None, next_bound_bytes=GIB, then="")
+    found = dict(facts(Row(JOB), [event]))
+    assert found["frozen"].endswith("bound 1.8 GiB of the job's charge")
+    assert "next" not in found
+    assert found["keys"].startswith("t resumes it (next bound: 1.0 GiB);")
 
 
-def test_of_many_three_are_told_and_no_key_is_promised() -> None:
-    told = facts(Row(JOB), [news(number, 20 - number) for number in range(5)])
-    assert [text.split(" for ")[0] for label, text in told if label == "frozen"] == [
+def test_of_many_stopped_processes_three_are_described_without_keys() -> None:
+    found = facts(Row(JOB), [stop(number, 20 - number) for number in range(5)])
+    assert [text.split(" for ")[0] for label, text in found if label == "frozen"] == [
         "gopls 4711", "gopls 4712", "gopls 4713", "and 2 more",
     ]  # fmt: skip
-    assert "keys" not in dict(told)
+    assert "keys" not in dict(found)
     assert facts(Row(JOB), []) == []

@@ -1,3 +1,5 @@
+import pytest
+
 from ebpftrace.views.dashboard.model.key_actions import press
 from ebpftrace.views.dashboard.model.key_context import KeyContext
 from ebpftrace.views.dashboard.model.rows import rows
@@ -6,6 +8,7 @@ from tests.support import dashboards
 
 BOOKS = dashboards.several()
 LEAK = dashboards.leaking_job().identity.key
+NO_ROWS = KeyContext([], 1)
 
 
 def after(state: DashboardState, *keys: str) -> DashboardState:
@@ -28,7 +31,7 @@ def test_moving_stops_at_both_ends() -> None:
     assert at(after(DashboardState(), "page down")) == 4
     assert at(after(DashboardState(), "G", "j")) == last
     assert at(after(DashboardState(), "end", "page up")) == last - 4
-    assert after(DashboardState(), "G", "home").cursor is None  # it goes with whatever is first
+    assert after(DashboardState(), "G", "home").cursor is None  # the first row, whichever it is
 
 
 def test_folding_from_a_process_goes_to_its_job() -> None:
@@ -38,7 +41,7 @@ def test_folding_from_a_process_goes_to_its_job() -> None:
     assert not after(state, " ").is_folded(LEAK)
 
 
-def test_all_are_folded_and_single_ones_opened() -> None:
+def test_all_jobs_are_folded_and_single_ones_unfolded() -> None:
     state = after(DashboardState(), "j", "j", "z")
     assert all(row.process is None for row in rows(BOOKS, state))
     state = after(state, "right")
@@ -46,7 +49,7 @@ def test_all_are_folded_and_single_ones_opened() -> None:
     assert after(state, "right").pane is Pane.DETAIL
 
 
-def test_each_choice_goes_round() -> None:
+def test_sort_window_and_pause_cycle() -> None:
     assert [after(DashboardState(), *"s" * times).sort for times in range(5)] == [
         *Sort,
         Sort.SIZE,
@@ -56,7 +59,7 @@ def test_each_choice_goes_round() -> None:
     assert not after(DashboardState(), "p", "p").paused
 
 
-def test_a_filter_takes_letters_and_gives_them_back() -> None:
+def test_the_filter_is_typed_and_deleted() -> None:
     state = after(DashboardState(), "/", "q", "S", "表", "backspace")
     assert (state.filter_text, state.typing) == ("qS", True)
     assert after(state, "enter").filter_text == "qS"
@@ -66,7 +69,7 @@ def test_a_filter_takes_letters_and_gives_them_back() -> None:
     assert len(after(DashboardState(), "/", *"x" * 200).filter_text) < 100
 
 
-def test_panes() -> None:
+def test_keys_open_and_close_panes() -> None:
     assert after(DashboardState(), "enter").pane is Pane.DETAIL
     assert after(DashboardState(), "enter", "enter").pane is Pane.LIST
     assert after(DashboardState(), "enter", "left").pane is Pane.LIST
@@ -74,7 +77,7 @@ def test_panes() -> None:
     assert after(DashboardState(), "?", "j") == DashboardState()
 
 
-def test_a_help_and_a_detail_that_are_too_long_are_scrolled() -> None:
+def test_a_long_help_and_a_long_detail_are_scrolled() -> None:
     context = KeyContext(rows(BOOKS, DashboardState()), 5, furthest=6)
 
     def scroll(pane: Pane, *keys: str) -> tuple[Pane, int]:
@@ -92,19 +95,31 @@ def test_a_help_and_a_detail_that_are_too_long_are_scrolled() -> None:
     assert scroll(Pane.DETAIL, "page down", "escape") == (Pane.LIST, 0)
 
 
-def test_effects_reach_the_world() -> None:
-    nothing = KeyContext([], 1)
+def test_keys_with_an_effect_beyond_the_screen() -> None:
     for key, effect in (("q", Effect.QUIT), ("ctrl-d", Effect.QUIT), ("S", Effect.SAVE),
                         ("ctrl-l", Effect.REDRAW)):  # fmt: skip
-        assert press(DashboardState(), key, nothing) == (DashboardState(), effect)
+        assert press(DashboardState(), key, NO_ROWS) == (DashboardState(), effect)
 
 
-def test_no_key_fails_where_there_is_no_row() -> None:
-    nothing = KeyContext([], 1)
-    for key in ("j", "k", "G", "g", " ", "z", "right", "left", "enter", "page down", "é"):
-        state, _ = press(DashboardState(cursor=RowKey("gone")), key, nothing)
-        press(state, key, nothing)
+@pytest.mark.parametrize("key", ["j", "k", "G", "g", "home", "end", "page up", "page down"])
+def test_without_rows_moving_puts_the_cursor_on_the_first_row(key: str) -> None:
+    state, effect = press(DashboardState(cursor=RowKey("gone"), index=3), key, NO_ROWS)
+    assert (state.cursor, state.index, effect) == (None, 0, Effect.NONE)
 
 
-def test_a_message_is_gone_with_the_next_key() -> None:
+@pytest.mark.parametrize("key", [" ", "left", "é"])
+def test_without_rows_nothing_is_folded(key: str) -> None:
+    state = DashboardState(cursor=RowKey("gone"), index=3)
+    assert press(state, key, NO_ROWS) == (state, Effect.NONE)
+
+
+def test_without_rows_all_jobs_can_be_folded_and_the_detail_opened() -> None:
+    state = DashboardState(cursor=RowKey("gone"))
+    folded, _ = press(state, "z", NO_ROWS)
+    assert (folded.all_folded, folded.cursor) == (True, None)
+    for key in ("right", "enter"):
+        assert press(state, key, NO_ROWS)[0].pane is Pane.DETAIL
+
+
+def test_the_next_key_clears_the_message() -> None:
     assert after(DashboardState(message="saved"), "é").message == ""

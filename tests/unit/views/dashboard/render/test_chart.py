@@ -42,10 +42,27 @@ def test_a_climb_reaches_further_up_on_the_right() -> None:
     assert all(line[9:].rstrip() == line[9:] for line in lines[4:10])  # now is at the edge
 
 
-def test_before_it_began_nothing_is_drawn() -> None:
-    young = drawn(dashboards.curve(lambda _: 100 * MIB, seconds=60))
-    assert young[9][9:45].isspace()
-    assert not young[9][50:].isspace()
+@pytest.mark.parametrize(
+    ("seconds", "axis"),
+    [
+        (20, ["-20s", "-10s", "now"]),
+        (60, ["-1m", "-30s", "now"]),
+        (120, ["-2m", "-1m", "now"]),
+        (300, ["-5m", "-2m30s", "now"]),
+        (600, ["-5m", "-2m30s", "now"]),
+    ],
+)
+def test_a_young_curve_fills_the_width(seconds: int, axis: list[str]) -> None:
+    lines = drawn(dashboards.curve(lambda _: 100 * MIB, seconds=seconds))
+    assert " " not in lines[9][9:]
+    assert lines[11].split() == axis
+
+
+def test_a_curve_of_a_few_seconds_is_drawn_in_a_window_of_ten() -> None:
+    lines = drawn(dashboards.curve(lambda _: 100 * MIB, seconds=5))
+    assert lines[9][9:25].isspace()
+    assert " " not in lines[9][35:]
+    assert lines[11].split() == ["-10s", "-5.0s", "now"]
     assert drawn(Curve())[9][9:].strip() == ""
 
 

@@ -22,7 +22,7 @@ def test_a_narrower_list_loses_columns_from_the_right(width: int, last: str) -> 
 
 
 def test_the_order_is_the_documented_one() -> None:
-    told = re.search(r"last of all:\n(.*?)\.", DOCS.read_text(), re.DOTALL)
-    assert told is not None
-    assert told[1].replace("\n", " ").split(", ") == list(columns.NAMES)
+    listed = re.search(r"from the end of this order: (.*?)\.", DOCS.read_text(), re.DOTALL)
+    assert listed is not None
+    assert listed[1].replace("\n", " ").split(", ") == list(columns.NAMES)
     assert tuple(chosen(300)) == columns.NAMES

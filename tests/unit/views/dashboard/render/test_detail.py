@@ -60,7 +60,7 @@ def test_all_facts_can_be_scrolled_to() -> None:
         for label in (
             "resident",
             "growth",
-            "in all",
+            "in total",
             "oom kills",
             "processes",
             "cgroup",

@@ -11,7 +11,7 @@ def told(state: DashboardState, width: int = 120) -> str:
 def test_keys_say_what_they_would_do_now() -> None:
     assert "s by time to limit" in told(DashboardState(sort=Sort.TIME))
     assert "w 15m" in told(DashboardState(window=2))
-    assert "p go on" in told(DashboardState(paused=True))
+    assert "p resume" in told(DashboardState(paused=True))
     assert "z unfold all" in told(DashboardState(all_folded=True))
     assert "escape back" in told(DashboardState(pane=Pane.DETAIL))
 
@@ -36,4 +36,4 @@ def test_the_keys_for_one_that_stands_are_shown_where_there_is_one() -> None:
         DashboardState(filter_text="go"),
     ):
         line = plain(footer(state, 3, 80, PLAIN, frozen=True))
-        assert "t thaw  x end" in line
+        assert "t thaw  x kill" in line

@@ -13,6 +13,7 @@ from ebpftrace.views.dashboard.render.theme import (
     make_theme,
     signs_of,
 )
+from ebpftrace.views.level import Danger
 
 SYSTEMS = (None, "standard", "256", "truecolor")
 
@@ -77,7 +78,7 @@ def test_the_signs_that_a_terminal_can_show() -> None:
 
 def test_levels_and_entries_of_the_same_weight_look_the_same() -> None:
     one = make_theme("truecolor")
-    assert one.level("near") == one.entry("alarm") == one.alarm
-    assert one.level("raised") == one.entry("warning") == one.warning
-    assert one.level("calm") == one.entry("plain") == one.plain
+    assert one.level(Danger.NEAR) == one.entry("alarm") == one.alarm
+    assert one.level(Danger.RAISED) == one.entry("warning") == one.warning
+    assert one.level(Danger.CALM) == one.entry("plain") == one.plain
     assert one.entry("faint") == one.faint

@@ -49,7 +49,7 @@ def test_what_was_found() -> None:
     ):
         found = trouble(one(processes=CALM), [watches.finding(severity=severity)])
         assert signs(found) == sign
-        assert found.pressing == bool(sign)
+        assert found.urgent == bool(sign)
         assert found.finding_since == "11:59:19"
 
 
@@ -59,7 +59,7 @@ def test_who_stands_comes_before_how_full_it_is_and_hides_no_kill() -> None:
     screen = ScreenData(None, watches.snapshot(full), stopped={news.process: news})
     found = trouble_of(full, screen)
     assert signs(found) == "❆✗"
-    assert found.pressing
+    assert found.urgent
     assert list(found.frozen) == [news]
 
 
@@ -71,16 +71,16 @@ def test_a_kill_hides_no_danger_and_is_no_danger_itself() -> None:
 
 def test_a_kill_is_pressing_for_a_minute() -> None:
     killed = one(processes=CALM, oom_kills=1)
-    assert trouble(killed, (), ago(0)).pressing
+    assert trouble(killed, (), ago(0)).urgent
     assert trouble(killed, (), ago(0)).last_kill == "12:00:07"
-    assert not trouble(killed, (), ago(LATER_NS)).pressing
-    assert trouble(one(processes=FULL, oom_kills=1), (), ago(LATER_NS)).pressing
+    assert not trouble(killed, (), ago(LATER_NS)).urgent
+    assert trouble(one(processes=FULL, oom_kills=1), (), ago(LATER_NS)).urgent
 
 
 def test_a_kill_that_only_the_counter_told_of_has_the_judge_s_time() -> None:
     kill = watches.finding(detector="oom", unit=FindingUnit.KILLS)
     assert trouble(one(oom_kills=1), [kill]).last_kill == "11:59:19"
-    assert trouble(one(oom_kills=1), [kill]).fresh
+    assert trouble(one(oom_kills=1), [kill]).recent
     assert trouble(one(oom_kills=1)).last_kill == ""
 
 

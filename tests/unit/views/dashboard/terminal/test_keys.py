@@ -17,15 +17,15 @@ def test_each_key_whole_and_byte_by_byte(received: bytes, key: str) -> None:
     assert KeyDecoder().feed(received) == [key]
     slow = KeyDecoder()
     assert [one for byte in received for one in slow.feed(bytes([byte]))] == [key]
-    assert not slow.waits
+    assert not slow.incomplete
 
 
 def test_a_lone_escape_is_a_key_once_nothing_followed() -> None:
     decoder = KeyDecoder()
     assert decoder.feed(b"\x1b") == []
-    assert decoder.waits
+    assert decoder.incomplete
     assert decoder.flush() == ["escape"]
-    assert not decoder.waits
+    assert not decoder.incomplete
 
 
 def test_sequences_without_a_name_are_swallowed_whole() -> None:
@@ -42,5 +42,5 @@ def test_any_bytes_end_in_keys_and_nothing_kept(parts: list[bytes]) -> None:
     decoder = KeyDecoder()
     keys = [key for part in parts for key in decoder.feed(part)]
     keys += decoder.flush()
-    assert not decoder.waits
+    assert not decoder.incomplete
     assert all(keys)

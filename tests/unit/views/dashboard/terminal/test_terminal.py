@@ -35,7 +35,7 @@ def test_a_stopped_terminal_takes_nothing_and_is_set_going_at_the_end() -> None:
     pty.sent()
     pty.type(b"\x13")  # Ctrl-S
     deadline = time.monotonic() + 10
-    while not terminal.behind:
+    while not terminal.has_unwritten:
         terminal.write(b".")
         assert time.monotonic() < deadline
     pty.sent()
