@@ -52,14 +52,14 @@ class AuditLog:
         except BlockingIOError as error:
             raise LogTakenError(
                 f"another ebpftrace writes the audit log {clean(os.fsencode(file))}",
-                why="two breakers would act on the same jobs, each with a budget of its own",
-                fix="end the other one, or give this one a log of its own: --audit FILE",
+                why="two breakers would act on the same jobs, each with its own budget",
+                fix="stop the other, or write to another log: --audit FILE",
             ) from error
         except OSError as error:
             raise EbpftraceError(
                 f"cannot write the audit log {clean(os.fsencode(file))}",
                 why=error.strerror or str(error),
-                fix="make room for it, or choose another place: --audit FILE",
+                fix="free space, or write to another file: --audit FILE",
             ) from error
         self._dirty = threading.Event()
         self._closing = threading.Event()
