@@ -1,0 +1,236 @@
+"""Where each kind of event goes; the ledger is real, the kernel side and breaker are not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from ebpftrace.counters import CgroupCounters, ProcessCounters
+from ebpftrace.engine.breaker_driver import BreakerDriver
+from ebpftrace.engine.cgroup_files import CgroupFiles
+from ebpftrace.engine.dispatcher import EventDispatcher
+from ebpftrace.engine.scheduler import SnapshotScheduler
+from ebpftrace.events import (
+    Breached,
+    CgroupGone,
+    CgroupMade,
+    CgroupRead,
+    Event,
+    FuseBlown,
+    FuseOf,
+    LossesRead,
+    ProcessExited,
+    ProcessMoved,
+    ProcessRead,
+    ProcessRenamed,
+    ProcessStarted,
+    StartCause,
+)
+from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.ledger import JobSnapshot, Ledger, SelfCost
+from ebpftrace.ledger.clock import Clock
+from ebpftrace.ledger.notes import LossNote, ProcessNote
+from ebpftrace.probe import Selection
+from ebpftrace.units import MIB
+from tests.support.scripted_probe import ScriptedProbe, holding
+from tests.support.scripted_time import BEGAN_NS, ScriptedTime
+from tests.support.scripted_watch import GROUP, fake_key
+
+GOPLS, OTHER = fake_key(0), fake_key(1)
+STARTED = ProcessStarted(
+    BEGAN_NS, GOPLS, 1, StartCause.EXEC, "gopls", GROUP, program="gopls",
+    args=("gopls", "serve"), counters=holding(10),
+)  # fmt: skip
+EXITED = ProcessExited(BEGAN_NS, GOPLS, "gopls", 0, 0, ProcessCounters())
+BREACHED = Breached(BEGAN_NS, GOPLS, GROUP, 64 * MIB, group=True)
+BLOWN = FuseBlown(BEGAN_NS, GOPLS, GROUP, FuseOf.JOB, 64, 64, 64, 19)
+
+
+@dataclass
+class RecordingBreaker:
+    """What it was told, in order."""
+
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+
+    def handle_breach(self, event: Breached) -> None:
+        self.calls.append((event,))
+
+    def handle_fuse(self, event: FuseBlown, who: Any) -> None:
+        self.calls.append((event, None if who is None else who.comm))
+
+    def handle_exit(self, event: ProcessExited) -> None:
+        self.calls.append((event,))
+
+    def poll(self) -> None:
+        pass
+
+
+class Dispatching:
+    """A dispatcher, and all that it passes events on to."""
+
+    def __init__(
+        self, folder: Path, selection: Selection, *, groups: tuple[int, ...] = ()
+    ) -> None:
+        time = ScriptedTime()
+        self.time, self.probe, self.breaker = time, ScriptedProbe(), RecordingBreaker()
+        self.scheduler = SnapshotScheduler()
+        self.paths = CgroupPaths(MemoryHierarchy("v1", folder))
+        self.ledger = Ledger(Clock(0, 0), watching="gopls", began_ns=BEGAN_NS)
+        self.dispatcher = EventDispatcher(
+            selection, self.probe, self.ledger, cast(BreakerDriver, self.breaker),
+            self.scheduler, self.paths, CgroupFiles(self.paths, pressure=False), groups,
+            time.monotonic_ns,
+        )  # fmt: skip
+
+    def __call__(self, *events: Event) -> None:
+        self.dispatcher.dispatch(events)
+
+    def jobs(self) -> tuple[JobSnapshot, ...]:
+        now = self.time.monotonic_ns()
+        return self.ledger.snapshot(now, now, cost=SelfCost()).jobs
+
+    def notes(self) -> list[str]:
+        notes = self.ledger.drain_notes()
+        return [note.event for note in notes if isinstance(note, ProcessNote)]
+
+
+@pytest.fixture
+def dispatch(tmp_path: Path) -> Iterator[Dispatching]:
+    made = Dispatching(tmp_path, Selection(comms=("gopls",)))
+    yield made
+    made.probe.close()
+
+
+def test_started_process_is_in_the_ledger_and_read_soon(dispatch: Dispatching) -> None:
+    dispatch(STARTED)
+    (job,) = dispatch.jobs()
+    assert [process.key for process in job.processes] == [GOPLS]
+    assert dispatch.scheduler.due_ns is not None
+
+
+def test_process_that_does_not_match_is_dropped(tmp_path: Path) -> None:
+    dispatch = Dispatching(tmp_path, Selection(exes=("/usr/bin/other",)))
+    dispatch(STARTED, ProcessRead(BEGAN_NS, GOPLS, holding(20)), EXITED)
+    assert dispatch.probe.asked == [("drop", GOPLS.pid)]
+    assert dispatch.jobs() == ()
+    assert dispatch.scheduler.due_ns is None
+
+
+def test_program_that_could_not_be_identified_is_a_loss(tmp_path: Path) -> None:
+    dispatch = Dispatching(tmp_path, Selection(exes=("/usr/bin/other",)))
+    dispatch(STARTED, LossesRead(BEGAN_NS, {"ring_exit": 2}))
+    losses = {n.cause: n.count for n in dispatch.ledger.drain_notes() if isinstance(n, LossNote)}
+    assert losses == {"ring_exit": 2, "unidentified": 1}
+
+
+def test_reading_is_applied_and_that_of_an_untracked_process_ignored(
+    dispatch: Dispatching,
+) -> None:
+    dispatch(STARTED)
+    dispatch(
+        ProcessRead(BEGAN_NS, GOPLS, holding(20)), ProcessRead(BEGAN_NS, OTHER, holding(99))
+    )
+    (job,) = dispatch.jobs()
+    assert job.usage.anon_bytes == 20 * MIB
+
+
+def test_renamed_and_moved_process_is_followed(dispatch: Dispatching) -> None:
+    dispatch(
+        STARTED,
+        CgroupMade(BEGAN_NS, 8, "/ci/other"),
+        ProcessRenamed(BEGAN_NS, GOPLS, "worker"),
+        ProcessMoved(BEGAN_NS, GOPLS, 8),
+        ProcessMoved(BEGAN_NS, OTHER, 8),
+    )
+    (job,) = (job for job in dispatch.jobs() if job.processes)
+    assert (job.identity.cgroup, job.processes[0].comm) == ("/ci/other", "worker")
+
+
+def test_exit_reaches_the_breaker_and_the_ledger_forgets_the_process(
+    dispatch: Dispatching,
+) -> None:
+    dispatch(STARTED, EXITED)
+    assert dispatch.breaker.calls == [(EXITED,)]
+    assert dispatch.notes() == ["exec", "exit"]
+    assert not dispatch.dispatcher.tracked.has(GOPLS)
+
+
+def test_exit_of_an_untracked_process_reaches_the_breaker_only(dispatch: Dispatching) -> None:
+    """It may be one that a fuse stopped before the ledger had it."""
+    dispatch(EXITED)
+    assert dispatch.breaker.calls == [(EXITED,)]
+    assert dispatch.notes() == []
+
+
+def test_fuse_goes_to_the_breaker_with_what_the_ledger_knows(dispatch: Dispatching) -> None:
+    dispatch(BLOWN, STARTED, BLOWN)
+    assert dispatch.breaker.calls == [(BLOWN, None), (BLOWN, "gopls")]
+
+
+def test_breach_in_the_ring_is_handled_before_queued_events(dispatch: Dispatching) -> None:
+    dispatch.probe.emit(BREACHED, CgroupMade(BEGAN_NS, 8, "/late"))
+    dispatch(STARTED, EXITED)
+    assert dispatch.breaker.calls == [(BREACHED,), (EXITED,)]
+    assert dispatch.paths.path(8) == "/late"
+
+
+def test_nothing_is_for_a_breaker_where_there_is_none(tmp_path: Path) -> None:
+    dispatch = Dispatching(tmp_path, Selection())
+    dispatch.dispatcher._breaker = dispatch.dispatcher.breach_poller._breaker = None
+    dispatch(STARTED, BREACHED, BLOWN, EXITED)
+    assert dispatch.breaker.calls == []
+    assert dispatch.scheduler.due_ns is None
+    assert dispatch.notes() == ["exec", "exit"]
+
+
+def test_cgroup_reading_is_completed_from_its_files(
+    dispatch: Dispatching, tmp_path: Path
+) -> None:
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "ci/memory.stat").write_text("total_rss 100\ntotal_cache 50\n")
+    dispatch(CgroupMade(BEGAN_NS, GROUP, "/ci"), STARTED)
+    dispatch(CgroupRead(BEGAN_NS, GROUP, CgroupCounters(charge_bytes=200)))
+    (job,) = dispatch.jobs()
+    assert job.cgroup.charge_bytes == 200
+    assert job.cgroup.contents is not None
+
+
+def test_path_of_a_removed_cgroup_is_remembered(dispatch: Dispatching) -> None:
+    dispatch(CgroupGone(BEGAN_NS, 9, "/ci/gone", CgroupCounters()))
+    assert dispatch.paths.path(9) == "/ci/gone"
+
+
+def test_start_that_executed_another_program_since_is_judged_by_its_record(
+    tmp_path: Path,
+) -> None:
+    """/proc describes the next program by then; the record has the first one's path."""
+    dispatch = Dispatching(tmp_path, Selection(exes=("/usr/bin/gopls",)))
+    first = replace(STARTED, program="/usr/bin/gopls")
+    dispatch.probe.emit(replace(EXITED, executed=True), CgroupMade(BEGAN_NS, 8, "/late"))
+    dispatch(first)
+    assert dispatch.notes() == ["exec", "exit"]
+    assert dispatch.paths.path(8) == "/late"  # what was found in the ring is not lost
+
+
+def test_watch_of_pids_ends_with_the_last_of_them(tmp_path: Path) -> None:
+    dispatch = Dispatching(tmp_path, Selection(pids=(GOPLS.pid,)))
+    dispatch(STARTED)
+    assert dispatch.dispatcher.end_reason() == ""
+    dispatch(EXITED)
+    assert dispatch.dispatcher.end_reason() == "every named process has ended"
+
+
+def test_watch_of_cgroups_ends_with_the_last_of_them(tmp_path: Path) -> None:
+    dispatch = Dispatching(tmp_path, Selection(cgroups=("/ci",)), groups=(7, 8))
+    dispatch(CgroupGone(BEGAN_NS, 7, "/ci", CgroupCounters()))
+    assert dispatch.dispatcher.end_reason() == ""
+    dispatch(CgroupGone(BEGAN_NS, 8, "/ci/x", CgroupCounters()))
+    assert dispatch.dispatcher.end_reason() == "every named cgroup is gone"
+
+
+def test_watch_of_names_does_not_end_by_itself(dispatch: Dispatching) -> None:
+    dispatch(STARTED, EXITED)
+    assert dispatch.dispatcher.end_reason() == ""

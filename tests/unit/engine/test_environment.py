@@ -1,0 +1,60 @@
+"""This machine as a watch's environment: what the kernel's probe is constructed with."""
+
+import os
+from typing import Any
+
+import pytest
+
+from ebpftrace.act.policy.fuse import Fuse
+from ebpftrace.act.policy.policy import Match, Mode, Policy
+from ebpftrace.act.policy.store import PolicyStore
+from ebpftrace.engine import environment
+from ebpftrace.engine.request import WatchRequest
+from ebpftrace.engine.resources import BreakerResources
+from ebpftrace.probe import Selection
+from ebpftrace.units import GIB
+
+REQUEST = WatchRequest(Selection(comms=("gopls",)), mapping_calls=True)
+FUSE = Policy("bursts", Match(), (), Mode.ANY, (), fuse=Fuse(GIB, False))
+
+
+@pytest.fixture
+def constructed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The arguments of each probe; none is really loaded."""
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        environment, "KernelProbe", lambda selection, **options: made.append(options)
+    )
+    return made
+
+
+def test_watch_without_policies_has_neither_marks_nor_fuses(
+    constructed: list[dict[str, Any]],
+) -> None:
+    environment.open_kernel_probe(REQUEST, (7, 8), BreakerResources())
+    (options,) = constructed
+    assert (options["cgroup_ids"], options["mapping_calls"]) == ((7, 8), True)
+    assert (options["watermarks"], options["fuse"]) == (False, None)
+    assert options["self_pid"] == os.getpid()
+
+
+def test_policies_need_marks_and_a_common_fuse_is_the_default(
+    constructed: list[dict[str, Any]],
+) -> None:
+    resources = BreakerResources(PolicyStore(None, (FUSE,)))
+    environment.open_kernel_probe(REQUEST, (), resources)
+    (options,) = constructed
+    assert options["watermarks"]
+    assert options["fuse"] == resources.default_fuse
+    assert options["guard"] == resources.hold_stopped
+
+
+def test_only_failures_to_protect_the_process_are_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frozen: list[bool] = []
+    monkeypatch.setattr(environment, "lower_oom_score", lambda: "")
+    monkeypatch.setattr(environment, "lock_memory", lambda: "mlockall: no")
+    monkeypatch.setattr(environment, "freeze_gc", lambda: frozen.append(True))
+    assert environment.protect_process() == ["mlockall: no"]
+    assert frozen == [True]
