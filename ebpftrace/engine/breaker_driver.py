@@ -56,6 +56,7 @@ class BreakerDriver:
                 tell=view.fuse,
                 say=self._report,
                 remark=self._remark,
+                clock=time.monotonic_ns,
             )
 
     @property

@@ -36,8 +36,10 @@ class FuseIncidents:
         tell: Callable[[FuseEvent], None],
         say: Callable[[Iterable[BreakerEvent]], None],
         remark: Callable[[str], None],
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._box = box
+        self._clock = clock
         self._breaker = breaker
         self._tell, self._say, self._remark = tell, say, remark
         # Jobs whose standing wait for an incident; whether whoever was meant has ended.
@@ -79,7 +81,7 @@ class FuseIncidents:
             meant = self._breaker.targets_of(job)
             if meant and key in meant and meant <= self._gone:
                 self._relieved.add(job)
-        self._news(self._box.ended(key, time.monotonic_ns()))
+        self._news(self._box.ended(key, self._clock()))
 
     def executed(self, key: ProcessKey) -> None:
         """A process became another program."""
@@ -118,7 +120,7 @@ class FuseIncidents:
 
     def let_go(self, key: ProcessKey) -> None:
         """It goes on now."""
-        self._news(self._box.let_go(key, time.monotonic_ns()))
+        self._news(self._box.let_go(key, self._clock()))
 
     def wish(self, wish: UserCommand) -> None:
         """Somebody decided what is to become of one that stands."""
@@ -149,7 +151,7 @@ class FuseIncidents:
 
     def close(self) -> None:
         """The watch ends, and nobody stands any more."""
-        self._news(self._box.let_all_go(time.monotonic_ns()))
+        self._news(self._box.let_all_go(self._clock()))
 
     def _attend(self, snapshot: Snapshot) -> None:
         """Every job in which somebody stands gets its incident."""
@@ -187,7 +189,7 @@ class FuseIncidents:
             if meant is not None or self._one(largest.event.key) is None:
                 break
         if meant is None:
-            if _in_exec(largest, snapshot):
+            if _in_exec(largest, snapshot, self._clock()):
                 self._waiting = True
                 return
             self._release(job)
@@ -215,10 +217,10 @@ class FuseIncidents:
             self._last = one.sentence
 
 
-def _in_exec(one: StoppedProcess, snapshot: Snapshot) -> bool:
+def _in_exec(one: StoppedProcess, snapshot: Snapshot, now_ns: int) -> bool:
     """Whether it was stopped while it became another program, of which the books have yet to
     hear: the program decides whether anything is done about it."""
-    if time.monotonic_ns() - one.event.time_ns > _EXEC_NS:
+    if now_ns - one.event.time_ns > _EXEC_NS:
         return False
     processes = (process for job in snapshot.jobs for process in job.processes)
     return any(has_new_name(it) for it in processes if it.key == one.event.key)

@@ -72,15 +72,21 @@ class Dispatching:
     """A dispatcher, and all that it passes events on to."""
 
     def __init__(
-        self, folder: Path, selection: Selection, *, groups: tuple[int, ...] = ()
+        self,
+        folder: Path,
+        selection: Selection,
+        *,
+        groups: tuple[int, ...] = (),
+        acts: bool = True,
     ) -> None:
         time = ScriptedTime()
         self.time, self.probe, self.breaker = time, ScriptedProbe(), RecordingBreaker()
+        breaker = cast(BreakerDriver, self.breaker) if acts else None
         self.scheduler = SnapshotScheduler()
         self.paths = CgroupPaths(MemoryHierarchy("v1", folder))
         self.ledger = Ledger(Clock(0, 0), watching="gopls", began_ns=BEGAN_NS)
         self.dispatcher = EventDispatcher(
-            selection, self.probe, self.ledger, cast(BreakerDriver, self.breaker),
+            selection, self.probe, self.ledger, breaker,
             self.scheduler, self.paths, CgroupFiles(self.paths, pressure=False), groups,
             time.monotonic_ns,
         )  # fmt: skip
@@ -122,7 +128,9 @@ def test_process_that_does_not_match_is_dropped(tmp_path: Path) -> None:
 def test_program_that_could_not_be_identified_is_a_loss(tmp_path: Path) -> None:
     dispatch = Dispatching(tmp_path, Selection(exes=("/usr/bin/other",)))
     dispatch(STARTED, LossesRead(BEGAN_NS, {"ring_exit": 2}))
-    losses = {n.cause: n.count for n in dispatch.ledger.drain_notes() if isinstance(n, LossNote)}
+    losses = {
+        n.cause: n.count for n in dispatch.ledger.drain_notes() if isinstance(n, LossNote)
+    }
     assert losses == {"ring_exit": 2, "unidentified": 1}
 
 
@@ -178,8 +186,7 @@ def test_breach_in_the_ring_is_handled_before_queued_events(dispatch: Dispatchin
 
 
 def test_nothing_is_for_a_breaker_where_there_is_none(tmp_path: Path) -> None:
-    dispatch = Dispatching(tmp_path, Selection())
-    dispatch.dispatcher._breaker = dispatch.dispatcher.breach_poller._breaker = None
+    dispatch = Dispatching(tmp_path, Selection(), acts=False)
     dispatch(STARTED, BREACHED, BLOWN, EXITED)
     assert dispatch.breaker.calls == []
     assert dispatch.scheduler.due_ns is None
