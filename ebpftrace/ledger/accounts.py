@@ -10,7 +10,7 @@ from ebpftrace.ledger.curve import CurveKeeper
 from ebpftrace.ledger.history import History
 from ebpftrace.ledger.series import HeldSeries
 from ebpftrace.ledger.snapshot import GrowthRates, JobSnapshot, ProcessSnapshot
-from ebpftrace.ledger.trend import NO_TREND, Trend
+from ebpftrace.ledger.trend import Trend
 
 
 def total(usages: Iterable[Usage]) -> Usage:
@@ -80,11 +80,10 @@ class ProcessAccount:
         own, peak = self.own.resident_bytes, self.counters.peak_bytes - inherited
         return peak if peak > own else own
 
-    def snapshot(self, time_ns: int, room_bytes: int | None) -> ProcessSnapshot:
-        """The account, frozen; `time_ns` is Unix time, the room that of its job's trend."""
-        trend = NO_TREND
-        if room_bytes is not None or self.series.climb is not None:
-            trend = Trend(self.series.climb, room_bytes)
+    def snapshot(self, time_ns: int, steady: Trend) -> ProcessSnapshot:
+        """The account, frozen; `steady` is its trend if it does not climb."""
+        climb = self.series.climb
+        trend = Trend(climb, steady.room_bytes) if climb else steady
         forked = self.counters.inherited.resident_bytes > 0
         started = self.started
         return ProcessSnapshot(
@@ -201,7 +200,7 @@ class JobAccount:
         self, now_ns: int, time_ns: int, usage: Usage, group: SharedCgroup, trend: Trend
     ) -> JobSnapshot:
         """The account, frozen; `usage` is this job's, `group` all of its cgroup."""
-        rate = trend.bytes_per_second
+        rate, steady = trend.bytes_per_second, Trend(room_bytes=trend.room_bytes)
         growth = (
             self.history.growth(rate)
             if self.processes
@@ -224,9 +223,7 @@ class JobAccount:
             age_ns=max(0, now_ns - self.began_ns),
             state=self.state,
             started=self.started,
-            processes=tuple(
-                process.snapshot(time_ns, trend.room_bytes) for process in largest_first
-            ),
+            processes=tuple(process.snapshot(time_ns, steady) for process in largest_first),
             alone=group.jobs == 1,
             group_usage=group.usage,
             trend=trend,

@@ -3,7 +3,8 @@
 The snapshot, the views and the judge all show this one.
 """
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,14 +15,21 @@ WARM_UP_NS = 8 * NS_PER_SECOND
 """A younger series has no rate yet, and a shorter rise is no climb."""
 
 POINTS = 10
-_THIRD = POINTS // 3
-_LEAST_BYTES = MIB  # a resting process gains and loses some pages all the time
+_LAST = POINTS - 1
+_THIRD, _TWO_THIRDS = _LAST // 3, _LAST * 2 // 3  # the points at a third and at two thirds
+LEAST_BYTES = MIB  # a resting process gains and loses some pages all the time
 _SCALE = 1.15  # each span that is tried is shorter by this factor than the one before
 _LONGEST_TOOTH_NS = 45 * NS_PER_SECOND
 _NEW_HIGH = 1.1  # so far above the last peaks it is not another tooth like those before
 _STEADY = 0.5  # of the gain, what the median slope explains: one jump has none
 _STILL = 0.4  # of the median slope, what the last third must have
 _ALREADY = 0.2  # of the median slope, what the first third must have
+_PAIRS = [(i, j) for i in range(POINTS) for j in range(i + 1, POINTS)]
+
+# What follows from those, and is cheaper to ask first: of the gain, what the last third and the
+# first third must have (with a little less, for rounding).
+_LEAST_RECENT = 0.99 * _STILL * _STEADY / 3
+_LEAST_EARLY = 0.99 * _ALREADY * _STEADY / 3
 
 
 class FloorSeries(Protocol):
@@ -64,20 +72,26 @@ def steadiest(series: FloorSeries) -> SteadyClimb | None:
     A span whose last third is a plateau is no climb.
     """
     floor, now = series.floor, series.now_ns
-    if not len(floor) or floor.rise < _LEAST_BYTES:
-        return None  # as most of the time
-    at = floor.at
+    if not len(floor) or floor.rise < LEAST_BYTES:
+        return None
+    times, values = floor.times, floor.values
     end = now - _unsure_ns(series)
-    last = at(end)
+    last = values[bisect_left(times, end)]
     span = min(series.age_ns, KEPT_NS)
-    while end - (now - span) >= WARM_UP_NS:
+    while (length := end - now + span) >= WARM_UP_NS:
         start = now - span
+        first = values[bisect_left(times, start)]
+        gain = last - first
+        recent = last - values[bisect_left(times, start + length * _TWO_THIRDS // _LAST)]
         # What a span lacks here, every shorter one lacks too: a floor never falls.
-        if last - at(start) < _LEAST_BYTES or last == at(_point(start, end, -1 - _THIRD)):
+        if gain < LEAST_BYTES or not recent:
             return None
-        climb = _fit(at, start, end, now)
-        if climb is not None:
-            return climb
+        if recent >= gain * _LEAST_RECENT:
+            early = values[bisect_left(times, start + length * _THIRD // _LAST)] - first
+            if early >= gain * _LEAST_EARLY:
+                climb = _fit(times, values, start, length, now)
+                if climb is not None:
+                    return climb
         span = int(span / _SCALE)
     return None
 
@@ -92,26 +106,21 @@ def _unsure_ns(series: FloorSeries) -> int:
     return min(series.tooth_ns, _LONGEST_TOOTH_NS)
 
 
-def _point(start: int, end: int, number: int) -> int:
-    return start + (end - start) * (number % POINTS) // (POINTS - 1)
-
-
-def _fit(at: Callable[[int], int], start: int, end: int, now: int) -> SteadyClimb | None:
+def _fit(
+    times: Sequence[int], values: Sequence[int], start: int, length: int, now: int
+) -> SteadyClimb | None:
     """The climb over one span, if it is steady."""
-    values = [at(_point(start, end, number)) for number in range(POINTS)]
-    gain = values[-1] - values[0]
-    seconds = (end - start) / NS_PER_SECOND
-    step = seconds / (POINTS - 1)
-    slopes = sorted(
-        (values[j] - values[i]) / ((j - i) * step)
-        for i in range(POINTS)
-        for j in range(i + 1, POINTS)
-    )
-    rate = slopes[len(slopes) // 2]  # of 45; the module statistics would cost 4 MB
-    recent = (values[-1] - values[-1 - _THIRD]) / (_THIRD * step)
-    early = (values[_THIRD] - values[0]) / (_THIRD * step)
-    if rate * seconds < gain * _STEADY:
+    points = [
+        values[bisect_left(times, start + length * number // _LAST)] for number in range(POINTS)
+    ]
+    gain = points[-1] - points[0]
+    slopes = sorted([(points[j] - points[i]) / (j - i) for i, j in _PAIRS])
+    slope = slopes[len(slopes) // 2]  # of 45; the module statistics would cost 4 MB
+    if slope * _LAST < gain * _STEADY:
         return None
-    if recent < rate * _STILL or early < rate * _ALREADY:
+    recent = (points[-1] - points[_TWO_THIRDS]) / _THIRD
+    early = (points[_THIRD] - points[0]) / _THIRD
+    if recent < slope * _STILL or early < slope * _ALREADY:
         return None
-    return SteadyClimb(start, (now - start) / NS_PER_SECOND, gain, rate, values[0] + gain // 2)
+    rate = slope * _LAST * NS_PER_SECOND / length
+    return SteadyClimb(start, (now - start) / NS_PER_SECOND, gain, rate, points[0] + gain // 2)

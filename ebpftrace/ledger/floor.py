@@ -17,57 +17,60 @@ class Floor:
     """The steps of the floor over the last 6 h; the last two minutes at full resolution.
 
     A stack of rising values: a value below the topmost ones takes them away. So a sample
-    costs constant time on average, and the floor at any moment is one search.
+    costs constant time on average, and the floor at any moment is one search. `times` and
+    `values` are for reading.
     """
 
-    __slots__ = ("_times", "_values")
+    __slots__ = ("times", "values")
 
     def __init__(self) -> None:
-        self._times: list[int] = []
-        self._values: list[int] = []
+        self.times: list[int] = []
+        self.values: list[int] = []
 
     def add(self, time_ns: int, value: int) -> int | None:
         """Take a sample. Returns since when the curve was above it, if it fell; else None."""
         above_since: int | None = None
-        while self._values and self._values[-1] >= value:
-            above_since = self._times.pop()
-            self._values.pop()
-        self._times.append(time_ns)
-        self._values.append(value)
+        while self.values and self.values[-1] >= value:
+            above_since = self.times.pop()
+            self.values.pop()
+        self.times.append(time_ns)
+        self.values.append(value)
         self._thin(time_ns)
         return above_since
 
     def at(self, time_ns: int) -> int:
         """The lowest value from `time_ns` until now. IndexError before the first sample."""
-        return self._values[min(bisect_left(self._times, time_ns), len(self._values) - 1)]
+        index = bisect_left(self.times, time_ns)
+        return self.values[index] if index < len(self.values) else self.values[-1]
 
     def step(self, time_ns: int) -> tuple[int, int]:
         """When it was that low (for the last time), and how low."""
-        index = min(bisect_left(self._times, time_ns), len(self._values) - 1)
-        return self._times[index], self._values[index]
+        index = min(bisect_left(self.times, time_ns), len(self.values) - 1)
+        return self.times[index], self.values[index]
 
     @property
     def rise(self) -> int:
         """From the oldest step to now."""
-        return self._values[-1] - self._values[0]
+        return self.values[-1] - self.values[0]
 
     def __len__(self) -> int:
-        return len(self._times)
+        return len(self.times)
 
     def _thin(self, now_ns: int) -> None:
-        old = bisect_left(self._times, now_ns - KEPT_NS)
-        if old > 1:  # the last one before is kept: it begins the oldest step
-            del self._times[: old - 1], self._values[: old - 1]
-        if len(self._times) <= MAX_STEPS:
+        if self.times[0] < now_ns - KEPT_NS:
+            old = bisect_left(self.times, now_ns - KEPT_NS)
+            if old > 1:  # the last one before is kept: it begins the oldest step
+                del self.times[: old - 1], self.values[: old - 1]
+        if len(self.times) <= MAX_STEPS:
             return
-        fine = bisect_left(self._times, now_ns - FINE_NS)
+        fine = bisect_left(self.times, now_ns - FINE_NS)
         kept = [0]
         for index in range(1, fine):
-            grain = max(COARSE_NS, (now_ns - self._times[index]) // GRAIN)
-            if self._times[index] - self._times[kept[-1]] >= grain:
+            grain = max(COARSE_NS, (now_ns - self.times[index]) // GRAIN)
+            if self.times[index] - self.times[kept[-1]] >= grain:
                 kept.append(index)
-        kept += range(max(1, fine), len(self._times))
+        kept += range(max(1, fine), len(self.times))
         if len(kept) > MAX_STEPS:  # samples closer than the ledger's: coarser everywhere
             kept = kept[::2] if kept[-1] in kept[::2] else [*kept[::2], kept[-1]]
-        self._times = [self._times[index] for index in kept]
-        self._values = [self._values[index] for index in kept]
+        self.times = [self.times[index] for index in kept]
+        self.values = [self.values[index] for index in kept]

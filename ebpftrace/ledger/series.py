@@ -1,6 +1,6 @@
 """Held memory over time: the floor of its curve, and the teeth of a sawtooth."""
 
-from ebpftrace.ledger.climb import SteadyClimb, steadiest
+from ebpftrace.ledger.climb import LEAST_BYTES, SteadyClimb, steadiest
 from ebpftrace.ledger.floor import Floor
 from ebpftrace.units import NS_PER_SECOND
 
@@ -30,7 +30,8 @@ class HeldSeries:
         self.now_ns = 0
         self.held_bytes = 0
         self._first_ns = 0
-        self._recent: list[tuple[int, int]] = []  # as far back as dips are filled
+        # As far back as dips are filled: each is higher than all that are later.
+        self._recent: list[tuple[int, int]] = []
         self._teeth: list[tuple[int, int]] = []  # when one fell, how long it had lasted
         self._peak_before = 0
         self._peak_since = 0
@@ -45,13 +46,16 @@ class HeldSeries:
         elif now_ns - self.now_ns < CLOSEST_NS:
             return False
         self.now_ns, self.held_bytes = now_ns, held_bytes
+        while recent and recent[-1][1] <= held_bytes:
+            recent.pop()
         recent.append((now_ns, held_bytes))
         while recent[0][0] < now_ns - DIP_NS:
             del recent[0]
-        filled = max(held for _, held in recent)
+        filled = recent[0][1]
         before, self._filled = self._filled or filled, filled
         above_since = self.floor.add(now_ns, filled)
-        self._peak_since = max(self._peak_since, filled)
+        if filled > self._peak_since:
+            self._peak_since = filled
         if above_since is not None and before - filled > before * _TOOTH_SHARE:
             # Where falls come often, a tooth is what lies between two of them.
             fell_ns = self._teeth[-1][0] if self._teeth else above_since
@@ -62,7 +66,7 @@ class HeldSeries:
             del self._teeth[0]
         if not self._teeth:
             self._peak_before = 0
-        self._climb = steadiest(self)
+        self._climb = None if self.floor.rise < LEAST_BYTES else steadiest(self)
         return True
 
     @property

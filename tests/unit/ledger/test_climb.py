@@ -116,7 +116,8 @@ def test_the_early_exit_overlooks_no_shorter_span(steps: list[tuple[int, int]]) 
 
 
 def every_span(series: HeldSeries) -> SteadyClimb | None:
-    at, now = series.floor.at, series.now_ns
+    floor, now = series.floor, series.now_ns
+    at = floor.at
     end = now - climb_module._unsure_ns(series)
     span = min(series.age_ns, KEPT_NS)
     while span >= WARM_UP_NS:
@@ -124,7 +125,7 @@ def every_span(series: HeldSeries) -> SteadyClimb | None:
         if end - start >= WARM_UP_NS:
             values = [at(start + (end - start) * n // 9) for n in range(10)]
             if values[9] - values[0] >= MIB and values[9] != values[6]:
-                climb = climb_module._fit(at, start, end, now)
+                climb = climb_module._fit(floor.times, floor.values, start, end - start, now)
                 if climb is not None:
                     return climb
         span = int(span / 1.15)
