@@ -48,7 +48,7 @@ def _kind_and_text(activity: Activity) -> tuple[str, str]:
         skipped = activity.status is StepStatus.SKIPPED
         took = "" if skipped else f" in {format_duration(activity.took_ns)}"
         text = f"{when} {activity.action} for {job}: {status}{took}: {activity.detail}"
-        return "action", text
+        return "step", text
     if isinstance(activity, Outcome):
         return "outcome", f"{when} {_result(activity)} in {job}: {activity.sentence}"
     text = f"{when} {activity.word} in {job}: {activity.sentence}"

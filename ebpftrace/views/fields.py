@@ -137,7 +137,7 @@ def job_fields(job: JobSnapshot) -> Record:
         "high_bytes": job.cgroup.high_bytes,
         "contents": contents_fields(job.cgroup.contents),
         "limit_hits": job.cgroup.limit_hits,
-        "events": event_fields(job.cgroup.events),
+        "memory_events": event_fields(job.cgroup.events),
         "pressure": pressure_fields(job.cgroup.pressure),
         "usage": usage_fields(job.usage),
         "peak_bytes": job.peak_bytes,
@@ -148,7 +148,7 @@ def job_fields(job: JobSnapshot) -> Record:
         "oom_kills": job.oom_kills,
         "stalled_ns": job.stalled_ns,
         "stalls": job.stalls,
-        "started": job.started,
+        "processes_seen": job.started,
         "processes": [process_fields(process) for process in job.processes],
     }
 

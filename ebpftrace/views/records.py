@@ -32,7 +32,7 @@ def start_record(started: Started) -> Record:
         "kernel": started.kernel,
         "cgroups": started.cgroups,
         "interval_ns": started.interval_ns,
-        "features": dict(started.features),
+        "features": {name.replace(" ", "_"): how for name, how in started.features},
         "remarks": list(started.remarks),
     }
 
@@ -69,7 +69,7 @@ def note_record(note: Note) -> Record:
                 "cmdline": note.cmdline,
                 "exit_code": note.exit_code,
                 "signal": note.signal,
-                "executed": note.executed,
+                "replaced_by_exec": note.executed,
             }
             | counter_fields(note.counters)
         )
@@ -90,7 +90,7 @@ def note_record(note: Note) -> Record:
             "job": identity_fields(note.job),
             "some_ns": note.some_ns,
             "full_ns": note.full_ns,
-            "within_ns": note.within_ns,
+            "period_ns": note.within_ns,
         }
     return record_head("stall", note.time_ns, note.monotonic_ns) | {
         "job": identity_fields(note.job),

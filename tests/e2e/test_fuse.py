@@ -76,7 +76,7 @@ def test_a_runaway_is_stopped_its_evidence_saved_and_ended(tmp_path: Path) -> No
     assert stopped["limit_bytes"] == LIMIT
     assert stopped["bound_bytes"] <= 0.9 * LIMIT
     assert 0 <= stopped["measured_bytes"] - stopped["bound_bytes"] <= MIB
-    assert stopped["then"] == "capture, then SIGKILL"
+    assert stopped["next_steps"] == "capture, then SIGKILL"
     finding = next(one for one in of_type(watch, "finding") if one["detector"] == "fuse")
     assert finding["severity"] == "critical"
     steps = [(one["action"], one["status"]) for one in of_type(watch, "step")]

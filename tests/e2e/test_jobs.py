@@ -46,7 +46,7 @@ def test_two_runs_in_one_cgroup_are_told_apart() -> None:
     assert first["key"] != second["key"]
     for job, size in ((first, 20 * MIB), (second, 40 * MIB)):
         assert size < job["peak_bytes"] < size + 4 * MIB  # and the program itself
-        assert job["started"] == 1
+        assert job["processes_seen"] == 1
 
 
 def test_an_oom_kill_is_told_at_once_though_the_cgroup_goes_with_it() -> None:

@@ -140,7 +140,7 @@ class Seen:
             contents = [job["contents"] for job in jobs if job["contents"]]
             held.append(sum(one["anon_bytes"] + one["shmem_bytes"] for one in contents))
             cache = max(cache, sum(one["cache_bytes"] for one in contents))
-            started = max(started, sum(job["started"] for job in jobs))
+            started = max(started, sum(job["processes_seen"] for job in jobs))
             cgroups |= {job["cgroup"] for job in jobs}
         highest = list(accumulate(held, max))
         falls = max(top - now for top, now in zip(highest, held, strict=True))

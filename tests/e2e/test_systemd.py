@@ -69,7 +69,7 @@ def test_restarts_of_one_service_are_counted_together(tmp_path: Path) -> None:
     assert not refused["helped"]
     assert "budget spent: 1 restart" in refused["sentence"]
     (job,) = ended.records[-1]["jobs"]
-    assert (job["name"], job["started"]) == (unit.name, 2)
+    assert (job["name"], job["processes_seen"]) == (unit.name, 2)
 
 
 @pytest.mark.timeout(420)

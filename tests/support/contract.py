@@ -69,7 +69,7 @@ def assert_contract(ended: Ended) -> None:
     for fuse in ended.of_type("fuse"):
         _assert_fields(fuse, FUSE)
         assert fuse["event"] in FUSE_EVENTS
-        assert fuse["of"] in {"process", "job", "charge"}
+        assert fuse["scope"] in {"process", "job", "charge"}
         assert fuse["measured_bytes"] >= fuse["bound_bytes"]
     snapshots = ended.of_type("snapshot")
     for earlier, later in pairwise(snapshots):

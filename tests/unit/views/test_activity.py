@@ -14,7 +14,7 @@ from tests.support import watches
 
 def test_a_step() -> None:
     assert activity_lines(watches.step()) == [
-        "action   12:00:07Z signal for build-42: done in 19ms: gopls 4711 ended by TERM",
+        "step     12:00:07Z signal for build-42: done in 19ms: gopls 4711 ended by TERM",
         "         after 18ms",
     ]
 
@@ -22,7 +22,7 @@ def test_a_step() -> None:
 def test_a_skipped_step_took_no_time() -> None:
     step = watches.step(status=StepStatus.SKIPPED, detail="budget spent")
     assert (
-        activity_line(step) == "action   12:00:07Z signal for build-42: skipped: budget spent"
+        activity_line(step) == "step     12:00:07Z signal for build-42: skipped: budget spent"
     )
 
 

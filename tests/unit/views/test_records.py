@@ -5,12 +5,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest import mock
 
 import pytest
 
 from ebpftrace.act.fuse.records import fuse_record
 from ebpftrace.act.incident.records import outcome_record, step_record
+from ebpftrace.engine import WatchRequest
+from ebpftrace.engine import started as engine_started
+from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.ledger.clock import Clock
+from ebpftrace.probe import Probe, features
+from ebpftrace.probe.calls import CallTraceMethod
+from ebpftrace.probe.loading.layout import Layout
+from ebpftrace.probe.selection import Selection
+from ebpftrace.units import NS_PER_SECOND
 from ebpftrace.views import records
 from tests.support import watches
 
@@ -19,9 +30,32 @@ EXAMPLES = {
     example["type"]: example
     for example in map(json.loads, re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
 }
-REMARK = "mappings: every byte is booked, the kinds of call are not told apart"
+# Linux 6.18 with --mapping-calls
+LAYOUT = Layout((), (0,), 1, mmap_lock=True, exact=True, events_lag=True, many_cpus=False)
+
+
+def start_record() -> dict[str, Any]:
+    """What a watch on such a kernel writes first, built by the product's own code."""
+    method = CallTraceMethod.FENTRY
+    probe = SimpleNamespace(
+        features=features.features(LAYOUT, method), remarks=features.remarks(LAYOUT, method)
+    )
+    with (
+        mock.patch.object(engine_started, "kernel_has_pressure", return_value=True),
+        mock.patch.object(engine_started, "in_initial_pid_namespace", return_value=True),
+    ):
+        started = engine_started.describe_start(
+            WatchRequest(Selection(("gopls",))),
+            cast(Probe, probe),
+            MemoryHierarchy("v2", Path("/sys/fs/cgroup")),
+            now_ns=watches.MONOTONIC_NS - 7 * NS_PER_SECOND,
+            calendar=Clock(watches.TIME_NS - watches.MONOTONIC_NS, 0),
+        )
+    return records.start_record(replace(started, version="0.1.0", kernel="6.18.5"))
+
+
 RECORDS = {
-    "start": records.start_record(watches.started((REMARK,))),
+    "start": start_record(),
     "snapshot": records.snapshot_record(watches.example()),
     "process": records.note_record(watches.process_note("exit", exit_code=0, signal=9)),
     "oom_kill": records.note_record(watches.oom_note()),

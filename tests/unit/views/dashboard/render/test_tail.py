@@ -31,8 +31,8 @@ def test_what_matters_is_not_pushed_off_by_comings_and_goings() -> None:
         watches.outcome(),
     ]
     crowd: list[Entry] = [watches.process_note("exit", exit_code=0) for _ in range(30)]
-    assert kinds([*loud, *crowd], 6) == ["oom_kill", "finding", "action", "outcome", "process"]
-    assert kinds([*loud, *crowd], 3) == ["action", "outcome"]
+    assert kinds([*loud, *crowd], 6) == ["oom_kill", "finding", "step", "outcome", "process"]
+    assert kinds([*loud, *crowd], 3) == ["step", "outcome"]
 
 
 def test_after_a_minute_it_is_as_any_other() -> None:
