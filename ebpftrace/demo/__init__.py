@@ -1,7 +1,7 @@
-"""`make demo`: three CI jobs made for show, watched by `ebpftrace watch`.
+"""`make demo`: three demonstration CI jobs, watched by `ebpftrace watch`.
 
-Each job is a memory cgroup of our own with a limit, a runner in it that has a CI
-system's variables in its environment, and a process named gopls that the runner starts
-again when it ends. One is steady, one shows a collector's sawtooth, one leaks until the
-kernel's OOM killer takes it. Whatever is made here is removed when the watch ends.
+Each job is a memory cgroup with a limit and a runner in it. The runner has a CI system's
+variables in its environment, and restarts a process named gopls whenever that ends. One job
+is steady, one shows the sawtooth of a garbage collector, one leaks until the kernel's OOM
+killer ends it. Everything is removed when the watch ends.
 """

@@ -1,7 +1,7 @@
-"""`python -m ebpftrace.demo [OPTIONS OF WATCH]`: sets the stage, watches it, clears it.
+"""`python -m ebpftrace.demo [OPTIONS OF WATCH]`: starts the jobs, watches and removes them.
 
-All signals are blocked and taken one at a time, so that nothing can interrupt the
-clearing. Exit code: the watch's own; 128 + N when signal N came before it began.
+All signals are blocked and handled one at a time, so that none can interrupt the cleanup.
+Exit code: that of the watch; 128 + N if signal N arrived before it started.
 """
 
 import os
@@ -25,13 +25,13 @@ _PATIENCE_SECONDS = 10.0
 _CTRL_C_PATIENCE_SECONDS = 3.0
 
 
-def say(line: str) -> None:
-    """Remarks go to stderr: stdout is the watch's, and may be JSON Lines."""
+def log(line: str) -> None:
+    """Print to stderr: stdout belongs to the watch, and may be JSON Lines."""
     print(line, file=sys.stderr, flush=True)
 
 
 def watch_command(args: Sequence[str], terminal: bool) -> list[str]:
-    """The watch, with the user's options; in a pipe it ends by itself."""
+    """The watch with the user's options; without a terminal it gets a duration."""
     command = [sys.executable, "-m", "ebpftrace", "watch", "--comm", "gopls", *args]
     ends = any(arg.split("=")[0] in ("--duration", "--once") for arg in args)
     if not terminal and not ends:
@@ -40,7 +40,7 @@ def watch_command(args: Sequence[str], terminal: bool) -> list[str]:
 
 
 def watch(command: Sequence[str]) -> int:
-    """Runs the watch with our terminal; stops it when we are told to stop."""
+    """Run the watch on this terminal; a stop signal to the demo stops it."""
 
     parent = os.getpid()
 
@@ -51,15 +51,15 @@ def watch(command: Sequence[str]) -> int:
     child = subprocess.Popen(command, preexec_fn=set_up)
     patience: float | None = None
     while child.poll() is None:
-        heard = _wait_for_signal(patience)
-        if heard is None:  # patience is over
+        received = _wait_for_signal(patience)
+        if received is None:  # the time is up
             (child.kill if patience == _PATIENCE_SECONDS else child.terminate)()
             patience = _PATIENCE_SECONDS
-        elif heard == signal.SIGINT and patience is None:
-            # A terminal's Ctrl-C has reached the watch already: a second signal could
-            # cut its summary short.
+        elif received == signal.SIGINT and patience is None:
+            # A terminal sends Ctrl-C to the watch too: a second signal could interrupt its
+            # summary.
             patience = _CTRL_C_PATIENCE_SECONDS
-        elif heard in (signal.SIGTERM, signal.SIGHUP):
+        elif received in (signal.SIGTERM, signal.SIGHUP):
             child.terminate()
             patience = _PATIENCE_SECONDS
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
@@ -74,7 +74,7 @@ def _wait_for_signal(seconds: float | None) -> int | None:
 
 
 def demo(args: Sequence[str]) -> int:
-    """The whole show. The watch's exit code; EbpftraceError where it cannot be given."""
+    """Run the demo. Returns the watch's exit code; EbpftraceError if it cannot start."""
     if os.geteuid() != 0:
         raise NotPermittedError(
             "the demo needs root",
@@ -84,27 +84,27 @@ def demo(args: Sequence[str]) -> int:
     hierarchy = memory_hierarchy()
     base, is_tmpfs = choose_base()
     for name in remove_leftovers(base, hierarchy):
-        say(f"demo: removed {name}, left by a demo that was killed")
+        log(f"demo: removed {name}, left behind by a killed demo")
     gopls = find_gopls()
     if gopls is None:
-        say("demo: no gopls with a go to call was found: small programs stand in for it")
+        log("demo: no gopls with a go command found: small programs replace it")
     with Folder(base) as folder, Stage(hierarchy, folder.path) as stage:
         for role in ROLES:
-            # A real Go heap keeps its freed pages for minutes, so its collections do not
-            # show in resident memory.
+            # "sawtooth" is always a stand-in: a real Go heap keeps freed pages for minutes, so
+            # its collections do not show in resident memory.
             real = (
                 gopls if role.name == "steady" or (role.name == "leak" and is_tmpfs) else None
             )
             stage.start(role, real)
             by = f"gopls {real.version}" if real else "a stand-in"
             limit = format_bytes(role.limit_bytes)
-            say(f"demo: {role.project:12}  {limit}  {by:13}  {role.name}: {role.does}")
+            log(f"demo: {role.project:12}  {limit}  {by:13}  {role.name}: {role.does}")
         pending = signal.sigpending() & _STOP
         code = (
             128 + min(pending) if pending else watch(watch_command(args, sys.stdout.isatty()))
         )
-        for line in stage.said(ROLES):
-            say(f"demo: {line}")
+        for line in stage.messages(ROLES):
+            log(f"demo: {line}")
     return code
 
 
@@ -115,11 +115,11 @@ def main() -> int:
     except EbpftraceError as error:
         return _report(error)
     except (OSError, subprocess.SubprocessError) as error:
-        return _report(EbpftraceError("the demo could not be set up", why=str(error)))
+        return _report(EbpftraceError("the demo could not be started", why=str(error)))
 
 
 def _report(error: EbpftraceError) -> int:
-    # Imported only now: a stage does not need the command line in its memory.
+    # Imported only now: the demo does not need the command line in its memory.
     from ebpftrace.cli.report import report
 
     return report(error)

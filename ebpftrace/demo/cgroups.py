@@ -1,4 +1,4 @@
-"""Memory cgroups of our own: made, limited, emptied, removed. v1 and v2."""
+"""Memory cgroups of the demo, v1 and v2: made, limited, emptied and removed."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ class Cgroup:
         self.path = hierarchy.mount / name
 
     def make(self, limit_bytes: int) -> None:
-        """Makes the folder and sets the limit, swap included. EbpftraceError if refused."""
+        """Make the folder and set the limit, swap included. EbpftraceError if refused."""
         try:
             if self._hierarchy.version == "v2":
                 self._delegate()
@@ -34,7 +34,7 @@ class Cgroup:
         except OSError as error:
             raise EbpftraceError(
                 f"cannot make the memory cgroup {self.path}: {error.strerror}",
-                why="the demo's jobs are memory cgroups of their own",
+                why="each job of the demo is a memory cgroup",
                 fix="run it as root, outside of a container",
             ) from error
 
@@ -49,18 +49,18 @@ class Cgroup:
             file.write_text(value)
 
     def join(self) -> None:
-        """Moves the calling process into the cgroup."""
+        """Move the calling process into the cgroup."""
         (self.path / "cgroup.procs").write_text(str(os.getpid()))
 
     def pids(self) -> list[int]:
-        """The processes in it; none when it is gone."""
+        """The processes in it; none if it was removed."""
         try:
             return [int(line) for line in (self.path / "cgroup.procs").read_text().split()]
         except (FileNotFoundError, ProcessLookupError):
             return []
 
     def remove(self, seconds: float = 10.0) -> bool:
-        """Kills what runs in it and removes it; False when that took longer than `seconds`."""
+        """Kill its processes and remove it; False if that took longer than `seconds`."""
         deadline = time.monotonic() + seconds
         while self.path.exists():
             if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
-"""A client's work with gopls: it opens a module, and keeps it open or generates code in it.
+"""A client of gopls: it opens a module, and keeps it open or generates code in it.
 
-`python -m ebpftrace.demo.client ROLE FOLDER ADDRESS` works on a gopls that somebody else
-runs, as gopls.service of the machine made by vagrant/provision.sh: ADDRESS is as `gopls
--remote` takes it, and ROLE "leak" or "steady". Exit code 1 when that gopls is gone.
+`python -m ebpftrace.demo.client ROLE FOLDER ADDRESS` is a client of a running gopls, such as
+gopls.service of the machine made by vagrant/provision.sh: ADDRESS is as `gopls -remote`
+takes it, and ROLE "leak" or "steady". Exit code 1 when that gopls has ended.
 """
 
 import os
@@ -18,7 +18,7 @@ _REWRITE_SECONDS = 0.7
 
 
 def work(role: str, session: LspSession, workspace: Path) -> None:
-    """Works in an open session until it ends, with SessionEnded."""
+    """Work in an open session until it ends, by SessionEnded."""
     document = {
         "uri": f"{session.uri}/{OPENED}",
         "languageId": "go",
@@ -47,7 +47,7 @@ def main() -> int:
             return 1
         work(role, session, folder)
     except SessionEnded as end:
-        print(f"gopls at {address} is gone: {end}", file=sys.stderr)
+        print(f"gopls at {address} has ended: {end}", file=sys.stderr)
     finally:
         session.close()
     return 1

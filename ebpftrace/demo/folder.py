@@ -1,4 +1,4 @@
-"""The demo's folder: a lock, the jobs' files; and what demos that were killed left behind.
+"""The demo's folder with a lock and the jobs' files; removal of a killed demo's leftovers.
 
 A running demo holds a lock on `lock` in its folder. The kernel releases it however the
 process ends, so a folder whose lock is free, and a cgroup without such a folder, are
@@ -23,7 +23,7 @@ def choose_base(root: Path = Path("/")) -> tuple[Path, bool]:
     """A folder for temporary files, and whether it is a tmpfs.
 
     gopls' leak (files replaced by rename) needs inode numbers that are not reused at
-    once, which tmpfs gives and ext4 does not.
+    once: so on tmpfs, but not on ext4.
     """
     tmpfs = {mount.point for mount in mounts(root) if mount.fstype == "tmpfs"}
     for base in _CANDIDATES:
@@ -36,12 +36,12 @@ class Folder:
     """A locked folder `ebpftrace-demo-PID`; removed on leaving the context."""
 
     def __init__(self, base: Path) -> None:
-        # Locked under another name first: a demo that starts meanwhile must not take
-        # the new folder for a leftover.
-        fresh = Path(tempfile.mkdtemp(prefix=".ebpftrace-new-", dir=base))
-        self._lock = os.open(fresh / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        # Locked under another name first: a demo that starts meanwhile must not take the
+        # new folder for a leftover.
+        new = Path(tempfile.mkdtemp(prefix=".ebpftrace-new-", dir=base))
+        self._lock = os.open(new / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.path = fresh.rename(base / f"{PREFIX}{os.getpid()}")
+        self.path = new.rename(base / f"{PREFIX}{os.getpid()}")
 
     def __enter__(self) -> "Folder":
         return self
@@ -57,7 +57,7 @@ class Folder:
 
 
 def remove_leftovers(base: Path, hierarchy: MemoryHierarchy) -> list[str]:
-    """Removes folders and cgroups of demos that are not running; says which, by name."""
+    """Remove folders and cgroups of demos that are not running; returns their names."""
     removed: list[str] = []
     for path in sorted(base.glob(f"{PREFIX}*")):
         if path.lstat().st_uid == os.geteuid() and not _is_locked(path):

@@ -1,4 +1,4 @@
-"""Where gopls and go are on this machine, if anywhere."""
+"""Finds gopls and go on this machine."""
 
 import os
 import pwd
@@ -14,7 +14,7 @@ _ANSWER_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Gopls:
-    """A gopls that answered, its version ("v0.24.0"), and the folder of the go it calls."""
+    """A working gopls, its version ("v0.24.0"), and the folder of the go command it uses."""
 
     path: Path
     version: str
@@ -22,7 +22,7 @@ class Gopls:
 
 
 def find_gopls(environment: Mapping[str, str] = os.environ) -> Gopls | None:
-    """The first gopls that runs, with a go to call: gopls cannot load a module without."""
+    """The first gopls that runs; None without a go command, which gopls needs."""
     go = next(_executables("go", _go_folders(environment)), None)
     if go is None:
         return None
@@ -48,7 +48,7 @@ def _gopls_folders(environment: Mapping[str, str]) -> Iterator[Path]:
             yield Path(entry, "bin")
     for home in _homes(environment):
         yield home / "go" / "bin"
-    # What `make test` installed for itself, the newest first.
+    # Those that `make test` installed, the newest first.
     installed = Path(environment.get("EBPFTRACE_GOPLS_DIR") or _CLONE / ".cache" / "gopls")
     yield from sorted(installed.glob("*"), reverse=True)
 
@@ -60,7 +60,7 @@ def _path(environment: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _homes(environment: Mapping[str, str]) -> Iterator[Path]:
-    # Under sudo, go's folder is in the home of the user who typed it.
+    # Under sudo, go's folder is in the home of the user who called sudo.
     for name in (environment.get("SUDO_USER"), None):
         try:
             entry = pwd.getpwnam(name) if name else pwd.getpwuid(os.geteuid())

@@ -1,4 +1,4 @@
-"""The few words of the Language Server Protocol that keep a gopls session going."""
+"""The part of the Language Server Protocol that a gopls session needs."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from typing import Any
 Message = dict[str, Any]
 
 
-class SessionEnded(Exception):  # noqa: N818 - an end, not an error: OOM kills are the show
-    """The server is gone; `returncode` is as subprocess has it (-9: killed)."""
+class SessionEnded(Exception):  # noqa: N818 - an end, not an error: OOM kills are expected
+    """The server has ended; `returncode` as in subprocess (-9: killed)."""
 
     def __init__(self, returncode: int) -> None:
         super().__init__(f"the server ended with {returncode}")
@@ -21,7 +21,7 @@ class SessionEnded(Exception):  # noqa: N818 - an end, not an error: OOM kills a
 
 
 class LspSession:
-    """One language server on the other end of two pipes, driven by one thread."""
+    """A session with a language server over two pipes, for one thread."""
 
     def __init__(
         self, command: Sequence[str | Path], environment: Mapping[str, str], workspace: Path
@@ -42,7 +42,7 @@ class LspSession:
         self.uri = workspace.as_uri()
 
     def initialize(self, seconds: float) -> bool:
-        """Opens the workspace; False when the server did not answer in time."""
+        """Open the workspace; False if the server did not answer in time."""
         self._last_id += 1
         self._send(
             {
@@ -62,13 +62,13 @@ class LspSession:
         return True
 
     def notify(self, method: str, params: Message) -> None:
-        """Sends a notification. SessionEnded when nobody is there to hear it."""
+        """Send a notification. SessionEnded if the server has ended."""
         self._send({"method": method, "params": params})
 
     def serve(self, seconds: float, until_answered: int | None = None) -> bool:
-        """Answers the server's own requests for a while, or until it answers ours.
+        """Answer the server's own requests for a while, or until it answers ours.
 
-        True when the answer to `until_answered` came. SessionEnded when the server ended.
+        True if the answer to `until_answered` came. SessionEnded if the server ended.
         """
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
@@ -98,7 +98,7 @@ class LspSession:
         return message
 
     def _answer(self, request: Message) -> None:
-        # gopls waits for each of its requests; only its settings need a real answer.
+        # gopls waits for an answer to each request; only its settings need a real one.
         result: object = None
         if request["method"] == "workspace/configuration":
             result = [{} for _ in request["params"]["items"]]
@@ -113,7 +113,7 @@ class LspSession:
             raise SessionEnded(self._server.wait()) from None
 
     def close(self) -> None:
-        """Ends the server, if it still runs."""
+        """End the server, if it still runs."""
         self._server.kill()
         self._server.wait()
         self._from_server.close()

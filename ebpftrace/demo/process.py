@@ -1,4 +1,4 @@
-"""Processes that do not outlive whoever started them."""
+"""Processes that end with their parent, and waiting for their end."""
 
 import ctypes
 import errno
@@ -12,18 +12,18 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with(parent: int, signum: signal.Signals) -> None:
-    """Has the kernel send `signum` to this process when its parent ends, even by kill -9.
+    """Have the kernel send `signum` to this process when its parent ends, even by kill -9.
 
-    Called between fork and exec: the tie outlives the exec, and a process that is not
-    tied yet never runs the program. `parent` is the pid that called fork.
+    Call it between fork and exec: the setting survives exec, and if the parent has ended
+    already, the program never runs. `parent` is the pid that called fork.
     """
     _libc.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
-    if os.getppid() != parent:  # it ended before it could be tied to
+    if os.getppid() != parent:  # it ended before the setting was made
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def open_pidfd(pid: int) -> int | None:
-    """A file descriptor that stands for the process, or None when it is gone."""
+    """A pidfd of the process; None if it has ended."""
     try:
         return os.pidfd_open(pid)
     except ProcessLookupError:
@@ -36,7 +36,7 @@ def open_pidfd(pid: int) -> int | None:
 
 
 def await_end(pidfds: list[int], seconds: float) -> bool:
-    """Waits until all of these processes have ended; False when the time is up first."""
+    """Wait until all of these processes have ended; False if the time is up first."""
     deadline = time.monotonic() + seconds
     for pidfd in pidfds:
         left_ms = max(0.0, deadline - time.monotonic()) * 1000

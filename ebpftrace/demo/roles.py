@@ -1,4 +1,4 @@
-"""The three jobs: what they are called, what they do, and how much they may use."""
+"""The three jobs: their names, what they do, and their limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from ebpftrace.units import MIB
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One job of the demo. `variables` are those its CI system would set."""
+    """One job of the demo. `variables` are those that its CI system would set."""
 
     name: str
     does: str

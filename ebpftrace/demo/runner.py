@@ -1,7 +1,7 @@
-"""A job's runner: starts its gopls, and starts it again when the kernel has killed it.
+"""A job's runner: starts its gopls, and restarts it when it ends.
 
 `python -m ebpftrace.demo.runner ROLE FOLDER [GOPLS GO_FOLDER]`, in the job's cgroup and
-with its CI variables. What a user should know goes to stdout, a line each.
+with its CI variables. Messages for the user go to stdout, a line each.
 """
 
 import os
@@ -23,16 +23,16 @@ _ANSWER_SECONDS = 30.0
 
 
 def report(returncode: int) -> None:
-    """Says how a gopls ended; `returncode` is as subprocess has it."""
+    """Print how a gopls ended; `returncode` as in subprocess."""
     how = f"was killed (signal {-returncode})" if returncode < 0 else f"ended ({returncode})"
-    print(f"gopls {how}; the runner starts it again", flush=True)
+    print(f"gopls {how}; the runner restarts it", flush=True)
 
 
 def run_standin(role: str, folder: Path) -> None:
-    """Runs the stand-in until it ends."""
+    """Run the stand-in until it ends."""
     name = folder / "gopls"
     if not name.is_symlink():
-        # A process is named after the file it executed, so this one is called gopls.
+        # A process has the name of the file it executed: gopls.
         name.symlink_to(Path(sys.executable).resolve())
         (folder / "standin.py").symlink_to(standin.__file__)
     command: list[str | Path] = [name, "-I", "-S", "standin.py", role]
@@ -47,7 +47,7 @@ def run_standin(role: str, folder: Path) -> None:
 
 
 def run_gopls(role: str, folder: Path, gopls: Path, go_folder: Path) -> bool:
-    """One session of a real gopls, until it ends. False when it never came up."""
+    """Run one session of a real gopls until it ends. False if it never answered."""
     workspace = folder / "module"
     workspace.mkdir(exist_ok=True)
     write_module(workspace)
@@ -75,7 +75,7 @@ def run_gopls(role: str, folder: Path, gopls: Path, go_folder: Path) -> bool:
 
 
 def _switch_off_telemetry(home: Path) -> None:
-    """Without it gopls starts a second process of its name, a monitor of crashes."""
+    """With telemetry gopls starts a second process of its name, a crash monitor."""
     mode = home / ".config" / "go" / "telemetry" / "mode"
     mode.parent.mkdir(parents=True, exist_ok=True)
     mode.write_text("off")
@@ -88,7 +88,7 @@ def main() -> None:
         if not real:
             run_standin(role, folder)
         elif not run_gopls(role, folder, *tools):
-            print("gopls did not come up; a stand-in took its place", flush=True)
+            print("gopls did not start; a stand-in replaces it", flush=True)
             real = False
         time.sleep(_PAUSE_SECONDS)
 

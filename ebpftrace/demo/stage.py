@@ -1,4 +1,4 @@
-"""The stage: the three jobs in their cgroups, set up and taken down."""
+"""The stage: the three jobs in their cgroups, started and removed."""
 
 import os
 import signal
@@ -16,9 +16,9 @@ from ebpftrace.host.mounts import MemoryHierarchy
 
 
 class Stage:
-    """Runs each role's runner in a cgroup of its own; on leaving, all of it is gone.
+    """Runs each role's runner in a cgroup; leaving the context removes everything.
 
-    For a process with one thread: runners are set up between fork and exec.
+    For a process with one thread: code runs between fork and exec.
     """
 
     def __init__(self, hierarchy: MemoryHierarchy, folder: Path) -> None:
@@ -31,7 +31,7 @@ class Stage:
         return self
 
     def start(self, role: Role, gopls: Gopls | None) -> None:
-        """Starts one job, with a real gopls or, without one, the stand-in."""
+        """Start one job, with a real gopls or, without one, the stand-in."""
         cgroup = Cgroup(self._hierarchy, f"{PREFIX}{os.getpid()}-{role.name}")
         self._cgroups.append(cgroup)
         cgroup.make(role.limit_bytes)
@@ -52,7 +52,7 @@ class Stage:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Nothing of the environment but this: it may be a CI job's itself.
+                # Only these variables: the demo itself may run in a CI job.
                 env={"PATH": "/usr/bin:/bin", "CI": "true", **role.variables},
                 cwd=folder,
                 start_new_session=True,  # Ctrl-C is for the watch
@@ -60,8 +60,8 @@ class Stage:
             )
         self._runners.append(runner)
 
-    def said(self, roles: Iterable[Role]) -> list[str]:
-        """What the runners had to say, one line each: "leak: …"."""
+    def messages(self, roles: Iterable[Role]) -> list[str]:
+        """The runners' messages, one line each: "leak: …"."""
         lines: list[str] = []
         for role in roles:
             text = (self._folder / role.name / "log").read_text(errors="replace")
@@ -74,7 +74,7 @@ class Stage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Runners first: each would start its gopls again.
+        # Runners first: each would restart its gopls.
         for runner in self._runners:
             runner.kill()
         for runner in self._runners:

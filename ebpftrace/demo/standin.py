@@ -1,4 +1,4 @@
-"""A stand-in for gopls: it uses memory the way its first argument says.
+"""A stand-in for gopls that uses memory as its first argument says.
 
 Run by path under the name gopls, by an interpreter without site-packages: it imports
 nothing but the standard library.
@@ -15,14 +15,14 @@ Heap = list[mmap.mmap]
 
 
 def grow(heap: Heap) -> None:
-    """Maps one more chunk and touches each of its pages."""
+    """Map one more chunk and touch each of its pages."""
     chunk = mmap.mmap(-1, _CHUNK_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     chunk[:: mmap.PAGESIZE] = b"\1" * (_CHUNK_BYTES // mmap.PAGESIZE)
     heap.append(chunk)
 
 
 def shrink(heap: Heap, chunks: int) -> None:
-    """Gives back all but so many chunks."""
+    """Free all but so many chunks."""
     while len(heap) > chunks:
         heap.pop().close()
 
@@ -43,7 +43,7 @@ def sawtooth(heap: Heap) -> None:
 
 
 def leak(heap: Heap) -> None:
-    """12 MiB a second, never given back."""
+    """12 MiB a second, never freed."""
     grow(heap)
     time.sleep(1 / 3)
 

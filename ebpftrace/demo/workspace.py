@@ -12,25 +12,25 @@ _GENERATED_BYTES = 4 * MIB
 
 
 def write_module(folder: Path) -> None:
-    """Writes the module into `folder`, which must exist."""
+    """Write the module into `folder`, which must exist."""
     (folder / "go.mod").write_text("module example.com/demo\n\ngo 1.21\n")
     (folder / OPENED).write_text("package demo\n\nfunc Latest() int { return Revision }\n")
     regenerate(folder, 0)
 
 
 def regenerate(folder: Path, revision: int) -> None:
-    """Replaces the generated file by rename, as code generators do.
+    """Replace the generated file by rename, as code generators do.
 
-    gopls keeps each file it has read under its inode and modification time, for ever:
-    every replacement costs it the file's size. It trusts only times older than 2 s, so
-    the new file is given one.
+    gopls caches each file it has read under its inode and modification time, for ever: every
+    replacement costs it the file's size. It trusts only times older than 2 s, so the new
+    file gets one.
     """
     line = f"// row of revision {revision:06d}, {'x' * 60}\n"
-    fresh = folder / f"{GENERATED}.new"
-    with fresh.open("w") as file:
+    new = folder / f"{GENERATED}.new"
+    with new.open("w") as file:
         file.write("package demo\n\n")
         file.write(line * (_GENERATED_BYTES // len(line)))
         file.write(f"\nconst Revision = {revision}\n")
     written = time.time() - 60
-    os.utime(fresh, (written, written))
-    fresh.rename(folder / GENERATED)
+    os.utime(new, (written, written))
+    new.rename(folder / GENERATED)

@@ -84,13 +84,15 @@ class ProcessFilter:
         if not mains:
             return True
         # A process that ended or runs another program by now is read by the path it executed.
-        info = None if replaced else buildinfo.read(Path(f"/proc/{event.key.pid}/exe"))
-        if info is None and event.program.startswith("/"):
-            info = buildinfo.read(Path(event.program))
-        if info is None:
+        package = None
+        if not replaced:
+            package = buildinfo.read_main_package(Path(f"/proc/{event.key.pid}/exe"))
+        if package is None and event.program.startswith("/"):
+            package = buildinfo.read_main_package(Path(event.program))
+        if package is None:
             self.unidentified += not Path(event.program).is_absolute()
             return False
-        return any(fnmatch.fnmatchcase(info.main_package, main) for main in mains)
+        return any(fnmatch.fnmatchcase(package, main) for main in mains)
 
 
 def _complete(event: ProcessStarted) -> ProcessStarted:
@@ -102,7 +104,7 @@ def _complete(event: ProcessStarted) -> ProcessStarted:
         program = proc.read_program(pid)
         # exec's path may be relative, or a script: the link names the file that runs.
         if program is not None:
-            event = replace(event, program=program.path)
+            event = replace(event, program=program)
     if is_crash_monitor(event.args):
         event = replace(event, role="telemetry")
     return event

@@ -1,1 +1,1 @@
-"""A Go process, read from outside: what it was built from."""
+"""Go programs, read from outside: what they were built from."""

@@ -1,4 +1,4 @@
-"""What a Go program was built from, read from its file and without running it.
+"""The main package of a Go program, read from its build info without running it.
 
 Source: Go's debug/buildinfo and cmd/link/internal/ld/data.go (the blob's layout),
 debug/elf (the container), runtime/debug.ParseBuildInfo (the module text).
@@ -6,8 +6,6 @@ debug/elf (the container), runtime/debug.ParseBuildInfo (the module text).
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -23,32 +21,18 @@ _INLINE = 2  # flag: the strings follow the header (Go 1.18 and later)
 _BIG_ENDIAN = 1
 _TEXT_LIMIT = 1 << 20
 _FRAME = 16  # the module text lies between two random markers of this length
-_REMEMBERED = 256
+_CACHED_FILES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class BuildInfo:
-    """`module` and `version` are the main module's; "(devel)" is a version too.
-
-    `settings` has GOOS, GOARCH, -ldflags, vcs.revision, vcs.time, vcs.modified and the like.
-    A binary built without modules has a Go version only.
-    """
-
-    go_version: str
-    main_package: str = ""  # "golang.org/x/tools/gopls"
-    module: str = ""
-    version: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict)
+_cache: OrderedDict[tuple[int, int, int, int], str | None] = OrderedDict()
 
 
-_cache: OrderedDict[tuple[int, int, int, int], BuildInfo | None] = OrderedDict()
+def read_main_package(path: Path) -> str | None:
+    """The import path of the main package of an executable, or of /proc/PID/exe.
 
-
-def read(path: Path) -> BuildInfo | None:
-    """The build info of an executable, or of /proc/PID/exe; None if it is no Go program.
-
-    None also where the file is gone, malformed or not readable. Answers are remembered by
-    device, inode, time of change and size.
+    "" if it was built without modules; None if it is not a Go program, or the file is
+    missing, malformed or not readable. Results are cached by device, inode, time of change
+    and size.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -60,17 +44,17 @@ def read(path: Path) -> BuildInfo | None:
         if key in _cache:
             _cache.move_to_end(key)
             return _cache[key]
-        info = _cache[key] = _read(fd)
+        package = _cache[key] = _read(fd)
     except OSError:
         return None
     finally:
         os.close(fd)
-    if len(_cache) > _REMEMBERED:
+    if len(_cache) > _CACHED_FILES:
         _cache.popitem(last=False)
-    return info
+    return package
 
 
-def _read(fd: int) -> BuildInfo | None:
+def _read(fd: int) -> str | None:
     try:
         elf = ElfFile(fd)
         for address, size in elf.candidates():
@@ -92,7 +76,7 @@ def _find(elf: ElfFile, address: int, size: int) -> int | None:
     return None
 
 
-def _decode(elf: ElfFile, address: int) -> BuildInfo | None:
+def _decode(elf: ElfFile, address: int) -> str | None:
     header = elf.at(address, _HEADER)
     if len(header) < _HEADER:
         return None
@@ -106,12 +90,11 @@ def _decode(elf: ElfFile, address: int) -> BuildInfo | None:
             return None
         version = _by_pointer(elf, header, 0, pointer_size, order)
         module_text = _by_pointer(elf, header, 1, pointer_size, order)
-    go_version = clean(version, 128)
-    return _parse(go_version, module_text) if go_version else None
+    return _main_package(module_text) if version else None
 
 
 def _inline(elf: ElfFile, address: int) -> tuple[bytes, int]:
-    """A string with its length before it as a varint, and the address after it."""
+    """A string that follows its length (a varint), and the address after it."""
     raw = elf.at(address, 10)
     length = shift = used = 0
     for byte in raw:
@@ -139,19 +122,11 @@ def _by_pointer(elf: ElfFile, header: bytes, which: int, size: int, order: _Byte
     return elf.at(address, length) if length <= _TEXT_LIMIT else b""
 
 
-def _parse(go_version: str, framed: bytes) -> BuildInfo:
+def _main_package(framed: bytes) -> str:
     framed_well = len(framed) > 2 * _FRAME and framed[-_FRAME - 1 : -_FRAME] == b"\n"
     text = framed[_FRAME:-_FRAME] if framed_well else b""
-    package = module = version = ""
-    settings: dict[str, str] = {}
     for line in text.split(b"\n"):
         kind, _, rest = line.partition(b"\t")
-        fields = rest.split(b"\t")
         if kind == b"path":
-            package = clean(rest)
-        elif kind == b"mod" and len(fields) >= 2:
-            module, version = clean(fields[0]), clean(fields[1])
-        elif kind == b"build":
-            name, _, value = rest.partition(b"=")
-            settings[clean(name)] = clean(value.strip(b'"`'))
-    return BuildInfo(go_version, package, module, version, settings)
+            return clean(rest)
+    return ""

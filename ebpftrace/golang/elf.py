@@ -1,4 +1,4 @@
-"""Just enough of ELF to read bytes by address, with a few small reads of a big file.
+"""Just enough of ELF to read bytes by address, with a few small reads of a large file.
 
 Source: elf(5). Addresses are those of the file's own program headers.
 """
@@ -17,7 +17,7 @@ _SECTION = b".go.buildinfo"
 
 
 class NotElfError(ValueError):
-    """The file is not an ELF executable, or is cut or malformed."""
+    """The file is not an ELF executable, or is truncated or malformed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class _Segment:
 
 
 class ElfFile:
-    """An open ELF file. NotElfError from the constructor if it is none."""
+    """An open ELF file. The constructor raises NotElfError for another file."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -57,7 +57,7 @@ class ElfFile:
         return b""
 
     def candidates(self) -> Iterator[tuple[int, int]]:
-        """(address, size) of where build info may be: its section, else writable data."""
+        """(address, size) where build info may be: its section, else writable data."""
         section = self._section(_SECTION)
         if section is not None:
             yield section
@@ -99,7 +99,7 @@ class ElfFile:
         size = struct.calcsize(self._order + layout)
         raw = self._pread(size, offset)
         if len(raw) < size:
-            raise NotElfError("cut short")
+            raise NotElfError("truncated")
         return struct.unpack(self._order + layout, raw)
 
     def _pread(self, size: int, offset: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The crash monitor that Go tools start of themselves, with their own name and program.
+"""The crash monitor that Go tools start as a second process of the same name and program.
 
 Source: golang.org/x/telemetry/start.go, `parent`.
 """

@@ -1,5 +1,5 @@
-"""What the kernel tells without BPF: /proc, memory cgroups, mounts, taskstats.
+"""What the kernel publishes without BPF: /proc, memory cgroups, mounts, taskstats.
 
-Every reader takes the root of the tree it reads, so that a layout this machine does
-not have can be laid out in a folder.
+Readers of /proc and mounts take the root of the tree they read, so that a test can lay out
+a machine in a folder.
 """

@@ -16,16 +16,16 @@ from ebpftrace.text import clean
 
 ROOT_ID = 1  # kernfs gives its root this id; a namespace's root has another
 
-_REMEMBERED = 8192
-_SCANNED = 20_000
-_SCAN_PAUSE_S = 1.0
+_CACHED_PATHS = 8192
+_MAX_FOLDERS = 20_000
+_WALK_PAUSE_S = 1.0
 _PATH_LIMIT = 4096
 
 
 def memory_cgroup(pid: int, root: Path = Path("/")) -> str | None:
-    """The path of a process's memory cgroup, or None if the process is gone.
+    """The path of a process's memory cgroup, or None if the process has ended.
 
-    The v1 line that names `memory` counts, else the v2 line. In a cgroup namespace the
+    It is in the v1 line that names `memory`, else in the v2 line. In a cgroup namespace the
     path is relative to the namespace's root and may start with "/..". Source: cgroups(7).
     """
     try:
@@ -46,9 +46,9 @@ def memory_cgroup(pid: int, root: Path = Path("/")) -> str | None:
 class CgroupPaths:
     """Resolves the ids of memory cgroups to paths, and back.
 
-    An id the kernel told of is remembered, so that a cgroup removed meanwhile still has
-    its name. An unknown one is opened by handle; where that is not allowed the tree is
-    walked, at most 20,000 folders and once a second.
+    An id that the kernel reported is cached, so that a cgroup removed meanwhile still has
+    its path. An unknown one is opened by handle; if that is not allowed, the tree is walked,
+    at most 20,000 folders and once a second.
     """
 
     def __init__(
@@ -59,28 +59,28 @@ class CgroupPaths:
         self._prefix = "" if ".." in hierarchy.root else hierarchy.root.rstrip("/")
         self._mount_root = hierarchy.root
         self._clock = clock
-        self._known: OrderedDict[int, str] = OrderedDict()
-        self._scanned_at: float | None = None
+        self._cache: OrderedDict[int, str] = OrderedDict()
+        self._walked_at: float | None = None
         self._handles: KernfsHandles | None = None
         try:
             self._handles = KernfsHandles(self._mount)
-            # Only an answer that is right shows that handles work here: a file system
-            # without them may just as well say that the node is gone.
+            # Only a correct answer shows that handles work here: a file system without them
+            # may report that the node was removed.
             if self._handles.folder(self._mount.stat().st_ino) != "/":
                 self._drop_handles()
         except OSError:
             self._drop_handles()
 
     def learn(self, cgroup_id: int, path: str) -> None:
-        """Remembers a pair the kernel told of, of the memory hierarchy only: v1 ids repeat."""
-        self._known[cgroup_id] = path
-        self._known.move_to_end(cgroup_id)
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        """Cache a pair the kernel reported, of the memory hierarchy only: v1 ids repeat."""
+        self._cache[cgroup_id] = path
+        self._cache.move_to_end(cgroup_id)
+        if len(self._cache) > _CACHED_PATHS:
+            self._cache.popitem(last=False)
 
     def path(self, cgroup_id: int) -> str | None:
-        """The cgroup's path, cleaned for the eye; None if nobody knows this id (any more)."""
-        known = self._known.get(cgroup_id)
+        """The cgroup's path, cleaned for display; None if the id is unknown or removed."""
+        known = self._cache.get(cgroup_id)
         if known is None:
             known = self._look_up(cgroup_id)
             if known is None:
@@ -89,7 +89,7 @@ class CgroupPaths:
         return clean(os.fsencode(known), _PATH_LIMIT)
 
     def id(self, path: str) -> int | None:
-        """The id of the cgroup at this path, or None if there is none that we can see."""
+        """The id of the cgroup at this path; None if there is none below the mount."""
         folder = self.folder(path)
         if folder is None:
             return None
@@ -99,7 +99,7 @@ class CgroupPaths:
             return None
 
     def folder(self, path: str) -> Path | None:
-        """Where a cgroup's files are; None if it is outside what is mounted here."""
+        """The folder with a cgroup's files; None if it is outside what is mounted here."""
         below = _below(path, self._mount_root)
         return None if below is None else self._mount / below
 
@@ -112,17 +112,17 @@ class CgroupPaths:
                 below = self._handles.folder(cgroup_id)
                 return None if below is None else self._path_of(below)
             except OSError:
-                self._drop_handles()  # the capability was given up; the walk needs none
+                self._drop_handles()  # the capability was dropped; the walk needs none
         now = self._clock()
-        if self._scanned_at is not None and now - self._scanned_at < _SCAN_PAUSE_S:
+        if self._walked_at is not None and now - self._walked_at < _WALK_PAUSE_S:
             return None
-        self._scanned_at = now
+        self._walked_at = now
         found: str | None = None
         for node_id, below in _walk(self._mount):
             path = self._path_of(below)
             if node_id == cgroup_id:
                 found = path
-            elif node_id not in self._known:
+            elif node_id not in self._cache:
                 self.learn(node_id, path)
         return found
 
@@ -151,7 +151,7 @@ def _walk(mount: Path) -> Iterator[tuple[int, str]]:
             continue
         for entry in folders:
             seen += 1
-            if seen > _SCANNED:
+            if seen > _MAX_FOLDERS:
                 return
             path = f"{below}/{entry.name}"
             queue.append(path)

@@ -1,11 +1,11 @@
 """How long a process waited for memory: the kernel's per-process delay accounting.
 
 The kernel sums, over all threads that a process ever had, the time spent in direct
-reclaim, in swapping in, and in reading back pages that were evicted a moment ago
-(thrashing). It does so only where kernel.task_delayacct is 1; elsewhere all is 0.
+reclaim, in swapping in, and in reading back pages that were evicted shortly before
+(thrashing). It does so only if kernel.task_delayacct is 1; otherwise all values are 0.
 
-pyroute2 carries the netlink messages. The record in them is read here, because pyroute2
-0.9 has the layout of version 15 only, and of the others a part without these fields.
+pyroute2 exchanges the netlink messages. The record in them is decoded here, because pyroute2
+0.9 knows the layout of version 15 only, and of the others a part without these fields.
 Source: include/uapi/linux/taskstats.h; Documentation/accounting/taskstats.rst.
 """
 
@@ -18,8 +18,8 @@ from ebpftrace.counters import Delays
 from ebpftrace.errors import EbpftraceError, NotPermittedError
 
 # Offsets of swapin_delay_total, freepages_delay_total and thrashing_delay_total. Fields
-# were only ever added at the end, but for version 15, which put a maximum and a minimum
-# after each delay and was undone by version 16.
+# were only added at the end, except in version 15, which put a maximum and a minimum after
+# each delay; version 16 reverted that.
 _OFFSETS = (56, 320, 336)
 _OFFSETS_15 = (88, 368, 400)
 _THRASHING_SINCE = 9
@@ -52,10 +52,10 @@ def parse(record: bytes) -> Delays:
 
 
 class DelayAccounting:
-    """A netlink socket that answers for one process at a time.
+    """A netlink socket that is queried for one process at a time.
 
     Opening it imports pyroute2: 0.12 s and 24 MB, measured with pyroute2 0.9.7. A query
-    takes about 0.3 ms. Close it, or use it as a context manager.
+    takes about 0.3 ms. Call `close` when done.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class DelayAccounting:
             ) from error
 
     def read(self, pid: int) -> Delays | None:
-        """What the process waited so far, or None if it is gone.
+        """How long the process has waited so far; None if it has ended.
 
         NotPermittedError without CAP_NET_ADMIN.
         """
@@ -105,9 +105,3 @@ class DelayAccounting:
 
     def close(self) -> None:
         self._socket.close()
-
-    def __enter__(self) -> "DelayAccounting":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

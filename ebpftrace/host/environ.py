@@ -1,4 +1,4 @@
-"""The environment of a process, written by whoever started it. Source: environ(7)."""
+"""The environment of a process, set by the program that started it. Source: environ(7)."""
 
 from ebpftrace.text import clean
 
@@ -6,7 +6,7 @@ from ebpftrace.text import clean
 class Environ:
     """A process's environment as it was at its exec, or as it has overwritten it since.
 
-    Values are kept raw; only what is asked for is cleaned.
+    Values are kept raw and cleaned when they are read.
     """
 
     def __init__(self, raw: bytes) -> None:

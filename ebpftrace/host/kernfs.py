@@ -1,4 +1,4 @@
-"""A cgroup's folder from its id, in one system call and without a walk.
+"""A cgroup's folder by its id, in one system call, without walking the tree.
 
 kernfs file handles of type FILEID_KERNFS (0xfe, include/linux/exportfs.h) are the node's
 64-bit id, which is what BPF reads as `cgroup->kn->id` and what stat(2) shows as the
@@ -37,7 +37,7 @@ class KernfsHandles:
         """The node's path below the mount, "/" for the mount itself.
 
         None if it was removed, or is outside what is mounted here. PermissionError
-        without the capability; OSError where the file system has no such handles.
+        without the capability; OSError if the file system has no such handles.
         """
         handle = _KernfsHandle(8, _FILEID_KERNFS, node_id)
         fd = self._libc.open_by_handle_at(

@@ -1,4 +1,4 @@
-"""How much memory the machine has, and how much of it can still be had."""
+"""How much memory the machine has, and how much of it is available."""
 
 from pathlib import Path
 

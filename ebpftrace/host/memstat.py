@@ -11,11 +11,10 @@ _REFAULTS = (b"workingset_refault_anon", b"workingset_refault_file")
 
 
 def read_contents(folder: Path) -> CgroupContents | None:
-    """The whole branch's contents, or None where there is no such file (any more).
+    """The contents of the cgroup and those below, or None if there is no such file.
 
     On v1 the `total_` lines count the cgroups below as well, as v2's lines always do.
-    The page cache leaves shmem out: the kernel counts it among the cache, but cannot
-    drop it.
+    `cache_bytes` excludes shmem: the kernel counts it as cache, but cannot drop it.
     """
     try:
         raw = (folder / "memory.stat").read_bytes()

@@ -1,6 +1,6 @@
-"""What is mounted where: tracefs, debugfs, and the hierarchy that has the memory controller.
+"""Mounts: tracefs, debugfs, and the hierarchy that has the memory controller.
 
-Source: /proc/self/mountinfo, proc_pid_mountinfo(5); /proc/self/cgroup, cgroups(7).
+Source: /proc/self/mountinfo, proc_pid_mountinfo(5); cgroups(7).
 """
 
 import re
@@ -29,18 +29,16 @@ class MemoryHierarchy:
     """The cgroup hierarchy that has the memory controller.
 
     `root` is the cgroup mounted at `mount`, as seen from the reader's cgroup namespace:
-    "/" unless a container was given only its own branch. `number` is the hierarchy's id
-    in the kernel's cgroup tracepoints: 0 on v2.
+    "/" unless a container was given only its own branch.
     """
 
     version: Literal["v1", "v2", "hybrid"]
     mount: Path
     root: str = "/"
-    number: int = 0
 
 
 def mounts(root: Path = Path("/"), pid: int | None = None) -> Iterator[Mount]:
-    """All mounts that a process sees, else we ourselves. EbpftraceError without /proc."""
+    """All mounts that a process sees, by default this one. EbpftraceError without /proc."""
     whose = "self" if pid is None else pid
     try:
         text = (root / f"proc/{whose}/mountinfo").read_text(errors="surrogateescape")
@@ -72,16 +70,14 @@ def memory_hierarchy(root: Path = Path("/")) -> MemoryHierarchy:
 
     A controller lives in one hierarchy at a time: a v1 mount with the option `memory`
     has it, else the v2 hierarchy if its cgroup.controllers names it. EbpftraceError
-    where neither is there.
+    if there is neither.
     """
     found = list(mounts(root))
     v2 = [mount for mount in found if mount.fstype == "cgroup2"]
     for mount in found:
         if mount.fstype == "cgroup" and "memory" in mount.options:
             version: Literal["v1", "hybrid"] = "hybrid" if v2 else "v1"
-            return MemoryHierarchy(
-                version, _under(root, mount.point), mount.root, _hierarchy_number(root)
-            )
+            return MemoryHierarchy(version, _under(root, mount.point), mount.root)
     for mount in v2:
         point = _under(root, mount.point)
         try:
@@ -96,18 +92,6 @@ def memory_hierarchy(root: Path = Path("/")) -> MemoryHierarchy:
         fix="mount one: mount -t cgroup2 none /sys/fs/cgroup; the kernel needs CONFIG_MEMCG "
         "and must not be booted with cgroup_disable=memory",
     )
-
-
-def _hierarchy_number(root: Path) -> int:
-    try:
-        lines = (root / "proc/self/cgroup").read_text(errors="surrogateescape").splitlines()
-    except OSError:
-        return 0
-    for line in lines:
-        number, controllers, _ = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            return int(number)
-    return 0
 
 
 def _under(root: Path, point: str) -> Path:

@@ -1,4 +1,4 @@
-"""The namespaces this process is in, where they change what names and numbers mean.
+"""The namespaces of this process, as far as they change what pids and paths mean.
 
 Source: namespaces(7), pid_namespaces(7), cgroup_namespaces(7).
 """
@@ -10,11 +10,11 @@ from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.mounts import MemoryHierarchy
 
 _INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
-_LOOKED_AT = 4096  # cgroups
+_MAX_FOLDERS = 4096
 
 
 def in_initial_pid_namespace(root: Path = Path("/")) -> bool:
-    """Whether pids here are the kernel's own; True where /proc does not say."""
+    """Whether pids here are the kernel's own; True if /proc does not show it."""
     try:
         return (root / "proc/self/ns/pid").stat().st_ino == _INITIAL_PID_NAMESPACE
     except OSError:
@@ -22,29 +22,29 @@ def in_initial_pid_namespace(root: Path = Path("/")) -> bool:
 
 
 def cgroup_namespace_root(hierarchy: MemoryHierarchy, root: Path = Path("/")) -> Path | None:
-    """The folder that is "/" in our /proc/PID/cgroup, where the mount shows more than that.
+    """The folder that is "/" in /proc/self/cgroup, if the mount shows more than that.
 
-    Nothing names it. But our own cgroup is some levels below it, as /proc/self/cgroup says,
-    and its folder is the one with our pid in cgroup.procs. None where that is not found
-    among the first 4,096 folders.
+    No file names it. But this process's cgroup is some levels below it, as /proc/self/cgroup
+    shows, and its folder is the one with our pid in cgroup.procs. None if that is not among
+    the first 4,096 folders.
     """
     pid = os.getpid()
     own = (memory_cgroup(pid, root) or "/..").strip("/").split("/")
     if ".." in own:
-        return None  # we were moved out of our namespace
+        return None  # this process was moved out of its namespace
     levels = len([name for name in own if name])
     for count, (where, folders, _files) in enumerate(os.walk(hierarchy.mount)):
-        if count == _LOOKED_AT:
+        if count == _MAX_FOLDERS:
             return None
         folders.sort()
-        if _holds(Path(where), pid):
+        if _contains(Path(where), pid):
             folder = Path(where)
             found = folder if not levels else folder.parents[levels - 1]
             return found if found.is_relative_to(hierarchy.mount) else None
     return None
 
 
-def _holds(folder: Path, pid: int) -> bool:
+def _contains(folder: Path, pid: int) -> bool:
     try:
         return str(pid) in (folder / "cgroup.procs").read_text().split()
     except OSError:

@@ -1,4 +1,4 @@
-"""Pressure stall information (PSI) of a memory cgroup v2: read, and listened to.
+"""Pressure stall information (PSI) of a memory cgroup v2: readings and triggers.
 
 Source: Documentation/accounting/psi.rst; kernel/sched/psi.c.
 """
@@ -12,13 +12,13 @@ from ebpftrace.counters import CgroupPressure
 FILE = "memory.pressure"
 
 STALL_NS, WINDOW_NS = 200_000_000, 1_000_000_000
-"""A trigger is told of so much time lost within a window; once a window at most."""
+"""A trigger fires when this much time was lost within a window; once a window at most."""
 
 _LINE_FIELDS = 5  # some avg10=0.00 avg60=0.00 avg300=0.00 total=0
 
 
 def kernel_has_pressure(root: Path = Path("/")) -> bool:
-    """Whether this kernel keeps PSI: it can be left out, or switched off at boot (psi=0)."""
+    """Whether this kernel has PSI: it can be compiled out, or disabled at boot (psi=0)."""
     try:
         return bool((root / "proc/pressure/memory").read_bytes())
     except OSError:
@@ -26,10 +26,10 @@ def kernel_has_pressure(root: Path = Path("/")) -> bool:
 
 
 def read_pressure(folder: Path) -> CgroupPressure | None:
-    """What the branch lost; None on cgroup v1, without PSI, or where the cgroup is gone."""
+    """What it and the cgroups below lost; None on v1, without PSI, or for a removed cgroup."""
     try:
         text = (folder / FILE).read_text("ascii")
-    except OSError:  # EOPNOTSUPP too: PSI is switched off at boot, or for this cgroup
+    except OSError:  # EOPNOTSUPP too: PSI is disabled at boot, or for this cgroup
         return None
     shares, totals = {}, {}
     for line in text.splitlines():
@@ -51,10 +51,10 @@ def read_pressure(folder: Path) -> CgroupPressure | None:
 
 
 def open_trigger(folder: Path) -> int:
-    """A descriptor that polls POLLPRI whenever tasks of the branch lost time for memory.
+    """A descriptor that polls POLLPRI when tasks of the cgroup or below lost time for memory.
 
-    Each poll that says so takes the news: a descriptor may be in one epoll, and in none
-    that is itself in another. OSError where the kernel refuses: no PSI, no such cgroup.
+    Each poll that reports it also clears it: a descriptor may be in one epoll only, which
+    must not be in another. OSError if the kernel refuses: no PSI, no such cgroup.
     """
     fd = os.open(folder / FILE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

@@ -1,7 +1,7 @@
 """One process, read from /proc. Source: proc(5) and its pages for each file.
 
-A process may vanish between any two reads: every reader then says None. A process that
-may not be read is another matter: NotPermittedError.
+A process may end between any two reads: every reader then returns None. A process that may
+not be read raises NotPermittedError.
 """
 
 import os
@@ -45,16 +45,8 @@ class Stat:
 
 
 @dataclass(frozen=True, slots=True)
-class Executable:
-    """The executable of a process. A deleted one can still be read at /proc/PID/exe."""
-
-    path: str
-    deleted: bool
-
-
-@dataclass(frozen=True, slots=True)
 class ProcessStatus:
-    """The memory lines of /proc/PID/status. Bytes; 0 where a kernel does not tell."""
+    """The memory lines of /proc/PID/status. Bytes; 0 if the kernel has no such line."""
 
     peak_resident_bytes: int  # VmHWM
     anon_bytes: int  # RssAnon
@@ -65,18 +57,8 @@ class ProcessStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Rollup:
-    """/proc/PID/smaps_rollup: exact, but the kernel walks the page tables for it. Bytes."""
-
-    resident_bytes: int  # Rss
-    proportional_bytes: int  # Pss
-    anon_bytes: int  # Anonymous
-    swap_bytes: int  # Swap
-
-
-@dataclass(frozen=True, slots=True)
 class OwnCost:
-    """What this process itself takes."""
+    """What this process itself uses."""
 
     cpu_ns: int
     rss_bytes: int
@@ -86,14 +68,14 @@ def read_stat(pid: int, proc: Path = PROC) -> Stat | None:
     raw = _read(proc, pid, "stat")
     if raw is None:
         return None
-    head, _, tail = raw.rpartition(b") ")  # comm may hold spaces and brackets itself
+    head, _, tail = raw.rpartition(b") ")  # comm may contain spaces and brackets
     fields = tail.split()
     comm = head.partition(b" (")[2]
     return Stat(pid, clean(comm), fields[0].decode(), int(fields[1]), int(fields[19]))
 
 
 def is_dying(pid: int, proc: Path = PROC) -> bool:
-    """Whether SIGKILL is on its way to it, or its end has begun (PF_EXITING)."""
+    """Whether a SIGKILL is pending, or the process is exiting (PF_EXITING)."""
     pending = (
         int(line.split()[1], 16)
         for line in (_read(proc, pid, "status") or b"").splitlines()
@@ -119,25 +101,24 @@ def read_cmdline(pid: int, proc: Path = PROC) -> tuple[str, ...] | None:
 
 
 def read_environ(pid: int, proc: Path = PROC) -> Environ | None:
-    """The first 128 KiB of the environment; a variable cut there is left out."""
+    """The first 128 KiB of the environment; a variable cut there is dropped."""
     raw = _read(proc, pid, "environ", ENVIRON_LIMIT)
     if raw is None:
         return None
     return Environ(raw if len(raw) < ENVIRON_LIMIT else raw.rpartition(b"\0")[0])
 
 
-def read_program(pid: int, proc: Path = PROC) -> Executable | None:
-    """The executable; None also for a kernel thread, which has none."""
+def read_program(pid: int, proc: Path = PROC) -> str | None:
+    """The path of the executable, cleaned; None also for a kernel thread, which has none."""
     try:
         link = str((proc / f"{pid}/exe").readlink())
     except (FileNotFoundError, ProcessLookupError):
         return None
     except PermissionError as error:
         raise _not_permitted(f"{proc}/{pid}/exe") from error
-    deleted = link.endswith(_DELETED) and not Path(link).exists()
-    return Executable(
-        clean(os.fsencode(link.removesuffix(_DELETED) if deleted else link)), deleted
-    )
+    if not Path(link).exists():
+        link = link.removesuffix(_DELETED)
+    return clean(os.fsencode(link))
 
 
 def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
@@ -150,15 +131,6 @@ def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
         return None
     names = (b"VmHWM", b"RssAnon", b"RssFile", b"RssShmem", b"VmSwap", b"VmSize")
     return ProcessStatus(*(lines.get(name, 0) for name in names))
-
-
-def read_rollup(pid: int, proc: Path = PROC) -> Rollup | None:
-    """Exact usage; None also for a kernel thread or zombie, which has no memory."""
-    raw = _read(proc, pid, "smaps_rollup")
-    if not raw:
-        return None
-    lines = dict(_kib_lines(raw))
-    return Rollup(*(lines.get(name, 0) for name in (b"Rss", b"Pss", b"Anonymous", b"Swap")))
 
 
 def self_cost() -> OwnCost:

@@ -1,6 +1,6 @@
 """The netlink messages of taskstats, in pyroute2's terms. Importing it imports pyroute2.
 
-Only `waits` uses it. Source: include/uapi/linux/taskstats.h.
+Only `delay_accounting` imports it. Source: include/uapi/linux/taskstats.h.
 """
 
 from typing import Any
@@ -51,7 +51,7 @@ def open_socket() -> Any:
 
 
 def ask(socket: Any, pid: int) -> bytes:
-    """The raw `struct taskstats` of a whole process; NetlinkError if it is gone."""
+    """The raw `struct taskstats` of a whole process; NetlinkError if it has ended."""
     request = _Request()
     request["cmd"] = _GET
     request["version"] = _FAMILY_VERSION

@@ -1,8 +1,8 @@
-"""tracefs for the time it is needed, and gone again if we brought it.
+"""tracefs, mounted while it is needed.
 
-Only classic tracepoints (those of system calls, for `--mapping-calls`) are found through
-tracefs; raw tracepoints need none. It is mounted where only this process sees it, so that
-the kernel takes it away even when the process is killed.
+Only classic tracepoints (those of system calls, for `--mapping-calls`) need tracefs; raw
+tracepoints do not. It is mounted in a mount namespace of this process, so that the kernel
+unmounts it even when the process is killed.
 """
 
 import ctypes
@@ -36,9 +36,9 @@ _WHY = {
 def mounted_tracefs(target: Path = MOUNT_POINT) -> Iterator[Path]:
     """The folder tracefs is mounted at; mounts it on `target` if it is mounted nowhere.
 
-    To mount it, the process leaves for a mount namespace of its own, where it goes on
-    seeing what others mount. What was mounted here is unmounted at the end, and nothing
-    else. NoTracefsError if it can be neither found nor mounted.
+    To mount it, the process enters a mount namespace of its own, where it still sees what
+    others mount. Only what was mounted here is unmounted at the end. NoTracefsError if it
+    can be neither found nor mounted.
     """
     present = mount_point("tracefs")
     if present is not None:
@@ -69,9 +69,9 @@ def _mount(target: Path) -> None:
 
 
 def _unmount(target: Path) -> None:
-    # Detached: someone who looks into it just now must not keep it mounted for ever.
+    # Detached: a process that has a file in it open must not keep it mounted.
     code = ctypes.CDLL(None, use_errno=True).umount2(os.fsencode(target), _MNT_DETACH)
-    if code != 0 and ctypes.get_errno() != errno.EINVAL:  # EINVAL: someone else was quicker
+    if code != 0 and ctypes.get_errno() != errno.EINVAL:  # EINVAL: it was unmounted already
         raise NoTracefsError(
             f"cannot unmount tracefs from {target}",
             why=os.strerror(ctypes.get_errno()),

@@ -60,9 +60,9 @@ def test_the_leak_ends_in_an_oom_kill_and_starts_again(tmp_path: Path) -> None:
     with Folder(tmp_path) as folder, Stage(memory_hierarchy(), folder.path) as stage:
         stage.start(small, None)
         cgroup = memory_hierarchy().mount / f"{folder.path.name}-leak"
-        eventually(lambda: bool(stage.said([small])))
-        assert stage.said([small])[0] == (
-            "leak: gopls was killed (signal 9); the runner starts it again"
+        eventually(lambda: bool(stage.messages([small])))
+        assert stage.messages([small])[0] == (
+            "leak: gopls was killed (signal 9); the runner restarts it"
         )
         eventually(partial(holds_gopls, cgroup))
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,10 @@ def test_a_process_in_a_real_cgroup() -> None:
 
 
 def test_delays_of_this_process_and_of_none() -> None:
-    with DelayAccounting() as accounting:
-        waits = accounting.read(os.getpid())
-        assert isinstance(waits, Delays)
-        assert waits.reclaim_ns >= 0
+    with closing(DelayAccounting()) as accounting:
+        delays = accounting.read(os.getpid())
+        assert isinstance(delays, Delays)
+        assert delays.reclaim_ns >= 0
         assert accounting.read(GONE) is None
 
 

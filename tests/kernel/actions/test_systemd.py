@@ -31,9 +31,8 @@ def program(only_systemd: None) -> Iterator[Path]:
 def test_a_real_gopls_service_is_restarted() -> None:
     with started("gopls.service") as unit:
         before = unit.pid
-        info = buildinfo.read(Path(f"/proc/{before}/exe"))
-        assert info is not None
-        assert info.main_package == "golang.org/x/tools/gopls"
+        main_package = buildinfo.read_main_package(Path(f"/proc/{before}/exe"))
+        assert main_package == "golang.org/x/tools/gopls"
         ended = act("systemd", about(before), systemd.SystemdOptions())
         assert unit.pid != before
         assert ended.status is StepStatus.DONE

@@ -12,7 +12,7 @@ from bench.observers import DoesNotStartError
 
 
 @pytest.mark.kernel
-def test_a_quick_bench_of_the_storms_yields_every_ratio(tmp_path: Path) -> None:
+def test_quick_storm_bench_yields_every_ratio(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     done = CliRunner().invoke(main, ["storms", "--quick", "--json", str(file)])
     assert done.exit_code == 0, done.output
@@ -33,11 +33,11 @@ def test_help_names_every_bench() -> None:
     assert all(name in said for name in BENCHES)
 
 
-def test_a_bench_nobody_has_heard_of_is_refused() -> None:
+def test_unknown_bench_is_refused() -> None:
     assert CliRunner().invoke(main, ["nonsense"]).exit_code == 2
 
 
-def test_an_observer_that_does_not_start_ends_it_with_a_message(
+def test_observer_that_does_not_start_is_an_error_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def measure(_scale: object) -> list[Table]:
@@ -49,7 +49,7 @@ def test_an_observer_that_does_not_start_ends_it_with_a_message(
     assert "Error: bpftrace does not start: no BPF" in done.output
 
 
-def test_a_part_of_a_section_is_not_put_into_the_docs() -> None:
+def test_part_of_a_section_is_not_written_to_the_docs() -> None:
     done = CliRunner().invoke(main, ["storms", "--docs"])
     assert done.exit_code == 2
     assert "or latency" in done.output

@@ -10,7 +10,7 @@ from bench.cpu import cpu_ns, family_seconds
 BUSY = "import time\nwhile time.process_time() < 0.1: pass"
 
 
-def test_it_is_what_the_process_counts_itself() -> None:
+def test_cpu_time_agrees_with_the_process_itself() -> None:
     before, own = cpu_ns(os.getpid()), time.process_time_ns()
     while time.process_time_ns() < own + 50_000_000:
         pass
@@ -18,7 +18,7 @@ def test_it_is_what_the_process_counts_itself() -> None:
     assert 50_000_000 * 0.8 <= took <= (time.process_time_ns() - own) * 1.2
 
 
-def test_children_that_were_waited_for_count() -> None:
+def test_cpu_time_includes_reaped_children() -> None:
     before, own = family_seconds(os.getpid()), cpu_ns(os.getpid())
     subprocess.run([sys.executable, "-c", BUSY], check=True)
     grown = family_seconds(os.getpid()) - before - (cpu_ns(os.getpid()) - own) / 1e9

@@ -22,7 +22,7 @@ def points(curve: ElementTree.Element) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in pairs]
 
 
-def test_a_curve_is_to_scale_over_the_longest_one() -> None:
+def test_curves_share_the_scale_of_the_longest() -> None:
     won, lost = drawn().iter(f"{SVG}polyline")
     (x0, y0), (x1, y1), (x2, y2) = points(won)
     assert (x0, y0) == (LEFT, HEIGHT - BOTTOM)
@@ -31,7 +31,7 @@ def test_a_curve_is_to_scale_over_the_longest_one() -> None:
     assert points(lost)[-1][0] == WIDTH - RIGHT
 
 
-def test_a_level_is_where_a_curve_reaches_it() -> None:
+def test_level_is_drawn_where_a_curve_reaches_it() -> None:
     level = next(line for line in drawn().iter(f"{SVG}line") if line.attrib["class"] == "level")
     won = next(drawn().iter(f"{SVG}polyline"))
     assert float(level.attrib["y1"]) == points(won)[-1][1]
@@ -42,7 +42,7 @@ def test_everything_is_within_the_picture() -> None:
         assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points(curve))
 
 
-def test_labels_are_text_and_it_follows_the_colour_scheme() -> None:
+def test_labels_are_text_and_follow_the_colour_scheme() -> None:
     said = [text.text or "" for text in drawn().iter(f"{SVG}text")]
     assert "title" in said
     assert any("a <b> & c" in one for one in said)

@@ -5,7 +5,7 @@ import pytest
 from bench.figures import Row, Table
 
 
-def test_a_ratio_is_taken_round_by_round_so_that_drift_cancels_out() -> None:
+def test_ratio_is_taken_per_round() -> None:
     base = Row("without", (100.0, 200.0, 400.0))
     watched = Row("with", (110.0, 220.0, 440.0))
     table = Table("touch", "a page", "ns", (base, watched), against="without")
@@ -14,13 +14,13 @@ def test_a_ratio_is_taken_round_by_round_so_that_drift_cancels_out() -> None:
 
 
 @pytest.mark.parametrize("against", ["not installed", "idle", "", "unheard of"])
-def test_there_is_no_ratio_to_nothing(against: str) -> None:
+def test_ratio_to_zero_is_none(against: str) -> None:
     some = Row("some", (1.0,))
     rows = (Row("not installed", remark="why"), Row("idle", (0.0,)), some)
     assert Table("idle", "", "ms/s", rows, against=against).ratio(some) is None
 
 
-def test_the_record_has_every_sample_and_what_was_made_of_them() -> None:
+def test_record_has_every_sample_and_its_summary() -> None:
     rows = (Row("a", (2.0, 1.0, 3.0)), Row("b", (4.0, 2.0, 6.0)), Row("c", remark="gone"))
     record = Table("rss", "memory", "MiB", rows, against="a").record()
     assert record["rows"][0] == {
@@ -35,12 +35,12 @@ def test_the_record_has_every_sample_and_what_was_made_of_them() -> None:
     assert record["rows"][2] == {"label": "c", "samples": [], "remark": "gone"}
 
 
-def test_a_score_is_recorded() -> None:
+def test_score_is_recorded() -> None:
     record = Table("race", "", "MiB", (Row("a", (1.0,), score="1/2"),), score="saved").record()
     assert record["rows"][0]["score"] == "1/2"
 
 
-def test_of_single_events_the_medians_make_the_ratio_and_the_tail_is_told() -> None:
+def test_ratio_of_single_events_is_of_medians() -> None:
     quick = Row("quick", tuple(float(one) for one in range(1, 201)))
     slow = Row("slow", (1005.0,))
     table = Table("latency", "", "ms", (quick, slow), against="quick", tail=True)

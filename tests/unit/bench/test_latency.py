@@ -9,7 +9,7 @@ from bench.scale import QUICK
 
 
 @pytest.mark.kernel
-def test_every_breach_starts_its_hook_and_none_before_its_time() -> None:
+def test_every_breach_starts_its_hook_and_none_early() -> None:
     tables = list(measure(replace(QUICK, breaches=2, slow_breaches=1)))
     assert len(tables) == 2
     for table in tables:

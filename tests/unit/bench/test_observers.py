@@ -19,7 +19,7 @@ def python(code: str, ready: bytes = b"", terminal: bool = False) -> Observer:
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_it_runs_from_its_first_output_to_the_end_of_the_context(terminal: bool) -> None:
+def test_observer_runs_from_its_first_output_to_the_end(terminal: bool) -> None:
     with running(python("input_ = 0; print('on', flush=True)\nwhile True: input_ += 1",
                         b"on", terminal)) as it:  # fmt: skip
         assert it.ready_seconds > 0
@@ -27,7 +27,7 @@ def test_it_runs_from_its_first_output_to_the_end_of_the_context(terminal: bool)
     assert not Path(f"/proc/{it.pid}").exists()
 
 
-def test_a_marker_is_found_across_two_writes() -> None:
+def test_marker_is_found_across_two_writes() -> None:
     code = (
         "import os, time\nfor part in ('rea', 'dy'): os.write(1, part.encode()); time.sleep(.1)"
     )
@@ -35,7 +35,7 @@ def test_a_marker_is_found_across_two_writes() -> None:
         assert it.process.poll() is None
 
 
-def test_one_that_ends_before_its_marker_says_why() -> None:
+def test_observer_that_ends_early_is_an_error_with_its_output() -> None:
     code = (
         "import sys; print('hello'); sys.exit('modprobe: no\\nFatal ERROR: no headers\\nbye')"
     )
@@ -46,7 +46,7 @@ def test_one_that_ends_before_its_marker_says_why() -> None:
         pass
 
 
-def test_why_a_program_does_not_start() -> None:
+def test_missing_program_is_an_error_with_a_reason() -> None:
     assert does_not_start([sys.executable, "-c", "print('Unable to find it')"]) == (
         "Unable to find it"
     )
@@ -60,5 +60,5 @@ def test_why_a_program_does_not_start() -> None:
         ("sh: no\nUnable to \x1b[1mgo\nend", "Unable to \\x1b[1mgo"),
     ],
 )
-def test_the_complaint_is_one_clean_line(text: str, line: str) -> None:
+def test_error_message_is_one_clean_line(text: str, line: str) -> None:
     assert complaint(text) == line

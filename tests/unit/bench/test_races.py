@@ -15,14 +15,14 @@ from tests.support.cgroups import MemoryCgroup
 
 
 @pytest.mark.kernel
-def test_whom_nobody_stops_the_oom_killer_takes() -> None:
+def test_unguarded_process_is_taken_by_the_oom_killer() -> None:
     result = race("touch")
     assert result.oom_kills == 1
     assert not result.saved
 
 
 @pytest.mark.kernel
-def test_who_is_killed_in_time_is_saved() -> None:
+def test_process_killed_in_time_causes_no_oom_kill() -> None:
     """Killed as it waits. (It is said to have held what its parent did as it forked it.)"""
 
     @contextmanager
@@ -35,7 +35,7 @@ def test_who_is_killed_in_time_is_saved() -> None:
     assert result.peak is not None
 
 
-def test_a_rung_stands_until_it_is_let_go(tmp_path: Path) -> None:
+def test_rung_waits_until_it_is_released(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     with stand.held() as standing:
         assert not standing

@@ -31,7 +31,7 @@ def test_columns_line_up_within_80() -> None:
     assert base.split()[-4:] == ["1317", "1300", "–", "1400"]
 
 
-def test_a_score_stands_where_a_ratio_would() -> None:
+def test_score_is_shown_in_place_of_a_ratio() -> None:
     rows = (Row("a fuse", (1.0, 2.0), score="98/100"), Row("a hook", remark="saved 0/100"))
     head, won, lost = table_text(Table("race", "", "MiB", rows, score="saved")).splitlines()[1:]
     assert won.endswith("98/100")
@@ -39,19 +39,19 @@ def test_a_score_stands_where_a_ratio_would() -> None:
     assert lost == "  a hook: saved 0/100"
 
 
-def test_of_single_events_the_slowest_hundredth_is_shown() -> None:
+def test_slowest_hundredth_of_single_events_is_shown() -> None:
     row = Row("breach to hook", tuple(float(one) for one in range(1, 201)))
     lines = table_text(Table("latency", "", "ms", (row,), tail=True)).splitlines()
     assert "p99 – max" in lines[1]
     assert lines[2].split()[-4:] == ["100", "198", "–", "200"]
 
 
-def test_a_reason_is_shown_whole() -> None:
+def test_reason_is_not_cut() -> None:
     text = " ".join(table_text(TABLE).split())
     assert "memleak-bpfcc: does not start: " + ("no headers " * 12).strip() in text
 
 
-def test_a_page_names_the_machine_and_the_command() -> None:
+def test_page_names_the_machine_and_the_command() -> None:
     text = page([TABLE], "Linux 6.18", "python -m bench touch")
     assert text.startswith("Linux 6.18\n\ntouch: first touch")
     assert text.endswith("\n\n$ python -m bench touch\n")
@@ -62,5 +62,5 @@ def test_a_page_names_the_machine_and_the_command() -> None:
     [(0, "0"), (0.01234, "0.0123"), (0.1234, "0.123"), (1.234, "1.23"), (12.34, "12.3"),
      (123.4, "123"), (1234.5, "1234")],
 )  # fmt: skip
-def test_three_digits_count(value: float, text: str) -> None:
+def test_figures_have_three_digits(value: float, text: str) -> None:
     assert number(value) == text

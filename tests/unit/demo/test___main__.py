@@ -15,7 +15,7 @@ from ebpftrace.demo.__main__ import watch_command
         (["--once"], False, ["--comm", "gopls", "--once"]),
     ],
 )
-def test_in_a_pipe_the_watch_ends_by_itself(
+def test_watch_has_a_duration_in_a_pipe(
     args: list[str], terminal: bool, tail: list[str]
 ) -> None:
     command = watch_command(args, terminal)

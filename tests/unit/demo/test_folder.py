@@ -23,14 +23,14 @@ def hierarchy(tmp_path: Path) -> MemoryHierarchy:
     return MemoryHierarchy("v1", mount)
 
 
-def test_the_folder_goes_with_its_context(base: Path) -> None:
+def test_folder_is_removed_with_its_context(base: Path) -> None:
     with Folder(base) as folder:
         (folder.path / "leak").mkdir()
         assert list(base.iterdir()) == [folder.path]
     assert list(base.iterdir()) == []
 
 
-def test_a_running_demo_is_left_alone(base: Path, hierarchy: MemoryHierarchy) -> None:
+def test_running_demo_is_not_removed(base: Path, hierarchy: MemoryHierarchy) -> None:
     with Folder(base) as folder:
         cgroup = hierarchy.mount / f"{folder.path.name}-leak"
         cgroup.mkdir()
@@ -39,7 +39,7 @@ def test_a_running_demo_is_left_alone(base: Path, hierarchy: MemoryHierarchy) ->
         assert cgroup.exists()
 
 
-def test_what_a_killed_demo_left_is_removed(base: Path, hierarchy: MemoryHierarchy) -> None:
+def test_leftovers_of_a_killed_demo_are_removed(base: Path, hierarchy: MemoryHierarchy) -> None:
     folder = base / "ebpftrace-demo-4711"
     folder.mkdir()
     (folder / "lock").touch()
@@ -58,14 +58,14 @@ def test_what_a_killed_demo_left_is_removed(base: Path, hierarchy: MemoryHierarc
     assert list(hierarchy.mount.iterdir()) == [others]
 
 
-def test_without_a_tmpfs_the_temporary_folder_does(tmp_path: Path) -> None:
+def test_temporary_folder_is_used_without_a_tmpfs(tmp_path: Path) -> None:
     mountinfo = tmp_path / "proc/self/mountinfo"
     mountinfo.parent.mkdir(parents=True)
     mountinfo.write_text("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
     assert choose_base(tmp_path) == (Path(tempfile.gettempdir()), False)
 
 
-def test_a_tmpfs_that_can_be_written_is_preferred(tmp_path: Path) -> None:
+def test_writable_tmpfs_is_preferred(tmp_path: Path) -> None:
     mountinfo = tmp_path / "proc/self/mountinfo"
     mountinfo.parent.mkdir(parents=True)
     mountinfo.write_text("22 1 0:20 / /dev/shm rw - tmpfs tmpfs rw\n")

@@ -26,7 +26,7 @@ def answer(version: str) -> str:
     return f"echo golang.org/x/tools/gopls {version}"
 
 
-def test_the_newest_of_those_the_tests_installed_is_taken(tmp_path: Path) -> None:
+def test_newest_gopls_installed_by_the_tests_is_used(tmp_path: Path) -> None:
     go = put(tmp_path / "bin", "go", "exit 0")
     for version in ("v0.14.2", "v0.24.0"):
         put(tmp_path / "gopls" / version, "gopls", answer(version))
@@ -51,7 +51,7 @@ def test_gobin_comes_before_gopath(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["exit 1", "echo something else", "kill -9 $$"])
-def test_one_that_does_not_answer_is_passed_over(tmp_path: Path, broken: str) -> None:
+def test_gopls_that_does_not_answer_is_skipped(tmp_path: Path, broken: str) -> None:
     put(tmp_path / "first", "gopls", broken)
     put(tmp_path / "second", "go", "exit 0")
     put(tmp_path / "second", "gopls", answer("v0.3.0"))
@@ -60,13 +60,13 @@ def test_one_that_does_not_answer_is_passed_over(tmp_path: Path, broken: str) ->
     assert found.version == "v0.3.0"
 
 
-def test_none_is_no_error(tmp_path: Path) -> None:
+def test_missing_gopls_is_none(tmp_path: Path) -> None:
     go = put(tmp_path / "bin", "go", "exit 0")
     empty = tmp_path / "gopls"
     assert find_gopls({"PATH": str(go.parent), "EBPFTRACE_GOPLS_DIR": str(empty)}) is None
 
 
-def test_gopls_is_of_no_use_without_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gopls_without_go_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gopls, "_go_folders", lambda environment: iter([tmp_path]))
     put(tmp_path / "bin", "gopls", answer("v0.3.0"))
     assert find_gopls({"PATH": str(tmp_path / "bin")}) is None

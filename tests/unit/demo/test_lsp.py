@@ -42,7 +42,7 @@ def open_session(tmp_path: Path, script: str) -> LspSession:
     return LspSession([sys.executable, "-c", script], dict(os.environ), tmp_path)
 
 
-def test_a_session_from_initialize_to_its_end(tmp_path: Path) -> None:
+def test_session_from_initialize_to_its_end(tmp_path: Path) -> None:
     session = open_session(tmp_path, SERVER)
     try:
         assert session.initialize(60)
@@ -54,7 +54,7 @@ def test_a_session_from_initialize_to_its_end(tmp_path: Path) -> None:
         session.close()
 
 
-def test_a_server_that_is_killed_ends_the_session(tmp_path: Path) -> None:
+def test_killed_server_ends_the_session(tmp_path: Path) -> None:
     session = open_session(tmp_path, "import os; os.kill(os.getpid(), 9)")
     try:
         with pytest.raises(SessionEnded) as caught:
@@ -64,7 +64,7 @@ def test_a_server_that_is_killed_ends_the_session(tmp_path: Path) -> None:
         session.close()
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
+def test_silent_server_times_out(tmp_path: Path) -> None:
     session = open_session(tmp_path, "import sys; sys.stdin.buffer.read()")
     try:
         assert not session.initialize(0.2)

@@ -21,7 +21,7 @@ child.wait()
 """
 
 
-def test_a_bound_child_ends_with_a_parent_that_is_killed() -> None:
+def test_bound_child_ends_with_its_killed_parent() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE)
     assert parent.stdout is not None
     with parent.stdout:
@@ -36,7 +36,7 @@ def test_a_bound_child_ends_with_a_parent_that_is_killed() -> None:
             parent.wait()
 
 
-def test_a_child_whose_parent_was_faster_does_not_start() -> None:
+def test_child_of_an_ended_parent_does_not_start() -> None:
     nobody = 0
     child = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"],
@@ -45,13 +45,13 @@ def test_a_child_whose_parent_was_faster_does_not_start() -> None:
     assert child.wait() == -signal.SIGKILL
 
 
-def test_a_process_that_is_gone_has_no_pidfd() -> None:
+def test_ended_process_has_no_pidfd() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     assert open_pidfd(process.pid) is None
 
 
-def test_waiting_ends_when_the_process_does() -> None:
+def test_await_end_returns_when_the_process_ends() -> None:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     pidfd = open_pidfd(process.pid)
     assert pidfd is not None

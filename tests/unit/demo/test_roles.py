@@ -4,11 +4,11 @@ from ebpftrace.demo.roles import ROLES
 from ebpftrace.demo.standin import STEPS
 
 
-def test_every_role_can_be_played_by_the_stand_in() -> None:
+def test_stand_in_has_every_role() -> None:
     assert [role.name for role in ROLES] == list(STEPS)
 
 
-def test_each_job_is_of_another_ci_system() -> None:
+def test_each_role_has_another_ci_system() -> None:
     marks = {"GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE"}
     assert [sorted(marks & role.variables.keys()) for role in ROLES] == [
         ["GITHUB_ACTIONS"],

@@ -17,7 +17,7 @@ def child_named(pid: int, comm: str) -> bool:
     raise AssertionError(f"{pid} has no child named {comm}")
 
 
-def test_a_gopls_that_does_not_come_up_is_replaced_and_that_is_said(tmp_path: Path) -> None:
+def test_gopls_that_does_not_start_is_replaced_and_reported(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
@@ -30,8 +30,8 @@ def test_a_gopls_that_does_not_come_up_is_replaced_and_that_is_said(tmp_path: Pa
     )
     assert runner.stdout is not None
     try:
-        assert runner.stdout.readline() == "gopls ended (1); the runner starts it again\n"
-        assert runner.stdout.readline() == "gopls did not come up; a stand-in took its place\n"
+        assert runner.stdout.readline() == "gopls ended (1); the runner restarts it\n"
+        assert runner.stdout.readline() == "gopls did not start; a stand-in replaces it\n"
         assert child_named(runner.pid, "gopls")
     finally:
         runner.kill()

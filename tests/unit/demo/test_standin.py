@@ -13,7 +13,7 @@ def anon_bytes() -> int:
     raise AssertionError("no Anonymous line in smaps_rollup")
 
 
-def test_growing_touches_every_page_and_shrinking_gives_them_back() -> None:
+def test_growing_touches_every_page_and_shrinking_frees_them() -> None:
     heap: list[mmap.mmap] = []
     before = anon_bytes()
     for _ in range(8):

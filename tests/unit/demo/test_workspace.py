@@ -10,7 +10,7 @@ import pytest
 from ebpftrace.demo.workspace import GENERATED, OPENED, regenerate, write_module
 
 
-def test_a_replacement_is_a_new_file_that_gopls_trusts_at_once(tmp_path: Path) -> None:
+def test_regenerated_file_is_new_and_old_enough_for_gopls(tmp_path: Path) -> None:
     write_module(tmp_path)
     with (tmp_path / GENERATED).open() as held:  # so that its inode cannot be reused
         regenerate(tmp_path, 1)
@@ -21,7 +21,7 @@ def test_a_replacement_is_a_new_file_that_gopls_trusts_at_once(tmp_path: Path) -
     assert not (tmp_path / f"{GENERATED}.new").exists()
 
 
-def test_the_module_is_go(tmp_path: Path) -> None:
+def test_written_module_is_valid_go(tmp_path: Path) -> None:
     gofmt = shutil.which("gofmt") or shutil.which("gofmt", path="/usr/local/go/bin")
     if gofmt is None:
         pytest.skip("needs gofmt, a part of Go")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebpftrace.golang import buildinfo
-from ebpftrace.golang.buildinfo import BuildInfo, read
+from ebpftrace.golang.buildinfo import read_main_package
 from tests.support.elfs import INLINE, POINTERS, program
 
 GOPLS = {version: Path(f"/opt/gopls/{version}/gopls") for version in ("v0.14.2", "v0.24.0")}
@@ -27,19 +27,15 @@ TEXT = (
 
 
 @pytest.mark.parametrize("version", sorted(GOPLS))
-def test_real_gopls(version: str) -> None:
+def test_main_package_of_a_real_gopls(version: str) -> None:
     if not GOPLS[version].exists():
         pytest.skip(f"gopls {version} is not installed at {GOPLS[version]}")
-    info = read(GOPLS[version])
-    assert info is not None
-    assert info.main_package == info.module == "golang.org/x/tools/gopls"
-    assert info.version == version
-    assert info.go_version.startswith("go1.")
+    assert read_main_package(GOPLS[version]) == "golang.org/x/tools/gopls"
 
 
 @pytest.mark.skipif(GO is None, reason="there is no go command here")
 @pytest.mark.parametrize("flags", ["", "-s -w"])
-def test_a_program_built_now(tmp_path: Path, flags: str) -> None:
+def test_main_package_of_a_program_built_now(tmp_path: Path, flags: str) -> None:
     assert GO is not None
     (tmp_path / "go.mod").write_text("module example.com/tiny\n")
     (tmp_path / "cmd").mkdir()
@@ -55,81 +51,70 @@ def test_a_program_built_now(tmp_path: Path, flags: str) -> None:
     }
     argv = [GO, "build", "-ldflags", flags, "-o", "tiny", "./cmd"]
     subprocess.run(argv, cwd=tmp_path, env=environment, check=True)
-    version = subprocess.run(
-        [GO, "env", "GOVERSION"], cwd=tmp_path, env=environment, check=True, capture_output=True
-    )
-    info = read(tmp_path / "tiny")
-    assert info is not None
-    assert info.go_version == version.stdout.decode().strip()
-    assert (info.main_package, info.module) == ("example.com/tiny/cmd", "example.com/tiny")
-    assert info.version == "(devel)"
-    assert info.settings["GOOS"] == "linux"
-    assert info.settings["CGO_ENABLED"] == "0"
+    assert read_main_package(tmp_path / "tiny") == "example.com/tiny/cmd"
     with subprocess.Popen([tmp_path / "tiny"], stdin=subprocess.PIPE) as running:
         (tmp_path / "tiny").unlink()
         buildinfo._cache.clear()
-        deleted = read(Path(f"/proc/{running.pid}/exe"))
+        deleted = read_main_package(Path(f"/proc/{running.pid}/exe"))
         running.kill()
-    assert deleted == info, "a running program can be read after its file was deleted"
+    assert deleted == "example.com/tiny/cmd", "its file was deleted"
 
 
-def test_an_interpreter_is_no_go_program() -> None:
-    assert read(Path(sys.executable)) is None
-    assert read(Path(f"/proc/{os.getpid()}/exe")) is None
+def test_python_is_not_a_go_program() -> None:
+    assert read_main_package(Path(sys.executable)) is None
+    assert read_main_package(Path(f"/proc/{os.getpid()}/exe")) is None
 
 
 @pytest.mark.parametrize("layout", [INLINE, POINTERS])
 @pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize("order", ["little", "big"])
 @pytest.mark.parametrize("sections", [True, False])
-def test_every_layout(
+def test_every_layout_is_read(
     tmp_path: Path, layout: str, wide: bool, order: str, sections: bool
 ) -> None:
     """Fake: Go 1.17 and big-endian machines do not run here."""
     path = tmp_path / "prog"
     path.write_bytes(program("go1.17.1", TEXT, layout, wide, order, sections))
-    assert read(path) == BuildInfo(
-        go_version="go1.17.1",
-        main_package="example.com/cmd/tool",
-        module="example.com",
-        version="v1.2.3",
-        settings={"-ldflags": "-s -w", "vcs.revision": "cafe", "vcs.modified": "true"},
-    )
+    assert read_main_package(path) == "example.com/cmd/tool"
 
 
-def test_built_without_modules(tmp_path: Path) -> None:
+def test_program_built_without_modules_has_no_main_package(tmp_path: Path) -> None:
     path = tmp_path / "prog"
     path.write_bytes(program("go1.20", ""))
-    assert read(path) == BuildInfo("go1.20")
+    assert read_main_package(path) == ""
 
 
-def test_what_a_stranger_wrote_is_clean(tmp_path: Path) -> None:
+def test_main_package_is_cleaned(tmp_path: Path) -> None:
     path = tmp_path / "prog"
-    path.write_bytes(program("go1.20\x1b[2J", "path\tevil\x1b]0;\x07\n"))
-    info = read(path)
-    assert info is not None
-    assert info.go_version.isprintable()
-    assert info.main_package.isprintable()
+    path.write_bytes(program("go1.20", "path\tevil\x1b]0;\x07\n"))
+    assert read_main_package(path) == "evil\\x1b]0;\\x07"
 
 
-def test_what_is_no_program(tmp_path: Path) -> None:
+def test_other_files_have_no_main_package(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.write_bytes(b"")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (empty, pipe, tmp_path, tmp_path / "missing", Path("/dev/zero")):
-        assert read(path) is None
+        assert read_main_package(path) is None
 
 
-def test_a_file_replaced_is_read_again(tmp_path: Path) -> None:
+def test_replaced_file_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "prog"
-    path.write_bytes(program("go1.20", ""))
-    assert read(path) == BuildInfo("go1.20")
-    assert read(path) is read(path), "remembered"
+    path.write_bytes(program("go1.20", "path\tone\n"))
+    assert read_main_package(path) == "one"
     other = tmp_path / "other"
-    other.write_bytes(program("go1.21", ""))
+    other.write_bytes(program("go1.21", "path\ttwo\n"))
     other.rename(path)
-    assert read(path) == BuildInfo("go1.21")
+    assert read_main_package(path) == "two"
+
+
+def test_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "prog"
+    path.write_bytes(program("go1.20", "path\tone\n"))
+    assert read_main_package(path) == "one"
+    monkeypatch.setattr(buildinfo, "_read", lambda fd: pytest.fail("read again"))
+    assert read_main_package(path) == "one"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -139,7 +124,7 @@ def test_a_file_replaced_is_read_again(tmp_path: Path) -> None:
     layout=st.sampled_from([INLINE, POINTERS]),
     wide=st.booleans(),
 )
-def test_mangled_programs_never_raise(
+def test_malformed_programs_never_raise(
     tmp_path: Path, changes: list[tuple[int, int]], length: int, layout: str, wide: bool
 ) -> None:
     whole = bytearray(program("go1.20", TEXT, layout, wide))
@@ -148,5 +133,5 @@ def test_mangled_programs_never_raise(
     path = tmp_path / "mangled"
     path.write_bytes(whole if length % 2 else whole[: length % len(whole)])
     buildinfo._cache.clear()
-    info = read(path)
-    assert info is None or info.go_version.isprintable()
+    package = read_main_package(path)
+    assert package is None or package.isprintable() or not package

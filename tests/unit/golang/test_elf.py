@@ -8,7 +8,7 @@ from ebpftrace.golang.elf import ElfFile, NotElfError
 from tests.support.elfs import program
 
 
-def test_bytes_by_address(tmp_path: Path) -> None:
+def test_bytes_are_read_by_address(tmp_path: Path) -> None:
     path = tmp_path / "prog"
     path.write_bytes(program("go1.20", ""))
     with path.open("rb") as file:
@@ -20,7 +20,7 @@ def test_bytes_by_address(tmp_path: Path) -> None:
         assert elf.at(section - 1, 4) == b""
 
 
-def test_the_interpreter_is_an_elf_file_without_build_info() -> None:
+def test_python_is_an_elf_file_without_build_info() -> None:
     fd = os.open(sys.executable, os.O_RDONLY)
     try:
         elf = ElfFile(fd)
@@ -32,14 +32,14 @@ def test_the_interpreter_is_an_elf_file_without_build_info() -> None:
 @pytest.mark.parametrize(
     "raw", [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF\x09\x01" + bytes(99)]
 )
-def test_what_is_no_elf_file(tmp_path: Path, raw: bytes) -> None:
+def test_other_files_are_refused(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(raw)
     with path.open("rb") as file, pytest.raises(NotElfError):
         ElfFile(file.fileno())
 
 
-def test_a_folder_is_none_either(tmp_path: Path) -> None:
+def test_folder_is_refused(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     try:
         with pytest.raises(NotElfError):

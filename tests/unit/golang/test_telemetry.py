@@ -17,5 +17,7 @@ from ebpftrace.golang.telemetry import is_crash_monitor
         ((), False),
     ],
 )
-def test_the_first_argument_decides(args: tuple[str, ...], expected: bool) -> None:
+def test_crash_monitor_is_recognised_by_its_first_argument(
+    args: tuple[str, ...], expected: bool
+) -> None:
     assert is_crash_monitor(args) is expected

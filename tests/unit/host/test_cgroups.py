@@ -34,11 +34,11 @@ def test_memory_cgroup_of_a_process(tmp_path: Path, text: str, path: str) -> Non
     assert memory_cgroup(7, tmp_path) == path
 
 
-def test_a_process_that_is_gone_has_none(tmp_path: Path) -> None:
+def test_ended_process_has_no_cgroup(tmp_path: Path) -> None:
     assert memory_cgroup(7, tmp_path) is None
 
 
-def test_unknown_ids_are_found_by_a_walk_where_handles_do_not_work(tmp_path: Path) -> None:
+def test_unknown_id_is_found_by_a_walk_without_handles(tmp_path: Path) -> None:
     job = tmp_path / "a/b/job"
     job.mkdir(parents=True)
     paths = CgroupPaths(MemoryHierarchy("v2", tmp_path))
@@ -48,7 +48,7 @@ def test_unknown_ids_are_found_by_a_walk_where_handles_do_not_work(tmp_path: Pat
     assert paths.path(tmp_path.stat().st_ino) == "/"
 
 
-def test_the_walk_is_made_at_most_once_a_second(tmp_path: Path) -> None:
+def test_tree_is_walked_at_most_once_a_second(tmp_path: Path) -> None:
     clock = Clock()
     paths = CgroupPaths(MemoryHierarchy("v2", tmp_path), clock)
     assert paths.path(1) is None
@@ -60,20 +60,20 @@ def test_the_walk_is_made_at_most_once_a_second(tmp_path: Path) -> None:
     assert paths.path(late.stat().st_ino) == "/late"
 
 
-def test_what_the_kernel_told_outlives_the_cgroup(tmp_path: Path) -> None:
+def test_reported_path_outlives_the_cgroup(tmp_path: Path) -> None:
     paths = CgroupPaths(MemoryHierarchy("v1", tmp_path))
     paths.learn(4711, "/jobs/gone")
     assert paths.path(4711) == "/jobs/gone"
     assert paths.id("/jobs/gone") is None
 
 
-def test_a_name_chosen_by_a_stranger_is_cleaned(tmp_path: Path) -> None:
+def test_path_is_cleaned(tmp_path: Path) -> None:
     paths = CgroupPaths(MemoryHierarchy("v1", tmp_path))
     paths.learn(5, "/evil\x1b[2J\n")
     assert paths.path(5) == "/evil\\x1b[2J\\x0a"
 
 
-def test_memory_of_pairs_is_bounded(tmp_path: Path) -> None:
+def test_cache_of_paths_is_bounded(tmp_path: Path) -> None:
     paths = CgroupPaths(MemoryHierarchy("v1", tmp_path), Clock())
     for number in range(2, 9000):
         paths.learn(number, f"/{number}")
@@ -81,7 +81,7 @@ def test_memory_of_pairs_is_bounded(tmp_path: Path) -> None:
     assert paths.path(2) is None
 
 
-def test_a_container_that_mounts_its_own_branch(tmp_path: Path) -> None:
+def test_container_that_mounts_its_own_branch(tmp_path: Path) -> None:
     """Docker without a cgroup namespace: the mount shows /docker/abc, /proc the full path."""
     inner = tmp_path / "inner"
     inner.mkdir()
@@ -93,14 +93,14 @@ def test_a_container_that_mounts_its_own_branch(tmp_path: Path) -> None:
     assert paths.folder("/docker/abcd") is None
 
 
-def test_a_cgroup_namespace_with_the_hosts_mount(tmp_path: Path) -> None:
+def test_cgroup_namespace_with_the_mount_of_the_host(tmp_path: Path) -> None:
     """The mount is one level above the namespace's root, and so are other jobs."""
     paths = CgroupPaths(MemoryHierarchy("v2", tmp_path, "/.."))
     assert paths.folder("/../other") == tmp_path / "other"
     assert paths.folder("/own") is None  # the name of our own root is not known
 
 
-def test_a_path_above_what_is_mounted_has_no_folder(tmp_path: Path) -> None:
+def test_path_above_the_mount_has_no_folder(tmp_path: Path) -> None:
     paths = CgroupPaths(MemoryHierarchy("v2", tmp_path))
     assert paths.folder("/../other") is None
     assert paths.id("/../other") is None

@@ -19,22 +19,22 @@ def record(version: int, size: int, **fields: int) -> bytes:
     return bytes(raw)
 
 
-def test_the_layout_of_most_versions() -> None:
+def test_layout_of_most_versions_is_parsed() -> None:
     raw = record(16, 560, o56=1, o320=2, o336=3)
     assert parse(raw) == Delays(swapin_ns=1, reclaim_ns=2, thrashing_ns=3)
 
 
-def test_version_15_put_extremes_between_the_fields() -> None:
+def test_layout_of_version_15_is_parsed() -> None:
     raw = record(15, 560, o88=1, o368=2, o400=3)
     assert parse(raw) == Delays(swapin_ns=1, reclaim_ns=2, thrashing_ns=3)
 
 
-def test_version_8_knows_no_thrashing() -> None:
+def test_version_8_has_no_thrashing() -> None:
     assert parse(record(8, 328, o56=1, o320=2)) == Delays(1, 2, 0)
 
 
 @given(st.binary(max_size=600))
-def test_any_record_parses_or_is_refused(raw: bytes) -> None:
+def test_any_record_is_parsed_or_refused(raw: bytes) -> None:
     try:
         assert parse(raw).reclaim_ns >= 0
     except ValueError as error:
@@ -42,18 +42,18 @@ def test_any_record_parses_or_is_refused(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), [("1\n", True), ("0\n", False)])
-def test_availability(tmp_path: Path, text: str, expected: bool) -> None:
+def test_sysctl_decides_availability(tmp_path: Path, text: str, expected: bool) -> None:
     folder = tmp_path / "proc/sys/kernel"
     folder.mkdir(parents=True)
     (folder / "task_delayacct").write_text(text)
     assert available(tmp_path) is expected
 
 
-def test_a_kernel_without_the_switch_has_none(tmp_path: Path) -> None:
+def test_kernel_without_the_sysctl_has_no_delays(tmp_path: Path) -> None:
     assert available(tmp_path) is False
 
 
-def test_asking_whether_it_is_there_does_not_import_pyroute2() -> None:
+def test_availability_does_not_import_pyroute2() -> None:
     code = (
         "import sys; from ebpftrace.host import delay_accounting; "
         "delay_accounting.available(); "

@@ -5,12 +5,12 @@ import pytest
 from ebpftrace.host.kernfs import KernfsHandles
 
 
-def test_a_mount_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_mount_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         KernfsHandles(tmp_path / "missing")
 
 
-def test_another_file_system_never_answers_with_a_folder(tmp_path: Path) -> None:
+def test_another_file_system_has_no_folder_for_an_id(tmp_path: Path) -> None:
     """Real folders are opened by handle in tests/kernel; ext4 and tmpfs have other handles."""
     handles = KernfsHandles(tmp_path)
     try:

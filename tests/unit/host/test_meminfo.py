@@ -5,12 +5,12 @@ import pytest
 from ebpftrace.host import meminfo
 
 
-def test_the_machine_s_own() -> None:
+def test_meminfo_of_this_machine() -> None:
     total, available = meminfo.read()
     assert 0 < available <= total
 
 
-def test_a_fake_file(tmp_path: Path) -> None:
+def test_meminfo_is_in_bytes(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     file = tmp_path / "proc" / "meminfo"
     file.write_text("MemTotal:  2048 kB\nMemFree: 1 kB\nMemAvailable:   512 kB\n")

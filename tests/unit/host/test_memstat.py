@@ -28,20 +28,20 @@ pgmajfault 17
 CONTENTS = CgroupContents(13746176, 9068544, 11096064 - 9068544, 3953, 17)
 
 
-def test_v1_counts_the_cgroups_below(tmp_path: Path) -> None:
+def test_v1_includes_the_cgroups_below(tmp_path: Path) -> None:
     (tmp_path / "memory.stat").write_text(V1)
     assert read_contents(tmp_path) == CONTENTS
 
 
-def test_v2(tmp_path: Path) -> None:
+def test_v2_memory_stat_is_parsed(tmp_path: Path) -> None:
     (tmp_path / "memory.stat").write_text(V2)
     assert read_contents(tmp_path) == CONTENTS
 
 
-def test_a_cgroup_that_is_gone_has_none(tmp_path: Path) -> None:
+def test_removed_cgroup_has_no_contents(tmp_path: Path) -> None:
     assert read_contents(tmp_path / "gone") is None
 
 
-def test_lines_of_another_shape_are_skipped(tmp_path: Path) -> None:
+def test_other_lines_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "memory.stat").write_text("anon 4096\nhalf\nnew_field not-a-number\n")
     assert read_contents(tmp_path) == CgroupContents(anon_bytes=4096)

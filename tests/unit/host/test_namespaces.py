@@ -10,7 +10,7 @@ from ebpftrace.host.namespaces import cgroup_namespace_root, in_initial_pid_name
 from tests.support.fakeroot import FakeRoot
 
 
-def test_the_initial_pid_namespace_is_known_by_its_number() -> None:
+def test_initial_pid_namespace_is_recognised_by_its_inode() -> None:
     """What kthreadd, which lives in no other, is to be seen as."""
     threads = Path("/proc/2/comm")
     ours = threads.exists() and threads.read_text() == "kthreadd\n"
@@ -18,7 +18,7 @@ def test_the_initial_pid_namespace_is_known_by_its_number() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: unshare is refused")
-def test_a_namespace_of_its_own_is_not_the_initial_one() -> None:
+def test_unshared_pid_namespace_is_not_the_initial_one() -> None:
     ask = "from ebpftrace.host import namespaces as n; print(n.in_initial_pid_namespace())"
     done = subprocess.run(
         ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", ask],
@@ -29,7 +29,7 @@ def test_a_namespace_of_its_own_is_not_the_initial_one() -> None:
     assert done.stdout == "False\n"
 
 
-def test_without_proc_nothing_is_said_of_pids(tmp_path: Path) -> None:
+def test_pid_namespace_is_taken_for_the_initial_one_without_proc(tmp_path: Path) -> None:
     assert in_initial_pid_namespace(tmp_path)
 
 
@@ -37,7 +37,7 @@ def test_without_proc_nothing_is_said_of_pids(tmp_path: Path) -> None:
     ("own", "found"),
     [("/", "a/b"), ("/x", "a"), ("/a/b", ""), ("/../b", None), ("/a/b/c", None)],
 )
-def test_the_namespaces_root_is_above_our_own_cgroup(
+def test_root_of_the_cgroup_namespace_is_found_above_our_cgroup(
     tmp_path: Path, own: str, found: str | None
 ) -> None:
     fake = FakeRoot(tmp_path)
@@ -51,7 +51,7 @@ def test_the_namespaces_root_is_above_our_own_cgroup(
     assert cgroup_namespace_root(hierarchy, tmp_path) == expected
 
 
-def test_a_namespace_whose_processes_are_not_to_be_seen_has_no_root(tmp_path: Path) -> None:
+def test_namespace_without_visible_processes_has_no_root(tmp_path: Path) -> None:
     fake = FakeRoot(tmp_path)
     fake.process(os.getpid(), cgroup="4:memory:/")
     fake.folder("/mount/a", cgroup__procs="1\n")

@@ -11,7 +11,7 @@ full avg10=1.20 avg60=0.50 avg300=0.10 total=120000
 """
 
 
-def test_shares_and_totals(tmp_path: Path) -> None:
+def test_pressure_has_shares_and_totals(tmp_path: Path) -> None:
     (tmp_path / "memory.pressure").write_text(TOLD)
     pressure = read_pressure(tmp_path)
     assert pressure is not None
@@ -21,18 +21,18 @@ def test_shares_and_totals(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "nothing of the kind\n"])
-def test_what_is_no_pressure_is_none(tmp_path: Path, text: str) -> None:
+def test_malformed_pressure_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "memory.pressure").write_text(text)
     assert read_pressure(tmp_path) is None
 
 
-def test_a_cgroup_without_it_has_none_and_takes_no_trigger(tmp_path: Path) -> None:
+def test_cgroup_without_pressure_has_none_and_no_trigger(tmp_path: Path) -> None:
     assert read_pressure(tmp_path) is None
     with pytest.raises(FileNotFoundError):
         open_trigger(tmp_path)
 
 
-def test_a_kernel_has_it_where_its_file_can_be_read(tmp_path: Path) -> None:
+def test_kernel_has_pressure_if_its_file_can_be_read(tmp_path: Path) -> None:
     assert not kernel_has_pressure(tmp_path)
     (tmp_path / "proc/pressure").mkdir(parents=True)
     (tmp_path / "proc/pressure/memory").write_text(TOLD)

@@ -22,15 +22,14 @@ GONE = 2**22 + 1  # above PID_MAX_LIMIT
         proc.read_environ,
         proc.read_program,
         proc.read_status,
-        proc.read_rollup,
     ],
 )
-def test_a_process_that_is_gone_reads_as_none(read: object) -> None:
+def test_process_that_has_ended_reads_as_none(read: object) -> None:
     assert callable(read)
     assert read(GONE) is None
 
 
-def test_own_stat_comm_and_arguments() -> None:
+def test_stat_has_parent_name_and_start() -> None:
     before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     with subprocess.Popen([sys.executable, "-c", "input()", "a b", ""], stdin=-1) as child:
         after = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -49,16 +48,16 @@ def test_own_stat_comm_and_arguments() -> None:
     assert not stat.started_at(stat.start_boottime_ns + tick_ns)
 
 
-def test_own_memory_agrees_among_the_files() -> None:
+def test_memory_of_this_process_is_counted() -> None:
+    before = proc.read_status(os.getpid())
     held = bytearray(os.urandom(32 << 20))
-    status = proc.read_status(os.getpid())
-    rollup = proc.read_rollup(os.getpid())
-    assert status is not None
-    assert rollup is not None
-    assert rollup.anon_bytes >= len(held)
-    assert abs(status.anon_bytes - rollup.anon_bytes) < 4 << 20
-    assert status.peak_resident_bytes >= rollup.resident_bytes - (4 << 20)
-    assert status.virtual_bytes > rollup.resident_bytes >= rollup.proportional_bytes > 0
+    after = proc.read_status(os.getpid())
+    assert before is not None
+    assert after is not None
+    assert abs(after.anon_bytes - before.anon_bytes - len(held)) < 4 << 20
+    resident = after.anon_bytes + after.file_bytes + after.shmem_bytes
+    assert after.peak_resident_bytes >= resident - (4 << 20)
+    assert after.virtual_bytes > resident
     assert proc.self_cost().rss_bytes >= len(held)
 
 
@@ -68,34 +67,31 @@ def test_own_cpu_time_grows_with_work() -> None:
     assert proc.self_cost().cpu_ns > before
 
 
-def test_a_deleted_program_is_told(tmp_path: Path) -> None:
+def test_deleted_program_keeps_its_path(tmp_path: Path) -> None:
     program = tmp_path / "prog"
     program.write_bytes(Path("/bin/sleep").read_bytes())
     program.chmod(0o755)
     with subprocess.Popen([str(program), "60"]) as child:
-        while (found := proc.read_program(child.pid)) is None or "prog" not in found.path:
+        while (found := proc.read_program(child.pid)) is None or "prog" not in found:
             time.sleep(0.001)  # until it has executed the program
         program.unlink()
         deleted = proc.read_program(child.pid)
         child.kill()
-    assert (found.path, found.deleted) == (str(program), False)
-    assert deleted is not None
-    assert (deleted.path, deleted.deleted) == (str(program), True)
+    assert found == deleted == str(program)
 
 
-def test_a_zombie_has_no_memory_and_no_arguments() -> None:
+def test_zombie_has_no_memory_and_no_arguments() -> None:
     child = subprocess.Popen(["true"])
     try:
         while (stat := proc.read_stat(child.pid)) is None or stat.state != "Z":
             time.sleep(0.001)
         assert proc.read_status(child.pid) is None
-        assert proc.read_rollup(child.pid) is None
         assert proc.read_cmdline(child.pid) == ()
     finally:
         child.wait()
 
 
-def test_comm_with_brackets_spaces_and_escapes(tmp_path: Path) -> None:
+def test_comm_with_brackets_and_spaces_is_parsed_and_cleaned(tmp_path: Path) -> None:
     fake = FakeRoot(tmp_path)
     fake.process(7, 3, comm="a) R (b \x1b[1m", start_ticks=55)
     stat = proc.read_stat(7, fake.proc)
@@ -103,7 +99,7 @@ def test_comm_with_brackets_spaces_and_escapes(tmp_path: Path) -> None:
     assert (stat.comm, stat.parent_pid, stat.start_ticks) == ("a) R (b \\x1b[1m", 3, 55)
 
 
-def test_environ_is_bounded_and_a_cut_variable_left_out(tmp_path: Path) -> None:
+def test_environ_is_bounded_and_drops_a_cut_variable(tmp_path: Path) -> None:
     fake = FakeRoot(tmp_path)
     filler = {f"V{index}": "x" * 1000 for index in range(200)}
     fake.process(7, environ={"FIRST": "1", **filler, "LAST": "1"})
@@ -115,7 +111,7 @@ def test_environ_is_bounded_and_a_cut_variable_left_out(tmp_path: Path) -> None:
     assert all(environ.get(f"V{index}", 2000) in ("", "x" * 1000) for index in range(200))
 
 
-def test_who_is_dying_is_told_by_what_is_pending_and_by_its_flags(tmp_path: Path) -> None:
+def test_dying_process_has_a_pending_sigkill_or_is_exiting(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "100"]) as child:
         assert not proc.is_dying(child.pid)
         folder = tmp_path / str(child.pid)

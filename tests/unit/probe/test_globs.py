@@ -32,38 +32,38 @@ LETTERS = st.text("abgo-[]!*?", max_size=12)
         ("a-very-long-process-name", "a-very-long-pro", True),  # all the kernel keeps of it
     ],
 )
-def test_what_a_glob_takes(glob: str, comm: str, expected: bool) -> None:
+def test_glob_matches_names(glob: str, comm: str, expected: bool) -> None:
     assert matches(*compile_globs((glob,)), comm.encode()) is expected
 
 
 @given(glob=LETTERS.filter(bool), comm=LETTERS)
-def test_it_agrees_with_fnmatch(glob: str, comm: str) -> None:
+def test_matching_agrees_with_fnmatch(glob: str, comm: str) -> None:
     expected = fnmatch.fnmatchcase(comm[:COMM_BYTES], glob)
     assert matches(*compile_globs((glob,)), comm.encode()) is expected
 
 
 @given(globs=st.lists(LETTERS.filter(bool), min_size=1, max_size=12), comm=LETTERS)
-def test_any_of_several_is_enough(globs: list[str], comm: str) -> None:
+def test_any_of_several_globs_may_match(globs: list[str], comm: str) -> None:
     expected = any(fnmatch.fnmatchcase(comm, glob) for glob in globs)
     assert matches(*compile_globs(tuple(globs)), comm.encode()) is expected
 
 
-def test_the_table_is_as_large_as_the_kernel_s_struct() -> None:
+def test_table_has_the_size_of_the_kernel_struct() -> None:
     for count in (1, 10, 30):
         table, words = compile_globs(("abcdefghijk",) * count)
         assert len(table) == (256 + 3) * 8 * words
 
 
-def test_too_many_patterns_are_said() -> None:
+def test_too_many_globs_are_refused() -> None:
     with pytest.raises(UsageError, match="too many"):
         compile_globs(("abcdefghijklmno",) * (4 * MAX_WORDS + 1))
 
 
-def test_an_endless_pattern_is_said() -> None:
+def test_too_long_glob_is_refused() -> None:
     with pytest.raises(UsageError, match="too long"):
         compile_globs(("?" * 64,))
 
 
-def test_an_empty_name_is_said() -> None:
+def test_empty_glob_is_refused() -> None:
     with pytest.raises(UsageError, match="empty"):
         compile_globs(("",))

@@ -26,7 +26,7 @@ def refuse(path: Path) -> None:
     raise AssertionError(f"{path} is there already")
 
 
-def test_what_was_made_is_not_made_again(folder: Path) -> None:
+def test_cached_file_is_not_made_again(folder: Path) -> None:
     made = cache.kept("images", "a", write)
     assert made == folder / "images" / "a"
     assert made.read_text() == "whole"
@@ -34,7 +34,7 @@ def test_what_was_made_is_not_made_again(folder: Path) -> None:
     assert {path.name for path in folder.rglob("*") if path.is_file()} == {"images.lock", "a"}
 
 
-def test_what_was_interrupted_is_made_anew(folder: Path) -> None:
+def test_interrupted_file_is_made_again(folder: Path) -> None:
     def interrupted(path: Path) -> None:
         write(path)
         raise KeyboardInterrupt
@@ -45,7 +45,7 @@ def test_what_was_interrupted_is_made_anew(folder: Path) -> None:
     assert cache.kept("images", "a", write).read_text() == "whole"
 
 
-def test_two_runs_at_once_make_it_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_concurrent_runs_make_a_file_once(capsys: pytest.CaptureFixture[str]) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slowly(path: Path) -> None:
@@ -67,7 +67,7 @@ def test_two_runs_at_once_make_it_once(capsys: pytest.CaptureFixture[str]) -> No
     cache.kept("images", "a", refuse)
 
 
-def test_those_used_last_are_kept(folder: Path) -> None:
+def test_most_recently_used_files_are_kept(folder: Path) -> None:
     for age, key in enumerate("dcba"):
         path = cache.kept("images", key, Path.mkdir)
         os.utime(path, (1_000_000 - age,) * 2)

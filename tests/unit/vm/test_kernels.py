@@ -30,7 +30,7 @@ def suites(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Suite, "depends", lambda suite, _package: ARCHIVE[suite.suite])
 
 
-def test_each_series_once_in_order_and_no_suite_that_is_gone() -> None:
+def test_each_series_is_listed_once_without_removed_suites() -> None:
     assert list(kernels.offers().values()) == [
         Offer("5.10", "5.10.0-46-cloud-amd64", "bullseye-security"),
         Offer("6.1", "6.1.0-56-cloud-amd64", "bookworm-security"),
@@ -39,7 +39,7 @@ def test_each_series_once_in_order_and_no_suite_that_is_gone() -> None:
     ]
 
 
-def test_a_matrix_without_one_of_its_kernels_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matrix_without_one_of_its_kernels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def update(suite: Suite) -> None:
         if suite.suite == "sid":
             raise UnavailableError("Could not connect")
@@ -49,7 +49,7 @@ def test_a_matrix_without_one_of_its_kernels_is_none(monkeypatch: pytest.MonkeyP
         kernels.offers()
 
 
-def test_suites_that_are_all_gone_are_a_mistake_of_ours(
+def test_only_removed_suites_are_our_own_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(kernels, "SUITES", ("sidd",))
@@ -73,9 +73,7 @@ def test_suites_that_are_all_gone_are_a_mistake_of_ours(
         ("E: something else", False),
     ],
 )
-def test_a_mistake_of_ours_is_not_an_archive_that_does_not_answer(
-    said: str, unavailable: bool
-) -> None:
+def test_our_own_error_is_not_an_unreachable_archive(said: str, unavailable: bool) -> None:
     with pytest.raises(VmError) as error, archive.unanswered():
         raise VmError(said)
     assert isinstance(error.value, UnavailableError) == unavailable

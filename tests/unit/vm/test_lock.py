@@ -28,7 +28,7 @@ with locked(Path(sys.argv[1]), "tool"):
 SECONDS = 60
 
 
-def test_what_a_killed_run_left_running_is_waited_for(tmp_path: Path) -> None:
+def test_lock_waits_for_the_machine_of_a_killed_run(tmp_path: Path) -> None:
     lock, begun, go_on, written = (tmp_path / name for name in ("lock", "a", "b", "written"))
     for fifo in (begun, go_on):
         os.mkfifo(fifo)

@@ -57,15 +57,15 @@ def boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Told]:
     ],
     ids=["passed", "failed", "silent", "panic", "emulator", "emulator twice"],
 )
-def test_how_it_ends(boots: list[Told], told: Sequence[Told], code: int) -> None:
+def test_exit_code_follows_the_boots(
+    boots: list[Told], told: Sequence[Told], code: int
+) -> None:
     boots.extend(told)
     assert CliRunner().invoke(vm.main, ["--kernel", "6.12"]).exit_code == code
     assert boots == []
 
 
-def test_what_is_run_again_by_name_is_added_to_what_was_known(
-    boots: list[Told], tmp_path: Path
-) -> None:
+def test_rerun_by_name_is_merged_into_the_results(boots: list[Told], tmp_path: Path) -> None:
     file = tmp_path / "6.12.json"
     here = PASSED.replace('"t"', '"tests.unit.vm.test_main"')
     failed = here.replace(" />", "><failure /></testcase>")
@@ -79,13 +79,13 @@ def test_what_is_run_again_by_name_is_added_to_what_was_known(
     assert known_of(file) == {f"{TESTS}::a": "passed"}
 
 
-def test_one_kernel_that_failed_does_not_hide_behind_the_next(boots: list[Told]) -> None:
+def test_failure_of_an_earlier_kernel_decides_the_exit_code(boots: list[Told]) -> None:
     boots.extend([(1, PASSED), (0, PASSED)])
     assert CliRunner().invoke(vm.main, ["--kernel", "6.1", "--kernel", "6.12"]).exit_code == 1
 
 
 @pytest.mark.parametrize("gone", ["5.10", "6.1"])
-def test_a_kernel_that_cannot_be_had_hides_no_failure_and_ends_no_matrix(
+def test_unavailable_kernel_is_skipped_and_hides_no_failure(
     boots: list[Told], monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     def take(offer: Offer) -> Kernel:
@@ -114,7 +114,7 @@ def test_a_kernel_that_cannot_be_had_hides_no_failure_and_ends_no_matrix(
         (["tests/kernel/test_memory.py::test_one"], ("tests/kernel/test_memory.py::test_one",)),
     ],
 )
-def test_what_names_no_test_is_added_to_the_selection(
+def test_other_arguments_are_added_to_the_selection(
     boots: list[Told],
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
@@ -131,7 +131,7 @@ def test_what_names_no_test_is_added_to_the_selection(
     assert seen == [chosen]
 
 
-def test_where_there_is_no_machine_that_is_another_exit_code(
+def test_missing_machine_has_its_own_exit_code(
     boots: list[Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fetch(series: str) -> Kernel:

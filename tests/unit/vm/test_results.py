@@ -12,7 +12,7 @@ JUNIT = """<testsuites><testsuite>
 </testsuite></testsuites>"""
 
 
-def test_an_error_is_a_failure() -> None:
+def test_error_counts_as_failure() -> None:
     assert by_file(outcomes(JUNIT)) == {
         "tests/kernel/test_memory.py": {"passed": 1, "failed": 2},
         "tests/kernel/test_mappings.py": {"skipped": 1},
@@ -20,5 +20,5 @@ def test_an_error_is_a_failure() -> None:
     }
 
 
-def test_a_test_is_called_as_pytest_calls_it() -> None:
+def test_tests_are_named_as_pytest_names_them() -> None:
     assert "tests/kernel/test_memory.py::TestAClass::a" in outcomes(JUNIT)

@@ -7,11 +7,11 @@ from tests.vm.selection import ALL, LEFT_OUT, QUICK
 
 
 @pytest.mark.parametrize("path", [*QUICK, *LEFT_OUT, *ALL[:3]])
-def test_what_is_selected_or_left_out_is_there(path: str) -> None:
+def test_selected_and_excluded_paths_exist(path: str) -> None:
     assert (ROOT / path).exists()
 
 
-def test_what_is_quick_is_a_part_of_all() -> None:
+def test_quick_selection_is_part_of_all() -> None:
     for path in QUICK:
         assert path not in LEFT_OUT
         assert path.startswith(ALL[:3])

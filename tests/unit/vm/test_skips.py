@@ -28,7 +28,7 @@ SYSTEMD = "systemd is not process 1 here; the machines of tests/vm can have it"
         ("", "6.1", True, False),
     ],
 )
-def test_a_reason_has_to_be_true_of_the_machine(
+def test_skip_reason_must_be_true_of_the_machine(
     reason: str, series: str, systemd: bool, expected: bool
 ) -> None:
     junit = f"""<testsuite>

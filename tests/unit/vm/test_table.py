@@ -33,7 +33,7 @@ def run(folder: Path, **found: object) -> Path:
     return folder
 
 
-def test_a_column_a_kernel_and_a_row_a_feature(tmp_path: Path) -> None:
+def test_table_has_a_column_per_kernel_and_a_row_per_feature(tmp_path: Path) -> None:
     columns = [read(run(tmp_path / "a")), read(run(tmp_path / "b", release="4.2", remarks=[]))]
     del columns[1].outcomes["tests/kernel/test_mappings.py"]
     lines = page(columns).splitlines()
@@ -48,7 +48,7 @@ def test_a_column_a_kernel_and_a_row_a_feature(tmp_path: Path) -> None:
     assert "## What takes its place where it is missing" in lines
 
 
-def test_a_run_that_hung_is_not_read(tmp_path: Path) -> None:
+def test_results_of_a_hung_run_are_ignored(tmp_path: Path) -> None:
     (run(tmp_path / "a") / "features.json").unlink()
     with pytest.raises(OSError, match=r"features\.json"):
         read(tmp_path / "a")

@@ -8,7 +8,7 @@ import pytest
 from tests.vm import tree
 
 
-def test_what_only_its_owner_may_read_here_is_for_all_inside(
+def test_tree_is_readable_by_every_user_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a clone made under umask 077: gopls.service runs as a user of its own."""

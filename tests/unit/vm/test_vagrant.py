@@ -38,7 +38,7 @@ def config() -> dict[str, Any]:
     return vm
 
 
-def test_the_box_is_debian_12(config: dict[str, Any]) -> None:
+def test_box_is_debian_12(config: dict[str, Any]) -> None:
     assert config["box"] == "debian/bookworm64"
 
 
@@ -47,7 +47,7 @@ def test_both_providers_have_two_processors_and_four_gibibytes(config: dict[str,
     assert config["provider"] == {"virtualbox": enough, "libvirt": enough}
 
 
-def test_the_tree_is_where_provision_looks_for_it(config: dict[str, Any]) -> None:
+def test_tree_is_shared_where_provision_expects_it(config: dict[str, Any]) -> None:
     shared = {there: (here, options) for here, there, options in config["synced_folder"]}
     here, options = shared["/opt/ebpftrace"]
     assert (VAGRANT / here).resolve() == ROOT
@@ -56,17 +56,17 @@ def test_the_tree_is_where_provision_looks_for_it(config: dict[str, Any]) -> Non
     assert "cd /opt/ebpftrace\n" in (VAGRANT / "provision.sh").read_text()
 
 
-def test_it_is_provisioned_by_the_script_that_makes_our_image(config: dict[str, Any]) -> None:
+def test_vagrant_provisions_by_the_script_of_the_test_image(config: dict[str, Any]) -> None:
     ((kind, options),) = config["provision"]
     assert kind == "shell"
     assert VAGRANT / options["path"] in image_is_made_from()
 
 
-def test_a_changed_unit_is_another_image() -> None:
+def test_changed_unit_makes_another_image() -> None:
     assert set(UNITS) < set(image_is_made_from())
 
 
-def test_a_changed_script_that_provision_runs_is_another_image() -> None:
+def test_changed_script_of_provision_makes_another_image() -> None:
     scripts = SCRIPTS.glob("*")
     texts = [provision(), *((SCRIPTS / name).read_text() for name in ("setup", "apt-install"))]
     run = {script for script in scripts for text in texts if f"scripts/{script.name}" in text}
@@ -74,7 +74,7 @@ def test_a_changed_script_that_provision_runs_is_another_image() -> None:
     assert run <= set(image_is_made_from())
 
 
-def test_the_bare_machine_comes_with_nothing_that_provision_installs() -> None:
+def test_bare_machine_has_no_package_that_provision_installs() -> None:
     """Else its apt-get would never run, and what it lacks not be noticed."""
     (words,) = re.findall(r"scripts/apt-install ([a-z -]+)", provision())
     rows = re.findall(r'echo "(.*\|.*)"$', (SCRIPTS / "setup").read_text(), re.MULTILINE)
@@ -83,27 +83,27 @@ def test_the_bare_machine_comes_with_nothing_that_provision_installs() -> None:
     assert not installed & set((ROOT / "tests" / "vm" / "packages.txt").read_text().split())
 
 
-def test_the_files_for_vagrant_name_what_they_should() -> None:
+def test_vagrant_files_name_the_box_and_the_script() -> None:
     """Where there is no Ruby either: the words, at least."""
     text = (VAGRANT / "Vagrantfile").read_text()
     for words in ('"debian/bookworm64"', '"virtualbox"', '"libvirt"', '"provision.sh"'):
         assert words in text
 
 
-def test_every_unit_that_is_enabled_is_there() -> None:
+def test_every_enabled_unit_exists() -> None:
     enabled = re.search(r"^systemctl enable (.*)$", provision(), re.MULTILINE)
     assert enabled
     names = {re.sub(r"@.*\.", "@.", name) for name in enabled[1].split()}
     assert names == {unit.name for unit in UNITS if unit.suffix == ".service"}
 
 
-def test_gopls_has_a_slice_of_its_own_with_a_limit() -> None:
+def test_gopls_has_a_slice_with_a_limit() -> None:
     service = unit("gopls.service")["Service"]
     assert service["Slice"] == "gopls.slice"
     assert re.fullmatch(r"\d+[MG]", unit("gopls.slice")["Slice"]["MemoryMax"])
 
 
-def test_the_client_is_a_module_that_there_is() -> None:
+def test_client_module_exists() -> None:
     command = unit("gopls-client@.service")["Service"]["ExecStart"]
     assert command.split()[1:3] == ["-m", client.__name__]
 

@@ -72,7 +72,7 @@ def small() -> bytes:
     return blob.data()
 
 
-def test_fields_are_found_also_in_unnamed_unions() -> None:
+def test_fields_of_unnamed_unions_are_found() -> None:
     btf = Btf(small())
     assert btf.offset("mm.first") == 0
     assert btf.offset("mm.hidden") == 16
@@ -83,7 +83,7 @@ def test_fields_are_found_also_in_unnamed_unions() -> None:
     assert btf.function_id("bpf_iter") == 11
 
 
-def test_what_is_not_there_is_said_by_name() -> None:
+def test_missing_name_is_in_the_error() -> None:
     btf = Btf(small())
     assert btf.tracepoint_args("never") is None
     assert btf.has("mm.first")
@@ -94,23 +94,23 @@ def test_what_is_not_there_is_said_by_name() -> None:
 
 
 @given(st.binary(max_size=64))
-def test_noise_is_no_btf(noise: bytes) -> None:
+def test_random_bytes_are_refused(noise: bytes) -> None:
     with pytest.raises(NoBtfError):
         Btf(noise)
 
 
 @given(st.integers(0, len(small()) - 1))
-def test_a_cut_blob_is_no_btf(length: int) -> None:
+def test_truncated_blob_is_refused(length: int) -> None:
     with pytest.raises(NoBtfError):
         Btf(small()[:length])
 
 
-def test_a_kernel_without_btf_is_said(tmp_path: Path) -> None:
+def test_kernel_without_btf_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NoBtfError, match="does not publish"):
         Btf.of_kernel(tmp_path / "vmlinux")
 
 
-def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+def test_empty_file_is_an_error_that_says_so(tmp_path: Path) -> None:
     empty = tmp_path / "vmlinux"
     empty.touch()
     with pytest.raises(NoBtfError, match="does not publish") as refused:
@@ -120,7 +120,7 @@ def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not BTF_PATH.exists(), reason=f"this kernel has no {BTF_PATH}")
-def test_the_running_kernel_is_understood() -> None:
+def test_btf_of_the_running_kernel_is_parsed() -> None:
     btf = Btf.of_kernel()
     assert btf.offset("mem_cgroup.css") == 0  # bpf/kernel.h relies on it
     assert btf.size("mm_struct") > btf.offset("mm_struct.rss_stat") > 0

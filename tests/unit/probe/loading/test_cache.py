@@ -27,9 +27,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, ...]]]
     yield done
 
 
-def test_the_second_time_is_as_the_first_without_compiling(
-    compiled: list[tuple[str, ...]], tmp_path: Path
-) -> None:
+def test_second_call_does_not_compile(compiled: list[tuple[str, ...]], tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     first = cache.cached_programs(FLAGS, folder)
     assert cache.cached_programs(FLAGS, folder) == first
@@ -38,15 +36,13 @@ def test_the_second_time_is_as_the_first_without_compiling(
     assert [file.stat().st_mode & 0o777 for file in folder.iterdir()] == [0o600]
 
 
-def test_other_flags_are_other_programs(
-    compiled: list[tuple[str, ...]], tmp_path: Path
-) -> None:
+def test_other_flags_compile_again(compiled: list[tuple[str, ...]], tmp_path: Path) -> None:
     cache.cached_programs(FLAGS, tmp_path)
     cache.cached_programs(("-DA=2",), tmp_path)
     assert compiled == [FLAGS, ("-DA=2",)]
 
 
-def test_two_of_one_name_are_not_taken_for_each_other(
+def test_colliding_file_name_compiles_again(
     compiled: list[tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(zlib, "crc32", lambda _data: 7)
@@ -56,7 +52,7 @@ def test_two_of_one_name_are_not_taken_for_each_other(
     assert len(compiled) == 2
 
 
-def test_other_sources_are_other_programs(
+def test_changed_sources_compile_again(
     compiled: list[tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources = tmp_path / "bpf" / "include"
@@ -69,7 +65,7 @@ def test_other_sources_are_other_programs(
 
 
 @pytest.mark.parametrize("kept", [0, 10, -1, -20])
-def test_a_file_that_is_not_whole_is_made_again(
+def test_incomplete_file_compiles_again(
     compiled: list[tuple[str, ...]], tmp_path: Path, kept: int
 ) -> None:
     cache.cached_programs(FLAGS, tmp_path)
@@ -81,7 +77,7 @@ def test_a_file_that_is_not_whole_is_made_again(
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602])
-def test_a_file_that_others_may_write_is_not_read(
+def test_file_that_others_may_write_is_not_read(
     compiled: list[tuple[str, ...]], tmp_path: Path, mode: int
 ) -> None:
     cache.cached_programs(FLAGS, tmp_path)
@@ -91,7 +87,7 @@ def test_a_file_that_others_may_write_is_not_read(
     assert len(compiled) == 2
 
 
-def test_a_folder_that_others_may_write_is_neither_read_nor_written(
+def test_folder_that_others_may_write_is_not_used(
     compiled: list[tuple[str, ...]], tmp_path: Path
 ) -> None:
     tmp_path.chmod(0o777)
@@ -102,7 +98,7 @@ def test_a_folder_that_others_may_write_is_neither_read_nor_written(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_somebody_else_s_file_is_not_read(
+def test_file_of_another_user_is_not_read(
     compiled: list[tuple[str, ...]], tmp_path: Path
 ) -> None:
     cache.cached_programs(FLAGS, tmp_path)
@@ -112,7 +108,7 @@ def test_somebody_else_s_file_is_not_read(
     assert len(compiled) == 2
 
 
-def test_where_nothing_can_be_kept_it_compiles(
+def test_unwritable_folder_compiles_each_time(
     compiled: list[tuple[str, ...]], tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
@@ -120,7 +116,7 @@ def test_where_nothing_can_be_kept_it_compiles(
     assert compiled == [FLAGS]
 
 
-def test_old_programs_go(compiled: list[tuple[str, ...]], tmp_path: Path) -> None:
+def test_oldest_files_are_removed(compiled: list[tuple[str, ...]], tmp_path: Path) -> None:
     for number in range(20):
         cache.cached_programs((f"-DA={number}",), tmp_path)
     assert len(list(tmp_path.iterdir())) == 16
@@ -128,12 +124,12 @@ def test_old_programs_go(compiled: list[tuple[str, ...]], tmp_path: Path) -> Non
     assert len(compiled) == 20
 
 
-def test_another_folder_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EBPFTRACE_CACHE_DIR", "/elsewhere")
     assert cache.default_folder() == Path("/elsewhere")
 
 
-def test_root_keeps_them_with_the_system_and_others_at_home(
+def test_default_folder_is_of_the_system_for_root_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("EBPFTRACE_CACHE_DIR", raising=False)

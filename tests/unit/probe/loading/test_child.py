@@ -12,12 +12,12 @@ from ebpftrace.errors import NoBccError, ProbeError
 from ebpftrace.probe.loading.child import in_child
 
 
-def test_the_answer_comes_back_however_long_it_is() -> None:
+def test_result_of_any_length_is_returned() -> None:
     answer = os.urandom(1 << 20)
     assert in_child(lambda: answer, failed="it failed") == answer
 
 
-def test_it_is_another_process_and_a_user_sees_nothing_of_it(
+def test_work_runs_in_another_process_without_output(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     def work() -> bytes:
@@ -29,7 +29,7 @@ def test_it_is_another_process_and_a_user_sees_nothing_of_it(
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_error_of_ours_comes_through_as_it_was_raised() -> None:
+def test_our_errors_are_raised_unchanged() -> None:
     def work() -> bytes:
         raise NoBccError("none", why="because", fix="install it")
 
@@ -39,7 +39,7 @@ def test_an_error_of_ours_comes_through_as_it_was_raised() -> None:
     assert caught.value.fix == "install it"
 
 
-def test_any_other_error_says_what_was_written() -> None:
+def test_other_errors_have_the_output_of_the_child() -> None:
     def work() -> bytes:
         os.write(2, b"bpf/memory.c:7: error: no such thing\n")
         raise Exception("Failed to compile")
@@ -50,7 +50,7 @@ def test_any_other_error_says_what_was_written() -> None:
     assert caught.value.why == "Failed to compile\nbpf/memory.c:7: error: no such thing"
 
 
-def test_a_crash_is_an_error_and_says_by_what() -> None:
+def test_crash_is_an_error_that_names_the_signal() -> None:
     def work() -> bytes:
         os.kill(os.getpid(), signal.SIGKILL)
         return b""
@@ -60,7 +60,7 @@ def test_a_crash_is_an_error_and_says_by_what() -> None:
     assert "SIGKILL" in caught.value.why
 
 
-def test_an_interrupt_takes_the_child_along(tmp_path: Path) -> None:
+def test_interrupt_ends_the_child(tmp_path: Path) -> None:
     """The interrupt comes when the child has said that it is there, and hangs."""
     note = tmp_path / "pid"
 

@@ -15,7 +15,7 @@ def load_64(register: int, source: int, value: int) -> bytes:
     return struct.pack("=BBhiBBhi", 0x18, register | source << 4, 0, low, 0, 0, 0, high)
 
 
-def test_what_is_handed_over_comes_back() -> None:
+def test_objects_survive_serialization() -> None:
     objects = Objects({"losses": MapShape(2, 4, 8, 7, 0)}, {"adopt": bytes(range(256))})
     assert Objects.from_bytes(objects.to_bytes()) == objects
 
@@ -23,23 +23,23 @@ def test_what_is_handed_over_comes_back() -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"[]", b"{}", b'{"maps": {"a": [1]}, "programs": {}}']
 )
-def test_anything_else_is_refused(data: bytes) -> None:
+def test_other_data_is_refused(data: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         Objects.from_bytes(data)
 
 
-def test_only_references_to_maps_are_replaced() -> None:
+def test_only_map_references_are_replaced() -> None:
     code = load_64(1, 1, 11) + load_64(2, 0, 11) + load_64(3, 1, 12) + EXIT
     moved = load_64(1, 1, 0) + load_64(2, 0, 11) + load_64(3, 1, 1) + EXIT
     assert relocate(code, {11: 0, 12: 1}) == moved
 
 
-def test_the_upper_half_of_a_constant_is_no_instruction() -> None:
+def test_upper_half_of_a_constant_is_not_an_instruction() -> None:
     """Its first byte is zero in valid code; whatever follows must not be taken for one."""
     code = load_64(1, 0, 0x18 | 1 << 12) + load_64(1, 1, 5) + EXIT
     assert relocate(code, {5: 9}) == load_64(1, 0, 0x18 | 1 << 12) + load_64(1, 1, 9) + EXIT
 
 
-def test_a_map_nobody_knows_is_refused() -> None:
+def test_unknown_map_is_refused() -> None:
     with pytest.raises(KeyError):
         relocate(load_64(1, 1, 11), {12: 0})
