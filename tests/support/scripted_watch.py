@@ -1,10 +1,12 @@
 """A whole watch in scripted time: probe, view and machine are fakes, the engine is real."""
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.act.fuse.holding.holding import Holding
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.policy.store import PolicyStore
@@ -18,6 +20,8 @@ from ebpftrace.events import (
     Breached,
     CgroupGone,
     CgroupMade,
+    FuseBlown,
+    FuseOf,
     OomKilled,
     ProcessExited,
     ProcessKey,
@@ -29,6 +33,7 @@ from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.probe import Probe, Selection
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.recording_view import RecordingView
+from tests.support.scripted_holding import ScriptedHolding
 from tests.support.scripted_probe import ScriptedProbe, holding
 from tests.support.scripted_time import ScriptedTime
 
@@ -54,13 +59,13 @@ class ScriptedWatch:
     selection: Selection = GOPLS
     policies: tuple[Policy, ...] = ()
     fuses: bool = False
-    holding: Callable[[int], Holding] | None = None
     changes: dict[str, Any] = field(default_factory=dict)  # of the request
     store: PolicyStore | None = None
 
     def __post_init__(self) -> None:
         self.time = ScriptedTime()
         self.probe = ScriptedProbe(fuses=self.fuses)
+        self.holding = ScriptedHolding()
         self.view = RecordingView(lambda: self.time.seconds)
         self.at = self.time.at
         self.waiter: Waiter | None = None
@@ -81,7 +86,7 @@ class ScriptedWatch:
         return Environment(
             time=self.time,
             open_probe=self._open_probe,
-            open_holding=self.holding or Holding,
+            open_holding=lambda _map_fd: cast(Holding, self.holding),
             memory_hierarchy=lambda: hierarchy,
             protect=list,
         )
@@ -95,6 +100,11 @@ class ScriptedWatch:
     def open_view(self, waiter: Waiter) -> RecordingView:
         self.waiter = waiter
         return self.view
+
+    def submit(self, command: UserCommand) -> None:
+        """A user asks for this in the dashboard."""
+        assert self.waiter is not None
+        self.waiter.submit(command)
 
     def _open_probe(
         self, request: WatchRequest, groups: tuple[int, ...], resources: BreakerResources
@@ -127,6 +137,14 @@ class ScriptedWatch:
         """The group crosses a mark."""
         self.probe.hold(key, mib)
         self.probe.emit(Breached(self.time.now_ns, key, GROUP, mib * MIB, group=True))
+
+    def blow(self, key: ProcessKey, mib: int, number: signal.Signals = signal.SIGSTOP) -> None:
+        """The kernel signals a process that crosses its fuse's bound."""
+        self.probe.hold(key, mib)
+        size = mib * MIB
+        self.probe.emit(
+            FuseBlown(self.time.now_ns, key, GROUP, FuseOf.JOB, size, size, size, number)
+        )
 
     def oom_kill(self, key: ProcessKey) -> None:
         usage = Usage(anon_bytes=190 * MIB)

@@ -1,0 +1,185 @@
+"""What a watch with policies does between two ticks, in scripted time.
+
+The process it acts on is a real one that only sleeps: an incident has to identify it.
+"""
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind, UserCommand, UserCommandKind
+from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
+from ebpftrace.act.policy.fuse import Fuse, FuseEnd
+from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy.reader import default_step
+from ebpftrace.events import ProcessKey
+from ebpftrace.ledger import Snapshot
+from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from tests.support.conditions import growth, level
+from tests.support.incidents import key_of, sleeping
+from tests.support.scripted_watch import GROUP, ScriptedWatch, fake_key
+
+NOTIFY: Step = default_step("notify", ACTIONS)
+SLEEP: Step = default_step("shell", ACTIONS, line="sleep 60")
+GOPLS = fake_key()
+
+
+def policy(*when: Condition, fuse: Fuse | None = None) -> Policy:
+    return Policy(
+        "leaks", Match(), when or (level(64 * MIB),), Mode.ANY, (NOTIFY,), grace_ns=0, fuse=fuse
+    )
+
+
+def readings(scripted: ScriptedWatch) -> list[float]:
+    """When the probe was read, in seconds; filled as the watch runs."""
+    times: list[float] = []
+    scripted.probe.on_read = lambda: times.append(round(scripted.time.seconds, 3))
+    return times
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Iterator[ProcessKey]:
+    with sleeping(tmp_path) as pid:
+        yield key_of(pid)
+
+
+@pytest.fixture(autouse=True)
+def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EBPFTRACE_RUN_DIR", str(tmp_path / "run"))
+
+
+def test_breaker_reads_soon_after_a_start_and_the_view_does_not(tmp_path: Path) -> None:
+    scripted = ScriptedWatch(tmp_path, policies=(policy(),))
+    times = readings(scripted)
+    scripted.at(1.5, lambda: scripted.start(GOPLS))
+    view = scripted.run(duration_ns=3 * NS_PER_SECOND)
+    assert times == [0, 1, 1.51, 2, 3]
+    assert view.times("snapshot") == [0, 1, 2]
+
+
+def test_watch_without_policies_reads_at_ticks_only(tmp_path: Path) -> None:
+    scripted = ScriptedWatch(tmp_path)
+    times = readings(scripted)
+    scripted.at(1.5, lambda: scripted.start(GOPLS))
+    scripted.run(duration_ns=3 * NS_PER_SECOND)
+    assert times == [0, 1, 2, 3]
+
+
+def test_window_shorter_than_an_interval_is_sampled_within_it(tmp_path: Path) -> None:
+    short = policy(growth(64 * MIB, NS_PER_SECOND // 2))
+    scripted = ScriptedWatch(tmp_path, policies=(short,))
+    times = readings(scripted)
+    scripted.run(duration_ns=2 * NS_PER_SECOND)
+    assert len(times) > 5
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert max(gaps) <= 0.5
+
+
+def test_level_is_acted_on_at_the_tick(tmp_path: Path, sleeper: ProcessKey) -> None:
+    scripted = ScriptedWatch(tmp_path, policies=(policy(),))
+    scripted.start(sleeper)
+    scripted.at(1.5, lambda: scripted.probe.hold(sleeper, 100))
+    view = scripted.run()
+    (step,) = view.all(StepOutcome)
+    assert (step.action, step.status, step.process) == ("notify", StepStatus.DONE, sleeper)
+    assert view.times("step") == [2]
+
+
+def test_breach_is_acted_on_at_once(tmp_path: Path, sleeper: ProcessKey) -> None:
+    scripted = ScriptedWatch(tmp_path, policies=(policy(),))
+    scripted.start(sleeper)
+    scripted.at(1.5, lambda: scripted.breach(sleeper, 100))
+    view = scripted.run()
+    assert view.times("step") == [1.5]
+    assert ("mark group", GROUP, 64 * MIB) in scripted.probe.asked
+    assert ("read group", GROUP, sleeper.pid) in scripted.probe.asked
+
+
+def test_running_action_is_stopped_with_the_watch(tmp_path: Path, sleeper: ProcessKey) -> None:
+    slow = replace(policy(), ladder=(SLEEP,))
+    scripted = ScriptedWatch(tmp_path, policies=(slow,))
+    scripted.start(sleeper)
+    scripted.at(1.5, lambda: scripted.breach(sleeper, 100))
+    view = scripted.run(duration_ns=2 * NS_PER_SECOND)
+    (step,), (outcome,) = view.all(StepOutcome), view.all(Outcome)
+    assert step.status is not StepStatus.DONE
+    assert "the watch ended" in step.detail + outcome.sentence
+    assert view.times("outcome") == view.times("end") == [2]
+
+
+@pytest.fixture
+def fused(tmp_path: Path, sleeper: ProcessKey) -> ScriptedWatch:
+    """The process is stopped by its fuse after one and a half seconds, and resumed in the
+    end."""
+    fuse = Fuse(GIB, False, then=FuseEnd.THAW)
+    scripted = ScriptedWatch(
+        tmp_path, policies=(policy(level(8 * GIB), fuse=fuse),), fuses=True
+    )
+    scripted.start(sleeper)
+    scripted.at(1.5, lambda: scripted.blow(sleeper, 1100))
+    return scripted
+
+
+def kinds(scripted: ScriptedWatch) -> list[FuseEventKind]:
+    return [event.word for event in scripted.view.all(FuseEvent)]
+
+
+def test_stopped_process_gets_a_snapshot_and_an_incident_at_once(
+    fused: ScriptedWatch, sleeper: ProcessKey
+) -> None:
+    view = fused.run()
+    assert view.times("snapshot")[:3] == [0, 1, 1.5]
+    assert view.times("fuse")[0] == 1.5
+    assert view.all(StepOutcome)[0].action == "notify"
+    assert kinds(fused) == [FuseEventKind.STOPPED, FuseEventKind.THAWED]
+    assert fused.holding.resumed == [sleeper]
+    assert fused.probe.asked.index(("arm group", GROUP, GIB, 19)) < fused.probe.asked.index(
+        ("clear stop", sleeper.pid)
+    )
+
+
+def test_process_that_is_still_stopped_at_the_end_is_resumed_before_the_probe_closes(
+    fused: ScriptedWatch, sleeper: ProcessKey
+) -> None:
+    fused.run(duration_ns=3 * NS_PER_SECOND // 2)
+    assert fused.holding.resumed == [sleeper]
+    assert fused.probe.asked[-1] == ("close",)
+    assert ("clear stop", sleeper.pid) in fused.probe.asked
+    assert fused.holding.closed
+
+
+def test_user_resumes_a_stopped_process(tmp_path: Path, sleeper: ProcessKey) -> None:
+    slow = Policy("p", Match(), (), Mode.ANY, (SLEEP,), grace_ns=0, fuse=Fuse(GIB, False))
+    fused = ScriptedWatch(tmp_path, policies=(slow,), fuses=True)
+    command = UserCommand(UserCommandKind.THAW, sleeper)
+    fused.start(sleeper)
+    fused.at(1.5, lambda: fused.blow(sleeper, 1100))
+    fused.at(1.7, lambda: fused.submit(command))
+    view = fused.run(duration_ns=2 * NS_PER_SECOND)
+    assert kinds(fused) == [FuseEventKind.STOPPED, FuseEventKind.THAWED]
+    assert [round(seconds, 1) for seconds in view.times("fuse")] == [1.5, 1.7]
+    assert fused.holding.resumed == [sleeper]
+    os.kill(sleeper.pid, 0)  # it was not ended
+
+
+def test_user_command_without_a_fuse_is_ignored(tmp_path: Path) -> None:
+    scripted = ScriptedWatch(tmp_path, policies=(policy(),))
+    command = UserCommand(UserCommandKind.THAW, GOPLS)
+    scripted.at(1.5, lambda: scripted.submit(command))
+    view = scripted.run()
+    assert view.reason == "the duration has elapsed"
+    assert view.all(FuseEvent) == []
+
+
+def test_user_command_without_policies_is_ignored(tmp_path: Path) -> None:
+    scripted = ScriptedWatch(tmp_path)
+    command = UserCommand(UserCommandKind.THAW, GOPLS)
+    scripted.at(1.5, lambda: scripted.submit(command))
+    view = scripted.run()
+    assert view.reason == "the duration has elapsed"
+    assert len(view.all(Snapshot)) == 6
