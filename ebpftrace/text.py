@@ -7,6 +7,9 @@ noise. What passed through `clean` is one line of printable text.
 
 import textwrap
 
+PATH_LIMIT = 4096
+"""PATH_MAX of linux/limits.h, in bytes: `clean` with this limit cuts no path."""
+
 COLUMNS = 80
 """The width of everything that ebpftrace prints outside the dashboard."""
 

@@ -1,7 +1,9 @@
 """Sizes and durations as people write and read them. Inside: bytes and nanoseconds."""
 
+import os
 import re
 
+PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30

@@ -13,7 +13,7 @@ from ebpftrace.act.policy.matching import PolicyMatch, explain
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.policy.schema import schema
 from ebpftrace.act.policy.store import SYSTEM_FILE, default_file
-from ebpftrace.act.process.identity import RefusedError, identify, in_own_line
+from ebpftrace.act.process.identity import RefusedError, identify, in_own_ancestry
 from ebpftrace.cli.watch import Pid
 from ebpftrace.errors import GoneError, UsageError
 from ebpftrace.events import ProcessKey
@@ -136,7 +136,7 @@ def _tell_held_back(stat: Stat, policy: Policy) -> None:
         identify(ProcessKey(stat.pid, stat.start_boottime_ns))
     except RefusedError as error:
         why = f", whatever a policy says: {error.what}."
-        if in_own_line(stat.pid) and stat.pid > 1:
+        if in_own_ancestry(stat.pid) and stat.pid > 1:
             why = " by an ebpftrace that is started below it, as this one is."
         click.echo(_fill(f"  It is never signalled{why}", "  "))
 

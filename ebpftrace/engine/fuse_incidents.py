@@ -11,10 +11,10 @@ from ebpftrace.act.fuse.events import FuseEvent, UserCommand, UserCommandKind
 from ebpftrace.act.fuse.format import finding_of
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.policy.policy import Policy
-from ebpftrace.act.process.identity import has_ended
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.engine.recent_growth import RecentGrowth
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.host.pidfd import is_alive
 from ebpftrace.ledger import KnownProcess, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
@@ -204,7 +204,7 @@ class FuseIncidents:
             key = one.event.key
             if one.news.job.key != job or (key not in self._acted_on and _by_itself(one)):
                 continue
-            if not has_ended(key):  # else its end is told in a moment
+            if is_alive(key):  # else its end is told in a moment
                 self.let_go(key)
 
     def _one(self, key: ProcessKey) -> StoppedProcess | None:

@@ -12,14 +12,13 @@ from pathlib import Path
 
 from ebpftrace.host.kernfs import KernfsHandles
 from ebpftrace.host.mounts import MemoryHierarchy
-from ebpftrace.text import clean
+from ebpftrace.text import PATH_LIMIT, clean
 
 ROOT_ID = 1  # kernfs gives its root this id; a namespace's root has another
 
 _CACHED_PATHS = 8192
 _MAX_FOLDERS = 20_000
 _WALK_PAUSE_S = 1.0
-_PATH_LIMIT = 4096
 
 
 def memory_cgroup(pid: int, root: Path = Path("/")) -> str | None:
@@ -41,6 +40,19 @@ def memory_cgroup(pid: int, root: Path = Path("/")) -> str | None:
         if number == "0" and not controllers:
             unified = path.removesuffix(" (deleted)")
     return unified
+
+
+def v1_cgroup(pid: int, controller: str, root: Path = Path("/")) -> str:
+    """The path of a process's cgroup of a v1 controller; "" if it has none, or is gone."""
+    try:
+        raw = (root / f"proc/{pid}/cgroup").read_bytes()
+    except OSError:
+        return ""
+    for line in os.fsdecode(raw).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return path
+    return ""
 
 
 class CgroupPaths:
@@ -86,7 +98,7 @@ class CgroupPaths:
             if known is None:
                 return None
             self.learn(cgroup_id, known)
-        return clean(os.fsencode(known), _PATH_LIMIT)
+        return clean(os.fsencode(known), PATH_LIMIT)
 
     def id(self, path: str) -> int | None:
         """The id of the cgroup at this path; None if there is none below the mount."""

@@ -14,14 +14,13 @@ from pathlib import Path
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.environ import Environ
 from ebpftrace.text import clean
-from ebpftrace.units import KIB, NS_PER_SECOND
+from ebpftrace.units import KIB, NS_PER_SECOND, PAGE_SIZE
 
 PROC = Path("/proc")
 ENVIRON_LIMIT = 128 * KIB
 CMDLINE_LIMIT = 16 * KIB
 _PF_EXITING = 0x4  # of linux/sched.h
 _NS_PER_TICK = NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
-_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _DELETED = " (deleted)"
 
 
@@ -121,6 +120,46 @@ def read_program(pid: int, proc: Path = PROC) -> str | None:
     return clean(os.fsencode(link))
 
 
+def program_id(pid: int, proc: Path = PROC) -> tuple[int, int]:
+    """Device and inode of the executable; (0, 0) where it cannot be read."""
+    try:
+        status = (proc / f"{pid}/exe").stat()
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino
+
+
+def read_descriptor(pid: int, fd: int, proc: Path = PROC) -> str | None:
+    """What an open descriptor leads to, cleaned: a path, or the like of `pipe:[12]`."""
+    try:
+        return clean(os.fsencode((proc / f"{pid}/fd/{fd}").readlink()))
+    except OSError:
+        return None
+
+
+def threads(pid: int, proc: Path = PROC) -> list[int]:
+    """The ids of its threads; none of a process that is gone."""
+    try:
+        return [int(thread.name) for thread in (proc / f"{pid}/task").iterdir()]
+    except OSError:
+        return []
+
+
+def living_thread(pid: int, proc: Path = PROC) -> int:
+    """A thread that still has the process's memory and cgroup; `pid` if there is none.
+
+    The first thread may have ended before the others.
+    """
+    stat = read_stat(pid, proc)
+    if stat is None or stat.state not in "ZX":
+        return pid
+    for thread in threads(pid, proc):
+        stat = read_stat(thread, proc)
+        if stat is not None and stat.state not in "ZX":
+            return thread
+    return pid
+
+
 def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
     """Memory counters; None also for a kernel thread or zombie, which has no memory."""
     raw = _read(proc, pid, "status")
@@ -133,10 +172,10 @@ def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
     return ProcessStatus(*(lines.get(name, 0) for name in names))
 
 
-def self_cost() -> OwnCost:
+def self_cost(proc: Path = PROC) -> OwnCost:
     """CPU time since this process started, user and system, and its resident memory."""
-    resident_pages = int(Path("/proc/self/statm").read_bytes().split()[1])
-    return OwnCost(time.process_time_ns(), resident_pages * _PAGE_SIZE)
+    resident_pages = int((proc / "self/statm").read_bytes().split()[1])
+    return OwnCost(time.process_time_ns(), resident_pages * PAGE_SIZE)
 
 
 def _kib_lines(raw: bytes) -> Iterator[tuple[bytes, int]]:

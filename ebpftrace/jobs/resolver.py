@@ -15,9 +15,7 @@ from ebpftrace.jobs.ci import CI_SYSTEMS
 from ebpftrace.jobs.ci.run import CiSystem
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.location import JobLocation
-from ebpftrace.text import clean
-
-_PATH_LIMIT = 4096
+from ebpftrace.text import PATH_LIMIT, clean
 
 
 class JobResolver:
@@ -79,7 +77,7 @@ class JobResolver:
             path = memory_cgroup(pid, self._root)
             if path is not None and self._paths.id(path) not in (cgroup_id, None):
                 return None  # it has moved, or the pid was reused
-            path = None if path is None else clean(os.fsencode(path), _PATH_LIMIT)
+            path = None if path is None else clean(os.fsencode(path), PATH_LIMIT)
         return path
 
     def _locate(self, pid: int, path: str | None, cgroup_id: int) -> JobLocation:

@@ -5,10 +5,10 @@ import struct
 from ebpftrace.counters import CgroupCounters
 from ebpftrace.events import GroupReading, ProcessKey
 from ebpftrace.probe.loading import bpf
-from ebpftrace.probe.loading.layout import PAGE_SIZE
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.processes import Processes
 from ebpftrace.probe.structs import StructDecoder, TrackedEntry
+from ebpftrace.units import PAGE_SIZE
 
 _READ_AT_ONCE = 64  # processes whose exact figures a breach waits for
 

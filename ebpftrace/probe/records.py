@@ -20,7 +20,6 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
 )
-from ebpftrace.probe.loading.layout import PAGE_SIZE
 from ebpftrace.probe.structs import (
     StructDecoder,
     TrackedEntry,
@@ -29,11 +28,11 @@ from ebpftrace.probe.structs import (
     fuse_blown,
     until_nul,
 )
-from ebpftrace.text import clean
+from ebpftrace.text import PATH_LIMIT, clean
+from ebpftrace.units import PAGE_SIZE
 
 _HEADER = struct.Struct("=IIQ")  # struct header: type, size, time
 _ARGS, _PATH = 256, 256  # ARGS_LEN, PATH_LEN
-_PATH_CHARACTERS = 4096
 
 _RENAME = struct.Struct("=QII16s")
 _MOVE = struct.Struct("=QQII")
@@ -103,7 +102,7 @@ def _started(structs: StructDecoder, time_ns: int, data: bytes) -> ProcessStarte
         how=process.how,
         comm=process.comm,
         cgroup_id=process.cgroup_id,
-        program=clean(program, _PATH_CHARACTERS),
+        program=clean(program, PATH_LIMIT),
         args=split_args(args, cut=args_len >= _ARGS - 1),
         counters=process.counters,
     )
@@ -151,7 +150,7 @@ def _cgroup_gone(structs: StructDecoder, time_ns: int, data: bytes) -> CgroupGon
 def _cgroup_path(structs: StructDecoder, data: bytes) -> tuple[int, str]:
     (memcg_id,) = struct.unpack_from("=Q", data)
     path = data[8 + structs.sizes()["cgroup_counters"] :][:_PATH]
-    return memcg_id, clean(until_nul(path), _PATH_CHARACTERS)
+    return memcg_id, clean(until_nul(path), PATH_LIMIT)
 
 
 def _breached(_structs: StructDecoder, time_ns: int, data: bytes) -> Breached:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ebpftrace.counters import CallCount, CgroupCounters, CgroupEvents, ProcessCounters, Usage
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey, StartCause
-from ebpftrace.probe.loading.layout import PAGE_SIZE
 from ebpftrace.text import clean
+from ebpftrace.units import PAGE_SIZE
 
 LOSSES = (
     "ring_start", "ring_exit", "ring_other", "processes_full", "lineage_full", "cgroups_full",

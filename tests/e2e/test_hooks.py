@@ -39,7 +39,7 @@ TOLD = (
     ("failed", "ended by SIGSEGV"),
     ("timed_out", "stopped after 500ms"),
     ("timed_out", "stopped after 500ms"),
-    ("failed", "exit code 1, something of it runs on"),
+    ("failed", "exit code 1, a process it started is still running"),
     ("failed", "exit code 1, 29 MiB of its output dropped: "),
     ("failed", "exit code 7"),
 )

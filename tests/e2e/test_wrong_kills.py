@@ -205,7 +205,7 @@ def test_children_that_outlive_their_parent(tmp_path: Path) -> None:
             watch.next_snapshot()
             assert successor.do("map 1MiB")
             assert lives(helper)
-    assert step["detail"].endswith("with 1 child of it")
+    assert step["detail"].endswith("with 1 descendant")
     assert outcome["helped"], outcome
     assert f"its successor {successor.pid} is steady" in outcome["sentence"]
     assert anon(full, successor.pid) < 5 * MIB

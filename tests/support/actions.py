@@ -3,7 +3,7 @@
 from typing import Any
 
 from ebpftrace.act.actions.support.action import Action, NoOptions
-from ebpftrace.act.actions.support.running import Running, over
+from ebpftrace.act.actions.support.running import Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.units import NS_PER_SECOND
@@ -20,4 +20,4 @@ def fake_action(name: str, options: type = NoOptions, **changes: Any) -> Action[
 
 
 def _done(_incident: Incident, _options: object) -> Running:
-    return over(StepStatus.DONE, "done")
+    return finished(StepStatus.DONE, "done")

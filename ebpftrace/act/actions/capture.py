@@ -1,8 +1,8 @@
-"""capture: the evidence, in one directory an incident, before anything ends a process.
+"""capture: save the evidence of an incident in a directory, before a process is ended.
 
-It is written under a hidden name, synced, and renamed when it is complete: a directory
-that is there is whole. `manifest.json` lists every part, with what failed and why.
-Environments are not saved: they hold secrets.
+The directory is written under a hidden name, synced, and renamed once it is complete, so
+one with its final name is complete. `manifest.json` lists every part, with what failed and
+why. Environments are not saved: they hold secrets.
 """
 
 import contextlib
@@ -28,12 +28,12 @@ from ebpftrace.units import KIB, MIB, NS_PER_SECOND, format_bytes
 MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
 _STALE_SECONDS = 600.0
-_MANIFEST_ROOM = 32 * KIB  # more than it takes with an error for each part
+_MANIFEST_SIZE = 32 * KIB  # more than it takes with an error for each part
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureOptions:
-    """Of one rung."""
+    """The options of one step."""
 
     folder: Annotated[Path, "where the directories are made"] = Path(
         "/var/lib/ebpftrace/incidents"
@@ -47,7 +47,7 @@ class CaptureOptions:
 
 
 def start(incident: Incident, options: CaptureOptions) -> Running:
-    """On a thread: reading smaps waits for the process's own lock."""
+    """Runs on a thread: reading smaps waits for a lock of the process."""
     return Background("capture", lambda cancelled: capture(incident, options, cancelled))
 
 
@@ -57,67 +57,67 @@ def capture(
     cancelled: Event,
     parts: Callable[[Incident], Iterator[Part]] = parts_of,
 ) -> Ended:
-    """Save all parts that can be had; OSError where the directory cannot be written.
+    """Save all parts that can be read. OSError if the directory cannot be written.
 
-    Once `cancelled` is set, what was saved so far is completed with a manifest that says so.
+    Once `cancelled` is set, no more parts are saved, and the manifest says so.
     """
     options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    whole = options.folder / incident.id
+    folder = options.folder / incident.id
     partial = options.folder / f".{incident.id}{_PARTIAL}"
     partial.mkdir(mode=0o700)
     try:
         with (partial / MANIFEST).open("xb") as file:
-            # Its room is taken first: on a disk that fills up parts fail, not the whole.
-            os.posix_fallocate(file.fileno(), 0, _MANIFEST_ROOM)
-            told = _save(parts(incident), partial, options.size_bytes, cancelled)
+            # Its space is allocated first: on a full disk parts fail, not the manifest.
+            os.posix_fallocate(file.fileno(), 0, _MANIFEST_SIZE)
+            saved = _save(parts(incident), partial, options.size_bytes, cancelled)
             manifest = {
                 "schema": 1,
                 "complete": not cancelled.is_set(),
                 "facts": facts(incident),
-                "parts": told,
+                "parts": saved,
             }
             file.write(json.dumps(manifest, indent=2).encode() + b"\n")
             file.truncate()
         _sync(partial)
-        partial.rename(whole)
+        partial.rename(folder)
         _sync_folder(options.folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    with contextlib.suppress(OSError):  # what was saved is saved, whatever is too much
-        _prune(options.folder, options.keep, whole)
-    saved = [part for part in told if part["error"] is None]
-    size = format_bytes(sum(part["bytes"] for part in saved))
-    failed = len(told) - len(saved)
-    detail = f"{len(saved)} files, {size}" + (f", {failed} failed" if failed else "")
-    return Ended(StepStatus.DONE, f"{detail}, in {clean(os.fsencode(whole))}", evidence=whole)
+    with contextlib.suppress(OSError):  # the evidence is saved all the same
+        _prune(options.folder, options.keep, folder)
+    whole = [part for part in saved if part["error"] is None]
+    size = format_bytes(sum(part["bytes"] for part in whole))
+    failed = len(saved) - len(whole)
+    detail = f"{len(whole)} files, {size}" + (f", {failed} failed" if failed else "")
+    return Ended(StepStatus.DONE, f"{detail}, in {clean(os.fsencode(folder))}", evidence=folder)
 
 
 def _save(
     parts: Iterator[Part], folder: Path, size_bytes: int, cancelled: Event
 ) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = []
-    room = size_bytes
+    saved: list[dict[str, Any]] = []
+    left_bytes = size_bytes
     for part in parts:
         if cancelled.is_set():
             break
         began = time.monotonic_ns()
         entry: dict[str, Any] = {"name": part.name, "bytes": 0, "cut": False, "error": None}
         try:
-            limit = min(room, part.limit_bytes)
+            limit = min(left_bytes, part.limit_bytes)
             raw = part.read(limit + 1)
             entry["cut"] = len(raw) > limit
             raw = raw[:limit]
             _write(folder / part.name, raw)
-            room -= len(raw)
+            left_bytes -= len(raw)
             entry["bytes"] = len(raw)
         except Exception as error:
-            # Whatever it is: one part that fails must not cost the others.
+            # Whatever the error: a part that fails must not cost the others.
             entry["error"] = clean(f"{type(error).__name__}: {error}")
             (folder / part.name).unlink(missing_ok=True)
         entry["took_ns"] = time.monotonic_ns() - began
-        told.append(entry)
-    return told
+        saved.append(entry)
+    return saved
 
 
 def _write(path: Path, raw: bytes) -> None:
@@ -126,9 +126,9 @@ def _write(path: Path, raw: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """All files at once, then the folder: one by one, each would wait for a commit of its own.
+    """Sync all files at once, then the folder: one by one, each would wait for a commit.
 
-    POSIX_FADV_DONTNEED starts to write a file out and waits for nothing.
+    POSIX_FADV_DONTNEED starts to write a file out and does not wait.
     """
     with contextlib.ExitStack() as stack:
         fds = []
@@ -151,9 +151,9 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _prune(folder: Path, keep: int, newest: Path) -> None:
-    """Drop the oldest of ours, and what a crash left half done.
+    """Remove the oldest evidence, and partial directories that a crash left.
 
-    Names sort by Unix time, so the newest is told apart: that clock may be set back.
+    Names sort by Unix time, a clock that may be set back, so `newest` is exempt by name.
     """
     others: list[Path] = []
     for entry in folder.iterdir():
@@ -164,7 +164,7 @@ def _prune(folder: Path, keep: int, newest: Path) -> None:
                 shutil.rmtree(entry, ignore_errors=True)
         elif entry != newest and (entry / MANIFEST).is_file():
             others.append(entry)
-    others.sort(key=lambda one: one.name)
+    others.sort(key=lambda entry: entry.name)
     for entry in others[: max(0, len(others) + 1 - keep)]:
         shutil.rmtree(entry, ignore_errors=True)
 

@@ -1,9 +1,9 @@
-"""clean: removes what the job's gopls, Go build cache and TMPDIR left behind.
+"""clean: remove what an ended process left in its gopls cache, Go build cache and TMPDIR.
 
-Once the process has ended, and only its job's: below folders that the policy names, in
-folders that belong to the job's user and that nobody outside of the job uses. Where others
-of the job live that use them, only what was the process's own (sharing.py); never through
-a symlink, nor on another file system (emptying.py).
+It touches only folders below those that the policy names, owned by the job's user, and used
+by no process of another job. Where other processes of the job use them, it removes only
+what was the ended process's own (sharing.py). It never follows a symlink, nor enters
+another file system (emptying.py).
 """
 
 import os
@@ -15,13 +15,17 @@ from typing import Annotated, Literal
 
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
-from ebpftrace.act.actions.support.emptying import RefusedFolderError, empty, open_owned
-from ebpftrace.act.actions.support.running import Ended, Running, over, readable
-from ebpftrace.act.actions.support.sharing import Sharing, sharing
+from ebpftrace.act.actions.support.emptying import (
+    RefusedFolderError,
+    open_owned,
+    remove_contents,
+)
+from ebpftrace.act.actions.support.running import Ended, Running, finished
+from ebpftrace.act.actions.support.sharing import FolderSharing, find_users
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.cache_dirs import CacheDir
-from ebpftrace.host import proc
+from ebpftrace.host.pidfd import is_alive
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_bytes
 
@@ -30,7 +34,7 @@ Variable = Literal["GOPLSCACHE", "GOCACHE", "TMPDIR"]
 
 @dataclass(frozen=True, slots=True)
 class CleanOptions:
-    """Of one rung."""
+    """The options of one step."""
 
     under: Annotated[tuple[Path, ...], "folders of jobs: nothing outside is ever touched"]
     what: Annotated[
@@ -39,73 +43,62 @@ class CleanOptions:
 
 
 def start(incident: Incident, options: CleanOptions) -> Running:
-    """On a thread: a cache has many thousands of files."""
-    places = [one for one in incident.cache_dirs.folders if one.variable in options.what]
-    if not places:
-        return over(StepStatus.SKIPPED, f"none of {', '.join(options.what)} was set")
-    if living := _living(incident):
-        return over(StepStatus.SKIPPED, f"{living} still runs")
+    """Runs on a thread: a cache has many thousands of files."""
+    folders = [
+        folder for folder in incident.cache_dirs.folders if folder.variable in options.what
+    ]
+    if not folders:
+        return finished(StepStatus.SKIPPED, f"none of {', '.join(options.what)} was set")
+    for target in incident.targets:
+        if is_alive(target.key):
+            detail = f"{incident.comm} {target.key.pid} is still running"
+            return finished(StepStatus.SKIPPED, detail)
     return Background(
-        "clean", lambda cancelled: _clean(incident, places, options.under, cancelled)
+        "clean", lambda cancelled: _clean(incident, folders, options.under, cancelled)
     )
 
 
-def _living(incident: Incident) -> str:
-    """One of those that are meant; "" once all have ended."""
-    for one in incident.targets:
-        try:
-            fd = os.pidfd_open(one.key.pid)
-        except OSError:
-            continue
-        try:
-            stat = proc.read_stat(one.key.pid)
-            ended = readable(fd)  # its state may be that of its first thread alone
-        finally:
-            os.close(fd)
-        if stat and stat.started_at(one.key.start_boottime_ns) and not ended:
-            return f"{incident.comm} {one.key.pid}"
-    return ""
-
-
 def _clean(
-    incident: Incident, places: list[CacheDir], under: tuple[Path, ...], cancelled: Event
+    incident: Incident, folders: list[CacheDir], under: tuple[Path, ...], cancelled: Event
 ) -> Ended:
-    found = sharing(incident, places)
-    told: list[str] = []
+    sharing = find_users(incident, folders)
+    details: list[str] = []
     cleaned = refused = False
-    for place in places:
-        if why := found.left_alone(place):
-            told.append(f"{place.variable} left alone: {why}")
+    for folder in folders:
+        if reason := sharing.reason_to_skip(folder):
+            details.append(f"{folder.variable} skipped: {reason}")
             continue
         try:
-            told.append(_emptied(found, place, under, cancelled))
+            details.append(_empty(sharing, folder, under, cancelled))
             cleaned = True
         except OSError as error:
-            told.append(f"{place.variable}: {error.strerror or error}")
+            details.append(f"{folder.variable}: {error.strerror or error}")
             refused = True
     status = (
         StepStatus.FAILED if refused else StepStatus.DONE if cleaned else StepStatus.SKIPPED
     )
-    return Ended(status, clean("; ".join(told)))
+    return Ended(status, clean("; ".join(details)))
 
 
-def _emptied(found: Sharing, place: CacheDir, under: tuple[Path, ...], cancelled: Event) -> str:
-    """Says how much is gone. OSError where the folder is not to be opened."""
-    user = found.incident.cache_dirs.user
-    fd = open_owned(Path(place.path), under, user)
+def _empty(
+    sharing: FolderSharing, folder: CacheDir, under: tuple[Path, ...], cancelled: Event
+) -> str:
+    """Empty a folder; returns how much was removed. OSError if it must not be opened."""
+    dirs = sharing.incident.cache_dirs
+    fd = open_owned(Path(folder.path), under, dirs.user)
     try:
-        folder = os.fstat(fd)
-        if (folder.st_dev, folder.st_ino) != place.id:
+        status = os.fstat(fd)
+        if (status.st_dev, status.st_ino) != folder.id:
             raise RefusedFolderError(None, "it is not the folder that the process had")
-        spared = partial(found.spares, place)
-        apart = frozenset(one.id for one in found.incident.cache_dirs.folders) - {place.id}
+        keep = partial(sharing.keeps, folder)
+        excluded = frozenset(other.id for other in dirs.folders) - {folder.id}
         files = size = 0
-        for removed in empty(fd, user, folder.st_dev, cancelled, spared, apart):
+        for removed in remove_contents(fd, dirs.user, status.st_dev, cancelled, keep, excluded):
             files, size = files + 1, size + removed
     finally:
         os.close(fd)
-    told = f"{place.variable}: {files:,} files, {format_bytes(size)} removed"
-    return ", ".join(filter(None, (told, found.told(place))))
+    removal = f"{folder.variable}: {files:,} files, {format_bytes(size)} removed"
+    return ", ".join(filter(None, (removal, sharing.remark(folder))))
 
 
 ACTION = Action(

@@ -1,4 +1,4 @@
-"""exec: a program with its arguments, without any shell."""
+"""exec: run a program with its arguments, without a shell."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -13,7 +13,7 @@ from ebpftrace.units import KIB, NS_PER_SECOND
 
 @dataclass(frozen=True, slots=True)
 class ExecOptions:
-    """Of one rung."""
+    """The options of one step."""
 
     command: Annotated[tuple[str, ...], "the program and its arguments"]
     environment: Annotated[dict[str, str], "variables added to its environment"] = field(
@@ -25,14 +25,14 @@ class ExecOptions:
         if not self.command:
             raise ValueError("command is empty")
         if len(self.command) == 1 and " " in self.command[0]:
-            told = clean(self.command[0], 40)
-            raise ValueError(f'command "{told}" is one word; write ["program", "argument"]')
+            word = clean(self.command[0], 40)
+            raise ValueError(f'command "{word}" is one word; write ["program", "argument"]')
         if wrong := [name for name in self.environment if "=" in name]:
             raise ValueError(f'environment has the name "{clean(wrong[0], 40)}", with a "="')
 
 
 def start(incident: Incident, options: ExecOptions) -> Running:
-    """The program is looked up in our PATH where it names no folder."""
+    """The program is looked up in our PATH if it names no folder."""
     return start_program(
         options.command,
         incident,

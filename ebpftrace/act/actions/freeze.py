@@ -1,7 +1,7 @@
-"""freeze: stops the job where it is, until it is thawed, a rung ends it, or all is over.
+"""freeze: stop the job until it is thawed, a step ends it, or the incident is over.
 
 cgroup v2: `cgroup.freeze` of the job's cgroup. v1: the freezer cgroup of the process, if
-it has one of its own. Elsewhere those that are meant alone, by SIGSTOP. Source: cgroup-v2.rst,
+it has one of its own. Elsewhere only the targets, by SIGSTOP. Source: cgroup-v2.rst,
 cgroup-v1/freezer-subsystem.rst.
 """
 
@@ -13,29 +13,30 @@ from pathlib import Path
 
 from ebpftrace.act.actions.support.action import Action, NoOptions
 from ebpftrace.act.actions.support.control_files import (
-    job_folder,
-    read,
-    undo,
-    without_us,
-    write,
+    job_cgroup,
+    read_control,
+    refuse_own_cgroup,
+    undo_write,
+    write_control,
 )
 from ebpftrace.act.actions.support.orphans import orphans_of
-from ebpftrace.act.actions.support.running import Ended, Running, over
+from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
-from ebpftrace.act.process.identity import RefusedError, Target, open_process, own_line
+from ebpftrace.act.process.identity import RefusedError, Target, open_process, own_ancestry
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.errors import GoneError
-from ebpftrace.host import proc
+from ebpftrace.host import pidfd, proc
+from ebpftrace.host.cgroups import v1_cgroup
 from ebpftrace.host.mounts import mounts
 from ebpftrace.units import NS_PER_SECOND
 
-_POLL_NS = 10_000_000  # neither freezer wakes who waits for it
+_POLL_NS = 10_000_000  # neither freezer notifies
 
 
 @dataclass(frozen=True, slots=True)
 class Freezer:
-    """The control file that freezes, and how its states are written and read."""
+    """A cgroup's control file that freezes, and how its states are written and read."""
 
     file: Path
     frozen: str
@@ -44,26 +45,29 @@ class Freezer:
 
     @property
     def name(self) -> str:
-        """Of the cgroup."""
+        """The name of the cgroup."""
         return self.file.parent.name
 
+    @property
+    def done(self) -> str:
+        return f"{self.name} frozen"
+
     def is_frozen(self) -> bool:
-        """Whether all of it stands still."""
-        told = read(self.states)
-        return told == "FROZEN" or "frozen 1" in told.splitlines()
+        """Whether all of its processes are frozen."""
+        state = read_control(self.states)
+        return state == "FROZEN" or "frozen 1" in state.splitlines()
 
 
 @dataclass(frozen=True, slots=True)
 class _Stopped:
-    """Stopped by a signal: that takes effect a moment after it was sent."""
+    """Processes that were sent SIGSTOP, which takes effect a moment later."""
 
     pids: tuple[int, ...]
 
     @property
-    def name(self) -> str:
-        if len(self.pids) == 1:
-            return f"{self.pids[0]}, the process alone,"
-        return f"{self.pids[0]} and {len(self.pids) - 1} more, these alone,"
+    def done(self) -> str:
+        more = f" and {len(self.pids) - 1} more" if len(self.pids) > 1 else ""
+        return f"{self.pids[0]}{more} stopped by SIGSTOP"
 
     def is_frozen(self) -> bool:
         stats = map(proc.read_stat, self.pids)
@@ -71,39 +75,42 @@ class _Stopped:
 
 
 def start(incident: Incident, options: NoOptions) -> Running:
-    """Frozen when the kernel says so, not when it was asked."""
+    """The action ends once the kernel reports the freeze."""
     try:
         os.close(open_process(incident.target))
-        freezer = freezer_of(incident)
+        freezer = find_freezer(incident)
         if freezer is None:
-            stopped = tuple(_stop(whole(incident)))
+            stopped = tuple(_stop(frozen_targets(incident)))
             if not stopped:
                 raise GoneError(f"{incident.target.key.pid} has ended")
-            pids = tuple(one.key.pid for one in stopped)
-            back = Undo("continued", targets=stopped, early=True)
-            return _Freezing(_Stopped(pids), back)
-        back = undo(freezer.file, freezer.thawed, "thawed", early=True)
-        write(freezer.file, freezer.frozen)
+            pids = tuple(target.key.pid for target in stopped)
+            undo = Undo("continued", targets=stopped, before_kill=True)
+            return _Freezing(_Stopped(pids), undo)
+        undo = undo_write(freezer.file, freezer.thawed, "thawed", before_kill=True)
+        write_control(freezer.file, freezer.frozen)
     except (GoneError, RefusedError) as error:
-        return over(StepStatus.SKIPPED, error.what)
+        return finished(StepStatus.SKIPPED, error.what)
     except OSError as error:
-        return over(StepStatus.FAILED, f"not frozen: {error.strerror}")
-    return _Freezing(freezer, back)
+        return finished(StepStatus.FAILED, f"not frozen: {error.strerror}")
+    return _Freezing(freezer, undo)
 
 
-def freezer_of(incident: Incident) -> Freezer | None:
-    """What freezes this job; None where only signals do. RefusedError if we are in it."""
-    folder = job_folder(incident)
+def find_freezer(incident: Incident) -> Freezer | None:
+    """What freezes this job; None if only a signal does.
+
+    RefusedError if ebpftrace runs in the cgroup that it freezes.
+    """
+    folder = job_cgroup(incident)
     modern = folder / "cgroup.freeze"
     if modern.exists():
-        without_us(incident)
+        refuse_own_cgroup(incident)
         return Freezer(modern, "1", "0", folder / "cgroup.events")
-    path = freezer_path(incident.target.key.pid)
+    path = v1_cgroup(incident.target.key.pid, "freezer")
     if path in ("", "/"):
         return None
     for mount in mounts():
         if mount.fstype == "cgroup" and "freezer" in mount.options and mount.root == "/":
-            ours = map(freezer_path, own_line())
+            ours = (v1_cgroup(pid, "freezer") for pid in own_ancestry())
             if any(own == path or own.startswith(f"{path}/") for own in ours):
                 raise RefusedError("ebpftrace itself runs in this freezer cgroup")
             file = Path(mount.point) / path.strip("/") / "freezer.state"
@@ -111,37 +118,25 @@ def freezer_of(incident: Incident) -> Freezer | None:
     return None
 
 
-def freezer_path(pid: int) -> str:
-    """The path of a process's v1 freezer cgroup; "" where it has none, or is gone."""
-    try:
-        lines = Path(f"/proc/{pid}/cgroup").read_text(errors="surrogateescape").splitlines()
-    except OSError:
-        return ""
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if "freezer" in controllers.split(","):
-            return path
-    return ""
-
-
-def whole(incident: Incident) -> Iterator[Target]:
-    """Those that are meant, and the descendants that are meant with them."""
+def frozen_targets(incident: Incident) -> Iterator[Target]:
+    """The targets, and the descendants that the incident names."""
     yield from incident.targets
     yield from orphans_of(incident, "none")
 
 
 def _stop(targets: Iterable[Target]) -> Iterator[Target]:
-    """Those of them that were stopped."""
+    """Stop them; yields those that were stopped."""
     for target in targets:
         try:
             fd = open_process(target)
             try:
-                signal.pidfd_send_signal(fd, signal.SIGSTOP)
+                stopped = pidfd.send_signal(fd, signal.SIGSTOP)
             finally:
                 os.close(fd)
         except (GoneError, RefusedError, OSError):
-            continue  # raised, it would lose sight of those that are stopped already
-        yield target
+            continue  # an error here would lose track of those stopped already
+        if stopped:
+            yield target
 
 
 @dataclass(slots=True)
@@ -166,10 +161,13 @@ class _Freezing:
             return Ended(StepStatus.FAILED, f"not frozen: {error.strerror}")
         if not frozen:
             return None
-        return Ended(StepStatus.DONE, f"{self.freezer.name} frozen")
+        return Ended(StepStatus.DONE, self.freezer.done)
+
+    def cancel(self, now_ns: int) -> bool:
+        return False
 
     def stop(self) -> str:
-        # Half frozen after a timeout is worse than not: nobody would thaw it.
+        # After a timeout half of the job may be frozen, and no step would thaw it.
         try:
             if not self.freezer.is_frozen():
                 self.undo.run()

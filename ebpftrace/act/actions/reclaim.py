@@ -1,4 +1,4 @@
-"""reclaim: asks the kernel to drop what it can of the job's memory; ends nobody.
+"""reclaim: ask the kernel to drop what it can of the job's memory. It ends no process.
 
 cgroup v2: `memory.reclaim` (Linux 5.19). v1: `memory.force_empty`, which drops all it can.
 Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
@@ -7,13 +7,16 @@ Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 import errno
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Annotated
 
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
-from ebpftrace.act.actions.support.control_files import job_folder, read, write
-from ebpftrace.act.actions.support.running import Ended, Running, over
+from ebpftrace.act.actions.support.control_files import (
+    job_cgroup,
+    read_control,
+    write_control,
+)
+from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import RefusedError
@@ -25,25 +28,25 @@ _PARTLY = {errno.EAGAIN, errno.EBUSY, errno.EINTR}  # less was reclaimed than as
 
 @dataclass(frozen=True, slots=True)
 class ReclaimOptions:
-    """Of one rung."""
+    """The options of one step."""
 
     size_bytes: Annotated[
         int | None,
         "bytes",
-        "how much, on cgroup v2; as much as there is page cache if not said",
+        "how much, on cgroup v2; as much as there is page cache by default",
     ] = None
 
 
 def start(incident: Incident, options: ReclaimOptions) -> Running:
-    """On a thread: the write comes back when the kernel is done."""
+    """Runs on a thread: the write returns once the kernel is done."""
     try:
-        folder = job_folder(incident)
+        folder = job_cgroup(incident)
     except RefusedError as error:
-        return over(StepStatus.SKIPPED, error.what)
-    return Background("reclaim", lambda _cancelled: _reclaim(folder, options, _cancelled))
+        return finished(StepStatus.SKIPPED, error.what)
+    return Background("reclaim", lambda _cancelled: _reclaim(folder, options))
 
 
-def _reclaim(folder: Path, options: ReclaimOptions, _cancelled: Event) -> Ended:
+def _reclaim(folder: Path, options: ReclaimOptions) -> Ended:
     modern, old = folder / "memory.reclaim", folder / "memory.force_empty"
     if modern.exists():
         contents = read_contents(folder)
@@ -55,14 +58,14 @@ def _reclaim(folder: Path, options: ReclaimOptions, _cancelled: Event) -> Ended:
         file, value, usage = old, "0", folder / "memory.usage_in_bytes"
     else:
         return Ended(StepStatus.FAILED, "this kernel has no memory.reclaim (Linux 5.19)")
-    before = int(read(usage))
+    before = int(read_control(usage))
     try:
-        write(file, value)
+        write_control(file, value)
     except OSError as error:
         if error.errno not in _PARTLY:
             raise
-    won = max(0, before - int(read(usage)))
-    return Ended(StepStatus.DONE, f"{format_bytes(won)} reclaimed by {file.name}")
+    freed = max(0, before - int(read_control(usage)))
+    return Ended(StepStatus.DONE, f"{format_bytes(freed)} reclaimed by {file.name}")
 
 
 ACTION = Action(

@@ -1,4 +1,4 @@
-"""shell: a line the user wrote, given to /bin/sh. The only action that uses a shell."""
+"""shell: run a line of the policy in /bin/sh. The only action that uses a shell."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,14 +14,14 @@ SHELL = "/bin/sh"
 
 @dataclass(frozen=True, slots=True)
 class ShellOptions:
-    """Of one rung."""
+    """The options of one step."""
 
     line: Annotated[str, "what /bin/sh -c is given; facts are in EBPFTRACE_* and on stdin"]
     output_bytes: Annotated[int, "bytes", "how much of its output is kept"] = 64 * KIB
 
 
 def start(incident: Incident, options: ShellOptions) -> Running:
-    """Facts never become part of the line: they are variables."""
+    """Facts are passed as variables and never become part of the line."""
     return start_program(
         (SHELL, "-c", options.line), incident, output_bytes=options.output_bytes, added={}
     )

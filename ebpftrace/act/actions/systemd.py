@@ -1,4 +1,4 @@
-"""systemd: restarts the unit that owns the process, over D-Bus, and asks what became of it.
+"""systemd: restart the unit that owns the process, over D-Bus, and check its new state.
 
 Source: org.freedesktop.systemd1(5).
 """
@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
-from ebpftrace.act.actions.support.running import Ended, Running, over
+from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
-from ebpftrace.act.process.identity import RefusedError, open_process, own_line
+from ebpftrace.act.process.identity import RefusedError, open_process, own_ancestry
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.jobs.systemd import units
@@ -28,9 +28,9 @@ _PASSING = {"activating", "deactivating", "reloading", "refreshing"}
 
 @dataclass(frozen=True, slots=True)
 class SystemdOptions:
-    """Of one rung."""
+    """The options of one step."""
 
-    unit: Annotated[str | None, "the unit; the service on the cgroup's path if not said"] = None
+    unit: Annotated[str | None, "the unit; the service on the cgroup's path by default"] = None
 
     def __post_init__(self) -> None:
         if self.unit is not None and not self.unit.endswith(".service"):
@@ -38,23 +38,23 @@ class SystemdOptions:
 
 
 def start(incident: Incident, options: SystemdOptions) -> Running:
-    """Refused for a process that is not what it was, and for the service we run in."""
+    """Refused for a process that has changed, and for the service that ebpftrace runs in."""
     try:
         os.close(open_process(incident.target))
         unit = options.unit or service_of(incident.target.cgroup)
         if unit is None:
-            raise RefusedError("no service is on the path of its cgroup")
-        for pid in own_line():
+            raise RefusedError("there is no service on the path of its cgroup")
+        for pid in own_ancestry():
             if unit in units(memory_cgroup(pid) or ""):
                 raise RefusedError(f"ebpftrace itself runs in {unit}")
     except (GoneError, RefusedError) as error:
-        return over(StepStatus.SKIPPED, error.what)
+        return finished(StepStatus.SKIPPED, error.what)
     return Background("systemd", lambda cancelled: _restart(unit, incident, cancelled))
 
 
 def service_of(cgroup: str) -> str | None:
     """The innermost service on a cgroup's path."""
-    return next((one for one in reversed(units(cgroup)) if one.endswith(".service")), None)
+    return next((unit for unit in reversed(units(cgroup)) if unit.endswith(".service")), None)
 
 
 def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:
@@ -68,28 +68,28 @@ def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:
         before = manager.get(path, "Unit", "InvocationID")
         manager.call(_PATH, f"{_BUS}.Manager", "RestartUnit", "ss", (unit, "replace"))
         while not cancelled.wait(_PAUSE_SECONDS):
-            # Between its stop and its start a unit is inactive for a moment, with the job of
-            # its restart still queued: number 0 is none.
+            # Between its stop and its start a unit is inactive for a moment, while the job of
+            # its restart is queued. Job number 0 means none.
             if manager.get(path, "Unit", "Job")[0]:
                 continue
             state = str(manager.get(path, "Unit", "ActiveState"))
             new = manager.get(path, "Unit", "InvocationID") != before
             if state in _PASSING or (state == "active" and not new):
                 continue
-            told = f"{clean(unit)} is {clean(state)}"
+            detail = f"{clean(unit)} is {clean(state)}"
             if state != "active":
-                return Ended(StepStatus.FAILED, told)
+                return Ended(StepStatus.FAILED, detail)
             return Ended(
-                StepStatus.DONE, f"{told}, pid {manager.get(path, 'Service', 'MainPID')}"
+                StepStatus.DONE, f"{detail}, pid {manager.get(path, 'Service', 'MainPID')}"
             )
-    return Ended(StepStatus.FAILED, f"{clean(unit)} was not seen to come back")
+    return Ended(StepStatus.FAILED, f"{clean(unit)} did not become active again")
 
 
 class _Manager:
-    """systemd's manager on the system bus. EbpftraceError where there is none."""
+    """systemd's manager on the system bus. EbpftraceError if there is none."""
 
     def __enter__(self) -> "_Manager":
-        # Here, not above: only who restarts units pays for a D-Bus library.
+        # Imported here: only a policy that restarts units pays for a D-Bus library.
         try:
             from jeepney import DBusAddress, new_method_call
             from jeepney.io.blocking import open_dbus_connection
@@ -112,7 +112,7 @@ class _Manager:
         return str(self.call(_PATH, f"{_BUS}.Manager", "GetUnitByPID", "u", (pid,))[0])
 
     def get(self, path: str, interface: str, name: str) -> Any:
-        """A property's value."""
+        """The value of a property."""
         found = self.call(
             path, "org.freedesktop.DBus.Properties", "Get", "ss", (f"{_BUS}.{interface}", name)
         )
@@ -121,7 +121,7 @@ class _Manager:
     def call(
         self, path: str, interface: str, method: str, signature: str, body: tuple[Any, ...]
     ) -> Any:
-        """The reply's body; EbpftraceError with systemd's own words if it refuses."""
+        """The body of the reply. EbpftraceError with systemd's message if it refuses."""
         address = self._address(path, bus_name=_BUS, interface=interface)
         message = self._new_call(address, method, signature, body)
         try:

@@ -1,7 +1,7 @@
-"""throttle: slows the job's allocations by memory.high until the incident is over.
+"""throttle: slow the job's allocations by memory.high until the incident is over.
 
-Above memory.high the kernel reclaims and puts its tasks to sleep. cgroup v2 only: v1 has
-nothing of the kind (its soft limit slows nobody). Source: cgroup-v2.rst.
+Above memory.high the kernel reclaims and puts the allocating tasks to sleep. cgroup v2
+only: the soft limit of v1 slows no task. Source: cgroup-v2.rst.
 """
 
 from dataclasses import dataclass
@@ -11,54 +11,52 @@ from typing import Annotated
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.control_files import (
-    job_folder,
-    read,
-    undo,
-    without_us,
-    write,
+    job_cgroup,
+    read_control,
+    refuse_own_cgroup,
+    undo_write,
+    write_control,
 )
-from ebpftrace.act.actions.support.running import Ended, Running, over
+from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import RefusedError
-from ebpftrace.units import NS_PER_SECOND, format_bytes
-
-_PAGE = 4096
+from ebpftrace.units import NS_PER_SECOND, PAGE_SIZE, format_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ThrottleOptions:
-    """Of one rung."""
+    """The options of one step."""
 
     high_bytes: Annotated[int | None, "bytes", "what memory.high is set to"] = None
     share: Annotated[float, "share", "without `high`: a share of what is charged now"] = 1.0
 
     def __post_init__(self) -> None:
         if self.high_bytes is not None and self.share != 1.0:
-            raise ValueError("high and share are both there, and one of them counts")
+            raise ValueError("high and share exclude each other")
 
 
 def start(incident: Incident, options: ThrottleOptions) -> Running:
-    """On a thread: writing memory.high reclaims before it comes back."""
+    """Runs on a thread: writing memory.high reclaims before it returns."""
     try:
-        folder = job_folder(incident)
-        without_us(incident)
+        folder = job_cgroup(incident)
+        refuse_own_cgroup(incident)
     except RefusedError as error:
-        return over(StepStatus.SKIPPED, error.what)
+        return finished(StepStatus.SKIPPED, error.what)
     file = folder / "memory.high"
     if not file.exists():
-        return over(StepStatus.FAILED, "memory.high needs cgroup v2, and this is v1")
-    # Known before it is written: a throttle that hangs must be undone as well.
-    back = undo(file, read(file), "memory.high")
-    return Background("throttle", lambda _cancelled: _throttle(file, options), back)
+        return finished(StepStatus.FAILED, "memory.high needs cgroup v2, and this is v1")
+    # Read before it is written: a throttle that hangs must be undone as well.
+    undo = undo_write(file, read_control(file), "memory.high")
+    return Background("throttle", lambda _cancelled: _throttle(file, options), undo)
 
 
 def _throttle(file: Path, options: ThrottleOptions) -> Ended:
-    charged = int(read(file.with_name("memory.current")))
+    charged = int(read_control(file.with_name("memory.current")))
     high = options.high_bytes
     if high is None:
-        high = int(charged * options.share) // _PAGE * _PAGE
-    write(file, str(high))
+        high = int(charged * options.share) // PAGE_SIZE * PAGE_SIZE
+    write_control(file, str(high))
     return Ended(StepStatus.DONE, f"memory.high is {format_bytes(high)}")
 
 

@@ -9,7 +9,7 @@ from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.breaker.targets import TargetSelection
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.policy.policy import Policy
-from ebpftrace.act.process.cache_dirs import NO_CACHE_DIRS, places_of
+from ebpftrace.act.process.cache_dirs import NO_CACHE_DIRS, cache_dirs_of
 from ebpftrace.act.process.identity import RefusedError, Target, identify
 from ebpftrace.act.trigger.trigger import UsageSinceSnapshot
 from ebpftrace.errors import GoneError
@@ -60,7 +60,7 @@ def create_incident(
         limit_bytes=job.cgroup.limit_bytes,
         cgroup_folder=folder_of(job.identity.cgroup),
         curve=curve,
-        cache_dirs=places_of(process.pid) if cleans else NO_CACHE_DIRS,
+        cache_dirs=cache_dirs_of(process.pid) if cleans else NO_CACHE_DIRS,
         initial_processes=frozenset(member.key for member in job.processes),
     )
 

@@ -16,6 +16,7 @@ class Rung:
     step: Step
     began_ns: int
     running: Running | None = None  # None: not started
+    timed_out: bool = False
 
     @property
     def fds(self) -> tuple[int, ...]:
@@ -27,7 +28,9 @@ class Rung:
         """Poll by then."""
         end = self.began_ns + self.step.timeout_ns
         due = None if self.running is None else self.running.due_ns
-        return end if due is None else min(end, due)
+        if due is None:
+            return end
+        return due if self.timed_out else min(end, due)
 
     def poll(self, now_ns: int) -> Ended | None:
         """How it ended, on its own or at its timeout; None: not yet."""
@@ -36,10 +39,16 @@ class Rung:
             ended = self.running.poll(now_ns)
         except Exception as error:
             ended = failed(error)
+        if self.timed_out:
+            return None if ended is None else self._stopped()
         if ended is None and now_ns - self.began_ns >= self.step.timeout_ns:
-            took = format_duration(self.step.timeout_ns)
-            return Ended(StepStatus.TIMED_OUT, f"stopped after {took}")
+            self.timed_out = True
+            return None if self.running.cancel(now_ns) else self._stopped()
         return ended
+
+    def _stopped(self) -> Ended:
+        took = format_duration(self.step.timeout_ns)
+        return Ended(StepStatus.TIMED_OUT, f"stopped after {took}")
 
     def stop(self) -> str:
         """Stop the action and what it started; what could not be stopped, in words."""

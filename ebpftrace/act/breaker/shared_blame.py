@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ebpftrace.act.process.identity import own_line
+from ebpftrace.act.process.identity import own_ancestry
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.ledger import ProcessSnapshot
@@ -49,7 +49,7 @@ def parent_with_descendants(
     for process in processes:
         for key in (process.key, *ancestors[process.key]):
             sums[key] += max(0, parts.get(process.key, 0))
-    never = own_line()
+    never = own_ancestry()
     large = {
         process.key: process
         for process in candidates
@@ -70,7 +70,7 @@ def same_name_group(
 
     Of several such names, the one with the largest sum; empty if there is none.
     """
-    never = own_line()
+    never = own_ancestry()
     by_name: defaultdict[str, list[ProcessSnapshot]] = defaultdict(list)
     for process in sorted(candidates, key=lambda it: -parts[it.key]):
         if process.pid not in never and parts[process.key] > 0:

@@ -15,7 +15,7 @@ class TemporaryChanges:
     def undo_early(self) -> None:
         """Undo what prevents a process from ending: a frozen one cannot die."""
         for undo in self._undos:
-            if undo.early:
+            if undo.before_kill:
                 undo.run()
 
     def undo_all(self) -> list[str]:

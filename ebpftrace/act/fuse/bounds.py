@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Match, Policy
-from ebpftrace.act.process.identity import in_own_line
+from ebpftrace.act.process.identity import in_own_ancestry
 from ebpftrace.events import FuseOf, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.samples import of_job
 from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapshot
 from ebpftrace.probe import FuseDefault
-from ebpftrace.probe.loading.layout import PAGE_SIZE, whole_pages
+from ebpftrace.probe.loading.layout import whole_pages
+from ebpftrace.units import PAGE_SIZE
 
 EXEMPT = 0xFFFF_FFFF
 """In place of a signal: this one is never stopped (bpf/fuse.h)."""
@@ -75,7 +76,7 @@ def bounds_of(
         for process in job.processes:
             key = process.key
             found = fuse_for(policies, process, job.identity)
-            if found is None or in_own_line(key.pid):
+            if found is None or in_own_ancestry(key.pid):
                 processes[key] = (0, 0, EXEMPT)
                 continue
             policy, fuse = found

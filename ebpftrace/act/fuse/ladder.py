@@ -7,7 +7,7 @@ from typing import Any
 
 from ebpftrace.act.actions import ACTIONS, signal
 from ebpftrace.act.actions.support.action import Action, NoOptions
-from ebpftrace.act.actions.support.running import Running, over
+from ebpftrace.act.actions.support.running import Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.policy.fuse import FuseEnd
@@ -43,7 +43,7 @@ def actions_with(resume: Callable[[ProcessKey], None]) -> Mapping[str, Action[An
     def start(incident: Incident, _options: NoOptions) -> Running:
         for target in incident.targets:
             resume(target.key)
-        return over(StepStatus.DONE, f"{incident.target_name} goes on")
+        return finished(StepStatus.DONE, f"{incident.target_name} resumed")
 
     resuming = Action(
         name=RESUME,

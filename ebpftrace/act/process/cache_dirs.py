@@ -1,4 +1,4 @@
-"""Where a process keeps its files, as its environment says: asked while it still lives."""
+"""The cache directories of a process, as its environment names them while it lives."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.events import ProcessKey
-from ebpftrace.host import proc
+from ebpftrace.host.proc import PROC, read_environ, read_stat
 from ebpftrace.host.using import FileId, file_id
+from ebpftrace.text import PATH_LIMIT
 
-VARIABLES = ("GOPLSCACHE", "GOCACHE", "TMPDIR")
-_PATH_LIMIT = 4096
+CACHE_VARIABLES = ("GOPLSCACHE", "GOCACHE", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
 class CacheDir:
-    """A folder that a variable names. `id` tells it from another of the same path.
+    """A folder that a variable names. `id` is the folder the process meant by that path.
 
-    What a path means depends on who reads it: a container has folders of its own.
+    In another mount namespace the same path is another folder.
     """
 
     variable: str
@@ -27,38 +27,38 @@ class CacheDir:
 
 @dataclass(frozen=True, slots=True)
 class CacheDirs:
-    """The folders, whose process it is (user id), and its ancestors.
+    """The cache directories of a process, its user id, and its ancestors.
 
-    What it started from is there to start another: a shell or an editor has the same
-    variables, and is not who fills these folders.
+    Its ancestors often have the same variables (a shell, an editor), but do not fill these
+    folders: they only pass the variables on.
     """
 
     folders: tuple[CacheDir, ...] = ()
     user: int = -1
-    ancestors: frozenset[ProcessKey] = frozenset()  # to the tick that /proc tells
+    ancestors: frozenset[ProcessKey] = frozenset()  # start times to the clock tick
 
 
 NO_CACHE_DIRS = CacheDirs()
 
 
-def places_of(pid: int) -> CacheDirs:
-    """Of a living process; nothing where it cannot be read any more."""
+def cache_dirs_of(pid: int, proc: Path = PROC) -> CacheDirs:
+    """Those of a living process; none where they cannot be read any more."""
     try:
-        environ = proc.read_environ(pid)
-        user = Path(f"/proc/{pid}").stat().st_uid
+        environ = read_environ(pid, proc)
+        user = (proc / str(pid)).stat().st_uid
     except (NotPermittedError, OSError):
         return NO_CACHE_DIRS
     found = []
-    for name in VARIABLES:
-        path = "" if environ is None else environ.get(name, _PATH_LIMIT)
-        if path.startswith("/") and (place := file_id(f"/proc/{pid}/root{path}")):
-            found.append(CacheDir(name, path, place))
-    return CacheDirs(tuple(found), user, frozenset(_ancestors(pid)))
+    for variable in CACHE_VARIABLES:
+        path = "" if environ is None else environ.get(variable, PATH_LIMIT)
+        if path.startswith("/") and (folder := file_id(f"{proc}/{pid}/root{path}")):
+            found.append(CacheDir(variable, path, folder))
+    return CacheDirs(tuple(found), user, frozenset(_ancestors(pid, proc)))
 
 
-def _ancestors(pid: int) -> Iterator[ProcessKey]:
-    stat = proc.read_stat(pid)
+def _ancestors(pid: int, proc: Path) -> Iterator[ProcessKey]:
+    stat = read_stat(pid, proc)
     while stat is not None and stat.parent_pid > 0:
-        stat = proc.read_stat(stat.parent_pid)
+        stat = read_stat(stat.parent_pid, proc)
         if stat is not None:
             yield ProcessKey(stat.pid, stat.start_boottime_ns)

@@ -1,4 +1,4 @@
-"""Who is never signalled, and how a process is held fast so that no other is hit.
+"""Which processes are never signalled, and how a signal is kept from hitting another one.
 
 A pid means nothing by itself: it is reused. `open_process` opens a pidfd first and looks
 at the process after that: what it then reads is of the process the pidfd holds, or of a
@@ -6,25 +6,22 @@ later one, whose start time tells it apart.
 """
 
 import os
-import select
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.host.cgroups import memory_cgroup
-from ebpftrace.text import clean
+from ebpftrace.host.pidfd import open_pidfd
+from ebpftrace.text import PATH_LIMIT, clean
 
 _INIT, _KTHREADD = 1, 2
-_PATH_LIMIT = 4096
 
 
 class RefusedError(EbpftraceError):
-    """This process is not to be touched; `what` says why."""
+    """This process must not be touched; `what` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Target:
 
 
 def identify(key: ProcessKey) -> Target:
-    """The process as it is now. GoneError, or RefusedError for one never to be touched."""
+    """The process as it is now. GoneError; RefusedError if it must never be touched."""
     fd = _open(key)
     try:
         return Target(key, _cgroup(key), _program(key.pid))
@@ -49,16 +46,16 @@ def identify(key: ProcessKey) -> Target:
         os.close(fd)
 
 
-def open_process(target: Target, *, same_place: bool = True) -> int:
+def open_process(target: Target, *, same_cgroup: bool = True) -> int:
     """A pidfd of this very process, to be closed by the caller.
 
     GoneError if it has ended; RefusedError if it must not be touched, or is no longer
-    what it was: in another cgroup (unless `same_place` is False) or another program.
+    what it was: in another cgroup (unless `same_cgroup` is False) or another program.
     """
     fd = _open(target.key)
     try:
         pid = target.key.pid
-        if same_place and (cgroup := _cgroup(target.key)) != target.cgroup:
+        if same_cgroup and (cgroup := _cgroup(target.key)) != target.cgroup:
             raise RefusedError(f"{pid} moved to the cgroup {cgroup}")
         if _program(pid) != target.program:
             raise RefusedError(f"{pid} runs another program now")
@@ -72,24 +69,19 @@ def _open(key: ProcessKey) -> int:
     pid = key.pid
     if pid <= _INIT:
         raise RefusedError(f"{pid} is the init process")
-    if in_own_line(pid):
+    if in_own_ancestry(pid):
         raise RefusedError(f"{pid} is ebpftrace itself, or started it")
     try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError as error:
-        raise GoneError(f"{pid} has ended") from error
+        fd = open_pidfd(key)
     except OSError as error:  # EINVAL: the id of a thread
-        raise RefusedError(f"{pid} is no process: {error.strerror}") from error
+        raise RefusedError(f"{pid} cannot be opened: {error.strerror}") from error
     try:
         stat = proc.read_stat(pid)
-        # By the pidfd, not by the state: that is Z once the first thread alone has ended.
-        if stat is None or _over(fd):
+        if stat is None:
             raise GoneError(f"{pid} has ended")
-        if not stat.started_at(key.start_boottime_ns):
-            raise GoneError(f"{pid} has ended; its pid is another process's now")
         if _KTHREADD in (pid, stat.parent_pid):
-            raise RefusedError(f"{pid} is a thread of the kernel")
-        if is_crash_monitor(proc.read_cmdline(_living(pid)) or ()):
+            raise RefusedError(f"{pid} is a kernel thread")
+        if is_crash_monitor(proc.read_cmdline(proc.living_thread(pid)) or ()):
             raise RefusedError(f"{pid} is the crash monitor of a Go tool")
     except BaseException:
         os.close(fd)
@@ -97,75 +89,38 @@ def _open(key: ProcessKey) -> int:
     return fd
 
 
-def has_ended(key: ProcessKey) -> bool:
-    """Whether it is no more; the kernel's record of that may not have been read yet."""
-    try:
-        fd = os.pidfd_open(key.pid)
-    except OSError:
-        return True
-    try:
-        stat = proc.read_stat(key.pid)
-        return _over(fd) or stat is None or not stat.started_at(key.start_boottime_ns)
-    finally:
-        os.close(fd)
+def in_own_ancestry(pid: int) -> bool:
+    """Whether that is ebpftrace or an ancestor of it. Usually reads no file."""
+    return pid in _first_ancestry(os.getpid()) and pid in own_ancestry()
 
 
-def _over(pidfd: int) -> bool:
-    """Whether the last of its threads has ended."""
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _living(pid: int) -> int:
-    """A thread that still has the process's memory and cgroup: the first may have ended."""
-    stat = proc.read_stat(pid)
-    if stat is None or stat.state not in "ZX":
-        return pid
-    with suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            stat = proc.read_stat(int(thread.name))
-            if stat is not None and stat.state not in "ZX":
-                return int(thread.name)
-    return pid
-
-
-def in_own_line(pid: int) -> bool:
-    """Whether that is us or one of our ancestors. Most often no file is read for it."""
-    return pid in _first_line(os.getpid()) and pid in own_line()
-
-
-def own_line() -> set[int]:
-    """Our own pid and those of all our ancestors."""
-    line: set[int] = set()
+def own_ancestry() -> set[int]:
+    """The pids of ebpftrace and of all its ancestors."""
+    pids: set[int] = set()
     pid = os.getpid()
-    while pid > 0 and pid not in line:
-        line.add(pid)
+    while pid > 0 and pid not in pids:
+        pids.add(pid)
         stat = proc.read_stat(pid)
         pid = 0 if stat is None else stat.parent_pid
-    return line
+    return pids
 
 
 @cache
-def _first_line(_pid: int) -> frozenset[int]:
-    """Our line when it was asked for first: nobody joins it later, so few need a new look.
+def _first_ancestry(_pid: int) -> frozenset[int]:
+    """The ancestry at the first call. No process joins it later, so most need no new look.
 
     An orphan's new parent is one of its ancestors, or the init process (find_new_reaper in
-    the kernel's exit.c). Who left the line may have given its pid to somebody else.
+    the kernel's exit.c). The pid of an ancestor that has ended may be another process's.
     """
-    return frozenset(own_line())
+    return frozenset(own_ancestry())
 
 
 def _cgroup(key: ProcessKey) -> str:
-    path = memory_cgroup(_living(key.pid))
+    path = memory_cgroup(proc.living_thread(key.pid))
     if path is None:
         raise GoneError(f"{key.pid} has ended")
-    return clean(os.fsencode(path), _PATH_LIMIT)
+    return clean(os.fsencode(path), PATH_LIMIT)
 
 
 def _program(pid: int) -> tuple[int, int]:
-    try:
-        status = Path(f"/proc/{_living(pid)}/exe").stat()
-    except OSError:
-        return 0, 0
-    return status.st_dev, status.st_ino
+    return proc.program_id(proc.living_thread(pid))

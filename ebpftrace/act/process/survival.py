@@ -1,4 +1,4 @@
-"""What keeps the breaker alive and quick in the fire it is there for."""
+"""What keeps the breaker alive and quick while the node is short of memory."""
 
 import contextlib
 import ctypes
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SCORE = -900
-"""Not -1000: if all else is gone, even this may be taken before the machine hangs."""
+"""Not -1000: ebpftrace may be killed too before the machine hangs."""
 
 _FILE = Path("/proc/self/oom_score_adj")
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # include/uapi/asm-generic/mman.h
 
 
 def lower_oom_score(file: Path = _FILE) -> str:
-    """Lower our score for the OOM killer; "" when it is, else what stood against it.
+    """Lower the OOM score of ebpftrace. Returns "", or why that failed.
 
-    Children inherit it, so hooks are started under `ordinary_score`.
+    Children inherit the score, so hooks are started under `ordinary_score`.
     """
     try:
         if int(file.read_text()) > SCORE:
@@ -29,10 +29,10 @@ def lower_oom_score(file: Path = _FILE) -> str:
 
 @contextlib.contextmanager
 def ordinary_score(file: Path = _FILE) -> Iterator[None]:
-    """For the moment of a fork: what a hook starts must not outlive the whole machine."""
+    """Restore the default OOM score for a fork: the OOM killer must not spare a hook."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
-            # One descriptor for all of it: a breach waits meanwhile.
+            # One descriptor for reading and writing: the breaker is waiting for the fork.
             fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
             stack.callback(os.close, fd)
             if int(os.pread(fd, 16, 0)) == SCORE:
@@ -47,21 +47,21 @@ def _set_score(fd: int, score: int) -> None:
 
 
 def freeze_gc() -> None:
-    """Have the collector pass over all there is by now. Call it once all is loaded.
+    """Exempt all objects of now from garbage collection. Call it once all is loaded.
 
-    A full collection otherwise walks every object of the program, some 30 ms in the middle
-    of an incident. What comes later is collected as ever.
+    A full collection would walk every object of the program, some 30 ms in the middle of
+    an incident. Objects that are made later are collected as usual.
     """
     gc.collect()
     gc.freeze()
 
 
 def lock_memory() -> str:
-    """Keep what we use resident; "" when it is locked, else what stood against it.
+    """Keep the pages in use resident. Returns "", or why that failed.
 
-    Only pages that are used (MLOCK_ONFAULT, Linux 4.4): the compiler that was given back
-    stays away. Without it a node that thrashes would have us read our own program from
-    its disk before we could act. Call it once all is loaded.
+    Only pages that are touched are locked (MLOCK_ONFAULT, Linux 4.4), so the compiler's
+    memory, which was given back, stays free. On a thrashing node the program itself would
+    otherwise be read from disk before it could act. Call it once all is loaded.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) == 0:

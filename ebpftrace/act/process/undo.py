@@ -1,10 +1,9 @@
-"""What an action changed for a time, and how it is put back: also after a crash.
+"""A temporary change of an action and how it is undone, also after a crash.
 
-An `Undo` is written to the audit log with the step that asks for it, so that the next
-start of ebpftrace can put back what the last one could not.
+An `Undo` is written to the audit log with the step that made the change, so that the next
+start of ebpftrace can undo what the last one could not.
 """
 
-import contextlib
 import os
 import signal
 from dataclasses import dataclass
@@ -14,51 +13,51 @@ from typing import Any
 from ebpftrace.act.process.identity import RefusedError, Target, open_process
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
+from ebpftrace.host import pidfd
 
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Write `value` to the control file `path` of that inode, or let `targets` go on."""
+    """Write `value` to the control file `path` with that inode, or resume `targets`."""
 
-    words: str
+    description: str
     path: Path | None = None
     inode: int = 0
     value: str = ""
     targets: tuple[Target, ...] = ()
-    early: bool = False  # before a process is ended: what is frozen cannot die
+    before_kill: bool = False  # a frozen process cannot die
 
     def run(self) -> str:
-        """Put it back; "" when that was done, else what was in the way."""
+        """Undo it. Returns "", or why that failed."""
         if self.path is not None:
             return self._write(self.path)
-        return ", ".join(trouble for one in self.targets if (trouble := _continue(one)))
+        return ", ".join(filter(None, map(_resume, self.targets)))
 
     def record(self) -> dict[str, Any]:
         """As JSON for the audit log."""
         return {
-            "words": self.words,
+            "description": self.description,
             "path": None if self.path is None else str(self.path),
             "inode": self.inode,
             "value": self.value,
             "targets": [
                 {
-                    "pid": one.key.pid,
-                    "start_boottime_ns": one.key.start_boottime_ns,
-                    "cgroup": one.cgroup,
-                    "program": list(one.program),
+                    "pid": target.key.pid,
+                    "start_boottime_ns": target.key.start_boottime_ns,
+                    "cgroup": target.cgroup,
+                    "program": list(target.program),
                 }
-                for one in self.targets
+                for target in self.targets
             ],
         }
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> "Undo":
-        """From the audit log. KeyError, TypeError or ValueError if it is no such record."""
+        """From the audit log. KeyError, TypeError or ValueError if it is not one."""
         path = None if record["path"] is None else Path(str(record["path"]))
         targets = tuple(map(_target, record["targets"]))
-        return cls(
-            str(record["words"]), path, int(record["inode"]), str(record["value"]), targets
-        )
+        description, value = str(record["description"]), str(record["value"])
+        return cls(description, path, int(record["inode"]), value, targets)
 
     def _write(self, path: Path) -> str:
         try:
@@ -84,15 +83,16 @@ def _target(record: dict[str, Any]) -> Target:
     return Target(key, str(record["cgroup"]), (int(device), int(inode)))
 
 
-def _continue(target: Target) -> str:
-    # CONT harms nobody, and a process that moved meanwhile must not stay stopped.
-    with contextlib.suppress(GoneError, ProcessLookupError):
-        try:
-            fd = open_process(target, same_place=False)
-        except RefusedError as error:
-            return error.what
-        try:
-            signal.pidfd_send_signal(fd, signal.SIGCONT)
-        finally:
-            os.close(fd)
+def _resume(target: Target) -> str:
+    # SIGCONT does no harm, and a process that moved meanwhile must not stay stopped.
+    try:
+        fd = open_process(target, same_cgroup=False)
+    except GoneError:
+        return ""
+    except RefusedError as error:
+        return error.what
+    try:
+        pidfd.send_signal(fd, signal.SIGCONT)
+    finally:
+        os.close(fd)
     return ""

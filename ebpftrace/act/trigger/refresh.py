@@ -14,8 +14,9 @@ from ebpftrace.events import GroupReading
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.judge.samples import Sample
 from ebpftrace.ledger import JobSnapshot, Snapshot
+from ebpftrace.units import PAGE_SIZE
 
-_LAG_BYTES = 2 * 64 * os.sysconf("SC_PAGE_SIZE") * (os.cpu_count() or 1)
+_LAG_BYTES = 2 * 64 * PAGE_SIZE * (os.cpu_count() or 1)
 """How far memory.stat may lag: each CPU keeps a batch of MEMCG_CHARGE_BATCH pages to itself,
 and as much again may wait to be flushed (mm/memcontrol.c, memcg_vmstats_needs_flush)."""
 

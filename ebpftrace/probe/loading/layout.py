@@ -4,15 +4,13 @@ Features are looked up in BTF, never guessed from a version: distributions backp
 layouts to old kernels.
 """
 
-import resource
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ebpftrace.errors import NoBtfError, ProbeError
 from ebpftrace.probe.loading.btf import Btf
 from ebpftrace.probe.loading.percpu import cpu_offsets, possible_cpus
-
-PAGE_SIZE = resource.getpagesize()
+from ebpftrace.units import PAGE_SIZE
 
 
 def whole_pages(size: int) -> int:

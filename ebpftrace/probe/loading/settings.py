@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from ebpftrace.probe import calls
 from ebpftrace.probe.fuses import MAX_STOPPED
 from ebpftrace.probe.loading import bpf
-from ebpftrace.probe.loading.layout import PAGE_SIZE, Layout
+from ebpftrace.probe.loading.layout import Layout
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.selection import Selection
+from ebpftrace.units import PAGE_SIZE
 
 MAX_PROCESSES = 8192
 MAX_CGROUPS = 4096

@@ -18,6 +18,7 @@ from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.host import proc
+from ebpftrace.host.cgroups import v1_cgroup
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
@@ -103,7 +104,7 @@ def test_a_freezer_whose_name_only_begins_as_ours_does_is_frozen(group: MemoryCg
     hierarchy = Path("/sys/fs/cgroup/freezer")
     if group.version == 2 or not hierarchy.is_dir():
         pytest.skip("no v1 freezer here")
-    home = hierarchy / freeze.freezer_path(os.getpid()).strip("/")
+    home = hierarchy / v1_cgroup(os.getpid(), "freezer").strip("/")
     theirs, ours = hierarchy / group.path.name, hierarchy / f"{group.path.name}0"
     theirs.mkdir()
     ours.mkdir()
@@ -111,12 +112,12 @@ def test_a_freezer_whose_name_only_begins_as_ours_does_is_frozen(group: MemoryCg
         with Workload("gopls", cgroup=group) as workload:
             write(theirs / "cgroup.procs", workload.pid)
             write(ours / "cgroup.procs", os.getpid())
-            freezer = freeze.freezer_of(told(workload, group))
+            freezer = freeze.find_freezer(told(workload, group))
             assert freezer is not None
             assert freezer.file == theirs / "freezer.state"
             write(ours / "cgroup.procs", workload.pid)
             with pytest.raises(RefusedError, match="ebpftrace itself"):
-                freeze.freezer_of(told(workload, group))
+                freeze.find_freezer(told(workload, group))
     finally:
         write(home / "cgroup.procs", os.getpid())
         removed(theirs)
@@ -194,7 +195,7 @@ def test_systemd_restarts_nothing_that_is_no_service(group: MemoryCgroup) -> Non
     with Workload("gopls", cgroup=group) as workload:
         ended = act("systemd", told(workload, group), systemd.SystemdOptions())
         assert ended.status is StepStatus.SKIPPED
-        assert ended.detail == "no service is on the path of its cgroup"
+        assert ended.detail == "there is no service on the path of its cgroup"
 
 
 def test_systemd_says_so_where_there_is_none() -> None:

@@ -11,7 +11,7 @@ from ebpftrace.act.actions import clean
 from ebpftrace.act.actions.support.running import Ended
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
-from ebpftrace.act.process.cache_dirs import places_of
+from ebpftrace.act.process.cache_dirs import cache_dirs_of
 from ebpftrace.jobs.identity import JobIdentity
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.incidents import about, act
@@ -38,7 +38,7 @@ def tmp(tmp_path: Path) -> Path:
 
 def meant(process: Workload, group: MemoryCgroup) -> Incident:
     job = JobIdentity(str(group.id), "build", "cgroup", "path", group.name, group.id)
-    return about(process.pid, job=job, cache_dirs=places_of(process.pid))
+    return about(process.pid, job=job, cache_dirs=cache_dirs_of(process.pid))
 
 
 def cleaned(incident: Incident, tmp: Path, *what: Any) -> Ended:
@@ -88,7 +88,7 @@ def test_who_lived_before_may_have_written_any_of_it(group: MemoryCgroup, tmp: P
     finally:
         build.kill()
         build.wait()
-    told = f"TMPDIR left alone: sleep {build.pid} uses it"
+    told = f"TMPDIR skipped: sleep {build.pid} uses it"
     assert (ended.status, ended.detail) == (StepStatus.SKIPPED, told)
     assert names(tmp) == {"before", "whose"}
 
@@ -111,6 +111,6 @@ def test_a_cache_is_left_to_a_successor_even_within_tmpdir(
         heir.kill()
         heir.wait()
     assert ended.status is StepStatus.DONE
-    assert f"GOCACHE left alone: sleep {heir.pid} uses it" in ended.detail
+    assert f"GOCACHE skipped: sleep {heir.pid} uses it" in ended.detail
     assert names(tmp) == {"before", "cache"}
     assert names(cache) == {"00-a"}

@@ -9,8 +9,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from ebpftrace.act.actions import shell
 from ebpftrace.act.actions.exec import ExecOptions
+from ebpftrace.act.actions.support.program import RunningProgram
+from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.units import KIB
 from tests.support.incidents import act, drive, incident
@@ -64,13 +68,22 @@ def test_one_that_may_not_be_executed(tmp_path: Path) -> None:
     assert "Permission denied" in ended.detail
 
 
-def test_one_that_hangs_is_killed_with_its_group(tmp_path: Path) -> None:
-    line = f"sleep 300 & echo $! >{tmp_path}/child; echo $$ >{tmp_path}/own; wait"
-    running = shell.start(incident(), shell.ShellOptions(line))
-    while not (tmp_path / "own").exists() or not (tmp_path / "own").read_text():
+def wait_for(file: Path, running: Running) -> int:
+    """The pid that a hook writes to a file."""
+    while not file.exists() or not file.read_text():
         assert running.poll(time.monotonic_ns()) is None
         time.sleep(0.01)
-    pids = [int((tmp_path / name).read_text()) for name in ("child", "own")]
+    return int(file.read_text())
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_hanging_hook_is_killed_with_its_group(tmp_path: Path, cancelled: bool) -> None:
+    line = f"sleep 300 & echo $! >{tmp_path}/child; echo $$ >{tmp_path}/own; wait"
+    running = shell.start(incident(), shell.ShellOptions(line))
+    pids = [wait_for(tmp_path / name, running) for name in ("child", "own")]
+    if cancelled:
+        assert running.cancel(time.monotonic_ns())
+        drive(running)
     assert running.stop() == ""
     until(lambda: not any(map(lives, pids)))
 
@@ -81,32 +94,47 @@ def test_one_that_forks_away_is_left_to_itself(tmp_path: Path) -> None:
     child = int((tmp_path / "child").read_text())
     try:
         assert ended.status is StepStatus.DONE
-        assert ended.detail == "exit code 0, something of it runs on: left"
+        assert ended.detail == "exit code 0, a process it started is still running: left"
         assert lives(child)
     finally:
         os.kill(child, signal.SIGKILL)
 
 
-def test_one_that_hangs_and_has_a_child_out_of_reach(tmp_path: Path) -> None:
-    """A session of its own is no longer of the hook's group: it is told of, at least."""
+def test_session_that_a_cancelled_hook_started_is_reported(tmp_path: Path) -> None:
+    """It is out of reach: not of the hook's process group."""
     line = f"setsid sh -c 'echo $$ >{tmp_path}/child; exec sleep 300' & sleep 300"
     running = shell.start(incident(), shell.ShellOptions(line))
-    while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
-        assert running.poll(time.monotonic_ns()) is None
-        time.sleep(0.01)
-    child = int((tmp_path / "child").read_text())
+    child = wait_for(tmp_path / "child", running)
     try:
-        assert running.stop() == "something of it runs on"
+        assert running.cancel(time.monotonic_ns())
+        drive(running)
+        assert running.stop() == "a process it started is still running"
         assert lives(child)
     finally:
         os.kill(child, signal.SIGKILL)
 
 
-def test_one_that_hangs_and_floods_is_stopped_all_the_same() -> None:
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_flooding_hook_is_killed(cancelled: bool) -> None:
     running = shell.start(incident(), shell.ShellOptions("exec yes"))
     for _ in range(3):
         assert running.poll(time.monotonic_ns()) is None
+    if cancelled:
+        assert running.cancel(time.monotonic_ns())
+        drive(running)
     assert running.stop() == ""
+
+
+def test_stopped_hook_is_reaped() -> None:
+    running = shell.start(incident(), shell.ShellOptions("exec sleep 300"))
+    assert isinstance(running, RunningProgram)
+    assert running.stop() == ""
+    until(lambda: not Path(f"/proc/{running.process.pid}").exists())
+
+
+def sleeping_children() -> str:
+    command = ["pgrep", "-P", str(os.getpid()), "sleep"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def test_one_that_no_descriptor_is_left_for_does_not_run_unwatched() -> None:
@@ -122,11 +150,7 @@ def test_one_that_no_descriptor_is_left_for_does_not_run_unwatched() -> None:
             running.stop()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
-        children = subprocess.run(
-            ["pgrep", "-P", str(os.getpid()), "sleep"], capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert children.stdout == ""
+        until(lambda: not sleeping_children())
 
 
 def test_one_that_floods_its_output() -> None:

@@ -11,13 +11,13 @@ import pytest
 
 from ebpftrace.act.actions import signal as ending
 from ebpftrace.act.incident.outcome import StepStatus
-from ebpftrace.act.process.descendants import family_of
+from ebpftrace.act.process.descendants import descendants_of
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.units import NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.incidents import about, act, key_of
-from tests.support.standing import lives
+from tests.support.standing import lives, stands
 from tests.support.workload import Workload
 
 SHORT = ending.SignalOptions(grace_ns=NS_PER_SECOND)
@@ -47,13 +47,14 @@ def test_says_so_when_the_process_lives_on(victim: Workload) -> None:
         options = ending.SignalOptions(send=("USR1",), grace_ns=NS_PER_SECOND // 10)
         while proc.read_comm(sleeper.pid) != "sleep":
             time.sleep(0.001)  # exec sets the name last
-        os.kill(sleeper.pid, signal.SIGSTOP)  # a stopped process takes no signal
+        os.kill(sleeper.pid, signal.SIGSTOP)
+        assert stands(sleeper.pid)  # a stopped process handles no signal
         try:
             ended = act("signal", about(sleeper.pid), options)
         finally:
             sleeper.kill()
     assert ended.status is StepStatus.FAILED
-    assert ended.detail == f"sleep {sleeper.pid} lives on after USR1"
+    assert ended.detail == f"sleep {sleeper.pid} is still running after USR1"
 
 
 def test_orphaned_go_children_end_with_it(group: MemoryCgroup) -> None:
@@ -62,7 +63,7 @@ def test_orphaned_go_children_end_with_it(group: MemoryCgroup) -> None:
         (other,) = map(int, gopls.do(f"spawn {gopls.named('helper')}"))
         ended = act("signal", about(gopls.pid), SHORT)
         assert ended.status is StepStatus.DONE
-        assert ended.detail.endswith("with 1 child of it")
+        assert ended.detail.endswith("with 1 descendant")
         assert not lives(go)
         assert lives(other)
 
@@ -72,8 +73,8 @@ def test_children_of_one_that_has_its_pid_by_now_are_not_its_own(group: MemoryCg
         (go,) = map(int, other.do(f"spawn {other.named('go')}"))
         now = key_of(other.pid)
         earlier = ProcessKey(other.pid, now.start_boottime_ns - NS_PER_SECOND)
-        assert [one.key.pid for one in family_of(now)] == [go]
-        assert family_of(earlier) == ()
+        assert [one.key.pid for one in descendants_of(now)] == [go]
+        assert descendants_of(earlier) == ()
 
 
 def test_a_child_in_another_cgroup_is_left_alone(group: MemoryCgroup) -> None:

@@ -77,7 +77,7 @@ def test_a_parent_is_ended_with_the_children_that_are_meant(group: MemoryCgroup)
         told = about(make.pid, descendant_names=frozenset({"worker"}))
         ended = act("signal", told, replace(SHORT, orphans="none"))
         assert ended.status is StepStatus.DONE
-        assert ended.detail.endswith("with 3 children of it")
+        assert ended.detail.endswith("with 3 descendants")
         assert not any(map(lives, meant))
         assert lives(other)
 
@@ -106,5 +106,5 @@ def test_a_group_is_frozen_and_goes_on(workers: list[Workload], group: MemoryCgr
     assert all(one.do("map 1MiB") for one in workers)
     if group.version == 1:
         assert act("freeze", told, NoOptions()).status is StepStatus.DONE
-        assert act("thaw", told, NoOptions()).detail.endswith("and 3 others go on")
+        assert act("thaw", told, NoOptions()).detail.endswith("and 3 others resumed")
         assert all(one.do("map 1MiB") for one in workers)

@@ -110,7 +110,7 @@ def test_a_thread_of_the_kernel() -> None:
     if not threads:
         pytest.skip("this pid namespace shows no kernel threads")
     key = ProcessKey(threads[0].pid, threads[0].start_boottime_ns)
-    assert "a thread of the kernel" in refused(Target(key, "/", (0, 0)))
+    assert "a kernel thread" in refused(Target(key, "/", (0, 0)))
 
 
 def test_the_crash_monitor_of_a_go_tool(tmp_path: Path) -> None:

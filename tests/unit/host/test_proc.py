@@ -74,10 +74,26 @@ def test_deleted_program_keeps_its_path(tmp_path: Path) -> None:
     with subprocess.Popen([str(program), "60"]) as child:
         while (found := proc.read_program(child.pid)) is None or "prog" not in found:
             time.sleep(0.001)  # until it has executed the program
+        status = program.stat()
         program.unlink()
-        deleted = proc.read_program(child.pid)
+        assert proc.read_program(child.pid) == found == str(program)
+        assert proc.program_id(child.pid) == (status.st_dev, status.st_ino)
         child.kill()
-    assert found == deleted == str(program)
+
+
+def test_living_thread_is_another_once_the_first_has_ended(tmp_path: Path) -> None:
+    fake = FakeRoot(tmp_path)
+    fake.process(7)
+    fake.process(8)
+    for thread in (7, 8):
+        (fake.proc / f"7/task/{thread}").mkdir(parents=True)
+    assert sorted(proc.threads(7, fake.proc)) == [7, 8]
+    assert proc.living_thread(7, fake.proc) == 7
+    stat = fake.proc / "7/stat"
+    stat.write_text(stat.read_text().replace(") S ", ") Z "))
+    assert proc.living_thread(7, fake.proc) == 8
+    assert proc.living_thread(9, fake.proc) == 9  # gone
+    assert proc.program_id(9, fake.proc) == (0, 0)
 
 
 def test_zombie_has_no_memory_and_no_arguments() -> None:

@@ -21,9 +21,9 @@ from ebpftrace.events import (
     ProcessStarted,
 )
 from ebpftrace.probe.loading.compiler import SOURCES, source_folder
-from ebpftrace.probe.loading.layout import PAGE_SIZE
 from ebpftrace.probe.records import RECORDS, RecordDecoder, split_args
 from ebpftrace.probe.structs import StructDecoder
+from ebpftrace.units import PAGE_SIZE
 from tests.support.kernel_structs import NOT_COUNTED, cgroup_struct, process_struct
 
 DECODER = RecordDecoder(StructDecoder(calls=False, many_cpus=False))

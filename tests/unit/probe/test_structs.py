@@ -1,8 +1,8 @@
 """Map values are decoded to bytes and cleaned names."""
 
 from ebpftrace.counters import Usage
-from ebpftrace.probe.loading.layout import PAGE_SIZE
 from ebpftrace.probe.structs import StructDecoder
+from ebpftrace.units import PAGE_SIZE
 from tests.support.kernel_structs import CALLS, cgroup_struct, process_struct
 
 DECODER = StructDecoder(calls=False, many_cpus=False)

@@ -1,1 +1,1 @@
-"""What several actions share."""
+"""Helpers that several actions share."""

@@ -1,7 +1,7 @@
-"""What may wait (a disk, a network, the kernel's reclaim) runs on a thread of its own.
+"""Work that may block (on a disk, a network, the kernel's reclaim), on its own thread.
 
 Reading /proc/PID/smaps waits for the process's own lock, writing memory.high reclaims
-before it returns, and a webhook answers when it likes: the road waits for none of them.
+before it returns, and a webhook may take long to answer: the engine waits for none of them.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from ebpftrace.text import clean
 
 
 class Background:
-    """Calls `work(cancelled)` on a thread; `cancelled` is set when nobody waits any more.
+    """Calls `work(cancelled)` on a thread; `cancelled` is set once the action is stopped.
 
     OSError and EbpftraceError are failures. A thread that hangs in the kernel is left
     behind: it does not keep the program from ending.
@@ -27,7 +27,7 @@ class Background:
         self, name: str, work: Callable[[threading.Event], Ended], undo: Undo | None = None
     ) -> None:
         self.undo = undo
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._eventfd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._cancelled = threading.Event()
         self._ended: Ended | None = None
         self._lock = threading.Lock()
@@ -38,21 +38,24 @@ class Background:
 
     @property
     def fds(self) -> tuple[int, ...]:
-        return (self._bell,)
+        return (self._eventfd,)
 
     @property
     def due_ns(self) -> int | None:
         return None
 
     def poll(self, now_ns: int) -> Ended | None:
-        return self._ended if readable(self._bell) else None
+        return self._ended if readable(self._eventfd) else None
+
+    def cancel(self, now_ns: int) -> bool:
+        return False
 
     def stop(self) -> str:
         self._cancelled.set()
         with self._lock:
             self._listening = False
-            os.close(self._bell)
-        return "" if self._ended is not None else "its thread is left to itself"
+            os.close(self._eventfd)
+        return "" if self._ended is not None else "its thread is still running"
 
     def _run(self) -> None:
         try:
@@ -65,9 +68,9 @@ class Background:
                 StepStatus.FAILED, where + (error.strerror or clean(str(error)))
             )
         except Exception as error:
-            # A mistake of ours. Told as a failure, by name, and the ladder goes on.
+            # A bug of ours is a failed step, and the ladder continues.
             self._ended = Ended(StepStatus.FAILED, clean(f"{type(error).__name__}: {error}"))
         finally:
             with self._lock, contextlib.suppress(OSError):
                 if self._listening:
-                    os.eventfd_write(self._bell, 1)
+                    os.eventfd_write(self._eventfd, 1)

@@ -4,15 +4,19 @@ import os
 from pathlib import Path
 
 from ebpftrace.act.incident.incident import Incident
-from ebpftrace.act.process.identity import RefusedError, own_line
+from ebpftrace.act.process.identity import RefusedError, own_ancestry
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.host.cgroups import memory_cgroup
+from ebpftrace.units import KIB
 
-_LIMIT = 4096
+_SIZE_LIMIT = 4 * KIB
 
 
-def job_folder(incident: Incident) -> Path:
-    """The folder of the job's own cgroup. RefusedError for the root: that is everybody."""
+def job_cgroup(incident: Incident) -> Path:
+    """The folder of the job's own cgroup.
+
+    RefusedError for the root cgroup, which holds every process, and for one that is gone.
+    """
     if incident.cgroup_folder is None or incident.job.cgroup.strip("/") == "":
         raise RefusedError("the job has no memory cgroup of its own")
     if not incident.cgroup_folder.is_dir():
@@ -20,26 +24,26 @@ def job_folder(incident: Incident) -> Path:
     return incident.cgroup_folder
 
 
-def without_us(incident: Incident) -> None:
-    """RefusedError if ebpftrace or who started it runs in the job's cgroup."""
-    below = incident.job.cgroup.rstrip("/")
-    for pid in own_line():
+def refuse_own_cgroup(incident: Incident) -> None:
+    """RefusedError if ebpftrace or an ancestor of it runs in the job's cgroup."""
+    cgroup = incident.job.cgroup.rstrip("/")
+    for pid in own_ancestry():
         path = memory_cgroup(pid) or ""
-        if path == below or path.startswith(below + "/"):
+        if path == cgroup or path.startswith(cgroup + "/"):
             raise RefusedError("ebpftrace itself runs in this cgroup")
 
 
-def read(file: Path) -> str:
+def read_control(file: Path) -> str:
     """A control file's text, without its last newline. OSError."""
     fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        return os.read(fd, _LIMIT).decode("ascii", "replace").strip()
+        return os.read(fd, _SIZE_LIMIT).decode("ascii", "replace").strip()
     finally:
         os.close(fd)
 
 
-def write(file: Path, value: str) -> None:
-    """Write it in one go. OSError if the kernel refuses."""
+def write_control(file: Path, value: str) -> None:
+    """Write a control file at once. OSError if the kernel refuses."""
     fd = os.open(file, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         os.write(fd, value.encode())
@@ -47,6 +51,6 @@ def write(file: Path, value: str) -> None:
         os.close(fd)
 
 
-def undo(file: Path, value: str, words: str, *, early: bool = False) -> Undo:
-    """How this very file is put back to `value`."""
-    return Undo(words, file, file.stat().st_ino, value, early=early)
+def undo_write(file: Path, value: str, description: str, *, before_kill: bool = False) -> Undo:
+    """An `Undo` that writes `value` to this very file."""
+    return Undo(description, file, file.stat().st_ino, value, before_kill=before_kill)

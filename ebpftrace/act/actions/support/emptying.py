@@ -1,4 +1,4 @@
-"""A folder is emptied: on its own file system, and never through a symlink.
+"""Remove what is in a folder: on its own file system, and never through a symlink.
 
 Every step down is taken from the folder above by `openat` with O_NOFOLLOW.
 """
@@ -11,59 +11,58 @@ from threading import Event
 
 from ebpftrace.host.using import FileId
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_DEEPEST = 64
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAX_DEPTH = 64
 
-Spared = Callable[[os.stat_result], bool]
-"""Whether this entry stays."""
+Keep = Callable[[os.stat_result], bool]
+"""Whether to keep this entry."""
 
 
 class RefusedFolderError(OSError):
-    """This folder is not the job's, or a symlink is on its way."""
+    """This folder is not the job's, or a symlink is on its path."""
 
 
 def open_owned(folder: Path, under: tuple[Path, ...], user: int) -> int:
-    """A descriptor of `folder`, below one of `under` and owned by `user`.
+    """A descriptor of `folder`, which is below one of `under` and owned by `user`.
 
-    OSError where it is not there, a symlink is on its way, or it is somebody else's.
+    OSError if there is no such folder, a symlink is on its path, or another user owns it.
     """
     for root in under:
         if not folder.is_relative_to(root) or ".." in folder.parts or folder == root:
             continue
-        fd = os.open(root, FOLDER)
+        fd = os.open(root, _FOLDER)
         for part in folder.relative_to(root).parts:
             try:
-                below = os.open(part, FOLDER, dir_fd=fd)
+                below = os.open(part, _FOLDER, dir_fd=fd)
             finally:
                 os.close(fd)
             fd = below
         if os.fstat(fd).st_uid != user:
             os.close(fd)
-            raise RefusedFolderError(None, "it is not the job's own")
+            raise RefusedFolderError(None, "it belongs to another user")
         return fd
     raise RefusedFolderError(None, "it is outside the folders of the policy")
 
 
-def spare_none(_status: os.stat_result) -> bool:
-    """Nothing stays."""
+def keep_nothing(_status: os.stat_result) -> bool:
     return False
 
 
-def empty(
+def remove_contents(
     fd: int,
     user: int,
     device: int,
     cancelled: Event,
-    spared: Spared = spare_none,
-    apart: frozenset[FileId] = frozenset(),
+    keep: Keep = keep_nothing,
+    excluded: frozenset[FileId] = frozenset(),
     depth: int = 0,
 ) -> Iterator[int]:
-    """Removes what is in an open folder; yields the bytes of each file.
+    """Remove what is in an open folder; yields the bytes of each removed file.
 
-    What is `spared`, belongs to another user, or is on another file system, stays; folders
-    that are `apart` stay with all that is in them.
+    Entries that `keep` selects, of another user, or on another file system stay; so do
+    `excluded` folders with all their contents.
     """
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return
     for name in os.listdir(fd):
         if cancelled.is_set():
@@ -72,24 +71,26 @@ def empty(
             status = os.stat(name, dir_fd=fd, follow_symlinks=False)
             if status.st_uid != user or status.st_dev != device:
                 continue
-            if (status.st_dev, status.st_ino) in apart:
+            if (status.st_dev, status.st_ino) in excluded:
                 continue
-            stays = spared(status)
+            kept = keep(status)
             if not stat.S_ISDIR(status.st_mode):
-                if not stays:
+                if not kept:
                     os.unlink(name, dir_fd=fd)
                     yield status.st_blocks * 512
                 continue
-            below = os.open(name, FOLDER, dir_fd=fd)
+            below = os.open(name, _FOLDER, dir_fd=fd)
         except OSError:
-            continue  # removed meanwhile, or it became something else
+            continue  # removed meanwhile, or replaced by something else
         try:
             if os.fstat(below).st_dev == device:
-                yield from empty(below, user, device, cancelled, spared, apart, depth + 1)
+                yield from remove_contents(
+                    below, user, device, cancelled, keep, excluded, depth + 1
+                )
         finally:
             os.close(below)
-        if not stays:
+        if not kept:
             try:
                 os.rmdir(name, dir_fd=fd)
             except OSError:
-                continue  # something in it stays
+                continue  # something in it is kept

@@ -1,4 +1,4 @@
-"""What is worth saving of a process and its cgroup, part by part."""
+"""The evidence worth saving about a process and its cgroup, part by part."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.incident.incident import Incident
-from ebpftrace.act.process.descendants import family_of
+from ebpftrace.act.process.descendants import descendants_of
 from ebpftrace.act.process.identity import Target, open_process
 from ebpftrace.host import proc
 from ebpftrace.units import KIB, MIB
@@ -29,7 +29,7 @@ _CHUNK = 256 * KIB
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of the evidence. `read(limit)` gives at most so many bytes, or raises."""
+    """One file of the evidence. `read(limit)` returns at most `limit` bytes, or raises."""
 
     name: str
     read: Callable[[int], bytes]
@@ -37,12 +37,12 @@ class Part:
 
 
 def parts_of(incident: Incident) -> Iterator[Part]:
-    """The cheap and telling ones first, the largest last; only files that there are."""
+    """The cheap and important parts first, the largest last; only files that exist."""
     pid = incident.target.key.pid
     yield Part("finding.txt", lambda _limit: incident.finding.sentence.encode() + b"\n")
     yield Part("curve.csv", lambda _limit: _curve(incident))
     for name in _PROCESS[:-1]:
-        yield Part(f"process-{name}", partial(_of_process, incident, name))
+        yield Part(f"process-{name}", partial(_read_checked, incident, name))
     yield Part("process-cmdline", lambda _limit: _cmdline(pid))
     if incident.cgroup_folder is not None:
         for name in _CGROUP:
@@ -50,20 +50,20 @@ def parts_of(incident: Incident) -> Iterator[Part]:
             if file.exists():
                 yield Part(f"cgroup-{name}", partial(_read, file))
     for name in _SYSTEM:
-        file = Path("/proc") / name
+        file = proc.PROC / name
         if file.exists():
             yield Part(f"system-{name.replace('/', '-')}", partial(_read, file))
-    yield Part("children.json", lambda _limit: _told(family_of(incident.target.key)))
+    yield Part("children.json", lambda _limit: _targets(descendants_of(incident.target.key)))
     if incident.other_targets:
-        yield Part("others.json", lambda _limit: _told(incident.other_targets))
-    yield Part("process-smaps", partial(_of_process, incident, "smaps"), 8 * MIB)
+        yield Part("others.json", lambda _limit: _targets(incident.other_targets))
+    yield Part("process-smaps", partial(_read_checked, incident, "smaps"), 8 * MIB)
 
 
-def _of_process(incident: Incident, name: str, limit: int) -> bytes:
-    """Checked after it was read as well: the pid may have become another's meanwhile."""
-    os.close(open_process(incident.target, same_place=False))
-    raw = _read(Path(f"/proc/{incident.target.key.pid}") / name, limit)
-    os.close(open_process(incident.target, same_place=False))
+def _read_checked(incident: Incident, name: str, limit: int) -> bytes:
+    """Checked before and after the read: the pid may be reused meanwhile."""
+    os.close(open_process(incident.target, same_cgroup=False))
+    raw = _read(proc.PROC / str(incident.target.key.pid) / name, limit)
+    os.close(open_process(incident.target, same_cgroup=False))
     return raw
 
 
@@ -88,7 +88,7 @@ def _curve(incident: Incident) -> bytes:
     return ("\n".join(rows) + "\n").encode()
 
 
-def _told(targets: tuple[Target, ...]) -> bytes:
+def _targets(targets: tuple[Target, ...]) -> bytes:
     return json.dumps(list(map(_process, targets)), indent=2).encode()
 
 

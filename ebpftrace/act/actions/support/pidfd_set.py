@@ -1,67 +1,69 @@
-"""Processes held by pidfds: signalled only after each was checked again."""
+"""Processes held by pidfds, each checked again before it is signalled."""
 
 import os
 import signal
 from collections.abc import Iterable
 
-from ebpftrace.act.actions.support.running import readable
 from ebpftrace.act.process.identity import RefusedError, Target, open_process
 from ebpftrace.errors import GoneError
+from ebpftrace.host import pidfd
 
 
 class PidfdSet:
-    """Who of them still runs; `refused` says why one was let go that must not be touched."""
+    """The processes among its targets that still run.
+
+    `refused` and `ended` say why the last target that was left out was.
+    """
 
     def __init__(self) -> None:
-        self._held: dict[Target, int] = {}
+        self._fds: dict[Target, int] = {}
         self.refused = ""
-        self.gone = ""
+        self.ended = ""
 
     @property
     def fds(self) -> tuple[int, ...]:
-        """Readable as one of them ends."""
-        return tuple(self._held.values())
+        """Readable as one of the processes ends."""
+        return tuple(self._fds.values())
 
-    def hold(self, targets: Iterable[Target]) -> None:
-        """Also these; who has ended or must not be touched is left out."""
+    def add(self, targets: Iterable[Target]) -> None:
+        """Add these; those that have ended or must not be touched are left out."""
         for target in targets:
-            if target in self._held:
+            if target in self._fds:
                 continue
             try:
-                self._held[target] = open_process(target)
+                self._fds[target] = open_process(target)
             except RefusedError as error:
                 self.refused = error.what
             except GoneError as error:
-                self.gone = error.what
+                self.ended = error.what
 
-    def running(self) -> int:
-        """How many have not ended yet; descriptors of the others are given back."""
-        for target, fd in list(self._held.items()):
-            if readable(fd):
-                self._let_go(target)
-        return len(self._held)
+    def alive(self) -> int:
+        """How many have not ended yet; the descriptors of the others are closed."""
+        for target, fd in list(self._fds.items()):
+            if pidfd.has_ended(fd):
+                self._remove(target)
+        return len(self._fds)
 
     def send(self, number: signal.Signals) -> int:
-        """To each that is still what and where it was; how many got it."""
-        got = 0
-        for target, fd in list(self._held.items()):
+        """Signal each that is still the same program in the same cgroup; returns how many."""
+        sent = 0
+        for target, fd in list(self._fds.items()):
             try:
-                # The pidfd holds the process; what it is and where it is may have changed.
+                # The pidfd holds the process, which may have moved or executed meanwhile.
                 os.close(open_process(target))
-                signal.pidfd_send_signal(fd, number)
-            except (GoneError, ProcessLookupError):
+            except GoneError:
                 continue
             except RefusedError as error:
                 self.refused = error.what
-                self._let_go(target)
+                self._remove(target)
                 continue
-            got += 1
-        return got
+            sent += pidfd.send_signal(fd, number)
+        return sent
 
     def close(self) -> None:
-        """Let all go."""
-        for target in list(self._held):
-            self._let_go(target)
+        """Close all descriptors."""
+        for target in list(self._fds):
+            self._remove(target)
 
-    def _let_go(self, target: Target) -> None:
-        os.close(self._held.pop(target))
+    def _remove(self, target: Target) -> None:
+        os.close(self._fds.pop(target))

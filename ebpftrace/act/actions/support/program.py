@@ -1,25 +1,28 @@
-"""A program started for an incident: its output kept within bounds, its end not waited for."""
+"""A program started for an incident: its output is bounded, and nothing waits for its end."""
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ebpftrace.act.actions.support.running import Ended, Running, over, readable
+from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident, environment, facts_json
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.survival import ordinary_score
 from ebpftrace.act.process.undo import Undo
+from ebpftrace.host import pidfd
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, format_bytes
 
 _CHUNK = 64 * KIB
-_CHUNKS_A_POLL = 16  # a flood must not hold up the watch
+_CHUNKS_PER_POLL = 16  # a flood of output must not hold up the watch
 _LAST_LINE = 160
-_LETTING_GO = 10  # times so many ms
+_DEATH_NS = 500_000_000  # how long SIGKILL may take
+_PIPE_NS = 100_000_000  # how long killed processes may take to close the pipe
+_LEFT = "a process it started is still running"
 
 
 def start_program(
@@ -31,10 +34,10 @@ def start_program(
 ) -> Running:
     """Start it with the facts in its environment and on its stdin.
 
-    It leads a session of its own. One that cannot be started is a failed action.
+    It leads a session of its own. A program that cannot be started is a failed action.
     """
     with contextlib.ExitStack() as passed, contextlib.ExitStack() as kept:
-        # A file, not a pipe: a hook that never reads it holds nobody up.
+        # A file, not a pipe: a hook that never reads it blocks nothing.
         facts = os.memfd_create("ebpftrace-facts", os.MFD_CLOEXEC)
         passed.callback(os.close, facts)
         os.write(facts, facts_json(incident))
@@ -54,19 +57,20 @@ def start_program(
                     start_new_session=True,
                 )
         except OSError as error:
-            return over(StepStatus.FAILED, f"{clean(argv[0])}: {error.strerror or error}")
-        kept.callback(_kill, process)  # no descriptor is left to watch it by
-        pidfd = os.pidfd_open(process.pid)
+            return finished(StepStatus.FAILED, f"{clean(argv[0])}: {error.strerror or error}")
+        kept.callback(_reap, process)
+        kept.callback(_kill, process)  # without a descriptor it could not be polled
+        process_fd = os.pidfd_open(process.pid)
         kept.pop_all()
-    return RunningProgram(process, pidfd, ours, output_bytes)
+    return RunningProgram(process, process_fd, ours, output_bytes)
 
 
 @dataclass(slots=True)
 class RunningProgram:
     """Polled through its pidfd and the pipe it writes to.
 
-    Its end is the end of the first process: what that left running (a daemon, a job in
-    the background) keeps running, but on a timeout its whole process group is killed.
+    It ends with its first process: what that left running (a daemon, a background job)
+    keeps running. A cancelled program is killed with its whole process group.
     """
 
     process: subprocess.Popen[bytes]
@@ -76,10 +80,12 @@ class RunningProgram:
     output: bytes = b""
     dropped_bytes: int = 0
     open_pipe: bool = True
+    give_up_ns: int | None = None  # once cancelled: when what still runs is left behind
 
     @property
     def fds(self) -> tuple[int, ...]:
-        return (self.pidfd, self.pipe) if self.open_pipe else (self.pidfd,)
+        process = () if self._died else (self.pidfd,)
+        return (*process, self.pipe) if self.open_pipe else process
 
     @property
     def undo(self) -> Undo | None:
@@ -87,42 +93,50 @@ class RunningProgram:
 
     @property
     def due_ns(self) -> int | None:
-        return None
+        return self.give_up_ns
 
     def poll(self, now_ns: int) -> Ended | None:
-        ended = readable(self.pidfd)  # asked first: what it wrote before its end is there
+        died = pidfd.has_ended(self.pidfd)  # asked first: all its output is there then
         self._read()
-        if not ended:
+        if died and not self._died:
+            self.process.wait()  # it is a zombie: this does not wait
+            if self.give_up_ns is not None:
+                self.give_up_ns = now_ns + _PIPE_NS
+        if self.give_up_ns is not None:
+            if now_ns < self.give_up_ns and (self.open_pipe or not died):
+                return None
+            return Ended(StepStatus.FAILED, "killed", self.output)
+        if not died:
             return None
-        code = self.process.wait()
+        code = self.process.returncode
         status = StepStatus.FAILED if code else StepStatus.DONE
         return Ended(status, self._detail(code), self.output)
 
+    def cancel(self, now_ns: int) -> bool:
+        _kill(self.process)
+        self.give_up_ns = now_ns + _DEATH_NS
+        return True
+
     def stop(self) -> str:
         left = ""
-        if self.process.returncode is None:
-            died = _kill(self.process)
-            self._read_to_its_end()
-            if not died:
-                left = f"pid {self.process.pid} does not die"
-            elif self.open_pipe:
-                left = "something of it runs on"
+        if not self._died:
+            if self.give_up_ns is None:
+                _kill(self.process)
+            else:
+                left = f"pid {self.process.pid} survives SIGKILL"
+            _reap(self.process)
+        elif self.give_up_ns is not None and self.open_pipe:
+            left = _LEFT
         os.close(self.pidfd)
         os.close(self.pipe)
         return left
 
-    def _read_to_its_end(self) -> None:
-        """Those that were killed take a moment to let go of the pipe."""
-        poll = select.poll()
-        poll.register(self.pipe, select.POLLIN)
-        for _ in range(_LETTING_GO):
-            self._read()
-            if not self.open_pipe:
-                return
-            poll.poll(_LETTING_GO)
+    @property
+    def _died(self) -> bool:
+        return self.process.returncode is not None
 
     def _read(self) -> None:
-        for _ in range(_CHUNKS_A_POLL):
+        for _ in range(_CHUNKS_PER_POLL):
             if not self.open_pipe:
                 return
             try:
@@ -137,24 +151,26 @@ class RunningProgram:
             self.dropped_bytes += len(chunk) - len(kept)
 
     def _detail(self, code: int) -> str:
-        told = f"ended by {_signal_name(-code)}" if code < 0 else f"exit code {code}"
+        detail = f"ended by {_signal_name(-code)}" if code < 0 else f"exit code {code}"
         if self.open_pipe:
-            told += ", something of it runs on"
+            detail += f", {_LEFT}"
         if self.dropped_bytes:
-            told += f", {format_bytes(self.dropped_bytes)} of its output dropped"
+            detail += f", {format_bytes(self.dropped_bytes)} of its output dropped"
         lines = self.output.rstrip().splitlines()
-        return f"{told}: {clean(lines[-1], _LAST_LINE)}" if lines else told
+        return f"{detail}: {clean(lines[-1], _LAST_LINE)}" if lines else detail
 
 
-def _kill(process: subprocess.Popen[bytes]) -> bool:
-    """Kill its group, which it leads: whether it died. A session below is out of reach."""
-    # Not reaped yet, so that its group's id is still its own.
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process group it leads. A session started below it is out of reach."""
+    # Not reaped yet, so its group's id cannot be another's.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(0.5)
-        return True
-    return False
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a killed process on a thread, so that it does not stay a zombie."""
+    with contextlib.suppress(RuntimeError):  # no thread is left
+        threading.Thread(target=process.wait, name="reap", daemon=True).start()
 
 
 def _signal_name(number: int) -> str:

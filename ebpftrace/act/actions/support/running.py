@@ -1,4 +1,4 @@
-"""What every action that was started is: polled, told to stop, and never waited on."""
+"""An action that was started: it is polled, can be stopped, and is never waited on."""
 
 import select
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ebpftrace.act.process.undo import Undo
 class Ended:
     """How an action ended. `detail` is one cleaned line.
 
-    `output` is what a hook printed, bounded; `evidence` the folder a capture made.
+    `output` is what a hook printed, bounded; `evidence` the folder that a capture made.
     """
 
     status: StepStatus
@@ -23,7 +23,10 @@ class Ended:
 
 
 class Running(Protocol):
-    """An action between its start and its end. All times are CLOCK_MONOTONIC nanoseconds."""
+    """An action between its start and its end. All times are CLOCK_MONOTONIC nanoseconds.
+
+    No method waits.
+    """
 
     @property
     def fds(self) -> tuple[int, ...]:
@@ -35,21 +38,28 @@ class Running(Protocol):
 
     @property
     def undo(self) -> Undo | None:
-        """What has to be put back once the incident is over, however this ends."""
+        """How its change is undone once the incident is over, however the action ends."""
 
     def poll(self, now_ns: int) -> Ended | None:
-        """Take the next step without waiting; how it ended, or None: not yet."""
+        """Take the next step. Returns how the action ended, or None while it runs."""
+
+    def cancel(self, now_ns: int) -> bool:
+        """Begin to end it: its timeout has elapsed.
+
+        True: poll on; it ends within a second, and `stop` then returns what was left.
+        False: `stop` is enough.
+        """
 
     def stop(self) -> str:
-        """Ends what it began and gives back its descriptors; what had to be left, in words.
+        """End what it began and close its descriptors. Returns what was left, in words.
 
         Called once, after the end or instead of it.
         """
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
-    """An action that was over as soon as it was started."""
+class Finished:
+    """An action that ended as soon as it was started."""
 
     ended: Ended
     undo: Undo | None = None
@@ -65,17 +75,20 @@ class Over:
     def poll(self, now_ns: int) -> Ended | None:
         return self.ended
 
+    def cancel(self, now_ns: int) -> bool:
+        return False
+
     def stop(self) -> str:
         return ""
 
 
-def over(status: StepStatus, detail: str, *, undo: Undo | None = None) -> Over:
+def finished(status: StepStatus, detail: str, *, undo: Undo | None = None) -> Finished:
     """An action that ended at once."""
-    return Over(Ended(status, detail), undo)
+    return Finished(Ended(status, detail), undo)
 
 
 def readable(fd: int) -> bool:
-    """Whether a read of it would not wait; for a pidfd: whether the process has ended."""
+    """Whether a read from it would not wait."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(0))

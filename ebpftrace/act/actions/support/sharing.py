@@ -1,4 +1,4 @@
-"""Which of a gone process's folders others still use, and what of them was its own alone."""
+"""Which living processes use an ended process's folders, and what was its own alone."""
 
 import contextlib
 import os
@@ -6,101 +6,101 @@ import pwd
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ebpftrace.act.incident.incident import Incident
-from ebpftrace.act.process.cache_dirs import VARIABLES, CacheDir
+from ebpftrace.act.process.cache_dirs import CACHE_VARIABLES, CacheDir
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.mounts import mounts
-from ebpftrace.host.using import FileId, User, file_id, processes_using
+from ebpftrace.host.using import FileId, FolderUser, file_id, processes_using
 
-_EVERYBODYS = ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/home", "/root")
-_TICK_NS = 10_000_000  # start times and times of files are that coarse
+_SHARED_PATHS = ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/home", "/root")
+_TICK_NS = 10_000_000  # the resolution of start times and of file times
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
-    """Who lives that uses any of the folders. Moments are Unix time, nanoseconds."""
+class FolderSharing:
+    """The living processes that use any of the folders. Moments are Unix time in ns."""
 
     incident: Incident
-    users: tuple[User, ...]
+    users: tuple[FolderUser, ...]
     shared: frozenset[FileId]
-    mounted: frozenset[str]  # where; not looked at, for a server may not answer
-    boot_ns: int  # when the machine was started
+    mount_points: frozenset[str]  # as text: a look at one may wait for its server
+    boot_ns: int
 
-    def left_alone(self, place: CacheDir) -> str:
-        """Why this folder is not to be touched; "" if it may be."""
-        if place.id in self.shared:
-            return "it is a folder that all share"
-        if place.path.rstrip("/") in self.mounted:
-            return "something is mounted there"
-        for one in self._of(place):
-            if not self._in_job(one):
-                return f"{one.stat.comm} {one.stat.pid} of another job uses it"
-        for one in self._peers(place):
-            who = f"{one.stat.comm} {one.stat.pid} uses it"
-            if place.variable != "TMPDIR":
-                return who
-            if one.stat.start_boottime_ns <= self._born_boottime_ns:
-                return who  # what it made meanwhile could not be told apart
+    def reason_to_skip(self, folder: CacheDir) -> str:
+        """Why this folder must not be touched; "" if it may be."""
+        if folder.id in self.shared:
+            return "it is a shared folder of the system"
+        if folder.path.rstrip("/") in self.mount_points:
+            return "it is a mount point"
+        for user in self._users_of(folder):
+            if not self._in_job(user):
+                return f"{user.stat.comm} {user.stat.pid} of another job uses it"
+        for peer in self._peers(folder):
+            used = f"{peer.stat.comm} {peer.stat.pid} uses it"
+            if folder.variable != "TMPDIR":
+                return used
+            if peer.stat.start_boottime_ns <= self._target_start_ns:
+                return used  # its files cannot be told from those of the target
         return ""
 
-    def spares(self, place: CacheDir, status: os.stat_result) -> bool:
-        """Whether an entry may be of somebody who lives.
+    def keeps(self, folder: CacheDir, status: os.stat_result) -> bool:
+        """Whether an entry may belong to a living process.
 
-        With nobody there, everything is what was left behind. Else the gone process's own
-        is what was written while it lived, before a successor came, and nobody has open.
+        Without users, everything was left behind. Else the ended process's own files are
+        those written while it lived, before a successor started, that no process has open.
         """
-        there = self._of(place)
-        if not there:
+        users = self._users_of(folder)
+        if not users:
             return False
-        if any((status.st_dev, status.st_ino) in one.folders[place.id] for one in there):
+        if any((status.st_dev, status.st_ino) in user.folders[folder.id] for user in users):
             return True
-        if status.st_ctime_ns < self.boot_ns + self._born_boottime_ns - _TICK_NS:
+        if status.st_ctime_ns < self.boot_ns + self._target_start_ns - _TICK_NS:
             return True
-        starts = [one.stat.start_boottime_ns for one in self._peers(place)]
+        starts = [peer.stat.start_boottime_ns for peer in self._peers(folder)]
         latest = max(status.st_ctime_ns, status.st_mtime_ns)
         return bool(starts) and latest >= self.boot_ns + min(starts) - _TICK_NS
 
-    def told(self, place: CacheDir) -> str:
-        """Of whom something may stay, in words; "" of nobody."""
-        names = [f"{one.stat.comm} {one.stat.pid}" for one in self._of(place)]
+    def remark(self, folder: CacheDir) -> str:
+        """Which processes' files may have been kept; "" without users."""
+        names = [f"{user.stat.comm} {user.stat.pid}" for user in self._users_of(folder)]
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         return f"{names[0]}{more} of the job uses it too" if names else ""
 
     @property
-    def _born_boottime_ns(self) -> int:
-        return min(one.key.start_boottime_ns for one in self.incident.targets)
+    def _target_start_ns(self) -> int:
+        return min(target.key.start_boottime_ns for target in self.incident.targets)
 
-    def _of(self, place: CacheDir) -> list[User]:
-        return [one for one in self.users if place.id in one.folders]
+    def _users_of(self, folder: CacheDir) -> list[FolderUser]:
+        return [user for user in self.users if folder.id in user.folders]
 
-    def _peers(self, place: CacheDir) -> list[User]:
-        """Without those that the process was started from: they only hand on variables."""
+    def _peers(self, folder: CacheDir) -> list[FolderUser]:
+        """The users but the target's ancestors, which only pass the variables on."""
         ancestors = self.incident.cache_dirs.ancestors
         return [
-            one
-            for one in self._of(place)
-            if ProcessKey(one.stat.pid, one.stat.start_boottime_ns) not in ancestors
+            user
+            for user in self._users_of(folder)
+            if ProcessKey(user.stat.pid, user.stat.start_boottime_ns) not in ancestors
         ]
 
-    def _in_job(self, user: User) -> bool:
+    def _in_job(self, user: FolderUser) -> bool:
         job = self.incident.job.cgroup
         return user.cgroup == job or (job != "/" and user.cgroup.startswith(f"{job}/"))
 
 
-def sharing(incident: Incident, places: Sequence[CacheDir]) -> Sharing:
-    """One look at all processes, for all of these folders."""
+def find_users(incident: Incident, folders: Sequence[CacheDir]) -> FolderSharing:
+    """Look once through all processes, for all of these folders."""
     boot_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    ids = [place.id for place in places]
-    found = tuple(processes_using(ids, VARIABLES))
-    mounted = frozenset(one.point for one in mounts())
-    return Sharing(incident, found, _shared(incident.cache_dirs.user), mounted, boot_ns)
+    ids = [folder.id for folder in folders]
+    users = tuple(processes_using(ids, CACHE_VARIABLES))
+    mount_points = frozenset(mount.point for mount in mounts())
+    shared = _shared_folders(incident.cache_dirs.user)
+    return FolderSharing(incident, users, shared, mount_points, boot_ns)
 
 
-def _shared(user: int) -> frozenset[FileId]:
-    """Folders that are nobody's own: well-known ones, and homes."""
-    paths = {*_EVERYBODYS, os.environ.get("HOME", "/")}
-    with contextlib.suppress(KeyError):  # a user of a container alone
+def _shared_folders(user: int) -> frozenset[FileId]:
+    """Folders that no job owns: well-known ones, and home directories."""
+    paths = {*_SHARED_PATHS, os.environ.get("HOME", "/")}
+    with contextlib.suppress(KeyError):  # a user that only a container knows
         paths.add(pwd.getpwuid(user).pw_dir)
-    return frozenset(one for path in paths if (one := file_id(Path(path))))
+    return frozenset(folder for path in paths if (folder := file_id(path)))

@@ -13,8 +13,9 @@ import struct
 
 from ebpftrace.act.fuse.holding.death_signals import DeathSignals
 from ebpftrace.act.fuse.holding.watchdog_supervisor import WatchdogSupervisor
+from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
-from ebpftrace.host import proc
+from ebpftrace.host import pidfd, proc
 from ebpftrace.probe import watchdog
 from ebpftrace.probe.loading import bpf
 
@@ -126,18 +127,8 @@ def _spares() -> list[int]:
 
 def _continue(key: ProcessKey) -> None:
     """One that has ended needs nothing."""
-    try:
-        fd = os.pidfd_open(key.pid)
-    except ProcessLookupError:
-        return
-    try:
-        stat = proc.read_stat(key.pid)
-        if stat is not None and stat.started_at(key.start_boottime_ns):
-            signal.pidfd_send_signal(fd, signal.SIGCONT)
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(fd)
+    with contextlib.suppress(GoneError), pidfd.opened(key) as fd:
+        pidfd.send_signal(fd, signal.SIGCONT)
 
 
 def _stands(key: ProcessKey) -> bool | None:

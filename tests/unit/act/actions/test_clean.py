@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ebpftrace.act.actions import clean
-from ebpftrace.act.actions.support.emptying import empty, open_owned
+from ebpftrace.act.actions.support.emptying import open_owned, remove_contents
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.cache_dirs import CacheDir, CacheDirs
 from ebpftrace.host.proc import read_comm
@@ -91,7 +91,7 @@ def test_what_belongs_to_another_user_is_refused_or_stays(job: Path) -> None:
     os.chown(job / "tmp", 12345, 12345)
     status, detail = cleaned(job, job / "tmp")
     assert status is StepStatus.FAILED
-    assert "not the job's own" in detail
+    assert "belongs to another user" in detail
 
 
 def test_a_folder_swapped_for_a_symlink_meanwhile_is_not_followed(job: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_folder_swapped_for_a_symlink_meanwhile_is_not_followed(job: Path) -> 
     try:
         (job / "tmp").rename(job / "moved")
         (job / "tmp").symlink_to(job.parents[1] / "precious")
-        list(empty(fd, US, os.fstat(fd).st_dev, Event()))
+        list(remove_contents(fd, US, os.fstat(fd).st_dev, Event()))
     finally:
         os.close(fd)
     assert precious(job)
@@ -124,7 +124,7 @@ def test_what_a_process_outside_of_the_job_uses_is_left_alone(job: Path, how: st
         try:
             while read_comm(other.pid) != "sleep":
                 time.sleep(0.001)  # exec sets the name last
-            told = f"TMPDIR left alone: sleep {other.pid} of another job uses it"
+            told = f"TMPDIR skipped: sleep {other.pid} of another job uses it"
             assert cleaned(job, job / "tmp") == (StepStatus.SKIPPED, told)
         finally:
             other.kill()
@@ -137,12 +137,12 @@ def test_a_folder_that_all_share_is_left_alone(
 ) -> None:
     monkeypatch.setenv("HOME", str(job / "tmp"))
     assert cleaned(job, job / "tmp") == (
-        StepStatus.SKIPPED, "TMPDIR left alone: it is a folder that all share",
+        StepStatus.SKIPPED, "TMPDIR skipped: it is a shared folder of the system",
     )  # fmt: skip
     for shared in (Path("/"), Path("/tmp"), Path("/var/tmp")):
         assert cleaned(job, shared, Path("/"))[0] is StepStatus.SKIPPED
     mounted = Path("/proc")
-    assert cleaned(job, mounted, Path("/"))[1].endswith("something is mounted there")
+    assert cleaned(job, mounted, Path("/"))[1].endswith("it is a mount point")
     assert precious(job)
     assert (job / "tmp/gopls-1.sock").exists()
 
@@ -163,7 +163,7 @@ def test_not_while_the_process_lives(job: Path) -> None:
         meant = replace(about(process.pid), cache_dirs=CacheDirs((place,), US))
         ended = act("clean", meant, clean.CleanOptions((job.parent,)))
         assert (ended.status, ended.detail) == (
-            StepStatus.SKIPPED, f"{meant.comm} {process.pid} still runs",
+            StepStatus.SKIPPED, f"{meant.comm} {process.pid} is still running",
         )  # fmt: skip
         process.kill()
     assert act("clean", meant, clean.CleanOptions((job.parent,))).status is StepStatus.DONE
@@ -174,7 +174,7 @@ def test_a_cancelled_one_stops(job: Path) -> None:
     cancelled.set()
     fd = open_owned(job / "tmp", (job.parent,), US)
     try:
-        assert list(empty(fd, US, os.fstat(fd).st_dev, cancelled)) == []
+        assert list(remove_contents(fd, US, os.fstat(fd).st_dev, cancelled)) == []
     finally:
         os.close(fd)
     assert (job / "tmp/gopls-1.sock").exists()

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ebpftrace.act.actions.support.action import Action
-from ebpftrace.act.actions.support.running import Running, over
+from ebpftrace.act.actions.support.running import Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.units import NS_PER_SECOND
@@ -40,7 +40,7 @@ class DrainOptions:
 
 
 def start(incident: Incident, options: DrainOptions) -> Running:
-    return over(StepStatus.DONE, f"{options.runner} drained for {incident.comm}")
+    return finished(StepStatus.DONE, f"{options.runner} drained for {incident.comm}")
 
 
 ACTION = Action(

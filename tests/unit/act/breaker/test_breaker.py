@@ -53,6 +53,9 @@ class FakeAction:
     def poll(self, now_ns: int) -> Ended | None:
         return self.ended
 
+    def cancel(self, now_ns: int) -> bool:
+        return False
+
     def stop(self) -> str:
         self.stopped += 1
         return ""

@@ -42,6 +42,9 @@ class ScriptedAction:
     def poll(self, now_ns: int) -> Ended | None:
         return self.ended
 
+    def cancel(self, now_ns: int) -> bool:
+        return False
+
     def started(self) -> bool:
         return self.about is not None
 
@@ -318,7 +321,7 @@ def test_temporary_changes_are_undone_at_the_end(tmp_path: Path) -> None:
 def test_a_frozen_process_is_thawed_before_it_is_ended(tmp_path: Path) -> None:
     file = tmp_path / "freezer.state"
     file.write_text("1")
-    undo = Undo("thawed", file, file.stat().st_ino, "0", early=True)
+    undo = Undo("thawed", file, file.stat().st_ino, "0", before_kill=True)
     rig = LadderRig((("freeze", ScriptedAction(DONE, undo)), ("signal", ScriptedAction(None))))
     assert summary(rig.poll(0)) == ["freeze done"]
     assert file.read_text() == "0"

@@ -37,6 +37,9 @@ class PipeAction:
     def poll(self, now_ns: int) -> Ended | None:
         return self.ended
 
+    def cancel(self, now_ns: int) -> bool:
+        return False
+
     def stop(self) -> str:
         return ""
 

@@ -6,10 +6,10 @@ from ebpftrace.act.breaker.temporary_changes import TemporaryChanges
 from ebpftrace.act.process.undo import Undo
 
 
-def change(file: Path, value: str, *, early: bool = False) -> Undo:
+def change(file: Path, value: str, *, before_kill: bool = False) -> Undo:
     """A change of a file that holds "changed" now."""
     file.write_text("changed")
-    return Undo(file.name, file, file.stat().st_ino, value, early=early)
+    return Undo(file.name, file, file.stat().st_ino, value, before_kill=before_kill)
 
 
 def test_the_first_change_of_a_file_is_what_is_restored(tmp_path: Path) -> None:
@@ -24,8 +24,8 @@ def test_the_first_change_of_a_file_is_what_is_restored(tmp_path: Path) -> None:
 def test_early_changes_are_undone_before_the_others(tmp_path: Path) -> None:
     frozen, limit = tmp_path / "freezer.state", tmp_path / "memory.high"
     changes = TemporaryChanges()
-    changes.add(change(frozen, "thawed!", early=True))
-    changes.add(change(limit, "max....", early=False))
+    changes.add(change(frozen, "thawed!", before_kill=True))
+    changes.add(change(limit, "max....", before_kill=False))
     changes.undo_early()
     assert (frozen.read_text(), limit.read_text()) == ("thawed!", "changed")
 

@@ -1,14 +1,16 @@
-"""Whose pid is an ancestor's: by a look at the start, and a new one where it matters."""
+"""Which processes are never touched: ebpftrace, its ancestors, and what has changed."""
 
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from ebpftrace.act.process import identity
+from ebpftrace.events import ProcessKey
 from tests.support.incidents import key_of
 
 ORPHAN = """
@@ -45,16 +47,16 @@ def bystander() -> Iterator[int]:
         process.kill()
 
 
-def test_who_left_our_line_is_an_ordinary_process(
+def test_pid_of_a_former_ancestor_is_an_ordinary_process(
     bystander: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its pid is another's by now: the first look alone would refuse that one for ever."""
-    monkeypatch.setattr(identity, "_first_line", lambda _pid: frozenset({bystander}))
+    """Another process has the pid by now: the first look alone would always refuse it."""
+    monkeypatch.setattr(identity, "_first_ancestry", lambda _pid: frozenset({bystander}))
     assert identity.identify(key_of(bystander)).key == key_of(bystander)
 
 
-def test_an_orphans_new_parent_was_its_ancestor_before() -> None:
-    """The kernel's side of it: nobody joins the line of a process after its start."""
+def test_new_parent_of_an_orphan_was_its_ancestor_before() -> None:
+    """What the cache relies on: no process becomes an ancestor after the start."""
     done = subprocess.run(
         [sys.executable, "-c", ORPHAN], capture_output=True, text=True, check=True, timeout=60,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -62,12 +64,31 @@ def test_an_orphans_new_parent_was_its_ancestor_before() -> None:
     assert done.stdout == "True True\n"
 
 
-def test_who_has_ended_is_seen_before_it_is_waited_for() -> None:
-    with subprocess.Popen(["sleep", "100"]) as child:
-        key = key_of(child.pid)
-        assert not identity.has_ended(key)
-        assert identity.has_ended(replace(key, start_boottime_ns=key.start_boottime_ns + 10**9))
-        child.kill()
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert identity.has_ended(key)
-    assert identity.has_ended(key)
+def test_process_is_opened_as_long_as_it_is_what_it_was(bystander: int) -> None:
+    target = identity.identify(key_of(bystander))
+    os.close(identity.open_process(target))
+    os.close(identity.open_process(replace(target, cgroup="/other"), same_cgroup=False))
+    with pytest.raises(identity.RefusedError, match="moved to the cgroup"):
+        identity.open_process(replace(target, cgroup="/other"))
+    with pytest.raises(identity.RefusedError, match="runs another program now"):
+        identity.open_process(replace(target, program=(1, 1)))
+
+
+def test_thread_is_not_a_process() -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert thread.native_id is not None
+        with pytest.raises(identity.RefusedError, match="cannot be opened"):
+            identity.identify(ProcessKey(thread.native_id, 1))
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_init_and_ebpftrace_itself_are_refused() -> None:
+    with pytest.raises(identity.RefusedError, match="init process"):
+        identity.identify(ProcessKey(1, 0))
+    with pytest.raises(identity.RefusedError, match="ebpftrace itself"):
+        identity.identify(key_of(os.getpid()))

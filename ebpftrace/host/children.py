@@ -1,0 +1,61 @@
+"""The descendants of processes. Source: proc_tid_children(5)."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from ebpftrace.events import ProcessKey
+from ebpftrace.host.proc import PROC, Stat, read_stat, threads
+
+_Children = Callable[[int], list[Stat]]
+
+
+def descendants(keys: Sequence[ProcessKey], proc: Path = PROC) -> Iterator[Stat]:
+    """The descendants of these processes, breadth first, each once.
+
+    Reads the processes of the family alone, where the kernel lists the children of a
+    thread (CONFIG_PROC_CHILDREN), and all processes once where it does not.
+    """
+    children = _listed(proc) if _has_lists(proc) else _scanned(proc)
+    queue = list(keys)
+    seen = {key.pid for key in keys}
+    for parent in queue:
+        born = [child for child in children(parent.pid) if child.pid not in seen]
+        # A parent that is there after the look was there all the while: the children found
+        # under its pid are not those of a later process with the same pid.
+        stat = read_stat(parent.pid, proc)
+        if stat is None or not stat.started_at(parent.start_boottime_ns):
+            continue
+        seen.update(child.pid for child in born)
+        queue += [ProcessKey(child.pid, child.start_boottime_ns) for child in born]
+        yield from born
+
+
+def _has_lists(proc: Path) -> bool:
+    return any(proc.glob("self/task/*/children"))
+
+
+def _listed(proc: Path) -> _Children:
+    """Children as each thread of the parent lists them."""
+
+    def children(pid: int) -> list[Stat]:
+        found: list[Stat] = []
+        for thread in threads(pid, proc):
+            try:
+                listed = (proc / f"{pid}/task/{thread}/children").read_bytes().split()
+            except OSError:
+                continue  # the thread has ended: its children are another thread's
+            stats = (read_stat(int(child), proc) for child in listed)
+            found += [stat for stat in stats if stat is not None and stat.parent_pid == pid]
+        return found
+
+    return children
+
+
+def _scanned(proc: Path) -> _Children:
+    """Children by the parent of every process there is."""
+    by_parent: defaultdict[int, list[Stat]] = defaultdict(list)
+    for entry in proc.iterdir():
+        if entry.name.isdigit() and (stat := read_stat(int(entry.name), proc)):
+            by_parent[stat.parent_pid].append(stat)
+    return lambda pid: by_parent.get(pid, [])

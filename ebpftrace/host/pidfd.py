@@ -1,0 +1,75 @@
+"""Processes held by pidfds. Source: pidfd_open(2), pidfd_send_signal(2).
+
+A pid by itself may be reused. A pidfd names one process for good; the start time, read
+once it is open, tells whether that is the process that was meant.
+"""
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Iterator
+
+from ebpftrace.errors import GoneError
+from ebpftrace.events import ProcessKey
+from ebpftrace.host import proc
+
+
+def open_pidfd(key: ProcessKey) -> int:
+    """A pidfd of this process, to be closed by the caller.
+
+    GoneError if it has ended, whether or not its pid is in use again. OSError where no
+    descriptor is left, or where the pid is a thread's (EINVAL).
+    """
+    try:
+        fd = os.pidfd_open(key.pid)
+    except ProcessLookupError as error:
+        raise GoneError(f"{key.pid} has ended") from error
+    try:
+        stat = proc.read_stat(key.pid)
+        # Not by the state, which is Z as soon as the first thread has ended.
+        if stat is None or has_ended(fd):
+            raise GoneError(f"{key.pid} has ended")
+        if not stat.started_at(key.start_boottime_ns):
+            raise GoneError(f"{key.pid} has ended; its pid is another process's now")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+@contextlib.contextmanager
+def opened(key: ProcessKey) -> Iterator[int]:
+    """`open_pidfd` for the length of a `with` block."""
+    fd = open_pidfd(key)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def is_alive(key: ProcessKey) -> bool:
+    """Whether this process has not ended; True also where that cannot be found out."""
+    try:
+        with opened(key):
+            return True
+    except GoneError:
+        return False
+    except OSError:
+        return True
+
+
+def has_ended(pidfd: int) -> bool:
+    """Whether the last thread of the process has ended, reaped or not. Never waits."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def send_signal(pidfd: int, number: signal.Signals) -> bool:
+    """Send a signal; False if the process has ended. OSError where it is not permitted."""
+    try:
+        signal.pidfd_send_signal(pidfd, number)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,24 @@
+"""Descendants as targets."""
+
+import os
+import subprocess
+
+from ebpftrace.act.process.descendants import descendants_of
+from ebpftrace.act.process.identity import identify
+from tests.support.incidents import key_of
+
+
+def test_descendants_are_targets() -> None:
+    script = "sleep 100 & echo $!; exec sleep 100"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) as parent:
+        try:
+            assert parent.stdout is not None
+            child = int(parent.stdout.readline())
+            found = descendants_of(key_of(parent.pid))
+            assert [target.key.pid for target in found] == [child]
+            assert found == (identify(key_of(child)),)
+        finally:
+            for target in descendants_of(key_of(parent.pid)):
+                os.kill(target.key.pid, 9)
+            parent.kill()
+    assert descendants_of(key_of(os.getpid())) == ()

@@ -1,0 +1,77 @@
+"""Descendants: as the kernel lists them for each thread, or by a scan of all processes."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.events import ProcessKey
+from ebpftrace.host import children as reader
+from ebpftrace.host.children import descendants
+from ebpftrace.host.proc import read_stat
+from tests.support.fakeroot import FakeRoot
+from tests.support.incidents import key_of
+
+TREE = {10: 1, 11: 10, 12: 10, 13: 11, 20: 1, 21: 20}  # pid: parent
+
+
+def fake_tree(root: Path, *, lists: bool) -> FakeRoot:
+    """Each process has two threads, of which the second started its children."""
+    fake = FakeRoot(root)
+    for pid, parent in TREE.items():
+        fake.process(pid, parent)
+    if lists:
+        for name in ("self", *map(str, TREE)):
+            born = [child for child, parent in TREE.items() if str(parent) == name]
+            for thread, children in ((1000, []), (1001, born)):
+                folder = fake.proc / f"{name}/task/{thread}"
+                folder.mkdir(parents=True)
+                (folder / "children").write_text("".join(f"{child} " for child in children))
+    return fake
+
+
+def key(fake: FakeRoot, pid: int) -> ProcessKey:
+    stat = read_stat(pid, fake.proc)
+    assert stat is not None
+    return ProcessKey(pid, stat.start_boottime_ns)
+
+
+def pids(fake: FakeRoot, *keys: ProcessKey) -> list[int]:
+    return [stat.pid for stat in descendants(keys, fake.proc)]
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_nearest_descendants_come_first(tmp_path: Path, lists: bool) -> None:
+    fake = fake_tree(tmp_path, lists=lists)
+    assert pids(fake, key(fake, 10)) == [11, 12, 13]
+    assert pids(fake, key(fake, 20), key(fake, 11)) == [21, 13]
+    assert pids(fake, key(fake, 10), key(fake, 11)) == [12, 13]  # each once
+    assert pids(fake, key(fake, 13)) == []
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_later_process_with_the_pid_has_other_children(tmp_path: Path, lists: bool) -> None:
+    fake = fake_tree(tmp_path, lists=lists)
+    assert pids(fake, ProcessKey(10, 1)) == []
+    assert pids(fake, ProcessKey(99, 1)) == []  # gone
+
+
+def test_child_that_has_another_parent_by_now_is_left_out(tmp_path: Path) -> None:
+    fake = fake_tree(tmp_path, lists=True)
+    fake.process(12, 1)
+    assert pids(fake, key(fake, 10)) == [11, 13]
+
+
+def test_lists_of_the_kernel_agree_with_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "sleep 100 & sh -c 'sleep 100 & echo; wait' & wait"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, process_group=0) as sh:
+        try:
+            assert sh.stdout is not None
+            sh.stdout.readline()
+            root = key_of(sh.pid)
+            listed = [stat.pid for stat in descendants([root])]
+            monkeypatch.setattr(reader, "_has_lists", lambda _proc: False)
+            assert set(listed) == {stat.pid for stat in descendants([root])}
+            assert len(listed) == 3
+        finally:
+            subprocess.run(["kill", "-9", f"-{sh.pid}"], check=True)
