@@ -1,7 +1,7 @@
 """The program `ebpftrace`, also as `python -m ebpftrace`.
 
-Its first act is to say what an interrupt does, before anything slow is imported: Python's
-own KeyboardInterrupt shows a traceback, or is lost, where it meets an import.
+It installs a handler for SIGINT before it imports anything slow: during an import, a
+KeyboardInterrupt would show a traceback or get lost.
 """
 
 import os
@@ -12,7 +12,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line; never returns."""
     try:
-        import signal  # slow for its size: it brings enum
+        import signal  # slow: it imports enum
 
         signal.signal(signal.SIGINT, _leave)
     except KeyboardInterrupt:
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _leave(*_: object) -> None:
-    """Nothing is attached: while something is, a watch has handlers of its own."""
+    """Exit at once. Nothing is attached yet: a watch installs its own handlers."""
     os.write(2, b"\nebpftrace: interrupted\n")
     os._exit(INTERRUPTED)
 

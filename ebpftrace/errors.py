@@ -1,24 +1,24 @@
-"""What can go wrong, as types. Each carries the exit code the command line ends with.
+"""The kinds of errors, and the exit code of each.
 
     EbpftraceError            1   anything without a code of its own
     ├── UsageError            2   an option or argument is wrong (click's own code)
-    ├── NotPermittedError     3   not root, or without the capabilities BPF asks for
+    ├── NotPermittedError     3   not root, or without the capabilities BPF needs
     ├── NoBpfError            4   this kernel (or container) has no usable BPF
     ├── NoBtfError            5   the kernel does not publish its types
     ├── NoTracefsError        6   tracefs is neither mounted nor mountable
     ├── NoBccError            7   bcc is missing, or it is PyPI's lattice package
     ├── ProbeError            8   a kernel program did not compile, load or attach
-    ├── GoneError             9   what was asked for (a pid, a cgroup, a stop) does not exist
-    ├── PolicyError          10   a policy file is wrong
+    ├── GoneError             9   a pid, a cgroup or a stopped process does not exist
+    ├── PolicyError          10   a policy file is invalid
     └── LogTakenError        11   another ebpftrace acts, and writes to this audit log
 
-Ctrl-C and SIGTERM end a watch in order: exit code 0, after the summary. A reader
-that went away (`| head -1`) is not an error either: 0. `docs/exit-codes.md` lists all.
+Ctrl-C and SIGTERM end a watch normally: exit code 0, after the summary. A reader that
+closes its pipe (`| head -1`) is no error either. `docs/exit-codes.md` lists all codes.
 """
 
 
 class EbpftraceError(Exception):
-    """An error a user can act on: what happened, why, and what to do, never a traceback."""
+    """An error for users: `what` happened, `why`, and how to `fix` it. Never a traceback."""
 
     exit_code = 1
 
@@ -36,7 +36,7 @@ class UsageError(EbpftraceError):
 
 
 class NotPermittedError(EbpftraceError):
-    """Not root, or without the capabilities BPF asks for."""
+    """Not root, or without the capabilities that BPF needs."""
 
     exit_code = 3
 
@@ -72,13 +72,13 @@ class ProbeError(EbpftraceError):
 
 
 class GoneError(EbpftraceError):
-    """What was asked for (a pid, a cgroup) does not exist."""
+    """A pid, a cgroup or a stopped process does not exist."""
 
     exit_code = 9
 
 
 class PolicyError(EbpftraceError):
-    """A policy file is wrong."""
+    """A policy file is invalid."""
 
     exit_code = 10
 

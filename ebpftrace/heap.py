@@ -1,12 +1,12 @@
-"""The C library's heap: what was freed is not yet given back."""
+"""The heap of the C library, which keeps freed pages."""
 
 import ctypes
 
 
 def trim() -> None:
-    """Return the free pages of the heap to the kernel, where the C library can (glibc).
+    """Return the free pages of the heap to the kernel, if the C library can (glibc).
 
-    Python's own small objects are in arenas of their own, which it frees by itself.
+    Python frees the arenas of its small objects itself.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):

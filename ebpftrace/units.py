@@ -1,4 +1,4 @@
-"""Sizes and durations as people write and read them. Inside: bytes and nanoseconds."""
+"""Parses and formats sizes and durations. Internally: bytes and nanoseconds."""
 
 import os
 import re
@@ -10,7 +10,7 @@ GIB = 1 << 30
 
 NS_PER_SECOND = 1_000_000_000
 
-# More digits are a slip, and in the end no float.
+# More digits are a typing error, and may not fit a float.
 _NUMBER = r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*"
 _DURATION = re.compile(_NUMBER + r"(ms|s|m|h)?\s*")
 _SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
@@ -32,7 +32,7 @@ def parse_duration_ns(text: str) -> int:
 def parse_bytes(text: str) -> int:
     """`256MiB`, `1.8GiB`, `2GB` (powers of 1000) or plain bytes. ValueError otherwise.
 
-    A bare K, M or G means 1024 to some programs and 1000 to others, so it is refused.
+    A bare K, M or G is refused: it means 1024 to some programs and 1000 to others.
     """
     match = _SIZE.fullmatch(text)
     if match is None:

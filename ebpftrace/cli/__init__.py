@@ -1,4 +1,4 @@
-"""The command line: one file a command; every error becomes an exit code here."""
+"""The command line: one file per command; errors become exit codes here."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command. Where the reader of its output left, click would end with code 1."""
+        """Run a command. On a broken pipe, click would exit with code 1; we exit with 0."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -41,8 +41,8 @@ class _Commands(click.Group):
 
     \b
     Exit codes: 0 done · 1 other errors · 2 wrong usage · 3 not permitted
-      4 no BPF · 5 no BTF · 6 no tracefs · 7 no bcc · 8 a program was refused
-      9 gone · 10 wrong policy · 11 another one acts ·
+      4 no BPF · 5 no BTF · 6 no tracefs · 7 no bcc · 8 BPF program rejected
+      9 not found · 10 invalid policy · 11 another ebpftrace acts ·
       130 interrupted before a watch began
     """,
 )
@@ -50,8 +50,8 @@ class _Commands(click.Group):
 def cli() -> None:
     """A memory tracer and circuit breaker for CI nodes.
 
-    Says which CI job and which process holds how much memory, live, from inside the
-    kernel.
+    Shows live, from inside the kernel, how much memory each CI job and each of its
+    processes uses, and acts on policies before the OOM killer does.
     """
 
 
@@ -63,17 +63,17 @@ cli.add_command(completion)
 
 
 def main() -> NoReturn:
-    """Run the command line; never returns, never shows a traceback for what users do."""
+    """Run the command line and exit. Errors of the user's never show a traceback."""
     _open_standard_streams()
     code = _run()
-    # What was attached is gone, and the code is known: nothing is left to interrupt.
+    # Everything is detached: nothing is left to interrupt.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
 
 
 def _run() -> int:
     try:
-        # What a command ends with by click's Exit comes back as a number.
+        # The code of a click Exit is returned.
         code = cli.main(standalone_mode=False, prog_name="ebpftrace")
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -87,28 +87,28 @@ def _run() -> int:
     except OSError as error:
         _forget_output()
         if error.errno == errno.EIO:
-            return 0  # the terminal hung up: a reader that left, too
+            return 0  # the terminal hung up, as a reader that closed its pipe
         why = str(error.strerror)
         if error.errno in _FULL:
-            fix = "make room, or write elsewhere"
+            fix = "free some space, or write to another disk"
             return report(EbpftraceError("the output cannot be written", why=why, fix=fix))
         where = f": {error.filename}" if error.filename else ""
-        return report(EbpftraceError("the system refuses", why=why + where))
+        return report(EbpftraceError("a system call failed", why=why + where))
 
 
 def _forget_output() -> int:
-    """The reader left (`| head -1`): that is how pipes end, code 0.
+    """The reader closed the pipe (`| head -1`), which is no error: exit code 0.
 
-    What is still buffered must not be flushed into the closed pipe when Python leaves.
+    Python must not flush its buffer into the closed pipe when it exits.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _open_standard_streams() -> None:
-    """One that was closed (`>&-`) would be the next file that is opened, and be written to."""
+    """Open closed standard streams (`>&-`): the next file opened would take their place."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             descriptor = os.open(os.devnull, os.O_RDWR)
-            assert descriptor == number  # the lowest that is free
+            assert descriptor == number  # the lowest free descriptor
             setattr(sys, name, os.fdopen(descriptor, "r" if number == 0 else "w"))

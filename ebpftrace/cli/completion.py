@@ -1,4 +1,4 @@
-"""`ebpftrace completion SHELL`: the script that makes Tab work."""
+"""`ebpftrace completion SHELL`: prints the script for tab completion."""
 
 import click
 from click.shell_completion import get_completion_class

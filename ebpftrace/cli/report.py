@@ -1,16 +1,16 @@
-"""An error as a user reads it: what happened, why, and what to do."""
+"""Prints errors: what happened, why, and how to fix it."""
 
 import click
 
 from ebpftrace.errors import EbpftraceError, UsageError
 from ebpftrace.text import COLUMNS, clean, wrap
 
-_MOST_LINES = 14  # the end of a compiler's output is what matters
-_MOST_LETTERS = 1000  # of one line
+_MAX_LINES = 14  # the last ones: a compiler's output ends with what matters
+_MAX_CHARACTERS = 1000  # per line
 
 
 def report(error: EbpftraceError) -> int:
-    """Print it on stderr, one screen at most, and return its exit code."""
+    """Print an error on stderr, one screen at most, and return its exit code."""
     click.echo(_wrap("ebpftrace: ", error.what), err=True)
     for label, text in (("why: ", error.why), ("fix: ", error.fix)):
         if text:
@@ -19,7 +19,7 @@ def report(error: EbpftraceError) -> int:
 
 
 def report_usage(error: click.ClickException) -> int:
-    """What click finds wrong with an option or argument, said like every other error."""
+    """Print an error that click found in the arguments, and return its exit code."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "ebpftrace"
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
@@ -32,8 +32,8 @@ def report_usage(error: click.ClickException) -> int:
 def _wrap(label: str, text: str) -> str:
     lines = [
         part
-        for line in text.splitlines()[-_MOST_LINES:]
-        for part in wrap(clean(line, _MOST_LETTERS), COLUMNS - len(label))
+        for line in text.splitlines()[-_MAX_LINES:]
+        for part in wrap(clean(line, _MAX_CHARACTERS), COLUMNS - len(label))
     ]
     return "\n".join(
         (label if not i else " " * len(label)) + line for i, line in enumerate(lines)

@@ -1,4 +1,4 @@
-"""`ebpftrace watch`: who holds how much memory, live."""
+"""`ebpftrace watch`: the memory of jobs and processes, live."""
 
 import os
 import re
@@ -28,7 +28,7 @@ _LARGEST_PID = 1 << 22  # PID_MAX_LIMIT, include/linux/threads.h
 
 
 class Duration(click.ParamType[int]):
-    """`500ms`, `2s`, `1.5m`, `1h`; nanoseconds inside."""
+    """`500ms`, `2s`, `1.5m` or `1h`, as nanoseconds; at least 100 ms."""
 
     name = "duration"
 
@@ -45,7 +45,7 @@ class Duration(click.ParamType[int]):
 
 
 class Pid(click.ParamType[int]):
-    """A number of one or more."""
+    """A pid: a number from 1 to the kernel's largest."""
 
     name = "pid"
 
@@ -57,15 +57,15 @@ class Pid(click.ParamType[int]):
 
 
 class Size(click.ParamType[tuple[int, int]]):
-    """`120x36`: columns and lines."""
+    """`120x36`, as (columns, lines)."""
 
     name = "size"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        told = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", str(value))
-        if told is None:
+        match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", str(value))
+        if match is None:
             self.fail(f"not a size: {value!r}; write 120x36", param, ctx)
-        columns, lines = int(told[1]), int(told[2])
+        columns, lines = int(match[1]), int(match[2])
         if not (10 <= columns <= 500 and 5 <= lines <= 500):
             self.fail("from 10x5 to 500x500", param, ctx)
         return columns, lines
@@ -84,8 +84,8 @@ class Size(click.ParamType[tuple[int, int]]):
       sudo ebpftrace watch --growth 256MiB/60s --on-breach 'pkill -x gopls'
       sudo ebpftrace watch --fuse 90%
 
-    On a terminal, q ends it. Selectors of different kinds must all agree; those of
-    one kind add up.
+    On a terminal, q quits. A process is watched if it matches one selector of each
+    kind that is given.
     """
 )
 @click.option("--comm", "comms", multiple=True, metavar="GLOB",
@@ -93,50 +93,50 @@ class Size(click.ParamType[tuple[int, int]]):
 @click.option("--pid", "pids", multiple=True, type=Pid(), metavar="PID",
               help="One process. Repeatable.")  # fmt: skip
 @click.option("--cgroup", "cgroups", multiple=True, metavar="PATH",
-              help="Processes of a memory cgroup and of all below it. Repeatable.")  # fmt: skip
+              help="Processes of a memory cgroup and those below it. Repeatable.")  # fmt: skip
 @click.option("--exe", "exes", multiple=True, metavar="GLOB",
               help="Path of the executable. Repeatable.")  # fmt: skip
 @click.option("--go-main", "go_mains", multiple=True, metavar="GLOB",
-              help="Main package of a Go program, by build info. Repeatable.")  # fmt: skip
+              help="Main package of a Go program, from its build info. Repeatable.")  # fmt: skip
 @click.option("--children", is_flag=True,
-              help="Follow descendants too, whatever they are called.")  # fmt: skip
+              help="Also watch all descendants, by any name.")  # fmt: skip
 @click.option("--mapping-calls", is_flag=True,
-              help="Tell mmap, munmap, brk and mremap apart; says what it costs.")  # fmt: skip
+              help="Count mmap, munmap, brk and mremap separately; the output states its cost.")  # fmt: skip
 @click.option("--delays", is_flag=True,
               help="Time each process lost waiting for memory, from the kernel's delay "
                    "accounting; needs sysctl kernel.task_delayacct=1.")  # fmt: skip
 @click.option("--output", "outputs", type=OutputType(), multiple=True,
               metavar="[table|plain|jsonl][:FILE]",
-              help="How to show it; written to FILE if that is given. Repeatable.  [table on a "
+              help="Output format, written to FILE if given. Repeatable.  [table on a "
                    "terminal, plain in a pipe]")  # fmt: skip
 @click.option("--interval", type=Duration(), default="1s", show_default=True,
-              help="Time between two readings.")  # fmt: skip
+              help="Time between two snapshots.")  # fmt: skip
 @click.option("--duration", type=Duration(), default=None,
-              help="End by itself after this time.")  # fmt: skip
+              help="End after this time.")  # fmt: skip
 @click.option("--growth", metavar="SIZE/TIME",
-              help="Act when a job gains this much within this time: 256MiB/60s.")  # fmt: skip
+              help="Act when a job grows this much within this time: 256MiB/60s.")  # fmt: skip
 @click.option("--level", metavar="SHARE|SIZE",
-              help="Act when a job holds this share of its limit (85%) or size.")  # fmt: skip
+              help="Act when a job uses this share of its limit (85%) or this size.")  # fmt: skip
 @click.option("--fuse", metavar="SHARE|SIZE",
-              help="Have the kernel stop who grows past this; then save evidence, and "
-                   "kill.")  # fmt: skip
+              help="Stop a process in the kernel when it grows past this, save "
+                   "evidence, then kill it.")  # fmt: skip
 @click.option("--on-breach", metavar="LINE",
-              help="Shell line to run then, after the evidence is saved.")  # fmt: skip
+              help="Shell command to run then, after the evidence is saved.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
-              help="Policies; SIGHUP reads them again.  "
+              help="Policy file; SIGHUP reloads it.  "
               "[$XDG_CONFIG_HOME, then /etc, ebpftrace/policy.toml]")  # fmt: skip
 @click.option("--no-config", is_flag=True,
-              help="Do not look for policies in those places.")  # fmt: skip
+              help="Do not look for a policy file in those places.")  # fmt: skip
 @click.option("--audit", type=click.Path(path_type=Path, dir_okay=False, readable=False),
               default=DEFAULT_FILE, show_default=True, metavar="FILE",
-              help="Log of what was decided and done.")  # fmt: skip
+              help="Log of the breaker's decisions and actions.")  # fmt: skip
 @click.option("--dry-run", is_flag=True,
-              help="Say what would be done, and do nothing.")  # fmt: skip
-@click.option("--once", is_flag=True, help="One reading, then end.")
+              help="Report what would be done, and do nothing.")  # fmt: skip
+@click.option("--once", is_flag=True, help="Take one snapshot, then end.")
 @click.option("--screenshot", type=click.Path(dir_okay=False, path_type=Path), default=None,
               metavar="FILE.svg",
-              help="Draw the dashboard's last frame into a file, without a terminal; "
-              "of one reading, or of --duration.")  # fmt: skip
+              help="Write the dashboard's last frame to a file, without a terminal: "
+              "after one snapshot, or after --duration.")  # fmt: skip
 @click.option("--size", type=Size(), default="120x36", show_default=True,
               help="Columns and lines of the screenshot.")  # fmt: skip
 def watch(
@@ -168,7 +168,7 @@ def watch(
     if not (comms or pids or cgroups or exes or go_mains):
         comms = comms_to_watch(policies.policies if policies else (), default=("gopls",))
     _refuse_empty(("--cgroup", cgroups), ("--exe", exes), ("--go-main", go_mains))
-    compile_globs(comms)  # what is wrong with a pattern is said before anything else
+    compile_globs(comms)  # report a wrong pattern before anything else
     if screenshot is not None:  # it takes the place of standard output
         outputs = tuple(target for target in outputs if target.file is not None)
     views = openers(outputs, live=not once) if outputs or screenshot is None else []
@@ -193,7 +193,7 @@ def _open_screenshot(file: Path, size: tuple[int, int], _waiter: Waiter) -> View
 
 
 def _refuse_empty(*options: tuple[str, tuple[str, ...]]) -> None:
-    """An empty name is a variable that was not set: it shall not stand for everything."""
+    """Refuse an empty value: an unset variable must not select everything."""
     for option, values in options:
         if "" in values:
             raise UsageError(f"{option} is empty", fix="see: ebpftrace watch --help")
@@ -203,25 +203,25 @@ def _policies(
     growth: str | None, level: str | None, fuse: str | None, on_breach: str | None,
     config: Path | None, no_config: bool, dry_run: bool,
 ) -> PolicyStore | None:  # fmt: skip
-    """The policies in force: the command line's, else a file's. None where there are none."""
-    own = policy_from_options(growth, level, on_breach, fuse)
-    if own is not None and config is not None:
+    """The policies of the command line, else of a file; None if there are none."""
+    from_options = policy_from_options(growth, level, on_breach, fuse)
+    if from_options is not None and config is not None:
         raise UsageError(
-            "--config goes with neither --growth, --level, --fuse nor --on-breach",
-            why="they are a policy of their own, and would take every process first",
-            fix="put them into the file: see docs/policy.md",
+            "--config excludes --growth, --level, --fuse and --on-breach",
+            why="these options are a policy of their own, which would apply to every process",
+            fix="put them into the file; see docs/policy.md",
         )
     if config is not None and no_config:
         raise UsageError("--config and --no-config exclude each other", fix="leave one out")
-    if own is not None:
-        return PolicyStore(None, (own,), dry_run=dry_run)
+    if from_options is not None:
+        return PolicyStore(None, (from_options,), dry_run=dry_run)
     file = config or (None if no_config else default_file(os.environ))
     if file is not None:
         return PolicyStore(file, dry_run=dry_run)
     if dry_run:
         raise UsageError(
-            "--dry-run has nothing to try",
-            why="there is no policy: no option makes one, and no file is in its place",
+            "--dry-run needs a policy",
+            why="there is no policy: neither an option nor a file defines one",
             fix="add --config FILE, or --growth, --level, --fuse or --on-breach",
         )
     return None

@@ -172,9 +172,9 @@ def test_the_schema_is_json(file: Path) -> None:
         (["--growth", "256MiB"], "--growth cannot be '256MiB'"),
         (["--level", "85"], "--level cannot be '85'"),
         (["--on-breach", " "], "--on-breach is empty"),
-        (["--level", "85%", "--config", "/dev/null"], "--config goes with neither"),
+        (["--level", "85%", "--config", "/dev/null"], "--config excludes --growth"),
         (["--config", "mine.toml", "--no-config"], "--config and --no-config exclude"),
-        (["--no-config", "--dry-run"], "--dry-run has nothing to try"),
+        (["--no-config", "--dry-run"], "--dry-run needs a policy"),
         (["--config", "/dev/null"], "cannot read the policy file /dev/null"),
     ],
 )

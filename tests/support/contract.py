@@ -44,14 +44,14 @@ FUSE = {
     "pid": int,
     "start_boottime_ns": int,
     "comm": str,
-    "of": str,
+    "scope": str,
     "held_bytes": int,
     "measured_bytes": int,
     "bound_bytes": int,
     "limit_bytes": (int, type(None)),
     "next_bound_bytes": (int, type(None)),
     "stopped_ns": int,
-    "then": str,
+    "next_steps": str,
     "sentence": str,
 }
 FUSE_EVENTS = {"stopped", "killed", "thawed", "ended"}
