@@ -97,11 +97,12 @@ class Size(click.ParamType[tuple[int, int]]):
 @click.option("--exe", "exes", multiple=True, metavar="GLOB",
               help="Path of the executable. Repeatable.")  # fmt: skip
 @click.option("--go-main", "go_mains", multiple=True, metavar="GLOB",
-              help="Main package of a Go program, from its build info. Repeatable.")  # fmt: skip
+              help="Main package of a Go program, by build info. Repeatable.")  # fmt: skip
 @click.option("--children", is_flag=True,
               help="Also watch all descendants, by any name.")  # fmt: skip
 @click.option("--mapping-calls", is_flag=True,
-              help="Count mmap, munmap, brk and mremap separately; the output states its cost.")  # fmt: skip
+              help="Count mmap, munmap, brk and mremap separately; the output "
+                   "states its cost.")  # fmt: skip
 @click.option("--delays", is_flag=True,
               help="Time each process lost waiting for memory, from the kernel's delay "
                    "accounting; needs sysctl kernel.task_delayacct=1.")  # fmt: skip
@@ -116,7 +117,7 @@ class Size(click.ParamType[tuple[int, int]]):
 @click.option("--growth", metavar="SIZE/TIME",
               help="Act when a job grows this much within this time: 256MiB/60s.")  # fmt: skip
 @click.option("--level", metavar="SHARE|SIZE",
-              help="Act when a job uses this share of its limit (85%) or this size.")  # fmt: skip
+              help="Act when a job uses this share of its limit (85%) or size.")  # fmt: skip
 @click.option("--fuse", metavar="SHARE|SIZE",
               help="Stop a process in the kernel when it grows past this, save "
                    "evidence, then kill it.")  # fmt: skip
