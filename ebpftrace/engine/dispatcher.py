@@ -25,6 +25,7 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
 )
+from ebpftrace.host.bounded import timeouts
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.jobs import JobResolver
 from ebpftrace.ledger import Ledger
@@ -59,6 +60,7 @@ class EventDispatcher:
         self._files = files
         self._groups = set(groups)  # those that still exist
         self._clock = clock
+        self._timeouts_before = timeouts()
         self._resolver = JobResolver(paths)
         self._queue: deque[Event] = deque()
         self.tracked = ProcessFilter(selection)
@@ -126,7 +128,7 @@ class EventDispatcher:
         elif isinstance(event, CgroupRead):
             ledger.apply(self._files.complete(event))
         elif isinstance(event, LossesRead):
-            ledger.apply(self._with_unidentified(event))
+            ledger.apply(self._with_own(event))
         else:
             if isinstance(event, CgroupMade | CgroupGone):
                 self._paths.learn(event.cgroup_id, event.path)
@@ -134,9 +136,11 @@ class EventDispatcher:
                 self._groups.discard(event.cgroup_id)
             ledger.apply(event)
 
-    def _with_unidentified(self, event: LossesRead) -> LossesRead:
+    def _with_own(self, event: LossesRead) -> LossesRead:
         """The losses with those that happened here, not in the kernel."""
-        count = self.tracked.unidentified
-        return (
-            replace(event, counts={**event.counts, "unidentified": count}) if count else event
-        )
+        own = {
+            "unidentified": self.tracked.unidentified,
+            "proc_timeouts": timeouts() - self._timeouts_before,
+        }
+        found = {cause: count for cause, count in own.items() if count}
+        return replace(event, counts={**event.counts, **found}) if found else event

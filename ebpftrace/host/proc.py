@@ -1,7 +1,8 @@
 """One process, read from /proc. Source: proc(5) and its pages for each file.
 
 A process may end between any two reads: every reader then returns None. A process that may
-not be read raises NotPermittedError.
+not be read raises NotPermittedError. Where the kernel makes a reader wait for the process's
+mmap lock, the main thread gets None after some milliseconds: see `host/bounded.py`.
 """
 
 import os
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
+from ebpftrace.host.bounded import bounded
 from ebpftrace.host.environ import Environ
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, NS_PER_SECOND, PAGE_SIZE
@@ -93,7 +95,7 @@ def read_comm(pid: int, proc: Path = PROC) -> str | None:
 
 def read_cmdline(pid: int, proc: Path = PROC) -> tuple[str, ...] | None:
     """The arguments, cleaned; the first 16 KiB. Empty for kernel threads and zombies."""
-    raw = _read(proc, pid, "cmdline", CMDLINE_LIMIT)
+    raw = bounded(lambda: _read(proc, pid, "cmdline", CMDLINE_LIMIT))
     if raw is None:
         return None
     return tuple(clean(arg) for arg in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
@@ -101,7 +103,7 @@ def read_cmdline(pid: int, proc: Path = PROC) -> tuple[str, ...] | None:
 
 def read_environ(pid: int, proc: Path = PROC) -> Environ | None:
     """The first 128 KiB of the environment; a variable cut there is dropped."""
-    raw = _read(proc, pid, "environ", ENVIRON_LIMIT)
+    raw = bounded(lambda: _read(proc, pid, "environ", ENVIRON_LIMIT))
     if raw is None:
         return None
     return Environ(raw if len(raw) < ENVIRON_LIMIT else raw.rpartition(b"\0")[0])

@@ -1,0 +1,136 @@
+"""Calls that hang are given up on; those that do not are as if they were made directly.
+
+A FIFO without a writer stands in for a file of /proc whose process holds its mmap lock:
+opening it blocks in the kernel.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.host import bounded
+from ebpftrace.host.bounded import BoundedReader, waits_in_kernel
+from ebpftrace.host.proc import read_environ
+from tests.support.patience import patient
+
+LONG = patient(30.0)
+
+
+@pytest.fixture
+def hanging() -> Iterator[threading.Event]:
+    """Calls of its `wait` hang until it is set, at the end of the test at the latest."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_result_and_error_are_the_call_s() -> None:
+    reader = BoundedReader(lambda _thread: True, LONG)
+    assert reader.call(lambda: 7) == 7
+    with pytest.raises(PermissionError, match="no"):
+        reader.call(lambda: (_ for _ in ()).throw(PermissionError("no")))
+    assert reader.call(lambda: 8) == 8
+    assert reader.timeouts == 0
+
+
+def test_calls_share_one_thread() -> None:
+    reader = BoundedReader(lambda _thread: True, LONG)
+    idents = {reader.call(threading.get_ident) for _ in range(5)}
+    assert len(idents) == 1
+    assert threading.get_ident() not in idents
+
+
+def test_call_that_hangs_is_given_up_on_and_the_next_is_made(hanging: threading.Event) -> None:
+    reader = BoundedReader(lambda _thread: True)
+    assert reader.call(hanging.wait) is None
+    assert reader.timeouts == 1
+    reader._patience_seconds = LONG
+    assert reader.call(lambda: 7) == 7
+
+
+def test_call_that_is_only_slow_is_waited_for() -> None:
+    """A busy machine must not turn into processes whose job is not found."""
+    asked: list[int] = []
+    release = threading.Event()
+
+    def is_stuck(thread: int) -> bool:
+        asked.append(thread)
+        return False
+
+    reader = BoundedReader(is_stuck, 0.001)
+
+    def slow() -> int:
+        release.wait(LONG)
+        return 7
+
+    threading.Timer(0.02, release.set).start()
+    assert reader.call(slow) == 7
+    assert reader.timeouts == 0
+    assert len(set(asked)) == 1
+
+
+def test_thread_that_waits_for_a_lock_or_is_gone_is_not_stuck_in_the_kernel(
+    hanging: threading.Event,
+) -> None:
+    thread = threading.Thread(target=hanging.wait)
+    thread.start()
+    assert not waits_in_kernel(thread.native_id or 0)
+    assert not waits_in_kernel(1 << 22)
+
+
+def test_no_call_is_made_while_too_many_hang(hanging: threading.Event) -> None:
+    reader = BoundedReader(lambda _thread: True)
+    made: list[int] = []
+
+    def hang() -> None:
+        made.append(threading.get_ident())
+        hanging.wait()
+
+    for _ in range(10):
+        assert reader.call(hang) is None
+    assert reader.timeouts == 10
+    stuck = list(reader._stuck)
+    hanging.set()
+    assert all(call.done.wait(LONG) for call in stuck)
+    assert len(set(made)) == len(made) == 4
+
+
+def test_calls_are_made_again_once_those_that_hung_return(hanging: threading.Event) -> None:
+    reader = BoundedReader(lambda _thread: True)
+    for _ in range(5):
+        reader.call(hanging.wait)
+    stuck = list(reader._stuck)
+    hanging.set()
+    assert all(call.done.wait(LONG) for call in stuck)
+    reader._patience_seconds = LONG
+    assert reader.call(lambda: 7) == 7
+
+
+def test_other_threads_call_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[int, int | None]] = []
+
+    def run() -> None:
+        called.append((threading.get_ident(), bounded.bounded(threading.get_ident)))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    ((caller, callee),) = called
+    assert caller == callee
+    assert bounded.bounded(threading.get_ident) != threading.get_ident()
+
+
+def test_environment_of_a_process_that_hangs_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "_READER", BoundedReader(lambda _thread: True))
+    (tmp_path / "7").mkdir()
+    fifo = tmp_path / "7/environ"
+    os.mkfifo(fifo)
+    assert read_environ(7, tmp_path) is None
+    assert bounded.timeouts() == 1
+    with fifo.open("w"):  # lets the thread go
+        pass
