@@ -1,5 +1,7 @@
 """Descendants: as the kernel lists them for each thread, or by a scan of all processes."""
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -74,4 +76,4 @@ def test_lists_of_the_kernel_agree_with_a_scan(monkeypatch: pytest.MonkeyPatch) 
             assert set(listed) == {stat.pid for stat in descendants([root])}
             assert len(listed) == 3
         finally:
-            subprocess.run(["kill", "-9", f"-{sh.pid}"], check=True)
+            os.killpg(sh.pid, signal.SIGKILL)
