@@ -15,43 +15,43 @@ static inline u32 read_u32(u64 address)
     return value;
 }
 
-static inline u32 tgid_of(u64 task) { return read_u32(task + AT_task_struct_tgid); }
-static inline u32 pid_of(u64 task) { return read_u32(task + AT_task_struct_pid); }
-static inline u64 mm_of(u64 task) { return read_u64(task + AT_task_struct_mm); }
-static inline u64 start_of(u64 task) { return read_u64(task + AT_task_struct_start_boottime); }
+static inline u32 tgid_of(u64 task) { return read_u32(task + AT(task_struct, tgid)); }
+static inline u32 pid_of(u64 task) { return read_u32(task + AT(task_struct, pid)); }
+static inline u64 mm_of(u64 task) { return read_u64(task + AT(task_struct, mm)); }
+static inline u64 start_of(u64 task) { return read_u64(task + AT(task_struct, start_boottime)); }
 
 static inline u32 parent_of(u64 task)
 {
-    return tgid_of(read_u64(task + AT_task_struct_real_parent));
+    return tgid_of(read_u64(task + AT(task_struct, real_parent)));
 }
 
 /* The memory cgroup a task is charged to; right on v1 and v2 alike. */
 static inline u64 memcg_of(u64 task)
 {
-    u64 set = read_u64(task + AT_task_struct_cgroups);
-    return read_u64(set + AT_css_set_subsys + 8 * MEMORY_CGRP_ID);
+    u64 set = read_u64(task + AT(task_struct, cgroups));
+    return read_u64(set + AT(css_set, subsys) + 8 * MEMORY_CGRP_ID);
 }
 
 /* The cgroup that is charged for an mm: that of its owner, not of a thread that was moved. */
 static inline u64 memcg_of_mm(u64 mm)
 {
-    return memcg_of(read_u64(mm + AT_mm_struct_owner));
+    return memcg_of(read_u64(mm + AT(mm_struct, owner)));
 }
 
 static inline u64 cgroup_id(u64 cgroup)
 {
-    return read_u64(read_u64(cgroup + AT_cgroup_kn) + AT_kernfs_node_id);
+    return read_u64(read_u64(cgroup + AT(cgroup, kn)) + AT(kernfs_node, id));
 }
 
 /* mem_cgroup begins with its css. */
 static inline u64 memcg_id(u64 memcg)
 {
-    return memcg ? cgroup_id(read_u64(memcg + AT_cgroup_subsys_state_cgroup)) : 0;
+    return memcg ? cgroup_id(read_u64(memcg + AT(cgroup_subsys_state, cgroup))) : 0;
 }
 
 /* Whether a memory cgroup is on cgroup v2: the hierarchy that /proc/PID/cgroup numbers 0. */
 static inline int on_v2(u64 memcg)
 {
-    u64 cgroup = read_u64(memcg + AT_cgroup_subsys_state_cgroup);
-    return !read_u32(read_u64(cgroup + AT_cgroup_root) + AT_cgroup_root_hierarchy_id);
+    u64 cgroup = read_u64(memcg + AT(cgroup_subsys_state, cgroup));
+    return !read_u32(read_u64(cgroup + AT(cgroup, root)) + AT(cgroup_root, hierarchy_id));
 }

@@ -31,8 +31,8 @@ int on_sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
         untrack(tgid, old_mm, 0, 1);
     }
     if (follow || task_selected(task))
-        track(task, mm_of(task), START_EXEC, task + AT_task_struct_comm,
-              read_u64(ctx->args[2] + AT_linux_binprm_filename));
+        track(task, mm_of(task), START_EXEC, task + AT(task_struct, comm),
+              read_u64(ctx->args[2] + AT(linux_binprm, filename)));
     return 0;
 }
 
@@ -52,7 +52,7 @@ int on_sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
 #endif
     u64 mm = mm_of(child);
     if (mm && mm != mm_of(parent) && (follow || task_selected(child)))
-        track(child, mm, START_FORK, child + AT_task_struct_comm, 0);
+        track(child, mm, START_FORK, child + AT(task_struct, comm), 0);
     return 0;
 }
 
@@ -61,8 +61,8 @@ int on_sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
 int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 task = ctx->args[0];
-    u64 signal = read_u64(task + AT_task_struct_signal);
-    if (read_u32(signal + AT_signal_struct_live))
+    u64 signal = read_u64(task + AT(task_struct, signal));
+    if (read_u32(signal + AT(signal_struct, live)))
         return 0; /* other threads still run */
     u32 tgid = tgid_of(task);
     see_end_of_watch(tgid);
@@ -78,9 +78,9 @@ int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
         read_pages(process);
         book_mappings(process);
     }
-    u32 status = read_u32(signal + AT_signal_struct_flags) & SIGNAL_GROUP_EXIT
-        ? read_u32(signal + AT_signal_struct_group_exit_code)
-        : read_u32(read_u64(task + AT_task_struct_group_leader) + AT_task_struct_exit_code);
+    u32 status = read_u32(signal + AT(signal_struct, flags)) & SIGNAL_GROUP_EXIT
+        ? read_u32(signal + AT(signal_struct, group_exit_code))
+        : read_u32(read_u64(task + AT(task_struct, group_leader)) + AT(task_struct, exit_code));
     untrack(tgid, mm, status, 0);
     return 0;
 }
@@ -94,7 +94,7 @@ int on_task_rename(struct bpf_raw_tracepoint_args *ctx)
     if (tgid != pid_of(task))
         return 0; /* threads have names of their own */
     u64 mm = mm_of(task);
-    if (!mm || !read_u64(mm + AT_mm_struct_arg_start))
+    if (!mm || !read_u64(mm + AT(mm_struct, arg_start)))
         return 0;
     char comm[COMM_LEN] = {};
     bpf_probe_read_kernel_str(comm, COMM_LEN, (void *)ctx->args[1]);
@@ -131,7 +131,7 @@ int on_cgroup_attach_task(struct bpf_raw_tracepoint_args *ctx)
     if (!process) {
 #ifdef SELECT_CGROUP
         if (task_selected(task))
-            track(task, mm, START_MOVED, task + AT_task_struct_comm, 0);
+            track(task, mm, START_MOVED, task + AT(task_struct, comm), 0);
 #endif
         return 0;
     }
@@ -160,9 +160,9 @@ int adopt(void *ctx)
     if (!task)
         return 0;
     u64 mm = mm_of(task);
-    if (!mm || read_u64(mm + AT_mm_struct_owner) != task)
+    if (!mm || read_u64(mm + AT(mm_struct, owner)) != task)
         return 0;
-    u64 leader = read_u64(task + AT_task_struct_group_leader);
+    u64 leader = read_u64(task + AT(task_struct, group_leader));
     u32 tgid = tgid_of(leader);
     /* The watcher's parent may be followed; the watcher and its own children are not. */
     int follow = followed(parent_of(leader)) && !is_watcher(tgid);
@@ -172,6 +172,6 @@ int adopt(void *ctx)
         lost(LOSS_LINEAGE_FULL);
 #endif
     if (follow || task_selected(leader))
-        track(leader, mm, START_FOUND, leader + AT_task_struct_comm, 0);
+        track(leader, mm, START_FOUND, leader + AT(task_struct, comm), 0);
     return 0;
 }

@@ -4,10 +4,10 @@
 
 static inline void set_mappings(struct process *process)
 {
-    process->total_vm = read_u64(process->mm + AT_mm_struct_total_vm);
-    process->stack_vm = read_u64(process->mm + AT_mm_struct_stack_vm);
-    process->start_brk = read_u64(process->mm + AT_mm_struct_start_brk);
-    process->brk = read_u64(process->mm + AT_mm_struct_brk);
+    process->total_vm = read_u64(process->mm + AT(mm_struct, total_vm));
+    process->stack_vm = read_u64(process->mm + AT(mm_struct, stack_vm));
+    process->start_brk = read_u64(process->mm + AT(mm_struct, start_brk));
+    process->brk = read_u64(process->mm + AT(mm_struct, brk));
 }
 
 #ifdef MAPPING_CALLS
@@ -47,9 +47,9 @@ static inline void book_call(struct process *process, s64 pages)
  * faults cause it, and it is only noticed here. */
 static inline void book_mappings(struct process *process)
 {
-    u64 total_vm = read_u64(process->mm + AT_mm_struct_total_vm);
-    u64 stack_vm = read_u64(process->mm + AT_mm_struct_stack_vm);
-    u64 brk = read_u64(process->mm + AT_mm_struct_brk);
+    u64 total_vm = read_u64(process->mm + AT(mm_struct, total_vm));
+    u64 stack_vm = read_u64(process->mm + AT(mm_struct, stack_vm));
+    u64 brk = read_u64(process->mm + AT(mm_struct, brk));
     if (total_vm == process->total_vm && brk == process->brk)
         return;
     s64 stack = stack_vm - process->stack_vm;
@@ -77,8 +77,8 @@ BPF_HASH(booking, u64, u8, 1024);
 
 static inline int changed(struct process *process)
 {
-    return read_u64(process->mm + AT_mm_struct_total_vm) != process->total_vm ||
-           read_u64(process->mm + AT_mm_struct_brk) != process->brk;
+    return read_u64(process->mm + AT(mm_struct, total_vm)) != process->total_vm ||
+           read_u64(process->mm + AT(mm_struct, brk)) != process->brk;
 }
 
 static inline void book_shared(struct process *process)

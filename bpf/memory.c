@@ -7,7 +7,7 @@
  * missed for a moment, never counted twice. */
 static inline s64 counted_pages(u64 mm, u32 member)
 {
-    u64 at = mm + AT_mm_struct_rss_stat + member * SIZE_RSS_MEMBER;
+    u64 at = mm + AT(mm_struct, rss_stat) + member * SIZE_RSS_MEMBER;
     s64 pages = read_u64(at + AT_RSS_COUNT);
 #ifdef RSS_PERCPU
     u64 deltas = read_u64(at + AT_percpu_counter_counters);
@@ -28,8 +28,8 @@ static inline s64 counted_pages(u64 mm, u32 member)
  * those the counters do not change while a small process grows. */
 static inline void add_thread_counts(u64 mm, s64 *pages)
 {
-    u64 owner = read_u64(mm + AT_mm_struct_owner);
-    u64 head = read_u64(owner + AT_task_struct_signal) + AT_signal_struct_thread_head;
+    u64 owner = read_u64(mm + AT(mm_struct, owner));
+    u64 head = read_u64(owner + AT(task_struct, signal)) + AT_signal_struct_thread_head;
     u64 node = read_u64(head);
     for (int i = 0; i < MAX_SPLIT_THREADS && node && node != head; i++) {
         u64 thread = node - AT_task_struct_thread_node;
@@ -87,7 +87,7 @@ static inline void own_all(struct process *process)
 
 static inline u64 memcg_event(u64 memcg, u32 event)
 {
-    return read_u64(memcg + AT_mem_cgroup_memory_events + 8 * event);
+    return read_u64(memcg + AT(mem_cgroup, memory_events) + 8 * event);
 }
 
 /* What memory.events shows: v1 has no such file, and the kernel counts little of it there. */
@@ -106,22 +106,22 @@ static inline void read_events(u64 memcg, int v2, struct cgroup_counters *counte
 /* The cgroup's own charge and the tightest limit above it, from its page counters. */
 static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
 {
-    u64 counter = memcg + AT_mem_cgroup_memory;
+    u64 counter = memcg + AT(mem_cgroup, memory);
     counters->memcg = memcg;
-    counters->charge = read_u64(counter + AT_page_counter_usage);
-    counters->peak = read_u64(counter + AT_page_counter_watermark);
+    counters->charge = read_u64(counter + AT(page_counter, usage));
+    counters->peak = read_u64(counter + AT(page_counter, watermark));
     /* v1 shows the charges that failed (failcnt), v2 the event `max`: fewer, since a charge
      * by a whole batch of pages is tried again by one page before it is an event. */
     int v2 = on_v2(memcg);
     counters->limit_hits = v2 ? memcg_event(memcg, MEMCG_MAX)
-                              : read_u64(counter + AT_page_counter_failcnt);
+                              : read_u64(counter + AT(page_counter, failcnt));
     counters->oom_kills = memcg_event(memcg, MEMCG_OOM_KILL);
     read_events(memcg, v2, counters);
     u64 limit = NO_LIMIT, headroom = NO_LIMIT, throttled_at = NO_LIMIT;
     for (int level = 0; level < 16; level++) {
-        u64 max = read_u64(counter + AT_page_counter_max);
-        u64 usage = read_u64(counter + AT_page_counter_usage);
-        u64 high = read_u64(counter + AT_page_counter_high);
+        u64 max = read_u64(counter + AT(page_counter, max));
+        u64 usage = read_u64(counter + AT(page_counter, usage));
+        u64 high = read_u64(counter + AT(page_counter, high));
         if (high < UNLIMITED_PAGES && high < throttled_at)
             throttled_at = high;
         if (max < UNLIMITED_PAGES) {
@@ -131,7 +131,7 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
             if (room < headroom)
                 headroom = room;
         }
-        counter = read_u64(counter + AT_page_counter_parent);
+        counter = read_u64(counter + AT(page_counter, parent));
         if (!counter)
             break;
     }
@@ -183,7 +183,7 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
 #ifdef MANY_CPUS
     /* Adding up hundreds of deltas for every page is too expensive. A CPU folds its delta
      * into the base every batch (2 pages a CPU), which is often enough. */
-    s64 base = read_u64(mm + AT_mm_struct_rss_stat + member * SIZE_RSS_MEMBER + AT_RSS_COUNT);
+    s64 base = read_u64(mm + AT(mm_struct, rss_stat) + member * SIZE_RSS_MEMBER + AT_RSS_COUNT);
     if (base == process->base[member])
         return 0;
     process->base[member] = base;
@@ -191,7 +191,7 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
     s64 pages = counted_pages(mm, member);
     int grew = pages > process->pages[member];
     process->pages[member] = pages < 0 ? 0 : pages;
-    process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
+    process->charge = read_u64(process->memcg + AT(mem_cgroup, memory) + AT(page_counter, usage));
     update_peak(process);
     check_marks(process);
     if (grew)
@@ -217,7 +217,7 @@ int read_process(struct bpf_raw_tracepoint_args *ctx)
         s64 off = process->pages[member] - before[member];
         process->drift += off < 0 ? -off : off;
     }
-    process->charge = read_u64(process->memcg + AT_mem_cgroup_memory + AT_page_counter_usage);
+    process->charge = read_u64(process->memcg + AT(mem_cgroup, memory) + AT(page_counter, usage));
     u32 parent = process->parent;
     if (process->forked && !process_mm.lookup(&parent))
         own_all(process);

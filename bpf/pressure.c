@@ -100,8 +100,8 @@ int on_mark_victim(struct bpf_raw_tracepoint_args *ctx)
 #ifdef MARK_VICTIM_TASK
     u64 task = ctx->args[0];
     record->tgid = tgid_of(task);
-    record->start_boottime = start_of(read_u64(task + AT_task_struct_group_leader));
-    bpf_probe_read_kernel(record->comm, COMM_LEN, (void *)task + AT_task_struct_comm);
+    record->start_boottime = start_of(read_u64(task + AT(task_struct, group_leader)));
+    bpf_probe_read_kernel(record->comm, COMM_LEN, (void *)task + AT(task_struct, comm));
     mm = mm_of(task);
     memcg = memcg_of(task);
 #else
@@ -130,7 +130,7 @@ int on_mark_victim(struct bpf_raw_tracepoint_args *ctx)
 
 static inline void report_cgroup(u32 type, u64 cgroup, u64 path)
 {
-    u64 memcg = read_u64(cgroup + AT_cgroup_subsys + 8 * MEMORY_CGRP_ID);
+    u64 memcg = read_u64(cgroup + AT(cgroup, subsys) + 8 * MEMORY_CGRP_ID);
     if (!memcg)
         return; /* another hierarchy */
     struct cgroup_record *record = records.ringbuf_reserve(sizeof(*record));
@@ -158,8 +158,8 @@ int on_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 cgroup = ctx->args[0];
 #ifdef SELECT_CGROUP
-    u64 parent = read_u64(cgroup + AT_cgroup_self + AT_cgroup_subsys_state_parent);
-    u64 parent_id = cgroup_id(read_u64(parent + AT_cgroup_subsys_state_cgroup));
+    u64 parent = read_u64(cgroup + AT(cgroup, self) + AT(cgroup_subsys_state, parent));
+    u64 parent_id = cgroup_id(read_u64(parent + AT(cgroup_subsys_state, cgroup)));
     if (parent && watched_cgroups.lookup(&parent_id)) {
         u64 id = cgroup_id(cgroup);
         u8 one = 1;

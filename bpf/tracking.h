@@ -67,7 +67,7 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
         __builtin_memcpy(process->inherited, process->pages, sizeof(process->pages));
         process->peak = 0;
     } else {
-        s64 highest = read_u64(mm + AT_mm_struct_hiwater_rss);
+        s64 highest = read_u64(mm + AT(mm_struct, hiwater_rss));
         if (how != START_EXEC && highest > process->peak)
             process->peak = highest;
     }
@@ -86,8 +86,8 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     record->args_len = 0;
     record->program[0] = 0;
     if (how == START_EXEC || how == START_FORK) {
-        u64 begin = read_u64(mm + AT_mm_struct_arg_start);
-        u64 length = read_u64(mm + AT_mm_struct_arg_end) - begin;
+        u64 begin = read_u64(mm + AT(mm_struct, arg_start));
+        u64 length = read_u64(mm + AT(mm_struct, arg_end)) - begin;
         if (length > ARGS_LEN - 1)
             length = ARGS_LEN - 1;
         if (!bpf_probe_read_user(record->args, length, (void *)begin))
@@ -133,7 +133,7 @@ static inline int followed(u32 tgid)
 static inline int task_selected(u64 task)
 {
     char comm[COMM_LEN] = {};
-    bpf_probe_read_kernel(comm, COMM_LEN, (void *)task + AT_task_struct_comm);
+    bpf_probe_read_kernel(comm, COMM_LEN, (void *)task + AT(task_struct, comm));
     u64 group = 0;
 #ifdef SELECT_CGROUP
     group = memcg_id(memcg_of(task));

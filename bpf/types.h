@@ -3,9 +3,11 @@
  * and ebpftrace/probe/records.py the records, which are defined beside the programs that
  * write them. The sizes are compared when the programs are compiled.
  *
- * Kernel structs are never included. Their fields are read at offsets that the loader
- * takes from the running kernel's BTF and passes in as AT_<struct>_<field>.
+ * Kernel structs are never included. AT(struct,field) is a field's offset, which the loader
+ * takes from the running kernel's BTF for every AT() in these files. Offsets of fields that
+ * only some kernels have are spelled AT_struct_field; see probe/loading/layout.py.
  */
+#define AT(name, field) AT_##name##_##field
 
 #define COMM_LEN 16
 #define ARGS_LEN 256

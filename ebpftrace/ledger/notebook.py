@@ -30,6 +30,10 @@ class Notebook:
         notes, self._notes = tuple(self._notes), []
         return notes
 
+    def add(self, note: Note) -> None:
+        """Add a note, after those of earlier events."""
+        self._notes.append(note)
+
     def process(
         self,
         account: ProcessAccount,
@@ -40,7 +44,7 @@ class Notebook:
     ) -> None:
         """It came, went, was renamed or moved."""
         started = account.started
-        self._notes.append(
+        self.add(
             ProcessNote(
                 time_ns=self._clock.unix_ns(now_ns),
                 monotonic_ns=now_ns,
@@ -61,7 +65,7 @@ class Notebook:
 
     def oom_kill(self, event: OomKilled, job: JobAccount) -> None:
         """The kernel killed a process of this job."""
-        self._notes.append(
+        self.add(
             OomNote(
                 time_ns=self._clock.unix_ns(event.time_ns),
                 monotonic_ns=event.time_ns,
@@ -78,15 +82,13 @@ class Notebook:
         """A cgroup was read; what its tasks waited since was not told yet."""
         for job, ns, count in rose:
             time_ns = self._clock.unix_ns(now_ns)
-            self._notes.append(StallNote(time_ns, now_ns, job.identity, ns, count))
+            self.add(StallNote(time_ns, now_ns, job.identity, ns, count))
 
     def pressure(self, lost: Iterable[Pressed], now_ns: int) -> None:
         """A PSI trigger was told of a stall."""
         time_ns = self._clock.unix_ns(now_ns)
         for job, some_ns, full_ns, within_ns in lost:
-            self._notes.append(
-                PressureNote(time_ns, now_ns, job.identity, some_ns, full_ns, within_ns)
-            )
+            self.add(PressureNote(time_ns, now_ns, job.identity, some_ns, full_ns, within_ns))
 
     def losses(self, read: LossesRead) -> None:
         """The counts of what was missed; those that grew are told."""
@@ -95,4 +97,4 @@ class Notebook:
             count = total - self._losses_told[cause]
             if count > 0:
                 self._losses_told[cause] = total
-                self._notes.append(LossNote(time_ns, read.time_ns, cause, count, total))
+                self.add(LossNote(time_ns, read.time_ns, cause, count, total))

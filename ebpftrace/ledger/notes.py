@@ -8,11 +8,17 @@ from ebpftrace.jobs.identity import JobIdentity
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessNote:
-    """A process came, went, was renamed or moved."""
+class Note:
+    """Base of all notes. views/notes.py has a row for each type."""
 
     time_ns: int  # Unix time
     monotonic_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessNote(Note):
+    """A process came, went, was renamed or moved."""
+
     event: str  # found, exec, fork, rename, moved, exit
     key: ProcessKey
     start_time_ns: int
@@ -28,11 +34,9 @@ class ProcessNote:
 
 
 @dataclass(frozen=True, slots=True)
-class OomNote:
+class OomNote(Note):
     """The OOM killer took a process of a job we know, or one we tracked."""
 
-    time_ns: int
-    monotonic_ns: int
     key: ProcessKey
     comm: str
     job: JobIdentity
@@ -42,26 +46,22 @@ class OomNote:
 
 
 @dataclass(frozen=True, slots=True)
-class StallNote:
+class StallNote(Note):
     """A job's tasks waited for the kernel to reclaim memory, since that was last told."""
 
-    time_ns: int
-    monotonic_ns: int
     job: JobIdentity
     stalled_ns: int
     stalls: int
 
 
 @dataclass(frozen=True, slots=True)
-class PressureNote:
+class PressureNote(Note):
     """A job's tasks wait for memory, told by the kernel as it happens (PSI, cgroup v2).
 
     `some_ns`: at least one of them waited; `full_ns`: all that could have run did. Since the
     cgroup was last read, `within_ns` ago.
     """
 
-    time_ns: int
-    monotonic_ns: int
     job: JobIdentity
     some_ns: int
     full_ns: int
@@ -69,14 +69,9 @@ class PressureNote:
 
 
 @dataclass(frozen=True, slots=True)
-class LossNote:
+class LossNote(Note):
     """Something was missed since that was last told, and counted."""
 
-    time_ns: int
-    monotonic_ns: int
     cause: str
     count: int
     total: int
-
-
-Note = ProcessNote | OomNote | StallNote | PressureNote | LossNote

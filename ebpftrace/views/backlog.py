@@ -4,8 +4,9 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from ebpftrace.ledger import LossNote, Note, OomNote
+from ebpftrace.ledger import LossNote, Note
 from ebpftrace.units import MIB
+from ebpftrace.views.notes import note_format
 
 LIMIT_BYTES = 8 * MIB
 """A few minutes of output on a busy node, a few hours on an idle one."""
@@ -87,7 +88,7 @@ class Backlog:
 
 def is_routine(note: Note) -> bool:
     """True for notes that a slow reader can do without: starts, exits, stalls, pressure."""
-    return not isinstance(note, LossNote | OomNote)
+    return note_format(note).emphasis not in {"warning", "alarm"}
 
 
 def _size(queued: _QueuedRecord) -> int:

@@ -4,18 +4,17 @@ Views for people ask this module instead of telling the types apart themselves.
 """
 
 from abc import ABC, abstractmethod
-from typing import Literal
 
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.judge.finding import Finding, FindingState, Severity
-from ebpftrace.ledger import LossNote, Note, OomNote, ProcessNote
+from ebpftrace.ledger import Note
 from ebpftrace.views.activity import Activity, Remark, activity_line
 from ebpftrace.views.findings import finding_line
+from ebpftrace.views.notes import Emphasis, note_format
 from ebpftrace.views.text_lines import WIDTH, note_line
 
 Entry = Note | Finding | Activity
-Emphasis = Literal["faint", "plain", "good", "warning", "alarm", "frozen"]
 
 _FINDING_EMPHASIS: dict[Severity, Emphasis] = {
     Severity.NOTICE: "plain",
@@ -41,7 +40,7 @@ def entry_line(entry: Entry, width: int = WIDTH) -> str:
 
 def is_significant(entry: Entry) -> bool:
     """True for kills, findings, actions and losses: routine entries must not displace them."""
-    if isinstance(entry, OomNote | Finding | StepOutcome | Outcome | FuseEvent):
+    if isinstance(entry, Finding | StepOutcome | Outcome | FuseEvent):
         return True
     return emphasis(entry) in {"warning", "alarm"}
 
@@ -61,11 +60,7 @@ def emphasis(entry: Entry) -> Emphasis:
             return "good" if entry.helped else "alarm"
         case FuseEvent():
             return _FUSE_EMPHASIS[entry.word]
-    if isinstance(entry, OomNote):
-        return "alarm"
-    if isinstance(entry, LossNote):
-        return "warning"
-    return "faint" if isinstance(entry, ProcessNote) else "plain"
+    return note_format(entry).emphasis
 
 
 class EntryView(ABC):

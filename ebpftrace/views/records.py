@@ -6,21 +6,18 @@ Steps, outcomes and fuse events are built in `act/incident/records.py` and
 
 from ebpftrace.act.incident.records import (
     Record,
-    identity_fields,
-    key_fields,
     record_head,
-    rfc3339,
 )
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import LossNote, Note, OomNote, PressureNote, ProcessNote, Snapshot
+from ebpftrace.ledger import Note, Snapshot
 from ebpftrace.views.activity import Remark
 from ebpftrace.views.fields import (
     cost_fields,
-    counter_fields,
     finding_fields,
     job_fields,
     usage_fields,
 )
+from ebpftrace.views.notes import note_format
 from ebpftrace.views.start import Started
 
 
@@ -50,53 +47,8 @@ def end_record(snapshot: Snapshot, reason: str) -> Record:
 
 def note_record(note: Note) -> Record:
     """What happened between two snapshots."""
-    if isinstance(note, LossNote):
-        return record_head("loss", note.time_ns, note.monotonic_ns) | {
-            "cause": note.cause,
-            "count": note.count,
-            "total": note.total,
-        }
-    if isinstance(note, ProcessNote):
-        return (
-            record_head("process", note.time_ns, note.monotonic_ns)
-            | {"event": note.event, "job": identity_fields(note.job)}
-            | key_fields(note.key)
-            | {
-                "start_time": rfc3339(note.start_time_ns),
-                "parent_pid": note.parent_pid,
-                "comm": note.comm,
-                "role": note.role,
-                "cmdline": note.cmdline,
-                "exit_code": note.exit_code,
-                "signal": note.signal,
-                "replaced_by_exec": note.executed,
-            }
-            | counter_fields(note.counters)
-        )
-    if isinstance(note, OomNote):
-        return (
-            record_head("oom_kill", note.time_ns, note.monotonic_ns)
-            | {"job": identity_fields(note.job)}
-            | key_fields(note.key)
-            | {
-                "comm": note.comm,
-                "tracked": note.tracked,
-                "usage": usage_fields(note.usage),
-                "limit_bytes": note.limit_bytes,
-            }
-        )
-    if isinstance(note, PressureNote):
-        return record_head("pressure", note.time_ns, note.monotonic_ns) | {
-            "job": identity_fields(note.job),
-            "some_ns": note.some_ns,
-            "full_ns": note.full_ns,
-            "period_ns": note.within_ns,
-        }
-    return record_head("stall", note.time_ns, note.monotonic_ns) | {
-        "job": identity_fields(note.job),
-        "stalled_ns": note.stalled_ns,
-        "stalls": note.stalls,
-    }
+    form = note_format(note)
+    return record_head(form.kind, note.time_ns, note.monotonic_ns) | form.fields(note)
 
 
 def finding_record(finding: Finding) -> Record:

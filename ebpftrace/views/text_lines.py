@@ -6,24 +6,16 @@ The first word of a line is the `type` of the corresponding JSON object, so that
 
 import sys
 
-from ebpftrace.ledger import (
-    JobSnapshot,
-    LossNote,
-    Note,
-    OomNote,
-    PressureNote,
-    ProcessNote,
-    Snapshot,
-)
+from ebpftrace.ledger import JobSnapshot, Note, Snapshot
 from ebpftrace.text import COLUMNS, wrap
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import formatting
 from ebpftrace.views.cells import cells, cut
+from ebpftrace.views.notes import note_format
 from ebpftrace.views.start import Started
 
 WIDTH = COLUMNS
 
-_JOB_CELLS = 24  # for the name of a job in a line that has more to say
 _SHORT_JOB_CELLS = 8
 
 
@@ -58,27 +50,8 @@ def start_lines(started: Started, width: int = WIDTH) -> list[str]:
 
 def note_line(note: Note, width: int = WIDTH) -> str:
     """What happened, when, to which process, in which job."""
-    when = formatting.clock(note.time_ns)
-    if isinstance(note, LossNote):
-        missed = f"{note.count:,} missed: {formatting.cause_words(note.cause)}"
-        return line("loss", f"{when} {missed} ({note.total:,} so far)", width)
-    job = cut(note.job.name, _JOB_CELLS)
-    if isinstance(note, ProcessNote):
-        process = formatting.process_name(note.comm, note.role, note.key.pid)
-        text = f"{when} {note.event} {process} in {job}: {_process_detail(note)}"
-        return line("process", text, width)
-    if isinstance(note, OomNote):
-        limit = "" if note.limit_bytes is None else f", limit {format_bytes(note.limit_bytes)}"
-        process = f"{note.comm} {note.key.pid} in {job}"
-        held = f"it held {format_bytes(note.usage.resident_bytes)}"
-        return line("oom_kill", f"{when} {process}: {held}{limit}", width)
-    if isinstance(note, PressureNote):
-        some, full, within = map(format_duration, (note.some_ns, note.full_ns, note.within_ns))
-        text = f"waited {some} of {within} for memory, all tasks {full}"
-        return line("pressure", f"{when} {job}: {text}", width)
-    waited = f"waited {format_duration(note.stalled_ns)} for memory"
-    times = formatting.count(note.stalls, "time")
-    return line("stall", f"{when} {job}: {waited}, {times}", width)
+    form = note_format(note)
+    return line(form.kind, f"{formatting.clock(note.time_ns)} {form.text(note)}", width)
 
 
 def snapshot_line(snapshot: Snapshot, width: int = WIDTH) -> str:
@@ -122,14 +95,3 @@ def _growth(job: JobSnapshot) -> str:
     if job.seconds_to_limit is None:
         return rate
     return f"{rate}, full in {formatting.wait(job.seconds_to_limit)}"
-
-
-def _process_detail(note: ProcessNote) -> str:
-    if note.event != "exit":
-        return note.cmdline
-    peak = f"peak {format_bytes(note.counters.peak_bytes)}"
-    if note.executed:
-        return f"{peak}, replaced by exec"
-    if note.signal:
-        return f"{peak}, killed by {formatting.signal_name(note.signal)}"
-    return f"{peak}, exit code {note.exit_code}"

@@ -14,8 +14,9 @@ import stat
 import zlib
 from pathlib import Path
 
-from ebpftrace.probe.loading.compiler import compile_programs, source_folder
+from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.objects import Objects
+from ebpftrace.probe.loading.sources import source_folder
 
 _MAX_FILES = 16  # a few kernels, each with a few combinations of options
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH

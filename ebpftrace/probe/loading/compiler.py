@@ -13,13 +13,11 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-from ebpftrace.errors import NoBccError, ProbeError
+from ebpftrace.errors import NoBccError
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.child import in_child
 from ebpftrace.probe.loading.objects import MapShape, Objects, relocate
-
-SOURCES = ("types.h", "maps.h", "kernel.h", "select.h", "held.h", "fuse.h", "watermarks.h",
-           "memory.c", "mappings.c", "tracking.h", "lifecycle.c", "pressure.c")  # fmt: skip
+from ebpftrace.probe.loading.sources import read_source, source_folder
 
 PACKAGES = "apt install python3-bpfcc  ·  dnf install python3-bcc  ·  apk add py3-bcc"
 
@@ -30,19 +28,6 @@ def compile_programs(flags: tuple[str, ...]) -> Objects:
         lambda: _compile(flags).to_bytes(), failed="the kernel programs do not compile"
     )
     return Objects.from_bytes(done)
-
-
-def source_folder() -> Path:
-    """The folder with the C: in the wheel beside the modules, else in the checkout."""
-    package = Path(__file__).resolve().parents[2]
-    for folder in (package / "bpf", package.parent / "bpf"):
-        if (folder / "types.h").exists():
-            return folder
-    raise ProbeError(
-        "ebpftrace's kernel programs are missing",
-        why=f"there is no bpf/ beside {package}",
-        fix="install ebpftrace again",
-    )
 
 
 def import_bcc() -> ModuleType:
@@ -81,13 +66,8 @@ def _where(found: ModuleSpec) -> str:
 
 def _compile(flags: tuple[str, ...]) -> Objects:
     bcc = import_bcc()
-    folder = source_folder()
-    text = "".join(
-        f'#line 1 "bpf/{name}"\n{(folder / name).read_text(encoding="utf-8")}\n'
-        for name in SOURCES
-    )
     # bcc adds debug information by default, which takes a fifth of the time and is not used.
-    module = bcc.BPF(text=text.encode(), cflags=[*flags, "-g0"]).module
+    module = bcc.BPF(text=read_source().encode(), cflags=[*flags, "-g0"]).module
     lib = bcc.lib
     lib.bpf_table_name.restype = ctypes.c_char_p
     maps: dict[str, MapShape] = {}

@@ -4,12 +4,14 @@ Features are looked up in BTF, never guessed from a version: distributions backp
 layouts to old kernels.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ebpftrace.errors import NoBtfError, ProbeError
 from ebpftrace.probe.loading.btf import Btf
 from ebpftrace.probe.loading.percpu import cpu_offsets, possible_cpus
+from ebpftrace.probe.loading.sources import read_source
 from ebpftrace.units import PAGE_SIZE
 
 
@@ -24,21 +26,8 @@ MANY_CPUS = 16
 MAX_SPLIT_THREADS = 256
 """Threads of a process whose separate page counts a reading adds, up to Linux 6.1."""
 
-_OFFSETS = (
-    "task_struct.tgid", "task_struct.pid", "task_struct.mm", "task_struct.start_boottime",
-    "task_struct.real_parent", "task_struct.group_leader", "task_struct.comm",
-    "task_struct.cgroups", "task_struct.signal", "task_struct.exit_code",
-    "signal_struct.live", "signal_struct.flags", "signal_struct.group_exit_code",
-    "mm_struct.rss_stat", "mm_struct.total_vm", "mm_struct.stack_vm", "mm_struct.start_brk",
-    "mm_struct.brk", "mm_struct.owner", "mm_struct.arg_start", "mm_struct.arg_end",
-    "mm_struct.hiwater_rss", "linux_binprm.filename",
-    "css_set.subsys", "cgroup_subsys_state.cgroup", "cgroup_subsys_state.parent",
-    "cgroup.self", "cgroup.kn", "cgroup.subsys", "cgroup.root", "cgroup_root.hierarchy_id",
-    "kernfs_node.id",
-    "mem_cgroup.memory", "mem_cgroup.memory_events",
-    "page_counter.usage", "page_counter.watermark", "page_counter.failcnt",
-    "page_counter.max", "page_counter.high", "page_counter.parent",
-)  # fmt: skip
+_FIELD = re.compile(r"(?<!define )\bAT\((\w+), (\w+)\)")
+"""A field whose offset the C asks for: AT(task_struct, tgid)."""
 
 _SPLIT = (
     "task_struct.rss_stat", "task_rss_stat.count", "task_struct.thread_node",
@@ -80,7 +69,10 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
     `many_cpus` overrides the choice that otherwise follows from the number of CPUs.
     """
     try:
-        flags = {f"AT_{path.replace('.', '_')}": btf.offset(path) for path in _OFFSETS}
+        flags = {
+            f"AT_{struct}_{field}": btf.offset(f"{struct}.{field}")
+            for struct, field in _FIELD.findall(read_source())
+        }
         for enum, wanted in _ENUMS.items():
             values = btf.enumerators(enum)
             flags |= {flag: values[name] for name, flag in wanted.items()}

@@ -20,7 +20,7 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
 )
-from ebpftrace.probe.loading.compiler import SOURCES, source_folder
+from ebpftrace.probe.loading.sources import read_source
 from ebpftrace.probe.records import RECORDS, RecordDecoder, split_args
 from ebpftrace.probe.structs import StructDecoder
 from ebpftrace.units import PAGE_SIZE
@@ -105,7 +105,7 @@ def test_oom_kill_has_the_counters_of_its_cgroup() -> None:
 
 
 def test_every_record_of_the_c_has_a_row_and_is_compared() -> None:
-    source = "".join((source_folder() / name).read_text() for name in SOURCES)
+    source = read_source()
     used = set(re.findall(r"\bRECORD_[A-Z_]+\b", source))
     assert used == {name for name in CONSTANTS if name.startswith("RECORD_")}
     compared = {f"SIZE_{name}" for name in re.findall(r"SAME_SIZE\((\w+)\);", source)}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from rich.style import Style
 
 from ebpftrace.views.dashboard.render.spans import Line
-from ebpftrace.views.entries import Emphasis
 from ebpftrace.views.level import Danger
+from ebpftrace.views.notes import Emphasis
 
 
 @dataclass(frozen=True, slots=True)
