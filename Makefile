@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures watch test lint types setup-vm test-vm test-vm-all test-trixie vm-table vm-shell bench clean
+.PHONY: help setup demo pictures watch test lint types share setup-vm test-vm test-vm-all test-trixie vm-table vm-shell bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ lint: setup ## ruff, its formatting, and spelling
 types: setup ## mypy, strict, and the import contract
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+share: setup ## Write the man page and the completions into share/
+	@$(PYTHON) -m ebpftrace.cli.share share
 
 setup-vm: setup ## Install what the booted kernels of test-vm need
 	@scripts/setup-vm

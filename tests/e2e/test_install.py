@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace import __version__
+from ebpftrace.cli.share import shared_files
 from tests.support.build import ROOT
 from tests.support.cli import ebpftrace
 from tests.support.names import unique_comm
@@ -53,6 +54,34 @@ def test_the_wheel_has_every_kernel_source_and_header(wheel: Path) -> None:
     assert len(sources) > 10
     assert {f"ebpftrace/{path.relative_to(ROOT)}" for path in sources} <= inside
     assert not [name for name in inside if name.startswith(("tests", "bench"))]
+
+
+def test_the_wheel_has_the_man_page_and_the_completions(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        data = {
+            name.partition(".data/data/share/")[2]: archive.read(name).decode()
+            for name in archive.namelist()
+            if ".data/data/share/" in name
+        }
+    assert data == shared_files()
+
+
+def test_man_renders_the_installed_page(installed: Path) -> None:
+    page = installed.parent / "share" / "man" / "man1" / "ebpftrace.1"
+    assert page.read_text().startswith(".TH EBPFTRACE 1 ")
+    if not shutil.which("man"):
+        pytest.skip("man is not installed")
+    done = subprocess.run(
+        ["man", "--warnings", "-P", "cat", "-l", page],
+        env={**os.environ, "MANWIDTH": "80", "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ebpftrace watch [OPTIONS]" in done.stdout
 
 
 @pytest.mark.kernel
