@@ -21,12 +21,12 @@ from ebpftrace.text import clean, wrap
         (b"[bold]x[/]", "[bold]x[/]"),  # markup is for the views to leave alone
     ],
 )
-def test_one_printable_line(raw: bytes | str, cleaned: str) -> None:
+def test_clean_returns_one_printable_line(raw: bytes | str, cleaned: str) -> None:
     assert clean(raw) == cleaned
 
 
 @given(st.binary(max_size=600) | st.text(max_size=600), st.integers(1, 300))
-def test_whatever_comes_is_printable_and_short(raw: bytes | str, limit: int) -> None:
+def test_any_text_becomes_printable_and_short(raw: bytes | str, limit: int) -> None:
     text = clean(raw, limit)
     assert text.isprintable()
     assert "\n" not in text

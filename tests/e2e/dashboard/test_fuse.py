@@ -68,7 +68,7 @@ def armed(screen: str) -> bool:
     return bool(re.search(r" · [1-9]\S*s ", screen.partition("\n")[0]))
 
 
-def test_it_shows_who_stands_at_what_for_how_long_and_what_is_next(frozen: Frozen) -> None:
+def test_a_stopped_process_is_shown_with_size_duration_and_next_steps(frozen: Frozen) -> None:
     assert stands(frozen.runaway.pid)
     screen = frozen.tmux.wait_for("at 100 MiB  100 MiB")
     row = next(line for line in screen.splitlines() if line.startswith("❆   "))

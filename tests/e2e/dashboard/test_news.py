@@ -33,7 +33,7 @@ def test_it_waits_in_words_and_follows_what_comes() -> None:
         tmux.wait_for("none: every event was counted\nshell>")
 
 
-def test_a_kill_is_told_with_its_time_and_hides_no_danger() -> None:
+def test_a_kill_is_shown_with_its_time_and_hides_no_danger() -> None:
     comm = unique_comm()
     with (
         memory_cgroup(limit=160 << 20) as group,

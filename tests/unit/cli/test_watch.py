@@ -30,13 +30,13 @@ def test_a_size_is_columns_and_lines(text: str, size: tuple[int, int]) -> None:
         "9" * 5000 + "x5",
     ],
 )
-def test_what_is_no_size_is_told_with_an_example(text: str) -> None:
+def test_an_invalid_size_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(click.BadParameter, match="write 120x36"):
         Size().convert(text, None, None)
 
 
 @pytest.mark.parametrize("text", ["9x5", "10x4", "501x36", "120x501"])
-def test_a_size_that_no_screen_has_is_told_with_the_bounds(text: str) -> None:
+def test_an_impossible_size_is_refused_with_the_bounds(text: str) -> None:
     with pytest.raises(click.BadParameter, match="from 10x5 to 500x500"):
         Size().convert(text, None, None)
 
@@ -47,6 +47,6 @@ def test_a_pid_is_a_number_the_kernel_could_give() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "+1", " 1", "4194305", "²", "9" * 5000])
-def test_what_is_no_pid_is_told(text: str) -> None:
+def test_an_invalid_pid_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="not a pid"):
         Pid().convert(text, None, None)

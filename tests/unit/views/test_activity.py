@@ -26,7 +26,7 @@ def test_a_skipped_step_took_no_time() -> None:
     )
 
 
-def test_an_outcome_says_first_whether_it_helped() -> None:
+def test_an_outcome_begins_with_whether_it_helped() -> None:
     assert activity_line(watches.outcome(), 200) == (
         "outcome  12:00:07Z helped in build-42: 1.4 GiB freed in 8.0s: gopls 4711 is gone, "
         "its successor 4802 is steady"
@@ -35,7 +35,7 @@ def test_an_outcome_says_first_whether_it_helped() -> None:
     assert activity_line(failed) == "outcome  12:00:07Z NOT helped in build-42: GIVEN UP"
 
 
-def test_a_fuse_says_first_what_became_of_the_process() -> None:
+def test_a_fuse_event_begins_with_its_kind() -> None:
     assert activity_line(watches.fuse_news(), 200) == (
         "fuse     12:00:07Z stopped in build-42: gopls 4711 stands: its job holds 1.8 GiB "
         "(fuse 1.8 GiB, 90% of the limit of 2 GiB); next: capture, shell, then SIGKILL"

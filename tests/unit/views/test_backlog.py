@@ -22,7 +22,7 @@ def all_of(backlog: Backlog) -> list[int | LossNote]:
     return out
 
 
-def test_what_fits_comes_out_in_order_whatever_it_is() -> None:
+def test_records_that_fit_are_taken_in_order() -> None:
     backlog = Backlog(ROOM)
     for number in range(10):
         backlog.add(record(number), routine=number % 3 == 0)
@@ -30,7 +30,7 @@ def test_what_fits_comes_out_in_order_whatever_it_is() -> None:
     assert backlog.take() is None
 
 
-def test_the_oldest_routine_records_go_first_and_one_note_is_in_the_place_of_the_last() -> None:
+def test_the_oldest_routine_records_are_dropped_first_and_reported_once() -> None:
     backlog = Backlog(ROOM)
     for total in (4, 8):
         for number in range(14):
@@ -56,7 +56,7 @@ def test_news_go_only_where_there_is_nothing_else_and_the_oldest_first() -> None
     assert rest.index(note) == rest.index(11) - 1
 
 
-def test_one_that_is_longer_than_the_limit_is_kept_where_it_is_alone() -> None:
+def test_a_record_longer_than_the_limit_is_kept_if_it_is_the_only_one() -> None:
     backlog = Backlog(100)
     backlog.add(record(1), routine=True)
     backlog.add(record(2), routine=True)
@@ -65,7 +65,7 @@ def test_one_that_is_longer_than_the_limit_is_kept_where_it_is_alone() -> None:
     assert (note.count, kept) == (1, 2)
 
 
-def test_it_says_how_much_it_held_since_it_was_last_asked() -> None:
+def test_take_peak_bytes_is_the_peak_since_the_last_call() -> None:
     backlog = Backlog(ROOM)
     assert backlog.take_peak_bytes() == 0
     for number in range(20):

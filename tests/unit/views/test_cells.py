@@ -14,14 +14,14 @@ def test_wide_characters_take_two_columns_and_combining_marks_none() -> None:
     assert cells("e\N{COMBINING ACUTE ACCENT}") == 1
 
 
-def test_a_cut_text_says_that_it_was_cut() -> None:
+def test_a_cut_text_ends_in_an_ellipsis() -> None:
     assert cut("gopls", 5) == "gopls"
     assert cut("gopls", 4) == "gop…"
     assert cut("gopls", 1) == "…"
     assert cut("gopls", 0) == ""
 
 
-def test_a_wide_character_is_never_halved() -> None:
+def test_a_wide_character_is_not_cut_in_half() -> None:
     assert cut("日本語", 4) == "日…"
     assert cut("日本語", 5) == "日本…"
 

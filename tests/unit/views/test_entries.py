@@ -13,7 +13,7 @@ def test_a_kill_is_louder_than_a_loss_and_a_stall_than_a_process() -> None:
     assert emphasis(watches.process_note()) == "faint"
 
 
-def test_who_stands_is_told_apart_from_all_else() -> None:
+def test_a_stop_by_a_fuse_has_an_emphasis_of_its_own() -> None:
     assert emphasis(watches.fuse_news()) == "frozen"
     assert emphasis(watches.fuse_news(FuseEventKind.KILLED)) == "alarm"
     assert emphasis(watches.fuse_news(FuseEventKind.THAWED)) == "plain"

@@ -36,7 +36,7 @@ def test_each_name_has_its_view(name: Output, kind: type) -> None:
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_a_reader_that_left_is_told_to_the_caller(name: Output, broken_pipe: TextIO) -> None:
+def test_a_closed_pipe_raises_in_the_caller(name: Output, broken_pipe: TextIO) -> None:
     view = open_view(name, broken_pipe)
     with pytest.raises(BrokenPipeError):
         view.snapshot(watches.example())

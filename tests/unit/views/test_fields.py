@@ -12,6 +12,6 @@ def test_the_kinds_of_call_may_come_in_any_mapping() -> None:
     }
 
 
-def test_a_process_says_which_part_it_plays() -> None:
+def test_process_fields_include_the_role() -> None:
     assert process_fields(watches.process())["role"] == ""
     assert process_fields(watches.process(role="telemetry"))["role"] == "telemetry"

@@ -13,7 +13,7 @@ from ebpftrace.views.findings import (
 from tests.support import watches
 
 
-def test_the_whole_sentence_in_eighty_columns() -> None:
+def test_finding_lines_wrap_the_whole_sentence() -> None:
     lines = finding_lines(watches.finding())
     assert lines == [
         "finding  12:00:07Z warning growth:256MiB/60s: gopls 4711 in job github/build-42",
@@ -23,18 +23,18 @@ def test_the_whole_sentence_in_eighty_columns() -> None:
     assert all(cells(line) <= 80 for line in lines)
 
 
-def test_one_line_is_cut() -> None:
+def test_finding_line_is_cut() -> None:
     line = finding_line(watches.finding(), 40)
     assert cells(line) == 40
     assert line.endswith("…")
 
 
-def test_an_end_says_so() -> None:
+def test_the_line_of_an_ended_finding_says_so() -> None:
     ended = watches.finding(state=FindingState.END, sentence="gopls 4711: is over")
     assert "growth:256MiB/60s ended: gopls 4711" in finding_line(ended)
 
 
-def test_what_is_in_force_by_job() -> None:
+def test_active_findings_by_job() -> None:
     found = FindingLog()
     begun = watches.finding()
     risen = replace(begun, state=FindingState.RISE, severity=Severity.CRITICAL)

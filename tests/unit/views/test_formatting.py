@@ -23,7 +23,7 @@ def test_a_projected_time_stays_short(seconds: float, told: str) -> None:
     assert formatting.wait(seconds) == told
 
 
-def test_losses_are_told_in_words() -> None:
+def test_losses_by_cause() -> None:
     assert formatting.missed({}) == ""
     assert formatting.missed({"cgroups_full": 0}) == ""
     told = formatting.missed({"ring_exit": 12, "cgroups_full": 2})

@@ -30,7 +30,7 @@ def test_one_object_a_line_from_start_to_end() -> None:
     ]
 
 
-def test_a_line_is_ascii_and_a_name_comes_back_whole() -> None:
+def test_a_line_is_ascii_and_names_survive_the_round_trip() -> None:
     name = '日本🚀"\\\u2028'
     line = _written(name)[1]
     assert line.isascii()

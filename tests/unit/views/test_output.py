@@ -76,7 +76,7 @@ def read_all(reader: int, waits: OutputWaiter) -> bytes:
     return whole
 
 
-def test_nobody_reads_and_writing_goes_on_and_all_arrives_in_order(
+def test_writing_does_not_wait_for_a_slow_reader_and_loses_no_order(
     pipe: tuple[int, TextIO],
 ) -> None:
     reader, stdout = pipe
@@ -92,7 +92,7 @@ def test_nobody_reads_and_writing_goes_on_and_all_arrives_in_order(
     waits.end()
 
 
-def test_what_is_dropped_is_told_in_its_place_and_no_line_is_torn(
+def test_a_loss_takes_the_place_of_dropped_lines_and_no_line_is_cut(
     pipe: tuple[int, TextIO],
 ) -> None:
     reader, stdout = pipe
@@ -117,7 +117,7 @@ def test_what_is_dropped_is_told_in_its_place_and_no_line_is_torn(
     waits.end()
 
 
-def test_the_descriptor_that_others_share_stays_as_it_was(pipe: tuple[int, TextIO]) -> None:
+def test_a_shared_descriptor_stays_blocking(pipe: tuple[int, TextIO]) -> None:
     _, stdout = pipe
     waits = OutputWaiter()
     NonBlockingOutput(stdout, waits, told)
@@ -125,7 +125,7 @@ def test_the_descriptor_that_others_share_stays_as_it_was(pipe: tuple[int, TextI
     waits.end()
 
 
-def test_another_writer_of_the_same_pipe_cannot_hold_it(pipe: tuple[int, TextIO]) -> None:
+def test_another_writer_of_the_same_pipe_does_not_block_it(pipe: tuple[int, TextIO]) -> None:
     """There is room when one asks, and none when one writes."""
     reader, stdout = pipe
     waits = OutputWaiter()
@@ -162,7 +162,9 @@ def test_the_end_waits_for_a_slow_reader(pipe: tuple[int, TextIO]) -> None:
     assert arrived.decode() == text
 
 
-def test_the_end_is_lost_once_and_what_follows_is_dropped(pipe: tuple[int, TextIO]) -> None:
+def test_an_unread_end_raises_once_and_later_writes_are_discarded(
+    pipe: tuple[int, TextIO],
+) -> None:
     reader, stdout = pipe
     waits = OutputWaiter(lambda _fd: False)
     out = NonBlockingOutput(stdout, waits, told)
@@ -175,7 +177,7 @@ def test_the_end_is_lost_once_and_what_follows_is_dropped(pipe: tuple[int, TextI
     assert len(arrived) < 1_000_000
 
 
-def test_an_error_under_way_goes_before_the_end_that_is_lost(
+def test_an_earlier_error_takes_precedence_over_an_unread_end(
     pipe: tuple[int, TextIO],
 ) -> None:
     waits = OutputWaiter(lambda _fd: False)
@@ -186,7 +188,7 @@ def test_an_error_under_way_goes_before_the_end_that_is_lost(
         waits.end()
 
 
-def test_a_reader_that_left_is_told_once() -> None:
+def test_a_closed_pipe_raises_once() -> None:
     reader, writer = os.pipe()
     with os.fdopen(writer, "w", encoding="utf-8") as stdout:
         waits = OutputWaiter()
@@ -199,7 +201,7 @@ def test_a_reader_that_left_is_told_once() -> None:
         waits.end()
 
 
-def test_a_socket_is_a_reader_too() -> None:
+def test_a_socket_does_not_block_either() -> None:
     """What systemd gives a service as its stdout."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -213,7 +215,7 @@ def test_a_socket_is_a_reader_too() -> None:
             waits.end()
 
 
-def test_a_terminal_that_is_held_by_ctrl_s_holds_nobody() -> None:
+def test_a_terminal_stopped_by_ctrl_s_does_not_block() -> None:
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
     os.set_blocking(ours, False)
@@ -235,7 +237,7 @@ def test_a_terminal_that_is_held_by_ctrl_s_holds_nobody() -> None:
     os.close(ours)
 
 
-def test_a_file_has_all_at_once(tmp_path: Path) -> None:
+def test_a_regular_file_gets_everything_at_once(tmp_path: Path) -> None:
     file = tmp_path / "memory.jsonl"
     file.write_text("before\n")
     with file.open("a", encoding="utf-8") as stdout:
@@ -247,7 +249,7 @@ def test_a_file_has_all_at_once(tmp_path: Path) -> None:
         waits.end()
 
 
-def test_what_an_encoding_lacks_is_a_question_mark() -> None:
+def test_characters_that_the_encoding_lacks_become_question_marks() -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as end:
         with os.fdopen(writer, "w", encoding="ascii") as stdout:

@@ -5,7 +5,7 @@ from ebpftrace.views.text_lines import note_line, snapshot_line, start_lines
 from tests.support import watches
 
 
-def test_a_watch_is_told_in_order_one_line_an_update() -> None:
+def test_one_line_per_update_in_order() -> None:
     written: list[str] = []
     view = PlainLines(written.append)
     books = watches.example()
@@ -39,7 +39,7 @@ def test_the_first_word_is_the_type_of_the_json_object() -> None:
     assert words == ["start", "process", "oom_kill", "stall", "loss", "finding", "snapshot"]
 
 
-def test_what_was_found_is_told_again_at_the_end() -> None:
+def test_findings_are_repeated_in_the_summary() -> None:
     written: list[str] = []
     view = PlainLines(written.append)
     view.finding(watches.finding())
@@ -50,7 +50,7 @@ def test_what_was_found_is_told_again_at_the_end() -> None:
     )
 
 
-def test_who_met_a_fuse_is_told_and_counted_at_the_end() -> None:
+def test_fuse_events_are_written_and_counted_in_the_summary() -> None:
     written: list[str] = []
     view = PlainLines(written.append)
     view.fuse(watches.fuse_news())

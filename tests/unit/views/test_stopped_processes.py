@@ -19,7 +19,7 @@ def heard(*entries: object) -> StoppedProcesses:
     return fuses
 
 
-def test_who_was_stopped_stands_until_it_goes_on_or_ends() -> None:
+def test_a_process_is_stopped_until_it_is_resumed_or_ends() -> None:
     other = replace(STOPPED, process=SECOND)
     assert set(heard(STOPPED, other).stopped) == {FIRST, SECOND}
     assert set(heard(STOPPED, other, THAWED).stopped) == {SECOND}
@@ -35,7 +35,7 @@ def test_an_exit_is_enough_and_only_of_that_process() -> None:
     assert heard(STOPPED, watches.process_note("exec")).stopped
 
 
-def test_only_what_changes_who_stands_makes_another_mapping() -> None:
+def test_update_is_true_only_if_the_stopped_processes_change() -> None:
     fuses = heard(STOPPED)
     before = fuses.stopped
     assert not fuses.update(watches.oom_note())
@@ -60,7 +60,7 @@ def test_the_summary_counts_each_stop_once() -> None:
     )
 
 
-def test_how_long_one_stands() -> None:
+def test_duration_of_a_stop() -> None:
     assert stopped_for_ns(STOPPED, watches.MONOTONIC_NS + NS_PER_SECOND) == NS_PER_SECOND
     assert stopped_for_ns(STOPPED, watches.MONOTONIC_NS - 1) == 0  # a snapshot from before it
     later = replace(STOPPED, stood_ns=5 * NS_PER_SECOND)

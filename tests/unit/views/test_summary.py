@@ -19,7 +19,7 @@ def test_each_job_with_its_peak_its_holder_its_growth_and_its_kills() -> None:
     ]
 
 
-def test_a_watch_that_saw_nothing_says_so() -> None:
+def test_the_summary_without_processes_says_so() -> None:
     assert summary_lines(watches.snapshot(), "the 2.0s asked for are over") == [
         "end      12:00:07Z the 2.0s asked for are over, after 7.0s",
         "job      none: no process with comm gopls was seen",
@@ -27,7 +27,7 @@ def test_a_watch_that_saw_nothing_says_so() -> None:
     ]
 
 
-def test_what_was_missed_is_told_by_cause() -> None:
+def test_losses_are_listed_by_cause() -> None:
     lossy = watches.snapshot(losses={"ring_exit": 12, "cgroups_full": 3})
     last = summary_lines(lossy, "stopped")[-1]
     assert last == "loss     15 missed: ring exit 12, cgroups full 3"

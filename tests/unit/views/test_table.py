@@ -46,7 +46,7 @@ def test_each_table_follows_the_last_and_then_the_summary() -> None:
     assert text.index("oom_kill") < text.index("stopped by Ctrl-C")
 
 
-def test_who_stands_is_frozen_until_it_ends_and_counted(
+def test_a_stopped_process_is_frozen_until_it_ends_and_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
@@ -87,7 +87,7 @@ def test_names_are_never_read_as_markup(monkeypatch: pytest.MonkeyPatch) -> None
     assert "[/]\\x1b[2J" in told(NAMES)
 
 
-def test_an_empty_watch_says_what_it_waits_for() -> None:
+def test_a_table_without_processes_shows_what_is_waited_for() -> None:
     assert "waiting for a process with comm gopls…" in told(watches.snapshot())
 
 

@@ -71,7 +71,7 @@ def test_each_note_is_one_line_that_fits(note: Note, line: str) -> None:
     assert cells(line) <= 80
 
 
-def test_an_empty_watch_says_that_it_waits() -> None:
+def test_a_snapshot_without_processes_shows_what_is_waited_for() -> None:
     line = snapshot_line(watches.snapshot())
     assert line == f"snapshot {HEAD} waiting for a process with comm gopls…"
 
@@ -109,7 +109,7 @@ def test_the_share_and_the_processes_give_way_to_growth_and_time_left() -> None:
     assert (cells(line), cells(wide)) == (80, 90)
 
 
-def test_a_book_that_missed_something_says_so_in_every_line() -> None:
+def test_every_snapshot_line_counts_the_losses() -> None:
     lossy = watches.snapshot(watches.job("a", [watches.process()]), losses={"cgroups_full": 3})
     assert snapshot_line(lossy).endswith("; 3 missed")
     assert snapshot_line(watches.snapshot(losses={"cgroups_full": 3})).endswith("; 3 missed")

@@ -36,7 +36,7 @@ def test_it_wakes_once_however_often_it_was_put() -> None:
     box.close()
 
 
-def test_notes_nobody_takes_are_bounded() -> None:
+def test_untaken_entries_are_bounded() -> None:
     box = Mailbox()
     for _ in range(KEPT + 10):
         box.put_entry(watches.process_note())

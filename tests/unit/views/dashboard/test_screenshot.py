@@ -30,11 +30,13 @@ def test_it_shows_the_last_snapshot_and_what_happened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "window"), [(60, "1m"), (61, "5m"), (9000, "15m")])
-def test_the_window_holds_the_whole_watch(tmp_path: Path, seconds: int, window: str) -> None:
+def test_the_screenshot_s_window_spans_the_whole_watch(
+    tmp_path: Path, seconds: int, window: str
+) -> None:
     assert f"LAST {window}" in taken(tmp_path / "one.svg", seconds)
 
 
-def test_a_watch_that_never_began_leaves_no_file(tmp_path: Path) -> None:
+def test_without_a_snapshot_no_file_is_written(tmp_path: Path) -> None:
     Screenshot(tmp_path / "one.svg", 100, 30).stop()
     assert list(tmp_path.iterdir()) == []
 
@@ -44,7 +46,7 @@ def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         taken(tmp_path / "none" / "one.svg")
 
 
-def test_it_shows_who_stands(tmp_path: Path) -> None:
+def test_the_screenshot_shows_stopped_processes(tmp_path: Path) -> None:
     path, frozen = tmp_path / "one.svg", dashboards.frozen()
     view = Screenshot(path, 100, 30)
     view.start(watches.started())

@@ -33,7 +33,7 @@ def test_only_what_is_new_changes_the_screen() -> None:
     assert "oom_kill" in screen(session)
 
 
-def test_a_pause_keeps_the_books_and_the_events_it_began_with() -> None:
+def test_a_pause_keeps_the_snapshot_and_the_events_of_its_start() -> None:
     session = begun()
     session.press("p")
     before = screen(session)
@@ -50,7 +50,7 @@ def test_a_pause_keeps_the_books_and_the_events_it_began_with() -> None:
     assert session.shown is LATER
 
 
-def test_the_rows_are_those_of_the_latest_choice() -> None:
+def test_rows_follow_sort_and_filter_at_once() -> None:
     session = begun()
     screen(session)
     for key in ("z", "j", "j"):  # without a frame in between
@@ -68,7 +68,7 @@ def test_a_message_is_shown_until_a_key() -> None:
     assert "saved somewhere" not in screen(session)
 
 
-def test_who_stands_is_shown_and_a_pause_shows_who_stood() -> None:
+def test_stopped_processes_are_shown_and_kept_during_a_pause() -> None:
     session = DashboardSession(PLAIN)
     frozen = dashboards.frozen()
     assert session.update(STARTED, frozen.snapshot, [], frozen.stopped)

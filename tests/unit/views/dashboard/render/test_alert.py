@@ -16,7 +16,7 @@ def told(*jobs: JobSnapshot, width: int = 120) -> str:
     return plain(alert(screen(dashboards.snapshot(*jobs)), width, PLAIN))
 
 
-def test_how_bad_since_when_and_who() -> None:
+def test_an_alert_has_share_finding_time_and_process() -> None:
     assert told(LEAK) == (
         "▲ acme/search#903 at 88%, full in 2m10s, leak since 11:57:57 (gopls 4711)"
     )
@@ -27,7 +27,7 @@ def test_how_bad_since_when_and_who() -> None:
     )
 
 
-def test_calm_jobs_are_not_told_of() -> None:
+def test_calm_jobs_have_no_alert() -> None:
     assert told(dashboards.steady_job()) == ""
 
 
@@ -37,7 +37,7 @@ def test_the_name_is_cut_before_its_figures() -> None:
     assert told(long, width=20) == "▲ a-job-with… at 88%"
 
 
-def test_what_does_not_fit_is_counted_and_the_first_keeps_its_figures() -> None:
+def test_jobs_that_do_not_fit_are_counted_and_the_first_keeps_its_figures() -> None:
     line = told(NEAR, LEAK, KILLED, width=40)
     assert "at 101%" in line
     assert line.endswith("  +2 more")
@@ -45,7 +45,7 @@ def test_what_does_not_fit_is_counted_and_the_first_keeps_its_figures() -> None:
 
 
 @pytest.mark.parametrize("width", range(1, 200, 7))
-def test_it_is_never_too_wide(width: int) -> None:
+def test_an_alert_fits_any_width(width: int) -> None:
     assert cells(told(NEAR, LEAK, KILLED, width=width)) <= width
 
 
@@ -58,7 +58,7 @@ def test_it_is_never_too_wide(width: int) -> None:
         (45, "FROZEN for 12s"),
     ],
 )
-def test_who_stands_comes_first_and_says_what_is_next_where_there_is_room(
+def test_frozen_jobs_come_first_with_the_next_steps_if_there_is_room(
     width: int, told: str
 ) -> None:
     line = plain(alert(dashboards.frozen(), width, PLAIN))

@@ -16,7 +16,7 @@ def drawn(curve: Curve, limit: int | None = None, height: int = 12) -> list[str]
     return [plain(line) for line in chart(curve, FIVE, limit, 60, height, PLAIN)]
 
 
-def test_it_has_two_axes() -> None:
+def test_a_chart_has_two_axes() -> None:
     lines = drawn(dashboards.flat(100 * MIB))
     assert len(lines) == 12
     assert lines[0].startswith(" 128 MiB┤")
@@ -67,14 +67,14 @@ def test_a_curve_of_a_few_seconds_is_drawn_in_a_window_of_ten() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 10, 16, 17, 200])
-def test_any_size(width: int) -> None:
+def test_a_chart_fits_any_size(width: int) -> None:
     for height in (0, 1, 3, 4, 5, 30):
         lines = chart(dashboards.leak(), FIVE, GIB, width, height, PLAIN)
         assert len(lines) in (0, height)
         assert all(cell_len(plain(line)) <= width for line in lines)
 
 
-def test_without_braille() -> None:
+def test_a_chart_without_braille_is_ascii() -> None:
     look = make_theme(None, ASCII)
     lines = [plain(line) for line in chart(dashboards.leak(), FIVE, None, 60, 12, look)]
     assert "*" in "".join(lines)

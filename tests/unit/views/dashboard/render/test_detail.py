@@ -27,7 +27,7 @@ def told(row: Row, width: int = 100, height: int = 40) -> str:
     return "\n".join(plain(line) for line in shown(row, width, height))
 
 
-def test_a_job_says_how_it_was_identified_and_where_it_stands() -> None:
+def test_the_detail_of_a_job_has_its_identification_and_its_limit() -> None:
     text = told(Row(LEAK))
     for part in ("buildkite, by GITHUB_RUN_ID of pid 4711", "/ci/acme/search#903", "88% of the",
                  "full in    2m10s", "peak by    gopls 4711", "stalled    120ms, 3 times",
@@ -35,7 +35,7 @@ def test_a_job_says_how_it_was_identified_and_where_it_stands() -> None:
         assert part in text
 
 
-def test_a_process_says_its_mappings_and_calls() -> None:
+def test_the_detail_of_a_process_has_its_mappings_and_calls() -> None:
     calls = {"mmap": CallCount(290, 576 * MIB, 0), "munmap": CallCount(21, 0, 16 * MIB)}
     counted = replace(PROCESS, counters=replace(PROCESS.counters, calls=calls))
     text = told(Row(LEAK, counted))

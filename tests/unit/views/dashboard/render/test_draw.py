@@ -115,12 +115,12 @@ def test_the_cursor_is_always_in_sight() -> None:
         assert name in as_text(frame.lines)
 
 
-def test_what_is_paused_says_so_and_how_much_came_since() -> None:
+def test_a_paused_screen_counts_the_events_since() -> None:
     text = as_text(drawn(*SCENES["paused"], 80, 24).lines)
     assert "paused at 12:00:07Z, 3 events since" in text.splitlines()[0]
 
 
-def test_the_job_in_trouble_is_named_above_whatever_is_scrolled_away() -> None:
+def test_the_top_names_the_job_in_trouble_when_it_is_scrolled_away() -> None:
     troubled = dashboards.snapshot(dashboards.killed_job(), *MANY.jobs[100:])
     text = as_text(drawn(DashboardState(), screen(troubled), 80, 24).lines)
     assert "✗ killed 2 oom kills, last at 12:00:05 (gopls 4711)" in text

@@ -25,7 +25,7 @@ def test_the_title_has_name_state_and_age() -> None:
     )
 
 
-def test_who_it_is_and_how_that_is_known() -> None:
+def test_long_facts_identify_the_job_and_the_process() -> None:
     assert dict(long_facts(Row(JOB)))["job"] == "github, by GITHUB_RUN_ID of pid 4711"
     told = dict(long_facts(Row(JOB, PROCESS)))
     assert told["command"] == "gopls serve"

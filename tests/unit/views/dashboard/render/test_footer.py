@@ -8,7 +8,7 @@ def told(state: DashboardState, width: int = 120) -> str:
     return plain(footer(state, 3, width, PLAIN))
 
 
-def test_keys_say_what_they_would_do_now() -> None:
+def test_labels_of_keys_follow_the_state() -> None:
     assert "s by time to limit" in told(DashboardState(sort=Sort.TIME))
     assert "w 15m" in told(DashboardState(window=2))
     assert "p resume" in told(DashboardState(paused=True))
@@ -16,19 +16,19 @@ def test_keys_say_what_they_would_do_now() -> None:
     assert "escape back" in told(DashboardState(pane=Pane.DETAIL))
 
 
-def test_a_filter_says_how_much_it_shows() -> None:
+def test_a_filter_shows_the_number_of_rows() -> None:
     assert told(DashboardState(filter_text="go")).startswith("/go 3 shown")
     assert told(DashboardState(filter_text="go", typing=True)).startswith("/go ")
 
 
-def test_keys_are_left_out_and_never_cut() -> None:
+def test_keys_that_do_not_fit_are_left_out() -> None:
     for width in range(1, 120):
         line = footer(DashboardState(), 3, width, PLAIN)
         assert width_of(line) <= width
         assert plain(line).split("  ")[0] in ("q quit", "? help", "/ filter", "w 5m", "")
 
 
-def test_the_keys_for_one_that_stands_are_shown_where_there_is_one() -> None:
+def test_the_keys_t_and_x_are_shown_for_a_stopped_process() -> None:
     assert "thaw" not in told(DashboardState())
     for state in (
         DashboardState(),

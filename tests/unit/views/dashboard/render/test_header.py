@@ -28,7 +28,7 @@ def test_totals_cost_trouble_and_losses() -> None:
     assert told[3] == "! 2 missed: map full 2"
 
 
-def test_a_low_screen_keeps_what_is_urgent() -> None:
+def test_a_low_screen_keeps_the_urgent_lines() -> None:
     assert [len(lines(LOSSY, height=height)) for height in (24, 12, 5, 3)] == [4, 3, 2, 1]
     assert lines(LOSSY, height=5)[1].startswith("! near")
 
@@ -37,7 +37,7 @@ def test_what_does_not_fit_is_counted() -> None:
     assert lines(SEVERAL, 60)[2].endswith("and 2 more")
 
 
-def test_the_whole_machine_s_kills_and_bpf_where_they_are_counted() -> None:
+def test_the_header_has_the_node_s_kills_and_the_bpf_time_if_counted() -> None:
     cost = replace(SEVERAL.cost, bpf_run_ns=SEVERAL.elapsed_ns // 100)
     books = replace(SEVERAL, node_oom_kills=2, cost=cost, node=Node(2 * GIB, GIB))
     told = lines(books)[1]

@@ -10,7 +10,7 @@ from tests.support.dashboards import PLAIN
 DOCS = (Path(__file__).parents[5] / "docs" / "dashboard.md").read_text()
 
 
-def test_every_key_that_does_something_is_told_in_the_help_and_the_docs() -> None:
+def test_every_key_is_in_the_help_and_the_docs() -> None:
     helped = {key for keys, _ in KEYS for key in keys.split()}
     documented = set(re.findall(r"`([^`]+)`", DOCS))
     for key in {*_ACTIONS, *_EFFECTS, *COMMAND_KEYS}:
@@ -26,7 +26,7 @@ def test_it_fits_a_small_terminal_below_a_header_of_four_lines() -> None:
     assert not [line for line in lines if "…" in line]
 
 
-def test_a_narrow_one_has_every_sign() -> None:
+def test_the_help_has_every_sign_on_a_narrow_terminal() -> None:
     text = "\n".join(plain(line) for line in help_lines(40, PLAIN))
     signs = PLAIN.signs
     for sign in (signs.anon, signs.shmem, signs.file, signs.rest, signs.near, signs.killed,

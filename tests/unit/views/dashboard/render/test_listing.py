@@ -47,7 +47,7 @@ def test_what_sorts_is_marked_in_the_heading() -> None:
         assert marked == heading
 
 
-def test_jobs_that_ended_are_told_apart_and_say_nothing_of_then() -> None:
+def test_ended_jobs_are_marked_and_show_no_old_figures() -> None:
     for job, state in ((GONE, "gone"), (IDLE, "idle")):
         drawn = line(Row(job), 200)
         (name,) = (part for part in drawn if part.text == job.identity.name)

@@ -11,7 +11,7 @@ def test_text_has_no_styles_and_no_spaces_at_its_ends() -> None:
     assert as_text([(*LINES[0], text("   ")), ()]) == "  <b>&amp; 表  ▇▇·\n\n"
 
 
-def test_svg_is_well_formed_and_asks_nobody() -> None:
+def test_svg_is_well_formed_and_loads_nothing() -> None:
     picture = as_svg(LINES, 40, "a <title>")
     root = ET.fromstring(picture)
     told = "".join(root.itertext()).replace("\xa0", " ")

@@ -10,11 +10,11 @@ def shown(first: int, height: int) -> tuple[list[str], int]:
     return [plain(line) for line in part], furthest
 
 
-def test_what_fits_is_shown_whole() -> None:
+def test_lines_that_fit_are_all_shown() -> None:
     assert shown(0, 10) == ([f"line {number}" for number in range(10)], 0)
 
 
-def test_what_does_not_fit_says_how_much_is_below() -> None:
+def test_the_last_line_counts_the_lines_below() -> None:
     assert shown(0, 3) == (["line 0", "line 1", " … 8 more lines, PgDn"], 7)
 
 

@@ -35,13 +35,13 @@ def ago(ns: int) -> OomNote:
     return watches.oom_note(monotonic_ns=watches.MONOTONIC_NS - ns)
 
 
-def test_how_full_it_is() -> None:
+def test_danger_by_usage() -> None:
     assert signs(trouble(one(processes=CALM))) == ""
     assert signs(trouble(one(processes=[watches.process(resident=850 * MIB)]))) == "▲"
     assert signs(trouble(one(processes=FULL))) == "!"
 
 
-def test_what_was_found() -> None:
+def test_findings_by_severity() -> None:
     for severity, sign in (
         (Severity.NOTICE, ""),
         (Severity.WARNING, "▲"),
@@ -53,7 +53,7 @@ def test_what_was_found() -> None:
         assert found.finding_since == "11:59:19"
 
 
-def test_who_stands_comes_before_how_full_it_is_and_hides_no_kill() -> None:
+def test_frozen_takes_precedence_over_near_and_keeps_the_kill_sign() -> None:
     full = one(processes=FULL, oom_kills=2)
     news = watches.fuse_news(process=FULL[0].key)
     screen = ScreenData(None, watches.snapshot(full), stopped={news.process: news})
@@ -63,13 +63,13 @@ def test_who_stands_comes_before_how_full_it_is_and_hides_no_kill() -> None:
     assert list(found.frozen) == [news]
 
 
-def test_a_kill_hides_no_danger_and_is_no_danger_itself() -> None:
+def test_a_kill_neither_hides_nor_causes_danger() -> None:
     kill = watches.finding(detector="oom", unit=FindingUnit.KILLS, severity=Severity.CRITICAL)
     assert signs(trouble(one(processes=FULL, oom_kills=2))) == "!✗"
     assert signs(trouble(one(processes=CALM, oom_kills=2), [kill])) == "✗"
 
 
-def test_a_kill_is_pressing_for_a_minute() -> None:
+def test_a_kill_is_urgent_for_a_minute() -> None:
     killed = one(processes=CALM, oom_kills=1)
     assert trouble(killed, (), ago(0)).urgent
     assert trouble(killed, (), ago(0)).last_kill == "12:00:07"
@@ -77,14 +77,14 @@ def test_a_kill_is_pressing_for_a_minute() -> None:
     assert trouble(one(processes=FULL, oom_kills=1), (), ago(LATER_NS)).urgent
 
 
-def test_a_kill_that_only_the_counter_told_of_has_the_judge_s_time() -> None:
+def test_a_kill_known_only_from_the_counter_has_the_time_of_its_finding() -> None:
     kill = watches.finding(detector="oom", unit=FindingUnit.KILLS)
     assert trouble(one(oom_kills=1), [kill]).last_kill == "11:59:19"
     assert trouble(one(oom_kills=1), [kill]).recent
     assert trouble(one(oom_kills=1)).last_kill == ""
 
 
-def test_whom_it_is_about() -> None:
+def test_holder_is_the_process_of_the_finding_or_the_largest() -> None:
     crowd = one(processes=[watches.process(1, MIB), watches.process(2, 9 * MIB, comm="go")])
     assert holder(crowd, watches.finding()) == "go 2"
     child = Subject(crowd.identity, ProcessKey(1, 1), "gopls")
@@ -92,6 +92,6 @@ def test_whom_it_is_about() -> None:
     assert holder(one(), None) == ""
 
 
-def test_a_detector_s_name_without_its_bounds() -> None:
+def test_short_name_is_the_detector_without_its_bounds() -> None:
     assert short_name(watches.finding()) == "growth"
     assert short_name(watches.finding(detector="time_to_limit")) == "time to limit"

@@ -28,7 +28,7 @@ def test_a_lone_escape_is_a_key_once_nothing_followed() -> None:
     assert not decoder.incomplete
 
 
-def test_sequences_without_a_name_are_swallowed_whole() -> None:
+def test_unknown_sequences_are_ignored_as_a_whole() -> None:
     decoder = KeyDecoder()
     assert decoder.feed(b"\x1b[15~\x1b[<0;3;4M\x1b[[Ax\x1b[M !!y\x01") == ["x", "y"]
 

@@ -34,12 +34,12 @@ def test_a_full_line_keeps_its_last_column() -> None:
     assert b"\x1b[K" not in Painter("256").paint([line("0123456789")], 10, 1)
 
 
-def test_what_follows_a_wide_character_stands_where_it_belongs() -> None:
+def test_the_position_after_a_wide_character_is_set() -> None:
     painted = Painter("256").paint([(Segment("表🚀"), Segment("x"))], 10, 1)
     assert "表🚀\x1b[5Gx".encode() in painted
 
 
-def test_colours_only_where_there_are_some() -> None:
+def test_no_colours_without_a_colour_system() -> None:
     for system, wanted in (
         ("256", rb"38;5;\d+"),
         ("truecolor", rb"38;2;"),

@@ -45,7 +45,7 @@ def test_a_stopped_terminal_takes_nothing_and_is_set_going_at_the_end() -> None:
     pty.close()
 
 
-def test_keys_come_one_by_one_and_unseen() -> None:
+def test_keys_are_read_one_by_one_without_echo() -> None:
     pty = Pty()
     terminal = Terminal(pty.stdout.fileno())
     terminal.enter()
