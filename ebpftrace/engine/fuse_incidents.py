@@ -12,7 +12,6 @@ from ebpftrace.act.fuse.format import finding_of
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing
-from ebpftrace.engine.recent_growth import RecentGrowth
 from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
 from ebpftrace.host.pidfd import is_alive
 from ebpftrace.ledger import KnownProcess, Snapshot
@@ -50,7 +49,6 @@ class FuseIncidents:
         self._relieved: set[str] = set()  # jobs of which whoever was meant has ended
         self._snapshot: Snapshot | None = None
         self._unlimited: frozenset[str] = frozenset()  # of which that was said
-        self._lately = RecentGrowth()
         self._last = ""  # sentence that was told
 
     @property
@@ -90,7 +88,6 @@ class FuseIncidents:
     def snapshot(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
         """The books: who it was, what is done about it, and where the bounds are now."""
         self._snapshot, self._waiting = snapshot, False
-        self._lately.add(snapshot)
         self._news(self._box.settle(policies, snapshot))
         for job in self._relieved & self._attended.keys():
             self._attended[job] = True
@@ -178,12 +175,12 @@ class FuseIncidents:
         alone = only or _by_itself(first)
         if alone:
             largest = first
-        meant, lately = None, self._lately.gained(first.event.time_ns)
+        meant = None
         for subject in [largest] if alone else [None, largest]:
             finding = finding_of(
                 first.news, first.event, None if subject is None else subject.news
             )
-            firing = Firing(first.policy, (finding,), by_fuse=True, recent_growth=lately)
+            firing = Firing(first.policy, (finding,), by_fuse=True)
             self._say(self._breaker.start_fuse_incident(firing, snapshot))
             meant = self._breaker.targets_of(job)
             if meant is not None or self._one(largest.event.key) is None:

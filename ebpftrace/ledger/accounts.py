@@ -100,6 +100,7 @@ class ProcessAccount:
             role=started.role,
             curve=self.curve.curve(),
             trend=trend,
+            recent_growth_bytes=self.history.recent_bytes,
             delays=self.delays,
         )
 

@@ -7,6 +7,7 @@ from ebpftrace.ledger.snapshot import GrowthRates
 from ebpftrace.units import NS_PER_SECOND
 
 WINDOW_NS = 60 * NS_PER_SECOND
+RECENT_NS = 2 * NS_PER_SECOND
 _SLOT_NS = NS_PER_SECOND // 4  # readings closer than this share a slot: bounds the arrays
 _LEAST_SLOTS = 12  # where readings are rarer, the window is longer
 _NO_GROWTH = GrowthRates()
@@ -86,6 +87,13 @@ class History:
             bytes_total=held - (self._first or 0),
             bytes_per_second=bytes_per_second,
         )
+
+    @property
+    def recent_bytes(self) -> int:
+        """The gain of the last two seconds, or since the first reading."""
+        if self._moved_ns is None or self._moved_ns <= self._times[-1] - RECENT_NS:
+            return 0
+        return self._values[-1] - self._value_at(self._times[-1] - RECENT_NS)
 
     def _value_at(self, now_ns: int) -> int:
         at = bisect_right(self._times, now_ns) - 1

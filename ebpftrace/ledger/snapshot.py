@@ -50,6 +50,7 @@ class ProcessSnapshot:
     delays: Delays | None = None  # None: not asked for (`--delays`), or not read yet
     curve: Curve = Curve()  # of its own held bytes
     trend: Trend = NO_TREND  # of its own held bytes, with the room of its job
+    recent_growth_bytes: int = 0  # held bytes gained in two seconds, or since its start
 
     @property
     def pid(self) -> int:

@@ -59,7 +59,7 @@ def select_targets(
     if subject.process is not None:
         judged = next((it for it in candidates if it.key == subject.process), None)
         return _one(job, judged) if judged else "the process has ended"
-    if firing.by_fuse and (fastest := _fastest_growing(firing, job, candidates)) is not None:
+    if firing.by_fuse and (fastest := _fastest_growing(job, candidates)) is not None:
         return _one(job, fastest)
     return _largest_part(firing, snapshot, job, candidates)
 
@@ -109,14 +109,14 @@ def _largest_part(
 
 
 def _fastest_growing(
-    firing: Firing, job: JobSnapshot, candidates: Sequence[ProcessSnapshot]
+    job: JobSnapshot, candidates: Sequence[ProcessSnapshot]
 ) -> ProcessSnapshot | None:
     """The process that grew most just before the fuse blew, if ending it would help.
 
     The growth of the last minute does not show it: a process that started half a minute ago
     and is idle since may have gained more in it.
     """
-    gained = {it.key: max(0, firing.recent_growth.get(it.key, 0)) for it in job.processes}
+    gained = {it.key: max(0, it.recent_growth_bytes) for it in job.processes}
     fastest = max(candidates, key=lambda it: gained[it.key], default=None)
     if fastest is None or gained[fastest.key] < TARGET_SHARE * sum(gained.values()):
         return None

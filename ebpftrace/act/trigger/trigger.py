@@ -1,7 +1,7 @@
 """Evaluates a policy's conditions (`when`, `mode`, `for`) on each snapshot."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from ebpftrace.act.policy.policy import Condition, Mode, Policy
 from ebpftrace.events import ProcessKey
@@ -40,8 +40,6 @@ class Firing:
     findings: tuple[Finding, ...]  # the most severe first
     since_snapshot: UsageSinceSnapshot | None = None
     by_fuse: bool = False  # a process is stopped: neither grace nor cool-down applies
-    # What each process gained just before the fuse stopped one, in bytes.
-    recent_growth: Mapping[ProcessKey, int] = field(default_factory=dict)
 
     @property
     def has_own_bounds(self) -> bool:

@@ -91,6 +91,21 @@ def test_a_sample_that_comes_late_counts_as_of_the_last() -> None:
     assert growth.bytes_10s == 190 * MIB
 
 
+def test_the_gain_of_the_last_two_seconds() -> None:
+    assert History().recent_bytes == 0
+    assert curve(lambda t: 100 + t, 30).recent_bytes == 2 * MIB
+    assert curve(lambda t: 100 + min(t, 5), 30).recent_bytes == 0
+    assert curve(lambda t: 0 if t < 29.5 else 80, 30, every=0.5).recent_bytes == 80 * MIB
+
+
+def test_what_is_younger_than_two_seconds_gained_since_its_start() -> None:
+    assert curve(lambda t: 10 + 60 * t, 1, every=0.25).recent_bytes == 60 * MIB
+
+
+def test_where_readings_are_rare_the_last_one_counts() -> None:
+    assert curve(lambda t: t, 120, every=60).recent_bytes == 60 * MIB
+
+
 def test_after_a_restart_only_the_total_looks_back() -> None:
     history = curve(lambda t: 100 + t, 60)
     history.restart()

@@ -40,18 +40,19 @@ def selected(
     processes: Sequence[ProcessSnapshot],
     *,
     gained_mib: int | None = None,
-    detector: str = "growth",
+    measures_gain: bool = True,
     match: Match | None = None,
     since_snapshot: UsageSinceSnapshot | None = None,
+    by_fuse: bool = False,
 ) -> TargetSelection | str:
     gains = sum(one.growth.bytes_60s for one in processes)
     gained = gains if gained_mib is None else gained_mib * MIB
     job = watches.job(processes=processes, limit=None)
     job = replace(job, growth=replace(job.growth, bytes_60s=gained))
     policy = replace(POLICY, match=match or Match())
-    found = watches.finding(detector=detector, subject=Subject(job.identity))
+    found = watches.finding(measures_gain=measures_gain, subject=Subject(job.identity))
     return select_targets(
-        [policy], Firing(policy, (found,), since_snapshot), watches.snapshot(job)
+        [policy], Firing(policy, (found,), since_snapshot, by_fuse), watches.snapshot(job)
     )
 
 
@@ -137,7 +138,17 @@ def test_short_lived_processes_are_compared_with_their_sum() -> None:
 
 def test_held_memory_counts_if_no_gain_was_judged() -> None:
     calm = [replace(one, parent_pid=1, growth=GrowthRates()) for one in WORKERS]
-    assert len(pids(selected(calm, detector="level"))) == 8
+    assert len(pids(selected(calm, measures_gain=False))) == 8
+
+
+def test_at_a_fuse_the_process_that_grew_last_is_the_target() -> None:
+    """One that has been idle since its start gained more in the minute, and stays."""
+    idle = process(1, 400)
+    running = process(2, 100, recent_growth_bytes=50 * MIB)
+    assert pids(selected([idle, running])) == [1]
+    assert pids(selected([idle, running], by_fuse=True)) == [2]
+    small = process(2, 20, recent_growth_bytes=20 * MIB)  # ending it would make no room
+    assert pids(selected([idle, small], by_fuse=True)) == [1]
 
 
 def test_crash_monitors_and_forked_children_are_never_targets() -> None:
