@@ -9,7 +9,7 @@ from bench.figures import Row, Table
 from bench.observers import Observer, ebpftrace, running
 from bench.scale import Scale
 from bench.storms import ALONE, one_storm
-from ebpftrace.events import FuseOf
+from ebpftrace.events import FuseScope
 
 _COMMS = {"ebpftrace watching it": "storm-*", "ebpftrace watching others": "ebpftrace-bench"}
 _FAR = "100GiB"
@@ -50,7 +50,7 @@ def _watches(label: str, comm: str, folder: Path) -> list[Observer]:
         ebpftrace(label, "--comm", comm),
         ebpftrace(f"… {short}, with --level", "--comm", comm, "--level", _FAR, *audit),
     ]
-    for of in FuseOf:
+    for of in FuseScope:
         file = folder / f"{short}-{of}.toml"
         file.write_text(_FUSE.format(bound=_FAR, of=of))
         options = ("--comm", comm, "--config", str(file), *audit)

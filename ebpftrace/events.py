@@ -172,7 +172,7 @@ class Breached(Event):
     group: bool
 
 
-class FuseOf(StrEnum):
+class FuseScope(StrEnum):
     """What a fuse's bound is of."""
 
     PROCESS = "process"  # the process's own anon, shmem and swap
@@ -191,7 +191,7 @@ class FuseBlown(Event):
 
     key: ProcessKey
     cgroup_id: int
-    of: FuseOf
+    scope: FuseScope
     held_bytes: int
     measured_bytes: int
     bound_bytes: int

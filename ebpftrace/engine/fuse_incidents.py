@@ -12,7 +12,7 @@ from ebpftrace.act.fuse.format import finding_of
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing
-from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.host.pidfd import is_alive
 from ebpftrace.ledger import KnownProcess, Snapshot
 from ebpftrace.units import NS_PER_SECOND
@@ -225,4 +225,4 @@ def _in_exec(one: StoppedProcess, snapshot: Snapshot, now_ns: int) -> bool:
 
 def _by_itself(one: StoppedProcess) -> bool:
     """Whether it crossed a bound of its own: then it is nobody's bystander."""
-    return one.event.of is FuseOf.PROCESS
+    return one.event.scope is FuseScope.PROCESS

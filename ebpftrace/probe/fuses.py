@@ -7,7 +7,7 @@ it is let go or has ended.
 import struct
 from collections.abc import Callable, Iterator
 
-from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.probe.interface import FuseDefault
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.layout import whole_pages
@@ -16,7 +16,7 @@ from ebpftrace.probe.structs import FUSE_DEFAULT, PARTS_OF_LIMIT, StructDecoder,
 
 MAX_STOPPED = 4096
 
-_CODES = {FuseOf.PROCESS: 1, FuseOf.JOB: 2, FuseOf.CHARGE: 3}
+_CODES = {FuseScope.PROCESS: 1, FuseScope.JOB: 2, FuseScope.CHARGE: 3}
 
 
 class KernelFuses:
@@ -87,4 +87,4 @@ class KernelFuses:
 def _packed(default: FuseDefault) -> bytes:
     pages = 0 if default.share else whole_pages(int(default.bound))
     parts = round(default.bound * PARTS_OF_LIMIT) if default.share else 0
-    return FUSE_DEFAULT.pack(pages, parts, _CODES[default.of], default.signal, 0)
+    return FUSE_DEFAULT.pack(pages, parts, _CODES[default.scope], default.signal, 0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ebpftrace.events import Event, FuseOf, GroupReading, ProcessKey, ProcessStarted
+from ebpftrace.events import Event, FuseScope, GroupReading, ProcessKey, ProcessStarted
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class FuseDefault:
     process or its cgroup is first seen; without a limit there is none then.
     """
 
-    of: FuseOf
+    scope: FuseScope
     bound: float
     share: bool
     signal: int

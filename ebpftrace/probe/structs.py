@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ebpftrace.counters import CallCount, CgroupCounters, CgroupEvents, ProcessCounters, Usage
-from ebpftrace.events import FuseBlown, FuseOf, ProcessKey, StartCause
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey, StartCause
 from ebpftrace.text import clean
 from ebpftrace.units import PAGE_SIZE
 
@@ -29,7 +29,7 @@ _STARTS = {
     4: StartCause.FOUND,
     5: StartCause.MOVED,
 }
-_FUSES = {1: FuseOf.PROCESS, 2: FuseOf.JOB, 3: FuseOf.CHARGE}
+_FUSES = {1: FuseScope.PROCESS, 2: FuseScope.JOB, 3: FuseScope.CHARGE}
 _NO_LIMIT = _NOT_COUNTED = (1 << 64) - 1
 _NOTHING = Usage()
 

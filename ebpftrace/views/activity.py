@@ -51,9 +51,9 @@ def _kind_and_text(activity: Activity) -> tuple[str, str]:
         return "step", text
     if isinstance(activity, Outcome):
         return "outcome", f"{when} {_result(activity)} in {job}: {activity.sentence}"
-    text = f"{when} {activity.word} in {job}: {activity.sentence}"
-    if activity.word is FuseEventKind.STOPPED and activity.then:
-        text += f"; next: {activity.then}"
+    text = f"{when} {activity.kind} in {job}: {activity.sentence}"
+    if activity.kind is FuseEventKind.STOPPED and activity.next_steps:
+        text += f"; next: {activity.next_steps}"
     return "fuse", text
 
 

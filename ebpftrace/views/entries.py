@@ -59,7 +59,7 @@ def emphasis(entry: Entry) -> Emphasis:
                 return "plain"
             return "good" if entry.helped else "alarm"
         case FuseEvent():
-            return _FUSE_EMPHASIS[entry.word]
+            return _FUSE_EMPHASIS[entry.kind]
     return note_format(entry).emphasis
 
 

@@ -24,11 +24,11 @@ class StoppedProcesses:
             return self._remove(entry.key)
         if not isinstance(entry, FuseEvent):
             return False
-        if entry.word is FuseEventKind.STOPPED:
-            self._counts[entry.word] += entry.process not in self.stopped
+        if entry.kind is FuseEventKind.STOPPED:
+            self._counts[entry.kind] += entry.process not in self.stopped
             self.stopped = {**self.stopped, entry.process: entry}
             return True
-        self._counts[entry.word] += 1
+        self._counts[entry.kind] += 1
         return self._remove(entry.process)
 
     def summary(self) -> str:
@@ -56,4 +56,4 @@ class StoppedProcesses:
 
 def stopped_for_ns(event: FuseEvent, now_ns: int) -> int:
     """How long a process has been stopped at `now_ns` (CLOCK_MONOTONIC)."""
-    return max(0, now_ns - event.monotonic_ns + event.stood_ns)
+    return max(0, now_ns - event.monotonic_ns + event.stopped_ns)

@@ -149,7 +149,7 @@ def screen(shown: Snapshot | None, notes: Sequence[Entry] = NOTES) -> ScreenData
 def frozen() -> ScreenData:
     """The leaking job, whose gopls stands at its fuse for 12 s."""
     leaking = leaking_job()
-    news = watches.fuse_news(
+    news = watches.fuse_event(
         job=leaking.identity,
         process=leaking.processes[0].key,
         monotonic_ns=watches.MONOTONIC_NS - 12 * NS_PER_SECOND,

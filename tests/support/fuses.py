@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.act.actions.freeze import Freezer
-from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.probe import FuseDefault, Selection
 from ebpftrace.probe.fuses import KernelFuses
 from tests.support.cgroups import write
@@ -29,7 +29,9 @@ def fused() -> Iterator[Observer]:
     """Everybody called COMM is stopped at BOUND."""
     observer = Observer(Selection(comms=(COMM,)), watermarks=True)
     try:
-        fuses(observer).arm_everybody(FuseDefault(FuseOf.PROCESS, BOUND, False, signal.SIGSTOP))
+        fuses(observer).arm_everybody(
+            FuseDefault(FuseScope.PROCESS, BOUND, False, signal.SIGSTOP)
+        )
         yield observer
     finally:
         observer.close()

@@ -21,7 +21,7 @@ from ebpftrace.events import (
     CgroupGone,
     CgroupMade,
     FuseBlown,
-    FuseOf,
+    FuseScope,
     OomKilled,
     ProcessExited,
     ProcessKey,
@@ -143,7 +143,7 @@ class ScriptedWatch:
         self.probe.hold(key, mib)
         size = mib * MIB
         self.probe.emit(
-            FuseBlown(self.time.now_ns, key, GROUP, FuseOf.JOB, size, size, size, number)
+            FuseBlown(self.time.now_ns, key, GROUP, FuseScope.JOB, size, size, size, number)
         )
 
     def oom_kill(self, key: ProcessKey) -> None:

@@ -15,7 +15,7 @@ from ebpftrace.counters import (
     ProcessCounters,
     Usage,
 )
-from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
 from ebpftrace.ledger.climb import SteadyClimb
@@ -286,21 +286,21 @@ def outcome(**changes: object) -> Outcome:
     return Outcome(**(fields | changes))  # type: ignore[arg-type]
 
 
-def fuse_news(word: FuseEventKind = FuseEventKind.STOPPED, **changes: object) -> FuseEvent:
+def fuse_event(kind: FuseEventKind = FuseEventKind.STOPPED, **changes: object) -> FuseEvent:
     fields: dict[str, object] = {
-        "word": word,
+        "kind": kind,
         "policy": "bursts",
         "job": identity(),
         "process": ProcessKey(4711, 86_000_000_004_711),
         "comm": "gopls",
-        "of": FuseOf.JOB,
+        "scope": FuseScope.JOB,
         "held_bytes": 1536 * MIB,
         "measured_bytes": 1843 * MIB,
         "bound_bytes": 1843 * MIB,
         "limit_bytes": 2 * GIB,
         "next_bound_bytes": None,
-        "stood_ns": 0 if word is FuseEventKind.STOPPED else 12 * NS_PER_SECOND,
-        "then": "capture, shell, then SIGKILL",
+        "stopped_ns": 0 if kind is FuseEventKind.STOPPED else 12 * NS_PER_SECOND,
+        "next_steps": "capture, shell, then SIGKILL",
         "sentence": "gopls 4711 stands: its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the "
         "limit of 2 GiB)",
         "monotonic_ns": MONOTONIC_NS,

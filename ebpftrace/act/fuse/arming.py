@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds
-from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.probe import FuseControl
 from ebpftrace.units import NS_PER_SECOND
 
@@ -37,11 +37,11 @@ class Arming:
             self._switch.arm_group(cgroup_id, 0, 0)
         self._armed = bounds
 
-    def put(self, place: BoundKey, of: FuseOf, bound_bytes: int, signal: int) -> None:
+    def put(self, place: BoundKey, scope: FuseScope, bound_bytes: int, signal: int) -> None:
         """Have this bound at once, and not only with the next snapshot's."""
         if isinstance(place, int):
             self._switch.arm_group(place, bound_bytes, signal)
-        elif of is FuseOf.PROCESS:
+        elif scope is FuseScope.PROCESS:
             self._switch.arm_process(place, bound_bytes, 0, signal)
         else:
             self._switch.arm_process(place, 0, bound_bytes, signal)

@@ -13,7 +13,7 @@ from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Match, Policy
 from ebpftrace.act.process.identity import in_own_ancestry
-from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.samples import of_job
 from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapshot
@@ -56,7 +56,7 @@ def fuse_for(
 
 def place_of(fuse: Fuse, process: ProcessKey, cgroup_id: int) -> BoundKey:
     """What its bound is kept by."""
-    return cgroup_id if fuse.of is FuseOf.JOB else process
+    return cgroup_id if fuse.scope is FuseScope.JOB else process
 
 
 def bounds_of(
@@ -86,19 +86,19 @@ def bounds_of(
             number = _SIGNALS[fuse.action]
             place = place_of(fuse, key, job.identity.cgroup_id)
             bound = _bound(fuse, job, snapshot.monotonic_ns)
-            if bound is not None and fuse.of is FuseOf.JOB:
+            if bound is not None and fuse.scope is FuseScope.JOB:
                 # The kernel side sums a cgroup up, and several CI runs may share one.
                 bound += job.group_usage.held_bytes - job.usage.held_bytes
             if bound is None:
                 unlimited.add(job.identity.name)
             else:
                 bound = max(bound, raised.get(place, _LEAST))
-            if fuse.of is FuseOf.JOB:
+            if fuse.scope is FuseScope.JOB:
                 processes[key] = (0, 0, number)
                 if bound is not None:
                     assert isinstance(place, int)
                     groups[place] = min((bound, number), groups.get(place, (bound, number)))
-            elif fuse.of is FuseOf.PROCESS:
+            elif fuse.scope is FuseScope.PROCESS:
                 processes[key] = (bound or 0, 0, number)
             else:
                 processes[key] = (0, bound or 0, number)
@@ -108,7 +108,7 @@ def bounds_of(
 def not_yet(fuse: Fuse, job: JobSnapshot) -> bool:
     """Whether a job is below its bound, and only its cgroup's sum with other jobs is not."""
     alone = job.group_usage.held_bytes <= job.usage.held_bytes
-    if alone or fuse.of is not FuseOf.JOB or fuse.share:
+    if alone or fuse.scope is not FuseScope.JOB or fuse.share:
         return False
     return job.usage.held_bytes < fuse.bound
 
@@ -119,7 +119,7 @@ def _bound(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:
         return round(fuse.bound)
     if not job.cgroup.limit_bytes:
         return None
-    if fuse.of is not FuseOf.JOB:
+    if fuse.scope is not FuseScope.JOB:
         return round(fuse.bound * job.cgroup.limit_bytes)
     now = of_job(job, now_ns)
     if now.used_share is None:
@@ -162,4 +162,4 @@ def default_fuse(policies: Sequence[Policy]) -> FuseDefault | None:
     (fuse,) = fuses
     if fuse is None:
         return None
-    return FuseDefault(fuse.of, fuse.bound, fuse.share, _SIGNALS[fuse.action])
+    return FuseDefault(fuse.scope, fuse.bound, fuse.share, _SIGNALS[fuse.action])

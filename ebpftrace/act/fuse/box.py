@@ -24,7 +24,7 @@ from ebpftrace.act.fuse.raised import RaisedBounds
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.errors import GoneError
-from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapshot
 from ebpftrace.probe import FuseControl
@@ -160,7 +160,7 @@ class Fusebox:
             raised = bound if bound is not None else BEYOND
             self._raised.put(place, raised, measured_bytes=now_at)
             if not self._over:
-                self._arming.put(place, one.fuse.of, raised, event.signal)
+                self._arming.put(place, one.fuse.scope, raised, event.signal)
         self._wake(key)
         yield self._later(one, FuseEventKind.THAWED, now_ns, None if self._over else bound)
 
@@ -194,7 +194,7 @@ class Fusebox:
         bound, number = bounds_of(policies, snapshot, self._raised.bounds).groups.get(
             event.cgroup_id, (BEYOND, event.signal)
         )
-        self._arming.put(event.cgroup_id, FuseOf.JOB, bound, number)
+        self._arming.put(event.cgroup_id, FuseScope.JOB, bound, number)
         self._wake(key)
 
     def _exempt(self, key: ProcessKey) -> None:
@@ -222,10 +222,10 @@ class Fusebox:
             return event.measured_bytes
         job, process = found
         return {
-            FuseOf.PROCESS: process.own.held_bytes,
-            FuseOf.JOB: job.usage.held_bytes,
-            FuseOf.CHARGE: job.cgroup.charge_bytes,
-        }[event.of]
+            FuseScope.PROCESS: process.own.held_bytes,
+            FuseScope.JOB: job.usage.held_bytes,
+            FuseScope.CHARGE: job.cgroup.charge_bytes,
+        }[event.scope]
 
     def _later(
         self,

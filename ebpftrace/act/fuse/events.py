@@ -1,27 +1,23 @@
-"""The fuse, as typed values: its bound, and what is told of it. Nothing here does anything.
-
-The kernel side stops who crosses (bpf/fuse.h); here is what a policy asks of it and what
-becomes of who was stopped.
-"""
+"""Events and commands of the fuse, as plain values."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 
 
 class FuseEventKind(StrEnum):
-    """What is told of one process and its fuse."""
+    """What happened to a process at its fuse."""
 
-    STOPPED = "stopped"  # it stands
-    KILLED = "killed"  # by the kernel side, at the bound
-    THAWED = "thawed"  # it goes on
-    ENDED = "ended"  # it ended while it stood
+    STOPPED = "stopped"
+    KILLED = "killed"  # by the kernel, at the bound
+    THAWED = "thawed"  # a stopped process was resumed
+    ENDED = "ended"  # a stopped process ended
 
 
 class UserCommandKind(StrEnum):
-    """What a user can ask for of a process that stands."""
+    """What a user can do with a stopped process."""
 
     THAW = "thaw"
     END = "end"  # SIGKILL
@@ -29,7 +25,7 @@ class UserCommandKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UserCommand:
-    """A user asks for it now, without waiting for the ladder. Whoever gets it decides."""
+    """A user decides on a stopped process now, without waiting for the ladder."""
 
     kind: UserCommandKind
     process: ProcessKey
@@ -37,27 +33,28 @@ class UserCommand:
 
 @dataclass(frozen=True, slots=True)
 class FuseEvent:
-    """One word about one process. Sizes are bytes.
+    """One event of one process. Sizes are bytes.
 
-    `held_bytes` is the process's own and `measured_bytes` what crossed `bound_bytes`, both
-    as it was stopped; `next_bound_bytes` where it will be stopped next, once thawed (None:
-    nowhere). `stood_ns` is how long it stood, 0 as it is stopped. `then` says what happens
-    next, in words: "capture, shell, then SIGKILL". Times as for a step's outcome.
+    `held_bytes` is the process's own usage and `measured_bytes` the usage that crossed
+    `bound_bytes`, both at the stop. `next_bound_bytes` is where a thawed process is stopped
+    again (None: nowhere). `stopped_ns` is how long it was stopped, 0 at the stop itself.
+    `next_steps` describes what happens next: "capture, shell, then SIGKILL". `monotonic_ns`
+    is CLOCK_MONOTONIC, `time_ns` Unix time.
     """
 
-    word: FuseEventKind
+    kind: FuseEventKind
     policy: str
     job: JobIdentity
     process: ProcessKey
     comm: str
-    of: FuseOf
+    scope: FuseScope
     held_bytes: int
     measured_bytes: int
     bound_bytes: int
     limit_bytes: int | None
     next_bound_bytes: int | None
-    stood_ns: int
-    then: str
+    stopped_ns: int
+    next_steps: str
     sentence: str
     monotonic_ns: int
     time_ns: int

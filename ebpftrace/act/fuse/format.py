@@ -3,15 +3,15 @@
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Policy
-from ebpftrace.events import FuseBlown, FuseOf
+from ebpftrace.events import FuseBlown, FuseScope
 from ebpftrace.judge import words
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
 from ebpftrace.units import format_duration
 
 _WHOSE = {
-    FuseOf.PROCESS: "it holds",
-    FuseOf.JOB: "its job holds",
-    FuseOf.CHARGE: "its cgroup is charged for",
+    FuseScope.PROCESS: "it holds",
+    FuseScope.JOB: "its job holds",
+    FuseScope.CHARGE: "its cgroup is charged for",
 }
 
 
@@ -25,7 +25,7 @@ def next_in_words(policy: Policy) -> str:
 
 def blown_in_words(event: FuseBlown, fuse: Fuse | None, limit_bytes: int | None) -> str:
     """`its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the limit of 2 GiB)`."""
-    told = f"{_WHOSE[event.of]} {words.size(event.measured_bytes)}"
+    told = f"{_WHOSE[event.scope]} {words.size(event.measured_bytes)}"
     of_limit = ""
     if fuse is not None and fuse.share and limit_bytes:
         of_limit = f", {words.share(fuse.bound)} of the limit of {words.size(limit_bytes)}"
@@ -33,10 +33,10 @@ def blown_in_words(event: FuseBlown, fuse: Fuse | None, limit_bytes: int | None)
 
 
 def sentence(news: FuseEvent, fuse: Fuse | None, event: FuseBlown) -> str:
-    """One sentence for each word."""
+    """One sentence for each kind."""
     who = f"{news.comm} {news.process.pid}"
-    stood = format_duration(news.stood_ns)
-    match news.word:
+    stood = format_duration(news.stopped_ns)
+    match news.kind:
         case FuseEventKind.STOPPED:
             return f"{who} stands: {blown_in_words(event, fuse, news.limit_bytes)}"
         case FuseEventKind.KILLED:

@@ -11,23 +11,23 @@ from ebpftrace.ledger import KnownProcess
 
 
 def first_news(
-    word: FuseEventKind, event: FuseBlown, who: KnownProcess, policy: Policy, *, time_ns: int
+    kind: FuseEventKind, event: FuseBlown, who: KnownProcess, policy: Policy, *, time_ns: int
 ) -> FuseEvent:
     """It was stopped, or killed; `time_ns` is the event's Unix time."""
     news = FuseEvent(
-        word=word,
+        kind=kind,
         policy=policy.name,
         job=who.job,
         process=event.key,
         comm=who.comm,
-        of=event.of,
+        scope=event.scope,
         held_bytes=event.held_bytes,
         measured_bytes=event.measured_bytes,
         bound_bytes=event.bound_bytes,
         limit_bytes=who.limit_bytes,
         next_bound_bytes=None,
-        stood_ns=0,
-        then=next_in_words(policy) if word is FuseEventKind.STOPPED else "",
+        stopped_ns=0,
+        next_steps=next_in_words(policy) if kind is FuseEventKind.STOPPED else "",
         sentence="",
         monotonic_ns=event.time_ns,
         time_ns=time_ns,
@@ -37,7 +37,7 @@ def first_news(
 
 def later_news(
     first: FuseEvent,
-    word: FuseEventKind,
+    kind: FuseEventKind,
     event: FuseBlown,
     fuse: Fuse,
     *,
@@ -48,10 +48,10 @@ def later_news(
     """What became of one that stood; `now_ns` is CLOCK_MONOTONIC, `time_ns` Unix time."""
     news = replace(
         first,
-        word=word,
+        kind=kind,
         next_bound_bytes=next_bound_bytes,
-        stood_ns=max(0, now_ns - event.time_ns),
-        then="",
+        stopped_ns=max(0, now_ns - event.time_ns),
+        next_steps="",
         monotonic_ns=now_ns,
         time_ns=time_ns,
     )

@@ -2,7 +2,7 @@
 
 from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseEnd
 from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
-from ebpftrace.events import FuseOf
+from ebpftrace.events import FuseScope
 from ebpftrace.judge import words
 from ebpftrace.units import format_duration
 
@@ -44,10 +44,10 @@ def fuse_in_words(fuse: Fuse) -> str:
         else words.exact_size(fuse.bound)
     )
     what = {
-        FuseOf.PROCESS: "it holds",
-        FuseOf.JOB: "its job holds",
-        FuseOf.CHARGE: "its cgroup is charged for",
-    }[fuse.of]
+        FuseScope.PROCESS: "it holds",
+        FuseScope.JOB: "its job holds",
+        FuseScope.CHARGE: "its cgroup is charged for",
+    }[fuse.scope]
     if fuse.action is FuseAction.KILL:
         return f"killed by the kernel when {what} {size}"
     end = "resumed" if fuse.then is FuseEnd.THAW else "SIGKILL"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ebpftrace.events import FuseOf
+from ebpftrace.events import FuseScope
 
 
 class FuseAction(StrEnum):
@@ -26,6 +26,6 @@ class Fuse:
 
     bound: float
     share: bool
-    of: FuseOf = FuseOf.JOB
+    scope: FuseScope = FuseScope.JOB
     action: FuseAction = FuseAction.STOP
     then: FuseEnd = FuseEnd.KILL

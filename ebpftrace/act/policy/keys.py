@@ -20,7 +20,7 @@ from ebpftrace.act.policy.toml.values import (
     choice,
     several,
 )
-from ebpftrace.events import FuseOf
+from ebpftrace.events import FuseScope
 from ebpftrace.jobs.kinds import job_kinds
 from ebpftrace.judge.condition_kind import Bound
 from ebpftrace.judge.finding import Severity
@@ -113,8 +113,9 @@ BUDGET = (
 FUSE = (
     Key("bound", "bound", LEVEL, "where the kernel stops a growing process: a share of the "
         "limit, or a size", required=True),
-    Key("of", "of", choice({of.value: of for of in FuseOf}), "what is compared with it: what "
-        "the process holds, its job, or all that the job's cgroup is charged for"),
+    Key("of", "scope", choice({scope.value: scope for scope in FuseScope}), "what is "
+        "compared with it: what the process holds, its job, or all that the job's cgroup is "
+        "charged for"),
     Key("action", "action", choice({one.value: one for one in FuseAction}), "stop it and "
         "run the ladder, or kill it at once"),
     Key("then", "then", choice({one.value: one for one in FuseEnd}), "what becomes of "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.probe import FuseDefault, Selection
 from tests.support.cgroups import memory_cgroup
 from tests.support.fuses import blown, fuses
@@ -47,7 +47,7 @@ def test_it_stops_at_the_page_and_stands(observer: Observer) -> None:
         workload.send("touch 0")
         assert stands(workload.pid)
         event = blown(observer, workload.pid)
-        assert (event.of, event.signal) == (FuseOf.PROCESS, signal.SIGSTOP)
+        assert (event.scope, event.signal) == (FuseScope.PROCESS, signal.SIGSTOP)
         assert event.bound_bytes == 100 * MIB
         assert event.held_bytes == event.measured_bytes
         assert 100 * MIB <= event.held_bytes <= 100 * MIB + PAGE + observer.lag_bytes
@@ -98,7 +98,7 @@ def test_the_sum_of_a_job_stops_each_that_goes_on(observer: Observer) -> None:
         two.send("touch 0")
         assert stands(two.pid)
         event = blown(observer, two.pid)
-        assert event.of is FuseOf.JOB
+        assert event.scope is FuseScope.JOB
         assert (
             100 * MIB <= event.measured_bytes <= 100 * MIB + 3 * STEP + 2 * observer.lag_bytes
         )
@@ -121,7 +121,7 @@ def test_the_charge_of_the_whole_cgroup_counts_strangers(observer: Observer) -> 
         workload.send("touch 0")
         assert stands(workload.pid)
         event = blown(observer, workload.pid)
-        assert event.of is FuseOf.CHARGE
+        assert event.scope is FuseScope.CHARGE
         assert event.measured_bytes >= 100 * MIB
         assert event.held_bytes < 20 * MIB
 
@@ -138,10 +138,10 @@ def test_a_child_forked_a_moment_ago_has_its_parents_bound(observer: Observer) -
         assert state(workload.pid) == "S"
 
 
-@pytest.mark.parametrize("of", [FuseOf.PROCESS, FuseOf.JOB, FuseOf.CHARGE])
-def test_nobody_has_to_arm_it_where_it_is_for_everybody(of: FuseOf) -> None:
+@pytest.mark.parametrize("scope", [FuseScope.PROCESS, FuseScope.JOB, FuseScope.CHARGE])
+def test_nobody_has_to_arm_it_where_it_is_for_everybody(scope: FuseScope) -> None:
     """The bound holds from the first page of a process that user space has not heard of."""
-    fuse = FuseDefault(of, 0.5, True, signal.SIGSTOP)
+    fuse = FuseDefault(scope, 0.5, True, signal.SIGSTOP)
     observer = Observer(Selection(comms=("fuse*",)), watermarks=True)
     try:
         fuses(observer).arm_everybody(fuse)
@@ -152,9 +152,9 @@ def test_nobody_has_to_arm_it_where_it_is_for_everybody(of: FuseOf) -> None:
                 workload.send("touch 0")
                 assert stands(workload.pid)
                 event = blown(observer, workload.pid)
-                assert event.of is of
+                assert event.scope is scope
                 assert event.bound_bytes == 100 * MIB
-                beyond = (BATCH if of is FuseOf.CHARGE else 2 * STEP) + observer.lag_bytes
+                beyond = (BATCH if scope is FuseScope.CHARGE else 2 * STEP) + observer.lag_bytes
                 assert event.measured_bytes <= 100 * MIB + beyond
     finally:
         observer.close()

@@ -14,7 +14,7 @@ from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.resources import BreakerResources
-from ebpftrace.events import Breached, FuseBlown, FuseOf, ProcessExited
+from ebpftrace.events import Breached, FuseBlown, FuseScope, ProcessExited
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.ledger import Snapshot
@@ -188,7 +188,7 @@ def test_deadline_of_no_action_is_the_caller_s(driving: Driving) -> None:
     assert len(driving.driver.fds) == 1
 
 
-STOPPED = FuseBlown(5, GOPLS.key, GROUP, FuseOf.JOB, GIB, GIB, GIB, 19)
+STOPPED = FuseBlown(5, GOPLS.key, GROUP, FuseScope.JOB, GIB, GIB, GIB, 19)
 
 
 def test_fuse_and_exit_are_ignored_without_a_fuse(driving: Driving) -> None:

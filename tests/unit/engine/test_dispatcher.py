@@ -19,7 +19,7 @@ from ebpftrace.events import (
     CgroupRead,
     Event,
     FuseBlown,
-    FuseOf,
+    FuseScope,
     LossesRead,
     ProcessExited,
     ProcessMoved,
@@ -46,7 +46,7 @@ STARTED = ProcessStarted(
 )  # fmt: skip
 EXITED = ProcessExited(BEGAN_NS, GOPLS, "gopls", 0, 0, ProcessCounters())
 BREACHED = Breached(BEGAN_NS, GOPLS, GROUP, 64 * MIB, group=True)
-BLOWN = FuseBlown(BEGAN_NS, GOPLS, GROUP, FuseOf.JOB, 64, 64, 64, 19)
+BLOWN = FuseBlown(BEGAN_NS, GOPLS, GROUP, FuseScope.JOB, 64, 64, 64, 19)
 
 
 @dataclass

@@ -126,7 +126,7 @@ def fused(tmp_path: Path, sleeper: ProcessKey) -> ScriptedWatch:
 
 
 def kinds(scripted: ScriptedWatch) -> list[FuseEventKind]:
-    return [event.word for event in scripted.view.all(FuseEvent)]
+    return [event.kind for event in scripted.view.all(FuseEvent)]
 
 
 def test_stopped_process_gets_a_snapshot_and_an_incident_at_once(

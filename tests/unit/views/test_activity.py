@@ -36,11 +36,11 @@ def test_an_outcome_begins_with_whether_it_helped() -> None:
 
 
 def test_a_fuse_event_begins_with_its_kind() -> None:
-    assert activity_line(watches.fuse_news(), 200) == (
+    assert activity_line(watches.fuse_event(), 200) == (
         "fuse     12:00:07Z stopped in build-42: gopls 4711 stands: its job holds 1.8 GiB "
         "(fuse 1.8 GiB, 90% of the limit of 2 GiB); next: capture, shell, then SIGKILL"
     )
-    thawed = watches.fuse_news(FuseEventKind.THAWED, sentence="gopls 4711 goes on")
+    thawed = watches.fuse_event(FuseEventKind.THAWED, sentence="gopls 4711 goes on")
     assert activity_line(thawed) == "fuse     12:00:07Z thawed in build-42: gopls 4711 goes on"
 
 
@@ -53,7 +53,7 @@ def test_every_line_fits(width: int) -> None:
     for act in (
         watches.step(detail="x" * 300),
         watches.outcome(),
-        watches.fuse_news(),
+        watches.fuse_event(),
         watches.remark("y " * 99),
     ):
         assert cells(activity_line(act, width)) <= width
@@ -65,7 +65,7 @@ def test_the_table_shows_them_below_and_the_outcomes_again_at_its_end() -> None:
     view = Tables(out)
     view.step(watches.step())
     view.outcome(watches.outcome())
-    view.fuse(watches.fuse_news())
+    view.fuse(watches.fuse_event())
     view.remark(watches.remark())
     view.snapshot(watches.example())
     shown = out.getvalue()

@@ -14,15 +14,15 @@ def test_a_kill_is_louder_than_a_loss_and_a_stall_than_a_process() -> None:
 
 
 def test_a_stop_by_a_fuse_has_an_emphasis_of_its_own() -> None:
-    assert emphasis(watches.fuse_news()) == "frozen"
-    assert emphasis(watches.fuse_news(FuseEventKind.KILLED)) == "alarm"
-    assert emphasis(watches.fuse_news(FuseEventKind.THAWED)) == "plain"
-    assert emphasis(watches.fuse_news(FuseEventKind.ENDED)) == "plain"
+    assert emphasis(watches.fuse_event()) == "frozen"
+    assert emphasis(watches.fuse_event(FuseEventKind.KILLED)) == "alarm"
+    assert emphasis(watches.fuse_event(FuseEventKind.THAWED)) == "plain"
+    assert emphasis(watches.fuse_event(FuseEventKind.ENDED)) == "plain"
 
 
 def test_what_lasts() -> None:
     for entry in (watches.oom_note(), watches.finding(), watches.step(), watches.outcome(),
-                  watches.loss_note(), watches.fuse_news()):  # fmt: skip
+                  watches.loss_note(), watches.fuse_event()):  # fmt: skip
         assert is_significant(entry)
     for passing in (watches.process_note(), watches.stall_note(), watches.remark()):
         assert not is_significant(passing)

@@ -53,9 +53,9 @@ def test_findings_are_repeated_in_the_summary() -> None:
 def test_fuse_events_are_written_and_counted_in_the_summary() -> None:
     written: list[str] = []
     view = PlainLines(written.append)
-    view.fuse(watches.fuse_news())
+    view.fuse(watches.fuse_event())
     view.note(watches.process_note("exit", signal=9))
-    view.fuse(watches.fuse_news(FuseEventKind.ENDED))
+    view.fuse(watches.fuse_event(FuseEventKind.ENDED))
     view.end(watches.example(), "stopped by Ctrl-C")
     lines = "".join(written).splitlines()
     assert lines[0].startswith("fuse     12:00:07Z stopped in build-42: gopls 4711 stands: its")

@@ -65,7 +65,7 @@ RECORDS = {
     "finding": records.finding_record(watches.finding()),
     "step": step_record(watches.step()),
     "outcome": outcome_record(watches.outcome()),
-    "fuse": fuse_record(watches.fuse_news()),
+    "fuse": fuse_record(watches.fuse_event()),
     "remark": records.remark_record(watches.remark()),
     "end": records.end_record(replace(watches.snapshot(), final=True), "stopped by Ctrl-C"),
 }

@@ -7,9 +7,9 @@ from ebpftrace.views.stopped_processes import StoppedProcesses, stopped_for_ns
 from tests.support import watches
 
 FIRST, SECOND = ProcessKey(4711, 86_000_000_004_711), ProcessKey(4712, 1)
-STOPPED = watches.fuse_news()
-THAWED = watches.fuse_news(FuseEventKind.THAWED)
-ENDED = watches.fuse_news(FuseEventKind.ENDED)
+STOPPED = watches.fuse_event()
+THAWED = watches.fuse_event(FuseEventKind.THAWED)
+ENDED = watches.fuse_event(FuseEventKind.ENDED)
 
 
 def heard(*entries: object) -> StoppedProcesses:
@@ -24,7 +24,7 @@ def test_a_process_is_stopped_until_it_is_resumed_or_ends() -> None:
     assert set(heard(STOPPED, other).stopped) == {FIRST, SECOND}
     assert set(heard(STOPPED, other, THAWED).stopped) == {SECOND}
     assert set(heard(STOPPED, other, ENDED).stopped) == {SECOND}
-    assert not heard(watches.fuse_news(FuseEventKind.KILLED)).stopped
+    assert not heard(watches.fuse_event(FuseEventKind.KILLED)).stopped
 
 
 def test_an_exit_is_enough_and_only_of_that_process() -> None:
@@ -47,12 +47,12 @@ def test_update_is_true_only_if_the_stopped_processes_change() -> None:
 
 def test_the_summary_counts_each_stop_once() -> None:
     assert heard().summary() == ""
-    retold = replace(STOPPED, then="SIGKILL")
+    retold = replace(STOPPED, next_steps="SIGKILL")
     assert heard(STOPPED, retold).summary() == "1 stopped (1 still stopped)"
-    assert heard(STOPPED, retold).stopped[FIRST].then == "SIGKILL"
+    assert heard(STOPPED, retold).stopped[FIRST].next_steps == "SIGKILL"
     again = heard(STOPPED, THAWED, STOPPED, watches.process_note("exit"), ENDED)
     assert again.summary() == "2 stopped (1 thawed, 1 ended)"
-    killed = watches.fuse_news(FuseEventKind.KILLED)
+    killed = watches.fuse_event(FuseEventKind.KILLED)
     assert heard(killed, killed).summary() == "2 killed at the bound"
     killed = replace(killed, process=SECOND)
     assert (
@@ -63,5 +63,5 @@ def test_the_summary_counts_each_stop_once() -> None:
 def test_duration_of_a_stop() -> None:
     assert stopped_for_ns(STOPPED, watches.MONOTONIC_NS + NS_PER_SECOND) == NS_PER_SECOND
     assert stopped_for_ns(STOPPED, watches.MONOTONIC_NS - 1) == 0  # a snapshot from before it
-    later = replace(STOPPED, stood_ns=5 * NS_PER_SECOND)
+    later = replace(STOPPED, stopped_ns=5 * NS_PER_SECOND)
     assert stopped_for_ns(later, watches.MONOTONIC_NS + NS_PER_SECOND) == 6 * NS_PER_SECOND

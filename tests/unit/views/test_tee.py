@@ -15,7 +15,7 @@ CALLS: dict[str, Callable[[View], None]] = {
     "finding": lambda view: view.finding(watches.finding()),
     "step": lambda view: view.step(watches.step()),
     "outcome": lambda view: view.outcome(watches.outcome()),
-    "fuse": lambda view: view.fuse(watches.fuse_news()),
+    "fuse": lambda view: view.fuse(watches.fuse_event()),
     "remark": lambda view: view.remark(watches.remark()),
     "end": lambda view: view.end(watches.example(), "one reading"),
     "stop": lambda view: view.stop(),

@@ -1,7 +1,7 @@
 """Processes stopped by a fuse, as the dashboard describes them."""
 
 from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.events import FuseOf
+from ebpftrace.events import FuseScope
 from ebpftrace.ledger import JobSnapshot
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views.dashboard.model.rows import Row
@@ -12,9 +12,9 @@ FROZEN = "FROZEN"
 
 _MAX_DESCRIBED = 3  # processes of one job
 _SCOPES = {
-    FuseOf.PROCESS: "of the process",
-    FuseOf.JOB: "of the job",
-    FuseOf.CHARGE: "of the job's charge",
+    FuseScope.PROCESS: "of the process",
+    FuseScope.JOB: "of the job",
+    FuseScope.CHARGE: "of the job's charge",
 }
 
 
@@ -63,6 +63,10 @@ def _facts(event: FuseEvent, screen: ScreenData) -> list[tuple[str, str]]:
     stop = (
         f"{process_name(event)} for {stopped_duration(event, screen)}: stopped at "
         f"{format_bytes(event.measured_bytes)}, bound {format_bytes(event.bound_bytes)} "
-        f"{_SCOPES[event.of]}{limit}"
+        f"{_SCOPES[event.scope]}{limit}"
     )
-    return [("frozen", stop), ("next", event.then)] if event.then else [("frozen", stop)]
+    return (
+        [("frozen", stop), ("next", event.next_steps)]
+        if event.next_steps
+        else [("frozen", stop)]
+    )

@@ -139,9 +139,9 @@ def _frozen(frozen: Sequence[FuseEvent], screen: ScreenData) -> Iterator[str]:
     least = FROZEN if len(frozen) == 1 else f"{len(frozen):,} {FROZEN}"
     duration = f"{least} for {stopped_duration(first, screen)}"
     at = f"{duration} at {format_bytes(first.measured_bytes)}"
-    if first.then:
-        yield f"{at} ({process_name(first)}), next: {first.then}"
-        yield f"{at}, next: {first.then}"  # the list shows the process, too
+    if first.next_steps:
+        yield f"{at} ({process_name(first)}), next: {first.next_steps}"
+        yield f"{at}, next: {first.next_steps}"  # the list shows the process, too
     yield f"{at} ({process_name(first)})"
     yield at
     yield duration

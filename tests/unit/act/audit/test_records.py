@@ -24,7 +24,7 @@ MOMENT = Moment(1_000_000_000, 7, "boot")
 
 STEP = records.ended_step_record(watches.step(), b"printed", UNDO, refunded=True)
 OUTCOME = records.ended_incident_record(watches.outcome(), restored=True)
-FUSE = records.logged_fuse_record(watches.fuse_news())
+FUSE = records.logged_fuse_record(watches.fuse_event())
 ALL: dict[AuditRecordType, Record] = {
     AuditRecordType.INCIDENT: records.incident_record(incidents.incident()),
     AuditRecordType.STEP_STARTED: records.step_started_record(
@@ -43,7 +43,7 @@ ALL: dict[AuditRecordType, Record] = {
     [
         (STEP, step_record(watches.step()), {"output", "refunded", "undo"}),
         (OUTCOME, outcome_record(watches.outcome()), {"restored"}),
-        (FUSE, fuse_record(watches.fuse_news()), {"account"}),
+        (FUSE, fuse_record(watches.fuse_event()), {"account"}),
     ],
     ids=["step", "outcome", "fuse"],
 )
@@ -65,7 +65,7 @@ def test_every_type_and_field_of_the_log_alone_is_documented(kind: AuditRecordTy
     documented = set(re.findall(r"`(\w+)`", SECTION))
     common = {"schema", "time", "monotonic_ns"}
     json_lines = set(step_record(watches.step())) | set(outcome_record(watches.outcome()))
-    json_lines |= set(fuse_record(watches.fuse_news()))
+    json_lines |= set(fuse_record(watches.fuse_event()))
     assert {kind.value, *(ALL[kind].keys() - json_lines - common)} <= documented
     assert set(MOMENT.record()) <= documented
 

@@ -368,7 +368,7 @@ def test_a_fuse_incident_ends_with_a_kill_and_needs_no_cool_down(
 
 def test_a_kill_by_a_fuse_spends_the_budget_and_is_logged(rig: BreakerRig) -> None:
     once = policy(budget=ONCE)
-    event = watches.fuse_news(FuseEventKind.KILLED)
+    event = watches.fuse_event(FuseEventKind.KILLED)
     assert rig.breaker.budget_refusal(event.job, once) == ""
     rig.breaker.log_fuse_kill(event)
     assert "budget spent" in rig.breaker.budget_refusal(event.job, once)

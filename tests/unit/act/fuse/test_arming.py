@@ -7,7 +7,7 @@ import pytest
 
 from ebpftrace.act.fuse.arming import Arming
 from ebpftrace.act.fuse.bounds import EXEMPT, Bounds
-from ebpftrace.events import FuseOf, ProcessKey
+from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.units import GIB, NS_PER_SECOND
 
 STOP = int(signal.SIGSTOP)
@@ -69,21 +69,21 @@ def test_another_program_is_armed_anew(arming: Arming, noted: Noted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "of", "call"),
+    ("place", "scope", "call"),
     [
-        (GROUP, FuseOf.JOB, ("group", GROUP, GIB, STOP)),
-        (KEY, FuseOf.PROCESS, (KEY.pid, GIB, 0, STOP)),
-        (KEY, FuseOf.CHARGE, (KEY.pid, 0, GIB, STOP)),
+        (GROUP, FuseScope.JOB, ("group", GROUP, GIB, STOP)),
+        (KEY, FuseScope.PROCESS, (KEY.pid, GIB, 0, STOP)),
+        (KEY, FuseScope.CHARGE, (KEY.pid, 0, GIB, STOP)),
     ],
 )
 def test_one_bound_is_put_at_once(
     arming: Arming,
     noted: Noted,
     place: int | ProcessKey,
-    of: FuseOf,
+    scope: FuseScope,
     call: tuple[object, ...],
 ) -> None:
-    arming.put(place, of, GIB, STOP)
+    arming.put(place, scope, GIB, STOP)
     assert noted.taken() == [call]
 
 

@@ -10,7 +10,7 @@ import pytest
 from ebpftrace.act.fuse.bounds import EXEMPT, bounds_of, default_fuse, has_fuse, higher, not_yet
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.policy import Match, Mode, Policy
-from ebpftrace.events import FuseOf
+from ebpftrace.events import FuseScope
 from ebpftrace.units import GIB, MIB
 from tests.support.conditions import condition
 from tests.support.watches import identity, job, process, snapshot
@@ -45,18 +45,18 @@ def test_bytes_are_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "armed"),
+    ("scope", "armed"),
     [
-        (FuseOf.PROCESS, (GIB, 0, STOP)),
-        (FuseOf.CHARGE, (0, GIB, STOP)),
-        (FuseOf.JOB, (0, 0, STOP)),
+        (FuseScope.PROCESS, (GIB, 0, STOP)),
+        (FuseScope.CHARGE, (0, GIB, STOP)),
+        (FuseScope.JOB, (0, 0, STOP)),
     ],
 )
-def test_what_it_is_of(of: FuseOf, armed: tuple[int, int, int]) -> None:
+def test_what_it_is_of(scope: FuseScope, armed: tuple[int, int, int]) -> None:
     gopls = process()
-    bounds = bounds_of([policy(Fuse(GIB, False, of))], snapshot(job(processes=[gopls])), {})
+    bounds = bounds_of([policy(Fuse(GIB, False, scope))], snapshot(job(processes=[gopls])), {})
     assert bounds.processes == {gopls.key: armed}
-    assert bool(bounds.groups) == (of is FuseOf.JOB)
+    assert bool(bounds.groups) == (scope is FuseScope.JOB)
 
 
 def test_the_lowest_of_a_job_is_its_bound() -> None:

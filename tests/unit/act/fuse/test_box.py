@@ -14,7 +14,7 @@ from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.errors import GoneError
-from ebpftrace.events import FuseBlown, FuseOf, ProcessKey
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import KnownProcess, ProcessSnapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
@@ -69,7 +69,7 @@ def box(noted: Noted) -> Fusebox:
 
 
 def blown(one: ProcessSnapshot, **changes: object) -> FuseBlown:
-    event = FuseBlown(MONOTONIC_NS, one.key, GROUP, FuseOf.JOB, 600 * MIB, GIB, GIB, STOP)
+    event = FuseBlown(MONOTONIC_NS, one.key, GROUP, FuseScope.JOB, 600 * MIB, GIB, GIB, STOP)
     return replace(event, **changes)  # type: ignore[arg-type]
 
 
@@ -95,7 +95,7 @@ def test_it_is_held_at_once_and_told_with_the_next_books(box: Fusebox, noted: No
     assert unsettled(box)
     (news,) = box.settle([POLICY], BOOKS)
     assert not unsettled(box)
-    assert (news.word, news.comm, news.limit_bytes) == (FuseEventKind.STOPPED, "gopls", 2 * GIB)
+    assert (news.kind, news.comm, news.limit_bytes) == (FuseEventKind.STOPPED, "gopls", 2 * GIB)
     assert "stands: its job holds 1 GiB (fuse 1 GiB)" in news.sentence
     assert not list(box.settle([POLICY], BOOKS))
 
@@ -109,7 +109,7 @@ def test_let_go_its_bound_is_raised_before_it_is_woken(box: Fusebox, noted: Note
         ("clear stop", GOPLS.pid),  # off the kernel's list
         ("let go", GOPLS.pid),  # by the holder: SIGCONT
     ]
-    assert (news.word, news.stood_ns) == (FuseEventKind.THAWED, 2 * NS_PER_SECOND)
+    assert (news.kind, news.stopped_ns) == (FuseEventKind.THAWED, 2 * NS_PER_SECOND)
     assert news.next_bound_bytes == NEXT
     assert not box.standing
     assert not list(box.let_go(GOPLS.key, MONOTONIC_NS))
@@ -180,7 +180,7 @@ def test_stopped_for_the_sum_of_two_jobs_it_goes_on(box: Fusebox, noted: Noted) 
 def test_one_that_ends_while_it_stands_is_told(box: Fusebox, noted: Noted) -> None:
     stand(box)
     (news,) = box.ended(GOPLS.key, MONOTONIC_NS + NS_PER_SECOND)
-    assert (news.word, news.stood_ns) == (FuseEventKind.ENDED, NS_PER_SECOND)
+    assert (news.kind, news.stopped_ns) == (FuseEventKind.ENDED, NS_PER_SECOND)
     assert noted.calls[-1] == ("release", GOPLS.pid)
     assert not list(box.ended(GOPLS.key, MONOTONIC_NS))
 
@@ -230,6 +230,6 @@ def test_who_was_killed_is_told(box: Fusebox) -> None:
     who = KnownProcess(identity(), "gopls", "", 2 * GIB)
     news = box.killed(event, [POLICY], who)
     assert news is not None
-    assert news.word is FuseEventKind.KILLED
+    assert news.kind is FuseEventKind.KILLED
     assert "was killed" in news.sentence
     assert box.killed(event, [], who) is None

@@ -8,14 +8,14 @@ from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.act.fuse.format import finding_of, next_in_words, sentence
 from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
-from ebpftrace.events import FuseBlown, FuseOf
+from ebpftrace.events import FuseBlown, FuseScope
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import MIB
-from tests.support.watches import fuse_news, identity
+from tests.support.watches import fuse_event, identity
 
 SHARE = Fuse(0.9, True)
 EVENT = FuseBlown(
-    7, fuse_news().process, 4242, FuseOf.JOB, 1536 * MIB, 1843 * MIB, 1843 * MIB, 19
+    7, fuse_event().process, 4242, FuseScope.JOB, 1536 * MIB, 1843 * MIB, 1843 * MIB, 19
 )
 
 
@@ -37,11 +37,11 @@ EVENT = FuseBlown(
     ],
 )
 def test_sentences(word: FuseEventKind, told: str) -> None:
-    assert sentence(fuse_news(word), SHARE, EVENT) == told
+    assert sentence(fuse_event(word), SHARE, EVENT) == told
 
 
 def test_where_it_is_stopped_next() -> None:
-    news = fuse_news(FuseEventKind.THAWED, next_bound_bytes=1950 * MIB)
+    news = fuse_event(FuseEventKind.THAWED, next_bound_bytes=1950 * MIB)
     assert sentence(news, SHARE, EVENT).endswith("the next stop is at 1.9 GiB")
 
 
@@ -53,7 +53,7 @@ def test_what_comes_next() -> None:
 
 
 def test_the_finding_is_of_the_job_or_of_one() -> None:
-    news = fuse_news()
+    news = fuse_event()
     finding = finding_of(news, EVENT)
     assert (finding.detector, finding.severity) == ("fuse", Severity.CRITICAL)
     assert (finding.subject.job, finding.subject.process) == (identity(), None)

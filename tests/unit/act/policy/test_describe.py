@@ -7,7 +7,7 @@ import pytest
 from ebpftrace.act.policy.describe import condition_in_words, in_words
 from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseEnd
 from ebpftrace.act.policy.policy import Budget, Condition, Match, Mode, Policy, Step
-from ebpftrace.events import FuseOf
+from ebpftrace.events import FuseScope
 from ebpftrace.judge.detectors import CONDITION_KINDS
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
@@ -72,11 +72,11 @@ def test_a_policy() -> None:
             "ladder",
         ),
         (
-            Fuse(GIB, False, FuseOf.PROCESS, then=FuseEnd.THAW),
+            Fuse(GIB, False, FuseScope.PROCESS, then=FuseEnd.THAW),
             "stopped by the kernel when it holds 1.0 GiB; resumed after the ladder",
         ),
         (
-            Fuse(0.5, True, FuseOf.CHARGE, FuseAction.KILL),
+            Fuse(0.5, True, FuseScope.CHARGE, FuseAction.KILL),
             "killed by the kernel when its cgroup is charged for 50% of its limit",
         ),
     ],

@@ -14,7 +14,7 @@ from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.keys import JOB_KINDS
 from ebpftrace.act.policy.policy import Budget, Match, Mode, Policy, Step
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.events import FuseOf
+from ebpftrace.events import FuseScope
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 from tests.support.actions import fake_action
@@ -294,7 +294,7 @@ FUSED = '[[policy]]\nname = "p"\n'
         ('fuse = "1GiB"', Fuse(1024 * MIB, False)),
         (
             'fuse = { bound = "50%", of = "charge", action = "kill" }',
-            Fuse(0.5, True, FuseOf.CHARGE, FuseAction.KILL),
+            Fuse(0.5, True, FuseScope.CHARGE, FuseAction.KILL),
         ),
     ],
 )

@@ -110,7 +110,7 @@ def test_all_stopped_processes_show_even_if_their_events_were_dropped(terminal: 
     books = dashboards.many(jobs=1, each=200)
     view = Dashboard(terminal.stdout, lambda: None)
     for one in books.jobs[0].processes:
-        view.fuse(watches.fuse_news(job=books.jobs[0].identity, process=one.key))
+        view.fuse(watches.fuse_event(job=books.jobs[0].identity, process=one.key))
     view.start(watches.started())
     try:
         view.snapshot(books)

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
-from ebpftrace.events import FuseOf
+from ebpftrace.events import FuseScope
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from ebpftrace.views.dashboard.model.frozen import frozen_facts, stopped_in_job, stopped_in_row
 from ebpftrace.views.dashboard.model.rows import Row
@@ -15,7 +15,7 @@ JOB = watches.job(processes=PROCESSES)
 
 def stop(number: int, ago_s: int = 12, **changes: object) -> FuseEvent:
     at = watches.MONOTONIC_NS - ago_s * NS_PER_SECOND
-    return watches.fuse_news(
+    return watches.fuse_event(
         FuseEventKind.STOPPED, process=PROCESSES[number].key, monotonic_ns=at, **changes
     )
 
@@ -48,7 +48,9 @@ def test_facts_have_the_size_the_duration_and_the_next_steps() -> None:
 
 
 def test_facts_have_the_next_bound_and_leave_out_what_is_unknown() -> None:
-    event = stop(0, of=FuseOf.CHARGE, limit_bytes=None, next_bound_bytes=GIB, then="")
+    event = stop(
+        0, scope=FuseScope.CHARGE, limit_bytes=None, next_bound_bytes=GIB, next_steps=""
+    )
     found = dict(facts(Row(JOB), [event]))
     assert found["frozen"].endswith("bound 1.8 GiB of the job's charge")
     assert "next" not in found

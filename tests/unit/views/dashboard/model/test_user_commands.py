@@ -18,8 +18,8 @@ ON_GOPLS = DashboardState(cursor=RowKey(LEAK.identity.key, GOPLS))
 ON_GO = DashboardState(cursor=RowKey(LEAK.identity.key, GO))
 ON_JOB = DashboardState(cursor=RowKey(LEAK.identity.key))
 ELSEWHERE = DashboardState(cursor=RowKey(dashboards.steady_job().identity.key))
-STOPPED = watches.fuse_news(job=LEAK.identity, process=GOPLS)
-CHILD = watches.fuse_news(job=LEAK.identity, process=GO, comm="go")
+STOPPED = watches.fuse_event(job=LEAK.identity, process=GOPLS)
+CHILD = watches.fuse_event(job=LEAK.identity, process=GO, comm="go")
 KILLS = "x again within 3 s kills gopls 4711"
 
 

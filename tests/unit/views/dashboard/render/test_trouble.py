@@ -55,7 +55,7 @@ def test_findings_by_severity() -> None:
 
 def test_frozen_takes_precedence_over_near_and_keeps_the_kill_sign() -> None:
     full = one(processes=FULL, oom_kills=2)
-    news = watches.fuse_news(process=FULL[0].key)
+    news = watches.fuse_event(process=FULL[0].key)
     screen = ScreenData(None, watches.snapshot(full), stopped={news.process: news})
     found = trouble_of(full, screen)
     assert signs(found) == "❆✗"
