@@ -1,9 +1,10 @@
 # ebpftrace: the commands of a clone. `make help` lists them.
 
-COMM   ?= gopls
-ARGS   ?=
-TESTS  ?= tests
-KERNEL ?= 6.12
+COMM    ?= gopls
+ARGS    ?=
+TESTS   ?= tests
+WORKERS ?= auto
+KERNEL  ?= 6.12
 
 PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
@@ -30,10 +31,11 @@ pictures: setup ## Draw the README's pictures: the demo, and a race
 watch: setup ## Watch this machine's own processes (COMM=gopls, ARGS=...)
 	@$(ROOT) $(PYTHON) -m ebpftrace watch $(foreach comm,$(COMM),--comm '$(comm)') $(ARGS)
 
-test: lint types ## lint, types and all tests (TESTS=tests/unit, ARGS=..., ROOT=)
+test: lint types ## lint, types, all tests (TESTS=..., WORKERS=1, ARGS=..., ROOT=)
 	@if command -v go >/dev/null; then $(PYTHON) -m tests.support.gopls_install; \
 	else echo "go is not installed: the tests with a real gopls will say so"; fi
-	@$(ROOT) $(PYTHON) -m pytest $(TESTS) $(ARGS)
+	@$(ROOT) $(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder \
+		$(TESTS) $(ARGS)
 
 lint: setup ## ruff, its formatting, and spelling
 	.venv/bin/ruff check

@@ -1,12 +1,28 @@
-"""Marks tests by the folder they are in, and says why one cannot run here."""
+"""Prepares the session, marks tests by their folder, and says why one cannot run here."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from tests.support.cgroups import begin_run, remove_leftovers
+from tests.support.distribution import distribute, workers
 from tests.support.privileges import kernel_refusal, required
+from tests.support.surroundings import reset_surroundings
 
 TESTS = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test depends on the shell that started the session."""
+    reset_surroundings()
+    if not is_worker(config):
+        begin_run()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`."""
+    return workers(len(os.sched_getaffinity(0)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,6 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(TESTS / "e2e" / "gopls"):
             item.add_marker(pytest.mark.kernel)
             item.add_marker(pytest.mark.gopls)
+    distribute(items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -29,3 +46,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if required("kernel"):
         pytest.fail(f"EBPFTRACE_REQUIRE_KERNEL=1, but {refusal}", pytrace=False)
     pytest.skip(f"needs root, BPF and memory cgroups: {refusal}")
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether pytest-xdist started this session as one of several."""
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A memory cgroup that this session made and did not remove fails it."""
+    if is_worker(session.config):
+        return  # the session that started this worker looks when all have ended
+    if left := remove_leftovers():
+        print(f"\nmemory cgroups were left behind: {', '.join(left)}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

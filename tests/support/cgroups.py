@@ -17,6 +17,8 @@ from tests.support.build import enter_binary
 from tests.support.patience import patient
 
 REMOVAL_SECONDS = patient(10.0)
+PREFIX = "ebpftrace-test-"
+_RUN = "EBPFTRACE_TEST_RUN"
 
 
 class NoMemoryCgroupError(Exception):
@@ -131,16 +133,15 @@ class MemoryCgroup:
         this asks again until it is; TimeoutError after ten seconds.
         """
         deadline = time.monotonic() + REMOVAL_SECONDS
-        folders = [Path(folder) for folder, _, _ in os.walk(self.path, topdown=False)]
-        for folder in folders:
-            while folder.exists():
-                self._kill(folder)
-                try:
-                    folder.rmdir()
-                except OSError as error:
-                    if time.monotonic() > deadline:
-                        raise TimeoutError(f"{folder} could not be removed") from error
-                    time.sleep(0.01)
+        while self.path.exists():
+            try:
+                for folder, _, _ in os.walk(self.path, topdown=False):
+                    self._kill(Path(folder))
+                    Path(folder).rmdir()
+            except OSError as error:  # busy, or it went meanwhile
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{self.path} could not be removed") from error
+                time.sleep(0.01)
 
     @staticmethod
     def _kill(folder: Path) -> None:
@@ -170,11 +171,12 @@ def memory_cgroup(
     root, version = memory_hierarchy()
     if parent is not None and version == 2 and hand_down:
         write(parent.path / "cgroup.subtree_control", "+memory")
-    own = f"ebpftrace-test-{secrets.token_hex(4)}"
-    top = (parent.path if parent else root) / own
-    group = MemoryCgroup(_make(top, name.split("/") if name else [], version), version)
+    top = _make_top(parent.path if parent else root)
     outermost = MemoryCgroup(top, version)
     try:
+        group = MemoryCgroup(
+            _make_below(top, name.split("/") if name else [], version), version
+        )
         if limit is not None:
             group.limit(limit)
         yield group
@@ -183,8 +185,39 @@ def memory_cgroup(
             outermost.remove()
 
 
-def _make(folder: Path, below: Sequence[str], version: int) -> Path:
-    folder.mkdir()
+def remove_leftovers() -> list[str]:
+    """Remove the cgroups that this test session left behind; their names."""
+    try:
+        root, version = memory_hierarchy()
+    except NoMemoryCgroupError:
+        return []
+    left = sorted(root.glob(f"{PREFIX}{_run()}*"))
+    for path in left:
+        MemoryCgroup(path, version).remove()
+    return [path.name for path in left]
+
+
+def begin_run() -> None:
+    """Name the cgroups of this session, and of the processes it starts, after it."""
+    os.environ[_RUN] = secrets.token_hex(2)
+
+
+def _run() -> str:
+    return os.environ.setdefault(_RUN, secrets.token_hex(2))
+
+
+def _make_top(parent: Path) -> Path:
+    """A cgroup with a fresh name; FileNotFoundError where the parent is gone."""
+    while True:
+        path = parent / f"{PREFIX}{_run()}{secrets.token_hex(2)}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+
+
+def _make_below(folder: Path, below: Sequence[str], version: int) -> Path:
     for part in below:
         if version == 2:
             write(folder / "cgroup.subtree_control", "+memory")
