@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-PATIENCE_SECONDS = 0.01
+PATIENCE_SECONDS = 0.004
 _MOST_WAITS = 100
-_MOST_STUCK = 4  # threads; while so many are stuck, no read is tried
+MOST_STUCK = 4  # threads; while so many are stuck, no read is tried
 
 Result = TypeVar("Result")
 
@@ -21,7 +21,8 @@ Result = TypeVar("Result")
 class _Call(Generic[Result]):
     """One call, made on a worker."""
 
-    def __init__(self, function: Callable[[], Result]) -> None:
+    def __init__(self, pid: int, function: Callable[[], Result]) -> None:
+        self.pid = pid
         self._function = function
         self.done = threading.Event()
         self.result: Result | None = None
@@ -68,14 +69,17 @@ class BoundedReader:
         self.timeouts = 0
         """How many calls were given up on, or not made since too many were stuck."""
 
-    def call(self, function: Callable[[], Result]) -> Result | None:
-        """What the function returns; None if that takes too long. Raises what it raises."""
+    def call(self, pid: int, function: Callable[[], Result]) -> Result | None:
+        """What the function returns; None if that takes too long. Raises what it raises.
+
+        No second call is made for a process while one about it is stuck.
+        """
         self._stuck = [call for call in self._stuck if not call.done.is_set()]
-        if len(self._stuck) >= _MOST_STUCK:
+        if len(self._stuck) >= MOST_STUCK or any(call.pid == pid for call in self._stuck):
             self.timeouts += 1
             return None
         calls = self._calls or self._start()
-        call = _Call(function)
+        call = _Call(pid, function)
         calls.put(call)
         if not self._wait(call):
             calls.put(None)  # the thread ends once it is not stuck any more
@@ -114,11 +118,14 @@ def _work(calls: "queue.SimpleQueue[_Call[Any] | None]") -> None:
 _READER = BoundedReader()
 
 
-def bounded(function: Callable[[], Result]) -> Result | None:
-    """On the main thread, which is the engine's, the call is bounded; on others it is not."""
+def bounded(pid: int, function: Callable[[], Result]) -> Result | None:
+    """Calls a function that reads about this process.
+
+    On the main thread, which is the engine's, the call is bounded; on others it is not.
+    """
     if threading.current_thread() is not threading.main_thread():
         return function()
-    return _READER.call(function)
+    return _READER.call(pid, function)
 
 
 def timeouts() -> int:

@@ -95,7 +95,7 @@ def read_comm(pid: int, proc: Path = PROC) -> str | None:
 
 def read_cmdline(pid: int, proc: Path = PROC) -> tuple[str, ...] | None:
     """The arguments, cleaned; the first 16 KiB. Empty for kernel threads and zombies."""
-    raw = bounded(lambda: _read(proc, pid, "cmdline", CMDLINE_LIMIT))
+    raw = bounded(pid, lambda: _read(proc, pid, "cmdline", CMDLINE_LIMIT))
     if raw is None:
         return None
     return tuple(clean(arg) for arg in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
@@ -103,7 +103,7 @@ def read_cmdline(pid: int, proc: Path = PROC) -> tuple[str, ...] | None:
 
 def read_environ(pid: int, proc: Path = PROC) -> Environ | None:
     """The first 128 KiB of the environment; a variable cut there is dropped."""
-    raw = bounded(lambda: _read(proc, pid, "environ", ENVIRON_LIMIT))
+    raw = bounded(pid, lambda: _read(proc, pid, "environ", ENVIRON_LIMIT))
     if raw is None:
         return None
     return Environ(raw if len(raw) < ENVIRON_LIMIT else raw.rpartition(b"\0")[0])

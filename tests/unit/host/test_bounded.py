@@ -29,26 +29,38 @@ def hanging() -> Iterator[threading.Event]:
 
 def test_result_and_error_are_the_call_s() -> None:
     reader = BoundedReader(lambda _thread: True, LONG)
-    assert reader.call(lambda: 7) == 7
+    assert reader.call(1, lambda: 7) == 7
     with pytest.raises(PermissionError, match="no"):
-        reader.call(lambda: (_ for _ in ()).throw(PermissionError("no")))
-    assert reader.call(lambda: 8) == 8
+        reader.call(1, lambda: (_ for _ in ()).throw(PermissionError("no")))
+    assert reader.call(1, lambda: 8) == 8
     assert reader.timeouts == 0
 
 
 def test_calls_share_one_thread() -> None:
     reader = BoundedReader(lambda _thread: True, LONG)
-    idents = {reader.call(threading.get_ident) for _ in range(5)}
+    idents = {reader.call(1, threading.get_ident) for _ in range(5)}
     assert len(idents) == 1
     assert threading.get_ident() not in idents
 
 
 def test_call_that_hangs_is_given_up_on_and_the_next_is_made(hanging: threading.Event) -> None:
     reader = BoundedReader(lambda _thread: True)
-    assert reader.call(hanging.wait) is None
+    assert reader.call(2, hanging.wait) is None
     assert reader.timeouts == 1
     reader._patience_seconds = LONG
-    assert reader.call(lambda: 7) == 7
+    assert reader.call(1, lambda: 7) == 7
+
+
+def test_process_about_which_a_call_hangs_is_not_asked_again(hanging: threading.Event) -> None:
+    reader = BoundedReader(lambda _thread: True)
+    assert reader.call(2, hanging.wait) is None
+    assert reader.call(2, lambda: 7) is None
+    assert reader.timeouts == 2
+    stuck = list(reader._stuck)
+    hanging.set()
+    assert all(call.done.wait(LONG) for call in stuck)
+    reader._patience_seconds = LONG
+    assert reader.call(2, lambda: 7) == 7
 
 
 def test_call_that_is_only_slow_is_waited_for() -> None:
@@ -67,7 +79,7 @@ def test_call_that_is_only_slow_is_waited_for() -> None:
         return 7
 
     threading.Timer(0.02, release.set).start()
-    assert reader.call(slow) == 7
+    assert reader.call(1, slow) == 7
     assert reader.timeouts == 0
     assert len(set(asked)) == 1
 
@@ -89,8 +101,8 @@ def test_no_call_is_made_while_too_many_hang(hanging: threading.Event) -> None:
         made.append(threading.get_ident())
         hanging.wait()
 
-    for _ in range(10):
-        assert reader.call(hang) is None
+    for pid in range(10):
+        assert reader.call(pid, hang) is None
     assert reader.timeouts == 10
     stuck = list(reader._stuck)
     hanging.set()
@@ -100,27 +112,27 @@ def test_no_call_is_made_while_too_many_hang(hanging: threading.Event) -> None:
 
 def test_calls_are_made_again_once_those_that_hung_return(hanging: threading.Event) -> None:
     reader = BoundedReader(lambda _thread: True)
-    for _ in range(5):
-        reader.call(hanging.wait)
+    for pid in range(5):
+        reader.call(pid, hanging.wait)
     stuck = list(reader._stuck)
     hanging.set()
     assert all(call.done.wait(LONG) for call in stuck)
     reader._patience_seconds = LONG
-    assert reader.call(lambda: 7) == 7
+    assert reader.call(1, lambda: 7) == 7
 
 
 def test_other_threads_call_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[int, int | None]] = []
 
     def run() -> None:
-        called.append((threading.get_ident(), bounded.bounded(threading.get_ident)))
+        called.append((threading.get_ident(), bounded.bounded(1, threading.get_ident)))
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
     ((caller, callee),) = called
     assert caller == callee
-    assert bounded.bounded(threading.get_ident) != threading.get_ident()
+    assert bounded.bounded(1, threading.get_ident) != threading.get_ident()
 
 
 def test_environment_of_a_process_that_hangs_is_unreadable(

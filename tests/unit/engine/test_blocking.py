@@ -1,0 +1,156 @@
+"""Nothing blocks the engine's thread, however slow the world around it is.
+
+What is measured is how long the thread may block at most, by the calls that it makes,
+between two waits of the engine: a clock would measure the machine that runs the tests. Time
+is scripted, so that a timeout of a minute takes none; hooks, the webhook's server and the
+process that is acted on are real. See tests/support/blocking.py.
+"""
+
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.incident.outcome import StepOutcome, StepStatus
+from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
+from ebpftrace.act.policy.reader import default_step
+from ebpftrace.engine.watch_loop import WatchLoop
+from ebpftrace.events import ProcessKey
+from ebpftrace.host import bounded, proc
+from ebpftrace.host.bounded import BoundedReader
+from ebpftrace.ledger import Snapshot
+from ebpftrace.units import MIB, NS_PER_SECOND
+from tests.support.blocking import BOUND_SECONDS, BlockingGuard
+from tests.support.conditions import level
+from tests.support.incidents import key_of, sleeping
+from tests.support.scripted_watch import ScriptedWatch, fake_key
+
+NOTIFY = default_step("notify", ACTIONS)
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Iterator[ProcessKey]:
+    with sleeping(tmp_path) as pid:
+        yield key_of(pid)
+
+
+@pytest.fixture
+def guard(monkeypatch: pytest.MonkeyPatch) -> BlockingGuard:
+    """Watches the loop of each watch; the end of one may wait for a reader."""
+    made = BlockingGuard()
+    run = WatchLoop._run_until
+
+    def guarded(loop: WatchLoop, due: int) -> str:
+        with made.watching():
+            return run(loop, due)
+
+    monkeypatch.setattr(WatchLoop, "_run_until", guarded)
+    return made
+
+
+def resting(scripted: ScriptedWatch, guard: BlockingGuard) -> ScriptedWatch:
+    """Each wait of the engine ends a stretch of the guard."""
+    poll = scripted.time.poll
+
+    def rest(epoll: select.epoll, seconds: float | None) -> list[tuple[int, int]]:
+        guard.rest()
+        return poll(epoll, seconds)
+
+    scripted.time.poll = rest  # type: ignore[method-assign]
+    return scripted
+
+
+def acting(
+    folder: Path, guard: BlockingGuard, sleeper: ProcessKey, *steps: Step
+) -> ScriptedWatch:
+    """A watch that takes these steps after one and a half seconds."""
+    policy = Policy("slow", Match(), (level(64 * MIB),), Mode.ANY, steps, grace_ns=0)
+    scripted = resting(ScriptedWatch(folder, policies=(policy,)), guard)
+    scripted.start(sleeper)
+    scripted.at(1.5, lambda: scripted.breach(sleeper, 100))
+    return scripted
+
+
+def statuses(scripted: ScriptedWatch) -> dict[str, StepStatus]:
+    return {step.action: step.status for step in scripted.view.all(StepOutcome)}
+
+
+def test_hook_that_ignores_term_does_not_block_the_watch(
+    tmp_path: Path, guard: BlockingGuard, sleeper: ProcessKey
+) -> None:
+    line = "trap '' TERM INT HUP; while :; do sleep 0.1; done"
+    hung = replace(default_step("shell", ACTIONS, line=line), timeout_ns=NS_PER_SECOND)
+    scripted = acting(tmp_path, guard, sleeper, hung, NOTIFY)
+    view = scripted.run()
+    assert guard.waits == []
+    assert statuses(scripted)["shell"] is not StepStatus.DONE
+    assert view.times("snapshot")[:5] == [0, 1, 2, 3, 4]
+
+
+def test_webhook_that_never_answers_does_not_block_the_watch(
+    tmp_path: Path, guard: BlockingGuard, sleeper: ProcessKey
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        step = default_step("notify", ACTIONS, url=url, retries=0)
+        stuck = replace(step, timeout_ns=2 * NS_PER_SECOND)
+        scripted = acting(tmp_path, guard, sleeper, stuck)
+        view = scripted.run()
+    assert guard.waits == []
+    assert statuses(scripted)["notify"] is not StepStatus.DONE
+    assert view.times("snapshot")[:5] == [0, 1, 2, 3, 4]
+
+
+@contextmanager
+def hanging_proc(monkeypatch: pytest.MonkeyPatch, pid: int) -> Iterator[None]:
+    """Within the block, /proc files of this process that need its mmap lock hang."""
+    release, hangs = threading.Event(), threading.Event()
+    read = proc._read
+
+    def hang(folder: Path, read_pid: int, name: str, *limit: int) -> bytes | None:
+        if read_pid == pid and name in ("cmdline", "environ"):
+            hangs.set()
+            release.wait()
+        return read(folder, read_pid, name, *limit)
+
+    monkeypatch.setattr(proc, "_read", hang)
+    monkeypatch.setattr(bounded, "_READER", BoundedReader(lambda _thread: hangs.is_set(), 1e-5))
+    try:
+        yield
+    finally:
+        release.set()
+
+
+def test_process_whose_proc_files_hang_does_not_block_the_watch(
+    tmp_path: Path, guard: BlockingGuard, sleeper: ProcessKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted = resting(ScriptedWatch(tmp_path), guard)
+    scripted.at(1.5, lambda: scripted.start(sleeper))
+    with hanging_proc(monkeypatch, sleeper.pid):
+        view = scripted.run()
+    assert guard.waits == []
+    last = view.all(Snapshot)[-1]
+    assert [process.key for job in last.jobs for process in job.processes] == [sleeper]
+    assert last.losses["proc_timeouts"] >= 1
+
+
+def test_all_reads_that_may_hang_together_block_no_longer_than_the_bound() -> None:
+    assert bounded.MOST_STUCK * bounded.PATIENCE_SECONDS <= BOUND_SECONDS
+
+
+def test_hundreds_of_processes_that_start_do_not_block_the_watch(
+    tmp_path: Path, guard: BlockingGuard
+) -> None:
+    scripted = resting(ScriptedWatch(tmp_path), guard)
+    for number in range(500):
+        scripted.at(1.5, partial(scripted.start, fake_key(number)))
+    view = scripted.run(duration_ns=2 * NS_PER_SECOND)
+    assert guard.waits == []
+    assert sum(len(job.processes) for job in view.all(Snapshot)[-1].jobs) == 500

@@ -1,0 +1,79 @@
+"""The guard of tests/support/blocking.py: what it notices, and what it lets pass."""
+
+import os
+import select
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.blocking import BlockingGuard
+
+
+def wait_twice() -> None:
+    for _ in range(2):
+        threading.Event().wait(0.015)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        lambda: time.sleep(0.03),
+        lambda: threading.Event().wait(0.03),
+        wait_twice,
+        lambda: select.poll().poll(30),
+    ],
+)
+def test_more_than_20_ms_are_noticed(block: Callable[[], object]) -> None:
+    guard = BlockingGuard()
+    with guard.watching():
+        block()
+    assert len(guard.waits) == 1
+
+
+def test_process_and_pipe_that_are_waited_for_are_noticed() -> None:
+    guard = BlockingGuard()
+    reader, writer = os.pipe()
+    threading.Timer(0.05, os.write, (writer, b"x")).start()
+    with subprocess.Popen(["sleep", "60"]) as process:
+        with guard.watching():
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.03)
+            os.read(reader, 1)
+        process.kill()
+    os.close(reader)
+    os.close(writer)
+    assert any("test_process_and_pipe" in line and "0.03 s" in line for line in guard.waits)
+    assert any(line.startswith("inf s") for line in guard.waits)
+
+
+def test_what_does_not_block_is_let_pass() -> None:
+    guard = BlockingGuard()
+    reader, writer = os.pipe()
+    os.write(writer, b"x")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    thread = threading.Thread(target=time.sleep, args=(0.03,))
+    with guard.watching():
+        thread.start()
+        ended.wait()
+        os.read(reader, 1)
+        select.poll().poll(0)
+        for _ in range(3):
+            threading.Event().wait(0.015)
+            guard.rest()
+    thread.join()
+    os.close(reader)
+    os.close(writer)
+    assert guard.waits == []
+
+
+def test_other_threads_may_block() -> None:
+    guard = BlockingGuard()
+    thread = threading.Thread(target=wait_twice)
+    with guard.watching():
+        thread.start()
+    thread.join()
+    assert guard.waits == []
