@@ -6,13 +6,13 @@ once it is open, tells whether that is the process that was meant.
 
 import contextlib
 import os
-import select
 import signal
 from collections.abc import Iterator
 
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
+from ebpftrace.host.ready import is_readable
 
 
 def open_pidfd(key: ProcessKey) -> int:
@@ -61,9 +61,7 @@ def is_alive(key: ProcessKey) -> bool:
 
 def has_ended(pidfd: int) -> bool:
     """Whether the last thread of the process has ended, reaped or not. Never waits."""
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(0))
+    return is_readable(pidfd)
 
 
 def send_signal(pidfd: int, number: signal.Signals) -> bool:

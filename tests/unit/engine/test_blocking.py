@@ -6,6 +6,7 @@ is scripted, so that a timeout of a minute takes none; hooks, the webhook's serv
 process that is acted on are real. See tests/support/blocking.py.
 """
 
+import os
 import select
 import socket
 import threading
@@ -23,12 +24,13 @@ from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
 from ebpftrace.act.policy.reader import default_step
 from ebpftrace.engine.watch_loop import WatchLoop
 from ebpftrace.events import ProcessKey
-from ebpftrace.host import bounded, proc
+from ebpftrace.host import bounded, children, proc
 from ebpftrace.host.bounded import BoundedReader
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.blocking import BOUND_SECONDS, BlockingGuard
 from tests.support.conditions import level
+from tests.support.fakeroot import FakeRoot
 from tests.support.incidents import key_of, sleeping
 from tests.support.scripted_watch import ScriptedWatch, fake_key
 
@@ -143,6 +145,32 @@ def test_process_whose_proc_files_hang_does_not_block_the_watch(
 
 def test_all_reads_that_may_hang_together_block_no_longer_than_the_bound() -> None:
     assert bounded.MOST_STUCK * bounded.PATIENCE_SECONDS <= BOUND_SECONDS
+
+
+def test_descendants_are_found_without_a_look_at_20_000_other_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeRoot(tmp_path)
+    for pid in range(100, 20_100):
+        (fake.proc / str(pid)).mkdir(parents=True)
+    family = {"self": [], "50": [51, 52], "51": [53], "52": [], "53": []}
+    for name, born in family.items():
+        folder = fake.proc / f"{name}/task/1"
+        folder.mkdir(parents=True)
+        (folder / "children").write_text(" ".join(map(str, born)))
+    for pid, parent in ((50, 1), (51, 50), (52, 50), (53, 51)):
+        fake.process(pid, parent)
+    listed: list[Path] = []
+    iterdir = Path.iterdir
+
+    def list_folder(folder: Path) -> Iterator[Path]:
+        listed.append(folder)
+        return iterdir(folder)
+
+    monkeypatch.setattr(Path, "iterdir", list_folder)
+    start = ProcessKey(50, 50 * 10 * NS_PER_SECOND // os.sysconf("SC_CLK_TCK"))
+    assert [stat.pid for stat in children.descendants([start], fake.proc)] == [51, 52, 53]
+    assert listed == [fake.proc / f"{pid}/task" for pid in (50, 51, 52, 53)]
 
 
 def test_hundreds_of_processes_that_start_do_not_block_the_watch(

@@ -9,10 +9,11 @@ import os
 import threading
 from collections.abc import Callable
 
-from ebpftrace.act.actions.support.running import Ended, readable
+from ebpftrace.act.actions.support.running import Ended
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.errors import EbpftraceError
+from ebpftrace.host.ready import is_readable
 from ebpftrace.text import clean
 
 
@@ -45,7 +46,7 @@ class Background:
         return None
 
     def poll(self, now_ns: int) -> Ended | None:
-        return self._ended if readable(self._eventfd) else None
+        return self._ended if is_readable(self._eventfd) else None
 
     def cancel(self, now_ns: int) -> bool:
         return False

@@ -1,6 +1,5 @@
 """An action that was started: it is polled, can be stopped, and is never waited on."""
 
-import select
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -85,10 +84,3 @@ class Finished:
 def finished(status: StepStatus, detail: str, *, undo: Undo | None = None) -> Finished:
     """An action that ended at once."""
     return Finished(Ended(status, detail), undo)
-
-
-def readable(fd: int) -> bool:
-    """Whether a read from it would not wait."""
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))

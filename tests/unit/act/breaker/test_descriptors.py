@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ebpftrace.act.actions.support.running import readable
 from ebpftrace.act.breaker.descriptors import Descriptors
+from ebpftrace.host.ready import is_readable
 
 
 @pytest.fixture
@@ -21,11 +21,11 @@ def test_it_is_readable_when_a_listened_descriptor_is(descriptors: Descriptors) 
     try:
         descriptors.listen([reader])
         descriptors.listen([reader])  # once more changes nothing
-        assert not readable(descriptors.fd)
+        assert not is_readable(descriptors.fd)
         os.write(writer, b"x")
-        assert readable(descriptors.fd)
+        assert is_readable(descriptors.fd)
         descriptors.listen([])
-        assert not readable(descriptors.fd)
+        assert not is_readable(descriptors.fd)
     finally:
         os.close(reader)
         os.close(writer)
@@ -37,7 +37,7 @@ def test_a_descriptor_that_was_closed_meanwhile_is_ignored(descriptors: Descript
     os.close(reader)
     os.close(writer)
     descriptors.listen([])
-    assert not readable(descriptors.fd)
+    assert not is_readable(descriptors.fd)
 
 
 def test_it_knows_that_it_is_closed(descriptors: Descriptors) -> None:

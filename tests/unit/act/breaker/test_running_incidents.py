@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ebpftrace.act.actions import ACTIONS
-from ebpftrace.act.actions.support.running import Ended, Running, readable
+from ebpftrace.act.actions.support.running import Ended, Running
 from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.breaker.running_incidents import RunningIncidents
 from ebpftrace.act.incident.incident import Incident
@@ -16,6 +16,7 @@ from ebpftrace.act.incident.outcome import Outcome, StepStatus
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
 from ebpftrace.act.process.undo import Undo
+from ebpftrace.host.ready import is_readable
 from ebpftrace.judge.finding import Finding
 from ebpftrace.units import NS_PER_SECOND
 from tests.support import watches
@@ -99,12 +100,12 @@ def test_it_is_readable_when_an_action_has_news(
     rig: IncidentsRig, pipe: tuple[int, int]
 ) -> None:
     rig.start("one")
-    assert not readable(rig.incidents.fd)
+    assert not is_readable(rig.incidents.fd)
     os.write(pipe[1], b"x")
-    assert readable(rig.incidents.fd)
+    assert is_readable(rig.incidents.fd)
     rig.actions[0].ended = Ended(StepStatus.DONE, "")
     rig.incidents.poll()
-    assert not readable(rig.incidents.fd)
+    assert not is_readable(rig.incidents.fd)
 
 
 def test_the_earliest_deadline_counts(rig: IncidentsRig) -> None:
