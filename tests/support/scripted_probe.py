@@ -1,4 +1,4 @@
-"""A kernel side that reports what a test tells it to, and records what it was asked."""
+"""A kernel side that reports what a test emits, and records what it was asked."""
 
 import os
 from collections.abc import Callable

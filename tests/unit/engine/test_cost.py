@@ -1,4 +1,4 @@
-"""What the watch takes itself, by its own real CPU time; the probe is no part of it."""
+"""What the watch uses itself, by its own real CPU time; the probe is a fake."""
 
 import time
 from typing import cast
@@ -8,7 +8,7 @@ from ebpftrace.probe import Probe
 
 
 class NoProbe:
-    """Stands for one that corrected nothing: loading a real one is the kernel tests'."""
+    """It corrected nothing; a real one is loaded in tests/kernel."""
 
     drift_bytes = 0
 
@@ -22,7 +22,7 @@ def burn(cpu_ns: int) -> None:
         pass
 
 
-def test_there_is_no_share_before_there_was_an_interval() -> None:
+def test_first_reading_has_no_cpu_share() -> None:
     meter = CostMeter(cast(Probe, NoProbe()), time.monotonic_ns)
     burn(50_000_000)
     first = meter.read(lag_ns=7)

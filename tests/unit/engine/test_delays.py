@@ -1,4 +1,4 @@
-"""Delay accounting: the real answer for a real process, and what is said without it.
+"""Delay accounting: the real delays of a real process, and the errors without it.
 
 The sysctl is the machine's: the tests read it and leave it as it is.
 """
@@ -27,7 +27,7 @@ def fake_root(root: Path, switch: str | None) -> Path:
     return root
 
 
-def test_this_machine_accounts_or_says_why_not() -> None:
+def test_missing_accounting_of_this_machine_is_explained() -> None:
     if SWITCH.exists() and SWITCH.read_text().strip() == "1":
         require_accounting()
         return
@@ -38,7 +38,7 @@ def test_this_machine_accounts_or_says_why_not() -> None:
     assert "--delays" in caught.value.fix
 
 
-def test_what_is_said_depends_on_whether_it_can_be_switched_on(tmp_path: Path) -> None:
+def test_error_depends_on_whether_accounting_can_be_switched_on(tmp_path: Path) -> None:
     require_accounting(fake_root(tmp_path / "on", "1\n"))
     with pytest.raises(EbpftraceError) as off:
         require_accounting(fake_root(tmp_path / "off", "0\n"))
@@ -51,7 +51,7 @@ def test_what_is_said_depends_on_whether_it_can_be_switched_on(tmp_path: Path) -
 
 
 @pytest.mark.kernel
-def test_the_kernel_answers_for_a_process_of_ours_and_not_for_one_that_is_gone() -> None:
+def test_delays_are_read_of_a_running_process_and_not_of_an_ended_one() -> None:
     with subprocess.Popen(["/bin/true"]) as gone:
         gone.wait()
     here, there = ProcessKey(os.getpid(), 1), ProcessKey(gone.pid, 2)
@@ -66,7 +66,7 @@ def test_the_kernel_answers_for_a_process_of_ours_and_not_for_one_that_is_gone()
         assert event.delays == Delays(0, 0, 0)
 
 
-def test_a_watch_without_delays_does_not_import_pyroute2() -> None:
+def test_watch_without_delays_does_not_import_pyroute2() -> None:
     code = (
         "import sys, ebpftrace.engine; "
         "sys.exit(any(name.partition('.')[0] in ('pyroute2', 'asyncio', 'ssl')"

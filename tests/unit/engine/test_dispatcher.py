@@ -51,7 +51,7 @@ BLOWN = FuseBlown(BEGAN_NS, GOPLS, GROUP, FuseScope.JOB, 64, 64, 64, 19)
 
 @dataclass
 class RecordingBreaker:
-    """What it was told, in order."""
+    """Its calls, in order."""
 
     calls: list[tuple[object, ...]] = field(default_factory=list)
 

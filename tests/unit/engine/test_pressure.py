@@ -1,6 +1,6 @@
-"""Which cgroups are listened to; the kernel's part is in tests/kernel/test_cgroup_v2.py.
+"""Which cgroups have a trigger; the kernel's part is in tests/kernel/test_cgroup_v2.py.
 
-Fake folders: a plain file takes the trigger's text, and never tells anything.
+Fake folders: a plain file takes the trigger's text, and never fires.
 """
 
 import os
@@ -26,7 +26,7 @@ def tell(folder: Path) -> None:
     (folder / "memory.pressure").write_text("some avg10=1.00 avg60=0 avg300=0 total=7\n")
 
 
-def test_those_wanted_are_registered_once_and_dropped_when_they_are_not(tmp_path: Path) -> None:
+def test_cgroup_is_registered_once_and_dropped_once_it_is_left_out(tmp_path: Path) -> None:
     registered: list[int] = []
     listener = PressureListener(registered.append)
     one, two = cgroup(tmp_path, "one"), cgroup(tmp_path, "two")
@@ -41,7 +41,9 @@ def test_those_wanted_are_registered_once_and_dropped_when_they_are_not(tmp_path
     listener.close()
 
 
-def test_one_that_is_refused_is_not_asked_again_while_it_is_wanted(tmp_path: Path) -> None:
+def test_refused_trigger_is_not_retried_while_its_cgroup_is_followed(
+    tmp_path: Path,
+) -> None:
     registered: list[int] = []
     listener = PressureListener(registered.append)
     one = cgroup(tmp_path, "one")
@@ -56,7 +58,7 @@ def test_one_that_is_refused_is_not_asked_again_while_it_is_wanted(tmp_path: Pat
     listener.close()
 
 
-def test_one_that_is_gone_is_dropped_though_its_path_is_another_s_by_now(
+def test_removed_cgroup_is_dropped_also_if_its_path_was_reused(
     tmp_path: Path,
 ) -> None:
     """Its descriptor would be ready for ever: the watch would never sleep again."""
@@ -74,7 +76,7 @@ def test_one_that_is_gone_is_dropped_though_its_path_is_another_s_by_now(
     listener.close()
 
 
-def test_there_is_a_bound(tmp_path: Path) -> None:
+def test_number_of_triggers_is_bounded(tmp_path: Path) -> None:
     registered: list[int] = []
     listener = PressureListener(registered.append)
     listener.follow(cgroup(tmp_path, str(number)) for number in range(MOST + 3))

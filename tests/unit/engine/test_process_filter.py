@@ -1,4 +1,4 @@
-"""Which of the tracked processes are meant, also where /proc speaks of another by now."""
+"""Which tracked processes match, also where /proc describes another program by now."""
 
 import os
 import subprocess
@@ -33,20 +33,20 @@ def started(pid: int, how: StartCause = StartCause.EXEC, parent: int = 1) -> Pro
     return ProcessStarted(5, ProcessKey(pid, 1000 + pid), parent, how, "sleep", 1, program="x")
 
 
-def test_the_link_names_the_program_that_runs(sleeper: int) -> None:
+def test_program_is_what_the_exe_link_names(sleeper: int) -> None:
     accepted = ProcessFilter(Selection(exes=(SLEEP,))).accept(started(sleeper), _no)
     assert accepted is not None
     assert accepted.program == SLEEP
     assert accepted.args == ("/usr/bin/sleep", "60")
 
 
-def test_another_program_is_not_meant(sleeper: int) -> None:
+def test_other_program_does_not_match(sleeper: int) -> None:
     tracked = ProcessFilter(Selection(exes=("/usr/bin/gopls",)))
     assert tracked.accept(started(sleeper), _no) is None
     assert tracked.unidentified == 0
 
 
-def test_one_that_executed_something_since_goes_by_the_path_it_was_executed_by(
+def test_process_that_executed_another_program_since_is_matched_by_its_record(
     sleeper: int,
 ) -> None:
     tracked = ProcessFilter(Selection(exes=(SLEEP,)))
@@ -55,7 +55,7 @@ def test_one_that_executed_something_since_goes_by_the_path_it_was_executed_by(
     assert tracked.accept(started(sleeper), _no) is not None
 
 
-def test_a_fork_is_what_its_parent_is_whatever_proc_says_by_now(sleeper: int) -> None:
+def test_fork_matches_as_its_parent_does_whatever_proc_says(sleeper: int) -> None:
     tracked = ProcessFilter(Selection(exes=(SLEEP,)))
     stranger = started(sleeper, StartCause.FORK, parent=1)
     assert tracked.accept(stranger, _no) is None
@@ -65,13 +65,13 @@ def test_a_fork_is_what_its_parent_is_whatever_proc_says_by_now(sleeper: int) ->
     assert child.program == SLEEP
 
 
-def test_what_was_gone_before_it_could_be_looked_at_is_counted() -> None:
+def test_process_that_ended_before_its_program_was_read_is_counted() -> None:
     tracked = ProcessFilter(Selection(exes=(SLEEP,)))
     assert tracked.accept(started(1 << 22), _no) is None  # no such pid, and a relative path
     assert tracked.unidentified == 1
 
 
-def test_an_end_frees_the_pid(sleeper: int) -> None:
+def test_exit_frees_the_pid(sleeper: int) -> None:
     tracked = ProcessFilter(Selection(exes=(SLEEP,)))
     event = started(sleeper)
     tracked.accept(event, _no)

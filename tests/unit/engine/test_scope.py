@@ -33,16 +33,16 @@ def mount(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["/ci/build-42", "ci/build-42/", "{mount}/ci/build-42"])
-def test_a_cgroup_is_named_by_its_path_or_its_folder(mount: Path, name: str) -> None:
+def test_cgroup_is_named_by_its_path_or_its_folder(mount: Path, name: str) -> None:
     build = mount / "ci/build-42"
     assert ids(mount, name.format(mount=mount)) == inodes(build, build / "step")
 
 
-def test_several_count_once(mount: Path) -> None:
+def test_cgroup_that_is_named_twice_counts_once(mount: Path) -> None:
     assert ids(mount, "/ci", "/ci/build-42") == ids(mount, "/ci")
 
 
-def test_a_folder_that_is_no_cgroup_is_not_taken_for_one(mount: Path) -> None:
+def test_folder_outside_of_the_mount_is_no_cgroup(mount: Path) -> None:
     for name in (str(mount.parent / "outside"), "/etc", "/usr"):
         with pytest.raises(GoneError, match=f"no memory cgroup {name}"):
             ids(mount, name)
@@ -52,12 +52,12 @@ def test_a_folder_that_is_no_cgroup_is_not_taken_for_one(mount: Path) -> None:
 
 @pytest.mark.parametrize("name", ["..", "/../../etc", "/ci/../..", "{mount}/../outside"])
 @pytest.mark.parametrize("root", ["/", "/docker/abc"])
-def test_no_name_leads_out(mount: Path, name: str, root: str) -> None:
+def test_no_name_leads_out_of_the_mount(mount: Path, name: str, root: str) -> None:
     with pytest.raises(UsageError, match=r"has a '\.\.'"):
         ids(mount, name.format(mount=mount), root=root)
 
 
-def test_from_a_cgroup_namespace_names_above_it_and_from_the_mount(mount: Path) -> None:
+def test_cgroups_above_a_cgroup_namespace_can_be_named(mount: Path) -> None:
     (step,) = inodes(mount / "ci/build-42/step")
     assert ids(mount, "/../../ci/build-42/step", root="/../..") == {step}
     assert ids(mount, "/ci/build-42/step", root="/../..") == {step}  # as we print it
@@ -65,7 +65,7 @@ def test_from_a_cgroup_namespace_names_above_it_and_from_the_mount(mount: Path) 
         ids(mount, "/../../../outside", root="/../..")
 
 
-def test_from_a_cgroup_namespace_its_own_names_come_first(
+def test_names_of_a_cgroup_namespace_come_first(
     mount: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = mount / "ci/build-42"
@@ -77,7 +77,7 @@ def test_from_a_cgroup_namespace_its_own_names_come_first(
     assert ids(mount, "/", root="/../..") == inodes(build, build / "ci", build / "step")
 
 
-def test_more_cgroups_than_there_is_room_for_are_refused(
+def test_more_cgroups_than_the_kernel_side_has_room_for_are_refused(
     mount: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scope, "MAX_CGROUPS", 3)

@@ -1,4 +1,4 @@
-"""SIGHUP ends a watch, unless it was asked to reload; and one interrupt is one."""
+"""SIGHUP ends a watch unless it reloads its policies; a repeated interrupt counts once."""
 
 import signal
 import time
@@ -13,42 +13,42 @@ from ebpftrace.units import NS_PER_SECOND
 
 
 @pytest.fixture
-def bell() -> Iterator[Waker]:
+def waker() -> Iterator[Waker]:
     with closing(Waker()) as made:
         yield made
 
 
 @pytest.fixture
-def signals(bell: Waker) -> Iterator[Signals]:
-    with Signals(bell.wakeup_fd) as taken:
+def signals(waker: Waker) -> Iterator[Signals]:
+    with Signals(waker.wakeup_fd) as taken:
         yield taken
 
 
-def test_each_rings_and_the_first_that_stops_is_told(bell: Waker, signals: Signals) -> None:
+def test_each_signal_wakes_and_the_first_is_kept(waker: Waker, signals: Signals) -> None:
     assert signals.stop is None
     signal.raise_signal(signal.SIGTERM)
-    bell.clear()
+    waker.clear()
     signal.raise_signal(signal.SIGQUIT)
-    bell.clear()
+    waker.clear()
     assert signals.stop is signal.SIGTERM
 
 
-def test_their_old_handlers_are_back_at_the_end(bell: Waker) -> None:
+def test_old_handlers_are_restored(waker: Waker) -> None:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = [signal.getsignal(number) for number in numbers]
-    with Signals(bell.wakeup_fd) as signals:
+    with Signals(waker.wakeup_fd) as signals:
         signals.reload_on_hangup()
         assert before != [signal.getsignal(number) for number in numbers]
     assert before == [signal.getsignal(number) for number in numbers]
     assert signal.set_wakeup_fd(-1) == -1
 
 
-def test_nohup_protects_from_the_terminal_and_not_from_who_asks_for_a_reload(
-    bell: Waker,
+def test_sighup_under_nohup_is_ignored_but_reloads(
+    waker: Waker,
 ) -> None:
     old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with Signals(bell.wakeup_fd) as signals:
+        with Signals(waker.wakeup_fd) as signals:
             signal.raise_signal(signal.SIGHUP)
             assert (signals.stop, signals.reload_requested) == (None, False)
             signals.reload_on_hangup()
@@ -59,7 +59,7 @@ def test_nohup_protects_from_the_terminal_and_not_from_who_asks_for_a_reload(
         signal.signal(signal.SIGHUP, old)
 
 
-def test_a_second_interrupt_ends_at_once_and_one_told_twice_does_not(
+def test_second_interrupt_ends_at_once_unless_it_is_the_first_repeated(
     signals: Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signal.raise_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What wakes a watch, what goes before what, and how long it waits for its reader."""
+"""What wakes a watch, what is more urgent, and how long it waits for its reader."""
 
 import os
 import signal
@@ -14,101 +14,101 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.units import NS_PER_SECOND
 
 LONG_NS = 60 * NS_PER_SECOND
-WISH = UserCommand(UserCommandKind.THAW, ProcessKey(4711, 1))
+COMMAND = UserCommand(UserCommandKind.THAW, ProcessKey(4711, 1))
 
 
 @pytest.fixture
-def waiting() -> Iterator[Waiter]:
+def waiter() -> Iterator[Waiter]:
     with Waiter() as opened:
         yield opened
 
 
-def test_a_hang_up_ends_a_watch_without_policies(waiting: Waiter) -> None:
+def test_sighup_stops_a_watch_without_a_policy_file(waiter: Waiter) -> None:
     signal.raise_signal(signal.SIGHUP)
-    assert waiting.wait(LONG_NS) is WakeReason.STOP
-    assert waiting.stopped_by is signal.SIGHUP
-    assert waiting.wait(LONG_NS) is WakeReason.STOP
+    assert waiter.wait(LONG_NS) is WakeReason.STOP
+    assert waiter.stopped_by is signal.SIGHUP
+    assert waiter.wait(LONG_NS) is WakeReason.STOP
 
 
-def test_a_hang_up_reloads_once_where_that_was_asked_for(waiting: Waiter) -> None:
-    waiting.reload_on_hangup()
+def test_sighup_reloads_once_with_a_policy_file(waiter: Waiter) -> None:
+    waiter.reload_on_hangup()
     for _ in range(2):
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGHUP)
-        assert waiting.wait(LONG_NS) is WakeReason.RELOAD
-        assert waiting.wait(0) is WakeReason.TIME
-    assert waiting.stopped_by is None
+        assert waiter.wait(LONG_NS) is WakeReason.RELOAD
+        assert waiter.wait(0) is WakeReason.TIME
+    assert waiter.stopped_by is None
 
 
-def test_an_interrupt_goes_before_a_reload(waiting: Waiter) -> None:
-    waiting.reload_on_hangup()
+def test_stop_is_more_urgent_than_a_reload(waiter: Waiter) -> None:
+    waiter.reload_on_hangup()
     signal.raise_signal(signal.SIGHUP)
     signal.raise_signal(signal.SIGTERM)
-    assert waiting.wait(LONG_NS) is WakeReason.STOP
-    assert waiting.stopped_by is signal.SIGTERM
+    assert waiter.wait(LONG_NS) is WakeReason.STOP
+    assert waiter.stopped_by is signal.SIGTERM
 
 
-def test_a_trigger_is_remembered_whatever_else_woke_us(waiting: Waiter) -> None:
+def test_pressure_is_remembered_if_something_else_is_more_urgent(waiter: Waiter) -> None:
     """A socket's urgent byte polls POLLPRI, as a PSI trigger does; a fake of it."""
     listening = socket.create_server(("127.0.0.1", 0))
     with listening, socket.create_connection(listening.getsockname()) as sender:
         receiver, _ = listening.accept()
         with receiver:
-            waiting.add_pressure(receiver.fileno())
+            waiter.add_pressure(receiver.fileno())
             sender.send(b"!", socket.MSG_OOB)
-            assert waiting.wait(LONG_NS) is WakeReason.PRESSURE
-            assert waiting.take_pressed() == {receiver.fileno()}
-            waiting.quit()
-            assert waiting.wait(LONG_NS) is WakeReason.QUIT
-            assert waiting.take_pressed() == {receiver.fileno()}
-            assert waiting.take_pressed() == set()
+            assert waiter.wait(LONG_NS) is WakeReason.PRESSURE
+            assert waiter.take_pressed() == {receiver.fileno()}
+            waiter.quit()
+            assert waiter.wait(LONG_NS) is WakeReason.QUIT
+            assert waiter.take_pressed() == {receiver.fileno()}
+            assert waiter.take_pressed() == set()
 
 
-def test_wishes_wake_and_come_in_their_order(waiting: Waiter) -> None:
-    wishes = [UserCommand(UserCommandKind.END, ProcessKey(pid, 1)) for pid in range(3)]
-    for wish in wishes[:2]:
-        waiting.submit(wish)
-    threading.Timer(0.05, waiting.submit, wishes[2:]).start()
-    assert waiting.wait(LONG_NS) is WakeReason.COMMAND
-    taken = waiting.commands()
-    while len(taken) < len(wishes):
-        assert waiting.wait(LONG_NS) is WakeReason.COMMAND
-        taken += waiting.commands()
-    assert taken == wishes
-    assert waiting.commands() == []
+def test_commands_wake_and_keep_their_order(waiter: Waiter) -> None:
+    commands = [UserCommand(UserCommandKind.END, ProcessKey(pid, 1)) for pid in range(3)]
+    for wish in commands[:2]:
+        waiter.submit(wish)
+    threading.Timer(0.05, waiter.submit, commands[2:]).start()
+    assert waiter.wait(LONG_NS) is WakeReason.COMMAND
+    taken = waiter.commands()
+    while len(taken) < len(commands):
+        assert waiter.wait(LONG_NS) is WakeReason.COMMAND
+        taken += waiter.commands()
+    assert taken == commands
+    assert waiter.commands() == []
 
 
-def test_a_reload_does_not_swallow_a_wish(waiting: Waiter) -> None:
-    waiting.reload_on_hangup()
-    waiting.submit(WISH)
+def test_reload_does_not_lose_a_command(waiter: Waiter) -> None:
+    waiter.reload_on_hangup()
+    waiter.submit(COMMAND)
     signal.raise_signal(signal.SIGHUP)
-    assert waiting.wait(LONG_NS) is WakeReason.RELOAD
-    assert waiting.wait(LONG_NS) is WakeReason.COMMAND
-    assert waiting.commands() == [WISH]
+    assert waiter.wait(LONG_NS) is WakeReason.RELOAD
+    assert waiter.wait(LONG_NS) is WakeReason.COMMAND
+    assert waiter.commands() == [COMMAND]
 
 
-def test_a_wish_is_heard_while_the_kernel_never_stops_talking(waiting: Waiter) -> None:
+def test_command_is_returned_while_the_kernel_never_stops_reporting(waiter: Waiter) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"more than is read")
-    waiting.add_kernel(reader)
-    waiting.submit(WISH)
-    assert waiting.wait(LONG_NS) is WakeReason.COMMAND
-    assert waiting.commands() == [WISH]
-    assert waiting.wait(LONG_NS) is WakeReason.KERNEL
+    waiter.add_kernel(reader)
+    waiter.submit(COMMAND)
+    assert waiter.wait(LONG_NS) is WakeReason.COMMAND
+    assert waiter.commands() == [COMMAND]
+    assert waiter.wait(LONG_NS) is WakeReason.KERNEL
     os.close(reader)
     os.close(writer)
 
 
-def test_a_wish_that_nobody_takes_does_not_wake_for_ever(waiting: Waiter) -> None:
-    waiting.submit(WISH)
-    assert waiting.wait(LONG_NS) is WakeReason.COMMAND
-    assert waiting.wait(0) is WakeReason.TIME
+def test_command_that_is_not_taken_wakes_once(waiter: Waiter) -> None:
+    waiter.submit(COMMAND)
+    assert waiter.wait(LONG_NS) is WakeReason.COMMAND
+    assert waiter.wait(0) is WakeReason.TIME
 
 
-def test_a_wish_after_the_end_does_no_harm() -> None:
+def test_command_after_the_end_is_ignored() -> None:
     with Waiter() as closed:
         pass
-    closed.submit(WISH)
+    closed.submit(COMMAND)
     closed.quit()
 
 
@@ -126,35 +126,35 @@ def full_pipe() -> Iterator[tuple[int, int]]:
     os.close(writer)
 
 
-def test_writing_waits_for_a_reader(waiting: Waiter, full_pipe: tuple[int, int]) -> None:
+def test_writing_waits_for_the_reader(waiter: Waiter, full_pipe: tuple[int, int]) -> None:
     reader, writer = full_pipe
     threading.Timer(0.05, os.read, (reader, 1 << 16)).start()
-    assert waiting.wait_to_write(writer)
+    assert waiter.wait_to_write(writer)
     assert os.write(writer, b"y" * 4096) == 4096
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_that_stops_ends_the_wait_for_a_reader(
-    waiting: Waiter, full_pipe: tuple[int, int], number: signal.Signals
+def test_signal_ends_the_wait_for_the_reader(
+    waiter: Waiter, full_pipe: tuple[int, int], number: signal.Signals
 ) -> None:
     threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
-    assert not waiting.wait_to_write(full_pipe[1])
-    assert waiting.wait(LONG_NS) is WakeReason.STOP
-    assert not waiting.wait_to_write(full_pipe[1])
+    assert not waiter.wait_to_write(full_pipe[1])
+    assert waiter.wait(LONG_NS) is WakeReason.STOP
+    assert not waiter.wait_to_write(full_pipe[1])
 
 
-def test_a_reload_does_not_end_the_wait_for_a_reader_and_is_not_forgotten(
-    waiting: Waiter, full_pipe: tuple[int, int]
+def test_reload_during_the_wait_for_the_reader_is_kept(
+    waiter: Waiter, full_pipe: tuple[int, int]
 ) -> None:
-    waiting.reload_on_hangup()
+    waiter.reload_on_hangup()
     signal.raise_signal(signal.SIGHUP)
     threading.Timer(0.05, os.read, (full_pipe[0], 1 << 16)).start()
-    assert waiting.wait_to_write(full_pipe[1])
-    assert waiting.wait(LONG_NS) is WakeReason.RELOAD
+    assert waiter.wait_to_write(full_pipe[1])
+    assert waiter.wait(LONG_NS) is WakeReason.RELOAD
 
 
-def test_writing_goes_on_as_soon_as_there_is_room(
-    waiting: Waiter, full_pipe: tuple[int, int]
+def test_writing_resumes_as_soon_as_there_is_room(
+    waiter: Waiter, full_pipe: tuple[int, int]
 ) -> None:
     reader, writer = full_pipe
     written: list[int] = []
@@ -163,40 +163,40 @@ def test_writing_goes_on_as_soon_as_there_is_room(
         written.append(os.write(writer, b"y" * 4096))
         return len(written) < 2
 
-    waiting.when_writable(writer, write)
-    assert waiting.wait(0) is WakeReason.TIME
+    waiter.when_writable(writer, write)
+    assert waiter.wait(0) is WakeReason.TIME
     assert not written
     threading.Timer(0.05, os.read, (reader, 1 << 16)).start()
     while len(written) < 2:
-        assert waiting.wait(LONG_NS) is WakeReason.TIME
-    assert waiting.wait(0) is WakeReason.TIME
+        assert waiter.wait(LONG_NS) is WakeReason.TIME
+    assert waiter.wait(0) is WakeReason.TIME
     assert written == [4096, 4096]
 
 
-def test_a_reader_who_left_ends_the_writing_once(waiting: Waiter) -> None:
+def test_reader_that_left_ends_the_writing_once(waiter: Waiter) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    waiting.when_writable(writer, lambda: bool(os.write(writer, b"y")))
+    waiter.when_writable(writer, lambda: bool(os.write(writer, b"y")))
     with pytest.raises(BrokenPipeError):
-        waiting.wait(LONG_NS)
-    assert waiting.wait(0) is WakeReason.TIME
+        waiter.wait(LONG_NS)
+    assert waiter.wait(0) is WakeReason.TIME
     os.close(writer)
 
 
-def test_the_last_writing_is_done_while_it_still_hears_signals(
+def test_signals_are_noticed_during_the_last_writing(
     full_pipe: tuple[int, int],
 ) -> None:
-    told: list[bool] = []
-    with Waiter() as waiting:
-        waiting.at_end(lambda: told.append(waiting.wait_to_write(full_pipe[1])))
+    written: list[bool] = []
+    with Waiter() as waiter:
+        waiter.at_end(lambda: written.append(waiter.wait_to_write(full_pipe[1])))
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    assert told == [False]
+    assert written == [False]
 
 
-def test_who_reads_still_gets_the_last_words(waiting: Waiter) -> None:
+def test_interrupted_watch_still_writes_its_end(waiter: Waiter) -> None:
     reader, writer = os.pipe()
     signal.raise_signal(signal.SIGINT)
-    assert waiting.wait_to_write(writer)
+    assert waiter.wait_to_write(writer)
     os.close(reader)
-    assert waiting.wait_to_write(writer)  # and writing says what is wrong
+    assert waiter.wait_to_write(writer)  # and writing says what is wrong
     os.close(writer)
