@@ -36,7 +36,13 @@ def test_more_than_20_ms_are_noticed(block: Callable[[], object]) -> None:
 def test_process_and_pipe_that_are_waited_for_are_noticed() -> None:
     guard = BlockingGuard()
     reader, writer = os.pipe()
-    threading.Timer(0.05, os.write, (writer, b"x")).start()
+
+    def write_once_the_read_was_noticed() -> None:
+        while not any(line.startswith("inf s") for line in guard.waits):
+            time.sleep(0.001)
+        os.write(writer, b"x")
+
+    threading.Thread(target=write_once_the_read_was_noticed, daemon=True).start()
     with subprocess.Popen(["sleep", "60"]) as process:
         with guard.watching():
             with pytest.raises(subprocess.TimeoutExpired):
