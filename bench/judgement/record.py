@@ -101,7 +101,7 @@ def _watched(
 
 
 def run(workload: Workload, group: MemoryCgroup, folder: Path) -> float | None:
-    """Run it to its end or its time; when its leak began, where only it can tell."""
+    """Run it to its end or its time. Returns when its leak began, if only it can know."""
     if workload.driver is not None:
         return workload.driver(group, folder)
     assert workload.command is not None

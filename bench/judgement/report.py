@@ -39,11 +39,11 @@ def each_text(traces: Sequence[Trace]) -> str:
     lines = []
     for one in score(OURS, builtin, traces).outcomes:
         if one.trace.label == "leak":
-            told = "missed" if one.way is None else f"called at {one.way:.0%} of the way"
-            told = "called before it began" if one.false_alarm else told
+            result = "missed" if one.way is None else f"called at {one.way:.0%} of the way"
+            result = "called before it began" if one.false_alarm else result
         else:
-            told = "FALSE ALARM" if one.false_alarm else "quiet"
-        lines.append(f"{one.trace.name:<30} {one.trace.label:<8} {told}")
+            result = "FALSE ALARM" if one.false_alarm else "quiet"
+        lines.append(f"{one.trace.name:<30} {one.trace.label:<8} {result}")
     return "\n".join(lines)
 
 

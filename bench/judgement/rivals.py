@@ -1,7 +1,7 @@
 """What others go by, written out as they are configured by default, on the same recordings.
 
 Each sees what it would see on a node: one cgroup, at its own interval. None of them was
-made for this question; oomd and systemd-oomd choose whom to kill once the node is short,
+made for this question; oomd and systemd-oomd choose what to kill once the node is short,
 and are asked here whether their condition would hold for this job. Where one looks at the
 node's memory, the job's limit stands for the node.
 """

@@ -1,4 +1,4 @@
-"""The labelled workloads: real programs, most of them told how much to keep and to leak."""
+"""The labelled workloads: real programs, most with a given amount to keep and leak."""
 
 import sys
 from collections.abc import Callable

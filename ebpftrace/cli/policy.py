@@ -1,4 +1,4 @@
-"""`ebpftrace policy`: check a policy file, say whom it takes, and help editors with it."""
+"""`ebpftrace policy`: check and explain a policy file, and print its schema."""
 
 import json
 import os
@@ -49,41 +49,41 @@ def policy() -> None:
 @policy.command()
 @_FILE
 def check(file: Path | None) -> None:
-    """Read a policy file and tell every mistake of it."""
+    """Read a policy file and report all its mistakes."""
     file = file or _default()
     try:
         policies = read_policies(file)
     except PolicyFileError as error:
-        for one in error.mistakes:
-            place = f"{error.file}:{one.line}: " if one.line else f"{error.file}: "
-            click.echo(_fill(place + str(one), "  "), err=True)
+        for mistake in error.mistakes:
+            place = f"{error.file}:{mistake.line}: " if mistake.line else f"{error.file}: "
+            click.echo(_fill(place + str(mistake), "  "), err=True)
         raise click.exceptions.Exit(error.exit_code) from error
-    names = ", ".join(one.name for one in policies)
+    names = ", ".join(each.name for each in policies)
     click.echo(_fill(f"{_name(file)}: {_count(policies)}: {names}", "  "))
 
 
 @policy.command("explain")
 @_FILE
 @click.option("--pid", "pids", multiple=True, type=Pid(), metavar="PID",
-              help="Say which policy would take this process. Repeatable.")  # fmt: skip
+              help="Show which policy applies to this process. Repeatable.")  # fmt: skip
 def explain_command(file: Path | None, pids: tuple[int, ...]) -> None:
-    """Say what a policy file does, or which policy would take a process, and why.
+    """Describe a policy file, or show which policy applies to a process, and why.
 
-    Without --pid: every policy in words. With it: the policy that would take the process,
-    and why the others would not.
+    Without --pid: every policy in words. With it: the policy that applies to the process,
+    and why the others do not.
     """
     policies = read_policies(file or _default())
     if not pids:
-        _tell_all(policies)
+        _describe_all(policies)
         return
     paths = CgroupPaths(memory_hierarchy())
     try:
         for pid in pids:
             stat, job = _live(pid, paths)
             answers = explain(policies, stat.comm, job)
-            _tell_answers(pid, stat.comm, job, answers)
-            if taking := next((one.policy for one in answers if one.taken), None):
-                _tell_held_back(stat, taking)
+            _explain_process(pid, stat.comm, job, answers)
+            if applied := next((answer.policy for answer in answers if answer.applies), None):
+                _explain_exemptions(stat, applied)
     finally:
         paths.close()
 
@@ -94,55 +94,53 @@ def schema_command() -> None:
     click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
 
 
-def _tell_all(policies: tuple[Policy, ...]) -> None:
-    for number, one in enumerate(policies, 1):
-        click.echo(f"{number}. {one.name}")
-        for label, text in in_words(one):
+def _describe_all(policies: tuple[Policy, ...]) -> None:
+    for number, each in enumerate(policies, 1):
+        click.echo(f"{number}. {each.name}")
+        for label, text in in_words(each):
             click.echo(_fill(f"   {label:<6} {text}", " " * 10))
-    click.echo("\nA process is taken by the first policy that is for it.")
+    click.echo("\nThe first policy that matches a process applies to it.")
 
 
-def _tell_answers(
+def _explain_process(
     pid: int, comm: str, job: JobIdentity, answers: tuple[PolicyMatch, ...]
 ) -> None:
     click.echo(_fill(f"{comm} {pid} is in the {job.kind} job {job.name}", "  "))
     click.echo(_fill(f"  by      {job.identified_by}", " " * 10))
     click.echo(_fill(f"  cgroup  {job.cgroup}", " " * 10))
     for answer in answers:
-        if answer.taken:
-            mark, why = "takes it", ""
+        if answer.applies:
+            mark, why = "applies ", ""
         elif answer.earlier:
-            mark, why = "too late", f"it would, but {answer.earlier} comes first"
+            mark, why = "too late", f"it matches, but {answer.earlier} comes first"
         else:
-            mark, why = "does not", "; ".join(answer.reasons)
+            mark, why = "no match", "; ".join(answer.reasons)
         text = f"  {mark}  {answer.policy.name}{': ' if why else ''}{why}"
         click.echo(_fill(text, " " * 12))
-    if not any(answer.taken for answer in answers):
-        click.echo("  No policy takes it: it is watched and judged, and never acted on.")
+    if not any(answer.applies for answer in answers):
+        click.echo("  No policy applies: it is watched and judged, and never acted on.")
 
 
-def _tell_held_back(stat: Stat, policy: Policy) -> None:
-    """Whether it would be acted on now: its age, and whether it is one never to be touched."""
+def _explain_exemptions(stat: Stat, policy: Policy) -> None:
+    """Whether it would be acted on now: its age, and whether it is never signalled."""
     age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - stat.start_boottime_ns
     grace = format_duration(policy.grace_ns)
     if age_ns < policy.grace_ns:
         left = format_duration(policy.grace_ns - age_ns)
-        click.echo(
-            _fill(f"  It is young: left alone for another {left} (grace {grace}).", "  ")
-        )
+        click.echo(_fill(f"  It is young: exempt for another {left} (grace {grace}).", "  "))
     elif policy.grace_ns:
         click.echo(_fill(f"  It is older than the grace of {grace}.", "  "))
     try:
         identify(ProcessKey(stat.pid, stat.start_boottime_ns))
     except RefusedError as error:
-        why = f", whatever a policy says: {error.what}."
+        why = f", by any policy: {error.what}."
         if in_own_ancestry(stat.pid) and stat.pid > 1:
-            why = " by an ebpftrace that is started below it, as this one is."
+            why = " by an ebpftrace that is its descendant, as this one is."
         click.echo(_fill(f"  It is never signalled{why}", "  "))
 
 
 def _live(pid: int, paths: CgroupPaths) -> tuple[Stat, JobIdentity]:
-    """A running process and its job. GoneError where there is none."""
+    """A running process and its job. GoneError if there is none."""
     stat, path = read_stat(pid), memory_cgroup(pid)
     if stat is None or path is None:
         raise GoneError(
@@ -158,8 +156,8 @@ def _default() -> Path:
     file = default_file(os.environ)
     if file is None:
         raise UsageError(
-            "there is no policy file in the default places",
-            why=f"neither $XDG_CONFIG_HOME/ebpftrace/policy.toml nor {SYSTEM_FILE} is there",
+            "there is no policy file in the default locations",
+            why=f"neither $XDG_CONFIG_HOME/ebpftrace/policy.toml nor {SYSTEM_FILE} exists",
             fix="name one: ebpftrace policy check FILE",
         )
     return file

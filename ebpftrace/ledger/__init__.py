@@ -7,6 +7,7 @@ from ebpftrace.ledger.notes import (
     Note,
     OomNote,
     PressureNote,
+    ProcessChange,
     ProcessNote,
     StallNote,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Note",
     "OomNote",
     "PressureNote",
+    "ProcessChange",
     "ProcessNote",
     "ProcessSnapshot",
     "SelfCost",

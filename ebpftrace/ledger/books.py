@@ -31,7 +31,7 @@ from ebpftrace.ledger.accounts import JobAccount, ProcessAccount, SharedCgroup, 
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.held import held_bytes, room_bytes
 from ebpftrace.ledger.notebook import Notebook
-from ebpftrace.ledger.notes import Note
+from ebpftrace.ledger.notes import Note, ProcessChange
 from ebpftrace.ledger.register import JobRegister
 from ebpftrace.ledger.snapshot import JobSnapshot, KnownProcess, Node, SelfCost, Snapshot
 from ebpftrace.ledger.trend import NO_TREND, JobTrends
@@ -128,7 +128,7 @@ class Ledger:
 
     def drain_notes(self) -> tuple[Note, ...]:
         """What happened since the last call, in order."""
-        return self._notebook.take()
+        return self._notebook.drain()
 
     def _start(self, event: ProcessStarted, identity: JobIdentity) -> None:
         before = self._executed.pop(event.key, None)
@@ -153,7 +153,7 @@ class Ledger:
         self._jobs.join(account)
         if job is not before:  # else the same process, after an exec
             job.started += 1
-        self._notebook.process(account, event.how.value, event.time_ns)
+        self._notebook.process(account, ProcessChange(event.how.value), event.time_ns)
 
     def _exit(self, event: ProcessExited) -> None:
         account = self._processes.get(event.key)
@@ -164,7 +164,7 @@ class Ledger:
         self._close(account, event.time_ns)
         if event.executed:
             self._executed[event.key] = account.job
-        self._notebook.process(account, "exit", event.time_ns, exited=event)
+        self._notebook.process(account, ProcessChange.EXIT, event.time_ns, exited=event)
 
     def _close(self, account: ProcessAccount, now_ns: int) -> None:
         del self._processes[account.key]
@@ -174,7 +174,7 @@ class Ledger:
         account = self._processes.get(event.key)
         if account is not None and account.comm != event.comm:
             account.comm = event.comm
-            self._notebook.process(account, "rename", event.time_ns)
+            self._notebook.process(account, ProcessChange.RENAME, event.time_ns)
 
     def _move(self, event: ProcessMoved, identity: JobIdentity | None) -> None:
         account = self._processes.get(event.key)
@@ -189,7 +189,7 @@ class Ledger:
         account.job = job
         self._jobs.join(account)
         job.started += 1
-        self._notebook.process(account, "moved", event.time_ns)
+        self._notebook.process(account, ProcessChange.MOVED, event.time_ns)
 
     def _oom(self, event: OomKilled, identity: JobIdentity | None) -> None:
         self._node_oom_kills += 1
@@ -248,7 +248,7 @@ class Ledger:
 def _shared_cgroups(
     jobs: Sequence[JobAccount], usages: Sequence[Usage]
 ) -> dict[int, SharedCgroup]:
-    """By cgroup id: the jobs among these that share it, summed once for all who ask."""
+    """By cgroup id: the jobs among these that share it, with the sum of their usage."""
     shared: dict[int, SharedCgroup] = {}
     for job, usage in zip(jobs, usages, strict=True):
         cgroup = shared.get(job.identity.cgroup_id)

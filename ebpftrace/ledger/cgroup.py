@@ -17,19 +17,19 @@ class CgroupAccount:
     """Jobs that share a cgroup (CI runs on a bare runner) take turns, or run side by side.
 
     Its counters go to every job with live processes, or to the last one that had some. An
-    oom kill goes to one job only: the victim's, or, where only the cgroup's counter tells
-    of it, the latest. A kill is heard of twice, as an event and by the counter, in either
-    order; it is charged once, and either may be lost.
+    oom kill goes to one job only: the victim's, or, where only the cgroup's counter shows
+    it, the latest. A kill is reported twice, as an event and by the counter, in either
+    order; it is charged once, and either report may be lost.
     """
 
     def __init__(self, *, made: bool) -> None:
-        """`made`: during the watch, so that none of its kills was before our time."""
+        """`made`: created during the watch, so that none of its kills is older than that."""
         self.jobs: list[JobAccount] = []  # the latest to run comes last
         self._last = CgroupCounters()
         self._kills_known: int | None = 0 if made else None  # the kernel's count, at least
         self._kills_before = self._kills_known
         self._kills_charged = 0
-        self._unheard: list[tuple[JobAccount, int]] = []  # charged by the counter alone
+        self._by_counter: list[tuple[JobAccount, int]] = []  # charged by the counter alone
 
     @property
     def present(self) -> list[JobAccount]:
@@ -41,10 +41,10 @@ class CgroupAccount:
         if self.jobs and (self.jobs[-1] is job or (job.processes and job in self.jobs)):
             return
         if self.jobs and not any(other.processes for other in self.jobs):
-            # Nobody read the cgroup since the last job ended: who was killed meanwhile is
-            # no victim of the new one.
+            # The cgroup was not read since the last job ended: a process that was killed
+            # meanwhile was not of the new one.
             self._kills_before, self._kills_charged = None, 0
-            self._unheard.clear()
+            self._by_counter.clear()
         self.forget(job)
         self.jobs.append(job)
 
@@ -54,20 +54,23 @@ class CgroupAccount:
             self.jobs.remove(job)
 
     def killed(self, victim: JobAccount) -> None:
-        """An oom kill was heard of; `victim` is the job it is charged to."""
+        """An oom kill was reported; `victim` is the job it is charged to."""
         victim.oom_kills += 1
-        if not self._unheard:
+        if not self._by_counter:
             self._kills_charged += 1
             return
-        entry = next((one for one in self._unheard if one[0] is victim), self._unheard[-1])
+        entry = next(
+            (charged for charged in self._by_counter if charged[0] is victim),
+            self._by_counter[-1],
+        )
         job, count = entry
         job.oom_kills -= 1
-        self._unheard.remove(entry)
+        self._by_counter.remove(entry)
         if count > 1:
-            self._unheard.append((job, count - 1))
+            self._by_counter.append((job, count - 1))
 
     def read(self, counters: CgroupCounters) -> list[Stalled]:
-        """Book new counters. Returns whose stalls rose."""
+        """Book new counters. Returns the jobs whose stalls rose."""
         last = self._last
         # They only rise; those that come with an oom kill have none.
         stalled_ns = max(0, counters.stalled_ns - last.stalled_ns)
@@ -90,7 +93,7 @@ class CgroupAccount:
         return [(job, stalled_ns, stalls) for job in present if stalls]
 
     def pressed(self, pressure: CgroupPressure) -> list[Pressed]:
-        """Book what was lost by now. Returns who lost how much since it was last read."""
+        """Book the time lost. Returns how much each job lost since it was last read."""
         last = self._last.pressure
         self._last = replace(self._last, pressure=pressure)
         for job in self.present:
@@ -113,9 +116,9 @@ class CgroupAccount:
         self._kills_known = max(kills, self._kills_known or 0)
         if self._kills_before is None:
             self._kills_before = kills - self._kills_charged
-        unheard = kills - self._kills_before - self._kills_charged
-        if unheard > 0 and self.jobs:
+        unreported = kills - self._kills_before - self._kills_charged
+        if unreported > 0 and self.jobs:
             job = self.present[-1]
-            job.oom_kills += unheard
-            self._kills_charged += unheard
-            self._unheard.append((job, unheard))
+            job.oom_kills += unreported
+            self._kills_charged += unreported
+            self._by_counter.append((job, unreported))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class Clock:
     """What to add to a kernel time to get Unix time, in nanoseconds.
 
-    Taken once: a watch's times stay in order even when the wall clock is set meanwhile.
+    Taken once: the times of a watch stay in order even if the wall clock is set meanwhile.
     """
 
     monotonic_to_unix_ns: int

@@ -1,4 +1,4 @@
-"""What is to be told before the next snapshot, in order."""
+"""The notes to report before the next snapshot, in order."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,21 +12,22 @@ from ebpftrace.ledger.notes import (
     Note,
     OomNote,
     PressureNote,
+    ProcessChange,
     ProcessNote,
     StallNote,
 )
 
 
 class Notebook:
-    """Writes the notes, and keeps what of a running count was told already."""
+    """Writes the notes, and remembers how much of a running count was reported."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._notes: list[Note] = []
-        self._losses_told: Counter[str] = Counter()
+        self._losses_reported: Counter[str] = Counter()
 
-    def take(self) -> tuple[Note, ...]:
-        """All that was noted since this was last asked."""
+    def drain(self) -> tuple[Note, ...]:
+        """The notes since the last call."""
         notes, self._notes = tuple(self._notes), []
         return notes
 
@@ -37,12 +38,12 @@ class Notebook:
     def process(
         self,
         account: ProcessAccount,
-        event: str,
+        event: ProcessChange,
         now_ns: int,
         *,
         exited: ProcessExited | None = None,
     ) -> None:
-        """It came, went, was renamed or moved."""
+        """It started, ended, was renamed or moved."""
         started = account.started
         self.add(
             ProcessNote(
@@ -79,22 +80,22 @@ class Notebook:
         )
 
     def stalls(self, rose: Iterable[Stalled], now_ns: int) -> None:
-        """A cgroup was read; what its tasks waited since was not told yet."""
+        """A cgroup was read, and its tasks have waited since it was last read."""
         for job, ns, count in rose:
             time_ns = self._clock.unix_ns(now_ns)
             self.add(StallNote(time_ns, now_ns, job.identity, ns, count))
 
     def pressure(self, lost: Iterable[Pressed], now_ns: int) -> None:
-        """A PSI trigger was told of a stall."""
+        """A PSI trigger reported a stall."""
         time_ns = self._clock.unix_ns(now_ns)
         for job, some_ns, full_ns, within_ns in lost:
             self.add(PressureNote(time_ns, now_ns, job.identity, some_ns, full_ns, within_ns))
 
     def losses(self, read: LossesRead) -> None:
-        """The counts of what was missed; those that grew are told."""
+        """The counts of what was missed; those that rose are noted."""
         time_ns = self._clock.unix_ns(read.time_ns)
         for cause, total in read.counts.items():
-            count = total - self._losses_told[cause]
+            count = total - self._losses_reported[cause]
             if count > 0:
-                self._losses_told[cause] = total
+                self._losses_reported[cause] = total
                 self.add(LossNote(time_ns, read.time_ns, cause, count, total))

@@ -1,10 +1,22 @@
-"""What happened, told once: the lines between two snapshots."""
+"""What happened between two snapshots, each reported once."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
+
+
+class ProcessChange(StrEnum):
+    """What happened to a process. The first three are how it came to be watched."""
+
+    FOUND = "found"  # it ran already when the watch began
+    EXEC = "exec"
+    FORK = "fork"
+    RENAME = "rename"
+    MOVED = "moved"  # to another job
+    EXIT = "exit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +29,9 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ProcessNote(Note):
-    """A process came, went, was renamed or moved."""
+    """A process started, ended, was renamed or moved."""
 
-    event: str  # found, exec, fork, rename, moved, exit
+    event: ProcessChange
     key: ProcessKey
     start_time_ns: int
     parent_pid: int
@@ -35,7 +47,7 @@ class ProcessNote(Note):
 
 @dataclass(frozen=True, slots=True)
 class OomNote(Note):
-    """The OOM killer took a process of a job we know, or one we tracked."""
+    """The OOM killer took a tracked process, or one of a known job."""
 
     key: ProcessKey
     comm: str
@@ -47,7 +59,7 @@ class OomNote(Note):
 
 @dataclass(frozen=True, slots=True)
 class StallNote(Note):
-    """A job's tasks waited for the kernel to reclaim memory, since that was last told."""
+    """A job's tasks waited for the kernel to reclaim memory, since the last such note."""
 
     job: JobIdentity
     stalled_ns: int
@@ -56,7 +68,7 @@ class StallNote(Note):
 
 @dataclass(frozen=True, slots=True)
 class PressureNote(Note):
-    """A job's tasks wait for memory, told by the kernel as it happens (PSI, cgroup v2).
+    """A job's tasks wait for memory, reported by the kernel as it happens (PSI, cgroup v2).
 
     `some_ns`: at least one of them waited; `full_ns`: all that could have run did. Since the
     cgroup was last read, `within_ns` ago.
@@ -70,7 +82,7 @@ class PressureNote(Note):
 
 @dataclass(frozen=True, slots=True)
 class LossNote(Note):
-    """Something was missed since that was last told, and counted."""
+    """Events were missed since the last such note: `count` of them, `total` in all."""
 
     cause: str
     count: int

@@ -1,4 +1,4 @@
-"""All the jobs there are: those with a process, those that ended, and who shares a cgroup."""
+"""All known jobs, with a process or ended, and which of them share a cgroup."""
 
 from collections.abc import Iterator
 
@@ -10,24 +10,24 @@ from ebpftrace.ledger.cgroup import CgroupAccount, Pressed, Stalled
 from ebpftrace.units import NS_PER_SECOND
 
 MAX_ENDED_JOBS = 4096
-"""Jobs without a process that are remembered; the one that ended first is forgotten first."""
+"""How many jobs without a process are kept; the one that ended first is dropped first."""
 
 LINGER_NS = 60 * NS_PER_SECOND
-"""An ended job stays in the snapshots so long: every reader sees its last figures, and a
-node that ran a thousand jobs does not show them all."""
+"""An ended job stays in the snapshots for so long: every reader sees its last figures, and
+a node that ran a thousand jobs does not show them all."""
 
 _MAX_MADE = 4096  # cgroups made during the watch in which no job has begun yet
 _NOT_READ = CgroupCounters()
 
 
 class JobRegister:
-    """Opens, closes and, at last, forgets the accounts of jobs."""
+    """Opens, closes and finally drops the accounts of jobs."""
 
     def __init__(self) -> None:
         self._live: dict[str, JobAccount] = {}
         self._ended: dict[str, JobAccount] = {}  # in the order in which they ended
         self._cgroups: dict[int, CgroupAccount] = {}
-        self._made: dict[int, None] = {}  # a set that knows which came first
+        self._made: dict[int, None] = {}  # an ordered set
         self.forgotten = 0
 
     def job(self, identity: JobIdentity, now_ns: int) -> JobAccount:
@@ -37,13 +37,13 @@ class JobRegister:
             job = self._ended[identity.key] = JobAccount(identity, began_ns=now_ns)
             self._cgroup(identity.cgroup_id).run(job)
         elif identity.cgroup and not job.identity.cgroup:
-            job.identity = identity  # the first of its processes was gone too soon to tell
+            job.identity = identity  # its first process ended before its cgroup was read
         elif identity.cgroup_id != job.identity.cgroup_id and not job.processes:
-            self._rehouse(job, identity)
+            self._move_to_new_cgroup(job, identity)
         return job
 
-    def _rehouse(self, job: JobAccount, identity: JobIdentity) -> None:
-        """A service was started anew, in a cgroup that has the same path and no past."""
+    def _move_to_new_cgroup(self, job: JobAccount, identity: JobIdentity) -> None:
+        """A service was restarted, in a new cgroup with the same path."""
         before = self._cgroups.get(job.identity.cgroup_id)
         if before is not None:
             before.forget(job)
@@ -59,7 +59,7 @@ class JobRegister:
             del self._ended[job.identity.key]
             self._live[job.identity.key] = job
             self._cgroup(job.identity.cgroup_id).run(job)
-            job.gone = False  # told out of order: where a process is, there is a cgroup
+            job.gone = False  # events out of order: a process has a cgroup
         job.enter(process)
 
     def leave(self, process: ProcessAccount, now_ns: int) -> None:
@@ -89,18 +89,18 @@ class JobRegister:
         yield from self._ended.values()
 
     def cgroup_made(self, cgroup_id: int) -> None:
-        """A cgroup without a past."""
+        """A cgroup was created during the watch."""
         self._made[cgroup_id] = None
         if len(self._made) > _MAX_MADE:
             del self._made[next(iter(self._made))]
 
     def cgroup_read(self, cgroup_id: int, counters: CgroupCounters) -> list[Stalled]:
-        """Book a cgroup's counters; returns whose stalls rose."""
+        """Book a cgroup's counters. Returns the jobs whose stalls rose."""
         cgroup = self._cgroups.get(cgroup_id)
         return cgroup.read(counters) if cgroup else []
 
     def cgroup_pressed(self, cgroup_id: int, pressure: CgroupPressure) -> list[Pressed]:
-        """Book what its tasks lost; returns whose, since it was last read."""
+        """Book the time its tasks lost. Returns the jobs they belong to."""
         cgroup = self._cgroups.get(cgroup_id)
         return cgroup.pressed(pressure) if cgroup else []
 
@@ -113,7 +113,7 @@ class JobRegister:
     def killed(
         self, event: OomKilled, identity: JobIdentity | None, victim: ProcessAccount | None
     ) -> JobAccount | None:
-        """Count the kill against its job, which is returned; None where it is a stranger's.
+        """Count the kill against its job, which is returned; None for an unknown job.
 
         The event's counters are those of the victim's cgroup, with this kill in them.
         """
@@ -134,7 +134,7 @@ class JobRegister:
         return job
 
     def forget_old(self) -> None:
-        """Hold the bound; to be called when an event was booked, whatever it was."""
+        """Drop the oldest ended jobs above the bound. To be called after every event."""
         while len(self._ended) > MAX_ENDED_JOBS:
             job = self._ended.pop(next(iter(self._ended)))
             self.forgotten += 1

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.events import ProcessKey
-from ebpftrace.ledger import ProcessNote
+from ebpftrace.ledger import ProcessChange, ProcessNote
 from ebpftrace.views.entries import Entry
 
 StoppedByKey = Mapping[ProcessKey, FuseEvent]
@@ -20,7 +20,7 @@ class StoppedProcesses:
 
     def update(self, entry: Entry) -> bool:
         """Take one entry. True if it changed which processes are stopped."""
-        if isinstance(entry, ProcessNote) and entry.event == "exit":
+        if isinstance(entry, ProcessNote) and entry.event is ProcessChange.EXIT:
             return self._remove(entry.key)
         if not isinstance(entry, FuseEvent):
             return False

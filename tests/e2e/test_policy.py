@@ -52,14 +52,14 @@ def test_a_good_file_is_named_with_its_policies(file: Path) -> None:
     assert " ".join(done.stdout.split()) == f"{file}: 3 policies: go tools, this job, the rest"
 
 
-def test_every_mistake_is_told_with_file_and_line(file: Path) -> None:
+def test_every_mistake_is_reported_with_file_and_line(file: Path) -> None:
     file.write_text(POLICIES.replace("growth", "grwth").replace('"85%"', "0.85"))
     done = ebpftrace("policy", "check", str(file))
     assert (done.returncode, done.stdout) == (10, "")
-    told = done.stderr.replace("\n  ", " ")
-    assert f'{file}:10: policy[1].when[0].detector: found "grwth", expected "growth"' in told
-    assert f"{file}:16: policy[2].when[0].bound: found 0.85, expected a share" in told
-    assert len(told.splitlines()) == 2
+    text = done.stderr.replace("\n  ", " ")
+    assert f'{file}:10: policy[1].when[0].detector: found "grwth", expected "growth"' in text
+    assert f"{file}:16: policy[2].when[0].bound: found 0.85, expected a share" in text
+    assert len(text.splitlines()) == 2
 
 
 @pytest.mark.parametrize("command", [("policy", "check"), ("audit",)])
@@ -69,8 +69,8 @@ def test_a_file_that_may_not_be_read_is_told_as_such(
     if os.geteuid() != 0:
         pytest.skip("needs root, to become nobody")
     file.chmod(0o600)
-    told = assert_explained(ebpftrace_as_nobody(*command, str(file)), 1)
-    assert "why: Permission denied" in told
+    text = assert_explained(ebpftrace_as_nobody(*command, str(file)), 1)
+    assert "why: Permission denied" in text
 
 
 @pytest.mark.parametrize("command", [("policy", "check"), ("audit",)])
@@ -85,14 +85,14 @@ def test_a_pipe_that_nobody_writes_to_holds_nobody_up(
 
 def test_a_watch_does_not_start_with_a_wrong_file(file: Path) -> None:
     file.write_text(POLICIES.replace("growth", "grwth"))
-    told = assert_explained(ebpftrace("watch", "--once", "--config", str(file)), 10)
-    assert "line 10: policy[1].when[0].detector" in told
+    text = assert_explained(ebpftrace("watch", "--once", "--config", str(file)), 10)
+    assert "line 10: policy[1].when[0].detector" in text
 
 
 def test_the_default_places_are_searched(file: Path) -> None:
     home = {"XDG_CONFIG_HOME": str(file.parent / "config")}
-    told = assert_explained(ebpftrace("policy", "check", environment=home), 2)
-    assert "no policy file in the default places" in told
+    text = assert_explained(ebpftrace("policy", "check", environment=home), 2)
+    assert "no policy file in the default locations" in text
     place = file.parent / "config/ebpftrace/policy.toml"
     place.parent.mkdir(parents=True)
     file.rename(place)
@@ -136,21 +136,21 @@ def test_a_running_process_is_told_which_policy_would_take_it(file: Path) -> Non
     sleeper.wait()
     assert (done.returncode, done.stderr) == (0, "")
     assert_on_one_screen(done.stdout)
-    told = " ".join(done.stdout.split())
-    assert f"sleep {sleeper.pid} is in the github job org/repo#7 lint" in told
-    assert "does not go tools: comm is sleep, not go" in told
-    assert "takes it this job" in told
-    assert "too late the rest: it would, but this job comes first" in told
-    assert re.search(r"It is young: left alone for another \d+m\d\ds \(grace 10m00s\)", told)
+    text = " ".join(done.stdout.split())
+    assert f"sleep {sleeper.pid} is in the github job org/repo#7 lint" in text
+    assert "no match go tools: comm is sleep, not go" in text
+    assert "applies this job" in text
+    assert "too late the rest: it matches, but this job comes first" in text
+    assert re.search(r"It is young: exempt for another \d+m\d\ds \(grace 10m00s\)", text)
 
 
-def test_who_is_never_signalled_is_told_so(file: Path) -> None:
+def test_a_process_that_is_never_signalled_is_reported(file: Path) -> None:
     done = ebpftrace("policy", "explain", str(file), "--pid", "1", "--pid", str(os.getpid()))
     assert_on_one_screen(done.stdout)
-    told = " ".join(done.stdout.split())
-    assert "It is never signalled, whatever a policy says: 1 is the init process." in told
-    assert "never signalled by an ebpftrace that is started below it, as this one is." in told
-    assert "It is older than the grace of 10s." in told
+    text = " ".join(done.stdout.split())
+    assert "It is never signalled, by any policy: 1 is the init process." in text
+    assert "never signalled by an ebpftrace that is its descendant, as this one is." in text
+    assert "It is older than the grace of 10s." in text
 
 
 def test_a_process_that_is_not_there(file: Path) -> None:
@@ -167,7 +167,7 @@ def test_the_schema_is_json(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "text"),
     [
         (["--growth", "256MiB"], "--growth cannot be '256MiB'"),
         (["--level", "85"], "--level cannot be '85'"),
@@ -178,7 +178,7 @@ def test_the_schema_is_json(file: Path) -> None:
         (["--config", "/dev/null"], "cannot read the policy file /dev/null"),
     ],
 )
-def test_options_that_do_not_fit(options: list[str], told: str) -> None:
+def test_options_that_do_not_fit(options: list[str], text: str) -> None:
     done = ebpftrace("watch", "--once", *options)
-    code = 1 if "/dev/null" in told else 2
-    assert told in assert_explained(done, code)
+    code = 1 if "/dev/null" in text else 2
+    assert text in assert_explained(done, code)

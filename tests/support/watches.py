@@ -19,7 +19,14 @@ from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
 from ebpftrace.ledger.climb import SteadyClimb
-from ebpftrace.ledger.notes import LossNote, OomNote, PressureNote, ProcessNote, StallNote
+from ebpftrace.ledger.notes import (
+    LossNote,
+    OomNote,
+    PressureNote,
+    ProcessChange,
+    ProcessNote,
+    StallNote,
+)
 from ebpftrace.ledger.snapshot import (
     GrowthRates,
     JobSnapshot,
@@ -189,7 +196,7 @@ def process_note(event: str = "exec", comm: str = "gopls", **changes: object) ->
     fields: dict[str, object] = {
         "time_ns": TIME_NS,
         "monotonic_ns": MONOTONIC_NS,
-        "event": event,
+        "event": ProcessChange(event),
         "key": ProcessKey(4711, 86_000_000_004_711),
         "start_time_ns": TIME_NS - 5 * NS_PER_SECOND,
         "parent_pid": 4700,

@@ -1,4 +1,4 @@
-"""The programs that are told how much to keep, to drop and to leak: one a runtime."""
+"""Programs that keep, drop and leak memory on request, one for each runtime."""
 
 import hashlib
 import subprocess

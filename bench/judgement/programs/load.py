@@ -1,4 +1,4 @@
-"""A program that keeps, frees and leaks memory as told. CPython's own, no libraries.
+"""A program that keeps, frees and leaks memory on request. CPython's own, no libraries.
 
 Every size is MiB, every rate MiB/s, every time seconds; see `bench.judgement.shapes`.
 """
@@ -33,40 +33,40 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=float, default=0.0)
     parser.add_argument("--tmpfs", type=Path)
     parser.add_argument("--children", action="store_true")
-    told = parser.parse_args()
+    args = parser.parse_args()
     kept: list[bytearray] = []
     tooth: list[mmap.mmap] = []
     children: list[subprocess.Popen[bytes]] = []
     began = time.monotonic()
     gained = filled = 0.0
-    while told.burst and gained < told.burst:
+    while args.burst and gained < args.burst:
         kept.append(touched(20))
         gained += 20
         time.sleep(STEP)
     leaked = 0.0
-    while (now := time.monotonic() - began) < told.seconds:
+    while (now := time.monotonic() - began) < args.seconds:
         time.sleep(STEP)
-        resting = told.off and now % (told.on + told.off) > told.on
-        full = told.until and leaked >= told.until
-        if told.leak and now >= told.after and not resting and not full:
-            gain = told.leak * STEP
+        resting = args.off and now % (args.on + args.off) > args.on
+        full = args.until and leaked >= args.until
+        if args.leak and now >= args.after and not resting and not full:
+            gain = args.leak * STEP
             leaked += gain
-            if told.children:
+            if args.children:
                 # Each child holds 16 MiB and never ends.
                 if len(children) * 16 < leaked:
                     children.append(
                         subprocess.Popen([sys.executable, __file__, "--burst", "16",
                                           "--seconds", "600"])
                     )  # fmt: skip
-            elif told.tmpfs:
-                with told.tmpfs.open("ab") as file:
+            elif args.tmpfs:
+                with args.tmpfs.open("ab") as file:
                     file.write(touched(gain))
             else:
                 kept.append(touched(gain))
-        if told.churn:
-            touched(told.churn * STEP)
-        if told.tooth:
-            tooth.append(mapped(told.tooth / 40))
+        if args.churn:
+            touched(args.churn * STEP)
+        if args.tooth:
+            tooth.append(mapped(args.tooth / 40))
             filled += 1
             if filled >= 40:
                 for part in tooth:

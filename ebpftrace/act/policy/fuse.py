@@ -1,4 +1,4 @@
-"""What a policy asks of its fuse. The kernel side is bpf/fuse.h."""
+"""The fuse of a policy. The kernel side is bpf/fuse.h."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,17 +7,17 @@ from ebpftrace.events import FuseScope
 
 
 class FuseAction(StrEnum):
-    """What the kernel sends who crosses."""
+    """The signal for a process that crosses the bound."""
 
-    STOP = "stop"  # SIGSTOP: it stands while the ladder is climbed
-    KILL = "kill"  # SIGKILL: that is the whole action
+    STOP = "stop"  # SIGSTOP, until the ladder has run
+    KILL = "kill"  # SIGKILL, and no ladder
 
 
 class FuseEnd(StrEnum):
-    """What becomes of who still stands once the ladder was climbed."""
+    """What becomes of a process that is still stopped after the ladder."""
 
     KILL = "kill"
-    THAW = "thaw"  # it goes on, and the fuse is armed again higher up
+    THAW = "thaw"  # it is resumed, with a higher bound
 
 
 @dataclass(frozen=True, slots=True)

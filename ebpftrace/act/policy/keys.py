@@ -53,8 +53,8 @@ def job_kind_globs(kinds: tuple[str, ...]) -> Kind:
 def _level(value: object) -> Bound:
     if isinstance(value, str) and value.rstrip().endswith("%"):
         return Bound(parse_share(value), is_share=True)
-    if isinstance(value, str) and value.strip().isdigit():
-        raise ValueError  # 85 for 85%: a slip, and as bytes no useful bound
+    if isinstance(value, str) and not value.strip()[-1:].isalpha():
+        raise ValueError  # 85 or 85.0 for 85%: a slip, and as bytes no useful bound
     return Bound(SIZE.read(value))
 
 
@@ -116,9 +116,9 @@ FUSE = (
     Key("of", "scope", choice({scope.value: scope for scope in FuseScope}), "what is "
         "compared with it: what the process holds, its job, or all that the job's cgroup is "
         "charged for"),
-    Key("action", "action", choice({one.value: one for one in FuseAction}), "stop it and "
+    Key("action", "action", choice({each.value: each for each in FuseAction}), "stop it and "
         "run the ladder, or kill it at once"),
-    Key("then", "then", choice({one.value: one for one in FuseEnd}), "what becomes of "
+    Key("then", "then", choice({each.value: each for each in FuseEnd}), "what becomes of "
         "a process that is still stopped after the ladder"),
 )  # fmt: skip
 

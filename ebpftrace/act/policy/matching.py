@@ -1,4 +1,4 @@
-"""Which policy takes a process: the first whose every kind of match agrees, in file order."""
+"""Which policy applies to a process: the first, in file order, whose every key matches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,30 +10,30 @@ from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.systemd import units
 
 COMM_BYTES = 15  # what the kernel keeps of a name
-_SHORT_ID = 12  # digits of a container's id, as people quote it
+_SHORT_ID = 12  # digits of a container's id, as `docker ps` shows it
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyMatch:
-    """What one policy says to a process.
+    """Whether one policy applies to a process.
 
-    `reasons` say why it does not take it; none where it does, or would if `earlier`, the
-    name of the policy that takes the process first, were not there.
+    `reasons` say why it does not match; there are none if it does. `earlier` names the
+    policy that applies instead because it comes first.
     """
 
     policy: Policy
-    taken: bool
+    applies: bool
     reasons: tuple[str, ...] = ()
     earlier: str = ""
 
 
 def policy_for(policies: Sequence[Policy], comm: str, job: JobIdentity) -> Policy | None:
-    """The first policy that is for this process, or None."""
-    return next((one for one in policies if agrees(one.match, comm, job)), None)
+    """The first policy that matches this process, or None."""
+    return next((policy for policy in policies if agrees(policy.match, comm, job)), None)
 
 
 def agrees(match: Match, comm: str, job: JobIdentity) -> bool:
-    """Whether a match is for a process of this name in this job."""
+    """Whether every key matches a process of this name in this job."""
     return next(_disagreements(match, comm, job), None) is None
 
 
@@ -43,22 +43,22 @@ def explain(policies: Sequence[Policy], comm: str, job: JobIdentity) -> tuple[Po
     first = ""
     for policy in policies:
         reasons = tuple(_disagreements(policy.match, comm, job))
-        taken = not reasons and not first
-        answers.append(PolicyMatch(policy, taken, reasons, "" if reasons else first))
-        if taken:
+        applies = not reasons and not first
+        answers.append(PolicyMatch(policy, applies, reasons, "" if reasons else first))
+        if applies:
             first = policy.name
     return tuple(answers)
 
 
 def comms_to_watch(policies: Sequence[Policy], default: tuple[str, ...]) -> tuple[str, ...]:
-    """Globs of the names these policies are for; `default` stands for one without names."""
+    """The `comm` globs of these policies; `default` for a policy without any."""
     globs = [glob for policy in policies for glob in policy.match.comms or default]
     return tuple(dict.fromkeys(globs)) or default
 
 
 def _disagreements(match: Match, comm: str, job: JobIdentity) -> Iterator[str]:
     for name, globs, values in (
-        ("comm", tuple(map(_as_kept, match.comms)), (comm,)),
+        ("comm", tuple(map(_as_truncated, match.comms)), (comm,)),
         ("job_kind", match.job_kinds, (job.kind,)),
         ("job_name", match.job_names, (job.name,)),
         ("cgroup", match.cgroups, (job.cgroup,)),
@@ -71,8 +71,8 @@ def _disagreements(match: Match, comm: str, job: JobIdentity) -> Iterator[str]:
             yield f"{name} is {has}, not {wanted}"
 
 
-def _as_kept(glob: str) -> str:
-    """A plain name, cut as the kernel cuts it; a pattern stays as it is."""
+def _as_truncated(glob: str) -> str:
+    """A plain name, truncated as the kernel truncates it; a pattern as it is."""
     if set(glob) & set("*?["):
         return glob
     return glob.encode()[:COMM_BYTES].decode(errors="ignore")

@@ -46,12 +46,12 @@ class PolicyReader:
             return ()
         made = []
         names: dict[str, int] = {}
-        for index, one in enumerate(self.reading.tables(table["policy"], ("policy",))):
-            if one is None:
+        for index, inner in enumerate(self.reading.tables(table["policy"], ("policy",))):
+            if inner is None:
                 continue
             path: KeyPath = ("policy", index)
-            policy = self._policy(one, path)
-            self._name(one.get("name"), index, names)
+            policy = self._policy(inner, path)
+            self._name(inner.get("name"), index, names)
             if policy is not None:
                 made.append(policy)
         return tuple(made)
@@ -161,8 +161,8 @@ class PolicyReader:
             self.reading.mistake(path, "no such key", "an array of tables")
             return []
         made = []
-        for index, one in enumerate(self.reading.tables(table[name], path)):
-            if one is not None and (value := read(one, (*path, index))) is not None:
+        for index, inner in enumerate(self.reading.tables(table[name], path)):
+            if inner is not None and (value := read(inner, (*path, index))) is not None:
                 made.append(value)
         return made
 

@@ -1,4 +1,4 @@
-"""The policies in force: read once, read again on SIGHUP, and kept when the file is bad."""
+"""The policies in force: read at start and on SIGHUP, and kept if the file is wrong."""
 
 import os
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ SYSTEM_FILE = Path("/etc/ebpftrace/policy.toml")
 
 
 def default_file(environ: Mapping[str, str], system: Path = SYSTEM_FILE) -> Path | None:
-    """The first that is there: the user's below XDG_CONFIG_HOME or ~/.config, the system's.
+    """The first that exists: the user's below XDG_CONFIG_HOME or ~/.config, or the system's.
 
     Source: XDG Base Directory Specification, which asks to ignore relative paths.
     """
@@ -31,14 +31,14 @@ def default_file(environ: Mapping[str, str], system: Path = SYSTEM_FILE) -> Path
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What became of a reload. `error` None: the new policies are in force."""
+    """The result of a reload. Without an `error` the new policies are in force."""
 
     policies: tuple[Policy, ...]
     error: EbpftraceError | None = None
 
     @property
     def sentence(self) -> str:
-        """One line, or one per mistake where the old policies were kept."""
+        """One line, or one for each mistake if the old policies were kept."""
         count = f"{len(self.policies)} polic{'y' if len(self.policies) == 1 else 'ies'}"
         if self.error is None:
             return f"{count} read again"
@@ -47,7 +47,7 @@ class Reloaded:
 
 
 class PolicyStore:
-    """Policies from a file, or fixed ones of the command line; replaced as a whole."""
+    """Policies from a file, or fixed ones from the command line; replaced as a whole."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class PolicyStore:
         dry_run: bool = False,
         actions: Mapping[str, Action[Any]] = ACTIONS,
     ) -> None:
-        """Reads the file. Raises as `read_policies` does: a bad file never starts a watch."""
+        """Read the file. Raises as `read_policies` does: a bad file starts no watch."""
         self.file = file
         self._fixed = fixed
         self._dry_run = dry_run
@@ -69,7 +69,7 @@ class PolicyStore:
         return self._policies
 
     def reload(self) -> Reloaded:
-        """Reads the file again. What is wrong with it is told, and the old ones stay."""
+        """Read the file again. If it is wrong, the old policies stay in force."""
         try:
             self._policies = self._read()
         except EbpftraceError as error:

@@ -1,4 +1,4 @@
-"""thrash: at a limit, and the kernel busy taking away what is needed again at once."""
+"""thrash: at a limit, and the kernel busy reclaiming what is needed again at once."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from ebpftrace.units import NS_PER_SECOND
 
 @dataclass(frozen=True, slots=True)
 class ThrashDetector(Detector):
-    """Of the last `window_ns`, its tasks waited `bound_share` for memory, and got nowhere.
+    """In the last `window_ns`, its tasks waited `bound_share` for memory, without progress.
 
-    Waited: for reclaim, summed over the tasks; or, where there is more of it, as PSI has it
-    (cgroup v2), which knows of swapping in and of what was dropped and read back as well.
+    Waiting is reclaim, summed over the tasks, or PSI (cgroup v2) where that is more: PSI also
+    counts swapping in, and reading back what was dropped.
 
-    Nowhere: what cannot be dropped stayed above `near_share` of the limit all the while, or
-    of memory.high, where v2 lets a job crawl for ever and kills nobody.
-    So a flood of page cache, which waits for reclaim most of all, is none; nor is a climb,
-    which has findings of its own. Hitting the limit without stalls or refaults is none.
+    Without progress: what cannot be dropped stayed above `near_share` of the limit all the
+    time, or of memory.high, at which v2 lets a job crawl for ever and kills no process. So a
+    flood of page cache, which waits for reclaim most of all, is not thrashing; nor is a climb,
+    which has findings of its own; nor is hitting the limit without stalls or refaults.
 
-    Or, whatever it is near to: `majors_per_second` times in each third of the window a
-    process waited for a page of a mapped file to be read, while pages that had been dropped
-    were needed again, within `turnover_ns` as many as fill the limit. Then the program and its
-    files do not fit into the limit. Who reads files by system calls, however large and often,
-    has no such faults; and what does fit is read in once, even if a slow disk takes its time.
+    Or, however far from the limit: in each third of the window a process waited
+    `majors_per_second` times a second for a page of a mapped file to be read, while pages
+    that had been dropped were needed again, within `turnover_ns` as many as fill the limit.
+    Then the program and its files do not fit into the limit. Reading files by system calls
+    causes no such faults; and what does fit is read once, even from a slow disk.
     """
 
     window_ns: int = 15 * NS_PER_SECOND
@@ -56,23 +56,31 @@ class ThrashDetector(Detector):
             return None
         place = self._place(window)
         if not place:
-            return self._mapped(samples, window, seconds)
+            return self._mapped_verdict(samples, window, seconds)
         lost_ns = max(now.stalled_ns - first.stalled_ns, now.pressure_ns - first.pressure_ns)
         waited = lost_ns / NS_PER_SECOND / seconds
         refaults = (now.refaults - first.refaults) / seconds
         if waited < self.bound_share and refaults < self.refaults_per_second:
             return None
-        told = (
+        sentence = (
             f"thrashes at {place}: its tasks waited {words.share(waited)} of "
             f"{words.seconds(seconds)} for memory (bound {words.share(self.bound_share)}), "
             f"{refaults:,.0f} pages a second were dropped and needed again"
         )
         return Verdict(
-            self.severity, waited, self.bound_share, FindingUnit.SHARE, first.time_ns, told, 0.0
+            self.severity,
+            waited,
+            self.bound_share,
+            FindingUnit.SHARE,
+            first.time_ns,
+            sentence,
+            0.0,
         )
 
-    def _mapped(self, samples: Samples, window: list[Sample], seconds: float) -> Verdict | None:
-        """Mapped files that do not fit: page cache all of it, and yet it is not free to go."""
+    def _mapped_verdict(
+        self, samples: Samples, window: list[Sample], seconds: float
+    ) -> Verdict | None:
+        """Mapped files that do not fit: all of it page cache, which is needed again at once."""
         first, now = window[0], window[-1]
         refaults = (now.refaults - first.refaults) / seconds
         thirds = [
@@ -92,7 +100,7 @@ class ThrashDetector(Detector):
         if (now.refaults - samples.before(self.turnover_ns).refaults) * PAGESIZE < full_bytes:
             return None
         rate = (now.major_faults - first.major_faults) / seconds
-        told = (
+        sentence = (
             f"thrashes at {place}: the files it has mapped do not fit; it waited {rate:,.0f} "
             f"times a second for a page to be read (bound {self.majors_per_second:g}), "
             f"{refaults:,.0f} pages a second were dropped and needed again"
@@ -103,12 +111,12 @@ class ThrashDetector(Detector):
             self.majors_per_second,
             FindingUnit.FAULTS_PER_SECOND,
             first.time_ns,
-            told,
+            sentence,
             0.0,
         )
 
     def _place(self, window: list[Sample]) -> str:
-        """What it was near to all the while and has hit, in words; "" if there is none."""
+        """The limit it was near to all the time and has hit, in words; "" if there is none."""
         first, now = window[0], window[-1]
         if now.limit_hits > first.limit_hits and self._near(map(_used, window)):
             return (

@@ -1,7 +1,7 @@
-"""Where in a TOML text each key and each element of an array stands.
+"""The line of each key and each array element in a TOML text.
 
 tomllib keeps no positions, and neither does any maintained TOML library for Python. This
-reads only what tomllib has accepted before, so it knows where values end and nothing else.
+reads only what tomllib has accepted, so it only has to find where values end.
 Source: toml.io, version 1.0.0.
 """
 

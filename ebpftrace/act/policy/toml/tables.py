@@ -1,4 +1,4 @@
-"""Tables of keys: what a TOML table may hold, and what is made of it.
+"""The keys of a TOML table, and the values read from them.
 
 One `Key` serves the parser, the errors with their did-you-mean, and the JSON schema.
 """
@@ -43,7 +43,7 @@ class Mistake:
 
 
 class TableReader:
-    """Collects the mistakes of one file, so that all of them are told at once."""
+    """Collects the mistakes of one file, so that all of them are reported at once."""
 
     def __init__(self, lines: Mapping[KeyPath, int]) -> None:
         self._lines = lines
@@ -53,7 +53,7 @@ class TableReader:
         self.mistakes.append(Mistake(self.line(path), in_words(path), found, expected))
 
     def line(self, path: KeyPath) -> int:
-        """Where a path stands, or the nearest table around it that has a line."""
+        """The line of a path, or of the nearest table around it that has one."""
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, 0)
@@ -65,11 +65,11 @@ class TableReader:
         return None
 
     def tables(self, value: object, path: KeyPath) -> list[dict[str, Any] | None]:
-        """An array of tables, with None for an element that is none."""
+        """An array of tables, with None for an element that is not a table."""
         if not isinstance(value, list) or not value:
             self.mistake(path, found(value), "an array of tables")
             return []
-        return [self.table(one, (*path, index)) for index, one in enumerate(value)]
+        return [self.table(item, (*path, index)) for index, item in enumerate(value)]
 
     def values(
         self,
@@ -79,9 +79,9 @@ class TableReader:
         *,
         known: Sequence[str],
     ) -> dict[str, Any]:
-        """The typed values of a table by field; `known` are keys that others will read.
+        """The typed values of a table by field; `known` are keys that are read elsewhere.
 
-        A key that is wrong is left out, and its mistake kept.
+        A key with a wrong value is left out, and its mistake recorded.
         """
         by_name = {key.name: key for key in keys}
         made: dict[str, Any] = {}
@@ -104,7 +104,7 @@ class TableReader:
         return made
 
     def _refused(self, value: object, kind: Kind, path: KeyPath) -> None:
-        """Says what of a value was wrong: of an array or a table, each element that was."""
+        """Record what was wrong with a value; of an array or a table, each wrong element."""
         elements: list[tuple[int | str, object]] = []
         if isinstance(value, list):
             elements = list(enumerate(value))
@@ -112,17 +112,17 @@ class TableReader:
             elements = list(value.items())
         before = len(self.mistakes)
         if kind.item is not None:
-            for name, one in elements:
+            for name, element in elements:
                 try:
-                    kind.item.read(one)
+                    kind.item.read(element)
                 except ValueError:
-                    self.mistake((*path, name), found(one), kind.item.expected)
+                    self.mistake((*path, name), found(element), kind.item.expected)
         if len(self.mistakes) == before:
             self.mistake(path, found(value), kind.expected)
 
 
 def suggestion(name: str, known: Sequence[str]) -> str:
-    """What to write instead: the nearest name, or all of them."""
+    """What to write instead: the closest name, or a list of all."""
     near = difflib.get_close_matches(name[:_KEY_LIMIT], known, n=1)
     return f'"{near[0]}"' if near else f"one of {', '.join(sorted(known))}"
 

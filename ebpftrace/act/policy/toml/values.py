@@ -16,15 +16,15 @@ from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, parse_bytes, parse_duration_ns, parse_share
 
 _FOUND_LIMIT = 60
-_LARGEST_BYTES = 1 << 60  # what the kernel side counts in has room for it
+_LARGEST_BYTES = 1 << 60  # fits into the counters of the kernel side
 
 LONGEST_NS = 24 * 3600 * NS_PER_SECOND
-"""Budget and cool-down are remembered so long, and nothing else is meant to last longer."""
+"""Budgets and cool-downs are kept for so long, and nothing else should last longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`read` turns what tomllib gave into the typed value, or raises ValueError."""
+    """`read` turns tomllib's value into the typed value, or raises ValueError."""
 
     expected: str
     read: Callable[[Any], Any]
@@ -33,7 +33,7 @@ class Kind:
 
 
 def found(value: object) -> str:
-    """A value as a person wrote it, about: for errors."""
+    """A value roughly as it was written, for errors."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, datetime.date | datetime.time):
@@ -147,7 +147,7 @@ TEXTS = Kind("a table of strings", _named_texts(ANY_TEXT),
 
 
 def choice(names: Mapping[str, Any]) -> Kind:
-    """One of these names, each standing for a value."""
+    """One of these names; each stands for a value."""
 
     def read(value: object) -> Any:
         name = _of_type(str, value)
@@ -160,16 +160,18 @@ def choice(names: Mapping[str, Any]) -> Kind:
                 read, {"enum": list(names)})  # fmt: skip
 
 
-def several(one: Kind, least: int = 0) -> Kind:
-    """An array of one kind, or a single value that stands for an array of it."""
+def several(item: Kind, least: int = 0) -> Kind:
+    """An array of items, or a single item that stands for an array."""
 
     def read(value: object) -> tuple[Any, ...]:
         if isinstance(value, list) and len(value) < least:
             raise ValueError
-        return tuple(map(one.read, value)) if isinstance(value, list) else (one.read(value),)
+        return tuple(map(item.read, value)) if isinstance(value, list) else (item.read(value),)
 
-    schema = {"anyOf": [one.schema, {"type": "array", "items": one.schema, "minItems": least}]}
-    return Kind(f"{one.expected}, or an array of such", read, schema, item=one)
+    schema = {
+        "anyOf": [item.schema, {"type": "array", "items": item.schema, "minItems": least}]
+    }
+    return Kind(f"{item.expected}, or an array of such", read, schema, item=item)
 
 
 _UNITS = {"bytes": BYTES, "duration": DURATION, "share": SHARE}
@@ -177,14 +179,14 @@ _TYPES = {str: TEXT, bool: BOOL, int: COUNT, float: NUMBER, Path: PATH}
 
 
 def kind_of(annotation: Any) -> Kind:
-    """The kind that an annotation of an options dataclass asks for. TypeError for others."""
+    """The kind of an annotation in an options dataclass. TypeError if there is none."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         inner, *notes = arguments
         unit = next((note for note in notes if note in _UNITS), None)
         return kind_of(inner) if unit is None else _UNITS[unit]
     if origin in (Union, UnionType):
-        (inner,) = (one for one in arguments if one is not NoneType)
+        (inner,) = (argument for argument in arguments if argument is not NoneType)
         return kind_of(inner)
     if origin is Literal:
         return choice({str(name): name for name in arguments})
@@ -196,4 +198,4 @@ def kind_of(annotation: Any) -> Kind:
         return choice({str(member.value): member for member in annotation})
     if annotation in _TYPES:
         return _TYPES[annotation]
-    raise TypeError(f"no policy can write a value of type {annotation}")
+    raise TypeError(f"a policy file cannot contain a value of type {annotation}")

@@ -74,7 +74,7 @@ def test_a_growth_that_is_none(growth: str) -> None:
     assert caught.value.fix == "write: --growth 256MiB/60s"
 
 
-@pytest.mark.parametrize("level", ["", "0", "0%", "101%", "85", "1.5G", "-1MiB"])
+@pytest.mark.parametrize("level", ["", "0", "0%", "101%", "85", "85.0", "1.5G", "-1MiB"])
 def test_a_level_that_is_none(level: str) -> None:
     with pytest.raises(UsageError, match="--level cannot be"):
         made(level=level)

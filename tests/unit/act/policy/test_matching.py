@@ -55,10 +55,10 @@ def test_what_agrees(match: Match) -> None:
          (f"container is {CONTAINER[:12]}, {CONTAINER}, not aa*",)),
     ],
 )  # fmt: skip
-def test_what_does_not_and_why(match: Match, reasons: tuple[str, ...]) -> None:
+def test_a_mismatch_has_its_reason(match: Match, reasons: tuple[str, ...]) -> None:
     assert not agrees(match, "gopls", JOB)
     (answer,) = explain((policy("p", match),), "gopls", JOB)
-    assert (answer.taken, answer.reasons, answer.earlier) == (False, reasons, "")
+    assert (answer.applies, answer.reasons, answer.earlier) == (False, reasons, "")
 
 
 def test_a_job_without_container_or_unit_says_so() -> None:
@@ -73,7 +73,7 @@ def test_a_plain_name_is_cut_as_the_kernel_cuts_it() -> None:
     assert not agrees(Match(comms=("gitlab-runner-helper*",)), "gitlab-runner-h", JOB)
 
 
-def test_the_first_policy_takes_it_and_the_rest_say_why_not() -> None:
+def test_the_first_match_applies_and_the_others_have_reasons() -> None:
     policies = (
         policy("other", Match(comms=("go",))),
         policy("first", Match(comms=("gopls",))),
@@ -82,7 +82,7 @@ def test_the_first_policy_takes_it_and_the_rest_say_why_not() -> None:
     taken = policy_for(policies, "gopls", JOB)
     assert taken is policies[1]
     answers = explain(policies, "gopls", JOB)
-    assert [(one.taken, one.earlier) for one in answers] == [
+    assert [(one.applies, one.earlier) for one in answers] == [
         (False, ""), (True, ""), (False, "first"),
     ]  # fmt: skip
     assert policy_for(policies[:1], "gopls", JOB) is None

@@ -108,7 +108,7 @@ def test_it_is_described_and_explained() -> None:
     policies = parse_policies(POLICY.encode(), "p", detectors=KINDS)
     assert dict(in_words(policies[0]))["when"] == "a job has 300 MiB of shared memory"
     (answer,) = explain(policies, "gopls", watches.identity())
-    assert answer.taken
+    assert answer.applies
 
 
 def test_the_trigger_asks_it_and_the_kernel_watches_its_bound() -> None:
