@@ -30,7 +30,7 @@ def test_what_is_ahead() -> None:
     ("sizes", "named"),
     [((512,), True), ((512, 100), True), ((512, 400), False), ((), False)],
 )
-def test_who_holds_most_is_named(sizes: tuple[int, ...], named: bool) -> None:
+def test_the_process_that_holds_most_is_named(sizes: tuple[int, ...], named: bool) -> None:
     job = watches.job(
         processes=[watches.process(4711 + n, mib * MIB) for n, mib in enumerate(sizes)]
     )

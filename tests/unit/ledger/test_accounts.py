@@ -47,7 +47,7 @@ def test_processes_come_largest_first_and_by_pid_where_equal() -> None:
     assert [one.pid for one in job.processes] == [4, 2, 3, 1]
 
 
-def test_the_peak_is_the_highest_sum_and_names_who_held_most_then() -> None:
+def test_the_peak_is_the_highest_sum_and_names_the_largest_process() -> None:
     book = Booking()
     book.start(1, 300)
     book.start(2, 200, comm="go")
@@ -156,7 +156,7 @@ def test_a_job_that_was_idle_is_a_new_curve() -> None:
     assert job.growth == GrowthRates(10 * MIB, 10 * MIB, 11 * MIB, 0)
 
 
-def test_the_most_a_job_grew_outlives_who_grew() -> None:
+def test_peak_growth_of_a_job_outlives_the_process_that_grew() -> None:
     """Also between two readings: an exit brings the last of what was held."""
     book = Booking()
     book.start(1, 10)

@@ -1,4 +1,4 @@
-"""What the books make of what the kernel told, event by event."""
+"""What the books make of what the kernel noted, event by event."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_an_empty_watch() -> None:
 
 
 @pytest.mark.parametrize("how", StartCause)
-def test_a_start_is_told_and_booked(how: StartCause) -> None:
+def test_a_start_is_noted_and_booked(how: StartCause) -> None:
     book = Booking()
     book.start(4711, 5, how=how, role="telemetry")
     (note,) = book.notes()
@@ -48,7 +48,7 @@ def test_a_start_is_told_and_booked(how: StartCause) -> None:
     assert (job.started, job.state, job.usage.anon_bytes) == (1, "running", 5 * MIB)
 
 
-def test_one_that_starts_after_the_machine_slept_is_as_old_as_it_is() -> None:
+def test_age_is_right_after_a_suspend() -> None:
     """The boot clock is hours ahead of the one the watch goes by: else it were young for
     hours, and a policy's grace would keep it."""
     book = Booking()
@@ -70,7 +70,7 @@ def test_what_executes_while_the_running_are_looked_through_starts_once(
     assert (job.started, job.usage.anon_bytes) == (1, 3 * MIB)
 
 
-def test_a_start_whose_exit_was_lost_takes_the_place_of_the_former() -> None:
+def test_an_exec_replaces_a_process_whose_exit_was_lost() -> None:
     book = Booking()
     book.start(1, 300, how=StartCause.FOUND)
     book.snapshot()
@@ -112,9 +112,7 @@ def test_an_exec_of_a_program_that_is_not_watched_ends_the_process() -> None:
 
 
 @pytest.mark.parametrize(("code", "signal"), [(0, 0), (2, 0), (0, 9)])
-def test_an_exit_tells_its_code_its_signal_and_its_last_counters(
-    code: int, signal: int
-) -> None:
+def test_an_exit_note_has_code_signal_and_last_counters(code: int, signal: int) -> None:
     book = Booking()
     book.start(1, 5)
     book.exit(1, held(7, peak=9), code=code, signal=signal)
@@ -126,7 +124,7 @@ def test_an_exit_tells_its_code_its_signal_and_its_last_counters(
     assert (book.job().state, book.job().peak_bytes) == ("idle", 9 * MIB)
 
 
-def test_a_new_name_is_told_and_kept() -> None:
+def test_a_new_name_is_noted_and_kept() -> None:
     book = Booking()
     book.start(1, 5)
     book.rename(1, "worker")
@@ -191,7 +189,7 @@ def test_delays_are_the_last_that_were_read() -> None:
         assert job.processes[0].delays == delays
 
 
-def test_who_is_not_known_is_no_error() -> None:
+def test_an_event_of_an_unknown_process_is_no_error() -> None:
     book = Booking()
     book.read(9, 5)
     book.ledger.apply(ProcessDelayed(book.now_ns, key(9), Delays(1, 2, 3)))

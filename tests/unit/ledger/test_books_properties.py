@@ -99,7 +99,7 @@ def test_any_sequence_of_events_adds_up(steps: list[tuple]) -> None:  # type: ig
     assert {one.key for job in final.jobs for one in job.processes} == live
     assert all(repr(books) == as_it_was for books, as_it_was in taken)
 
-    # Who was told to come was told to go, or is there.
+    # A process that was noted to start was noted to end, or is still there.
     there: set[ProcessKey] = set()
     for note in book.notes():
         if isinstance(note, ProcessNote):

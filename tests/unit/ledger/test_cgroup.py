@@ -7,7 +7,7 @@ from ebpftrace.units import MIB
 from tests.support.booking import Booking, identity, key
 
 
-def told(book: Booking) -> list[OomNote]:
+def noted(book: Booking) -> list[OomNote]:
     return [note for note in book.notes() if isinstance(note, OomNote)]
 
 
@@ -15,7 +15,7 @@ def test_a_tracked_victim_is_its_jobs() -> None:
     book = Booking()
     book.start(1, 190)
     book.oom(1, identity("wrong"))  # the books know better than a late look at the dying
-    (note,) = told(book)
+    (note,) = noted(book)
     assert (note.job, note.key, note.tracked) == (identity(), key(1), True)
     assert (note.usage, note.limit_bytes) == (Usage(anon_bytes=190 * MIB), 200 * MIB)
     assert book.job().oom_kills == 1
@@ -25,12 +25,12 @@ def test_an_untracked_victim_in_a_known_cgroup_counts_there() -> None:
     book = Booking()
     book.start(1, 5)
     book.oom(66, tracked=False)
-    (note,) = told(book)
+    (note,) = noted(book)
     assert (note.job, note.tracked) == (identity(), False)
     assert book.job().oom_kills == 1
 
 
-def test_of_jobs_that_share_a_cgroup_the_one_that_is_named() -> None:
+def test_a_kill_is_charged_to_the_named_job_of_a_shared_cgroup() -> None:
     book = Booking()
     for pid, name in enumerate(("a", "b", "c")):
         book.start(pid, 1, identity(name))
@@ -38,7 +38,7 @@ def test_of_jobs_that_share_a_cgroup_the_one_that_is_named() -> None:
     assert [book.job(name).oom_kills for name in "abc"] == [0, 1, 0]
 
 
-def test_without_a_name_it_is_one_that_runs() -> None:
+def test_a_kill_without_a_name_is_charged_to_a_running_job() -> None:
     book = Booking()
     book.start(1, 1, identity("running"))
     book.start(2, 1, identity("ended"))
@@ -51,7 +51,7 @@ def test_a_strangers_kill_is_the_machines_only() -> None:
     book = Booking()
     book.start(1, 5)
     book.oom(66, identity("stranger", cgroup_id=99), tracked=False)
-    assert told(book) == []
+    assert noted(book) == []
     assert book.job().oom_kills == 0
     assert book.snapshot().node_oom_kills == 1
     assert len(book.final().jobs) == 1
@@ -60,7 +60,7 @@ def test_a_strangers_kill_is_the_machines_only() -> None:
 def test_a_tracked_victim_whose_start_was_lost_opens_its_job() -> None:
     book = Booking()
     book.oom(1, identity("unseen", cgroup_id=99))
-    assert told(book)[0].job == identity("unseen", cgroup_id=99)
+    assert noted(book)[0].job == identity("unseen", cgroup_id=99)
     job = book.job("unseen")
     assert (job.oom_kills, job.started, job.processes) == (1, 0, ())
 
@@ -71,7 +71,7 @@ def test_a_victim_without_any_identity_is_no_error() -> None:
     assert (book.snapshot().node_oom_kills, book.final().jobs) == (1, ())
 
 
-def test_what_the_kernel_counted_and_nobody_told_counts() -> None:
+def test_a_kill_without_an_event_is_charged_by_the_counter() -> None:
     book = Booking()
     book.start(1, 5)
     book.cgroup(oom_kills=0)
@@ -134,10 +134,10 @@ def test_a_cgroup_that_goes_at_once_takes_nothing_with_it() -> None:
     book.cgroup_gone(oom_kills=1, limit_bytes=200 * MIB)
     job = book.job()
     assert (job.oom_kills, job.state, job.cgroup.limit_bytes) == (1, "gone", 200 * MIB)
-    assert len(told(book)) == 1
+    assert len(noted(book)) == 1
 
 
-def test_the_last_counters_of_a_cgroup_tell_a_kill_that_was_lost() -> None:
+def test_the_last_counters_of_a_cgroup_show_a_lost_kill() -> None:
     book = Booking()
     book.start(1, 190)
     book.cgroup(oom_kills=0)
@@ -171,7 +171,7 @@ def test_an_old_cgroup_that_goes_unread_has_kills_of_before() -> None:
     assert book.job().oom_kills == 0
 
 
-def test_a_lost_kill_counts_after_one_that_came_without_counters() -> None:
+def test_a_lost_kill_counts_after_a_kill_without_counters() -> None:
     book = Booking()
     book.start(1, 5)
     book.oom(66, tracked=False, kernel_count=None)

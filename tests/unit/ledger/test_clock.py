@@ -12,11 +12,11 @@ def test_kernel_times_become_unix_time() -> None:
 def test_the_offsets_are_this_machines() -> None:
     before = time.time_ns()
     clock = Clock.now()
-    told = (
+    noted = (
         clock.unix_ns(time.clock_gettime_ns(time.CLOCK_MONOTONIC)),
         clock.start_unix_ns(time.clock_gettime_ns(time.CLOCK_BOOTTIME)),
     )
-    assert all(abs(one - before) < 60_000_000_000 for one in told)  # not another clock's
+    assert all(abs(one - before) < 60_000_000_000 for one in noted)  # not another clock's
 
 
 def test_a_wall_clock_that_is_set_meanwhile_does_not_matter() -> None:

@@ -5,16 +5,16 @@ from ebpftrace.ledger import LossNote, OomNote, PressureNote, ProcessNote, Stall
 from tests.support.booking import Booking, identity
 
 
-def test_stalls_are_told_as_they_grow() -> None:
+def test_stalls_are_noted_as_they_grow() -> None:
     book = Booking()
     book.start(1)
     book.notes()
     book.cgroup(stalls=2, stalled_ns=20)
     book.cgroup(stalls=2, stalled_ns=20)
     book.cgroup(stalls=5, stalled_ns=80)
-    told = [note for note in book.notes() if isinstance(note, StallNote)]
-    assert [(note.stalls, note.stalled_ns) for note in told] == [(2, 20), (3, 60)]
-    assert {note.job for note in told} == {identity()}
+    noted = [note for note in book.notes() if isinstance(note, StallNote)]
+    assert [(note.stalls, note.stalled_ns) for note in noted] == [(2, 20), (3, 60)]
+    assert {note.job for note in noted} == {identity()}
     assert (book.job().stalls, book.job().stalled_ns) == (5, 80)
     book.cgroup_gone(stalls=6, stalled_ns=100)
     (last,) = book.notes()
@@ -22,15 +22,15 @@ def test_stalls_are_told_as_they_grow() -> None:
     assert (last.stalls, last.stalled_ns) == (1, 20)
 
 
-def test_pressure_is_told_since_the_cgroup_was_last_read() -> None:
+def test_pressure_is_noted_since_the_last_reading() -> None:
     book = Booking()
     book.start(1)
     book.cgroup(pressure=CgroupPressure(1_000, 50, 20, 0.0, 0.0))
     book.notes()
-    (told,) = book.pressed(CgroupPressure(1_900, 350, 120, 0.1, 0.0))
-    assert isinstance(told, PressureNote)
-    assert (told.some_ns, told.full_ns, told.within_ns) == (300, 100, 900)
-    assert told.job == identity()
+    (noted,) = book.pressed(CgroupPressure(1_900, 350, 120, 0.1, 0.0))
+    assert isinstance(noted, PressureNote)
+    assert (noted.some_ns, noted.full_ns, noted.within_ns) == (300, 100, 900)
+    assert noted.job == identity()
     (again,) = book.pressed(CgroupPressure(2_900, 360, 120, 0.1, 0.0))
     assert isinstance(again, PressureNote)
     assert (again.some_ns, again.full_ns, again.within_ns) == (10, 0, 1_000)
@@ -40,23 +40,23 @@ def test_pressure_is_told_since_the_cgroup_was_last_read() -> None:
     assert pressure.some_ns == 360
 
 
-def test_losses_are_told_as_they_grow_and_summed_in_every_snapshot() -> None:
+def test_losses_are_noted_as_they_grow_and_summed_in_every_snapshot() -> None:
     book = Booking()
     book.losses(ring_start=2)
     book.losses(ring_start=2)
     book.losses(ring_start=7, processes_full=1)
-    told = [
+    noted = [
         (note.cause, note.count, note.total)
         for note in book.notes()
         if isinstance(note, LossNote)
     ]
-    assert told == [("ring_start", 2, 2), ("ring_start", 5, 7), ("processes_full", 1, 1)]
+    assert noted == [("ring_start", 2, 2), ("ring_start", 5, 7), ("processes_full", 1, 1)]
     assert (
         book.snapshot().losses == book.final().losses == {"ring_start": 7, "processes_full": 1}
     )
 
 
-def test_notes_are_told_once_and_in_order() -> None:
+def test_notes_are_reported_once_and_in_order() -> None:
     book = Booking()
     book.start(1)
     book.oom(1)

@@ -26,7 +26,7 @@ def names(book: Booking) -> set[str]:
 
 
 def test_two_jobs_one_after_the_other_in_one_cgroup() -> None:
-    """A bare GitHub runner: one cgroup, told apart by the run's variables."""
+    """A bare GitHub runner: one cgroup, jobs distinguished by the run's variables."""
     book = Booking()
     one, two = identity("one"), identity("two")
     book.start(1, 100, one)
@@ -75,7 +75,7 @@ def test_a_cgroup_that_has_a_process_again_is_not_gone() -> None:
     book.exit(1)
     book.cgroup_gone()
     assert book.job().state == "gone"
-    book.start(2, 3)  # told out of order
+    book.start(2, 3)  # events out of order
     assert book.job().state == "running"
     book.cgroup(charge_bytes=77)
     assert book.job().cgroup.charge_bytes == 77
@@ -92,7 +92,7 @@ def test_four_thousand_ended_jobs_are_remembered_and_the_first_forgotten() -> No
 
 
 @pytest.mark.usefixtures("three_at_most")
-def test_the_one_that_ended_first_goes_first_whenever_it_began() -> None:
+def test_the_job_that_ended_first_is_dropped_first() -> None:
     book = Booking()
     book.start(1, 1, identity("long", cgroup_id=1))
     ended(book, "a", "b")

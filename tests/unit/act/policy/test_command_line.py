@@ -56,7 +56,7 @@ def test_a_level_in_bytes() -> None:
     assert [step.action for step in policy.ladder] == ["capture"]
 
 
-def test_a_shell_line_alone_runs_when_the_built_in_judgement_says_so() -> None:
+def test_a_shell_line_alone_uses_the_built_in_judgement() -> None:
     policy = made(on_breach="x")
     assert policy is not None
     assert policy.when == (condition("builtin", least=Severity.WARNING),)
@@ -68,20 +68,20 @@ def test_no_option_is_no_policy() -> None:
 
 @pytest.mark.parametrize("growth", ["", "256MiB", "256MiB/", "/60s", "256MB/60x", "1G/60s",
                                     "0MiB/60s", "1MiB/0s"])  # fmt: skip
-def test_a_growth_that_is_none(growth: str) -> None:
+def test_an_invalid_growth_is_rejected(growth: str) -> None:
     with pytest.raises(UsageError, match="--growth cannot be") as caught:
         made(growth=growth)
     assert caught.value.fix == "write: --growth 256MiB/60s"
 
 
 @pytest.mark.parametrize("level", ["", "0", "0%", "101%", "85", "85.0", "1.5G", "-1MiB"])
-def test_a_level_that_is_none(level: str) -> None:
+def test_an_invalid_level_is_rejected(level: str) -> None:
     with pytest.raises(UsageError, match="--level cannot be"):
         made(level=level)
 
 
 @pytest.mark.parametrize("line", ["", "  ", "a\0b"])
-def test_a_shell_line_that_is_none(line: str) -> None:
+def test_an_invalid_shell_line_is_rejected(line: str) -> None:
     with pytest.raises(UsageError, match="--on-breach is empty"):
         made(on_breach=line)
 
@@ -99,7 +99,7 @@ def test_a_fuse_is_a_policy_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "90", "0%", "100%", "120%", "much", "-1GiB"])
-def test_what_is_no_fuse(text: str) -> None:
+def test_an_invalid_fuse_is_rejected(text: str) -> None:
     with pytest.raises(UsageError) as raised:
         policy_from_options(None, None, None, text, actions=ACTIONS)
     assert "--fuse" in raised.value.what

@@ -1,4 +1,4 @@
-"""Policy files: what is right becomes typed values, all that is wrong is told with its line."""
+"""Policy files: typed values, or all mistakes with their lines."""
 
 import os
 from dataclasses import dataclass
@@ -132,18 +132,18 @@ def test_a_file_becomes_typed_values() -> None:
     assert (end.match, end.mode, end.budget) == (Match(), Mode.ANY, Budget())
 
 
-def test_a_mark_that_some_editors_begin_a_file_with_is_passed_over() -> None:
+def test_a_byte_order_mark_is_skipped() -> None:
     marked = b"\xef\xbb\xbf" + WHOLE.encode()
     assert parse_policies(marked, "p", ACTIONS) == parse_policies(WHOLE.encode(), "p", ACTIONS)
 
 
-def test_lines_that_end_as_on_windows_are_read_alike() -> None:
+def test_windows_line_ends_are_accepted() -> None:
     windows = WHOLE.replace("\n", "\r\n").encode()
     assert parse_policies(windows, "p", ACTIONS) == parse_policies(WHOLE.encode(), "p", ACTIONS)
 
 
 @pytest.mark.parametrize(
-    ("line", "old", "new", "told"),
+    ("line", "old", "new", "text"),
     [
         (3, '"all"', '"both"', 'policy[0].mode: found "both", expected "any" or "all"'),
         (4, '"5s"', "5", 'policy[0].for: found 5, expected a duration such as "60s", '
@@ -191,25 +191,23 @@ def test_lines_that_end_as_on_windows_are_read_alike() -> None:
         (44, "then", "thn", 'policy[1].thn: found an unknown key, expected "then"'),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_line_and_key(
-    line: int, old: str, new: str, told: str
-) -> None:
+def test_a_mistake_has_its_line_and_key(line: int, old: str, new: str, text: str) -> None:
     assert old in WHOLE
     found = mistakes(WHOLE.replace(old, new, 1) if old != "then" else new.join(
         WHOLE.rsplit(old, 1)))  # fmt: skip
-    assert (line, told) in found
+    assert (line, text) in found
 
 
-def test_all_mistakes_of_a_file_are_told_at_once() -> None:
+def test_all_mistakes_of_a_file_are_reported_at_once() -> None:
     text = WHOLE.replace('"5s"', "5").replace('"85%"', "true").replace("log =", "lug =")
     assert [line for line, _ in mistakes(text)] == [4, 24, 32]
-    twice = [line for line, told in mistakes(text.replace('"end"', '"leaks"'))
-             if "the same name as in line 2" in told]  # fmt: skip
+    twice = [line for line, text in mistakes(text.replace('"end"', '"leaks"'))
+             if "the same name as in line 2" in text]  # fmt: skip
     assert twice == [36]
 
 
 @pytest.mark.parametrize(
-    ("raw", "line", "told"),
+    ("raw", "line", "text"),
     [
         (b"", 0, "found no policy, expected at least one [[policy]]"),
         (b"policy = 1", 1, "policy: found 1, expected an array of tables"),
@@ -228,8 +226,8 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
          "when"),
     ],
 )  # fmt: skip
-def test_what_is_no_policy_file(raw: bytes, line: int, told: str) -> None:
-    assert (line, told.replace('"]]"', "']]'")) in mistakes(raw)
+def test_invalid_toml_is_rejected(raw: bytes, line: int, text: str) -> None:
+    assert (line, text.replace('"]]"', "']]'")) in mistakes(raw)
 
 
 def test_a_number_of_ten_thousand_digits_is_a_mistake_as_any_other() -> None:
@@ -245,7 +243,7 @@ def test_a_number_of_ten_thousand_digits_is_a_mistake_as_any_other() -> None:
         min_size=1, max_size=4,
     )
 )  # fmt: skip
-def test_a_mangled_file_is_read_or_told_never_anything_else(
+def test_a_mangled_file_is_read_or_rejected(
     edits: list[tuple[int, int, str]],
 ) -> None:
     text = WHOLE
@@ -324,5 +322,5 @@ def test_a_fuse_needs_neither_conditions_nor_a_ladder(line: str, fuse: Fuse) -> 
         ),
     ],
 )
-def test_what_is_no_fuse(line: str, mistake: str) -> None:
-    assert any(told.startswith(mistake) for _, told in mistakes((FUSED + line).encode()))
+def test_an_invalid_fuse_is_rejected(line: str, mistake: str) -> None:
+    assert any(text.startswith(mistake) for _, text in mistakes((FUSED + line).encode()))

@@ -61,7 +61,7 @@ def test_a_mismatch_has_its_reason(match: Match, reasons: tuple[str, ...]) -> No
     assert (answer.applies, answer.reasons, answer.earlier) == (False, reasons, "")
 
 
-def test_a_job_without_container_or_unit_says_so() -> None:
+def test_a_job_without_container_or_unit_has_none() -> None:
     bare = JobIdentity("k", "n", "cgroup", "path", "/ci", 7)
     match = Match(containers=("*",), units=("*",))
     (answer,) = explain((policy("p", match),), "gopls", bare)

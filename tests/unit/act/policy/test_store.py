@@ -28,7 +28,7 @@ then = [{{ action = "capture" }}]
 """
 
 
-def test_a_bad_file_on_reload_keeps_the_old_policies_and_says_so(tmp_path: Path) -> None:
+def test_a_bad_file_on_reload_keeps_the_old_policies(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(GOOD.format("one"))
     store = PolicyStore(file, actions=ACTIONS)

@@ -68,7 +68,7 @@ def test_the_longer_it_goes_on_the_less_is_asked() -> None:
     assert bounds[-1] == bounds[-2] == pytest.approx(leak.long_share)
 
 
-def test_it_says_what_it_measured() -> None:
+def test_a_leak_reports_what_it_measured() -> None:
     verdict = LeakDetector().verdict(watched(line(10), 72))
     assert verdict is not None
     assert verdict.severity is Severity.WARNING

@@ -13,7 +13,7 @@ def test_old_kills_are_history() -> None:
     assert OomDetector().verdict(samples) is None
 
 
-def test_a_kill_is_told_for_a_minute() -> None:
+def test_a_kill_is_reported_for_a_minute() -> None:
     samples = Samples(sample(0, 10, kills=3))
     samples.add(sample(1, 10, kills=5))
     verdict = OomDetector().verdict(samples)

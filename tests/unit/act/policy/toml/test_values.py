@@ -28,7 +28,7 @@ def test_one_value_stands_for_an_array_of_one() -> None:
         kind.read(["a", 1])
 
 
-def test_a_choice_says_its_names() -> None:
+def test_a_choice_lists_its_names() -> None:
     assert choice({"a": 1, "b": 2}).expected == '"a" or "b"'
     assert choice({"a": 1, "b": 2, "c": 3}).expected == 'one of "a", "b", "c"'
     assert choice({"a": 1}).read("a") == 1
