@@ -1,6 +1,5 @@
 """The open accounts: one for each process, and one for each job."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ebpftrace.counters import CgroupCounters, Delays, ProcessCounters, Usage
@@ -9,27 +8,9 @@ from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.curve import CurveKeeper
 from ebpftrace.ledger.history import History
 from ebpftrace.ledger.series import HeldSeries
+from ebpftrace.ledger.shared import SharedCgroup, total
 from ebpftrace.ledger.snapshot import GrowthRates, JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.trend import Trend
-
-
-def total(usages: Iterable[Usage]) -> Usage:
-    """Their sum, kind by kind. (Adding them up one by one would make a Usage for each.)"""
-    anon = file = shmem = swap = 0
-    for usage in usages:
-        anon += usage.anon_bytes
-        file += usage.file_bytes
-        shmem += usage.shmem_bytes
-        swap += usage.swap_bytes
-    return Usage(anon, file, shmem, swap)
-
-
-@dataclass(frozen=True, slots=True)
-class SharedCgroup:
-    """The jobs of a snapshot that share a cgroup: how many, and what all of them use."""
-
-    jobs: int
-    usage: Usage
 
 
 @dataclass(slots=True, eq=False)

@@ -4,11 +4,10 @@ No clock and no file is read here: every time comes with an event or an argument
 recording can be replayed through the same code.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from ebpftrace.counters import Usage
 from ebpftrace.events import (
     CgroupGone,
     CgroupMade,
@@ -27,12 +26,13 @@ from ebpftrace.events import (
     StartCause,
 )
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger.accounts import JobAccount, ProcessAccount, SharedCgroup, total
+from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.held import held_bytes, room_bytes
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note, ProcessChange
 from ebpftrace.ledger.register import JobRegister
+from ebpftrace.ledger.shared import shared_cgroups, total
 from ebpftrace.ledger.snapshot import JobSnapshot, KnownProcess, Node, SelfCost, Snapshot
 from ebpftrace.ledger.trend import NO_TREND, JobTrends
 
@@ -209,18 +209,17 @@ class Ledger:
     ) -> Snapshot:
         self._sequence += not peek
         usages = [job.usage for job in jobs]
-        shared = _shared_cgroups(jobs, usages)
+        shared = shared_cgroups(
+            (job.identity.cgroup_id, usage) for job, usage in zip(jobs, usages, strict=True)
+        )
         drawn = []
         for job, usage in zip(jobs, usages, strict=True):
             cgroup = shared[job.identity.cgroup_id]
             trend = NO_TREND
             if job.processes or not final:
-                trend = self._trends.update(
-                    job.identity.key,
-                    now_ns,
-                    held_bytes(job.cgroup, usage, alone=cgroup.jobs == 1),
-                    room_bytes(job.cgroup, cgroup.usage),
-                )
+                held = held_bytes(job.cgroup, usage, alone=cgroup.jobs == 1)
+                room = room_bytes(job.cgroup, cgroup.usage)
+                trend = self._trends.update(job.identity.key, now_ns, held, room)
             if job.processes:
                 job.sample(now_ns, usage)
             drawn.append(job.snapshot(now_ns, time_ns, usage, cgroup, trend))
@@ -243,21 +242,6 @@ class Ledger:
             node_oom_kills=self._node_oom_kills,
             forgotten_jobs=self._jobs.forgotten,
         )
-
-
-def _shared_cgroups(
-    jobs: Sequence[JobAccount], usages: Sequence[Usage]
-) -> dict[int, SharedCgroup]:
-    """By cgroup id: the jobs among these that share it, with the sum of their usage."""
-    shared: dict[int, SharedCgroup] = {}
-    for job, usage in zip(jobs, usages, strict=True):
-        cgroup = shared.get(job.identity.cgroup_id)
-        shared[job.identity.cgroup_id] = (
-            SharedCgroup(1, usage)
-            if cgroup is None
-            else SharedCgroup(cgroup.jobs + 1, cgroup.usage + usage)
-        )
-    return shared
 
 
 def _largest_first(job: JobSnapshot) -> tuple[int, bool, int, str]:

@@ -5,7 +5,6 @@ import pytest
 from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import StartCause
 from ebpftrace.ledger import GrowthRates, Snapshot
-from ebpftrace.ledger.accounts import total
 from ebpftrace.units import MIB
 from tests.support.booking import Booking, held, identity
 
@@ -19,11 +18,6 @@ def climb(
         last = book.snapshot()
         book.at += 1
     return last
-
-
-def test_a_total_sums_kind_by_kind() -> None:
-    assert total([]) == Usage()
-    assert total([Usage(1, 2, 3, 4), Usage(10, 20, 30, 40)]) == Usage(11, 22, 33, 44)
 
 
 def test_usage_counts_what_a_fork_shares_in_the_parent_alone() -> None:

@@ -1,0 +1,38 @@
+"""Sums of usage, and the jobs that share a cgroup."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ebpftrace.counters import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCgroup:
+    """The jobs of a snapshot in one cgroup: how many, and what all of them use."""
+
+    jobs: int
+    usage: Usage
+
+
+def shared_cgroups(usages: Iterable[tuple[int, Usage]]) -> dict[int, SharedCgroup]:
+    """By cgroup id, from the cgroup id and the usage of each job."""
+    shared: dict[int, SharedCgroup] = {}
+    for cgroup_id, usage in usages:
+        cgroup = shared.get(cgroup_id)
+        shared[cgroup_id] = (
+            SharedCgroup(1, usage)
+            if cgroup is None
+            else SharedCgroup(cgroup.jobs + 1, cgroup.usage + usage)
+        )
+    return shared
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """Their sum, kind by kind. (Adding them up one by one would make a Usage for each.)"""
+    anon = file = shmem = swap = 0
+    for usage in usages:
+        anon += usage.anon_bytes
+        file += usage.file_bytes
+        shmem += usage.shmem_bytes
+        swap += usage.swap_bytes
+    return Usage(anon, file, shmem, swap)
