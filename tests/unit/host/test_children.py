@@ -1,7 +1,5 @@
 """Descendants: as the kernel lists them for each thread, or by a scan of all processes."""
 
-import os
-import signal
 import subprocess
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from ebpftrace.host.children import descendants
 from ebpftrace.host.proc import read_stat
 from tests.support.fakeroot import FakeRoot
 from tests.support.incidents import key_of
+from tests.support.standing import until
 
 TREE = {10: 1, 11: 10, 12: 10, 13: 11, 20: 1, 21: 20}  # pid: parent
 
@@ -65,15 +64,11 @@ def test_child_that_has_another_parent_by_now_is_left_out(tmp_path: Path) -> Non
 
 
 def test_lists_of_the_kernel_agree_with_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
-    script = "sleep 100 & sh -c 'sleep 100 & echo; wait' & wait"
-    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, process_group=0) as sh:
-        try:
-            assert sh.stdout is not None
-            sh.stdout.readline()
-            root = key_of(sh.pid)
-            listed = [stat.pid for stat in descendants([root])]
-            monkeypatch.setattr(reader, "_has_lists", lambda _proc: False)
-            assert set(listed) == {stat.pid for stat in descendants([root])}
-            assert len(listed) == 3
-        finally:
-            os.killpg(sh.pid, signal.SIGKILL)
+    pipeline = ["sh", "-c", "cat | sh -c 'cat; true'"]
+    with subprocess.Popen(pipeline, stdin=subprocess.PIPE) as shell:
+        root = key_of(shell.pid)
+        until(lambda: len(list(descendants([root]))) == 3)
+        listed = {stat.pid for stat in descendants([root])}
+        monkeypatch.setattr(reader, "_has_lists", lambda _proc: False)
+        assert {stat.pid for stat in descendants([root])} == listed
+        # The end of its input ends them all.
