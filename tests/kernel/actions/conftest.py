@@ -1,4 +1,4 @@
-"""Whom the actions are about: a gopls of our own in a cgroup of our own."""
+"""The target of the actions: a workload named gopls in a cgroup of its own."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""`capture`: the evidence of a real process, whole, bounded, and kept in a number."""
+"""`capture`: the evidence of a real process, complete and bounded."""
 
 import json
 import os
@@ -19,14 +19,14 @@ from tests.support.incidents import about, act
 from tests.support.workload import Workload
 
 
-def test_saves_what_there_is_of_a_real_process(
+def test_evidence_of_a_real_process(
     victim: Workload, group: MemoryCgroup, tmp_path: Path
 ) -> None:
     victim.do("map 32MiB")
-    told = about(victim.pid, group.path, curve=((1, 2, 3), (4, 5, 6)))
-    ended = act("capture", told, capture.CaptureOptions(tmp_path / "incidents"))
+    subject = about(victim.pid, group.path, curve=((1, 2, 3), (4, 5, 6)))
+    ended = act("capture", subject, capture.CaptureOptions(tmp_path / "incidents"))
     assert ended.status is StepStatus.DONE
-    folder = tmp_path / "incidents" / told.id
+    folder = tmp_path / "incidents" / subject.id
     assert ended.evidence == folder
     manifest = json.loads((folder / "manifest.json").read_bytes())
     assert manifest["complete"]
@@ -41,7 +41,7 @@ def test_saves_what_there_is_of_a_real_process(
     assert (folder.stat().st_mode & 0o777) == 0o700
 
 
-def test_every_file_is_on_the_disk_before_it_is_called_whole(
+def test_every_file_is_synced_before_the_rename(
     victim: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: set[int] = set()
@@ -62,36 +62,36 @@ def test_every_file_is_on_the_disk_before_it_is_called_whole(
     assert synced
 
 
-def test_a_process_that_ends_meanwhile_costs_only_its_parts(
+def test_only_parts_of_a_process_that_has_ended_fail(
     group: MemoryCgroup, tmp_path: Path
 ) -> None:
     with Workload("gopls", cgroup=group) as workload:
-        told = about(workload.pid, group.path)
+        subject = about(workload.pid, group.path)
         workload.close_input()
-    ended = act("capture", told, capture.CaptureOptions(tmp_path))
+    ended = act("capture", subject, capture.CaptureOptions(tmp_path))
     assert ended.status is StepStatus.DONE
-    parts = json.loads((tmp_path / told.id / "manifest.json").read_bytes())["parts"]
+    parts = json.loads((tmp_path / subject.id / "manifest.json").read_bytes())["parts"]
     errors = {part["name"]: part["error"] for part in parts if part["error"]}
     assert "has ended" in errors["process-status"]
     assert "cgroup-memory.stat" not in errors
-    assert (tmp_path / told.id / "cgroup-memory.stat").stat().st_size
+    assert (tmp_path / subject.id / "cgroup-memory.stat").stat().st_size
 
 
-def test_it_is_bounded_in_size(victim: Workload, tmp_path: Path) -> None:
-    told = about(victim.pid)
+def test_size_is_bounded(victim: Workload, tmp_path: Path) -> None:
+    subject = about(victim.pid)
     options = capture.CaptureOptions(tmp_path, size_bytes=4 * KIB)
-    assert act("capture", told, options).status is StepStatus.DONE
-    files = [entry for entry in (tmp_path / told.id).iterdir() if entry.suffix != ".json"]
+    assert act("capture", subject, options).status is StepStatus.DONE
+    files = [entry for entry in (tmp_path / subject.id).iterdir() if entry.suffix != ".json"]
     assert sum(file.stat().st_size for file in files) <= 4 * KIB
-    parts = json.loads((tmp_path / told.id / "manifest.json").read_bytes())["parts"]
+    parts = json.loads((tmp_path / subject.id / "manifest.json").read_bytes())["parts"]
     assert any(part["cut"] for part in parts)
 
 
-def test_one_that_ends_in_the_middle_costs_only_the_rest_of_its_parts(
+def test_parts_read_before_the_process_ended_are_kept(
     group: MemoryCgroup, tmp_path: Path
 ) -> None:
     with Workload("gopls", cgroup=group) as workload:
-        told = about(workload.pid, group.path)
+        subject = about(workload.pid, group.path)
 
         def parts(about: Incident) -> Iterator[Part]:
             for part in parts_of(about):
@@ -99,45 +99,41 @@ def test_one_that_ends_in_the_middle_costs_only_the_rest_of_its_parts(
                 if part.name == "process-limits":
                     workload.close_input()
 
-        capture.capture(told, capture.CaptureOptions(tmp_path), threading.Event(), parts)
-    manifest = json.loads((tmp_path / told.id / "manifest.json").read_bytes())
+        capture.capture(subject, capture.CaptureOptions(tmp_path), threading.Event(), parts)
+    manifest = json.loads((tmp_path / subject.id / "manifest.json").read_bytes())
     assert manifest["complete"]
     errors = {part["name"]: part["error"] for part in manifest["parts"]}
     assert errors["process-status"] is errors["process-limits"] is None
     assert "has ended" in errors["process-smaps"]
-    assert not (tmp_path / told.id / "process-smaps").exists()
+    assert not (tmp_path / subject.id / "process-smaps").exists()
     assert errors["cgroup-memory.stat"] is errors["children.json"] is None
 
 
-def test_only_so_many_are_kept_and_nothing_of_others_is_dropped(
-    victim: Workload, tmp_path: Path
-) -> None:
-    (tmp_path / "somebody's").mkdir()
-    (tmp_path / "away").symlink_to(tmp_path / "somebody's")
+def test_oldest_evidence_is_removed_and_nothing_else(victim: Workload, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "away").symlink_to(tmp_path / "other")
     stale, young = tmp_path / ".a.partial", tmp_path / ".b.partial"
     for left in (stale, young):
         left.mkdir()
     os.utime(stale, (1, 1))
     ids = [f"20261123T12000{second}Z-4711-aaaaaa" for second in range(5)]
-    for one in ids:
+    for name in ids:
         options = capture.CaptureOptions(tmp_path, keep=2)
-        assert act("capture", about(victim.pid, id=one), options).status is StepStatus.DONE
-    left_over = {"somebody's", "away", young.name, *ids[-2:]}
+        assert act("capture", about(victim.pid, id=name), options).status is StepStatus.DONE
+    left_over = {"other", "away", young.name, *ids[-2:]}
     assert {entry.name for entry in tmp_path.iterdir()} == left_over
 
 
-def test_the_newest_is_kept_after_the_clock_was_set_back(
-    victim: Workload, tmp_path: Path
-) -> None:
+def test_newest_is_kept_after_the_clock_was_set_back(victim: Workload, tmp_path: Path) -> None:
     for year in (2031, 2032, 2026):
-        told = about(victim.pid, id=f"{year}1123T120000Z-4711-aaaaaa")
-        ended = act("capture", told, capture.CaptureOptions(tmp_path, keep=2))
+        subject = about(victim.pid, id=f"{year}1123T120000Z-4711-aaaaaa")
+        ended = act("capture", subject, capture.CaptureOptions(tmp_path, keep=2))
         assert ended.evidence is not None
         assert (ended.evidence / "manifest.json").exists()
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_folder_that_cannot_be_written_is_a_failure(victim: Workload, tmp_path: Path) -> None:
+def test_folder_that_cannot_be_written_is_a_failure(victim: Workload, tmp_path: Path) -> None:
     """Read-only even to root: what permissions are to others."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", tmp_path], check=True)
     try:
@@ -148,20 +144,20 @@ def test_a_folder_that_cannot_be_written_is_a_failure(victim: Workload, tmp_path
     assert ended.detail.endswith("Read-only file system")
 
 
-def test_a_folder_that_cannot_be_made_is_a_failure(victim: Workload) -> None:
+def test_folder_that_cannot_be_made_is_a_failure(victim: Workload) -> None:
     options = capture.CaptureOptions(Path("/proc/ebpftrace"))
     ended = act("capture", about(victim.pid), options)
     assert ended.status is StepStatus.FAILED
     assert "/proc/ebpftrace" in ended.detail
 
 
-def test_cancelled_it_is_whole_but_says_it_is_not_complete(
+def test_cancelled_capture_says_that_it_is_not_complete(
     victim: Workload, tmp_path: Path
 ) -> None:
     cancelled = threading.Event()
     cancelled.set()
-    told = about(victim.pid)
-    capture.capture(told, capture.CaptureOptions(tmp_path), cancelled)
-    manifest = json.loads((tmp_path / told.id / "manifest.json").read_bytes())
+    subject = about(victim.pid)
+    capture.capture(subject, capture.CaptureOptions(tmp_path), cancelled)
+    manifest = json.loads((tmp_path / subject.id / "manifest.json").read_bytes())
     assert manifest["complete"] is False
     assert manifest["parts"] == []

@@ -1,4 +1,4 @@
-"""Actions on whole cgroups: frozen, thawed, reclaimed, and what is refused."""
+"""Actions on cgroups: freeze, thaw, reclaim, throttle, and cgroups that are refused."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ def job_of(group: MemoryCgroup) -> JobIdentity:
     return JobIdentity(str(group.id), "build", "cgroup", "path", group.name, group.id)
 
 
-def told(workload: Workload, group: MemoryCgroup) -> Incident:
+def about_job(workload: Workload, group: MemoryCgroup) -> Incident:
     return about(workload.pid, group.path, job=job_of(group))
 
 
@@ -60,26 +60,26 @@ def undo_of(running: Running) -> Undo:
     return Undo.of_record(undo.record())
 
 
-def test_freeze_stops_the_process_alone_where_it_has_no_freezer(group: MemoryCgroup) -> None:
+def test_process_without_a_freezer_is_stopped_alone(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
-        undo = undo_of(started("freeze", told(workload, group), NoOptions()))
+        undo = undo_of(started("freeze", about_job(workload, group), NoOptions()))
         if group.version == 1:
             assert state(workload.pid) == "T"
         assert undo.run() == ""
         assert workload.do("map 1MiB")
 
 
-def test_a_stopped_process_is_let_go_even_if_it_moved(group: MemoryCgroup) -> None:
+def test_stopped_process_is_resumed_even_if_it_moved(group: MemoryCgroup) -> None:
     if group.version == 2:
         pytest.skip("on v2 the whole cgroup is frozen")
     with Workload("gopls", cgroup=group) as workload, memory_cgroup() as elsewhere:
-        undo = undo_of(started("freeze", told(workload, group), NoOptions()))
+        undo = undo_of(started("freeze", about_job(workload, group), NoOptions()))
         elsewhere.add(workload.pid)
         assert undo.run() == ""
         assert workload.do("map 1MiB")
 
 
-def test_freeze_and_thaw_of_a_freezer_cgroup_of_its_own(group: MemoryCgroup) -> None:
+def test_freezer_cgroup_of_the_process_is_frozen_and_thawed(group: MemoryCgroup) -> None:
     hierarchy = Path("/sys/fs/cgroup/freezer")
     if group.version == 2 or not hierarchy.is_dir():
         pytest.skip("no v1 freezer here")
@@ -88,7 +88,7 @@ def test_freeze_and_thaw_of_a_freezer_cgroup_of_its_own(group: MemoryCgroup) -> 
     try:
         with Workload("gopls", cgroup=group) as workload:
             write(own / "cgroup.procs", workload.pid)
-            incident = told(workload, group)
+            incident = about_job(workload, group)
             running = started("freeze", incident, NoOptions())
             assert (own / "freezer.state").read_text().strip() == "FROZEN"
             ended = act("thaw", incident, NoOptions())
@@ -100,7 +100,7 @@ def test_freeze_and_thaw_of_a_freezer_cgroup_of_its_own(group: MemoryCgroup) -> 
         removed(own)
 
 
-def test_a_freezer_whose_name_only_begins_as_ours_does_is_frozen(group: MemoryCgroup) -> None:
+def test_freezer_with_the_beginning_of_our_name_is_not_ours(group: MemoryCgroup) -> None:
     hierarchy = Path("/sys/fs/cgroup/freezer")
     if group.version == 2 or not hierarchy.is_dir():
         pytest.skip("no v1 freezer here")
@@ -112,12 +112,12 @@ def test_a_freezer_whose_name_only_begins_as_ours_does_is_frozen(group: MemoryCg
         with Workload("gopls", cgroup=group) as workload:
             write(theirs / "cgroup.procs", workload.pid)
             write(ours / "cgroup.procs", os.getpid())
-            freezer = freeze.find_freezer(told(workload, group))
+            freezer = freeze.find_freezer(about_job(workload, group))
             assert freezer is not None
             assert freezer.file == theirs / "freezer.state"
             write(ours / "cgroup.procs", workload.pid)
             with pytest.raises(RefusedError, match="ebpftrace itself"):
-                freeze.find_freezer(told(workload, group))
+                freeze.find_freezer(about_job(workload, group))
     finally:
         write(home / "cgroup.procs", os.getpid())
         removed(theirs)
@@ -133,7 +133,7 @@ def removed(folder: Path) -> None:
             time.sleep(0.01)
 
 
-def test_reclaim_drops_page_cache_or_says_so(group: MemoryCgroup, tmp_path: Path) -> None:
+def test_reclaim_drops_page_cache_or_says_why_not(group: MemoryCgroup, tmp_path: Path) -> None:
     file = tmp_path / "cache"
     file.write_bytes(b"x" * (32 * MIB))
     os.sync()
@@ -144,7 +144,7 @@ def test_reclaim_drops_page_cache_or_says_so(group: MemoryCgroup, tmp_path: Path
         reader = group.run(["cat", file], stdout=subprocess.DEVNULL)
         reader.wait()
         before = group.charge_bytes()
-        ended = act("reclaim", told(workload, group), reclaim.ReclaimOptions())
+        ended = act("reclaim", about_job(workload, group), reclaim.ReclaimOptions())
         files = ("memory.reclaim", "memory.force_empty")
         if any((group.path / name).exists() for name in files):
             assert ended.status is StepStatus.DONE
@@ -157,9 +157,11 @@ def test_reclaim_drops_page_cache_or_says_so(group: MemoryCgroup, tmp_path: Path
         assert workload.do("map 1MiB")
 
 
-def test_throttle_says_what_v1_lacks_or_is_put_back(group: MemoryCgroup) -> None:
+def test_throttle_is_undone_on_v2_and_fails_on_v1(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
-        running = ACTIONS["throttle"].start(told(workload, group), throttle.ThrottleOptions())
+        running = ACTIONS["throttle"].start(
+            about_job(workload, group), throttle.ThrottleOptions()
+        )
         ended = drive(running)
         if group.version == 1:
             assert ended.status is StepStatus.FAILED
@@ -173,16 +175,16 @@ def test_throttle_says_what_v1_lacks_or_is_put_back(group: MemoryCgroup) -> None
 
 
 @pytest.mark.parametrize("name", ["reclaim", "throttle", "freeze"])
-def test_the_whole_machine_is_no_job(group: MemoryCgroup, name: str) -> None:
+def test_root_cgroup_is_refused(group: MemoryCgroup, name: str) -> None:
     options = ACTIONS[name].options()
     with Workload("gopls", cgroup=group) as workload:
-        everybody = replace(told(workload, group), job=replace(job_of(group), cgroup="/"))
-        ended = act(name, everybody, options)
+        whole_node = replace(about_job(workload, group), job=replace(job_of(group), cgroup="/"))
+        ended = act(name, whole_node, options)
         assert ended.status is StepStatus.SKIPPED
         assert ended.detail == "the job has no memory cgroup of its own"
 
 
-def test_an_undo_leaves_another_cgroup_of_the_same_name_alone(tmp_path: Path) -> None:
+def test_undo_does_not_write_to_another_cgroup_of_the_name(tmp_path: Path) -> None:
     file = tmp_path / "memory.high"
     file.write_text("max")
     undo = Undo("memory.high", file, file.stat().st_ino + 1, "5")
@@ -191,21 +193,21 @@ def test_an_undo_leaves_another_cgroup_of_the_same_name_alone(tmp_path: Path) ->
     assert Undo("memory.high", tmp_path / "gone", 1, "5").run() == ""
 
 
-def test_systemd_restarts_nothing_that_is_no_service(group: MemoryCgroup) -> None:
+def test_process_of_no_service_is_not_restarted(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
-        ended = act("systemd", told(workload, group), systemd.SystemdOptions())
+        ended = act("systemd", about_job(workload, group), systemd.SystemdOptions())
         assert ended.status is StepStatus.SKIPPED
         assert ended.detail == "there is no service on the path of its cgroup"
 
 
-def test_systemd_says_so_where_there_is_none() -> None:
+def test_node_without_systemd_is_a_failure() -> None:
     if Path("/run/systemd/system").exists():
         pytest.skip("systemd runs here: see tests/vm")
     with (
         memory_cgroup(name="system.slice/gopls.service") as unit,
         Workload("gopls", cgroup=unit) as workload,
     ):
-        ended = act("systemd", told(workload, unit), systemd.SystemdOptions())
+        ended = act("systemd", about_job(workload, unit), systemd.SystemdOptions())
         assert ended.status is StepStatus.FAILED
         assert "no system bus, so no systemd here" in ended.detail
         assert workload.do("map 1MiB")
@@ -214,7 +216,7 @@ def test_systemd_says_so_where_there_is_none() -> None:
 def test_a_frozen_process_still_ends_by_a_signal(group: MemoryCgroup) -> None:
     """What the ladder does: thaw first, for a stopped process takes no TERM."""
     with Workload("gopls", cgroup=group) as workload:
-        incident = told(workload, group)
+        incident = about_job(workload, group)
         undo = undo_of(started("freeze", incident, NoOptions()))
         assert undo.run() == ""
         ended = act("signal", incident, ending.SignalOptions(grace_ns=2 * NS_PER_SECOND))

@@ -1,4 +1,4 @@
-"""clean, where others of the job live on: what was the ended process's own, and no more."""
+"""clean, where other processes of the job still run: only the ended process's own files."""
 
 import time
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def names(folder: Path) -> set[str]:
     return {one.name for one in folder.iterdir()}
 
 
-def test_a_successor_keeps_what_it_wrote_and_what_it_has_open(
+def test_files_that_a_successor_wrote_or_has_open_are_kept(
     group: MemoryCgroup, tmp: Path
 ) -> None:
     with Workload("gopls", cgroup=group, environment={"TMPDIR": str(tmp)}) as gopls:
@@ -76,7 +76,7 @@ def test_a_successor_keeps_what_it_wrote_and_what_it_has_open(
     assert names(tmp) == set()  # nobody is left that any of it could belong to
 
 
-def test_who_lived_before_may_have_written_any_of_it(group: MemoryCgroup, tmp: Path) -> None:
+def test_folder_that_an_older_process_uses_is_skipped(group: MemoryCgroup, tmp: Path) -> None:
     """A build beside gopls closes its files, and reads them again."""
     build = group.run(["sleep", "100"], env={"TMPDIR": str(tmp)})
     try:
@@ -93,7 +93,7 @@ def test_who_lived_before_may_have_written_any_of_it(group: MemoryCgroup, tmp: P
     assert names(tmp) == {"before", "whose"}
 
 
-def test_a_cache_is_left_to_a_successor_even_within_tmpdir(
+def test_cache_of_a_successor_is_kept_even_within_tmpdir(
     group: MemoryCgroup, tmp: Path
 ) -> None:
     cache = tmp / "cache"

@@ -1,4 +1,4 @@
-"""`shell` and `exec`: other people's programs, which may fail, flood, hang and fork away."""
+"""`shell` and `exec`: hooks that fail, flood their output, hang, or leave processes behind."""
 
 import errno
 import json
@@ -21,7 +21,7 @@ from tests.support.incidents import act, drive, incident
 from tests.support.standing import lives, until
 
 
-def test_facts_are_variables_and_json(tmp_path: Path) -> None:
+def test_facts_are_variables_and_json_on_stdin(tmp_path: Path) -> None:
     line = f"cat >{tmp_path}/facts; env >{tmp_path}/env; echo done $EBPFTRACE_COMM"
     ended = act("shell", incident(), shell.ShellOptions(line))
     assert ended.status is StepStatus.DONE
@@ -34,7 +34,7 @@ def test_facts_are_variables_and_json(tmp_path: Path) -> None:
     assert f"EBPFTRACE_SENTENCE={facts['sentence']}\n" in variables
 
 
-def test_a_name_is_never_part_of_the_line(tmp_path: Path) -> None:
+def test_fact_is_never_part_of_the_line(tmp_path: Path) -> None:
     hostile = incident(comm="$(touch evil)`touch evil`;touch evil")
     ended = act("shell", hostile, shell.ShellOptions(f'cd {tmp_path}; echo "$EBPFTRACE_COMM"'))
     assert ended.status is StepStatus.DONE
@@ -42,25 +42,25 @@ def test_a_name_is_never_part_of_the_line(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_one_that_fails() -> None:
+def test_failing_hook() -> None:
     ended = act("shell", incident(), shell.ShellOptions("echo no such unit >&2; exit 5"))
     assert ended.status is StepStatus.FAILED
     assert ended.detail == "exit code 5: no such unit"
 
 
-def test_one_that_is_killed() -> None:
+def test_killed_hook() -> None:
     ended = act("shell", incident(), shell.ShellOptions("kill -KILL $$"))
     assert ended.status is StepStatus.FAILED
     assert ended.detail == "ended by SIGKILL"
 
 
-def test_one_that_is_not_there() -> None:
+def test_missing_hook() -> None:
     ended = act("exec", incident(), ExecOptions(("/nowhere/hook", "--now")))
     assert ended.status is StepStatus.FAILED
     assert ended.detail == "/nowhere/hook: No such file or directory"
 
 
-def test_one_that_may_not_be_executed(tmp_path: Path) -> None:
+def test_hook_that_must_not_be_executed(tmp_path: Path) -> None:
     hook = tmp_path / "hook"
     hook.write_text("#!/bin/sh\n")
     ended = act("exec", incident(), ExecOptions((str(hook),)))
@@ -88,7 +88,7 @@ def test_hanging_hook_is_killed_with_its_group(tmp_path: Path, cancelled: bool) 
     until(lambda: not any(map(lives, pids)))
 
 
-def test_one_that_forks_away_is_left_to_itself(tmp_path: Path) -> None:
+def test_daemon_that_a_hook_started_keeps_running(tmp_path: Path) -> None:
     line = f"sleep 300 & echo $! >{tmp_path}/child; echo left"
     ended = act("shell", incident(), shell.ShellOptions(line))
     child = int((tmp_path / "child").read_text())
@@ -137,7 +137,7 @@ def sleeping_children() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def test_one_that_no_descriptor_is_left_for_does_not_run_unwatched() -> None:
+def test_hook_without_a_descriptor_to_watch_it_is_killed() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = max(int(one.name) for one in Path("/proc/self/fd").iterdir()) + 1
     for room in range(10):
@@ -153,7 +153,7 @@ def test_one_that_no_descriptor_is_left_for_does_not_run_unwatched() -> None:
         until(lambda: not sleeping_children())
 
 
-def test_one_that_floods_its_output() -> None:
+def test_flood_of_output_is_bounded() -> None:
     line = "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo last"
     running = shell.start(incident(), shell.ShellOptions(line, output_bytes=10 * KIB))
     try:
@@ -166,13 +166,13 @@ def test_one_that_floods_its_output() -> None:
     assert len(ended.detail) < 300
 
 
-def test_one_that_never_reads_and_closes_everything() -> None:
+def test_hook_that_closes_its_streams() -> None:
     ended = act("shell", incident(), shell.ShellOptions("exec <&- >&- 2>&-; sleep 0.1"))
     assert ended.status is StepStatus.DONE
     assert ended.detail == "exit code 0"
 
 
-def test_its_output_cannot_move_a_terminal() -> None:
+def test_output_is_cleaned_of_escape_sequences() -> None:
     ended = act("shell", incident(), shell.ShellOptions(r"printf '\033[2Jgone\n'"))
     assert ended.detail == "exit code 0: \\x1b[2Jgone"
 

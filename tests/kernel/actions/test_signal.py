@@ -1,4 +1,4 @@
-"""`signal` on real processes: the one that is meant ends, and its orphans with it."""
+"""`signal` on real processes: the target ends, and its orphans with it."""
 
 import os
 import shutil
@@ -23,14 +23,14 @@ from tests.support.workload import Workload
 SHORT = ending.SignalOptions(grace_ns=NS_PER_SECOND)
 
 
-def test_ends_the_process_with_the_first_signal(victim: Workload) -> None:
+def test_process_is_ended_by_the_first_signal(victim: Workload) -> None:
     ended = act("signal", about(victim.pid), SHORT)
     assert ended.status is StepStatus.DONE
     assert ended.detail.startswith(f"gopls {victim.pid} ended by TERM after ")
     assert victim.wait() == -signal.SIGTERM
 
 
-def test_goes_on_to_the_next_signal_after_the_grace(group: MemoryCgroup) -> None:
+def test_next_signal_is_sent_after_the_grace(group: MemoryCgroup) -> None:
     stubborn = ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done"]
     with group.run(stubborn, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
@@ -42,7 +42,7 @@ def test_goes_on_to_the_next_signal_after_the_grace(group: MemoryCgroup) -> None
         assert process.wait(10) == -signal.SIGKILL
 
 
-def test_says_so_when_the_process_lives_on(victim: Workload) -> None:
+def test_process_that_survives_the_signals_is_reported(victim: Workload) -> None:
     with subprocess.Popen(["sleep", "60"]) as sleeper:
         options = ending.SignalOptions(send=("USR1",), grace_ns=NS_PER_SECOND // 10)
         while proc.read_comm(sleeper.pid) != "sleep":
@@ -57,7 +57,7 @@ def test_says_so_when_the_process_lives_on(victim: Workload) -> None:
     assert ended.detail == f"sleep {sleeper.pid} is still running after USR1"
 
 
-def test_orphaned_go_children_end_with_it(group: MemoryCgroup) -> None:
+def test_children_of_the_go_command_end_with_the_target(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as gopls:
         (go,) = map(int, gopls.do(f"spawn {gopls.named('go')}"))
         (other,) = map(int, gopls.do(f"spawn {gopls.named('helper')}"))
@@ -68,16 +68,16 @@ def test_orphaned_go_children_end_with_it(group: MemoryCgroup) -> None:
         assert lives(other)
 
 
-def test_children_of_one_that_has_its_pid_by_now_are_not_its_own(group: MemoryCgroup) -> None:
+def test_children_of_a_later_process_with_the_pid_are_not_its_own(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as other:
         (go,) = map(int, other.do(f"spawn {other.named('go')}"))
         now = key_of(other.pid)
         earlier = ProcessKey(other.pid, now.start_boottime_ns - NS_PER_SECOND)
-        assert [one.key.pid for one in descendants_of(now)] == [go]
+        assert [child.key.pid for child in descendants_of(now)] == [go]
         assert descendants_of(earlier) == ()
 
 
-def test_a_child_in_another_cgroup_is_left_alone(group: MemoryCgroup) -> None:
+def test_child_in_another_cgroup_is_not_signalled(group: MemoryCgroup) -> None:
     with memory_cgroup() as elsewhere, Workload("gopls", cgroup=group) as gopls:
         (go,) = map(int, gopls.do(f"spawn {gopls.named('go')}"))
         elsewhere.add(go)
@@ -85,9 +85,7 @@ def test_a_child_in_another_cgroup_is_left_alone(group: MemoryCgroup) -> None:
         assert lives(go)
 
 
-def test_a_go_program_says_where_its_goroutines_are_dumped(
-    group: MemoryCgroup, tmp_path: Path
-) -> None:
+def test_place_of_the_goroutine_dump_is_reported(group: MemoryCgroup, tmp_path: Path) -> None:
     if shutil.which("go") is None:
         pytest.skip("go is not installed here")
     source = tmp_path / "main.go"

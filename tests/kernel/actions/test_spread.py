@@ -1,4 +1,4 @@
-"""Several real processes ended as one: a group of equals, and a parent with its children."""
+"""Several real processes as one target: a group, and a parent with its children."""
 
 import json
 import signal
@@ -36,7 +36,7 @@ def together(workers: list[Workload]) -> Incident:
     return about(lead.pid, other_targets=tuple(identify(key_of(one.pid)) for one in others))
 
 
-def test_a_group_is_ended_as_one(workers: list[Workload]) -> None:
+def test_group_is_ended_as_one(workers: list[Workload]) -> None:
     told = together(workers)
     ended = act("signal", told, SHORT)
     assert ended.status is StepStatus.DONE
@@ -44,7 +44,7 @@ def test_a_group_is_ended_as_one(workers: list[Workload]) -> None:
     assert {one.wait() for one in workers} == {-signal.SIGTERM}
 
 
-def test_who_moved_away_or_became_another_is_spared(workers: list[Workload]) -> None:
+def test_member_that_moved_or_executed_is_not_signalled(workers: list[Workload]) -> None:
     told = together(workers)
     workers[1].do(f"exec {workers[1].named('other')}")
     gone = key_of(workers[2].pid)
@@ -59,7 +59,7 @@ def test_who_moved_away_or_became_another_is_spared(workers: list[Workload]) -> 
         assert [lives(one.pid) for one in workers[1:]] == [True, True, True]
 
 
-def test_a_group_that_must_not_be_touched_is_skipped(workers: list[Workload]) -> None:
+def test_group_that_must_not_be_touched_is_skipped(workers: list[Workload]) -> None:
     told = together(workers)
     with memory_cgroup() as elsewhere:
         for one in workers:
@@ -70,7 +70,7 @@ def test_a_group_that_must_not_be_touched_is_skipped(workers: list[Workload]) ->
         assert all(lives(one.pid) for one in workers)
 
 
-def test_a_parent_is_ended_with_the_children_that_are_meant(group: MemoryCgroup) -> None:
+def test_parent_is_ended_with_the_children_that_the_incident_names(group: MemoryCgroup) -> None:
     with Workload("make", cgroup=group) as make:
         meant = [int(make.do(f"spawn {make.named('worker')}")[0]) for _ in range(3)]
         (other,) = map(int, make.do(f"spawn {make.named('helper')}"))
@@ -82,29 +82,29 @@ def test_a_parent_is_ended_with_the_children_that_are_meant(group: MemoryCgroup)
         assert lives(other)
 
 
-def test_the_evidence_has_all_of_them(workers: list[Workload], tmp_path: Path) -> None:
+def test_evidence_has_every_member(workers: list[Workload], tmp_path: Path) -> None:
     told = together(workers)
     assert act("capture", told, capture.CaptureOptions(tmp_path)).status is StepStatus.DONE
     others = json.loads((tmp_path / told.id / "others.json").read_bytes())
-    assert {one["pid"] for one in others} == {one.pid for one in workers[1:]}
-    assert all(one["anon_bytes"] > 0 for one in others)
+    assert {other["pid"] for other in others} == {worker.pid for worker in workers[1:]}
+    assert all(other["anon_bytes"] > 0 for other in others)
 
 
-def test_a_group_is_frozen_and_goes_on(workers: list[Workload], group: MemoryCgroup) -> None:
+def test_group_is_frozen_and_resumed(workers: list[Workload], group: MemoryCgroup) -> None:
     told = replace(together(workers), cgroup_folder=group.path)
     running = ACTIONS["freeze"].start(told, NoOptions())
     try:
         assert drive(running).status is StepStatus.DONE
         if group.version == 1:
-            assert {state(one.pid) for one in workers} == {"T"}
+            assert {state(worker.pid) for worker in workers} == {"T"}
         undo = running.undo
         assert undo is not None
     finally:
         running.stop()
-    # As the next start would read it, had this one died.
+    # As the next start reads it from the audit log.
     assert Undo.of_record(json.loads(json.dumps(undo.record()))).run() == ""
-    assert all(one.do("map 1MiB") for one in workers)
+    assert all(worker.do("map 1MiB") for worker in workers)
     if group.version == 1:
         assert act("freeze", told, NoOptions()).status is StepStatus.DONE
         assert act("thaw", told, NoOptions()).detail.endswith("and 3 others resumed")
-        assert all(one.do("map 1MiB") for one in workers)
+        assert all(worker.do("map 1MiB") for worker in workers)

@@ -1,4 +1,4 @@
-"""The `systemd` action on real services: what became of them, systemd says."""
+"""The `systemd` action on real services."""
 
 import subprocess
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def program(only_systemd: None) -> Iterator[Path]:
     yield served.program
 
 
-def test_a_real_gopls_service_is_restarted() -> None:
+def test_gopls_service_is_restarted() -> None:
     with started("gopls.service") as unit:
         before = unit.pid
         main_package = buildinfo.read_main_package(Path(f"/proc/{before}/exe"))
@@ -41,7 +41,7 @@ def test_a_real_gopls_service_is_restarted() -> None:
         assert not Path(f"/proc/{before}").exists()
 
 
-def test_a_service_is_another_run_afterwards_by_its_invocation(program: Path) -> None:
+def test_restarted_service_has_another_invocation(program: Path) -> None:
     with service([program, *WAITS], name=unit_name(middle="a\\x2db-")) as unit:
         before, invocation = unit.pid, unit.show("InvocationID")
         ended = act("systemd", about(before), systemd.SystemdOptions())
@@ -51,7 +51,7 @@ def test_a_service_is_another_run_afterwards_by_its_invocation(program: Path) ->
         assert unit.show("InvocationID") != invocation
 
 
-def test_a_service_that_does_not_come_back_is_no_success(program: Path, tmp_path: Path) -> None:
+def test_service_that_does_not_start_again_is_a_failure(program: Path, tmp_path: Path) -> None:
     """Its program starts once; Type=exec has systemd wait until it runs, or cannot."""
     there = tmp_path / "served"
     there.write_bytes(program.read_bytes())
@@ -68,7 +68,7 @@ def test_a_service_that_does_not_come_back_is_no_success(program: Path, tmp_path
         )
 
 
-def test_a_unit_that_the_process_is_not_of_is_left_alone(program: Path) -> None:
+def test_unit_of_another_process_is_not_restarted(program: Path) -> None:
     with service([program, *WAITS]) as mine, service([program, *WAITS]) as other:
         before = other.pid
         ended = act("systemd", about(mine.pid), systemd.SystemdOptions(unit=other.name))
@@ -77,7 +77,7 @@ def test_a_unit_that_the_process_is_not_of_is_left_alone(program: Path) -> None:
         assert other.pid == before
 
 
-def test_one_that_systemd_does_not_know_is_said(program: Path) -> None:
+def test_unit_that_systemd_does_not_know_is_a_failure(program: Path) -> None:
     with service([program, *WAITS]) as unit:
         gone = unit_name()
         ended = act("systemd", about(unit.pid), systemd.SystemdOptions(unit=gone))
@@ -86,7 +86,7 @@ def test_one_that_systemd_does_not_know_is_said(program: Path) -> None:
         assert gone in ended.detail
 
 
-def test_the_service_we_run_in_is_never_restarted() -> None:
+def test_own_service_is_never_restarted() -> None:
     """These tests are a service themselves, in the machine."""
     own = Path("/proc/self/cgroup").read_text().strip().rpartition("/")[2]
     if not own.endswith(".service"):

@@ -1,4 +1,4 @@
-"""Actions on cgroup v2 as it is: what the kernel's own files say of them afterwards."""
+"""Actions on a real cgroup v2, checked by the kernel's own files."""
 
 import time
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def count(group: MemoryCgroup, file: str, name: str) -> int:
     return int(dict(line.split() for line in lines)[name])
 
 
-def test_a_throttled_job_is_held_up_until_that_is_undone(group: MemoryCgroup) -> None:
+def test_throttled_job_is_slowed_until_the_undo(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
         workload.do("map 64MiB")
         running = ACTIONS["throttle"].start(told(workload, group), throttle.ThrottleOptions())
@@ -61,7 +61,7 @@ def test_a_throttled_job_is_held_up_until_that_is_undone(group: MemoryCgroup) ->
         assert group.charge_bytes() >= 64 * MIB
 
 
-def test_freeze_holds_the_whole_job_and_thaw_lets_all_of_it_go(group: MemoryCgroup) -> None:
+def test_whole_job_is_frozen_and_thawed(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as one, Workload("go", cgroup=group) as other:
         incident = told(one, group)
         running = ACTIONS["freeze"].start(incident, NoOptions())
@@ -78,7 +78,7 @@ def test_freeze_holds_the_whole_job_and_thaw_lets_all_of_it_go(group: MemoryCgro
         assert other.answer()
 
 
-def test_a_frozen_child_of_a_job_is_frozen_with_it(group: MemoryCgroup) -> None:
+def test_child_cgroup_is_frozen_with_the_job(group: MemoryCgroup) -> None:
     """The job's own cgroup has none of the processes: a runner made one below."""
     with (
         memory_cgroup(parent=group) as below,
@@ -94,7 +94,7 @@ def test_a_frozen_child_of_a_job_is_frozen_with_it(group: MemoryCgroup) -> None:
         assert workload.do("map 1MiB")
 
 
-def test_where_nothing_can_be_reclaimed_that_is_said(group: MemoryCgroup) -> None:
+def test_reclaim_without_page_cache_says_so(group: MemoryCgroup) -> None:
     """Anon memory and no swap: memory.reclaim answers EAGAIN."""
     if not (group.path / "memory.reclaim").exists():
         pytest.skip("this kernel has no memory.reclaim (Linux 5.19)")

@@ -1,4 +1,4 @@
-"""Who is never signalled: the action says why, and nobody is hit."""
+"""Processes that are never signalled: the action says why."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def refused(target: Target, comm: str = "gopls") -> str:
     return ended.detail
 
 
-def test_another_process_that_has_the_pid_now(victim: Workload) -> None:
+def test_later_process_with_the_pid(victim: Workload) -> None:
     now = identify(key_of(victim.pid))
     earlier = ProcessKey(victim.pid, now.key.start_boottime_ns - NS_PER_SECOND)
     detail = refused(Target(earlier, now.cgroup, now.program))
@@ -36,7 +36,7 @@ def test_another_process_that_has_the_pid_now(victim: Workload) -> None:
     assert lives(victim.pid)
 
 
-def test_a_pid_that_was_really_used_again(group: MemoryCgroup) -> None:
+def test_pid_that_was_reused(group: MemoryCgroup) -> None:
     last = Path("/proc/sys/kernel/ns_last_pid")
     with Workload("gopls", cgroup=group) as first:
         target = identify(key_of(first.pid))
@@ -59,14 +59,14 @@ def test_a_pid_that_was_really_used_again(group: MemoryCgroup) -> None:
         process.wait()
 
 
-def test_one_that_has_ended(group: MemoryCgroup) -> None:
+def test_process_that_has_ended(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
         target = identify(key_of(workload.pid))
         workload.close_input()
         assert refused(target) == f"not signalled: {workload.pid} has ended"
 
 
-def test_a_zombie(group: MemoryCgroup) -> None:
+def test_zombie(group: MemoryCgroup) -> None:
     process = group.run(["sleep", "60"])
     target = identify(key_of(process.pid))
     process.kill()
@@ -75,7 +75,7 @@ def test_a_zombie(group: MemoryCgroup) -> None:
     process.wait()
 
 
-def test_one_that_moved_to_another_job(victim: Workload) -> None:
+def test_process_that_moved_to_another_job(victim: Workload) -> None:
     target = identify(key_of(victim.pid))
     with memory_cgroup() as elsewhere:
         elsewhere.add(victim.pid)
@@ -83,14 +83,14 @@ def test_one_that_moved_to_another_job(victim: Workload) -> None:
         assert lives(victim.pid)
 
 
-def test_one_that_executed_another_program(victim: Workload) -> None:
+def test_process_that_executed_another_program(victim: Workload) -> None:
     target = identify(key_of(victim.pid))
     victim.do(f"exec {victim.named('other')}")
     assert "runs another program now" in refused(target)
     assert lives(victim.pid)
 
 
-def test_init_the_kernel_ourselves_and_our_ancestors() -> None:
+def test_init_kthreadd_ebpftrace_and_its_ancestors() -> None:
     for pid in (1, 2, os.getpid(), os.getppid()):
         stat = proc.read_stat(pid)
         if stat is None:
@@ -99,7 +99,7 @@ def test_init_the_kernel_ourselves_and_our_ancestors() -> None:
         refused(target)
 
 
-def test_a_thread_of_the_kernel() -> None:
+def test_kernel_thread() -> None:
     threads = [
         stat
         for entry in Path("/proc").iterdir()
@@ -113,7 +113,7 @@ def test_a_thread_of_the_kernel() -> None:
     assert "a kernel thread" in refused(Target(key, "/", (0, 0)))
 
 
-def test_the_crash_monitor_of_a_go_tool(tmp_path: Path) -> None:
+def test_crash_monitor_of_a_go_tool(tmp_path: Path) -> None:
     (tmp_path / "** telemetry **").write_text("read line\n")
     argv = ["gopls", "** telemetry **"]
     with subprocess.Popen(
@@ -126,7 +126,7 @@ def test_the_crash_monitor_of_a_go_tool(tmp_path: Path) -> None:
     assert "the crash monitor of a Go tool" in detail
 
 
-def test_a_gone_process_is_no_incident(group: MemoryCgroup) -> None:
+def test_process_that_is_gone_cannot_be_identified(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
         key = key_of(workload.pid)
         workload.close_input()

@@ -44,14 +44,14 @@ def precious(job: Path) -> bool:
     return (job.parents[1] / "precious/data").read_text() == "keep"
 
 
-def test_empties_the_folder_and_keeps_it(job: Path) -> None:
+def test_folder_is_emptied_and_kept(job: Path) -> None:
     status, detail = cleaned(job, job / "tmp")
     assert status is StepStatus.DONE
     assert detail.startswith("TMPDIR: 2 files, ")
     assert list((job / "tmp").iterdir()) == []
 
 
-def test_a_symlink_in_it_is_removed_and_not_followed(job: Path) -> None:
+def test_symlink_in_the_folder_is_removed_and_not_followed(job: Path) -> None:
     (job / "tmp/out").symlink_to(job.parents[1] / "precious")
     assert cleaned(job, job / "tmp")[0] is StepStatus.DONE
     assert not (job / "tmp/out").is_symlink()
@@ -59,7 +59,7 @@ def test_a_symlink_in_it_is_removed_and_not_followed(job: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["tmp", "."])
-def test_a_symlink_on_the_way_is_refused(job: Path, where: str) -> None:
+def test_symlink_on_the_path_is_refused(job: Path, where: str) -> None:
     link = job.parent / "43"
     if where == ".":
         link.symlink_to(job.parents[1] / "precious")
@@ -74,7 +74,7 @@ def test_a_symlink_on_the_way_is_refused(job: Path, where: str) -> None:
     assert precious(job)
 
 
-def test_what_is_outside_is_refused(job: Path) -> None:
+def test_folder_outside_of_the_policy_is_refused(job: Path) -> None:
     for folder in (job.parents[1] / "precious", job / "../../precious", job.parent):
         status, detail = cleaned(job, folder)
         assert status is StepStatus.FAILED
@@ -82,7 +82,7 @@ def test_what_is_outside_is_refused(job: Path) -> None:
     assert precious(job)
 
 
-def test_what_belongs_to_another_user_is_refused_or_stays(job: Path) -> None:
+def test_files_of_another_user_stay_and_its_folder_is_refused(job: Path) -> None:
     if US:
         pytest.skip("only root can give a file away")
     os.chown(job / "tmp/gopls-1.sock", 12345, 12345)
@@ -94,7 +94,7 @@ def test_what_belongs_to_another_user_is_refused_or_stays(job: Path) -> None:
     assert "belongs to another user" in detail
 
 
-def test_a_folder_swapped_for_a_symlink_meanwhile_is_not_followed(job: Path) -> None:
+def test_folder_replaced_by_a_symlink_meanwhile_is_not_followed(job: Path) -> None:
     """The folder is open already: what takes its name later is not gone into."""
     fd = open_owned(job / "tmp", (job.parent,), US)
     try:
@@ -108,7 +108,7 @@ def test_a_folder_swapped_for_a_symlink_meanwhile_is_not_followed(job: Path) -> 
 
 
 @pytest.mark.parametrize("how", ["variable", "folder", "file"])
-def test_what_a_process_outside_of_the_job_uses_is_left_alone(job: Path, how: str) -> None:
+def test_folder_that_another_job_uses_is_skipped(job: Path, how: str) -> None:
     """By a variable, by where it is, by a file that it has open below."""
     below = job / "tmp/go-build1"
     options: dict[str, Any] = {}
@@ -132,9 +132,7 @@ def test_what_a_process_outside_of_the_job_uses_is_left_alone(job: Path, how: st
     assert cleaned(job, job / "tmp")[0] is StepStatus.DONE
 
 
-def test_a_folder_that_all_share_is_left_alone(
-    job: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shared_folder_is_skipped(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(job / "tmp"))
     assert cleaned(job, job / "tmp") == (
         StepStatus.SKIPPED, "TMPDIR skipped: it is a shared folder of the system",
@@ -147,7 +145,7 @@ def test_a_folder_that_all_share_is_left_alone(
     assert (job / "tmp/gopls-1.sock").exists()
 
 
-def test_a_folder_that_took_the_name_of_the_processs_own_is_refused(job: Path) -> None:
+def test_another_folder_of_the_same_path_is_refused(job: Path) -> None:
     """As the same path in a container is another folder than here."""
     place = CacheDir("TMPDIR", str(job / "tmp"), file_id(job.parents[1] / "precious") or (0, 0))
     ended = act("clean", replace(incident(), cache_dirs=CacheDirs((place,), US)),
@@ -157,7 +155,7 @@ def test_a_folder_that_took_the_name_of_the_processs_own_is_refused(job: Path) -
     assert (job / "tmp/gopls-1.sock").exists()
 
 
-def test_not_while_the_process_lives(job: Path) -> None:
+def test_clean_is_skipped_while_the_process_is_running(job: Path) -> None:
     place = CacheDir("TMPDIR", str(job / "tmp"), file_id(job / "tmp") or (0, 0))
     with subprocess.Popen(["/bin/sleep", "100"]) as process:
         meant = replace(about(process.pid), cache_dirs=CacheDirs((place,), US))
@@ -169,7 +167,7 @@ def test_not_while_the_process_lives(job: Path) -> None:
     assert act("clean", meant, clean.CleanOptions((job.parent,))).status is StepStatus.DONE
 
 
-def test_a_cancelled_one_stops(job: Path) -> None:
+def test_cancelled_clean_removes_nothing(job: Path) -> None:
     cancelled = Event()
     cancelled.set()
     fd = open_owned(job / "tmp", (job.parent,), US)
@@ -180,6 +178,6 @@ def test_a_cancelled_one_stops(job: Path) -> None:
     assert (job / "tmp/gopls-1.sock").exists()
 
 
-def test_without_a_variable_there_is_nothing_to_do() -> None:
+def test_clean_is_skipped_without_a_variable() -> None:
     ended = act("clean", incident(), clean.CleanOptions((Path("/builds"),)))
     assert (ended.status, ended.detail) == (StepStatus.SKIPPED, "none of TMPDIR was set")

@@ -6,7 +6,7 @@ from ebpftrace.act.actions.exec import ExecOptions
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"command": ()}, "command is empty"),
         ({"command": ("systemctl restart gopls",)},
@@ -15,7 +15,9 @@ from ebpftrace.act.actions.exec import ExecOptions
          'environment has the name "A=B", with a "="'),
     ],
 )  # fmt: skip
-def test_what_cannot_be_started_is_refused(options: dict[str, object], told: str) -> None:
+def test_command_that_cannot_be_started_is_refused(
+    options: dict[str, object], message: str
+) -> None:
     with pytest.raises(ValueError, match=r"command|environment") as caught:
         ExecOptions(**options)  # type: ignore[arg-type]
-    assert str(caught.value) == told
+    assert str(caught.value) == message

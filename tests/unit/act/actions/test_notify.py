@@ -58,13 +58,13 @@ def hook() -> Iterator[Hook]:
         thread.join()
 
 
-def test_a_line_is_the_sentence() -> None:
+def test_line_is_the_sentence_of_the_finding() -> None:
     ended = act("notify", incident(), notify.NotifyOptions())
     assert ended.status is StepStatus.DONE
     assert ended.detail == incident().finding.sentence
 
 
-def test_a_file_gets_a_line_of_json_each_time(tmp_path: Path) -> None:
+def test_each_incident_appends_a_line_of_json(tmp_path: Path) -> None:
     for _ in range(2):
         ended = act("notify", incident(), notify.NotifyOptions(file=tmp_path / "told.jsonl"))
         assert ended.status is StepStatus.DONE
@@ -72,13 +72,13 @@ def test_a_file_gets_a_line_of_json_each_time(tmp_path: Path) -> None:
     assert [json.loads(line)["pid"] for line in lines] == [4711, 4711]
 
 
-def test_a_file_that_cannot_be_written_is_a_failure() -> None:
+def test_file_that_cannot_be_written_is_a_failure() -> None:
     ended = act("notify", incident(), notify.NotifyOptions(file=Path("/nowhere/told")))
     assert ended.status is StepStatus.FAILED
     assert ended.detail == "/nowhere/told: No such file or directory"
 
 
-def test_a_webhook_gets_the_facts(hook: Hook) -> None:
+def test_webhook_gets_the_facts(hook: Hook) -> None:
     options = notify.NotifyOptions(url=hook.url, headers={"Authorization": "Bearer x"})
     ended = act("notify", incident(), options)
     assert (ended.status, ended.detail) == (StepStatus.DONE, "webhook answered 200")
@@ -87,14 +87,14 @@ def test_a_webhook_gets_the_facts(hook: Hook) -> None:
     assert hook.headers[0]["Content-Type"] == "application/json"
 
 
-def test_a_template_stays_json_whatever_the_facts_are(hook: Hook) -> None:
+def test_template_stays_json_whatever_the_facts_are(hook: Hook) -> None:
     hostile = incident(comm='a"b\\c\n')
     template = '{"text": "${comm} ${pid} ${nothing}"}'
     act("notify", hostile, notify.NotifyOptions(url=hook.url, template=template))
     assert json.loads(hook.bodies[0]) == {"text": 'a"b\\c\n 4711 ${nothing}'}
 
 
-def test_a_fact_without_quotes_is_a_value_of_its_own(hook: Hook) -> None:
+def test_fact_without_quotes_is_a_json_value(hook: Hook) -> None:
     template = '{"pid": ${pid}, "job": ${job}, "limit": ${limit_bytes}, "x": [${nothing}]}'
     act("notify", incident(), notify.NotifyOptions(url=hook.url, template=template))
     assert json.loads(hook.bodies[0]) == {
@@ -102,7 +102,7 @@ def test_a_fact_without_quotes_is_a_value_of_its_own(hook: Hook) -> None:
     }  # fmt: skip
 
 
-def test_a_server_that_stumbles_is_asked_again(hook: Hook) -> None:
+def test_server_error_is_retried(hook: Hook) -> None:
     hook.answers = [503, 200]
     ended = act("notify", incident(), notify.NotifyOptions(url=hook.url))
     assert ended.detail == "webhook answered 200 at attempt 2"
@@ -110,7 +110,7 @@ def test_a_server_that_stumbles_is_asked_again(hook: Hook) -> None:
 
 
 @pytest.mark.parametrize("answers", [[503, HANG_UP], [NO_HTTP, 429]])
-def test_one_that_fails_twice_is_told_in_the_end(hook: Hook, answers: list[int]) -> None:
+def test_webhook_is_retried_until_it_is_accepted(hook: Hook, answers: list[int]) -> None:
     hook.answers = list(answers)
     template = '{"text": "${comm} ${pid}: ${detector}"}'
     ended = act("notify", incident(), notify.NotifyOptions(url=hook.url, template=template))
@@ -121,28 +121,28 @@ def test_one_that_fails_twice_is_told_in_the_end(hook: Hook, answers: list[int])
 
 
 @pytest.mark.parametrize("code", [301, 302, 307])
-def test_one_that_is_elsewhere_was_not_told(hook: Hook, code: int) -> None:
-    """To follow it is to ask there by GET, with nothing in it, and call that sent."""
+def test_redirect_is_a_failure(hook: Hook, code: int) -> None:
+    """A client that follows it sends a GET without a body."""
     hook.answers = [code]
     ended = act("notify", incident(), notify.NotifyOptions(url=hook.url))
     assert (ended.status, ended.detail) == (StepStatus.FAILED, f"webhook answered {code}")
 
 
-def test_a_refusal_is_not_asked_again(hook: Hook) -> None:
+def test_client_error_is_not_retried(hook: Hook) -> None:
     hook.answers = [404]
     ended = act("notify", incident(), notify.NotifyOptions(url=hook.url))
     assert (ended.status, ended.detail) == (StepStatus.FAILED, "webhook answered 404")
     assert len(hook.bodies) == 1
 
 
-def test_nobody_there_is_a_failure_after_the_retries() -> None:
+def test_unreachable_server_is_a_failure_after_the_retries() -> None:
     options = notify.NotifyOptions(url="http://127.0.0.1:9/hook", retries=1)
     ended = act("notify", incident(), options)
     assert ended.status is StepStatus.FAILED
     assert ended.detail == "webhook: [Errno 111] Connection refused at attempt 2"
 
 
-def test_stopped_it_does_not_go_on(hook: Hook) -> None:
+def test_stopped_notify_is_not_retried(hook: Hook) -> None:
     hook.answers = [500] * 9
     running = ACTIONS["notify"].start(incident(), notify.NotifyOptions(url=hook.url, retries=9))
     while not hook.bodies:
@@ -160,6 +160,6 @@ def test_stopped_it_does_not_go_on(hook: Hook) -> None:
         {"url": "http://x", "headers": {"X Y": "a"}},
     ],
 )  # fmt: skip
-def test_options_that_cannot_work_are_refused_at_once(options: dict[str, str]) -> None:
+def test_options_that_cannot_work_are_refused(options: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"^url|^template|^headers"):
         notify.NotifyOptions(**options)  # type: ignore[arg-type]

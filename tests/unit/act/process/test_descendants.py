@@ -5,7 +5,9 @@ import subprocess
 
 from ebpftrace.act.process.descendants import descendants_of
 from ebpftrace.act.process.identity import identify
+from ebpftrace.host.proc import read_comm
 from tests.support.incidents import key_of
+from tests.support.standing import until
 
 
 def test_descendants_are_targets() -> None:
@@ -14,6 +16,7 @@ def test_descendants_are_targets() -> None:
         try:
             assert parent.stdout is not None
             child = int(parent.stdout.readline())
+            until(lambda: read_comm(child) == read_comm(parent.pid) == "sleep")
             found = descendants_of(key_of(parent.pid))
             assert [target.key.pid for target in found] == [child]
             assert found == (identify(key_of(child)),)

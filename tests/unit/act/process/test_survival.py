@@ -1,4 +1,4 @@
-"""Living through the fire: scores in a file that stands for oom_score_adj, locks for real."""
+"""Surviving a node without memory: OOM scores in a fake file, real memory locks."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ print(frozen > 1000, new < frozen / 10, gc.collect() > 0)
 """
 
 
-def test_a_score_is_lowered_and_never_raised(tmp_path: Path) -> None:
+def test_score_is_lowered_and_never_raised(tmp_path: Path) -> None:
     file = tmp_path / "oom_score_adj"
     for before, after in ((0, SCORE), (500, SCORE), (-1000, -1000)):
         file.write_text(f"{before}\n")
@@ -43,7 +43,7 @@ def test_a_score_is_lowered_and_never_raised(tmp_path: Path) -> None:
         assert int(file.read_text()) == after
 
 
-def test_what_stands_against_it_is_said(tmp_path: Path) -> None:
+def test_failure_is_explained(tmp_path: Path) -> None:
     assert lower_oom_score(tmp_path / "none").endswith(
         "oom_score_adj: No such file or directory"
     )
@@ -61,7 +61,7 @@ def test_hooks_are_started_with_an_ordinary_score(tmp_path: Path) -> None:
         assert int(file.read_text()) == 300
 
 
-def test_what_is_used_is_locked_and_nothing_is_made_resident() -> None:
+def test_resident_pages_are_locked_and_no_others_are_loaded() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOCKED], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -74,7 +74,7 @@ def test_what_is_used_is_locked_and_nothing_is_made_resident() -> None:
     assert int(grown) < 2000  # KiB
 
 
-def test_the_collector_passes_over_what_is_there_and_collects_what_comes() -> None:
+def test_existing_objects_are_exempt_from_collection_and_new_ones_are_not() -> None:
     done = subprocess.run(
         [sys.executable, "-c", STILL], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -1,0 +1,80 @@
+"""Folders are emptied within their bounds."""
+
+import os
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from ebpftrace.act.actions.support.emptying import (
+    RefusedFolderError,
+    open_owned,
+    remove_contents,
+)
+from ebpftrace.host.using import file_id
+
+US = os.getuid()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "jobs/42/tmp"
+    (made / "go-build1/b001").mkdir(parents=True)
+    (made / "go-build1/b001/pkg.a").write_bytes(b"x" * 10_000)
+    (made / "socket").touch()
+    return made
+
+
+def emptied(folder: Path, **options: object) -> list[int]:
+    fd = open_owned(folder, (folder.parents[1],), US)
+    try:
+        device = os.fstat(fd).st_dev
+        return list(remove_contents(fd, US, device, Event(), **options))  # type: ignore[arg-type]
+    finally:
+        os.close(fd)
+
+
+def test_everything_in_the_folder_is_removed(folder: Path) -> None:
+    sizes = emptied(folder)
+    assert len(sizes) == 2
+    assert max(sizes) >= 10_000
+    assert list(folder.iterdir()) == []
+
+
+def test_kept_entries_and_their_folders_stay(folder: Path) -> None:
+    kept = (folder / "go-build1/b001/pkg.a").stat().st_ino
+    emptied(folder, keep=lambda status: status.st_ino == kept)
+    assert (folder / "go-build1/b001/pkg.a").exists()
+    assert not (folder / "socket").exists()
+
+
+def test_excluded_folders_stay_with_their_contents(folder: Path) -> None:
+    emptied(folder, excluded=frozenset({file_id(folder / "go-build1")}))
+    assert (folder / "go-build1/b001/pkg.a").exists()
+    assert not (folder / "socket").exists()
+
+
+def test_symlink_is_removed_and_not_followed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/data").touch()
+    (folder / "link").symlink_to(tmp_path / "precious")
+    emptied(folder)
+    assert list(folder.iterdir()) == []
+    assert (tmp_path / "precious/data").exists()
+
+
+@pytest.mark.parametrize("path", ["../..", "/", "."])
+def test_folder_outside_of_the_policy_is_refused(folder: Path, path: str) -> None:
+    with pytest.raises(RefusedFolderError, match=r".*"):
+        open_owned(folder / path, (folder,), US)
+
+
+def test_symlink_on_the_path_is_refused(folder: Path) -> None:
+    (folder.parent / "link").symlink_to(folder)
+    with pytest.raises(OSError, match="Not a directory"):
+        open_owned(folder.parent / "link/go-build1", (folder.parents[1],), US)
+
+
+def test_folder_of_another_user_is_refused(folder: Path) -> None:
+    with pytest.raises(RefusedFolderError):
+        open_owned(folder, (folder.parents[1],), US + 1)

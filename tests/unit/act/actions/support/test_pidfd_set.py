@@ -1,0 +1,68 @@
+"""A set of processes: who is signalled, and who is left out."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from ebpftrace.act.actions.support.pidfd_set import PidfdSet
+from ebpftrace.act.process.identity import Target, identify
+from tests.support.incidents import key_of
+
+
+@pytest.fixture
+def other() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "100"]) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def processes() -> Iterator[PidfdSet]:
+    processes = PidfdSet()
+    yield processes
+    processes.close()
+
+
+def targets(*processes: subprocess.Popen[bytes]) -> list[Target]:
+    return [identify(key_of(process.pid)) for process in processes]
+
+
+def test_each_process_is_signalled_until_it_has_ended(
+    processes: PidfdSet, sleeper: subprocess.Popen[bytes], other: subprocess.Popen[bytes]
+) -> None:
+    processes.add(targets(sleeper, other))
+    processes.add(targets(sleeper))  # each once
+    assert processes.alive() == len(processes.fds) == 2
+    other.kill()
+    other.wait()
+    assert processes.send(signal.SIGTERM) == 1
+    assert sleeper.wait() == -signal.SIGTERM
+    assert processes.alive() == 0
+    assert not processes.fds
+
+
+def test_process_that_moved_meanwhile_is_left_out(
+    processes: PidfdSet, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes.add(targets(sleeper))
+    monkeypatch.setattr(
+        "ebpftrace.act.process.identity.memory_cgroup", lambda _pid: "/elsewhere"
+    )
+    assert processes.send(signal.SIGTERM) == 0
+    assert not processes.fds
+    assert processes.refused == f"{sleeper.pid} moved to the cgroup /elsewhere"
+    assert sleeper.poll() is None
+
+
+def test_process_that_is_not_what_it_was_is_not_added(
+    processes: PidfdSet, sleeper: subprocess.Popen[bytes]
+) -> None:
+    (target,) = targets(sleeper)
+    earlier = replace(target.key, start_boottime_ns=1)
+    processes.add([replace(target, key=earlier), replace(target, program=(1, 1))])
+    assert not processes.fds
+    assert "another process's now" in processes.ended
+    assert "runs another program now" in processes.refused

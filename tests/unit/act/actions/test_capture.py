@@ -1,0 +1,97 @@
+"""capture: directories that are complete once they have their final name."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ebpftrace.act.actions.capture import CaptureOptions, capture
+from ebpftrace.act.actions.support.evidence import Part
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.outcome import StepStatus
+from tests.support.incidents import incident
+
+
+def broken(_limit: int) -> bytes:
+    raise OSError(2, "No such file or directory")
+
+
+PARTS = [
+    Part("small", lambda limit: b"123"[:limit]),
+    Part("broken", broken),
+    Part("large", lambda limit: b"x" * limit, limit_bytes=8),
+    Part("last", lambda limit: b"y" * limit),
+]
+
+
+def parts(_about: Incident) -> Iterator[Part]:
+    yield from PARTS
+
+
+def captured(folder: Path, **changes: Any) -> tuple[Path, dict[str, Any]]:
+    options = CaptureOptions(folder, **({"size_bytes": 20} | changes))
+    about = incident(id=changes.pop("id", "20261123T120007Z-4711-aaaaaa"))
+    ended = capture(about, options, threading.Event(), parts)
+    assert ended.status is StepStatus.DONE
+    assert ended.evidence == folder / about.id
+    return ended.evidence, json.loads((ended.evidence / "manifest.json").read_bytes())
+
+
+def test_failed_part_costs_no_other_part(tmp_path: Path) -> None:
+    folder, manifest = captured(tmp_path)
+    errors = {part["name"]: part["error"] for part in manifest["parts"]}
+    assert errors.pop("broken").endswith("No such file or directory")
+    assert set(errors.values()) == {None}
+    assert {file.name for file in folder.iterdir()} == {*errors, "manifest.json"}
+    assert manifest["complete"]
+    assert manifest["facts"]["pid"] == 4711
+
+
+def test_part_and_directory_are_bounded(tmp_path: Path) -> None:
+    folder, manifest = captured(tmp_path)
+    sizes = {part["name"]: (part["bytes"], part["cut"]) for part in manifest["parts"]}
+    assert sizes["small"] == (3, False)
+    assert sizes["large"] == (8, True)
+    assert sizes["last"] == (9, True)  # what is left of 20 bytes
+    assert (folder / "large").read_bytes() == b"x" * 8
+
+
+def test_cancelled_capture_says_that_it_is_not_complete(tmp_path: Path) -> None:
+    cancelled = threading.Event()
+    cancelled.set()
+    ended = capture(incident(), CaptureOptions(tmp_path), cancelled, parts)
+    assert ended.evidence is not None
+    manifest = json.loads((ended.evidence / "manifest.json").read_bytes())
+    assert (manifest["complete"], manifest["parts"]) == (False, [])
+
+
+def test_oldest_directories_and_stale_partial_ones_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    stale, young = tmp_path / ".a.partial", tmp_path / ".b.partial"
+    for partial in (stale, young):
+        partial.mkdir()
+    os.utime(stale, (1, 1))
+    for second in range(4):
+        about = incident(id=f"20261123T12000{second}Z-4711-aaaaaa")
+        capture(about, CaptureOptions(tmp_path, keep=2), threading.Event(), parts)
+    kept = {f"20261123T12000{second}Z-4711-aaaaaa" for second in (2, 3)}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"other", young.name, *kept}
+
+
+def test_failed_capture_leaves_nothing(tmp_path: Path) -> None:
+    def interrupted(_about: Incident) -> Iterator[Part]:
+        yield PARTS[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        capture(incident(), CaptureOptions(tmp_path), threading.Event(), interrupted)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keeping_no_directory_is_refused() -> None:
+    with pytest.raises(ValueError, match="keep is 0"):
+        CaptureOptions(keep=0)
