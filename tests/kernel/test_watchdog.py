@@ -27,7 +27,7 @@ threading.Thread(target=time.sleep, args=(1000,)).start()
 ctypes.CDLL(None).syscall({"x86_64": 60}.get(platform.machine(), 93), 0)
 """
 
-# The child of a vfork waits for somebody to write into a FIFO, and its parent for the child.
+# The child of a vfork waits until a FIFO is opened for writing, and its parent for the child.
 IN_VFORK = """
 import os, sys
 waits = (os.POSIX_SPAWN_OPEN, 9, sys.argv[1], os.O_RDONLY, 0)
@@ -163,5 +163,5 @@ def test_a_stop_that_waits_for_the_end_of_a_vfork_is_taken_back(
             assert sweep(stopped, set()) == 1
             assert not standing(pid, start)
         finally:
-            fifo.write_bytes(b"go on")
+            os.close(os.open(fifo, os.O_WRONLY))
         until(lambda: state(pid) == "S")

@@ -103,7 +103,7 @@ def test_the_go_command_ends_with_gopls_and_the_monitor_is_left_alone(tmp_path: 
                 end_session(gopls, mark)
     assert step["pid"] == gopls.pid
     assert step["status"] == "done"
-    assert "of it" in step["detail"]
+    assert "with 1 descendant" in step["detail"]
     assert "go" not in left, (go, left)
     assert {line["facts"]["pid"] for line in logged(tmp_path, "incident")} == {gopls.pid}
     # What it held alone was over the bound: that it is the monitor is what kept it.
