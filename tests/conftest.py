@@ -25,6 +25,7 @@ def pytest_xdist_auto_num_workers() -> int:
     return workers(len(os.sched_getaffinity(0)))
 
 
+@pytest.hookimpl(tryfirst=True)  # a worker of pytest-xdist reads the groups in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in tests/kernel is a kernel test, and in tests/e2e/gopls a gopls test."""
     for item in items:

@@ -12,7 +12,7 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 MAX_WORKERS = 8
 
-# Each loads the machine for a minute: one after the other, beside all other tests.
+# Each takes a minute, or a processor: one after the other, beside all other tests.
 _HEAVY = ("e2e/test_judgement_live.py", "e2e/test_thrash.py", "e2e/gopls")
 _FIRST = ("e2e", "kernel", "unit")
 
