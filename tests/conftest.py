@@ -4,13 +4,19 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.cgroups import begin_run, remove_leftovers
-from tests.support.distribution import distribute, workers
+from tests.support.distribution import Scheduling, rank, workers
 from tests.support.privileges import kernel_refusal, required
 from tests.support.surroundings import reset_surroundings
 
 TESTS = Path(__file__).parent
+
+
+# How fast an example is decides nothing.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,12 +26,19 @@ def pytest_configure(config: pytest.Config) -> None:
         begin_run()
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """For `-n auto`."""
     return workers(len(os.sched_getaffinity(0)))
 
 
-@pytest.hookimpl(tryfirst=True)  # a worker of pytest-xdist reads the groups in this hook too
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """For `-n`, whatever `--dist` says."""
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in tests/kernel is a kernel test, and in tests/e2e/gopls a gopls test."""
     for item in items:
@@ -34,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(TESTS / "e2e" / "gopls"):
             item.add_marker(pytest.mark.kernel)
             item.add_marker(pytest.mark.gopls)
-    distribute(items)
+    items.sort(key=rank)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,20 +1,31 @@
-"""How pytest-xdist distributes the tests: which run in one worker, and which run first.
+"""How pytest-xdist distributes the tests: which share a worker, and which run first.
 
-A test that names no group runs in any worker. The tests of a module share a worker where
-they share a fixture, which would else be made in each worker; those of a group never run
-at the same time.
+The tests of a file run in one worker, one after the other, and so do those of the files that
+name a group here. Group markers are not used: pytest-xdist 3.8 loses them under pytest 9.
 """
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).resolve().parents[1]
 MAX_WORKERS = 8
 
-# Each takes a minute, or a processor: one after the other, beside all other tests.
-_HEAVY = ("e2e/test_judgement_live.py", "e2e/test_thrash.py", "e2e/gopls")
+_GROUPS = {
+    # Each takes a minute or a processor; it runs beside all other tests.
+    "heavy": ("e2e/gopls", "e2e/test_judgement_live.py", "e2e/test_thrash.py"),
+    # A demo removes what one that was killed left behind.
+    "demo": ("e2e/test_make.py", "kernel/test_demo_stage.py"),
+}
 _FIRST = ("e2e", "kernel", "unit")
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
+    """By file or group, in the order of `rank`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope(nodeid)
 
 
 def workers(processors: int) -> int:
@@ -22,34 +33,24 @@ def workers(processors: int) -> int:
     return min(2 * processors, MAX_WORKERS)
 
 
-def distribute(items: list[pytest.Item]) -> None:
-    """Group the tests, and sort them so that no worker is left with a long group."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None and (group := _group(item)):
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=_rank)  # stable
+def scope(nodeid: str) -> str:
+    """What runs in one worker with this test."""
+    path = nodeid.partition("::")[0]
+    return _group(PurePath(path).relative_to(TESTS.name)) or path
 
 
-def _group(item: pytest.Item) -> str:
+def rank(item: pytest.Item) -> tuple[bool, int]:
+    """A sort key: the longest group is begun first, and short tests fill the end."""
     path = item.path.relative_to(TESTS)
-    if any(path.is_relative_to(heavy) for heavy in _HEAVY):
-        return "heavy"
-    return str(path) if _shares_a_fixture(item) else ""
-
-
-def _shares_a_fixture(item: pytest.Item) -> bool:
-    """Whether it uses a fixture of ours that outlives a single test."""
-    assert isinstance(item, pytest.Function)
-    found = item._fixtureinfo.name2fixturedefs
-    return any(
-        fixture.baseid and fixture.scope != "function"
-        for name in item.fixturenames
-        for fixture in found.get(name, ())
+    folder = path.parts[0]
+    return (
+        _group(path) != "heavy",
+        _FIRST.index(folder) if folder in _FIRST else len(_FIRST),
     )
 
 
-def _rank(item: pytest.Item) -> tuple[int, int]:
-    mark = item.get_closest_marker("xdist_group")
-    heavy = mark is not None and mark.args == ("heavy",)
-    folder = item.path.relative_to(TESTS).parts[0]
-    return (not heavy, _FIRST.index(folder) if folder in _FIRST else len(_FIRST))
+def _group(path: PurePath) -> str:
+    for name, members in _GROUPS.items():
+        if any(path.is_relative_to(member) for member in members):
+            return name
+    return ""
