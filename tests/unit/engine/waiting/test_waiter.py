@@ -105,11 +105,19 @@ def test_command_that_is_not_taken_wakes_once(waiter: Waiter) -> None:
     assert waiter.wait(0) is WakeReason.TIME
 
 
-def test_command_after_the_end_is_ignored() -> None:
+def test_command_after_the_end_reaches_no_descriptor_opened_since() -> None:
     with Waiter() as closed:
         pass
+    pairs = [socket.socketpair() for _ in range(4)]  # under the numbers that it had
     closed.submit(COMMAND)
     closed.quit()
+    for ends in pairs:
+        for end in ends:
+            end.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                end.recv(1)
+        for end in ends:
+            end.close()
 
 
 @pytest.fixture

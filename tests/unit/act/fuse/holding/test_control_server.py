@@ -128,15 +128,18 @@ def test_what_is_beside_a_request_may_be_anything(tmp_path: Path) -> None:
     assert descriptors() == before
 
 
-def test_who_asked_may_be_gone(tmp_path: Path) -> None:
+def test_reply_to_a_client_that_is_gone_is_dropped(tmp_path: Path) -> None:
+    before = descriptors()
     control = ControlServer(tmp_path)
     with knocking(tmp_path) as (knock, ours, theirs):
         socket.send_fds(knock, [json.dumps({"thaw": "all"}).encode()], [theirs.fileno()])
         ours.close()
         theirs.close()
-        for request in control.requests():
-            request.reply(["nobody hears"])
+        (request,) = control.requests()
+        request.reply(["nobody hears"])
+        assert not list(control.requests())
     control.close()
+    assert descriptors() == before
 
 
 def test_the_socket_of_a_watch_that_was_killed_is_removed(tmp_path: Path) -> None:
