@@ -68,5 +68,6 @@ def _observers() -> list[Observer]:
         ebpftrace("ebpftrace --output plain", "--comm", "ebpftrace-bench", output="plain",
                   marker=b"\n"),
         ebpftrace("ebpftrace --output table", "--comm", "ebpftrace-bench", output="table"),
+        ebpftrace("ebpftrace --delays", "--comm", "ebpftrace-bench", "--delays"),
         *([counting] if counting else []),
     ]  # fmt: skip
