@@ -1,4 +1,4 @@
-"""What runs beside a measurement, and is ended after it."""
+"""Programs that run during a measurement and are ended after it."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from tests.support.cgroups import MemoryCgroup
 
 @contextmanager
 def beside(*argv: str) -> Iterator[None]:
-    """This program."""
+    """Run this program while the context is open."""
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
     try:
         yield
@@ -35,7 +35,7 @@ def every_cpu_busy() -> Iterator[None]:
 def shell_guard(
     cgroup: MemoryCgroup, bound: int, seconds: str, *hook: str | Path
 ) -> Iterator[None]:
-    """A shell (guard.sh) that asks so often, and starts the hook at the bound, in bytes."""
+    """A shell (guard.sh) that polls this often, and starts the hook at the bound in bytes."""
     charge = "memory.usage_in_bytes" if cgroup.version == 1 else "memory.current"
     guard = Path(__file__).with_name("guard.sh")
     with beside("sh", str(guard), str(cgroup.path / charge), str(bound), seconds,

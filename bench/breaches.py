@@ -1,4 +1,4 @@
-"""Jobs that grow past a bound when told to, and when a hook began because of it."""
+"""Jobs that grow past a bound on request, and the time at which a hook then starts."""
 
 import os
 import random
@@ -19,11 +19,11 @@ COMM = "grower"
 BOUND, REST, LIMIT = 8 * MIB, 4 * MIB, 64 * MIB
 DEADLINE_SECONDS = 60.0
 _HERE = Path(__file__).parent
-_TOLD = struct.Struct("=qq")
+_HOOK_RECORD = struct.Struct("=qq")
 
 
 class NoHookError(Exception):
-    """Nothing answered a breach for a minute."""
+    """No hook started within a minute of a breach."""
 
 
 def grower() -> Path:
@@ -49,7 +49,7 @@ class Job:
         return int(ns)
 
     def shrink(self) -> None:
-        """Give back all that was gained."""
+        """Free all that was gained."""
         self._ask(b"s", 1)
 
     def _ask(self, command: bytes, size: int) -> bytes:
@@ -59,7 +59,7 @@ class Job:
 
 
 class Hooks:
-    """A FIFO into which each hook writes when it began, and for whom."""
+    """A FIFO into which each hook writes its start time and the pid it was started for."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "hooks"
@@ -71,13 +71,13 @@ class Hooks:
         deadline = time.monotonic() + DEADLINE_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             if select.select([self._fd], [], [], left)[0]:
-                ns, whom = _TOLD.unpack(os.read(self._fd, _TOLD.size))
-                if whom == pid:
+                ns, hook_pid = _HOOK_RECORD.unpack(os.read(self._fd, _HOOK_RECORD.size))
+                if hook_pid == pid:
                     return int(ns)
         raise NoHookError(f"no hook began within {DEADLINE_SECONDS:g} s of a breach")
 
     def forget(self) -> None:
-        """Drop what was told of breaches that are over."""
+        """Drop records of earlier breaches."""
         while select.select([self._fd], [], [], 0)[0]:
             os.read(self._fd, 1 << 16)
 
@@ -87,7 +87,7 @@ class Hooks:
 
 @contextmanager
 def jobs(count: int) -> Iterator[list[Job]]:
-    """So many jobs at rest."""
+    """This many idle jobs."""
     with ExitStack() as stack:
         made: list[Job] = []
         for _ in range(count):
@@ -101,7 +101,7 @@ def jobs(count: int) -> Iterator[list[Job]]:
             stack.callback(_end, process)
             made.append(Job(cgroup, process))
         for job in made:
-            job.shrink()  # answered once it is at rest
+            job.shrink()  # answered once it is idle
         yield made
 
 
@@ -111,16 +111,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def latencies(
-    there: list[Job], hooks: Hooks, count: int, pause: tuple[float, float]
+    running_jobs: list[Job], hooks: Hooks, count: int, pause: tuple[float, float]
 ) -> Iterator[float]:
-    """Milliseconds from each breach to its hook's first act, one job after the other.
+    """Milliseconds from each breach to its hook's first instruction, one job after the other.
 
-    `pause` are the least and the most seconds between two breaches; random, so that they
-    keep step with nobody's clock.
+    `pause` are the least and the most seconds between two breaches, which are random so as
+    not to be in step with any polling.
     """
     for number in range(count):
         time.sleep(random.uniform(*pause))
-        job = there[number % len(there)]
+        job = running_jobs[number % len(running_jobs)]
         hooks.forget()
         breach_ns = job.breach()
         yield (hooks.began(job.process.pid) - breach_ns) / 1e6

@@ -45,7 +45,7 @@ def _share(width: int, height: int, keys: str, scale: Scale) -> float:
     with Path(os.devnull).open("wb", buffering=0) as sink:
         began = 0
         for number in range(frames + 1):
-            if number == 1:  # the first frame is drawn once in a day
+            if number == 1:  # the first frame is drawn only once
                 began = time.thread_time_ns()
             shown = replace(snapshots[number % 4], sequence=number)
             session.update(started, shown, [watches.process_note()])

@@ -1,4 +1,4 @@
-"""What a bench came to: tables of rows, each row the samples of one condition."""
+"""The results of a bench: tables of rows, each row the samples of one condition."""
 
 import math
 import statistics
@@ -10,7 +10,7 @@ from typing import Any
 class Row:
     """One condition: a sample for each round, or a remark saying why there is none.
 
-    `score` says how often it did what it is for, where not every sample tells: "98/100".
+    `score` is how often it succeeded, for benches that count that: "98/100".
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""What an observer takes that has nothing to do: memory and CPU time."""
+"""The memory and CPU time of an observer without anything to observe."""
 
 import contextlib
 import time
@@ -36,7 +36,7 @@ def idle(scale: Scale) -> Iterator[Table]:
     """Milliseconds of CPU a second, with nothing to watch and an update a second."""
     with contextlib.ExitStack() as stack:
         watches = [(one, stack.enter_context(running(one))) for one in _observers()]
-        time.sleep(min(1.0, scale.idle))  # what the start left to do
+        time.sleep(min(1.0, scale.idle))  # the rest of the start
         rows = cpu_rows(watches, scale.idle)
     yield Table(
         "idle",

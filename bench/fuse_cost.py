@@ -1,4 +1,4 @@
-"""What a fuse costs beside the watching itself: who is watched, and who is not."""
+"""What a fuse costs in addition to the watch, for watched and for other processes."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from ebpftrace.events import FuseScope
 
 _COMMS = {"ebpftrace watching it": "storm-*", "ebpftrace watching others": "ebpftrace-bench"}
 _FAR = "100GiB"
-"""A bound that is compared with every page, and never met."""
+"""A bound that is compared at every page and never reached."""
 
 _FUSE = """\
 [[policy]]

@@ -1,4 +1,4 @@
-"""What being watched takes of a real gopls: a session on a real module, with and without."""
+"""What a watch costs a real gopls: sessions on a real module, with and without it."""
 
 import contextlib
 import resource

@@ -1,4 +1,4 @@
-"""How long after a breach a hook runs: ebpftrace beside the shell guards that people write."""
+"""How long after a breach a hook runs: ebpftrace and the shell guards that people write."""
 
 import os
 import tempfile
@@ -15,7 +15,7 @@ from bench.scale import Scale
 
 _JOBS = 8
 _SETTLE = (0.12, 0.22)
-"""Seconds between two breaches: eight times that, and a job's last incident is over."""
+"""Seconds between two breaches; after eight of them a job's last incident has ended."""
 
 _ACTS, _CAPTURES = "ebpftrace: the hook at once", "ebpftrace: evidence first, as by default"
 _SLOW, _TUNED = "shell guard, once a second", "shell guard, every 10 ms"
@@ -73,24 +73,27 @@ def _round(one: _Condition, count: int) -> list[float]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ebpftrace-")))
         hooks = Hooks(folder)
         stack.callback(hooks.close)
-        there = stack.enter_context(jobs(one.jobs))
-        stack.enter_context(one.observing(there, hooks, folder))
-        return list(latencies(there, hooks, count, one.pause))
+        running_jobs = stack.enter_context(jobs(one.jobs))
+        stack.enter_context(one.observing(running_jobs, hooks, folder))
+        return list(latencies(running_jobs, hooks, count, one.pause))
 
 
 def _acting(*first: str) -> Observing:
-    """A watch whose ladder is the hook, after these rungs."""
+    """A watch whose ladder is these steps and then the hook."""
 
     @contextmanager
-    def observing(_there: list[Job], hooks: Hooks, folder: Path) -> Iterator[None]:
-        rungs = ", ".join(
+    def observing(_running_jobs: list[Job], hooks: Hooks, folder: Path) -> Iterator[None]:
+        steps = ", ".join(
             [
-                *(f'{{ action = "{rung}", folder = "{folder}/evidence" }}' for rung in first),
+                *(
+                    f'{{ action = "{action}", folder = "{folder}/evidence" }}'
+                    for action in first
+                ),
                 f'{{ action = "exec", command = ["{hook()}", "{hooks.path}"] }}',
             ]
         )
         policy = folder / "policy.toml"
-        policy.write_text(_POLICY.format(capture=str(bool(first)).lower(), rungs=rungs))
+        policy.write_text(_POLICY.format(capture=str(bool(first)).lower(), steps=steps))
         audit = ("--audit", str(folder / "audit.jsonl"))
         options = ("--comm", f"{COMM}-*", "--config", str(policy), *audit)
         with running(ebpftrace("ebpftrace", *options)):
@@ -107,20 +110,20 @@ cooldown = "0s"
 budget = {{{{ restarts = 1000000, window = "10m" }}}}
 capture = {{capture}}
 when = [{{{{ detector = "level", bound = {BOUND} }}}}]
-then = [{{rungs}}]
+then = [{{steps}}]
 """
 
 
 def _guarding(seconds: str) -> Observing:
-    """A shell for each job, which asks so often."""
+    """A shell for each job, which polls this often."""
 
     @contextmanager
-    def observing(there: list[Job], hooks: Hooks, _folder: Path) -> Iterator[None]:
+    def observing(running_jobs: list[Job], hooks: Hooks, _folder: Path) -> Iterator[None]:
         with ExitStack() as stack:
-            for job in there:
-                whom = str(job.process.pid)
+            for job in running_jobs:
+                pid = str(job.process.pid)
                 stack.enter_context(
-                    shell_guard(job.cgroup, BOUND, seconds, hook(), hooks.path, whom)
+                    shell_guard(job.cgroup, BOUND, seconds, hook(), hooks.path, pid)
                 )
             yield
 

@@ -1,4 +1,4 @@
-"""What is measured: ebpftrace in its modes, and what others do the same with."""
+"""The programs that are measured: ebpftrace in its modes, and comparable tools."""
 
 import os
 import pty
@@ -26,16 +26,16 @@ _COMPLAINT = re.compile(r"unable to|error", re.IGNORECASE)
 
 
 class DoesNotStartError(Exception):
-    """An observer ended before its first output; says its own error line."""
+    """An observer ended before its first output; the message has its error line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """A program that observes memory, and what in its output says that it does by now."""
+    """A program that observes memory, and the output that shows that it is ready."""
 
     label: str
     argv: tuple[str, ...]
-    ready: bytes = b""  # empty: whatever it writes first
+    ready: bytes = b""  # empty: any output
     terminal: bool = False  # its output is a terminal
     environment: tuple[tuple[str, str], ...] = ()  # besides the bench's own
 
@@ -63,7 +63,7 @@ def ebpftrace(
 
 
 def bpftrace_counting(label: str, seconds: float) -> Observer | None:
-    """bpftrace counting kmem:rss_stat by process, telling every so many seconds."""
+    """bpftrace counting kmem:rss_stat by process, with output every so many seconds."""
     program = shutil.which("bpftrace")
     if program is None:
         return None
@@ -75,15 +75,15 @@ def bpftrace_counting(label: str, seconds: float) -> Observer | None:
 
 
 def storm() -> Path:
-    """The program that storms (storm.c)."""
+    """The program that makes many memory operations (storm.c)."""
     return compiled("storm", [Path(__file__).with_name("storm.c")])
 
 
 @contextmanager
 def running(observer: Observer) -> Iterator[Running]:
-    """The observer, from its first output on; it is ended with all it started.
+    """The observer from its first output on; it is ended with all its children.
 
-    DoesNotStartError where it ends before it said anything.
+    DoesNotStartError if it ends before its first output.
     """
     mark = session_mark()
     with tempfile.TemporaryFile() as errors:
@@ -116,14 +116,14 @@ def running(observer: Observer) -> Iterator[Running]:
 
 
 def complaint(text: str) -> str:
-    """The line of a program's output that says why it failed; its last where none does."""
+    """The line of a program's output that reports the failure, else its last line."""
     lines = [clean(line.strip()) for line in text.splitlines() if line.strip()]
-    said = (line for line in lines if _COMPLAINT.search(line))
-    return next(said, lines[-1] if lines else "it says nothing")
+    errors = (line for line in lines if _COMPLAINT.search(line))
+    return next(errors, lines[-1] if lines else "no output")
 
 
 def does_not_start(argv: Sequence[str]) -> str | None:
-    """Why a program ends as soon as it is started, in its own words; None if it stays."""
+    """The error line of a program that ends as soon as it is started; None if it runs."""
     mark = session_mark()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
@@ -148,8 +148,8 @@ class _Output(threading.Thread):
 
     def __init__(self, reader: int, marker: bytes) -> None:
         super().__init__()
-        self.ready = threading.Event()  # the marker came, or nothing comes any more
-        self.ready_at = 0.0  # monotonic seconds; 0: it never came
+        self.ready = threading.Event()  # the marker was read, or the output ended
+        self.ready_at = 0.0  # monotonic seconds; 0: it was not read
         self._reader, self._marker = reader, marker
         self.start()
 

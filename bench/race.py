@@ -1,4 +1,4 @@
-"""Whether a process that grows as fast as it can is stopped before its limit, and by whom."""
+"""Whether a process that grows as fast as it can is stopped before its limit."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.beside import every_cpu_busy, shell_guard
 from bench.figures import Row, Table
 from bench.observers import ebpftrace, running
+from bench.paused_ladder import COMM, PausedLadder
 from bench.races import (
     HUGE,
     LIMIT,
@@ -18,20 +19,19 @@ from bench.races import (
     racer,
 )
 from bench.scale import Scale
-from bench.standing import COMM, Stand
 from ebpftrace.units import MIB
 from tests.support.cgroups import MemoryCgroup
 
 Races = Callable[..., Result]
-"""`race`, with a guard that is there for many."""
+"""`race` under one guard, which may guard many races."""
 
 Watching = Callable[[Path, int], AbstractContextManager[Races]]
-"""Given a folder of its own and the bound in bytes."""
+"""Starts a guard, with a temporary folder and the bound in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`how` the racer grows (racer.c), what it is stopped by, and at which bound in bytes."""
+    """How the racer grows (racer.c), what stops it, and at which bound in bytes."""
 
     label: str
     how: str
@@ -43,19 +43,19 @@ class Condition:
 def watched(policy: str) -> Watching:
     """`ebpftrace watch` with this policy.
 
-    What it may name: `{bound}`; `{stand}`, a command that waits until all is measured, and
-    `{end}`, one that ends the process; `{folder}`, which is gone afterwards.
+    Its placeholders: `{bound}`; `{pause}`, a command that waits until the racers have been
+    measured, and `{end}`, one that ends the process; `{folder}`, a temporary folder.
     """
 
     @contextmanager
     def watching(folder: Path, bound: int) -> Iterator[Races]:
-        stand = Stand(folder)
+        ladder = PausedLadder(folder)
         file = folder / "policy.toml"
-        ladder = {"stand": _words(stand.command), "end": _words([str(racer()), "end"])}
-        file.write_text(_ALWAYS + policy.format(bound=bound, folder=folder, **ladder))
+        commands = {"pause": _words(ladder.command), "end": _words([str(racer()), "end"])}
+        file.write_text(_ALWAYS + policy.format(bound=bound, folder=folder, **commands))
         audit = ("--audit", str(folder / "audit.jsonl"))
         with running(ebpftrace("ebpftrace", "--comm", COMM, "--config", str(file), *audit)):
-            yield lambda how, **more: race(how, stand=stand, **more)
+            yield lambda how, **more: race(how, ladder=ladder, **more)
 
     return watching
 
@@ -75,7 +75,7 @@ budget = { restarts = 1000000, window = "10m" }
 _FUSE = """\
 capture = false
 fuse = {{ bound = {bound} }}
-then = [{{ action = "exec", command = [{stand}] }}]
+then = [{{ action = "exec", command = [{pause}] }}]
 """
 
 _FUSE_KILL = """\
@@ -91,7 +91,7 @@ then = [{{ action = "exec", command = [{end}] }}]
 
 
 def _guards(seconds: str) -> Watching:
-    """A shell for each race, which asks so often, and has a signal built in."""
+    """A shell for each race, which polls this often and sends the signal itself."""
 
     @contextmanager
     def watching(_folder: Path, bound: int) -> Iterator[Races]:
@@ -175,7 +175,7 @@ def _table(bench: str, title: str, results: dict[Condition, list[Result]]) -> Ta
 
 
 def _row(one: Condition, taken: list[Result]) -> Row:
-    """Overshoot of those that were won; who was ended before the bound has none."""
+    """The overshoot of races that were won; a process ended below the bound has none."""
     won = [result for result in taken if result.saved]
     score = f"{len(won)}/{len(taken)}"
     peaks = (result.peak for result in won if result.peak is not None)

@@ -17,8 +17,8 @@ from tests.support.cgroups import MemoryCgroup
 
 EVERY_SECONDS = 0.001
 _AFTER_SECONDS = 0.02  # what was freed is to be seen
-_END_SECONDS = 10.0  # for who was killed to be gone
-_BEGUN = 2 * MIB  # more than a racer that waits is charged for
+_END_SECONDS = 10.0  # for a killed process to end
+_BEGUN = 2 * MIB  # more than a waiting racer is charged for
 
 _POLICY = """\
 fuse = {{ bound = {bound} }}
@@ -27,18 +27,18 @@ then = [{{ action = "capture", folder = "{folder}/evidence" }}]
 
 
 class Samples:
-    """What a cgroup is charged for, each millisecond as far as the machine lets us."""
+    """The charge of a cgroup, each millisecond if the machine allows."""
 
     def __init__(self) -> None:
         self._taken: list[tuple[int, int]] = []
 
     @contextmanager
     def of(self, cgroup: MemoryCgroup, _pid: int) -> Iterator[None]:
-        """Samples for as long as the context lasts."""
-        over = threading.Event()
+        """Take samples while the context is open."""
+        finished = threading.Event()
 
         def sample() -> None:
-            while not over.wait(EVERY_SECONDS):
+            while not finished.wait(EVERY_SECONDS):
                 self._taken.append((time.monotonic_ns(), cgroup.charge_bytes()))
 
         thread = threading.Thread(target=sample)
@@ -50,7 +50,7 @@ class Samples:
                 time.sleep(EVERY_SECONDS)
             time.sleep(_AFTER_SECONDS)
         finally:
-            over.set()
+            finished.set()
             thread.join()
 
     def points(self) -> tuple[tuple[float, float], ...]:

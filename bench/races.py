@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.standing import LOOK_SECONDS, Stand, let_end, measured
+from bench.paused_ladder import LOOK_SECONDS, PausedLadder, finish_ladder, racers_bytes
 from ebpftrace.units import MIB
 from tests.support.build import CACHE, compiled
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
@@ -27,7 +27,7 @@ _FLOOD_BYTES = 1024 * MIB
 _SOURCE = Path(__file__).with_name("racer.c")
 
 Guarding = Callable[[MemoryCgroup, int], AbstractContextManager[object]]
-"""What is started for each race, with its cgroup and the racer's pid."""
+"""A guard started for each race, with its cgroup and the racer's pid."""
 
 
 class UndecidedError(Exception):
@@ -38,9 +38,9 @@ class UndecidedError(Exception):
 class Result:
     """How a race ended. Sizes in bytes.
 
-    `peak` is the most that the racers held: while they stood what their page tables have
-    (shared pages counted once), else what the kernel noted as the process ended, which is
-    off by up to 32 pages a CPU. None where neither is known.
+    `peak` is the most that the racers held: the pages in their page tables while they were
+    stopped (shared pages counted once), else the kernel's maximum as the process ended,
+    which is off by up to 32 pages a CPU. None if neither is known.
     """
 
     oom_kills: int
@@ -62,12 +62,12 @@ def race(
     how: str,
     *,
     guarding: Guarding | None = None,
-    stand: Stand | None = None,
+    ladder: PausedLadder | None = None,
     flooded: bool = False,
 ) -> Result:
-    """Let a racer run in a fresh cgroup until it is stopped, or the OOM killer comes.
+    """Let a racer run in a new cgroup until it is stopped, or the OOM killer ends it.
 
-    `stand` is where a watch's ladder waits for us.
+    `ladder` is the step of the watch's policy that waits for the measurement.
     """
     with ExitStack() as stack:
         cgroup = stack.enter_context(memory_cgroup(LIMIT))
@@ -76,31 +76,31 @@ def race(
         process = cgroup.run([racer(), how, str(GROWTH)], stdin=subprocess.PIPE, bufsize=0)
         stack.callback(_end, process)
         stack.enter_context(guarding(cgroup, process.pid) if guarding else nullcontext())
-        # Those who watch have seen it by then; random, to keep step with nobody's clock.
+        # The guards have seen it by then; random, so as not to be in step with their polling.
         time.sleep(random.uniform(0.05, 0.1))
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # ended already
             process.stdin.write(b"g")
-        return _followed(cgroup, process, stand)
+        return _follow(cgroup, process, ladder)
 
 
-def _followed(
-    cgroup: MemoryCgroup, process: subprocess.Popen[bytes], stand: Stand | None
+def _follow(
+    cgroup: MemoryCgroup, process: subprocess.Popen[bytes], ladder: PausedLadder | None
 ) -> Result:
-    """What becomes of it, looked at every other millisecond."""
+    """Follow the racer until the race is decided, polling every other millisecond."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    others = 0  # bytes resident that are no memory of its own: its program's
+    others = 0  # resident bytes that are its program's, not its own
     while time.monotonic() < deadline:
         if kills := cgroup.oom_kills():
             return Result(kills, False, None)
         if (ended := _reaped(process)) is not None:
             by_us = ended.code == -signal.SIGKILL
             return Result(cgroup.oom_kills(), by_us, ended.most_resident - others)
-        if stand is not None:
-            with stand.held() as standing:
-                peak = measured(cgroup, deadline) if standing else None
+        if ladder is not None:
+            with ladder.step_running() as running:
+                peak = racers_bytes(cgroup, deadline) if running else None
             if peak is not None:
-                let_end(cgroup, stand, deadline)
+                finish_ladder(cgroup, ladder, deadline)
                 return Result(cgroup.oom_kills(), True, peak)
         others = _program_bytes(process.pid) or others
         time.sleep(LOOK_SECONDS)
@@ -132,7 +132,7 @@ def _reaped(process: subprocess.Popen[bytes]) -> _Ended | None:
 
 @contextmanager
 def _flood(cgroup: MemoryCgroup) -> Iterator[None]:
-    """Page cache of a file on a disk up to the limit, and all the time more of it."""
+    """Fill the cgroup up to its limit with page cache of a file, and keep adding to it."""
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as folder, ExitStack() as stack:
         flood = compiled("flood", [_SOURCE])

@@ -1,4 +1,4 @@
-"""How much of a bench is run: all of it, or just enough to see that it works."""
+"""How much of a bench is run: all of it, or just enough to check that it works."""
 
 from dataclasses import dataclass
 

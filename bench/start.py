@@ -17,7 +17,7 @@ BPFTRACE = "bpftrace -e 'tracepoint:kmem:rss_stat …'"
 def measure(scale: Scale) -> Iterator[Table]:
     """Seconds from start to the first line of figures; the others' first output beside."""
     watch = ebpftrace("ebpftrace watch --output jsonl", "--comm", "ebpftrace-bench")
-    # A folder that cannot be made: nothing is kept, and every start is a machine's first.
+    # A folder that cannot be made: nothing is cached, and every start compiles.
     first = replace(
         watch,
         label="… the first on a machine: it compiles",
@@ -25,7 +25,7 @@ def measure(scale: Scale) -> Iterator[Table]:
     )
     observers = [watch, first]
     with running(watch):
-        pass  # from here on its programs are kept
+        pass  # from here on its programs are cached
     rows: list[Row] = []
     counting = bpftrace_counting(BPFTRACE, seconds=0.001)
     if counting is None:

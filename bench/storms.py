@@ -1,4 +1,4 @@
-"""What one memory operation takes, watched and not: the price that others pay."""
+"""What one memory operation takes, for watched and for other processes."""
 
 import contextlib
 import subprocess

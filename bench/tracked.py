@@ -1,4 +1,4 @@
-"""What many processes in many cgroups take of the watcher's CPU."""
+"""The CPU time of the watch with many processes in many cgroups."""
 
 import contextlib
 import subprocess

@@ -1,4 +1,4 @@
-"""`python -m bench.rivals`: boots a machine with systemd, and makes docs/rivals.md of it."""
+"""`python -m bench.rivals`: boots a machine with systemd, and writes docs/rivals.md."""
 
 import json
 import shlex
@@ -27,11 +27,11 @@ _ALL = tuple(one.name for one in CASES)
     "cases",
     multiple=True,
     type=click.Choice([one.name for one in CASES]),
-    help="Only this one, shown and not written; repeats.",
+    help="Run only this case, and print it without writing the page; repeatable.",
 )
 @click.option("--seconds", default=2400, show_default=True, help="Longest life of the machine.")
 def main(series: str, cases: tuple[str, ...], seconds: int) -> None:
-    """Set the same troubles before ebpftrace, systemd-oomd, earlyoom and a shell guard.
+    """Run the same cases under ebpftrace, systemd-oomd, earlyoom and a shell guard.
 
     About a quarter of an hour. Needs what `make setup-vm` installs.
     """
@@ -51,7 +51,7 @@ def main(series: str, cases: tuple[str, ...], seconds: int) -> None:
     except VmError as error:
         raise click.ClickException(str(error)) from None
     if done.status != 0:
-        raise click.ClickException(f"it did not come to its end: see {done.log}")
+        raise click.ClickException(f"it did not finish: see {done.log}")
     records = [json.loads(line) for line in (folder / _FILE).read_text().splitlines()]
     versions = json.loads((folder / "versions.json").read_text())
     text = page(records, versions, processor)

@@ -1,4 +1,4 @@
-"""What happens to a job: the same troubles for every guard."""
+"""What happens to a job, the same for every guard."""
 
 from dataclasses import dataclass
 
@@ -13,19 +13,19 @@ SECONDS = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`script` is what the culprit does (tests/workloads/exact), after it was calm."""
+    """`script` is what the culprit does (tests/workloads/exact) after its calm time."""
 
     name: str
-    told: str
+    description: str
     script: str
     limit_bytes: int | None = LIMIT
-    seconds: float = SECONDS  # until nobody is waited for any more
+    seconds: float = SECONDS  # at most
 
 
 CASES = (
     Case("burst", "768 MiB at 200 MiB a second", "grow 200MiB 768MiB"),
     Case("leak", "12 MiB a second", "grow 12MiB 1GiB"),
-    # Less than ebpftrace's bound on growth: it has to see the thrashing itself.
+    # Less than ebpftrace's bound on growth: only the thrashing can be detected.
     Case(
         "thrash",
         "a working set of 120 MiB under a limit of 96 MiB, gone through for 90 s",

@@ -1,4 +1,4 @@
-"""What the guards write of those they end, each in its own words."""
+"""The guards' own records of the processes that they ended."""
 
 import json
 import re
@@ -18,21 +18,23 @@ BY_KERNEL = re.compile(r"Killed process (\d+) ")
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a guard left behind, in words, and the pids and cgroups it says it ended."""
+    """What a guard left behind, in words, and the pids and cgroups that it ended."""
 
-    told: str = ""
+    description: str = ""
     ended: frozenset[str] = frozenset()
 
 
 def left(text: str, pattern: re.Pattern[str], where: str) -> Left:
-    """The lines of a guard's own record that tell of an end."""
+    """The lines of a guard's own record about processes that it ended."""
     ended = pattern.findall(text)
-    told = f"{len(ended)} line{'s' * (len(ended) != 1)} in {where}" if ended else "nothing"
-    return Left(told, frozenset(ended))
+    description = (
+        f"{len(ended)} line{'s' * (len(ended) != 1)} in {where}" if ended else "nothing"
+    )
+    return Left(description, frozenset(ended))
 
 
 def done(audit: Path) -> str:
-    """What the steps of an audit log came to that were done, one a line."""
+    """The details of the audit log's steps that were done, one a line."""
     records = [json.loads(line) for line in audit.read_text().splitlines()]
     steps = [one for one in records if one["type"] == "step" and one["status"] == "done"]
     return "\n".join(one["detail"] for one in steps)
@@ -40,10 +42,10 @@ def done(audit: Path) -> str:
 
 def journal(whose: str) -> str:
     """The messages alone; `whose` is an option of journalctl."""
-    return said("journalctl", "--no-pager", "--output=cat", whose)
+    return output_of("journalctl", "--no-pager", "--output=cat", whose)
 
 
-def said(*argv: str) -> str:
+def output_of(*argv: str) -> str:
     """A program's output, on both its streams: earlyoom's version is on the second."""
     run = subprocess.run(
         argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True

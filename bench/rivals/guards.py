@@ -1,4 +1,4 @@
-"""The guards, each as it is shipped or as people write it, one at a time."""
+"""The guards, each with its defaults or as people write it, one at a time."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from bench.rivals.evidence import (
     done,
     journal,
     left,
-    said,
+    output_of,
 )
 from bench.rivals.job import CULPRIT, SLICE
 from ebpftrace.units import format_bytes
@@ -46,7 +46,7 @@ then = [
 grace = "3s"
 """
 
-# The job's cgroup is another each time: the guard asks which one there is.
+# The job's cgroup is new each time, so the guard lists the slice.
 _SHELL = r"""
 machine=$(($(awk '/^MemTotal:/ { print $2 }' /proc/meminfo) * 1024))
 while sleep 1; do
@@ -63,25 +63,25 @@ done 2>/dev/null
 """
 
 Evidence = Callable[[], Left]
-"""Asked while the guard still runs."""
+"""Called while the guard still runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """`run` has it guard for as long as it is entered; `version` asks the program."""
+    """`run` starts it and ends it with the context; `version` is the program's own."""
 
     name: str
-    told: str
+    description: str
     run: Callable[[], AbstractContextManager[Evidence]]
     version: Callable[[], str]
 
 
 @contextmanager
-def _nobody() -> Iterator[Evidence]:
-    """The kernel tells of itself, and is no guard that was set: it names nobody here."""
+def _no_guard() -> Iterator[Evidence]:
+    """The kernel alone; its log is no guard's record, so it attributes no kill here."""
     since = journal("--dmesg")
     yield lambda: Left(
-        left(journal("--dmesg")[len(since) :], BY_KERNEL, "the kernel's log").told
+        left(journal("--dmesg")[len(since) :], BY_KERNEL, "the kernel's log").description
     )
 
 
@@ -100,14 +100,14 @@ def _ebpftrace() -> Iterator[Evidence]:
             if not files:
                 return log
             size = format_bytes(sum(one.stat().st_size for one in files))
-            return Left(f"{len(files)} files, {size}; {log.told}", log.ended)
+            return Left(f"{len(files)} files, {size}; {log.description}", log.ended)
 
         with _running([*argv, "--output", "jsonl"], ready='"type":"snapshot"'):
             yield evidence
 
 
 def alone(guard: Guard) -> bool:
-    """Whether no other guard is at work that systemd may have started."""
+    """Whether systemd runs no other guard."""
     state = subprocess.run(
         ["systemctl", "is-active", _OOMD[0]], capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -129,7 +129,7 @@ def _systemd_oomd() -> Iterator[Evidence]:
     try:
         yield lambda: left(journal(its_own)[len(since) :], BY_SYSTEMD_OOMD, "its journal")
     finally:
-        # Its socket would start it again, and so would a slice that it is to manage.
+        # Its socket would start it again, and so would a slice that it manages.
         for argv in (
             ["systemctl", "revert", SLICE],
             ["systemctl", "stop", *_OOMD],
@@ -153,42 +153,42 @@ def _shell() -> Iterator[Evidence]:
 
 GUARDS = (
     Guard(
-        "nobody",
+        "no guard",
         "the kernel's OOM killer alone",
-        _nobody,
+        _no_guard,
         lambda: f"Linux {os.uname().release}",
     ),
     Guard(
         "ebpftrace",
         "128 MiB gained in 60 s, `thrash`, or a critical finding; then `capture`, `signal`",
         _ebpftrace,
-        lambda: said(sys.executable, "-m", "ebpftrace", "--version").split()[-1],
+        lambda: output_of(sys.executable, "-m", "ebpftrace", "--version").split()[-1],
     ),
     Guard(
         "systemd-oomd",
         "its defaults (pressure above 60 % for 30 s, swap above 90 %) on the job's slice",
         _systemd_oomd,
-        lambda: said("systemctl", "--version").split()[1],
+        lambda: output_of("systemctl", "--version").split()[1],
     ),
     Guard(
         "earlyoom",
         "its defaults (10 % of memory and 10 % of swap left)",
         _earlyoom,
-        lambda: said("earlyoom", "-v").split()[-1].removeprefix("v"),
+        lambda: output_of("earlyoom", "-v").split()[-1].removeprefix("v"),
     ),
     Guard(
         "shell guard",
         "each second, memory.current at 80 % of memory.max, or of the machine's memory where"
         " there is no limit; TERM to the largest of the cgroup",
         _shell,
-        lambda: f"bash {said('bash', '-c', 'echo $BASH_VERSION').strip()}",
+        lambda: f"bash {output_of('bash', '-c', 'echo $BASH_VERSION').strip()}",
     ),
 )
 
 
 @contextmanager
 def _running(argv: list[str], ready: str = "") -> Iterator[Callable[[], str]]:
-    """A program until it is left; yields what asks for all that it wrote so far."""
+    """Run a program while the context is open; yields a function returning its output."""
     mark = session_mark()
     with tempfile.NamedTemporaryFile("w+", errors="replace") as output:
         process = subprocess.Popen(

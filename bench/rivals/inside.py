@@ -1,4 +1,4 @@
-"""Cases before every guard, in the machine: `python -m bench.rivals.inside FILE CASE…`."""
+"""The cases under every guard, in the machine: `python -m bench.rivals.inside FILE CASE…`."""
 
 import json
 import subprocess
@@ -6,15 +6,15 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.rivals.attribution import killer_of
 from bench.rivals.cases import CASES, SWAP, Case
 from bench.rivals.evidence import Left
 from bench.rivals.guards import GUARDS, Guard, alone
 from bench.rivals.job import clear, suffer
-from bench.rivals.who import who
 
 
 def main() -> None:
-    """A line of JSON for each pair goes to the file as it is known."""
+    """Append a line of JSON to the file for each case and guard."""
     results, wanted = Path(sys.argv[1]), sys.argv[2:]
     versions = {guard.name: guard.version() for guard in GUARDS}
     results.with_name("versions.json").write_text(json.dumps(versions))
@@ -34,15 +34,15 @@ def _record(case: Case, guard: Guard) -> dict[str, object]:
         fate = suffer(case)
         if not alone(guard):
             raise RuntimeError(
-                f"{case.name}, {guard.name}: systemd-oomd is not as it should be"
+                f"{case.name}, {guard.name}: systemd-oomd is not in the expected state"
             )
         left = evidence() if fate.lost else Left()
     return {
         "case": case.name,
         "guard": guard.name,
-        "acted": who(fate, guard.name, left),
+        "acted": killer_of(fate, guard.name, left),
         "limit_bytes": case.limit_bytes,
-        "evidence": left.told,
+        "evidence": left.description,
         **asdict(fate),
     }
 

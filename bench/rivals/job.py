@@ -1,4 +1,4 @@
-"""One job in a slice of its own, a culprit and a bystander in it, and what became of them."""
+"""One job with a culprit and a bystander in its own slice, and what happened to them."""
 
 import os
 import select
@@ -20,7 +20,7 @@ CULPRIT, BYSTANDING = "culprit", "bystander"
 _HIERARCHY = "/sys/fs/cgroup"
 _SAMPLE_SECONDS = 0.05
 _AFTERMATH_SECONDS = 3.0
-_STATUS = Path("/run/culprit-status")  # missing: the whole job was killed, or lives
+_STATUS = Path("/run/culprit-status")  # missing if the whole job was killed, or lives
 _SIGNALLED = 128  # a shell adds the signal to it
 _STARTS = 'cp "$1" /run/culprit; cp "$1" /run/bystander; /run/bystander --do "$2" & '
 _SCRIPT = _STARTS + '/run/culprit --do "$3"; echo $? >/run/culprit-status; wait'
@@ -28,13 +28,13 @@ _SCRIPT = _STARTS + '/run/culprit --do "$3"; echo $? >/run/culprit-status; wait'
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a job. Seconds from when the culprit began; None: it lived on."""
+    """What happened to a job. Seconds since the culprit began; None if it survived."""
 
     ended_seconds: float | None
     held_bytes: int  # the most the job held until then, swap included
-    stalled_percent: float  # the most that `full avg10` of its memory.pressure said until then
+    stalled_percent: float  # the highest `full avg10` of its memory.pressure until then
     oom_kills: int  # by the kernel
-    lost: tuple[str, ...]  # who ended
+    lost: tuple[str, ...]  # the processes that ended
     pids: dict[str, int]  # of each of the two
     cgroup: str  # the job's
 
@@ -48,16 +48,16 @@ class Process:
 
 
 def suffer(case: Case) -> Fate:
-    """Start the job, wait until the culprit has ended or the case's time is over.
+    """Start the job, wait until the culprit has ended or the case's time has elapsed.
 
-    RuntimeError where it ended of itself: then nobody acted, and nothing was measured.
+    RuntimeError if it ended by itself: then nothing was measured.
     """
     _STATUS.unlink(missing_ok=True)
     calm_ms = round(CALM_SECONDS * 1000)
     script = f"sleep {calm_ms}; {case.script}; sleep 600000"
     argv: list[str | Path] = ["sh", "-c", _SCRIPT, "sh", exact_binary(), BYSTANDER, script]
     limit = "infinity" if case.limit_bytes is None else str(case.limit_bytes)
-    # Else systemd ends what is left of a service of which one process was killed.
+    # Otherwise systemd ends the whole service when one of its processes is killed.
     properties = (f"MemoryMax={limit}", "OOMPolicy=continue")
     with service(argv, *properties, name=unit_name(middle="rivals-"), slice_=SLICE) as unit:
         folder = Path(f"{_HIERARCHY}{unit.show('ControlGroup')}")
@@ -75,7 +75,7 @@ def _fate(case: Case, folder: Path, processes: dict[str, Process]) -> Fate:
             break
     time.sleep(_AFTERMATH_SECONDS)
     if _STATUS.exists() and (status := int(_STATUS.read_text())) <= _SIGNALLED:
-        raise RuntimeError(f"{case.name}: the culprit ended of itself with {status}")
+        raise RuntimeError(f"{case.name}: the culprit ended by itself with {status}")
     lost = tuple(name for name, one in processes.items() if _readable(one.fd, 0))
     pids = {name: one.pid for name, one in processes.items()}
     cgroup = str(folder).removeprefix(_HIERARCHY)
@@ -101,7 +101,7 @@ def _watched(unit: Unit, folder: Path) -> Iterator[dict[str, Process]]:
 
 
 def _held(folder: Path) -> int:
-    """Charged and swapped; 0 once the cgroup is gone, as oomd and systemd leave it."""
+    """Charged and swapped bytes; 0 once the cgroup was removed."""
     try:
         return sum(
             int((folder / name).read_text())
@@ -112,7 +112,7 @@ def _held(folder: Path) -> int:
 
 
 def _stalled(folder: Path) -> float:
-    """What systemd-oomd judges by; 0 once the cgroup is gone."""
+    """What systemd-oomd judges by; 0 once the cgroup was removed."""
     try:
         text = (folder / "memory.pressure").read_text()
     except OSError:
@@ -121,7 +121,7 @@ def _stalled(folder: Path) -> float:
 
 
 def _kills() -> int:
-    """OOM kills of the whole machine: a cgroup that is gone tells nobody."""
+    """OOM kills of the whole machine: a removed cgroup has no count any more."""
     lines = Path("/proc/vmstat").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
@@ -131,7 +131,7 @@ def _readable(fd: int, seconds: float) -> bool:
 
 
 def clear() -> None:
-    """Bring the machine back to where it was: no swap in use, no page cache."""
+    """Reset the machine: no swap in use, no page cache."""
     for argv in (["swapoff", "-a"], ["swapon", "/swapfile"]):
         subprocess.run(argv, check=True)
     Path("/proc/sys/vm/drop_caches").write_text("3")

@@ -1,4 +1,4 @@
-"""docs/rivals.md, made of what the machine sent back."""
+"""docs/rivals.md, made from the machine's records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,40 +16,40 @@ def page(
 ) -> str:
     """The whole page. What was not measured is left out.
 
-    `versions` are what each guard's program said of itself in the machine, by the guard's
-    name; nobody's is the kernel's. `processor` is what QEMU was given for one.
+    `versions` are those of the guards' programs in the machine, by the guard's name; that of
+    "no guard" is the kernel's. `processor` are QEMU's options for the processor.
     """
     emulated, processors = _processor(processor)
     known = {(one["case"], one["guard"]): one for one in records}
     measured = {case for case, _guard in known}
     tables = "\n\n".join(
-        f"### {case.name}: {case.told}\n\n{_table(case.name, known)}"
+        f"### {case.name}: {case.description}\n\n{_table(case.name, known)}"
         for case in CASES
         if case.name in measured
     )
     guards = "\n".join(
-        f"- **{guard.name}** ({versions[guard.name]}): {guard.told}" for guard in GUARDS
+        f"- **{guard.name}** ({versions[guard.name]}): {guard.description}" for guard in GUARDS
     )
     return f"""# Rivals
 
 This page is made by `python -m bench.rivals`; do not edit it. In a booted machine
-({versions["nobody"]}, {processors}, {MEMORY.removesuffix("G")} GiB, {format_bytes(SWAP)} of
+({versions["no guard"]}, {processors}, {MEMORY.removesuffix("G")} GiB, {format_bytes(SWAP)} of
 swap, as systemd-oomd(8) asks for) a job of two processes runs as a systemd service with a limit
 of {format_bytes(LIMIT)}
-unless its case says another: a culprit, calm for {CALM_SECONDS:.0f} s, and a bystander that
-holds 40 MiB. It is looked at for {SECONDS:.0f} s, or what its case says. One guard at a time:
+unless its case has another: a culprit, idle for {CALM_SECONDS:.0f} s, and a bystander that
+holds 40 MiB. It is observed for {SECONDS:.0f} s unless its case has another
+time. One guard at a time:
 
 {guards}
 
-Seconds are from the moment the culprit began. *Held* is the most the job was seen to hold
-until the end of the culprit, swap included; *stalled* the highest `full avg10` of its
-memory.pressure until then, which is what systemd-oomd judges by; *lost* is who ended. One run
-each: seconds vary from run to run{emulated}; who acted, and on whom, is what
-the tables are about: by what the guard itself wrote of it, else the kernel where it counted
-a kill, else it is unknown. *Left behind* is what the guard itself left of an end; the kernel's
-log has a line of each of its kills, counted where there is no guard. The cases were made by
-us, and each guard was made for something: earlyoom and systemd-oomd for the whole machine,
-the others for one job.
+Seconds are since the culprit began to grow. *Held* is the most the job held until the end of
+the culprit, swap included; *stalled* the highest `full avg10` of its memory.pressure until
+then, by which systemd-oomd judges; *lost* are the processes that ended. One run each: seconds
+vary from run to run{emulated}; the tables are about what acted, and on which process: the
+guard, if its own record says so, else the kernel, if it counted a kill, else it is unknown.
+*Left behind* is the guard's own record; the kernel's log has a line for each of its kills,
+counted in the row without a guard. We made the cases, and each guard has its purpose: earlyoom
+and systemd-oomd protect the whole machine, the others one job.
 The working set of *thrash* is smaller than ebpftrace's bound on growth.{_missing(measured)}
 
 {tables}
@@ -57,7 +57,7 @@ The working set of *thrash* is smaller than ebpftrace's bound on growth.{_missin
 
 
 def _processor(options: Sequence[str]) -> tuple[str, str]:
-    """What it does to the seconds, and in words what it is."""
+    """Its effect on the seconds, and its description."""
     given = dict(zip(options[::2], options[1::2], strict=True))
     kvm = given["-accel"].startswith("kvm")
     kind = "KVM" if kvm else f"emulated by {given['-accel']}"
@@ -66,13 +66,15 @@ def _processor(options: Sequence[str]) -> tuple[str, str]:
 
 
 def _missing(measured: set[str]) -> str:
-    names = [f"*{case.name}*, {case.told}" for case in CASES if case.name not in measured]
+    names = [
+        f"*{case.name}*, {case.description}" for case in CASES if case.name not in measured
+    ]
     return f"\n\nNot measured in this run: {'; '.join(names)}." if names else ""
 
 
 def _table(case: str, known: dict[tuple[str, str], Record]) -> str:
     lines = [
-        "| guard | who acted | after | held | stalled | lost | left behind |",
+        "| guard | acted | after | held | stalled | lost | left behind |",
         "|---|---|---|---|---|---|---|",
     ]
     for guard in GUARDS:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.paused_ladder import PausedLadder
 from bench.races import race
-from bench.standing import Stand
 from tests.support.cgroups import MemoryCgroup
 
 
@@ -35,18 +35,18 @@ def test_process_killed_in_time_causes_no_oom_kill() -> None:
     assert result.peak is not None
 
 
-def test_rung_waits_until_it_is_released(tmp_path: Path) -> None:
-    stand = Stand(tmp_path)
-    with stand.held() as standing:
-        assert not standing
-    rung = subprocess.Popen(stand.command)
+def test_step_runs_until_it_is_released(tmp_path: Path) -> None:
+    ladder = PausedLadder(tmp_path)
+    with ladder.step_running() as running:
+        assert not running
+    step = subprocess.Popen(ladder.command)
     try:
         while True:
-            with stand.held() as standing:
-                if standing:
-                    assert rung.poll() is None
+            with ladder.step_running() as running:
+                if running:
+                    assert step.poll() is None
                     break
-        assert rung.wait(30) == 0
+        assert step.wait(30) == 0
     finally:
-        rung.kill()
-        rung.wait()
+        step.kill()
+        step.wait()

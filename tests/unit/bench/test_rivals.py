@@ -1,4 +1,4 @@
-"""The page of the rivals, made of records as the machine sends them, and who acted."""
+"""The page of the rivals, made from the machine's records, and what acted."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bench.rivals.attribution import killer_of
 from bench.rivals.cases import CASES, LIMIT
 from bench.rivals.evidence import (
     BY_EARLYOOM,
@@ -19,7 +20,6 @@ from bench.rivals.evidence import (
 from bench.rivals.guards import GUARDS
 from bench.rivals.job import Fate
 from bench.rivals.page import page
-from bench.rivals.who import who
 from ebpftrace.units import MIB
 
 VERSIONS = {guard.name: f"{number}.5" for number, guard in enumerate(GUARDS)}
@@ -48,7 +48,7 @@ def fate(*lost: str, oom_kills: int = 0) -> Fate:
     return Fate(12.4, 192 * MIB, 7.3, oom_kills, lost, pids, CGROUP)
 
 
-def test_a_row_says_who_acted_when_on_whom_and_what_is_left() -> None:
+def test_row_has_what_acted_when_and_what_is_left() -> None:
     (row,) = [
         line
         for line in page([record("ebpftrace")], VERSIONS, KVM).splitlines()
@@ -59,29 +59,30 @@ def test_a_row_says_who_acted_when_on_whom_and_what_is_left() -> None:
     )
 
 
-def test_where_nobody_acted_nothing_was_lost() -> None:
+def test_row_without_an_action_has_no_loss() -> None:
     quiet = record(
-        "earlyoom", acted="nobody", ended_seconds=None, lost=[], evidence="", limit_bytes=None
+        "earlyoom", acted="nothing", ended_seconds=None, lost=[], evidence="", limit_bytes=None
     )
     text = page([quiet], VERSIONS, KVM)
-    assert "| earlyoom | nobody | – | 192 MiB | 7 % | nothing | – |" in text
+    assert "| earlyoom | nothing | – | 192 MiB | 7 % | nothing | – |" in text
 
 
-def test_every_case_and_every_guard_is_explained() -> None:
+def test_every_case_and_every_guard_is_described() -> None:
     text = page([record("earlyoom", case=case.name) for case in CASES], VERSIONS, KVM)
-    assert all(f"### {case.name}: {case.told}" in text for case in CASES)
+    assert all(f"### {case.name}: {case.description}" in text for case in CASES)
     assert all(
-        f"- **{guard.name}** ({VERSIONS[guard.name]}): {guard.told}" in text for guard in GUARDS
+        f"- **{guard.name}** ({VERSIONS[guard.name]}): {guard.description}" in text
+        for guard in GUARDS
     )
 
 
-def test_a_case_that_was_not_measured_is_left_out_and_said_so() -> None:
+def test_case_that_was_not_measured_is_named_as_missing() -> None:
     text = page([record("ebpftrace")], VERSIONS, KVM)
     assert "### burst" not in text
     assert "Not measured in this run: *burst*" in text
 
 
-def test_the_processor_is_the_one_that_it_ran_on() -> None:
+def test_page_names_the_processor() -> None:
     emulated, real = (page([record("earlyoom")], VERSIONS, one) for one in (TCG, KVM))
     assert "emulated by tcg,thread=single, 2 CPUs, 2 GiB" in emulated
     assert "on an emulated processor more than elsewhere" in emulated
@@ -108,16 +109,14 @@ def test_the_processor_is_the_one_that_it_ran_on() -> None:
         (BY_SHELL, f"/sys/fs/cgroup{CGROUP}/ holds 471: ended    4711", "4711"),
     ],
 )
-def test_whom_each_guard_ended_is_in_its_own_record(
-    pattern: Any, text: str, ended: str
-) -> None:
+def test_record_of_each_guard_names_what_it_ended(pattern: Any, text: str, ended: str) -> None:
     found = left(text, pattern, "its output")
     assert found == Left("1 line in its output", frozenset({ended}))
-    assert who(fate("culprit"), "guard", found) == "guard"
+    assert killer_of(fate("culprit"), "guard", found) == "guard"
     assert left("", pattern, "its output") == Left("nothing")
 
 
-def test_of_the_audit_log_only_a_step_that_was_done_ended_anybody(tmp_path: Path) -> None:
+def test_only_done_steps_of_the_audit_log_count(tmp_path: Path) -> None:
     log = tmp_path / "audit.jsonl"
     steps = [
         {"type": "step", "status": status, "detail": f"culprit {pid} ended by TERM after 1s"}
@@ -127,28 +126,31 @@ def test_of_the_audit_log_only_a_step_that_was_done_ended_anybody(tmp_path: Path
     assert left(done(log), BY_EBPFTRACE, "its audit log").ended == {"4711"}
 
 
-def test_a_guard_that_wrote_of_it_acted_though_the_kernel_killed_too() -> None:
-    assert who(fate("culprit", oom_kills=1), "guard", Left("", frozenset({"4711"}))) == "guard"
+def test_record_of_a_guard_goes_before_a_kill_of_the_kernel() -> None:
+    assert (
+        killer_of(fate("culprit", oom_kills=1), "guard", Left("", frozenset({"4711"})))
+        == "guard"
+    )
 
 
-def test_what_no_guard_wrote_of_is_the_kernel_s_where_it_counted_a_kill() -> None:
-    assert who(fate("culprit", oom_kills=1), "guard", Left("nothing")) == "the kernel"
-    assert who(fate("culprit"), "guard", Left("nothing")) == "unknown"
+def test_unrecorded_end_is_the_kernels_if_it_counted_a_kill() -> None:
+    assert killer_of(fate("culprit", oom_kills=1), "guard", Left("nothing")) == "the kernel"
+    assert killer_of(fate("culprit"), "guard", Left("nothing")) == "unknown"
 
 
-def test_a_bystander_lost_alone_was_ended_by_somebody() -> None:
-    assert who(fate("bystander", oom_kills=1), "guard", Left("nothing")) == "the kernel"
-    assert who(fate("bystander"), "guard", Left("", frozenset({"471"}))) == "guard"
-    assert who(fate(), "guard", Left()) == "nobody"
+def test_bystander_lost_alone_is_attributed() -> None:
+    assert killer_of(fate("bystander", oom_kills=1), "guard", Left("nothing")) == "the kernel"
+    assert killer_of(fate("bystander"), "guard", Left("", frozenset({"471"}))) == "guard"
+    assert killer_of(fate(), "guard", Left()) == "nothing"
 
 
-def test_where_each_was_ended_by_another_both_are_told() -> None:
-    found = who(
+def test_processes_ended_differently_are_listed() -> None:
+    found = killer_of(
         fate("culprit", "bystander", oom_kills=1), "guard", Left("", frozenset({"471"}))
     )
     assert found == "the kernel (culprit), guard (bystander)"
 
 
-def test_a_job_that_was_ended_as_one_lost_both_to_its_guard() -> None:
+def test_guard_that_ended_the_cgroup_ended_both() -> None:
     ended = Left("", frozenset({CGROUP}))
-    assert who(fate("culprit", "bystander"), "guard", ended) == "guard"
+    assert killer_of(fate("culprit", "bystander"), "guard", ended) == "guard"

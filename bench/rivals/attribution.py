@@ -1,21 +1,21 @@
-"""Who ended whom: what the guard itself wrote of it, then the kernel's count of its kills."""
+"""What ended the lost processes: by the guard's own record, else by the kernel's count."""
 
 from collections.abc import Mapping
 
 from bench.rivals.evidence import Left
 from bench.rivals.job import Fate
 
-NOBODY, KERNEL, UNKNOWN = "nobody", "the kernel", "unknown"
+NOTHING, KERNEL, UNKNOWN = "nothing", "the kernel", "unknown"
 
 
-def who(fate: Fate, guard: str, left: Left) -> str:
-    """Whoever ended those who were lost; whom each ended, where they were several."""
+def killer_of(fate: Fate, guard: str, left: Left) -> str:
+    """What ended the lost processes; with each one's name if they were ended differently."""
     acted = {name: _ended(name, fate, guard, left) for name in fate.lost}
     if not acted:
-        return NOBODY
+        return NOTHING
     if len(set(acted.values())) == 1:
         return next(iter(acted.values()))
-    return _told(acted)
+    return _listed(acted)
 
 
 def _ended(name: str, fate: Fate, guard: str, left: Left) -> str:
@@ -24,5 +24,5 @@ def _ended(name: str, fate: Fate, guard: str, left: Left) -> str:
     return KERNEL if fate.oom_kills else UNKNOWN
 
 
-def _told(acted: Mapping[str, str]) -> str:
+def _listed(acted: Mapping[str, str]) -> str:
     return ", ".join(f"{actor} ({name})" for name, actor in acted.items())

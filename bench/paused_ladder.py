@@ -1,4 +1,4 @@
-"""Racers that stand: a rung of the ladder that waits for us, and what they hold meanwhile."""
+"""A policy's step that waits until the stopped racers have been measured."""
 
 import errno
 import os
@@ -17,8 +17,8 @@ LOOK_SECONDS = 0.002
 _QUIET_SECONDS = 0.05
 
 
-class Stand:
-    """A rung of the ladder that lasts until the racers were measured: `cat` of a FIFO."""
+class PausedLadder:
+    """A step of the policy that runs until the racers have been measured: `cat` of a FIFO."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "stand"
@@ -26,16 +26,16 @@ class Stand:
 
     @property
     def command(self) -> list[str]:
-        """What the rung runs."""
+        """The command of the step."""
         return ["/bin/cat", str(self._path)]
 
     @contextmanager
-    def held(self) -> Iterator[bool]:
-        """Whether the rung is being climbed; it ends with the context."""
+    def step_running(self) -> Iterator[bool]:
+        """Whether the step runs; it ends with the context."""
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
-            if error.errno != errno.ENXIO:  # nobody reads
+            if error.errno != errno.ENXIO:  # no process has it open for reading
                 raise
             yield False
             return
@@ -45,21 +45,21 @@ class Stand:
             os.close(fd)
 
 
-def let_end(cgroup: MemoryCgroup, stand: Stand, deadline: float) -> None:
-    """The ladder goes on: until nobody is left, or nobody grows any more."""
+def finish_ladder(cgroup: MemoryCgroup, ladder: PausedLadder, deadline: float) -> None:
+    """Let the step end, repeatedly, until no racer is left or none runs any more."""
     busy_at = time.monotonic()
     while (now := time.monotonic()) < deadline and (racers := racers_in(cgroup)):
-        with stand.held() as standing:  # the next one
+        with ladder.step_running() as running:  # the next one
             pass
-        if standing or any(map(_runs, racers)):
+        if running or any(map(_runs, racers)):
             busy_at = now
         if now - busy_at > _QUIET_SECONDS:
             return
         time.sleep(LOOK_SECONDS)
 
 
-def measured(cgroup: MemoryCgroup, deadline: float) -> int | None:
-    """Bytes in the page tables of the racers, once they stand; None: they did not."""
+def racers_bytes(cgroup: MemoryCgroup, deadline: float) -> int | None:
+    """Bytes in the racers' page tables once all are stopped; None if they were not."""
     busy_at = time.monotonic()
     while (now := time.monotonic()) < deadline and not cgroup.oom_kills():
         if not (racers := racers_in(cgroup)):
@@ -73,12 +73,12 @@ def measured(cgroup: MemoryCgroup, deadline: float) -> int | None:
 
 
 def racers_in(cgroup: MemoryCgroup) -> list[int]:
-    """Without who floods the page cache beside them."""
+    """The racers' pids, without the process that floods the page cache."""
     return [pid for pid in cgroup.pids() if fnmatch(proc.read_comm(pid) or "", COMM)]
 
 
 def _runs(pid: int) -> bool:
-    """Whether a thread is on a CPU, or about to be; with a SIGSTOP to come it still is."""
+    """Whether a thread is running or runnable, also while a SIGSTOP is pending."""
     try:
         stats = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/stat")]
     except (ProcessLookupError, FileNotFoundError):
@@ -87,7 +87,7 @@ def _runs(pid: int) -> bool:
 
 
 def _own_bytes(pid: int) -> int:
-    """0 of one that has ended in the meantime."""
+    """0 if the process has ended."""
     try:
         held = smaps_rollup(pid)
     except (ProcessLookupError, FileNotFoundError):
