@@ -115,7 +115,7 @@ def test_kinds_of_selector_must_agree() -> None:
         assert pids(watch.next_snapshot()) == {meant.pid}
 
 
-def test_children_are_followed_whatever_they_are_called() -> None:
+def test_children_are_tracked_whatever_their_name() -> None:
     comm, child = unique_comm(), unique_comm()
     with Watch("--comm", comm, "--children", *FAST) as watch, Workload(comm) as workload:
         (pid,) = workload.do(f"spawn {workload.named(child)}")

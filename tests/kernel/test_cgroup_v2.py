@@ -44,7 +44,7 @@ def there(group: MemoryCgroup, file: str) -> Path:
     return path
 
 
-def test_below_the_controller_the_one_that_has_it_is_charged(observer: Observer) -> None:
+def test_nearest_cgroup_with_the_controller_is_charged(observer: Observer) -> None:
     with (
         memory_cgroup(limit=100 * MIB) as group,
         memory_cgroup(parent=group, hand_down=False) as below,
@@ -58,7 +58,7 @@ def test_below_the_controller_the_one_that_has_it_is_charged(observer: Observer)
         assert counters.limit_bytes == 100 * MIB
 
 
-def test_the_peak_is_memory_peak(observer: Observer) -> None:
+def test_peak_charge_equals_memory_peak(observer: Observer) -> None:
     with memory_cgroup() as group, Workload("exact", cgroup=group) as workload:
         peak = there(group, "memory.peak")
         workload.do("map 50MiB")
@@ -69,7 +69,7 @@ def test_the_peak_is_memory_peak(observer: Observer) -> None:
         assert counters.peak_charge_bytes >= 50 * MIB
 
 
-def test_a_group_kill_tells_every_victim(observer: Observer) -> None:
+def test_group_kill_reports_every_victim(observer: Observer) -> None:
     with (
         memory_cgroup(limit=60 * MIB) as group,
         Workload("exact", cgroup=group) as small,
@@ -90,7 +90,7 @@ def test_a_group_kill_tells_every_victim(observer: Observer) -> None:
         assert events(group)["oom_kill"] >= 2
 
 
-def test_a_limit_above_is_counted_where_the_victim_was(observer: Observer) -> None:
+def test_oom_kill_by_a_limit_above_counts_in_the_victims_cgroup(observer: Observer) -> None:
     with (
         memory_cgroup(limit=64 * MIB) as outer,
         memory_cgroup(parent=outer) as inner,
@@ -110,7 +110,7 @@ def test_a_limit_above_is_counted_where_the_victim_was(observer: Observer) -> No
         assert counters.headroom_bytes == 64 * MIB - outer.charge_bytes()
 
 
-def test_what_somebody_else_reclaims_is_no_stall(observer: Observer) -> None:
+def test_reclaim_by_another_process_is_not_a_stall(observer: Observer) -> None:
     CACHE.mkdir(exist_ok=True)
     with (
         tempfile.NamedTemporaryFile(dir=CACHE) as file,
@@ -131,7 +131,7 @@ def test_what_somebody_else_reclaims_is_no_stall(observer: Observer) -> None:
         assert observer.counters(workload.pid).stalls == 0
 
 
-def test_cgroup_kill_ends_them_all(observer: Observer) -> None:
+def test_cgroup_kill_ends_every_process(observer: Observer) -> None:
     with (
         memory_cgroup() as group,
         Workload("exact", cgroup=group) as one,

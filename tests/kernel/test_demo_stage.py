@@ -34,7 +34,7 @@ def holds_gopls(cgroup: Path) -> bool:
     return False
 
 
-def test_jobs_are_named_gopls_limited_and_gone_afterwards(tmp_path: Path) -> None:
+def test_jobs_are_named_gopls_and_limited_and_removed(tmp_path: Path) -> None:
     hierarchy = memory_hierarchy()
     with Folder(tmp_path) as folder:
         with Stage(hierarchy, folder.path) as stage:
@@ -55,7 +55,7 @@ def test_jobs_are_named_gopls_limited_and_gone_afterwards(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_leak_ends_in_an_oom_kill_and_starts_again(tmp_path: Path) -> None:
+def test_leak_ends_in_an_oom_kill_and_is_restarted(tmp_path: Path) -> None:
     small: Role = replace(LEAK, limit_bytes=40 * MIB)
     with Folder(tmp_path) as folder, Stage(memory_hierarchy(), folder.path) as stage:
         stage.start(small, None)

@@ -19,7 +19,7 @@ from tests.support import cgroups
 GONE = 2**22 + 1  # above PID_MAX_LIMIT
 
 
-def test_paths_and_ids_of_a_real_cgroup() -> None:
+def test_path_and_id_of_a_cgroup() -> None:
     paths = CgroupPaths(memory_hierarchy())
     with cgroups.memory_cgroup(name="inner") as group:
         assert paths.path(group.id) == group.name
@@ -47,7 +47,7 @@ def test_handles_and_the_walk_agree(monkeypatch: pytest.MonkeyPatch) -> None:
         assert by_handle.path(group.id) == group.name
 
 
-def test_a_process_in_a_real_cgroup() -> None:
+def test_memory_cgroup_of_a_process() -> None:
     with cgroups.memory_cgroup() as group:
         process = group.run(["sleep", "60"])
         assert memory_cgroup(process.pid) == group.name
@@ -56,7 +56,7 @@ def test_a_process_in_a_real_cgroup() -> None:
         assert memory_cgroup(process.pid) is None
 
 
-def test_delays_of_this_process_and_of_none() -> None:
+def test_delays_of_this_process_and_of_a_missing_one() -> None:
     with closing(DelayAccounting()) as accounting:
         delays = accounting.read(os.getpid())
         assert isinstance(delays, Delays)
@@ -69,7 +69,7 @@ def voluntary_switches(pid: int) -> int:
     return int(dict(line.split(":\t", 1) for line in lines)["voluntary_ctxt_switches"])
 
 
-def test_the_record_is_laid_out_as_we_read_it() -> None:
+def test_taskstats_layout_is_that_of_the_kernel() -> None:
     """A counter just before those we read, nvcsw, is where this layout says it is."""
     with subprocess.Popen(["sleep", "60"]) as child:
         socket = open_socket()
@@ -102,7 +102,7 @@ assert mount_point("tracefs") is None, "what was mounted here must go"
 """
 
 
-def test_tracefs_is_mounted_and_gone_again() -> None:
+def test_tracefs_is_mounted_and_unmounted() -> None:
     """In a mount namespace of its own, so that the machine's mounts stay as they are."""
     argv = ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", MOUNTING]
     subprocess.run(argv, check=True)

@@ -45,7 +45,7 @@ def shell(script: str, variables: Mapping[str, str]) -> list[str]:
     return ["env", "-i", "PATH=/usr/bin:/bin", *settings, "sh", "-c", script]
 
 
-def test_successive_jobs_of_a_bare_runner_share_a_cgroup_and_are_apart(
+def test_successive_jobs_in_one_cgroup_have_different_keys(
     paths: CgroupPaths,
 ) -> None:
     resolver = JobResolver(paths)
@@ -78,7 +78,7 @@ def test_successive_jobs_of_a_bare_runner_share_a_cgroup_and_are_apart(
         ("jobs", "cgroup"),
     ],
 )
-def test_a_process_without_variables_is_known_by_its_real_path(
+def test_process_without_variables_is_identified_by_its_cgroup(
     paths: CgroupPaths, path: str, kind: str
 ) -> None:
     with cgroups.memory_cgroup(name=path) as group:
@@ -93,7 +93,7 @@ def test_a_process_without_variables_is_known_by_its_real_path(
         assert identity.key == lasting
 
 
-def test_a_cgroup_and_a_process_that_went_at_once_keep_their_names(paths: CgroupPaths) -> None:
+def test_removed_cgroup_and_ended_process_keep_their_job(paths: CgroupPaths) -> None:
     with cgroups.memory_cgroup(name=f"docker/{ID}") as group:
         paths.learn(group.id, group.name)  # as the kernel's mkdir event would
         process = subprocess.Popen(["true"])

@@ -36,7 +36,7 @@ def observer() -> Iterator[Observer]:
     observer.close()
 
 
-def test_exec_tells_who_where_and_with_what(observer: Observer) -> None:
+def test_exec_reports_process_cgroup_and_arguments(observer: Observer) -> None:
     with memory_cgroup() as group, Workload("exact", cgroup=group) as workload:
         started = observer.started(workload.pid)
         assert started.how == "exec"
@@ -60,7 +60,7 @@ def test_exec_tells_who_where_and_with_what(observer: Observer) -> None:
         (f"raise {int(signal.SIGKILL)}", 0, signal.SIGKILL),
     ],
 )
-def test_the_end_is_told_as_the_parent_hears_it(
+def test_exit_has_the_status_that_the_parent_gets(
     observer: Observer, command: str, code: int, ended_by: int
 ) -> None:
     with Workload("exact") as workload:
@@ -88,7 +88,7 @@ def test_threads_are_not_processes(observer: Observer) -> None:
         assert observer.exited(workload.pid).exit_code == 3
 
 
-def test_a_rename_is_told_and_tracking_goes_on(observer: Observer) -> None:
+def test_renamed_process_stays_tracked(observer: Observer) -> None:
     with Workload("exact") as workload:
         workload.do("name quiet")
         renamed = observer.last(ProcessRenamed, lambda event: event.key.pid == workload.pid)
@@ -97,7 +97,7 @@ def test_a_rename_is_told_and_tracking_goes_on(observer: Observer) -> None:
         assert observer.counters(workload.pid).mapped_bytes == 3 * MIB
 
 
-def test_one_that_takes_a_watched_name_is_tracked_from_then_on(observer: Observer) -> None:
+def test_process_that_takes_a_watched_name_is_tracked(observer: Observer) -> None:
     with Workload("nobody") as workload:
         workload.do("map 5MiB")
         workload.do("touch 0")
@@ -108,7 +108,7 @@ def test_one_that_takes_a_watched_name_is_tracked_from_then_on(observer: Observe
         assert started.counters.usage.anon_bytes >= 5 * MIB
 
 
-def test_a_thread_s_name_is_not_the_process_s(observer: Observer) -> None:
+def test_name_of_a_thread_is_not_that_of_the_process(observer: Observer) -> None:
     rename_thread = (
         "import ctypes, threading\n"
         "t = threading.Thread(target=lambda: ctypes.CDLL(None).prctl(15, b'other1'))\n"
@@ -122,7 +122,7 @@ def test_a_thread_s_name_is_not_the_process_s(observer: Observer) -> None:
         process.communicate(b"\n")
 
 
-def test_a_name_of_escape_sequences_comes_clean(observer: Observer) -> None:
+def test_name_with_escape_sequences_is_cleaned(observer: Observer) -> None:
     with Workload("exact") as workload:
         observer.started(workload.pid)
         workload.do("name \\e[31m[red]\\sx")
@@ -130,7 +130,7 @@ def test_a_name_of_escape_sequences_comes_clean(observer: Observer) -> None:
         assert renamed.comm == "\\x1b[31m[red] x"
 
 
-def test_exec_of_another_program_ends_the_tracking(observer: Observer) -> None:
+def test_exec_of_an_unwatched_program_ends_the_tracking(observer: Observer) -> None:
     with Workload("exact") as workload:
         observer.started(workload.pid)
         workload.do(f"exec {workload.named('unwatched')}")
@@ -139,7 +139,7 @@ def test_exec_of_another_program_ends_the_tracking(observer: Observer) -> None:
         assert not observer.tracks(workload.pid)
 
 
-def test_exec_of_a_watched_program_is_an_end_and_a_start(observer: Observer) -> None:
+def test_exec_of_a_watched_program_is_an_exit_and_a_start(observer: Observer) -> None:
     with Workload("exact") as workload:
         first = observer.started(workload.pid)
         observer.forget()
@@ -156,7 +156,7 @@ def test_exec_of_a_watched_program_is_an_end_and_a_start(observer: Observer) -> 
         assert not observer.all(ProcessRenamed)
 
 
-def test_a_fork_is_a_process_of_its_own(observer: Observer) -> None:
+def test_forked_child_is_tracked(observer: Observer) -> None:
     with Workload("exact") as workload:
         (child,) = map(int, workload.do("fork; exit 4"))
         started = observer.started(child)
@@ -164,7 +164,7 @@ def test_a_fork_is_a_process_of_its_own(observer: Observer) -> None:
         assert observer.exited(child).exit_code == 4
 
 
-def test_a_move_between_cgroups_is_told(observer: Observer) -> None:
+def test_move_between_cgroups_is_reported(observer: Observer) -> None:
     with (
         memory_cgroup() as first,
         memory_cgroup() as second,
@@ -179,7 +179,7 @@ def test_a_move_between_cgroups_is_told(observer: Observer) -> None:
         assert observer.cgroup(second.id).counters.charge_bytes >= 40 * MIB
 
 
-def test_one_that_lives_five_milliseconds_is_booked(observer: Observer) -> None:
+def test_process_that_lives_five_milliseconds_is_reported(observer: Observer) -> None:
     with Workload("exact") as workload:
         (pid,) = map(
             int,
@@ -194,7 +194,7 @@ def test_one_that_lives_five_milliseconds_is_booked(observer: Observer) -> None:
         assert observer.started(pid).how == "exec"
 
 
-def test_five_hundred_short_lives_are_all_booked_or_counted_as_lost() -> None:
+def test_five_hundred_short_processes_are_reported_or_counted_as_lost() -> None:
     """Lost they may be where the kernel preempts a task within a raw tracepoint."""
     observer = Observer(Selection(comms=("exact",)))
     try:
@@ -217,7 +217,7 @@ def test_five_hundred_short_lives_are_all_booked_or_counted_as_lost() -> None:
         observer.close()
 
 
-def test_a_ring_too_small_loses_records_but_no_process() -> None:
+def test_ring_that_is_too_small_loses_records_but_no_process() -> None:
     """4 KiB hold a handful of records; user space does not read until the end."""
     observer = Observer(Selection(comms=("exact",)), ring_bytes=4096)
     try:
@@ -240,7 +240,7 @@ def test_a_ring_too_small_loses_records_but_no_process() -> None:
         observer.close()
 
 
-def test_who_ended_unnoticed_does_not_stay_in_the_books(
+def test_process_whose_exit_was_missed_is_removed(
     monkeypatch: pytest.MonkeyPatch, observer: Observer
 ) -> None:
     """Where a task is preempted within a raw tracepoint, the program is not run for the next.
@@ -259,18 +259,18 @@ def test_who_ended_unnoticed_does_not_stay_in_the_books(
         struct.pack_into("=I", entry, 32, gone.pid)
         bpf.update(fd, struct.pack("=Q", 4711), bytes(entry))
         monkeypatch.setattr(observer.probe._programs, "missed_runs", lambda _names: 0)
-        assert observer.counters(gone.pid)  # nothing was missed: nobody is asked for
+        assert observer.counters(gone.pid)  # nothing was missed, so no process is checked
         monkeypatch.setattr(observer.probe._programs, "missed_runs", lambda _names: 1)
         observer.read()
         assert observer.exited(gone.pid).executed is False
         observer.forget()
         observer.read()
-        told = {event.key.pid for event in observer.all(ProcessRead)}
-        assert workload.pid in told
-        assert gone.pid not in told
+        read_pids = {event.key.pid for event in observer.all(ProcessRead)}
+        assert workload.pid in read_pids
+        assert gone.pid not in read_pids
 
 
-def test_a_full_map_is_counted() -> None:
+def test_full_map_is_counted_as_a_loss() -> None:
     observer = Observer(Selection(comms=("crowd",)), max_processes=4)
     try:
         with Workload("crowd") as workload:
@@ -283,7 +283,7 @@ def test_a_full_map_is_counted() -> None:
         observer.close()
 
 
-def test_children_are_followed_whatever_they_are_called() -> None:
+def test_children_are_tracked_whatever_their_name() -> None:
     observer = Observer(Selection(comms=("parent",), children=True))
     try:
         with Workload("parent") as workload:
@@ -301,7 +301,7 @@ def test_children_are_followed_whatever_they_are_called() -> None:
         observer.close()
 
 
-def test_children_that_run_already_are_found_whatever_they_are_called() -> None:
+def test_running_children_are_found_whatever_their_name() -> None:
     with Workload("parent") as workload:
         tool = workload.named("go")
         (child,) = map(int, workload.do(f"spawn {tool}; fork; sleep 60000"))
@@ -318,7 +318,7 @@ def test_children_that_run_already_are_found_whatever_they_are_called() -> None:
             observer.close()
 
 
-def test_one_whose_main_thread_has_ended_is_found() -> None:
+def test_process_whose_main_thread_has_ended_is_found() -> None:
     program = (
         "import ctypes, threading, time\n"
         "held = bytearray(30 << 20)\n"
@@ -350,7 +350,7 @@ def _children(pid: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_a_pid_is_watched_whatever_it_is_called_and_nobody_else() -> None:
+def test_selected_pid_is_the_only_process_tracked() -> None:
     with Workload("one") as one, Workload("one") as two:
         observer = Observer(Selection(pids=(one.pid,)))
         try:
@@ -363,7 +363,7 @@ def test_a_pid_is_watched_whatever_it_is_called_and_nobody_else() -> None:
             observer.close()
 
 
-def test_a_cgroup_is_watched_with_what_is_made_below_it_later() -> None:
+def test_selected_cgroup_includes_cgroups_made_below_it_later() -> None:
     with memory_cgroup() as group, memory_cgroup() as elsewhere:
         observer = Observer(Selection(cgroups=(group.name,)), cgroup_ids=(group.id,))
         try:
@@ -382,7 +382,7 @@ def test_a_cgroup_is_watched_with_what_is_made_below_it_later() -> None:
             observer.close()
 
 
-def test_what_is_dropped_is_not_heard_of_again() -> None:
+def test_dropped_process_is_not_reported_again() -> None:
     observer = Observer(Selection(comms=("exact",)))
     try:
         with Workload("exact") as workload:
@@ -399,7 +399,7 @@ def test_what_is_dropped_is_not_heard_of_again() -> None:
         observer.close()
 
 
-def test_nothing_stays_attached_after_kill_9() -> None:
+def test_programs_are_detached_after_kill_9() -> None:
     hold = (
         "import time\n"
         "from ebpftrace.probe import Selection\n"
@@ -419,7 +419,7 @@ def test_nothing_stays_attached_after_kill_9() -> None:
     assert_gone(held)
 
 
-def test_closing_detaches_everything() -> None:
+def test_close_detaches_every_program() -> None:
     before = programs_of(os.getpid())
     observer = Observer(Selection(comms=("exact",)))
     held = programs_of(os.getpid()) - before

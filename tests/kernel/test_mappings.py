@@ -67,7 +67,7 @@ def disk_file() -> Iterator[Path]:
         (["grow 1GiB 12MiB"], 12, 0, 0),
     ],
 )
-def test_address_space_is_booked_to_the_byte(
+def test_address_space_is_counted_to_the_byte(
     observer: Observer,
     disk_file: Path,
     commands: list[str],
@@ -87,7 +87,7 @@ def test_address_space_is_booked_to_the_byte(
         assert workload.statm()["virtual"] - virtual == (mapped - unmapped + brk) * MIB
 
 
-def test_one_program_is_booked_alike_by_every_means_at_once(disk_file: Path) -> None:
+def test_every_method_counts_the_same(disk_file: Path) -> None:
     """Whoever can look on looks on: the same program, seen at the same time.
 
     Since Linux 5.11 the bytes come from mmap_lock_released whatever the method, so it is in
@@ -125,15 +125,15 @@ def test_one_program_is_booked_alike_by_every_means_at_once(disk_file: Path) -> 
             booked = {name: one.counters(workload.pid) for name, one in observers.items()}
         first = booked["default"]
         assert first.mapped_bytes >= 246 * MIB
-        told = {name: one.calls for name, one in booked.items() if one.calls is not None}
-        assert told.keys() >= booked.keys() - {"default"}
+        counted = {name: one.calls for name, one in booked.items() if one.calls is not None}
+        assert counted.keys() >= booked.keys() - {"default"}
         for name, counters in booked.items():
             alike = replace(
                 counters, calls=first.calls, usage=first.usage, peak_bytes=first.peak_bytes
             )
             assert alike == first, name
-        for name, calls in told.items():
-            assert calls == next(iter(told.values())), name  # from the exec on
+        for name, calls in counted.items():
+            assert calls == next(iter(counted.values())), name  # from the exec on
             assert _by_calls(booked[name]) - _by_calls(began[name]) == (
                 _by_books(booked[name]) - _by_books(began[name])
             ), name
@@ -153,7 +153,7 @@ def _by_books(counters: ProcessCounters) -> int:
     return counters.mapped_bytes - counters.unmapped_bytes + counters.brk_bytes
 
 
-def test_a_heap_that_ends_within_a_page_is_booked_to_the_byte(observer: Observer) -> None:
+def test_heap_that_ends_within_a_page_is_counted_to_the_byte(observer: Observer) -> None:
     with Workload("exact") as workload:
         before = observer.counters(workload.pid)
         workload.do("brk +12345")
@@ -163,7 +163,7 @@ def test_a_heap_that_ends_within_a_page_is_booked_to_the_byte(observer: Observer
         assert after.mapped_bytes == before.mapped_bytes
 
 
-def test_a_growing_stack_is_no_mapping(observer: Observer) -> None:
+def test_growing_stack_is_not_counted_as_a_mapping(observer: Observer) -> None:
     with Workload("exact") as workload:
         before = observer.counters(workload.pid)
         workload.do("stack 2MiB")
@@ -173,7 +173,7 @@ def test_a_growing_stack_is_no_mapping(observer: Observer) -> None:
         assert after.stack_bytes - before.stack_bytes > MIB
 
 
-def test_exec_starts_new_books(observer: Observer) -> None:
+def test_exec_starts_new_counters(observer: Observer) -> None:
     with Workload("exact") as workload:
         workload.do("map 100MiB")
         workload.do(f"exec {workload.program}")
@@ -184,8 +184,8 @@ def test_exec_starts_new_books(observer: Observer) -> None:
 
 
 @pytest.mark.parametrize("observer", CallTraceMethod, ids=_named, indirect=True, scope="module")
-def test_the_kinds_of_call_are_told_apart(observer: Observer) -> None:
-    """Whoever tells them apart, the same program did the same."""
+def test_kinds_of_calls_are_counted_separately(observer: Observer) -> None:
+    """Every method counts the same calls of the same program."""
     with Workload("exact") as workload:
         before = observer.counters(workload.pid).calls
         for command in (
@@ -210,7 +210,7 @@ def test_the_kinds_of_call_are_told_apart(observer: Observer) -> None:
     assert did["other"] == (0, 0, 0)
 
 
-def test_the_default_does_not_tell_calls_apart_and_attaches_no_system_call() -> None:
+def test_default_attaches_to_no_system_call() -> None:
     observer = Observer(Selection(comms=("exact",)))
     try:
         if dict(observer.probe.features)["mappings"] != "mmap_lock_released":

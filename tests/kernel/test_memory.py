@@ -1,4 +1,4 @@
-"""Resident memory is booked by kind, to the page, and attributed to whoever owns it."""
+"""Resident memory is counted by kind, to the page, and attributed to its owner."""
 
 import subprocess
 import tempfile
@@ -57,7 +57,7 @@ def _kinds(counters: ProcessCounters) -> tuple[int, int, int]:
         (["grow 1GiB 12MiB"], 12, 0, 0),
     ],
 )
-def test_what_is_touched_is_booked_by_kind(
+def test_touched_memory_is_counted_by_kind(
     observer: Observer, disk_file: Path, commands: list[str], anon: int, file: int, shmem: int
 ) -> None:
     with Workload("exact") as workload:
@@ -73,7 +73,7 @@ def test_what_is_touched_is_booked_by_kind(
         assert abs(counters.usage.anon_bytes - rollup["Anonymous"]) <= PAGE
 
 
-def test_the_peak_is_kept_between_two_readings(observer: Observer) -> None:
+def test_peak_between_two_readings_is_kept(observer: Observer) -> None:
     with Workload("exact") as workload:
         workload.do("map 200MiB")
         workload.do("touch 0")
@@ -84,7 +84,7 @@ def test_the_peak_is_kept_between_two_readings(observer: Observer) -> None:
         assert counters.peak_bytes >= 200 * MIB
 
 
-def test_memory_taken_by_somebody_else_is_its_owner_s(observer: Observer) -> None:
+def test_memory_taken_by_another_process_belongs_to_its_owner(observer: Observer) -> None:
     """A debugger's write breaks sharing in the target's mm, while the debugger runs."""
     with Workload("exact") as workload:
         address = int(workload.do("map 4MiB")[1], 16)
@@ -103,7 +103,7 @@ def test_memory_taken_by_somebody_else_is_its_owner_s(observer: Observer) -> Non
         assert after.usage.anon_bytes - before.usage.anon_bytes == 4 * MIB
 
 
-def test_a_fork_is_told_what_it_inherited(observer: Observer) -> None:
+def test_forked_child_has_its_inherited_memory(observer: Observer) -> None:
     with Workload("exact") as workload:
         workload.do("map 64MiB")
         workload.do("touch 0")
@@ -116,7 +116,7 @@ def test_a_fork_is_told_what_it_inherited(observer: Observer) -> None:
         assert MIB <= own.anon_bytes < 2 * MIB
 
 
-def test_what_was_inherited_becomes_the_child_s_when_the_parent_is_gone(
+def test_inherited_memory_becomes_the_childs_when_the_parent_ends(
     observer: Observer,
 ) -> None:
     with Workload("exact") as workload:
@@ -131,7 +131,7 @@ def test_what_was_inherited_becomes_the_child_s_when_the_parent_is_gone(
         assert observer.counters(child).usage.anon_bytes >= 64 * MIB
 
 
-def test_a_child_that_borrows_its_parent_s_memory_is_not_counted_twice(
+def test_vfork_child_is_not_counted_twice(
     observer: Observer,
 ) -> None:
     """posix_spawn, vfork and Go's os/exec share the mm until exec."""
@@ -145,7 +145,7 @@ def test_a_child_that_borrows_its_parent_s_memory_is_not_counted_twice(
         assert counters.peak_bytes < 10 * MIB  # ru_maxrss would say 64 MiB here
 
 
-def test_one_that_ran_already_is_booked_from_the_first_reading() -> None:
+def test_running_process_is_counted_from_the_first_reading() -> None:
     with Workload("early") as workload:
         workload.do("map 50MiB")
         workload.do("touch 0")
@@ -163,7 +163,7 @@ def test_one_that_ran_already_is_booked_from_the_first_reading() -> None:
             observer.close()
 
 
-def test_the_cgroup_s_charge_limit_and_peak_are_the_kernel_s_own(observer: Observer) -> None:
+def test_charge_limit_and_peak_are_those_of_the_kernel(observer: Observer) -> None:
     with (
         memory_cgroup(limit=300 * MIB) as outer,
         memory_cgroup(parent=outer) as inner,
@@ -173,10 +173,10 @@ def test_the_cgroup_s_charge_limit_and_peak_are_the_kernel_s_own(observer: Obser
         workload.do("touch 0")
 
         def read_at_one_time() -> bool:  # what the kernel needs for itself comes and goes
-            told = observer.cgroup(inner.id).counters
-            assert told.headroom_bytes is not None
+            counters = observer.cgroup(inner.id).counters
+            assert counters.headroom_bytes is not None
             there = (inner.charge_bytes(), outer.charge_bytes())
-            return (told.charge_bytes, 300 * MIB - told.headroom_bytes) == there
+            return (counters.charge_bytes, 300 * MIB - counters.headroom_bytes) == there
 
         until(read_at_one_time)
         counters = observer.cgroup(inner.id).counters
@@ -184,7 +184,7 @@ def test_the_cgroup_s_charge_limit_and_peak_are_the_kernel_s_own(observer: Obser
         assert counters.peak_charge_bytes >= counters.charge_bytes >= 100 * MIB
 
 
-def test_a_cgroup_without_a_limit_has_none(observer: Observer) -> None:
+def test_cgroup_without_a_limit_has_none(observer: Observer) -> None:
     with memory_cgroup() as group, Workload("exact", cgroup=group):
         assert observer.cgroup(group.id).counters.limit_bytes is None
         assert observer.cgroup(group.id).counters.headroom_bytes is None
@@ -198,7 +198,7 @@ def test_events_alone_are_exact_on_few_cpus() -> None:
             workload.do("map 100MiB")
             workload.do("touch 0")
             observer.read()
-            # What the last reading corrected: nothing, the events had told it all.
+            # The last reading corrected nothing: the events alone were exact.
             assert observer.probe.drift_bytes <= max(observer.lag_bytes, 2 * PAGE)
     finally:
         observer.close()

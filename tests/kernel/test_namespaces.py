@@ -33,7 +33,7 @@ def observer() -> Iterator[Observer]:
     observer.close()
 
 
-def test_it_is_booked_under_its_host_pid_in_its_container(observer: Observer) -> None:
+def test_process_in_a_container_has_its_host_pid(observer: Observer) -> None:
     boxed = Workload("boxed")  # only its program: unshare has to start it
     paths = CgroupPaths(memory_hierarchy())
     with memory_cgroup(limit=100 * MIB, name=CONTAINER) as group:
@@ -57,8 +57,8 @@ def test_it_is_booked_under_its_host_pid_in_its_container(observer: Observer) ->
     paths.close()
 
 
-def test_a_watch_in_a_pid_namespace_of_its_own_says_so() -> None:
-    """What it tells apart from the host's own is nothing: pids there are of others."""
+def test_watch_in_a_pid_namespace_reports_it() -> None:
+    """Pids from the kernel are those of the host, which /proc in the namespace lacks."""
     watch = ("watch", "--comm", "e2e-nobody", "--once", "--output", "jsonl")
     inside = ebpftrace(*watch, before=["unshare", "--pid", "--fork", "--mount-proc"])
     assert inside.returncode == 0, inside.stderr

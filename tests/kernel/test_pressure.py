@@ -33,7 +33,7 @@ def large_file() -> Iterator[Path]:
         yield Path(file.name)
 
 
-def test_an_oom_kill_names_its_victim_and_its_cgroup(observer: Observer) -> None:
+def test_oom_kill_names_its_victim_and_its_cgroup(observer: Observer) -> None:
     with memory_cgroup(limit=200 * MIB) as group, Workload("exact", cgroup=group) as workload:
         workload.do("map 400MiB")
         workload.send("touch 0")
@@ -48,7 +48,7 @@ def test_an_oom_kill_names_its_victim_and_its_cgroup(observer: Observer) -> None
         assert observer.exited(workload.pid).signal == signal.SIGKILL
 
 
-def test_the_victim_is_told_from_who_met_the_limit(observer: Observer) -> None:
+def test_victim_is_not_the_process_that_reached_the_limit(observer: Observer) -> None:
     """The small one asks for the page that does not fit; the kernel takes the large one."""
     with (
         memory_cgroup(limit=100 * MIB) as group,
@@ -66,7 +66,7 @@ def test_the_victim_is_told_from_who_met_the_limit(observer: Observer) -> None:
         assert kills[0].key.pid == large.pid
 
 
-def test_a_victim_that_is_not_tracked_is_told_too(observer: Observer) -> None:
+def test_untracked_victim_is_reported(observer: Observer) -> None:
     with memory_cgroup(limit=50 * MIB) as group, Workload("stranger", cgroup=group) as workload:
         workload.do("map 100MiB")
         workload.send("touch 0")
@@ -76,7 +76,7 @@ def test_a_victim_that_is_not_tracked_is_told_too(observer: Observer) -> None:
         assert (kill.comm, kill.cgroup_id) == ("stranger", group.id)
 
 
-def test_the_last_counters_of_a_cgroup_are_read_as_it_goes(observer: Observer) -> None:
+def test_last_counters_of_a_removed_cgroup_are_reported(observer: Observer) -> None:
     with memory_cgroup(limit=64 * MIB) as group:
         with Workload("exact", cgroup=group) as workload:
             workload.do("map 100MiB")
@@ -92,13 +92,13 @@ def test_the_last_counters_of_a_cgroup_are_read_as_it_goes(observer: Observer) -
         assert 60 * MIB < gone.counters.peak_charge_bytes <= 64 * MIB
 
 
-def test_a_new_cgroup_s_name_is_told_before_anyone_is_in_it(observer: Observer) -> None:
+def test_new_cgroup_is_reported_with_its_path(observer: Observer) -> None:
     with memory_cgroup() as group:
         made = observer.last(CgroupMade, lambda event: event.cgroup_id == group.id)
         assert made.path == group.name
 
 
-def test_limit_hits_and_kills_are_the_kernel_s_counts(observer: Observer) -> None:
+def test_limit_hits_and_kills_are_those_of_the_kernel(observer: Observer) -> None:
     with (
         memory_cgroup(limit=64 * MIB) as group,
         Workload("exact", cgroup=group) as stays,
@@ -113,7 +113,7 @@ def test_limit_hits_and_kills_are_the_kernel_s_counts(observer: Observer) -> Non
         assert observer.tracks(stays.pid)
 
 
-def test_direct_reclaim_is_time_lost(observer: Observer, large_file: Path) -> None:
+def test_direct_reclaim_counts_as_a_stall(observer: Observer, large_file: Path) -> None:
     """A file larger than the limit is read: the reader reclaims its own cache, again and
     again, and is counted with its cgroup."""
     with (

@@ -24,7 +24,7 @@ NO_RESULT = struct.pack("=BBhi", 0x95, 0, 0, 0)  # exit, with r0 never set
 
 @contextmanager
 def watch(cache: Path) -> Iterator[int]:
-    """The pid of a watch that has told its first snapshot."""
+    """The pid of a watch that has printed its first snapshot."""
     process = subprocess.Popen(
         (sys.executable, "-m", "ebpftrace", "watch", "--comm", "nobody", "--output", "jsonl"),
         stdout=subprocess.PIPE,
@@ -41,7 +41,7 @@ def watch(cache: Path) -> Iterator[int]:
         process.communicate()
 
 
-def test_a_watch_has_no_compiler_in_its_memory_on_its_first_start_or_later(
+def test_watch_has_no_compiler_in_its_memory(
     tmp_path: Path,
 ) -> None:
     """Two at once: what they share counts for both, and could not be given back."""
@@ -56,13 +56,13 @@ def test_a_watch_has_no_compiler_in_its_memory_on_its_first_start_or_later(
                 assert status(pid)["VmRSS"] < 40 * MIB
 
 
-def test_what_does_not_compile_is_explained_with_the_compiler_s_words() -> None:
+def test_compile_error_has_the_compilers_output() -> None:
     with pytest.raises(ProbeError, match="do not compile") as caught:
         compile_programs(("-DCPUS=2",))
     assert "error:" in caught.value.why
 
 
-def test_a_program_that_the_verifier_refuses_is_explained_with_its_words() -> None:
+def test_refused_program_has_the_verifiers_output() -> None:
     programs = Programs(Objects({}, {"bad": NO_RESULT}))
     with pytest.raises(ProbeError, match="the kernel refuses the program bad") as caught:
         programs.load("bad")
@@ -70,13 +70,13 @@ def test_a_program_that_the_verifier_refuses_is_explained_with_its_words() -> No
     programs.close()
 
 
-def test_a_map_that_the_kernel_refuses_is_named() -> None:
+def test_refused_map_is_named() -> None:
     shape = MapShape(2, 4, 8, 0, 0)  # an array without entries
     with pytest.raises(ProbeError, match="the kernel refuses the map empty"):
         Programs(Objects({"good": MapShape(2, 4, 8, 1, 0), "empty": shape}, {}))
 
 
-def test_a_tracepoint_that_is_not_there_is_named() -> None:
+def test_missing_tracepoint_is_named() -> None:
     programs = Programs(Objects({}, {"on_it": NOTHING}))
     with pytest.raises(ProbeError, match="does not attach to no_such_tracepoint"):
         programs.attach_raw("on_it", "no_such_tracepoint")
@@ -86,7 +86,7 @@ def test_a_tracepoint_that_is_not_there_is_named() -> None:
     programs.close()
 
 
-def test_closing_leaves_no_descriptor_behind() -> None:
+def test_close_leaves_no_descriptor_open() -> None:
     before = set(Path("/proc/self/fd").iterdir())
     programs = Programs(Objects({"map": MapShape(2, 4, 8, 1, 0)}, {"on_it": NOTHING}))
     programs.attach_raw("on_it", "sched_process_exit")

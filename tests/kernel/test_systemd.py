@@ -49,7 +49,7 @@ def job_of(started: ProcessStarted) -> JobIdentity:
         paths.close()
 
 
-def test_a_unit_is_the_job_with_its_own_limit(observer: Observer, program: Path) -> None:
+def test_unit_is_a_job_with_its_own_limit(observer: Observer, program: Path) -> None:
     with service([program, *HOLDS], "MemoryMax=100M") as unit:
         started = observer.last(ProcessStarted)
         assert started.key.pid == unit.pid
@@ -60,7 +60,7 @@ def test_a_unit_is_the_job_with_its_own_limit(observer: Observer, program: Path)
         assert observer.cgroup(started.cgroup_id).counters.limit_bytes == 100 * MIB
 
 
-def test_a_unit_that_runs_out_of_memory_is_told(observer: Observer, program: Path) -> None:
+def test_oom_kill_in_a_unit_is_reported(observer: Observer, program: Path) -> None:
     argv: list[str | Path] = [program, "--do", "map 100MiB; touch 0; sleep 600000"]
     with service(argv, "MemoryMax=40M") as unit:
         kill = observer.last(OomKilled)
@@ -70,9 +70,7 @@ def test_a_unit_that_runs_out_of_memory_is_told(observer: Observer, program: Pat
         assert unit.show("Result") == "oom-kill"
 
 
-def test_a_slice_s_limit_holds_for_its_units_escaped_names_too(
-    observer: Observer, program: Path
-) -> None:
+def test_limit_of_a_slice_applies_to_its_units(observer: Observer, program: Path) -> None:
     r"""`a\x2db` is systemd's own way to write a dash that nests no slice."""
     slice_ = f"ebpftracetest{secrets.token_hex(4)}-a\\x2db.slice"
     name = unit_name(middle="a\\x2db-")
@@ -87,9 +85,7 @@ def test_a_slice_s_limit_holds_for_its_units_escaped_names_too(
         assert observer.cgroup(started.cgroup_id).counters.limit_bytes == 80 * MIB
 
 
-def test_a_scope_is_the_job_of_what_was_started_in_it(
-    observer: Observer, program: Path
-) -> None:
+def test_scope_is_the_job_of_its_processes(observer: Observer, program: Path) -> None:
     name, mark = unit_name("scope"), session_mark()
     process = subprocess.Popen(
         [
@@ -110,7 +106,7 @@ def test_a_scope_is_the_job_of_what_was_started_in_it(
         stop(name)
 
 
-def test_what_a_unit_keeps_below_itself_is_a_job_under_the_unit_s_limit(
+def test_cgroup_below_a_unit_is_a_job_under_the_units_limit(
     observer: Observer, program: Path
 ) -> None:
     """Delegate=yes: the unit makes cgroups of its own, as container runtimes do.

@@ -1,4 +1,4 @@
-"""A bound is told at the page that passes it, and once."""
+"""A mark is reported once, at the page that crosses it."""
 
 import select
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def observer() -> Iterator[Observer]:
     observer.close()
 
 
-def test_a_process_is_told_of_at_the_page(observer: Observer) -> None:
+def test_breach_is_reported_at_the_page(observer: Observer) -> None:
     with Workload("marked") as workload:
         key = observer.started(workload.pid).key
         observer.probe.mark_process(key, 100 * MIB)
@@ -35,12 +35,12 @@ def test_a_process_is_told_of_at_the_page(observer: Observer) -> None:
         assert 100 * MIB <= breach.held_bytes <= 100 * MIB + PAGE + observer.lag_bytes
 
 
-def test_a_mark_is_told_once_and_may_be_set_again(observer: Observer) -> None:
+def test_mark_is_reported_once_and_can_be_set_again(observer: Observer) -> None:
     with Workload("marked") as workload:
         key = observer.started(workload.pid).key
         workload.do("map 100MiB")
         workload.do("touch 0")
-        for bound in (50, 60):  # passed already: told at once
+        for bound in (50, 60):  # crossed already: reported at once
             observer.forget()
             observer.probe.mark_process(key, bound * MIB)
             (breach,) = observer.all(Breached, lambda event: event.key == key)
@@ -51,7 +51,7 @@ def test_a_mark_is_told_once_and_may_be_set_again(observer: Observer) -> None:
         assert not observer.all(Breached)
 
 
-def test_it_wakes_whoever_waits(observer: Observer) -> None:
+def test_breach_makes_the_descriptor_readable(observer: Observer) -> None:
     with Workload("marked") as workload:
         observer.probe.mark_process(observer.started(workload.pid).key, 40 * MIB)
         workload.do("map 60MiB")
@@ -62,7 +62,7 @@ def test_it_wakes_whoever_waits(observer: Observer) -> None:
         workload.answer()
 
 
-def test_the_sum_of_a_cgroup_is_watched(observer: Observer) -> None:
+def test_sum_of_a_cgroup_is_watched(observer: Observer) -> None:
     with (
         memory_cgroup() as group,
         Workload("marked1", cgroup=group) as one,
@@ -83,7 +83,7 @@ def test_the_sum_of_a_cgroup_is_watched(observer: Observer) -> None:
         assert 100 * MIB <= breach.held_bytes <= 100 * MIB + 2 * STEP + 2 * observer.lag_bytes
 
 
-def test_one_that_ended_or_moved_no_longer_counts(observer: Observer) -> None:
+def test_process_that_ended_or_moved_no_longer_counts(observer: Observer) -> None:
     with (
         memory_cgroup() as group,
         memory_cgroup() as elsewhere,
@@ -103,7 +103,7 @@ def test_one_that_ended_or_moved_no_longer_counts(observer: Observer) -> None:
             assert not observer.all(Breached, lambda event: event.cgroup_id == group.id)
 
 
-def test_a_sum_that_is_passed_already_is_told_at_once(observer: Observer) -> None:
+def test_sum_beyond_a_new_mark_is_reported_at_once(observer: Observer) -> None:
     """It grew between the reading that the mark was made of and the mark."""
     with memory_cgroup() as group, Workload("marked", cgroup=group) as workload:
         workload.do("map 50MiB")
@@ -115,7 +115,7 @@ def test_a_sum_that_is_passed_already_is_told_at_once(observer: Observer) -> Non
         assert 40 * MIB <= breach.held_bytes <= 52 * MIB  # Debian 13: 51.3
 
 
-def test_readings_meanwhile_do_not_put_a_mark_off(observer: Observer) -> None:
+def test_readings_do_not_delay_a_breach(observer: Observer) -> None:
     """A reading sees the sum and its parts at different moments, and must not mix them up."""
     with memory_cgroup() as group, Workload("marked", cgroup=group) as workload:
         workload.do("map 400MiB")
@@ -130,7 +130,7 @@ def test_readings_meanwhile_do_not_put_a_mark_off(observer: Observer) -> None:
         assert 300 * MIB <= breach.held_bytes <= 300 * MIB + STEP + observer.lag_bytes
 
 
-def test_many_threads_do_not_put_the_sum_off(observer: Observer) -> None:
+def test_many_threads_do_not_change_the_sum(observer: Observer) -> None:
     with memory_cgroup() as group, Workload("marked", cgroup=group) as workload:
         workload.do("threads 8 16MiB")
         held = observer.counters(workload.pid).usage.held_bytes
@@ -144,7 +144,7 @@ def test_many_threads_do_not_put_the_sum_off(observer: Observer) -> None:
         assert own >= held + 15 * MIB
 
 
-def test_one_group_is_read_at_once_and_exactly(observer: Observer) -> None:
+def test_group_reading_is_exact(observer: Observer) -> None:
     """What a breach is judged by, long after the last reading of everything."""
     with (
         memory_cgroup(512 * MIB) as group,
@@ -176,7 +176,7 @@ def test_one_group_is_read_at_once_and_exactly(observer: Observer) -> None:
         assert again.held_bytes < reading.held_bytes - 30 * MIB
 
 
-def test_nobody_tracked_is_no_group(observer: Observer) -> None:
+def test_group_without_tracked_processes_is_none(observer: Observer) -> None:
     with memory_cgroup() as group, Workload("marked") as workload:
         key = observer.started(workload.pid).key
         assert observer.probe.read_one_group(7, group.id, key) is None

@@ -55,7 +55,7 @@ def disk_file() -> Iterator[Path]:
         (["grow 1GiB 12MiB"], 12, 12, 0, 0),
     ],
 )
-def test_memory_moves_by_exactly_what_was_asked_for(
+def test_memory_changes_by_exactly_the_requested_amount(
     workload: Workload,
     disk_file: Path,
     commands: list[str],
@@ -81,11 +81,11 @@ def test_memory_moves_by_exactly_what_was_asked_for(
     assert gained["Pss_Shmem"] == shmem * MIB
 
 
-def test_a_hint_address_is_taken(workload: Workload) -> None:
+def test_hint_address_is_used(workload: Workload) -> None:
     assert workload.do("map 4MiB 0xc000000000") == ["0", "0xc000000000"]
 
 
-def test_the_stack_grows_once(workload: Workload) -> None:
+def test_stack_grows_once(workload: Workload) -> None:
     before = workload.status()["VmStk"]
     workload.do("stack 2MiB")
     grown = workload.status()["VmStk"]
@@ -94,7 +94,7 @@ def test_the_stack_grows_once(workload: Workload) -> None:
     assert workload.status()["VmStk"] == grown
 
 
-def test_a_forked_child_shares_until_it_touches(workload: Workload) -> None:
+def test_forked_child_shares_until_it_writes(workload: Workload) -> None:
     workload.do("map 10MiB")
     workload.do("touch 0")
     (child,) = workload.do("fork; touch 0 0 4MiB; map 1MiB; touch 1")
@@ -106,17 +106,17 @@ def test_a_forked_child_shares_until_it_touches(workload: Workload) -> None:
     assert 6 * MIB <= shared < 7 * MIB
 
 
-def test_a_scripted_child_ends_as_told(workload: Workload) -> None:
+def test_scripted_child_ends_by_its_script(workload: Workload) -> None:
     (child,) = workload.do("fork; exit 7")
     assert workload.do("reap") == [child, str(7 << 8)]
 
 
-def test_a_script_that_fails_shows(workload: Workload) -> None:
+def test_failing_script_is_an_error(workload: Workload) -> None:
     (child,) = workload.do("fork; touch 99; exit 0")
     assert workload.do("reap") == [child, str(100 << 8)]
 
 
-def test_a_child_executes_under_another_name_with_its_script(workload: Workload) -> None:
+def test_child_executes_under_another_name_with_its_script(workload: Workload) -> None:
     tool = workload.named("go")
     (child,) = workload.do(f"fork; exec {tool}; map 1MiB; touch 0; exit 9")
     assert workload.do("reap") == [child, str(9 << 8)]
@@ -124,7 +124,7 @@ def test_a_child_executes_under_another_name_with_its_script(workload: Workload)
     assert Path(f"/proc/{child}/comm").read_text() == "go\n"
 
 
-def test_it_executes_itself_and_goes_on(workload: Workload) -> None:
+def test_workload_executes_itself_and_continues(workload: Workload) -> None:
     workload.do("map 10MiB")
     assert workload.do(f"exec {workload.named('renamed')}") == [str(workload.pid)]
     assert Path(f"/proc/{workload.pid}/comm").read_text() == "renamed\n"
@@ -132,27 +132,27 @@ def test_it_executes_itself_and_goes_on(workload: Workload) -> None:
         workload.do("touch 0")
 
 
-def test_it_names_itself_with_escape_sequences(workload: Workload) -> None:
+def test_workload_names_itself_with_escape_sequences(workload: Workload) -> None:
     workload.do("name \\e[31m[red]\\sx")
     assert Path(f"/proc/{workload.pid}/comm").read_bytes() == b"\x1b[31m[red] x\n"
 
 
-def test_many_short_lives(workload: Workload) -> None:
+def test_many_short_processes_are_started(workload: Workload) -> None:
     pids = workload.do("burst 50 1000; map 1MiB; touch 0; sleep 5; exit 0")
     assert len(set(pids)) == 50
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
-def test_the_end_is_the_one_asked_for(workload: Workload) -> None:
+def test_exit_status_is_the_requested_one(workload: Workload) -> None:
     workload.send(f"raise {int(signal.SIGABRT)}")
     assert workload.wait() == -signal.SIGABRT
 
 
-def test_the_input_s_end_is_a_quiet_end(workload: Workload) -> None:
+def test_end_of_input_is_a_clean_exit(workload: Workload) -> None:
     assert workload.close_input() == 0
 
 
-def test_children_do_not_outlive_the_test() -> None:
+def test_children_end_with_the_test() -> None:
     with Workload() as workload:
         (child,) = workload.do("fork")
         (orphan,) = workload.do("fork; fork")
@@ -170,7 +170,7 @@ def has_memory(pid: int) -> bool:
         return False
 
 
-def test_it_starts_in_its_cgroup_and_moves_to_another() -> None:
+def test_workload_starts_in_its_cgroup_and_moves() -> None:
     with memory_cgroup() as first, memory_cgroup(name="docker/abc") as second:
         with Workload("job", cgroup=first) as workload:
             assert first.pids() == [workload.pid]
@@ -185,7 +185,7 @@ def test_it_starts_in_its_cgroup_and_moves_to_another() -> None:
     assert not second_path.exists()
 
 
-def test_a_limit_is_the_kernel_s_to_keep() -> None:
+def test_limit_is_enforced_by_the_kernel() -> None:
     with memory_cgroup(limit=40 * MIB) as group, Workload("victim", cgroup=group) as workload:
         workload.do("map 200MiB")
         workload.send("touch 0")
@@ -193,7 +193,7 @@ def test_a_limit_is_the_kernel_s_to_keep() -> None:
         assert group.oom_kills() == 1
 
 
-def test_a_cgroup_is_removed_with_what_runs_in_it() -> None:
+def test_cgroup_is_removed_with_its_processes() -> None:
     with memory_cgroup() as group:
         process = group.run(["sleep", "1000"])
         path = group.path

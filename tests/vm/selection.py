@@ -13,7 +13,7 @@ QUICK = (
     "tests/kernel/test_namespaces.py",
     "tests/kernel/test_pressure.py",
     "tests/kernel/test_systemd.py",
-    "tests/kernel/test_v2_told.py",
+    "tests/kernel/test_v2_events.py",
     "tests/e2e/test_watch.py",
     "tests/e2e/test_survive.py",
     "tests/e2e/test_systemd.py",

@@ -55,7 +55,7 @@ def test_missing_program_is_an_error_with_a_reason() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "it says nothing"),
+        ("", "no output"),
         ("one\ntwo\n\n", "two"),
         ("sh: no\nUnable to \x1b[1mgo\nend", "Unable to \\x1b[1mgo"),
     ],

@@ -1,4 +1,4 @@
-"""What a watch tells of a job from memory.events and memory.pressure: each provoked."""
+"""A job's counts from memory.events and memory.pressure, each event provoked."""
 
 import signal
 import tempfile
@@ -47,15 +47,15 @@ def events(group: MemoryCgroup) -> dict[str, int]:
     return {name: int(count) for name, count in map(str.split, lines)}
 
 
-def told_of(watch: Watch, workload: Workload, group: MemoryCgroup) -> Record:
-    """The job's events; what it is not told of is what the kernel does not count."""
-    told: Record = job_of(watch.next_snapshot(), workload.pid)["memory_events"]
-    known = {name: count for name, count in told.items() if count is not None}
-    assert known == {name: events(group)[name] for name in told if name in events(group)}
-    return told
+def events_of(watch: Watch, workload: Workload, group: MemoryCgroup) -> Record:
+    """The job's events, which must be those of its memory.events."""
+    counted: Record = job_of(watch.next_snapshot(), workload.pid)["memory_events"]
+    known = {name: count for name, count in counted.items() if count is not None}
+    assert known == {name: events(group)[name] for name in counted if name in events(group)}
+    return counted
 
 
-def test_low_is_told(watch: Watch, large_file: Path) -> None:
+def test_low_event_is_counted(watch: Watch, large_file: Path) -> None:
     """Protected by memory.low, and the limit above leaves nothing else to be reclaimed."""
     with (
         memory_cgroup(limit=48 * MIB) as outer,
@@ -64,31 +64,31 @@ def test_low_is_told(watch: Watch, large_file: Path) -> None:
     ):
         write(inner.path / "memory.low", 256 * MIB)
         read_it(workload, large_file)
-        assert told_of(watch, workload, inner)["low"] > 0
+        assert events_of(watch, workload, inner)["low"] > 0
 
 
-def test_high_is_told(watch: Watch, large_file: Path) -> None:
+def test_high_event_is_counted(watch: Watch, large_file: Path) -> None:
     with memory_cgroup() as group, Workload(COMM, cgroup=group) as workload:
         write(group.path / "memory.high", 32 * MIB)
         read_it(workload, large_file)
-        told = told_of(watch, workload, group)
-        assert told["high"] > 0
-        assert told["max"] == told["oom"] == 0
+        counted = events_of(watch, workload, group)
+        assert counted["high"] > 0
+        assert counted["max"] == counted["oom"] == 0
         job = job_of(watch.next_snapshot(), workload.pid)
         assert (job["high_bytes"], job["limit_bytes"]) == (32 * MIB, None)
 
 
-def test_max_is_told(watch: Watch, large_file: Path) -> None:
+def test_max_event_is_counted(watch: Watch, large_file: Path) -> None:
     with memory_cgroup(limit=32 * MIB) as group, Workload(COMM, cgroup=group) as workload:
         read_it(workload, large_file)
-        told = told_of(watch, workload, group)
-        assert told["max"] > 0
-        assert told["high"] == told["oom_kill"] == 0
+        counted = events_of(watch, workload, group)
+        assert counted["max"] > 0
+        assert counted["high"] == counted["oom_kill"] == 0
         job = job_of(watch.next_snapshot(), workload.pid)
         assert job["limit_hits"] == job["memory_events"]["max"]
 
 
-def test_oom_and_its_kill_are_told(watch: Watch) -> None:
+def test_oom_and_oom_kill_events_are_counted(watch: Watch) -> None:
     with (
         memory_cgroup(limit=64 * MIB) as group,
         Workload(COMM, cgroup=group) as stays,
@@ -97,13 +97,13 @@ def test_oom_and_its_kill_are_told(watch: Watch) -> None:
             workload.do("map 100MiB")
             workload.send("touch 0")
             assert workload.wait() == -signal.SIGKILL
-        told = told_of(watch, stays, group)
-        assert told["oom"] > 0
-        assert told["oom_kill"] == 1
-        assert not told["oom_group_kill"]
+        counted = events_of(watch, stays, group)
+        assert counted["oom"] > 0
+        assert counted["oom_kill"] == 1
+        assert not counted["oom_group_kill"]
 
 
-def test_a_group_kill_is_told_when_nobody_is_left(watch: Watch) -> None:
+def test_group_kill_is_counted_when_no_process_is_left(watch: Watch) -> None:
     with memory_cgroup(limit=64 * MIB) as group:
         with Workload(COMM, cgroup=group) as one, Workload(COMM, cgroup=group) as other:
             write(group.path / "memory.oom.group", 1)
@@ -120,8 +120,8 @@ def test_a_group_kill_is_told_when_nobody_is_left(watch: Watch) -> None:
     assert job["memory_events"]["oom_kill"] == kernel["oom_kill"] >= 2
 
 
-def test_a_stall_is_told_when_it_happens_and_not_with_a_snapshot() -> None:
-    """The next snapshot is far away: only a PSI trigger can have told it."""
+def test_stall_is_reported_at_once() -> None:
+    """The next snapshot is far away: only a PSI trigger can have reported it."""
     with (
         memory_cgroup() as group,
         Workload(COMM, cgroup=group) as workload,
@@ -134,19 +134,19 @@ def test_a_stall_is_told_when_it_happens_and_not_with_a_snapshot() -> None:
         write(group.path / "memory.high", 8 * MIB)
         workload.do("map 40MiB")
         workload.send("touch 0")
-        told = watch.wait_for(lambda record: record["type"] == "pressure", 60)
+        counted = watch.wait_for(lambda record: record["type"] == "pressure", 60)
         write(group.path / "memory.high", "max")
         workload.answer()
         ended = watch.stop()
-    assert told["job"]["cgroup_id"] == group.id
+    assert counted["job"]["cgroup_id"] == group.id
     assert ended.records[0]["features"]["stalls"] == "at once, by PSI triggers"
-    assert 0 < told["full_ns"] <= told["some_ns"] <= told["period_ns"]
+    assert 0 < counted["full_ns"] <= counted["some_ns"] <= counted["period_ns"]
     assert len(ended.of_type("snapshot")) == 1
     last = next(job for job in ended.records[-1]["jobs"] if job["cgroup_id"] == group.id)
-    assert last["pressure"]["some_ns"] >= before + told["some_ns"]
+    assert last["pressure"]["some_ns"] >= before + counted["some_ns"]
 
 
-def test_a_job_killed_by_cgroup_kill_ended_by_a_signal_and_not_for_memory(
+def test_cgroup_kill_is_a_signal_and_not_an_oom_kill(
     watch: Watch,
 ) -> None:
     with (
@@ -167,14 +167,14 @@ def test_a_job_killed_by_cgroup_kill_ended_by_a_signal_and_not_for_memory(
             if record.get("event") == "exit" and record["job"]["cgroup_id"] == group.id
         }
         assert signals.keys() == {one.pid, other.pid}
-        # Of an exit that the kernel ran no program for, nobody knows more than that it was.
+        # If the kernel ran no program for an exit, only the fact of the exit is known.
         missed = snapshot["losses"].get("missed_runs", 0)
         assert list(signals.values()).count(9) >= 2 - missed
         (job,) = [job for job in snapshot["jobs"] if job["cgroup_id"] == group.id]
         assert (job["state"], job["oom_kills"], job["processes_seen"]) == ("idle", 0, 2)
 
 
-def test_a_delegated_subtree_is_jobs_of_its_own_under_the_limit_above(watch: Watch) -> None:
+def test_delegated_cgroups_are_jobs_under_the_limit_above(watch: Watch) -> None:
     """As a runner does that was given a cgroup: it makes its own below, limits above."""
     with (
         memory_cgroup(limit=100 * MIB, name="runner.slice/runner.service") as runner,
@@ -197,7 +197,7 @@ def test_a_delegated_subtree_is_jobs_of_its_own_under_the_limit_above(watch: Wat
             assert job["headroom_bytes"] <= 100 * MIB - 50 * MIB, "the other's counts as well"
 
 
-def test_a_job_that_crawls_above_memory_high_thrashes(watch: Watch) -> None:
+def test_job_throttled_by_memory_high_is_thrashing(watch: Watch) -> None:
     """Nobody is killed there, and there is no limit: only its waiting gives it away."""
     with memory_cgroup() as group, Workload(COMM, cgroup=group) as workload:
         workload.do("map 200MiB")
@@ -217,7 +217,7 @@ def test_a_job_that_crawls_above_memory_high_thrashes(watch: Watch) -> None:
     assert found["measured"] >= found["bound"]
 
 
-def test_a_cgroup_is_watched_with_all_below_it() -> None:
+def test_selected_cgroup_includes_all_below_it() -> None:
     """On v2 what has cgroups below has no processes of its own."""
     with (
         memory_cgroup() as group,
