@@ -38,8 +38,8 @@ class Tee:
     def outcome(self, outcome: Outcome) -> None:
         self._each(lambda view: view.outcome(outcome))
 
-    def fuse(self, news: FuseEvent) -> None:
-        self._each(lambda view: view.fuse(news))
+    def fuse(self, event: FuseEvent) -> None:
+        self._each(lambda view: view.fuse(event))
 
     def remark(self, remark: Remark) -> None:
         self._each(lambda view: view.remark(remark))

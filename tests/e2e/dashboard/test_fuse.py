@@ -1,4 +1,4 @@
-"""Somebody at the dashboard while a process stands at its fuse, and the keys that decide it."""
+"""The dashboard while a fuse has stopped a process, and the keys that act on it."""
 
 import re
 import signal
@@ -28,7 +28,7 @@ then = [{{ action = "shell", line = "sleep 600", timeout = "10m" }}]
 
 @dataclass(frozen=True)
 class Frozen:
-    """A terminal with a watch, and a runaway that stands at 100 MiB of 256."""
+    """A terminal with a watch, and a process stopped at 100 MiB of 256."""
 
     tmux: Tmux
     runaway: Workload
@@ -60,7 +60,7 @@ def frozen() -> Iterator[Frozen]:
         tmux.wait_for(", next: shell, then SIGKILL")
         yield Frozen(tmux, runaway)
         tmux.press("q")
-        tmux.wait_for("q was pressed")  # whoever still stands goes on, and is ended by us
+        tmux.wait_for("q was pressed")  # the watch resumes it; the fixture ends it
 
 
 def armed(screen: str) -> bool:

@@ -1,4 +1,4 @@
-"""What comes while somebody looks: the first process, its growth, its end, a kill."""
+"""Events while the dashboard runs: the first process, its growth, its end, a kill."""
 
 import re
 from pathlib import Path

@@ -94,8 +94,8 @@ def test_a_stopped_terminal_loses_frames_and_no_events(stage: Stage) -> None:
         tmux.press("C-s")
         pid = watch_of(stage)
         stage.small.do("burst 300 1000; exit 0")
-        # Nobody reads the terminal; the road goes on: it books what happens, and ends
-        # when it is told to, without waiting for anyone.
+        # Nothing reads the terminal; the watch still counts events, and ends when it
+        # is asked to, without waiting for a reader.
         time.sleep(1.5)
         os.kill(pid, signal.SIGTERM)
         # Where tasks are preempted within a raw tracepoint, that alone is lost, and counted.
@@ -108,7 +108,7 @@ def test_a_stopped_terminal_loses_frames_and_no_events(stage: Stage) -> None:
 def test_no_color_and_sixteen_colours(stage: Stage) -> None:
     for terminal, environment, colours, never in (
         ("tmux-256color", {"NO_COLOR": "1"}, set(), "3[0-8]|4[0-8]"),
-        ("xterm", {"COLORTERM": ""}, {"34"}, "[34]8"),  # what more than sixteen are told by
+        ("xterm", {"COLORTERM": ""}, {"34"}, "[34]8"),  # the sequence for more colours
     ):
         with Tmux(environment=environment, terminal=terminal) as tmux:
             begin(tmux, stage)
@@ -127,17 +127,17 @@ def test_a_dumb_terminal_gets_tables_one_below_the_other(stage: Stage) -> None:
 
 def test_a_screenshot_needs_no_terminal(stage: Stage, tmp_path: Path) -> None:
     with Tmux() as tmux:
-        told = tmux.shell(
+        output = tmux.shell(
             f"{' '.join(WATCH)} --comm {stage.comm} --screenshot one.svg --size 90x20 "
             "</dev/null 2>&1 | cat",
             "told",
         )
-        assert told == ""
+        assert output == ""
         picture = (tmux.folder / "one.svg").read_text()
         assert stage.comm in picture
         assert 'xml:space="preserve"' in picture
         assert "http" not in picture.replace("http://www.w3.org/2000/svg", "")
-        told = tmux.shell(
+        output = tmux.shell(
             f"{' '.join(WATCH)} --comm {stage.comm} --screenshot no/one.svg 2>&1; true", "none"
         )
-        assert told.startswith("ebpftrace: the screenshot was not written")
+        assert output.startswith("ebpftrace: the screenshot was not written")

@@ -50,9 +50,9 @@ def test_news_go_only_where_there_is_nothing_else_and_the_oldest_first() -> None
         backlog.add(record(number), routine=False)
     first, *rest = all_of(backlog)
     assert first == 2
-    (note,) = (one for one in rest if isinstance(one, LossNote))
+    (note,) = (item for item in rest if isinstance(item, LossNote))
     assert note.count == 3
-    assert [one for one in rest if one is not note] == [*range(3, 10), 11, 12]
+    assert [item for item in rest if item is not note] == [*range(3, 10), 11, 12]
     assert rest.index(note) == rest.index(11) - 1
 
 
@@ -82,11 +82,11 @@ def test_each_record_is_either_written_or_counted(steps: list[tuple[bool, int]])
     out: list[bytes | LossNote] = []
     for number, (routine, taken) in enumerate(steps):
         backlog.add(record(number), routine=routine)
-        out += [one for _ in range(taken) if (one := backlog.take()) is not None]
-    while (one := backlog.take()) is not None:
-        out.append(one)
-    numbers = [int(one) for one in out if isinstance(one, bytes)]
-    notes = [one for one in out if isinstance(one, LossNote)]
+        out += [item for _ in range(taken) if (item := backlog.take()) is not None]
+    while (item := backlog.take()) is not None:
+        out.append(item)
+    numbers = [int(item) for item in out if isinstance(item, bytes)]
+    notes = [item for item in out if isinstance(item, LossNote)]
     assert numbers == sorted(set(numbers))
     assert len(numbers) + sum(note.count for note in notes) == len(steps)
     assert not notes or notes[-1].total == sum(note.count for note in notes)

@@ -64,8 +64,8 @@ def test_a_locale_without_the_characters_does_not_end_a_watch(
     view.snapshot(watches.snapshot(named))
     view.end(watches.snapshot(named), "stopped by Ctrl-C")
     out.flush()
-    told = raw.getvalue().decode(encoding)
-    assert "512 MiB" in told or json.loads(told.splitlines()[1])["jobs"]
+    text = raw.getvalue().decode(encoding)
+    assert "512 MiB" in text or json.loads(text.splitlines()[1])["jobs"]
 
 
 @pytest.mark.parametrize("name", ["plain", "jsonl"])

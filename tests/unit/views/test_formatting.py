@@ -17,17 +17,17 @@ def test_growth_has_a_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(9.0, "9.0s"), (125.0, "2m05s"), (1e12, ">99d"), (0.0, "0ms")]
+    ("seconds", "text"), [(9.0, "9.0s"), (125.0, "2m05s"), (1e12, ">99d"), (0.0, "0ms")]
 )
-def test_a_projected_time_stays_short(seconds: float, told: str) -> None:
-    assert formatting.wait(seconds) == told
+def test_a_projected_time_stays_short(seconds: float, text: str) -> None:
+    assert formatting.wait(seconds) == text
 
 
 def test_losses_by_cause() -> None:
     assert formatting.missed({}) == ""
     assert formatting.missed({"cgroups_full": 0}) == ""
-    told = formatting.missed({"ring_exit": 12, "cgroups_full": 2})
-    assert told == "14 missed: ring exit 12, cgroups full 2"
+    text = formatting.missed({"ring_exit": 12, "cgroups_full": 2})
+    assert text == "14 missed: ring exit 12, cgroups full 2"
 
 
 def test_a_signal_without_a_name_keeps_its_number() -> None:

@@ -44,7 +44,7 @@ def patient(fd: int) -> bool:
     return bool(select.select([], [fd], []))
 
 
-def told(note: LossNote) -> str:
+def loss_line(note: LossNote) -> str:
     return f"{note.count} {note.cause} of {note.total}\n"
 
 
@@ -66,13 +66,13 @@ def read(reader: int, most: int = 1 << 20) -> bytes:
         return b""
 
 
-def read_all(reader: int, waits: OutputWaiter) -> bytes:
+def read_all(reader: int, waiter: OutputWaiter) -> bytes:
     """All that comes when the reader reads on."""
     whole = b""
     while piece := read(reader):
         whole += piece
-        waits.wait()
-    assert not waits.writing
+        waiter.wait()
+    assert not waiter.writing
     return whole
 
 
@@ -80,30 +80,30 @@ def test_writing_does_not_wait_for_a_slow_reader_and_loses_no_order(
     pipe: tuple[int, TextIO],
 ) -> None:
     reader, stdout = pipe
-    waits = OutputWaiter()
-    out = NonBlockingOutput(stdout, waits, told)
+    waiter = OutputWaiter()
+    out = NonBlockingOutput(stdout, waiter, loss_line)
     lines = [f"{n} é\n" for n in range(20_000)]
     for n, line in enumerate(lines):
         (out.write if n % 3 else out.write_routine)(line)
-    assert list(waits.writing.values())
-    assert read_all(reader, waits).decode() == "".join(lines)
+    assert list(waiter.writing.values())
+    assert read_all(reader, waiter).decode() == "".join(lines)
     out.write("one more\n")
     assert read(reader) == b"one more\n"
-    waits.end()
+    waiter.end()
 
 
 def test_a_loss_takes_the_place_of_dropped_lines_and_no_line_is_cut(
     pipe: tuple[int, TextIO],
 ) -> None:
     reader, stdout = pipe
-    waits = OutputWaiter()
-    out = NonBlockingOutput(stdout, waits, told, Backlog(20_000))
+    waiter = OutputWaiter()
+    out = NonBlockingOutput(stdout, waiter, loss_line, Backlog(20_000))
     long = "x" * 999
     for n in range(200):
         out.write_routine(f"{n:03d} {long}\n")
         if n % 50 == 0:
             out.write(f"news {n}\n")
-    lines = read_all(reader, waits).decode().splitlines()
+    lines = read_all(reader, waiter).decode().splitlines()
     news = [line for line in lines if line.startswith("news")]
     routine = [line for line in lines if line.endswith(long)]
     (loss,) = set(lines) - {*news, *routine}
@@ -114,38 +114,38 @@ def test_a_loss_takes_the_place_of_dropped_lines_and_no_line_is_cut(
     dropped = set(range(200)) - {int(line[:3]) for line in routine}
     assert after == f"{max(dropped) + 1:03d} {long}"
     assert [line[:3] for line in routine] == sorted(line[:3] for line in routine)
-    waits.end()
+    waiter.end()
 
 
 def test_a_shared_descriptor_stays_blocking(pipe: tuple[int, TextIO]) -> None:
     _, stdout = pipe
-    waits = OutputWaiter()
-    NonBlockingOutput(stdout, waits, told)
+    waiter = OutputWaiter()
+    NonBlockingOutput(stdout, waiter, loss_line)
     assert os.get_blocking(stdout.fileno())
-    waits.end()
+    waiter.end()
 
 
 def test_another_writer_of_the_same_pipe_does_not_block_it(pipe: tuple[int, TextIO]) -> None:
-    """There is room when one asks, and none when one writes."""
+    """A poll finds room, and the write finds none."""
     reader, stdout = pipe
-    waits = OutputWaiter()
-    out = NonBlockingOutput(stdout, waits, told)
+    waiter = OutputWaiter()
+    out = NonBlockingOutput(stdout, waiter, loss_line)
     os.set_blocking(stdout.fileno(), False)
     with pytest.raises(BlockingIOError):
         while True:
             os.write(stdout.fileno(), b"-" * 4096)
     os.set_blocking(stdout.fileno(), True)
     out.write("late\n")
-    waits.wait()
-    assert waits.writing
-    assert read_all(reader, waits).endswith(b"-late\n")
-    waits.end()
+    waiter.wait()
+    assert waiter.writing
+    assert read_all(reader, waiter).endswith(b"-late\n")
+    waiter.end()
 
 
 def test_the_end_waits_for_a_slow_reader(pipe: tuple[int, TextIO]) -> None:
     reader, stdout = pipe
-    waits = OutputWaiter(patient)
-    out = NonBlockingOutput(stdout, waits, told)
+    waiter = OutputWaiter(patient)
+    out = NonBlockingOutput(stdout, waiter, loss_line)
     text = "".join(f"{n}\n" for n in range(100_000))
     out.write(text)
     arrived = bytearray()
@@ -157,7 +157,7 @@ def test_the_end_waits_for_a_slow_reader(pipe: tuple[int, TextIO]) -> None:
 
     thread = threading.Thread(target=drain)
     thread.start()
-    waits.end()
+    waiter.end()
     thread.join()
     assert arrived.decode() == text
 
@@ -166,11 +166,11 @@ def test_an_unread_end_raises_once_and_later_writes_are_discarded(
     pipe: tuple[int, TextIO],
 ) -> None:
     reader, stdout = pipe
-    waits = OutputWaiter(lambda _fd: False)
-    out = NonBlockingOutput(stdout, waits, told)
+    waiter = OutputWaiter(lambda _fd: False)
+    out = NonBlockingOutput(stdout, waiter, loss_line)
     out.write("x" * 1_000_000)
     with pytest.raises(EbpftraceError, match="the end of the output is lost"):
-        waits.end()
+        waiter.end()
     assert out.write("more") == 4
     arrived = read(reader)
     assert set(arrived) == {ord("x")}
@@ -180,25 +180,25 @@ def test_an_unread_end_raises_once_and_later_writes_are_discarded(
 def test_an_earlier_error_takes_precedence_over_an_unread_end(
     pipe: tuple[int, TextIO],
 ) -> None:
-    waits = OutputWaiter(lambda _fd: False)
-    NonBlockingOutput(pipe[1], waits, told).write("x" * 1_000_000)
+    waiter = OutputWaiter(lambda _fd: False)
+    NonBlockingOutput(pipe[1], waiter, loss_line).write("x" * 1_000_000)
     try:
         raise ValueError
     except ValueError:
-        waits.end()
+        waiter.end()
 
 
 def test_a_closed_pipe_raises_once() -> None:
     reader, writer = os.pipe()
     with os.fdopen(writer, "w", encoding="utf-8") as stdout:
-        waits = OutputWaiter()
-        out = NonBlockingOutput(stdout, waits, told)
+        waiter = OutputWaiter()
+        out = NonBlockingOutput(stdout, waiter, loss_line)
         out.write("x" * 1_000_000)
         os.close(reader)
         with pytest.raises(BrokenPipeError):
-            waits.wait()
+            waiter.wait()
         assert out.write("more") == 4
-        waits.end()
+        waiter.end()
 
 
 def test_a_socket_does_not_block_either() -> None:
@@ -207,12 +207,12 @@ def test_a_socket_does_not_block_either() -> None:
     with ours, theirs:
         ours.setblocking(False)
         with os.fdopen(os.dup(theirs.fileno()), "w", encoding="utf-8") as stdout:
-            waits = OutputWaiter()
-            out = NonBlockingOutput(stdout, waits, told)
+            waiter = OutputWaiter()
+            out = NonBlockingOutput(stdout, waiter, loss_line)
             out.write("x" * 1_000_000)
-            assert waits.writing
-            assert read_all(ours.fileno(), waits) == b"x" * 1_000_000
-            waits.end()
+            assert waiter.writing
+            assert read_all(ours.fileno(), waiter) == b"x" * 1_000_000
+            waiter.end()
 
 
 def test_a_terminal_stopped_by_ctrl_s_does_not_block() -> None:
@@ -221,19 +221,19 @@ def test_a_terminal_stopped_by_ctrl_s_does_not_block() -> None:
     os.set_blocking(ours, False)
     with os.fdopen(theirs, "w", encoding="utf-8") as stdout:
         termios.tcflow(theirs, termios.TCOOFF)
-        waits = OutputWaiter()
-        out = NonBlockingOutput(stdout, waits, told)
+        waiter = OutputWaiter()
+        out = NonBlockingOutput(stdout, waiter, loss_line)
         out.write("x" * 100_000)
         assert out.isatty()
-        assert waits.writing
+        assert waiter.writing
         assert read(ours) == b""
         termios.tcflow(theirs, termios.TCOON)
         arrived = b""
-        while waits.writing or select.select([ours], [], [], 0)[0]:
-            waits.wait()
+        while waiter.writing or select.select([ours], [], [], 0)[0]:
+            waiter.wait()
             arrived += read(ours)
         assert arrived == b"x" * 100_000
-        waits.end()
+        waiter.end()
     os.close(ours)
 
 
@@ -241,21 +241,21 @@ def test_a_regular_file_gets_everything_at_once(tmp_path: Path) -> None:
     file = tmp_path / "memory.jsonl"
     file.write_text("before\n")
     with file.open("a", encoding="utf-8") as stdout:
-        waits = OutputWaiter()
-        out = NonBlockingOutput(stdout, waits, told)
+        waiter = OutputWaiter()
+        out = NonBlockingOutput(stdout, waiter, loss_line)
         out.write("x" * 1_000_000)
         assert len(file.read_text()) == len("before\n") + 1_000_000
-        assert not waits.writing
-        waits.end()
+        assert not waiter.writing
+        waiter.end()
 
 
 def test_characters_that_the_encoding_lacks_become_question_marks() -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as end:
         with os.fdopen(writer, "w", encoding="ascii") as stdout:
-            waits = OutputWaiter()
-            out = NonBlockingOutput(stdout, waits, told)
+            waiter = OutputWaiter()
+            out = NonBlockingOutput(stdout, waiter, loss_line)
             out.write("…a")
             assert (out.encoding, out.isatty()) == ("ascii", False)
-            waits.end()
+            waiter.end()
         assert end.read() == b"?a"

@@ -116,7 +116,7 @@ def test_no_limit_and_no_growth_are_null() -> None:
 def test_usage_less_inherited_adds_up_to_the_job() -> None:
     job = RECORDS["snapshot"]["jobs"][0]
     for kind, total in job["usage"].items():
-        own = (one["usage"][kind] - one["inherited"][kind] for one in job["processes"])
+        own = (p["usage"][kind] - p["inherited"][kind] for p in job["processes"])
         assert sum(own) == total
 
 

@@ -35,14 +35,14 @@ def test_losses_are_listed_by_cause() -> None:
 
 def test_the_stalls_and_then_the_limit_give_way_in_eighty_columns() -> None:
     def line(name: str, oom_kills: int) -> str:
-        one = watches.job(
+        job = watches.job(
             name,
             [watches.process(7201, GIB)],
             per_second=24 * MIB,
             oom_kills=oom_kills,
             stalled_ns=120_000_000,
         )
-        return summary_lines(watches.snapshot(one), "stopped")[1]
+        return summary_lines(watches.snapshot(job), "stopped")[1]
 
     short = line("a", 0)
     assert short.endswith("of 2.0 GiB by gopls 7201, grew 120 MiB, stalled 120ms")

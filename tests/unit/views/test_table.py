@@ -20,10 +20,10 @@ class Utf8(io.StringIO):
     encoding = "utf-8"
 
 
-def told(*books: Snapshot) -> str:
+def tables(*snapshots: Snapshot) -> str:
     out = Utf8()
     view = Tables(out)
-    for one in books:
+    for one in snapshots:
         view.snapshot(one)
     return out.getvalue()
 
@@ -66,7 +66,7 @@ def test_a_stopped_process_is_frozen_until_it_ends_and_counted(
 
 def test_every_row_is_there() -> None:
     jobs = [watches.job(f"job-{n}", [watches.process(n)]) for n in range(100)]
-    text = told(watches.snapshot(*jobs))
+    text = tables(watches.snapshot(*jobs))
     assert all(f" job-{n} " in text for n in range(100))
 
 
@@ -76,23 +76,23 @@ def test_nothing_wraps_at_any_width(monkeypatch: pytest.MonkeyPatch, width: int)
     lossy = replace(dashboards.several(), losses={"map_full": 2})
     # A line of the header, the missed, the trouble, headings; the rows; a blank one.
     rows = sum(1 + len(job.processes) for job in lossy.jobs)
-    lines = told(lossy, NAMES, watches.snapshot()).splitlines()
+    lines = tables(lossy, NAMES, watches.snapshot()).splitlines()
     assert max(map(cell_len, lines)) <= width
     assert len(lines) == (4 + 1 + rows + 1) + (2 + 1 + 2 + 1) + (2 + 1)
 
 
 def test_names_are_never_read_as_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    assert "[bold red]日本語ジョブ[/] :rocket:" in told(NAMES)
-    assert "[/]\\x1b[2J" in told(NAMES)
+    assert "[bold red]日本語ジョブ[/] :rocket:" in tables(NAMES)
+    assert "[/]\\x1b[2J" in tables(NAMES)
 
 
 def test_a_table_without_processes_shows_what_is_waited_for() -> None:
-    assert "waiting for a process with comm gopls…" in told(watches.snapshot())
+    assert "waiting for a process with comm gopls…" in tables(watches.snapshot())
 
 
 def test_signs_do_not_depend_on_colour() -> None:
-    text = told(dashboards.several())
+    text = tables(dashboards.several())
     assert "! ▾ near" in text
     assert " ✗▾ killed" in text
     assert "+30 MiB/s" in text

@@ -1,4 +1,4 @@
-"""Several views at once: each gets every call, in order, whatever another one raises."""
+"""Several views at once: each gets every call in order, even if another view raises."""
 
 from collections.abc import Callable
 

@@ -12,11 +12,11 @@ HEAD = "12:00:07Z"
 
 
 def test_a_watch_begins_with_what_it_watches_and_every_remark() -> None:
-    long = "the kinds of call are told apart, and every system call of the machine pays"
+    long = "mapping calls are counted, and every system call of the machine is slower"
     assert start_lines(watches.started((long,))) == [
         "start    12:00:00Z watching comm gopls, every 1.0s, cgroups v2, kernel 6.18.5",
-        "remark   the kinds of call are told apart, and every system call of the machine",
-        "         pays",
+        "remark   mapping calls are counted, and every system call of the machine is",
+        "         slower",
     ]
 
 

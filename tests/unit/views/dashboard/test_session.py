@@ -39,7 +39,7 @@ def test_a_pause_keeps_the_snapshot_and_the_events_of_its_start() -> None:
     before = screen(session)
     assert not session.update(STARTED, LATER, [])
     assert screen(session) == before
-    assert session.update(STARTED, LATER, [watches.oom_note()])  # that something came is told
+    assert session.update(STARTED, LATER, [watches.oom_note()])  # the count of events changes
     assert "1 event since" in screen(session)
     assert "oom_kill" not in screen(session)
     assert session.update(STARTED, LATER, [watches.finding(subject=Subject(NEAR))])

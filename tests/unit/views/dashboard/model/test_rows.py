@@ -33,7 +33,7 @@ def test_a_filter_finds_jobs_and_single_processes() -> None:
     assert names(filter_text="4790") == ["acme/search#903", "go"]
     assert names(filter_text="SEARCH") == ["acme/search#903", "gopls", "go"]
     assert names(filter_text="日本") == ["[bold]日本語ジョブ🚀[/]", "[/]\\x1b[2J"]
-    assert names(filter_text="nobody") == []
+    assert names(filter_text="no such job") == []
 
 
 def test_the_cursor_stays_with_its_row_and_else_near_by() -> None:

@@ -23,12 +23,12 @@ def shown(row: Row, width: int, height: int) -> list[Line]:
     return scrolled(lines, 0, width, height, PLAIN)[0]
 
 
-def told(row: Row, width: int = 100, height: int = 40) -> str:
+def detail_text(row: Row, width: int = 100, height: int = 40) -> str:
     return "\n".join(plain(line) for line in shown(row, width, height))
 
 
 def test_the_detail_of_a_job_has_its_identification_and_its_limit() -> None:
-    text = told(Row(LEAK))
+    text = detail_text(Row(LEAK))
     for part in ("buildkite, by GITHUB_RUN_ID of pid 4711", "/ci/acme/search#903", "88% of the",
                  "full in    2m10s", "peak by    gopls 4711", "stalled    120ms, 3 times",
                  "limit ──"):  # fmt: skip
@@ -38,7 +38,7 @@ def test_the_detail_of_a_job_has_its_identification_and_its_limit() -> None:
 def test_the_detail_of_a_process_has_its_mappings_and_calls() -> None:
     calls = {"mmap": CallCount(290, 576 * MIB, 0), "munmap": CallCount(21, 0, 16 * MIB)}
     counted = replace(PROCESS, counters=replace(PROCESS.counters, calls=calls))
-    text = told(Row(LEAK, counted))
+    text = detail_text(Row(LEAK, counted))
     for part in ("gopls 4711 · running", "/usr/local/bin/gopls", "mapped     1.7 GiB",
                  "heap, brk  132 KiB", "mmap       290, +576 MiB", "munmap     21, -16 MiB",
                  "mappings   311 changes", "parent     4700"):  # fmt: skip
@@ -46,10 +46,10 @@ def test_the_detail_of_a_process_has_its_mappings_and_calls() -> None:
 
 
 def test_what_was_found_and_the_last_kill_stand_first() -> None:
-    lines = told(Row(LEAK), 80, 12).splitlines()
+    lines = detail_text(Row(LEAK), 80, 12).splitlines()
     assert lines[2].startswith(" finding    leak since 11:57:57: gopls 4711 ")
     assert lines[-1].endswith("more lines, PgDn")
-    assert " last kill  12:00:05, gopls 4711" in told(Row(dashboards.killed_job()))
+    assert " last kill  12:00:05, gopls 4711" in detail_text(Row(dashboards.killed_job()))
 
 
 def test_all_facts_can_be_scrolled_to() -> None:
@@ -71,7 +71,7 @@ def test_all_facts_can_be_scrolled_to() -> None:
 
 def test_a_long_command_takes_three_lines_at_most() -> None:
     long = replace(PROCESS, args=("gopls", *(f"--flag-{n}=value" for n in range(99))))
-    lines = told(Row(LEAK, long), 60).splitlines()
+    lines = detail_text(Row(LEAK, long), 60).splitlines()
     program = next(number for number, line in enumerate(lines) if " program " in line)
     command = next(number for number, line in enumerate(lines) if " command " in line)
     assert program == command + 3
@@ -80,9 +80,9 @@ def test_a_long_command_takes_three_lines_at_most() -> None:
 
 @pytest.mark.parametrize("row", [Row(LEAK), Row(LEAK, PROCESS)], ids=["job", "process"])
 def test_sizes_come_first_on_a_low_screen_and_nothing_is_too_wide(row: Row) -> None:
-    assert "resident" in told(row, 40, 9)
+    assert "resident" in detail_text(row, 40, 9)
     for width in (1, 5, 13, 26, 40, 78, 200):
         for height in (1, 4, 13, 14, 20, 60):
-            lines = told(row, width, height).splitlines()
+            lines = detail_text(row, width, height).splitlines()
             assert len(lines) <= height
             assert max(map(cell_len, lines)) <= width

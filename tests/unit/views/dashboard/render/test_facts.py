@@ -27,29 +27,29 @@ def test_the_title_has_name_state_and_age() -> None:
 
 def test_long_facts_identify_the_job_and_the_process() -> None:
     assert dict(long_facts(Row(JOB)))["job"] == "github, by GITHUB_RUN_ID of pid 4711"
-    told = dict(long_facts(Row(JOB, PROCESS)))
-    assert told["command"] == "gopls serve"
-    assert told["job"] == "build-42 (github, by GITHUB_RUN_ID of pid 4711)"
-    assert told["cgroup"] == JOB.identity.cgroup
+    found = dict(long_facts(Row(JOB, PROCESS)))
+    assert found["command"] == "gopls serve"
+    assert found["job"] == "build-42 (github, by GITHUB_RUN_ID of pid 4711)"
+    assert found["cgroup"] == JOB.identity.cgroup
 
 
 def test_what_is_not_known_is_left_out() -> None:
     calm = replace(JOB, cgroup=replace(JOB.cgroup, limit_bytes=None, headroom_bytes=None))
-    told = dict(short_facts(Row(calm)))
-    assert (told["limit"], told["headroom"], told["full in"]) == ("none", "", "")
+    found = dict(short_facts(Row(calm)))
+    assert (found["limit"], found["headroom"], found["full in"]) == ("none", "", "")
 
 
 def test_delays_where_they_were_asked_for() -> None:
     assert "reclaim" not in facts(replace(PROCESS, delays=None))
     delays = Delays(swapin_ns=0, reclaim_ns=1_500_000_000, thrashing_ns=20_000_000)
-    told = facts(replace(PROCESS, delays=delays))
-    assert told["reclaim"] == "1.5s"
-    assert told["swap in"] == "0ms"
-    assert told["thrashing"] == "20ms"
+    found = facts(replace(PROCESS, delays=delays))
+    assert found["reclaim"] == "1.5s"
+    assert found["swap in"] == "0ms"
+    assert found["thrashing"] == "20ms"
 
 
 def test_a_job_on_cgroup_v2_has_its_pressure_and_how_often_it_was_throttled() -> None:
     (modern,) = watches.example().jobs
-    told = dict(short_facts(Row(modern)))
-    assert (told["pressure"], told["throttled"]) == ("3%, all 1%", "21 times")
+    found = dict(short_facts(Row(modern)))
+    assert (found["pressure"], found["throttled"]) == ("3%, all 1%", "21 times")
     assert not {"pressure", "throttled"} & dict(short_facts(Row(JOB))).keys(), "v1 has neither"

@@ -4,21 +4,21 @@ from ebpftrace.views.dashboard.render.spans import plain, width_of
 from tests.support.dashboards import PLAIN
 
 
-def told(state: DashboardState, width: int = 120) -> str:
+def footer_text(state: DashboardState, width: int = 120) -> str:
     return plain(footer(state, 3, width, PLAIN))
 
 
 def test_labels_of_keys_follow_the_state() -> None:
-    assert "s by time to limit" in told(DashboardState(sort=Sort.TIME))
-    assert "w 15m" in told(DashboardState(window=2))
-    assert "p resume" in told(DashboardState(paused=True))
-    assert "z unfold all" in told(DashboardState(all_folded=True))
-    assert "escape back" in told(DashboardState(pane=Pane.DETAIL))
+    assert "s by time to limit" in footer_text(DashboardState(sort=Sort.TIME))
+    assert "w 15m" in footer_text(DashboardState(window=2))
+    assert "p resume" in footer_text(DashboardState(paused=True))
+    assert "z unfold all" in footer_text(DashboardState(all_folded=True))
+    assert "escape back" in footer_text(DashboardState(pane=Pane.DETAIL))
 
 
 def test_a_filter_shows_the_number_of_rows() -> None:
-    assert told(DashboardState(filter_text="go")).startswith("/go 3 shown")
-    assert told(DashboardState(filter_text="go", typing=True)).startswith("/go ")
+    assert footer_text(DashboardState(filter_text="go")).startswith("/go 3 shown")
+    assert footer_text(DashboardState(filter_text="go", typing=True)).startswith("/go ")
 
 
 def test_keys_that_do_not_fit_are_left_out() -> None:
@@ -29,7 +29,7 @@ def test_keys_that_do_not_fit_are_left_out() -> None:
 
 
 def test_the_keys_t_and_x_are_shown_for_a_stopped_process() -> None:
-    assert "thaw" not in told(DashboardState())
+    assert "thaw" not in footer_text(DashboardState())
     for state in (
         DashboardState(),
         DashboardState(pane=Pane.DETAIL),

@@ -19,13 +19,13 @@ def lines(shown: Snapshot, width: int = 120, height: int = 24) -> list[str]:
 
 
 def test_totals_cost_trouble_and_losses() -> None:
-    told = lines(LOSSY)
-    assert told[0].startswith("4.9 GiB in 5 jobs, 6 processes · comm gopls")
-    assert "node 5.0 GiB free of 16 GiB · itself 0.4% CPU, 29 MiB · lag" in told[1]
-    assert told[2].startswith(
+    shown = lines(LOSSY)
+    assert shown[0].startswith("4.9 GiB in 5 jobs, 6 processes · comm gopls")
+    assert "node 5.0 GiB free of 16 GiB · itself 0.4% CPU, 29 MiB · lag" in shown[1]
+    assert shown[2].startswith(
         "! near at 101%, full in 1.5s (gopls 7711)   ▲ acme/search#903 at 88%"
     )
-    assert told[3] == "! 2 missed: map full 2"
+    assert shown[3] == "! 2 missed: map full 2"
 
 
 def test_a_low_screen_keeps_the_urgent_lines() -> None:
@@ -40,16 +40,16 @@ def test_what_does_not_fit_is_counted() -> None:
 def test_the_header_has_the_node_s_kills_and_the_bpf_time_if_counted() -> None:
     cost = replace(SEVERAL.cost, bpf_run_ns=SEVERAL.elapsed_ns // 100)
     books = replace(SEVERAL, node_oom_kills=2, cost=cost, node=Node(2 * GIB, GIB))
-    told = lines(books)[1]
-    assert "node 1.0 GiB free of 2.0 GiB, 2 oom kills" in told
-    assert "BPF 1.0%" in told
-    assert "nothing missed" in told
+    shown = lines(books)[1]
+    assert "node 1.0 GiB free of 2.0 GiB, 2 oom kills" in shown
+    assert "BPF 1.0%" in shown
+    assert "nothing missed" in shown
 
 
 def test_jobs_that_ended_are_not_counted() -> None:
     gone = watches.job("gone", state="gone", oom_kills=1)
-    told = lines(watches.snapshot(watches.job("runs", [watches.process()]), gone))
-    assert told[0].startswith("512 MiB in 1 job, 1 process ")
-    told = lines(watches.snapshot(gone))
-    assert told[0].startswith("waiting for a process with comm gopls…")
-    assert len(told) == 2  # nobody knows when that was: it is no news
+    shown = lines(watches.snapshot(watches.job("runs", [watches.process()]), gone))
+    assert shown[0].startswith("512 MiB in 1 job, 1 process ")
+    shown = lines(watches.snapshot(gone))
+    assert shown[0].startswith("waiting for a process with comm gopls…")
+    assert len(shown) == 2  # the time of that kill is unknown

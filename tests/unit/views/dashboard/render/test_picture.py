@@ -14,9 +14,9 @@ def test_text_has_no_styles_and_no_spaces_at_its_ends() -> None:
 def test_svg_is_well_formed_and_loads_nothing() -> None:
     picture = as_svg(LINES, 40, "a <title>")
     root = ET.fromstring(picture)
-    told = "".join(root.itertext()).replace("\xa0", " ")
-    assert "<b>&amp;" in told
-    assert "a <title>" in told
+    shown = "".join(root.itertext()).replace("\xa0", " ")
+    assert "<b>&amp;" in shown
+    assert "a <title>" in shown
     assert "@font-face" not in picture
     assert picture.count("http") == 1  # its own namespace
 

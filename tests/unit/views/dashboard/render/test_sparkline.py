@@ -35,6 +35,6 @@ def test_it_ends_now_also_when_nothing_was_noted_since() -> None:
 
 
 def test_signs_of_ascii() -> None:
-    told = sparkline(dashboards.leak(), NOW, FIVE, 10, ASCII)
-    assert told.isascii()
-    assert len(set(told)) > 3
+    line = sparkline(dashboards.leak(), NOW, FIVE, 10, ASCII)
+    assert line.isascii()
+    assert len(set(line)) > 3

@@ -5,7 +5,7 @@ from tests.support import watches
 from tests.support.dashboards import NOTES, PLAIN
 
 
-def told(notes: int, remarks: tuple[str, ...], height: int) -> list[str]:
+def tail_lines(notes: int, remarks: tuple[str, ...], height: int) -> list[str]:
     return [
         plain(line)
         for line in tail(NOTES[:notes], remarks, watches.MONOTONIC_NS, 100, height, PLAIN)
@@ -13,7 +13,7 @@ def told(notes: int, remarks: tuple[str, ...], height: int) -> list[str]:
 
 
 def test_the_newest_come_last_and_only_as_many_as_fit() -> None:
-    lines = told(5, (), 4)
+    lines = tail_lines(5, (), 4)
     assert lines[0].startswith("── events ─")
     assert [line.split()[0] for line in lines[1:]] == ["oom_kill", "stall", "loss"]
 
@@ -41,11 +41,11 @@ def test_after_a_minute_it_is_as_any_other() -> None:
 
 
 def test_remarks_stand_first_while_there_is_room() -> None:
-    assert told(0, ("syscalls are traced",), 4)[1] == "remark   syscalls are traced"
-    assert told(1, ("syscalls are traced",), 4)[2].startswith("process")
-    assert "remark" not in "".join(told(5, ("syscalls are traced",), 4))
+    assert tail_lines(0, ("syscalls are traced",), 4)[1] == "remark   syscalls are traced"
+    assert tail_lines(1, ("syscalls are traced",), 4)[2].startswith("process")
+    assert "remark" not in "".join(tail_lines(5, ("syscalls are traced",), 4))
 
 
 def test_nothing_to_tell_takes_no_line() -> None:
-    assert told(0, (), 4) == []
-    assert told(5, (), 1) == []
+    assert tail_lines(0, (), 4) == []
+    assert tail_lines(5, (), 1) == []

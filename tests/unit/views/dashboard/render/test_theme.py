@@ -18,9 +18,9 @@ from ebpftrace.views.level import Danger
 SYSTEMS = (None, "standard", "256", "truecolor")
 
 
-def styles(one: Theme) -> dict[str, Style]:
+def styles(look: Theme) -> dict[str, Style]:
     return {
-        field.name: getattr(one, field.name) for field in fields(one) if field.name != "signs"
+        field.name: getattr(look, field.name) for field in fields(look) if field.name != "signs"
     }
 
 
@@ -77,8 +77,8 @@ def test_the_signs_that_a_terminal_can_show() -> None:
 
 
 def test_levels_and_entries_of_the_same_weight_look_the_same() -> None:
-    one = make_theme("truecolor")
-    assert one.level(Danger.NEAR) == one.entry("alarm") == one.alarm
-    assert one.level(Danger.RAISED) == one.entry("warning") == one.warning
-    assert one.level(Danger.CALM) == one.entry("plain") == one.plain
-    assert one.entry("faint") == one.faint
+    look = make_theme("truecolor")
+    assert look.level(Danger.NEAR) == look.entry("alarm") == look.alarm
+    assert look.level(Danger.RAISED) == look.entry("warning") == look.warning
+    assert look.level(Danger.CALM) == look.entry("plain") == look.plain
+    assert look.entry("faint") == look.faint

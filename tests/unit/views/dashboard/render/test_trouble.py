@@ -23,11 +23,11 @@ def trouble(
     return trouble_of(job, screen)
 
 
-def signs(one: Trouble) -> str:
-    return "".join(sign for sign, _ in one.signs(PLAIN))
+def signs(found: Trouble) -> str:
+    return "".join(sign for sign, _ in found.signs(PLAIN))
 
 
-def one(**changes: object) -> JobSnapshot:
+def job(**changes: object) -> JobSnapshot:
     return watches.job("one", limit=GIB, **changes)  # type: ignore[arg-type]
 
 
@@ -36,9 +36,9 @@ def ago(ns: int) -> OomNote:
 
 
 def test_danger_by_usage() -> None:
-    assert signs(trouble(one(processes=CALM))) == ""
-    assert signs(trouble(one(processes=[watches.process(resident=850 * MIB)]))) == "▲"
-    assert signs(trouble(one(processes=FULL))) == "!"
+    assert signs(trouble(job(processes=CALM))) == ""
+    assert signs(trouble(job(processes=[watches.process(resident=850 * MIB)]))) == "▲"
+    assert signs(trouble(job(processes=FULL))) == "!"
 
 
 def test_findings_by_severity() -> None:
@@ -47,14 +47,14 @@ def test_findings_by_severity() -> None:
         (Severity.WARNING, "▲"),
         (Severity.CRITICAL, "!"),
     ):
-        found = trouble(one(processes=CALM), [watches.finding(severity=severity)])
+        found = trouble(job(processes=CALM), [watches.finding(severity=severity)])
         assert signs(found) == sign
         assert found.urgent == bool(sign)
         assert found.finding_since == "11:59:19"
 
 
 def test_frozen_takes_precedence_over_near_and_keeps_the_kill_sign() -> None:
-    full = one(processes=FULL, oom_kills=2)
+    full = job(processes=FULL, oom_kills=2)
     news = watches.fuse_event(process=FULL[0].key)
     screen = ScreenData(None, watches.snapshot(full), stopped={news.process: news})
     found = trouble_of(full, screen)
@@ -65,31 +65,31 @@ def test_frozen_takes_precedence_over_near_and_keeps_the_kill_sign() -> None:
 
 def test_a_kill_neither_hides_nor_causes_danger() -> None:
     kill = watches.finding(detector="oom", unit=FindingUnit.KILLS, severity=Severity.CRITICAL)
-    assert signs(trouble(one(processes=FULL, oom_kills=2))) == "!✗"
-    assert signs(trouble(one(processes=CALM, oom_kills=2), [kill])) == "✗"
+    assert signs(trouble(job(processes=FULL, oom_kills=2))) == "!✗"
+    assert signs(trouble(job(processes=CALM, oom_kills=2), [kill])) == "✗"
 
 
 def test_a_kill_is_urgent_for_a_minute() -> None:
-    killed = one(processes=CALM, oom_kills=1)
+    killed = job(processes=CALM, oom_kills=1)
     assert trouble(killed, (), ago(0)).urgent
     assert trouble(killed, (), ago(0)).last_kill == "12:00:07"
     assert not trouble(killed, (), ago(LATER_NS)).urgent
-    assert trouble(one(processes=FULL, oom_kills=1), (), ago(LATER_NS)).urgent
+    assert trouble(job(processes=FULL, oom_kills=1), (), ago(LATER_NS)).urgent
 
 
 def test_a_kill_known_only_from_the_counter_has_the_time_of_its_finding() -> None:
     kill = watches.finding(detector="oom", unit=FindingUnit.KILLS)
-    assert trouble(one(oom_kills=1), [kill]).last_kill == "11:59:19"
-    assert trouble(one(oom_kills=1), [kill]).recent
-    assert trouble(one(oom_kills=1)).last_kill == ""
+    assert trouble(job(oom_kills=1), [kill]).last_kill == "11:59:19"
+    assert trouble(job(oom_kills=1), [kill]).recent
+    assert trouble(job(oom_kills=1)).last_kill == ""
 
 
 def test_holder_is_the_process_of_the_finding_or_the_largest() -> None:
-    crowd = one(processes=[watches.process(1, MIB), watches.process(2, 9 * MIB, comm="go")])
+    crowd = job(processes=[watches.process(1, MIB), watches.process(2, 9 * MIB, comm="go")])
     assert holder(crowd, watches.finding()) == "go 2"
     child = Subject(crowd.identity, ProcessKey(1, 1), "gopls")
     assert holder(crowd, watches.finding(subject=child)) == "gopls 1"
-    assert holder(one(), None) == ""
+    assert holder(job(), None) == ""
 
 
 def test_short_name_is_the_detector_without_its_bounds() -> None:
