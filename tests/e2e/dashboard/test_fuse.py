@@ -88,14 +88,14 @@ def test_a_stopped_process_is_shown_with_size_duration_and_next_steps(frozen: Fr
     )
 
 
-def test_t_lets_it_go_on_to_its_next_bound(frozen: Frozen) -> None:
+def test_t_resumes_a_process_until_its_next_bound(frozen: Frozen) -> None:
     frozen.tmux.press("t")
     frozen.tmux.wait_for(f"{frozen.name} goes on after it stood")
     frozen.tmux.wait_for("at 178 MiB")  # half of what was left
     assert stands(frozen.runaway.pid)
 
 
-def test_x_ends_it_where_it_is_pressed_again_in_time(frozen: Frozen) -> None:
+def test_x_kills_a_process_when_pressed_again_in_time(frozen: Frozen) -> None:
     question = f"x again within 3 s kills {frozen.name}"
     frozen.tmux.press("x")
     frozen.tmux.wait_for(question)

@@ -14,7 +14,7 @@ from tests.support.workload import Workload
 pytestmark = [pytest.mark.kernel, NEEDS_TMUX]
 
 
-def test_it_waits_in_words_and_follows_what_comes() -> None:
+def test_the_first_process_its_growth_and_its_end_appear() -> None:
     comm = unique_comm()
     with Tmux(10, 5) as tmux:  # the smallest it says anything in
         tmux.run([*WATCH, "--comm", comm, "--interval", "200ms"])
