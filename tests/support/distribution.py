@@ -18,7 +18,7 @@ _GROUPS = {
     # A demo removes what one that was killed left behind.
     "demo": ("e2e/test_make.py", "kernel/test_demo_stage.py"),
 }
-_FIRST = ("e2e", "kernel", "unit")
+_ORDER = ("kernel/test_holding.py", "e2e", "kernel", "unit")
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
@@ -39,14 +39,13 @@ def scope(nodeid: str) -> str:
     return _group(PurePath(path).relative_to(TESTS.name)) or path
 
 
-def rank(item: pytest.Item) -> tuple[bool, int]:
-    """A sort key: the longest group is begun first, and short tests fill the end."""
+def rank(item: pytest.Item) -> int:
+    """A sort key: what takes longest is begun first, and short tests fill the end."""
     path = item.path.relative_to(TESTS)
-    folder = path.parts[0]
-    return (
-        _group(path) != "heavy",
-        _FIRST.index(folder) if folder in _FIRST else len(_FIRST),
-    )
+    if _group(path) == "heavy":
+        return -1
+    places = (place for place, first in enumerate(_ORDER) if path.is_relative_to(first))
+    return next(places, len(_ORDER))
 
 
 def _group(path: PurePath) -> str:

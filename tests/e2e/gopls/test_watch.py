@@ -75,7 +75,10 @@ def test_both_watches_ended_in_order_and_lost_nothing(watched: Watched) -> None:
         assert ended.records[-1]["type"] == "end"
         # By main package every program of the machine is looked into; one of somebody
         # else's may have been gone by then, and is counted.
-        assert not ended.records[-1]["losses"].keys() - {"unidentified"}
+        assert not ended.records[-1]["losses"].keys() - {
+            "unidentified",
+            "proc_timeouts",  # of a machine that is busy
+        }
 
 
 @pytest.mark.parametrize("watch", ["by_name", "by_main_package"])
