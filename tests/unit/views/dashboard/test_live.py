@@ -6,15 +6,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 
 from ebpftrace.act.fuse.events import UserCommand, UserCommandKind
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.views.dashboard import loop
 from ebpftrace.views.dashboard.live import Dashboard
 from tests.support import dashboards, watches
 from tests.support.build import ROOT
@@ -22,41 +18,6 @@ from tests.support.ptys import WAIT_SECONDS, Pty
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 SEVERAL = dashboards.several()
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pty]:
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    pty = Pty()
-    yield pty
-    pty.close()
-
-
-class Quit(threading.Event):
-    def __call__(self) -> None:
-        self.set()
-
-
-@pytest.fixture
-def quit_event() -> Quit:
-    return Quit()
-
-
-@pytest.fixture
-def dashboard(terminal: Pty, quit_event: Quit) -> Iterator[Dashboard]:
-    view = Dashboard(terminal.stdout, quit_event)
-    view.start(watches.started())
-    yield view
-    view.stop()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_the_terminal_is_taken_over_and_restored_with_a_summary(terminal: Pty) -> None:
@@ -74,7 +35,9 @@ def test_the_terminal_is_taken_over_and_restored_with_a_summary(terminal: Pty) -
     assert signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
 
 
-def test_q_ends_the_watch(dashboard: Dashboard, terminal: Pty, quit_event: Quit) -> None:
+def test_q_ends_the_watch(
+    dashboard: Dashboard, terminal: Pty, quit_event: threading.Event
+) -> None:
     terminal.type(b"q")
     assert quit_event.wait(WAIT_SECONDS)
 
@@ -119,61 +82,11 @@ def test_all_stopped_processes_show_even_if_their_events_were_dropped(terminal: 
         view.stop()
 
 
-def test_nothing_is_drawn_when_nothing_changed(dashboard: Dashboard, terminal: Pty) -> None:
-    dashboard.snapshot(SEVERAL)
-    terminal.wait_for("gopls 4711")
-    frames = dashboard._loop.frames
-    for _ in range(20):
-        dashboard._mailbox.wake()
-        time.sleep(0.01)
-    assert dashboard._loop.frames == frames
-    dashboard.snapshot(replace(SEVERAL, sequence=8, elapsed_ns=99 * 10**9))
-    terminal.wait_for("1m39s")
-
-
-def test_no_more_than_four_frames_a_second(dashboard: Dashboard, terminal: Pty) -> None:
-    began = time.monotonic_ns()
-    for number in range(200):
-        dashboard.snapshot(replace(SEVERAL, sequence=number, elapsed_ns=number * 10**9))
-        terminal.sent()
-        time.sleep(0.005)
-    spent = time.monotonic_ns() - began
-    assert dashboard._loop.frames <= spent // loop.FRAME_NS + 2
-
-
-def test_a_resize_redraws(dashboard: Dashboard, terminal: Pty) -> None:
-    dashboard.snapshot(SEVERAL)
-    terminal.wait_for("gopls 4711")
-    terminal.resize(40, 12)
-    os.kill(os.getpid(), signal.SIGWINCH)
-    assert "GROWTH" not in terminal.wait_for("FULL IN")
-
-
-def test_a_terminal_that_takes_nothing_blocks_neither_thread(terminal: Pty) -> None:
-    """As with a dead ssh: the kernel's buffer is full and stays full."""
-    before = terminal.modes()
-    view = Dashboard(terminal.stdout, lambda: None)
-    view.start(watches.started())
-    view.snapshot(SEVERAL)
-    terminal.wait_for("gopls 4711")
-    while not view._terminal.has_unwritten:
-        view._terminal.write(b"x" * 4096)
-    frames = view._loop.frames
-    for number in range(2000):
-        view.snapshot(replace(SEVERAL, sequence=number))
-        view.note(watches.process_note())
-    wait_until(
-        lambda: (shown := view._loop._session.shown) is not None and shown.sequence == 1999
-    )
-    assert view._terminal.has_unwritten
-    assert view._loop.frames <= frames + 1  # one may have been under way
-    view.end(SEVERAL, "interrupted")
-    assert not view._loop._thread.is_alive()
-    assert terminal.modes() == before
-
-
 def test_a_failure_in_drawing_restores_the_terminal_and_is_reported(
-    dashboard: Dashboard, terminal: Pty, quit_event: Quit, monkeypatch: pytest.MonkeyPatch
+    dashboard: Dashboard,
+    terminal: Pty,
+    quit_event: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> None:
         raise ValueError("the test's own")
@@ -188,7 +101,7 @@ def test_a_failure_in_drawing_restores_the_terminal_and_is_reported(
 
 
 def test_a_hangup_of_the_terminal_ends_the_watch(
-    dashboard: Dashboard, terminal: Pty, quit_event: Quit
+    dashboard: Dashboard, terminal: Pty, quit_event: threading.Event
 ) -> None:
     dashboard.snapshot(SEVERAL)
     terminal.wait_for("gopls 4711")
