@@ -292,7 +292,9 @@ def test_children_are_tracked_whatever_their_name() -> None:
             (grandchild,) = map(int, workload.do(f"fork; spawn {tool}; sleep 60000"))
             assert observer.started(spawned).comm == "go"
             observer.started(grandchild)
-            observer.read()
+            observer.last(
+                ProcessStarted, lambda event: event.comm == "go" and event.key.pid != spawned
+            )
             comms = [event.comm for event in observer.all(ProcessStarted)]
             assert comms.count("go") == 2
             workload.do(f"exec {workload.named('renamed')}")
