@@ -7,12 +7,20 @@ CALLS = struct.pack("=15Q", *range(15))
 """`calls` of struct process."""
 
 
-def process_struct(comm: bytes = b"gopls", *, forked: int = 0, how: int = 1) -> bytes:
-    """A `struct process` without optional fields, of pid 4711."""
+def process_struct(
+    comm: bytes = b"gopls",
+    *,
+    forked: int = 0,
+    how: int = 1,
+    pid: int = 4711,
+    mm: int = 0xFFFF0000,
+    cgroup_id: int = 42,
+) -> bytes:
+    """A `struct process` without optional fields, started at 77 ns."""
     pages, inherited = (1, 2, 3, 4), (1, 1, 0, 0)
     return struct.pack(
         "=4Q4I16s9q12Q",
-        0xFFFF0000, 77, 0xFFFF1111, 42, 4711, 1, forked, how, comm, *pages, *inherited, 9,
+        mm, 77, 0xFFFF1111, cgroup_id, pid, 1, forked, how, comm, *pages, *inherited, 9,
         0, 50, 100, 33, 1 << 20, (1 << 20) + 12345, 7, 5, 3, 2, 999, 1,
     )  # fmt: skip
 

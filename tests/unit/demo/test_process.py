@@ -7,7 +7,7 @@ import sys
 
 from ebpftrace.demo.process import await_end, die_with, open_pidfd
 
-# A parent that starts a child bound to it, says the child's pid, and waits.
+# A parent that starts a child bound to it, prints the child's pid, and waits.
 PARENT = """
 import os, signal, subprocess, sys
 from ebpftrace.demo.process import die_with
@@ -37,10 +37,10 @@ def test_bound_child_ends_with_its_killed_parent() -> None:
 
 
 def test_child_of_an_ended_parent_does_not_start() -> None:
-    nobody = 0
+    other_parent = 0
     child = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"],
-        preexec_fn=lambda: die_with(nobody, signal.SIGTERM),
+        preexec_fn=lambda: die_with(other_parent, signal.SIGTERM),
     )
     assert child.wait() == -signal.SIGKILL
 

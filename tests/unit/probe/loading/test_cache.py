@@ -1,4 +1,4 @@
-"""Compiled programs are kept: found again only as they were, and only if nobody else could
+"""Compiled programs are kept: used again only unchanged, and only if no other user could
 have written them. The compiler is counted, not run: what it makes does not matter here."""
 
 import os

@@ -61,7 +61,7 @@ def test_crash_is_an_error_that_names_the_signal() -> None:
 
 
 def test_interrupt_ends_the_child(tmp_path: Path) -> None:
-    """The interrupt comes when the child has said that it is there, and hangs."""
+    """The interrupt comes once the child has written that it runs, and hangs."""
     note = tmp_path / "pid"
 
     def work() -> bytes:

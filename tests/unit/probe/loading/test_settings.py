@@ -1,0 +1,69 @@
+import struct
+
+import pytest
+
+from ebpftrace.probe.calls import CallTraceMethod
+from ebpftrace.probe.loading.layout import Layout
+from ebpftrace.probe.loading.settings import compiler_flags, fill_maps
+from ebpftrace.probe.selection import Selection
+from ebpftrace.units import PAGE_SIZE
+from tests.support.fake_maps import FakeMaps
+
+LAYOUT = Layout(("-DCPUS=2ULL",), (0, 0), 1, True, True, False, False)
+
+
+def flags(
+    selection: Selection, method: CallTraceMethod | None = None, watermarks: bool = False
+) -> tuple[str, ...]:
+    return compiler_flags(
+        LAYOUT,
+        {"SIZE_process": 8},
+        selection,
+        glob_words=1 if selection.comms else 0,
+        method=method,
+        watermarks=watermarks,
+        ring_bytes=4 * PAGE_SIZE,
+    )
+
+
+def test_flags_contain_the_layout_and_the_constants() -> None:
+    assert {"-DCPUS=2ULL", "-DSIZE_process=8"} <= set(flags(Selection()))
+
+
+def test_size_of_the_ring_is_in_pages_of_this_machine() -> None:
+    assert "-DRING_PAGES=4" in flags(Selection())
+
+
+def test_flags_follow_the_selection() -> None:
+    assert not [flag for flag in flags(Selection()) if "SELECT" in flag or "FOLLOW" in flag]
+    every = Selection(comms=("go*",), pids=(1,), cgroups=("/ci",), children=True)
+    assert {
+        "-DSELECT_COMM",
+        "-DGLOB_WORDS=1",
+        "-DSELECT_PID",
+        "-DSELECT_CGROUP",
+        "-DFOLLOW_CHILDREN",
+    } <= set(flags(every))
+
+
+def test_optional_parts_are_compiled_on_request() -> None:
+    assert "-DWATERMARKS" not in flags(Selection())
+    found = flags(Selection(), CallTraceMethod.KPROBE, watermarks=True)
+    assert {"-DWATERMARKS", "-DMAPPING_CALLS=2"} <= set(found)
+
+
+def test_maps_contain_the_selection_and_the_watcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = FakeMaps(monkeypatch)
+    fill_maps(
+        maps,  # type: ignore[arg-type]
+        cpu_offsets=(0, 64),
+        globs=b"",
+        cgroup_ids=(7,),
+        pids=(4711,),
+        self_pid=9,
+    )
+    assert maps.maps["self_tgid"] == {bytes(4): struct.pack("=I", 9)}
+    assert maps.maps["cpu_offsets"][struct.pack("=I", 1)] == struct.pack("=Q", 64)
+    assert list(maps.maps["watched_cgroups"]) == [struct.pack("=Q", 7)]
+    assert list(maps.maps["watched_pids"]) == [struct.pack("=I", 4711)]
+    assert "globs" not in maps.maps
