@@ -1,17 +1,16 @@
-/* The fuse: who grows past a bound is stopped in its own context, by a signal that the
- * kernel program sends. It returns to its own code only when it is let go.
+/* The fuse: a process that grows past a bound is stopped in its own context, by a signal
+ * that the kernel program sends. It returns to its own code only when it is resumed.
  *
- * `stopped` is the truth about who was stopped by us: it is written before the signal is
- * sent, and outlives whoever reads the ring. */
+ * The map `stopped` has all processes stopped by us: it is written before the signal is
+ * sent, and outlives the reader of the ring. */
 
 #ifdef WATERMARKS
 
-/* Who goes on growing although it was stopped is stopped again after so many pages: a
- * signal that came from elsewhere let it go. */
+/* A stopped process that another program resumes is stopped again after so many pages. */
 #define STOP_AGAIN 256
 #define STOPPING_NS 1000000000ULL
 #define SIGKILL 9
-#define EXEMPT 0xFFFFFFFF /* for a signal: never this one */
+#define EXEMPT 0xFFFFFFFF /* as a signal: never stop this process */
 
 BPF_HASH(stopped, u32, struct stop, MAX_STOPPED); /* by tgid */
 BPF_ARRAY(fuse_defaults, struct fuse_default, 1);
@@ -36,17 +35,17 @@ static inline void arm_cgroup(struct cgroup_counters *counters)
     counters->fuse_signal = signal;
 }
 
-/* A forked child has its parent's bounds: user space would be too late with them. */
+/* A forked child starts with its parent's bounds: user space would set them too late. */
 static inline void arm_process_at_start(struct process *process, u32 how)
 {
     if (how == START_FORK) {
         u32 parent = process->parent;
         u64 *mm = process_mm.lookup(&parent);
-        struct process *one = mm ? processes.lookup(mm) : NULL;
-        if (one) {
-            process->fuse = one->fuse;
-            process->fuse_charge = one->fuse_charge;
-            process->fuse_signal = one->fuse_signal;
+        struct process *from = mm ? processes.lookup(mm) : NULL;
+        if (from) {
+            process->fuse = from->fuse;
+            process->fuse_charge = from->fuse_charge;
+            process->fuse_signal = from->fuse_signal;
             return;
         }
     }
@@ -65,33 +64,32 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
     u32 tgid = process->tgid, zero = 0, *off = fuses_off.lookup(&zero);
     if (!off || *off)
         return;
-    /* Where somebody else works on its memory (reclaim, a debugger, a vfork child), there
-     * is nobody here to be stopped: its own next page will do it. */
+    /* If another process works on its memory (reclaim, a debugger, a vfork child), there is
+     * nothing to stop here: it is stopped at its own next page. */
     if ((u32)(bpf_get_current_pid_tgid() >> 32) != tgid)
         return;
     if (process->fuse_signal == EXEMPT)
         return;
     u64 now = bpf_ktime_get_ns();
     if (process->stopped_at && held < process->stopped_at + STOP_AGAIN) {
-        /* The signal is the whole process's, but only the thread that sent it was told. If
-         * that one has to wait for a CPU, the others run on: each is told as it grows. */
+        /* The signal is for the whole process, but interrupts only the thread that sent it.
+         * If that thread waits for a CPU, the others run on: signal each as it grows. */
         if (now - process->stopped_ns < STOPPING_NS)
             bpf_send_signal_thread(signal);
         return;
     }
-    struct stop_record told = {};
-    told.stop.start_boottime = process->start_boottime;
-    told.stop.memcg_id = process->memcg_id;
-    told.stop.time = now;
-    told.stop.held = held;
-    told.stop.measured = measured;
-    told.stop.bound = bound;
-    told.stop.charge = process->charge;
-    told.stop.tgid = tgid;
-    told.stop.of = of;
-    told.stop.signal = signal;
-    long failed = stopped.insert(&tgid, &told.stop);
-    if (failed && failed != -17 /* EEXIST: let go by somebody else, or a second thread */) {
+    struct stop_record record = {};
+    record.stop.start_boottime = process->start_boottime;
+    record.stop.memcg_id = process->memcg_id;
+    record.stop.time = now;
+    record.stop.held = held;
+    record.stop.measured = measured;
+    record.stop.bound = bound;
+    record.stop.tgid = tgid;
+    record.stop.of = of;
+    record.stop.signal = signal;
+    long failed = stopped.insert(&tgid, &record.stop);
+    if (failed && failed != -17 /* EEXIST: resumed by another program, or a second thread */) {
         lost(LOSS_STOPPED_FULL);
         return;
     }
@@ -104,14 +102,14 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
         lost(LOSS_FUSE_UNSENT);
         return;
     }
-    told.header.type = RECORD_STOP;
-    told.header.size = sizeof(told);
-    told.header.time = told.stop.time;
-    if (records.ringbuf_output(&told, sizeof(told), 0))
-        lost(LOSS_RING_OTHER); /* it stands in `stopped`: user space finds it there */
+    record.header.type = RECORD_STOP;
+    record.header.size = sizeof(record);
+    record.header.time = record.stop.time;
+    if (records.ringbuf_output(&record, sizeof(record), 0))
+        lost(LOSS_RING_OTHER); /* user space finds it in `stopped` */
 }
 
-/* The sum of its cgroup was brought up to date by this process. */
+/* This process has just updated the sum of its cgroup. */
 static inline void see_sum_fuse(struct process *process, struct cgroup_counters *counters,
                                 s64 held, s64 moved)
 {
@@ -120,7 +118,7 @@ static inline void see_sum_fuse(struct process *process, struct cgroup_counters 
         stop(process, FUSE_JOB, held, counters->held, bound, counters->fuse_signal);
 }
 
-/* A page was just taken; `held_grew`: one that the kernel cannot drop. */
+/* The process has just taken a page; `held_grew`: one that the kernel cannot drop. */
 static inline void see_fuse(struct process *process, int held_grew)
 {
     s64 bound = process->fuse;
@@ -135,8 +133,8 @@ static inline void see_fuse(struct process *process, int held_grew)
              process->fuse_signal);
 }
 
-/* Before its files are closed, which wakes those it held and detaches us one by one: who
- * was woken must not be stopped again, for there would be nobody left to wake it. */
+/* Runs before the watch's files are closed, which resumes the processes it held and detaches
+ * our programs one by one. A process stopped in between would never be resumed. */
 static inline void see_end_of_watch(u32 tgid)
 {
     u32 zero = 0, *self = self_tgid.lookup(&zero), *off = fuses_off.lookup(&zero);
@@ -144,7 +142,7 @@ static inline void see_end_of_watch(u32 tgid)
         *off = 1;
 }
 
-/* It has ended, and there is nobody to be let go. Who was killed by us is still told of. */
+/* A process has ended and cannot be resumed. A kill by us is still to be reported. */
 static inline void forget_stop(u32 tgid)
 {
     struct stop *stop = stopped.lookup(&tgid);
@@ -152,8 +150,7 @@ static inline void forget_stop(u32 tgid)
         stopped.delete(&tgid);
 }
 
-/* Run by user space with (mm, own pages, charge pages, signal); 0 pages: no bound. Whoever
- * stands is meant to go on, and is stopped again at these bounds. */
+/* Run by user space with (mm, own pages, charge pages, signal); 0 pages: no bound. */
 int arm_process(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
@@ -178,8 +175,8 @@ int arm_group(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* Run by user space with (mm) before it lets a process go on. */
-int let_go(struct bpf_raw_tracepoint_args *ctx)
+/* Run by user space with (mm) before it resumes a process. */
+int clear_stop(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
     struct process *process = processes.lookup(&mm);

@@ -1,4 +1,4 @@
-/* What a process itself holds and the kernel cannot simply drop: what is judged. */
+/* Pages that a process itself holds and the kernel cannot simply drop. */
 
 static inline s64 own_held(struct process *process)
 {

@@ -126,7 +126,6 @@ struct stop {
     s64 held; /* pages, its own */
     s64 measured; /* pages, of what crossed */
     s64 bound; /* pages */
-    u64 charge; /* pages */
     u32 tgid;
     u32 of; /* enum fuse_of */
     u32 signal;

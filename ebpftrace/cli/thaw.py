@@ -1,10 +1,10 @@
-"""`ebpftrace thaw`: who was stopped by the fuse of a running watch goes on."""
+"""`ebpftrace thaw`: resume processes that the fuse of a running watch has stopped."""
 
 from pathlib import Path
 
 import click
 
-from ebpftrace.act.fuse.holding.control_client import NoAnswerError, ask_to_thaw
+from ebpftrace.act.fuse.holding.control_client import NoReplyError, request_thaw
 from ebpftrace.act.fuse.holding.control_server import remove_stale, run_folder
 from ebpftrace.cli.watch import Pid
 from ebpftrace.errors import EbpftraceError, GoneError, NotPermittedError, UsageError
@@ -18,65 +18,64 @@ from ebpftrace.text import wrap
       sudo ebpftrace thaw 4711
       sudo ebpftrace thaw --all
 
-    Whoever goes on is stopped again where it grows past the next bound, which is told.
+    A resumed process is stopped again when it grows past its next bound, which is printed.
     """
 )
 @click.argument("pids", nargs=-1, type=Pid(), metavar="[PID]...")
-@click.option("--all", "everybody", is_flag=True, help="All that stand now.")
-def thaw(pids: tuple[int, ...], everybody: bool) -> None:
-    """Let processes go on that the fuse of a running watch stopped."""
-    if bool(pids) == everybody:
-        raise UsageError("name either pids or --all", fix="see: ebpftrace thaw --help")
-    watches = _watches()
-    silent: dict[str, str] = {}
-    wanted = (None,) if everybody else tuple(dict.fromkeys(pids))
-    left = [pid for pid in wanted if not _thawed(watches, pid, silent)]
+@click.option("--all", "all_stopped", is_flag=True, help="All processes stopped by a fuse.")
+def thaw(pids: tuple[int, ...], all_stopped: bool) -> None:
+    """Resume processes stopped by the fuse of a running watch."""
+    if bool(pids) == all_stopped:
+        raise UsageError("give either pids or --all", fix="see: ebpftrace thaw --help")
+    watches = _running_watches()
+    silent: dict[str, str] = {}  # pids of watches, and why they did not reply
+    wanted = (None,) if all_stopped else tuple(dict.fromkeys(pids))
+    left = [pid for pid in wanted if not _thaw(watches, pid, silent)]
     for watch, why in silent.items():
         if left:
-            fix = f"kill -CONT {watch}, where it is stopped; its end lets go whom it stopped"
-            raise EbpftraceError(f"the watch {watch} does not answer", why=why, fix=fix)
-    if everybody and left:
-        click.echo("nobody stands: no fuse has stopped anyone")
+            fix = f"kill -CONT {watch} if it is stopped; what it stopped resumes when it ends"
+            raise EbpftraceError(f"watch {watch} does not reply", why=why, fix=fix)
+    if all_stopped and left:
+        click.echo("no process is stopped by a fuse")
     elif left:
-        who = ", ".join(map(str, left))
         raise GoneError(
-            f"not stopped by ebpftrace: {who}",
-            why="no watch that runs holds it",
-            fix=f"kill -CONT {left[0]} wakes who was stopped by somebody else",
+            f"not stopped by ebpftrace: {', '.join(map(str, left))}",
+            why="no running watch has stopped it",
+            fix=f"kill -CONT {left[0]} resumes a process that another program stopped",
         )
 
 
-def _watches() -> list[Path]:
+def _running_watches() -> list[Path]:
     folder = run_folder()
     try:
         watches = remove_stale(folder)
     except PermissionError as error:
         raise NotPermittedError(
-            "whoever is no root cannot thaw", why=f"{folder}: {error.strerror}", fix="sudo"
+            "thaw requires root", why=f"{folder}: {error.strerror}", fix="sudo"
         ) from error
     if not watches:
         raise GoneError(
             "no watch with a fuse is running",
             why=f"there is no socket in {folder}",
-            fix="whom a watch stopped goes on with its end; kill -CONT wakes all others",
+            fix="processes stopped by a watch resume when it ends; for others: kill -CONT",
         )
     return watches
 
 
-def _thawed(watches: list[Path], pid: int | None, silent: dict[str, str]) -> bool:
-    """Whether any watch let it go. All are asked: who holds what is theirs to know."""
-    any_went = False
+def _thaw(watches: list[Path], pid: int | None, silent: dict[str, str]) -> bool:
+    """Ask every watch, since any may have stopped it; whether one resumed it."""
+    resumed = False
     for watch in watches:
         if watch.stem in silent:
             continue
         try:
-            answer = ask_to_thaw(watch, pid)
-        except NoAnswerError as error:
+            reply = request_thaw(watch, pid)
+        except NoReplyError as error:
             silent[watch.stem] = str(error)
             continue
-        for sentence in answer.thawed:
+        for sentence in reply.thawed:
             click.echo("\n".join(wrap(sentence, following="  ")))
-        if answer.more:
-            click.echo(f"and {answer.more:,} more")
-        any_went |= bool(answer.thawed)
-    return any_went
+        if reply.more:
+            click.echo(f"and {reply.more:,} more")
+        resumed |= bool(reply.thawed)
+    return resumed

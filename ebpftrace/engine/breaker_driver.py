@@ -6,7 +6,7 @@ from dataclasses import replace
 from ebpftrace.act.audit.budget import Moment
 from ebpftrace.act.breaker.breaker import Breaker
 from ebpftrace.act.fuse.bounds import has_fuse
-from ebpftrace.act.fuse.box import Fusebox
+from ebpftrace.act.fuse.controller import FuseController
 from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.act.fuse.ladder import actions_with
 from ebpftrace.act.incident.outcome import BreakerEvent, Outcome, StepOutcome
@@ -51,10 +51,15 @@ class BreakerDriver:
         if probe.fuses is not None and resources.holding is not None:
             offset_ns = time.unix_ns() - time.monotonic_ns()
             self._fuses = FuseIncidents(
-                Fusebox(probe.fuses, resources.holding, unix_ns=lambda ns: ns + offset_ns),
+                FuseController(
+                    probe.fuses,
+                    resources.holding,
+                    unix_ns=lambda ns: ns + offset_ns,
+                    unexpected=self._remark,
+                ),
                 self._breaker,
-                tell=view.fuse,
-                say=self._report,
+                report_fuse=view.fuse,
+                report=self._report,
                 remark=self._remark,
                 clock=time.monotonic_ns,
             )
@@ -73,7 +78,7 @@ class BreakerDriver:
     @property
     def needs_snapshot(self) -> bool:
         """Whether a snapshot is to be taken now and not at the next tick."""
-        return self._fuses is not None and self._fuses.wants_look
+        return self._fuses is not None and self._fuses.needs_snapshot
 
     @property
     def sample_every_ns(self) -> int | None:
@@ -84,9 +89,9 @@ class BreakerDriver:
         """Judge the next snapshot; `findings` are the active ones of the built-in judgement."""
         self._report(self._breaker.handle_snapshot(findings, snapshot))
         if self._fuses is not None and self._holding is not None:
-            for key in self._holding.woken():
-                self._fuses.let_go(key)  # resumed by another program; the ladder goes on
-            self._fuses.snapshot(self._policies.policies, snapshot)
+            for key in self._holding.resumed_by_others():
+                self._fuses.resume(key)  # resumed by another program; the ladder goes on
+            self._fuses.handle_snapshot(self._policies.policies, snapshot)
             if trouble := self._holding.check():
                 self._remark(trouble)
         self._after_actions()
@@ -97,9 +102,9 @@ class BreakerDriver:
         if self._fuses is None:
             return
         if event.killed:
-            self._fuses.killed(event, self._policies.policies, who)
+            self._fuses.kernel_kill(event, self._policies.policies, who)
         else:
-            self._fuses.stopped(event)
+            self._fuses.kernel_stop(event)
 
     def handle_exit(self, event: ProcessExited) -> None:
         """A process has ended, or become another program."""
@@ -124,7 +129,7 @@ class BreakerDriver:
     def execute(self, command: UserCommand) -> None:
         """A user decided what becomes of a stopped process."""
         if self._fuses is not None:
-            self._fuses.wish(command)
+            self._fuses.execute(command)
 
     def poll(self) -> None:
         """Let actions take their next steps, and answer `ebpftrace thaw`."""
@@ -150,7 +155,7 @@ class BreakerDriver:
 
     def _resume(self, key: ProcessKey) -> None:
         if self._fuses is not None:
-            self._fuses.let_go(key)
+            self._fuses.resume(key)
 
     def _after_actions(self) -> None:
         if self._fuses is not None:

@@ -33,7 +33,7 @@ def open_kernel_probe(
         mapping_calls=request.mapping_calls,
         watermarks=resources.policies is not None,
         fuse=resources.default_fuse,
-        guard=resources.hold_stopped,
+        hold_stopped=resources.hold_stopped,
         self_pid=os.getpid(),
     )
 

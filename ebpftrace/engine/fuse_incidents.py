@@ -1,228 +1,248 @@
-"""The fuses' place on the road: who was stopped, whom an incident is about, who goes on."""
+"""Links the processes that fuses stop to the incidents of their jobs.
 
-import time
+An incident is about one process of the job, its target, or a few. If it ends, the other
+stopped processes are resumed, and one stopped since is the next target; if it survives its
+incident, all are resumed.
+"""
+
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from enum import Enum, auto
 
 from ebpftrace.act.breaker.breaker import Breaker
 from ebpftrace.act.breaker.create_incident import has_new_name
-from ebpftrace.act.fuse.box import Fusebox, StoppedProcess
+from ebpftrace.act.fuse.controller import FuseController
 from ebpftrace.act.fuse.events import FuseEvent, UserCommand, UserCommandKind
 from ebpftrace.act.fuse.format import finding_of
+from ebpftrace.act.fuse.states import StoppedProcess, StopState
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing
-from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
+from ebpftrace.events import FuseBlown, ProcessKey
 from ebpftrace.host.pidfd import is_alive
 from ebpftrace.ledger import KnownProcess, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
-_BY_HAND = "by hand"
-_EXEC_NS = 2 * NS_PER_SECOND  # nobody stands for ever because the books lost a record
+_EXEC_NS = 2 * NS_PER_SECOND  # the record of an exec comes within this, or was lost
+
+
+class _Phase(Enum):
+    """Where the incident of a job with stopped processes is."""
+
+    RUNNING = auto()
+    TARGETS_ENDED = auto()  # the next snapshot resumes the other stopped processes
+    SUCCESSION = auto()  # they are resumed; a process that is stopped now is the next target
 
 
 class FuseIncidents:
-    """Between the kernel's stops, the breaker's incidents and the view.
+    """Connects the kernel's stops, the breaker's incidents and the view.
 
-    `tell` gets every piece of news, `say` the breaker's words, `remark` what else there is.
+    `report_fuse` gets every fuse event, `report` the breaker's events, `remark` warnings;
+    `clock` is CLOCK_MONOTONIC, in ns.
     """
 
     def __init__(
         self,
-        box: Fusebox,
+        controller: FuseController,
         breaker: Breaker,
         *,
-        tell: Callable[[FuseEvent], None],
-        say: Callable[[Iterable[BreakerEvent]], None],
+        report_fuse: Callable[[FuseEvent], None],
+        report: Callable[[Iterable[BreakerEvent]], None],
         remark: Callable[[str], None],
-        clock: Callable[[], int] = time.monotonic_ns,
+        clock: Callable[[], int],
     ) -> None:
-        self._box = box
-        self._clock = clock
+        self._controller = controller
         self._breaker = breaker
-        self._tell, self._say, self._remark = tell, say, remark
-        # Jobs whose standing wait for an incident; whether whoever was meant has ended.
-        self._attended: dict[str, bool] = {}
-        self._gone: set[ProcessKey] = set()  # since somebody stands
-        self._waiting = False  # somebody stands whose turn it is
-        self._acted_on: set[ProcessKey] = set()  # whom an incident is or was about
-        self._relieved: set[str] = set()  # jobs of which whoever was meant has ended
+        self._report_fuse, self._report, self._remark = report_fuse, report, remark
+        self._clock = clock
+        self._phases: dict[str, _Phase] = {}  # by job; empty when no incident has stops
+        # These two are kept until no job has an incident.
+        self._ended: set[ProcessKey] = set()
+        self._targets: set[ProcessKey] = set()  # of incidents that a fuse started
+        self._retry = False  # a stopped process needs an incident, and can have it soon
         self._snapshot: Snapshot | None = None
-        self._unlimited: frozenset[str] = frozenset()  # of which that was said
-        self._last = ""  # sentence that was told
+        self._reported_unlimited: frozenset[str] = frozenset()
 
     @property
-    def wants_look(self) -> bool:
-        """Whether the books are to be read now, not at the next tick: somebody stands."""
-        return self._box.unsettled or bool(self._relieved) or self._waiting
+    def needs_snapshot(self) -> bool:
+        """Whether a stopped process waits for a snapshot, which is not to wait for its tick."""
+        ended = _Phase.TARGETS_ENDED in self._phases.values()
+        return self._controller.has_unidentified or ended or self._retry
 
-    def killed(
-        self, event: FuseBlown, policies: Sequence[Policy], who: KnownProcess | None
+    def kernel_kill(
+        self, blown: FuseBlown, policies: Sequence[Policy], process: KnownProcess | None
     ) -> None:
-        """The kernel killed one; `who` that is, as the books have it."""
-        news = None if who is None else self._box.killed(event, policies, who)
-        if news is None:
-            self._remark(f"a fuse killed {event.key.pid}, whom the books do not have")
+        """The kernel killed a process at its bound; `process` is what the ledger has of it."""
+        event = None
+        if process is not None:
+            event = self._controller.kernel_kill(blown, policies, process)
+        if event is None:
+            self._remark(f"a fuse killed untracked process {blown.key.pid}")
             return
-        self._breaker.log_fuse_kill(news)
-        self._tell(news)
+        self._breaker.log_fuse_kill(event)
+        self._report_fuse(event)
 
-    def stopped(self, event: FuseBlown) -> None:
-        """The kernel stopped one."""
-        if weaker := self._box.stopped(event):
-            self._remark(weaker)
+    def kernel_stop(self, blown: FuseBlown) -> None:
+        """The kernel stopped a process at its bound."""
+        if weakness := self._controller.kernel_stop(blown):
+            self._remark(weakness)
 
     def ended(self, key: ProcessKey) -> None:
         """A process has ended."""
-        self._gone.add(key)
-        for job in self._attended:
-            meant = self._breaker.targets_of(job)
-            if meant and key in meant and meant <= self._gone:
-                self._relieved.add(job)
-        self._news(self._box.ended(key, self._clock()))
+        self._ended.add(key)
+        for job, phase in self._phases.items():
+            targets = self._breaker.targets_of(job)
+            if targets is None or key not in targets or phase is not _Phase.RUNNING:
+                continue
+            if targets <= self._ended:
+                self._phases[job] = _Phase.TARGETS_ENDED
+        self._log(self._controller.ended(key, self._clock()))
 
     def executed(self, key: ProcessKey) -> None:
-        """A process became another program."""
-        self._box.executed(key)
+        """A process called exec."""
+        self._controller.executed(key)
 
-    def snapshot(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
-        """The books: who it was, what is done about it, and where the bounds are now."""
-        self._snapshot, self._waiting = snapshot, False
-        self._news(self._box.settle(policies, snapshot))
-        for job in self._relieved & self._attended.keys():
-            self._attended[job] = True
-            self._release(job)
-        self._relieved.clear()
-        for job in [job for job, relieved in self._attended.items() if relieved]:
-            if any(one.news.job.key == job for one in self._box.standing):
-                self._say(self._breaker.conclude(job, "another stopped process is next"))
+    def handle_snapshot(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
+        """Identify what was stopped, start incidents, and set the bounds anew."""
+        self._snapshot, self._retry = snapshot, False
+        self._log(self._controller.identify(policies, snapshot))
+        self._controller.target(self._targets)  # those that were stopped once more
+        for job, phase in list(self._phases.items()):
+            if phase is _Phase.TARGETS_ENDED:
+                self._phases[job] = _Phase.SUCCESSION
+                self._resume_job(job)
+            if self._phases[job] is _Phase.SUCCESSION and self._stopped_in(job):
+                self._report(self._breaker.conclude(job, "another stopped process is next"))
                 if self._breaker.targets_of(job) is None:
-                    del self._attended[job]
-        self._attend(snapshot)
-        self._box.arm(policies, snapshot, self._breaker.budget_refusal)
-        for name in sorted(self._box.unlimited - self._unlimited):
-            self._remark(f"{name} has no memory limit: a fuse at a share of it cannot blow")
-        self._unlimited = self._box.unlimited
+                    del self._phases[job]
+        self._start_incidents(snapshot)
+        self._controller.arm(policies, snapshot, self._breaker.budget_refusal)
+        unlimited = self._controller.unlimited
+        for name in sorted(unlimited - self._reported_unlimited):
+            self._remark(f"{name} has no memory limit: a fuse at a share of it never acts")
+        self._reported_unlimited = unlimited
 
     def after_actions(self) -> None:
-        """Incidents may be over. Whoever stands since the one that was meant has ended is
-        next; where that one lives on, everybody goes on."""
-        for job in [job for job in self._attended if self._breaker.targets_of(job) is None]:
-            if not self._attended.pop(job):
-                self._release(job)
-            self._waiting |= any(one.news.job.key == job for one in self._box.standing)
-        if not self._attended:
-            self._gone.clear()
-            self._acted_on.clear()
+        """Handle incidents that have ended: resume all, or let the next process have one."""
+        for job in [job for job in self._phases if self._breaker.targets_of(job) is None]:
+            if self._phases.pop(job) is not _Phase.SUCCESSION:
+                self._resume_job(job)
+            self._retry |= bool(self._stopped_in(job))
+        if not self._phases:
+            self._ended.clear()
+            self._targets.clear()
 
-    def let_go(self, key: ProcessKey) -> None:
-        """It goes on now."""
-        self._news(self._box.let_go(key, self._clock()))
+    def resume(self, key: ProcessKey) -> None:
+        """Resume a process, if it is stopped; its incident goes on."""
+        self._log(self._controller.resume(key, self._clock()))
 
-    def wish(self, wish: UserCommand) -> None:
-        """Somebody decided what is to become of one that stands."""
-        one = self._one(wish.process)
-        if one is None:
-            self._remark(f"{wish.process.pid} does not stand because of a fuse")
-            return
-        job = one.news.job.key
-        meant = wish.process in (self._breaker.targets_of(job) or ())
-        if wish.kind is UserCommandKind.THAW:
-            if meant:
-                self._say(self._breaker.cancel(job, f"thawed {_BY_HAND}"))
-            self.let_go(wish.process)
-            return
-        if not meant:
-            self._say(self._breaker.cancel(job, f"{one.news.comm} {wish.process.pid} first"))
-            self._begin([one], self._snapshot, only=True)
-        self._say(self._breaker.kill_now(job, f"ended {_BY_HAND}"))
+    def execute(self, command: UserCommand) -> None:
+        """Carry out a user's decision on a stopped process."""
+        process = self._controller.find(command.process)
+        if process is None:
+            self._remark(f"process {command.process.pid} is not stopped by a fuse")
+        elif command.kind is UserCommandKind.THAW:
+            self._thaw(process)
+        else:
+            self._end(process)
 
     def thaw(self, pid: int | None) -> list[str]:
-        """The same for whoever asks by pid, or for all; one sentence for each that goes on."""
-        told: list[str] = []
-        for one in self._box.standing:
-            if pid in (None, one.event.key.pid):
-                self.wish(UserCommand(UserCommandKind.THAW, one.event.key))
-                told.append(self._last)
-        return told
+        """Resume the process, or all (None); one sentence for each that is resumed."""
+        events: list[FuseEvent] = []
+        for process in self._controller.stopped:
+            if pid in (None, process.key.pid):
+                events += self._thaw(process)
+        return [event.sentence for event in events]
 
     def close(self) -> None:
-        """The watch ends, and nobody stands any more."""
-        self._news(self._box.let_all_go(self._clock()))
+        """The watch ends: resume all stopped processes."""
+        self._log(self._controller.close(self._clock()))
 
-    def _attend(self, snapshot: Snapshot) -> None:
-        """Every job in which somebody stands gets its incident."""
+    def _thaw(self, process: StoppedProcess) -> list[FuseEvent]:
+        if self._is_target(process):
+            self._report(self._breaker.cancel(process.job, "thawed by hand"))
+        return self._log(self._controller.resume(process.key, self._clock()))
+
+    def _end(self, process: StoppedProcess) -> None:
+        if not self._is_target(process):
+            name = f"{process.event.comm} {process.key.pid}"
+            self._report(self._breaker.cancel(process.job, f"{name} is ended by hand"))
+            if self._snapshot is not None:
+                self._start_incident([process], self._snapshot, only=True)
+        self._report(self._breaker.kill_now(process.job, "ended by hand"))
+
+    def _is_target(self, process: StoppedProcess) -> bool:
+        return process.key in (self._breaker.targets_of(process.job) or ())
+
+    def _start_incidents(self, snapshot: Snapshot) -> None:
+        """Start an incident in every job that has stopped processes and none yet."""
         by_job: defaultdict[str, list[StoppedProcess]] = defaultdict(list)
-        for one in self._box.standing:
-            by_job[one.news.job.key].append(one)
-        for job, ones in by_job.items():
-            if job in self._attended:
+        for process in self._controller.stopped:
+            by_job[process.job].append(process)
+        for job, processes in by_job.items():
+            if job in self._phases:
                 continue
             if self._breaker.targets_of(job) is not None:
-                self._attended[job] = False  # one runs: its end is theirs
+                self._phases[job] = _Phase.RUNNING  # started by a finding
             elif not self._breaker.is_full:
-                self._begin(ones, snapshot)
+                self._start_incident(processes, snapshot)
 
-    def _begin(
-        self, ones: list[StoppedProcess], snapshot: Snapshot | None, *, only: bool = False
+    def _start_incident(
+        self, processes: list[StoppedProcess], snapshot: Snapshot, *, only: bool = False
     ) -> None:
-        if snapshot is None:
-            return
-        job, first = ones[0].news.job.key, ones[0]
-        # Of a job the one that grew most is meant; where nobody stands out, of those that
-        # stand the one that holds most.
-        largest = max(ones, key=lambda one: one.event.held_bytes)
-        alone = only or _by_itself(first)
-        if alone:
-            largest = first
-        meant = None
-        for subject in [largest] if alone else [None, largest]:
-            finding = finding_of(
-                first.news, first.event, None if subject is None else subject.news
-            )
+        """Start an incident for stopped processes of one job; resume them if it fails.
+
+        With `only`, or at a bound of its own, it is about the first of them. Else the breaker
+        chooses by growth, among all processes of the job; where none stands out, it is about
+        the stopped process that holds most.
+        """
+        first = largest = processes[0]
+        candidates: list[FuseEvent | None] = [first.event]
+        if not (only or first.has_own_bound):
+            largest = max(processes, key=lambda process: process.event.held_bytes)
+            candidates = [None, largest.event]
+        targets = None
+        for target in candidates:
+            finding = finding_of(first.event, target)
             firing = Firing(first.policy, (finding,), by_fuse=True)
-            self._say(self._breaker.start_fuse_incident(firing, snapshot))
-            meant = self._breaker.targets_of(job)
-            if meant is not None or self._one(largest.event.key) is None:
+            self._report(self._breaker.start_fuse_incident(firing, snapshot))
+            targets = self._breaker.targets_of(first.job)
+            if targets is not None or self._controller.find(largest.key) is None:
                 break
-        if meant is None:
-            if _in_exec(largest, snapshot, self._clock()):
-                self._waiting = True
-                return
-            self._release(job)
-            self.let_go(largest.event.key)
-            return
-        self._attended[job] = False
-        self._acted_on |= meant
+        if targets is not None:
+            self._phases[first.job] = _Phase.RUNNING
+            self._targets |= targets
+            self._controller.target(targets)
+        elif _is_executing(largest, snapshot, self._clock()):
+            self._retry = True
+        else:
+            self._resume_job(first.job)
+            self.resume(largest.key)
 
-    def _release(self, job: str) -> None:
-        """Whoever stands for the sum of this job goes on: it was another one's fault."""
-        for one in self._box.standing:
-            key = one.event.key
-            if one.news.job.key != job or (key not in self._acted_on and _by_itself(one)):
-                continue
-            if is_alive(key):  # else its end is told in a moment
-                self.let_go(key)
+    def _resume_job(self, job: str) -> None:
+        """Resume the targets and all processes stopped for the sum of the job."""
+        for process in self._stopped_in(job):
+            is_target = self._controller.state(process.key) is StopState.TARGET
+            # The end of a process that is not alive is reported in a moment.
+            if (is_target or not process.has_own_bound) and is_alive(process.key):
+                self.resume(process.key)
 
-    def _one(self, key: ProcessKey) -> StoppedProcess | None:
-        return next((one for one in self._box.standing if one.event.key == key), None)
+    def _stopped_in(self, job: str) -> list[StoppedProcess]:
+        return [process for process in self._controller.stopped if process.job == job]
 
-    def _news(self, news: Iterable[FuseEvent]) -> None:
-        for one in news:
-            self._breaker.log_fuse_event(one)
-            self._tell(one)
-            self._last = one.sentence
+    def _log(self, events: list[FuseEvent]) -> list[FuseEvent]:
+        for event in events:
+            self._breaker.log_fuse_event(event)
+            self._report_fuse(event)
+        return events
 
 
-def _in_exec(one: StoppedProcess, snapshot: Snapshot, now_ns: int) -> bool:
-    """Whether it was stopped while it became another program, of which the books have yet to
-    hear: the program decides whether anything is done about it."""
-    if now_ns - one.event.time_ns > _EXEC_NS:
+def _is_executing(process: StoppedProcess, snapshot: Snapshot, now_ns: int) -> bool:
+    """Whether it was stopped within exec, and the snapshot still has its old program.
+
+    Whether an incident is about it depends on the new one.
+    """
+    if now_ns - process.event.monotonic_ns > _EXEC_NS:
         return False
-    processes = (process for job in snapshot.jobs for process in job.processes)
-    return any(has_new_name(it) for it in processes if it.key == one.event.key)
-
-
-def _by_itself(one: StoppedProcess) -> bool:
-    """Whether it crossed a bound of its own: then it is nobody's bystander."""
-    return one.event.scope is FuseScope.PROCESS
+    processes = (one for job in snapshot.jobs for one in job.processes)
+    return any(has_new_name(one) for one in processes if one.key == process.key)

@@ -1,7 +1,7 @@
-"""Bounds at which the kernel side stops or kills whoever grows past them, in its own context.
+"""Bounds at which the kernel stops or kills a growing process, in its own context.
 
-Who was stopped stands in a map that outlives both a full ring and whoever reads it, until
-it is let go or has ended.
+Stopped processes are kept in a map until they are resumed or have ended, so that neither a
+full ring nor the end of its reader loses one.
 """
 
 import struct
@@ -20,7 +20,7 @@ _CODES = {FuseScope.PROCESS: 1, FuseScope.JOB: 2, FuseScope.CHARGE: 3}
 
 
 class KernelFuses:
-    """The fuses of one probe that was made with `watermarks=True`."""
+    """The fuses of one probe with watermarks; `fd` is the map of stopped processes."""
 
     def __init__(
         self,
@@ -31,21 +31,21 @@ class KernelFuses:
         self._mm_of = mm_of
         self._arm_process = bpf.Runner(programs.load("arm_process"), 4)
         self._arm_group = bpf.Runner(programs.load("arm_group"), 3)
-        self._clear_stop = bpf.Runner(programs.load("let_go"))
+        self._clear_stop = bpf.Runner(programs.load("clear_stop"))
         self.fd = programs.map_fd("stopped")
         self._size = structs.sizes()["stop"]
         self._stopped = bpf.Batch(self.fd, 4, self._size)
-        self._told: set[ProcessKey] = set()
+        self._reported: set[ProcessKey] = set()
         self._defaults = programs.map_fd("fuse_defaults")
 
-    def arm_everybody(self, fuse: FuseDefault) -> None:
-        """Each process and each cgroup that is tracked from here on has this bound."""
+    def set_default(self, fuse: FuseDefault) -> None:
+        """The bound of every process and cgroup that is tracked from here on."""
         bpf.update(self._defaults, bytes(4), _packed(fuse))
 
     def arm_process(
         self, key: ProcessKey, own_bytes: int, charge_bytes: int, signal: int
     ) -> None:
-        """Signal it at the next page that it takes beyond either bound; 0: no such bound."""
+        """Signal the process at its next page beyond either bound; 0: no such bound."""
         mm = self._mm_of(key)
         if mm is not None:
             self._arm_process(mm, whole_pages(own_bytes), whole_pages(charge_bytes), signal)
@@ -61,26 +61,26 @@ class KernelFuses:
             self._clear_stop(mm)
         self.forget(key)
 
-    def news(self, event: FuseBlown) -> bool:
-        """Whether this stop was not told before. A second thread may have told it too."""
-        if event.key in self._told:
+    def is_new(self, event: FuseBlown) -> bool:
+        """Whether this stop is not reported yet; a second thread may report it again."""
+        if event.key in self._reported:
             return False
-        self._told.add(event.key)
+        self._reported.add(event.key)
         return True
 
     def forget(self, key: ProcessKey) -> None:
-        """It goes on, or has ended."""
-        self._told.discard(key)
+        """The process is resumed, or has ended."""
+        self._reported.discard(key)
         pid = struct.pack("=I", key.pid)
         data = bpf.lookup(self.fd, pid, self._size)
         if data is not None and fuse_blown(data).key == key:
             bpf.delete(self.fd, pid)
 
-    def untold(self) -> Iterator[FuseBlown]:
-        """Stops whose record did not fit the ring."""
+    def unreported(self) -> Iterator[FuseBlown]:
+        """Stops whose record had no room in the ring."""
         for data in self._stopped.values():
             event = fuse_blown(data)
-            if self.news(event):
+            if self.is_new(event):
                 yield event
 
 

@@ -56,7 +56,7 @@ class KernelProbe:
     Raises the errors of `ebpftrace.errors` that name what this machine lacks. `cgroup_ids`
     are the memory cgroups of `selection.cgroups` with all below them. With `watermarks`
     there are marks and fuses; `fuse` holds for every process from its first page on, and
-    `guard` is called with the map of stopped processes before any can be stopped.
+    `hold_stopped` is called with the map of stopped processes before any can be stopped.
     `ring_bytes`, `max_processes` and `many_cpus` let tests make the bounds small.
     """
 
@@ -68,7 +68,7 @@ class KernelProbe:
         mapping_calls: bool = False,
         watermarks: bool = False,
         fuse: FuseDefault | None = None,
-        guard: Callable[[int], None] | None = None,
+        hold_stopped: Callable[[int], None] | None = None,
         method: calls.CallTraceMethod | None = None,
         self_pid: int = 0,
         ring_bytes: int = RING_BYTES,
@@ -106,10 +106,10 @@ class KernelProbe:
         self.fuses: KernelFuses | None = None
         if watermarks:
             self.fuses = KernelFuses(self._programs, structs, self._processes.mm_of)
-            if guard is not None:
-                guard(self.fuses.fd)
+            if hold_stopped is not None:
+                hold_stopped(self.fuses.fd)
             if fuse is not None:
-                self.fuses.arm_everybody(fuse)
+                self.fuses.set_default(fuse)
         self.fd = self._programs.open_ring("records", self._receive)
         for program, tracepoint in handlers.items():
             self._programs.attach_raw(program, tracepoint)
@@ -142,7 +142,7 @@ class KernelProbe:
             self._marks.compare(entries.values())
         self.drift_bytes = sum(entry.drift_bytes for entry in entries.values())
         if self.fuses is not None:
-            self._pending += self.fuses.untold()
+            self._pending += self.fuses.unreported()
         missed = self._programs.missed_runs(self._handlers)
         ended = self._processes.ended(entries) if missed else set()
         events = self.events()
@@ -208,7 +208,7 @@ class KernelProbe:
         reported_before = (
             isinstance(event, FuseBlown)
             and self.fuses is not None
-            and not self.fuses.news(event)
+            and not self.fuses.is_new(event)
         )
         if reported_before:
             return

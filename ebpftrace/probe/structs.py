@@ -34,7 +34,7 @@ _NO_LIMIT = _NOT_COUNTED = (1 << 64) - 1
 _NOTHING = Usage()
 
 _HOW = struct.Struct("=44xI")
-_STOP = struct.Struct("=3Q3qQ4I")
+_STOP = struct.Struct("=3Q3q4I")
 
 
 class TrackedEntry(NamedTuple):
@@ -147,7 +147,7 @@ class StructDecoder:
 
 def fuse_blown(data: bytes, offset: int = 0) -> FuseBlown:
     """A `struct stop`."""
-    start, memcg_id, time_ns, held, measured, bound, _charge, tgid, of, signal, _unused = (
+    start, memcg_id, time_ns, held, measured, bound, tgid, of, signal, _unused = (
         _STOP.unpack_from(data, offset)
     )
     return FuseBlown(

@@ -291,7 +291,7 @@ def test_thawed_by_hand_it_goes_on_and_its_incident_is_called_off(tmp_path: Path
         assert stands(workload.pid)
         done = ebpftrace("thaw", str(workload.pid), environment=runs)
         assert done.returncode == 0, done.stderr
-        assert f"fused {workload.pid} goes on after it stood for" in done.stdout
+        assert f"fused {workload.pid} was resumed after" in done.stdout
         workload.answer()
         outcome = watch.wait_for(is_type("outcome"), SECONDS)
         assert outcome["canceled"]

@@ -1,4 +1,4 @@
-"""Whoever was stopped goes on once the watch is dead, however it died: a hundred deaths."""
+"""Stopped processes are resumed however the watch dies: a hundred deaths."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ COMM = f"held{os.getpid()}"
 DEATHS = 20 if PATIENCE == 1 else 4
 """Of each kind; there are five. Each takes an emulated machine half a minute."""
 SECONDS = 30.0
-GUARDIAN_BYTES = 12 * MIB
+WATCHDOG_BYTES = 12 * MIB
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def workload() -> Iterator[Workload]:
 
 @pytest.fixture
 def stranger() -> Iterator[Workload]:
-    """Stopped by somebody else, and armed like the one that is stopped by us."""
+    """Stopped by another program, with the same bound as the one that we stop."""
     with Workload(COMM) as stranger:
         os.kill(stranger.pid, signal.SIGSTOP)
         until(lambda: state(stranger.pid) == "T")
@@ -39,7 +39,7 @@ def stranger() -> Iterator[Workload]:
 
 
 def stopped(holder: Holder, workload: Workload) -> None:
-    """The fuse has blown: it stands in the middle of what it was asked to do."""
+    """Wait until the fuse has stopped it, in the middle of what it was asked to do."""
     workload.do("dontneed 0 0 64MiB")
     holder.ask(f"arm {workload.pid} {32 * MIB}")
     workload.send("touch 0")
@@ -68,10 +68,10 @@ def killed_while_it_was_stopped_itself(holder: Holder, workload: Workload) -> No
     holder.kill()
 
 
-def killed_together_with_its_guardian(holder: Holder, workload: Workload) -> None:
+def killed_together_with_its_watchdog(holder: Holder, workload: Workload) -> None:
     stopped(holder, workload)
     holder.ask(f"hold {workload.pid}")
-    os.kill(holder.guardian, signal.SIGKILL)
+    os.kill(holder.watchdog, signal.SIGKILL)
     holder.kill()
 
 
@@ -91,11 +91,11 @@ def killed_for_the_memory_it_took(holder: Holder, workload: Workload) -> None:
         killed_before_it_read_of_the_stop,
         killed_while_it_held,
         killed_while_it_was_stopped_itself,
-        killed_together_with_its_guardian,
+        killed_together_with_its_watchdog,
         killed_for_the_memory_it_took,
     ],
 )
-def test_nobody_stands_once_the_watch_is_dead(
+def test_no_process_stays_stopped_once_the_watch_is_dead(
     death: Callable[[Holder, Workload], None], workload: Workload, stranger: Workload
 ) -> None:
     for _ in range(DEATHS):
@@ -109,44 +109,44 @@ def test_nobody_stands_once_the_watch_is_dead(
             assert state(stranger.pid) == "T"
 
 
-def test_the_dead_are_survived_by_a_guardian_that_leaves_again(
+def test_watchdog_outlives_the_watch_for_a_while(
     workload: Workload, stranger: Workload
 ) -> None:
-    """And to its end it wakes nobody who was not stopped by us."""
+    """It resumes no process that another program stopped."""
     with Holder(COMM) as holder:
         stopped(holder, workload)
         holder.kill()
         workload.answer()
-        os.kill(workload.pid, signal.SIGSTOP)  # somebody else, right after it was woken
+        os.kill(workload.pid, signal.SIGSTOP)  # as another program does
         until(lambda: state(workload.pid) == "T")
-        until(lambda: state(holder.guardian) in ("", "Z"))
+        until(lambda: state(holder.watchdog) in ("", "Z"))
         assert state(workload.pid) == state(stranger.pid) == "T"
         os.kill(workload.pid, signal.SIGCONT)
 
 
-def test_a_guardian_that_is_killed_has_a_successor(workload: Workload) -> None:
+def test_killed_watchdog_has_a_successor(workload: Workload) -> None:
     with Holder(COMM) as holder:
-        os.kill(holder.guardian, signal.SIGKILL)
-        until(lambda: state(holder.guardian) == "Z")
-        assert holder.ask("check").endswith("ended by signal 9; another one took its place")
-        successor = int(holder.ask("guardian"))
-        assert successor != holder.guardian
+        os.kill(holder.watchdog, signal.SIGKILL)
+        until(lambda: state(holder.watchdog) == "Z")
+        assert holder.ask("check").endswith("ended by signal 9; a new one was started")
+        successor = int(holder.ask("watchdog"))
+        assert successor != holder.watchdog
         stopped(holder, workload)
         holder.kill()
         workload.answer()
 
 
-def test_a_guardian_is_small_and_heeds_no_signal_that_is_meant_for_the_watch() -> None:
+def test_watchdog_is_small_and_ignores_signals_meant_for_the_watch() -> None:
     with Holder(COMM) as holder:
-        until(lambda: (Path(f"/proc/{holder.guardian}/comm").read_text()).startswith("ebpf"))
+        until(lambda: (Path(f"/proc/{holder.watchdog}/comm").read_text()).startswith("ebpf"))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            os.kill(holder.guardian, number)
+            os.kill(holder.watchdog, number)
         assert not holder.ask("check")
-        assert status(holder.guardian)["VmHWM"] <= GUARDIAN_BYTES
-        assert os.getsid(holder.guardian) == holder.guardian
+        assert status(holder.watchdog)["VmHWM"] <= WATCHDOG_BYTES
+        assert os.getsid(holder.watchdog) == holder.watchdog
 
 
-def test_who_was_stopped_goes_on_when_a_watch_ends_in_order(workload: Workload) -> None:
+def test_stopped_process_is_resumed_when_the_watch_ends_in_order(workload: Workload) -> None:
     for hold in (True, False):
         with Holder(COMM) as holder:
             stopped(holder, workload)
@@ -154,34 +154,34 @@ def test_who_was_stopped_goes_on_when_a_watch_ends_in_order(workload: Workload) 
                 holder.ask(f"hold {workload.pid}")
             holder.ask("close")
             workload.answer()
-            assert state(holder.guardian) == "", "it was reaped"
+            assert state(holder.watchdog) == "", "it was reaped"
 
 
-def test_without_a_descriptor_for_a_tether_the_guardian_is_left(workload: Workload) -> None:
+def test_watchdog_suffices_without_a_descriptor_for_a_death_signal(workload: Workload) -> None:
     with Holder(COMM) as holder:
         stopped(holder, workload)
         holder.ask("starve")
-        told = holder.ask(f"hold {workload.pid}")
-        assert told.startswith(f"only the guardian would wake {workload.pid}")
+        weakness = holder.ask(f"hold {workload.pid}")
+        assert weakness.startswith(f"process {workload.pid} has no death signal")
         holder.kill()
         workload.answer()
 
 
-def test_who_is_held_can_be_let_go_without_a_descriptor(workload: Workload) -> None:
+def test_held_process_can_be_resumed_without_a_descriptor(workload: Workload) -> None:
     with Holder(COMM) as holder:
         stopped(holder, workload)
         holder.ask("starve")
         holder.ask(f"hold {workload.pid}")
-        holder.ask(f"let-go {workload.pid}")
+        holder.ask(f"resume {workload.pid}")
         workload.answer()
 
 
-def test_who_was_let_go_by_somebody_else_is_told_of(workload: Workload) -> None:
+def test_process_that_another_program_resumed_is_noticed(workload: Workload) -> None:
     with Holder(COMM) as holder:
         stopped(holder, workload)
         holder.ask(f"hold {workload.pid}")
         holder.ask(f"arm {workload.pid} 0")
-        assert holder.ask("woken") == ""
+        assert holder.ask("resumed") == ""
         os.kill(workload.pid, signal.SIGCONT)
         workload.answer()
-        assert holder.ask("woken") == str(workload.pid)
+        assert holder.ask("resumed") == str(workload.pid)

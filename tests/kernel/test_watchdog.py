@@ -1,4 +1,4 @@
-"""Whom a look at the map of the stopped wakes, and whom it leaves alone."""
+"""Which processes a sweep resumes, and which it leaves alone."""
 
 import os
 import signal
@@ -15,12 +15,12 @@ import pytest
 from ebpftrace.host import proc
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.structs import StructDecoder, fuse_blown
-from ebpftrace.probe.watchdog import STOP, standing, sweep
+from ebpftrace.probe.watchdog import STOP, is_stopped, sweep
 
 MAP_HASH = 1
 SECONDS = 30.0
 
-# Its first thread ends, the second lives on: the process is a zombie with a life.
+# Its first thread ends and the second runs on: the process is in state Z, yet alive.
 HEADLESS = """
 import ctypes, platform, threading, time
 threading.Thread(target=time.sleep, args=(1000,)).start()
@@ -66,12 +66,12 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def enter(fd: int, pid: int, start: int | None = None, number: int = signal.SIGSTOP) -> int:
-    """As the kernel side does before it sends; when it started."""
+    """As the kernel program does before it sends the signal; returns the start time."""
     if start is None:
         stat = proc.read_stat(pid)
         assert stat is not None
         start = stat.start_boottime_ns
-    value = STOP.pack(start, 0, 0, 0, 0, 0, 0, pid, 1, number, 0)
+    value = STOP.pack(start, 0, 0, 0, 0, 0, pid, 1, number, 0)
     bpf.update(fd, struct.pack("=I", pid), value)
     return start
 
@@ -85,14 +85,14 @@ def stop(pid: int) -> None:
     until(lambda: state(pid) == "T")
 
 
-def test_it_reads_the_struct_as_the_events_do() -> None:
+def test_struct_is_the_one_that_events_are_read_from() -> None:
     assert StructDecoder(calls=False, many_cpus=False).sizes()["stop"] == STOP.size
-    event = fuse_blown(STOP.pack(7_000_000, 2, 3, 4, 5, 6, 7, 4711, 1, signal.SIGSTOP, 0))
+    event = fuse_blown(STOP.pack(7_000_000, 2, 3, 4, 5, 6, 4711, 1, signal.SIGSTOP, 0))
     assert (event.key.pid, event.key.start_boottime_ns) == (4711, 7_000_000)
     assert event.signal == signal.SIGSTOP
 
 
-def test_it_wakes_who_stands_and_is_entered(stopped: int) -> None:
+def test_stopped_process_in_the_map_is_resumed(stopped: int) -> None:
     with running("sleep", "1000") as ours, running("sleep", "1000") as theirs:
         enter(stopped, ours)
         stop(ours)
@@ -101,12 +101,12 @@ def test_it_wakes_who_stands_and_is_entered(stopped: int) -> None:
         until(lambda: state(ours) == "S")
         assert not entered(stopped, ours)
         assert state(theirs) == "T"
-        stop(ours)  # somebody else
+        stop(ours)  # by another program
         assert sweep(stopped, set()) == 0
         assert state(ours) == "T"
 
 
-def test_it_wakes_many(stopped: int) -> None:
+def test_all_are_resumed(stopped: int) -> None:
     for _ in range(2):
         with running("sleep", "1000") as one, running("sleep", "1000") as two:
             for pid in (one, two):
@@ -116,7 +116,7 @@ def test_it_wakes_many(stopped: int) -> None:
             until(lambda: {state(one), state(two)} == {"S"})
 
 
-def test_it_leaves_alone_who_is_not_the_one(stopped: int) -> None:
+def test_killed_and_reused_pids_are_left_alone(stopped: int) -> None:
     with running("sleep", "1000") as killed, running("sleep", "1000") as later:
         enter(stopped, killed, number=signal.SIGKILL)
         enter(stopped, later, start=1)
@@ -127,30 +127,28 @@ def test_it_leaves_alone_who_is_not_the_one(stopped: int) -> None:
         assert state(killed) == state(later) == "T"
 
 
-def test_who_runs_at_two_looks_is_struck_off(stopped: int) -> None:
+def test_process_that_runs_at_two_sweeps_is_removed_from_the_map(stopped: int) -> None:
     with running("sleep", "1000") as pid:
         enter(stopped, pid)
-        looks = set[int]()
-        assert sweep(stopped, looks) == 0
+        seen = set[int]()
+        assert sweep(stopped, seen) == 0
         assert entered(stopped, pid)
-        assert sweep(stopped, looks) == 0
+        assert sweep(stopped, seen) == 0
         assert not entered(stopped, pid)
 
 
-def test_a_process_whose_first_thread_has_ended_is_woken(stopped: int) -> None:
+def test_process_whose_first_thread_has_ended_is_resumed(stopped: int) -> None:
     with running(sys.executable, "-c", HEADLESS) as pid:
         until(lambda: state(pid) == "Z")
         start = enter(stopped, pid)
-        assert not standing(pid, start)
+        assert not is_stopped(pid, start)
         os.kill(pid, signal.SIGSTOP)
-        until(lambda: standing(pid, start))
+        until(lambda: is_stopped(pid, start))
         sweep(stopped, set())
-        until(lambda: not standing(pid, start))
+        until(lambda: not is_stopped(pid, start))
 
 
-def test_a_stop_that_waits_for_the_end_of_a_vfork_is_taken_back(
-    stopped: int, tmp_path: Path
-) -> None:
+def test_stop_that_is_pending_in_a_vfork_is_canceled(stopped: int, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with running(sys.executable, "-c", IN_VFORK, str(fifo)) as pid:
@@ -159,9 +157,9 @@ def test_a_stop_that_waits_for_the_end_of_a_vfork_is_taken_back(
             start = enter(stopped, pid)
             os.kill(pid, signal.SIGSTOP)
             assert state(pid) == "D"
-            assert standing(pid, start)
+            assert is_stopped(pid, start)
             assert sweep(stopped, set()) == 1
-            assert not standing(pid, start)
+            assert not is_stopped(pid, start)
         finally:
             os.close(os.open(fifo, os.O_WRONLY))
         until(lambda: state(pid) == "S")

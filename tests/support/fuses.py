@@ -29,7 +29,7 @@ def fused() -> Iterator[Observer]:
     """Everybody called COMM is stopped at BOUND."""
     observer = Observer(Selection(comms=(COMM,)), watermarks=True)
     try:
-        fuses(observer).arm_everybody(
+        fuses(observer).set_default(
             FuseDefault(FuseScope.PROCESS, BOUND, False, signal.SIGSTOP)
         )
         yield observer

@@ -1,16 +1,16 @@
-"""A watch as far as it stops and holds, in a process of its own that a test may kill.
+"""The part of a watch that stops and holds processes, in a process that a test can kill.
 
 `python -m tests.support.holder COMM` answers lines on its stdin, and ends with it:
 
-    guardian         → guardian PID
-    check            → check WORDS     what became of the guardian
+    watchdog         → watchdog PID
+    check            → check WORDS     what happened to the watchdog
     arm PID BYTES    → arm
-    hold PID         → hold WORDS      once the record of its stop was read, and it is held
-    let-go PID       → let-go          without a bound
-    woken            → woken PID…      who was let go by others
-    starve           → starve          has no descriptor left
-    eat              → eat             takes 256 MiB, if it lives to say so
-    close            → close           lets all go, as a watch does that ends in order
+    hold PID         → hold WORDS      once it has read the record of the stop
+    resume PID       → resume          without a bound
+    resumed          → resumed PID…    those that other programs resumed
+    starve           → starve          uses up all descriptors
+    eat              → eat             takes 256 MiB, if it survives that
+    close            → close           resumes all, as a watch does that ends in order
 """
 
 import contextlib
@@ -43,7 +43,7 @@ class Holder:
             bufsize=1,
         )
         self.pid = self._process.pid
-        self.guardian = int(self.ask("guardian"))
+        self.watchdog = int(self.ask("watchdog"))
 
     def __enter__(self) -> Self:
         return self
@@ -86,8 +86,8 @@ class _Watch:
 
     def do(self, command: str, pid: int = 0, size: int = 0) -> object:
         match command:
-            case "guardian":
-                return self.holding.guardian_pid
+            case "watchdog":
+                return self.holding.watchdog_pid
             case "check":
                 return self.holding.check()
             case "arm":
@@ -96,12 +96,12 @@ class _Watch:
             case "hold":
                 self.observer.last(FuseBlown, lambda event: event.key == self.keys[pid])
                 return self.holding.hold(self.keys[pid])
-            case "let-go":
+            case "resume":
                 self.fuses.arm_process(self.keys[pid], 0, 0, signal.SIGSTOP)
                 self.fuses.clear_stop(self.keys[pid])
-                self.holding.let_go(self.keys[pid])
-            case "woken":
-                return " ".join(str(key.pid) for key in self.holding.woken())
+                self.holding.resume(self.keys[pid])
+            case "resumed":
+                return " ".join(str(key.pid) for key in self.holding.resumed_by_others())
             case "starve":
                 _take_all_descriptors()
             case "eat":

@@ -64,6 +64,7 @@ class RecordingView:
         self._record("fuse", news)
 
     def remark(self, remark: Remark) -> None:
+        assert "no transition" not in remark.text, remark.text  # a bug of the fuse
         self._record("remark", remark)
 
     def end(self, snapshot: Snapshot, reason: str) -> None:

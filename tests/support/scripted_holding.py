@@ -12,11 +12,11 @@ class ScriptedHolding:
         self.resumed: list[ProcessKey] = []
         self.trouble = ""
         self.closed = False
-        self._woken: list[ProcessKey] = []
+        self._resumed_elsewhere: list[ProcessKey] = []
 
     def resume_elsewhere(self, key: ProcessKey) -> None:
         """Another program sends it SIGCONT."""
-        self._woken.append(key)
+        self._resumed_elsewhere.append(key)
 
     def hold(self, key: ProcessKey) -> str:
         self.held.append(key)
@@ -25,11 +25,11 @@ class ScriptedHolding:
     def holds(self, key: ProcessKey) -> bool:
         return key in self.held
 
-    def woken(self) -> list[ProcessKey]:
-        woken, self._woken = self._woken, []
-        return woken
+    def resumed_by_others(self) -> list[ProcessKey]:
+        keys, self._resumed_elsewhere = self._resumed_elsewhere, []
+        return keys
 
-    def let_go(self, key: ProcessKey) -> None:
+    def resume(self, key: ProcessKey) -> None:
         self.resumed.append(key)
         self.release(key)
 

@@ -308,7 +308,7 @@ def fuse_event(kind: FuseEventKind = FuseEventKind.STOPPED, **changes: object) -
         "next_bound_bytes": None,
         "stopped_ns": 0 if kind is FuseEventKind.STOPPED else 12 * NS_PER_SECOND,
         "next_steps": "capture, shell, then SIGKILL",
-        "sentence": "gopls 4711 stands: its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the "
+        "sentence": "gopls 4711 was stopped: its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the "
         "limit of 2 GiB)",
         "monotonic_ns": MONOTONIC_NS,
         "time_ns": TIME_NS,

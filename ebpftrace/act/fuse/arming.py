@@ -1,84 +1,125 @@
-"""The kernel side's bounds, as they were put: what did not change is not put again."""
+"""The bounds that the kernel holds now, and those that were raised."""
 
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
-from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds
+from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound
 from ebpftrace.events import FuseScope, ProcessKey
+from ebpftrace.ledger import Snapshot
 from ebpftrace.probe import FuseControl
 from ebpftrace.units import NS_PER_SECOND
 
-_FREEING_NS = 3 * NS_PER_SECOND  # the kernel frees a large process in a second or two
+_FREEING_NS = 3 * NS_PER_SECOND  # the kernel frees a large process within a second or two
+_DROPPED = 0.9  # of the usage at which a bound was raised: below it the old bound holds again
 
 
 class Arming:
-    """`arm` with each snapshot's bounds; `put` and `exempt` are for one, between snapshots."""
+    """Sets the bounds of each snapshot in the kernel, and skips those that did not change."""
 
-    def __init__(self, switch: FuseControl) -> None:
-        self._switch = switch
+    def __init__(self, control: FuseControl) -> None:
+        self._control = control
         self._armed = Bounds()
-        # Cgroups, by id, in which one ended, and by when its memory is given back.
+        # By the id of a cgroup in which a process has ended: until when it frees its memory.
         self._freed_by: dict[int, int] = {}
 
     @property
     def unlimited(self) -> frozenset[str]:
-        """Names of jobs without a limit, where a fuse is a share of it: it cannot blow."""
+        """Names of jobs without a memory limit whose fuse is a share of it: it never acts."""
         return self._armed.unlimited
 
     def arm(self, bounds: Bounds, now_ns: int) -> None:
-        """Have the kernel side hold these from now on, and no other."""
-        bounds = self._kept_up(bounds, now_ns)
+        """Set these bounds and no others; `now_ns` is CLOCK_MONOTONIC."""
+        bounds = self._without_drops(bounds, now_ns)
         for key, armed in bounds.processes.items():
             if self._armed.processes.get(key) != armed:
-                self._switch.arm_process(key, *armed)
-        for cgroup_id, (bound, number) in bounds.groups.items():
-            if self._armed.groups.get(cgroup_id) != (bound, number):
-                self._switch.arm_group(cgroup_id, bound, number)
+                self._control.arm_process(key, *armed)
+        for cgroup_id, bound in bounds.groups.items():
+            if self._armed.groups.get(cgroup_id) != bound:
+                self._control.arm_group(cgroup_id, *bound)
         for cgroup_id in self._armed.groups.keys() - bounds.groups.keys():
-            self._switch.arm_group(cgroup_id, 0, 0)
+            self._control.arm_group(cgroup_id, 0, 0)
         self._armed = bounds
 
-    def put(self, place: BoundKey, scope: FuseScope, bound_bytes: int, signal: int) -> None:
-        """Have this bound at once, and not only with the next snapshot's."""
-        if isinstance(place, int):
-            self._switch.arm_group(place, bound_bytes, signal)
+    def set_bound(self, of: BoundKey, scope: FuseScope, bound_bytes: int, signal: int) -> None:
+        """Set one bound at once, before the next snapshot does."""
+        if isinstance(of, int):
+            self._control.arm_group(of, bound_bytes, signal)
         elif scope is FuseScope.PROCESS:
-            self._switch.arm_process(place, bound_bytes, 0, signal)
+            self._control.arm_process(of, bound_bytes, 0, signal)
         else:
-            self._switch.arm_process(place, 0, bound_bytes, signal)
+            self._control.arm_process(of, 0, bound_bytes, signal)
 
     def exempt(self, key: ProcessKey) -> None:
-        """Have no bound at once: this one is not stopped."""
-        self._switch.arm_process(key, 0, 0, EXEMPT)
+        """Never stop this process."""
+        self._control.arm_process(key, 0, 0, EXEMPT)
 
     def disarm(self) -> None:
-        """No bound is left."""
+        """Remove all bounds."""
         for key in self._armed.processes:
             self.exempt(key)
         for cgroup_id in self._armed.groups:
-            self._switch.arm_group(cgroup_id, 0, 0)
+            self._control.arm_group(cgroup_id, 0, 0)
         self._armed = Bounds()
 
     def executed(self, key: ProcessKey) -> None:
-        """It is another program now, whose memory has no bounds but the kernel's default."""
+        """A process called exec: its new memory has only the kernel's default bound."""
         if key in self._armed.processes:
             processes = {k: v for k, v in self._armed.processes.items() if k != key}
             self._armed = replace(self._armed, processes=processes)
 
     def freeing(self, cgroup_id: int, now_ns: int) -> None:
-        """One ended there, and gives back its memory for a while yet."""
+        """A process of this cgroup has ended; its memory is freed within a few seconds."""
         self._freed_by[cgroup_id] = now_ns + _FREEING_NS
 
-    def _kept_up(self, bounds: Bounds, now_ns: int) -> Bounds:
-        """No bound comes down while one that ended gives back its memory.
+    def _without_drops(self, bounds: Bounds, now_ns: int) -> Bounds:
+        """The bounds, none lower than now while an ended process frees its memory.
 
-        It is charged for that still, and held by nobody: as of strangers, who leave that
-        much less to everybody else.
+        The cgroup is still charged for that memory, but no process holds it. It looks like
+        usage of untracked processes, which would lower the bound of all others.
         """
-        self._freed_by = {one: by for one, by in self._freed_by.items() if now_ns < by}
+        self._freed_by = {group: by for group, by in self._freed_by.items() if now_ns < by}
         armed = self._armed.groups
         kept = {
-            cgroup_id: max((bound, number), armed.get(cgroup_id, (0, number)))
-            for cgroup_id, (bound, number) in bounds.groups.items()
+            cgroup_id: max(bound, armed.get(cgroup_id, GroupBound(0, bound.signal)))
+            for cgroup_id, bound in bounds.groups.items()
             if cgroup_id in self._freed_by
         }
         return replace(bounds, groups={**bounds.groups, **kept})
+
+
+@dataclass(frozen=True, slots=True)
+class _RaisedBound:
+    bound_bytes: int
+    measured_bytes: int  # when it was raised
+
+
+class RaisedBounds:
+    """Bounds raised because a process that had crossed them was resumed."""
+
+    def __init__(self) -> None:
+        self._raised: dict[BoundKey, _RaisedBound] = {}
+
+    @property
+    def bounds(self) -> dict[BoundKey, int]:
+        """Bytes, by the cgroup or process that they are of."""
+        return {key: raised.bound_bytes for key, raised in self._raised.items()}
+
+    def set(self, key: BoundKey, bound_bytes: int, *, measured_bytes: int) -> None:
+        """Raise a bound; `measured_bytes` is the usage at this moment."""
+        self._raised[key] = _RaisedBound(bound_bytes, measured_bytes)
+
+    def forget(self, key: BoundKey) -> None:
+        """The cgroup or process is gone."""
+        self._raised.pop(key, None)
+
+    def drop_unneeded(self, snapshot: Snapshot, stopped: Collection[BoundKey]) -> None:
+        """Forget raised bounds whose usage has dropped, except those of `stopped` processes."""
+        held: dict[BoundKey, int] = {}
+        for job in snapshot.jobs:
+            held[job.identity.cgroup_id] = job.usage.held_bytes
+            for process in job.processes:
+                # The bound may be of either: the process or the charge of its cgroup.
+                held[process.key] = max(process.own.held_bytes, job.cgroup.charge_bytes)
+        for key, raised in list(self._raised.items()):
+            if key not in stopped and held.get(key, 0) < raised.measured_bytes * _DROPPED:
+                del self._raised[key]

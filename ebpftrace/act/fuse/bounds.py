@@ -1,13 +1,14 @@
-"""Where the fuses are to be, in bytes: asked of each snapshot, for the kernel side to hold.
+"""Computes the bounds of all fuses from a snapshot.
 
-A bound of a job that is so many bytes away from what the snapshot says is a bound so many
-bytes above what the kernel side counts; untracked processes and kernel memory are in the
-former, so that the bound comes down as they grow.
+The bound of a job is the sum of what its tracked processes hold now, as the kernel counts
+it, plus what is left until the fuse. What is left shrinks as untracked processes and kernel
+memory grow, so the bound comes down with each snapshot then.
 """
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.matching import policy_for
@@ -22,91 +23,110 @@ from ebpftrace.probe.loading.layout import whole_pages
 from ebpftrace.units import PAGE_SIZE
 
 EXEMPT = 0xFFFF_FFFF
-"""In place of a signal: this one is never stopped (bpf/fuse.h)."""
+"""In place of a signal: never stop this process (bpf/fuse.h)."""
 
-BEYOND = 1 << 62
-"""Bytes: a bound that nobody meets."""
+UNREACHABLE = 1 << 62
+"""Bytes: a bound that no process reaches."""
 
-_LEAST = 1  # bytes: a bound of 0 would be none
+_LEAST = 1  # bytes: 0 means no bound
 
 BoundKey = int | ProcessKey
-"""Whose bound: a memory cgroup's, by id, or one process's."""
+"""What a bound is of: a memory cgroup, by its id, or one process."""
 
 _SIGNALS = {FuseAction.STOP: int(signal.SIGSTOP), FuseAction.KILL: int(signal.SIGKILL)}
 
 
+class GroupBound(NamedTuple):
+    """A bound of the sum of what a cgroup's tracked processes hold."""
+
+    held_bytes: int
+    signal: int
+
+
+class ProcessBound(NamedTuple):
+    """Bounds of what a process holds and of its cgroup's charge; 0: no such bound."""
+
+    own_bytes: int
+    charge_bytes: int
+    signal: int
+
+
+_NO_STOP = ProcessBound(0, 0, EXEMPT)
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Bytes and signals: of groups (held, signal), of processes (own, charge, signal)."""
+    """All bounds by what they are of: cgroup ids and processes."""
 
-    groups: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    processes: Mapping[ProcessKey, tuple[int, int, int]] = field(default_factory=dict)
-    unlimited: frozenset[str] = frozenset()  # names of jobs that have no limit to be a share of
+    groups: Mapping[int, GroupBound] = field(default_factory=dict)
+    processes: Mapping[ProcessKey, ProcessBound] = field(default_factory=dict)
+    unlimited: frozenset[str] = frozenset()
+    """Names of jobs without a memory limit whose fuse is a share of it."""
 
 
 def fuse_for(
     policies: Sequence[Policy], process: ProcessSnapshot | KnownProcess, job: JobIdentity
 ) -> tuple[Policy, Fuse] | None:
-    """The policy whose fuse is this process's. Crash monitors and dry runs have none."""
+    """The policy whose fuse applies to a process; None for crash monitors and dry runs."""
     policy = None if process.role else policy_for(policies, process.comm, job)
     if policy is None or policy.fuse is None or policy.dry_run:
         return None
     return policy, policy.fuse
 
 
-def place_of(fuse: Fuse, process: ProcessKey, cgroup_id: int) -> BoundKey:
-    """What its bound is kept by."""
+def bound_key(fuse: Fuse, process: ProcessKey, cgroup_id: int) -> BoundKey:
+    """What the bound of this fuse is of, for a process of this cgroup."""
     return cgroup_id if fuse.scope is FuseScope.JOB else process
 
 
-def bounds_of(
+def compute_bounds(
     policies: Sequence[Policy],
     snapshot: Snapshot,
     raised: Mapping[BoundKey, int],
-    exhausted: Callable[[JobIdentity, Policy], str] = lambda _job, _policy: "",
+    budget_refusal: Callable[[JobIdentity, Policy], str] = lambda _job, _policy: "",
 ) -> Bounds:
-    """All bounds; `raised` are those that were put higher since somebody was let go.
+    """The bounds of all processes of a snapshot; `raised` are lower limits of them, in bytes.
 
-    A fuse that kills is off while the budget of its job is `exhausted`.
+    A fuse that kills is off while `budget_refusal` gives a reason.
     """
-    groups: dict[int, tuple[int, int]] = {}
-    processes: dict[ProcessKey, tuple[int, int, int]] = {}
+    groups: dict[int, GroupBound] = {}
+    processes: dict[ProcessKey, ProcessBound] = {}
     unlimited: set[str] = set()
     for job in snapshot.jobs:
+        cgroup_id = job.identity.cgroup_id
         for process in job.processes:
             key = process.key
             found = fuse_for(policies, process, job.identity)
             if found is None or in_own_ancestry(key.pid):
-                processes[key] = (0, 0, EXEMPT)
+                processes[key] = _NO_STOP
                 continue
             policy, fuse = found
-            if fuse.action is FuseAction.KILL and exhausted(job.identity, policy):
-                processes[key] = (0, 0, EXEMPT)
+            if fuse.action is FuseAction.KILL and budget_refusal(job.identity, policy):
+                processes[key] = _NO_STOP
                 continue
             number = _SIGNALS[fuse.action]
-            place = place_of(fuse, key, job.identity.cgroup_id)
             bound = _bound(fuse, job, snapshot.monotonic_ns)
             if bound is not None and fuse.scope is FuseScope.JOB:
-                # The kernel side sums a cgroup up, and several CI runs may share one.
+                # The kernel counts a whole cgroup, which several CI jobs may share.
                 bound += job.group_usage.held_bytes - job.usage.held_bytes
             if bound is None:
                 unlimited.add(job.identity.name)
             else:
-                bound = max(bound, raised.get(place, _LEAST))
+                bound = max(bound, raised.get(bound_key(fuse, key, cgroup_id), _LEAST))
             if fuse.scope is FuseScope.JOB:
-                processes[key] = (0, 0, number)
+                processes[key] = ProcessBound(0, 0, number)
                 if bound is not None:
-                    assert isinstance(place, int)
-                    groups[place] = min((bound, number), groups.get(place, (bound, number)))
+                    lowest = GroupBound(bound, number)
+                    groups[cgroup_id] = min(lowest, groups.get(cgroup_id, lowest))
             elif fuse.scope is FuseScope.PROCESS:
-                processes[key] = (bound or 0, 0, number)
+                processes[key] = ProcessBound(bound or 0, 0, number)
             else:
-                processes[key] = (0, bound or 0, number)
+                processes[key] = ProcessBound(0, bound or 0, number)
     return Bounds(groups, processes, frozenset(unlimited))
 
 
-def not_yet(fuse: Fuse, job: JobSnapshot) -> bool:
-    """Whether a job is below its bound, and only its cgroup's sum with other jobs is not."""
+def is_below_bound(fuse: Fuse, job: JobSnapshot) -> bool:
+    """Whether only the sum of several jobs has crossed the bound, and this job has not."""
     alone = job.group_usage.held_bytes <= job.usage.held_bytes
     if alone or fuse.scope is not FuseScope.JOB or fuse.share:
         return False
@@ -114,7 +134,7 @@ def not_yet(fuse: Fuse, job: JobSnapshot) -> bool:
 
 
 def _bound(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:
-    """None: a share of a limit that there is not."""
+    """Bytes; None for a share of a limit that does not exist."""
     if not fuse.share:
         return round(fuse.bound)
     if not job.cgroup.limit_bytes:
@@ -124,35 +144,35 @@ def _bound(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:
     now = of_job(job, now_ns)
     if now.used_share is None:
         return None
-    away = round((fuse.bound - now.used_share) * job.cgroup.limit_bytes)
-    return max(_LEAST, job.usage.held_bytes + away)
+    left = round((fuse.bound - now.used_share) * job.cgroup.limit_bytes)
+    return max(_LEAST, job.usage.held_bytes + left)
 
 
-def higher(measured_bytes: int, bound_bytes: int, limit_bytes: int | None) -> int | None:
-    """The next bound of one that goes on: half of what is left to the limit above it.
+def next_bound(measured_bytes: int, bound_bytes: int, limit_bytes: int | None) -> int | None:
+    """The bound of a process that is resumed: half way from its usage to the limit.
 
-    Without a limit a quarter above; None where there is no room for another stop. In whole
-    pages, as the kernel side has it.
+    Without a limit it is a quarter higher. None: too little is left for another stop. The
+    bound is in whole pages, as in the kernel.
     """
-    at = max(measured_bytes, bound_bytes)
+    usage = max(measured_bytes, bound_bytes)
     if limit_bytes is None:
-        return whole_pages(at * 5 // 4) * PAGE_SIZE
-    left = limit_bytes - at
+        return whole_pages(usage * 5 // 4) * PAGE_SIZE
+    left = limit_bytes - usage
     if left <= limit_bytes // 100:
         return None
-    return whole_pages(at + left // 2) * PAGE_SIZE
+    return whole_pages(usage + left // 2) * PAGE_SIZE
 
 
 def has_fuse(policies: Sequence[Policy]) -> bool:
-    """Whether anybody may be stopped."""
+    """Whether any policy can stop a process."""
     return any(policy.fuse is not None and not policy.dry_run for policy in policies)
 
 
 def default_fuse(policies: Sequence[Policy]) -> FuseDefault | None:
-    """What the kernel side holds against everybody from the first page on.
+    """The fuse that the kernel can apply to every process from its first page on.
 
-    Only where that is right for all that is watched: one fuse, and no policy that asks for
-    more than a name. Elsewhere a process has no bound before the first reading.
+    There is one only if all policies have the same fuse and match nothing but names. With
+    any other policies a process has no bound until the first snapshot.
     """
     fuses = {None if policy.dry_run else policy.fuse for policy in policies}
     if len(fuses) != 1 or any(

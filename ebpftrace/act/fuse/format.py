@@ -1,4 +1,6 @@
-"""What is said of one that a fuse stopped."""
+"""Fuse events and their sentences, from the kernel's event and the ledger."""
+
+from dataclasses import replace
 
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.policy.fuse import Fuse, FuseEnd
@@ -6,64 +8,119 @@ from ebpftrace.act.policy.policy import Policy
 from ebpftrace.events import FuseBlown, FuseScope
 from ebpftrace.judge import words
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
+from ebpftrace.ledger import KnownProcess
 from ebpftrace.units import format_duration
 
-_WHOSE = {
+_USAGE = {
     FuseScope.PROCESS: "it holds",
     FuseScope.JOB: "its job holds",
     FuseScope.CHARGE: "its cgroup is charged for",
 }
 
 
-def next_in_words(policy: Policy) -> str:
-    """`capture, shell, then SIGKILL`: what awaits one that stands."""
+def first_event(
+    kind: FuseEventKind,
+    blown: FuseBlown,
+    process: KnownProcess,
+    policy: Policy,
+    *,
+    time_ns: int,
+) -> FuseEvent:
+    """The kernel stopped or killed a process; `time_ns` is the Unix time of that."""
+    event = FuseEvent(
+        kind=kind,
+        policy=policy.name,
+        job=process.job,
+        process=blown.key,
+        comm=process.comm,
+        scope=blown.scope,
+        held_bytes=blown.held_bytes,
+        measured_bytes=blown.measured_bytes,
+        bound_bytes=blown.bound_bytes,
+        limit_bytes=process.limit_bytes,
+        next_bound_bytes=None,
+        stopped_ns=0,
+        next_steps=describe_next_steps(policy) if kind is FuseEventKind.STOPPED else "",
+        sentence="",
+        monotonic_ns=blown.time_ns,
+        time_ns=time_ns,
+    )
+    return replace(event, sentence=_sentence(event, policy.fuse))
+
+
+def later_event(
+    first: FuseEvent,
+    kind: FuseEventKind,
+    fuse: Fuse,
+    *,
+    now_ns: int,
+    time_ns: int,
+    next_bound_bytes: int | None = None,
+) -> FuseEvent:
+    """A stopped process was resumed or has ended: at `now_ns` CLOCK_MONOTONIC, `time_ns` Unix.
+
+    `first` is the event of its stop.
+    """
+    event = replace(
+        first,
+        kind=kind,
+        next_bound_bytes=next_bound_bytes,
+        stopped_ns=max(0, now_ns - first.monotonic_ns),
+        next_steps="",
+        monotonic_ns=now_ns,
+        time_ns=time_ns,
+    )
+    return replace(event, sentence=_sentence(event, fuse))
+
+
+def describe_next_steps(policy: Policy) -> str:
+    """`capture, shell, then SIGKILL`: what happens to a stopped process."""
     assert policy.fuse is not None
-    end = "it goes on" if policy.fuse.then is FuseEnd.THAW else "SIGKILL"
+    end = "it is resumed" if policy.fuse.then is FuseEnd.THAW else "SIGKILL"
     steps = ", ".join(step.action for step in policy.ladder)
     return f"{steps}, then {end}" if steps else end
 
 
-def blown_in_words(event: FuseBlown, fuse: Fuse | None, limit_bytes: int | None) -> str:
-    """`its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the limit of 2 GiB)`."""
-    told = f"{_WHOSE[event.scope]} {words.size(event.measured_bytes)}"
-    of_limit = ""
-    if fuse is not None and fuse.share and limit_bytes:
-        of_limit = f", {words.share(fuse.bound)} of the limit of {words.size(limit_bytes)}"
-    return f"{told} (fuse {words.size(event.bound_bytes)}{of_limit})"
-
-
-def sentence(news: FuseEvent, fuse: Fuse | None, event: FuseBlown) -> str:
-    """One sentence for each kind."""
-    who = f"{news.comm} {news.process.pid}"
-    stood = format_duration(news.stopped_ns)
-    match news.kind:
+def _sentence(event: FuseEvent, fuse: Fuse | None) -> str:
+    process = f"{event.comm} {event.process.pid}"
+    duration = format_duration(event.stopped_ns)
+    match event.kind:
         case FuseEventKind.STOPPED:
-            return f"{who} stands: {blown_in_words(event, fuse, news.limit_bytes)}"
+            return f"{process} was stopped: {_crossing(event, fuse)}"
         case FuseEventKind.KILLED:
-            return f"{who} was killed: {blown_in_words(event, fuse, news.limit_bytes)}"
+            return f"{process} was killed: {_crossing(event, fuse)}"
         case FuseEventKind.ENDED:
-            return f"{who} ended after it had stood for {stood}"
-    next_stop = news.next_bound_bytes
-    where = f"the next stop is at {words.size(next_stop)}" if next_stop else "no stop is left"
-    return f"{who} goes on after it stood for {stood}; {where}"
+            return f"{process} ended {duration} after it was stopped"
+    bound = event.next_bound_bytes
+    next_stop = f"the next stop is at {words.size(bound)}" if bound else "no stop is left"
+    return f"{process} was resumed after {duration}; {next_stop}"
 
 
-def finding_of(news: FuseEvent, event: FuseBlown, meant: FuseEvent | None = None) -> Finding:
-    """What an incident begins with: of the job, or of the one that is `meant`."""
-    subject = Subject(news.job)
-    if meant is not None:
-        subject = Subject(news.job, meant.process, meant.comm)
+def _crossing(event: FuseEvent, fuse: Fuse | None) -> str:
+    """`its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the limit of 2 GiB)`."""
+    share = ""
+    if fuse is not None and fuse.share and event.limit_bytes:
+        share = f", {words.share(fuse.bound)} of the limit of {words.size(event.limit_bytes)}"
+    usage = f"{_USAGE[event.scope]} {words.size(event.measured_bytes)}"
+    return f"{usage} (fuse {words.size(event.bound_bytes)}{share})"
+
+
+def finding_of(stop: FuseEvent, target: FuseEvent | None = None) -> Finding:
+    """The finding that starts an incident; `target` limits it to one stopped process."""
+    subject = Subject(stop.job)
+    if target is not None:
+        subject = Subject(stop.job, target.process, target.comm)
     return Finding(
         detector="fuse",
         subject=subject,
         severity=Severity.CRITICAL,
-        measured=news.measured_bytes,
-        bound=news.bound_bytes,
+        measured=stop.measured_bytes,
+        bound=stop.bound_bytes,
         unit=FindingUnit.BYTES,
         measures_gain=True,
-        since_ns=event.time_ns,
-        time_ns=news.time_ns,
-        monotonic_ns=news.monotonic_ns,
+        since_ns=stop.monotonic_ns,
+        time_ns=stop.time_ns,
+        monotonic_ns=stop.monotonic_ns,
         seconds_to_limit=None,
-        sentence=news.sentence,
+        sentence=stop.sentence,
     )

@@ -1,4 +1,4 @@
-"""The last rung of a ladder that a fuse set off: nobody is left standing."""
+"""The last step of a ladder that a fuse started: no process stays stopped."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ _TIMEOUT_NS = 20 * NS_PER_SECOND
 
 
 def with_end(policy: Policy) -> Policy:
-    """The policy, its ladder ended by the step that its fuse asks for."""
+    """The policy with the last step that its fuse requires."""
     assert policy.fuse is not None
     thaws = policy.fuse.then is FuseEnd.THAW
     end = Step(RESUME, _TIMEOUT_NS, NoOptions()) if thaws else kill()
@@ -30,7 +30,7 @@ def with_end(policy: Policy) -> Policy:
 
 
 def kill() -> Step:
-    """A stopped process acts on no other signal."""
+    """SIGKILL: a stopped process handles no other signal."""
     return Step("signal", _TIMEOUT_NS, signal.SignalOptions(send=("KILL",)))
 
 

@@ -90,7 +90,7 @@ def test_a_stopped_process_is_shown_with_size_duration_and_next_steps(frozen: Fr
 
 def test_t_resumes_a_process_until_its_next_bound(frozen: Frozen) -> None:
     frozen.tmux.press("t")
-    frozen.tmux.wait_for(f"{frozen.name} goes on after it stood")
+    frozen.tmux.wait_for(f"{frozen.name} was resumed after")
     frozen.tmux.wait_for("at 178 MiB")  # half of what was left
     assert stands(frozen.runaway.pid)
 

@@ -194,12 +194,12 @@ def test_who_is_frozen_is_neither_taken_for_woken_nor_forgotten(observer: Observ
         holding = Holding(fuses(observer).fd)
         try:
             holding.hold(key)
-            assert holding.woken() == []
+            assert holding.resumed_by_others() == []
             write(ice.file, "FROZEN")
             until(ice.is_frozen)
-            assert holding.woken() == []
+            assert holding.resumed_by_others() == []
             running: set[int] = set()
-            for _ in range(3):  # as the guardian does once the watch is dead
+            for _ in range(3):  # as the watchdog does once the watch is dead
                 watchdog.sweep(fuses(observer).fd, running)
             write(ice.file, "THAWED")
             workload.answer()

@@ -144,7 +144,7 @@ def test_nobody_has_to_arm_it_where_it_is_for_everybody(scope: FuseScope) -> Non
     fuse = FuseDefault(scope, 0.5, True, signal.SIGSTOP)
     observer = Observer(Selection(comms=("fuse*",)), watermarks=True)
     try:
-        fuses(observer).arm_everybody(fuse)
+        fuses(observer).set_default(fuse)
         with memory_cgroup() as group:
             group.limit(200 * MIB)
             with Workload("fused", cgroup=group) as workload:

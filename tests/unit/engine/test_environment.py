@@ -46,7 +46,7 @@ def test_policies_need_marks_and_a_common_fuse_is_the_default(
     (options,) = constructed
     assert options["watermarks"]
     assert options["fuse"] == resources.default_fuse
-    assert options["guard"] == resources.hold_stopped
+    assert options["hold_stopped"] == resources.hold_stopped
 
 
 def test_only_failures_to_protect_the_process_are_reported(

@@ -126,4 +126,4 @@ def test_control_socket_that_cannot_be_made_is_a_remark(
     with closing(resources(tmp_path, FUSE)) as made:
         made.hold_stopped(5)
         assert made.control is None
-        assert "`ebpftrace thaw` cannot ask this watch" in made.remarks[0]
+        assert "this watch cannot be reached by `ebpftrace thaw`" in made.remarks[0]

@@ -37,11 +37,13 @@ def test_an_outcome_begins_with_whether_it_helped() -> None:
 
 def test_a_fuse_event_begins_with_its_kind() -> None:
     assert activity_line(watches.fuse_event(), 200) == (
-        "fuse     12:00:07Z stopped in build-42: gopls 4711 stands: its job holds 1.8 GiB "
+        "fuse     12:00:07Z stopped in build-42: gopls 4711 was stopped: its job holds 1.8 GiB "
         "(fuse 1.8 GiB, 90% of the limit of 2 GiB); next: capture, shell, then SIGKILL"
     )
-    thawed = watches.fuse_event(FuseEventKind.THAWED, sentence="gopls 4711 goes on")
-    assert activity_line(thawed) == "fuse     12:00:07Z thawed in build-42: gopls 4711 goes on"
+    thawed = watches.fuse_event(FuseEventKind.THAWED, sentence="gopls 4711 was resumed")
+    assert (
+        activity_line(thawed) == "fuse     12:00:07Z thawed in build-42: gopls 4711 was resumed"
+    )
 
 
 def test_a_remark() -> None:

@@ -1,1 +1,1 @@
-"""Who was stopped by the fuse, and that none of them is ever forgotten."""
+"""Resumes stopped processes however the watch ends, and on request over a socket."""

@@ -1,9 +1,9 @@
-"""The control socket: a running watch is asked to let go whom its fuse stopped.
+"""The control socket of a running watch: `ebpftrace thaw` sends its requests to it.
 
-A datagram of JSON with a socket for the answer beside it (SCM_RIGHTS), so that who asks
-leaves nothing behind and hears of nobody else's request. Only root reaches the folder.
+A request is a datagram of JSON, with a socket for the reply attached (SCM_RIGHTS), so that
+a client leaves nothing behind and sees no reply but its own. Only root can enter the folder.
 
-    {"thaw": 4711} or {"thaw": "all"}  →  {"thawed": ["gopls 4711 goes on; …"], "more": 0}
+    {"thaw": 4711} or {"thaw": "all"}  →  {"thawed": ["gopls 4711 was …"], "more": 0}
 """
 
 import contextlib
@@ -18,47 +18,48 @@ from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError
 
-REQUEST_BYTES = 256
-ANSWER_BYTES = 1 << 16
-_AT_ONCE = 64  # requests; the next ones wait for the next call
+MAX_REQUEST_BYTES = 256
+MAX_REPLY_BYTES = 1 << 16
+_BATCH = 64  # requests; more wait for the next call
 _SUFFIX = ".sock"
 _DEFAULT_FOLDER = "/run/ebpftrace"
-_FIX = "EBPFTRACE_RUN_DIR=FOLDER names another folder, to the watch and to thaw alike"
+_FIX = "set EBPFTRACE_RUN_DIR=FOLDER to another folder, for both watch and thaw"
 
 
 def run_folder() -> Path:
-    """Where the sockets of running watches are; the environment may say otherwise."""
+    """The folder with the sockets of running watches; EBPFTRACE_RUN_DIR overrides it."""
     return Path(os.environ.get("EBPFTRACE_RUN_DIR") or _DEFAULT_FOLDER)
 
 
 @dataclass(frozen=True, slots=True)
 class ThawRequest:
-    """Somebody asks for a process to be let go, or for all of them (None)."""
+    """A request to resume a process, or all (None)."""
 
     pid: int | None
-    _answer: socket.socket
+    _reply: socket.socket
 
     def reply(self, thawed: Sequence[str]) -> None:
-        """One sentence for each process that goes on. Call it once."""
-        with self._answer, contextlib.suppress(OSError):  # who asked did not wait for it
-            self._answer.send(_packed(thawed))
+        """Send one sentence for each process that was resumed. Call it once."""
+        with self._reply, contextlib.suppress(OSError):  # the client did not wait
+            self._reply.send(_pack(thawed))
 
 
 class ControlServer:
-    """The socket of this watch. EbpftraceError where it cannot be made."""
+    """The socket of this watch. EbpftraceError if it cannot be created."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._path = (folder or run_folder()) / f"{os.getpid()}{_SUFFIX}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            _make_folder(self._path.parent)
+            _create_folder(self._path.parent)
             remove_stale(self._path.parent)
             self._socket.bind(os.fspath(self._path))
         except OSError as error:
             self._socket.close()
-            what = "`ebpftrace thaw` cannot ask this watch"
             raise EbpftraceError(
-                what, why=f"{self._path}: {error.strerror or error}", fix=_FIX
+                "this watch cannot be reached by `ebpftrace thaw`",
+                why=f"{self._path}: {error.strerror or error}",
+                fix=_FIX,
             ) from error
 
     @property
@@ -67,32 +68,32 @@ class ControlServer:
         return self._socket.fileno()
 
     def requests(self) -> Iterator[ThawRequest]:
-        """What was asked since; each is to be answered. Anything else is passed over."""
-        for _ in range(_AT_ONCE):
+        """The requests received since; reply to each. Invalid ones are dropped."""
+        for _ in range(_BATCH):
             try:
                 data, fds, _flags, _ = socket.recv_fds(
-                    self._socket, REQUEST_BYTES + 1, 1, socket.MSG_CMSG_CLOEXEC
+                    self._socket, MAX_REQUEST_BYTES + 1, 1, socket.MSG_CMSG_CLOEXEC
                 )
-            except OSError:  # EAGAIN: that was all
+            except OSError:  # EAGAIN: no more
                 return
-            answers = [socket.socket(fileno=fd) for fd in fds if _is_socket(fd)]
-            wanted = _wanted(data)
-            if len(answers) == 1 and wanted is not None:
-                answers[0].setblocking(False)
-                yield ThawRequest(wanted or None, answers[0])
+            replies = [socket.socket(fileno=fd) for fd in fds if _is_socket(fd)]
+            wanted = _parse(data)
+            if len(replies) == 1 and wanted is not None:
+                replies[0].setblocking(False)
+                yield ThawRequest(wanted or None, replies[0])
                 continue
-            for answer in answers:
-                answer.close()
+            for reply in replies:
+                reply.close()
 
     def close(self) -> None:
-        """Nobody can ask any more."""
+        """Accept no more requests."""
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
         self._socket.close()
 
 
 def remove_stale(folder: Path) -> list[Path]:
-    """The sockets of watches that run, once those of watches that were killed are removed."""
+    """Remove the sockets that killed watches left; returns those of running watches."""
     running = []
     try:
         entries = sorted(folder.iterdir())
@@ -101,28 +102,28 @@ def remove_stale(folder: Path) -> list[Path]:
     for path in entries:
         if path.suffix != _SUFFIX:
             continue
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as knock:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
             try:
-                knock.connect(os.fspath(path))
+                client.connect(os.fspath(path))
                 running.append(path)
             except ConnectionRefusedError:
                 path.unlink(missing_ok=True)
             except OSError:
-                continue  # no socket, or gone meanwhile: none of ours
+                continue  # no socket of ours, or removed meanwhile
     return running
 
 
-def _make_folder(folder: Path) -> None:
-    """For root alone. OSError where it is anybody else's."""
+def _create_folder(folder: Path) -> None:
+    """For root alone. OSError if it belongs to, or is writable by, another user."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.lstat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise PermissionError(errno.EACCES, "others than us may write to its folder")
+        raise PermissionError(errno.EACCES, "other users can write to its folder")
 
 
-def _wanted(data: bytes) -> int | None:
-    """The pid; 0 for all of them; None where it is no request."""
-    if len(data) > REQUEST_BYTES:
+def _parse(data: bytes) -> int | None:
+    """The pid; 0 for all; None for an invalid request."""
+    if len(data) > MAX_REQUEST_BYTES:
         return None
     try:
         request = json.loads(data)
@@ -134,15 +135,15 @@ def _wanted(data: bytes) -> int | None:
     return thaw if type(thaw) is int and 0 < thaw < 1 << 31 else None
 
 
-def _packed(thawed: Sequence[str]) -> bytes:
-    """As many sentences as fit; how many did not is said."""
-    told, size = 0, 64
+def _pack(thawed: Sequence[str]) -> bytes:
+    """As many sentences as fit, and the number of the others."""
+    count, size = 0, 64
     for sentence in thawed:
         size += len(json.dumps(sentence)) + 2
-        if size > ANSWER_BYTES:
+        if size > MAX_REPLY_BYTES:
             break
-        told += 1
-    return json.dumps({"thawed": thawed[:told], "more": len(thawed) - told}).encode()
+        count += 1
+    return json.dumps({"thawed": thawed[:count], "more": len(thawed) - count}).encode()
 
 
 def _is_socket(fd: int) -> bool:

@@ -1,8 +1,8 @@
-"""Holding: what becomes of stopped processes is ours to answer for, even once we are dead.
+"""Resumes the processes that the fuse stopped, even if the watch is killed.
 
-Two means see to it, each by itself. The guardian is a process that outlives the watch and
-wakes whoever the map of the fuse names: it needs no news of a stop. A tether is the kernel
-that wakes: it needs nobody alive.
+Two mechanisms do so independently. The watchdog is a process that outlives the watch and
+resumes all processes in the fuse's map: it needs no report of a stop. A death signal is
+sent by the kernel when the watch dies: it needs no other process.
 """
 
 import contextlib
@@ -23,101 +23,104 @@ _SPARE = 2  # a pidfd, and a file of /proc
 
 
 class Holding:
-    """Who was stopped by the fuse of one probe; `map_fd` is its `Fuses.fd`.
+    """The stopped processes of one probe; `map_fd` is its `KernelFuses.fd`.
 
-    Made before the first bound is armed, and closed once the probe is.
+    Construct it before the first bound is armed, and close it after the probe.
     """
 
     def __init__(self, map_fd: int) -> None:
         self._map = os.dup(map_fd)
-        self._held: dict[ProcessKey, bool] = {}  # whether it was seen standing
-        self._tethers = DeathSignals()
-        self._warden = WatchdogSupervisor(self._map)
-        # Whoever is held can be let go, however many descriptors there are.
-        self._spare = _spares()
+        self._held: dict[ProcessKey, bool] = {}  # whether it was seen stopped
+        self._death_signals = DeathSignals()
+        self._supervisor = WatchdogSupervisor(self._map)
+        # A held process can be resumed even when all other descriptors are in use.
+        self._spare = _open_spares()
 
     @property
-    def guardian_pid(self) -> int | None:
+    def watchdog_pid(self) -> int | None:
         """None where none could be started."""
-        return self._warden.pid
+        return self._supervisor.pid
 
     def hold(self, key: ProcessKey) -> str:
-        """It was stopped: see that it is not forgotten. "" or what is weaker than it should be.
+        """Resume a stopped process if we die; returns "", or why only the watchdog would.
 
-        GoneError if it has ended. Nothing happens to one that is held already.
+        GoneError if it has ended. A process that is held already is left as it is.
         """
         if key in self._held:
             return ""
-        told = ""
+        weakness = ""
         try:
-            self._tethers.tie(key)
+            self._death_signals.register(key)
         except OSError as error:
-            told = f"only the guardian would wake {key.pid}: no tether: {error.strerror}"
+            weakness = (
+                f"process {key.pid} has no death signal, only the watchdog would resume it: "
+                f"{error.strerror}"
+            )
         self._held[key] = False
-        return told
+        return weakness
 
     def holds(self, key: ProcessKey) -> bool:
-        """Whether it is ours to let go."""
+        """Whether a process is held."""
         return key in self._held
 
-    def woken(self) -> list[ProcessKey]:
-        """Who goes on although it is held: somebody else let it go. Ask on each tick."""
-        woken = []
-        for key, stood in self._held.items():
-            stands = _stands(key)
-            if stands is False and stood:
-                woken.append(key)
-            self._held[key] = stood or bool(stands)
-        return woken
+    def resumed_by_others(self) -> list[ProcessKey]:
+        """The held processes that run because another program resumed them."""
+        resumed = []
+        for key, was_stopped in self._held.items():
+            is_stopped = _is_stopped(key)
+            if is_stopped is False and was_stopped:
+                resumed.append(key)
+            self._held[key] = was_stopped or bool(is_stopped)
+        return resumed
 
-    def let_go(self, key: ProcessKey) -> None:
-        """Send SIGCONT to who is held; nothing happens to anyone else.
+    def resume(self, key: ProcessKey) -> None:
+        """Send SIGCONT to a held process, and hold it no longer; ignores all others.
 
-        The caller has armed it anew and removed it from the map before, so that from the
-        stop on the map and the guardian, or the tether, would have woken it.
+        The caller has set its next bound and removed it from the fuse's map before. Until
+        then the map and the watchdog, or the death signal, would have resumed it.
         """
         if key not in self._held:
             return
-        # Also where it does not stand yet: SIGCONT takes a SIGSTOP away that is on its way.
+        # Even if it is not stopped yet: SIGCONT cancels a pending SIGSTOP.
         try:
             self._continue(key)
         finally:
             self.release(key)
 
     def release(self, key: ProcessKey) -> None:
-        """It has ended, or somebody else let it go."""
-        self._tethers.untie(key)
+        """Hold a process no longer: it has ended, or another program resumed it."""
+        self._death_signals.unregister(key)
         self._held.pop(key, None)
 
     def check(self) -> str:
-        """To be called on each tick: sees to the guardian; "" or what happened to it."""
-        return self._warden.check()
+        """Restart the watchdog if it has ended; "" or what happened. Call it on each tick."""
+        return self._supervisor.check()
 
     def close(self) -> None:
-        """Let all go, also those nobody has read of. The probe is closed: none comes after."""
+        """Resume all, also those whose stop was not read. The probe is closed by then."""
         for key in list(self._held):
             bpf.delete(self._map, struct.pack("=I", key.pid))
-            self.let_go(key)
+            self.resume(key)
         watchdog.sweep(self._map, set())
-        self._warden.close()
-        self._tethers.close()
+        self._supervisor.close()
+        self._death_signals.close()
         for fd in (*self._spare, self._map):
             os.close(fd)
 
     def _continue(self, key: ProcessKey) -> None:
         try:
-            _continue(key)
+            _send_continue(key)
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise
             while self._spare:
                 os.close(self._spare.pop())
-            _continue(key)
-            self._spare = _spares()
+            _send_continue(key)
+            self._spare = _open_spares()
 
 
-def _spares() -> list[int]:
-    """Descriptors to be given up in need; fewer where there are no more."""
+def _open_spares() -> list[int]:
+    """Descriptors to close in need; fewer where there are no more."""
     spares: list[int] = []
     with contextlib.suppress(OSError):
         while len(spares) < _SPARE:
@@ -125,20 +128,20 @@ def _spares() -> list[int]:
     return spares
 
 
-def _continue(key: ProcessKey) -> None:
-    """One that has ended needs nothing."""
+def _send_continue(key: ProcessKey) -> None:
+    """Ignores a process that has ended."""
     with contextlib.suppress(GoneError), pidfd.opened(key) as fd:
         pidfd.send_signal(fd, signal.SIGCONT)
 
 
-def _stands(key: ProcessKey) -> bool | None:
-    """None where that cannot be told, and of one that has ended or is about to."""
+def _is_stopped(key: ProcessKey) -> bool | None:
+    """None if unknown, and for a process that has ended or is about to."""
     try:
         stat = proc.read_stat(key.pid)
         if stat is None or not stat.started_at(key.start_boottime_ns):
             return None
-        stands = watchdog.standing(key.pid, key.start_boottime_ns)
+        stopped = watchdog.is_stopped(key.pid, key.start_boottime_ns)
     except OSError:
         return None
-    ends = not stands and (stat.state in "ZX" or proc.is_dying(key.pid))
-    return None if ends else stands
+    is_ending = not stopped and (stat.state in "ZX" or proc.is_dying(key.pid))
+    return None if is_ending else stopped

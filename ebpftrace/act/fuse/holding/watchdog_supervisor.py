@@ -1,4 +1,4 @@
-"""The warden: starts the guardian (probe/watchdog.py), and another one should it die."""
+"""Starts the watchdog (probe/watchdog.py), and a new one if it ends."""
 
 import contextlib
 import os
@@ -11,42 +11,43 @@ _END_SECONDS = 5.0
 
 
 class WatchdogSupervisor:
-    """Owns the guardian of one watch, and the pipe whose end tells it of the watch's.
+    """Owns the watchdog of one watch, and the pipe that reports the end of the watch to it.
 
-    `map_fd` is the map of who was stopped.
+    `map_fd` is the fuse's map of stopped processes.
     """
 
     def __init__(self, map_fd: int) -> None:
         self._map = map_fd
         self._reader, self._writer = os.pipe()
         self._process: subprocess.Popen[bytes] | None = None
-        self._told = ""
-        self._start()  # where it fails, the next check says so
+        self._reported = ""
+        self._start()  # if it fails, the next check reports that
 
     @property
     def pid(self) -> int | None:
-        """Of the guardian; None where none could be started."""
+        """None where no watchdog could be started."""
         return None if self._process is None else self._process.pid
 
     def check(self) -> str:
-        """See that there is one. What happened to it, in words, once; "" where nothing did."""
-        told = self._look()
-        if told == self._told:
+        """Start a watchdog if there is none. Returns what happened, once, or ""."""
+        trouble = self._restart()
+        if trouble == self._reported:
             return ""
-        self._told = told
-        return told
+        self._reported = trouble
+        return trouble
 
     def close(self) -> None:
-        """The watch ends in order: nobody stands any more, and no program is attached."""
+        """End the watchdog: all processes are resumed, and no program is attached."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self._writer, watchdog.END)
         os.close(self._writer)
         if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):  # stopped; it will see it
+            # One that is stopped reads of the end once it runs again.
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_SECONDS)
         os.close(self._reader)
 
-    def _look(self) -> str:
+    def _restart(self) -> str:
         if self._process is None:
             return self._start()
         code = self._process.poll()
@@ -54,12 +55,12 @@ class WatchdogSupervisor:
             return ""
         self._process = None
         ended = f"signal {-code}" if code < 0 else f"code {code}"
-        told = f"the guardian of stopped processes ended by {ended}"
-        return self._start() or f"{told}; another one took its place"
+        trouble = f"the watchdog of stopped processes ended by {ended}"
+        return self._start() or f"{trouble}; a new one was started"
 
     def _start(self) -> str:
-        """Why there is none; "" where there is."""
-        # Neither a reader of our output nor a mount may have to wait for it.
+        """Why it could not be started; "" if it was."""
+        # It must hold neither a pipe of our output nor a mount.
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", watchdog.__file__,
@@ -73,5 +74,5 @@ class WatchdogSupervisor:
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            return f"stopped processes have no guardian: {error.strerror}"
+            return f"stopped processes have no watchdog: {error.strerror}"
         return ""

@@ -1,24 +1,29 @@
-"""What the kernel side is told of bounds, and what is left out; the kernel side is noted."""
+"""Which bounds are sent to the kernel and when raised ones are dropped."""
 
 import signal
 from dataclasses import dataclass, field
 
 import pytest
 
-from ebpftrace.act.fuse.arming import Arming
-from ebpftrace.act.fuse.bounds import EXEMPT, Bounds
+from ebpftrace.act.fuse.arming import Arming, RaisedBounds
+from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound, ProcessBound
 from ebpftrace.events import FuseScope, ProcessKey
-from ebpftrace.units import GIB, NS_PER_SECOND
+from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from tests.support.watches import identity, job, process, snapshot
 
 STOP = int(signal.SIGSTOP)
-GROUP = 4242
+GROUP = identity().cgroup_id
 KEY = ProcessKey(4711, 100)
-BOUNDS = Bounds({GROUP: (GIB, STOP)}, {KEY: (0, 0, STOP)}, frozenset({"build-42"}))
+PROCESSES = {KEY: ProcessBound(0, 0, STOP)}
+
+
+def bounds(group_bytes: int) -> Bounds:
+    return Bounds({GROUP: GroupBound(group_bytes, STOP)}, PROCESSES, frozenset({"build-42"}))
 
 
 @dataclass
-class Noted:
-    """The kernel side: what was asked of it, in order."""
+class RecordedControl:
+    """A `FuseControl` that records its calls, in order."""
 
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
@@ -29,7 +34,7 @@ class Noted:
         self.calls.append(("group", cgroup_id, held, number))
 
     def clear_stop(self, key: ProcessKey) -> None:
-        raise AssertionError("bounds wake nobody")
+        raise AssertionError(f"setting bounds resumes no process: {key}")
 
     def taken(self) -> list[tuple[object, ...]]:
         taken, self.calls = self.calls, []
@@ -37,74 +42,114 @@ class Noted:
 
 
 @pytest.fixture
-def noted() -> Noted:
-    return Noted()
+def control() -> RecordedControl:
+    return RecordedControl()
 
 
 @pytest.fixture
-def arming(noted: Noted) -> Arming:
-    return Arming(noted)
+def arming(control: RecordedControl) -> Arming:
+    return Arming(control)
 
 
-def test_only_what_changed_is_armed(arming: Arming, noted: Noted) -> None:
-    arming.arm(BOUNDS, 0)
-    assert noted.taken() == [(KEY.pid, 0, 0, STOP), ("group", GROUP, GIB, STOP)]
+def test_only_changed_bounds_are_sent(arming: Arming, control: RecordedControl) -> None:
+    arming.arm(bounds(GIB), 0)
+    assert control.taken() == [(KEY.pid, 0, 0, STOP), ("group", GROUP, GIB, STOP)]
     assert arming.unlimited == {"build-42"}
-    arming.arm(BOUNDS, 0)
-    assert noted.taken() == []
-    arming.arm(Bounds({GROUP: (2 * GIB, STOP)}, BOUNDS.processes), 0)
-    assert noted.taken() == [("group", GROUP, 2 * GIB, STOP)]
-    arming.arm(Bounds({}, {KEY: (0, 0, EXEMPT)}), 0)
-    assert noted.taken() == [(KEY.pid, 0, 0, EXEMPT), ("group", GROUP, 0, 0)]
+    arming.arm(bounds(GIB), 0)
+    assert control.taken() == []
+    arming.arm(bounds(2 * GIB), 0)
+    assert control.taken() == [("group", GROUP, 2 * GIB, STOP)]
+    arming.arm(Bounds({}, {KEY: ProcessBound(0, 0, EXEMPT)}), 0)
+    assert control.taken() == [(KEY.pid, 0, 0, EXEMPT), ("group", GROUP, 0, 0)]
 
 
-def test_another_program_is_armed_anew(arming: Arming, noted: Noted) -> None:
-    """A new mm: it has only the kernel's default."""
-    arming.arm(BOUNDS, 0)
-    noted.taken()
+def test_bounds_are_sent_again_after_exec(arming: Arming, control: RecordedControl) -> None:
+    """The new memory of the process has only the kernel's default."""
+    arming.arm(bounds(GIB), 0)
+    control.taken()
     arming.executed(KEY)
-    arming.executed(ProcessKey(1, 1))  # nobody's
-    arming.arm(BOUNDS, 0)
-    assert noted.taken() == [(KEY.pid, 0, 0, STOP)]
+    arming.executed(ProcessKey(1, 1))  # has no bound
+    arming.arm(bounds(GIB), 0)
+    assert control.taken() == [(KEY.pid, 0, 0, STOP)]
 
 
 @pytest.mark.parametrize(
-    ("place", "scope", "call"),
+    ("of", "scope", "call"),
     [
         (GROUP, FuseScope.JOB, ("group", GROUP, GIB, STOP)),
         (KEY, FuseScope.PROCESS, (KEY.pid, GIB, 0, STOP)),
         (KEY, FuseScope.CHARGE, (KEY.pid, 0, GIB, STOP)),
     ],
 )
-def test_one_bound_is_put_at_once(
-    arming: Arming,
-    noted: Noted,
-    place: int | ProcessKey,
+def test_one_bound_is_set_at_once(
+    of: BoundKey,
     scope: FuseScope,
     call: tuple[object, ...],
+    arming: Arming,
+    control: RecordedControl,
 ) -> None:
-    arming.put(place, scope, GIB, STOP)
-    assert noted.taken() == [call]
+    arming.set_bound(of, scope, GIB, STOP)
+    assert control.taken() == [call]
 
 
-def test_no_bound_comes_down_while_memory_is_given_back(arming: Arming, noted: Noted) -> None:
-    arming.arm(BOUNDS, 0)
-    noted.taken()
+def test_no_bound_is_lowered_while_memory_is_freed(
+    arming: Arming, control: RecordedControl
+) -> None:
+    arming.arm(bounds(GIB), 0)
+    control.taken()
     arming.freeing(GROUP, NS_PER_SECOND)
-    lower = Bounds({GROUP: (GIB // 2, STOP)}, BOUNDS.processes)
-    higher = Bounds({GROUP: (2 * GIB, STOP)}, BOUNDS.processes)
-    arming.arm(lower, 2 * NS_PER_SECOND)
-    assert noted.taken() == []
-    arming.arm(higher, 3 * NS_PER_SECOND)
-    assert noted.taken() == [("group", GROUP, 2 * GIB, STOP)]
-    arming.arm(lower, 4 * NS_PER_SECOND)
-    assert noted.taken() == [("group", GROUP, GIB // 2, STOP)]
+    arming.arm(bounds(GIB // 2), 2 * NS_PER_SECOND)
+    assert control.taken() == []
+    arming.arm(bounds(2 * GIB), 3 * NS_PER_SECOND)
+    assert control.taken() == [("group", GROUP, 2 * GIB, STOP)]
+    arming.arm(bounds(GIB // 2), 4 * NS_PER_SECOND)
+    assert control.taken() == [("group", GROUP, GIB // 2, STOP)]
 
 
-def test_disarmed_no_bound_is_left(arming: Arming, noted: Noted) -> None:
-    arming.arm(BOUNDS, 0)
-    noted.taken()
+def test_disarm_removes_all_bounds(arming: Arming, control: RecordedControl) -> None:
+    arming.arm(bounds(GIB), 0)
+    control.taken()
     arming.disarm()
-    assert noted.taken() == [(KEY.pid, 0, 0, EXEMPT), ("group", GROUP, 0, 0)]
+    assert control.taken() == [(KEY.pid, 0, 0, EXEMPT), ("group", GROUP, 0, 0)]
     arming.disarm()
-    assert noted.taken() == []
+    assert control.taken() == []
+
+
+def raised() -> RaisedBounds:
+    made = RaisedBounds()
+    made.set(GROUP, 2 * GIB, measured_bytes=GIB)
+    return made
+
+
+def test_raised_bound_is_dropped_when_usage_drops() -> None:
+    full, less = process(resident=1100 * MIB), process(resident=100 * MIB)
+    made = raised()
+    made.drop_unneeded(snapshot(job(processes=[full])), ())
+    assert made.bounds == {GROUP: 2 * GIB}
+    made.drop_unneeded(snapshot(job(processes=[less])), ())
+    assert made.bounds == {}
+
+
+def test_raised_bound_is_kept_while_a_process_is_stopped_at_it() -> None:
+    made = raised()
+    made.drop_unneeded(snapshot(), {GROUP})
+    assert made.bounds == {GROUP: 2 * GIB}
+    made.drop_unneeded(snapshot(), ())
+    assert made.bounds == {}
+
+
+def test_raised_bound_of_a_process_is_kept_while_its_cgroup_is_charged_as_much() -> None:
+    """The bound may be of either."""
+    small, made = process(resident=100 * MIB), RaisedBounds()
+    made.set(small.key, 2 * GIB, measured_bytes=GIB)
+    made.drop_unneeded(snapshot(job(processes=[small], cache=GIB)), ())
+    assert made.bounds == {small.key: 2 * GIB}
+    made.drop_unneeded(snapshot(job(processes=[small])), ())
+    assert made.bounds == {}
+
+
+def test_raised_bound_is_forgotten_with_what_it_was_of() -> None:
+    made = raised()
+    made.forget(GROUP)
+    made.forget(GROUP)
+    assert made.bounds == {}

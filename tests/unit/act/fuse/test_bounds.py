@@ -1,4 +1,4 @@
-"""Where the fuses lie, by made-up books."""
+"""The bounds that a snapshot and policies lead to."""
 
 import os
 import signal
@@ -7,7 +7,14 @@ from mmap import PAGESIZE
 
 import pytest
 
-from ebpftrace.act.fuse.bounds import EXEMPT, bounds_of, default_fuse, has_fuse, higher, not_yet
+from ebpftrace.act.fuse.bounds import (
+    EXEMPT,
+    compute_bounds,
+    default_fuse,
+    has_fuse,
+    is_below_bound,
+    next_bound,
+)
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.events import FuseScope
@@ -21,25 +28,25 @@ GROUP = identity().cgroup_id
 
 
 def policy(fuse: Fuse | None, **changes: object) -> Policy:
-    one = Policy("p", Match(comms=("gopls",)), (), Mode.ANY, (), fuse=fuse)
-    return replace(one, **changes)  # type: ignore[arg-type]
+    made = Policy("p", Match(comms=("gopls",)), (), Mode.ANY, (), fuse=fuse)
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def test_a_share_of_the_limit_counts_what_is_not_tracked() -> None:
-    """The room that is left is what the tracked processes may still take, and no more."""
+def test_share_of_the_limit_counts_untracked_usage() -> None:
+    """The bound is what the tracked processes can still take up to that share."""
     gopls = process(resident=512 * MIB)
-    books = snapshot(job(processes=[gopls], limit=2 * GIB, cache=64 * MIB))
+    now = snapshot(job(processes=[gopls], limit=2 * GIB, cache=64 * MIB))
     held = gopls.own.held_bytes
     taken = gopls.own.resident_bytes  # the cache of 64 MiB counts as room
-    (bound, number) = bounds_of([policy(SHARE)], books, {}).groups[GROUP]
+    (bound, number) = compute_bounds([policy(SHARE)], now, {}).groups[GROUP]
     assert number == STOP
     assert bound == pytest.approx(held + 0.9 * 2 * GIB - taken, abs=2)
 
 
-def test_bytes_are_bytes() -> None:
-    books = snapshot(job(processes=[process()], limit=None))
-    assert bounds_of([policy(Fuse(GIB, False))], books, {}).groups == {GROUP: (GIB, STOP)}
-    nothing = bounds_of([policy(SHARE)], books, {})  # a share of nothing
+def test_size_is_used_as_it_is_and_a_share_needs_a_limit() -> None:
+    now = snapshot(job(processes=[process()], limit=None))
+    assert compute_bounds([policy(Fuse(GIB, False))], now, {}).groups == {GROUP: (GIB, STOP)}
+    nothing = compute_bounds([policy(SHARE)], now, {})
     assert nothing.groups == {}
     assert nothing.unlimited == {"build-42"}
 
@@ -52,33 +59,37 @@ def test_bytes_are_bytes() -> None:
         (FuseScope.JOB, (0, 0, STOP)),
     ],
 )
-def test_what_it_is_of(scope: FuseScope, armed: tuple[int, int, int]) -> None:
+def test_scope_decides_which_bound_is_set(
+    scope: FuseScope, armed: tuple[int, int, int]
+) -> None:
     gopls = process()
-    bounds = bounds_of([policy(Fuse(GIB, False, scope))], snapshot(job(processes=[gopls])), {})
+    bounds = compute_bounds(
+        [policy(Fuse(GIB, False, scope))], snapshot(job(processes=[gopls])), {}
+    )
     assert bounds.processes == {gopls.key: armed}
     assert bool(bounds.groups) == (scope is FuseScope.JOB)
 
 
-def test_the_lowest_of_a_job_is_its_bound() -> None:
+def test_lowest_fuse_of_a_job_is_its_bound() -> None:
     low, high = (
         policy(Fuse(GIB, False), match=Match(comms=("go",))),
         policy(Fuse(2 * GIB, False)),
     )
-    books = snapshot(job(processes=[process(1), process(2, comm="go")]))
-    assert bounds_of([low, high], books, {}).groups == {GROUP: (GIB, STOP)}
+    now = snapshot(job(processes=[process(1), process(2, comm="go")]))
+    assert compute_bounds([low, high], now, {}).groups == {GROUP: (GIB, STOP)}
 
 
-def test_two_jobs_of_one_cgroup_have_each_its_bound() -> None:
-    """The kernel side sums the cgroup up: the first to reach its own bound reaches it."""
+def test_each_job_of_a_shared_cgroup_has_its_own_bound() -> None:
+    """The kernel counts the whole cgroup; its bound is where the first job reaches its own."""
     one, two = process(1, 320 * MIB), process(2, 640 * MIB)
-    books = snapshot(job("a", [one]), job("b", [two]))
+    now = snapshot(job("a", [one]), job("b", [two]))
     held = [two.own.held_bytes, one.own.held_bytes]
     fuse = Fuse(GIB, False)
-    assert bounds_of([policy(fuse)], books, {}).groups == {GROUP: (GIB + held[1], STOP)}
-    assert not_yet(fuse, books.jobs[0])
-    assert not not_yet(Fuse(256 * MIB, False), books.jobs[0])
-    assert not not_yet(fuse, snapshot(books.jobs[0]).jobs[0])
-    assert not not_yet(SHARE, books.jobs[0])  # they share the limit
+    assert compute_bounds([policy(fuse)], now, {}).groups == {GROUP: (GIB + held[1], STOP)}
+    assert is_below_bound(fuse, now.jobs[0])
+    assert not is_below_bound(Fuse(256 * MIB, False), now.jobs[0])
+    assert not is_below_bound(fuse, snapshot(now.jobs[0]).jobs[0])
+    assert not is_below_bound(SHARE, now.jobs[0])  # they share the limit
 
 
 @pytest.mark.parametrize(
@@ -89,46 +100,46 @@ def test_two_jobs_of_one_cgroup_have_each_its_bound() -> None:
         replace(process(), key=replace(process().key, pid=os.getppid())),
     ],
 )
-def test_nobody_else_is_ever_stopped(exempt: object) -> None:
-    books = snapshot(job(processes=[exempt]))  # type: ignore[list-item]
-    bounds = bounds_of([policy(SHARE)], books, {})
+def test_all_other_processes_are_exempt(exempt: object) -> None:
+    now = snapshot(job(processes=[exempt]))  # type: ignore[list-item]
+    bounds = compute_bounds([policy(SHARE)], now, {})
     assert list(bounds.processes.values()) == [(0, 0, EXEMPT)]
     assert not bounds.groups
 
 
-def test_a_dry_run_arms_nothing() -> None:
+def test_dry_run_has_no_fuse() -> None:
     dry = policy(SHARE, dry_run=True)
-    books = snapshot(job(processes=[process()]))
-    assert not bounds_of([dry], books, {}).groups
+    now = snapshot(job(processes=[process()]))
+    assert not compute_bounds([dry], now, {}).groups
     assert not has_fuse([dry])
     assert default_fuse([dry]) is None
 
 
-def test_one_that_kills_is_off_while_the_budget_is_spent() -> None:
+def test_fuse_that_kills_is_off_while_the_budget_is_spent() -> None:
     kills = policy(Fuse(GIB, False, action=FuseAction.KILL))
-    books = snapshot(job(processes=[process()]))
-    assert bounds_of([kills], books, {}).groups == {GROUP: (GIB, KILL)}
-    spent = bounds_of([kills], books, {}, lambda _job, _policy: "budget spent")
+    now = snapshot(job(processes=[process()]))
+    assert compute_bounds([kills], now, {}).groups == {GROUP: (GIB, KILL)}
+    spent = compute_bounds([kills], now, {}, lambda _job, _policy: "budget spent")
     assert not spent.groups
     assert list(spent.processes.values()) == [(0, 0, EXEMPT)]
 
 
-def test_a_raised_bound_holds_where_it_is_higher() -> None:
-    books = snapshot(job(processes=[process()]))
+def test_raised_bound_is_used_only_above_the_usual_one() -> None:
+    now = snapshot(job(processes=[process()]))
     fuse = policy(Fuse(GIB, False))
-    assert bounds_of([fuse], books, {GROUP: 3 * GIB}).groups == {GROUP: (3 * GIB, STOP)}
-    assert bounds_of([fuse], books, {GROUP: MIB}).groups == {GROUP: (GIB, STOP)}
+    assert compute_bounds([fuse], now, {GROUP: 3 * GIB}).groups == {GROUP: (3 * GIB, STOP)}
+    assert compute_bounds([fuse], now, {GROUP: MIB}).groups == {GROUP: (GIB, STOP)}
 
 
-def test_the_next_bound_is_half_way_to_the_limit_until_no_room_is_left() -> None:
-    assert higher(1000 * MIB, 900 * MIB, 2000 * MIB) == 1500 * MIB
-    assert higher(1000 * MIB, 900 * MIB, None) == 1250 * MIB
-    assert higher(1000 * MIB + PAGESIZE, 900 * MIB, 2000 * MIB) == 1500 * MIB + PAGESIZE
-    assert higher(1985 * MIB, 900 * MIB, 2000 * MIB) is None
-    assert higher(2100 * MIB, 900 * MIB, 2000 * MIB) is None
+def test_next_bound_is_half_way_to_the_limit_until_too_little_is_left() -> None:
+    assert next_bound(1000 * MIB, 900 * MIB, 2000 * MIB) == 1500 * MIB
+    assert next_bound(1000 * MIB, 900 * MIB, None) == 1250 * MIB
+    assert next_bound(1000 * MIB + PAGESIZE, 900 * MIB, 2000 * MIB) == 1500 * MIB + PAGESIZE
+    assert next_bound(1985 * MIB, 900 * MIB, 2000 * MIB) is None
+    assert next_bound(2100 * MIB, 900 * MIB, 2000 * MIB) is None
 
 
-def test_the_default_is_for_what_all_share_by_name() -> None:
+def test_kernel_default_needs_one_fuse_for_all_and_matches_by_name_only() -> None:
     one = policy(SHARE)
     assert default_fuse([one, one]) is not None
     assert default_fuse([one, policy(None)]) is None

@@ -1,4 +1,4 @@
-"""The kernel wakes who is tied, when the process dies that tied it; and nobody else."""
+"""The kernel resumes registered processes when the process that registered them dies."""
 
 import os
 import resource
@@ -23,16 +23,16 @@ DIES = """
 import os, sys, time
 from ebpftrace.act.fuse.holding.death_signals import DeathSignals
 from ebpftrace.events import ProcessKey
-tethers = DeathSignals()
-tethers.tie(ProcessKey(int(sys.argv[1]), int(sys.argv[2])))
-print("tied", flush=True)
+death_signals = DeathSignals()
+death_signals.register(ProcessKey(int(sys.argv[1]), int(sys.argv[2])))
+print("registered", flush=True)
 time.sleep(1000)
 """
 
 
 @pytest.fixture
 def sleeper() -> Iterator[ProcessKey]:
-    """Stopped, and not by us as far as anybody can tell."""
+    """A stopped process."""
     with subprocess.Popen(["sleep", "1000"]) as process:
         process.send_signal(signal.SIGSTOP)
         until(lambda: state(process.pid) == "T")
@@ -41,10 +41,10 @@ def sleeper() -> Iterator[ProcessKey]:
 
 
 @pytest.fixture
-def tethers() -> Iterator[DeathSignals]:
-    tethers = DeathSignals()
-    yield tethers
-    tethers.close()
+def death_signals() -> Iterator[DeathSignals]:
+    death_signals = DeathSignals()
+    yield death_signals
+    death_signals.close()
 
 
 def key_of(pid: int) -> ProcessKey:
@@ -65,82 +65,80 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def goes_on(key: ProcessKey) -> None:
+def assert_resumes(key: ProcessKey) -> None:
     until(lambda: state(key.pid) == "S")
 
 
-def stays(key: ProcessKey) -> None:
+def assert_stays_stopped(key: ProcessKey) -> None:
     time.sleep(0.1)
     assert state(key.pid) == "T"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-def test_its_holder_dies_and_it_goes_on(sleeper: ProcessKey, number: int) -> None:
+def test_process_resumes_when_its_holder_dies(sleeper: ProcessKey, number: int) -> None:
     start = str(sleeper.start_boottime_ns)
     with subprocess.Popen(
         [sys.executable, "-c", DIES, str(sleeper.pid), start],
         cwd=ROOT, stdout=subprocess.PIPE,
     ) as holder:  # fmt: skip
         assert holder.stdout is not None
-        assert holder.stdout.readline() == b"tied\n"
+        assert holder.stdout.readline() == b"registered\n"
         assert state(sleeper.pid) == "T"
         holder.send_signal(number)
-        goes_on(sleeper)
+        assert_resumes(sleeper)
 
 
 @pytest.mark.parametrize("which", ["_above", "_below"])
-def test_each_of_the_two_pipes_would_do(
-    which: str, sleeper: ProcessKey, tethers: DeathSignals
+def test_each_of_the_two_pipes_suffices(
+    which: str, sleeper: ProcessKey, death_signals: DeathSignals
 ) -> None:
-    """Which one the kernel acts upon is up to the order in which it closes files."""
-    tethers.tie(sleeper)
-    reader, writer = getattr(tethers, which)
-    stays(sleeper)
+    """Which one the kernel acts upon depends on the order in which it closes files."""
+    death_signals.register(sleeper)
+    reader, writer = getattr(death_signals, which)
+    assert_stays_stopped(sleeper)
     os.close(writer)
-    goes_on(sleeper)
-    setattr(tethers, which, (reader, os.open(os.devnull, os.O_RDONLY)))
+    assert_resumes(sleeper)
+    setattr(death_signals, which, (reader, os.open(os.devnull, os.O_RDONLY)))
 
 
-def test_one_writing_end_is_above_all_reading_ends_and_one_below(
-    sleeper: ProcessKey, tethers: DeathSignals
+def test_one_writing_end_is_above_its_reading_ends_and_one_below(
+    sleeper: ProcessKey, death_signals: DeathSignals
 ) -> None:
     hole = os.dup(0)
-    tethers.tie(sleeper)
-    above, below = tethers._tied[sleeper]
-    assert above < tethers._above[1]
-    assert below > tethers._below[1]
+    death_signals.register(sleeper)
+    above, below = death_signals._registered[sleeper]
+    assert above < death_signals._above[1]
+    assert below > death_signals._below[1]
     os.close(hole)
 
 
-def test_untied_it_stays_whatever_becomes_of_us(sleeper: ProcessKey) -> None:
-    tethers = DeathSignals()
-    tethers.tie(sleeper)
-    tethers.untie(sleeper)
-    tethers.untie(sleeper)
-    tethers.close()
-    stays(sleeper)
+def test_unregistered_process_stays_stopped(sleeper: ProcessKey) -> None:
+    death_signals = DeathSignals()
+    death_signals.register(sleeper)
+    death_signals.unregister(sleeper)
+    death_signals.unregister(sleeper)
+    death_signals.close()
+    assert_stays_stopped(sleeper)
 
 
-def test_closing_wakes_nobody(sleeper: ProcessKey) -> None:
-    tethers = DeathSignals()
-    tethers.tie(sleeper)
-    tethers.close()
-    stays(sleeper)
+def test_close_resumes_no_process(sleeper: ProcessKey) -> None:
+    death_signals = DeathSignals()
+    death_signals.register(sleeper)
+    death_signals.close()
+    assert_stays_stopped(sleeper)
 
 
-def test_another_process_of_this_pid_is_not_tied(
-    sleeper: ProcessKey, tethers: DeathSignals
-) -> None:
+def test_reused_pid_is_not_registered(sleeper: ProcessKey, death_signals: DeathSignals) -> None:
     before = descriptors()
     with pytest.raises(GoneError):
-        tethers.tie(ProcessKey(sleeper.pid, sleeper.start_boottime_ns - 10**9))
+        death_signals.register(ProcessKey(sleeper.pid, sleeper.start_boottime_ns - 10**9))
     with pytest.raises(GoneError):
-        tethers.tie(ProcessKey((1 << 22) - 1, 0))
+        death_signals.register(ProcessKey((1 << 22) - 1, 0))
     assert descriptors() == before
 
 
-def test_without_descriptors_it_is_not_half_tied(
-    sleeper: ProcessKey, tethers: DeathSignals
+def test_process_is_not_half_registered_without_descriptors(
+    sleeper: ProcessKey, death_signals: DeathSignals
 ) -> None:
     before = descriptors()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -149,19 +147,19 @@ def test_without_descriptors_it_is_not_half_tied(
         resource.setrlimit(resource.RLIMIT_NOFILE, (free + room, hard))
         try:
             with pytest.raises(OSError):
-                tethers.tie(sleeper)
+                death_signals.register(sleeper)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert descriptors() == before
 
 
-def test_no_child_inherits_an_end(sleeper: ProcessKey, tethers: DeathSignals) -> None:
-    tethers.tie(sleeper)
-    ends = {*tethers._above, *tethers._below, *tethers._tied[sleeper]}
+def test_child_inherits_no_end(sleeper: ProcessKey, death_signals: DeathSignals) -> None:
+    death_signals.register(sleeper)
+    ends = {*death_signals._above, *death_signals._below, *death_signals._registered[sleeper]}
     assert len(ends) == 6
     assert not [end for end in ends if os.get_inheritable(end)]
 
 
 def descriptors() -> set[int]:
-    """Ours, without the one that listed them."""
-    return {int(one.name) for one in list(Path("/proc/self/fd").iterdir()) if one.exists()}
+    """Our descriptors, without the one that listed them."""
+    return {int(link.name) for link in list(Path("/proc/self/fd").iterdir()) if link.exists()}

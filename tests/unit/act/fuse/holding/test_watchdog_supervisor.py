@@ -1,4 +1,4 @@
-"""There is a guardian, or it is said why not: once, and again where it comes and goes."""
+"""There is always a watchdog; every trouble with it is reported once."""
 
 import contextlib
 import os
@@ -15,18 +15,18 @@ from ebpftrace.probe import watchdog
 
 SECONDS = 30.0
 
-# In the guardian's place: what it does with a map needs the right to make one.
+# Instead of the watchdog, which needs the right to create a map.
 WAITS = "import os, sys\nos.read(int(sys.argv[2]), 1)\n"
 
 
 @pytest.fixture
-def warden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WatchdogSupervisor]:
+def supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WatchdogSupervisor]:
     script = tmp_path / "waits.py"
     script.write_text(WAITS)
     monkeypatch.setattr(watchdog, "__file__", str(script))
-    warden = WatchdogSupervisor(0)
-    yield warden
-    warden.close()
+    supervisor = WatchdogSupervisor(0)
+    yield supervisor
+    supervisor.close()
 
 
 def kill(pid: int) -> None:
@@ -37,56 +37,56 @@ def kill(pid: int) -> None:
         time.sleep(0.002)
 
 
-def pid_of(warden: WatchdogSupervisor) -> int:
-    assert warden.pid is not None
-    return warden.pid
+def pid_of(supervisor: WatchdogSupervisor) -> int:
+    assert supervisor.pid is not None
+    return supervisor.pid
 
 
-def test_as_long_as_it_lives_there_is_nothing_to_say(warden: WatchdogSupervisor) -> None:
-    assert [warden.check(), warden.check()] == ["", ""]
+def test_running_watchdog_is_not_reported(supervisor: WatchdogSupervisor) -> None:
+    assert [supervisor.check(), supervisor.check()] == ["", ""]
 
 
-def test_each_death_is_told_and_another_takes_its_place(warden: WatchdogSupervisor) -> None:
+def test_each_death_is_reported_and_a_new_one_started(supervisor: WatchdogSupervisor) -> None:
     for _ in range(2):
-        first = pid_of(warden)
+        first = pid_of(supervisor)
         kill(first)
-        assert warden.check().endswith("ended by signal 9; another one took its place")
-        assert pid_of(warden) != first
-        assert warden.check() == ""
+        assert supervisor.check().endswith("ended by signal 9; a new one was started")
+        assert pid_of(supervisor) != first
+        assert supervisor.check() == ""
 
 
-def test_one_that_cannot_be_started_is_tried_again_and_told_once(
-    warden: WatchdogSupervisor, monkeypatch: pytest.MonkeyPatch
+def test_failed_start_is_reported_once_and_tried_again(
+    supervisor: WatchdogSupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kill(pid_of(warden))
+    kill(pid_of(supervisor))
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", "/nonexistent/python")
-        assert warden.check() == (
-            "stopped processes have no guardian: No such file or directory"
+        assert supervisor.check() == (
+            "stopped processes have no watchdog: No such file or directory"
         )
-        assert warden.pid is None
-        assert warden.check() == ""
-    warden.check()
-    assert pid_of(warden) > 0
+        assert supervisor.pid is None
+        assert supervisor.check() == ""
+    supervisor.check()
+    assert pid_of(supervisor) > 0
 
 
-def test_it_is_in_a_session_of_its_own_and_holds_nothing_of_ours(
-    warden: WatchdogSupervisor,
+def test_watchdog_has_its_own_session_and_none_of_our_files(
+    supervisor: WatchdogSupervisor,
 ) -> None:
-    pid = pid_of(warden)
+    pid = pid_of(supervisor)
     assert os.getsid(pid) == pid
     links: dict[str, str] = {}
-    for one in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # a file that Python starts from
-            links[one.name] = str(one.readlink())
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a file that Python reads at its start
+            links[link.name] = str(link.readlink())
     assert links.pop("1") == links.pop("2") == "/dev/null"
     assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
-    assert len([link for link in links.values() if link.startswith("pipe:")]) <= 1
+    assert len([to for to in links.values() if to.startswith("pipe:")]) <= 1
 
 
-def test_closing_reaps_it(warden: WatchdogSupervisor) -> None:
+def test_close_reaps_it(supervisor: WatchdogSupervisor) -> None:
     other = WatchdogSupervisor(0)
     pid = pid_of(other)
     other.close()
     assert not Path(f"/proc/{pid}").exists()
-    assert warden.check() == ""
+    assert supervisor.check() == ""

@@ -1,0 +1,169 @@
+"""Carries out what a transition of a stopped process asks for, and keeps the bounds armed.
+
+`act/holding` makes sure that every stopped process is resumed, however the watch ends.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+from ebpftrace.act.fuse.arming import Arming, RaisedBounds
+from ebpftrace.act.fuse.bounds import (
+    UNREACHABLE,
+    BoundKey,
+    GroupBound,
+    compute_bounds,
+    next_bound,
+)
+from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
+from ebpftrace.act.fuse.format import later_event
+from ebpftrace.act.fuse.states import FuseStop, StopEffect, StoppedProcess
+from ebpftrace.act.policy.policy import Policy
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.probe import FuseControl
+
+
+class Holder(Protocol):
+    """Resumes the held processes if this one dies: `ebpftrace.act.fuse.holding.Holding`."""
+
+    def hold(self, key: ProcessKey) -> str: ...
+
+    def resume(self, key: ProcessKey) -> None: ...
+
+    def release(self, key: ProcessKey) -> None: ...
+
+
+class FuseEffects:
+    """Call `use` with each snapshot before any effect, and `arm` after."""
+
+    def __init__(
+        self, control: FuseControl, holder: Holder, unix_ns: Callable[[int], int]
+    ) -> None:
+        self._control = control
+        self._holder = holder
+        self._unix_ns = unix_ns
+        self._arming = Arming(control)
+        self._raised = RaisedBounds()
+        self._policies: Sequence[Policy] = ()
+        self._snapshot: Snapshot | None = None
+
+    @property
+    def unlimited(self) -> frozenset[str]:
+        """Names of jobs without a memory limit whose fuse is a share of it: it never acts."""
+        return self._arming.unlimited
+
+    def use(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
+        """Effects go by these from here on."""
+        self._policies, self._snapshot = policies, snapshot
+
+    def arm(
+        self,
+        policies: Sequence[Policy],
+        snapshot: Snapshot,
+        budget_refusal: Callable[[JobIdentity, Policy], str],
+        crossed: Collection[BoundKey],
+    ) -> None:
+        """Set all bounds in the kernel; `crossed` are those that stopped processes are at."""
+        self._raised.drop_unneeded(snapshot, crossed)
+        bounds = compute_bounds(policies, snapshot, self._raised.bounds, budget_refusal)
+        self._arming.arm(bounds, snapshot.monotonic_ns)
+
+    def disarm(self) -> None:
+        """Remove all bounds."""
+        self._arming.disarm()
+
+    def executed(self, key: ProcessKey) -> None:
+        """A process called exec, stopped or not."""
+        self._arming.executed(key)
+
+    def ended(self, key: ProcessKey, now_ns: int) -> None:
+        """A process has ended, stopped or not."""
+        self._raised.forget(key)
+        found = None if self._snapshot is None else find(self._snapshot, key)
+        if found is not None:
+            self._arming.freeing(found[0].identity.cgroup_id, now_ns)
+
+    def perform(self, effect: StopEffect, stop: FuseStop, now_ns: int) -> FuseEvent | None:
+        """Carry out one effect; returns what there is to report."""
+        key, process = stop.blown.key, stop.process
+        match effect:
+            case StopEffect.EXEMPT:
+                self._arming.exempt(key)
+            case StopEffect.CORRECT_BOUND:
+                self._correct_bound(stop.blown)
+            case StopEffect.RESUME:
+                # In this order: at any moment something would resume it if we died.
+                self._control.clear_stop(key)
+                self._holder.resume(key)
+            case StopEffect.RELEASE:
+                self._holder.release(key)
+            case _:
+                assert process is not None, f"{effect.name} before it was identified"
+                return self._perform_identified(effect, stop, process, now_ns)
+        return None
+
+    def _perform_identified(
+        self, effect: StopEffect, stop: FuseStop, process: StoppedProcess, now_ns: int
+    ) -> FuseEvent | None:
+        match effect:
+            case StopEffect.RAISE_BOUND:
+                stop.next_bound = self._raise_bound(stop.blown, process)
+                return None
+            case StopEffect.REPORT_STOPPED:
+                return process.event
+            case StopEffect.REPORT_RESUMED:
+                kind, next_bound_bytes = FuseEventKind.THAWED, stop.next_bound
+            case _:
+                kind, next_bound_bytes = FuseEventKind.ENDED, None
+        return later_event(
+            process.event,
+            kind,
+            process.fuse,
+            now_ns=now_ns,
+            time_ns=self._unix_ns(now_ns),
+            next_bound_bytes=next_bound_bytes,
+        )
+
+    def _correct_bound(self, blown: FuseBlown) -> None:
+        assert self._snapshot is not None
+        bounds = compute_bounds(self._policies, self._snapshot, self._raised.bounds)
+        bound = bounds.groups.get(blown.cgroup_id, GroupBound(UNREACHABLE, blown.signal))
+        self._arming.set_bound(blown.cgroup_id, FuseScope.JOB, *bound)
+
+    def _raise_bound(self, blown: FuseBlown, process: StoppedProcess) -> int | None:
+        """The bound of the next stop, in bytes; None where there is none."""
+        usage = self._usage(blown)
+        if usage < blown.bound_bytes:
+            return blown.bound_bytes
+        bound = next_bound(usage, blown.bound_bytes, process.event.limit_bytes)
+        raised = UNREACHABLE if bound is None else bound
+        self._raised.set(process.bound_key, raised, measured_bytes=usage)
+        self._arming.set_bound(process.bound_key, process.fuse.scope, raised, blown.signal)
+        return bound
+
+    def _usage(self, blown: FuseBlown) -> int:
+        """What the bound is compared with, in bytes: by a snapshot since the stop, if any."""
+        snapshot = self._snapshot
+        found = None if snapshot is None else find(snapshot, blown.key)
+        if snapshot is None or found is None or snapshot.monotonic_ns < blown.time_ns:
+            return blown.measured_bytes
+        job, process = found
+        return {
+            FuseScope.PROCESS: process.own.held_bytes,
+            FuseScope.JOB: job.usage.held_bytes,
+            FuseScope.CHARGE: job.cgroup.charge_bytes,
+        }[blown.scope]
+
+
+def find(snapshot: Snapshot, key: ProcessKey) -> tuple[JobSnapshot, ProcessSnapshot] | None:
+    """A process of a snapshot, and its job."""
+    return next(
+        (
+            (job, process)
+            for job in snapshot.jobs
+            for process in job.processes
+            if process.key == key
+        ),
+        None,
+    )

@@ -1,0 +1,63 @@
+"""A fuse's stops without a kernel: its events, and what is asked of the kernel side."""
+
+import signal
+from dataclasses import dataclass, field, replace
+
+from ebpftrace.act.policy.fuse import Fuse
+from ebpftrace.act.policy.policy import Match, Mode, Policy
+from ebpftrace.errors import GoneError
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
+from ebpftrace.ledger import ProcessSnapshot
+from ebpftrace.units import GIB, MIB
+from tests.support.watches import MONOTONIC_NS, identity, job, process, snapshot
+
+SIGSTOP = int(signal.SIGSTOP)
+GROUP = identity().cgroup_id
+POLICY = Policy("bursts", Match(comms=("gopls",)), (), Mode.ANY, (), fuse=Fuse(GIB, False))
+GOPLS = process(resident=1200 * MIB)
+SNAPSHOT = snapshot(job(processes=[GOPLS], limit=2 * GIB))
+"""The process above its bound of 1 GiB."""
+
+
+def no_refusal(_job: JobIdentity, _policy: Policy) -> str:
+    """The budget is never spent."""
+    return ""
+
+
+def blown(stopped: ProcessSnapshot, **changes: object) -> FuseBlown:
+    """The kernel stopped it for the sum of its job."""
+    event = FuseBlown(
+        MONOTONIC_NS, stopped.key, GROUP, FuseScope.JOB, 600 * MIB, GIB, GIB, SIGSTOP
+    )
+    return replace(event, **changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class RecordedKernel:
+    """A `FuseControl` and a `Holder`: `calls` are all calls of both, in order."""
+
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    gone: bool = False  # the process ends before it can be held
+    weakness: str = ""
+
+    def arm_process(self, key: ProcessKey, own: int, charge: int, number: int) -> None:
+        self.calls.append(("arm process", key.pid, own, charge, number))
+
+    def arm_group(self, cgroup_id: int, held: int, number: int) -> None:
+        self.calls.append(("arm group", cgroup_id, held, number))
+
+    def clear_stop(self, key: ProcessKey) -> None:
+        self.calls.append(("clear stop", key.pid))
+
+    def hold(self, key: ProcessKey) -> str:
+        if self.gone:
+            raise GoneError("gone")
+        self.calls.append(("hold", key.pid))
+        return self.weakness
+
+    def resume(self, key: ProcessKey) -> None:
+        self.calls.append(("resume", key.pid))
+
+    def release(self, key: ProcessKey) -> None:
+        self.calls.append(("release", key.pid))
