@@ -1,0 +1,71 @@
+"""docs/rooms.md names every room, and every path it names is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "rooms.md").read_text()
+PATHS = sorted(
+    set(re.findall(r"`((?:ebpftrace|bpf|docs|tests|bench|vagrant)/[\w/.-]*)`", PAGE))
+)
+CHANGES = {
+    "CI system",
+    "container path",
+    "detector",
+    "action",
+    "policy key",
+    "default bound",
+    "kernel event",
+    "dashboard column",
+    "JSON field",
+    "output",
+    "metric",
+    "exit code",
+}
+MOST_LINES, MOST_FILES = 250, 20
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_is_there(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_every_room_is_named() -> None:
+    top = {path for path in (ROOT / "ebpftrace").iterdir() if (path / "__init__.py").exists()}
+    act = {path.parent for path in (ROOT / "ebpftrace" / "act").glob("*/__init__.py")}
+    rooms = {f"{path.relative_to(ROOT)}/" for path in top | act}
+    assert sorted(rooms - set(PATHS)) == []
+
+
+def test_the_usual_changes_have_a_row() -> None:
+    table = PAGE.partition("## To add …")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|", table, re.MULTILINE)
+    assert {name for name, _ in rows} >= CHANGES
+    for name, touched in rows[2:]:
+        files = re.findall(r"`([\w/.-]+)`", touched)
+        assert files, name
+        assert len(files) <= (6 if name == "kernel event" else 3), name
+
+
+@pytest.mark.parametrize("start", re.findall(r"\| `([\w.]+)`(?:, `[\w.]+`)* \|$", PAGE, re.M))
+def test_the_file_to_start_with_is_there(start: str) -> None:
+    assert list(ROOT.rglob(start))
+
+
+def test_files_and_folders_stay_small() -> None:
+    modules = list((ROOT / "ebpftrace").rglob("*.py"))
+    long = [path for path in modules if len(path.read_text().splitlines()) > MOST_LINES]
+    folders = {path.parent for path in modules}
+    full = [path for path in folders if len(list(path.glob("*.py"))) > MOST_FILES]
+    assert (long, full) == ([], [])
+
+
+def test_no_class_name_exists_twice() -> None:
+    names = [
+        name
+        for path in (ROOT / "ebpftrace").rglob("*.py")
+        for name in re.findall(r"^ *class (\w+)", path.read_text(), re.MULTILINE)
+    ]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
