@@ -14,7 +14,8 @@ from ebpftrace.demo.roles import ROLES
 from ebpftrace.host.mounts import memory_hierarchy
 
 ROOT = Path(__file__).resolve().parents[2]
-OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+_OUR_MAKES = ("ARGS", "COMM", "KERNEL", "MAKE", "TESTS")
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith(_OUR_MAKES)}
 """Without what `make test ARGS=…` hands down, which would be the demo's as well."""
 
 

@@ -32,9 +32,7 @@ def strings(module: Path) -> Iterator[tuple[int, str]]:
         and isinstance(node.body[0], ast.Expr)
     }
     constants = {
-        id(statement.value)
-        for statement in ast.walk(tree)
-        if isinstance(statement, ast.Expr)
+        id(statement.value) for statement in ast.walk(tree) if isinstance(statement, ast.Expr)
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
