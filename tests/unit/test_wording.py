@@ -35,9 +35,10 @@ def strings(module: Path) -> Iterator[tuple[int, str]]:
         id(statement.value) for statement in ast.walk(tree) if isinstance(statement, ast.Expr)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in docstrings | constants:
-                yield node.lineno, node.value
+        if not isinstance(node, ast.Constant) or id(node) in docstrings | constants:
+            continue
+        if isinstance(node.value, str):
+            yield node.lineno, node.value
 
 
 @pytest.mark.parametrize(

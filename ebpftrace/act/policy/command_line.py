@@ -12,9 +12,7 @@ from ebpftrace.act.policy.reader import CAPTURE, default_step
 from ebpftrace.act.policy.toml.values import SPAN
 from ebpftrace.errors import UsageError
 from ebpftrace.judge.condition_kind import Bound
-from ebpftrace.judge.detectors.builtin import BUILTIN
-from ebpftrace.judge.detectors.growth import GROWTH
-from ebpftrace.judge.detectors.level import LEVEL as LEVEL_CONDITION
+from ebpftrace.judge.detectors import builtin, growth, level
 
 NAME = "command line"
 
@@ -51,7 +49,8 @@ def policy_from_options(
     return Policy(
         name=NAME,
         match=Match(),
-        when=tuple(when) or (() if blows else (Condition(BUILTIN, BUILTIN.build()),)),
+        when=tuple(when)
+        or (() if blows else (Condition(builtin.CONDITION, builtin.CONDITION.build()),)),
         mode=Mode.ANY,
         ladder=tuple(ladder),
         fuse=blows,
@@ -71,18 +70,18 @@ def _fuse(text: str) -> Fuse:
 def _growth(text: str) -> Condition:
     size, _, window = text.partition("/")
     try:
-        detector = GROWTH.build(bound=LEVEL.read(size), window=SPAN.read(window))
+        detector = growth.CONDITION.build(bound=LEVEL.read(size), window=SPAN.read(window))
     except ValueError as error:
         raise _refused("--growth", text, "256MiB/60s") from error
-    return Condition(GROWTH, detector)
+    return Condition(growth.CONDITION, detector)
 
 
 def _level(text: str) -> Condition:
     try:
-        detector = LEVEL_CONDITION.build(bound=LEVEL.read(text))
+        detector = level.CONDITION.build(bound=LEVEL.read(text))
     except ValueError as error:
         raise _refused("--level", text, "85% or --level 1.5GiB") from error
-    return Condition(LEVEL_CONDITION, detector)
+    return Condition(level.CONDITION, detector)
 
 
 def _refused(option: str, text: str, example: str) -> UsageError:

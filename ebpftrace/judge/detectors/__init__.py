@@ -1,19 +1,36 @@
 """The detectors, one a file, and which of them a policy can ask for.
 
-To add one: a file here, its test, its row in docs/policy.md, and its name in this list.
+Each module of this package says how a policy asks for its detector, as its `CONDITION`; None
+where no policy can. There is no list of them: a file that is added here is a detector.
 """
 
+import pkgutil
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 from ebpftrace.judge.condition_kind import ConditionKind
-from ebpftrace.judge.detectors.builtin import BUILTIN
-from ebpftrace.judge.detectors.climb import CLIMB
-from ebpftrace.judge.detectors.growth import GROWTH
-from ebpftrace.judge.detectors.level import LEVEL
-from ebpftrace.judge.detectors.oom import OOM
-from ebpftrace.judge.detectors.thrash import THRASH
-from ebpftrace.judge.detectors.time_to_limit import TIME_TO_LIMIT
 
-CONDITION_KINDS: dict[str, ConditionKind[Any]] = {
-    kind.name: kind for kind in (BUILTIN, LEVEL, GROWTH, CLIMB, TIME_TO_LIMIT, THRASH, OOM)
-}
+
+def load_detectors(paths: Iterable[str]) -> dict[str, ConditionKind[Any]]:
+    """The conditions of the modules in `paths`, which are folders of this package.
+
+    TypeError for a module without a condition, ValueError for one under another name.
+    """
+    kinds: dict[str, ConditionKind[Any]] = {}
+    for module in pkgutil.iter_modules(paths):
+        found = vars(import_module(f"{__name__}.{module.name}"))
+        kind = found.get("CONDITION")
+        if not isinstance(kind, ConditionKind) and (
+            "CONDITION" not in found or kind is not None
+        ):
+            raise TypeError(f"{__name__}.{module.name} defines no CONDITION")
+        if kind is None:
+            continue
+        if kind.name != module.name:
+            raise ValueError(f"{__name__}.{module.name} defines the condition {kind.name!r}")
+        kinds[kind.name] = kind
+    return kinds
+
+
+CONDITION_KINDS = load_detectors(__path__)

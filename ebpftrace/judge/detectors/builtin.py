@@ -37,7 +37,7 @@ def _describe(judgement: BuiltinJudgement, _: str) -> str:
     return f"the built-in judgement finds a {judgement.least.name.lower()} or worse"
 
 
-BUILTIN = ConditionKind(
+CONDITION = ConditionKind(
     name="builtin",
     doc="the built-in judgement: leaks, and an end that is near",
     settings=(

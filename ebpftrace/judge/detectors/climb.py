@@ -63,7 +63,7 @@ def _describe(climb: ClimbDetector, subject: str) -> str:
     return f"{subject} climbs by {rate}/s for {format_duration(climb.least_ns)}"
 
 
-CLIMB = ConditionKind(
+CONDITION = ConditionKind(
     name="climb",
     doc="a floor that rises steadily",
     settings=(

@@ -97,7 +97,7 @@ def _describe(growth: GrowthDetector, subject: str) -> str:
     return f"{subject} gains {size} in {format_duration(growth.window_ns)}"
 
 
-GROWTH = ConditionKind(
+CONDITION = ConditionKind(
     name="growth",
     doc="how much was gained within a window, over its floor",
     settings=(

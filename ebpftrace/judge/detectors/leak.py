@@ -95,3 +95,7 @@ def _gained(samples: Samples, climb: SteadyClimb) -> str:
         f"gained {words.size(climb.gain_bytes)} in {words.seconds(climb.seconds)} and gave "
         f"nothing back, {kinds}"
     )
+
+
+CONDITION = None
+"""A policy asks for it through `builtin`, with the rest of the built-in judgement."""

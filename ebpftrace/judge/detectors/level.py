@@ -91,7 +91,7 @@ def _describe(level: LevelDetector, subject: str) -> str:
     return f"{subject} holds {words.exact_size(level.bound_bytes or 0)}"
 
 
-LEVEL = ConditionKind(
+CONDITION = ConditionKind(
     name="level",
     doc="how much is held; page cache never counts",
     settings=(

@@ -58,7 +58,7 @@ def _describe(_: OomDetector, subject: str) -> str:
     return f"the OOM killer takes a process of {subject}"
 
 
-OOM = ConditionKind(
+CONDITION = ConditionKind(
     name="oom",
     doc="the kernel's OOM killer has struck",
     settings=(),

@@ -149,7 +149,7 @@ def _describe(_: ThrashDetector, subject: str) -> str:
     return f"{subject} thrashes at its limit"
 
 
-THRASH = ConditionKind(
+CONDITION = ConditionKind(
     name="thrash",
     doc="at the limit, and busy with reclaim that gets nowhere",
     settings=(),

@@ -57,7 +57,7 @@ def _describe(detector: TimeToLimitDetector, subject: str) -> str:
     return f"{subject} climbs and is {left} from its limit"
 
 
-TIME_TO_LIMIT = ConditionKind(
+CONDITION = ConditionKind(
     name="time_to_limit",
     doc="how soon a climb meets the limit",
     settings=(

@@ -1,42 +1,60 @@
-"""Every detector of the room is registered."""
+"""A file in the package of the detectors is a detector, and nothing else has to know it."""
 
-import importlib
-import inspect
-import pkgutil
-from dataclasses import fields
-from typing import Any
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
-import ebpftrace.judge.detectors as room
+import pytest
+
+from ebpftrace.judge import detectors
+from ebpftrace.judge.detectors import CONDITION_KINDS, load_detectors
+
+SWAP = """
 from ebpftrace.judge.condition_kind import ConditionKind
-from ebpftrace.judge.detector import Detector
-from ebpftrace.judge.detectors.builtin import builtin_detectors
+from ebpftrace.judge.detectors.oom import OomDetector
 
-MODULES = [
-    importlib.import_module(f"{room.__name__}.{module.name}")
-    for module in pkgutil.iter_modules(room.__path__)
-]
-
-
-def test_every_condition_kind_is_registered() -> None:
-    defined = {
-        value.name: value
-        for module in MODULES
-        for value in vars(module).values()
-        if isinstance(value, ConditionKind)
-    }
-    assert defined == room.CONDITION_KINDS
+CONDITION = ConditionKind(
+    name="swap",
+    doc="a job swaps",
+    settings=(),
+    per_process=False,
+    build=OomDetector,
+    describe=lambda _detector, subject: f"{subject} swaps",
+)
+"""
 
 
-def test_every_detector_is_asked_for_by_a_policy_or_built_in() -> None:
-    defined = {
-        value
-        for module in MODULES
-        for value in vars(module).values()
-        if inspect.isclass(value) and issubclass(value, Detector) and value is not Detector
-    }
-    built_in = {type(detector) for detector in builtin_detectors()}
-    assert len(defined) >= len(built_in)
-    asked: set[Any] = defined - built_in
-    for detector in asked:
-        (name,) = (field.default for field in fields(detector) if field.name == "name")
-        assert name in room.CONDITION_KINDS
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    before = set(sys.modules)
+    monkeypatch.setattr(detectors, "__path__", [*detectors.__path__, str(tmp_path)])
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith(detectors.__name__):
+            del sys.modules[name]
+
+
+def test_a_detector_is_added_by_one_file(folder: Path) -> None:
+    (folder / "swap.py").write_text(SWAP)
+    kinds = load_detectors(detectors.__path__)
+    assert set(kinds) == set(CONDITION_KINDS) | {"swap"}
+    assert kinds["swap"].describe(kinds["swap"].build(), "a job") == "a job swaps"
+
+
+def test_a_module_that_forgets_its_condition_is_refused(folder: Path) -> None:
+    (folder / "swap.py").write_text("NAME = 'swap'\n")
+    with pytest.raises(TypeError, match=r"swap defines no CONDITION"):
+        load_detectors(detectors.__path__)
+
+
+@pytest.mark.parametrize("line", [*(line for line in SWAP.splitlines() if "=" in line)][1:])
+def test_a_condition_that_forgets_a_property_is_refused(folder: Path, line: str) -> None:
+    (folder / "swap.py").write_text(SWAP.replace(line + "\n", ""))
+    with pytest.raises(TypeError, match="missing"):
+        load_detectors(detectors.__path__)
+
+
+def test_a_condition_is_named_after_its_file(folder: Path) -> None:
+    (folder / "swaps.py").write_text(SWAP)
+    with pytest.raises(ValueError, match="'swap'"):
+        load_detectors(detectors.__path__)
