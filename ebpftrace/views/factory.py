@@ -9,7 +9,7 @@ from typing import Literal, TextIO, cast
 from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.ledger import LossNote
 from ebpftrace.views import View
-from ebpftrace.views.output import NonBlockingOutput, OutputWaiter
+from ebpftrace.views.pipe.output import NonBlockingOutput, OutputWaiter
 
 Output = Literal["table", "plain", "jsonl"]
 

@@ -11,7 +11,7 @@ from ebpftrace.act.incident.records import Record, outcome_record, step_record
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, Snapshot
 from ebpftrace.views.activity import Remark
-from ebpftrace.views.backlog import is_routine
+from ebpftrace.views.pipe.backlog import is_routine
 from ebpftrace.views.records import (
     end_record,
     finding_record,

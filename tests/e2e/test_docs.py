@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from ebpftrace import errors
 from ebpftrace.cli import cli
 from ebpftrace.probe.structs import LOSSES
-from ebpftrace.views.backlog import CAUSE
+from ebpftrace.views.pipe.backlog import CAUSE
 from tests.support.build import ROOT
 from tests.support.cli import COLUMNS, ebpftrace
 
@@ -77,5 +77,5 @@ def test_every_cause_of_a_loss_is_listed_and_every_one_that_is_listed_exists() -
         for row in table.splitlines()
         for cause in re.findall("`([a-z_]+)`", row.split(" | ")[0])
     ]
-    # The last are no map's: see probe/kernel.py, engine/dispatcher.py and views/backlog.py.
+    # No map counts the last: see probe/kernel.py, engine/dispatcher.py, views/pipe/backlog.py.
     assert listed == [*LOSSES, "missed_runs", "unidentified", "proc_timeouts", CAUSE]

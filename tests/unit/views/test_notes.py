@@ -4,9 +4,9 @@ import pytest
 
 from ebpftrace.ledger import notes
 from ebpftrace.ledger.notes import Note
-from ebpftrace.views.backlog import is_routine
 from ebpftrace.views.entries import emphasis
 from ebpftrace.views.notes import FORMATS, note_format
+from ebpftrace.views.pipe.backlog import is_routine
 from ebpftrace.views.records import note_record
 from ebpftrace.views.text_lines import note_line
 from tests.support import watches

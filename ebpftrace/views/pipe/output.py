@@ -14,7 +14,7 @@ from ebpftrace.errors import EbpftraceError
 from ebpftrace.host.ready import is_writable
 from ebpftrace.ledger import LossNote
 from ebpftrace.units import MIB
-from ebpftrace.views.backlog import Backlog
+from ebpftrace.views.pipe.backlog import Backlog
 
 _TRIM_BYTES = MIB  # a smaller backlog is not worth the millisecond that a trim takes
 

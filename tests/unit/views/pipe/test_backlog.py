@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.ledger import LossNote
-from ebpftrace.views.backlog import CAUSE, Backlog, is_routine
+from ebpftrace.views.pipe.backlog import CAUSE, Backlog, is_routine
 from tests.support import watches
 
 ROOM = 10 * (100 + 256)

@@ -13,8 +13,8 @@ import pytest
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.ledger import LossNote
-from ebpftrace.views.backlog import Backlog
-from ebpftrace.views.output import NonBlockingOutput
+from ebpftrace.views.pipe.backlog import Backlog
+from ebpftrace.views.pipe.output import NonBlockingOutput
 
 
 class OutputWaiter:

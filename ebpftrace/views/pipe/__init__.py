@@ -1,0 +1,1 @@
+"""Writing to a pipe without waiting for its reader."""
