@@ -19,6 +19,7 @@ from tests.support.acting import SECONDS, logged, policy
 from tests.support.build import ROOT
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.cli import ebpftrace
+from tests.support.patience import patient
 from tests.support.records import Record
 from tests.support.respawn import COMM
 from tests.support.sessions import end_session, session_mark, text_of
@@ -26,8 +27,8 @@ from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
-UNREAD_SECONDS = 6.0
-CROWD = 150  # at ten snapshots a second some megabytes in that time
+UNREAD_SECONDS = patient(20.0)  # until more is written than the watch keeps
+CROWD = 250  # at ten snapshots a second some megabytes in that time
 
 
 @contextmanager
