@@ -19,8 +19,8 @@ from tests.support.acting import watching as watch_acting
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.cli import ebpftrace
 from tests.support.patience import patient
+from tests.support.process_state import state, stops
 from tests.support.records import Watch
-from tests.support.standing import stands, state
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
@@ -46,11 +46,13 @@ def run_away(workload: Workload) -> None:
     workload.send("touch 0")
 
 
-def told(watch: Watch, event: str, pid: int = 0) -> dict[str, Any]:
-    """The next word of that kind; of this process."""
+def wait_for_event(watch: Watch, event: str, pid: int = 0) -> dict[str, Any]:
+    """The next fuse event of this kind, of this process if one is given."""
     return watch.wait_for(
-        lambda one: (
-            one["type"] == "fuse" and one["event"] == event and (not pid or one["pid"] == pid)
+        lambda record: (
+            record["type"] == "fuse"
+            and record["event"] == event
+            and (not pid or record["pid"] == pid)
         ),
         SECONDS,
     )
@@ -61,7 +63,7 @@ def limited(group: MemoryCgroup) -> MemoryCgroup:
     return group
 
 
-def test_a_runaway_is_stopped_its_evidence_saved_and_ended(tmp_path: Path) -> None:
+def test_runaway_is_stopped_its_evidence_saved_and_ended(tmp_path: Path) -> None:
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "90%") as watch,
@@ -91,7 +93,7 @@ def test_a_runaway_is_stopped_its_evidence_saved_and_ended(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
-def test_a_hook_reads_proc_of_one_that_stands(tmp_path: Path) -> None:
+def test_hook_reads_proc_of_a_stopped_process(tmp_path: Path) -> None:
     hook = (
         f'grep -E "^(State|RssAnon)" "/proc/$EBPFTRACE_PID/status" >{tmp_path}/hooked; '
         f'wc -c <"/proc/$EBPFTRACE_PID/maps" >>{tmp_path}/hooked'
@@ -110,7 +112,7 @@ def test_a_hook_reads_proc_of_one_that_stands(tmp_path: Path) -> None:
     assert int(maps) > 100
 
 
-def test_let_go_it_is_stopped_again_higher_up(tmp_path: Path) -> None:
+def test_thawed_process_is_stopped_again_at_a_higher_bound(tmp_path: Path) -> None:
     options = fused(tmp_path, 'capture = false\nfuse = { bound = "50%", then = "thaw" }')
     with (
         memory_cgroup() as group,
@@ -119,7 +121,7 @@ def test_let_go_it_is_stopped_again_higher_up(tmp_path: Path) -> None:
     ):
         workload.do("map 260MiB")
         workload.do("touch 0")
-        thawed = told(watch, "thawed")
+        thawed = wait_for_event(watch, "thawed")
         assert state(workload.pid) not in ("T", "")
         assert 200 * MIB < thawed["next_bound_bytes"] < LIMIT
         workload.do("map 900MiB")
@@ -134,7 +136,7 @@ def test_let_go_it_is_stopped_again_higher_up(tmp_path: Path) -> None:
         assert again["measured_bytes"] > 260 * MIB
 
 
-def test_killed_at_the_bound_where_the_policy_says_so(tmp_path: Path) -> None:
+def test_process_is_killed_at_the_bound_if_the_policy_says_so(tmp_path: Path) -> None:
     options = fused(tmp_path, 'fuse = { bound = "50%", action = "kill" }')
     with (
         memory_cgroup() as group,
@@ -143,14 +145,14 @@ def test_killed_at_the_bound_where_the_policy_says_so(tmp_path: Path) -> None:
     ):
         run_away(workload)
         assert workload.wait() == -signal.SIGKILL
-        killed = told(watch, "killed")
+        killed = wait_for_event(watch, "killed")
         assert group.oom_kills() == 0
     assert killed["pid"] == workload.pid
     assert killed["measured_bytes"] - killed["bound_bytes"] <= MIB
     assert not of_type(watch, "step")
 
 
-def test_of_a_job_the_one_that_grew_most_is_ended_and_the_others_go_on(tmp_path: Path) -> None:
+def test_process_that_grew_most_is_ended_and_the_others_are_resumed(tmp_path: Path) -> None:
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "75%") as watch,
@@ -161,9 +163,9 @@ def test_of_a_job_the_one_that_grew_most_is_ended_and_the_others_go_on(tmp_path:
         large.do("touch 0")
         small.do("map 60MiB")
         small.send("touch 0")  # the sum crosses with a page of this one
-        stopped = told(watch, "stopped")
+        stopped = wait_for_event(watch, "stopped")
         assert stopped["pid"] == small.pid
-        told(watch, "thawed", small.pid)
+        wait_for_event(watch, "thawed", small.pid)
         assert large.wait() == -signal.SIGKILL
         small.answer()
         ended = watch.wait_for(is_step("signal"), SECONDS)
@@ -171,25 +173,25 @@ def test_of_a_job_the_one_that_grew_most_is_ended_and_the_others_go_on(tmp_path:
         assert group.oom_kills() == 0
 
 
-def test_who_rests_is_not_ended_for_who_runs_away(tmp_path: Path) -> None:
-    """It gained more within the last minute, and is none the less nobody's runaway."""
+def test_idle_process_is_not_ended_for_a_runaway(tmp_path: Path) -> None:
+    """Even if it grew more within the last minute."""
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "75%") as watch,
-        Workload("fused", cgroup=limited(group)) as rests,
-        Workload("fused", cgroup=group) as runs,
+        Workload("fused", cgroup=limited(group)) as idle,
+        Workload("fused", cgroup=group) as runaway,
     ):
-        rests.do("map 200MiB")
-        rests.do("touch 0")
+        idle.do("map 200MiB")
+        idle.do("touch 0")
         time.sleep(3)
-        run_away(runs)
-        assert runs.wait() == -signal.SIGKILL
-        rests.do("look 0")  # it answers
+        run_away(runaway)
+        assert runaway.wait() == -signal.SIGKILL
+        idle.do("look 0")  # it answers
         assert group.oom_kills() == 0
-    assert {one["pid"] for one in of_type(watch, "step")} == {runs.pid}
+    assert {one["pid"] for one in of_type(watch, "step")} == {runaway.pid}
 
 
-def test_two_runs_in_one_cgroup_have_each_its_bound(tmp_path: Path) -> None:
+def test_each_ci_job_in_a_shared_cgroup_has_its_own_bound(tmp_path: Path) -> None:
     runs = [{"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": str(n)} for n in (1, 2)]
     with (
         memory_cgroup() as group,
@@ -203,12 +205,12 @@ def test_two_runs_in_one_cgroup_have_each_its_bound(tmp_path: Path) -> None:
         assert not of_type(watch, "fuse")
         other.send("touch 0")
         assert other.wait() == -signal.SIGKILL
-        stopped = told(watch, "stopped")
+        stopped = wait_for_event(watch, "stopped")
         assert stopped["pid"] == other.pid
         one.do("look 0")
 
 
-def test_where_the_budget_is_spent_it_goes_on_and_that_is_said(tmp_path: Path) -> None:
+def test_stopped_process_is_resumed_when_the_budget_is_spent(tmp_path: Path) -> None:
     options = fused(tmp_path, 'capture = false\nfuse = "50%"\nbudget = { restarts = 0 }')
     with (
         memory_cgroup() as group,
@@ -219,11 +221,11 @@ def test_where_the_budget_is_spent_it_goes_on_and_that_is_said(tmp_path: Path) -
         workload.do("touch 0")
         outcome = watch.wait_for(is_type("outcome"), SECONDS)
         assert "budget" in outcome["sentence"]
-        told(watch, "thawed")
+        wait_for_event(watch, "thawed")
         assert state(workload.pid) not in ("T", "")
 
 
-def test_it_holds_with_the_watch_stopped_for_five_seconds(tmp_path: Path) -> None:
+def test_process_is_stopped_while_the_watch_is_stopped(tmp_path: Path) -> None:
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "90%") as watch,
@@ -234,7 +236,7 @@ def test_it_holds_with_the_watch_stopped_for_five_seconds(tmp_path: Path) -> Non
         try:
             run_away(workload)
             time.sleep(5)
-            assert stands(workload.pid)
+            assert stops(workload.pid)
             assert group.oom_kills() == 0
         finally:
             os.kill(watch.pid, signal.SIGCONT)
@@ -243,22 +245,22 @@ def test_it_holds_with_the_watch_stopped_for_five_seconds(tmp_path: Path) -> Non
 
 
 @contextmanager
-def every_processor_busy() -> Iterator[None]:
+def every_cpu_busy() -> Iterator[None]:
     spin = [sys.executable, "-c", "while True: pass"]
     busy = [subprocess.Popen(spin) for _ in range(2 * (os.cpu_count() or 1))]
     try:
         yield
     finally:
-        for one in busy:
-            one.kill()
-            one.wait()
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
-def test_it_holds_with_every_processor_busy(tmp_path: Path) -> None:
+def test_process_is_stopped_while_every_cpu_is_busy(tmp_path: Path) -> None:
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "90%"),
-        every_processor_busy(),  # the start of the watch is not what is asked about
+        every_cpu_busy(),  # the watch starts before
         Workload("fused", cgroup=limited(group)) as workload,
     ):
         run_away(workload)
@@ -266,19 +268,19 @@ def test_it_holds_with_every_processor_busy(tmp_path: Path) -> None:
         assert group.oom_kills() == 0
 
 
-def test_the_end_of_the_watch_lets_go_who_stands(tmp_path: Path) -> None:
+def test_end_of_the_watch_resumes_stopped_processes(tmp_path: Path) -> None:
     options = ("--fuse", "100MiB", "--on-breach", "sleep 60")
     with memory_cgroup() as group, Workload("fused", cgroup=limited(group)) as workload:
         with watching(tmp_path, *options) as watch:
             workload.do("map 150MiB")
             workload.send("touch 0")
-            told(watch, "stopped")
-            assert stands(workload.pid)
+            wait_for_event(watch, "stopped")
+            assert stops(workload.pid)
         assert of_type(watch, "fuse")[-1]["event"] == "thawed"
         workload.answer()
 
 
-def test_thawed_by_hand_it_goes_on_and_its_incident_is_called_off(tmp_path: Path) -> None:
+def test_thaw_command_resumes_the_process_and_cancels_its_incident(tmp_path: Path) -> None:
     runs = {"EBPFTRACE_RUN_DIR": str(tmp_path / "run")}
     options = ("--fuse", "100MiB", "--on-breach", "sleep 60")
     audit = ("--audit", str(tmp_path / "audit.jsonl"))
@@ -286,9 +288,9 @@ def test_thawed_by_hand_it_goes_on_and_its_incident_is_called_off(tmp_path: Path
     with memory_cgroup() as group, watch, Workload("fused", cgroup=limited(group)) as workload:
         workload.do("map 110MiB")
         workload.send("touch 0")
-        told(watch, "stopped")
+        wait_for_event(watch, "stopped")
         watch.wait_for(is_type("step"), SECONDS)  # the evidence; the hook runs
-        assert stands(workload.pid)
+        assert stops(workload.pid)
         done = ebpftrace("thaw", str(workload.pid), environment=runs)
         assert done.returncode == 0, done.stderr
         assert f"fused {workload.pid} was resumed after" in done.stdout
@@ -298,7 +300,7 @@ def test_thawed_by_hand_it_goes_on_and_its_incident_is_called_off(tmp_path: Path
         assert ebpftrace("thaw", str(workload.pid), environment=runs).returncode == 9
 
 
-def test_a_bound_holds_for_one_that_came_a_moment_ago(tmp_path: Path) -> None:
+def test_bound_holds_for_a_process_that_has_just_started(tmp_path: Path) -> None:
     """A policy for some jobs only: no process has its bound from the first page on."""
     options = fused(tmp_path, 'capture = false\nfuse = "50%"\nmatch.cgroup = ["*"]')
     slow = ("--audit", str(tmp_path / "audit.jsonl"), "--interval", "60s")
@@ -307,13 +309,13 @@ def test_a_bound_holds_for_one_that_came_a_moment_ago(tmp_path: Path) -> None:
         Watch("--comm", "fused", *slow, *options),
         Workload("fused", cgroup=limited(group)) as workload,
     ):
-        time.sleep(patient(1))  # nothing tells that it is armed, and no snapshot comes
+        time.sleep(patient(1))  # no record shows that it is armed, and no snapshot comes
         run_away(workload)
         assert workload.wait() == -signal.SIGKILL
         assert group.oom_kills() == 0
 
 
-def test_each_that_crosses_a_bound_of_its_own_is_acted_on(tmp_path: Path) -> None:
+def test_each_process_that_crosses_its_own_bound_is_ended(tmp_path: Path) -> None:
     options = fused(tmp_path, 'capture = false\nfuse = { bound = "60MiB", of = "process" }')
     with (
         memory_cgroup() as group,

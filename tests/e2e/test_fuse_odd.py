@@ -1,4 +1,4 @@
-"""The fuse's odd cases with a whole watch: what a user sees, and who stands at the end."""
+"""The fuse's odd cases with a whole watch: what is reported, and what stays stopped."""
 
 import os
 import signal
@@ -15,9 +15,9 @@ from tests.support.acting import SECONDS, is_step, is_type, of_type, watching
 from tests.support.build import ROOT
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.fuses import COMM, freezer
+from tests.support.process_state import state, stops, until
 from tests.support.records import Watch
 from tests.support.sessions import end_session, session_mark
-from tests.support.standing import stands, state, until
 from tests.support.tracer import Tracer
 from tests.support.workload import Workload
 
@@ -41,23 +41,25 @@ def fused(folder: Path, *lines: str) -> Watch:
     return watching(folder, "--config", str(file), comm=COMM)
 
 
-def ends_with(watch: Watch, pid: int, event: str) -> list[str]:
-    """What the fuse said of it, once it has said this."""
+def wait_for_event(watch: Watch, pid: int, event: str) -> list[str]:
+    """The fuse's events of this process, once this one is there."""
     watch.wait_for(
-        lambda one: one["type"] == "fuse" and (one["event"], one["pid"]) == (event, pid),
+        lambda record: (
+            record["type"] == "fuse" and (record["event"], record["pid"]) == (event, pid)
+        ),
         SECONDS,
     )
-    return words(watch, pid)
+    return events(watch, pid)
 
 
-def words(watch: Watch, pid: int) -> list[str]:
-    """What the fuse said of it."""
-    return [one["event"] for one in of_type(watch, "fuse") if one["pid"] == pid]
+def events(watch: Watch, pid: int) -> list[str]:
+    """The fuse's events of this process, by kind."""
+    return [it["event"] for it in of_type(watch, "fuse") if it["pid"] == pid]
 
 
 @pytest.mark.parametrize("to", [COMM, "other"], ids=["watched", "not-watched"])
 def test_stopped_within_exec(tmp_path: Path, group: MemoryCgroup, to: str) -> None:
-    """What it became is acted on if it is watched, and goes on if it is not."""
+    """The new program is a target if it is watched, and is resumed if not."""
     with (
         fused(tmp_path, 'fuse = { bound = "100MiB", of = "charge" }') as watch,
         Workload(COMM, cgroup=group) as workload,
@@ -67,19 +69,19 @@ def test_stopped_within_exec(tmp_path: Path, group: MemoryCgroup, to: str) -> No
         workload.do("touch 0")
         stranger.do("map 110MiB")
         stranger.do("touch 0")
-        assert not words(watch, workload.pid)
+        assert not events(watch, workload.pid)
         workload.send(f"execat 0 {workload.named(to)}")
         if to == "other":
             workload.answer()
             assert workload.do("map 1MiB")
             return
         assert workload.wait() == -signal.SIGKILL
-        assert ends_with(watch, workload.pid, "ended") == ["stopped", "ended"]
+        assert wait_for_event(watch, workload.pid, "ended") == ["stopped", "ended"]
 
 
 @contextmanager
 def freezing(group: MemoryCgroup) -> Iterator[Freezer]:
-    """What freezes who is added: the cgroup itself on v2, one of another hierarchy on v1."""
+    """The freezer of this cgroup on v2; on v1 a freezer cgroup of its own."""
     if group.version == 2:
         yield Freezer(group.path / "cgroup.freeze", "1", "0", group.path / "cgroup.events")
         return
@@ -88,7 +90,7 @@ def freezing(group: MemoryCgroup) -> Iterator[Freezer]:
 
 
 @pytest.mark.parametrize("then", ["kill", "thaw"])
-def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
+def test_process_frozen_by_the_ladder_stays_stopped_until_its_end(
     tmp_path: Path, group: MemoryCgroup, then: str
 ) -> None:
     ladder = 'then = [{ action = "freeze" }, { action = "shell", line = "sleep 1" }]'
@@ -104,7 +106,7 @@ def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
         step = watch.wait_for(is_step("freeze"), SECONDS)
         assert step["status"] == "done"
         watch.wait_for(is_step("shell"), SECONDS)
-        assert words(watch, workload.pid) == ["stopped"]
+        assert events(watch, workload.pid) == ["stopped"]
         if then == "kill":
             assert workload.wait() == -signal.SIGKILL
         else:
@@ -113,10 +115,10 @@ def test_frozen_by_the_ladder_it_stands_until_the_ladders_end(
         assert ice.file.read_text().strip() == ice.thawed
 
 
-def test_in_a_debuggers_hands_it_is_ended_all_the_same(
+def test_process_under_a_debugger_is_ended_all_the_same(
     tmp_path: Path, group: MemoryCgroup
 ) -> None:
-    """The debugger never answers to the stop that it is told of."""
+    """The debugger never reacts to the stop."""
     with (
         fused(tmp_path, 'fuse = "50%"') as watch,
         Workload(COMM, cgroup=group) as workload,
@@ -124,13 +126,13 @@ def test_in_a_debuggers_hands_it_is_ended_all_the_same(
     ):
         workload.do("map 300MiB")
         workload.send("touch 0")
-        assert ends_with(watch, workload.pid, "ended") == ["stopped", "ended"]
+        assert wait_for_event(watch, workload.pid, "ended") == ["stopped", "ended"]
 
 
-def test_moved_elsewhere_while_it_stands_it_is_spared_and_goes_on(
+def test_process_moved_to_another_cgroup_while_stopped_is_resumed(
     tmp_path: Path, group: MemoryCgroup
 ) -> None:
-    """Whoever moved it knows of it: in another cgroup it is nobody we decided on."""
+    """The decision was about a process of the first cgroup."""
     hook = f"touch {tmp_path}/began; while ! [ -e {tmp_path}/go ]; do sleep 0.02; done"
     ladder = f'then = [{{ action = "shell", line = "{hook}", timeout = "5m" }}]'
     with (
@@ -140,12 +142,12 @@ def test_moved_elsewhere_while_it_stands_it_is_spared_and_goes_on(
     ):
         workload.do("map 250MiB")
         workload.send("touch 0")
-        assert stands(workload.pid)
-        until((tmp_path / "began").exists)  # it was decided on where it was
+        assert stops(workload.pid)
+        until((tmp_path / "began").exists)  # the decision is made
         elsewhere.add(workload.pid)
         (tmp_path / "go").touch()
         workload.answer()
-        assert ends_with(watch, workload.pid, "thawed") == ["stopped", "thawed"]
+        assert wait_for_event(watch, workload.pid, "thawed") == ["stopped", "thawed"]
 
 
 WITHOUT_ITS_FIRST_THREAD = """
@@ -161,10 +163,10 @@ ctypes.CDLL(None).syscall(60, 0)  # exit(2): of this thread
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="a system call by its number")
-def test_one_whose_first_thread_has_ended_is_acted_on_too(
+def test_process_whose_first_thread_has_ended_is_ended_too(
     tmp_path: Path, group: MemoryCgroup
 ) -> None:
-    """It is a zombie by its state, and takes memory all the same."""
+    """Its state is Z, and yet it takes memory."""
     with fused(tmp_path, 'fuse = "50%"') as watch:
         command = [sys.executable, "-c", WITHOUT_ITS_FIRST_THREAD, COMM]
         process = group.run(command, stdin=subprocess.PIPE, bufsize=0)
@@ -173,13 +175,13 @@ def test_one_whose_first_thread_has_ended_is_acted_on_too(
             assert process.stdin is not None
             process.stdin.write(b"\n")
             assert process.wait(SECONDS) == -signal.SIGKILL
-            assert ends_with(watch, process.pid, "ended") == ["stopped", "ended"]
+            assert wait_for_event(watch, process.pid, "ended") == ["stopped", "ended"]
         finally:
             process.kill()
             process.communicate()
 
 
-def test_a_child_of_another_name_is_stopped_where_children_are_followed(
+def test_child_with_another_name_is_stopped_with_children(
     tmp_path: Path, group: MemoryCgroup
 ) -> None:
     with (
@@ -192,8 +194,8 @@ def test_a_child_of_another_name_is_stopped_where_children_are_followed(
         assert workload.do("reap") == [str(child), str(signal.SIGKILL.value)]
 
 
-def test_no_fuse_sees_copies_on_write(tmp_path: Path, group: MemoryCgroup) -> None:
-    """A page that takes the place of a parent's is no new page to the kernel's counters."""
+def test_copies_on_write_do_not_reach_a_fuse(tmp_path: Path, group: MemoryCgroup) -> None:
+    """A page that replaces a parent's is no new page for the kernel's counters."""
     with (
         watching(tmp_path, "--fuse", "75%", comm=COMM) as watch,
         Workload(COMM, cgroup=group) as workload,
@@ -207,10 +209,10 @@ def test_no_fuse_sees_copies_on_write(tmp_path: Path, group: MemoryCgroup) -> No
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT"])
-def test_a_signal_that_it_has_to_hear_is_heard(
+def test_signal_of_the_ladder_is_handled(
     tmp_path: Path, group: MemoryCgroup, name: str
 ) -> None:
-    """It is let go once the signal was sent, and ends before its next page."""
+    """The process is resumed once the signal is sent, and ends before its next page."""
     ladder = f'then = [{{ action = "signal", send = ["{name}"] }}]'
     with (
         fused(tmp_path, 'fuse = "50%"', ladder) as watch,
@@ -219,7 +221,7 @@ def test_a_signal_that_it_has_to_hear_is_heard(
         workload.do("map 300MiB")
         workload.send("touch 0")
         assert workload.wait() == -signal.Signals[f"SIG{name}"]
-        assert ends_with(watch, workload.pid, "thawed") == ["stopped", "thawed"]
+        assert wait_for_event(watch, workload.pid, "thawed") == ["stopped", "thawed"]
 
 
 PARENT = """
@@ -237,25 +239,25 @@ child.wait()
 
 
 @pytest.mark.parametrize("options", [(), ("--children",)])
-def test_neither_a_watch_nor_who_started_it_stays_stopped(
+def test_neither_the_watch_nor_its_parent_stays_stopped(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    """The kernel holds the bound against all of that name, and it was passed before."""
-    mark, go, told = session_mark(), tmp_path / "go", tmp_path / "told"
+    """The default fuse applies to their name, and they were above the bound before."""
+    mark, go, output = session_mark(), tmp_path / "go", tmp_path / "output"
     watch = ["--comm", COMM, "--fuse", "64MiB", "--audit", str(tmp_path / "log"), *options]
     command = [sys.executable, "-m", "ebpftrace", "watch", "--output", "jsonl", *watch]
-    with told.open("wb") as out:
+    with output.open("wb") as out:
         parent = subprocess.Popen(
             [sys.executable, "-c", PARENT, COMM, str(go), *command],
             cwd=ROOT, stdout=out, stderr=out, env={**os.environ, **mark},
             start_new_session=True,
         )  # fmt: skip
     try:
-        until(lambda: told.read_text().count('"type":"snapshot"') > 2)
+        until(lambda: output.read_text().count('"type":"snapshot"') > 2)
         go.touch()
         until((tmp_path / "go-done").exists)
-        before = told.read_text().count('"type":"snapshot"')
-        until(lambda: told.read_text().count('"type":"snapshot"') > before + 1)
+        before = output.read_text().count('"type":"snapshot"')
+        until(lambda: output.read_text().count('"type":"snapshot"') > before + 1)
         until(lambda: state(parent.pid) == "S")
     finally:
         end_session(parent, mark)

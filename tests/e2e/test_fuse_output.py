@@ -1,4 +1,4 @@
-"""What programs and logs are told of a fuse, over a whole watch."""
+"""Fuse events in JSON Lines and in a log, over a whole watch."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def options(folder: Path, comm: str, then: str) -> tuple[str, ...]:
     return ("--config", str(policy), "--audit", str(folder / "audit.jsonl"))
 
 
-def test_every_object_keeps_its_contract(tmp_path: Path) -> None:
+def test_json_lines_follow_their_contract(tmp_path: Path) -> None:
     comm = unique_comm()
     with (
         memory_cgroup() as group,
@@ -44,8 +44,8 @@ def test_every_object_keeps_its_contract(tmp_path: Path) -> None:
     ):
         group.limit(LIMIT)
         workload.do("map 140MiB")
-        workload.do("touch 0")  # stopped at 100 MiB, let go, and not stopped before 178
-        watch.wait_for(lambda one: one.get("event") == "thawed", SECONDS)
+        workload.do("touch 0")  # stopped at 100 MiB, resumed, and not stopped below 178
+        watch.wait_for(lambda record: record.get("event") == "thawed", SECONDS)
         ended = watch.stop()
     assert_contract(ended)
     stopped, thawed = ended.of_type("fuse")
@@ -58,7 +58,7 @@ def test_every_object_keeps_its_contract(tmp_path: Path) -> None:
     assert stopped["bound_bytes"] < thawed["next_bound_bytes"] < LIMIT
 
 
-def test_a_log_has_a_line_for_each_and_a_count_at_its_end(tmp_path: Path) -> None:
+def test_log_has_a_line_for_each_event_and_a_count_at_its_end(tmp_path: Path) -> None:
     comm, mark = unique_comm(), session_mark()
     log = tmp_path / "log"
     with (

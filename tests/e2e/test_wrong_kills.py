@@ -1,6 +1,6 @@
 """Whom a watch with a policy that ends processes never ends, whatever happens meanwhile.
 
-Between the finding and the signal stands a hook that waits for the test: what happens in
+Between the finding and the signal stops a hook that waits for the test: what happens in
 between happens for certain.
 """
 
@@ -17,11 +17,11 @@ import pytest
 from tests.support.acting import SECONDS, is_step, is_type, logged, of_type, policy, watching
 from tests.support.build import ROOT
 from tests.support.cgroups import memory_cgroup
+from tests.support.process_state import lives
 from tests.support.records import Record, Watch, holds
 from tests.support.respawn import COMM
 from tests.support.reuse import reused
 from tests.support.sessions import end_session, session_mark
-from tests.support.standing import lives
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel

@@ -11,7 +11,7 @@ from tests.support.cgroups import memory_cgroup
 from tests.support.holder import Holder
 from tests.support.leftovers import assert_gone, programs_of
 from tests.support.patience import PATIENCE
-from tests.support.standing import state, until
+from tests.support.process_state import state, until
 from tests.support.workload import Workload, status
 
 MIB = 1 << 20

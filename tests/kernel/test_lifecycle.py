@@ -23,7 +23,7 @@ from ebpftrace.probe.loading import bpf
 from tests.support.cgroups import memory_cgroup
 from tests.support.leftovers import assert_gone, programs_of
 from tests.support.observer import Observer
-from tests.support.standing import until
+from tests.support.process_state import until
 from tests.support.workload import Workload
 
 MIB = 1 << 20

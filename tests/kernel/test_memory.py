@@ -13,7 +13,7 @@ from ebpftrace.probe import Selection
 from tests.support.build import CACHE
 from tests.support.cgroups import memory_cgroup
 from tests.support.observer import Observer
-from tests.support.standing import until
+from tests.support.process_state import until
 from tests.support.workload import PAGE, Workload, smaps_rollup, status
 
 MIB = 1 << 20

@@ -1,4 +1,4 @@
-"""A fuse at work: whoever is called so has a bound from the first page on."""
+"""A fuse for all processes with one name, from their first page on."""
 
 import os
 import signal
@@ -14,19 +14,19 @@ from ebpftrace.probe import FuseDefault, Selection
 from ebpftrace.probe.fuses import KernelFuses
 from tests.support.cgroups import write
 from tests.support.observer import Observer
-from tests.support.standing import until
+from tests.support.process_state import until
 from tests.support.workload import PAGE, Workload
 
 MIB = 1 << 20
 COMM = f"odd{os.getpid()}"
 BOUND = 64 * MIB
 AGAIN = 256 * PAGE
-"""STOP_AGAIN in bpf/fuse.h: so far one gets whom somebody else lets go."""
+"""STOP_AGAIN in bpf/fuse.h: how far a process gets that another program resumes."""
 
 
 @contextmanager
 def fused() -> Iterator[Observer]:
-    """Everybody called COMM is stopped at BOUND."""
+    """All processes named COMM are stopped at BOUND."""
     observer = Observer(Selection(comms=(COMM,)), watermarks=True)
     try:
         fuses(observer).set_default(
@@ -38,7 +38,7 @@ def fused() -> Iterator[Observer]:
 
 
 def fuses(observer: Observer) -> KernelFuses:
-    """Its fuses."""
+    """The fuses of its probe."""
     assert observer.probe.fuses is not None
     return observer.probe.fuses
 
@@ -48,8 +48,8 @@ def blown(observer: Observer, pid: int) -> FuseBlown:
     return observer.last(FuseBlown, lambda event: event.key.pid == pid)
 
 
-def without_bound(observer: Observer, key: ProcessKey) -> None:
-    """Let go for good; the signal is sent as well."""
+def resume_without_bound(observer: Observer, key: ProcessKey) -> None:
+    """Resume it for good, without a bound."""
     fuses(observer).arm_process(key, 0, 0, signal.SIGSTOP)
     fuses(observer).clear_stop(key)
     os.kill(key.pid, signal.SIGCONT)

@@ -37,7 +37,7 @@ class Tracer:
             os.kill(self._pid, signal.SIGKILL)
 
     def next_stop(self) -> tuple[signal.Signals, bool]:
-        """Waits until it stops: by which signal, and whether it stands already."""
+        """Wait until it stops; returns the signal, and whether it is stopped already."""
         _, status = os.waitpid(self._pid, _WALL)
         assert os.WIFSTOPPED(status), status
         return signal.Signals(os.WSTOPSIG(status)), status >> 16 == _STOP_EVENT

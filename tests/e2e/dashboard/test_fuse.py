@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.cgroups import memory_cgroup
 from tests.support.names import unique_comm
-from tests.support.standing import stands, state, until
+from tests.support.process_state import state, stops, until
 from tests.support.tmux import NEEDS_TMUX, WAIT_SECONDS, Tmux
 from tests.support.workload import Workload
 
@@ -68,8 +68,8 @@ def armed(screen: str) -> bool:
     return bool(re.search(r" · [1-9]\S*s ", screen.partition("\n")[0]))
 
 
-def test_a_stopped_process_is_shown_with_size_duration_and_next_steps(frozen: Frozen) -> None:
-    assert stands(frozen.runaway.pid)
+def test_stopped_process_is_shown_with_size_duration_and_next_steps(frozen: Frozen) -> None:
+    assert stops(frozen.runaway.pid)
     screen = frozen.tmux.wait_for("at 100 MiB  100 MiB")
     row = next(line for line in screen.splitlines() if line.startswith("❆   "))
     assert frozen.name in row
@@ -83,7 +83,7 @@ def test_a_stopped_process_is_shown_with_size_duration_and_next_steps(frozen: Fr
     assert "shell, then SIGKILL" in screen
     first = re.search(r" for (\S+): stopped at", screen)
     assert first is not None
-    frozen.tmux.wait_for(  # it counts on, while nothing else happens
+    frozen.tmux.wait_for(  # the duration grows while nothing else happens
         lambda screen: "stopped at" in screen and f" for {first[1]}: " not in screen
     )
 
@@ -92,7 +92,7 @@ def test_t_resumes_a_process_until_its_next_bound(frozen: Frozen) -> None:
     frozen.tmux.press("t")
     frozen.tmux.wait_for(f"{frozen.name} was resumed after")
     frozen.tmux.wait_for("at 178 MiB")  # half of what was left
-    assert stands(frozen.runaway.pid)
+    assert stops(frozen.runaway.pid)
 
 
 def test_x_kills_a_process_when_pressed_again_in_time(frozen: Frozen) -> None:
@@ -100,7 +100,7 @@ def test_x_kills_a_process_when_pressed_again_in_time(frozen: Frozen) -> None:
     frozen.tmux.press("x")
     frozen.tmux.wait_for(question)
     frozen.tmux.wait_for(lambda screen: question not in screen)
-    assert stands(frozen.runaway.pid)
+    assert stops(frozen.runaway.pid)
     frozen.tmux.press("x", "x")
     assert frozen.runaway.wait(WAIT_SECONDS) == -signal.SIGKILL
     frozen.tmux.wait_for(lambda screen: "FROZEN" not in screen)

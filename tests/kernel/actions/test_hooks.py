@@ -18,7 +18,7 @@ from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.units import KIB
 from tests.support.incidents import act, drive, incident
-from tests.support.standing import lives, until
+from tests.support.process_state import lives, until
 
 
 def test_facts_are_variables_and_json_on_stdin(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ebpftrace.host import proc
 from ebpftrace.units import NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.incidents import about, act, key_of
-from tests.support.standing import lives, stands
+from tests.support.process_state import lives, stops
 from tests.support.workload import Workload
 
 SHORT = ending.SignalOptions(grace_ns=NS_PER_SECOND)
@@ -48,7 +48,7 @@ def test_process_that_survives_the_signals_is_reported(victim: Workload) -> None
         while proc.read_comm(sleeper.pid) != "sleep":
             time.sleep(0.001)  # exec sets the name last
         os.kill(sleeper.pid, signal.SIGSTOP)
-        assert stands(sleeper.pid)  # a stopped process handles no signal
+        assert stops(sleeper.pid)  # a stopped process handles no signal
         try:
             ended = act("signal", about(sleeper.pid), options)
         finally:

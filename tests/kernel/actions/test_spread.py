@@ -19,7 +19,7 @@ from ebpftrace.act.process.undo import Undo
 from ebpftrace.units import NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.incidents import about, act, drive, key_of
-from tests.support.standing import lives, state
+from tests.support.process_state import lives, state
 from tests.support.workload import Workload
 
 SHORT = ending.SignalOptions(grace_ns=NS_PER_SECOND)

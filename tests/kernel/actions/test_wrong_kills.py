@@ -16,7 +16,7 @@ from ebpftrace.host import proc
 from ebpftrace.units import NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.incidents import act, incident, key_of
-from tests.support.standing import lives
+from tests.support.process_state import lives
 from tests.support.workload import Workload
 
 SHORT = ending.SignalOptions(grace_ns=NS_PER_SECOND)

@@ -1,4 +1,4 @@
-"""Whoever is called COMM is stopped; one such process, with a mapping to run away in."""
+"""A fuse for processes named COMM, and such a process with memory to run away in."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The fuse in vfork, fork and exec, in other namespaces, and at other people's writes."""
+"""The fuse in vfork, fork and exec, in namespaces, and when others write to the memory."""
 
 import os
 import shutil
@@ -19,18 +19,18 @@ from tests.support.fuses import (
     MIB,
     blown,
     fuses,
+    resume_without_bound,
     runs_away,
-    without_bound,
 )
 from tests.support.observer import Observer
+from tests.support.process_state import state, stops, until
 from tests.support.sessions import end_session, session_mark
-from tests.support.standing import stands, state, until
 from tests.support.workload import PAGE, Workload
 
 CROSSINGS = 40
 
 
-def test_a_vfork_child_is_not_stopped_and_its_parent_is_at_its_next_page(
+def test_vfork_child_is_not_stopped_but_its_parent_at_its_next_page(
     observer: Observer, workload: Workload
 ) -> None:
     workload.do("map 1MiB")
@@ -38,14 +38,14 @@ def test_a_vfork_child_is_not_stopped_and_its_parent_is_at_its_next_page(
     assert observer.counters(workload.pid).usage.held_bytes >= 100 * MIB
     assert not observer.all(FuseBlown, lambda event: event.key.pid == workload.pid)
     workload.send("touch 1")
-    assert stands(workload.pid)
+    assert stops(workload.pid)
     assert blown(observer, workload.pid).held_bytes >= 100 * MIB
 
 
-def test_what_another_process_writes_there_stops_it_at_its_own_next_page(
+def test_process_whose_memory_another_writes_is_stopped_at_its_own_next_page(
     observer: Observer, workload: Workload
 ) -> None:
-    """As a debugger does, or process_vm_writev(2): the writer is not who is to be stopped."""
+    """As a debugger does, or process_vm_writev(2): the writer must not be stopped."""
     _, address = workload.do("map 100MiB")
     with Path(f"/proc/{workload.pid}/mem").open("r+b", buffering=0) as memory:
         memory.seek(int(address, 16))
@@ -54,13 +54,13 @@ def test_what_another_process_writes_there_stops_it_at_its_own_next_page(
     held = observer.counters(workload.pid).usage.held_bytes
     assert held >= 100 * MIB
     runs_away(workload)
-    assert stands(workload.pid)
+    assert stops(workload.pid)
     gained = blown(observer, workload.pid).held_bytes - held
     assert PAGE <= gained <= PAGE + observer.lag_bytes
 
 
 @pytest.mark.parametrize("to", [COMM, "other"], ids=["watched", "not-watched"])
-def test_a_stop_within_exec_stands_before_the_new_programs_first_instruction(
+def test_stop_within_exec_takes_effect_before_the_new_program_runs(
     observer: Observer, workload: Workload, to: str
 ) -> None:
     """The kernel takes the page with the path within the system call."""
@@ -72,7 +72,7 @@ def test_a_stop_within_exec_stands_before_the_new_programs_first_instruction(
     fuses(observer).arm_process(key, held, 0, signal.SIGSTOP)
     observer.forget()
     workload.send(f"execat 1 {program}")
-    assert stands(workload.pid)
+    assert stops(workload.pid)
     assert not workload.answered()
     assert Path(f"/proc/{workload.pid}/exe").readlink() == program
     assert blown(observer, workload.pid).key == key
@@ -82,10 +82,10 @@ def test_a_stop_within_exec_stands_before_the_new_programs_first_instruction(
     workload.answer()
 
 
-def test_whoever_stands_is_written_down_though_a_thread_crossed_as_another_executed(
+def test_stopped_process_is_in_the_map_when_a_thread_crossed_as_another_executed(
     observer: Observer, tmp_path: Path
 ) -> None:
-    """exec ends the thread that crossed; the stop is the process's, and may come after."""
+    """exec ends the thread that crossed; the stop is for the process, and may come later."""
     program, becomes = tmp_path / COMM, tmp_path / "other"
     shutil.copy(crossing_binary(), program)
     shutil.copy(exact_binary(), becomes)
@@ -103,11 +103,11 @@ def test_whoever_stands_is_written_down_though_a_thread_crossed_as_another_execu
 
 
 def arrived(pid: int, program: Path) -> bool:
-    """Whether it has become this program, and waits."""
+    """Whether it runs this program by now, and waits."""
     return Path(f"/proc/{pid}/exe").readlink() == program and state(pid) in "ST"
 
 
-def test_the_init_of_a_pid_namespace_is_stopped_too(observer: Observer) -> None:
+def test_init_of_a_pid_namespace_is_stopped_too(observer: Observer) -> None:
     observer.forget()
     program, mark = Workload(COMM), session_mark()
     inner = [str(program.named(COMM)), "--do", "map 100MiB; touch 0"]
@@ -117,11 +117,11 @@ def test_the_init_of_a_pid_namespace_is_stopped_too(observer: Observer) -> None:
     )  # fmt: skip
     try:
         event = observer.last(FuseBlown)
-        assert stands(event.key.pid)
+        assert stops(event.key.pid)
         assert "NSpid:" in (status := Path(f"/proc/{event.key.pid}/status").read_text())
         assert status.partition("NSpid:")[2].splitlines()[0].split()[-1] == "1"
         assert BOUND <= event.held_bytes <= BOUND + observer.lag_bytes
-        without_bound(observer, event.key)
+        resume_without_bound(observer, event.key)
         until(lambda: observer.counters(event.key.pid).usage.held_bytes >= 100 * MIB)
         os.kill(event.key.pid, signal.SIGKILL)
         until(lambda: state(event.key.pid) in ("Z", ""))
@@ -129,10 +129,10 @@ def test_the_init_of_a_pid_namespace_is_stopped_too(observer: Observer) -> None:
         end_session(process, mark)
 
 
-def test_copies_of_a_parents_pages_are_no_growth_of_the_child(
+def test_copies_of_a_parents_pages_are_not_counted_for_the_child(
     observer: Observer, workload: Workload
 ) -> None:
-    """Copy on write tells nobody; what the cgroup is charged grows all the same."""
+    """The kernel reports no copy on write, yet charges the cgroup for it."""
     with memory_cgroup() as group:
         group.add(workload.pid)
         workload.do("touch 0 0 40MiB")

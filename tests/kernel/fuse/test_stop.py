@@ -1,4 +1,4 @@
-"""Who grows past a fuse's bound is stopped there, by the kernel, before anyone reads of it."""
+"""The kernel stops a process that grows past its bound, whether or not user space reads."""
 
 import os
 import signal
@@ -12,13 +12,13 @@ from ebpftrace.probe import FuseDefault, Selection
 from tests.support.cgroups import memory_cgroup
 from tests.support.fuses import blown, fuses
 from tests.support.observer import Observer
-from tests.support.standing import stands, state
+from tests.support.process_state import state, stops
 from tests.support.workload import PAGE, Workload
 
 MIB = 1 << 20
 STEP = 4 * PAGE
 BATCH = 64 * PAGE
-"""What a processor takes from a memory cgroup's counter at once (MEMCG_CHARGE_BATCH)."""
+"""What a CPU takes from a memory cgroup's counter at once (MEMCG_CHARGE_BATCH)."""
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,12 @@ def arm(observer: Observer, key: ProcessKey, own: int, signal: int = signal.SIGS
     fuses(observer).arm_process(key, own, 0, signal)
 
 
-def let_go(observer: Observer, key: ProcessKey) -> None:
+def resume(observer: Observer, key: ProcessKey) -> None:
     fuses(observer).clear_stop(key)
     os.kill(key.pid, signal.SIGCONT)
 
 
-def test_it_stops_at_the_page_and_stands(observer: Observer) -> None:
+def test_process_is_stopped_at_the_page_that_crosses(observer: Observer) -> None:
     with Workload("fused") as workload:
         key = observer.started(workload.pid).key
         arm(observer, key, 100 * MIB)
@@ -45,7 +45,7 @@ def test_it_stops_at_the_page_and_stands(observer: Observer) -> None:
         workload.do("touch 0 0 50MiB")
         assert not observer.all(FuseBlown, lambda event: event.key == key)
         workload.send("touch 0")
-        assert stands(workload.pid)
+        assert stops(workload.pid)
         event = blown(observer, workload.pid)
         assert (event.scope, event.signal) == (FuseScope.PROCESS, signal.SIGSTOP)
         assert event.bound_bytes == 100 * MIB
@@ -55,7 +55,7 @@ def test_it_stops_at_the_page_and_stands(observer: Observer) -> None:
         assert observer.counters(workload.pid).usage.held_bytes <= event.held_bytes + 4 * PAGE
 
 
-def test_let_go_it_goes_on_to_the_next_bound(observer: Observer) -> None:
+def test_resumed_process_is_stopped_at_its_next_bound(observer: Observer) -> None:
     with Workload("fused") as workload:
         key = observer.started(workload.pid).key
         workload.do("map 300MiB")
@@ -64,14 +64,14 @@ def test_let_go_it_goes_on_to_the_next_bound(observer: Observer) -> None:
             workload.do("dontneed 0 0 300MiB")
             arm(observer, key, bound * MIB)
             workload.send("touch 0")
-            assert stands(workload.pid)
+            assert stops(workload.pid)
             assert blown(observer, workload.pid).bound_bytes == bound * MIB
             arm(observer, key, 0)
-            let_go(observer, key)
+            resume(observer, key)
             workload.answer()
 
 
-def test_killed_at_once_where_that_is_asked_for(observer: Observer) -> None:
+def test_process_is_killed_at_the_bound(observer: Observer) -> None:
     with Workload("fused") as workload:
         arm(observer, observer.started(workload.pid).key, 64 * MIB, signal.SIGKILL)
         workload.do("map 300MiB")
@@ -83,7 +83,7 @@ def test_killed_at_once_where_that_is_asked_for(observer: Observer) -> None:
         assert peak < 80 * MIB
 
 
-def test_the_sum_of_a_job_stops_each_that_goes_on(observer: Observer) -> None:
+def test_sum_of_a_job_stops_each_process_that_grows(observer: Observer) -> None:
     with (
         memory_cgroup() as group,
         Workload("fuse1", cgroup=group) as one,
@@ -96,18 +96,18 @@ def test_the_sum_of_a_job_stops_each_that_goes_on(observer: Observer) -> None:
         fuses(observer).arm_group(group.id, 100 * MIB, signal.SIGSTOP)
         one.do("touch 0 0 60MiB")
         two.send("touch 0")
-        assert stands(two.pid)
+        assert stops(two.pid)
         event = blown(observer, two.pid)
         assert event.scope is FuseScope.JOB
         assert (
             100 * MIB <= event.measured_bytes <= 100 * MIB + 3 * STEP + 2 * observer.lag_bytes
         )
         one.send("touch 0")
-        assert stands(one.pid)
+        assert stops(one.pid)
         assert state(idle.pid) == "S"
 
 
-def test_the_charge_of_the_whole_cgroup_counts_strangers(observer: Observer) -> None:
+def test_charge_of_the_cgroup_includes_untracked_processes(observer: Observer) -> None:
     with (
         memory_cgroup() as group,
         Workload("fused", cgroup=group) as workload,
@@ -119,28 +119,28 @@ def test_the_charge_of_the_whole_cgroup_counts_strangers(observer: Observer) -> 
         stranger.do("touch 0")
         workload.do("map 50MiB")
         workload.send("touch 0")
-        assert stands(workload.pid)
+        assert stops(workload.pid)
         event = blown(observer, workload.pid)
         assert event.scope is FuseScope.CHARGE
         assert event.measured_bytes >= 100 * MIB
         assert event.held_bytes < 20 * MIB
 
 
-def test_a_child_forked_a_moment_ago_has_its_parents_bound(observer: Observer) -> None:
+def test_forked_child_has_its_parents_bound(observer: Observer) -> None:
     with Workload("fused") as workload:
         arm(observer, observer.started(workload.pid).key, 50 * MIB)
         observer.forget()
         workload.send("fork; map 100MiB; touch 0")
         event = observer.last(FuseBlown, lambda event: event.key.pid != workload.pid)
-        assert stands(event.key.pid)
+        assert stops(event.key.pid)
         assert event.bound_bytes == 50 * MIB
         assert event.held_bytes <= 50 * MIB + PAGE + observer.lag_bytes
         assert state(workload.pid) == "S"
 
 
 @pytest.mark.parametrize("scope", [FuseScope.PROCESS, FuseScope.JOB, FuseScope.CHARGE])
-def test_nobody_has_to_arm_it_where_it_is_for_everybody(scope: FuseScope) -> None:
-    """The bound holds from the first page of a process that user space has not heard of."""
+def test_default_fuse_needs_no_arming(scope: FuseScope) -> None:
+    """It holds from the first page on of a process that user space does not know yet."""
     fuse = FuseDefault(scope, 0.5, True, signal.SIGSTOP)
     observer = Observer(Selection(comms=("fuse*",)), watermarks=True)
     try:
@@ -150,7 +150,7 @@ def test_nobody_has_to_arm_it_where_it_is_for_everybody(scope: FuseScope) -> Non
             with Workload("fused", cgroup=group) as workload:
                 workload.do("map 150MiB")
                 workload.send("touch 0")
-                assert stands(workload.pid)
+                assert stops(workload.pid)
                 event = blown(observer, workload.pid)
                 assert event.scope is scope
                 assert event.bound_bytes == 100 * MIB
@@ -160,17 +160,17 @@ def test_nobody_has_to_arm_it_where_it_is_for_everybody(scope: FuseScope) -> Non
         observer.close()
 
 
-def test_a_stop_that_found_no_room_in_the_ring_is_told_by_the_next_reading() -> None:
+def test_stop_without_room_in_the_ring_is_reported_by_the_next_reading() -> None:
     observer = Observer(Selection(comms=("fuse*",)), watermarks=True, ring_bytes=4096)
     try:
         with Workload("fused") as workload:
             key = observer.started(workload.pid).key
             arm(observer, key, 50 * MIB)
-            for _ in range(300):  # nobody reads: the ring fills with renames
+            for _ in range(300):  # the ring fills with renames
                 workload.do("name fused")
             workload.do("map 100MiB")
             workload.send("touch 0")
-            assert stands(workload.pid)
+            assert stops(workload.pid)
             observer.read()
             assert [event.key for event in observer.all(FuseBlown)] == [key]
             assert observer.probe.losses()["ring_other"] > 0

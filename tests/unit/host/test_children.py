@@ -11,7 +11,7 @@ from ebpftrace.host.children import descendants
 from ebpftrace.host.proc import read_stat
 from tests.support.fakeroot import FakeRoot
 from tests.support.incidents import key_of
-from tests.support.standing import until
+from tests.support.process_state import until
 
 TREE = {10: 1, 11: 10, 12: 10, 13: 11, 20: 1, 21: 20}  # pid: parent
 

@@ -11,7 +11,7 @@ from ebpftrace.host.proc import read_comm
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import MIB
 from tests.support.incidents import about
-from tests.support.standing import until
+from tests.support.process_state import until
 
 FILES = {
     "memory.current": f"{400 * MIB}\n",

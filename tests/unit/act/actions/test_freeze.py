@@ -11,7 +11,7 @@ from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.host.cgroups import memory_cgroup
 from tests.support.incidents import act, drive
-from tests.support.standing import state
+from tests.support.process_state import state
 
 
 def test_freeze_ends_once_the_kernel_reports_it(sleeping_job: Incident, cgroup: Path) -> None:

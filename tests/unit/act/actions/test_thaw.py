@@ -11,7 +11,7 @@ from ebpftrace.act.actions.support.action import NoOptions
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from tests.support.incidents import act
-from tests.support.standing import stands, state
+from tests.support.process_state import state, stops
 
 
 def test_frozen_cgroup_is_thawed(sleeping_job: Incident, cgroup: Path) -> None:
@@ -28,7 +28,7 @@ def test_stopped_process_is_resumed(
     monkeypatch.setattr(freeze, "v1_cgroup", lambda _pid, _controller: "")
     pid = sleeping_job.target.key.pid
     os.kill(pid, signal.SIGSTOP)
-    assert stands(pid)
+    assert stops(pid)
     ended = act("thaw", sleeping_job, NoOptions())
     assert (ended.status, ended.detail) == (StepStatus.DONE, f"sleep {pid} resumed")
     assert state(pid) != "T"

@@ -7,7 +7,7 @@ from ebpftrace.act.process.descendants import descendants_of
 from ebpftrace.act.process.identity import identify
 from ebpftrace.host.proc import read_comm
 from tests.support.incidents import key_of
-from tests.support.standing import until
+from tests.support.process_state import until
 
 
 def test_descendants_are_targets() -> None:

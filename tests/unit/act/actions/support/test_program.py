@@ -13,7 +13,7 @@ from ebpftrace.act.actions.support.running import Ended
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.units import KIB, NS_PER_SECOND
 from tests.support.incidents import drive, incident
-from tests.support.standing import lives, until
+from tests.support.process_state import lives, until
 
 
 def started(line: str) -> RunningProgram:

@@ -1,4 +1,4 @@
-"""Whether a process stands, or lives at all, as /proc has it."""
+"""The state of a process, as /proc has it."""
 
 import time
 from collections.abc import Callable
@@ -18,20 +18,20 @@ def state(pid: int) -> str:
 
 
 def lives(pid: int) -> bool:
-    """Whether it is there, and no zombie."""
+    """Whether it exists and is no zombie."""
     return state(pid) not in ("", "Z", "X")
 
 
 def until(true: Callable[[], object]) -> None:
-    """Wait for it; AssertionError if it does not come."""
+    """Wait until it is true; AssertionError after SECONDS."""
     deadline = time.monotonic() + SECONDS
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
 
-def stands(pid: int, states: str = "T") -> bool:
-    """Whether it stands now, or is about to: it may have to wait for a processor."""
+def stops(pid: int, states: str = "T") -> bool:
+    """Whether it is in one of these states, by default stopped, within SECONDS."""
     deadline = time.monotonic() + SECONDS
     while state(pid) not in set(states):  # "" is in every string: a process that is gone
         if time.monotonic() > deadline:
