@@ -1,0 +1,104 @@
+"""Bounds and stops in the kernel's maps, which are in memory here."""
+
+import signal
+import struct
+
+import pytest
+
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
+from ebpftrace.probe.fuses import KernelFuses
+from ebpftrace.probe.interface import FuseDefault
+from ebpftrace.probe.structs import FUSE_DEFAULT, StructDecoder
+from ebpftrace.probe.watchdog import STOP
+from ebpftrace.units import MIB, PAGE_SIZE
+from tests.support.fake_maps import FakeMaps
+
+STRUCTS = StructDecoder(calls=False, many_cpus=False, watermarks=True)
+SIGSTOP = int(signal.SIGSTOP)
+GOPLS, OTHER = ProcessKey(4711, 7_000_000), ProcessKey(4712, 8_000_000)
+MM = {GOPLS: 0xABC}
+
+
+@pytest.fixture
+def maps(monkeypatch: pytest.MonkeyPatch) -> FakeMaps:
+    return FakeMaps(monkeypatch)
+
+
+@pytest.fixture
+def fuses(maps: FakeMaps) -> KernelFuses:
+    return KernelFuses(maps, STRUCTS, MM.get)  # type: ignore[arg-type]
+
+
+def put_stop(maps: FakeMaps, key: ProcessKey) -> None:
+    """As the kernel program does before it sends the signal."""
+    value = STOP.pack(key.start_boottime_ns, 42, 5, 10, 20, 30, key.pid, 2, SIGSTOP, 0)
+    maps.put("stopped", key.pid, value, "=I")
+
+
+def stopped(maps: FakeMaps) -> set[int]:
+    return {struct.unpack("=I", key)[0] for key in maps.maps.get("stopped", {})}
+
+
+def test_bounds_are_set_in_pages_rounded_up(maps: FakeMaps, fuses: KernelFuses) -> None:
+    fuses.arm_process(GOPLS, PAGE_SIZE + 1, 0, SIGSTOP)
+    fuses.arm_group(42, 3 * PAGE_SIZE, SIGSTOP)
+    assert maps.runs == [
+        ("arm_process", (MM[GOPLS], 2, 0, SIGSTOP)),
+        ("arm_group", (42, 3, SIGSTOP)),
+    ]
+
+
+def test_process_that_is_not_tracked_gets_no_bound(maps: FakeMaps, fuses: KernelFuses) -> None:
+    fuses.arm_process(OTHER, MIB, 0, SIGSTOP)
+    fuses.clear_stop(OTHER)
+    assert maps.runs == []
+
+
+@pytest.mark.parametrize(
+    ("default", "packed"),
+    [
+        (FuseDefault(FuseScope.JOB, 3 * PAGE_SIZE, False, SIGSTOP), (3, 0, 2, SIGSTOP, 0)),
+        (FuseDefault(FuseScope.PROCESS, 0.9, True, 9), (0, 9000, 1, 9, 0)),
+        (FuseDefault(FuseScope.CHARGE, 0.5, True, 9), (0, 5000, 3, 9, 0)),
+    ],
+)
+def test_default_is_pages_or_parts_of_the_limit(
+    default: FuseDefault, packed: tuple[int, ...], maps: FakeMaps, fuses: KernelFuses
+) -> None:
+    fuses.set_default(default)
+    assert FUSE_DEFAULT.unpack(maps.maps["fuse_defaults"][bytes(4)]) == packed
+
+
+def test_stop_is_new_once_until_it_is_cleared(maps: FakeMaps, fuses: KernelFuses) -> None:
+    event = FuseBlown(5, GOPLS, 42, FuseScope.JOB, 1, 2, 3, SIGSTOP)
+    seen = [fuses.is_new(event), fuses.is_new(event)]
+    fuses.clear_stop(GOPLS)
+    seen.append(fuses.is_new(event))
+    assert seen == [True, False, True]
+    assert maps.runs == [("clear_stop", (MM[GOPLS],))]
+
+
+def test_stop_without_a_record_is_found_in_the_map_once(
+    maps: FakeMaps, fuses: KernelFuses
+) -> None:
+    put_stop(maps, GOPLS)
+    (event,) = fuses.unreported()
+    assert event == FuseBlown(
+        5, GOPLS, 42, FuseScope.JOB, 10 * PAGE_SIZE, 20 * PAGE_SIZE, 30 * PAGE_SIZE, SIGSTOP
+    )
+    assert not list(fuses.unreported())
+
+
+def test_process_that_has_ended_is_removed_from_the_map(
+    maps: FakeMaps, fuses: KernelFuses
+) -> None:
+    put_stop(maps, GOPLS)
+    fuses.forget(GOPLS)
+    assert stopped(maps) == set()
+    fuses.forget(GOPLS)
+
+
+def test_reused_pid_stays_in_the_map(maps: FakeMaps, fuses: KernelFuses) -> None:
+    put_stop(maps, ProcessKey(GOPLS.pid, GOPLS.start_boottime_ns + 1))
+    fuses.forget(GOPLS)
+    assert stopped(maps) == {GOPLS.pid}
