@@ -49,9 +49,10 @@ def ci(
 def test_all_is_well_when_both_are(tmp_path: Path) -> None:
     done = ci(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    tests, _, machine = done.stdout.splitlines()
+    tests, _, debian, machine = done.stdout.splitlines()
     assert tests.endswith(" test")
-    assert " -m tests.vm " in machine
+    assert debian.endswith(" -m tests.vm.trixie")
+    assert " -m tests.vm --" in machine
     assert LOUD not in done.stdout
 
 

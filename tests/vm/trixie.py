@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.vm import rootfs
+from tests.vm.archive import unanswered
 from tests.vm.cache import kept
 from tests.vm.run import UnavailableError, VmError, run
 
@@ -21,6 +22,7 @@ _TESTS = ("tests/kernel/test_memory.py", "tests/kernel/test_lifecycle.py",
           "tests/kernel/test_watermarks.py",
           "tests/kernel/fuse")  # fmt: skip
 _UNAVAILABLE = 69  # EX_UNAVAILABLE
+_SETUP = ["make", "--no-print-directory", "-C", "/opt/ebpftrace", "setup"]
 _SCRIPT = """\
 cd /opt/ebpftrace
 make --no-print-directory demo ARGS='--duration 8s --output jsonl' >/tmp/demo.jsonl
@@ -40,6 +42,10 @@ def main(arguments: list[str]) -> int:
             rootfs.copy_tree(root / "opt/ebpftrace")
             rootfs.reach_archives(root, SUITE)
             command = ["sh", "-ec", _SCRIPT, "sh", *(arguments or _TESTS)]
+            print("debian 13: installing what is missing (make setup)", file=sys.stderr)
+            argv, environment = rootfs.inside(root, SUITE, _SETUP, kernel=True)
+            with unanswered():
+                run(argv, env=environment)
             argv, environment = rootfs.inside(root, SUITE, command, kernel=True)
             return subprocess.run(argv, env=environment, check=False).returncode
     except UnavailableError as error:
