@@ -16,7 +16,7 @@ import pytest
 from tests.support.build import enter_binary
 from tests.support.patience import patient
 
-REMOVAL_SECONDS = patient(10.0)
+REMOVAL_SECONDS = patient(30.0)
 PREFIX = "ebpftrace-test-"
 _RUN = "EBPFTRACE_TEST_RUN"
 
