@@ -87,7 +87,7 @@ def main(file: Path) -> None:
         picture(
             "A process that grows as fast as it can, in a cgroup with a limit",
             (Curve("without: the OOM killer", alone, "lost"),
-             Curve("with a fuse: it stands, its evidence is saved, then it is ended", fused,
+             Curve("with a fuse: it is stopped, its evidence is saved, then it is ended", fused,
                    "won")),
             (Level(f"limit {LIMIT // MIB} MiB", LIMIT / MIB),
              Level(f"fuse {TEN_PERCENT_LEFT // MIB} MiB", TEN_PERCENT_LEFT / MIB)),
