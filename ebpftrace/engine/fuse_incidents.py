@@ -12,6 +12,7 @@ from enum import Enum, auto
 from ebpftrace.act.breaker.breaker import Breaker
 from ebpftrace.act.breaker.create_incident import has_new_name
 from ebpftrace.act.fuse.controller import FuseController
+from ebpftrace.act.fuse.effects import find
 from ebpftrace.act.fuse.events import FuseEvent, UserCommand, UserCommandKind
 from ebpftrace.act.fuse.format import finding_of
 from ebpftrace.act.fuse.states import StoppedProcess, StopState
@@ -244,5 +245,5 @@ def _is_executing(process: StoppedProcess, snapshot: Snapshot, now_ns: int) -> b
     """
     if now_ns - process.event.monotonic_ns > _EXEC_NS:
         return False
-    processes = (one for job in snapshot.jobs for one in job.processes)
-    return any(has_new_name(one) for one in processes if one.key == process.key)
+    found = find(snapshot, process.key)
+    return found is not None and has_new_name(found[1])

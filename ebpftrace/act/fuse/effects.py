@@ -1,6 +1,6 @@
 """Carries out what a transition of a stopped process asks for, and keeps the bounds armed.
 
-`act/holding` makes sure that every stopped process is resumed, however the watch ends.
+`act/fuse/holding` makes sure that every stopped process is resumed, however the watch ends.
 """
 
 from collections.abc import Callable, Collection, Sequence
