@@ -9,7 +9,7 @@ from typing import Any
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import GrowthRates, JobSnapshot, Snapshot
-from ebpftrace.ledger.trend import NO_TREND, JobTrends
+from ebpftrace.ledger.trend import NO_TREND, JobSeries
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACES = ROOT / "tests" / "traces"
@@ -135,7 +135,7 @@ def rows_of(records: Sequence[dict[str, Any]], began_ns: int) -> tuple[Row, ...]
 def snapshots(trace: Trace) -> Iterator[Snapshot]:
     """The recording as the ledger's snapshots, for a judge to read."""
     moments: dict[int, list[Row]] = {}
-    trends = JobTrends()
+    series: dict[int, JobSeries] = {}  # by job
     for row in trace.rows:
         moments.setdefault(row.t_ms, []).append(row)
     for sequence, (t_ms, rows) in enumerate(moments.items(), 1):
@@ -145,11 +145,11 @@ def snapshots(trace: Trace) -> Iterator[Snapshot]:
             monotonic_ns=t_ms * _MS,
             elapsed_ns=t_ms * _MS,
             watching=trace.name,
-            jobs=tuple(_job(trace, row, trends) for row in rows),
+            jobs=tuple(_job(trace, row, series) for row in rows),
         )
 
 
-def _job(trace: Trace, row: Row, trends: JobTrends) -> JobSnapshot:
+def _job(trace: Trace, row: Row, series: dict[int, JobSeries]) -> JobSnapshot:
     name = f"{trace.name}-{row.job}"
     usage = Usage(row.anon * _KIB, row.file * _KIB, row.shmem * _KIB, row.swap * _KIB)
     job = JobSnapshot(
@@ -185,5 +185,6 @@ def _job(trace: Trace, row: Row, trends: JobTrends) -> JobSnapshot:
         group_usage=usage,
         trend=NO_TREND,
     )
-    trend = trends.update(name, row.t_ms * _MS, job.held_bytes, job.room_bytes)
-    return replace(job, trend=trend)
+    held = series.setdefault(row.job, JobSeries())
+    held.add(row.t_ms * _MS, job.held_bytes, job.room_bytes)
+    return replace(job, trend=held.trend)

@@ -1,7 +1,7 @@
 """The books: events in, an immutable `Snapshot` out."""
 
 from ebpftrace.ledger.books import Ledger
-from ebpftrace.ledger.curve import Curve
+from ebpftrace.ledger.curve import Curve, evidence_points
 from ebpftrace.ledger.notes import (
     LossNote,
     Note,
@@ -38,4 +38,5 @@ __all__ = [
     "SelfCost",
     "Snapshot",
     "StallNote",
+    "evidence_points",
 ]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from ebpftrace.counters import CgroupCounters, Delays, ProcessCounters, Usage
 from ebpftrace.events import ProcessKey, ProcessStarted, StartCause
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger.curve import CurveKeeper
-from ebpftrace.ledger.history import History
-from ebpftrace.ledger.series import HeldSeries
+from ebpftrace.ledger.held import held_bytes, room_bytes
+from ebpftrace.ledger.job_history import JobHistory, JobReading
+from ebpftrace.ledger.process_history import ProcessHistory
 from ebpftrace.ledger.shared import SharedCgroup, total
 from ebpftrace.ledger.snapshot import GrowthRates, JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.trend import Trend
@@ -23,16 +23,14 @@ class ProcessAccount:
     job: "JobAccount"
     counters: ProcessCounters = field(init=False)
     own: Usage = field(init=False)  # without what it shows of its parent's
-    history: History = field(default_factory=History)
-    series: HeldSeries = field(default_factory=HeldSeries)
-    curve: CurveKeeper = field(default_factory=CurveKeeper)
+    history: ProcessHistory = field(init=False)
     delays: Delays | None = None
     peak_elsewhere_bytes: int = 0  # its own peak in the jobs it was in before
 
     def __post_init__(self) -> None:
         self.counters = self.started.counters
         self.own = self.counters.usage.less(self.counters.inherited)
-        self.history.add(self.started.time_ns, self.own.held_bytes)
+        self.history = ProcessHistory(self.started.time_ns, self.own.held_bytes)
 
     def read(self, counters: ProcessCounters) -> None:
         """Book a reading of its counters while it is in its job."""
@@ -63,7 +61,7 @@ class ProcessAccount:
 
     def snapshot(self, time_ns: int, steady: Trend) -> ProcessSnapshot:
         """The account, frozen; `steady` is its trend if it does not climb."""
-        climb = self.series.climb
+        climb = self.history.climb
         trend = Trend(climb, steady.room_bytes) if climb else steady
         forked = self.counters.inherited.resident_bytes > 0
         started = self.started
@@ -79,9 +77,9 @@ class ProcessAccount:
             age_ns=max(0, time_ns - self.start_time_ns),
             state="forked" if forked else "running",
             role=started.role,
-            curve=self.curve.curve(),
+            curve=self.history.curve(),
             trend=trend,
-            recent_growth_bytes=self.history.recent_bytes,
+            recent_growth_bytes=self.history.recent_growth_bytes,
             delays=self.delays,
         )
 
@@ -96,8 +94,7 @@ class JobAccount:
     resident_bytes: int = 0  # of its processes' own, summed
     held_bytes: int = 0
     cgroup: CgroupCounters = CgroupCounters()
-    history: History = field(default_factory=History)
-    curve: CurveKeeper = field(default_factory=CurveKeeper)
+    history: JobHistory = field(default_factory=JobHistory)
     grown_bytes: int = 0  # by when its last process left
     peak_growth_bytes: int = 0
     peak_bytes: int = 0
@@ -118,8 +115,8 @@ class JobAccount:
         The curve begins with the first one, also where the job was idle before. What a
         process held before it was found, or renamed to a watched name, is no growth.
         """
-        if not len(self.history):
-            self.history.add(process.started.time_ns, process.own.held_bytes)
+        if not self.history.is_started:
+            self.history.start(process.started.time_ns, process.own.held_bytes)
         elif process.started.how in (StartCause.FOUND, StartCause.RENAME):
             self.history.lift(process.own.held_bytes)
         self.processes[process.key] = process
@@ -135,7 +132,7 @@ class JobAccount:
         self.held_bytes -= process.own.held_bytes
         if not self.processes:
             self.ended_ns = now_ns
-            self.grown_bytes = self.history.total_bytes
+            self.grown_bytes = self.history.total_growth_bytes
             self.history.restart()
             self.processes = {}  # a dict never shrinks
 
@@ -166,17 +163,23 @@ class JobAccount:
             return "running"
         return "gone" if self.gone else "idle"
 
-    def sample(self, now_ns: int, usage: Usage) -> None:
-        """Record what the job and each of its processes hold now."""
-        self.history.add(now_ns, usage.held_bytes)
-        self.curve.add(now_ns, usage.held_bytes)
-        for process in self.processes.values():
-            held = process.own.held_bytes
-            process.history.add(now_ns, held)
-            process.series.add(now_ns, held)
-            process.curve.add(now_ns, held)
-            self.update_peak_from(process)
-        self.update_peaks()
+    def sample(self, now_ns: int, usage: Usage, group: SharedCgroup) -> None:
+        """Record what the job and each of its processes hold now.
+
+        `usage` is this job's, `group` all of its cgroup.
+        """
+        reading = JobReading(
+            own_bytes=usage.held_bytes if self.processes else None,
+            held_bytes=held_bytes(self.cgroup, usage, alone=group.jobs == 1),
+            charge_bytes=self.cgroup.charge_bytes,
+            room_bytes=room_bytes(self.cgroup, group.usage),
+        )
+        self.history.add(now_ns, reading)
+        if self.processes:
+            for process in self.processes.values():
+                process.history.add(now_ns, process.own.held_bytes)
+                self.update_peak_from(process)
+            self.update_peaks()
 
     def snapshot(
         self, now_ns: int, time_ns: int, usage: Usage, group: SharedCgroup, trend: Trend
@@ -188,6 +191,7 @@ class JobAccount:
             if self.processes
             else GrowthRates(0, 0, self.grown_bytes, rate)
         )
+        held_curve, charge_curve = self.history.evidence_curves()
         largest_first = sorted(
             self.processes.values(),
             key=lambda process: (-process.own.resident_bytes, process.key.pid),
@@ -209,6 +213,8 @@ class JobAccount:
             alone=group.jobs == 1,
             group_usage=group.usage,
             trend=trend,
-            curve=self.curve.curve(),
+            curve=self.history.curve(),
+            held_curve=held_curve,
+            charge_curve=charge_curve,
             peak_growth_bytes=self.peak_growth_bytes,
         )

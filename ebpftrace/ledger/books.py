@@ -28,13 +28,12 @@ from ebpftrace.events import (
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
 from ebpftrace.ledger.clock import Clock
-from ebpftrace.ledger.held import held_bytes, room_bytes
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note, ProcessChange
 from ebpftrace.ledger.register import JobRegister
 from ebpftrace.ledger.shared import shared_cgroups, total
 from ebpftrace.ledger.snapshot import JobSnapshot, KnownProcess, Node, SelfCost, Snapshot
-from ebpftrace.ledger.trend import NO_TREND, JobTrends
+from ebpftrace.ledger.trend import NO_TREND
 
 
 class Ledger:
@@ -51,7 +50,6 @@ class Ledger:
         self._processes: dict[ProcessKey, ProcessAccount] = {}
         self._jobs = JobRegister()
         self._executed: dict[ProcessKey, JobAccount] = {}  # since the last snapshot
-        self._trends = JobTrends()
         self._notebook = Notebook(clock)
         self._losses: Mapping[str, int] = MappingProxyType({})
         self._sequence = 0
@@ -217,13 +215,11 @@ class Ledger:
             cgroup = shared[job.identity.cgroup_id]
             trend = NO_TREND
             if job.processes or not final:
-                held = held_bytes(job.cgroup, usage, alone=cgroup.jobs == 1)
-                room = room_bytes(job.cgroup, cgroup.usage)
-                trend = self._trends.update(job.identity.key, now_ns, held, room)
-            if job.processes:
-                job.sample(now_ns, usage)
+                job.sample(now_ns, usage, cgroup)
+                self._jobs.sampled(job)
+                trend = job.history.trend
             drawn.append(job.snapshot(now_ns, time_ns, usage, cgroup, trend))
-        self._trends.forget_missing(now_ns)
+        self._jobs.forget_old_histories(now_ns)
         if final:
             drawn.sort(key=lambda job: (-job.peak_bytes, job.identity.key))
         else:

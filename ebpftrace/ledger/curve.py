@@ -1,4 +1,4 @@
-"""What was held over the last quarter of an hour, thinned: for sparklines and charts.
+"""Bytes over the last quarter of an hour, thinned: for sparklines, charts and evidence.
 
 Growth is not judged on it (see series.py): a bucket keeps only its lowest and its
 highest value.
@@ -11,6 +11,7 @@ from ebpftrace.units import NS_PER_SECOND
 
 FINE_SECONDS, FINE_BUCKETS = 1, 60
 COARSE_SECONDS, COARSE_BUCKETS = 5, 180
+_COARSE_NS = COARSE_SECONDS * NS_PER_SECOND
 LONGEST_NS = COARSE_SECONDS * COARSE_BUCKETS * NS_PER_SECOND
 
 _PAIR = struct.Struct("=qq")  # lowest, highest
@@ -54,6 +55,32 @@ class Curve:
         closed = max(1, window_ns // (seconds * NS_PER_SECOND)) - 1
         size = min(len(packed), closed * _PAIR.size)
         return seconds, memoryview(packed)[len(packed) - size :].cast("q").tolist(), last
+
+
+def evidence_points(held: Curve, charged: Curve) -> tuple[tuple[int, int, int], ...]:
+    """(CLOCK_MONOTONIC ns, held bytes, charged bytes), oldest first: 15 minutes.
+
+    A point has the begin and the highest values of a bucket: of a second in the last
+    minute, and of five seconds before that. Both curves were written at the same times.
+    """
+    minute = FINE_SECONDS * FINE_BUCKETS * NS_PER_SECOND
+    fine = _starts(held, minute)
+    coarse = [at for at in _starts(held, LONGEST_NS) if at + _COARSE_NS <= fine[0]]
+    pairs = [
+        list(zip(held.highest(window)[1], charged.highest(window)[1], strict=True))
+        for window in (LONGEST_NS, minute)
+    ]
+    points = zip([*coarse, *fine], [*pairs[0][: len(coarse)], *pairs[1]], strict=True)
+    return tuple((at, *pair) for at, pair in points)
+
+
+def _starts(curve: Curve, window_ns: int) -> list[int]:
+    """When each bucket of the window begins, in CLOCK_MONOTONIC ns."""
+    seconds, values = curve.highest(window_ns)
+    last = curve.second // seconds
+    return [
+        index * seconds * NS_PER_SECOND for index in range(last - len(values) + 1, last + 1)
+    ]
 
 
 class CurveKeeper:

@@ -28,6 +28,7 @@ class JobRegister:
         self._ended: dict[str, JobAccount] = {}  # in the order in which they ended
         self._cgroups: dict[int, CgroupAccount] = {}
         self._made: dict[int, None] = {}  # an ordered set
+        self._sampled: set[JobAccount] = set()  # jobs with a history to forget
         self.forgotten = 0
 
     def job(self, identity: JobIdentity, now_ns: int) -> JobAccount:
@@ -132,6 +133,14 @@ class JobRegister:
         if cgroup is not None and event.cgroup != _NOT_READ:
             cgroup.read(event.cgroup)
         return job
+
+    def sampled(self, job: JobAccount) -> None:
+        """The job has a sample in its history now."""
+        self._sampled.add(job)
+
+    def forget_old_histories(self, now_ns: int) -> None:
+        """Forget the history of jobs without a sample for 30 s. Call it once a snapshot."""
+        self._sampled -= {job for job in self._sampled if job.history.forget_old(now_ns)}
 
     def forget_old(self) -> None:
         """Drop the oldest ended jobs above the bound. To be called after every event."""

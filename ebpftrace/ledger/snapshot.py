@@ -92,6 +92,8 @@ class JobSnapshot:
     group_usage: Usage
     trend: Trend  # of `held_bytes`
     curve: Curve = Curve()  # of the held bytes of all its processes
+    held_curve: Curve = Curve()  # of `held_bytes`
+    charge_curve: Curve = Curve()  # of `cgroup.charge_bytes`
     peak_growth_bytes: int = 0  # the highest that `growth.bytes_total` ever was
 
     @property

@@ -8,7 +8,6 @@ from ebpftrace.ledger.series import HeldSeries
 from ebpftrace.units import NS_PER_SECOND
 
 _RECENT_NS = 2 * 60 * NS_PER_SECOND
-_FORGET_NS = 30 * NS_PER_SECOND  # a job missing for so long begins a new series
 _SHORTEST_LOOK_NS = 5 * NS_PER_SECOND
 _FAR_OFF_SECONDS = 7 * 24 * 3600.0
 
@@ -83,26 +82,3 @@ class JobSeries:
         peak = max(held for time_ns, held, _ in self._recent if time_ns >= since)
         climbed = climb.rate * lasted_ns / NS_PER_SECOND
         return max(0, round(peak - self._held.floor.at(since) - climbed))
-
-
-class JobTrends:
-    """The series of all jobs that the snapshots show, and for a while of those that left."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[str, JobSeries] = {}
-        self._shown_ns: dict[str, int] = {}
-
-    def update(self, job: str, now_ns: int, held_bytes: int, room_bytes: int | None) -> Trend:
-        """Take a job's next sample, and return its trend."""
-        series = self._jobs.get(job)
-        if series is None:
-            series = self._jobs[job] = JobSeries()
-        series.add(now_ns, held_bytes, room_bytes)
-        self._shown_ns[job] = now_ns
-        return series.trend
-
-    def forget_missing(self, now_ns: int) -> None:
-        """Drop the jobs that no snapshot has shown for half a minute."""
-        missing = [job for job, shown in self._shown_ns.items() if now_ns - shown > _FORGET_NS]
-        for job in missing:
-            del self._jobs[job], self._shown_ns[job]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.breaker.create_incident import create_incident
-from ebpftrace.act.breaker.curves import Curves
 from ebpftrace.act.breaker.targets import select_targets
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.policy.policy import Policy
@@ -16,7 +15,7 @@ from ebpftrace.text import clean
 
 
 class Admission:
-    """`observe` each snapshot; `admit` a firing.
+    """Admits firings as incidents.
 
     `folder(cgroup path)` is the folder of a cgroup; `clock` is CLOCK_MONOTONIC.
     """
@@ -33,11 +32,6 @@ class Admission:
         self._folder = folder
         self._moment = moment
         self._clock = clock
-        self._curves = Curves()
-
-    def observe(self, snapshot: Snapshot) -> None:
-        """Remember the job's memory, as evidence for a later incident."""
-        self._curves.add(snapshot)
 
     def admit(
         self,
@@ -63,7 +57,6 @@ class Admission:
                 firing.policy, firing.finding, selection,
                 now_ns=self._clock(),
                 folder_of=self._folder,
-                curve=self._curves.of(firing.finding.subject.job.key),
                 since_snapshot=firing.since_snapshot,
             )  # fmt: skip
         except EbpftraceError as error:

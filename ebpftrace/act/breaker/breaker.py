@@ -97,7 +97,6 @@ class Breaker:
     ) -> tuple[BreakerEvent, ...]:
         """Take the next snapshot and the active findings of the built-in judgement."""
         self._snapshot = snapshot
-        self._admission.observe(snapshot)
         self._incidents.observe(snapshot)
         builtin = tuple(findings)
         events = self._incidents.poll()

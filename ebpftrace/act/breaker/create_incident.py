@@ -16,7 +16,7 @@ from ebpftrace.errors import GoneError
 from ebpftrace.host import proc
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import ProcessSnapshot
+from ebpftrace.ledger import ProcessSnapshot, evidence_points
 
 
 def create_incident(
@@ -26,7 +26,6 @@ def create_incident(
     *,
     now_ns: int,
     folder_of: Callable[[str], Path | None],
-    curve: tuple[tuple[int, int, int], ...],
     since_snapshot: UsageSinceSnapshot | None,
 ) -> Incident:
     """Start an incident about the processes of `selection`.
@@ -59,7 +58,7 @@ def create_incident(
         job_held_bytes=job_held,
         limit_bytes=job.cgroup.limit_bytes,
         cgroup_folder=folder_of(job.identity.cgroup),
-        curve=curve,
+        curve=evidence_points(job.held_curve, job.charge_curve),
         cache_dirs=cache_dirs_of(process.pid) if cleans else NO_CACHE_DIRS,
         initial_processes=frozenset(member.key for member in job.processes),
     )

@@ -22,8 +22,8 @@ class Incident:
 
     `held_bytes` is what the job (or the process, if that was judged) held at the start;
     `job_held_bytes` is always the job's. `began_ns` is CLOCK_MONOTONIC, `time_ns` Unix
-    time. `cgroup_folder` is the job's memory cgroup. `curve` is the job's recent past as
-    (monotonic_ns, held bytes, charged bytes).
+    time. `cgroup_folder` is the job's memory cgroup. `curve` is the job's last 15
+    minutes as (monotonic_ns, held bytes, charged bytes); see `evidence_points`.
     """
 
     id: str

@@ -5,7 +5,7 @@ import pytest
 from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import StartCause
 from ebpftrace.ledger import GrowthRates, Snapshot
-from ebpftrace.units import MIB
+from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.booking import Booking, held, identity
 
 
@@ -148,6 +148,24 @@ def test_a_job_that_was_idle_is_a_new_curve() -> None:
     book.read(2, 11)
     (job,) = book.snapshot().jobs
     assert job.growth == GrowthRates(10 * MIB, 10 * MIB, 11 * MIB, 0)
+
+
+@pytest.mark.parametrize(("missing_s", "is_kept"), [(29, True), (31, False)])
+def test_a_job_without_a_sample_for_half_a_minute_is_judged_anew(
+    missing_s: int, is_kept: bool
+) -> None:
+    """A job that ended stays in the snapshots for a minute and is sampled all the time."""
+    book = Booking()
+    book.start(1, 100)
+    climb(book, 1, 2, 31)
+    book.exit(1)
+    book.at += 59
+    book.snapshot()
+    book.at += missing_s
+    assert book.snapshot().jobs == ()
+    book.start(2, 100)
+    (job,) = book.snapshot().jobs
+    assert (len(job.held_curve.highest(900 * NS_PER_SECOND)[1]) > 1) is is_kept
 
 
 def test_peak_growth_of_a_job_outlives_the_process_that_grew() -> None:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.ledger.curve import LONGEST_NS, Curve, CurveKeeper
+from ebpftrace.ledger.curve import LONGEST_NS, Curve, CurveKeeper, evidence_points
 from ebpftrace.units import NS_PER_SECOND
 
 MINUTE = 60 * NS_PER_SECOND
@@ -41,6 +41,25 @@ def test_it_is_bounded_and_windows_cut_it() -> None:
     assert len(curve.buckets(5 * MINUTE)[1]) == 60
     assert len(curve.buckets(LONGEST_NS)[1]) == 180
     assert len(curve.fine) + len(curve.coarse) == 16 * (59 + 179)
+
+
+def test_evidence_has_seconds_for_a_minute_and_five_seconds_before_it() -> None:
+    held = kept(*((second, second) for second in range(2000)))
+    charged = kept(*((second, 9000 + second) for second in range(2000)))
+    points = evidence_points(held, charged)
+    fine = [(second * NS_PER_SECOND, second, 9000 + second) for second in range(1940, 2000)]
+    coarse = [
+        (second * NS_PER_SECOND, second + 4, 9000 + second + 4)
+        for second in range(1100, 1940, 5)
+    ]
+    assert list(points) == coarse + fine
+
+
+def test_evidence_of_a_young_job_has_a_point_a_second() -> None:
+    young = kept((13, 4), (14, 8), (16, 2))
+    times = [(at // NS_PER_SECOND, held) for at, held, _ in evidence_points(young, young)]
+    assert times == [(13, 4), (14, 8), (15, 8), (16, 8)]
+    assert evidence_points(Curve(), Curve()) == ()
 
 
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 1 << 40)), min_size=1))

@@ -1,7 +1,7 @@
 """The room above a climb is what its peaks leave, and the time to the limit follows."""
 
 from ebpftrace.ledger.climb import SteadyClimb
-from ebpftrace.ledger.trend import NO_TREND, JobTrends, Trend
+from ebpftrace.ledger.trend import NO_TREND, JobSeries, Trend
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import added, line, teeth, watched
 
@@ -37,21 +37,8 @@ def test_teeth_stand_above_the_floor_and_a_line_has_none() -> None:
     assert watched(line(1), 65).trend.tooth_bytes == 0
 
 
-def test_a_job_that_is_missing_for_half_a_minute_begins_anew() -> None:
-    trends = JobTrends()
-    for second in range(40):
-        trend = trends.update("job", second * NS_PER_SECOND, second * MIB, None)
-    assert trend.bytes_per_second == MIB
-    trends.forget_missing(60 * NS_PER_SECOND)
-    for second in range(60, 80):
-        trend = trends.update("job", second * NS_PER_SECOND, second * MIB, None)
-    assert trend.climb is not None
-    assert trend.climb.since_ns == 0
-    trends.forget_missing(110 * NS_PER_SECOND)
-    assert trends.update("job", 110 * NS_PER_SECOND, 110 * MIB, None) == NO_TREND
-
-
 def test_samples_that_come_too_soon_change_nothing() -> None:
-    trends = JobTrends()
-    trends.update("job", 0, 10 * MIB, 100)
-    assert trends.update("job", NS_PER_SECOND // 10, 10 * MIB, 5).room_bytes == 100
+    series = JobSeries()
+    series.add(0, 10 * MIB, 100)
+    series.add(NS_PER_SECOND // 10, 10 * MIB, 5)
+    assert series.trend.room_bytes == 100

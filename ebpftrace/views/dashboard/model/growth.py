@@ -2,7 +2,7 @@
 
 from ebpftrace.ledger import Curve
 from ebpftrace.ledger.climb import WARM_UP_NS
-from ebpftrace.ledger.history import WINDOW_NS
+from ebpftrace.ledger.growth import WINDOW_NS
 from ebpftrace.units import NS_PER_SECOND
 
 

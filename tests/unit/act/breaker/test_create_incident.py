@@ -17,8 +17,9 @@ from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.act.trigger.trigger import UsageSinceSnapshot
 from ebpftrace.errors import GoneError
 from ebpftrace.judge.finding import Subject
-from ebpftrace.ledger import ProcessSnapshot
-from ebpftrace.units import MIB
+from ebpftrace.ledger import Curve, ProcessSnapshot
+from ebpftrace.ledger.curve import CurveKeeper
+from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.incidents import key_of, sleeping
 
@@ -31,6 +32,14 @@ def process(tmp_path: Path) -> Iterator[ProcessSnapshot]:
         yield replace(watches.process(pid, 400 * MIB), key=key_of(pid))
 
 
+def curve(held: int) -> Curve:
+    """`held` bytes at second 4 and 5."""
+    keeper = CurveKeeper()
+    keeper.add(4 * NS_PER_SECOND, held)
+    keeper.add(5 * NS_PER_SECOND, held)
+    return keeper.curve()
+
+
 def created(
     process: ProcessSnapshot,
     *others: ProcessSnapshot,
@@ -40,10 +49,11 @@ def created(
     **changes: Any,
 ) -> Incident:
     job = watches.job(processes=(process, *others))
+    job = replace(job, held_curve=curve(2), charge_curve=curve(3))
     subject = Subject(job.identity, process.key, process.comm) if judged else None
     finding = watches.finding(subject=subject or Subject(job.identity))
     selection = TargetSelection(job, process, 0, others=others)
-    arguments = {"curve": ((1, 2, 3),), "since_snapshot": None} | changes
+    arguments = {"since_snapshot": None} | changes
     return create_incident(
         policy, finding, selection, now_ns=7, folder_of=folder_of, **arguments
     )
@@ -60,7 +70,8 @@ def test_an_incident_has_its_target_and_the_processes_of_its_job(
     incident = created(process)
     assert incident.target.key == process.key
     assert incident.initial_processes == {process.key}
-    assert (incident.began_ns, incident.curve) == (7, ((1, 2, 3),))
+    assert incident.began_ns == 7
+    assert incident.curve == ((4 * NS_PER_SECOND, 2, 3), (5 * NS_PER_SECOND, 2, 3))
     assert f"-{process.pid}-" in incident.id
 
 

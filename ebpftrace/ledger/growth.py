@@ -13,7 +13,7 @@ _LEAST_SLOTS = 12  # where readings are rarer, the window is longer
 _NO_GROWTH = GrowthRates()
 
 
-class History:
+class GrowthWindow:
     """Readings of held bytes; times are CLOCK_MONOTONIC ns.
 
     At most 243 slots of 16 bytes. A slot has the time of its first reading, and the last

@@ -6,16 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.ledger.history import History
+from ebpftrace.ledger.growth import GrowthWindow
 from ebpftrace.ledger.snapshot import GrowthRates
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 Curve = Callable[[float], float]  # MiB held, by second
 
 
-def curve(held: Curve, seconds: float, every: float = 1.0, since: float = 5_000) -> History:
+def curve(
+    held: Curve, seconds: float, every: float = 1.0, since: float = 5_000
+) -> GrowthWindow:
     """The history of `held(t)` MiB, sampled from 0 to `seconds`."""
-    history = History()
+    history = GrowthWindow()
     for step in range(round(seconds / every) + 1):
         at = step * every
         history.add(round((since + at) * NS_PER_SECOND), round(held(at) * MIB))
@@ -23,8 +25,8 @@ def curve(held: Curve, seconds: float, every: float = 1.0, since: float = 5_000)
 
 
 def test_without_a_sample_there_is_no_growth() -> None:
-    assert History().growth() == GrowthRates()
-    assert History().total_bytes == 0
+    assert GrowthWindow().growth() == GrowthRates()
+    assert GrowthWindow().total_bytes == 0
 
 
 def test_one_sample_is_no_growth_either() -> None:
@@ -92,7 +94,7 @@ def test_a_sample_that_comes_late_counts_as_of_the_last() -> None:
 
 
 def test_the_gain_of_the_last_two_seconds() -> None:
-    assert History().recent_bytes == 0
+    assert GrowthWindow().recent_bytes == 0
     assert curve(lambda t: 100 + t, 30).recent_bytes == 2 * MIB
     assert curve(lambda t: 100 + min(t, 5), 30).recent_bytes == 0
     assert curve(lambda t: 0 if t < 29.5 else 80, 30, every=0.5).recent_bytes == 80 * MIB
@@ -123,7 +125,7 @@ def test_after_a_restart_only_the_total_looks_back() -> None:
     )
 )
 def test_any_curve_is_bounded_by_what_it_held(steps: list[tuple[int, int]]) -> None:
-    history, now = History(), 0
+    history, now = GrowthWindow(), 0
     for step, held in steps:
         now += step
         history.add(now, held)
