@@ -23,7 +23,7 @@ demo: setup ## Watch three CI jobs made for show, one leaking (ARGS=...)
 
 pictures: setup ## Draw the README's pictures: the demo, and a race
 	@mkdir -p docs/pictures
-	@$(ROOT) $(PYTHON) -m ebpftrace.demo --duration 19s \
+	@$(ROOT) $(PYTHON) -m ebpftrace.demo --duration 15s \
 		--screenshot docs/pictures/dashboard.svg --size 160x40
 	@sed -i 's|$(CURDIR)/|./|g' docs/pictures/dashboard.svg  # no machine's paths in docs
 	@$(ROOT) $(PYTHON) -m bench.race_chart docs/pictures/race.svg
