@@ -114,9 +114,9 @@ def test_its_leak_is_ended_by_the_restart_that_the_readme_shows() -> None:
     with Watch("--interval", "200ms", *options) as watch:
         before = process_of(watch.wait_for(holds(pid)), pid)["usage"]["anon_bytes"]
         systemctl(*start)
-        action = watch.wait_for(of_job("action"), SECONDS)
+        step = watch.wait_for(of_job("step"), SECONDS)
         watch.wait_for(of_job("outcome"), SECONDS)
-        assert action["status"] == "done"
+        assert step["status"] == "done"
         successor = main_pid()
         assert successor not in (0, pid)
         watch.wait_for(holds(successor))
