@@ -68,7 +68,7 @@ vm-table: setup ## docs/kernels.md from what test-vm-all left behind
 vm-shell: setup-vm ## A root shell in such a machine, with systemd and a gopls
 	@$(ROOT) $(PYTHON) -m tests.vm --kernel $(KERNEL) --shell
 
-bench: setup ## Measure every figure the README quotes (ARGS=...)
+bench: setup ## Measure every figure that the docs quote (ARGS=...)
 	@$(ROOT) $(PYTHON) -m bench $(ARGS)
 
 clean: ## Remove what setup, tests and builds made in this folder

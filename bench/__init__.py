@@ -1,1 +1,1 @@
-"""Every figure the README quotes, measured side by side in one run: `python -m bench`."""
+"""Every figure that the docs quote, measured side by side in one run: `python -m bench`."""

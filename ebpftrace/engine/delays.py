@@ -21,10 +21,10 @@ def require_accounting(root: Path = Path("/")) -> None:
         why="the kernel's delay accounting is off: kernel.task_delayacct is 0"
         if switched_off
         else "this kernel has no kernel.task_delayacct (Linux 5.14, CONFIG_TASK_DELAY_ACCT)",
-        fix="sysctl kernel.task_delayacct=1 (what runs already is not accounted), or leave "
-        "--delays away"
+        fix="sysctl kernel.task_delayacct=1 (what runs already is not accounted), or run "
+        "without --delays"
         if switched_off
-        else "leave --delays away; the time spent in direct reclaim is reported without it",
+        else "run without --delays; the time spent in direct reclaim is reported without it",
     )
 
 

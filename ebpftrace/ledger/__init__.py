@@ -1,4 +1,4 @@
-"""The books: events in, an immutable `Snapshot` out."""
+"""The ledger: events in, an immutable `Snapshot` out."""
 
 from ebpftrace.ledger.books import Ledger
 from ebpftrace.ledger.curve import Curve, evidence_points

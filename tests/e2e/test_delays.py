@@ -24,7 +24,7 @@ def test_without_accounting_it_says_so_before_anything_is_loaded() -> None:
         assert "sysctl kernel.task_delayacct=1" in told
     else:
         assert "this kernel has no kernel.task_delayacct" in told
-        assert "leave --delays away" in told
+        assert "run without --delays" in told
 
 
 def test_each_process_has_its_delays(tmp_path: Path) -> None:
