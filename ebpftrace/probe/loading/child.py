@@ -6,6 +6,7 @@ import os
 import signal
 import warnings
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ebpftrace import errors
 from ebpftrace.errors import EbpftraceError, ProbeError
@@ -15,6 +16,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _FIX = "report it with the output of `uname -a` and the version of bcc"
 _OUTPUT_BYTES = 2000  # of the end of what it wrote to stdout and stderr
 _DONE, _FAILED = b"=", b"!"
+_FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGABRT)
 
 
 def in_child(work: Callable[[], bytes], failed: str) -> bytes:
@@ -22,7 +24,25 @@ def in_child(work: Callable[[], bytes], failed: str) -> bytes:
 
     An EbpftraceError is raised as in the child. Any other exception or a crash is a
     ProbeError with `failed` as its message and the child's output as the reason.
+
+    After a crash the work is tried once more, as gcc's driver does: a crash that does not
+    repeat is the fault of memory or of an emulated processor, and need not end a watch.
     """
+    answer = _answer(work)
+    if os.WIFSIGNALED(answer.status) and os.WTERMSIG(answer.status) in _FAULTS:
+        answer = _answer(work)
+    if answer.data[:1] == _DONE and answer.status == 0:
+        return answer.data[1:]
+    raise _error(answer, failed)
+
+
+class _Answer(NamedTuple):
+    data: bytes  # what the child wrote to its pipe; nothing if it crashed
+    status: int  # of waitpid
+    output: str
+
+
+def _answer(work: Callable[[], bytes]) -> _Answer:
     reader, writer = os.pipe()
     output = os.memfd_create("ebpftrace-child")
     try:
@@ -39,9 +59,7 @@ def in_child(work: Callable[[], bytes], failed: str) -> bytes:
             if status is None:  # interrupted
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
-        if data[:1] == _DONE and status == 0:
-            return data[1:]
-        raise _error(data, status, failed, _written(output))
+        return _Answer(data, status, _written(output))
     finally:
         os.close(output)
 
@@ -80,7 +98,8 @@ def _run(work: Callable[[], bytes], writer: int, output: int) -> None:
         os._exit(code)
 
 
-def _error(data: bytes, status: int, failed: str, written: str) -> EbpftraceError:
+def _error(answer: _Answer, failed: str) -> EbpftraceError:
+    data, status, written = answer
     if data[:1] != _FAILED:
         code = os.waitstatus_to_exitcode(status)
         ended = signal.Signals(-code).name if code < 0 else f"exit code {code}"

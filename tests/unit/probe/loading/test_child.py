@@ -50,14 +50,29 @@ def test_other_errors_have_the_output_of_the_child() -> None:
     assert caught.value.why == "Failed to compile\nbpf/memory.c:7: error: no such thing"
 
 
-def test_crash_is_an_error_that_names_the_signal() -> None:
+def test_crash_that_does_not_repeat_is_tried_again(tmp_path: Path) -> None:
     def work() -> bytes:
-        os.kill(os.getpid(), signal.SIGKILL)
+        if not (tmp_path / "crashed").exists():
+            (tmp_path / "crashed").touch()
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return b"compiled"
+
+    assert in_child(work, failed="it failed") == b"compiled"
+
+
+@pytest.mark.parametrize(("number", "attempts"), [(signal.SIGSEGV, 2), (signal.SIGKILL, 1)])
+def test_crash_that_repeats_is_an_error_that_names_the_signal(
+    tmp_path: Path, number: signal.Signals, attempts: int
+) -> None:
+    def work() -> bytes:
+        (tmp_path / str(os.getpid())).touch()
+        os.kill(os.getpid(), number)
         return b""
 
     with pytest.raises(ProbeError) as caught:
         in_child(work, failed="it failed")
-    assert "SIGKILL" in caught.value.why
+    assert number.name in caught.value.why
+    assert len(list(tmp_path.iterdir())) == attempts
 
 
 def test_interrupt_ends_the_child(tmp_path: Path) -> None:
