@@ -1,4 +1,4 @@
-"""`python -m ebpftrace.demo [OPTIONS OF WATCH]`: starts the jobs, watches and removes them.
+"""`python -m ebpftrace.demo [OPTIONS OF watch]`: starts the jobs, watches and removes them.
 
 All signals are blocked and handled one at a time, so that none can interrupt the cleanup.
 Exit code: that of the watch; 128 + N if signal N arrived before it started.
@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+
+import click
 
 from ebpftrace.demo.folder import Folder, choose_base, remove_leftovers
 from ebpftrace.demo.gopls import find_gopls
@@ -108,14 +110,34 @@ def demo(args: Sequence[str]) -> int:
     return code
 
 
-def main() -> int:
+@click.command(
+    options_metavar="",
+    context_settings={
+        "ignore_unknown_options": True,
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 80,
+    },
+)
+@click.argument("args", metavar="[OPTIONS OF watch]...", nargs=-1, type=click.UNPROCESSED)
+def command(args: tuple[str, ...]) -> int:
+    """Start three CI jobs made for show, one of them leaking, and watch them.
+
+    The options are passed on to `ebpftrace watch --comm gopls`; its --help lists them. The
+    jobs, their cgroups and their files are removed when the watch ends. Needs root.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP | {signal.SIGCHLD})
     try:
-        return demo(sys.argv[1:])
+        return demo(args)
     except EbpftraceError as error:
         return _report(error)
     except (OSError, subprocess.SubprocessError) as error:
         return _report(EbpftraceError("the demo could not be started", why=str(error)))
+
+
+def main() -> int:
+    """Run the command line. Returns the exit code: 0 where only the help was asked for."""
+    code = command.main(standalone_mode=False)
+    return code if isinstance(code, int) else 0
 
 
 def _report(error: EbpftraceError) -> int:
