@@ -9,7 +9,7 @@ import fastjsonschema
 import pytest
 
 from ebpftrace.act import actions
-from ebpftrace.act.actions import ACTIONS, load_actions
+from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.audit.allowance import Allowance
 from ebpftrace.act.audit.budget import Moment, Spending
@@ -20,6 +20,7 @@ from ebpftrace.act.policy.file import PolicyFileError, parse_policies
 from ebpftrace.act.policy.policy import Budget, Policy
 from ebpftrace.act.policy.schema import schema
 from ebpftrace.act.policy.toml.tables import keys_of
+from ebpftrace.discovery import discover
 from tests.support.incidents import incident
 from tests.support.policy_docs import documented_options
 
@@ -79,7 +80,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def known(folder: Path) -> dict[str, Action[Any]]:
     """All actions and `drain`, which is defined by one new file alone."""
     (folder / "drain.py").write_text(DRAIN)
-    return load_actions(actions.__path__)
+    return discover(actions.__name__, actions.__path__, "ACTION", Action)
 
 
 def drain_policy(known: dict[str, Action[Any]]) -> Policy:
@@ -153,7 +154,7 @@ def test_docs_test_demands_a_section_with_the_options(known: dict[str, Action[An
     [
         ("", TypeError, "drain defines no ACTION"),
         ("ACTION = 1", TypeError, "drain defines no ACTION"),
-        (DRAIN.replace('name="drain"', 'name="drian"'), ValueError, "action 'drian'"),
+        (DRAIN.replace('name="drain"', 'name="drian"'), ValueError, "named 'drian'"),
         (DRAIN.replace("    spends_budget=True,\n", ""), TypeError, "spends_budget"),
     ],
 )
@@ -162,4 +163,4 @@ def test_module_without_a_whole_action_is_refused(
 ) -> None:
     (folder / "drain.py").write_text(source)
     with pytest.raises(error, match=message):
-        load_actions(actions.__path__)
+        discover(actions.__name__, actions.__path__, "ACTION", Action)
