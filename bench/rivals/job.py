@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.rivals.cases import BYSTANDER, CALM_SECONDS, Case
-from ebpftrace.host import proc
+from ebpftrace.host import pidfd, proc
 from tests.support.build import exact_binary
 from tests.support.systemd import Unit, service, unit_name
 
@@ -92,7 +92,7 @@ def _watched(unit: Unit, folder: Path) -> Iterator[dict[str, Process]]:
             for pid in map(int, (folder / "cgroup.procs").read_text().split()):
                 name = proc.read_comm(pid)  # None: a `cp` that has ended
                 if name in (CULPRIT, BYSTANDING) and name not in found:
-                    found[name] = Process(pid, os.pidfd_open(pid))
+                    found[name] = Process(pid, pidfd.open_by_pid(pid))
             time.sleep(0.01)
         yield found
     finally:

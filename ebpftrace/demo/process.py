@@ -7,6 +7,9 @@ import select
 import signal
 import time
 
+from ebpftrace.errors import GoneError
+from ebpftrace.host import pidfd
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -25,8 +28,8 @@ def die_with(parent: int, signum: signal.Signals) -> None:
 def open_pidfd(pid: int) -> int | None:
     """A pidfd of the process; None if it has ended."""
     try:
-        return os.pidfd_open(pid)
-    except ProcessLookupError:
+        return pidfd.open_by_pid(pid)
+    except GoneError:
         return None
     except OSError as error:
         # A thread id, or a zombie that is being reaped, is not a process to signal.
@@ -38,10 +41,10 @@ def open_pidfd(pid: int) -> int | None:
 def await_end(pidfds: list[int], seconds: float) -> bool:
     """Wait until all of these processes have ended; False if the time is up first."""
     deadline = time.monotonic() + seconds
-    for pidfd in pidfds:
+    for fd in pidfds:
         left_ms = max(0.0, deadline - time.monotonic()) * 1000
         poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
+        poll.register(fd, select.POLLIN)
         if not poll.poll(left_ms):
             return False
     return True

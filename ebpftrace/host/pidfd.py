@@ -15,16 +15,25 @@ from ebpftrace.host import proc
 from ebpftrace.host.ready import is_readable
 
 
+def open_by_pid(pid: int) -> int:
+    """A pidfd of the process that has this pid now, to be closed by the caller.
+
+    Only for a child that is not reaped yet, whose pid cannot be reused, and for callers that
+    check afterwards which process it is. GoneError if there is none; OSError as `open_pidfd`.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError as error:
+        raise GoneError(f"{pid} has ended") from error
+
+
 def open_pidfd(key: ProcessKey) -> int:
     """A pidfd of this process, to be closed by the caller.
 
     GoneError if it has ended, whether or not its pid is in use again. OSError where no
     descriptor is left, or where the pid is a thread's (EINVAL).
     """
-    try:
-        fd = os.pidfd_open(key.pid)
-    except ProcessLookupError as error:
-        raise GoneError(f"{key.pid} has ended") from error
+    fd = open_by_pid(key.pid)
     try:
         stat = proc.read_stat(key.pid)
         # Not by the state, which is Z as soon as the first thread has ended.

@@ -84,7 +84,7 @@ def is_stopped(pid: int, start_boottime_ns: int) -> bool:
 
 
 def _resume(map_fd: int, pid: int, start_boottime_ns: int) -> bool:
-    pidfd = os.pidfd_open(pid)
+    pidfd = os.pidfd_open(pid)  # not by host/pidfd.py: nothing of the package is imported
     try:
         if not is_stopped(pid, start_boottime_ns):
             return False

@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,31 @@ def ended(process: subprocess.Popen[bytes]) -> ProcessKey:
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     return key
+
+
+ROOT = Path(__file__).resolve().parents[3]
+WATCHDOG = (
+    "ebpftrace/probe/watchdog.py"  # a program of its own, which imports no module of ours
+)
+
+
+def test_no_other_file_opens_a_pidfd() -> None:
+    files = [*(ROOT / "ebpftrace").rglob("*.py"), *(ROOT / "bench").rglob("*.py")]
+    callers = {
+        str(path.relative_to(ROOT)) for path in files if "os.pidfd_open(" in path.read_text()
+    }
+    assert callers == {"ebpftrace/host/pidfd.py", WATCHDOG}
+
+
+def test_pid_of_a_zombie_is_open_until_it_is_reaped(
+    process: subprocess.Popen[bytes], ended: ProcessKey
+) -> None:
+    fd = pidfd.open_by_pid(ended.pid)
+    assert pidfd.has_ended(fd)
+    os.close(fd)
+    process.wait()
+    with pytest.raises(GoneError, match=f"{ended.pid} has ended"):
+        pidfd.open_by_pid(ended.pid)
 
 
 def test_running_process_is_alive(process: subprocess.Popen[bytes]) -> None:

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from ebpftrace.host.pidfd import open_by_pid
 from ebpftrace.host.ready import is_readable, is_writable
 
 
@@ -33,7 +34,7 @@ def test_a_pipe_is_writable_until_it_is_full_or_its_reader_left() -> None:
 
 def test_a_pidfd_is_readable_once_the_process_has_ended() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        pidfd = os.pidfd_open(process.pid)
+        pidfd = open_by_pid(process.pid)
         assert not is_readable(pidfd)
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -60,7 +60,7 @@ def start_program(
             return finished(StepStatus.FAILED, f"{clean(argv[0])}: {error.strerror or error}")
         kept.callback(_reap, process)
         kept.callback(_kill, process)  # without a descriptor it could not be polled
-        process_fd = os.pidfd_open(process.pid)
+        process_fd = pidfd.open_by_pid(process.pid)
         kept.pop_all()
     return RunningProgram(process, process_fd, ours, output_bytes)
 
