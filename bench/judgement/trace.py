@@ -8,7 +8,7 @@ from typing import Any
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger import GrowthRates, JobSnapshot, Snapshot
+from ebpftrace.ledger import GrowthRates, JobSnapshot, JobState, Snapshot
 from ebpftrace.ledger.trend import NO_TREND, JobSeries
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,7 +178,7 @@ def _job(trace: Trace, row: Row, series: dict[int, JobSeries]) -> JobSnapshot:
         stalled_ns=row.stalled_ms * _MS,
         stalls=row.stalls,
         age_ns=row.t_ms * _MS,
-        state="running",
+        state=JobState.RUNNING,
         started=row.processes,
         processes=(),
         alone=True,

@@ -14,9 +14,11 @@ from ebpftrace.ledger.notes import (
 from ebpftrace.ledger.snapshot import (
     GrowthRates,
     JobSnapshot,
+    JobState,
     KnownProcess,
     Node,
     ProcessSnapshot,
+    ProcessState,
     SelfCost,
     Snapshot,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "Curve",
     "GrowthRates",
     "JobSnapshot",
+    "JobState",
     "KnownProcess",
     "Ledger",
     "LossNote",
@@ -35,6 +38,7 @@ __all__ = [
     "ProcessChange",
     "ProcessNote",
     "ProcessSnapshot",
+    "ProcessState",
     "SelfCost",
     "Snapshot",
     "StallNote",

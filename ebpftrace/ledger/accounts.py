@@ -9,7 +9,13 @@ from ebpftrace.ledger.held import held_bytes, room_bytes
 from ebpftrace.ledger.job_history import JobHistory, JobReading
 from ebpftrace.ledger.process_history import ProcessHistory
 from ebpftrace.ledger.shared import SharedCgroup, total
-from ebpftrace.ledger.snapshot import GrowthRates, JobSnapshot, ProcessSnapshot
+from ebpftrace.ledger.snapshot import (
+    GrowthRates,
+    JobSnapshot,
+    JobState,
+    ProcessSnapshot,
+    ProcessState,
+)
 from ebpftrace.ledger.trend import Trend
 
 
@@ -75,7 +81,7 @@ class ProcessAccount:
             counters=self.counters,
             growth=self.history.growth(trend.bytes_per_second),
             age_ns=max(0, time_ns - self.start_time_ns),
-            state="forked" if forked else "running",
+            state=ProcessState.FORKED if forked else ProcessState.RUNNING,
             role=started.role,
             curve=self.history.curve(),
             trend=trend,
@@ -158,10 +164,10 @@ class JobAccount:
         return total(process.own for process in self.processes.values())
 
     @property
-    def state(self) -> str:
+    def state(self) -> JobState:
         if self.processes:
-            return "running"
-        return "gone" if self.gone else "idle"
+            return JobState.RUNNING
+        return JobState.GONE if self.gone else JobState.IDLE
 
     def sample(self, now_ns: int, usage: Usage, group: SharedCgroup) -> None:
         """Record what the job and each of its processes hold now.

@@ -5,6 +5,7 @@ Sizes are bytes. `monotonic_ns` is CLOCK_MONOTONIC; every `*_time_ns` is Unix ti
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Delays, ProcessCounters, Usage
@@ -32,6 +33,21 @@ class GrowthRates:
     bytes_per_second: int = 0
 
 
+class ProcessState(StrEnum):
+    """What a tracked process is doing, as far as its memory goes."""
+
+    RUNNING = "running"
+    FORKED = "forked"  # what it inherited is still shared with its parent
+
+
+class JobState(StrEnum):
+    """Whether a job still uses memory."""
+
+    RUNNING = "running"
+    IDLE = "idle"  # no tracked process is left
+    GONE = "gone"  # its cgroup was removed
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessSnapshot:
     """One tracked process."""
@@ -45,7 +61,7 @@ class ProcessSnapshot:
     counters: ProcessCounters
     growth: GrowthRates
     age_ns: int
-    state: str  # "running"; "forked": what it inherited is still shared with its parent
+    state: ProcessState
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
     delays: Delays | None = None  # None: not asked for (`--delays`), or not read yet
     curve: Curve = Curve()  # of its own held bytes
@@ -85,7 +101,7 @@ class JobSnapshot:
     stalled_ns: int
     stalls: int
     age_ns: int
-    state: str  # "running"; "idle": no tracked process left; "gone": its cgroup was removed
+    state: JobState
     started: int  # tracked processes that ever ran in it
     processes: tuple[ProcessSnapshot, ...]  # largest first
     alone: bool  # the only job of this snapshot in its cgroup
@@ -178,7 +194,7 @@ class Snapshot:
     @property
     def running_count(self) -> int:
         """Jobs with a tracked process."""
-        return sum(job.state == "running" for job in self.jobs)
+        return sum(job.state is JobState.RUNNING for job in self.jobs)
 
     @property
     def process_count(self) -> int:

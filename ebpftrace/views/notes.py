@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ebpftrace.act.incident.records import Record, identity_fields, key_fields, rfc3339
-from ebpftrace.ledger import LossNote, Note, OomNote, PressureNote, ProcessNote, StallNote
+from ebpftrace.ledger import (
+    LossNote,
+    Note,
+    OomNote,
+    PressureNote,
+    ProcessChange,
+    ProcessNote,
+    StallNote,
+)
 from ebpftrace.units import format_bytes, format_duration
 from ebpftrace.views import formatting
 from ebpftrace.views.cells import cut
@@ -62,7 +70,7 @@ def _process_text(note: ProcessNote) -> str:
 
 
 def _process_detail(note: ProcessNote) -> str:
-    if note.event != "exit":
+    if note.event is not ProcessChange.EXIT:
         return note.cmdline
     peak = f"peak {format_bytes(note.counters.peak_bytes)}"
     if note.executed:

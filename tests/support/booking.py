@@ -19,7 +19,7 @@ from ebpftrace.events import (
     StartCause,
 )
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger import JobSnapshot, Ledger, Note, SelfCost, Snapshot
+from ebpftrace.ledger import JobSnapshot, JobState, Ledger, Note, SelfCost, Snapshot
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.units import MIB, NS_PER_SECOND
 
@@ -168,7 +168,7 @@ class Booking:
 
     def running(self) -> tuple[JobSnapshot, ...]:
         """The jobs of a new snapshot that have a process."""
-        return tuple(job for job in self.snapshot().jobs if job.state == "running")
+        return tuple(job for job in self.snapshot().jobs if job.state is JobState.RUNNING)
 
     def final(self) -> Snapshot:
         now = self.now_ns

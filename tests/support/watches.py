@@ -18,6 +18,7 @@ from ebpftrace.counters import (
 from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
+from ebpftrace.ledger import JobState, ProcessState
 from ebpftrace.ledger.climb import SteadyClimb
 from ebpftrace.ledger.notes import (
     LossNote,
@@ -90,7 +91,7 @@ def process(
     per_second: int = 0,
     comm: str = "gopls",
     args: Sequence[str] = ("gopls", "-mode=stdio"),
-    state: str = "running",
+    state: ProcessState = ProcessState.RUNNING,
     book: ProcessCounters | None = None,
     role: str = "",
     delays: Delays | None = None,
@@ -122,7 +123,7 @@ def job(
     seconds_to_limit: float | None = None,
     oom_kills: int = 0,
     stalled_ns: int = 0,
-    state: str = "running",
+    state: JobState = JobState.RUNNING,
     peak: int | None = None,
 ) -> JobSnapshot:
     usage = sum((one.own for one in processes), Usage())

@@ -6,7 +6,7 @@ from enum import Enum
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.memstat import read_contents
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
 DOWN_SHARE = 0.8
@@ -84,7 +84,7 @@ class RecoveryCheck:
             for process in processes
             if process.comm == self.incident.comm
             and not process.role
-            and process.state == "running"
+            and process.state is ProcessState.RUNNING
             and process.key not in self.incident.initial_processes
         ]
         return max(successors, key=lambda it: it.key.start_boottime_ns, default=None)

@@ -9,7 +9,7 @@ from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState, Snapshot
 
 TARGET_SHARE = 1 / 3
 """A target accounts for at least this share of what the job gained, or holds."""
@@ -52,7 +52,7 @@ def select_targets(
         process
         for process in job.processes
         # A process that a fuse stopped grows on its own, even if it still shares memory.
-        if (process.state == "running" or firing.by_fuse)
+        if (process.state is ProcessState.RUNNING or firing.by_fuse)
         and not process.role
         and policy_for(policies, process.comm, job.identity) is policy
     ]

@@ -11,7 +11,7 @@ from ebpftrace.events import (
     ProcessRead,
     StartCause,
 )
-from ebpftrace.ledger import ProcessNote
+from ebpftrace.ledger import JobState, ProcessChange, ProcessNote
 from ebpftrace.units import MIB
 from tests.support.booking import BEGAN_NS, UNIX_NS, Booking, held, identity, key
 
@@ -87,7 +87,9 @@ def test_an_exec_is_an_exit_and_a_start_of_one_process() -> None:
     book.exit(1, held(300), executed=True, comm="sh")
     book.start(1, 2)
     exit_note = next(
-        note for note in book.notes() if isinstance(note, ProcessNote) and note.event == "exit"
+        note
+        for note in book.notes()
+        if isinstance(note, ProcessNote) and note.event is ProcessChange.EXIT
     )
     assert (exit_note.executed, exit_note.comm) == (True, "sh")
     (job,) = book.snapshot().jobs
@@ -158,7 +160,7 @@ def test_a_move_takes_the_whole_account_to_the_other_job() -> None:
     assert events(book)[-1] == ("moved", 1)
     book.move(2, other)
     assert [job.identity for job in book.running()] == [other]
-    assert book.job("build").state == "idle"
+    assert book.job("build").state is JobState.IDLE
 
 
 def test_a_move_within_the_job_and_a_name_it_has_already_are_no_news() -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import ProcessKey, StartCause
-from ebpftrace.ledger import ProcessNote, Snapshot
+from ebpftrace.ledger import JobState, ProcessChange, ProcessNote, Snapshot
 from tests.support.booking import Booking, identity
 
 PIDS = st.integers(1, 4)
@@ -80,7 +80,7 @@ def check(books: Snapshot) -> None:
         assert job.peak_bytes >= job.usage.resident_bytes
         assert job.started >= bool(job.processes)
         assert bool(job.peak_holder) == bool(job.peak_bytes)
-        assert (job.state == "running") == bool(job.processes)
+        assert (job.state is JobState.RUNNING) == bool(job.processes)
 
 
 @given(st.lists(STEPS, max_size=60))
@@ -103,7 +103,7 @@ def test_any_sequence_of_events_adds_up(steps: list[tuple]) -> None:  # type: ig
     there: set[ProcessKey] = set()
     for note in book.notes():
         if isinstance(note, ProcessNote):
-            if note.event == "exit":
+            if note.event is ProcessChange.EXIT:
                 there.remove(note.key)
             else:
                 there.add(note.key)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ebpftrace.counters import Usage
-from ebpftrace.ledger import ProcessNote, register
+from ebpftrace.ledger import JobState, ProcessNote, register
 from ebpftrace.units import MIB
 from tests.support.booking import Booking, held, identity
 
@@ -46,7 +46,7 @@ def test_two_jobs_one_after_the_other_in_one_cgroup() -> None:
     book.cgroup_gone(oom_kills=4, stalls=9, stalled_ns=900)
     assert (book.job("two").oom_kills, book.job("two").stalls) == (3, 4)
     assert (book.job("one").oom_kills, book.job("one").stalls) == (1, 5)
-    assert book.job("one").state == book.job("two").state == "gone"
+    assert book.job("one").state == book.job("two").state is JobState.GONE
 
 
 def test_a_service_is_one_job_though_systemd_makes_it_a_cgroup_at_each_start() -> None:
@@ -56,7 +56,7 @@ def test_a_service_is_one_job_though_systemd_makes_it_a_cgroup_at_each_start() -
     book.cgroup(7, oom_kills=0, stalls=2, stalled_ns=20, limit_bytes=200 * MIB)
     book.exit(1, held(0, peak=100))
     book.cgroup_gone(7, stalls=3, stalled_ns=30)
-    assert book.job("a.service").state == "gone"
+    assert book.job("a.service").state is JobState.GONE
     second = replace(first, cgroup_id=8)
     book.cgroup_made(8)
     book.start(2, 10, second)
@@ -74,9 +74,9 @@ def test_a_cgroup_that_has_a_process_again_is_not_gone() -> None:
     book.start(1)
     book.exit(1)
     book.cgroup_gone()
-    assert book.job().state == "gone"
+    assert book.job().state is JobState.GONE
     book.start(2, 3)  # events out of order
-    assert book.job().state == "running"
+    assert book.job().state is JobState.RUNNING
     book.cgroup(charge_bytes=77)
     assert book.job().cgroup.charge_bytes == 77
 

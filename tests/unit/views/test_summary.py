@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from ebpftrace.ledger import JobState
 from ebpftrace.units import GIB, MIB
 from ebpftrace.views.cells import cells
 from ebpftrace.views.summary import summary_lines
@@ -10,7 +11,9 @@ def test_each_job_with_its_peak_its_holder_its_growth_and_its_kills() -> None:
     leak = watches.job(
         "leak-9", [watches.process(7201, 180 * MIB)], limit=200 * MIB, per_second=4 * MIB
     )
-    killed = watches.job("build-42", oom_kills=2, peak=120 * MIB, limit=None, state="gone")
+    killed = watches.job(
+        "build-42", oom_kills=2, peak=120 * MIB, limit=None, state=JobState.GONE
+    )
     assert summary_lines(watches.snapshot(leak, killed), "stopped by Ctrl-C") == [
         "end      12:00:07Z stopped by Ctrl-C, after 7.0s: 2 jobs, 2 processes",
         "job      build-42  peak 120 MiB by gopls 4711, 2 oom kills, no growth",

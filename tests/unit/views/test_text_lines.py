@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from ebpftrace.ledger import Note
+from ebpftrace.ledger import JobState, Note
 from ebpftrace.units import GIB, MIB
 from ebpftrace.views.cells import cells
 from ebpftrace.views.text_lines import note_line, snapshot_line, start_lines
@@ -77,7 +77,7 @@ def test_a_snapshot_without_processes_shows_what_is_waited_for() -> None:
 
 
 def test_jobs_that_ended_are_not_counted() -> None:
-    ended = watches.job("ended", state="gone", oom_kills=1)
+    ended = watches.job("ended", state=JobState.GONE, oom_kills=1)
     line = snapshot_line(watches.snapshot(watches.job("a", [watches.process()]), ended))
     assert ", 1 job, 1 proc; a " in line
     assert snapshot_line(watches.snapshot(ended)).endswith(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.segment import Segment
 
 from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.ledger import JobSnapshot
+from ebpftrace.ledger import JobSnapshot, JobState
 from ebpftrace.units import format_bytes
 from ebpftrace.views import formatting
 from ebpftrace.views.cells import cells, cut
@@ -107,7 +107,7 @@ def _descriptions(job: JobSnapshot, trouble: Trouble, screen: ScreenData) -> Ite
     # The charge of an ended job is out of date.
     if (
         job.limit_share is not None
-        and job.state == "running"
+        and job.state is JobState.RUNNING
         and trouble.danger is not Danger.CALM
     ):
         figures.append(f"at {min(job.limit_share, 9.99):.0%}")

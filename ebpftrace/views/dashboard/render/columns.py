@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.segment import Segment
 
 from ebpftrace.counters import Usage
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
+from ebpftrace.ledger import JobSnapshot, JobState, ProcessSnapshot
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 from ebpftrace.views import formatting
 from ebpftrace.views.cells import cells, cut
@@ -108,7 +108,7 @@ def _limit(bar: int) -> Column:
     def draw(row: Row, context: CellContext, width: int) -> Cell:
         if row.process is not None:
             return process_bar(row.process, row.job, bar, context.theme) if bar else ()
-        if row.job.state != "running":  # its charge is out of date
+        if row.job.state is not JobState.RUNNING:  # its charge is out of date
             return [Segment(context.theme.signs.nothing, context.theme.faint)]
         drawn = job_bar(row.job, bar, context.theme) if bar else []
         share = row.job.limit_share
@@ -140,7 +140,7 @@ def _growth(row: Row, context: CellContext, _width: int) -> Cell:
         return [
             Segment(f"for {stopped_duration(stopped[0], context.screen)}", context.theme.frozen)
         ]
-    if row.process is None and row.job.state != "running":
+    if row.process is None and row.job.state is not JobState.RUNNING:
         return [Segment(context.theme.signs.nothing, context.theme.faint)]
     if not per_second:
         shown = formatting.rate(0) if is_growth_known(subject.curve) else _UNKNOWN

@@ -16,6 +16,7 @@ Fact = tuple[str, str]
 
 def title(row: Row, screen: ScreenData) -> str:
     """`gopls 4711 · running · 5.0s`."""
+    state: str
     if row.process is not None:
         process = row.process
         name, state, age = f"{process.comm} {process.pid}", process.state, process.age_ns

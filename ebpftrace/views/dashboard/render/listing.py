@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from rich.segment import Segment
 from rich.style import Style
 
+from ebpftrace.ledger import JobState, ProcessState
 from ebpftrace.units import format_bytes
 from ebpftrace.views import formatting
 from ebpftrace.views.cells import cells, cut
@@ -130,7 +131,7 @@ class Listing:
                 label.append(Segment(" "))
             fold = theme.signs.folded if row.folded else theme.signs.unfolded
             label.append(Segment(f"{fold} ", theme.faint))
-        style = theme.strong if row.job.state == "running" else theme.faint
+        style = theme.strong if row.job.state is JobState.RUNNING else theme.faint
         return _named(label, row.job.identity.name, row, width, style, theme)
 
 
@@ -138,11 +139,11 @@ def _states(row: Row) -> list[str]:
     """What is shown after the name, if there is room."""
     if row.process is not None:
         process = row.process
-        states = [] if process.state == "running" else [process.state]
+        states: list[str] = [] if process.state is ProcessState.RUNNING else [process.state]
         return [*states, process.role] if process.role else states
     job = row.job
     states = [formatting.count(job.oom_kills, "oom kill")] if job.oom_kills else []
-    if job.state != "running":
+    if job.state is not JobState.RUNNING:
         states.append(job.state)
     if row.folded:
         states.append(str(len(job.processes)))

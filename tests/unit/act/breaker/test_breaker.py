@@ -30,7 +30,7 @@ from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.counters import CgroupContents
 from ebpftrace.events import Breached, GroupReading
 from ebpftrace.judge.finding import Finding, FindingState
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.conditions import condition, level
@@ -348,7 +348,7 @@ def fuse_incident(rig: BreakerRig, seconds: float, **changes: Any) -> tuple[Brea
     """A fuse stops the process, whose policy has no ladder."""
     fused = policy(ladder=(), when=(), fuse=Fuse(0.9, True), **changes)
     rig.breaker.reload([fused])
-    job = rig.job(rig.process(400, state="forked"))
+    job = rig.job(rig.process(400, state=ProcessState.FORKED))
     found = replace(watches.finding(), detector="fuse")
     firing = Firing(fused, (found,), by_fuse=True)
     return rig.breaker.start_fuse_incident(firing, rig.snapshot(seconds, job))

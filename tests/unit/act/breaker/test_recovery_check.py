@@ -15,7 +15,7 @@ from ebpftrace.act.breaker.recovery_check import (
 from ebpftrace.act.process.identity import Target
 from ebpftrace.counters import Usage
 from ebpftrace.events import ProcessKey
-from ebpftrace.ledger import ProcessSnapshot, Snapshot
+from ebpftrace.ledger import JobState, ProcessSnapshot, Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.incidents import incident
@@ -94,7 +94,7 @@ def test_without_a_tracked_process_memory_stat_is_read(
     with_limit = replace(check.incident, cgroup_folder=tmp_path, limit_bytes=1024 * MIB)
     about = RecoveryCheck(with_limit, 0)
     left = watches.job(processes=[process(OLD, 500)])
-    idle = replace(left, processes=(), usage=Usage(), state="idle")
+    idle = replace(left, processes=(), usage=Usage(), state=JobState.IDLE)
     for second in (1, 1.1 + SUCCESSOR_NS / S):
         books = replace(watches.snapshot(idle), monotonic_ns=round(second * S))
         verdict = about.observe(books)

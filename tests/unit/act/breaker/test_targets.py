@@ -11,7 +11,7 @@ from ebpftrace.act.breaker.targets import TargetSelection, select_targets
 from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
 from ebpftrace.judge.finding import Subject
-from ebpftrace.ledger import GrowthRates, ProcessSnapshot
+from ebpftrace.ledger import GrowthRates, ProcessSnapshot, ProcessState
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.conditions import growth
@@ -152,7 +152,7 @@ def test_at_a_fuse_the_process_that_grew_last_is_the_target() -> None:
 
 
 def test_crash_monitors_and_forked_children_are_never_targets() -> None:
-    strange = [process(31, 20, role="telemetry"), process(32, 20, state="forked")]
+    strange = [process(31, 20, role="telemetry"), process(32, 20, state=ProcessState.FORKED)]
     alone = [replace(one, parent_pid=1) for one in WORKERS]
     assert sorted(pids(selected([*alone, *strange]))) == list(range(11, 19))
 

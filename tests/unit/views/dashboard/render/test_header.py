@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from ebpftrace.ledger import Node, Snapshot
+from ebpftrace.ledger import JobState, Node, Snapshot
 from ebpftrace.units import GIB
 from ebpftrace.views.dashboard.model.state import DashboardState
 from ebpftrace.views.dashboard.render.header import header
@@ -47,7 +47,7 @@ def test_the_header_has_the_node_s_kills_and_the_bpf_time_if_counted() -> None:
 
 
 def test_jobs_that_ended_are_not_counted() -> None:
-    gone = watches.job("gone", state="gone", oom_kills=1)
+    gone = watches.job("gone", state=JobState.GONE, oom_kills=1)
     shown = lines(watches.snapshot(watches.job("runs", [watches.process()]), gone))
     assert shown[0].startswith("512 MiB in 1 job, 1 process ")
     shown = lines(watches.snapshot(gone))

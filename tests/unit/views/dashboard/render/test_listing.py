@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from ebpftrace.ledger import JobState
 from ebpftrace.units import MIB
 from ebpftrace.views.dashboard.model.rows import Row, rows
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
@@ -15,8 +16,8 @@ from tests.support.dashboards import PLAIN
 
 SEVERAL = dashboards.several()
 MONITOR = watches.process(4712, 11 * MIB, args=("gopls",), role="telemetry")
-GONE = watches.job("tekton", oom_kills=1, state="gone", peak=199 * MIB)
-IDLE = watches.job("idler", state="idle")
+GONE = watches.job("tekton", oom_kills=1, state=JobState.GONE, peak=199 * MIB)
+IDLE = watches.job("idler", state=JobState.IDLE)
 
 
 def listing(of: Sequence[Row], width: int, state: DashboardState = DashboardState()) -> Listing:  # noqa: B008
@@ -72,9 +73,9 @@ def test_danger_and_kills_have_a_sign_each() -> None:
 
 def test_what_is_young_is_not_said_to_be_steady() -> None:
     young = dashboards.flat(512 * MIB)
-    assert "steady" in plain(line(Row(replace(IDLE, state="running", curve=young)), 80))
+    assert "steady" in plain(line(Row(replace(IDLE, state=JobState.RUNNING, curve=young)), 80))
     young = dashboards.curve(lambda _: 512 * MIB, 7)
-    drawn = plain(line(Row(replace(IDLE, state="running", curve=young)), 80))
+    drawn = plain(line(Row(replace(IDLE, state=JobState.RUNNING, curve=young)), 80))
     assert "steady" not in drawn
     assert " ?  " in drawn
 
