@@ -1,46 +1,44 @@
-"""What a policy writes for a detector becomes that detector."""
+"""What a policy writes for any detector becomes that detector."""
+
+from typing import Any
 
 import pytest
 
 from ebpftrace.act.policy.conditions import condition_keys, sample_every_ns
-from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
-from ebpftrace.judge.condition_kind import SettingType
+from ebpftrace.act.policy.policy import Match, Mode, Policy
+from ebpftrace.judge.condition_kind import Bound, ConditionKind, SettingType
 from ebpftrace.judge.detectors import CONDITION_KINDS
 from ebpftrace.judge.detectors.builtin import BuiltinJudgement
-from ebpftrace.judge.detectors.climb import ClimbDetector
-from ebpftrace.judge.detectors.growth import GrowthDetector
-from ebpftrace.judge.detectors.level import LevelDetector
-from ebpftrace.judge.detectors.oom import OomDetector
-from ebpftrace.judge.detectors.thrash import ThrashDetector
-from ebpftrace.judge.detectors.time_to_limit import TimeToLimitDetector
 from ebpftrace.judge.finding import Severity
 from ebpftrace.units import MIB, NS_PER_SECOND
-from tests.support.conditions import condition, growth, level
+from tests.support.conditions import condition, growth
 
 MINUTE = 60 * NS_PER_SECOND
-MADE = [
-    (level(0.85, share=True), LevelDetector(bound_share=0.85)),
-    (level(1.5 * MIB), LevelDetector(bound_bytes=3 * MIB // 2)),
-    (growth(256 * MIB, MINUTE), GrowthDetector(MINUTE, 256 * MIB)),
-    (growth(0.5, MINUTE, share=True), GrowthDetector(MINUTE, None, 0.5)),
-    (condition("climb", bound=MIB, window=MINUTE), ClimbDetector(MIB, MINUTE)),
-    (condition("time_to_limit", bound=90 * NS_PER_SECOND), TimeToLimitDetector(90.0)),
-    (condition("thrash"), ThrashDetector()),
-    (condition("oom"), OomDetector()),
-    (condition("builtin", least=Severity.NOTICE), BuiltinJudgement(Severity.NOTICE)),
-]
+VALUES: dict[SettingType, Any] = {
+    SettingType.SIZE: MIB,
+    SettingType.SHARE: 0.5,
+    SettingType.SIZE_OR_SHARE: Bound(MIB),
+    SettingType.RATE: MIB,
+    SettingType.DURATION: MINUTE,
+    SettingType.SEVERITY: Severity.WARNING,
+}
 
 
-@pytest.mark.parametrize(("made", "detector"), MADE)
-def test_a_condition_has_its_detector(made: Condition, detector: object) -> None:
-    assert made.detector == detector
+def settings(kind: ConditionKind[Any]) -> dict[str, Any]:
+    """A value for each setting that a policy must write."""
+    return {one.name: VALUES[one.type] for one in kind.settings if one.required}
 
 
-def test_a_condition_and_its_detector_have_the_same_name() -> None:
-    assert {made.kind.name for made, _ in MADE} == set(CONDITION_KINDS)
-    for made, _ in MADE:
-        if not isinstance(made.detector, BuiltinJudgement):
-            assert made.detector.name == made.kind.name
+@pytest.mark.parametrize("name", CONDITION_KINDS)
+def test_a_condition_needs_its_required_settings_only(name: str) -> None:
+    kind = CONDITION_KINDS[name]
+    detector = kind.build(**settings(kind))
+    for left_out in settings(kind):
+        rest = {key: value for key, value in settings(kind).items() if key != left_out}
+        with pytest.raises(TypeError):
+            kind.build(**rest)
+    if not isinstance(detector, BuiltinJudgement):  # it stands for several detectors
+        assert detector.name == kind.name
 
 
 def test_every_type_of_setting_can_be_written() -> None:

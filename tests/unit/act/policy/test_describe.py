@@ -6,37 +6,17 @@ import pytest
 
 from ebpftrace.act.policy.describe import condition_in_words, in_words
 from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseEnd
-from ebpftrace.act.policy.policy import Budget, Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy.policy import Budget, Match, Mode, Policy, Step
 from ebpftrace.events import FuseScope
-from ebpftrace.judge.detectors import CONDITION_KINDS
-from ebpftrace.judge.finding import Severity
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
-from tests.support.conditions import condition, growth, level
+from tests.support.conditions import condition, level
 
 MINUTE = 60 * NS_PER_SECOND
-CONDITIONS_IN_WORDS = [
-    (level(0.85, share=True), "a job is at 85% of its limit"),
-    (level(512 * MIB, per_process=True), "a process holds 512 MiB"),
-    (growth(256 * MIB, window_ns=MINUTE), "a job gains 256 MiB in 1m00s"),
-    (growth(0.125, share=True, window_ns=MINUTE),
-     "a job gains 12.5% of its limit in 1m00s"),
-    (condition("climb", bound=MIB, window=MINUTE), "a job climbs by 1.0 MiB/s for 1m00s"),
-    (condition("time_to_limit", bound=90 * NS_PER_SECOND),
-     "a job climbs and is 1m30s from its limit"),
-    (condition("thrash"), "a job thrashes at its limit"),
-    (condition("oom"), "the OOM killer takes a process of a job"),
-    (condition("builtin", least=Severity.CRITICAL),
-     "the built-in judgement finds a critical or worse"),
-]  # fmt: skip
 
 
-@pytest.mark.parametrize(("described", "words"), CONDITIONS_IN_WORDS)
-def test_conditions(described: Condition, words: str) -> None:
-    assert condition_in_words(described) == words
-
-
-def test_no_condition_is_without_words() -> None:
-    assert {each.kind.name for each, _ in CONDITIONS_IN_WORDS} == set(CONDITION_KINDS)
+def test_a_condition_of_a_process_and_of_a_job() -> None:
+    assert condition_in_words(level(512 * MIB)) == "a job holds 512 MiB"
+    assert condition_in_words(level(512 * MIB, per_process=True)) == "a process holds 512 MiB"
 
 
 def test_a_policy() -> None:

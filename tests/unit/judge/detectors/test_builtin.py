@@ -1,6 +1,6 @@
 """What the built-in judgement is made of: only leaks, thrashing and kills are loud."""
 
-from ebpftrace.judge.detectors.builtin import builtin_detectors
+from ebpftrace.judge.detectors.builtin import CONDITION, BuiltinJudgement, builtin_detectors
 from ebpftrace.judge.finding import Severity
 from tests.support.curves import plateau, watched
 
@@ -18,3 +18,10 @@ def test_a_burst_and_a_high_are_notices() -> None:
 def test_their_names_are_their_own() -> None:
     names = [one.name for one in builtin_detectors()]
     assert len(names) == len(set(names))
+
+
+def test_condition() -> None:
+    made = CONDITION.build(least=Severity.CRITICAL)
+    assert made == BuiltinJudgement(Severity.CRITICAL)
+    words = "the built-in judgement finds a critical or worse"
+    assert CONDITION.describe(made, "a job") == words

@@ -1,6 +1,6 @@
 """climb: a bound on the rate of a steady climb."""
 
-from ebpftrace.judge.detectors.climb import ClimbDetector
+from ebpftrace.judge.detectors.climb import CONDITION, ClimbDetector
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import line, watched
 
@@ -19,3 +19,9 @@ def test_it_must_last() -> None:
     assert (
         ClimbDetector(MIB, least_ns=30 * NS_PER_SECOND).verdict(watched(line(10), 25)) is None
     )
+
+
+def test_condition() -> None:
+    made = CONDITION.build(bound=MIB, window=60 * NS_PER_SECOND)
+    assert made == ClimbDetector(MIB, 60 * NS_PER_SECOND)
+    assert CONDITION.describe(made, "a job") == "a job climbs by 1.0 MiB/s for 1m00s"

@@ -1,6 +1,9 @@
 """growth: over the floor of the window."""
 
-from ebpftrace.judge.detectors.growth import GrowthDetector
+import pytest
+
+from ebpftrace.judge.condition_kind import Bound
+from ebpftrace.judge.detectors.growth import CONDITION, GrowthDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import START_NS, line, sample, watched
@@ -60,3 +63,19 @@ def test_the_sentence_names_the_kind_of_memory() -> None:
     verdict = GrowthDetector(MINUTE, bound_bytes=100 * MIB).verdict(samples)
     assert verdict is not None
     assert ", anon and shmem" in verdict.words
+
+
+@pytest.mark.parametrize(
+    ("bound", "made", "words"),
+    [
+        (Bound(256 * MIB), GrowthDetector(MINUTE, 256 * MIB), "a job gains 256 MiB in 1m00s"),
+        (
+            Bound(0.125, True),
+            GrowthDetector(MINUTE, None, 0.125),
+            "a job gains 12.5% of its limit in 1m00s",
+        ),
+    ],
+)
+def test_condition(bound: Bound, made: GrowthDetector, words: str) -> None:
+    assert CONDITION.build(bound=bound, window=MINUTE) == made
+    assert CONDITION.describe(made, "a job") == words

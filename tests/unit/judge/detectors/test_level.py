@@ -2,7 +2,8 @@
 
 import pytest
 
-from ebpftrace.judge.detectors.level import LevelDetector
+from ebpftrace.judge.condition_kind import Bound
+from ebpftrace.judge.detectors.level import CONDITION, LevelDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import START_NS, line, sample, watched
@@ -44,3 +45,15 @@ def test_exactly_one_bound() -> None:
         LevelDetector()
     with pytest.raises(ValueError, match="one of"):
         LevelDetector(bound_bytes=1, bound_share=0.5)
+
+
+@pytest.mark.parametrize(
+    ("bound", "made", "words"),
+    [
+        (Bound(0.85, True), LevelDetector(bound_share=0.85), "a job is at 85% of its limit"),
+        (Bound(512 * MIB), LevelDetector(bound_bytes=512 * MIB), "a job holds 512 MiB"),
+    ],
+)
+def test_condition(bound: Bound, made: LevelDetector, words: str) -> None:
+    assert CONDITION.build(bound=bound) == made
+    assert CONDITION.describe(made, "a job") == words

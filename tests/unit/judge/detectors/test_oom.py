@@ -1,6 +1,6 @@
 """oom: kills since the watch began."""
 
-from ebpftrace.judge.detectors.oom import OomDetector
+from ebpftrace.judge.detectors.oom import CONDITION, OomDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import NS_PER_SECOND
 from tests.support import watches
@@ -31,3 +31,9 @@ def test_a_note_of_a_kill_names_the_victim() -> None:
     assert verdict.words == (
         "was taken by the OOM killer at the limit of 200 MiB; it held 190 MiB"
     )
+
+
+def test_condition() -> None:
+    assert CONDITION.build() == OomDetector()
+    words = "the OOM killer takes a process of a job"
+    assert CONDITION.describe(OomDetector(), "a job") == words

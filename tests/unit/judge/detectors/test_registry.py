@@ -43,6 +43,13 @@ def load() -> dict[str, ConditionKind[Any]]:
     )
 
 
+@pytest.mark.parametrize("name", CONDITION_KINDS)
+def test_every_condition_is_tested_beside_its_detector(name: str) -> None:
+    tests = Path(__file__).with_name(f"test_{name}.py").read_text()
+    assert "CONDITION.build(" in tests
+    assert "CONDITION.describe(" in tests
+
+
 def test_a_detector_without_a_condition_is_left_out(folder: Path) -> None:
     (folder / "swap.py").write_text("CONDITION = None\n")
     assert load() == CONDITION_KINDS

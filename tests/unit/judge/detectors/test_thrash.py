@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ebpftrace.judge.detectors.thrash import ThrashDetector
+from ebpftrace.judge.detectors.thrash import CONDITION, ThrashDetector
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import GIB, NS_PER_SECOND
 from tests.support.curves import sample
@@ -109,3 +109,8 @@ def test_a_burst_of_major_faults_is_none() -> None:
     late = sample(21, 10, limit=128, majors=3000, refaults=4_400_000, hits=2100)
     samples.add(late)
     assert ThrashDetector().verdict(samples) is None
+
+
+def test_condition() -> None:
+    assert CONDITION.build() == ThrashDetector()
+    assert CONDITION.describe(ThrashDetector(), "a job") == "a job thrashes at its limit"
