@@ -180,4 +180,5 @@ ACTION = Action(
     informational=True,
     temporary=False,
     spends_budget=False,
+    saves_evidence=True,
 )

@@ -112,4 +112,5 @@ ACTION = Action(
     informational=False,
     temporary=False,
     spends_budget=False,
+    saves_evidence=False,
 )

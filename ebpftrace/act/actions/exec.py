@@ -52,4 +52,5 @@ ACTION = Action(
     informational=False,
     temporary=False,
     spends_budget=True,
+    saves_evidence=False,
 )

@@ -151,4 +151,5 @@ ACTION = Action(
     informational=True,
     temporary=False,
     spends_budget=False,
+    saves_evidence=False,
 )

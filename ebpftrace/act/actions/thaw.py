@@ -46,4 +46,5 @@ ACTION = Action(
     informational=False,
     temporary=True,
     spends_budget=False,
+    saves_evidence=False,
 )

@@ -56,6 +56,7 @@ def actions_with(resume: Callable[[ProcessKey], None]) -> Mapping[str, Action[An
         informational=True,
         temporary=False,
         spends_budget=False,
+        saves_evidence=False,
     )
     signaling = replace(signal.ACTION, start=partial(signal.start, resume=resume))
     return {**ACTIONS, resuming.name: resuming, signaling.name: signaling}

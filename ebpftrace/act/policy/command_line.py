@@ -7,8 +7,8 @@ from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.keys import LEVEL
-from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
-from ebpftrace.act.policy.reader import CAPTURE, default_step
+from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy.reader import default_step, with_evidence
 from ebpftrace.act.policy.toml.values import SPAN
 from ebpftrace.errors import UsageError
 from ebpftrace.judge.condition_kind import Bound
@@ -38,7 +38,7 @@ def policy_from_options(
     if not when and on_breach is None and fuse is None:
         return None
     blows = None if fuse is None else _fuse(fuse)
-    ladder = [default_step(CAPTURE, actions)]
+    ladder: list[Step] = []
     if on_breach is not None:
         if not on_breach.strip() or "\0" in on_breach:
             raise UsageError(
@@ -52,7 +52,7 @@ def policy_from_options(
         when=tuple(when)
         or (() if blows else (Condition(builtin.CONDITION, builtin.CONDITION.build()),)),
         mode=Mode.ANY,
-        ladder=tuple(ladder),
+        ladder=tuple(with_evidence(ladder, actions)),
         fuse=blows,
     )
 

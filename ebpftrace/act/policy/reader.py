@@ -16,7 +16,6 @@ from ebpftrace.act.policy.toml.values import found
 from ebpftrace.judge.condition_kind import Bound, ConditionKind
 from ebpftrace.text import clean
 
-CAPTURE = "capture"
 _TABLES = ("match", "when", "then", "budget", "fuse")
 _FUSE = Key("fuse", "bound", LEVEL, "")
 _Read = TypeVar("_Read")
@@ -28,6 +27,14 @@ def default_step(
     """A step with these options, and defaults for the rest."""
     kind = actions[action]
     return Step(action, kind.timeout_ns, kind.options(**options))
+
+
+def with_evidence(ladder: list[Step], actions: Mapping[str, Action[Any]]) -> list[Step]:
+    """The ladder, which starts with saving evidence if no step of it does that."""
+    saving = [name for name, action in actions.items() if action.saves_evidence]
+    if any(step.action in saving for step in ladder):
+        return ladder
+    return [*(default_step(name, actions) for name in saving), *ladder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +89,8 @@ class PolicyReader:
         ladder = self._listed(table, "then", path, self._step, optional=optional)
         if len(reading.mistakes) > before:
             return None
-        capture = values.pop("capture", True)
-        if capture and not any(step.action == "capture" for step in ladder):
-            ladder = [default_step(CAPTURE, self.actions), *ladder]
+        if values.pop("capture", True):
+            ladder = with_evidence(ladder, self.actions)
         return Policy(
             match=Match(**match),
             when=tuple(when),

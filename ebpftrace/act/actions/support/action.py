@@ -61,8 +61,13 @@ class Action(Generic[OptionsT]):
     """It wins time for the next step: whether it helped is checked after the last step."""
     spends_budget: bool
     """It may end a process, so the policy's budget limits it."""
+    saves_evidence: bool
+    """It saves what is known of the target. A ladder without such a step gets one, with the
+    default options, as its first."""
 
     def __post_init__(self) -> None:
         """ValueError where two properties contradict each other."""
         if self.informational and (self.temporary or self.spends_budget):
             raise ValueError(f"the action {self.name} is informational, yet changes something")
+        if self.saves_evidence and not self.informational:
+            raise ValueError(f"the action {self.name} saves evidence, yet changes something")

@@ -55,6 +55,7 @@ ACTION = Action(
     informational=False,
     temporary=False,
     spends_budget=True,
+    saves_evidence=False,
 )
 """
 POLICY = """
@@ -101,6 +102,23 @@ def test_policy_parser_takes_a_new_action(known: dict[str, Action[Any]]) -> None
     with pytest.raises(PolicyFileError) as caught:
         parse_policies(without.encode(), "p.toml", known)
     assert "then[0].runner: found no such key" in caught.value.why
+
+
+def test_ladder_with_a_new_action_that_saves_evidence_gets_no_capture(folder: Path) -> None:
+    source = DRAIN.replace("spends_budget=True", "spends_budget=False")
+    source = source.replace("informational=False", "informational=True")
+    source = source.replace("saves_evidence=False", "saves_evidence=True")
+    (folder / "drain.py").write_text(source)
+    known = discover(actions.__name__, actions.__path__, "ACTION", Action)
+    policy = POLICY.replace("capture = false\n", "")
+    (parsed,) = parse_policies(policy.encode(), "p.toml", known)
+    assert [step.action for step in parsed.ladder] == ["drain"]
+
+
+def test_ladder_with_another_new_action_gets_a_capture(known: dict[str, Action[Any]]) -> None:
+    policy = POLICY.replace("capture = false\n", "")
+    (parsed,) = parse_policies(policy.encode(), "p.toml", known)
+    assert [step.action for step in parsed.ladder] == ["capture", "drain"]
 
 
 def test_schema_takes_a_new_action(known: dict[str, Action[Any]]) -> None:

@@ -25,7 +25,7 @@ class Shell:
 
 
 ACTIONS = {
-    "capture": fake_action("capture", Capture),
+    "capture": fake_action("capture", Capture, informational=True, saves_evidence=True),
     "shell": fake_action("shell", Shell),
 }
 

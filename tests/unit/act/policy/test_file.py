@@ -40,7 +40,7 @@ class Stop:
 
 
 ACTIONS = {
-    "capture": fake_action("capture", Capture),
+    "capture": fake_action("capture", Capture, informational=True, saves_evidence=True),
     "stop": fake_action("stop", Stop, timeout_ns=20 * NS_PER_SECOND),
 }
 

@@ -33,7 +33,7 @@ class Run:
 
 
 ACTIONS = {
-    "capture": fake_action("capture", Capture),
+    "capture": fake_action("capture", Capture, informational=True, saves_evidence=True),
     "run": fake_action("run", Run),
 }
 VALID = fastjsonschema.compile(json.loads(json.dumps(schema(ACTIONS))))

@@ -18,7 +18,7 @@ class Options:
     pass
 
 
-ACTIONS = {"capture": fake_action("capture", Options)}
+ACTIONS = {"capture": fake_action("capture", Options, informational=True, saves_evidence=True)}
 
 GOOD = """
 [[policy]]

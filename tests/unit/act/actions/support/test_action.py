@@ -32,6 +32,11 @@ def test_informational_action_changes_nothing(changes: dict[str, Any]) -> None:
         replace(ACTIONS["capture"], **changes)
 
 
+def test_action_that_saves_evidence_changes_nothing() -> None:
+    with pytest.raises(ValueError, match="saves evidence"):
+        replace(ACTIONS["signal"], saves_evidence=True)
+
+
 def with_property(name: str) -> set[str]:
     return {action.name for action in ACTIONS.values() if getattr(action, name)}
 
@@ -41,4 +46,5 @@ def test_properties_of_the_actions() -> None:
     assert with_property("after_outcome") == {"clean"}
     assert with_property("informational") == {"capture", "notify"}
     assert with_property("temporary") == {"freeze", "thaw", "throttle"}
+    assert with_property("saves_evidence") == {"capture"}
     assert with_property("spends_budget") == {"exec", "shell", "signal", "systemd"}
