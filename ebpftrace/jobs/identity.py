@@ -10,6 +10,8 @@ class JobIdentity:
     `key` is unique among the jobs of a watch: the memory cgroup, and the CI run where one
     cgroup serves several in turn. `name` is short enough for a column. `restart_key` stays
     the same when the job's cgroup is removed and made again; "" if only `key` is known.
+    `recurring` is the CI system's description of the job, the same in each of its runs; it is
+    the job's own word, so it identifies nothing by itself. "" without a CI run.
     """
 
     key: str
@@ -19,6 +21,7 @@ class JobIdentity:
     cgroup: str  # path within the memory hierarchy, "/" at its root
     cgroup_id: int
     restart_key: str = ""
+    recurring: str = ""
 
     @property
     def account(self) -> str:

@@ -69,6 +69,7 @@ class JobResolver:
             cgroup_id=cgroup_id,
             # Not the run's id alone: any process could name it and spend its budget.
             restart_key=restart_key and f"{restart_key} {found.run.kind}:{found.run.run}",
+            recurring=found.run.recurring,
         )
 
     def _path(self, pid: int, cgroup_id: int) -> str | None:

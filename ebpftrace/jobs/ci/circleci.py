@@ -32,4 +32,5 @@ class CircleCi:
                 node if parallel else "",
             ),
             variable="CIRCLE_BUILD_NUM" if build else "CIRCLE_WORKFLOW_JOB_ID",
+            recurring=run_id(owner, project, environ.get("CIRCLE_JOB"), node),
         )

@@ -4,6 +4,7 @@ GITHUB_RUN_ID stays the same when a run is repeated; GITHUB_RUN_ATTEMPT counts u
 GITHUB_JOB is the job's id in the workflow, the same for all legs of a matrix. The legs
 differ in RUNNER_TRACKING_ID, which the runner draws for every job (actions/runner,
 JobExtension.cs) and which a step may clear to leave a daemon behind, and in RUNNER_NAME.
+No variable names the leg from run to run; a workflow can do that itself, in EBPFTRACE_LEG.
 Source: docs.github.com/actions/reference/variables-reference.
 """
 
@@ -33,4 +34,12 @@ class GitHubActions:
                 project, count if attempt == "1" else f"{count}.{attempt}", job, runner
             ),
             variable="GITHUB_RUN_ID",
+            recurring=run_id(
+                environ.get("GITHUB_SERVER_URL"),
+                environ.get("GITHUB_REPOSITORY"),
+                environ.get("GITHUB_WORKFLOW"),
+                job,
+                environ.get("RUNNER_ARCH", 32),
+                environ.get("EBPFTRACE_LEG", 128),
+            ),
         )

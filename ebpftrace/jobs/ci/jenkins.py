@@ -26,4 +26,11 @@ class Jenkins:
             run=run_id(environ.get("JENKINS_URL"), job, build, executor),
             name=short_name(job, build),
             variable="BUILD_NUMBER",
+            recurring=run_id(environ.get("JENKINS_URL"), job, _labels(process)),
         )
+
+
+def _labels(process: CiProcess) -> str:
+    """The labels of the agent, without its own name, which is among them."""
+    labels = process.environ.get("NODE_LABELS").split()
+    return " ".join(sorted({*labels} - {process.environ.get("NODE_NAME")}))

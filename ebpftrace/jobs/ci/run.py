@@ -27,13 +27,15 @@ class CiRun:
     """One run of a CI job.
 
     `run` is unique within the CI system: attempts and legs of a matrix differ in it.
-    `name` has NAME_WIDTH columns at most.
+    `name` has NAME_WIDTH columns at most. `recurring` is what the job is called in each of
+    its runs: server, repository, workflow, job and leg of the matrix, joined by `run_id`.
     """
 
     kind: str
     run: str
     name: str
     variable: str  # the variable that identified it: "GITHUB_RUN_ID"
+    recurring: str = ""
 
 
 class CiSystem(Protocol):

@@ -13,6 +13,12 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
         project=text("CI_PROJECT_PATH"),
         count=number("CI_PIPELINE_IID") | number("CI_PIPELINE_ID") | number("CI_JOB_ID"),
         job=text("CI_JOB_NAME"),
+        recurring=(
+            text("CI_SERVER_URL"),
+            text("CI_PROJECT_PATH"),
+            text("CI_JOB_NAME"),
+            text("CI_RUNNER_TAGS"),
+        ),
         agents=("gitlab-runner",),
     ),
     # BUILDKITE_JOB_ID is a UUID; each retry and each parallel leg has its own. The agent's own
@@ -27,6 +33,13 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
         count=number("BUILDKITE_BUILD_NUMBER"),
         job=text("BUILDKITE_STEP_KEY") | text("BUILDKITE_LABEL"),
         detail=number("BUILDKITE_PARALLEL_JOB"),
+        recurring=(
+            text("BUILDKITE_ORGANIZATION_SLUG"),
+            text("BUILDKITE_PIPELINE_SLUG"),
+            text("BUILDKITE_STEP_KEY") | text("BUILDKITE_LABEL"),
+            number("BUILDKITE_PARALLEL_JOB"),
+            text("BUILDKITE_AGENT_META_DATA_QUEUE"),
+        ),
         agents=("buildkite-agent",),
     ),
     # A predefined variable such as System.JobId reaches a process as SYSTEM_JOBID.
@@ -47,6 +60,13 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
         owner=text("SYSTEM_TEAMPROJECT"),
         project=text("BUILD_DEFINITIONNAME"),
         job=text("SYSTEM_JOBDISPLAYNAME") | text("AGENT_JOBNAME"),
+        recurring=(
+            text("SYSTEM_COLLECTIONURI"),
+            text("SYSTEM_TEAMPROJECT"),
+            text("BUILD_DEFINITIONNAME"),
+            text("SYSTEM_STAGENAME"),
+            text("SYSTEM_JOBDISPLAYNAME") | text("AGENT_JOBNAME"),
+        ),
         agents=("Agent.Listener", "Agent.Worker"),
     ),
     # Drone, and Gitness, which sets the same variables. A build has stages, one machine or pod
@@ -67,6 +87,7 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
         project_required=True,
         job=text("DRONE_STAGE_NAME"),
         detail=text("DRONE_STEP_NAME"),
+        recurring=(text("DRONE_SYSTEM_HOST"), text("DRONE_REPO"), text("DRONE_STAGE_NAME")),
         agents=("drone-runner-docker", "drone-runner-exec", "drone-runner-kube"),
     ),
     # A pipeline has workflows, numbered so that legs of a matrix differ, and those have steps.
@@ -87,6 +108,12 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
         project_required=True,
         job=text("CI_WORKFLOW_NAME"),
         detail=text("CI_STEP_NAME"),
+        recurring=(
+            text("CI_SYSTEM_HOST"),
+            text("CI_REPO"),
+            text("CI_WORKFLOW_NAME"),
+            number("CI_WORKFLOW_NUMBER"),
+        ),
         agents=("woodpecker-agent",),
     ),
 )

@@ -11,6 +11,7 @@ import re
 from itertools import pairwise
 
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, run_id, short_name, word
+from ebpftrace.jobs.run_parts import without_run_parts
 
 _COMM = "entrypoint"
 _PROGRAMS = ("/tekton/bin/entrypoint", "/tekton/tools/entrypoint")
@@ -38,6 +39,7 @@ class Tekton:
             run=run_id(pod),
             name=short_name(task, retry, f"step {step}" if step else ""),
             variable="/tekton entrypoint and HOSTNAME",
+            recurring=run_id(without_run_parts(task), step),
         )
 
 

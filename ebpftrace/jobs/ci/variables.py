@@ -56,7 +56,8 @@ class CiVariables:
     `project_required`. `run` are the variables that together distinguish runs, attempts and
     legs of a matrix; `build` alone unless given. The name is
     "owner/project#count job (detail)"; `count` is `build` unless given, and the kind stands
-    in for a missing project. `agents` are the programs that start jobs.
+    in for a missing project. `recurring` are those that together name the job in each of its
+    runs, a leg of a matrix included. `agents` are the programs that start jobs.
     """
 
     kind: str
@@ -70,6 +71,7 @@ class CiVariables:
     count: Variable = NOTHING
     job: Variable = NOTHING
     detail: Variable = NOTHING
+    recurring: tuple[Variable, ...] = ()
     agents: tuple[str, ...] = ()
 
     def identify(self, process: CiProcess) -> CiRun | None:
@@ -81,6 +83,7 @@ class CiVariables:
             return None
         owner, project = self.owner.read(environ), project or self.kind
         count = self.count if self.count.sources else self.build
+        recurring = self.recurring or (self.owner, self.project, self.job)
         return CiRun(
             kind=self.kind,
             run=run_id(*(part.read(environ) for part in self.run or (self.build,))),
@@ -91,6 +94,7 @@ class CiVariables:
                 self.detail.read(environ),
             ),
             variable=self.build.name,
+            recurring=run_id(*(part.read(environ) for part in recurring)),
         )
 
     def _is_marked(self, environ: Environ) -> bool:

@@ -21,3 +21,11 @@ def test_build_number_alone_is_not_jenkins() -> None:
 def test_either_the_tag_or_the_url_identifies_jenkins() -> None:
     assert identify(JENKINS_URL=None) is not None
     assert identify(BUILD_TAG=None) is not None
+
+
+def test_name_of_the_agent_is_no_label_of_the_job() -> None:
+    left = identify(NODE_NAME="agent-1", NODE_LABELS="agent-1 linux big")
+    right = identify(NODE_NAME="agent-2", NODE_LABELS="big agent-2 linux")
+    assert left is not None
+    assert right is not None
+    assert left.recurring == right.recurring

@@ -15,6 +15,7 @@ class Case:
     """A job's variables, and what is expected of them.
 
     Another value of one of `distinguishing` is another run; of one of `ignored` it is not.
+    Another value of one of `recurring` is another job, not a run of the same.
     With one of `not_a_job` the process belongs to no run of this system.
     """
 
@@ -23,6 +24,7 @@ class Case:
     variable: str
     distinguishing: tuple[str, ...]
     ignored: tuple[str, ...]
+    recurring: tuple[str, ...]
     not_a_job: tuple[dict[str, str], ...]
     comm: str = "make"
     args: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ CASES = {
             "RUNNER_TRACKING_ID",
         ),
         ignored=("RUNNER_OS", "GITHUB_ACTION"),
+        recurring=("GITHUB_REPOSITORY", "GITHUB_JOB", "EBPFTRACE_LEG"),
         not_a_job=({"GITHUB_ACTIONS": ""}, {"GITHUB_RUN_ID": ""}, {"GITHUB_RUN_ID": "$(id)"}),
     ),
     "gitlab": Case(
@@ -64,6 +67,7 @@ CASES = {
         variable="CI_JOB_ID",
         distinguishing=("CI_JOB_ID",),
         ignored=("CI_JOB_STAGE",),
+        recurring=("CI_PROJECT_PATH", "CI_JOB_NAME", "CI_RUNNER_TAGS"),
         not_a_job=({"GITLAB_CI": ""}, {"CI_JOB_ID": ""}, {"CI_JOB_ID": "-1"}),
     ),
     "jenkins": Case(
@@ -79,6 +83,7 @@ CASES = {
         variable="BUILD_NUMBER",
         distinguishing=("BUILD_NUMBER", "EXECUTOR_NUMBER"),
         ignored=("BUILD_ID", "STAGE_NAME"),
+        recurring=("JENKINS_URL", "JOB_NAME", "NODE_LABELS"),
         not_a_job=({"BUILD_NUMBER": ""}, {"JOB_NAME": ""}),
     ),
     "buildkite": Case(
@@ -95,6 +100,11 @@ CASES = {
         variable="BUILDKITE_JOB_ID",
         distinguishing=("BUILDKITE_JOB_ID",),
         ignored=("BUILDKITE_AGENT_NAME",),
+        recurring=(
+            "BUILDKITE_PIPELINE_SLUG",
+            "BUILDKITE_STEP_KEY",
+            "BUILDKITE_AGENT_META_DATA_QUEUE",
+        ),
         not_a_job=({"BUILDKITE": ""}, {"BUILDKITE_JOB_ID": ""}, {"BUILDKITE_JOB_ID": "../x"}),
     ),
     "circleci": Case(
@@ -112,6 +122,7 @@ CASES = {
         variable="CIRCLE_BUILD_NUM",
         distinguishing=("CIRCLE_BUILD_NUM", "CIRCLE_NODE_INDEX"),
         ignored=("CIRCLE_BRANCH",),
+        recurring=("CIRCLE_PROJECT_REPONAME", "CIRCLE_JOB", "CIRCLE_NODE_INDEX"),
         not_a_job=({"CIRCLECI": ""}, {"CIRCLE_BUILD_NUM": "", "CIRCLE_WORKFLOW_JOB_ID": ""}),
     ),
     "azure": Case(
@@ -134,6 +145,7 @@ CASES = {
             "SYSTEM_STAGEATTEMPT",
         ),
         ignored=("AGENT_NAME",),
+        recurring=("BUILD_DEFINITIONNAME", "SYSTEM_STAGENAME", "SYSTEM_JOBDISPLAYNAME"),
         not_a_job=({"TF_BUILD": ""}, {"BUILD_BUILDID": ""}),
     ),
     "drone": Case(
@@ -150,6 +162,7 @@ CASES = {
         variable="DRONE_BUILD_NUMBER",
         distinguishing=("DRONE_BUILD_NUMBER", "DRONE_STAGE_NUMBER"),
         ignored=("DRONE_STEP_NAME",),
+        recurring=("DRONE_REPO", "DRONE_STAGE_NAME"),
         not_a_job=({"DRONE": ""}, {"DRONE_REPO": ""}, {"DRONE_BUILD_NUMBER": "x"}),
     ),
     "woodpecker": Case(
@@ -165,6 +178,7 @@ CASES = {
         variable="CI_PIPELINE_NUMBER",
         distinguishing=("CI_PIPELINE_NUMBER", "CI_WORKFLOW_NUMBER"),
         ignored=("CI_STEP_NAME",),
+        recurring=("CI_REPO", "CI_WORKFLOW_NAME", "CI_WORKFLOW_NUMBER"),
         not_a_job=({"CI": "true"}, {"CI_REPO": ""}, {"CI_PIPELINE_NUMBER": ""}),
     ),
     "tekton": Case(
@@ -175,6 +189,7 @@ CASES = {
         variable="/tekton entrypoint and HOSTNAME",
         distinguishing=("HOSTNAME",),
         ignored=("PATH",),
+        recurring=(),
         not_a_job=({"HOSTNAME": ""}, {"HOSTNAME": "../x"}),
     ),
 }
@@ -220,6 +235,25 @@ def test_steps_of_one_run_share_its_id(kind: str, name: str) -> None:
     assert run is not None
     assert other is not None
     assert run.run == other.run
+
+
+@pytest.mark.parametrize(("kind", "name"), each("recurring"))
+def test_another_value_is_another_job(kind: str, name: str) -> None:
+    run, other = identify(kind), identify(kind, **{name: "9"})
+    assert run is not None
+    assert other is not None
+    assert run.recurring != other.recurring
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_runs_of_a_job_have_the_same_recurring_name(kind: str) -> None:
+    case = CASES[kind]
+    changes = {name: case.environ[name][:-1] + "9" for name in case.distinguishing
+               if name not in (*case.recurring, "HOSTNAME")}  # fmt: skip
+    run, other = identify(kind), identify(kind, **changes)
+    assert run is not None
+    assert other is not None
+    assert run.recurring == other.recurring != ""
 
 
 @pytest.mark.parametrize(("kind", "changes"), each("not_a_job"))

@@ -53,3 +53,9 @@ def test_another_entrypoint_is_not_tekton(args: tuple[str, ...]) -> None:
 
 def test_arguments_are_read_of_entrypoint_only() -> None:
     assert identify(ARGS, comm="sh") is None
+
+
+def test_runs_of_a_task_have_the_same_recurring_name() -> None:
+    names = {run.recurring for pod in ("lint-run-x7k2p-pod", "lint-run-b7q69-pod-retry1")
+             if (run := identify(ARGS, pod))}  # fmt: skip
+    assert names == {"lint-run-*/1"}
