@@ -1,7 +1,5 @@
 """The demo's jobs in real memory cgroups, with the stand-in."""
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,16 +9,9 @@ from ebpftrace.demo.roles import ROLES, Role
 from ebpftrace.demo.stage import Stage
 from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.units import MIB
+from tests.support.process_state import until
 
 LEAK = next(role for role in ROLES if role.name == "leak")
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Waits for what must come to pass; AssertionError after a minute."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass within a minute"
-        time.sleep(0.02)
 
 
 def holds_gopls(cgroup: Path) -> bool:
@@ -43,7 +34,7 @@ def test_jobs_are_named_gopls_and_limited_and_removed(tmp_path: Path) -> None:
             cgroups = [hierarchy.mount / f"{folder.path.name}-{role.name}" for role in ROLES]
             for role, cgroup in zip(ROLES, cgroups, strict=True):
                 assert limit_bytes(cgroup) == role.limit_bytes
-                eventually(partial(holds_gopls, cgroup))
+                until(partial(holds_gopls, cgroup))
             pids = [
                 int(pid)
                 for cgroup in cgroups
@@ -60,11 +51,11 @@ def test_leak_ends_in_an_oom_kill_and_is_restarted(tmp_path: Path) -> None:
     with Folder(tmp_path) as folder, Stage(memory_hierarchy(), folder.path) as stage:
         stage.start(small, None)
         cgroup = memory_hierarchy().mount / f"{folder.path.name}-leak"
-        eventually(lambda: bool(stage.messages([small])))
+        until(lambda: bool(stage.messages([small])))
         assert stage.messages([small])[0] == (
             "leak: gopls was killed (signal 9); the runner restarts it"
         )
-        eventually(partial(holds_gopls, cgroup))
+        until(partial(holds_gopls, cgroup))
 
 
 def limit_bytes(cgroup: Path) -> int:

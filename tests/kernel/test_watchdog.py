@@ -5,8 +5,7 @@ import signal
 import struct
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +15,9 @@ from ebpftrace.host import proc
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.structs import StructDecoder, fuse_blown
 from ebpftrace.probe.watchdog import STOP, is_stopped, sweep
+from tests.support.process_state import state, until
 
 MAP_HASH = 1
-SECONDS = 30.0
-
 # Its first thread ends and the second runs on: the process is in state Z, yet alive.
 HEADLESS = """
 import ctypes, platform, threading, time
@@ -51,18 +49,6 @@ def running(*argv: str) -> Iterator[int]:
             yield process.pid
         finally:
             process.kill()
-
-
-def state(pid: int) -> str:
-    stat = proc.read_stat(pid)
-    return "" if stat is None else stat.state
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def enter(fd: int, pid: int, start: int | None = None, number: int = signal.SIGSTOP) -> int:

@@ -17,12 +17,12 @@ from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.act.process.undo import Undo
-from ebpftrace.host import proc
 from ebpftrace.host.cgroups import v1_cgroup
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.incidents import about, act, drive
+from tests.support.process_state import state
 from tests.support.workload import Workload
 
 
@@ -38,12 +38,6 @@ def job_of(group: MemoryCgroup) -> JobIdentity:
 
 def about_job(workload: Workload, group: MemoryCgroup) -> Incident:
     return about(workload.pid, group.path, job=job_of(group))
-
-
-def state(pid: int) -> str:
-    stat = proc.read_stat(pid)
-    assert stat is not None
-    return stat.state
 
 
 def started(name: str, incident: Incident, options: object) -> Running:

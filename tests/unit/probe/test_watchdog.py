@@ -6,8 +6,7 @@ The real map, and the death of a real watch, are in tests/kernel.
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ import pytest
 from ebpftrace.host import proc
 from ebpftrace.probe import watchdog
 from ebpftrace.probe.structs import StructDecoder
+from tests.support.process_state import state, until
 
-SECONDS = 30.0
 NO_SUCH_PID = (1 << 22) + 1
 
 
@@ -41,22 +40,10 @@ def sleeper() -> Iterator[int]:
         process.kill()
 
 
-def state(pid: int) -> str:
-    stat = proc.read_stat(pid)
-    return "" if stat is None else stat.state
-
-
 def start_of(pid: int) -> int:
     stat = proc.read_stat(pid)
     assert stat is not None
     return stat.start_boottime_ns
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def stop(pid: int) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,9 @@ import pytest
 from ebpftrace.act.fuse.holding.death_signals import DeathSignals
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
-from ebpftrace.host import proc
 from tests.support.build import ROOT
-
-SECONDS = 30.0
+from tests.support.incidents import key_of
+from tests.support.process_state import state, until
 
 DIES = """
 import os, sys, time
@@ -45,24 +44,6 @@ def death_signals() -> Iterator[DeathSignals]:
     death_signals = DeathSignals()
     yield death_signals
     death_signals.close()
-
-
-def key_of(pid: int) -> ProcessKey:
-    stat = proc.read_stat(pid)
-    assert stat is not None
-    return ProcessKey(pid, stat.start_boottime_ns)
-
-
-def state(pid: int) -> str:
-    stat = proc.read_stat(pid)
-    return "" if stat is None else stat.state
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def assert_resumes(key: ProcessKey) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import pytest
 
 from ebpftrace.act.fuse.holding.watchdog_supervisor import WatchdogSupervisor
 from ebpftrace.probe import watchdog
-
-SECONDS = 30.0
+from tests.support.process_state import state, until
 
 # Instead of the watchdog, which needs the right to create a map.
 WAITS = "import os, sys\nos.read(int(sys.argv[2]), 1)\n"
@@ -31,10 +29,7 @@ def supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watc
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + SECONDS
-    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    until(lambda: state(pid) == "Z")
 
 
 def pid_of(supervisor: WatchdogSupervisor) -> int:
