@@ -12,6 +12,7 @@ from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.errors import EbpftraceError, LogTakenError
+from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.probe import FuseDefault
 
 
@@ -68,11 +69,11 @@ class BreakerResources:
         except EbpftraceError as error:
             self.remarks.append(f"{error.what}: {error.why}")
 
-    def close(self) -> None:
-        """Resume what is still stopped. Call it once the probe is closed."""
+    def close(self, wait: WaitReadable = wait_readable) -> None:
+        """Resume what is still stopped, and sync the log. Call it once the probe is closed."""
         if self.control is not None:
             self.control.close()
         if self.holding is not None:
-            self.holding.close()
+            self.holding.close(wait)
         if self.log is not None:
-            self.log.close()
+            self.log.close(wait)

@@ -57,7 +57,8 @@ def watch(
                 stack.enter_context(mounted_tracefs())
         view = _open(open_views, waiter, stack)
         resources = BreakerResources.open(request, environment.open_holding)
-        stack.callback(resources.close)  # after the probe: nothing can be stopped any more
+        # After the probe: nothing can be stopped any more.
+        stack.callback(resources.close, waiter.wait_until_readable)
         probe = environment.open_probe(request, groups, resources)
         stack.callback(probe.close)
         waiter.add_kernel(probe.fd)

@@ -4,9 +4,10 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TextIO, cast
+from typing import Literal, Protocol, TextIO, cast
 
 from ebpftrace.act.fuse.events import UserCommand
+from ebpftrace.host.ready import wait_readable
 from ebpftrace.ledger import LossNote
 from ebpftrace.views import View
 from ebpftrace.views.pipe.output import NonBlockingOutput, OutputWaiter
@@ -16,11 +17,18 @@ Output = Literal["table", "plain", "jsonl"]
 _CANNOT_REDRAW = {"", "dumb", "unknown"}  # values of TERM
 
 
+class ViewWaiter(OutputWaiter, Protocol):
+    """What the views need of the watch's `engine.waiting.waiter.Waiter`."""
+
+    def wait_until_readable(self, fd: int, seconds: float) -> bool:
+        """Wait until `fd` is readable, for so many seconds at most; whether it is."""
+
+
 def open_view(
     name: Output,
     stdout: TextIO,
     quit: Callable[[], None] = lambda: None,  # noqa: A002
-    waiter: OutputWaiter | None = None,
+    waiter: ViewWaiter | None = None,
     send: Callable[[UserCommand], None] = lambda _: None,
     *,
     live: bool = True,
@@ -30,7 +38,8 @@ def open_view(
     A table is the dashboard where `stdout` is a terminal that can redraw and `live` is
     true; elsewhere one table follows another. The dashboard calls `quit` when the user
     quits, and `send` with a command for a stopped process.
-    With a `waiter`, no output other than the dashboard waits for its reader. Characters
+    With a `waiter`, no output other than the dashboard waits for its reader, and the
+    dashboard waits there until the terminal is restored. Characters
     that the encoding of `stdout` lacks become `?`.
     """
     if isinstance(stdout, io.TextIOWrapper):
@@ -40,7 +49,8 @@ def open_view(
         from ebpftrace.views.dashboard.live import Dashboard
 
         try:
-            return Dashboard(stdout, quit, send)
+            wait = wait_readable if waiter is None else waiter.wait_until_readable
+            return Dashboard(stdout, quit, send, wait)
         except OSError:
             pass  # the terminal has no name here (another mount of /dev/pts)
     if name == "jsonl":

@@ -24,7 +24,7 @@ BOUND_SECONDS = 0.02
 _POPEN, _POPEN_WAIT = subprocess.Popen.__init__, subprocess.Popen.wait
 _START, _JOIN = threading.Thread.start, threading.Thread.join
 _CONDITION_WAIT = threading.Condition.wait
-_POLL, _READ, _SLEEP = select.poll, os.read, time.sleep
+_POLL, _READ, _SLEEP, _WAITPID = select.poll, os.read, time.sleep, os.waitpid
 
 
 class BlockingGuard:
@@ -55,6 +55,9 @@ class BlockingGuard:
             mock.patch.object(threading.Condition, "wait", self._condition_wait()),
             mock.patch.object(threading.Thread, "join", self._join()),
             mock.patch.object(os, "read", self._read),
+            mock.patch.object(os, "waitpid", self._waitpid),
+            mock.patch.object(os, "fsync", self._disk(os.fsync)),
+            mock.patch.object(os, "fdatasync", self._disk(os.fdatasync)),
         ):
             yield
 
@@ -77,6 +80,20 @@ class BlockingGuard:
         if threading.get_ident() == self._thread and _would_block(fd):
             self.charge(None)
         return _READ(fd, size)
+
+    def _waitpid(self, pid: int, options: int) -> tuple[int, int]:
+        ended = _WAITPID(pid, options | os.WNOHANG)
+        if ended[0] or options & os.WNOHANG:
+            return ended
+        self.charge(None)
+        return _WAITPID(pid, options)
+
+    def _disk(self, original: Callable[[int], None]) -> Callable[[int], None]:
+        def sync(fd: int) -> None:
+            self.charge(None)
+            original(fd)
+
+        return sync
 
     def _popen_wait(self) -> Callable[..., int]:
         def wait(process: subprocess.Popen[Any], timeout: float | None = None) -> int:

@@ -1,6 +1,7 @@
 """In place of the watchdog and the death signals: which processes were held and resumed."""
 
 from ebpftrace.events import ProcessKey
+from ebpftrace.host.ready import WaitReadable, wait_readable
 
 
 class ScriptedHolding:
@@ -41,5 +42,5 @@ class ScriptedHolding:
         trouble, self.trouble = self.trouble, ""
         return trouble
 
-    def close(self) -> None:
+    def close(self, wait: WaitReadable = wait_readable) -> None:
         self.closed = True

@@ -1,8 +1,9 @@
 """The audit log: one JSON object a line for every decision and step, append-only.
 
 Each line is written before the step it describes starts, so that a crash of ebpftrace
-loses none; a thread syncs it, so that a slow disk does not delay a step. A line torn by a
-power cut is skipped when it is read, and terminated before the next is written.
+loses none; a thread syncs and closes files, so that a slow disk delays a step as little as
+possible. A line torn by a power cut is skipped when it is read, and terminated before the
+next is written.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from ebpftrace.act.incident.records import Record
 from ebpftrace.errors import EbpftraceError, LogTakenError
+from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.text import clean
 from ebpftrace.units import MIB
 
@@ -24,11 +26,12 @@ DEFAULT_FILE = Path("/var/log/ebpftrace/audit.jsonl")
 SIZE_BYTES = 8 * MIB
 KEPT = 3  # older files; audit.jsonl.1 is the newest of them
 _SYNC_SECONDS = 0.1
+_LAST_SYNC_SECONDS = 5.0
 _MAX_UNWRITTEN = 256  # lines kept while the disk is full; the oldest are dropped first
 
 
 class AuditLog:
-    """`write` appends a line; `close` waits until all lines are on the disk.
+    """`write` appends a line; `close` waits until all lines are on the disk, 5 s at most.
 
     EbpftraceError if the file cannot be opened, LogTakenError if another ebpftrace writes
     to it: both would act on the same jobs. Later failures (a full disk) do not raise, so
@@ -63,7 +66,8 @@ class AuditLog:
             ) from error
         self._dirty = threading.Event()
         self._closing = threading.Event()
-        self._lock = threading.Lock()  # guards replacing the descriptor
+        self._end_reader, self._end_writer = os.pipe()  # closed as the thread ends
+        self._replaced: deque[int] = deque()  # descriptors that the thread is to close
         self._syncer = threading.Thread(target=self._sync, name="audit", daemon=True)
         self._syncer.start()
 
@@ -106,17 +110,21 @@ class AuditLog:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._torn = False
 
-    def close(self) -> None:
-        """Write what is left, sync, and end the thread."""
+    def close(self, wait: WaitReadable = wait_readable) -> None:
+        """Write what is left, sync, and end the thread. May be called again.
+
+        The log is free for the next writer, whether the disk answers within 5 s or not.
+        """
+        if self._closing.is_set():
+            return
         if self._lines:
             self._flush()
+        fcntl.flock(self._fd, fcntl.LOCK_UN)  # nothing is written any more
+        self._replace(-1)
         self._closing.set()
         self._dirty.set()
-        self._syncer.join(5)
-        with self._lock:
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
+        wait(self._end_reader, _LAST_SYNC_SECONDS)
+        os.close(self._end_reader)
 
     def _rotate(self) -> None:
         """Create the new file first: without room for it, no older file is lost."""
@@ -132,13 +140,8 @@ class AuditLog:
         except BaseException:
             os.close(fd)
             raise
-        with self._lock:
-            old, self._fd = self._fd, fd
-            self._torn = False
-            try:
-                os.fsync(old)
-            finally:
-                os.close(old)
+        self._replace(fd)
+        self._torn = False
 
     def _follow(self) -> None:
         """Reopen the file if it was renamed (logrotate) or removed."""
@@ -149,27 +152,34 @@ class AuditLog:
         except FileNotFoundError:
             self._file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         fd = _open(self._file)
-        with self._lock:
-            os.close(self._fd)
-            self._fd = fd
-            self._torn = _is_torn(fd)
+        self._replace(fd)
+        self._torn = _is_torn(fd)
+
+    def _replace(self, fd: int) -> None:
+        """Write to this descriptor from here on; the thread syncs and closes the old one."""
+        old, self._fd = self._fd, fd
+        self._replaced.append(old)
+        self._dirty.set()
 
     def _numbered(self, number: int) -> Path:
         return self._file.with_name(f"{self._file.name}.{number}")
 
     def _sync(self) -> None:
-        while not self._closing.is_set():
+        closing = False
+        while not closing:
             self._dirty.wait()
             # A write waits for a running sync; delay it past the first steps of an incident.
-            self._closing.wait(_SYNC_SECONDS)
+            closing = self._closing.wait(_SYNC_SECONDS)
             self._dirty.clear()
-            with self._lock:
-                try:
-                    os.fdatasync(self._fd)
-                except OSError as error:
-                    self._unsynced = f"the audit log cannot be synced: {error.strerror}"
-                else:
-                    self._unsynced = ""
+            # Before those it replaced: this descriptor may become one of them meanwhile.
+            fd = self._fd
+            trouble = "" if fd < 0 else _sync_file(fd)
+            while self._replaced:
+                fd = self._replaced.popleft()
+                trouble = _sync_file(fd) or trouble
+                os.close(fd)
+            self._unsynced = trouble
+        os.close(self._end_writer)
 
 
 def _open(file: Path) -> int:
@@ -184,6 +194,15 @@ def _open(file: Path) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def _sync_file(fd: int) -> str:
+    """Why it cannot be synced; "" if it was."""
+    try:
+        os.fdatasync(fd)
+    except OSError as error:
+        return f"the audit log cannot be synced: {error.strerror}"
+    return ""
 
 
 def _is_torn(fd: int) -> bool:

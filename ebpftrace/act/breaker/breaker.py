@@ -168,12 +168,10 @@ class Breaker:
         return tuple(self._incidents.poll())
 
     def close(self, reason: str = "the watch ended") -> tuple[BreakerEvent, ...]:
-        """End every incident, undo temporary changes, and sync the log."""
+        """End every incident and undo temporary changes. The audit log stays open."""
         if self._incidents.closed:
             return ()
-        events = self._incidents.close(reason)
-        self._audit.close()
-        return tuple(events)
+        return tuple(self._incidents.close(reason))
 
     def _replay(self, past: Iterable[Record]) -> None:
         """Book what earlier runs spent, and undo what they left changed."""

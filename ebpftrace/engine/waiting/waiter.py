@@ -154,6 +154,17 @@ class Waiter:
                 return reason
         return WakeReason.TIME
 
+    def wait_until_readable(self, fd: int, seconds: float) -> bool:
+        """Sleep until `fd` is readable, for so many seconds at most; whether it is.
+
+        For what must be finished before the watch ends or is suspended; callable from a
+        signal handler, and after the end. Events of the kernel wait meanwhile. Signals are
+        handled: a second Ctrl-C raises KeyboardInterrupt.
+        """
+        with select.epoll() as epoll:
+            epoll.register(fd, select.EPOLLIN)
+            return bool(self._time.poll(epoll, seconds))
+
     def wait_to_write(self, fd: int) -> bool:
         """Sleep until `fd` is writable, has failed, or the watch is to end.
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.act.incident.outcome import Outcome
 from ebpftrace.errors import EbpftraceError
+from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
 from ebpftrace.views.activity import activity_line
@@ -48,7 +49,8 @@ class Dashboard(EntryView):
     """Takes over the terminal of `stdout`. OSError if that terminal cannot be opened.
 
     Another thread calls `quit` when the user quits, and `send` with a command for a stopped
-    process. Create it on the main thread: it installs signal handlers.
+    process. `wait` is used until the terminal is restored. Create it on the main thread: it
+    installs signal handlers.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Dashboard(EntryView):
         stdout: TextIO,
         quit: Callable[[], None],  # noqa: A002
         send: Callable[[UserCommand], None] = lambda _: None,
+        wait: WaitReadable = wait_readable,
     ) -> None:
         self._terminal = Terminal(stdout.fileno())
         self._mailbox = Mailbox()
@@ -64,7 +67,7 @@ class Dashboard(EntryView):
         signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
         session = DashboardSession(make_theme(colours, signs))
         painter = Painter(colours, stdout.encoding or "utf-8")
-        self._loop = Loop(self._terminal, self._mailbox, session, painter, quit, send)
+        self._loop = Loop(self._terminal, self._mailbox, session, painter, quit, send, wait)
         self._stack = contextlib.ExitStack()
         self._last_words = ""
         self._found = FindingLog()

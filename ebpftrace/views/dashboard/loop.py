@@ -1,5 +1,6 @@
 """The thread that owns the terminal: reads keys and draws, and never blocks the engine."""
 
+import contextlib
 import os
 import select
 import threading
@@ -9,6 +10,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from ebpftrace.act.fuse.events import UserCommand
+from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.units import NS_PER_SECOND
 from ebpftrace.views.dashboard.mailbox import Mailbox
 from ebpftrace.views.dashboard.model.state import Effect
@@ -43,6 +45,7 @@ class Loop:
         painter: Painter,
         quit: Callable[[], None],  # noqa: A002
         send: Callable[[UserCommand], None],
+        wait: WaitReadable = wait_readable,
     ) -> None:
         self._terminal = terminal
         self._mailbox = mailbox
@@ -50,10 +53,12 @@ class Loop:
         self._painter = painter
         self._quit = quit
         self._send = send
+        self._wait_readable = wait
         self._decoder = KeyDecoder()
         self._thread = threading.Thread(target=self._run, name="dashboard", daemon=True)
         self._request: Request | None = None  # set by the engine's thread
-        self._done = threading.Event()  # the request is done
+        self._suspended_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._ended_fd = os.eventfd(0, os.EFD_CLOEXEC)  # readable once the terminal is restored
         self._last_words = ""
         self._dirty = True
         self._drawn_ns = 0
@@ -67,25 +72,27 @@ class Loop:
 
     def suspend(self) -> None:
         """Restore the terminal for a while (Ctrl-Z). Returns when that is done."""
-        self._ask(Request.SUSPEND)
+        with contextlib.suppress(BlockingIOError):  # of an earlier one that took too long
+            os.eventfd_read(self._suspended_fd)
+        self._ask(Request.SUSPEND, self._suspended_fd)
 
     def resume(self) -> None:
-        """Take over the terminal again, and draw everything."""
+        """Take over the terminal again, and draw everything. Does not wait for that."""
         self._ask(Request.RESUME)
 
     def finish(self, final_text: str) -> None:
         """Restore the terminal for good, then show `final_text`. May be called again."""
         self._last_words = self._last_words or final_text
-        self._ask(Request.FINISH)
-        self._thread.join(_TIMEOUT_S)
+        self._ask(Request.FINISH, self._ended_fd)
 
-    def _ask(self, request: Request) -> None:
+    def _ask(self, request: Request, done_fd: int = -1) -> None:
+        """Wait until `done_fd` is readable, if there is one. A stuck terminal is left."""
         if not self._thread.is_alive():
             return
-        self._done.clear()
         self._request = request
         self._mailbox.wake()
-        self._done.wait(_TIMEOUT_S)
+        if done_fd >= 0:
+            self._wait_readable(done_fd, _TIMEOUT_S)
 
     def _run(self) -> None:
         try:
@@ -99,7 +106,8 @@ class Loop:
             self._quit()
         finally:
             self._terminal.leave(self._last_words)
-            self._done.set()
+            for fd in (self._suspended_fd, self._ended_fd):
+                os.eventfd_write(fd, 1)
 
     def _turn(self) -> bool:
         """Wait for something to do, do it, and draw if due. False when the loop is to end."""
@@ -128,15 +136,14 @@ class Loop:
         request, self._request = self._request, None
         if request is Request.FINISH:
             return False
-        if request is Request.SUSPEND and not self._suspended:
+        if request is Request.SUSPEND:
             self._terminal.leave()
             self._suspended = True
+            os.eventfd_write(self._suspended_fd, 1)
         elif request is Request.RESUME:
             self._terminal.enter()
             self._painter.forget()
             self._suspended, self._dirty = False, True
-        if request is not None:
-            self._done.set()
         return True
 
     def _wait(self) -> None:

@@ -9,29 +9,41 @@ process that is acted on are real. See tests/support/blocking.py.
 import os
 import select
 import socket
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ebpftrace.act.actions import ACTIONS
+from ebpftrace.act.audit.log import AuditLog
+from ebpftrace.act.fuse.holding.watchdog_supervisor import WatchdogSupervisor
 from ebpftrace.act.incident.outcome import StepOutcome, StepStatus
+from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
 from ebpftrace.act.policy.reader import default_step
-from ebpftrace.engine.watch_loop import WatchLoop
+from ebpftrace.engine.waiting.waiter import Waiter
+from ebpftrace.engine.watch import watch
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import bounded, children, proc
 from ebpftrace.host.bounded import BoundedReader
+from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.ledger import Snapshot
-from ebpftrace.units import MIB, NS_PER_SECOND
+from ebpftrace.probe import watchdog
+from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from ebpftrace.views.dashboard.live import Dashboard
 from tests.support.blocking import BOUND_SECONDS, BlockingGuard
 from tests.support.conditions import level
 from tests.support.fakeroot import FakeRoot
 from tests.support.incidents import key_of, sleeping
+from tests.support.process_state import lives, until
+from tests.support.ptys import Pty
+from tests.support.scripted_holding import ScriptedHolding
 from tests.support.scripted_watch import ScriptedWatch, fake_key
 
 NOTIFY = default_step("notify", ACTIONS)
@@ -45,15 +57,15 @@ def sleeper(tmp_path: Path) -> Iterator[ProcessKey]:
 
 @pytest.fixture
 def guard(monkeypatch: pytest.MonkeyPatch) -> BlockingGuard:
-    """Watches the loop of each watch; the end of one may wait for a reader."""
+    """Watches each watch from its start to its end."""
     made = BlockingGuard()
-    run = WatchLoop._run_until
 
-    def guarded(loop: WatchLoop, due: int) -> str:
+    def guarded(*args: Any) -> None:
+        made.rest()
         with made.watching():
-            return run(loop, due)
+            watch(*args)
 
-    monkeypatch.setattr(WatchLoop, "_run_until", guarded)
+    monkeypatch.setattr("tests.support.scripted_watch.watch", guarded)
     return made
 
 
@@ -147,11 +159,11 @@ def test_all_reads_that_may_hang_together_block_no_longer_than_the_bound() -> No
     assert bounded.MOST_STUCK * bounded.PATIENCE_SECONDS <= BOUND_SECONDS
 
 
-def test_descendants_are_found_without_a_look_at_20_000_other_processes(
+def test_descendants_are_found_without_a_look_at_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = FakeRoot(tmp_path)
-    for pid in range(100, 20_100):
+    for pid in range(100, 1100):
         (fake.proc / str(pid)).mkdir(parents=True)
     family = {"self": [], "50": [51, 52], "51": [53], "52": [], "53": []}
     for name, born in family.items():
@@ -182,3 +194,81 @@ def test_hundreds_of_processes_that_start_do_not_block_the_watch(
     view = scripted.run(duration_ns=2 * NS_PER_SECOND)
     assert guard.waits == []
     assert sum(len(job.processes) for job in view.all(Snapshot)[-1].jobs) == 500
+
+
+STUCK = "import signal\nsignal.pause()\n"
+FUSE = Policy("fuse", Match(), (), Mode.ANY, (), grace_ns=0, fuse=Fuse(GIB, False))
+
+
+class SupervisedHolding(ScriptedHolding):
+    """With a real process in place of the watchdog."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.supervisor = WatchdogSupervisor(0)
+
+    def close(self, wait: WaitReadable = wait_readable) -> None:
+        super().close(wait)
+        self.supervisor.close(wait)
+
+
+def test_watchdog_that_does_not_end_does_not_block_the_end(
+    tmp_path: Path, guard: BlockingGuard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "stuck.py"
+    script.write_text(STUCK)
+    monkeypatch.setattr(watchdog, "__file__", str(script))
+    scripted = resting(ScriptedWatch(tmp_path, policies=(FUSE,), fuses=True), guard)
+    scripted.holding = holding = SupervisedHolding()
+    process = holding.supervisor._process
+    assert process is not None
+    with process:
+        try:
+            view = scripted.run()
+            assert lives(process.pid)
+        finally:
+            process.kill()
+    assert guard.waits == []
+    assert (holding.closed, view.times("end")) == (True, [5])
+    assert scripted.time.seconds >= 10  # what it waited for the watchdog is scripted, too
+
+
+def test_disk_that_does_not_answer_does_not_block_the_watch(
+    tmp_path: Path, guard: BlockingGuard, sleeper: ProcessKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(os, "fdatasync", lambda _fd: answers.wait())
+    scripted = acting(tmp_path, guard, sleeper, NOTIFY)
+    try:
+        view = scripted.run()
+        assert guard.waits == []
+        assert statuses(scripted)["notify"] is StepStatus.DONE
+        assert (view.times("end"), scripted.time.seconds) == ([5], 10)
+        AuditLog(tmp_path / "audit.jsonl").close(lambda _fd, _seconds: False)
+    finally:
+        answers.set()
+    until(lambda: "audit" not in {thread.name for thread in threading.enumerate()})
+
+
+def test_terminal_that_takes_nothing_does_not_block_the_end(
+    tmp_path: Path, guard: BlockingGuard
+) -> None:
+    terminal = Pty()
+    scripted = resting(ScriptedWatch(tmp_path), guard)
+    dashboards: list[Dashboard] = []
+
+    def open_dashboard(waiter: Waiter) -> Dashboard:
+        made = Dashboard(
+            terminal.stdout, waiter.quit, waiter.submit, waiter.wait_until_readable
+        )
+        dashboards.append(made)
+        return made
+
+    scripted.open_view = open_dashboard  # type: ignore[assignment,method-assign]
+    termios.tcflow(terminal.stdout, termios.TCOOFF)
+    scripted.run()
+    assert guard.waits == []
+    assert scripted.time.seconds >= 8  # it gave up on the terminal
+    (dashboard,) = dashboards
+    until(lambda: not dashboard._loop._thread.is_alive())
+    terminal.close()

@@ -15,6 +15,7 @@ from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.errors import EbpftraceError, LogTakenError
+from ebpftrace.host.ready import WaitReadable
 from ebpftrace.probe import Selection
 from ebpftrace.units import GIB, MIB
 from tests.support.conditions import level
@@ -29,7 +30,7 @@ class RecordingHolding:
     def __init__(self, map_fd: int) -> None:
         self.map_fd, self.closed = map_fd, False
 
-    def close(self) -> None:
+    def close(self, _wait: WaitReadable) -> None:
         self.closed = True
 
 

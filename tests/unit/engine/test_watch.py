@@ -23,6 +23,7 @@ from ebpftrace.units import MIB, NS_PER_SECOND
 from ebpftrace.views.start import Started
 from tests.support.conditions import level
 from tests.support.incidents import key_of
+from tests.support.process_state import until
 from tests.support.scripted_watch import ScriptedWatch, fake_key
 
 GOPLS = fake_key()
@@ -48,10 +49,13 @@ def handlers() -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def nothing_stays_open() -> Iterator[None]:
-    """Every test here: neither a descriptor nor a signal handler is left."""
+    """Every test here: neither a descriptor nor a signal handler is left.
+
+    The audit log's thread closes its files in its own time: a scripted wait for it is none.
+    """
     descriptors, signals = open_descriptors(), handlers()
     yield
-    assert open_descriptors() == descriptors
+    until(lambda: open_descriptors() == descriptors)
     assert handlers() == signals
 
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from ebpftrace.host.pidfd import open_by_pid
-from ebpftrace.host.ready import is_readable, is_writable
+from ebpftrace.host.ready import is_readable, is_writable, wait_readable
 
 
 def test_a_pipe_is_readable_once_something_was_written() -> None:
@@ -40,3 +40,12 @@ def test_a_pidfd_is_readable_once_the_process_has_ended() -> None:
         process.wait()
         assert is_readable(pidfd)
         os.close(pidfd)
+
+
+def test_wait_ends_when_the_pipe_is_readable_or_the_time_has_elapsed() -> None:
+    reader, writer = os.pipe()
+    assert not wait_readable(reader, 0.01)
+    os.write(writer, b"x")
+    assert wait_readable(reader, 600)
+    os.close(reader)
+    os.close(writer)

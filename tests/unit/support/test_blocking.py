@@ -17,6 +17,12 @@ def wait_twice() -> None:
         threading.Event().wait(0.015)
 
 
+def sync_a_file(sync: Callable[[int], None]) -> None:
+    fd = os.memfd_create("synced")
+    sync(fd)
+    os.close(fd)
+
+
 @pytest.mark.parametrize(
     "block",
     [
@@ -24,6 +30,9 @@ def wait_twice() -> None:
         lambda: threading.Event().wait(0.03),
         wait_twice,
         lambda: select.poll().poll(30),
+        lambda: os.waitpid(os.posix_spawn("/bin/sleep", ["sleep", "0.03"], {}), 0),
+        lambda: sync_a_file(os.fsync),
+        lambda: sync_a_file(os.fdatasync),
     ],
 )
 def test_more_than_20_ms_are_noticed(block: Callable[[], object]) -> None:

@@ -16,6 +16,7 @@ from ebpftrace.act.fuse.holding.watchdog_supervisor import WatchdogSupervisor
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import pidfd, proc
+from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.probe import watchdog
 from ebpftrace.probe.loading import bpf
 
@@ -96,13 +97,16 @@ class Holding:
         """Restart the watchdog if it has ended; "" or what happened. Call it on each tick."""
         return self._supervisor.check()
 
-    def close(self) -> None:
-        """Resume all, also those whose stop was not read. The probe is closed by then."""
+    def close(self, wait: WaitReadable = wait_readable) -> None:
+        """Resume all, also those whose stop was not read, and wait for the watchdog's end.
+
+        The probe is closed by then.
+        """
         for key in list(self._held):
             bpf.delete(self._map, struct.pack("=I", key.pid))
             self.resume(key)
         watchdog.sweep(self._map, set())
-        self._supervisor.close()
+        self._supervisor.close(wait)
         self._death_signals.close()
         for fd in (*self._spare, self._map):
             os.close(fd)

@@ -12,6 +12,7 @@ from ebpftrace.act.fuse.events import UserCommand, UserCommandKind
 from ebpftrace.engine.waiting.waiter import Waiter, WakeReason
 from ebpftrace.events import ProcessKey
 from ebpftrace.units import NS_PER_SECOND
+from tests.support.scripted_time import ScriptedTime
 
 LONG_NS = 60 * NS_PER_SECOND
 COMMAND = UserCommand(UserCommandKind.THAW, ProcessKey(4711, 1))
@@ -207,4 +208,33 @@ def test_interrupted_watch_still_writes_its_end(waiter: Waiter) -> None:
     assert waiter.wait_to_write(writer)
     os.close(reader)
     assert waiter.wait_to_write(writer)  # and writing says what is wrong
+    os.close(writer)
+
+
+def test_wait_for_a_descriptor_ends_with_it_or_with_the_time() -> None:
+    reader, writer = os.pipe()
+    time = ScriptedTime()
+    with Waiter(time) as waiter:
+        assert not waiter.wait_until_readable(reader, 5)
+        assert time.seconds == 5
+        time.at(7, lambda: os.close(writer))
+        assert waiter.wait_until_readable(reader, 5)
+        assert time.seconds == 7
+    assert waiter.wait_until_readable(reader, 5)  # the dashboard's, at exit
+    os.close(reader)
+
+
+def test_wait_for_a_descriptor_lets_signals_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watch that was interrupted waits for its end; a second Ctrl-C ends that."""
+    reader, writer = os.pipe()
+    time = ScriptedTime()
+    monkeypatch.setattr("time.monotonic_ns", time.monotonic_ns)
+    with Waiter(time) as waiter:
+        time.at(1, lambda: signal.raise_signal(signal.SIGTERM))
+        time.at(2, lambda: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            waiter.wait_until_readable(reader, 5)
+        assert waiter.stopped_by is signal.SIGTERM
+        assert time.seconds == 2
+    os.close(reader)
     os.close(writer)

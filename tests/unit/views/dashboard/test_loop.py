@@ -3,22 +3,15 @@
 import os
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from ebpftrace.views.dashboard import loop
 from ebpftrace.views.dashboard.live import Dashboard
 from tests.support import dashboards, watches
-from tests.support.ptys import WAIT_SECONDS, Pty
+from tests.support.process_state import until
+from tests.support.ptys import Pty
 
 SEVERAL = dashboards.several()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_nothing_is_drawn_when_nothing_changed(dashboard: Dashboard, terminal: Pty) -> None:
@@ -64,11 +57,9 @@ def test_a_terminal_that_takes_nothing_blocks_neither_thread(terminal: Pty) -> N
     for number in range(2000):
         view.snapshot(replace(SEVERAL, sequence=number))
         view.note(watches.process_note())
-    wait_until(
-        lambda: (shown := view._loop._session.shown) is not None and shown.sequence == 1999
-    )
+    until(lambda: (shown := view._loop._session.shown) is not None and shown.sequence == 1999)
     assert view._terminal.has_unwritten
     assert view._loop.frames <= frames + 1  # one may have been under way
     view.end(SEVERAL, "interrupted")
-    assert not view._loop._thread.is_alive()
+    until(lambda: not view._loop._thread.is_alive())
     assert terminal.modes() == before

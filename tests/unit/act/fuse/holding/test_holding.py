@@ -7,8 +7,7 @@ import errno
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,11 +17,13 @@ from ebpftrace.act.fuse.holding.death_signals import DeathSignals
 from ebpftrace.act.fuse.holding.holding import Holding
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
-from ebpftrace.host import pidfd, proc
+from ebpftrace.host import pidfd
+from ebpftrace.host.ready import WaitReadable
 from ebpftrace.probe import watchdog
 from ebpftrace.probe.loading import bpf
+from tests.support.incidents import key_of
+from tests.support.process_state import state, until
 
-SECONDS = 30.0
 NOT_STARTED = "stopped processes have no watchdog: No such file or directory"
 
 
@@ -38,7 +39,7 @@ class FakeSupervisor:
     def check(self) -> str:
         return NOT_STARTED
 
-    def close(self) -> None:
+    def close(self, _wait: WaitReadable) -> None:
         self.closed = True
 
 
@@ -68,22 +69,8 @@ def sleeper() -> Iterator[ProcessKey]:
     with subprocess.Popen(["sleep", "1000"]) as process:
         process.send_signal(signal.SIGSTOP)
         until(lambda: state(process.pid) == "T")
-        stat = proc.read_stat(process.pid)
-        assert stat is not None
-        yield ProcessKey(process.pid, stat.start_boottime_ns)
+        yield key_of(process.pid)
         process.kill()
-
-
-def state(pid: int) -> str:
-    stat = proc.read_stat(pid)
-    return "" if stat is None else stat.state
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_held_process_is_resumed_once(holding: Holding, sleeper: ProcessKey) -> None:
