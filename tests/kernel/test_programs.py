@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.errors import ProbeError
+from ebpftrace.probe import Selection
 from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.objects import MapShape, Objects
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.units import MIB
 from tests.support.build import ROOT
+from tests.support.leftovers import assert_gone, programs_of
+from tests.support.observer import Observer
 from tests.support.workload import status
 
 NOTHING = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exit
@@ -93,3 +96,32 @@ def test_close_leaves_no_descriptor_open() -> None:
     assert set(Path("/proc/self/fd").iterdir()) > before
     programs.close()
     assert set(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_programs_are_detached_after_kill_9() -> None:
+    hold = (
+        "import time\n"
+        "from ebpftrace.probe import Selection\n"
+        "from ebpftrace.probe.kernel import KernelProbe\n"
+        "probe = KernelProbe(Selection(comms=('exact',)), mapping_calls=True)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    held = programs_of(process.pid)
+    assert len(held) > 10
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert_gone(held)
+
+
+def test_close_detaches_every_program() -> None:
+    before = programs_of(os.getpid())
+    observer = Observer(Selection(comms=("exact",)))
+    held = programs_of(os.getpid()) - before
+    assert len(held) > 10
+    observer.close()
+    assert_gone(held)

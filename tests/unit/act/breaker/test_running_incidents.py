@@ -15,34 +15,15 @@ from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import Outcome, StepStatus
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
-from ebpftrace.act.process.undo import Undo
 from ebpftrace.host.ready import is_readable
 from ebpftrace.judge.finding import Finding
 from ebpftrace.units import NS_PER_SECOND
 from tests.support import watches
 from tests.support.incidents import incident
+from tests.support.scripted_action import ScriptedAction
 
 S = NS_PER_SECOND
 POLICY = Policy("p", Match(), (), Mode.ANY, (Step("capture", 5 * S, None),))
-
-
-@dataclass
-class PipeAction:
-    """An action that waits for a pipe."""
-
-    fds: tuple[int, ...]
-    due_ns: int | None = None
-    undo: Undo | None = None
-    ended: Ended | None = None
-
-    def poll(self, now_ns: int) -> Ended | None:
-        return self.ended
-
-    def cancel(self, now_ns: int) -> bool:
-        return False
-
-    def stop(self) -> str:
-        return ""
 
 
 @dataclass
@@ -52,7 +33,7 @@ class IncidentsRig:
     fds: tuple[int, ...]
     now_ns: int = 0
     records: list[Record] = field(default_factory=list)
-    actions: list[PipeAction] = field(default_factory=list)
+    actions: list[ScriptedAction] = field(default_factory=list)
     spending: Spending = field(default_factory=Spending)
 
     def __post_init__(self) -> None:
@@ -68,7 +49,7 @@ class IncidentsRig:
         return Moment(self.now_ns, self.now_ns, "boot")
 
     def begin(self, _incident: Incident, _options: Any) -> Running:
-        self.actions.append(PipeAction(self.fds))
+        self.actions.append(ScriptedAction(fds=self.fds))
         return self.actions[-1]
 
     def start(self, job: str, *, announce: bool = False) -> list[Any]:

@@ -1,0 +1,130 @@
+"""No process is lost: those that are short-lived, and those whose records are."""
+
+import struct
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from ebpftrace.events import (
+    ProcessExited,
+    ProcessRead,
+    ProcessStarted,
+)
+from ebpftrace.probe import Selection
+from ebpftrace.probe.loading import bpf
+from ebpftrace.units import MIB
+from tests.support.observer import Observer
+from tests.support.process_state import until
+from tests.support.workload import Workload
+
+
+@pytest.fixture(scope="module")
+def observer() -> Iterator[Observer]:
+    observer = Observer(Selection(comms=("exact", "other*")))
+    yield observer
+    observer.close()
+
+
+def test_process_that_lives_five_milliseconds_is_reported(observer: Observer) -> None:
+    with Workload("exact") as workload:
+        (pid,) = map(
+            int,
+            workload.do(
+                f"burst 1 1; exec {workload.program}; map 3MiB; touch 0; sleep 5; exit 9"
+            ),
+        )
+        exited = observer.exited(pid)
+        assert exited.exit_code == 9
+        assert exited.counters.mapped_bytes == 3 * MIB
+        assert 3 * MIB <= exited.counters.peak_bytes < 5 * MIB
+        assert observer.started(pid).how == "exec"
+
+
+def test_five_hundred_short_processes_are_reported_or_counted_as_lost() -> None:
+    """Lost they may be where the kernel preempts a task within a raw tracepoint."""
+    observer = Observer(Selection(comms=("exact",)))
+    try:
+        with Workload("exact") as workload:
+            pids = set(
+                map(int, workload.do("burst 500 2000; map 1MiB; touch 0; sleep 5; exit 0"))
+            )
+            observer.read()
+            exited = {e.key.pid: e for e in observer.all(ProcessExited)}
+            started = {e.key.pid for e in observer.all(ProcessStarted)}
+        assert len(pids) == 500
+        losses = observer.probe.losses()
+        missed = losses.pop("missed_runs", 0)
+        assert len(pids - started) <= missed
+        assert len(pids - exited.keys()) <= missed
+        mapped = {pid: exited[pid].counters.mapped_bytes for pid in pids & exited.keys()}
+        assert sum(one != MIB for one in mapped.values()) <= missed, mapped
+        assert losses == {}
+    finally:
+        observer.close()
+
+
+def test_ring_that_is_too_small_loses_records_but_no_process() -> None:
+    """4 KiB hold a handful of records; user space does not read until the end."""
+    observer = Observer(Selection(comms=("exact",)), ring_bytes=4096)
+    try:
+        with Workload("exact") as workload:
+            children = [int(workload.do("fork")[0]) for _ in range(20)]
+            observer.read()
+            started = {event.key.pid for event in observer.all(ProcessStarted)}
+            assert {workload.pid, *children} <= started
+            losses = observer.probe.losses()
+            assert losses["ring_start"] > 0
+            assert losses.keys() <= {"ring_start", "missed_runs"}
+
+        def all_have_ended() -> bool:  # late, where their exit was missed
+            observer.read()
+            exited = {event.key.pid for event in observer.all(ProcessExited)}
+            return {workload.pid, *children} <= exited
+
+        until(all_have_ended)
+    finally:
+        observer.close()
+
+
+def test_process_whose_exit_was_missed_is_removed(
+    monkeypatch: pytest.MonkeyPatch, observer: Observer
+) -> None:
+    """Where a task is preempted within a raw tracepoint, the program is not run for the next.
+
+    This kernel may not do that: an entry is written into the map as a missed exit leaves it.
+    """
+    with Workload("exact") as workload, subprocess.Popen(["true"]) as gone:
+        gone.wait()
+        key = observer.started(workload.pid).key
+        processes = observer.probe._processes
+        fd, size = observer.probe._programs.map_fd("processes"), processes._size
+        mm = processes.mm_of(key)
+        assert mm is not None
+        entry = bytearray(bpf.lookup(fd, struct.pack("=Q", mm), size) or b"")
+        struct.pack_into("=Q", entry, 0, 4711)
+        struct.pack_into("=I", entry, 32, gone.pid)
+        bpf.update(fd, struct.pack("=Q", 4711), bytes(entry))
+        monkeypatch.setattr(observer.probe._programs, "missed_runs", lambda _names: 0)
+        assert observer.counters(gone.pid)  # nothing was missed, so no process is checked
+        monkeypatch.setattr(observer.probe._programs, "missed_runs", lambda _names: 1)
+        observer.read()
+        assert observer.exited(gone.pid).executed is False
+        observer.forget()
+        observer.read()
+        read_pids = {event.key.pid for event in observer.all(ProcessRead)}
+        assert workload.pid in read_pids
+        assert gone.pid not in read_pids
+
+
+def test_full_map_is_counted_as_a_loss() -> None:
+    observer = Observer(Selection(comms=("crowd",)), max_processes=4)
+    try:
+        with Workload("crowd") as workload:
+            for _ in range(10):
+                workload.do("fork")
+            observer.read()
+            assert len({e.key for e in observer.all(ProcessStarted)}) == 4
+            assert observer.probe.losses()["processes_full"] == 7
+    finally:
+        observer.close()

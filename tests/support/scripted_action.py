@@ -1,0 +1,33 @@
+"""An action of a test: it ends when the test says so."""
+
+from dataclasses import dataclass
+
+from ebpftrace.act.actions.support.running import Ended
+from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.process.undo import Undo
+
+
+@dataclass
+class ScriptedAction:
+    """It ends as `ended` says; None: not yet. `about` is set by the rig that starts it."""
+
+    ended: Ended | None = None
+    undo: Undo | None = None
+    fds: tuple[int, ...] = ()
+    due_ns: int | None = None
+    stopped: int = 0
+    about: Incident | None = None
+    refuses: Exception | None = None  # why it cannot start
+
+    def poll(self, now_ns: int) -> Ended | None:
+        return self.ended
+
+    def cancel(self, now_ns: int) -> bool:
+        return False
+
+    def started(self) -> bool:
+        return self.about is not None
+
+    def stop(self) -> str:
+        self.stopped += 1
+        return ""
