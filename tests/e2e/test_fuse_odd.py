@@ -258,6 +258,6 @@ def test_neither_the_watch_nor_its_parent_stays_stopped(
         until((tmp_path / "go-done").exists)
         before = output.read_text().count('"type":"snapshot"')
         until(lambda: output.read_text().count('"type":"snapshot"') > before + 1)
-        until(lambda: state(parent.pid) == "S")
+        assert stops(parent.pid, "S")
     finally:
         end_session(parent, mark)

@@ -173,7 +173,7 @@ def test_held_process_can_be_resumed_without_a_descriptor(workload: Workload) ->
         holder.ask("starve")
         holder.ask(f"hold {workload.pid}")
         holder.ask(f"resume {workload.pid}")
-        workload.answer()
+        assert workload.answer() == []
 
 
 def test_process_that_another_program_resumed_is_noticed(workload: Workload) -> None:

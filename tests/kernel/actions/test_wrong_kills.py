@@ -22,7 +22,7 @@ from tests.support.workload import Workload
 SHORT = ending.SignalOptions(grace_ns=NS_PER_SECOND)
 
 
-def refused(target: Target, comm: str = "gopls") -> str:
+def expect_refusal(target: Target, comm: str = "gopls") -> str:
     ended = act("signal", incident(target, comm), SHORT)
     assert ended.status is StepStatus.SKIPPED
     return ended.detail
@@ -31,7 +31,7 @@ def refused(target: Target, comm: str = "gopls") -> str:
 def test_later_process_with_the_pid(victim: Workload) -> None:
     now = identify(key_of(victim.pid))
     earlier = ProcessKey(victim.pid, now.key.start_boottime_ns - NS_PER_SECOND)
-    detail = refused(Target(earlier, now.cgroup, now.program))
+    detail = expect_refusal(Target(earlier, now.cgroup, now.program))
     assert "its pid is another process's now" in detail
     assert lives(victim.pid)
 
@@ -52,7 +52,7 @@ def test_pid_that_was_reused(group: MemoryCgroup) -> None:
     else:
         pytest.skip("another process is always quicker to take the pid")
     try:
-        assert "another process's now" in refused(target)
+        assert "another process's now" in expect_refusal(target)
         assert lives(process.pid)
     finally:
         process.kill()
@@ -63,7 +63,7 @@ def test_process_that_has_ended(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
         target = identify(key_of(workload.pid))
         workload.close_input()
-        assert refused(target) == f"not signalled: {workload.pid} has ended"
+        assert expect_refusal(target) == f"not signalled: {workload.pid} has ended"
 
 
 def test_zombie(group: MemoryCgroup) -> None:
@@ -71,7 +71,7 @@ def test_zombie(group: MemoryCgroup) -> None:
     target = identify(key_of(process.pid))
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert refused(target).endswith("has ended")
+    assert expect_refusal(target).endswith("has ended")
     process.wait()
 
 
@@ -79,14 +79,14 @@ def test_process_that_moved_to_another_job(victim: Workload) -> None:
     target = identify(key_of(victim.pid))
     with memory_cgroup() as elsewhere:
         elsewhere.add(victim.pid)
-        assert "moved to the cgroup" in refused(target)
+        assert "moved to the cgroup" in expect_refusal(target)
         assert lives(victim.pid)
 
 
 def test_process_that_executed_another_program(victim: Workload) -> None:
     target = identify(key_of(victim.pid))
     victim.do(f"exec {victim.named('other')}")
-    assert "runs another program now" in refused(target)
+    assert "runs another program now" in expect_refusal(target)
     assert lives(victim.pid)
 
 
@@ -96,7 +96,7 @@ def test_init_kthreadd_ebpftrace_and_its_ancestors() -> None:
         if stat is None:
             continue  # no kernel threads in a pid namespace
         target = Target(ProcessKey(pid, stat.start_boottime_ns), "/", (0, 0))
-        refused(target)
+        expect_refusal(target)
 
 
 def test_kernel_thread() -> None:
@@ -110,7 +110,7 @@ def test_kernel_thread() -> None:
     if not threads:
         pytest.skip("this pid namespace shows no kernel threads")
     key = ProcessKey(threads[0].pid, threads[0].start_boottime_ns)
-    assert "a kernel thread" in refused(Target(key, "/", (0, 0)))
+    assert "a kernel thread" in expect_refusal(Target(key, "/", (0, 0)))
 
 
 def test_crash_monitor_of_a_go_tool(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_crash_monitor_of_a_go_tool(tmp_path: Path) -> None:
     ) as monitor:
         while not proc.read_cmdline(monitor.pid):
             time.sleep(0.001)  # exec sets the arguments last
-        detail = refused(Target(key_of(monitor.pid), "/", (0, 0)))
+        detail = expect_refusal(Target(key_of(monitor.pid), "/", (0, 0)))
         assert lives(monitor.pid)
     assert "the crash monitor of a Go tool" in detail
 

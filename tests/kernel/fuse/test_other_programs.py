@@ -141,13 +141,13 @@ def test_shell_shows_a_stopped_job_and_fg_does_not_defeat_the_fuse(
         env={**os.environ, **mark, "PS1": "ready> "},
     )  # fmt: skip
     try:
-        terminal.wait_for("ready> ")
+        terminal.expect("ready> ")
         terminal.type(f"{workload.named(COMM)} --do 'map 100MiB; touch 0'\n".encode())
         event = observer.last(FuseBlown)
         assert stops(event.key.pid)
-        assert "Stopped" in terminal.wait_for("Stopped")
+        assert "Stopped" in terminal.expect("Stopped")
         terminal.type(b"fg\n")
-        terminal.wait_for("Stopped")
+        terminal.expect("Stopped")
         assert stops(event.key.pid)
         assert beyond(observer, event.key.pid) <= AGAIN + PAGE
         resume_without_bound(observer, event.key)

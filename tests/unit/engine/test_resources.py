@@ -91,9 +91,12 @@ def test_log_that_cannot_be_written_is_an_error_also_without_insisting(tmp_path:
 
 
 def test_log_is_free_after_the_close(tmp_path: Path) -> None:
-    resources(tmp_path, LEVEL).close()
-    with closing(AuditLog(tmp_path / "audit")):
-        pass
+    made = resources(tmp_path, LEVEL)
+    with pytest.raises(LogTakenError):
+        AuditLog(tmp_path / "audit")
+    made.close()
+    with closing(AuditLog(tmp_path / "audit")) as later:
+        assert later.trouble == ""
 
 
 def test_common_fuse_is_the_default_of_the_kernel_side(tmp_path: Path) -> None:

@@ -182,10 +182,11 @@ def test_an_earlier_error_takes_precedence_over_an_unread_end(
 ) -> None:
     waiter = OutputWaiter(lambda _fd: False)
     NonBlockingOutput(pipe[1], waiter, loss_line).write("x" * 1_000_000)
-    try:
-        raise ValueError
-    except ValueError:
-        waiter.end()
+    with pytest.raises(ValueError, match="earlier"):
+        try:
+            raise ValueError("earlier")
+        finally:
+            waiter.end()
 
 
 def test_a_closed_pipe_raises_once() -> None:

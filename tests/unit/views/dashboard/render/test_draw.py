@@ -58,7 +58,7 @@ SCENES: dict[str, tuple[DashboardState, ScreenData]] = {
 SIZES = ((10, 5), (40, 12), (80, 24), (200, 60))
 
 
-def compare(name: str, drawn_text: str) -> None:
+def assert_golden(name: str, drawn_text: str) -> None:
     path = GOLDEN / name
     if os.environ.get("EBPFTRACE_GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)
@@ -70,13 +70,13 @@ def compare(name: str, drawn_text: str) -> None:
 @pytest.mark.parametrize("name", SCENES)
 def test_the_screen_is_drawn_as_it_was(name: str, width: int, height: int) -> None:
     frame = drawn(*SCENES[name], width, height)
-    compare(f"{name}-{width}x{height}.txt", as_text(frame.lines))
+    assert_golden(f"{name}-{width}x{height}.txt", as_text(frame.lines))
 
 
 @pytest.mark.parametrize("name", ["several", "process-detail", "frozen", "frozen-detail"])
 def test_the_picture_is_drawn_as_it_was(name: str) -> None:
     frame = drawn(*SCENES[name], 100, 30, make_theme("truecolor"))
-    compare(f"{name}-100x30.svg", as_svg(frame.lines, 100, "ebpftrace watch"))
+    assert_golden(f"{name}-100x30.svg", as_svg(frame.lines, 100, "ebpftrace watch"))
 
 
 def test_without_unicode_the_screen_is_ascii() -> None:
