@@ -41,7 +41,7 @@ class Pty:
             pass
         return kept.decode("utf-8", "replace")
 
-    def wait_for(self, text: str) -> str:
+    def expect(self, text: str) -> str:
         """All that was written until this text has come; AssertionError if it does not."""
         kept, deadline = "", time.monotonic() + WAIT_SECONDS
         while text not in kept:

@@ -48,7 +48,7 @@ class Tmux:
             "--noprofile",
         )  # fmt: skip
         try:
-            self.wait_for("shell>")
+            self.expect("shell>")
         except BaseException:
             self._close()
             raise
@@ -86,7 +86,7 @@ class Tmux:
     def resize(self, columns: int, lines: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(lines))
 
-    def wait_for(self, wanted: str | Callable[[str], object]) -> str:
+    def expect(self, wanted: str | Callable[[str], object]) -> str:
         """The first screen that holds a text, or of which a condition is true."""
         deadline = time.monotonic() + WAIT_SECONDS
         while True:

@@ -53,14 +53,14 @@ def frozen() -> Iterator[Frozen]:
             sys.executable, "-m", "ebpftrace", "watch", "--config", str(policy),
             "--audit", str(audit),
         ])  # fmt: skip
-        tmux.wait_for(f"{comm} {runaway.pid}")
-        tmux.wait_for(armed)
+        tmux.expect(f"{comm} {runaway.pid}")
+        tmux.expect(armed)
         runaway.do("map 300MiB")
         runaway.send("touch 0")
-        tmux.wait_for(", next: shell, then SIGKILL")
+        tmux.expect(", next: shell, then SIGKILL")
         yield Frozen(tmux, runaway)
         tmux.press("q")
-        tmux.wait_for("q was pressed")  # the watch resumes it; the fixture ends it
+        tmux.expect("q was pressed")  # the watch resumes it; the fixture ends it
 
 
 def armed(screen: str) -> bool:
@@ -70,46 +70,46 @@ def armed(screen: str) -> bool:
 
 def test_stopped_process_is_shown_with_size_duration_and_next_steps(frozen: Frozen) -> None:
     assert stops(frozen.runaway.pid)
-    screen = frozen.tmux.wait_for("at 100 MiB  100 MiB")
+    screen = frozen.tmux.expect("at 100 MiB  100 MiB")
     row = next(line for line in screen.splitlines() if line.startswith("❆   "))
     assert frozen.name in row
     assert "FROZEN" in row
     assert "t thaw  x kill" in screen.splitlines()[-1]
     frozen.tmux.press("j", "Enter")
-    screen = frozen.tmux.wait_for(f"{frozen.name} · FROZEN")
+    screen = frozen.tmux.expect(f"{frozen.name} · FROZEN")
     assert "stopped at 100 MiB, bound 100 MiB of the job, limit 256 MiB" in " ".join(
         screen.split()
     )
     assert "shell, then SIGKILL" in screen
     first = re.search(r" for (\S+): stopped at", screen)
     assert first is not None
-    frozen.tmux.wait_for(  # the duration grows while nothing else happens
+    frozen.tmux.expect(  # the duration grows while nothing else happens
         lambda screen: "stopped at" in screen and f" for {first[1]}: " not in screen
     )
 
 
 def test_t_resumes_a_process_until_its_next_bound(frozen: Frozen) -> None:
     frozen.tmux.press("t")
-    frozen.tmux.wait_for(f"{frozen.name} was resumed after")
-    frozen.tmux.wait_for("at 178 MiB")  # half of what was left
+    frozen.tmux.expect(f"{frozen.name} was resumed after")
+    frozen.tmux.expect("at 178 MiB")  # half of what was left
     assert stops(frozen.runaway.pid)
 
 
 def test_x_kills_a_process_when_pressed_again_in_time(frozen: Frozen) -> None:
     question = f"x again within 3 s kills {frozen.name}"
     frozen.tmux.press("x")
-    frozen.tmux.wait_for(question)
-    frozen.tmux.wait_for(lambda screen: question not in screen)
+    frozen.tmux.expect(question)
+    frozen.tmux.expect(lambda screen: question not in screen)
     assert stops(frozen.runaway.pid)
     frozen.tmux.press("x", "x")
     assert frozen.runaway.wait(WAIT_SECONDS) == -signal.SIGKILL
-    frozen.tmux.wait_for(lambda screen: "FROZEN" not in screen)
+    frozen.tmux.expect(lambda screen: "FROZEN" not in screen)
     frozen.tmux.press("t")
-    frozen.tmux.wait_for("no process is stopped")
+    frozen.tmux.expect("no process is stopped")
 
 
 def test_the_summary_counts_them(frozen: Frozen) -> None:
     frozen.tmux.press("q")
-    screen = frozen.tmux.wait_for("q was pressed")
+    screen = frozen.tmux.expect("q was pressed")
     assert "fuse     1 stopped (1 thawed)" in screen
     until(lambda: state(frozen.runaway.pid) != "T")

@@ -67,7 +67,7 @@ def test_breach_steps_outcome_and_the_memory_won_are_shown(tmp_path: Path) -> No
                  "--cgroup", group.name, "--config", str(file),
                  "--audit", str(tmp_path / "audit.jsonl")]  # fmt: skip
         tmux.run(watch)
-        tmux.wait_for("waiting for")
+        tmux.expect("waiting for")
         runner = group.run(
             [sys.executable, "-m", "ebpftrace.demo.runner", "leak", folder, binary,
              Path(go).parent],
@@ -79,7 +79,7 @@ def test_breach_steps_outcome_and_the_memory_won_are_shown(tmp_path: Path) -> No
             breach = wait(tmux, rf"▲ {JOB} at \d+%.*growth since [\d:]+ \(gopls {first}\)")
             end = wait(tmux, r"outcome +\S+ helped in .*?: (\d+) MiB freed in [^\n]+")
             tmux.press("S")
-            tmux.wait_for("saved ebpftrace-")
+            tmux.expect("saved ebpftrace-")
             (saved,) = tmux.folder.glob("ebpftrace-*.txt")
             told = saved.read_text()
         finally:

@@ -25,7 +25,7 @@ def test_the_terminal_is_taken_over_and_restored_with_a_summary(terminal: Pty) -
     view = Dashboard(terminal.stdout, lambda: None)
     view.start(watches.started())
     view.snapshot(SEVERAL)
-    assert ENTER in terminal.wait_for("gopls 4711")
+    assert ENTER in terminal.expect("gopls 4711")
     assert terminal.modes() != before
     view.end(SEVERAL, "q was pressed")
     view.stop()
@@ -52,13 +52,13 @@ def test_commands_for_a_stopped_process_are_sent(terminal: Pty) -> None:
         view.fuse(stop_event)
         assert frozen.snapshot is not None
         view.snapshot(frozen.snapshot)
-        terminal.wait_for("FROZEN")
+        terminal.expect("FROZEN")
         terminal.type(b"jjjt")
         assert commands.get(timeout=WAIT_SECONDS) == UserCommand(
             UserCommandKind.THAW, stop_event.process
         )
         terminal.type(b"x")
-        terminal.wait_for("x again within 3 s kills gopls 4711")
+        terminal.expect("x again within 3 s kills gopls 4711")
         terminal.type(b"x")
         assert commands.get(timeout=WAIT_SECONDS) == UserCommand(
             UserCommandKind.END, stop_event.process
@@ -77,7 +77,7 @@ def test_all_stopped_processes_show_even_if_their_events_were_dropped(terminal: 
     view.start(watches.started())
     try:
         view.snapshot(books)
-        terminal.wait_for("200 FROZEN")
+        terminal.expect("200 FROZEN")
     finally:
         view.stop()
 
@@ -94,7 +94,7 @@ def test_a_failure_in_drawing_restores_the_terminal_and_is_reported(
     monkeypatch.setattr("ebpftrace.views.dashboard.session.draw", fail)
     terminal.type(b"j")
     assert quit_event.wait(WAIT_SECONDS)
-    terminal.wait_for(LEAVE)
+    terminal.expect(LEAVE)
     with pytest.raises(EbpftraceError, match="the dashboard failed") as raised:
         dashboard.snapshot(SEVERAL)
     assert raised.value.why == "ValueError: the test's own"
@@ -104,7 +104,7 @@ def test_a_hangup_of_the_terminal_ends_the_watch(
     dashboard: Dashboard, terminal: Pty, quit_event: threading.Event
 ) -> None:
     dashboard.snapshot(SEVERAL)
-    terminal.wait_for("gopls 4711")
+    terminal.expect("gopls 4711")
     os.close(terminal._ours)
     assert quit_event.wait(WAIT_SECONDS)
     dashboard.end(SEVERAL, "gone")
@@ -116,7 +116,7 @@ def test_the_linux_console_gets_ascii(terminal: Pty, monkeypatch: pytest.MonkeyP
     view = Dashboard(terminal.stdout, lambda: None)
     view.start(watches.started())
     view.snapshot(dashboards.snapshot(dashboards.near_job()))
-    assert terminal.wait_for("gopls 7711").isascii()
+    assert terminal.expect("gopls 7711").isascii()
     view.stop()
 
 
@@ -162,6 +162,6 @@ def test_an_unexpected_signal_ends_the_program_and_restores_the_terminal(
 
 def test_after_sigcont_everything_is_drawn_again(dashboard: Dashboard, terminal: Pty) -> None:
     dashboard.snapshot(SEVERAL)
-    terminal.wait_for("gopls 4711")
+    terminal.expect("gopls 4711")
     os.kill(os.getpid(), signal.SIGCONT)
-    assert ENTER in terminal.wait_for("gopls 4711")
+    assert ENTER in terminal.expect("gopls 4711")

@@ -16,14 +16,14 @@ SEVERAL = dashboards.several()
 
 def test_nothing_is_drawn_when_nothing_changed(dashboard: Dashboard, terminal: Pty) -> None:
     dashboard.snapshot(SEVERAL)
-    terminal.wait_for("gopls 4711")
+    terminal.expect("gopls 4711")
     frames = dashboard._loop.frames
     for _ in range(20):
         dashboard._mailbox.wake()
         time.sleep(0.01)
     assert dashboard._loop.frames == frames
     dashboard.snapshot(replace(SEVERAL, sequence=8, elapsed_ns=99 * 10**9))
-    terminal.wait_for("1m39s")
+    terminal.expect("1m39s")
 
 
 def test_no_more_than_four_frames_a_second(dashboard: Dashboard, terminal: Pty) -> None:
@@ -38,10 +38,10 @@ def test_no_more_than_four_frames_a_second(dashboard: Dashboard, terminal: Pty) 
 
 def test_a_resize_redraws(dashboard: Dashboard, terminal: Pty) -> None:
     dashboard.snapshot(SEVERAL)
-    terminal.wait_for("gopls 4711")
+    terminal.expect("gopls 4711")
     terminal.resize(40, 12)
     os.kill(os.getpid(), signal.SIGWINCH)
-    assert "GROWTH" not in terminal.wait_for("FULL IN")
+    assert "GROWTH" not in terminal.expect("FULL IN")
 
 
 def test_a_terminal_that_takes_nothing_blocks_neither_thread(terminal: Pty) -> None:
@@ -50,7 +50,7 @@ def test_a_terminal_that_takes_nothing_blocks_neither_thread(terminal: Pty) -> N
     view = Dashboard(terminal.stdout, lambda: None)
     view.start(watches.started())
     view.snapshot(SEVERAL)
-    terminal.wait_for("gopls 4711")
+    terminal.expect("gopls 4711")
     while not view._terminal.has_unwritten:
         view._terminal.write(b"x" * 4096)
     frames = view._loop.frames
