@@ -141,3 +141,39 @@ def test_any_curve_is_bounded_by_what_it_held(steps: list[tuple[int, int]]) -> N
 def test_a_longer_wait_changes_no_flat_curve(held: int, seconds: int, every: float) -> None:
     flat = curve(lambda _: held / MIB, min(seconds, 200 * every), every)
     assert flat.growth() == GrowthRates()
+
+
+MOVES = st.lists(
+    st.tuples(st.sampled_from([10**7, 10**8, 3 * 10**8, 10**9, 7 * 10**9]), st.integers(0, 3)),
+    min_size=1,
+    max_size=150,
+)
+
+
+@given(MOVES)
+def test_a_slot_that_is_not_kept_makes_no_difference(moves: list[tuple[int, int]]) -> None:
+    history, now, slots = GrowthWindow(), 0, list[tuple[int, int]]()
+    for step, held in moves:
+        now += step
+        history.add(now, held)
+        if len(slots) > 1 and now - slots[-1][0] < NS_PER_SECOND // 4:
+            slots[-1] = (slots[-1][0], held)
+        else:
+            slots.append((now, held))
+        last, first = slots[-1][0], slots[0][1]
+
+        def gain(seconds: int, last: int = last, held: int = held) -> int:
+            before = [value for at, value in slots if at <= last - seconds * NS_PER_SECOND]
+            return held - (before[-1] if before else slots[0][1])
+
+        assert history.growth() == GrowthRates(gain(10), gain(60), held - first)
+        assert history.recent_bytes == gain(2)
+    assert len(history) <= 243
+
+
+def test_at_rest_two_slots_are_kept() -> None:
+    moved = curve(lambda t: min(t, 50), 50)
+    assert len(moved) > 40
+    for second in range(51, 200):
+        moved.add((5_000 + second) * NS_PER_SECOND, 50 * MIB)
+    assert len(moved) == 2
