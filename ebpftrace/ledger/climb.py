@@ -6,6 +6,7 @@ The snapshot, the views and the judge all show this one.
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter, sub, truediv
 from typing import Protocol
 
 from ebpftrace.ledger.floor import KEPT_NS, Floor
@@ -25,6 +26,9 @@ _STEADY = 0.5  # of the gain, what the median slope explains: one jump has none
 _STILL = 0.4  # of the median slope, what the last third must have
 _ALREADY = 0.2  # of the median slope, what the first third must have
 _PAIRS = [(i, j) for i in range(POINTS) for j in range(i + 1, POINTS)]
+_earlier = itemgetter(*[i for i, _ in _PAIRS])
+_later = itemgetter(*[j for _, j in _PAIRS])
+_APART = [j - i for i, j in _PAIRS]
 
 # What follows from those, and is cheaper to ask first: of the gain, what the last third and the
 # first third must have (with a little less, for rounding).
@@ -38,12 +42,10 @@ class FloorSeries(Protocol):
     floor: Floor
     now_ns: int
     held_bytes: int
+    tooth_ns: int
 
     @property
     def age_ns(self) -> int: ...
-
-    @property
-    def tooth_ns(self) -> int: ...
 
     @property
     def peak_before_bytes(self) -> int: ...
@@ -114,7 +116,7 @@ def _fit(
         values[bisect_left(times, start + length * number // _LAST)] for number in range(POINTS)
     ]
     gain = points[-1] - points[0]
-    slopes = sorted([(points[j] - points[i]) / (j - i) for i, j in _PAIRS])
+    slopes = sorted(map(truediv, map(sub, _later(points), _earlier(points)), _APART))
     slope = slopes[len(slopes) // 2]  # of 45; the module statistics would cost 4 MB
     if slope * _LAST < gain * _STEADY:
         return None

@@ -21,8 +21,8 @@ class HeldSeries:
     """
 
     __slots__ = (
-        "_climb", "_filled", "_first_ns", "_peak_before", "_peak_since", "_recent", "_teeth",
-        "floor", "held_bytes", "now_ns",
+        "_filled", "_first_ns", "_peak_before", "_peak_since", "_recent", "_teeth",
+        "climb", "floor", "held_bytes", "now_ns", "tooth_ns",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -33,10 +33,13 @@ class HeldSeries:
         # As far back as dips are filled: each is higher than all that are later.
         self._recent: list[tuple[int, int]] = []
         self._teeth: list[tuple[int, int]] = []  # when one fell, how long it had lasted
+        self.tooth_ns = 0
+        """How long the longest tooth of the last three minutes lasted before it fell."""
         self._peak_before = 0
         self._peak_since = 0
         self._filled = 0
-        self._climb: SteadyClimb | None = None
+        self.climb: SteadyClimb | None = None
+        """The longest steady climb that continues until now; None where there is none."""
 
     def add(self, now_ns: int, held_bytes: int) -> bool:
         """Take a sample. False where it came too soon after the last one, and was skipped."""
@@ -46,6 +49,19 @@ class HeldSeries:
         elif now_ns - self.now_ns < CLOSEST_NS:
             return False
         self.now_ns, self.held_bytes = now_ns, held_bytes
+        if len(recent) == 1 and held_bytes == self._filled:
+            recent[0] = (now_ns, held_bytes)
+            self.floor.extend(now_ns)
+        else:
+            self._move(now_ns, held_bytes)
+        if self._teeth and self._teeth[0][0] < now_ns - _TEETH_NS:
+            self._forget_teeth(now_ns)
+        self.climb = None if self.floor.rise < LEAST_BYTES else steadiest(self)
+        return True
+
+    def _move(self, now_ns: int, held_bytes: int) -> None:
+        """Take a sample of a subject that does not rest."""
+        recent = self._recent
         while recent and recent[-1][1] <= held_bytes:
             recent.pop()
         recent.append((now_ns, held_bytes))
@@ -59,15 +75,18 @@ class HeldSeries:
         if above_since is not None and before - filled > before * _TOOTH_SHARE:
             # Where falls come often, a tooth is what lies between two of them.
             fell_ns = self._teeth[-1][0] if self._teeth else above_since
-            self._teeth.append((now_ns, now_ns - max(above_since, fell_ns)))
+            lasted_ns = now_ns - max(above_since, fell_ns)
+            self._teeth.append((now_ns, lasted_ns))
+            self.tooth_ns = max(self.tooth_ns, lasted_ns)
             self._peak_before = max(self._peak_before, self._peak_since)
             self._peak_since = filled
+
+    def _forget_teeth(self, now_ns: int) -> None:
         while self._teeth and self._teeth[0][0] < now_ns - _TEETH_NS:
             del self._teeth[0]
+        self.tooth_ns = max((lasted for _, lasted in self._teeth), default=0)
         if not self._teeth:
             self._peak_before = 0
-        self._climb = None if self.floor.rise < LEAST_BYTES else steadiest(self)
-        return True
 
     @property
     def age_ns(self) -> int:
@@ -75,16 +94,6 @@ class HeldSeries:
         return self.now_ns - self._first_ns
 
     @property
-    def tooth_ns(self) -> int:
-        """How long the longest tooth of the last three minutes lasted before it fell."""
-        return max((lasted for _, lasted in self._teeth), default=0)
-
-    @property
     def peak_before_bytes(self) -> int:
         """The highest value before the last fall, where there was one lately; else 0."""
         return self._peak_before
-
-    @property
-    def climb(self) -> SteadyClimb | None:
-        """The longest steady climb that continues until now; None where there is none."""
-        return self._climb

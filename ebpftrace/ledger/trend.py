@@ -78,7 +78,11 @@ class JobSeries:
         lasted_ns = self._held.tooth_ns
         if lasted_ns == 0:
             return 0
-        since = self._held.now_ns - lasted_ns
-        peak = max(held for time_ns, held, _ in self._recent if time_ns >= since)
+        since, peak = self._held.now_ns - lasted_ns, 0
+        for time_ns, held, _ in reversed(self._recent):
+            if time_ns < since:
+                break
+            if held > peak:
+                peak = held
         climbed = climb.rate * lasted_ns / NS_PER_SECOND
         return max(0, round(peak - self._held.floor.at(since) - climbed))
