@@ -5,7 +5,7 @@ highest value.
 """
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.units import NS_PER_SECOND
 
@@ -17,12 +17,11 @@ LONGEST_NS = COARSE_SECONDS * COARSE_BUCKETS * NS_PER_SECOND
 _PAIR = struct.Struct("=qq")  # lowest, highest
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(NamedTuple):
     """Lowest and highest bytes of every second of a minute, and of every five of 15.
 
     The closed buckets are packed and shared between snapshots; the last one of each
-    size is still open.
+    size is still open. A tuple, because each snapshot makes one for every process.
     """
 
     fine: bytes = b""
@@ -86,12 +85,13 @@ def _starts(curve: Curve, window_ns: int) -> list[int]:
 class CurveKeeper:
     """Writes one curve. A gap between two samples is filled with the earlier value."""
 
-    __slots__ = ("_coarse", "_fine", "_high", "_last", "_long_high", "_long_low", "_low",
-                 "_second")  # fmt: skip
+    __slots__ = ("_coarse", "_fine", "_flat", "_high", "_last", "_long_high", "_long_low",
+                 "_low", "_second")  # fmt: skip
 
     def __init__(self) -> None:
         self._fine = self._coarse = b""
         self._second = -1
+        self._flat = 0  # how many of the latest closed buckets of a second are at `_last`
         self._last = self._low = self._high = self._long_low = self._long_high = 0
 
     def add(self, now_ns: int, held_bytes: int) -> None:
@@ -99,10 +99,14 @@ class CurveKeeper:
         second = now_ns // NS_PER_SECOND
         if second != self._second:
             if self._second < 0:
-                self._low = self._high = self._long_low = self._long_high = held_bytes
+                self._last = self._low = self._high = self._long_low = self._long_high = (
+                    held_bytes
+                )
             else:
                 self._move_to(second)
             self._second = second
+        if held_bytes == self._last:
+            return
         self._last = held_bytes
         if held_bytes < self._low:
             self._low = held_bytes
@@ -129,9 +133,12 @@ class CurveKeeper:
         last = self._last
         flat = _PAIR.pack(last, last)
         missed = second - self._second - 1
-        closed = _PAIR.pack(self._low, self._high) + flat * min(missed, FINE_BUCKETS)
-        self._fine = (self._fine + closed)[-_PAIR.size * (FINE_BUCKETS - 1) :]
-        self._low = self._high = last
+        is_flat = self._low == self._high  # then both are `_last`
+        if not is_flat or self._flat < FINE_BUCKETS - 1:  # else it would stay the same
+            closed = _PAIR.pack(self._low, self._high) + flat * min(missed, FINE_BUCKETS)
+            self._fine = (self._fine + closed)[-_PAIR.size * (FINE_BUCKETS - 1) :]
+            self._flat = self._flat + missed + 1 if is_flat else missed
+            self._low = self._high = last
         missed = second // COARSE_SECONDS - self._second // COARSE_SECONDS - 1
         if missed >= 0:
             closed = _PAIR.pack(self._long_low, self._long_high)

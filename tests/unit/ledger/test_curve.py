@@ -76,3 +76,27 @@ def test_no_value_is_lost_or_invented(steps: list[tuple[int, int]]) -> None:
     every = {held for _, held in samples}
     assert {value for pair in buckets for value in pair} <= every
     assert buckets[-1][0] <= samples[-1][1] <= buckets[-1][1]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([200, 1000, 9000, 70_000]), st.integers(1, 2))),
+    st.integers(0, 300),
+)
+def test_rest_is_kept_as_movement_is(steps: list[tuple[int, int]], rest: int) -> None:
+    """Against buckets that are made of every sample."""
+    keeper, now, held = CurveKeeper(), 0, 1
+    lowest, highest = dict[int, int](), dict[int, int]()
+    for step_ms, wanted in [(0, 1), *steps, *[(1000, 1)] * rest]:
+        for second in range(now // 1000, (now + step_ms) // 1000 + 1):
+            lowest[second] = min(lowest.get(second, held), held)
+            highest[second] = max(highest.get(second, held), held)
+        now, held = now + step_ms, wanted
+        keeper.add(now * 1_000_000, held)
+        lowest[now // 1000] = min(lowest[now // 1000], held)
+        highest[now // 1000] = max(highest[now // 1000], held)
+    last = now // 1000
+    every = [(lowest[second], highest[second]) for second in range(last + 1)]
+    assert keeper.curve().buckets(MINUTE)[1] == every[-60:]
+    fives = [every[first : first + 5] for first in range(0, last + 1, 5)]
+    coarse = [(min(low for low, _ in part), max(high for _, high in part)) for part in fives]
+    assert keeper.curve().buckets(LONGEST_NS)[1] == coarse[-180:]
