@@ -40,9 +40,12 @@ class ProcessAccount:
 
     def read(self, counters: ProcessCounters) -> None:
         """Book a reading of its counters while it is in its job."""
+        if counters == self.counters:
+            return  # most processes rest most of the time
         before = self.own
         self.counters = counters
         self.own = counters.usage.less(counters.inherited)
+        self.job.has_changed()
         self.job.resident_bytes += self.own.resident_bytes - before.resident_bytes
         self.job.held_bytes += self.own.held_bytes - before.held_bytes
 
@@ -111,9 +114,17 @@ class JobAccount:
     started: int = 0
     gone: bool = False
     ended_ns: int = field(init=False)  # when its last process left
+    _usage: Usage | None = None  # None: to be summed anew
+    _by_size: list[ProcessAccount] | None = None  # None: to be sorted anew
+    _peaks_updated: bool = False  # since a process entered, left or changed
 
     def __post_init__(self) -> None:
         self.ended_ns = self.began_ns
+
+    def has_changed(self) -> None:
+        """A process entered, left or was read anew, so what follows from them is stale."""
+        self._usage = self._by_size = None
+        self._peaks_updated = False
 
     def enter(self, process: ProcessAccount) -> None:
         """The process runs in this job from here on.
@@ -126,6 +137,7 @@ class JobAccount:
         elif process.started.how in (StartCause.FOUND, StartCause.RENAME):
             self.history.lift(process.own.held_bytes)
         self.processes[process.key] = process
+        self.has_changed()
         self.resident_bytes += process.own.resident_bytes
         self.held_bytes += process.own.held_bytes
 
@@ -134,6 +146,7 @@ class JobAccount:
         self.update_peaks()
         self.update_peak_from(process)
         del self.processes[process.key]
+        self.has_changed()
         self.resident_bytes -= process.own.resident_bytes
         self.held_bytes -= process.own.held_bytes
         if not self.processes:
@@ -161,7 +174,20 @@ class JobAccount:
 
     @property
     def usage(self) -> Usage:
-        return total(process.own for process in self.processes.values())
+        """Of its processes, summed."""
+        if self._usage is None:
+            self._usage = total(process.own for process in self.processes.values())
+        return self._usage
+
+    @property
+    def by_size(self) -> list[ProcessAccount]:
+        """Its processes, the one with most own resident bytes first."""
+        if self._by_size is None:
+            self._by_size = sorted(
+                self.processes.values(),
+                key=lambda process: (-process.own.resident_bytes, process.key.pid),
+            )
+        return self._by_size
 
     @property
     def state(self) -> JobState:
@@ -181,11 +207,13 @@ class JobAccount:
             room_bytes=room_bytes(self.cgroup, group.usage),
         )
         self.history.add(now_ns, reading)
-        if self.processes:
-            for process in self.processes.values():
-                process.history.add(now_ns, process.own.held_bytes)
+        for process in self.processes.values():
+            process.history.add(now_ns, process.own.held_bytes)
+            if not self._peaks_updated:
                 self.update_peak_from(process)
+        if not self._peaks_updated:
             self.update_peaks()
+            self._peaks_updated = True
 
     def snapshot(
         self, now_ns: int, time_ns: int, usage: Usage, group: SharedCgroup, trend: Trend
@@ -198,10 +226,6 @@ class JobAccount:
             else GrowthRates(0, 0, self.grown_bytes, rate)
         )
         held_curve, charge_curve = self.history.evidence_curves()
-        largest_first = sorted(
-            self.processes.values(),
-            key=lambda process: (-process.own.resident_bytes, process.key.pid),
-        )
         return JobSnapshot(
             identity=self.identity,
             cgroup=self.cgroup,
@@ -215,7 +239,7 @@ class JobAccount:
             age_ns=max(0, now_ns - self.began_ns),
             state=self.state,
             started=self.started,
-            processes=tuple(process.snapshot(time_ns, steady) for process in largest_first),
+            processes=tuple(process.snapshot(time_ns, steady) for process in self.by_size),
             alone=group.jobs == 1,
             group_usage=group.usage,
             trend=trend,

@@ -299,3 +299,18 @@ def test_ages_and_the_part_a_process_plays() -> None:
     assert job.processes[0].role == "telemetry"
     # pid 1 of these tests was started 1 s after boot; the watch began 1,000 s after it.
     assert job.processes[0].age_ns == 10_004_000_000_000
+
+
+def test_a_process_that_leaves_as_it_was_read_last_counts_no_more() -> None:
+    book = Booking()
+    book.start(1, 5)
+    book.start(2, 7)
+    book.start(3, 9)
+    assert [one.pid for one in book.snapshot().jobs[0].processes] == [3, 2, 1]
+    book.exit(2, held(7))
+    book.move(3, identity("other"))
+    jobs = {job.identity.name: job for job in book.snapshot().jobs}
+    assert [one.pid for one in jobs["build"].processes] == [1]
+    assert jobs["build"].usage.anon_bytes == 5 * MIB
+    assert jobs["other"].usage.anon_bytes == 9 * MIB
+    assert (jobs["other"].peak_bytes, jobs["other"].peak_holder) == (9 * MIB, "gopls 3")

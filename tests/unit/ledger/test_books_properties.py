@@ -81,6 +81,8 @@ def check(books: Snapshot) -> None:
         assert job.started >= bool(job.processes)
         assert bool(job.peak_holder) == bool(job.peak_bytes)
         assert (job.state is JobState.RUNNING) == bool(job.processes)
+        keys = [(-one.own.resident_bytes, one.pid) for one in job.processes]
+        assert keys == sorted(keys)
 
 
 @given(st.lists(STEPS, max_size=60))
@@ -92,6 +94,9 @@ def test_any_sequence_of_events_adds_up(steps: list[tuple]) -> None:  # type: ig
         if step[0] == "snapshot":
             books = book.snapshot()
             check(books)
+            for job in book.ledger._jobs:
+                job.has_changed()  # what is kept between snapshots is calculated anew
+            assert book.ledger.peek(books.monotonic_ns, books.time_ns).jobs == books.jobs
             taken.append((books, repr(books)))
     live = {one.key for job in book.snapshot().jobs for one in job.processes}
     final = book.final()
