@@ -9,9 +9,8 @@ from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.detectors.builtin import builtin_detectors
 from ebpftrace.judge.detectors.oom import OomDetector
 from ebpftrace.judge.finding import Finding, FindingState, Severity, Subject
-from ebpftrace.judge.samples import Sample, Samples, of_job, of_process
-from ebpftrace.ledger import JobSnapshot, Note, OomNote, Snapshot
-from ebpftrace.ledger.trend import Trend
+from ebpftrace.judge.samples import Samples, of_job, of_process
+from ebpftrace.ledger import JobSnapshot, Note, OomNote, ProcessSnapshot, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
 HOLD_NS = 10 * NS_PER_SECOND
@@ -21,7 +20,7 @@ FORGET_NS = 30 * NS_PER_SECOND
 """A subject that is missing (between two short processes) is remembered for so long."""
 
 _Key = tuple[str, str]  # of a subject: the job's key, and the process or ""
-_Judged = tuple[_Key, Subject, str, Sample, Trend]
+_Judged = tuple[_Key, JobSnapshot, ProcessSnapshot | None]
 
 
 @dataclass(slots=True)
@@ -31,10 +30,16 @@ class _Case:
     subject: Subject
     samples: Samples
     seen_ns: int
-    label: str  # as the sentences call it
+    job: JobSnapshot  # as it was seen last, and so the process
+    process: ProcessSnapshot | None
     findings: dict[str, Finding] = field(default_factory=dict)  # by detector
     met_ns: dict[str, int] = field(default_factory=dict)  # when its condition was last met
     ends_below: dict[str, int] = field(default_factory=dict)  # bytes: see Verdict
+
+    @property
+    def label(self) -> str:
+        """What the sentences call it. Most subjects have no finding and need none."""
+        return words.label(self.job, self.process)
 
 
 class Judge:
@@ -63,13 +68,18 @@ class Judge:
         """Take the next snapshot. Returns what is to be reported, in order."""
         news: list[Finding] = []
         now = snapshot.monotonic_ns
-        for key, subject, label, sample, trend in self._subjects(snapshot):
+        for key, job, process in self._subjects(snapshot):
             case = self._cases.get(key)
+            trend = job.trend if process is None else process.trend
+            sample = of_job(job, now) if process is None else of_process(process, job, now)
             if case is None:
-                case = self._cases[key] = _Case(subject, Samples(sample, trend), now, label)
+                samples = Samples(sample, trend)
+                case = self._cases[key] = _Case(
+                    _subject(job, process), samples, now, job, process
+                )
             else:
                 case.samples.add(sample, trend)
-                case.seen_ns, case.label = now, label
+                case.seen_ns, case.job, case.process = now, job, process
             for detector in self._detectors:
                 verdict = detector.verdict(case.samples)
                 if verdict is not None:
@@ -107,26 +117,19 @@ class Judge:
         return None if case is None else case.samples
 
     def _subjects(self, snapshot: Snapshot) -> Iterator[_Judged]:
-        now = snapshot.monotonic_ns
         for job in snapshot.jobs:
-            key, sample = (job.identity.key, ""), of_job(job, now)
-            yield key, Subject(job.identity), words.label(job), sample, job.trend
-            if self._processes:
-                yield from _processes(job, now)
+            yield (job.identity.key, ""), job, None
+            if not self._processes:
+                continue
+            for process in job.processes:
+                if not process.role:  # a crash monitor is never the subject
+                    yield (job.identity.key, _process_key(process.key)), job, process
 
 
-def _processes(job: JobSnapshot, now_ns: int) -> Iterator[_Judged]:
-    for process in job.processes:
-        if process.role:
-            continue  # a crash monitor is never the subject
-        key = process.key
-        yield (
-            (job.identity.key, _process_key(key)),
-            Subject(job.identity, key, process.comm),
-            words.label(job, process),
-            of_process(process, job, now_ns),
-            process.trend,
-        )
+def _subject(job: JobSnapshot, process: ProcessSnapshot | None) -> Subject:
+    if process is None:
+        return Subject(job.identity)
+    return Subject(job.identity, process.key, process.comm)
 
 
 def _process_key(process: ProcessKey | None) -> str:

@@ -1,9 +1,11 @@
 """The history of one subject that the detectors read: recent samples, floor and trend."""
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
+from operator import attrgetter
 
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.climb import SteadyClimb
@@ -14,6 +16,8 @@ from ebpftrace.units import MIB
 
 _LEAST_CLIMB_BYTES = 8 * MIB
 """A smaller climb is shown, and not judged."""
+
+_time_ns = attrgetter("time_ns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +110,8 @@ class Samples:
 
     def before(self, ns: int) -> Sample:
         """The sample of `ns` ago, or the oldest of the last two minutes."""
-        at = self.now.time_ns - ns
-        found = self._recent[0]
-        for sample in self._recent:
-            if sample.time_ns > at:
-                break
-            found = sample
-        return found
+        later = bisect_right(self._recent, self.now.time_ns - ns, key=_time_ns)
+        return self._recent[max(0, later - 1)]
 
     def within(self, ns: int) -> list[Sample]:
         """The samples of the last `ns`, at most two minutes, oldest first."""
