@@ -60,13 +60,20 @@ class Sample:
 
 
 class Samples:
-    """Two minutes of samples, and six hours of the floor. Bounded; at least one sample."""
+    """Two minutes of samples. Bounded; at least one sample.
 
-    __slots__ = ("_floor", "_recent", "first_ns", "trend")
+    The ledger has the longer history: its floor and its climb, of which `trend` is what
+    follows. Samples keep what it does not: counters over time, and kinds of memory. A
+    condition over a window of more than two minutes also needs the lowest value in a window
+    of that length, for which a floor is kept from the first `keep_floor` on.
+    """
+
+    __slots__ = ("_before_later", "_floor", "_recent", "first_ns", "trend")
 
     def __init__(self, first: Sample, trend: Trend = NO_TREND) -> None:
         self.first_ns = first.time_ns
-        self._floor = Floor()
+        self._floor: Floor | None = None
+        self._before_later = self  # these samples without later ones: see `with_later`
         self._recent: deque[Sample] = deque()
         self.add(first, trend)
 
@@ -81,7 +88,8 @@ class Samples:
         if close and sample.oom_kills == recent[-1].oom_kills:
             return
         recent.append(sample)
-        self._floor.add(sample.time_ns, max(near.held_bytes for near in self.within(DIP_NS)))
+        if self._floor is not None:
+            self._floor.add(sample.time_ns, _without_dips(self.within(DIP_NS)))
         while recent[0].time_ns < sample.time_ns - FINE_NS:
             recent.popleft()
 
@@ -91,6 +99,24 @@ class Samples:
         newer = (sample for sample in later if sample.time_ns > self.now.time_ns)
         extended._recent = deque((*self._recent, *newer))
         return extended
+
+    def keep_floor(self) -> Floor:
+        """The floor of up to six hours, without what `with_later` added.
+
+        It begins with the samples of the last two minutes, or with the first sample if it
+        has been asked for since then. Most subjects have no condition that needs it.
+        """
+        samples = self._before_later
+        if samples._floor is None:
+            samples._floor = Floor()
+            recent = list(samples._recent)
+            first = 0
+            for number, sample in enumerate(recent):
+                while recent[first].time_ns < sample.time_ns - DIP_NS:
+                    first += 1
+                held = _without_dips(recent[first : number + 1])
+                samples._floor.add(sample.time_ns, held)
+        return samples._floor
 
     @property
     def now(self) -> Sample:
@@ -126,10 +152,15 @@ class Samples:
     def lowest(self, ns: int) -> tuple[int, int]:
         """When in the last `ns` least was held, and how much; beyond two minutes, its floor."""
         at = self.now.time_ns - ns
-        if ns > FINE_NS and (step := self._floor.step(at))[0] >= at:
+        if ns > FINE_NS and (step := self.keep_floor().step(at))[0] >= at:
             return step
         found = min(self.within(ns), key=lambda sample: (sample.held_bytes, -sample.time_ns))
         return found.time_ns, found.held_bytes
+
+
+def _without_dips(near: list[Sample]) -> int:
+    """The most held in so short a time that less held in it counts as a dip."""
+    return max(sample.held_bytes for sample in near)
 
 
 def of_job(job: JobSnapshot, now_ns: int) -> Sample:

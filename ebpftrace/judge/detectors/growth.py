@@ -8,6 +8,7 @@ from ebpftrace.judge.condition_kind import Bound, ConditionKind, Setting, Settin
 from ebpftrace.judge.detector import BytesToBound, Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
+from ebpftrace.ledger.floor import FINE_NS
 from ebpftrace.ledger.series import CLOSEST_NS
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
@@ -59,6 +60,8 @@ class GrowthDetector(Detector):
     def verdict(self, samples: Samples) -> Verdict | None:
         now, bound = samples.now, self._bound(samples)
         if bound is None:
+            if self.window_ns > FINE_NS:
+                samples.keep_floor()  # a limit may be set later
             return None
         since, lowest = samples.lowest(self.window_ns)
         gained = now.held_bytes - lowest

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ebpftrace.counters import CgroupContents
 from ebpftrace.judge.samples import Samples, of_job, of_process
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
@@ -76,3 +79,36 @@ def test_of_jobs_that_share_a_cgroup_each_counts_its_own() -> None:
     job = replace(job, cgroup=replace(job.cgroup, contents=contents))
     assert of_job(job, 0).held_bytes == 20 * GIB
     assert of_job(replace(job, alone=False), 0).held_bytes == job.usage.held_bytes
+
+
+HELD = st.lists(
+    st.tuples(st.sampled_from([0.25, 0.5, 1, 5, 70]), st.integers(0, 5)), min_size=1
+)
+
+
+@given(HELD, st.integers(0, 100))
+def test_a_floor_that_is_asked_for_within_two_minutes_has_every_sample(
+    steps: list[tuple[float, int]], asked: int
+) -> None:
+    late, always, seconds = Samples(sample(0, 3)), Samples(sample(0, 3)), 0.0
+    always.keep_floor()
+    for number, (step, mib) in enumerate(steps):
+        if number == asked or seconds + step > 120:
+            late.keep_floor()
+        seconds += step
+        for samples in (late, always):
+            samples.add(sample(seconds, mib))
+    for window in (100, 121, 3600):
+        assert late.lowest(window * NS_PER_SECOND) == always.lowest(window * NS_PER_SECOND)
+
+
+def test_later_samples_are_not_in_the_floor() -> None:
+    samples = Samples(sample(0, 50))
+    for second in range(1, 100):
+        samples.add(sample(second, 50 + second))
+    extended = samples.with_later([sample(101, 1)])
+    assert extended.lowest(250 * NS_PER_SECOND)[1] == 50 * MIB  # asked for the first time
+    for second in range(102, 301):
+        samples.add(sample(second, 50 + second))
+    assert samples.with_later([sample(301, 1)]).lowest(251 * NS_PER_SECOND)[1] == 100 * MIB
+    assert samples.lowest(250 * NS_PER_SECOND)[1] == 100 * MIB

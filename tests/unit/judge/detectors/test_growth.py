@@ -44,6 +44,18 @@ def test_a_share_of_the_limit() -> None:
     assert growth.verdict(watched(line(10), 26, limit=None)) is None
 
 
+def test_what_was_held_before_a_limit_was_set_counts() -> None:
+    growth = GrowthDetector(10 * MINUTE, bound_share=0.25)
+    samples = Samples(sample(0, 10, limit=None))
+    for second in range(1, 400):
+        assert growth.verdict(samples) is None
+        samples.add(sample(second, 200, limit=None))
+    samples.add(sample(400, 200, limit=512))
+    verdict = growth.verdict(samples)
+    assert verdict is not None
+    assert verdict.measured == 190 * MIB
+
+
 def test_a_burst_above_a_climb_names_the_rate_of_the_climb() -> None:
     """One estimate of when the limit is reached, whatever the gain of the window was."""
     samples = watched(lambda t: 20 + 10 * t + (100 if t > 59 else 0), 60, limit=2048)
