@@ -6,11 +6,11 @@ from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import StartCause
 from ebpftrace.ledger import GrowthRates, Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
-from tests.support.booking import Booking, held, identity
+from tests.support.scripted_ledger import ScriptedLedger, held, identity
 
 
 def climb(
-    book: Booking, pid: int, per_second: float, seconds: int, base: float = 100
+    book: ScriptedLedger, pid: int, per_second: float, seconds: int, base: float = 100
 ) -> Snapshot:
     """A process that grows by so many MiB a second, read once a second."""
     for _ in range(seconds):
@@ -21,7 +21,7 @@ def climb(
 
 
 def test_usage_counts_what_a_fork_shares_in_the_parent_alone() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 400)
     book.start(2, how=StartCause.FORK, counters=held(410, inherited=400))
     (job,) = book.snapshot().jobs
@@ -34,7 +34,7 @@ def test_usage_counts_what_a_fork_shares_in_the_parent_alone() -> None:
 
 
 def test_processes_come_largest_first_and_by_pid_where_equal() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     for pid, mib in ((3, 10), (2, 10), (1, 5), (4, 99)):
         book.start(pid, mib)
     (job,) = book.snapshot().jobs
@@ -42,7 +42,7 @@ def test_processes_come_largest_first_and_by_pid_where_equal() -> None:
 
 
 def test_the_peak_is_the_highest_sum_and_names_the_largest_process() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 300)
     book.start(2, 200, comm="go")
     book.snapshot()
@@ -53,7 +53,7 @@ def test_the_peak_is_the_highest_sum_and_names_the_largest_process() -> None:
 
 
 def test_a_short_lived_process_is_in_the_peak_by_its_own() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 10)
     book.snapshot()
     book.start(2, 1, comm="compile")
@@ -63,7 +63,7 @@ def test_a_short_lived_process_is_in_the_peak_by_its_own() -> None:
 
 
 def test_a_peak_between_two_readings_counts_before_the_exit_too() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 10)
     book.read(1, counters=held(10, peak=900))
     (job,) = book.snapshot().jobs
@@ -71,7 +71,7 @@ def test_a_peak_between_two_readings_counts_before_the_exit_too() -> None:
 
 
 def test_a_forked_childs_peak_is_without_what_it_inherited() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 400)
     book.start(2, how=StartCause.FORK, counters=held(400, inherited=400))
     book.exit(2, held(0, inherited=0, peak=450))  # it gave everything back
@@ -80,7 +80,7 @@ def test_a_forked_childs_peak_is_without_what_it_inherited() -> None:
 
 
 def test_a_peak_is_not_taken_along_into_another_job() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     other = identity("other", cgroup_id=8)
     book.start(1, counters=held(600, peak=600))
     book.snapshot()
@@ -94,7 +94,7 @@ def test_a_peak_is_not_taken_along_into_another_job() -> None:
 
 
 def test_growth_counts_from_the_start_that_was_seen() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 2)
     book.at = 0.9
     book.read(1, 80)
@@ -104,7 +104,7 @@ def test_growth_counts_from_the_start_that_was_seen() -> None:
 
 
 def test_what_was_found_running_has_not_grown_yet() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     for pid in (1, 2, 3):
         book.start(pid, 500, how=StartCause.FOUND)
     (job,) = book.snapshot().jobs
@@ -112,7 +112,7 @@ def test_what_was_found_running_has_not_grown_yet() -> None:
 
 
 def test_growth_leaves_page_cache_out() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1)
     book.at = 1
     usage = Usage(anon_bytes=1 * MIB, file_bytes=900 * MIB, shmem_bytes=2 * MIB, swap_bytes=4)
@@ -122,7 +122,7 @@ def test_growth_leaves_page_cache_out() -> None:
 
 
 def test_growth_over_ten_and_sixty_seconds_of_job_and_process() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     (job,) = climb(book, 1, 2, 91).jobs
     assert job.growth == GrowthRates(20 * MIB, 120 * MIB, 180 * MIB, 2 * MIB)
@@ -130,7 +130,7 @@ def test_growth_over_ten_and_sixty_seconds_of_job_and_process() -> None:
 
 
 def test_a_job_that_ended_keeps_what_it_grew_and_no_rate() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     climb(book, 1, 2, 31)
     book.exit(1)
@@ -138,7 +138,7 @@ def test_a_job_that_ended_keeps_what_it_grew_and_no_rate() -> None:
 
 
 def test_a_job_that_was_idle_is_a_new_curve() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 0)
     climb(book, 1, 2, 61)
     book.exit(1)
@@ -155,7 +155,7 @@ def test_a_job_without_a_sample_for_half_a_minute_is_judged_anew(
     missing_s: int, is_kept: bool
 ) -> None:
     """A job that ended stays in the snapshots for a minute and is sampled all the time."""
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     climb(book, 1, 2, 31)
     book.exit(1)
@@ -170,7 +170,7 @@ def test_a_job_without_a_sample_for_half_a_minute_is_judged_anew(
 
 def test_peak_growth_of_a_job_outlives_the_process_that_grew() -> None:
     """Also between two readings: an exit brings the last of what was held."""
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 10)
     climb(book, 1, 2, 31, base=10)
     assert book.job().peak_growth_bytes == 60 * MIB
@@ -183,7 +183,7 @@ def test_peak_growth_of_a_job_outlives_the_process_that_grew() -> None:
 
 
 def test_what_a_job_only_gave_back_is_no_growth_of_it() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 500, how=StartCause.FOUND)
     book.start(2, 300, how=StartCause.FOUND)
     climb(book, 1, -1, 5, base=500)
@@ -192,7 +192,7 @@ def test_what_a_job_only_gave_back_is_no_growth_of_it() -> None:
 
 
 def test_what_a_process_had_before_it_was_renamed_is_no_growth_of_the_job() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     climb(book, 1, 1, 5)
     book.start(2, 700, how=StartCause.RENAME)
@@ -206,8 +206,8 @@ def test_what_a_process_had_before_it_was_renamed_is_no_growth_of_the_job() -> N
 
 
 def test_the_peak_has_the_sum_at_an_exit_between_two_readings() -> None:
-    """gopls, and a child that came and went before anybody read it."""
-    book = Booking()
+    """gopls, and a child that came and went before it was read."""
+    book = ScriptedLedger()
     book.start(1, 100)
     book.snapshot()
     book.start(2, 1, comm="go")
@@ -217,7 +217,7 @@ def test_the_peak_has_the_sum_at_an_exit_between_two_readings() -> None:
 
 
 def test_the_peak_has_the_sum_before_a_move() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     book.start(2, 60)
     book.move(2, identity("other", cgroup_id=8))
@@ -229,7 +229,7 @@ def test_the_peak_has_the_sum_before_a_move() -> None:
 def test_without_a_limit_or_growth_there_is_no_time_to_it(
     limit: int | None, rate: float
 ) -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     room = None if limit is None else limit * MIB
     book.cgroup(charge_bytes=200 * MIB, limit_bytes=room, headroom_bytes=room)
@@ -238,7 +238,7 @@ def test_without_a_limit_or_growth_there_is_no_time_to_it(
 
 
 def test_the_time_to_the_limit_is_the_headroom_at_the_floors_rate() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     climb(book, 1, 2, 30)
     book.cgroup(charge_bytes=160 * MIB, limit_bytes=200 * MIB, headroom_bytes=40 * MIB)
@@ -249,7 +249,7 @@ def test_the_time_to_the_limit_is_the_headroom_at_the_floors_rate() -> None:
 
 
 def test_page_cache_in_the_charge_is_room() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     climb(book, 1, 2, 30)
     book.cgroup(charge_bytes=1000 * MIB, limit_bytes=1000 * MIB, headroom_bytes=0)
@@ -258,7 +258,7 @@ def test_page_cache_in_the_charge_is_room() -> None:
 
 
 def test_what_another_job_of_the_cgroup_holds_is_no_room() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     book.start(2, 500, identity("other"))
     climb(book, 1, 2, 30)
@@ -269,7 +269,7 @@ def test_what_another_job_of_the_cgroup_holds_is_no_room() -> None:
 
 
 def test_swap_is_growth_but_not_charged() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     climb(book, 1, 2, 30)
     usage = Usage(anon_bytes=60 * MIB, swap_bytes=100 * MIB)
@@ -280,7 +280,7 @@ def test_swap_is_growth_but_not_charged() -> None:
 
 
 def test_a_limit_more_than_a_week_away_is_no_news() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 100)
     climb(book, 1, 0.02, 60)
     book.cgroup(charge_bytes=0, limit_bytes=10**15, headroom_bytes=10**15)
@@ -290,7 +290,7 @@ def test_a_limit_more_than_a_week_away_is_no_news() -> None:
 
 
 def test_ages_and_the_part_a_process_plays() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.at = 2
     book.start(1, 1, role="telemetry")
     book.at = 5

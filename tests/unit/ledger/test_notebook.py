@@ -2,11 +2,11 @@ import pytest
 
 from ebpftrace.counters import CgroupPressure
 from ebpftrace.ledger import LossNote, OomNote, PressureNote, ProcessNote, StallNote
-from tests.support.booking import Booking, identity
+from tests.support.scripted_ledger import ScriptedLedger, identity
 
 
 def test_stalls_are_noted_as_they_grow() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1)
     book.notes()
     book.cgroup(stalls=2, stalled_ns=20)
@@ -23,7 +23,7 @@ def test_stalls_are_noted_as_they_grow() -> None:
 
 
 def test_pressure_is_noted_since_the_last_reading() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1)
     book.cgroup(pressure=CgroupPressure(1_000, 50, 20, 0.0, 0.0))
     book.notes()
@@ -41,7 +41,7 @@ def test_pressure_is_noted_since_the_last_reading() -> None:
 
 
 def test_losses_are_noted_as_they_grow_and_summed_in_every_snapshot() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.losses(ring_start=2)
     book.losses(ring_start=2)
     book.losses(ring_start=7, processes_full=1)
@@ -57,7 +57,7 @@ def test_losses_are_noted_as_they_grow_and_summed_in_every_snapshot() -> None:
 
 
 def test_notes_are_reported_once_and_in_order() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1)
     book.oom(1)
     book.exit(1, signal=9)
@@ -67,7 +67,7 @@ def test_notes_are_reported_once_and_in_order() -> None:
 
 
 def test_losses_of_a_snapshot_cannot_be_changed() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.losses(ring_start=2)
     losses = book.snapshot().losses
     with pytest.raises(TypeError):

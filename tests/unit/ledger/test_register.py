@@ -7,7 +7,7 @@ import pytest
 from ebpftrace.counters import Usage
 from ebpftrace.ledger import JobState, ProcessNote, register
 from ebpftrace.units import MIB
-from tests.support.booking import Booking, held, identity
+from tests.support.scripted_ledger import ScriptedLedger, held, identity
 
 
 @pytest.fixture
@@ -15,19 +15,19 @@ def three_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(register, "MAX_ENDED_JOBS", 3)
 
 
-def ended(book: Booking, *names: str) -> None:
+def ended(book: ScriptedLedger, *names: str) -> None:
     for pid, name in enumerate(names, 100):
         book.start(pid, 1, identity(name, cgroup_id=pid))
         book.exit(pid)
 
 
-def names(book: Booking) -> set[str]:
+def names(book: ScriptedLedger) -> set[str]:
     return {job.identity.name for job in book.final().jobs}
 
 
 def test_two_jobs_one_after_the_other_in_one_cgroup() -> None:
     """A bare GitHub runner: one cgroup, jobs distinguished by the run's variables."""
-    book = Booking()
+    book = ScriptedLedger()
     one, two = identity("one"), identity("two")
     book.start(1, 100, one)
     book.cgroup(oom_kills=0, stalls=3, stalled_ns=300, charge_bytes=100 * MIB)
@@ -50,7 +50,7 @@ def test_two_jobs_one_after_the_other_in_one_cgroup() -> None:
 
 
 def test_a_service_is_one_job_though_systemd_makes_it_a_cgroup_at_each_start() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     first = replace(identity("a.service"), key="systemd:/a.service", cgroup_id=7)
     book.start(1, 100, first)
     book.cgroup(7, oom_kills=0, stalls=2, stalled_ns=20, limit_bytes=200 * MIB)
@@ -61,7 +61,7 @@ def test_a_service_is_one_job_though_systemd_makes_it_a_cgroup_at_each_start() -
     book.cgroup_made(8)
     book.start(2, 10, second)
     book.cgroup(8, stalls=1, stalled_ns=5, limit_bytes=300 * MIB)
-    book.cgroup(7, stalls=9, stalled_ns=90, limit_bytes=1)  # nobody's any more
+    book.cgroup(7, stalls=9, stalled_ns=90, limit_bytes=1)  # of no job any more
     (job,) = book.running()
     assert job.identity == second
     assert (job.started, job.peak_bytes) == (2, 100 * MIB)
@@ -70,7 +70,7 @@ def test_a_service_is_one_job_though_systemd_makes_it_a_cgroup_at_each_start() -
 
 
 def test_a_cgroup_that_has_a_process_again_is_not_gone() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1)
     book.exit(1)
     book.cgroup_gone()
@@ -82,7 +82,7 @@ def test_a_cgroup_that_has_a_process_again_is_not_gone() -> None:
 
 
 def test_four_thousand_ended_jobs_are_remembered_and_the_first_forgotten() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     for number in range(register.MAX_ENDED_JOBS + 2):
         book.start(1, 1, identity(f"job-{number}"))
         book.exit(1)
@@ -93,7 +93,7 @@ def test_four_thousand_ended_jobs_are_remembered_and_the_first_forgotten() -> No
 
 @pytest.mark.usefixtures("three_at_most")
 def test_the_job_that_ended_first_is_dropped_first() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 1, identity("long", cgroup_id=1))
     ended(book, "a", "b")
     book.exit(1)
@@ -103,7 +103,7 @@ def test_the_job_that_ended_first_is_dropped_first() -> None:
 
 @pytest.mark.usefixtures("three_at_most")
 def test_a_job_that_runs_is_never_forgotten() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     for pid in range(1, 9):
         book.start(pid, 1, identity(f"live-{pid}", cgroup_id=pid))
     ended(book, "a", "b", "c", "d")
@@ -114,7 +114,7 @@ def test_a_job_that_runs_is_never_forgotten() -> None:
 
 @pytest.mark.usefixtures("three_at_most")
 def test_a_move_and_a_kill_leave_ended_jobs_too() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     ended(book, "a", "b", "c")
     book.start(1, 1, identity("left", cgroup_id=1))
     book.move(1, identity("entered", cgroup_id=2))
@@ -125,7 +125,7 @@ def test_a_move_and_a_kill_leave_ended_jobs_too() -> None:
 
 @pytest.mark.usefixtures("three_at_most")
 def test_a_job_that_runs_again_is_not_among_the_ended() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     ended(book, "a", "b", "c")
     book.start(1, 1, identity("a", cgroup_id=100))
     ended(book, "d")
@@ -137,7 +137,7 @@ def test_a_job_that_runs_again_is_not_among_the_ended() -> None:
 
 @pytest.mark.usefixtures("three_at_most")
 def test_a_forgotten_job_shares_no_cgroup_any_more() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     ended(book, "a", "b", "c", "d")
     book.oom(66, identity("a", cgroup_id=100), tracked=False)
     assert "a" not in names(book)
@@ -145,7 +145,7 @@ def test_a_forgotten_job_shares_no_cgroup_any_more() -> None:
 
 
 def test_a_job_that_ended_is_shown_for_a_minute() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 190)
     book.start(2, 1, identity("other"))
     book.at = 10
@@ -164,7 +164,7 @@ def test_a_job_that_ended_is_shown_for_a_minute() -> None:
 
 
 def test_a_job_that_runs_again_ends_anew() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1)
     book.exit(1)
     book.at = 50
@@ -179,7 +179,7 @@ def test_a_job_that_runs_again_ends_anew() -> None:
 
 
 def test_a_victim_without_a_start_is_shown_for_a_minute_too() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.at = 5
     book.oom(66)
     assert [job.oom_kills for job in book.snapshot().jobs] == [1]
@@ -188,7 +188,7 @@ def test_a_victim_without_a_start_is_shown_for_a_minute_too() -> None:
 
 
 def test_a_path_that_is_known_later_is_taken() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     unknown = replace(identity(), cgroup="", name="cgroup 7")
     book.start(1, 1, unknown)
     assert book.running()[0].identity == unknown
@@ -199,13 +199,13 @@ def test_a_path_that_is_known_later_is_taken() -> None:
 
 
 def test_cgroups_without_a_job_are_remembered_within_a_bound() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     for cgroup_id in range(register._MAX_MADE + 1):
         book.cgroup_made(cgroup_id)
     for pid in (1, register._MAX_MADE):
         book.start(pid, 1, identity(str(pid), pid))
         book.cgroup(pid, oom_kills=2)
         assert book.job(str(pid)).oom_kills == 2
-    book.start(2, 1, identity("0", 0))  # it was made first: nobody knows that any more
+    book.start(2, 1, identity("0", 0))  # that it was made first is forgotten
     book.cgroup(0, oom_kills=2)
     assert book.job("0").oom_kills == 0

@@ -1,4 +1,4 @@
-"""What the books make of what the kernel noted, event by event."""
+"""What the ledger makes of events, one by one."""
 
 import pytest
 
@@ -13,10 +13,10 @@ from ebpftrace.events import (
 )
 from ebpftrace.ledger import JobState, ProcessChange, ProcessNote
 from ebpftrace.units import MIB
-from tests.support.booking import BEGAN_NS, UNIX_NS, Booking, held, identity, key
+from tests.support.scripted_ledger import BEGAN_NS, UNIX_NS, ScriptedLedger, held, identity, key
 
 
-def events(book: Booking) -> list[tuple[str, int]]:
+def events(book: ScriptedLedger) -> list[tuple[str, int]]:
     """What the process notes tell, and takes them."""
     return [
         (note.event, note.key.pid) for note in book.notes() if isinstance(note, ProcessNote)
@@ -24,18 +24,18 @@ def events(book: Booking) -> list[tuple[str, int]]:
 
 
 def test_an_empty_watch() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.at = 3
-    books = book.snapshot()
-    assert (books.sequence, books.jobs, books.elapsed_ns) == (1, (), 3_000_000_000)
-    assert (books.monotonic_ns, books.time_ns) == (book.now_ns, UNIX_NS + book.now_ns)
+    snapshot = book.snapshot()
+    assert (snapshot.sequence, snapshot.jobs, snapshot.elapsed_ns) == (1, (), 3_000_000_000)
+    assert (snapshot.monotonic_ns, snapshot.time_ns) == (book.now_ns, UNIX_NS + book.now_ns)
     assert book.notes() == ()
     assert book.snapshot().sequence == 2
 
 
 @pytest.mark.parametrize("how", StartCause)
 def test_a_start_is_noted_and_booked(how: StartCause) -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(4711, 5, how=how, role="telemetry")
     (note,) = book.notes()
     assert isinstance(note, ProcessNote)
@@ -51,7 +51,7 @@ def test_a_start_is_noted_and_booked(how: StartCause) -> None:
 def test_age_is_right_after_a_suspend() -> None:
     """The boot clock is hours ahead of the one the watch goes by: else it were young for
     hours, and a policy's grace would keep it."""
-    book = Booking()
+    book = ScriptedLedger()
     book.start(40_000)
     book.at = 30
     (process,) = book.snapshot().jobs[0].processes
@@ -62,7 +62,7 @@ def test_age_is_right_after_a_suspend() -> None:
 def test_what_executes_while_the_running_are_looked_through_starts_once(
     how: StartCause,
 ) -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 3)
     book.start(1, 1, how=how)
     assert events(book) == [("exec", 1)]
@@ -71,7 +71,7 @@ def test_what_executes_while_the_running_are_looked_through_starts_once(
 
 
 def test_an_exec_replaces_a_process_whose_exit_was_lost() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 300, how=StartCause.FOUND)
     book.snapshot()
     book.start(1, 3, comm="go")
@@ -82,7 +82,7 @@ def test_an_exec_replaces_a_process_whose_exit_was_lost() -> None:
 
 
 def test_an_exec_is_an_exit_and_a_start_of_one_process() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 300, how=StartCause.FORK, comm="sh")
     book.exit(1, held(300), executed=True, comm="sh")
     book.start(1, 2)
@@ -97,7 +97,7 @@ def test_an_exec_is_an_exit_and_a_start_of_one_process() -> None:
 
 
 def test_an_exec_into_another_job_counts_in_both() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 1)
     book.exit(1, executed=True)
     book.start(1, 1, identity("next"))
@@ -105,7 +105,7 @@ def test_an_exec_into_another_job_counts_in_both() -> None:
 
 
 def test_an_exec_of_a_program_that_is_not_watched_ends_the_process() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 1)
     book.exit(1, executed=True)
     assert book.running() == ()
@@ -115,7 +115,7 @@ def test_an_exec_of_a_program_that_is_not_watched_ends_the_process() -> None:
 
 @pytest.mark.parametrize(("code", "signal"), [(0, 0), (2, 0), (0, 9)])
 def test_an_exit_note_has_code_signal_and_last_counters(code: int, signal: int) -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 5)
     book.exit(1, held(7, peak=9), code=code, signal=signal)
     _, note = book.notes()
@@ -127,7 +127,7 @@ def test_an_exit_note_has_code_signal_and_last_counters(code: int, signal: int) 
 
 
 def test_a_new_name_is_noted_and_kept() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 5)
     book.rename(1, "worker")
     (job,) = book.snapshot().jobs
@@ -136,7 +136,7 @@ def test_a_new_name_is_noted_and_kept() -> None:
 
 
 def test_an_exit_has_the_kernels_last_word_on_the_name() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 5)
     book.exit(1, comm="renamed")  # the record of the renaming was lost
     _, note = book.notes()
@@ -145,7 +145,7 @@ def test_an_exit_has_the_kernels_last_word_on_the_name() -> None:
 
 
 def test_a_move_takes_the_whole_account_to_the_other_job() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     other = identity("other", cgroup_id=8)
     book.start(1, 40)
     book.start(2, 2)
@@ -164,7 +164,7 @@ def test_a_move_takes_the_whole_account_to_the_other_job() -> None:
 
 
 def test_a_move_within_the_job_and_a_name_it_has_already_are_no_news() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 40)
     book.move(1, identity())
     book.rename(1, "gopls")
@@ -173,14 +173,14 @@ def test_a_move_within_the_job_and_a_name_it_has_already_are_no_news() -> None:
 
 
 def test_readings_are_exact_at_once() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 1)
     book.read(1, 33)
     assert book.snapshot().usage.anon_bytes == 33 * MIB
 
 
 def test_delays_are_the_last_that_were_read() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 1)
     (job,) = book.running()
     assert job.processes[0].delays is None
@@ -192,20 +192,20 @@ def test_delays_are_the_last_that_were_read() -> None:
 
 
 def test_an_event_of_an_unknown_process_is_no_error() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.read(9, 5)
     book.ledger.apply(ProcessDelayed(book.now_ns, key(9), Delays(1, 2, 3)))
     book.exit(9)
     book.rename(9, "x")
     book.move(9, identity())
-    book.ledger.apply(ProcessMoved(book.now_ns, key(9), 7))  # nobody says which job
+    book.ledger.apply(ProcessMoved(book.now_ns, key(9), 7))  # without its job
     book.cgroup(99, oom_kills=3)
     book.cgroup_gone(99, oom_kills=3)
     assert (book.snapshot().jobs, book.final().jobs, book.notes()) == ((), (), ())
 
 
 def test_what_comes_after_the_exit_changes_nothing() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 5)
     book.exit(1, held(0, peak=5))
     book.notes()
@@ -218,7 +218,7 @@ def test_what_comes_after_the_exit_changes_nothing() -> None:
 
 
 def test_a_pid_used_again_is_another_process() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 5)
     again = ProcessKey(1, key(1).start_boottime_ns + 1)
     book.ledger.apply(ProcessRead(book.now_ns, again, held(900)))
@@ -227,14 +227,14 @@ def test_a_pid_used_again_is_another_process() -> None:
 
 
 def test_jobs_come_largest_first_and_at_the_end_by_peak() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 5, identity("small", 1))
     book.start(2, 50, identity("large", 2))
     book.start(3, 500, identity("ended", 3))
     book.exit(3, held(0, peak=500))
-    books = book.snapshot()
-    assert [job.identity.name for job in books.jobs] == ["large", "small", "ended"]
-    assert (books.running_count, books.process_count) == (2, 2)
+    snapshot = book.snapshot()
+    assert [job.identity.name for job in snapshot.jobs] == ["large", "small", "ended"]
+    assert (snapshot.running_count, snapshot.process_count) == (2, 2)
     final = book.final()
     assert [job.identity.name for job in final.jobs] == ["ended", "large", "small"]
     assert (final.final, final.process_count) == (True, 2)

@@ -1,4 +1,4 @@
-"""Whatever the kernel tells, in whatever order, the books add up."""
+"""Whatever the kernel reports, in whatever order, the accounts add up."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import ProcessKey, StartCause
 from ebpftrace.ledger import JobState, ProcessChange, ProcessNote, Snapshot
-from tests.support.booking import Booking, identity
+from tests.support.scripted_ledger import ScriptedLedger, identity
 
 PIDS = st.integers(1, 4)
 JOBS = st.builds(identity, st.sampled_from(["a", "b"]), st.integers(7, 8))
@@ -39,7 +39,7 @@ STEPS = st.one_of(
 )
 
 
-def apply(book: Booking, step: tuple) -> None:  # type: ignore[type-arg]
+def apply(book: ScriptedLedger, step: tuple) -> None:  # type: ignore[type-arg]
     match step:
         case ("start", pid, counters, job, how):
             book.start(pid, job=job, how=how, counters=counters)
@@ -65,10 +65,10 @@ def apply(book: Booking, step: tuple) -> None:  # type: ignore[type-arg]
             book.at += seconds
 
 
-def check(books: Snapshot) -> None:
-    own = [one.own for job in books.jobs for one in job.processes]
-    assert books.usage == sum(own, Usage()) == sum((job.usage for job in books.jobs), Usage())
-    for job in books.jobs:
+def check(drawn: Snapshot) -> None:
+    own = [one.own for job in drawn.jobs for one in job.processes]
+    assert drawn.usage == sum(own, Usage()) == sum((job.usage for job in drawn.jobs), Usage())
+    for job in drawn.jobs:
         assert job.usage == sum((one.own for one in job.processes), Usage())
         figures = (
             job.usage.anon_bytes, job.usage.file_bytes, job.usage.shmem_bytes,
@@ -87,22 +87,22 @@ def check(books: Snapshot) -> None:
 
 @given(st.lists(STEPS, max_size=60))
 def test_any_sequence_of_events_adds_up(steps: list[tuple]) -> None:  # type: ignore[type-arg]
-    book = Booking()
+    book = ScriptedLedger()
     taken: list[tuple[Snapshot, str]] = []
     for step in steps:
         apply(book, step)
         if step[0] == "snapshot":
-            books = book.snapshot()
-            check(books)
+            drawn = book.snapshot()
+            check(drawn)
             for job in book.ledger._jobs:
                 job.has_changed()  # what is kept between snapshots is calculated anew
-            assert book.ledger.peek(books.monotonic_ns, books.time_ns).jobs == books.jobs
-            taken.append((books, repr(books)))
+            assert book.ledger.peek(drawn.monotonic_ns, drawn.time_ns).jobs == drawn.jobs
+            taken.append((drawn, repr(drawn)))
     live = {one.key for job in book.snapshot().jobs for one in job.processes}
     final = book.final()
     check(final)
     assert {one.key for job in final.jobs for one in job.processes} == live
-    assert all(repr(books) == as_it_was for books, as_it_was in taken)
+    assert all(repr(drawn) == as_it_was for drawn, as_it_was in taken)
 
     # A process that was noted to start was noted to end, or is still there.
     there: set[ProcessKey] = set()
