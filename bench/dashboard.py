@@ -57,8 +57,8 @@ def _share(width: int, height: int, keys: str, scale: Scale) -> float:
     return 100 * spent / frames / FRAME_NS
 
 
-def _moved(books: Snapshot, number: int) -> Snapshot:
-    """The same books a second later, with other figures in every row."""
+def _moved(snapshot: Snapshot, number: int) -> Snapshot:
+    """The same snapshot a second later, with other figures in every row."""
     more = number * 3 * MIB
     jobs = tuple(
         replace(
@@ -78,6 +78,6 @@ def _moved(books: Snapshot, number: int) -> Snapshot:
                 for one in job.processes
             ),
         )
-        for job in books.jobs
+        for job in snapshot.jobs
     )
-    return replace(books, jobs=jobs, time_ns=books.time_ns + number * NS_PER_SECOND)
+    return replace(snapshot, jobs=jobs, time_ns=snapshot.time_ns + number * NS_PER_SECOND)

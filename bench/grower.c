@@ -1,5 +1,5 @@
 /*
- * Grows past a bound when it is told to, and says when: the moment before it touched the
+ * Grows past a bound on command, and says when: the moment before it touched the
  * page that reached the bound, by its own count.
  *
  *   grower BOUND REST    bytes of anonymous memory; it holds REST between two breaches
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: grower BOUND REST\n");
         return 2;
     }
-    /* It must not lose its CPU between the clock and the page: that is no time of anyone's. */
+    /* It must not lose its CPU between the clock and the page: that time belongs to neither side. */
     if (setpriority(PRIO_PROCESS, 0, -20))
         perror("setpriority");
     memset(text, 1, sizeof(text)); /* its pages count before they are counted */

@@ -59,17 +59,17 @@ void began(long *stack)
     call(__NR_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0);
     long argc = stack[0];
     const char **argv = (const char **)(stack + 1);
-    long told[2] = {now.tv_sec * 1000000000L + now.tv_nsec, 0};
+    long times[2] = {now.tv_sec * 1000000000L + now.tv_nsec, 0};
     if (argc > 2)
-        told[1] = number(argv[2]);
+        times[1] = number(argv[2]);
     for (const char **one = argv + argc + 1; argc == 2 && *one; one++) {
         const char *pid = after(*one, "EBPFTRACE_PID=");
         if (pid)
-            told[1] = number(pid);
+            times[1] = number(pid);
     }
     long fd = -1;
     if (argc > 1)
         fd = call(__NR_openat, AT_FDCWD, (long)argv[1], O_WRONLY | O_NONBLOCK, 0);
-    long written = fd < 0 ? -1 : call(__NR_write, fd, (long)told, sizeof(told), 0);
-    call(__NR_exit_group, written != sizeof(told), 0, 0, 0);
+    long written = fd < 0 ? -1 : call(__NR_write, fd, (long)times, sizeof(times), 0);
+    call(__NR_exit_group, written != sizeof(times), 0, 0, 0);
 }

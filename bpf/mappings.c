@@ -1,4 +1,4 @@
-/* Address space: every byte of mmap, munmap, brk and mremap, booked from mm_struct itself. */
+/* Address space: every byte of mmap, munmap, brk and mremap, counted from mm_struct itself. */
 
 #define PAGES(bytes) (((bytes) + PAGE_SIZE - 1) / PAGE_SIZE)
 
@@ -42,7 +42,7 @@ static inline void book_call(struct process *process, s64 pages)
 #endif
 }
 
-/* The caller holds the mm's mmap lock and nothing else books meanwhile, so the difference to
+/* The caller holds the mm's mmap lock and nothing else counts meanwhile, so the difference to
  * the last values is what this one call did. Growth of the stack is counted separately: page
  * faults cause it, and it is only noticed here. */
 static inline void book_mappings(struct process *process)
@@ -72,8 +72,8 @@ static inline void book_mappings(struct process *process)
 
 #ifdef MMAP_LOCK_WRITE_ARG
 /* munmap ends holding the lock for reading only (mmap_write_downgrade), so two threads may
- * see its work at once: the first of them books it. */
-BPF_HASH(booking, u64, u8, 1024);
+ * see its work at once: the first of them counts it. */
+BPF_HASH(counting, u64, u8, 1024);
 
 static inline int changed(struct process *process)
 {
@@ -88,12 +88,12 @@ static inline void book_shared(struct process *process)
 #ifdef MAPPING_CALLS
     u32 thread = bpf_get_current_pid_tgid();
     if (!calls.lookup(&thread))
-        return; /* the thread that made the call will book it */
+        return; /* the thread that made the call will count it */
 #endif
-    if (!changed(process) || booking.insert(&mm, &one))
+    if (!changed(process) || counting.insert(&mm, &one))
         return;
     book_mappings(process);
-    booking.delete(&mm);
+    counting.delete(&mm);
 }
 
 /* mmap_lock_released(mm, [memcg_path,] write), still under the lock, at the end of every

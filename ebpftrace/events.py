@@ -1,4 +1,4 @@
-"""What happened in the kernel, as frozen values: `probe` makes them, `ledger` books them.
+"""What happened in the kernel, as frozen values: `probe` makes them, `ledger` records them.
 
 All sizes are bytes; all times are CLOCK_MONOTONIC nanoseconds, except a process's start,
 which is CLOCK_BOOTTIME nanoseconds as the kernel keeps it. Names (comm, arguments, paths)
@@ -107,7 +107,7 @@ class CgroupRead(Event):
 
 @dataclass(frozen=True, slots=True)
 class GroupReading:
-    """One memory cgroup and its tracked processes, read between two intervals; not booked.
+    """One memory cgroup and its tracked processes, read between two intervals; not recorded.
 
     `held_bytes` is the kernel side's sum of what its tracked processes hold. If there are
     very many, `partial` is set: some of `processes` are as of the last reading.
@@ -160,7 +160,7 @@ class OomKilled(Event):
 
 @dataclass(frozen=True, slots=True)
 class Breached(Event):
-    """A watermark was crossed, reported at the page that crossed it; not booked.
+    """A watermark was crossed, reported at the page that crossed it; not recorded.
 
     `key` took the last page. If `group` is set, `held_bytes` is the sum of all tracked
     processes of the cgroup, else that of this process alone.

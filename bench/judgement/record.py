@@ -55,7 +55,7 @@ def _recorded(workload: Workload, room: threading.Semaphore) -> None:
         print(f"{workload.name}: {len(trace.rows)} rows, {path.stat().st_size} bytes, "
               f"peak {max((row.held_kib for row in trace.rows), default=0) >> 10} MiB of "
               f"{workload.limit_mib}", flush=True)  # fmt: skip
-    except _CANNOT_RUN as error:  # the others go on
+    except _CANNOT_RUN as error:  # the others continue
         print(f"{workload.name}: not recorded: {error!r}", flush=True)
     finally:
         for _ in range(workload.weight):

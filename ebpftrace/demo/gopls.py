@@ -1,4 +1,4 @@
-"""Finds gopls and go on this machine."""
+"""Finds gopls and the go command on this machine."""
 
 import os
 import pwd

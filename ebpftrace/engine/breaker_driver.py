@@ -90,19 +90,19 @@ class BreakerDriver:
         self._report(self._breaker.handle_snapshot(findings, snapshot))
         if self._fuses is not None and self._holding is not None:
             for key in self._holding.resumed_by_others():
-                self._fuses.resume(key)  # resumed by another program; the ladder goes on
+                self._fuses.resume(key)  # resumed by another program; the ladder continues
             self._fuses.handle_snapshot(self._policies.policies, snapshot)
             if trouble := self._holding.check():
                 self._remark(trouble)
         self._after_actions()
         self._set_marks()
 
-    def handle_fuse(self, event: FuseBlown, who: KnownProcess | None) -> None:
-        """The kernel stopped or killed a process; `who` is what the ledger has of it."""
+    def handle_fuse(self, event: FuseBlown, known: KnownProcess | None) -> None:
+        """The kernel stopped or killed a process; `known` is what the ledger has of it."""
         if self._fuses is None:
             return
         if event.killed:
-            self._fuses.kernel_kill(event, self._policies.policies, who)
+            self._fuses.kernel_kill(event, self._policies.policies, known)
         else:
             self._fuses.kernel_stop(event)
 

@@ -134,7 +134,7 @@ class FuseIncidents:
             self._targets.clear()
 
     def resume(self, key: ProcessKey) -> None:
-        """Resume a process, if it is stopped; its incident goes on."""
+        """Resume a process, if it is stopped; its incident continues."""
         self._log(self._controller.resume(key, self._clock()))
 
     def execute(self, command: UserCommand) -> None:

@@ -2,7 +2,7 @@
 
 Reading /proc/PID/cmdline or environ takes the process's mmap lock (access_remote_vm in the
 kernel's mm/memory.c). A process that waits for memory may hold it for seconds: on a node
-that is short of memory, which is when a watch must not stand still.
+that is short of memory, which is when a watch must not block.
 """
 
 import queue

@@ -1,7 +1,7 @@
 """The ledger: events in, an immutable `Snapshot` out."""
 
-from ebpftrace.ledger.books import Ledger
 from ebpftrace.ledger.curve import Curve, evidence_points
+from ebpftrace.ledger.ledger import Ledger
 from ebpftrace.ledger.notes import (
     LossNote,
     Note,

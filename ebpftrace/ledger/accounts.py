@@ -39,7 +39,7 @@ class ProcessAccount:
         self.history = ProcessHistory(self.started.time_ns, self.own.held_bytes)
 
     def read(self, counters: ProcessCounters) -> None:
-        """Book a reading of its counters while it is in its job."""
+        """Record a reading of its counters while it is in its job."""
         if counters == self.counters:
             return  # most processes rest most of the time
         before = self.own

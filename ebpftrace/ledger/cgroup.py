@@ -70,7 +70,7 @@ class CgroupAccount:
             self._by_counter.append((job, count - 1))
 
     def read(self, counters: CgroupCounters) -> list[Stalled]:
-        """Book new counters. Returns the jobs whose stalls rose."""
+        """Record new counters. Returns the jobs whose stalls rose."""
         last = self._last
         # They only rise; those that come with an oom kill have none.
         stalled_ns = max(0, counters.stalled_ns - last.stalled_ns)
@@ -93,7 +93,7 @@ class CgroupAccount:
         return [(job, stalled_ns, stalls) for job in present if stalls]
 
     def pressed(self, pressure: CgroupPressure) -> list[Pressed]:
-        """Book the time lost. Returns how much each job lost since it was last read."""
+        """Record the time lost. Returns how much each job lost since it was last read."""
         last = self._last.pressure
         self._last = replace(self._last, pressure=pressure)
         for job in self.present:
@@ -104,7 +104,7 @@ class CgroupAccount:
         return [(job, some, full, pressure.time_ns - last.time_ns) for job in self.present]
 
     def go(self, counters: CgroupCounters) -> list[Stalled]:
-        """Book the last counters of a cgroup that was removed."""
+        """Record the last counters of a cgroup that was removed."""
         if self._kills_before is None:  # not read since this job began
             self._kills_before = self._kills_known
         rose = self.read(counters)

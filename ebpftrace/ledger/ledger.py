@@ -1,4 +1,4 @@
-"""The books: events in, snapshots and notes out.
+"""The ledger: events in, snapshots and notes out.
 
 No clock and no file is read here: every time comes with an event or an argument, so that a
 recording can be replayed through the same code.
@@ -56,7 +56,7 @@ class Ledger:
         self._node_oom_kills = 0
 
     def apply(self, event: Event, identity: JobIdentity | None = None) -> None:
-        """Book one event. `identity` is the job of a start, a move or an OOM kill."""
+        """Record one event. `identity` is the job of a start, a move or an OOM kill."""
         match event:
             case ProcessStarted():
                 assert identity is not None  # every start is resolved to a job
@@ -96,7 +96,7 @@ class Ledger:
     def snapshot(
         self, now_ns: int, time_ns: int, *, cost: SelfCost, node: Node | None = None
     ) -> Snapshot:
-        """The books now, with the jobs that ended within the last minute.
+        """All accounts now, with the jobs that ended within the last minute.
 
         Call it once an interval: it is what growth is measured by.
         """
@@ -110,7 +110,7 @@ class Ledger:
         return self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost, peek=True)
 
     def final(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
-        """The books at the end: every job still in memory, largest peak first."""
+        """All accounts at the end: every job still in memory, largest peak first."""
         return self._draw(list(self._jobs), now_ns, time_ns, cost, final=True)
 
     def process(self, key: ProcessKey) -> KnownProcess | None:

@@ -96,17 +96,17 @@ class JobRegister:
             del self._made[next(iter(self._made))]
 
     def cgroup_read(self, cgroup_id: int, counters: CgroupCounters) -> list[Stalled]:
-        """Book a cgroup's counters. Returns the jobs whose stalls rose."""
+        """Record a cgroup's counters. Returns the jobs whose stalls rose."""
         cgroup = self._cgroups.get(cgroup_id)
         return cgroup.read(counters) if cgroup else []
 
     def cgroup_pressed(self, cgroup_id: int, pressure: CgroupPressure) -> list[Pressed]:
-        """Book the time its tasks lost. Returns the jobs they belong to."""
+        """Record the time its tasks lost. Returns the jobs they belong to."""
         cgroup = self._cgroups.get(cgroup_id)
         return cgroup.pressed(pressure) if cgroup else []
 
     def cgroup_gone(self, cgroup_id: int, counters: CgroupCounters) -> list[Stalled]:
-        """Book its last counters: no job will be charged there again."""
+        """Record its last counters: no job will be charged there again."""
         self._made.pop(cgroup_id, None)
         cgroup = self._cgroups.pop(cgroup_id, None)
         return cgroup.go(counters) if cgroup else []

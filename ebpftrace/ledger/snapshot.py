@@ -1,4 +1,4 @@
-"""The books at one moment, frozen. Views and judges read this and nothing else.
+"""The ledger at one moment, frozen. Views and judges read this and nothing else.
 
 Sizes are bytes. `monotonic_ns` is CLOCK_MONOTONIC; every `*_time_ns` is Unix time.
 """
@@ -171,7 +171,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The books at one moment. `losses` counts what was missed.
+    """All jobs and processes at one moment. `losses` counts what was missed.
 
     `jobs` are those with a tracked process and those whose last one ended within a minute;
     in the `final` snapshot all that are remembered.

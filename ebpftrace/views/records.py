@@ -35,7 +35,7 @@ def start_record(started: Started) -> Record:
 
 
 def snapshot_record(snapshot: Snapshot) -> Record:
-    """The books, once an interval."""
+    """A snapshot, once an interval."""
     return record_head("snapshot", snapshot.time_ns, snapshot.monotonic_ns) | _books(snapshot)
 
 

@@ -42,10 +42,10 @@ def test_a_leak_is_ended_comes_back_and_is_told(tmp_path: Path) -> None:
     manifest = json.loads((Path(outcome["evidence"]) / "manifest.json").read_bytes())
     assert manifest["complete"]
     assert manifest["facts"]["pid"] == outcome["pid"]
-    told = [
+    types = [
         line["type"] for line in logged(tmp_path) if line["incident"] == outcome["incident"]
     ]
-    assert told == ["incident", "step_started", "step", "step_started", "step", "outcome"]
+    assert types == ["incident", "step_started", "step", "step_started", "step", "outcome"]
     shown = run("audit", str(tmp_path / "audit.jsonl"))
     assert shown.returncode == 0
     assert "capture: done" in shown.stdout
@@ -92,7 +92,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path: Path) -> Non
     assert not (tmp_path / "hooked").exists()
 
 
-def test_what_another_process_of_the_job_gains_ends_nobody(tmp_path: Path) -> None:
+def test_what_another_process_of_the_job_gains_ends_no_process(tmp_path: Path) -> None:
     """The policy is for the calm one; it is its neighbour that grows."""
     name = f"calm{os.getpid()}"
     file = policy(tmp_path, then='{ action = "signal" }', comm=name)
@@ -113,7 +113,7 @@ def test_what_another_process_of_the_job_gains_ends_nobody(tmp_path: Path) -> No
     assert held["reason"].endswith("gained less than a third of the job's growth")
 
 
-def test_what_a_killed_ebpftrace_froze_goes_on_at_its_next_start(tmp_path: Path) -> None:
+def test_what_a_killed_ebpftrace_froze_resumes_at_its_next_start(tmp_path: Path) -> None:
     file = policy(tmp_path, then='{ action = "freeze" }')
     with memory_cgroup() as group, Workload(COMM, cgroup=group) as leaky:
         with watching(tmp_path, "--config", str(file)) as first:
@@ -137,7 +137,7 @@ def test_what_a_killed_ebpftrace_froze_goes_on_at_its_next_start(tmp_path: Path)
 
 
 def test_sighup_takes_new_policies_and_a_bad_file_keeps_the_old(tmp_path: Path) -> None:
-    file = policy(tmp_path, then='{ action = "notify" }', comm="nobody")
+    file = policy(tmp_path, then='{ action = "notify" }', comm="e2e-none")
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--config", str(file)) as watch,
@@ -149,7 +149,7 @@ def test_sighup_takes_new_policies_and_a_bad_file_keeps_the_old(tmp_path: Path) 
         watch.process.send_signal(signal.SIGHUP)
         remark = watch.wait_for(lambda one: "old 1 policy kept" in one.get("text", ""), SECONDS)
         assert "notfy" in remark["text"]
-        file.write_text(good.replace("nobody", COMM))
+        file.write_text(good.replace("e2e-none", COMM))
         watch.process.send_signal(signal.SIGHUP)
         watch.wait_for(lambda one: one.get("text") == "1 policy read again", SECONDS)
         leaky.do("map 100MiB")
@@ -174,7 +174,7 @@ def test_two_breakers_do_not_share_a_log(tmp_path: Path) -> None:
             remark = looking.wait_for(is_type("remark"), SECONDS)
     assert second.returncode == LogTakenError.exit_code
     assert "another ebpftrace writes the audit log" in second.stderr
-    # Who did not ask for policies, but has them in the usual place, may look on.
+    # A watch that was given no policies, but finds some in the usual place, only watches.
     assert "this watch takes no action" in remark["text"]
 
 

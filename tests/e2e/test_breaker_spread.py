@@ -66,8 +66,8 @@ def logged(folder: Path, kind: str) -> list[Record]:
 
 
 def steps(watch: Watch) -> list[tuple[str, str]]:
-    told = [one for one in watch.records if one["type"] == "step"]
-    return [(one["action"], one["status"]) for one in told]
+    reported = [one for one in watch.records if one["type"] == "step"]
+    return [(one["action"], one["status"]) for one in reported]
 
 
 @contextmanager

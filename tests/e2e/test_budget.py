@@ -49,8 +49,11 @@ def test_a_job_rests_over_sighup_and_a_restart(tmp_path: Path) -> None:
             file.write_text(file.read_text().replace("leaks", "renamed"))
             first.process.send_signal(signal.SIGHUP)
             first.wait_for(lambda one: one.get("text") == "1 policy read again", SECONDS)
-            told = suppressed(tmp_path, boottime_ns())
-            assert (told["policy"], told["reason"]) == ("renamed", RESTS)
+            found = suppressed(tmp_path, boottime_ns())
+            assert (found["policy"], found["reason"]) == (
+                "renamed",
+                RESTS,
+            )
         began = boottime_ns()
         with watching(tmp_path, "--config", str(file)):
             assert suppressed(tmp_path, began)["reason"] == RESTS
@@ -149,11 +152,11 @@ def test_a_cgroup_made_anew_by_its_supervisor_frees_no_job(tmp_path: Path) -> No
                             leaky.answer()
                             assert leaky.do("map 1MiB")
                     group.remove()
-    told = logged(tmp_path, "incident")
-    assert len(inodes) == len(told) == 3
-    assert len({one["facts"]["job_key"] for one in told}) == 3
-    assert {one["facts"]["job_kind"] for one in told} == {"docker"}
-    assert len({one["account"] for one in told}) == 1
+    found = logged(tmp_path, "incident")
+    assert len(inodes) == len(found) == 3
+    assert len({one["facts"]["job_key"] for one in found}) == 3
+    assert {one["facts"]["job_kind"] for one in found} == {"docker"}
+    assert len({one["account"] for one in found}) == 1
 
 
 def rested_through(jump: Path, seconds: int, group: MemoryCgroup, folder: Path) -> None:

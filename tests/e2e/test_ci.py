@@ -1,6 +1,6 @@
 """.ci/run: what fails it, and what it says where no kernel can be booted.
 
-`make`, the installer and the machines are fakes that only end as they are told: the real
+`make`, the installer and the machines are fakes that only end as the test asks: the real
 ones take a quarter of an hour, and run in .ci/run itself.
 """
 

@@ -1,4 +1,4 @@
-"""`--delays`: refused where the kernel does not account, told where it does."""
+"""`--delays`: refused where the kernel does not account, reported where it does."""
 
 import json
 import subprocess
@@ -18,13 +18,13 @@ def test_without_accounting_it_says_so_before_anything_is_loaded() -> None:
     if SWITCH.exists() and SWITCH.read_text().strip() == "1":
         pytest.skip("kernel.task_delayacct is 1 on this machine, and is not changed")
     done = ebpftrace("watch", "--delays", "--once", "--output", "jsonl")
-    told = assert_explained(done, 1)
+    message = assert_explained(done, 1)
     if SWITCH.exists():
-        assert "kernel.task_delayacct is 0" in told
-        assert "sysctl kernel.task_delayacct=1" in told
+        assert "kernel.task_delayacct is 0" in message
+        assert "sysctl kernel.task_delayacct=1" in message
     else:
-        assert "this kernel has no kernel.task_delayacct" in told
-        assert "run without --delays" in told
+        assert "this kernel has no kernel.task_delayacct" in message
+        assert "run without --delays" in message
 
 
 def test_each_process_has_its_delays(tmp_path: Path) -> None:

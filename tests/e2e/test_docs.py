@@ -32,9 +32,9 @@ def test_every_exit_code_is_listed_and_every_one_that_is_listed_exists() -> None
 
 
 def test_help_lists_the_exit_codes() -> None:
-    told = ebpftrace("--help").stdout.partition("Exit codes:")[2]
+    exit_codes = ebpftrace("--help").stdout.partition("Exit codes:")[2]
     codes = [kind.exit_code for kind in error_types(errors.EbpftraceError)]
-    assert [int(code) for code in re.findall(r"(?:^|[·\n])\s*(\d+) ", told)] == [
+    assert [int(code) for code in re.findall(r"(?:^|[·\n])\s*(\d+) ", exit_codes)] == [
         0,
         *sorted(codes),
         130,

@@ -23,7 +23,7 @@ from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
-COMMAND = (sys.executable, "-m", "ebpftrace", "watch", "--comm", "e2e-nobody")
+COMMAND = (sys.executable, "-m", "ebpftrace", "watch", "--comm", "e2e-none")
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def test_killed_it_leaves_no_tracefs_that_was_not_there(tmp_path: Path) -> None:
     wait $! || grep -c ' tracefs ' /proc/self/mounts
     """
     done = ebpftrace(
-        *("watch", "--comm", "e2e-nobody", "--mapping-calls"),
+        *("watch", "--comm", "e2e-none", "--mapping-calls"),
         before=[*without_mounts(*NO_TRACEFS), "sh", "-c", script, "sh"],
         environment={"OUTPUT": str(output)},
     )
@@ -185,10 +185,10 @@ def test_a_reader_that_does_not_read_cannot_hold_it(
         process.send_signal(number)
         assert process.wait(SECONDS) == 1
         assert process.stderr is not None
-        told = process.stderr.read()
+        message = process.stderr.read()
     os.close(reader)
-    assert told.startswith("ebpftrace: the end of the output is lost\n")
-    assert "  fix: " in told
+    assert message.startswith("ebpftrace: the end of the output is lost\n")
+    assert "  fix: " in message
     assert_gone(programs)
 
 

@@ -1,4 +1,4 @@
-"""What a machine may lack, and what a user may get wrong: a message and an exit code each."""
+"""What a machine may lack, and what a user may get wrong, each with its exit code."""
 
 import errno
 import subprocess
@@ -23,20 +23,20 @@ from tests.support.cli import (
 pytestmark = pytest.mark.kernel
 
 REFUSE = (sys.executable, "-m", "tests.support.refuse")
-WATCH = ("watch", "--comm", "e2e-nobody", "--once")
+WATCH = ("watch", "--comm", "e2e-none", "--once")
 
 
 def test_another_user_than_root() -> None:
-    told = assert_explained(ebpftrace_as_nobody(*WATCH), 3)
-    assert "it does not run as root" in told
-    assert "sudo" in told
+    message = assert_explained(ebpftrace_as_nobody(*WATCH), 3)
+    assert "it does not run as root" in message
+    assert "sudo" in message
 
 
 def test_root_without_the_capabilities() -> None:
     before = without_capabilities("bpf", "perfmon", "sys_admin")
-    told = assert_explained(ebpftrace(*WATCH, before=before), 3)
-    assert "CAP_PERFMON and CAP_BPF" in told
-    assert "root;" not in told  # root it is
+    message = assert_explained(ebpftrace(*WATCH, before=before), 3)
+    assert "CAP_PERFMON and CAP_BPF" in message
+    assert "root;" not in message  # root it is
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,15 @@ def test_root_without_the_capabilities() -> None:
     ],
 )
 def test_a_kernel_or_container_without_bpf(error: int, why: str) -> None:
-    told = assert_explained(ebpftrace(*WATCH, before=(*REFUSE, str(error))), 4)
-    assert why in told
+    message = assert_explained(ebpftrace(*WATCH, before=(*REFUSE, str(error))), 4)
+    assert why in message
 
 
 def test_a_kernel_that_does_not_publish_its_types() -> None:
     before = without_mounts("mount -t tmpfs none /sys/kernel/btf")
-    told = assert_explained(ebpftrace(*WATCH, before=before), 5)
-    assert "/sys/kernel/btf/vmlinux" in told
-    assert "CONFIG_DEBUG_INFO_BTF" in told
+    message = assert_explained(ebpftrace(*WATCH, before=before), 5)
+    assert "/sys/kernel/btf/vmlinux" in message
+    assert "CONFIG_DEBUG_INFO_BTF" in message
 
 
 def test_mapping_calls_where_tracefs_can_be_neither_found_nor_mounted() -> None:
@@ -65,8 +65,8 @@ def test_mapping_calls_where_tracefs_can_be_neither_found_nor_mounted() -> None:
     if done.returncode == 0:
         assert '"mapping calls":"fentry"' in done.stdout or '"kprobe"' in done.stdout
         return
-    told = assert_explained(done, 6)
-    assert "mount -t tracefs tracefs /sys/kernel/tracing" in told
+    message = assert_explained(done, 6)
+    assert "mount -t tracefs tracefs /sys/kernel/tracing" in message
 
 
 def test_without_mapping_calls_no_tracefs_is_asked_for() -> None:
@@ -82,9 +82,9 @@ def test_a_python_that_does_not_see_bcc() -> None:
     )
     # -S: no dist-packages, which is where the distribution's bcc is.
     done = ebpftrace(*WATCH, python=("/usr/bin/python3", "-I", "-S", "-c", code))
-    told = assert_explained(done, 7)
+    message = assert_explained(done, 7)
     for command in ("apt install python3-bpfcc", "dnf install python3-bcc", "apk add py3-bcc"):
-        assert command in told
+        assert command in message
 
 
 def test_the_lattice_package_called_bcc(tmp_path: Path) -> None:
@@ -92,41 +92,41 @@ def test_the_lattice_package_called_bcc(tmp_path: Path) -> None:
     (tmp_path / "bcc").mkdir()
     (tmp_path / "bcc" / "__init__.py").write_text("import a_test_tool_that_is_missing\n")
     done = ebpftrace(*WATCH, environment={"PYTHONPATH": str(tmp_path)})
-    told = assert_explained(done, 7)
-    assert "crystal lattices" in told
-    assert "pip uninstall bcc" in told
-    assert "a_test_tool" not in told
+    message = assert_explained(done, 7)
+    assert "crystal lattices" in message
+    assert "pip uninstall bcc" in message
+    assert "a_test_tool" not in message
 
 
 def test_a_process_that_does_not_exist() -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
-    told = assert_explained(ebpftrace("watch", "--pid", str(ended.pid)), 9)
-    assert f"there is no process {ended.pid}" in told
+    message = assert_explained(ebpftrace("watch", "--pid", str(ended.pid)), 9)
+    assert f"there is no process {ended.pid}" in message
 
 
 def test_a_kernel_thread_has_no_memory() -> None:
     kthreadd = 2  # the parent of all kernel threads
     if Path(f"/proc/{kthreadd}/exe").exists():
         pytest.skip("pid 2 is no kernel thread here: a pid namespace of its own")
-    told = assert_explained(ebpftrace("watch", "--pid", str(kthreadd)), 9)
-    assert "no memory of its own" in told
+    message = assert_explained(ebpftrace("watch", "--pid", str(kthreadd)), 9)
+    assert "no memory of its own" in message
 
 
 def test_a_cgroup_that_does_not_exist() -> None:
     with memory_cgroup() as group:
         name = group.name
-    told = assert_explained(ebpftrace("watch", "--cgroup", name), 9)
-    assert f"there is no memory cgroup {name}" in told
+    message = assert_explained(ebpftrace("watch", "--cgroup", name), 9)
+    assert f"there is no memory cgroup {name}" in message
 
 
 def test_a_name_in_a_message_is_cleaned() -> None:
-    told = assert_explained(ebpftrace("watch", "--cgroup", "/\x1b[31mred\u202e"), 9)
-    assert r"/\x1b[31mred\u202e" in told
+    message = assert_explained(ebpftrace("watch", "--cgroup", "/\x1b[31mred\u202e"), 9)
+    assert r"/\x1b[31mred\u202e" in message
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
         (("--interval", "soon"), "not a duration: 'soon'"),
         (("--interval", "5ms"), "at least 100ms"),
@@ -143,8 +143,8 @@ def test_a_name_in_a_message_is_cleaned() -> None:
         (("gopls",), "unexpected extra argument (gopls)"),
     ],
 )
-def test_wrong_usage(args: tuple[str, ...], told: str) -> None:
-    assert told in assert_explained(ebpftrace("watch", *args), 2)
+def test_wrong_usage(args: tuple[str, ...], message: str) -> None:
+    assert message in assert_explained(ebpftrace("watch", *args), 2)
 
 
 def test_a_command_that_does_not_exist() -> None:

@@ -30,7 +30,7 @@ def test_a_leak_is_ended_all_the_same_and_told_of_later(tmp_path: Path) -> None:
             leaky.do("map 100MiB")
             leaky.send("touch 0")
             step = watch.wait_for(is_step("signal"), SECONDS)
-            told = watch.wait_for(
+            remark = watch.wait_for(
                 lambda one: "cannot be written" in one.get("text", ""), SECONDS
             )
             assert logged(disk) == []
@@ -41,7 +41,7 @@ def test_a_leak_is_ended_all_the_same_and_told_of_later(tmp_path: Path) -> None:
             ended = watch.stop()
         kinds = [line["type"] for line in logged(disk)]
     assert step["status"] == "done"
-    assert told["text"] == "the audit log cannot be written: No space left on device"
+    assert remark["text"] == "the audit log cannot be written: No space left on device"
     assert again["text"] == "the audit log is written again, with nothing left out"
     capture = of_type(watch, "step")[0]
     assert (capture["status"], capture["detail"]) == ("failed", "No space left on device")

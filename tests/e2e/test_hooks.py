@@ -31,7 +31,7 @@ LADDER = (
     '{{ action = "shell", line = "exec <&- >&- 2>&-; exit 7" }}',
     '{{ action = "notify" }}',
 )
-TOLD = (
+EXPECTED = (
     ("failed", "/nowhere/hook: No such file or directory"),
     ("failed", "{folder}/plain: Permission denied"),
     ("failed", "{folder}/noformat: Exec format error"),
@@ -74,7 +74,7 @@ def test_each_is_survived_and_told_and_the_next_is_tried(tmp_path: Path) -> None
     assert (ended.code, ended.stderr) == (0, "")
     assert snapshot["self"]["rss_bytes"] < 60 << 20
     assert (steps[0]["action"], steps[0]["status"]) == ("capture", "done")
-    for step, (status, detail) in zip(steps[1:-1], TOLD, strict=True):
+    for step, (status, detail) in zip(steps[1:-1], EXPECTED, strict=True):
         assert step["status"] == status, step
         assert step["detail"].startswith(detail.format(folder=tmp_path)), step
     assert not outcome["helped"]

@@ -52,7 +52,7 @@ def test_two_runs_in_one_cgroup_are_told_apart() -> None:
 def test_an_oom_kill_is_told_at_once_though_the_cgroup_goes_with_it() -> None:
     comm = unique_comm()
     variables = {**GITHUB, "GITHUB_RUN_ID": "70019", "GITHUB_RUN_NUMBER": "19"}
-    # No reading will help it within the hour: it is told because the kernel said so.
+    # No reading will help it within the hour: it is reported because the kernel said so.
     with (
         memory_cgroup(limit=200 * MIB) as group,
         Watch("--comm", comm, "--interval", "1h") as watch,

@@ -167,7 +167,7 @@ def start_demo(args: str = "--output jsonl") -> subprocess.Popen[str]:
 
 
 def first_cgroup(demo: subprocess.Popen[str]) -> str:
-    """The first cgroup of this demo that the watch tells of; AssertionError if none."""
+    """The first cgroup of this demo that the watch reports; AssertionError if none."""
     assert demo.stdout is not None
     for line in demo.stdout:
         for job in json.loads(line).get("jobs", ()):

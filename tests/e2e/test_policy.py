@@ -54,8 +54,8 @@ def file(tmp_path: Path) -> Path:
 def test_a_good_file_is_named_with_its_policies(file: Path) -> None:
     done = ebpftrace("policy", "check", str(file))
     assert (done.returncode, done.stderr) == (0, "")
-    told = f"{file}: 3 policies: go tools, this job, the rest"
-    assert unwrapped(done.stdout) == unwrapped(told)
+    summary = f"{file}: 3 policies: go tools, this job, the rest"
+    assert unwrapped(done.stdout) == unwrapped(summary)
 
 
 def test_every_mistake_is_reported_with_file_and_line(file: Path) -> None:
@@ -77,14 +77,14 @@ def test_a_file_that_may_not_be_read_is_told_as_such(
     file: Path, command: tuple[str, ...]
 ) -> None:
     if os.geteuid() != 0:
-        pytest.skip("needs root, to become nobody")
+        pytest.skip("needs root, to become the user nobody")
     file.chmod(0o600)
     text = assert_explained(ebpftrace_as_nobody(*command, str(file)), 1)
     assert "why: Permission denied" in text
 
 
 @pytest.mark.parametrize("command", [("policy", "check"), ("audit",)])
-def test_a_pipe_that_nobody_writes_to_holds_nobody_up(
+def test_a_pipe_without_a_writer_does_not_block(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     os.mkfifo(tmp_path / "pipe")

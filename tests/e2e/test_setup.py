@@ -145,7 +145,7 @@ def test_without_root_and_sudo_it_says_what_to_do() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_sudo_is_given_what_the_tests_are_told_by_the_environment() -> None:
     """A fake sudo, that shows what it is asked for."""
-    told = {
+    variables = {
         "EBPFTRACE_REQUIRE_KERNEL": "1",
         "EBPFTRACE_REQUIRE_GOPLS": "1",
         "EBPFTRACE_VM_CACHE": "/c",
@@ -162,7 +162,7 @@ def test_sudo_is_given_what_the_tests_are_told_by_the_environment() -> None:
         sudo.chmod(0o755)
         done = subprocess.run(
             ["/bin/sh", "-c", (ROOT / "scripts" / "as-root").read_text(), "as-root", "true"],
-            env={"PATH": path, "OTHER": "1", **told},
+            env={"PATH": path, "OTHER": "1", **variables},
             user=65534,
             cwd="/",
             capture_output=True,
@@ -171,5 +171,5 @@ def test_sudo_is_given_what_the_tests_are_told_by_the_environment() -> None:
         )
     words = done.stdout.splitlines()
     assert words[:2] == ["env", f"PATH={path}"]
-    assert sorted(words[2:-1]) == sorted(f"{name}={value}" for name, value in told.items())
+    assert sorted(words[2:-1]) == sorted(f"{name}={value}" for name, value in variables.items())
     assert words[-1] == "true"

@@ -33,8 +33,8 @@ def test_it_is_last_for_the_oom_killer_and_resident_and_its_hooks_are_not(
     tmp_path: Path,
 ) -> None:
     require_resource()
-    comm, told = unique_comm(), tmp_path / "score"
-    line = f"cat /proc/self/oom_score_adj >{told}"
+    comm, score_file = unique_comm(), tmp_path / "score"
+    line = f"cat /proc/self/oom_score_adj >{score_file}"
     file = policy(tmp_path, then=f"{{ action = 'shell', line = '{line}' }}", comm=comm)
     with (
         memory_cgroup() as group,
@@ -48,12 +48,12 @@ def test_it_is_last_for_the_oom_killer_and_resident_and_its_hooks_are_not(
         assert of_type(watch, "remark") == []
         leaky.do("touch 0")
         watch.wait_for(is_step("shell"), SECONDS)
-        assert told.read_text().strip() == "0"
+        assert score_file.read_text().strip() == "0"
         assert score(watch.pid) == -900, "it was lent to the hook for a moment only"
 
 
 def reclaimed_pages() -> int:
-    """Pages that were taken from somebody, on the whole machine, since it was booted."""
+    """Pages that were taken from any process, on the whole machine, since it was booted."""
     lines = Path("/proc/vmstat").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("pgsteal_"))
 

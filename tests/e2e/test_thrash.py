@@ -1,7 +1,7 @@
 """Mapped files that do not fit into a limit are a thrash; a flood of page cache is none.
 
 To the charge they look alike: both are at their limit, and so is what is read again and
-again. What differs is who waits for it.
+again. What differs is which task waits for it.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""Nobody reads the output: the breaker acts all the same, and what was missed is told."""
+"""The output is not read: the breaker acts all the same, and losses are reported."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-def test_the_breaker_acts_while_nobody_reads(tmp_path: Path) -> None:
+def test_the_breaker_acts_while_its_output_is_not_read(tmp_path: Path) -> None:
     hook = tmp_path / "hook"
     file = policy(tmp_path, then=f'{{ action = "shell", line = "echo $$ >{hook}" }}')
     options = (
@@ -139,7 +139,7 @@ def test_the_breaker_acts_while_nobody_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("output", ["plain", "table", "jsonl"])
-def test_a_reader_who_comes_late_has_everything(output: str) -> None:
+def test_a_late_reader_has_everything(output: str) -> None:
     """More than a pipe holds, and no signal: it waits for its reader, without a limit."""
     with memory_cgroup() as group, crowd(group):
         options = ("--cgroup", group.name, "--comm", "*", "--output", output)

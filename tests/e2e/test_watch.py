@@ -39,8 +39,8 @@ def test_a_stream_keeps_its_promises_from_start_to_end() -> None:
     assert not ended.stderr
     assert not watch.garbage
     assert_contract(ended)
-    told = [(r["event"], r["pid"], r["exit_code"]) for r in ended.of_type("process")]
-    assert told == [("exec", workload.pid, None), ("exit", workload.pid, 0)]
+    events = [(r["event"], r["pid"], r["exit_code"]) for r in ended.of_type("process")]
+    assert events == [("exec", workload.pid, None), ("exit", workload.pid, 0)]
     last = ended.records[-1]
     assert last["reason"] == "interrupted by SIGINT"
     assert [job["processes"] for job in last["jobs"]] == [[]]

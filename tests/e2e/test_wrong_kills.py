@@ -1,4 +1,4 @@
-"""Whom a watch with a policy that ends processes never ends, whatever happens meanwhile.
+"""Processes that a watch with a policy never ends, whatever happens meanwhile.
 
 Between the finding and the signal stops a hook that waits for the test: what happens in
 between happens for certain.
@@ -48,7 +48,7 @@ def breach(watch: Watch, folder: Path, leaky: Workload) -> None:
 
 
 def signalled(watch: Watch, folder: Path) -> Record:
-    """How the signal ended, once the hook has let it go on."""
+    """How the signal ended, once the hook has resumed it."""
     (folder / "go").touch()
     return watch.wait_for(is_step("signal"), SECONDS)
 
@@ -105,7 +105,7 @@ CALM_SECONDS = 3.0  # a signal would have come within milliseconds
 
 
 def test_one_that_moved_before_it_grew(tmp_path: Path) -> None:
-    """The kernel tells of the breach before any snapshot has told of the move."""
+    """The kernel reports the breach before any snapshot has reported the move."""
     with memory_cgroup() as group, memory_cgroup() as elsewhere:
         file = policy(
             tmp_path,
@@ -136,9 +136,9 @@ wait
 """
 
 
-@pytest.mark.parametrize("comm", ["*", f"sh{os.getpid()}"], ids=["everybody", "its name"])
-def test_ebpftrace_and_who_started_it(tmp_path: Path, comm: str) -> None:
-    """A policy for everybody in the cgroup that they are in, with a bound all are above."""
+@pytest.mark.parametrize("comm", ["*", f"sh{os.getpid()}"], ids=["every process", "its name"])
+def test_ebpftrace_and_its_ancestors(tmp_path: Path, comm: str) -> None:
+    """A policy for every process of the cgroup, with a bound all are above."""
     shell = shutil.copy("/bin/sh", tmp_path / f"sh{os.getpid()}")
     with memory_cgroup() as group:
         file = policy(
@@ -184,7 +184,7 @@ def test_children_that_outlive_their_parent(tmp_path: Path) -> None:
     ):
         program = leaky.named("helper")
         (go,) = map(int, leaky.do(f"spawn {leaky.named('go')}; map 20MiB; touch 0"))
-        # It stops itself (SIGSTOP) until the test lets it go on.
+        # It stops itself (SIGSTOP) until the test resumes it.
         script = "map 60MiB; touch 0; raise 19; map 120MiB; touch 1"
         (helper,) = map(int, leaky.do(f"spawn {program}; {script}"))
         watch.next_snapshot()

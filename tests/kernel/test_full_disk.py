@@ -60,16 +60,16 @@ def test_a_log_that_cannot_be_rotated_gives_up_no_older_one(tmp_path: Path) -> N
 def test_evidence_that_does_not_fit_is_cut_to_what_does(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 256 * KIB) as disk, Workload("gopls") as workload:
         filler = fill(disk, 64 * KIB)
-        told = about(workload.pid)
-        ended = act("capture", told, capture.CaptureOptions(disk / "incidents"))
+        subject = about(workload.pid)
+        ended = act("capture", subject, capture.CaptureOptions(disk / "incidents"))
         assert ended.status is StepStatus.DONE, ended
         assert "failed" in ended.detail
-        folder = disk / "incidents" / told.id
+        folder = disk / "incidents" / subject.id
         manifest = json.loads((folder / "manifest.json").read_bytes())
         errors = {part["name"]: part["error"] for part in manifest["parts"] if part["error"]}
         assert errors
         assert all("No space left" in error for error in errors.values())
-        assert (folder / "finding.txt").read_text() == told.finding.sentence + "\n"
+        assert (folder / "finding.txt").read_text() == subject.finding.sentence + "\n"
         saved = {part["name"] for part in manifest["parts"] if not part["error"]}
         assert saved == {one.name for one in folder.iterdir()} - {"manifest.json"}
         filler.unlink()
@@ -88,6 +88,6 @@ def test_without_any_room_the_capture_fails_and_leaves_nothing(tmp_path: Path) -
 def test_a_file_to_notify_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 64 * KIB) as disk:
         fill(disk)
-        ended = act("notify", incident(), notify.NotifyOptions(file=disk / "told"))
+        ended = act("notify", incident(), notify.NotifyOptions(file=disk / "subject"))
         assert ended.status is StepStatus.FAILED
         assert "No space left on device" in ended.detail

@@ -90,7 +90,7 @@ def test_renamed_process_stays_tracked(observer: Observer) -> None:
 
 
 def test_process_that_takes_a_watched_name_is_tracked(observer: Observer) -> None:
-    with Workload("nobody") as workload:
+    with Workload("unwatched") as workload:
         workload.do("map 5MiB")
         workload.do("touch 0")
         assert not observer.tracks(workload.pid)

@@ -88,7 +88,7 @@ def test_address_space_is_counted_to_the_byte(
 
 
 def test_every_method_counts_the_same(disk_file: Path) -> None:
-    """Whoever can look on looks on: the same program, seen at the same time.
+    """Each method that works here is used: the same program, seen at the same time.
 
     Since Linux 5.11 the bytes come from mmap_lock_released whatever the method, so it is in
     `calls` that the method could differ. They must not: each sees a call begin before the

@@ -59,7 +59,7 @@ def test_process_in_a_container_has_its_host_pid(observer: Observer) -> None:
 
 def test_watch_in_a_pid_namespace_reports_it() -> None:
     """Pids from the kernel are those of the host, which /proc in the namespace lacks."""
-    watch = ("watch", "--comm", "e2e-nobody", "--once", "--output", "jsonl")
+    watch = ("watch", "--comm", "e2e-none", "--once", "--output", "jsonl")
     inside = ebpftrace(*watch, before=["unshare", "--pid", "--fork", "--mount-proc"])
     assert inside.returncode == 0, inside.stderr
     assert "--pid=host" in json.loads(inside.stdout.splitlines()[0])["remarks"][-1]

@@ -29,7 +29,7 @@ NO_RESULT = struct.pack("=BBhi", 0x95, 0, 0, 0)  # exit, with r0 never set
 def watch(cache: Path) -> Iterator[int]:
     """The pid of a watch that has printed its first snapshot."""
     process = subprocess.Popen(
-        (sys.executable, "-m", "ebpftrace", "watch", "--comm", "nobody", "--output", "jsonl"),
+        (sys.executable, "-m", "ebpftrace", "watch", "--comm", "e2e-none", "--output", "jsonl"),
         stdout=subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "EBPFTRACE_CACHE_DIR": str(cache)},

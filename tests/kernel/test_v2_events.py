@@ -198,7 +198,7 @@ def test_delegated_cgroups_are_jobs_under_the_limit_above(watch: Watch) -> None:
 
 
 def test_job_throttled_by_memory_high_is_thrashing(watch: Watch) -> None:
-    """Nobody is killed there, and there is no limit: only its waiting gives it away."""
+    """No process is killed there, and there is no limit: only its waiting gives it away."""
     with memory_cgroup() as group, Workload(COMM, cgroup=group) as workload:
         workload.do("map 200MiB")
         write(group.path / "memory.high", 16 * MIB)
@@ -223,8 +223,8 @@ def test_selected_cgroup_includes_all_below_it() -> None:
         memory_cgroup() as group,
         Watch("--cgroup", group.name, "--interval", "200ms") as watch,
         memory_cgroup(parent=group) as below,
-        Workload("anybody", cgroup=below) as inside,
-        Workload("anybody") as outside,
+        Workload("any", cgroup=below) as inside,
+        Workload("any") as outside,
     ):
         watch.wait_for(holds(inside.pid))
         snapshot = watch.next_snapshot()

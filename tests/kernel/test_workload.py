@@ -74,7 +74,7 @@ def test_memory_changes_by_exactly_the_requested_amount(
     # of all processes.
     after = workload.smaps_rollup()
     gained = {name: after[name] - before[name] for name in after}
-    # Who looks at the clock for the first time may get a page of the vDSO's (seen on 7.2).
+    # Reading the clock for the first time may map a page of the vDSO's (seen on 7.2).
     assert gained["Rss"] - (anon + file + shmem) * MIB in (0, PAGE)
     assert gained["Pss_Anon"] == anon * MIB
     assert abs(gained["Pss_File"] - file * MIB) < PAGE
@@ -163,7 +163,7 @@ def test_children_end_with_the_test() -> None:
 
 
 def has_memory(pid: int) -> bool:
-    """Who was killed may still be on its way out, or wait for its parent, without any."""
+    """A killed process may still be on its way out, or wait for its parent, without any."""
     try:
         return "VmRSS" in status(pid)
     except (FileNotFoundError, ProcessLookupError):

@@ -33,7 +33,7 @@ def compiled(name: str, sources: Sequence[Path], flags: Sequence[str] = FLAGS) -
 
 @cache
 def exact_binary() -> Path:
-    """The process that does to its memory exactly what it is told (workloads/exact)."""
+    """The process that changes its memory exactly as asked (workloads/exact)."""
     return compiled("exact", sorted((WORKLOADS / "exact").iterdir()))
 
 

@@ -22,7 +22,7 @@ _RUN = "EBPFTRACE_TEST_RUN"
 
 
 class NoMemoryCgroupError(Exception):
-    """This machine (or container) lets nobody make a memory cgroup here; says why."""
+    """No memory cgroup can be made on this machine (or in this container); says why."""
 
 
 @cache

@@ -110,7 +110,7 @@ def several() -> Snapshot:
 
 
 def many(jobs: int = 200, each: int = 10) -> Snapshot:
-    """2,000 processes in 200 jobs, unless told otherwise."""
+    """2,000 processes in 200 jobs, by default."""
     past = leak()
     return snapshot(
         *(

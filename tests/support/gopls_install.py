@@ -96,7 +96,7 @@ def main() -> int:
     """Install the versions that are named, else all.
 
     Exit code 1: one that was named cannot be installed. Of all, those that cannot be are
-    told, and their tests will say so too.
+    printed, and the reason for skipping their tests names them too.
     """
     named = sys.argv[1:]
     code = 0

@@ -1,4 +1,4 @@
-"""Names of test processes that nobody else on this machine uses."""
+"""Names of test processes that nothing else on this machine uses."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""A probe under observation: what it told, by process, without ledger or view."""
+"""A probe under observation: what it reported, by process, without ledger or view."""
 
 import time
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Observer:
 
     @property
     def lag_bytes(self) -> int:
-        """What a thread may hold that no event told yet: 64 page faults, up to Linux 6.1."""
+        """What a thread may hold that is not reported yet: 64 page faults, up to Linux 6.1."""
         lags = dict(self.probe.features)["memory"].startswith("rss_stat, exact at each reading")
         return 64 * PAGE if lags else 0
 
@@ -49,8 +49,8 @@ class Observer:
     def counters(self, pid: int) -> ProcessCounters:
         """A process's counters, exact now.
 
-        Also of one that is about to start: a parent in vfork goes on a little before its
-        child's exec is told.
+        Also of one that is about to start: a parent in vfork runs on a little before its
+        child's exec is reported.
         """
         deadline = time.monotonic() + patient(15)
         while True:
@@ -73,8 +73,8 @@ class Observer:
         deadline = time.monotonic() + patient(15)
         while not (found := self.all(kind, where)):
             if time.monotonic() > deadline:
-                told = [type(event).__name__ for event in self.events[-20:]]
-                raise AssertionError(f"no such {kind.__name__} after {told}")
+                seen = [type(event).__name__ for event in self.events[-20:]]
+                raise AssertionError(f"no such {kind.__name__} after {seen}")
             time.sleep(0.01)
         return found[-1]
 

@@ -207,12 +207,12 @@ def process_of(snapshot: Record, pid: int) -> Record:
 def holds(pid: int) -> Callable[[Record], bool]:
     """Is it a snapshot with this process in it?"""
 
-    def told(record: Record) -> bool:
+    def matches(record: Record) -> bool:
         return _is_snapshot(record) and any(
             process["pid"] == pid for job in record["jobs"] for process in job["processes"]
         )
 
-    return told
+    return matches
 
 
 def _is_snapshot(record: Record) -> bool:

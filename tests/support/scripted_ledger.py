@@ -1,4 +1,4 @@
-"""A ledger with short words for what a kernel would have told it."""
+"""A ledger with short methods for the events that a kernel would report."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def held(mib: float, *, inherited: float = 0, peak: float | None = None) -> Proc
     )
 
 
-class Booking:
+class ScriptedLedger:
     """Events at `at` seconds since the watch began; the clock is Unix time + 10,000 s."""
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class Booking:
         self.ledger.apply(CgroupRead(self.now_ns, cgroup_id, _cgroup(counters)))
 
     def pressed(self, pressure: CgroupPressure, cgroup_id: int = 7) -> tuple[Note, ...]:
-        """What is told of it."""
+        """What is reported of it."""
         self.ledger.apply(CgroupPressed(pressure.time_ns, cgroup_id, pressure))
         return self.notes()
 

@@ -23,12 +23,12 @@ def end_session(process: subprocess.Popen[bytes], mark: dict[str, str]) -> None:
     """Kill what is left of the session `process` leads, whether or not it still runs.
 
     A session's number may be another's once the session is empty, so the mark in a
-    process's environment is asked for as well. TimeoutError if members go on appearing.
+    process's environment is asked for as well. TimeoutError if members keep appearing.
     """
     deadline = time.monotonic() + END_SECONDS
     entry = f"{MARK}={mark[MARK]}".encode()
     if process.returncode is None:
-        process.kill()  # not reaped yet: the pid cannot be anyone else's
+        process.kill()  # not reaped yet: the pid cannot be reused
     while members := [pid for pid in _pids() if _belongs(pid, process.pid, entry)]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"session {process.pid} does not end: {members}")

@@ -22,7 +22,7 @@ def require_systemd() -> None:
 
 
 def unit_name(kind: str = "service", middle: str = "") -> str:
-    """A name nobody else has, short enough for a column; `middle` is put into it as it is."""
+    """A unique unit name, short enough for a column; `middle` is put into it as it is."""
     return f"ebpft-{middle}{secrets.token_hex(4)}.{kind}"
 
 

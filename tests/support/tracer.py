@@ -42,7 +42,7 @@ class Tracer:
         assert os.WIFSTOPPED(status), status
         return signal.Signals(os.WSTOPSIG(status)), status >> 16 == _STOP_EVENT
 
-    def go_on(self, number: int = 0) -> None:
+    def resume(self, number: int = 0) -> None:
         """Let it run, with this signal."""
         self._ask(_CONT, number)
 

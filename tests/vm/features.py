@@ -13,7 +13,7 @@ from tests.support.cgroups import memory_hierarchy
 
 def features() -> dict[str, object]:
     """The release, the cgroup version, what each part uses, and what is remarked."""
-    probe = KernelProbe(Selection(comms=("nobody",)))
+    probe = KernelProbe(Selection(comms=("e2e-none",)))
     try:
         return {
             "release": platform.release(),

@@ -57,7 +57,7 @@ def boot(
 def processor(
     kernel: Kernel, trying: Callable[[str], None] = lambda _option: None
 ) -> tuple[str, ...]:
-    """What serves here as a processor, found by trial boots; `trying` is told of each."""
+    """What serves here as a processor, found by trial boots; `trying` is called with each."""
 
     def boots(options: tuple[str, ...]) -> bool:
         trying(options[1])

@@ -48,7 +48,7 @@ def unpack_results(disk: Path, folder: Path) -> bool:
 
 
 def _of_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
-    # As git has it, whatever the umask of who cloned: not only root reads it inside.
+    # As git has it, whatever the umask of the clone was: not only root reads it inside.
     info.mode = 0o755 if info.mode & 0o100 else 0o644
     info.uid = info.gid = 0
     info.uname = info.gname = "root"

@@ -4,7 +4,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A JVM program that keeps, drops and leaks memory as told: MiB, MiB/s, seconds. */
+/** A JVM program that keeps, drops and leaks memory as its options say: MiB, MiB/s, seconds. */
 public class Load {
     static List<byte[]> objects(double mib) {
         List<byte[]> made = new ArrayList<>();
@@ -13,13 +13,13 @@ public class Load {
     }
 
     public static void main(String[] args) throws Exception {
-        Map<String, Double> told = new HashMap<>();
+        Map<String, Double> option = new HashMap<>();
         for (int i = 0; i < args.length; i += 2)
-            told.put(args[i].substring(2), Double.parseDouble(args[i + 1]));
-        double leak = told.getOrDefault("leak", 0.0), churn = told.getOrDefault("churn", 0.0);
-        double direct = told.getOrDefault("direct", 0.0), burst = told.getOrDefault("burst", 0.0);
-        double after = told.getOrDefault("after", 0.0), until = told.getOrDefault("until", 0.0);
-        double leaked = 0, seconds = told.getOrDefault("seconds", 60.0);
+            option.put(args[i].substring(2), Double.parseDouble(args[i + 1]));
+        double leak = option.getOrDefault("leak", 0.0), churn = option.getOrDefault("churn", 0.0);
+        double direct = option.getOrDefault("direct", 0.0), burst = option.getOrDefault("burst", 0.0);
+        double after = option.getOrDefault("after", 0.0), until = option.getOrDefault("until", 0.0);
+        double leaked = 0, seconds = option.getOrDefault("seconds", 60.0);
         List<Object> kept = new ArrayList<>();
         long began = System.nanoTime();
         for (double b = 0; b < burst; b += 20) {

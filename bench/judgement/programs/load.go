@@ -1,4 +1,4 @@
-// A Go program that keeps, drops and leaks memory as told: MiB, MiB/s, seconds.
+// A Go program that keeps, drops and leaks memory as its options say: MiB, MiB/s, seconds.
 package main
 
 import (

@@ -1,7 +1,7 @@
-// A Node program that keeps, drops and leaks memory as told: MiB, MiB/s, seconds.
-const told = { burst: 0, leak: 0, churn: 0, after: 0, until: 0, seconds: 60 };
+// A Node program that keeps, drops and leaks memory as its options say: MiB, MiB/s, seconds.
+const option = { burst: 0, leak: 0, churn: 0, after: 0, until: 0, seconds: 60 };
 for (let i = 2; i < process.argv.length; i += 2)
-  told[process.argv[i].slice(2)] = Number(process.argv[i + 1]);
+  option[process.argv[i].slice(2)] = Number(process.argv[i + 1]);
 
 // Small objects on V8's own heap, about 1 KiB each.
 function objects(mib) {
@@ -17,15 +17,15 @@ let burst = 0;
 let leaked = 0;
 const timer = setInterval(() => {
   const now = (Date.now() - began) / 1000;
-  if (now > told.seconds) return clearInterval(timer);
-  if (burst < told.burst) {
+  if (now > option.seconds) return clearInterval(timer);
+  if (burst < option.burst) {
     kept.push(objects(20));
     burst += 20;
     return;
   }
-  if (told.leak && now >= told.after && !(told.until && leaked >= told.until)) {
-    kept.push(objects(told.leak / 10));
-    leaked += told.leak / 10;
+  if (option.leak && now >= option.after && !(option.until && leaked >= option.until)) {
+    kept.push(objects(option.leak / 10));
+    leaked += option.leak / 10;
   }
-  if (told.churn) objects(told.churn / 10);
+  if (option.churn) objects(option.churn / 10);
 }, 100);

@@ -31,7 +31,7 @@ class UnfinishedIncident:
 def replay_audit_log(
     records: Iterable[Record], spending: Spending
 ) -> tuple[UnfinishedIncident, ...]:
-    """Book what was spent into `spending`; return the incidents without an outcome.
+    """Add what was spent to `spending`; return the incidents without an outcome.
 
     Skips malformed records: anyone with access may have edited the file.
     """
@@ -86,7 +86,7 @@ def _replay(record: Record, incidents: dict[str, _OpenIncident], spending: Spend
 
 
 def _charge_unfinished(incident: _OpenIncident, spending: Spending) -> None:
-    """Book what it spent: whether its signal or hook still ran is unknown, so it counts."""
+    """Add what it spent: whether its signal or hook still ran is unknown, so it counts."""
     if incident.spent is not None:
         spending.spend(incident.account, incident.spent)
         spending.start_cooldown(incident.account, incident.latest)

@@ -174,7 +174,7 @@ class Breaker:
         return tuple(self._incidents.close(reason))
 
     def _replay(self, past: Iterable[Record]) -> None:
-        """Book what earlier runs spent, and undo what they left changed."""
+        """Count what earlier runs spent, and undo what they left changed."""
         for unfinished in replay_audit_log(past, self._spending):
             failures = [failure for undo in unfinished.undos if (failure := undo.run())]
             detail = ", ".join(failures)

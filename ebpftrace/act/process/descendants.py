@@ -11,7 +11,7 @@ _MOST = 256
 def descendants_of(*keys: ProcessKey) -> tuple[Target, ...]:
     """Their descendants that may be touched, nearest first; at most 256.
 
-    Start times are read with them: from here on a reused pid is told apart.
+    Start times are read with them: from here on a reused pid is recognized.
     """
     found: list[Target] = []
     for stat in descendants(keys):

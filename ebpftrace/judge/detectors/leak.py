@@ -19,7 +19,7 @@ _LEAST = 0.8  # of the bound is asked however high the teeth
 class LeakDetector(Detector):
     """A steady climb that has used up too much of the room it began with.
 
-    After a climb of up to 20 s that is `short_share` of the room; the longer it goes on
+    After a climb of up to 20 s that is `short_share` of the room; the longer it lasts
     the less is asked, down to `long_share` after 10 min. Short and steep is what linkers,
     warm-ups and a language server's first look at a module are; they end. Without a limit
     only a climb of `alone_seconds` by `alone_bytes` is called.

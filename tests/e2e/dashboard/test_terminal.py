@@ -128,7 +128,7 @@ def test_a_screenshot_needs_no_terminal(stage: Stage, tmp_path: Path) -> None:
         output = tmux.shell(
             f"{' '.join(WATCH)} --comm {stage.comm} --screenshot one.svg --size 90x20 "
             "</dev/null 2>&1 | cat",
-            "told",
+            "screenshot",
         )
         assert output == ""
         picture = (tmux.folder / "one.svg").read_text()

@@ -81,31 +81,31 @@ def test_breach_steps_outcome_and_the_memory_won_are_shown(tmp_path: Path) -> No
             tmux.press("S")
             tmux.expect("saved ebpftrace-")
             (saved,) = tmux.folder.glob("ebpftrace-*.txt")
-            told = saved.read_text()
+            shown = saved.read_text()
         finally:
             end_session(runner, mark)
         assert group.oom_kills() == 0
     assert "1 job, 1 process" in breach.string
     assert int(end[1]) > 50
     finding, capture, exited, ended, came, outcome = (
-        told.index(words)
+        shown.index(words)
         for words in (
             f"warning growth: gopls {first} in job buildkite/{JOB} gained 2",
             f"capture for {JOB}: done in ",
             f"exit gopls {first} in {JOB}: peak ",
             f"signal for {JOB}: done in ",
-            f"exec gopls {successor_of(told, first)} in {JOB}",
+            f"exec gopls {successor_of(shown, first)} in {JOB}",
             " MiB freed in ",
         )
     )
     assert finding < capture < exited < outcome
     assert finding < capture < ended < came < outcome
-    assert f"gopls {first}" not in told.split("events")[0]
-    assert max(map(len, told.splitlines())) <= 100
+    assert f"gopls {first}" not in shown.split("events")[0]
+    assert max(map(len, shown.splitlines())) <= 100
 
 
-def successor_of(told: str, first: int) -> int:
+def successor_of(shown: str, first: int) -> int:
     """The gopls that the list of jobs shows in the end: another."""
-    (successor,) = {int(pid) for pid in re.findall(r"^ +gopls (\d+) ", told, re.MULTILINE)}
+    (successor,) = {int(pid) for pid in re.findall(r"^ +gopls (\d+) ", shown, re.MULTILINE)}
     assert successor != first
     return successor

@@ -64,8 +64,8 @@ def driven(first: MemoryCgroup, later: MemoryCgroup, version: str) -> Iterator[t
 
 def daemons(group: MemoryCgroup) -> list[int]:
     """Those that are in this cgroup, and no job's client."""
-    told = {pid: proc.read_cmdline(pid) or () for pid in group.pids()}
-    return [pid for pid, argv in told.items() if "serve" in argv]
+    commands = {pid: proc.read_cmdline(pid) or () for pid in group.pids()}
+    return [pid for pid, argv in commands.items() if "serve" in argv]
 
 
 @pytest.mark.parametrize("version", TOOLCHAINS)

@@ -29,7 +29,7 @@ class Watched:
     by_name: Ended
     by_main_package: Ended
 
-    def told(self, watch: Ended) -> list[Record]:
+    def records(self, watch: Ended) -> list[Record]:
         """The process records of the session: other gopls may run on this machine."""
         return [
             record
@@ -73,7 +73,7 @@ def test_both_watches_ended_in_order_and_lost_nothing(watched: Watched) -> None:
     for ended in (watched.by_name, watched.by_main_package):
         assert (ended.code, ended.stderr) == (0, "")
         assert ended.records[-1]["type"] == "end"
-        # By main package every program of the machine is looked into; one of somebody
+        # By main package every program of the machine is looked into; one of another
         # else's may have been gone by then, and is counted.
         assert not ended.records[-1]["losses"].keys() - {
             "unidentified",
@@ -83,8 +83,8 @@ def test_both_watches_ended_in_order_and_lost_nothing(watched: Watched) -> None:
 
 @pytest.mark.parametrize("watch", ["by_name", "by_main_package"])
 def test_gopls_is_booked_from_exec_to_exit(watched: Watched, watch: str) -> None:
-    told = watched.told(getattr(watched, watch))
-    own = [record for record in told if record["pid"] == watched.pid]
+    found = watched.records(getattr(watched, watch))
+    own = [record for record in found if record["pid"] == watched.pid]
     assert [record["event"] for record in own] == ["exec", "exit"]
     assert own[0]["comm"] == "gopls"
     assert (own[-1]["exit_code"], own[-1]["signal"]) == (0, 0)
@@ -92,27 +92,27 @@ def test_gopls_is_booked_from_exec_to_exit(watched: Watched, watch: str) -> None
 
 @pytest.mark.parametrize("watch", ["by_name", "by_main_package"])
 def test_the_booked_peak_is_the_kernel_s(watched: Watched, watch: str) -> None:
-    told = watched.told(getattr(watched, watch))
-    (last,) = [r for r in told if r["pid"] == watched.pid and r["event"] == "exit"]
+    found = watched.records(getattr(watched, watch))
+    (last,) = [r for r in found if r["pid"] == watched.pid and r["event"] == "exit"]
     peak = watched.session.peak_bytes
     assert abs(last["peak_bytes"] - peak) <= peak * 0.01
 
 
 def test_its_children_are_booked_each_begun_and_ended(watched: Watched) -> None:
-    told = watched.told(watched.by_name)
-    begun = {record["pid"] for record in told if record["event"] == "exec"}
-    ended = {record["pid"] for record in told if record["event"] == "exit"}
-    assert [r for r in told if r["event"] == "exec" and r["comm"] == "go"]
+    found = watched.records(watched.by_name)
+    begun = {record["pid"] for record in found if record["event"] == "exec"}
+    ended = {record["pid"] for record in found if record["event"] == "exit"}
+    assert [r for r in found if r["event"] == "exec" and r["comm"] == "go"]
     assert begun == ended
 
 
 def test_the_crash_monitor_is_told_from_gopls(watched: Watched) -> None:
-    told = watched.told(watched.by_main_package)
-    monitors = {r["pid"] for r in told if "** telemetry **" in r["cmdline"]}
+    found = watched.records(watched.by_main_package)
+    monitors = {r["pid"] for r in found if "** telemetry **" in r["cmdline"]}
     # v0.14.2 starts none; newer ones do, from the same executable.
     assert len(monitors) == (watched.gopls.version != "v0.14.2")
     # Without --children and by main package: gopls, its monitor, and no `go list`.
-    assert {record["pid"] for record in told} == {watched.pid, *monitors}
+    assert {record["pid"] for record in found} == {watched.pid, *monitors}
 
 
 def test_no_memory_is_counted_twice(watched: Watched) -> None:

@@ -1,4 +1,4 @@
-"""Real gopls, its crash monitor and the go command below it: who is ended with it, who not.
+"""Real gopls, its crash monitor and the go command below it: which of them end with it.
 
 The go command here hangs for ever, as one does that waits for a network: it is certain to
 run when gopls is ended.
@@ -31,14 +31,14 @@ def messages(folder: Path) -> bytes:
         "rootUri": folder.as_uri(),
         "capabilities": {},
     }
-    told = b""
+    stream = b""
     for message in (
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params},
         {"jsonrpc": "2.0", "method": "initialized", "params": {}},
     ):
         body = json.dumps(message).encode()
-        told += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-    return told
+        stream += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    return stream
 
 
 def waited_for(group: MemoryCgroup, *, monitor: bool) -> int:

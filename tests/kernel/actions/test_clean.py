@@ -73,7 +73,7 @@ def test_files_that_a_successor_wrote_or_has_open_are_kept(
         heir.kill()
         heir.wait()
     assert cleaned(incident, tmp).status is StepStatus.DONE
-    assert names(tmp) == set()  # nobody is left that any of it could belong to
+    assert names(tmp) == set()  # no process is left that could use any of it
 
 
 def test_folder_that_an_older_process_uses_is_skipped(group: MemoryCgroup, tmp: Path) -> None:
@@ -88,8 +88,8 @@ def test_folder_that_an_older_process_uses_is_skipped(group: MemoryCgroup, tmp: 
     finally:
         build.kill()
         build.wait()
-    told = f"TMPDIR skipped: sleep {build.pid} uses it"
-    assert (ended.status, ended.detail) == (StepStatus.SKIPPED, told)
+    detail = f"TMPDIR skipped: sleep {build.pid} uses it"
+    assert (ended.status, ended.detail) == (StepStatus.SKIPPED, detail)
     assert names(tmp) == {"before", "whose"}
 
 

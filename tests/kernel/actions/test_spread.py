@@ -37,22 +37,24 @@ def together(workers: list[Workload]) -> Incident:
 
 
 def test_group_is_ended_as_one(workers: list[Workload]) -> None:
-    told = together(workers)
-    ended = act("signal", told, SHORT)
+    incident = together(workers)
+    ended = act("signal", incident, SHORT)
     assert ended.status is StepStatus.DONE
     assert ended.detail.startswith(f"worker {workers[0].pid} and 3 others ended by TERM")
     assert {one.wait() for one in workers} == {-signal.SIGTERM}
 
 
 def test_member_that_moved_or_executed_is_not_signalled(workers: list[Workload]) -> None:
-    told = together(workers)
+    incident = together(workers)
     workers[1].do(f"exec {workers[1].named('other')}")
     gone = key_of(workers[2].pid)
-    later = replace(told.other_targets[1], key=replace(gone, start_boottime_ns=1))
-    told = replace(told, other_targets=(told.other_targets[0], later, told.other_targets[2]))
+    later = replace(incident.other_targets[1], key=replace(gone, start_boottime_ns=1))
+    incident = replace(
+        incident, other_targets=(incident.other_targets[0], later, incident.other_targets[2])
+    )
     with memory_cgroup() as elsewhere:
         elsewhere.add(workers[3].pid)
-        ended = act("signal", told, SHORT)
+        ended = act("signal", incident, SHORT)
         assert ended.status is StepStatus.DONE
         assert "; not signalled: " in ended.detail
         assert not lives(workers[0].pid)
@@ -60,11 +62,11 @@ def test_member_that_moved_or_executed_is_not_signalled(workers: list[Workload])
 
 
 def test_group_that_must_not_be_touched_is_skipped(workers: list[Workload]) -> None:
-    told = together(workers)
+    incident = together(workers)
     with memory_cgroup() as elsewhere:
         for one in workers:
             elsewhere.add(one.pid)
-        ended = act("signal", told, SHORT)
+        ended = act("signal", incident, SHORT)
         assert ended.status is StepStatus.SKIPPED
         assert "moved to the cgroup" in ended.detail
         assert all(lives(one.pid) for one in workers)
@@ -74,8 +76,8 @@ def test_parent_is_ended_with_the_children_that_the_incident_names(group: Memory
     with Workload("make", cgroup=group) as make:
         meant = [int(make.do(f"spawn {make.named('worker')}")[0]) for _ in range(3)]
         (other,) = map(int, make.do(f"spawn {make.named('helper')}"))
-        told = about(make.pid, descendant_names=frozenset({"worker"}))
-        ended = act("signal", told, replace(SHORT, orphans="none"))
+        incident = about(make.pid, descendant_names=frozenset({"worker"}))
+        ended = act("signal", incident, replace(SHORT, orphans="none"))
         assert ended.status is StepStatus.DONE
         assert ended.detail.endswith("with 3 descendants")
         assert not any(map(lives, meant))
@@ -83,16 +85,16 @@ def test_parent_is_ended_with_the_children_that_the_incident_names(group: Memory
 
 
 def test_evidence_has_every_member(workers: list[Workload], tmp_path: Path) -> None:
-    told = together(workers)
-    assert act("capture", told, capture.CaptureOptions(tmp_path)).status is StepStatus.DONE
-    others = json.loads((tmp_path / told.id / "others.json").read_bytes())
+    incident = together(workers)
+    assert act("capture", incident, capture.CaptureOptions(tmp_path)).status is StepStatus.DONE
+    others = json.loads((tmp_path / incident.id / "others.json").read_bytes())
     assert {other["pid"] for other in others} == {worker.pid for worker in workers[1:]}
     assert all(other["anon_bytes"] > 0 for other in others)
 
 
 def test_group_is_frozen_and_resumed(workers: list[Workload], group: MemoryCgroup) -> None:
-    told = replace(together(workers), cgroup_folder=group.path)
-    running = ACTIONS["freeze"].start(told, NoOptions())
+    incident = replace(together(workers), cgroup_folder=group.path)
+    running = ACTIONS["freeze"].start(incident, NoOptions())
     try:
         assert drive(running).status is StepStatus.DONE
         if group.version == 1:
@@ -105,6 +107,6 @@ def test_group_is_frozen_and_resumed(workers: list[Workload], group: MemoryCgrou
     assert Undo.of_record(json.loads(json.dumps(undo.record()))).run() == ""
     assert all(worker.do("map 1MiB") for worker in workers)
     if group.version == 1:
-        assert act("freeze", told, NoOptions()).status is StepStatus.DONE
-        assert act("thaw", told, NoOptions()).detail.endswith("and 3 others resumed")
+        assert act("freeze", incident, NoOptions()).status is StepStatus.DONE
+        assert act("thaw", incident, NoOptions()).detail.endswith("and 3 others resumed")
         assert all(worker.do("map 1MiB") for worker in workers)

@@ -29,7 +29,7 @@ def group(only_v2: None) -> Iterator[MemoryCgroup]:
         yield made
 
 
-def told(workload: Workload, group: MemoryCgroup) -> Incident:
+def incident_in(workload: Workload, group: MemoryCgroup) -> Incident:
     job = JobIdentity(str(group.id), "build", "cgroup", "path", group.name, group.id)
     return about(workload.pid, group.path, job=job)
 
@@ -42,7 +42,9 @@ def count(group: MemoryCgroup, file: str, name: str) -> int:
 def test_throttled_job_is_slowed_until_the_undo(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
         workload.do("map 64MiB")
-        running = ACTIONS["throttle"].start(told(workload, group), throttle.ThrottleOptions())
+        running = ACTIONS["throttle"].start(
+            incident_in(workload, group), throttle.ThrottleOptions()
+        )
         ended = drive(running)
         undo = running.undo
         running.stop()
@@ -52,7 +54,7 @@ def test_throttled_job_is_slowed_until_the_undo(group: MemoryCgroup) -> None:
         workload.send("touch 0")
         end = time.monotonic() + SECONDS
         while not count(group, "memory.events", "high"):
-            assert time.monotonic() < end, "nobody was throttled"
+            assert time.monotonic() < end, "no task was throttled"
             time.sleep(0.05)
         assert group.charge_bytes() < high + 64 * MIB, "it did not get all that it asked for"
         assert undo.run() == ""
@@ -63,7 +65,7 @@ def test_throttled_job_is_slowed_until_the_undo(group: MemoryCgroup) -> None:
 
 def test_whole_job_is_frozen_and_thawed(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as one, Workload("go", cgroup=group) as other:
-        incident = told(one, group)
+        incident = incident_in(one, group)
         running = ACTIONS["freeze"].start(incident, NoOptions())
         assert drive(running).status is StepStatus.DONE
         running.stop()
@@ -84,7 +86,7 @@ def test_child_cgroup_is_frozen_with_the_job(group: MemoryCgroup) -> None:
         memory_cgroup(parent=group) as below,
         Workload("gopls", cgroup=below) as workload,
     ):
-        running = ACTIONS["freeze"].start(told(workload, group), NoOptions())
+        running = ACTIONS["freeze"].start(incident_in(workload, group), NoOptions())
         assert drive(running).status is StepStatus.DONE
         assert count(below, "cgroup.events", "frozen") == 1
         undo = running.undo
@@ -101,7 +103,7 @@ def test_reclaim_without_page_cache_says_so(group: MemoryCgroup) -> None:
     with Workload("gopls", cgroup=group) as workload:
         workload.do("map 32MiB")
         workload.do("touch 0")
-        incident = told(workload, group)
+        incident = incident_in(workload, group)
         asked = act("reclaim", incident, reclaim.ReclaimOptions(size_bytes=16 * MIB))
         assert asked.status is StepStatus.DONE
         assert asked.detail.endswith("reclaimed by memory.reclaim")

@@ -71,7 +71,7 @@ def test_tracer_receives_the_stop_and_decides(observer: Observer, workload: Work
         runs_away(workload)
         assert tracer.next_stop() == (signal.SIGSTOP, False)
         assert state(workload.pid) == "t"
-        tracer.go_on(signal.SIGSTOP)
+        tracer.resume(signal.SIGSTOP)
         assert tracer.next_stop() == (signal.SIGSTOP, True)
         tracer.let_stand()
         assert state(workload.pid) in "tT"
@@ -88,7 +88,7 @@ def test_tracer_that_suppresses_the_stop_receives_another(
         runs_away(workload)
         for _ in range(3):
             assert tracer.next_stop() == (signal.SIGSTOP, False)
-            tracer.go_on()
+            tracer.resume()
         assert tracer.next_stop() == (signal.SIGSTOP, False)
         assert beyond(observer, workload.pid) <= 3 * (AGAIN + PAGE)
         tracer.detach(signal.SIGSTOP)
@@ -103,9 +103,9 @@ def test_process_resumed_under_a_debugger_runs_once_the_debugger_lets_it(
         tracer.next_stop()
         resume_without_bound(observer, blown(observer, workload.pid).key)
         assert state(workload.pid) == "t", "the debugger still holds it"
-        tracer.go_on(signal.SIGSTOP)  # as a debugger does that passes every signal on
+        tracer.resume(signal.SIGSTOP)  # as a debugger does that passes every signal on
         while tracer.next_stop()[0] is not signal.SIGCONT:
-            tracer.go_on()
+            tracer.resume()
         tracer.detach(signal.SIGCONT)
         workload.answer()
 

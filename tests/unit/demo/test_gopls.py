@@ -9,8 +9,8 @@ from ebpftrace.demo.gopls import find_gopls
 
 
 @pytest.fixture(autouse=True)
-def nobody_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have a gopls of their own."""
+def no_gopls_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user who runs the tests may have a gopls installed."""
     monkeypatch.setattr(gopls, "_homes", lambda environment: iter(()))
 
 

@@ -58,8 +58,8 @@ class RecordingBreaker:
     def handle_breach(self, event: Breached) -> None:
         self.calls.append((event,))
 
-    def handle_fuse(self, event: FuseBlown, who: Any) -> None:
-        self.calls.append((event, None if who is None else who.comm))
+    def handle_fuse(self, event: FuseBlown, known: Any) -> None:
+        self.calls.append((event, None if known is None else known.comm))
 
     def handle_exit(self, event: ProcessExited) -> None:
         self.calls.append((event,))

@@ -6,13 +6,13 @@ import pytest
 
 from ebpftrace.host.pressure import kernel_has_pressure, open_trigger, read_pressure
 
-TOLD = """some avg10=3.10 avg60=1.00 avg300=0.25 total=310000
+PRESSURE = """some avg10=3.10 avg60=1.00 avg300=0.25 total=310000
 full avg10=1.20 avg60=0.50 avg300=0.10 total=120000
 """
 
 
 def test_pressure_has_shares_and_totals(tmp_path: Path) -> None:
-    (tmp_path / "memory.pressure").write_text(TOLD)
+    (tmp_path / "memory.pressure").write_text(PRESSURE)
     pressure = read_pressure(tmp_path)
     assert pressure is not None
     assert (pressure.some_ns, pressure.full_ns) == (310_000_000, 120_000_000)
@@ -35,5 +35,5 @@ def test_cgroup_without_pressure_has_none_and_no_trigger(tmp_path: Path) -> None
 def test_kernel_has_pressure_if_its_file_can_be_read(tmp_path: Path) -> None:
     assert not kernel_has_pressure(tmp_path)
     (tmp_path / "proc/pressure").mkdir(parents=True)
-    (tmp_path / "proc/pressure/memory").write_text(TOLD)
+    (tmp_path / "proc/pressure/memory").write_text(PRESSURE)
     assert kernel_has_pressure(tmp_path)

@@ -1,4 +1,4 @@
-"""Readiness of real descriptors: nothing of this can be told from a fake."""
+"""Readiness of real descriptors: a fake could show nothing of this."""
 
 import os
 import signal

@@ -14,8 +14,8 @@ from ebpftrace.judge.finding import Finding, FindingState
 from ebpftrace.judge.judge import Judge
 from ebpftrace.ledger import JobSnapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
-from tests.support.booking import Booking
 from tests.support.curves import added, line, paused, plateau, settling, teeth
+from tests.support.scripted_ledger import ScriptedLedger
 
 LIMIT_MIB = 4096
 Moment = tuple[JobSnapshot, tuple[Finding, ...]]
@@ -23,7 +23,7 @@ Moment = tuple[JobSnapshot, tuple[Finding, ...]]
 
 def moments(curve: Callable[[float], float], seconds: int) -> list[Moment]:
     """Each snapshot of a process that follows a curve, with the findings in force then."""
-    book, found = Booking(), []
+    book, found = ScriptedLedger(), []
     judge = Judge(
         [
             ClimbDetector(1, NS_PER_SECOND),

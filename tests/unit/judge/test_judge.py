@@ -15,7 +15,7 @@ from tests.support import watches
 BOUND = 100 * MIB
 
 
-def books(second: float, *mibs: int) -> Snapshot:
+def reading(second: float, *mibs: int) -> Snapshot:
     """A snapshot with one job a size."""
     jobs = [
         watches.job(f"job-{n}", processes=(watches.process(4711 + n, mib * MIB),))
@@ -30,15 +30,15 @@ def level() -> Judge:
 
 def test_a_finding_begins_once() -> None:
     judge = level()
-    assert judge.judge(books(1, 50)) == ()
-    (finding,) = judge.judge(books(2, 200))
+    assert judge.judge(reading(1, 50)) == ()
+    (finding,) = judge.judge(reading(2, 200))
     assert finding.state is FindingState.BEGIN
     assert finding.detector == "level"
     assert finding.subject.process is None
     assert finding.monotonic_ns == 2 * NS_PER_SECOND
     assert finding.time_ns == watches.TIME_NS
     assert finding.sentence.startswith("gopls 4711 in job github/job-0 holds 188 MiB")
-    assert judge.judge(books(3, 200)) == ()
+    assert judge.judge(reading(3, 200)) == ()
     (active,) = judge.active
     assert active.state is FindingState.CONTINUE
     assert active.key == finding.key
@@ -47,15 +47,15 @@ def test_a_finding_begins_once() -> None:
 
 def test_it_ends_when_the_condition_was_away_for_a_while() -> None:
     judge = level()
-    judge.judge(books(1, 200))
+    judge.judge(reading(1, 200))
     hold = HOLD_NS // NS_PER_SECOND
-    assert judge.judge(books(hold + 1, 50)) == ()
+    assert judge.judge(reading(hold + 1, 50)) == ()
     assert judge.active
-    (ended,) = judge.judge(books(hold + 2, 50))
+    (ended,) = judge.judge(reading(hold + 2, 50))
     assert ended.state is FindingState.END
     assert ended.sentence.startswith("gopls 4711 in job github/job-0: level is over")
     assert judge.active == ()
-    (again,) = judge.judge(books(hold + 3, 200))
+    (again,) = judge.judge(reading(hold + 3, 200))
     assert again.state is FindingState.BEGIN
 
 
@@ -64,7 +64,7 @@ def test_a_condition_that_flickers_is_one_finding() -> None:
     news = [
         one
         for second in range(30)
-        for one in judge.judge(books(second, 50 + 150 * (second % 2)))
+        for one in judge.judge(reading(second, 50 + 150 * (second % 2)))
     ]
     assert [one.state for one in news] == [FindingState.BEGIN]
 
@@ -95,7 +95,7 @@ class Louder(OnBytes):
 def test_a_rise_is_reported_and_a_fall_is_not() -> None:
     judge = Judge([Louder()])
     sizes = (150, 150, 300, 300, 150, 300)
-    news = [one for n, mib in enumerate(sizes) for one in judge.judge(books(n, mib))]
+    news = [one for n, mib in enumerate(sizes) for one in judge.judge(reading(n, mib))]
     assert [(one.state, one.severity) for one in news] == [
         (FindingState.BEGIN, Severity.WARNING),
         (FindingState.RISE, Severity.CRITICAL),
@@ -106,16 +106,16 @@ def test_a_rise_is_reported_and_a_fall_is_not() -> None:
 
 def test_a_job_that_is_gone_ends_and_is_forgotten() -> None:
     judge = level()
-    judge.judge(books(1, 200, 300))
+    judge.judge(reading(1, 200, 300))
     late = 1 + FORGET_NS // NS_PER_SECOND + 1
-    news = judge.judge(books(late, 200))
+    news = judge.judge(reading(late, 200))
     assert [(one.state, one.subject.job.name) for one in news] == [(FindingState.END, "job-1")]
     assert len(judge.active) == 1
 
 
 def test_processes_are_judged_on_request() -> None:
     judge = Judge([LevelDetector(bound_bytes=BOUND)], processes=True)
-    news = judge.judge(books(1, 200))
+    news = judge.judge(reading(1, 200))
     assert [one.subject.process and one.subject.process.pid for one in news] == [None, 4711]
     assert news[1].subject.comm == "gopls"
 
@@ -184,5 +184,5 @@ class Kept(OnBytes):
 def test_a_finding_ends_at_once_when_the_memory_was_given_back() -> None:
     judge = Judge([Kept()])
     sizes = (150, 80, 150, 40)
-    news = [one.state for n, mib in enumerate(sizes) for one in judge.judge(books(n, mib))]
+    news = [one.state for n, mib in enumerate(sizes) for one in judge.judge(reading(n, mib))]
     assert news == [FindingState.BEGIN, FindingState.END]

@@ -8,16 +8,16 @@ from tests.support import watches
 def test_one_line_per_update_in_order() -> None:
     written: list[str] = []
     view = PlainLines(written.append)
-    books = watches.example()
+    taken = watches.example()
     view.start(watches.started())
     view.note(watches.process_note())
-    view.snapshot(books)
-    view.end(books, "stopped by Ctrl-C")
+    view.snapshot(taken)
+    view.end(taken, "stopped by Ctrl-C")
     assert "".join(written).splitlines() == [
         *start_lines(watches.started()),
         note_line(watches.process_note()),
-        snapshot_line(books),
-        *summary_lines(books, "stopped by Ctrl-C"),
+        snapshot_line(taken),
+        *summary_lines(taken, "stopped by Ctrl-C"),
     ]
     assert all(text.endswith("\n") for text in written)
 

@@ -46,11 +46,11 @@ def test_interrupted_file_is_made_again(folder: Path) -> None:
 
 
 def test_concurrent_runs_make_a_file_once(capsys: pytest.CaptureFixture[str]) -> None:
-    begun, go_on = threading.Event(), threading.Event()
+    begun, proceed = threading.Event(), threading.Event()
 
     def slowly(path: Path) -> None:
         begun.set()
-        assert go_on.wait(60)
+        assert proceed.wait(60)
         write(path)
 
     first = threading.Thread(target=cache.kept, args=("images", "a", slowly))
@@ -60,7 +60,7 @@ def test_concurrent_runs_make_a_file_once(capsys: pytest.CaptureFixture[str]) ->
     second.start()
     second.join(0.2)
     assert second.is_alive()
-    go_on.set()
+    proceed.set()
     first.join()
     second.join()
     assert "waiting for another run's images" in capsys.readouterr().err

@@ -29,11 +29,11 @@ SECONDS = 60
 
 
 def test_lock_waits_for_the_machine_of_a_killed_run(tmp_path: Path) -> None:
-    lock, begun, go_on, written = (tmp_path / name for name in ("lock", "a", "b", "written"))
-    for fifo in (begun, go_on):
+    lock, begun, proceed, written = (tmp_path / name for name in ("lock", "a", "b", "written"))
+    for fifo in (begun, proceed):
         os.mkfifo(fifo)
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, lock, begun, go_on, written], cwd=ROOT
+        [sys.executable, "-c", HOLDER, lock, begun, proceed, written], cwd=ROOT
     )
     assert begun.read_text() == "begun\n"
     holder.kill()
@@ -47,5 +47,5 @@ def test_lock_waits_for_the_machine_of_a_killed_run(tmp_path: Path) -> None:
     )
     assert following.stderr is not None
     assert following.stderr.readline() == "vm: waiting for another run's tool\n"
-    go_on.write_text("on\n")
+    proceed.write_text("on\n")
     assert following.communicate(timeout=SECONDS)[0] == "ended\n\n"

@@ -1,4 +1,4 @@
-"""tests/vm/__main__.py: what counts as a failure. The machine is a fake that ends as told."""
+"""tests/vm/__main__.py: what counts as a failure. The machine is a scripted fake."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,17 +21,17 @@ SILENT = PASSED.replace(" />", "><skipped /></testcase>")
 INT3 = "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI"
 PANIC = "Kernel panic - not syncing: Attempted to kill init!"
 
-Told = tuple[int | None, str]
+BootEnd = tuple[int | None, str]
 """How a boot ends: the command's exit code, None if none came back; and the last words."""
 
 
 @pytest.fixture
-def boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Told]:
+def boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[BootEnd]:
     """The boots to come, with junit.xml in place of last words where there is a code."""
-    told: list[Told] = []
+    scripted: list[BootEnd] = []
 
     def boot(kernel: Kernel, command: str, results: Path, **_: Any) -> Boot:
-        status, text = told.pop(0)
+        status, text = scripted.pop(0)
         results.mkdir(parents=True)
         log = results / "serial.log"
         log.write_text(text)
@@ -42,11 +42,11 @@ def boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Told]:
     monkeypatch.setattr(vm, "RESULTS", tmp_path)
     monkeypatch.setattr(kernels, "fetch", lambda series: Kernel(series, series, tmp_path))
     monkeypatch.setattr(accel, "processor", lambda *_: ())
-    return told
+    return scripted
 
 
 @pytest.mark.parametrize(
-    ("told", "code"),
+    ("results", "code"),
     [
         ([(0, PASSED)], 0),
         ([(1, PASSED)], 1),
@@ -58,14 +58,14 @@ def boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Told]:
     ids=["passed", "failed", "silent", "panic", "emulator", "emulator twice"],
 )
 def test_exit_code_follows_the_boots(
-    boots: list[Told], told: Sequence[Told], code: int
+    boots: list[BootEnd], results: Sequence[BootEnd], code: int
 ) -> None:
-    boots.extend(told)
+    boots.extend(results)
     assert CliRunner().invoke(vm.main, ["--kernel", "6.12"]).exit_code == code
     assert boots == []
 
 
-def test_rerun_by_name_is_merged_into_the_results(boots: list[Told], tmp_path: Path) -> None:
+def test_rerun_by_name_is_merged_into_the_results(boots: list[BootEnd], tmp_path: Path) -> None:
     file = tmp_path / "6.12.json"
     here = PASSED.replace('"t"', '"tests.unit.vm.test_main"')
     failed = here.replace(" />", "><failure /></testcase>")
@@ -79,14 +79,14 @@ def test_rerun_by_name_is_merged_into_the_results(boots: list[Told], tmp_path: P
     assert known_of(file) == {f"{TESTS}::a": "passed"}
 
 
-def test_failure_of_an_earlier_kernel_decides_the_exit_code(boots: list[Told]) -> None:
+def test_failure_of_an_earlier_kernel_decides_the_exit_code(boots: list[BootEnd]) -> None:
     boots.extend([(1, PASSED), (0, PASSED)])
     assert CliRunner().invoke(vm.main, ["--kernel", "6.1", "--kernel", "6.12"]).exit_code == 1
 
 
 @pytest.mark.parametrize("gone", ["5.10", "6.1"])
 def test_unavailable_kernel_is_skipped_and_hides_no_failure(
-    boots: list[Told], monkeypatch: pytest.MonkeyPatch, gone: str
+    boots: list[BootEnd], monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     def take(offer: Offer) -> Kernel:
         if offer.series == gone:
@@ -115,7 +115,7 @@ def test_unavailable_kernel_is_skipped_and_hides_no_failure(
     ],
 )
 def test_other_arguments_are_added_to_the_selection(
-    boots: list[Told],
+    boots: list[BootEnd],
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     chosen: tuple[str, ...],
@@ -132,7 +132,7 @@ def test_other_arguments_are_added_to_the_selection(
 
 
 def test_missing_machine_has_its_own_exit_code(
-    boots: list[Told], monkeypatch: pytest.MonkeyPatch
+    boots: list[BootEnd], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fetch(series: str) -> Kernel:
         raise UnavailableError("no archive")

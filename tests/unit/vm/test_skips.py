@@ -34,5 +34,5 @@ def test_skip_reason_must_be_true_of_the_machine(
     junit = f"""<testsuite>
         <testcase classname="t" name="b"><skipped message="{reason}" /></testcase>
         </testsuite>"""
-    told = unexpected(junit, series, systemd)
-    assert told == ([] if expected else [f"t.b: {reason or 'without a reason'}"])
+    found = unexpected(junit, series, systemd)
+    assert found == ([] if expected else [f"t.b: {reason or 'without a reason'}"])

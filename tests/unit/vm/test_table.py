@@ -27,9 +27,9 @@ FOUND = {
 def run(folder: Path, **found: object) -> Path:
     """Results of one kernel."""
     folder.mkdir()
-    told = FOUND | found
-    (folder / "features.json").write_text(json.dumps(told))
-    keep(folder.parent / f"{told['release']}.json", JUNIT, whole=True)
+    features = FOUND | found
+    (folder / "features.json").write_text(json.dumps(features))
+    keep(folder.parent / f"{features['release']}.json", JUNIT, whole=True)
     return folder
 
 

@@ -25,14 +25,14 @@ def config() -> dict[str, Any]:
     if (ruby := shutil.which("ruby")) is None:
         pytest.skip("ruby is not installed; the machines of tests/vm have it")
     stand_in = Path(__file__).parent / "vagrant_stand_in.rb"
-    told = subprocess.run(
+    done = subprocess.run(
         [ruby, "-w", stand_in, VAGRANT / "Vagrantfile"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stderr == ""
-    found: dict[str, Any] = json.loads(told.stdout)
+    assert done.stderr == ""
+    found: dict[str, Any] = json.loads(done.stdout)
     assert found["version"] == "2"
     vm: dict[str, Any] = found["config"]["vm"]
     return vm

@@ -3,26 +3,26 @@
 require "json"
 
 class Settings
-  attr_reader :told
+  attr_reader :settings_made
 
   def initialize
-    @told = {}
+    @settings_made = {}
   end
 
   def provider(name)
     settings = Settings.new
     yield settings
-    (@told["provider"] ||= {})[name] = settings.told
+    (@settings_made["provider"] ||= {})[name] = settings.settings_made
   end
 
   def method_missing(name, *arguments, **options)
     key = name.to_s
     if key.end_with?("=")
-      @told[key.chomp("=")] = arguments.first
+      @settings_made[key.chomp("=")] = arguments.first
     elsif arguments.empty?
-      @told[key] ||= Settings.new
+      @settings_made[key] ||= Settings.new
     else
-      (@told[key] ||= []) << [*arguments, options]
+      (@settings_made[key] ||= []) << [*arguments, options]
     end
   end
 
@@ -31,7 +31,7 @@ class Settings
   end
 
   def to_json(*arguments)
-    @told.to_json(*arguments)
+    @settings_made.to_json(*arguments)
   end
 end
 

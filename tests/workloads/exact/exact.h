@@ -1,4 +1,4 @@
-/* A process that does to its memory exactly what it is told, and nothing else. */
+/* A process that changes its memory exactly as asked, and does nothing else. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,7 +27,7 @@ extern const struct entry mapping_commands[];
 extern const struct entry growth_commands[];
 extern const struct entry process_commands[];
 
-extern bool quiet;        /* a scripted child answers nobody */
+extern bool quiet;        /* a scripted child sends no replies */
 extern int script_pipe;   /* closed when a scripted child is done: its parent waits for that */
 extern char *program;     /* the path this process was started by */
 extern char **environment;

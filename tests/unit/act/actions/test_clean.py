@@ -124,8 +124,8 @@ def test_folder_that_another_job_uses_is_skipped(job: Path, how: str) -> None:
         try:
             while read_comm(other.pid) != "sleep":
                 time.sleep(0.001)  # exec sets the name last
-            told = f"TMPDIR skipped: sleep {other.pid} of another job uses it"
-            assert cleaned(job, job / "tmp") == (StepStatus.SKIPPED, told)
+            skipped = f"TMPDIR skipped: sleep {other.pid} of another job uses it"
+            assert cleaned(job, job / "tmp") == (StepStatus.SKIPPED, skipped)
         finally:
             other.kill()
     assert (below / "b001/pkg.a").exists()

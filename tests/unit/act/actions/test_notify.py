@@ -1,4 +1,4 @@
-"""notify: a line, a file, and a webhook on the loopback that answers as it is told."""
+"""notify: a line, a file, and a webhook on the loopback that answers as the test asks."""
 
 import json
 import threading
@@ -28,13 +28,13 @@ class Hook:
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    told = Hook()
+    received = Hook()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            told.headers.append(dict(self.headers))
-            answer = told.answers.pop(0) if told.answers else 200
+            received.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            received.headers.append(dict(self.headers))
+            answer = received.answers.pop(0) if received.answers else 200
             if answer == HANG_UP:
                 self.close_connection = True
                 return
@@ -43,17 +43,17 @@ def hook() -> Iterator[Hook]:
                 return
             self.send_response(answer)
             if answer in (301, 302, 307):
-                self.send_header("Location", told.url)
+                self.send_header("Location", received.url)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        told.url = f"http://127.0.0.1:{server.server_port}/hook"
+        received.url = f"http://127.0.0.1:{server.server_port}/hook"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield told
+        yield received
         server.shutdown()
         thread.join()
 
@@ -66,16 +66,16 @@ def test_line_is_the_sentence_of_the_finding() -> None:
 
 def test_each_incident_appends_a_line_of_json(tmp_path: Path) -> None:
     for _ in range(2):
-        ended = act("notify", incident(), notify.NotifyOptions(file=tmp_path / "told.jsonl"))
+        ended = act("notify", incident(), notify.NotifyOptions(file=tmp_path / "facts.jsonl"))
         assert ended.status is StepStatus.DONE
-    lines = (tmp_path / "told.jsonl").read_text().splitlines()
+    lines = (tmp_path / "facts.jsonl").read_text().splitlines()
     assert [json.loads(line)["pid"] for line in lines] == [4711, 4711]
 
 
 def test_file_that_cannot_be_written_is_a_failure() -> None:
-    ended = act("notify", incident(), notify.NotifyOptions(file=Path("/nowhere/told")))
+    ended = act("notify", incident(), notify.NotifyOptions(file=Path("/nowhere/received")))
     assert ended.status is StepStatus.FAILED
-    assert ended.detail == "/nowhere/told: No such file or directory"
+    assert ended.detail == "/nowhere/received: No such file or directory"
 
 
 def test_webhook_gets_the_facts(hook: Hook) -> None:

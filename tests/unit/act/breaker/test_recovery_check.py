@@ -96,8 +96,8 @@ def test_without_a_tracked_process_memory_stat_is_read(
     left = watches.job(processes=[process(OLD, 500)])
     idle = replace(left, processes=(), usage=Usage(), state=JobState.IDLE)
     for second in (1, 1.1 + SUCCESSOR_NS / S):
-        books = replace(watches.snapshot(idle), monotonic_ns=round(second * S))
-        verdict = about.observe(books)
+        snapshot = replace(watches.snapshot(idle), monotonic_ns=round(second * S))
+        verdict = about.observe(snapshot)
     assert verdict is RecoveryVerdict.HELPED
     assert about.freed_bytes == 460 * MIB
 

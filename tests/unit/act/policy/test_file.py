@@ -269,7 +269,7 @@ def test_a_file_is_read_from_its_place(tmp_path: Path) -> None:
     with pytest.raises(EbpftraceError) as folder:
         read_policies(tmp_path)
     assert folder.value.why == "Is a directory"
-    os.mkfifo(tmp_path / "pipe")  # that nobody writes to
+    os.mkfifo(tmp_path / "pipe")  # without a writer
     with pytest.raises(EbpftraceError) as pipe:
         read_policies(tmp_path / "pipe")
     assert pipe.value.why == "it is not a regular file"

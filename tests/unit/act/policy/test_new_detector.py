@@ -72,7 +72,7 @@ then = [{ action = "capture" }]
 """
 
 
-def books(shmem_mib: int, second: int = 0) -> Snapshot:
+def taken(shmem_mib: int, second: int = 0) -> Snapshot:
     process = watches.process(4711, 10 * MIB)
     usage = replace(process.counters.usage, shmem_bytes=shmem_mib * MIB)
     process = replace(process, counters=replace(process.counters, usage=usage))
@@ -114,10 +114,10 @@ def test_it_is_described_and_explained() -> None:
 def test_the_trigger_asks_it_and_the_kernel_watches_its_bound() -> None:
     (policy,) = parse_policies(POLICY.encode(), "p", detectors=KINDS)
     trigger = Trigger(policy)
-    assert not list(trigger.fire(books(100), ()))
-    marks = Marks().for_snapshot([trigger], books(100))
-    assert [mark.held_bytes for mark in marks] == [books(300).usage.held_bytes]
-    (firing,) = trigger.fire(books(400, 1), ())
+    assert not list(trigger.fire(taken(100), ()))
+    marks = Marks().for_snapshot([trigger], taken(100))
+    assert [mark.held_bytes for mark in marks] == [taken(300).usage.held_bytes]
+    (firing,) = trigger.fire(taken(400, 1), ())
     assert firing.finding.sentence.endswith("fills its tmpfs")
     assert not firing.finding.measures_gain
 

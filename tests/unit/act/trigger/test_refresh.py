@@ -77,27 +77,27 @@ def test_a_partial_reading_is_completed_by_the_sum_of_the_kernel_side() -> None:
 
 def test_memory_stat_is_read_from_the_folder_of_the_cgroup(tmp_path: Path) -> None:
     (tmp_path / "memory.stat").write_text(f"total_rss {30 * MIB}\ntotal_shmem {10 * MIB}\n")
-    books = snapshot(watches.process())
-    cgroup_id = books.jobs[0].identity.cgroup_id
+    taken = snapshot(watches.process())
+    cgroup_id = taken.jobs[0].identity.cgroup_id
     asked: list[str] = []
 
     def folder(path: str) -> Path:
         asked.append(path)
         return tmp_path
 
-    contents = contents_now(cgroup_id, books, folder)
+    contents = contents_now(cgroup_id, taken, folder)
     assert contents is not None
     assert contents.anon_bytes == 30 * MIB
-    assert asked == [books.jobs[0].identity.cgroup]
-    assert contents_now(cgroup_id, books, lambda _path: None) is None
-    assert contents_now(cgroup_id + 1, books, folder) is None
+    assert asked == [taken.jobs[0].identity.cgroup]
+    assert contents_now(cgroup_id, taken, lambda _path: None) is None
+    assert contents_now(cgroup_id + 1, taken, folder) is None
 
 
 def test_the_root_has_no_memory_stat_of_its_own(tmp_path: Path) -> None:
     job = watches.job(processes=(watches.process(),))
     root = replace(job, identity=replace(job.identity, cgroup="/"))
-    books = watches.snapshot(root)
-    assert contents_now(root.identity.cgroup_id, books, lambda _path: tmp_path) is None
+    taken = watches.snapshot(root)
+    assert contents_now(root.identity.cgroup_id, taken, lambda _path: tmp_path) is None
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_what_is_fine_is_not_called(curve: Curve) -> None:
     assert called_at(curve, 200) is None
 
 
-def test_the_longer_it_goes_on_the_less_is_asked() -> None:
+def test_the_longer_it_lasts_the_less_is_asked() -> None:
     leak = LeakDetector()
     bounds = [leak.bound_share(seconds) for seconds in (5, 20, 60, 300, 600, 900)]
     assert bounds[0] == bounds[1] == leak.short_share

@@ -54,13 +54,13 @@ def test_above_memory_high_a_job_crawls_with_no_limit_at_all() -> None:
     assert found is not None
     assert "thrashes at 100% of memory.high, 1 GiB" in found.words
     assert ThrashDetector().verdict(throttled(700, 0.6)) is None  # its page cache is throttled
-    assert ThrashDetector().verdict(throttled(1020, 0.0)) is None  # nobody waits
+    assert ThrashDetector().verdict(throttled(1020, 0.0)) is None  # no task waits
 
 
 def test_each_alone_is_none() -> None:
     assert ThrashDetector().verdict(history(300, 0.5, 1000, 10)) is None  # a page-cache flood
     assert ThrashDetector().verdict(history(950, 0.5, 1000, 0)) is None  # never hit the limit
-    assert ThrashDetector().verdict(history(950, 0.0, 0, 10)) is None  # nobody waits
+    assert ThrashDetector().verdict(history(950, 0.0, 0, 10)) is None  # no task waits
 
 
 def test_it_takes_a_window() -> None:

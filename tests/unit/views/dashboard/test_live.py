@@ -70,13 +70,13 @@ def test_commands_for_a_stopped_process_are_sent(terminal: Pty) -> None:
 
 
 def test_all_stopped_processes_show_even_if_their_events_were_dropped(terminal: Pty) -> None:
-    books = dashboards.many(jobs=1, each=200)
+    snapshot = dashboards.many(jobs=1, each=200)
     view = Dashboard(terminal.stdout, lambda: None)
-    for process in books.jobs[0].processes:
-        view.fuse(watches.fuse_event(job=books.jobs[0].identity, process=process.key))
+    for process in snapshot.jobs[0].processes:
+        view.fuse(watches.fuse_event(job=snapshot.jobs[0].identity, process=process.key))
     view.start(watches.started())
     try:
-        view.snapshot(books)
+        view.snapshot(snapshot)
         terminal.expect("200 FROZEN")
     finally:
         view.stop()

@@ -1,4 +1,4 @@
-"""A set of processes: who is signalled, and who is left out."""
+"""A set of processes: which are signalled, and which are left out."""
 
 import signal
 import subprocess
