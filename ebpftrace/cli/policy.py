@@ -127,16 +127,17 @@ def _explain_exemptions(stat: Stat, policy: Policy) -> None:
     grace = format_duration(policy.grace_ns)
     if age_ns < policy.grace_ns:
         left = format_duration(policy.grace_ns - age_ns)
-        click.echo(_fill(f"  It is young: exempt for another {left} (grace {grace}).", "  "))
+        text = f"  It is exempt for another {left}: the grace period is {grace}."
+        click.echo(_fill(text, "  "))
     elif policy.grace_ns:
-        click.echo(_fill(f"  It is older than the grace of {grace}.", "  "))
+        click.echo(_fill(f"  It is older than the grace period of {grace}.", "  "))
     try:
         identify(ProcessKey(stat.pid, stat.start_boottime_ns))
     except RefusedError as error:
-        why = f", by any policy: {error.what}."
+        text = f"  No policy ever signals it: {error.what}."
         if in_own_ancestry(stat.pid) and stat.pid > 1:
-            why = " by an ebpftrace that is its descendant, as this one is."
-        click.echo(_fill(f"  It is never signalled{why}", "  "))
+            text = "  Its descendants, such as this ebpftrace, never signal it."
+        click.echo(_fill(text, "  "))
 
 
 def _live(pid: int, paths: CgroupPaths) -> tuple[Stat, JobIdentity]:

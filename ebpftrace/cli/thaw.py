@@ -33,7 +33,7 @@ def thaw(pids: tuple[int, ...], all_stopped: bool) -> None:
     left = [pid for pid in wanted if not _thaw(watches, pid, silent)]
     for watch, why in silent.items():
         if left:
-            fix = f"kill -CONT {watch} if it is stopped; what it stopped resumes when it ends"
+            fix = f"if the watch is stopped: kill -CONT {watch}; processes resume when it ends"
             raise EbpftraceError(f"watch {watch} does not reply", why=why, fix=fix)
     if all_stopped and left:
         click.echo("no process is stopped by a fuse")

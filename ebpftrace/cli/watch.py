@@ -122,7 +122,7 @@ class Size(click.ParamType[tuple[int, int]]):
               help="Stop a process in the kernel when it grows past this, save "
                    "evidence, then kill it.")  # fmt: skip
 @click.option("--on-breach", metavar="LINE",
-              help="Shell command to run then, after the evidence is saved.")  # fmt: skip
+              help="Shell command to run on a breach, once the evidence is saved.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
               help="Policy file; SIGHUP reloads it.  "
               "[$XDG_CONFIG_HOME, then /etc, ebpftrace/policy.toml]")  # fmt: skip

@@ -145,7 +145,9 @@ class BreakerDriver:
         self._breaker.reload(reloaded.policies)
         self._remark(reloaded.sentence)
         if self._fuses is None and has_fuse(reloaded.policies):
-            self._remark("these policies add a fuse: it needs a watch that began with one")
+            self._remark(
+                "the new policies add a fuse, which takes effect once the watch is restarted"
+            )
 
     def close(self) -> None:
         """End running incidents, and undo what was changed for a time."""
@@ -187,7 +189,7 @@ class BreakerDriver:
                 self._view.finding(event)
         if (trouble := self._breaker.trouble) != self._trouble:
             self._trouble = trouble
-            self._remark(trouble or "the audit log is written again, with nothing left out")
+            self._remark(trouble or "the audit log can be written again; no record is missing")
 
     def _remark(self, text: str) -> None:
         self._view.remark(Remark(self._time.unix_ns(), self._time.monotonic_ns(), text))

@@ -21,7 +21,7 @@ def require_accounting(root: Path = Path("/")) -> None:
         why="the kernel's delay accounting is off: kernel.task_delayacct is 0"
         if switched_off
         else "this kernel has no kernel.task_delayacct (Linux 5.14, CONFIG_TASK_DELAY_ACCT)",
-        fix="sysctl kernel.task_delayacct=1 (what runs already is not accounted), or run "
+        fix="sysctl kernel.task_delayacct=1 (not for processes that already run), or run "
         "without --delays"
         if switched_off
         else "run without --delays; the time spent in direct reclaim is reported without it",

@@ -167,10 +167,10 @@ class FuseIncidents:
     def _end(self, process: StoppedProcess) -> None:
         if not self._is_target(process):
             name = f"{process.event.comm} {process.key.pid}"
-            self._report(self._breaker.cancel(process.job, f"{name} is ended by hand"))
+            self._report(self._breaker.cancel(process.job, f"{name} is killed by hand"))
             if self._snapshot is not None:
                 self._start_incident([process], self._snapshot, only=True)
-        self._report(self._breaker.kill_now(process.job, "ended by hand"))
+        self._report(self._breaker.kill_now(process.job, "killed by hand"))
 
     def _is_target(self, process: StoppedProcess) -> bool:
         return process.key in (self._breaker.targets_of(process.job) or ())

@@ -38,9 +38,9 @@ def _namespace_remarks() -> tuple[str, ...]:
     if in_initial_pid_namespace():
         return ()
     return (
-        "this is not the host's pid namespace, and pids are the host's: programs, arguments "
-        "and CI variables are missing or another process's, and actions find no process; run "
-        "it with --pid=host (Kubernetes: hostPID: true)",
+        "this is not the host's pid namespace, but the kernel reports the host's pids: "
+        "programs, arguments and CI variables are missing or another process's, and actions "
+        "find no process; run it with --pid=host (Kubernetes: hostPID: true)",
     )
 
 

@@ -48,7 +48,7 @@ def test_a_job_rests_over_sighup_and_a_restart(tmp_path: Path) -> None:
             assert first.wait_for(is_type("outcome"), SECONDS)["helped"]
             file.write_text(file.read_text().replace("leaks", "renamed"))
             first.process.send_signal(signal.SIGHUP)
-            first.wait_for(lambda one: one.get("text") == "1 policy read again", SECONDS)
+            first.wait_for(lambda one: one.get("text") == "1 policy reloaded", SECONDS)
             found = suppressed(tmp_path, boottime_ns())
             assert (found["policy"], found["reason"]) == (
                 "renamed",

@@ -42,7 +42,7 @@ def test_a_leak_is_ended_all_the_same_and_told_of_later(tmp_path: Path) -> None:
         kinds = [line["type"] for line in logged(disk)]
     assert step["status"] == "done"
     assert remark["text"] == "the audit log cannot be written: No space left on device"
-    assert again["text"] == "the audit log is written again, with nothing left out"
+    assert again["text"] == "the audit log can be written again; no record is missing"
     capture = of_type(watch, "step")[0]
     assert (capture["status"], capture["detail"]) == ("failed", "No space left on device")
     assert outcome["helped"]

@@ -132,7 +132,7 @@ def test_policies_are_explained_in_words(file: Path) -> None:
 
 
 @pytest.mark.kernel
-def test_a_running_process_is_told_which_policy_would_take_it(file: Path) -> None:
+def test_explain_says_which_policy_applies_to_a_process(file: Path) -> None:
     variables = {
         "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "99", "GITHUB_RUN_NUMBER": "7",
         "GITHUB_JOB": "lint", "GITHUB_REPOSITORY": "org/repo",
@@ -151,16 +151,16 @@ def test_a_running_process_is_told_which_policy_would_take_it(file: Path) -> Non
     assert "no match go tools: comm is sleep, not go" in text
     assert "applies this job" in text
     assert "too late the rest: it matches, but this job comes first" in text
-    assert re.search(r"It is young: exempt for another \d+m\d\ds \(grace 10m00s\)", text)
+    assert re.search(r"It is exempt for another \d+m\d\ds: the grace period is 10m00s\.", text)
 
 
 def test_a_process_that_is_never_signalled_is_reported(file: Path) -> None:
     done = ebpftrace("policy", "explain", str(file), "--pid", "1", "--pid", str(os.getpid()))
     assert_on_one_screen(done.stdout)
     text = " ".join(done.stdout.split())
-    assert "It is never signalled, by any policy: 1 is the init process." in text
-    assert "never signalled by an ebpftrace that is its descendant, as this one is." in text
-    assert "It is older than the grace of 10s." in text
+    assert "No policy ever signals it: 1 is the init process." in text
+    assert "Its descendants, such as this ebpftrace, never signal it." in text
+    assert "It is older than the grace period of 10s." in text
 
 
 def test_a_process_that_is_not_there(file: Path) -> None:

@@ -317,7 +317,7 @@ def fuse_event(kind: FuseEventKind = FuseEventKind.STOPPED, **changes: object) -
     return FuseEvent(**(fields | changes))  # type: ignore[arg-type]
 
 
-def remark(text: str = "2 policies read again") -> Remark:
+def remark(text: str = "2 policies reloaded") -> Remark:
     return Remark(TIME_NS, MONOTONIC_NS, text)
 
 

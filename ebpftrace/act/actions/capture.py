@@ -35,11 +35,11 @@ _MANIFEST_SIZE = 32 * KIB  # more than it takes with an error for each part
 class CaptureOptions:
     """The options of one step."""
 
-    folder: Annotated[Path, "where the directories are made"] = Path(
+    folder: Annotated[Path, "where the directories of evidence are made"] = Path(
         "/var/lib/ebpftrace/incidents"
     )
-    size_bytes: Annotated[int, "bytes", "how large one may be"] = 16 * MIB
-    keep: Annotated[int, "how many are kept; the oldest go first"] = 20
+    size_bytes: Annotated[int, "bytes", "how large one of them may be"] = 16 * MIB
+    keep: Annotated[int, "how many are kept; the oldest are removed first"] = 20
 
     def __post_init__(self) -> None:
         if not self.keep:

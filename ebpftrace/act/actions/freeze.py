@@ -1,4 +1,4 @@
-"""freeze: stop the job until it is thawed, a step ends it, or the incident is over.
+"""freeze: stop the job until it is thawed, a step ends it, or the incident ends.
 
 cgroup v2: `cgroup.freeze` of the job's cgroup. v1: the freezer cgroup of the process, if
 it has one of its own. Elsewhere only the targets, by SIGSTOP. Source: cgroup-v2.rst,
@@ -179,7 +179,7 @@ class _Freezing:
 ACTION = Action(
     name="freeze",
     options=NoOptions,
-    doc="stop the job's cgroup, or the process, until the incident is over",
+    doc="freeze the job's cgroup, or stop the process, until the incident ends",
     timeout_ns=5 * NS_PER_SECOND,
     start=start,
     concurrent=False,

@@ -38,7 +38,7 @@ def start(incident: Incident, options: NoOptions) -> Running:
 ACTION = Action(
     name="thaw",
     options=NoOptions,
-    doc="resume a frozen job before the incident is over",
+    doc="resume a frozen job before the incident ends",
     timeout_ns=10 * NS_PER_SECOND,
     start=start,
     concurrent=False,

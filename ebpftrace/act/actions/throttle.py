@@ -1,4 +1,4 @@
-"""throttle: slow the job's allocations by memory.high until the incident is over.
+"""throttle: slow the job's allocations by memory.high until the incident ends.
 
 Above memory.high the kernel reclaims and puts the allocating tasks to sleep. cgroup v2
 only: the soft limit of v1 slows no task. Source: cgroup-v2.rst.
@@ -63,7 +63,7 @@ def _throttle(file: Path, options: ThrottleOptions) -> Ended:
 ACTION = Action(
     name="throttle",
     options=ThrottleOptions,
-    doc="slow the job down by memory.high (cgroup v2), until it is over",
+    doc="slow the job down with memory.high (cgroup v2) until the incident ends",
     timeout_ns=10 * NS_PER_SECOND,
     start=start,
     concurrent=False,

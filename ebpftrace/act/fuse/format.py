@@ -92,7 +92,11 @@ def _sentence(event: FuseEvent, fuse: Fuse | None) -> str:
         case FuseEventKind.ENDED:
             return f"{process} ended {duration} after it was stopped"
     bound = event.next_bound_bytes
-    next_stop = f"the next stop is at {words.size(bound)}" if bound else "no stop is left"
+    next_stop = (
+        f"the next stop is at {words.size(bound)}"
+        if bound
+        else "the fuse will not stop it again"
+    )
     return f"{process} was resumed after {duration}; {next_stop}"
 
 

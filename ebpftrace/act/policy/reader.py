@@ -130,7 +130,7 @@ class PolicyReader:
         if isinstance(written, dict) and "then" in written:
             self.reading.mistake(
                 (*path, "fuse", "then"),
-                "an end for a process that is killed already",
+                "a key without effect: the fuse kills at once",
                 "no such key",
             )
         if "then" in table and "when" not in table:

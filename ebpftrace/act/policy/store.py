@@ -41,9 +41,9 @@ class Reloaded:
         """One line, or one for each mistake if the old policies were kept."""
         count = f"{len(self.policies)} polic{'y' if len(self.policies) == 1 else 'ies'}"
         if self.error is None:
-            return f"{count} read again"
+            return f"{count} reloaded"
         why = f": {self.error.why}" if self.error.why else ""
-        return f"the old {count} kept: {self.error.what}{why}"
+        return f"not reloaded, {count} kept: {self.error.what}{why}"
 
 
 class PolicyStore:

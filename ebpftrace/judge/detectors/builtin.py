@@ -39,7 +39,7 @@ def _describe(judgement: BuiltinJudgement, _: str) -> str:
 
 CONDITION = ConditionKind(
     name="builtin",
-    doc="the built-in judgement: leaks, and an end that is near",
+    doc="the built-in judgement: leaks, thrashing and OOM kills",
     settings=(
         Setting(
             "least",

@@ -60,7 +60,7 @@ def _describe(_: OomDetector, subject: str) -> str:
 
 CONDITION = ConditionKind(
     name="oom",
-    doc="the kernel's OOM killer has struck",
+    doc="the OOM killer has killed a process of the job",
     settings=(),
     per_process=False,
     build=OomDetector,

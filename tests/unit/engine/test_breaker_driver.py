@@ -140,7 +140,7 @@ def test_reload_replaces_the_policies(tmp_path: Path) -> None:
         file.write_text(POLICY_FILE.replace("64MiB", "32MiB"))
         driving.driver.reload()
         driving.snapshot(10 * MIB)
-        assert driving.view.remarks == ["1 policy read again"]
+        assert driving.view.remarks == ["1 policy reloaded"]
         assert driving.probe.asked == [("mark group", GROUP, 32 * MIB)]
 
 
@@ -153,7 +153,7 @@ def test_bad_file_keeps_the_old_policies_and_is_remarked(tmp_path: Path) -> None
         driving.driver.reload()
         driving.snapshot(10 * MIB)
         (remark,) = driving.view.remarks
-        assert "the old 1 policy kept" in remark
+        assert "not reloaded, 1 policy kept" in remark
         assert driving.probe.asked == [("mark group", GROUP, 64 * MIB)]
 
 
@@ -179,7 +179,7 @@ def test_log_that_cannot_be_written_is_remarked_once_and_again_once_it_can(
     driving.driver.poll()
     assert driving.view.remarks == [
         trouble,
-        "the audit log is written again, with nothing left out",
+        "the audit log can be written again; no record is missing",
     ]
 
 

@@ -26,7 +26,7 @@ def test_user_resumes_a_process(
 def test_user_ends_the_target(rig: FuseRig, keys: list[ProcessKey]) -> None:
     targeted(rig, *keys[:2])
     rig.incidents.execute(UserCommand(UserCommandKind.END, keys[0]))
-    assert rig.breaker.calls == [("kill now", keys[0], "ended by hand")]
+    assert rig.breaker.calls == [("kill now", keys[0], "killed by hand")]
 
 
 def test_user_ends_another_process_than_the_target(
@@ -36,8 +36,8 @@ def test_user_ends_another_process_than_the_target(
     rig.breaker.next_targets = [frozenset({keys[1]})]
     rig.incidents.execute(UserCommand(UserCommandKind.END, keys[1]))
     assert rig.breaker.calls == [
-        ("cancel", f"gopls {keys[1].pid} is ended by hand"),
-        ("kill now", keys[1], "ended by hand"),
+        ("cancel", f"gopls {keys[1].pid} is killed by hand"),
+        ("kill now", keys[1], "killed by hand"),
     ]
     assert rig.breaker.firings[-1].finding.subject.process == keys[1]
     rig.incidents.ended(keys[1])

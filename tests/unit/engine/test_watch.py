@@ -286,6 +286,6 @@ def test_hang_up_reloads_policies_of_a_file(tmp_path: Path) -> None:
     scripted = ScriptedWatch(tmp_path, store=PolicyStore(file))
     scripted.at(1.5, lambda: signal.raise_signal(signal.SIGHUP))
     view = scripted.run()
-    assert view.remarks == ["1 policy read again"]
+    assert view.remarks == ["1 policy reloaded"]
     assert view.times("remark") == [1.5]
     assert view.reason == "the duration has elapsed"

@@ -47,7 +47,7 @@ def test_a_fuse_event_begins_with_its_kind() -> None:
 
 
 def test_a_remark() -> None:
-    assert activity_line(watches.remark()) == "remark   12:00:07Z 2 policies read again"
+    assert activity_line(watches.remark()) == "remark   12:00:07Z 2 policies reloaded"
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])

@@ -37,7 +37,7 @@ class Running(Protocol):
 
     @property
     def undo(self) -> Undo | None:
-        """How its change is undone once the incident is over, however the action ends."""
+        """How its change is undone once the incident has ended, however the action ends."""
 
     def poll(self, now_ns: int) -> Ended | None:
         """Take the next step. Returns how the action ended, or None while it runs."""

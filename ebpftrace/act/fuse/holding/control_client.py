@@ -46,7 +46,7 @@ def request_thaw(path: Path, pid: int | None) -> ThawReply:
 
 def _parse(data: bytes) -> ThawReply:
     if not data:
-        raise NoReplyError("it has ended, or is about to")
+        raise NoReplyError("it has ended, or is ending")
     try:
         reply = json.loads(data)
         thawed, more = reply["thawed"], reply["more"]

@@ -75,7 +75,7 @@ def test_later_event_has_its_own_time_and_the_length_of_the_stop() -> None:
         ),
         (
             later(FuseEventKind.THAWED),
-            "gopls 4711 was resumed after 12s; no stop is left",
+            "gopls 4711 was resumed after 12s; the fuse will not stop it again",
         ),
     ],
 )

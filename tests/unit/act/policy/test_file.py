@@ -314,7 +314,7 @@ def test_a_fuse_needs_neither_conditions_nor_a_ladder(line: str, fuse: Fuse) -> 
         ('fuse = "100%"', "policy[0].fuse: found 100%, where the OOM killer comes first"),
         (
             'fuse = { bound = "90%", action = "kill", then = "thaw" }',
-            "policy[0].fuse.then: found an end for a process that is killed already",
+            "policy[0].fuse.then: found a key without effect: the fuse kills at once",
         ),
         (
             'fuse = { bound = "90%", action = "kill" }\nthen = [{ action = "capture" }]',

@@ -36,14 +36,14 @@ def test_a_bad_file_on_reload_keeps_the_old_policies(tmp_path: Path) -> None:
 
     file.write_text(GOOD.format("two"))
     reloaded = store.reload()
-    assert (reloaded.error, reloaded.sentence) == (None, "1 policy read again")
+    assert (reloaded.error, reloaded.sentence) == (None, "1 policy reloaded")
     assert [one.name for one in store.policies] == ["two"]
 
     file.write_text(GOOD.format("three").replace("oom", "omm"))
     reloaded = store.reload()
     assert isinstance(reloaded.error, PolicyFileError)
     assert reloaded.sentence == (
-        f"the old 1 policy kept: a mistake in the policy file {file}: line 4: "
+        f"not reloaded, 1 policy kept: a mistake in the policy file {file}: line 4: "
         'policy[0].when[0].detector: found "omm", expected "oom"'
     )
     assert [one.name for one in store.policies] == ["two"]
