@@ -302,7 +302,7 @@ def test_ages_and_the_part_a_process_plays() -> None:
 
 
 def test_a_process_that_leaves_as_it_was_read_last_counts_no_more() -> None:
-    book = Booking()
+    book = ScriptedLedger()
     book.start(1, 5)
     book.start(2, 7)
     book.start(3, 9)
