@@ -124,8 +124,8 @@ def test_process_that_no_policy_takes_is_never_acted_on(file: Path, comm: list[s
 @pytest.mark.parametrize(
     ("grace", "last"),
     [
-        ("30s", "  It is older than the grace of 30s."),
-        ("90s", "  It is young: exempt for another 30s (grace 1m30s)."),
+        ("30s", "  It is older than the grace period of 30s."),
+        ("90s", "  It is exempt for another 30s: the grace period is 1m30s."),
     ],
 )
 def test_age_is_compared_with_the_grace(
@@ -138,10 +138,10 @@ def test_age_is_compared_with_the_grace(
 @pytest.mark.parametrize(
     ("ancestor", "last"),
     [
-        (False, "  It is never signalled, by any policy: it is a kernel thread."),
+        (False, "  No policy ever signals it: it is a kernel thread."),
         (
             True,
-            "  It is never signalled by an ebpftrace that is its descendant, as this one is.",
+            "  Its descendants, such as this ebpftrace, never signal it.",
         ),
     ],
 )
