@@ -1,14 +1,13 @@
 """Jobs as a user sees them: told apart, growing, running full, stalled, and killed."""
 
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.build import CACHE
 from tests.support.cgroups import memory_cgroup
+from tests.support.disks import sparse_file
 from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.records import Watch, job_of
@@ -124,11 +123,9 @@ def test_a_steady_leak_has_a_time_to_the_limit() -> None:
 
 @pytest.fixture
 def large_file() -> Iterator[Path]:
-    """A sparse file on a disk: its pages are cache, which can be reclaimed."""
-    CACHE.mkdir(exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=CACHE) as file:
-        file.truncate(256 * MIB)
-        yield Path(file.name)
+    """Its pages are cache, which can be reclaimed."""
+    with sparse_file(256 * MIB) as file:
+        yield file
 
 
 def test_waiting_for_memory_is_told_as_a_stall(large_file: Path) -> None:

@@ -1,6 +1,5 @@
 """Address space is booked to the byte, whichever way it is asked for."""
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from ebpftrace.errors import ProbeError
 from ebpftrace.probe import Selection
 from ebpftrace.probe.calls import CallTraceMethod, choose
 from ebpftrace.probe.loading.btf import Btf
-from tests.support.build import CACHE
+from tests.support.disks import sparse_file
 from tests.support.observer import Observer
 from tests.support.workload import Workload
 
@@ -41,10 +40,8 @@ def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
 
 @pytest.fixture
 def disk_file() -> Iterator[Path]:
-    CACHE.mkdir(exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=CACHE) as file:
-        file.truncate(8 * MIB)
-        yield Path(file.name)
+    with sparse_file(8 * MIB) as file:
+        yield file
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Resident memory is counted by kind, to the page, and attributed to its owner."""
 
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pytest
 from ebpftrace.counters import ProcessCounters
 from ebpftrace.events import ProcessExited
 from ebpftrace.probe import Selection
-from tests.support.build import CACHE
 from tests.support.cgroups import memory_cgroup
+from tests.support.disks import sparse_file
 from tests.support.observer import Observer
 from tests.support.process_state import until
 from tests.support.workload import PAGE, Workload, smaps_rollup, status
@@ -28,10 +27,8 @@ def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
 
 @pytest.fixture
 def disk_file() -> Iterator[Path]:
-    CACHE.mkdir(exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=CACHE) as file:
-        file.truncate(8 * MIB)
-        yield Path(file.name)
+    with sparse_file(8 * MIB) as file:
+        yield file
 
 
 def _kinds(counters: ProcessCounters) -> tuple[int, int, int]:

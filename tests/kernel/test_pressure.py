@@ -1,7 +1,6 @@
 """OOM kills, stalls and the last counters of a cgroup that goes."""
 
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import pytest
 
 from ebpftrace.events import CgroupGone, CgroupMade, OomKilled
 from ebpftrace.probe import Selection
-from tests.support.build import CACHE
 from tests.support.cgroups import memory_cgroup
+from tests.support.disks import sparse_file
 from tests.support.observer import Observer
 from tests.support.workload import Workload
 
@@ -26,11 +25,9 @@ def observer() -> Iterator[Observer]:
 
 @pytest.fixture
 def large_file() -> Iterator[Path]:
-    """A sparse file on a disk: its pages are cache, which can be reclaimed."""
-    CACHE.mkdir(exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=CACHE) as file:
-        file.truncate(256 * MIB)
-        yield Path(file.name)
+    """Its pages are cache, which can be reclaimed."""
+    with sparse_file(256 * MIB) as file:
+        yield file
 
 
 def test_oom_kill_names_its_victim_and_its_cgroup(observer: Observer) -> None:

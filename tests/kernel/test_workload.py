@@ -4,14 +4,13 @@ Everything the other kernel tests claim rests on this.
 """
 
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.build import CACHE
 from tests.support.cgroups import memory_cgroup
+from tests.support.disks import sparse_file
 from tests.support.workload import PAGE, Workload, smaps_rollup, status
 
 MIB = 1 << 20
@@ -25,11 +24,8 @@ def workload() -> Iterator[Workload]:
 
 @pytest.fixture
 def disk_file() -> Iterator[Path]:
-    """8 MiB of a file on a disk: /tmp may be a tmpfs, whose pages count as shmem."""
-    CACHE.mkdir(exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=CACHE) as file:
-        file.truncate(8 * MIB)
-        yield Path(file.name)
+    with sparse_file(8 * MIB) as file:
+        yield file
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
-"""A disk of a few pages, to be filled: a tmpfs of the test's own."""
+"""A disk of a few pages, to be filled, and a file on a real disk."""
 
 import contextlib
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.support.build import CACHE
 
 
 @contextlib.contextmanager
@@ -29,3 +32,12 @@ def fill(folder: Path, left_bytes: int = 0) -> Path:
     with filler.open("wb") as file:
         file.write(bytes(status.f_bavail * status.f_frsize - left_bytes))
     return filler
+
+
+@contextlib.contextmanager
+def sparse_file(size_bytes: int) -> Iterator[Path]:
+    """A file without blocks on a disk: /tmp may be a tmpfs, whose pages count as shmem."""
+    CACHE.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=CACHE) as file:
+        file.truncate(size_bytes)
+        yield Path(file.name)

@@ -11,6 +11,17 @@ from tests.support.lsp import LanguageServer
 OPENED = 50
 EDITS = 100
 WORKSPACE_LOADED = "Setting up workspace"
+LEAK_POLICY = """
+[[policy]]
+name = "gopls leaks"
+match = {{ comm = "gopls", cgroup = "{cgroup}" }}
+grace = "0s"
+when = [{{ detector = "growth", bound = "200MiB", window = "120s" }}]
+then = [
+    {{ action = "capture", folder = "{folder}/evidence" }},
+    {{ action = "signal", grace = "2s" }},
+]
+"""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tests.support.cgroups import MemoryCgroup
@@ -72,12 +71,7 @@ class LanguageServer:
         )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         end_session(self.process, self._mark)
         self.connection.join()
         assert self.process.stdin is not None

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import signal
-from types import TracebackType
 from typing import Self
 
 _SEIZE, _CONT, _DETACH, _LISTEN = 0x4206, 7, 17, 0x4208
@@ -27,12 +26,7 @@ class Tracer:
         self._traced = True
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._traced:
             os.kill(self._pid, signal.SIGKILL)
 

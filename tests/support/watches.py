@@ -258,13 +258,17 @@ def finding(**changes: object) -> Finding:
     return Finding(**(fields | changes))  # type: ignore[arg-type]
 
 
+_INCIDENT: dict[str, object] = {
+    "incident": "20261123T120007Z-4711-3fa2b1",
+    "policy": "leaks",
+    "job": identity(),
+    "process": ProcessKey(4711, 86_000_000_004_711),
+    "comm": "gopls",
+}
+
+
 def step(**changes: object) -> StepOutcome:
-    fields: dict[str, object] = {
-        "incident": "20261123T120007Z-4711-3fa2b1",
-        "policy": "leaks",
-        "job": identity(),
-        "process": ProcessKey(4711, 86_000_000_004_711),
-        "comm": "gopls",
+    fields = _INCIDENT | {
         "action": "signal",
         "status": StepStatus.DONE,
         "detail": "gopls 4711 ended by TERM after 18ms",
@@ -277,12 +281,7 @@ def step(**changes: object) -> StepOutcome:
 
 
 def outcome(**changes: object) -> Outcome:
-    fields: dict[str, object] = {
-        "incident": "20261123T120007Z-4711-3fa2b1",
-        "policy": "leaks",
-        "job": identity(),
-        "process": ProcessKey(4711, 86_000_000_004_711),
-        "comm": "gopls",
+    fields = _INCIDENT | {
         "helped": True,
         "freed_bytes": 1400 * MIB,
         "took_ns": 8 * NS_PER_SECOND,

@@ -17,6 +17,7 @@ from ebpftrace.golang import buildinfo
 from tests.support.build import ROOT
 from tests.support.cgroups import memory_cgroup
 from tests.support.gopls_install import GoplsMissingError, gopls_binary, gopls_environment
+from tests.support.gopls_session import LEAK_POLICY
 from tests.support.patience import patient
 from tests.support.privileges import required
 from tests.support.records import Watch
@@ -24,17 +25,6 @@ from tests.support.sessions import end_session, session_mark
 
 MIB = 1 << 20
 LIMIT = 768 * MIB
-POLICY = """
-[[policy]]
-name = "gopls leaks"
-match = {{ comm = "gopls", cgroup = "{cgroup}" }}
-grace = "0s"
-when = [{{ detector = "growth", bound = "200MiB", window = "120s" }}]
-then = [
-    {{ action = "capture", folder = "{folder}/evidence" }},
-    {{ action = "signal", grace = "2s" }},
-]
-"""
 
 
 @pytest.mark.timeout(patient(240))
@@ -57,7 +47,7 @@ def test_the_leak_is_ended_before_the_limit_and_gopls_comes_back(
     job.mkdir()
     with memory_cgroup(limit=LIMIT) as group:
         # For this cgroup alone: other gopls may run on this machine.
-        file.write_text(POLICY.format(folder=tmp_path, cgroup=group.name))
+        file.write_text(LEAK_POLICY.format(folder=tmp_path, cgroup=group.name))
         scope = ("--comm", "gopls", "--cgroup", group.name, "--interval", "500ms")
         with Watch(*scope, *options) as watch:
             runner = group.run(

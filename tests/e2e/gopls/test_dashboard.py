@@ -13,6 +13,7 @@ from ebpftrace.demo.roles import ROLES
 from tests.support.build import ROOT
 from tests.support.cgroups import memory_cgroup
 from tests.support.gopls_install import GoplsMissingError, gopls_binary, gopls_environment
+from tests.support.gopls_session import LEAK_POLICY
 from tests.support.patience import patient
 from tests.support.privileges import required
 from tests.support.sessions import end_session, session_mark
@@ -27,17 +28,6 @@ MIB = 1 << 20
 SECONDS = patient(150.0)
 CI = next(role.variables for role in ROLES if role.name == "leak")
 JOB = "acme/search#903 codegen"
-POLICY = """
-[[policy]]
-name = "gopls leaks"
-match = {{ comm = "gopls", cgroup = "{cgroup}" }}
-grace = "0s"
-when = [{{ detector = "growth", bound = "200MiB", window = "120s" }}]
-then = [
-    {{ action = "capture", folder = "{folder}/evidence" }},
-    {{ action = "signal", grace = "2s" }},
-]
-"""
 
 
 def wait(tmux: Tmux, wanted: str) -> re.Match[str]:
@@ -62,7 +52,7 @@ def test_breach_steps_outcome_and_the_memory_won_are_shown(tmp_path: Path) -> No
     file, folder, mark = tmp_path / "policy.toml", tmp_path / "job", session_mark()
     folder.mkdir()
     with memory_cgroup(limit=768 * MIB) as group, Tmux(100, 30) as tmux:
-        file.write_text(POLICY.format(folder=tmp_path, cgroup=group.name))
+        file.write_text(LEAK_POLICY.format(folder=tmp_path, cgroup=group.name))
         watch = [sys.executable, "-m", "ebpftrace", "watch", "--comm", "gopls",
                  "--cgroup", group.name, "--config", str(file),
                  "--audit", str(tmp_path / "audit.jsonl")]  # fmt: skip
