@@ -31,7 +31,8 @@ class Tmux:
         terminal: str = "tmux-256color",
     ) -> None:
         self._size = (columns, lines)
-        self._environment = {"PYTHONPATH": str(ROOT), "PS1": "shell> ", **(environment or {})}
+        own = {"PYTHONPATH": str(ROOT), "PS1": "shell> ", "HISTFILE": "/dev/null"}
+        self._environment = {**own, **(environment or {})}
         self._terminal = terminal
 
     def __enter__(self) -> Self:

@@ -138,7 +138,7 @@ def test_shell_shows_a_stopped_job_and_fg_does_not_defeat_the_fuse(
     shell = subprocess.Popen(
         ["setsid", "--ctty", "bash", "--norc", "--noprofile", "-i"],
         stdin=terminal.stdout, stdout=terminal.stdout, stderr=terminal.stdout,
-        env={**os.environ, **mark, "PS1": "ready> "},
+        env={**os.environ, **mark, "PS1": "ready> ", "HISTFILE": "/dev/null"},
     )  # fmt: skip
     try:
         terminal.expect("ready> ")

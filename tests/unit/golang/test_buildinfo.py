@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from ebpftrace.golang import buildinfo
 from ebpftrace.golang.buildinfo import read_main_package
+from tests.support.build import CACHE
 from tests.support.elfs import INLINE, POINTERS, program
+from tests.support.patience import patient
 
 GOPLS = {version: Path(f"/opt/gopls/{version}/gopls") for version in ("v0.14.2", "v0.24.0")}
 GO = shutil.which("go")
@@ -33,6 +35,7 @@ def test_main_package_of_a_real_gopls(version: str) -> None:
     assert read_main_package(GOPLS[version]) == "golang.org/x/tools/gopls"
 
 
+@pytest.mark.timeout(patient(600))
 @pytest.mark.skipif(GO is None, reason="there is no go command here")
 @pytest.mark.parametrize("flags", ["", "-s -w"])
 def test_main_package_of_a_program_built_now(tmp_path: Path, flags: str) -> None:
@@ -44,6 +47,9 @@ def test_main_package_of_a_program_built_now(tmp_path: Path, flags: str) -> None
     )
     environment = {
         **os.environ,
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "GOCACHE": str(CACHE / "go-build"),  # or each run would compile the standard library
         "GOFLAGS": "",
         "GOTOOLCHAIN": "local",
         "GOPROXY": "off",
