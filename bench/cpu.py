@@ -12,6 +12,6 @@ def cpu_ns(pid: int) -> int:
 
 def family_seconds(pid: int) -> float:
     """The same in seconds, with the children it waited for; theirs to the clock tick."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     children = sum(map(int, fields[13:15])) / os.sysconf("SC_CLK_TCK")  # cutime, cstime
     return cpu_ns(pid) / 1e9 + children

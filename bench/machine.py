@@ -10,7 +10,7 @@ from ebpftrace.text import clean
 def machine() -> str:
     """One line: kernel, processor, CPUs and how busy they were."""
     model = "unknown processor"
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             model = clean(line.partition(":")[2].strip())
             break

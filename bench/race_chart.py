@@ -91,7 +91,7 @@ def main(file: Path) -> None:
                    "won")),
             (Level(f"limit {LIMIT // MIB} MiB", LIMIT / MIB),
              Level(f"fuse {TEN_PERCENT_LEFT // MIB} MiB", TEN_PERCENT_LEFT / MIB)),
-        )
+        ), encoding="utf-8"
     )  # fmt: skip
 
 

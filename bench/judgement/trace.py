@@ -82,7 +82,7 @@ def save(trace: Trace, folder: Path = TRACES) -> Path:
 
 
 def load(path: Path) -> Trace:
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         head, _, program = file.readline().removeprefix("# ").rstrip("\n").partition(": ")
         label, _, onset = head.partition(", from ")
         rows = tuple(

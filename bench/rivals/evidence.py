@@ -35,7 +35,7 @@ def left(text: str, pattern: re.Pattern[str], where: str) -> Left:
 
 def done(audit: Path) -> str:
     """The details of the audit log's steps that were done, one a line."""
-    records = [json.loads(line) for line in audit.read_text().splitlines()]
+    records = [json.loads(line) for line in audit.read_text(encoding="utf-8").splitlines()]
     steps = [one for one in records if one["type"] == "step" and one["status"] == "done"]
     return "\n".join(one["detail"] for one in steps)
 

@@ -190,14 +190,14 @@ GUARDS = (
 def _running(argv: list[str], ready: str = "") -> Iterator[Callable[[], str]]:
     """Run a program while the context is open; yields a function returning its output."""
     mark = session_mark()
-    with tempfile.NamedTemporaryFile("w+", errors="replace") as output:
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             cwd=ROOT, env={**os.environ, **mark}, start_new_session=True,
         )  # fmt: skip
 
         def wrote() -> str:
-            return Path(output.name).read_text(errors="replace")
+            return Path(output.name).read_text(encoding="utf-8", errors="replace")
 
         try:
             _wait_for(lambda: ready in wrote(), process)

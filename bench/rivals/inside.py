@@ -25,7 +25,7 @@ def main() -> None:
             print(f"{case.name}, {guard.name}:", flush=True)
             record = _record(case, guard)
             print(f"    {json.dumps(record)}", flush=True)
-            with results.open("a") as file:
+            with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
 
 

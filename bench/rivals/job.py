@@ -74,7 +74,7 @@ def _fate(case: Case, folder: Path, processes: dict[str, Process]) -> Fate:
             ended = time.monotonic() - began
             break
     time.sleep(_AFTERMATH_SECONDS)
-    if _STATUS.exists() and (status := int(_STATUS.read_text())) <= _SIGNALLED:
+    if _STATUS.exists() and (status := int(_STATUS.read_text(encoding="utf-8"))) <= _SIGNALLED:
         raise RuntimeError(f"{case.name}: the culprit ended by itself with {status}")
     lost = tuple(name for name, one in processes.items() if _readable(one.fd, 0))
     pids = {name: one.pid for name, one in processes.items()}
@@ -122,7 +122,7 @@ def _stalled(folder: Path) -> float:
 
 def _kills() -> int:
     """OOM kills of the whole machine: a removed cgroup has no count any more."""
-    lines = Path("/proc/vmstat").read_text().splitlines()
+    lines = Path("/proc/vmstat").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
 
@@ -134,4 +134,4 @@ def clear() -> None:
     """Reset the machine: no swap in use, no page cache."""
     for argv in (["swapoff", "-a"], ["swapon", "/swapfile"]):
         subprocess.run(argv, check=True)
-    Path("/proc/sys/vm/drop_caches").write_text("3")
+    Path("/proc/sys/vm/drop_caches").write_text("3", encoding="utf-8")

@@ -16,7 +16,10 @@ class CostMeter:
     def __init__(self, probe: Probe, clock: Callable[[], int]) -> None:
         self._probe = probe
         self._clock = clock
-        self._counted = _STATS_ENABLED.exists() and _STATS_ENABLED.read_text().strip() == "1"
+        self._counted = (
+            _STATS_ENABLED.exists()
+            and _STATS_ENABLED.read_text(encoding="utf-8").strip() == "1"
+        )
         self._last: tuple[int, int] | None = None  # time and CPU time, ns
 
     def read(self, *, lag_ns: int) -> SelfCost:

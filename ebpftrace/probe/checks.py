@@ -39,7 +39,7 @@ def require_bpf() -> None:
 
 
 def _missing_capabilities() -> list[str]:
-    with Path("/proc/self/status").open() as file:
+    with Path("/proc/self/status").open(encoding="utf-8") as file:
         line = next(line for line in file if line.startswith("CapEff:"))
     effective = int(line.split()[1], 16)
     if effective >> _CAP_SYS_ADMIN & 1:

@@ -161,7 +161,7 @@ def test_a_cgroup_made_anew_by_its_supervisor_frees_no_job(tmp_path: Path) -> No
 
 def rested_through(jump: Path, seconds: int, group: MemoryCgroup, folder: Path) -> None:
     """Another grows as far, after the jump: it is left alone, and the log has that time."""
-    jump.write_text(str(seconds))
+    jump.write_text(str(seconds), encoding="utf-8")
     began, expected_ns = boottime_ns(), time.time_ns() + seconds * 1_000_000_000
     with Workload(COMM, cgroup=group) as another:
         another.do("map 100MiB")

@@ -15,7 +15,7 @@ SWITCH = Path("/proc/sys/kernel/task_delayacct")
 
 
 def test_without_accounting_it_says_so_before_anything_is_loaded() -> None:
-    if SWITCH.exists() and SWITCH.read_text().strip() == "1":
+    if SWITCH.exists() and SWITCH.read_text(encoding="utf-8").strip() == "1":
         pytest.skip("kernel.task_delayacct is 1 on this machine, and is not changed")
     done = ebpftrace("watch", "--delays", "--once", "--output", "jsonl")
     message = assert_explained(done, 1)

@@ -152,7 +152,7 @@ def test_a_command_that_does_not_exist() -> None:
 
 
 def test_a_full_disk() -> None:
-    with Path("/dev/full").open("w") as full:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = ebpftrace(*WATCH, stdout=full)
     assert done.returncode == 1
     assert_on_one_screen(done.stderr)

@@ -59,7 +59,9 @@ def test_a_good_file_is_named_with_its_policies(file: Path) -> None:
 
 
 def test_every_mistake_is_reported_with_file_and_line(file: Path) -> None:
-    file.write_text(POLICIES.replace("growth", "grwth").replace('"85%"', "0.85"))
+    file.write_text(
+        POLICIES.replace("growth", "grwth").replace('"85%"', "0.85"), encoding="utf-8"
+    )
     done = ebpftrace("policy", "check", str(file))
     assert (done.returncode, done.stdout) == (10, "")
     lines = done.stderr.replace("\n  ", "").splitlines()
@@ -94,7 +96,7 @@ def test_a_pipe_without_a_writer_does_not_block(
 
 
 def test_a_watch_does_not_start_with_a_wrong_file(file: Path) -> None:
-    file.write_text(POLICIES.replace("growth", "grwth"))
+    file.write_text(POLICIES.replace("growth", "grwth"), encoding="utf-8")
     text = assert_explained(ebpftrace("watch", "--once", "--config", str(file)), 10)
     assert "line 10: policy[1].when[0].detector" in text
 
@@ -140,7 +142,7 @@ def test_explain_says_which_policy_applies_to_a_process(file: Path) -> None:
     settings = [f"{name}={value}" for name, value in variables.items()]
     with cgroups.memory_cgroup() as group:
         sleeper = group.run(["env", "-i", *settings, "/bin/sleep", "60"])
-        while Path(f"/proc/{sleeper.pid}/comm").read_text() != "sleep\n":
+        while Path(f"/proc/{sleeper.pid}/comm").read_text(encoding="utf-8") != "sleep\n":
             os.sched_yield()
         done = ebpftrace("policy", "explain", str(file), "--pid", str(sleeper.pid))
     sleeper.wait()

@@ -26,7 +26,7 @@ LEFT = 160 * MIB
 
 
 def score(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text(encoding="utf-8"))
 
 
 def test_it_is_last_for_the_oom_killer_and_resident_and_its_hooks_are_not(
@@ -54,7 +54,7 @@ def test_it_is_last_for_the_oom_killer_and_resident_and_its_hooks_are_not(
 
 def reclaimed_pages() -> int:
     """Pages that were taken from any process, on the whole machine, since it was booted."""
-    lines = Path("/proc/vmstat").read_text().splitlines()
+    lines = Path("/proc/vmstat").read_text(encoding="utf-8").splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("pgsteal_"))
 
 

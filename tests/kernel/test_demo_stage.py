@@ -18,7 +18,7 @@ def holds_gopls(cgroup: Path) -> bool:
     """Whether a process named gopls is in the cgroup."""
     for pid in (cgroup / "cgroup.procs").read_text().split():
         try:
-            if Path(f"/proc/{pid}/comm").read_text() == "gopls\n":
+            if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8") == "gopls\n":
                 return True
         except (FileNotFoundError, ProcessLookupError):
             continue
@@ -67,7 +67,7 @@ def limit_bytes(cgroup: Path) -> int:
 def is_running(pid: int) -> bool:
     """Whether the process is there and not a zombie that init has yet to reap."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"

@@ -138,7 +138,11 @@ def test_killed_watchdog_has_a_successor(workload: Workload) -> None:
 
 def test_watchdog_is_small_and_ignores_signals_meant_for_the_watch() -> None:
     with Holder(COMM) as holder:
-        until(lambda: (Path(f"/proc/{holder.watchdog}/comm").read_text()).startswith("ebpf"))
+        until(
+            lambda: (
+                Path(f"/proc/{holder.watchdog}/comm").read_text(encoding="utf-8")
+            ).startswith("ebpf")
+        )
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             os.kill(holder.watchdog, number)
         assert not holder.ask("check")

@@ -65,7 +65,7 @@ def test_delays_of_this_process_and_of_a_missing_one() -> None:
 
 
 def voluntary_switches(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return int(dict(line.split(":\t", 1) for line in lines)["voluntary_ctxt_switches"])
 
 

@@ -34,7 +34,7 @@ def paths() -> Iterator[CgroupPaths]:
 def child_of(pid: int) -> int:
     """The one child of a process, once it has executed sleep."""
     while True:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
         if children and read_comm(int(children[0])) == "sleep":
             return int(children[0])
         time.sleep(0.001)

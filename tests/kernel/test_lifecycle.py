@@ -37,7 +37,12 @@ def test_exec_reports_process_cgroup_and_arguments(observer: Observer) -> None:
         assert started.parent_pid == os.getpid()
         assert started.program == str(workload.program)
         assert started.args == (str(workload.program),)
-        stat = Path(f"/proc/{workload.pid}/stat").read_text().rpartition(") ")[2].split()
+        stat = (
+            Path(f"/proc/{workload.pid}/stat")
+            .read_text(encoding="utf-8")
+            .rpartition(") ")[2]
+            .split()
+        )
         ticks = started.key.start_boottime_ns * os.sysconf("SC_CLK_TCK") // 1_000_000_000
         assert ticks == int(stat[19])
 

@@ -42,7 +42,7 @@ def test_process_in_a_container_has_its_host_pid(observer: Observer) -> None:
         )
         try:
             pid = observer.last(ProcessStarted, lambda event: event.comm == "boxed").key.pid
-            status = Path(f"/proc/{pid}/status").read_text()
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
             assert f"NSpid:\t{pid}\t1\n" in status, "it is the first of its namespace"
             assert observer.started(pid).cgroup_id == group.id
             while observer.counters(pid).usage.anon_bytes < 20 * MIB:

@@ -55,7 +55,7 @@ def test_watch_has_no_compiler_in_its_memory(
         with watch(cache) as second:
             assert [kept.stat().st_ino for kept in cache.iterdir()] == [written]
             for pid in (first, second):
-                assert "libLLVM" not in Path(f"/proc/{pid}/maps").read_text()
+                assert "libLLVM" not in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
                 assert status(pid)["VmRSS"] < 40 * MIB
 
 

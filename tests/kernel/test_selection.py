@@ -36,7 +36,10 @@ def test_children_are_tracked_whatever_their_name() -> None:
 
 
 def _children(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [
+        int(one)
+        for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    ]
 
 
 def test_running_children_are_found_whatever_their_name() -> None:

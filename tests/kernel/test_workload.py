@@ -117,13 +117,13 @@ def test_child_executes_under_another_name_with_its_script(workload: Workload) -
     (child,) = workload.do(f"fork; exec {tool}; map 1MiB; touch 0; exit 9")
     assert workload.do("reap") == [child, str(9 << 8)]
     (child,) = workload.do(f"spawn {tool}; sleep 60000")
-    assert Path(f"/proc/{child}/comm").read_text() == "go\n"
+    assert Path(f"/proc/{child}/comm").read_text(encoding="utf-8") == "go\n"
 
 
 def test_workload_executes_itself_and_continues(workload: Workload) -> None:
     workload.do("map 10MiB")
     assert workload.do(f"exec {workload.named('renamed')}") == [str(workload.pid)]
-    assert Path(f"/proc/{workload.pid}/comm").read_text() == "renamed\n"
+    assert Path(f"/proc/{workload.pid}/comm").read_text(encoding="utf-8") == "renamed\n"
     with pytest.raises(OSError, match="EINVAL"):
         workload.do("touch 0")
 
@@ -175,7 +175,9 @@ def test_workload_starts_in_its_cgroup_and_moves() -> None:
             assert first.charge_bytes() >= 32 * MIB
             second.add(workload.pid)
             assert second.pids() == [workload.pid]
-            assert f":{second.name}\n" in Path(f"/proc/{workload.pid}/cgroup").read_text()
+            assert f":{second.name}\n" in Path(f"/proc/{workload.pid}/cgroup").read_text(
+                encoding="utf-8"
+            )
         first_path, second_path = first.path, second.path
     assert not first_path.exists()
     assert not second_path.exists()

@@ -33,7 +33,7 @@ def memory_hierarchy() -> tuple[Path, int]:
     error of NoMemoryCgroupError inside a container whose root has processes of its own.
     """
     v2: Path | None = None
-    with Path("/proc/self/mountinfo").open() as mounts:
+    with Path("/proc/self/mountinfo").open(encoding="utf-8") as mounts:
         for mount in mounts:
             before, _, after = mount.partition(" - ")
             folder = Path(before.split()[4])
@@ -64,7 +64,7 @@ def write(path: Path, value: str | int) -> None:
     The kernel refuses at the write itself, which a buffered file does only as it is
     closed, and swallows if it is left to the garbage collector.
     """
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         file.write(str(value))
 
 

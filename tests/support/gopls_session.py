@@ -89,5 +89,5 @@ def drive(
 
 def _first_function(path: Path) -> int:
     """The line, from 0, of the first function of a file."""
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     return next(number for number, line in enumerate(lines) if line.startswith("func "))

@@ -52,5 +52,7 @@ def assert_gone(programs: set[int]) -> None:
 
 def mounts() -> list[str]:
     """What is mounted where, in our mount namespace, besides the disks of other tests."""
-    lines = map(str.split, Path("/proc/self/mountinfo").read_text().splitlines())
+    lines = map(
+        str.split, Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    )
     return [" ".join(line[3:6]) for line in lines if not line[4].startswith(gettempdir())]

@@ -79,7 +79,7 @@ def _load_error() -> str | None:
 
 def require_resource() -> None:
     """Skip, with the reason, where root may not lower a score or lock memory."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     held = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
     if not held >> _CAP_SYS_RESOURCE & 1:
         pytest.skip("root has no CAP_SYS_RESOURCE here; the machines of tests/vm have it")

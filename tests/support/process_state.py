@@ -12,7 +12,9 @@ SECONDS = patient(30.0)
 def state(pid: int) -> str:
     """T is stopped, t stopped by its tracer, Z a zombie; "" once it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        )
     except (FileNotFoundError, ProcessLookupError):
         return ""
 

@@ -145,13 +145,13 @@ class Workload:
 
 def smaps_rollup(pid: int) -> dict[str, int]:
     """Bytes by name, of any process."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()[1:]
     return {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
 
 
 def status(pid: int) -> dict[str, int]:
     """The sizes in /proc/PID/status, in bytes, of any process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return {
         line.split(":")[0]: int(line.split()[1]) * 1024
         for line in lines
@@ -161,5 +161,8 @@ def status(pid: int) -> dict[str, int]:
 
 def statm(pid: int) -> dict[str, int]:
     """The sizes in /proc/PID/statm, in bytes, of any process."""
-    pages = [int(field) * PAGE for field in Path(f"/proc/{pid}/statm").read_text().split()]
+    pages = [
+        int(field) * PAGE
+        for field in Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()
+    ]
     return {"virtual": pages[0], "resident": pages[1], "shared": pages[2]}

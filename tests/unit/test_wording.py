@@ -39,7 +39,7 @@ NOT_FOR_USERS = re.compile(NOWHERE.pattern + r"|\b(nobody|told(?! apart))\b", re
 
 def strings(module: Path) -> Iterator[tuple[int, str]]:
     """(line, text) of every string that can reach a user: all but docstrings."""
-    tree = ast.parse(module.read_text())
+    tree = ast.parse(module.read_text(encoding="utf-8"))
     docstrings = {
         id(node.body[0].value)
         for node in ast.walk(tree)
@@ -59,7 +59,7 @@ def strings(module: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_text_speaks_of_processes_not_of_persons(file: Path) -> None:
-    lines = enumerate(file.read_text(errors="replace").splitlines(), 1)
+    lines = enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
     assert [(number, line) for number, line in lines if NOWHERE.search(line)] == []
 
 
@@ -69,7 +69,7 @@ def test_every_folder_is_read() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_use_plain_words(page: Path) -> None:
-    lines = enumerate(page.read_text().splitlines(), 1)
+    lines = enumerate(page.read_text(encoding="utf-8").splitlines(), 1)
     assert [(number, line) for number, line in lines if NOT_FOR_USERS.search(line)] == []
 
 

@@ -16,7 +16,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     ended as well: killed, it leaves a tool behind that still writes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         os.set_inheritable(file.fileno(), True)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -35,7 +35,7 @@ def keep(file: Path, junit: str, *, whole: bool) -> None:
     itself, and need not wait for the rest.
     """
     known = {} if whole else known_of(file)
-    file.write_text(json.dumps(known | outcomes(junit), indent=0))
+    file.write_text(json.dumps(known | outcomes(junit), indent=0), encoding="utf-8")
 
 
 def known_of(file: Path) -> Outcomes:
@@ -45,7 +45,7 @@ def known_of(file: Path) -> Outcomes:
     """
     if not file.exists():
         return {}
-    known: Outcomes = json.loads(file.read_text())
+    known: Outcomes = json.loads(file.read_text(encoding="utf-8"))
     out = tuple(LEFT_OUT)
     return {
         test: end

@@ -57,7 +57,7 @@ class Moment:
 
 @cache
 def _boot() -> str:
-    return _BOOT_ID.read_text().strip()
+    return _BOOT_ID.read_text(encoding="utf-8").strip()
 
 
 class Spending:

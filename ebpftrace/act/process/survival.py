@@ -20,8 +20,8 @@ def lower_oom_score(file: Path = _FILE) -> str:
     Children inherit the score, so hooks are started under `ordinary_score`.
     """
     try:
-        if int(file.read_text()) > SCORE:
-            file.write_text(str(SCORE))
+        if int(file.read_text(encoding="utf-8")) > SCORE:
+            file.write_text(str(SCORE), encoding="utf-8")
     except OSError as error:
         return f"the OOM killer may choose ebpftrace: oom_score_adj: {error.strerror}"
     return ""

@@ -19,7 +19,7 @@ _MAP_LOOKUP, _PROBE_READ_KERNEL = 1, 113
 
 def possible_cpus() -> int:
     """How many CPUs this kernel can have: one more than the highest possible number."""
-    text = Path("/sys/devices/system/cpu/possible").read_text()
+    text = Path("/sys/devices/system/cpu/possible").read_text(encoding="utf-8")
     return int(text.strip().replace("-", ",").split(",")[-1]) + 1
 
 

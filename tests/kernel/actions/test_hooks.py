@@ -70,10 +70,10 @@ def test_hook_that_must_not_be_executed(tmp_path: Path) -> None:
 
 def wait_for(file: Path, running: Running) -> int:
     """The pid that a hook writes to a file."""
-    while not file.exists() or not file.read_text():
+    while not file.exists() or not file.read_text(encoding="utf-8"):
         assert running.poll(time.monotonic_ns()) is None
         time.sleep(0.01)
-    return int(file.read_text())
+    return int(file.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("cancelled", [True, False])

@@ -88,7 +88,7 @@ def test_unit_that_systemd_does_not_know_is_a_failure(program: Path) -> None:
 
 def test_own_service_is_never_restarted() -> None:
     """These tests are a service themselves, in the machine."""
-    own = Path("/proc/self/cgroup").read_text().strip().rpartition("/")[2]
+    own = Path("/proc/self/cgroup").read_text(encoding="utf-8").strip().rpartition("/")[2]
     if not own.endswith(".service"):
         pytest.skip(f"these tests run in {own}, which is no service")
     with subprocess.Popen(["sleep", "600"]) as child:

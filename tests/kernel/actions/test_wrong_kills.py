@@ -43,7 +43,7 @@ def test_pid_that_was_reused(group: MemoryCgroup) -> None:
         first.close_input()
     time.sleep(0.03)  # /proc shows the start in steps of 10 ms
     for _ in range(200):
-        last.write_text(str(target.key.pid - 1))
+        last.write_text(str(target.key.pid - 1), encoding="utf-8")
         process = subprocess.Popen(["sleep", "60"])
         if process.pid == target.key.pid:
             break

@@ -118,7 +118,9 @@ def test_init_of_a_pid_namespace_is_stopped_too(observer: Observer) -> None:
     try:
         event = observer.last(FuseBlown)
         assert stops(event.key.pid)
-        assert "NSpid:" in (status := Path(f"/proc/{event.key.pid}/status").read_text())
+        assert "NSpid:" in (
+            status := Path(f"/proc/{event.key.pid}/status").read_text(encoding="utf-8")
+        )
         assert status.partition("NSpid:")[2].splitlines()[0].split()[-1] == "1"
         assert BOUND <= event.held_bytes <= BOUND + observer.lag_bytes
         resume_without_bound(observer, event.key)

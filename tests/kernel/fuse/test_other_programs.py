@@ -120,7 +120,12 @@ def test_under_gdb(observer: Observer, workload: Workload) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        until(lambda: "\nTracerPid:\t0" not in Path(f"/proc/{workload.pid}/status").read_text())
+        until(
+            lambda: (
+                "\nTracerPid:\t0"
+                not in Path(f"/proc/{workload.pid}/status").read_text(encoding="utf-8")
+            )
+        )
         runs_away(workload)
         output, _ = process.communicate(timeout=60)
     assert "SIGSTOP" in output, output

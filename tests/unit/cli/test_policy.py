@@ -42,7 +42,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Its path is short, so that no line with it is wrapped."""
     monkeypatch.chdir(tmp_path)
     written = Path("policy.toml")
-    written.write_text(FILE.replace("GRACE", "30s"))
+    written.write_text(FILE.replace("GRACE", "30s"), encoding="utf-8")
     return written
 
 
@@ -82,7 +82,7 @@ def test_valid_file_is_counted_and_its_policies_named(file: Path) -> None:
 
 
 def test_every_mistake_is_printed_with_its_line(file: Path) -> None:
-    file.write_text(FILE.replace("GRACE", "soon").replace('"oom"', '"omm"'))
+    file.write_text(FILE.replace("GRACE", "soon").replace('"oom"', '"omm"'), encoding="utf-8")
     done = run("check", file)
     assert done.exit_code == 10
     assert done.stdout == ""
@@ -114,7 +114,7 @@ def test_policy_that_does_not_match_says_why(file: Path, comm: list[str]) -> Non
 
 
 def test_process_that_no_policy_takes_is_never_acted_on(file: Path, comm: list[str]) -> None:
-    file.write_text(FILE.replace("GRACE", "30s").partition("\n\n")[0])
+    file.write_text(FILE.replace("GRACE", "30s").partition("\n\n")[0], encoding="utf-8")
     comm[0] = "rust-analyzer"
     assert explained(file)[-1] == (
         "  No policy applies: it is watched and judged, and never acted on."
@@ -131,7 +131,7 @@ def test_process_that_no_policy_takes_is_never_acted_on(file: Path, comm: list[s
 def test_age_is_compared_with_the_grace(
     file: Path, comm: list[str], grace: str, last: str
 ) -> None:
-    file.write_text(FILE.replace("GRACE", grace))
+    file.write_text(FILE.replace("GRACE", grace), encoding="utf-8")
     assert explained(file)[-1] == last
 
 

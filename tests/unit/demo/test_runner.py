@@ -10,8 +10,10 @@ def child_named(pid: int, comm: str) -> bool:
     """Whether the process has a child of this name by now; AssertionError after a minute."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            if Path(f"/proc/{child}/comm").read_text() == f"{comm}\n":
+        for child in (
+            Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+        ):
+            if Path(f"/proc/{child}/comm").read_text(encoding="utf-8") == f"{comm}\n":
                 return True
         time.sleep(0.02)
     raise AssertionError(f"{pid} has no child named {comm}")

@@ -7,7 +7,7 @@ from ebpftrace.demo import standin
 
 
 def anon_bytes() -> int:
-    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+    for line in Path("/proc/self/smaps_rollup").read_text(encoding="utf-8").splitlines():
         if line.startswith("Anonymous:"):
             return int(line.split()[1]) << 10
     raise AssertionError("no Anonymous line in smaps_rollup")

@@ -28,7 +28,7 @@ def fake_root(root: Path, switch: str | None) -> Path:
 
 
 def test_missing_accounting_of_this_machine_is_explained() -> None:
-    if SWITCH.exists() and SWITCH.read_text().strip() == "1":
+    if SWITCH.exists() and SWITCH.read_text(encoding="utf-8").strip() == "1":
         require_accounting()
         return
     with pytest.raises(EbpftraceError) as caught:
@@ -62,7 +62,7 @@ def test_delays_are_read_of_a_running_process_and_not_of_an_ended_one() -> None:
         reader.close()
     assert (event.time_ns, event.key) == (77, here)
     assert isinstance(event.delays, Delays)
-    if not (SWITCH.exists() and SWITCH.read_text().strip() == "1"):
+    if not (SWITCH.exists() and SWITCH.read_text(encoding="utf-8").strip() == "1"):
         assert event.delays == Delays(0, 0, 0)
 
 

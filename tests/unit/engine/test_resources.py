@@ -126,7 +126,7 @@ def test_holding_and_control_socket_are_opened_and_closed(
 def test_control_socket_that_cannot_be_made_is_a_remark(
     tmp_path: Path, run_folder: Path
 ) -> None:
-    run_folder.write_text("no folder")
+    run_folder.write_text("no folder", encoding="utf-8")
     with closing(resources(tmp_path, FUSE)) as made:
         made.hold_stopped(5)
         assert made.control is None

@@ -13,7 +13,7 @@ from tests.support.fakeroot import FakeRoot
 def test_initial_pid_namespace_is_recognised_by_its_inode() -> None:
     """What kthreadd, which lives in no other, is to be seen as."""
     threads = Path("/proc/2/comm")
-    ours = threads.exists() and threads.read_text() == "kthreadd\n"
+    ours = threads.exists() and threads.read_text(encoding="utf-8") == "kthreadd\n"
     assert in_initial_pid_namespace() == ours
 
 

@@ -132,7 +132,7 @@ def test_stopped_process_in_a_freezer_counts_as_stopped(
 
 def test_it_imports_nothing_of_the_package() -> None:
     """It is run by its path, without site-packages."""
-    lines = Path(watchdog.__file__).read_text().splitlines()
+    lines = Path(watchdog.__file__).read_text(encoding="utf-8").splitlines()
     assert not [
         line
         for line in lines

@@ -19,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write(path: Path) -> None:
     (path.parent / "beside").write_text("of no use later")
-    path.write_text("whole")
+    path.write_text("whole", encoding="utf-8")
 
 
 def refuse(path: Path) -> None:

@@ -8,7 +8,7 @@ from ebpftrace.act.process.undo import Undo
 
 def change(file: Path, value: str, *, before_kill: bool = False) -> Undo:
     """A change of a file that holds "changed" now."""
-    file.write_text("changed")
+    file.write_text("changed", encoding="utf-8")
     return Undo(file.name, file, file.stat().st_ino, value, before_kill=before_kill)
 
 

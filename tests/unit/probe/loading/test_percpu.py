@@ -19,7 +19,7 @@ OFFSETS = {0: 0x4000, 2: -0x1000 & (1 << 64) - 1}
 def test_number_of_possible_cpus(
     monkeypatch: pytest.MonkeyPatch, written: str, cpus: int
 ) -> None:
-    monkeypatch.setattr(Path, "read_text", lambda _path: written)
+    monkeypatch.setattr(Path, "read_text", lambda _path, **_options: written)
     assert percpu.possible_cpus() == cpus
 
 

@@ -19,7 +19,7 @@ def taken(path: Path, seconds: int = 7) -> str:
     view.end(SEVERAL, "the duration has elapsed")
     view.stop()
     view.stop()
-    return path.read_text().replace("&#160;", " ")
+    return path.read_text(encoding="utf-8").replace("&#160;", " ")
 
 
 def test_it_shows_the_last_snapshot_and_what_happened(tmp_path: Path) -> None:

@@ -116,7 +116,10 @@ def test_request_needs_exactly_one_socket_beside_it(tmp_path: Path) -> None:
     before = descriptors()
     control = ControlServer(tmp_path)
     request = b'{"thaw": 4711}'
-    with connected(tmp_path) as (client, _ours, theirs), Path(os.devnull).open() as file:
+    with (
+        connected(tmp_path) as (client, _ours, theirs),
+        Path(os.devnull).open(encoding="utf-8") as file,
+    ):
         client.send(request)
         socket.send_fds(client, [request], [file.fileno()])
         socket.send_fds(client, [request], [theirs.fileno()] * 8)
