@@ -241,7 +241,7 @@ def test_watchdog_that_does_not_end_does_not_block_the_end(
 def test_disk_that_does_not_answer_does_not_block_the_watch(
     tmp_path: Path, guard: BlockingGuard, sleeper: ProcessKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = threading.Event()
+    answers, earlier = threading.Event(), set(threading.enumerate())
     monkeypatch.setattr(os, "fdatasync", lambda _fd: answers.wait())
     scripted = acting(tmp_path, guard, sleeper, NOTIFY)
     try:
@@ -252,7 +252,9 @@ def test_disk_that_does_not_answer_does_not_block_the_watch(
         AuditLog(tmp_path / "audit.jsonl").close(lambda _fd, _seconds: False)
     finally:
         answers.set()
-    until(lambda: "audit" not in {thread.name for thread in threading.enumerate()})
+    until(
+        lambda: "audit" not in {one.name for one in threading.enumerate() if one not in earlier}
+    )
 
 
 def test_terminal_that_takes_nothing_does_not_block_the_end(
