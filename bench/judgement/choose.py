@@ -1,11 +1,11 @@
-"""Are the settings any good on what they were not chosen on? Leave one out."""
+"""Are the settings of the forecast any good on what they were not chosen on? Leave one out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.judgement.score import Outcome, builtin, outcome
+from bench.judgement.score import Outcome, forecast, outcome
 from bench.judgement.trace import Trace
-from ebpftrace.judge.detectors.leak import LeakDetector
+from ebpftrace.judge.detectors.forecast import ForecastDetector
 from ebpftrace.judge.detectors.thrash import ThrashDetector
 
 SHORT = (0.45, 0.5, 0.55, 0.58, 0.62, 0.66, 0.7)
@@ -44,8 +44,8 @@ def leave_one_out(traces: Sequence[Trace]) -> list[Left]:
 def _judged(trace: Trace, setting: Setting) -> Outcome:
     short, long = setting
     return outcome(
-        lambda one: builtin(
-            one, [LeakDetector(short_share=short, long_share=long), ThrashDetector()]
+        lambda one: forecast(
+            one, [ForecastDetector(short_share=short, long_share=long), ThrashDetector()]
         ),
         trace,
     )

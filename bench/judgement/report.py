@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 from bench.judgement.choose import leave_one_out
 from bench.judgement.rivals import RIVALS
-from bench.judgement.score import IN_TIME, Score, builtin, score
+from bench.judgement.score import IN_TIME, Score, builtin, forecast, score
 from bench.judgement.trace import Trace
 
-OURS = "ebpftrace, built in"
+OURS = "ebpftrace, leak or exhaustion"
+FORECAST = "ebpftrace, forecast (no call)"
 
 
 def scores(traces: Sequence[Trace]) -> list[Score]:
     """Ours first, then the others'."""
-    return [score(OURS, builtin, traces)] + [
-        score(name, rule, traces) for name, rule in RIVALS.items()
-    ]
+    rules = {OURS: builtin, FORECAST: forecast, **RIVALS}
+    return [score(name, rule, traces) for name, rule in rules.items()]
 
 
 def table_text(traces: Sequence[Trace]) -> str:

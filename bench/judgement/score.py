@@ -6,7 +6,8 @@ from statistics import median
 
 from bench.judgement.trace import Row, Trace, snapshots
 from ebpftrace.judge.detector import Detector
-from ebpftrace.judge.finding import Severity
+from ebpftrace.judge.detectors.builtin import BuiltinJudgement
+from ebpftrace.judge.finding import Finding
 from ebpftrace.judge.judge import Judge
 
 IN_TIME = 0.7  # of the way from a leak's beginning to its end at the limit
@@ -76,12 +77,24 @@ class Score:
 
 
 def builtin(trace: Trace, detectors: Sequence[Detector] | None = None) -> float | None:
-    """ebpftrace's own judgement: the first finding that is a warning, but not the kill."""
+    """What a policy acts on by default: the first finding of that kind, but not the kill."""
+    acts = BuiltinJudgement().acts_on
+    return _first(trace, lambda one: acts(one) and one.detector != "oom", detectors)
+
+
+def forecast(trace: Trace, detectors: Sequence[Detector] | None = None) -> float | None:
+    """What is said before that, and not acted on: the first forecast, or thrashing."""
+    names = ("forecast", "thrash")
+    return _first(trace, lambda one: one.detector in names, detectors)
+
+
+def _first(
+    trace: Trace, counts: Callable[[Finding], bool], detectors: Sequence[Detector] | None
+) -> float | None:
     judge = Judge(detectors)
     for snapshot in snapshots(trace):
-        for finding in judge.judge(snapshot):
-            if finding.severity >= Severity.WARNING and finding.detector != "oom":
-                return snapshot.monotonic_ns / 1e9
+        if any(map(counts, judge.judge(snapshot))):
+            return snapshot.monotonic_ns / 1e9
     return None
 
 

@@ -9,6 +9,7 @@ from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.detectors.builtin import builtin_detectors
 from ebpftrace.judge.detectors.oom import OomDetector
 from ebpftrace.judge.finding import Finding, FindingState, Severity, Subject
+from ebpftrace.judge.past import PastOf
 from ebpftrace.judge.samples import Samples, of_job, of_process
 from ebpftrace.ledger import JobSnapshot, Note, OomNote, ProcessSnapshot, Snapshot
 from ebpftrace.units import NS_PER_SECOND
@@ -46,14 +47,20 @@ class Judge:
     """Judges jobs, and with `processes` each of their processes as well.
 
     A finding is reported when it begins, when it becomes more severe, and when it ends; in
-    between it is in `active`. Memory is bounded by what the snapshots contain.
+    between it is in `active`. Memory is bounded by what the snapshots contain. `past_of` has
+    the earlier runs of a job; without it no job has a past.
     """
 
     def __init__(
-        self, detectors: Sequence[Detector] | None = None, *, processes: bool = False
+        self,
+        detectors: Sequence[Detector] | None = None,
+        *,
+        processes: bool = False,
+        past_of: PastOf | None = None,
     ) -> None:
         self._detectors = builtin_detectors() if detectors is None else tuple(detectors)
         self._processes = processes
+        self._past_of = past_of
         self._cases: dict[_Key, _Case] = {}
 
     @property
@@ -80,6 +87,8 @@ class Judge:
             else:
                 case.samples.add(sample, trend)
                 case.seen_ns, case.job, case.process = now, job, process
+            if self._past_of is not None and process is None:
+                case.samples.past = self._past_of(job.identity, sample.limit_bytes)
             for detector in self._detectors:
                 verdict = detector.verdict(case.samples)
                 if verdict is not None:

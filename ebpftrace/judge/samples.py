@@ -4,15 +4,16 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
+from ebpftrace.judge.past import Departure, JobPast
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.climb import SteadyClimb
 from ebpftrace.ledger.floor import FINE_NS, Floor
 from ebpftrace.ledger.series import CLOSEST_NS, DIP_NS
 from ebpftrace.ledger.trend import NO_TREND, Trend
-from ebpftrace.units import MIB
+from ebpftrace.units import MIB, NS_PER_SECOND
 
 _LEAST_CLIMB_BYTES = 8 * MIB
 """A smaller climb is shown, and not judged."""
@@ -41,6 +42,7 @@ class Sample:
     high_bytes: int | None = None  # memory.high of v2: above it a job is throttled
     throttled: int = 0  # how often it was
     major_faults: int = 0
+    age_ns: int = 0  # of its job
 
     @property
     def held_bytes(self) -> int:
@@ -65,13 +67,17 @@ class Samples:
     The ledger has the longer history: its floor and its climb, of which `trend` is what
     follows. Samples keep what it does not: counters over time, and kinds of memory. A
     condition over a window of more than two minutes also needs the lowest value in a window
-    of that length, for which a floor is kept from the first `keep_floor` on.
+    of that length, for which a floor is kept from the first `keep_floor` on. `past` are the
+    job's earlier runs, where it has some.
     """
 
-    __slots__ = ("_before_later", "_floor", "_recent", "first_ns", "trend")
+    __slots__ = ("_before_later", "_floor", "_recent", "first_ns", "past", "trend")
 
-    def __init__(self, first: Sample, trend: Trend = NO_TREND) -> None:
+    def __init__(
+        self, first: Sample, trend: Trend = NO_TREND, past: JobPast | None = None
+    ) -> None:
         self.first_ns = first.time_ns
+        self.past = past
         self._floor: Floor | None = None
         self._before_later = self  # these samples without later ones: see `with_later`
         self._recent: deque[Sample] = deque()
@@ -130,9 +136,34 @@ class Samples:
 
     @property
     def climb(self) -> SteadyClimb | None:
-        """The climb of the trend, if it is large enough to be judged."""
+        """The climb of the trend, if it is large enough to be judged, as of the latest sample.
+
+        The floor fills dips of a second, so less may be held now than at its top. The gain is
+        what is left of it now; with less than half of it left there is no climb.
+        """
         climb = self.trend.climb
-        return climb if climb and climb.gain_bytes >= _LEAST_CLIMB_BYTES else None
+        if climb is None:
+            return None
+        held = self.now.held_bytes
+        if held < climb.half_bytes:
+            return None
+        if held < climb.top_bytes:
+            gain = climb.gain_bytes - (climb.top_bytes - held)
+            climb = replace(climb, gain_bytes=gain)
+        return climb if climb.gain_bytes >= _LEAST_CLIMB_BYTES else None
+
+    @property
+    def unusual(self) -> Departure | None:
+        """How the latest sample differs from the job's past; None where it does not."""
+        if self.past is None:
+            return None
+        now = self.now
+        return self.past.unusual(now.age_ns / NS_PER_SECOND, now.held_bytes, now.limit_bytes)
+
+    @property
+    def inside_past(self) -> bool:
+        """Whether the job has a past, and the latest sample is inside it."""
+        return self.past is not None and self.unusual is None
 
     def before(self, ns: int) -> Sample:
         """The sample of `ns` ago, or the oldest of the last two minutes."""
@@ -195,4 +226,5 @@ def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int) -> Sample:
         high_bytes=cgroup.high_bytes,
         throttled=cgroup.events.high if cgroup.events else 0,
         major_faults=contents.major_faults if contents else 0,
+        age_ns=job.age_ns,
     )

@@ -1,7 +1,8 @@
 """The parts of the sentences of findings."""
 
-from ebpftrace.judge.samples import Sample
+from ebpftrace.judge.samples import Sample, Samples
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
+from ebpftrace.ledger.climb import SteadyClimb
 from ebpftrace.ledger.trend import Trend
 from ebpftrace.units import format_bytes
 
@@ -48,6 +49,13 @@ def kinds(before: Sample, now: Sample) -> str:
     if shmem >= (anon + shmem) * _ALL:
         return "shmem only"
     return "anon and shmem"
+
+
+def climbed(samples: Samples, climb: SteadyClimb) -> str:
+    """`has climbed by 720 MiB in 72 s, anon only`."""
+    now = samples.now
+    what = kinds(samples.before(now.time_ns - climb.since_ns), now)
+    return f"has climbed by {size(climb.gain_bytes)} in {seconds(climb.seconds)}, {what}"
 
 
 def ahead(limit_bytes: int | None, trend: Trend, rate: str = "this rate") -> str:

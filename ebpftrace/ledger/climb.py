@@ -55,7 +55,8 @@ class FloorSeries(Protocol):
 class SteadyClimb:
     """The floor rose by `gain_bytes` from `since_ns` on, at `rate` bytes a second.
 
-    `half_bytes` is half of the way up: with less held, most of it was given back.
+    It ends at `top_bytes`. `half_bytes` is half of the way up: with less held, most of it was
+    given back.
     """
 
     since_ns: int
@@ -63,6 +64,7 @@ class SteadyClimb:
     gain_bytes: int
     rate: float
     half_bytes: int = 0
+    top_bytes: int = 0
 
 
 def steadiest(series: FloorSeries) -> SteadyClimb | None:
@@ -125,4 +127,5 @@ def _fit(
     if recent < slope * _STILL or early < slope * _ALREADY:
         return None
     rate = slope * _LAST * NS_PER_SECOND / length
-    return SteadyClimb(start, (now - start) / NS_PER_SECOND, gain, rate, points[0] + gain // 2)
+    seconds = (now - start) / NS_PER_SECOND
+    return SteadyClimb(start, seconds, gain, rate, points[0] + gain // 2, points[-1])

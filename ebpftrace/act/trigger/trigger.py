@@ -43,8 +43,10 @@ class Firing:
 
     @property
     def has_own_bounds(self) -> bool:
-        """Whether the policy has bounds of its own, not the built-in judgement."""
-        return all(isinstance(condition.detector, Detector) for condition in self.policy.when)
+        """Whether its finding is by a bound of the policy, not by the built-in judgement."""
+        return self.by_fuse or all(
+            isinstance(condition.detector, Detector) for condition in self.policy.when
+        )
 
     @property
     def finding(self) -> Finding:
@@ -120,9 +122,8 @@ class Trigger:
             met = finding.monotonic_ns >= snapshot.monotonic_ns
             of_process = finding.subject.process is not None
             wanted = judge is None or of_process == condition.per_process
-            severe = (
-                isinstance(condition.detector, Detector)
-                or finding.severity >= condition.detector.least
+            severe = isinstance(condition.detector, Detector) or condition.detector.acts_on(
+                finding
             )
             if met and wanted and severe and finding.state is not FindingState.END:
                 by_job.setdefault(finding.subject.job.key, []).append(finding)

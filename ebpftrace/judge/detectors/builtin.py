@@ -4,19 +4,27 @@ from dataclasses import dataclass
 
 from ebpftrace.judge.condition_kind import ConditionKind, Setting, SettingType
 from ebpftrace.judge.detector import Detector
+from ebpftrace.judge.detectors.exhaustion import ExhaustionDetector
+from ebpftrace.judge.detectors.forecast import NAME as FORECAST
+from ebpftrace.judge.detectors.forecast import ForecastDetector
 from ebpftrace.judge.detectors.growth import GrowthDetector
 from ebpftrace.judge.detectors.leak import LeakDetector
 from ebpftrace.judge.detectors.level import LevelDetector
 from ebpftrace.judge.detectors.oom import OomDetector
 from ebpftrace.judge.detectors.thrash import ThrashDetector
-from ebpftrace.judge.finding import Severity
+from ebpftrace.judge.finding import Finding, Severity
 from ebpftrace.units import NS_PER_SECOND
 
 
 def builtin_detectors() -> tuple[Detector, ...]:
-    """Leaks, thrashing and OOM kills; a burst or a new high is no more than a notice."""
+    """What is known: exhaustion, leaks, thrashing, OOM kills. What is expected: forecasts.
+
+    A burst or a new high is no more than a notice.
+    """
     return (
+        ForecastDetector(),
         LeakDetector(),
+        ExhaustionDetector(),
         ThrashDetector(),
         OomDetector(),
         GrowthDetector(
@@ -28,9 +36,13 @@ def builtin_detectors() -> tuple[Detector, ...]:
 
 @dataclass(frozen=True, slots=True)
 class BuiltinJudgement:
-    """Any finding of the built-in detectors that is at least this severe."""
+    """Any finding of the built-in detectors that is at least this severe, but no forecast."""
 
     least: Severity = Severity.WARNING
+
+    def acts_on(self, finding: Finding) -> bool:
+        """A forecast is not acted on, however severe: healthy jobs have them too."""
+        return finding.severity >= self.least and finding.detector != FORECAST
 
 
 def _describe(judgement: BuiltinJudgement, _: str) -> str:
@@ -39,7 +51,7 @@ def _describe(judgement: BuiltinJudgement, _: str) -> str:
 
 CONDITION = ConditionKind(
     name="builtin",
-    doc="the built-in judgement: leaks, thrashing and OOM kills",
+    doc="the built-in judgement: evidence of a leak, or an exhausted limit",
     settings=(
         Setting(
             "least",

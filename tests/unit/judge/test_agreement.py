@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.judge.detectors.climb import ClimbDetector
+from ebpftrace.judge.detectors.forecast import ForecastDetector
 from ebpftrace.judge.detectors.growth import GrowthDetector
 from ebpftrace.judge.detectors.leak import LeakDetector
 from ebpftrace.judge.detectors.time_to_limit import TimeToLimitDetector
@@ -28,7 +29,8 @@ def moments(curve: Callable[[float], float], seconds: int) -> list[Moment]:
         [
             ClimbDetector(1, NS_PER_SECOND),
             TimeToLimitDetector(10**6),
-            LeakDetector(short_share=0.05, long_share=0.05),
+            ForecastDetector(short_share=0.05, long_share=0.05),
+            LeakDetector(long_seconds=8, long_share=0.05),
             GrowthDetector(10 * NS_PER_SECOND, 4 * MIB),
         ],
         processes=True,

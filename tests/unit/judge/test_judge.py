@@ -3,14 +3,16 @@
 from dataclasses import dataclass, replace
 
 from ebpftrace.counters import CgroupContents
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.detectors.level import LevelDetector
 from ebpftrace.judge.finding import FindingState, FindingUnit, Severity
 from ebpftrace.judge.judge import FORGET_NS, HOLD_NS, Judge
 from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger import Snapshot
-from ebpftrace.units import MIB, NS_PER_SECOND
+from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches
+from tests.support.pasts import AtMost
 
 BOUND = 100 * MIB
 
@@ -186,3 +188,20 @@ def test_a_finding_ends_at_once_when_the_memory_was_given_back() -> None:
     sizes = (150, 80, 150, 40)
     news = [one.state for n, mib in enumerate(sizes) for one in judge.judge(reading(n, mib))]
     assert news == [FindingState.BEGIN, FindingState.END]
+
+
+def test_a_job_is_judged_by_its_own_past() -> None:
+    asked = []
+
+    def past_of(job: JobIdentity, limit_bytes: int | None) -> AtMost | None:
+        asked.append((job.name, limit_bytes))
+        return AtMost(BOUND) if job.name == "job-0" else None
+
+    judge = Judge(past_of=past_of)
+    for second in range(3):
+        assert judge.judge(books(second, 50, 200)) == ()
+    (finding,) = judge.judge(books(3, 200, 200))
+    assert finding.detector == "leak"
+    assert finding.subject.job.name == "job-0"
+    assert "in its last 3 runs at most 100 MiB" in finding.sentence
+    assert set(asked) == {("job-0", 2 * GIB), ("job-1", 2 * GIB)}

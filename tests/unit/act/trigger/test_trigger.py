@@ -77,6 +77,22 @@ def test_the_built_in_judgement_fires_at_its_least_severity() -> None:
     assert fired(trigger, now, replace(found, monotonic_ns=0)) == []  # met earlier, not now
 
 
+def test_a_forecast_is_never_acted_on() -> None:
+    now = at(1, 10)
+    for least in Severity:
+        trigger = Trigger(policy(condition("builtin", least=least)))
+        for severity in Severity:
+            found = watches.finding(detector="forecast", severity=severity)
+            assert not fired(trigger, now, replace(found, monotonic_ns=now.monotonic_ns))
+
+
+def test_a_finding_of_a_fuse_is_the_policy_s_own() -> None:
+    """The judge does not report it, whatever the policy acts on otherwise."""
+    judged = policy(condition("builtin"))
+    assert Firing(judged, (watches.finding(),), by_fuse=True).has_own_bounds
+    assert not Firing(judged, (watches.finding(),)).has_own_bounds
+
+
 def test_a_condition_of_a_process_judges_each_process() -> None:
     trigger = Trigger(policy(replace(LEVEL, per_process=True)))
     (firing,) = fired(trigger, at(0, 400))

@@ -1,13 +1,14 @@
-"""The built-in judgement of leaks, on curves: when it is called, and that it is not."""
+"""The built-in judgement of leaks, on curves: what is evidence, and what is none."""
 
 import pytest
 
+from ebpftrace.judge.detector import Verdict
 from ebpftrace.judge.detectors.leak import LeakDetector
-from ebpftrace.judge.finding import Severity
+from ebpftrace.judge.finding import FindingUnit, Severity
+from ebpftrace.judge.samples import Samples
 from ebpftrace.units import GIB, MIB
 from tests.support.curves import (
     Curve,
-    added,
     line,
     paused,
     plateau,
@@ -16,73 +17,78 @@ from tests.support.curves import (
     watched,
     watching,
 )
+from tests.support.pasts import AtMost
 
 
 def called_at(curve: Curve, seconds: float, limit: float = 1024) -> float | None:
-    """How many MiB are held when it is called."""
+    """The second at which it is called."""
     for samples in watching(curve, seconds, limit=limit):
         if LeakDetector().verdict(samples) is not None:
-            return samples.now.held_bytes / MIB
+            return samples.age_ns / 1e9
     return None
 
 
+def with_past(samples: Samples, past: AtMost) -> Verdict | None:
+    samples.past = past
+    return LeakDetector().verdict(samples)
+
+
 @pytest.mark.parametrize(
     "curve",
-    [
-        line(0.1),
-        line(1),
-        line(10),
-        line(40),
-        paused(10, 5, 8),
-        added(line(2), teeth(20, 5, base=0)),
-    ],
-    ids=["6 MiB/min", "1 MiB/s", "10 MiB/s", "40 MiB/s", "pauses", "teeth"],
+    [line(100), line(10), plateau(10, until=90), settling(900, 30), teeth(900, 30)],
+    ids=["100 MiB/s", "10 MiB/s", "90% of the limit in 90 s", "settling", "teeth"],
 )
-def test_a_leak_is_called_before_seventy_percent_of_the_way(curve: Curve) -> None:
+def test_a_climb_is_no_leak(curve: Curve) -> None:
+    assert called_at(curve, 100) is None
+
+
+@pytest.mark.parametrize("curve", [line(4), line(1), line(0.1), paused(4, 5, 3)],
+                         ids=["4 MiB/s", "1 MiB/s", "6 MiB/min", "pauses"])  # fmt: skip
+def test_a_climb_that_lasts_longer_than_healthy_ones_is_called(curve: Curve) -> None:
+    leak = LeakDetector()
     at = called_at(curve, 9000)
     assert at is not None
-    assert 0.5 * 1024 < at < 0.7 * 1024
+    assert at >= leak.long_seconds
+    assert 0.58 * 1024 < curve(at) < 0.95 * 1024
 
 
-@pytest.mark.parametrize(
-    "curve",
-    [
-        teeth(400, 10),
-        teeth(500, 30),
-        plateau(200, until=4),
-        plateau(10, until=40),
-        settling(500, 15),
-        lambda t: 950.0,
-    ],
-    ids=["teeth", "slow teeth", "burst", "warm-up", "settling", "full from the start"],
-)
-def test_what_is_fine_is_not_called(curve: Curve) -> None:
-    assert called_at(curve, 200) is None
-
-
-def test_the_longer_it_lasts_the_less_is_asked() -> None:
-    leak = LeakDetector()
-    bounds = [leak.bound_share(seconds) for seconds in (5, 20, 60, 300, 600, 900)]
-    assert bounds[0] == bounds[1] == leak.short_share
-    assert bounds == sorted(bounds, reverse=True)
-    assert bounds[-1] == bounds[-2] == pytest.approx(leak.long_share)
-
-
-def test_a_leak_reports_what_it_measured() -> None:
-    verdict = LeakDetector().verdict(watched(line(10), 72))
+def test_a_long_climb_reports_its_evidence() -> None:
+    verdict = LeakDetector().verdict(watched(line(4), 180))
     assert verdict is not None
-    assert verdict.severity is Severity.WARNING
+    assert (verdict.severity, verdict.unit) == (Severity.WARNING, FindingUnit.SHARE)
     assert verdict.words == (
-        "gained 720 MiB in 72 s and gave nothing back, anon only, 72% of the room it began "
-        "with (bound 58%); at this rate the limit of 1 GiB is 28 s away"
+        "has climbed by 720 MiB in 3 min, anon only, 72% of the room it began with (bound "
+        "60%), for longer than the 150 s that healthy jobs climb; at this rate the limit of "
+        "1 GiB is 71 s away"
     )
 
 
-def test_it_is_critical_when_the_end_is_near() -> None:
-    verdict = LeakDetector().verdict(watched(line(10), 90))
+def test_a_long_climb_is_critical_when_the_end_is_near() -> None:
+    verdict = LeakDetector().verdict(watched(line(4), 215))
     assert verdict is not None
-    assert verdict.seconds_to_limit == pytest.approx(10.4)
     assert verdict.severity is Severity.CRITICAL
+
+
+def test_a_job_that_left_its_past_is_called_however_flat() -> None:
+    verdict = with_past(watched(lambda t: 300, 30), AtMost(200 * MIB))
+    assert verdict is not None
+    assert verdict.severity is Severity.CRITICAL
+    assert (verdict.measured, verdict.bound) == (300 * MIB, 200 * MIB)
+    assert verdict.words == "holds 300 MiB at 0 s; in its last 3 runs at most 200 MiB"
+    assert verdict.ends_below_bytes == 200 * MIB
+
+
+def test_while_a_change_of_the_job_is_learned_it_is_a_warning() -> None:
+    verdict = with_past(watched(line(10), 30), AtMost(200 * MIB, steady=False))
+    assert verdict is not None
+    assert verdict.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(("curve", "limit"), [(line(100), 1024), (line(4), 1024),
+                                              (line(10), None)])  # fmt: skip
+def test_inside_its_past_nothing_is_called(curve: Curve, limit: float | None) -> None:
+    for samples in watching(curve, 400, limit=limit):
+        assert with_past(samples, AtMost(1 << 50)) is None
 
 
 def test_without_a_limit_only_a_long_and_large_climb() -> None:
@@ -92,12 +98,3 @@ def test_without_a_limit_only_a_long_and_large_climb() -> None:
     assert verdict is not None
     assert verdict.measured > 3 * GIB
     assert verdict.words.endswith("no limit is set")
-
-
-def test_high_teeth_come_to_the_limit_first() -> None:
-    leak = LeakDetector()
-    assert leak.bound_share(20, 0.3) < leak.bound_share(20, 0.1) < leak.short_share
-    assert leak.bound_share(20, 0.9) == 0.8 * leak.short_share
-    at = called_at(added(line(3, start=0), teeth(300, 10, base=20)), 300)
-    assert at is not None
-    assert at < 0.7 * 1024

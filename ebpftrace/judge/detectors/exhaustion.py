@@ -1,0 +1,58 @@
+"""exhaustion: nearly all of the limit is taken by what cannot be dropped."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ebpftrace.judge import words
+from ebpftrace.judge.detector import Detector, Verdict
+from ebpftrace.judge.finding import FindingUnit, Severity
+from ebpftrace.judge.samples import Samples
+from ebpftrace.units import NS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class ExhaustionDetector(Detector):
+    """`bound_share` of the limit is taken, and within `window_ns` it grew or hit the limit.
+
+    It grew by `least_share` of the limit. Or it hit the limit while so much was taken: what
+    was freed was freed too late. A job that rests just below its limit does neither.
+    """
+
+    bound_share: float = 0.95
+    window_ns: int = 10 * NS_PER_SECOND
+    least_share: float = 0.002
+    name: str = "exhaustion"
+
+    units: ClassVar = frozenset({FindingUnit.SHARE})
+    measures_gain: ClassVar = False
+    sample_every_ns: ClassVar = None
+    bytes_to_bound: ClassVar = None
+
+    def verdict(self, samples: Samples) -> Verdict | None:
+        now = samples.now
+        used, limit = now.used_share, now.limit_bytes
+        if used is None or limit is None or used < self.bound_share:
+            return None
+        window = samples.within(self.window_ns)
+        gained = now.held_bytes - min(sample.held_bytes for sample in window)
+        taken = [sample for sample in window if (sample.used_share or 0.0) >= self.bound_share]
+        hits = now.limit_hits - taken[0].limit_hits
+        seconds = words.seconds((now.time_ns - window[0].time_ns) / NS_PER_SECOND)
+        if gained >= self.least_share * limit:
+            how = f"and it still grows: {words.size(gained)} in the last {seconds}"
+        elif hits > 0:
+            how = "and it has hit the limit"
+        else:
+            return None
+        sentence = (
+            f"holds {words.size(now.held_bytes)}, {words.share(used)} of the limit of "
+            f"{words.size(limit)} is taken by what cannot be dropped, {how}"
+        )
+        return Verdict(
+            Severity.CRITICAL, used, self.bound_share, FindingUnit.SHARE, taken[0].time_ns,
+            sentence, samples.trend.seconds_to_limit,
+        )  # fmt: skip
+
+
+CONDITION = None
+"""A policy asks for it through `builtin`; `level` is a bound of its own."""
