@@ -14,7 +14,7 @@ from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.policy.schema import schema
 from ebpftrace.act.policy.store import SYSTEM_FILE, default_file
 from ebpftrace.act.process.identity import RefusedError, identify, in_own_ancestry
-from ebpftrace.cli.watch import Pid
+from ebpftrace.cli.parameters import Pid
 from ebpftrace.errors import GoneError, UsageError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup

@@ -6,7 +6,7 @@ import click
 
 from ebpftrace.act.fuse.holding.control_client import NoReplyError, request_thaw
 from ebpftrace.act.fuse.holding.control_server import remove_stale, run_folder
-from ebpftrace.cli.watch import Pid
+from ebpftrace.cli.parameters import Pid
 from ebpftrace.errors import EbpftraceError, GoneError, NotPermittedError, UsageError
 from ebpftrace.text import wrap
 

@@ -1,74 +1,25 @@
 """`ebpftrace watch`: the memory of jobs and processes, live."""
 
 import os
-import re
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ebpftrace.act.audit.log import DEFAULT_FILE
-from ebpftrace.act.policy.command_line import policy_from_options
+from ebpftrace.act.policy.command_line import PolicyOptions, policy_from_options
 from ebpftrace.act.policy.matching import comms_to_watch
 from ebpftrace.act.policy.store import PolicyStore, default_file
 from ebpftrace.cli.outputs import OutputTarget, OutputType, openers
+from ebpftrace.cli.parameters import Duration, Pid, Size
 from ebpftrace.engine import WatchRequest
 from ebpftrace.engine import watch as run
 from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.errors import UsageError
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.selection import Selection
-from ebpftrace.units import NS_PER_SECOND, parse_duration_ns
 from ebpftrace.views import View
 from ebpftrace.views.factory import open_screenshot
-
-_SHORTEST_NS = NS_PER_SECOND // 10
-_LARGEST_PID = 1 << 22  # PID_MAX_LIMIT, include/linux/threads.h
-
-
-class Duration(click.ParamType[int]):
-    """`500ms`, `2s`, `1.5m` or `1h`, as nanoseconds; at least 100 ms."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            ns = parse_duration_ns(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if ns < _SHORTEST_NS:
-            self.fail("at least 100ms", param, ctx)
-        return ns
-
-
-class Pid(click.ParamType[int]):
-    """A pid: a number from 1 to the kernel's largest."""
-
-    name = "pid"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        text = str(value)
-        if not (re.fullmatch("[0-9]{1,7}", text) and 0 < int(text) <= _LARGEST_PID):
-            self.fail(f"not a pid: {text!r}", param, ctx)
-        return int(text)
-
-
-class Size(click.ParamType[tuple[int, int]]):
-    """`120x36`, as (columns, lines)."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", str(value))
-        if match is None:
-            self.fail(f"not a size: {value!r}; write 120x36", param, ctx)
-        columns, lines = int(match[1]), int(match[2])
-        if not (10 <= columns <= 500 and 5 <= lines <= 500):
-            self.fail("from 10x5 to 500x500", param, ctx)
-        return columns, lines
 
 
 @click.command(
@@ -81,6 +32,7 @@ class Size(click.ParamType[tuple[int, int]]):
       sudo ebpftrace watch --cgroup /ci --comm '*' --output jsonl >memory.jsonl
       sudo ebpftrace watch --once --output jsonl | head -1
       sudo ebpftrace watch --output table --output jsonl:memory.jsonl
+      sudo ebpftrace watch --on-breach 'kill -TERM $EBPFTRACE_PID'
       sudo ebpftrace watch --growth 256MiB/60s --on-breach 'pkill -x gopls'
       sudo ebpftrace watch --fuse 90%
 
@@ -122,7 +74,15 @@ class Size(click.ParamType[tuple[int, int]]):
               help="Stop a process in the kernel when it grows past this, save "
                    "evidence, then kill it.")  # fmt: skip
 @click.option("--on-breach", metavar="LINE",
-              help="Shell command to run on a breach, once the evidence is saved.")  # fmt: skip
+              help="Shell command to run on a breach, once the evidence is saved; without a "
+                   "bound, on evidence of a leak or at an exhausted limit.")  # fmt: skip
+@click.option("--backstop", metavar="SHARE",
+              help="With --on-breach alone, stop a process in the kernel at this share of the "
+                   "limit, run the command, then resume it.  [95%]")  # fmt: skip
+@click.option("--no-backstop", is_flag=True, help="Do not.")
+@click.option("--grace", metavar="TIME",
+              help="Spare younger processes, unless the limit comes first.  "
+                   "[10s; 0s with --growth or --level]")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
               help="Policy file; SIGHUP reloads it.  "
               "[$XDG_CONFIG_HOME, then /etc, ebpftrace/policy.toml]")  # fmt: skip
@@ -159,13 +119,17 @@ def watch(
     level: str | None,
     fuse: str | None,
     on_breach: str | None,
+    backstop: str | None,
+    no_backstop: bool,
+    grace: str | None,
     config: Path | None,
     no_config: bool,
     audit: Path,
     dry_run: bool,
 ) -> None:
     """Watch the memory of processes, by CI job."""
-    policies = _policies(growth, level, fuse, on_breach, config, no_config, dry_run)
+    options = PolicyOptions(growth, level, on_breach, fuse, backstop, no_backstop, grace)
+    policies = _policies(options, config, no_config, dry_run)
     if not (comms or pids or cgroups or exes or go_mains):
         comms = comms_to_watch(policies.policies if policies else (), default=("gopls",))
     _refuse_empty(("--cgroup", cgroups), ("--exe", exes), ("--go-main", go_mains))
@@ -182,7 +146,7 @@ def watch(
         delays=delays,
         policies=policies,
         audit=audit,
-        insists=config is not None or any((growth, level, fuse, on_breach)),
+        insists=config is not None or options.make_a_policy,
     )
     if screenshot is not None:
         views.insert(0, partial(_open_screenshot, screenshot, size))
@@ -201,11 +165,10 @@ def _refuse_empty(*options: tuple[str, tuple[str, ...]]) -> None:
 
 
 def _policies(
-    growth: str | None, level: str | None, fuse: str | None, on_breach: str | None,
-    config: Path | None, no_config: bool, dry_run: bool,
-) -> PolicyStore | None:  # fmt: skip
+    options: PolicyOptions, config: Path | None, no_config: bool, dry_run: bool
+) -> PolicyStore | None:
     """The policies of the command line, else of a file; None if there are none."""
-    from_options = policy_from_options(growth, level, on_breach, fuse)
+    from_options = policy_from_options(options)
     if from_options is not None and config is not None:
         raise UsageError(
             "--config excludes --growth, --level, --fuse and --on-breach",

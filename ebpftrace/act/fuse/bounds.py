@@ -109,9 +109,9 @@ def compute_bounds(
             if bound is not None and fuse.scope is FuseScope.JOB:
                 # The kernel counts a whole cgroup, which several CI jobs may share.
                 bound += job.group_usage.held_bytes - job.usage.held_bytes
-            if bound is None:
+            if bound is None and not fuse.backstop:  # nobody asked for a backstop
                 unlimited.add(job.identity.name)
-            else:
+            if bound is not None:
                 bound = max(bound, raised.get(bound_key(fuse, key, cgroup_id), _LEAST))
             if fuse.scope is FuseScope.JOB:
                 processes[key] = ProcessBound(0, 0, number)

@@ -1,15 +1,16 @@
-"""`--growth`, `--level`, `--fuse` and `--on-breach`, as one policy."""
+"""`--growth`, `--level`, `--fuse`, `--on-breach` and what changes them, as one policy."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.action import Action
-from ebpftrace.act.policy.fuse import Fuse
-from ebpftrace.act.policy.keys import LEVEL
-from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy.fuse import Fuse, backstop
+from ebpftrace.act.policy.keys import BACKSTOP, LEVEL
+from ebpftrace.act.policy.policy import DEFAULT_GRACE_NS, Condition, Match, Mode, Policy, Step
 from ebpftrace.act.policy.reader import default_step, with_evidence
-from ebpftrace.act.policy.toml.values import SPAN
+from ebpftrace.act.policy.toml.values import DURATION, SPAN
 from ebpftrace.errors import UsageError
 from ebpftrace.judge.condition_kind import Bound
 from ebpftrace.judge.detectors import builtin, growth, level
@@ -17,27 +18,63 @@ from ebpftrace.judge.detectors import builtin, growth, level
 NAME = "command line"
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyOptions:
+    """What was written on the command line; None where an option was not given."""
+
+    growth: str | None = None
+    level: str | None = None
+    on_breach: str | None = None
+    fuse: str | None = None
+    backstop: str | None = None
+    no_backstop: bool = False
+    grace: str | None = None
+
+    @property
+    def make_a_policy(self) -> bool:
+        """Whether at least one of them makes a policy; the others only change it."""
+        return any(
+            value is not None for value in (self.growth, self.level, self.on_breach, self.fuse)
+        )
+
+
 def policy_from_options(
-    growth: str | None,
-    level: str | None,
-    on_breach: str | None,
-    fuse: str | None = None,
-    *,
-    actions: Mapping[str, Action[Any]] = ACTIONS,
+    options: PolicyOptions, *, actions: Mapping[str, Action[Any]] = ACTIONS
 ) -> Policy | None:
     """The policy that these options make together; None where none of them is given.
 
-    Without a bound or a fuse the built-in judgement decides. The ladder saves the evidence,
-    and then runs the shell line, if there is one. UsageError for a malformed option.
+    Without a bound or a fuse the built-in judgement decides, with a backstop. The ladder
+    saves the evidence, and then runs the shell line, if there is one. A bound that the user
+    gives holds at once, without grace. UsageError for a malformed option.
     """
     when: list[Condition] = []
-    if growth is not None:
-        when.append(_growth(growth))
-    if level is not None:
-        when.append(_level(level))
-    if not when and on_breach is None and fuse is None:
+    if options.growth is not None:
+        when.append(_growth(options.growth))
+    if options.level is not None:
+        when.append(_level(options.level))
+    fuse = None if options.fuse is None else _fuse(options.fuse)
+    judges = not when and fuse is None and options.make_a_policy
+    _refuse_superfluous(options, judges=judges)
+    if not options.make_a_policy:
         return None
-    blows = None if fuse is None else _fuse(fuse)
+    grace_ns = 0 if when else DEFAULT_GRACE_NS
+    if options.grace is not None:
+        grace_ns = _grace(options.grace)
+    if judges:
+        when = [Condition(builtin.CONDITION, builtin.CONDITION.build())]
+        fuse = _backstop(options)
+    return Policy(
+        name=NAME,
+        match=Match(),
+        when=tuple(when),
+        mode=Mode.ANY,
+        ladder=_ladder(options.on_breach, actions),
+        grace_ns=grace_ns,
+        fuse=fuse,
+    )
+
+
+def _ladder(on_breach: str | None, actions: Mapping[str, Action[Any]]) -> tuple[Step, ...]:
     ladder: list[Step] = []
     if on_breach is not None:
         if not on_breach.strip() or "\0" in on_breach:
@@ -46,15 +83,43 @@ def policy_from_options(
                 fix="give a shell line: --on-breach 'systemctl restart gopls.service'",
             )
         ladder.append(default_step("shell", actions, line=on_breach))
-    return Policy(
-        name=NAME,
-        match=Match(),
-        when=tuple(when)
-        or (() if blows else (Condition(builtin.CONDITION, builtin.CONDITION.build()),)),
-        mode=Mode.ANY,
-        ladder=tuple(with_evidence(ladder, actions)),
-        fuse=blows,
-    )
+    return tuple(with_evidence(ladder, actions))
+
+
+def _refuse_superfluous(options: PolicyOptions, *, judges: bool) -> None:
+    """Refuse options that would have no effect."""
+    if options.backstop is not None and options.no_backstop:
+        raise UsageError("--backstop and --no-backstop exclude each other", fix="leave one out")
+    if (options.backstop is not None or options.no_backstop) and not judges:
+        raise UsageError(
+            "--backstop and --no-backstop need --on-breach alone",
+            why="a bound or a fuse of your own has no backstop",
+            fix="leave them out, or see --fuse",
+        )
+    if options.grace is not None and not options.make_a_policy:
+        raise UsageError(
+            "--grace needs a policy",
+            fix="add --growth, --level, --fuse or --on-breach",
+        )
+
+
+def _backstop(options: PolicyOptions) -> Fuse | None:
+    if options.no_backstop:
+        return None
+    if options.backstop is None:
+        return backstop()
+    try:
+        return backstop(BACKSTOP.read(options.backstop))
+    except ValueError as error:
+        raise _refused("--backstop", options.backstop, "95%") from error
+
+
+def _grace(text: str) -> int:
+    try:
+        grace_ns: int = DURATION.read(text)
+    except ValueError as error:
+        raise _refused("--grace", text, "10s") from error
+    return grace_ns
 
 
 def _fuse(text: str) -> Fuse:

@@ -16,7 +16,10 @@ def in_words(policy: Policy) -> tuple[tuple[str, str], ...]:
     then = ", then ".join(step.action for step in policy.ladder)
     if policy.dry_run:
         then += " (dry run: reported, not done)"
-    fuse = () if policy.fuse is None else (("fuse", fuse_in_words(policy.fuse)),)
+    fuse: tuple[tuple[str, str], ...] = ()
+    if policy.fuse is not None:
+        label = "backstop" if policy.fuse.backstop else "fuse"
+        fuse = ((label, fuse_in_words(policy.fuse)),)
     return (
         ("match", _match(policy.match)), *fuse, ("when", when), ("then", then),
         ("often", _often(policy)),
@@ -29,10 +32,10 @@ def _often(policy: Policy) -> str:
     often = f"at most {budget.restarts} restarts in {format_duration(budget.window_ns)}"
     if not policy.when:
         return often
-    often += (
-        f", {format_duration(policy.cooldown_ns)} rest after an incident, "
-        f"no process younger than {format_duration(policy.grace_ns)}"
-    )
+    often += f", {format_duration(policy.cooldown_ns)} rest after an incident"
+    if policy.grace_ns:
+        grace = format_duration(policy.grace_ns)
+        often += f", no process younger than {grace} unless its limit comes first"
     return often if policy.fuse is None else f"{often}; the fuse respects only the restarts"
 
 

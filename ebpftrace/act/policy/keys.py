@@ -13,6 +13,7 @@ from ebpftrace.act.policy.toml.values import (
     BOOL,
     COUNT,
     DURATION,
+    SHARE,
     SIZE,
     SPAN,
     TEXT,
@@ -66,6 +67,15 @@ def _rate(value: object) -> int:
     return rate
 
 
+def _backstop(value: object) -> float | None:
+    if value is False:
+        return None
+    share: float = SHARE.read(value)
+    if share >= 1:
+        raise ValueError  # the OOM killer comes first
+    return share
+
+
 NAME = Kind(f"a printable name of 1 to {NAME_LIMIT} characters", _name,
             {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT})  # fmt: skip
 # An empty array would match everything, which is never what was meant.
@@ -85,6 +95,11 @@ RATE = Kind(
     _rate,
     {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(|B|[KMGT]iB|[kKMGT]B)/s\s*$"},
 )
+BACKSTOP = Kind(
+    'a share below 100% such as "95%", or false',
+    _backstop,
+    {"anyOf": [SHARE.schema, {"const": False}]},
+)
 
 POLICY = (
     Key("name", "name", NAME, "what the audit log and the views call it", required=True),
@@ -94,7 +109,9 @@ POLICY = (
     Key("grace", "grace_ns", DURATION, "a process younger than this is exempt"),
     Key("dry_run", "dry_run", BOOL, "report what would be done, and do nothing"),
     Key("capture", "capture", BOOL, "put a capture before a ladder that has none"),
-)
+    Key("backstop", "backstop", BACKSTOP, "where the kernel stops a process while the "
+        "built-in judgement waits for evidence; false: nowhere"),
+)  # fmt: skip
 
 MATCH = (
     Key("comm", "comms", GLOBS, "process name, as ps -o comm has it"),

@@ -4,6 +4,7 @@ They come from `file.py` (TOML) and `command_line.py` (`--growth`, `--level`, `-
 `--on-breach`). Globs are `fnmatch.fnmatchcase`; an empty tuple matches everything.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -13,6 +14,8 @@ from ebpftrace.judge.condition_kind import ConditionKind
 from ebpftrace.judge.detector import Detector
 from ebpftrace.judge.detectors.builtin import BuiltinJudgement
 from ebpftrace.units import NS_PER_SECOND
+
+DEFAULT_GRACE_NS = 10 * NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,13 @@ class Policy:
     ladder: tuple[Step, ...]
     for_ns: int = 0  # the conditions must hold this long
     cooldown_ns: int = 60 * NS_PER_SECOND  # after an incident, per job
-    grace_ns: int = 10 * NS_PER_SECOND  # a younger process is exempt
+    grace_ns: int = DEFAULT_GRACE_NS  # a younger process is exempt
     budget: Budget = Budget()
     dry_run: bool = False
     fuse: Fuse | None = None  # None: the kernel side stops no process
+
+
+def needs_backstop(when: Sequence[Condition], mode: Mode) -> bool:
+    """Whether the built-in judgement alone is enough for these conditions to hold."""
+    builtin = any(isinstance(condition.detector, BuiltinJudgement) for condition in when)
+    return builtin and (mode is Mode.ANY or len(when) == 1)

@@ -7,9 +7,17 @@ from typing import Any, TypeVar
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.policy.conditions import condition_keys
-from ebpftrace.act.policy.fuse import Fuse, FuseAction
+from ebpftrace.act.policy.fuse import BACKSTOP_SHARE, Fuse, FuseAction, backstop
 from ebpftrace.act.policy.keys import BUDGET, FUSE, LEVEL, MATCH, POLICY, STEP
-from ebpftrace.act.policy.policy import Budget, Condition, Match, Mode, Policy, Step
+from ebpftrace.act.policy.policy import (
+    Budget,
+    Condition,
+    Match,
+    Mode,
+    Policy,
+    Step,
+    needs_backstop,
+)
 from ebpftrace.act.policy.toml.locations import KeyPath
 from ebpftrace.act.policy.toml.tables import Key, TableReader, keys_of, suggestion
 from ebpftrace.act.policy.toml.values import found
@@ -87,14 +95,24 @@ class PolicyReader:
         optional = "fuse" in table
         when = self._listed(table, "when", path, self._condition, optional=optional)
         ladder = self._listed(table, "then", path, self._step, optional=optional)
+        mode = values.pop("mode", Mode.ANY)
+        share = values.pop("backstop", BACKSTOP_SHARE)
+        covered = needs_backstop(when, mode)
+        if "backstop" in table and (optional or not covered):
+            reading.mistake(
+                (*path, "backstop"), "a backstop of a policy that needs none",
+                "no such key: it is for `detector = \"builtin\"` without a `fuse`",
+            )  # fmt: skip
         if len(reading.mistakes) > before:
             return None
+        if fuse is None and covered and share is not None:
+            fuse = backstop(share)
         if values.pop("capture", True):
             ladder = with_evidence(ladder, self.actions)
         return Policy(
             match=Match(**match),
             when=tuple(when),
-            mode=values.pop("mode", Mode.ANY),
+            mode=mode,
             ladder=tuple(ladder),
             budget=Budget(**budget),
             fuse=fuse,

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from ebpftrace.cli.watch import Pid, Size
+from ebpftrace.cli.parameters import Pid, Size
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ebpftrace.act.fuse.bounds import (
     is_below_bound,
     next_bound,
 )
-from ebpftrace.act.policy.fuse import Fuse, FuseAction
+from ebpftrace.act.policy.fuse import Fuse, FuseAction, backstop
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.events import FuseScope
 from ebpftrace.units import GIB, MIB
@@ -49,6 +49,7 @@ def test_size_is_used_as_it_is_and_a_share_needs_a_limit() -> None:
     nothing = compute_bounds([policy(SHARE)], now, {})
     assert nothing.groups == {}
     assert nothing.unlimited == {"build-42"}
+    assert compute_bounds([policy(backstop())], now, {}).unlimited == frozenset()
 
 
 @pytest.mark.parametrize(

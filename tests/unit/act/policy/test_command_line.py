@@ -1,11 +1,12 @@
 """The breaker's options, as one policy."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from ebpftrace.act.policy.command_line import policy_from_options
-from ebpftrace.act.policy.fuse import Fuse
+from ebpftrace.act.policy.command_line import PolicyOptions, policy_from_options
+from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.errors import UsageError
 from ebpftrace.judge.finding import Severity
@@ -30,14 +31,12 @@ ACTIONS = {
 }
 
 
-def made(
-    growth: str | None = None, level: str | None = None, on_breach: str | None = None
-) -> Policy | None:
-    return policy_from_options(growth, level, on_breach, actions=ACTIONS)
+def made(**options: Any) -> Policy | None:
+    return policy_from_options(PolicyOptions(**options), actions=ACTIONS)
 
 
 def test_bounds_and_a_shell_line_make_a_policy() -> None:
-    policy = policy_from_options("256MiB/60s", "85%", "a b", actions=ACTIONS)
+    policy = made(growth="256MiB/60s", level="85%", on_breach="a b")
     assert policy is not None
     assert policy.when == (
         growth(256 * MIB, window_ns=60 * NS_PER_SECOND),
@@ -60,6 +59,7 @@ def test_a_shell_line_alone_uses_the_built_in_judgement() -> None:
     policy = made(on_breach="x")
     assert policy is not None
     assert policy.when == (condition("builtin", least=Severity.WARNING),)
+    assert policy.grace_ns == 10 * NS_PER_SECOND
 
 
 def test_no_option_is_no_policy() -> None:
@@ -87,12 +87,12 @@ def test_an_invalid_shell_line_is_rejected(line: str) -> None:
 
 
 def test_a_fuse_is_a_policy_of_its_own() -> None:
-    policy = policy_from_options(None, None, None, "1.5GiB", actions=ACTIONS)
+    policy = made(fuse="1.5GiB")
     assert policy is not None
     assert policy.fuse == Fuse(1.5 * GIB, False)
     assert policy.when == ()
     assert [step.action for step in policy.ladder] == ["capture"]
-    beside = policy_from_options(None, "85%", "a b", "90%", actions=ACTIONS)
+    beside = made(level="85%", on_breach="a b", fuse="90%")
     assert beside is not None
     assert beside.fuse == Fuse(0.9, True)
     assert beside.when == (level(0.85, share=True),)
@@ -101,5 +101,56 @@ def test_a_fuse_is_a_policy_of_its_own() -> None:
 @pytest.mark.parametrize("text", ["", "90", "0%", "100%", "120%", "much", "-1GiB"])
 def test_an_invalid_fuse_is_rejected(text: str) -> None:
     with pytest.raises(UsageError) as raised:
-        policy_from_options(None, None, None, text, actions=ACTIONS)
+        made(fuse=text)
     assert "--fuse" in raised.value.what
+
+
+def test_the_built_in_judgement_has_a_backstop() -> None:
+    policy = made(on_breach="x")
+    assert policy is not None
+    assert policy.fuse == Fuse(0.95, True, then=FuseEnd.THAW, backstop=True)
+    later = made(on_breach="x", backstop="97.5%")
+    assert later is not None
+    assert later.fuse == Fuse(0.975, True, then=FuseEnd.THAW, backstop=True)
+    without = made(on_breach="x", no_backstop=True)
+    assert without is not None
+    assert without.fuse is None
+
+
+@pytest.mark.parametrize("bound", [{"growth": "64MiB/10s"}, {"level": "85%"}])
+def test_a_bound_of_the_user_holds_at_once_and_has_no_backstop(bound: dict[str, str]) -> None:
+    policy = made(**bound, on_breach="x")
+    assert policy is not None
+    assert (policy.grace_ns, policy.fuse) == (0, None)
+    asked = made(**bound, on_breach="x", grace="30s")
+    assert asked is not None
+    assert asked.grace_ns == 30 * NS_PER_SECOND
+
+
+@pytest.mark.parametrize("text", ["", "95", "0%", "100%", "1GiB"])
+def test_an_invalid_backstop_is_rejected(text: str) -> None:
+    with pytest.raises(UsageError, match="--backstop cannot be") as raised:
+        made(on_breach="x", backstop=text)
+    assert raised.value.fix == "write: --backstop 95%"
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1s", "25h"])
+def test_an_invalid_grace_is_rejected(text: str) -> None:
+    with pytest.raises(UsageError, match="--grace cannot be"):
+        made(level="85%", grace=text)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"backstop": "95%", "no_backstop": True, "on_breach": "x"}, "exclude each other"),
+        ({"backstop": "95%"}, "need --on-breach alone"),
+        ({"no_backstop": True}, "need --on-breach alone"),
+        ({"backstop": "95%", "on_breach": "x", "level": "85%"}, "need --on-breach alone"),
+        ({"backstop": "95%", "on_breach": "x", "fuse": "90%"}, "need --on-breach alone"),
+        ({"grace": "10s"}, "--grace needs a policy"),
+    ],
+)
+def test_options_without_an_effect_are_rejected(options: dict[str, Any], what: str) -> None:
+    with pytest.raises(UsageError, match=what):
+        made(**options)

@@ -36,7 +36,7 @@ def test_a_policy() -> None:
         "for 5.0s",
         "then": "capture, then signal (dry run: reported, not done)",
         "often": "at most 2 restarts in 10m00s, 1m00s rest after an incident, no process "
-        "younger than 10s",
+        "younger than 10s unless its limit comes first",
     }
     assert dict(in_words(Policy("p", Match(), (condition("oom"),), Mode.ANY, ())))["match"] == (
         "every watched process"
@@ -68,4 +68,4 @@ def test_fuses(fuse: Fuse, words: str) -> None:
     assert words_of["when"] == "its fuse blows"
     assert words_of["often"] == "at most 3 restarts in 10m00s"
     both = dict(in_words(replace(policy, when=(condition("oom"),))))
-    assert both["often"].endswith("younger than 10s; the fuse respects only the restarts")
+    assert both["often"].endswith("comes first; the fuse respects only the restarts")

@@ -222,8 +222,8 @@ def test_all_mistakes_of_a_file_are_reported_at_once() -> None:
          'policy[0].name: found "a\\u001b[2J", expected '
          "a printable name of 1 to 40 characters"),
         (b'[[policy]]\n"\\u001b" = 1', 2, "policy[0].\\x1b: found an unknown key, expected one "
-         "of budget, capture, cooldown, dry_run, for, fuse, grace, match, mode, name, then, "
-         "when"),
+         "of backstop, budget, capture, cooldown, dry_run, for, fuse, grace, match, mode, "
+         "name, then, when"),
     ],
 )  # fmt: skip
 def test_invalid_toml_is_rejected(raw: bytes, line: int, text: str) -> None:

@@ -22,7 +22,7 @@ def names(keys: tuple[Key, ...]) -> set[str]:
 def test_every_field_of_a_policy_has_its_key() -> None:
     assert names(MATCH) == {one.name for one in fields(Match)}
     assert names(BUDGET) == {one.name for one in fields(Budget)}
-    assert names(POLICY) - {"capture"} == {one.name for one in fields(Policy)} - {
+    assert names(POLICY) - {"capture", "backstop"} == {one.name for one in fields(Policy)} - {
         "match", "when", "ladder", "budget", "fuse",
     }  # fmt: skip
 

@@ -1,0 +1,55 @@
+"""What the values of options are read as."""
+
+import re
+from typing import Any
+
+import click
+
+from ebpftrace.units import NS_PER_SECOND, parse_duration_ns
+
+_SHORTEST_NS = NS_PER_SECOND // 10
+_LARGEST_PID = 1 << 22  # PID_MAX_LIMIT, include/linux/threads.h
+
+
+class Duration(click.ParamType[int]):
+    """`500ms`, `2s`, `1.5m` or `1h`, as nanoseconds; at least 100 ms."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            ns = parse_duration_ns(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if ns < _SHORTEST_NS:
+            self.fail("at least 100ms", param, ctx)
+        return ns
+
+
+class Pid(click.ParamType[int]):
+    """A pid: a number from 1 to the kernel's largest."""
+
+    name = "pid"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        text = str(value)
+        if not (re.fullmatch("[0-9]{1,7}", text) and 0 < int(text) <= _LARGEST_PID):
+            self.fail(f"not a pid: {text!r}", param, ctx)
+        return int(text)
+
+
+class Size(click.ParamType[tuple[int, int]]):
+    """`120x36`, as (columns, lines)."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", str(value))
+        if match is None:
+            self.fail(f"not a size: {value!r}; write 120x36", param, ctx)
+        columns, lines = int(match[1]), int(match[2])
+        if not (10 <= columns <= 500 and 5 <= lines <= 500):
+            self.fail("from 10x5 to 500x500", param, ctx)
+        return columns, lines
