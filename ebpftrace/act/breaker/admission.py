@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.breaker.create_incident import create_incident
+from ebpftrace.act.breaker.grace import held_back_by_grace
 from ebpftrace.act.breaker.targets import select_targets
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.policy.policy import Policy
@@ -50,9 +51,13 @@ class Admission:
             selection = select_targets(policies, firing, snapshot)
             if isinstance(selection, str):
                 return selection
-            process = selection.process
-            if not firing.by_fuse and selection.age_ns < firing.policy.grace_ns:
-                return f"{process.comm} {process.pid} is younger than the grace period"
+            if not firing.by_fuse and (
+                young := held_back_by_grace(
+                    selection, firing.policy.grace_ns, firing.since_snapshot,
+                    self._clock() - snapshot.monotonic_ns,
+                )
+            ):  # fmt: skip
+                return young
             return create_incident(
                 firing.policy, firing.finding, selection,
                 now_ns=self._clock(),

@@ -185,8 +185,8 @@ class Breaker:
             return []
         incident = self._admission.admit(firing, snapshot, self._policies, self._incidents)
         if isinstance(incident, str):
-            self._suppressions.add(firing, reason=incident)
-            return []
+            held_back = self._suppressions.add(firing, reason=incident)
+            return [] if held_back is None else [held_back]
         policy = with_end(firing.policy) if firing.by_fuse else firing.policy
         return self._incidents.start(incident, policy, announce=firing.has_own_bounds)
 

@@ -63,5 +63,19 @@ class Outcome:
     canceled: bool = False
 
 
-BreakerEvent = Finding | StepOutcome | Outcome
-"""The events of an incident: its finding, each step, and its outcome."""
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A policy's conditions hold for a job, and no incident starts; `reason` says why."""
+
+    policy: str
+    job: JobIdentity
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """`policy command line does nothing in build-42: the job is in its cool-down`."""
+        return f"policy {self.policy} does nothing in {self.job.name}: {self.reason}"
+
+
+BreakerEvent = Finding | StepOutcome | Outcome | HeldBack
+"""The events of an incident: its finding, each step, its outcome; or why there is none."""

@@ -120,6 +120,13 @@ def test_breach_that_no_bound_confirms_marks_the_group_again(driving: Driving) -
     assert driving.view.calls == []
 
 
+def test_what_is_held_back_is_remarked_once(driving: Driving) -> None:
+    for _ in range(3):
+        driving.snapshot(100 * MIB)
+    (remark,) = driving.view.remarks
+    assert remark.startswith(f"policy {LEVEL.name} does nothing in build-42: ")
+
+
 def test_short_windows_are_to_be_sampled(tmp_path: Path) -> None:
     short = replace(LEVEL, when=(growth(64 * MIB, NS_PER_SECOND),))
     with closing(Driving(tmp_path, PolicyStore(None, (short,)))) as driving:

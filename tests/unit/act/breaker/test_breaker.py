@@ -6,7 +6,13 @@ from typing import Any
 from ebpftrace.act.actions.support.running import Ended
 from ebpftrace.act.audit.log import AuditLog
 from ebpftrace.act.breaker.running_incidents import MAX_INCIDENTS
-from ebpftrace.act.incident.outcome import BreakerEvent, Outcome, StepOutcome, StepStatus
+from ebpftrace.act.incident.outcome import (
+    BreakerEvent,
+    HeldBack,
+    Outcome,
+    StepOutcome,
+    StepStatus,
+)
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match
 from ebpftrace.act.trigger.trigger import Firing
@@ -43,7 +49,8 @@ def test_a_met_bound_starts_an_incident_that_ends_with_an_outcome(rig: BreakerRi
 def test_no_incident_starts_during_the_cool_down(rig: BreakerRig) -> None:
     rig.see(0, rig.process(400))
     rig.see(6, rig.process(100))
-    assert rig.see(30, rig.process(400)) == []
+    assert kinds(rig.see(30, rig.process(400))) == ["HeldBack"]
+    assert rig.see(31, rig.process(400)) == []  # it is said once
     assert rig.suppressed() == ["the job is in its cool-down"]
     assert kinds(rig.see(70, rig.process(400)))[:2] == ["Finding", "StepOutcome"]
 
@@ -64,7 +71,7 @@ def test_a_reload_keeps_the_cool_down(rig: BreakerRig) -> None:
     rig.see(0, rig.process(400))
     rig.see(6, rig.process(100))
     rig.breaker.reload([policy(name="renamed")])
-    assert rig.see(30, rig.process(400)) == []
+    assert kinds(rig.see(30, rig.process(400))) == ["HeldBack"]
 
 
 def test_a_running_incident_keeps_its_policy_over_a_reload(rig: BreakerRig) -> None:
@@ -77,16 +84,18 @@ def test_a_running_incident_keeps_its_policy_over_a_reload(rig: BreakerRig) -> N
     assert (step.policy, step.status) == ("p", StepStatus.DONE)
 
 
-def test_a_young_process_is_left_alone_and_the_log_says_why(rig: BreakerRig) -> None:
-    assert rig.see(0, replace(rig.process(400), age_ns=5 * S)) == []
+def test_a_young_process_is_left_alone_and_log_and_views_say_why(rig: BreakerRig) -> None:
+    (held_back,) = rig.see(0, replace(rig.process(400), age_ns=5 * S))
     (reason,) = rig.suppressed()
     assert "younger than the grace period" in reason
+    assert isinstance(held_back, HeldBack)
+    assert held_back.reason == reason
 
 
 def test_only_the_first_matching_policy_applies_to_a_process(rig: BreakerRig) -> None:
     first = policy(name="first", match=Match(comms=("gopls",)), when=(condition("oom"),))
     rig.breaker.reload([first, policy(name="all")])
-    assert rig.see(0, rig.process(400)) == []
+    assert kinds(rig.see(0, rig.process(400))) == ["HeldBack"]
 
 
 def test_a_limited_number_of_incidents_runs_at_once(rig: BreakerRig) -> None:
