@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.audit.budget import Moment
 from ebpftrace.act.breaker.breaker import Breaker
 from ebpftrace.act.fuse.bounds import has_fuse
@@ -48,15 +49,17 @@ class BreakerDriver:
         )  # fmt: skip
         self._holding = resources.holding
         self._fuses: FuseIncidents | None = None
+        self._stops: FuseController | None = None
         if probe.fuses is not None and resources.holding is not None:
             offset_ns = time.unix_ns() - time.monotonic_ns()
+            self._stops = FuseController(
+                probe.fuses,
+                resources.holding,
+                unix_ns=lambda ns: ns + offset_ns,
+                unexpected=self._remark,
+            )
             self._fuses = FuseIncidents(
-                FuseController(
-                    probe.fuses,
-                    resources.holding,
-                    unix_ns=lambda ns: ns + offset_ns,
-                    unexpected=self._remark,
-                ),
+                self._stops,
                 self._breaker,
                 report_fuse=view.fuse,
                 report=self._report,
@@ -159,6 +162,16 @@ class BreakerDriver:
         if self._fuses is not None:
             self._fuses.resume(key)
 
+    def _resume_after(self, step: StepOutcome) -> None:
+        """A process at its backstop runs again once a step has acted, as a signal needs."""
+        action = ACTIONS.get(step.action)
+        if self._stops is None or action is None or action.informational:
+            return
+        for key in self._breaker.targets_of(step.job.key) or ():
+            process = self._stops.find(key)
+            if process is not None and process.fuse.backstop:
+                self._resume(key)
+
     def _after_actions(self) -> None:
         if self._fuses is not None:
             self._fuses.after_actions()
@@ -183,6 +196,7 @@ class BreakerDriver:
         for event in events:
             if isinstance(event, StepOutcome):
                 self._view.step(event)
+                self._resume_after(event)
             elif isinstance(event, Outcome):
                 self._view.outcome(event)
             elif isinstance(event, HeldBack):

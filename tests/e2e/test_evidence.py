@@ -1,0 +1,137 @@
+"""`--on-breach` alone: what ends well is left alone, what does not is ended with its evidence."""
+
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.acting import SECONDS, is_step, is_type, logged, of_type
+from tests.support.acting import watching as watch_acting
+from tests.support.cgroups import memory_cgroup
+from tests.support.process_state import state
+from tests.support.records import Record, Watch, holds
+from tests.support.workload import Workload
+
+pytestmark = pytest.mark.kernel
+
+MIB = 1 << 20
+LIMIT = 200 * MIB
+TERM = "kill -TERM $EBPFTRACE_PID"
+
+
+def watching(folder: Path, *options: str) -> Watch:
+    return watch_acting(folder, *options, comm="judged")
+
+
+def events(watch: Watch) -> list[str]:
+    return [one["event"] for one in of_type(watch, "fuse")]
+
+
+def steps(watch: Watch) -> list[tuple[str, str]]:
+    return [(one["action"], one["status"]) for one in of_type(watch, "step")]
+
+
+def test_a_runaway_is_ended_at_the_backstop_by_the_line_itself(tmp_path: Path) -> None:
+    with (
+        memory_cgroup(limit=LIMIT) as group,
+        watching(tmp_path, "--on-breach", TERM) as watch,
+        Workload("judged", cgroup=group) as workload,
+    ):
+        workload.do("map 900MiB")
+        workload.send("touch 0")
+        assert workload.wait() == -signal.SIGTERM
+        outcome = watch.wait_for(is_type("outcome"), SECONDS)
+        assert group.oom_kills() == 0
+    assert outcome["helped"], outcome
+    assert events(watch) == ["stopped", "thawed"]
+    stopped = of_type(watch, "fuse")[0]
+    assert stopped["next_steps"] == "capture, shell, then it is resumed"
+    assert 0.94 * LIMIT < stopped["bound_bytes"] <= 0.95 * LIMIT
+    assert steps(watch) == [("capture", "done"), ("shell", "done")]
+    manifest = json.loads((Path(outcome["evidence"]) / "manifest.json").read_bytes())
+    assert manifest["complete"]
+    shutil.rmtree(outcome["evidence"])
+
+
+def test_a_line_that_ends_nothing_ends_nothing(tmp_path: Path) -> None:
+    options = ("--on-breach", f"touch {tmp_path}/hooked", "--backstop", "60%")
+    with (
+        memory_cgroup(limit=LIMIT) as group,
+        watching(tmp_path, *options) as watch,
+        Workload("judged", cgroup=group) as workload,
+    ):
+        workload.do("map 130MiB")
+        workload.send("touch 0")
+        assert workload.answer() is not None  # it is past its backstop, and runs
+        watch.wait_for(is_step("shell"), SECONDS)
+        assert state(workload.pid) not in ("T", "")
+        assert (tmp_path / "hooked").exists()
+    assert events(watch)[:2] == ["stopped", "thawed"]
+
+
+def test_a_climb_that_ends_well_is_left_alone(tmp_path: Path) -> None:
+    with (
+        memory_cgroup(limit=LIMIT) as group,
+        watching(tmp_path, "--on-breach", TERM) as watch,
+        Workload("judged", cgroup=group) as workload,
+    ):
+        for number in range(17):
+            workload.do("map 10MiB")
+            workload.do(f"touch {number}")
+            watch.wait_for(holds(workload.pid), SECONDS)
+        forecast = watch.wait_for(is_type("finding"), SECONDS)
+        workload.do("")
+    assert forecast["detector"] in ("forecast", "burst")
+    assert of_type(watch, "step") == []
+    assert events(watch) == []
+    assert logged(tmp_path) == []
+
+
+def growing_from_its_first_page(folder: Path, *options: str) -> tuple[Watch, int, int]:
+    """The watch, how a process that grows by 50 MiB/s ended, and the kills of its cgroup."""
+    with (
+        memory_cgroup(limit=300 * MIB) as group,
+        watching(folder, *options, "--on-breach", TERM) as watch,
+        Workload("judged", cgroup=group) as workload,
+    ):
+        workload.send("grow 50MiB 900MiB")
+        code = workload.wait(SECONDS)
+        kills = group.oom_kills()
+        watch.wait_for(is_step("shell"), SECONDS)
+    return watch, code, kills
+
+
+def test_a_bound_of_the_user_acts_on_a_young_process_at_once(tmp_path: Path) -> None:
+    watch, code, kills = growing_from_its_first_page(tmp_path, "--growth", "64MiB/10s")
+    assert (code, kills) == (-signal.SIGTERM, 0)
+    assert of_type(watch, "remark") == []
+
+
+def test_grace_does_not_wait_for_the_oom_killer(tmp_path: Path) -> None:
+    options = ("--growth", "64MiB/10s", "--grace", "1h")
+    watch, code, kills = growing_from_its_first_page(tmp_path, *options)
+    assert kills == 0
+    assert code == -signal.SIGTERM
+
+
+def test_what_grace_holds_back_is_said_once(tmp_path: Path) -> None:
+    options = ("--level", "64MiB", "--grace", "1h", "--on-breach", TERM)
+
+    def held_back(record: Record) -> bool:
+        return record["type"] == "remark" and "younger than the grace period" in record["text"]
+
+    with (
+        memory_cgroup() as group,
+        watching(tmp_path, *options) as watch,
+        Workload("judged", cgroup=group) as workload,
+    ):
+        workload.do("map 80MiB")
+        workload.do("touch 0")
+        watch.wait_for(held_back, SECONDS)
+        for _ in range(3):
+            watch.next_snapshot()
+        workload.do("map 1MiB")
+    assert len([one for one in watch.records if held_back(one)]) == 1
+    assert of_type(watch, "step") == []
