@@ -109,7 +109,7 @@ def compute_bounds(
             if bound is not None and fuse.scope is FuseScope.JOB:
                 # The kernel counts a whole cgroup, which several CI jobs may share.
                 bound += job.group_usage.held_bytes - job.usage.held_bytes
-            if bound is None and not fuse.backstop:  # nobody asked for a backstop
+            if bound is None and not fuse.backstop:  # a backstop is only a default
                 unlimited.add(job.identity.name)
             if bound is not None:
                 bound = max(bound, raised.get(bound_key(fuse, key, cgroup_id), _LEAST))

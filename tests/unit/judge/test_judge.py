@@ -199,8 +199,8 @@ def test_a_job_is_judged_by_its_own_past() -> None:
 
     judge = Judge(past_of=past_of)
     for second in range(3):
-        assert judge.judge(books(second, 50, 200)) == ()
-    (finding,) = judge.judge(books(3, 200, 200))
+        assert judge.judge(reading(second, 50, 200)) == ()
+    (finding,) = judge.judge(reading(3, 200, 200))
     assert finding.detector == "leak"
     assert finding.subject.job.name == "job-0"
     assert "in its last 3 runs at most 100 MiB" in finding.sentence

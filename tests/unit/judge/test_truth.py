@@ -15,7 +15,7 @@ from ebpftrace.judge.detectors.time_to_limit import TimeToLimitDetector
 from ebpftrace.judge.finding import Finding, FindingState
 from ebpftrace.judge.judge import Judge
 from ebpftrace.units import MIB, NS_PER_SECOND, parse_bytes
-from tests.support.booking import Booking
+from tests.support.scripted_ledger import ScriptedLedger
 
 LIMIT_MIB = 4096
 CLAIM = re.compile(r"(?:holds|gained|has climbed by) ([0-9.]+ [KMG]iB)(?!/s)")
@@ -24,7 +24,7 @@ ROUNDING = 0.05  # 1.05 GiB is written as 1.1 GiB
 
 def said(heights: list[int], every: float) -> Iterator[tuple[int, Finding]]:
     """What is reported of a process that follows a curve, with the bytes it then holds."""
-    book = Booking()
+    book = ScriptedLedger()
     judge = Judge(
         [
             *builtin_detectors(),

@@ -1,4 +1,4 @@
-"""exhaustion: the limit is nearly taken by what cannot be dropped, and it goes on."""
+"""exhaustion: the limit is nearly taken by what cannot be dropped, and usage still grows."""
 
 import pytest
 
