@@ -10,9 +10,9 @@ from ebpftrace.jobs.identity import JobIdentity
 class Severity(IntEnum):
     """How urgent a finding is; a policy may ask for a minimum."""
 
-    NOTICE = 1  # worth knowing: a burst, a new high
-    WARNING = 2  # it looks like a leak: usage is heading for the limit
-    CRITICAL = 3  # the limit is near or was reached
+    NOTICE = 1  # worth knowing: a forecast, a burst, a new high
+    WARNING = 2  # it will probably fail
+    CRITICAL = 3  # the limit is near or was reached, or it left its past
 
 
 class FindingUnit(StrEnum):

@@ -1,4 +1,4 @@
-"""The shared daemon's leak: called, and ended before the limit, with the evidence saved.
+"""The shared daemon's leak: forecast, and ended before the limit, with the evidence saved.
 
 One `gopls -remote=auto` for all jobs of a machine keeps the text of every checkout that it
 has read, in the memory cgroup of the job that happened to start it. That job is long over
@@ -69,7 +69,9 @@ def daemons(group: MemoryCgroup) -> list[int]:
 
 
 @pytest.mark.parametrize("version", TOOLCHAINS)
-def test_the_daemon_is_called_and_ended_before_the_limit(version: str, tmp_path: Path) -> None:
+def test_the_daemon_is_forecast_and_ended_before_the_limit(
+    version: str, tmp_path: Path
+) -> None:
     try:
         gopls_binary(version)
     except GoplsMissingError as error:
@@ -82,8 +84,8 @@ def test_the_daemon_is_called_and_ended_before_the_limit(version: str, tmp_path:
         options = ("--config", str(file), "--audit", str(tmp_path / "audit.jsonl"))
         scope = ("--comm", "gopls", "--cgroup", first.name, "--interval", "500ms")
         with Watch(*scope, *options) as watch, driven(first, later, version) as enough:
-            finding = watch.wait_for(
-                lambda one: one["type"] == "finding" and one["severity"] != "notice", SECONDS
+            forecast = watch.wait_for(
+                lambda one: one["type"] == "finding" and one["detector"] == "forecast", SECONDS
             )
             outcome = watch.wait_for(lambda one: one["type"] == "outcome", SECONDS)
             successor = next((pid for pid in daemons(later)), None)
@@ -92,9 +94,8 @@ def test_the_daemon_is_called_and_ended_before_the_limit(version: str, tmp_path:
             )
             enough.set()
         assert first.oom_kills() == 0
-    assert finding["detector"] == "leak"
-    assert finding["job"]["cgroup"] == first.name
-    assert finding["sentence"].startswith(f"gopls {outcome['pid']} ")
+    assert forecast["job"]["cgroup"] == first.name
+    assert forecast["sentence"].startswith(f"gopls {outcome['pid']} ")
     assert outcome["helped"], outcome
     assert "no successor came" in outcome["sentence"]  # to this job: the next has its own
     assert outcome["freed_bytes"] > 300 * MIB
@@ -102,7 +103,9 @@ def test_the_daemon_is_called_and_ended_before_the_limit(version: str, tmp_path:
     evidence = Path(outcome["evidence"])
     manifest = json.loads((evidence / "manifest.json").read_bytes())
     assert manifest["complete"]
-    assert manifest["facts"]["job_held_bytes"] < 0.85 * LIMIT
+    # A first run: neither its shape nor its minute of climbing is evidence.
+    assert manifest["facts"]["detector"] in ("exhaustion", "fuse")
+    assert manifest["facts"]["job_held_bytes"] < 0.98 * LIMIT
     assert "serve" in (evidence / "process-cmdline").read_text()
     assert [(one["action"], one["status"]) for one in actions(watch)] == [
         ("capture", "done"),
