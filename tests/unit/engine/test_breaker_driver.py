@@ -9,18 +9,22 @@ from typing import Any, cast
 import pytest
 
 from ebpftrace.act.audit.log import AuditLog
-from ebpftrace.act.policy.fuse import Fuse
+from ebpftrace.act.incident.outcome import Outcome, StepOutcome
+from ebpftrace.act.policy.fuse import Fuse, backstop
 from ebpftrace.act.policy.policy import Match, Mode, Policy
+from ebpftrace.act.policy.reader import default_step
 from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.events import Breached, FuseBlown, FuseScope, ProcessExited
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.host.ready import wait_readable
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.conditions import growth, level
+from tests.support.incidents import key_of, sleeping
 from tests.support.recording_view import RecordingView
 from tests.support.scripted_holding import ScriptedHolding
 from tests.support.scripted_probe import ScriptedProbe, holding
@@ -222,3 +226,27 @@ def test_trouble_of_the_watchdog_is_remarked(fused: Driving) -> None:
     fused.holding.trouble = "the watchdog ended by signal 9"
     fused.snapshot(10 * MIB)
     assert fused.view.remarks == ["the watchdog ended by signal 9"]
+
+
+@pytest.mark.parametrize(("fuse", "runs"), [(backstop(), True), (Fuse(GIB, False), False)])
+def test_process_at_its_backstop_runs_again_once_a_step_has_acted(
+    fuse: Fuse, runs: bool, tmp_path: Path
+) -> None:
+    """A line that sends SIGTERM needs that; at a fuse it waits for the end of the ladder."""
+    ladder = (default_step("shell", line="true"),)
+    policy = replace(FUSE, fuse=fuse, ladder=ladder)
+    with (
+        sleeping(tmp_path) as pid,
+        closing(Driving(tmp_path, PolicyStore(None, (policy,)), fuses=True)) as driving,
+    ):
+        key = key_of(pid)
+        job = watches.job(processes=(replace(watches.process(pid, 2 * GIB), key=key),))
+        driving.time.advance(1)
+        driving.driver.handle_fuse(replace(STOPPED, key=key), None)
+        now = replace(watches.snapshot(job), monotonic_ns=driving.time.now_ns)
+        driving.driver.handle_snapshot((), now)
+        while not driving.view.all(StepOutcome):
+            wait_readable(driving.driver.fds[0], 1)
+            driving.driver.poll()
+        assert (key in driving.holding.resumed) is runs
+        assert driving.view.all(Outcome) == []
