@@ -127,7 +127,9 @@ def _explain_exemptions(stat: Stat, policy: Policy) -> None:
     grace = format_duration(policy.grace_ns)
     if age_ns < policy.grace_ns:
         left = format_duration(policy.grace_ns - age_ns)
-        text = f"  It is exempt for another {left}: the grace period is {grace}."
+        text = (
+            f"  It is exempt for another {left} (grace {grace}), unless its limit comes first."
+        )
         click.echo(_fill(text, "  "))
     elif policy.grace_ns:
         click.echo(_fill(f"  It is older than the grace period of {grace}.", "  "))

@@ -79,7 +79,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path: Path) -> Non
     with (
         memory_cgroup() as group,
         watching(tmp_path, *options) as watch,
-        respawned(group, calm_seconds=10),  # the command line's policy has a grace of 10 s
+        respawned(group),
     ):
         outcome = watch.wait_for(is_type("outcome"), SECONDS)
         assert Path(f"/proc/{outcome['pid']}").exists()

@@ -153,7 +153,10 @@ def test_explain_says_which_policy_applies_to_a_process(file: Path) -> None:
     assert "no match go tools: comm is sleep, not go" in text
     assert "applies this job" in text
     assert "too late the rest: it matches, but this job comes first" in text
-    assert re.search(r"It is exempt for another \d+m\d\ds: the grace period is 10m00s\.", text)
+    assert re.search(
+        r"It is exempt for another \d+m\d\ds \(grace 10m00s\), unless its limit comes first\.",
+        text,
+    )
 
 
 def test_a_process_that_is_never_signalled_is_reported(file: Path) -> None:

@@ -125,7 +125,10 @@ def test_process_that_no_policy_takes_is_never_acted_on(file: Path, comm: list[s
     ("grace", "last"),
     [
         ("30s", "  It is older than the grace period of 30s."),
-        ("90s", "  It is exempt for another 30s: the grace period is 1m30s."),
+        (
+            "90s",
+            "  It is exempt for another 30s (grace 1m30s), unless its limit comes first.",
+        ),
     ],
 )
 def test_age_is_compared_with_the_grace(
