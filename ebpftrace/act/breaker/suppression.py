@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from ebpftrace.act.audit.records import suppressed_record
+from ebpftrace.act.breaker.targets import NOT_FOR_THIS_JOB
 from ebpftrace.act.incident.outcome import HeldBack
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.trigger.trigger import Firing
@@ -32,7 +33,8 @@ class SuppressionLog:
     def add(self, firing: Firing, *, reason: str) -> HeldBack | None:
         """Log a firing, unless one of its policy and job was logged within a minute.
 
-        Returns what the views are to report: each reason of a policy and job once.
+        Returns what the views are to report: each reason of a policy and job once, but none
+        for jobs that the policy was not meant for.
         """
         job = firing.finding.subject.job
         key, now_ns = (firing.policy.name, job.key), self._clock()
@@ -42,7 +44,9 @@ class SuppressionLog:
         if key not in self._logged:
             self._logged[key] = now_ns
             self._record(suppressed_record(firing, reason))
-        return HeldBack(firing.policy.name, job, reason) if self._is_new(key, reason) else None
+        if reason == NOT_FOR_THIS_JOB or not self._is_new(key, reason):
+            return None
+        return HeldBack(firing.policy.name, job, reason)
 
     def _is_new(self, key: tuple[str, str], reason: str) -> bool:
         reported = self._reported.setdefault(key, set())

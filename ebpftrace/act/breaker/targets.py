@@ -14,6 +14,9 @@ from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState, Snapsho
 TARGET_SHARE = 1 / 3
 """A target accounts for at least this share of what the job gained, or holds."""
 
+NOT_FOR_THIS_JOB = "the policy matches none of its processes"
+"""Why there is no target where the policy was meant for other jobs."""
+
 _MIN_HELD_SHARE = 1 / 10  # of the job: ending a smaller process makes no room
 _MAX_READ = 64  # processes whose usage is read while the breach waits
 
@@ -90,7 +93,7 @@ def _largest_part(
     )
     largest = max(candidates, key=lambda it: parts[it.key], default=None)
     if largest is None:
-        return "the policy matches none of its processes"
+        return NOT_FOR_THIS_JOB
     enough = TARGET_SHARE * whole
     if parts[largest.key] >= enough:
         return _one(job, largest)
