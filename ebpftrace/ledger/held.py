@@ -2,6 +2,8 @@
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
 
+_KERNEL_PART = 4
+
 
 def counted_contents(cgroup: CgroupCounters, *, alone: bool) -> CgroupContents | None:
     """The contents of the whole cgroup, where they count as the job's; else None.
@@ -24,14 +26,20 @@ def held_bytes(cgroup: CgroupCounters, usage: Usage, *, alone: bool) -> int:
 def room_bytes(cgroup: CgroupCounters, group_usage: Usage) -> int | None:
     """Until the tightest limit is reached; None where there is none.
 
-    Page cache counts as room: the kernel drops it before it kills a process. Where the
+    Page cache counts as room: the kernel drops it before it kills a process. The charge is
+    read before the contents, and cache that is dropped in between is in neither: what is left
+    of the charge counts as the kernel's own memory up to a quarter of the limit. Where the
     cgroup's contents were not read, whatever its tracked processes (`group_usage`) do not
     hold is taken for cache; with untracked processes the limit is reached earlier.
     """
     headroom = cgroup.headroom_bytes
     if headroom is None:
         return None
-    if cgroup.contents is not None:
-        return headroom + cgroup.contents.cache_bytes
+    contents = cgroup.contents
+    if contents is not None:
+        cache = contents.cache_bytes
+        known = contents.anon_bytes + contents.shmem_bytes + cache
+        kernel = (cgroup.limit_bytes or cgroup.charge_bytes) // _KERNEL_PART
+        return headroom + cache + max(0, cgroup.charge_bytes - known - kernel)
     held = group_usage.anon_bytes + group_usage.shmem_bytes  # swap is not in the charge
     return headroom + max(0, cgroup.charge_bytes - held)

@@ -29,6 +29,7 @@ UNREACHABLE = 1 << 62
 """Bytes: a bound that no process reaches."""
 
 _LEAST = 1  # bytes: 0 means no bound
+_TOLERANCE = 0.02  # of the limit: how far memory.stat and a page's count may differ
 
 BoundKey = int | ProcessKey
 """What a bound is of: a memory cgroup, by its id, or one process."""
@@ -126,11 +127,18 @@ def compute_bounds(
 
 
 def is_below_bound(fuse: Fuse, job: JobSnapshot) -> bool:
-    """Whether only the sum of several jobs has crossed the bound, and this job has not."""
-    alone = job.group_usage.held_bytes <= job.usage.held_bytes
-    if alone or fuse.scope is not FuseScope.JOB or fuse.share:
+    """Whether a job whose process was stopped at its bound has not crossed it.
+
+    Then only the sum of several jobs of its cgroup has; or the bound, a share of the limit,
+    was too low: page cache that was dropped between two readings looked like usage.
+    """
+    if fuse.scope is not FuseScope.JOB:
         return False
-    return job.usage.held_bytes < fuse.bound
+    if fuse.share:
+        used = of_job(job, 0).used_share
+        return used is not None and used < fuse.bound - _TOLERANCE
+    alone = job.group_usage.held_bytes <= job.usage.held_bytes
+    return not alone and job.usage.held_bytes < fuse.bound
 
 
 def _bound(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:

@@ -16,11 +16,15 @@ class ExhaustionDetector(Detector):
 
     It grew by `least_share` of the limit. Or it hit the limit while so much was taken: what
     was freed was freed too late. A job that rests just below its limit does neither.
+
+    Of what is taken, all but a tenth of the limit must be held: the rest is the kernel's own
+    memory, or page cache that was dropped while it was read.
     """
 
     bound_share: float = 0.95
     window_ns: int = 10 * NS_PER_SECOND
     least_share: float = 0.002
+    kernel_share: float = 0.1
     name: str = "exhaustion"
 
     units: ClassVar = frozenset({FindingUnit.SHARE})
@@ -32,6 +36,8 @@ class ExhaustionDetector(Detector):
         now = samples.now
         used, limit = now.used_share, now.limit_bytes
         if used is None or limit is None or used < self.bound_share:
+            return None
+        if now.held_bytes < (self.bound_share - self.kernel_share) * limit:
             return None
         window = samples.within(self.window_ns)
         gained = now.held_bytes - min(sample.held_bytes for sample in window)

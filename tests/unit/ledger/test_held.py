@@ -29,6 +29,16 @@ def test_page_cache_is_room() -> None:
     assert room_bytes(CgroupCounters(), USAGE) is None
 
 
+@pytest.mark.parametrize(("cache", "room"), [(700, 800), (600, 700), (500, 699), (0, 699)])
+def test_cache_that_was_dropped_between_two_readings_is_room(cache: int, room: int) -> None:
+    """The charge of 900 was read first; 45 are held, and a quarter may be the kernel's."""
+    contents = CgroupContents(anon_bytes=40, shmem_bytes=5, cache_bytes=cache)
+    counters = CgroupCounters(
+        charge_bytes=900, headroom_bytes=124, limit_bytes=1024, contents=contents
+    )
+    assert room_bytes(counters, USAGE) == room + 24
+
+
 def test_without_contents_what_the_processes_do_not_hold_is_room() -> None:
     counters = CgroupCounters(charge_bytes=900, headroom_bytes=100)
     assert room_bytes(counters, USAGE) == 100 + 900 - 13  # swap is not in the charge

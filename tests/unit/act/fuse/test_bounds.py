@@ -17,6 +17,7 @@ from ebpftrace.act.fuse.bounds import (
 )
 from ebpftrace.act.policy.fuse import Fuse, FuseAction, backstop
 from ebpftrace.act.policy.policy import Match, Mode, Policy
+from ebpftrace.counters import CgroupContents
 from ebpftrace.events import FuseScope
 from ebpftrace.units import GIB, MIB
 from tests.support.conditions import condition
@@ -90,7 +91,19 @@ def test_each_job_of_a_shared_cgroup_has_its_own_bound() -> None:
     assert is_below_bound(fuse, now.jobs[0])
     assert not is_below_bound(Fuse(256 * MIB, False), now.jobs[0])
     assert not is_below_bound(fuse, snapshot(now.jobs[0]).jobs[0])
-    assert not is_below_bound(SHARE, now.jobs[0])  # they share the limit
+
+
+@pytest.mark.parametrize(("mib", "below"), [(1900, False), (1810, False), (1700, True)])
+def test_share_is_compared_with_what_is_read_after_the_stop(mib: int, below: bool) -> None:
+    """It was computed from two readings; page cache may have been dropped in between."""
+    one = job(limit=2 * GIB)
+    cgroup = replace(
+        one.cgroup,
+        charge_bytes=mib * MIB,
+        headroom_bytes=2 * GIB - mib * MIB,
+        contents=CgroupContents(anon_bytes=mib * MIB),
+    )
+    assert is_below_bound(SHARE, replace(one, cgroup=cgroup)) is below
 
 
 @pytest.mark.parametrize(

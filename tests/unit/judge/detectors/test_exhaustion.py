@@ -1,5 +1,7 @@
 """exhaustion: the limit is nearly taken by what cannot be dropped, and usage still grows."""
 
+from dataclasses import replace
+
 import pytest
 
 from ebpftrace.judge.detectors.exhaustion import ExhaustionDetector
@@ -79,4 +81,13 @@ def test_it_measures_what_is_held_now() -> None:
     samples = watched(line(20), 48)
     samples.add(sample(49, 500))
     assert samples.now.held_bytes == 500 * MIB
+    assert ExhaustionDetector().verdict(samples) is None
+
+
+def test_what_is_taken_must_be_held() -> None:
+    """Page cache that is dropped between two readings is in the charge and nowhere else."""
+    samples = watched(line(20), 35)
+    now = sample(36, 740)
+    samples.add(replace(now, room_bytes=20 * MIB))
+    assert samples.now.used_share == pytest.approx(0.98, abs=0.01)
     assert ExhaustionDetector().verdict(samples) is None
