@@ -10,7 +10,8 @@
     ├── ProbeError            8   a kernel program did not compile, load or attach
     ├── GoneError             9   a pid, a cgroup or a stopped process does not exist
     ├── PolicyError          10   a policy file is invalid
-    └── LogTakenError        11   another ebpftrace acts, and writes to this audit log
+    ├── LogTakenError        11   another ebpftrace acts, and writes to this audit log
+    └── HistoryError         12   the file of past runs cannot be used
 
 Ctrl-C and SIGTERM end a watch normally: exit code 0, after the summary. A reader that
 closes its pipe (`| head -1`) is no error either. `docs/exit-codes.md` lists all codes.
@@ -87,3 +88,9 @@ class LogTakenError(EbpftraceError):
     """Another ebpftrace acts, and writes to this audit log."""
 
     exit_code = 11
+
+
+class HistoryError(EbpftraceError):
+    """The file of past runs cannot be read, written or trusted."""
+
+    exit_code = 12

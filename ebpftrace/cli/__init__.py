@@ -43,7 +43,7 @@ class _Commands(click.Group):
     Exit codes: 0 done · 1 other errors · 2 wrong usage · 3 not permitted
       4 no BPF · 5 no BTF · 6 no tracefs · 7 no bcc · 8 BPF program rejected
       9 not found · 10 invalid policy · 11 another ebpftrace acts ·
-      130 interrupted before a watch began
+      12 history not usable · 130 interrupted before a watch began
     """,
 )
 @click.version_option(__version__, prog_name="ebpftrace")

@@ -4,6 +4,7 @@ Time may be warped within reason: a step may come later or sooner, because the m
 busy, or a cache is warm. Levels may not: a job's peak repeats within a few percent.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Past:
         used = runs[:MOST_RUNS]
         self._ageless = ageless
         self._envelopes = [_Envelope(run) for run in used]
-        self.peak_bytes = max(run.peak_bytes for run in used)
+        self.peak_bytes = max(envelope.most(math.inf) for envelope in self._envelopes)
         self.steady = _is_steady(used)
         """False while the newest run left what was usual before it: the job has changed."""
 
@@ -77,7 +78,7 @@ class Past:
 
         None for `limit_bytes` if there is no limit.
         """
-        until_s = float("inf") if self._ageless else age_s * _WARP + _WARP_S
+        until_s = math.inf if self._ageless else age_s * _WARP + _WARP_S
         most = max(envelope.most(until_s) for envelope in self._envelopes)
         if held_bytes <= most + self.margin_bytes(limit_bytes):
             return None
