@@ -1,4 +1,4 @@
-"""The main package of a Go program, read from its build info without running it.
+"""The main package and the version of a Go program, read from its build info.
 
 Source: Go's debug/buildinfo and cmd/link/internal/ld/data.go (the blob's layout),
 debug/elf (the container), runtime/debug.ParseBuildInfo (the module text).
@@ -44,7 +44,8 @@ def read_main_package(path: Path) -> str | None:
         if key in _cache:
             _cache.move_to_end(key)
             return _cache[key]
-        package = _cache[key] = _read(fd)
+        found = _read(fd, b"path")
+        package = _cache[key] = None if found is None else clean(found)
     except OSError:
         return None
     finally:
@@ -54,13 +55,32 @@ def read_main_package(path: Path) -> str | None:
     return package
 
 
-def _read(fd: int) -> str | None:
+def read_main_version(path: Path) -> str:
+    """The version of an executable's main module; "" if that is not known.
+
+    Nothing is cached: it may be called on any thread.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        fields = (_read(fd, b"mod") or b"").split(b"\t")  # path, version, sum
+        return clean(fields[1]) if len(fields) > 1 else ""
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+
+
+def _read(fd: int, wanted: bytes) -> bytes | None:
+    """The rest of the line that begins with `wanted`, in the module text."""
     try:
         elf = ElfFile(fd)
         for address, size in elf.candidates():
             offset = _find(elf, address, size)
             if offset is not None:
-                return _decode(elf, offset)
+                return _decode(elf, offset, wanted)
     except NotElfError:
         return None
     return None
@@ -76,7 +96,7 @@ def _find(elf: ElfFile, address: int, size: int) -> int | None:
     return None
 
 
-def _decode(elf: ElfFile, address: int) -> str | None:
+def _decode(elf: ElfFile, address: int, wanted: bytes) -> bytes | None:
     header = elf.at(address, _HEADER)
     if len(header) < _HEADER:
         return None
@@ -90,7 +110,7 @@ def _decode(elf: ElfFile, address: int) -> str | None:
             return None
         version = _by_pointer(elf, header, 0, pointer_size, order)
         module_text = _by_pointer(elf, header, 1, pointer_size, order)
-    return _main_package(module_text) if version else None
+    return _line(module_text, wanted) if version else None
 
 
 def _inline(elf: ElfFile, address: int) -> tuple[bytes, int]:
@@ -122,11 +142,11 @@ def _by_pointer(elf: ElfFile, header: bytes, which: int, size: int, order: _Byte
     return elf.at(address, length) if length <= _TEXT_LIMIT else b""
 
 
-def _main_package(framed: bytes) -> str:
+def _line(framed: bytes, wanted: bytes) -> bytes:
     framed_well = len(framed) > 2 * _FRAME and framed[-_FRAME - 1 : -_FRAME] == b"\n"
     text = framed[_FRAME:-_FRAME] if framed_well else b""
     for line in text.split(b"\n"):
         kind, _, rest = line.partition(b"\t")
-        if kind == b"path":
-            return clean(rest)
-    return ""
+        if kind == wanted:
+            return rest
+    return b""

@@ -38,10 +38,9 @@ def locate(
     `mounts` are those of the process. Where they do not show the container's name, all
     containers of the pod share one `restart_id`.
     """
-    match = _POD.search(path)
-    if match is None:
+    uid = pod_uid(path)
+    if not uid:
         return None
-    uid = match[1].replace("_", "-")
     container = containers.container_id(path)
     by = f"pod uid {uid} in the cgroup path"
     name = f"pod {uid[:8]}"
@@ -58,6 +57,12 @@ def locate(
 def is_pod(path: str) -> bool:
     """Whether the kubelet made this path."""
     return _POD.search(path) is not None
+
+
+def pod_uid(path: str) -> str:
+    """The uid of the pod in a path that the kubelet made, with dashes; else ""."""
+    match = _POD.search(path)
+    return match[1].replace("_", "-") if match else ""
 
 
 def _container_name(uid: str, mounts: Iterable[Mount]) -> str:

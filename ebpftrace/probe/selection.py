@@ -23,6 +23,12 @@ class Selection:
     children: bool = False
 
     @property
+    def takes_whole_jobs(self) -> bool:
+        """Whether all processes of a job are selected, and not some of its programs."""
+        named = (self.exes, self.go_mains, self.pids)
+        return not any(named) and (not self.comms or "*" in self.comms)
+
+    @property
     def in_words(self) -> str:
         """`comm gopls or go*, in cgroup /ci, with children`."""
         kinds = (

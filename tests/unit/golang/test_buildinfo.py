@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebpftrace.golang import buildinfo
-from ebpftrace.golang.buildinfo import read_main_package
+from ebpftrace.golang.buildinfo import read_main_package, read_main_version
 from tests.support.build import CACHE
 from tests.support.elfs import INLINE, POINTERS, program
 from tests.support.patience import patient
@@ -58,6 +58,7 @@ def test_main_package_of_a_program_built_now(tmp_path: Path, flags: str) -> None
     argv = [GO, "build", "-ldflags", flags, "-o", "tiny", "./cmd"]
     subprocess.run(argv, cwd=tmp_path, env=environment, check=True)
     assert read_main_package(tmp_path / "tiny") == "example.com/tiny/cmd"
+    assert read_main_version(tmp_path / "tiny") == "(devel)"
     with subprocess.Popen([tmp_path / "tiny"], stdin=subprocess.PIPE) as running:
         (tmp_path / "tiny").unlink()
         buildinfo._cache.clear()
@@ -67,6 +68,8 @@ def test_main_package_of_a_program_built_now(tmp_path: Path, flags: str) -> None
 
 
 def test_python_is_not_a_go_program() -> None:
+    assert read_main_version(Path("/proc/self/exe")) == ""
+    assert read_main_version(Path("/no/such/file")) == ""
     assert read_main_package(Path(sys.executable)) is None
     assert read_main_package(Path(f"/proc/{os.getpid()}/exe")) is None
 
