@@ -50,6 +50,7 @@ class EventDispatcher:
         files: CgroupFiles,
         groups: Iterable[int],
         clock: Callable[[], int],
+        lost_history: Callable[[], int] = lambda: 0,
     ) -> None:
         self._selection = selection
         self._probe = probe
@@ -60,6 +61,7 @@ class EventDispatcher:
         self._files = files
         self._groups = set(groups)  # those that still exist
         self._clock = clock
+        self._lost_history = lost_history
         self._timeouts_before = timeouts()
         self._resolver = JobResolver(paths)
         self._queue: deque[Event] = deque()
@@ -141,6 +143,7 @@ class EventDispatcher:
         own = {
             "unidentified": self.tracked.unidentified,
             "proc_timeouts": timeouts() - self._timeouts_before,
+            "history": self._lost_history(),
         }
         found = {cause: count for cause, count in own.items() if count}
         return replace(event, counts={**event.counts, **found}) if found else event

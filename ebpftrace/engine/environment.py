@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from ebpftrace.act.fuse.holding.holding import Holding
@@ -10,6 +11,7 @@ from ebpftrace.act.process.survival import freeze_gc, lock_memory, lower_oom_sco
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
+from ebpftrace.history.store import Store
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.probe import Probe
 from ebpftrace.probe.kernel import KernelProbe
@@ -38,6 +40,13 @@ def open_kernel_probe(
     )
 
 
+def open_sqlite_store(file: Path) -> Store:
+    """The history in a file; raises what that raises. SQLite is imported here only."""
+    from ebpftrace.history.sqlite_store import SqliteStore
+
+    return SqliteStore(file)
+
+
 def protect_process() -> list[str]:
     """Keep this process alive and fast while memory is short; what could not be done.
 
@@ -55,5 +64,6 @@ class Environment:
     time: TimeSource = SystemTime()  # noqa: RUF009 - it has no state
     open_probe: OpenProbe = open_kernel_probe
     open_holding: Callable[[int], Holding] = Holding
+    open_store: Callable[[Path], Store] = open_sqlite_store
     memory_hierarchy: Callable[[], MemoryHierarchy] = memory_hierarchy
     protect: Callable[[], list[str]] = protect_process

@@ -21,4 +21,5 @@ class WatchRequest:
     delays: bool = False
     audit: Path = DEFAULT_FILE
     insists: bool = True  # where another ebpftrace acts already: an error, not a remark
+    history: Path | None = None  # None: no past runs are read, and none are recorded
     policies: PolicyStore | None = None  # None: the watch reports and never acts

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.delays import DelayReader, require_accounting
@@ -15,11 +16,15 @@ from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.engine.watch_loop import WatchLoop
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.views import View
 from ebpftrace.views.activity import Remark
 from ebpftrace.views.tee import Tee
+
+if TYPE_CHECKING:
+    from ebpftrace.engine.recording.recorder import HistoryRecorder
 
 
 def watch(
@@ -65,6 +70,10 @@ def watch(
         now_ns, unix_ns = time.monotonic_ns(), time.unix_ns()
         calendar = Clock(unix_ns - now_ns, unix_ns - time.boottime_ns())
         view.start(describe_start(request, probe, hierarchy, now_ns=now_ns, calendar=calendar))
+        recorder = _recorder(request, environment, hierarchy, view)
+        if recorder is not None:
+            stack.callback(recorder.stop)
+            view = Tee((recorder, view))
         breaker, remarks = None, list(resources.remarks)
         if resources.policies is not None:
             breaker = BreakerDriver(resources, probe, paths, view, time)
@@ -82,9 +91,31 @@ def watch(
             stack.callback(pressure.close)
         loop = WatchLoop(
             request, probe, paths, view, groups, delays, breaker, pressure, waiter, time,
-            calendar,
+            calendar, recorder,
         )  # fmt: skip
         loop.run()
+
+
+def _recorder(
+    request: WatchRequest, environment: Environment, hierarchy: MemoryHierarchy, view: View
+) -> "HistoryRecorder | None":
+    """What records the runs of jobs; None where no history is wanted."""
+    file = request.history
+    if file is None or request.once:
+        return None
+    from ebpftrace.engine.recording.recorder import HistoryRecorder
+    from ebpftrace.engine.recording.worker import HistoryWorker
+
+    def remark(text: str) -> None:
+        time = environment.time
+        view.remark(Remark(time.unix_ns(), time.monotonic_ns(), text))
+
+    return HistoryRecorder(
+        HistoryWorker(lambda: environment.open_store(file)),
+        cgroups=hierarchy.version,
+        sees_all=request.selection.takes_whole_jobs,
+        remark=remark,
+    )
 
 
 def _open(

@@ -1,5 +1,7 @@
 """The loop of a watch: what happens at a tick, between two ticks, and at the end."""
 
+from typing import TYPE_CHECKING
+
 from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.cgroup_files import CgroupFiles
 from ebpftrace.engine.cost import CostMeter
@@ -17,6 +19,9 @@ from ebpftrace.ledger import Ledger, Node
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
 from ebpftrace.views import View
+
+if TYPE_CHECKING:
+    from ebpftrace.engine.recording.recorder import HistoryRecorder
 
 
 class WatchLoop:
@@ -38,6 +43,7 @@ class WatchLoop:
         waiter: Waiter,
         time: TimeSource,
         calendar: Clock,
+        recorder: "HistoryRecorder | None" = None,
     ) -> None:
         self._request = request
         self._breaker = breaker
@@ -57,6 +63,7 @@ class WatchLoop:
         self._dispatcher = EventDispatcher(
             request.selection, probe, self._ledger, breaker, self._scheduler, paths,
             self._files, groups, self._clock,
+            lambda: 0 if recorder is None else recorder.lost,
         )  # fmt: skip
         self._cost = CostMeter(probe, self._clock)
         self._judge = Judge()

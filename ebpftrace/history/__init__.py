@@ -4,8 +4,8 @@
 a `Store` keeps them. Which runs are of the same job: see `recurring_job`.
 """
 
-from ebpftrace.history.past import Past, PastSource, Unusual
+from ebpftrace.history.past import Past, Unusual
 from ebpftrace.history.recurring import RecurringJob, recurring_job
 from ebpftrace.history.run import Run, RunEnd
 
-__all__ = ["Past", "PastSource", "RecurringJob", "Run", "RunEnd", "Unusual", "recurring_job"]
+__all__ = ["Past", "RecurringJob", "Run", "RunEnd", "Unusual", "recurring_job"]

@@ -6,7 +6,6 @@ or replace, is refused.
 
 import os
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 
 from ebpftrace.errors import GoneError, HistoryError
@@ -15,11 +14,6 @@ from ebpftrace.text import clean
 VARIABLE = "EBPFTRACE_HISTORY"
 DEFAULT_FILE = Path("/var/lib/ebpftrace/history.db")
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
-
-
-def history_file(environ: Mapping[str, str]) -> Path:
-    """The file that EBPFTRACE_HISTORY names, else the default one."""
-    return Path(environ.get(VARIABLE) or DEFAULT_FILE)
 
 
 def require_private(file: Path, *, make: bool) -> None:

@@ -9,10 +9,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Protocol
 
 from ebpftrace.history.run import Run
-from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 
 MOST_RUNS = 5
@@ -93,17 +91,6 @@ class Past:
         """How much more than ever before is still usual: a share of limit, or of the peak."""
         share = _MARGINS[min(self.runs, len(_MARGINS)) - 1]
         return int(share * (limit_bytes or self.peak_bytes))
-
-
-class PastSource(Protocol):
-    """Where the judge asks for a job's past."""
-
-    def past_of(self, job: JobIdentity, limit_bytes: int | None) -> Past | None:
-        """The past of a running job under this limit; None if it has none, or not yet.
-
-        It never blocks: until a job's past has been read, it has none. Ages are
-        `JobSnapshot.age_ns`. The same `Past` is returned until it changes.
-        """
 
 
 def past_from(

@@ -35,6 +35,7 @@ from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.recording_view import RecordingView
 from tests.support.scripted_holding import ScriptedHolding
 from tests.support.scripted_probe import ScriptedProbe, holding
+from tests.support.scripted_store import ScriptedStore
 from tests.support.scripted_time import ScriptedTime
 
 GROUP = 7
@@ -61,6 +62,7 @@ class ScriptedWatch:
     fuses: bool = False
     changes: dict[str, Any] = field(default_factory=dict)  # of the request
     store: PolicyStore | None = None
+    history: ScriptedStore | None = None
 
     def __post_init__(self) -> None:
         self.time = ScriptedTime()
@@ -77,7 +79,8 @@ class ScriptedWatch:
         if store is None and self.policies:
             store = PolicyStore(None, self.policies)
         audit = self.folder / "audit.jsonl"
-        request = WatchRequest(self.selection, policies=store, audit=audit)
+        history = None if self.history is None else self.folder / "history.db"
+        request = WatchRequest(self.selection, policies=store, audit=audit, history=history)
         return replace(request, **({"duration_ns": 5 * NS_PER_SECOND} | self.changes))
 
     @property
@@ -87,6 +90,7 @@ class ScriptedWatch:
             time=self.time,
             open_probe=self._open_probe,
             open_holding=lambda _map_fd: cast(Holding, self.holding),
+            open_store=self._open_store,
             memory_hierarchy=lambda: hierarchy,
             protect=list,
         )
@@ -113,6 +117,10 @@ class ScriptedWatch:
         if self.fuses:
             resources.hold_stopped(self.probe.fd)
         return self.probe
+
+    def _open_store(self, _file: Path) -> ScriptedStore:
+        assert self.history is not None
+        return self.history
 
     def start(
         self, key: ProcessKey, mib: float = 10, comm: str = "gopls", parent: int = 1,

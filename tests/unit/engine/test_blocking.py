@@ -44,7 +44,8 @@ from tests.support.incidents import key_of, sleeping
 from tests.support.process_state import lives, until
 from tests.support.ptys import Pty
 from tests.support.scripted_holding import ScriptedHolding
-from tests.support.scripted_watch import ScriptedWatch, fake_key
+from tests.support.scripted_store import ScriptedStore
+from tests.support.scripted_watch import GROUP, ScriptedWatch, fake_key
 
 NOTIFY = default_step("notify", ACTIONS)
 
@@ -279,3 +280,19 @@ def test_terminal_that_takes_nothing_does_not_block_the_end(
     (dashboard,) = dashboards
     until(lambda: not dashboard._loop._thread.is_alive())
     terminal.close()
+
+
+def test_history_that_hangs_does_not_block_the_watch(
+    tmp_path: Path, guard: BlockingGuard
+) -> None:
+    release = threading.Event()
+    scripted = resting(ScriptedWatch(tmp_path), guard)
+    scripted.history = ScriptedStore(before=release.wait)
+    scripted.at(0.5, lambda: scripted.start(fake_key()))
+    scripted.at(2.5, lambda: scripted.exit(fake_key()))
+    scripted.at(3.5, lambda: scripted.remove_cgroup(GROUP, "/ci"))
+    scripted.at(4.5, release.set)
+    view = scripted.run()
+    assert guard.waits == []
+    assert view.times("snapshot")[:5] == [0, 1, 2, 3, 4]
+    assert len(scripted.history.kept) == 1
