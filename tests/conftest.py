@@ -1,6 +1,9 @@
 """Prepares the session, marks tests by their folder, and says why one cannot run here."""
 
 import os
+import shutil
+import tempfile
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,9 +22,13 @@ settings.register_profile("tests", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("tests")
 
 
+_HISTORIES = count(1)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """No test depends on the shell that started the session."""
     reset_surroundings()
+    os.environ["EBPFTRACE_HISTORY"] = f"{tempfile.mkdtemp(prefix='ebpftrace-history-')}/0.db"
     if not is_worker(config):
         begin_run()
 
@@ -60,6 +67,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if required("kernel"):
         pytest.fail(f"EBPFTRACE_REQUIRE_KERNEL=1, but {refusal}", pytrace=False)
     pytest.skip(f"needs root, BPF and memory cgroups: {refusal}")
+
+
+@pytest.fixture(autouse=True)
+def own_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test has the past of another, and none writes into this machine's history."""
+    folder = Path(os.environ["EBPFTRACE_HISTORY"]).parent
+    monkeypatch.setenv("EBPFTRACE_HISTORY", str(folder / f"{next(_HISTORIES)}.db"))
+
+
+def pytest_unconfigure() -> None:
+    """Remove all histories."""
+    shutil.rmtree(Path(os.environ["EBPFTRACE_HISTORY"]).parent, ignore_errors=True)
 
 
 def is_worker(config: pytest.Config) -> bool:

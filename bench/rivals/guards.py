@@ -91,7 +91,8 @@ def _ebpftrace() -> Iterator[Evidence]:
         folder = Path(name)
         policy = folder / "policy.toml"
         policy.write_text(_POLICY.format(comm=CULPRIT, folder=folder))
-        argv = [sys.executable, "-m", "ebpftrace", "watch", "--comm", CULPRIT]
+        argv = [sys.executable, "-m", "ebpftrace", "watch", "--no-history"]
+        argv += ["--comm", CULPRIT]
         argv += ["--config", str(policy), "--audit", str(folder / "audit.jsonl")]
 
         def evidence() -> Left:

@@ -11,6 +11,7 @@ import click
 from ebpftrace import __version__
 from ebpftrace.cli.audit import audit
 from ebpftrace.cli.completion import completion
+from ebpftrace.cli.history import history
 from ebpftrace.cli.policy import policy
 from ebpftrace.cli.report import report, report_usage
 from ebpftrace.cli.thaw import thaw
@@ -59,6 +60,7 @@ cli.add_command(watch)
 cli.add_command(policy)
 cli.add_command(audit)
 cli.add_command(thaw)
+cli.add_command(history)
 cli.add_command(completion)
 
 

@@ -10,6 +10,7 @@ from ebpftrace.act.audit.log import DEFAULT_FILE
 from ebpftrace.act.policy.command_line import PolicyOptions, policy_from_options
 from ebpftrace.act.policy.matching import comms_to_watch
 from ebpftrace.act.policy.store import PolicyStore, default_file
+from ebpftrace.cli.history import HISTORY_FILE
 from ebpftrace.cli.outputs import OutputTarget, OutputType, openers
 from ebpftrace.cli.parameters import Duration, Pid, Size
 from ebpftrace.engine import WatchRequest
@@ -91,6 +92,9 @@ from ebpftrace.views.factory import open_screenshot
 @click.option("--audit", type=click.Path(path_type=Path, dir_okay=False, readable=False),
               default=DEFAULT_FILE, show_default=True, metavar="FILE",
               help="Log of the breaker's decisions and actions.")  # fmt: skip
+@HISTORY_FILE
+@click.option("--no-history", is_flag=True,
+              help="Neither compare jobs with their past runs nor record any.")  # fmt: skip
 @click.option("--dry-run", is_flag=True,
               help="Report what would be done, and do nothing.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Take one snapshot, then end.")
@@ -125,6 +129,8 @@ def watch(
     config: Path | None,
     no_config: bool,
     audit: Path,
+    history_file: Path,
+    no_history: bool,
     dry_run: bool,
 ) -> None:
     """Watch the memory of processes, by CI job."""
@@ -146,6 +152,7 @@ def watch(
         delays=delays,
         policies=policies,
         audit=audit,
+        history=None if no_history else history_file,
         insists=config is not None or options.make_a_policy,
     )
     if screenshot is not None:

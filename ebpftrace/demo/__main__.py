@@ -34,7 +34,8 @@ def log(line: str) -> None:
 
 def watch_command(args: Sequence[str], terminal: bool) -> list[str]:
     """The watch with the user's options; without a terminal it gets a duration."""
-    command = [sys.executable, "-m", "ebpftrace", "watch", "--comm", "gopls", *args]
+    command = [sys.executable, "-m", "ebpftrace", "watch", "--no-history", "--comm", "gopls",
+               *args]  # fmt: skip
     ends = any(arg.split("=")[0] in ("--duration", "--once") for arg in args)
     if not terminal and not ends:
         command += ["--duration", _PIPE_DURATION]

@@ -78,4 +78,4 @@ def test_every_cause_of_a_loss_is_listed_and_every_one_that_is_listed_exists() -
         for cause in re.findall("`([a-z_]+)`", row.split(" | ")[0])
     ]
     # No map counts the last: see probe/kernel.py, engine/dispatcher.py, views/pipe/backlog.py.
-    assert listed == [*LOSSES, "missed_runs", "unidentified", "proc_timeouts", CAUSE]
+    assert listed == [*LOSSES, "missed_runs", "unidentified", "proc_timeouts", "history", CAUSE]
