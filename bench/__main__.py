@@ -7,13 +7,33 @@ from pathlib import Path
 
 import click
 
-from bench import dashboard, footprint, fuse_cost, gopls, latency, race, start, storms, tracked
+from bench import (
+    dashboard,
+    footprint,
+    fuse_cost,
+    gopls,
+    history,
+    latency,
+    race,
+    start,
+    storms,
+    tracked,
+)
 from bench.breaches import NoHookError
 from bench.figures import Table
 from bench.machine import machine
 from bench.observers import DoesNotStartError
 from bench.scale import FULL, QUICK, Scale
-from bench.sections import COSTS, LATENCY, PAGE, RACE, README, with_section, with_summary
+from bench.sections import (
+    COSTS,
+    HISTORY,
+    LATENCY,
+    PAGE,
+    RACE,
+    README,
+    with_section,
+    with_summary,
+)
 from bench.text import heading, page, table_text
 
 BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
@@ -24,12 +44,13 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "dashboard": dashboard.measure,
     "storms": storms.measure,
     "gopls": gopls.measure,
+    "history": history.measure,
     "latency": latency.measure,
     "race": race.measure,
     "fuse-cost": fuse_cost.measure,
 }
 
-_ALONE = {LATENCY: ("latency",), RACE: ("race",)}
+_ALONE = {LATENCY: ("latency",), RACE: ("race",), HISTORY: ("history",)}
 _SECTIONS = {COSTS: tuple(name for name in BENCHES if (name,) not in _ALONE.values())} | _ALONE
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cpu import family_seconds
+from ebpftrace.history.file import VARIABLE
 from ebpftrace.text import clean
 from tests.support.build import ROOT, compiled
 from tests.support.sessions import end_session, session_mark, text_of
@@ -86,7 +87,8 @@ def running(observer: Observer) -> Iterator[Running]:
     DoesNotStartError if it ends before its first output.
     """
     mark = session_mark()
-    with tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as folder:
+        past = {VARIABLE: f"{folder}/history.db"}  # of this one alone
         reader, writer = pty.openpty() if observer.terminal else os.pipe()
         began = time.monotonic()
         process = subprocess.Popen(
@@ -95,7 +97,7 @@ def running(observer: Observer) -> Iterator[Running]:
             stdout=writer,
             stderr=errors,
             cwd=ROOT,
-            env={**os.environ, **dict(observer.environment), **mark},
+            env={**os.environ, **past, **dict(observer.environment), **mark},
             start_new_session=True,
         )
         os.close(writer)

@@ -21,6 +21,8 @@ class Scale:
     breaches: int = 50  # of one condition in one round
     slow_breaches: int = 10  # the same, where one takes up to a second
     race_rounds: int = 2
+    history_runs: int = 100_000
+    history_reads: int = 500
     races: int = 50  # of one condition in one round
     huge_races: int = 25  # the same, with huge pages
     other_races: int = 10  # the same, with every CPU busy, and for each other way to grow
@@ -29,6 +31,8 @@ class Scale:
 FULL = Scale()
 QUICK = Scale(
     start_rounds=1,
+    history_runs=2000,
+    history_reads=20,
     settle=0.5,
     idle=0.5,
     tracked_processes=4,

@@ -82,7 +82,8 @@ def _watched(
 ) -> tuple[list[dict[str, Any]], int, float]:
     parent = str(Path(group.name).parent)
     argv = [sys.executable, "-m", "ebpftrace", "watch", "--no-history",
-            "--cgroup", parent, "--comm", "*", "--output", "jsonl", "--interval", INTERVAL]  # fmt: skip
+            "--cgroup", parent, "--comm", "*",
+            "--output", "jsonl", "--interval", INTERVAL]  # fmt: skip
     with (folder / "watch.jsonl").open("w+b") as out:
         watch = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=subprocess.DEVNULL)
         try:

@@ -57,7 +57,7 @@ class SqliteStore:
     ) -> None:
         """Raises what `require_private` does; HistoryError if the file cannot be used."""
         require_private(file, make=make)
-        self._file = file
+        self.file = file
         self._bounds = bounds
         self._clock = clock
         with explained(file), contextlib.ExitStack() as stack:
@@ -82,7 +82,7 @@ class SqliteStore:
 
     def add(self, run: Run) -> None:
         """See `Store`."""
-        with explained(self._file), self._transaction():
+        with explained(self.file), self._transaction():
             job = run.job
             (job_id,) = self._one(
                 f"INSERT INTO jobs ({JOB_COLUMNS}) VALUES (?, ?, ?, ?) "
@@ -101,7 +101,7 @@ class SqliteStore:
 
     def runs(self, job_key: str) -> tuple[Run, ...]:
         """See `Store`."""
-        with explained(self._file):
+        with explained(self.file):
             found = self._one(f"SELECT {JOB_COLUMNS} FROM jobs WHERE key = ?", job_key)
             if not found:
                 return ()
@@ -111,7 +111,7 @@ class SqliteStore:
 
     def jobs(self, limit: int) -> tuple[JobEntry, ...]:
         """See `Store`."""
-        with explained(self._file):
+        with explained(self.file):
             return tuple(
                 JobEntry(job := job_from(row[:4]), row[4], run_from(job, row[5:]))
                 for row in self._db.execute(_JOBS, (limit,))
@@ -119,7 +119,7 @@ class SqliteStore:
 
     def named(self, name: str) -> tuple[RecurringJob, ...]:
         """See `Store`."""
-        with explained(self._file):
+        with explained(self.file):
             rows = self._db.execute(
                 f"SELECT {JOB_COLUMNS} FROM jobs WHERE name = ? OR key = ? "
                 "ORDER BY newest_ns DESC",
@@ -129,7 +129,7 @@ class SqliteStore:
 
     def forget(self, job_key: str) -> int:
         """See `Store`."""
-        with explained(self._file), self._transaction():
+        with explained(self.file), self._transaction():
             return self._db.execute(
                 "DELETE FROM runs WHERE job_id = (SELECT id FROM jobs WHERE key = ?)",
                 (job_key,),
@@ -137,7 +137,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """See `Store`."""
-        with explained(self._file):
+        with explained(self.file):
             self._db.close()
 
     def _one(self, statement: str, *values: object) -> tuple[Any, ...]:

@@ -1,0 +1,164 @@
+"""The history as a user has it: real jobs in real cgroups, watched one after the other."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ebpftrace.units import MIB
+from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
+from tests.support.cli import assert_explained, ebpftrace
+from tests.support.patience import patient
+from tests.support.records import Watch
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
+
+LIMIT = 256 * MIB
+GITLAB = {
+    "GITLAB_CI": "true",
+    "CI_PROJECT_PATH": "acme/app",
+    "CI_JOB_NAME": "test",
+}
+JOB = """if True:
+    import sys, time
+    time.sleep(1)
+    half = bytearray(int(sys.argv[1]) * 2**19)
+    time.sleep(2)
+    rest = bytearray(int(sys.argv[1]) * 2**19)
+    time.sleep(3)
+    with open("/proc/self/status") as status:
+        print(next(line.split()[1] for line in status if line.startswith("RssAnon")))
+"""
+
+
+@pytest.fixture
+def place() -> Iterator[MemoryCgroup]:
+    """Where the jobs' cgroups are made, as a runner does."""
+    with memory_cgroup() as group:
+        if group.version == 2:
+            write(group.path / "cgroup.subtree_control", "+memory")
+        yield group
+
+
+def run_job(place: MemoryCgroup, number: int, mib: int, name: str = "build", **job: str) -> int:
+    """One run in a cgroup of its own, which is removed; bytes it held at last, 0: killed."""
+    folder = place.path / f"{name}-{number}"
+    folder.mkdir()
+    group = MemoryCgroup(folder, place.version)
+    group.limit(LIMIT)
+    environment = {**GITLAB, "CI_JOB_ID": str(4000 + number), **job}
+    done = subprocess.run(
+        group.inside([sys.executable, "-c", JOB, str(mib)]),
+        env=environment, stdout=subprocess.PIPE, timeout=patient(60), check=False,
+    )  # fmt: skip
+    group.remove()
+    return int(done.stdout or 0) * 1024
+
+
+def watching(place: MemoryCgroup) -> Watch:
+    return Watch("--cgroup", place.name, "--comm", "*", "--no-config")
+
+
+def jobs(*args: str) -> list[dict[str, Any]]:
+    done = ebpftrace("history", *args, "--json")
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)["jobs"]
+    return found
+
+
+def test_a_job_that_ran_three_times_is_in_the_history_with_its_peak(
+    place: MemoryCgroup,
+) -> None:
+    held = []
+    for number in range(3):  # each watched by a watch of its own
+        with watching(place) as watch:
+            held.append(run_job(place, number, 120))
+            ended = watch.stop()
+        assert ended.code == 0
+        assert not [note for note in ended.of_type("remark") if "history" in note["text"]]
+    (job,) = jobs("acme/app test")
+    assert (job["kind"], job["run_count"]) == ("gitlab", 3)
+    assert job["place"].endswith("/build-*")
+    for run, expected in zip(reversed(job["runs"]), held, strict=True):
+        assert (run["end"], run["clean"], run["limit_bytes"]) == ("ok", True, LIMIT)
+        assert run["peak_bytes"] == pytest.approx(expected, rel=0.03)
+        assert 6e9 <= run["duration_ns"] < patient(20) * 1e9
+        assert 4 <= len(run["curve"]) <= 64
+        assert "python" in " ".join(program["name"] for program in run["programs"])
+    table = ebpftrace("history").stdout
+    assert "acme/app test" in table
+    assert "\x1b" not in table
+    assert "past: 3 runs that ended well" in ebpftrace("history", "acme/app test").stdout
+
+
+def test_runs_that_did_not_end_well_are_kept_and_are_no_past(place: MemoryCgroup) -> None:
+    with watching(place) as watch:
+        assert run_job(place, 1, 600) == 0  # the OOM killer takes it
+        run_job(place, 2, 40)
+        watch.stop()
+    (job,) = jobs("acme/app test")
+    assert sorted(run["end"] for run in job["runs"]) == ["ok", "oom_killed"]
+    assert "past: 1 run that ended well, at most" in ebpftrace("history", "acme").stdout
+
+
+def test_the_same_name_in_another_place_is_another_job(place: MemoryCgroup) -> None:
+    with watching(place) as watch:
+        run_job(place, 1, 20)
+        run_job(place, 2, 20, name="hostile")
+        watch.stop()
+    found = jobs("acme/app test")
+    assert sorted(Path(job["place"]).name for job in found) == ["build-*", "hostile-*"]
+    assert [job["run_count"] for job in found] == [1, 1]
+
+
+def test_forget_leaves_the_other_jobs(place: MemoryCgroup) -> None:
+    with watching(place) as watch:
+        run_job(place, 1, 20)
+        run_job(place, 2, 20, CI_JOB_NAME="lint")
+        watch.stop()
+    assert ebpftrace("history", "forget", "acme/app test").stdout.startswith("forgot 1 run of")
+    assert [job["name"] for job in jobs()] == ["acme/app lint"]
+    assert_explained(ebpftrace("history", "forget", "acme/app test"), 9)
+
+
+def test_a_history_that_cannot_be_used_is_said_once(
+    place: MemoryCgroup, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged.db"
+    damaged.write_text("no database\n" * 100)
+    damaged.chmod(0o600)
+    environment = {"EBPFTRACE_HISTORY": str(damaged)}
+    with Watch("--cgroup", place.name, "--comm", "*", environment=environment) as watch:
+        run_job(place, 1, 20)
+        run_job(place, 2, 20)
+        ended = watch.stop()
+    told = [note["text"] for note in ended.of_type("remark") if "history" in note["text"]]
+    assert len(told) == 1
+    assert "is damaged" in told[0]
+    assert ended.code == 0
+    assert ended.of_type("end")[0]["losses"]["history"] >= 2
+    assert "is damaged" in assert_explained(ebpftrace("history", environment=environment), 12)
+    assert damaged.read_text() == "no database\n" * 100
+
+
+def test_without_a_history_nothing_is_written_and_sqlite_not_loaded(
+    place: MemoryCgroup, tmp_path: Path
+) -> None:
+    file = tmp_path / "folder" / "history.db"
+    options = ("--cgroup", place.name, "--comm", "*", "--history", str(file))
+    with Watch(*options, "--no-history") as watch:
+        run_job(place, 1, 20)
+        loaded = Path(f"/proc/{watch.pid}/maps").read_text()
+        watch.stop()
+    assert not file.parent.exists()
+    assert "sqlite" not in loaded
+    with Watch(*options) as watch:
+        run_job(place, 2, 20)
+        loaded = Path(f"/proc/{watch.pid}/maps").read_text()
+        watch.stop()
+    assert file.exists()
+    assert "sqlite" in loaded
