@@ -70,7 +70,7 @@ def watch(
         now_ns, unix_ns = time.monotonic_ns(), time.unix_ns()
         calendar = Clock(unix_ns - now_ns, unix_ns - time.boottime_ns())
         view.start(describe_start(request, probe, hierarchy, now_ns=now_ns, calendar=calendar))
-        recorder = _recorder(request, environment, hierarchy, view)
+        recorder = _recorder(request, environment, hierarchy, view, waiter)
         if recorder is not None:
             stack.callback(recorder.stop)
             view = Tee((recorder, view))
@@ -97,7 +97,11 @@ def watch(
 
 
 def _recorder(
-    request: WatchRequest, environment: Environment, hierarchy: MemoryHierarchy, view: View
+    request: WatchRequest,
+    environment: Environment,
+    hierarchy: MemoryHierarchy,
+    view: View,
+    waiter: Waiter,
 ) -> "HistoryRecorder | None":
     """What records the runs of jobs; None where no history is wanted."""
     file = request.history
@@ -115,6 +119,7 @@ def _recorder(
         cgroups=hierarchy.version,
         sees_all=request.selection.takes_whole_jobs,
         remark=remark,
+        wait=waiter.wait_until_readable,
     )
 
 

@@ -7,6 +7,7 @@ from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.engine.recording.running import RunningJob
 from ebpftrace.engine.recording.worker import HistoryWorker
 from ebpftrace.history import Past
+from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import (
@@ -38,12 +39,14 @@ class HistoryRecorder:
         cgroups: str,
         sees_all: bool,
         remark: Callable[[str], None],
+        wait: WaitReadable = wait_readable,
     ) -> None:
         """`cgroups` is the version of the memory cgroups; for `sees_all`, see RunEvidence."""
         self._worker = worker
         self._cgroups = cgroups
         self._sees_all = sees_all
         self._remark = remark
+        self._wait = wait
         self._trouble = ""
         self._running: dict[str, RunningJob] = {}
         self._ended: dict[str, int] = {}  # OOM kills of jobs that ended and are still shown
@@ -145,13 +148,13 @@ class HistoryRecorder:
             job = shown.get(key)
             if job is not None and job.state != "running":
                 self._finish(key, running, job, snapshot.monotonic_ns)
-        if not self._worker.close(_END_SECONDS):
+        if not self._worker.close(_END_SECONDS, self._wait):
             self._remark("the history is not written in time: the last runs may be missing")
         self._report_trouble()
 
     def stop(self) -> None:
         """Called last, also after an error."""
-        self._worker.close(_END_SECONDS)
+        self._worker.close(_END_SECONDS, self._wait)
 
     def start(self, started: Started) -> None:
         """Nothing to record."""

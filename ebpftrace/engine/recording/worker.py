@@ -1,5 +1,7 @@
 """Reads and writes the history on a thread of its own, which may wait for the disk."""
 
+import contextlib
+import os
 import queue
 import threading
 import time
@@ -13,6 +15,7 @@ from ebpftrace.golang.buildinfo import read_main_version
 from ebpftrace.history import RecurringJob, Run, recurring_job
 from ebpftrace.history.run import ProgramVersion
 from ebpftrace.history.store import Store
+from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.runtime_names import runtime_name
 
@@ -49,6 +52,8 @@ class HistoryWorker:
         self._programs: dict[str, list[ProgramVersion]] = {}
         self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue(_QUEUED)
         self._thread: threading.Thread | None = None
+        self._closing = False
+        self._end_reader = self._end_writer = -1
 
     def ask(self, job: JobIdentity) -> None:
         """Read the past runs of a job; `answers` gets them, the newest first.
@@ -56,6 +61,7 @@ class HistoryWorker:
         A job that cannot be told from others gets no answer.
         """
         if self._thread is None:
+            self._end_reader, self._end_writer = os.pipe()  # closed as the thread ends
             self._thread = threading.Thread(target=self._run, name="history", daemon=True)
             self._thread.start()
         self._submit(partial(self._look_up, job))
@@ -72,18 +78,20 @@ class HistoryWorker:
         """This job has ended, and its run is not kept."""
         self._submit(partial(self._forget, job_key), counted=False)
 
-    def close(self, seconds: float) -> bool:
-        """Do what is queued, and end; whether that took no longer than this."""
+    def close(self, seconds: float, wait: WaitReadable = wait_readable) -> bool:
+        """Do what is queued, and end; whether that took no longer than this.
+
+        A thread whose disk hangs is left behind, and does not keep the program from ending.
+        """
         thread, self._thread = self._thread, None
         if thread is None:
             return True
-        end = time.monotonic() + seconds
-        try:
-            self._calls.put(None, timeout=seconds)
-        except queue.Full:
-            return False
-        thread.join(max(0.0, end - time.monotonic()))
-        return not thread.is_alive()
+        self._closing = True
+        with contextlib.suppress(queue.Full):  # else it looks when it has done the rest
+            self._calls.put_nowait(None)
+        ended = wait(self._end_reader, seconds)
+        os.close(self._end_reader)
+        return ended
 
     def _submit(self, call: Callable[[], None], *, counted: bool = True) -> None:
         if self._thread is None:
@@ -94,7 +102,10 @@ class HistoryWorker:
             self.lost += counted
 
     def _run(self) -> None:
-        while (call := self._calls.get()) is not None:
+        while not (self._closing and self._calls.empty()):
+            call = self._calls.get()
+            if call is None:
+                break
             try:
                 call()
             except EbpftraceError as error:
@@ -103,6 +114,7 @@ class HistoryWorker:
                 # A thread that dies would lose every later run without a word.
                 self._fail("the history failed", repr(error))
         self._close_store()
+        os.close(self._end_writer)
 
     def _fail(self, what: str, why: str) -> None:
         self.lost += 1

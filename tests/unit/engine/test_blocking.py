@@ -295,4 +295,5 @@ def test_history_that_hangs_does_not_block_the_watch(
     view = scripted.run()
     assert guard.waits == []
     assert view.times("snapshot")[:5] == [0, 1, 2, 3, 4]
+    until(lambda: bool(scripted.history and scripted.history.closed))
     assert len(scripted.history.kept) == 1

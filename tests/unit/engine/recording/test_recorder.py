@@ -11,10 +11,12 @@ from ebpftrace.counters import CgroupCounters
 from ebpftrace.engine.recording import recorder as recorder_module
 from ebpftrace.engine.recording.recorder import HistoryRecorder
 from ebpftrace.engine.recording.worker import HistoryWorker
+from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.errors import HistoryError
 from ebpftrace.events import CgroupMade, ProcessKey, ProcessStarted, StartCause
 from ebpftrace.history import Run, RunEnd, recurring_job
 from ebpftrace.history.past import Past
+from ebpftrace.host.ready import wait_readable
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import LossNote, Snapshot
 from ebpftrace.probe import Selection
@@ -26,6 +28,16 @@ from tests.support.scripted_time import BEGAN_NS, UNIX_NS
 from tests.support.scripted_watch import GROUP, ScriptedWatch, fake_key
 
 MAKE, GCC = fake_key(), fake_key(1)
+
+
+@pytest.fixture(autouse=True)
+def writes_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In scripted time none would be: the history's thread is real."""
+    monkeypatch.setattr(
+        Waiter, "wait_until_readable", lambda _waiter, fd, seconds: wait_readable(fd, seconds)
+    )
+
+
 MEMORY_STAT = "total_rss {rss}\ntotal_shmem 0\ntotal_cache 0\ntotal_swap 0\n"
 
 
