@@ -3,13 +3,17 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ebpftrace.history.sqlite_store import SqliteStore
 from ebpftrace.units import MIB
+from tests.support import runs
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.cli import assert_explained, ebpftrace
 from tests.support.patience import patient
@@ -123,6 +127,25 @@ def test_forget_leaves_the_other_jobs(place: MemoryCgroup) -> None:
     assert ebpftrace("history", "forget", "acme/app test").stdout.startswith("forgot 1 run of")
     assert [job["name"] for job in jobs()] == ["acme/app lint"]
     assert_explained(ebpftrace("history", "forget", "acme/app test"), 9)
+
+
+def test_a_flood_of_50_000_names_pushes_out_no_real_past(tmp_path: Path) -> None:
+    file, hour_ns = tmp_path / "history.db", 3600 * 10**9
+    long = runs.run([(second, 10 + second) for second in range(64)])
+    began_ns = time.time_ns() - 50 * hour_ns
+    with SqliteStore(file) as store:
+        for number in range(3):
+            start_ns = began_ns + number * hour_ns
+            store.add(replace(long, start_time_ns=start_ns, watch_key=str(number)))
+        for number in range(50_000):
+            made_up = replace(runs.JOB, key=f"made up {number}", name=f"made up {number}")
+            start_ns = began_ns + 4 * hour_ns + number * 10**6
+            store.add(replace(long, job=made_up, start_time_ns=start_ns))
+        assert len(store.runs(runs.JOB.key)) == 3
+        assert len(store.jobs(1_000_000)) <= 10_000
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 80 * MIB
+    shown = ebpftrace("history", runs.JOB.name, "--history", str(file)).stdout
+    assert "past: 3 runs that ended well" in shown
 
 
 def test_a_history_that_cannot_be_used_is_said_once(

@@ -47,8 +47,8 @@ class RunningJob:
         self.identity = job.identity
         if job.oom_kills > self._oom_kills:
             self.evidence.oom_kill()
-        if not measured:
-            return
+        if not (measured and job.processes):
+            return  # idle: what is left is not the run's any more
         if self._measured not in ("", measured):
             measured = _MIXED  # such a run is comparable with no other
         self._measured, self._limit_bytes = measured, job.cgroup.limit_bytes
