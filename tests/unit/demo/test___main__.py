@@ -59,4 +59,4 @@ def test_watch_has_a_duration_in_a_pipe(
     args: list[str], terminal: bool, tail: list[str]
 ) -> None:
     command = watch_command(args, terminal)
-    assert command[command.index("watch") + 1 :] == tail
+    assert command[command.index("watch") + 1 :] == ["--no-history", *tail]
