@@ -27,8 +27,9 @@ def explained(file: Path) -> Iterator[None]:
     """Within this block an error of SQLite is a HistoryError."""
     try:
         yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # Of a damaged file even the message may be damaged; Python fails to decode it.
+        name = getattr(error, "sqlite_errorname", "SQLITE_CORRUPT")
         kind = next((known for known in _FAILURES if name.startswith(known)), "")
         what, fix = _FAILURES.get(kind, ("cannot be used", _ANOTHER))
         raise HistoryError(

@@ -3,6 +3,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -232,12 +233,13 @@ def test_a_missing_file_is_made_for_a_watch_only(file: Path) -> None:
     SqliteStore(file, make=False).close()
 
 
-def test_a_damaged_file_is_explained(file: Path) -> None:
+@pytest.mark.parametrize("seed", range(20))
+def test_a_damaged_file_is_explained(file: Path, seed: int) -> None:
     with SqliteStore(file) as store:
         for minute in range(20):
             store.add(at(minute))
     size = file.stat().st_size
-    file.write_bytes(file.read_bytes()[:200] + os.urandom(size - 200))
+    file.write_bytes(file.read_bytes()[:200] + Random(seed).randbytes(size - 200))
     with pytest.raises(HistoryError, match="is damaged") as caught:
         SqliteStore(file).runs(JOB.key)
     assert caught.value.fix == f"move it away: mv {file} {file}.damaged"
