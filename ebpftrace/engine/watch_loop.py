@@ -66,7 +66,7 @@ class WatchLoop:
             lambda: 0 if recorder is None else recorder.lost,
         )  # fmt: skip
         self._cost = CostMeter(probe, self._clock)
-        self._judge = Judge()
+        self._judge = Judge(past_of=None if recorder is None else recorder.past_of)
 
     def run(self) -> None:
         """Until the watch ends; raises what `watch` raises."""

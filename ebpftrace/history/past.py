@@ -141,6 +141,8 @@ def _near(before: int | None, now: int | None) -> bool:
 
 
 def _seconds(seconds: float) -> str:
+    if seconds < 9.95:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
     if seconds < 119.5:
         return f"{seconds:.0f} s"
     return format_duration(round(seconds * NS_PER_SECOND))

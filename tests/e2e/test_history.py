@@ -1,6 +1,7 @@
 """The history as a user has it: real jobs in real cgroups, watched one after the other."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -97,6 +98,21 @@ def test_a_job_that_ran_three_times_is_in_the_history_with_its_peak(
     assert "acme/app test" in table
     assert "\x1b" not in table
     assert "past: 3 runs that ended well" in ebpftrace("history", "acme/app test").stdout
+
+
+def test_a_leak_is_called_as_soon_as_the_job_leaves_its_past(place: MemoryCgroup) -> None:
+    with watching(place) as watch:
+        for number in range(3):
+            run_job(place, number, 60)
+        inside = len(watch.records)
+        run_job(place, 3, 160)
+        ended = watch.stop()
+    leaks = [finding for finding in ended.of_type("finding") if finding["detector"] == "leak"]
+    assert [record for record in ended.records[:inside] if record in leaks] == []
+    assert leaks, "the fourth run was not called"
+    sentence = leaks[0]["sentence"]
+    assert re.search(r"holds \d+ MiB at \d.*; in its last 3 runs at most \d+ MiB", sentence)
+    assert leaks[0]["severity"] == "critical"
 
 
 def test_runs_that_did_not_end_well_are_kept_and_are_no_past(place: MemoryCgroup) -> None:

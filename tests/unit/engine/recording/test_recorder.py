@@ -10,18 +10,14 @@ import pytest
 from ebpftrace.counters import CgroupCounters
 from ebpftrace.engine.recording import recorder as recorder_module
 from ebpftrace.engine.recording.recorder import HistoryRecorder
-from ebpftrace.engine.recording.worker import HistoryWorker
 from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.errors import HistoryError
 from ebpftrace.events import CgroupMade, ProcessKey, ProcessStarted, StartCause
-from ebpftrace.history import Run, RunEnd, recurring_job
-from ebpftrace.history.past import Past
+from ebpftrace.history import Run, RunEnd
 from ebpftrace.host.ready import wait_readable
-from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import LossNote, Snapshot
 from ebpftrace.probe import Selection
 from ebpftrace.units import MIB, NS_PER_SECOND
-from tests.support.runs import run
 from tests.support.scripted_probe import holding
 from tests.support.scripted_store import ScriptedStore
 from tests.support.scripted_time import BEGAN_NS, UNIX_NS
@@ -247,102 +243,6 @@ def test_one_reading_and_a_watch_without_a_history_record_nothing(
     scripted.run()
     assert "history" not in {thread.name for thread in threading.enumerate()}
     assert not list(scripted.folder.glob("history*"))
-
-
-class Answered(HistoryWorker):
-    """A worker that answers at once, on the caller's thread."""
-
-    def __init__(self, *past: Run) -> None:
-        super().__init__(ScriptedStore)
-        self.past = past
-        self.asked: list[str] = []
-
-    def ask(self, job: JobIdentity) -> None:
-        self.asked.append(job.key)
-        self.answers.append((job.key, self.past))
-
-
-@pytest.fixture
-def pasts(
-    scripted: ScriptedWatch, monkeypatch: pytest.MonkeyPatch
-) -> list[tuple[float, Past | None]]:
-    """The past of the job at each snapshot, as the judge is given it."""
-    seen: list[tuple[float, Past | None]] = []
-    snapshot = HistoryRecorder.snapshot
-
-    def look(recorder: HistoryRecorder, taken: Snapshot) -> None:
-        snapshot(recorder, taken)
-        for job in taken.jobs:
-            seen.append(
-                (
-                    scripted.time.seconds,
-                    recorder.past_of(job.identity, job.cgroup.limit_bytes),
-                )
-            )
-
-    monkeypatch.setattr(HistoryRecorder, "snapshot", look)
-    return seen
-
-
-def answering(monkeypatch: pytest.MonkeyPatch, *past: Run) -> Answered:
-    worker = Answered(*past)
-    monkeypatch.setattr("ebpftrace.engine.recording.worker.HistoryWorker", lambda _open: worker)
-    return worker
-
-
-UNLIMITED = run(limit_bytes=None, measured="v1 processes comm '*'")
-
-
-def test_the_past_is_asked_for_once_and_stays_the_same(
-    scripted: ScriptedWatch, monkeypatch: pytest.MonkeyPatch,
-    pasts: list[tuple[float, Past | None]],
-) -> None:  # fmt: skip
-    worker = answering(monkeypatch, UNLIMITED, UNLIMITED)
-    climbing(scripted)
-    gone(scripted)
-    scripted.run(duration_ns=8 * NS_PER_SECOND)
-    assert worker.asked == [str(GROUP)]
-    found = [(second, past) for second, past in pasts if past is not None]
-    assert [second for second, _ in found] == [2, 3, 4, 5]  # from the second snapshot on
-    assert len({id(past) for _, past in found}) == 1
-    assert found[0][1] is not None
-    assert (found[0][1].runs, found[0][1].peak_bytes) == (2, 190 * MIB)
-
-
-def test_runs_under_other_conditions_are_no_past(
-    scripted: ScriptedWatch, monkeypatch: pytest.MonkeyPatch,
-    pasts: list[tuple[float, Past | None]],
-) -> None:  # fmt: skip
-    answering(monkeypatch, run(limit_bytes=None), run(limit_bytes=400 * MIB))
-    climbing(scripted)
-    scripted.run(duration_ns=8 * NS_PER_SECOND)
-    assert {past for _, past in pasts} == {None}
-
-
-def test_a_job_whose_start_was_not_seen_is_compared_with_whole_runs(
-    scripted: ScriptedWatch, monkeypatch: pytest.MonkeyPatch,
-    pasts: list[tuple[float, Past | None]],
-) -> None:  # fmt: skip
-    late = run([(0, 10), (300, 190)], limit_bytes=None, measured="v1 processes comm '*'")
-    answering(monkeypatch, late, late, late)
-    start(scripted, MAKE, how=StartCause.FOUND)
-    scripted.run(duration_ns=4 * NS_PER_SECOND)
-    past = pasts[-1][1]
-    assert past is not None
-    assert past.inside(1, 190 * MIB, None)
-
-
-def test_the_same_name_in_another_place_has_no_past() -> None:
-    """A hostile job can set the variables of another, but not leave its cgroup."""
-    there = JobIdentity("7", "x", "gitlab", "", "/trusted/job-1", 7, recurring="app/test")
-    here = JobIdentity("8", "x", "gitlab", "", "/untrusted/job-1", 8, recurring="app/test")
-    known = recurring_job(there)
-    assert known is not None
-    worker = HistoryWorker(lambda: ScriptedStore(run(job=known)))
-    worker.ask(here)
-    worker.ask(there)
-    assert worker.close(60)
-    assert [(key, len(runs)) for key, runs in worker.answers] == [("8", 0), ("7", 1)]
 
 
 def test_a_history_that_hangs_does_not_delay_a_snapshot(scripted: ScriptedWatch) -> None:
