@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from ebpftrace.history.sqlite_store import SqliteStore
-from ebpftrace.units import MIB
+from ebpftrace.units import KIB, MIB
 from tests.support import runs
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.cli import assert_explained, ebpftrace
+from tests.support.disks import fill, small_disk
 from tests.support.patience import patient
 from tests.support.records import Watch
 
@@ -182,6 +183,32 @@ def test_a_history_that_cannot_be_used_is_said_once(
     assert ended.of_type("end")[0]["losses"]["history"] >= 2
     assert "is damaged" in assert_explained(ebpftrace("history", environment=environment), 12)
     assert damaged.read_text() == "no database\n" * 100
+
+
+def test_a_full_disk_and_a_read_only_one_are_explained(
+    place: MemoryCgroup, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", 512 * KIB) as disk:
+        folder = disk / "ebpftrace"
+        folder.mkdir(mode=0o700)
+        file = folder / "history.db"
+        with SqliteStore(file) as store:
+            store.add(runs.run())
+        fill(disk)
+        options = ("--cgroup", place.name, "--comm", "*", "--history", str(file))
+        with Watch(*options) as watch:
+            run_job(place, 1, 20)
+            ended = watch.stop()
+        told = [note["text"] for note in ended.of_type("remark") if "history" in note["text"]]
+        assert ended.code == 0
+        assert len(told) == 1
+        assert "cannot be written: the disk is full" in told[0]
+        assert "the watch continues without past runs" in told[0]
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        text = assert_explained(
+            ebpftrace("history", "forget", runs.JOB.name, "--history", str(file)), 12
+        )
+        assert "cannot be written" in text
 
 
 def test_without_a_history_nothing_is_written_and_sqlite_not_loaded(
