@@ -218,13 +218,13 @@ def test_without_a_history_nothing_is_written_and_sqlite_not_loaded(
     options = ("--cgroup", place.name, "--comm", "*", "--history", str(file))
     with Watch(*options, "--no-history") as watch:
         run_job(place, 1, 20)
-        loaded = Path(f"/proc/{watch.pid}/maps").read_text()
+        loaded = Path(f"/proc/{watch.pid}/maps").read_text(encoding="utf-8")
         watch.stop()
     assert not file.parent.exists()
     assert "sqlite" not in loaded
     with Watch(*options) as watch:
         run_job(place, 2, 20)
-        loaded = Path(f"/proc/{watch.pid}/maps").read_text()
+        loaded = Path(f"/proc/{watch.pid}/maps").read_text(encoding="utf-8")
         watch.stop()
     assert file.exists()
     assert "sqlite" in loaded

@@ -247,7 +247,7 @@ def test_a_damaged_file_is_explained(file: Path, seed: int) -> None:
 
 def test_another_file_is_no_history(file: Path) -> None:
     file.parent.mkdir(mode=0o700)
-    file.write_text("not a database\n" * 100)
+    file.write_text("not a database\n" * 100, encoding="utf-8")
     file.chmod(0o600)
     with pytest.raises(HistoryError, match="is damaged, or no history"):
         SqliteStore(file)
