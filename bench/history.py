@@ -17,7 +17,7 @@ from tests.support.runs import JOB, run
 
 _RUNS_OF_JOB = 20
 _BOUNDS = replace(StoreBounds(), jobs=1_000_000, size_bytes=GIB)
-"""Nothing is dropped: the default bounds would not keep so much."""
+"""Nothing is dropped, and `history_runs` runs are about what the default bounds keep."""
 
 
 def measure(scale: Scale) -> Iterator[Table]:
