@@ -79,7 +79,7 @@ from ebpftrace.views.factory import open_screenshot
                    "bound, on evidence of a leak or at an exhausted limit.")  # fmt: skip
 @click.option("--backstop", metavar="SHARE",
               help="With --on-breach alone, stop a process in the kernel at this share of the "
-                   "limit, run the command, then resume it.  [95%]")  # fmt: skip
+                   "limit to save evidence, once more to run the command.  [95%]")  # fmt: skip
 @click.option("--no-backstop", is_flag=True, help="Stop no process in the kernel.")
 @click.option("--grace", metavar="TIME",
               help="Spare younger processes, unless the limit comes first.  "

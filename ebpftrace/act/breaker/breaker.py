@@ -14,8 +14,9 @@ from ebpftrace.act.audit.recovery import replay_audit_log
 from ebpftrace.act.breaker.admission import Admission
 from ebpftrace.act.breaker.running_incidents import RunningIncidents
 from ebpftrace.act.breaker.suppression import SuppressionLog
+from ebpftrace.act.fuse.bounds import used_share
 from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.act.fuse.ladder import with_end
+from ebpftrace.act.fuse.ladder import at_stop, with_end
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.policy import Policy
@@ -187,8 +188,19 @@ class Breaker:
         if isinstance(incident, str):
             held_back = self._suppressions.add(firing, reason=incident)
             return [] if held_back is None else [held_back]
-        policy = with_end(firing.policy) if firing.by_fuse else firing.policy
-        return self._incidents.start(incident, policy, announce=firing.has_own_bounds)
+        policy, again = firing.policy, False
+        if firing.by_fuse:
+            stop = at_stop(policy, _used_share(snapshot, incident.job))
+            again = stop is not policy
+            policy = with_end(stop)
+        return self._incidents.start(
+            incident, policy, announce=firing.has_own_bounds, cools_down=not again
+        )
 
     def _record(self, record: Record) -> None:
         self._audit.write(record | self._moment().record())
+
+
+def _used_share(snapshot: Snapshot, job: JobIdentity) -> float | None:
+    found = next((it for it in snapshot.jobs if it.identity.key == job.key), None)
+    return None if found is None else used_share(found)

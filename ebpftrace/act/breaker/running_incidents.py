@@ -44,6 +44,7 @@ class RunningIncidents:
         self._descriptors = Descriptors()
         self._ladders: dict[str, Ladder] = {}
         self._findings: dict[str, Finding] = {}  # to end with the incident
+        self._without_cooldown: set[str] = set()
 
     @property
     def fd(self) -> int:
@@ -78,9 +79,12 @@ class RunningIncidents:
         return None if ladder is None else ladder.incident
 
     def start(
-        self, incident: Incident, policy: Policy, *, announce: bool
+        self, incident: Incident, policy: Policy, *, announce: bool, cools_down: bool = True
     ) -> list[BreakerEvent]:
-        """Start an incident. `announce` its finding: the judge does not report it."""
+        """Start an incident. `announce` its finding: the judge does not report it.
+
+        `cools_down`: its end starts the cool-down of its job.
+        """
         self._record(incident_record(incident))
         job, account = incident.job.key, incident.job.account
         self._ladders[job] = Ladder(
@@ -91,6 +95,8 @@ class RunningIncidents:
             record=self._record,
             clock=self._clock,
         )
+        if not cools_down:
+            self._without_cooldown.add(job)
         events: list[BreakerEvent] = []
         if announce:
             self._findings[job] = incident.finding
@@ -140,9 +146,11 @@ class RunningIncidents:
         return events
 
     def _remove(self, job: str) -> Iterator[BreakerEvent]:
-        """Start the cool-down, and end the finding that was announced."""
+        """Start the cool-down, if there is one, and end the finding that was announced."""
         incident, now_ns = self._ladders.pop(job).incident, self._clock()
-        self._spending.start_cooldown(incident.job.account, self._moment())
+        if job not in self._without_cooldown:
+            self._spending.start_cooldown(incident.job.account, self._moment())
+        self._without_cooldown.discard(job)
         finding = self._findings.pop(job, None)
         if finding is not None:
             yield replace(

@@ -126,6 +126,11 @@ def compute_bounds(
     return Bounds(groups, processes, frozenset(unlimited))
 
 
+def used_share(job: JobSnapshot) -> float | None:
+    """How much of the limit is taken by what cannot be dropped; None without a limit."""
+    return of_job(job, 0).used_share
+
+
 def is_below_bound(fuse: Fuse, job: JobSnapshot) -> bool:
     """Whether a job whose process was stopped at its bound has not crossed it.
 
@@ -135,7 +140,7 @@ def is_below_bound(fuse: Fuse, job: JobSnapshot) -> bool:
     if fuse.scope is not FuseScope.JOB:
         return False
     if fuse.share:
-        used = of_job(job, 0).used_share
+        used = used_share(job)
         return used is not None and used < fuse.bound - _TOLERANCE
     alone = job.group_usage.held_bytes <= job.usage.held_bytes
     return not alone and job.usage.held_bytes < fuse.bound

@@ -5,10 +5,11 @@ Everything that happens to a stopped process goes through the table in `states.p
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ebpftrace.act.fuse.bounds import bound_key, fuse_for, is_below_bound
+from ebpftrace.act.fuse.bounds import bound_key, fuse_for, is_below_bound, used_share
 from ebpftrace.act.fuse.effects import FuseEffects, Holder, find
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.fuse.format import first_event
+from ebpftrace.act.fuse.ladder import at_stop
 from ebpftrace.act.fuse.states import (
     FINAL,
     FuseStop,
@@ -162,7 +163,8 @@ class FuseController:
         if is_below_bound(fuse, job):
             return StopTrigger.CORRECT_BOUND
         known = KnownProcess(job.identity, process.comm, process.role, job.cgroup.limit_bytes)
-        event = self._first(FuseEventKind.STOPPED, blown, known, policy)
+        now = at_stop(policy, used_share(job))
+        event = self._first(FuseEventKind.STOPPED, blown, known, now)
         key = bound_key(fuse, blown.key, blown.cgroup_id)
         stop.process = StoppedProcess(event, policy, fuse, key)
         return StopTrigger.IDENTIFY

@@ -10,7 +10,7 @@ from ebpftrace.act.actions.support.action import Action, NoOptions
 from ebpftrace.act.actions.support.running import Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
-from ebpftrace.act.policy.fuse import FuseEnd
+from ebpftrace.act.policy.fuse import FuseEnd, only_saves_evidence
 from ebpftrace.act.policy.policy import Policy, Step
 from ebpftrace.events import ProcessKey
 from ebpftrace.units import NS_PER_SECOND
@@ -19,6 +19,15 @@ RESUME = "resume"
 """The action of the step that `then = "thaw"` adds. No policy can name it."""
 
 _TIMEOUT_NS = 20 * NS_PER_SECOND
+
+
+def at_stop(policy: Policy, used_share: float | None) -> Policy:
+    """The policy as it applies to a stop at this usage: at a backstop, first the evidence."""
+    assert policy.fuse is not None
+    if not only_saves_evidence(policy.fuse, used_share):
+        return policy
+    steps = (step for step in policy.ladder if ACTIONS[step.action].informational)
+    return replace(policy, ladder=tuple(steps))
 
 
 def with_end(policy: Policy) -> Policy:

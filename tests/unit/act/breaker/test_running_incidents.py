@@ -52,9 +52,9 @@ class IncidentsRig:
         self.actions.append(ScriptedAction(fds=self.fds))
         return self.actions[-1]
 
-    def start(self, job: str, *, announce: bool = False) -> list[Any]:
+    def start(self, job: str, *, announce: bool = False, cools_down: bool = True) -> list[Any]:
         about = incident(job=watches.identity(job), began_ns=self.now_ns)
-        return self.incidents.start(about, POLICY, announce=announce)
+        return self.incidents.start(about, POLICY, announce=announce, cools_down=cools_down)
 
 
 @pytest.fixture
@@ -139,3 +139,13 @@ def test_closing_abandons_all_of_them(rig: IncidentsRig) -> None:
     outcomes = [it for it in rig.incidents.close("the watch ended") if isinstance(it, Outcome)]
     assert [outcome.job.name for outcome in outcomes] == ["one", "two"]
     assert rig.incidents.closed
+
+
+@pytest.mark.parametrize("cools_down", [True, False])
+def test_only_an_incident_that_acts_starts_a_cool_down(
+    rig: IncidentsRig, cools_down: bool
+) -> None:
+    rig.start("one", cools_down=cools_down)
+    rig.incidents.abandon(key("one"), "the test ends it")
+    account = watches.identity("one").account
+    assert bool(rig.spending.cooldown_left_ns(account, S, rig.moment())) is cools_down
