@@ -103,7 +103,7 @@ VALUES = [
 
 
 @given(st.sampled_from(VALUES), SPACES, NUMBERS, SPACES, st.sampled_from(UNITS), SPACES)
-@settings(max_examples=600)
+@settings(max_examples=200)
 def test_an_editor_accepts_whatever_the_parser_accepts(
     old: str, before: str, number: str, between: str, unit: str, after: str
 ) -> None:
