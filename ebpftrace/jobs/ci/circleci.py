@@ -1,7 +1,8 @@
 """CircleCI.
 
 CIRCLE_WORKFLOW_JOB_ID is the job's UUID, CIRCLE_BUILD_NUM its number within the project (a
-rerun has another); CIRCLE_NODE_INDEX distinguishes parallel containers of one job. Source:
+rerun has another); CIRCLE_NODE_INDEX distinguishes parallel containers of one job.
+CIRCLE_BUILD_URL has the server's address: self-hosted, there are several. Source:
 circleci.com/docs/reference/variables.
 """
 
@@ -24,7 +25,7 @@ class CircleCi:
         parallel = number(environ, "CIRCLE_NODE_TOTAL") not in ("", "1")
         return CiRun(
             kind=self.kind,
-            run=run_id(owner, project, build, unique, node),
+            run=run_id(owner, project, build, unique, node, environ.get("CIRCLE_BUILD_URL")),
             name=short_name(
                 f"{owner}/{project}" if owner else project,
                 build,

@@ -1,10 +1,12 @@
 """Jenkins.
 
 JOB_NAME with BUILD_NUMBER is the build (a matrix leg has its axes in JOB_NAME);
-EXECUTOR_NUMBER distinguishes parallel branches of a pipeline on one node. BUILD_TAG is
-"jenkins-JOB-NUMBER" and shows that it is Jenkins, since JENKINS_URL is set only where the
-controller's own URL is configured. An agent has JENKINS_URL too, but no build. BUILD_ID is
-not used: jobs overwrite it ("dontKillMe"). Source: the page /env-vars.html of every Jenkins.
+NODE_NAME and EXECUTOR_NUMBER distinguish parallel branches of a pipeline: two agents on one
+machine both begin at executor 0. BUILD_TAG is "jenkins-JOB-NUMBER" and shows that it is
+Jenkins, since JENKINS_URL is set only where the controller's own URL is configured; else
+JENKINS_HOME, a folder of the controller, distinguishes two controllers. An agent has
+JENKINS_URL too, but no build. BUILD_ID is not used: jobs overwrite it ("dontKillMe").
+Source: the page /env-vars.html of every Jenkins.
 """
 
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, number, run_id, short_name
@@ -21,12 +23,13 @@ class Jenkins:
         if not build or not job or not (tagged or "JENKINS_URL" in environ):
             return None
         executor = number(environ, "EXECUTOR_NUMBER")
+        server = environ.get("JENKINS_URL") or environ.get("JENKINS_HOME")
         return CiRun(
             kind=self.kind,
-            run=run_id(environ.get("JENKINS_URL"), job, build, executor),
+            run=run_id(server, job, build, executor, environ.get("NODE_NAME")),
             name=short_name(job, build),
             variable="BUILD_NUMBER",
-            recurring=run_id(environ.get("JENKINS_URL"), job, _labels(process)),
+            recurring=run_id(server, job, _labels(process)),
         )
 
 

@@ -66,8 +66,12 @@ def word(environ: Environ, name: str) -> str:
 
 
 def run_id(*parts: str) -> str:
-    """The parts joined by slashes, each escaped so that different parts never join equally."""
-    return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
+    """The parts joined by slashes, each escaped so that different parts never join equally.
+
+    Empty parts at the end are left out: a system always gives the same number of parts.
+    """
+    escaped = (part.replace("%", "%25").replace("/", "%2F") for part in parts)
+    return "/".join(escaped).rstrip("/")
 
 
 def short_name(project: str, count: str, job: str = "", detail: str = "") -> str:

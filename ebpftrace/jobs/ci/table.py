@@ -1,20 +1,27 @@
-"""CI systems that are fully described by their variables, a row each."""
+"""CI systems that are fully described by their variables, a row each.
 
-from ebpftrace.jobs.ci.variables import CiVariables, number, text, word
+More of them are in servers.py, and those that bring their own machines in services.py.
+"""
+
+from ebpftrace.jobs.ci.servers import SERVERS
+from ebpftrace.jobs.ci.services import SERVICES
+from ebpftrace.jobs.ci.variables import WITHOUT, CiVariables, number, stable, text, word
 
 BY_VARIABLES: tuple[CiVariables, ...] = (
     # CI_JOB_ID is unique across the instance: each retry and each leg of a matrix has its own.
-    # The runner's own environment has CI_SERVER_URL at most. Source:
+    # Runners of two instances may share a machine. The runner's own environment has
+    # CI_SERVER_URL at most. Source:
     # docs.gitlab.com/ci/variables/predefined_variables.
     CiVariables(
         kind="gitlab",
         marker="GITLAB_CI",
         build=number("CI_JOB_ID"),
+        run=(number("CI_JOB_ID"), text("CI_SERVER_URL") | text("CI_SERVER_HOST")),
         project=text("CI_PROJECT_PATH"),
         count=number("CI_PIPELINE_IID") | number("CI_PIPELINE_ID") | number("CI_JOB_ID"),
         job=text("CI_JOB_NAME"),
         recurring=(
-            text("CI_SERVER_URL"),
+            text("CI_SERVER_URL") | text("CI_SERVER_HOST"),
             text("CI_PROJECT_PATH"),
             text("CI_JOB_NAME"),
             text("CI_RUNNER_TAGS"),
@@ -69,6 +76,38 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
         ),
         agents=("Agent.Listener", "Agent.Worker"),
     ),
+    # Harness sets Drone's variables as well, and comes first. A pipeline has stages, one
+    # machine or pod each, and those have steps. Source:
+    # developer.harness.io/docs/continuous-integration/troubleshoot-ci/ci-env-var.
+    CiVariables(
+        kind="harness",
+        marker="HARNESS_ACCOUNT_ID",
+        other_markers=("HARNESS_PROJECT_ID", "HARNESS_STAGE_ID"),
+        marker_value="",
+        build=word("HARNESS_BUILD_ID") | word("HARNESS_EXECUTION_ID"),
+        run=(
+            text("HARNESS_ACCOUNT_ID"),
+            text("HARNESS_ORG_ID"),
+            text("HARNESS_PROJECT_ID"),
+            text("HARNESS_PIPELINE_ID"),
+            word("HARNESS_BUILD_ID"),
+            word("HARNESS_EXECUTION_ID"),
+            text("HARNESS_STAGE_ID"),
+            number("HARNESS_STAGE_INDEX"),
+        ),
+        owner=text("HARNESS_PROJECT_ID"),
+        project=text("HARNESS_PIPELINE_ID"),
+        job=text("HARNESS_STAGE_ID"),
+        detail=text("HARNESS_STEP_ID"),
+        agents=("harness-docker-runner",),
+        recurring=(
+            text("HARNESS_ACCOUNT_ID"),
+            text("HARNESS_PROJECT_ID"),
+            text("HARNESS_PIPELINE_ID"),
+            text("HARNESS_STAGE_ID"),
+            number("HARNESS_STAGE_INDEX"),
+        ),
+    ),
     # Drone, and Gitness, which sets the same variables. A build has stages, one machine or pod
     # each, and those have steps. A restarted build has a new number. Source:
     # docs.drone.io/pipeline/environment/reference.
@@ -98,7 +137,8 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
         marker_value="woodpecker",
         build=number("CI_PIPELINE_NUMBER"),
         run=(
-            text("CI_SYSTEM_HOST"),
+            text("CI_SYSTEM_HOST") | text("CI_SYSTEM_URL"),
+            text("CI_FORGE_URL"),
             text("CI_REPO"),
             number("CI_PIPELINE_NUMBER"),
             number("CI_WORKFLOW_NUMBER"),
@@ -115,5 +155,31 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
             number("CI_WORKFLOW_NUMBER"),
         ),
         agents=("woodpecker-agent",),
+    ),
+    *SERVERS,
+    *SERVICES,
+    # A workflow has nodes, each a pod; a retry is another node. Any other CI system that names
+    # a run is more specific, so this one comes last. Source: argoproj/argo-workflows,
+    # workflow/common/common.go and workflow/controller/workflowpod.go.
+    CiVariables(
+        kind="argo",
+        marker="ARGO_CONTAINER_NAME",
+        other_markers=("ARGO_POD_NAME", "ARGO_WORKFLOW_UID"),
+        marker_value="",
+        build=word("ARGO_NODE_ID") | word("ARGO_POD_NAME") | word("ARGO_POD_UID"),
+        run=(
+            word("ARGO_WORKFLOW_UID") | word("ARGO_WORKFLOW_NAME"),
+            word("ARGO_NODE_ID"),
+            word("ARGO_POD_NAME"),
+            word("ARGO_POD_UID"),
+        ),
+        project=text("ARGO_WORKFLOW_NAME") | text("ARGO_NODE_ID") | text("ARGO_POD_NAME"),
+        count=WITHOUT,
+        job=text("ARGO_CONTAINER_NAME"),
+        recurring=(
+            stable("ARGO_POD_NAME") | stable("ARGO_NODE_ID"),
+            text("ARGO_CONTAINER_NAME"),
+        ),
+        agents=("workflow-controller",),
     ),
 )

@@ -1,11 +1,15 @@
 """A CI system described by the names of its variables, for the table in table.py."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.ci import run
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, run_id, short_name
+from ebpftrace.jobs.run_parts import without_run_parts
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +48,39 @@ def word(name: str) -> Variable:
     return Variable(((name, run.word),))
 
 
+def before(mark: str, name: str) -> Variable:
+    """The part of a variable before the first `mark`: of "project:1f3d", "project"."""
+    return Variable(((name, lambda environ, name: environ.get(name).partition(mark)[0]),))
+
+
+def stable(name: str) -> Variable:
+    """A variable without the numbers and random suffixes that differ from run to run."""
+    return Variable(((name, lambda environ, name: without_run_parts(environ.get(name))),))
+
+
+def uuid(name: str) -> Variable:
+    """A variable that must be a UUID."""
+    return Variable(((name, _uuid),))
+
+
+def _uuid(environ: Environ, name: str) -> str:
+    value = environ.get(name, 36)
+    return value if _UUID.fullmatch(value) else ""
+
+
 NOTHING = Variable()
+WITHOUT = Variable((("", lambda _environ, _name: ""),))
+"""For `count`: the name shows no number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CiVariables:
     """A CI system that sets a marker variable in every job, and others that identify the run.
 
-    A process is recognised by two things. `marker` has the value `marker_value`, in upper
-    or lower case ("": any value). `build` has a value, and so has `project` where
-    `project_required`. `run` are the variables that together distinguish runs, attempts and
-    legs of a matrix; `build` alone unless given. The name is
+    A process is recognised by two things. `marker`, or one of `other_markers`, has the value
+    `marker_value`, in upper or lower case ("": any value). `build` has a value, and so has
+    `project` where `project_required`. `run` are the variables that together distinguish
+    runs, attempts and legs of a matrix; `build` alone unless given. The name is
     "owner/project#count job (detail)"; `count` is `build` unless given, and the kind stands
     in for a missing project. `recurring` are those that together name the job in each of its
     runs, a leg of a matrix included. `agents` are the programs that start jobs.
@@ -62,6 +88,7 @@ class CiVariables:
 
     kind: str
     marker: str
+    other_markers: tuple[str, ...] = ()
     marker_value: str = "true"
     build: Variable
     run: tuple[Variable, ...] = ()
@@ -98,5 +125,7 @@ class CiVariables:
         )
 
     def _is_marked(self, environ: Environ) -> bool:
-        value = environ.get(self.marker)
-        return value.lower() == self.marker_value if self.marker_value else bool(value)
+        markers = (self.marker, *self.other_markers)
+        values = (environ.get(marker).lower() for marker in markers)
+        wanted = self.marker_value
+        return any(value == wanted if wanted else value for value in values)

@@ -19,11 +19,11 @@ from tests.support.fakeroot import FakeRoot
 
 DOCS = (Path(__file__).parents[3] / "docs/watch.md").read_text()
 ADDED = CiVariables(
-    kind="appveyor",
-    marker="APPVEYOR",
-    build=number("APPVEYOR_BUILD_ID"),
-    project=text("APPVEYOR_REPO_NAME"),
-    agents=("appveyor-build-agent",),
+    kind="exampleci",
+    marker="EXAMPLECI",
+    build=number("EXAMPLECI_BUILD_ID"),
+    project=text("EXAMPLECI_REPO"),
+    agents=("exampleci-build-agent",),
 )
 SYSTEMS = (*CI_SYSTEMS, ADDED)
 
@@ -54,7 +54,10 @@ def test_docs_list_every_kind() -> None:
     section = DOCS.partition("## How a job is identified")[2].partition("\n## ")[0]
     for system in CI_SYSTEMS:
         assert f"\n| `{system.kind}` |" in section
-    assert set(re.findall(r"`([a-z-]+)`", section)) == {"kind", *job_kinds()}
+    assert set(re.findall(r"`([a-z-]+)`", section)) == {
+        "kind",
+        *job_kinds(),
+    }
 
 
 def test_one_row_adds_a_ci_system(tmp_path: Path) -> None:
@@ -62,19 +65,19 @@ def test_one_row_adds_a_ci_system(tmp_path: Path) -> None:
     fake.mounts("/ /sys/fs/cgroup rw - cgroup2 cgroup2 rw")
     fake.folder("/sys/fs/cgroup", cgroup__controllers="memory\n")
     number = fake.folder("/sys/fs/cgroup/job").stat().st_ino
-    variables = {"APPVEYOR": "True", "APPVEYOR_BUILD_ID": "7", "APPVEYOR_REPO_NAME": "a/b"}
+    variables = {"EXAMPLECI": "True", "EXAMPLECI_BUILD_ID": "7", "EXAMPLECI_REPO": "a/b"}
     fake.process(10, environ=variables, comm="make")
     fake.process(11, 10)
-    fake.process(20, environ=variables, comm="appveyor-build-agent"[:15])
+    fake.process(20, environ=variables, comm="exampleci-build-agent"[:15])
     resolver = JobResolver(CgroupPaths(memory_hierarchy(tmp_path)), tmp_path, SYSTEMS)
 
     job = resolver.resolve(11, number)
-    assert (job.kind, job.name) == ("appveyor", "a/b#7")
-    assert job.identified_by == "APPVEYOR_BUILD_ID of pid 11's ancestor 10"
+    assert (job.kind, job.name) == ("exampleci", "a/b#7")
+    assert job.identified_by == "EXAMPLECI_BUILD_ID of pid 11's ancestor 10"
     assert resolver.resolve(20, number).kind == "cgroup", "an agent is not a job"
 
     key = job_kind_globs(job_kinds(SYSTEMS))
-    assert "appveyor" in key.expected
-    assert key.read(["app*"]) == ("app*",)
+    assert "exampleci" in key.expected
+    assert key.read(["exam*"]) == ("exam*",)
     with pytest.raises(ValueError):
-        job_kind_globs(JOB_KINDS).read(["app*"])
+        job_kind_globs(JOB_KINDS).read(["exam*"])

@@ -29,3 +29,10 @@ def test_name_of_the_agent_is_no_label_of_the_job() -> None:
     assert left is not None
     assert right is not None
     assert left.recurring == right.recurring
+
+
+def test_controllers_without_an_url_differ_by_their_home() -> None:
+    runs = [identify(JENKINS_URL=None, JENKINS_HOME=f"/srv/{name}") for name in ("a", "b")]
+    assert runs[0] is not None
+    assert runs[1] is not None
+    assert runs[0].run != runs[1].run

@@ -1,34 +1,13 @@
 """Every CI system by a job's variables; what else a system does has a file of its own."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from ebpftrace.jobs.ci import CI_SYSTEMS
 from ebpftrace.jobs.ci.run import CiProcess, CiRun
+from tests.support.ci_cases import NEWER_CASES, Case
 from tests.support.environs import environ
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A job's variables, and what is expected of them.
-
-    Another value of one of `distinguishing` is another run; of one of `ignored` it is not.
-    Another value of one of `recurring` is another job, not a run of the same.
-    With one of `not_a_job` the process belongs to no run of this system.
-    """
-
-    environ: dict[str, str]
-    name: str
-    variable: str
-    distinguishing: tuple[str, ...]
-    ignored: tuple[str, ...]
-    recurring: tuple[str, ...]
-    not_a_job: tuple[dict[str, str], ...]
-    comm: str = "make"
-    args: tuple[str, ...] = ()
-
 
 CASES = {
     "github": Case(
@@ -49,8 +28,9 @@ CASES = {
             "GITHUB_RUN_ATTEMPT",
             "GITHUB_JOB",
             "RUNNER_TRACKING_ID",
+            "GITHUB_REPOSITORY",
         ),
-        ignored=("RUNNER_OS", "GITHUB_ACTION"),
+        ignored=("RUNNER_OS", "GITHUB_ACTION", "RUNNER_TEMP", "GITHUB_WORKSPACE"),
         recurring=("GITHUB_REPOSITORY", "GITHUB_JOB", "EBPFTRACE_LEG"),
         not_a_job=({"GITHUB_ACTIONS": ""}, {"GITHUB_RUN_ID": ""}, {"GITHUB_RUN_ID": "$(id)"}),
     ),
@@ -62,12 +42,13 @@ CASES = {
             "CI_PIPELINE_ID": "555",
             "CI_JOB_NAME": "unit",
             "CI_PROJECT_PATH": "group/project",
+            "CI_SERVER_URL": "https://gitlab.example.org",
         },
         name="group/project#7 unit",
         variable="CI_JOB_ID",
-        distinguishing=("CI_JOB_ID",),
+        distinguishing=("CI_JOB_ID", "CI_SERVER_URL"),
         ignored=("CI_JOB_STAGE",),
-        recurring=("CI_PROJECT_PATH", "CI_JOB_NAME", "CI_RUNNER_TAGS"),
+        recurring=("CI_SERVER_URL", "CI_PROJECT_PATH", "CI_JOB_NAME", "CI_RUNNER_TAGS"),
         not_a_job=({"GITLAB_CI": ""}, {"CI_JOB_ID": ""}, {"CI_JOB_ID": "-1"}),
     ),
     "jenkins": Case(
@@ -78,10 +59,11 @@ CASES = {
             "BUILD_ID": "dontKillMe",
             "JENKINS_URL": "http://ci.example/",
             "EXECUTOR_NUMBER": "0",
+            "NODE_NAME": "agent-1",
         },
         name="folder/app#153",
         variable="BUILD_NUMBER",
-        distinguishing=("BUILD_NUMBER", "EXECUTOR_NUMBER"),
+        distinguishing=("BUILD_NUMBER", "EXECUTOR_NUMBER", "NODE_NAME", "JENKINS_URL"),
         ignored=("BUILD_ID", "STAGE_NAME"),
         recurring=("JENKINS_URL", "JOB_NAME", "NODE_LABELS"),
         not_a_job=({"BUILD_NUMBER": ""}, {"JOB_NAME": ""}),
@@ -117,10 +99,11 @@ CASES = {
             "CIRCLE_WORKFLOW_JOB_ID": "5d9f-1",
             "CIRCLE_NODE_INDEX": "2",
             "CIRCLE_NODE_TOTAL": "4",
+            "CIRCLE_BUILD_URL": "https://circleci.com/gh/acme/app/31",
         },
         name="acme/app#31 test (2)",
         variable="CIRCLE_BUILD_NUM",
-        distinguishing=("CIRCLE_BUILD_NUM", "CIRCLE_NODE_INDEX"),
+        distinguishing=("CIRCLE_BUILD_NUM", "CIRCLE_NODE_INDEX", "CIRCLE_BUILD_URL"),
         ignored=("CIRCLE_BRANCH",),
         recurring=("CIRCLE_PROJECT_REPONAME", "CIRCLE_JOB", "CIRCLE_NODE_INDEX"),
         not_a_job=({"CIRCLECI": ""}, {"CIRCLE_BUILD_NUM": "", "CIRCLE_WORKFLOW_JOB_ID": ""}),
@@ -192,6 +175,7 @@ CASES = {
         recurring=(),
         not_a_job=({"HOSTNAME": ""}, {"HOSTNAME": "../x"}),
     ),
+    **NEWER_CASES,
 }
 
 
@@ -276,3 +260,10 @@ def test_process_without_a_complete_run_is_not_a_job(
 def test_environment_of_an_agent_is_not_a_job(agent: dict[str, str]) -> None:
     process = CiProcess("agent", environ(agent))
     assert [system.kind for system in CI_SYSTEMS if system.identify(process)] == []
+
+
+def test_harness_comes_before_drone_whose_variables_it_sets_as_well() -> None:
+    both = environ({**CASES["drone"].environ, **CASES["harness"].environ})
+    found = (system.identify(CiProcess("make", both)) for system in CI_SYSTEMS)
+    run = next(run for run in found if run is not None)
+    assert run.kind == "harness"
