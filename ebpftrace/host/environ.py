@@ -2,15 +2,19 @@
 
 from ebpftrace.text import clean
 
+MOST_VARIABLES = 16384
+
 
 class Environ:
     """A process's environment as it was at its exec, or as it has overwritten it since.
 
-    Values are kept raw and cleaned when they are read.
+    Values are kept raw and cleaned when they are read. Of very many variables the first
+    MOST_VARIABLES count: a process may have a million that have two bytes each.
     """
 
     def __init__(self, raw: bytes) -> None:
-        self._values = dict(entry.split(b"=", 1) for entry in raw.split(b"\0") if b"=" in entry)
+        entries = raw.split(b"\0", MOST_VARIABLES)[:MOST_VARIABLES]
+        self._values = dict(entry.split(b"=", 1) for entry in entries if b"=" in entry)
 
     def get(self, name: str, limit: int = 256) -> str:
         """The variable, cleaned; "" if it is not set, empty, or longer than `limit` bytes."""

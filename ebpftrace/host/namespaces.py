@@ -3,14 +3,17 @@
 Source: namespaces(7), pid_namespaces(7), cgroup_namespaces(7).
 """
 
+import contextlib
 import os
 from pathlib import Path
 
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.text import clean
 
 _INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 _MAX_FOLDERS = 4096
+_NAME_LIMIT = 256  # HOST_NAME_MAX is 64, limits.h
 
 
 def in_initial_pid_namespace(root: Path = Path("/")) -> bool:
@@ -19,6 +22,18 @@ def in_initial_pid_namespace(root: Path = Path("/")) -> bool:
         return (root / "proc/self/ns/pid").stat().st_ino == _INITIAL_PID_NAMESPACE
     except OSError:
         return True
+
+
+def node_names(root: Path = Path("/")) -> tuple[str, ...]:
+    """The names of this machine, cleaned: what the kernel has, and /etc/hostname of pid 1.
+
+    They differ where this process has a UTS namespace of its own, in a pod for instance.
+    """
+    names = []
+    for file in ("proc/sys/kernel/hostname", "proc/1/root/etc/hostname"):
+        with contextlib.suppress(OSError):
+            names.append(clean((root / file).read_bytes()[:_NAME_LIMIT].strip()))
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def cgroup_namespace_root(hierarchy: MemoryHierarchy, root: Path = Path("/")) -> Path | None:

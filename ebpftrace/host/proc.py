@@ -16,13 +16,14 @@ from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.bounded import bounded
 from ebpftrace.host.environ import Environ
 from ebpftrace.text import clean
-from ebpftrace.units import KIB, NS_PER_SECOND, PAGE_SIZE
+from ebpftrace.units import KIB, MIB, NS_PER_SECOND, PAGE_SIZE
 
 PROC = Path("/proc")
-ENVIRON_LIMIT = 128 * KIB
+ENVIRON_LIMIT = 2 * MIB  # arguments and environment with a stack limit of 8 MiB: execve(2)
 CMDLINE_LIMIT = 16 * KIB
 _PF_EXITING = 0x4  # of linux/sched.h
 _NS_PER_TICK = NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
+_NO_SESSION = 0xFFFFFFFF  # AUDIT_SID_UNSET of linux/audit.h
 _DELETED = " (deleted)"
 
 
@@ -102,11 +103,28 @@ def read_cmdline(pid: int, proc: Path = PROC) -> tuple[str, ...] | None:
 
 
 def read_environ(pid: int, proc: Path = PROC) -> Environ | None:
-    """The first 128 KiB of the environment; a variable cut there is dropped."""
+    """The first 2 MiB of the environment; a variable cut there is dropped.
+
+    One variable may have 128 KiB. The kernel copies what there is, and most environments
+    have less than 8 KiB.
+    """
     raw = bounded(pid, lambda: _read(proc, pid, "environ", ENVIRON_LIMIT))
     if raw is None:
         return None
     return Environ(raw if len(raw) < ENVIRON_LIMIT else raw.rpartition(b"\0")[0])
+
+
+def read_session(pid: int, proc: Path = PROC) -> int | None:
+    """The number of the session in which a user logged in, which its children inherit.
+
+    None if no user did, or the kernel does not count them (CONFIG_AUDIT).
+    """
+    try:
+        raw = _read(proc, pid, "sessionid")
+    except NotPermittedError:
+        return None
+    session = int(raw) if raw and raw.strip().isdigit() else _NO_SESSION
+    return None if session == _NO_SESSION else session
 
 
 def read_program(pid: int, proc: Path = PROC) -> str | None:
@@ -192,9 +210,10 @@ def _read(proc: Path, pid: int, name: str, limit: int = 64 * KIB) -> bytes | Non
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            raw = b""
-            while len(raw) < limit and (chunk := os.read(fd, limit - len(raw))):
+            raw, step = b"", min(limit, 64 * KIB)
+            while len(raw) < limit and (chunk := os.read(fd, min(step, limit - len(raw)))):
                 raw += chunk
+                step = min(8 * step, limit)  # what is very large takes few more calls
             return raw
         finally:
             os.close(fd)

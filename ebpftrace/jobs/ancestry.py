@@ -1,8 +1,10 @@
 """The CI run of a process: from its own environment, else from its nearest ancestor's.
 
 A job's programs may clear their environment (`env -i`, sudo), so ancestors are read in
-turn. Never pid 1, and never a CI agent, container runtime or service manager: the
-environment in which those were started is not that of a job they run.
+turn. Never pid 1, and never a CI agent, container runtime, service manager or a daemon that
+starts sessions, such as sshd and cron: the environment in which those were started is not that
+of what they run. A job may have restarted them. The kernel numbers sessions (pam_loginuid(8),
+/proc/PID/sessionid), so a job's ancestor of another session is not asked either.
 """
 
 from collections import OrderedDict
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
-from ebpftrace.host.proc import PROC, Stat, read_cmdline, read_environ, read_stat
+from ebpftrace.host.proc import PROC, Stat, read_cmdline, read_environ, read_session, read_stat
 from ebpftrace.jobs.ci import CI_SYSTEMS
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, CiSystem
 
@@ -24,10 +26,27 @@ _RUNTIMES = (
     "containerd-shim",
     "containerd-shim-runc-v2",
     "conmon",
+    "conmonrs",
+    "crio",
+    "buildkitd",
     "dockerd",
     "kubelet",
     "systemd",
+    "(systemd)",
+    "supervisord",
+    "runsv",
+    "s6-supervise",
+    # Sessions of users. OpenSSH 9.8 moved them to a program of their own, and 10.0 the log-in.
     "sshd",
+    "sshd-session",
+    "sshd-auth",
+    "dropbear",
+    "tailscaled",
+    "login",
+    "cron",
+    "crond",
+    "anacron",
+    "atd",
 )
 
 
@@ -62,7 +81,8 @@ class Ancestry:
             # ancestors only, which rarely do that.
             run = self._identify(stat) if current == pid else self._cached(stat)
             if run is not None:
-                return FoundRun(run, current)
+                same = current == pid or self._same_session(pid, current)
+                return FoundRun(run, current) if same else None
             parent = self._stat(stat.parent_pid)
             if parent is not None and parent.start_ticks > stat.start_ticks:
                 return None  # the parent's pid was reused between the two reads
@@ -82,6 +102,11 @@ class Ancestry:
         if len(self._cache) > _CACHED_ANCESTORS:
             self._cache.popitem(last=False)
         return run
+
+    def _same_session(self, pid: int, ancestor: int) -> bool:
+        """Whether no user logged in between; True where the kernel does not know."""
+        session = read_session(pid, self._proc)
+        return session is None or session == read_session(ancestor, self._proc)
 
     def _identify(self, stat: Stat) -> CiRun | None:
         try:

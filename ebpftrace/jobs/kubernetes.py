@@ -4,6 +4,9 @@ cgroupfs driver: /kubepods/burstable/podUID/CONTAINER; systemd driver:
 /kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podUID.slice/RUNTIME-ID.scope,
 with the uid's dashes as underscores. A static pod's uid is 32 hex digits without dashes.
 
+With `hostNetwork` the kubelet sets HOSTNAME to the node's name. Source: kubernetes/kubernetes,
+pkg/kubelet/kubelet_pods.go (GeneratePodHostNameAndDomain) and the runtimes.
+
 A container that the kubelet restarts has a new id and a new path, but keeps its name: the
 file that the kubelet mounts on /dev/termination-log is below pods/UID/containers/NAME.
 Source: kubernetes/kubernetes, pkg/kubelet/cm (cgroup_manager_linux.go and
@@ -30,13 +33,23 @@ _POD = re.compile(
 _CONTAINER_NAME = r"/pods/{uid}/containers/([a-z0-9][a-z0-9-]{{0,62}})/"
 
 
-def locate(
-    path: str, environ: Environ | None, mounts: Iterable[Mount] = ()
-) -> JobLocation | None:
-    """The pod; its name from HOSTNAME where the kubelet's KUBERNETES_SERVICE_HOST is set.
+# As manifests call metadata.name and spec.nodeName of the downward API.
+_POD_VARIABLES = ("POD_NAME", "K8S_POD_NAME", "KUBERNETES_POD_NAME", "MY_POD_NAME")
+_NODE_VARIABLES = ("NODE_NAME", "K8S_NODE_NAME", "KUBERNETES_NODE_NAME", "MY_NODE_NAME")
 
-    `mounts` are those of the process. Where they do not show the container's name, all
-    containers of the pod share one `restart_id`.
+
+def locate(
+    path: str,
+    environ: Environ | None,
+    mounts: Iterable[Mount] = (),
+    node_names: Iterable[str] = (),
+) -> JobLocation | None:
+    """The pod, by a name of its own where the kubelet's KUBERNETES_SERVICE_HOST is set.
+
+    Its name is POD_NAME, else HOSTNAME if that is not the node's: one of `node_names`, or
+    NODE_NAME. Else the container's name stands for it. `mounts` are those of the process.
+    Where they do not show the container's name, all containers of the pod share one
+    `restart_id`.
     """
     uid = pod_uid(path)
     if not uid:
@@ -44,13 +57,17 @@ def locate(
     container = containers.container_id(path)
     by = f"pod uid {uid} in the cgroup path"
     name = f"pod {uid[:8]}"
+    container_name = _container_name(uid, mounts)
     if environ is not None and "KUBERNETES_SERVICE_HOST" in environ:
-        host = word(environ, "HOSTNAME")
-        if host:
-            name, by = clean(host, NAME_WIDTH), f"{by}, name from HOSTNAME"
+        variable = _naming_variable(environ, {*map(_host_part, node_names)})
+        if variable:
+            name, by = word(environ, variable), f"{by}, name from {variable}"
+        elif container_name:
+            name, by = container_name, f"{by}, name of the container"
     if container:
         by = f"{by}, container {container[:12]}"
-    restart_id = "/".join(filter(None, (uid, _container_name(uid, mounts))))
+    restart_id = "/".join(filter(None, (uid, container_name)))
+    name = clean(name, NAME_WIDTH)
     return JobLocation("kubernetes", name, by, restart_id=restart_id)
 
 
@@ -63,6 +80,21 @@ def pod_uid(path: str) -> str:
     """The uid of the pod in a path that the kubelet made, with dashes; else ""."""
     match = _POD.search(path)
     return match[1].replace("_", "-") if match else ""
+
+
+def _naming_variable(environ: Environ, nodes: set[str]) -> str:
+    """The variable that has the pod's name; "" if there is none, or it may be the node's."""
+    for variable in _POD_VARIABLES:
+        if word(environ, variable):
+            return variable
+    nodes |= {_host_part(word(environ, variable)) for variable in _NODE_VARIABLES}
+    host = word(environ, "HOSTNAME")
+    return "HOSTNAME" if host and _host_part(host) not in nodes else ""
+
+
+def _host_part(name: str) -> str:
+    """A host's name without its domain, which one of two places may leave out."""
+    return name.partition(".")[0].lower()
 
 
 def _container_name(uid: str, mounts: Iterable[Mount]) -> str:

@@ -8,6 +8,7 @@ from ebpftrace.errors import EbpftraceError, NotPermittedError
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.environ import Environ
 from ebpftrace.host.mounts import Mount, mounts
+from ebpftrace.host.namespaces import node_names
 from ebpftrace.host.proc import read_environ
 from ebpftrace.jobs import containers, fallback, kubernetes, systemd
 from ebpftrace.jobs.ancestry import Ancestry
@@ -86,7 +87,9 @@ class JobResolver:
             return fallback.locate_removed(cgroup_id)
         pod = None
         if kubernetes.is_pod(path):
-            pod = kubernetes.locate(path, self._environ(pid), self._mounts(pid))
+            pod = kubernetes.locate(
+                path, self._environ(pid), self._mounts(pid), node_names(self._root)
+            )
         return (
             pod
             or containers.locate(path)

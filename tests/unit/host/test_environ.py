@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.host.environ import Environ
+from ebpftrace.host.environ import MOST_VARIABLES, Environ
 
 
 def test_values_are_cleaned_and_bounded() -> None:
@@ -11,6 +11,14 @@ def test_values_are_cleaned_and_bounded() -> None:
     assert environ.get("C") == "a=b"
     assert environ.get("D") == "\\xff"
     assert environ.get("nonsense") == ""
+
+
+def test_of_a_million_variables_the_first_count() -> None:
+    environ = Environ(b"CI=1\0" + b"=\0" * 1_000_000 + b"LAST=1\0")
+    assert environ.get("CI") == "1"
+    assert "LAST" not in environ
+    many = Environ(b"".join(b"V%d=\0" % index for index in range(3 * MOST_VARIABLES)))
+    assert len(many) == MOST_VARIABLES
 
 
 @given(st.binary(max_size=200))

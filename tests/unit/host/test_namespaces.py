@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.host.mounts import MemoryHierarchy
-from ebpftrace.host.namespaces import cgroup_namespace_root, in_initial_pid_namespace
+from ebpftrace.host.namespaces import (
+    cgroup_namespace_root,
+    in_initial_pid_namespace,
+    node_names,
+)
 from tests.support.fakeroot import FakeRoot
 
 
@@ -59,3 +63,15 @@ def test_namespace_without_visible_processes_has_no_root(tmp_path: Path) -> None
         cgroup_namespace_root(MemoryHierarchy("v1", tmp_path / "mount", "/.."), tmp_path)
         is None
     )
+
+
+def test_node_has_the_kernels_name_and_that_of_pid_1(tmp_path: Path) -> None:
+    assert node_names(tmp_path) == ()
+    for file, name in (
+        ("sys/kernel/hostname", "pod-7\n"),
+        ("1/root/etc/hostname", "node\x1b\n"),
+    ):
+        (tmp_path / "proc" / file).parent.mkdir(parents=True)
+        (tmp_path / "proc" / file).write_text(name)
+    assert node_names(tmp_path) == ("pod-7", "node\\x1b")
+    assert os.uname().nodename in node_names()

@@ -117,14 +117,53 @@ def test_comm_with_brackets_and_spaces_is_parsed_and_cleaned(tmp_path: Path) -> 
 
 def test_environ_is_bounded_and_drops_a_cut_variable(tmp_path: Path) -> None:
     fake = FakeRoot(tmp_path)
-    filler = {f"V{index}": "x" * 1000 for index in range(200)}
+    filler = {f"V{index}": "x" * 1000 for index in range(2200)}
     fake.process(7, environ={"FIRST": "1", **filler, "LAST": "1"})
     environ = proc.read_environ(7, fake.proc)
     assert environ is not None
     assert environ.get("FIRST") == "1"
     assert "LAST" not in environ
-    assert len(environ) < 132
-    assert all(environ.get(f"V{index}", 2000) in ("", "x" * 1000) for index in range(200))
+    assert len(environ) < 2 * 1024 * 1024 // 1000
+    assert all(environ.get(f"V{index}", 2000) in ("", "x" * 1000) for index in range(2200))
+
+
+@pytest.mark.parametrize(
+    ("before", "size"), [(2, 120_000), (16, 120_000), (400, 4_000), (12_000, 80)]
+)
+def test_variable_after_much_environment_is_found(
+    tmp_path: Path, before: int, size: int
+) -> None:
+    fake = FakeRoot(tmp_path)
+    filler = {f"V{index}": "x" * size for index in range(before)}
+    fake.process(7, environ={**filler, "GITHUB_RUN_ID": "5"})
+    environ = proc.read_environ(7, fake.proc)
+    assert environ is not None
+    assert environ.get("GITHUB_RUN_ID") == "5"
+
+
+def test_environment_of_240_kib_is_read_from_a_real_process() -> None:
+    filler = {f"V{index}": "x" * 120_000 for index in range(2)}
+    with subprocess.Popen(["sleep", "60"], env={**filler, "LAST": "1"}) as child:
+        try:
+            while not proc.read_cmdline(child.pid):
+                time.sleep(0.001)  # exec sets its arguments last
+            environ = proc.read_environ(child.pid)
+        finally:
+            child.kill()
+    assert environ is not None
+    assert environ.get("LAST") == "1"
+
+
+@pytest.mark.parametrize(
+    ("raw", "session"), [("7", 7), ("4294967295", None), ("", None), ("x", None), (None, None)]
+)
+def test_session_is_the_kernels_number(
+    tmp_path: Path, raw: str | None, session: int | None
+) -> None:
+    FakeRoot(tmp_path).process(7)
+    if raw is not None:
+        (tmp_path / "proc/7/sessionid").write_text(raw)
+    assert proc.read_session(7, tmp_path / "proc") == session
 
 
 def test_dying_process_has_a_pending_sigkill_or_is_exiting(tmp_path: Path) -> None:

@@ -48,7 +48,22 @@ def test_environment_of_pid_1_is_ignored(fake: FakeRoot) -> None:
 
 
 @pytest.mark.parametrize(
-    "agent", ["Runner.Worker", "gitlab-runner", "buildkite-agent", "containerd-shim", "systemd"]
+    "agent",
+    [
+        "Runner.Worker",
+        "gitlab-runner",
+        "buildkite-agent",
+        "act_runner",
+        "forgejo-runner",
+        "containerd-shim",
+        "buildkitd",
+        "systemd",
+        "sshd",
+        "sshd-session",
+        "dropbear",
+        "cron",
+        "login",
+    ],
 )
 def test_environment_of_an_agent_and_above_is_ignored(fake: FakeRoot, agent: str) -> None:
     fake.process(10, 1, environ=GITLAB)
@@ -115,3 +130,23 @@ def test_tekton_entrypoint_above_a_step_identifies_it(fake: FakeRoot) -> None:
     found_run = Ancestry(fake.proc).find(11)
     assert found_run is not None
     assert found_run.run.name == "lint step 0"
+
+
+@pytest.mark.parametrize(
+    ("own", "of_ancestor", "belongs"),
+    [
+        ("7", "7", True),
+        ("7", "4294967295", False),  # the job's daemon started a session for a user
+        ("7", "3", False),
+        ("4294967295", "4294967295", True),
+        ("4294967295", "3", True),  # sessions are inherited: only a kernel of another kind
+    ],
+)
+def test_user_who_logged_in_below_a_jobs_daemon_is_not_of_the_job(
+    fake: FakeRoot, own: str, of_ancestor: str, belongs: bool
+) -> None:
+    fake.process(10, 1, environ=GITLAB, comm="restarted")
+    fake.process(11, 10, comm="gopls")
+    (fake.proc / "10/sessionid").write_text(of_ancestor)
+    (fake.proc / "11/sessionid").write_text(own)
+    assert (found(fake, 11) is not None) == belongs

@@ -6,6 +6,7 @@ from ebpftrace.jobs import containers
 
 ID = "0123456789ab" + "cdef" * 13
 OTHER = "f" * 64
+BUILD = "z7f5j0o0mvhmx8n3l2k3x4q5a"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,11 @@ def test_container_is_located_by_its_id(path: str, kind: str) -> None:
         "/",
         "/docker",
         "/docker/buildkit",
+        "/docker/buildkit/cache",
+        f"/docker/buildkit/{BUILD.upper()}",
+        "/system.slice/docker-proxy.scope",
+        "/system.slice/docker.service",
+        "/buildah-",
         f"/machine.slice/libpod-conmon-{ID}.scope",
         f"/kubepods/podx/crio-conmon-{ID}.scope",
         f"/docker/{ID}0",
@@ -54,6 +60,25 @@ def test_container_is_located_by_its_id(path: str, kind: str) -> None:
 )
 def test_path_without_a_container_has_no_location(path: str) -> None:
     assert containers.locate(path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (f"/docker/buildkit/{BUILD}", "docker z7f5j0o0mvhm"),
+        (f"/system.slice/docker-{BUILD}.scope", "docker z7f5j0o0mvhm"),
+        (f"/buildkit/{BUILD}", "buildkit z7f5j0o0mvhm"),
+        (f"/docker/{OTHER}/buildkit/{BUILD}", "buildkit z7f5j0o0mvhm"),
+        (f"/system.slice/buildkit-{BUILD}.scope", "buildkit z7f5j0o0mvhm"),
+        (f"/docker/buildkit/{ID}", "docker 0123456789ab"),
+        ("/machine.slice/buildah-buildah2893781237.scope", "buildah 2893781237"),
+    ],
+)
+def test_step_of_an_image_build_is_a_container(path: str, name: str) -> None:
+    location = containers.locate(path)
+    assert location is not None
+    assert (location.kind, location.name) == (name.split()[0], name)
+    assert containers.container_id(path) is not None
 
 
 @given(st.text(alphabet="/:-.abcdef0123docker", max_size=200))

@@ -1,5 +1,6 @@
 import pytest
 
+from ebpftrace.host.mounts import Mount
 from ebpftrace.jobs import kubernetes
 from tests.support.environs import environ
 
@@ -49,6 +50,45 @@ def test_hostname_names_the_pod_only_with_the_kubelets_variables() -> None:
     unnamed = kubernetes.locate(path, environ({"HOSTNAME": "laptop"}))
     assert unnamed is not None
     assert unnamed.name == "pod 12345678"
+
+
+NODE = ("node-3.example.org", "node-3")
+KUBELET = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+MOUNT = Mount(
+    f"/var/lib/kubelet/pods/{UID}/containers/build/0a1b",
+    "/dev/termination-log",
+    "ext4",
+    frozenset(),
+)
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({"HOSTNAME": "runner-4k2kd"}, "runner-4k2kd"),
+        ({"HOSTNAME": "node-3"}, "build"),
+        ({"HOSTNAME": "Node-3.internal"}, "build"),
+        ({"HOSTNAME": "node-3", "POD_NAME": "runner-4k2kd"}, "runner-4k2kd"),
+        ({"HOSTNAME": "node-3", "MY_POD_NAME": "runner-4k2kd"}, "runner-4k2kd"),
+        ({"HOSTNAME": "node-3", "POD_NAME": "no name"}, "build"),
+        ({"HOSTNAME": "worker", "NODE_NAME": "worker.example.org"}, "build"),
+        ({"HOSTNAME": ""}, "build"),
+    ],
+)
+def test_pod_with_the_nodes_network_is_not_called_after_the_node(
+    variables: dict[str, str], name: str
+) -> None:
+    path = f"/kubepods/pod{UID}/{ID}"
+    location = kubernetes.locate(path, environ({**KUBELET, **variables}), [MOUNT], NODE)
+    assert location is not None
+    assert location.name == name
+
+
+def test_pod_of_the_nodes_name_without_a_container_name_is_known_by_its_uid() -> None:
+    given = environ({**KUBELET, "HOSTNAME": "node-3"})
+    location = kubernetes.locate(f"/kubepods/pod{UID}/{ID}", given, (), NODE)
+    assert location is not None
+    assert location.name == "pod 12345678"
 
 
 @pytest.mark.parametrize("path", ["/", "/kubepods", "/kubepods/burstable", f"/jobs/pod{UID}"])
