@@ -85,6 +85,10 @@ class EventDispatcher:
             else:
                 self._apply(event)
 
+    def take_remarks(self) -> list[str]:
+        """What the user should know of processes that are not watched; each is told once."""
+        return self.tracked.take_remarks()
+
     def end_reason(self) -> str:
         """Why no event can come any more; "" if one can."""
         if self._selection.pids and not len(self.tracked):

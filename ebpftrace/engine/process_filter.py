@@ -2,6 +2,7 @@
 
 import contextlib
 import fnmatch
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from ebpftrace.golang import buildinfo
 from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.probe import Selection
+
+MOST_REMARKS = 8
+"""Programs that are named; a job could make any number of them."""
 
 
 class ProcessFilter:
@@ -27,7 +31,10 @@ class ProcessFilter:
         self._accepted: set[ProcessKey] = set()
         self._by_pid: dict[int, ProcessStarted] = {}
         self._by_file = bool(selection.exes or selection.go_mains)
-        self.unidentified = 0  # ended before their program could be looked into
+        # Ended before their program could be looked into, or Go's without its main package.
+        self.unidentified = 0
+        self._remarks: list[str] = []
+        self._remarked: set[str] = set()
 
     def accept(
         self, event: ProcessStarted, executed_since: Callable[[ProcessKey], bool]
@@ -69,6 +76,11 @@ class ProcessFilter:
         if known is not None and known.key == event.key:
             del self._by_pid[event.key.pid]
 
+    def take_remarks(self) -> list[str]:
+        """What the user should know of processes that were skipped; each is told once."""
+        remarks, self._remarks = self._remarks, []
+        return remarks
+
     def __iter__(self) -> Iterator[ProcessKey]:
         return iter(tuple(self._accepted))
 
@@ -84,15 +96,30 @@ class ProcessFilter:
         if not mains:
             return True
         # A process that ended or runs another program by now is read by the path it executed.
-        package = None
+        program = None
         if not replaced:
-            package = buildinfo.read_main_package(Path(f"/proc/{event.key.pid}/exe"))
-        if package is None and event.program.startswith("/"):
-            package = buildinfo.read_main_package(Path(event.program))
-        if package is None:
+            program = buildinfo.read_go_program(Path(f"/proc/{event.key.pid}/exe"))
+        if program is None and event.program.startswith("/"):
+            program = buildinfo.read_go_program(Path(event.program))
+        if program is None:
             self.unidentified += not Path(event.program).is_absolute()
             return False
-        return any(fnmatch.fnmatchcase(package, main) for main in mains)
+        package = program.main_package or ""
+        if any(fnmatch.fnmatchcase(package, main) for main in mains):
+            return True
+        if not package:
+            self.unidentified += 1
+            self._remark_skipped(event.program, program)
+        return False
+
+    def _remark_skipped(self, path: str, program: buildinfo.GoProgram) -> None:
+        lacks = "no build info" if program.main_package is None else "no main package in it"
+        if len(self._remarked) < MOST_REMARKS and path not in self._remarked:
+            self._remarked.add(path)
+            self._remarks.append(
+                f"{path} is a Go program with {lacks}, so --go-main skips it; to watch it, use "
+                f"--exe {shlex.quote(path)} in a watch of its own"
+            )
 
 
 def _complete(event: ProcessStarted) -> ProcessStarted:

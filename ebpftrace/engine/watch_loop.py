@@ -19,6 +19,7 @@ from ebpftrace.ledger import Ledger, Node
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
 from ebpftrace.views import View
+from ebpftrace.views.activity import Remark
 
 if TYPE_CHECKING:
     from ebpftrace.engine.recording.recorder import HistoryRecorder
@@ -189,6 +190,10 @@ class WatchLoop:
         self._view.end(final, reason)
 
     def _report_notes(self) -> None:
+        for text in self._dispatcher.take_remarks():
+            self._view.remark(
+                Remark(self._calendar.unix_ns(self._clock()), self._clock(), text)
+            )
         for note in self._ledger.drain_notes():
             self._view.note(note)
             for finding in self._judge.judge_note(note):

@@ -6,6 +6,7 @@ debug/elf (the container), runtime/debug.ParseBuildInfo (the module text).
 
 import os
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -24,15 +25,33 @@ _FRAME = 16  # the module text lies between two random markers of this length
 _CACHED_FILES = 256
 
 
-_cache: OrderedDict[tuple[int, int, int, int], str | None] = OrderedDict()
+@dataclass(frozen=True, slots=True)
+class GoProgram:
+    """A program that Go's linker made. `main_package` is "" if its build info has none, and
+    None if it has no build info: a linker option, another build tool or a packer left it out.
+    """
+
+    main_package: str | None
+
+
+_cache: OrderedDict[tuple[int, int, int, int], GoProgram | None] = OrderedDict()
 
 
 def read_main_package(path: Path) -> str | None:
     """The import path of the main package of an executable, or of /proc/PID/exe.
 
-    "" if it was built without modules; None if it is not a Go program, or the file is
-    missing, malformed or not readable. Results are cached by device, inode, time of change
-    and size.
+    "" if it was built without modules; None if it is not a Go program, has no build info, or
+    the file is missing, malformed or not readable.
+    """
+    program = read_go_program(path)
+    return None if program is None else program.main_package
+
+
+def read_go_program(path: Path) -> GoProgram | None:
+    """What is known of an executable, or of /proc/PID/exe; None if it is no Go program.
+
+    None also if the file is missing, malformed or not readable. Results are cached by
+    device, inode, time of change and size.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -44,15 +63,14 @@ def read_main_package(path: Path) -> str | None:
         if key in _cache:
             _cache.move_to_end(key)
             return _cache[key]
-        found = _read(fd, b"path")
-        package = _cache[key] = None if found is None else clean(found)
+        program = _cache[key] = _program(fd)
     except OSError:
         return None
     finally:
         os.close(fd)
     if len(_cache) > _CACHED_FILES:
         _cache.popitem(last=False)
-    return package
+    return program
 
 
 def read_main_version(path: Path) -> str:
@@ -65,24 +83,31 @@ def read_main_version(path: Path) -> str:
     except OSError:
         return ""
     try:
-        fields = (_read(fd, b"mod") or b"").split(b"\t")  # path, version, sum
+        fields = (_field(ElfFile(fd), b"mod") or b"").split(b"\t")  # path, version, sum
         return clean(fields[1]) if len(fields) > 1 else ""
-    except OSError:
+    except (OSError, NotElfError):
         return ""
     finally:
         os.close(fd)
 
 
-def _read(fd: int, wanted: bytes) -> bytes | None:
-    """The rest of the line that begins with `wanted`, in the module text."""
+def _program(fd: int) -> GoProgram | None:
     try:
         elf = ElfFile(fd)
-        for address, size in elf.candidates():
-            offset = _find(elf, address, size)
-            if offset is not None:
-                return _decode(elf, offset, wanted)
+        package = _field(elf, b"path")
+        if package is not None:
+            return GoProgram(clean(package))
+        return GoProgram(None) if elf.is_go() else None
     except NotElfError:
         return None
+
+
+def _field(elf: ElfFile, wanted: bytes) -> bytes | None:
+    """The rest of the line that begins with `wanted`, in the module text."""
+    for address, size in elf.candidates():
+        offset = _find(elf, address, size)
+        if offset is not None and (found := _decode(elf, offset, wanted)) is not None:
+            return found
     return None
 
 

@@ -9,11 +9,20 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_PT_LOAD = 1
+_PT_LOAD, _PT_NOTE = 1, 4
 _PF_X, _PF_W = 1, 2
 _HEADERS = 512  # of sections or segments; real programs have about 30
 _NAMES_LIMIT = 64 << 10
+_NOTES_LIMIT = 4 << 10
 _SECTION = b".go.buildinfo"
+_GO_SECTIONS = (
+    _SECTION,
+    b".note.go.buildid",
+    b".gopclntab",
+    b".data.rel.ro.gopclntab",
+    b".gosymtab",
+)
+_GO_NOTE = b"Go\0\0"  # the name of the note that has the build id
 
 
 class NotElfError(ValueError):
@@ -22,6 +31,7 @@ class NotElfError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
+    kind: int
     address: int
     offset: int
     size: int
@@ -46,7 +56,9 @@ class ElfFile:
         fields = self._unpack(header, 16)
         self._phoff, self._shoff = fields[4], fields[5]
         self._phentsize, self._phnum, self._shentsize, self._shnum, self._shstrndx = fields[8:]
-        self._segments = tuple(self._read_segments())
+        segments = tuple(self._read_segments())
+        self._segments = tuple(segment for segment in segments if segment.kind == _PT_LOAD)
+        self._notes = tuple(segment for segment in segments if segment.kind == _PT_NOTE)
 
     def at(self, address: int, size: int) -> bytes:
         """Up to `size` bytes at an address; fewer at a segment's end, none outside."""
@@ -65,6 +77,13 @@ class ElfFile:
             if segment.flags & _PF_W and not segment.flags & _PF_X:
                 yield segment.address, segment.size
 
+    def is_go(self) -> bool:
+        """Whether Go's linker made it, by its note or its sections. False if both are gone."""
+        notes = (self._pread(min(note.size, _NOTES_LIMIT), note.offset) for note in self._notes)
+        return any(_GO_NOTE in note for note in notes) or any(
+            self._section(name) is not None for name in _GO_SECTIONS
+        )
+
     def _read_segments(self) -> Iterator[_Segment]:
         for index in range(min(self._phnum, _HEADERS)):
             at = self._phoff + index * self._phentsize
@@ -72,8 +91,8 @@ class ElfFile:
                 kind, flags, offset, address, _, size = self._unpack("IIQQQQ", at)
             else:
                 kind, offset, address, _, size, _, flags = self._unpack("IIIIIII", at)
-            if kind == _PT_LOAD:
-                yield _Segment(address, offset, size, flags)
+            if kind in (_PT_LOAD, _PT_NOTE):
+                yield _Segment(kind, address, offset, size, flags)
 
     def _section(self, wanted: bytes) -> tuple[int, int] | None:
         count = min(self._shnum, _HEADERS)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.engine.process_filter import ProcessFilter
+from ebpftrace.engine.process_filter import MOST_REMARKS, ProcessFilter
 from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCause
 from ebpftrace.probe import Selection
+from tests.support import elfs
 
 SLEEP = os.path.realpath("/usr/bin/sleep")
 
@@ -80,3 +81,35 @@ def test_exit_frees_the_pid(sleeper: int) -> None:
     tracked.forget(ProcessExited(6, event.key, "sleep", 0, 0, event.counters))
     assert not tracked.has(event.key)
     assert tracked.accept(started(sleeper + 1, StartCause.FORK, parent=sleeper), _no) is None
+
+
+@pytest.mark.parametrize(("text", "lacks"), [(None, "no build info"), ("", "no main package")])
+def test_go_program_that_cannot_be_matched_is_counted_and_named_once(
+    tmp_path: Path, text: str | None, lacks: str
+) -> None:
+    raw = elfs.program("go1.22", text or "")
+    file = tmp_path / "a tool"
+    file.write_bytes(raw.replace(b"Go buildinf", b"no buildinf") if text is None else raw)
+    tracked = ProcessFilter(Selection(go_mains=("example.com/*",)))
+    for pid in (1 << 22, 2 << 22):  # no such process: the file is read
+        assert tracked.accept(replace(started(pid), program=str(file)), _no) is None
+    assert tracked.unidentified == 2
+    (remark,) = tracked.take_remarks()
+    assert f"{file} is a Go program with {lacks}" in remark
+    assert f"--exe '{file}'" in remark
+    assert not tracked.take_remarks()
+
+
+def test_program_of_another_language_is_not_remarked_upon() -> None:
+    tracked = ProcessFilter(Selection(go_mains=("example.com/*",)))
+    assert tracked.accept(replace(started(1 << 22), program="/bin/true"), _no) is None
+    assert (tracked.unidentified, tracked.take_remarks()) == (0, [])
+
+
+def test_remarks_about_programs_are_bounded(tmp_path: Path) -> None:
+    tracked = ProcessFilter(Selection(go_mains=("example.com/*",)))
+    for number in range(2 * MOST_REMARKS):
+        file = tmp_path / f"tool-{number}"
+        file.write_bytes(elfs.program("go1.22", ""))
+        tracked.accept(replace(started(1 << 22), program=str(file)), _no)
+    assert len(tracked.take_remarks()) == MOST_REMARKS

@@ -9,7 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebpftrace.golang import buildinfo
-from ebpftrace.golang.buildinfo import read_main_package, read_main_version
+from ebpftrace.golang.buildinfo import (
+    GoProgram,
+    read_go_program,
+    read_main_package,
+    read_main_version,
+)
 from tests.support.build import CACHE
 from tests.support.elfs import INLINE, POINTERS, program
 from tests.support.patience import patient
@@ -144,3 +149,46 @@ def test_malformed_programs_never_raise(
     buildinfo._cache.clear()
     package = read_main_package(path)
     assert package is None or package.isprintable() or not package
+
+
+MAGIC = b"\xff Go buildinf:"
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_go_program_without_build_info_is_known_by_its_sections(
+    tmp_path: Path, wide: bool
+) -> None:
+    file = tmp_path / "program"
+    file.write_bytes(program("go1.22", TEXT, wide=wide).replace(MAGIC, bytes(len(MAGIC))))
+    assert read_go_program(file) == GoProgram(None)
+    assert read_main_package(file) is None
+
+
+def test_program_without_build_info_and_sections_may_be_any() -> None:
+    assert read_go_program(Path("/bin/true")) is None
+    assert read_go_program(Path("/proc/self/exe")) is None, "Python"
+
+
+def test_go_program_without_modules_has_an_empty_package(tmp_path: Path) -> None:
+    file = tmp_path / "program"
+    file.write_bytes(program("go1.22", ""))
+    assert read_go_program(file) == GoProgram("")
+
+
+@pytest.mark.skipif(GO is None, reason="there is no go command here")
+@pytest.mark.parametrize("flags", ["", "-s -w"])
+def test_program_that_the_linker_made_now_is_gos_by_its_note(
+    tmp_path: Path, flags: str
+) -> None:
+    assert GO is not None
+    (tmp_path / "main.go").write_text("package main\nfunc main() {}\n")
+    environment = {**os.environ, "GOFLAGS": "", "CGO_ENABLED": "0", "GO111MODULE": "off"}
+    argv = [GO, "build", "-ldflags", flags, "-o", "tiny", "main.go"]
+    subprocess.run(argv, cwd=tmp_path, env=environment, check=True)
+    raw = (tmp_path / "tiny").read_bytes()
+    assert MAGIC in raw
+    # Section headers are gone as well, as a packer leaves them: e_shoff and e_shnum.
+    cut = bytearray(raw.replace(MAGIC, bytes(len(MAGIC))))
+    cut[40:48], cut[60:62] = bytes(8), bytes(2)
+    (tmp_path / "cut").write_bytes(cut)
+    assert read_go_program(tmp_path / "cut") == GoProgram(None)
