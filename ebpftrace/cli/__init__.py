@@ -10,6 +10,7 @@ import click
 
 from ebpftrace import __version__
 from ebpftrace.cli.audit import audit
+from ebpftrace.cli.compile import compile_command
 from ebpftrace.cli.completion import completion
 from ebpftrace.cli.history import history
 from ebpftrace.cli.policy import policy
@@ -61,6 +62,7 @@ cli.add_command(policy)
 cli.add_command(audit)
 cli.add_command(thaw)
 cli.add_command(history)
+cli.add_command(compile_command)
 cli.add_command(completion)
 
 

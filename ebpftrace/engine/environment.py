@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ebpftrace.act.fuse.holding.holding import Holding
 from ebpftrace.act.process.survival import freeze_gc, lock_memory, lower_oom_score
+from ebpftrace.engine.compile_memory import CompileMemory
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
@@ -37,6 +38,7 @@ def open_kernel_probe(
         fuse=resources.default_fuse,
         hold_stopped=resources.hold_stopped,
         self_pid=os.getpid(),
+        explain=CompileMemory().explain,
     )
 
 

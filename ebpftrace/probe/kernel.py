@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from ebpftrace.events import (
     CgroupRead,
@@ -23,6 +24,8 @@ from ebpftrace.probe.interface import FuseDefault
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.btf import Btf
 from ebpftrace.probe.loading.cache import cached_programs
+from ebpftrace.probe.loading.child import Explain, unexplained
+from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.layout import read_layout, require_tracepoints
 from ebpftrace.probe.loading.programs import Programs, give_back_memory
 from ebpftrace.probe.loading.settings import (
@@ -57,6 +60,7 @@ class KernelProbe:
     are the memory cgroups of `selection.cgroups` with all below them. With `watermarks`
     there are marks and fuses; `fuse` holds for every process from its first page on, and
     `hold_stopped` is called with the map of stopped processes before any can be stopped.
+    `explain` is asked why the compiler failed, see `in_child`.
     `ring_bytes`, `max_processes` and `many_cpus` let tests make the bounds small.
     """
 
@@ -74,6 +78,7 @@ class KernelProbe:
         ring_bytes: int = RING_BYTES,
         max_processes: int = MAX_PROCESSES,
         many_cpus: bool | None = None,
+        explain: Explain = unexplained,
     ) -> None:
         require_bpf()
         btf = Btf.of_kernel()
@@ -89,7 +94,7 @@ class KernelProbe:
             layout, self._decoder.constants(), selection, glob_words=glob_words, method=method,
             watermarks=watermarks, ring_bytes=ring_bytes, max_processes=max_processes,
         )  # fmt: skip
-        objects = cached_programs(flags)
+        objects = cached_programs(flags, compiler=partial(compile_programs, explain=explain))
         handlers = {name: name[len(_ON) :] for name in objects.programs if name.startswith(_ON)}
         require_tracepoints(btf, handlers.values())
         self._handlers = handlers.keys() - _REPEATED

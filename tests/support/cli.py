@@ -35,6 +35,7 @@ def ebpftrace(
     python: Sequence[str] = (sys.executable, "-m", "ebpftrace"),
     cwd: Path = ROOT,
     stdout: int | IO[str] = subprocess.PIPE,
+    seconds: float = SECONDS,
 ) -> Done:
     """`ebpftrace ARGS…` to its end; `before` is what the command line begins with."""
     return subprocess.run(
@@ -45,7 +46,7 @@ def ebpftrace(
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
         check=False,
     )
 

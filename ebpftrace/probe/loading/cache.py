@@ -12,8 +12,10 @@ import importlib.util
 import os
 import stat
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+from ebpftrace.errors import NotPermittedError
 from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.objects import Objects
 from ebpftrace.probe.loading.sources import source_folder
@@ -22,21 +24,37 @@ _MAX_FILES = 16  # a few kernels, each with a few combinations of options
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def cached_programs(flags: tuple[str, ...], folder: Path | None = None) -> Objects:
+def cached_programs(
+    flags: tuple[str, ...],
+    folder: Path | None = None,
+    *,
+    compiler: Callable[[tuple[str, ...]], Objects] | None = None,
+    must_keep: bool = False,
+) -> Objects:
     """The programs compiled with these `-D` flags, from the cache if they are in it.
 
-    Raises what `compile_programs` does; bcc must be installed in either case.
+    Raises what `compiler` does, by default `compile_programs`; bcc must be installed in
+    either case. With `must_keep` it is an error if the cache cannot be written, or another
+    user could.
     """
+    compile_with = compiler or compile_programs
     ingredients = _ingredients(flags)
     if ingredients is None:
-        return compile_programs(flags)  # raises the error about bcc
+        return compile_with(flags)  # raises the error about bcc
     # The name need not be unique, so crc32 does, without hashlib's 3 MB of libcrypto.
     path = (folder or default_folder()) / f"{zlib.crc32(ingredients):08x}.objects"
     objects = _read(path, ingredients)
     if objects is None:
-        objects = compile_programs(flags)
-        with contextlib.suppress(OSError):  # read-only, or full: the next start compiles
+        objects = compile_with(flags)
+        # Read-only, or full: the next start compiles.
+        with contextlib.nullcontext() if must_keep else contextlib.suppress(OSError):
             _write(path, ingredients + objects.to_bytes())
+    if must_keep and _read(path, ingredients) is None:
+        raise NotPermittedError(
+            f"the compiled programs would not be used from {path.parent}",
+            why="the folder or a file in it belongs to another user, or others may write to it",
+            fix=f"chown and chmod go-w {path.parent}, or use another: EBPFTRACE_CACHE_DIR",
+        )
     return objects
 
 

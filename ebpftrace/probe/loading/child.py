@@ -1,11 +1,14 @@
 """Runs work in a forked child, so that the memory it needs ends with the child."""
 
+import contextlib
 import ctypes
 import json
 import os
+import select
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from ebpftrace import errors
@@ -15,25 +18,44 @@ _PR_SET_PDEATHSIG = 1
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _FIX = "report it with the output of `uname -a` and the version of bcc"
 _OUTPUT_BYTES = 2000  # of the end of what it wrote to stdout and stderr
+_CHUNK_BYTES = 1 << 16
+_ASK_EVERY_MS = 1000
 _DONE, _FAILED = b"=", b"!"
 _FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGABRT)
 
 
-def in_child(work: Callable[[], bytes], failed: str) -> bytes:
+Explain = Callable[[bool], EbpftraceError | None]
+"""Whether the caller knows why a child failed (True), or runs for too long (False)."""
+
+
+def unexplained(_failed: bool) -> None:
+    """Nothing is known."""
+
+
+def in_child(
+    work: Callable[[], bytes],
+    failed: str,
+    explain: Explain = unexplained,
+) -> bytes:
     """Run `work` in a child whose output is not shown, and return its result.
 
     An EbpftraceError is raised as in the child. Any other exception or a crash is a
     ProbeError with `failed` as its message and the child's output as the reason.
 
+    `explain` is asked once a second while the child runs, with False, and with True once it
+    has failed by SIGKILL or any other exception. An error that it returns is raised instead;
+    a child that runs is ended then.
+
     After a crash the work is tried once more, as gcc's driver does: a crash that does not
     repeat is the fault of memory or of an emulated processor, and need not end a watch.
     """
-    answer = _answer(work)
+    answer = _answer(work, explain)
     if os.WIFSIGNALED(answer.status) and os.WTERMSIG(answer.status) in _FAULTS:
-        answer = _answer(work)
+        answer = _answer(work, explain)
     if answer.data[:1] == _DONE and answer.status == 0:
         return answer.data[1:]
-    raise _error(answer, failed)
+    ours = answer.data[:1] == _FAILED and json.loads(answer.data[1:])[0]
+    raise (None if ours else explain(True)) or _error(answer, failed)
 
 
 class _Answer(NamedTuple):
@@ -42,7 +64,7 @@ class _Answer(NamedTuple):
     output: str
 
 
-def _answer(work: Callable[[], bytes]) -> _Answer:
+def _answer(work: Callable[[], bytes], explain: Explain) -> _Answer:
     reader, writer = os.pipe()
     output = os.memfd_create("ebpftrace-child")
     try:
@@ -53,7 +75,7 @@ def _answer(work: Callable[[], bytes]) -> _Answer:
         status = None
         try:
             with os.fdopen(reader, "rb") as answer:
-                data = answer.read()
+                data = b"".join(_chunks(answer.fileno(), explain))
             status = os.waitpid(child, 0)[1]
         finally:
             if status is None:  # interrupted
@@ -62,6 +84,20 @@ def _answer(work: Callable[[], bytes]) -> _Answer:
         return _Answer(data, status, _written(output))
     finally:
         os.close(output)
+
+
+def _chunks(reader: int, explain: Explain) -> Iterator[bytes]:
+    """What the child writes, until it has ended. Raises what `explain` returns."""
+    poll = select.poll()
+    poll.register(reader)
+    while True:
+        if not poll.poll(_ASK_EVERY_MS):
+            if (error := explain(False)) is not None:
+                raise error
+        elif chunk := os.read(reader, _CHUNK_BYTES):
+            yield chunk
+        else:
+            return
 
 
 def _fork() -> int:
@@ -81,6 +117,8 @@ def _run(work: Callable[[], bytes], writer: int, output: int) -> None:
             signal.signal(number, signal.SIG_IGN)
         libc = ctypes.CDLL(None)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        with contextlib.suppress(OSError):  # its parent is to be there to say what happened
+            Path("/proc/self/oom_score_adj").write_text("1000")
         os.dup2(output, 1)
         os.dup2(output, 2)
         try:

@@ -15,17 +15,22 @@ from types import ModuleType
 
 from ebpftrace.errors import NoBccError
 from ebpftrace.probe.loading import bpf
-from ebpftrace.probe.loading.child import in_child
+from ebpftrace.probe.loading.child import Explain, in_child, unexplained
 from ebpftrace.probe.loading.objects import MapShape, Objects, relocate
 from ebpftrace.probe.loading.sources import read_source, source_folder
 
 PACKAGES = "apt install python3-bpfcc  ·  dnf install python3-bcc  ·  apk add py3-bcc"
 
 
-def compile_programs(flags: tuple[str, ...]) -> Objects:
-    """The programs and maps of bpf/, with these `-D` flags. NoBccError, ProbeError."""
+def compile_programs(flags: tuple[str, ...], explain: Explain = unexplained) -> Objects:
+    """The programs and maps of bpf/, with these `-D` flags. NoBccError, ProbeError.
+
+    `explain` is asked as `in_child` says.
+    """
     done = in_child(
-        lambda: _compile(flags).to_bytes(), failed="the kernel programs do not compile"
+        lambda: _compile(flags).to_bytes(),
+        failed="the kernel programs do not compile",
+        explain=explain,
     )
     return Objects.from_bytes(done)
 

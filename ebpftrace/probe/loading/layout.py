@@ -63,10 +63,11 @@ class Layout:
     many_cpus: bool
 
 
-def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
+def read_layout(btf: Btf, *, many_cpus: bool | None = None, cpus: int | None = None) -> Layout:
     """What the programs need to know of this kernel. NoBtfError names what is missing.
 
-    `many_cpus` overrides the choice that otherwise follows from the number of CPUs.
+    `many_cpus` overrides the choice that otherwise follows from the number of CPUs. With
+    `cpus`, that of another machine, the layout is for its compiler flags only.
     """
     try:
         flags = {
@@ -102,8 +103,9 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None) -> Layout:
             why="it is older than 5.10, or built without memory cgroups",
             fix="use Linux 5.10 or newer with CONFIG_MEMCG=y",
         ) from None
-    cpus = possible_cpus()
-    offsets = _offsets(btf, cpus) if per_cpu else (0,) * cpus
+    elsewhere = cpus is not None
+    cpus = possible_cpus() if cpus is None else cpus
+    offsets = _offsets(btf, cpus) if per_cpu and not elsewhere else (0,) * cpus
     many = cpus > MANY_CPUS if many_cpus is None else many_cpus
     lock_args = btf.tracepoint_args("mmap_lock_released")
     if lock_args is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.errors import NotPermittedError
 from ebpftrace.probe.loading import cache
 from ebpftrace.probe.loading.objects import MapShape, Objects
 
@@ -137,3 +138,18 @@ def test_default_folder_is_of_the_system_for_root_only(
     for uid, folder in ((0, "/var/cache/ebpftrace"), (1000, "/home/ci/.cache/ebpftrace")):
         monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
         assert cache.default_folder() == Path(folder)
+
+
+def test_programs_made_ahead_must_be_kept(
+    compiled: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache"
+    cache.cached_programs(FLAGS, folder, must_keep=True)
+    cache.cached_programs(FLAGS, folder, must_keep=True)
+    assert compiled == [FLAGS]
+    folder.chmod(0o777)
+    with pytest.raises(NotPermittedError, match="would not be used"):
+        cache.cached_programs(FLAGS, folder, must_keep=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        cache.cached_programs(FLAGS, tmp_path / "file", must_keep=True)

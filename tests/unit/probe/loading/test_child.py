@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.errors import NoBccError, ProbeError
+from ebpftrace.probe.loading import child as child_module
 from ebpftrace.probe.loading.child import in_child
 
 
@@ -73,6 +74,55 @@ def test_crash_that_repeats_is_an_error_that_names_the_signal(
         in_child(work, failed="it failed")
     assert number.name in caught.value.why
     assert len(list(tmp_path.iterdir())) == attempts
+
+
+def test_caller_who_knows_why_a_child_failed_is_asked() -> None:
+    asked: list[bool] = []
+
+    def explain(failed: bool) -> ProbeError | None:
+        asked.append(failed)
+        return ProbeError("no memory") if failed else None
+
+    def killed() -> bytes:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return b""
+
+    def refused() -> bytes:
+        raise Exception("Cannot allocate memory")
+
+    for work in (killed, refused):
+        with pytest.raises(ProbeError, match="no memory"):
+            in_child(work, failed="it failed", explain=explain)
+    assert asked == [True, True]
+
+
+def test_caller_is_not_asked_about_an_error_that_says_why() -> None:
+    def work() -> bytes:
+        raise NoBccError("none")
+
+    with pytest.raises(NoBccError):
+        in_child(work, failed="it failed", explain=lambda _failed: ProbeError("no memory"))
+
+
+def test_child_that_the_caller_gives_up_on_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_module, "_ASK_EVERY_MS", 1)
+    note = tmp_path / "pid"
+
+    def work() -> bytes:
+        note.write_text(str(os.getpid()))
+        threading.Event().wait()
+        return b""
+
+    def explain(failed: bool) -> ProbeError | None:
+        assert not failed
+        return ProbeError("it takes too long") if note.exists() and note.read_text() else None
+
+    with pytest.raises(ProbeError, match="it takes too long"):
+        in_child(work, failed="it failed", explain=explain)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
 
 
 def test_interrupt_ends_the_child(tmp_path: Path) -> None:
