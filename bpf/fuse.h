@@ -49,6 +49,11 @@ static inline void arm_process_at_start(struct process *process, u32 how)
             return;
         }
     }
+#ifdef SELECT_COMM
+    /* Found by its file's name: user space decides whether it is watched, and arms it then. */
+    if (how == START_FOUND && !comm_selected(process->comm))
+        return;
+#endif
     u64 id = process->memcg_id;
     struct cgroup_counters *counters = cgroups.lookup(&id);
     u64 limit = counters ? counters->limit : NO_LIMIT;

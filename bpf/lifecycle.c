@@ -51,7 +51,8 @@ int on_sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
         lost(LOSS_LINEAGE_FULL);
 #endif
     u64 mm = mm_of(child);
-    if (mm && mm != mm_of(parent) && (follow || task_selected(child)))
+    if (mm && mm != mm_of(parent) &&
+        (follow || inherits_name(child, parent) || task_selected(child)))
         track(child, mm, START_FORK, child + AT(task_struct, comm), 0);
     return 0;
 }
@@ -171,7 +172,7 @@ int adopt(void *ctx)
     if (follow && lineage.update(&tgid, &one))
         lost(LOSS_LINEAGE_FULL);
 #endif
-    if (follow || task_selected(leader))
+    if (follow || task_selected(leader) || file_selected(leader, mm))
         track(leader, mm, START_FOUND, leader + AT(task_struct, comm), 0);
     return 0;
 }

@@ -42,12 +42,9 @@ static inline int is_watcher(u32 tgid)
     return !self || tgid == *self;
 }
 
-static inline int selected(u32 tgid, const char *comm, u64 group)
+/* All that is selected by but the name. */
+static inline int selected_but_for_name(u32 tgid, u64 group)
 {
-#ifdef SELECT_COMM
-    if (!comm_selected(comm))
-        return 0;
-#endif
 #ifdef SELECT_CGROUP
     if (!watched_cgroups.lookup(&group))
         return 0;
@@ -57,4 +54,13 @@ static inline int selected(u32 tgid, const char *comm, u64 group)
         return 0;
 #endif
     return !is_watcher(tgid);
+}
+
+static inline int selected(u32 tgid, const char *comm, u64 group)
+{
+#ifdef SELECT_COMM
+    if (!comm_selected(comm))
+        return 0;
+#endif
+    return selected_but_for_name(tgid, group);
 }

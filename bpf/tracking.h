@@ -130,13 +130,49 @@ static inline int followed(u32 tgid)
 #endif
 }
 
+/* The memory cgroup's id of a task, where it matters. */
+static inline u64 selecting_group(u64 task)
+{
+#ifdef SELECT_CGROUP
+    return memcg_id(memcg_of(task));
+#else
+    return 0;
+#endif
+}
+
 static inline int task_selected(u64 task)
 {
     char comm[COMM_LEN] = {};
     bpf_probe_read_kernel(comm, COMM_LEN, (void *)task + AT(task_struct, comm));
-    u64 group = 0;
-#ifdef SELECT_CGROUP
-    group = memcg_id(memcg_of(task));
+    return selected(tgid_of(task), comm, selecting_group(task));
+}
+
+/* A child that executed nothing was executed under its parent's name, whatever name the
+ * parent, or the thread that forked, has given itself since. */
+static inline int inherits_name(u64 child, u64 parent)
+{
+#ifdef SELECT_COMM
+    u32 tgid = tgid_of(parent);
+    return process_mm.lookup(&tgid) &&
+        selected_but_for_name(tgid_of(child), selecting_group(child));
+#else
+    return 0;
 #endif
-    return selected(tgid_of(task), comm, group);
+}
+
+/* A task that runs already may have renamed itself since its exec: the file is called what it
+ * was executed as, unless that was a link or a script, which user space tells apart. */
+static inline int file_selected(u64 task, u64 mm)
+{
+#ifdef SELECT_COMM
+    u64 file = read_u64(mm + AT(mm_struct, exe_file));
+    u64 dentry = read_u64(file + AT(file, f_path) + AT(path, dentry));
+    u64 name = read_u64(dentry + AT(dentry, d_name) + AT(qstr, name));
+    char comm[COMM_LEN] = {};
+    if (!file || bpf_probe_read_kernel_str(comm, COMM_LEN, (void *)name) <= 1)
+        return 0;
+    return selected(tgid_of(task), comm, selecting_group(task));
+#else
+    return 0;
+#endif
 }

@@ -51,6 +51,7 @@ class ProcessStarted(Event):
     args: tuple[str, ...] = ()
     counters: ProcessCounters = ProcessCounters()
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
+    exec_name: str = ""  # the name it was executed under, cut as the kernel cuts `comm`
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from ebpftrace.act.policy.describe import in_words
 from ebpftrace.act.policy.file import PolicyFileError, read_policies
 from ebpftrace.act.policy.matching import PolicyMatch, explain
 from ebpftrace.act.policy.policy import Policy
+from ebpftrace.act.policy.reach import unmatched_in_file
 from ebpftrace.act.policy.schema import schema
 from ebpftrace.act.policy.store import SYSTEM_FILE, default_file
 from ebpftrace.act.process.identity import RefusedError, identify, in_own_ancestry
@@ -19,9 +20,10 @@ from ebpftrace.errors import GoneError, UsageError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.mounts import memory_hierarchy
-from ebpftrace.host.proc import Stat, read_stat
+from ebpftrace.host.proc import Stat, read_cmdline, read_program, read_stat
 from ebpftrace.jobs import JobResolver
 from ebpftrace.jobs.identity import JobIdentity
+from ebpftrace.process_names import executed_name
 from ebpftrace.text import clean, wrap
 from ebpftrace.units import format_duration
 
@@ -58,6 +60,8 @@ def check(file: Path | None) -> None:
             place = f"{error.file}:{mistake.line}: " if mistake.line else f"{error.file}: "
             click.echo(_fill(place + str(mistake), "  "), err=True)
         raise click.exceptions.Exit(error.exit_code) from error
+    for warning in unmatched_in_file(policies):
+        click.echo(_fill(f"{_name(file)}: warning: {warning}", "  "), err=True)
     names = ", ".join(each.name for each in policies)
     click.echo(_fill(f"{_name(file)}: {_count(policies)}: {names}", "  "))
 
@@ -80,8 +84,10 @@ def explain_command(file: Path | None, pids: tuple[int, ...]) -> None:
     try:
         for pid in pids:
             stat, job = _live(pid, paths)
-            answers = explain(policies, stat.comm, job)
-            _explain_process(pid, stat.comm, job, answers)
+            name = executed_name(stat.comm, read_program(pid) or "", read_cmdline(pid) or ())
+            answers = explain(policies, stat.comm, job, name)
+            executed = "" if name == stat.comm else f", executed as {name},"
+            _explain_process(f"{stat.comm} {pid}{executed}", job, answers)
             if applied := next((answer.policy for answer in answers if answer.applies), None):
                 _explain_exemptions(stat, applied)
     finally:
@@ -102,10 +108,8 @@ def _describe_all(policies: tuple[Policy, ...]) -> None:
     click.echo("\nThe first policy that matches a process applies to it.")
 
 
-def _explain_process(
-    pid: int, comm: str, job: JobIdentity, answers: tuple[PolicyMatch, ...]
-) -> None:
-    click.echo(_fill(f"{comm} {pid} is in the {job.kind} job {job.name}", "  "))
+def _explain_process(process: str, job: JobIdentity, answers: tuple[PolicyMatch, ...]) -> None:
+    click.echo(_fill(f"{process} is in the {job.kind} job {job.name}", "  "))
     click.echo(_fill(f"  by      {job.identified_by}", " " * 10))
     click.echo(_fill(f"  cgroup  {job.cgroup}", " " * 10))
     for answer in answers:

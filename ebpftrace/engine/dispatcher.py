@@ -7,6 +7,7 @@ from dataclasses import replace
 from ebpftrace.engine.breach_poller import BreachPoller
 from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.cgroup_files import CgroupFiles
+from ebpftrace.engine.names.wrapped import WrappedPrograms
 from ebpftrace.engine.process_filter import ProcessFilter
 from ebpftrace.engine.scheduler import SnapshotScheduler
 from ebpftrace.events import (
@@ -66,6 +67,7 @@ class EventDispatcher:
         self._resolver = JobResolver(paths)
         self._queue: deque[Event] = deque()
         self.tracked = ProcessFilter(selection)
+        self._wrapped = WrappedPrograms(selection)
         self.breach_poller = BreachPoller(probe, breaker, self._queue, clock)
 
     def dispatch(self, events: Iterable[Event] = ()) -> None:
@@ -86,8 +88,12 @@ class EventDispatcher:
                 self._apply(event)
 
     def take_remarks(self) -> list[str]:
-        """What the user should know of processes that are not watched; each is told once."""
-        return self.tracked.take_remarks()
+        """What the user should know of processes that are not watched, each fact once."""
+        return [*self.tracked.take_remarks(), *self._wrapped.take_remarks()]
+
+    def look_around(self) -> None:
+        """Look for programs that a watched name should have matched; once a reading."""
+        self._wrapped.look()
 
     def end_reason(self) -> str:
         """Why no event can come any more; "" if one can."""
@@ -112,6 +118,7 @@ class EventDispatcher:
             return
         if self._breaker is not None:
             self._scheduler.process_started(self._clock())
+        self._wrapped.started(accepted)
         identity = self._resolver.resolve(event.key.pid, event.cgroup_id, event.parent_pid)
         self._ledger.apply(accepted, identity)
 
@@ -128,6 +135,8 @@ class EventDispatcher:
             if tracked.has(event.key):
                 ledger.apply(event)
                 tracked.forget(event)
+                if event.executed:
+                    self._wrapped.executed(event.key.pid)
         elif isinstance(event, ProcessRead | ProcessRenamed):
             if tracked.has(event.key):
                 ledger.apply(event)

@@ -13,6 +13,7 @@ from ebpftrace.golang import buildinfo
 from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.probe import Selection
+from ebpftrace.process_names import executed_name, matches_any
 
 MOST_REMARKS = 8
 """Programs that are named; a job could make any number of them."""
@@ -50,12 +51,13 @@ class ProcessFilter:
             # A copy of its parent; /proc may describe another program by now.
             if parent is not None:
                 event = replace(
-                    event, program=parent.program, args=parent.args, role=parent.role
-                )
+                    event, program=parent.program, args=parent.args, role=parent.role,
+                    exec_name=parent.exec_name,
+                )  # fmt: skip
             matches = parent is not None or not self._by_file
         else:
             reported, event = event, _complete(event)
-            matches = not self._by_file or self._matches(event)
+            matches = self._is_named(event) and (not self._by_file or self._matches(event))
             if self._by_file and executed_since(event.key):
                 event = reported
                 matches = self._matches(event, replaced=True)
@@ -77,7 +79,7 @@ class ProcessFilter:
             del self._by_pid[event.key.pid]
 
     def take_remarks(self) -> list[str]:
-        """What the user should know of processes that were skipped; each is told once."""
+        """What the user should know of processes that were skipped, each fact once."""
         remarks, self._remarks = self._remarks, []
         return remarks
 
@@ -86,6 +88,15 @@ class ProcessFilter:
 
     def __len__(self) -> int:
         return len(self._accepted)
+
+    def _is_named(self, event: ProcessStarted) -> bool:
+        """Whether one of its names is selected. Of one that runs already, the kernel side
+        knows the name it has now and that of its file, which may be a script's interpreter."""
+        comms = self._selection.comms
+        if not comms or event.how is not StartCause.FOUND or self._selection.children:
+            return True
+        escaped = "\\" in event.comm  # not as the kernel compared it
+        return escaped or matches_any(comms, (event.comm, event.exec_name))
 
     def _matches(self, event: ProcessStarted, *, replaced: bool = False) -> bool:
         exes, mains = self._selection.exes, self._selection.go_mains
@@ -132,6 +143,11 @@ def _complete(event: ProcessStarted) -> ProcessStarted:
         # exec's path may be relative, or a script: the link names the file that runs.
         if program is not None:
             event = replace(event, program=program)
+    if event.how is StartCause.EXEC:
+        event = replace(event, exec_name=event.comm)
+    else:
+        name = executed_name(event.comm, event.program, event.args)
+        event = replace(event, exec_name=name)
     if is_crash_monitor(event.args):
         event = replace(event, role="telemetry")
     return event

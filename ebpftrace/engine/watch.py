@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.delays import DelayReader, require_accounting
 from ebpftrace.engine.environment import Environment
+from ebpftrace.engine.names.remarks import name_remarks
 from ebpftrace.engine.pressure import PressureListener
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
@@ -74,7 +75,7 @@ def watch(
         if recorder is not None:
             stack.callback(recorder.stop)
             view = Tee((recorder, view))
-        breaker, remarks = None, list(resources.remarks)
+        breaker, remarks = None, [*resources.remarks, *name_remarks(request)]
         if resources.policies is not None:
             breaker = BreakerDriver(resources, probe, paths, view, time)
             stack.callback(breaker.close)

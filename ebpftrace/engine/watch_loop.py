@@ -1,5 +1,6 @@
 """The loop of a watch: what happens at a tick, between two ticks, and at the end."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ebpftrace.engine.breaker_driver import BreakerDriver
@@ -7,6 +8,7 @@ from ebpftrace.engine.cgroup_files import CgroupFiles
 from ebpftrace.engine.cost import CostMeter
 from ebpftrace.engine.delays import DelayReader
 from ebpftrace.engine.dispatcher import EventDispatcher
+from ebpftrace.engine.names.remarks import name_remarks
 from ebpftrace.engine.pressure import PressureListener
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.scheduler import SnapshotScheduler
@@ -117,6 +119,7 @@ class WatchLoop:
         """Whatever woke us, let actions take their next steps, and read if that is due."""
         if reason is WakeReason.RELOAD:
             breaker.reload()
+            self._remark(name_remarks(self._request))
         elif reason is WakeReason.COMMAND:
             for command in self._waiter.commands():
                 breaker.execute(command)
@@ -136,6 +139,7 @@ class WatchLoop:
         self._dispatcher.dispatch(self._probe.read(now_ns))
         if self._delays is not None:
             self._dispatcher.dispatch(self._delays.read(now_ns, self._dispatcher.tracked))
+        self._dispatcher.look_around()
         self._report_notes()
 
     def _tick(self, due_ns: int) -> None:
@@ -189,11 +193,13 @@ class WatchLoop:
         )
         self._view.end(final, reason)
 
+    def _remark(self, texts: Iterable[str]) -> None:
+        now = self._clock()
+        for text in texts:
+            self._view.remark(Remark(self._calendar.unix_ns(now), now, text))
+
     def _report_notes(self) -> None:
-        for text in self._dispatcher.take_remarks():
-            self._view.remark(
-                Remark(self._calendar.unix_ns(self._clock()), self._clock(), text)
-            )
+        self._remark(self._dispatcher.take_remarks())
         for note in self._ledger.drain_notes():
             self._view.note(note)
             for finding in self._judge.judge_note(note):

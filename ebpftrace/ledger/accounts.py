@@ -90,6 +90,7 @@ class ProcessAccount:
             trend=trend,
             recent_growth_bytes=self.history.recent_growth_bytes,
             delays=self.delays,
+            exec_name=started.exec_name,
         )
 
 

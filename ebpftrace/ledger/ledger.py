@@ -121,7 +121,7 @@ class Ledger:
         cgroup = account.job.cgroup
         return KnownProcess(
             account.job.identity, account.comm, account.started.role,
-            cgroup.limit_bytes,
+            cgroup.limit_bytes, account.started.exec_name,
         )  # fmt: skip
 
     def drain_notes(self) -> tuple[Note, ...]:

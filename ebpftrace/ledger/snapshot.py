@@ -67,6 +67,7 @@ class ProcessSnapshot:
     curve: Curve = Curve()  # of its own held bytes
     trend: Trend = NO_TREND  # of its own held bytes, with the room of its job
     recent_growth_bytes: int = 0  # held bytes gained in two seconds, or since its start
+    exec_name: str = ""  # the name it was executed under, cut as `comm` is; "": not known
 
     @property
     def pid(self) -> int:
@@ -147,6 +148,7 @@ class KnownProcess:
     comm: str
     role: str
     limit_bytes: int | None
+    exec_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

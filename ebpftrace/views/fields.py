@@ -77,6 +77,7 @@ def process_fields(process: ProcessSnapshot) -> Record:
         "start_time": rfc3339(process.start_time_ns),
         "parent_pid": process.parent_pid,
         "comm": process.comm,
+        "exec_name": process.exec_name or process.comm,
         "role": process.role,
         "program": process.program,
         "cmdline": process.cmdline,

@@ -174,3 +174,41 @@ def test_move_between_cgroups_is_reported(observer: Observer) -> None:
         workload.do("map 40MiB")
         workload.do("touch 0")
         assert observer.cgroup(second.id).counters.charge_bytes >= 40 * MIB
+
+
+def test_child_of_a_process_that_renamed_itself_is_tracked_as_its_parent_is(
+    observer: Observer,
+) -> None:
+    """It executed nothing, so it has the name under which its parent was executed."""
+    with Workload("exact") as workload:
+        observer.started(workload.pid)
+        workload.do("name main-thread")
+        child = int(workload.do("fork")[0])
+        started = observer.started(child)
+        assert (started.how, started.comm) == ("fork", "main-thread")
+
+
+def test_process_that_renamed_itself_before_the_watch_is_found() -> None:
+    with Workload("exact-file") as workload, Workload("other-file") as other:
+        workload.do("name main-thread")
+        other.do("name main-thread")
+        observer = Observer(Selection(comms=("exact-f*",)))
+        try:
+            started = observer.started(workload.pid)
+            assert (started.how, started.comm) == ("found", "main-thread")
+            assert not observer.tracks(other.pid)
+        finally:
+            observer.close()
+
+
+def test_link_is_found_under_the_name_it_was_executed_by_and_its_files(tmp_path: Path) -> None:
+    with Workload("exact-file") as workload:
+        link = tmp_path / "exact-link"
+        link.symlink_to(workload.program)
+        workload.do(f"exec {link}")
+        for comm in ("exact-link", "exact-file"):
+            observer = Observer(Selection(comms=(comm,)))
+            try:
+                assert observer.started(workload.pid).comm == "exact-link"
+            finally:
+                observer.close()

@@ -57,7 +57,7 @@ def select_targets(
         # A process that a fuse stopped grows on its own, even if it still shares memory.
         if (process.state is ProcessState.RUNNING or firing.by_fuse)
         and not process.role
-        and policy_for(policies, process.comm, job.identity) is policy
+        and policy_for(policies, process.comm, job.identity, process.exec_name) is policy
     ]
     if subject.process is not None:
         judged = next((it for it in candidates if it.key == subject.process), None)

@@ -69,7 +69,9 @@ def fuse_for(
     policies: Sequence[Policy], process: ProcessSnapshot | KnownProcess, job: JobIdentity
 ) -> tuple[Policy, Fuse] | None:
     """The policy whose fuse applies to a process; None for crash monitors and dry runs."""
-    policy = None if process.role else policy_for(policies, process.comm, job)
+    policy = (
+        None if process.role else policy_for(policies, process.comm, job, process.exec_name)
+    )
     if policy is None or policy.fuse is None or policy.dry_run:
         return None
     return policy, policy.fuse

@@ -162,7 +162,9 @@ class FuseController:
         policy, fuse = match
         if is_below_bound(fuse, job):
             return StopTrigger.CORRECT_BOUND
-        known = KnownProcess(job.identity, process.comm, process.role, job.cgroup.limit_bytes)
+        known = KnownProcess(
+            job.identity, process.comm, process.role, job.cgroup.limit_bytes, process.exec_name
+        )
         now = at_stop(policy, used_share(job))
         event = self._first(FuseEventKind.STOPPED, blown, known, now)
         key = bound_key(fuse, blown.key, blown.cgroup_id)

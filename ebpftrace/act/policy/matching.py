@@ -8,8 +8,8 @@ from ebpftrace.act.policy.policy import Match, Policy
 from ebpftrace.jobs.containers import container_id
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.systemd import units
+from ebpftrace.process_names import cut_pattern
 
-COMM_BYTES = 15  # what the kernel keeps of a name
 _SHORT_ID = 12  # digits of a container's id, as `docker ps` shows it
 
 
@@ -27,22 +27,30 @@ class PolicyMatch:
     earlier: str = ""
 
 
-def policy_for(policies: Sequence[Policy], comm: str, job: JobIdentity) -> Policy | None:
-    """The first policy that matches this process, or None."""
-    return next((policy for policy in policies if agrees(policy.match, comm, job)), None)
+def policy_for(
+    policies: Sequence[Policy], comm: str, job: JobIdentity, exec_name: str = ""
+) -> Policy | None:
+    """The first policy that matches this process, or None.
+
+    `comm` is the name it has now, `exec_name` the one it was executed under, "" if that is
+    not known. A policy's `comm` matches either.
+    """
+    return next((it for it in policies if agrees(it.match, comm, job, exec_name)), None)
 
 
-def agrees(match: Match, comm: str, job: JobIdentity) -> bool:
-    """Whether every key matches a process of this name in this job."""
-    return next(_disagreements(match, comm, job), None) is None
+def agrees(match: Match, comm: str, job: JobIdentity, exec_name: str = "") -> bool:
+    """Whether every key matches a process of these names in this job."""
+    return next(_disagreements(match, comm, job, exec_name), None) is None
 
 
-def explain(policies: Sequence[Policy], comm: str, job: JobIdentity) -> tuple[PolicyMatch, ...]:
+def explain(
+    policies: Sequence[Policy], comm: str, job: JobIdentity, exec_name: str = ""
+) -> tuple[PolicyMatch, ...]:
     """Every policy's answer, in order."""
     answers: list[PolicyMatch] = []
     first = ""
     for policy in policies:
-        reasons = tuple(_disagreements(policy.match, comm, job))
+        reasons = tuple(_disagreements(policy.match, comm, job, exec_name))
         applies = not reasons and not first
         answers.append(PolicyMatch(policy, applies, reasons, "" if reasons else first))
         if applies:
@@ -56,9 +64,10 @@ def comms_to_watch(policies: Sequence[Policy], default: tuple[str, ...]) -> tupl
     return tuple(dict.fromkeys(globs)) or default
 
 
-def _disagreements(match: Match, comm: str, job: JobIdentity) -> Iterator[str]:
+def _disagreements(match: Match, comm: str, job: JobIdentity, exec_name: str) -> Iterator[str]:
+    names = tuple(dict.fromkeys(filter(None, (comm, exec_name))))
     for name, globs, values in (
-        ("comm", tuple(map(_as_truncated, match.comms)), (comm,)),
+        ("comm", tuple(map(cut_pattern, match.comms)), names),
         ("job_kind", match.job_kinds, (job.kind,)),
         ("job_name", match.job_names, (job.name,)),
         ("cgroup", match.cgroups, (job.cgroup,)),
@@ -69,13 +78,6 @@ def _disagreements(match: Match, comm: str, job: JobIdentity) -> Iterator[str]:
             wanted = " or ".join(globs)
             has = ", ".join(values) or "none"
             yield f"{name} is {has}, not {wanted}"
-
-
-def _as_truncated(glob: str) -> str:
-    """A plain name, truncated as the kernel truncates it; a pattern as it is."""
-    if set(glob) & set("*?["):
-        return glob
-    return glob.encode()[:COMM_BYTES].decode(errors="ignore")
 
 
 def _container_ids(cgroup: str) -> tuple[str, ...]:

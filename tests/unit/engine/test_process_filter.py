@@ -113,3 +113,28 @@ def test_remarks_about_programs_are_bounded(tmp_path: Path) -> None:
         file.write_bytes(elfs.program("go1.22", ""))
         tracked.accept(replace(started(1 << 22), program=str(file)), _no)
     assert len(tracked.take_remarks()) == MOST_REMARKS
+
+
+def test_process_that_renamed_itself_keeps_the_name_it_was_executed_under(sleeper: int) -> None:
+    tracked = ProcessFilter(Selection(comms=("sleep",)))
+    found = replace(started(sleeper, StartCause.FOUND), comm="sleep-MainThread")
+    accepted = tracked.accept(found, _no)
+    assert accepted is not None
+    assert (accepted.comm, accepted.exec_name) == ("sleep-MainThread", "sleep")
+    fork = replace(started(sleeper + 1, StartCause.FORK, parent=sleeper), comm="worker")
+    child = tracked.accept(fork, _no)
+    assert child is not None
+    assert child.exec_name == "sleep", "it executed nothing"
+    executed = tracked.accept(replace(started(sleeper), comm="link"), _no)
+    assert executed is not None
+    assert executed.exec_name == "link", "the kernel's own word at exec"
+
+
+def test_script_found_running_is_not_watched_for_its_interpreters_name(sleeper: int) -> None:
+    """The kernel side compares the file's name too, which user space tells from a script's."""
+    script = replace(started(sleeper, StartCause.FOUND), comm="lint", args=())
+    tracked = ProcessFilter(Selection(comms=("lint", "x")))
+    assert tracked.accept(script, _no) is not None
+    tracked = ProcessFilter(Selection(comms=("other",)))
+    assert tracked.accept(script, _no) is None
+    assert ProcessFilter(Selection(comms=("other",), children=True)).accept(script, _no)

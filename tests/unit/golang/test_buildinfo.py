@@ -127,7 +127,7 @@ def test_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "prog"
     path.write_bytes(program("go1.20", "path\tone\n"))
     assert read_main_package(path) == "one"
-    monkeypatch.setattr(buildinfo, "_read", lambda fd: pytest.fail("read again"))
+    monkeypatch.setattr(buildinfo, "_program", lambda fd: pytest.fail("read again"))
     assert read_main_package(path) == "one"
 
 

@@ -142,7 +142,7 @@ def test_tekton_entrypoint_above_a_step_identifies_it(fake: FakeRoot) -> None:
         ("4294967295", "3", True),  # sessions are inherited: only a kernel of another kind
     ],
 )
-def test_user_who_logged_in_below_a_jobs_daemon_is_not_of_the_job(
+def test_login_below_a_daemon_of_a_job_is_not_part_of_the_job(
     fake: FakeRoot, own: str, of_ancestor: str, belongs: bool
 ) -> None:
     fake.process(10, 1, environ=GITLAB, comm="restarted")

@@ -48,7 +48,10 @@ def long_facts(row: Row) -> list[Fact]:
     if row.process is None:
         return [("job", f"{identity.kind}, by {identity.identified_by}"),
                 ("cgroup", identity.cgroup)]  # fmt: skip
+    name = row.process.exec_name
+    executed = [("executed as", name)] if name not in ("", row.process.comm) else []
     return [
+        *executed,
         ("command", row.process.cmdline),
         ("program", row.process.program or "unknown"),
         ("job", f"{identity.name} ({identity.kind}, by {identity.identified_by})"),

@@ -95,3 +95,12 @@ def test_a_watch_without_selectors_watches_the_names_of_its_policies() -> None:
     assert comms_to_watch((go, link), ("gopls",)) == ("go", "compile", "link")
     assert comms_to_watch((go, rest), ("gopls",)) == ("go", "compile", "gopls")
     assert comms_to_watch((), ("gopls",)) == ("gopls",)
+
+
+def test_name_at_exec_counts_as_well_as_the_name_now() -> None:
+    node = policy("node", Match(comms=("node",)))
+    assert policy_for((node,), "node-MainThread", JOB) is None
+    assert policy_for((node,), "node-MainThread", JOB, "node") is node
+    assert policy_for((node,), "node", JOB, "nodejs") is node
+    (answer,) = explain((node,), "MainThread", JOB, "deno")
+    assert answer.reasons == ("comm is MainThread, deno, not node",)

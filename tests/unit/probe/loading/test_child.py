@@ -76,7 +76,7 @@ def test_crash_that_repeats_is_an_error_that_names_the_signal(
     assert len(list(tmp_path.iterdir())) == attempts
 
 
-def test_caller_who_knows_why_a_child_failed_is_asked() -> None:
+def test_caller_that_can_explain_a_failure_is_asked() -> None:
     asked: list[bool] = []
 
     def explain(failed: bool) -> ProbeError | None:

@@ -1,0 +1,106 @@
+"""Programs that are watched by name, but run under another: a shim starts the real one.
+
+Nix installs a shim `gopls` that runs `.gopls-wrapped`; other packages call the real program
+`gopls.bin` or `gopls-real`. A watch of gopls shows the shim's few megabytes, and is silent on
+the rest. A remark says so once, with the remedy.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from ebpftrace.errors import NotPermittedError
+from ebpftrace.events import ProcessKey, ProcessStarted
+from ebpftrace.host.children import descendants
+from ebpftrace.host.proc import PROC, read_comm, read_program
+from ebpftrace.probe import Selection
+from ebpftrace.process_names import cut_name, matches_any
+
+_FORMS = (
+    ".{}-wrapped", ".{}-wrapped_", "{}-wrapped", "{}.wrapped", ".{}-unwrapped", "{}-unwrapped",
+    "{}.bin", "{}-bin", "{}.real", "{}-real", "{}.orig", "{}-orig", "{}.distrib",
+)  # fmt: skip
+"""Nix's makeWrapper, then what other packages and administrators (dpkg-divert) do."""
+
+_LOOKS = 2  # at a process's children: a shim may need a moment
+_MOST_LOOKS = 32  # for one name
+_MOST_AT_ONCE = 16
+_MOST_DESCENDANTS = 64
+_MOST_SCANNED = 4096
+
+
+class WrappedPrograms:
+    """Finds them: when a watch begins, below a watched process, and where it becomes one."""
+
+    def __init__(self, selection: Selection, proc: Path = PROC) -> None:
+        self._selection = selection
+        self._proc = proc
+        plain = (comm for comm in selection.comms if not set(comm) & set("*?["))
+        # By their name as the kernel keeps it: the shim's name, and the whole names.
+        self._wrapped: dict[str, tuple[str, set[str]]] = {}
+        for name in plain:
+            for whole in (form.format(name) for form in _FORMS):
+                if not matches_any(selection.comms, (cut_name(whole),)):
+                    found = self._wrapped.setdefault(cut_name(whole), (cut_name(name), set()))
+                    found[1].add(whole)
+        if selection.children:
+            self._wrapped.clear()  # whatever a watched process starts is watched
+        self._names = {name for name, _ in self._wrapped.values()}
+        self._pending: deque[tuple[ProcessKey, str, int]] = deque()
+        self._looks: Counter[str] = Counter()
+        self._scanned = False
+        self._remarks: dict[str, str] = {}
+        self._told: set[str] = set()
+
+    def started(self, event: ProcessStarted) -> None:
+        """A process is watched from here on; `look` looks at its children."""
+        name = next((it for it in (event.comm, event.exec_name) if it in self._names), "")
+        if name and self._looks[name] < _MOST_LOOKS:
+            self._looks[name] += _LOOKS
+            self._pending.append((event.key, name, _LOOKS))
+
+    def executed(self, pid: int) -> None:
+        """A watched process became a program that is not watched: perhaps the real one."""
+        if self._wrapped:
+            self._check(pid)
+
+    def look(self) -> None:
+        """Look at the children of what started since; the first time, at all processes."""
+        if not self._wrapped:
+            return
+        if not self._scanned:
+            self._scanned = True
+            pids = (int(it.name) for it in self._proc.iterdir() if it.name.isdigit())
+            for pid in islice(pids, _MOST_SCANNED):
+                self._check(pid)
+        for _ in range(min(len(self._pending), _MOST_AT_ONCE)):
+            key, name, looks = self._pending.popleft()
+            for child in islice(descendants([key], self._proc), _MOST_DESCENDANTS):
+                self._check(child.pid, child.comm)
+            if looks > 1:
+                self._pending.append((key, name, looks - 1))
+
+    def take_remarks(self) -> Iterable[str]:
+        """What the user should know, each once."""
+        remarks, self._remarks = self._remarks, {}
+        return remarks.values()
+
+    def _check(self, pid: int, comm: str | None = None) -> None:
+        comm = read_comm(pid, self._proc) if comm is None else comm
+        if comm is None or comm not in self._wrapped or comm in self._told:
+            return
+        name, whole = self._wrapped[comm]
+        if comm not in whole and not self._is_file(pid, whole):
+            return
+        self._told.add(comm)
+        self._remarks[comm] = (
+            f"{comm} {pid} is the program behind {name}, which is a shim, and it is not "
+            f"watched: add --comm {comm}; in a policy, comm = [{name!r}, {comm!r}]"
+        ).replace("'", '"')
+
+    def _is_file(self, pid: int, whole: set[str]) -> bool:
+        try:
+            return (read_program(pid, self._proc) or "").rpartition("/")[2] in whole
+        except NotPermittedError:
+            return False
