@@ -16,7 +16,7 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, OomNote, Snapshot
-from ebpftrace.views.activity import Remark, activity_line
+from ebpftrace.views.activity import Remark, activity_line, activity_lines
 from ebpftrace.views.dashboard.model.rows import rows
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.model.state import DashboardState
@@ -75,7 +75,9 @@ class Tables:
         self._entries.append(event)
 
     def remark(self, remark: Remark) -> None:
-        self._entries.append(remark)
+        # In full, as those of the start: the remedy is at its end.
+        for line in activity_lines(remark, self._console.width):
+            self._console.print(Text(line, "dim"), no_wrap=True, crop=True)
 
     def snapshot(self, snapshot: Snapshot) -> None:
         width, state, theme = self._console.width, DashboardState(), self._theme

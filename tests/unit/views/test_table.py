@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.ledger import Snapshot
+from ebpftrace.views.activity import Remark
 from ebpftrace.views.table import Tables
 from tests.support import dashboards, watches
 
@@ -104,3 +105,12 @@ def test_where_the_encoding_is_unknown_the_signs_are_ascii() -> None:
     Tables(out).snapshot(dashboards.several())
     assert " xv killed" in out.getvalue()
     assert "▇" not in out.getvalue()
+
+
+def test_remark_is_printed_in_full() -> None:
+    stream = Utf8()
+    view = Tables(stream)
+    view.remark(Remark(0, 0, "this is long " * 12 + "and ends in the remedy"))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) > 2
+    assert "and ends in the remedy" in " ".join(" ".join(lines).split())
