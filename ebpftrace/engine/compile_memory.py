@@ -119,7 +119,7 @@ def _number(file: Path, otherwise: int = _UNLIMITED) -> int:
 
 def _field(file: Path, name: str) -> int:
     try:
-        lines = file.read_text().splitlines()
+        lines = file.read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
     values = (line.split() for line in lines)

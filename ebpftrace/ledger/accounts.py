@@ -72,8 +72,7 @@ class ProcessAccount:
         """The account, frozen; `steady` is its trend if it does not climb."""
         climb = self.history.climb
         trend = Trend(climb, steady.room_bytes) if climb else steady
-        forked = self.counters.inherited.resident_bytes > 0
-        started = self.started
+        forked, started = self.counters.inherited.resident_bytes > 0, self.started
         return ProcessSnapshot(
             key=started.key,
             start_time_ns=self.start_time_ns,

@@ -118,7 +118,7 @@ def _run(work: Callable[[], bytes], writer: int, output: int) -> None:
         libc = ctypes.CDLL(None)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         with contextlib.suppress(OSError):  # its parent is to be there to say what happened
-            Path("/proc/self/oom_score_adj").write_text("1000")
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
         os.dup2(output, 1)
         os.dup2(output, 2)
         try:
