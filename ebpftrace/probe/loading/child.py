@@ -36,6 +36,7 @@ def in_child(
     work: Callable[[], bytes],
     failed: str,
     explain: Explain = unexplained,
+    after_crash: Callable[[], bytes] | None = None,
 ) -> bytes:
     """Run `work` in a child whose output is not shown, and return its result.
 
@@ -46,12 +47,13 @@ def in_child(
     has failed by SIGKILL or any other exception. An error that it returns is raised instead;
     a child that runs is ended then.
 
-    After a crash the work is tried once more, as gcc's driver does: a crash that does not
-    repeat is the fault of memory or of an emulated processor, and need not end a watch.
+    After a crash `after_crash`, or else the work again, is tried once, as gcc's driver does:
+    a crash that does not repeat is the fault of memory or of an emulated processor, and need
+    not end a watch.
     """
     answer = _answer(work, explain)
     if os.WIFSIGNALED(answer.status) and os.WTERMSIG(answer.status) in _FAULTS:
-        answer = _answer(work, explain)
+        answer = _answer(after_crash or work, explain)
     if answer.data[:1] == _DONE and answer.status == 0:
         return answer.data[1:]
     ours = answer.data[:1] == _FAILED and json.loads(answer.data[1:])[0]

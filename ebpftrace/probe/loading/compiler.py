@@ -31,6 +31,7 @@ def compile_programs(flags: tuple[str, ...], explain: Explain = unexplained) -> 
         lambda: _compile(flags).to_bytes(),
         failed="the kernel programs do not compile",
         explain=explain,
+        after_crash=lambda: _compile_in_new_process(flags),
     )
     return Objects.from_bytes(done)
 
@@ -67,6 +68,23 @@ def _is_the_compiler(found: ModuleSpec) -> bool:
 def _where(found: ModuleSpec) -> str:
     """The module's file, or the folders of a package without one."""
     return found.origin or ", ".join(found.submodule_search_locations or ())
+
+
+def _compile_in_new_process(flags: tuple[str, ...]) -> bytes:
+    """Compiles in a new interpreter: a crash of a fork may come from the memory it inherits."""
+    import subprocess
+
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        f"from {__name__} import _compile\n"
+        f"sys.stdout.buffer.write(_compile({flags!r}).to_bytes())\n"
+    )
+    done = subprocess.run((sys.executable, "-c", program), stdout=subprocess.PIPE, check=False)
+    if done.returncode < 0:
+        os.kill(os.getpid(), -done.returncode)  # this child's end is the error's reason
+    if done.returncode:
+        raise RuntimeError(f"the compiler ended with exit code {done.returncode}")
+    return done.stdout
 
 
 def _compile(flags: tuple[str, ...]) -> Objects:
