@@ -24,7 +24,7 @@ class LeakDetector(Detector):
     is critical. Where there is no limit: `alone_seconds` by `alone_bytes`.
     """
 
-    long_seconds: float = 150.0
+    long_seconds: float = 240.0
     long_share: float = 0.6
     near_seconds: float = 20.0
     near_share: float = 0.85

@@ -42,8 +42,8 @@ def test_a_climb_is_no_leak(curve: Curve) -> None:
     assert called_at(curve, 100) is None
 
 
-@pytest.mark.parametrize("curve", [line(4), line(1), line(0.1), paused(4, 5, 3)],
-                         ids=["4 MiB/s", "1 MiB/s", "6 MiB/min", "pauses"])  # fmt: skip
+@pytest.mark.parametrize("curve", [line(3), line(1), line(0.1), paused(3, 5, 3)],
+                         ids=["3 MiB/s", "1 MiB/s", "6 MiB/min", "pauses"])  # fmt: skip
 def test_a_climb_that_lasts_longer_than_healthy_ones_is_called(curve: Curve) -> None:
     leak = LeakDetector()
     at = called_at(curve, 9000)
@@ -53,18 +53,18 @@ def test_a_climb_that_lasts_longer_than_healthy_ones_is_called(curve: Curve) -> 
 
 
 def test_a_long_climb_reports_its_evidence() -> None:
-    verdict = LeakDetector().verdict(watched(line(4), 180))
+    verdict = LeakDetector().verdict(watched(line(3), 240))
     assert verdict is not None
     assert (verdict.severity, verdict.unit) == (Severity.WARNING, FindingUnit.SHARE)
     assert verdict.words == (
-        "has climbed by 720 MiB in 3 min, anon only, 72% of the room it began with (bound "
-        "60%), for longer than the 150 s that healthy jobs climb; at this rate the limit of "
-        "1 GiB is 71 s away"
+        "has climbed by 720 MiB in 4 min, anon only, 72% of the room it began with (bound "
+        "60%), for longer than the 240 s that healthy jobs climb; at this rate the limit of "
+        "1 GiB is 95 s away"
     )
 
 
 def test_a_long_climb_is_critical_when_the_end_is_near() -> None:
-    verdict = LeakDetector().verdict(watched(line(4), 215))
+    verdict = LeakDetector().verdict(watched(line(3), 300))
     assert verdict is not None
     assert verdict.severity is Severity.CRITICAL
 
