@@ -12,7 +12,7 @@ class RunEnd(StrEnum):
 
     OK = "ok"
     FAILED = "failed"  # its main process failed, or a signal such as SIGSEGV ended a process
-    OOM_KILLED = "oom_killed"  # the kernel's OOM killer took a process of it
+    OOM_KILLED = "oom_killed"  # the kernel's OOM killer killed a process of it
     ENDED_BY_EBPFTRACE = "ended_by_ebpftrace"  # an action or a fuse ended a process of it
     UNKNOWN = "unknown"  # not seen from its start, or not to its end
 

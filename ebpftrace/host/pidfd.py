@@ -1,7 +1,7 @@
 """Processes held by pidfds. Source: pidfd_open(2), pidfd_send_signal(2).
 
 A pid by itself may be reused. A pidfd names one process for good; the start time, read
-once it is open, tells whether that is the process that was meant.
+once it is open, tells whether that is the process that was asked for.
 """
 
 import contextlib

@@ -54,7 +54,7 @@ class Detector(ABC):
     @property
     @abstractmethod
     def measures_gain(self) -> bool:
-        """Whether it judges what was gained, so that the process that gained most is meant."""
+        """Whether it judges what was gained: its finding names the process with most gain."""
 
     @property
     @abstractmethod

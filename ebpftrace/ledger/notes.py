@@ -47,7 +47,7 @@ class ProcessNote(Note):
 
 @dataclass(frozen=True, slots=True)
 class OomNote(Note):
-    """The OOM killer took a tracked process, or one of a known job."""
+    """The OOM killer killed a tracked process, or one of a known job."""
 
     key: ProcessKey
     comm: str

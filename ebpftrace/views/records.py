@@ -36,13 +36,13 @@ def start_record(started: Started) -> Record:
 
 def snapshot_record(snapshot: Snapshot) -> Record:
     """A snapshot, once an interval."""
-    return record_head("snapshot", snapshot.time_ns, snapshot.monotonic_ns) | _books(snapshot)
+    return record_head("snapshot", snapshot.time_ns, snapshot.monotonic_ns) | _account(snapshot)
 
 
 def end_record(snapshot: Snapshot, reason: str) -> Record:
     """The last object of a watch: why it ended, and every job ever seen."""
     head = record_head("end", snapshot.time_ns, snapshot.monotonic_ns)
-    return head | {"reason": reason} | _books(snapshot)
+    return head | {"reason": reason} | _account(snapshot)
 
 
 def note_record(note: Note) -> Record:
@@ -62,7 +62,7 @@ def remark_record(remark: Remark) -> Record:
     return record_head("remark", remark.time_ns, remark.monotonic_ns) | {"text": remark.text}
 
 
-def _books(snapshot: Snapshot) -> Record:
+def _account(snapshot: Snapshot) -> Record:
     return {
         "sequence": snapshot.sequence,
         "elapsed_ns": snapshot.elapsed_ns,

@@ -118,7 +118,7 @@ def test_a_leak_is_called_as_soon_as_the_job_leaves_its_past(place: MemoryCgroup
 
 def test_runs_that_did_not_end_well_are_kept_and_are_no_past(place: MemoryCgroup) -> None:
     with watching(place) as watch:
-        assert run_job(place, 1, 600) == 0  # the OOM killer takes it
+        assert run_job(place, 1, 600) == 0  # the OOM killer kills it
         run_job(place, 2, 40)
         watch.stop()
     (job,) = jobs("acme/app test")

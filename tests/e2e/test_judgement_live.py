@@ -237,7 +237,7 @@ def test_a_kill_is_told_against_its_victim(seen: Seen) -> None:
     kills = [record for record in seen.found(leak) if record["detector"] == "oom"]
     assert kills
     assert kills[0]["severity"] == "critical"
-    assert "was taken by the OOM killer at the limit of 2 GiB" in kills[0]["sentence"]
+    assert "was killed by the OOM killer at the limit of 2 GiB" in kills[0]["sentence"]
 
 
 def test_the_watch_ends_in_order(seen: Seen) -> None:

@@ -132,7 +132,7 @@ def test_every_method_counts_the_same(disk_file: Path) -> None:
         for name, calls in counted.items():
             assert calls == next(iter(counted.values())), name  # from the exec on
             assert _by_calls(booked[name]) - _by_calls(began[name]) == (
-                _by_books(booked[name]) - _by_books(began[name])
+                _by_counters(booked[name]) - _by_counters(began[name])
             ), name
     finally:
         for observer in observers.values():
@@ -145,7 +145,7 @@ def _by_calls(counters: ProcessCounters) -> int:
     return sum(one.gained_bytes - one.released_bytes for one in counters.calls.values())
 
 
-def _by_books(counters: ProcessCounters) -> int:
+def _by_counters(counters: ProcessCounters) -> int:
     """The same without asking whose call it was; a stack grows by no call."""
     return counters.mapped_bytes - counters.unmapped_bytes + counters.brk_bytes
 

@@ -30,7 +30,7 @@ _POLL, _READ, _SLEEP, _WAITPID = select.poll, os.read, time.sleep, os.waitpid
 class BlockingGuard:
     """`waits` has a line for each stretch in which the thread may block longer than 20 ms.
 
-    A stretch ends with `rest`: the engine calls it where it waits as it is meant to.
+    A stretch ends with `rest`: the engine calls it where it may wait.
     """
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ TARGET_SHARE = 1 / 3
 """A target accounts for at least this share of what the job gained, or holds."""
 
 NOT_FOR_THIS_JOB = "the policy matches none of its processes"
-"""Why there is no target where the policy was meant for other jobs."""
+"""Why there is no target where the policy is for other jobs."""
 
 _MIN_HELD_SHARE = 1 / 10  # of the job: ending a smaller process makes no room
 _MAX_READ = 64  # processes whose usage is read while the breach waits

@@ -78,7 +78,7 @@ def _backstop(value: object) -> float | None:
 
 NAME = Kind(f"a printable name of 1 to {NAME_LIMIT} characters", _name,
             {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT})  # fmt: skip
-# An empty array would match everything, which is never what was meant.
+# An empty array would match everything, which no policy's author wants.
 GLOBS = several(Kind("a glob", TEXT.read, TEXT.schema), least=1)
 JOB_KIND_GLOBS = job_kind_globs(JOB_KINDS)
 MODE = choice({mode.value: mode for mode in Mode})

@@ -78,7 +78,7 @@ class RunEvidence:
         self._ended_by_us |= any(act.ended(left) for act in self._acts)
 
     def oom_kill(self) -> None:
-        """The kernel's OOM killer took a process of the job."""
+        """The kernel's OOM killer killed a process of the job."""
         self._oom_killed = True
 
     def step(self, step: StepOutcome) -> None:

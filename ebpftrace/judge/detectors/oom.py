@@ -1,4 +1,4 @@
-"""oom: the kernel's OOM killer took a process of the job."""
+"""oom: the kernel's OOM killer killed a process of the job."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -45,7 +45,7 @@ class OomDetector(Detector):
         limit = f" at the limit of {words.size(note.limit_bytes)}" if note.limit_bytes else ""
         held = words.size(note.usage.held_bytes)
         victim = f"{note.comm} {note.key.pid} in job {note.job.kind}/{note.job.name}"
-        sentence = f"was taken by the OOM killer{limit}; it held {held}"
+        sentence = f"was killed by the OOM killer{limit}; it held {held}"
         return victim, self._killed(1, note.monotonic_ns, sentence)
 
     def _killed(self, kills: int, since_ns: int, sentence: str) -> Verdict:
@@ -55,7 +55,7 @@ class OomDetector(Detector):
 
 
 def _describe(_: OomDetector, subject: str) -> str:
-    return f"the OOM killer takes a process of {subject}"
+    return f"the OOM killer kills a process of {subject}"
 
 
 CONDITION = ConditionKind(

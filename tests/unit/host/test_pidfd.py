@@ -1,4 +1,4 @@
-"""A pidfd is of the process that was meant, and of no later one with the same pid."""
+"""A pidfd is of the process that was asked for, and of no later one with the same pid."""
 
 import os
 import signal

@@ -136,7 +136,7 @@ def test_a_kill_is_reported_at_once_and_not_again_by_the_counter() -> None:
     judge.judge(replace(watches.snapshot(calm), monotonic_ns=watches.MONOTONIC_NS))
     (finding,) = judge.judge_note(watches.oom_note())
     assert (finding.detector, finding.severity) == ("oom", Severity.CRITICAL)
-    assert finding.sentence.startswith("gopls 4711 in job github/build-42 was taken by")
+    assert finding.sentence.startswith("gopls 4711 in job github/build-42 was killed by")
     killed = watches.job("build-42", processes=(watches.process(),), oom_kills=1)
     later = watches.MONOTONIC_NS + NS_PER_SECOND
     assert judge.judge(replace(watches.snapshot(killed), monotonic_ns=later)) == ()

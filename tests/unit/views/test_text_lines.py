@@ -85,7 +85,7 @@ def test_jobs_that_ended_are_not_counted() -> None:
     )
 
 
-def test_the_books_fit_a_line_with_the_largest_job() -> None:
+def test_totals_fit_a_line_with_the_largest_job() -> None:
     small = watches.job("small", [watches.process(1, 10 * MIB)])
     large = watches.job("large", [watches.process(2, 500 * MIB)])
     line = snapshot_line(watches.snapshot(small, large))

@@ -32,7 +32,7 @@ def test_a_policy() -> None:
     )
     assert dict(in_words(policy)) == {
         "match": "comm gopls or go, unit ci.service",
-        "when": "the OOM killer takes a process of a job and a job thrashes at its limit, "
+        "when": "the OOM killer kills a process of a job and a job thrashes at its limit, "
         "for 5.0s",
         "then": "capture, then signal (dry run: reported, not done)",
         "often": "at most 2 restarts in 10m00s, 1m00s rest after an incident, no process "

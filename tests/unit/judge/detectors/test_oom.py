@@ -29,11 +29,11 @@ def test_a_note_of_a_kill_names_the_victim() -> None:
     victim, verdict = OomDetector().verdict_on_note(watches.oom_note())
     assert victim == "gopls 4711 in job github/build-42"
     assert verdict.words == (
-        "was taken by the OOM killer at the limit of 200 MiB; it held 190 MiB"
+        "was killed by the OOM killer at the limit of 200 MiB; it held 190 MiB"
     )
 
 
 def test_condition() -> None:
     assert CONDITION.build() == OomDetector()
-    words = "the OOM killer takes a process of a job"
+    words = "the OOM killer kills a process of a job"
     assert CONDITION.describe(OomDetector(), "a job") == words
