@@ -29,7 +29,7 @@ from ebpftrace.host.pidfd import is_alive
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_bytes
 
-Variable = Literal["GOPLSCACHE", "GOCACHE", "TMPDIR"]
+FolderVariable = Literal["GOPLSCACHE", "GOCACHE", "TMPDIR"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class CleanOptions:
 
     under: Annotated[tuple[Path, ...], "folders of jobs: nothing outside is ever touched"]
     what: Annotated[
-        tuple[Variable, ...], "which variables of the process name the folders to empty"
+        tuple[FolderVariable, ...], "which variables of the process name the folders to empty"
     ] = ("TMPDIR",)
 
 

@@ -14,7 +14,7 @@ import tty
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-Result = TypeVar("Result")
+ReturnT = TypeVar("ReturnT")
 
 _ENTER = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J"
 # CAN first: the previous output may have ended within a sequence.
@@ -116,7 +116,7 @@ class Terminal:
             termios.tcflow(self.fd, termios.TCOON)
 
 
-def _retry_interrupted(call: Callable[[], Result]) -> Result:
+def _retry_interrupted(call: Callable[[], ReturnT]) -> ReturnT:
     """Retry a call that a signal interrupted: termios does not, unlike os (PEP 475)."""
     while True:
         try:
