@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.bounded import bounded
+from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.environ import Environ
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, PAGE_SIZE
@@ -128,25 +129,28 @@ def read_session(pid: int, proc: Path = PROC) -> int | None:
 
 
 def read_program(pid: int, proc: Path = PROC) -> str | None:
-    """The path of the executable, cleaned; None also for a kernel thread, which has none."""
+    """The path of the executable, cleaned; None also for a kernel thread, which has none.
+
+    The file itself is not looked at, since its file system may hang: a program whose name
+    ends with " (deleted)" is taken for a deleted one without that.
+    """
     try:
         link = str((proc / f"{pid}/exe").readlink())
     except (FileNotFoundError, ProcessLookupError):
         return None
     except PermissionError as error:
         raise _not_permitted(f"{proc}/{pid}/exe") from error
-    if not Path(link).exists():
-        link = link.removesuffix(_DELETED)
-    return clean(os.fsencode(link))
+    return clean(os.fsencode(link.removesuffix(_DELETED)))
+
+
+def program_file(pid: int, proc: Path = PROC) -> Path:
+    """What opens the executable of a living process, even one that was deleted."""
+    return proc / f"{pid}/exe"
 
 
 def program_id(pid: int, proc: Path = PROC) -> tuple[int, int]:
     """Device and inode of the executable; (0, 0) where it cannot be read."""
-    try:
-        status = (proc / f"{pid}/exe").stat()
-    except OSError:
-        return 0, 0
-    return status.st_dev, status.st_ino
+    return cached_file_id(program_file(pid, proc)) or (0, 0)
 
 
 def read_descriptor(pid: int, fd: int, proc: Path = PROC) -> str | None:
