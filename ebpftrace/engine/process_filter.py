@@ -12,6 +12,7 @@ from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCau
 from ebpftrace.golang import buildinfo
 from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
+from ebpftrace.host.bounded import bounded_file, timeouts
 from ebpftrace.probe import Selection
 from ebpftrace.process_names import executed_name, matches_any
 
@@ -32,7 +33,8 @@ class ProcessFilter:
         self._accepted: set[ProcessKey] = set()
         self._by_pid: dict[int, ProcessStarted] = {}
         self._by_file = bool(selection.exes or selection.go_mains)
-        # Ended before their program could be looked into, or Go's without its main package.
+        # Ended before their program could be looked into, or it hung, or Go's without its main
+        # package.
         self.unidentified = 0
         self._remarks: list[str] = []
         self._remarked: set[str] = set()
@@ -107,13 +109,14 @@ class ProcessFilter:
         if not mains:
             return True
         # A process that ended or runs another program by now is read by the path it executed.
-        program = None
+        program, given_up = None, timeouts()
         if not replaced:
-            program = buildinfo.read_go_program(Path(f"/proc/{event.key.pid}/exe"))
+            program = _go_program(event.key.pid, proc.program_file(event.key.pid))
         if program is None and event.program.startswith("/"):
-            program = buildinfo.read_go_program(Path(event.program))
+            program = _go_program(event.key.pid, Path(event.program))
         if program is None:
-            self.unidentified += not Path(event.program).is_absolute()
+            unknown = not Path(event.program).is_absolute() or timeouts() > given_up
+            self.unidentified += unknown
             return False
         package = program.main_package or ""
         if any(fnmatch.fnmatchcase(package, main) for main in mains):
@@ -131,6 +134,15 @@ class ProcessFilter:
                 f"{path} is a Go program with {lacks}, so --go-main skips it; to watch it, use "
                 f"--exe {shlex.quote(path)} in a watch of its own"
             )
+
+
+def _go_program(pid: int, program: Path) -> buildinfo.GoProgram | None:
+    """Read within a bound: the file may be on a file system that hangs.
+
+    A read that was given up on ends on its own thread, and the cache has its result for the
+    next process of this program.
+    """
+    return bounded_file(pid, lambda: buildinfo.read_go_program(program))
 
 
 def _complete(event: ProcessStarted) -> ProcessStarted:

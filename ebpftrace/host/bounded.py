@@ -2,7 +2,8 @@
 
 Reading /proc/PID/cmdline or environ takes the process's mmap lock (access_remote_vm in the
 kernel's mm/memory.c). A process that waits for memory may hold it for seconds: on a node
-that is short of memory, which is when a watch must not block.
+that is short of memory, which is when a watch must not block. A file that a job names may be
+on a file system whose server never answers (NFS, FUSE).
 """
 
 import queue
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 PATIENCE_SECONDS = 0.004
+FILE_LOOKS = 5
+"""A disk may take some milliseconds: so many looks must find a read of it stuck."""
 _MOST_WAITS = 100
 MOST_STUCK = 4  # threads; while so many are stuck, no read is tried
 
@@ -38,20 +41,25 @@ class _Call(Generic[Result]):
 
 
 def waits_in_kernel(thread_id: int) -> bool:
-    """Whether a thread of ours sleeps uninterruptibly, as one does for an mmap lock.
+    """Whether a thread of ours sleeps in the kernel, and not only for Python's lock.
 
-    One that only waits for a processor or for Python's lock does not.
+    For an mmap lock, a disk or an NFS server it sleeps uninterruptibly; for a FUSE server it
+    can be interrupted, as it can while it waits for Python's lock: there the kernel function
+    that it sleeps in tells (/proc/PID/wchan, "0" while it runs).
     """
+    task = Path(f"/proc/self/task/{thread_id}")
     try:
-        stat = Path(f"/proc/self/task/{thread_id}/stat").read_bytes()
+        state = (task / "stat").read_bytes().rpartition(b") ")[2][:1]
+        sleeps_in = (task / "wchan").read_bytes() if state == b"S" else b"0"
     except OSError:
         return False
-    return stat.rpartition(b") ")[2].startswith(b"D")
+    return state == b"D" or (sleeps_in not in (b"", b"0") and b"futex" not in sleeps_in)
 
 
 class BoundedReader:
     """Makes calls on a thread of its own, and gives up on one that `is_stuck` in the kernel.
 
+    A call is given up on when so many `looks` found it stuck, one each `patience_seconds`.
     For one caller at a time. A thread that is stuck is left behind, and ends once its call
     returns; it does not keep the program from ending.
     """
@@ -60,9 +68,11 @@ class BoundedReader:
         self,
         is_stuck: Callable[[int], bool] = waits_in_kernel,
         patience_seconds: float = PATIENCE_SECONDS,
+        looks: int = 1,
     ) -> None:
         self._is_stuck = is_stuck
         self._patience_seconds = patience_seconds
+        self._looks = looks
         self._calls: queue.SimpleQueue[_Call[Any] | None] | None = None
         self._thread_id = 0
         self._stuck: list[_Call[Any]] = []
@@ -102,10 +112,12 @@ class BoundedReader:
 
     def _wait(self, call: _Call[Any]) -> bool:
         """Whether it is done. On a machine that is merely busy it is waited for longer."""
+        looks = self._looks
         for _ in range(_MOST_WAITS):
             if call.done.wait(self._patience_seconds):
                 return True
-            if self._is_stuck(self._thread_id):
+            looks -= self._is_stuck(self._thread_id)
+            if looks <= 0:
                 return False
         return False
 
@@ -115,7 +127,9 @@ def _work(calls: "queue.SimpleQueue[_Call[Any] | None]") -> None:
         call.run()
 
 
+# Two, so that files that hang do not keep /proc from being read, and the reverse.
 _READER = BoundedReader()
+_FILE_READER = BoundedReader(looks=FILE_LOOKS)
 
 
 def bounded(pid: int, function: Callable[[], Result]) -> Result | None:
@@ -128,6 +142,13 @@ def bounded(pid: int, function: Callable[[], Result]) -> Result | None:
     return _READER.call(pid, function)
 
 
+def bounded_file(pid: int, function: Callable[[], Result]) -> Result | None:
+    """As `bounded`, for a function that looks into a file that this process chose."""
+    if threading.current_thread() is not threading.main_thread():
+        return function()
+    return _FILE_READER.call(pid, function)
+
+
 def timeouts() -> int:
-    """How many calls of `bounded` were given up on since the program began."""
-    return _READER.timeouts
+    """How many calls of both were given up on since the program began."""
+    return _READER.timeouts + _FILE_READER.timeouts

@@ -48,7 +48,7 @@ def start(incident: Incident, options: CleanOptions) -> Running:
         folder for folder in incident.cache_dirs.folders if folder.variable in options.what
     ]
     if not folders:
-        return finished(StepStatus.SKIPPED, f"none of {', '.join(options.what)} was set")
+        return finished(StepStatus.SKIPPED, f"none of {', '.join(options.what)} was known")
     for target in incident.targets:
         if is_alive(target.key):
             detail = f"{incident.comm} {target.key.pid} is still running"

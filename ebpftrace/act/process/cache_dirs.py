@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.events import ProcessKey
+from ebpftrace.host.bounded import bounded_file
 from ebpftrace.host.proc import PROC, read_environ, read_stat
 from ebpftrace.host.using import FileId, file_id
 from ebpftrace.text import PATH_LIMIT
@@ -42,7 +44,10 @@ NO_CACHE_DIRS = CacheDirs()
 
 
 def cache_dirs_of(pid: int, proc: Path = PROC) -> CacheDirs:
-    """Those of a living process; none where they cannot be read any more."""
+    """Those of a living process; none where they cannot be read any more.
+
+    A folder whose file system does not answer is left out.
+    """
     try:
         environ = read_environ(pid, proc)
         user = (proc / str(pid)).stat().st_uid
@@ -51,7 +56,10 @@ def cache_dirs_of(pid: int, proc: Path = PROC) -> CacheDirs:
     found = []
     for variable in CACHE_VARIABLES:
         path = "" if environ is None else environ.get(variable, PATH_LIMIT)
-        if path.startswith("/") and (folder := file_id(f"{proc}/{pid}/root{path}")):
+        if not path.startswith("/"):
+            continue
+        folder = bounded_file(pid, partial(file_id, f"{proc}/{pid}/root{path}"))
+        if folder is not None:
             found.append(CacheDir(variable, path, folder))
     return CacheDirs(tuple(found), user, frozenset(_ancestors(pid, proc)))
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,8 @@ import pytest
 
 from ebpftrace.engine.process_filter import MOST_REMARKS, ProcessFilter
 from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCause
+from ebpftrace.host import bounded
+from ebpftrace.host.bounded import BoundedReader
 from ebpftrace.probe import Selection
 from tests.support import elfs
 
@@ -138,3 +141,22 @@ def test_script_found_running_is_not_watched_for_its_interpreters_name(sleeper: 
     tracked = ProcessFilter(Selection(comms=("other",)))
     assert tracked.accept(script, _no) is None
     assert ProcessFilter(Selection(comms=("other",), children=True)).accept(script, _no)
+
+
+def test_program_whose_file_system_hangs_is_counted(
+    sleeper: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+
+    def hang(_path: Path) -> str | None:
+        release.wait()
+        return None
+
+    monkeypatch.setattr("ebpftrace.golang.buildinfo.read_go_program", hang)
+    monkeypatch.setattr(bounded, "_FILE_READER", BoundedReader(lambda _thread: True, 0.001))
+    tracked = ProcessFilter(Selection(go_mains=("golang.org/x/tools/gopls",)))
+    try:
+        assert tracked.accept(started(sleeper), _no) is None
+        assert tracked.unidentified == 1
+    finally:
+        release.set()

@@ -15,6 +15,7 @@ from ebpftrace.host import bounded
 from ebpftrace.host.bounded import BoundedReader, waits_in_kernel
 from ebpftrace.host.proc import read_environ
 from tests.support.patience import patient
+from tests.support.process_state import until
 
 LONG = patient(30.0)
 
@@ -91,6 +92,46 @@ def test_thread_that_waits_for_a_lock_or_is_gone_is_not_stuck_in_the_kernel(
     thread.start()
     assert not waits_in_kernel(thread.native_id or 0)
     assert not waits_in_kernel(1 << 22)
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Iterator[Path]:
+    """A file that never answers: opening it sleeps in the kernel, interruptibly."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    yield path
+    os.close(os.open(path, os.O_RDWR))  # lets the thread that hangs go
+
+
+def test_thread_that_waits_for_a_file_is_stuck_in_the_kernel(fifo: Path) -> None:
+    thread = threading.Thread(target=fifo.read_bytes)
+    thread.start()
+    until(lambda: waits_in_kernel(thread.native_id or 0))
+    with fifo.open("wb"):
+        pass
+    thread.join()
+
+
+def test_file_that_hangs_is_given_up_on_after_several_looks(fifo: Path) -> None:
+    looks: list[int] = []
+
+    def is_stuck(thread: int) -> bool:
+        looks.append(thread)
+        return True
+
+    reader = BoundedReader(is_stuck, 0.001, looks=3)
+    assert reader.call(1, fifo.read_bytes) is None
+    assert len(looks) == 3
+
+
+def test_file_that_hangs_does_not_keep_proc_from_being_read(
+    fifo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "_READER", BoundedReader(patience_seconds=LONG))
+    monkeypatch.setattr(bounded, "_FILE_READER", BoundedReader(lambda _thread: True, 0.001))
+    assert bounded.bounded_file(1, fifo.read_bytes) is None
+    assert bounded.bounded(1, lambda: 7) == 7
+    assert bounded.timeouts() == 1
 
 
 def test_no_call_is_made_while_too_many_hang(hanging: threading.Event) -> None:

@@ -180,4 +180,4 @@ def test_cancelled_clean_removes_nothing(job: Path) -> None:
 
 def test_clean_is_skipped_without_a_variable() -> None:
     ended = act("clean", incident(), clean.CleanOptions((Path("/builds"),)))
-    assert (ended.status, ended.detail) == (StepStatus.SKIPPED, "none of TMPDIR was set")
+    assert (ended.status, ended.detail) == (StepStatus.SKIPPED, "none of TMPDIR was known")
