@@ -2,8 +2,9 @@
 
 A stopwatch would make the load of the machine decide a test. So the calls that can block
 are replaced, for one thread, by ones that add up the longest they may block: a timeout, or
-for ever. What is ready already costs nothing. `Popen()` itself is exempt (it waits for the
-exec of its child), and so is the short wait within `Thread.start`.
+for ever. What is ready already costs nothing. A look at a file that is neither the kernel's
+nor ours may block for ever, since a job may have chosen it. `Popen()` itself is exempt (it
+waits for the exec of its child), and so is the short wait within `Thread.start`.
 """
 
 import math
@@ -11,15 +12,21 @@ import os
 import select
 import stat
 import subprocess
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from tests.support.file_calls import FileCalls
+
 BOUND_SECONDS = 0.02
+MOST_ENTRIES = 1000  # of folders that are listed in one stretch
+_OURS = Path(__file__).resolve().parents[2]
 
 _POPEN, _POPEN_WAIT = subprocess.Popen.__init__, subprocess.Popen.wait
 _START, _JOIN = threading.Thread.start, threading.Thread.join
@@ -30,18 +37,25 @@ _POLL, _READ, _SLEEP, _WAITPID = select.poll, os.read, time.sleep, os.waitpid
 class BlockingGuard:
     """`waits` has a line for each stretch in which the thread may block longer than 20 ms.
 
-    A stretch ends with `rest`: the engine calls it where it may wait.
+    A stretch ends with `rest`: the engine calls it where it may wait. It may look into
+    `folders`, which are those of the audit log, the control socket and the like.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *folders: Path) -> None:
         self.waits: list[str] = []
         self._thread = threading.get_ident()
         self._exempt = 0
         self._seconds = 0.0
+        self._entries = 0
+        self.most_entries = 0
+        """Of folders, that were read in a stretch."""
+        own = (*folders, _OURS, *map(Path, sys.path))
+        self._files = FileCalls(own, lambda: self.charge(None), self._list, self._watched)
 
     def rest(self) -> None:
         """The next stretch begins."""
         self._seconds = 0.0
+        self._entries = 0
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -58,19 +72,38 @@ class BlockingGuard:
             mock.patch.object(os, "waitpid", self._waitpid),
             mock.patch.object(os, "fsync", self._disk(os.fsync)),
             mock.patch.object(os, "fdatasync", self._disk(os.fdatasync)),
+            self._files.replaced(),
         ):
             yield
 
     def charge(self, seconds: float | None) -> None:
         """The thread may block for so long; None: for ever."""
-        if threading.get_ident() != self._thread or self._exempt:
+        if not self._watched():
             return
         self._seconds += math.inf if seconds is None or seconds < 0 else seconds
         if self._seconds > BOUND_SECONDS:
-            stack = traceback.extract_stack()[:-2]
-            calls = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in stack[-6:]]
-            self.waits.append(f"{self._seconds} s: {' < '.join(reversed(calls))}")
+            self._note(f"{self._seconds} s")
             self._seconds = 0.0
+
+    def _list(self, entries: int) -> None:
+        """So many entries of a folder were read."""
+        self._entries += entries
+        self.most_entries = max(self.most_entries, self._entries)
+        if self._entries > MOST_ENTRIES:
+            self._note(f"{self._entries} entries")
+            self._entries = 0
+
+    def _note(self, what: str) -> None:
+        self._exempt += 1  # the stack is read from files
+        try:
+            stack = traceback.extract_stack()[:-3]
+        finally:
+            self._exempt -= 1
+        calls = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in stack[-6:]]
+        self.waits.append(f"{what}: {' < '.join(reversed(calls))}")
+
+    def _watched(self) -> bool:
+        return threading.get_ident() == self._thread and not self._exempt
 
     def _sleep(self, seconds: float) -> None:
         self.charge(seconds)

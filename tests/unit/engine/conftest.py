@@ -4,10 +4,15 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ebpftrace.engine.watch import watch
 from ebpftrace.events import ProcessKey
+from ebpftrace.host import bounded
+from ebpftrace.host.bounded import BoundedReader
+from tests.support.blocking import BlockingGuard
 from tests.support.fuse_rig import FuseRig
 from tests.support.incidents import key_of, sleeping
 
@@ -33,3 +38,30 @@ def keys(tmp_path: Path) -> Iterator[list[ProcessKey]]:
         for folder in folders:
             folder.mkdir()
         yield [key_of(stack.enter_context(sleeping(folder))) for folder in folders]
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Iterator[ProcessKey]:
+    with sleeping(tmp_path) as pid:
+        yield key_of(pid)
+
+
+@pytest.fixture
+def guard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> BlockingGuard:
+    """Watches each watch from its start to its end.
+
+    A read of /proc that a busy machine delays is waited for, and does not count: one that
+    hangs counts for a minute.
+    """
+    made = BlockingGuard(tmp_path)
+    monkeypatch.setenv("EBPFTRACE_RUN_DIR", str(tmp_path / "run"))
+    for reader in ("_READER", "_FILE_READER"):
+        monkeypatch.setattr(bounded, reader, BoundedReader(patience_seconds=60))
+
+    def guarded(*args: Any) -> None:
+        made.rest()
+        with made.watching():
+            watch(*args)
+
+    monkeypatch.setattr("tests.support.scripted_watch.watch", guarded)
+    return made

@@ -7,7 +7,6 @@ process that is acted on are real. See tests/support/blocking.py.
 """
 
 import os
-import select
 import socket
 import termios
 import threading
@@ -16,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,22 +23,20 @@ from ebpftrace.act.audit.log import AuditLog
 from ebpftrace.act.fuse.holding.watchdog_supervisor import WatchdogSupervisor
 from ebpftrace.act.incident.outcome import StepOutcome, StepStatus
 from ebpftrace.act.policy.fuse import Fuse
-from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
+from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.policy.reader import default_step
 from ebpftrace.engine.waiting.waiter import Waiter
-from ebpftrace.engine.watch import watch
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import bounded, children, proc
 from ebpftrace.host.bounded import BoundedReader
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.ledger import Snapshot
 from ebpftrace.probe import watchdog
-from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from ebpftrace.units import GIB, NS_PER_SECOND
 from ebpftrace.views.dashboard.live import Dashboard
 from tests.support.blocking import BOUND_SECONDS, BlockingGuard
-from tests.support.conditions import level
+from tests.support.blocking_rig import acting, resting
 from tests.support.fakeroot import FakeRoot
-from tests.support.incidents import key_of, sleeping
 from tests.support.process_state import lives, until
 from tests.support.ptys import Pty
 from tests.support.scripted_holding import ScriptedHolding
@@ -48,54 +44,6 @@ from tests.support.scripted_store import ScriptedStore
 from tests.support.scripted_watch import GROUP, ScriptedWatch, fake_key
 
 NOTIFY = default_step("notify", ACTIONS)
-
-
-@pytest.fixture
-def sleeper(tmp_path: Path) -> Iterator[ProcessKey]:
-    with sleeping(tmp_path) as pid:
-        yield key_of(pid)
-
-
-@pytest.fixture
-def guard(monkeypatch: pytest.MonkeyPatch) -> BlockingGuard:
-    """Watches each watch from its start to its end.
-
-    A read of /proc that a busy machine delays is waited for, and does not count: one that
-    hangs counts for a minute.
-    """
-    made = BlockingGuard()
-    monkeypatch.setattr(bounded, "_READER", BoundedReader(patience_seconds=60))
-
-    def guarded(*args: Any) -> None:
-        made.rest()
-        with made.watching():
-            watch(*args)
-
-    monkeypatch.setattr("tests.support.scripted_watch.watch", guarded)
-    return made
-
-
-def resting(scripted: ScriptedWatch, guard: BlockingGuard) -> ScriptedWatch:
-    """Each wait of the engine ends a stretch of the guard."""
-    poll = scripted.time.poll
-
-    def rest(epoll: select.epoll, seconds: float | None) -> list[tuple[int, int]]:
-        guard.rest()
-        return poll(epoll, seconds)
-
-    scripted.time.poll = rest  # type: ignore[method-assign]
-    return scripted
-
-
-def acting(
-    folder: Path, guard: BlockingGuard, sleeper: ProcessKey, *steps: Step
-) -> ScriptedWatch:
-    """A watch that takes these steps after one and a half seconds."""
-    policy = Policy("slow", Match(), (level(64 * MIB),), Mode.ANY, steps, grace_ns=0)
-    scripted = resting(ScriptedWatch(folder, policies=(policy,)), guard)
-    scripted.start(sleeper)
-    scripted.at(1.5, lambda: scripted.breach(sleeper, 100))
-    return scripted
 
 
 def statuses(scripted: ScriptedWatch) -> dict[str, StepStatus]:

@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -91,4 +92,56 @@ def test_other_threads_may_block() -> None:
     with guard.watching():
         thread.start()
     thread.join()
+    assert guard.waits == []
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda path: path.stat(),
+        lambda path: path.exists(),
+        lambda path: path.read_bytes(),
+        lambda path: (path.parent / "link").readlink(),
+        lambda path: list(path.parent.iterdir()),
+        lambda path: os.scandir(path.parent).close(),
+        lambda path: os.close(os.open(path, os.O_RDONLY)),
+    ],
+)
+def test_look_at_a_file_of_a_job_is_noticed(
+    tmp_path: Path, touch: Callable[[Path], object]
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    (tmp_path / "link").symlink_to(file)
+    foreign, own = BlockingGuard(), BlockingGuard(tmp_path)
+    for guard in (foreign, own):
+        with guard.watching():
+            touch(file)
+    assert (bool(foreign.waits), own.waits) == (True, [])
+
+
+@pytest.mark.parametrize("link", ["exe", "cwd", "root/etc", "task/{pid}/cwd"])
+def test_look_through_a_link_of_proc_is_noticed(link: str) -> None:
+    guard = BlockingGuard()
+    with guard.watching():
+        Path(f"/proc/{os.getpid()}/{link.format(pid=os.getpid())}").stat()
+    assert len(guard.waits) == 1
+
+
+def test_write_to_a_file_of_a_job_is_noticed(tmp_path: Path) -> None:
+    foreign, own = BlockingGuard(), BlockingGuard(tmp_path)
+    with (tmp_path / "file").open("wb") as file:
+        for guard in (foreign, own):
+            with guard.watching():
+                os.write(file.fileno(), b"x")
+    assert (len(foreign.waits), own.waits) == (1, [])
+
+
+def test_files_of_the_kernel_may_be_looked_at() -> None:
+    guard = BlockingGuard()
+    with guard.watching():
+        Path("/proc/self/stat").read_bytes()
+        Path(f"/proc/{os.getpid()}/exe").readlink()
+        list(Path("/proc/self/task").iterdir())
+        Path("/sys/fs").exists()
     assert guard.waits == []
