@@ -27,8 +27,9 @@ _HISTORIES = count(1)
 
 def pytest_configure(config: pytest.Config) -> None:
     """No test depends on the shell that started the session."""
-    reset_surroundings()
-    os.environ["EBPFTRACE_HISTORY"] = f"{tempfile.mkdtemp(prefix='ebpftrace-history-')}/0.db"
+    folder = Path(tempfile.mkdtemp(prefix="ebpftrace-history-"))
+    reset_surroundings(folder / "config")
+    os.environ["EBPFTRACE_HISTORY"] = str(folder / "0.db")
     if not is_worker(config):
         begin_run()
 
