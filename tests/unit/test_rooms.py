@@ -25,6 +25,37 @@ CHANGES = {
     "exit code",
 }
 MOST_LINES, MOST_FILES = 250, 20
+PLAIN_VALUES = {
+    "act/fuse/events",
+    "engine/request",
+    "events",
+    "history/run",
+    "jobs/location",
+    "ledger/notes",
+    "views/dashboard/model/key_context",
+    "views/dashboard/model/screen_data",
+    "views/start",
+}
+INTERFACES = {"history/store", "judge/past", "probe/interface"}
+SYSTEM_CALLS = {  # tests/kernel makes them
+    "probe/loading/bpf/maps",
+    "probe/loading/bpf/programs",
+    "probe/loading/bpf/syscall",
+}
+PARTS = {  # by the test of the module that they are parts of
+    "cli/history_table": "cli/test_history.py",
+    "cli/watch": "cli/test_parameters.py",
+    "engine/recording/running": "engine/recording",
+    "history/eviction": "history/test_sqlite_store.py",
+    "history/failures": "history/test_sqlite_store.py",
+    "history/file": "history/test_sqlite_store.py",
+    "history/rows": "history/test_sqlite_store.py",
+    "history/schema": "history/test_sqlite_store.py",
+    "jobs/ci/servers": "jobs/ci/test_table.py",
+    "jobs/ci/services": "jobs/ci/test_table.py",
+    "probe/ahead": "cli/test_compile.py",
+}
+UNMIRRORED = PLAIN_VALUES | INTERFACES | SYSTEM_CALLS | PARTS.keys()
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -69,3 +100,19 @@ def test_no_class_name_exists_twice() -> None:
         for name in re.findall(r"^ *class (\w+)", path.read_text(), re.MULTILINE)
     ]
     assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_unit_tests_mirror_the_package() -> None:
+    modules = {
+        str(path.relative_to(ROOT / "ebpftrace").with_suffix(""))
+        for path in (ROOT / "ebpftrace").rglob("*.py")
+        if not path.name.startswith("__")
+    }
+    unit = ROOT / "tests" / "unit"
+    mirrored = {
+        module
+        for module in modules
+        if list((unit / module).parent.glob(f"test_{Path(module).name.lstrip('_')}*.py"))
+    }
+    assert (modules - mirrored, UNMIRRORED - modules) == (UNMIRRORED, set())
+    assert [test for test in PARTS.values() if not (unit / test).exists()] == []
