@@ -110,8 +110,7 @@ def test_job_in_a_recreated_cgroup_keeps_its_account(
     machine.fake.process(10, environ=environ, cgroup=f"0::{path}")
     first = machine.resolver.resolve(10, machine.cgroup(path))
     folder = machine.fake.root / "sys/fs/cgroup" / path.strip("/")
-    folder.rmdir()
-    Path(folder.parent / "in-between").mkdir()  # so that it gets another inode
+    folder.rename(folder.parent / "before")  # so that the next one gets another inode
     again = machine.resolver.resolve(10, machine.cgroup(path))
     assert again.cgroup_id != first.cgroup_id
     assert again.account == first.account
