@@ -15,13 +15,18 @@
 
 Ctrl-C and SIGTERM end a watch normally: exit code 0, after the summary. A reader that
 closes its pipe (`| head -1`) is no error either. `docs/exit-codes.md` lists all codes.
+`ebpftrace --help` and the man page list the codes of the classes below.
 """
+
+from collections.abc import Iterator
 
 
 class EbpftraceError(Exception):
     """An error for users: `what` happened, `why`, and how to `fix` it. Never a traceback."""
 
     exit_code = 1
+    summary = "other errors"
+    """What `ebpftrace --help` says beside the code."""
 
     def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
         super().__init__(what)
@@ -34,63 +39,82 @@ class UsageError(EbpftraceError):
     """An option or argument is wrong."""
 
     exit_code = 2
+    summary = "wrong usage"
 
 
 class NotPermittedError(EbpftraceError):
     """Not root, or without the capabilities that BPF needs."""
 
     exit_code = 3
+    summary = "not permitted"
 
 
 class NoBpfError(EbpftraceError):
     """This kernel (or this container) has no usable BPF."""
 
     exit_code = 4
+    summary = "no BPF"
 
 
 class NoBtfError(EbpftraceError):
     """The kernel does not publish its types in /sys/kernel/btf/vmlinux."""
 
     exit_code = 5
+    summary = "no BTF"
 
 
 class NoTracefsError(EbpftraceError):
     """tracefs is neither mounted nor mountable."""
 
     exit_code = 6
+    summary = "no tracefs"
 
 
 class NoBccError(EbpftraceError):
     """bcc is missing, or it is the crystal-lattice package of that name."""
 
     exit_code = 7
+    summary = "no bcc"
 
 
 class ProbeError(EbpftraceError):
     """A kernel program did not compile, load or attach."""
 
     exit_code = 8
+    summary = "BPF program rejected"
 
 
 class GoneError(EbpftraceError):
     """A pid, a cgroup or a stopped process does not exist."""
 
     exit_code = 9
+    summary = "not found"
 
 
 class PolicyError(EbpftraceError):
     """A policy file is invalid."""
 
     exit_code = 10
+    summary = "invalid policy"
 
 
 class LogTakenError(EbpftraceError):
     """Another ebpftrace acts, and writes to this audit log."""
 
     exit_code = 11
+    summary = "another ebpftrace acts"
 
 
 class HistoryError(EbpftraceError):
     """The file of past runs cannot be read, written or trusted."""
 
     exit_code = 12
+    summary = "history not usable"
+
+
+def error_types(base: type[EbpftraceError] = EbpftraceError) -> Iterator[type[EbpftraceError]]:
+    """All classes with an exit code of their own, in the order of their definition."""
+    if "exit_code" in vars(base):
+        yield base
+    for kind in base.__subclasses__():
+        yield from error_types(kind)

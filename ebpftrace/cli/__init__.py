@@ -17,13 +17,23 @@ from ebpftrace.cli.policy import policy
 from ebpftrace.cli.report import report, report_usage
 from ebpftrace.cli.thaw import thaw
 from ebpftrace.cli.watch import watch
-from ebpftrace.errors import EbpftraceError
+from ebpftrace.errors import EbpftraceError, error_types
 
 _INTERRUPTED = 130
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+_EPILOG_WIDTH = 72
+
+
 class _Commands(click.Group):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The epilog, and the exit codes after it."""
+        super().format_epilog(ctx, formatter)
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(f"\b\n{_exit_codes()}")
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command. On a broken pipe, click would exit with code 1; we exit with 0."""
         try:
@@ -40,12 +50,6 @@ class _Commands(click.Group):
     Examples:
       sudo ebpftrace watch --comm gopls
       sudo ebpftrace watch --once --output jsonl
-
-    \b
-    Exit codes: 0 done · 1 other errors · 2 wrong usage · 3 not permitted
-      4 no BPF · 5 no BTF · 6 no tracefs · 7 no bcc · 8 BPF program rejected
-      9 not found · 10 invalid policy · 11 another ebpftrace acts ·
-      12 history not usable · 130 interrupted before a watch began
     """,
 )
 @click.version_option(__version__, prog_name="ebpftrace")
@@ -73,6 +77,21 @@ def main() -> NoReturn:
     # Everything is detached: nothing is left to interrupt.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
+
+
+def _exit_codes() -> str:
+    """The line of the help with every exit code, wrapped."""
+    summaries = {kind.exit_code: kind.summary for kind in error_types()}
+    summaries |= {0: "done", _INTERRUPTED: "interrupted before a watch began"}
+    codes = [f"{code} {summary}" for code, summary in sorted(summaries.items())]
+    lines = [f"Exit codes: {codes[0]}"]
+    for code in codes[1:]:
+        lines[-1] += " ·"
+        if len(f"{lines[-1]} {code} ·") > _EPILOG_WIDTH:
+            lines.append(f"  {code}")
+        else:
+            lines[-1] += f" {code}"
+    return "\n".join(lines)
 
 
 def _run() -> int:

@@ -90,16 +90,10 @@ def _tagged(tag: str, text: str) -> Iterator[str]:
 
 
 def _exit_status() -> Iterator[str]:
-    kinds = {kind.exit_code: inspect.getdoc(kind) or "" for kind in _error_types()}
+    kinds = {kind.exit_code: inspect.getdoc(kind) or "" for kind in errors.error_types()}
     kinds[errors.EbpftraceError.exit_code] = "An error without a code of its own."
     for code, text in sorted((*_EXIT_STATUS, *kinds.items())):
         yield from _tagged(str(code), text)
-
-
-def _error_types() -> Iterator[type[errors.EbpftraceError]]:
-    for value in vars(errors).values():
-        if isinstance(value, type) and issubclass(value, errors.EbpftraceError):
-            yield value
 
 
 def _escape(text: str) -> str:
