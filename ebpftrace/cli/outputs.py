@@ -28,7 +28,7 @@ class OutputTarget:
 
 
 class OutputType(click.ParamType[OutputTarget]):
-    """`table`, `plain` or `jsonl`; `jsonl:FILE` writes to a file."""
+    """One of NAMES; `NAME:FILE` writes to a file."""
 
     name = "output"
 

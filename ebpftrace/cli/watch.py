@@ -11,7 +11,7 @@ from ebpftrace.act.policy.command_line import PolicyOptions, policy_from_options
 from ebpftrace.act.policy.matching import comms_to_watch
 from ebpftrace.act.policy.store import PolicyStore, default_file
 from ebpftrace.cli.history import HISTORY_FILE
-from ebpftrace.cli.outputs import OutputTarget, OutputType, openers
+from ebpftrace.cli.outputs import NAMES, OutputTarget, OutputType, openers
 from ebpftrace.cli.parameters import Duration, Pid, Size
 from ebpftrace.engine import WatchRequest
 from ebpftrace.engine import watch as run
@@ -60,7 +60,7 @@ from ebpftrace.views.factory import open_screenshot
               help="Time each process lost waiting for memory, from the kernel's delay "
                    "accounting; needs sysctl kernel.task_delayacct=1.")  # fmt: skip
 @click.option("--output", "outputs", type=OutputType(), multiple=True,
-              metavar="[table|plain|jsonl][:FILE]",
+              metavar=f"[{'|'.join(NAMES)}][:FILE]",
               help="Output format, written to FILE if given. Repeatable.  [table on a "
                    "terminal, plain in a pipe]")  # fmt: skip
 @click.option("--interval", type=Duration(), default="1s", show_default=True,
