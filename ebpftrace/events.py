@@ -159,6 +159,10 @@ class OomKilled(Event):
     cgroup: CgroupCounters = CgroupCounters()
 
 
+RESOLVED = (OomKilled,)
+"""Events of processes that may not be tracked: their job is found for each event."""
+
+
 @dataclass(frozen=True, slots=True)
 class Breached(Event):
     """A watermark was crossed, reported at the page that crossed it; not recorded.

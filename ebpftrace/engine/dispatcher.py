@@ -11,6 +11,7 @@ from ebpftrace.engine.names.wrapped import WrappedPrograms
 from ebpftrace.engine.process_filter import ProcessFilter
 from ebpftrace.engine.scheduler import SnapshotScheduler
 from ebpftrace.events import (
+    RESOLVED,
     Breached,
     CgroupGone,
     CgroupMade,
@@ -18,7 +19,6 @@ from ebpftrace.events import (
     Event,
     FuseBlown,
     LossesRead,
-    OomKilled,
     ProcessExited,
     ProcessKey,
     ProcessMoved,
@@ -127,7 +127,7 @@ class EventDispatcher:
         if isinstance(event, ProcessMoved):
             if tracked.has(event.key):
                 ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
-        elif isinstance(event, OomKilled):
+        elif isinstance(event, RESOLVED):
             ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
         elif isinstance(event, ProcessExited):
             if self._breaker is not None:

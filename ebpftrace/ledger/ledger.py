@@ -29,7 +29,7 @@ from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notebook import Notebook
-from ebpftrace.ledger.notes import Note, ProcessChange
+from ebpftrace.ledger.notes import Note, OomNote, ProcessChange
 from ebpftrace.ledger.register import JobRegister
 from ebpftrace.ledger.shared import shared_cgroups, total
 from ebpftrace.ledger.snapshot import JobSnapshot, KnownProcess, Node, SelfCost, Snapshot
@@ -193,7 +193,8 @@ class Ledger:
         self._node_oom_kills += 1
         job = self._jobs.killed(event, identity, self._processes.get(event.key))
         if job is not None:
-            self._notebook.oom_kill(event, job)
+            unix_ns = self._clock.unix_ns(event.time_ns)
+            self._notebook.add(OomNote.of(event, job.identity, unix_ns))
 
     def _draw(
         self,

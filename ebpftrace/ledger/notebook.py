@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from ebpftrace.events import LossesRead, OomKilled, ProcessExited
-from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
+from ebpftrace.events import LossesRead, ProcessExited
+from ebpftrace.ledger.accounts import ProcessAccount
 from ebpftrace.ledger.cgroup import Pressed, Stalled
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notes import (
     LossNote,
     Note,
-    OomNote,
     PressureNote,
     ProcessChange,
     ProcessNote,
@@ -61,21 +60,6 @@ class Notebook:
                 signal=exited.signal if exited else None,
                 executed=exited.executed if exited else False,
                 role=started.role,
-            )
-        )
-
-    def oom_kill(self, event: OomKilled, job: JobAccount) -> None:
-        """The kernel killed a process of this job."""
-        self.add(
-            OomNote(
-                time_ns=self._clock.unix_ns(event.time_ns),
-                monotonic_ns=event.time_ns,
-                key=event.key,
-                comm=event.comm,
-                job=job.identity,
-                usage=event.usage,
-                limit_bytes=event.cgroup.limit_bytes,
-                tracked=event.tracked,
             )
         )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ebpftrace.counters import ProcessCounters, Usage
-from ebpftrace.events import ProcessKey
+from ebpftrace.events import OomKilled, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 
 
@@ -55,6 +55,14 @@ class OomNote(Note):
     usage: Usage
     limit_bytes: int | None
     tracked: bool
+
+    @classmethod
+    def of(cls, event: OomKilled, job: JobIdentity, unix_ns: int) -> "OomNote":
+        """The note of an event that concerns this job; `unix_ns` is the event's time."""
+        return cls(
+            unix_ns, event.time_ns, event.key, event.comm, job, event.usage,
+            event.cgroup.limit_bytes, event.tracked,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ebpftrace.act.incident.records import Record, identity_fields, key_fields, rfc3339
-from ebpftrace.ledger import (
+from ebpftrace.ledger.notes import (
     LossNote,
     Note,
     OomNote,
