@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.jobs.ci.systems import CI_SYSTEMS
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "rooms.md").read_text()
 PATHS = sorted(
@@ -23,7 +25,10 @@ CHANGES = {
     "output",
     "metric",
     "exit code",
+    "command",
+    "option of `watch`",
 }
+IN_HELP = {"output", "exit code", "command", "option of `watch`"}  # share/ is made from it
 MOST_LINES, MOST_FILES = 250, 20
 PLAIN_VALUES = {
     "act/fuse/events",
@@ -72,12 +77,20 @@ def test_every_room_is_named() -> None:
 
 def test_the_usual_changes_have_a_row() -> None:
     table = PAGE.partition("## To add …")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|", table, re.MULTILINE)
-    assert {name for name, _ in rows} >= CHANGES
-    for name, touched in rows[2:]:
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|", table, re.MULTILINE)[2:]
+    assert {name for name, _, _ in rows} >= CHANGES
+    assert {name for name, _, also in rows if "`make share`" in also} == IN_HELP
+    for name, touched, _ in rows:
         files = re.findall(r"`([\w/.-]+)`", touched)
         assert files, name
         assert len(files) <= (6 if name == "kernel event" else 3), name
+
+
+@pytest.mark.parametrize("page", ["policy.md", "watch.md"])
+def test_the_pages_of_a_ci_system_s_row_name_each(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    missing = [one.kind for one in CI_SYSTEMS if not re.search(rf"\b{one.kind}\b", text)]
+    assert missing == []
 
 
 @pytest.mark.parametrize("start", re.findall(r"\| `([\w.]+)`(?:, `[\w.]+`)* \|$", PAGE, re.M))
