@@ -59,7 +59,7 @@ test-vm-all: setup-vm ## the same on every kernel that Debian's archive offers
 	@$(ROOT) $(PYTHON) -m tests.vm --all -- \
 		$(filter-out tests,$(TESTS)) $(ARGS)
 
-test-trixie: setup-vm ## The demo and kernel tests in a bare Debian 13, on this kernel
+test-trixie: setup-vm ## The demo, some kernel tests in a bare Debian 13, this kernel
 	@$(ROOT) $(PYTHON) -m tests.vm.trixie $(filter-out tests,$(TESTS)) $(ARGS)
 
 vm-table: setup ## docs/kernels.md from what test-vm-all left behind

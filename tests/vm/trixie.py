@@ -1,8 +1,9 @@
-"""`make test-trixie`: the demo and the kernel tests in a bare Debian 13, on this kernel.
+"""`make test-trixie`: the demo and some kernel tests in a bare Debian 13, on this kernel.
 
 Debian 13 has another bcc, LLVM and Python than Debian 12. The root file system is made by
 debootstrap with nothing but git and make; `make demo` has to install the rest, as it does on
-a user's machine. It runs in a chroot, so that the kernel is this machine's.
+a user's machine. It runs in a chroot, so that the kernel is this machine's; by default
+only those tests run that depend on bcc and LLVM, and need no machine of their own.
 """
 
 import subprocess
