@@ -74,12 +74,15 @@ class WrappedPrograms:
             pids = (int(it.name) for it in self._proc.iterdir() if it.name.isdigit())
             for pid in islice(pids, _MOST_SCANNED):
                 self._check(pid)
-        for _ in range(min(len(self._pending), _MOST_AT_ONCE)):
-            key, name, looks = self._pending.popleft()
-            for child in islice(descendants([key], self._proc), _MOST_DESCENDANTS):
-                self._check(child.pid, child.comm)
-            if looks > 1:
-                self._pending.append((key, name, looks - 1))
+        at_once = min(len(self._pending), _MOST_AT_ONCE)
+        if not at_once:
+            return
+        looked = [self._pending.popleft() for _ in range(at_once)]
+        # In one call: where the kernel lists no children, each reads all processes.
+        below = descendants([key for key, _, _ in looked], self._proc)
+        for child in islice(below, _MOST_DESCENDANTS * at_once):
+            self._check(child.pid, child.comm)
+        self._pending += [(key, name, looks - 1) for key, name, looks in looked if looks > 1]
 
     def take_remarks(self) -> Iterable[str]:
         """What the user should know, each once."""

@@ -1,12 +1,14 @@
 """Programs behind a shim, in a /proc made for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from ebpftrace.engine.names.wrapped import WrappedPrograms
 from ebpftrace.events import ProcessKey, ProcessStarted, StartCause
+from ebpftrace.host import children
+from ebpftrace.host.proc import Stat
 from ebpftrace.probe import Selection
 from tests.support.fakeroot import FakeRoot
 
@@ -113,3 +115,29 @@ def test_looks_at_children_are_bounded(fake: FakeRoot, monkeypatch: pytest.Monke
     for _ in range(100):
         wrapped.look()
     assert 0 < len(looked) <= 40
+
+
+def test_all_that_started_are_looked_behind_in_one_call(
+    fake: FakeRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call reads all processes of the machine, where the kernel lists no children."""
+    calls: list[list[int]] = []
+    original = children.descendants
+
+    def descendants(keys: Sequence[ProcessKey], proc: Path) -> Iterator[Stat]:
+        calls.append([key.pid for key in keys])
+        return original(keys, proc)
+
+    monkeypatch.setattr("ebpftrace.engine.names.wrapped.descendants", descendants)
+    wrapped = looking(fake, "gopls", "node")
+    for pid, name in ((10, "gopls"), (20, "node")):
+        fake.process(pid, comm=name)
+        wrapped.started(started(pid, name))
+    fake.process(21, 20, comm="node.bin")
+    wrapped.look()
+    assert calls == [[10, 20]]
+    (remark,) = wrapped.take_remarks()
+    assert remark.startswith("node.bin 21 ")
+    wrapped.look()
+    wrapped.look()
+    assert len(calls) == 2, "each is looked behind twice"
