@@ -50,7 +50,8 @@ class Past:
     """The envelope of some runs, all of them clean and comparable, the newest first.
 
     Five at most are used. With `ageless`, what they held at any time is usual: for a job
-    whose start was not seen, so that its age is not known.
+    whose start was not seen, so that its age is not known. It is so with a single run too:
+    a busy machine can make one several times as slow as the next.
     """
 
     __slots__ = ("_ageless", "_envelopes", "peak_bytes", "steady")
@@ -60,7 +61,7 @@ class Past:
         if not runs or not all(run.clean for run in runs):
             raise ValueError("a past is made of clean runs")
         used = runs[:MOST_RUNS]
-        self._ageless = ageless
+        self._ageless = ageless or len(used) == 1
         self._envelopes = [_Envelope(run) for run in used]
         self.peak_bytes = max(envelope.most(math.inf) for envelope in self._envelopes)
         self.steady = _is_steady(used)
