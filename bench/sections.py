@@ -52,7 +52,7 @@ _QUOTES = (
 
 def with_section(text: str, section: str, measured: str) -> str:
     """The page with these figures between its markers. ValueError where they are missing."""
-    return _between(text, section, f"```text\n{measured}```\n")
+    return between(text, section, f"```text\n{measured}```\n")
 
 
 def with_summary(readme: str, page: str) -> str:
@@ -65,7 +65,7 @@ def with_summary(readme: str, page: str) -> str:
         if quote.beside:
             theirs = f"{quote.beside.removesuffix(' -e')}: {theirs}"
         lines.append(f"| {quote.label} | {mine} | {theirs} |")
-    return _between(readme, SUMMARY, "\n".join(lines) + "\n")
+    return between(readme, SUMMARY, "\n".join(lines) + "\n")
 
 
 def _cell(rows: dict[str, tuple[str, str]], quote: _Quote, begins: str) -> str:
@@ -87,7 +87,8 @@ def _rows(page: str, title: str) -> Iterator[tuple[str, tuple[str, str]]]:
             yield score[1], ("", score[2])
 
 
-def _between(text: str, section: str, new: str) -> str:
+def between(text: str, section: str, new: str) -> str:
+    """The page with `new` between the markers of the section. ValueError without them."""
     opening, closing = (f"<!-- {section}: {which} -->" for which in ("begin", "end"))
     before, begin, rest = text.partition(opening)
     _old, end, after = rest.partition(closing)
