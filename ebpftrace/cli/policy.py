@@ -16,7 +16,7 @@ from ebpftrace.act.policy.schema import schema
 from ebpftrace.act.policy.store import SYSTEM_FILE, default_file
 from ebpftrace.act.process.identity import RefusedError, identify, in_own_ancestry
 from ebpftrace.cli.parameters import Pid
-from ebpftrace.errors import GoneError, UsageError
+from ebpftrace.errors import GoneError, NotPermittedError, UsageError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.mounts import memory_hierarchy
@@ -84,7 +84,7 @@ def explain_command(file: Path | None, pids: tuple[int, ...]) -> None:
     try:
         for pid in pids:
             stat, job = _live(pid, paths)
-            name = executed_name(stat.comm, read_program(pid) or "", read_cmdline(pid) or ())
+            name = _executed_name(pid, stat)
             answers = explain(policies, stat.comm, job, name)
             executed = "" if name == stat.comm else f", executed as {name},"
             _explain_process(f"{stat.comm} {pid}{executed}", job, answers)
@@ -98,6 +98,14 @@ def explain_command(file: Path | None, pids: tuple[int, ...]) -> None:
 def schema_command() -> None:
     """Print the JSON schema of policy files, for editors."""
     click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
+
+
+def _executed_name(pid: int, stat: Stat) -> str:
+    """The name that it was executed under; its own where this may not be read."""
+    try:
+        return executed_name(stat.comm, read_program(pid) or "", read_cmdline(pid) or ())
+    except NotPermittedError:
+        return stat.comm
 
 
 def _describe_all(policies: tuple[Policy, ...]) -> None:
