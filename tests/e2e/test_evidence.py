@@ -95,7 +95,7 @@ def test_a_climb_that_ends_well_is_left_alone(tmp_path: Path) -> None:
             watch.wait_for(holds(workload.pid), SECONDS)
         forecast = watch.wait_for(is_type("finding"), SECONDS)
         workload.do("map 1MiB")
-    assert forecast["detector"] in ("forecast", "burst")
+    assert forecast["detector"] in ("forecast", "burst", "fuse")  # no leak, no exhaustion
     assert "shell" not in [action for action, _ in steps(watch)]
     assert set(events(watch)) <= {"stopped", "thawed"}
 

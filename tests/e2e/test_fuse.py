@@ -309,7 +309,7 @@ def test_bound_holds_for_a_process_that_has_just_started(tmp_path: Path) -> None
         Watch("--comm", "fused", *slow, *options),
         Workload("fused", cgroup=limited(group)) as workload,
     ):
-        time.sleep(patient(1))  # no record shows that it is armed, and no snapshot comes
+        time.sleep(patient(3))  # no record shows that it is armed, and no snapshot comes
         run_away(workload)
         assert workload.wait() == -signal.SIGKILL
         assert group.oom_kills() == 0
