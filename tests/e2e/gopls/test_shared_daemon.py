@@ -29,11 +29,14 @@ pytestmark = pytest.mark.timeout(patient(400))
 MIB = 1 << 20
 LIMIT = 1024 * MIB
 SECONDS = patient(240.0)
+# What the daemon's unwatched children take may leave too little room for a second stop
+# between 95 % and the limit.
 POLICY = """
 [[policy]]
 name = "shared daemons"
 match = {{ comm = "gopls", cgroup = "{cgroup}" }}
 when = [{{ detector = "builtin", least = "warning" }}]
+backstop = "90%"
 then = [
     {{ action = "capture", folder = "{folder}/evidence" }},
     {{ action = "signal", grace = "2s" }},
@@ -105,11 +108,12 @@ def test_the_daemon_is_forecast_and_ended_before_the_limit(
     assert manifest["complete"]
     # A first run: neither its shape nor its minute of climbing is evidence.
     assert manifest["facts"]["detector"] in ("exhaustion", "fuse")
-    assert manifest["facts"]["job_held_bytes"] < LIMIT  # it acts from 97.5 % on
+    assert manifest["facts"]["job_held_bytes"] < LIMIT
     assert "serve" in (evidence / "process-cmdline").read_text()
     taken = [(one["action"], one["status"]) for one in actions(watch)]
     assert taken[-2:] == [("capture", "done"), ("signal", "done")]
-    assert set(taken[:-2]) <= {("capture", "done")}  # at the first stop, which only saves it
+    # At the first stop the evidence is saved, and no more; exhaustion may come before it.
+    assert taken[:-2] in ([], [("capture", "done"), ("resume", "done")])
 
 
 def was_ended(record: Record) -> bool:
