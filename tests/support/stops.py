@@ -18,6 +18,8 @@ POLICY = Policy("bursts", Match(comms=("gopls",)), (), Mode.ANY, (), fuse=Fuse(G
 GOPLS = process(resident=1200 * MIB)
 SNAPSHOT = snapshot(job(processes=[GOPLS], limit=2 * GIB))
 """The process above its bound of 1 GiB."""
+LEFT_BYTES = 848 * MIB
+"""Of its limit, what is neither anonymous nor in use by the files of its processes."""
 
 
 def no_refusal(_job: JobIdentity, _policy: Policy) -> str:

@@ -1,9 +1,10 @@
-"""The bounds that the kernel holds now, and those that were raised."""
+"""The bounds that the kernel holds now, and the fuses that were raised."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound
+from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.ledger import Snapshot
 from ebpftrace.probe import FuseControl
@@ -88,35 +89,35 @@ class Arming:
 
 
 @dataclass(frozen=True, slots=True)
-class _RaisedBound:
-    bound_bytes: int
+class _RaisedFuse:
+    fuse: Fuse
     measured_bytes: int  # when it was raised
 
 
-class RaisedBounds:
-    """Bounds raised because a process that had crossed them was resumed."""
+class RaisedFuses:
+    """Fuses raised because a process that had crossed their bound was resumed."""
 
     def __init__(self) -> None:
-        self._raised: dict[BoundKey, _RaisedBound] = {}
+        self._raised: dict[BoundKey, _RaisedFuse] = {}
 
     @property
-    def bounds(self) -> dict[BoundKey, int]:
-        """Bytes, by the cgroup or process that they are of."""
-        return {key: raised.bound_bytes for key, raised in self._raised.items()}
+    def fuses(self) -> dict[BoundKey, Fuse]:
+        """By the cgroup or process that their bound is of."""
+        return {key: raised.fuse for key, raised in self._raised.items()}
 
-    def set(self, key: BoundKey, bound_bytes: int, *, measured_bytes: int) -> None:
-        """Raise a bound; `measured_bytes` is the usage at this moment."""
-        self._raised[key] = _RaisedBound(bound_bytes, measured_bytes)
+    def set(self, key: BoundKey, fuse: Fuse, *, measured_bytes: int) -> None:
+        """Raise a fuse; `measured_bytes` is the usage at this moment."""
+        self._raised[key] = _RaisedFuse(fuse, measured_bytes)
 
     def forget(self, key: BoundKey) -> None:
         """The cgroup or process is gone."""
         self._raised.pop(key, None)
 
     def drop_unneeded(self, snapshot: Snapshot, stopped: Collection[BoundKey]) -> None:
-        """Forget raised bounds whose usage has dropped, except those of `stopped` processes."""
+        """Forget raised fuses whose usage has dropped, except those of `stopped` processes."""
         held: dict[BoundKey, int] = {}
         for job in snapshot.jobs:
-            held[job.identity.cgroup_id] = job.usage.held_bytes
+            held[job.identity.cgroup_id] = job.group_usage.held_bytes
             for process in job.processes:
                 # The bound may be of either: the process or the charge of its cgroup.
                 held[process.key] = max(process.own.held_bytes, job.cgroup.charge_bytes)

@@ -7,7 +7,7 @@ memory grow, so the bound comes down with each snapshot then.
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
@@ -29,6 +29,7 @@ UNREACHABLE = 1 << 62
 """Bytes: a bound that no process reaches."""
 
 _LEAST = 1  # bytes: 0 means no bound
+_LEAST_LEFT = 0.01  # of the limit: with less there is no room for another stop
 _TOLERANCE = 0.02  # of the limit: how far memory.stat and a page's count may differ
 
 BoundKey = int | ProcessKey
@@ -85,12 +86,13 @@ def bound_key(fuse: Fuse, process: ProcessKey, cgroup_id: int) -> BoundKey:
 def compute_bounds(
     policies: Sequence[Policy],
     snapshot: Snapshot,
-    raised: Mapping[BoundKey, int],
+    raised: Mapping[BoundKey, Fuse],
     budget_refusal: Callable[[JobIdentity, Policy], str] = lambda _job, _policy: "",
 ) -> Bounds:
-    """The bounds of all processes of a snapshot; `raised` are lower limits of them, in bytes.
+    """The bounds of all processes of a snapshot; `raised` are the fuses of resumed ones.
 
-    A fuse that kills is off while `budget_refusal` gives a reason.
+    The higher bound of the two holds. A fuse that kills is off while `budget_refusal` gives
+    a reason.
     """
     groups: dict[int, GroupBound] = {}
     processes: dict[ProcessKey, ProcessBound] = {}
@@ -109,13 +111,11 @@ def compute_bounds(
                 continue
             number = _SIGNALS[fuse.action]
             bound = _bound(fuse, job, snapshot.monotonic_ns)
-            if bound is not None and fuse.scope is FuseScope.JOB:
-                # The kernel counts a whole cgroup, which several CI jobs may share.
-                bound += job.group_usage.held_bytes - job.usage.held_bytes
+            higher = raised.get(bound_key(fuse, key, cgroup_id))
+            if bound is not None and higher is not None:
+                bound = max(bound, _bound(higher, job, snapshot.monotonic_ns) or _LEAST)
             if bound is None and not fuse.backstop:  # a backstop is only a default
                 unlimited.add(job.identity.name)
-            if bound is not None:
-                bound = max(bound, raised.get(bound_key(fuse, key, cgroup_id), _LEAST))
             if fuse.scope is FuseScope.JOB:
                 processes[key] = ProcessBound(0, 0, number)
                 if bound is not None:
@@ -149,9 +149,12 @@ def is_below_bound(fuse: Fuse, job: JobSnapshot) -> bool:
 
 
 def _bound(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:
-    """Bytes; None for a share of a limit that does not exist."""
+    """Bytes; None for a share of a limit that does not exist.
+
+    That of a job is of its whole cgroup, which several jobs may share: the kernel counts that.
+    """
     if not fuse.share:
-        return round(fuse.bound)
+        return round(fuse.bound) + (_others(job) if fuse.scope is FuseScope.JOB else 0)
     if not job.cgroup.limit_bytes:
         return None
     if fuse.scope is not FuseScope.JOB:
@@ -160,22 +163,42 @@ def _bound(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:
     if now.used_share is None:
         return None
     left = round((fuse.bound - now.used_share) * job.cgroup.limit_bytes)
-    return max(_LEAST, job.usage.held_bytes + left)
+    return max(_LEAST, job.group_usage.held_bytes + left)
 
 
-def next_bound(measured_bytes: int, bound_bytes: int, limit_bytes: int | None) -> int | None:
-    """The bound of a process that is resumed: half way from its usage to the limit.
+def _others(job: JobSnapshot) -> int:
+    """Bytes that tracked processes of other jobs hold in the cgroup of this one."""
+    return job.group_usage.held_bytes - job.usage.held_bytes
 
-    Without a limit it is a quarter higher. None: too little is left for another stop. The
-    bound is in whole pages, as in the kernel.
+
+def next_fuse(
+    fuse: Fuse, job: JobSnapshot, usage_bytes: int, *, grown_bytes: int = 0
+) -> Fuse | None:
+    """The fuse of a process that is resumed: half way from the usage to the limit.
+
+    `usage_bytes` is what its bound is compared with, and `grown_bytes` how much of that came
+    after the snapshot. What untracked processes hold takes of the limit as well, so only half
+    of what they leave is added; for a job, by each snapshot anew. Without a limit the bound is
+    a quarter higher. None: too little is left for another stop.
     """
-    usage = max(measured_bytes, bound_bytes)
+    limit_bytes = job.cgroup.limit_bytes
     if limit_bytes is None:
-        return whole_pages(usage * 5 // 4) * PAGE_SIZE
-    left = limit_bytes - usage
-    if left <= limit_bytes // 100:
+        own_bytes = usage_bytes - (_others(job) if fuse.scope is FuseScope.JOB else 0)
+        return replace(fuse, bound=own_bytes * 5 / 4, share=False)
+    used = None if fuse.scope is FuseScope.CHARGE else used_share(job)
+    used = usage_bytes / limit_bytes if used is None else used + grown_bytes / limit_bytes
+    left = 1 - used
+    if left <= _LEAST_LEFT:
         return None
-    return whole_pages(usage + left // 2) * PAGE_SIZE
+    if fuse.scope is FuseScope.PROCESS:
+        return replace(fuse, bound=usage_bytes + left * limit_bytes / 2, share=False)
+    return replace(fuse, bound=used + left / 2, share=True)
+
+
+def bound_of(fuse: Fuse, job: JobSnapshot, now_ns: int) -> int | None:
+    """The bound of a fuse in whole pages, as in the kernel; None: there is no limit."""
+    bound = _bound(fuse, job, now_ns)
+    return None if bound is None else whole_pages(bound) * PAGE_SIZE
 
 
 def has_fuse(policies: Sequence[Policy]) -> bool:

@@ -4,15 +4,17 @@
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from ebpftrace.act.fuse.arming import Arming, RaisedBounds
+from ebpftrace.act.fuse.arming import Arming, RaisedFuses
 from ebpftrace.act.fuse.bounds import (
     UNREACHABLE,
     BoundKey,
     GroupBound,
+    bound_of,
     compute_bounds,
-    next_bound,
+    next_fuse,
 )
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.fuse.format import later_event
@@ -44,7 +46,7 @@ class FuseEffects:
         self._holder = holder
         self._unix_ns = unix_ns
         self._arming = Arming(control)
-        self._raised = RaisedBounds()
+        self._raised = RaisedFuses()
         self._policies: Sequence[Policy] = ()
         self._snapshot: Snapshot | None = None
 
@@ -66,7 +68,7 @@ class FuseEffects:
     ) -> None:
         """Set all bounds in the kernel; `crossed` are those that stopped processes are at."""
         self._raised.drop_unneeded(snapshot, crossed)
-        bounds = compute_bounds(policies, snapshot, self._raised.bounds, budget_refusal)
+        bounds = compute_bounds(policies, snapshot, self._raised.fuses, budget_refusal)
         self._arming.arm(bounds, snapshot.monotonic_ns)
 
     def disarm(self) -> None:
@@ -127,33 +129,43 @@ class FuseEffects:
 
     def _correct_bound(self, blown: FuseBlown) -> None:
         assert self._snapshot is not None
-        bounds = compute_bounds(self._policies, self._snapshot, self._raised.bounds)
+        bounds = compute_bounds(self._policies, self._snapshot, self._raised.fuses)
         bound = bounds.groups.get(blown.cgroup_id, GroupBound(UNREACHABLE, blown.signal))
         self._arming.set_bound(blown.cgroup_id, FuseScope.JOB, *bound)
 
     def _raise_bound(self, blown: FuseBlown, process: StoppedProcess) -> int | None:
         """The bound of the next stop, in bytes; None where there is none."""
-        usage = self._usage(blown)
+        snapshot, fuse = self._snapshot, process.fuse
+        assert snapshot is not None
+        found = find(snapshot, blown.key)
+        if found is None:
+            return blown.bound_bytes  # it ends
+        job = found[0]
+        read = usage = _usage(blown, *found)
+        if snapshot.monotonic_ns < blown.time_ns:
+            usage = max(read, blown.measured_bytes)
         if usage < blown.bound_bytes:
             return blown.bound_bytes
-        bound = next_bound(usage, blown.bound_bytes, process.event.limit_bytes)
-        raised = UNREACHABLE if bound is None else bound
-        self._raised.set(process.bound_key, raised, measured_bytes=usage)
-        self._arming.set_bound(process.bound_key, process.fuse.scope, raised, blown.signal)
+        raised = next_fuse(fuse, job, usage, grown_bytes=usage - read)
+        bound = None if raised is None else bound_of(raised, job, snapshot.monotonic_ns)
+        self._raised.set(
+            process.bound_key,
+            raised or replace(fuse, bound=UNREACHABLE, share=False),
+            measured_bytes=usage,
+        )
+        self._arming.set_bound(
+            process.bound_key, fuse.scope, bound or UNREACHABLE, blown.signal
+        )
         return bound
 
-    def _usage(self, blown: FuseBlown) -> int:
-        """What the bound is compared with, in bytes: by a snapshot since the stop, if any."""
-        snapshot = self._snapshot
-        found = None if snapshot is None else find(snapshot, blown.key)
-        if snapshot is None or found is None or snapshot.monotonic_ns < blown.time_ns:
-            return blown.measured_bytes
-        job, process = found
-        return {
-            FuseScope.PROCESS: process.own.held_bytes,
-            FuseScope.JOB: job.usage.held_bytes,
-            FuseScope.CHARGE: job.cgroup.charge_bytes,
-        }[blown.scope]
+
+def _usage(blown: FuseBlown, job: JobSnapshot, process: ProcessSnapshot) -> int:
+    """What the bound is compared with, in bytes."""
+    return {
+        FuseScope.PROCESS: process.own.held_bytes,
+        FuseScope.JOB: job.group_usage.held_bytes,
+        FuseScope.CHARGE: job.cgroup.charge_bytes,
+    }[blown.scope]
 
 
 def find(snapshot: Snapshot, key: ProcessKey) -> tuple[JobSnapshot, ProcessSnapshot] | None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ebpftrace.act.fuse.arming import Arming, RaisedBounds
+from ebpftrace.act.fuse.arming import Arming, RaisedFuses
 from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound, ProcessBound
+from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.watches import identity, job, process, snapshot
@@ -115,41 +116,44 @@ def test_disarm_removes_all_bounds(arming: Arming, control: RecordedControl) -> 
     assert control.taken() == []
 
 
-def raised() -> RaisedBounds:
-    made = RaisedBounds()
-    made.set(GROUP, 2 * GIB, measured_bytes=GIB)
+RAISED = Fuse(2 * GIB, False)
+
+
+def raised() -> RaisedFuses:
+    made = RaisedFuses()
+    made.set(GROUP, RAISED, measured_bytes=GIB)
     return made
 
 
-def test_raised_bound_is_dropped_when_usage_drops() -> None:
+def test_raised_fuse_is_dropped_when_usage_drops() -> None:
     full, less = process(resident=1100 * MIB), process(resident=100 * MIB)
     made = raised()
     made.drop_unneeded(snapshot(job(processes=[full])), ())
-    assert made.bounds == {GROUP: 2 * GIB}
+    assert made.fuses == {GROUP: RAISED}
     made.drop_unneeded(snapshot(job(processes=[less])), ())
-    assert made.bounds == {}
+    assert made.fuses == {}
 
 
-def test_raised_bound_is_kept_while_a_process_is_stopped_at_it() -> None:
+def test_raised_fuse_is_kept_while_a_process_is_stopped_at_it() -> None:
     made = raised()
     made.drop_unneeded(snapshot(), {GROUP})
-    assert made.bounds == {GROUP: 2 * GIB}
+    assert made.fuses == {GROUP: RAISED}
     made.drop_unneeded(snapshot(), ())
-    assert made.bounds == {}
+    assert made.fuses == {}
 
 
-def test_raised_bound_of_a_process_is_kept_while_its_cgroup_is_charged_as_much() -> None:
+def test_raised_fuse_of_a_process_is_kept_while_its_cgroup_is_charged_as_much() -> None:
     """The bound may be of either."""
-    small, made = process(resident=100 * MIB), RaisedBounds()
-    made.set(small.key, 2 * GIB, measured_bytes=GIB)
+    small, made = process(resident=100 * MIB), RaisedFuses()
+    made.set(small.key, RAISED, measured_bytes=GIB)
     made.drop_unneeded(snapshot(job(processes=[small], cache=GIB)), ())
-    assert made.bounds == {small.key: 2 * GIB}
+    assert made.fuses == {small.key: RAISED}
     made.drop_unneeded(snapshot(job(processes=[small])), ())
-    assert made.bounds == {}
+    assert made.fuses == {}
 
 
-def test_raised_bound_is_forgotten_with_what_it_was_of() -> None:
+def test_raised_fuse_is_forgotten_with_what_it_was_of() -> None:
     made = raised()
     made.forget(GROUP)
     made.forget(GROUP)
-    assert made.bounds == {}
+    assert made.fuses == {}

@@ -9,16 +9,19 @@ import pytest
 
 from ebpftrace.act.fuse.bounds import (
     EXEMPT,
+    BoundKey,
+    bound_of,
     compute_bounds,
     default_fuse,
     has_fuse,
     is_below_bound,
-    next_bound,
+    next_fuse,
 )
 from ebpftrace.act.policy.fuse import Fuse, FuseAction, backstop
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.counters import CgroupContents
 from ebpftrace.events import FuseScope
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import GIB, MIB
 from tests.support.conditions import condition
 from tests.support.watches import identity, job, process, snapshot
@@ -96,14 +99,7 @@ def test_each_job_of_a_shared_cgroup_has_its_own_bound() -> None:
 @pytest.mark.parametrize(("mib", "below"), [(1900, False), (1810, False), (1700, True)])
 def test_share_is_compared_with_what_is_read_after_the_stop(mib: int, below: bool) -> None:
     """It was computed from two readings; page cache may have been dropped in between."""
-    one = job(limit=2 * GIB)
-    cgroup = replace(
-        one.cgroup,
-        charge_bytes=mib * MIB,
-        headroom_bytes=2 * GIB - mib * MIB,
-        contents=CgroupContents(anon_bytes=mib * MIB),
-    )
-    assert is_below_bound(SHARE, replace(one, cgroup=cgroup)) is below
+    assert is_below_bound(SHARE, full(process(), mib)) is below
 
 
 @pytest.mark.parametrize(
@@ -140,17 +136,77 @@ def test_fuse_that_kills_is_off_while_the_budget_is_spent() -> None:
 
 def test_raised_bound_is_used_only_above_the_usual_one() -> None:
     now = snapshot(job(processes=[process()]))
-    fuse = policy(Fuse(GIB, False))
-    assert compute_bounds([fuse], now, {GROUP: 3 * GIB}).groups == {GROUP: (3 * GIB, STOP)}
-    assert compute_bounds([fuse], now, {GROUP: MIB}).groups == {GROUP: (GIB, STOP)}
+    fuse = Fuse(GIB, False)
+    for bound, expected in ((3 * GIB, 3 * GIB), (MIB, GIB)):
+        raised: dict[BoundKey, Fuse] = {GROUP: replace(fuse, bound=bound)}
+        assert compute_bounds([policy(fuse)], now, raised).groups == {GROUP: (expected, STOP)}
 
 
-def test_next_bound_is_half_way_to_the_limit_until_too_little_is_left() -> None:
-    assert next_bound(1000 * MIB, 900 * MIB, 2000 * MIB) == 1500 * MIB
-    assert next_bound(1000 * MIB, 900 * MIB, None) == 1250 * MIB
-    assert next_bound(1000 * MIB + PAGESIZE, 900 * MIB, 2000 * MIB) == 1500 * MIB + PAGESIZE
-    assert next_bound(1985 * MIB, 900 * MIB, 2000 * MIB) is None
-    assert next_bound(2100 * MIB, 900 * MIB, 2000 * MIB) is None
+def test_raised_bound_comes_down_as_untracked_processes_take_more() -> None:
+    """As the usual one does: else the limit would be reached before it."""
+    gopls = process(resident=GIB)
+    raised: dict[BoundKey, Fuse] = {GROUP: Fuse(0.95, True)}
+    bounds = [
+        compute_bounds([policy(SHARE)], snapshot(full(gopls, mib)), raised).groups[GROUP][0]
+        for mib in (1850, 1890)
+    ]
+    assert bounds[0] - bounds[1] == pytest.approx(40 * MIB, abs=2)
+    assert bounds[0] == pytest.approx(gopls.own.held_bytes + 0.95 * 2 * GIB - 1850 * MIB, abs=2)
+
+
+def full(gopls: ProcessSnapshot, mib: int) -> JobSnapshot:
+    """A job of which `mib` of 2 GiB are taken, by whatever processes."""
+    one = job(processes=[gopls], limit=2 * GIB)
+    cgroup = replace(
+        one.cgroup,
+        charge_bytes=mib * MIB,
+        headroom_bytes=2 * GIB - mib * MIB,
+        contents=CgroupContents(anon_bytes=mib * MIB),
+    )
+    return replace(one, cgroup=cgroup)
+
+
+@pytest.mark.parametrize("scope", FuseScope)
+def test_next_fuse_adds_half_of_what_is_left_of_the_limit(scope: FuseScope) -> None:
+    """Of 2 GiB, gopls holds one, and other processes 0.8: 0.2 are left."""
+    gopls = process(resident=GIB)
+    now = full(gopls, 1843)
+    usage = 1843 * MIB if scope is FuseScope.CHARGE else gopls.own.held_bytes
+    raised = next_fuse(Fuse(0.5, True, scope), now, usage)
+    assert raised is not None
+    assert bound_of(raised, now, 0) == pytest.approx(usage + 102.5 * MIB, abs=PAGESIZE)
+
+
+def test_next_fuse_counts_what_was_taken_between_the_snapshot_and_the_stop() -> None:
+    now = full(process(resident=GIB), 1740)
+    raised = next_fuse(SHARE, now, GIB, grown_bytes=100 * MIB)
+    assert raised is not None
+    assert raised.bound == pytest.approx((1840 / 2048 + 1) / 2)
+
+
+def test_no_further_stop_where_too_little_is_left() -> None:
+    gopls = process(resident=GIB)
+    assert next_fuse(SHARE, full(gopls, 2030), gopls.own.held_bytes) is None
+    assert next_fuse(SHARE, full(gopls, 2048), gopls.own.held_bytes) is None
+
+
+def test_next_fuse_without_a_limit_is_a_quarter_higher() -> None:
+    now = snapshot(job(processes=[process()], limit=None)).jobs[0]
+    raised = next_fuse(Fuse(GIB, False), now, 1000 * MIB)
+    assert raised is not None
+    assert bound_of(raised, now, 0) == 1250 * MIB
+
+
+def test_next_fuse_in_a_shared_cgroup_is_of_the_job_alone() -> None:
+    one, two = process(1, 320 * MIB), process(2, 640 * MIB)
+    now = snapshot(job("a", [one], limit=None), job("b", [two], limit=None)).jobs[0]
+    held = now.group_usage.held_bytes
+    raised = next_fuse(Fuse(GIB, False), now, held)
+    assert raised is not None
+    assert raised.bound == one.own.held_bytes * 5 / 4
+    assert bound_of(raised, now, 0) == pytest.approx(
+        raised.bound + two.own.held_bytes, abs=PAGESIZE
+    )
 
 
 def test_kernel_default_needs_one_fuse_for_all_and_matches_by_name_only() -> None:

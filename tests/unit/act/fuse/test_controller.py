@@ -23,6 +23,7 @@ from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.stops import (
     GOPLS,
     GROUP,
+    LEFT_BYTES,
     POLICY,
     SIGSTOP,
     SNAPSHOT,
@@ -33,7 +34,7 @@ from tests.support.stops import (
 from tests.support.watches import MONOTONIC_NS, identity, job, process, snapshot
 
 KEY, PID = GOPLS.key, GOPLS.pid
-NEXT = (GOPLS.own.held_bytes + 2 * GIB) // 2
+NEXT = GOPLS.own.held_bytes + LEFT_BYTES // 2
 SMALL = process(resident=320 * MIB)
 TWO_JOBS = snapshot(
     job(processes=[SMALL], limit=None), job("other", [process(2, 900 * MIB)], limit=None)

@@ -12,6 +12,7 @@ from ebpftrace.ledger import Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.stops import (
     GOPLS,
+    LEFT_BYTES,
     POLICY,
     SIGSTOP,
     SNAPSHOT,
@@ -54,8 +55,9 @@ def resume(fuse: FuseController, now: Snapshot = SNAPSHOT, **changes: object) ->
 def test_raised_bound_is_half_way_to_the_limit(
     fuse: FuseController, kernel: RecordedKernel
 ) -> None:
-    assert resume(fuse) == (HELD + 2 * GIB) // 2
-    assert group_bounds(kernel) == [(HELD + 2 * GIB) // 2]
+    """What untracked processes hold is not left for it."""
+    assert resume(fuse) == HELD + LEFT_BYTES // 2
+    assert group_bounds(kernel) == [HELD + LEFT_BYTES // 2]
 
 
 def test_bound_stays_if_usage_has_dropped_since(
@@ -79,13 +81,14 @@ def test_usage_is_the_kernels_until_a_snapshot_is_younger_than_the_stop(
 ) -> None:
     after = MONOTONIC_NS + NS_PER_SECOND
     measured = 1800 * MIB
-    assert resume(fuse, measured_bytes=measured, time_ns=after) == (measured + 2 * GIB) // 2
+    bound = resume(fuse, measured_bytes=measured, time_ns=after)
+    assert bound == measured + (LEFT_BYTES - (measured - HELD)) // 2
 
 
 @pytest.mark.parametrize(
     ("scope", "call"),
     [
-        (FuseScope.PROCESS, ("arm process", PID, (HELD + 2 * GIB) // 2, 0, SIGSTOP)),
+        (FuseScope.PROCESS, ("arm process", PID, HELD + LEFT_BYTES // 2, 0, SIGSTOP)),
         (FuseScope.CHARGE, ("arm process", PID, 0, 1824 * MIB, SIGSTOP)),
     ],
 )
@@ -110,8 +113,8 @@ def test_raised_bound_comes_down_with_usage(
 ) -> None:
     raised = resume(fuse)
     group_bounds(kernel)
-    for resident, bound in ((1250 * MIB, raised), (100 * MIB, GIB)):
-        now = snapshot(job(processes=[process(resident=resident)], limit=2 * GIB))
+    less = snapshot(job(processes=[process(resident=100 * MIB)], limit=2 * GIB))
+    for now, bound in ((SNAPSHOT, raised), (less, GIB)):
         fuse.arm([POLICY], now, no_refusal)
         assert group_bounds(kernel) == [bound]
 
