@@ -118,6 +118,7 @@ def test_what_only_passes_through_is_none(seen: Seen, one: Workload) -> None:
 
 
 def test_the_flood_was_one(seen: Seen) -> None:
-    last = seen.contents("page-cache-flood")[-1]
-    assert last["refaults"] > 100_000
-    assert last["cache_bytes"] > LIMIT_MIB << 19
+    contents = seen.contents("page-cache-flood")
+    assert contents[-1]["refaults"] > 100_000
+    # Its file is removed in the end, and with it the page cache.
+    assert max(one["cache_bytes"] for one in contents) > LIMIT_MIB << 19

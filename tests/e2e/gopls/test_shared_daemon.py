@@ -68,10 +68,6 @@ def daemons(group: MemoryCgroup) -> list[int]:
     return [pid for pid, argv in commands.items() if "serve" in argv]
 
 
-@pytest.mark.xfail(
-    reason="known fault: after the first stop at the backstop the OOM killer may come first",
-    strict=False,
-)
 @pytest.mark.parametrize("version", TOOLCHAINS)
 def test_the_daemon_is_forecast_and_ended_before_the_limit(
     version: str, tmp_path: Path
