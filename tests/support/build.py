@@ -1,8 +1,8 @@
 """Compiles the C test programs once for each version of their sources."""
 
 import hashlib
-import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -23,11 +23,12 @@ def compiled(name: str, sources: Sequence[Path], flags: Sequence[str] = FLAGS) -
     binary = CACHE / "workloads" / f"{name}-{digest.hexdigest()[:16]}"
     if not binary.exists():
         binary.parent.mkdir(parents=True, exist_ok=True)
-        # Built aside and renamed, so that two test sessions at once do no harm.
-        fresh = binary.with_suffix(f".{os.getpid()}")
-        c_files = [str(source) for source in sources if source.suffix == ".c"]
-        subprocess.run(["gcc", *flags, *c_files, "-o", str(fresh)], check=True)
-        fresh.rename(binary)
+        # Built aside and renamed: other sessions, and other threads, may build it as well.
+        with tempfile.TemporaryDirectory(dir=binary.parent) as folder:
+            fresh = Path(folder) / name
+            c_files = [str(source) for source in sources if source.suffix == ".c"]
+            subprocess.run(["gcc", *flags, *c_files, "-o", str(fresh)], check=True)
+            fresh.rename(binary)
     return binary
 
 
