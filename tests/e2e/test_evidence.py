@@ -1,15 +1,18 @@
 """`--on-breach` alone: what ends well is left alone, and what does not is ended."""
 
 import json
+import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.acting import SECONDS, is_step, is_type, of_type
 from tests.support.acting import watching as watch_acting
-from tests.support.cgroups import memory_cgroup
+from tests.support.build import CACHE
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.process_state import state
 from tests.support.records import Record, Watch, holds
 from tests.support.workload import Workload
@@ -81,6 +84,58 @@ def test_a_line_that_ends_nothing_ends_nothing(tmp_path: Path) -> None:
         assert state(workload.pid) not in ("T", "")
         assert (tmp_path / "hooked").exists()
     assert events(watch)[:2] == ["stopped", "thawed"]
+
+
+def nearly_full(group: MemoryCgroup, watch: Watch, watched: Workload) -> None:
+    """85 % of its limit, seen by a snapshot; the next one comes seconds later."""
+    watched.do("map 170MiB")
+    watched.do("touch 0")
+    watched.do("map 1MiB")
+    assert watch.next_snapshot()["jobs"][0]["cgroup"] == group.name
+
+
+SLOW = ("--interval", "5s", "--on-breach", TERM)
+
+
+def test_what_an_unwatched_program_takes_between_two_snapshots_is_seen(tmp_path: Path) -> None:
+    """gopls starts go commands; they are not watched, and no stop of gopls holds them."""
+    with (
+        memory_cgroup(limit=LIMIT) as group,
+        watching(tmp_path, *SLOW) as watch,
+        Workload("judged", cgroup=group) as watched,
+        Workload("other", cgroup=group) as other,
+    ):
+        nearly_full(group, watch, watched)
+        other.do("map 23MiB")
+        other.do("touch 0")
+        watched.send("touch 1")
+        assert watched.wait() == -signal.SIGTERM
+        outcome = watch.wait_for(is_type("outcome"), SECONDS)
+        assert group.oom_kills() == 0
+    assert outcome["helped"], outcome
+    stop = of_type(watch, "fuse")[0]
+    assert (stop["event"], stop["scope"]) == ("stopped", "charge")
+    assert stop["next_steps"] == "capture, shell, then it is resumed"
+    shutil.rmtree(outcome["evidence"])
+
+
+def test_page_cache_that_floods_in_between_stops_nothing_for_long(tmp_path: Path) -> None:
+    file = CACHE / f"flood-{os.getpid()}"
+    with (
+        memory_cgroup(limit=LIMIT) as group,
+        watching(tmp_path, *SLOW) as watch,
+        Workload("judged", cgroup=group) as watched,
+    ):
+        nearly_full(group, watch, watched)
+        try:
+            write = ["dd", "if=/dev/zero", f"of={file}", "bs=1M", "count=100"]
+            group.run(write, stderr=subprocess.DEVNULL).wait(SECONDS)
+            assert group.charge_bytes() > 0.96 * LIMIT
+            watched.do("touch 1")  # it answers: it runs
+        finally:
+            file.unlink(missing_ok=True)
+    assert steps(watch) == []
+    assert of_type(watch, "outcome") == []
 
 
 def test_a_climb_that_ends_well_is_left_alone(tmp_path: Path) -> None:

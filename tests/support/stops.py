@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match, Mode, Policy
+from ebpftrace.counters import CgroupContents
 from ebpftrace.errors import GoneError
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger import ProcessSnapshot
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import GIB, MIB
 from tests.support.watches import MONOTONIC_NS, identity, job, process, snapshot
 
@@ -63,3 +64,15 @@ class RecordedKernel:
 
     def release(self, key: ProcessKey) -> None:
         self.calls.append(("release", key.pid))
+
+
+def full_job(gopls: ProcessSnapshot, mib: int) -> JobSnapshot:
+    """A job of which `mib` of 2 GiB are taken, by whatever processes."""
+    one = job(processes=[gopls], limit=2 * GIB)
+    cgroup = replace(
+        one.cgroup,
+        charge_bytes=mib * MIB,
+        headroom_bytes=2 * GIB - mib * MIB,
+        contents=CgroupContents(anon_bytes=mib * MIB),
+    )
+    return replace(one, cgroup=cgroup)

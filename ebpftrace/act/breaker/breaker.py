@@ -14,8 +14,8 @@ from ebpftrace.act.audit.recovery import replay_audit_log
 from ebpftrace.act.breaker.admission import Admission
 from ebpftrace.act.breaker.running_incidents import RunningIncidents
 from ebpftrace.act.breaker.suppression import SuppressionLog
-from ebpftrace.act.fuse.bounds import used_share
 from ebpftrace.act.fuse.events import FuseEvent
+from ebpftrace.act.fuse.job_bound import used_share
 from ebpftrace.act.fuse.ladder import at_stop, with_end
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.incident.records import Record

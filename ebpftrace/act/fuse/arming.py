@@ -1,6 +1,6 @@
 """The bounds that the kernel holds now, and the fuses that were raised."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound
@@ -41,11 +41,25 @@ class Arming:
             self._control.arm_group(cgroup_id, 0, 0)
         self._armed = bounds
 
-    def set_bound(self, of: BoundKey, scope: FuseScope, bound_bytes: int, signal: int) -> None:
-        """Set one bound at once, before the next snapshot does."""
-        if isinstance(of, int):
-            self._control.arm_group(of, bound_bytes, signal)
-        elif scope is FuseScope.PROCESS:
+    def arm_cgroup(self, bounds: Bounds, cgroup_id: int, keys: Iterable[ProcessKey]) -> None:
+        """Set the bounds of a cgroup and of these processes at once."""
+        group = bounds.groups.get(cgroup_id, GroupBound(0, 0))
+        self._control.arm_group(cgroup_id, *group)
+        processes = {key: bounds.processes[key] for key in keys}
+        for key, armed in processes.items():
+            if self._armed.processes.get(key) != armed:
+                self._control.arm_process(key, *armed)
+        self._armed = replace(
+            self._armed,
+            groups={**self._armed.groups, cgroup_id: group},
+            processes={**self._armed.processes, **processes},
+        )
+
+    def set_bound(
+        self, of: ProcessKey, scope: FuseScope, bound_bytes: int, signal: int
+    ) -> None:
+        """Set the bound of one process at once, before the next snapshot does."""
+        if scope is FuseScope.PROCESS:
             self._control.arm_process(of, bound_bytes, 0, signal)
         else:
             self._control.arm_process(of, 0, bound_bytes, signal)

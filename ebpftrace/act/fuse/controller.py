@@ -5,10 +5,11 @@ Everything that happens to a stopped process goes through the table in `states.p
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ebpftrace.act.fuse.bounds import bound_key, fuse_for, is_below_bound, used_share
+from ebpftrace.act.fuse.bounds import bound_key, fuse_for
 from ebpftrace.act.fuse.effects import FuseEffects, Holder, find
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.fuse.format import first_event
+from ebpftrace.act.fuse.job_bound import is_below_bound, used_share
 from ebpftrace.act.fuse.ladder import at_stop
 from ebpftrace.act.fuse.states import (
     FINAL,
@@ -165,7 +166,9 @@ class FuseController:
         known = KnownProcess(
             job.identity, process.comm, process.role, job.cgroup.limit_bytes, process.exec_name
         )
-        now = at_stop(policy, used_share(job))
+        # Where untracked processes took the rest, no further stop would hold them.
+        alone = blown.scope is fuse.scope
+        now = at_stop(policy, used_share(job)) if alone else policy
         event = self._first(FuseEventKind.STOPPED, blown, known, now)
         key = bound_key(fuse, blown.key, blown.cgroup_id)
         stop.process = StoppedProcess(event, policy, fuse, key)

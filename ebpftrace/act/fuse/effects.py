@@ -11,19 +11,19 @@ from ebpftrace.act.fuse.arming import Arming, RaisedFuses
 from ebpftrace.act.fuse.bounds import (
     UNREACHABLE,
     BoundKey,
-    GroupBound,
-    bound_of,
     compute_bounds,
-    next_fuse,
 )
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.fuse.format import later_event
+from ebpftrace.act.fuse.job_bound import bound_in, next_fuse
 from ebpftrace.act.fuse.states import FuseStop, StopEffect, StoppedProcess
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.probe import FuseControl
+from ebpftrace.probe.loading.layout import whole_pages
+from ebpftrace.units import PAGE_SIZE
 
 
 class Holder(Protocol):
@@ -49,6 +49,7 @@ class FuseEffects:
         self._raised = RaisedFuses()
         self._policies: Sequence[Policy] = ()
         self._snapshot: Snapshot | None = None
+        self._budget_refusal: Callable[[JobIdentity, Policy], str] = lambda _job, _policy: ""
 
     @property
     def unlimited(self) -> frozenset[str]:
@@ -67,6 +68,7 @@ class FuseEffects:
         crossed: Collection[BoundKey],
     ) -> None:
         """Set all bounds in the kernel; `crossed` are those that stopped processes are at."""
+        self._budget_refusal = budget_refusal
         self._raised.drop_unneeded(snapshot, crossed)
         bounds = compute_bounds(policies, snapshot, self._raised.fuses, budget_refusal)
         self._arming.arm(bounds, snapshot.monotonic_ns)
@@ -93,7 +95,7 @@ class FuseEffects:
             case StopEffect.EXEMPT:
                 self._arming.exempt(key)
             case StopEffect.CORRECT_BOUND:
-                self._correct_bound(stop.blown)
+                self._arm_at_once(stop.blown.cgroup_id)
             case StopEffect.RESUME:
                 # In this order: at any moment something would resume it if we died.
                 self._control.clear_stop(key)
@@ -127,45 +129,56 @@ class FuseEffects:
             next_bound_bytes=next_bound_bytes,
         )
 
-    def _correct_bound(self, blown: FuseBlown) -> None:
+    def _arm_at_once(self, cgroup_id: int) -> None:
+        """Set the bounds of a cgroup and its processes as the last snapshot has them."""
         assert self._snapshot is not None
-        bounds = compute_bounds(self._policies, self._snapshot, self._raised.fuses)
-        bound = bounds.groups.get(blown.cgroup_id, GroupBound(UNREACHABLE, blown.signal))
-        self._arming.set_bound(blown.cgroup_id, FuseScope.JOB, *bound)
+        bounds = compute_bounds(
+            self._policies, self._snapshot, self._raised.fuses, self._budget_refusal
+        )
+        keys = (
+            process.key
+            for job in self._snapshot.jobs
+            if job.identity.cgroup_id == cgroup_id
+            for process in job.processes
+        )
+        self._arming.arm_cgroup(bounds, cgroup_id, keys)
 
     def _raise_bound(self, blown: FuseBlown, process: StoppedProcess) -> int | None:
         """The bound of the next stop, in bytes; None where there is none."""
-        snapshot, fuse = self._snapshot, process.fuse
+        snapshot, fuse, of = self._snapshot, process.fuse, process.bound_key
         assert snapshot is not None
         found = find(snapshot, blown.key)
         if found is None:
             return blown.bound_bytes  # it ends
         job = found[0]
-        read = usage = _usage(blown, *found)
+        read = usage = _usage(blown.scope, *found)
         if snapshot.monotonic_ns < blown.time_ns:
             usage = max(read, blown.measured_bytes)
         if usage < blown.bound_bytes:
             return blown.bound_bytes
-        raised = next_fuse(fuse, job, usage, grown_bytes=usage - read)
-        bound = None if raised is None else bound_of(raised, job, snapshot.monotonic_ns)
-        self._raised.set(
-            process.bound_key,
-            raised or replace(fuse, bound=UNREACHABLE, share=False),
-            measured_bytes=usage,
-        )
-        self._arming.set_bound(
-            process.bound_key, fuse.scope, bound or UNREACHABLE, blown.signal
-        )
+        grown = usage - read
+        if blown.scope is not fuse.scope:
+            usage = _usage(fuse.scope, *found) + grown
+        raised = next_fuse(fuse, job, usage, grown_bytes=grown)
+        bound = None if raised is None else bound_in(raised, job)
+        if bound is not None:
+            bound = whole_pages(bound) * PAGE_SIZE  # as in the kernel
+        unreachable = replace(fuse, bound=UNREACHABLE, share=False)
+        self._raised.set(of, raised or unreachable, measured_bytes=usage)
+        if isinstance(of, int):
+            self._arm_at_once(of)
+        else:
+            self._arming.set_bound(of, fuse.scope, bound or UNREACHABLE, blown.signal)
         return bound
 
 
-def _usage(blown: FuseBlown, job: JobSnapshot, process: ProcessSnapshot) -> int:
-    """What the bound is compared with, in bytes."""
+def _usage(scope: FuseScope, job: JobSnapshot, process: ProcessSnapshot) -> int:
+    """What a bound of this scope is compared with, in bytes."""
     return {
         FuseScope.PROCESS: process.own.held_bytes,
         FuseScope.JOB: job.group_usage.held_bytes,
         FuseScope.CHARGE: job.cgroup.charge_bytes,
-    }[blown.scope]
+    }[scope]
 
 
 def find(snapshot: Snapshot, key: ProcessKey) -> tuple[JobSnapshot, ProcessSnapshot] | None:

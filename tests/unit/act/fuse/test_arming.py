@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ebpftrace.act.fuse.arming import Arming, RaisedFuses
-from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound, ProcessBound
+from ebpftrace.act.fuse.bounds import EXEMPT, Bounds, GroupBound, ProcessBound
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
@@ -75,22 +75,34 @@ def test_bounds_are_sent_again_after_exec(arming: Arming, control: RecordedContr
 
 
 @pytest.mark.parametrize(
-    ("of", "scope", "call"),
+    ("scope", "call"),
     [
-        (GROUP, FuseScope.JOB, ("group", GROUP, GIB, STOP)),
-        (KEY, FuseScope.PROCESS, (KEY.pid, GIB, 0, STOP)),
-        (KEY, FuseScope.CHARGE, (KEY.pid, 0, GIB, STOP)),
+        (FuseScope.PROCESS, (KEY.pid, GIB, 0, STOP)),
+        (FuseScope.CHARGE, (KEY.pid, 0, GIB, STOP)),
     ],
 )
 def test_one_bound_is_set_at_once(
-    of: BoundKey,
     scope: FuseScope,
     call: tuple[object, ...],
     arming: Arming,
     control: RecordedControl,
 ) -> None:
-    arming.set_bound(of, scope, GIB, STOP)
+    arming.set_bound(KEY, scope, GIB, STOP)
     assert control.taken() == [call]
+
+
+def test_bounds_of_a_cgroup_are_set_at_once_and_known_to_be_set(
+    arming: Arming, control: RecordedControl
+) -> None:
+    raised = bounds(2 * GIB)
+    arming.arm(bounds(GIB), 0)
+    control.taken()
+    arming.arm_cgroup(raised, GROUP, [KEY])
+    assert control.taken() == [("group", GROUP, 2 * GIB, STOP)]
+    arming.arm(raised, 0)
+    assert control.taken() == []
+    arming.arm(bounds(GIB), 0)
+    assert control.taken() == [("group", GROUP, GIB, STOP)]
 
 
 def test_no_bound_is_lowered_while_memory_is_freed(

@@ -3,27 +3,22 @@
 import os
 import signal
 from dataclasses import replace
-from mmap import PAGESIZE
 
 import pytest
 
 from ebpftrace.act.fuse.bounds import (
     EXEMPT,
     BoundKey,
-    bound_of,
     compute_bounds,
     default_fuse,
     has_fuse,
-    is_below_bound,
-    next_fuse,
 )
 from ebpftrace.act.policy.fuse import Fuse, FuseAction, backstop
 from ebpftrace.act.policy.policy import Match, Mode, Policy
-from ebpftrace.counters import CgroupContents
 from ebpftrace.events import FuseScope
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import GIB, MIB
 from tests.support.conditions import condition
+from tests.support.stops import full_job
 from tests.support.watches import identity, job, process, snapshot
 
 STOP, KILL = int(signal.SIGSTOP), int(signal.SIGKILL)
@@ -91,15 +86,6 @@ def test_each_job_of_a_shared_cgroup_has_its_own_bound() -> None:
     held = [two.own.held_bytes, one.own.held_bytes]
     fuse = Fuse(GIB, False)
     assert compute_bounds([policy(fuse)], now, {}).groups == {GROUP: (GIB + held[1], STOP)}
-    assert is_below_bound(fuse, now.jobs[0])
-    assert not is_below_bound(Fuse(256 * MIB, False), now.jobs[0])
-    assert not is_below_bound(fuse, snapshot(now.jobs[0]).jobs[0])
-
-
-@pytest.mark.parametrize(("mib", "below"), [(1900, False), (1810, False), (1700, True)])
-def test_share_is_compared_with_what_is_read_after_the_stop(mib: int, below: bool) -> None:
-    """It was computed from two readings; page cache may have been dropped in between."""
-    assert is_below_bound(SHARE, full(process(), mib)) is below
 
 
 @pytest.mark.parametrize(
@@ -147,66 +133,11 @@ def test_raised_bound_comes_down_as_untracked_processes_take_more() -> None:
     gopls = process(resident=GIB)
     raised: dict[BoundKey, Fuse] = {GROUP: Fuse(0.95, True)}
     bounds = [
-        compute_bounds([policy(SHARE)], snapshot(full(gopls, mib)), raised).groups[GROUP][0]
-        for mib in (1850, 1890)
+        compute_bounds([policy(SHARE)], snapshot(now), raised).groups[GROUP].held_bytes
+        for now in (full_job(gopls, 1850), full_job(gopls, 1890))
     ]
     assert bounds[0] - bounds[1] == pytest.approx(40 * MIB, abs=2)
     assert bounds[0] == pytest.approx(gopls.own.held_bytes + 0.95 * 2 * GIB - 1850 * MIB, abs=2)
-
-
-def full(gopls: ProcessSnapshot, mib: int) -> JobSnapshot:
-    """A job of which `mib` of 2 GiB are taken, by whatever processes."""
-    one = job(processes=[gopls], limit=2 * GIB)
-    cgroup = replace(
-        one.cgroup,
-        charge_bytes=mib * MIB,
-        headroom_bytes=2 * GIB - mib * MIB,
-        contents=CgroupContents(anon_bytes=mib * MIB),
-    )
-    return replace(one, cgroup=cgroup)
-
-
-@pytest.mark.parametrize("scope", FuseScope)
-def test_next_fuse_adds_half_of_what_is_left_of_the_limit(scope: FuseScope) -> None:
-    """Of 2 GiB, gopls holds one, and other processes 0.8: 0.2 are left."""
-    gopls = process(resident=GIB)
-    now = full(gopls, 1843)
-    usage = 1843 * MIB if scope is FuseScope.CHARGE else gopls.own.held_bytes
-    raised = next_fuse(Fuse(0.5, True, scope), now, usage)
-    assert raised is not None
-    assert bound_of(raised, now, 0) == pytest.approx(usage + 102.5 * MIB, abs=PAGESIZE)
-
-
-def test_next_fuse_counts_what_was_taken_between_the_snapshot_and_the_stop() -> None:
-    now = full(process(resident=GIB), 1740)
-    raised = next_fuse(SHARE, now, GIB, grown_bytes=100 * MIB)
-    assert raised is not None
-    assert raised.bound == pytest.approx((1840 / 2048 + 1) / 2)
-
-
-def test_no_further_stop_where_too_little_is_left() -> None:
-    gopls = process(resident=GIB)
-    assert next_fuse(SHARE, full(gopls, 2030), gopls.own.held_bytes) is None
-    assert next_fuse(SHARE, full(gopls, 2048), gopls.own.held_bytes) is None
-
-
-def test_next_fuse_without_a_limit_is_a_quarter_higher() -> None:
-    now = snapshot(job(processes=[process()], limit=None)).jobs[0]
-    raised = next_fuse(Fuse(GIB, False), now, 1000 * MIB)
-    assert raised is not None
-    assert bound_of(raised, now, 0) == 1250 * MIB
-
-
-def test_next_fuse_in_a_shared_cgroup_is_of_the_job_alone() -> None:
-    one, two = process(1, 320 * MIB), process(2, 640 * MIB)
-    now = snapshot(job("a", [one], limit=None), job("b", [two], limit=None)).jobs[0]
-    held = now.group_usage.held_bytes
-    raised = next_fuse(Fuse(GIB, False), now, held)
-    assert raised is not None
-    assert raised.bound == one.own.held_bytes * 5 / 4
-    assert bound_of(raised, now, 0) == pytest.approx(
-        raised.bound + two.own.held_bytes, abs=PAGESIZE
-    )
 
 
 def test_kernel_default_needs_one_fuse_for_all_and_matches_by_name_only() -> None:
@@ -216,3 +147,11 @@ def test_kernel_default_needs_one_fuse_for_all_and_matches_by_name_only() -> Non
     assert default_fuse([one, policy(Fuse(0.5, True))]) is None
     assert default_fuse([policy(SHARE, match=Match(cgroups=("/ci/*",)))]) is None
     assert default_fuse([policy(None, when=(condition("oom"),))]) is None
+
+
+def test_charge_is_a_second_bound_of_each_process_of_a_job_near_its_share() -> None:
+    gopls = process(resident=GIB)
+    now = snapshot(full_job(gopls, 1800))
+    (bound,) = compute_bounds([policy(SHARE)], now, {}).processes.values()
+    assert bound.charge_bytes == pytest.approx(0.9 * 2 * GIB, abs=2)
+    assert (bound.own_bytes, bound.signal) == (0, STOP)

@@ -45,8 +45,12 @@ Calls = list[tuple[object, ...]]
 HOLD, RELEASE = ("hold", PID), ("release", PID)
 RESUME: Calls = [("clear stop", PID), ("resume", PID)]
 EXEMPTED: Calls = [("arm process", PID, 0, 0, EXEMPT), *RESUME]
-RAISED: Calls = [("arm group", GROUP, NEXT, SIGSTOP), *RESUME]
-CORRECTED: Calls = [("arm group", GROUP, GIB + SMALL.own.held_bytes, SIGSTOP), *RESUME]
+ARMED = ("arm process", PID, 0, 0, SIGSTOP)  # with its cgroup: no bound of its own
+RAISED: Calls = [("arm group", GROUP, NEXT, SIGSTOP), ARMED, *RESUME]
+CORRECTED: Calls = [
+    ("arm group", GROUP, GIB + SMALL.own.held_bytes, SIGSTOP), ARMED,
+    ("arm process", 2, 0, 0, SIGSTOP), *RESUME,
+]  # fmt: skip
 
 Trigger = Callable[[FuseController], object]
 TRIGGERS: dict[StopTrigger, Trigger] = {
