@@ -92,6 +92,9 @@ def page(columns: list[Column]) -> str:
             *(f"- `{path}`: {about};" for path, about in LEFT_OUT.items()),
             "- nothing else of `tests/kernel` and `tests/e2e`.",
             "",
+            "A file without a row was not in the last runs: `--quick` runs those that depend "
+            "most on the kernel.",
+            "",
             _FALLBACKS.read_text().rstrip("\n"),
             "",
         ]
