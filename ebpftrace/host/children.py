@@ -1,7 +1,9 @@
 """The descendants of processes. Source: proc_tid_children(5)."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from ebpftrace.events import ProcessKey
@@ -10,13 +12,19 @@ from ebpftrace.host.proc import PROC, Stat, read_stat, threads
 _Children = Callable[[int], list[Stat]]
 
 
-def descendants(keys: Sequence[ProcessKey], proc: Path = PROC) -> Iterator[Stat]:
+def descendants(
+    keys: Sequence[ProcessKey], proc: Path = PROC, most_reads: int = sys.maxsize
+) -> Iterator[Stat]:
     """The descendants of these processes, breadth first, each once.
 
     Reads the processes of the family alone, where the kernel lists the children of a
-    thread (CONFIG_PROC_CHILDREN), and all processes once where it does not.
+    thread (CONFIG_PROC_CHILDREN), and all processes once where it does not. In the first
+    case, `most_reads` bounds the files that are read to find descendants: those of threads
+    and of children. Each process has an equal share of them, so that one with thousands of
+    threads does not hide the children of the others.
     """
-    children = _listed(proc) if _has_lists(proc) else _scanned(proc)
+    share = most_reads // max(1, len(keys))
+    children = _listed(proc, most_reads, share) if _has_lists(proc) else _scanned(proc)
     queue = list(keys)
     seen = {key.pid for key in keys}
     for parent in queue:
@@ -35,18 +43,27 @@ def _has_lists(proc: Path) -> bool:
     return any(proc.glob("self/task/*/children"))
 
 
-def _listed(proc: Path) -> _Children:
+def _listed(proc: Path, most_reads: int, share: int) -> _Children:
     """Children as each thread of the parent lists them."""
+    left = most_reads
 
     def children(pid: int) -> list[Stat]:
+        nonlocal left
+        mine = min(share, left)
+        left -= mine
         found: list[Stat] = []
-        for thread in threads(pid, proc):
+        for thread in islice(threads(pid, proc), mine):
+            if not mine:
+                break  # the children took what was left
+            mine -= 1
             try:
-                listed = (proc / f"{pid}/task/{thread}/children").read_bytes().split()
+                listed = (proc / f"{pid}/task/{thread}/children").read_bytes().split()[:mine]
             except OSError:
                 continue  # the thread has ended: its children are another thread's
+            mine -= len(listed)
             stats = (read_stat(int(child), proc) for child in listed)
             found += [stat for stat in stats if stat is not None and stat.parent_pid == pid]
+        left += mine  # what it did not need
         return found
 
     return children

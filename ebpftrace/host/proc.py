@@ -161,12 +161,13 @@ def read_descriptor(pid: int, fd: int, proc: Path = PROC) -> str | None:
         return None
 
 
-def threads(pid: int, proc: Path = PROC) -> list[int]:
-    """The ids of its threads; none of a process that is gone."""
+def threads(pid: int, proc: Path = PROC) -> Iterator[int]:
+    """The ids of its threads, read as far as they are asked for; none if it is gone."""
     try:
-        return [int(thread.name) for thread in (proc / f"{pid}/task").iterdir()]
+        with os.scandir(proc / f"{pid}/task") as entries:
+            yield from (int(entry.name) for entry in entries)
     except OSError:
-        return []
+        return
 
 
 def living_thread(pid: int, proc: Path = PROC) -> int:

@@ -5,8 +5,9 @@ Nix installs a shim `gopls` that runs `.gopls-wrapped`; other packages call the 
 the rest. A remark says so once, with the remedy.
 """
 
+import os
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -26,8 +27,8 @@ _FORMS = (
 _LOOKS = 2  # at a process's children: a shim may need a moment
 _MOST_LOOKS = 32  # for one name
 _MOST_AT_ONCE = 16
-_MOST_DESCENDANTS = 64
-_MOST_SCANNED = 4096
+_MOST_READS = 512
+"""Of files of /proc in one look, each 10 us: it is the engine's thread that looks."""
 
 
 class WrappedPrograms:
@@ -49,7 +50,7 @@ class WrappedPrograms:
         self._names = {name for name, _ in self._wrapped.values()}
         self._pending: deque[tuple[ProcessKey, str, int]] = deque()
         self._looks: Counter[str] = Counter()
-        self._scanned = False
+        self._unseen = self._running()
         self._remarks: dict[str, str] = {}
         self._told: set[str] = set()
 
@@ -66,21 +67,21 @@ class WrappedPrograms:
             self._check(pid)
 
     def look(self) -> None:
-        """Look at the children of what started since; the first time, at all processes."""
+        """Look at the children of what started since, and at some more of all processes.
+
+        The first looks together see every process that runs when the watch begins.
+        """
         if not self._wrapped:
             return
-        if not self._scanned:
-            self._scanned = True
-            pids = (int(it.name) for it in self._proc.iterdir() if it.name.isdigit())
-            for pid in islice(pids, _MOST_SCANNED):
-                self._check(pid)
+        for pid in islice(self._unseen, _MOST_READS):
+            self._check(pid)
         at_once = min(len(self._pending), _MOST_AT_ONCE)
         if not at_once:
             return
         looked = [self._pending.popleft() for _ in range(at_once)]
         # In one call: where the kernel lists no children, each reads all processes.
-        below = descendants([key for key, _, _ in looked], self._proc)
-        for child in islice(below, _MOST_DESCENDANTS * at_once):
+        keys = [key for key, _, _ in looked]
+        for child in descendants(keys, self._proc, most_reads=_MOST_READS):
             self._check(child.pid, child.comm)
         self._pending += [(key, name, looks - 1) for key, name, looks in looked if looks > 1]
 
@@ -88,6 +89,13 @@ class WrappedPrograms:
         """What the user should know, each once."""
         remarks, self._remarks = self._remarks, {}
         return remarks.values()
+
+    def _running(self) -> Iterator[int]:
+        """The pids of all processes; the list of them is read as far as it is asked for."""
+        with os.scandir(self._proc) as entries:
+            for entry in entries:
+                if entry.name.isdigit():
+                    yield int(entry.name)
 
     def _check(self, pid: int, comm: str | None = None) -> None:
         comm = read_comm(pid, self._proc) if comm is None else comm

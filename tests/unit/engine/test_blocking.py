@@ -10,11 +10,12 @@ import os
 import socket
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,17 +127,20 @@ def test_descendants_are_found_without_a_look_at_the_others(
         (folder / "children").write_text(" ".join(map(str, born)))
     for pid, parent in ((50, 1), (51, 50), (52, 50), (53, 51)):
         fake.process(pid, parent)
-    listed: list[Path] = []
-    iterdir = Path.iterdir
+    listed: set[Path] = set()
 
-    def list_folder(folder: Path) -> Iterator[Path]:
-        listed.append(folder)
-        return iterdir(folder)
+    def recorded(original: Callable[[Path], Any]) -> Callable[[Path], Any]:
+        def list_folder(folder: Path) -> Any:
+            listed.add(Path(folder))
+            return original(folder)
 
-    monkeypatch.setattr(Path, "iterdir", list_folder)
+        return list_folder
+
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, recorded(getattr(os, name)))
     start = ProcessKey(50, 50 * 10 * NS_PER_SECOND // os.sysconf("SC_CLK_TCK"))
     assert [stat.pid for stat in children.descendants([start], fake.proc)] == [51, 52, 53]
-    assert listed == [fake.proc / f"{pid}/task" for pid in (50, 51, 52, 53)]
+    assert listed == {fake.proc / f"{pid}/task" for pid in ("self", 50, 51, 52, 53)}
 
 
 def test_hundreds_of_processes_that_start_do_not_block_the_watch(

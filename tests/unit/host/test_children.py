@@ -1,6 +1,7 @@
 """Descendants: as the kernel lists them for each thread, or by a scan of all processes."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,44 @@ def test_lists_of_the_kernel_agree_with_a_scan(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(reader, "_has_lists", lambda _proc: False)
         assert {stat.pid for stat in descendants([root])} == listed
         # The end of its input ends them all.
+
+
+def listing(
+    fake: FakeRoot, pid: int | str, threads: Sequence[int], born: Sequence[int]
+) -> None:
+    """The kernel lists these children for the last of these threads."""
+    for thread in threads:
+        folder = fake.proc / f"{pid}/task/{thread}"
+        folder.mkdir(parents=True)
+        (folder / "children").write_text(
+            " ".join(map(str, born if thread == threads[-1] else ()))
+        )
+
+
+@pytest.mark.parametrize("threads", [1, 20], ids=["children", "threads"])
+def test_reads_are_bounded_and_shared(tmp_path: Path, threads: int) -> None:
+    """One process has more than may be read; the child of the other is found all the same."""
+    fake = FakeRoot(tmp_path)
+    listing(fake, "self", [1], [])
+    many, other = range(1000, 1020), 20
+    for pid in (10, other):
+        fake.process(pid)
+    listing(fake, 10, range(100, 100 + threads), many)
+    listing(fake, other, [200], [21])
+    for pid, parent in (*((pid, 10) for pid in many), (21, other)):
+        fake.process(pid, parent)
+    keys = [key(fake, 10), key(fake, other)]
+    found = {stat.pid for stat in descendants(keys, fake.proc, most_reads=16)}
+    assert 21 in found
+    assert len(found) <= 8
+    assert {stat.pid for stat in descendants(keys, fake.proc)} == {*many, 21}
+
+
+def test_what_a_process_does_not_need_is_left_to_its_descendants(tmp_path: Path) -> None:
+    fake = FakeRoot(tmp_path)
+    listing(fake, "self", [1], [])
+    for pid in range(10, 30):
+        fake.process(pid, pid - 1)
+        listing(fake, pid, [pid], [pid + 1])
+    found = [stat.pid for stat in descendants([key(fake, 10)], fake.proc, most_reads=20)]
+    assert found == list(range(11, 21))  # a thread and a child for each

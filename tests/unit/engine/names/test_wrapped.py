@@ -1,16 +1,22 @@
 """Programs behind a shim, in a /proc made for it."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from ebpftrace.engine.names import wrapped as wrapped_module
 from ebpftrace.engine.names.wrapped import WrappedPrograms
 from ebpftrace.events import ProcessKey, ProcessStarted, StartCause
 from ebpftrace.host import children
 from ebpftrace.host.proc import Stat
 from ebpftrace.probe import Selection
 from tests.support.fakeroot import FakeRoot
+from tests.support.scripted_entries import ScriptedEntries
+
+MOST_READS = 600
+"""Each takes about 10 us, and the engine may be blocked for 20 ms."""
 
 
 @pytest.fixture
@@ -45,6 +51,29 @@ def test_program_that_runs_when_the_watch_begins(fake: FakeRoot, comm: str) -> N
     fake.process(12, comm=comm)
     wrapped.executed(12)
     assert not list(wrapped.take_remarks()), "told once"
+
+
+def test_20000_processes_that_run_when_the_watch_begins_are_seen_in_many_looks(
+    fake: FakeRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = ScriptedEntries(["self", *map(str, range(1000, 21_000)), "uptime"])
+    read: list[int] = []
+
+    def read_comm(pid: int, _proc: Path) -> str | None:
+        read.append(pid)
+        return {20_999: "gopls.bin", 1001: None}.get(pid, "sh")
+
+    monkeypatch.setattr(wrapped_module, "read_comm", read_comm)
+    wrapped = looking(fake, "gopls")
+    monkeypatch.setattr(os, "scandir", lambda _proc: entries)
+    for _ in range(200):
+        before = (entries.read, len(read))
+        wrapped.look()
+        assert entries.read - before[0] <= MOST_READS
+        assert len(read) - before[1] <= MOST_READS
+    assert read == [*range(1000, 21_000)], "each is read once"
+    (remark,) = wrapped.take_remarks()
+    assert remark.startswith("gopls.bin 20999 ")
 
 
 def test_program_that_a_shim_becomes(fake: FakeRoot) -> None:
@@ -104,8 +133,9 @@ def test_long_name_is_compared_with_the_file(fake: FakeRoot) -> None:
 def test_looks_at_children_are_bounded(fake: FakeRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[object] = []
 
-    def descendants(keys: Sequence[ProcessKey], _proc: Path) -> tuple[()]:
+    def descendants(keys: Sequence[ProcessKey], _proc: Path, most_reads: int) -> tuple[()]:
         looked.extend(keys)
+        assert most_reads <= MOST_READS
         return ()
 
     monkeypatch.setattr("ebpftrace.engine.names.wrapped.descendants", descendants)
@@ -124,9 +154,9 @@ def test_all_that_started_are_looked_behind_in_one_call(
     calls: list[list[int]] = []
     original = children.descendants
 
-    def descendants(keys: Sequence[ProcessKey], proc: Path) -> Iterator[Stat]:
+    def descendants(keys: Sequence[ProcessKey], proc: Path, most_reads: int) -> Iterator[Stat]:
         calls.append([key.pid for key in keys])
-        return original(keys, proc)
+        return original(keys, proc, most_reads)
 
     monkeypatch.setattr("ebpftrace.engine.names.wrapped.descendants", descendants)
     wrapped = looking(fake, "gopls", "node")
