@@ -71,6 +71,9 @@ def test_call_that_is_only_slow_is_waited_for() -> None:
 
     def is_stuck(thread: int) -> bool:
         asked.append(thread)
+        if len(asked) == 3:
+            release.set()
+            reader._patience_seconds = LONG
         return False
 
     reader = BoundedReader(is_stuck, 0.001)
@@ -79,10 +82,9 @@ def test_call_that_is_only_slow_is_waited_for() -> None:
         release.wait(LONG)
         return 7
 
-    threading.Timer(0.02, release.set).start()
     assert reader.call(1, slow) == 7
     assert reader.timeouts == 0
-    assert len(set(asked)) == 1
+    assert (len(asked), len(set(asked))) == (3, 1)
 
 
 def test_thread_that_waits_for_a_lock_or_is_gone_is_not_stuck_in_the_kernel(
@@ -90,6 +92,8 @@ def test_thread_that_waits_for_a_lock_or_is_gone_is_not_stuck_in_the_kernel(
 ) -> None:
     thread = threading.Thread(target=hanging.wait)
     thread.start()
+    task = Path(f"/proc/self/task/{thread.native_id}/stat")
+    until(lambda: task.read_bytes().rpartition(b") ")[2].startswith(b"S"))
     assert not waits_in_kernel(thread.native_id or 0)
     assert not waits_in_kernel(1 << 22)
 
@@ -106,10 +110,13 @@ def fifo(tmp_path: Path) -> Iterator[Path]:
 def test_thread_that_waits_for_a_file_is_stuck_in_the_kernel(fifo: Path) -> None:
     thread = threading.Thread(target=fifo.read_bytes)
     thread.start()
-    until(lambda: waits_in_kernel(thread.native_id or 0))
+    thread_id = thread.native_id or 0
+    until(lambda: waits_in_kernel(thread_id))
+    assert thread.is_alive()
     with fifo.open("wb"):
         pass
     thread.join()
+    assert not waits_in_kernel(thread_id)
 
 
 def test_file_that_hangs_is_given_up_on_after_several_looks(fifo: Path) -> None:
