@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 
+from ebpftrace.judge.detector import Detector
 from ebpftrace.judge.samples import Sample, Samples
 from ebpftrace.ledger.series import HeldSeries
 from ebpftrace.ledger.trend import JobSeries
@@ -61,6 +62,12 @@ def watching(
         else:
             samples.add(taken, series.trend)
         yield samples
+
+
+def at_first_verdict(detector: Detector, curve: Curve, seconds: float) -> Samples | None:
+    """The history when the detector first has a verdict; None if it has none until then."""
+    histories = watching(curve, seconds)
+    return next((found for found in histories if detector.verdict(found) is not None), None)
 
 
 def held(curve: Curve, seconds: float, *, every: float = 0.5) -> HeldSeries:

@@ -8,23 +8,15 @@ from ebpftrace.units import MIB
 from tests.support.curves import (
     Curve,
     added,
+    at_first_verdict,
     line,
     paused,
     plateau,
     settling,
     teeth,
     watched,
-    watching,
 )
 from tests.support.pasts import AtMost
-
-
-def called_at(curve: Curve, seconds: float, limit: float = 1024) -> float | None:
-    """How many MiB are held when it is made."""
-    for samples in watching(curve, seconds, limit=limit):
-        if ForecastDetector().verdict(samples) is not None:
-            return samples.now.held_bytes / MIB
-    return None
 
 
 @pytest.mark.parametrize(
@@ -40,9 +32,9 @@ def called_at(curve: Curve, seconds: float, limit: float = 1024) -> float | None
     ids=["6 MiB/min", "1 MiB/s", "10 MiB/s", "40 MiB/s", "pauses", "teeth"],
 )
 def test_a_limit_is_forecast_before_seventy_percent_of_the_way(curve: Curve) -> None:
-    at = called_at(curve, 9000)
-    assert at is not None
-    assert 0.5 * 1024 < at < 0.7 * 1024
+    samples = at_first_verdict(ForecastDetector(), curve, 9000)
+    assert samples is not None
+    assert 0.5 * 1024 < samples.now.held_bytes / MIB < 0.7 * 1024
 
 
 @pytest.mark.parametrize(
@@ -58,7 +50,7 @@ def test_a_limit_is_forecast_before_seventy_percent_of_the_way(curve: Curve) -> 
     ids=["teeth", "slow teeth", "burst", "warm-up", "settling", "full from the start"],
 )
 def test_what_does_not_climb_on_has_no_forecast(curve: Curve) -> None:
-    assert called_at(curve, 200) is None
+    assert at_first_verdict(ForecastDetector(), curve, 200) is None
 
 
 def test_without_a_limit_there_is_nothing_to_forecast() -> None:
@@ -107,6 +99,6 @@ def test_high_teeth_come_to_the_limit_first() -> None:
     shares = [forecast.bound_share(20, high) for high in (0.3, 0.1)]
     assert shares[0] < shares[1] < forecast.short_share
     assert forecast.bound_share(20, 0.9) == 0.8 * forecast.short_share
-    at = called_at(added(line(3, start=0), teeth(300, 10, base=20)), 300)
-    assert at is not None
-    assert at < 0.7 * 1024
+    samples = at_first_verdict(forecast, added(line(3, start=0), teeth(300, 10, base=20)), 300)
+    assert samples is not None
+    assert samples.now.held_bytes / MIB < 0.7 * 1024

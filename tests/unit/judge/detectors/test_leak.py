@@ -6,9 +6,10 @@ from ebpftrace.judge.detector import Verdict
 from ebpftrace.judge.detectors.leak import LeakDetector
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
-from ebpftrace.units import GIB, MIB
+from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.curves import (
     Curve,
+    at_first_verdict,
     line,
     paused,
     plateau,
@@ -18,14 +19,6 @@ from tests.support.curves import (
     watching,
 )
 from tests.support.pasts import AtMost
-
-
-def called_at(curve: Curve, seconds: float, limit: float = 1024) -> float | None:
-    """The second at which it is called."""
-    for samples in watching(curve, seconds, limit=limit):
-        if LeakDetector().verdict(samples) is not None:
-            return samples.age_ns / 1e9
-    return None
 
 
 def with_past(samples: Samples, past: AtMost) -> Verdict | None:
@@ -39,15 +32,16 @@ def with_past(samples: Samples, past: AtMost) -> Verdict | None:
     ids=["100 MiB/s", "10 MiB/s", "90% of the limit in 90 s", "settling", "teeth"],
 )
 def test_a_climb_is_no_leak(curve: Curve) -> None:
-    assert called_at(curve, 100) is None
+    assert at_first_verdict(LeakDetector(), curve, 100) is None
 
 
 @pytest.mark.parametrize("curve", [line(3), line(1), line(0.1), paused(3, 5, 3)],
                          ids=["3 MiB/s", "1 MiB/s", "6 MiB/min", "pauses"])  # fmt: skip
 def test_a_climb_that_lasts_longer_than_healthy_ones_is_called(curve: Curve) -> None:
     leak = LeakDetector()
-    at = called_at(curve, 9000)
-    assert at is not None
+    samples = at_first_verdict(leak, curve, 9000)
+    assert samples is not None
+    at = samples.age_ns / NS_PER_SECOND
     assert at >= leak.long_seconds
     assert 0.58 * 1024 < curve(at) < 0.95 * 1024
 
