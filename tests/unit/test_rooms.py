@@ -41,7 +41,7 @@ PLAIN_VALUES = {
     "views/dashboard/model/screen_data",
     "views/start",
 }
-INTERFACES = {"history/store", "judge/past", "probe/interface"}
+INTERFACES = {"judge/past", "probe/interface"}
 SYSTEM_CALLS = {  # tests/kernel makes them
     "probe/loading/bpf/maps",
     "probe/loading/bpf/programs",

@@ -15,7 +15,7 @@ from ebpftrace.history.run import ProgramVersion, Run, RunEnd
 from ebpftrace.history.schema import MIGRATIONS, migrate
 from ebpftrace.history.sqlite_store import _RUNS_OF_JOB, SqliteStore
 from ebpftrace.history.store import StoreBounds
-from ebpftrace.units import KIB, MIB, NS_PER_SECOND
+from ebpftrace.units import KIB, NS_PER_SECOND
 from tests.support.runs import CLIMB, JOB, run
 
 NOW_NS = 1_700_000_000 * NS_PER_SECOND
@@ -64,46 +64,6 @@ def test_held_bytes_are_rounded_up_to_the_next_kib(store: SqliteStore) -> None:
     store.add(run([(0.123, 0.0001)]))
     (point,) = store.runs(JOB.key)[0].curve
     assert point == (0.12, KIB)
-
-
-def test_the_newest_run_comes_first(store: SqliteStore) -> None:
-    for minute in (5, 9, 1):
-        store.add(at(minute))
-    starts = [read.start_time_ns for read in store.runs(JOB.key)]
-    assert starts == sorted(starts, reverse=True)
-
-
-def test_an_unknown_job_has_no_runs(store: SqliteStore) -> None:
-    store.add(at(0))
-    assert store.runs("another key") == ()
-
-
-def test_jobs_come_with_their_newest_run(store: SqliteStore) -> None:
-    store.add(at(3))
-    store.add(at(2, peak_bytes=7 * MIB))
-    store.add(at(1, job=job("lint")))
-    lint, test = store.jobs(10)
-    assert (lint.job.name, lint.runs) == ("lint", 1)
-    assert (test.job.name, test.runs, test.newest.peak_bytes) == (JOB.name, 2, 7 * MIB)
-    assert store.jobs(1) == (lint,)
-
-
-def test_one_name_may_be_in_several_places(store: SqliteStore) -> None:
-    other = replace(JOB, key="other", place="/untrusted/*")
-    store.add(at(0))
-    store.add(at(1, job=other))
-    assert store.named(JOB.name) == (JOB, other)
-    assert store.named("other") == (other,)
-    assert store.named("%") == ()
-
-
-def test_forget_drops_one_job_and_no_other(store: SqliteStore) -> None:
-    for minute in range(3):
-        store.add(at(minute))
-        store.add(at(minute, job=job("lint")))
-    assert store.forget(JOB.key) == 3
-    assert (store.runs(JOB.key), names(store)) == ((), ["lint"])
-    assert store.forget(JOB.key) == 0
 
 
 def test_two_watches_that_see_the_same_run_add_it_once(store: SqliteStore) -> None:
