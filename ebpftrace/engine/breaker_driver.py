@@ -10,7 +10,7 @@ from ebpftrace.act.fuse.bounds import has_fuse
 from ebpftrace.act.fuse.controller import FuseController
 from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.act.fuse.ladder import actions_with
-from ebpftrace.act.incident.outcome import BreakerEvent, HeldBack, Outcome, StepOutcome
+from ebpftrace.act.incident.outcome import BreakerEvent, Outcome, StepOutcome, SuppressedTrigger
 from ebpftrace.act.policy.conditions import sample_every_ns
 from ebpftrace.engine.fuse_incidents import FuseIncidents
 from ebpftrace.engine.resources import BreakerResources
@@ -199,7 +199,7 @@ class BreakerDriver:
                 self._resume_after(event)
             elif isinstance(event, Outcome):
                 self._view.outcome(event)
-            elif isinstance(event, HeldBack):
+            elif isinstance(event, SuppressedTrigger):
                 self._remark(event.sentence)
             else:
                 self._view.finding(event)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ebpftrace.history.recurring import RecurringJob
 from ebpftrace.history.run import CurvePoint, ProgramVersion, Run, RunEnd
-from ebpftrace.text import clean
+from ebpftrace.text import PATH_LIMIT, clean
 from ebpftrace.units import KIB
 
 RUN_COLUMNS = (
@@ -57,7 +57,7 @@ def run_from(job: RecurringJob, values: Sequence[Any]) -> Run:
 def job_from(values: Sequence[str]) -> RecurringJob:
     """The job from the values of JOB_COLUMNS."""
     key, name, kind, place = values
-    return RecurringJob(key, clean(name, 1024), clean(kind), clean(place, 4096))
+    return RecurringJob(key, clean(name, 1024), clean(kind), clean(place, PATH_LIMIT))
 
 
 def _packed(curve: Iterable[CurvePoint]) -> Iterable[bytes]:

@@ -186,8 +186,8 @@ class Breaker:
             return []
         incident = self._admission.admit(firing, snapshot, self._policies, self._incidents)
         if isinstance(incident, str):
-            held_back = self._suppressions.add(firing, reason=incident)
-            return [] if held_back is None else [held_back]
+            suppressed = self._suppressions.add(firing, reason=incident)
+            return [] if suppressed is None else [suppressed]
         policy, again = firing.policy, False
         if firing.by_fuse:
             stop = at_stop(policy, _used_share(snapshot, incident.job))

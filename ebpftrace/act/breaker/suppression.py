@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ebpftrace.act.audit.records import suppressed_record
 from ebpftrace.act.breaker.targets import NOT_FOR_THIS_JOB
-from ebpftrace.act.incident.outcome import HeldBack
+from ebpftrace.act.incident.outcome import SuppressedTrigger
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.units import NS_PER_SECOND
@@ -30,11 +30,11 @@ class SuppressionLog:
         self._logged: dict[tuple[str, str], int] = {}  # when, CLOCK_MONOTONIC
         self._reported: dict[tuple[str, str], set[str]] = {}  # reasons without their numbers
 
-    def add(self, firing: Firing, *, reason: str) -> HeldBack | None:
+    def add(self, firing: Firing, *, reason: str) -> SuppressedTrigger | None:
         """Log a firing, unless one of its policy and job was logged within a minute.
 
         Returns what the views are to report: each reason of a policy and job once, but none
-        for jobs that the policy was not meant for.
+        for jobs that the policy does not apply to.
         """
         job = firing.finding.subject.job
         key, now_ns = (firing.policy.name, job.key), self._clock()
@@ -46,7 +46,7 @@ class SuppressionLog:
             self._record(suppressed_record(firing, reason))
         if reason == NOT_FOR_THIS_JOB or not self._is_new(key, reason):
             return None
-        return HeldBack(firing.policy.name, job, reason)
+        return SuppressedTrigger(firing.policy.name, job, reason)
 
     def _is_new(self, key: tuple[str, str], reason: str) -> bool:
         reported = self._reported.setdefault(key, set())

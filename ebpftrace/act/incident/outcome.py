@@ -64,7 +64,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
+class SuppressedTrigger:
     """A policy's conditions hold for a job, and no incident starts; `reason` says why."""
 
     policy: str
@@ -77,5 +77,5 @@ class HeldBack:
         return f"policy {self.policy} does nothing in {self.job.name}: {self.reason}"
 
 
-BreakerEvent = Finding | StepOutcome | Outcome | HeldBack
+BreakerEvent = Finding | StepOutcome | Outcome | SuppressedTrigger
 """The events of an incident: its finding, each step, its outcome; or why there is none."""

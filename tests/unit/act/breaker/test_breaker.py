@@ -8,10 +8,10 @@ from ebpftrace.act.audit.log import AuditLog
 from ebpftrace.act.breaker.running_incidents import MAX_INCIDENTS
 from ebpftrace.act.incident.outcome import (
     BreakerEvent,
-    HeldBack,
     Outcome,
     StepOutcome,
     StepStatus,
+    SuppressedTrigger,
 )
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match
@@ -49,7 +49,7 @@ def test_a_met_bound_starts_an_incident_that_ends_with_an_outcome(rig: BreakerRi
 def test_no_incident_starts_during_the_cool_down(rig: BreakerRig) -> None:
     rig.see(0, rig.process(400))
     rig.see(6, rig.process(100))
-    assert kinds(rig.see(30, rig.process(400))) == ["HeldBack"]
+    assert kinds(rig.see(30, rig.process(400))) == ["SuppressedTrigger"]
     assert rig.see(31, rig.process(400)) == []  # it is said once
     assert rig.suppressed() == ["the job is in its cool-down"]
     assert kinds(rig.see(70, rig.process(400)))[:2] == ["Finding", "StepOutcome"]
@@ -71,7 +71,7 @@ def test_a_reload_keeps_the_cool_down(rig: BreakerRig) -> None:
     rig.see(0, rig.process(400))
     rig.see(6, rig.process(100))
     rig.breaker.reload([policy(name="renamed")])
-    assert kinds(rig.see(30, rig.process(400))) == ["HeldBack"]
+    assert kinds(rig.see(30, rig.process(400))) == ["SuppressedTrigger"]
 
 
 def test_a_running_incident_keeps_its_policy_over_a_reload(rig: BreakerRig) -> None:
@@ -85,11 +85,11 @@ def test_a_running_incident_keeps_its_policy_over_a_reload(rig: BreakerRig) -> N
 
 
 def test_a_young_process_is_left_alone_and_log_and_views_say_why(rig: BreakerRig) -> None:
-    (held_back,) = rig.see(0, replace(rig.process(400), age_ns=5 * S))
+    (suppressed,) = rig.see(0, replace(rig.process(400), age_ns=5 * S))
     (reason,) = rig.suppressed()
     assert "younger than the grace period" in reason
-    assert isinstance(held_back, HeldBack)
-    assert held_back.reason == reason
+    assert isinstance(suppressed, SuppressedTrigger)
+    assert suppressed.reason == reason
 
 
 def test_only_the_first_matching_policy_applies_to_a_process(rig: BreakerRig) -> None:

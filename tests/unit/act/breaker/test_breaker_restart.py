@@ -51,7 +51,7 @@ def test_an_unfinished_incident_is_undone_at_the_next_start(
     assert file.read_text() == "max"
     (abandoned,) = later.logged("abandoned")
     assert abandoned["restored"]
-    assert kinds(later.see(10, later.process(400))) == ["HeldBack"]
+    assert kinds(later.see(10, later.process(400))) == ["SuppressedTrigger"]
     assert later.suppressed() == ["the job is in its cool-down"]
     later.close()
 

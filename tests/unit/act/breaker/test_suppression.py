@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ebpftrace.act.breaker.suppression import SuppressionLog
-from ebpftrace.act.incident.outcome import HeldBack
+from ebpftrace.act.incident.outcome import SuppressedTrigger
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.trigger.trigger import Firing
@@ -31,7 +31,7 @@ class Log:
         *,
         reason: str = "the job is in its cool-down",
         job: str = "build-42",
-    ) -> HeldBack | None:
+    ) -> SuppressedTrigger | None:
         self.now_ns = seconds * NS_PER_SECOND
         finding = watches.finding(subject=Subject(watches.identity(job)))
         firing = Firing(Policy(policy, Match(), (), Mode.ANY, ()), (finding,))
