@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,16 +11,23 @@ from unittest import mock
 
 import pytest
 
+from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.act.fuse.records import fuse_record
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.incident.records import outcome_record, step_record
 from ebpftrace.engine import WatchRequest
 from ebpftrace.engine import started as engine_started
+from ebpftrace.events import FuseScope
 from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.ledger.clock import Clock
+from ebpftrace.ledger.notes import ProcessChange
+from ebpftrace.ledger.snapshot import JobState, ProcessState
 from ebpftrace.probe import Probe, features
 from ebpftrace.probe.calls import CallTraceMethod
 from ebpftrace.probe.loading.layout import Layout
 from ebpftrace.probe.selection import Selection
+from ebpftrace.probe.structs import LOSSES
 from ebpftrace.units import NS_PER_SECOND
 from ebpftrace.views import records
 from tests.support import watches
@@ -82,6 +89,22 @@ def test_every_field_is_described(kind: str) -> None:
     prose = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
     described = set(re.findall(r"`(\w+)`", prose))
     assert set(_field_names(RECORDS[kind])) <= described
+
+
+SEVERITIES = [severity.name.lower() for severity in Severity]
+
+
+@pytest.mark.parametrize(("kind", "values"), [
+    ("snapshot", [*JobState, *ProcessState]),
+    ("process", ProcessChange),
+    ("loss", LOSSES),
+    ("finding", [*SEVERITIES, *FindingUnit, "begin", "rise", "end"]),
+    ("step", StepStatus),
+    ("fuse", [*FuseEventKind, *FuseScope]),
+])  # fmt: skip
+def test_every_value_of_a_fixed_set_is_described(kind: str, values: Iterable[str]) -> None:
+    section = PAGE.partition(f"\n## {kind}\n")[2].partition("\n## ")[0]
+    assert set(values) <= set(re.findall(r"`([\w/]+)`", section))
 
 
 def test_every_type_of_schema_1_is_there() -> None:
