@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.act.actions import ACTIONS
 from ebpftrace.jobs.ci.systems import CI_SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,6 +92,16 @@ def test_the_pages_of_a_ci_system_s_row_name_each(page: str) -> None:
     text = (ROOT / "docs" / page).read_text()
     missing = [one.kind for one in CI_SYSTEMS if not re.search(rf"\b{one.kind}\b", text)]
     assert missing == []
+
+
+def test_the_readme_has_the_number_of_ci_systems_and_all_actions() -> None:
+    readme = (ROOT / "README.md").read_text()
+    systems = re.search(r"CI run \(([^)]*), and (\d+) more\)", readme)
+    assert systems
+    assert systems[1].count(",") + 1 + int(systems[2]) == len(CI_SYSTEMS)
+    actions = re.search(r"a ladder of actions \(([^)]*)\)", readme)
+    assert actions
+    assert set(re.split(r",\s*", actions[1])) == set(ACTIONS)
 
 
 @pytest.mark.parametrize("start", re.findall(r"\| `([\w.]+)`(?:, `[\w.]+`)* \|$", PAGE, re.M))
