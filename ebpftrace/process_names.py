@@ -44,6 +44,26 @@ def _base(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+def bracket(glob: bytes, at: int, every: frozenset[int]) -> tuple[frozenset[int], int]:
+    """Which of the bytes in `every` a `[a-z]` or `[!a-z]` accepts, and the index after it.
+
+    `at` is the index after the opening bracket; an unclosed bracket accepts itself.
+    """
+    start = at + 1 if glob[at : at + 1] == b"!" else at
+    end = glob.find(b"]", start + 1)
+    if end < 0:
+        return every & {ord("[")}, at
+    body, listed, index = glob[start:end], set[int](), 0
+    while index < len(body):
+        if body[index + 1 : index + 2] == b"-" and index + 2 < len(body):
+            listed.update(range(body[index], body[index + 2] + 1))
+            index += 3
+        else:
+            listed.add(body[index])
+            index += 1
+    return (every - listed if start > at else every & listed), end + 1
+
+
 def can_match_a_name(glob: str) -> bool:
     """Whether any program's name matches the pattern: no slash, and 15 bytes at most."""
     return meet(cut_pattern(glob), "*", most=COMM_BYTES)
@@ -79,33 +99,18 @@ def _items(glob: str) -> tuple[_Item, ...]:
     text, items, at = glob.encode(), list[_Item](), 0
     while at < len(text):
         letter = text[at : at + 1]
-        end = text.find(b"]", at + 2 + (text[at + 1 : at + 2] == b"!"))
         at += 1
         if letter == b"*":
             if not items or items[-1] is not None:
                 items.append(None)
         elif letter == b"?":
             items.append(_NO_SLASH)
-        elif letter == b"[" and end > 0:
-            items.append(_bracket(text[at:end]) & _NO_SLASH)
-            at = end + 1
+        elif letter == b"[":
+            accepted, at = bracket(text, at, _NO_SLASH)
+            items.append(accepted)
         else:
             items.append(frozenset(letter) & _NO_SLASH)
     return tuple(items)
-
-
-def _bracket(body: bytes) -> frozenset[int]:
-    negated = body.startswith(b"!")
-    body = body[1:] if negated else body
-    accepted, index = set[int](), 0
-    while index < len(body):
-        if body[index + 1 : index + 2] == b"-" and index + 2 < len(body):
-            accepted.update(range(body[index], body[index + 2] + 1))
-            index += 3
-        else:
-            accepted.add(body[index])
-            index += 1
-    return _NO_SLASH - accepted if negated else frozenset(accepted)
 
 
 def _rest_may_be_empty(items: tuple[_Item, ...], at: int) -> bool:

@@ -16,10 +16,10 @@ from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.proc import PROC, Stat, read_cmdline, read_environ, read_session, read_stat
 from ebpftrace.jobs.ci import CI_SYSTEMS
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, CiSystem
+from ebpftrace.process_names import cut_name
 
 _DEPTH = 32
 _CACHED_ANCESTORS = 4096
-_COMM_BYTES = 15  # the kernel cuts longer names
 
 _RUNTIMES = (
     "containerd",
@@ -65,7 +65,7 @@ class Ancestry:
         self._proc = proc
         self._systems = tuple(systems)
         programs = (*_RUNTIMES, *(name for system in self._systems for name in system.agents))
-        self._not_jobs = frozenset(name[:_COMM_BYTES] for name in programs)
+        self._not_jobs = frozenset(map(cut_name, programs))
         self._cache: OrderedDict[tuple[int, int, str], CiRun | None] = OrderedDict()
 
     def find(self, pid: int, parent_pid: int = 0) -> FoundRun | None:

@@ -13,8 +13,8 @@ import struct
 from dataclasses import dataclass, field
 
 from ebpftrace.errors import UsageError
+from ebpftrace.process_names import COMM_BYTES, bracket
 
-COMM_BYTES = 15  # what the kernel keeps of a name
 MAX_WORDS = 8
 _ANY = frozenset(range(1, 256))
 
@@ -98,25 +98,8 @@ def _parse(glob: str) -> tuple[list[frozenset[int]], set[int]]:
         elif letter == ord("?"):
             items.append(_ANY)
         elif letter == ord("["):
-            accepted, at = _class(text, at)
+            accepted, at = bracket(text, at, _ANY)
             items.append(accepted)
         else:
             items.append(frozenset((letter,)))
     return items, stars
-
-
-def _class(text: bytes, at: int) -> tuple[frozenset[int], int]:
-    """`[a-z]`, `[!a-z]`; an unclosed bracket matches itself."""
-    start = at + 1 if text[at : at + 1] == b"!" else at
-    end = text.find(b"]", start + 1)
-    if end < 0:
-        return frozenset(b"["), at
-    body, accepted, index = text[start:end], set[int](), 0
-    while index < len(body):
-        if body[index + 1 : index + 2] == b"-" and index + 2 < len(body):
-            accepted.update(range(body[index], body[index + 2] + 1))
-            index += 3
-        else:
-            accepted.add(body[index])
-            index += 1
-    return (_ANY - accepted if start > at else frozenset(accepted)), end + 1

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ebpftrace.process_names import (
     COMM_BYTES,
+    bracket,
     can_match_a_name,
     cut_name,
     executed_name,
@@ -88,6 +89,13 @@ def test_patterns_that_match_the_same_text_meet(left: str, right: str, text: str
 )
 def test_patterns_meet_where_one_text_matches_both(left: str, right: str, do: bool) -> None:
     assert meet(left, right) == meet(right, left) == do
+
+
+@given(st.text(alphabet="abz-!]", max_size=6), st.sampled_from("abz-!]["))
+def test_bracket_accepts_the_letters_that_fnmatch_accepts(inside: str, letter: str) -> None:
+    accepted, after = bracket(f"[{inside}".encode(), 1, frozenset(range(1, 256)))
+    rest = f"[{inside}"[after:]
+    assert (ord(letter) in accepted) == fnmatchcase(letter + rest, f"[{inside}")
 
 
 @given(st.text(max_size=40))

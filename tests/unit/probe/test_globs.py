@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.errors import UsageError
-from ebpftrace.probe.globs import COMM_BYTES, MAX_WORDS, compile_globs, matches
+from ebpftrace.probe.globs import MAX_WORDS, compile_globs, matches
+from ebpftrace.process_names import COMM_BYTES
 
 LETTERS = st.text("abgo-[]!*?", max_size=12)
 
