@@ -15,7 +15,6 @@ from ebpftrace.act.fuse.holding.death_signals import DeathSignals
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
 from tests.support.build import ROOT
-from tests.support.incidents import key_of
 from tests.support.process_state import state, until
 
 DIES = """
@@ -27,16 +26,6 @@ death_signals.register(ProcessKey(int(sys.argv[1]), int(sys.argv[2])))
 print("registered", flush=True)
 time.sleep(1000)
 """
-
-
-@pytest.fixture
-def sleeper() -> Iterator[ProcessKey]:
-    """A stopped process."""
-    with subprocess.Popen(["sleep", "1000"]) as process:
-        process.send_signal(signal.SIGSTOP)
-        until(lambda: state(process.pid) == "T")
-        yield key_of(process.pid)
-        process.kill()
 
 
 @pytest.fixture

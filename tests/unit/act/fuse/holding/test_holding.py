@@ -6,7 +6,6 @@ The death of a real watch is in tests/kernel/test_holding.py.
 import errno
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +20,6 @@ from ebpftrace.host import pidfd
 from ebpftrace.host.ready import WaitReadable
 from ebpftrace.probe import watchdog
 from ebpftrace.probe.loading import bpf
-from tests.support.incidents import key_of
 from tests.support.process_state import state, until
 
 NOT_STARTED = "stopped processes have no watchdog: No such file or directory"
@@ -61,16 +59,6 @@ def holding(calls: list[tuple[str, Any]]) -> Iterator[Holding]:
     yield made
     if ("sweep", None) not in calls:
         made.close()
-
-
-@pytest.fixture
-def sleeper() -> Iterator[ProcessKey]:
-    """A stopped process."""
-    with subprocess.Popen(["sleep", "1000"]) as process:
-        process.send_signal(signal.SIGSTOP)
-        until(lambda: state(process.pid) == "T")
-        yield key_of(process.pid)
-        process.kill()
 
 
 def test_held_process_is_resumed_once(holding: Holding, sleeper: ProcessKey) -> None:
