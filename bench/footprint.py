@@ -8,9 +8,11 @@ from bench.cpu import cpu_ns
 from bench.figures import Row, Table
 from bench.observers import Observer, Running, bpftrace_counting, ebpftrace, running
 from bench.scale import Scale
+from ebpftrace.host.delay_accounting import available
 from tests.support.workload import status
 
 _BPFTRACE = "bpftrace counting kmem:rss_stat"
+_DELAYS = "ebpftrace --delays"
 
 
 def rss(scale: Scale) -> Iterator[Table]:
@@ -26,6 +28,7 @@ def rss(scale: Scale) -> Iterator[Table]:
         tuple(Row(label, (fields["VmRSS"] / 2**20,)) for label, fields in read),
         against=_BPFTRACE,
         footnotes=(
+            *(() if available() else (f"{_DELAYS}: not measured, kernel.task_delayacct is 0",)),
             "highest since its start: "
             + ", ".join(f"{label} {fields['VmHWM'] / 2**20:.0f}" for label, fields in read),
         ),
@@ -68,6 +71,7 @@ def _observers() -> list[Observer]:
         ebpftrace("ebpftrace --output plain", "--comm", "ebpftrace-bench", output="plain",
                   marker=b"\n"),
         ebpftrace("ebpftrace --output table", "--comm", "ebpftrace-bench", output="table"),
-        ebpftrace("ebpftrace --delays", "--comm", "ebpftrace-bench", "--delays"),
+        # Where accounting is off, which is the default, such a watch does not start.
+        *([ebpftrace(_DELAYS, "--comm", "ebpftrace-bench", "--delays")] if available() else []),
         *([counting] if counting else []),
     ]  # fmt: skip
