@@ -158,16 +158,17 @@ def _walk(mount: Path) -> Iterator[tuple[int, str]]:
     for below in queue:
         try:
             with os.scandir(f"{mount}{below}") as entries:
-                folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+                for entry in entries:
+                    if not entry.is_dir(follow_symlinks=False):
+                        continue
+                    seen += 1
+                    if seen > _MAX_FOLDERS:
+                        return
+                    path = f"{below}/{entry.name}"
+                    queue.append(path)
+                    yield entry.inode(), path
         except OSError:
             continue
-        for entry in folders:
-            seen += 1
-            if seen > _MAX_FOLDERS:
-                return
-            path = f"{below}/{entry.name}"
-            queue.append(path)
-            yield entry.inode(), path
 
 
 def _below(path: str, mount_root: str) -> str | None:

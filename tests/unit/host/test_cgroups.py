@@ -1,9 +1,12 @@
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ebpftrace.host import cgroups
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.mounts import MemoryHierarchy
 from tests.support.fakeroot import FakeRoot
@@ -58,6 +61,38 @@ def test_tree_is_walked_at_most_once_a_second(tmp_path: Path) -> None:
     assert paths.path(late.stat().st_ino) is None
     clock.now += 0.6
     assert paths.path(late.stat().st_ino) == "/late"
+
+
+def test_walk_ends_after_so_many_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cgroups, "_MAX_FOLDERS", 4)
+    looked: list[str] = []
+    scandir = os.scandir
+
+    class Counted:
+        """Counts the entries that are taken."""
+
+        def __init__(self, folder: str) -> None:
+            self.entries = scandir(folder)
+
+        def __enter__(self) -> Iterator[os.DirEntry[str]]:
+            for entry in self.entries:
+                looked.append(entry.name)
+                yield entry
+
+        def __exit__(self, *_: object) -> None:
+            self.entries.close()
+
+    monkeypatch.setattr(os, "scandir", Counted)
+    made = [tmp_path / f"job-{number}" for number in range(10)]
+    for folder in made:
+        folder.mkdir()
+    ids = [folder.stat().st_ino for folder in made]
+    paths = CgroupPaths(MemoryHierarchy("v2", tmp_path), Clock())
+    found = [paths.path(each) for each in ids]
+    assert len(looked) == 5
+    assert len([path for path in found if path]) == 4
 
 
 def test_reported_path_outlives_the_cgroup(tmp_path: Path) -> None:
