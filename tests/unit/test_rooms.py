@@ -94,6 +94,11 @@ def test_the_pages_of_a_ci_system_s_row_name_each(page: str) -> None:
     assert missing == []
 
 
+def test_the_readme_links_every_page() -> None:
+    linked = set(re.findall(r"\]\(docs/([\w.-]+)\)", (ROOT / "README.md").read_text()))
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} <= linked
+
+
 def test_the_readme_has_the_number_of_ci_systems_and_all_actions() -> None:
     readme = (ROOT / "README.md").read_text()
     systems = re.search(r"CI run \(([^)]*), and (\d+) more\)", readme)
