@@ -1,4 +1,4 @@
-"""Policies and patterns that cannot match any process, told with the remedy.
+"""Policies and patterns that cannot match any process, reported with the remedy.
 
 Each function returns sentences for people. Where nothing is certain they say nothing: a
 process may rename itself, and what it was executed under counts as well as its name now.

@@ -52,7 +52,7 @@ class WrappedPrograms:
         self._looks: Counter[str] = Counter()
         self._unseen = self._running()
         self._remarks: dict[str, str] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def started(self, event: ProcessStarted) -> None:
         """A process is watched from here on; `look` looks at its children."""
@@ -99,12 +99,12 @@ class WrappedPrograms:
 
     def _check(self, pid: int, comm: str | None = None) -> None:
         comm = read_comm(pid, self._proc) if comm is None else comm
-        if comm is None or comm not in self._wrapped or comm in self._told:
+        if comm is None or comm not in self._wrapped or comm in self._reported:
             return
         name, whole = self._wrapped[comm]
         if comm not in whole and not self._is_file(pid, whole):
             return
-        self._told.add(comm)
+        self._reported.add(comm)
         self._remarks[comm] = (
             f"{comm} {pid} is the program behind {name}, which is a shim, and it is not "
             f"watched: add --comm {comm}; in a policy, comm = [{name!r}, {comm!r}]"

@@ -47,9 +47,9 @@ def test_update_is_true_only_if_the_stopped_processes_change() -> None:
 
 def test_the_summary_counts_each_stop_once() -> None:
     assert heard().summary() == ""
-    retold = replace(STOPPED, next_steps="SIGKILL")
-    assert heard(STOPPED, retold).summary() == "1 stopped (1 still stopped)"
-    assert heard(STOPPED, retold).stopped[FIRST].next_steps == "SIGKILL"
+    repeated = replace(STOPPED, next_steps="SIGKILL")
+    assert heard(STOPPED, repeated).summary() == "1 stopped (1 still stopped)"
+    assert heard(STOPPED, repeated).stopped[FIRST].next_steps == "SIGKILL"
     again = heard(STOPPED, THAWED, STOPPED, watches.process_note("exit"), ENDED)
     assert again.summary() == "2 stopped (1 thawed, 1 ended)"
     killed = watches.fuse_event(FuseEventKind.KILLED)

@@ -50,7 +50,7 @@ def test_program_that_runs_when_the_watch_begins(fake: FakeRoot, comm: str) -> N
     assert f'comm = ["gopls", "{comm}"]' in remark
     fake.process(12, comm=comm)
     wrapped.executed(12)
-    assert not list(wrapped.take_remarks()), "told once"
+    assert not list(wrapped.take_remarks()), "reported once"
 
 
 def test_20000_processes_that_run_when_the_watch_begins_are_seen_in_many_looks(

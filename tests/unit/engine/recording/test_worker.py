@@ -179,7 +179,7 @@ def test_a_full_queue_is_counted_and_never_waited_for(worked: Worked) -> None:
     release.set()
 
 
-def test_an_end_waits_for_a_stuck_disk_as_long_as_it_is_told(worked: Worked) -> None:
+def test_an_end_waits_for_a_stuck_disk_as_long_as_it_may(worked: Worked) -> None:
     release = threading.Event()
     worked.store.before = release.wait
     worked.worker.ask(job())
