@@ -76,7 +76,7 @@ from ebpftrace.views.factory import open_screenshot
                    "evidence, then kill it.")  # fmt: skip
 @click.option("--on-breach", metavar="LINE",
               help="Shell command to run on a breach, once the evidence is saved; without a "
-                   "bound, on evidence of a leak or at an exhausted limit.")  # fmt: skip
+                   "bound, on a critical finding, as for a leak near the limit.")  # fmt: skip
 @click.option("--backstop", metavar="SHARE",
               help="With --on-breach alone, stop a process in the kernel at this share of the "
                    "limit to save evidence, once more to run the command.  [95%]")  # fmt: skip

@@ -12,7 +12,7 @@ class Severity(IntEnum):
 
     NOTICE = 1  # worth knowing: a forecast, a burst, a new high
     WARNING = 2  # it will probably fail
-    CRITICAL = 3  # the limit is near or was reached, or it left its past
+    CRITICAL = 3  # the limit was reached, or is near and there is evidence
 
 
 class FindingUnit(StrEnum):

@@ -38,6 +38,7 @@ def sample(
         stalled_ns=round(stalled * NS_PER_SECOND),
         refaults=refaults,
         major_faults=majors,
+        age_ns=round(seconds * NS_PER_SECOND),
     )
 
 

@@ -36,27 +36,38 @@ def builtin_detectors() -> tuple[Detector, ...]:
 
 @dataclass(frozen=True, slots=True)
 class BuiltinJudgement:
-    """Any finding of the built-in detectors that is at least this severe, but no forecast."""
+    """Any finding of the built-in detectors that is at least this severe, but no forecast.
 
-    least: Severity = Severity.WARNING
+    A warning is reported and not acted on by default: a job that has changed has one too,
+    and ends well.
+    """
+
+    least: Severity = Severity.CRITICAL
 
     def acts_on(self, finding: Finding) -> bool:
         """A forecast is not acted on, however severe: healthy jobs have them too."""
         return finding.severity >= self.least and finding.detector != FORECAST
 
 
+_WORDS = {
+    Severity.NOTICE: "the built-in judgement has a finding",
+    Severity.WARNING: "the built-in judgement finds a warning or worse",
+    Severity.CRITICAL: "the built-in judgement has a critical finding",
+}
+
+
 def _describe(judgement: BuiltinJudgement, _: str) -> str:
-    return f"the built-in judgement finds a {judgement.least.name.lower()} or worse"
+    return _WORDS[judgement.least]
 
 
 CONDITION = ConditionKind(
     name="builtin",
-    doc="the built-in judgement: evidence of a leak, or an exhausted limit",
+    doc="the built-in judgement: a leak near the limit, or an exhausted limit",
     settings=(
         Setting(
             "least",
             SettingType.SEVERITY,
-            "how severe the finding must be at least",
+            "how severe the finding must be at least; critical by default",
             required=False,
         ),
     ),

@@ -33,7 +33,7 @@ POLICY = """
 [[policy]]
 name = "shared daemons"
 match = {{ comm = "gopls", cgroup = "{cgroup}" }}
-when = [{{ detector = "builtin", least = "warning" }}]
+when = [{{ detector = "builtin" }}]
 then = [
     {{ action = "capture", folder = "{folder}/evidence" }},
     {{ action = "signal", grace = "2s" }},

@@ -18,7 +18,7 @@ from ebpftrace.act.policy.policy import Match
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.counters import CgroupContents
 from ebpftrace.events import Breached, GroupReading
-from ebpftrace.judge.finding import Finding, FindingState
+from ebpftrace.judge.finding import Finding, FindingState, Severity
 from ebpftrace.ledger import ProcessState
 from ebpftrace.units import MIB
 from tests.support import watches
@@ -115,7 +115,7 @@ def test_a_limited_number_of_incidents_runs_at_once(rig: BreakerRig) -> None:
 
 def test_a_finding_of_the_built_in_judgement_is_not_announced_again(rig: BreakerRig) -> None:
     rig.breaker.reload([policy(when=(condition("builtin"),))])
-    found = replace(watches.finding(), detector="thrash", monotonic_ns=S)
+    found = watches.finding(detector="leak", severity=Severity.CRITICAL, monotonic_ns=S)
     snapshot = rig.snapshot(1, rig.job(rig.process(400)))
     events = rig.breaker.handle_snapshot((found,), snapshot)
     assert not any(isinstance(event, Finding) for event in events)

@@ -58,7 +58,7 @@ def test_a_level_in_bytes() -> None:
 def test_a_shell_line_alone_uses_the_built_in_judgement() -> None:
     policy = made(on_breach="x")
     assert policy is not None
-    assert policy.when == (condition("builtin", least=Severity.WARNING),)
+    assert policy.when == (condition("builtin", least=Severity.CRITICAL),)
     assert policy.grace_ns == 10 * NS_PER_SECOND
 
 

@@ -137,7 +137,7 @@ def test_a_job_that_leaves_its_past_is_called(
     answering(monkeypatch, UNLIMITED, UNLIMITED, UNLIMITED)
     climbing(scripted, 60, 110, 160, 210, 260, 310)
     begin, *_ = leaks(scripted)
-    assert begin.severity is Severity.CRITICAL
+    assert begin.severity is Severity.WARNING
     assert begin.sentence.endswith(
         "holds 110 MiB at 2.5 s; in its last 3 runs at most 50 MiB until 14 s"
     )

@@ -20,8 +20,14 @@ def test_their_names_are_their_own() -> None:
     assert len(names) == len(set(names))
 
 
-def test_condition() -> None:
-    made = CONDITION.build(least=Severity.CRITICAL)
+def test_by_default_what_is_critical_is_acted_on() -> None:
+    made = CONDITION.build()
     assert made == BuiltinJudgement(Severity.CRITICAL)
-    words = "the built-in judgement finds a critical or worse"
+    assert CONDITION.describe(made, "a job") == "the built-in judgement has a critical finding"
+
+
+def test_a_policy_can_ask_for_less() -> None:
+    made = CONDITION.build(least=Severity.WARNING)
+    assert made == BuiltinJudgement(Severity.WARNING)
+    words = "the built-in judgement finds a warning or worse"
     assert CONDITION.describe(made, "a job") == words

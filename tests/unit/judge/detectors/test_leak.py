@@ -66,14 +66,33 @@ def test_a_long_climb_is_critical_when_the_end_is_near() -> None:
 def test_a_job_that_left_its_past_is_called_however_flat() -> None:
     verdict = with_past(watched(lambda t: 300, 30), AtMost(200 * MIB))
     assert verdict is not None
-    assert verdict.severity is Severity.CRITICAL
+    assert verdict.severity is Severity.WARNING
     assert (verdict.measured, verdict.bound) == (300 * MIB, 200 * MIB)
-    assert verdict.words == "holds 300 MiB at 0 s; in its last 3 runs at most 200 MiB"
+    assert verdict.words == "holds 300 MiB at 30 s; in its last 3 runs at most 200 MiB"
     assert verdict.ends_below_bytes == 200 * MIB
 
 
+@pytest.mark.parametrize(
+    ("curve", "seconds", "severity"),
+    [
+        (line(30), 20, Severity.WARNING),  # 14 s before the limit, with 61% of it taken
+        (line(30), 30, Severity.WARNING),  # 89.8%
+        (line(30), 31, Severity.CRITICAL),
+        (line(1), 935, Severity.WARNING),  # 93% taken, and 69 s before it
+        (line(1), 985, Severity.CRITICAL),
+        (plateau(30, until=31), 90, Severity.WARNING),  # at rest with 93% taken
+    ],
+)
+def test_outside_its_past_it_is_critical_when_it_climbs_near_the_limit(
+    curve: Curve, seconds: float, severity: Severity
+) -> None:
+    verdict = with_past(watched(curve, seconds), AtMost(200 * MIB))
+    assert verdict is not None
+    assert verdict.severity is severity
+
+
 def test_while_a_change_of_the_job_is_learned_it_is_a_warning() -> None:
-    verdict = with_past(watched(line(10), 30), AtMost(200 * MIB, steady=False))
+    verdict = with_past(watched(line(30), 31), AtMost(200 * MIB, steady=False))
     assert verdict is not None
     assert verdict.severity is Severity.WARNING
 
@@ -90,5 +109,26 @@ def test_without_a_limit_only_a_long_and_large_climb() -> None:
     assert LeakDetector().verdict(watched(line(1), 400, limit=None)) is None
     verdict = LeakDetector().verdict(watched(line(10), 400, limit=None))
     assert verdict is not None
+    assert verdict.severity is Severity.WARNING
     assert verdict.measured > 3 * GIB
     assert verdict.words.endswith("no limit is set")
+
+
+@pytest.mark.parametrize("past", [None, AtMost(200 * MIB)])
+@pytest.mark.parametrize(
+    ("rate", "seconds", "severity"),
+    [
+        (10, 590, Severity.WARNING),
+        (10, 605, Severity.CRITICAL),
+        (1.6, 620, Severity.WARNING),  # less than 1 GiB
+        (1.8, 620, Severity.CRITICAL),
+    ],
+)
+def test_without_a_limit_it_is_critical_after_twice_as_much(
+    past: AtMost | None, rate: float, seconds: float, severity: Severity
+) -> None:
+    samples = watched(line(rate), seconds, limit=None)
+    samples.past = past
+    verdict = LeakDetector().verdict(samples)
+    assert verdict is not None
+    assert verdict.severity is severity
