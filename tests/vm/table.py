@@ -23,10 +23,11 @@ _FALLBACKS = Path(__file__).parent / "fallbacks.md"
 _INTRODUCTION = """\
 # Kernels
 
-Debian's kernels, the newest cloud kernel of every series that its suites had when it was
-fetched (`SUITES` of `tests/vm/kernels.py`), booted under QEMU with systemd, with the kernel
-and end-to-end tests run inside (`tests/vm/selection.py`). This page is made by `make
-vm-table` from what `make test-vm` left behind; do not edit it.
+Cloud kernels of Debian's suites (`SUITES` of `tests/vm/kernels.py`), each the newest of its
+series when it was fetched, booted under QEMU with systemd, with the kernel and end-to-end
+tests run inside (`tests/vm/selection.py`). A series without a column was not run on the tree
+as it is. This page is made by `make vm-table` from what `make test-vm` left behind; do not
+edit it.
 
     make test-vm KERNEL=6.1                   # one kernel
     make test-vm TESTS=tests/kernel/test_memory.py
