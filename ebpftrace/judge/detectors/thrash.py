@@ -62,20 +62,27 @@ class ThrashDetector(Detector):
         refaults = (now.refaults - first.refaults) / seconds
         if waited < self.bound_share and refaults < self.refaults_per_second:
             return None
+        return self._near_limit_verdict(place, waited, refaults, first, seconds)
+
+    def _near_limit_verdict(
+        self, place: str, waited: float, refaults: float, first: Sample, seconds: float
+    ) -> Verdict:
+        """The measure that is above its bound decides; if both are, the waiting does."""
+        decided_by_waiting = waited >= self.bound_share
+        wait_bound = refault_bound = ""
+        if decided_by_waiting:
+            measured, bound, unit = waited, self.bound_share, FindingUnit.SHARE
+            wait_bound = f" (bound {words.share(bound)})"
+        else:
+            measured, bound = refaults, self.refaults_per_second
+            unit = FindingUnit.FAULTS_PER_SECOND
+            refault_bound = f" (bound {bound:,.0f})"
         sentence = (
             f"thrashes at {place}: its tasks waited {words.share(waited)} of "
-            f"{words.seconds(seconds)} for memory (bound {words.share(self.bound_share)}), "
-            f"{refaults:,.0f} pages a second were dropped and needed again"
+            f"{words.seconds(seconds)} for memory{wait_bound}, {refaults:,.0f} pages a second"
+            f"{refault_bound} were dropped and needed again"
         )
-        return Verdict(
-            self.severity,
-            waited,
-            self.bound_share,
-            FindingUnit.SHARE,
-            first.time_ns,
-            sentence,
-            0.0,
-        )
+        return Verdict(self.severity, measured, bound, unit, first.time_ns, sentence, 0.0)
 
     def _mapped_verdict(
         self, samples: Samples, window: list[Sample], seconds: float

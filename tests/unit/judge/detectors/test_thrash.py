@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ebpftrace.judge.detectors.thrash import CONDITION, ThrashDetector
+from ebpftrace.judge.finding import FindingUnit
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import GIB, NS_PER_SECOND
 from tests.support.curves import sample
@@ -27,6 +28,39 @@ def test_stalls_or_refaults_at_the_limit() -> None:
     assert stalled.measured == 0.5
     assert "thrashes at 93% of the limit of 1 GiB" in stalled.words
     assert ThrashDetector().verdict(history(950, 0.0, 1000, 10)) is not None
+
+
+@pytest.mark.parametrize(
+    ("stalled", "refaults", "decided", "not_crossed"),
+    [
+        (0.03, 1000, "1,000 pages a second (bound 200)", "bound 20%"),
+        (0.5, 100, "50% of 15 s for memory (bound 20%)", "bound 200"),
+        (0.5, 1000, "50% of 15 s for memory (bound 20%)", "bound 200"),
+        (0.0, 200, "200 pages a second (bound 200)", "bound 20%"),
+    ],
+    ids=["refaults", "waiting", "both", "exactly the bound"],
+)
+def test_the_sentence_has_the_bound_that_was_crossed(
+    stalled: float, refaults: int, decided: str, not_crossed: str
+) -> None:
+    found = ThrashDetector().verdict(history(950, stalled, refaults, 10))
+    assert found is not None
+    assert decided in found.words
+    assert not_crossed + ")" not in found.words
+    assert found.measured >= found.bound
+    assert found.unit is (
+        FindingUnit.SHARE if "for memory (" in decided else FindingUnit.FAULTS_PER_SECOND
+    )
+
+
+def test_at_memory_high_the_bound_that_was_crossed_is_stated() -> None:
+    samples = throttled(1020, 0.03)
+    late = sample(21, 1020, limit=None, stalled=0.63, refaults=100_000)
+    samples.add(replace(late, high_bytes=GIB, throttled=21))
+    found = ThrashDetector().verdict(samples)
+    assert found is not None
+    assert "(bound 200)" in found.words
+    assert found.unit is FindingUnit.FAULTS_PER_SECOND
 
 
 def test_pressure_counts_where_it_knows_of_more() -> None:
