@@ -11,7 +11,7 @@ from ebpftrace.judge.detectors.oom import OomDetector
 from ebpftrace.judge.finding import Finding, FindingState, Severity, Subject
 from ebpftrace.judge.past import PastOf
 from ebpftrace.judge.samples import Samples, of_job, of_process
-from ebpftrace.ledger import JobSnapshot, Note, OomNote, ProcessSnapshot, Snapshot
+from ebpftrace.ledger import JobSnapshot, Note, OomNote, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
 HOLD_NS = 10 * NS_PER_SECOND
@@ -85,6 +85,8 @@ class Judge:
                     _subject(job, process), samples, now, job, process
                 )
             else:
+                if _owns_more(case.process, process):
+                    case.samples = Samples(sample, trend)
                 case.samples.add(sample, trend)
                 case.seen_ns, case.job, case.process = now, job, process
             if self._past_of is not None and process is None:
@@ -139,6 +141,16 @@ def _subject(job: JobSnapshot, process: ProcessSnapshot | None) -> Subject:
     if process is None:
         return Subject(job.identity)
     return Subject(job.identity, process.key, process.comm)
+
+
+def _owns_more(before: ProcessSnapshot | None, now: ProcessSnapshot | None) -> bool:
+    """Whether what it shared with its parent, which has ended, counts as its own now."""
+    return (
+        before is not None
+        and now is not None
+        and before.state is ProcessState.FORKED
+        and now.state is ProcessState.RUNNING
+    )
 
 
 def _process_key(process: ProcessKey | None) -> str:

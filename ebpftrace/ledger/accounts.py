@@ -42,9 +42,11 @@ class ProcessAccount:
         """Record a reading of its counters while it is in its job."""
         if counters == self.counters:
             return  # most processes rest most of the time
-        before = self.own
+        before, shared = self.own, self.counters.inherited.held_bytes
         self.counters = counters
         self.own = counters.usage.less(counters.inherited)
+        if shared and not counters.inherited.held_bytes:  # its parent has ended
+            self.history.lift(min(shared, self.own.held_bytes))
         self.job.has_changed()
         self.job.resident_bytes += self.own.resident_bytes - before.resident_bytes
         self.job.held_bytes += self.own.held_bytes - before.held_bytes
@@ -61,12 +63,10 @@ class ProcessAccount:
     def own_peak_bytes(self) -> int:
         """The highest own resident size known; a lower bound for a forked child.
 
-        The kernel's peak includes what a process inherited. A child has inherited most at
-        its birth, and what it gave back since was not its own.
+        A child inherited most at its birth, and what it gave back since was not its own.
         """
         inherited = self.started.counters.inherited.resident_bytes
-        own, peak = self.own.resident_bytes, self.counters.peak_bytes - inherited
-        return peak if peak > own else own
+        return max(self.own.resident_bytes, self.counters.peak_bytes - inherited)
 
     def snapshot(self, time_ns: int, steady: Trend) -> ProcessSnapshot:
         """The account, frozen; `steady` is its trend if it does not climb."""

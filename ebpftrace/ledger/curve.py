@@ -117,6 +117,23 @@ class CurveKeeper:
         if held_bytes > self._long_high:
             self._long_high = held_bytes
 
+    def lift(self, held_bytes: int) -> None:
+        """So much was held all the time and is counted only now."""
+        if self._second < 0:
+            return
+        self._fine, self._coarse = (
+            b"".join(
+                _PAIR.pack(low + held_bytes, high + held_bytes)
+                for low, high in _PAIR.iter_unpack(packed)
+            )
+            for packed in (self._fine, self._coarse)
+        )
+        self._last += held_bytes
+        self._low += held_bytes
+        self._high += held_bytes
+        self._long_low += held_bytes
+        self._long_high += held_bytes
+
     def curve(self) -> Curve:
         """The curve now, frozen."""
         if self._second < 0:

@@ -25,6 +25,12 @@ class ProcessHistory:
         self._series.add(now_ns, held_bytes)
         self._curve.add(now_ns, held_bytes)
 
+    def lift(self, held_bytes: int) -> None:
+        """Bytes that it shared with its parent are counted as its own: they are no growth."""
+        self._growth.lift(held_bytes)
+        self._curve.lift(held_bytes)
+        self._series = HeldSeries()  # a jump is no climb
+
     def growth(self, bytes_per_second: int) -> GrowthRates:
         """The gain of 10 s, 60 s and since the start; the rate is that of the trend."""
         return self._growth.growth(bytes_per_second)

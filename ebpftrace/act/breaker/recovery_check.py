@@ -84,7 +84,7 @@ class RecoveryCheck:
             for process in processes
             if process.comm == self.incident.comm
             and not process.role
-            and process.state is ProcessState.RUNNING
+            and _is_settled(process)
             and process.key not in self.incident.initial_processes
         ]
         return max(successors, key=lambda it: it.key.start_boottime_ns, default=None)
@@ -105,6 +105,11 @@ class RecoveryCheck:
     def freed_bytes(self) -> int:
         """How much less the job holds than at the breach, never below 0."""
         return max(0, self.incident.job_held_bytes - self.held_bytes)
+
+
+def _is_settled(process: ProcessSnapshot) -> bool:
+    """Whether it is more than a fork that is about to execute another program."""
+    return process.state is ProcessState.RUNNING or process.age_ns >= STEADY_NS
 
 
 def _not_helped_after(limit_ns: int, elapsed_ns: int) -> RecoveryVerdict:

@@ -9,7 +9,7 @@ from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState, Snapshot
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 
 TARGET_SHARE = 1 / 3
 """A target accounts for at least this share of what the job gained, or holds."""
@@ -44,8 +44,8 @@ def select_targets(
     If a whole job was judged, that is the process that gained most (or holds most, if no
     gain was judged) among those that the policy matches, if that is a third of the job's;
     ending a smaller one would not help. Without one it is a parent with its descendants,
-    or the processes of one name together. Crash monitors and children that still share
-    their parent's memory are never selected.
+    or the processes of one name together. A forked child counts by what is its own, without
+    what it shows of its parent's. Crash monitors are never selected.
     """
     policy, subject = firing.policy, firing.finding.subject
     job = next((it for it in snapshot.jobs if it.identity.key == subject.job.key), None)
@@ -54,9 +54,7 @@ def select_targets(
     candidates = [
         process
         for process in job.processes
-        # A process that a fuse stopped grows on its own, even if it still shares memory.
-        if (process.state is ProcessState.RUNNING or firing.by_fuse)
-        and not process.role
+        if not process.role
         and policy_for(policies, process.comm, job.identity, process.exec_name) is policy
     ]
     if subject.process is not None:

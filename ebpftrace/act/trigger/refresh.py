@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ebpftrace.counters import CgroupContents, Usage
+from ebpftrace.counters import CgroupContents, ProcessCounters, Usage
 from ebpftrace.events import GroupReading
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.judge.samples import Sample
@@ -31,7 +31,7 @@ def refresh_job(
     """
     read = reading.processes
     processes = tuple(
-        replace(process, counters=read[process.key])
+        replace(process, counters=_still_shared(process.counters, read[process.key]))
         for process in job.processes
         if process.key in read
     )
@@ -47,6 +47,13 @@ def refresh_job(
         anon_bytes = max(0, job.group_usage.anon_bytes + gained)
         group = replace(job.group_usage, anon_bytes=anon_bytes)
     return replace(job, processes=processes, usage=usage, group_usage=group, cgroup=cgroup)
+
+
+def _still_shared(before: ProcessCounters, now: ProcessCounters) -> ProcessCounters:
+    """`now`, where a parent that ended since the snapshot has left its child no gain."""
+    if not before.inherited.held_bytes or now.inherited.held_bytes:
+        return now
+    return replace(now, inherited=before.inherited)
 
 
 def contents_now(

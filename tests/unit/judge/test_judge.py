@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 
 from ebpftrace.counters import CgroupContents
+from ebpftrace.events import StartCause
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.detector import Detector, Verdict
+from ebpftrace.judge.detectors.growth import GrowthDetector
 from ebpftrace.judge.detectors.level import LevelDetector
 from ebpftrace.judge.finding import FindingState, FindingUnit, Severity
 from ebpftrace.judge.judge import FORGET_NS, HOLD_NS, Judge
@@ -13,6 +15,7 @@ from ebpftrace.ledger import Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.pasts import AtMost
+from tests.support.scripted_ledger import ScriptedLedger, held
 
 BOUND = 100 * MIB
 
@@ -205,3 +208,19 @@ def test_a_job_is_judged_by_its_own_past() -> None:
     assert finding.subject.job.name == "job-0"
     assert "in its last 3 runs at most 100 MiB" in finding.sentence
     assert set(asked) == {("job-0", 2 * GIB), ("job-1", 2 * GIB)}
+
+
+def test_what_a_child_shared_is_no_gain_of_it_when_its_parent_ends() -> None:
+    book = ScriptedLedger()
+    judge = Judge([GrowthDetector(60 * NS_PER_SECOND, 20 * MIB)], processes=True)
+    book.start(1, 60)
+    book.start(2, how=StartCause.FORK, counters=held(60, inherited=60))
+    assert judge.judge(book.snapshot()) == ()
+    book.at = 1
+    book.exit(1)
+    book.read(2, 60)
+    assert judge.judge(book.snapshot()) == ()
+    book.at = 2
+    book.read(2, 85)
+    (found,) = (it for it in judge.judge(book.snapshot()) if it.subject.process is not None)
+    assert found.measured == 25 * MIB

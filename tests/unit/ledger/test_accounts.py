@@ -33,6 +33,26 @@ def test_usage_counts_what_a_fork_shares_in_the_parent_alone() -> None:
     assert {one.state for one in job.processes} == {"running"}
 
 
+def test_what_a_child_shared_is_no_growth_when_its_parent_ends() -> None:
+    book = ScriptedLedger()
+    book.start(1, 60)
+    book.start(2, how=StartCause.FORK, counters=held(60, inherited=60))
+    book.start(3, how=StartCause.FORK, counters=held(60, inherited=60))
+    book.snapshot()
+    book.at = 1
+    book.read(3, counters=held(90, inherited=60))
+    book.snapshot()
+    book.at = 2
+    book.exit(1)
+    book.read(2, 60)
+    book.read(3, 95)
+    (job,) = book.snapshot().jobs
+    growth = {process.pid: process.growth for process in job.processes}
+    assert growth[2].bytes_60s == growth[2].bytes_total == 0
+    assert growth[3].bytes_60s == growth[3].bytes_total == 35 * MIB
+    assert {process.own.held_bytes for process in job.processes} == {60 * MIB, 95 * MIB}
+
+
 def test_processes_come_largest_first_and_by_pid_where_equal() -> None:
     book = ScriptedLedger()
     for pid, mib in ((3, 10), (2, 10), (1, 5), (4, 99)):

@@ -100,3 +100,13 @@ def test_rest_is_kept_as_movement_is(steps: list[tuple[int, int]], rest: int) ->
     fives = [every[first : first + 5] for first in range(0, last + 1, 5)]
     coarse = [(min(low for low, _ in part), max(high for _, high in part)) for part in fives]
     assert keeper.curve().buckets(LONGEST_NS)[1] == coarse[-180:]
+
+
+def test_lifting_shifts_every_value() -> None:
+    lifted, other = CurveKeeper(), CurveKeeper()
+    lifted.lift(5)  # nothing was noted yet
+    for second in range(200):
+        lifted.add(second * NS_PER_SECOND, second % 7)
+        other.add(second * NS_PER_SECOND, second % 7 + 100)
+    lifted.lift(100)
+    assert lifted.curve() == other.curve()

@@ -26,3 +26,15 @@ def test_the_start_counts_in_growth_only() -> None:
     history.add(NS_PER_SECOND, 160 * MIB)
     assert history.growth(0).bytes_total == 60 * MIB
     assert history.climb is None
+
+
+def test_what_is_lifted_is_neither_growth_nor_a_climb() -> None:
+    history = ProcessHistory(0, 10 * MIB)
+    for second in range(1, 31):
+        history.add(second * NS_PER_SECOND, (10 + second) * MIB)
+    history.lift(80 * MIB)
+    history.add(31 * NS_PER_SECOND, 121 * MIB)
+    assert history.growth(0).bytes_60s == 31 * MIB
+    assert history.recent_growth_bytes == 2 * MIB
+    assert history.curve().highest(MINUTE)[1] == [(90 + n) * MIB for n in range(1, 32)]
+    assert history.climb is None  # it begins anew

@@ -15,7 +15,7 @@ from ebpftrace.act.breaker.recovery_check import (
 from ebpftrace.act.process.identity import Target
 from ebpftrace.counters import Usage
 from ebpftrace.events import ProcessKey
-from ebpftrace.ledger import JobState, ProcessSnapshot, Snapshot
+from ebpftrace.ledger import JobState, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.incidents import incident
@@ -107,6 +107,18 @@ def test_a_process_that_was_there_before_is_no_successor(check: RecoveryCheck) -
     check.observe(seen(1, sibling))
     assert check.observe(seen(4, sibling)) is RecoveryVerdict.WAIT
     assert check.successor is None
+
+
+def test_a_fork_is_a_successor_once_it_stays_what_it_is(check: RecoveryCheck) -> None:
+    """A younger one may be about to execute another program."""
+    check.observe(seen(1))
+    key, forked = ProcessKey(4803, 300), ProcessState.FORKED
+    young = process(key, 5, age_s=1, state=forked)
+    assert check.observe(seen(2, young)) is RecoveryVerdict.WAIT
+    assert check.successor is None
+    steady = process(key, 5, age_s=STEADY_NS / S, state=forked)
+    assert check.observe(seen(4, steady)) is RecoveryVerdict.HELPED
+    assert check.successor == key
 
 
 def test_a_crash_monitor_is_no_successor(check: RecoveryCheck) -> None:

@@ -10,6 +10,7 @@ import pytest
 from ebpftrace.act.breaker.targets import TargetSelection, select_targets
 from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
+from ebpftrace.counters import Usage
 from ebpftrace.judge.finding import Subject
 from ebpftrace.ledger import GrowthRates, ProcessSnapshot, ProcessState
 from ebpftrace.units import MIB, NS_PER_SECOND
@@ -151,10 +152,44 @@ def test_at_a_fuse_the_process_that_grew_last_is_the_target() -> None:
     assert pids(selected([idle, small], by_fuse=True)) == [1]
 
 
-def test_crash_monitors_and_forked_children_are_never_targets() -> None:
-    strange = [process(31, 20, role="telemetry"), process(32, 20, state=ProcessState.FORKED)]
+def test_crash_monitors_and_children_that_only_inherited_are_never_targets() -> None:
+    strange = [process(31, 20, role="telemetry"), forked(32, own=0, parent=11)]
     alone = [replace(one, parent_pid=1) for one in WORKERS]
     assert sorted(pids(selected([*alone, *strange]))) == list(range(11, 19))
+
+
+def forked(number: int, own: int, parent: int, inherited: int = 20) -> ProcessSnapshot:
+    """A child that shows so many MiB of its parent's, and gained `own` MiB since."""
+    made = process(number, own + inherited, parent=parent, state=ProcessState.FORKED)
+    counters = replace(made.counters, inherited=Usage(anon_bytes=inherited * MIB))
+    growth = replace(made.growth, bytes_60s=own * MIB)
+    return replace(made, counters=counters, growth=growth)
+
+
+@pytest.mark.parametrize("measures_gain", [True, False], ids=["gained", "held"])
+@pytest.mark.parametrize(
+    ("processes", "expected"),
+    [
+        ([process(1, 20), forked(2, 200, 1)], 2),
+        ([process(1, 20), forked(2, 0, 1), forked(3, 200, 2)], 3),
+        ([process(1, 20), forked(2, 30, 1), forked(3, 200, 1)], 3),
+        ([process(1, 20), forked(2, 0, 1), process(3, 200, parent=2)], 3),
+        ([process(1, 200), forked(2, 0, 1), forked(3, 5, 1)], 1),
+    ],
+    ids=["child", "grandchild", "one of two", "executed", "the parent itself"],
+)
+def test_a_forked_child_counts_by_its_own(
+    processes: list[ProcessSnapshot], expected: int, measures_gain: bool
+) -> None:
+    assert pids(selected(processes, measures_gain=measures_gain)) == [expected]
+
+
+def test_forked_workers_that_grow_alike_are_ended_with_their_parent() -> None:
+    workers = [forked(number, 20, 1) for number in range(2, 10)]
+    found = selected([process(1, 20), *workers])
+    assert pids(found) == [1]
+    assert isinstance(found, TargetSelection)
+    assert found.descendant_names == {"worker"}
 
 
 def test_a_group_is_as_old_as_its_growth() -> None:

@@ -50,6 +50,14 @@ def test_the_usage_is_that_of_the_reading_and_the_growth_that_of_the_snapshot() 
     assert fresh.growth == job.growth
 
 
+def test_what_a_child_shared_is_no_gain_when_its_parent_ended_since() -> None:
+    shared = replace(held(100), inherited=Usage(anon_bytes=80 * MIB))
+    (job,) = snapshot(watches.process(book=shared)).jobs
+    fresh = refresh_job(job, reading(job, p4711=110), None)
+    assert fresh.processes[0].own.held_bytes == 30 * MIB
+    assert fresh.usage.held_bytes == 110 * MIB  # of the job: no other process has it
+
+
 def test_a_process_that_ended_since_is_gone() -> None:
     (job,) = snapshot(watches.process(book=held(100))).jobs
     fresh = refresh_job(job, reading(job), None)
