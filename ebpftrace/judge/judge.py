@@ -8,7 +8,7 @@ from ebpftrace.judge import words
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.detectors.builtin import builtin_detectors
 from ebpftrace.judge.detectors.oom import OomDetector
-from ebpftrace.judge.finding import Finding, FindingState, Severity, Subject
+from ebpftrace.judge.finding import Finding, FindingState, FindingUnit, Severity, Subject
 from ebpftrace.judge.past import PastOf
 from ebpftrace.judge.samples import Samples, of_job, of_process
 from ebpftrace.ledger import JobSnapshot, Note, OomNote, ProcessSnapshot, ProcessState, Snapshot
@@ -36,11 +36,7 @@ class _Case:
     findings: dict[str, Finding] = field(default_factory=dict)  # by detector
     met_ns: dict[str, int] = field(default_factory=dict)  # when its condition was last met
     ends_below: dict[str, int] = field(default_factory=dict)  # bytes: see Verdict
-
-    @property
-    def label(self) -> str:
-        """What the sentences call it. Most subjects have no finding and need none."""
-        return words.label(self.job, self.process)
+    labels: dict[str, str] = field(default_factory=dict)  # what the sentences call it
 
 
 class Judge:
@@ -110,8 +106,8 @@ class Judge:
         )
         if detector is None or not isinstance(note, OomNote):
             return ()
-        victim, verdict = detector.verdict_on_note(note)
         case = self._cases.get((note.job.key, ""))
+        victim, verdict = detector.verdict_on_note(note, None if case is None else case.job)
         finding = finding_of(Subject(note.job), detector, verdict, victim,
                              note.time_ns, note.monotonic_ns, FindingState.BEGIN)  # fmt: skip
         if case is None:
@@ -164,9 +160,10 @@ def _update(
     name = detector.name
     before = case.findings.get(name)
     now = snapshot.monotonic_ns
+    case.labels[name], end = subject_words(detector, verdict, case.job, case.process, now)
     finding = finding_of(
-        case.subject, detector, verdict, case.label, snapshot.time_ns, now,
-        FindingState.CONTINUE,
+        case.subject, detector, verdict, case.labels[name], snapshot.time_ns, now,
+        FindingState.CONTINUE, end,
     )  # fmt: skip
     case.met_ns[name] = now
     case.ends_below[name] = verdict.ends_below_bytes
@@ -183,7 +180,7 @@ def _update(
 
 def _end(case: _Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
     """End the findings whose condition has not been met for long enough."""
-    now = snapshot.monotonic_ns
+    now, label = snapshot.monotonic_ns, words.label(case.job, case.process)
     for detector, finding in list(case.findings.items()):
         returned = case.samples.now.held_bytes < case.ends_below.get(detector, 0)
         if not (gone or returned) and now - case.met_ns[detector] <= HOLD_NS:
@@ -197,8 +194,25 @@ def _end(case: _Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
             time_ns=snapshot.time_ns,
             monotonic_ns=now,
             seconds_to_limit=None,
-            sentence=f"{case.label}: {why}, after {lasted}",
+            sentence=f"{case.labels.get(detector, label)}: {why}, after {lasted}",
         )
+
+
+def subject_words(
+    detector: Detector,
+    verdict: Verdict,
+    job: JobSnapshot,
+    process: ProcessSnapshot | None,
+    now_ns: int,
+) -> tuple[str, str]:
+    """What the sentence of a verdict begins and ends with.
+
+    A kill has a note that names the victim; no other process of the job is named for it.
+    """
+    if process is not None or verdict.unit is FindingUnit.KILLS:
+        return words.label(job, process), ""
+    gained = detector.measures_gain and verdict.since_ns < now_ns  # else it holds too much
+    return words.subject(job, verdict.since_ns if gained else None)
 
 
 def finding_of(
@@ -209,8 +223,12 @@ def finding_of(
     time_ns: int,
     monotonic_ns: int,
     state: FindingState,
+    end: str = "",
 ) -> Finding:
-    """The finding for a detector's verdict on a subject, called `label` in the sentence."""
+    """The finding for a detector's verdict on a subject, called `label` in the sentence.
+
+    `end` is the end of the sentence: see `subject_words`.
+    """
     return Finding(
         detector=detector.name,
         subject=subject,
@@ -223,6 +241,6 @@ def finding_of(
         time_ns=time_ns,
         monotonic_ns=monotonic_ns,
         seconds_to_limit=verdict.seconds_to_limit,
-        sentence=f"{label} {verdict.words}",
+        sentence=f"{label} {verdict.words}{end}",
         state=state,
     )

@@ -1,12 +1,12 @@
 """The parts of the sentences of findings."""
 
+from ebpftrace.judge.attribution import attribute, unattributed
 from ebpftrace.judge.samples import Sample, Samples
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.climb import SteadyClimb
 from ebpftrace.ledger.trend import Trend
 from ebpftrace.units import format_bytes
 
-_MOST = 2 / 3  # a process that holds so much of a job is named for it
 _ALL = 0.98
 
 
@@ -74,15 +74,22 @@ def ahead(limit_bytes: int | None, trend: Trend, rate: str = "this rate") -> str
 
 
 def label(job: JobSnapshot, process: ProcessSnapshot | None = None) -> str:
-    """`gopls 4711 in job github/build-42`, or `job github/build-42`.
-
-    Without a `process`, one that holds two thirds of the job is named for it.
-    """
+    """`gopls 4711 in job github/build-42`, or `job github/build-42`."""
     name = f"job {job.identity.kind}/{job.identity.name}"
-    if process is None and job.processes:
-        largest = max(job.processes, key=lambda member: member.own.held_bytes)
-        if largest.own.held_bytes > job.usage.held_bytes * _MOST:
-            process = largest
-    if process is not None:
-        return f"{process.comm} {process.pid} in {name}"
-    return name
+    return name if process is None else f"{process.comm} {process.pid} in {name}"
+
+
+def subject(job: JobSnapshot, gained_since_ns: int | None) -> tuple[str, str]:
+    """What a sentence about a whole job begins and ends with.
+
+    One process that has nearly all of what was judged is the subject itself; with two
+    thirds it is named at the end. Without such a process, the end states how much of the
+    job no watched process has. `gained_since_ns`: see `attribute`.
+    """
+    found = attribute(job, gained_since_ns)
+    if found is not None:
+        if found.is_alone:
+            return label(job, found.process), ""
+        return label(job), f"; {found.words}"
+    rest = unattributed(job)
+    return label(job), f"; {rest.words()}" if rest.is_noted else ""

@@ -56,6 +56,33 @@ class Curve(NamedTuple):
         return seconds, memoryview(packed)[len(packed) - size :].cast("q").tolist(), last
 
 
+def floor_at(curve: Curve, at_ns: int) -> int | None:
+    """The value at the end of the second (or the five) of a moment of CLOCK_MONOTONIC.
+
+    If it fell further within the next, the lowest there. None where the curve begins later;
+    of a moment before the last 15 minutes, the oldest.
+    """
+    at, closed = at_ns // NS_PER_SECOND, 0
+    for seconds, packed, last in (
+        (FINE_SECONDS, curve.fine, curve.open_fine),
+        (COARSE_SECONDS, curve.coarse, curve.open_coarse),
+    ):
+        if last is None:
+            return None
+        back = curve.second // seconds - at // seconds
+        if back <= 1:
+            return last[0]
+        closed = len(packed) // _PAIR.size
+        if back <= closed:
+            # A bucket begins with the last value of the one before.
+            return _lowest(packed, closed - back + 1)
+    return None if closed < COARSE_BUCKETS - 1 else _lowest(curve.coarse, 0)
+
+
+def _lowest(packed: bytes, index: int) -> int:
+    return int(_PAIR.unpack_from(packed, index * _PAIR.size)[0])
+
+
 def evidence_points(held: Curve, charged: Curve) -> tuple[tuple[int, int, int], ...]:
     """(CLOCK_MONOTONIC ns, held bytes, charged bytes), oldest first: 15 minutes.
 

@@ -1,6 +1,7 @@
 """The process that grew is ended, and no other: forked workers, bystanders, tmpfs."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.acting import SECONDS, is_type, logged, policy, watching
+from tests.support.acting import SECONDS, is_type, logged, of_type, policy, watching
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.names import unique_comm
 from tests.support.process_state import lives
 from tests.support.records import Record, Watch
 from tests.support.respawn import COMM
@@ -109,3 +111,91 @@ def test_what_a_worker_inherits_when_its_parent_ends_is_no_gain(tmp_path: Path) 
     assert outcome["pid"] == worker, outcome["sentence"]
     (incident,) = logged(tmp_path, "incident")
     assert incident["facts"]["measured"] < 110 * MIB
+
+
+BYSTANDER_MIB = 60
+
+
+@contextmanager
+def bystander(watch: Watch, group: MemoryCgroup) -> Iterator[Workload]:
+    """A watched process that holds 60 MiB and does not grow."""
+    with Workload(COMM, cgroup=group) as process:
+        process.do(f"map {BYSTANDER_MIB}MiB")
+        process.do("touch 0")
+        watch.next_snapshot()
+        watch.next_snapshot()
+        yield process
+
+
+def held_back(watch: Watch) -> str:
+    """Why the policy did nothing."""
+    return str(watch.wait_for(is_type("suppressed"), SECONDS)["reason"])
+
+
+def assert_never_blamed(watch: Watch, process: Workload) -> None:
+    assert process.do("map 1MiB")
+    blamed = f"{COMM} {process.pid} in job"
+    for kind in ("finding", "outcome"):
+        for record in of_type(watch, kind):
+            assert not record["sentence"].startswith(blamed), record["sentence"]
+    assert of_type(watch, "step") == []
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        '{ detector = "level", bound = "55%" }',
+        '{ detector = "growth", bound = "80MiB", window = "60s" }',
+    ],
+    ids=["level", "growth"],
+)
+def test_a_bystander_of_a_program_that_is_not_watched(tmp_path: Path, when: str) -> None:
+    with limited(tmp_path, when) as (group, watch), bystander(watch, group) as gopls:
+        with Workload(unique_comm(), cgroup=group) as compiler:
+            compiler.do("map 120MiB")
+            compiler.do("touch 0")
+            gopls.do("map 2MiB")
+            gopls.do("touch 1")
+            reason = held_back(watch)
+        assert_never_blamed(watch, gopls)
+    assert re.fullmatch(r"processes that are not watched hold 1\d\d of 18\d MiB", reason), (
+        reason
+    )
+
+
+@pytest.mark.parametrize("written_by", ["nobody", "a program that is not watched"])
+def test_a_bystander_of_a_tmpfs_file(tmp_path: Path, written_by: str) -> None:
+    growth = '{ detector = "growth", bound = "80MiB", window = "60s" }'
+    with limited(tmp_path, growth) as (group, watch), bystander(watch, group) as gopls:
+        file = Path(f"/dev/shm/ebpftrace-test-{os.getpid()}")
+        try:
+            script = f"head -c 150M /dev/zero >{file}; "
+            script += "exit" if written_by == "nobody" else "exec sleep 100"
+            writer = group.run(["sh", "-c", script], start_new_session=True)
+            reason = held_back(watch)
+            writer.kill()
+            writer.wait()
+        finally:
+            file.unlink(missing_ok=True)
+        assert_never_blamed(watch, gopls)
+    assert re.fullmatch(r"tmpfs holds 1\d\d of 21\d MiB", reason), reason
+
+
+def test_the_note_of_an_oom_kill_states_what_held_the_memory(tmp_path: Path) -> None:
+    """The kernel picks the largest process; most of the memory is a file's."""
+    with limited(tmp_path, '{ detector = "oom" }') as (group, watch):
+        file = Path(f"/dev/shm/ebpftrace-test-{os.getpid()}")
+        with bystander(watch, group) as gopls:
+            try:
+                writer = group.run(["sh", "-c", f"head -c 200M /dev/zero >{file}"])
+                writer.wait()
+                watch.next_snapshot()
+                watch.next_snapshot()
+                gopls.send("map 60MiB")
+                gopls.send("touch 1")
+                finding = watch.wait_for(
+                    lambda one: one["type"] == "finding" and one["detector"] == "oom", SECONDS
+                )
+            finally:
+                file.unlink(missing_ok=True)
+    assert re.search(r"; tmpfs held 2\d\d of 26\d MiB$", finding["sentence"]), finding

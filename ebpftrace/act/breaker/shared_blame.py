@@ -27,10 +27,14 @@ Parts = Mapping[ProcessKey, int]
 
 @dataclass(frozen=True, slots=True)
 class ParentTarget:
-    """A parent, and the names of its descendants that end after it."""
+    """A parent, and the names of its descendants that end after it.
+
+    `part_bytes` is the part that all of them account for together.
+    """
 
     parent: ProcessSnapshot
     descendant_names: frozenset[str]
+    part_bytes: int
 
 
 def parent_with_descendants(
@@ -60,7 +64,7 @@ def parent_with_descendants(
         return None
     parent = large[max(lowest, key=lambda key: sums[key])]
     names = {process.comm for process in candidates if parent.key in ancestors[process.key]}
-    return ParentTarget(parent, frozenset(names))
+    return ParentTarget(parent, frozenset(names), sums[parent.key])
 
 
 def same_name_group(

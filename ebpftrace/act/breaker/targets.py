@@ -1,24 +1,22 @@
 """Selects the processes of a job that an incident is about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ebpftrace.act.breaker.judged_parts import judged_parts
 from ebpftrace.act.breaker.shared_blame import parent_with_descendants, same_name_group
 from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Policy
-from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
-from ebpftrace.events import ProcessKey
-from ebpftrace.host import proc
+from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 
 TARGET_SHARE = 1 / 3
-"""A target accounts for at least this share of what the job gained, or holds."""
+"""A target accounts for at least this share of what was judged of its job."""
 
 NOT_FOR_THIS_JOB = "the policy matches none of its processes"
 """Why there is no target where the policy is for other jobs."""
 
 _MIN_HELD_SHARE = 1 / 10  # of the job: ending a smaller process makes no room
-_MAX_READ = 64  # processes whose usage is read while the breach waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,9 @@ def select_targets(
     """The processes to act on, or the reason why there are none.
 
     If a whole job was judged, that is the process that gained most (or holds most, if no
-    gain was judged) among those that the policy matches, if that is a third of the job's;
-    ending a smaller one would not help. Without one it is a parent with its descendants,
+    gain was judged) among those that the policy matches, if that is a third of what was
+    judged, and not less than what no watched process accounts for; ending a smaller one
+    would not help. Without one it is a parent with its descendants,
     or the processes of one name together. A forked child counts by what is its own, without
     what it shows of its parent's. Crash monitors are never selected.
     """
@@ -75,37 +74,34 @@ def _largest_part(
     job: JobSnapshot,
     candidates: Sequence[ProcessSnapshot],
 ) -> TargetSelection | str:
-    since_snapshot = firing.since_snapshot
-    job_gain = since_snapshot.gained_bytes if since_snapshot else 0
-    gained = job.growth.bytes_60s + job_gain
-    by_gain = firing.finding.measures_gain and gained > 0
-    gains = _gains(job, since_snapshot)
-    parts = {
-        it.key: (it.growth.bytes_60s if by_gain else it.own.held_bytes) + gains.get(it.key, 0)
-        for it in job.processes
-    }
-    # Processes that ended hide what their replacements gained: the sum may be larger.
-    whole = max(
-        gained if by_gain else job.held_bytes + job_gain,
-        sum(max(0, part) for part in parts.values()),
-    )
+    judged = judged_parts(job, firing, snapshot.monotonic_ns)
+    parts = judged.parts
     largest = max(candidates, key=lambda it: parts[it.key], default=None)
     if largest is None:
         return NOT_FOR_THIS_JOB
-    enough = TARGET_SHARE * whole
+    enough = TARGET_SHARE * judged.whole_bytes
     if parts[largest.key] >= enough:
-        return _one(job, largest)
+        return judged.held_back(parts[largest.key]) or _one(job, largest)
     without_role = [process for process in job.processes if not process.role]
     if found := parent_with_descendants(without_role, candidates, parts, enough):
         names = found.descendant_names
         age_ns = found.parent.age_ns
-        return TargetSelection(job, found.parent, age_ns, descendant_names=names)
+        return judged.held_back(found.part_bytes) or TargetSelection(
+            job, found.parent, age_ns, descendant_names=names
+        )
     if members := same_name_group(candidates, parts, enough):
         # The members may be short-lived; what they do together has an age of its own.
         growing_ns = snapshot.monotonic_ns - firing.finding.since_ns
         age_ns = max(growing_ns, *(member.age_ns for member in members))
-        return TargetSelection(job, members[0], age_ns, others=members[1:])
-    verb, of_job = ("gained", "the job's growth") if by_gain else ("holds", "the job's memory")
+        part = sum(parts[member.key] for member in members)
+        return judged.held_back(part) or TargetSelection(
+            job, members[0], age_ns, others=members[1:]
+        )
+    if reason := judged.held_back(parts[largest.key]):
+        return reason
+    verb, of_job = (
+        ("gained", "the job's growth") if judged.gained else ("holds", "the job's memory")
+    )
     return f"{largest.comm} {largest.pid} {verb} less than a third of {of_job}"
 
 
@@ -123,24 +119,3 @@ def _fastest_growing(
         return None
     helps = fastest.own.held_bytes >= _MIN_HELD_SHARE * job.usage.held_bytes
     return fastest if gained[fastest.key] and helps else None
-
-
-def _gains(
-    job: JobSnapshot, since_snapshot: UsageSinceSnapshot | None
-) -> Mapping[ProcessKey, int]:
-    """How much each process gained since the snapshot, in bytes.
-
-    The kernel side names the process of the last page only; if the job has several
-    processes, the gain of each is read from /proc.
-    """
-    if since_snapshot is None:
-        return {}
-    if len(job.processes) == 1:
-        return {since_snapshot.process: since_snapshot.gained_bytes}
-    gains = {}
-    for process in job.processes[:_MAX_READ]:
-        status, usage = proc.read_status(process.pid), process.counters.usage
-        if status is not None:
-            held = status.anon_bytes + status.shmem_bytes + status.swap_bytes
-            gains[process.key] = held - usage.held_bytes
-    return gains

@@ -8,10 +8,9 @@ from ebpftrace.act.policy.policy import Mode, Policy
 from ebpftrace.act.trigger.refresh import correct_stat_lag
 from ebpftrace.act.trigger.trigger import Trigger
 from ebpftrace.events import GroupReading, ProcessKey
-from ebpftrace.judge import words
 from ebpftrace.judge.detector import BytesToBound, Detector
 from ebpftrace.judge.finding import Finding, FindingState, Subject
-from ebpftrace.judge.judge import finding_of
+from ebpftrace.judge.judge import finding_of, subject_words
 from ebpftrace.judge.samples import Sample, Samples, of_job, of_process
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 
@@ -72,14 +71,16 @@ class MarkedBound:
             self._move(history)
             return None
         self.done = True
+        label, end = subject_words(self.detector, verdict, job, process, reading.time_ns)
         return finding_of(
             self.subject,
             self.detector,
             verdict,
-            words.label(job, process),
+            label,
             time_ns,
             reading.time_ns,
             FindingState.BEGIN,
+            end,
         )
 
     def _move(self, history: Samples) -> None:

@@ -51,7 +51,10 @@ class Marks:
             job = refresh_job(before, reading, contents)
             finding = bound.judge(job, reading, time_ns)
             if finding is not None:
-                gained = UsageSinceSnapshot(event.key, bound.gained_bytes, job.held_bytes)
+                gained = UsageSinceSnapshot(
+                    event.key, bound.gained_bytes, job.held_bytes,
+                    None if reading.partial else job,
+                )  # fmt: skip
                 firings.append(Firing(bound.policy, (finding,), gained))
         return tuple(firings)
 

@@ -13,7 +13,7 @@ from ebpftrace.counters import CgroupContents, ProcessCounters, Usage
 from ebpftrace.events import GroupReading
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.judge.samples import Sample
-from ebpftrace.ledger import JobSnapshot, Snapshot
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.units import PAGE_SIZE
 
 _LAG_BYTES = 2 * 64 * PAGE_SIZE * (os.cpu_count() or 1)
@@ -24,16 +24,14 @@ and as much again may wait to be flushed (mm/memcontrol.c, memcg_vmstats_needs_f
 def refresh_job(
     job: JobSnapshot, reading: GroupReading, contents: CgroupContents | None
 ) -> JobSnapshot:
-    """The job with the usage of `reading`. All growth rates remain those of the snapshot.
+    """The job with the usage of `reading`. Its growth rates remain those of the snapshot.
 
     A process that started since the snapshot is not added to the job's processes; its usage
     counts if the job is alone in its cgroup.
     """
     read = reading.processes
     processes = tuple(
-        replace(process, counters=_still_shared(process.counters, read[process.key]))
-        for process in job.processes
-        if process.key in read
+        _refresh(process, read[process.key]) for process in job.processes if process.key in read
     )
     counters = read.values() if job.alone else (process.counters for process in processes)
     usage = sum((counted.usage.less(counted.inherited) for counted in counters), Usage())
@@ -47,6 +45,14 @@ def refresh_job(
         anon_bytes = max(0, job.group_usage.anon_bytes + gained)
         group = replace(job.group_usage, anon_bytes=anon_bytes)
     return replace(job, processes=processes, usage=usage, group_usage=group, cgroup=cgroup)
+
+
+def _refresh(process: ProcessSnapshot, now: ProcessCounters) -> ProcessSnapshot:
+    """What a process gained since its start includes what it gained since the snapshot."""
+    fresh = replace(process, counters=_still_shared(process.counters, now))
+    gained = fresh.own.held_bytes - process.own.held_bytes
+    total = process.growth.bytes_total + gained
+    return replace(fresh, growth=replace(process.growth, bytes_total=total))
 
 
 def _still_shared(before: ProcessCounters, now: ProcessCounters) -> ProcessCounters:

@@ -9,7 +9,7 @@ from ebpftrace.judge.detector import Detector
 from ebpftrace.judge.finding import Finding, FindingState, Subject
 from ebpftrace.judge.judge import Judge
 from ebpftrace.judge.samples import Samples
-from ebpftrace.ledger import Snapshot
+from ebpftrace.ledger import JobSnapshot, Snapshot
 
 History = Callable[[Subject], Samples | None]
 Judges = dict[Condition, list[Judge]]
@@ -20,12 +20,14 @@ class UsageSinceSnapshot:
     """Memory gained since the last snapshot, as the kernel side counts it.
 
     `gained_bytes` is the gain of the job (or process) that was judged, and `process` the
-    one whose page crossed the mark. `job_held_bytes` is what the whole job holds now.
+    one whose page crossed the mark. `job_held_bytes` is what the whole job holds now, and
+    `job` is the job as it was read now; None if not all its processes were.
     """
 
     process: ProcessKey
     gained_bytes: int
     job_held_bytes: int
+    job: JobSnapshot | None = None
 
     def gained_by(self, process: ProcessKey) -> int:
         """The part of the gain that is attributed to `process`."""

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
+from ebpftrace.judge.attribution import NAMED_SHARE, unattributed
 from ebpftrace.judge.condition_kind import ConditionKind
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
-from ebpftrace.ledger import OomNote
+from ebpftrace.ledger import JobSnapshot, OomNote
 from ebpftrace.units import NS_PER_SECOND
 
 
@@ -40,12 +41,20 @@ class OomDetector(Detector):
         victims = "a process" if kills == 1 else f"{kills} processes"
         return self._killed(kills, since, f"lost {victims} to the OOM killer{limit}")
 
-    def verdict_on_note(self, note: OomNote) -> tuple[str, Verdict]:
-        """Of one victim that the kernel reported: its name and job, and the verdict."""
+    def verdict_on_note(
+        self, note: OomNote, before: JobSnapshot | None = None
+    ) -> tuple[str, Verdict]:
+        """Of one victim that the kernel reported: its name and job, and the verdict.
+
+        `before` is its job at the last snapshot: it may be that others held the memory.
+        """
         limit = f" at the limit of {words.size(note.limit_bytes)}" if note.limit_bytes else ""
         held = words.size(note.usage.held_bytes)
         victim = f"{note.comm} {note.key.pid} in job {note.job.kind}/{note.job.name}"
         sentence = f"was killed by the OOM killer{limit}; it held {held}"
+        if before is not None and note.usage.held_bytes < NAMED_SHARE * before.held_bytes:
+            rest = unattributed(before)
+            sentence += f"; {rest.words(past=True)}" if rest.is_noted else ""
         return victim, self._killed(1, note.monotonic_ns, sentence)
 
     def _killed(self, kills: int, since_ns: int, sentence: str) -> Verdict:

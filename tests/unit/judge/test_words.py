@@ -1,7 +1,10 @@
 """How the judge speaks."""
 
+from dataclasses import replace
+
 import pytest
 
+from ebpftrace.counters import CgroupContents
 from ebpftrace.judge import words
 from ebpftrace.units import GIB, MIB
 from tests.support import watches
@@ -27,12 +30,36 @@ def test_what_is_ahead() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "named"),
-    [((512,), True), ((512, 100), True), ((512, 400), False), ((), False)],
+    ("sizes", "start", "end"),
+    [
+        ((512,), "gopls 4711 in job github/build-42", ""),
+        ((512, 40), "gopls 4711 in job github/build-42", ""),
+        ((512, 200), "job github/build-42", "; gopls 4711 holds 480 MiB of it"),
+        ((512, 400), "job github/build-42", ""),
+        ((), "job github/build-42", ""),
+    ],
+    ids=["only", "nearly all", "most", "not two thirds", "none"],
 )
-def test_the_process_that_holds_most_is_named(sizes: tuple[int, ...], named: bool) -> None:
+def test_a_process_is_named_for_what_it_holds(
+    sizes: tuple[int, ...], start: str, end: str
+) -> None:
     job = watches.job(
         processes=[watches.process(4711 + n, mib * MIB) for n, mib in enumerate(sizes)]
     )
-    text = "gopls 4711 in job github/build-42" if named else "job github/build-42"
-    assert words.label(job) == text
+    assert words.subject(job, None) == (start, end)
+
+
+def test_what_no_watched_process_holds_is_stated() -> None:
+    job = watches.job(processes=[watches.process(resident=24 * MIB)])
+    contents = CgroupContents(anon_bytes=24 * MIB, shmem_bytes=150 * MIB)
+    job = replace(job, cgroup=replace(job.cgroup, contents=contents))
+    assert words.subject(job, None) == (
+        "job github/build-42", "; tmpfs holds 152 of 174 MiB",
+    )  # fmt: skip
+
+
+def test_a_label_names_the_process_that_was_judged() -> None:
+    process = watches.process()
+    job = watches.job(processes=[process])
+    assert words.label(job, process) == "gopls 4711 in job github/build-42"
+    assert words.label(job) == "job github/build-42"

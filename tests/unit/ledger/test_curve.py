@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.ledger.curve import LONGEST_NS, Curve, CurveKeeper, evidence_points
+from ebpftrace.ledger.curve import LONGEST_NS, Curve, CurveKeeper, evidence_points, floor_at
 from ebpftrace.units import NS_PER_SECOND
 
 MINUTE = 60 * NS_PER_SECOND
@@ -110,3 +111,32 @@ def test_lifting_shifts_every_value() -> None:
         other.add(second * NS_PER_SECOND, second % 7 + 100)
     lifted.lift(100)
     assert lifted.curve() == other.curve()
+
+
+@pytest.mark.parametrize(
+    ("back", "within"), [(0, 1), (1, 0), (30, 0), (59, 0), (100, 5), (800, 5)]
+)
+def test_the_value_at_a_moment(back: int, within: int) -> None:
+    """To a second in the last minute, and to five before it."""
+    curve = kept(*((second, second) for second in range(1001)))
+    found = floor_at(curve, (1000 - back) * NS_PER_SECOND)
+    assert found is not None
+    assert abs(found - (1000 - back)) <= within
+
+
+def test_of_a_moment_before_all_that_is_kept_the_oldest_value_counts() -> None:
+    curve = kept(*((second, second) for second in range(2001)))
+    assert floor_at(curve, 0) == 1105 - 1  # a bucket begins with the value before it
+
+
+def test_there_is_no_value_before_the_curve() -> None:
+    assert floor_at(Curve(), 0) is None
+    curve = kept((50, 1), (52, 2), (53, 9))
+    assert floor_at(curve, 40 * NS_PER_SECOND) is None
+    assert floor_at(curve, 50 * NS_PER_SECOND) == 1
+    assert floor_at(curve, 53 * NS_PER_SECOND) == 2
+
+
+def test_a_fall_within_a_second_is_its_value() -> None:
+    curve = kept((10, 300), (11, 300), (11.5, 20), (12, 40), (15, 90))
+    assert floor_at(curve, 11 * NS_PER_SECOND) == 20
