@@ -1,4 +1,8 @@
-"""What a rule's calls cost: a healthy job ended is the worst, a leak called early is free."""
+"""What a rule's calls cost: a healthy job ended is the worst, a leak called early is free.
+
+A call is a finding that it is a leak, or that the limit is exhausted. What ours acts on by
+default is less: a call that is only a warning ends no job.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -7,22 +11,29 @@ from statistics import mean, median
 
 from bench.judgement.ci.recording import Recording
 from bench.judgement.trace import Row
+from ebpftrace.act.policy.fuse import BACKSTOP_SHARE
 
-STOP_SHARE = 0.95
-"""Where the default backstop of `--on-breach` stops a job until its evidence is saved."""
-
-END_SHARE = 0.975
-"""Where it stops the job again, half of what was left higher, and the policy acts."""
+END_SHARE = (1 + BACKSTOP_SHARE) / 2
+"""Where the backstop stops a job again, with half of what was left taken, and the policy
+acts: see `next_fuse` in ebpftrace/act/fuse/job_bound.py."""
 
 Call = Callable[[Recording], float | None]
 """A recording in; when the rule first calls it, in its seconds, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """When a rule first calls a recording, and when it acts on it, in its seconds; or None."""
+
+    called: float | None = None
+    acted: float | None = None
 
 
 class Cost(IntEnum):
     """Of one run."""
 
     NOTHING = 0  # a healthy job left alone, or a leak called before the fuse
-    FUSE = 1  # a leak that was ended at the fuse, with its evidence
+    FUSE = 1  # a leak that was not called before the fuse stopped it, with its evidence
     OOM = 5  # a leak that ended in an OOM kill, without evidence
     FALSE_END = 10  # a healthy job ended
 
@@ -32,17 +43,31 @@ class Rule:
     """A rule, and whether a fuse stands behind it, as it does by default behind ours."""
 
     name: str
-    call: Call
+    judge: Callable[[Recording], Calls]
     fuse: bool = False
+
+
+def acting(name: str, call: Call) -> Rule:
+    """A rule that acts when it calls, and has no fuse."""
+
+    def judge(recording: Recording) -> Calls:
+        called = call(recording)
+        return Calls(called, called)
+
+    return Rule(name, judge)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one run: `used` of the limit at the call, and the seconds until the end."""
+    """What came of one run: `used` of the limit at the call, and the seconds until the end.
+
+    `called` and `acted`: before the job was ended otherwise.
+    """
 
     recording: Recording
     cost: Cost
     called: bool = False
+    acted: bool = False
     used: float | None = None
     lead_s: float | None = None
 
@@ -71,8 +96,17 @@ class Bill:
         return sum(one.cost is Cost.FALSE_END for one in self.results)
 
     @property
+    def left_alone(self) -> list[Result]:
+        """Healthy runs that were called, and not ended."""
+        return [one for one in self.healthy if one.called and one.cost is not Cost.FALSE_END]
+
+    @property
     def called(self) -> int:
         return sum(one.called for one in self.leaks)
+
+    @property
+    def acted(self) -> int:
+        return sum(one.acted for one in self.leaks)
 
     @property
     def at_fuse(self) -> int:
@@ -113,15 +147,19 @@ def bill(rule: Rule, recordings: Iterable[Recording]) -> Bill:
 
 def result(rule: Rule, recording: Recording) -> Result:
     """A call that comes when the fuse has stopped the job already is no call."""
-    called = rule.call(recording)
+    calls = rule.judge(recording)
+    called, acted = calls.called, calls.acted
     if not recording.leaky:
-        ended = called is not None or (rule.fuse and reaches_fuse(recording))
-        return Result(recording, Cost.FALSE_END if ended else Cost.NOTHING, called is not None)
+        ended = acted is not None or (rule.fuse and reaches_fuse(recording))
+        cost = Cost.FALSE_END if ended else Cost.NOTHING
+        return Result(recording, cost, called is not None, acted is not None)
     end = oom_kill_s(recording)
-    if called is None or called >= (fuse_s(recording) if rule.fuse else end):
+    latest = fuse_s(recording) if rule.fuse else end
+    if called is None or called >= latest:
         return Result(recording, Cost.FUSE if rule.fuse else Cost.OOM)
     used = used_share(_at(recording, called))
-    return Result(recording, Cost.NOTHING, True, used, end - called)
+    in_time = acted is not None and acted < latest
+    return Result(recording, Cost.NOTHING, True, in_time, used, end - called)
 
 
 def used_share(row: Row) -> float:
@@ -137,7 +175,7 @@ def reaches_fuse(recording: Recording) -> bool:
 def fuse_s(recording: Recording) -> float:
     """When the backstop stops a leak: it is reached before the OOM killer comes."""
     for row in recording.rows:
-        if row.kills or used_share(row) >= STOP_SHARE:
+        if row.kills or used_share(row) >= BACKSTOP_SHARE:
             return row.t_ms / 1000
     return oom_kill_s(recording)
 

@@ -1,6 +1,7 @@
 """The past of a recorded run: other runs of its job, as the history would have kept them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench.judgement.ci.recording import Recording
 from ebpftrace.history.curve import CurveRecorder
@@ -41,6 +42,16 @@ def past_of(recording: Recording, earlier: Sequence[Recording], most: int) -> Pa
     usable = [one for one in earlier if past_from([_run(one)], recording.limit_kib * _KIB,
                                                   _MEASURED) is not None]  # fmt: skip
     return past_from(map(_run, usable[:most]), recording.limit_kib * _KIB, _MEASURED)
+
+
+def held(recording: Recording, share: float) -> Recording:
+    """The same run, had it held so much of what it did."""
+    names = ("anon", "shmem", "swap", "all_anon", "all_shmem")
+    rows = [
+        replace(row, **{name: int(getattr(row, name) * share) for name in names})
+        for row in recording.rows
+    ]
+    return replace(recording, rows=tuple(rows))
 
 
 def _run(recording: Recording) -> Run:

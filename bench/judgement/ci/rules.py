@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 
-from bench.judgement.ci.cost import Bill, Rule, bill, result
-from bench.judgement.ci.past import earlier_runs, past_of
+from bench.judgement.ci.cost import Bill, Calls, Rule, acting, bill, result
+from bench.judgement.ci.past import earlier_runs, held, past_of
 from bench.judgement.ci.recording import Recording
 from bench.judgement.rivals import RIVALS
-from bench.judgement.score import Rule as TraceRule
-from bench.judgement.trace import Trace, snapshots
+from bench.judgement.trace import snapshots
+from ebpftrace.history.past import Past
 from ebpftrace.judge.detector import Detector
 from ebpftrace.judge.detectors.builtin import BuiltinJudgement, builtin_detectors
 from ebpftrace.judge.detectors.exhaustion import ExhaustionDetector
 from ebpftrace.judge.detectors.leak import LeakDetector
+from ebpftrace.judge.finding import FindingState
 from ebpftrace.judge.judge import Judge
 
 PASTS = (0, 1, 3)
+CHANGE = 0.8
+_CALLS = ("leak", "exhaustion")
 LEVELS = (0.8, 0.85, 0.9, 0.925, 0.95)
 SETTINGS = tuple(
     (taken, seconds) for taken in (0.93, 0.95, 0.97) for seconds in (60.0, 120.0, 180.0, 240.0)
@@ -22,36 +25,54 @@ SETTINGS = tuple(
 """Of our judgement without a past: the share that exhausts, and a climb that is too long."""
 
 
-def called_by_us(
-    recording: Recording,
-    everything: Sequence[Recording],
-    past_runs: int,
-    detectors: Sequence[Detector] | None = None,
-) -> float | None:
-    """When `--on-breach` would act by default, in seconds; an OOM kill is no call."""
-    past = None
-    if past_runs:
-        past = past_of(recording, earlier_runs(recording, everything), past_runs)
+def judged_by_us(
+    recording: Recording, past: Past | None, detectors: Sequence[Detector] | None = None
+) -> Calls:
+    """The first leak or exhausted limit, and when `--on-breach` would act by default.
+
+    An OOM kill is neither.
+    """
     judge = Judge(detectors, past_of=lambda _job, _limit: past)
     acts_on = BuiltinJudgement().acts_on
+    called = None
     for snapshot in snapshots(recording.trace):
+        now_s = snapshot.monotonic_ns / 1e9
         for finding in judge.judge(snapshot):
+            if finding.detector in _CALLS and finding.state is not FindingState.END:
+                called = now_s if called is None else called
             if finding.detector != "oom" and acts_on(finding):
-                return snapshot.monotonic_ns / 1e9
-    return None
+                return Calls(now_s if called is None else called, now_s)
+    return Calls(called)
 
 
 def ours(everything: Sequence[Recording], past_runs: int) -> Rule:
+    """Ours, with a past of so many earlier runs at most."""
+
+    def judge(recording: Recording) -> Calls:
+        past = None
+        if past_runs:
+            past = past_of(recording, earlier_runs(recording, everything), past_runs)
+        return judged_by_us(recording, past)
+
     words = {0: "no past", 1: "one earlier run", 3: "up to three earlier runs"}
-    return Rule(
-        f"ebpftrace, {words[past_runs]}",
-        lambda recording: called_by_us(recording, everything, past_runs),
-        fuse=True,
-    )
+    return Rule(f"ebpftrace, {words[past_runs]}", judge, fuse=True)
+
+
+def after_a_change(everything: Sequence[Recording], change: float = CHANGE) -> Rule:
+    """Ours on runs of which the earlier ones held only so much of what they did."""
+
+    def judge(recording: Recording) -> Calls:
+        earlier = [held(one, change) for one in earlier_runs(recording, everything)]
+        return judged_by_us(recording, past_of(recording, earlier, max(PASTS)))
+
+    return Rule(f"ebpftrace, after {change:.0%}", judge, fuse=True)
 
 
 def others() -> list[Rule]:
-    return [_of_trace(name, rule) for name, rule in RIVALS.items()]
+    return [
+        acting(name, lambda recording, rule=rule: rule(recording.trace))  # type: ignore[misc]
+        for name, rule in RIVALS.items()
+    ]
 
 
 def level(share: float) -> Rule:
@@ -63,14 +84,14 @@ def level(share: float) -> Rule:
                 return row.t_ms / 1000
         return None
 
-    return Rule(f"{share:.1%} of the limit, each snapshot", call)
+    return acting(f"{share:.1%} of the limit, each snapshot", call)
 
 
 def chosen_ours(recordings: Sequence[Recording]) -> Bill:
     """Ours with settings chosen without the job: each is judged by what the rest chose."""
     rules = [
-        Rule(f"{setting}", lambda one, setting=setting: called_by_us(  # type: ignore[misc]
-            one, (), 0, _detectors(*setting)), fuse=True)
+        Rule(f"{setting}", lambda one, setting=setting: judged_by_us(  # type: ignore[misc]
+            one, None, _detectors(*setting)), fuse=True)
         for setting in SETTINGS
     ]  # fmt: skip
     return leave_one_job_out("ebpftrace, no past, settings chosen without the job",
@@ -119,11 +140,3 @@ def _detectors(taken: float, seconds: float) -> tuple[Detector, ...]:
         LeakDetector: LeakDetector(long_seconds=seconds),
     }
     return tuple(changed.get(type(one), one) for one in builtin_detectors())
-
-
-def _of_trace(name: str, rule: TraceRule) -> Rule:
-    def call(recording: Recording) -> float | None:
-        trace: Trace = recording.trace
-        return rule(trace)
-
-    return Rule(name, call)

@@ -1,12 +1,12 @@
 """The scores as Markdown, and where they are in the docs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.judgement.ci.cost import Bill, oom_kill_s, used_share
+from bench.judgement.ci.cost import Bill, Cost, bill, oom_kill_s, used_share
 from bench.judgement.ci.jobs import JOBS
 from bench.judgement.ci.recording import Recording
-from bench.judgement.ci.rules import all_bills
+from bench.judgement.ci.rules import CHANGE, after_a_change, all_bills
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "judgement-ci.md"
 SECTION = "ci judgement"
@@ -17,7 +17,12 @@ def page_text(recordings: Sequence[Recording]) -> str:
     """Everything between the markers of the page."""
     bills = all_bills(recordings)
     return "\n\n".join(
-        (scores_text(recordings, bills), failures_text(bills), jobs_text(recordings))
+        (
+            scores_text(recordings, bills),
+            failures_text(bills),
+            changes_text(recordings),
+            jobs_text(recordings),
+        )
     )
 
 
@@ -29,11 +34,13 @@ def scores_text(recordings: Sequence[Recording], bills: Sequence[Bill]) -> str:
     lines = [
         f"{healthy} healthy runs, {held_out} of them of held-out jobs, and {leaks} leaks; the "
         "cost is 10 for a healthy job ended, 5 for a leak that ends in an OOM kill, 1 for "
-        "one that the fuse stops with its evidence, 0 for one called earlier:",
+        "one that is not called before the fuse stops it with its evidence, 0 for one called "
+        "earlier:",
         "",
-        "| rule | cost | healthy ended | of those held out | leaks called | at the fuse | "
-        "missed | used at call | at 1.25 × | lead |",
-        "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
+        "| rule | cost | healthy ended | of those held out | healthy called, left alone | "
+        "leaks called | acted on before the fuse | not called before it | missed | "
+        "used at call | at 1.25 × | lead |",
+        "| --- |" + " --: |" * 11,
     ]
     lines += [row_text(one) for one in bills]
     return "\n".join(lines)
@@ -44,10 +51,11 @@ def row_text(one: Bill) -> str:
     held_out = sum(result.cost == 10 and result.recording.held_out for result in one.results)
     used, close = (_percent(one.used(share)) for share in (None, 1.25))
     lead = "–" if one.lead_s is None else f"{one.lead_s:.1f} s"
-    return (
-        f"| {one.rule} | {one.cost} | {one.false_ends} | {held_out} | {one.called} | "
-        f"{one.at_fuse} | {one.missed} | {used} | {close} | {lead} |"
-    )
+    cells = (
+        one.rule, one.cost, one.false_ends, held_out, len(one.left_alone), one.called,
+        one.acted, one.at_fuse, one.missed, used, close, lead,
+    )  # fmt: skip
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _percent(share: float | None) -> str:
@@ -55,14 +63,47 @@ def _percent(share: float | None) -> str:
 
 
 def failures_text(bills: Sequence[Bill]) -> str:
-    """Of our own rules: which recordings went wrong, by name."""
+    """Of our own rules: which recordings went wrong, or were not called well, by name."""
     lines = [
         "What goes wrong with ours, by recording (job, limit as a share of the peak, run):",
         "",
     ]
     for one in bills:
         if one.rule.startswith("ebpftrace"):
-            lines.append(f"- {one.rule}: {', '.join(one.failures) or 'nothing'}.")
+            lines.append(f"- {one.rule}: {'; '.join(_wrong(one)) or 'nothing'}.")
+    return "\n".join(lines)
+
+
+def _wrong(one: Bill) -> Iterator[str]:
+    late = [result for result in one.leaks if result.cost is Cost.FUSE]
+    found = {
+        "": one.failures,
+        "healthy, called and left alone: ": [each.recording.name for each in one.left_alone],
+        "not called before the fuse: ": [each.recording.name for each in late],
+    }
+    if len(late) == len(one.leaks) > 1:
+        found["not called before the fuse: "] = ["every leak"]
+    for what, names in found.items():
+        if names:
+            yield what + ", ".join(names)
+
+
+def changes_text(recordings: Sequence[Recording]) -> str:
+    """Healthy runs of a job that has changed, by their limit."""
+    healthy = [one for one in recordings if not one.leaky]
+    made = bill(after_a_change(recordings), healthy)
+    lines = [
+        f"Had all earlier runs of a job held {CHANGE:.0%} of what they did, as before a "
+        "change of the job itself:",
+        "",
+        "| limit, as a share of the peak | healthy runs | called | ended |",
+        "| --: | --: | --: | --: |",
+    ]
+    for share in sorted({one.share for one in healthy}):
+        some = [one for one in made.results if one.recording.share == share]
+        ended = sum(one.cost is Cost.FALSE_END for one in some)
+        called = sum(one.called for one in some)
+        lines.append(f"| {share:g} × | {len(some)} | {called} | {ended} |")
     return "\n".join(lines)
 
 

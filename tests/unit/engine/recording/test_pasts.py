@@ -139,7 +139,7 @@ def test_a_job_that_leaves_its_past_is_called(
     begin, *_ = leaks(scripted)
     assert begin.severity is Severity.WARNING
     assert begin.sentence.endswith(
-        "holds 110 MiB at 2.5 s; in its last 3 runs at most 50 MiB until 14 s"
+        "holds 60 MiB at 1.5 s; in its last 3 runs at most 10 MiB until 5.2 s"
     )
 
 
@@ -147,7 +147,7 @@ def test_a_job_that_leaves_its_past_is_called(
 def test_a_job_inside_its_past_is_not_called_however_steep(
     scripted: ScriptedWatch, monkeypatch: pytest.MonkeyPatch, runs: int
 ) -> None:
-    soon = run([(0, 10), (6, 300)], limit_bytes=None, measured=COUNTED)
+    soon = run([(0, 10), (5, 300)], limit_bytes=None, measured=COUNTED)
     answering(monkeypatch, *[soon] * runs)
     climbing(scripted, 60, 110, 160, 210, 260, 310)
     assert leaks(scripted) == []

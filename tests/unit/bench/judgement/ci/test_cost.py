@@ -1,20 +1,48 @@
 """What a rule's calls cost, on recordings made by hand."""
 
+from dataclasses import replace
+
 import pytest
 
-from bench.judgement.ci.cost import Cost, Rule, bill, oom_kill_s, reaches_fuse, result
+from bench.judgement.ci.cost import (
+    END_SHARE,
+    Calls,
+    Cost,
+    Rule,
+    acting,
+    bill,
+    oom_kill_s,
+    reaches_fuse,
+    result,
+)
 from bench.judgement.ci.recording import Recording
+from ebpftrace.act.fuse.job_bound import next_fuse
+from ebpftrace.act.policy.fuse import backstop
+from ebpftrace.events import FuseScope
+from ebpftrace.units import MIB
+from tests.support import watches
 from tests.support.ci_recordings import ci_recording
 
 HEALTHY = ci_recording([10, 40, 80, 60, 20])
 LEAK = ci_recording([10, 40, 70, 90, 99], leaky=True)
 
 
-def calling(seconds: float | None, *, fuse: bool = False) -> Rule:
-    def call(recording: Recording) -> float | None:
-        return seconds
+def calling(seconds: float | None, *, fuse: bool = False, acted: float | None = None) -> Rule:
+    """A rule that calls then; without a fuse it also acts then."""
 
-    return Rule("made", call, fuse)
+    def judge(recording: Recording) -> Calls:
+        return Calls(seconds, acted if fuse else seconds)
+
+    return Rule("made", judge, fuse)
+
+
+def test_the_backstop_ends_a_job_where_a_fuse_is_next() -> None:
+    limit = 1000 * MIB
+    process = watches.process(4711, 950 * MIB)
+    job = watches.job(processes=[process], limit=limit, cache=0)
+    fuse = next_fuse(replace(backstop(), scope=FuseScope.CHARGE), job, 950 * MIB)
+    assert fuse is not None
+    assert fuse.bound == pytest.approx(END_SHARE) == pytest.approx(0.975)
 
 
 def test_a_healthy_job_left_alone_costs_nothing() -> None:
@@ -24,6 +52,12 @@ def test_a_healthy_job_left_alone_costs_nothing() -> None:
 
 def test_a_healthy_job_ended_costs_ten() -> None:
     assert result(calling(4.0), HEALTHY).cost == 10
+
+
+def test_a_healthy_job_that_is_called_and_left_alone_costs_nothing() -> None:
+    found = result(calling(1.0, fuse=True), HEALTHY)
+    assert (found.cost, found.called, found.acted) == (Cost.NOTHING, True, False)
+    assert result(calling(1.0, fuse=True, acted=3.0), HEALTHY).cost == 10
 
 
 def test_a_healthy_job_that_meets_the_fuse_costs_ten() -> None:
@@ -36,7 +70,9 @@ def test_a_healthy_job_that_meets_the_fuse_costs_ten() -> None:
 
 def test_a_leak_called_before_its_end_costs_nothing() -> None:
     found = result(calling(2.0, fuse=True), LEAK)
-    assert (found.cost, found.called) == (Cost.NOTHING, True)
+    assert (found.cost, found.called, found.acted) == (Cost.NOTHING, True, False)
+    assert result(calling(2.0, fuse=True, acted=2.5), LEAK).acted
+    assert not result(calling(2.0, fuse=True, acted=4.0), LEAK).acted
     assert found.used == pytest.approx(0.7)
     assert found.lead_s == 2.0
 
@@ -70,6 +106,17 @@ def test_a_bill_adds_up() -> None:
     assert whole.used(2.0) is None
     assert whole.lead_s == 1.0
     assert whole.failures == [HEALTHY.name, other.name]
+
+
+def test_a_bill_counts_what_was_left_alone() -> None:
+    whole = bill(calling(2.0, fuse=True), [HEALTHY, LEAK, ci_recording([10, 99, 20])])
+    assert [one.recording for one in whole.left_alone] == [HEALTHY]
+    assert (whole.cost, whole.called, whole.acted) == (10, 1, 0)
+
+
+def test_a_rule_that_acts_when_it_calls() -> None:
+    found = bill(acting("made", lambda recording: 2.0), [HEALTHY, LEAK])
+    assert (found.rule, found.cost, found.acted, found.left_alone) == ("made", 10, 1, [])
 
 
 def test_a_bill_of_nothing_called_has_no_lead() -> None:

@@ -1,6 +1,6 @@
 """Which runs are the past of a recording."""
 
-from bench.judgement.ci.past import earlier_runs, past_of
+from bench.judgement.ci.past import earlier_runs, held, past_of
 from tests.support.ci_recordings import LIMIT, MIB, ci_recording
 
 RUNS = [ci_recording([10, 50, 70 + run], run=run) for run in (1, 2, 3)]
@@ -33,3 +33,11 @@ def test_the_past_has_as_many_runs_as_asked_for() -> None:
 def test_without_comparable_runs_there_is_no_past() -> None:
     assert past_of(LEAK, [FAR_LIMIT], 3) is None
     assert past_of(LEAK, [], 1) is None
+
+
+def test_what_a_run_would_have_held() -> None:
+    half = [held(one, 0.5) for one in RUNS]
+    past = past_of(LEAK, half, 3)
+    assert past is not None
+    assert past.peak_bytes == 73 * MIB // 2 << 10
+    assert half[0].rows[0].limit == RUNS[0].rows[0].limit

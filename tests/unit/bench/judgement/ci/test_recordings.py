@@ -4,10 +4,10 @@ from functools import cache
 
 import pytest
 
-from bench.judgement.ci.cost import Cost, Result, bill, result
+from bench.judgement.ci.cost import Bill, Cost, Result, bill, result
 from bench.judgement.ci.jobs import JOBS
-from bench.judgement.ci.recording import RECORDINGS, Recording, load_all
-from bench.judgement.ci.rules import PASTS, ours
+from bench.judgement.ci.recording import RECORDINGS, load_all
+from bench.judgement.ci.rules import PASTS, after_a_change, ours
 from bench.judgement.ci.table import PAGE, jobs_text, row_text
 
 ALL = load_all()
@@ -63,11 +63,31 @@ def test_every_leak_is_called_or_ended_at_the_fuse(past_runs: int) -> None:
     assert costs <= {Cost.NOTHING, Cost.FUSE}
 
 
-def test_a_past_calls_leaks_earlier() -> None:
-    def called(past_runs: int) -> list[Recording]:
-        return [one for one in LEAKS if results(past_runs)[one.name].called]
+CALLED = {0: set(), 1: set(), 3: {"gopls-warm-1.25-1", "junit-1.25-1"}}
+"""Healthy ones with a warning, by the runs of the past: both were several times as fast."""
 
-    assert len(called(3)) > len(called(0))
+
+@pytest.mark.parametrize("past_runs", PASTS)
+def test_hardly_a_healthy_job_is_called_and_left_alone(past_runs: int) -> None:
+    names = {one.recording.name for one in results(past_runs).values()
+             if one.called and not one.recording.leaky}  # fmt: skip
+    assert names - ENDED <= CALLED[past_runs]
+
+
+def test_with_a_past_leaks_are_called_below_three_quarters_of_the_limit() -> None:
+    """On average, at a limit of 1.25 times the peak."""
+    made = Bill("ours", tuple(results(3).values()))
+    used = made.used(1.25)
+    assert used is not None
+    assert used < 0.75
+    assert made.called > Bill("ours", tuple(results(0).values())).called
+
+
+def test_a_job_that_has_changed_is_left_alone_at_a_quarter_more_than_its_peak() -> None:
+    rule = after_a_change(ALL)
+    made = bill(rule, [one for one in HEALTHY if one.share >= 1.25])
+    assert made.failures == []
+    assert len(made.left_alone) > 50
 
 
 def test_the_page_has_the_present_scores() -> None:

@@ -1,10 +1,10 @@
 """The rules that are compared, on recordings made by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from bench.judgement.ci.cost import Rule
-from bench.judgement.ci.recording import Recording
-from bench.judgement.ci.rules import called_by_us, leave_one_job_out, level, ours
+from bench.judgement.ci.cost import Calls, Rule, acting
+from bench.judgement.ci.rules import after_a_change, leave_one_job_out, level, ours
 from tests.support.ci_recordings import ci_recording
 
 QUIET = ci_recording([10, 20, 30, 40, 40, 30])
@@ -13,19 +13,32 @@ LEAK = ci_recording([10, 30, 50, 70, 90, 99], leaky=True, job="leak")
 
 
 def test_a_level_is_called_at_the_first_row_that_has_it() -> None:
-    assert level(0.9).call(HIGH) == 3.0
-    assert level(0.95).call(HIGH) is None
+    assert level(0.9).judge(HIGH) == Calls(3.0, 3.0)
+    assert level(0.95).judge(HIGH) == Calls()
+
+
+CLIMB = [*range(10, 98, 2), 98, 99, 99]
+CLIMBING = ci_recording(CLIMB, leaky=True)
+PAST = [ci_recording([min(one, 40) for one in CLIMB], run=run) for run in (1, 2, 3)]
 
 
 def test_ours_calls_a_leak_earlier_with_a_past() -> None:
     """Alone it is called when the limit is exhausted; its past held half as much."""
-    climb = [*range(10, 98, 2), 98, 99, 99]
-    leak = ci_recording(climb, leaky=True)
-    past = [ci_recording([min(one, 40) for one in climb], run=run) for run in (1, 2, 3)]
-    alone, with_past = (called_by_us(leak, past, runs) for runs in (0, 3))
-    assert with_past is not None
-    assert alone is None or with_past < alone
-    assert all(called_by_us(one, past, 3) is None for one in past)
+    alone, with_past = (ours(PAST, runs).judge(CLIMBING) for runs in (0, 3))
+    assert with_past.called is not None
+    assert with_past.acted is not None
+    assert with_past.called + 15 < with_past.acted
+    assert alone.called == alone.acted
+    assert alone.acted is None or with_past.acted < alone.acted
+    assert all(ours(PAST, 3).judge(one) == Calls() for one in PAST)
+
+
+def test_a_job_that_has_changed_is_called_and_left_alone() -> None:
+    changed = ci_recording([min(one, 80) for one in CLIMB])
+    same = [replace(changed, run=run) for run in (2, 3, 4)]
+    calls = after_a_change([changed, *same], 0.5).judge(changed)
+    assert calls.called is not None
+    assert calls.acted is None
 
 
 def test_a_fuse_is_behind_ours_alone() -> None:
@@ -35,11 +48,7 @@ def test_a_fuse_is_behind_ours_alone() -> None:
 
 def named(name: str, jobs: Sequence[str]) -> Rule:
     """A rule that calls these jobs at 1 s."""
-
-    def call(recording: Recording) -> float | None:
-        return 1.0 if recording.job in jobs else None
-
-    return Rule(name, call)
+    return acting(name, lambda recording: 1.0 if recording.job in jobs else None)
 
 
 def test_each_job_is_judged_by_what_the_others_chose() -> None:

@@ -1,9 +1,18 @@
 """What the page says, on recordings made by hand."""
 
+from dataclasses import replace
+
 from bench.judgement.ci.climbs import climbs_text, longest_climb
-from bench.judgement.ci.cost import bill
+from bench.judgement.ci.cost import Calls, Rule, bill
 from bench.judgement.ci.rules import level
-from bench.judgement.ci.table import PAGE, SECTION, failures_text, jobs_text, scores_text
+from bench.judgement.ci.table import (
+    PAGE,
+    SECTION,
+    changes_text,
+    failures_text,
+    jobs_text,
+    scores_text,
+)
 from bench.sections import between
 from tests.support.ci_recordings import ci_recording
 
@@ -16,22 +25,37 @@ ALL = [HEALTHY, LEAK, SMALL]
 def test_a_rule_is_a_row() -> None:
     lines = scores_text(ALL, [bill(level(0.9), ALL)]).splitlines()
     assert lines[0].startswith("2 healthy runs, 1 of them of held-out jobs, and 1 leaks")
-    row = "| 90.0% of the limit, each snapshot | 10 | 1 | 1 | 1 | 0 | 0 | 91% | 91% | 1.0 s |"
-    assert lines[-1] == row
+    row = "| 10 | 1 | 1 | 0 | 1 | 1 | 0 | 0 | 91% | 91% | 1.0 s |"
+    assert lines[-1] == f"| 90.0% of the limit, each snapshot {row}"
     assert len({line.count("|") for line in lines[2:]}) == 1
 
 
 def test_a_rule_that_calls_nothing_has_no_figures() -> None:
     lines = scores_text(ALL, [bill(level(1.2), ALL)]).splitlines()
-    assert lines[-1].endswith("| 5 | 0 | 0 | 0 | 0 | 1 | – | – | – |")
+    assert lines[-1].endswith("| 5 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | – | – | – |")
 
 
 def test_what_goes_wrong_with_ours_is_named() -> None:
     ours = bill(level(0.9), ALL)
     named = failures_text([ours])
     assert "tsc-1.25-1" not in named  # it is not ours
-    mine = type(ours)("ebpftrace, no past", ours.results)
+    mine = replace(ours, rule="ebpftrace, no past")
     assert "- ebpftrace, no past: tsc-1.25-1." in failures_text([mine])
+
+
+def test_what_is_called_and_left_alone_or_not_called_is_named() -> None:
+    rule = Rule("ebpftrace", lambda recording: Calls(2.0 if recording is SMALL else None), True)
+    text = failures_text([bill(rule, [SMALL, LEAK])])
+    assert (
+        "- ebpftrace: healthy, called and left alone: webpack-1.1-1; "
+        "not called before the fuse: webpack-leak-1.25-1."
+    ) in text
+    assert "not called before the fuse: every leak." in failures_text([bill(rule, [LEAK] * 2)])
+
+
+def test_a_change_has_a_row_for_each_limit() -> None:
+    rows = changes_text(ALL).splitlines()
+    assert rows[-2:] == ["| 1.1 × | 1 | 0 | 0 |", "| 1.25 × | 1 | 0 | 0 |"]
 
 
 def test_a_job_is_a_row_with_its_leak() -> None:
