@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ebpftrace.host.kernfs import KernfsHandles
+from ebpftrace.host.lines import lines
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.text import PATH_LIMIT, clean
 
@@ -32,7 +33,7 @@ def memory_cgroup(pid: int, root: Path = Path("/")) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     unified: str | None = None
-    for line in os.fsdecode(raw).splitlines():
+    for line in map(os.fsdecode, lines(raw)):
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if "memory" in controllers.split(","):
@@ -48,7 +49,7 @@ def v1_cgroup(pid: int, controller: str, root: Path = Path("/")) -> str:
         raw = (root / f"proc/{pid}/cgroup").read_bytes()
     except OSError:
         return ""
-    for line in os.fsdecode(raw).splitlines():
+    for line in map(os.fsdecode, lines(raw)):
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
             return path

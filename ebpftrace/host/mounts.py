@@ -3,6 +3,7 @@
 Source: /proc/self/mountinfo, proc_pid_mountinfo(5); cgroups(7).
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ebpftrace.errors import EbpftraceError
+from ebpftrace.host.lines import lines
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
@@ -41,14 +43,14 @@ def mounts(root: Path = Path("/"), pid: int | None = None) -> Iterator[Mount]:
     """All mounts that a process sees, by default this one. EbpftraceError without /proc."""
     whose = "self" if pid is None else pid
     try:
-        text = (root / f"proc/{whose}/mountinfo").read_text(errors="surrogateescape")
+        raw = (root / f"proc/{whose}/mountinfo").read_bytes()
     except OSError as error:
         raise EbpftraceError(
             f"cannot read /proc/{whose}/mountinfo",
             why=error.strerror or str(error),
             fix="mount it: mount -t proc proc /proc",
         ) from error
-    for line in text.splitlines():
+    for line in map(os.fsdecode, lines(raw)):
         head, separator, tail = line.partition(" - ")
         left, right = head.split(" "), tail.split(" ")
         if not separator or len(left) < 6 or len(right) < 3:

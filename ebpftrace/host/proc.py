@@ -16,6 +16,7 @@ from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.bounded import bounded
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.environ import Environ
+from ebpftrace.host.lines import lines
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, PAGE_SIZE
 
@@ -81,7 +82,7 @@ def is_dying(pid: int, proc: Path = PROC) -> bool:
     """Whether a SIGKILL is pending, or the process is exiting (PF_EXITING)."""
     pending = (
         int(line.split()[1], 16)
-        for line in (_read(proc, pid, "status") or b"").splitlines()
+        for line in lines(_read(proc, pid, "status") or b"")
         if line.startswith((b"SigPnd:", b"ShdPnd:"))
     )
     if any(signals >> signal.SIGKILL - 1 & 1 for signals in pending):
@@ -204,10 +205,11 @@ def self_cost(proc: Path = PROC) -> OwnCost:
 
 
 def _kib_lines(raw: bytes) -> Iterator[tuple[bytes, int]]:
-    for line in raw.splitlines():
+    for line in lines(raw):
         name, _, value = line.partition(b":")
-        if value.endswith(b" kB"):
-            yield name, int(value[:-3]) * KIB
+        number = value.removesuffix(b" kB").strip()
+        if number.isdigit() and value.endswith(b" kB"):  # a process may be called "x kB"
+            yield name, int(number) * KIB
 
 
 def _read(proc: Path, pid: int, name: str, limit: int = 64 * KIB) -> bytes | None:

@@ -30,6 +30,10 @@ class Clock:
         ("0::/with:colon/b", "/with:colon/b"),
         ("0::/gone (deleted)", "/gone"),
         ("3:memory_not:/no\n0::/v2", "/v2"),
+        *(
+            (f"4:memory:/mine{end}4:memory:/yours", f"/mine{end}4:memory:/yours")
+            for end in "\r\x0b\x0c\x1c\x1d\x1e\x85"
+        ),
     ],
 )
 def test_memory_cgroup_of_a_process(tmp_path: Path, text: str, path: str) -> None:

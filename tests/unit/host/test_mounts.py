@@ -55,6 +55,14 @@ def test_missing_proc_is_an_error_with_a_fix(tmp_path: Path) -> None:
     assert caught.value.fix
 
 
+def test_name_of_a_mount_point_is_no_line(tmp_path: Path) -> None:
+    """A user may mount in a namespace of their own, wherever they please."""
+    fake = FakeRoot(tmp_path)
+    fake.mounts("/ /mnt/a\r1 1 0:1 / /fake rw - tracefs tracefs rw rw - tmpfs none rw")
+    assert [mount.point for mount in mounts(tmp_path)] != ["/fake"]
+    assert mount_point("tracefs", tmp_path) != Path("/fake")
+
+
 def test_escapes_and_optional_fields_are_parsed_and_broken_lines_skipped(
     tmp_path: Path,
 ) -> None:
