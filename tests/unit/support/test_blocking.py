@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import subprocess
 import threading
 import time
@@ -31,7 +32,6 @@ def sync_a_file(sync: Callable[[int], None]) -> None:
         lambda: threading.Event().wait(0.03),
         wait_twice,
         lambda: select.poll().poll(30),
-        lambda: os.waitpid(os.posix_spawn("/bin/sleep", ["sleep", "0.03"], {}), 0),
         lambda: sync_a_file(os.fsync),
         lambda: sync_a_file(os.fdatasync),
     ],
@@ -43,16 +43,31 @@ def test_more_than_20_ms_are_noticed(block: Callable[[], object]) -> None:
     assert len(guard.waits) == 1
 
 
+def once_noticed(guard: BlockingGuard, act: Callable[[], object]) -> None:
+    """Act as soon as the guard has noticed an endless wait, which that ends."""
+
+    def wait() -> None:
+        while not any(line.startswith("inf s") for line in guard.waits):
+            time.sleep(0.001)
+        act()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def test_end_of_a_child_that_is_waited_for_is_noticed() -> None:
+    guard = BlockingGuard()
+    child = os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
+    once_noticed(guard, lambda: os.kill(child, signal.SIGKILL))
+    with guard.watching():
+        os.waitpid(child, 0)
+    assert len(guard.waits) == 1
+
+
 def test_process_and_pipe_that_are_waited_for_are_noticed() -> None:
     guard = BlockingGuard()
     reader, writer = os.pipe()
 
-    def write_once_the_read_was_noticed() -> None:
-        while not any(line.startswith("inf s") for line in guard.waits):
-            time.sleep(0.001)
-        os.write(writer, b"x")
-
-    threading.Thread(target=write_once_the_read_was_noticed, daemon=True).start()
+    once_noticed(guard, lambda: os.write(writer, b"x"))
     with subprocess.Popen(["sleep", "60"]) as process:
         with guard.watching():
             with pytest.raises(subprocess.TimeoutExpired):
