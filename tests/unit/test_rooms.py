@@ -111,7 +111,9 @@ def test_the_readme_has_the_number_of_ci_systems_and_all_actions() -> None:
 
 @pytest.mark.parametrize("start", re.findall(r"\| `([\w.]+)`(?:, `[\w.]+`)* \|$", PAGE, re.M))
 def test_the_file_to_start_with_is_there(start: str) -> None:
-    assert list(ROOT.rglob(start))
+    # Not .hypothesis and the like, which another test may change meanwhile.
+    folders = [one for one in ROOT.iterdir() if one.is_dir() and one.name[0] != "."]
+    assert any(list(folder.rglob(start)) for folder in folders)
 
 
 def test_files_and_folders_stay_small() -> None:
