@@ -233,7 +233,7 @@ class Ladder:
             sentence = recovered(self.incident, check, now_ns)
         else:
             why = reason or self._refusal
-            sentence = not_recovered(self.incident, acted=self._acted, reason=why)
+            sentence = not_recovered(self.incident, check, acted=self._acted, reason=why)
         outcome = incident_outcome(
             self.incident,
             sentence,

@@ -78,9 +78,18 @@ def recovered(incident: Incident, check: RecoveryCheck, now_ns: int) -> str:
     return f"{freed}: {name} is gone, its successor {check.successor.pid} is steady"
 
 
-def not_recovered(incident: Incident, *, acted: bool, reason: str) -> str:
+def not_recovered(
+    incident: Incident, check: RecoveryCheck | None, *, acted: bool, reason: str
+) -> str:
     """`GIVEN UP: …` once the ladder is at its end and memory is as high as before."""
-    because = f": {reason}" if reason else ""
-    if acted:
-        return f"GIVEN UP: nothing helped against {incident.target_name}{because}"
-    return f"{incident.target_name}: nothing was done{because}"
+    name, because = incident.target_name, f": {reason}" if reason else ""
+    if not acted:
+        return f"{name}: nothing was done{because}"
+    if check is not None and check.gone_ns and check.successor is None:
+        are = "are" if incident.other_targets else "is"
+        held = f"{format_bytes(incident.job_held_bytes)} and still holds"
+        return (
+            f"GIVEN UP: {name} {are} gone, but memory did not come down: the job held "
+            f"{held} {format_bytes(check.held_bytes)}"
+        )
+    return f"GIVEN UP: nothing helped against {name}{because}"

@@ -49,7 +49,7 @@ class RecoveryCheck:
         processes = () if job is None else job.processes
         targets = {target.key for target in self.incident.targets}
         if any(process.key in targets for process in processes):
-            if self._is_down:
+            if self.is_down:
                 return RecoveryVerdict.HELPED
             return _not_helped_after(SETTLE_NS, now - self.since_ns)
         self.gone_ns = self.gone_ns or now
@@ -58,12 +58,16 @@ class RecoveryCheck:
     def _after_end(
         self, processes: tuple[ProcessSnapshot, ...], now_ns: int
     ) -> RecoveryVerdict:
-        """The verdict once all targets are gone."""
+        """The verdict once all targets are gone.
+
+        That alone is no help: a tmpfs file, a sibling or a program that is not watched may
+        have the memory.
+        """
         gone_for_ns = now_ns - self.gone_ns
-        if self.incident.is_group and not self._is_down:
-            return _not_helped_after(SETTLE_NS, gone_for_ns)
         successor = self._youngest_successor(processes)
         self.successor = None if successor is None else successor.key
+        if not self.is_down and (self.incident.is_group or successor is None):
+            return _not_helped_after(SETTLE_NS, gone_for_ns)
         if successor is None:
             return (
                 RecoveryVerdict.HELPED if gone_for_ns > SUCCESSOR_NS else RecoveryVerdict.WAIT
@@ -72,7 +76,7 @@ class RecoveryCheck:
             # The members of a group may be short-lived; their sum is down all the same.
             return RecoveryVerdict.HELPED
         if successor.age_ns >= STEADY_NS:
-            return RecoveryVerdict.HELPED if self._is_down else RecoveryVerdict.NOT_HELPED
+            return RecoveryVerdict.HELPED if self.is_down else RecoveryVerdict.NOT_HELPED
         # After two periods one successor after the other has died at its start.
         return _not_helped_after(2 * SUCCESSOR_NS, gone_for_ns)
 
@@ -98,7 +102,8 @@ class RecoveryCheck:
         return 0 if contents is None else contents.anon_bytes + contents.shmem_bytes
 
     @property
-    def _is_down(self) -> bool:
+    def is_down(self) -> bool:
+        """Whether the job holds clearly less than at the breach."""
         return self.freed_bytes >= self.incident.held_bytes * (1 - DOWN_SHARE)
 
     @property

@@ -49,6 +49,11 @@ class RecoveryState:
         self._check = None
 
     def conclude(self) -> None:
-        """The incident ends now: if all targets are gone, do not wait for a successor."""
-        if self.awaits_successor:
-            self.result, self.verdict = self._check, RecoveryVerdict.HELPED
+        """The incident ends now: if all targets are gone, do not wait for a successor.
+
+        It has helped if the last snapshot shows that memory came down.
+        """
+        if self._check is not None and self._check.gone_ns:
+            self.result = self._check
+            if self._check.is_down:
+                self.verdict = RecoveryVerdict.HELPED

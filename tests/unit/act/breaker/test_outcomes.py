@@ -71,6 +71,23 @@ def test_a_recovery_says_what_became_of_the_targets(
 
 
 def test_a_failure_gives_up_and_says_why() -> None:
-    sentence = not_recovered(ABOUT, acted=True, reason="budget spent")
-    assert sentence == "GIVEN UP: nothing helped against gopls 4711: budget spent"
-    assert not_recovered(ABOUT, acted=False, reason="") == "gopls 4711: nothing was done"
+    running = RecoveryCheck(ABOUT, 0, held_bytes=500 * MIB)
+    for check in (None, running):
+        sentence = not_recovered(ABOUT, check, acted=True, reason="budget spent")
+        assert sentence == "GIVEN UP: nothing helped against gopls 4711: budget spent"
+        nothing = not_recovered(ABOUT, check, acted=False, reason="")
+        assert nothing == "gopls 4711: nothing was done"
+
+
+@pytest.mark.parametrize(
+    ("about", "gone"),
+    [(ABOUT, "gopls 4711 is gone"), (GROUP, "gopls 4711 and 1 other are gone")],
+)
+def test_a_target_that_is_gone_has_not_helped_where_memory_stays(
+    about: Incident, gone: str
+) -> None:
+    check = RecoveryCheck(about, 0, 1, held_bytes=480 * MIB)
+    assert not_recovered(about, check, acted=True, reason="it has ended") == (
+        f"GIVEN UP: {gone}, but memory did not come down: the job held 500 MiB and still "
+        "holds 480 MiB"
+    )

@@ -86,6 +86,53 @@ def test_without_a_successor_recovery_is_assumed_after_a_while(check: RecoveryCh
     assert check.successor is None
 
 
+def cgroup_of(check: RecoveryCheck, tmp_path: Path, anon: int, shmem: int) -> RecoveryCheck:
+    """The check, with a limit and a memory.stat for when no process is tracked."""
+    stat = f"total_rss {anon * MIB}\ntotal_shmem {shmem * MIB}\n"
+    (tmp_path / "memory.stat").write_text(stat)
+    about = replace(check.incident, cgroup_folder=tmp_path, limit_bytes=1024 * MIB)
+    return RecoveryCheck(about, 0)
+
+
+@pytest.mark.parametrize(
+    ("anon", "shmem", "verdict"),
+    [
+        (0, 480, RecoveryVerdict.NOT_HELPED),
+        (480, 0, RecoveryVerdict.NOT_HELPED),
+        (300, 180, RecoveryVerdict.NOT_HELPED),
+        (0, 380, RecoveryVerdict.HELPED),
+    ],
+    ids=["a tmpfs file", "not watched", "both", "less than before"],
+)
+def test_gone_without_a_successor_helps_only_if_memory_came_down(
+    check: RecoveryCheck, tmp_path: Path, anon: int, shmem: int, verdict: RecoveryVerdict
+) -> None:
+    about = cgroup_of(check, tmp_path, anon, shmem)
+    idle = replace(watches.job(processes=[process(OLD, 500)]), processes=(), usage=Usage())
+    for second in (1, 1.1 + SETTLE_NS / S, 1.1 + SUCCESSOR_NS / S):
+        snapshot = replace(watches.snapshot(idle), monotonic_ns=round(second * S))
+        found = about.observe(snapshot)
+        if found is not RecoveryVerdict.WAIT:
+            break
+    assert found is verdict
+    assert about.held_bytes == (anon + shmem) * MIB
+
+
+def test_a_sibling_that_took_the_freed_memory_is_no_recovery(check: RecoveryCheck) -> None:
+    sibling = process(ProcessKey(5000, 200), 490, comm="compile")
+    assert check.observe(seen(1, sibling)) is RecoveryVerdict.WAIT
+    assert check.observe(seen(1.1 + SETTLE_NS / S, sibling)) is RecoveryVerdict.NOT_HELPED
+
+
+def test_memory_that_comes_down_late_is_a_recovery(check: RecoveryCheck) -> None:
+    """The kernel frees a large process in seconds."""
+    sibling = ProcessKey(5000, 200)
+    assert check.observe(seen(1, process(sibling, 490))) is RecoveryVerdict.WAIT
+    assert check.observe(seen(4, process(sibling, 20))) is RecoveryVerdict.WAIT
+    late = seen(1.1 + SUCCESSOR_NS / S, process(sibling, 20))
+    assert check.observe(late) is RecoveryVerdict.HELPED
+
+
 def test_without_a_tracked_process_memory_stat_is_read(
     check: RecoveryCheck, tmp_path: Path
 ) -> None:

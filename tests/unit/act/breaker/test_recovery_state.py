@@ -1,6 +1,7 @@
 """Several recovery checks of one incident, one after the other."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from ebpftrace.act.breaker.recovery_check import SETTLE_NS, RecoveryVerdict
 from ebpftrace.act.breaker.recovery_state import RecoveryState
@@ -61,6 +62,18 @@ def test_a_verdict_that_it_helped_stays() -> None:
     state.observe(snapshot(100, 100))
     state.complete(more_steps=True)
     assert state.helped
+
+
+def test_concluding_is_no_help_while_memory_is_as_high(tmp_path: Path) -> None:
+    (tmp_path / "memory.stat").write_text(f"total_rss 0\ntotal_shmem {480 * MIB}\n")
+    state = RecoveryState()
+    state.start(replace(about(), cgroup_folder=tmp_path, limit_bytes=1024 * MIB), 100)
+    state.observe(snapshot(100, None))
+    assert state.awaits_successor
+    state.conclude()
+    assert not state.helped
+    assert state.result is not None
+    assert state.result.held_bytes == 480 * MIB
 
 
 def test_concluding_does_not_wait_for_a_successor() -> None:
