@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.act.actions import ACTIONS
+from ebpftrace.cli.outputs import NAMES
 from ebpftrace.jobs.ci.systems import CI_SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +93,11 @@ def test_the_pages_of_a_ci_system_s_row_name_each(page: str) -> None:
     text = (ROOT / "docs" / page).read_text()
     missing = [one.kind for one in CI_SYSTEMS if not re.search(rf"\b{one.kind}\b", text)]
     assert missing == []
+
+
+def test_the_page_of_an_output_s_row_describes_each() -> None:
+    text = (ROOT / "docs" / "watch.md").read_text()
+    assert [name for name in NAMES if f"| `--output {name}` |" not in text] == []
 
 
 def test_the_readme_links_every_page() -> None:
