@@ -15,7 +15,7 @@ from ebpftrace.act.policy.conditions import sample_every_ns
 from ebpftrace.engine.fuse_incidents import FuseIncidents
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.engine.waiting.clock import TimeSource
-from ebpftrace.events import Breached, FuseBlown, ProcessExited, ProcessKey
+from ebpftrace.events import Breached, FuseBlown, OomKilled, ProcessExited, ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import KnownProcess, Snapshot
@@ -111,12 +111,18 @@ class BreakerDriver:
 
     def handle_exit(self, event: ProcessExited) -> None:
         """A process has ended, or become another program."""
+        if not event.executed:
+            self._breaker.process_ended(event.key, event.signal)
         if self._fuses is None:
             return
         if event.executed:
             self._fuses.executed(event.key)
         else:
             self._fuses.ended(event.key)
+
+    def handle_oom_kill(self, event: OomKilled) -> None:
+        """The OOM killer chose a process."""
+        self._breaker.oom_killed(event.key)
 
     def handle_breach(self, event: Breached) -> None:
         """A mark was passed: read its cgroup, and act if the bound is passed as well."""

@@ -128,6 +128,8 @@ class EventDispatcher:
             if tracked.has(event.key):
                 ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
         elif isinstance(event, RESOLVED):
+            if self._breaker is not None:
+                self._breaker.handle_oom_kill(event)
             ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
         elif isinstance(event, ProcessExited):
             if self._breaker is not None:

@@ -1,8 +1,9 @@
 """signal: end the process through a pidfd, checking it again before each signal.
 
 The signals are sent in order, a grace period apart, until the process has ended; those of
-a group are each signalled. Descendants of the go command (`go list` and its compilers,
-which outlive their gopls by seconds) are ended with it.
+a group are each signalled. A grace is cut short where the limit would be reached first.
+Descendants of the go command (`go list` and its compilers, which outlive their gopls by
+seconds) are ended with it.
 """
 
 import signal
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from ebpftrace.act.actions.support.action import Action
+from ebpftrace.act.actions.support.limit_outlook import LOOK_NS, LimitOutlook
 from ebpftrace.act.actions.support.orphans import orphans_of
 from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.actions.support.running import Ended, Running, finished
@@ -58,7 +60,8 @@ def start(
         return finished(
             StepStatus.SKIPPED, f"not signalled: {targets.refused or targets.ended}"
         )
-    return _Signaling(incident, options, targets, resume)
+    outlook = LimitOutlook(incident.cgroup_folder, incident.limit_bytes)
+    return _Signaling(incident, options, targets, outlook, resume)
 
 
 @dataclass(slots=True)
@@ -66,10 +69,13 @@ class _Signaling:
     incident: Incident
     options: SignalOptions
     targets: PidfdSet
+    outlook: LimitOutlook
     resume: Callable[[ProcessKey], None] | None = None
     sent: int = 0
     next_ns: int = 0
     began_ns: int = 0
+    looked_ns: int = 0  # how near the limit is
+    is_cut_short: bool = False  # a grace was
     dump: str = ""  # where the goroutine dump goes
     orphans: PidfdSet = field(default_factory=PidfdSet)
     orphans_ended: int = 0
@@ -85,7 +91,13 @@ class _Signaling:
 
     @property
     def due_ns(self) -> int | None:
-        return self.next_ns
+        return min(self.next_ns, self.looked_ns + LOOK_NS) if self._looks else self.next_ns
+
+    @property
+    def _looks(self) -> bool:
+        """Whether a target has a signal, and could be sent the next one sooner."""
+        waits = not self.ended_ns and 0 < self.sent < len(self.options.send)
+        return waits and self.outlook.is_known
 
     def poll(self, now_ns: int) -> Ended | None:
         self.began_ns = self.began_ns or now_ns
@@ -107,7 +119,12 @@ class _Signaling:
 
     def _next_signal(self, now_ns: int) -> Ended | None:
         if now_ns < self.next_ns:
-            return None
+            if not self._looks or now_ns < self.looked_ns + LOOK_NS:
+                return None
+            self.looked_ns = now_ns
+            if not self.outlook.is_near(now_ns):
+                return None
+            self.is_cut_short = True
         if self.sent == len(self.options.send):
             are = "are" if self.incident.other_targets else "is"
             signals = ", ".join(self.options.send)
@@ -134,7 +151,8 @@ class _Signaling:
 
     def _after_orphans(self, now_ns: int) -> Ended | None:
         if not self.orphans.alive():
-            return Ended(StepStatus.DONE, self._detail())
+            last = self.options.send[self.sent - 1] if self.sent else ""
+            return Ended(StepStatus.DONE, self._detail(), signal=last)
         if now_ns >= self.next_ns:
             self.orphans.send(signal.SIGKILL)
             self.next_ns = now_ns + NS_PER_SECOND
@@ -146,6 +164,8 @@ class _Signaling:
         took = format_duration(self.ended_ns - self.began_ns)
         last = self.options.send[self.sent - 1]
         detail = f"{self.incident.target_name} ended by {last} after {took}"
+        if self.is_cut_short:
+            detail += ", sooner since the limit was near"
         if self.orphans_ended:
             orphans = "descendant" if self.orphans_ended == 1 else "descendants"
             detail += f", with {self.orphans_ended} {orphans}"

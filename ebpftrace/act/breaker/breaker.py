@@ -137,6 +137,16 @@ class Breaker:
         incident = self._incidents.get(job)
         return None if incident is None else frozenset(it.key for it in incident.targets)
 
+    def process_ended(self, process: ProcessKey, signal: int) -> None:
+        """A process ended by the signal of that number; 0: by none."""
+        for ends in self._incidents.ends_of(process):
+            ends.exited(process, signal)
+
+    def oom_killed(self, process: ProcessKey) -> None:
+        """The OOM killer chose this process."""
+        for ends in self._incidents.ends_of(process):
+            ends.oom_killed(process)
+
     def log_fuse_event(self, event: FuseEvent) -> None:
         """Write a fuse event to the audit log."""
         self._record(logged_fuse_record(event))

@@ -16,15 +16,11 @@ from ebpftrace.act.audit.records import (
     ended_step_record,
     step_started_record,
 )
-from ebpftrace.act.breaker.outcomes import (
-    incident_outcome,
-    not_recovered,
-    recovered,
-    step_outcome,
-)
+from ebpftrace.act.breaker import outcomes
 from ebpftrace.act.breaker.recovery_check import RecoveryVerdict
 from ebpftrace.act.breaker.recovery_state import RecoveryState
 from ebpftrace.act.breaker.rung import Rung, failed
+from ebpftrace.act.breaker.target_ends import TargetEnds
 from ebpftrace.act.breaker.temporary_changes import TemporaryChanges
 from ebpftrace.act.fuse.ladder import RESUME, kill
 from ebpftrace.act.incident.incident import Incident
@@ -64,6 +60,7 @@ class Ladder:
         self._concurrent: list[Rung] = []
         self._recovery = RecoveryState()
         self._changes = TemporaryChanges()
+        self.target_ends = TargetEnds()
         self._acted = False  # a step may have helped
         self._resumed = False  # its fuse's policy resumed the target at the end
         self._canceled = False
@@ -174,10 +171,11 @@ class Ladder:
 
     def _finish(self, rung: Rung, ended: Ended) -> StepOutcome:
         step, now_ns = rung.step, self._clock()
+        ended = self.target_ends.corrected(self.incident, ended, now_ns - rung.began_ns)
         started = rung.running is not None
         undo = None if rung.running is None else rung.running.undo
         left = rung.stop()
-        outcome = step_outcome(
+        outcome = outcomes.step_outcome(
             self.incident, step.action, ended, left, began_ns=rung.began_ns, now_ns=now_ns
         )
         refunded = self._after(step, ended, started, now_ns)
@@ -221,20 +219,22 @@ class Ladder:
         self.over = True
         now_ns = self._clock()
         failures = self._changes.undo_all()
-        helped, check = self._recovery.helped or self._resumed, self._recovery.result
+        taken, check = self.target_ends.sentence(self.incident), self._recovery.result
+        helped = not taken and (self._recovery.helped or self._resumed)
         name = self.incident.target_name
         if self.policy.dry_run:
             sentence = f"{name}: dry run, nothing was done"
         elif self._canceled:
             sentence = f"{name}: {reason}"
-        elif self._resumed:
+        elif self._resumed and not taken:
             sentence = f"{name} was resumed, as the policy asks"
         elif helped and check is not None:
-            sentence = recovered(self.incident, check, now_ns)
+            sentence = outcomes.recovered(self.incident, check, now_ns)
         else:
-            why = reason or self._refusal
-            sentence = not_recovered(self.incident, check, acted=self._acted, reason=why)
-        outcome = incident_outcome(
+            sentence = outcomes.not_recovered(
+                self.incident, check, acted=self._acted, reason=taken or reason or self._refusal
+            )
+        outcome = outcomes.incident_outcome(
             self.incident,
             sentence,
             failures,

@@ -85,7 +85,7 @@ def not_recovered(
     name, because = incident.target_name, f": {reason}" if reason else ""
     if not acted:
         return f"{name}: nothing was done{because}"
-    if check is not None and check.gone_ns and check.successor is None:
+    if check is not None and check.gone_ns and check.successor is None and not check.is_down:
         are = "are" if incident.other_targets else "is"
         held = f"{format_bytes(incident.job_held_bytes)} and still holds"
         return (

@@ -10,10 +10,12 @@ from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.audit.records import incident_record
 from ebpftrace.act.breaker.descriptors import Descriptors
 from ebpftrace.act.breaker.ladder import Ladder
+from ebpftrace.act.breaker.target_ends import TargetEnds
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.policy import Policy
+from ebpftrace.events import ProcessKey
 from ebpftrace.judge.finding import Finding, FindingState
 from ebpftrace.ledger import Snapshot
 
@@ -107,6 +109,12 @@ class RunningIncidents:
         """Show the next snapshot to every ladder."""
         for ladder in self._ladders.values():
             ladder.observe(snapshot)
+
+    def ends_of(self, process: ProcessKey) -> Iterator[TargetEnds]:
+        """Where to report how a process ended: the incidents that it is a target of."""
+        for ladder in self._ladders.values():
+            if any(target.key == process for target in ladder.incident.targets):
+                yield ladder.target_ends
 
     def poll(self) -> list[BreakerEvent]:
         """Every incident proceeds as far as it can without waiting."""

@@ -183,3 +183,18 @@ def test_user_command_without_policies_is_ignored(tmp_path: Path) -> None:
     view = scripted.run()
     assert view.reason == "the duration has elapsed"
     assert len(view.all(Snapshot)) == 6
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_oom_kill_of_a_target_is_in_the_outcome(
+    tmp_path: Path, sleeper: ProcessKey, taken: bool
+) -> None:
+    scripted = ScriptedWatch(tmp_path, policies=(replace(policy(), ladder=(SLEEP,)),))
+    scripted.start(sleeper)
+    scripted.at(1.5, lambda: scripted.breach(sleeper, 100))
+    scripted.at(1.7, lambda: scripted.oom_kill(sleeper if taken else fake_key(1)))
+    view = scripted.run(duration_ns=2 * NS_PER_SECOND)
+    (outcome,) = view.all(Outcome)
+    sentence = f"gopls {sleeper.pid} was killed by the OOM killer"
+    assert (sentence in outcome.sentence) is taken
+    assert not outcome.helped

@@ -13,12 +13,14 @@ class Ended:
     """How an action ended. `detail` is one cleaned line.
 
     `output` is what a hook printed, bounded; `evidence` the folder that a capture made.
+    `signal` is the last signal that the targets had before they ended: "TERM".
     """
 
     status: StepStatus
     detail: str
     output: bytes = b""
     evidence: Path | None = None
+    signal: str = ""
 
 
 class Running(Protocol):

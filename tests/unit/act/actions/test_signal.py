@@ -2,6 +2,7 @@
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from ebpftrace.act.actions.signal import SignalOptions
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.events import ProcessKey
-from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.incidents import act, drive
 
 NONE = SignalOptions(orphans="none")
@@ -76,3 +77,50 @@ def test_stopped_process_is_resumed_to_handle_the_signal(
 def test_no_signals_are_refused() -> None:
     with pytest.raises(ValueError, match="send is empty"):
         SignalOptions(send=())
+
+
+def taken(cgroup: Path, mib: int) -> None:
+    (cgroup / "memory.current").write_text(f"{mib * MIB}\n")
+    (cgroup / "memory.stat").write_text(f"anon {mib * MIB}\nfile 0\nshmem 0\n")
+
+
+@pytest.mark.parametrize(
+    ("limit", "sent"),
+    [
+        (500 * MIB, ["SIGHUP", "SIGKILL"]),
+        (800 * MIB, ["SIGHUP"]),
+        (None, ["SIGHUP"]),
+    ],
+    ids=["near", "far", "no limit"],
+)
+def test_a_grace_is_cut_short_where_the_limit_is_near(
+    sleeping_job: Incident, cgroup: Path, limit: int | None, sent: list[str]
+) -> None:
+    """The process catches its signal and grows by 100 MiB a second."""
+    options = SignalOptions(send=("HUP", "KILL"), grace_ns=60 * NS_PER_SECOND, orphans="none")
+    running = action.start(replace(sleeping_job, limit_bytes=limit), options)
+    assert isinstance(running, action._Signaling)
+    names: list[str] = []
+    running.targets.send = lambda number: names.append(number.name) or 1  # type: ignore[method-assign, func-returns-value]
+    for tenth in range(30):
+        taken(cgroup, 200 + 10 * tenth)
+        running.poll(NS_PER_SECOND + tenth * NS_PER_SECOND // 10)
+    running.stop()
+    assert names == sent
+    assert running.is_cut_short is (len(sent) == 2)
+
+
+def test_a_last_signal_has_no_grace_to_cut(sleeping_job: Incident, cgroup: Path) -> None:
+    options = SignalOptions(send=("HUP",), grace_ns=60 * NS_PER_SECOND, orphans="none")
+    running = action.start(replace(sleeping_job, limit_bytes=500 * MIB), options)
+    assert isinstance(running, action._Signaling)
+    running.targets.send = lambda number: 1  # type: ignore[method-assign]
+    for tenth in range(30):
+        taken(cgroup, 200 + 10 * tenth)
+        assert running.poll(NS_PER_SECOND + tenth * NS_PER_SECOND // 10) is None
+    assert running.due_ns == 61 * NS_PER_SECOND
+    running.stop()
+
+
+def test_the_last_signal_is_reported(sleeping_job: Incident) -> None:
+    assert act("signal", sleeping_job, NONE).signal == "TERM"

@@ -7,7 +7,7 @@ from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.act.policy.policy import Budget
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.units import MIB
-from tests.support.ladder_rig import LadderRig, S, summary
+from tests.support.ladder_rig import OLD, LadderRig, S, summary
 from tests.support.scripted_action import ScriptedAction
 
 DONE = Ended(StepStatus.DONE, "done so")
@@ -252,3 +252,29 @@ def test_a_step_that_cannot_start_fails_and_the_next_follows() -> None:
         events = rig.poll(0)
         assert summary(events) == ["capture failed", "signal done"]
         assert str(error) in events[0].detail  # type: ignore[union-attr]
+
+
+def test_a_target_that_the_oom_killer_killed_was_not_helped() -> None:
+    signal = ScriptedAction(None)
+    rig = LadderRig((("signal", signal),))
+    rig.poll(0)
+    rig.ladder.target_ends.oom_killed(OLD)
+    signal.ended = Ended(StepStatus.DONE, "gopls 4711 ended by TERM after 2.4s", signal="TERM")
+    assert summary(rig.poll(2.4)) == ["signal failed"]
+    (outcome,) = rig.see(20, None) or rig.see(40, None)
+    assert isinstance(outcome, Outcome)
+    assert not outcome.helped
+    assert outcome.sentence == (
+        "GIVEN UP: nothing helped against gopls 4711: gopls 4711 was killed by the OOM killer "
+        "while it had TERM"
+    )
+
+
+def test_what_ends_a_target_after_its_outcome_is_still_known() -> None:
+    """The report of the kernel came after the end of the step."""
+    ended = Ended(StepStatus.DONE, "gopls 4711 ended by TERM after 2.4s", signal="TERM")
+    rig = LadderRig((("signal", ScriptedAction(ended)),))
+    assert summary(rig.poll(0)) == ["signal done"]
+    rig.ladder.target_ends.oom_killed(OLD)
+    rig.see(1, None)
+    assert summary(rig.see(20, None)) == ["helped False"]

@@ -1,0 +1,76 @@
+"""A process that ignores TERM and grows on: the next signal comes before the limit."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.acting import SECONDS, is_step, is_type, policy, watching
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.names import unique_comm
+from tests.support.sessions import end_session, session_mark
+from tests.support.workload import Workload
+
+pytestmark = pytest.mark.kernel
+
+MIB = 1 << 20
+LIMIT = 300 * MIB
+LEVEL = '{ detector = "level", bound = "60%" }'
+
+
+@contextmanager
+def stubborn(group: MemoryCgroup, comm: str) -> Iterator[int]:
+    """A process of this name that ignores TERM and gains 20 MiB a second; its pid."""
+    program = Workload(comm).program
+    mark = session_mark()
+    process = group.run(
+        ["sh", "-c", "trap '' TERM; exec \"$0\" --do 'grow 20MiB 600MiB'", program],
+        env={**os.environ, **mark},
+        start_new_session=True,
+    )
+    try:
+        yield process.pid
+    finally:
+        end_session(process, mark)
+
+
+def test_a_grace_is_cut_short_before_the_limit_is_reached(tmp_path: Path) -> None:
+    comm = unique_comm()
+    file = policy(tmp_path, when=LEVEL, then='{ action = "signal", grace = "18s" }', comm=comm)
+    with (
+        memory_cgroup() as group,
+        watching(tmp_path, "--config", str(file), comm=comm) as watch,
+    ):
+        group.limit(LIMIT)
+        watch.next_snapshot()
+        with stubborn(group, comm) as pid:
+            step = watch.wait_for(is_step("signal"), SECONDS)
+            outcome = watch.wait_for(is_type("outcome"), SECONDS)
+        assert group.oom_kills() == 0
+    assert step["status"] == "done", step
+    assert step["detail"].startswith(f"{comm} {pid} ended by KILL after ")
+    assert step["detail"].endswith(", sooner since the limit was near")
+    assert outcome["helped"], outcome
+
+
+def test_the_oom_killer_that_was_first_is_named(tmp_path: Path) -> None:
+    comm = unique_comm()
+    then = '{ action = "signal", send = ["TERM"], grace = "50s", timeout = "55s" }'
+    file = policy(tmp_path, when=LEVEL, then=then, comm=comm)
+    with (
+        memory_cgroup() as group,
+        watching(tmp_path, "--config", str(file), comm=comm) as watch,
+    ):
+        group.limit(LIMIT)
+        watch.next_snapshot()
+        with stubborn(group, comm) as pid:
+            step = watch.wait_for(is_step("signal"), SECONDS)
+            outcome = watch.wait_for(is_type("outcome"), SECONDS)
+        assert group.oom_kills() == 1
+    taken = f"{comm} {pid} was killed by the OOM killer while it had TERM"
+    assert step["status"] == "failed", step
+    assert step["detail"].startswith(f"{taken}, after ")
+    assert not outcome["helped"]
+    assert taken in outcome["sentence"]
