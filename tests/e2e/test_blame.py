@@ -117,14 +117,17 @@ BYSTANDER_MIB = 60
 
 
 @contextmanager
-def bystander(watch: Watch, group: MemoryCgroup) -> Iterator[Workload]:
-    """A watched process that holds 60 MiB and does not grow."""
-    with Workload(COMM, cgroup=group) as process:
+def bystander(folder: Path, when: str) -> Iterator[tuple[MemoryCgroup, Watch, Workload]]:
+    """A process that holds 60 MiB since before the watch began, and does not grow."""
+    file = policy(folder, when=when, then=SIGNAL)
+    with memory_cgroup() as group, Workload(COMM, cgroup=group) as process:
+        group.limit(LIMIT)
         process.do(f"map {BYSTANDER_MIB}MiB")
         process.do("touch 0")
-        watch.next_snapshot()
-        watch.next_snapshot()
-        yield process
+        with watching(folder, "--config", str(file)) as watch:
+            watch.next_snapshot()
+            watch.next_snapshot()
+            yield group, watch, process
 
 
 def held_back(watch: Watch) -> str:
@@ -153,7 +156,7 @@ def assert_never_blamed(watch: Watch, process: Workload) -> None:
     ids=["level", "growth"],
 )
 def test_a_bystander_of_a_program_that_is_not_watched(tmp_path: Path, when: str) -> None:
-    with limited(tmp_path, when) as (group, watch), bystander(watch, group) as gopls:
+    with bystander(tmp_path, when) as (group, watch, gopls):
         with Workload(unique_comm(), cgroup=group) as compiler:
             compiler.do("map 120MiB")
             compiler.do("touch 0")
@@ -169,7 +172,7 @@ def test_a_bystander_of_a_program_that_is_not_watched(tmp_path: Path, when: str)
 @pytest.mark.parametrize("written_by", ["nobody", "a program that is not watched"])
 def test_a_bystander_of_a_tmpfs_file(tmp_path: Path, written_by: str) -> None:
     growth = '{ detector = "growth", bound = "80MiB", window = "60s" }'
-    with limited(tmp_path, growth) as (group, watch), bystander(watch, group) as gopls:
+    with bystander(tmp_path, growth) as (group, watch, gopls):
         file = Path(f"/dev/shm/ebpftrace-test-{os.getpid()}")
         try:
             script = f"head -c 150M /dev/zero >{file}; "
@@ -185,19 +188,17 @@ def test_a_bystander_of_a_tmpfs_file(tmp_path: Path, written_by: str) -> None:
 
 def test_the_note_of_an_oom_kill_states_what_held_the_memory(tmp_path: Path) -> None:
     """The kernel picks the largest process; most of the memory is a file's."""
-    with limited(tmp_path, '{ detector = "oom" }') as (group, watch):
-        file = Path(f"/dev/shm/ebpftrace-test-{os.getpid()}")
-        with bystander(watch, group) as gopls:
-            try:
-                writer = group.run(["sh", "-c", f"head -c 200M /dev/zero >{file}"])
-                writer.wait()
-                watch.next_snapshot()
-                watch.next_snapshot()
-                gopls.send("map 60MiB")
-                gopls.send("touch 1")
-                finding = watch.wait_for(
-                    lambda one: one["type"] == "finding" and one["detector"] == "oom", SECONDS
-                )
-            finally:
-                file.unlink(missing_ok=True)
+    file = Path(f"/dev/shm/ebpftrace-test-{os.getpid()}")
+    with bystander(tmp_path, '{ detector = "oom" }') as (group, watch, gopls):
+        try:
+            group.run(["sh", "-c", f"head -c 200M /dev/zero >{file}"]).wait()
+            watch.next_snapshot()
+            watch.next_snapshot()
+            gopls.send("map 60MiB")
+            gopls.send("touch 1")
+            finding = watch.wait_for(
+                lambda one: one["type"] == "finding" and one["detector"] == "oom", SECONDS
+            )
+        finally:
+            file.unlink(missing_ok=True)
     assert re.search(r"; tmpfs held 2\d\d of 26\d MiB$", finding["sentence"]), finding

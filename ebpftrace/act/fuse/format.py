@@ -11,6 +11,8 @@ from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
 from ebpftrace.ledger import KnownProcess
 from ebpftrace.units import format_duration
 
+_ROUNDING = 1.01  # to pages, and to whole batches of them
+
 _USAGE = {
     FuseScope.PROCESS: "it holds",
     FuseScope.JOB: "its job holds",
@@ -101,10 +103,15 @@ def _sentence(event: FuseEvent, fuse: Fuse | None) -> str:
 
 
 def _crossing(event: FuseEvent, fuse: Fuse | None) -> str:
-    """`its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the limit of 2 GiB)`."""
+    """`its job holds 1.8 GiB (fuse 1.8 GiB, 90% of the limit of 2 GiB)`.
+
+    A bound that was raised after a stop is no longer the share that the policy has.
+    """
     share = ""
     if fuse is not None and fuse.share and event.limit_bytes:
-        share = f", {words.share(fuse.bound)} of the limit of {words.size(event.limit_bytes)}"
+        raised = event.bound_bytes > fuse.bound * event.limit_bytes * _ROUNDING
+        of_limit = f"{words.share(fuse.bound)} of the limit of {words.size(event.limit_bytes)}"
+        share = f", raised from {of_limit}" if raised else f", {of_limit}"
     usage = f"{_USAGE[event.scope]} {words.size(event.measured_bytes)}"
     return f"{usage} (fuse {words.size(event.bound_bytes)}{share})"
 

@@ -109,3 +109,20 @@ def test_finding_is_about_the_job_or_one_process() -> None:
     assert (finding.detector, finding.severity) == ("fuse", Severity.CRITICAL)
     assert (finding.subject.job, finding.subject.process) == (identity(), None)
     assert finding_of(event, event).subject.process == event.process
+
+
+@pytest.mark.parametrize(
+    ("bound_mib", "share"),
+    [
+        (1843, "fuse 1.8 GiB, 90% of the limit of 2 GiB"),
+        (1844, "fuse 1.8 GiB, 90% of the limit of 2 GiB"),  # rounded to pages
+        (1945, "fuse 1.9 GiB, raised from 90% of the limit of 2 GiB"),
+        (1600, "fuse 1.6 GiB, 90% of the limit of 2 GiB"),  # of what the processes may hold
+    ],
+)
+def test_the_share_of_the_policy_is_not_that_of_a_raised_bound(
+    bound_mib: int, share: str
+) -> None:
+    size = bound_mib * MIB
+    event = first(FuseEventKind.STOPPED, replace(BLOWN, measured_bytes=size, bound_bytes=size))
+    assert f"({share})" in event.sentence
