@@ -198,7 +198,8 @@ def of_job(job: JobSnapshot, now_ns: int) -> Sample:
     """A job as one: the whole cgroup where that is the job's alone, else its processes."""
     contents = job.counted_contents
     if contents is None:
-        anon, shmem = job.usage.anon_bytes, job.usage.shmem_bytes
+        usage = job.charged_usage
+        anon, shmem = usage.anon_bytes, usage.shmem_bytes
     else:
         anon, shmem = contents.anon_bytes, contents.shmem_bytes
     return _sample(job, now_ns, anon, shmem + job.usage.swap_bytes)

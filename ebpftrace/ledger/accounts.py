@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ebpftrace.counters import CgroupCounters, Delays, ProcessCounters, Usage
 from ebpftrace.events import ProcessKey, ProcessStarted, StartCause
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger.held import held_bytes, room_bytes
+from ebpftrace.ledger.held import charged_usage, held_bytes, room_bytes
 from ebpftrace.ledger.job_history import JobHistory, JobReading
 from ebpftrace.ledger.process_history import ProcessHistory
 from ebpftrace.ledger.shared import SharedCgroup, total
@@ -201,7 +201,7 @@ class JobAccount:
         `usage` is this job's, `group` all of its cgroup.
         """
         reading = JobReading(
-            own_bytes=usage.held_bytes if self.processes else None,
+            own_bytes=charged_usage(self.cgroup, usage).held_bytes if self.processes else None,
             held_bytes=held_bytes(self.cgroup, usage, alone=group.jobs == 1),
             charge_bytes=self.cgroup.charge_bytes,
             room_bytes=room_bytes(self.cgroup, group.usage),

@@ -1,5 +1,7 @@
 """What a job holds that the kernel cannot drop, and how much more fits below its limit."""
 
+from dataclasses import replace
+
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
 
 _KERNEL_PART = 4
@@ -15,11 +17,23 @@ def counted_contents(cgroup: CgroupCounters, *, alone: bool) -> CgroupContents |
     return cgroup.contents if cgroup.limit_bytes and alone else None
 
 
+def charged_usage(cgroup: CgroupCounters, usage: Usage) -> Usage:
+    """The usage of processes, with no more shared memory than their cgroup is charged for.
+
+    Each process that has mapped a file of /dev/shm counts it, the cgroup once; and a file
+    that another cgroup is charged for, not at all.
+    """
+    contents = cgroup.contents
+    if contents is None or usage.shmem_bytes <= contents.shmem_bytes:
+        return usage
+    return replace(usage, shmem_bytes=contents.shmem_bytes)
+
+
 def held_bytes(cgroup: CgroupCounters, usage: Usage, *, alone: bool) -> int:
     """`usage` is that of the job's tracked processes."""
     contents = counted_contents(cgroup, alone=alone)
     if contents is None:
-        return usage.held_bytes
+        return charged_usage(cgroup, usage).held_bytes
     return contents.anon_bytes + contents.shmem_bytes + usage.swap_bytes
 
 

@@ -12,7 +12,7 @@ from ebpftrace.counters import CgroupContents, CgroupCounters, Delays, ProcessCo
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.curve import Curve
-from ebpftrace.ledger.held import counted_contents, held_bytes, room_bytes
+from ebpftrace.ledger.held import charged_usage, counted_contents, held_bytes, room_bytes
 from ebpftrace.ledger.trend import NO_TREND, Trend
 
 
@@ -117,6 +117,11 @@ class JobSnapshot:
     def held_bytes(self) -> int:
         """What the kernel cannot drop: of the whole cgroup where that is the job's alone."""
         return held_bytes(self.cgroup, self.usage, alone=self.alone)
+
+    @property
+    def charged_usage(self) -> Usage:
+        """`usage`, with no more shared memory than the cgroup is charged for."""
+        return charged_usage(self.cgroup, self.usage)
 
     @property
     def counted_contents(self) -> CgroupContents | None:

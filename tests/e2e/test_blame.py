@@ -4,7 +4,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -202,3 +202,30 @@ def test_the_note_of_an_oom_kill_states_what_held_the_memory(tmp_path: Path) -> 
         finally:
             file.unlink(missing_ok=True)
     assert re.search(r"; tmpfs held 2\d\d of 26\d MiB$", finding["sentence"]), finding
+
+
+def test_a_file_that_six_processes_have_mapped_is_counted_once(tmp_path: Path) -> None:
+    """No limit is set; they show 360 MiB together, and the cgroup is charged for 60."""
+    file = policy(tmp_path, when='{ detector = "level", bound = "150MiB" }', then=SIGNAL)
+    shared = Path(f"/dev/shm/ebpftrace-test-{os.getpid()}")
+    with memory_cgroup() as group, watching(tmp_path, "--config", str(file)) as watch:
+        try:
+            with ExitStack() as stack:
+                processes = [
+                    stack.enter_context(Workload(COMM, cgroup=group)) for _ in range(6)
+                ]
+                watch.next_snapshot()
+                shared.touch()
+                os.truncate(shared, 60 * MIB)
+                for process in processes:
+                    process.do(f"mapfile {shared} 60MiB shared")
+                    process.do("touch 0")
+                watch.next_snapshot()
+                watch.next_snapshot()
+                for process in processes:
+                    assert process.do("map 1MiB")
+                assert group.charge_bytes() < 100 * MIB
+        finally:
+            shared.unlink(missing_ok=True)
+    assert of_type(watch, "step") == []
+    assert logged(tmp_path, "incident") == []

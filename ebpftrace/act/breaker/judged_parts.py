@@ -57,7 +57,7 @@ def judged_parts(job: JobSnapshot, firing: Firing, now_ns: int) -> JudgedParts:
         if job.counted_contents is not None:
             judged = job_gain(job, at_ns) + held - job.held_bytes
         else:
-            judged = job.growth.bytes_60s + (since.gained_bytes if since is not None else 0)
+            judged = job.growth.bytes_60s + held - job.held_bytes
         if judged > 0:
             parts = {it.key: _gain(it, at_ns, now_ns) + gains.get(it.key, 0)
                      for it in job.processes}  # fmt: skip

@@ -7,12 +7,17 @@ import pytest
 from ebpftrace.counters import CgroupContents, CgroupCounters, ProcessCounters, Usage
 from ebpftrace.events import StartCause
 from ebpftrace.judge.attribution import attribute, job_gain, process_gain, unattributed
+from ebpftrace.judge.detectors.growth import GrowthDetector
+from ebpftrace.judge.detectors.level import LevelDetector
+from ebpftrace.judge.finding import Finding
+from ebpftrace.judge.judge import Judge
 from ebpftrace.ledger import JobSnapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.scripted_ledger import BEGAN_NS, ScriptedLedger, held
 
 LIMIT = 1024 * MIB
+GROWTH = GrowthDetector(60 * NS_PER_SECOND, 100 * MIB)
 
 
 def group(book: ScriptedLedger, anon: int, shmem: int = 0) -> None:
@@ -124,3 +129,21 @@ def test_there_is_no_rest_where_the_watched_processes_alone_count(limited: bool)
         contents = job.cgroup.contents
         job = replace(job, cgroup=CgroupCounters(charge_bytes=LIMIT, contents=contents))
     assert unattributed(job).bytes == 0
+
+
+def test_a_file_that_six_processes_have_mapped_is_held_once() -> None:
+    """No limit is set: the watched processes alone count."""
+    book, judge = ScriptedLedger(), Judge([LevelDetector(100 * MIB), GROWTH])
+    reported: list[Finding] = []
+    for pid in range(1, 7):
+        book.at = pid
+        shared = ProcessCounters(usage=Usage(anon_bytes=2 * MIB, shmem_bytes=60 * MIB))
+        book.start(pid, 2)
+        book.read(pid, counters=shared)
+        book.cgroup(charge_bytes=72 * MIB, contents=CgroupContents(0, 60 * MIB))
+        snapshot = book.snapshot()
+        reported += judge.judge(snapshot)
+    (job,) = snapshot.jobs
+    assert reported == []
+    assert job.held_bytes == (60 + 6 * 2) * MIB
+    assert job.usage.shmem_bytes == 360 * MIB  # what the processes show

@@ -3,7 +3,7 @@
 import pytest
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
-from ebpftrace.ledger.held import held_bytes, room_bytes
+from ebpftrace.ledger.held import charged_usage, held_bytes, room_bytes
 
 USAGE = Usage(anon_bytes=10, file_bytes=500, shmem_bytes=3, swap_bytes=2)
 CONTENTS = CgroupContents(anon_bytes=40, shmem_bytes=5, cache_bytes=700)
@@ -21,6 +21,19 @@ def test_the_whole_cgroup_counts_where_it_is_the_jobs_alone(
 
 def test_without_contents_the_processes_count() -> None:
     assert held_bytes(CgroupCounters(limit_bytes=1000), USAGE, alone=True) == 15
+
+
+@pytest.mark.parametrize(("charged", "expected"), [(60, 60), (0, 0), (400, 360), (None, 360)])
+def test_shared_memory_counts_as_often_as_the_cgroup_is_charged(
+    charged: int | None, expected: int
+) -> None:
+    """Six processes have mapped one file of 60, or one that another cgroup pays for."""
+    contents = None if charged is None else CgroupContents(shmem_bytes=charged)
+    usage = Usage(anon_bytes=10, shmem_bytes=360)
+    cgroup = CgroupCounters(contents=contents)
+    assert charged_usage(cgroup, usage) == Usage(anon_bytes=10, shmem_bytes=expected)
+    for alone in (True, False):  # without a limit, and with other jobs in the cgroup
+        assert held_bytes(cgroup, usage, alone=alone) == 10 + expected
 
 
 def test_page_cache_is_room() -> None:

@@ -205,9 +205,9 @@ def test_the_gain_since_the_snapshot_counts_for_a_single_process_only(count: int
     These processes do not run, so /proc has none.
     """
     processes = [replace(one, parent_pid=1) for one in WORKERS[:count]]
-    found = selected(
-        processes, since_snapshot=UsageSinceSnapshot(processes[0].key, 200 * MIB, 0)
-    )
+    held = sum(process.own.held_bytes for process in processes) + 200 * MIB
+    since = UsageSinceSnapshot(processes[0].key, 200 * MIB, held)
+    found = selected(processes, since_snapshot=since)
     if count == 1:
         assert pids(found) == [11]
     else:
