@@ -103,6 +103,17 @@ static inline void read_events(u64 memcg, int v2, struct cgroup_counters *counte
 #endif
 }
 
+/* Kernel memory has a counter of its own on v1, as memory.kmem.usage_in_bytes shows it; v2
+ * shows it in memory.stat, and charges nothing to this counter. */
+static inline u64 kernel_pages(u64 memcg, int v2)
+{
+#ifdef AT_mem_cgroup_kmem
+    if (!v2)
+        return read_u64(memcg + AT_mem_cgroup_kmem + AT(page_counter, usage));
+#endif
+    return NOT_COUNTED;
+}
+
 /* The cgroup's own charge and the tightest limit above it, from its page counters. */
 static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
 {
@@ -138,6 +149,7 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     counters->limit = limit;
     counters->headroom = headroom;
     counters->high = throttled_at;
+    counters->kernel = kernel_pages(memcg, v2);
 }
 
 static inline void keep_cgroup(u64 memcg, u64 id)

@@ -93,10 +93,11 @@ class Delays:
 class CgroupContents:
     """What a cgroup's charge consists of, all its processes together. Bytes.
 
-    `cache_bytes` is page cache that the kernel can drop; tmpfs is in `shmem_bytes`. The rest
-    of the charge is kernel memory. `refaults` counts pages that were dropped and soon
-    needed again, `major_faults` how often a process waited for a page of a mapped file or of
-    swap to be read.
+    `cache_bytes` is page cache that the kernel can drop; tmpfs is in `shmem_bytes`.
+    `kernel_bytes` is kernel memory: slab, page tables, stacks, pipe and socket buffers; of it
+    the kernel can drop `reclaimable_bytes`. Only v2 shows the two. `refaults` counts
+    pages that were dropped and soon needed again, `major_faults` how often a process waited
+    for a page of a mapped file or of swap to be read.
     """
 
     anon_bytes: int = 0
@@ -104,6 +105,8 @@ class CgroupContents:
     cache_bytes: int = 0
     refaults: int = 0
     major_faults: int = 0
+    kernel_bytes: int | None = None  # None: cgroup v1, see CgroupCounters
+    reclaimable_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,8 @@ class CgroupCounters:
 
     `limit_bytes` is the tightest limit on the path to the root (None: none is set), and
     `headroom_bytes` the smallest distance to any of those limits. `high_bytes` is the
-    tightest memory.high there, above which v2 throttles.
+    tightest memory.high there, above which v2 throttles. `kernel_bytes` is the kernel memory
+    in the charge, which has a page counter of its own on v1.
     """
 
     charge_bytes: int = 0
@@ -151,6 +155,7 @@ class CgroupCounters:
     limit_bytes: int | None = None
     headroom_bytes: int | None = None
     high_bytes: int | None = None
+    kernel_bytes: int | None = None  # None: cgroup v2, see CgroupContents
     limit_hits: int = 0  # failcnt on v1, the `max` event on v2
     oom_kills: int = 0
     stalled_ns: int = 0

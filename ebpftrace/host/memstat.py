@@ -3,9 +3,14 @@
 Source: Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ebpftrace.counters import CgroupContents
+
+_KERNEL = b"slab", b"kernel_stack", b"pagetables", b"percpu", b"vmalloc"
+"""The parts of `kernel`, a line of v2 since 5.18 (a8c49af3be5f "memcg: add per-memcg total
+kernel memory stat"); before, pipe buffers were in no line."""
 
 _REFAULTS = (b"workingset_refault_anon", b"workingset_refault_file")
 
@@ -35,4 +40,14 @@ def read_contents(folder: Path) -> CgroupContents | None:
         cache_bytes=max(0, cache - shmem),
         refaults=sum(values.get(total + name, 0) for name in _REFAULTS),
         major_faults=values.get(total + b"pgmajfault", 0),
+        kernel_bytes=None if v1 else _kernel_bytes(values),
+        reclaimable_bytes=0 if v1 else values.get(b"slab_reclaimable", 0),
     )
+
+
+def _kernel_bytes(values: Mapping[bytes, int]) -> int:
+    """Of cgroup v2; socket buffers (`sock`) are counted beside the rest."""
+    kernel = values.get(b"kernel")
+    if kernel is None:
+        kernel = sum(values.get(name, 0) for name in _KERNEL)
+    return kernel + values.get(b"sock", 0)

@@ -43,10 +43,11 @@ class Sample:
     throttled: int = 0  # how often it was
     major_faults: int = 0
     age_ns: int = 0  # of its job
+    kernel_bytes: int = 0  # memory of the kernel itself that it cannot drop
 
     @property
     def held_bytes(self) -> int:
-        return self.anon_bytes + self.shmem_bytes
+        return self.anon_bytes + self.shmem_bytes + self.kernel_bytes
 
     @property
     def used_share(self) -> float | None:
@@ -199,10 +200,11 @@ def of_job(job: JobSnapshot, now_ns: int) -> Sample:
     contents = job.counted_contents
     if contents is None:
         usage = job.charged_usage
-        anon, shmem = usage.anon_bytes, usage.shmem_bytes
+        anon, shmem, kernel = usage.anon_bytes, usage.shmem_bytes, 0
     else:
         anon, shmem = contents.anon_bytes, contents.shmem_bytes
-    return _sample(job, now_ns, anon, shmem + job.usage.swap_bytes)
+        kernel = job.kernel_bytes or 0
+    return _sample(job, now_ns, anon, shmem + job.usage.swap_bytes, kernel)
 
 
 def of_process(process: ProcessSnapshot, job: JobSnapshot, now_ns: int) -> Sample:
@@ -211,7 +213,7 @@ def of_process(process: ProcessSnapshot, job: JobSnapshot, now_ns: int) -> Sampl
     return _sample(job, now_ns, own.anon_bytes, own.shmem_bytes + own.swap_bytes)
 
 
-def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int) -> Sample:
+def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int, kernel: int = 0) -> Sample:
     cgroup, contents = job.cgroup, job.cgroup.contents
     return Sample(
         time_ns=now_ns,
@@ -228,4 +230,5 @@ def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int) -> Sample:
         throttled=cgroup.events.high if cgroup.events else 0,
         major_faults=contents.major_faults if contents else 0,
         age_ns=job.age_ns,
+        kernel_bytes=kernel,
     )

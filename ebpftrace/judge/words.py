@@ -8,6 +8,7 @@ from ebpftrace.ledger.trend import Trend
 from ebpftrace.units import format_bytes
 
 _ALL = 0.98
+_KERNEL = 0.1  # a smaller part of kernel memory is not mentioned: every process has some
 
 
 def size(number: float) -> str:
@@ -41,14 +42,31 @@ def seconds(number: float) -> str:
 
 
 def kinds(before: Sample, now: Sample) -> str:
-    """What was gained: `anon only`, `shmem only`, or `anon and shmem`."""
+    """What was gained: `anon only`, `shmem only`, `anon and kernel memory`, and the like."""
     anon = max(0, now.anon_bytes - before.anon_bytes)
     shmem = max(0, now.shmem_bytes - before.shmem_bytes)
+    kernel = max(0, now.kernel_bytes - before.kernel_bytes)
+    if kernel > (anon + shmem + kernel) * _KERNEL:
+        others = [
+            name
+            for name, part in (("anon", anon), ("shmem", shmem))
+            if part > kernel * (1 - _ALL)
+        ]
+        if not others:
+            return "kernel memory only"
+        return f"{', '.join(others)} and kernel memory"
     if anon >= (anon + shmem) * _ALL:
         return "anon only"
     if shmem >= (anon + shmem) * _ALL:
         return "shmem only"
     return "anon and shmem"
+
+
+def kernel_part(kernel_bytes: int, held_bytes: int) -> str:
+    """`, 180 MiB of it kernel memory`; empty where that is a small part of what is held."""
+    if kernel_bytes <= held_bytes * _KERNEL:
+        return ""
+    return f", {size(kernel_bytes)} of it kernel memory"
 
 
 def climbed(samples: Samples, climb: SteadyClimb) -> str:

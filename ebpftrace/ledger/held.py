@@ -29,31 +29,45 @@ def charged_usage(cgroup: CgroupCounters, usage: Usage) -> Usage:
     return replace(usage, shmem_bytes=contents.shmem_bytes)
 
 
+def kernel_bytes(cgroup: CgroupCounters) -> int | None:
+    """Kernel memory in the charge that cannot be dropped; None where it is not known.
+
+    On v1 nothing says how much of it the kernel could drop, so all of it counts.
+    """
+    contents = cgroup.contents
+    if contents is None or contents.kernel_bytes is None:
+        return cgroup.kernel_bytes
+    return max(0, contents.kernel_bytes - contents.reclaimable_bytes)
+
+
 def held_bytes(cgroup: CgroupCounters, usage: Usage, *, alone: bool) -> int:
     """`usage` is that of the job's tracked processes."""
     contents = counted_contents(cgroup, alone=alone)
     if contents is None:
         return charged_usage(cgroup, usage).held_bytes
-    return contents.anon_bytes + contents.shmem_bytes + usage.swap_bytes
+    kernel = kernel_bytes(cgroup) or 0
+    return contents.anon_bytes + contents.shmem_bytes + usage.swap_bytes + kernel
 
 
 def room_bytes(cgroup: CgroupCounters, group_usage: Usage) -> int | None:
     """Until the tightest limit is reached; None where there is none.
 
     Page cache counts as room: the kernel drops it before it kills a process. The charge is
-    read before the contents, and cache that is dropped in between is in neither: what is left
-    of the charge counts as the kernel's own memory up to a quarter of the limit. Where the
-    cgroup's contents were not read, whatever its tracked processes (`group_usage`) do not
-    hold is taken for cache; with untracked processes the limit is reached earlier.
+    read before the contents, and cache that is dropped in between is in neither: it is what
+    is left of the charge beside all that is known. Where kernel memory is not known, a
+    quarter of the limit may be the kernel's. Where the cgroup's contents were not read,
+    whatever its tracked processes (`group_usage`) do not hold is taken for cache; with
+    untracked processes the limit is reached earlier.
     """
     headroom = cgroup.headroom_bytes
     if headroom is None:
         return None
-    contents = cgroup.contents
+    contents, kernel = cgroup.contents, kernel_bytes(cgroup)
     if contents is not None:
-        cache = contents.cache_bytes
-        known = contents.anon_bytes + contents.shmem_bytes + cache
-        kernel = (cgroup.limit_bytes or cgroup.charge_bytes) // _KERNEL_PART
-        return headroom + cache + max(0, cgroup.charge_bytes - known - kernel)
+        if kernel is None:
+            kernel = (cgroup.limit_bytes or cgroup.charge_bytes) // _KERNEL_PART
+        droppable = contents.cache_bytes + contents.reclaimable_bytes
+        known = contents.anon_bytes + contents.shmem_bytes + droppable
+        return headroom + droppable + max(0, cgroup.charge_bytes - known - kernel)
     held = group_usage.anon_bytes + group_usage.shmem_bytes  # swap is not in the charge
-    return headroom + max(0, cgroup.charge_bytes - held)
+    return headroom + max(0, cgroup.charge_bytes - held - (kernel or 0))

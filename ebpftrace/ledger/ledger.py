@@ -28,6 +28,7 @@ from ebpftrace.events import (
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
 from ebpftrace.ledger.clock import Clock
+from ebpftrace.ledger.held import kernel_bytes
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note, OomNote, ProcessChange
 from ebpftrace.ledger.register import JobRegister
@@ -194,7 +195,10 @@ class Ledger:
         job = self._jobs.killed(event, identity, self._processes.get(event.key))
         if job is not None:
             unix_ns = self._clock.unix_ns(event.time_ns)
-            self._notebook.add(OomNote.of(event, job.identity, unix_ns))
+            kernel = event.cgroup.kernel_bytes
+            if kernel is None:  # on v2 only its files have it, which were read before
+                kernel = kernel_bytes(job.cgroup)
+            self._notebook.add(OomNote.of(event, job.identity, unix_ns, kernel))
 
     def _draw(
         self,

@@ -55,13 +55,16 @@ class OomNote(Note):
     usage: Usage
     limit_bytes: int | None
     tracked: bool
+    kernel_bytes: int | None = None  # kernel memory of its cgroup; None: not known
 
     @classmethod
-    def of(cls, event: OomKilled, job: JobIdentity, unix_ns: int) -> "OomNote":
+    def of(
+        cls, event: OomKilled, job: JobIdentity, unix_ns: int, kernel_bytes: int | None = None
+    ) -> "OomNote":
         """The note of an event that concerns this job; `unix_ns` is the event's time."""
         return cls(
             unix_ns, event.time_ns, event.key, event.comm, job, event.usage,
-            event.cgroup.limit_bytes, event.tracked,
+            event.cgroup.limit_bytes, event.tracked, kernel_bytes,
         )  # fmt: skip
 
 

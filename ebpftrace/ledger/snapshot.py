@@ -12,7 +12,13 @@ from ebpftrace.counters import CgroupContents, CgroupCounters, Delays, ProcessCo
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.curve import Curve
-from ebpftrace.ledger.held import charged_usage, counted_contents, held_bytes, room_bytes
+from ebpftrace.ledger.held import (
+    charged_usage,
+    counted_contents,
+    held_bytes,
+    kernel_bytes,
+    room_bytes,
+)
 from ebpftrace.ledger.trend import NO_TREND, Trend
 
 
@@ -129,9 +135,23 @@ class JobSnapshot:
         return counted_contents(self.cgroup, alone=self.alone)
 
     @property
+    def kernel_bytes(self) -> int | None:
+        """Kernel memory of the whole cgroup that cannot be dropped; None if not known."""
+        return kernel_bytes(self.cgroup)
+
+    @property
     def room_bytes(self) -> int | None:
         """What can still be held below the tightest limit; None where there is none."""
         return room_bytes(self.cgroup, self.group_usage)
+
+    @property
+    def used_share(self) -> float | None:
+        """What cannot be dropped as a share of the limit, 0..1; None without a limit.
+
+        The charge says less: page cache fills it up to the limit in healthy jobs.
+        """
+        limit, room = self.cgroup.limit_bytes, self.room_bytes
+        return None if not limit or room is None else 1 - room / limit
 
     @property
     def seconds_to_limit(self) -> float | None:

@@ -96,6 +96,7 @@ def contents_fields(contents: CgroupContents | None) -> Record | None:
         "anon_bytes": contents.anon_bytes,
         "shmem_bytes": contents.shmem_bytes,
         "cache_bytes": contents.cache_bytes,
+        "reclaimable_bytes": contents.reclaimable_bytes,
         "refaults": contents.refaults,
         "major_faults": contents.major_faults,
     }
@@ -137,6 +138,7 @@ def job_fields(job: JobSnapshot) -> Record:
         "headroom_bytes": job.cgroup.headroom_bytes,
         "high_bytes": job.cgroup.high_bytes,
         "contents": contents_fields(job.cgroup.contents),
+        "kernel_bytes": job.kernel_bytes,
         "limit_hits": job.cgroup.limit_hits,
         "memory_events": event_fields(job.cgroup.events),
         "pressure": pressure_fields(job.cgroup.pressure),

@@ -18,18 +18,9 @@ class Danger(StrEnum):
     CALM = "calm"
 
 
-def held_share(job: JobSnapshot) -> float | None:
-    """Anon and shmem of the tracked processes as a share of the limit, 0..1.
-
-    The charge says less: page cache fills it up to the limit in healthy jobs.
-    """
-    limit = job.cgroup.limit_bytes
-    return (job.usage.anon_bytes + job.usage.shmem_bytes) / limit if limit else None
-
-
 def level(job: JobSnapshot) -> Danger:
     """NEAR from 90 % of the limit; RAISED from 75 %, or within a minute of the limit."""
-    share = held_share(job)
+    share = job.used_share
     if share is None:
         return Danger.CALM
     if share >= _NEAR:

@@ -89,13 +89,17 @@ def _oom_fields(note: OomNote) -> Record:
             "tracked": note.tracked,
             "usage": usage_fields(note.usage),
             "limit_bytes": note.limit_bytes,
+            "kernel_bytes": note.kernel_bytes,
         }
     )
 
 
 def _oom_text(note: OomNote) -> str:
     limit = "" if note.limit_bytes is None else f", limit {format_bytes(note.limit_bytes)}"
-    held = f"it held {format_bytes(note.usage.resident_bytes)}"
+    resident, kernel = note.usage.resident_bytes, note.kernel_bytes or 0
+    held = f"it held {format_bytes(resident)}"
+    if kernel > resident:
+        held += f", the kernel {format_bytes(kernel)}"
     return f"{note.comm} {note.key.pid} in {_job(note.job.name)}: {held}{limit}"
 
 

@@ -18,8 +18,8 @@ class ExhaustionDetector(Detector):
     was freed was freed too late. A job that rests just below its limit does neither.
 
     Healthy jobs were seen to end well with 96 % taken. Of what is taken, all but a tenth of
-    the limit must be held: the rest is the kernel's own memory, or page cache that was
-    dropped while it was read.
+    the limit must be held: the rest is page cache that was dropped while it was read, or
+    kernel memory where its amount is not known.
     """
 
     bound_share: float = 0.97
@@ -52,7 +52,9 @@ class ExhaustionDetector(Detector):
         else:
             return None
         sentence = (
-            f"holds {words.size(now.held_bytes)}, {words.share(used)} of the limit of "
+            f"holds {words.size(now.held_bytes)}"
+            f"{words.kernel_part(now.kernel_bytes, now.held_bytes)}, "
+            f"{words.share(used)} of the limit of "
             f"{words.size(limit)} is taken by what cannot be dropped, {how}"
         )
         return Verdict(

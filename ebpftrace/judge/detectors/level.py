@@ -55,7 +55,8 @@ class LevelDetector(Detector):
         if held < bound:
             return None
         since = _above_since(samples, lambda sample: sample.held_bytes >= bound)
-        sentence = f"holds {words.size(held)} (bound {words.size(bound)})"
+        kernel = words.kernel_part(samples.now.kernel_bytes, held)
+        sentence = f"holds {words.size(held)}{kernel} (bound {words.size(bound)})"
         return Verdict(self.severity, held, bound, FindingUnit.BYTES, since, sentence)
 
     def _verdict_on_share(self, samples: Samples, bound: float) -> Verdict | None:
@@ -65,7 +66,9 @@ class LevelDetector(Detector):
             return None
         since = _above_since(samples, lambda sample: (sample.used_share or 0) >= bound)
         sentence = (
-            f"holds {words.size(now.held_bytes)}, {words.share(used)} of the limit of "
+            f"holds {words.size(now.held_bytes)}"
+            f"{words.kernel_part(now.kernel_bytes, now.held_bytes)}, "
+            f"{words.share(used)} of the limit of "
             f"{words.size(now.limit_bytes)} taken (bound {words.share(bound)})"
         )
         return Verdict(self.severity, used, bound, FindingUnit.SHARE, since, sentence)

@@ -50,6 +50,8 @@ class OomDetector(Detector):
         """
         limit = f" at the limit of {words.size(note.limit_bytes)}" if note.limit_bytes else ""
         held = words.size(note.usage.held_bytes)
+        if note.kernel_bytes and note.kernel_bytes > note.usage.held_bytes:
+            held += f", kernel memory of the job {words.size(note.kernel_bytes)}"
         victim = f"{note.comm} {note.key.pid} in job {note.job.kind}/{note.job.name}"
         sentence = f"was killed by the OOM killer{limit}; it held {held}"
         if before is not None and note.usage.held_bytes < NAMED_SHARE * before.held_bytes:

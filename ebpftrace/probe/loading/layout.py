@@ -46,6 +46,9 @@ _ENUMS = {
 _OPTIONAL_EVENTS = ("MEMCG_OOM_GROUP_KILL",)
 """Of enum memcg_memory_event, where the kernel has it."""
 
+_V1_FIELDS = ("kmem",)
+"""Of struct mem_cgroup, where the kernel has cgroup v1 (CONFIG_MEMCG_V1 since 6.11)."""
+
 _MEMBER_NAMES = ("MM_FILEPAGES", "MM_ANONPAGES", "MM_SWAPENTS", "MM_SHMEMPAGES")
 _SIGNAL_GROUP_EXIT = 4  # include/linux/sched/signal.h; a macro, so not in BTF
 
@@ -96,6 +99,9 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None, cpus: int | None = N
             flags |= {f"AT_{path.replace('.', '_')}": btf.offset(path) for path in _SPLIT}
             flags["RSS_SPLIT"] = 1
             flags["MAX_SPLIT_THREADS"] = MAX_SPLIT_THREADS
+        for field in _V1_FIELDS:
+            if btf.has(f"mem_cgroup.{field}"):
+                flags[f"AT_mem_cgroup_{field}"] = btf.offset(f"mem_cgroup.{field}")
         iter_task_id = btf.function_id("bpf_iter_task")
     except KeyError as error:
         raise NoBtfError(

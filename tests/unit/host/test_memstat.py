@@ -1,5 +1,6 @@
 """memory.stat of a v1 and a v2 cgroup, as the kernels print them (fake folders)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ebpftrace.counters import CgroupContents
@@ -19,13 +20,17 @@ total_pgmajfault 17
 """
 V2 = """anon 13746176
 file 11096064
-kernel 4096
+kernel 700000
+sock 30000
+slab 500000
+slab_reclaimable 400000
 shmem 9068544
 workingset_refault_anon 5
 workingset_refault_file 3948
 pgmajfault 17
 """
 CONTENTS = CgroupContents(13746176, 9068544, 11096064 - 9068544, 3953, 17)
+KERNEL = {"kernel_bytes": 730000, "reclaimable_bytes": 400000}
 
 
 def test_v1_includes_the_cgroups_below(tmp_path: Path) -> None:
@@ -35,7 +40,14 @@ def test_v1_includes_the_cgroups_below(tmp_path: Path) -> None:
 
 def test_v2_memory_stat_is_parsed(tmp_path: Path) -> None:
     (tmp_path / "memory.stat").write_text(V2)
-    assert read_contents(tmp_path) == CONTENTS
+    assert read_contents(tmp_path) == replace(CONTENTS, **KERNEL)
+
+
+def test_v2_before_5_18_shows_the_parts_of_kernel_memory(tmp_path: Path) -> None:
+    parts = "slab 500000\nkernel_stack 16384\npagetables 180000\npercpu 3616\n"
+    before = V2.replace("kernel 700000\n", "").replace("slab 500000\n", parts)
+    (tmp_path / "memory.stat").write_text(before)
+    assert read_contents(tmp_path) == replace(CONTENTS, **KERNEL)
 
 
 def test_removed_cgroup_has_no_contents(tmp_path: Path) -> None:
@@ -44,4 +56,4 @@ def test_removed_cgroup_has_no_contents(tmp_path: Path) -> None:
 
 def test_other_lines_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "memory.stat").write_text("anon 4096\nhalf\nnew_field not-a-number\n")
-    assert read_contents(tmp_path) == CgroupContents(anon_bytes=4096)
+    assert read_contents(tmp_path) == CgroupContents(anon_bytes=4096, kernel_bytes=0)

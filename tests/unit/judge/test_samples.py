@@ -112,3 +112,13 @@ def test_later_samples_are_not_in_the_floor() -> None:
         samples.add(sample(second, 50 + second))
     assert samples.with_later([sample(301, 1)]).lowest(251 * NS_PER_SECOND)[1] == 100 * MIB
     assert samples.lowest(250 * NS_PER_SECOND)[1] == 100 * MIB
+
+
+def test_kernel_memory_of_the_whole_cgroup_is_held() -> None:
+    job = watches.job(processes=[watches.process()])
+    cgroup = replace(job.cgroup, kernel_bytes=300 * MIB)
+    counted = of_job(replace(job, cgroup=cgroup), 0)
+    assert counted.kernel_bytes == 300 * MIB
+    assert counted.held_bytes == of_job(job, 0).held_bytes + 300 * MIB
+    unlimited = replace(cgroup, limit_bytes=None, headroom_bytes=None)
+    assert of_job(replace(job, cgroup=unlimited), 0).kernel_bytes == 0

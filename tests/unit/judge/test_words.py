@@ -7,7 +7,7 @@ import pytest
 from ebpftrace.counters import CgroupContents
 from ebpftrace.judge import words
 from ebpftrace.units import GIB, MIB
-from tests.support import watches
+from tests.support import curves, watches
 
 
 def test_sizes_and_times() -> None:
@@ -63,3 +63,25 @@ def test_a_label_names_the_process_that_was_judged() -> None:
     job = watches.job(processes=[process])
     assert words.label(job, process) == "gopls 4711 in job github/build-42"
     assert words.label(job) == "job github/build-42"
+
+
+@pytest.mark.parametrize(
+    ("anon", "shmem", "kernel", "said"),
+    [
+        (100, 0, 1, "anon only"),
+        (0, 0, 100, "kernel memory only"),
+        (100, 0, 50, "anon and kernel memory"),
+        (100, 100, 50, "anon, shmem and kernel memory"),
+    ],
+)
+def test_kernel_memory_is_a_kind_of_its_own(
+    anon: int, shmem: int, kernel: int, said: str
+) -> None:
+    before = curves.sample(0, 10)
+    now = curves.sample(1, 10 + anon, shmem=shmem)
+    assert words.kinds(before, replace(now, kernel_bytes=kernel * MIB)) == said
+
+
+def test_a_large_part_of_kernel_memory_is_mentioned() -> None:
+    assert words.kernel_part(5 * MIB, 100 * MIB) == ""
+    assert words.kernel_part(80 * MIB, 100 * MIB) == ", 80 MiB of it kernel memory"

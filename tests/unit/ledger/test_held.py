@@ -1,9 +1,11 @@
 """What counts as held, and what as room."""
 
+from dataclasses import replace
+
 import pytest
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
-from ebpftrace.ledger.held import charged_usage, held_bytes, room_bytes
+from ebpftrace.ledger.held import charged_usage, held_bytes, kernel_bytes, room_bytes
 
 USAGE = Usage(anon_bytes=10, file_bytes=500, shmem_bytes=3, swap_bytes=2)
 CONTENTS = CgroupContents(anon_bytes=40, shmem_bytes=5, cache_bytes=700)
@@ -56,3 +58,39 @@ def test_without_contents_what_the_processes_do_not_hold_is_room() -> None:
     counters = CgroupCounters(charge_bytes=900, headroom_bytes=100)
     assert room_bytes(counters, USAGE) == 100 + 900 - 13  # swap is not in the charge
     assert room_bytes(counters, Usage(anon_bytes=2000)) == 100
+
+
+KERNEL_ON_V1 = CgroupCounters(
+    charge_bytes=945, headroom_bytes=55, limit_bytes=1000, kernel_bytes=600,
+    contents=CgroupContents(anon_bytes=40, shmem_bytes=5, cache_bytes=300),
+)  # fmt: skip
+KERNEL_ON_V2 = CgroupCounters(
+    charge_bytes=945, headroom_bytes=55, limit_bytes=1000,
+    contents=CgroupContents(40, 5, 300, kernel_bytes=600, reclaimable_bytes=0),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("cgroup", [KERNEL_ON_V1, KERNEL_ON_V2], ids=["v1", "v2"])
+def test_kernel_memory_is_held_and_is_no_room(cgroup: CgroupCounters) -> None:
+    assert kernel_bytes(cgroup) == 600
+    assert held_bytes(cgroup, USAGE, alone=True) == 40 + 5 + 2 + 600
+    assert room_bytes(cgroup, USAGE) == 55 + 300
+    assert held_bytes(cgroup, USAGE, alone=False) == USAGE.held_bytes
+
+
+def test_slab_that_the_kernel_can_drop_is_room() -> None:
+    contents = CgroupContents(40, 5, 300, kernel_bytes=600, reclaimable_bytes=450)
+    cgroup = replace(KERNEL_ON_V2, contents=contents)
+    assert kernel_bytes(cgroup) == 150
+    assert held_bytes(cgroup, USAGE, alone=True) == 40 + 5 + 2 + 150
+    assert room_bytes(cgroup, USAGE) == 55 + 300 + 450
+
+
+def test_cache_dropped_between_two_readings_is_room_beside_known_kernel_memory() -> None:
+    contents = CgroupContents(anon_bytes=40, shmem_bytes=5, cache_bytes=100)
+    assert room_bytes(replace(KERNEL_ON_V1, contents=contents), USAGE) == 55 + 300
+
+
+def test_without_contents_known_kernel_memory_is_no_cache() -> None:
+    cgroup = CgroupCounters(charge_bytes=900, headroom_bytes=100, kernel_bytes=600)
+    assert room_bytes(cgroup, USAGE) == 100 + 900 - 13 - 600

@@ -2,7 +2,7 @@ import pytest
 
 from ebpftrace.counters import Usage
 from ebpftrace.units import GIB, MIB
-from ebpftrace.views.level import held_share, level
+from ebpftrace.views.level import level
 from tests.support import watches
 
 
@@ -27,5 +27,5 @@ def test_a_minute_from_the_limit_is_raised() -> None:
 
 def test_without_a_limit_there_is_no_level() -> None:
     free = watches.job(processes=[watches.process()], limit=None, seconds_to_limit=None)
-    assert held_share(free) is None
+    assert free.used_share is None
     assert level(free) == "calm"

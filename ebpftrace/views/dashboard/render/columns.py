@@ -166,6 +166,13 @@ def _kind(name: str, kind: Callable[[Usage], int]) -> Column:
     return Column(name, name.upper(), 7, draw)
 
 
+def _kernel(row: Row, context: CellContext, _width: int) -> Cell:
+    """The kernel counts its own memory by cgroup, not by process."""
+    if row.process is not None:
+        return ()
+    return _size(row.job.kernel_bytes or 0, context)
+
+
 def _peak(row: Row, context: CellContext, _width: int) -> Cell:
     process = row.process
     return _size(
@@ -197,6 +204,7 @@ _REST = (
     _kind("file", lambda usage: usage.file_bytes),
     _kind("shmem", lambda usage: usage.shmem_bytes),
     _kind("swap", lambda usage: usage.swap_bytes),
+    Column("kernel", "KERNEL", 7, _kernel),
     Column("peak", "PEAK", 7, _peak),
     Column("stalls", "STALLED", 7, _stalled),
     Column("age", "AGE", 6, _age),

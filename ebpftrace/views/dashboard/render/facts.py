@@ -71,6 +71,7 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
     return [
         *_usage(job.usage),
         ("charge", format_bytes(group.charge_bytes)),
+        ("kernel", "" if job.kernel_bytes is None else format_bytes(job.kernel_bytes)),
         ("limit", "none" if limit is None else format_bytes(limit)),
         (
             "headroom",

@@ -1,0 +1,100 @@
+"""Kernel memory fills the limit: it is counted as the kernel counts it, and judged."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.units import MIB
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.kinds import kinds_process
+from tests.support.records import Record, Watch
+
+pytestmark = pytest.mark.kernel
+
+NOISE = 2 * MIB  # what a batch of pages a CPU, and the reading of the files itself, may be off
+
+
+def kernel_truth(group: MemoryCgroup) -> int:
+    """Kernel memory that cannot be dropped, as the kernel's own files have it."""
+    if group.version == 1:
+        return int((group.path / "memory.kmem.usage_in_bytes").read_text())
+    lines = (group.path / "memory.stat").read_text().splitlines()
+    stat = {name: int(value) for name, value in (line.split() for line in lines)}
+    return stat["kernel"] + stat["sock"] - stat["slab_reclaimable"]
+
+
+def job_of(snapshot: Record, group: MemoryCgroup) -> Record:
+    return next(job for job in snapshot["jobs"] if job["cgroup"] == group.name)
+
+
+@pytest.mark.parametrize("kind", ["pipes", "sockets", "tables", "files"])
+def test_kernel_memory_is_counted_and_its_climb_is_judged(kind: str) -> None:
+    with (
+        memory_cgroup(limit=100 * MIB) as group,
+        tempfile.TemporaryDirectory(dir="/dev/shm", prefix="ebpftrace-test-") as folder,
+        kinds_process(group, {"FOLDER": folder}) as process,
+        Watch("--cgroup", group.name, "--interval", "500ms") as watch,
+    ):
+        before = kernel_truth(group)
+        process.do(f"{kind} 75 15")
+        job = job_of(watch.next_snapshot(), group)
+        truth = kernel_truth(group)
+        assert truth - before > 40 * MIB, "the workload does not take what it should"
+        assert abs(job["kernel_bytes"] - truth) <= NOISE
+        inside = job["contents"]
+        rest = job["charge_bytes"] - sum(
+            inside[name] for name in ("anon_bytes", "shmem_bytes", "cache_bytes")
+        )
+        assert abs(rest - inside["reclaimable_bytes"] - truth) <= NOISE
+        found = watch.wait_for(
+            lambda record: record["type"] == "finding" and record["detector"] == "forecast"
+        )
+        assert "kernel memory" in found["sentence"]
+        assert process.is_running
+
+
+def test_an_exhausting_climb_of_pipes_is_called_before_the_kill() -> None:
+    with (
+        memory_cgroup(limit=100 * MIB) as group,
+        kinds_process(group) as process,
+        Watch("--cgroup", group.name, "--interval", "250ms") as watch,
+    ):
+        process.send("pipes 200 60")
+        found = watch.wait_for(
+            lambda record: record["type"] == "finding" and record["detector"] == "exhaustion",
+            60,
+        )
+        assert process.is_running
+        assert "of it kernel memory" in found["sentence"]
+        assert found["measured"] >= 0.97
+        kill = watch.wait_for(lambda record: record["type"] == "oom_kill", 30)
+        assert kill["kernel_bytes"] > 70 * MIB
+
+
+def test_page_cache_and_its_nodes_are_no_kernel_memory_that_fills_the_limit(
+    tmp_path: Path,
+) -> None:
+    """A flood of page cache fills the limit; its index in the kernel stays small."""
+    with (
+        memory_cgroup(limit=60 * MIB) as group,
+        Watch("--cgroup", group.name, "--interval", "250ms") as watch,
+    ):
+        script = f"dd if=/dev/zero of={tmp_path}/flood bs=1M count=150 2>/dev/null; sleep 60"
+        process = group.run(["/bin/sh", "-c", script], start_new_session=True)
+        try:
+            watch.wait_for(
+                lambda record: (
+                    record["type"] == "snapshot"
+                    and any(
+                        job["cgroup"] == group.name and job["charge_bytes"] > 55 * MIB
+                        for job in record["jobs"]
+                    )
+                )
+            )
+            job = job_of(watch.next_snapshot(), group)
+            assert job["kernel_bytes"] < 10 * MIB
+            assert not [one for one in watch.records if one["type"] == "finding"]
+        finally:
+            process.kill()
+            process.wait()
