@@ -114,6 +114,27 @@ static inline u64 kernel_pages(u64 memcg, int v2)
     return NOT_COUNTED;
 }
 
+/* On v1 the OOM killer can be disabled for a cgroup (memory.oom_control), and a task that
+ * finds no memory in it waits then. */
+static inline int oom_killer_disabled(u64 memcg)
+{
+#ifdef AT_mem_cgroup_oom_kill_disable
+    return read_u32(memcg + AT_mem_cgroup_oom_kill_disable) & 0xff;
+#else
+    return 0;
+#endif
+}
+
+/* Whether a task waits in an OOM of this cgroup, or of one above it. */
+static inline int under_oom(u64 memcg)
+{
+#ifdef AT_mem_cgroup_under_oom
+    return read_u32(memcg + AT_mem_cgroup_under_oom) > 0;
+#else
+    return 0;
+#endif
+}
+
 /* The cgroup's own charge and the tightest limit above it, from its page counters. */
 static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
 {
@@ -129,10 +150,12 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     counters->oom_kills = memcg_event(memcg, MEMCG_OOM_KILL);
     read_events(memcg, v2, counters);
     u64 limit = NO_LIMIT, headroom = NO_LIMIT, throttled_at = NO_LIMIT;
+    int disabled = 0;
     for (int level = 0; level < 16; level++) {
         u64 max = read_u64(counter + AT(page_counter, max));
         u64 usage = read_u64(counter + AT(page_counter, usage));
         u64 high = read_u64(counter + AT(page_counter, high));
+        disabled |= oom_killer_disabled(counter - AT(mem_cgroup, memory));
         if (high < UNLIMITED_PAGES && high < throttled_at)
             throttled_at = high;
         if (max < UNLIMITED_PAGES) {
@@ -150,6 +173,7 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     counters->headroom = headroom;
     counters->high = throttled_at;
     counters->kernel = kernel_pages(memcg, v2);
+    counters->stuck = disabled && under_oom(memcg);
 }
 
 static inline void keep_cgroup(u64 memcg, u64 id)

@@ -85,6 +85,7 @@ struct cgroup_counters {
     u64 headroom; /* pages */
     u64 high; /* pages; NO_LIMIT: no memory.high on the path */
     u64 kernel; /* pages of kernel memory in the charge; NOT_COUNTED on v2 */
+    u64 stuck; /* a task waits at the limit, and the OOM killer is disabled: v1 */
     u64 limit_hits;
     u64 oom_kills;
     u64 lows; /* this and the next three as in memory.events of v2, or NOT_COUNTED */

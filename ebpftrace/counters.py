@@ -147,7 +147,8 @@ class CgroupCounters:
     `limit_bytes` is the tightest limit on the path to the root (None: none is set), and
     `headroom_bytes` the smallest distance to any of those limits. `high_bytes` is the
     tightest memory.high there, above which v2 throttles. `kernel_bytes` is the kernel memory
-    in the charge, which has a page counter of its own on v1.
+    in the charge, which has a page counter of its own on v1. `stuck`: a task waits at the
+    limit, and the OOM killer is disabled, as it can be on v1.
     """
 
     charge_bytes: int = 0
@@ -156,6 +157,7 @@ class CgroupCounters:
     headroom_bytes: int | None = None
     high_bytes: int | None = None
     kernel_bytes: int | None = None  # None: cgroup v2, see CgroupContents
+    stuck: bool = False
     limit_hits: int = 0  # failcnt on v1, the `max` event on v2
     oom_kills: int = 0
     stalled_ns: int = 0

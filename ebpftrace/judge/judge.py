@@ -7,6 +7,8 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.judge import words
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.detectors.builtin import builtin_detectors
+from ebpftrace.judge.detectors.hang import NAME as HANG
+from ebpftrace.judge.detectors.oom import NAME as OOM
 from ebpftrace.judge.detectors.oom import OomDetector
 from ebpftrace.judge.finding import Finding, FindingState, FindingUnit, Severity, Subject
 from ebpftrace.judge.past import PastOf
@@ -16,6 +18,9 @@ from ebpftrace.units import NS_PER_SECOND
 
 HOLD_NS = 10 * NS_PER_SECOND
 """A finding ends when its condition has not been met for so long: no flapping."""
+
+FULL_SHARE = 0.995
+"""Nothing is over while so much of the limit is taken by what cannot be dropped."""
 
 FORGET_NS = 30 * NS_PER_SECOND
 """A subject that is missing (between two short processes) is remembered for so long."""
@@ -183,7 +188,8 @@ def _end(case: _Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
     now, label = snapshot.monotonic_ns, words.label(case.job, case.process)
     for detector, finding in list(case.findings.items()):
         returned = case.samples.now.held_bytes < case.ends_below.get(detector, 0)
-        if not (gone or returned) and now - case.met_ns[detector] <= HOLD_NS:
+        full = detector not in (HANG, OOM) and _is_full(case)
+        if not (gone or returned) and (full or now - case.met_ns[detector] <= HOLD_NS):
             continue
         del case.findings[detector]
         lasted = words.seconds((now - finding.since_ns) / NS_PER_SECOND)
@@ -213,6 +219,12 @@ def subject_words(
         return words.label(job, process), ""
     gained = detector.measures_gain and verdict.since_ns < now_ns  # else it holds too much
     return words.subject(job, verdict.since_ns if gained else None)
+
+
+def _is_full(case: _Case) -> bool:
+    """Whether the subject is at its limit, or hangs there: then it has only stopped growing."""
+    now = case.samples.now
+    return now.stuck or HANG in case.findings or (now.used_share or 0.0) >= FULL_SHARE
 
 
 def finding_of(

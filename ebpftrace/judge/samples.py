@@ -43,6 +43,8 @@ class Sample:
     throttled: int = 0  # how often it was
     major_faults: int = 0
     age_ns: int = 0  # of its job
+    full_pressure_ns: int = 0  # PSI: all that could have run waited
+    stuck: bool = False  # a task waits at the limit, and the OOM killer is disabled
     kernel_bytes: int = 0  # memory of the kernel itself that it cannot drop
 
     @property
@@ -230,5 +232,7 @@ def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int, kernel: int = 
         throttled=cgroup.events.high if cgroup.events else 0,
         major_faults=contents.major_faults if contents else 0,
         age_ns=job.age_ns,
+        full_pressure_ns=cgroup.pressure.full_ns if cgroup.pressure else 0,
+        stuck=cgroup.stuck,
         kernel_bytes=kernel,
     )

@@ -57,7 +57,7 @@ class StructDecoder:
     def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
         self._calls = calls
         self._watermarks = watermarks
-        self._cgroup = struct.Struct("=15Q2qQqQ" if watermarks else "=15Q")
+        self._cgroup = struct.Struct("=16Q2qQqQ" if watermarks else "=16Q")
         self._base_words = (7 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")
@@ -113,8 +113,8 @@ class StructDecoder:
 
     def cgroup(self, data: bytes, offset: int = 0) -> CgroupCounters:
         """A `struct cgroup_counters`."""
-        (_memcg, charge, peak, limit, headroom, high, kernel, hits, kills, lows, highs, ooms,
-         group_kills, stalled, stalls, *_marks) = (
+        (_memcg, charge, peak, limit, headroom, high, kernel, stuck, hits, kills, lows, highs,
+         ooms, group_kills, stalled, stalls, *_marks) = (
             self._cgroup.unpack_from(data, offset)
         )  # fmt: skip
         events = None
@@ -134,6 +134,7 @@ class StructDecoder:
             headroom_bytes=None if headroom == _NO_LIMIT else headroom * PAGE_SIZE,
             high_bytes=None if high == _NO_LIMIT else high * PAGE_SIZE,
             kernel_bytes=None if kernel == _NOT_COUNTED else kernel * PAGE_SIZE,
+            stuck=bool(stuck),
             limit_hits=hits,
             oom_kills=kills,
             stalled_ns=stalled,
@@ -143,7 +144,7 @@ class StructDecoder:
 
     def held_pages(self, data: bytes) -> int:
         """The sum of held pages in a `struct cgroup_counters`; 0 without watermarks."""
-        return int(self._cgroup.unpack_from(data)[15]) if self._watermarks else 0
+        return int(self._cgroup.unpack_from(data)[16]) if self._watermarks else 0
 
 
 def fuse_blown(data: bytes, offset: int = 0) -> FuseBlown:

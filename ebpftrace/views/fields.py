@@ -139,6 +139,7 @@ def job_fields(job: JobSnapshot) -> Record:
         "high_bytes": job.cgroup.high_bytes,
         "contents": contents_fields(job.cgroup.contents),
         "kernel_bytes": job.kernel_bytes,
+        "stuck": job.cgroup.stuck,
         "limit_hits": job.cgroup.limit_hits,
         "memory_events": event_fields(job.cgroup.events),
         "pressure": pressure_fields(job.cgroup.pressure),

@@ -24,8 +24,15 @@ def sample(
     stalled: float = 0,
     refaults: int = 0,
     majors: int = 0,
+    stuck: bool = False,
+    high: float | None = None,
+    throttled: int = 0,
+    full: float = 0,
 ) -> Sample:
-    """`mib` of anon memory at a time; `limit` and `shmem` in MiB, `stalled` in s."""
+    """`mib` of anon memory at a time; `limit`, `high` and `shmem` in MiB.
+
+    `stalled` and `full`, the PSI of all its tasks, are in s.
+    """
     room = None if limit is None else round((limit - mib - shmem) * MIB)
     return Sample(
         time_ns=START_NS + round(seconds * NS_PER_SECOND),
@@ -39,6 +46,10 @@ def sample(
         refaults=refaults,
         major_faults=majors,
         age_ns=round(seconds * NS_PER_SECOND),
+        stuck=stuck,
+        high_bytes=None if high is None else round(high * MIB),
+        throttled=throttled,
+        full_pressure_ns=round(full * NS_PER_SECOND),
     )
 
 

@@ -29,6 +29,7 @@ def cgroup_struct(
     limits: tuple[int, int, int] = (NO_LIMIT,) * 3,
     events: tuple[int, int, int, int] = (NOT_COUNTED,) * 4,
     kernel: int = NOT_COUNTED,
+    stuck: int = 0,
 ) -> bytes:
     """A `struct cgroup_counters`: `limits` are limit, headroom and high, `events` of v2."""
-    return struct.pack("=15Q", 0, 10, 20, *limits, kernel, 3, 1, *events, 5, 2)
+    return struct.pack("=16Q", 0, 10, 20, *limits, kernel, stuck, 3, 1, *events, 5, 2)

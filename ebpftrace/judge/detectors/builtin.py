@@ -8,6 +8,7 @@ from ebpftrace.judge.detectors.exhaustion import ExhaustionDetector
 from ebpftrace.judge.detectors.forecast import NAME as FORECAST
 from ebpftrace.judge.detectors.forecast import ForecastDetector
 from ebpftrace.judge.detectors.growth import GrowthDetector
+from ebpftrace.judge.detectors.hang import HangDetector
 from ebpftrace.judge.detectors.leak import LeakDetector
 from ebpftrace.judge.detectors.level import LevelDetector
 from ebpftrace.judge.detectors.oom import OomDetector
@@ -17,14 +18,15 @@ from ebpftrace.units import NS_PER_SECOND
 
 
 def builtin_detectors() -> tuple[Detector, ...]:
-    """What is known: exhaustion, leaks, thrashing, OOM kills. What is expected: forecasts.
+    """What is known: exhaustion, leaks, hangs, thrashing, OOM kills.
 
-    A burst or a new high is no more than a notice.
+    What is expected are forecasts. A burst or a new high is no more than a notice.
     """
     return (
         ForecastDetector(),
         LeakDetector(),
         ExhaustionDetector(),
+        HangDetector(),
         ThrashDetector(),
         OomDetector(),
         GrowthDetector(

@@ -12,6 +12,8 @@ from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger import JobSnapshot, OomNote
 from ebpftrace.units import NS_PER_SECOND
 
+NAME = "oom"
+
 
 @dataclass(frozen=True, slots=True)
 class OomDetector(Detector):
@@ -19,7 +21,7 @@ class OomDetector(Detector):
 
     window_ns: int = 60 * NS_PER_SECOND
     severity: Severity = Severity.CRITICAL
-    name: str = "oom"
+    name: str = NAME
 
     units: ClassVar = frozenset({FindingUnit.KILLS})
     measures_gain: ClassVar = False
@@ -70,7 +72,7 @@ def _describe(_: OomDetector, subject: str) -> str:
 
 
 CONDITION = ConditionKind(
-    name="oom",
+    name=NAME,
     doc="the OOM killer has killed a process of the job",
     settings=(),
     per_process=False,

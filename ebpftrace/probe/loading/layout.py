@@ -46,7 +46,7 @@ _ENUMS = {
 _OPTIONAL_EVENTS = ("MEMCG_OOM_GROUP_KILL",)
 """Of enum memcg_memory_event, where the kernel has it."""
 
-_V1_FIELDS = ("kmem",)
+_V1_FIELDS = ("kmem", "under_oom", "oom_kill_disable")
 """Of struct mem_cgroup, where the kernel has cgroup v1 (CONFIG_MEMCG_V1 since 6.11)."""
 
 _MEMBER_NAMES = ("MM_FILEPAGES", "MM_ANONPAGES", "MM_SWAPENTS", "MM_SHMEMPAGES")

@@ -84,6 +84,7 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
         *_growth(job),
         ("oom kills", f"{job.oom_kills:,}"),
         ("limit hits", f"{group.limit_hits:,}"),
+        *([("hangs", "the OOM killer is disabled")] if group.stuck else []),
         ("stalled", _stalls(job.stalled_ns, job.stalls)),
         *_cgroup_v2_facts(job),
         ("processes", f"{len(job.processes):,} now, {job.started:,} seen"),
