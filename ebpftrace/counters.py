@@ -95,9 +95,10 @@ class CgroupContents:
 
     `cache_bytes` is page cache that the kernel can drop; tmpfs is in `shmem_bytes`.
     `kernel_bytes` is kernel memory: slab, page tables, stacks, pipe and socket buffers; of it
-    the kernel can drop `reclaimable_bytes`. Only v2 shows the two. `refaults` counts
-    pages that were dropped and soon needed again, `major_faults` how often a process waited
-    for a page of a mapped file or of swap to be read.
+    the kernel can drop `reclaimable_bytes`. Only v2 shows the two. `lazy_bytes` is the part of
+    `anon_bytes` that was freed lazily (MADV_FREE): the kernel takes it as it needs it.
+    `refaults` counts pages that were dropped and soon needed again, `major_faults` how often a
+    process waited for a page of a mapped file or of swap to be read.
     """
 
     anon_bytes: int = 0
@@ -107,6 +108,7 @@ class CgroupContents:
     major_faults: int = 0
     kernel_bytes: int | None = None  # None: cgroup v1, see CgroupCounters
     reclaimable_bytes: int = 0
+    lazy_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ebpftrace.events import CgroupRead
 from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.lazy_free import LazyFree
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.host.pressure import read_pressure
 
@@ -15,6 +16,7 @@ class CgroupFiles:
     def __init__(self, paths: CgroupPaths, *, pressure: bool) -> None:
         self._paths = paths
         self._pressure = pressure
+        self._lazy_free = LazyFree()
 
     def folder(self, cgroup_id: int) -> Path | None:
         """A cgroup's folder; None for the root cgroup, which is the whole machine."""
@@ -27,6 +29,8 @@ class CgroupFiles:
         if folder is None:
             return event
         contents = read_contents(folder)
+        if contents is not None:
+            contents = self._lazy_free.confirm(event.cgroup_id, contents, folder)
         pressure = read_pressure(folder) if self._pressure else None
         counters = replace(event.counters, contents=contents, pressure=pressure)
         return replace(event, counters=counters)

@@ -204,7 +204,8 @@ def of_job(job: JobSnapshot, now_ns: int) -> Sample:
         usage = job.charged_usage
         anon, shmem, kernel = usage.anon_bytes, usage.shmem_bytes, 0
     else:
-        anon, shmem = contents.anon_bytes, contents.shmem_bytes
+        anon = contents.anon_bytes - contents.lazy_bytes
+        shmem = contents.shmem_bytes
         kernel = job.kernel_bytes or 0
     return _sample(job, now_ns, anon, shmem + job.usage.swap_bytes, kernel)
 

@@ -46,13 +46,15 @@ def held_bytes(cgroup: CgroupCounters, usage: Usage, *, alone: bool) -> int:
     if contents is None:
         return charged_usage(cgroup, usage).held_bytes
     kernel = kernel_bytes(cgroup) or 0
-    return contents.anon_bytes + contents.shmem_bytes + usage.swap_bytes + kernel
+    anon = contents.anon_bytes - contents.lazy_bytes
+    return anon + contents.shmem_bytes + usage.swap_bytes + kernel
 
 
 def room_bytes(cgroup: CgroupCounters, group_usage: Usage) -> int | None:
     """Until the tightest limit is reached; None where there is none.
 
-    Page cache counts as room: the kernel drops it before it kills a process. The charge is
+    Page cache counts as room, and so does what was freed lazily and slab that can be
+    reclaimed: the kernel takes them before it kills a process. The charge is
     read before the contents, and cache that is dropped in between is in neither: it is what
     is left of the charge beside all that is known. Where kernel memory is not known, a
     quarter of the limit may be the kernel's. Where the cgroup's contents were not read,
@@ -66,8 +68,9 @@ def room_bytes(cgroup: CgroupCounters, group_usage: Usage) -> int | None:
     if contents is not None:
         if kernel is None:
             kernel = (cgroup.limit_bytes or cgroup.charge_bytes) // _KERNEL_PART
-        droppable = contents.cache_bytes + contents.reclaimable_bytes
-        known = contents.anon_bytes + contents.shmem_bytes + droppable
+        droppable = contents.cache_bytes + contents.reclaimable_bytes + contents.lazy_bytes
+        kept = contents.anon_bytes - contents.lazy_bytes + contents.shmem_bytes
+        known = kept + droppable
         return headroom + droppable + max(0, cgroup.charge_bytes - known - kernel)
     held = group_usage.anon_bytes + group_usage.shmem_bytes  # swap is not in the charge
     return headroom + max(0, cgroup.charge_bytes - held - (kernel or 0))

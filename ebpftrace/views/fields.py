@@ -97,6 +97,7 @@ def contents_fields(contents: CgroupContents | None) -> Record | None:
         "shmem_bytes": contents.shmem_bytes,
         "cache_bytes": contents.cache_bytes,
         "reclaimable_bytes": contents.reclaimable_bytes,
+        "lazy_bytes": contents.lazy_bytes,
         "refaults": contents.refaults,
         "major_faults": contents.major_faults,
     }

@@ -38,6 +38,11 @@ def refresh_job(
     if job.alone and reading.partial:
         missing = reading.held_bytes - usage.held_bytes
         usage = replace(usage, anon_bytes=max(0, usage.anon_bytes + missing))
+    last = job.cgroup.contents
+    if contents is not None:
+        # What was written to since is known only to the snapshot: see host/lazy_free.py.
+        lazy = min(contents.lazy_bytes, last.lazy_bytes if last else 0)
+        contents = replace(contents, lazy_bytes=lazy)
     cgroup = replace(reading.counters, contents=contents, pressure=job.cgroup.pressure)
     group = usage
     if not job.alone:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from ebpftrace.counters import CgroupContents
 from ebpftrace.host.memstat import read_contents
 
@@ -57,3 +59,24 @@ def test_removed_cgroup_has_no_contents(tmp_path: Path) -> None:
 def test_other_lines_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "memory.stat").write_text("anon 4096\nhalf\nnew_field not-a-number\n")
     assert read_contents(tmp_path) == CgroupContents(anon_bytes=4096, kernel_bytes=0)
+
+
+@pytest.mark.parametrize(("prefix", "text"), [("total_", V1), ("", V2)], ids=["v1", "v2"])
+@pytest.mark.parametrize(
+    ("inactive", "active", "lazy"),
+    [
+        (2027520, 0, 0),  # the page cache, without shmem
+        (2000000, 0, 0),  # a part of it is locked, or not on a list yet
+        (2027520 + 5000000, 0, 5000000),
+        (27520 + 5000000, 2000000, 5000000),
+        (2027520 + 50000000, 0, 13746176),  # never more than there is
+    ],
+)
+def test_anon_pages_on_the_lists_of_files_were_freed_lazily(
+    tmp_path: Path, prefix: str, text: str, inactive: int, active: int, lazy: int
+) -> None:
+    lists = f"{prefix}inactive_file {inactive}\n{prefix}active_file {active}\n"
+    (tmp_path / "memory.stat").write_text(text + lists)
+    contents = read_contents(tmp_path)
+    assert contents is not None
+    assert contents.lazy_bytes == lazy

@@ -94,3 +94,11 @@ def test_cache_dropped_between_two_readings_is_room_beside_known_kernel_memory()
 def test_without_contents_known_kernel_memory_is_no_cache() -> None:
     cgroup = CgroupCounters(charge_bytes=900, headroom_bytes=100, kernel_bytes=600)
     assert room_bytes(cgroup, USAGE) == 100 + 900 - 13 - 600
+
+
+@pytest.mark.parametrize("lazy", [0, 30, 40], ids=["none", "partly", "all"])
+def test_what_was_freed_lazily_is_room(lazy: int) -> None:
+    contents = CgroupContents(40, 5, 300, lazy_bytes=lazy)
+    cgroup = replace(KERNEL_ON_V1, contents=contents)
+    assert held_bytes(cgroup, USAGE, alone=True) == 40 - lazy + 5 + 2 + 600
+    assert room_bytes(cgroup, USAGE) == 55 + 300 + lazy

@@ -1,0 +1,93 @@
+"""Memory that was freed lazily is room, unless it was written to since."""
+
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.units import KIB, MIB
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.kinds import KindsProcess, kinds_process
+from tests.support.records import Record, Watch
+
+pytestmark = pytest.mark.kernel
+
+NOISE = 6 * MIB  # the reading is up to half a second old; pages wait in batches
+
+
+def lazy_free(pid: int) -> int:
+    """As the kernel has it."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
+        if line.startswith("LazyFree:"):
+            return int(line.split()[1]) * KIB
+    raise AssertionError("this kernel shows no LazyFree")
+
+
+def settled_job(watch: Watch, group: MemoryCgroup) -> Record:
+    """The job once the figures of half a second ago are read anew."""
+    for _ in range(4):
+        snapshot = watch.next_snapshot()
+    return next(job for job in snapshot["jobs"] if job["cgroup"] == group.name)
+
+
+def check(job: Record, process: KindsProcess, kept_mib: int) -> None:
+    """The figures against what the program knows, and what the kernel shows of it."""
+    inside = job["contents"]
+    assert abs(inside["lazy_bytes"] - lazy_free(process.pid)) <= NOISE
+    program = 20 * MIB  # Python itself
+    assert 0 <= inside["anon_bytes"] - inside["lazy_bytes"] - kept_mib * MIB <= program + NOISE
+
+
+def levels(watch: Watch) -> list[Record]:
+    return [
+        one
+        for one in watch.records
+        if one["type"] == "finding" and one["detector"].startswith("level")
+    ]
+
+
+def test_lazily_freed_memory_is_not_held_until_it_is_written_to_again() -> None:
+    with (
+        memory_cgroup(limit=250 * MIB) as group,
+        kinds_process(group) as process,
+        Watch("--cgroup", group.name, "--interval", "250ms", "--level", "70%") as watch,
+    ):
+        process.do("lazy 210")
+        job = settled_job(watch, group)
+        assert job["charge_bytes"] > 200 * MIB
+        check(job, process, kept_mib=0)
+        assert levels(watch) == []
+        assert process.is_running
+        process.do("reuse 100")
+        check(settled_job(watch, group), process, kept_mib=100)
+        assert levels(watch) == []
+        process.do("reuse 80")
+        found = watch.wait_for(
+            lambda one: one["type"] == "finding" and one["detector"].startswith("level")
+        )
+        assert found["measured"] == pytest.approx(188 / 250, abs=0.05)
+        check(settled_job(watch, group), process, kept_mib=180)
+
+
+def test_partly_lazily_freed_memory_counts_in_part() -> None:
+    with (
+        memory_cgroup(limit=250 * MIB) as group,
+        kinds_process(group) as process,
+        Watch("--cgroup", group.name, "--interval", "250ms", "--level", "70%") as watch,
+    ):
+        process.do("anon 60")
+        process.do("lazy 150")
+        check(settled_job(watch, group), process, kept_mib=60)
+        assert levels(watch) == []
+
+
+def test_the_kernel_takes_it_before_it_kills() -> None:
+    """What is called room is: the same process then fills the limit, and is not killed."""
+    with (
+        memory_cgroup(limit=250 * MIB) as group,
+        kinds_process(group) as process,
+        Watch("--cgroup", group.name, "--interval", "250ms") as watch,
+    ):
+        process.do("lazy 210")
+        process.do("anon 150")
+        check(settled_job(watch, group), process, kept_mib=150)
+        assert group.oom_kills() == 0
