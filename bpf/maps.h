@@ -10,6 +10,7 @@ BPF_HASH(reclaiming, u32, u64, 4096); /* thread in direct reclaim -> since when 
 BPF_ARRAY(losses, u64, LOSS_CAUSES);
 BPF_ARRAY(cpu_offsets, u64, CPUS); /* where each CPU's per-CPU memory begins */
 BPF_ARRAY(blank_process, struct process, 1); /* never written: too large for the stack */
+BPF_ARRAY(blank_cgroup, struct cgroup_counters, 1); /* so is this */
 BPF_ARRAY(self_tgid, u32, 1); /* the watcher, which is never watched; 0: none */
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 

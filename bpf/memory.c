@@ -135,7 +135,33 @@ static inline int under_oom(u64 memcg)
 #endif
 }
 
-/* The cgroup's own charge and the tightest limit above it, from its page counters. */
+/* Keeps one level. Beyond those that fit, the one with the least room is kept, so that a job
+ * that makes cgroups of its own cannot hide the limit that it is under. */
+static inline void keep_level(struct cgroup_counters *counters, u64 above, u64 counter, int v2)
+{
+    /* Read from the map and not kept in a register: the verifier would follow every value. */
+    u64 found = counters->found++;
+    u64 max = read_u64(counter + AT(page_counter, max));
+    u64 high = read_u64(counter + AT(page_counter, high));
+    u64 charge = read_u64(counter + AT(page_counter, usage));
+    u64 memcg = counter - AT(mem_cgroup, memory);
+    u32 at = found < LEVELS ? found : LEVELS - 1;
+    asm volatile("" : "+r"(at)); /* the bound must not be optimized into an earlier one */
+    struct limit_level *level = &counters->levels[at & (LEVELS - 1)];
+    s64 room = max < high ? max - charge : high - charge;
+    s64 kept_room = level->limit < level->high ? level->limit - level->charge
+                                               : level->high - level->charge;
+    if (found >= LEVELS && kept_room <= room)
+        return;
+    level->id = memcg_id(memcg);
+    level->above = above;
+    level->charge = charge;
+    level->limit = max < UNLIMITED_PAGES ? max : NO_LIMIT;
+    level->high = high < UNLIMITED_PAGES ? high : NO_LIMIT;
+    level->kernel = kernel_pages(memcg, v2);
+}
+
+/* The cgroup's own charge, and the limits above it, from its page counters. */
 static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
 {
     u64 counter = memcg + AT(mem_cgroup, memory);
@@ -149,29 +175,22 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
                               : read_u64(counter + AT(page_counter, failcnt));
     counters->oom_kills = memcg_event(memcg, MEMCG_OOM_KILL);
     read_events(memcg, v2, counters);
-    u64 limit = NO_LIMIT, headroom = NO_LIMIT, throttled_at = NO_LIMIT;
+    u64 limit = NO_LIMIT;
     int disabled = 0;
+    counters->found = 0;
     for (int level = 0; level < 16; level++) {
         u64 max = read_u64(counter + AT(page_counter, max));
-        u64 usage = read_u64(counter + AT(page_counter, usage));
         u64 high = read_u64(counter + AT(page_counter, high));
         disabled |= oom_killer_disabled(counter - AT(mem_cgroup, memory));
-        if (high < UNLIMITED_PAGES && high < throttled_at)
-            throttled_at = high;
-        if (max < UNLIMITED_PAGES) {
-            u64 room = max > usage ? max - usage : 0;
-            if (max < limit)
-                limit = max;
-            if (room < headroom)
-                headroom = room;
-        }
+        if (max < UNLIMITED_PAGES && max < limit)
+            limit = max;
+        if (max < UNLIMITED_PAGES || high < UNLIMITED_PAGES)
+            keep_level(counters, level, counter, v2);
         counter = read_u64(counter + AT(page_counter, parent));
         if (!counter)
             break;
     }
     counters->limit = limit;
-    counters->headroom = headroom;
-    counters->high = throttled_at;
     counters->kernel = kernel_pages(memcg, v2);
     counters->stuck = disabled && under_oom(memcg);
 }
@@ -180,16 +199,24 @@ static inline void keep_cgroup(u64 memcg, u64 id)
 {
     if (!memcg)
         return;
-    struct cgroup_counters fresh = {};
     struct cgroup_counters *counters = cgroups.lookup(&id);
     if (counters) {
         read_cgroup(memcg, counters);
         return;
     }
-    read_cgroup(memcg, &fresh);
-    arm_cgroup(&fresh);
-    if (cgroups.update(&id, &fresh))
-        lost(LOSS_CGROUPS_FULL);
+    u32 zero = 0;
+    struct cgroup_counters *blank = blank_cgroup.lookup(&zero);
+    if (!blank || cgroups.insert(&id, blank)) {
+        counters = cgroups.lookup(&id); /* another CPU was first */
+        if (!counters)
+            lost(LOSS_CGROUPS_FULL);
+        return;
+    }
+    counters = cgroups.lookup(&id);
+    if (!counters)
+        return;
+    read_cgroup(memcg, counters);
+    arm_cgroup(counters);
 }
 
 /* Whether the process is charged to another memory cgroup than it was. */

@@ -77,13 +77,23 @@ struct process {
 #endif
 };
 
+/* A cgroup on the path to the root that has a limit or a memory.high. Pages; NO_LIMIT: none. */
+struct limit_level {
+    u64 id; /* kernfs id */
+    u64 above; /* the cgroup itself: 0, its parent: 1, and so on */
+    u64 charge;
+    u64 limit;
+    u64 high;
+    u64 kernel; /* as in cgroup_counters */
+};
+
+#define LEVELS 4
+
 struct cgroup_counters {
     u64 memcg; /* struct mem_cgroup; valid until the cgroup's rmdir */
     u64 charge; /* pages */
     u64 peak; /* pages */
-    u64 limit; /* pages; NO_LIMIT: none on the path to the root */
-    u64 headroom; /* pages */
-    u64 high; /* pages; NO_LIMIT: no memory.high on the path */
+    u64 limit; /* pages, the lowest; NO_LIMIT: none on the path to the root */
     u64 kernel; /* pages of kernel memory in the charge; NOT_COUNTED on v2 */
     u64 stuck; /* a task waits at the limit, and the OOM killer is disabled: v1 */
     u64 limit_hits;
@@ -94,6 +104,8 @@ struct cgroup_counters {
     u64 group_kills;
     u64 stalled; /* ns */
     u64 stalls;
+    u64 found; /* levels with a limit or a memory.high; there may be more than are kept */
+    struct limit_level levels[LEVELS]; /* the lowest first */
 #ifdef WATERMARKS
     s64 held; /* pages: the tracked processes' own anon, shmem and swap */
     s64 mark; /* as in struct process, for the sum */

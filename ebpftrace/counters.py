@@ -143,12 +143,39 @@ class CgroupPressure:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitLevel:
+    """A cgroup on the path to the root that has a limit or a memory.high, with its charge.
+
+    `above`: 0 is the cgroup itself, 1 its parent. `path` and `contents` are those of a level
+    above that is shared with other cgroups, where it may be the nearest.
+    """
+
+    cgroup_id: int
+    above: int
+    charge_bytes: int
+    limit_bytes: int | None = None
+    high_bytes: int | None = None
+    kernel_bytes: int | None = None  # as in CgroupCounters
+    path: str = ""
+    contents: CgroupContents | None = None
+
+    @property
+    def headroom_bytes(self) -> int | None:
+        """Until its limit; page cache takes of it."""
+        if self.limit_bytes is None:
+            return None
+        return max(0, self.limit_bytes - self.charge_bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupCounters:
     """A memory cgroup's own counters, read from its `mem_cgroup`; the same on v1 and v2.
 
-    `limit_bytes` is the tightest limit on the path to the root (None: none is set), and
-    `headroom_bytes` the smallest distance to any of those limits. `high_bytes` is the
-    tightest memory.high there, above which v2 throttles. `kernel_bytes` is the kernel memory
+    `limit_bytes` is the limit on the path to the root that is the cgroup's own, as
+    ebpftrace/limits.py chooses it (None: none is set), and `headroom_bytes` how far the
+    charge of that same level is from it. `high_bytes` is the nearest memory.high, above which
+    v2 throttles, and `high_charge_bytes` the charge of that level, where others share it.
+    `kernel_bytes` is the kernel memory
     in the charge, which has a page counter of its own on v1. `stuck`: a task waits at the
     limit, and the OOM killer is disabled, as it can be on v1.
     """
@@ -158,6 +185,7 @@ class CgroupCounters:
     limit_bytes: int | None = None
     headroom_bytes: int | None = None
     high_bytes: int | None = None
+    high_charge_bytes: int | None = None
     kernel_bytes: int | None = None  # None: cgroup v2, see CgroupContents
     stuck: bool = False
     limit_hits: int = 0  # failcnt on v1, the `max` event on v2
@@ -167,3 +195,4 @@ class CgroupCounters:
     contents: CgroupContents | None = None  # None: not read
     events: CgroupEvents | None = None  # None: cgroup v1
     pressure: CgroupPressure | None = None  # None: cgroup v1, or a kernel without PSI
+    levels: tuple[LimitLevel, ...] = ()  # the lowest first; empty: not read

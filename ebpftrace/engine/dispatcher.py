@@ -128,6 +128,7 @@ class EventDispatcher:
             if tracked.has(event.key):
                 ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
         elif isinstance(event, RESOLVED):
+            event = self._files.name_limit(event)
             if self._breaker is not None:
                 self._breaker.handle_oom_kill(event)
             ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))

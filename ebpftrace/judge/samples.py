@@ -11,6 +11,7 @@ from ebpftrace.judge.past import Departure, JobPast
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.climb import SteadyClimb
 from ebpftrace.ledger.floor import FINE_NS, Floor
+from ebpftrace.ledger.held import SharedLimit
 from ebpftrace.ledger.series import CLOSEST_NS, DIP_NS
 from ebpftrace.ledger.trend import NO_TREND, Trend
 from ebpftrace.units import MIB, NS_PER_SECOND
@@ -25,8 +26,9 @@ _time_ns = attrgetter("time_ns")
 class Sample:
     """One subject at one moment. Bytes, nanoseconds of CLOCK_MONOTONIC, and counts.
 
-    `room_bytes` is what can still be held before the tightest limit is reached: page cache
-    counts as room, for the kernel drops it first. None where there is no limit.
+    `room_bytes` is what can still be held before the limit is reached that is the job's own:
+    page cache counts as room, for the kernel drops it first. None where there is no limit.
+    `shared` is a limit that others count towards; `limit_bytes` is that if there is no other.
     """
 
     time_ns: int
@@ -45,6 +47,9 @@ class Sample:
     age_ns: int = 0  # of its job
     full_pressure_ns: int = 0  # PSI: all that could have run waited
     stuck: bool = False  # a task waits at the limit, and the OOM killer is disabled
+    high_taken_bytes: int | None = None  # of a memory.high that others share
+    shared: SharedLimit | None = None
+    other_jobs: int = 0  # running below the shared limit
     kernel_bytes: int = 0  # memory of the kernel itself that it cannot drop
 
     @property
@@ -61,7 +66,8 @@ class Sample:
     @property
     def high_share(self) -> float | None:
         """How much of memory.high is held, 0 and more."""
-        return self.held_bytes / self.high_bytes if self.high_bytes else None
+        held = max(self.held_bytes, self.high_taken_bytes or 0)
+        return held / self.high_bytes if self.high_bytes else None
 
 
 class Samples:
@@ -218,6 +224,9 @@ def of_process(process: ProcessSnapshot, job: JobSnapshot, now_ns: int) -> Sampl
 
 def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int, kernel: int = 0) -> Sample:
     cgroup, contents = job.cgroup, job.cgroup.contents
+    shared, taken = job.shared_limit, cgroup.high_charge_bytes
+    if taken is not None and contents is not None:  # the others' page cache is not known
+        taken -= contents.cache_bytes
     return Sample(
         time_ns=now_ns,
         anon_bytes=anon,
@@ -235,5 +244,8 @@ def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int, kernel: int = 
         age_ns=job.age_ns,
         full_pressure_ns=cgroup.pressure.full_ns if cgroup.pressure else 0,
         stuck=cgroup.stuck,
+        high_taken_bytes=taken,
+        shared=shared,
+        other_jobs=0 if shared is None else job.other_jobs,
         kernel_bytes=kernel,
     )

@@ -2,6 +2,7 @@
 
 from ebpftrace.judge.attribution import attribute, unattributed
 from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.judge.sharing import limit_is_shared, nearer_shared
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.climb import SteadyClimb
 from ebpftrace.ledger.trend import Trend
@@ -76,19 +77,44 @@ def climbed(samples: Samples, climb: SteadyClimb) -> str:
     return f"has climbed by {size(climb.gain_bytes)} in {seconds(climb.seconds)}, {what}"
 
 
-def ahead(limit_bytes: int | None, trend: Trend, rate: str = "this rate") -> str:
-    """When the limit will be reached, as the end of a sentence; empty where it will not.
+def limit(sample: Sample) -> str:
+    """`the limit of 200 MiB`, and of a shared one its cgroup: see `shared_limit`."""
+    if limit_is_shared(sample):
+        return shared_limit(sample)
+    return f"the limit of {size(sample.limit_bytes or 0)}"
+
+
+def shared_limit(sample: Sample) -> str:
+    """`the limit of 230 MiB of /node, shared with one other job`."""
+    shared = sample.shared
+    assert shared is not None
+    return limit_of(shared.limit_bytes, shared.path, sample.other_jobs)
+
+
+def limit_of(limit_bytes: int, path: str, other_jobs: int) -> str:
+    """The same of a limit of the cgroup `path`; "" is the job's own."""
+    if not path:
+        return f"the limit of {size(limit_bytes)}"
+    others = "other cgroups"
+    if other_jobs:
+        others = "one other job" if other_jobs == 1 else f"{other_jobs} other jobs"
+    return f"the limit of {size(limit_bytes)} of {path}, shared with {others}"
+
+
+def ahead(sample: Sample, trend: Trend, rate: str = "this rate") -> str:
+    """When the nearest limit will be reached, as the end of a sentence; else empty.
 
     `rate` is what the sentence calls the rate of the trend.
     """
     left = trend.seconds_to_limit
-    if limit_bytes is None or left is None:
+    if sample.limit_bytes is None or left is None:
         return ""
-    limit = size(limit_bytes)
+    nearest = shared_limit(sample) if nearer_shared(sample) else limit(sample)
     if left <= 0:
-        return f"; the limit of {limit} is reached"
+        return f"; {nearest} is reached"
     away = "less than a second" if left < 1 else seconds(left)
-    return f"; at {rate} the limit of {limit} is {away} away"
+    verb = "," if "," in nearest else ""
+    return f"; at {rate} {nearest}{verb} is {away} away"
 
 
 def label(job: JobSnapshot, process: ProcessSnapshot | None = None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ebpftrace.counters import CgroupCounters, Delays, ProcessCounters, Usage
 from ebpftrace.events import ProcessKey, ProcessStarted, StartCause
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger.held import charged_usage, held_bytes, room_bytes
+from ebpftrace.ledger.held import charged_usage, held_bytes, nearest_room_bytes
 from ebpftrace.ledger.job_history import JobHistory, JobReading
 from ebpftrace.ledger.process_history import ProcessHistory
 from ebpftrace.ledger.shared import SharedCgroup, total
@@ -204,7 +204,7 @@ class JobAccount:
             own_bytes=charged_usage(self.cgroup, usage).held_bytes if self.processes else None,
             held_bytes=held_bytes(self.cgroup, usage, alone=group.jobs == 1),
             charge_bytes=self.cgroup.charge_bytes,
-            room_bytes=room_bytes(self.cgroup, group.usage),
+            room_bytes=nearest_room_bytes(self.cgroup, group.usage),
         )
         self.history.add(now_ns, reading)
         for process in self.processes.values():

@@ -1,10 +1,30 @@
 """What a job holds that the kernel cannot drop, and how much more fits below its limit."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
+from ebpftrace.limits import own_level, shared_levels
 
 _KERNEL_PART = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLimit:
+    """A limit that other cgroups count towards: what all of them cannot drop takes of it."""
+
+    cgroup_id: int
+    path: str
+    limit_bytes: int
+    room_bytes: int
+
+    @property
+    def used_share(self) -> float:
+        """How much of it is taken, 0..1."""
+        return 1 - self.room_bytes / self.limit_bytes
+
+    @property
+    def taken_bytes(self) -> int:
+        return self.limit_bytes - self.room_bytes
 
 
 def counted_contents(cgroup: CgroupCounters, *, alone: bool) -> CgroupContents | None:
@@ -34,10 +54,7 @@ def kernel_bytes(cgroup: CgroupCounters) -> int | None:
 
     On v1 nothing says how much of it the kernel could drop, so all of it counts.
     """
-    contents = cgroup.contents
-    if contents is None or contents.kernel_bytes is None:
-        return cgroup.kernel_bytes
-    return max(0, contents.kernel_bytes - contents.reclaimable_bytes)
+    return _kernel(cgroup.contents, cgroup.kernel_bytes)
 
 
 def held_bytes(cgroup: CgroupCounters, usage: Usage, *, alone: bool) -> int:
@@ -51,26 +68,72 @@ def held_bytes(cgroup: CgroupCounters, usage: Usage, *, alone: bool) -> int:
 
 
 def room_bytes(cgroup: CgroupCounters, group_usage: Usage) -> int | None:
-    """Until the tightest limit is reached; None where there is none.
+    """Until the cgroup's own limit is reached; None where there is none.
 
     Page cache counts as room, and so does what was freed lazily and slab that can be
-    reclaimed: the kernel takes them before it kills a process. The charge is
-    read before the contents, and cache that is dropped in between is in neither: it is what
-    is left of the charge beside all that is known. Where kernel memory is not known, a
-    quarter of the limit may be the kernel's. Where the cgroup's contents were not read,
-    whatever its tracked processes (`group_usage`) do not hold is taken for cache; with
-    untracked processes the limit is reached earlier.
+    reclaimed: the kernel takes them before it kills a process. The charge is read before the
+    contents, and cache that is dropped in between is in neither: it is what is left of the
+    charge beside all that is known. Where kernel memory is not known, a quarter of the limit
+    may be the kernel's. Where the cgroup's contents were not read, whatever its tracked
+    processes (`group_usage`) do not hold is taken for cache; with untracked processes the
+    limit is reached earlier.
     """
     headroom = cgroup.headroom_bytes
     if headroom is None:
         return None
+    level = own_level(cgroup)
+    if level is not None and level.contents is not None:  # no limit is the cgroup's alone
+        kernel = _kernel(level.contents, level.kernel_bytes)
+        limit = level.limit_bytes or 0
+        return headroom + _droppable(level.contents, level.charge_bytes, kernel, limit)
     contents, kernel = cgroup.contents, kernel_bytes(cgroup)
+    charge = cgroup.charge_bytes
     if contents is not None:
-        if kernel is None:
-            kernel = (cgroup.limit_bytes or cgroup.charge_bytes) // _KERNEL_PART
-        droppable = contents.cache_bytes + contents.reclaimable_bytes + contents.lazy_bytes
-        kept = contents.anon_bytes - contents.lazy_bytes + contents.shmem_bytes
-        known = kept + droppable
-        return headroom + droppable + max(0, cgroup.charge_bytes - known - kernel)
+        return headroom + _droppable(contents, charge, kernel, cgroup.limit_bytes or charge)
     held = group_usage.anon_bytes + group_usage.shmem_bytes  # swap is not in the charge
-    return headroom + max(0, cgroup.charge_bytes - held - (kernel or 0))
+    return headroom + max(0, charge - held - (kernel or 0))
+
+
+def shared_limit(cgroup: CgroupCounters) -> SharedLimit | None:
+    """The nearest limit that others share, of those whose contents were read; None without.
+
+    It may be farther away than the own limit.
+    """
+    found = [
+        SharedLimit(
+            level.cgroup_id, level.path, level.limit_bytes,
+            level.headroom_bytes + _droppable(
+                level.contents, level.charge_bytes,
+                _kernel(level.contents, level.kernel_bytes), level.limit_bytes,
+            ),
+        )
+        for level in shared_levels(cgroup)
+        if level.limit_bytes and level.headroom_bytes is not None and level.contents is not None
+    ]  # fmt: skip
+    return min(found, key=lambda limit: limit.room_bytes, default=None)
+
+
+def nearest_room_bytes(cgroup: CgroupCounters, group_usage: Usage) -> int | None:
+    """The room below the own limit or a shared one, whichever is less; None without any."""
+    own, shared = room_bytes(cgroup, group_usage), shared_limit(cgroup)
+    if own is None or shared is None:
+        return own
+    return min(own, shared.room_bytes)
+
+
+def _kernel(contents: CgroupContents | None, counted_bytes: int | None) -> int | None:
+    """`counted_bytes` is the page counter of v1."""
+    if contents is None or contents.kernel_bytes is None:
+        return counted_bytes
+    return max(0, contents.kernel_bytes - contents.reclaimable_bytes)
+
+
+def _droppable(
+    contents: CgroupContents, charge_bytes: int, kernel: int | None, limit_bytes: int
+) -> int:
+    """How much of a charge the kernel takes before it kills a process."""
+    if kernel is None:
+        kernel = limit_bytes // _KERNEL_PART
+    droppable = contents.cache_bytes + contents.reclaimable_bytes + contents.lazy_bytes
+    kept = contents.anon_bytes - contents.lazy_bytes + contents.shmem_bytes
+    return droppable + max(0, charge_bytes - kept - droppable - kernel)

@@ -32,7 +32,7 @@ from ebpftrace.ledger.held import kernel_bytes
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note, OomNote, ProcessChange
 from ebpftrace.ledger.register import JobRegister
-from ebpftrace.ledger.shared import shared_cgroups, total
+from ebpftrace.ledger.shared import jobs_below_limits, shared_cgroups, total
 from ebpftrace.ledger.snapshot import JobSnapshot, KnownProcess, Node, SelfCost, Snapshot
 from ebpftrace.ledger.trend import NO_TREND
 
@@ -55,6 +55,7 @@ class Ledger:
         self._losses: Mapping[str, int] = MappingProxyType({})
         self._sequence = 0
         self._node_oom_kills = 0
+        self._jobs_below: Mapping[int, int] = {}
 
     def apply(self, event: Event, identity: JobIdentity | None = None) -> None:
         """Record one event. `identity` is the job of a start, a move or an OOM kill."""
@@ -119,11 +120,10 @@ class Ledger:
         account = self._processes.get(key)
         if account is None:
             return None
-        cgroup = account.job.cgroup
+        job, started = account.job, account.started
         return KnownProcess(
-            account.job.identity, account.comm, account.started.role,
-            cgroup.limit_bytes, account.started.exec_name,
-        )  # fmt: skip
+            job.identity, account.comm, started.role, job.cgroup.limit_bytes, started.exec_name
+        )
 
     def drain_notes(self) -> tuple[Note, ...]:
         """What happened since the last call, in order."""
@@ -192,13 +192,11 @@ class Ledger:
 
     def _oom(self, event: OomKilled, identity: JobIdentity | None) -> None:
         self._node_oom_kills += 1
-        job = self._jobs.killed(event, identity, self._processes.get(event.key))
-        if job is not None:
-            unix_ns = self._clock.unix_ns(event.time_ns)
-            kernel = event.cgroup.kernel_bytes
-            if kernel is None:  # on v2 only its files have it, which were read before
-                kernel = kernel_bytes(job.cgroup)
-            self._notebook.add(OomNote.of(event, job.identity, unix_ns, kernel))
+        victim = self._processes.get(event.key)
+        kernel = kernel_bytes(victim.job.cgroup) if victim else None
+        if (job := self._jobs.killed(event, identity, victim)) is not None:
+            at, below = self._clock.unix_ns(event.time_ns), self._jobs_below
+            self._notebook.add(OomNote.of(event, job.identity, at, kernel, below))
 
     def _draw(
         self,
@@ -215,6 +213,7 @@ class Ledger:
         shared = shared_cgroups(
             (job.identity.cgroup_id, usage) for job, usage in zip(jobs, usages, strict=True)
         )
+        below = self._jobs_below = jobs_below_limits(job.cgroup for job in self._jobs.live)
         drawn = []
         for job, usage in zip(jobs, usages, strict=True):
             cgroup = shared[job.identity.cgroup_id]
@@ -223,7 +222,8 @@ class Ledger:
                 job.sample(now_ns, usage, cgroup)
                 self._jobs.sampled(job)
                 trend = job.history.trend
-            drawn.append(job.snapshot(now_ns, time_ns, usage, cgroup, trend))
+            made = job.snapshot(now_ns, time_ns, usage, cgroup, trend)
+            drawn.append(replace(made, jobs_below=below))
         self._jobs.forget_old_histories(now_ns)
         if final:
             drawn.sort(key=lambda job: (-job.peak_bytes, job.identity.key))

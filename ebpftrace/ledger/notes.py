@@ -1,11 +1,14 @@
 """What happened between two snapshots, each reported once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import OomKilled, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
+from ebpftrace.limits import fullest_level
 
 
 class ProcessChange(StrEnum):
@@ -56,15 +59,33 @@ class OomNote(Note):
     limit_bytes: int | None
     tracked: bool
     kernel_bytes: int | None = None  # kernel memory of its cgroup; None: not known
+    limit_cgroup: str = ""  # of a limit that others share; "": it is the cgroup's own
+    other_jobs: int = 0  # running below that cgroup
 
     @classmethod
     def of(
-        cls, event: OomKilled, job: JobIdentity, unix_ns: int, kernel_bytes: int | None = None
+        cls,
+        event: OomKilled,
+        job: JobIdentity,
+        unix_ns: int,
+        kernel_bytes: int | None = None,
+        jobs_below: Mapping[int, int] = MappingProxyType({}),
     ) -> "OomNote":
-        """The note of an event that concerns this job; `unix_ns` is the event's time."""
+        """The note of an event that concerns this job; `unix_ns` is the event's time.
+
+        `jobs_below` are the running jobs below each cgroup with a limit, by its id. Kernel
+        memory is as the event has it, and else as it was read before: on v2 only files do.
+        """
+        limit_bytes, cgroup, others = event.cgroup.limit_bytes, "", 0
+        level = fullest_level(event.cgroup)
+        if level is not None:
+            limit_bytes, cgroup = level.limit_bytes, level.path
+            others = max(0, jobs_below.get(level.cgroup_id, 0) - 1) if cgroup else 0
+        if event.cgroup.kernel_bytes is not None:
+            kernel_bytes = event.cgroup.kernel_bytes
         return cls(
-            unix_ns, event.time_ns, event.key, event.comm, job, event.usage,
-            event.cgroup.limit_bytes, event.tracked, kernel_bytes,
+            unix_ns, event.time_ns, event.key, event.comm, job, event.usage, limit_bytes,
+            event.tracked, kernel_bytes, cgroup, others,
         )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """Sums of usage, and the jobs that share a cgroup."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ebpftrace.counters import Usage
+from ebpftrace.counters import CgroupCounters, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ def shared_cgroups(usages: Iterable[tuple[int, Usage]]) -> dict[int, SharedCgrou
             else SharedCgroup(cgroup.jobs + 1, cgroup.usage + usage)
         )
     return shared
+
+
+def jobs_below_limits(cgroups: Iterable[CgroupCounters]) -> Mapping[int, int]:
+    """How many of these jobs are below each cgroup with a limit, by its id."""
+    below: Counter[int] = Counter()
+    for cgroup in cgroups:
+        below.update(level.cgroup_id for level in cgroup.levels if level.above)
+    return below
 
 
 def total(usages: Iterable[Usage]) -> Usage:

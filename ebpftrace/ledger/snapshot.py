@@ -13,11 +13,14 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.curve import Curve
 from ebpftrace.ledger.held import (
+    SharedLimit,
     charged_usage,
     counted_contents,
     held_bytes,
     kernel_bytes,
+    nearest_room_bytes,
     room_bytes,
+    shared_limit,
 )
 from ebpftrace.ledger.trend import NO_TREND, Trend
 
@@ -118,6 +121,8 @@ class JobSnapshot:
     held_curve: Curve = Curve()  # of `held_bytes`
     charge_curve: Curve = Curve()  # of `cgroup.charge_bytes`
     peak_growth_bytes: int = 0  # the highest that `growth.bytes_total` ever was
+    jobs_below: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Running jobs below each cgroup that has a limit, by its id, this one included."""
 
     @property
     def held_bytes(self) -> int:
@@ -143,6 +148,22 @@ class JobSnapshot:
     def room_bytes(self) -> int | None:
         """What can still be held below the tightest limit; None where there is none."""
         return room_bytes(self.cgroup, self.group_usage)
+
+    @property
+    def shared_limit(self) -> SharedLimit | None:
+        """The nearest limit that other cgroups count towards, where it may be the nearest."""
+        return shared_limit(self.cgroup)
+
+    @property
+    def other_jobs(self) -> int:
+        """How many other running jobs share `shared_limit`."""
+        shared = self.shared_limit
+        return 0 if shared is None else max(0, self.jobs_below.get(shared.cgroup_id, 0) - 1)
+
+    @property
+    def nearest_room_bytes(self) -> int | None:
+        """The room below its own limit or one it shares, whichever is less."""
+        return nearest_room_bytes(self.cgroup, self.group_usage)
 
     @property
     def used_share(self) -> float | None:

@@ -7,8 +7,16 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ebpftrace.counters import CallCount, CgroupCounters, CgroupEvents, ProcessCounters, Usage
+from ebpftrace.counters import (
+    CallCount,
+    CgroupCounters,
+    CgroupEvents,
+    LimitLevel,
+    ProcessCounters,
+    Usage,
+)
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey, StartCause
+from ebpftrace.limits import with_limits
 from ebpftrace.text import clean
 from ebpftrace.units import PAGE_SIZE
 
@@ -32,6 +40,10 @@ _STARTS = {
 _FUSES = {1: FuseScope.PROCESS, 2: FuseScope.JOB, 3: FuseScope.CHARGE}
 _NO_LIMIT = _NOT_COUNTED = (1 << 64) - 1
 _NOTHING = Usage()
+
+LEVELS = 4  # as in types.h
+_LEVEL_WORDS = 6
+_WORDS = 15 + LEVELS * _LEVEL_WORDS  # of struct cgroup_counters, without watermarks
 
 _HOW = struct.Struct("=44xI")
 _STOP = struct.Struct("=3Q3q4I")
@@ -57,7 +69,7 @@ class StructDecoder:
     def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
         self._calls = calls
         self._watermarks = watermarks
-        self._cgroup = struct.Struct("=16Q2qQqQ" if watermarks else "=16Q")
+        self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ" if watermarks else f"={_WORDS}Q")
         self._base_words = (7 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")
@@ -113,10 +125,11 @@ class StructDecoder:
 
     def cgroup(self, data: bytes, offset: int = 0) -> CgroupCounters:
         """A `struct cgroup_counters`."""
-        (_memcg, charge, peak, limit, headroom, high, kernel, stuck, hits, kills, lows, highs,
-         ooms, group_kills, stalled, stalls, *_marks) = (
+        (_memcg, charge, peak, _limit, kernel, stuck, hits, kills, lows, highs, ooms,
+         group_kills, stalled, stalls, found, *rest) = (
             self._cgroup.unpack_from(data, offset)
         )  # fmt: skip
+        levels = tuple(_levels(rest[: min(found, LEVELS) * _LEVEL_WORDS]))
         events = None
         if lows != _NOT_COUNTED:
             events = CgroupEvents(
@@ -127,12 +140,9 @@ class StructDecoder:
                 oom_kill=kills,
                 oom_group_kill=None if group_kills == _NOT_COUNTED else group_kills,
             )
-        return CgroupCounters(
+        counters = CgroupCounters(
             charge_bytes=charge * PAGE_SIZE,
             peak_charge_bytes=peak * PAGE_SIZE,
-            limit_bytes=None if limit == _NO_LIMIT else limit * PAGE_SIZE,
-            headroom_bytes=None if headroom == _NO_LIMIT else headroom * PAGE_SIZE,
-            high_bytes=None if high == _NO_LIMIT else high * PAGE_SIZE,
             kernel_bytes=None if kernel == _NOT_COUNTED else kernel * PAGE_SIZE,
             stuck=bool(stuck),
             limit_hits=hits,
@@ -140,11 +150,13 @@ class StructDecoder:
             stalled_ns=stalled,
             stalls=stalls,
             events=events,
+            levels=levels,
         )
+        return with_limits(counters)
 
     def held_pages(self, data: bytes) -> int:
         """The sum of held pages in a `struct cgroup_counters`; 0 without watermarks."""
-        return int(self._cgroup.unpack_from(data)[16]) if self._watermarks else 0
+        return int(self._cgroup.unpack_from(data)[_WORDS]) if self._watermarks else 0
 
 
 def fuse_blown(data: bytes, offset: int = 0) -> FuseBlown:
@@ -176,6 +188,20 @@ def decode_comm(raw: bytes) -> str:
 
 def until_nul(data: bytes) -> bytes:
     return data.split(b"\0", 1)[0]
+
+
+def _levels(words: Sequence[int]) -> Iterator[LimitLevel]:
+    """The levels with a limit or a memory.high, from the cgroup upwards."""
+    for at in range(0, len(words), _LEVEL_WORDS):
+        cgroup_id, above, charge, limit, high, kernel = words[at : at + _LEVEL_WORDS]
+        yield LimitLevel(
+            cgroup_id=cgroup_id,
+            above=above,
+            charge_bytes=charge * PAGE_SIZE,
+            limit_bytes=None if limit == _NO_LIMIT else limit * PAGE_SIZE,
+            high_bytes=None if high == _NO_LIMIT else high * PAGE_SIZE,
+            kernel_bytes=None if kernel == _NOT_COUNTED else kernel * PAGE_SIZE,
+        )
 
 
 def _call_counts(words: list[int]) -> Iterator[tuple[str, CallCount]]:

@@ -127,6 +127,18 @@ def pressure_fields(pressure: CgroupPressure | None) -> Record | None:
     }
 
 
+def shared_limit_fields(job: JobSnapshot) -> Record | None:
+    shared = job.shared_limit
+    if shared is None:
+        return None
+    return {
+        "cgroup": shared.path,
+        "limit_bytes": shared.limit_bytes,
+        "room_bytes": shared.room_bytes,
+        "other_jobs": job.other_jobs,
+    }
+
+
 def job_fields(job: JobSnapshot) -> Record:
     seconds = job.seconds_to_limit
     return {
@@ -137,6 +149,7 @@ def job_fields(job: JobSnapshot) -> Record:
         "charge_bytes": job.cgroup.charge_bytes,
         "peak_charge_bytes": job.cgroup.peak_charge_bytes,
         "headroom_bytes": job.cgroup.headroom_bytes,
+        "shared_limit": shared_limit_fields(job),
         "high_bytes": job.cgroup.high_bytes,
         "contents": contents_fields(job.cgroup.contents),
         "kernel_bytes": job.kernel_bytes,

@@ -90,12 +90,16 @@ def _oom_fields(note: OomNote) -> Record:
             "usage": usage_fields(note.usage),
             "limit_bytes": note.limit_bytes,
             "kernel_bytes": note.kernel_bytes,
+            "limit_cgroup": note.limit_cgroup,
+            "other_jobs": note.other_jobs,
         }
     )
 
 
 def _oom_text(note: OomNote) -> str:
     limit = "" if note.limit_bytes is None else f", limit {format_bytes(note.limit_bytes)}"
+    if note.limit_cgroup:
+        limit += f" of {note.limit_cgroup}"
     resident, kernel = note.usage.resident_bytes, note.kernel_bytes or 0
     held = f"it held {format_bytes(resident)}"
     if kernel > resident:

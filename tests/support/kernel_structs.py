@@ -26,10 +26,17 @@ def process_struct(
 
 
 def cgroup_struct(
-    limits: tuple[int, int, int] = (NO_LIMIT,) * 3,
+    *levels: tuple[int, ...],
     events: tuple[int, int, int, int] = (NOT_COUNTED,) * 4,
     kernel: int = NOT_COUNTED,
     stuck: int = 0,
 ) -> bytes:
-    """A `struct cgroup_counters`: `limits` are limit, headroom and high, `events` of v2."""
-    return struct.pack("=16Q", 0, 10, 20, *limits, kernel, stuck, 3, 1, *events, 5, 2)
+    """A `struct cgroup_counters` with a charge of 10 pages; `events` are those of v2.
+
+    Each of the `levels`: id, how far above, charge, limit, high and kernel memory.
+    """
+    words = [word for level in levels for word in level]
+    words += [0] * (24 - len(words))
+    counts = (kernel, stuck, 3, 1, *events, 5, 2, len(levels))
+    head = struct.pack("=15Q", 0, 10, 20, NO_LIMIT, *counts)
+    return head + struct.pack("=24Q", *words)

@@ -14,6 +14,7 @@ from ebpftrace.events import GroupReading
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.judge.samples import Sample
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.limits import with_contents_of
 from ebpftrace.units import PAGE_SIZE
 
 _LAG_BYTES = 2 * 64 * PAGE_SIZE * (os.cpu_count() or 1)
@@ -43,7 +44,8 @@ def refresh_job(
         # What was written to since is known only to the snapshot: see host/lazy_free.py.
         lazy = min(contents.lazy_bytes, last.lazy_bytes if last else 0)
         contents = replace(contents, lazy_bytes=lazy)
-    cgroup = replace(reading.counters, contents=contents, pressure=job.cgroup.pressure)
+    cgroup = with_contents_of(reading.counters, job.cgroup)
+    cgroup = replace(cgroup, contents=contents, pressure=job.cgroup.pressure)
     group = usage
     if not job.alone:
         gained = reading.held_bytes - job.group_usage.held_bytes

@@ -40,7 +40,7 @@ class ClimbDetector(Detector):
         sentence = (
             f"has climbed by {words.size(climb.rate)}/s for {words.seconds(climb.seconds)} "
             f"(bound {words.size(self.bound_per_second)}/s)"
-            f"{words.ahead(now.limit_bytes, samples.trend)}"
+            f"{words.ahead(now, samples.trend)}"
         )
         return Verdict(
             severity=self.severity,

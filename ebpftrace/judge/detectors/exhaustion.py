@@ -7,6 +7,7 @@ from ebpftrace.judge import words
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
+from ebpftrace.judge.sharing import grew, limit_is_shared
 from ebpftrace.units import NS_PER_SECOND
 
 
@@ -35,6 +36,11 @@ class ExhaustionDetector(Detector):
 
     def verdict(self, samples: Samples) -> Verdict | None:
         now = samples.now
+        own = None if limit_is_shared(now) else self._verdict_on_own(samples)
+        return own or self._verdict_on_shared(samples)
+
+    def _verdict_on_own(self, samples: Samples) -> Verdict | None:
+        now = samples.now
         used, limit = now.used_share, now.limit_bytes
         if used is None or limit is None or used < self.bound_share:
             return None
@@ -60,6 +66,28 @@ class ExhaustionDetector(Detector):
         return Verdict(
             Severity.CRITICAL, used, self.bound_share, FindingUnit.SHARE, taken[0].time_ns,
             sentence, samples.trend.seconds_to_limit,
+        )  # fmt: skip
+
+    def _verdict_on_shared(self, samples: Samples) -> Verdict | None:
+        """Of the job that brings a shared limit nearer, though it may hold little of it."""
+        now = samples.now
+        shared = now.shared
+        if shared is None or shared.used_share < self.bound_share:
+            return None
+        window = samples.within(self.window_ns)
+        gained = now.held_bytes - min(sample.held_bytes for sample in window)
+        if gained < self.least_share * shared.limit_bytes or not grew(samples):
+            return None
+        seconds = words.seconds((now.time_ns - window[0].time_ns) / NS_PER_SECOND)
+        sentence = (
+            f"holds {words.size(now.held_bytes)}"
+            f"{words.kernel_part(now.kernel_bytes, now.held_bytes)}, "
+            f"{words.share(shared.used_share)} of {words.shared_limit(now)}, is taken by what "
+            f"cannot be dropped, and it still grows: {words.size(gained)} in the last {seconds}"
+        )
+        return Verdict(
+            Severity.CRITICAL, shared.used_share, self.bound_share, FindingUnit.SHARE,
+            now.time_ns, sentence, samples.trend.seconds_to_limit,
         )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ class ForecastDetector(Detector):
         near = left < self.near_seconds and not samples.inside_past
         sentence = (
             f"{words.climbed(samples, climb)}, {words.share(used)} of the room it began with"
-            f"{words.ahead(samples.now.limit_bytes, samples.trend)}"
+            f"{words.ahead(samples.now, samples.trend)}"
         )
         return Verdict(
             Severity.WARNING if near else Severity.NOTICE, used, bound, FindingUnit.SHARE,

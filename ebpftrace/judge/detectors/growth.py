@@ -72,7 +72,7 @@ class GrowthDetector(Detector):
         sentence = (
             f"gained {words.size(gained)} in {words.seconds(seconds)} (bound "
             f"{words.size(bound)} in {words.seconds(self.window_ns / NS_PER_SECOND)}), {kinds}"
-            f"{words.ahead(now.limit_bytes, samples.trend, _rate(samples, gained / seconds))}"
+            f"{words.ahead(now, samples.trend, _rate(samples, gained / seconds))}"
         )
         return Verdict(
             self.severity, gained, bound, FindingUnit.BYTES, since, sentence,

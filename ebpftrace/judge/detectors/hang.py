@@ -51,9 +51,9 @@ class HangDetector(Detector):
         waited_ns = now.time_ns - since_ns
         if waited_ns < self.stuck_ns:
             return None
-        limit = f" of {words.size(now.limit_bytes)}" if now.limit_bytes else ""
+        limit = words.limit(now) if now.limit_bytes else "a limit"
         sentence = (
-            f"hangs at its limit{limit} for {words.seconds(waited_ns / NS_PER_SECOND)} now: it "
+            f"hangs at {limit} for {words.seconds(waited_ns / NS_PER_SECOND)} now: it "
             f"holds {words.size(now.held_bytes)}, its tasks wait for memory, and the OOM "
             "killer is disabled"
         )

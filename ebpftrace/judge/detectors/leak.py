@@ -59,7 +59,7 @@ class LeakDetector(Detector):
         if unusual is None:
             return None
         now = samples.now
-        sentence = f"{unusual.words}{words.ahead(now.limit_bytes, samples.trend)}"
+        sentence = f"{unusual.words}{words.ahead(now, samples.trend)}"
         near = past.steady and self._climbs_near(samples)
         return Verdict(
             Severity.CRITICAL if near else Severity.WARNING,
@@ -84,7 +84,7 @@ class LeakDetector(Detector):
             f"{words.climbed(samples, climb)}, {words.share(used)} of the room it began with "
             f"(bound {words.share(self.long_share)}), for longer than the "
             f"{self.long_seconds:.0f} s that healthy jobs climb"
-            f"{words.ahead(samples.now.limit_bytes, samples.trend)}"
+            f"{words.ahead(samples.now, samples.trend)}"
         )
         return Verdict(
             Severity.CRITICAL if near else Severity.WARNING,

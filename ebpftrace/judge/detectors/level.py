@@ -9,14 +9,17 @@ from ebpftrace.judge.condition_kind import Bound, ConditionKind, Setting, Settin
 from ebpftrace.judge.detector import BytesToBound, Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.judge.sharing import grew, limit_is_shared, nearer_shared
+from ebpftrace.ledger.held import SharedLimit
 
 
 @dataclass(frozen=True, slots=True)
 class LevelDetector(Detector):
     """`bound_bytes` of held memory, or `bound_share` (0..1) of the tightest limit.
 
-    Held is what the kernel cannot drop; page cache never counts. The share includes the
-    kernel's own memory, which is charged too. Exactly one of the two is given.
+    Held is what the kernel cannot drop; page cache never counts. A share is of the job's own
+    limit, for which only the job counts. A limit that it shares with others counts for the
+    job that brings it nearer, and for no other. Exactly one of the two is given.
     """
 
     bound_bytes: int | None = None
@@ -42,6 +45,8 @@ class LevelDetector(Detector):
             return self.bound_bytes - now.held_bytes
         if not now.limit_bytes or now.used_share is None or self.bound_share is None:
             return None
+        if limit_is_shared(now) and now.used_share >= self.bound_share and not grew(samples):
+            return None
         return round((self.bound_share - now.used_share) * now.limit_bytes)
 
     def verdict(self, samples: Samples) -> Verdict | None:
@@ -61,17 +66,37 @@ class LevelDetector(Detector):
 
     def _verdict_on_share(self, samples: Samples, bound: float) -> Verdict | None:
         now = samples.now
-        used = now.used_share
+        used, shared = now.used_share, nearer_shared(now)
         if used is None or used < bound or now.limit_bytes is None:
+            if shared is None or shared.used_share < bound or not grew(samples):
+                return None
+            return self._verdict_on_shared(samples, bound, shared)
+        if limit_is_shared(now) and not grew(samples):
             return None
         since = _above_since(samples, lambda sample: (sample.used_share or 0) >= bound)
         sentence = (
             f"holds {words.size(now.held_bytes)}"
             f"{words.kernel_part(now.kernel_bytes, now.held_bytes)}, "
-            f"{words.share(used)} of the limit of "
-            f"{words.size(now.limit_bytes)} taken (bound {words.share(bound)})"
+            f"{words.share(used)} of {words.limit(now)} taken (bound {words.share(bound)})"
         )
         return Verdict(self.severity, used, bound, FindingUnit.SHARE, since, sentence)
+
+    def _verdict_on_shared(
+        self, samples: Samples, bound: float, shared: SharedLimit
+    ) -> Verdict:
+        now = samples.now
+        since = _above_since(
+            samples,
+            lambda sample: sample.shared is not None and sample.shared.used_share >= bound,
+        )
+        sentence = (
+            f"holds {words.size(now.held_bytes)} and has grown; "
+            f"{words.share(shared.used_share)} of {words.shared_limit(now)}, is taken "
+            f"(bound {words.share(bound)})"
+        )
+        return Verdict(
+            self.severity, shared.used_share, bound, FindingUnit.SHARE, since, sentence
+        )
 
 
 def _above_since(samples: Samples, above: Callable[[Sample], bool]) -> int:

@@ -39,7 +39,9 @@ class OomDetector(Detector):
             for sample in samples.within(self.window_ns)
             if sample.oom_kills > before.oom_kills
         )
-        limit = f" at the limit of {words.size(now.limit_bytes)}" if now.limit_bytes else ""
+        limit = f" at {words.limit(now)}" if now.limit_bytes else ""
+        if now.shared is not None and now.limit_hits == before.limit_hits:
+            limit = f" at {words.shared_limit(now)}"  # its own was not met
         victims = "a process" if kills == 1 else f"{kills} processes"
         return self._killed(kills, since, f"lost {victims} to the OOM killer{limit}")
 
@@ -50,7 +52,10 @@ class OomDetector(Detector):
 
         `before` is its job at the last snapshot: it may be that others held the memory.
         """
-        limit = f" at the limit of {words.size(note.limit_bytes)}" if note.limit_bytes else ""
+        limit = ""
+        if note.limit_bytes:
+            named = words.limit_of(note.limit_bytes, note.limit_cgroup, note.other_jobs)
+            limit = f" at {named}"
         held = words.size(note.usage.held_bytes)
         if note.kernel_bytes and note.kernel_bytes > note.usage.held_bytes:
             held += f", kernel memory of the job {words.size(note.kernel_bytes)}"

@@ -34,7 +34,7 @@ class TimeToLimitDetector(Detector):
             return None
         sentence = (
             f"climbs by {words.size(climb.rate)}/s (bound: {words.seconds(self.bound_seconds)} "
-            f"before the limit){words.ahead(samples.now.limit_bytes, samples.trend)}"
+            f"before the limit){words.ahead(samples.now, samples.trend)}"
         )
         return Verdict(
             severity=self.severity,

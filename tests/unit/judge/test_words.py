@@ -20,7 +20,8 @@ def test_sizes_and_times() -> None:
 
 def test_what_is_ahead() -> None:
     def ahead(seconds: float | None, limit: int | None = GIB) -> str:
-        return words.ahead(limit, watches.trend(MIB, seconds))
+        now = replace(curves.sample(0, 1), limit_bytes=limit)
+        return words.ahead(now, watches.trend(MIB, seconds))
 
     assert ahead(5, limit=None) == ahead(None) == ""
     assert ahead(71) == "; at this rate the limit of 1 GiB is 71 s away"

@@ -91,7 +91,7 @@ def test_cgroup_records_clean_the_path() -> None:
 
 
 def test_oom_kill_has_the_counters_of_its_cgroup() -> None:
-    counters = cgroup_struct((30, 20, 25), (4, 6, 2, NOT_COUNTED))
+    counters = cgroup_struct((42, 0, 10, 30, 25, NOT_COUNTED), events=(4, 6, 2, NOT_COUNTED))
     body = struct.pack("=QQ4q", 77, 42, 1, 2, 3, 4) + counters
     event = decode("oom", body + struct.pack("=II16s", 4711, 1, b"gopls"))
     assert isinstance(event, OomKilled)

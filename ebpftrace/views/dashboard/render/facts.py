@@ -77,6 +77,7 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
             "headroom",
             "" if group.headroom_bytes is None else format_bytes(group.headroom_bytes),
         ),
+        *_shared_limit(job),
         ("full in", "" if full is None else formatting.wait(full)),
         ("growth", _rate(job)),
         ("peak", format_bytes(job.peak_bytes)),
@@ -89,6 +90,15 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
         *_cgroup_v2_facts(job),
         ("processes", f"{len(job.processes):,} now, {job.started:,} seen"),
     ]
+
+
+def _shared_limit(job: JobSnapshot) -> list[Fact]:
+    """A limit that other cgroups count towards, where it may be the nearest."""
+    shared = job.shared_limit
+    if shared is None:
+        return []
+    limit, room = map(format_bytes, (shared.limit_bytes, shared.room_bytes))
+    return [("shared", f"{room} left of {limit}"), ("shared in", shared.path)]
 
 
 def _process_facts(process: ProcessSnapshot) -> list[Fact]:
