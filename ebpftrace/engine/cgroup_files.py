@@ -12,6 +12,8 @@ from ebpftrace.host.pressure import read_pressure
 from ebpftrace.ledger.held import room_bytes
 from ebpftrace.limits import fullest_level, is_shared, own_level, shared_levels, with_limits
 
+_NEAR_ROOM = 0.3
+
 
 class CgroupFiles:
     """Reads memory.stat, and with `pressure` memory.pressure, which only cgroup v2 has."""
@@ -35,7 +37,9 @@ class CgroupFiles:
             return event
         contents = read_contents(folder)
         if contents is not None:
-            contents = self._lazy_free.confirm(event.cgroup_id, contents, folder)
+            contents = self._lazy_free.confirm(
+                event.cgroup_id, contents, folder, near=_is_near(event.counters, contents)
+            )
         pressure = read_pressure(folder) if self._pressure else None
         counters = replace(event.counters, contents=contents, pressure=pressure)
         if shared := shared_levels(counters):
@@ -87,3 +91,11 @@ class CgroupFiles:
             lazy = min(contents.lazy_bytes, lazy_bytes)
             contents = replace(contents, lazy_bytes=lazy)
         return replace(level, path=path, contents=contents)
+
+
+def _is_near(counters: CgroupCounters, contents: CgroupContents) -> bool:
+    """Whether 70 % of the limit would be taken if nothing was freed lazily."""
+    limit, headroom = counters.limit_bytes, counters.headroom_bytes
+    if limit is None or headroom is None:
+        return False
+    return headroom + contents.cache_bytes < _NEAR_ROOM * limit

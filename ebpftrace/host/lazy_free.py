@@ -21,13 +21,14 @@ LEAST_BYTES = 16 * MIB
 
 _MOST_PROCESSES = 64
 _LONGEST_NS = NS_PER_SECOND // 10  # so long the processes of a cgroup are read
-_REST = 100  # times what the reading took, until the next
+_REST, _REST_NEAR = 100, 20  # times what the reading took, until the next
 _MOST_CGROUPS = 1024
 _PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
 class _Confirmed:
+    shown_bytes: int  # by memory.stat at that time
     lazy_bytes: int
     next_ns: int  # CLOCK_MONOTONIC
 
@@ -42,8 +43,13 @@ class LazyFree:
         self._proc = proc
         self._confirmed: dict[int, _Confirmed] = {}  # by cgroup id, the latest last
 
-    def confirm(self, cgroup_id: int, contents: CgroupContents, folder: Path) -> CgroupContents:
-        """The contents with the lazily freed bytes that nothing was written to since."""
+    def confirm(
+        self, cgroup_id: int, contents: CgroupContents, folder: Path, *, near: bool = False
+    ) -> CgroupContents:
+        """The contents with the lazily freed bytes that nothing was written to since.
+
+        `near`: without them the limit would be near, so they are read more often.
+        """
         shown = contents.lazy_bytes
         if shown < LEAST_BYTES:
             self._confirmed.pop(cgroup_id, None)
@@ -51,23 +57,39 @@ class LazyFree:
         began = self._clock()
         known = self._confirmed.get(cgroup_id)
         if known is None or began >= known.next_ns:
-            lazy = self._read(folder, shown, began)
+            lazy = _read(folder, shown, self._clock, self._proc)
             took = self._clock() - began
-            known = _Confirmed(lazy, began + max(NS_PER_SECOND // 2, took * _REST))
+            rest = max(NS_PER_SECOND // 4, took * (_REST_NEAR if near else _REST))
+            known = _Confirmed(shown, lazy, began + rest)
             self._confirmed.pop(cgroup_id, None)
             self._confirmed[cgroup_id] = known
             if len(self._confirmed) > _MOST_CGROUPS:
                 del self._confirmed[next(iter(self._confirmed))]
-        return replace(contents, lazy_bytes=min(shown, known.lazy_bytes))
+        # What was freed since adds to both; nothing was written to it yet.
+        lazy = known.lazy_bytes + max(0, shown - known.shown_bytes)
+        return replace(contents, lazy_bytes=min(shown, lazy))
 
-    def _read(self, folder: Path, most_bytes: int, began_ns: int) -> int:
-        """The sum over the processes of the cgroup; none above `most_bytes`."""
-        found = 0
-        for pid in _pids(folder):
-            found += lazy_free_bytes(pid, self._proc)
-            if found >= most_bytes or self._clock() - began_ns > _LONGEST_NS:
-                break
-        return found
+
+def confirmed_now(
+    contents: CgroupContents,
+    folder: Path,
+    clock: Callable[[], int] = time.monotonic_ns,
+    proc: Path = _PROC,
+) -> CgroupContents:
+    """The same, read at once: at a breach, where the last reading may be too old."""
+    shown = contents.lazy_bytes
+    lazy = 0 if shown < LEAST_BYTES else _read(folder, shown, clock, proc)
+    return replace(contents, lazy_bytes=lazy)
+
+
+def _read(folder: Path, most_bytes: int, clock: Callable[[], int], proc: Path) -> int:
+    """The sum over the processes of the cgroup; none above `most_bytes`."""
+    found, began_ns = 0, clock()
+    for pid in _pids(folder):
+        found += lazy_free_bytes(pid, proc)
+        if found >= most_bytes or clock() - began_ns > _LONGEST_NS:
+            break
+    return min(found, most_bytes)
 
 
 def lazy_free_bytes(pid: int, proc: Path = _PROC) -> int:

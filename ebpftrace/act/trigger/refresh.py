@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ebpftrace.counters import CgroupContents, ProcessCounters, Usage
 from ebpftrace.events import GroupReading
+from ebpftrace.host.lazy_free import confirmed_now
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.judge.samples import Sample
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
@@ -39,11 +40,6 @@ def refresh_job(
     if job.alone and reading.partial:
         missing = reading.held_bytes - usage.held_bytes
         usage = replace(usage, anon_bytes=max(0, usage.anon_bytes + missing))
-    last = job.cgroup.contents
-    if contents is not None:
-        # What was written to since is known only to the snapshot: see host/lazy_free.py.
-        lazy = min(contents.lazy_bytes, last.lazy_bytes if last else 0)
-        contents = replace(contents, lazy_bytes=lazy)
     cgroup = with_contents_of(reading.counters, job.cgroup)
     cgroup = replace(cgroup, contents=contents, pressure=job.cgroup.pressure)
     group = usage
@@ -79,7 +75,8 @@ def contents_now(
     cgroups = {job.identity.cgroup_id: job.identity.cgroup for job in snapshot.jobs}
     path = cgroups.get(cgroup_id, "/")
     files = None if path == "/" else folder(path)
-    return None if files is None else read_contents(files)
+    contents = None if files is None else read_contents(files)
+    return confirmed_now(contents, files) if contents and files else None
 
 
 def correct_stat_lag(fresh: Sample, last: Sample, gained_bytes: int) -> Sample:

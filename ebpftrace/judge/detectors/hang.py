@@ -8,6 +8,7 @@ from ebpftrace.judge.condition_kind import ConditionKind
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
+from ebpftrace.judge.sharing import limit_is_shared
 from ebpftrace.units import NS_PER_SECOND
 
 NAME = "hang"
@@ -51,7 +52,9 @@ class HangDetector(Detector):
         waited_ns = now.time_ns - since_ns
         if waited_ns < self.stuck_ns:
             return None
-        limit = words.limit(now) if now.limit_bytes else "a limit"
+        limit = f"its limit of {words.size(now.limit_bytes)}" if now.limit_bytes else "a limit"
+        if limit_is_shared(now):
+            limit = words.limit(now)
         sentence = (
             f"hangs at {limit} for {words.seconds(waited_ns / NS_PER_SECOND)} now: it "
             f"holds {words.size(now.held_bytes)}, its tasks wait for memory, and the OOM "

@@ -1,25 +1,27 @@
 """Lazily freed memory, confirmed by smaps_rollup (fake folders and a scripted clock)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ebpftrace.counters import CgroupContents
-from ebpftrace.host.lazy_free import LazyFree, lazy_free_bytes
+from ebpftrace.host.lazy_free import LazyFree, confirmed_now, lazy_free_bytes
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 
 class Machine:
-    """A cgroup, its processes, and a clock; every look at the clock takes a millisecond."""
+    """A cgroup, its processes, and a clock that a look at it moves by `slow_ns`."""
 
     def __init__(self, folder: Path) -> None:
         self.now_ns = 0
+        self.slow_ns = 1_000_000
         self.folder = folder
         self.proc = folder / "proc"
         self.lazy = LazyFree(self._clock, self.proc)
 
     def _clock(self) -> int:
-        self.now_ns += 1_000_000
+        self.now_ns += self.slow_ns
         return self.now_ns
 
     def freed(self, *mibs: int) -> None:
@@ -32,9 +34,9 @@ class Machine:
                 f"00400000-7ffd rollup\nRss: 900000 kB\nLazyFree:  {mib * 1024} kB\n"
             )
 
-    def confirmed(self, shown_mib: int) -> int:
+    def confirmed(self, shown_mib: int, *, near: bool = False) -> int:
         contents = CgroupContents(anon_bytes=400 * MIB, lazy_bytes=shown_mib * MIB)
-        return self.lazy.confirm(42, contents, self.folder).lazy_bytes // MIB
+        return self.lazy.confirm(42, contents, self.folder, near=near).lazy_bytes // MIB
 
 
 @pytest.fixture
@@ -67,8 +69,30 @@ def test_between_readings_the_last_one_counts(machine: Machine) -> None:
     machine.freed(50)
     assert machine.confirmed(200) == 200
     assert machine.confirmed(120) == 120  # memory.stat is read each time
+    assert machine.confirmed(250) == 250
     machine.now_ns += NS_PER_SECOND
     assert machine.confirmed(200) == 50
+
+
+@pytest.mark.parametrize(("near", "counted"), [(False, 200), (True, 50)])
+def test_near_the_limit_it_is_read_more_often(
+    machine: Machine, near: bool, counted: int
+) -> None:
+    """A reading takes some 20 ms here."""
+    machine.freed(200)
+    machine.slow_ns = 10_000_000
+    assert machine.confirmed(200, near=near) == 200
+    machine.freed(50)
+    machine.now_ns += NS_PER_SECOND
+    assert machine.confirmed(200, near=near) == counted
+
+
+def test_at_a_breach_it_is_read_at_once(machine: Machine) -> None:
+    contents = CgroupContents(anon_bytes=400 * MIB, lazy_bytes=200 * MIB)
+    for mib in (200, 50):
+        machine.freed(mib)
+        found = confirmed_now(contents, machine.folder, proc=machine.proc)
+        assert found == replace(contents, lazy_bytes=mib * MIB)
 
 
 def test_a_process_that_cannot_be_read_has_none(tmp_path: Path) -> None:

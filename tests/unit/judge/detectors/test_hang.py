@@ -24,7 +24,7 @@ def test_a_task_that_waits_without_an_oom_killer_hangs() -> None:
     assert verdict.severity is Severity.CRITICAL
     assert (verdict.measured, verdict.unit) == (5, FindingUnit.SECONDS)
     assert verdict.words == (
-        "hangs at the limit of 200 MiB for 5 s now: it holds 200 MiB, its tasks wait for "
+        "hangs at its limit of 200 MiB for 5 s now: it holds 200 MiB, its tasks wait for "
         "memory, and the OOM killer is disabled"
     )
 
