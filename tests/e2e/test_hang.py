@@ -118,7 +118,14 @@ def test_a_policy_ends_the_process_that_hangs(tmp_path: Path) -> None:
         with (
             hanging(group) as workload,
             Watch(
-                "--cgroup", group.name, "--interval", "500ms", "--config", str(policy)
+                "--cgroup",
+                group.name,
+                "--interval",
+                "500ms",
+                "--config",
+                str(policy),
+                "--audit",
+                str(tmp_path / "audit.jsonl"),
             ) as watch,
         ):
             watch.wait_for(lambda record: record["type"] == "step", 60)

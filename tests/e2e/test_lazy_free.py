@@ -22,6 +22,13 @@ def lazy_free(pid: int) -> int:
     raise AssertionError("this kernel shows no LazyFree")
 
 
+def watching(group: MemoryCgroup, folder: Path) -> Watch:
+    """With a bound at 70 % of the limit, and an audit log of its own."""
+    audit = str(folder / "audit.jsonl")
+    options = ("--interval", "250ms", "--level", "70%", "--audit", audit)
+    return Watch("--cgroup", group.name, *options)
+
+
 def settled_job(watch: Watch, group: MemoryCgroup) -> Record:
     """The job once the figures of half a second ago are read anew."""
     for _ in range(4):
@@ -45,11 +52,13 @@ def levels(watch: Watch) -> list[Record]:
     ]
 
 
-def test_lazily_freed_memory_is_not_held_until_it_is_written_to_again() -> None:
+def test_lazily_freed_memory_is_not_held_until_it_is_written_to_again(
+    tmp_path: Path,
+) -> None:
     with (
         memory_cgroup(limit=250 * MIB) as group,
         kinds_process(group) as process,
-        Watch("--cgroup", group.name, "--interval", "250ms", "--level", "70%") as watch,
+        watching(group, tmp_path) as watch,
     ):
         process.do("lazy 210")
         job = settled_job(watch, group)
@@ -68,11 +77,11 @@ def test_lazily_freed_memory_is_not_held_until_it_is_written_to_again() -> None:
         check(settled_job(watch, group), process, kept_mib=180)
 
 
-def test_partly_lazily_freed_memory_counts_in_part() -> None:
+def test_partly_lazily_freed_memory_counts_in_part(tmp_path: Path) -> None:
     with (
         memory_cgroup(limit=250 * MIB) as group,
         kinds_process(group) as process,
-        Watch("--cgroup", group.name, "--interval", "250ms", "--level", "70%") as watch,
+        watching(group, tmp_path) as watch,
     ):
         process.do("anon 60")
         process.do("lazy 150")

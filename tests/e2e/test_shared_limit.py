@@ -60,7 +60,12 @@ def test_a_steady_job_is_spared_and_its_sibling_is_acted_on(tmp_path: Path) -> N
         'when = [{ detector = "level", bound = "85%" }]\n'
         'then = [{ action = "signal" }]\n'
     )
-    with node() as jobs, watching(jobs.group, "--config", str(policy)) as watch:
+    with (
+        node() as jobs,
+        watching(
+            jobs.group, "--config", str(policy), "--audit", str(tmp_path / "audit.jsonl")
+        ) as watch,
+    ):
         jobs.one.do("anon 135")
         watch.next_snapshot()
         jobs.other.send("anon 55 6")
@@ -113,7 +118,12 @@ def test_a_kill_at_its_own_limit_names_no_other() -> None:
 def test_the_page_cache_of_a_sibling_is_room(tmp_path: Path) -> None:
     """The charge of the node is at its limit, and nothing is near."""
     script = f"dd if=/dev/zero of={tmp_path}/flood bs=1M count=400 2>/dev/null; sleep 60"
-    with node(limit=None) as jobs, watching(jobs.group, "--level", "70%") as watch:
+    with (
+        node(limit=None) as jobs,
+        watching(
+            jobs.group, "--level", "70%", "--audit", str(tmp_path / "audit.jsonl")
+        ) as watch,
+    ):
         flood = jobs.second.run(["/bin/sh", "-c", script], start_new_session=True)
         try:
             jobs.one.do("anon 60 3")
