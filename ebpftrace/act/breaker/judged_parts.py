@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ebpftrace.act.breaker.lazily_freed import lazily_freed
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
@@ -62,7 +63,9 @@ def judged_parts(job: JobSnapshot, firing: Firing, now_ns: int) -> JudgedParts:
             parts = {it.key: _gain(it, at_ns, now_ns) + gains.get(it.key, 0)
                      for it in job.processes}  # fmt: skip
             return JudgedParts(parts, judged, True, rest)
-    parts = {it.key: it.own.held_bytes + gains.get(it.key, 0) for it in job.processes}
+    freed = lazily_freed(job)
+    parts = {it.key: it.own.held_bytes + gains.get(it.key, 0) - freed.get(it.key, 0)
+             for it in job.processes}  # fmt: skip
     return JudgedParts(parts, held, False, rest)
 
 

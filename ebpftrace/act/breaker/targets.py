@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ebpftrace.act.breaker.judged_parts import judged_parts
+from ebpftrace.act.breaker.lazily_freed import spared
 from ebpftrace.act.breaker.shared_blame import parent_with_descendants, same_name_group
 from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Policy
@@ -58,7 +59,9 @@ def select_targets(
     ]
     if subject.process is not None:
         judged = next((it for it in candidates if it.key == subject.process), None)
-        return _one(job, judged) if judged else "the process has ended"
+        if judged is None:
+            return "the process has ended"
+        return spared(firing.finding, judged) or _one(job, judged)
     if firing.by_fuse and (fastest := _fastest_growing(job, candidates)) is not None:
         return _one(job, fastest)
     return _largest_part(firing, snapshot, job, candidates)
