@@ -6,8 +6,7 @@ from pathlib import Path
 from ebpftrace.counters import CgroupContents, CgroupCounters, LimitLevel, Usage
 from ebpftrace.events import CgroupRead, OomKilled
 from ebpftrace.host.cgroups import CgroupPaths
-from ebpftrace.host.lazy_free import LazyFree
-from ebpftrace.host.memstat import read_contents
+from ebpftrace.host.memstat import LazyFree, read_contents
 from ebpftrace.host.pressure import read_pressure
 from ebpftrace.ledger.held import room_bytes
 from ebpftrace.limits import fullest_level, is_shared, own_level, shared_levels, with_limits

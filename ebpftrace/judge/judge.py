@@ -13,14 +13,12 @@ from ebpftrace.judge.detectors.oom import OomDetector
 from ebpftrace.judge.finding import Finding, FindingState, FindingUnit, Severity, Subject
 from ebpftrace.judge.past import PastOf
 from ebpftrace.judge.samples import Samples, of_job, of_process
+from ebpftrace.judge.sharing import is_full
 from ebpftrace.ledger import JobSnapshot, Note, OomNote, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
 HOLD_NS = 10 * NS_PER_SECOND
 """A finding ends when its condition has not been met for so long: no flapping."""
-
-FULL_SHARE = 0.995
-"""Nothing is over while so much of the limit is taken by what cannot be dropped."""
 
 FORGET_NS = 30 * NS_PER_SECOND
 """A subject that is missing (between two short processes) is remembered for so long."""
@@ -67,9 +65,8 @@ class Judge:
     @property
     def active(self) -> tuple[Finding, ...]:
         """The findings in force, as they were last judged, the most severe first."""
-        findings = [
-            finding for case in self._cases.values() for finding in case.findings.values()
-        ]
+        cases = self._cases.values()
+        findings = [finding for case in cases for finding in case.findings.values()]
         return tuple(sorted(findings, key=lambda finding: -finding.severity))
 
     def judge(self, snapshot: Snapshot) -> tuple[Finding, ...]:
@@ -186,10 +183,11 @@ def _update(
 def _end(case: _Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
     """End the findings whose condition has not been met for long enough."""
     now, label = snapshot.monotonic_ns, words.label(case.job, case.process)
+    full = HANG in case.findings or is_full(case.samples.now)
     for detector, finding in list(case.findings.items()):
         returned = case.samples.now.held_bytes < case.ends_below.get(detector, 0)
-        full = detector not in (HANG, OOM) and _is_full(case)
-        if not (gone or returned) and (full or now - case.met_ns[detector] <= HOLD_NS):
+        stays = full and detector not in (HANG, OOM)
+        if not (gone or returned) and (stays or now - case.met_ns[detector] <= HOLD_NS):
             continue
         del case.findings[detector]
         lasted = words.seconds((now - finding.since_ns) / NS_PER_SECOND)
@@ -219,12 +217,6 @@ def subject_words(
         return words.label(job, process), ""
     gained = detector.measures_gain and verdict.since_ns < now_ns  # else it holds too much
     return words.subject(job, verdict.since_ns if gained else None)
-
-
-def _is_full(case: _Case) -> bool:
-    """Whether the subject is at its limit, or hangs there: then it has only stopped growing."""
-    now = case.samples.now
-    return now.stuck or HANG in case.findings or (now.used_share or 0.0) >= FULL_SHARE
 
 
 def finding_of(

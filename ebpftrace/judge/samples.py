@@ -48,8 +48,8 @@ class Sample:
     full_pressure_ns: int = 0  # PSI: all that could have run waited
     stuck: bool = False  # a task waits at the limit, and the OOM killer is disabled
     high_taken_bytes: int | None = None  # of a memory.high that others share
-    shared: SharedLimit | None = None
-    other_jobs: int = 0  # running below the shared limit
+    shared: SharedLimit | None = None  # `other_jobs` run below it, too
+    other_jobs: int = 0
     kernel_bytes: int = 0  # memory of the kernel itself that it cannot drop
 
     @property
@@ -225,8 +225,7 @@ def of_process(process: ProcessSnapshot, job: JobSnapshot, now_ns: int) -> Sampl
 def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int, kernel: int = 0) -> Sample:
     cgroup, contents = job.cgroup, job.cgroup.contents
     shared, taken = job.shared_limit, cgroup.high_charge_bytes
-    if taken is not None and contents is not None:  # the others' page cache is not known
-        taken -= contents.cache_bytes
+    taken = taken - contents.cache_bytes if taken and contents else taken
     return Sample(
         time_ns=now_ns,
         anon_bytes=anon,

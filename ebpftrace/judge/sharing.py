@@ -8,6 +8,15 @@ _PART = 1 / 3  # of what was gained below the limit: as much as a process must h
 _LEAST_SHARE = 0.01  # of the limit; where the job climbs steadily, any gain will do
 
 
+FULL_SHARE = 0.995
+"""Nothing is over while so much of the limit is taken by what cannot be dropped."""
+
+
+def is_full(sample: Sample) -> bool:
+    """Whether the subject is at its limit: then it has only stopped growing."""
+    return sample.stuck or (sample.used_share or 0.0) >= FULL_SHARE
+
+
 def limit_is_shared(sample: Sample) -> bool:
     """Whether the job has no limit of its own: `limit_bytes` is the shared one."""
     return sample.shared is not None and sample.shared.room_bytes == sample.room_bytes

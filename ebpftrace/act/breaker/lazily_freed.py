@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ebpftrace.events import ProcessKey
-from ebpftrace.host.lazy_free import LEAST_BYTES, lazy_free_bytes
+from ebpftrace.host.memstat import LEAST_BYTES, lazy_free_bytes
 from ebpftrace.judge.finding import Finding, FindingUnit
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.units import format_bytes

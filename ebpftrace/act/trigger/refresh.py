@@ -11,8 +11,7 @@ from pathlib import Path
 
 from ebpftrace.counters import CgroupContents, ProcessCounters, Usage
 from ebpftrace.events import GroupReading
-from ebpftrace.host.lazy_free import confirmed_now
-from ebpftrace.host.memstat import read_contents
+from ebpftrace.host.memstat import confirmed_now, read_contents
 from ebpftrace.judge.samples import Sample
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.limits import with_contents_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.counters import CgroupContents
-from ebpftrace.host.lazy_free import LazyFree, confirmed_now, lazy_free_bytes
+from ebpftrace.host.memstat import LazyFree, confirmed_now, lazy_free_bytes
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 
