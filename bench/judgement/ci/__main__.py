@@ -1,6 +1,6 @@
-"""`python -m bench.judgement.ci install|record|score`.
+"""`python -m bench.judgement.ci install|record|score|live`.
 
-Recording needs root, BPF, memory cgroups, and Node, a JDK, Rust, Go, gcc and make.
+Recording and live runs need root, BPF, memory cgroups, and Node, a JDK, Rust, Go, gcc and make.
 """
 
 from pathlib import Path
@@ -63,6 +63,34 @@ def score(each: bool, climbs: bool, docs: bool) -> None:
         click.echo("\n" + climbs_text(recordings))
     if docs:
         page = between(PAGE.read_text(encoding="utf-8"), SECTION, text + "\n")
+        PAGE.write_text(page, encoding="utf-8")
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--docs", is_flag=True, help="Write it into docs/judgement-ci.md.")
+@_work
+def live(names: tuple[str, ...], docs: bool, work: Path) -> None:
+    """Watch real jobs (those NAMED) with --on-breach alone, as they are and with a leak.
+
+    Fails if a job is ended that ends well, or a leak that is not ended with its evidence.
+    """
+    from bench.judgement.ci import live as living
+    from bench.judgement.ci.table import PAGE
+    from bench.sections import between
+
+    runs = []
+    for one in living.live(living.chosen(names), work):
+        runs.append(one)
+        click.echo(living.table_text([one]).splitlines()[-1])
+    text = living.table_text(runs)
+    click.echo(f"\n{text}")
+    wrong = [one.job.name for one in runs if one.wrong]
+    living.remove_evidence(runs)
+    if wrong:
+        raise click.ClickException(f"went wrong: {', '.join(wrong)}")
+    if docs:
+        page = between(PAGE.read_text(encoding="utf-8"), living.SECTION, text + "\n")
         PAGE.write_text(page, encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ from bench.judgement.ci.running import Ran, run_job
 
 SHARES = (1.1, 1.25, 2.0)
 RUNS = (1, 2, 3)
-_LEAK_SECONDS = 18.0  # that a leak alone takes for as much as the job's peak
+LEAK_SECONDS = 18.0  # that a leak alone takes for as much as the job's peak
 _TRIES = 2  # of a healthy run that the limit did not hold
 _CANNOT_RUN = (OSError, subprocess.SubprocessError)
 
@@ -26,7 +26,7 @@ def record(jobs: Sequence[Job], work: Path, lanes: int) -> None:
 
 def _recorded(job: Job, work: Path, run: int) -> None:
     try:
-        peak_kib = _peak(job, work)
+        peak_kib = measured_peak(job, work)
         for share in SHARES:
             _keep(job, work, share, run, peak_kib)
         if job.leaky:
@@ -45,7 +45,7 @@ def _keep(
     if path_of(name).exists():
         return
     limit_kib = int(peak_kib * share)
-    leak_mib = peak_kib / 1024 / _LEAK_SECONDS if leaky else 0.0
+    leak_mib = peak_kib / 1024 / LEAK_SECONDS if leaky else 0.0
     for _ in range(_TRIES):
         ran = run_job(job, work, run, limit_kib=limit_kib, leak_mib=leak_mib)
         print(f"{name}: {ran.ended} after {ran.seconds:.1f} s, {ran.peak_kib >> 10} of "
@@ -66,7 +66,7 @@ def _recording(
     )  # fmt: skip
 
 
-def _peak(job: Job, work: Path) -> int:
+def measured_peak(job: Job, work: Path) -> int:
     """Its peak without a limit, in KiB, measured once and kept beside the packages."""
     path = work / "peaks" / job.name
     if path.exists():

@@ -78,7 +78,7 @@ def run_job(
     try:
         with bench_cgroup(f"ci-{job.name}", limit) as group, _busy(load):
             if limit is None:
-                return _run(job, work, folder, group, load, leak_mib)
+                return run_in(job, work, folder, group, load, leak_mib)
             return _watched(job, work, folder, group, load, leak_mib)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -98,7 +98,7 @@ def _watched(
                 _wait_for_start(written)
                 time.sleep(_SETTLE_SECONDS)
                 began_ns = time.monotonic_ns()
-                ran = _run(job, work, folder, group, load, leak_mib)
+                ran = run_in(job, work, folder, group, load, leak_mib)
                 time.sleep(_AFTER_SECONDS)
             finally:
                 watch.send_signal(signal.SIGINT)
@@ -110,9 +110,10 @@ def _watched(
     return Ran(ran.seconds, ran.peak_kib, ran.ended, rows_of(records, began_ns))
 
 
-def _run(
+def run_in(
     job: Job, work: Path, folder: Path, group: MemoryCgroup, load: int, leak_mib: float
 ) -> Ran:
+    """Run it to its end in this cgroup and folder, without a watch: it has no rows."""
     kept = work / "kept" / job.name
     kept.mkdir(parents=True, exist_ok=True)
     environment = {
