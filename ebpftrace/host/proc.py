@@ -198,6 +198,12 @@ def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
     return ProcessStatus(*(lines.get(name, 0) for name in names))
 
 
+def read_private_bytes(pid: int, proc: Path = PROC) -> int | None:
+    """Written pages that no other process shares: Private_Dirty of smaps_rollup."""
+    raw = bounded(pid, lambda: _read(proc, pid, "smaps_rollup"))
+    return None if raw is None else dict(_kib_lines(raw)).get(b"Private_Dirty")
+
+
 def self_cost(proc: Path = PROC) -> OwnCost:
     """CPU time since this process started, user and system, and its resident memory."""
     resident_pages = int((proc / "self/statm").read_bytes().split()[1])

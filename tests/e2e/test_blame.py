@@ -229,3 +229,25 @@ def test_a_file_that_six_processes_have_mapped_is_counted_once(tmp_path: Path) -
             shared.unlink(missing_ok=True)
     assert of_type(watch, "step") == []
     assert logged(tmp_path, "incident") == []
+
+
+def test_workers_that_write_to_what_they_share_are_ended_and_not_their_parent(
+    tmp_path: Path,
+) -> None:
+    """By the counters of its processes the job gains nothing: a copy replaces a page."""
+    growth = '{ detector = "growth", bound = "100MiB", window = "60s" }'
+    file = policy(tmp_path, when=growth, then=SIGNAL)
+    with memory_cgroup() as group, Workload(COMM, cgroup=group) as parent:
+        group.limit(LIMIT)
+        parent.do("map 60MiB")
+        parent.do("touch 0")
+        with watching(tmp_path, "--config", str(file)) as watch:
+            watch.next_snapshot()
+            watch.next_snapshot()
+            workers = [int(parent.do("fork; touch 0")[0]) for _ in range(3)]
+            outcome = outcome_of(watch)
+            assert parent.do("map 1MiB")
+            assert group.oom_kills() == 0
+    assert outcome["pid"] in workers, outcome["sentence"]
+    (incident,) = logged(tmp_path, "incident")
+    assert not incident["facts"]["sentence"].startswith(f"{COMM} "), incident

@@ -23,10 +23,10 @@ LEVEL = '{ detector = "level", bound = "60%" }'
 @contextmanager
 def stubborn(group: MemoryCgroup, comm: str) -> Iterator[int]:
     """A process of this name that ignores TERM and gains 20 MiB a second; its pid."""
-    program = Workload(comm).program
+    program = Workload(comm)  # its file is removed with it
     mark = session_mark()
     process = group.run(
-        ["sh", "-c", "trap '' TERM; exec \"$0\" --do 'grow 20MiB 600MiB'", program],
+        ["sh", "-c", "trap '' TERM; exec \"$0\" --do 'grow 20MiB 600MiB'", program.program],
         env={**os.environ, **mark},
         start_new_session=True,
     )

@@ -1,19 +1,20 @@
 """What each process has of what a finding judged, and what no watched process has of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ebpftrace.act.breaker.lazily_freed import lazily_freed
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.judge.attribution import Unattributed, job_gain, process_gain, unattributed
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
-from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState
+from ebpftrace.units import MIB, NS_PER_SECOND
 
 _SHORTEST_NS = 60 * NS_PER_SECOND
 """A gain is compared over so long at least: in less, noise is a large part of it."""
 
+_LEAST_COPIED_BYTES = 4 * MIB  # memory.stat lags behind the counters of the processes
 _MAX_READ = 64  # processes whose usage is read while the breach waits
 
 
@@ -52,7 +53,8 @@ def judged_parts(job: JobSnapshot, firing: Firing, now_ns: int) -> JudgedParts:
     since = firing.since_snapshot
     gains = _gains(job, since)
     held = since.job_held_bytes if since is not None else job.held_bytes
-    rest = unattributed(since.job if since is not None and since.job is not None else job)
+    now = since.job if since is not None and since.job is not None else job
+    copied, rest = _copied(now, unattributed(now))
     if firing.finding.measures_gain:
         at_ns = min(firing.finding.since_ns, now_ns - _SHORTEST_NS)
         if job.counted_contents is not None:
@@ -62,11 +64,46 @@ def judged_parts(job: JobSnapshot, firing: Firing, now_ns: int) -> JudgedParts:
         if judged > 0:
             parts = {it.key: _gain(it, at_ns, now_ns) + gains.get(it.key, 0)
                      for it in job.processes}  # fmt: skip
-            return JudgedParts(parts, judged, True, rest)
+            uncounted = judged - sum(max(0, part) for part in parts.values())
+            return JudgedParts(_with(parts, copied, uncounted), judged, True, rest)
     freed = lazily_freed(job)
     parts = {it.key: it.own.held_bytes + gains.get(it.key, 0) - freed.get(it.key, 0)
              for it in job.processes}  # fmt: skip
-    return JudgedParts(parts, held, False, rest)
+    return JudgedParts(_with(parts, copied, held), held, False, rest)
+
+
+def _copied(
+    job: JobSnapshot, rest: Unattributed
+) -> tuple[Mapping[ProcessKey, int], Unattributed]:
+    """What forked children have copied of their parent's pages, and what is then left.
+
+    A copy replaces a page, so the child's counters do not change. The kernel walks the page
+    tables of each child for it, so it is asked only where a copy may explain something.
+    """
+    copied: dict[ProcessKey, int] = {}
+    if not rest.has_forks or rest.anon_bytes < _LEAST_COPIED_BYTES:
+        return copied, rest
+    forks = [process for process in job.processes if process.state is ProcessState.FORKED]
+    for process in forks[:_MAX_READ]:
+        private = proc.read_private_bytes(process.pid)
+        if private is not None:
+            own = process.own.anon_bytes + process.own.shmem_bytes
+            copied[process.key] = max(0, private - own)
+    unread = len(copied) < len(forks)
+    left = max(0, rest.anon_bytes - sum(copied.values()))
+    return copied, replace(rest, anon_bytes=left, has_forks=unread)
+
+
+def _with(
+    parts: Mapping[ProcessKey, int], copied: Mapping[ProcessKey, int], most_bytes: int
+) -> Mapping[ProcessKey, int]:
+    """The parts with what was copied, which is at most `most_bytes` together.
+
+    Some of it may have been copied before a gain began.
+    """
+    total = sum(copied.values())
+    share = min(1.0, max(0, most_bytes) / total) if total else 0.0
+    return {key: part + round(share * copied.get(key, 0)) for key, part in parts.items()}
 
 
 def _gain(process: ProcessSnapshot, at_ns: int, now_ns: int) -> int:

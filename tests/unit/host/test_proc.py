@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.host import proc
+from ebpftrace.units import MIB
 from tests.support.fakeroot import FakeRoot
 
 HZ = os.sysconf("SC_CLK_TCK")
@@ -22,6 +23,7 @@ GONE = 2**22 + 1  # above PID_MAX_LIMIT
         proc.read_environ,
         proc.read_program,
         proc.read_status,
+        proc.read_private_bytes,
     ],
 )
 def test_process_that_has_ended_reads_as_none(read: object) -> None:
@@ -59,6 +61,32 @@ def test_memory_of_this_process_is_counted() -> None:
     assert after.peak_resident_bytes >= resident - (4 << 20)
     assert after.virtual_bytes > resident
     assert proc.self_cost().rss_bytes >= len(held)
+
+
+COPIES = """
+import mmap, os, sys
+pages = mmap.mmap(-1, 16 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+pages.write(b"x" * len(pages))
+child = os.fork()
+if not child:
+    for at in range(0, 8 << 20, mmap.PAGESIZE):
+        pages[at] = 1
+    print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_pages_that_a_fork_has_copied_are_private() -> None:
+    """The child wrote to eight of the 16 MiB that it shares with its parent."""
+    with subprocess.Popen(
+        [sys.executable, "-c", COPIES], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        private, status = proc.read_private_bytes(child), proc.read_status(child)
+    assert private is not None
+    assert status is not None
+    assert 8 * MIB <= private <= status.anon_bytes - 7 * MIB
 
 
 def test_own_cpu_time_grows_with_work() -> None:

@@ -8,12 +8,14 @@ from ebpftrace.act.breaker.judged_parts import JudgedParts, judged_parts
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
 from ebpftrace.counters import CgroupContents
+from ebpftrace.events import StartCause
 from ebpftrace.judge.finding import Subject
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.conditions import growth
-from tests.support.scripted_ledger import BEGAN_NS, ScriptedLedger, key
+from tests.support.scripted_ledger import BEGAN_NS, ScriptedLedger, held, key
+from tests.support.scripted_watch import NO_SUCH_PID
 
 POLICY = Policy("p", Match(), (growth(),), Mode.ANY, ())
 LIMIT = 1024 * MIB
@@ -118,6 +120,81 @@ def test_a_longer_gain_is_compared_over_its_time() -> None:
     assert abs(found.parts[key(1)] - 100 * MIB) <= 10 * MIB  # by buckets of five seconds
     assert abs(found.whole_bytes - 130 * MIB) <= 10 * MIB
     assert found.held_back(found.parts[key(1)]) == ""
+
+
+def forks(copied: tuple[int, ...], others: int = 0) -> Snapshot:
+    """A parent of 80 MiB, and children that have copied so many MiB of it."""
+    book = ScriptedLedger()
+    book.start(1, 80)
+    for number, _ in enumerate(copied):
+        how = StartCause.FORK
+        book.start(NO_SUCH_PID + number, how=how, counters=held(80, inherited=80))
+    for second, rest in enumerate((0, others + sum(copied))):
+        book.at = second
+        anon = (80 + rest) * MIB
+        contents = CgroupContents(anon_bytes=anon)
+        book.cgroup(charge_bytes=anon, limit_bytes=LIMIT, headroom_bytes=LIMIT - anon,
+                    contents=contents)  # fmt: skip
+        snapshot = book.snapshot()
+    return snapshot
+
+
+@pytest.mark.parametrize("gain", [True, False], ids=["gained", "held"])
+@pytest.mark.parametrize(
+    ("copied", "others", "reason"),
+    [
+        ((80, 80, 80), 0, ""),
+        ((80, 0, 0), 0, ""),
+        ((20, 20, 20), 300, "processes that are not watched hold 300 of 440 MiB"),
+        ((0, 0, 0), 200, "processes that are not watched hold 200 of 280 MiB"),
+    ],
+    ids=["each copied all", "one did", "others hold more", "none did"],
+)
+def test_a_fork_has_the_pages_that_it_copied(
+    monkeypatch: pytest.MonkeyPatch,
+    copied: tuple[int, ...],
+    others: int,
+    reason: str,
+    gain: bool,
+) -> None:
+    monkeypatch.setattr(
+        "ebpftrace.host.proc.read_private_bytes", lambda pid: copied[pid - NO_SUCH_PID] * MIB
+    )
+    found = judged(forks(copied, others), gain=gain)
+    parts = [found.parts[key(NO_SUCH_PID + number)] for number in range(len(copied))]
+    assert parts == [mib * MIB for mib in copied]
+    assert found.parts[key(1)] == (0 if gain else 80 * MIB)
+    assert found.held_back(max(*parts, 80 * MIB)) == reason
+
+
+def test_what_was_copied_before_is_no_gain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child copied 60 MiB long ago, and the job gained 20."""
+    monkeypatch.setattr("ebpftrace.host.proc.read_private_bytes", lambda _pid: 60 * MIB)
+    book = ScriptedLedger()
+    book.start(1, 80)
+    book.start(NO_SUCH_PID, how=StartCause.FORK, counters=held(80, inherited=80))
+    for second in range(100):
+        book.at = second
+        anon = (140 + min(20, max(0, second - 70))) * MIB
+        contents = CgroupContents(anon_bytes=anon)
+        book.cgroup(charge_bytes=anon, limit_bytes=LIMIT, headroom_bytes=LIMIT - anon,
+                    contents=contents)  # fmt: skip
+        snapshot = book.snapshot()
+    (job,) = snapshot.jobs
+    since = BEGAN_NS + 60 * NS_PER_SECOND
+    finding = watches.finding(subject=Subject(job.identity), since_ns=since)
+    found = judged_parts(job, Firing(POLICY, (finding,)), snapshot.monotonic_ns)
+    assert found.parts[key(NO_SUCH_PID)] == 20 * MIB
+
+
+def test_a_fork_that_cannot_be_read_may_have_copied_pages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ebpftrace.host.proc.read_private_bytes", lambda _pid: None)
+    found = judged(forks((80, 80, 80)), gain=True)
+    assert found.held_back(0) == (
+        "pages copied after a fork or processes that are not watched hold 240 of 320 MiB"
+    )
 
 
 def test_at_a_breach_the_job_as_it_was_read_counts() -> None:
