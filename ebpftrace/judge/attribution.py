@@ -18,6 +18,7 @@ ALONE_SHARE = 0.9
 
 _NOTED_SHARE = 1 / 3  # a part of the job that no watched process has is mentioned from here on
 _LEAST_NOTED_BYTES = 4 * MIB  # memory.stat lags behind the counters of the processes
+_SINGULAR = (["tmpfs"], ["kernel memory"])
 _BOTH_SHARE = 0.2  # the smaller of two kinds is mentioned as well
 
 
@@ -96,10 +97,11 @@ class Unattributed:
     shmem_bytes: int
     held_bytes: int  # of the whole job
     has_forks: bool  # a page that a fork has copied is in no counter of a process
+    kernel_bytes: int = 0  # the kernel counts its own memory by cgroup, not by process
 
     @property
     def bytes(self) -> int:
-        return self.anon_bytes + self.shmem_bytes
+        return self.anon_bytes + self.shmem_bytes + self.kernel_bytes
 
     @property
     def is_noted(self) -> bool:
@@ -111,23 +113,26 @@ class Unattributed:
         holders = []
         if self.shmem_bytes >= _BOTH_SHARE * self.bytes:
             holders.append("tmpfs")
+        if self.kernel_bytes >= _BOTH_SHARE * self.bytes:
+            holders.append("kernel memory")
         if self.anon_bytes >= _BOTH_SHARE * self.bytes:
             if self.has_forks:
                 holders.append("pages copied after a fork")
             holders.append("processes that are not watched")
-        verb = "held" if past else "holds" if holders == ["tmpfs"] else "hold"
+        verb = "held" if past else "holds" if holders in _SINGULAR else "hold"
         return f"{' or '.join(holders)} {verb} {_part(self.bytes, self.held_bytes)}"
 
 
 def unattributed(job: JobSnapshot) -> Unattributed:
     """Nothing, where only the watched processes of the job count."""
     contents = job.counted_contents
-    anon = shmem = 0
+    anon = shmem = kernel = 0
     if contents is not None:
+        kernel = job.kernel_bytes or 0
         anon = max(0, contents.anon_bytes - job.usage.anon_bytes)
         shmem = max(0, contents.shmem_bytes - job.usage.shmem_bytes)
     forks = any(process.state is ProcessState.FORKED for process in job.processes)
-    return Unattributed(anon, shmem, job.held_bytes, forks)
+    return Unattributed(anon, shmem, job.held_bytes, forks, kernel)
 
 
 def _part(part: int, whole: int) -> str:

@@ -24,7 +24,7 @@ def held_back_by_grace(
     left_ns = grace_ns - selection.age_ns
     if left_ns <= 0:
         return ""
-    room = selection.job.room_bytes
+    room = selection.job.nearest_room_bytes
     rate = _bytes_per_second(selection, since_snapshot, snapshot_age_ns)
     if room is not None and rate > 0:
         room -= since_snapshot.gained_bytes if since_snapshot else 0

@@ -59,6 +59,16 @@ def test_what_no_watched_process_holds_is_stated() -> None:
     )  # fmt: skip
 
 
+def test_kernel_memory_is_no_process_of_the_job() -> None:
+    job = watches.job(processes=[watches.process(resident=24 * MIB)])
+    little = replace(job, cgroup=replace(job.cgroup, kernel_bytes=2 * MIB))
+    assert words.subject(little, None) == ("gopls 4711 in job github/build-42", "")
+    most = replace(job, cgroup=replace(job.cgroup, kernel_bytes=150 * MIB))
+    assert words.subject(most, None) == (
+        "job github/build-42", "; kernel memory holds 150 of 172 MiB",
+    )  # fmt: skip
+
+
 def test_a_label_names_the_process_that_was_judged() -> None:
     process = watches.process()
     job = watches.job(processes=[process])

@@ -8,6 +8,8 @@ import pytest
 from ebpftrace.act.breaker.grace import held_back_by_grace
 from ebpftrace.act.breaker.targets import TargetSelection
 from ebpftrace.act.trigger.trigger import UsageSinceSnapshot
+from ebpftrace.counters import CgroupContents, LimitLevel
+from ebpftrace.limits import with_limits
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
 
@@ -68,3 +70,22 @@ def test_what_was_gained_since_the_snapshot_counts() -> None:
 
 def test_a_steady_climb_counts() -> None:
     assert reason(age=9, held=700, recent=0, per_second=100) == ""
+
+
+@pytest.mark.parametrize(("others", "is_held_back"), [(0, True), (700, False)])
+def test_a_shared_limit_that_is_nearer_counts(others: int, is_held_back: bool) -> None:
+    """The job holds 200 of its 900 MiB, and gains 20 a second; the node has 1000."""
+    process = replace(
+        watches.process(4711, 200 * MIB), age_ns=3 * S, recent_growth_bytes=40 * MIB
+    )
+    job = watches.job(processes=(process,), limit=900 * MIB)
+    charge = job.cgroup.charge_bytes
+    node = charge + others * MIB
+    contents = CgroupContents(anon_bytes=node)
+    levels = (
+        LimitLevel(1, 0, charge, 900 * MIB),
+        LimitLevel(2, 1, node, 1000 * MIB, path="/node", contents=contents),
+    )
+    job = replace(job, cgroup=with_limits(replace(job.cgroup, levels=levels)))
+    selection = TargetSelection(job, process, process.age_ns)
+    assert bool(held_back_by_grace(selection, GRACE_NS, None, 0)) is is_held_back
