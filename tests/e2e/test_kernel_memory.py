@@ -19,9 +19,26 @@ def kernel_truth(group: MemoryCgroup) -> int:
     """Kernel memory that cannot be dropped, as the kernel's own files have it."""
     if group.version == 1:
         return int((group.path / "memory.kmem.usage_in_bytes").read_text())
+    stat = stat_of(group)
+    kernel = stat.get("kernel")
+    if kernel is None:  # before 5.18
+        kernel = sum(stat.get(name, 0) for name in ("slab", "kernel_stack", "pagetables"))
+    return kernel + stat["sock"] - stat["slab_reclaimable"]
+
+
+def stat_of(group: MemoryCgroup) -> dict[str, int]:
     lines = (group.path / "memory.stat").read_text().splitlines()
-    stat = {name: int(value) for name, value in (line.split() for line in lines)}
-    return stat["kernel"] + stat["sock"] - stat["slab_reclaimable"]
+    return {name: int(value) for name, value in (line.split() for line in lines)}
+
+
+def require_total(group: MemoryCgroup, kind: str) -> None:
+    """Skip where the kernel shows memory of this kind in no file, or as what it can drop."""
+    if group.version == 2 and kind == "files":
+        pytest.skip("the kernel says that it can drop the names and inodes of a tmpfs")
+    if group.version == 2 and kind == "pipes" and "kernel" not in stat_of(group):
+        pytest.skip("before 5.18 no file shows the buffers of pipes on cgroup v2")
+    if group.version == 2 and kind == "tables" and "pagetables" not in stat_of(group):
+        pytest.skip("before 5.11 no file shows page tables on cgroup v2")
 
 
 def job_of(snapshot: Record, group: MemoryCgroup) -> Record:
@@ -36,6 +53,7 @@ def test_kernel_memory_is_counted_and_its_climb_is_judged(kind: str) -> None:
         kinds_process(group, {"FOLDER": folder}) as process,
         Watch("--cgroup", group.name, "--interval", "500ms") as watch,
     ):
+        require_total(group, kind)
         before = kernel_truth(group)
         process.do(f"{kind} 75 15")
         job = job_of(watch.next_snapshot(), group)
@@ -60,6 +78,7 @@ def test_an_exhausting_climb_of_pipes_is_called_before_the_kill() -> None:
         kinds_process(group) as process,
         Watch("--cgroup", group.name, "--interval", "250ms") as watch,
     ):
+        require_total(group, "pipes")
         process.send("pipes 200 60")
         found = watch.wait_for(
             lambda record: record["type"] == "finding" and record["detector"] == "exhaustion",

@@ -12,6 +12,8 @@ from ebpftrace.judge.detectors.hang import HangDetector
 from ebpftrace.judge.detectors.leak import LeakDetector
 from ebpftrace.judge.detectors.level import LevelDetector
 from ebpftrace.judge.detectors.oom import OomDetector
+from ebpftrace.judge.detectors.shared import NAME as SHARED
+from ebpftrace.judge.detectors.shared import SharedDetector
 from ebpftrace.judge.detectors.thrash import ThrashDetector
 from ebpftrace.judge.finding import Finding, Severity
 from ebpftrace.units import NS_PER_SECOND
@@ -33,6 +35,7 @@ def builtin_detectors() -> tuple[Detector, ...]:
             15 * NS_PER_SECOND, bound_share=0.4, severity=Severity.NOTICE, name="burst"
         ),
         LevelDetector(bound_share=0.9, severity=Severity.NOTICE, name="high"),
+        SharedDetector(),
     )
 
 
@@ -47,8 +50,11 @@ class BuiltinJudgement:
     least: Severity = Severity.CRITICAL
 
     def acts_on(self, finding: Finding) -> bool:
-        """A forecast is not acted on, however severe: healthy jobs have them too."""
-        return finding.severity >= self.least and finding.detector != FORECAST
+        """A forecast is not acted on, however severe: healthy jobs have them too.
+
+        Nor is a shared limit that others fill: nothing that is done to the job would help.
+        """
+        return finding.severity >= self.least and finding.detector not in (FORECAST, SHARED)
 
 
 _WORDS = {
