@@ -1,6 +1,7 @@
 """A process that ignores TERM and grows on: the next signal comes before the limit."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,3 +75,49 @@ def test_the_oom_killer_that_was_first_is_named(tmp_path: Path) -> None:
     assert step["detail"].startswith(f"{taken}, after ")
     assert not outcome["helped"]
     assert taken in outcome["sentence"]
+
+
+LEAVES_A_FILE = """
+import os, signal, sys, time
+comm, file = sys.argv[1:]
+def end(*_):
+    with open(file, "wb") as left:
+        for _ in range(100):
+            left.write(b"x" * (1 << 20))
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+with open("/proc/self/comm", "w") as name:
+    name.write(comm)
+held = bytearray(b"x") * (100 << 20)
+while True:
+    time.sleep(60)
+"""
+
+
+def test_a_process_that_leaves_a_file_of_its_size_was_no_help(tmp_path: Path) -> None:
+    """It is gone, no successor comes, and the job holds what it held: the next step runs."""
+    comm, next_step = unique_comm(), tmp_path / "next"
+    then = f"{{ action = 'signal' }}, {{ action = 'shell', line = 'touch {next_step}' }}"
+    when = '{ detector = "level", bound = "90MiB" }'
+    file = policy(tmp_path, when=when, then=then, comm=comm)
+    left = Path(f"/dev/shm/ebpftrace-test-{os.getpid()}")
+    with (
+        memory_cgroup() as group,
+        watching(tmp_path, "--config", str(file), comm=comm) as watch,
+    ):
+        group.limit(LIMIT)
+        watch.next_snapshot()
+        mark = session_mark()
+        argv: list[str | Path] = [sys.executable, "-c", LEAVES_A_FILE, comm, left]
+        process = group.run(argv, env={**os.environ, **mark}, start_new_session=True)
+        try:
+            step = watch.wait_for(is_step("signal"), SECONDS)
+            outcome = watch.wait_for(is_type("outcome"), SECONDS)
+        finally:
+            end_session(process, mark)
+            left.unlink(missing_ok=True)
+    assert step["status"] == "done", step
+    assert "ended by TERM" in step["detail"]
+    assert next_step.exists()
+    assert not outcome["helped"]
+    assert f"{comm} {process.pid} is gone, but memory did not come down" in outcome["sentence"]
