@@ -61,8 +61,9 @@ def test_a_runaway_is_ended_at_the_backstop_by_the_line_itself(tmp_path: Path) -
     at_first, _, at_second, _ = of_type(watch, "fuse")
     assert at_first["next_steps"] == "capture, then it is resumed"
     assert at_second["next_steps"] == "capture, shell, then it is resumed"
-    assert 0.94 * LIMIT < at_first["bound_bytes"] <= 0.95 * LIMIT
-    assert 0.96 * LIMIT < at_second["bound_bytes"] <= 0.98 * LIMIT
+    # Of what it holds, or of the charge of its cgroup, with a little page cache on top.
+    assert 0.93 * LIMIT < at_first["bound_bytes"] <= 0.97 * LIMIT
+    assert at_first["bound_bytes"] < at_second["bound_bytes"] <= 0.99 * LIMIT
     assert [step for step in steps(watch) if step[0] == "shell"] == [("shell", "done")]
     for outcome in (first, second):
         manifest = json.loads((Path(outcome["evidence"]) / "manifest.json").read_bytes())

@@ -76,7 +76,8 @@ def test_runaway_is_stopped_its_evidence_saved_and_ended(tmp_path: Path) -> None
     (stopped,) = [one for one in of_type(watch, "fuse") if one["event"] == "stopped"]
     assert stopped["pid"] == workload.pid
     assert stopped["limit_bytes"] == LIMIT
-    assert stopped["bound_bytes"] <= 0.9 * LIMIT
+    # The bound of the charge has a little page cache on top.
+    assert stopped["bound_bytes"] <= 0.9 * LIMIT + 4 * MIB
     assert 0 <= stopped["measured_bytes"] - stopped["bound_bytes"] <= MIB
     assert stopped["next_steps"] == "capture, then SIGKILL"
     finding = next(one for one in of_type(watch, "finding") if one["detector"] == "fuse")
@@ -129,7 +130,8 @@ def test_thawed_process_is_stopped_again_at_a_higher_bound(tmp_path: Path) -> No
         again = watch.wait_for(
             lambda one: (
                 one.get("event") == "stopped"
-                and one["bound_bytes"] == thawed["next_bound_bytes"]
+                # By each snapshot anew: what other processes and the kernel take counts.
+                and abs(one["bound_bytes"] - thawed["next_bound_bytes"]) < 16 * MIB
             ),
             SECONDS,
         )

@@ -41,6 +41,14 @@ class Arming:
             self._control.arm_group(cgroup_id, 0, 0)
         self._armed = bounds
 
+    def middle_bytes(self, cgroup_id: int) -> int | None:
+        """Half way from what a cgroup's tracked processes held to their bound, when it was set.
+
+        None unless the charge is compared as well.
+        """
+        held, bound = self._armed.held.get(cgroup_id), self._armed.groups.get(cgroup_id)
+        return None if held is None or bound is None else (held + bound.held_bytes) // 2
+
     def arm_cgroup(self, bounds: Bounds, cgroup_id: int, keys: Iterable[ProcessKey]) -> None:
         """Set the bounds of a cgroup and of these processes at once."""
         group = bounds.groups.get(cgroup_id, GroupBound(0, 0))
@@ -53,6 +61,7 @@ class Arming:
             self._armed,
             groups={**self._armed.groups, cgroup_id: group},
             processes={**self._armed.processes, **processes},
+            held={**self._armed.held, **bounds.held},
         )
 
     def set_bound(

@@ -59,6 +59,8 @@ class Bounds:
     processes: Mapping[ProcessKey, ProcessBound] = field(default_factory=dict)
     unlimited: frozenset[str] = frozenset()
     """Names of jobs without a memory limit whose fuse is a share of it."""
+    held: Mapping[int, int] = field(default_factory=dict)
+    """By cgroup id, where the charge is compared as well: what its tracked processes hold."""
 
 
 def fuse_for(
@@ -92,6 +94,7 @@ def compute_bounds(
     groups: dict[int, GroupBound] = {}
     processes: dict[ProcessKey, ProcessBound] = {}
     unlimited: set[str] = set()
+    held: dict[int, int] = {}
     for job in snapshot.jobs:
         cgroup_id = job.identity.cgroup_id
         for process in job.processes:
@@ -114,6 +117,8 @@ def compute_bounds(
             if fuse.scope is FuseScope.JOB:
                 charge = None if bound is None else charge_bound(fuse, higher, job)
                 processes[key] = ProcessBound(0, charge or 0, number)
+                if charge:
+                    held[cgroup_id] = job.group_usage.held_bytes
                 if bound is not None:
                     lowest = GroupBound(bound, number)
                     groups[cgroup_id] = min(lowest, groups.get(cgroup_id, lowest))
@@ -121,7 +126,7 @@ def compute_bounds(
                 processes[key] = ProcessBound(bound or 0, 0, number)
             else:
                 processes[key] = ProcessBound(0, bound or 0, number)
-    return Bounds(groups, processes, frozenset(unlimited))
+    return Bounds(groups, processes, frozenset(unlimited), held)
 
 
 def has_fuse(policies: Sequence[Policy]) -> bool:

@@ -167,8 +167,8 @@ class FuseController:
             job.identity, process.comm, process.role, job.cgroup.limit_bytes, process.exec_name
         )
         # Where untracked processes took the rest, no further stop would hold them.
-        alone = blown.scope is fuse.scope
-        now = at_stop(policy, used_share(job)) if alone else policy
+        by_others = blown.scope is not fuse.scope and self._effects.others_took_most(job)
+        now = policy if by_others else at_stop(policy, used_share(job))
         event = self._first(FuseEventKind.STOPPED, blown, known, now)
         key = bound_key(fuse, blown.key, blown.cgroup_id)
         stop.process = StoppedProcess(event, policy, fuse, key)

@@ -73,6 +73,15 @@ class FuseEffects:
         bounds = compute_bounds(policies, snapshot, self._raised.fuses, budget_refusal)
         self._arming.arm(bounds, snapshot.monotonic_ns)
 
+    def others_took_most(self, job: JobSnapshot) -> bool:
+        """Whether untracked processes took most of what was left when the bounds were set.
+
+        Page tables and the like are charged with the pages that a process takes, so that one
+        that grows by itself may cross the bound of the charge first.
+        """
+        middle = self._arming.middle_bytes(job.identity.cgroup_id)
+        return middle is not None and job.group_usage.held_bytes < middle
+
     def disarm(self) -> None:
         """Remove all bounds."""
         self._arming.disarm()

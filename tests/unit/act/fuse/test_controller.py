@@ -18,6 +18,9 @@ from ebpftrace.act.fuse.states import (
     StopTrigger,
     UnexpectedTriggerError,
 )
+from ebpftrace.act.policy.fuse import backstop
+from ebpftrace.act.policy.policy import Step
+from ebpftrace.events import FuseScope
 from ebpftrace.ledger import KnownProcess
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.stops import (
@@ -29,6 +32,7 @@ from tests.support.stops import (
     SNAPSHOT,
     RecordedKernel,
     blown,
+    full_job,
     no_refusal,
 )
 from tests.support.watches import MONOTONIC_NS, identity, job, process, snapshot
@@ -267,3 +271,19 @@ def test_kill_by_the_kernel_is_reported_if_a_policy_has_a_fuse_for_the_process(
     assert event is not None
     assert event.kind is FuseEventKind.KILLED
     assert fuse.kernel_kill(killed, [], known) is None
+
+
+@pytest.mark.parametrize(
+    ("held_mib", "steps"), [(1030, ["capture", "signal"]), (1070, ["capture"])]
+)
+def test_whole_ladder_runs_at_a_backstop_that_untracked_processes_reached(
+    held_mib: int, steps: list[str], fuse: FuseController
+) -> None:
+    """With 92 % taken, 61 MiB are left to the backstop: for whatever process."""
+    ladder = tuple(Step(action, 1, None) for action in ("capture", "signal"))
+    policy = replace(POLICY, fuse=backstop(), ladder=ladder)
+    fuse.arm([policy], snapshot(full_job(process(resident=GIB), 1884)), no_refusal)
+    now = full_job(process(resident=held_mib * MIB), 1950)
+    fuse.kernel_stop(blown(GOPLS, scope=FuseScope.CHARGE))
+    (event,) = fuse.identify([policy], snapshot(now))
+    assert event.next_steps.split(", ")[:-1] == steps
