@@ -137,22 +137,34 @@ def confirmed_now(
 
 
 def _read(folder: Path, most_bytes: int, clock: Callable[[], int], proc: Path) -> int:
-    """The sum over the processes of the cgroup; none above `most_bytes`."""
+    """The sum over the processes of the cgroup, at most `most_bytes`.
+
+    It is that where one is too large to be read in time: if it was written to since, the
+    kernel finds that out at the limit, and memory.stat with it.
+    """
     found, began_ns = 0, clock()
     for pid in _pids(folder):
-        found += lazy_free_bytes(pid, proc)
+        freed = lazy_free_bytes(pid, proc)
+        if freed is None:
+            return most_bytes
+        found += freed
         if found >= most_bytes or clock() - began_ns > _LONGEST_NS:
             break
     return min(found, most_bytes)
 
 
-def lazy_free_bytes(pid: int, proc: Path = _PROC) -> int:
-    """What a process freed lazily and did not write to since; 0 if that cannot be read."""
+def lazy_free_bytes(pid: int, proc: Path = _PROC) -> int | None:
+    """What a process freed lazily and did not write to since; 0 if it has ended.
+
+    None where reading takes too long, as it does with some GiB.
+    """
     try:
         raw = bounded(pid, lambda: (proc / str(pid) / "smaps_rollup").read_bytes())
     except OSError:
         return 0
-    for line in (raw or b"").splitlines():
+    if raw is None:
+        return None
+    for line in raw.splitlines():
         if line.startswith(b"LazyFree:"):
             return int(line.split()[1]) * KIB
     return 0

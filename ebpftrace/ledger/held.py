@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
 from ebpftrace.limits import own_level, shared_levels
 
-_KERNEL_PART = 4
+_KERNEL_PART = 4  # of the limit may be the kernel's where its memory is not known
+_LAG_PART = 64  # of the limit: how far memory.stat may be behind the charge
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def room_bytes(cgroup: CgroupCounters, group_usage: Usage) -> int | None:
     Page cache counts as room, and so does what was freed lazily and slab that can be
     reclaimed: the kernel takes them before it kills a process. The charge is read before the
     contents, and cache that is dropped in between is in neither: it is what is left of the
-    charge beside all that is known. Where kernel memory is not known, a quarter of the limit
+    charge beside all that is known. A 64th of the limit may be left since memory.stat lags
+    behind, by some batches of pages a CPU; and where kernel memory is not known, a quarter
     may be the kernel's. Where the cgroup's contents were not read, whatever its tracked
     processes (`group_usage`) do not hold is taken for cache; with untracked processes the
     limit is reached earlier.
@@ -134,6 +136,8 @@ def _droppable(
     """How much of a charge the kernel takes before it kills a process."""
     if kernel is None:
         kernel = limit_bytes // _KERNEL_PART
+    else:
+        kernel += limit_bytes // _LAG_PART
     droppable = contents.cache_bytes + contents.reclaimable_bytes + contents.lazy_bytes
     kept = contents.anon_bytes - contents.lazy_bytes + contents.shmem_bytes
     return droppable + max(0, charge_bytes - kept - droppable - kernel)

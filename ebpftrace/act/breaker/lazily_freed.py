@@ -41,4 +41,4 @@ def spared(finding: Finding, process: ProcessSnapshot) -> str:
 
 def _freed(process: ProcessSnapshot) -> int:
     anon = process.own.anon_bytes
-    return min(anon, lazy_free_bytes(process.pid)) if anon >= LEAST_BYTES else 0
+    return min(anon, lazy_free_bytes(process.pid) or 0) if anon >= LEAST_BYTES else 0

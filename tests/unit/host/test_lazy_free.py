@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.counters import CgroupContents
+from ebpftrace.host import memstat
 from ebpftrace.host.memstat import LazyFree, confirmed_now, lazy_free_bytes
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
@@ -93,6 +94,15 @@ def test_at_a_breach_it_is_read_at_once(machine: Machine) -> None:
         machine.freed(mib)
         found = confirmed_now(contents, machine.folder, proc=machine.proc)
         assert found == replace(contents, lazy_bytes=mib * MIB)
+
+
+def test_a_process_too_large_to_be_read_counts_as_shown(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.freed(50)
+    monkeypatch.setattr(memstat, "bounded", lambda _pid, _read: None)
+    assert lazy_free_bytes(4711, machine.proc) is None
+    assert machine.confirmed(200) == 200
 
 
 def test_a_process_that_cannot_be_read_has_none(tmp_path: Path) -> None:
