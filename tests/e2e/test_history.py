@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.cli import assert_explained, ebpftrace
 from tests.support.disks import fill, small_disk
 from tests.support.patience import patient
-from tests.support.records import Watch
+from tests.support.records import Record, Watch
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
 
@@ -65,8 +65,12 @@ def run_job(place: MemoryCgroup, number: int, mib: int, name: str = "build", **j
     return int(done.stdout or 0) * 1024
 
 
-def watching(place: MemoryCgroup) -> Watch:
-    return Watch("--cgroup", place.name, "--comm", "*", "--no-config")
+def watching(place: MemoryCgroup, *options: str) -> Watch:
+    return Watch("--cgroup", place.name, "--comm", "*", *(options or ("--no-config",)))
+
+
+def leak_findings(records: Iterable[Record]) -> list[Record]:
+    return [one for one in records if one["type"] == "finding" and one["detector"] == "leak"]
 
 
 def jobs(*args: str) -> list[dict[str, Any]]:
@@ -108,12 +112,33 @@ def test_a_leak_is_called_as_soon_as_the_job_leaves_its_past(place: MemoryCgroup
         inside = len(watch.records)
         run_job(place, 3, 160)
         ended = watch.stop()
-    leaks = [finding for finding in ended.of_type("finding") if finding["detector"] == "leak"]
-    assert [record for record in ended.records[:inside] if record in leaks] == []
+    assert leak_findings(ended.records[:inside]) == []
+    leaks = leak_findings(ended.records)
     assert leaks, "the fourth run was not called"
     sentence = leaks[0]["sentence"]
     assert re.search(r"holds \d+ MiB at \d.*; in its last 3 runs at most \d+ MiB", sentence)
     assert leaks[0]["severity"] == "warning"  # it does not climb on
+
+
+def test_a_job_that_changed_is_left_alone_and_learned(
+    place: MemoryCgroup, tmp_path: Path
+) -> None:
+    act = ("--on-breach", "kill -TERM $EBPFTRACE_PID", "--audit", str(tmp_path / "audit"))
+    with watching(place, *act) as watch:
+        for number in range(3):
+            run_job(place, number, 60)
+        before = len(watch.records)
+        assert run_job(place, 3, 160) > 150 * MIB  # it was not ended
+        changed = len(watch.records)
+        run_job(place, 4, 160)
+        ended = watch.stop()
+    found = leak_findings(ended.records[before:changed])
+    assert {one["severity"] for one in found} == {"warning"}
+    later = leak_findings(ended.records[changed:])
+    assert [one for one in later if one["state"] != "end"] == []
+    assert ended.of_type("step") == []
+    (job,) = jobs("acme/app test")
+    assert [run["clean"] for run in job["runs"]] == [True] * 5
 
 
 def test_runs_that_did_not_end_well_are_kept_and_are_no_past(place: MemoryCgroup) -> None:
