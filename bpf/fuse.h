@@ -110,7 +110,7 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
     record.header.type = RECORD_STOP;
     record.header.size = sizeof(record);
     record.header.time = record.stop.time;
-    if (records.ringbuf_output(&record, sizeof(record), 0))
+    if (urgent.ringbuf_output(&record, sizeof(record), 0))
         lost(LOSS_RING_OTHER); /* user space finds it in `stopped` */
 }
 

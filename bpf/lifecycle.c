@@ -109,7 +109,11 @@ int on_task_rename(struct bpf_raw_tracepoint_args *ctx)
     if (process->tgid != tgid)
         return 0;
     __builtin_memcpy(process->comm, comm, COMM_LEN);
-    struct rename_record *record = records.ringbuf_reserve(sizeof(*record));
+    if (!report_change(process))
+        return 0;
+    struct rename_record *record = NULL;
+    if (cgroup_fits(process->memcg_id, sizeof(*record)))
+        record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_OTHER);
         return 0;
@@ -136,9 +140,11 @@ int on_cgroup_attach_task(struct bpf_raw_tracepoint_args *ctx)
 #endif
         return 0;
     }
-    if (!follow_charge(process))
+    if (!follow_charge(process) || !report_change(process))
         return 0;
-    struct move_record *record = records.ringbuf_reserve(sizeof(*record));
+    struct move_record *record = NULL;
+    if (cgroup_fits(process->memcg_id, sizeof(*record)))
+        record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_OTHER);
         return 0;

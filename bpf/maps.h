@@ -12,7 +12,6 @@ BPF_ARRAY(cpu_offsets, u64, CPUS); /* where each CPU's per-CPU memory begins */
 BPF_ARRAY(blank_process, struct process, 1); /* never written: too large for the stack */
 BPF_ARRAY(blank_cgroup, struct cgroup_counters, 1); /* so is this */
 BPF_ARRAY(self_tgid, u32, 1); /* the watcher, which is never watched; 0: none */
-BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 
 static inline void lost(u32 cause)
 {

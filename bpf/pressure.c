@@ -133,7 +133,11 @@ static inline void report_cgroup(u32 type, u64 cgroup, u64 path)
     u64 memcg = read_u64(cgroup + AT(cgroup, subsys) + 8 * MEMORY_CGRP_ID);
     if (!memcg)
         return; /* another hierarchy */
-    struct cgroup_record *record = records.ringbuf_reserve(sizeof(*record));
+    u32 zero = 0;
+    struct ring_share *share = cgroup_records.lookup(&zero);
+    struct cgroup_record *record = NULL;
+    if (share && fits(share, sizeof(*record)))
+        record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_OTHER);
         return;

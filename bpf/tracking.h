@@ -76,7 +76,9 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     /* User space may read the entry at any moment, also while this task is preempted here. */
     *(volatile u32 *)&process->how = how;
 
-    struct start_record *record = records.ringbuf_reserve(sizeof(*record));
+    struct start_record *record = NULL;
+    if (cgroup_fits(process->memcg_id, sizeof(*record)))
+        record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_START);
         return;
@@ -106,7 +108,9 @@ static inline void untrack(u32 tgid, u64 mm, u32 wait_status, u32 executed)
         uncount(process);
         if (!executed)
             forget_stop(tgid);
-        struct exit_record *record = records.ringbuf_reserve(sizeof(*record));
+        struct exit_record *record = NULL;
+        if (cgroup_fits(process->memcg_id, sizeof(*record)))
+            record = records.ringbuf_reserve(sizeof(*record));
         if (record) {
             set_header(&record->header, RECORD_EXIT, sizeof(*record));
             __builtin_memcpy(&record->process, process, sizeof(record->process));

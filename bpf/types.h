@@ -14,6 +14,8 @@
 #define PATH_LEN 256
 #define MEMBERS 4 /* file, anon, swap, shmem: the order of mm_struct.rss_stat */
 #define CALL_KINDS 5 /* other, mmap, munmap, brk, mremap */
+#define CHANGES 8 /* renames and moves of a process that are reported … */
+#define CHANGES_NS 100000000ULL /* … within this time */
 
 /* How a process came to be tracked; ebpftrace.events.StartCause. */
 enum start { START_EXEC = 1, START_FORK, START_RENAME, START_FOUND, START_MOVED };
@@ -60,6 +62,8 @@ struct process {
     u64 brk_moves;
     u64 stalled; /* ns */
     u64 stalls;
+    u64 changes_since; /* ns; `changes` renames and moves were reported since */
+    u64 changes;
 #ifdef WATERMARKS
     s64 mark; /* own held pages that are reported once; 0: none */
     s64 counted; /* its part of its cgroup's `held` */
@@ -89,6 +93,12 @@ struct limit_level {
 
 #define LEVELS 4
 
+/* What was written to the ring in one round; see ring.h. */
+struct ring_share {
+    u64 round;
+    u64 bytes;
+};
+
 struct cgroup_counters {
     u64 memcg; /* struct mem_cgroup; valid until the cgroup's rmdir */
     u64 charge; /* pages */
@@ -106,6 +116,7 @@ struct cgroup_counters {
     u64 stalls;
     u64 found; /* levels with a limit or a memory.high; there may be more than are kept */
     struct limit_level levels[LEVELS]; /* the lowest first */
+    struct ring_share ring;
 #ifdef WATERMARKS
     s64 held; /* pages: the tracked processes' own anon, shmem and swap */
     s64 mark; /* as in struct process, for the sum */

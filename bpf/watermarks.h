@@ -19,12 +19,13 @@ SAME_SIZE(breach_record);
  * another map for each page would be too expensive. */
 #define COUNT_STEP 4
 
-static inline void report_breach(struct process *process, s64 held, u32 group)
+/* Whether there was room to report it; else the mark remains, for the next page. */
+static inline int report_breach(struct process *process, s64 held, u32 group)
 {
-    struct breach_record *record = records.ringbuf_reserve(sizeof(*record));
+    struct breach_record *record = urgent.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_OTHER);
-        return;
+        return 0;
     }
     set_header(&record->header, RECORD_BREACH, sizeof(*record));
     record->start_boottime = process->start_boottime;
@@ -32,15 +33,17 @@ static inline void report_breach(struct process *process, s64 held, u32 group)
     record->held = held;
     record->tgid = process->tgid;
     record->group = group;
-    records.ringbuf_submit(record, 0);
+    urgent.ringbuf_submit(record, 0);
+    return 1;
 }
 
 static inline void check_sum_mark(struct process *process, struct cgroup_counters *counters)
 {
     s64 mark = counters->mark;
     if (mark && counters->held >= mark) {
-        counters->mark = 0;
-        report_breach(process, counters->held, 1);
+        counters->mark = 0; /* first: another CPU may see the same breach */
+        if (!report_breach(process, counters->held, 1))
+            counters->mark = mark;
     }
 }
 
@@ -69,7 +72,8 @@ static inline void check_marks(struct process *process)
     s64 mark = process->mark;
     if (mark && held >= mark) {
         process->mark = 0;
-        report_breach(process, held, 0);
+        if (!report_breach(process, held, 0))
+            process->mark = mark;
     }
 }
 

@@ -8,7 +8,7 @@ from ebpftrace.events import Breached, Event
 from ebpftrace.probe import Probe
 
 PAUSE_NS = 1_000_000
-"""Reading the ring costs some microseconds: once a millisecond that does not matter."""
+"""Reading their ring costs some microseconds: once a millisecond that does not matter."""
 
 
 class BreachPoller:
@@ -16,7 +16,7 @@ class BreachPoller:
 
     With hundreds of processes a tick takes tens of milliseconds. A breach can be handled at
     any time: it is judged by the marks of the last snapshot, and its target is looked up
-    anew. Every other event keeps its turn.
+    anew. A stop is handled in its turn, after what is queued already.
     """
 
     def __init__(
@@ -33,10 +33,10 @@ class BreachPoller:
         self._due_ns = 0
 
     def poll(self) -> None:
-        """Handle new breaches and append all other events to the queue."""
+        """Handle new breaches, and append stops to the queue."""
         if self._breaker is None or self._clock() < self._due_ns:
             return
-        for event in self._probe.events():
+        for event in self._probe.urgent():
             if isinstance(event, Breached):
                 self._breaker.handle_breach(event)
             else:

@@ -32,6 +32,9 @@ from ebpftrace.jobs import JobResolver
 from ebpftrace.ledger import Ledger
 from ebpftrace.probe import Probe, Selection
 
+_MOST_AHEAD = 4096
+"""Events that may wait in the queue while a start is completed; more stay in the ring."""
+
 
 class EventDispatcher:
     """Handles events in their order, each completed with what only user space can read.
@@ -104,9 +107,14 @@ class EventDispatcher:
         return ""
 
     def _executed_since(self, key: ProcessKey) -> bool:
-        """Whether the kernel has reported that a process became another program."""
+        """Whether the kernel has reported that a process became another program.
+
+        Also True where that is not known yet, since more has happened than can be read now.
+        """
+        if len(self._queue) > _MOST_AHEAD:
+            return True
         self._queue.extend(self._probe.events())
-        return any(
+        return not self._probe.caught_up or any(
             isinstance(event, ProcessExited) and event.executed and event.key == key
             for event in self._queue
         )

@@ -67,7 +67,8 @@ def watch(
         stack.callback(resources.close, waiter.wait_until_readable)
         probe = environment.open_probe(request, groups, resources)
         stack.callback(probe.close)
-        waiter.add_kernel(probe.fd)
+        for fd in probe.fds:
+            waiter.add_kernel(fd)
         now_ns, unix_ns = time.monotonic_ns(), time.unix_ns()
         calendar = Clock(unix_ns - now_ns, unix_ns - time.boottime_ns())
         view.start(describe_start(request, probe, hierarchy, now_ns=now_ns, calendar=calendar))

@@ -26,6 +26,9 @@ from ebpftrace.views.activity import Remark
 if TYPE_CHECKING:
     from ebpftrace.engine.recording.recorder import HistoryRecorder
 
+_PATIENCE_NS = 300_000_000
+"""How long the end of the watch waits until all is handled that happened before."""
+
 
 class WatchLoop:
     """Applies events to the ledger, and gives its snapshots to view, judge and breaker.
@@ -135,6 +138,13 @@ class WatchLoop:
         self._dispatcher.dispatch(self._pressure.pressed(pressed))
         self._report_notes()
 
+    def _catch_up(self) -> None:
+        """Handle what has happened already, unless there is no end of it."""
+        until_ns = self._clock() + _PATIENCE_NS
+        while not self._probe.caught_up and self._clock() < until_ns:
+            self._dispatcher.dispatch(self._probe.events())
+            self._report_notes()
+
     def _read(self, now_ns: int) -> None:
         self._dispatcher.dispatch(self._probe.read(now_ns))
         if self._delays is not None:
@@ -184,6 +194,7 @@ class WatchLoop:
         return every if every is not None and every < self._request.interval_ns else None
 
     def _finish(self, reason: str) -> None:
+        self._catch_up()
         now = self._clock()
         self._read(now)
         if self._breaker is not None:

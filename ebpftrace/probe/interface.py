@@ -47,8 +47,12 @@ class Probe(Protocol):
     """
 
     @property
-    def fd(self) -> int:
-        """Readable when `events` has something to return."""
+    def fds(self) -> Sequence[int]:
+        """One of them is readable when `events` has something to return."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the last `events` or `read` left nothing that had happened before."""
 
     @property
     def features(self) -> Sequence[tuple[str, str]]:
@@ -67,10 +71,19 @@ class Probe(Protocol):
         """By how much the last `read` corrected what events had added up, in sum."""
 
     def events(self) -> list[Event]:
-        """What happened since the last call of this or of `read`, in the kernel's order."""
+        """The next slice of what happened, in the kernel's order: some dozens of events.
+
+        Breaches and stops are in the next slice, however much has happened before them.
+        """
+
+    def urgent(self) -> list[Event]:
+        """Only breaches and stops, with the starts of stopped processes not reported yet."""
 
     def read(self, now_ns: int) -> list[Event]:
-        """What happened, then an exact reading of all that is tracked, then the losses."""
+        """A slice of what happened, an exact reading of all that is tracked, the losses.
+
+        Of a process whose start has not been returned by `events` yet, it is returned here.
+        """
 
     def read_one_group(
         self, now_ns: int, cgroup_id: int, first: ProcessKey

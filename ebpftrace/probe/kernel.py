@@ -1,16 +1,15 @@
 """The kernel side, running: loaded, attached, and read."""
 
 import struct
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from ebpftrace.events import (
     CgroupRead,
     Event,
-    FuseBlown,
     GroupReading,
     LossesRead,
-    ProcessExited,
     ProcessKey,
     ProcessRead,
     ProcessStarted,
@@ -36,11 +35,16 @@ from ebpftrace.probe.loading.settings import (
 )
 from ebpftrace.probe.processes import Processes
 from ebpftrace.probe.records import RecordDecoder
+from ebpftrace.probe.reports import Reports
+from ebpftrace.probe.rings import Rings
 from ebpftrace.probe.selection import Selection
 from ebpftrace.probe.structs import LOSSES, StructDecoder
 from ebpftrace.probe.watermarks import Watermarks
+from ebpftrace.units import NS_PER_SECOND
 
 _GENERATIONS = 32  # of descendants that have lower pids than their parents: rare, and bounded
+
+_ADOPT_NS = 2 * NS_PER_SECOND  # what is not read by then comes with the next slices
 
 _ON = "on_"
 """Programs named `on_` and a raw tracepoint are attached to it; the kernel must have it."""
@@ -88,10 +92,10 @@ class KernelProbe:
         structs = StructDecoder(
             calls=method is not None, many_cpus=layout.many_cpus, watermarks=watermarks
         )
-        self._decoder = RecordDecoder(structs)
+        decoder = RecordDecoder(structs)
         globs, glob_words = compile_globs(selection.comms) if selection.comms else (b"", 0)
         flags = compiler_flags(
-            layout, self._decoder.constants(), selection, glob_words=glob_words, method=method,
+            layout, decoder.constants(), selection, glob_words=glob_words, method=method,
             watermarks=watermarks, ring_bytes=ring_bytes, max_processes=max_processes,
         )  # fmt: skip
         objects = cached_programs(flags, compiler=partial(compile_programs, explain=explain))
@@ -103,7 +107,6 @@ class KernelProbe:
             self._programs, cpu_offsets=layout.offsets, globs=globs, cgroup_ids=cgroup_ids,
             pids=selection.pids, self_pid=self_pid,
         )  # fmt: skip
-        self._pending: list[Event] = []
         self.drift_bytes = 0
         self._processes = Processes(self._programs, structs)
         self._groups = Groups(self._programs, structs)
@@ -115,7 +118,10 @@ class KernelProbe:
                 hold_stopped(self.fuses.fd)
             if fuse is not None:
                 self.fuses.set_default(fuse)
-        self.fd = self._programs.open_ring("records", self._receive)
+        self._reports = Reports(decoder, self._processes, self.fuses)
+        self._rings = Rings(
+            self._programs, self._reports.receive, self._reports.receive_urgent, ring_bytes
+        )
         for program, tracepoint in handlers.items():
             self._programs.attach_raw(program, tracepoint)
         if method is not None:
@@ -126,11 +132,26 @@ class KernelProbe:
         del btf
         give_back_memory()
 
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """Readable when there are records."""
+        return self._rings.fds
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the last call of `events` or `read` left no records to be read."""
+        return self._rings.caught_up
+
     def events(self) -> list[Event]:
-        """What happened since the last call, in the kernel's order."""
-        self._programs.drain()
-        events, self._pending = self._pending, []
-        return events
+        """The next slice of what happened, in the kernel's order.
+
+        Breaches and stops come first as long as there are more records than a slice.
+        """
+        return self._reports.events(self._rings)
+
+    def urgent(self) -> list[Event]:
+        """The breaches and stops since, with the starts of their processes."""
+        return self._reports.urgent(self._rings)
 
     def read(self, now_ns: int) -> list[Event]:
         """Everything that is tracked, exact at this moment, after what happened before.
@@ -138,7 +159,7 @@ class KernelProbe:
         A start or an exit whose record did not fit the ring is reported here, late, from the
         map: no process is lost, only its timing.
         """
-        self._programs.drain()  # processes that started since are read as well
+        self._rings.take()  # processes that started since are read as well
         self._processes.update_all()
         if self._marks is not None:
             self._marks.sum_up()
@@ -147,12 +168,14 @@ class KernelProbe:
             self._marks.compare(entries.values())
         self.drift_bytes = sum(entry.drift_bytes for entry in entries.values())
         if self.fuses is not None:
-            self._pending += self.fuses.unreported()
+            self._reports.add_stops(self.fuses.unreported())
         missed = self._programs.missed_runs(self._handlers)
         ended = self._processes.ended(entries) if missed else set()
+        written = self._rings.written
         events = self.events()
-        for event in self._processes.repair(now_ns, entries, ended):
-            self._forget_stop(event)
+        repaired = self._processes.repair(now_ns, entries, ended, written, self._rings.has_read)
+        for event in repaired:
+            self._reports.forget_stop(event)
             events.append(event)
         events += [
             ProcessRead(now_ns, entry.key, entry.counters)
@@ -208,34 +231,14 @@ class KernelProbe:
         """Detach everything. (The end of this process does, too.)"""
         self._programs.close()
 
-    def _receive(self, data: bytes) -> None:
-        event = self._decoder.record(data)
-        reported_before = (
-            isinstance(event, FuseBlown)
-            and self.fuses is not None
-            and not self.fuses.is_new(event)
-        )
-        if reported_before:
-            return
-        if isinstance(event, ProcessStarted):
-            self._processes.started(event, self._decoder.started_entry(data))
-        else:
-            self._processes.apply(event)
-        self._forget_stop(event)
-        self._pending.append(event)
-
-    def _forget_stop(self, event: Event) -> None:
-        """A process that ended is not stopped any more; one that executed a program may be."""
-        if self.fuses is not None and isinstance(event, ProcessExited) and not event.executed:
-            self.fuses.forget(event.key)
-
     def _adopt(self, iterator: int, *, follow: bool) -> None:
         """Find processes that run already; descendants too, in as many rounds as it takes."""
+        until_ns = time.monotonic_ns() + _ADOPT_NS
         for _round in range(_GENERATIONS if follow else 1):
             before = len(self._processes)
             self._programs.iterate("adopt", iterator)
-            self._programs.drain()
-            if len(self._processes) == before:
+            self._rings.take(MAX_PROCESSES, _ADOPT_NS)
+            if len(self._processes) == before or time.monotonic_ns() > until_ns:
                 return
 
     def _read_cgroups(self, now_ns: int) -> Iterator[Event]:

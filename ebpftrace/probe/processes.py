@@ -2,9 +2,16 @@
 
 import os
 import struct
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-from ebpftrace.events import Event, ProcessExited, ProcessKey, ProcessMoved, ProcessStarted
+from ebpftrace.events import (
+    Event,
+    ProcessExited,
+    ProcessKey,
+    ProcessMoved,
+    ProcessRenamed,
+    ProcessStarted,
+)
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.structs import StructDecoder, TrackedEntry
@@ -22,6 +29,8 @@ class Processes:
         self._entries = bpf.Batch(self._map, 8, self._size)
         self._known: dict[ProcessKey, TrackedEntry] = {}
         self._started_ns: dict[ProcessKey, int] = {}  # the time of each one's reported start
+        self._repaired_ns: dict[ProcessKey, int] = {}  # when the map was preferred to records
+        self._gone: dict[ProcessKey, int] = {}  # not in the map any more: when that was seen
 
     def __len__(self) -> int:
         return len(self._known)
@@ -43,18 +52,41 @@ class Processes:
         known = self._known.get(key)
         return None if known is None else known.mm
 
-    def started(self, event: ProcessStarted, entry: TrackedEntry) -> None:
-        """A start was reported; `entry` is what the map had then."""
-        self._known[event.key] = entry
-        self._started_ns[event.key] = event.time_ns
+    def started(self, event: ProcessStarted, entry: TrackedEntry) -> bool:
+        """A start was reported; `entry` is what the map had then.
 
-    def apply(self, event: Event) -> None:
-        """Another event was reported."""
-        if isinstance(event, ProcessExited):
-            self._known.pop(event.key, None)
-            self._started_ns.pop(event.key, None)
-        elif isinstance(event, ProcessMoved) and event.key in self._known:
-            self._known[event.key] = self._known[event.key]._replace(cgroup_id=event.cgroup_id)
+        False if `repair` has reported it before its record was read.
+        """
+        key = event.key
+        repaired = key in self._repaired_ns
+        if repaired and (self._known[key].mm == entry.mm or self._is_outdated(event)):
+            return False
+        self._known[key] = entry
+        self._started_ns[key] = event.time_ns
+        self._repaired_ns.pop(key, None)
+        self._gone.pop(key, None)
+        return True
+
+    def exited(self, event: ProcessExited, entry: TrackedEntry) -> bool:
+        """An end or exec was reported; False if `repair` has reported it before."""
+        known = self._known.get(event.key)
+        if known is not None:
+            if known.mm != entry.mm:
+                return False
+            self._forget(event.key)
+        return True
+
+    def changed(self, event: ProcessMoved | ProcessRenamed) -> bool:
+        """A move or rename was reported; False if `repair` has reported a later one."""
+        known = self._known.get(event.key)
+        if known is not None:
+            if self._is_outdated(event):
+                return False
+            if isinstance(event, ProcessMoved):
+                self._known[event.key] = known._replace(cgroup_id=event.cgroup_id)
+            else:
+                self._known[event.key] = known._replace(comm=event.comm)
+        return True
 
     def update_all(self) -> None:
         """Have the kernel side bring every entry of the map up to date."""
@@ -83,20 +115,26 @@ class Processes:
         now_ns: int,
         entries: dict[ProcessKey, TrackedEntry],
         ended: Collection[ProcessKey] = (),
+        written: int = 0,
+        has_read: Callable[[int], bool] = lambda _written: True,
     ) -> Iterator[Event]:
         """Events for the differences between the map's `entries` and what was reported.
 
-        The `ended` are removed from `entries` and from the map.
+        The `ended` are removed from `entries` and from the map. `written` is how much the
+        ring had ever contained after the map was read: an end whose record may be in there
+        is reported here only once `has_read` says that it was not.
         """
         for key in ended:
             entry = entries.pop(key)
             if self._in_map(key, entry.mm):
                 self._delete(key, entry.mm)
+        self._gone = {key: at for key, at in self._gone.items() if key not in entries}
         for key in [key for key in self._known if key not in entries]:
             if self._in_map(key, self._known[key].mm):
                 continue  # it was added after `entries` was read
-            gone = self._known.pop(key)
-            self._started_ns.pop(key, None)
+            if not has_read(self._gone.setdefault(key, written)):
+                continue
+            gone = self._forget(key)
             yield ProcessExited(now_ns, key, gone.comm, 0, 0, gone.counters)
         for key, entry in entries.items():
             known = self._known.get(key)
@@ -105,24 +143,50 @@ class Processes:
                     continue  # it was removed after `entries` was read
                 if known is not None:
                     yield ProcessExited(now_ns, key, known.comm, 0, 0, known.counters, True)
-                started = ProcessStarted(
-                    now_ns, key, entry.parent_pid, entry.how, entry.comm, entry.cgroup_id,
-                    counters=entry.counters,
-                )  # fmt: skip
-                self.started(started, entry)
-                yield started
-            elif known.cgroup_id != entry.cgroup_id:
-                yield ProcessMoved(now_ns, key, entry.cgroup_id)
+                yield self._start(now_ns, entry)
+            else:
+                if known.cgroup_id != entry.cgroup_id:
+                    self._repaired_ns[key] = now_ns
+                    yield ProcessMoved(now_ns, key, entry.cgroup_id)
+                if known.comm != entry.comm:
+                    self._repaired_ns[key] = now_ns
+                    yield ProcessRenamed(now_ns, key, entry.comm)
             self._known[key] = entry
+
+    def find(self, now_ns: int, key: ProcessKey) -> Iterator[Event]:
+        """The start of a process that is in the map, if it is not reported yet."""
+        if key in self._known:
+            return
+        mm = bpf.lookup(self._programs.map_fd("process_mm"), struct.pack("=I", key.pid), 8)
+        entry = None if mm is None else self._entry(*struct.unpack("=Q", mm))
+        if entry is not None and entry.key == key:
+            yield self._start(now_ns, entry)
 
     def drop(self, event: ProcessStarted) -> None:
         """Stop tracking it, unless it has executed another program since."""
         key = event.key
         if self._started_ns.get(key) != event.time_ns:
             return
-        known = self._known.pop(key, None)
-        if known is not None:
-            self._delete(key, known.mm)
+        if key in self._known:
+            self._delete(key, self._forget(key).mm)
+
+    def _start(self, now_ns: int, entry: TrackedEntry) -> ProcessStarted:
+        """Report a start from the map, before its record is read or because it was lost."""
+        self._known[entry.key] = entry
+        self._started_ns[entry.key] = self._repaired_ns[entry.key] = now_ns
+        return ProcessStarted(
+            now_ns, entry.key, entry.parent_pid, entry.how, entry.comm, entry.cgroup_id,
+            counters=entry.counters,
+        )  # fmt: skip
+
+    def _forget(self, key: ProcessKey) -> TrackedEntry:
+        for times in (self._started_ns, self._repaired_ns, self._gone):
+            times.pop(key, None)
+        return self._known.pop(key)
+
+    def _is_outdated(self, event: ProcessStarted | ProcessMoved | ProcessRenamed) -> bool:
+        """Whether `repair` has reported the process's state after this event."""
+        return event.time_ns < self._repaired_ns.get(event.key, 0)
 
     def _delete(self, key: ProcessKey, mm: int) -> None:
         pid = struct.pack("=I", key.pid)

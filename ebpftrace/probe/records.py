@@ -76,8 +76,8 @@ class RecordDecoder:
         number, _size, time_ns = _HEADER.unpack_from(data)
         return _BY_NUMBER[number].decode(self._structs, time_ns, data[_HEADER.size :])
 
-    def started_entry(self, data: bytes) -> TrackedEntry:
-        """The map's entry that a start record contains."""
+    def entry(self, data: bytes) -> TrackedEntry:
+        """The map's entry that a start or an exit record contains."""
         return self._structs.process(data, _HEADER.size)
 
 

@@ -43,7 +43,7 @@ _NOTHING = Usage()
 
 LEVELS = 4  # as in types.h
 _LEVEL_WORDS = 6
-_WORDS = 15 + LEVELS * _LEVEL_WORDS  # of struct cgroup_counters, without watermarks
+_WORDS = 15 + LEVELS * _LEVEL_WORDS + 2  # of struct cgroup_counters, without watermarks
 
 _HOW = struct.Struct("=44xI")
 _STOP = struct.Struct("=3Q3q4I")
@@ -72,7 +72,7 @@ class StructDecoder:
         self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ" if watermarks else f"={_WORDS}Q")
         self._base_words = (7 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
-        self._process = struct.Struct(f"=4Q4I16s9q12Q{words}Q")
+        self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each struct, by C name."""
@@ -95,8 +95,8 @@ class StructDecoder:
         )
         pages, inherited, peak = rest[0:4], rest[4:8], rest[8]
         (drift, _charge, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
-         stalled, stalls) = rest[9:21]  # fmt: skip
-        calls = dict(_call_counts(rest[21 + self._base_words :])) if self._calls else None
+         stalled, stalls, _changes_since, _changes) = rest[9:23]  # fmt: skip
+        calls = dict(_call_counts(rest[23 + self._base_words :])) if self._calls else None
         return TrackedEntry(
             mm=mm,
             key=ProcessKey(tgid, start),
@@ -105,7 +105,7 @@ class StructDecoder:
             comm=decode_comm(comm),
             cgroup_id=memcg_id,
             drift_bytes=drift * PAGE_SIZE,
-            counted_pages=rest[22] if self._watermarks else 0,
+            counted_pages=rest[24] if self._watermarks else 0,
             counters=ProcessCounters(
                 usage=decode_usage(pages),
                 inherited=decode_usage(inherited) if forked else _NOTHING,

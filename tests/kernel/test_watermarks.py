@@ -56,9 +56,9 @@ def test_breach_makes_the_descriptor_readable(observer: Observer) -> None:
         observer.probe.mark_process(observer.started(workload.pid).key, 40 * MIB)
         workload.do("map 60MiB")
         observer.probe.events()
-        assert select.select([observer.probe.fd], [], [], 0)[0] == []
+        assert select.select(observer.probe.fds, [], [], 0)[0] == []
         workload.send("touch 0")
-        assert select.select([observer.probe.fd], [], [], 10)[0]
+        assert select.select(observer.probe.fds, [], [], 10)[0]
         workload.answer()
 
 

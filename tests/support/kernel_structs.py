@@ -19,9 +19,9 @@ def process_struct(
     """A `struct process` without optional fields, started at 77 ns."""
     pages, inherited = (1, 2, 3, 4), (1, 1, 0, 0)
     return struct.pack(
-        "=4Q4I16s9q12Q",
+        "=4Q4I16s9q14Q",
         mm, 77, 0xFFFF1111, cgroup_id, pid, 1, forked, how, comm, *pages, *inherited, 9,
-        0, 50, 100, 33, 1 << 20, (1 << 20) + 12345, 7, 5, 3, 2, 999, 1,
+        0, 50, 100, 33, 1 << 20, (1 << 20) + 12345, 7, 5, 3, 2, 999, 1, 0, 0,
     )  # fmt: skip
 
 
@@ -39,4 +39,4 @@ def cgroup_struct(
     words += [0] * (24 - len(words))
     counts = (kernel, stuck, 3, 1, *events, 5, 2, len(levels))
     head = struct.pack("=15Q", 0, 10, 20, NO_LIMIT, *counts)
-    return head + struct.pack("=24Q", *words)
+    return head + struct.pack("=24Q2Q", *words, 0, 0)

@@ -39,11 +39,18 @@ class Observer:
 
     def forget(self) -> None:
         """Start anew, with what is running kept."""
-        self.probe.events()
+        self._take()
         self.events.clear()
 
+    def _take(self) -> None:
+        """What happened since, in as many slices as it takes."""
+        self.events += self.probe.events()
+        while not self.probe.caught_up:
+            self.events += self.probe.events()
+
     def read(self) -> None:
-        """An exact reading of all that is tracked."""
+        """What happened, and an exact reading of all that is tracked."""
+        self._take()
         self.events += self.probe.read(time.monotonic_ns())
 
     def counters(self, pid: int) -> ProcessCounters:
@@ -65,7 +72,7 @@ class Observer:
         self, kind: type[Kind], where: Callable[[Kind], bool] = lambda _: True
     ) -> list[Kind]:
         """The events of one kind."""
-        self.events += self.probe.events()
+        self._take()
         return [event for event in self.events if isinstance(event, kind) and where(event)]
 
     def last(self, kind: type[Kind], where: Callable[[Kind], bool] = lambda _: True) -> Kind:

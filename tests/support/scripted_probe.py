@@ -1,12 +1,15 @@
 """A kernel side that reports what a test emits, and records what it was asked."""
 
+import contextlib
 import os
 from collections.abc import Callable
 
 from ebpftrace.counters import CgroupCounters, ProcessCounters, Usage
 from ebpftrace.events import (
+    Breached,
     CgroupRead,
     Event,
+    FuseBlown,
     GroupReading,
     LossesRead,
     ProcessExited,
@@ -52,6 +55,8 @@ class ScriptedProbe:
 
     def __init__(self, *, fuses: bool = False) -> None:
         self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.fds = (self.fd,)
+        self.slice: int | None = None  # so many events at once, of those that are not urgent
         self.asked: list[tuple[object, ...]] = []
         self.fuses: FuseControl | None = ScriptedFuses(self.asked) if fuses else None
         self.drift_bytes = 0
@@ -70,10 +75,24 @@ class ScriptedProbe:
         """The process holds this much from now on; no event reports it."""
         self.processes[key] = self.processes[key][0], holding(mib)
 
+    @property
+    def caught_up(self) -> bool:
+        return not self._ring
+
+    def urgent(self) -> list[Event]:
+        events: list[Event] = [
+            event for event in self._ring if isinstance(event, Breached | FuseBlown)
+        ]
+        self._ring = [event for event in self._ring if event not in events]
+        return events
+
     def events(self) -> list[Event]:
-        if self._ring:
-            os.eventfd_read(self.fd)
-        events, self._ring = self._ring, []
+        events: list[Event] = [] if self.slice is None else self.urgent()
+        events += self._ring[: self.slice]
+        self._ring = [] if self.slice is None else self._ring[self.slice :]
+        if not self._ring:
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self.fd)
         for event in events:
             if isinstance(event, ProcessStarted):
                 self.processes[event.key] = event.cgroup_id, event.counters

@@ -57,7 +57,7 @@ class Waiter:
         self._waker = Waker()
         self._signals = Signals(self._waker.wakeup_fd)
         self._stack = contextlib.ExitStack()
-        self._kernel = -1
+        self._kernel: set[int] = set()
         self._reader = -1
         self._actions: set[int] = set()
         self._pressed: set[int] = set()
@@ -102,8 +102,8 @@ class Waiter:
         return taken
 
     def add_kernel(self, fd: int) -> None:
-        """Return KERNEL when this descriptor is readable."""
-        self._kernel = fd
+        """Return KERNEL when this descriptor is readable. Any number of them."""
+        self._kernel.add(fd)
         self._epoll.register(fd, select.EPOLLIN)
 
     def add_reader(self, stdout: TextIO) -> None:
@@ -189,7 +189,7 @@ class Waiter:
             return bool(self._time.poll(epoll, _GRACE_SECONDS))
 
     def _reason(self, fd: int) -> WakeReason:
-        if fd == self._kernel:
+        if fd in self._kernel:
             return WakeReason.KERNEL
         if fd in self._actions:
             return WakeReason.ACTION

@@ -12,12 +12,12 @@ from ebpftrace.errors import NoBccError, ProbeError
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.compiler import PACKAGES
 from ebpftrace.probe.loading.objects import Objects, relocate
+from ebpftrace.probe.loading.ring import Ring
 
 # bcc's part without the compiler: a small library of its own since bcc 0.6, part of the
 # large one before.
 _LIBRARIES = ("libbcc_bpf.so.0", "libbcc.so.0")
 _LOG_BYTES = 1 << 18
-_SAMPLE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
 class Programs:
@@ -35,7 +35,7 @@ class Programs:
         self._by_name: dict[str, int] = {}
         self._links: list[int] = []
         self._perf: list[int] = []
-        self._ring: int | None = None
+        self._rings: list[Ring] = []
         try:
             for name, shape in objects.maps.items():
                 with _probe_errors(f"the kernel refuses the map {name}"):
@@ -111,28 +111,11 @@ class Programs:
         with _probe_errors(f"the kernel does not run the iterator {name}"):
             bpf.iterate(program)
 
-    def open_ring(self, name: str, callback: Callable[[bytes], None]) -> int:
-        """Have `drain` call `callback` with each record; returns a descriptor to poll."""
-
-        def received(_context: object, data: int, size: int) -> int:
-            callback(ctypes.string_at(data, size))
-            return 0
-
-        library = _library()
-        self._callback = _SAMPLE(received)  # the library keeps no reference to it
-        library.bpf_new_ringbuf.restype = ctypes.c_void_p
-        library.bpf_new_ringbuf.argtypes = (ctypes.c_int, _SAMPLE, ctypes.c_void_p)
-        for function in (library.bpf_consume_ringbuf, library.bpf_free_ringbuf):
-            function.argtypes = (ctypes.c_void_p,)
-        self._consume = library.bpf_consume_ringbuf
-        self._ring = library.bpf_new_ringbuf(self._maps[name], self._callback, None)
-        if not self._ring:
-            raise ProbeError(f"the ring buffer {name} cannot be mapped")
-        return self._maps[name]
-
-    def drain(self) -> None:
-        """Pass every pending record of the ring to the callback."""
-        self._consume(self._ring)
+    def open_ring(self, name: str, callback: Callable[[bytes], None]) -> Ring:
+        """Map a ring buffer, whose records are passed to `callback` as it is drained."""
+        ring = Ring(_library(), name, self._maps[name], callback)
+        self._rings.append(ring)
+        return ring
 
     def run_time_ns(self) -> int:
         """Nanoseconds all programs ran; 0 unless kernel.bpf_stats_enabled is 1."""
@@ -146,9 +129,8 @@ class Programs:
         """Detach and close everything. A second call does nothing."""
         for fd in self._perf:
             _library().bpf_close_perf_event_fd(fd)
-        if self._ring is not None:
-            _library().bpf_free_ringbuf(self._ring)
-            self._ring = None
+        for ring in self._rings:
+            ring.close()
         for fd in (*self._links, *self._loaded, *self._maps.values()):
             os.close(fd)
         for owned in (self._perf, self._links, self._loaded, self._maps):

@@ -14,6 +14,10 @@ from ebpftrace.units import PAGE_SIZE
 MAX_PROCESSES = 8192
 MAX_CGROUPS = 4096
 RING_BYTES = 1 << 22
+URGENT_BYTES = 1 << 18
+"""The rings bound what waits in memory to be read; what does not fit is counted as lost."""
+SHARES = 4
+"""A cgroup's records may take this part of the ring before user space has read on."""
 
 
 def compiler_flags(
@@ -39,6 +43,8 @@ def compiler_flags(
         f"-DMAX_CGROUPS={MAX_CGROUPS}",
         f"-DMAX_STOPPED={MAX_STOPPED}",
         f"-DRING_PAGES={ring_bytes // PAGE_SIZE}",
+        f"-DRING_SHARE={ring_bytes // SHARES}",
+        f"-DURGENT_PAGES={URGENT_BYTES // PAGE_SIZE}",
     ]
     if glob_words:
         flags += ("-DSELECT_COMM", f"-DGLOB_WORDS={glob_words}")

@@ -1,17 +1,21 @@
-"""Breaches are handled in the middle of a reading; all other events keep their turn.
+"""Breaches are handled in the middle of a reading; stops keep their turn.
 
 Kernel and breaker are fakes here; both are real in tests/e2e/test_breaker.py.
 """
 
+import signal
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ebpftrace.engine.breach_poller import PAUSE_NS, BreachPoller
-from ebpftrace.events import Breached, CgroupMade, Event, ProcessKey
+from ebpftrace.events import Breached, CgroupMade, Event, FuseBlown, FuseScope, ProcessKey
 
 BREACH = Breached(5, ProcessKey(4711, 100), 7, 64 << 20, group=True)
-EARLIER, LATER = CgroupMade(1, 7, "/ci/a"), CgroupMade(6, 8, "/ci/b")
+EARLIER, STOP = (
+    CgroupMade(1, 7, "/ci/a"),
+    FuseBlown(6, ProcessKey(4711, 100), 7, FuseScope.JOB, 1, 1, 1, signal.SIGSTOP),
+)
 
 
 @dataclass
@@ -22,7 +26,7 @@ class RingAndBreaker:
     breaches: list[Event] = field(default_factory=list)
     polls: int = 0
 
-    def events(self) -> list[Event]:
+    def urgent(self) -> list[Event]:
         events, self.ring = self.ring, []
         return events
 
@@ -39,12 +43,12 @@ def poller(fake: RingAndBreaker, queue: deque[Event], *, acts: bool = True) -> B
     return BreachPoller(both, both if acts else None, queue, times)
 
 
-def test_breach_is_handled_first_and_other_events_are_queued() -> None:
-    fake, queue = RingAndBreaker([BREACH, LATER]), deque[Event]([EARLIER])
+def test_breach_is_handled_first_and_stops_are_queued() -> None:
+    fake, queue = RingAndBreaker([BREACH, STOP]), deque[Event]([EARLIER])
     poller(fake, queue).poll()
     assert fake.breaches == [BREACH]
     assert fake.polls == 1
-    assert list(queue) == [EARLIER, LATER]
+    assert list(queue) == [EARLIER, STOP]
 
 
 def test_ring_is_read_once_a_millisecond() -> None:
@@ -59,7 +63,7 @@ def test_ring_is_read_once_a_millisecond() -> None:
 
 
 def test_nothing_is_read_without_a_breaker() -> None:
-    fake, queue = RingAndBreaker([BREACH, LATER]), deque[Event]()
+    fake, queue = RingAndBreaker([BREACH, STOP]), deque[Event]()
     poller(fake, queue, acts=False).poll()
-    assert fake.ring == [BREACH, LATER]
+    assert fake.ring == [BREACH, STOP]
     assert not queue

@@ -1,10 +1,17 @@
 """What the map has and what was reported are reconciled."""
 
 import os
+import sys
 
 import pytest
 
-from ebpftrace.events import ProcessExited, ProcessKey, ProcessMoved, ProcessStarted
+from ebpftrace.events import (
+    ProcessExited,
+    ProcessKey,
+    ProcessMoved,
+    ProcessRenamed,
+    ProcessStarted,
+)
 from ebpftrace.probe.processes import Processes
 from ebpftrace.probe.structs import StructDecoder
 from tests.support.fake_maps import FakeMaps
@@ -32,21 +39,25 @@ def started(processes: Processes, data: bytes, time_ns: int = 5) -> ProcessStart
     return event
 
 
+def exited(processes: Processes, data: bytes, time_ns: int = 6) -> bool:
+    entry = STRUCTS.process(data)
+    event = ProcessExited(time_ns, entry.key, entry.comm, 0, 9, entry.counters)
+    return processes.exited(event, entry)
+
+
 def test_started_process_is_known_until_it_exits(processes: Processes) -> None:
     started(processes, process_struct())
     assert KEY in processes
     assert processes.mm_of(KEY) == MM
     assert processes.cgroup_ids == {42}
-    processes.apply(
-        ProcessExited(6, KEY, "gopls", 0, 9, STRUCTS.process(process_struct()).counters)
-    )
+    assert exited(processes, process_struct())
     assert len(processes) == 0
     assert processes.mm_of(KEY) is None
 
 
 def test_moved_process_is_in_its_new_cgroup(processes: Processes) -> None:
     started(processes, process_struct())
-    processes.apply(ProcessMoved(6, KEY, 43))
+    assert processes.changed(ProcessMoved(6, KEY, 43))
     assert processes.of_cgroup(42) == []
     assert [entry.key for entry in processes.of_cgroup(43)] == [KEY]
 
@@ -132,3 +143,66 @@ def test_drop_of_an_earlier_program_keeps_the_process(processes: Processes) -> N
     started(processes, process_struct(), time_ns=6)
     processes.drop(earlier)
     assert KEY in processes
+
+
+def test_start_that_was_repaired_is_not_reported_again(
+    processes: Processes, maps: FakeMaps
+) -> None:
+    """Its record was still in the ring, behind many others."""
+    maps.put("processes", MM, process_struct())
+    assert list(processes.repair(9, processes.entries()))
+    late = STRUCTS.process(process_struct())
+    event = ProcessStarted(8, KEY, 1, late.how, late.comm, late.cgroup_id)
+    assert not processes.started(event, late)
+    assert exited(processes, process_struct())
+    assert KEY not in processes
+
+
+def test_records_of_an_earlier_program_are_not_reported_after_a_repair(
+    processes: Processes, maps: FakeMaps
+) -> None:
+    maps.put("processes", 8, process_struct(mm=8))
+    assert list(processes.repair(9, processes.entries()))
+    earlier = STRUCTS.process(process_struct())
+    event = ProcessStarted(3, KEY, 1, earlier.how, earlier.comm, earlier.cgroup_id)
+    assert not processes.started(event, earlier)
+    assert not exited(processes, process_struct(), time_ns=4)
+    assert not processes.changed(ProcessMoved(5, KEY, 43))
+    assert not processes.changed(ProcessRenamed(5, KEY, "old"))
+    assert processes.changed(ProcessMoved(10, KEY, 44))
+    assert processes.mm_of(KEY) == 8
+    assert processes.cgroup_ids == {44}
+
+
+def test_exit_is_repaired_once_the_ring_was_read_that_far(processes: Processes) -> None:
+    started(processes, process_struct())
+    read_up_to = 99
+
+    def has_read(position: int) -> bool:
+        return read_up_to >= position
+
+    assert not list(processes.repair(9, {}, written=100, has_read=has_read))
+    assert KEY in processes
+    read_up_to = 100
+    (event,) = processes.repair(10, {}, written=200, has_read=has_read)
+    assert isinstance(event, ProcessExited)
+
+
+def test_repair_reports_a_rename_that_was_not_reported(
+    processes: Processes, maps: FakeMaps
+) -> None:
+    started(processes, process_struct())
+    maps.put("processes", MM, process_struct(b"other"))
+    assert list(processes.repair(9, processes.entries())) == [ProcessRenamed(9, KEY, "other")]
+    assert list(processes.repair(10, processes.entries())) == []
+
+
+def test_start_of_a_stopped_process_is_found_in_the_map(
+    processes: Processes, maps: FakeMaps
+) -> None:
+    assert list(processes.find(9, KEY)) == []
+    maps.put("process_mm", KEY.pid, MM.to_bytes(8, sys.byteorder), "=I")
+    maps.put("processes", MM, process_struct())
+    (event,) = processes.find(9, KEY)
+    assert isinstance(event, ProcessStarted)
+    assert list(processes.find(10, KEY)) == []

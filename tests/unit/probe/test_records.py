@@ -51,7 +51,7 @@ def test_start_has_the_command_and_the_counters() -> None:
     assert event.key == KEY
     assert event.args == ("gopls", "-mode=stdio")
     assert event.program == "/usr/bin/gopls"
-    entry = DECODER.started_entry(record("start", body))
+    entry = DECODER.entry(record("start", body))
     assert entry.mm == 0xFFFF0000
     assert entry.counters == event.counters
 
