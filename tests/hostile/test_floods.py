@@ -1,0 +1,89 @@
+"""One user floods the kernel with events; the watch still protects another user's job."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.acting import SECONDS, is_step
+from tests.support.build import compiled
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.patience import patient
+from tests.support.records import Watch, job_of
+from tests.support.workload import Workload
+
+pytestmark = pytest.mark.kernel
+
+UNPRIVILEGED = 65534
+VICTIM = "protected"
+MOST_RSS_BYTES = 60 << 20
+
+
+def rename(_group: MemoryCgroup) -> list[str]:
+    return ["rename"]
+
+
+def fork(_group: MemoryCgroup) -> list[str]:
+    return ["fork"]
+
+
+def hop(group: MemoryCgroup) -> list[str]:
+    """Between two cgroups that were delegated to the user."""
+    files = [group.path / name / "cgroup.procs" for name in ("here", "there")]
+    for file in (group.path / "cgroup.procs", *files):
+        file.parent.mkdir(exist_ok=True)
+        os.chown(file, UNPRIVILEGED, UNPRIVILEGED)
+    return ["hop", *map(str, files)]
+
+
+def shells(_group: MemoryCgroup) -> list[str]:
+    """No malice: what a busy node does."""
+    return ["shells"]
+
+
+@contextmanager
+def flood(arguments: Callable[[MemoryCgroup], list[str]]) -> Iterator[Callable[[], bool]]:
+    """The flood, in a cgroup of its own; yields whether it still lasts."""
+    program = compiled("flood", [Path(__file__).with_name("flood.c")])
+    with memory_cgroup() as group:
+        process = subprocess.Popen(group.inside([program, *arguments(group)]))
+        try:
+            yield lambda: process.poll() is None
+        finally:
+            process.kill()
+            group.remove()
+            process.wait()
+
+
+@pytest.mark.parametrize("attack", [rename, fork, hop, shells])
+def test_job_is_protected_during_a_flood(
+    tmp_path: Path, attack: Callable[[MemoryCgroup], list[str]]
+) -> None:
+    options = (
+        "--comm", VICTIM, "--comm", "flood-*", "--comm", "true", "--interval", "250ms",
+        "--level", "64MiB", "--on-breach", "true", "--audit", str(tmp_path / "audit.jsonl"),
+    )  # fmt: skip
+    with (
+        memory_cgroup() as group,
+        Workload(VICTIM, cgroup=group) as victim,
+        Watch(*options) as watch,
+        flood(attack) as lasts,
+    ):
+        for _ in range(3):
+            snapshot = watch.next_snapshot(SECONDS)
+            assert job_of(snapshot, victim.pid)
+        victim.do("map 100MiB")
+        victim.do("touch 0")
+        step = watch.wait_for(is_step("shell"), SECONDS)
+        assert step["pid"] == victim.pid
+        snapshot = watch.next_snapshot(SECONDS)
+        assert snapshot["self"]["rss_bytes"] < MOST_RSS_BYTES
+        assert lasts()
+        ended = watch.stop(signal.SIGTERM, patient(15))
+        assert lasts()
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.of_type("end")
