@@ -28,6 +28,7 @@ from ebpftrace.events import (
 )
 from ebpftrace.host.bounded import timeouts
 from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.descriptors import exhausted
 from ebpftrace.jobs import JobResolver
 from ebpftrace.ledger import Ledger
 from ebpftrace.probe import Probe, Selection
@@ -66,7 +67,7 @@ class EventDispatcher:
         self._groups = set(groups)  # those that still exist
         self._clock = clock
         self._lost_history = lost_history
-        self._timeouts_before = timeouts()
+        self._timeouts_before, self._exhausted_before = timeouts(), exhausted()
         self._resolver = JobResolver(paths)
         self._queue: deque[Event] = deque()
         self.tracked = ProcessFilter(selection)
@@ -166,6 +167,7 @@ class EventDispatcher:
         """The losses with those that happened here, not in the kernel."""
         own = {
             "unidentified": self.tracked.unidentified,
+            "descriptors": exhausted() - self._exhausted_before,
             "proc_timeouts": timeouts() - self._timeouts_before,
             "history": self._lost_history(),
         }

@@ -13,6 +13,7 @@ from ebpftrace.golang import buildinfo
 from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.host.bounded import bounded_file, timeouts
+from ebpftrace.host.descriptors import when_exhausted
 from ebpftrace.probe import Selection
 from ebpftrace.process_names import executed_name, matches_any
 
@@ -148,7 +149,7 @@ def _go_program(pid: int, program: Path) -> buildinfo.GoProgram | None:
 def _complete(event: ProcessStarted) -> ProcessStarted:
     pid = event.key.pid
     # Without CAP_SYS_PTRACE some of /proc is closed: then the kernel's record is all there is.
-    with contextlib.suppress(NotPermittedError):
+    with contextlib.suppress(NotPermittedError), when_exhausted():
         if not event.args or event.args[-1].endswith("…"):
             event = replace(event, args=proc.read_cmdline(pid) or event.args)
         program = proc.read_program(pid)

@@ -17,6 +17,7 @@ from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.engine.watch_loop import WatchLoop
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.descriptors import raise_limit
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.ledger.clock import Clock
@@ -44,6 +45,7 @@ def watch(
     left. Whatever was attached or mounted is gone when this returns.
     """
     environment = environment or Environment()
+    raise_limit()
     time = environment.time
     with contextlib.ExitStack() as stack:
         waiter = stack.enter_context(Waiter(time))

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from ebpftrace.counters import CgroupPressure
+from ebpftrace.host.descriptors import keep
 
 FILE = "memory.pressure"
 
@@ -56,7 +57,7 @@ def open_trigger(folder: Path) -> int:
     Each poll that reports it also clears it: a descriptor may be in one epoll only, which
     must not be in another. OSError if the kernel refuses: no PSI, no such cgroup.
     """
-    fd = os.open(folder / FILE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = keep(os.open(folder / FILE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
     try:
         os.write(fd, f"some {STALL_NS // 1000} {WINDOW_NS // 1000}\0".encode())
     except OSError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, NotPermittedError
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
+from ebpftrace.host.descriptors import when_exhausted
 from ebpftrace.host.environ import Environ
 from ebpftrace.host.mounts import Mount, mounts
 from ebpftrace.host.namespaces import node_names
@@ -44,9 +45,12 @@ class JobResolver:
         Never fails: what cannot be read is ignored. `cgroup` of the answer is "" if the
         cgroup was removed before its path was read.
         """
-        path = self._path(pid, cgroup_id)
-        found = self._ancestry.find(pid, parent_pid)
-        location = self._locate(pid, path, cgroup_id)
+        path, found = None, None
+        location = fallback.locate_removed(cgroup_id)
+        with when_exhausted():
+            path = self._path(pid, cgroup_id)
+            location = self._locate(pid, path, cgroup_id)
+            found = self._ancestry.find(pid, parent_pid)
         restart_key = f"{location.kind}:{location.restart_id or path}" if path else ""
         if found is None:
             return JobIdentity(

@@ -56,7 +56,7 @@ def start(
     """
     targets = PidfdSet()
     targets.add(incident.targets)
-    if not targets.fds:
+    if targets.empty:
         return finished(
             StepStatus.SKIPPED, f"not signalled: {targets.refused or targets.ended}"
         )
@@ -137,7 +137,7 @@ class _Signaling:
         # Found before every signal: once it has ended they have another parent.
         self.orphans.add(orphans_of(self.incident, self.options.orphans))
         if not self.targets.send(signal.Signals[f"SIG{name}"]):
-            if not self.targets.fds:
+            if self.targets.empty:
                 return Ended(StepStatus.SKIPPED, f"not signalled: {self.targets.refused}")
             if not self.targets.alive():
                 return None  # polled again at once

@@ -14,6 +14,7 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.host.cgroups import memory_cgroup
+from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.host.pidfd import open_pidfd
 from ebpftrace.text import PATH_LIMIT, clean
 
@@ -22,6 +23,10 @@ _INIT, _KTHREADD = 1, 2
 
 class RefusedError(EbpftraceError):
     """This process must not be touched; `what` says why."""
+
+
+class NoDescriptorError(RefusedError):
+    """No descriptor is left for this process now; it has not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ def _open(key: ProcessKey) -> int:
     try:
         fd = open_pidfd(key)
     except OSError as error:  # EINVAL: the id of a thread
+        if is_exhausted(error):
+            raise NoDescriptorError(f"{pid} cannot be opened: {error.strerror}") from error
         raise RefusedError(f"{pid} cannot be opened: {error.strerror}") from error
     try:
         stat = proc.read_stat(pid)

@@ -14,6 +14,7 @@ from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.survival import ordinary_score
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.host import pidfd
+from ebpftrace.host.descriptors import restore_limit
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, format_bytes
 
@@ -60,6 +61,7 @@ def start_program(
             return finished(StepStatus.FAILED, f"{clean(argv[0])}: {error.strerror or error}")
         kept.callback(_reap, process)
         kept.callback(_kill, process)  # without a descriptor it could not be polled
+        restore_limit(process.pid)
         process_fd = pidfd.open_by_pid(process.pid)
         kept.pop_all()
     return RunningProgram(process, process_fd, ours, output_bytes)

@@ -6,33 +6,40 @@ is closed first, the owner of each reading end is signaled: pipe_release() in fs
 send_sigio() in fs/fcntl.c. The kernel refers to the owner by its struct pid, so that a
 reused pid does no harm.
 
-Which end is closed first is up to the kernel. Since Linux 4.4 it is the highest descriptor
-(c82199061009 "task_work: remove fifo ordering guarantee"). To be independent of that there
-are two pipes: one whose writing end is above its reading ends, one where it is below.
+Which end is closed first is up to the kernel, which is asked by trying. If it is the highest
+descriptor, the writing end is above all reading ends, else it is below them.
 """
 
+import errno
 import fcntl
 import os
-import resource
 import signal
 
+from ebpftrace.act.fuse.holding.closing_order import highest_is_closed_first
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
+from ebpftrace.host.descriptors import keep, limit
 
 _HIGHEST = 4000
 """A table of descriptors is as long as its highest one needs: 32 KiB for this one."""
 
 
 class DeathSignals:
-    """Two pipes for all processes; each process owns one reading end of both."""
+    """A pipe for all processes; each process owns one reading end of it.
 
-    def __init__(self) -> None:
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        limit = _HIGHEST if soft == resource.RLIM_INFINITY else min(soft - 8, _HIGHEST)
-        self._above = _with_high_writer(os.pipe(), limit)
-        self._below = os.pipe()
-        self._registered: dict[ProcessKey, list[int]] = {}
+    No more than half of all descriptors are taken, and none of the last ones.
+    """
+
+    def __init__(self, *, highest_first: bool | None = None) -> None:
+        if highest_first is None:
+            highest_first = highest_is_closed_first()
+        self._pipe = os.pipe()
+        self._most = limit() // 2
+        if highest_first:
+            self._pipe = _with_high_writer(self._pipe, min(limit() - 8, _HIGHEST))
+        self._highest_first = highest_first
+        self._registered: dict[ProcessKey, int] = {}
 
     def register(self, key: ProcessKey) -> None:
         """Send SIGCONT to this process when we die.
@@ -40,36 +47,49 @@ class DeathSignals:
         GoneError if it has ended; OSError if no descriptor is left. It is not registered
         then.
         """
-        ends: list[int] = []
+        if len(self._registered) >= self._most:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        end = self._own_end(key)
         try:
-            ends.append(_open_owned(self._above[0], key))
-            ends.append(_moved_above(_open_owned(self._below[0], key), self._below[1]))
             # The owner is fixed from here on; only now is it safe to check which process it is.
             stat = proc.read_stat(key.pid)
             if stat is None or not stat.started_at(key.start_boottime_ns):
                 raise GoneError(f"{key.pid} has ended")
-            for end in ends:
-                _set_async(end, True)
+            _set_async(end)
         except BaseException:
-            _close(ends)
+            os.close(end)
             raise
-        self._registered[key] = ends
+        self._registered[key] = end
 
     def unregister(self, key: ProcessKey) -> None:
         """Send nothing to this process; ignores one that is not registered."""
-        _close(self._registered.pop(key, []))
+        end = self._registered.pop(key, None)
+        if end is not None:
+            os.close(end)  # drops its O_ASYNC, too
 
     def close(self) -> None:
         """Unregister all, without a signal to any of them."""
         for key in list(self._registered):
             self.unregister(key)
-        _close([*self._above, *self._below])
+        for end in self._pipe:
+            os.close(end)
+
+    def _own_end(self, key: ProcessKey) -> int:
+        """A reading end that the process owns, on the right side of the writing end."""
+        reader, writer = self._pipe
+        end = _open_owned(reader, key)
+        if not self._highest_first:
+            end = _moved_above(end, writer)
+        elif end > writer:
+            os.close(end)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return keep(end)
 
 
-def _with_high_writer(pipe: tuple[int, int], limit: int) -> tuple[int, int]:
-    """The same pipe, its writing end at the first free descriptor from `limit` on."""
+def _with_high_writer(pipe: tuple[int, int], least: int) -> tuple[int, int]:
+    """The same pipe, its writing end at the first free descriptor from `least` on."""
     reader, writer = pipe
-    high = fcntl.fcntl(writer, fcntl.F_DUPFD_CLOEXEC, limit)
+    high = fcntl.fcntl(writer, fcntl.F_DUPFD_CLOEXEC, least)
     os.close(writer)
     return reader, high
 
@@ -99,12 +119,5 @@ def _moved_above(end: int, other: int) -> int:
         os.close(end)
 
 
-def _set_async(end: int, wanted: bool) -> None:
-    flags = fcntl.fcntl(end, fcntl.F_GETFL)
-    changed = flags | os.O_ASYNC if wanted else flags & ~os.O_ASYNC
-    fcntl.fcntl(end, fcntl.F_SETFL, changed)
-
-
-def _close(ends: list[int]) -> None:
-    for end in ends:
-        os.close(end)  # drops its O_ASYNC, too
+def _set_async(end: int) -> None:
+    fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)

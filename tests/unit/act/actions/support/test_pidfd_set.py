@@ -1,5 +1,6 @@
 """A set of processes: which are signalled, and which are left out."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 
 from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.process.identity import Target, identify
+from ebpftrace.host import descriptors
 from tests.support.incidents import key_of
 
 
@@ -42,6 +44,25 @@ def test_each_process_is_signalled_until_it_has_ended(
     assert sleeper.wait() == -signal.SIGTERM
     assert processes.alive() == 0
     assert not processes.fds
+
+
+def test_processes_without_a_descriptor_are_signalled_all_the_same(
+    processes: PidfdSet,
+    sleeper: subprocess.Popen[bytes],
+    other: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There is room for one: the other waits until the first has ended."""
+    free = os.dup(0)
+    os.close(free)
+    monkeypatch.setattr(descriptors, "limit", lambda: free + 1 + descriptors.RESERVE)
+    processes.add(targets(sleeper, other))
+    assert len(processes.fds) == 1
+    assert processes.alive() == 2
+    assert processes.send(signal.SIGTERM) == 2
+    assert sleeper.wait() == other.wait() == -signal.SIGTERM
+    assert processes.alive() == 0
+    assert processes.empty
 
 
 def test_process_that_moved_meanwhile_is_left_out(

@@ -14,6 +14,7 @@ import pytest
 from ebpftrace.act.fuse.holding.death_signals import DeathSignals
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
+from ebpftrace.host.descriptors import RESERVE
 from tests.support.build import ROOT
 from tests.support.process_state import state, until
 
@@ -58,28 +59,35 @@ def test_process_resumes_when_its_holder_dies(sleeper: ProcessKey, number: int) 
         assert_resumes(sleeper)
 
 
-@pytest.mark.parametrize("which", ["_above", "_below"])
-def test_each_of_the_two_pipes_suffices(
-    which: str, sleeper: ProcessKey, death_signals: DeathSignals
+@pytest.mark.parametrize("highest_first", [True, False])
+def test_process_resumes_once_the_writing_end_is_closed(
+    sleeper: ProcessKey, *, highest_first: bool
 ) -> None:
-    """Which one the kernel acts upon depends on the order in which it closes files."""
+    """In either order in which the kernel may close files, that is the first one."""
+    hole = os.dup(0)
+    death_signals = DeathSignals(highest_first=highest_first)
+    os.close(hole)  # a descriptor below both ends of the pipe is free again
     death_signals.register(sleeper)
-    reader, writer = getattr(death_signals, which)
+    reader, writer = death_signals._pipe
+    assert (writer > death_signals._registered[sleeper]) is highest_first
     assert_stays_stopped(sleeper)
     os.close(writer)
     assert_resumes(sleeper)
-    setattr(death_signals, which, (reader, os.open(os.devnull, os.O_RDONLY)))
+    death_signals._pipe = reader, os.open(os.devnull, os.O_RDONLY)
+    death_signals.close()
 
 
-def test_one_writing_end_is_above_its_reading_ends_and_one_below(
+def test_half_of_all_descriptors_is_taken_at_most(
     sleeper: ProcessKey, death_signals: DeathSignals
 ) -> None:
-    hole = os.dup(0)
+    death_signals._most = 1
     death_signals.register(sleeper)
-    above, below = death_signals._registered[sleeper]
-    assert above < death_signals._above[1]
-    assert below > death_signals._below[1]
-    os.close(hole)
+    with subprocess.Popen(["sleep", "1000"]) as other:
+        before = descriptors()
+        with pytest.raises(OSError, match="Too many open files"):
+            death_signals.register(key_of(other.pid))
+        assert descriptors() == before
+        other.kill()
 
 
 def test_unregistered_process_stays_stopped(sleeper: ProcessKey) -> None:
@@ -112,7 +120,7 @@ def test_process_is_not_half_registered_without_descriptors(
 ) -> None:
     before = descriptors()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for room in (0, 1, 2):
+    for room in (0, 1, RESERVE):
         free = next(n for n in range(3, 1000) if n not in before)
         resource.setrlimit(resource.RLIMIT_NOFILE, (free + room, hard))
         try:
@@ -125,8 +133,8 @@ def test_process_is_not_half_registered_without_descriptors(
 
 def test_child_inherits_no_end(sleeper: ProcessKey, death_signals: DeathSignals) -> None:
     death_signals.register(sleeper)
-    ends = {*death_signals._above, *death_signals._below, *death_signals._registered[sleeper]}
-    assert len(ends) == 6
+    ends = {*death_signals._pipe, death_signals._registered[sleeper]}
+    assert len(ends) == 3
     assert not [end for end in ends if os.get_inheritable(end)]
 
 

@@ -1,0 +1,67 @@
+"""The limit is raised, and the last descriptors are kept free."""
+
+import errno
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from ebpftrace.host import descriptors
+from ebpftrace.host.descriptors import (
+    RESERVE,
+    exhausted,
+    is_exhausted,
+    keep,
+    raise_limit,
+    restore_limit,
+    when_exhausted,
+)
+
+
+@pytest.fixture(autouse=True)
+def limits() -> Iterator[tuple[int, int]]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield before
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_soft_limit_is_raised_to_the_hard_one(limits: tuple[int, int]) -> None:
+    _, hard = limits
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard // 2, hard))
+    raise_limit()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    with subprocess.Popen(["sleep", "100"]) as child:
+        restore_limit(child.pid)
+        assert resource.prlimit(child.pid, resource.RLIMIT_NOFILE) == (hard // 2, hard)
+        child.kill()
+
+
+def test_descriptor_is_kept_unless_it_is_one_of_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fd = os.dup(0)
+    monkeypatch.setattr(descriptors, "limit", lambda: fd + RESERVE + 1)
+    assert keep(fd) == fd
+    monkeypatch.setattr(descriptors, "limit", lambda: fd + RESERVE)
+    with pytest.raises(OSError, match="Too many open files"):
+        keep(fd)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+def test_want_of_a_descriptor_is_counted() -> None:
+    before = exhausted()
+    assert is_exhausted(OSError(errno.EMFILE, "too many"))
+    assert not is_exhausted(OSError(errno.EACCES, "no"))
+    assert exhausted() == before + 1
+
+
+def test_other_errors_are_raised() -> None:
+    def refused() -> None:
+        with when_exhausted():
+            raise PermissionError(errno.EACCES, "no")
+
+    with pytest.raises(PermissionError):
+        refused()
