@@ -63,6 +63,7 @@ class ScriptedProbe:
         self.processes: dict[ProcessKey, tuple[int, ProcessCounters]] = {}  # cgroup, counters
         self.cgroups: dict[int, CgroupCounters] = {}
         self.losses: dict[str, int] = {}
+        self.on_slice: Callable[[], object] = lambda: None  # called as events are taken
         self.on_read: Callable[[], object] = lambda: None
         self._ring: list[Event] = []
 
@@ -87,6 +88,7 @@ class ScriptedProbe:
         return events
 
     def events(self) -> list[Event]:
+        self.on_slice()
         events: list[Event] = [] if self.slice is None else self.urgent()
         events += self._ring[: self.slice]
         self._ring = [] if self.slice is None else self._ring[self.slice :]
