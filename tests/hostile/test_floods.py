@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.acting import SECONDS, is_step
-from tests.support.build import compiled
+from tests.support.build import flood_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.patience import patient
 from tests.support.records import Watch, job_of
@@ -48,7 +48,7 @@ def shells(_group: MemoryCgroup) -> list[str]:
 @contextmanager
 def flood(arguments: Callable[[MemoryCgroup], list[str]]) -> Iterator[Callable[[], bool]]:
     """The flood, in a cgroup of its own; yields whether it still lasts."""
-    program = compiled("flood", [Path(__file__).with_name("flood.c")])
+    program = flood_binary()
     with memory_cgroup() as group:
         process = subprocess.Popen(group.inside([program, *arguments(group)]))
         try:

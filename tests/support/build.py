@@ -57,6 +57,12 @@ def crossing_binary() -> Path:
 
 
 @cache
+def flood_binary() -> Path:
+    """What an unprivileged user does to the watch (tests/hostile/flood.c)."""
+    return compiled("flood", [ROOT / "tests" / "hostile" / "flood.c"])
+
+
+@cache
 def jump_library() -> Path:
     """What moves the wall clock of one process, to be preloaded."""
     flags = ("-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
