@@ -5,7 +5,16 @@ from typing import Any, cast
 
 import pytest
 
-from ebpftrace.events import Breached, Event, FuseBlown, FuseScope, ProcessKey, ProcessRenamed
+from ebpftrace.counters import ProcessCounters
+from ebpftrace.events import (
+    Breached,
+    Event,
+    FuseBlown,
+    FuseScope,
+    ProcessExited,
+    ProcessKey,
+    ProcessRenamed,
+)
 from ebpftrace.probe.reports import Reports
 
 KEY = ProcessKey(4711, 77)
@@ -23,6 +32,7 @@ class FakeKernel:
         self.events, self.caught_up = events, caught_up
         self.reports = Reports(*cast(Any, (self, self, self)))
         self.stopped: set[ProcessKey] = set()
+        self.forgotten: list[ProcessKey] = []
 
     def take(self) -> None:
         for number, event in enumerate(self.events):
@@ -42,6 +52,15 @@ class FakeKernel:
 
     def find(self, _now_ns: int, _key: ProcessKey) -> list[Event]:
         return [FOUND]
+
+    def exited(self, _event: Event, _entry: object) -> bool:
+        return True
+
+    def entry(self, _data: bytes) -> None:
+        """Not used."""
+
+    def forget(self, key: ProcessKey) -> None:
+        self.forgotten.append(key)
 
     def is_new(self, event: FuseBlown) -> bool:
         new = event.key not in self.stopped
@@ -70,3 +89,12 @@ def test_urgent_events_are_taken_alone() -> None:
 def test_second_stop_of_a_process_is_not_reported() -> None:
     kernel = FakeKernel(STOP, STOP, caught_up=True)
     assert kernel.reports.events(cast(Any, kernel)) == [STOP]
+
+
+@pytest.mark.parametrize("executed", [False, True])
+def test_stop_of_a_process_that_ended_is_forgotten(*, executed: bool) -> None:
+    """A process that executed another program may still be stopped."""
+    exited = ProcessExited(1, KEY, "gopls", 0, 0, ProcessCounters(), executed)
+    kernel = FakeKernel(exited, caught_up=True)
+    assert kernel.reports.events(cast(Any, kernel)) == [exited]
+    assert kernel.forgotten == ([] if executed else [KEY])
