@@ -3,7 +3,7 @@
  * User space reads `urgent` before and between the others, so that a breach or a stop never
  * waits for them. Of `records` a job could fill all by forking or executing in a loop, so
  * that nothing of the other jobs fitted: each cgroup has a share, which is renewed whenever
- * user space has read everything or twice as much. */
+ * user space has read everything, or as much as the ring holds. */
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 BPF_RINGBUF_OUTPUT(urgent, URGENT_PAGES);

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.programs import Programs
-from ebpftrace.probe.loading.settings import SHARES
 
 SLICE_RECORDS = 64
 SLICE_NS = 4_000_000
@@ -30,8 +29,8 @@ class Rings:
         self._urgent = programs.open_ring("urgent", receive_urgent)
         self._round_fd = programs.map_fd("ring_round")
         self._round = self._round_begun = 0
-        # Twice a share: then a cgroup that writes all it may cannot fill the ring.
-        self._round_bytes = 2 * ring_bytes // SHARES
+        # More than a share: all that a cgroup wrote in the round before has been read by then.
+        self._round_bytes = ring_bytes
 
     @property
     def fds(self) -> tuple[int, int]:

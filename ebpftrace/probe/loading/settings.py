@@ -16,7 +16,7 @@ MAX_CGROUPS = 4096
 RING_BYTES = 1 << 22
 URGENT_BYTES = 1 << 18
 """The rings bound what waits in memory to be read; what does not fit is counted as lost."""
-SHARES = 4
+SHARES = 2
 """A cgroup's records may take this part of the ring before user space has read on."""
 
 

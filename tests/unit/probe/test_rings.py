@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import pytest
 
-from ebpftrace.probe.loading.settings import SHARES
 from ebpftrace.probe.rings import SLICE_NS, SLICE_RECORDS, Rings
 from tests.support.fake_maps import FakeMaps
 
@@ -71,8 +70,8 @@ def test_shares_are_renewed_once_all_is_read(maps: FakeMaps, ring: FakeRing) -> 
     assert rounds(maps) == 1
 
 
-def test_shares_are_renewed_once_twice_a_share_is_read(maps: FakeMaps, ring: FakeRing) -> None:
-    both, ring.waiting = rings(maps, ring_bytes=SHARES * 100 * SLICE_RECORDS), 1000
+def test_shares_are_renewed_once_a_whole_ring_is_read(maps: FakeMaps, ring: FakeRing) -> None:
+    both, ring.waiting = rings(maps, ring_bytes=2 * 100 * SLICE_RECORDS), 1000
     both.take()
     assert rounds(maps) == 0
     both.take()
