@@ -44,7 +44,7 @@ def compiler_flags(
         f"-DMAX_STOPPED={MAX_STOPPED}",
         f"-DRING_PAGES={ring_bytes // PAGE_SIZE}",
         f"-DRING_SHARE={ring_bytes // SHARES}",
-        f"-DURGENT_PAGES={URGENT_BYTES // PAGE_SIZE}",
+        f"-DURGENT_PAGES={min(URGENT_BYTES, ring_bytes) // PAGE_SIZE}",
     ]
     if glob_words:
         flags += ("-DSELECT_COMM", f"-DGLOB_WORDS={glob_words}")

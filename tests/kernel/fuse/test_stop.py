@@ -163,16 +163,23 @@ def test_default_fuse_needs_no_arming(scope: FuseScope) -> None:
 def test_stop_without_room_in_the_ring_is_reported_by_the_next_reading() -> None:
     observer = Observer(Selection(comms=("fuse*",)), watermarks=True, ring_bytes=4096)
     try:
-        with Workload("fused") as workload:
-            key = observer.started(workload.pid).key
-            arm(observer, key, 50 * MIB)
-            for _ in range(300):  # the ring fills with renames
-                workload.do("name fused")
-            workload.do("map 100MiB")
-            workload.send("touch 0")
-            assert stops(workload.pid)
+        with Workload("fuse1") as first, Workload("fuse2") as second:
+            one, two = (observer.started(each.pid).key for each in (first, second))
+            for workload in (first, second):
+                workload.do("map 100MiB")
+            for _ in range(60):  # the ring fills with stops
+                arm(observer, one, 50 * MIB)
+                first.send("touch 0")
+                assert stops(first.pid)
+                arm(observer, one, 0)
+                resume(observer, one)
+                first.answer()
+                first.do("dontneed 0 0 100MiB")
+            arm(observer, two, 50 * MIB)
+            second.send("touch 0")
+            assert stops(second.pid)
             observer.read()
-            assert [event.key for event in observer.all(FuseBlown)] == [key]
+            assert observer.all(FuseBlown, lambda event: event.key == two)
             assert observer.probe.losses()["ring_other"] > 0
     finally:
         observer.close()

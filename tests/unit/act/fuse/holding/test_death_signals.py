@@ -16,6 +16,7 @@ from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.descriptors import RESERVE
 from tests.support.build import ROOT
+from tests.support.incidents import key_of
 from tests.support.process_state import state, until
 
 DIES = """
