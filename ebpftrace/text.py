@@ -45,3 +45,12 @@ def _escape(char: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def lines(raw: bytes) -> list[bytes]:
+    """Splits at newlines alone, which the kernel escapes in names.
+
+    `splitlines` also splits at a carriage return, and in a str at a form feed and others: a
+    process or cgroup with such a name would write lines of its own.
+    """
+    return raw.removesuffix(b"\n").split(b"\n") if raw else []

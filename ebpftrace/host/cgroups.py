@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ebpftrace.host.kernfs import KernfsHandles
-from ebpftrace.host.lines import lines
 from ebpftrace.host.mounts import MemoryHierarchy
-from ebpftrace.text import PATH_LIMIT, clean
+from ebpftrace.text import PATH_LIMIT, clean, lines
 
 ROOT_ID = 1  # kernfs gives its root this id; a namespace's root has another
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.host.lines import lines
+from ebpftrace.text import lines
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
 

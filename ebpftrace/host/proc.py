@@ -16,8 +16,7 @@ from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.bounded import bounded
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.environ import Environ
-from ebpftrace.host.lines import lines
-from ebpftrace.text import clean
+from ebpftrace.text import clean, lines
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, PAGE_SIZE
 
 PROC = Path("/proc")

@@ -75,7 +75,7 @@ def is_stopped(pid: int, start_boottime_ns: int) -> bool:
         state = _fields(f"{task}/stat")[0]
         if state in (b"T", b"t") or (state == b"D" and _read(f"{task}/wchan") == _STOPPED_IN):
             return True
-    # At newlines alone, which the kernel escapes in the process's name: see host/lines.py.
+    # At newlines alone, which the kernel escapes in the process's name: see text.py.
     for line in _read(f"/proc/{pid}/status").split(b"\n"):
         if line.startswith((b"ShdPnd:", b"SigPnd:")):
             pending = int(line.split()[1], 16)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from ebpftrace.host import proc
-from ebpftrace.host.lines import lines
 from ebpftrace.probe.watchdog import is_stopped
+from ebpftrace.text import lines
 
 SPLIT_BY_STR = "\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 NAMED = """
