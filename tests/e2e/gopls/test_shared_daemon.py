@@ -29,10 +29,13 @@ pytestmark = pytest.mark.timeout(patient(400))
 MIB = 1 << 20
 LIMIT = 1024 * MIB
 SECONDS = patient(240.0)
+# A go command that gopls starts takes 6 % of the limit at once, while gopls waits for it: no
+# watched process takes a page then. Two stops are to come before the last 6 %.
 POLICY = """
 [[policy]]
 name = "shared daemons"
 match = {{ comm = "gopls", cgroup = "{cgroup}" }}
+backstop = "85%"
 when = [{{ detector = "builtin" }}]
 then = [
     {{ action = "capture", folder = "{folder}/evidence" }},
@@ -109,8 +112,8 @@ def test_the_daemon_is_forecast_and_ended_before_the_limit(
     assert "serve" in (evidence / "process-cmdline").read_text()
     taken = [(one["action"], one["status"]) for one in actions(watch)]
     assert taken[-2:] == [("capture", "done"), ("signal", "done")]
-    # At the first stop the evidence is saved, and no more; exhaustion may come before it.
-    assert taken[:-2] in ([], [("capture", "done"), ("resume", "done")])
+    # At a first stop the evidence is saved, and no more; exhaustion may come before it.
+    assert set(taken[:-2]) <= {("capture", "done"), ("resume", "done")}
 
 
 def was_ended(record: Record) -> bool:
