@@ -25,7 +25,7 @@ def test_the_sentence_has_what_is_held_and_what_was_held_before() -> None:
         "holds 310 MiB at 23 s; in its last 5 runs at most 190 MiB until its end"
     )
     assert held(past, 5, 145) == (
-        "holds 145 MiB at 5 s; in its last 5 runs at most 50 MiB until 10 s"
+        "holds 145 MiB at 5 s; in its last 5 runs at most 100 MiB until 25 s"
     )
     assert held(past, 200, 310).startswith("holds 310 MiB at 3m20s; in its last 5 runs")
     assert held(Past([run()]), 23, 310).partition("; ")[2] == (
@@ -49,9 +49,9 @@ def test_a_step_may_come_sooner_or_later(late: float) -> None:
 def test_a_step_that_comes_far_too_soon_is_unusual() -> None:
     past = Past([run([(0, 10), (100, 190)])] * 3)
     assert held(past, 2, 190) == (
-        "holds 190 MiB at 2 s; in its last 3 runs at most 10 MiB until 6 s"
+        "holds 190 MiB at 2 s; in its last 3 runs at most 10 MiB until 16 s"
     )
-    assert held(past, 65, 190) == ""  # 1.5 x 65 s + 3 s
+    assert held(past, 31, 190) == ""  # 3 x 31 s + 10 s
 
 
 @pytest.mark.parametrize(("runs", "margin"), [(1, 80), (2, 60), (3, 40), (5, 40), (9, 40)])

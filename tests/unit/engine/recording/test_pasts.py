@@ -139,7 +139,7 @@ def test_a_job_that_leaves_its_past_is_called(
     begin, *_ = leaks(scripted)
     assert begin.severity is Severity.WARNING
     assert begin.sentence.endswith(
-        "holds 60 MiB at 1.5 s; in its last 3 runs at most 10 MiB until 5.2 s"
+        "holds 110 MiB at 2.5 s; in its last 3 runs at most 50 MiB until 18 s"
     )
 
 
