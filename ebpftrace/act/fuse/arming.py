@@ -1,6 +1,6 @@
 """The bounds that the kernel holds now, and the fuses that were raised."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound
@@ -49,18 +49,17 @@ class Arming:
         held, bound = self._armed.held.get(cgroup_id), self._armed.groups.get(cgroup_id)
         return None if held is None or bound is None else (held + bound.held_bytes) // 2
 
-    def arm_cgroup(self, bounds: Bounds, cgroup_id: int, keys: Iterable[ProcessKey]) -> None:
-        """Set the bounds of a cgroup and of these processes at once."""
+    def arm_cgroup(self, bounds: Bounds, cgroup_id: int) -> None:
+        """Set the bounds of one cgroup and its processes, of which `bounds` are, at once."""
         group = bounds.groups.get(cgroup_id, GroupBound(0, 0))
         self._control.arm_group(cgroup_id, *group)
-        processes = {key: bounds.processes[key] for key in keys}
-        for key, armed in processes.items():
+        for key, armed in bounds.processes.items():
             if self._armed.processes.get(key) != armed:
                 self._control.arm_process(key, *armed)
         self._armed = replace(
             self._armed,
             groups={**self._armed.groups, cgroup_id: group},
-            processes={**self._armed.processes, **processes},
+            processes={**self._armed.processes, **bounds.processes},
             held={**self._armed.held, **bounds.held},
         )
 

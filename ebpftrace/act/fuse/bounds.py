@@ -17,7 +17,7 @@ from ebpftrace.act.policy.policy import Match, Policy
 from ebpftrace.act.process.identity import in_own_ancestry
 from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger import KnownProcess, ProcessSnapshot, Snapshot
+from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapshot
 from ebpftrace.probe import FuseDefault
 
 EXEMPT = 0xFFFF_FFFF
@@ -97,6 +97,7 @@ def compute_bounds(
     held: dict[int, int] = {}
     for job in snapshot.jobs:
         cgroup_id = job.identity.cgroup_id
+        job_bounds: dict[Fuse, tuple[int | None, int | None]] = {}  # once for all its processes
         for process in job.processes:
             key = process.key
             found = fuse_for(policies, process, job.identity)
@@ -108,14 +109,16 @@ def compute_bounds(
                 processes[key] = _NO_STOP
                 continue
             number = _SIGNALS[fuse.action]
-            bound = bound_in(fuse, job)
-            higher = raised.get(bound_key(fuse, key, cgroup_id))
-            if bound is not None and higher is not None:
-                bound = max(bound, bound_in(higher, job) or 0)
+            charge = None
+            if fuse.scope is FuseScope.JOB:
+                if fuse not in job_bounds:
+                    job_bounds[fuse] = _job_bounds(fuse, raised.get(cgroup_id), job)
+                bound, charge = job_bounds[fuse]
+            else:
+                bound = _bound(fuse, raised.get(key), job)
             if bound is None and not fuse.backstop:  # a backstop is only a default
                 unlimited.add(job.identity.name)
             if fuse.scope is FuseScope.JOB:
-                charge = None if bound is None else charge_bound(fuse, higher, job)
                 processes[key] = ProcessBound(0, charge or 0, number)
                 if charge:
                     held[cgroup_id] = job.group_usage.held_bytes
@@ -127,6 +130,21 @@ def compute_bounds(
             else:
                 processes[key] = ProcessBound(0, bound or 0, number)
     return Bounds(groups, processes, frozenset(unlimited), held)
+
+
+def _bound(fuse: Fuse, higher: Fuse | None, job: JobSnapshot) -> int | None:
+    bound = bound_in(fuse, job)
+    if bound is None or higher is None:
+        return bound
+    return max(bound, bound_in(higher, job) or 0)
+
+
+def _job_bounds(
+    fuse: Fuse, higher: Fuse | None, job: JobSnapshot
+) -> tuple[int | None, int | None]:
+    """The bound of what its tracked processes hold, and that of its cgroup's charge."""
+    bound = _bound(fuse, higher, job)
+    return bound, None if bound is None else charge_bound(fuse, higher, job)
 
 
 def has_fuse(policies: Sequence[Policy]) -> bool:

@@ -141,16 +141,12 @@ class FuseEffects:
     def _arm_at_once(self, cgroup_id: int) -> None:
         """Set the bounds of a cgroup and its processes as the last snapshot has them."""
         assert self._snapshot is not None
+        jobs = [job for job in self._snapshot.jobs if job.identity.cgroup_id == cgroup_id]
         bounds = compute_bounds(
-            self._policies, self._snapshot, self._raised.fuses, self._budget_refusal
-        )
-        keys = (
-            process.key
-            for job in self._snapshot.jobs
-            if job.identity.cgroup_id == cgroup_id
-            for process in job.processes
-        )
-        self._arming.arm_cgroup(bounds, cgroup_id, keys)
+            self._policies, replace(self._snapshot, jobs=tuple(jobs)), self._raised.fuses,
+            self._budget_refusal,
+        )  # fmt: skip
+        self._arming.arm_cgroup(bounds, cgroup_id)
 
     def _raise_bound(self, blown: FuseBlown, process: StoppedProcess) -> int | None:
         """The bound of the next stop, in bytes; None where there is none."""

@@ -97,7 +97,7 @@ def test_bounds_of_a_cgroup_are_set_at_once_and_known_to_be_set(
     raised = bounds(2 * GIB)
     arming.arm(bounds(GIB), 0)
     control.taken()
-    arming.arm_cgroup(raised, GROUP, [KEY])
+    arming.arm_cgroup(raised, GROUP)
     assert control.taken() == [("group", GROUP, 2 * GIB, STOP)]
     arming.arm(raised, 0)
     assert control.taken() == []
