@@ -5,12 +5,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.support.acting import SECONDS, is_step, is_type, policy, watching
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.names import unique_comm
+from tests.support.records import Record
 from tests.support.sessions import end_session, session_mark
 from tests.support.workload import Workload
 
@@ -37,44 +39,48 @@ def stubborn(group: MemoryCgroup, comm: str) -> Iterator[int]:
         end_session(process, mark)
 
 
-def test_a_grace_is_cut_short_before_the_limit_is_reached(tmp_path: Path) -> None:
+class Taken(NamedTuple):
+    """What the watch wrote of a stubborn process that took its limit, and the kills there."""
+
+    name: str
+    step: Record
+    outcome: Record
+    oom_kills: int
+
+
+def taken(folder: Path, then: str) -> Taken:
     comm = unique_comm()
-    file = policy(tmp_path, when=LEVEL, then='{ action = "signal", grace = "18s" }', comm=comm)
+    file = policy(folder, when=LEVEL, then=then, comm=comm)
     with (
         memory_cgroup() as group,
-        watching(tmp_path, "--config", str(file), comm=comm) as watch,
+        watching(folder, "--config", str(file), comm=comm) as watch,
     ):
         group.limit(LIMIT)
         watch.next_snapshot()
         with stubborn(group, comm) as pid:
             step = watch.wait_for(is_step("signal"), SECONDS)
             outcome = watch.wait_for(is_type("outcome"), SECONDS)
-        assert group.oom_kills() == 0
+        return Taken(f"{comm} {pid}", step, outcome, group.oom_kills())
+
+
+def test_a_grace_is_cut_short_before_the_limit_is_reached(tmp_path: Path) -> None:
+    name, step, outcome, kills = taken(tmp_path, '{ action = "signal", grace = "18s" }')
+    assert kills == 0
     assert step["status"] == "done", step
-    assert step["detail"].startswith(f"{comm} {pid} ended by KILL after ")
+    assert step["detail"].startswith(f"{name} ended by KILL after ")
     assert step["detail"].endswith(", sooner since the limit was near")
     assert outcome["helped"], outcome
 
 
 def test_the_oom_killer_that_was_first_is_named(tmp_path: Path) -> None:
-    comm = unique_comm()
     then = '{ action = "signal", send = ["TERM"], grace = "50s", timeout = "55s" }'
-    file = policy(tmp_path, when=LEVEL, then=then, comm=comm)
-    with (
-        memory_cgroup() as group,
-        watching(tmp_path, "--config", str(file), comm=comm) as watch,
-    ):
-        group.limit(LIMIT)
-        watch.next_snapshot()
-        with stubborn(group, comm) as pid:
-            step = watch.wait_for(is_step("signal"), SECONDS)
-            outcome = watch.wait_for(is_type("outcome"), SECONDS)
-        assert group.oom_kills() == 1
-    taken = f"{comm} {pid} was killed by the OOM killer while it had TERM"
+    name, step, outcome, kills = taken(tmp_path, then)
+    assert kills == 1
+    sentence = f"{name} was killed by the OOM killer while it had TERM"
     assert step["status"] == "failed", step
-    assert step["detail"].startswith(f"{taken}, after ")
+    assert step["detail"].startswith(f"{sentence}, after ")
     assert not outcome["helped"]
-    assert taken in outcome["sentence"]
+    assert sentence in outcome["sentence"]
 
 
 LEAVES_A_FILE = """

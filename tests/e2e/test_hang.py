@@ -1,5 +1,6 @@
 """The OOM killer is disabled (cgroup v1): a job that meets its limit hangs, and is found."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,6 +129,8 @@ def test_a_policy_ends_the_process_that_hangs(tmp_path: Path) -> None:
                 str(tmp_path / "audit.jsonl"),
             ) as watch,
         ):
-            watch.wait_for(lambda record: record["type"] == "step", 60)
-            workload.wait()
+            step = watch.wait_for(lambda record: record["type"] == "step", 60)
+            code = workload.wait()
             until(lambda: not is_under_oom(group))
+    assert (step["action"], step["pid"]) == ("signal", workload.pid)
+    assert code in (-signal.SIGTERM, -signal.SIGKILL)
