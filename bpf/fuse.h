@@ -31,8 +31,16 @@ static inline s64 default_bound(u32 of, u64 limit, u32 *signal)
 static inline void arm_cgroup(struct cgroup_counters *counters)
 {
     u32 signal = 0;
+    struct limit_level *own = &counters->levels[0];
     counters->fuse = default_bound(FUSE_JOB, counters->limit, &signal);
     counters->fuse_signal = signal;
+    u32 zero = 0;
+    struct fuse_default *fuse = fuse_defaults.lookup(&zero);
+    u64 root = !read_u64(counters->memcg + AT(mem_cgroup, memory) + AT(page_counter, parent));
+    /* A share of a limit above the cgroup is not comparable with the cgroup's charge, and the
+     * root cgroup has no charge of its own. */
+    if ((!root && fuse && fuse->pages) || (!own->above && own->limit == counters->limit))
+        counters->fuse_least = counters->fuse;
 }
 
 /* A forked child starts with its parent's bounds: user space would set them too late. */
@@ -114,12 +122,22 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
         lost(LOSS_RING_OTHER); /* user space finds it in `stopped` */
 }
 
+/* At most so many pages are held in the cgroup. Each process that has mapped a file of
+ * /dev/shm counts it, the cgroup is charged once: for no less than is held there, but for
+ * what was swapped out and what came from another cgroup. */
+static inline s64 most_held(struct process *process, struct cgroup_counters *counters)
+{
+    s64 anon = counters->held - counters->shmem - counters->swap, charge = process->charge;
+    return counters->swap + (charge > anon ? charge : anon);
+}
+
 /* This process has just updated the sum of its cgroup. */
 static inline void see_sum_fuse(struct process *process, struct cgroup_counters *counters,
                                 s64 held, s64 moved)
 {
     s64 bound = counters->fuse;
-    if (bound && moved > 0 && counters->held >= bound)
+    if (bound && moved > 0 && counters->held >= bound &&
+        most_held(process, counters) >= counters->fuse_least)
         stop(process, FUSE_JOB, held, counters->held, bound, counters->fuse_signal);
 }
 
@@ -168,7 +186,7 @@ int arm_process(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* The same with (cgroup id, pages, signal). */
+/* The same with (cgroup id, pages, signal, pages that must be held there for a stop). */
 int arm_group(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 id = ctx->args[0];
@@ -177,6 +195,7 @@ int arm_group(struct bpf_raw_tracepoint_args *ctx)
         return 0;
     counters->fuse = ctx->args[1];
     counters->fuse_signal = ctx->args[2];
+    counters->fuse_least = ctx->args[3];
     return 0;
 }
 

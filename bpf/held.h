@@ -9,3 +9,12 @@ static inline s64 own_held(struct process *process)
                 process->inherited[MM_SWAPENTS];
     return held < 0 ? 0 : held;
 }
+
+/* Its own pages of one kind. */
+static inline s64 own_pages(struct process *process, u32 member)
+{
+    s64 pages = process->pages[member];
+    if (process->forked)
+        pages -= process->inherited[member];
+    return pages < 0 ? 0 : pages;
+}

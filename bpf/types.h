@@ -72,6 +72,8 @@ struct process {
     s64 stopped_at; /* own held pages as it was stopped; 0: it was not */
     u64 stopped_ns;
     u64 fuse_signal;
+    s64 counted_shmem; /* its parts of its cgroup's `shmem` … */
+    s64 counted_swap; /* … and `swap` */
 #endif
 #ifdef MANY_CPUS
     s64 base[MEMBERS]; /* see on_rss_stat */
@@ -123,6 +125,9 @@ struct cgroup_counters {
     u64 last; /* mm of the process that moved the sum last */
     s64 fuse; /* as in struct process, for the sum */
     u64 fuse_signal;
+    s64 fuse_least; /* what the cgroup must hold at most for a stop: see most_held */
+    s64 shmem; /* the parts of `held`: pages that several processes may count … */
+    s64 swap; /* … and pages that are not in the charge */
 #endif
 };
 

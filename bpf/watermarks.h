@@ -47,7 +47,7 @@ static inline void check_sum_mark(struct process *process, struct cgroup_counter
     }
 }
 
-static inline void count(struct process *process, s64 held)
+static inline void count(struct process *process, s64 held, s64 shmem, s64 swap)
 {
     u64 id = process->memcg_id;
     struct cgroup_counters *counters = cgroups.lookup(&id);
@@ -58,6 +58,16 @@ static inline void count(struct process *process, s64 held)
     s64 moved = held - process->counted;
     __sync_fetch_and_add(&process->counted, moved);
     __sync_fetch_and_add(&counters->held, moved);
+    s64 shmem_moved = shmem - process->counted_shmem;
+    if (shmem_moved) {
+        __sync_fetch_and_add(&process->counted_shmem, shmem_moved);
+        __sync_fetch_and_add(&counters->shmem, shmem_moved);
+    }
+    s64 swap_moved = swap - process->counted_swap;
+    if (swap_moved) {
+        __sync_fetch_and_add(&process->counted_swap, swap_moved);
+        __sync_fetch_and_add(&counters->swap, swap_moved);
+    }
     counters->last = process->mm;
     check_sum_mark(process, counters);
     see_sum_fuse(process, counters, held, moved);
@@ -66,9 +76,10 @@ static inline void count(struct process *process, s64 held)
 static inline void check_marks(struct process *process)
 {
     s64 held = own_held(process);
-    s64 moved = held - process->counted;
-    if (moved >= COUNT_STEP || moved <= -COUNT_STEP)
-        count(process, held);
+    s64 moved = held - process->counted, swap = own_pages(process, MM_SWAPENTS);
+    s64 swapped = swap - process->counted_swap; /* which changes nothing in the sum */
+    if (moved >= COUNT_STEP || moved <= -COUNT_STEP || swapped >= COUNT_STEP)
+        count(process, held, own_pages(process, MM_SHMEMPAGES), swap);
     s64 mark = process->mark;
     if (mark && held >= mark) {
         process->mark = 0;
@@ -80,7 +91,7 @@ static inline void check_marks(struct process *process)
 /* The process ended, or is charged to another cgroup from now on. */
 static inline void uncount(struct process *process)
 {
-    count(process, 0);
+    count(process, 0, 0, 0);
 }
 
 /* Run by user space with (mm, pages). A bound that is crossed already is reported at once. */

@@ -30,7 +30,7 @@ class KernelFuses:
     ) -> None:
         self._mm_of = mm_of
         self._arm_process = bpf.Runner(programs.load("arm_process"), 4)
-        self._arm_group = bpf.Runner(programs.load("arm_group"), 3)
+        self._arm_group = bpf.Runner(programs.load("arm_group"), 4)
         self._clear_stop = bpf.Runner(programs.load("clear_stop"))
         self.fd = programs.map_fd("stopped")
         self._size = structs.sizes()["stop"]
@@ -50,9 +50,12 @@ class KernelFuses:
         if mm is not None:
             self._arm_process(mm, whole_pages(own_bytes), whole_pages(charge_bytes), signal)
 
-    def arm_group(self, cgroup_id: int, held_bytes: int, signal: int) -> None:
+    def arm_group(
+        self, cgroup_id: int, held_bytes: int, signal: int, least_bytes: int = 0
+    ) -> None:
         """Signal each tracked process that grows while their sum is beyond; 0: no bound."""
-        self._arm_group(cgroup_id, whole_pages(held_bytes), signal)
+        pages, least = whole_pages(held_bytes), whole_pages(least_bytes)
+        self._arm_group(cgroup_id, pages, signal, least)
 
     def clear_stop(self, key: ProcessKey) -> None:
         """Remove the process from the stopped ones. The caller sends SIGCONT."""

@@ -32,8 +32,14 @@ class FuseControl(Protocol):
     ) -> None:
         """Signal the process when it grows beyond either bound; 0: no such bound."""
 
-    def arm_group(self, cgroup_id: int, held_bytes: int, signal: int) -> None:
-        """Signal each tracked process that grows while their sum is beyond; 0: no bound."""
+    def arm_group(
+        self, cgroup_id: int, held_bytes: int, signal: int, least_bytes: int = 0
+    ) -> None:
+        """Signal each tracked process that grows while their sum is beyond; 0: no bound.
+
+        Unless the cgroup's charge shows that less than `least_bytes` are held there: memory
+        that several processes share is in the sum more than once.
+        """
 
     def clear_stop(self, key: ProcessKey) -> None:
         """Remove the process from the stopped ones. The caller sends SIGCONT."""

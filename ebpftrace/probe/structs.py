@@ -69,8 +69,8 @@ class StructDecoder:
     def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
         self._calls = calls
         self._watermarks = watermarks
-        self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ" if watermarks else f"={_WORDS}Q")
-        self._base_words = (7 if watermarks else 0) + (4 if many_cpus else 0)
+        self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ3q" if watermarks else f"={_WORDS}Q")
+        self._base_words = (9 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
 

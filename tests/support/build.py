@@ -57,6 +57,12 @@ def crossing_binary() -> Path:
 
 
 @cache
+def sharing_binary() -> Path:
+    """The program whose processes share memory of one kind (workloads/sharing.c)."""
+    return compiled("sharing", [WORKLOADS / "sharing.c"])
+
+
+@cache
 def flood_binary() -> Path:
     """What an unprivileged user does to the watch (tests/hostile/flood.c)."""
     return compiled("flood", [ROOT / "tests" / "hostile" / "flood.c"])

@@ -36,7 +36,9 @@ class ScriptedFuses:
     def arm_process(self, key: ProcessKey, own: int, charge: int, signal: int) -> None:
         self._asked.append(("arm process", key.pid, own, charge, signal))
 
-    def arm_group(self, cgroup_id: int, held_bytes: int, signal: int) -> None:
+    def arm_group(
+        self, cgroup_id: int, held_bytes: int, signal: int, least_bytes: int = 0
+    ) -> None:
         self._asked.append(("arm group", cgroup_id, held_bytes, signal))
 
     def clear_stop(self, key: ProcessKey) -> None:

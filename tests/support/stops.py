@@ -47,7 +47,7 @@ class RecordedKernel:
     def arm_process(self, key: ProcessKey, own: int, charge: int, number: int) -> None:
         self.calls.append(("arm process", key.pid, own, charge, number))
 
-    def arm_group(self, cgroup_id: int, held: int, number: int) -> None:
+    def arm_group(self, cgroup_id: int, held: int, number: int, least: int = 0) -> None:
         self.calls.append(("arm group", cgroup_id, held, number))
 
     def clear_stop(self, key: ProcessKey) -> None:

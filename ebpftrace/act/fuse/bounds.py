@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ebpftrace.act.fuse.job_bound import bound_in, charge_bound
+from ebpftrace.act.fuse.job_bound import bound_in, charge_bound, least_held
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Match, Policy
@@ -34,10 +34,14 @@ _SIGNALS = {FuseAction.STOP: int(signal.SIGSTOP), FuseAction.KILL: int(signal.SI
 
 
 class GroupBound(NamedTuple):
-    """A bound of the sum of what a cgroup's tracked processes hold."""
+    """A bound of the sum of what a cgroup's tracked processes hold.
+
+    `least_bytes` must be held there by its charge for a stop; 0: not compared.
+    """
 
     held_bytes: int
     signal: int
+    least_bytes: int = 0
 
 
 class ProcessBound(NamedTuple):
@@ -123,7 +127,7 @@ def compute_bounds(
                 if charge:
                     held[cgroup_id] = job.group_usage.held_bytes
                 if bound is not None:
-                    lowest = GroupBound(bound, number)
+                    lowest = GroupBound(bound, number, least_held(fuse, job))
                     groups[cgroup_id] = min(lowest, groups.get(cgroup_id, lowest))
             elif fuse.scope is FuseScope.PROCESS:
                 processes[key] = ProcessBound(bound or 0, 0, number)

@@ -9,7 +9,7 @@ from ebpftrace.act.fuse.bounds import bound_key, fuse_for
 from ebpftrace.act.fuse.effects import FuseEffects, Holder, find
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.fuse.format import first_event
-from ebpftrace.act.fuse.job_bound import is_below_bound, used_share
+from ebpftrace.act.fuse.job_bound import is_below_bound, of_job_alone, used_share
 from ebpftrace.act.fuse.ladder import at_stop
 from ebpftrace.act.fuse.states import (
     FINAL,
@@ -97,7 +97,10 @@ class FuseController:
         found = fuse_for(policies, process, process.job)
         if found is None:
             return None
-        return self._first(FuseEventKind.KILLED, blown, process, found[0])
+        policy, fuse = found
+        job = self._effects.job(process.job.key)
+        blown = blown if job is None else of_job_alone(blown, fuse, job)
+        return self._first(FuseEventKind.KILLED, blown, process, policy)
 
     def identify(self, policies: Sequence[Policy], snapshot: Snapshot) -> list[FuseEvent]:
         """Decide on each process stopped since the last snapshot: keep it stopped, or not."""
@@ -169,7 +172,7 @@ class FuseController:
         # Where untracked processes took the rest, no further stop would hold them.
         by_others = blown.scope is not fuse.scope and self._effects.others_took_most(job)
         now = policy if by_others else at_stop(policy, used_share(job))
-        event = self._first(FuseEventKind.STOPPED, blown, known, now)
+        event = self._first(FuseEventKind.STOPPED, of_job_alone(blown, fuse, job), known, now)
         key = bound_key(fuse, blown.key, blown.cgroup_id)
         stop.process = StoppedProcess(event, policy, fuse, key)
         return StopTrigger.IDENTIFY

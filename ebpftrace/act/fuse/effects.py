@@ -60,6 +60,11 @@ class FuseEffects:
         """Effects go by these from here on."""
         self._policies, self._snapshot = policies, snapshot
 
+    def job(self, key: str) -> JobSnapshot | None:
+        """A job as the last snapshot has it."""
+        jobs = self._snapshot.jobs if self._snapshot is not None else ()
+        return next((job for job in jobs if job.identity.key == key), None)
+
     def arm(
         self,
         policies: Sequence[Policy],

@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
-from ebpftrace.events import FuseScope
+from ebpftrace.events import FuseBlown, FuseScope
 from ebpftrace.judge.samples import of_job
 from ebpftrace.ledger import JobSnapshot
+from ebpftrace.limits import own_level
 
 _LEAST = 1  # bytes: 0 means no bound
 _LEAST_LEFT = 0.01  # of the limit: with less there is no room for another stop
 _NEAR = 0.2  # of the limit: within it of its bound, a job's charge is compared as well
-_TOLERANCE = 0.02  # of the limit: how far memory.stat and a page's count may differ
+_TOLERANCE = 0.02  # of the limit or bound: how far memory.stat and a page's count may differ
 
 
 def used_share(job: JobSnapshot) -> float | None:
@@ -24,7 +25,7 @@ def bound_in(fuse: Fuse, job: JobSnapshot) -> int | None:
     That of a job is of its whole cgroup, which several jobs may share: the kernel counts that.
     """
     if not fuse.share:
-        return round(fuse.bound) + (_others(job) if fuse.scope is FuseScope.JOB else 0)
+        return round(fuse.bound) + (beside(job) if fuse.scope is FuseScope.JOB else 0)
     if not job.cgroup.limit_bytes:
         return None
     if fuse.scope is not FuseScope.JOB:
@@ -34,6 +35,21 @@ def bound_in(fuse: Fuse, job: JobSnapshot) -> int | None:
         return None
     left = round((fuse.bound - used) * job.cgroup.limit_bytes)
     return max(_LEAST, job.group_usage.held_bytes + left)
+
+
+def least_held(fuse: Fuse, job: JobSnapshot) -> int:
+    """Bytes that the cgroup must hold for a stop at a bound of the job; 0: not compared.
+
+    The kernel compares them with the charge, which memory that several processes share is in
+    once. The share of a limit above the cgroup cannot be compared with that, and the root
+    cgroup, whose contents are not known, has no charge.
+    """
+    if job.cgroup.contents is None:
+        return 0
+    if not fuse.share:
+        return round(fuse.bound)
+    level, limit = own_level(job.cgroup), job.cgroup.limit_bytes
+    return 0 if limit is None or level is None or level.above else round(fuse.bound * limit)
 
 
 def charge_bound(fuse: Fuse, higher: Fuse | None, job: JobSnapshot) -> int | None:
@@ -63,16 +79,33 @@ def charge_bound(fuse: Fuse, higher: Fuse | None, job: JobSnapshot) -> int | Non
 def is_below_bound(fuse: Fuse, job: JobSnapshot) -> bool:
     """Whether a job whose process was stopped at its bound has not crossed it.
 
-    Then only the sum of several jobs of its cgroup has; or the bound, a share of the limit,
-    was too low: page cache that was dropped between two readings looked like usage.
+    Then only the sum of several jobs of its cgroup has, or memory that several processes
+    share and count; or the bound, a share of the limit, was too low: page cache that was
+    dropped between two readings looked like usage.
     """
     if fuse.scope is not FuseScope.JOB:
         return False
     if fuse.share:
         used = used_share(job)
         return used is not None and used < fuse.bound - _TOLERANCE
-    alone = job.group_usage.held_bytes <= job.usage.held_bytes
-    return not alone and job.usage.held_bytes < fuse.bound
+    if job.group_usage.held_bytes > job.usage.held_bytes:
+        return job.charged_usage.held_bytes < fuse.bound
+    return beside(job) > 0 and job.charged_usage.held_bytes < fuse.bound * (1 - _TOLERANCE)
+
+
+def of_job_alone(blown: FuseBlown, fuse: Fuse, job: JobSnapshot) -> FuseBlown:
+    """A stop as it is reported: at what the job holds, not at the kernel's sum.
+
+    That may be of a moment when less was shared than when the job was read.
+    """
+    off = beside(job)
+    if blown.scope is not FuseScope.JOB or not off:
+        return blown
+    least = _LEAST if fuse.share else round(fuse.bound)
+    bound = max(least, blown.bound_bytes - off)
+    return replace(
+        blown, measured_bytes=max(bound, blown.measured_bytes - off), bound_bytes=bound
+    )
 
 
 def next_fuse(
@@ -87,7 +120,7 @@ def next_fuse(
     """
     limit_bytes = job.cgroup.limit_bytes
     if limit_bytes is None:
-        own_bytes = usage_bytes - (_others(job) if fuse.scope is FuseScope.JOB else 0)
+        own_bytes = usage_bytes - (beside(job) if fuse.scope is FuseScope.JOB else 0)
         return replace(fuse, bound=own_bytes * 5 / 4, share=False)
     used = None if fuse.scope is FuseScope.CHARGE else used_share(job)
     used = usage_bytes / limit_bytes if used is None else used + grown_bytes / limit_bytes
@@ -99,6 +132,9 @@ def next_fuse(
     return replace(fuse, bound=used + left / 2, share=True)
 
 
-def _others(job: JobSnapshot) -> int:
-    """Bytes that tracked processes of other jobs hold in the cgroup of this one."""
-    return job.group_usage.held_bytes - job.usage.held_bytes
+def beside(job: JobSnapshot) -> int:
+    """Bytes that the kernel's sum of a cgroup has beside what this job holds.
+
+    Tracked processes of other jobs hold them, or several processes count what they share.
+    """
+    return max(0, job.group_usage.held_bytes - job.charged_usage.held_bytes)

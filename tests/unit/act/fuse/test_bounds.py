@@ -37,14 +37,16 @@ def test_share_of_the_limit_counts_untracked_usage() -> None:
     now = snapshot(job(processes=[gopls], limit=2 * GIB, cache=64 * MIB))
     held = gopls.own.held_bytes
     taken = gopls.own.resident_bytes  # the cache of 64 MiB counts as room
-    (bound, number) = compute_bounds([policy(SHARE)], now, {}).groups[GROUP]
-    assert number == STOP
+    (bound, number, least) = compute_bounds([policy(SHARE)], now, {}).groups[GROUP]
+    assert (number, least) == (STOP, 0), "no level says that the limit is the cgroup's own"
     assert bound == pytest.approx(held + 0.9 * 2 * GIB - taken, abs=2)
 
 
 def test_size_is_used_as_it_is_and_a_share_needs_a_limit() -> None:
     now = snapshot(job(processes=[process()], limit=None))
-    assert compute_bounds([policy(Fuse(GIB, False))], now, {}).groups == {GROUP: (GIB, STOP)}
+    assert compute_bounds([policy(Fuse(GIB, False))], now, {}).groups == {
+        GROUP: (GIB, STOP, GIB)
+    }
     nothing = compute_bounds([policy(SHARE)], now, {})
     assert nothing.groups == {}
     assert nothing.unlimited == {"build-42"}
@@ -76,7 +78,7 @@ def test_lowest_fuse_of_a_job_is_its_bound() -> None:
         policy(Fuse(2 * GIB, False)),
     )
     now = snapshot(job(processes=[process(1), process(2, comm="go")]))
-    assert compute_bounds([low, high], now, {}).groups == {GROUP: (GIB, STOP)}
+    assert compute_bounds([low, high], now, {}).groups == {GROUP: (GIB, STOP, GIB)}
 
 
 def test_each_job_of_a_shared_cgroup_has_its_own_bound() -> None:
@@ -85,7 +87,8 @@ def test_each_job_of_a_shared_cgroup_has_its_own_bound() -> None:
     now = snapshot(job("a", [one]), job("b", [two]))
     held = [two.own.held_bytes, one.own.held_bytes]
     fuse = Fuse(GIB, False)
-    assert compute_bounds([policy(fuse)], now, {}).groups == {GROUP: (GIB + held[1], STOP)}
+    bound = (GIB + held[1], STOP, GIB)
+    assert compute_bounds([policy(fuse)], now, {}).groups == {GROUP: bound}
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_dry_run_has_no_fuse() -> None:
 def test_fuse_that_kills_is_off_while_the_budget_is_spent() -> None:
     kills = policy(Fuse(GIB, False, action=FuseAction.KILL))
     now = snapshot(job(processes=[process()]))
-    assert compute_bounds([kills], now, {}).groups == {GROUP: (GIB, KILL)}
+    assert compute_bounds([kills], now, {}).groups == {GROUP: (GIB, KILL, GIB)}
     spent = compute_bounds([kills], now, {}, lambda _job, _policy: "budget spent")
     assert not spent.groups
     assert list(spent.processes.values()) == [(0, 0, EXEMPT)]
@@ -125,7 +128,8 @@ def test_raised_bound_is_used_only_above_the_usual_one() -> None:
     fuse = Fuse(GIB, False)
     for bound, expected in ((3 * GIB, 3 * GIB), (MIB, GIB)):
         raised: dict[BoundKey, Fuse] = {GROUP: replace(fuse, bound=bound)}
-        assert compute_bounds([policy(fuse)], now, raised).groups == {GROUP: (expected, STOP)}
+        bound_now = (expected, STOP, GIB)
+        assert compute_bounds([policy(fuse)], now, raised).groups == {GROUP: bound_now}
 
 
 def test_raised_bound_comes_down_as_untracked_processes_take_more() -> None:

@@ -5,11 +5,20 @@ from mmap import PAGESIZE
 
 import pytest
 
-from ebpftrace.act.fuse.job_bound import bound_in, charge_bound, is_below_bound, next_fuse
+from ebpftrace.act.fuse.job_bound import (
+    bound_in,
+    charge_bound,
+    is_below_bound,
+    least_held,
+    next_fuse,
+    of_job_alone,
+)
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
+from ebpftrace.counters import CgroupContents, LimitLevel, ProcessCounters, Usage
 from ebpftrace.events import FuseScope
+from ebpftrace.ledger import JobSnapshot
 from ebpftrace.units import GIB, MIB
-from tests.support.stops import full_job
+from tests.support.stops import blown, full_job
 from tests.support.watches import job, process, snapshot
 
 SHARE = Fuse(0.9, True)
@@ -27,6 +36,53 @@ def test_job_of_a_shared_cgroup_may_be_below_the_bound_that_the_sum_crossed() ->
     assert is_below_bound(fuse, now.jobs[0])
     assert not is_below_bound(Fuse(256 * MIB, False), now.jobs[0])
     assert not is_below_bound(fuse, snapshot(now.jobs[0]).jobs[0])
+
+
+def sharing(shared_mib: int, own_mib: int = 0, count: int = 6) -> JobSnapshot:
+    """So many processes that have mapped one file; its limit is its own."""
+    usage = Usage(anon_bytes=own_mib * MIB, shmem_bytes=shared_mib * MIB)
+    now = job(processes=[process(pid, book=ProcessCounters(usage)) for pid in range(count)])
+    anon = own_mib * count * MIB
+    contents = CgroupContents(anon_bytes=anon, shmem_bytes=shared_mib * MIB)
+    charge = anon + shared_mib * MIB
+    level = LimitLevel(4242, 0, charge, 2 * GIB)
+    cgroup = replace(
+        now.cgroup, charge_bytes=charge, contents=contents, levels=(level,),
+        headroom_bytes=2 * GIB - charge,
+    )  # fmt: skip
+    return snapshot(replace(now, cgroup=cgroup)).jobs[0]
+
+
+def test_shared_memory_that_six_processes_count_is_beside_the_bound() -> None:
+    fuse, now = Fuse(200 * MIB, False), sharing(60, own_mib=5)
+    assert bound_in(fuse, now) == 500 * MIB
+    assert is_below_bound(fuse, now)
+    assert not is_below_bound(fuse, sharing(60, own_mib=24))
+    assert not is_below_bound(fuse, sharing(300))
+    raised = next_fuse(fuse, sharing(60, own_mib=24), 504 * MIB)
+    assert raised is not None
+    assert raised.bound == pytest.approx((204 / 2048 + 1) / 2, abs=0.01)
+
+
+def test_stop_is_reported_at_what_the_job_holds() -> None:
+    fuse, now = Fuse(200 * MIB, False), sharing(60, own_mib=24)
+    stop = blown(now.processes[0], measured_bytes=501 * MIB, bound_bytes=500 * MIB)
+    reported = of_job_alone(stop, fuse, now)
+    assert (reported.measured_bytes, reported.bound_bytes) == (201 * MIB, 200 * MIB)
+    early = replace(stop, measured_bytes=230 * MIB, bound_bytes=200 * MIB)
+    reported = of_job_alone(early, fuse, now)
+    assert (reported.measured_bytes, reported.bound_bytes) == (200 * MIB, 200 * MIB)
+
+
+def test_what_the_cgroup_must_be_charged_for_at_a_stop() -> None:
+    now = sharing(60)
+    assert least_held(Fuse(200 * MIB, False), now) == 200 * MIB
+    assert least_held(SHARE, now) == pytest.approx(0.9 * 2 * GIB, abs=1)
+    (level,) = now.cgroup.levels
+    above = replace(now.cgroup, levels=(replace(level, above=1),))
+    assert least_held(SHARE, replace(now, cgroup=above)) == 0
+    root = replace(now, cgroup=replace(now.cgroup, contents=None))
+    assert least_held(Fuse(200 * MIB, False), root) == 0, "the root cgroup has no charge"
 
 
 @pytest.mark.parametrize("scope", FuseScope)
