@@ -43,15 +43,30 @@ static inline u64 cgroup_id(u64 cgroup)
     return read_u64(read_u64(cgroup + AT(cgroup, kn)) + AT(kernfs_node, id));
 }
 
+/* The id of the cgroup that is `level` levels below the root, on the path to this one, which
+ * is at that level or below it. */
+static inline u64 ancestor_id(u64 cgroup, u32 level)
+{
+#ifdef AT_cgroup_ancestors /* 7f203bc89eb6 "cgroup: Replace cgroup->ancestor_ids[] …", 6.1 */
+    return cgroup_id(read_u64(cgroup + AT_cgroup_ancestors + 8 * level));
+#else
+    return read_u64(cgroup + AT_cgroup_ancestor_ids + 8 * level);
+#endif
+}
+
 /* mem_cgroup begins with its css. */
+static inline u64 cgroup_of(u64 memcg)
+{
+    return memcg ? read_u64(memcg + AT(cgroup_subsys_state, cgroup)) : 0;
+}
+
 static inline u64 memcg_id(u64 memcg)
 {
-    return memcg ? cgroup_id(read_u64(memcg + AT(cgroup_subsys_state, cgroup))) : 0;
+    return memcg ? cgroup_id(cgroup_of(memcg)) : 0;
 }
 
 /* Whether a memory cgroup is on cgroup v2: the hierarchy that /proc/PID/cgroup numbers 0. */
 static inline int on_v2(u64 memcg)
 {
-    u64 cgroup = read_u64(memcg + AT(cgroup_subsys_state, cgroup));
-    return !read_u32(read_u64(cgroup + AT(cgroup, root)) + AT(cgroup_root, hierarchy_id));
+    return !read_u32(read_u64(cgroup_of(memcg) + AT(cgroup, root)) + AT(cgroup_root, hierarchy_id));
 }

@@ -101,8 +101,7 @@ int on_task_rename(struct bpf_raw_tracepoint_args *ctx)
     bpf_probe_read_kernel_str(comm, COMM_LEN, (void *)ctx->args[1]);
     struct process *process = processes.lookup(&mm);
     if (!process) {
-        u64 group = memcg_id(memcg_of(task));
-        if (selected(tgid, comm, group))
+        if (selected(tgid, comm, selecting_cgroup(task)))
             track(task, mm, START_RENAME, ctx->args[1], 0);
         return 0;
     }

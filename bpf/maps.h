@@ -4,7 +4,7 @@ BPF_HASH(processes, u64, struct process, MAX_PROCESSES); /* by mm */
 BPF_HASH(process_mm, u32, u64, MAX_PROCESSES); /* tgid -> mm of a tracked process */
 BPF_HASH(lineage, u32, u8, MAX_PROCESSES); /* tgids descended from a tracked process */
 BPF_HASH(cgroups, u64, struct cgroup_counters, MAX_CGROUPS); /* by kernfs id */
-BPF_HASH(watched_cgroups, u64, u8, MAX_CGROUPS); /* --cgroup: the folder and all below */
+BPF_HASH(watched_cgroups, u64, u8, WATCHED_CGROUPS); /* --cgroup: all below is watched too */
 BPF_HASH(watched_pids, u32, u8, 1024); /* --pid */
 BPF_HASH(reclaiming, u32, u64, 4096); /* thread in direct reclaim -> since when */
 BPF_ARRAY(losses, u64, LOSS_CAUSES);

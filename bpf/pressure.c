@@ -160,18 +160,7 @@ static inline void report_cgroup(u32 type, u64 cgroup, u64 path)
 /* cgroup_mkdir(cgroup, path): user space gets the path while there is one. */
 int on_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx)
 {
-    u64 cgroup = ctx->args[0];
-#ifdef SELECT_CGROUP
-    u64 parent = read_u64(cgroup + AT(cgroup, self) + AT(cgroup_subsys_state, parent));
-    u64 parent_id = cgroup_id(read_u64(parent + AT(cgroup_subsys_state, cgroup)));
-    if (parent && watched_cgroups.lookup(&parent_id)) {
-        u64 id = cgroup_id(cgroup);
-        u8 one = 1;
-        if (watched_cgroups.update(&id, &one))
-            lost(LOSS_CGROUPS_FULL);
-    }
-#endif
-    report_cgroup(RECORD_CGROUP_MADE, cgroup, ctx->args[1]);
+    report_cgroup(RECORD_CGROUP_MADE, ctx->args[0], ctx->args[1]);
     return 0;
 }
 
@@ -182,6 +171,5 @@ int on_cgroup_rmdir(struct bpf_raw_tracepoint_args *ctx)
     report_cgroup(RECORD_CGROUP_GONE, cgroup, ctx->args[1]);
     u64 id = cgroup_id(cgroup);
     cgroups.delete(&id);
-    watched_cgroups.delete(&id);
     return 0;
 }

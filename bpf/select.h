@@ -42,11 +42,32 @@ static inline int is_watcher(u32 tgid)
     return !self || tgid == *self;
 }
 
-/* All that is selected by but the name. */
-static inline int selected_but_for_name(u32 tgid, u64 group)
+#ifdef SELECT_CGROUP
+/* A cgroup that is watched is at most so many levels below the root. */
+#define WATCHED_LEVELS 64
+
+/* Whether the cgroup, or one above it, is watched. There may be any number of cgroups below
+ * one that is. */
+static inline int cgroup_selected(u64 cgroup)
+{
+    u64 id = cgroup_id(cgroup);
+    u32 depth = read_u32(cgroup + AT(cgroup, level));
+    int watched = watched_cgroups.lookup(&id) != NULL;
+    for (u32 level = 0; level < WATCHED_LEVELS; level++) {
+        if (watched || level >= depth)
+            break;
+        id = ancestor_id(cgroup, level);
+        watched = watched_cgroups.lookup(&id) != NULL;
+    }
+    return watched;
+}
+#endif
+
+/* All that is selected by but the name. `cgroup` is its memory cgroup. */
+static inline int selected_but_for_name(u32 tgid, u64 cgroup)
 {
 #ifdef SELECT_CGROUP
-    if (!watched_cgroups.lookup(&group))
+    if (!cgroup_selected(cgroup))
         return 0;
 #endif
 #ifdef SELECT_PID
@@ -56,11 +77,11 @@ static inline int selected_but_for_name(u32 tgid, u64 group)
     return !is_watcher(tgid);
 }
 
-static inline int selected(u32 tgid, const char *comm, u64 group)
+static inline int selected(u32 tgid, const char *comm, u64 cgroup)
 {
 #ifdef SELECT_COMM
     if (!comm_selected(comm))
         return 0;
 #endif
-    return selected_but_for_name(tgid, group);
+    return selected_but_for_name(tgid, cgroup);
 }

@@ -134,11 +134,11 @@ static inline int followed(u32 tgid)
 #endif
 }
 
-/* The memory cgroup's id of a task, where it matters. */
-static inline u64 selecting_group(u64 task)
+/* The memory cgroup of a task, where it matters. */
+static inline u64 selecting_cgroup(u64 task)
 {
 #ifdef SELECT_CGROUP
-    return memcg_id(memcg_of(task));
+    return cgroup_of(memcg_of(task));
 #else
     return 0;
 #endif
@@ -148,7 +148,7 @@ static inline int task_selected(u64 task)
 {
     char comm[COMM_LEN] = {};
     bpf_probe_read_kernel(comm, COMM_LEN, (void *)task + AT(task_struct, comm));
-    return selected(tgid_of(task), comm, selecting_group(task));
+    return selected(tgid_of(task), comm, selecting_cgroup(task));
 }
 
 /* A child that executed nothing was executed under its parent's name, whatever name the
@@ -158,7 +158,7 @@ static inline int inherits_name(u64 child, u64 parent)
 #ifdef SELECT_COMM
     u32 tgid = tgid_of(parent);
     return process_mm.lookup(&tgid) &&
-        selected_but_for_name(tgid_of(child), selecting_group(child));
+        selected_but_for_name(tgid_of(child), selecting_cgroup(child));
 #else
     return 0;
 #endif
@@ -175,7 +175,7 @@ static inline int file_selected(u64 task, u64 mm)
     char comm[COMM_LEN] = {};
     if (!file || bpf_probe_read_kernel_str(comm, COMM_LEN, (void *)name) <= 1)
         return 0;
-    return selected(tgid_of(task), comm, selecting_group(task));
+    return selected(tgid_of(task), comm, selecting_cgroup(task));
 #else
     return 0;
 #endif

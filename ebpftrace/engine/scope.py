@@ -1,7 +1,6 @@
 """Pids and cgroups that a user named: checked before anything is loaded."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from ebpftrace.host import proc
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.namespaces import cgroup_namespace_root
-from ebpftrace.probe.loading.settings import MAX_CGROUPS
 
 
 def require_pids(pids: tuple[int, ...]) -> None:
@@ -33,11 +31,11 @@ def require_pids(pids: tuple[int, ...]) -> None:
 def cgroup_ids(
     cgroups: tuple[str, ...], hierarchy: MemoryHierarchy, paths: CgroupPaths
 ) -> tuple[int, ...]:
-    """Ids of these memory cgroups and all below them.
+    """Ids of these memory cgroups. What is below them is watched by the kernel programs.
 
     A cgroup is named as in /proc/PID/cgroup (/ci/build-42), or by its folder below the
     mount; no name leads out of it. GoneError for a cgroup that does not exist, UsageError
-    for `..` and for more cgroups than the kernel programs have room for.
+    for `..`.
     """
     ids: set[int] = set()
     for cgroup in cgroups:
@@ -50,15 +48,8 @@ def cgroup_ids(
                 why=f"it is not below {hierarchy.mount}",
                 fix=f"list them with: find {hierarchy.mount} -type d",
             )
-        for where, _folders, _files in os.walk(folder):
-            with contextlib.suppress(OSError):  # removed meanwhile
-                ids.add(Path(where).stat().st_ino)
-            if len(ids) > MAX_CGROUPS:
-                raise UsageError(
-                    f"there are too many cgroups below {cgroup}",
-                    why=f"--cgroup takes {MAX_CGROUPS:,} in all, with those below",
-                    fix="name one with fewer below it; without --cgroup all are watched",
-                )
+        with contextlib.suppress(OSError):  # removed meanwhile
+            ids.add(folder.stat().st_ino)
     return tuple(ids)
 
 

@@ -61,7 +61,7 @@ class KernelProbe:
     """The `Probe` that loads and attaches BPF programs on construction.
 
     Raises the errors of `ebpftrace.errors` that name what this machine lacks. `cgroup_ids`
-    are the memory cgroups of `selection.cgroups` with all below them. With `watermarks`
+    are the memory cgroups of `selection.cgroups`; all below are watched. With `watermarks`
     there are marks and fuses; `fuse` holds for every process from its first page on, and
     `hold_stopped` is called with the map of stopped processes before any can be stopped.
     `explain` is asked why the compiler failed, see `in_child`.

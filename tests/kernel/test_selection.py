@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from ebpftrace.events import (
     ProcessExited,
     ProcessStarted,
@@ -113,6 +115,56 @@ def test_selected_cgroup_includes_cgroups_made_below_it_later() -> None:
                 assert observer.started(outside.pid).how == "moved"
         finally:
             observer.close()
+
+
+@pytest.mark.parametrize("levels", [1, 20, 70])
+def test_cgroups_below_a_selected_cgroup_are_watched_however_deep(levels: int) -> None:
+    """Those that are there when the watch begins, and those that are made later."""
+    with (
+        memory_cgroup() as group,
+        memory_cgroup(parent=group, hand_down=False, name=below("early", levels)) as early,
+        Workload("early", cgroup=early) as found,
+    ):
+        observer = Observer(Selection(cgroups=(group.name,)), cgroup_ids=(group.id,))
+        try:
+            assert observer.started(found.pid).how == "found"
+            with (
+                memory_cgroup(
+                    parent=group, hand_down=False, name=below("later", levels)
+                ) as later,
+                Workload("later", cgroup=later) as started,
+            ):
+                assert observer.tracks(started.pid)
+        finally:
+            observer.close()
+
+
+def test_cgroup_in_the_midst_of_others_is_selected_with_all_below() -> None:
+    with (
+        memory_cgroup() as group,
+        memory_cgroup(parent=group, hand_down=False, name="a/b") as chosen,
+        memory_cgroup(parent=chosen, hand_down=False) as inner,
+        memory_cgroup(parent=group, hand_down=False, name="a/b") as beside,
+    ):
+        selection = Selection(cgroups=(chosen.name, "/nothing"))
+        observer = Observer(selection, cgroup_ids=(chosen.id, 1 << 40))
+        try:
+            with (
+                Workload("chosen", cgroup=chosen) as workload,
+                Workload("inner", cgroup=inner) as deeper,
+                Workload("beside", cgroup=beside) as other,
+                Workload("above", cgroup=group) as above,
+            ):
+                assert observer.tracks(workload.pid)
+                assert observer.tracks(deeper.pid)
+                assert not observer.tracks(other.pid)
+                assert not observer.tracks(above.pid)
+        finally:
+            observer.close()
+
+
+def below(name: str, levels: int) -> str:
+    return "/".join([name] * levels)
 
 
 def test_dropped_process_is_not_reported_again() -> None:

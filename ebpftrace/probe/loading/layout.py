@@ -49,6 +49,9 @@ _OPTIONAL_EVENTS = ("MEMCG_OOM_GROUP_KILL",)
 _V1_FIELDS = ("kmem", "under_oom", "oom_kill_disable")
 """Of struct mem_cgroup, where the kernel has cgroup v1 (CONFIG_MEMCG_V1 since 6.11)."""
 
+_ANCESTORS = ("ancestors", "ancestor_ids")
+"""Of struct cgroup: the cgroups above it since 6.1, their ids before."""
+
 _MEMBER_NAMES = ("MM_FILEPAGES", "MM_ANONPAGES", "MM_SWAPENTS", "MM_SHMEMPAGES")
 _SIGNAL_GROUP_EXIT = 4  # include/linux/sched/signal.h; a macro, so not in BTF
 
@@ -102,6 +105,8 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None, cpus: int | None = N
         for field in _V1_FIELDS:
             if btf.has(f"mem_cgroup.{field}"):
                 flags[f"AT_mem_cgroup_{field}"] = btf.offset(f"mem_cgroup.{field}")
+        ancestors = next((at for at in _ANCESTORS if btf.has(f"cgroup.{at}")), _ANCESTORS[0])
+        flags[f"AT_cgroup_{ancestors}"] = btf.offset(f"cgroup.{ancestors}")
         iter_task_id = btf.function_id("bpf_iter_task")
     except KeyError as error:
         raise NoBtfError(

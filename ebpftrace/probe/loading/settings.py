@@ -42,6 +42,7 @@ def compiler_flags(
         f"-DMAX_PROCESSES={max_processes}",
         f"-DMAX_CGROUPS={MAX_CGROUPS}",
         f"-DMAX_STOPPED={MAX_STOPPED}",
+        f"-DWATCHED_CGROUPS={_at_least(64, len(selection.cgroups))}",
         f"-DRING_PAGES={ring_bytes // PAGE_SIZE}",
         f"-DRING_SHARE={ring_bytes // SHARES}",
         f"-DURGENT_PAGES={min(URGENT_BYTES, ring_bytes) // PAGE_SIZE}",
@@ -81,3 +82,8 @@ def fill_maps(
         bpf.update(programs.map_fd("watched_cgroups"), struct.pack("=Q", cgroup_id), b"\1")
     for pid in pids:
         bpf.update(programs.map_fd("watched_pids"), struct.pack("=I", pid), b"\1")
+
+
+def _at_least(least: int, entries: int) -> int:
+    """Entries of a map: a power of two, so that few different programs are compiled."""
+    return max(least, 1 << (entries - 1).bit_length())
