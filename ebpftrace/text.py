@@ -20,7 +20,10 @@ def clean(raw: bytes | str, limit: int = 256) -> str:
     Bytes are decoded as UTF-8; bytes that are not UTF-8 show as `\\xNN` too. A text that
     was cut ends in `…`.
     """
-    text = raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
+    if isinstance(raw, bytes):  # a character has four bytes at most: decode no more of it
+        text = raw[: 4 * (limit + 1)].decode("utf-8", "backslashreplace")
+    else:
+        text = raw
     text = "".join(char if char.isprintable() else _escape(char) for char in text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

@@ -20,7 +20,10 @@ _ALIGN = 16
 _HEADER = 32
 _INLINE = 2  # flag: the strings follow the header (Go 1.18 and later)
 _BIG_ENDIAN = 1
-_TEXT_LIMIT = 1 << 20
+_SEARCHED = 256 << 10  # bytes of each segment; Go's linker puts it at the beginning
+_MISPLACED = 64  # marks elsewhere; Go's own tools have the mark as a constant
+_TEXT_LIMIT = 256 << 10  # of the largest programs known it has some 50 KiB
+_VERSION_LIMIT = 4 << 10
 _FRAME = 16  # the module text lies between two random markers of this length
 _CACHED_FILES = 256
 
@@ -112,9 +115,11 @@ def _field(elf: ElfFile, wanted: bytes) -> bytes | None:
 
 
 def _find(elf: ElfFile, address: int, size: int) -> int | None:
-    data = elf.at(address, min(size, _TEXT_LIMIT))
+    data = elf.at(address, min(size, _SEARCHED))
     start = data.find(_MAGIC)
-    while start >= 0:
+    for _ in range(_MISPLACED):
+        if start < 0:
+            break
         if (address + start) % _ALIGN == 0 and len(data) - start >= _HEADER:
             return address + start
         start = data.find(_MAGIC, start + 1)
@@ -127,19 +132,25 @@ def _decode(elf: ElfFile, address: int, wanted: bytes) -> bytes | None:
         return None
     pointer_size, flags = header[14], header[15]
     if flags & _INLINE:
-        version, after = _inline(elf, address + _HEADER)
-        module_text, _ = _inline(elf, after)
+        version, after = _inline(elf, address + _HEADER, _VERSION_LIMIT)
+        module_text, _ = _inline(elf, after, _TEXT_LIMIT)
     else:
         order: _ByteOrder = "big" if flags & _BIG_ENDIAN else "little"
         if pointer_size not in (4, 8):
             return None
-        version = _by_pointer(elf, header, 0, pointer_size, order)
-        module_text = _by_pointer(elf, header, 1, pointer_size, order)
+        pointers = (header[16 + which * pointer_size :][:pointer_size] for which in (0, 1))
+        version, module_text = (
+            _by_pointer(elf, int.from_bytes(pointer, order), pointer_size, order, limit)
+            for pointer, limit in zip(pointers, (_VERSION_LIMIT, _TEXT_LIMIT), strict=True)
+        )
     return _line(module_text, wanted) if version else None
 
 
-def _inline(elf: ElfFile, address: int) -> tuple[bytes, int]:
-    """A string that follows its length (a varint), and the address after it."""
+def _inline(elf: ElfFile, address: int, limit: int) -> tuple[bytes, int]:
+    """A string that follows its length (a varint), and the address after it.
+
+    It is empty if it is longer than `limit`.
+    """
     raw = elf.at(address, 10)
     length = shift = used = 0
     for byte in raw:
@@ -150,28 +161,29 @@ def _inline(elf: ElfFile, address: int) -> tuple[bytes, int]:
             break
     else:
         return b"", address
-    if length > _TEXT_LIMIT:
+    if length > limit:
         return b"", address
     return elf.at(address + used, length), address + used + length
 
 
-def _by_pointer(elf: ElfFile, header: bytes, which: int, size: int, order: _ByteOrder) -> bytes:
+def _by_pointer(elf: ElfFile, where: int, size: int, order: _ByteOrder, limit: int) -> bytes:
     """Before Go 1.18: the header points at two Go string headers (address, length)."""
-    start = 16 + which * size
-    where = int.from_bytes(header[start : start + size], order)
     pair = elf.at(where, 2 * size)
     if len(pair) < 2 * size:
         return b""
     address = int.from_bytes(pair[:size], order)
     length = int.from_bytes(pair[size:], order)
-    return elf.at(address, length) if length <= _TEXT_LIMIT else b""
+    return elf.at(address, length) if length <= limit else b""
 
 
 def _line(framed: bytes, wanted: bytes) -> bytes:
-    framed_well = len(framed) > 2 * _FRAME and framed[-_FRAME - 1 : -_FRAME] == b"\n"
-    text = framed[_FRAME:-_FRAME] if framed_well else b""
-    for line in text.split(b"\n"):
-        kind, _, rest = line.partition(b"\t")
-        if kind == wanted:
-            return rest
-    return b""
+    """The text is not split: it may be a hundred thousand empty lines."""
+    end = len(framed) - _FRAME
+    if end <= _FRAME or framed[end - 1 : end] != b"\n":
+        return b""
+    start, mark = _FRAME, wanted + b"\t"
+    if not framed.startswith(mark, start):
+        start = framed.find(b"\n" + mark, start, end) + 1
+        if not start:
+            return b""
+    return framed[start + len(mark) : framed.index(b"\n", start)]
