@@ -15,8 +15,9 @@ from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident, facts, facts_json
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.text import clean
-from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.units import KIB, NS_PER_SECOND
 
+_TEMPLATE_LIMIT = 16 * KIB
 _FIRST_PAUSE_S = 0.5
 _ANSWER_SECONDS = 10.0
 _URL = re.compile(r"https?://[^/?#\s]+([/?#]\S*)?")
@@ -48,6 +49,8 @@ class NotifyOptions:
         if self.template is not None:
             if self.url is None:
                 raise ValueError("template without url")
+            if len(self.template) > _TEMPLATE_LIMIT:
+                raise ValueError(f"template is longer than {_TEMPLATE_LIMIT} characters")
             try:
                 json.loads(_filled(self.template, {}))
             except ValueError as error:

@@ -12,15 +12,16 @@ from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.policy.reader import PolicyReader
+from ebpftrace.act.policy.toml.bounds import beyond_bounds
 from ebpftrace.act.policy.toml.locations import locate
-from ebpftrace.act.policy.toml.tables import Mistake, TableReader
+from ebpftrace.act.policy.toml.tables import Mistake, TableReader, TooManyMistakesError
 from ebpftrace.errors import EbpftraceError, PolicyError
 from ebpftrace.judge.condition_kind import ConditionKind
 from ebpftrace.judge.detectors import CONDITION_KINDS
 from ebpftrace.text import clean
 from ebpftrace.units import KIB
 
-SIZE_LIMIT = 256 * KIB
+SIZE_LIMIT = 64 * KIB
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _MOST_LINES = 10
 
@@ -88,16 +89,14 @@ def parse_policies(
         raise PolicyFileError(file, (Mistake(0, "", "a larger file", limit),))
     try:
         text = raw.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+        if beyond := beyond_bounds(text):
+            raise PolicyFileError(file, (Mistake(beyond[0], "", beyond[1], "fewer"),))
         table = tomllib.loads(text)
         lines = locate(text)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         byte = f"the byte 0x{raw[error.start]:02x}"
         raise PolicyFileError(file, (Mistake(line, "", byte, "UTF-8"),)) from error
-    except RecursionError as error:
-        raise PolicyFileError(
-            file, (Mistake(0, "", "arrays or tables hundreds deep", "TOML"),)
-        ) from error
     except ValueError as error:  # from tomllib, or from int() for 4300 digits
         message = str(error)
         at = _AT_LINE.search(message)
@@ -108,7 +107,14 @@ def parse_policies(
             file, (Mistake(line, "", f"invalid TOML: {what[:1].lower()}{what[1:]}", ""),)
         ) from error
     reader = PolicyReader(TableReader(lines), actions, detectors)
-    policies = reader.file(table)
+    try:
+        policies = reader.file(table)
+    except TooManyMistakesError as error:
+        raise PolicyFileError(file, _in_order(reader.reading.mistakes)) from error
     if mistakes := reader.reading.mistakes:
-        raise PolicyFileError(file, tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
+        raise PolicyFileError(file, _in_order(mistakes))
     return policies
+
+
+def _in_order(mistakes: list[Mistake]) -> tuple[Mistake, ...]:
+    return tuple(sorted(mistakes, key=lambda mistake: mistake.line))

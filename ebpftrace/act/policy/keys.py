@@ -13,6 +13,7 @@ from ebpftrace.act.policy.toml.values import (
     BOOL,
     COUNT,
     DURATION,
+    GLOB,
     SHARE,
     SIZE,
     SPAN,
@@ -43,12 +44,12 @@ def job_kind_globs(kinds: tuple[str, ...]) -> Kind:
     """Globs, each of which must match one of `kinds` at least."""
 
     def read(value: object) -> str:
-        glob: str = TEXT.read(value)
+        glob: str = GLOB.read(value)
         if not any(fnmatchcase(kind, glob) for kind in kinds):
             raise ValueError
         return glob
 
-    return several(Kind(f"a glob for one of {', '.join(kinds)}", read, TEXT.schema), least=1)
+    return several(Kind(f"a glob for one of {', '.join(kinds)}", read, GLOB.schema), least=1)
 
 
 def _level(value: object) -> Bound:
@@ -79,7 +80,7 @@ def _backstop(value: object) -> float | None:
 NAME = Kind(f"a printable name of 1 to {NAME_LIMIT} characters", _name,
             {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT})  # fmt: skip
 # An empty array would match everything, which no policy's author wants.
-GLOBS = several(Kind("a glob", TEXT.read, TEXT.schema), least=1)
+GLOBS = several(Kind("a glob", TEXT.read, GLOB.schema), least=1)
 JOB_KIND_GLOBS = job_kind_globs(JOB_KINDS)
 MODE = choice({mode.value: mode for mode in Mode})
 SEVERITY = choice({severity.name.lower(): severity for severity in Severity})

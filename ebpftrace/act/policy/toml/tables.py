@@ -10,10 +10,15 @@ from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from ebpftrace.act.policy.toml.locations import KeyPath
-from ebpftrace.act.policy.toml.values import Kind, found, kind_of
+from ebpftrace.act.policy.toml.values import MOST_ITEMS, Kind, found, kind_of
 from ebpftrace.text import clean
 
 _KEY_LIMIT = 40
+_MOST_MISTAKES = 100
+
+
+class TooManyMistakesError(Exception):
+    """The file has so many mistakes that reading the rest of it would only take time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,11 @@ class TableReader:
         self.mistakes: list[Mistake] = []
 
     def mistake(self, path: KeyPath, found: str, expected: str) -> None:
+        """Record one. TooManyMistakesError after a hundred, all of which are recorded."""
         self.mistakes.append(Mistake(self.line(path), in_words(path), found, expected))
+        if len(self.mistakes) >= _MOST_MISTAKES:
+            self.mistakes.append(Mistake(0, "", "a hundred mistakes", "fewer"))
+            raise TooManyMistakesError
 
     def line(self, path: KeyPath) -> int:
         """The line of a path, or of the nearest table around it that has one."""
@@ -106,7 +115,7 @@ class TableReader:
     def _refused(self, value: object, kind: Kind, path: KeyPath) -> None:
         """Record what was wrong with a value; of an array or a table, each wrong element."""
         elements: list[tuple[int | str, object]] = []
-        if isinstance(value, list):
+        if isinstance(value, list) and len(value) <= MOST_ITEMS:
             elements = list(enumerate(value))
         elif isinstance(value, dict):
             elements = list(value.items())

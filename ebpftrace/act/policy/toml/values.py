@@ -16,6 +16,7 @@ from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, parse_bytes, parse_duration_ns, parse_share
 
 _FOUND_LIMIT = 60
+MOST_ITEMS = 256  # of an array; each is compared with every process
 _LARGEST_BYTES = 1 << 60  # fits into the counters of the kernel side
 
 LONGEST_NS = 24 * 3600 * NS_PER_SECOND
@@ -39,6 +40,8 @@ def found(value: object) -> str:
     if isinstance(value, datetime.date | datetime.time):
         return str(value)
     if isinstance(value, list):
+        if len(value) > MOST_ITEMS:
+            return f"an array of more than {MOST_ITEMS} elements"
         return "an array" if value else "an empty array"
     if isinstance(value, str):
         return clean(json.dumps(value, ensure_ascii=False), _FOUND_LIMIT)
@@ -123,7 +126,20 @@ _SIZE_SCHEMA = {"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(|B|[KMGT]iB|[kKMGT]B)\s*$"
 _DURATION_SCHEMA = {"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h)?\s*$"}
 _SHARE_SCHEMA = {"pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"}
 
+GLOB_LIMIT = 512
+"""Characters of a pattern: comparing takes the product of its length and the name's."""
+
+
+def _glob(value: object) -> str:
+    glob = _text(value)
+    if len(glob) > GLOB_LIMIT:
+        raise ValueError
+    return glob
+
+
 TEXT = Kind("a string that is not empty", _text, {"type": "string", "minLength": 1})
+GLOB = Kind(f"a glob of 1 to {GLOB_LIMIT} characters", _glob,
+            {"type": "string", "minLength": 1, "maxLength": GLOB_LIMIT})  # fmt: skip
 ANY_TEXT = Kind("a string", _any_text, {"type": "string"})
 BOOL = Kind("true or false", lambda value: _of_type(bool, value), {"type": "boolean"})
 COUNT = Kind("a whole number, 0 or more", _count, {"type": "integer", "minimum": 0})
@@ -164,13 +180,14 @@ def several(item: Kind, least: int = 0) -> Kind:
     """An array of items, or a single item that stands for an array."""
 
     def read(value: object) -> tuple[Any, ...]:
-        if isinstance(value, list) and len(value) < least:
+        if isinstance(value, list) and not least <= len(value) <= MOST_ITEMS:
             raise ValueError
         return tuple(map(item.read, value)) if isinstance(value, list) else (item.read(value),)
 
     schema = {
-        "anyOf": [item.schema, {"type": "array", "items": item.schema, "minItems": least}]
-    }
+        "anyOf": [item.schema, {"type": "array", "items": item.schema, "minItems": least,
+                   "maxItems": MOST_ITEMS}]
+    }  # fmt: skip
     return Kind(f"{item.expected}, or an array of such", read, schema, item=item)
 
 

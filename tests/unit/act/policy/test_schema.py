@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import fastjsonschema
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from ebpftrace.act.policy.file import PolicyFileError, parse_policies
@@ -103,7 +103,7 @@ VALUES = [
 
 
 @given(st.sampled_from(VALUES), SPACES, NUMBERS, SPACES, st.sampled_from(UNITS), SPACES)
-@settings(max_examples=200)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
 def test_an_editor_accepts_whatever_the_parser_accepts(
     old: str, before: str, number: str, between: str, unit: str, after: str
 ) -> None:
