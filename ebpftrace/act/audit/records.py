@@ -79,8 +79,14 @@ def abandoned_record(incident: str, detail: str, moment: Moment, monotonic_ns: i
     return head | {"incident": incident, "restored": not detail, "detail": detail}
 
 
-def suppressed_record(firing: Firing, reason: str) -> Record:
-    """A policy's conditions hold for a job, and no incident starts."""
+def suppressed_record(
+    firing: Firing, reason: str, *, unlogged: int = 0, elsewhere: int = 0
+) -> Record:
+    """A policy's conditions hold for a job, and no incident starts.
+
+    `unlogged` firings of this policy in this cgroup have had no line since the last one, nor
+    had so many `elsewhere`.
+    """
     finding = firing.finding
     head = record_head(AuditRecordType.SUPPRESSED, finding.time_ns, finding.monotonic_ns)
     return head | {
@@ -88,6 +94,8 @@ def suppressed_record(firing: Firing, reason: str) -> Record:
         "job": identity_fields(finding.subject.job),
         "sentence": finding.sentence,
         "reason": reason,
+        "unlogged": unlogged,
+        "unlogged_elsewhere": elsewhere,
     }
 
 

@@ -1,6 +1,12 @@
-"""Logs and reports firings that start no incident, and why."""
+"""Logs and reports firings that start no incident, and why.
+
+A job that takes a new name, or moves to a new cgroup, hundreds of times a second could fill
+the audit log with such lines, and push out the incidents of other jobs. So there is a line a
+minute for each policy and cgroup, and 32 a minute in all; they count what had none.
+"""
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 
 from ebpftrace.act.audit.records import suppressed_record
@@ -11,11 +17,36 @@ from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.units import NS_PER_SECOND
 
 _REPEAT_NS = 60 * NS_PER_SECOND
-
-
-_MAX_JOBS = 256  # whose reasons are remembered
-_MAX_REASONS = 8  # that are reported of one policy and job
+_MOST_PER_REPEAT = 32  # lines, and reports to the views
+_MAX_CGROUPS = 256  # whose lines and reasons are remembered
+_MAX_REASONS = 8  # that are reported of one policy and cgroup
 _DIGITS = re.compile("[0-9]+")
+_Key = tuple[str, int]
+"""A policy and a cgroup."""
+
+
+class _Logged:
+    """When a line of a policy and cgroup was written, and how many firings had none since."""
+
+    __slots__ = ("at_ns", "unlogged")
+
+    def __init__(self, at_ns: int) -> None:
+        self.at_ns = at_ns
+        self.unlogged = 0
+
+
+class _PerMinute:
+    """Grants so many requests in a minute."""
+
+    def __init__(self) -> None:
+        self._began_ns: int | None = None
+        self._granted = 0
+
+    def grant(self, now_ns: int) -> bool:
+        if self._began_ns is None or now_ns - self._began_ns >= _REPEAT_NS:
+            self._began_ns, self._granted = now_ns, 0
+        self._granted += 1
+        return self._granted <= _MOST_PER_REPEAT
 
 
 class SuppressionLog:
@@ -27,32 +58,50 @@ class SuppressionLog:
     def __init__(self, record: Callable[[Record], None], clock: Callable[[], int]) -> None:
         self._record = record
         self._clock = clock
-        self._logged: dict[tuple[str, str], int] = {}  # when, CLOCK_MONOTONIC
-        self._reported: dict[tuple[str, str], set[str]] = {}  # reasons without their numbers
+        self._logged: OrderedDict[_Key, _Logged] = OrderedDict()
+        self._elsewhere = 0  # firings without a line, of keys that are not in `_logged`
+        self._reported: dict[_Key, set[tuple[str, str]]] = {}  # (job, reason without numbers)
+        self._lines, self._reports = _PerMinute(), _PerMinute()
 
     def add(self, firing: Firing, *, reason: str) -> SuppressedTrigger | None:
-        """Log a firing, unless one of its policy and job was logged within a minute.
+        """Log a firing, unless one of its policy and cgroup was logged within a minute.
 
         Returns what the views are to report: each reason of a policy and job once, but none
         for jobs that the policy does not apply to.
         """
         job = firing.finding.subject.job
-        key, now_ns = (firing.policy.name, job.key), self._clock()
-        self._logged = {
-            known: at for known, at in self._logged.items() if now_ns - at < _REPEAT_NS
-        }
-        if key not in self._logged:
-            self._logged[key] = now_ns
-            self._record(suppressed_record(firing, reason))
-        if reason == NOT_FOR_THIS_JOB or not self._is_new(key, reason):
+        key, now_ns = (firing.policy.name, job.cgroup_id), self._clock()
+        self._log(key, firing, reason, now_ns)
+        if reason == NOT_FOR_THIS_JOB or not self._is_new(key, job.key, reason):
+            return None
+        if not self._reports.grant(now_ns):
             return None
         return SuppressedTrigger(firing.policy.name, job, reason)
 
-    def _is_new(self, key: tuple[str, str], reason: str) -> bool:
+    def _log(self, key: _Key, firing: Firing, reason: str, now_ns: int) -> None:
+        last = self._logged.get(key)
+        if last is not None and now_ns - last.at_ns < _REPEAT_NS:
+            last.unlogged += 1
+            return
+        if not self._lines.grant(now_ns):
+            if last is None:
+                self._elsewhere += 1
+            else:
+                last.unlogged += 1
+            return
+        self._logged[key] = _Logged(now_ns)
+        self._logged.move_to_end(key)
+        if len(self._logged) > _MAX_CGROUPS:
+            self._elsewhere += self._logged.popitem(last=False)[1].unlogged
+        unlogged = 0 if last is None else last.unlogged
+        elsewhere, self._elsewhere = self._elsewhere, 0
+        self._record(suppressed_record(firing, reason, unlogged=unlogged, elsewhere=elsewhere))
+
+    def _is_new(self, key: _Key, job: str, reason: str) -> bool:
         reported = self._reported.setdefault(key, set())
-        if len(self._reported) > _MAX_JOBS:
+        if len(self._reported) > _MAX_CGROUPS:
             del self._reported[next(iter(self._reported))]
-        kind = _DIGITS.sub("", reason)  # another pid is no other reason
+        kind = (job, _DIGITS.sub("", reason))  # another pid is no other reason
         if kind in reported or len(reported) >= _MAX_REASONS:
             return False
         reported.add(kind)

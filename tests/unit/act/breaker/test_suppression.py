@@ -1,6 +1,6 @@
 """Logging a condition that holds at every snapshot while no incident starts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -31,9 +31,11 @@ class Log:
         *,
         reason: str = "the job is in its cool-down",
         job: str = "build-42",
+        cgroup_id: int = 7,
     ) -> SuppressedTrigger | None:
         self.now_ns = seconds * NS_PER_SECOND
-        finding = watches.finding(subject=Subject(watches.identity(job)))
+        identity = replace(watches.identity(job), cgroup_id=cgroup_id)
+        finding = watches.finding(subject=Subject(identity))
         firing = Firing(Policy(policy, Match(), (), Mode.ANY, ()), (finding,))
         return self.suppressions.add(firing, reason=reason)
 
@@ -80,3 +82,44 @@ def test_a_job_cannot_cause_reports_without_end(log: Log) -> None:
     letters = "abcdefghijklmnopqrstuvwxyz"
     reports = [log.add(0, reason=f"{letter} holds less") for letter in letters]
     assert 1 < sum(report is not None for report in reports) < 10
+
+
+def test_jobs_of_one_cgroup_share_a_line_that_counts_them(log: Log) -> None:
+    """A process can take the names of 400 CI runs a second."""
+    for second in range(60):
+        for number in range(400):
+            log.add(second, job=f"run-{400 * second + number}")
+    assert len(log.records) == 1
+    assert log.records[0]["unlogged"] == 0
+    log.add(60)
+    assert log.records[1]["unlogged"] == 60 * 400 - 1
+    assert log.records[1]["unlogged_elsewhere"] == 0
+
+
+def test_many_cgroups_have_a_bounded_number_of_lines(log: Log) -> None:
+    """Where cgroups are delegated, a job can make hundreds of them a second."""
+    for second in range(600):
+        for number in range(40):
+            log.add(second, cgroup_id=40 * second + number)
+    assert len(log.records) == 32 * 10
+    counted = sum(record["unlogged_elsewhere"] for record in log.records)
+    assert counted >= 600 * 40 - 32 * 10 - 40 * 60, "but for those of the last minute"
+
+
+def test_a_cgroup_without_a_line_gets_one_within_two_minutes(log: Log) -> None:
+    for number in range(100):
+        log.add(0, cgroup_id=number + 100)
+    log.add(1, policy="victim's")
+    assert len(log.records) == 32
+    log.add(60, policy="victim's")
+    assert log.records[-1]["policy"] == "victim's"
+
+
+def test_jobs_of_one_cgroup_cannot_cause_reports_without_end(log: Log) -> None:
+    reports = [log.add(0, job=f"run-{number}") for number in range(400)]
+    assert 1 < sum(report is not None for report in reports) < 10
+
+
+def test_many_cgroups_cannot_cause_reports_without_end(log: Log) -> None:
+    reports = [log.add(0, cgroup_id=number) for number in range(400)]
+    assert sum(report is not None for report in reports) == 32
