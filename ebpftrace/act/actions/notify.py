@@ -1,8 +1,10 @@
 """notify: report the incident by a line in the watch, JSON in a file, or a webhook."""
 
+import errno
 import json
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +19,8 @@ from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, NS_PER_SECOND
 
+_NOT_REGULAR = "it is not a regular file"
 _TEMPLATE_LIMIT = 16 * KIB
-_FIRST_PAUSE_S = 0.5
-_ANSWER_SECONDS = 10.0
 _URL = re.compile(r"https?://[^/?#\s]+([/?#]\S*)?")
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")  # RFC 9110, a header's name
 _PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
@@ -67,16 +68,35 @@ def start(incident: Incident, options: NotifyOptions) -> Running:
 def _send(incident: Incident, options: NotifyOptions, cancelled: Event) -> Ended:
     details = []
     if options.file is not None:
-        fd = os.open(options.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:  # all of it, or an error
+        with os.fdopen(_open(options.file), "wb") as file:  # all of it, or an error
             file.write(facts_json(incident))
         details.append(f"written to {clean(os.fsencode(options.file))}")
     if options.url is not None:
-        sent, answer = _post(options.url, _body(incident, options), options, cancelled)
+        # Imported here: HTTP and TLS take megabytes that a watch without webhook does not need.
+        from ebpftrace.act.actions.support.webhook import post
+
+        body = _body(incident, options)
+        sent, answer = post(options.url, body, options.headers, options.retries, cancelled)
         details.append(answer)
         if not sent:
             return Ended(StepStatus.FAILED, ", ".join(details))
     return Ended(StepStatus.DONE, ", ".join(details))
+
+
+def _open(file: Path) -> int:
+    """For appending. OSError unless it is a regular file, or none yet: a pipe without a
+    reader, a device or another user's link would hold up the thread or be written instead."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    try:
+        fd = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, 0o600)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ELOOP, errno.EISDIR):
+            raise OSError(errno.EINVAL, _NOT_REGULAR, str(file)) from error
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, _NOT_REGULAR, str(file))
+    return fd
 
 
 def _body(incident: Incident, options: NotifyOptions) -> bytes:
@@ -102,45 +122,6 @@ def _filled(template: str, known: Mapping[str, Any]) -> str:
         return json.dumps(known.get(match[0][2:-1]))
 
     return _STRING_OR_PLACEHOLDER.sub(fill, template)
-
-
-def _post(url: str, body: bytes, options: NotifyOptions, cancelled: Event) -> tuple[bool, str]:
-    """(whether it was sent, the answer). Retried after an error of the server, not ours."""
-    # Imported here: HTTP and TLS take megabytes that a watch without webhook does not need.
-    from http.client import HTTPException
-    from urllib.error import HTTPError
-    from urllib.request import HTTPRedirectHandler, Request, build_opener
-
-    class NoRedirect(HTTPRedirectHandler):
-        """A redirected POST would arrive as a GET, without its body."""
-
-        def redirect_request(self, *_: object) -> None:
-            return None
-
-    headers = {"Content-Type": "application/json", "User-Agent": "ebpftrace"}
-    opener = build_opener(NoRedirect)
-    pause, answer = _FIRST_PAUSE_S, ""
-    for attempt in range(1, options.retries + 2):
-        request = Request(url, body, headers | options.headers, method="POST")
-        try:
-            with opener.open(request, timeout=_ANSWER_SECONDS) as response:
-                return True, f"webhook answered {response.status}" + _attempt(attempt)
-        except HTTPError as error:
-            answer = f"webhook answered {error.code}"
-            error.close()
-            if error.code < 500 and error.code not in (408, 429):
-                return False, answer
-        except (OSError, HTTPException) as error:
-            reason = str(getattr(error, "reason", error)).strip() or type(error).__name__
-            answer = f"webhook: {clean(reason)}"
-        if cancelled.wait(pause):
-            break
-        pause *= 2
-    return False, answer + _attempt(attempt)
-
-
-def _attempt(attempt: int) -> str:
-    return "" if attempt == 1 else f" at attempt {attempt}"
 
 
 ACTION = Action(

@@ -1,6 +1,8 @@
 """notify: a line, a file, and a webhook on the loopback that answers as the test asks."""
 
 import json
+import os
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -76,6 +78,39 @@ def test_file_that_cannot_be_written_is_a_failure() -> None:
     ended = act("notify", incident(), notify.NotifyOptions(file=Path("/nowhere/received")))
     assert ended.status is StepStatus.FAILED
     assert ended.detail == "/nowhere/received: No such file or directory"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "device", "folder", "socket"])
+def test_file_must_be_a_regular_one(tmp_path: Path, kind: str) -> None:
+    """Opening a pipe without a reader would never return."""
+    file = tmp_path / "facts"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "link":
+        (tmp_path / "victim").write_text("")
+        file.symlink_to(tmp_path / "victim")
+    elif kind == "device":
+        file = Path("/dev/null")
+    elif kind == "socket":
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(file))
+        listening.close()
+    else:
+        file.mkdir()
+    ended = act("notify", incident(), notify.NotifyOptions(file=file))
+    assert ended.status is StepStatus.FAILED
+    assert ended.detail == f"{file}: it is not a regular file"
+    assert kind != "link" or not (tmp_path / "victim").read_text()
+
+
+def test_pipe_with_a_reader_is_no_regular_file_either(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        ended = act("notify", incident(), notify.NotifyOptions(file=tmp_path / "pipe"))
+        assert ended.detail == f"{tmp_path}/pipe: it is not a regular file"
+    finally:
+        os.close(reader)
 
 
 def test_webhook_gets_the_facts(hook: Hook) -> None:
