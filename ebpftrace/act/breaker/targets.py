@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 from ebpftrace.act.breaker.judged_parts import judged_parts
 from ebpftrace.act.breaker.lazily_freed import spared
-from ebpftrace.act.breaker.shared_blame import parent_with_descendants, same_name_group
+from ebpftrace.act.breaker.shared_blame import (
+    Parts,
+    parent_with_descendants,
+    same_name_group,
+)
 from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing
@@ -45,7 +49,8 @@ def select_targets(
     judged, and not less than what no watched process accounts for; ending a smaller one
     would not help. Without one it is a parent with its descendants,
     or the processes of one name together. A forked child counts by what is its own, without
-    what it shows of its parent's. Crash monitors are never selected.
+    what it shows of its parent's. Crash monitors are never selected; and nothing is ended in
+    the place of a process that the policy does not match but that accounts for more.
     """
     policy, subject = firing.policy, firing.finding.subject
     job = next((it for it in snapshot.jobs if it.identity.key == subject.job.key), None)
@@ -82,9 +87,12 @@ def _largest_part(
     largest = max(candidates, key=lambda it: parts[it.key], default=None)
     if largest is None:
         return NOT_FOR_THIS_JOB
-    enough = TARGET_SHARE * judged.whole_bytes
+    rival = _largest_other(job, candidates, parts)
+    third = TARGET_SHARE * judged.whole_bytes
+    enough = max(third, 0 if rival is None else parts[rival.key])
     if parts[largest.key] >= enough:
         return judged.held_back(parts[largest.key]) or _one(job, largest)
+    verb = "gained" if judged.gained else "holds"
     without_role = [process for process in job.processes if not process.role]
     if found := parent_with_descendants(without_role, candidates, parts, enough):
         names = found.descendant_names
@@ -102,10 +110,19 @@ def _largest_part(
         )
     if reason := judged.held_back(parts[largest.key]):
         return reason
-    verb, of_job = (
-        ("gained", "the job's growth") if judged.gained else ("holds", "the job's memory")
-    )
+    if rival is not None and parts[largest.key] >= third:
+        return f"{rival.comm} {rival.pid} {verb} more, and the policy does not match it"
+    of_job = "the job's growth" if judged.gained else "the job's memory"
     return f"{largest.comm} {largest.pid} {verb} less than a third of {of_job}"
+
+
+def _largest_other(
+    job: JobSnapshot, candidates: Sequence[ProcessSnapshot], parts: Parts
+) -> ProcessSnapshot | None:
+    """The process with the largest part among those that no incident can be about."""
+    keys = {candidate.key for candidate in candidates}
+    others = (process for process in job.processes if process.key not in keys)
+    return max(others, key=lambda it: parts[it.key], default=None)
 
 
 def _fastest_growing(
@@ -119,6 +136,9 @@ def _fastest_growing(
     gained = {it.key: max(0, it.recent_growth_bytes) for it in job.processes}
     fastest = max(candidates, key=lambda it: gained[it.key], default=None)
     if fastest is None or gained[fastest.key] < TARGET_SHARE * sum(gained.values()):
+        return None
+    other = _largest_other(job, candidates, gained)
+    if other is not None and gained[other.key] > gained[fastest.key]:
         return None
     helps = fastest.own.held_bytes >= _MIN_HELD_SHARE * job.usage.held_bytes
     return fastest if gained[fastest.key] and helps else None

@@ -131,6 +131,41 @@ def test_a_group_that_gained_less_than_a_third_is_left_alone() -> None:
     assert found.endswith("gained less than a third of the job's growth")
 
 
+@pytest.mark.parametrize("measures_gain", [True, False], ids=["gained", "held"])
+def test_nothing_is_ended_in_place_of_a_larger_process_that_is_never_meant(
+    measures_gain: bool,
+) -> None:
+    """A job that is not the policy's grows, beside a calm one in the same cgroup."""
+    calm, larger = process(1, 80), process(2, 120, comm="neighbour")
+    match = Match(comms=("worker",))
+    found = selected([calm, larger], match=match, measures_gain=measures_gain)
+    verb = "gained" if measures_gain else "holds"
+    name = f"neighbour {FAR + 2}"
+    assert found == f"{name} {verb} more, and the policy does not match it"
+    monitor = process(2, 120, role="telemetry")
+    assert isinstance(selected([calm, monitor], measures_gain=measures_gain), str)
+    growing = replace(larger, recent_growth_bytes=60 * MIB)
+    calm = replace(calm, recent_growth_bytes=40 * MIB)
+    assert isinstance(selected([calm, growing], match=match, by_fuse=True), str)
+    smaller = process(2, 60, comm="neighbour")
+    assert pids(selected([calm, smaller], match=match, measures_gain=measures_gain)) == [1]
+
+
+def test_group_is_ended_only_if_it_accounts_for_more_than_a_process_never_meant() -> None:
+    match = Match(comms=("worker",))
+    alone = [replace(one, parent_pid=1) for one in WORKERS]  # 160 MiB
+    for mib, expected in ((150, 8), (170, 0)):
+        found = selected([*alone, process(30, mib, comm="neighbour")], match=match)
+        assert (0 if isinstance(found, str) else len(pids(found))) == expected
+
+
+def test_parent_counts_with_its_descendants_against_a_process_never_meant() -> None:
+    match = Match(comms=("gopls",))
+    parent, child = process(1, 80, comm="gopls"), process(2, 120, parent=1)
+    assert pids(selected([parent, child], match=match)) == [1]
+    assert isinstance(selected([parent, replace(child, parent_pid=1)], match=match), str)
+
+
 def test_short_lived_processes_are_compared_with_their_sum() -> None:
     """They gained all they hold, the job less: they replaced others."""
     found = selected([replace(one, parent_pid=1) for one in WORKERS], gained_mib=40)
