@@ -81,7 +81,7 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
      * nothing to stop here: it is stopped at its own next page. */
     if ((u32)(bpf_get_current_pid_tgid() >> 32) != tgid)
         return;
-    if (process->fuse_signal == EXEMPT)
+    if (process->fuse_signal == EXEMPT || held < process->fuse_least)
         return;
     u64 now = bpf_ktime_get_ns();
     if (process->stopped_at && held < process->stopped_at + STOP_AGAIN) {
@@ -173,7 +173,8 @@ static inline void forget_stop(u32 tgid)
         stopped.delete(&tgid);
 }
 
-/* Run by user space with (mm, own pages, charge pages, signal); 0 pages: no bound. */
+/* Run by user space with (mm, own pages, charge pages, signal, least own pages); 0 pages: no
+ * such bound. */
 int arm_process(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
@@ -183,6 +184,7 @@ int arm_process(struct bpf_raw_tracepoint_args *ctx)
     process->fuse = ctx->args[1];
     process->fuse_charge = ctx->args[2];
     process->fuse_signal = ctx->args[3];
+    process->fuse_least = ctx->args[4];
     return 0;
 }
 

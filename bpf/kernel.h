@@ -25,6 +25,14 @@ static inline u32 parent_of(u64 task)
     return tgid_of(read_u64(task + AT(task_struct, real_parent)));
 }
 
+/* The inode that an mm's program was executed from: the same file has the same inode as long
+ * as a program that runs refers to it. */
+static inline u64 program_of(u64 mm)
+{
+    u64 file = read_u64(mm + AT(mm_struct, exe_file));
+    return file ? read_u64(file + AT(file, f_inode)) : 0;
+}
+
 /* The memory cgroup a task is charged to; right on v1 and v2 alike. */
 static inline u64 memcg_of(u64 task)
 {

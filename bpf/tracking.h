@@ -33,6 +33,16 @@ static inline int remove_outdated(u64 mm, u32 tgid, u64 start)
     return 1;
 }
 
+/* Whether a watched process started this one from its own executable, as Go tools start their
+ * crash monitor. A child that was started so starts no such child itself. */
+static inline u64 has_parents_program(u64 task, u64 mm)
+{
+    u64 parent = mm_of(read_u64(task + AT(task_struct, real_parent)));
+    struct process *from = parent == mm ? NULL : processes.lookup(&parent);
+    u64 program = program_of(mm);
+    return from && !from->same_program && program && program == program_of(parent);
+}
+
 /* The order of the calls decides what is lost when a map or the ring is full: a process is
  * tracked even if its start cannot be reported; user space finds it in the map later. */
 static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
@@ -67,6 +77,7 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
         __builtin_memcpy(process->inherited, process->pages, sizeof(process->pages));
         process->peak = 0;
     } else {
+        process->same_program = has_parents_program(task, mm);
         s64 highest = read_u64(mm + AT(mm_struct, hiwater_rss));
         if (how != START_EXEC && highest > process->peak)
             process->peak = highest;

@@ -64,6 +64,7 @@ struct process {
     u64 stalls;
     u64 changes_since; /* ns; `changes` renames and moves were reported since */
     u64 changes;
+    u64 same_program; /* 1: a watched process started it, from its own executable */
 #ifdef WATERMARKS
     s64 mark; /* own held pages that are reported once; 0: none */
     s64 counted; /* its part of its cgroup's `held` */
@@ -74,6 +75,7 @@ struct process {
     u64 fuse_signal;
     s64 counted_shmem; /* its parts of its cgroup's `shmem` … */
     s64 counted_swap; /* … and `swap` */
+    s64 fuse_least; /* own held pages below which no fuse stops it */
 #endif
 #ifdef MANY_CPUS
     s64 base[MEMBERS]; /* see on_rss_stat */

@@ -52,6 +52,7 @@ class ProcessStarted(Event):
     counters: ProcessCounters = ProcessCounters()
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
     exec_name: str = ""  # the name it was executed under, cut as the kernel cuts `comm`
+    same_program: bool = False  # a watched process started it, from its own executable
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,12 +54,11 @@ class ProcessFilter:
             # A copy of its parent; /proc may describe another program by now.
             if parent is not None:
                 event = replace(
-                    event, program=parent.program, args=parent.args, role=parent.role,
-                    exec_name=parent.exec_name,
-                )  # fmt: skip
+                    event, program=parent.program, args=parent.args, exec_name=parent.exec_name
+                )
             matches = parent is not None or not self._by_file
         else:
-            reported, event = event, _complete(event)
+            reported, event = event, self._with_role(event, _complete(event))
             matches = self._is_named(event) and (not self._by_file or self._matches(event))
             if self._by_file and executed_since(event.key):
                 event = reported
@@ -91,6 +90,18 @@ class ProcessFilter:
 
     def __len__(self) -> int:
         return len(self._accepted)
+
+    def _with_role(self, reported: ProcessStarted, event: ProcessStarted) -> ProcessStarted:
+        """The completed event with its role, which nothing that it does later can change.
+
+        A process can write over its arguments: those of an exec are the kernel's, read
+        before its first instruction.
+        """
+        by_exec = event.how is StartCause.EXEC
+        is_child = event.same_program and event.parent_pid in self._by_pid
+        if is_child and is_crash_monitor((reported if by_exec else event).args):
+            return replace(event, role="telemetry")
+        return event
 
     def _is_named(self, event: ProcessStarted) -> bool:
         """Whether one of its names is selected. Of one that runs already, the kernel side
@@ -161,6 +172,4 @@ def _complete(event: ProcessStarted) -> ProcessStarted:
     else:
         name = executed_name(event.comm, event.program, event.args)
         event = replace(event, exec_name=name)
-    if is_crash_monitor(event.args):
-        event = replace(event, role="telemetry")
     return event

@@ -5,6 +5,15 @@ Source: golang.org/x/telemetry/start.go, `parent`.
 
 from collections.abc import Sequence
 
+from ebpftrace.units import MIB
+
+MONITOR_BYTES = 32 * MIB
+"""What a crash monitor holds at most: a process that ever held more is none, whatever its
+arguments say. That of gopls 0.24 holds 8 MiB, as every small Go program does."""
+
+MONITORS_BYTES = 64 * MIB
+"""What those of one job hold together at most: while they hold more, none counts as one."""
+
 _ARGUMENT = "** telemetry **"
 
 

@@ -1,96 +1,21 @@
-"""The open accounts: one for each process, and one for each job."""
+"""The open account of a job, with those of its processes."""
 
 from dataclasses import dataclass, field
 
-from ebpftrace.counters import CgroupCounters, Delays, ProcessCounters, Usage
-from ebpftrace.events import ProcessKey, ProcessStarted, StartCause
+from ebpftrace.counters import CgroupCounters, Usage
+from ebpftrace.events import ProcessKey, StartCause
+from ebpftrace.golang.telemetry import MONITORS_BYTES
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.held import charged_usage, held_bytes, nearest_room_bytes
 from ebpftrace.ledger.job_history import JobHistory, JobReading
-from ebpftrace.ledger.process_history import ProcessHistory
+from ebpftrace.ledger.process_account import ProcessAccount
 from ebpftrace.ledger.shared import SharedCgroup, total
 from ebpftrace.ledger.snapshot import (
     GrowthRates,
     JobSnapshot,
     JobState,
-    ProcessSnapshot,
-    ProcessState,
 )
 from ebpftrace.ledger.trend import Trend
-
-
-@dataclass(slots=True, eq=False)
-class ProcessAccount:
-    """One live process, from its start on."""
-
-    started: ProcessStarted
-    start_time_ns: int  # Unix time
-    comm: str
-    job: "JobAccount"
-    counters: ProcessCounters = field(init=False)
-    own: Usage = field(init=False)  # without what it shows of its parent's
-    history: ProcessHistory = field(init=False)
-    delays: Delays | None = None
-    peak_elsewhere_bytes: int = 0  # its own peak in the jobs it was in before
-
-    def __post_init__(self) -> None:
-        self.counters = self.started.counters
-        self.own = self.counters.usage.less(self.counters.inherited)
-        self.history = ProcessHistory(self.started.time_ns, self.own.held_bytes)
-
-    def read(self, counters: ProcessCounters) -> None:
-        """Record a reading of its counters while it is in its job."""
-        if counters == self.counters:
-            return  # most processes rest most of the time
-        before, shared = self.own, self.counters.inherited.held_bytes
-        self.counters = counters
-        self.own = counters.usage.less(counters.inherited)
-        if shared and not counters.inherited.held_bytes:  # its parent has ended
-            self.history.lift(min(shared, self.own.held_bytes))
-        self.job.has_changed()
-        self.job.resident_bytes += self.own.resident_bytes - before.resident_bytes
-        self.job.held_bytes += self.own.held_bytes - before.held_bytes
-
-    @property
-    def key(self) -> ProcessKey:
-        return self.started.key
-
-    @property
-    def label(self) -> str:
-        return f"{self.comm} {self.key.pid}"
-
-    @property
-    def own_peak_bytes(self) -> int:
-        """The highest own resident size known; a lower bound for a forked child.
-
-        A child inherited most at its birth, and what it gave back since was not its own.
-        """
-        inherited = self.started.counters.inherited.resident_bytes
-        return max(self.own.resident_bytes, self.counters.peak_bytes - inherited)
-
-    def snapshot(self, time_ns: int, steady: Trend) -> ProcessSnapshot:
-        """The account, frozen; `steady` is its trend if it does not climb."""
-        climb = self.history.climb
-        trend = Trend(climb, steady.room_bytes) if climb else steady
-        forked, started = self.counters.inherited.resident_bytes > 0, self.started
-        return ProcessSnapshot(
-            key=started.key,
-            start_time_ns=self.start_time_ns,
-            parent_pid=started.parent_pid,
-            comm=self.comm,
-            program=started.program,
-            args=started.args,
-            counters=self.counters,
-            growth=self.history.growth(trend.bytes_per_second),
-            age_ns=max(0, time_ns - self.start_time_ns),
-            state=ProcessState.FORKED if forked else ProcessState.RUNNING,
-            role=started.role,
-            curve=self.history.curve(),
-            trend=trend,
-            recent_growth_bytes=self.history.recent_growth_bytes,
-            delays=self.delays,
-            exec_name=started.exec_name,
-        )
 
 
 @dataclass(slots=True, eq=False)
@@ -226,6 +151,8 @@ class JobAccount:
             else GrowthRates(0, 0, self.grown_bytes, rate)
         )
         held_curve, charge_curve = self.history.evidence_curves()
+        monitors = sum(one.own.held_bytes for one in self.by_size if one.role)
+        roles = monitors <= MONITORS_BYTES
         return JobSnapshot(
             identity=self.identity,
             cgroup=self.cgroup,
@@ -239,7 +166,9 @@ class JobAccount:
             age_ns=max(0, now_ns - self.began_ns),
             state=self.state,
             started=self.started,
-            processes=tuple(process.snapshot(time_ns, steady) for process in self.by_size),
+            processes=tuple(
+                process.snapshot(time_ns, steady, has_role=roles) for process in self.by_size
+            ),
             alone=group.jobs == 1,
             group_usage=group.usage,
             trend=trend,

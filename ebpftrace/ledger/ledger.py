@@ -1,7 +1,6 @@
 """The ledger: events in, snapshots and notes out.
 
-No clock and no file is read here: every time comes with an event or an argument, so that a
-recording can be replayed through the same code.
+No clock and no file is read here: every time comes with an event or an argument.
 """
 
 from collections.abc import Mapping
@@ -26,11 +25,12 @@ from ebpftrace.events import (
     StartCause,
 )
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
+from ebpftrace.ledger.accounts import JobAccount
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.held import kernel_bytes
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note, OomNote, ProcessChange
+from ebpftrace.ledger.process_account import ProcessAccount
 from ebpftrace.ledger.register import JobRegister
 from ebpftrace.ledger.shared import jobs_below_limits, shared_cgroups, total
 from ebpftrace.ledger.snapshot import JobSnapshot, KnownProcess, Node, SelfCost, Snapshot
@@ -122,7 +122,7 @@ class Ledger:
             return None
         job, started = account.job, account.started
         return KnownProcess(
-            job.identity, account.comm, started.role, job.cgroup.limit_bytes, started.exec_name
+            job.identity, account.comm, account.role, job.cgroup.limit_bytes, started.exec_name
         )
 
     def drain_notes(self) -> tuple[Note, ...]:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ebpftrace.events import LossesRead, ProcessExited
-from ebpftrace.ledger.accounts import ProcessAccount
 from ebpftrace.ledger.cgroup import Pressed, Stalled
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notes import (
@@ -15,6 +14,7 @@ from ebpftrace.ledger.notes import (
     ProcessNote,
     StallNote,
 )
+from ebpftrace.ledger.process_account import ProcessAccount
 
 
 class Notebook:

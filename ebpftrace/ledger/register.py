@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from ebpftrace.counters import CgroupCounters, CgroupPressure
 from ebpftrace.events import OomKilled
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.ledger.accounts import JobAccount, ProcessAccount
+from ebpftrace.ledger.accounts import JobAccount
 from ebpftrace.ledger.cgroup import CgroupAccount, Pressed, Stalled
+from ebpftrace.ledger.process_account import ProcessAccount
 from ebpftrace.units import NS_PER_SECOND
 
 MAX_ENDED_JOBS = 4096

@@ -29,7 +29,7 @@ class KernelFuses:
         mm_of: Callable[[ProcessKey], int | None],
     ) -> None:
         self._mm_of = mm_of
-        self._arm_process = bpf.Runner(programs.load("arm_process"), 4)
+        self._arm_process = bpf.Runner(programs.load("arm_process"), 5)
         self._arm_group = bpf.Runner(programs.load("arm_group"), 4)
         self._clear_stop = bpf.Runner(programs.load("clear_stop"))
         self.fd = programs.map_fd("stopped")
@@ -43,12 +43,21 @@ class KernelFuses:
         bpf.update(self._defaults, bytes(4), _packed(fuse))
 
     def arm_process(
-        self, key: ProcessKey, own_bytes: int, charge_bytes: int, signal: int
+        self,
+        key: ProcessKey,
+        own_bytes: int,
+        charge_bytes: int,
+        signal: int,
+        least_bytes: int = 0,
     ) -> None:
-        """Signal the process at its next page beyond either bound; 0: no such bound."""
+        """Signal the process at its next page beyond either bound; 0: no such bound.
+
+        No fuse signals it, nor that of its cgroup, while it holds less than `least_bytes`.
+        """
         mm = self._mm_of(key)
         if mm is not None:
-            self._arm_process(mm, whole_pages(own_bytes), whole_pages(charge_bytes), signal)
+            bounds = whole_pages(own_bytes), whole_pages(charge_bytes)
+            self._arm_process(mm, *bounds, signal, whole_pages(least_bytes))
 
     def arm_group(
         self, cgroup_id: int, held_bytes: int, signal: int, least_bytes: int = 0

@@ -28,9 +28,17 @@ class FuseControl(Protocol):
     """
 
     def arm_process(
-        self, key: ProcessKey, own_bytes: int, charge_bytes: int, signal: int
+        self,
+        key: ProcessKey,
+        own_bytes: int,
+        charge_bytes: int,
+        signal: int,
+        least_bytes: int = 0,
     ) -> None:
-        """Signal the process when it grows beyond either bound; 0: no such bound."""
+        """Signal the process when it grows beyond either bound; 0: no such bound.
+
+        No fuse signals it, nor that of its cgroup, while it holds less than `least_bytes`.
+        """
 
     def arm_group(
         self, cgroup_id: int, held_bytes: int, signal: int, least_bytes: int = 0

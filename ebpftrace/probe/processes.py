@@ -176,7 +176,7 @@ class Processes:
         self._started_ns[entry.key] = self._repaired_ns[entry.key] = now_ns
         return ProcessStarted(
             now_ns, entry.key, entry.parent_pid, entry.how, entry.comm, entry.cgroup_id,
-            counters=entry.counters,
+            counters=entry.counters, same_program=entry.same_program,
         )  # fmt: skip
 
     def _forget(self, key: ProcessKey) -> TrackedEntry:

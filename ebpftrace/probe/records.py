@@ -105,6 +105,7 @@ def _started(structs: StructDecoder, time_ns: int, data: bytes) -> ProcessStarte
         program=clean(program, PATH_LIMIT),
         args=split_args(args, cut=args_len >= _ARGS - 1),
         counters=process.counters,
+        same_program=process.same_program,
     )
 
 

@@ -61,6 +61,7 @@ class TrackedEntry(NamedTuple):
     counters: ProcessCounters
     drift_bytes: int
     counted_pages: int  # its part of its cgroup's sum of held pages
+    same_program: bool  # a watched process started it, from its own executable
 
 
 class StructDecoder:
@@ -70,9 +71,9 @@ class StructDecoder:
         self._calls = calls
         self._watermarks = watermarks
         self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ3q" if watermarks else f"={_WORDS}Q")
-        self._base_words = (9 if watermarks else 0) + (4 if many_cpus else 0)
+        self._base_words = (10 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
-        self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
+        self._process = struct.Struct(f"=4Q4I16s9q15Q{words}Q")
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each struct, by C name."""
@@ -95,8 +96,8 @@ class StructDecoder:
         )
         pages, inherited, peak = rest[0:4], rest[4:8], rest[8]
         (drift, _charge, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
-         stalled, stalls, _changes_since, _changes) = rest[9:23]  # fmt: skip
-        calls = dict(_call_counts(rest[23 + self._base_words :])) if self._calls else None
+         stalled, stalls, _changes_since, _changes, same_program) = rest[9:24]  # fmt: skip
+        calls = dict(_call_counts(rest[24 + self._base_words :])) if self._calls else None
         return TrackedEntry(
             mm=mm,
             key=ProcessKey(tgid, start),
@@ -105,7 +106,8 @@ class StructDecoder:
             comm=decode_comm(comm),
             cgroup_id=memcg_id,
             drift_bytes=drift * PAGE_SIZE,
-            counted_pages=rest[24] if self._watermarks else 0,
+            counted_pages=rest[25] if self._watermarks else 0,
+            same_program=bool(same_program),
             counters=ProcessCounters(
                 usage=decode_usage(pages),
                 inherited=decode_usage(inherited) if forked else _NOTHING,

@@ -69,6 +69,12 @@ def flood_binary() -> Path:
 
 
 @cache
+def evade_binary() -> Path:
+    """How an unprivileged user evades a fuse (tests/hostile/evade.c)."""
+    return compiled("evade", [ROOT / "tests" / "hostile" / "evade.c"])
+
+
+@cache
 def jump_library() -> Path:
     """What moves the wall clock of one process, to be preloaded."""
     flags = ("-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")

@@ -15,13 +15,15 @@ def process_struct(
     pid: int = 4711,
     mm: int = 0xFFFF0000,
     cgroup_id: int = 42,
+    same_program: int = 0,
 ) -> bytes:
     """A `struct process` without optional fields, started at 77 ns."""
     pages, inherited = (1, 2, 3, 4), (1, 1, 0, 0)
     return struct.pack(
-        "=4Q4I16s9q14Q",
+        "=4Q4I16s9q15Q",
         mm, 77, 0xFFFF1111, cgroup_id, pid, 1, forked, how, comm, *pages, *inherited, 9,
         0, 50, 100, 33, 1 << 20, (1 << 20) + 12345, 7, 5, 3, 2, 999, 1, 0, 0,
+        same_program,
     )  # fmt: skip
 
 

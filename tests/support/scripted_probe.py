@@ -33,8 +33,11 @@ class ScriptedFuses:
     def __init__(self, asked: list[tuple[object, ...]]) -> None:
         self._asked = asked
 
-    def arm_process(self, key: ProcessKey, own: int, charge: int, signal: int) -> None:
-        self._asked.append(("arm process", key.pid, own, charge, signal))
+    def arm_process(
+        self, key: ProcessKey, own: int, charge: int, signal: int, least: int = 0
+    ) -> None:
+        spared = (least,) if least else ()
+        self._asked.append(("arm process", key.pid, own, charge, signal, *spared))
 
     def arm_group(
         self, cgroup_id: int, held_bytes: int, signal: int, least_bytes: int = 0

@@ -44,7 +44,9 @@ class RecordedKernel:
     gone: bool = False  # the process ends before it can be held
     weakness: str = ""
 
-    def arm_process(self, key: ProcessKey, own: int, charge: int, number: int) -> None:
+    def arm_process(
+        self, key: ProcessKey, own: int, charge: int, number: int, least: int = 0
+    ) -> None:
         self.calls.append(("arm process", key.pid, own, charge, number))
 
     def arm_group(self, cgroup_id: int, held: int, number: int, least: int = 0) -> None:

@@ -73,8 +73,9 @@ class Arming:
             self._control.arm_process(of, 0, bound_bytes, signal)
 
     def exempt(self, key: ProcessKey) -> None:
-        """Never stop this process."""
+        """Stop this process no more, unless a later snapshot gives it bounds."""
         self._control.arm_process(key, 0, 0, EXEMPT)
+        self.executed(key)
 
     def disarm(self) -> None:
         """Remove all bounds."""
@@ -85,7 +86,10 @@ class Arming:
         self._armed = Bounds()
 
     def executed(self, key: ProcessKey) -> None:
-        """A process called exec: its new memory has only the kernel's default bound."""
+        """The kernel has other bounds of a process now: the next snapshot sets them anew.
+
+        A process that called exec has new memory, with only the kernel's default bound.
+        """
         if key in self._armed.processes:
             processes = {k: v for k, v in self._armed.processes.items() if k != key}
             self._armed = replace(self._armed, processes=processes)

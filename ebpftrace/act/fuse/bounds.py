@@ -16,6 +16,7 @@ from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Match, Policy
 from ebpftrace.act.process.identity import in_own_ancestry
 from ebpftrace.events import FuseScope, ProcessKey
+from ebpftrace.golang.telemetry import MONITOR_BYTES
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapshot
 from ebpftrace.probe import FuseDefault
@@ -45,11 +46,15 @@ class GroupBound(NamedTuple):
 
 
 class ProcessBound(NamedTuple):
-    """Bounds of what a process holds and of its cgroup's charge; 0: no such bound."""
+    """Bounds of what a process holds and of its cgroup's charge; 0: no such bound.
+
+    Neither these nor the bound of its cgroup apply while it holds less than `least_bytes`.
+    """
 
     own_bytes: int
     charge_bytes: int
     signal: int
+    least_bytes: int = 0
 
 
 _NO_STOP = ProcessBound(0, 0, EXEMPT)
@@ -71,9 +76,14 @@ def fuse_for(
     policies: Sequence[Policy], process: ProcessSnapshot | KnownProcess, job: JobIdentity
 ) -> tuple[Policy, Fuse] | None:
     """The policy whose fuse applies to a process; None for crash monitors and dry runs."""
-    policy = (
-        None if process.role else policy_for(policies, process.comm, job, process.exec_name)
-    )
+    return None if process.role else _fuse_of(policies, process, job)
+
+
+def _fuse_of(
+    policies: Sequence[Policy], process: ProcessSnapshot | KnownProcess, job: JobIdentity
+) -> tuple[Policy, Fuse] | None:
+    """The same, also for a crash monitor: it applies once that one is no longer small."""
+    policy = policy_for(policies, process.comm, job, process.exec_name)
     if policy is None or policy.fuse is None or policy.dry_run:
         return None
     return policy, policy.fuse
@@ -104,7 +114,7 @@ def compute_bounds(
         job_bounds: dict[Fuse, tuple[int | None, int | None]] = {}  # once for all its processes
         for process in job.processes:
             key = process.key
-            found = fuse_for(policies, process, job.identity)
+            found = _fuse_of(policies, process, job.identity)
             if found is None or in_own_ancestry(key.pid):
                 processes[key] = _NO_STOP
                 continue
@@ -113,6 +123,7 @@ def compute_bounds(
                 processes[key] = _NO_STOP
                 continue
             number = _SIGNALS[fuse.action]
+            least = MONITOR_BYTES if process.role else 0
             charge = None
             if fuse.scope is FuseScope.JOB:
                 if fuse not in job_bounds:
@@ -123,16 +134,16 @@ def compute_bounds(
             if bound is None and not fuse.backstop:  # a backstop is only a default
                 unlimited.add(job.identity.name)
             if fuse.scope is FuseScope.JOB:
-                processes[key] = ProcessBound(0, charge or 0, number)
+                processes[key] = ProcessBound(0, charge or 0, number, least)
                 if charge:
                     held[cgroup_id] = job.group_usage.held_bytes
                 if bound is not None:
                     lowest = GroupBound(bound, number, least_held(fuse, job))
                     groups[cgroup_id] = min(lowest, groups.get(cgroup_id, lowest))
             elif fuse.scope is FuseScope.PROCESS:
-                processes[key] = ProcessBound(bound or 0, 0, number)
+                processes[key] = ProcessBound(bound or 0, 0, number, least)
             else:
-                processes[key] = ProcessBound(0, bound or 0, number)
+                processes[key] = ProcessBound(0, bound or 0, number, least)
     return Bounds(groups, processes, frozenset(unlimited), held)
 
 

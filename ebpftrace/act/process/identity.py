@@ -11,7 +11,6 @@ from functools import cache
 
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.events import ProcessKey
-from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.descriptors import is_exhausted
@@ -88,8 +87,6 @@ def _open(key: ProcessKey) -> int:
             raise GoneError(f"{pid} has ended")
         if _KTHREADD in (pid, stat.parent_pid):
             raise RefusedError(f"{pid} is a kernel thread")
-        if is_crash_monitor(proc.read_cmdline(proc.living_thread(pid)) or ()):
-            raise RefusedError(f"{pid} is the crash monitor of a Go tool")
     except BaseException:
         os.close(fd)
         raise

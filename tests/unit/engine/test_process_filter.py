@@ -160,3 +160,58 @@ def test_program_whose_file_system_hangs_is_counted(
         assert tracked.unidentified == 1
     finally:
         release.set()
+
+
+MONITOR = ("gopls", "** telemetry **")
+
+
+def monitored(parent: int, child: int, **changes: object) -> tuple[ProcessFilter, str]:
+    """A filter with a watched process, and the role of a child that it starts."""
+    tracked = ProcessFilter(Selection(comms=("sleep",)))
+    assert tracked.accept(started(parent), _no) is not None
+    event = replace(started(child, parent=parent), args=MONITOR, same_program=True)
+    accepted = tracked.accept(replace(event, **changes), _no)  # type: ignore[arg-type]
+    assert accepted is not None
+    return tracked, accepted.role
+
+
+def test_crash_monitor_is_a_child_of_a_watched_process_with_the_same_program() -> None:
+    assert monitored(1 << 22, (1 << 22) + 1)[1] == "telemetry"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"args": ("gopls", "serve")},
+        {"args": ("gopls", "serve", "** telemetry **")},
+        {"args": ()},  # the start was not reported
+        {"same_program": False},
+        {"parent_pid": 1},
+        {"how": StartCause.RENAME, "args": ("gopls",)},
+        {"how": StartCause.FORK},
+    ],
+)
+def test_process_that_only_says_so_is_no_crash_monitor(changes: dict[str, object]) -> None:
+    assert monitored(1 << 22, (1 << 22) + 1, **changes)[1] == ""
+
+
+def test_arguments_that_were_written_over_later_make_no_crash_monitor(sleeper: int) -> None:
+    """/proc shows what the process makes of them; the kernel had read those of its exec."""
+    tracked = ProcessFilter(Selection(comms=("sleep",)))
+    assert tracked.accept(started(1 << 22), _no) is not None
+    event = started(sleeper, parent=1 << 22)
+    for args in ((), ("sleep", "9…")):
+        event = replace(event, args=args, same_program=True)
+        accepted = tracked.accept(event, _no)
+        assert accepted is not None
+        assert accepted.args == ("/usr/bin/sleep", "60")
+        assert accepted.role == ""
+
+
+def test_forked_child_of_a_crash_monitor_is_none() -> None:
+    monitor = (1 << 22) + 1
+    tracked, role = monitored(1 << 22, monitor)
+    assert role == "telemetry"
+    child = tracked.accept(started(monitor + 1, StartCause.FORK, parent=monitor), _no)
+    assert child is not None
+    assert (child.role, child.args) == ("", MONITOR)

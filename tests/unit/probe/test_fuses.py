@@ -43,7 +43,7 @@ def test_bounds_are_set_in_pages_rounded_up(maps: FakeMaps, fuses: KernelFuses) 
     fuses.arm_process(GOPLS, PAGE_SIZE + 1, 0, SIGSTOP)
     fuses.arm_group(42, 3 * PAGE_SIZE, SIGSTOP, PAGE_SIZE - 1)
     assert maps.runs == [
-        ("arm_process", (MM[GOPLS], 2, 0, SIGSTOP)),
+        ("arm_process", (MM[GOPLS], 2, 0, SIGSTOP, 0)),
         ("arm_group", (42, 3, SIGSTOP, 1)),
     ]
 

@@ -28,7 +28,9 @@ class RecordedControl:
 
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
-    def arm_process(self, key: ProcessKey, own: int, charge: int, number: int) -> None:
+    def arm_process(
+        self, key: ProcessKey, own: int, charge: int, number: int, least: int = 0
+    ) -> None:
         self.calls.append((key.pid, own, charge, number))
 
     def arm_group(self, cgroup_id: int, held: int, number: int, least: int = 0) -> None:

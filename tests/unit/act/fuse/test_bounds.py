@@ -56,13 +56,13 @@ def test_size_is_used_as_it_is_and_a_share_needs_a_limit() -> None:
 @pytest.mark.parametrize(
     ("scope", "armed"),
     [
-        (FuseScope.PROCESS, (GIB, 0, STOP)),
-        (FuseScope.CHARGE, (0, GIB, STOP)),
-        (FuseScope.JOB, (0, 0, STOP)),
+        (FuseScope.PROCESS, (GIB, 0, STOP, 0)),
+        (FuseScope.CHARGE, (0, GIB, STOP, 0)),
+        (FuseScope.JOB, (0, 0, STOP, 0)),
     ],
 )
 def test_scope_decides_which_bound_is_set(
-    scope: FuseScope, armed: tuple[int, int, int]
+    scope: FuseScope, armed: tuple[int, int, int, int]
 ) -> None:
     gopls = process()
     bounds = compute_bounds(
@@ -95,15 +95,27 @@ def test_each_job_of_a_shared_cgroup_has_its_own_bound() -> None:
     "exempt",
     [
         process(comm="node"),
-        process(role="telemetry"),
         replace(process(), key=replace(process().key, pid=os.getppid())),
     ],
 )
 def test_all_other_processes_are_exempt(exempt: object) -> None:
     now = snapshot(job(processes=[exempt]))  # type: ignore[list-item]
     bounds = compute_bounds([policy(SHARE)], now, {})
-    assert list(bounds.processes.values()) == [(0, 0, EXEMPT)]
+    assert list(bounds.processes.values()) == [(0, 0, EXEMPT, 0)]
     assert not bounds.groups
+
+
+@pytest.mark.parametrize(
+    ("scope", "own", "charge"),
+    [(FuseScope.PROCESS, GIB, 0), (FuseScope.CHARGE, 0, GIB), (FuseScope.JOB, 0, 0)],
+)
+def test_crash_monitor_is_spared_only_while_it_is_small(
+    scope: FuseScope, own: int, charge: int
+) -> None:
+    """The kernel compares, at every page: the next snapshot would come too late."""
+    now = snapshot(job(processes=[process(role="telemetry")]))
+    bounds = compute_bounds([policy(Fuse(GIB, False, scope))], now, {})
+    assert list(bounds.processes.values()) == [(own, charge, STOP, 32 * MIB)]
 
 
 def test_dry_run_has_no_fuse() -> None:
@@ -120,7 +132,7 @@ def test_fuse_that_kills_is_off_while_the_budget_is_spent() -> None:
     assert compute_bounds([kills], now, {}).groups == {GROUP: (GIB, KILL, GIB)}
     spent = compute_bounds([kills], now, {}, lambda _job, _policy: "budget spent")
     assert not spent.groups
-    assert list(spent.processes.values()) == [(0, 0, EXEMPT)]
+    assert list(spent.processes.values()) == [(0, 0, EXEMPT, 0)]
 
 
 def test_raised_bound_is_used_only_above_the_usual_one() -> None:

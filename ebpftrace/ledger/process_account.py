@@ -1,0 +1,92 @@
+"""The open account of one process."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ebpftrace.counters import Delays, ProcessCounters, Usage
+from ebpftrace.events import ProcessKey, ProcessStarted
+from ebpftrace.golang.telemetry import MONITOR_BYTES
+from ebpftrace.ledger.process_history import ProcessHistory
+from ebpftrace.ledger.snapshot import ProcessSnapshot, ProcessState
+from ebpftrace.ledger.trend import Trend
+
+if TYPE_CHECKING:
+    from ebpftrace.ledger.accounts import JobAccount
+
+
+@dataclass(slots=True, eq=False)
+class ProcessAccount:
+    """One live process, from its start on."""
+
+    started: ProcessStarted
+    start_time_ns: int  # Unix time
+    comm: str
+    job: "JobAccount"
+    counters: ProcessCounters = field(init=False)
+    own: Usage = field(init=False)  # without what it shows of its parent's
+    role: str = field(init=False)  # "" from when it is too large for it
+    history: ProcessHistory = field(init=False)
+    delays: Delays | None = None
+    peak_elsewhere_bytes: int = 0  # its own peak in the jobs it was in before
+
+    def __post_init__(self) -> None:
+        self.counters = self.started.counters
+        self.own = self.counters.usage.less(self.counters.inherited)
+        self.role = "" if self.own.held_bytes > MONITOR_BYTES else self.started.role
+        self.history = ProcessHistory(self.started.time_ns, self.own.held_bytes)
+
+    def read(self, counters: ProcessCounters) -> None:
+        """Record a reading of its counters while it is in its job."""
+        if counters == self.counters:
+            return  # most processes rest most of the time
+        before, shared = self.own, self.counters.inherited.held_bytes
+        self.counters = counters
+        self.own = counters.usage.less(counters.inherited)
+        if self.role and self.own.held_bytes > MONITOR_BYTES:
+            self.role = ""
+        if shared and not counters.inherited.held_bytes:  # its parent has ended
+            self.history.lift(min(shared, self.own.held_bytes))
+        self.job.has_changed()
+        self.job.resident_bytes += self.own.resident_bytes - before.resident_bytes
+        self.job.held_bytes += self.own.held_bytes - before.held_bytes
+
+    @property
+    def key(self) -> ProcessKey:
+        return self.started.key
+
+    @property
+    def label(self) -> str:
+        return f"{self.comm} {self.key.pid}"
+
+    @property
+    def own_peak_bytes(self) -> int:
+        """The highest own resident size known; a lower bound for a forked child.
+
+        A child inherited most at its birth, and what it gave back since was not its own.
+        """
+        inherited = self.started.counters.inherited.resident_bytes
+        return max(self.own.resident_bytes, self.counters.peak_bytes - inherited)
+
+    def snapshot(self, time_ns: int, steady: Trend, *, has_role: bool) -> ProcessSnapshot:
+        """The account, frozen; `steady` is its trend if it does not climb."""
+        climb = self.history.climb
+        trend = Trend(climb, steady.room_bytes) if climb else steady
+        forked, started = self.counters.inherited.resident_bytes > 0, self.started
+        return ProcessSnapshot(
+            key=started.key,
+            start_time_ns=self.start_time_ns,
+            parent_pid=started.parent_pid,
+            comm=self.comm,
+            program=started.program,
+            args=started.args,
+            counters=self.counters,
+            growth=self.history.growth(trend.bytes_per_second),
+            age_ns=max(0, time_ns - self.start_time_ns),
+            state=ProcessState.FORKED if forked else ProcessState.RUNNING,
+            role=self.role if has_role else "",
+            curve=self.history.curve(),
+            trend=trend,
+            recent_growth_bytes=self.history.recent_growth_bytes,
+            delays=self.delays,
+            exec_name=started.exec_name,
+        )

@@ -1,0 +1,47 @@
+"""The role of a process: what is never stopped or ended has to be small."""
+
+import pytest
+
+from tests.support.scripted_ledger import ScriptedLedger
+
+
+def roles(book: ScriptedLedger) -> dict[int, str]:
+    (job,) = book.snapshot().jobs
+    return {process.pid: process.role for process in job.processes if process.role}
+
+
+def test_role_is_lost_for_good_once_a_process_is_too_large_for_it() -> None:
+    book = ScriptedLedger()
+    book.start(1, 8, role="telemetry")
+    assert roles(book) == {1: "telemetry"}
+    for mib, expected in ((32, {1: "telemetry"}), (33, {}), (8, {})):
+        book.at += 1
+        book.read(1, mib)
+        assert roles(book) == expected
+
+
+def test_process_that_is_large_when_it_is_found_has_no_role() -> None:
+    book = ScriptedLedger()
+    book.start(1, 33, role="telemetry")
+    assert roles(book) == {}
+
+
+@pytest.mark.parametrize(("monitors", "keep"), [(8, True), (9, False)])
+def test_processes_with_a_role_are_small_together_as_well(monitors: int, keep: bool) -> None:
+    """A job can start any number of them."""
+    book = ScriptedLedger()
+    for pid in range(1, monitors + 1):
+        book.start(pid, 8, role="telemetry")
+    book.start(100, 500)
+    assert bool(roles(book)) == keep
+
+
+def test_group_that_is_small_again_has_its_roles_again() -> None:
+    """They were not too large one by one."""
+    book = ScriptedLedger()
+    for pid in range(1, 10):
+        book.start(pid, 8, role="telemetry")
+    assert roles(book) == {}
+    book.at += 1
+    book.exit(1)
+    assert len(roles(book)) == 8
