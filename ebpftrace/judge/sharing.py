@@ -4,8 +4,8 @@ from ebpftrace.judge.samples import Sample, Samples
 from ebpftrace.ledger.floor import FINE_NS
 from ebpftrace.ledger.held import SharedLimit
 
-_PART = 1 / 3  # of what was gained below the limit: as much as a process must have of a job
-_LEAST_SHARE = 0.01  # of the limit; where the job climbs steadily, any gain will do
+PART = 1 / 3  # of what was gained below the limit: as much as a process must have of a job
+LEAST_SHARE = 0.01  # of the limit; where the job climbs steadily, any gain will do
 
 
 FULL_SHARE = 0.995
@@ -45,5 +45,5 @@ def grew(samples: Samples, window_ns: int = FINE_NS) -> bool:
     ]
     gained = samples.now.held_bytes - min(sample.held_bytes for sample in same)
     taken = [sample.shared.taken_bytes for sample in same if sample.shared is not None]
-    least = 1 if samples.climb is not None else _LEAST_SHARE * shared.limit_bytes
-    return gained >= max(least, _PART * (shared.taken_bytes - min(taken)))
+    least = 1 if samples.climb is not None else LEAST_SHARE * shared.limit_bytes
+    return gained >= max(least, PART * (shared.taken_bytes - min(taken)))

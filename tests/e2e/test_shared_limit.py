@@ -179,3 +179,56 @@ def test_an_ancestor_with_an_equal_limit_and_nothing_beside_is_not_shared() -> N
         process.do("anon 120")
         job = job_of(watch.next_snapshot(), group)
         assert (job["limit_bytes"], job["shared_limit"]) == (JOB * MIB, None)
+
+
+def fused_node(folder: Path, fuse: str) -> tuple[str, ...]:
+    file = folder / "policy.toml"
+    file.write_text(
+        f'[[policy]]\nname = "fuse"\nmatch.comm = "kinds"\ngrace = "0s"\nfuse = {fuse}\n'
+    )
+    return ("--config", str(file), "--audit", str(folder / "audit.jsonl"))
+
+
+def test_a_fuse_stops_the_job_that_brings_the_limit_of_the_node_nearer(tmp_path: Path) -> None:
+    """At 140 MiB it takes the node of 230 MiB to 90 %: its sibling holds 70."""
+    with node() as jobs, watching(jobs.group, *fused_node(tmp_path, '"90%"')) as watch:
+        jobs.one.do("anon 60")
+        watch.next_snapshot()
+        jobs.other.send("anon 170 8")
+        stop = watch.wait_for(lambda one: one["type"] == "fuse", 60)
+        assert stop["pid"] == jobs.other.pid
+        assert stop["limit_bytes"] == NODE * MIB
+        assert f"90% of {shared_text(jobs.group)}" in stop["sentence"]
+        assert jobs.other.wait(20) != 0
+        jobs.one.do("anon 5")
+        assert jobs.group.oom_kills() + jobs.first.oom_kills() + jobs.second.oom_kills() == 0
+
+
+def test_a_fuse_does_not_stop_a_job_for_what_its_sibling_took(tmp_path: Path) -> None:
+    """The sibling takes the node to 96 %, and rests; then the other takes some MiB."""
+    with node() as jobs, watching(jobs.first, *fused_node(tmp_path, '"90%"')) as watch:
+        jobs.one.do("anon 60")
+        watch.next_snapshot()
+        jobs.other.do("anon 125 2")
+        watch.next_snapshot()
+        jobs.one.do("anon 5 1")
+        watch.next_snapshot()
+        assert [one for one in watch.records if one["type"] == "fuse"] == []
+
+
+def test_the_backstop_of_a_node_comes_before_the_oom_killer(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        '[[policy]]\nname = "judged"\nmatch.comm = "kinds"\ngrace = "0s"\n'
+        'when = [{ detector = "builtin" }]\nthen = [{ action = "signal" }]\n'
+    )
+    audit = ("--audit", str(tmp_path / "audit.jsonl"))
+    with node() as jobs, watching(jobs.group, "--config", str(policy), *audit) as watch:
+        jobs.one.do("anon 60")
+        watch.next_snapshot()
+        jobs.other.send("anon 190 3")
+        outcome = watch.wait_for(lambda one: one["type"] == "outcome", 60)
+        assert outcome["pid"] == jobs.other.pid
+        watch.next_snapshot()
+        assert jobs.one.is_running
+        assert jobs.group.oom_kills() + jobs.first.oom_kills() + jobs.second.oom_kills() == 0

@@ -15,7 +15,7 @@ from ebpftrace.act.breaker.admission import Admission
 from ebpftrace.act.breaker.running_incidents import RunningIncidents
 from ebpftrace.act.breaker.suppression import SuppressionLog
 from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.act.fuse.job_bound import used_share
+from ebpftrace.act.fuse.job_bound import nearest_share
 from ebpftrace.act.fuse.ladder import at_stop, with_end
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.incident.records import Record
@@ -213,4 +213,4 @@ class Breaker:
 
 def _used_share(snapshot: Snapshot, job: JobIdentity) -> float | None:
     found = next((it for it in snapshot.jobs if it.identity.key == job.key), None)
-    return None if found is None else used_share(found)
+    return None if found is None else nearest_share(found)

@@ -8,9 +8,11 @@ memory grow, so the bound comes down with each snapshot then.
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ebpftrace.act.fuse.job_bound import bound_in, charge_bound, least_held
+from ebpftrace.act.fuse.shared_room import SharedRoom
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Match, Policy
@@ -99,8 +101,11 @@ def compute_bounds(
     snapshot: Snapshot,
     raised: Mapping[BoundKey, Fuse],
     budget_refusal: Callable[[JobIdentity, Policy], str] = lambda _job, _policy: "",
+    rooms: Mapping[str, SharedRoom] = MappingProxyType({}),
 ) -> Bounds:
     """The bounds of all processes of a snapshot; `raised` are the fuses of resumed ones.
+
+    `rooms` are those below shared limits, by the key of the job.
 
     The higher bound of the two holds. A fuse that kills is off while `budget_refusal` gives
     a reason.
@@ -110,7 +115,7 @@ def compute_bounds(
     unlimited: set[str] = set()
     held: dict[int, int] = {}
     for job in snapshot.jobs:
-        cgroup_id = job.identity.cgroup_id
+        cgroup_id, room = job.identity.cgroup_id, rooms.get(job.identity.key)
         job_bounds: dict[Fuse, tuple[int | None, int | None]] = {}  # once for all its processes
         for process in job.processes:
             key = process.key
@@ -127,10 +132,10 @@ def compute_bounds(
             charge = None
             if fuse.scope is FuseScope.JOB:
                 if fuse not in job_bounds:
-                    job_bounds[fuse] = _job_bounds(fuse, raised.get(cgroup_id), job)
+                    job_bounds[fuse] = _job_bounds(fuse, raised.get(cgroup_id), job, room)
                 bound, charge = job_bounds[fuse]
             else:
-                bound = _bound(fuse, raised.get(key), job)
+                bound = _bound(fuse, raised.get(key), job, room)
             if bound is None and not fuse.backstop:  # a backstop is only a default
                 unlimited.add(job.identity.name)
             if fuse.scope is FuseScope.JOB:
@@ -138,7 +143,7 @@ def compute_bounds(
                 if charge:
                     held[cgroup_id] = job.group_usage.held_bytes
                 if bound is not None:
-                    lowest = GroupBound(bound, number, least_held(fuse, job))
+                    lowest = GroupBound(bound, number, least_held(bound, job))
                     groups[cgroup_id] = min(lowest, groups.get(cgroup_id, lowest))
             elif fuse.scope is FuseScope.PROCESS:
                 processes[key] = ProcessBound(bound or 0, 0, number, least)
@@ -147,19 +152,21 @@ def compute_bounds(
     return Bounds(groups, processes, frozenset(unlimited), held)
 
 
-def _bound(fuse: Fuse, higher: Fuse | None, job: JobSnapshot) -> int | None:
-    bound = bound_in(fuse, job)
+def _bound(
+    fuse: Fuse, higher: Fuse | None, job: JobSnapshot, room: SharedRoom | None
+) -> int | None:
+    bound = bound_in(fuse, job, room)
     if bound is None or higher is None:
         return bound
-    return max(bound, bound_in(higher, job) or 0)
+    return max(bound, bound_in(higher, job, room) or 0)
 
 
 def _job_bounds(
-    fuse: Fuse, higher: Fuse | None, job: JobSnapshot
+    fuse: Fuse, higher: Fuse | None, job: JobSnapshot, room: SharedRoom | None
 ) -> tuple[int | None, int | None]:
     """The bound of what its tracked processes hold, and that of its cgroup's charge."""
-    bound = _bound(fuse, higher, job)
-    return bound, None if bound is None else charge_bound(fuse, higher, job)
+    bound = _bound(fuse, higher, job, room)
+    return bound, None if bound is None else charge_bound(fuse, higher, job, room)
 
 
 def has_fuse(policies: Sequence[Policy]) -> bool:

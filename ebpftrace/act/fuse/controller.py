@@ -9,7 +9,12 @@ from ebpftrace.act.fuse.bounds import bound_key, fuse_for
 from ebpftrace.act.fuse.effects import FuseEffects, Holder, find
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.fuse.format import first_event
-from ebpftrace.act.fuse.job_bound import is_below_bound, of_job_alone, used_share
+from ebpftrace.act.fuse.job_bound import (
+    is_below_bound,
+    is_of_shared_limit,
+    nearest_share,
+    of_job_alone,
+)
 from ebpftrace.act.fuse.ladder import at_stop
 from ebpftrace.act.fuse.states import (
     FINAL,
@@ -164,15 +169,20 @@ class FuseController:
         if match is None:
             return StopTrigger.EXEMPT
         policy, fuse = match
-        if is_below_bound(fuse, job):
+        room = self._effects.room(job)
+        if is_below_bound(fuse, job, room):
             return StopTrigger.CORRECT_BOUND
+        limit_bytes, limit_name = job.cgroup.limit_bytes, ""
+        if room is not None and is_of_shared_limit(fuse, job, room):
+            limit_bytes, limit_name = room.limit.limit_bytes, room.words
         known = KnownProcess(
-            job.identity, process.comm, process.role, job.cgroup.limit_bytes, process.exec_name
+            job.identity, process.comm, process.role, limit_bytes, process.exec_name
         )
         # Where untracked processes took the rest, no further stop would hold them.
         by_others = blown.scope is not fuse.scope and self._effects.others_took_most(job)
-        now = policy if by_others else at_stop(policy, used_share(job))
-        event = self._first(FuseEventKind.STOPPED, of_job_alone(blown, fuse, job), known, now)
+        now = policy if by_others else at_stop(policy, nearest_share(job))
+        blown = of_job_alone(blown, fuse, job)
+        event = self._first(FuseEventKind.STOPPED, blown, known, now, limit_name)
         key = bound_key(fuse, blown.key, blown.cgroup_id)
         stop.process = StoppedProcess(event, policy, fuse, key)
         return StopTrigger.IDENTIFY
@@ -199,6 +209,12 @@ class FuseController:
         return [event for event in done if event is not None]
 
     def _first(
-        self, kind: FuseEventKind, blown: FuseBlown, process: KnownProcess, policy: Policy
+        self,
+        kind: FuseEventKind,
+        blown: FuseBlown,
+        process: KnownProcess,
+        policy: Policy,
+        limit_name: str = "",
     ) -> FuseEvent:
-        return first_event(kind, blown, process, policy, time_ns=self._unix_ns(blown.time_ns))
+        time_ns = self._unix_ns(blown.time_ns)
+        return first_event(kind, blown, process, policy, limit_name, time_ns=time_ns)

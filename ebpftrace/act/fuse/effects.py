@@ -3,7 +3,7 @@
 `act/fuse/holding` makes sure that every stopped process is resumed, however the watch ends.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from ebpftrace.act.fuse.bounds import (
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.fuse.format import later_event
 from ebpftrace.act.fuse.job_bound import bound_in, next_fuse
+from ebpftrace.act.fuse.shared_room import SharedRoom, SharedRooms
 from ebpftrace.act.fuse.states import FuseStop, StopEffect, StoppedProcess
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
@@ -47,6 +48,8 @@ class FuseEffects:
         self._unix_ns = unix_ns
         self._arming = Arming(control)
         self._raised = RaisedFuses()
+        self._shared_rooms = SharedRooms()
+        self._rooms: Mapping[str, SharedRoom] = {}
         self._policies: Sequence[Policy] = ()
         self._snapshot: Snapshot | None = None
         self._budget_refusal: Callable[[JobIdentity, Policy], str] = lambda _job, _policy: ""
@@ -59,6 +62,11 @@ class FuseEffects:
     def use(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
         """Effects go by these from here on."""
         self._policies, self._snapshot = policies, snapshot
+        self._rooms = self._shared_rooms.observe(snapshot)
+
+    def room(self, job: JobSnapshot) -> SharedRoom | None:
+        """The room below the limit that a job shares; None where it shares none."""
+        return self._rooms.get(job.identity.key)
 
     def job(self, key: str) -> JobSnapshot | None:
         """A job as the last snapshot has it."""
@@ -75,7 +83,9 @@ class FuseEffects:
         """Set all bounds in the kernel; `crossed` are those that stopped processes are at."""
         self._budget_refusal = budget_refusal
         self._raised.drop_unneeded(snapshot, crossed)
-        bounds = compute_bounds(policies, snapshot, self._raised.fuses, budget_refusal)
+        bounds = compute_bounds(
+            policies, snapshot, self._raised.fuses, budget_refusal, self._rooms
+        )
         self._arming.arm(bounds, snapshot.monotonic_ns)
 
     def others_took_most(self, job: JobSnapshot) -> bool:
@@ -149,7 +159,7 @@ class FuseEffects:
         jobs = [job for job in self._snapshot.jobs if job.identity.cgroup_id == cgroup_id]
         bounds = compute_bounds(
             self._policies, replace(self._snapshot, jobs=tuple(jobs)), self._raised.fuses,
-            self._budget_refusal,
+            self._budget_refusal, self._rooms,
         )  # fmt: skip
         self._arming.arm_cgroup(bounds, cgroup_id)
 
@@ -170,7 +180,7 @@ class FuseEffects:
         if blown.scope is not fuse.scope:
             usage = _usage(fuse.scope, *found) + grown
         raised = next_fuse(fuse, job, usage, grown_bytes=grown)
-        bound = None if raised is None else bound_in(raised, job)
+        bound = None if raised is None else bound_in(raised, job, self.room(job))
         if bound is not None:
             bound = whole_pages(bound) * PAGE_SIZE  # as in the kernel
         unreachable = replace(fuse, bound=UNREACHABLE, share=False)

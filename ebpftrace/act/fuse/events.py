@@ -38,6 +38,7 @@ class FuseEvent:
     `held_bytes` is the process's own usage and `measured_bytes` the usage that crossed
     `bound_bytes`, both at the stop. `next_bound_bytes` is where a thawed process is stopped
     again (None: nowhere). `stopped_ns` is how long it was stopped, 0 at the stop itself.
+    `limit_name` describes a limit that the job shares, if `limit_bytes` is that.
     `next_steps` describes what happens next: "capture, shell, then SIGKILL". `monotonic_ns`
     is CLOCK_MONOTONIC, `time_ns` Unix time.
     """
@@ -58,3 +59,4 @@ class FuseEvent:
     sentence: str
     monotonic_ns: int
     time_ns: int
+    limit_name: str = ""

@@ -25,10 +25,14 @@ def first_event(
     blown: FuseBlown,
     process: KnownProcess,
     policy: Policy,
+    limit_name: str = "",
     *,
     time_ns: int,
 ) -> FuseEvent:
-    """The kernel stopped or killed a process; `time_ns` is the Unix time of that."""
+    """The kernel stopped or killed a process; `time_ns` is the Unix time of that.
+
+    `limit_name` describes a limit that the job shares, where the bound is of that.
+    """
     event = FuseEvent(
         kind=kind,
         policy=policy.name,
@@ -46,6 +50,7 @@ def first_event(
         sentence="",
         monotonic_ns=blown.time_ns,
         time_ns=time_ns,
+        limit_name=limit_name,
     )
     return replace(event, sentence=_sentence(event, policy.fuse))
 
@@ -109,8 +114,9 @@ def _crossing(event: FuseEvent, fuse: Fuse | None) -> str:
     """
     share = ""
     if fuse is not None and fuse.share and event.limit_bytes:
+        limit = event.limit_name or f"the limit of {words.size(event.limit_bytes)}"
         raised = event.bound_bytes > fuse.bound * event.limit_bytes * _ROUNDING
-        of_limit = f"{words.share(fuse.bound)} of the limit of {words.size(event.limit_bytes)}"
+        of_limit = f"{words.share(fuse.bound)} of {limit}"
         share = f", raised from {of_limit}" if raised else f", {of_limit}"
     usage = f"{_USAGE[event.scope]} {words.size(event.measured_bytes)}"
     return f"{usage} (fuse {words.size(event.bound_bytes)}{share})"

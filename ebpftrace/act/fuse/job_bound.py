@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+from ebpftrace.act.fuse.shared_room import SharedRoom
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.events import FuseBlown, FuseScope
 from ebpftrace.judge.samples import of_job
+from ebpftrace.judge.sharing import limit_is_shared
 from ebpftrace.ledger import JobSnapshot
-from ebpftrace.limits import own_level
 
 _LEAST = 1  # bytes: 0 means no bound
 _LEAST_LEFT = 0.01  # of the limit: with less there is no room for another stop
@@ -19,10 +20,17 @@ def used_share(job: JobSnapshot) -> float | None:
     return of_job(job, 0).used_share
 
 
-def bound_in(fuse: Fuse, job: JobSnapshot) -> int | None:
+def nearest_share(job: JobSnapshot) -> float | None:
+    """The same of its own limit or of one that it shares, whichever is more."""
+    used, shared = used_share(job), job.shared_limit
+    return used if used is None or shared is None else max(used, shared.used_share)
+
+
+def bound_in(fuse: Fuse, job: JobSnapshot, shared: SharedRoom | None = None) -> int | None:
     """Bytes; None for a share of a limit that does not exist.
 
     That of a job is of its whole cgroup, which several jobs may share: the kernel counts that.
+    A share is also one of a limit that the job shares with other cgroups (`shared`).
     """
     if not fuse.share:
         return round(fuse.bound) + (beside(job) if fuse.scope is FuseScope.JOB else 0)
@@ -30,29 +38,46 @@ def bound_in(fuse: Fuse, job: JobSnapshot) -> int | None:
         return None
     if fuse.scope is not FuseScope.JOB:
         return round(fuse.bound * job.cgroup.limit_bytes)
-    used = used_share(job)
-    if used is None:
+    left = _left(fuse.bound, job, shared)
+    return None if left is None else max(_LEAST, job.group_usage.held_bytes + left)
+
+
+def _own_left(share: float, job: JobSnapshot, shared: SharedRoom | None) -> int | None:
+    """Bytes until this share of the job's own limit is taken; None without one."""
+    now = of_job(job, 0)
+    used = now.used_share
+    if used is None or now.limit_bytes is None or (shared is not None and limit_is_shared(now)):
         return None
-    left = round((fuse.bound - used) * job.cgroup.limit_bytes)
-    return max(_LEAST, job.group_usage.held_bytes + left)
+    return round((share - used) * now.limit_bytes)
 
 
-def least_held(fuse: Fuse, job: JobSnapshot) -> int:
+def _left(share: float, job: JobSnapshot, shared: SharedRoom | None) -> int | None:
+    """What the job may gain until it is stopped: at its own limit or at a shared one."""
+    left = _own_left(share, job, shared)
+    part = None if shared is None else shared.part_bytes(share)
+    return min((it for it in (left, part) if it is not None), default=None)
+
+
+def is_of_shared_limit(fuse: Fuse, job: JobSnapshot, shared: SharedRoom | None) -> bool:
+    """Whether a bound is nearer by the shared limit than by the job's own."""
+    if shared is None or not fuse.share or fuse.scope is not FuseScope.JOB:
+        return False
+    left = _own_left(fuse.bound, job, shared)
+    return left is None or shared.left_bytes(fuse.bound) < left
+
+
+def least_held(bound_bytes: int, job: JobSnapshot) -> int:
     """Bytes that the cgroup must hold for a stop at a bound of the job; 0: not compared.
 
     The kernel compares them with the charge, which memory that several processes share is in
-    once. The share of a limit above the cgroup cannot be compared with that, and the root
-    cgroup, whose contents are not known, has no charge.
+    once. The root cgroup, whose contents are not known, has no charge.
     """
-    if job.cgroup.contents is None:
-        return 0
-    if not fuse.share:
-        return round(fuse.bound)
-    level, limit = own_level(job.cgroup), job.cgroup.limit_bytes
-    return 0 if limit is None or level is None or level.above else round(fuse.bound * limit)
+    return 0 if job.cgroup.contents is None else max(0, bound_bytes - beside(job))
 
 
-def charge_bound(fuse: Fuse, higher: Fuse | None, job: JobSnapshot) -> int | None:
+def charge_bound(
+    fuse: Fuse, higher: Fuse | None, job: JobSnapshot, shared: SharedRoom | None = None
+) -> int | None:
     """The charge at which a process of this job is stopped as well; bytes.
 
     The bound of what the tracked processes hold is as old as the snapshot: a compiler that
@@ -61,22 +86,24 @@ def charge_bound(fuse: Fuse, higher: Fuse | None, job: JobSnapshot) -> int | Non
     flood of page cache is found to be below the bound, and corrected. None: too far from the
     bound, or most of the memory is of processes that this fuse cannot stop.
     """
-    headroom, used = job.cgroup.headroom_bytes, used_share(job)
-    limit = job.cgroup.limit_bytes
+    headroom, limit = job.cgroup.headroom_bytes, job.cgroup.limit_bytes
+    left = _left(fuse.bound, job, shared)
     if not fuse.share or fuse.action is not FuseAction.STOP:
         return None
-    if limit is None or headroom is None or used is None or used < fuse.bound - _NEAR:
+    if limit is None or headroom is None or left is None or left > _NEAR * limit:
         return None
-    if job.group_usage.held_bytes < used * limit / 2:
+    own_left = _own_left(fuse.bound, job, shared)
+    taken = job.held_bytes if own_left is None else fuse.bound * limit - own_left
+    if job.group_usage.held_bytes < taken / 2:
         return None
-    share = fuse.bound
     if higher is not None:
-        share = max(share, higher.bound if higher.share else 1)
-    left = round((share - used) * limit)
-    return job.cgroup.charge_bytes + left if 0 < left < headroom else None
+        left = _left(max(fuse.bound, higher.bound if higher.share else 1), job, shared)
+    if shared is not None:
+        headroom = min(headroom, shared.limit.room_bytes)
+    return job.cgroup.charge_bytes + left if left and 0 < left < headroom else None
 
 
-def is_below_bound(fuse: Fuse, job: JobSnapshot) -> bool:
+def is_below_bound(fuse: Fuse, job: JobSnapshot, shared: SharedRoom | None = None) -> bool:
     """Whether a job whose process was stopped at its bound has not crossed it.
 
     Then only the sum of several jobs of its cgroup has, or memory that several processes
@@ -86,8 +113,13 @@ def is_below_bound(fuse: Fuse, job: JobSnapshot) -> bool:
     if fuse.scope is not FuseScope.JOB:
         return False
     if fuse.share:
-        used = used_share(job)
-        return used is not None and used < fuse.bound - _TOLERANCE
+        limit, left = job.cgroup.limit_bytes, _own_left(fuse.bound, job, shared)
+        below = left is None or left > _TOLERANCE * (limit or 0)
+        if shared is None:
+            return below and left is not None
+        shared_left = shared.left_bytes(fuse.bound)
+        far = shared_left > _TOLERANCE * shared.limit.limit_bytes
+        return below and (far or shared.blameless_bytes > 0)
     if job.group_usage.held_bytes > job.usage.held_bytes:
         return job.charged_usage.held_bytes < fuse.bound
     return beside(job) > 0 and job.charged_usage.held_bytes < fuse.bound * (1 - _TOLERANCE)
@@ -122,7 +154,7 @@ def next_fuse(
     if limit_bytes is None:
         own_bytes = usage_bytes - (beside(job) if fuse.scope is FuseScope.JOB else 0)
         return replace(fuse, bound=own_bytes * 5 / 4, share=False)
-    used = None if fuse.scope is FuseScope.CHARGE else used_share(job)
+    used = None if fuse.scope is FuseScope.CHARGE else nearest_share(job)
     used = usage_bytes / limit_bytes if used is None else used + grown_bytes / limit_bytes
     left = 1 - used
     if left <= _LEAST_LEFT:
