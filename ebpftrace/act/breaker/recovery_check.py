@@ -1,11 +1,11 @@
-"""Did a step help? Judged from snapshots, and from memory.stat where no process is tracked."""
+"""Did a step help? Judged from snapshots, and from the cgroup's files without a process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.job_memory import JobMemory
 from ebpftrace.events import ProcessKey
-from ebpftrace.host.memstat import read_contents
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
@@ -39,6 +39,10 @@ class RecoveryCheck:
     gone_ns: int = 0  # when the targets were first missing from a snapshot; 0: not yet
     successor: ProcessKey | None = None
     held_bytes: int = 0
+    _memory: JobMemory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._memory = JobMemory(self.incident.cgroup_folder, self.incident.limit_bytes)
 
     def observe(self, snapshot: Snapshot) -> RecoveryVerdict:
         """Take the next snapshot, taken at `since_ns` or later."""
@@ -94,12 +98,10 @@ class RecoveryCheck:
         return max(successors, key=lambda it: it.key.start_boottime_ns, default=None)
 
     def _held_bytes(self, job: JobSnapshot) -> int:
-        if job.processes or not self.incident.limit_bytes:
+        if job.processes or not self.incident.limit_bytes or not job.alone:
             return job.held_bytes
         # The ledger stops reading a cgroup once its last tracked process has ended.
-        folder = self.incident.cgroup_folder
-        contents = None if folder is None else read_contents(folder)
-        return 0 if contents is None else contents.anon_bytes + contents.shmem_bytes
+        return self._memory.held_bytes()
 
     @property
     def is_down(self) -> bool:

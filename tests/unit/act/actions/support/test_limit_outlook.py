@@ -21,6 +21,56 @@ def write(folder: Path, anon: int, cache: int = 0, *, v1: bool = True, kernel: i
     (folder / "memory.stat").write_text(stat)
 
 
+def limited(folder: Path, name: str, limit: int, *, v1: bool = True) -> Path:
+    """A cgroup with a limit below the one in `folder`."""
+    made = folder / name
+    made.mkdir()
+    (made / "cgroup.procs").touch()
+    (made / ("memory.limit_in_bytes" if v1 else "memory.max")).write_text(f"{limit * MIB}\n")
+    return made
+
+
+@pytest.mark.parametrize("v1", [True, False], ids=["v1", "v2"])
+@pytest.mark.parametrize("above", [1, 3])
+@pytest.mark.parametrize(("siblings", "expected"), [(0, False), (110, True)])
+def test_a_limit_above_may_be_the_nearest(
+    tmp_path: Path, siblings: int, expected: bool, above: int, v1: bool
+) -> None:
+    """The job holds 120 of 300 MiB; the node of 240 has what its siblings hold beside it."""
+    node = folder = limited(tmp_path, "node", 240, v1=v1)
+    for level in range(above):
+        folder = limited(folder, f"level{level}", 300, v1=v1)
+    outlook = LimitOutlook(folder, LIMIT)
+    found = False
+    for step in range(4):
+        for path in (folder, *folder.parents[: above - 1]):
+            write(path, 120 + 2 * step, v1=v1)
+        write(node, 120 + 2 * step + siblings, v1=v1)
+        found = outlook.is_near(round(step * 0.1 * NS_PER_SECOND))
+    assert found is expected
+
+
+def test_what_a_sibling_takes_of_a_limit_above_counts_too(tmp_path: Path) -> None:
+    """The process with the signal does not grow, and would be killed all the same."""
+    node = limited(tmp_path, "node", 240)
+    folder = limited(node, "job", 300)
+    outlook = LimitOutlook(folder, LIMIT)
+    for step in range(4):
+        write(folder, 120)
+        write(node, 226 + 2 * step)
+        found = outlook.is_near(round(step * 0.1 * NS_PER_SECOND))
+    assert found
+
+
+def test_a_limit_that_no_file_shows_is_the_cgroups_own(tmp_path: Path) -> None:
+    folder = limited(tmp_path, "job", 1 << 30)
+    outlook = LimitOutlook(folder, LIMIT)
+    for step in range(4):
+        write(folder, 276 + 2 * step)
+        found = outlook.is_near(round(step * 0.1 * NS_PER_SECOND))
+    assert found
+
+
 def near(folder: Path, levels: list[int], every: float = 0.1, **kinds: int | bool) -> bool:
     """The last of these looks."""
     outlook = LimitOutlook(folder, LIMIT)
