@@ -30,7 +30,9 @@ from ebpftrace.host.bounded import timeouts
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.descriptors import exhausted
 from ebpftrace.jobs import JobResolver
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import Ledger
+from ebpftrace.ledger.register import MOST_RUNS
 from ebpftrace.probe import Probe, Selection
 
 _MOST_AHEAD = 4096
@@ -69,6 +71,8 @@ class EventDispatcher:
         self._lost_history = lost_history
         self._timeouts_before, self._exhausted_before = timeouts(), exhausted()
         self._resolver = JobResolver(paths)
+        self._runs_refused = 0
+        self._remarks: list[str] = []
         self._queue: deque[Event] = deque()
         self.tracked = ProcessFilter(selection)
         self._wrapped = WrappedPrograms(selection)
@@ -92,8 +96,9 @@ class EventDispatcher:
                 self._apply(event)
 
     def take_remarks(self) -> list[str]:
-        """What the user should know of processes that are not watched, each fact once."""
-        return [*self.tracked.take_remarks(), *self._wrapped.take_remarks()]
+        """What the user should know of processes and jobs, each fact once."""
+        remarks, self._remarks = self._remarks, []
+        return [*self.tracked.take_remarks(), *self._wrapped.take_remarks(), *remarks]
 
     def look_around(self) -> None:
         """Look for programs that a watched name should have matched; once a reading."""
@@ -128,19 +133,32 @@ class EventDispatcher:
         if self._breaker is not None:
             self._scheduler.process_started(self._clock())
         self._wrapped.started(accepted)
-        identity = self._resolver.resolve(event.key.pid, event.cgroup_id, event.parent_pid)
+        identity = self._identify(event.key.pid, event.cgroup_id, event.parent_pid)
         self._ledger.apply(accepted, identity)
+
+    def _identify(self, pid: int, cgroup_id: int, parent_pid: int = 0) -> JobIdentity:
+        """The job of a process: its cgroup, where that has more CI runs than are kept."""
+        identity = self._resolver.resolve(pid, cgroup_id, parent_pid)
+        if self._ledger.admits(identity):
+            return identity
+        self._runs_refused += 1
+        if self._runs_refused == 1:
+            self._remarks.append(
+                f"cgroup {identity.cgroup or cgroup_id} has more than {MOST_RUNS} CI runs at a "
+                "time, as its processes say: further ones are counted as the cgroup itself"
+            )
+        return self._resolver.resolve(pid, cgroup_id, parent_pid, by_run=False)
 
     def _apply(self, event: Event) -> None:
         ledger, tracked = self._ledger, self.tracked
         if isinstance(event, ProcessMoved):
             if tracked.has(event.key):
-                ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
+                ledger.apply(event, self._identify(event.key.pid, event.cgroup_id))
         elif isinstance(event, RESOLVED):
             event = self._files.name_limit(event)
             if self._breaker is not None:
                 self._breaker.handle_oom_kill(event)
-            ledger.apply(event, self._resolver.resolve(event.key.pid, event.cgroup_id))
+            ledger.apply(event, self._identify(event.key.pid, event.cgroup_id))
         elif isinstance(event, ProcessExited):
             if self._breaker is not None:
                 self._breaker.handle_exit(event)
@@ -170,6 +188,7 @@ class EventDispatcher:
             "descriptors": exhausted() - self._exhausted_before,
             "proc_timeouts": timeouts() - self._timeouts_before,
             "history": self._lost_history(),
+            "runs_full": self._runs_refused,
         }
         found = {cause: count for cause, count in own.items() if count}
         return replace(event, counts={**event.counts, **found}) if found else event

@@ -24,6 +24,11 @@ class JobIdentity:
     recurring: str = ""
 
     @property
+    def is_run(self) -> bool:
+        """Whether it is a CI run, as its processes say, and not all of its cgroup."""
+        return self.key.startswith(f"{self.cgroup_id}:")
+
+    @property
     def account(self) -> str:
         """What the job's budget and cool-down are kept under."""
         return self.restart_key or self.key

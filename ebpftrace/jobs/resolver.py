@@ -39,18 +39,21 @@ class JobResolver:
         self._proc = root / "proc"
         self._ancestry = Ancestry(self._proc, systems)
 
-    def resolve(self, pid: int, cgroup_id: int, parent_pid: int = 0) -> JobIdentity:
+    def resolve(
+        self, pid: int, cgroup_id: int, parent_pid: int = 0, *, by_run: bool = True
+    ) -> JobIdentity:
         """The job of a process in this memory cgroup; `parent_pid` helps if it has ended.
 
-        Never fails: what cannot be read is ignored. `cgroup` of the answer is "" if the
-        cgroup was removed before its path was read.
+        Without `by_run` it is the cgroup, whatever CI run the process names. Never fails:
+        what cannot be read is ignored. `cgroup` of the answer is "" if the cgroup was removed
+        before its path was read.
         """
         path, found = None, None
         location = fallback.locate_removed(cgroup_id)
         with when_exhausted():
             path = self._path(pid, cgroup_id)
             location = self._locate(pid, path, cgroup_id)
-            found = self._ancestry.find(pid, parent_pid)
+            found = self._ancestry.find(pid, parent_pid) if by_run else None
         restart_key = f"{location.kind}:{location.restart_id or path}" if path else ""
         if found is None:
             return JobIdentity(

@@ -50,6 +50,7 @@ class Ledger:
         self._began_ns = began_ns
         self._processes: dict[ProcessKey, ProcessAccount] = {}
         self._jobs = JobRegister()
+        self.admits = self._jobs.admits
         self._executed: dict[ProcessKey, JobAccount] = {}  # since the last snapshot
         self._notebook = Notebook(clock)
         self._losses: Mapping[str, int] = MappingProxyType({})
@@ -108,8 +109,7 @@ class Ledger:
 
     def peek(self, now_ns: int, time_ns: int) -> Snapshot:
         """The same between two intervals, for the breaker."""
-        cost = SelfCost()
-        return self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost, peek=True)
+        return self._draw(self._jobs.recent(now_ns), now_ns, time_ns, SelfCost(), peek=True)
 
     def final(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
         """All accounts at the end: every job still in memory, largest peak first."""

@@ -1,5 +1,6 @@
 """All known jobs, with a process or ended, and which of them share a cgroup."""
 
+import itertools
 from collections.abc import Iterator
 
 from ebpftrace.counters import CgroupCounters, CgroupPressure
@@ -12,6 +13,12 @@ from ebpftrace.units import NS_PER_SECOND
 
 MAX_ENDED_JOBS = 4096
 """How many jobs without a process are kept; the one that ended first is dropped first."""
+
+MOST_RUNS = 64
+"""CI runs of one cgroup that have processes at a time, and as many that have ended: what runs
+there can name a new run at every exec."""
+
+_MOST_LINGERING = 512  # ended jobs in a snapshot, each of which is a kilobyte of JSON
 
 LINGER_NS = 60 * NS_PER_SECOND
 """An ended job stays in the snapshots for so long: every reader sees its last figures, and
@@ -32,12 +39,24 @@ class JobRegister:
         self._sampled: set[JobAccount] = set()  # jobs with a history to forget
         self.forgotten = 0
 
+    def admits(self, identity: JobIdentity) -> bool:
+        """Whether its cgroup has room for this CI run. There is for any other job."""
+        if not identity.is_run or identity.key in self._live or identity.key in self._ended:
+            return True
+        cgroup = self._cgroups.get(identity.cgroup_id)
+        return cgroup is None or sum(bool(job.processes) for job in cgroup.jobs) < MOST_RUNS
+
     def job(self, identity: JobIdentity, now_ns: int) -> JobAccount:
         """The account of this job; a new one has no process yet, and counts as ended."""
         job = self._live.get(identity.key) or self._ended.get(identity.key)
         if job is None:
             job = self._ended[identity.key] = JobAccount(identity, began_ns=now_ns)
-            self._cgroup(identity.cgroup_id).run(job)
+            cgroup = self._cgroup(identity.cgroup_id)
+            cgroup.run(job)
+            ended = [it for it in cgroup.jobs if not it.processes and it is not job]
+            ended.sort(key=lambda it: it.ended_ns)
+            for other in ended[: max(0, len(ended) - MOST_RUNS)]:
+                self._drop(other)
         elif identity.cgroup and not job.identity.cgroup:
             job.identity = identity  # its first process ended before its cgroup was read
         elif identity.cgroup_id != job.identity.cgroup_id and not job.processes:
@@ -78,13 +97,14 @@ class JobRegister:
         return list(self._live.values())
 
     def recent(self, now_ns: int) -> list[JobAccount]:
-        """Jobs with a process, then those that ended a short while ago, the latest first."""
-        jobs = self.live
-        for job in reversed(self._ended.values()):
-            if now_ns - job.ended_ns >= LINGER_NS:
-                break
-            jobs.append(job)
-        return jobs
+        """Jobs with a process, then those that ended a short while ago, the latest first.
+
+        Of those there are 512 at most.
+        """
+        ended = itertools.takewhile(
+            lambda job: now_ns - job.ended_ns < LINGER_NS, reversed(self._ended.values())
+        )
+        return [*self.live, *itertools.islice(ended, _MOST_LINGERING)]
 
     def __iter__(self) -> Iterator[JobAccount]:
         yield from self._live.values()
@@ -146,13 +166,17 @@ class JobRegister:
     def forget_old(self) -> None:
         """Drop the oldest ended jobs above the bound. To be called after every event."""
         while len(self._ended) > MAX_ENDED_JOBS:
-            job = self._ended.pop(next(iter(self._ended)))
-            self.forgotten += 1
-            cgroup = self._cgroups.get(job.identity.cgroup_id)
-            if cgroup is not None:
-                cgroup.forget(job)
-                if not cgroup.jobs:
-                    del self._cgroups[job.identity.cgroup_id]
+            self._drop(self._ended[next(iter(self._ended))])
+
+    def _drop(self, job: JobAccount) -> None:
+        """Forget an ended job."""
+        del self._ended[job.identity.key]
+        self.forgotten += 1
+        cgroup = self._cgroups.get(job.identity.cgroup_id)
+        if cgroup is not None:
+            cgroup.forget(job)
+            if not cgroup.jobs:
+                del self._cgroups[job.identity.cgroup_id]
 
     def _cgroup(self, cgroup_id: int) -> CgroupAccount:
         cgroup = self._cgroups.get(cgroup_id)

@@ -75,6 +75,12 @@ def evade_binary() -> Path:
 
 
 @cache
+def pretend_binary() -> Path:
+    """Processes that say they are runs of CI jobs (tests/hostile/pretend.c)."""
+    return compiled("pretend", [ROOT / "tests" / "hostile" / "pretend.c"])
+
+
+@cache
 def jump_library() -> Path:
     """What moves the wall clock of one process, to be preloaded."""
     flags = ("-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")

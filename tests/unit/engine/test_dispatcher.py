@@ -30,9 +30,11 @@ from ebpftrace.events import (
 )
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, Ledger, SelfCost
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.ledger.notes import LossNote, ProcessNote
+from ebpftrace.ledger.register import MOST_RUNS
 from ebpftrace.probe import Selection
 from ebpftrace.units import MIB
 from tests.support.scripted_probe import ScriptedProbe, holding
@@ -242,3 +244,37 @@ def test_watch_of_cgroups_ends_with_the_last_of_them(tmp_path: Path) -> None:
 def test_watch_of_names_does_not_end_by_itself(dispatch: Dispatching) -> None:
     dispatch(STARTED, EXITED)
     assert dispatch.dispatcher.end_reason() == ""
+
+
+class PretendingResolver:
+    """Each process names a CI run of its own."""
+
+    def resolve(
+        self, pid: int, cgroup_id: int, parent_pid: int = 0, *, by_run: bool = True
+    ) -> JobIdentity:
+        key = f"{cgroup_id}:github:{pid}" if by_run else str(cgroup_id)
+        return JobIdentity(key, key, "github" if by_run else "cgroup", "", "/ci", cgroup_id)
+
+
+def test_runs_beyond_those_that_a_cgroup_has_room_for_are_the_cgroup(
+    dispatch: Dispatching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch.dispatcher, "_resolver", PretendingResolver())
+    count = MOST_RUNS + 5
+    for number in range(count):
+        dispatch(replace(STARTED, key=fake_key(number)))
+    dispatch(ProcessMoved(BEGAN_NS, fake_key(count - 1), GROUP + 1))
+    jobs = {job.identity.key: len(job.processes) for job in dispatch.jobs()}
+    assert jobs.pop(str(GROUP)) == 4
+    assert jobs.pop(f"{GROUP + 1}:github:{fake_key(count - 1).pid}") == 1
+    assert list(jobs.values()) == [1] * MOST_RUNS
+    dispatch(LossesRead(BEGAN_NS, {}))
+    losses = {
+        note.cause: note.count
+        for note in dispatch.ledger.drain_notes()
+        if isinstance(note, LossNote)
+    }
+    assert losses == {"runs_full": 5}
+    (remark,) = dispatch.dispatcher.take_remarks()
+    assert remark.startswith("cgroup /ci has more than 64 CI runs at a time")
+    assert dispatch.dispatcher.take_remarks() == []

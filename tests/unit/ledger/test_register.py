@@ -84,7 +84,7 @@ def test_a_cgroup_that_has_a_process_again_is_not_gone() -> None:
 def test_four_thousand_ended_jobs_are_remembered_and_the_first_forgotten() -> None:
     book = ScriptedLedger()
     for number in range(register.MAX_ENDED_JOBS + 2):
-        book.start(1, 1, identity(f"job-{number}"))
+        book.start(1, 1, identity(f"job-{number}", cgroup_id=number))
         book.exit(1)
     final = book.final()
     assert (len(final.jobs), final.forgotten_jobs) == (register.MAX_ENDED_JOBS, 2)
@@ -209,3 +209,48 @@ def test_cgroups_without_a_job_are_remembered_within_a_bound() -> None:
     book.start(2, 1, identity("0", 0))  # that it was made first is forgotten
     book.cgroup(0, oom_kills=2)
     assert book.job("0").oom_kills == 0
+
+
+def test_ended_runs_of_one_cgroup_make_room_for_others_of_it() -> None:
+    """A process can name another CI run at each exec; jobs elsewhere are not forgotten."""
+    book = ScriptedLedger()
+    ended(book, "elsewhere")
+    book.start(1, 1, identity("first"))
+    for number in range(600):
+        book.at += 0.001
+        book.start(2, 1, identity(f"run-{number}"))
+        book.exit(2)
+    book.exit(1)
+    book.start(3, 1, identity("last"))
+    kept = names(book)
+    assert {"elsewhere", "first", "run-599", "last"} <= kept, "first to begin, last to end"
+    assert len(kept) == register.MOST_RUNS + 2
+    assert book.final().forgotten_jobs == 603 - len(kept)
+
+
+def test_a_cgroup_has_room_for_so_many_runs_with_processes() -> None:
+    book = ScriptedLedger()
+    admits = book.ledger.admits
+    for number in range(register.MOST_RUNS):
+        assert admits(identity(f"run-{number}"))
+        book.start(number + 1, 1, identity(f"run-{number}"))
+    another = identity("another")
+    assert not admits(another)
+    assert admits(identity("run-0")), "it is there"
+    assert admits(identity("another", cgroup_id=8)), "another cgroup"
+    assert admits(replace(another, key="7")), "the cgroup's own job"
+    assert admits(replace(another, key="systemd:/a.service")), "a service"
+    book.exit(5)
+    assert admits(another)
+    assert admits(identity("run-4")), "it is remembered"
+
+
+def test_a_snapshot_has_the_latest_of_very_many_ended_jobs() -> None:
+    book = ScriptedLedger()
+    for number in range(600):
+        book.start(1, 1, identity(f"job-{number}", cgroup_id=number))
+        book.exit(1)
+    book.start(1, 1, identity("live", cgroup_id=9999))
+    shown = [job.identity.name for job in book.snapshot().jobs]
+    assert len(shown) == 513
+    assert {"live", "job-599", "job-88"} <= set(shown) and "job-87" not in shown
