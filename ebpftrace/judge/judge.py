@@ -12,7 +12,8 @@ from ebpftrace.judge.detectors.oom import NAME as OOM
 from ebpftrace.judge.detectors.oom import OomDetector
 from ebpftrace.judge.finding import Finding, FindingState, FindingUnit, Severity, Subject
 from ebpftrace.judge.past import PastOf
-from ebpftrace.judge.samples import Samples, of_job, of_process
+from ebpftrace.judge.sample import of_job, of_process
+from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import is_full
 from ebpftrace.ledger import JobSnapshot, Note, OomNote, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import NS_PER_SECOND
@@ -102,10 +103,7 @@ class Judge:
 
     def judge_note(self, note: Note) -> tuple[Finding, ...]:
         """What a note reports at once: an OOM kill, which may end a job between snapshots."""
-        detector = next(
-            (detector for detector in self._detectors if isinstance(detector, OomDetector)),
-            None,
-        )
+        detector = next((one for one in self._detectors if isinstance(one, OomDetector)), None)
         if detector is None or not isinstance(note, OomNote):
             return ()
         case = self._cases.get((note.job.key, ""))

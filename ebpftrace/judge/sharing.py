@@ -1,6 +1,7 @@
 """A limit that several jobs share: which of them brings it nearer."""
 
-from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.judge.sample import Sample
+from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger.floor import FINE_NS
 from ebpftrace.ledger.held import SharedLimit
 

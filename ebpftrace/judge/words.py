@@ -1,7 +1,8 @@
 """The parts of the sentences of findings."""
 
 from ebpftrace.judge.attribution import attribute, unattributed
-from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.judge.sample import Sample
+from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import limit_is_shared, nearer_shared
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.climb import SteadyClimb

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Iterator
 
 from ebpftrace.judge.detector import Detector
-from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.judge.sample import Sample
+from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger.series import HeldSeries
 from ebpftrace.ledger.trend import JobSeries
 from ebpftrace.units import MIB, NS_PER_SECOND

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ebpftrace.act.fuse.shared_room import SharedRoom
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.events import FuseBlown, FuseScope
-from ebpftrace.judge.samples import of_job
+from ebpftrace.judge.sample import of_job
 from ebpftrace.judge.sharing import limit_is_shared
 from ebpftrace.ledger import JobSnapshot
 

@@ -11,7 +11,8 @@ from ebpftrace.events import GroupReading, ProcessKey
 from ebpftrace.judge.detector import BytesToBound, Detector
 from ebpftrace.judge.finding import Finding, FindingState, Subject
 from ebpftrace.judge.judge import finding_of, subject_words
-from ebpftrace.judge.samples import Sample, Samples, of_job, of_process
+from ebpftrace.judge.sample import Sample, of_job, of_process
+from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 
 _MAX_READINGS = 64

@@ -12,7 +12,7 @@ from pathlib import Path
 from ebpftrace.counters import CgroupContents, ProcessCounters, Usage
 from ebpftrace.events import GroupReading
 from ebpftrace.host.memstat import confirmed_now, read_contents
-from ebpftrace.judge.samples import Sample
+from ebpftrace.judge.sample import Sample
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.limits import with_contents_of
 from ebpftrace.units import PAGE_SIZE

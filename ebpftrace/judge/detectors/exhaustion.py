@@ -10,6 +10,9 @@ from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import grew, limit_is_shared
 from ebpftrace.units import NS_PER_SECOND
 
+EXHAUSTED_SHARE = 0.97
+"""Of a limit. Healthy jobs were seen to end well with 96 % taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExhaustionDetector(Detector):
@@ -18,12 +21,11 @@ class ExhaustionDetector(Detector):
     It grew by `least_share` of the limit. Or it hit the limit while so much was taken: what
     was freed was freed too late. A job that rests just below its limit does neither.
 
-    Healthy jobs were seen to end well with 96 % taken. Of what is taken, all but a tenth of
-    the limit must be held: the rest is page cache that was dropped while it was read, or
-    kernel memory where its amount is not known.
+    Of what is taken, all but a tenth of the limit must be held: the rest is page cache that
+    was dropped while it was read, or kernel memory where its amount is not known.
     """
 
-    bound_share: float = 0.97
+    bound_share: float = EXHAUSTED_SHARE
     window_ns: int = 10 * NS_PER_SECOND
     least_share: float = 0.002
     kernel_share: float = 0.1

@@ -8,7 +8,8 @@ from ebpftrace.judge import words
 from ebpftrace.judge.condition_kind import Bound, ConditionKind, Setting, SettingType
 from ebpftrace.judge.detector import BytesToBound, Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
-from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.judge.sample import Sample
+from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import grew, limit_is_shared, nearer_shared
 from ebpftrace.ledger.held import SharedLimit
 

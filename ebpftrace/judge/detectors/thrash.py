@@ -9,7 +9,8 @@ from ebpftrace.judge import words
 from ebpftrace.judge.condition_kind import ConditionKind
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
-from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.judge.sample import Sample
+from ebpftrace.judge.samples import Samples
 from ebpftrace.units import NS_PER_SECOND
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.counters import CgroupContents
-from ebpftrace.judge.samples import Samples, of_job, of_process
+from ebpftrace.judge.sample import of_job, of_process
+from ebpftrace.judge.samples import Samples
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.curves import sample, watched

@@ -7,7 +7,8 @@ import pytest
 
 from ebpftrace.judge.detectors.exhaustion import ExhaustionDetector
 from ebpftrace.judge.detectors.level import LevelDetector
-from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.judge.sample import Sample
+from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import grew, limit_is_shared, nearer_shared
 from ebpftrace.ledger.held import SharedLimit
 from ebpftrace.units import MIB

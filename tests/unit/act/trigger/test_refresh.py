@@ -8,7 +8,7 @@ import pytest
 from ebpftrace.act.trigger.refresh import contents_now, correct_stat_lag, refresh_job
 from ebpftrace.counters import CgroupContents, ProcessCounters, Usage
 from ebpftrace.events import GroupReading
-from ebpftrace.judge.samples import of_job
+from ebpftrace.judge.sample import of_job
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches

@@ -6,7 +6,8 @@ import pytest
 
 from ebpftrace.judge.detectors.hang import CONDITION, HangDetector
 from ebpftrace.judge.finding import FindingUnit, Severity
-from ebpftrace.judge.samples import Sample, Samples
+from ebpftrace.judge.sample import Sample
+from ebpftrace.judge.samples import Samples
 from tests.support.curves import sample
 
 
