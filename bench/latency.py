@@ -102,6 +102,7 @@ def _acting(*first: str) -> Observing:
     return observing
 
 
+# Of the process, which counts its own pages: a job's kernel memory counts for the job as well.
 _POLICY = f"""\
 [[policy]]
 name = "latency"
@@ -109,7 +110,7 @@ grace = "0s"
 cooldown = "0s"
 budget = {{{{ restarts = 1000000, window = "10m" }}}}
 capture = {{capture}}
-when = [{{{{ detector = "level", bound = {BOUND} }}}}]
+when = [{{{{ detector = "level", bound = {BOUND}, of = "process" }}}}]
 then = [{{steps}}]
 """
 
