@@ -9,6 +9,7 @@ from ebpftrace.engine.cost import CostMeter
 from ebpftrace.engine.delays import DelayReader
 from ebpftrace.engine.dispatcher import EventDispatcher
 from ebpftrace.engine.names.remarks import name_remarks
+from ebpftrace.engine.near_limit import NearLimit
 from ebpftrace.engine.pressure import PressureListener
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.scheduler import SnapshotScheduler
@@ -71,6 +72,7 @@ class WatchLoop:
             self._files, groups, self._clock,
             lambda: 0 if recorder is None else recorder.lost,
         )  # fmt: skip
+        self._near = None if breaker is None else NearLimit(probe, self._files, self._clock)
         self._cost = CostMeter(probe, self._clock)
         self._judge = Judge(past_of=None if recorder is None else recorder.past_of)
 
@@ -114,9 +116,9 @@ class WatchLoop:
 
     def _next_ns(self, due: int) -> int:
         next_ns = due if self._breaker is None else self._breaker.due_ns(due)
-        if self._scheduler.due_ns is not None:
-            next_ns = min(next_ns, self._scheduler.due_ns)
-        return next_ns
+        near_ns = None if self._near is None else self._near.due_ns
+        others = (next_ns, self._scheduler.due_ns, near_ns)
+        return min(other for other in others if other is not None)
 
     def _drive(self, breaker: BreakerDriver, reason: WakeReason) -> None:
         """Whatever woke us, let actions take their next steps, and read if that is due."""
@@ -131,6 +133,8 @@ class WatchLoop:
             self._tick(self._clock())
         elif self._scheduler.is_due(self._clock()):
             self._read_for(breaker)
+        elif self._near is not None and self._near.is_due and self._near.crossed():
+            self._tick(self._clock())
 
     def _handle_pressure(self, pressed: set[int]) -> None:
         """Tasks wait for memory: reported now, not with the next snapshot."""
@@ -177,6 +181,8 @@ class WatchLoop:
         self._dispatcher.dispatch()  # what the poller queued
         self._report_notes()
         self._scheduler.taken(now, self._clock(), self._sample_again_ns)
+        if self._near is not None:
+            self._near.follow(snapshot, now)
 
     def _read_for(self, breaker: BreakerDriver) -> None:
         """A snapshot for the breaker alone: the view gets one each interval."""

@@ -29,13 +29,10 @@ pytestmark = pytest.mark.timeout(patient(400))
 MIB = 1 << 20
 LIMIT = 1024 * MIB
 SECONDS = patient(240.0)
-# A go command that gopls starts takes 6 % of the limit at once, while gopls waits for it: no
-# watched process takes a page then. Two stops are to come before the last 6 %.
 POLICY = """
 [[policy]]
 name = "shared daemons"
 match = {{ comm = "gopls", cgroup = "{cgroup}" }}
-backstop = "85%"
 when = [{{ detector = "builtin" }}]
 then = [
     {{ action = "capture", folder = "{folder}/evidence" }},
