@@ -178,8 +178,9 @@ class FuseController:
         known = KnownProcess(
             job.identity, process.comm, process.role, limit_bytes, process.exec_name
         )
-        # Where untracked processes took the rest, no further stop would hold them.
+        # Where untracked processes took the rest, or may, no further stop would hold them.
         by_others = blown.scope is not fuse.scope and self._effects.others_took_most(job)
+        by_others = by_others or self._effects.others_may_take_rest(job)
         now = policy if by_others else at_stop(policy, nearest_share(job))
         blown = of_job_alone(blown, fuse, job)
         event = self._first(FuseEventKind.STOPPED, blown, known, now, limit_name)

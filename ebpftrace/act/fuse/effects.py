@@ -18,6 +18,7 @@ from ebpftrace.act.fuse.format import later_event
 from ebpftrace.act.fuse.job_bound import bound_in, next_fuse
 from ebpftrace.act.fuse.shared_room import SharedRoom, SharedRooms
 from ebpftrace.act.fuse.states import FuseStop, StopEffect, StoppedProcess
+from ebpftrace.act.fuse.untracked import UntrackedPeaks
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
@@ -49,6 +50,7 @@ class FuseEffects:
         self._arming = Arming(control)
         self._raised = RaisedFuses()
         self._shared_rooms = SharedRooms()
+        self._untracked = UntrackedPeaks()
         self._rooms: Mapping[str, SharedRoom] = {}
         self._policies: Sequence[Policy] = ()
         self._snapshot: Snapshot | None = None
@@ -63,6 +65,7 @@ class FuseEffects:
         """Effects go by these from here on."""
         self._policies, self._snapshot = policies, snapshot
         self._rooms = self._shared_rooms.observe(snapshot)
+        self._untracked.observe(snapshot)
 
     def room(self, job: JobSnapshot) -> SharedRoom | None:
         """The room below the limit that a job shares; None where it shares none."""
@@ -96,6 +99,10 @@ class FuseEffects:
         """
         middle = self._arming.middle_bytes(job.identity.cgroup_id)
         return middle is not None and job.group_usage.held_bytes < middle
+
+    def others_may_take_rest(self, job: JobSnapshot) -> bool:
+        """Whether untracked processes held so much lately that it would not fit any more."""
+        return self._untracked.may_take_rest(job)
 
     def disarm(self) -> None:
         """Remove all bounds."""

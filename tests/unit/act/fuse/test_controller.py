@@ -287,3 +287,17 @@ def test_whole_ladder_runs_at_a_backstop_that_untracked_processes_reached(
     fuse.kernel_stop(blown(GOPLS, scope=FuseScope.CHARGE))
     (event,) = fuse.identify([policy], snapshot(now))
     assert event.next_steps.split(", ")[:-1] == steps
+
+
+@pytest.mark.parametrize(("others_mib", "whole"), [(700, False), (800, True)])
+def test_whole_ladder_runs_where_untracked_processes_may_take_the_rest(
+    others_mib: int, whole: bool, fuse: FuseController
+) -> None:
+    """They hold 727 MiB of 2 GiB at the stop, and 102 MiB are left."""
+    ladder = tuple(Step(action, 1, None) for action in ("capture", "signal"))
+    policy = replace(POLICY, fuse=backstop(), ladder=ladder)
+    fuse.identify([policy], snapshot(full_job(process(resident=GIB), 1024 + others_mib)))
+    fuse.kernel_stop(blown(GOPLS))
+    now = full_job(process(resident=1300 * MIB), 1946)
+    (event,) = fuse.identify([policy], snapshot(now))
+    assert ("signal" in event.next_steps) is whole
