@@ -11,7 +11,8 @@
     ├── GoneError             9   a pid, a cgroup or a stopped process does not exist
     ├── PolicyError          10   a policy file is invalid
     ├── LogTakenError        11   another ebpftrace acts, and writes to this audit log
-    └── HistoryError         12   the file of past runs cannot be used
+    ├── HistoryError         12   the file of past runs cannot be used
+    └── UntrustedError       13   another user could change a file that root obeys or writes
 
 Ctrl-C and SIGTERM end a watch normally: exit code 0, after the summary. A reader that
 closes its pipe (`| head -1`) is no error either. `docs/exit-codes.md` lists all codes.
@@ -110,6 +111,13 @@ class HistoryError(EbpftraceError):
 
     exit_code = 12
     summary = "history not usable"
+
+
+class UntrustedError(EbpftraceError):
+    """Another user could change or replace a file that ebpftrace obeys or writes."""
+
+    exit_code = 13
+    summary = "file not trusted"
 
 
 def error_types(base: type[EbpftraceError] = EbpftraceError) -> Iterator[type[EbpftraceError]]:

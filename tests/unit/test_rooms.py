@@ -57,6 +57,7 @@ PARTS = {  # by the test of the module that they are parts of
     "history/eviction": "history/test_sqlite_store.py",
     "history/failures": "history/test_sqlite_store.py",
     "history/file": "history/test_sqlite_store.py",
+    "trusted/walk": "trusted/test_folder.py",
     "history/rows": "history/test_sqlite_store.py",
     "history/schema": "history/test_sqlite_store.py",
     "jobs/ci/servers": "jobs/ci/test_table.py",
