@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.errors import EbpftraceError, UsageError
+from ebpftrace.trusted.exports import open_export
 from ebpftrace.views import View
 from ebpftrace.views.factory import Output, open_view
 
@@ -78,11 +79,13 @@ def _opener(target: OutputTarget, *, live: bool) -> Callable[[Waiter], View]:
 
 
 def _open_file(file: Path) -> TextIO:
-    """Opened as a shell's `>FILE` does, but never waiting for the reader of a FIFO."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    """Opened as a shell's `>FILE` does, but never waiting for the reader of a FIFO.
+
+    UntrustedError if another user could have root write to another file.
+    """
     with contextlib.ExitStack() as stack:
         try:
-            fd = os.open(file, flags, 0o666)
+            fd = open_export("the output", file)
         except OSError as error:
             raise EbpftraceError(
                 f"cannot write the output {os.fspath(file)!r}",

@@ -54,7 +54,7 @@ def check(file: Path | None) -> None:
     """Read a policy file and report all its mistakes."""
     file = file or _default()
     try:
-        policies = read_policies(file)
+        policies = _read(file)
     except PolicyFileError as error:
         for mistake in error.mistakes:
             place = f"{error.file}:{mistake.line}: " if mistake.line else f"{error.file}: "
@@ -76,7 +76,7 @@ def explain_command(file: Path | None, pids: tuple[int, ...]) -> None:
     Without --pid: every policy in words. With it: the policy that applies to the process,
     and why the others do not.
     """
-    policies = read_policies(file or _default())
+    policies = _read(file or _default())
     if not pids:
         _describe_all(policies)
         return
@@ -98,6 +98,11 @@ def explain_command(file: Path | None, pids: tuple[int, ...]) -> None:
 def schema_command() -> None:
     """Print the JSON schema of policy files, for editors."""
     click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
+
+
+def _read(file: Path) -> tuple[Policy, ...]:
+    """As a watch of this user reads it: root's refuses a file that others could change."""
+    return read_policies(file, obeyed=os.geteuid() == 0)
 
 
 def _executed_name(pid: int, stat: Stat) -> str:

@@ -35,7 +35,7 @@ class BreakerResources:
     def open(
         cls, request: WatchRequest, open_holding: Callable[[int], Holding] = Holding
     ) -> "BreakerResources":
-        """EbpftraceError if the audit log cannot be written.
+        """EbpftraceError if the audit log cannot be written, or is another user's.
 
         If another ebpftrace already acts, and this watch does not insist on acting, it only
         reports, and says so in the remarks.
@@ -48,7 +48,11 @@ class BreakerResources:
             if request.insists:
                 raise
             return cls(remarks=[f"{error.what}: this watch takes no action"])
-        past = tuple(AuditReader(request.audit).records())
+        try:
+            past = tuple(AuditReader(request.audit, obeyed=True).records())
+        except BaseException:
+            log.close()
+            raise
         return cls(request.policies, log, past, open_holding=open_holding)
 
     @property

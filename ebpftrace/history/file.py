@@ -4,16 +4,19 @@ Past runs decide what is reported and acted on, so a file that another user may 
 or replace, is refused.
 """
 
+import contextlib
 import os
 import stat
 from pathlib import Path
 
-from ebpftrace.errors import GoneError, HistoryError
+from ebpftrace.errors import GoneError, HistoryError, UntrustedError
 from ebpftrace.text import clean
+from ebpftrace.trusted import TrustedFolder
+from ebpftrace.trusted.rules import file_reason
 
 VARIABLE = "EBPFTRACE_HISTORY"
 DEFAULT_FILE = Path("/var/lib/ebpftrace/history.db")
-_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_BESIDE = ("-wal", "-shm", "-journal")
 
 
 def require_private(file: Path, *, make: bool) -> None:
@@ -23,10 +26,19 @@ def require_private(file: Path, *, make: bool) -> None:
     it, a missing file is a GoneError.
     """
     try:
-        if make:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _make(file)
-        folder, status = file.parent.stat(), file.lstat()
+        with TrustedFolder.open("the history", file.parent, make=make) as folder:
+            if make:
+                _make(folder, file.name)
+            status = folder.stat(file.name)
+            # SQLite reads what is beside the file, too: its log, and a journal.
+            found = {file.name: status}
+            for name in (file.name + end for end in _BESIDE):
+                with contextlib.suppress(FileNotFoundError):
+                    found[name] = folder.stat(name)
+    except UntrustedError as error:
+        raise HistoryError(
+            f"other users may write to the history {shown(file)}", why=error.why, fix=error.fix
+        ) from error
     except FileNotFoundError as error:
         raise GoneError(
             f"there is no history {shown(file)}",
@@ -39,19 +51,19 @@ def require_private(file: Path, *, make: bool) -> None:
             why=error.strerror or str(error),
             fix="run it as root, or name another file: --history FILE",
         ) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise HistoryError(
-            f"the history {shown(file)} is not a regular file",
-            fix="name another file: --history FILE",
-        )
-    for path, found in ((file.parent, folder), (file, status)):
-        if found.st_uid != os.geteuid() or found.st_mode & _OTHERS_MAY_WRITE:
+    for name, each in found.items():
+        path = shown(file.with_name(name))
+        if not stat.S_ISREG(each.st_mode):
+            raise HistoryError(
+                f"the history {path} is not a regular file",
+                fix="name another file: --history FILE",
+            )
+        if reason := file_reason(each, may_be_linked=True):
             raise HistoryError(
                 f"other users may write to the history {shown(file)}",
-                why=f"{shown(path)} has the mode {stat.S_IMODE(found.st_mode):04o} and "
-                f"belongs to uid {found.st_uid}",
-                fix=f"chown {os.geteuid()} {shown(path)}; chmod go-w {shown(path)}; if others "
-                "may have written to it, remove the file",
+                why=f"{path} {reason}",
+                fix=f"chown {os.geteuid()} {path}; chmod go-w {path}; if others may have "
+                "written to it, remove the file",
             )
 
 
@@ -60,9 +72,8 @@ def shown(file: Path) -> str:
     return clean(os.fsencode(file))
 
 
-def _make(file: Path) -> None:
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+def _make(folder: TrustedFolder, name: str) -> None:
     try:
-        os.close(os.open(file, flags, 0o600))
+        os.close(folder.open_file(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
     except FileExistsError:
         return

@@ -18,12 +18,16 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of mountinfo. `root` is the folder within the file system that is mounted."""
+    """One line of mountinfo. `root` is the folder within the file system that is mounted.
+
+    `device` is the file system's, as stat(2) has it; 0 if the line has none.
+    """
 
     root: str
     point: str
     fstype: str
     options: frozenset[str]  # of the mount and of its superblock
+    device: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ def mounts(root: Path = Path("/"), pid: int | None = None) -> Iterator[Mount]:
         if not separator or len(left) < 6 or len(right) < 3:
             continue
         options = frozenset(left[5].split(",")) | frozenset(right[2].split(","))
-        yield Mount(_unescape(left[3]), _unescape(left[4]), right[0], options)
+        device = _device(left[2])
+        yield Mount(_unescape(left[3]), _unescape(left[4]), right[0], options, device)
 
 
 def mount_point(fstype: str, root: Path = Path("/")) -> Path | None:
@@ -98,6 +103,18 @@ def memory_hierarchy(root: Path = Path("/")) -> MemoryHierarchy:
 
 def _under(root: Path, point: str) -> Path:
     return root / point.lstrip("/")
+
+
+def _device(field: str) -> int:
+    major, _, minor = field.partition(":")
+    return os.makedev(int(major), int(minor)) if f"{major}{minor}".isdecimal() else 0
+
+
+def cgroup_devices(root: Path = Path("/")) -> frozenset[int]:
+    """The devices of all cgroup file systems, by which their files are known."""
+    return frozenset(
+        mount.device for mount in mounts(root) if mount.fstype in ("cgroup", "cgroup2")
+    )
 
 
 def _unescape(field: str) -> str:

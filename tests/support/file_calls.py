@@ -23,7 +23,7 @@ _CHOSEN = re.compile(r"/proc/\d+/(task/\d+/)?(root|cwd|exe|fd/\d+)(?P<below>/.*)
 
 
 class FileCalls:
-    """Calls `foreign()` for a file that is neither the kernel's nor below an `own` folder.
+    """Calls `foreign()` for a file that is not the kernel's, nor in or above an `own` folder.
 
     `listed(count)` is called with the number of entries of each folder that is listed.
     """
@@ -92,6 +92,8 @@ class FileCalls:
     def _is_foreign(self, path: str, *, follows: bool) -> bool:
         if chosen := _CHOSEN.match(path):
             return follows or bool(chosen["below"])
+        if any(own.startswith(f"{path.rstrip('/')}/") for own in self._own):
+            return False  # the way to it, which the kernel follows, too
         return not path.startswith(_KERNEL + self._own)
 
 

@@ -23,6 +23,7 @@ from ebpftrace.act.actions.support.running import Ended, Running
 from ebpftrace.act.incident.incident import Incident, facts
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.text import clean
+from ebpftrace.trusted import TrustedFolder
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, format_bytes
 
 MANIFEST = "manifest.json"
@@ -59,9 +60,11 @@ def capture(
 ) -> Ended:
     """Save all parts that can be read. OSError if the directory cannot be written.
 
-    Once `cancelled` is set, no more parts are saved, and the manifest says so.
+    UntrustedError if another user could replace it. Once `cancelled` is set, no more parts
+    are saved, and the manifest says so.
     """
-    options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # What others cannot change may be written to by its path.
+    TrustedFolder.open("the evidence in", options.folder, make=True).close()
     folder = options.folder / incident.id
     partial = options.folder / f".{incident.id}{_PARTIAL}"
     partial.mkdir(mode=0o700)

@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,9 @@ from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident, facts, facts_json
 from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.errors import UntrustedError
 from ebpftrace.text import clean
+from ebpftrace.trusted import TrustedFolder
 from ebpftrace.units import KIB, NS_PER_SECOND
 
 _NOT_REGULAR = "it is not a regular file"
@@ -85,18 +86,20 @@ def _send(incident: Incident, options: NotifyOptions, cancelled: Event) -> Ended
 
 def _open(file: Path) -> int:
     """For appending. OSError unless it is a regular file, or none yet: a pipe without a
-    reader, a device or another user's link would hold up the thread or be written instead."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    reader, a device or a link would hold up the thread or be written instead. UntrustedError
+    if another user could have it be another file."""
     try:
-        fd = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, 0o600)
-    except OSError as error:
-        if error.errno in (errno.ENXIO, errno.ELOOP, errno.EISDIR):
+        with TrustedFolder.open("the file of notify", file.parent, sticky=True) as folder:
+            return folder.open_file(file.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    except UntrustedError as error:
+        if file.is_symlink():
             raise OSError(errno.EINVAL, _NOT_REGULAR, str(file)) from error
         raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise OSError(errno.EINVAL, _NOT_REGULAR, str(file))
-    return fd
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.EISDIR):
+            raise OSError(errno.EINVAL, _NOT_REGULAR, str(file)) from error
+        error.filename = str(file)
+        raise
 
 
 def _body(incident: Incident, options: NotifyOptions) -> bytes:

@@ -11,15 +11,15 @@ import errno
 import fcntl
 import json
 import os
-import stat
 import threading
 from collections import deque
 from pathlib import Path
 
 from ebpftrace.act.incident.records import Record
-from ebpftrace.errors import EbpftraceError, LogTakenError
+from ebpftrace.errors import EbpftraceError, LogTakenError, UntrustedError
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.text import clean
+from ebpftrace.trusted import TrustedFolder
 from ebpftrace.units import MIB
 
 DEFAULT_FILE = Path("/var/log/ebpftrace/audit.jsonl")
@@ -33,10 +33,10 @@ _MAX_UNWRITTEN = 256  # lines kept while the disk is full; the oldest are droppe
 class AuditLog:
     """`write` appends a line; `close` waits until all lines are on the disk, 5 s at most.
 
-    EbpftraceError if the file cannot be opened, LogTakenError if another ebpftrace writes
-    to it: both would act on the same jobs. Later failures (a full disk) do not raise, so
-    that the breaker keeps acting; they are in `trouble`, and the unwritten lines are
-    written once there is room.
+    EbpftraceError if the file cannot be opened, UntrustedError if another user could change
+    it, LogTakenError if another ebpftrace writes to it: both would act on the same jobs.
+    Later failures (a full disk) do not raise, so that the breaker keeps acting; they are in
+    `trouble`, and the unwritten lines are written once there is room.
     """
 
     def __init__(
@@ -49,14 +49,24 @@ class AuditLog:
         self._unsynced = ""
         self._lines: deque[bytes] = deque(maxlen=_MAX_UNWRITTEN)
         try:
-            file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self._fd = _open(file)
-            self._torn = _is_torn(self._fd)
+            self._folder = _open_folder(file)
+            try:
+                self._fd = _open(self._folder, file.name)
+                self._torn = _is_torn(self._fd)
+            except BaseException:
+                self._folder.close()
+                raise
         except BlockingIOError as error:
             raise LogTakenError(
                 f"another ebpftrace writes the audit log {clean(os.fsencode(file))}",
                 why="two breakers would act on the same jobs, each with its own budget",
                 fix="stop the other, or write to another log: --audit FILE",
+            ) from error
+        except UntrustedError as error:
+            raise UntrustedError(
+                f"cannot write the audit log {clean(os.fsencode(file))}",
+                why=error.why,
+                fix=f"{error.fix}; another place: --audit FILE",
             ) from error
         except OSError as error:
             raise EbpftraceError(
@@ -91,6 +101,8 @@ class AuditLog:
             self._unwritten = "the audit log cannot be written: another ebpftrace writes to it"
         except OSError as error:
             self._unwritten = f"the audit log cannot be written: {error.strerror or error}"
+        except UntrustedError as error:
+            self._unwritten = f"the audit log cannot be written: {error.why}"
         else:
             self._unwritten = ""
 
@@ -121,6 +133,7 @@ class AuditLog:
             self._flush()
         fcntl.flock(self._fd, fcntl.LOCK_UN)  # nothing is written any more
         self._replace(-1)
+        self._folder.close()
         self._closing.set()
         self._dirty.set()
         wait(self._end_reader, _LAST_SYNC_SECONDS)
@@ -128,15 +141,16 @@ class AuditLog:
 
     def _rotate(self) -> None:
         """Create the new file first: without room for it, no older file is lost."""
-        fresh = self._file.with_name(f"{self._file.name}.new")
-        fresh.unlink(missing_ok=True)
-        fd = _open(fresh)
+        folder, name = self._folder, self._file.name
+        fresh = f"{name}.new"
+        folder.unlink(fresh)
+        fd = _open(folder, fresh)
         try:
             for number in range(self._kept, 0, -1):
-                newer = self._numbered(number - 1) if number > 1 else self._file
+                newer = f"{name}.{number - 1}" if number > 1 else name
                 with contextlib.suppress(FileNotFoundError):
-                    newer.rename(self._numbered(number))
-            fresh.rename(self._file)
+                    folder.rename(newer, f"{name}.{number}")
+            folder.rename(fresh, name)
         except BaseException:
             os.close(fd)
             raise
@@ -144,14 +158,14 @@ class AuditLog:
         self._torn = False
 
     def _follow(self) -> None:
-        """Reopen the file if it was renamed (logrotate) or removed."""
-        try:
-            there, ours = self._file.lstat(), os.fstat(self._fd)
-            if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino):
-                return
-        except FileNotFoundError:
-            self._file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        fd = _open(self._file)
+        """Reopen the file if it or its folder was renamed (logrotate) or removed."""
+        if not self._folder.is_in_place():
+            folder = _open_folder(self._file)
+            self._folder.close()
+            self._folder = folder
+        if self._folder.is_here(self._file.name, self._fd):
+            return
+        fd = _open(self._folder, self._file.name)
         self._replace(fd)
         self._torn = _is_torn(fd)
 
@@ -160,9 +174,6 @@ class AuditLog:
         old, self._fd = self._fd, fd
         self._replaced.append(old)
         self._dirty.set()
-
-    def _numbered(self, number: int) -> Path:
-        return self._file.with_name(f"{self._file.name}.{number}")
 
     def _sync(self) -> None:
         closing = False
@@ -182,13 +193,14 @@ class AuditLog:
         os.close(self._end_writer)
 
 
-def _open(file: Path) -> int:
+def _open_folder(file: Path) -> TrustedFolder:
+    return TrustedFolder.open("the audit log", file.parent, make=True, mode=0o755, sticky=True)
+
+
+def _open(folder: TrustedFolder, name: str) -> int:
     """An exclusively locked descriptor. BlockingIOError if another process has it locked."""
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(file, flags, 0o600)
+    fd = folder.open_file(name, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(None, "it is not a regular file")
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException:
         os.close(fd)

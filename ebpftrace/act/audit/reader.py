@@ -1,6 +1,5 @@
 """Reads an audit log: for the next start of the breaker, and for `ebpftrace audit`."""
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from typing import BinaryIO
 
 from ebpftrace.act.audit.log import KEPT
 from ebpftrace.act.incident.records import Record
+from ebpftrace.trusted import TrustedFolder
 from ebpftrace.units import KIB
 
 _LINE_LIMIT = 256 * KIB
@@ -17,21 +17,36 @@ _LINE_LIMIT = 256 * KIB
 
 @dataclass(slots=True)
 class AuditReader:
-    """Reads the log and its older files; `torn` counts lines that are no JSON object."""
+    """Reads the log and its older files; `torn` counts lines that are no JSON object.
+
+    With `obeyed` what it says is acted on, so no other user may be able to change it.
+    """
 
     file: Path
     kept: int = KEPT
     torn: int = 0
+    obeyed: bool = False
 
     def records(self) -> Iterator[Record]:
-        """Oldest first; none if there is no log. OSError if it cannot be read."""
+        """Oldest first; none if there is no log. OSError if it cannot be read.
+
+        UntrustedError if it is obeyed and another user could have written one of its files.
+        """
         names = [self.file.with_name(f"{self.file.name}.{n}") for n in range(self.kept, 0, -1)]
         for file in (*names, self.file):
-            with contextlib.suppress(FileNotFoundError):
-                # O_NONBLOCK: opening a FIFO without a writer would block forever.
-                fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-                with os.fdopen(fd, "rb") as opened:
-                    yield from self._of_file(opened)
+            try:
+                fd = self._open(file)
+            except FileNotFoundError:
+                continue
+            with os.fdopen(fd, "rb") as opened:
+                yield from self._of_file(opened)
+
+    def _open(self, file: Path) -> int:
+        if not self.obeyed:
+            # O_NONBLOCK: opening a FIFO without a writer would block forever.
+            return os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with TrustedFolder.open("the audit log", file.parent, sticky=True) as folder:
+            return folder.open_file(file.name, os.O_RDONLY)
 
     def _of_file(self, opened: BinaryIO) -> Iterator[Record]:
         while line := opened.readline(_LINE_LIMIT):

@@ -15,10 +15,11 @@ from ebpftrace.act.policy.reader import PolicyReader
 from ebpftrace.act.policy.toml.bounds import beyond_bounds
 from ebpftrace.act.policy.toml.locations import locate
 from ebpftrace.act.policy.toml.tables import Mistake, TableReader, TooManyMistakesError
-from ebpftrace.errors import EbpftraceError, PolicyError
+from ebpftrace.errors import EbpftraceError, PolicyError, UntrustedError
 from ebpftrace.judge.condition_kind import ConditionKind
 from ebpftrace.judge.detectors import CONDITION_KINDS
 from ebpftrace.text import clean
+from ebpftrace.trusted import open_trusted
 from ebpftrace.units import KIB
 
 SIZE_LIMIT = 64 * KIB
@@ -47,34 +48,43 @@ def read_policies(
     file: Path,
     actions: Mapping[str, Action[Any]] = ACTIONS,
     detectors: Mapping[str, ConditionKind[Any]] = CONDITION_KINDS,
+    *,
+    obeyed: bool = True,
 ) -> tuple[Policy, ...]:
     """The policies of a file, in their order.
 
-    PolicyFileError for mistakes in it; EbpftraceError where it cannot be read, or where
-    everyone can write it: policies run programs as root.
+    PolicyFileError for mistakes in it; EbpftraceError where it cannot be read;
+    UntrustedError where they are to be obeyed and another user could change the file:
+    policies run programs as root.
     """
     name = clean(os.fsencode(file))
     try:
-        # Opening a pipe without a writer would block for ever.
-        fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as opened:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(None, "it is not a regular file")
+        with os.fdopen(_open(file, obeyed=obeyed), "rb") as opened:
             raw = opened.read(SIZE_LIMIT + 1)
+    except UntrustedError as error:
+        raise UntrustedError(
+            f"the policy file is not obeyed: {error.why}",
+            why="a policy runs programs with the rights of ebpftrace",
+            fix=error.fix,
+        ) from error
     except OSError as error:
         raise EbpftraceError(
             f"cannot read the policy file {name}",
             why=error.strerror or str(error),
             fix="name a policy file; docs/policy.md describes its keys",
         ) from error
-    if status.st_mode & stat.S_IWOTH:
-        raise EbpftraceError(
-            f"the policy file {name} is writable by everyone",
-            why="a policy runs programs with the rights of ebpftrace",
-            fix=f"chmod o-w {name}",
-        )
     return parse_policies(raw, name, actions, detectors)
+
+
+def _open(file: Path, *, obeyed: bool) -> int:
+    if obeyed:
+        return open_trusted("the policy file", file, os.O_RDONLY)
+    # Opening a pipe without a writer would block for ever.
+    fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(None, "it is not a regular file")
 
 
 def parse_policies(

@@ -6,19 +6,23 @@ start of ebpftrace can undo what the last one could not.
 
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.process.identity import RefusedError, Target, open_process
-from ebpftrace.errors import GoneError
+from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import pidfd
+from ebpftrace.host.mounts import cgroup_devices
 
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Write `value` to the control file `path` with that inode, or resume `targets`."""
+    """Write `value` to the control file `path` with that inode, or resume `targets`.
+
+    `recorded`: it was read from the audit log. Then only a file of a cgroup is written.
+    """
 
     description: str
     path: Path | None = None
@@ -26,6 +30,7 @@ class Undo:
     value: str = ""
     targets: tuple[Target, ...] = ()
     before_kill: bool = False  # a frozen process cannot die
+    recorded: bool = field(default=False, compare=False)
 
     def run(self) -> str:
         """Undo it. Returns "", or why that failed."""
@@ -57,7 +62,8 @@ class Undo:
         path = None if record["path"] is None else Path(str(record["path"]))
         targets = tuple(map(_target, record["targets"]))
         description, value = str(record["description"]), str(record["value"])
-        return cls(description, path, int(record["inode"]), value, targets)
+        inode = int(record["inode"])
+        return cls(description, path, inode, value, targets, recorded=True)
 
     def _write(self, path: Path) -> str:
         try:
@@ -67,9 +73,14 @@ class Undo:
         except OSError as error:
             return f"{path}: {error.strerror}"
         try:
-            if os.fstat(fd).st_ino != self.inode:
+            status = os.fstat(fd)
+            if self.recorded and status.st_dev not in cgroup_devices():
+                return f"{path}: it is no file of a cgroup"
+            if status.st_ino != self.inode:
                 return ""  # another cgroup of the same name
             os.write(fd, self.value.encode())
+        except EbpftraceError as error:  # no /proc
+            return error.what
         except OSError as error:
             return f"{path}: {error.strerror}"
         finally:

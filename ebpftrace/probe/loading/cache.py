@@ -10,18 +10,17 @@ every start compiles.
 import contextlib
 import importlib.util
 import os
-import stat
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from ebpftrace.errors import NotPermittedError
+from ebpftrace.errors import NotPermittedError, UntrustedError
 from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.objects import Objects
 from ebpftrace.probe.loading.sources import source_folder
+from ebpftrace.trusted import TrustedFolder
 
 _MAX_FILES = 16  # a few kernels, each with a few combinations of options
-_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def cached_programs(
@@ -46,16 +45,29 @@ def cached_programs(
     objects = _read(path, ingredients)
     if objects is None:
         objects = compile_with(flags)
-        # Read-only, or full: the next start compiles.
-        with contextlib.nullcontext() if must_keep else contextlib.suppress(OSError):
+        # Read-only, full, or another user's: the next start compiles.
+        ignored = (UntrustedError,) if must_keep else (UntrustedError, OSError)
+        with contextlib.suppress(*ignored):
             _write(path, ingredients + objects.to_bytes())
     if must_keep and _read(path, ingredients) is None:
         raise NotPermittedError(
             f"the compiled programs would not be used from {path.parent}",
-            why="the folder or a file in it belongs to another user, or others may write to it",
+            why=_reason(path),
             fix=f"chown and chmod go-w {path.parent}, or use another: EBPFTRACE_CACHE_DIR",
         )
     return objects
+
+
+def _reason(path: Path) -> str:
+    """Why a file that was written cannot be used."""
+    try:
+        with _open_folder(path.parent) as folder:
+            os.close(folder.open_file(path.name, os.O_RDONLY))
+    except UntrustedError as error:
+        return error.why
+    except OSError as error:
+        return error.strerror or str(error)
+    return "it was changed meanwhile"
 
 
 def default_folder() -> Path:
@@ -84,28 +96,31 @@ def _ingredients(flags: tuple[str, ...]) -> bytes | None:
 
 def _read(path: Path, ingredients: bytes) -> Objects | None:
     try:
-        if not (_only_we_can_write(path.parent.lstat()) and _only_we_can_write(path.lstat())):
-            return None
-        data = path.read_bytes()
+        with (
+            _open_folder(path.parent) as folder,
+            os.fdopen(folder.open_file(path.name, os.O_RDONLY), "rb") as file,
+        ):
+            data = file.read()
         if not data.startswith(ingredients):
             return None
         return Objects.from_bytes(data[len(ingredients) :])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # missing or incomplete
+    except (UntrustedError, OSError, ValueError, KeyError, TypeError):
+        return None  # missing or incomplete, or another user could have written it
 
 
-def _only_we_can_write(status: os.stat_result) -> bool:
-    return status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_MAY_WRITE
+def _open_folder(folder: Path, *, make: bool = False) -> TrustedFolder:
+    return TrustedFolder.open("the compiled programs", folder, make=make)
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _only_we_can_write(path.parent.lstat()):
-        return
-    new = path.with_suffix(f".{os.getpid()}")
-    new.touch(mode=0o600)
-    new.write_bytes(data)
-    new.rename(path)
-    files = sorted(path.parent.glob("*.objects"), key=lambda file: file.stat().st_mtime_ns)
-    for old in files[:-_MAX_FILES]:
-        old.unlink()
+    with _open_folder(path.parent, make=True) as folder:
+        new = f"{path.stem}.{os.getpid()}"
+        folder.unlink(new)
+        fd = folder.open_file(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+        folder.rename(new, path.name)
+        kept = [name for name in folder.names() if name.endswith(".objects")]
+        kept.sort(key=lambda name: folder.stat(name).st_mtime_ns)
+        for old in kept[:-_MAX_FILES]:
+            folder.unlink(old)

@@ -10,6 +10,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from ebpftrace.act.fuse.events import UserCommand
+from ebpftrace.errors import UntrustedError
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.units import NS_PER_SECOND
 from ebpftrace.views.dashboard.mailbox import Mailbox
@@ -207,6 +208,9 @@ class Loop:
         try:
             texts = {"svg": as_svg(lines, width, "ebpftrace watch"), "txt": as_text(lines)}
             paths = save(folder, time_ns, texts)
+        except UntrustedError as error:
+            self._session.show_message(f"not saved: {error.why}")
+            return
         except OSError as error:
             self._session.show_message(
                 f"not saved in {folder}: {os.strerror(error.errno or 0)}"

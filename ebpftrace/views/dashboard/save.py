@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from ebpftrace.trusted.exports import require_export_folder
 from ebpftrace.units import NS_PER_SECOND
 
 _MAX_NUMBER = 100
@@ -13,8 +14,10 @@ def save(folder: Path, time_ns: int, texts: dict[str, str]) -> list[Path]:
     """Write each text under the same new name with its suffix (`{"svg": …}`).
 
     The name has the time in UTC, and a number if that name is taken. Links are not
-    followed, since the folder may belong to another user. OSError if it cannot be written.
+    followed. OSError if it cannot be written; UntrustedError if this is root, and another
+    user could replace the folder.
     """
+    require_export_folder("the frame saved in", folder)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time_ns // NS_PER_SECOND))
     for number in range(_MAX_NUMBER):
         name = f"ebpftrace-{stamp}" + (f"-{number}" if number else "")

@@ -1,10 +1,12 @@
 """One frame of the dashboard in a file, without a terminal."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.ledger import Snapshot
+from ebpftrace.trusted.exports import open_export
 from ebpftrace.views.dashboard.model.state import WINDOWS_NS
 from ebpftrace.views.dashboard.render.picture import as_svg
 from ebpftrace.views.dashboard.render.theme import make_theme
@@ -18,7 +20,7 @@ class Screenshot(EntryView):
     """Draws the last frame that a terminal of that size would have shown.
 
     `width` and `height` are columns and lines. `stop` writes the file; EbpftraceError if
-    that fails.
+    that fails, UntrustedError if another user could have root write elsewhere.
     """
 
     def __init__(self, path: Path, width: int, height: int) -> None:
@@ -56,7 +58,9 @@ class Screenshot(EntryView):
         width, height = self._size
         lines = self._session.draw(width, height).lines
         try:
-            self._path.write_text(as_svg(lines, width, "ebpftrace watch"), encoding="utf-8")
+            fd = open_export("the screenshot", self._path)
+            with os.fdopen(fd, "w", encoding="utf-8") as file:
+                file.write(as_svg(lines, width, "ebpftrace watch"))
         except OSError as error:
             raise EbpftraceError(
                 f"the screenshot was not written: {error.strerror}",

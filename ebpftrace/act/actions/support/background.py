@@ -62,7 +62,8 @@ class Background:
         try:
             self._ended = self._work(self._cancelled)
         except EbpftraceError as error:
-            self._ended = Ended(StepStatus.FAILED, error.what)
+            text = ": ".join(filter(None, (error.what, error.why)))
+            self._ended = Ended(StepStatus.FAILED, text)
         except OSError as error:
             where = f"{clean(str(error.filename))}: " if error.filename else ""
             self._ended = Ended(

@@ -7,21 +7,23 @@ a client leaves nothing behind and sees no reply but its own. Only root can ente
 """
 
 import contextlib
-import errno
 import json
 import os
+import re
 import socket
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ebpftrace.errors import EbpftraceError
+from ebpftrace.errors import EbpftraceError, UntrustedError
+from ebpftrace.trusted import TrustedFolder
 
 MAX_REQUEST_BYTES = 256
 MAX_REPLY_BYTES = 1 << 16
 _BATCH = 64  # requests; more wait for the next call
 _SUFFIX = ".sock"
+_NAME = re.compile(r"[0-9]+\.sock")
 _DEFAULT_FOLDER = "/run/ebpftrace"
 _FIX = "set EBPFTRACE_RUN_DIR=FOLDER to another folder, for both watch and thaw"
 
@@ -51,9 +53,17 @@ class ControlServer:
         self._path = (folder or run_folder()) / f"{os.getpid()}{_SUFFIX}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            _create_folder(self._path.parent)
+            # What others cannot change is bound to, and removed, by its path.
+            _open_folder(self._path.parent, make=True).close()
             remove_stale(self._path.parent)
             self._socket.bind(os.fspath(self._path))
+        except UntrustedError as error:
+            self._socket.close()
+            raise UntrustedError(
+                "this watch cannot be reached by `ebpftrace thaw`",
+                why=f"{self._path}: other users may write there: {error.why}",
+                fix=_FIX,
+            ) from error
         except OSError as error:
             self._socket.close()
             raise EbpftraceError(
@@ -93,32 +103,38 @@ class ControlServer:
 
 
 def remove_stale(folder: Path) -> list[Path]:
-    """Remove the sockets that killed watches left; returns those of running watches."""
+    """Remove the sockets that killed watches left; returns those of running watches.
+
+    UntrustedError if another user may put files there; OSError. Only a socket is removed.
+    """
     running = []
     try:
-        entries = sorted(folder.iterdir())
+        with _open_folder(folder) as opened:
+            for name in opened.names():
+                if not _NAME.fullmatch(name) or not _is_socket_file(opened, name):
+                    continue
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+                    try:
+                        client.connect(os.fspath(folder / name))
+                        running.append(folder / name)
+                    except ConnectionRefusedError:
+                        opened.unlink(name)
+                    except OSError:
+                        continue  # no socket of ours, or removed meanwhile
     except FileNotFoundError:
         return []
-    for path in entries:
-        if path.suffix != _SUFFIX:
-            continue
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
-            try:
-                client.connect(os.fspath(path))
-                running.append(path)
-            except ConnectionRefusedError:
-                path.unlink(missing_ok=True)
-            except OSError:
-                continue  # no socket of ours, or removed meanwhile
     return running
 
 
-def _create_folder(folder: Path) -> None:
-    """For root alone. OSError if it belongs to, or is writable by, another user."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.lstat()
-    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise PermissionError(errno.EACCES, "other users can write to its folder")
+def _open_folder(folder: Path, *, make: bool = False) -> TrustedFolder:
+    """For root alone."""
+    return TrustedFolder.open("the sockets of watches", folder, make=make)
+
+
+def _is_socket_file(folder: TrustedFolder, name: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_ISSOCK(folder.stat(name).st_mode)
+    return False
 
 
 def _parse(data: bytes) -> int | None:

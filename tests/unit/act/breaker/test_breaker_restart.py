@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.act.incident.outcome import StepOutcome
+from ebpftrace.act.process import undo
 from ebpftrace.act.process.undo import Undo
 from tests.support import watches
 from tests.support.breaker_rig import ONCE, BreakerRig, S, kinds, policy
@@ -41,8 +44,10 @@ def test_a_recreated_cgroup_shares_the_budget_of_its_predecessor(rig: BreakerRig
 
 
 def test_an_unfinished_incident_is_undone_at_the_next_start(
-    rig: BreakerRig, tmp_path: Path
+    rig: BreakerRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    device = tmp_path.stat().st_dev
+    monkeypatch.setattr(undo, "cgroup_devices", lambda: frozenset([device]))
     file = tmp_path / "memory.high"
     file.write_text("low")
     rig.action.undo = Undo("memory.high", file, file.stat().st_ino, "max")
@@ -53,6 +58,20 @@ def test_an_unfinished_incident_is_undone_at_the_next_start(
     assert abandoned["restored"]
     assert kinds(later.see(10, later.process(400))) == ["SuppressedTrigger"]
     assert later.suppressed() == ["the job is in its cool-down"]
+    later.close()
+
+
+def test_an_undo_of_a_file_that_is_no_cgroups_is_not_run(
+    rig: BreakerRig, tmp_path: Path
+) -> None:
+    file = tmp_path / "memory.high"
+    file.write_text("low")
+    rig.action.undo = Undo("memory.high", file, file.stat().st_ino, "max")
+    rig.see(0, rig.process(400))
+    later = rig.restarted()
+    assert file.read_text() == "low"
+    (abandoned,) = later.logged("abandoned")
+    assert "no file of a cgroup" in abandoned["detail"]
     later.close()
 
 
