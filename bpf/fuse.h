@@ -43,6 +43,12 @@ static inline void arm_cgroup(struct cgroup_counters *counters)
         counters->fuse_least = counters->fuse;
 }
 
+/* Whether nothing is lost with the cgroup's entry but what it has counted. */
+static inline int is_unused(struct cgroup_counters *counters)
+{
+    return counters->processes <= 0 && !counters->armed;
+}
+
 /* A forked child starts with its parent's bounds: user space would set them too late. */
 static inline void arm_process_at_start(struct process *process, u32 how)
 {
@@ -198,6 +204,7 @@ int arm_group(struct bpf_raw_tracepoint_args *ctx)
     counters->fuse = ctx->args[1];
     counters->fuse_signal = ctx->args[2];
     counters->fuse_least = ctx->args[3];
+    counters->armed = counters->fuse != 0;
     return 0;
 }
 
@@ -218,6 +225,10 @@ int clear_stop(struct bpf_raw_tracepoint_args *ctx)
 static inline void see_sum_fuse(struct process *process, struct cgroup_counters *counters,
                                 s64 held, s64 moved) {}
 static inline void arm_cgroup(struct cgroup_counters *counters) {}
+static inline int is_unused(struct cgroup_counters *counters)
+{
+    return counters->processes <= 0;
+}
 static inline void arm_process_at_start(struct process *process, u32 how) {}
 static inline void see_fuse(struct process *process, int held_grew) {}
 static inline void see_end_of_watch(u32 tgid) {}

@@ -24,13 +24,13 @@ int on_sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 task = ctx->args[0];
     u32 tgid = tgid_of(task);
-    int follow = followed(tgid);
+    int descends = followed(tgid);
     u64 *old = process_mm.lookup(&tgid);
     if (old) {
         u64 old_mm = *old;
         untrack(tgid, old_mm, 0, 1);
     }
-    if (follow || task_selected(task))
+    if (descends || task_selected(task))
         track(task, mm_of(task), START_EXEC, task + AT(task_struct, comm),
               read_u64(ctx->args[2] + AT(linux_binprm, filename)));
     return 0;
@@ -44,15 +44,12 @@ int on_sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
     u32 tgid = tgid_of(child);
     if (tgid != pid_of(child))
         return 0;
-    int follow = followed(tgid_of(parent));
-#ifdef FOLLOW_CHILDREN
-    u8 one = 1;
-    if (follow && lineage.update(&tgid, &one))
-        lost(LOSS_LINEAGE_FULL);
-#endif
+    int descends = followed(tgid_of(parent));
+    if (descends)
+        follow(tgid, child);
     u64 mm = mm_of(child);
     if (mm && mm != mm_of(parent) &&
-        (follow || inherits_name(child, parent) || task_selected(child)))
+        (descends || inherits_name(child, parent) || task_selected(child)))
         track(child, mm, START_FORK, child + AT(task_struct, comm), 0);
     return 0;
 }
@@ -67,9 +64,7 @@ int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
         return 0; /* other threads still run */
     u32 tgid = tgid_of(task);
     see_end_of_watch(tgid);
-#ifdef FOLLOW_CHILDREN
-    lineage.delete(&tgid);
-#endif
+    unfollow(tgid);
     u64 *tracked = process_mm.lookup(&tgid);
     if (!tracked)
         return 0;
@@ -111,7 +106,7 @@ int on_task_rename(struct bpf_raw_tracepoint_args *ctx)
     if (!report_change(process))
         return 0;
     struct rename_record *record = NULL;
-    if (cgroup_fits(process->memcg_id, sizeof(*record)))
+    if (record_fits(&process->path, sizeof(*record)))
         record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_OTHER);
@@ -142,7 +137,7 @@ int on_cgroup_attach_task(struct bpf_raw_tracepoint_args *ctx)
     if (!follow_charge(process) || !report_change(process))
         return 0;
     struct move_record *record = NULL;
-    if (cgroup_fits(process->memcg_id, sizeof(*record)))
+    if (record_fits(&process->path, sizeof(*record)))
         record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_OTHER);
@@ -171,13 +166,10 @@ int adopt(void *ctx)
     u64 leader = read_u64(task + AT(task_struct, group_leader));
     u32 tgid = tgid_of(leader);
     /* The watcher's parent may be followed; the watcher and its own children are not. */
-    int follow = followed(parent_of(leader)) && !is_watcher(tgid);
-#ifdef FOLLOW_CHILDREN
-    u8 one = 1;
-    if (follow && lineage.update(&tgid, &one))
-        lost(LOSS_LINEAGE_FULL);
-#endif
-    if (follow || task_selected(leader) || file_selected(leader, mm))
+    int descends = followed(parent_of(leader)) && !is_watcher(tgid);
+    if (descends)
+        follow(tgid, leader);
+    if (descends || task_selected(leader) || file_selected(leader, mm))
         track(leader, mm, START_FOUND, leader + AT(task_struct, comm), 0);
     return 0;
 }

@@ -195,28 +195,83 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     counters->stuck = disabled && under_oom(memcg);
 }
 
-static inline void keep_cgroup(u64 memcg, u64 id)
+/* Removes the entry of a cgroup, which has no tracked process. */
+static inline void forget_cgroup(u64 id)
 {
-    if (!memcg)
-        return;
     struct cgroup_counters *counters = cgroups.lookup(&id);
-    if (counters) {
-        read_cgroup(memcg, counters);
-        return;
-    }
-    u32 zero = 0;
-    struct cgroup_counters *blank = blank_cgroup.lookup(&zero);
-    if (!blank || cgroups.insert(&id, blank)) {
-        counters = cgroups.lookup(&id); /* another CPU was first */
-        if (!counters)
-            lost(LOSS_CGROUPS_FULL);
-        return;
-    }
-    counters = cgroups.lookup(&id);
     if (!counters)
         return;
-    read_cgroup(memcg, counters);
-    arm_cgroup(counters);
+    struct quota_path path = counters->path;
+    if (!cgroups.delete(&id))
+        uncount_entry(TABLE_CGROUPS, &path);
+}
+
+/* The entry of the process's cgroup; NULL where there is no room for one. A new one is in
+ * no path yet. */
+static inline struct cgroup_counters *keep_cgroup(struct process *process)
+{
+    u64 id = process->memcg_id;
+    u32 zero = 0;
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    struct cgroup_counters *blank = blank_cgroup.lookup(&zero);
+    if (counters || !blank)
+        return counters;
+    long failed = cgroups.insert(&id, blank);
+    counters = cgroups.lookup(&id);
+    if (failed || !counters)
+        return counters; /* another CPU was first, or the table is full */
+    counters->path = process->path;
+    if (!quota_fits(TABLE_CGROUPS, &counters->path)) {
+        cgroups.delete(&id);
+        return NULL;
+    }
+    count_entry(TABLE_CGROUPS, &counters->path);
+    counters->blank = 1;
+    return counters;
+}
+
+/* The process is charged to its cgroup from now on. Returns 0 if there is no room for the
+ * cgroup: it is tried again at each reading. */
+static inline int join_cgroup(struct process *process)
+{
+    if (!process->memcg)
+        return 1;
+    struct cgroup_counters *counters = keep_cgroup(process);
+    if (!counters)
+        return 0;
+    read_cgroup(process->memcg, counters);
+    if (counters->blank) {
+        counters->blank = 0;
+        arm_cgroup(counters);
+    }
+    __sync_fetch_and_add(&counters->processes, 1);
+    process->joined = 1;
+    return 1;
+}
+
+/* It was until now. What a cgroup without processes has counted is kept, unless half of the
+ * table is taken. */
+static inline void leave_cgroup(struct process *process)
+{
+    u64 id = process->memcg_id;
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    if (!process->joined || !counters)
+        return;
+    process->joined = 0;
+    __sync_fetch_and_add(&counters->processes, -1);
+    u64 root = process->path.ids[0];
+    struct quota *all = quotas.lookup(&root);
+    if (all && all->entries[TABLE_CGROUPS] > MAX_CGROUPS / 2 && is_unused(counters))
+        forget_cgroup(id);
+}
+
+/* Removes a process's entry, and what it counts for. */
+static inline void remove_process(u64 mm, struct process *process)
+{
+    struct quota_path path = process->path;
+    leave_cgroup(process);
+    if (!processes.delete(&mm))
+        uncount_entry(TABLE_PROCESSES, &path);
 }
 
 /* Whether the process is charged to another memory cgroup than it was. */
@@ -226,10 +281,35 @@ static inline int follow_charge(struct process *process)
     if (!memcg || memcg == process->memcg)
         return 0;
     uncount(process);
+    leave_cgroup(process);
+    struct quota_path before = process->path;
     process->memcg = memcg;
     process->memcg_id = memcg_id(memcg);
-    keep_cgroup(memcg, process->memcg_id);
+    set_quota_path(&process->path, cgroup_of(memcg));
+    /* It is tracked already, and stays so; the new path is counted first, since both have
+     * most cgroups in common. */
+    quota_fits(TABLE_PROCESSES, &process->path);
+    count_entry(TABLE_PROCESSES, &process->path);
+    uncount_entry(TABLE_PROCESSES, &before);
+    if (!join_cgroup(process))
+        lost(LOSS_CGROUPS_FULL);
     return 1;
+}
+
+/* For a reading: a move that was missed, or that made another thread the owner of the mm. It
+ * counts once two readings have found it: the task may be in the middle of being moved. Also
+ * a cgroup gets its entry that there was no room for. */
+static inline void check_charge(struct process *process)
+{
+    u64 id = process->memcg_id, memcg = memcg_of_mm(process->mm);
+    if (memcg && memcg != process->memcg) {
+        if (process->moved_to == memcg)
+            follow_charge(process);
+        process->moved_to = memcg;
+    } else if (!cgroups.lookup(&id)) {
+        uncount(process);
+        join_cgroup(process);
+    }
 }
 
 /* rss_stat(mm, member): fires for the mm that changes, whichever task is running. A process
@@ -270,7 +350,7 @@ int read_process(struct bpf_raw_tracepoint_args *ctx)
     struct process *process = processes.lookup(&mm);
     if (!process)
         return 0;
-    follow_charge(process); /* a move whose record was lost is seen here */
+    check_charge(process);
     s64 before[MEMBERS];
     __builtin_memcpy(before, process->pages, sizeof(before));
     read_pages(process);
@@ -295,5 +375,28 @@ int read_group(struct bpf_raw_tracepoint_args *ctx)
     struct cgroup_counters *counters = cgroups.lookup(&id);
     if (counters)
         read_cgroup(counters->memcg, counters);
+    return 0;
+}
+
+/* Run with the id of a cgroup that has no entry of any table, or whose parent is gone. */
+int evict_quota(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 id = ctx->args[0];
+    struct quota *node = quotas.lookup(&id);
+    if (!node)
+        return 0;
+    u64 parent = node->parent;
+    if (node->used <= 0 || (parent && !quotas.lookup(&parent)))
+        forget_quota(id);
+    return 0;
+}
+
+/* Run with the id of a cgroup, while many have an entry: removes one without processes. */
+int evict_group(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 id = ctx->args[0];
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    if (counters && is_unused(counters))
+        forget_cgroup(id);
     return 0;
 }

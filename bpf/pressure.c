@@ -34,9 +34,25 @@ static inline void cgroup_stall(u64 id, u64 ns)
 static inline int begin_reclaim(void)
 {
     u32 thread = bpf_get_current_pid_tgid();
-    u64 now = bpf_ktime_get_ns();
-    if (reclaiming.update(&thread, &now))
+    u32 zero = 0;
+    struct reclaim *blank = blank_reclaim.lookup(&zero);
+    if (!blank)
+        return 0;
+    /* It has an entry during one kind of reclaim within another. */
+    long failed = reclaiming.insert(&thread, blank);
+    struct reclaim *reclaim = reclaiming.lookup(&thread);
+    if (reclaim)
+        reclaim->since = bpf_ktime_get_ns();
+    if (reclaim && failed)
+        return 0;
+    if (reclaim)
+        set_quota_path(&reclaim->path, cgroup_of(memcg_of(bpf_get_current_task())));
+    if (!reclaim || !quota_fits(TABLE_RECLAIM, &reclaim->path)) {
+        reclaiming.delete(&thread);
         lost(LOSS_RECLAIM_FULL);
+        return 0;
+    }
+    count_entry(TABLE_RECLAIM, &reclaim->path);
     return 0;
 }
 
@@ -44,11 +60,13 @@ static inline int end_reclaim(void)
 {
     u64 id = bpf_get_current_pid_tgid();
     u32 tgid = id >> 32, thread = id;
-    u64 *since = reclaiming.lookup(&thread);
-    if (!since)
+    struct reclaim *known = reclaiming.lookup(&thread);
+    if (!known)
         return 0;
-    u64 ns = bpf_ktime_get_ns() - *since;
-    reclaiming.delete(&thread);
+    struct reclaim reclaim = *known;
+    u64 ns = bpf_ktime_get_ns() - reclaim.since;
+    if (!reclaiming.delete(&thread))
+        uncount_entry(TABLE_RECLAIM, &reclaim.path);
     u64 *mm = process_mm.lookup(&tgid);
     struct process *process = mm ? processes.lookup(mm) : NULL;
     if (process) {
@@ -133,10 +151,8 @@ static inline void report_cgroup(u32 type, u64 cgroup, u64 path)
     u64 memcg = read_u64(cgroup + AT(cgroup, subsys) + 8 * MEMORY_CGRP_ID);
     if (!memcg)
         return; /* another hierarchy */
-    u32 zero = 0;
-    struct ring_share *share = cgroup_records.lookup(&zero);
     struct cgroup_record *record = NULL;
-    if (share && fits(share, sizeof(*record)))
+    if (cgroup_record_fits(sizeof(*record)))
         record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_OTHER);
@@ -170,6 +186,7 @@ int on_cgroup_rmdir(struct bpf_raw_tracepoint_args *ctx)
     u64 cgroup = ctx->args[0];
     report_cgroup(RECORD_CGROUP_GONE, cgroup, ctx->args[1]);
     u64 id = cgroup_id(cgroup);
-    cgroups.delete(&id);
+    forget_cgroup(id);
+    forget_quota(id);
     return 0;
 }

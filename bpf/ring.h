@@ -1,36 +1,68 @@
-/* The two rings, and how much of one a cgroup may have.
+/* The two rings, and how much of one a job may have.
  *
  * User space reads `urgent` before and between the others, so that a breach or a stop never
  * waits for them. Of `records` a job could fill all by forking or executing in a loop, so
- * that nothing of the other jobs fitted: each cgroup has a share, which is renewed whenever
- * user space has read everything, or as much as the ring holds. */
+ * that nothing of the other jobs fitted: it has a quota, as of the tables (quota.h), which is
+ * renewed whenever user space has read everything, or as much as the ring holds. */
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 BPF_RINGBUF_OUTPUT(urgent, URGENT_PAGES);
-BPF_ARRAY(ring_round, u64, 1); /* user space counts it up, which renews all shares */
+BPF_ARRAY(ring_round, u64, 1); /* user space counts it up, which renews all quotas */
 BPF_ARRAY(cgroup_records, struct ring_share, 1); /* of all cgroups made and removed */
 
-static inline int fits(struct ring_share *share, u32 size)
+#define RING_PART 4 /* instead of QUOTA_PART: a start comes late if it does not fit */
+
+/* Whether the processes of a cgroup may have so much more of `records`. */
+static inline int record_fits(struct quota_path *path, s64 size)
 {
     u32 zero = 0;
     u64 *round = ring_round.lookup(&zero);
     if (!round)
         return 0;
+    s64 quota = RING_BYTES, above = 0;
+    for (u64 level = 0; level < QUOTA_LEVELS; level++) {
+        u64 id = path->ids[level];
+        struct quota *node = id ? quotas.lookup(&id) : NULL;
+        if (!node)
+            continue;
+        s64 bytes = node->round == *round ? node->bytes : 0;
+        if (level) {
+            quota = quota_below(quota, above, bytes, RING_PART);
+            if (bytes + size > quota)
+                return 0;
+        }
+        above = bytes;
+    }
+    for (u64 level = 0; level < QUOTA_LEVELS; level++) {
+        u64 id = path->ids[level];
+        struct quota *node = id ? quotas.lookup(&id) : NULL;
+        if (!node)
+            continue;
+        if (node->round != *round) {
+            node->round = *round;
+            node->bytes = 0;
+        }
+        __sync_fetch_and_add(&node->bytes, size);
+    }
+    return 1;
+}
+
+/* The same for the record of a cgroup that is made or removed, and of no process. */
+static inline int cgroup_record_fits(u32 size)
+{
+    u32 zero = 0;
+    u64 *round = ring_round.lookup(&zero);
+    struct ring_share *share = cgroup_records.lookup(&zero);
+    if (!round || !share)
+        return 0;
     if (share->round != *round) {
         share->round = *round;
         share->bytes = 0;
     }
-    if (share->bytes + size > RING_SHARE)
+    if (share->bytes + size > RING_BYTES / 2)
         return 0;
     __sync_fetch_and_add(&share->bytes, size);
     return 1;
-}
-
-/* Whether the processes of a cgroup may have so much more of `records`. */
-static inline int cgroup_fits(u64 memcg_id, u32 size)
-{
-    struct cgroup_counters *counters = cgroups.lookup(&memcg_id);
-    return !counters || fits(&counters->ring, size);
 }
 
 /* Whether a rename or a move is to be reported. What is not is found by the next reading:

@@ -18,6 +18,41 @@ struct exit_record {
 };
 SAME_SIZE(exit_record);
 
+#ifdef FOLLOW_CHILDREN
+/* The process is a descendant of a tracked one. */
+static inline void follow(u32 tgid, u64 task)
+{
+    u32 zero = 0;
+    struct quota_path *blank = blank_path.lookup(&zero);
+    if (!blank || lineage.lookup(&tgid))
+        return;
+    struct quota_path *path = NULL;
+    if (!lineage.insert(&tgid, blank))
+        path = lineage.lookup(&tgid);
+    if (path)
+        set_quota_path(path, cgroup_of(memcg_of(task)));
+    if (!path || !quota_fits(TABLE_LINEAGE, path)) {
+        lineage.delete(&tgid);
+        lost(LOSS_LINEAGE_FULL);
+        return;
+    }
+    count_entry(TABLE_LINEAGE, path);
+}
+
+static inline void unfollow(u32 tgid)
+{
+    struct quota_path *known = lineage.lookup(&tgid);
+    if (!known)
+        return;
+    struct quota_path path = *known;
+    if (!lineage.delete(&tgid))
+        uncount_entry(TABLE_LINEAGE, &path);
+}
+#else
+static inline void follow(u32 tgid, u64 task) {}
+static inline void unfollow(u32 tgid) {}
+#endif
+
 /* Removes the entry of another process with this mm, and returns whether there was one: its
  * end was missed (see _REPEATED in probe/kernel.py), and the kernel reused the mm. */
 static inline int remove_outdated(u64 mm, u32 tgid, u64 start)
@@ -29,7 +64,7 @@ static inline int remove_outdated(u64 mm, u32 tgid, u64 start)
     u64 *its_mm = process_mm.lookup(&gone);
     if (its_mm && *its_mm == mm)
         process_mm.delete(&gone);
-    processes.delete(&mm);
+    remove_process(mm, entry);
     return 1;
 }
 
@@ -58,16 +93,21 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
         failed = processes.insert(&mm, blank);
     }
     struct process *process = failed ? NULL : processes.lookup(&mm);
-    if (!process || process_mm.update(&tgid, &mm)) {
+    if (process) {
+        process->memcg = memcg_of(task);
+        set_quota_path(&process->path, cgroup_of(process->memcg));
+    }
+    if (!process || !quota_fits(TABLE_PROCESSES, &process->path) ||
+        process_mm.update(&tgid, &mm)) {
         processes.delete(&mm);
         lost(LOSS_PROCESSES_FULL);
         return;
     }
+    count_entry(TABLE_PROCESSES, &process->path);
     process->mm = mm;
     process->tgid = tgid;
     process->start_boottime = start_of(task);
     process->parent = parent_of(task);
-    process->memcg = memcg_of(task);
     process->memcg_id = memcg_id(process->memcg);
     bpf_probe_read_kernel_str(process->comm, COMM_LEN, (void *)comm);
     set_mappings(process);
@@ -82,13 +122,14 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
         if (how != START_EXEC && highest > process->peak)
             process->peak = highest;
     }
-    keep_cgroup(process->memcg, process->memcg_id);
+    if (!join_cgroup(process))
+        lost(LOSS_CGROUPS_FULL);
     arm_process_at_start(process, how);
     /* User space may read the entry at any moment, also while this task is preempted here. */
     *(volatile u32 *)&process->how = how;
 
     struct start_record *record = NULL;
-    if (cgroup_fits(process->memcg_id, sizeof(*record)))
+    if (record_fits(&process->path, sizeof(*record)))
         record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_START);
@@ -120,7 +161,7 @@ static inline void untrack(u32 tgid, u64 mm, u32 wait_status, u32 executed)
         if (!executed)
             forget_stop(tgid);
         struct exit_record *record = NULL;
-        if (cgroup_fits(process->memcg_id, sizeof(*record)))
+        if (record_fits(&process->path, sizeof(*record)))
             record = records.ringbuf_reserve(sizeof(*record));
         if (record) {
             set_header(&record->header, RECORD_EXIT, sizeof(*record));
@@ -132,8 +173,24 @@ static inline void untrack(u32 tgid, u64 mm, u32 wait_status, u32 executed)
             lost(LOSS_RING_EXIT);
         }
     }
-    processes.delete(&mm);
+    if (process)
+        remove_process(mm, process);
     process_mm.delete(&tgid);
+}
+
+/* Run by user space with (mm, tgid), for a process that ended or is not selected. */
+int forget_process(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 mm = ctx->args[0];
+    u32 tgid = ctx->args[1];
+    struct process *process = processes.lookup(&mm);
+    if (process && process->tgid == tgid) {
+        uncount(process);
+        remove_process(mm, process);
+    }
+    process_mm.delete(&tgid);
+    unfollow(tgid);
+    return 0;
 }
 
 static inline int followed(u32 tgid)

@@ -29,6 +29,28 @@ enum loss { LOSS_RING_START, LOSS_RING_EXIT, LOSS_RING_OTHER, LOSS_PROCESSES_FUL
  * processes, or the whole charge of its cgroup. */
 enum fuse_of { FUSE_PROCESS = 1, FUSE_JOB, FUSE_CHARGE };
 
+#define QUOTA_LEVELS 8 /* from the root down; what is deeper counts at the last of them */
+
+/* The cgroups from the root down to a process's own, by kernfs id; 0: there are no more. It
+ * is kept with each entry: the cgroups may be gone when the entry is removed. */
+struct quota_path {
+    u64 ids[QUOTA_LEVELS];
+    u64 missing; /* in `quotas`, when it was last compared */
+};
+
+/* The tables that have quotas. TABLE_QUOTAS is `quotas` itself. */
+enum table { TABLE_PROCESSES, TABLE_CGROUPS, TABLE_LINEAGE, TABLE_RECLAIM, TABLE_STOPPED,
+             TABLE_QUOTAS, TABLES };
+
+/* What the processes in a cgroup and in all below it have; see quota.h. */
+struct quota {
+    u64 parent; /* kernfs id; 0: this is the root */
+    s64 entries[TABLES];
+    s64 used; /* all of them but those of `quotas` */
+    u64 round; /* of the ring: see ring.h */
+    s64 bytes; /* written to it in that round */
+};
+
 struct call_count {
     u64 calls;
     u64 gained; /* bytes */
@@ -65,6 +87,9 @@ struct process {
     u64 changes_since; /* ns; `changes` renames and moves were reported since */
     u64 changes;
     u64 same_program; /* 1: a watched process started it, from its own executable */
+    struct quota_path path; /* of `memcg` */
+    u64 moved_to; /* struct mem_cgroup: `memcg` was another at the last reading */
+    u64 joined; /* it is one of the `processes` of its cgroup's entry */
 #ifdef WATERMARKS
     s64 mark; /* own held pages that are reported once; 0: none */
     s64 counted; /* its part of its cgroup's `held` */
@@ -97,6 +122,12 @@ struct limit_level {
 
 #define LEVELS 4
 
+/* A thread in direct reclaim. */
+struct reclaim {
+    u64 since; /* CLOCK_MONOTONIC, ns */
+    struct quota_path path;
+};
+
 /* What was written to the ring in one round; see ring.h. */
 struct ring_share {
     u64 round;
@@ -120,7 +151,9 @@ struct cgroup_counters {
     u64 stalls;
     u64 found; /* levels with a limit or a memory.high; there may be more than are kept */
     struct limit_level levels[LEVELS]; /* the lowest first */
-    struct ring_share ring;
+    struct quota_path path;
+    s64 processes; /* tracked, and charged to it */
+    u64 blank; /* not read yet */
 #ifdef WATERMARKS
     s64 held; /* pages: the tracked processes' own anon, shmem and swap */
     s64 mark; /* as in struct process, for the sum */
@@ -130,6 +163,7 @@ struct cgroup_counters {
     s64 fuse_least; /* what the cgroup must hold at most for a stop: see most_held */
     s64 shmem; /* the parts of `held`: pages that several processes may count … */
     s64 swap; /* … and pages that are not in the charge */
+    u64 armed; /* user space has set `fuse` */
 #endif
 };
 
@@ -183,6 +217,7 @@ struct fuse_default {
 #define SAME_SIZE(name) _Static_assert(sizeof(struct name) == SIZE_##name, #name)
 SAME_SIZE(process);
 SAME_SIZE(cgroup_counters);
+SAME_SIZE(quota);
 SAME_SIZE(stop);
 SAME_SIZE(stop_record);
 SAME_SIZE(fuse_default);

@@ -92,6 +92,10 @@ static inline void check_marks(struct process *process)
 static inline void uncount(struct process *process)
 {
     count(process, 0, 0, 0);
+    /* Also where its cgroup has no entry. */
+    process->counted = 0;
+    process->counted_shmem = 0;
+    process->counted_swap = 0;
 }
 
 /* Run by user space with (mm, pages). A bound that is crossed already is reported at once. */

@@ -209,6 +209,31 @@ class FuseBlown(Event):
         return self.signal == SIGKILL
 
 
+class SharedTable(StrEnum):
+    """The kernel side's tables that all jobs share, in the order of bpf/types.h."""
+
+    PROCESSES = "processes"
+    CGROUPS = "cgroups"
+    LINEAGE = "lineage"  # descendants of tracked processes
+    RECLAIM = "reclaim"  # threads that wait in direct reclaim
+    STOPPED = "stopped"  # processes that a fuse stopped
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaReached(Event):
+    """Something was missed since a table is full, or a job has its quota of it.
+
+    `cgroup_id` is the cgroup whose processes, with those below it, have most of the table:
+    `entries` of `size`. `missed` is how often since the last such event nothing was added.
+    """
+
+    cgroup_id: int
+    table: SharedTable
+    entries: int
+    size: int
+    missed: int
+
+
 @dataclass(frozen=True, slots=True)
 class LossesRead(Event):
     """What was missed so far, by cause; counted from the start of the watch."""

@@ -1,9 +1,10 @@
 """Memory cgroups as the kernel side counts them: alone, or with their tracked processes."""
 
 import struct
+from collections.abc import Iterable, Iterator
 
 from ebpftrace.counters import CgroupCounters
-from ebpftrace.events import GroupReading, ProcessKey
+from ebpftrace.events import CgroupRead, GroupReading, ProcessKey
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.processes import Processes
@@ -21,6 +22,13 @@ class Groups:
         self._update = bpf.Runner(programs.load("read_group"))
         self._map = programs.map_fd("cgroups")
         self._size = structs.sizes()["cgroup_counters"]
+
+    def read(self, now_ns: int, cgroup_ids: Iterable[int]) -> Iterator[CgroupRead]:
+        """The counters of those that have an entry."""
+        for cgroup_id in cgroup_ids:
+            counters = self.counters(cgroup_id)
+            if counters is not None:
+                yield CgroupRead(now_ns, cgroup_id, counters)
 
     def counters(self, cgroup_id: int) -> CgroupCounters | None:
         """Exact at this moment; None if no process was ever tracked there."""

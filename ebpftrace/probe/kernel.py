@@ -2,11 +2,10 @@
 
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from ebpftrace.events import (
-    CgroupRead,
     Event,
     GroupReading,
     LossesRead,
@@ -28,12 +27,15 @@ from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.layout import read_layout, require_tracepoints
 from ebpftrace.probe.loading.programs import Programs, give_back_memory
 from ebpftrace.probe.loading.settings import (
+    MAX_CGROUPS,
     MAX_PROCESSES,
     RING_BYTES,
     compiler_flags,
     fill_maps,
+    table_sizes,
 )
 from ebpftrace.probe.processes import Processes
+from ebpftrace.probe.quotas import Quotas
 from ebpftrace.probe.records import RecordDecoder
 from ebpftrace.probe.reports import Reports
 from ebpftrace.probe.rings import Rings
@@ -65,7 +67,7 @@ class KernelProbe:
     there are marks and fuses; `fuse` holds for every process from its first page on, and
     `hold_stopped` is called with the map of stopped processes before any can be stopped.
     `explain` is asked why the compiler failed, see `in_child`.
-    `ring_bytes`, `max_processes` and `many_cpus` let tests make the bounds small.
+    `ring_bytes`, `max_…` and `many_cpus` let tests make the bounds small.
     """
 
     def __init__(
@@ -81,10 +83,12 @@ class KernelProbe:
         self_pid: int = 0,
         ring_bytes: int = RING_BYTES,
         max_processes: int = MAX_PROCESSES,
+        max_cgroups: int = MAX_CGROUPS,
         many_cpus: bool | None = None,
         explain: Explain = unexplained,
     ) -> None:
         require_bpf()
+        sizes = table_sizes(max_processes, max_cgroups)
         btf = Btf.of_kernel()
         layout = read_layout(btf, many_cpus=many_cpus)
         trace_calls = mapping_calls or not layout.mmap_lock
@@ -96,7 +100,7 @@ class KernelProbe:
         globs, glob_words = compile_globs(selection.comms) if selection.comms else (b"", 0)
         flags = compiler_flags(
             layout, decoder.constants(), selection, glob_words=glob_words, method=method,
-            watermarks=watermarks, ring_bytes=ring_bytes, max_processes=max_processes,
+            watermarks=watermarks, ring_bytes=ring_bytes, sizes=sizes,
         )  # fmt: skip
         objects = cached_programs(flags, compiler=partial(compile_programs, explain=explain))
         handlers = {name: name[len(_ON) :] for name in objects.programs if name.startswith(_ON)}
@@ -105,11 +109,12 @@ class KernelProbe:
         self._programs = Programs(objects)
         fill_maps(
             self._programs, cpu_offsets=layout.offsets, globs=globs, cgroup_ids=cgroup_ids,
-            pids=selection.pids, self_pid=self_pid,
+            pids=selection.pids, self_pid=self_pid, sizes=sizes,
         )  # fmt: skip
         self.drift_bytes = 0
         self._processes = Processes(self._programs, structs)
         self._groups = Groups(self._programs, structs)
+        self._quotas = Quotas(self._programs, structs, sizes)
         self._marks = Watermarks(self._programs, structs) if watermarks else None
         self.fuses: KernelFuses | None = None
         if watermarks:
@@ -182,8 +187,9 @@ class KernelProbe:
             for entry in entries.values()
             if entry.key in self._processes
         ]
-        events += self._read_cgroups(now_ns)
-        events.append(LossesRead(now_ns, self.losses()))
+        events += self._groups.read(now_ns, self._processes.cgroup_ids)
+        losses = self.losses()
+        events += [*self._quotas.update(now_ns, losses), LossesRead(now_ns, losses)]
         return events
 
     def read_one_group(
@@ -240,9 +246,3 @@ class KernelProbe:
             self._rings.take(MAX_PROCESSES, _ADOPT_NS)
             if len(self._processes) == before or time.monotonic_ns() > until_ns:
                 return
-
-    def _read_cgroups(self, now_ns: int) -> Iterator[Event]:
-        for cgroup_id in self._processes.cgroup_ids:
-            counters = self._groups.counters(cgroup_id)
-            if counters is not None:
-                yield CgroupRead(now_ns, cgroup_id, counters)

@@ -24,6 +24,7 @@ class Processes:
         self._programs = programs
         self._structs = structs
         self._update = bpf.Runner(programs.load("read_process"))
+        self._remove = bpf.Runner(programs.load("forget_process"), 2)
         self._map = programs.map_fd("processes")
         self._size = structs.sizes()["process"]
         self._entries = bpf.Batch(self._map, 8, self._size)
@@ -189,10 +190,7 @@ class Processes:
         return event.time_ns < self._repaired_ns.get(event.key, 0)
 
     def _delete(self, key: ProcessKey, mm: int) -> None:
-        pid = struct.pack("=I", key.pid)
-        bpf.delete(self._map, struct.pack("=Q", mm))
-        bpf.delete(self._programs.map_fd("process_mm"), pid)
-        bpf.delete(self._programs.map_fd("lineage"), pid)
+        self._remove(mm, key.pid)
 
     def _entry(self, mm: int) -> TrackedEntry | None:
         data = bpf.lookup(self._map, struct.pack("=Q", mm), self._size)

@@ -27,6 +27,7 @@ LOSSES = (
 """enum loss, in its order: names of what was missed."""
 
 FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, unused
+QUOTA = struct.Struct("=Q6qqQq")  # struct quota: parent, entries, used, round, bytes
 PARTS_OF_LIMIT = 10_000
 
 _CALLS = ("other", "mmap", "munmap", "brk", "mremap")
@@ -43,7 +44,9 @@ _NOTHING = Usage()
 
 LEVELS = 4  # as in types.h
 _LEVEL_WORDS = 6
-_WORDS = 15 + LEVELS * _LEVEL_WORDS + 2  # of struct cgroup_counters, without watermarks
+_PATH_WORDS = 8 + 1  # of struct quota_path: QUOTA_LEVELS ids, missing
+_WORDS = 15 + LEVELS * _LEVEL_WORDS + _PATH_WORDS + 2
+"""Of struct cgroup_counters, without those of watermarks."""
 
 _HOW = struct.Struct("=44xI")
 _STOP = struct.Struct("=3Q3q4I")
@@ -70,8 +73,8 @@ class StructDecoder:
     def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
         self._calls = calls
         self._watermarks = watermarks
-        self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ3q" if watermarks else f"={_WORDS}Q")
-        self._base_words = (10 if watermarks else 0) + (4 if many_cpus else 0)
+        self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ3qQ" if watermarks else f"={_WORDS}Q")
+        self._base_words = _PATH_WORDS + 2 + (10 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q15Q{words}Q")
 
@@ -80,6 +83,7 @@ class StructDecoder:
         return {
             "process": self._process.size,
             "cgroup_counters": self._cgroup.size,
+            "quota": QUOTA.size,
             "stop": _STOP.size,
             "fuse_default": FUSE_DEFAULT.size,
         }
@@ -106,7 +110,7 @@ class StructDecoder:
             comm=decode_comm(comm),
             cgroup_id=memcg_id,
             drift_bytes=drift * PAGE_SIZE,
-            counted_pages=rest[25] if self._watermarks else 0,
+            counted_pages=rest[27 + _PATH_WORDS] if self._watermarks else 0,
             same_program=bool(same_program),
             counters=ProcessCounters(
                 usage=decode_usage(pages),
@@ -159,6 +163,12 @@ class StructDecoder:
     def held_pages(self, data: bytes) -> int:
         """The sum of held pages in a `struct cgroup_counters`; 0 without watermarks."""
         return int(self._cgroup.unpack_from(data)[_WORDS]) if self._watermarks else 0
+
+    def is_unused(self, data: bytes) -> bool:
+        """Whether a `struct cgroup_counters` has no process and no bound of user space's."""
+        words = self._cgroup.unpack_from(data)
+        processes = words[_WORDS - 2]
+        return not 0 < processes < 1 << 63 and not (self._watermarks and words[-1])
 
 
 def fuse_blown(data: bytes, offset: int = 0) -> FuseBlown:

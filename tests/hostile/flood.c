@@ -5,14 +5,22 @@
  *   flood hop PROCS PROCS moves between two cgroups, by their files cgroup.procs
  *   flood shells          four shells, each of which runs /bin/true again and again
  *   flood grow N          N processes, each of which takes a page every 50 ms, up to 4 MiB
+ *   flood crowd N         N processes that sleep
+ *   flood tour DIR N      one process that goes through N new cgroups below DIR, and back
+ *   flood spread DIR N    N processes that sleep, each in a new cgroup below DIR
+ *   flood churn DIR       makes cgroups below DIR, enters them, and removes them
  *
  * It is started as root and becomes another user first. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,6 +77,81 @@ static int grow(int processes)
     return waitpid(-1, NULL, 0) < 0;
 }
 
+static int crowd(int processes)
+{
+    for (int n = 0; n < processes; n++) {
+        pid_t child = fork();
+        if (child == 0)
+            for (;;)
+                pause();
+        if (child < 0)
+            return 1;
+    }
+    return waitpid(-1, NULL, 0) < 0;
+}
+
+static int enter(const char *folder)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/cgroup.procs", folder);
+    int file = open(path, O_WRONLY);
+    if (file < 0)
+        return 1;
+    int failed = write(file, "0", 1) != 1;
+    close(file);
+    return failed;
+}
+
+static int make_and_enter(const char *folder, int n)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/%d", folder, n);
+    return (mkdir(path, 0755) && errno != EEXIST) || enter(path);
+}
+
+static int tour(const char *folder, int cgroups)
+{
+    for (int n = 0; n < cgroups; n++)
+        if (make_and_enter(folder, n))
+            return 1;
+    if (make_and_enter(folder, 0))
+        return 1;
+    for (;;)
+        pause();
+}
+
+static int spread(const char *folder, int cgroups)
+{
+    for (int n = 0; n < cgroups; n++) {
+        pid_t child = fork();
+        if (child == 0) {
+            if (make_and_enter(folder, n))
+                return 1;
+            for (;;)
+                pause();
+        }
+        if (child < 0)
+            return 1;
+    }
+    return waitpid(-1, NULL, 0) < 0;
+}
+
+static int churn(const char *folder)
+{
+    char path[PATH_MAX], home[PATH_MAX];
+    snprintf(home, sizeof(home), "%s/home", folder);
+    if (mkdir(home, 0755))
+        return 1;
+    for (int n = 0;; n++) {
+        snprintf(path, sizeof(path), "%s/%d", folder, n);
+        if (make_and_enter(folder, n) || enter(home))
+            return 1;
+        while (rmdir(path))
+            if (errno != EBUSY)
+                return 1;
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2 || setgroups(0, NULL) || setgid(UNPRIVILEGED) || setuid(UNPRIVILEGED))
@@ -83,5 +166,13 @@ int main(int argc, char **argv)
         return run_shells();
     if (!strcmp(argv[1], "grow") && argc == 3)
         return grow(atoi(argv[2]));
+    if (!strcmp(argv[1], "crowd") && argc == 3)
+        return crowd(atoi(argv[2]));
+    if (!strcmp(argv[1], "tour") && argc == 4)
+        return tour(argv[2], atoi(argv[3]));
+    if (!strcmp(argv[1], "spread") && argc == 4)
+        return spread(argv[2], atoi(argv[3]));
+    if (!strcmp(argv[1], "churn") && argc == 3)
+        return churn(argv[2]);
     return 2;
 }

@@ -49,7 +49,14 @@ class FakeMaps:
         self._map(fd).pop(key, None)
 
     def _runner(self, program: int, _arguments: int = 1) -> Any:
-        return lambda *arguments: self.runs.append((self._names[program], arguments))
+        return lambda *arguments: self._run(self._names[program], arguments)
+
+    def _run(self, program: str, arguments: tuple[int, ...]) -> None:
+        self.runs.append((program, arguments))
+        if program == "forget_process":
+            mm, pid = arguments
+            self.maps.setdefault("processes", {}).pop(struct.pack("=Q", mm), None)
+            self.maps.setdefault("process_mm", {}).pop(struct.pack("=I", pid), None)
 
 
 class _FakeBatch:

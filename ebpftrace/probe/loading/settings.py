@@ -2,7 +2,9 @@
 
 import struct
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
+from ebpftrace.events import SharedTable
 from ebpftrace.probe import calls
 from ebpftrace.probe.fuses import MAX_STOPPED
 from ebpftrace.probe.loading import bpf
@@ -13,11 +15,27 @@ from ebpftrace.units import PAGE_SIZE
 
 MAX_PROCESSES = 8192
 MAX_CGROUPS = 4096
+MAX_RECLAIMING = 4096
+MAX_QUOTAS = 8192  # cgroups with tracked processes, in them or below
 RING_BYTES = 1 << 22
 URGENT_BYTES = 1 << 18
 """The rings bound what waits in memory to be read; what does not fit is counted as lost."""
-SHARES = 2
-"""A cgroup's records may take this part of the ring before user space has read on."""
+
+
+def table_sizes(
+    max_processes: int = MAX_PROCESSES, max_cgroups: int = MAX_CGROUPS
+) -> Mapping[SharedTable, int]:
+    """Entries of the tables that the kernel side divides among the jobs."""
+    return {
+        SharedTable.PROCESSES: max_processes,
+        SharedTable.CGROUPS: max_cgroups,
+        SharedTable.LINEAGE: max_processes,
+        SharedTable.RECLAIM: MAX_RECLAIMING,
+        SharedTable.STOPPED: MAX_STOPPED,
+    }
+
+
+TABLE_SIZES = MappingProxyType(table_sizes())
 
 
 def compiler_flags(
@@ -29,22 +47,24 @@ def compiler_flags(
     method: calls.CallTraceMethod | None,
     watermarks: bool,
     ring_bytes: int = RING_BYTES,
-    max_processes: int = MAX_PROCESSES,
+    sizes: Mapping[SharedTable, int] = TABLE_SIZES,
 ) -> tuple[str, ...]:
     """Flags for compiling bpf/.
 
-    `constants` are the decoder's; `glob_words` is how many words the --comm globs take, and
-    `ring_bytes` a power of two of whole pages.
+    `constants` are the decoder's; `glob_words` is how many words the --comm globs take,
+    `ring_bytes` a power of two of whole pages, and `sizes` are those of `table_sizes`.
     """
     flags = [
         *layout.flags,
         *(f"-D{name}={value}" for name, value in constants.items()),
-        f"-DMAX_PROCESSES={max_processes}",
-        f"-DMAX_CGROUPS={MAX_CGROUPS}",
-        f"-DMAX_STOPPED={MAX_STOPPED}",
+        f"-DMAX_PROCESSES={sizes[SharedTable.PROCESSES]}",
+        f"-DMAX_CGROUPS={sizes[SharedTable.CGROUPS]}",
+        f"-DMAX_STOPPED={sizes[SharedTable.STOPPED]}",
+        f"-DMAX_RECLAIMING={sizes[SharedTable.RECLAIM]}",
+        f"-DMAX_QUOTAS={MAX_QUOTAS}",
         f"-DWATCHED_CGROUPS={_at_least(64, len(selection.cgroups))}",
         f"-DRING_PAGES={ring_bytes // PAGE_SIZE}",
-        f"-DRING_SHARE={ring_bytes // SHARES}",
+        f"-DRING_BYTES={ring_bytes}",
         f"-DURGENT_PAGES={min(URGENT_BYTES, ring_bytes) // PAGE_SIZE}",
     ]
     if glob_words:
@@ -70,8 +90,12 @@ def fill_maps(
     cgroup_ids: Iterable[int],
     pids: Iterable[int],
     self_pid: int,
+    sizes: Mapping[SharedTable, int] = TABLE_SIZES,
 ) -> None:
-    """Fill in what is watched, the watcher itself, and each CPU's per-CPU offset."""
+    """Fill in what is watched, the watcher itself, offsets of CPUs, and sizes of tables."""
+    fd = programs.map_fd("table_sizes")
+    for table, size in enumerate((*sizes.values(), MAX_QUOTAS)):  # enum table of types.h
+        bpf.update(fd, struct.pack("=I", table), struct.pack("=q", size))
     bpf.update(programs.map_fd("self_tgid"), bytes(4), struct.pack("=I", self_pid))
     fd = programs.map_fd("cpu_offsets")
     for cpu, offset in enumerate(cpu_offsets):

@@ -4,7 +4,7 @@ import pytest
 
 from ebpftrace.probe.calls import CallTraceMethod
 from ebpftrace.probe.loading.layout import Layout
-from ebpftrace.probe.loading.settings import compiler_flags, fill_maps
+from ebpftrace.probe.loading.settings import compiler_flags, fill_maps, table_sizes
 from ebpftrace.probe.selection import Selection
 from ebpftrace.units import PAGE_SIZE
 from tests.support.fake_maps import FakeMaps
@@ -61,7 +61,10 @@ def test_maps_contain_the_selection_and_the_watcher(monkeypatch: pytest.MonkeyPa
         cgroup_ids=(7,),
         pids=(4711,),
         self_pid=9,
+        sizes=table_sizes(max_processes=70),
     )
+    sizes = b"".join(maps.maps["table_sizes"].values())
+    assert struct.unpack("=6q", sizes) == (70, 4096, 70, 4096, 4096, 8192)
     assert maps.maps["self_tgid"] == {bytes(4): struct.pack("=I", 9)}
     assert maps.maps["cpu_offsets"][struct.pack("=I", 1)] == struct.pack("=Q", 64)
     assert list(maps.maps["watched_cgroups"]) == [struct.pack("=Q", 7)]

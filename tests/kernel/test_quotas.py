@@ -1,0 +1,155 @@
+"""Quotas of the shared tables: one job's flood leaves room for every other job."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ebpftrace.events import CgroupRead, ProcessStarted, QuotaReached, SharedTable
+from ebpftrace.host.cgroups import ROOT_ID
+from ebpftrace.probe import Selection
+from tests.support.build import flood_binary
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.observer import Observer
+from tests.support.process_state import until
+from tests.support.workload import Workload
+
+pytestmark = pytest.mark.kernel
+
+UNPRIVILEGED = 65534
+BOTH = Selection(comms=("flood-*", "victim"))
+
+
+@contextmanager
+def flood(group: MemoryCgroup, *arguments: object) -> Iterator[None]:
+    """The flood of a user to whom the cgroup was delegated."""
+    for path in (group.path, group.path / "cgroup.procs"):
+        os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
+    process = subprocess.Popen(group.inside([flood_binary(), *map(str, arguments)]))
+    try:
+        yield
+    finally:
+        process.kill()
+        group.remove()
+        process.wait()
+
+
+def processes_below(group: MemoryCgroup) -> int:
+    """All that run in the cgroup and below it."""
+    return sum(
+        len((Path(folder) / "cgroup.procs").read_text().split())
+        for folder, _, _ in os.walk(group.path)
+    )
+
+
+def started(observer: Observer) -> set[int]:
+    observer.read()
+    return {event.key.pid for event in observer.all(ProcessStarted)}
+
+
+@contextmanager
+def observed(**options: int) -> Iterator[Observer]:
+    observer = Observer(BOTH, **options)
+    try:
+        yield observer
+    finally:
+        observer.close()
+
+
+@pytest.mark.parametrize("attack", ["crowd", "spread"])
+def test_processes_of_one_job_leave_room_for_another_job(attack: str) -> None:
+    """Also where each of them is in a cgroup of its own."""
+    with observed(max_processes=32) as observer, memory_cgroup() as crowded:
+        folder = (crowded.path,) if attack == "spread" else ()
+        with flood(crowded, attack, *folder, 60):
+            until(lambda: processes_below(crowded) == 61)
+            with memory_cgroup() as group, Workload("victim", cgroup=group) as victim:
+                pids = started(observer)
+                assert victim.pid in pids
+                assert len(pids) == 28 + 1  # 7/8 of the table
+                assert observer.probe.losses()["processes_full"] == 61 - 28
+                reached = observer.last(QuotaReached, lambda _: True)
+                assert (reached.table, reached.entries) == (SharedTable.PROCESSES, 28)
+                assert reached.cgroup_id == crowded.id
+                assert (reached.size, reached.missed) == (32, 61 - 28)
+
+
+def test_cgroups_that_a_process_goes_through_leave_room_for_another_job() -> None:
+    with observed(max_cgroups=32) as observer, memory_cgroup() as toured:
+        with flood(toured, "tour", toured.path, 100):
+            until(lambda: (toured.path / "99").exists() and processes_in(toured.path / "0"))
+            with memory_cgroup() as group, Workload("victim", cgroup=group):
+                observer.read()
+                assert group.id in {event.cgroup_id for event in observer.all(CgroupRead)}
+                assert "cgroups_full" not in observer.probe.losses()  # unused are evicted
+        until(lambda: left(observer) == 0)
+
+
+def test_cgroups_with_a_process_each_leave_room_for_another_job() -> None:
+    with observed(max_cgroups=32) as observer, memory_cgroup() as crowded:
+        with flood(crowded, "spread", crowded.path, 100):
+            until(lambda: processes_below(crowded) == 101)
+            with memory_cgroup() as group, Workload("victim", cgroup=group):
+                observer.read()
+                assert group.id in {event.cgroup_id for event in observer.all(CgroupRead)}
+                reached = observer.last(QuotaReached, lambda _: True)
+                assert (reached.cgroup_id, reached.table) == (crowded.id, SharedTable.CGROUPS)
+        until(lambda: left(observer) == 0)
+
+
+def test_cgroup_without_room_has_its_counters_once_there_is_room() -> None:
+    with (
+        observed(max_cgroups=4) as observer,
+        memory_cgroup() as crowded,
+        memory_cgroup() as group,
+        flood(crowded, "spread", crowded.path, 20),
+    ):
+        until(lambda: processes_below(crowded) == 21)
+        with Workload("victim", cgroup=group):
+            assert not is_read(observer, group)
+            crowded.remove()
+            until(lambda: is_read(observer, group))
+
+
+def test_nothing_remains_of_processes_and_cgroups_that_are_gone() -> None:
+    """Short processes, moves between cgroups, and cgroups that are made and removed."""
+    with observed() as observer, memory_cgroup() as churned:
+        with flood(churned, "churn", churned.path):
+            until(lambda: made(churned.path) > 2000)
+            observer.read()
+        with (
+            memory_cgroup(name="/".join("abcdefghijkl")) as deep,
+            Workload("victim", cgroup=deep) as victim,
+        ):
+            victim.do("burst 50 200; exit 0")
+            assert victim.pid in started(observer)
+            assert left(observer) > 0
+        until(lambda: left(observer) == 0)
+        until(lambda: known(observer) <= {ROOT_ID})
+
+
+def is_read(observer: Observer, group: MemoryCgroup) -> bool:
+    observer.read()
+    return any(event.cgroup_id == group.id for event in observer.all(CgroupRead))
+
+
+def processes_in(folder: Path) -> bool:
+    return bool((folder / "cgroup.procs").read_text().strip())
+
+
+def made(folder: Path) -> int:
+    return max((int(path.name) for path in folder.iterdir() if path.name.isdigit()), default=0)
+
+
+def left(observer: Observer) -> int:
+    """Entries of all tables that are counted for some cgroup."""
+    observer.read()
+    return sum(abs(quota.used) for quota in observer.probe._quotas.read().values())
+
+
+def known(observer: Observer) -> set[int]:
+    observer.read()
+    return set(observer.probe._quotas.read())
