@@ -25,6 +25,7 @@ from ebpftrace.events import (
     ProcessRead,
     ProcessRenamed,
     ProcessStarted,
+    QuotaReached,
 )
 from ebpftrace.host.bounded import timeouts
 from ebpftrace.host.cgroups import CgroupPaths
@@ -74,6 +75,7 @@ class EventDispatcher:
         self._runs_refused = 0
         self._remarks: list[str] = []
         self._queue: deque[Event] = deque()
+        self._quotas: list[tuple[QuotaReached, JobIdentity]] = []
         self.tracked = ProcessFilter(selection)
         self._wrapped = WrappedPrograms(selection)
         self.breach_poller = BreachPoller(probe, breaker, self._queue, clock)
@@ -99,6 +101,11 @@ class EventDispatcher:
         """What the user should know of processes and jobs, each fact once."""
         remarks, self._remarks = self._remarks, []
         return [*self.tracked.take_remarks(), *self._wrapped.take_remarks(), *remarks]
+
+    def take_quotas(self) -> list[tuple[QuotaReached, JobIdentity]]:
+        """The cgroups that reached a quota since the last call, each with its job."""
+        reached, self._quotas = self._quotas, []
+        return reached
 
     def look_around(self) -> None:
         """Look for programs that a watched name should have matched; once a reading."""
@@ -172,6 +179,9 @@ class EventDispatcher:
                 ledger.apply(event)
         elif isinstance(event, CgroupRead):
             ledger.apply(self._files.complete(event))
+        elif isinstance(event, QuotaReached):
+            job = ledger.job_in(event.cgroup_id) or self._resolver.of_cgroup(event.cgroup_id)
+            self._quotas.append((event, job))
         elif isinstance(event, LossesRead):
             ledger.apply(self._with_own(event))
         else:

@@ -18,6 +18,7 @@ from ebpftrace.engine.waiting.waiter import Waiter, WakeReason
 from ebpftrace.host import meminfo
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.judge import Judge
+from ebpftrace.judge.quota import QuotaFindings
 from ebpftrace.ledger import Ledger, Node
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
@@ -74,6 +75,7 @@ class WatchLoop:
         )  # fmt: skip
         self._near = None if breaker is None else NearLimit(probe, self._files, self._clock)
         self._cost = CostMeter(probe, self._clock)
+        self._quotas = QuotaFindings()
         self._judge = Judge(past_of=None if recorder is None else recorder.past_of)
 
     def run(self) -> None:
@@ -173,7 +175,9 @@ class WatchLoop:
                 for job in snapshot.jobs
                 if job.processes
             )
-        for finding in self._judge.judge(snapshot):
+        reached = self._dispatcher.take_quotas()
+        quotas = self._quotas.judge(reached, snapshot.time_ns, snapshot.monotonic_ns)
+        for finding in (*quotas, *self._judge.judge(snapshot)):
             self._view.finding(finding)
         breaches.poll()
         if self._breaker is not None:

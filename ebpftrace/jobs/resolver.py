@@ -56,15 +56,7 @@ class JobResolver:
             found = self._ancestry.find(pid, parent_pid) if by_run else None
         restart_key = f"{location.kind}:{location.restart_id or path}" if path else ""
         if found is None:
-            return JobIdentity(
-                key=f"systemd:{path}" if location.same_job_after_restart else str(cgroup_id),
-                name=location.name,
-                kind=location.kind,
-                identified_by=location.identified_by,
-                cgroup=path or "",
-                cgroup_id=cgroup_id,
-                restart_key=restart_key,
-            )
+            return _at(location, path, cgroup_id, restart_key)
         by = f"{found.run.variable} of pid {found.pid}"
         if found.pid != pid:
             by = f"{found.run.variable} of pid {pid}'s ancestor {found.pid}"
@@ -79,6 +71,15 @@ class JobResolver:
             restart_key=restart_key and f"{restart_key} {found.run.kind}:{found.run.run}",
             recurring=found.run.recurring,
         )
+
+    def of_cgroup(self, cgroup_id: int) -> JobIdentity:
+        """The job of a cgroup in which no process may be tracked: it is named by its path."""
+        path = self._paths.path(cgroup_id)
+        location = fallback.locate_removed(cgroup_id)
+        if path is not None:
+            found = containers.locate(path) or systemd.locate(path)
+            location = found or fallback.locate(path, cgroup_id)
+        return _at(location, path, cgroup_id, "")
 
     def _path(self, pid: int, cgroup_id: int) -> str | None:
         path = self._paths.path(cgroup_id)
@@ -115,3 +116,18 @@ class JobResolver:
             return read_environ(pid, self._proc)
         except NotPermittedError:
             return None
+
+
+def _at(
+    location: JobLocation, path: str | None, cgroup_id: int, restart_key: str
+) -> JobIdentity:
+    """A job that is known by where it runs."""
+    return JobIdentity(
+        key=f"systemd:{path}" if location.same_job_after_restart else str(cgroup_id),
+        name=location.name,
+        kind=location.kind,
+        identified_by=location.identified_by,
+        cgroup=path or "",
+        cgroup_id=cgroup_id,
+        restart_key=restart_key,
+    )

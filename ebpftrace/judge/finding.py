@@ -24,6 +24,7 @@ class FindingUnit(StrEnum):
     SHARE = "share"  # 0..1
     FAULTS_PER_SECOND = "faults/s"
     KILLS = "kills"
+    ENTRIES = "entries"
 
 
 class FindingState(StrEnum):

@@ -104,8 +104,7 @@ class Ledger:
         Call it once an interval: it is what growth is measured by.
         """
         self._executed.clear()
-        drawn = self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost)
-        return replace(drawn, node=node)
+        return replace(self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost), node=node)
 
     def peek(self, now_ns: int, time_ns: int) -> Snapshot:
         """The same between two intervals, for the breaker."""
@@ -117,13 +116,16 @@ class Ledger:
 
     def process(self, key: ProcessKey) -> KnownProcess | None:
         """A live process; None for one that is unknown or has ended."""
-        account = self._processes.get(key)
-        if account is None:
+        if (account := self._processes.get(key)) is None:
             return None
         job, started = account.job, account.started
         return KnownProcess(
             job.identity, account.comm, account.role, job.cgroup.limit_bytes, started.exec_name
         )
+
+    def job_in(self, cgroup_id: int) -> JobIdentity | None:
+        """The latest job of a cgroup; None if none was in it."""
+        return self._jobs.job_in(cgroup_id)
 
     def drain_notes(self) -> tuple[Note, ...]:
         """What happened since the last call, in order."""
@@ -155,8 +157,7 @@ class Ledger:
         self._notebook.process(account, ProcessChange(event.how.value), event.time_ns)
 
     def _exit(self, event: ProcessExited) -> None:
-        account = self._processes.get(event.key)
-        if account is None:
+        if (account := self._processes.get(event.key)) is None:
             return
         account.read(event.counters)
         account.comm = event.comm
@@ -176,8 +177,7 @@ class Ledger:
             self._notebook.process(account, ProcessChange.RENAME, event.time_ns)
 
     def _move(self, event: ProcessMoved, identity: JobIdentity | None) -> None:
-        account = self._processes.get(event.key)
-        if account is None:
+        if (account := self._processes.get(event.key)) is None:
             return
         assert identity is not None
         job = self._jobs.job(identity, event.time_ns)

@@ -73,6 +73,11 @@ class JobRegister:
         job.identity, job.cgroup, job.gone = identity, _NOT_READ, False
         self._cgroup(identity.cgroup_id).run(job)
 
+    def job_in(self, cgroup_id: int) -> JobIdentity | None:
+        """The latest job of a cgroup; None if none was in it."""
+        job = _named(None, self._cgroups.get(cgroup_id))
+        return None if job is None else job.identity
+
     def join(self, process: ProcessAccount) -> None:
         """The process runs in `process.job` from here on."""
         job = process.job

@@ -34,7 +34,7 @@ class QuotaEntries:
 
 
 class Quotas:
-    """Removes what no process uses once half of a table is taken; finds who fills one."""
+    """Removes what is unused once half of a table is taken; finds the cgroup that fills one."""
 
     def __init__(
         self, programs: Programs, structs: StructDecoder, sizes: Mapping[SharedTable, int]

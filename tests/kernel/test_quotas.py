@@ -25,7 +25,7 @@ BOTH = Selection(comms=("flood-*", "victim"))
 
 @contextmanager
 def flood(group: MemoryCgroup, *arguments: object) -> Iterator[None]:
-    """The flood of a user to whom the cgroup was delegated."""
+    """A flood by an unprivileged user that owns the cgroup."""
     for path in (group.path, group.path / "cgroup.procs"):
         os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
     process = subprocess.Popen(group.inside([flood_binary(), *map(str, arguments)]))

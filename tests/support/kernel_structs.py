@@ -32,6 +32,7 @@ def cgroup_struct(
     events: tuple[int, int, int, int] = (NOT_COUNTED,) * 4,
     kernel: int = NOT_COUNTED,
     stuck: int = 0,
+    processes: int = 1,
 ) -> bytes:
     """A `struct cgroup_counters` with a charge of 10 pages; `events` are those of v2.
 
@@ -41,5 +42,5 @@ def cgroup_struct(
     words += [0] * (24 - len(words))
     counts = (kernel, stuck, 3, 1, *events, 5, 2, len(levels))
     head = struct.pack("=15Q", 0, 10, 20, NO_LIMIT, *counts)
-    path, processes, blank = [0] * 9, 1, 0
+    path, blank = [0] * 9, 0
     return head + struct.pack("=24Q11Q", *words, *path, processes, blank)

@@ -26,6 +26,8 @@ from ebpftrace.events import (
     ProcessRead,
     ProcessRenamed,
     ProcessStarted,
+    QuotaReached,
+    SharedTable,
     StartCause,
 )
 from ebpftrace.host.cgroups import CgroupPaths
@@ -206,6 +208,24 @@ def test_cgroup_reading_is_completed_from_its_files(
     (job,) = dispatch.jobs()
     assert job.cgroup.charge_bytes == 200
     assert job.cgroup.contents is not None
+
+
+def test_job_that_reached_a_quota_is_the_one_in_the_cgroup(dispatch: Dispatching) -> None:
+    """Or the cgroup itself, where no process in it is watched."""
+    dispatch.paths.learn(GROUP + 1, "/ci/other")
+    dispatch(STARTED, *(reached(number) for number in (GROUP, GROUP + 1, GROUP + 2)))
+    (job,) = dispatch.jobs()
+    quotas = dispatch.dispatcher.take_quotas()
+    assert [event.cgroup_id for event, _ in quotas] == [GROUP, GROUP + 1, GROUP + 2]
+    found, named, unknown = (identity for _, identity in quotas)
+    assert found == job.identity
+    assert (named.kind, named.name, named.cgroup) == ("cgroup", "ci/other", "/ci/other")
+    assert (unknown.name, unknown.cgroup) == (f"cgroup {GROUP + 2}", "")
+    assert dispatch.dispatcher.take_quotas() == []
+
+
+def reached(cgroup_id: int) -> QuotaReached:
+    return QuotaReached(BEGAN_NS, cgroup_id, SharedTable.PROCESSES, 7168, 8192, 1)
 
 
 def test_path_of_a_removed_cgroup_is_remembered(dispatch: Dispatching) -> None:

@@ -17,7 +17,8 @@ from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy, Step
 from ebpftrace.act.policy.reader import default_step
-from ebpftrace.events import ProcessKey
+from ebpftrace.events import ProcessKey, QuotaReached, SharedTable
+from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.conditions import growth, level
@@ -198,3 +199,16 @@ def test_oom_kill_of_a_target_is_in_the_outcome(
     sentence = f"gopls {sleeper.pid} was killed by the OOM killer"
     assert (sentence in outcome.sentence) is taken
     assert not outcome.helped
+
+
+def test_job_that_fills_a_table_is_in_a_finding_and_nothing_acts_on_it(
+    tmp_path: Path, sleeper: ProcessKey
+) -> None:
+    scripted = ScriptedWatch(tmp_path, policies=(policy(),))
+    scripted.start(sleeper)
+    full = QuotaReached(0, GROUP, SharedTable.PROCESSES, 7168, 8192, 832)
+    scripted.at(1.5, lambda: scripted.probe.emit(full))
+    view = scripted.run()
+    (finding,) = [one for one in view.all(Finding) if one.detector == "quota:processes"]
+    assert finding.subject.job.cgroup_id == GROUP
+    assert view.all(StepOutcome) == []

@@ -48,6 +48,16 @@ def test_ci_variables_name_the_job_and_its_cgroup_is_part_of_the_key(machine: Ma
     assert job.key.startswith(f"{number}:github:99/")
 
 
+def test_cgroup_without_a_process_is_the_job_of_its_path(machine: Machine) -> None:
+    paths = (f"/docker/{ID}", "/system.slice/x.service", "/ci/a")
+    ids = [machine.cgroup(path) for path in paths]
+    container, unit, group = map(machine.resolver.of_cgroup, ids)
+    assert (container.kind, container.cgroup) == ("docker", f"/docker/{ID}")
+    assert (unit.kind, unit.key) == ("systemd", "systemd:/system.slice/x.service")
+    assert (group.kind, group.name, group.key) == ("cgroup", "ci/a", str(ids[2]))
+    assert machine.resolver.of_cgroup(1 << 50).name == f"cgroup {1 << 50}"
+
+
 def test_identified_by_names_the_ancestor(machine: Machine) -> None:
     number = machine.cgroup("/job")
     machine.fake.process(10, environ=GITHUB)
