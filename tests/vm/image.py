@@ -44,6 +44,7 @@ def image_is_made_from() -> tuple[Path, ...]:
         ROOT / "scripts" / "as-root",
         ROOT / "scripts" / "setup",
         ROOT / "scripts" / "constraints.txt",
+        ROOT / "scripts" / "requirements.txt",
         ROOT / "pyproject.toml",
         Path(gopls_install.__file__),
     )
