@@ -4,6 +4,7 @@ A path is within the memory hierarchy: "/" is its root, "/system.slice/x.service
 An id is the kernfs id of the cgroup's folder, equal to its inode.
 """
 
+import errno
 import os
 import time
 from collections import OrderedDict
@@ -15,6 +16,8 @@ from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.text import PATH_LIMIT, clean, lines
 
 ROOT_ID = 1  # kernfs gives its root this id; a namespace's root has another
+
+_UNSUPPORTED = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP)
 
 _CACHED_PATHS = 8192
 _MAX_FOLDERS = 20_000
@@ -49,7 +52,8 @@ def v1_cgroup(pid: int, controller: str, root: Path = Path("/")) -> str:
     except OSError:
         return ""
     for line in map(os.fsdecode, lines(raw)):
-        _, controllers, path = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
         if controller in controllers.split(","):
             return path
     return ""
@@ -123,7 +127,9 @@ class CgroupPaths:
             try:
                 below = self._handles.folder(cgroup_id)
                 return None if below is None else self._path_of(below)
-            except OSError:
+            except OSError as error:
+                if error.errno not in _UNSUPPORTED:
+                    return None  # of a path that is too long, or without a descriptor
                 self._drop_handles()  # the capability was dropped; the walk needs none
         now = self._clock()
         if self._walked_at is not None and now - self._walked_at < _WALK_PAUSE_S:

@@ -18,11 +18,14 @@ from pathlib import Path
 
 from ebpftrace.counters import CgroupContents
 from ebpftrace.host.bounded import bounded
+from ebpftrace.text import lines
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 LEAST_BYTES = 16 * MIB
 """Less is not looked at: it counts as held."""
 
+_STAT_LIMIT = 64 * KIB  # of memory.stat; with a line for each NUMA node it has some KiB
+_DIGITS = 20  # of the largest number that the kernel writes
 _MOST_PROCESSES = 64
 _LONGEST_NS = NS_PER_SECOND // 10  # so long the processes of a cgroup are read
 _REST, _REST_NEAR = 100, 20  # times what the reading took, until the next
@@ -45,13 +48,14 @@ def read_contents(folder: Path) -> CgroupContents | None:
     `lazy_bytes` is the most that may have been freed lazily.
     """
     try:
-        raw = (folder / "memory.stat").read_bytes()
+        with (folder / "memory.stat").open("rb") as file:
+            raw = file.read(_STAT_LIMIT)
     except OSError:
         return None
     values = {
         name: int(value)
-        for name, _, value in (line.partition(b" ") for line in raw.splitlines())
-        if value.isdigit()
+        for name, _, value in (line.partition(b" ") for line in lines(raw))
+        if value.isdigit() and len(value) <= _DIGITS
     }
     v1 = b"total_rss" in values
     total = b"total_" if v1 else b""
@@ -164,9 +168,11 @@ def lazy_free_bytes(pid: int, proc: Path = _PROC) -> int | None:
         return 0
     if raw is None:
         return None
-    for line in raw.splitlines():
-        if line.startswith(b"LazyFree:"):
-            return int(line.split()[1]) * KIB
+    for line in lines(raw):
+        name, _, value = line.partition(b":")
+        number = value.removesuffix(b" kB").strip()
+        if name == b"LazyFree" and number.isdigit() and len(number) <= _DIGITS:
+            return int(number) * KIB
     return 0
 
 
@@ -177,4 +183,4 @@ def _pids(folder: Path) -> list[int]:
             listed = os.read(file.fileno(), _MOST_PROCESSES * 8)
     except OSError:
         return []
-    return [int(pid) for pid in listed.split()[:_MOST_PROCESSES]]
+    return [int(pid) for pid in listed.split()[:_MOST_PROCESSES] if pid.isdigit()]

@@ -12,7 +12,9 @@ from typing import Literal
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.text import lines
+from ebpftrace.units import KIB
 
+_OTHERS_MOUNTS, _OTHERS_LIMIT = 1024, 256 * KIB
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -44,17 +46,22 @@ class MemoryHierarchy:
 
 
 def mounts(root: Path = Path("/"), pid: int | None = None) -> Iterator[Mount]:
-    """All mounts that a process sees, by default this one. EbpftraceError without /proc."""
+    """All mounts that this process sees, or the first 1,024 of another.
+
+    A process may have 100,000, in a namespace of its own. EbpftraceError without /proc.
+    """
     whose = "self" if pid is None else pid
     try:
-        raw = (root / f"proc/{whose}/mountinfo").read_bytes()
+        with (root / f"proc/{whose}/mountinfo").open("rb") as file:
+            raw = file.read() if pid is None else file.read(_OTHERS_LIMIT)
     except OSError as error:
         raise EbpftraceError(
             f"cannot read /proc/{whose}/mountinfo",
             why=error.strerror or str(error),
             fix="mount it: mount -t proc proc /proc",
         ) from error
-    for line in map(os.fsdecode, lines(raw)):
+    rows = lines(raw) if pid is None else raw.split(b"\n", _OTHERS_MOUNTS)[:_OTHERS_MOUNTS]
+    for line in map(os.fsdecode, rows):
         head, separator, tail = line.partition(" - ")
         left, right = head.split(" "), tail.split(" ")
         if not separator or len(left) < 6 or len(right) < 3:

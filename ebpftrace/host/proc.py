@@ -10,18 +10,22 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.bounded import bounded
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.environ import Environ
+from ebpftrace.host.reading.proc_file import not_permitted, proc_chunks, read_proc_file
 from ebpftrace.text import clean, lines
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, PAGE_SIZE
 
 PROC = Path("/proc")
 ENVIRON_LIMIT = 2 * MIB  # arguments and environment with a stack limit of 8 MiB: execve(2)
 CMDLINE_LIMIT = 16 * KIB
+_MOST_ARGS = 512
+_DIGITS = 20  # of the largest number that the kernel writes
 _PF_EXITING = 0x4  # of linux/sched.h
 _NS_PER_TICK = NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
 _NO_SESSION = 0xFFFFFFFF  # AUDIT_SID_UNSET of linux/audit.h
@@ -68,51 +72,60 @@ class OwnCost:
 
 
 def read_stat(pid: int, proc: Path = PROC) -> Stat | None:
-    raw = _read(proc, pid, "stat")
+    raw = read_proc_file(proc, pid, "stat")
     if raw is None:
         return None
     head, _, tail = raw.rpartition(b") ")  # comm may contain spaces and brackets
-    fields = tail.split()
-    comm = head.partition(b" (")[2]
-    return Stat(pid, clean(comm), fields[0].decode(), int(fields[1]), int(fields[19]))
+    try:
+        state, parent, start = itemgetter(0, 1, 19)(tail.split())
+        comm = head.partition(b" (")[2]
+        return Stat(pid, clean(comm), state.decode("ascii"), int(parent), int(start))
+    except (IndexError, ValueError):
+        return None  # it ended meanwhile
 
 
 def is_dying(pid: int, proc: Path = PROC) -> bool:
     """Whether a SIGKILL is pending, or the process is exiting (PF_EXITING)."""
-    pending = (
-        int(line.split()[1], 16)
-        for line in lines(_read(proc, pid, "status") or b"")
-        if line.startswith((b"SigPnd:", b"ShdPnd:"))
-    )
-    if any(signals >> signal.SIGKILL - 1 & 1 for signals in pending):
-        return True
-    _, _, tail = (_read(proc, pid, "stat") or b"").rpartition(b") ")
-    return bool(tail) and bool(int(tail.split()[6]) & _PF_EXITING)
+    for line in lines(read_proc_file(proc, pid, "status") or b""):
+        if line.startswith((b"SigPnd:\t", b"ShdPnd:\t")) and _has_sigkill(line[8:]):
+            return True
+    fields = (read_proc_file(proc, pid, "stat") or b"").rpartition(b") ")[2].split(b" ")
+    return len(fields) > 6 and fields[6].isdigit() and bool(int(fields[6]) & _PF_EXITING)
 
 
 def read_comm(pid: int, proc: Path = PROC) -> str | None:
-    raw = _read(proc, pid, "comm")
+    raw = read_proc_file(proc, pid, "comm")
     return None if raw is None else clean(raw.removesuffix(b"\n"))
 
 
 def read_cmdline(pid: int, proc: Path = PROC) -> tuple[str, ...] | None:
-    """The arguments, cleaned; the first 16 KiB. Empty for kernel threads and zombies."""
-    raw = bounded(pid, lambda: _read(proc, pid, "cmdline", CMDLINE_LIMIT))
+    """The first 512 arguments, cleaned, of the first 16 KiB.
+
+    Empty for kernel threads and zombies.
+    """
+    raw = bounded(pid, lambda: read_proc_file(proc, pid, "cmdline", CMDLINE_LIMIT))
     if raw is None:
         return None
-    return tuple(clean(arg) for arg in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
+    args = raw.removesuffix(b"\0").split(b"\0", _MOST_ARGS)[:_MOST_ARGS]
+    return tuple(map(clean, args)) if raw else ()
 
 
 def read_environ(pid: int, proc: Path = PROC) -> Environ | None:
-    """The first 2 MiB of the environment; a variable cut there is dropped.
+    """The environment, as far as it is among the first 2 MiB; what is cut there is dropped.
 
-    One variable may have 128 KiB. The kernel copies what there is, and most environments
-    have less than 8 KiB.
+    One variable may have 128 KiB. Most environments have less than 8 KiB.
     """
-    raw = bounded(pid, lambda: _read(proc, pid, "environ", ENVIRON_LIMIT))
-    if raw is None:
+    try:
+        return bounded(pid, lambda: Environ(_environ_chunks(proc, pid)))
+    except (FileNotFoundError, ProcessLookupError):
         return None
-    return Environ(raw if len(raw) < ENVIRON_LIMIT else raw.rpartition(b"\0")[0])
+
+
+def _environ_chunks(proc: Path, pid: int) -> Iterator[bytes]:
+    left = ENVIRON_LIMIT
+    for chunk in proc_chunks(proc, pid, "environ", ENVIRON_LIMIT):
+        left -= len(chunk)
+        yield chunk if left else chunk[: chunk.rfind(b"\0") + 1]
 
 
 def read_session(pid: int, proc: Path = PROC) -> int | None:
@@ -121,10 +134,11 @@ def read_session(pid: int, proc: Path = PROC) -> int | None:
     None if no user did, or the kernel does not count them (CONFIG_AUDIT).
     """
     try:
-        raw = _read(proc, pid, "sessionid")
+        raw = read_proc_file(proc, pid, "sessionid")
     except NotPermittedError:
         return None
-    session = int(raw) if raw and raw.strip().isdigit() else _NO_SESSION
+    digits = (raw or b"").strip()
+    session = int(digits) if digits.isdigit() and len(digits) <= _DIGITS else _NO_SESSION
     return None if session == _NO_SESSION else session
 
 
@@ -139,7 +153,7 @@ def read_program(pid: int, proc: Path = PROC) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     except PermissionError as error:
-        raise _not_permitted(f"{proc}/{pid}/exe") from error
+        raise not_permitted(f"{proc}/{pid}/exe") from error
     return clean(os.fsencode(link.removesuffix(_DELETED)))
 
 
@@ -187,7 +201,7 @@ def living_thread(pid: int, proc: Path = PROC) -> int:
 
 def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
     """Memory counters; None also for a kernel thread or zombie, which has no memory."""
-    raw = _read(proc, pid, "status")
+    raw = read_proc_file(proc, pid, "status")
     if raw is None:
         return None
     lines = dict(_kib_lines(raw))
@@ -199,7 +213,7 @@ def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
 
 def read_private_bytes(pid: int, proc: Path = PROC) -> int | None:
     """Written pages that no other process shares: Private_Dirty of smaps_rollup."""
-    raw = bounded(pid, lambda: _read(proc, pid, "smaps_rollup"))
+    raw = bounded(pid, lambda: read_proc_file(proc, pid, "smaps_rollup"))
     return None if raw is None else dict(_kib_lines(raw)).get(b"Private_Dirty")
 
 
@@ -213,31 +227,14 @@ def _kib_lines(raw: bytes) -> Iterator[tuple[bytes, int]]:
     for line in lines(raw):
         name, _, value = line.partition(b":")
         number = value.removesuffix(b" kB").strip()
-        if number.isdigit() and value.endswith(b" kB"):  # a process may be called "x kB"
+        # A process may be called "x kB".
+        if number.isdigit() and len(number) <= _DIGITS and value.endswith(b" kB"):
             yield name, int(number) * KIB
 
 
-def _read(proc: Path, pid: int, name: str, limit: int = 64 * KIB) -> bytes | None:
-    path = f"{proc}/{pid}/{name}"
+def _has_sigkill(pending: bytes) -> bool:
+    """Whether a set of signals, as /proc shows it, has SIGKILL."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            raw, step = b"", min(limit, 64 * KIB)
-            while len(raw) < limit and (chunk := os.read(fd, min(step, limit - len(raw)))):
-                raw += chunk
-                step = min(8 * step, limit)  # what is very large takes few more calls
-            return raw
-        finally:
-            os.close(fd)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    except PermissionError as error:
-        raise _not_permitted(path) from error
-
-
-def _not_permitted(path: str) -> NotPermittedError:
-    return NotPermittedError(
-        f"cannot read {path}",
-        why="it belongs to another user, or the process is protected",
-        fix="run as root, or with CAP_SYS_PTRACE",
-    )
+        return bool(int(pending[:16], 16) >> signal.SIGKILL - 1 & 1)
+    except ValueError:
+        return False

@@ -26,8 +26,9 @@ from ebpftrace.text import clean
 
 KINDS = ("kubernetes",)
 
+_PARENT = "kubepods"
 _POD = re.compile(
-    r"kubepods.*?[/-]pod"
+    r"[/-]pod"
     r"([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?=[/.:]|$)"
 )
 _CONTAINER_NAME = r"/pods/{uid}/containers/([a-z0-9][a-z0-9-]{{0,62}})/"
@@ -73,13 +74,19 @@ def locate(
 
 def is_pod(path: str) -> bool:
     """Whether the kubelet made this path."""
-    return _POD.search(path) is not None
+    return _find_pod(path) is not None
 
 
 def pod_uid(path: str) -> str:
     """The uid of the pod in a path that the kubelet made, with dashes; else ""."""
-    match = _POD.search(path)
+    match = _find_pod(path)
     return match[1].replace("_", "-") if match else ""
+
+
+def _find_pod(path: str) -> re.Match[str] | None:
+    """In one pass: a path may name the kubelet's folder five hundred times."""
+    at = path.find(_PARENT)
+    return None if at < 0 else _POD.search(path, at + len(_PARENT))
 
 
 def _naming_variable(environ: Environ, nodes: set[str]) -> str:

@@ -1,7 +1,8 @@
 """A process's job, from the most specific source that identifies it."""
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, NotPermittedError
@@ -105,11 +106,9 @@ class JobResolver:
             or fallback.locate(path, cgroup_id)
         )
 
-    def _mounts(self, pid: int) -> tuple[Mount, ...]:
-        try:
-            return tuple(mounts(self._root, pid))
-        except EbpftraceError:
-            return ()
+    def _mounts(self, pid: int) -> Iterator[Mount]:
+        with contextlib.suppress(EbpftraceError):
+            yield from mounts(self._root, pid)
 
     def _environ(self, pid: int) -> Environ | None:
         try:

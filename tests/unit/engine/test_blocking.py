@@ -30,6 +30,7 @@ from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import bounded, children, proc
 from ebpftrace.host.bounded import BoundedReader
+from ebpftrace.host.reading import proc_file
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.ledger import Snapshot
 from ebpftrace.probe import watchdog
@@ -81,15 +82,16 @@ def test_webhook_that_never_answers_does_not_block_the_watch(
 def hanging_proc(monkeypatch: pytest.MonkeyPatch, pid: int) -> Iterator[None]:
     """Within the block, /proc files of this process that need its mmap lock hang."""
     release, hangs = threading.Event(), threading.Event()
-    read = proc._read
+    read = proc_file.proc_chunks
 
-    def hang(folder: Path, read_pid: int, name: str, *limit: int) -> bytes | None:
+    def hang(folder: Path, read_pid: int, name: str, limit: int) -> Iterator[bytes]:
         if read_pid == pid and name in ("cmdline", "environ"):
             hangs.set()
             release.wait()
-        return read(folder, read_pid, name, *limit)
+        return read(folder, read_pid, name, limit)
 
-    monkeypatch.setattr(proc, "_read", hang)
+    monkeypatch.setattr(proc_file, "proc_chunks", hang)
+    monkeypatch.setattr(proc, "proc_chunks", hang)
     monkeypatch.setattr(bounded, "_READER", BoundedReader(lambda _thread: hangs.is_set(), 1e-5))
     try:
         yield

@@ -1,0 +1,1 @@
+"""Files of a process, read piece by piece and within a bound."""

@@ -1,0 +1,48 @@
+"""A file of one process in /proc, read in pieces.
+
+A job can make most of them as long as it likes, so each reader has a bound.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ebpftrace.errors import NotPermittedError
+from ebpftrace.units import KIB
+
+_CHUNK = 64 * KIB
+
+
+def read_proc_file(proc: Path, pid: int, name: str, limit: int = _CHUNK) -> bytes | None:
+    """Its first `limit` bytes; None if the process has ended. NotPermittedError."""
+    try:
+        return b"".join(proc_chunks(proc, pid, name, limit))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def proc_chunks(proc: Path, pid: int, name: str, limit: int) -> Iterator[bytes]:
+    """The same in pieces, no more of which are read than are asked for.
+
+    FileNotFoundError or ProcessLookupError if the process has ended.
+    """
+    path = f"{proc}/{pid}/{name}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            while limit > 0 and (chunk := os.read(fd, min(_CHUNK, limit))):
+                limit -= len(chunk)
+                yield chunk
+        finally:
+            os.close(fd)
+    except PermissionError as error:
+        raise not_permitted(path) from error
+
+
+def not_permitted(path: str) -> NotPermittedError:
+    """The error for a file that may not be read."""
+    return NotPermittedError(
+        f"cannot read {path}",
+        why="it belongs to another user, or the process is protected",
+        fix="run as root, or with CAP_SYS_PTRACE",
+    )
