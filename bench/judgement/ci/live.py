@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,10 +27,11 @@ _MIB = 1 << 10  # KiB
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """One job's run, with or without a leak, and what its watch wrote."""
+    """One job's run, with or without a leak or an earlier run, and what its watch wrote."""
 
     job: Job
     leaky: bool
+    earlier: bool
     limit_kib: int
     ran: Ran
     records: Sequence[Record]
@@ -40,6 +42,15 @@ class Lived:
         return [
             one for one in self.records if one["type"] == "step" and one["action"] == "shell"
         ]
+
+    @property
+    def called(self) -> str:
+        """When the first finding came that it is a leak, or that the limit is exhausted."""
+        for one in self.records:
+            if one["type"] == "finding" and one["detector"] in ("leak", "exhaustion"):
+                held = held_at(self.records, one)
+                return f"{one['detector']} at {held / self.limit_kib:.0%}"
+        return ""
 
     @property
     def stops(self) -> int:
@@ -79,35 +90,55 @@ def complete(folder: Path) -> bool:
     return bool(manifest["complete"])
 
 
+def held_at(records: Sequence[Record], finding: Record) -> int:
+    """What the job's cgroup could not drop in the snapshot of a finding, KiB."""
+    for one in records:
+        if one["type"] == "snapshot" and one["monotonic_ns"] >= finding["monotonic_ns"]:
+            jobs = (job for job in one["jobs"] if job["key"] == finding["job"]["key"])
+            for job in jobs:
+                return (
+                    int(job["charge_bytes"] - (job["contents"] or {}).get("cache_bytes", 0))
+                    >> 10
+                )
+    return 0
+
+
 def live(jobs: Sequence[Job], work: Path) -> Iterator[Lived]:
-    """Run each job as it is, then with a leak. Nothing else should use the machine."""
+    """Run each job as it is, then with a leak: as a first run, and as the next one.
+
+    Nothing else should use the machine.
+    """
     for job in jobs:
         peak_kib = measured_peak(job, work)
-        for leaky in (False, True):
-            yield _lived(job, work, int(peak_kib * SHARE), peak_kib, leaky=leaky)
+        limit_kib = int(peak_kib * SHARE)
+        with tempfile.TemporaryDirectory(prefix="ebpftrace-history-") as history:
+            files = [Path(history) / name for name in ("first.db", "next.db")]
+            yield _lived(job, work, limit_kib, files[1])
+            for file in files:
+                yield _lived(job, work, limit_kib, file, leak_kib=peak_kib)
 
 
-def _lived(job: Job, work: Path, limit_kib: int, peak_kib: int, *, leaky: bool) -> Lived:
-    """A run as a user watches it, but with a history of its own: a first run."""
+def _lived(job: Job, work: Path, limit_kib: int, history: Path, *, leak_kib: int = 0) -> Lived:
+    """A run as a user watches it; a leak keeps `leak_kib` within four seconds."""
     folder = work / "run" / f"{job.name}-{secrets.token_hex(3)}"
     notes = folder.with_suffix(".watch")
     folder.mkdir(parents=True)
     notes.mkdir(mode=0o700)
-    leak_mib = peak_kib / _MIB / _LEAK_SECONDS if leaky else 0.0
+    earlier = history.exists()
     job = replace(job, leaky=job.leaky or f"{_BESIDE}{job.script}; wait")
     try:
         with bench_cgroup(f"ci-{job.name}", limit_kib * _MIB) as group:
             scope = ("--comm", "*", "--cgroup", str(Path(group.name).parent))
-            files = ("--audit", str(notes / "audit"), "--history", str(notes / "history.db"))
+            files = ("--audit", str(notes / "audit"), "--history", str(history))
             with Watch(*scope, *files, "--on-breach", LINE) as watch:
-                ran = run_in(job, work, folder, group, 1, leak_mib)
+                ran = run_in(job, work, folder, group, 1, leak_kib / _MIB / _LEAK_SECONDS)
                 _wait_for_outcomes(watch)
                 ended = watch.stop()
     finally:
         for each in (folder, notes):
             shutil.rmtree(each, ignore_errors=True)
         folder.with_suffix(".log").unlink(missing_ok=True)
-    return Lived(job, leaky, limit_kib, ran, ended.records)
+    return Lived(job, leak_kib > 0, earlier, limit_kib, ran, ended.records)
 
 
 def _wait_for_outcomes(watch: Watch) -> None:
@@ -122,9 +153,9 @@ def _wait_for_outcomes(watch: Watch) -> None:
 def table_text(runs: Sequence[Lived]) -> str:
     """One row a run."""
     lines = [
-        "| job | limit | run | took | most used | stopped | the line ended | evidence | "
-        "in the end |",
-        "| --- | --: | --- | --: | --: | --: | --- | --- | --- |",
+        "| job | limit | run | took | most used | called | stopped | the line ended | "
+        "evidence | in the end |",
+        "| --- | --: | --- | --: | --: | --- | --: | --- | --- | --- |",
     ]
     for one in runs:
         named = ", ".join(dict.fromkeys(step["comm"] for step in one.acted_on))
@@ -132,9 +163,10 @@ def table_text(runs: Sequence[Lived]) -> str:
         cells = (
             one.job.name,
             f"{one.limit_kib // _MIB} MiB",
-            "with a leak" if one.leaky else "as it is",
+            _kind(one),
             f"{one.ran.seconds:.0f} s",
             f"{one.ran.peak_kib / one.limit_kib:.0%}",
+            one.called or "–",
             f"{one.stops} ×" if one.stops else "–",
             named or "–",
             f"{saved} ×" if saved else "–",
@@ -142,6 +174,12 @@ def table_text(runs: Sequence[Lived]) -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _kind(one: Lived) -> str:
+    if not one.leaky:
+        return "as it is"
+    return "with a leak, the next run" if one.earlier else "with a leak, a first run"
 
 
 def _end(one: Lived) -> str:

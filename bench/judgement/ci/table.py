@@ -10,6 +10,9 @@ from bench.judgement.ci.rules import CHANGE, after_a_change, all_bills
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "judgement-ci.md"
 SECTION = "ci judgement"
+CLOSE_SHARE, GOAL_SHARE = 1.25, 0.75
+"""Leaks at this limit are to be called before so much of it is taken."""
+
 _MIB = 1 << 10  # KiB
 
 
@@ -49,7 +52,7 @@ def scores_text(recordings: Sequence[Recording], bills: Sequence[Bill]) -> str:
 def row_text(one: Bill) -> str:
     """A rule on all recordings."""
     held_out = sum(result.cost == 10 and result.recording.held_out for result in one.results)
-    used, close = (_percent(one.used(share)) for share in (None, 1.25))
+    used, close = (_percent(one.used(share)) for share in (None, CLOSE_SHARE))
     lead = "–" if one.lead_s is None else f"{one.lead_s:.1f} s"
     cells = (
         one.rule, one.cost, one.false_ends, held_out, len(one.left_alone), one.called,
@@ -76,11 +79,17 @@ def failures_text(bills: Sequence[Bill]) -> str:
 
 def _wrong(one: Bill) -> Iterator[str]:
     late = [result for result in one.leaks if result.cost is Cost.FUSE]
+    taken = [
+        f"{result.recording.name} ({result.used:.0%})"
+        for result in one.leaks
+        if result.recording.share == CLOSE_SHARE and (result.used or 0) >= GOAL_SHARE
+    ]
     found = {
         "": one.failures,
         "healthy, called and left alone: ": [each.recording.name for each in one.left_alone],
         "not called before the fuse: ": [each.recording.name for each in late],
     }
+    found[f"called at {CLOSE_SHARE:g} × with {GOAL_SHARE:.0%} or more taken: "] = taken
     if len(late) == len(one.leaks) > 1:
         found["not called before the fuse: "] = ["every leak"]
     for what, names in found.items():

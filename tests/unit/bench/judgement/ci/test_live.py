@@ -16,12 +16,22 @@ from tests.support.records import Record
 MIB = 1 << 10  # KiB
 STOPPED: Record = {"type": "fuse", "event": "stopped"}
 THAWED: Record = {"type": "fuse", "event": "thawed"}
-HEALTHY = Lived(JOBS[0], False, 100 * MIB, Ran(31.0, 80 * MIB, "ok", ()), [])
+HEALTHY = Lived(JOBS[0], False, False, 100 * MIB, Ran(31.0, 80 * MIB, "ok", ()), [])
 
 
 def shell(status: str = "done") -> Record:
     return {"type": "step", "action": "shell", "status": status, "comm": "python3",
             "incident": "1"}  # fmt: skip
+
+
+FINDING: Record = {"type": "finding", "detector": "leak", "job": {"key": "7"},
+                   "monotonic_ns": 20}  # fmt: skip
+
+
+def snapshot(charge_mib: int) -> Record:
+    """At the moment of FINDING; 10 MiB of the charge are page cache."""
+    job = {"key": "7", "charge_bytes": charge_mib << 20, "contents": {"cache_bytes": 10 << 20}}
+    return {"type": "snapshot", "monotonic_ns": 20, "jobs": [job]}
 
 
 def outcome(folder: Path, *, complete: bool = True) -> Record:
@@ -62,13 +72,15 @@ def test_evidence_that_is_cut_off_is_none(tmp_path: Path) -> None:
 
 def test_a_run_is_a_row(tmp_path: Path) -> None:
     ended = leaky(STOPPED, THAWED, shell(), shell(), outcome(tmp_path))
-    runs = [HEALTHY, ended, leaky()]
+    called = replace(leaky(snapshot(85), FINDING), earlier=True)
+    runs = [HEALTHY, ended, called]
     rows = table_text(runs).splitlines()[2:]
     assert rows == [
-        "| tsc | 100 MiB | as it is | 31 s | 80% | – | – | – | ended well |",
-        "| tsc | 100 MiB | with a leak | 31 s | 96% | 1 × | python3 | 1 × | "
+        "| tsc | 100 MiB | as it is | 31 s | 80% | – | – | – | – | ended well |",
+        "| tsc | 100 MiB | with a leak, a first run | 31 s | 96% | – | 1 × | python3 | 1 × | "
         "the leak ended, the job ended well |",
-        "| tsc | 100 MiB | with a leak | 31 s | 96% | – | – | – | **it was not ended** |",
+        "| tsc | 100 MiB | with a leak, the next run | 31 s | 96% | leak at 75% | – | – | – | "
+        "**it was not ended** |",
     ]
     remove_evidence(runs)
     assert list(tmp_path.iterdir()) == []

@@ -40,7 +40,10 @@ def test_what_goes_wrong_with_ours_is_named() -> None:
     named = failures_text([ours])
     assert "tsc-1.25-1" not in named  # it is not ours
     mine = replace(ours, rule="ebpftrace, no past")
-    assert "- ebpftrace, no past: tsc-1.25-1." in failures_text([mine])
+    assert (
+        "- ebpftrace, no past: tsc-1.25-1; called at 1.25 × with 75% or more taken: "
+        "webpack-leak-1.25-1 (91%)."
+    ) in failures_text([mine])
 
 
 def test_what_is_called_and_left_alone_or_not_called_is_named() -> None:
