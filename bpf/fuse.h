@@ -9,7 +9,14 @@
 /* A stopped process that another program resumes is stopped again after so many pages. */
 #define STOP_AGAIN 256
 #define STOPPING_NS 1000000000ULL
+/* Resumed so often within STOPPING_NS, it is killed. A shell's `fg` does it once or twice. */
+#define RESUMED_MOST 5
+/* A vfork child is about to execute a program, for which it needs a few pages of its parent's
+ * memory. So many beyond the bound it is stopped as any other. */
+#define VFORK_PAGES 256
 #define SIGKILL 9
+#define SIGSTOP 19
+#define JOBCTL_STOP_PENDING (1UL << 17) /* include/linux/sched/jobctl.h */
 #define EXEMPT 0xFFFFFFFF /* as a signal: never stop this process */
 
 BPF_HASH(stopped, u32, struct stop, MAX_STOPPED); /* by tgid */
@@ -49,20 +56,22 @@ static inline int is_unused(struct cgroup_counters *counters)
     return counters->processes <= 0 && !counters->armed;
 }
 
-/* A forked child starts with its parent's bounds: user space would set them too late. */
+/* A forked child starts with the bounds of the memory it is a copy of: user space would set
+ * them too late. It does not run yet. */
+static inline void arm_fork(u64 child_mm, u64 mm)
+{
+    struct process *from = processes.lookup(&mm);
+    struct process *process = processes.lookup(&child_mm);
+    if (!from || !process)
+        return;
+    process->fuse = from->fuse;
+    process->fuse_charge = from->fuse_charge;
+    process->fuse_signal = from->fuse_signal;
+    process->fuse_resumed = from->fuse_resumed;
+}
+
 static inline void arm_process_at_start(struct process *process, u32 how)
 {
-    if (how == START_FORK) {
-        u32 parent = process->parent;
-        u64 *mm = process_mm.lookup(&parent);
-        struct process *from = mm ? processes.lookup(mm) : NULL;
-        if (from) {
-            process->fuse = from->fuse;
-            process->fuse_charge = from->fuse_charge;
-            process->fuse_signal = from->fuse_signal;
-            return;
-        }
-    }
 #ifdef SELECT_COMM
     /* Found by its file's name: user space decides whether it is watched, and arms it then. */
     if (how == START_FOUND && !comm_selected(process->comm))
@@ -75,30 +84,82 @@ static inline void arm_process_at_start(struct process *process, u32 how)
     process->fuse = default_bound(FUSE_PROCESS, limit, &signal);
     process->fuse_charge = default_bound(FUSE_CHARGE, limit, &signal);
     process->fuse_signal = signal;
+    u32 zero = 0;
+    struct fuse_default *fuse = fuse_defaults.lookup(&zero);
+    process->fuse_resumed = fuse ? fuse->resumed : RESUMED_NEAR;
+}
+
+/* Whether a stop of this process has begun, so that it takes effect before its next
+ * instruction. SIGCONT takes back what is pending, a debugger may pass nothing on. */
+static inline int is_stopping(u64 task)
+{
+    u64 signal = read_u64(task + AT(task_struct, signal));
+    u64 pending = read_u64(task + AT(task_struct, pending) + AT(sigpending, signal)) |
+                  read_u64(signal + AT(signal_struct, shared_pending) + AT(sigpending, signal));
+    return (pending & (1ULL << (SIGSTOP - 1) | 1ULL << (SIGKILL - 1))) ||
+           (read_u64(task + AT(task_struct, jobctl)) & JOBCTL_STOP_PENDING);
+}
+
+/* Whether another program has resumed it so often that it is killed now. */
+static inline int resumed_too_often(struct process *process, u64 now)
+{
+    if (now - process->resumed_since > STOPPING_NS) {
+        process->resumed_since = now;
+        process->resumed = 0;
+    }
+    process->resumed++;
+    if (process->resumed < RESUMED_MOST || process->fuse_resumed == RESUMED_STOP)
+        return 0;
+    if (process->fuse_resumed == RESUMED_KILL)
+        return 1;
+    u64 id = process->memcg_id;
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    u64 limit = counters ? counters->limit : NO_LIMIT;
+    return limit != NO_LIMIT && process->charge >= limit / 4 * 3;
 }
 
 static inline void stop(struct process *process, u32 of, s64 held, s64 measured, s64 bound,
                         u32 signal)
 {
-    u32 tgid = process->tgid, zero = 0, *off = fuses_off.lookup(&zero);
+    u32 tgid = bpf_get_current_pid_tgid() >> 32, zero = 0, *off = fuses_off.lookup(&zero);
     if (!off || *off)
         return;
-    /* If another process works on its memory (reclaim, a debugger, a vfork child), there is
-     * nothing to stop here: it is stopped at its own next page. */
-    if ((u32)(bpf_get_current_pid_tgid() >> 32) != tgid)
+    u64 task = bpf_get_current_task();
+    /* If another process works on its memory (reclaim, a debugger), there is nothing to stop
+     * here: it is stopped at its own next page. One that shares it all is stopped itself. */
+    if (tgid != process->tgid) {
+        if (mm_of(task) != process->mm)
+            return;
+        if (read_u64(task + AT(task_struct, vfork_done)) && measured < bound + VFORK_PAGES)
+            return;
+    }
+    if (flags_of(task) & (PF_KTHREAD | PF_EXITING))
         return;
-    if (process->fuse_signal == EXEMPT || held < process->fuse_least)
+    if (process->fuse_signal == EXEMPT || held < process->fuse_spared)
         return;
     u64 now = bpf_ktime_get_ns();
-    if (process->stopped_at && held < process->stopped_at + STOP_AGAIN) {
-        /* The signal is for the whole process, but interrupts only the thread that sent it.
-         * If that thread waits for a CPU, the others run on: signal each as it grows. */
-        if (now - process->stopped_ns < STOPPING_NS)
-            bpf_send_signal_thread(signal);
-        return;
+    u32 resumed = 0;
+    if (stopped.lookup(&tgid)) {
+        if (!is_stopping(task) && resumed_too_often(process, now)) {
+            resumed = process->resumed;
+            signal = SIGKILL;
+        } else if (held < process->stopped_at + STOP_AGAIN) {
+            /* The signal is for the whole process, but interrupts only the thread that sent
+             * it. If that thread waits for a CPU, the others run on: signal each. */
+            if (now - process->stopped_ns < STOPPING_NS) {
+                if (!is_stopping(task))
+                    bpf_send_signal(signal);
+                bpf_send_signal_thread(signal);
+            }
+            return;
+        }
     }
     struct stop_record record = {};
-    record.stop.start_boottime = process->start_boottime;
+    record.stop.start_boottime = start_of(leader_of(task));
+    record.stop.owner = process->tgid ? process->tgid : tgid;
+    record.stop.owner_start_boottime =
+        process->tgid ? process->start_boottime : record.stop.start_boottime;
+    record.stop.resumed = resumed;
     record.stop.memcg_id = process->memcg_id;
     record.stop.time = now;
     record.stop.held = held;
@@ -108,7 +169,10 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
     record.stop.of = of;
     record.stop.signal = signal;
     long failed = stopped.insert(&tgid, &record.stop);
-    if (failed && failed != -17 /* EEXIST: resumed by another program, or a second thread */) {
+    if (failed == -17 /* EEXIST: resumed by another program, or a second thread */) {
+        if (resumed)
+            stopped.update(&tgid, &record.stop);
+    } else if (failed) {
         lost(LOSS_STOPPED_FULL);
         return;
     }
@@ -179,8 +243,8 @@ static inline void forget_stop(u32 tgid)
         stopped.delete(&tgid);
 }
 
-/* Run by user space with (mm, own pages, charge pages, signal, least own pages); 0 pages: no
- * such bound. */
+/* Run by user space with (mm, own pages, charge pages, signal, pages below which it is spared,
+ * enum resumed); 0 pages: no such bound. */
 int arm_process(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
@@ -190,7 +254,8 @@ int arm_process(struct bpf_raw_tracepoint_args *ctx)
     process->fuse = ctx->args[1];
     process->fuse_charge = ctx->args[2];
     process->fuse_signal = ctx->args[3];
-    process->fuse_least = ctx->args[4];
+    process->fuse_spared = ctx->args[4];
+    process->fuse_resumed = ctx->args[5];
     return 0;
 }
 
@@ -230,6 +295,7 @@ static inline int is_unused(struct cgroup_counters *counters)
     return counters->processes <= 0;
 }
 static inline void arm_process_at_start(struct process *process, u32 how) {}
+static inline void arm_fork(u64 child_mm, u64 mm) {}
 static inline void see_fuse(struct process *process, int held_grew) {}
 static inline void see_end_of_watch(u32 tgid) {}
 static inline void forget_stop(u32 tgid) {}

@@ -20,6 +20,12 @@ static inline u32 pid_of(u64 task) { return read_u32(task + AT(task_struct, pid)
 static inline u64 mm_of(u64 task) { return read_u64(task + AT(task_struct, mm)); }
 static inline u64 start_of(u64 task) { return read_u64(task + AT(task_struct, start_boottime)); }
 
+static inline u64 leader_of(u64 task) { return read_u64(task + AT(task_struct, group_leader)); }
+
+static inline u32 flags_of(u64 task) { return read_u32(task + AT(task_struct, flags)); }
+#define PF_EXITING 0x4
+#define PF_KTHREAD 0x200000
+
 static inline u32 parent_of(u64 task)
 {
     return tgid_of(read_u64(task + AT(task_struct, real_parent)));

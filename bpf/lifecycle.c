@@ -28,8 +28,9 @@ int on_sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
     u64 *old = process_mm.lookup(&tgid);
     if (old) {
         u64 old_mm = *old;
-        untrack(tgid, old_mm, 0, 1);
+        untrack(task, tgid, old_mm, 0, 1);
     }
+    forget_left(mm_of(task));
     if (descends || task_selected(task))
         track(task, mm_of(task), START_EXEC, task + AT(task_struct, comm),
               read_u64(ctx->args[2] + AT(linux_binprm, filename)));
@@ -47,10 +48,14 @@ int on_sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
     int descends = followed(tgid_of(parent));
     if (descends)
         follow(tgid, child);
-    u64 mm = mm_of(child);
-    if (mm && mm != mm_of(parent) &&
-        (descends || inherits_name(child, parent) || task_selected(child)))
+    u64 mm = mm_of(child), from = mm_of(parent);
+    if (!mm || mm == from)
+        return 0;
+    forget_left(mm);
+    if (descends || inherits_name(child, parent) || task_selected(child)) {
         track(child, mm, START_FORK, child + AT(task_struct, comm), 0);
+        arm_fork(mm, from);
+    }
     return 0;
 }
 
@@ -66,8 +71,10 @@ int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
     see_end_of_watch(tgid);
     unfollow(tgid);
     u64 *tracked = process_mm.lookup(&tgid);
-    if (!tracked)
+    if (!tracked) {
+        forget_stop(tgid);
         return 0;
+    }
     u64 mm = *tracked;
     struct process *process = processes.lookup(&mm);
     if (process && mm_of(task) == mm) {
@@ -77,7 +84,7 @@ int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
     u32 status = read_u32(signal + AT(signal_struct, flags)) & SIGNAL_GROUP_EXIT
         ? read_u32(signal + AT(signal_struct, group_exit_code))
         : read_u32(read_u64(task + AT(task_struct, group_leader)) + AT(task_struct, exit_code));
-    untrack(tgid, mm, status, 0);
+    untrack(task, tgid, mm, status, 0);
     return 0;
 }
 

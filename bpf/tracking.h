@@ -78,6 +78,41 @@ static inline u64 has_parents_program(u64 task, u64 mm)
     return from && !from->same_program && program && program == program_of(parent);
 }
 
+/* The parent; the process whose memory it has, where the parent shares that (sharing.h). */
+static inline u32 tracked_parent(u64 task)
+{
+    u64 parent = mm_of(read_u64(task + AT(task_struct, real_parent)));
+    struct process *from = processes.lookup(&parent);
+    return from && from->tgid ? from->tgid : parent_of(task);
+}
+
+/* Without room for the record, user space finds the process in the map. */
+static inline void report_start(struct process *process, u64 mm, u32 how, u64 filename)
+{
+    struct start_record *record = NULL;
+    if (record_fits(&process->path, sizeof(*record)))
+        record = records.ringbuf_reserve(sizeof(*record));
+    if (!record) {
+        lost(LOSS_RING_START);
+        return;
+    }
+    set_header(&record->header, RECORD_START, sizeof(*record));
+    __builtin_memcpy(&record->process, process, sizeof(record->process));
+    record->args_len = 0;
+    record->program[0] = 0;
+    if (how == START_EXEC || how == START_FORK) {
+        u64 begin = read_u64(mm + AT(mm_struct, arg_start));
+        u64 length = read_u64(mm + AT(mm_struct, arg_end)) - begin;
+        if (length > ARGS_LEN - 1)
+            length = ARGS_LEN - 1;
+        if (!bpf_probe_read_user(record->args, length, (void *)begin))
+            record->args_len = length;
+    }
+    if (filename)
+        bpf_probe_read_kernel_str(record->program, PATH_LEN, (void *)filename);
+    records.ringbuf_submit(record, 0);
+}
+
 /* The order of the calls decides what is lost when a map or the ring is full: a process is
  * tracked even if its start cannot be reported; user space finds it in the map later. */
 static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
@@ -107,7 +142,7 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     process->mm = mm;
     process->tgid = tgid;
     process->start_boottime = start_of(task);
-    process->parent = parent_of(task);
+    process->parent = how == START_FORK ? tracked_parent(task) : parent_of(task);
     process->memcg_id = memcg_id(process->memcg);
     bpf_probe_read_kernel_str(process->comm, COMM_LEN, (void *)comm);
     set_mappings(process);
@@ -127,33 +162,28 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     arm_process_at_start(process, how);
     /* User space may read the entry at any moment, also while this task is preempted here. */
     *(volatile u32 *)&process->how = how;
-
-    struct start_record *record = NULL;
-    if (record_fits(&process->path, sizeof(*record)))
-        record = records.ringbuf_reserve(sizeof(*record));
-    if (!record) {
-        lost(LOSS_RING_START);
-        return;
-    }
-    set_header(&record->header, RECORD_START, sizeof(*record));
-    __builtin_memcpy(&record->process, process, sizeof(record->process));
-    record->args_len = 0;
-    record->program[0] = 0;
-    if (how == START_EXEC || how == START_FORK) {
-        u64 begin = read_u64(mm + AT(mm_struct, arg_start));
-        u64 length = read_u64(mm + AT(mm_struct, arg_end)) - begin;
-        if (length > ARGS_LEN - 1)
-            length = ARGS_LEN - 1;
-        if (!bpf_probe_read_user(record->args, length, (void *)begin))
-            record->args_len = length;
-    }
-    if (filename)
-        bpf_probe_read_kernel_str(record->program, PATH_LEN, (void *)filename);
-    records.ringbuf_submit(record, 0);
+    report_start(process, mm, how, filename);
 }
 
-/* Reports the end of a process, and removes its entry. */
-static inline void untrack(u32 tgid, u64 mm, u32 wait_status, u32 executed)
+/* Whether other processes still have this memory. It may count threads of this one that are
+ * about to end, so that it is only a guess where it says yes. */
+static inline int is_shared(u64 task, u64 mm)
+{
+    return read_u32(mm + AT(mm_struct, mm_users)) > (mm_of(task) == mm ? 1 : 0);
+}
+
+/* Another process may have got the mm of the last process that shared one. */
+static inline void forget_left(u64 mm)
+{
+    struct process *process = processes.lookup(&mm);
+    if (process && process->how == START_LEFT) {
+        uncount(process);
+        remove_process(mm, process);
+    }
+}
+
+/* Reports the end of a process, and removes its entry, unless others still have its memory. */
+static inline void untrack(u64 task, u32 tgid, u64 mm, u32 wait_status, u32 executed)
 {
     struct process *process = processes.lookup(&mm);
     if (process) {
@@ -173,9 +203,15 @@ static inline void untrack(u32 tgid, u64 mm, u32 wait_status, u32 executed)
             lost(LOSS_RING_EXIT);
         }
     }
-    if (process)
-        remove_process(mm, process);
     process_mm.delete(&tgid);
+    if (process && is_shared(task, mm)) {
+        process->how = START_LEFT;
+        process->parent = tgid;
+        process->tgid = 0;
+        process->start_boottime = bpf_ktime_get_boot_ns();
+    } else if (process) {
+        remove_process(mm, process);
+    }
 }
 
 /* Run by user space with (mm, tgid), for a process that ended or is not selected. */
@@ -224,8 +260,8 @@ static inline int task_selected(u64 task)
 static inline int inherits_name(u64 child, u64 parent)
 {
 #ifdef SELECT_COMM
-    u32 tgid = tgid_of(parent);
-    return process_mm.lookup(&tgid) &&
+    u64 mm = mm_of(parent);
+    return processes.lookup(&mm) &&
         selected_but_for_name(tgid_of(child), selecting_cgroup(child));
 #else
     return 0;

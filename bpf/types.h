@@ -18,7 +18,9 @@
 #define CHANGES_NS 100000000ULL /* … within this time */
 
 /* How a process came to be tracked; ebpftrace.events.StartCause. */
-enum start { START_EXEC = 1, START_FORK, START_RENAME, START_FOUND, START_MOVED };
+enum start { START_EXEC = 1, START_FORK, START_RENAME, START_FOUND, START_MOVED, START_SHARED,
+             /* Its process has ended, others still share the memory: see sharing.h. */
+             START_LEFT };
 
 /* Why something was missed. Counted in `losses`, shown by name. */
 enum loss { LOSS_RING_START, LOSS_RING_EXIT, LOSS_RING_OTHER, LOSS_PROCESSES_FULL,
@@ -100,7 +102,10 @@ struct process {
     u64 fuse_signal;
     s64 counted_shmem; /* its parts of its cgroup's `shmem` … */
     s64 counted_swap; /* … and `swap` */
-    s64 fuse_least; /* own held pages below which no fuse stops it */
+    s64 fuse_spared; /* own held pages below which no fuse stops it */
+    u64 fuse_resumed; /* enum resumed */
+    u64 resumed_since; /* ns; `resumed` times another program resumed it since */
+    u64 resumed;
 #endif
 #ifdef MANY_CPUS
     s64 base[MEMBERS]; /* see on_rss_stat */
@@ -184,7 +189,12 @@ static inline void set_header(struct header *header, u32 type, u32 size)
     header->time = bpf_ktime_get_ns();
 }
 
-/* A process that a fuse stopped or killed. */
+/* What becomes of a stopped process that another program resumes again and again. */
+enum resumed { RESUMED_NEAR = 0, /* it is killed where the limit is near, else stopped again */
+               RESUMED_KILL, RESUMED_STOP };
+
+/* A process that a fuse stopped or killed, and the tracked process whose memory it has: itself,
+ * or the one that it shares all memory with. */
 struct stop {
     u64 start_boottime;
     u64 memcg_id;
@@ -192,9 +202,12 @@ struct stop {
     s64 held; /* pages, its own */
     s64 measured; /* pages, of what crossed */
     s64 bound; /* pages */
+    u64 owner_start_boottime;
     u32 tgid;
     u32 of; /* enum fuse_of */
     u32 signal;
+    u32 owner;
+    u32 resumed; /* how often within a second; 0 unless it was killed for that */
     u32 unused;
 };
 
@@ -209,7 +222,7 @@ struct fuse_default {
     u32 parts; /* of PARTS_OF_LIMIT */
     u32 of; /* enum fuse_of; 0: none */
     u32 signal;
-    u32 unused;
+    u32 resumed; /* enum resumed */
 };
 
 #define PARTS_OF_LIMIT 10000

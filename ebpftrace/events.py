@@ -21,6 +21,7 @@ class StartCause(StrEnum):
     RENAME = "rename"  # it gave itself (prctl) a name that is watched
     FOUND = "found"  # it was running already
     MOVED = "moved"  # it came into a cgroup that is watched
+    SHARED = "shared"  # a watched process with which it shares all memory has ended
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -192,7 +193,8 @@ class FuseBlown(Event):
 
     `held_bytes` is the process's own; `measured_bytes` is what crossed `bound_bytes`.
     `signal` is SIGSTOP (it is stopped until it is resumed) or SIGKILL. Reported once for
-    each stop.
+    each stop. `owner` is the tracked process where this one only shares all its memory.
+    It was killed because others `resumed` it so often within a second.
     """
 
     key: ProcessKey
@@ -202,6 +204,13 @@ class FuseBlown(Event):
     measured_bytes: int
     bound_bytes: int
     signal: int
+    owner: ProcessKey | None = None
+    resumed: int = 0
+
+    @property
+    def tracked(self) -> ProcessKey:
+        """The tracked process whose memory it has: itself, unless it shares another's."""
+        return self.owner or self.key
 
     @property
     def killed(self) -> bool:

@@ -17,6 +17,9 @@ from ebpftrace.ledger.snapshot import (
 )
 from ebpftrace.ledger.trend import Trend
 
+_HELD_BEFORE = (StartCause.FOUND, StartCause.RENAME, StartCause.SHARED)
+"""Starts of processes that held their memory before they were tracked."""
+
 
 @dataclass(slots=True, eq=False)
 class JobAccount:
@@ -59,7 +62,7 @@ class JobAccount:
         """
         if not self.history.is_started:
             self.history.start(process.started.time_ns, process.own.held_bytes)
-        elif process.started.how in (StartCause.FOUND, StartCause.RENAME):
+        elif process.started.how in _HELD_BEFORE:
             self.history.lift(process.own.held_bytes)
         self.processes[process.key] = process
         self.has_changed()

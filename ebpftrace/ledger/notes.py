@@ -19,6 +19,7 @@ class ProcessChange(StrEnum):
     FORK = "fork"
     RENAME = "rename"
     MOVED = "moved"  # to another job
+    SHARED = "shared"  # one that shared all its memory has ended; it is watched in its place
     EXIT = "exit"
 
 

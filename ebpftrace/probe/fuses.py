@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
-from ebpftrace.probe.interface import FuseDefault
+from ebpftrace.probe.interface import AfterResumes, FuseDefault
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.layout import whole_pages
 from ebpftrace.probe.loading.programs import Programs
@@ -29,13 +29,13 @@ class KernelFuses:
         mm_of: Callable[[ProcessKey], int | None],
     ) -> None:
         self._mm_of = mm_of
-        self._arm_process = bpf.Runner(programs.load("arm_process"), 5)
+        self._arm_process = bpf.Runner(programs.load("arm_process"), 6)
         self._arm_group = bpf.Runner(programs.load("arm_group"), 4)
         self._clear_stop = bpf.Runner(programs.load("clear_stop"))
         self.fd = programs.map_fd("stopped")
         self._size = structs.sizes()["stop"]
         self._stopped = bpf.Batch(self.fd, 4, self._size)
-        self._reported: set[ProcessKey] = set()
+        self._reported: set[tuple[ProcessKey, bool]] = set()  # and whether it was killed
         self._defaults = programs.map_fd("fuse_defaults")
 
     def set_default(self, fuse: FuseDefault) -> None:
@@ -49,6 +49,7 @@ class KernelFuses:
         charge_bytes: int,
         signal: int,
         least_bytes: int = 0,
+        resumed: AfterResumes = AfterResumes.KILL_NEAR_LIMIT,
     ) -> None:
         """Signal the process at its next page beyond either bound; 0: no such bound.
 
@@ -57,7 +58,7 @@ class KernelFuses:
         mm = self._mm_of(key)
         if mm is not None:
             bounds = whole_pages(own_bytes), whole_pages(charge_bytes)
-            self._arm_process(mm, *bounds, signal, whole_pages(least_bytes))
+            self._arm_process(mm, *bounds, signal, whole_pages(least_bytes), resumed)
 
     def arm_group(
         self, cgroup_id: int, held_bytes: int, signal: int, least_bytes: int = 0
@@ -75,14 +76,14 @@ class KernelFuses:
 
     def is_new(self, event: FuseBlown) -> bool:
         """Whether this stop is not reported yet; a second thread may report it again."""
-        if event.key in self._reported:
+        if (stop := (event.key, event.killed)) in self._reported:
             return False
-        self._reported.add(event.key)
+        self._reported.add(stop)
         return True
 
     def forget(self, key: ProcessKey) -> None:
         """The process is resumed, or has ended."""
-        self._reported.discard(key)
+        self._reported -= {(key, False), (key, True)}
         pid = struct.pack("=I", key.pid)
         data = bpf.lookup(self.fd, pid, self._size)
         if data is not None and fuse_blown(data).key == key:
@@ -99,4 +100,6 @@ class KernelFuses:
 def _packed(default: FuseDefault) -> bytes:
     pages = 0 if default.share else whole_pages(int(default.bound))
     parts = round(default.bound * PARTS_OF_LIMIT) if default.share else 0
-    return FUSE_DEFAULT.pack(pages, parts, _CODES[default.scope], default.signal, 0)
+    return FUSE_DEFAULT.pack(
+        pages, parts, _CODES[default.scope], default.signal, default.resumed
+    )

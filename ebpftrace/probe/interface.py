@@ -1,10 +1,22 @@
 """What the engine and the breaker need of the kernel side, whatever implements it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Protocol
 
 from ebpftrace.events import Event, FuseScope, GroupReading, ProcessKey, ProcessStarted
+
+
+class AfterResumes(IntEnum):
+    """What the kernel does with a stopped process that is resumed again and again.
+
+    That is five times within a second, by programs other than ebpftrace.
+    """
+
+    KILL_NEAR_LIMIT = 0  # kill it where the limit is near, else stop it again
+    KILL = 1
+    STOP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +31,7 @@ class FuseDefault:
     bound: float
     share: bool
     signal: int
+    resumed: AfterResumes = AfterResumes.KILL_NEAR_LIMIT
 
 
 class FuseControl(Protocol):
@@ -34,6 +47,7 @@ class FuseControl(Protocol):
         charge_bytes: int,
         signal: int,
         least_bytes: int = 0,
+        resumed: AfterResumes = AfterResumes.KILL_NEAR_LIMIT,
     ) -> None:
         """Signal the process when it grows beyond either bound; 0: no such bound.
 
@@ -113,6 +127,12 @@ class Probe(Protocol):
 
     def mark_group(self, cgroup_id: int, held_bytes: int) -> None:
         """The same for the sum of all tracked processes of a memory cgroup."""
+
+    def sharers(self, keys: Collection[ProcessKey]) -> list[ProcessKey]:
+        """Other processes that share all memory of these: clone(CLONE_VM), or vfork.
+
+        A look at all tasks; of very many sharers not all are found.
+        """
 
     def drop(self, event: ProcessStarted) -> None:
         """Stop tracking a process that does not match the selection after all.

@@ -2,7 +2,7 @@
 
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from ebpftrace.events import (
@@ -40,6 +40,7 @@ from ebpftrace.probe.records import RecordDecoder
 from ebpftrace.probe.reports import Reports
 from ebpftrace.probe.rings import Rings
 from ebpftrace.probe.selection import Selection
+from ebpftrace.probe.sharing import Sharing
 from ebpftrace.probe.structs import LOSSES, StructDecoder
 from ebpftrace.probe.watermarks import Watermarks
 from ebpftrace.units import NS_PER_SECOND
@@ -113,6 +114,7 @@ class KernelProbe:
         )  # fmt: skip
         self.drift_bytes = 0
         self._processes = Processes(self._programs, structs)
+        self._sharing = Sharing(self._programs, self._processes, layout.iter_task_id)
         self._groups = Groups(self._programs, structs)
         self._quotas = Quotas(self._programs, structs, sizes)
         self._marks = Watermarks(self._programs, structs) if watermarks else None
@@ -169,6 +171,7 @@ class KernelProbe:
         if self._marks is not None:
             self._marks.sum_up()
         entries = self._processes.entries()
+        self._sharing.hand_over()
         if self._marks is not None:
             self._marks.compare(entries.values())
         self.drift_bytes = sum(entry.drift_bytes for entry in entries.values())
@@ -195,11 +198,7 @@ class KernelProbe:
     def read_one_group(
         self, now_ns: int, cgroup_id: int, first: ProcessKey
     ) -> GroupReading | None:
-        """One memory cgroup and its tracked processes, exact; None if it has none.
-
-        `first` is always read; of very many processes, only the largest of the last reading
-        besides.
-        """
+        """One memory cgroup and its tracked processes, exact; None if it has none."""
         return self._groups.with_processes(now_ns, cgroup_id, first, self._processes)
 
     def mark_process(self, key: ProcessKey, held_bytes: int) -> None:
@@ -214,11 +213,12 @@ class KernelProbe:
             self._marks.set_group(cgroup_id, held_bytes)
 
     def drop(self, event: ProcessStarted) -> None:
-        """Stop tracking a process that does not match the selection after all.
-
-        If it has executed another program since, that start is tracked.
-        """
+        """Stop tracking a process that does not match, unless it has executed another since."""
         self._processes.drop(event)
+
+    def sharers(self, keys: Collection[ProcessKey]) -> list[ProcessKey]:
+        """The processes that share all memory of these, without these: a look at all tasks."""
+        return self._sharing.sharers(keys)
 
     def losses(self) -> dict[str, int]:
         """What was missed so far, by cause; causes without a loss are left out."""

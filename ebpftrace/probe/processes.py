@@ -14,7 +14,7 @@ from ebpftrace.events import (
 )
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.programs import Programs
-from ebpftrace.probe.structs import StructDecoder, TrackedEntry
+from ebpftrace.probe.structs import StructDecoder, TrackedEntry, left_mm
 
 
 class Processes:
@@ -31,6 +31,7 @@ class Processes:
         self._known: dict[ProcessKey, TrackedEntry] = {}
         self._started_ns: dict[ProcessKey, int] = {}  # the time of each one's reported start
         self._repaired_ns: dict[ProcessKey, int] = {}  # when the map was preferred to records
+        self.left: list[int] = []  # mms in the map whose process has ended; others share them
         self._gone: dict[ProcessKey, int] = {}  # not in the map any more: when that was seen
 
     def __len__(self) -> int:
@@ -96,8 +97,22 @@ class Processes:
 
     def entries(self) -> dict[ProcessKey, TrackedEntry]:
         """The whole map, with processes whose start was not reported."""
-        entries = map(self._structs.entry, self._entries.values())
-        return {entry.key: entry for entry in entries if entry is not None}
+        entries: dict[ProcessKey, TrackedEntry] = {}
+        self.left = []
+        for data in self._entries.values():
+            entry = self._structs.entry(data)
+            if entry is not None:
+                entries[entry.key] = entry
+            elif (mm := left_mm(data)) is not None:
+                self.left.append(mm)
+        return entries
+
+    def remove_left(self, mms: Iterable[int]) -> None:
+        """Remove those of these that are still left: no process shares them any more."""
+        for mm in mms:
+            data = bpf.lookup(self._map, struct.pack("=Q", mm), self._size)
+            if data is not None and left_mm(data) is not None:
+                self._remove(mm, 0)
 
     def read(self, entry: TrackedEntry) -> TrackedEntry | None:
         """The exact entry of the same mm now; None if the map has none."""

@@ -26,7 +26,7 @@ LOSSES = (
 )  # fmt: skip
 """enum loss, in its order: names of what was missed."""
 
-FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, unused
+FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, resumed
 QUOTA = struct.Struct("=Q6qqQq")  # struct quota: parent, entries, used, round, bytes
 PARTS_OF_LIMIT = 10_000
 
@@ -37,7 +37,9 @@ _STARTS = {
     3: StartCause.RENAME,
     4: StartCause.FOUND,
     5: StartCause.MOVED,
+    6: StartCause.SHARED,
 }
+_LEFT = 7  # START_LEFT
 _FUSES = {1: FuseScope.PROCESS, 2: FuseScope.JOB, 3: FuseScope.CHARGE}
 _NO_LIMIT = _NOT_COUNTED = (1 << 64) - 1
 _NOTHING = Usage()
@@ -49,7 +51,8 @@ _WORDS = 15 + LEVELS * _LEVEL_WORDS + _PATH_WORDS + 2
 """Of struct cgroup_counters, without those of watermarks."""
 
 _HOW = struct.Struct("=44xI")
-_STOP = struct.Struct("=3Q3q4I")
+_LEFT_MM = struct.Struct("=Q36xI")
+_STOP = struct.Struct("=3Q3qQ6I")
 
 
 class TrackedEntry(NamedTuple):
@@ -74,7 +77,7 @@ class StructDecoder:
         self._calls = calls
         self._watermarks = watermarks
         self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ3qQ" if watermarks else f"={_WORDS}Q")
-        self._base_words = _PATH_WORDS + 2 + (10 if watermarks else 0) + (4 if many_cpus else 0)
+        self._base_words = _PATH_WORDS + 2 + (13 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q15Q{words}Q")
 
@@ -89,9 +92,9 @@ class StructDecoder:
         }
 
     def entry(self, data: bytes) -> TrackedEntry | None:
-        """A `struct process` of the map; None if it is incomplete, and its start to come."""
+        """A `struct process` of the map; None if its start is to come, or it was left."""
         (how,) = _HOW.unpack_from(data)
-        return self.process(data) if how else None
+        return self.process(data) if how and how != _LEFT else None
 
     def process(self, data: bytes, offset: int = 0) -> TrackedEntry:
         """A complete `struct process`."""
@@ -171,14 +174,21 @@ class StructDecoder:
         return not 0 < processes < 1 << 63 and not (self._watermarks and words[-1])
 
 
+def left_mm(data: bytes) -> int | None:
+    """The mm of a `struct process` whose process has ended, where others share its memory."""
+    mm, how = _LEFT_MM.unpack_from(data)
+    return mm if how == _LEFT else None
+
+
 def fuse_blown(data: bytes, offset: int = 0) -> FuseBlown:
     """A `struct stop`."""
-    start, memcg_id, time_ns, held, measured, bound, tgid, of, signal, _unused = (
-        _STOP.unpack_from(data, offset)
-    )
+    (start, memcg_id, time_ns, held, measured, bound, owner_start, tgid, of, signal, owner,
+     resumed, _unused) = _STOP.unpack_from(data, offset)  # fmt: skip
+    key = ProcessKey(tgid, start)
     return FuseBlown(
-        time_ns, ProcessKey(tgid, start), memcg_id, _FUSES[of], held * PAGE_SIZE,
-        measured * PAGE_SIZE, bound * PAGE_SIZE, signal,
+        time_ns, key, memcg_id, _FUSES[of], held * PAGE_SIZE, measured * PAGE_SIZE,
+        bound * PAGE_SIZE, signal, None if owner == tgid else ProcessKey(owner, owner_start),
+        resumed,
     )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-STOP = struct.Struct("=3Q3q4I")
-"""struct stop of bpf/types.h: start_boottime, …, tgid, of, signal, unused."""
+STOP = struct.Struct("=3Q3qQ6I")
+"""struct stop of bpf/types.h: start_boottime, …, tgid, of, signal, owner and two more."""
 
 END = b"e"
 """Written to the pipe: the watch has resumed all processes, and its programs are detached."""
@@ -107,7 +107,7 @@ def _stopped(map_fd: int) -> Iterator[tuple[int, int]]:
     for key in keys:
         value = ctypes.create_string_buffer(STOP.size)
         if _bpf(_LOOKUP, map_fd, key, value):
-            start, *_, tgid, _of, number, _unused = STOP.unpack(value.raw)
+            start, *_, tgid, _of, number, _owner, _resumed, _unused = STOP.unpack(value.raw)
             if number == signal.SIGSTOP:
                 yield tgid, start
 

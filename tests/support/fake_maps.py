@@ -1,7 +1,7 @@
 """Maps and programs of the kernel side in memory, in place of bpf(2)."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ class FakeMaps:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.maps: dict[str, dict[bytes, bytes]] = {}
         self.runs: list[tuple[str, tuple[int, ...]]] = []
+        self.iterated: dict[str, Callable[[], object]] = {}  # what an iterator program does
         self._names: list[str] = []
         for name in ("lookup", "update", "delete"):
             monkeypatch.setattr(bpf, name, getattr(self, f"_{name}"))
@@ -26,6 +27,10 @@ class FakeMaps:
 
     def load(self, name: str, *_: Any) -> int:
         return self._number(name)
+
+    def iterate(self, name: str, _btf_id: int) -> None:
+        self.runs.append((name, ()))
+        self.iterated.get(name, lambda: None)()
 
     def put(self, name: str, key: int, value: bytes, key_format: str = "=Q") -> None:
         """Set an entry of a map, as the kernel side does."""

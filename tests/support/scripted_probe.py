@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ebpftrace.counters import CgroupCounters, ProcessCounters, Usage
 from ebpftrace.events import (
@@ -34,9 +34,15 @@ class ScriptedFuses:
         self._asked = asked
 
     def arm_process(
-        self, key: ProcessKey, own: int, charge: int, signal: int, least: int = 0
+        self,
+        key: ProcessKey,
+        own: int,
+        charge: int,
+        signal: int,
+        least: int = 0,
+        resumed: int = 0,
     ) -> None:
-        spared = (least,) if least else ()
+        spared = (least, resumed) if least or resumed else ()
         self._asked.append(("arm process", key.pid, own, charge, signal, *spared))
 
     def arm_group(
@@ -68,6 +74,7 @@ class ScriptedProbe:
         self.processes: dict[ProcessKey, tuple[int, ProcessCounters]] = {}  # cgroup, counters
         self.cgroups: dict[int, CgroupCounters] = {}
         self.losses: dict[str, int] = {}
+        self.shared: dict[ProcessKey, list[ProcessKey]] = {}  # that share the memory of one
         self.on_slice: Callable[[], object] = lambda: None  # called as events are taken
         self.on_read: Callable[[], object] = lambda: None
         self._ring: list[Event] = []
@@ -132,6 +139,9 @@ class ScriptedProbe:
 
     def mark_group(self, cgroup_id: int, held_bytes: int) -> None:
         self.asked.append(("mark group", cgroup_id, held_bytes))
+
+    def sharers(self, keys: Collection[ProcessKey]) -> list[ProcessKey]:
+        return [sharer for key in keys for sharer in self.shared.get(key, ())]
 
     def drop(self, event: ProcessStarted) -> None:
         self.asked.append(("drop", event.key.pid))

@@ -45,11 +45,19 @@ class RecordedKernel:
     weakness: str = ""
 
     def arm_process(
-        self, key: ProcessKey, own: int, charge: int, number: int, least: int = 0
+        self,
+        key: ProcessKey,
+        own: int,
+        charge: int,
+        number: int,
+        least: int = 0,
+        resumed: int = 0,
     ) -> None:
         self.calls.append(("arm process", key.pid, own, charge, number))
 
-    def arm_group(self, cgroup_id: int, held: int, number: int, least: int = 0) -> None:
+    def arm_group(
+        self, cgroup_id: int, held: int, number: int, least: int = 0, resumed: int = 0
+    ) -> None:
         self.calls.append(("arm group", cgroup_id, held, number))
 
     def clear_stop(self, key: ProcessKey) -> None:

@@ -106,8 +106,11 @@ class Programs:
             self._own_event(attach(program, int(at_return), event, function.encode(), 0, 0))
 
     def iterate(self, name: str, btf_id: int) -> None:
-        """Run an iterator program once over all it iterates."""
-        program = self.load(name, bpf.PROG_TRACING, attach=bpf.ATTACH_TRACE_ITER, btf_id=btf_id)
+        """Run an iterator program once over all it iterates; it is loaded at the first time."""
+        program = self._by_name.get(name)
+        if program is None:
+            attach = bpf.ATTACH_TRACE_ITER
+            program = self.load(name, bpf.PROG_TRACING, attach=attach, btf_id=btf_id)
         with _probe_errors(f"the kernel does not run the iterator {name}"):
             bpf.iterate(program)
 

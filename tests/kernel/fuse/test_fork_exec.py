@@ -30,18 +30,6 @@ from tests.support.workload import PAGE, Workload
 CROSSINGS = 40
 
 
-def test_vfork_child_is_not_stopped_but_its_parent_at_its_next_page(
-    observer: Observer, workload: Workload
-) -> None:
-    workload.do("map 1MiB")
-    workload.do("lend 0")  # 100 MiB by the child, in the parent's memory
-    assert observer.counters(workload.pid).usage.held_bytes >= 100 * MIB
-    assert not observer.all(FuseBlown, lambda event: event.key.pid == workload.pid)
-    workload.send("touch 1")
-    assert stops(workload.pid)
-    assert blown(observer, workload.pid).held_bytes >= 100 * MIB
-
-
 def test_process_whose_memory_another_writes_is_stopped_at_its_own_next_page(
     observer: Observer, workload: Workload
 ) -> None:

@@ -14,6 +14,7 @@ from ebpftrace.units import MIB, PAGE_SIZE
 from tests.support.fake_maps import FakeMaps
 
 STRUCTS = StructDecoder(calls=False, many_cpus=False, watermarks=True)
+SIGKILL = 9
 SIGSTOP = int(signal.SIGSTOP)
 GOPLS, OTHER = ProcessKey(4711, 7_000_000), ProcessKey(4712, 8_000_000)
 MM = {GOPLS: 0xABC}
@@ -31,7 +32,8 @@ def fuses(maps: FakeMaps) -> KernelFuses:
 
 def put_stop(maps: FakeMaps, key: ProcessKey) -> None:
     """As the kernel program does before it sends the signal."""
-    value = STOP.pack(key.start_boottime_ns, 42, 5, 10, 20, 30, key.pid, 2, SIGSTOP, 0)
+    value = STOP.pack(key.start_boottime_ns, 42, 5, 10, 20, 30, key.start_boottime_ns,
+                      key.pid, 2, SIGSTOP, key.pid, 0, 0)  # fmt: skip
     maps.put("stopped", key.pid, value, "=I")
 
 
@@ -43,7 +45,7 @@ def test_bounds_are_set_in_pages_rounded_up(maps: FakeMaps, fuses: KernelFuses) 
     fuses.arm_process(GOPLS, PAGE_SIZE + 1, 0, SIGSTOP)
     fuses.arm_group(42, 3 * PAGE_SIZE, SIGSTOP, PAGE_SIZE - 1)
     assert maps.runs == [
-        ("arm_process", (MM[GOPLS], 2, 0, SIGSTOP, 0)),
+        ("arm_process", (MM[GOPLS], 2, 0, SIGSTOP, 0, 0)),
         ("arm_group", (42, 3, SIGSTOP, 1)),
     ]
 
@@ -96,6 +98,26 @@ def test_process_that_has_ended_is_removed_from_the_map(
     fuses.forget(GOPLS)
     assert stopped(maps) == set()
     fuses.forget(GOPLS)
+
+
+def test_stop_and_the_kill_after_it_are_both_new(fuses: KernelFuses) -> None:
+    """Another program had resumed it again and again."""
+    stop = FuseBlown(5, GOPLS, 42, FuseScope.JOB, 1, 2, 3, SIGSTOP)
+    kill = FuseBlown(6, GOPLS, 42, FuseScope.JOB, 1, 2, 3, SIGKILL, resumed=5)
+    assert [fuses.is_new(event) for event in (stop, kill, stop, kill)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_process_that_shares_the_memory_of_another_names_its_owner(
+    maps: FakeMaps, fuses: KernelFuses
+) -> None:
+    value = STOP.pack(77, 42, 5, 10, 20, 30, GOPLS.start_boottime_ns, 99, 1, SIGKILL,
+                      GOPLS.pid, 5, 0)  # fmt: skip
+    maps.put("stopped", 99, value, "=I")
+    (event,) = fuses.unreported()
+    assert (event.key, event.owner, event.tracked) == (ProcessKey(99, 77), GOPLS, GOPLS)
+    assert (event.killed, event.resumed) == (True, 5)
 
 
 def test_reused_pid_stays_in_the_map(maps: FakeMaps, fuses: KernelFuses) -> None:

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -125,6 +126,54 @@ static bool lend(struct words *w)
     return child > 0 && waitpid(child, NULL, 0) == child && answer("ok %d", child);
 }
 
+struct link {
+    char stack[16 * 1024];
+    char *at;
+    size_t length, hold_us;
+    bool forks;
+    size_t more; /* further links of the chain: each but the last ends at once */
+};
+static struct link chain[8];
+
+static int share_body(void *argument)
+{
+    struct link *own = argument;
+    if (own->more) {
+        own[1] = (struct link){.at = own->at, .length = own->length,
+                               .hold_us = own->hold_us, .forks = own->forks,
+                               .more = own->more - 1};
+        int child = clone(share_body, own[1].stack + sizeof(own->stack), CLONE_VM | SIGCHLD,
+                          own + 1);
+        _exit(child < 0);
+    }
+    prctl(PR_SET_NAME, "sharer", 0, 0, 0);
+    sleep_us(own->hold_us);
+    /* glibc's fork keeps locks in the shared memory. */
+    if (own->forks && syscall(SYS_fork))
+        for (;;)
+            pause();
+    touch_pages(own->at, own->length);
+    for (;;)
+        pause();
+}
+
+/* share IDX HOLD_MS [LINKS [fork]]: a process with all memory of this one, called `sharer`,
+ * waits, touches the mapping, then waits to be killed. With links, it is no child of this one;
+ * with `fork` it is a forked child of it that touches the mapping. */
+static bool share(struct words *w)
+{
+    size_t length, hold_ms = 0, links = 0;
+    char *at = mapping_of(w->at[0], &length);
+    if (!at || !bytes_of(w->at[1], &hold_ms) || (w->count > 2 && !bytes_of(w->at[2], &links)) ||
+        links >= sizeof(chain) / sizeof(*chain))
+        return false;
+    *chain = (struct link){.at = at, .length = length, .hold_us = hold_ms * 1000,
+                           .forks = w->count > 3, .more = links};
+    pid_t child = clone(share_body, chain->stack + sizeof(chain->stack), CLONE_VM | SIGCHLD,
+                        chain);
+    return child > 0 && answer("ok %d", child);
+}
+
 /* execat IDX PATH: exec, with the path in a page of that mapping, which has to be shared:
  * the kernel takes the page again within the system call */
 static bool execat_page(struct words *w)
@@ -222,6 +271,7 @@ const struct entry process_commands[] = {
     {"fork", 0, do_fork},       {"spawn", 1, spawn},     {"burst", 2, burst},
     {"reap", 0, reap},          {"exec", 1, do_exec},    {"execat", 2, execat_page},
     {"lend", 1, lend},          {"threads", 2, threads}, {"name", 1, name},
+    {"share", 2, share},
     {"sleep", 1, do_sleep},     {"exit", 1, do_exit},    {"raise", 1, do_raise},
     {0},
 };

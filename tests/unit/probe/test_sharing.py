@@ -1,0 +1,77 @@
+"""What a look at all tasks finds of memory that several processes share."""
+
+import struct
+
+import pytest
+
+from ebpftrace.events import ProcessKey, ProcessStarted
+from ebpftrace.probe.processes import Processes
+from ebpftrace.probe.sharing import Sharing
+from ebpftrace.probe.structs import StructDecoder
+from tests.support.fake_maps import FakeMaps
+from tests.support.kernel_structs import process_struct
+
+STRUCTS = StructDecoder(calls=False, many_cpus=False)
+MM, LEFT = 0xFFFF0000, 7
+KEY, SHARER = ProcessKey(4711, 77), ProcessKey(4712, 88)
+
+
+@pytest.fixture
+def maps(monkeypatch: pytest.MonkeyPatch) -> FakeMaps:
+    return FakeMaps(monkeypatch)
+
+
+@pytest.fixture
+def processes(maps: FakeMaps) -> Processes:
+    return Processes(maps, STRUCTS)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def sharing(maps: FakeMaps, processes: Processes) -> Sharing:
+    return Sharing(maps, processes, 0)  # type: ignore[arg-type]
+
+
+def know(processes: Processes) -> None:
+    entry = STRUCTS.process(process_struct())
+    processes.started(ProcessStarted(5, KEY, 1, entry.how, entry.comm, 42), entry)
+
+
+def test_sharers_are_those_the_kernel_finds_but_the_process_itself(
+    maps: FakeMaps, processes: Processes, sharing: Sharing
+) -> None:
+    know(processes)
+
+    def find() -> None:
+        assert list(maps.maps["sought"]) == [struct.pack("=Q", MM)]
+        for key in (KEY, SHARER):
+            maps.put("sharers", key.pid, struct.pack("=Q", key.start_boottime_ns), "=I")
+
+    maps.iterated["find_sharers"] = find
+    assert sharing.sharers([KEY]) == [SHARER]
+    assert (maps.maps["sought"], maps.maps["sharers"]) == ({}, {})
+
+
+def test_of_a_process_that_is_not_tracked_no_task_is_looked_at(
+    maps: FakeMaps, sharing: Sharing
+) -> None:
+    assert sharing.sharers([KEY]) == []
+    assert maps.runs == []
+
+
+def test_memory_that_is_left_is_handed_over_or_removed(
+    maps: FakeMaps, processes: Processes, sharing: Sharing
+) -> None:
+    shared, alone = MM, MM + 1
+    for mm in (shared, alone):
+        maps.put("processes", mm, process_struct(pid=0, mm=mm, how=LEFT))
+    assert processes.entries() == {}
+    assert processes.left == [shared, alone]
+    maps.iterated["hand_over"] = lambda: maps.put(
+        "processes", shared, process_struct(pid=SHARER.pid, mm=shared, how=6)
+    )
+    sharing.hand_over()
+    (entry,) = processes.entries().values()
+    assert (entry.key.pid, entry.how) == (SHARER.pid, "shared")
+    assert (len(maps.maps["processes"]), processes.left) == (1, [])
+    sharing.hand_over()
+    assert maps.runs == [("hand_over", ()), ("forget_process", (alone, 0))]
