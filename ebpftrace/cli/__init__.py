@@ -4,20 +4,25 @@ import errno
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
 from ebpftrace import __version__
-from ebpftrace.cli.audit import audit
-from ebpftrace.cli.compile import compile_command
-from ebpftrace.cli.completion import completion
-from ebpftrace.cli.history import history
-from ebpftrace.cli.policy import policy
 from ebpftrace.cli.report import report, report_usage
-from ebpftrace.cli.thaw import thaw
-from ebpftrace.cli.watch import watch
 from ebpftrace.errors import EbpftraceError, error_types
+
+_COMMANDS = {
+    "watch": "watch",
+    "policy": "policy",
+    "audit": "audit",
+    "thaw": "thaw",
+    "history": "history",
+    "compile": "compile_command",
+    "completion": "completion",
+}
+"""Each command's file in this folder, and its name there. Only what is run is imported."""
 
 _INTERRUPTED = 130
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -27,6 +32,16 @@ _EPILOG_WIDTH = 72
 
 
 class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"ebpftrace.cli.{cmd_name}")
+        command: click.Command = getattr(module, _COMMANDS[cmd_name])
+        return command
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The epilog, and the exit codes after it."""
         super().format_epilog(ctx, formatter)
@@ -59,15 +74,6 @@ def cli() -> None:
     Shows live, from inside the kernel, how much memory each CI job and each of its
     processes uses, and acts on policies before the OOM killer does.
     """
-
-
-cli.add_command(watch)
-cli.add_command(policy)
-cli.add_command(audit)
-cli.add_command(thaw)
-cli.add_command(history)
-cli.add_command(compile_command)
-cli.add_command(completion)
 
 
 def main() -> NoReturn:

@@ -32,10 +32,19 @@ def man_page(root: click.Group) -> str:
         *_epilog(root, headings=("Examples:",)),
         ".SH COMMANDS",
     ]
-    for name, command in sorted(root.commands.items()):
+    for name, command in commands_of(root):
         lines += _command(f"ebpftrace {name}", command)
     lines += [".SH EXIT STATUS", *_exit_status(), ".SH SEE ALSO", _escape(_SEE_ALSO)]
     return "\n".join(lines) + "\n"
+
+
+def commands_of(group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    """Its commands by name, also those that are imported only when they are run."""
+    context = click.Context(group)
+    for name in sorted(group.list_commands(context)):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield name, command
 
 
 def _command(path: str, command: click.Command) -> Iterator[str]:
@@ -50,7 +59,7 @@ def _command(path: str, command: click.Command) -> Iterator[str]:
             yield from _tagged(*record)
     yield from _epilog(command)
     if isinstance(command, click.Group):
-        for name, child in sorted(command.commands.items()):
+        for name, child in commands_of(command):
             yield from _command(f"{path} {name}", child)
 
 

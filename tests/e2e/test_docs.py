@@ -9,12 +9,14 @@ from rich.cells import cell_len
 
 from ebpftrace import errors
 from ebpftrace.cli import cli
+from ebpftrace.cli.man_page import commands_of
 from ebpftrace.probe.structs import LOSSES
 from ebpftrace.views.pipe.backlog import CAUSE
 from tests.support.build import ROOT
 from tests.support.cli import COLUMNS, ebpftrace
 
-COMMANDS = [(), *((name,) for name in cli.commands)]
+BY_NAME = dict(commands_of(cli))
+COMMANDS = [(), *((name,) for name in BY_NAME)]
 
 
 def error_types(base: type[errors.EbpftraceError]) -> Iterator[type[errors.EbpftraceError]]:
@@ -51,13 +53,13 @@ def test_help_fits_eighty_columns_and_has_examples(command: tuple[str, ...]) -> 
     assert ebpftrace(*command, "-h").stdout == ebpftrace(*command, "--help").stdout
 
 
-@pytest.mark.parametrize("name", list(cli.commands))
+@pytest.mark.parametrize("name", list(BY_NAME))
 def test_every_command_and_option_is_documented(name: str) -> None:
     docs = "\n".join(
         path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
     )
     assert f"ebpftrace {name}" in docs
-    for parameter in cli.commands[name].params:
+    for parameter in BY_NAME[name].params:
         if isinstance(parameter, click.Option):
             for option in parameter.opts:
                 assert f"`{option}" in docs, option
@@ -65,7 +67,7 @@ def test_every_command_and_option_is_documented(name: str) -> None:
 
 def test_the_reference_of_watch_names_no_option_that_is_not_there() -> None:
     reference = (ROOT / "docs/watch.md").read_text()
-    options = {option for p in cli.commands["watch"].params for option in p.opts}
+    options = {option for p in BY_NAME["watch"].params for option in p.opts}
     assert set(re.findall(r"`(--[a-z-]+)", reference)) - {"--help"} == options
 
 

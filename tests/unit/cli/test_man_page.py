@@ -3,7 +3,7 @@
 import click
 
 from ebpftrace.cli import cli
-from ebpftrace.cli.man_page import man_page
+from ebpftrace.cli.man_page import commands_of, man_page
 
 
 @click.group(help="A tool that's small.\n\nIt has two paragraphs.")
@@ -48,7 +48,7 @@ def test_quotes_are_printed_as_they_are() -> None:
 
 def test_the_product_s_page_has_every_command_and_exit_code() -> None:
     page = man_page(cli)
-    for name in cli.commands:
+    for name, _command in commands_of(cli):
         assert f"\n.SS ebpftrace {name} " in page
     codes = page.partition(".SH EXIT STATUS")[2]
     for code in (*range(12), 130):
