@@ -129,6 +129,7 @@ class KernelProbe:
         self._rings = Rings(
             self._programs, self._reports.receive, self._reports.receive_urgent, ring_bytes
         )
+        self._programs.load_all(handlers)
         for program, tracepoint in handlers.items():
             self._programs.attach_raw(program, tracepoint)
         if method is not None:

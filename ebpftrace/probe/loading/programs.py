@@ -5,6 +5,7 @@ import ctypes
 import gc
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from ebpftrace import heap
@@ -18,6 +19,7 @@ from ebpftrace.probe.loading.ring import Ring
 # large one before.
 _LIBRARIES = ("libbcc_bpf.so.0", "libbcc.so.0")
 _LOG_BYTES = 1 << 18
+_LOADERS = 4  # threads that load programs at a time
 
 
 class Programs:
@@ -74,9 +76,38 @@ class Programs:
         self._by_name[name] = program
         return program
 
+    def load_all(self, names: Iterable[str]) -> None:
+        """Load programs for raw tracepoints, on several CPUs: the verifier takes its time.
+
+        ProbeError as `load` raises it.
+        """
+        left = sorted(names, key=lambda name: len(self._code[name]))  # the longest go first
+        failed: list[Exception] = []
+
+        def work() -> None:
+            while left and not failed:
+                with contextlib.suppress(IndexError):  # another thread took the last one
+                    name = left.pop()
+                    try:
+                        self.load(name)
+                    except Exception as error:
+                        failed.append(error)
+
+        others = min(_LOADERS, len(os.sched_getaffinity(0))) - 1
+        threads = [threading.Thread(target=work) for _ in range(others)]
+        for thread in threads:
+            thread.start()
+        work()
+        for thread in threads:
+            thread.join()
+        if failed:
+            raise failed[0]
+
     def attach_raw(self, name: str, tracepoint: str) -> None:
         """Run a program at every hit of a raw tracepoint."""
-        program = self.load(name)
+        program = self._by_name.get(name)
+        if program is None:
+            program = self.load(name)
         with _probe_errors(f"the program {name} does not attach to {tracepoint}"):
             self._links.append(bpf.attach_raw_tracepoint(program, tracepoint))
 
