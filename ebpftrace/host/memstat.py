@@ -24,7 +24,7 @@ from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 LEAST_BYTES = 16 * MIB
 """Less is not looked at: it counts as held."""
 
-_STAT_LIMIT = 64 * KIB  # of memory.stat; with a line for each NUMA node it has some KiB
+_STAT_LIMIT, _STAT_LINES = 64 * KIB, 1024  # of memory.stat, which has some 60 lines
 _DIGITS = 20  # of the largest number that the kernel writes
 _MOST_PROCESSES = 64
 _LONGEST_NS = NS_PER_SECOND // 10  # so long the processes of a cgroup are read
@@ -52,9 +52,10 @@ def read_contents(folder: Path) -> CgroupContents | None:
             raw = file.read(_STAT_LIMIT)
     except OSError:
         return None
+    rows = raw.split(b"\n", _STAT_LINES)[:_STAT_LINES]
     values = {
         name: int(value)
-        for name, _, value in (line.partition(b" ") for line in lines(raw))
+        for name, _, value in (line.partition(b" ") for line in rows)
         if value.isdigit() and len(value) <= _DIGITS
     }
     v1 = b"total_rss" in values

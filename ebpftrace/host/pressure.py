@@ -4,18 +4,24 @@ Source: Documentation/accounting/psi.rst; kernel/sched/psi.c.
 """
 
 import os
+import re
 import time
 from pathlib import Path
 
 from ebpftrace.counters import CgroupPressure
 from ebpftrace.host.descriptors import keep
+from ebpftrace.text import lines
 
 FILE = "memory.pressure"
 
 STALL_NS, WINDOW_NS = 200_000_000, 1_000_000_000
 """A trigger fires when this much time was lost within a window; once a window at most."""
 
-_LINE_FIELDS = 5  # some avg10=0.00 avg60=0.00 avg300=0.00 total=0
+_LIMIT = 1024  # bytes; it has two lines
+_LINE = re.compile(
+    rb"(some|full) avg10=([0-9]{1,3}\.[0-9]{2}) avg60=[0-9.]+ avg300=[0-9.]+ "
+    rb"total=([0-9]{1,20})"
+)
 
 
 def kernel_has_pressure(root: Path = Path("/")) -> bool:
@@ -29,25 +35,23 @@ def kernel_has_pressure(root: Path = Path("/")) -> bool:
 def read_pressure(folder: Path) -> CgroupPressure | None:
     """What it and the cgroups below lost; None on v1, without PSI, or for a removed cgroup."""
     try:
-        text = (folder / FILE).read_text("ascii")
+        with (folder / FILE).open("rb") as file:
+            raw = file.read(_LIMIT)
     except OSError:  # EOPNOTSUPP too: PSI is disabled at boot, or for this cgroup
         return None
     shares, totals = {}, {}
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) != _LINE_FIELDS:
-            continue
-        values = dict(word.split("=", 1) for word in words[1:])
-        shares[words[0]] = float(values["avg10"]) / 100
-        totals[words[0]] = int(values["total"]) * 1000
-    if "some" not in totals:
+    for line in map(_LINE.fullmatch, lines(raw)):
+        if line is not None:
+            shares[line[1]] = float(line[2]) / 100
+            totals[line[1]] = int(line[3]) * 1000
+    if b"some" not in totals:
         return None
     return CgroupPressure(
         time_ns=time.monotonic_ns(),
-        some_ns=totals["some"],
-        full_ns=totals.get("full", 0),
-        some_share=shares["some"],
-        full_share=shares.get("full", 0.0),
+        some_ns=totals[b"some"],
+        full_ns=totals.get(b"full", 0),
+        some_share=shares[b"some"],
+        full_share=shares.get(b"full", 0.0),
     )
 
 

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import (
     Breached,
     CgroupGone,
@@ -72,9 +73,16 @@ class RecordDecoder:
         return numbers | {f"SIZE_{name}": size for name, size in sizes.items()}
 
     def record(self, data: bytes) -> Event:
-        """A whole record."""
-        number, _size, time_ns = _HEADER.unpack_from(data)
-        return _BY_NUMBER[number].decode(self._structs, time_ns, data[_HEADER.size :])
+        """A whole record. EbpftraceError for one that the programs of bpf/ do not send."""
+        try:
+            number, _size, time_ns = _HEADER.unpack_from(data)
+            return _BY_NUMBER[number].decode(self._structs, time_ns, data[_HEADER.size :])
+        except (KeyError, struct.error) as error:
+            raise EbpftraceError(
+                f"the kernel side sent a record of {len(data)} bytes that is none of its own",
+                why=f"{type(error).__name__}: {clean(str(error))}",
+                fix="report it: the BPF programs and ebpftrace are of different versions",
+            ) from error
 
     def entry(self, data: bytes) -> TrackedEntry:
         """The map's entry that a start or an exit record contains."""

@@ -1,0 +1,54 @@
+"""Whatever a job writes: no exception but ebpftrace's own, and bounded time and memory.
+
+Time is counted in lines of Python that run, which no load of the machine changes. A case
+that hypothesis finds is kept as a file in corpus/, below the name of its target.
+"""
+
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ebpftrace.errors import EbpftraceError
+from tests.support.effort import effort_of
+from tests.support.fuzz_inputs import CORPUS, corpus_of, inputs
+from tests.support.fuzz_targets import TARGETS, FuzzTarget, folder
+
+EXAMPLES = int(os.environ.get("EBPFTRACE_FUZZ_EXAMPLES", "50"))
+
+
+def check(target: FuzzTarget, raw: bytes) -> None:
+    def read() -> None:
+        try:
+            target.read(where, raw)
+        except EbpftraceError as error:
+            assert error.what.isprintable()
+
+    with folder() as where:
+        effort = effort_of(read)
+    assert effort.steps <= target.most_steps
+    assert effort.peak_bytes <= target.most_bytes
+
+
+def test_every_target_has_a_corpus() -> None:
+    assert {entry.name for entry in CORPUS.iterdir()} == set(TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("target", "file"), [(target, file) for target in TARGETS for file in corpus_of(target)]
+)
+def test_kept_case(target: str, file: str) -> None:
+    check(TARGETS[target], corpus_of(target)[file])
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_changed_cases(name: str) -> None:
+    target, seeds = TARGETS[name], list(corpus_of(name).values())
+
+    @settings(max_examples=EXAMPLES)
+    @given(inputs(seeds) | st.binary(max_size=300))
+    def changed(raw: bytes) -> None:
+        check(target, raw)
+
+    changed()
