@@ -49,11 +49,20 @@ def rude_server(answer: Answer) -> Iterator[RudeServer]:
             thread.join()
 
 
+def _take_request(connection: socket.socket) -> None:
+    """All of it: closing a connection with unread data resets it."""
+    raw = b""
+    while not raw.endswith(b"\r\n\r\n{}") and (chunk := connection.recv(1 << 16)):
+        raw += chunk
+        if not b"POST".startswith(raw[:4]):
+            return  # TLS
+
+
 def _repeat(head: bytes, piece: bytes, pause: float = 0.0) -> Answer:
     """The head, then the same piece over and over, until the client has had enough."""
 
     def answer(connection: socket.socket, end: threading.Event) -> None:
-        connection.recv(1 << 16)
+        _take_request(connection)
         connection.sendall(head)
         while not end.wait(pause):
             connection.sendall(piece)
@@ -63,7 +72,7 @@ def _repeat(head: bytes, piece: bytes, pause: float = 0.0) -> Answer:
 
 def _once(raw: bytes) -> Answer:
     def answer(connection: socket.socket, _end: threading.Event) -> None:
-        connection.recv(1 << 16)
+        _take_request(connection)
         connection.sendall(raw)
 
     return answer

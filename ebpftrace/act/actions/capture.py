@@ -20,6 +20,7 @@ from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.evidence import Part, parts_of
 from ebpftrace.act.actions.support.running import Ended, Running
+from ebpftrace.act.actions.support.surplus import Kept, surplus
 from ebpftrace.act.incident.incident import Incident, facts
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.text import clean
@@ -30,6 +31,7 @@ MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
 _STALE_SECONDS = 600.0
 _MANIFEST_SIZE = 32 * KIB  # more than it takes with an error for each part
+_MANIFEST_READ = 256 * KIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class CaptureOptions:
         "/var/lib/ebpftrace/incidents"
     )
     size_bytes: Annotated[int, "bytes", "how large one of them may be"] = 16 * MIB
-    keep: Annotated[int, "how many are kept; the oldest are removed first"] = 20
+    keep: Annotated[int, "how many are kept; the oldest of the job with the most go first"] = 20
 
     def __post_init__(self) -> None:
         if not self.keep:
@@ -154,22 +156,32 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _prune(folder: Path, keep: int, newest: Path) -> None:
-    """Remove the oldest evidence, and partial directories that a crash left.
+    """Remove surplus evidence, and partial directories that a crash left.
 
     Names sort by Unix time, a clock that may be set back, so `newest` is exempt by name.
     """
-    others: list[Path] = []
+    complete: list[Path] = []
     for entry in folder.iterdir():
         if entry.is_symlink() or not entry.is_dir():
             continue
         if entry.name.startswith(".") and entry.name.endswith(_PARTIAL):
             if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
                 shutil.rmtree(entry, ignore_errors=True)
-        elif entry != newest and (entry / MANIFEST).is_file():
-            others.append(entry)
-    others.sort(key=lambda entry: entry.name)
-    for entry in others[: max(0, len(others) + 1 - keep)]:
-        shutil.rmtree(entry, ignore_errors=True)
+        elif (entry / MANIFEST).is_file():
+            complete.append(entry)
+    if len(complete) > keep:
+        for each in surplus(list(map(_kept, complete)), keep, newest.name):
+            shutil.rmtree(folder / each.name, ignore_errors=True)
+
+
+def _kept(folder: Path) -> Kept:
+    """Of which job the evidence in a directory is."""
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            about = json.loads(file.read(_MANIFEST_READ))["facts"]
+        return Kept(folder.name, str(about["cgroup"]), str(about["job_key"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return Kept(folder.name, "", "")
 
 
 ACTION = Action(

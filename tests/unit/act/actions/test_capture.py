@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,27 @@ def test_oldest_directories_and_stale_partial_ones_are_removed(tmp_path: Path) -
         capture(about, CaptureOptions(tmp_path, keep=2), threading.Event(), parts)
     kept = {f"20261123T12000{second}Z-4711-aaaaaa" for second in (2, 3)}
     assert {entry.name for entry in tmp_path.iterdir()} == {"other", young.name, *kept}
+
+
+def test_evidence_of_other_jobs_is_kept_while_one_fills_the_folder(tmp_path: Path) -> None:
+    def save(second: int, cgroup: str, job: str) -> None:
+        about = incident(id=f"20261123T1200{second:02}Z-4711-aaaaaa")
+        about = replace(
+            about,
+            job=replace(about.job, key=job),
+            target=replace(about.target, cgroup=cgroup),
+        )
+        capture(about, CaptureOptions(tmp_path, keep=3), threading.Event(), parts)
+
+    save(0, "/ci/victim", "victim")
+    (tmp_path / "20261123T115959Z-1-bbbbbb").mkdir()
+    (tmp_path / "20261123T115959Z-1-bbbbbb/manifest.json").write_text("not JSON")
+    for second in range(1, 20):
+        save(second, f"/ci/loud/{second}", f"loud-{second}")
+    names = {entry.name for entry in tmp_path.iterdir()}
+    assert "20261123T120000Z-4711-aaaaaa" in names
+    assert "20261123T120019Z-4711-aaaaaa" in names
+    assert len(names) == 3
 
 
 def test_failed_capture_leaves_nothing(tmp_path: Path) -> None:
