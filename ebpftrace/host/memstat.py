@@ -11,6 +11,7 @@ what was written since; reading it takes some milliseconds for each 100 MiB of a
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,13 +19,13 @@ from pathlib import Path
 
 from ebpftrace.counters import CgroupContents
 from ebpftrace.host.bounded import bounded
-from ebpftrace.text import lines
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 LEAST_BYTES = 16 * MIB
 """Less is not looked at: it counts as held."""
 
 _STAT_LIMIT, _STAT_LINES = 64 * KIB, 1024  # of memory.stat, which has some 60 lines
+_LAZY = re.compile(rb"^LazyFree:[ \t]*([0-9]{1,15}) kB$", re.MULTILINE)
 _DIGITS = 20  # of the largest number that the kernel writes
 _MOST_PROCESSES = 64
 _LONGEST_NS = NS_PER_SECOND // 10  # so long the processes of a cgroup are read
@@ -169,12 +170,8 @@ def lazy_free_bytes(pid: int, proc: Path = _PROC) -> int | None:
         return 0
     if raw is None:
         return None
-    for line in lines(raw):
-        name, _, value = line.partition(b":")
-        number = value.removesuffix(b" kB").strip()
-        if name == b"LazyFree" and number.isdigit() and len(number) <= _DIGITS:
-            return int(number) * KIB
-    return 0
+    found = _LAZY.search(raw)
+    return int(found[1]) * KIB if found else 0
 
 
 def _pids(folder: Path) -> list[int]:

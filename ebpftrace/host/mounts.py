@@ -114,7 +114,10 @@ def _under(root: Path, point: str) -> Path:
 
 def _device(field: str) -> int:
     major, _, minor = field.partition(":")
-    return os.makedev(int(major), int(minor)) if f"{major}{minor}".isdecimal() else 0
+    try:
+        return os.makedev(int(major), int(minor))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def cgroup_devices(root: Path = Path("/")) -> frozenset[int]:

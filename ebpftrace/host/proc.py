@@ -5,7 +5,9 @@ not be read raises NotPermittedError. Where the kernel makes a reader wait for t
 mmap lock, the main thread gets None after some milliseconds: see `host/bounded.py`.
 """
 
+import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -17,8 +19,13 @@ from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.bounded import bounded
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.environ import Environ
-from ebpftrace.host.reading.proc_file import not_permitted, proc_chunks, read_proc_file
-from ebpftrace.text import clean, lines
+from ebpftrace.host.reading.proc_file import (
+    matching_lines,
+    not_permitted,
+    proc_chunks,
+    read_proc_file,
+)
+from ebpftrace.text import clean
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, PAGE_SIZE
 
 PROC = Path("/proc")
@@ -26,6 +33,9 @@ ENVIRON_LIMIT = 2 * MIB  # arguments and environment with a stack limit of 8 MiB
 CMDLINE_LIMIT = 16 * KIB
 _MOST_ARGS = 512
 _DIGITS = 20  # of the largest number that the kernel writes
+_SIZE = re.compile(rb"^(\w{1,32}):[ \t]*([0-9]{1,15}) kB$", re.MULTILINE)
+_PENDING = re.compile(rb"^(?:Sig|Shd)Pnd:\t([0-9a-f]{1,16})$", re.MULTILINE)
+_STATUS_LIMIT = MIB  # with 65,536 groups, which come first, it has 700 KiB
 _PF_EXITING = 0x4  # of linux/sched.h
 _NS_PER_TICK = NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
 _NO_SESSION = 0xFFFFFFFF  # AUDIT_SID_UNSET of linux/audit.h
@@ -86,9 +96,11 @@ def read_stat(pid: int, proc: Path = PROC) -> Stat | None:
 
 def is_dying(pid: int, proc: Path = PROC) -> bool:
     """Whether a SIGKILL is pending, or the process is exiting (PF_EXITING)."""
-    for line in lines(read_proc_file(proc, pid, "status") or b""):
-        if line.startswith((b"SigPnd:\t", b"ShdPnd:\t")) and _has_sigkill(line[8:]):
-            return True
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        chunks = proc_chunks(proc, pid, "status", _STATUS_LIMIT)
+        for line in matching_lines(_PENDING, chunks):
+            if int(line[1], 16) >> signal.SIGKILL - 1 & 1:
+                return True
     fields = (read_proc_file(proc, pid, "stat") or b"").rpartition(b") ")[2].split(b" ")
     return len(fields) > 6 and fields[6].isdigit() and bool(int(fields[6]) & _PF_EXITING)
 
@@ -201,20 +213,23 @@ def living_thread(pid: int, proc: Path = PROC) -> int:
 
 def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
     """Memory counters; None also for a kernel thread or zombie, which has no memory."""
-    raw = read_proc_file(proc, pid, "status")
-    if raw is None:
+    try:
+        sizes = _sizes(pid, proc, "status")
+    except (FileNotFoundError, ProcessLookupError):
         return None
-    lines = dict(_kib_lines(raw))
-    if b"VmSize" not in lines:
+    if b"VmSize" not in sizes:
         return None
     names = (b"VmHWM", b"RssAnon", b"RssFile", b"RssShmem", b"VmSwap", b"VmSize")
-    return ProcessStatus(*(lines.get(name, 0) for name in names))
+    return ProcessStatus(*(sizes.get(name, 0) for name in names))
 
 
 def read_private_bytes(pid: int, proc: Path = PROC) -> int | None:
     """Written pages that no other process shares: Private_Dirty of smaps_rollup."""
-    raw = bounded(pid, lambda: read_proc_file(proc, pid, "smaps_rollup"))
-    return None if raw is None else dict(_kib_lines(raw)).get(b"Private_Dirty")
+    try:
+        sizes = bounded(pid, lambda: _sizes(pid, proc, "smaps_rollup"))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if sizes is None else sizes.get(b"Private_Dirty")
 
 
 def self_cost(proc: Path = PROC) -> OwnCost:
@@ -223,18 +238,7 @@ def self_cost(proc: Path = PROC) -> OwnCost:
     return OwnCost(time.process_time_ns(), resident_pages * PAGE_SIZE)
 
 
-def _kib_lines(raw: bytes) -> Iterator[tuple[bytes, int]]:
-    for line in lines(raw):
-        name, _, value = line.partition(b":")
-        number = value.removesuffix(b" kB").strip()
-        # A process may be called "x kB".
-        if number.isdigit() and len(number) <= _DIGITS and value.endswith(b" kB"):
-            yield name, int(number) * KIB
-
-
-def _has_sigkill(pending: bytes) -> bool:
-    """Whether a set of signals, as /proc shows it, has SIGKILL."""
-    try:
-        return bool(int(pending[:16], 16) >> signal.SIGKILL - 1 & 1)
-    except ValueError:
-        return False
+def _sizes(pid: int, proc: Path, name: str) -> dict[bytes, int]:
+    """The sizes in a file that has one a line, in bytes."""
+    chunks = proc_chunks(proc, pid, name, _STATUS_LIMIT)
+    return {line[1]: int(line[2]) * KIB for line in matching_lines(_SIZE, chunks)}

@@ -15,7 +15,17 @@ from tests.support.effort import effort_of
 from tests.support.fuzz_inputs import CORPUS, corpus_of, inputs
 from tests.support.fuzz_targets import TARGETS, FuzzTarget, folder
 
-EXAMPLES = int(os.environ.get("EBPFTRACE_FUZZ_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("EBPFTRACE_FUZZ_EXAMPLES", "100"))
+
+
+class Raw:
+    """Bytes that show as their beginning: hypothesis prints what it found."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __repr__(self) -> str:
+        return f"{len(self.data)} bytes: {self.data[:2000]!r}"
 
 
 def check(target: FuzzTarget, raw: bytes) -> None:
@@ -47,8 +57,8 @@ def test_changed_cases(name: str) -> None:
     target, seeds = TARGETS[name], list(corpus_of(name).values())
 
     @settings(max_examples=EXAMPLES)
-    @given(inputs(seeds) | st.binary(max_size=300))
-    def changed(raw: bytes) -> None:
-        check(target, raw)
+    @given((inputs(seeds) | st.binary(max_size=300)).map(Raw))
+    def changed(raw: Raw) -> None:
+        check(target, raw.data)
 
     changed()

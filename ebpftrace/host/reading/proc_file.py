@@ -4,13 +4,15 @@ A job can make most of them as long as it likes, so each reader has a bound.
 """
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.units import KIB
 
 _CHUNK = 64 * KIB
+_LINE = 256
 
 
 def read_proc_file(proc: Path, pid: int, name: str, limit: int = _CHUNK) -> bytes | None:
@@ -37,6 +39,23 @@ def proc_chunks(proc: Path, pid: int, name: str, limit: int) -> Iterator[bytes]:
             os.close(fd)
     except PermissionError as error:
         raise not_permitted(path) from error
+
+
+def matching_lines(
+    pattern: re.Pattern[bytes], chunks: Iterable[bytes]
+) -> Iterator[re.Match[bytes]]:
+    """The lines of a file in pieces that match; longer ones than 256 bytes do not.
+
+    The pattern has to be for a whole line: `^…$` with re.MULTILINE.
+    """
+    begun = b""
+    for chunk in chunks:
+        data = begun + chunk
+        end = data.rfind(b"\n") + 1
+        yield from pattern.finditer(data, 0, end)
+        # In place of a line that is too long, so that its end is not taken for a line.
+        begun = data[end:] if len(data) - end <= _LINE else b"\xff" * (_LINE + 1)
+    yield from pattern.finditer(begun)
 
 
 def not_permitted(path: str) -> NotPermittedError:

@@ -208,3 +208,16 @@ def test_dying_process_has_a_pending_sigkill_or_is_exiting(tmp_path: Path) -> No
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert proc.is_dying(child.pid)
     assert not proc.is_dying(2**22 + 1)
+
+
+def test_sixty_thousand_groups_hide_neither_the_memory_nor_the_signal(tmp_path: Path) -> None:
+    """In /proc/PID/status they come before both."""
+    fake = FakeRoot(tmp_path)
+    fake.process(7)
+    groups = " ".join(str(4294967000 - group) for group in range(65536))
+    (fake.proc / "7/status").write_text(
+        f"Name:\tsh\nGroups:\t{groups}\nVmSize:\t  2000 kB\nSigPnd:\t0000000000000100\n"
+    )
+    status = proc.read_status(7, fake.proc)
+    assert status is not None and status.virtual_bytes == 2000 * 1024
+    assert proc.is_dying(7, fake.proc)

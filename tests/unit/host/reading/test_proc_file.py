@@ -1,9 +1,15 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from ebpftrace.errors import NotPermittedError
-from ebpftrace.host.reading.proc_file import not_permitted, proc_chunks, read_proc_file
+from ebpftrace.host.reading.proc_file import (
+    matching_lines,
+    not_permitted,
+    proc_chunks,
+    read_proc_file,
+)
 from ebpftrace.units import KIB
 
 
@@ -34,3 +40,12 @@ def test_a_process_that_ended_has_no_files(proc: Path) -> None:
 def test_a_file_that_may_not_be_read_is_named() -> None:
     error = not_permitted("/proc/7/environ")
     assert isinstance(error, NotPermittedError) and "/proc/7/environ" in error.what
+
+
+def test_lines_match_wherever_the_pieces_are_cut() -> None:
+    raw = b"A: 1\nlong " + b"x" * 999 + b"B: 2\nC: 3\nD: 4 5\nE: 6"
+    pattern = re.compile(rb"^(\w): ([0-9])$", re.MULTILINE)
+    for size in (1, 2, 3, 7, 64, 300, 1000, 2000):
+        chunks = [raw[start : start + size] for start in range(0, len(raw), size)]
+        found = [match[1] for match in matching_lines(pattern, chunks)]
+        assert found == [b"A", b"C", b"E"], size
