@@ -19,6 +19,7 @@ TESTS = Path(__file__).parent
 
 # How fast an example is decides nothing.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("tests"), max_examples=5000)
 settings.load_profile("tests")
 
 

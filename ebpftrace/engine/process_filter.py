@@ -3,7 +3,7 @@
 import contextlib
 import fnmatch
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ebpftrace.golang import buildinfo
 from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.host.bounded import bounded_file, timeouts
+from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.descriptors import when_exhausted
 from ebpftrace.probe import Selection
 from ebpftrace.process_names import executed_name, matches_any
@@ -154,7 +155,10 @@ def _go_program(pid: int, program: Path) -> buildinfo.GoProgram | None:
     A read that was given up on ends on its own thread, and the cache has its result for the
     next process of this program.
     """
-    return bounded_file(pid, lambda: buildinfo.read_go_program(program))
+    about: Hashable = pid
+    if program == proc.program_file(pid) and (found := cached_file_id(program)):
+        about = ("device", found[0])  # known without its server
+    return bounded_file(about, lambda: buildinfo.read_go_program(program))
 
 
 def _complete(event: ProcessStarted) -> ProcessStarted:

@@ -8,7 +8,7 @@ on a file system whose server never answers (NFS, FUSE).
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -24,8 +24,8 @@ Result = TypeVar("Result")
 class _Call(Generic[Result]):
     """One call, made on a worker."""
 
-    def __init__(self, pid: int, function: Callable[[], Result]) -> None:
-        self.pid = pid
+    def __init__(self, about: Hashable, function: Callable[[], Result]) -> None:
+        self.about = about
         self._function = function
         self.done = threading.Event()
         self.result: Result | None = None
@@ -79,17 +79,17 @@ class BoundedReader:
         self.timeouts = 0
         """How many calls were given up on, or not made since too many were stuck."""
 
-    def call(self, pid: int, function: Callable[[], Result]) -> Result | None:
+    def call(self, about: Hashable, function: Callable[[], Result]) -> Result | None:
         """What the function returns; None if that takes too long. Raises what it raises.
 
-        No second call is made for a process while one about it is stuck.
+        No second call is made about a process, or a file system, while one is stuck.
         """
         self._stuck = [call for call in self._stuck if not call.done.is_set()]
-        if len(self._stuck) >= MOST_STUCK or any(call.pid == pid for call in self._stuck):
+        if len(self._stuck) >= MOST_STUCK or any(call.about == about for call in self._stuck):
             self.timeouts += 1
             return None
         calls = self._calls or self._start()
-        call = _Call(pid, function)
+        call = _Call(about, function)
         calls.put(call)
         if not self._wait(call):
             calls.put(None)  # the thread ends once it is not stuck any more
@@ -142,11 +142,15 @@ def bounded(pid: int, function: Callable[[], Result]) -> Result | None:
     return _READER.call(pid, function)
 
 
-def bounded_file(pid: int, function: Callable[[], Result]) -> Result | None:
-    """As `bounded`, for a function that looks into a file that this process chose."""
+def bounded_file(about: Hashable, function: Callable[[], Result]) -> Result | None:
+    """As `bounded`, for a function that looks into a file that a process chose.
+
+    `about` is that process, or better the file system: of the processes that run a program
+    from one that hangs, all but the first cost nothing then.
+    """
     if threading.current_thread() is not threading.main_thread():
         return function()
-    return _FILE_READER.call(pid, function)
+    return _FILE_READER.call(about, function)
 
 
 def timeouts() -> int:

@@ -4,18 +4,14 @@ Time is counted in lines of Python that run, which no load of the machine change
 that hypothesis finds is kept as a file in corpus/, below the name of its target.
 """
 
-import os
-
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.errors import EbpftraceError
 from tests.support.effort import effort_of
 from tests.support.fuzz_inputs import CORPUS, corpus_of, inputs
 from tests.support.fuzz_targets import TARGETS, FuzzTarget, folder
-
-EXAMPLES = int(os.environ.get("EBPFTRACE_FUZZ_EXAMPLES", "100"))
 
 
 class Raw:
@@ -56,7 +52,6 @@ def test_kept_case(target: str, file: str) -> None:
 def test_changed_cases(name: str) -> None:
     target, seeds = TARGETS[name], list(corpus_of(name).values())
 
-    @settings(max_examples=EXAMPLES)
     @given((inputs(seeds) | st.binary(max_size=300)).map(Raw))
     def changed(raw: Raw) -> None:
         check(target, raw.data)

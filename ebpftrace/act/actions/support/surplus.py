@@ -1,7 +1,7 @@
-"""Which evidence is removed where more is kept than wanted: that of who has the most.
+"""Which evidence is removed where more is kept than wanted: of the job that has the most.
 
 A job that causes one incident after the other may not push out the evidence of others. Jobs
-are told apart by their memory cgroups, which a job cannot leave: at each level of the path,
+differ by their memory cgroups, which a job cannot leave: at each level of the path,
 the branch that has the most evidence loses some, however many cgroups or runs it made.
 """
 
