@@ -13,7 +13,9 @@ from pathlib import Path
 
 from ebpftrace.act.actions.support.action import Action, NoOptions
 from ebpftrace.act.actions.support.control_files import (
+    cgroup_pids,
     job_cgroup,
+    judged_pids,
     read_control,
     refuse_own_cgroup,
     undo_write,
@@ -27,11 +29,14 @@ from ebpftrace.act.process.identity import RefusedError, Target, open_process, o
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.errors import GoneError
 from ebpftrace.host import pidfd, proc
-from ebpftrace.host.cgroups import v1_cgroup
+from ebpftrace.host.cgroups import memory_cgroup, v1_cgroup
 from ebpftrace.host.mounts import mounts
+from ebpftrace.text import PATH_LIMIT, clean
 from ebpftrace.units import NS_PER_SECOND
 
 _POLL_NS = 10_000_000  # neither freezer notifies
+_MOST_FOLDERS = 64
+_MOST_PROCESSES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def start(incident: Incident, options: NoOptions) -> Running:
             undo = Undo("continued", targets=stopped, before_kill=True)
             return _Freezing(_Stopped(pids), undo)
         undo = undo_write(freezer.file, freezer.thawed, "thawed", before_kill=True)
-        write_control(freezer.file, freezer.frozen)
+        write_control(freezer.file, freezer.frozen, judged_pids(incident))
     except (GoneError, RefusedError) as error:
         return finished(StepStatus.SKIPPED, error.what)
     except OSError as error:
@@ -113,9 +118,29 @@ def find_freezer(incident: Incident) -> Freezer | None:
             ours = (v1_cgroup(pid, "freezer") for pid in own_ancestry())
             if any(own == path or own.startswith(f"{path}/") for own in ours):
                 raise RefusedError("ebpftrace itself runs in this freezer cgroup")
-            file = Path(mount.point) / path.strip("/") / "freezer.state"
+            folder = Path(mount.point) / path.strip("/")
+            if not _is_of_one_job(folder, incident):
+                return None
+            file = folder / "freezer.state"
             return Freezer(file, "FROZEN", "THAWED", file)
     return None
+
+
+def _is_of_one_job(freezer: Path, incident: Incident) -> bool:
+    """Whether a freezer cgroup has processes of the job's memory cgroup only.
+
+    It is of another hierarchy, and may be shared. A large tree counts as shared.
+    """
+    cgroup = incident.job.cgroup
+    for number, (_, _, _, fd) in enumerate(os.fwalk(freezer)):
+        pids = cgroup_pids(fd)
+        if number >= _MOST_FOLDERS or len(pids) > _MOST_PROCESSES:
+            return False
+        paths = map(memory_cgroup, pids)
+        found = (clean(os.fsencode(path), PATH_LIMIT) for path in paths if path is not None)
+        if not all(path == cgroup or path.startswith(f"{cgroup}/") for path in found):
+            return False
+    return True
 
 
 def frozen_targets(incident: Incident) -> Iterator[Target]:

@@ -13,6 +13,7 @@ from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.control_files import (
     job_cgroup,
+    judged_pids,
     read_control,
     write_control,
 )
@@ -43,10 +44,11 @@ def start(incident: Incident, options: ReclaimOptions) -> Running:
         folder = job_cgroup(incident)
     except RefusedError as error:
         return finished(StepStatus.SKIPPED, error.what)
-    return Background("reclaim", lambda _cancelled: _reclaim(folder, options))
+    pids = judged_pids(incident)
+    return Background("reclaim", lambda _cancelled: _reclaim(folder, options, pids))
 
 
-def _reclaim(folder: Path, options: ReclaimOptions) -> Ended:
+def _reclaim(folder: Path, options: ReclaimOptions, pids: frozenset[int]) -> Ended:
     modern, old = folder / "memory.reclaim", folder / "memory.force_empty"
     if modern.exists():
         contents = read_contents(folder)
@@ -60,7 +62,7 @@ def _reclaim(folder: Path, options: ReclaimOptions) -> Ended:
         return Ended(StepStatus.FAILED, "this kernel has no memory.reclaim (Linux 5.19)")
     before = int(read_control(usage))
     try:
-        write_control(file, value)
+        write_control(file, value, pids)
     except OSError as error:
         if error.errno not in _PARTLY:
             raise

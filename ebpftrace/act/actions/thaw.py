@@ -4,7 +4,7 @@ import signal
 
 from ebpftrace.act.actions.freeze import find_freezer, frozen_targets
 from ebpftrace.act.actions.support.action import Action, NoOptions
-from ebpftrace.act.actions.support.control_files import write_control
+from ebpftrace.act.actions.support.control_files import judged_pids, write_control
 from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.actions.support.running import Running, finished
 from ebpftrace.act.incident.incident import Incident
@@ -19,7 +19,7 @@ def start(incident: Incident, options: NoOptions) -> Running:
     try:
         freezer = find_freezer(incident)
         if freezer is not None:
-            write_control(freezer.file, freezer.thawed)
+            write_control(freezer.file, freezer.thawed, judged_pids(incident))
             return finished(StepStatus.DONE, f"{freezer.name} thawed")
         stopped = PidfdSet()
         stopped.add(frozen_targets(incident))

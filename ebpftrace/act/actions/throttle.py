@@ -12,6 +12,7 @@ from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.control_files import (
     job_cgroup,
+    judged_pids,
     read_control,
     refuse_own_cgroup,
     undo_write,
@@ -48,15 +49,16 @@ def start(incident: Incident, options: ThrottleOptions) -> Running:
         return finished(StepStatus.FAILED, "memory.high needs cgroup v2, and this is v1")
     # Read before it is written: a throttle that hangs must be undone as well.
     undo = undo_write(file, read_control(file), "memory.high")
-    return Background("throttle", lambda _cancelled: _throttle(file, options), undo)
+    pids = judged_pids(incident)
+    return Background("throttle", lambda _cancelled: _throttle(file, options, pids), undo)
 
 
-def _throttle(file: Path, options: ThrottleOptions) -> Ended:
+def _throttle(file: Path, options: ThrottleOptions, pids: frozenset[int]) -> Ended:
     charged = int(read_control(file.with_name("memory.current")))
     high = options.high_bytes
     if high is None:
         high = int(charged * options.share) // PAGE_SIZE * PAGE_SIZE
-    write_control(file, str(high))
+    write_control(file, str(high), pids)
     return Ended(StepStatus.DONE, f"memory.high is {format_bytes(high)}")
 
 

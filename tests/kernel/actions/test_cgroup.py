@@ -94,6 +94,53 @@ def test_freezer_cgroup_of_the_process_is_frozen_and_thawed(group: MemoryCgroup)
         removed(own)
 
 
+def test_freezer_that_another_job_shares_is_not_frozen(group: MemoryCgroup) -> None:
+    hierarchy = Path("/sys/fs/cgroup/freezer")
+    if group.version == 2 or not hierarchy.is_dir():
+        pytest.skip("no v1 freezer here")
+    shared = hierarchy / group.path.name
+    (shared / "below").mkdir(parents=True)
+    try:
+        with (
+            Workload("gopls", cgroup=group) as workload,
+            memory_cgroup() as elsewhere,
+            Workload("victim", cgroup=elsewhere) as victim,
+        ):
+            write(shared / "cgroup.procs", workload.pid)
+            write(shared / "below/cgroup.procs", victim.pid)
+            undo = undo_of(started("freeze", about_job(workload, group), NoOptions()))
+            assert state(workload.pid) == "T"
+            assert (shared / "freezer.state").read_text().strip() == "THAWED"
+            assert victim.do("map 1MiB")
+            assert undo.run() == ""
+    finally:
+        removed(shared / "below")
+        removed(shared)
+
+
+@pytest.mark.parametrize("name", ["freeze", "thaw", "reclaim", "throttle"])
+def test_cgroup_that_took_the_job_s_name_is_not_touched(group: MemoryCgroup, name: str) -> None:
+    """The job's cgroup was renamed, as only v1 allows, and another has its name."""
+    if group.version == 2:
+        pytest.skip("cgroups cannot be renamed on v2")
+    with memory_cgroup() as delegated, Workload("gopls", cgroup=group) as workload:
+        job, renamed = delegated.path / "job", delegated.path / "renamed"
+        job.mkdir()
+        try:
+            write(job / "cgroup.procs", workload.pid)
+            identity = replace(job_of(group), cgroup=f"{delegated.name}/job")
+            incident = about(workload.pid, job, job=identity)
+            job.rename(renamed)
+            job.mkdir()  # the victim's
+            ended = act(name, incident, ACTIONS[name].options())
+            assert ended.status is StepStatus.SKIPPED
+            assert workload.do("map 1MiB")
+        finally:
+            group.add(workload.pid)
+            job.rmdir()
+            renamed.rmdir()
+
+
 def test_freezer_with_the_beginning_of_our_name_is_not_ours(group: MemoryCgroup) -> None:
     hierarchy = Path("/sys/fs/cgroup/freezer")
     if group.version == 2 or not hierarchy.is_dir():

@@ -44,5 +44,6 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture
 def sleeping_job(cgroup: Path, sleeper: subprocess.Popen[bytes]) -> Incident:
+    (cgroup / "cgroup.procs").write_text(f"{sleeper.pid}\n")
     job = JobIdentity("7", "build", "cgroup", "path", "/ci/fake", 7)
     return about(sleeper.pid, cgroup, job=job)
