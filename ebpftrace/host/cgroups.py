@@ -13,13 +13,17 @@ from pathlib import Path
 
 from ebpftrace.host.kernfs import KernfsHandles
 from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.host.proc import living_thread, read_stat
 from ebpftrace.text import PATH_LIMIT, clean, lines
 
+_DELETED = " (deleted)"
 ROOT_ID = 1  # kernfs gives its root this id; a namespace's root has another
 
 _UNSUPPORTED = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP)
 
 _CACHED_PATHS = 8192
+_MAX_DEPTH = 64  # below that every cgroup counts as root's
+_OTHERS_MAY_WRITE = 0o022
 _MAX_FOLDERS = 20_000
 _WALK_PAUSE_S = 1.0
 
@@ -39,10 +43,22 @@ def memory_cgroup(pid: int, root: Path = Path("/")) -> str | None:
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if "memory" in controllers.split(","):
-            return path.removesuffix(" (deleted)")
+            return path
         if number == "0" and not controllers:
-            unified = path.removesuffix(" (deleted)")
+            unified = path
+    if unified is not None and unified.endswith(_DELETED) and not _lives(pid, root):
+        return unified.removesuffix(_DELETED)
     return unified
+
+
+def _lives(pid: int, root: Path) -> bool:
+    """Whether it has a living thread: its cgroup is not removed then.
+
+    On v2 the kernel marks a removed cgroup, which may still have zombies. Where a process
+    lives, the mark is part of the name that its cgroup was given.
+    """
+    stat = read_stat(living_thread(pid, root / "proc"), root / "proc")
+    return stat is not None and stat.state not in "ZX"
 
 
 def v1_cgroup(pid: int, controller: str, root: Path = Path("/")) -> str:
@@ -118,6 +134,27 @@ class CgroupPaths:
         """The folder with a cgroup's files; None if it is outside what is mounted here."""
         below = _below(path, self._mount_root)
         return None if below is None else self._mount / below
+
+    def given_part(self, path: str) -> tuple[str, int]:
+        """The part of a path whose names its cgroup's owner cannot have chosen, and the owner.
+
+        It ends with the first cgroup that was delegated: whose folder belongs to an ordinary
+        user, or may be written by a group or everyone. The owner is 0 if there is none. What
+        is not visible here counts as root's.
+        """
+        parts = _split(path)
+        for count in range(1, min(len(parts), _MAX_DEPTH) + 1):
+            part = "/" + "/".join(parts[:count])
+            folder = self.folder(part)
+            try:
+                status = None if folder is None else folder.lstat()
+            except OSError:
+                continue
+            if status is not None and (
+                status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_MAY_WRITE
+            ):
+                return part, status.st_uid
+        return path, 0
 
     def close(self) -> None:
         self._drop_handles()

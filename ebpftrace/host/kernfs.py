@@ -54,9 +54,19 @@ class KernfsHandles:
             os.close(fd)
         if path == self._mount:
             return "/"
-        if path.startswith(self._mount + "/") and not path.endswith(" (deleted)"):
-            return path[len(self._mount) :]
-        return None
+        if not path.startswith(self._mount + "/"):
+            return None
+        if path.endswith(" (deleted)") and not _is_at(path, node_id):
+            return None
+        return path[len(self._mount) :]
 
     def close(self) -> None:
         os.close(self._mount_fd)
+
+
+def _is_at(path: str, node_id: int) -> bool:
+    """Whether the node is there: "(deleted)" may be part of the name that it was given."""
+    try:
+        return os.lstat(path).st_ino == node_id
+    except OSError:
+        return False

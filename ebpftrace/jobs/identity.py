@@ -12,6 +12,8 @@ class JobIdentity:
     the same when the job's cgroup is removed and made again; "" if only `key` is known.
     `recurring` is the CI system's description of the job, the same in each of its runs; it is
     the job's own word, so it identifies nothing by itself. "" without a CI run.
+    `given_path` is the part of `cgroup` whose names the job cannot choose, as
+    `CgroupPaths.given_part` has it; "" if that is not known.
     """
 
     key: str
@@ -22,6 +24,7 @@ class JobIdentity:
     cgroup_id: int
     restart_key: str = ""
     recurring: str = ""
+    given_path: str = ""
 
     @property
     def is_run(self) -> bool:

@@ -3,6 +3,14 @@
 cgroupfs driver: /kubepods/burstable/podUID/CONTAINER; systemd driver:
 /kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podUID.slice/RUNTIME-ID.scope,
 with the uid's dashes as underscores. A static pod's uid is 32 hex digits without dashes.
+Where the kubelet has the systemd driver and containerd has not, containers are in
+SERVICE/kubepods-burstable-podUID.slice:cri-containerd:ID.
+
+Only such a path is a pod's, from the root on: a job may name its own cgroups like a pod's.
+Before it there may be the node, if that is a container (kind, k3d, minikube), and one name, the
+kubelet's `--cgroup-root` (`/kubelet`, `/kubelet.slice/kubelet-kubepods.slice`). Where ebpftrace
+is in a pod with a cgroup namespace of its own, a path begins with `/..` and any part of the
+kubelet's own names. What was delegated to a job is not asked: see `CgroupPaths.given_part`.
 
 With `hostNetwork` the kubelet sets HOSTNAME to the node's name. Source: kubernetes/kubernetes,
 pkg/kubelet/kubelet_pods.go (GeneratePodHostNameAndDomain) and the runtimes.
@@ -26,10 +34,30 @@ from ebpftrace.text import clean
 
 KINDS = ("kubernetes",)
 
-_PARENT = "kubepods"
-_POD = re.compile(
-    r"[/-]pod"
-    r"([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?=[/.:]|$)"
+_CONTAINER = r"[0-9a-f]{64}"
+_NODE = (
+    rf"/docker/{_CONTAINER}|/system\.slice/docker-{_CONTAINER}\.scope"
+    rf"|/libpod_parent/libpod-{_CONTAINER}|/machine\.slice/libpod-{_CONTAINER}\.scope"
+)
+_UID = r"(?P<uid>[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})"
+_CLASS = r"(?:burstable|besteffort)"
+_SERVICES = r"(?:containerd|crio|docker|kubelet|k3s|k3s-agent|rke2-server|rke2-agent)"
+# The node, if it is a container, and the kubelet's --cgroup-root: one name, as X or X.slice.
+_ROOT = rf"(?P<root>(?:/\.\.)+|(?:(?:{_NODE})(?:/container)?)?(?:/[^/]+)?)"
+_SLICES = rf"(?P<root>(?:/\.\.)+|(?:(?:{_NODE})(?:/container)?)?(?:/(?P<name>[^/]+)\.slice)?)"
+_KUBEPODS = r"(?(name)(?P=name)-)kubepods"
+_POD_SLICE = rf"kubepods(?:-{_CLASS})?-pod{_UID}\.slice"
+_PODS = tuple(
+    re.compile(f"{path}(?=/|$)")
+    for path in (
+        rf"{_ROOT}/kubepods(?:/{_CLASS})?/pod{_UID}",
+        rf"{_SLICES}/{_KUBEPODS}\.slice(?:/{_KUBEPODS}-{_CLASS}\.slice)?"
+        rf"/{_KUBEPODS}(?:-{_CLASS})?-pod{_UID}\.slice",
+        rf"(?P<root>(?:{_NODE})?)(?:/system\.slice/{_SERVICES}\.service)?"
+        rf"/{_POD_SLICE}:(?:cri-containerd|crio|docker):{_CONTAINER}",
+        rf"(?P<root>(?:/\.\.)+)(?:/{_CLASS})?/pod{_UID}",
+        rf"(?P<root>(?:/\.\.)+)(?:/(?:[^/]+-)?kubepods-{_CLASS}\.slice)?/(?:[^/]+-)?{_POD_SLICE}",
+    )
 )
 _CONTAINER_NAME = r"/pods/{uid}/containers/([a-z0-9][a-z0-9-]{{0,62}})/"
 
@@ -67,26 +95,31 @@ def locate(
             name, by = container_name, f"{by}, name of the container"
     if container:
         by = f"{by}, container {container[:12]}"
-    restart_id = "/".join(filter(None, (uid, container_name)))
+    # What is below another node has budgets of its own, whatever it is called.
+    restart_id = "/".join(filter(None, (_node(path), uid, container_name)))
     name = clean(name, NAME_WIDTH)
     return JobLocation("kubernetes", name, by, restart_id=restart_id)
 
 
 def is_pod(path: str) -> bool:
     """Whether the kubelet made this path."""
-    return _find_pod(path) is not None
+    return _find(path) is not None
 
 
 def pod_uid(path: str) -> str:
     """The uid of the pod in a path that the kubelet made, with dashes; else ""."""
-    match = _find_pod(path)
-    return match[1].replace("_", "-") if match else ""
+    match = _find(path)
+    return match["uid"].replace("_", "-") if match else ""
 
 
-def _find_pod(path: str) -> re.Match[str] | None:
-    """In one pass: a path may name the kubelet's folder five hundred times."""
-    at = path.find(_PARENT)
-    return None if at < 0 else _POD.search(path, at + len(_PARENT))
+def _find(path: str) -> re.Match[str] | None:
+    return next(filter(None, (pattern.match(path) for pattern in _PODS)), None)
+
+
+def _node(path: str) -> str:
+    """Where the kubelet's cgroups are, below the root; "" at the root or above it."""
+    match = _find(path)
+    return match["root"].replace("/..", "") if match else ""
 
 
 def _naming_variable(environ: Environ, nodes: set[str]) -> str:

@@ -1,6 +1,9 @@
 """Where a process runs, as the path of its cgroup shows it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from ebpftrace.jobs.ci.run import NAME_WIDTH
+from ebpftrace.text import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +19,18 @@ class JobLocation:
     identified_by: str
     same_job_after_restart: bool = False
     restart_id: str = ""
+
+
+def chosen_below(location: JobLocation, given: str, owner: int) -> JobLocation:
+    """The location of a cgroup below `given`, which was delegated to a user.
+
+    What is below has a name that this user chose, so the user's id is part of it. It is no
+    job of its own over a restart: that is known by its whole path.
+    """
+    mark = f" (uid {owner})"
+    return replace(
+        location,
+        name=clean(location.name, NAME_WIDTH - len(mark)) + mark,
+        identified_by=f"{location.identified_by}, below {given}, which uid {owner} owns",
+        same_job_after_restart=False,
+    )

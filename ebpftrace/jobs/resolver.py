@@ -17,7 +17,7 @@ from ebpftrace.jobs.ancestry import Ancestry
 from ebpftrace.jobs.ci import CI_SYSTEMS
 from ebpftrace.jobs.ci.run import CiSystem
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.jobs.location import JobLocation
+from ebpftrace.jobs.location import JobLocation, chosen_below
 from ebpftrace.text import PATH_LIMIT, clean
 
 
@@ -49,15 +49,17 @@ class JobResolver:
         what cannot be read is ignored. `cgroup` of the answer is "" if the cgroup was removed
         before its path was read.
         """
-        path, found = None, None
+        path, found, given = None, None, ""
         location = fallback.locate_removed(cgroup_id)
         with when_exhausted():
             path = self._path(pid, cgroup_id)
-            location = self._locate(pid, path, cgroup_id)
+            if path is not None:
+                given, owner = self._paths.given_part(path)
+                location = self._locate(pid, path, given, owner, cgroup_id)
             found = self._ancestry.find(pid, parent_pid) if by_run else None
         restart_key = f"{location.kind}:{location.restart_id or path}" if path else ""
         if found is None:
-            return _at(location, path, cgroup_id, restart_key)
+            return _at(location, path, cgroup_id, restart_key, given)
         by = f"{found.run.variable} of pid {found.pid}"
         if found.pid != pid:
             by = f"{found.run.variable} of pid {pid}'s ancestor {found.pid}"
@@ -71,16 +73,17 @@ class JobResolver:
             # Not the run's id alone: any process could name it and spend its budget.
             restart_key=restart_key and f"{restart_key} {found.run.kind}:{found.run.run}",
             recurring=found.run.recurring,
+            given_path=given,
         )
 
     def of_cgroup(self, cgroup_id: int) -> JobIdentity:
         """The job of a cgroup in which no process may be tracked: it is named by its path."""
         path = self._paths.path(cgroup_id)
-        location = fallback.locate_removed(cgroup_id)
+        location, given = fallback.locate_removed(cgroup_id), ""
         if path is not None:
-            found = containers.locate(path) or systemd.locate(path)
-            location = found or fallback.locate(path, cgroup_id)
-        return _at(location, path, cgroup_id, "")
+            given, owner = self._paths.given_part(path)
+            location = _located(path, given, owner, cgroup_id)
+        return _at(location, path, cgroup_id, "", given)
 
     def _path(self, pid: int, cgroup_id: int) -> str | None:
         path = self._paths.path(cgroup_id)
@@ -91,20 +94,16 @@ class JobResolver:
             path = None if path is None else clean(os.fsencode(path), PATH_LIMIT)
         return path
 
-    def _locate(self, pid: int, path: str | None, cgroup_id: int) -> JobLocation:
-        if path is None:
-            return fallback.locate_removed(cgroup_id)
+    def _locate(
+        self, pid: int, path: str, given: str, owner: int, cgroup_id: int
+    ) -> JobLocation:
+        """Where the cgroup is; a process may say more of a pod."""
         pod = None
-        if kubernetes.is_pod(path):
+        if kubernetes.is_pod(given):
             pod = kubernetes.locate(
-                path, self._environ(pid), self._mounts(pid), node_names(self._root)
+                given, self._environ(pid), self._mounts(pid), node_names(self._root)
             )
-        return (
-            pod
-            or containers.locate(path)
-            or systemd.locate(path)
-            or fallback.locate(path, cgroup_id)
-        )
+        return _located(path, given, owner, cgroup_id, pod)
 
     def _mounts(self, pid: int) -> Iterator[Mount]:
         with contextlib.suppress(EbpftraceError):
@@ -117,8 +116,22 @@ class JobResolver:
             return None
 
 
+def _located(
+    path: str, given: str, owner: int, cgroup_id: int, pod: JobLocation | None = None
+) -> JobLocation:
+    """By the names that the cgroup was given, then by those that its owner chose."""
+    location = (
+        pod
+        or containers.locate(given)
+        or containers.locate(path)
+        or systemd.locate(path)
+        or fallback.locate(path, cgroup_id)
+    )
+    return location if path == given else chosen_below(location, given, owner)
+
+
 def _at(
-    location: JobLocation, path: str | None, cgroup_id: int, restart_key: str
+    location: JobLocation, path: str | None, cgroup_id: int, restart_key: str, given: str
 ) -> JobIdentity:
     """A job that is known by where it runs."""
     return JobIdentity(
@@ -129,4 +142,5 @@ def _at(
         cgroup=path or "",
         cgroup_id=cgroup_id,
         restart_key=restart_key,
+        given_path=given,
     )

@@ -32,10 +32,11 @@ def runtime_name(job: JobIdentity, root: Path = Path("/")) -> str:
 
     It reads files: not for a thread that must not wait.
     """
-    uid = kubernetes.pod_uid(job.cgroup)
+    path = job.given_path or job.cgroup
+    uid = kubernetes.pod_uid(path)
     if uid:
         return _pod(uid, root / "var/log/pods")
-    container = containers.container_id(job.cgroup)
+    container = containers.container_id(path)
     return _docker(root / f"var/lib/docker/containers/{container}") if container else ""
 
 

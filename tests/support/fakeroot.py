@@ -38,6 +38,9 @@ class FakeRoot:
         """A cgroup's folder with files in it (`cgroup__procs` is cgroup.procs)."""
         made = self.root / path.lstrip("/")
         made.mkdir(parents=True, exist_ok=True)
+        for each in (made, *made.parents):
+            if each.is_relative_to(self.root) and each.stat().st_mode & 0o022:
+                each.chmod(0o755)  # whatever the umask is
         for name, text in files.items():
             (made / name.replace("__", ".")).write_text(text)
         return made
@@ -52,12 +55,13 @@ class FakeRoot:
         environ: Mapping[str, str] | bytes = b"",
         args: Sequence[str] = (),
         cgroup: str = "0::/",
+        state: str = "S",
     ) -> None:
         """A process that is there to be read."""
         folder = self.proc / str(pid)
         folder.mkdir(parents=True, exist_ok=True)
         start = pid * 10 if start_ticks is None else start_ticks
-        fields = ["S", str(parent), *["0"] * 17, str(start), "0", "0"]
+        fields = [state, str(parent), *["0"] * 17, str(start), "0", "0"]
         (folder / "stat").write_text(f"{pid} ({comm}) {' '.join(fields)}\n")
         (folder / "comm").write_text(f"{comm}\n")
         if not isinstance(environ, bytes):

@@ -11,6 +11,8 @@ from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.mounts import MemoryHierarchy
 from tests.support.fakeroot import FakeRoot
 
+OTHER = 65533
+
 
 class Clock:
     def __init__(self) -> None:
@@ -28,7 +30,8 @@ class Clock:
         ("0::/system.slice/x.service", "/system.slice/x.service"),
         ("0::/../other", "/../other"),
         ("0::/with:colon/b", "/with:colon/b"),
-        ("0::/gone (deleted)", "/gone"),
+        ("0::/mine (deleted)", "/mine (deleted)"),
+        ("4:memory:/mine (deleted)\n0::/u", "/mine (deleted)"),
         ("3:memory_not:/no\n0::/v2", "/v2"),
         *(
             (f"4:memory:/mine{end}4:memory:/yours", f"/mine{end}4:memory:/yours")
@@ -39,6 +42,46 @@ class Clock:
 def test_memory_cgroup_of_a_process(tmp_path: Path, text: str, path: str) -> None:
     FakeRoot(tmp_path).process(7, cgroup=text)
     assert memory_cgroup(7, tmp_path) == path
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [("0::/gone (deleted)", "/gone"), ("4:memory:/mine (deleted)", "/mine (deleted)")],
+)
+def test_zombie_is_in_a_cgroup_that_v2_marks_when_it_is_removed(
+    tmp_path: Path, text: str, path: str
+) -> None:
+    FakeRoot(tmp_path).process(7, cgroup=text, state="Z")
+    assert memory_cgroup(7, tmp_path) == path
+
+
+def delegate(folder: Path, how: str) -> int:
+    """Give the cgroup to a user, as systemd, cgcreate and a careless script do; its owner."""
+    if how == "chown":
+        os.chown(folder, OTHER, OTHER)
+        return OTHER
+    folder.chmod({"group": 0o775, "everyone": 0o777}[how])
+    return folder.stat().st_uid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("how", ["chown", "group", "everyone"])
+def test_names_below_a_delegated_cgroup_are_its_owner_s(tmp_path: Path, how: str) -> None:
+    tmp_path.chmod(0o755)
+    job = tmp_path / "ci/job"
+    (job / "a/b").mkdir(parents=True, mode=0o755)
+    for folder in (job / "a/b", job / "a", job, job.parent):
+        folder.chmod(0o755)
+    paths = CgroupPaths(MemoryHierarchy("v2", tmp_path))
+    assert paths.given_part("/ci/job/a/b") == ("/ci/job/a/b", 0)
+    owner = delegate(job, how)
+    os.chown(job / "a", OTHER + 1, OTHER + 1)  # delegated again
+    assert paths.given_part("/ci/job/a/b") == ("/ci/job", owner)
+    assert paths.given_part("/ci/job/gone") == ("/ci/job", owner)
+    assert paths.given_part("/ci/job") == ("/ci/job", owner)
+    assert paths.given_part("/ci") == ("/ci", 0)
+    assert paths.given_part("/") == ("/", 0)
+    assert paths.given_part("/../ci/job/a") == ("/../ci/job/a", 0)
 
 
 def test_ended_process_has_no_cgroup(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ UID = "12345678-9abc-def0-1234-56789abcdef0"
 SNAKE = UID.replace("-", "_")
 STATIC = "0123456789abcdef" * 2
 ID = "e" * 64
+NODE_ID = "a" * 64
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,18 @@ ID = "e" * 64
         f"/kubelet-kubepods-burstable-pod{SNAKE}.slice/cri-containerd-{ID}.scope",
         f"/system.slice/containerd.service/kubepods-burstable-pod{SNAKE}.slice:cri-containerd:{ID}",
         f"/../../kubepods-burstable-pod{SNAKE}.slice/docker-{ID}.scope",
+        f"/../../pod{UID}/{ID}",
+        f"/../../../besteffort/pod{UID}/{ID}",
+        f"/kubepods-burstable-pod{SNAKE}.slice:cri-containerd:{ID}",
+        f"/k8s/kubepods/burstable/pod{UID}/{ID}",
+        f"/k8s.slice/k8s-kubepods.slice/k8s-kubepods-besteffort.slice"
+        f"/k8s-kubepods-besteffort-pod{SNAKE}.slice/crio-{ID}.scope",
+        f"/kubepods.slice/kubepods-pod{SNAKE}.slice",
+        f"/docker/{NODE_ID}/kubelet/kubepods/burstable/pod{UID}/{ID}",
+        f"/docker/{NODE_ID}/kubepods/pod{UID}/{ID}",
+        f"/system.slice/docker-{NODE_ID}.scope/kubelet.slice/kubelet-kubepods.slice"
+        f"/kubelet-kubepods-pod{SNAKE}.slice/cri-containerd-{ID}.scope",
+        f"/machine.slice/libpod-{NODE_ID}.scope/container/kubelet/kubepods/pod{UID}/{ID}",
     ],
 )
 def test_pod_is_located_by_its_uid(path: str) -> None:
@@ -31,6 +44,60 @@ def test_pod_is_located_by_its_uid(path: str) -> None:
     assert (location.kind, location.name) == ("kubernetes", "pod 12345678")
     assert f"pod uid {UID}" in location.identified_by
     assert ("container eeeeeeeeeeee" in location.identified_by) == (ID in path)
+
+
+@pytest.mark.parametrize("end", [f"/{ID}", "", f"/cri-containerd-{ID}.scope"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/ci/job/x-kubepods/pod{UID}",
+        f"/x-kubepods/pod{UID}",
+        f"/kubepods-x/pod{UID}",
+        f"/k8s.slice/ci-kubepods.slice/ci-kubepods-pod{SNAKE}.slice",
+        f"/k8s.slice/k8s-kubepods.slice/kubepods-pod{SNAKE}.slice",
+        f"/k8s-kubepods.slice/k8s-kubepods-pod{SNAKE}.slice",
+        f"/ci/job/kubepods/burstable/pod{UID}",
+        f"/ci/kubelet/kubepods/burstable/pod{UID}",
+        f"/kubelet/x/kubepods/pod{UID}",
+        f"/user.slice/user-1.slice/user@1.service/kubepods.slice/kubepods-pod{SNAKE}.slice",
+        f"/kubepods.slice/x.slice/kubepods-pod{SNAKE}.slice",
+        f"/kubepods.slicex/kubepods-pod{SNAKE}.slice",
+        f"/kubepods/x/pod{UID}",
+        f"/kubepods/burstable/x/pod{UID}",
+        f"/kubepods/burstable/xpod{UID}",
+        f"/docker/{ID}/x/y/kubepods/pod{UID}",
+        f"/docker/{ID[:-1]}/kubepods/pod{UID}",
+        f"/docker/{ID}/docker/{ID}/kubepods/pod{UID}",
+        f"/docker/x/kubepods/pod{UID}",
+        f"/system.slice/runner.service/kubepods-pod{SNAKE}.slice:cri-containerd:{ID}",
+        f"/../job/kubepods/pod{UID}",
+        f"/../job/pod{UID}",
+        f"/a/kubepods\\x0a/kubepods/pod{UID}",
+    ],
+)
+def test_name_of_a_pod_elsewhere_on_a_path_is_no_pod(path: str, end: str) -> None:
+    assert kubernetes.locate(path + end, None) is None
+    assert kubernetes.pod_uid(path + end) == ""
+
+
+def test_outermost_pod_counts() -> None:
+    path = f"/kubepods/burstable/pod{UID}/{ID}/kubepods/burstable/pod{STATIC}/{ID}"
+    assert kubernetes.pod_uid(path) == UID
+    nested = f"/docker/{NODE_ID}/kubelet/kubepods/pod{UID}/docker/{ID}/kubepods/pod{STATIC}"
+    assert kubernetes.pod_uid(nested) == UID
+
+
+def test_account_of_a_pod_has_the_node_that_it_is_in() -> None:
+    ids = {
+        path: kubernetes.locate(f"{path}/kubepods/pod{UID}/{ID}", None)
+        for path in ("", "/kubelet", f"/docker/{NODE_ID}", f"/docker/{NODE_ID}/kubelet", "/..")
+    }
+    found = {path: place and place.restart_id for path, place in ids.items()}
+    assert found == {
+        "": UID,
+        "/..": UID,
+        **{path: f"{path}/{UID}" for path in ids if path not in ("", "/..")},
+    }
 
 
 def test_static_pod_is_located() -> None:

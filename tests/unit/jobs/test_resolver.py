@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,43 @@ def test_container_restarted_by_the_kubelet_keeps_its_account(machine: Machine) 
         f"kubernetes:{uid}/go", f"kubernetes:{uid}/go", f"kubernetes:{uid}/lint",
         f"kubernetes:{uid}",
     ]  # fmt: skip
+
+
+CONTAINER = f"docker/{'b' * 64}"
+POD = f"kubepods/burstable/pod{'0' * 32}/{ID}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize(
+    ("given", "below", "kind", "name"),
+    [
+        ("/ci/job", "", "cgroup", "ci/job"),
+        ("/ci/job", "a", "cgroup", "ci/job/a (uid 4711)"),
+        ("/ci/job", POD, "container", "container aaaaaaaaaa… (uid 4711)"),
+        ("/ci/job", f"x-{POD}", "container", "container aaaaaaaaaa… (uid 4711)"),
+        ("/ci/job", CONTAINER, "docker", "docker bbbbbbbbbbbb (uid 4711)"),
+        ("/ci/job", "victim.service", "systemd", "victim.service (uid 4711)"),
+        (f"/docker/{ID}", "", "docker", "docker aaaaaaaaaaaa"),
+        (f"/docker/{ID}", CONTAINER, "docker", "docker aaaaaaaaaaaa (uid 4711)"),
+        (f"/docker/{ID}", "victim.service", "docker", "docker aaaaaaaaaaaa (uid 4711)"),
+        (f"/docker/{ID}", f"kubelet/{POD}", "docker", "docker aaaaaaaaaaaa (uid 4711)"),
+        (f"/{POD}", CONTAINER, "kubernetes", "pod 00000000 (uid 4711)"),
+        ("/user.slice/user@1.service", "x.scope", "systemd", "x.scope (uid 4711)"),
+        ("/a.service", "x" * 40, "systemd", f"a.service/{'x' * 10}… (uid 4711)"),
+    ],
+)
+def test_name_below_a_delegated_cgroup_says_whose_it_is(
+    machine: Machine, given: str, below: str, kind: str, name: str
+) -> None:
+    path = f"{given}/{below}".rstrip("/")
+    number = machine.cgroup(path)
+    os.chown(machine.fake.root / "sys/fs/cgroup" / given.strip("/"), 4711, 4711)
+    machine.fake.process(10, cgroup=f"0::{path}")
+    job = machine.resolver.resolve(10, number)
+    assert (job.kind, job.name, job.given_path) == (kind, name, given)
+    assert ("uid 4711" in job.identified_by) is bool(below)
+    assert kind == "kubernetes" or job.account == f"{kind}:{path}"
+    assert not below or job.key == str(number)
 
 
 def test_ended_process_falls_back_to_its_parent_then_to_the_cgroup(machine: Machine) -> None:

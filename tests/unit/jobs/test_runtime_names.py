@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,15 @@ def test_docker_knows_the_image_and_the_labels_of_the_runner(tmp_path: Path) -> 
 )  # fmt: skip
 def test_a_malformed_configuration_says_nothing(tmp_path: Path, content: object) -> None:
     assert docker(tmp_path, content) == ""
+
+
+def test_container_that_a_job_named_after_another_is_not_asked_for(tmp_path: Path) -> None:
+    config = {"Config": {"Image": "golang:1.26"}}
+    assert docker(tmp_path, config) == "image golang:1.26"
+    forged = replace(job(f"/ci/job/docker/{ID}"), given_path="/ci/job")
+    assert runtime_name(forged, tmp_path) == ""
+    below = replace(job(f"/docker/{ID}/docker/{'f' * 64}"), given_path=f"/docker/{ID}")
+    assert runtime_name(below, tmp_path) == "image golang:1.26"
 
 
 def test_what_docker_has_is_cleaned(tmp_path: Path) -> None:
