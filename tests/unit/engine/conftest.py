@@ -47,6 +47,14 @@ def sleeper(tmp_path: Path) -> Iterator[ProcessKey]:
 
 
 @pytest.fixture
+def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where sockets and the like of a watch are; this machine's is left alone."""
+    folder = tmp_path / "run"
+    monkeypatch.setenv("EBPFTRACE_RUN_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
 def guard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> BlockingGuard:
     """Watches each watch from its start to its end.
 

@@ -1,6 +1,6 @@
 """A kernel side that reports more than can be handled, in scripted time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from ebpftrace.act.policy.reader import default_step
 from ebpftrace.events import ProcessKey, ProcessRenamed
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.conditions import level
-from tests.support.incidents import key_of, sleeping
 from tests.support.scripted_watch import ScriptedWatch, fake_key
 
 SLICE = 8
@@ -20,12 +19,6 @@ POLICY = Policy(
     "leaks", Match(), (level(64 * MIB),), Mode.ANY, (default_step("notify", ACTIONS),),
     grace_ns=0,
 )  # fmt: skip
-
-
-@pytest.fixture
-def sleeper(tmp_path: Path) -> Iterator[ProcessKey]:
-    with sleeping(tmp_path) as pid:
-        yield key_of(pid)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +16,9 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.conditions import condition
-from tests.support.incidents import key_of, sleeping
 from tests.support.scripted_watch import GROUP, ScriptedWatch, fake_key
+
+pytestmark = pytest.mark.usefixtures("run_folder")
 
 LIMIT_MIB = 1000
 POLICY = Policy(
@@ -45,17 +45,6 @@ def set_cgroup(scripted: ScriptedWatch, held_mib: float, cache_mib: float = 0) -
         folder = scripted.folder / path.lstrip("/")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "memory.stat").write_text("".join(lines))
-
-
-@pytest.fixture
-def sleeper(tmp_path: Path) -> Iterator[ProcessKey]:
-    with sleeping(tmp_path) as pid:
-        yield key_of(pid)
-
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EBPFTRACE_RUN_DIR", str(tmp_path / "run"))
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from ebpftrace.probe import Selection
 from ebpftrace.units import GIB, MIB
 from tests.support.conditions import level
 
+pytestmark = pytest.mark.usefixtures("run_folder")
+
 LEVEL = Policy("leaks", Match(), (level(64 * MIB),), Mode.ANY, ())
 FUSE = Policy("bursts", Match(), (), Mode.ANY, (), fuse=Fuse(GIB, False))
 
@@ -42,13 +44,6 @@ def resources(folder: Path, *policies: Policy, **changes: Any) -> BreakerResourc
 
 def recorded(made: BreakerResources) -> RecordingHolding:
     return cast(RecordingHolding, cast(Holding, made.holding))
-
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "run"
-    monkeypatch.setenv("EBPFTRACE_RUN_DIR", str(folder))
-    return folder
 
 
 def test_nothing_is_opened_without_policies(tmp_path: Path) -> None:

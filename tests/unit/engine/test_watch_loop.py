@@ -5,7 +5,6 @@ The process it acts on is a real one that only sleeps: an incident has to identi
 
 import itertools
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +21,9 @@ from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.conditions import growth, level
-from tests.support.incidents import key_of, sleeping
 from tests.support.scripted_watch import GROUP, ScriptedWatch, fake_key
+
+pytestmark = pytest.mark.usefixtures("run_folder")
 
 NOTIFY: Step = default_step("notify", ACTIONS)
 SLEEP: Step = default_step("shell", ACTIONS, line="sleep 60")
@@ -41,17 +41,6 @@ def readings(scripted: ScriptedWatch) -> list[float]:
     times: list[float] = []
     scripted.probe.on_read = lambda: times.append(round(scripted.time.seconds, 3))
     return times
-
-
-@pytest.fixture
-def sleeper(tmp_path: Path) -> Iterator[ProcessKey]:
-    with sleeping(tmp_path) as pid:
-        yield key_of(pid)
-
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EBPFTRACE_RUN_DIR", str(tmp_path / "run"))
 
 
 def test_breaker_reads_soon_after_a_start_and_the_view_does_not(tmp_path: Path) -> None:
