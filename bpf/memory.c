@@ -114,6 +114,29 @@ static inline u64 kernel_pages(u64 memcg, int v2)
     return NOT_COUNTED;
 }
 
+/* Names and inodes of files that no process has open, mostly. memory.stat shows the counters on
+ * v2 only, where user space reads them; on v1 the kernel keeps them as well, in bytes. The
+ * kernel counts the name of a tmpfs file or a socket as slab it can reclaim, too, though it
+ * cannot: so as much is taken off as it says it cannot reclaim. */
+static inline u64 droppable_pages(u64 memcg, int v2, u64 kernel)
+{
+#ifdef AT_mem_cgroup_vmstats
+    if (!v2 && kernel != NOT_COUNTED) {
+        u64 stats = memcg + AT_mem_cgroup_vmstats;
+#ifdef AT_memcg_vmstats_state
+        stats = read_u64(stats) + AT_memcg_vmstats_state;
+#endif
+        s64 reclaimable = read_u64(stats + 8 * NR_SLAB_RECLAIMABLE_B);
+        s64 kept = read_u64(stats + 8 * (NR_SLAB_RECLAIMABLE_B + 1));
+        if (kept < 0 || reclaimable <= kept)
+            return 0;
+        u64 pages = (u64)(reclaimable - kept) / PAGE_SIZE;
+        return pages > kernel ? kernel : pages;
+    }
+#endif
+    return NOT_COUNTED;
+}
+
 /* On v1 the OOM killer can be disabled for a cgroup (memory.oom_control), and a task that
  * finds no memory in it waits then. */
 static inline int oom_killer_disabled(u64 memcg)
@@ -159,6 +182,7 @@ static inline void keep_level(struct cgroup_counters *counters, u64 above, u64 c
     level->limit = max < UNLIMITED_PAGES ? max : NO_LIMIT;
     level->high = high < UNLIMITED_PAGES ? high : NO_LIMIT;
     level->kernel = kernel_pages(memcg, v2);
+    level->droppable = droppable_pages(memcg, v2, level->kernel);
 }
 
 /* The cgroup's own charge, and the limits above it, from its page counters. */
@@ -192,6 +216,7 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     }
     counters->limit = limit;
     counters->kernel = kernel_pages(memcg, v2);
+    counters->droppable = droppable_pages(memcg, v2, counters->kernel);
     counters->stuck = disabled && under_oom(memcg);
 }
 

@@ -122,7 +122,8 @@ struct limit_level {
     u64 charge;
     u64 limit;
     u64 high;
-    u64 kernel; /* as in cgroup_counters */
+    u64 kernel; /* this and the next as in cgroup_counters */
+    u64 droppable;
 };
 
 #define LEVELS 4
@@ -145,6 +146,7 @@ struct cgroup_counters {
     u64 peak; /* pages */
     u64 limit; /* pages, the lowest; NO_LIMIT: none on the path to the root */
     u64 kernel; /* pages of kernel memory in the charge; NOT_COUNTED on v2 */
+    u64 droppable; /* pages of that which the kernel would take back; NOT_COUNTED on v2 */
     u64 stuck; /* a task waits at the limit, and the OOM killer is disabled: v1 */
     u64 limit_hits;
     u64 oom_kills;

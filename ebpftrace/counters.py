@@ -4,7 +4,7 @@ All sizes are bytes; times are nanoseconds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,11 @@ class CgroupContents:
     """What a cgroup's charge consists of, all its processes together. Bytes.
 
     `cache_bytes` is page cache that the kernel can drop; tmpfs is in `shmem_bytes`.
-    `kernel_bytes` is kernel memory: slab, page tables, stacks, pipe and socket buffers; of it
-    the kernel can drop `reclaimable_bytes`. Only v2 shows the two. `lazy_bytes` is the part of
-    `anon_bytes` that was freed lazily (MADV_FREE): the kernel takes it as it needs it.
+    `kernel_bytes` is kernel memory: slab, page tables, stacks, pipe and socket buffers; only v2
+    shows it. Of it the kernel can drop `reclaimable_bytes`: slab of which it says so, less as
+    much as it says it cannot drop, since a file of a tmpfs or a socket has parts of both.
+    `lazy_bytes` is the part of `anon_bytes` that was freed lazily (MADV_FREE): the kernel takes
+    it as it needs it.
     `refaults` counts pages that were dropped and soon needed again, `major_faults` how often a
     process waited for a page of a mapped file or of swap to be read.
     """
@@ -109,6 +111,12 @@ class CgroupContents:
     kernel_bytes: int | None = None  # None: cgroup v1, see CgroupCounters
     reclaimable_bytes: int = 0
     lazy_bytes: int = 0
+
+    def with_droppable(self, droppable_bytes: int | None) -> "CgroupContents":
+        """With what the kernel side read of v1, where memory.stat does not have it."""
+        if droppable_bytes is None or self.kernel_bytes is not None:
+            return self
+        return replace(self, reclaimable_bytes=droppable_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,8 @@ class LimitLevel:
     charge_bytes: int
     limit_bytes: int | None = None
     high_bytes: int | None = None
-    kernel_bytes: int | None = None  # as in CgroupCounters
+    kernel_bytes: int | None = None  # this and the next as in CgroupCounters
+    droppable_bytes: int | None = None
     path: str = ""
     contents: CgroupContents | None = None
 
@@ -187,6 +196,7 @@ class CgroupCounters:
     high_bytes: int | None = None
     high_charge_bytes: int | None = None
     kernel_bytes: int | None = None  # None: cgroup v2, see CgroupContents
+    droppable_bytes: int | None = None  # of it: `reclaimable_bytes` of the contents on v1
     stuck: bool = False
     limit_hits: int = 0  # failcnt on v1, the `max` event on v2
     oom_kills: int = 0

@@ -36,6 +36,7 @@ class CgroupFiles:
             return event
         contents = read_contents(folder)
         if contents is not None:
+            contents = contents.with_droppable(event.counters.droppable_bytes)
             contents = self._lazy_free.confirm(
                 event.cgroup_id, contents, folder, near=_is_near(event.counters, contents)
             )
@@ -88,7 +89,7 @@ class CgroupFiles:
         path, contents = self._shared[level.cgroup_id]
         if contents is not None:  # what the others freed lazily may have been written to since
             lazy = min(contents.lazy_bytes, lazy_bytes)
-            contents = replace(contents, lazy_bytes=lazy)
+            contents = replace(contents, lazy_bytes=lazy).with_droppable(level.droppable_bytes)
         return replace(level, path=path, contents=contents)
 
 

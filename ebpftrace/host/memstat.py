@@ -73,7 +73,7 @@ def read_contents(folder: Path) -> CgroupContents | None:
         refaults=sum(values.get(total + name, 0) for name in _REFAULTS),
         major_faults=values.get(total + b"pgmajfault", 0),
         kernel_bytes=None if v1 else _kernel_bytes(values),
-        reclaimable_bytes=0 if v1 else values.get(b"slab_reclaimable", 0),
+        reclaimable_bytes=0 if v1 else _droppable_slab(values),
         lazy_bytes=max(0, min(anon, listed - max(0, cache - shmem))),
     )
 
@@ -84,6 +84,12 @@ def _kernel_bytes(values: Mapping[bytes, int]) -> int:
     if kernel is None:
         kernel = sum(values.get(name, 0) for name in _KERNEL)
     return kernel + values.get(b"sock", 0)
+
+
+def _droppable_slab(values: Mapping[bytes, int]) -> int:
+    """Of cgroup v2. The name of a tmpfs file counts as reclaimable, though it is not."""
+    kept = values.get(b"slab_unreclaimable", 0)
+    return max(0, values.get(b"slab_reclaimable", 0) - kept)
 
 
 @dataclass(frozen=True, slots=True)

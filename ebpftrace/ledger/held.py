@@ -51,10 +51,9 @@ def charged_usage(cgroup: CgroupCounters, usage: Usage) -> Usage:
 
 
 def kernel_bytes(cgroup: CgroupCounters) -> int | None:
-    """Kernel memory in the charge that cannot be dropped; None where it is not known.
-
-    On v1 nothing says how much of it the kernel could drop, so all of it counts.
-    """
+    """Kernel memory in the charge that cannot be dropped; None where it is not known."""
+    if cgroup.contents is None and cgroup.kernel_bytes is not None:
+        return cgroup.kernel_bytes - (cgroup.droppable_bytes or 0)
     return _kernel(cgroup.contents, cgroup.kernel_bytes)
 
 
@@ -125,9 +124,10 @@ def nearest_room_bytes(cgroup: CgroupCounters, group_usage: Usage) -> int | None
 
 def _kernel(contents: CgroupContents | None, counted_bytes: int | None) -> int | None:
     """`counted_bytes` is the page counter of v1."""
-    if contents is None or contents.kernel_bytes is None:
+    if contents is None:
         return counted_bytes
-    return max(0, contents.kernel_bytes - contents.reclaimable_bytes)
+    total = counted_bytes if contents.kernel_bytes is None else contents.kernel_bytes
+    return None if total is None else max(0, total - contents.reclaimable_bytes)
 
 
 def _droppable(

@@ -45,9 +45,9 @@ _NO_LIMIT = _NOT_COUNTED = (1 << 64) - 1
 _NOTHING = Usage()
 
 LEVELS = 4  # as in types.h
-_LEVEL_WORDS = 6
+_LEVEL_WORDS = 7
 _PATH_WORDS = 8 + 1  # of struct quota_path: QUOTA_LEVELS ids, missing
-_WORDS = 15 + LEVELS * _LEVEL_WORDS + _PATH_WORDS + 2
+_WORDS = 16 + LEVELS * _LEVEL_WORDS + _PATH_WORDS + 2
 """Of struct cgroup_counters, without those of watermarks."""
 
 _HOW = struct.Struct("=44xI")
@@ -134,7 +134,7 @@ class StructDecoder:
 
     def cgroup(self, data: bytes, offset: int = 0) -> CgroupCounters:
         """A `struct cgroup_counters`."""
-        (_memcg, charge, peak, _limit, kernel, stuck, hits, kills, lows, highs, ooms,
+        (_memcg, charge, peak, _limit, kernel, droppable, stuck, hits, kills, lows, highs, ooms,
          group_kills, stalled, stalls, found, *rest) = (
             self._cgroup.unpack_from(data, offset)
         )  # fmt: skip
@@ -153,6 +153,7 @@ class StructDecoder:
             charge_bytes=charge * PAGE_SIZE,
             peak_charge_bytes=peak * PAGE_SIZE,
             kernel_bytes=None if kernel == _NOT_COUNTED else kernel * PAGE_SIZE,
+            droppable_bytes=None if droppable == _NOT_COUNTED else droppable * PAGE_SIZE,
             stuck=bool(stuck),
             limit_hits=hits,
             oom_kills=kills,
@@ -215,7 +216,7 @@ def until_nul(data: bytes) -> bytes:
 def _levels(words: Sequence[int]) -> Iterator[LimitLevel]:
     """The levels with a limit or a memory.high, from the cgroup upwards."""
     for at in range(0, len(words), _LEVEL_WORDS):
-        cgroup_id, above, charge, limit, high, kernel = words[at : at + _LEVEL_WORDS]
+        cgroup_id, above, charge, limit, high, kernel, droppable = words[at : at + _LEVEL_WORDS]
         yield LimitLevel(
             cgroup_id=cgroup_id,
             above=above,
@@ -223,6 +224,7 @@ def _levels(words: Sequence[int]) -> Iterator[LimitLevel]:
             limit_bytes=None if limit == _NO_LIMIT else limit * PAGE_SIZE,
             high_bytes=None if high == _NO_LIMIT else high * PAGE_SIZE,
             kernel_bytes=None if kernel == _NOT_COUNTED else kernel * PAGE_SIZE,
+            droppable_bytes=None if droppable == _NOT_COUNTED else droppable * PAGE_SIZE,
         )
 
 

@@ -31,16 +31,18 @@ def cgroup_struct(
     *levels: tuple[int, ...],
     events: tuple[int, int, int, int] = (NOT_COUNTED,) * 4,
     kernel: int = NOT_COUNTED,
+    droppable: int = NOT_COUNTED,
     stuck: int = 0,
     processes: int = 1,
 ) -> bytes:
     """A `struct cgroup_counters` with a charge of 10 pages; `events` are those of v2.
 
-    Each of the `levels`: id, how far above, charge, limit, high and kernel memory.
+    Each of the `levels`: id, how far above, charge, limit, high and kernel memory; of that
+    nothing is known to be droppable.
     """
-    words = [word for level in levels for word in level]
-    words += [0] * (24 - len(words))
-    counts = (kernel, stuck, 3, 1, *events, 5, 2, len(levels))
-    head = struct.pack("=15Q", 0, 10, 20, NO_LIMIT, *counts)
+    words = [word for level in levels for word in (*level, NOT_COUNTED)]
+    words += [0] * (28 - len(words))
+    counts = (kernel, droppable, stuck, 3, 1, *events, 5, 2, len(levels))
+    head = struct.pack("=16Q", 0, 10, 20, NO_LIMIT, *counts)
     path, blank = [0] * 9, 0
-    return head + struct.pack("=24Q11Q", *words, *path, processes, blank)
+    return head + struct.pack("=28Q11Q", *words, *path, processes, blank)

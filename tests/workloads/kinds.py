@@ -19,10 +19,12 @@ MIB = 1 << 20
 _PAGE = mmap.PAGESIZE
 _UNDER_TABLE = 512 * _PAGE  # address space that one page table maps
 _ENTRY = 1024  # bytes of slab, about: an inode of tmpfs and its name
+_NAME = 192  # bytes of slab of a name alone
 _FREE = 8  # MADV_FREE
 
 _kept: list[object] = []
 _freed: list[mmap.mmap] = []
+_looked: list[None] = []
 
 
 def anon() -> None:
@@ -87,6 +89,13 @@ def files() -> None:
         (folder / f"{os.getpid()}-{time.monotonic_ns()}").touch()
 
 
+def names() -> None:
+    """About a MiB of names that were looked for, which the kernel can drop."""
+    for number in range(MIB // _NAME):
+        Path(f"/tmp/ebpftrace-test-{os.getpid()}-{len(_looked)}-{number}").exists()
+    _looked.append(None)
+
+
 def _private(size: int) -> mmap.mmap:
     area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     area.madvise(mmap.MADV_NOHUGEPAGE)
@@ -94,7 +103,7 @@ def _private(size: int) -> mmap.mmap:
 
 
 KINDS: dict[str, Callable[[], None]] = {
-    kind.__name__: kind for kind in (anon, lazy, reuse, pipes, sockets, tables, files)
+    kind.__name__: kind for kind in (anon, lazy, reuse, pipes, sockets, tables, files, names)
 }
 
 

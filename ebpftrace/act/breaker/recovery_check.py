@@ -101,7 +101,7 @@ class RecoveryCheck:
         if job.processes or not self.incident.limit_bytes or not job.alone:
             return job.held_bytes
         # The ledger stops reading a cgroup once its last tracked process has ended.
-        return self._memory.held_bytes()
+        return self._memory.held_bytes(job.kernel_bytes)
 
     @property
     def is_down(self) -> bool:

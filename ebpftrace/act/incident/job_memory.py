@@ -5,6 +5,7 @@ last tracked process has ended. What is read counts as it does in a snapshot.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ebpftrace.counters import CgroupCounters, Usage
@@ -37,10 +38,19 @@ class JobMemory:
         """Whether there is a limit, and a cgroup to read."""
         return self._folder is not None and bool(self._limit or self._limited)
 
-    def held_bytes(self) -> int:
-        """What the kernel cannot drop; 0 if the cgroup is gone."""
+    def held_bytes(self, kernel_bytes: int | None = None) -> int:
+        """What the kernel cannot drop; 0 if the cgroup is gone.
+
+        `kernel_bytes` is how much of that was kernel memory before: on v1 no file shows which
+        part of it can be dropped.
+        """
         counters = None if self._folder is None else self._read(self._folder, self._limit)
-        return 0 if counters is None else held_bytes(counters, Usage(), alone=True)
+        if counters is None:
+            return 0
+        if kernel_bytes is not None and counters.kernel_bytes is not None:
+            kept = min(kernel_bytes, counters.kernel_bytes)
+            counters = replace(counters, kernel_bytes=kept)
+        return held_bytes(counters, Usage(), alone=True)
 
     def rooms(self) -> dict[Path, int]:
         """What can still be held below each limit, by its cgroup's folder."""

@@ -40,6 +40,8 @@ def refresh_job(
         missing = reading.held_bytes - usage.held_bytes
         usage = replace(usage, anon_bytes=max(0, usage.anon_bytes + missing))
     cgroup = with_contents_of(reading.counters, job.cgroup)
+    if contents is not None:
+        contents = contents.with_droppable(cgroup.droppable_bytes)
     cgroup = replace(cgroup, contents=contents, pressure=job.cgroup.pressure)
     group = usage
     if not job.alone:

@@ -49,6 +49,11 @@ _OPTIONAL_EVENTS = ("MEMCG_OOM_GROUP_KILL",)
 _V1_FIELDS = ("kmem", "under_oom", "oom_kill_disable")
 """Of struct mem_cgroup, where the kernel has cgroup v1 (CONFIG_MEMCG_V1 since 6.11)."""
 
+_RECLAIMABLE = "NR_SLAB_RECLAIMABLE_B"
+_RECLAIMABLE_AT = 5
+"""Its place in enum node_stat_item, since 5.9, and among the counters that a cgroup keeps since
+6.11 (ff48c71c26aa "memcg: reduce memory for the lruvec and memcg stats")."""
+
 _ANCESTORS = ("ancestors", "ancestor_ids")
 """Of struct cgroup: the cgroups above it since 6.1, their ids before."""
 
@@ -105,6 +110,7 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None, cpus: int | None = N
         for field in _V1_FIELDS:
             if btf.has(f"mem_cgroup.{field}"):
                 flags[f"AT_mem_cgroup_{field}"] = btf.offset(f"mem_cgroup.{field}")
+        flags |= _slab_flags(btf)
         ancestors = next((at for at in _ANCESTORS if btf.has(f"cgroup.{at}")), _ANCESTORS[0])
         flags[f"AT_cgroup_{ancestors}"] = btf.offset(f"cgroup.{ancestors}")
         iter_task_id = btf.function_id("bpf_iter_task")
@@ -161,3 +167,22 @@ def _offsets(btf: Btf, cpus: int) -> tuple[int, ...]:
         return tuple(cpu_offsets(btf.offset("bpf_array.pptrs"), cpus))
     except OSError:
         return (0,) * cpus  # the layout is not exact then, which a remark reports
+
+
+def _slab_flags(btf: Btf) -> dict[str, int]:
+    """Where a cgroup's counters of slab are; {} where they are not known to be.
+
+    Behind a pointer since 6.0, in a struct of their own since 5.13, in mem_cgroup before.
+    """
+    counters = btf.enumerators("node_stat_item")
+    known = counters.get(_RECLAIMABLE) == _RECLAIMABLE_AT
+    if not known or not btf.has("mem_cgroup.vmstats"):
+        return {}
+    flags = {_RECLAIMABLE: _RECLAIMABLE_AT}
+    at = btf.offset("mem_cgroup.vmstats")
+    if not btf.has("memcg_vmstats.state"):
+        return flags | {"AT_mem_cgroup_vmstats": at}
+    state = btf.offset("memcg_vmstats.state")
+    if btf.field_type("mem_cgroup.vmstats") == "memcg_vmstats":
+        return flags | {"AT_mem_cgroup_vmstats": at + state}
+    return flags | {"AT_mem_cgroup_vmstats": at, "AT_memcg_vmstats_state": state}

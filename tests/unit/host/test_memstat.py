@@ -61,6 +61,15 @@ def test_other_lines_are_skipped(tmp_path: Path) -> None:
     assert read_contents(tmp_path) == CgroupContents(anon_bytes=4096, kernel_bytes=0)
 
 
+def test_as_much_slab_is_kept_as_cannot_be_reclaimed(tmp_path: Path) -> None:
+    """Of a tmpfs file the kernel calls the name reclaimable, and the inode not."""
+    for kept, droppable in ((100000, 300000), (450000, 0)):
+        (tmp_path / "memory.stat").write_text(f"{V2}slab_unreclaimable {kept}\n")
+        contents = read_contents(tmp_path)
+        assert contents is not None
+        assert contents.reclaimable_bytes == droppable
+
+
 @pytest.mark.parametrize(("prefix", "text"), [("total_", V1), ("", V2)], ids=["v1", "v2"])
 @pytest.mark.parametrize(
     ("inactive", "active", "lazy"),

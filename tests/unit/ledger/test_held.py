@@ -86,6 +86,19 @@ def test_slab_that_the_kernel_can_drop_is_room() -> None:
     assert room_bytes(cgroup, USAGE) == 55 + 300 + 450
 
 
+def test_slab_that_v1_counts_as_droppable_is_room() -> None:
+    """The page counter has all of it; what can be dropped comes from the kernel side."""
+    contents = CgroupContents(40, 5, 300).with_droppable(450)
+    cgroup = CgroupCounters(
+        945, limit_bytes=1000, headroom_bytes=55, kernel_bytes=600, contents=contents
+    )
+    assert held_bytes(cgroup, Usage(), alone=True) == 40 + 5 + 150
+    assert room_bytes(cgroup, Usage()) == 55 + 300 + 450
+    v2 = CgroupContents(40, 5, 300, kernel_bytes=600, reclaimable_bytes=400)
+    assert v2.with_droppable(450).reclaimable_bytes == 400
+    assert v2.with_droppable(None) is v2
+
+
 def test_cache_dropped_between_two_readings_is_room_beside_known_kernel_memory() -> None:
     contents = CgroupContents(anon_bytes=40, shmem_bytes=5, cache_bytes=100)
     lag = 1000 // 64

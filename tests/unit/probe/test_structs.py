@@ -61,3 +61,9 @@ def test_held_pages_need_watermarks() -> None:
     assert marks.sizes()["cgroup_counters"] == len(data)
     assert marks.held_pages(data) == 9
     assert DECODER.held_pages(cgroup_struct()) == 0
+
+
+def test_kernel_memory_that_can_be_dropped_is_known_on_v1() -> None:
+    counters = DECODER.cgroup(cgroup_struct(kernel=50, droppable=30))
+    assert (counters.kernel_bytes, counters.droppable_bytes) == (50 * PAGE_SIZE, 30 * PAGE_SIZE)
+    assert DECODER.cgroup(cgroup_struct()).droppable_bytes is None

@@ -35,6 +35,7 @@ def test_kernel_memory_and_tmpfs_are_held_as_in_a_snapshot(tmp_path: Path) -> No
     write(tmp_path / "job", stat(20, shmem=30, cache=100), 210, kernel=60)
     memory = JobMemory(tmp_path / "job", LIMIT)
     assert memory.held_bytes() == 110 * MIB
+    assert memory.held_bytes(15 * MIB) == 65 * MIB, "the rest could be dropped before"
     (room,) = memory.rooms().values()
     assert room == pytest.approx(190 * MIB, abs=5 * MIB)
 
