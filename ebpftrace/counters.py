@@ -111,6 +111,12 @@ class CgroupContents:
     kernel_bytes: int | None = None  # None: cgroup v1, see CgroupCounters
     reclaimable_bytes: int = 0
     lazy_bytes: int = 0
+    lazy_by_process: tuple[tuple[int, int], ...] = ()  # pid and bytes, as far as they were read
+
+    def most_lazy_bytes(self, pid: int) -> int:
+        """How much of what a process holds may have been freed lazily."""
+        known = dict(self.lazy_by_process)
+        return known.get(pid, 0) + max(0, self.lazy_bytes - sum(known.values()))
 
     def with_droppable(self, droppable_bytes: int | None) -> "CgroupContents":
         """With what the kernel side read of v1, where memory.stat does not have it."""

@@ -96,6 +96,7 @@ def _droppable_slab(values: Mapping[bytes, int]) -> int:
 class _Confirmed:
     shown_bytes: int  # by memory.stat at that time
     lazy_bytes: int
+    by_process: tuple[tuple[int, int], ...]  # pid, bytes
     next_ns: int  # CLOCK_MONOTONIC
 
 
@@ -123,17 +124,18 @@ class LazyFree:
         began = self._clock()
         known = self._confirmed.get(cgroup_id)
         if known is None or began >= known.next_ns:
-            lazy = _read(folder, shown, self._clock, self._proc)
+            lazy, by_process = _read(folder, shown, self._clock, self._proc)
             took = self._clock() - began
             rest = max(NS_PER_SECOND // 4, took * (_REST_NEAR if near else _REST))
-            known = _Confirmed(shown, lazy, began + rest)
+            known = _Confirmed(shown, lazy, by_process, began + rest)
             self._confirmed.pop(cgroup_id, None)
             self._confirmed[cgroup_id] = known
             if len(self._confirmed) > _MOST_CGROUPS:
                 del self._confirmed[next(iter(self._confirmed))]
         # What was freed since adds to both; nothing was written to it yet.
         lazy = known.lazy_bytes + max(0, shown - known.shown_bytes)
-        return replace(contents, lazy_bytes=min(shown, lazy))
+        lazy = min(shown, lazy)
+        return replace(contents, lazy_bytes=lazy, lazy_by_process=known.by_process)
 
 
 def confirmed_now(
@@ -144,25 +146,31 @@ def confirmed_now(
 ) -> CgroupContents:
     """The same, read at once: at a breach, where the last reading may be too old."""
     shown = contents.lazy_bytes
-    lazy = 0 if shown < LEAST_BYTES else _read(folder, shown, clock, proc)
-    return replace(contents, lazy_bytes=lazy)
+    if shown < LEAST_BYTES:
+        return replace(contents, lazy_bytes=0)
+    lazy, by_process = _read(folder, shown, clock, proc)
+    return replace(contents, lazy_bytes=lazy, lazy_by_process=by_process)
 
 
-def _read(folder: Path, most_bytes: int, clock: Callable[[], int], proc: Path) -> int:
-    """The sum over the processes of the cgroup, at most `most_bytes`.
+def _read(
+    folder: Path, most_bytes: int, clock: Callable[[], int], proc: Path
+) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """The sum over the processes of the cgroup, at most `most_bytes`, and that of each.
 
     It is that where one is too large to be read in time: if it was written to since, the
     kernel finds that out at the limit, and memory.stat with it.
     """
-    found, began_ns = 0, clock()
+    began_ns = clock()
+    by_process: dict[int, int] = {}
     for pid in _pids(folder):
         freed = lazy_free_bytes(pid, proc)
         if freed is None:
-            return most_bytes
-        found += freed
-        if found >= most_bytes or clock() - began_ns > _LONGEST_NS:
+            return most_bytes, tuple(by_process.items())
+        if freed:
+            by_process[pid] = freed
+        if sum(by_process.values()) >= most_bytes or clock() - began_ns > _LONGEST_NS:
             break
-    return min(found, most_bytes)
+    return min(sum(by_process.values()), most_bytes), tuple(by_process.items())
 
 
 def lazy_free_bytes(pid: int, proc: Path = _PROC) -> int | None:

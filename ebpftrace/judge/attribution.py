@@ -52,10 +52,18 @@ def attribute(job: JobSnapshot, gained_since_ns: int | None) -> Attribution | No
     if gained_since_ns is not None:
         whole = job_gain(job, gained_since_ns)
         if whole > 0:
-            parts = [(process_gain(it, gained_since_ns), it) for it in job.processes]
+            parts = [
+                (process_gain(it, gained_since_ns) - _lazy(job, it), it) for it in job.processes
+            ]
             return _only(parts, whole, gained=True)
-    parts = [(it.own.held_bytes, it) for it in job.processes]
+    parts = [(it.own.held_bytes - _lazy(job, it), it) for it in job.processes]
     return _only(parts, job.held_bytes, gained=False)
+
+
+def _lazy(job: JobSnapshot, process: ProcessSnapshot) -> int:
+    """What a process freed lazily is in its counters, but not in what is judged of the job."""
+    contents = job.cgroup.contents
+    return 0 if contents is None else contents.most_lazy_bytes(process.pid)
 
 
 def _only(
@@ -98,10 +106,11 @@ class Unattributed:
     held_bytes: int  # of the whole job
     has_forks: bool  # a page that a fork has copied is in no counter of a process
     kernel_bytes: int = 0  # the kernel counts its own memory by cgroup, not by process
+    below_bytes: int = 0  # of watched processes of other jobs, in cgroups below
 
     @property
     def bytes(self) -> int:
-        return self.anon_bytes + self.shmem_bytes + self.kernel_bytes
+        return self.anon_bytes + self.shmem_bytes + self.kernel_bytes + self.below_bytes
 
     @property
     def is_noted(self) -> bool:
@@ -111,6 +120,8 @@ class Unattributed:
     def words(self, *, past: bool = False) -> str:
         """`processes that are not watched hold 155 of 220 MiB`; `past`: they held it."""
         holders = []
+        if self.below_bytes >= _BOTH_SHARE * self.bytes:
+            holders.append("jobs in cgroups below")
         if self.shmem_bytes >= _BOTH_SHARE * self.bytes:
             holders.append("tmpfs")
         if self.kernel_bytes >= _BOTH_SHARE * self.bytes:
@@ -126,13 +137,21 @@ class Unattributed:
 def unattributed(job: JobSnapshot) -> Unattributed:
     """Nothing, where only the watched processes of the job count."""
     contents = job.counted_contents
-    anon = shmem = kernel = 0
+    anon = shmem = kernel = below = 0
     if contents is not None:
+        known, deeper = job.usage, job.usage_below
         kernel = job.kernel_bytes or 0
-        anon = max(0, contents.anon_bytes - job.usage.anon_bytes)
-        shmem = max(0, contents.shmem_bytes - job.usage.shmem_bytes)
+        # What watched processes freed lazily is in both; what others did, in neither.
+        lazy = contents.lazy_bytes
+        lazy -= min(lazy, sum(_lazy(job, process) for process in job.processes))
+        rest = max(0, contents.anon_bytes - lazy - known.anon_bytes)
+        below = min(deeper.anon_bytes, rest)
+        anon = rest - below
+        shared = min(deeper.shmem_bytes, max(0, contents.shmem_bytes - known.shmem_bytes))
+        shmem = max(0, contents.shmem_bytes - known.shmem_bytes - shared)
+        below += shared
     forks = any(process.state is ProcessState.FORKED for process in job.processes)
-    return Unattributed(anon, shmem, job.held_bytes, forks, kernel)
+    return Unattributed(anon, shmem, job.held_bytes, forks, kernel, below)
 
 
 def _part(part: int, whole: int) -> str:

@@ -78,8 +78,10 @@ def of_job(job: JobSnapshot, now_ns: int) -> Sample:
 
 def of_process(process: ProcessSnapshot, job: JobSnapshot, now_ns: int) -> Sample:
     """One process: what it holds, and the room that all of its job's cgroup has left."""
-    own = process.own
-    return _sample(job, now_ns, own.anon_bytes, own.shmem_bytes + own.swap_bytes)
+    own, contents = process.own, job.cgroup.contents
+    freed = 0 if contents is None else dict(contents.lazy_by_process).get(process.pid, 0)
+    anon = max(0, own.anon_bytes - freed)
+    return _sample(job, now_ns, anon, own.shmem_bytes + own.swap_bytes)
 
 
 def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int, kernel: int = 0) -> Sample:

@@ -32,7 +32,7 @@ from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note, OomNote, ProcessChange
 from ebpftrace.ledger.process_account import ProcessAccount
 from ebpftrace.ledger.register import JobRegister
-from ebpftrace.ledger.shared import jobs_below_limits, shared_cgroups, total
+from ebpftrace.ledger.shared import UsagesBelow, jobs_below_limits, shared_cgroups, total
 from ebpftrace.ledger.snapshot import JobSnapshot, KnownProcess, Node, SelfCost, Snapshot
 from ebpftrace.ledger.trend import NO_TREND
 
@@ -210,12 +210,12 @@ class Ledger:
     ) -> Snapshot:
         self._sequence += not peek
         usages = [job.usage for job in jobs]
-        shared = shared_cgroups(
-            (job.identity.cgroup_id, usage) for job, usage in zip(jobs, usages, strict=True)
-        )
+        paired = list(zip(jobs, usages, strict=True))
+        shared = shared_cgroups((job.identity.cgroup_id, usage) for job, usage in paired)
+        nested = UsagesBelow((job.identity, usage) for job, usage in paired)
         below = self._jobs_below = jobs_below_limits(job.cgroup for job in self._jobs.live)
         drawn = []
-        for job, usage in zip(jobs, usages, strict=True):
+        for job, usage in paired:
             cgroup = shared[job.identity.cgroup_id]
             trend = NO_TREND
             if job.processes or not final:
@@ -223,7 +223,7 @@ class Ledger:
                 self._jobs.sampled(job)
                 trend = job.history.trend
             made = job.snapshot(now_ns, time_ns, usage, cgroup, trend)
-            drawn.append(replace(made, jobs_below=below))
+            drawn.append(replace(made, jobs_below=below, usage_below=nested.of(job.identity)))
         self._jobs.forget_old_histories(now_ns)
         if final:
             drawn.sort(key=lambda job: (-job.peak_bytes, job.identity.key))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ebpftrace.counters import CgroupCounters, Usage
+from ebpftrace.jobs.identity import JobIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,28 @@ def jobs_below_limits(cgroups: Iterable[CgroupCounters]) -> Mapping[int, int]:
     for cgroup in cgroups:
         below.update(level.cgroup_id for level in cgroup.levels if level.above)
     return below
+
+
+class UsagesBelow:
+    """What jobs use in the cgroups below each cgroup, from the usage of each job.
+
+    Kept of cgroups that have jobs both in them and below.
+    """
+
+    def __init__(self, usages: Iterable[tuple[JobIdentity, Usage]]) -> None:
+        known = [(job.cgroup.rstrip("/"), usage) for job, usage in usages]
+        with_jobs = {path for path, _ in known}
+        self._below: dict[str, Usage] = {}
+        for path, usage in known:
+            above = path
+            while above:
+                above = above.rpartition("/")[0]
+                if above in with_jobs:
+                    self._below[above] = self._below.get(above, Usage()) + usage
+
+    def of(self, job: JobIdentity) -> Usage:
+        """Of the jobs below this one's cgroup."""
+        return self._below.get(job.cgroup.rstrip("/"), Usage())
 
 
 def total(usages: Iterable[Usage]) -> Usage:

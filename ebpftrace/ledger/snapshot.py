@@ -123,6 +123,7 @@ class JobSnapshot:
     peak_growth_bytes: int = 0  # the highest that `growth.bytes_total` ever was
     jobs_below: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     """Running jobs below each cgroup that has a limit, by its id, this one included."""
+    usage_below: Usage = Usage()  # of the jobs in cgroups below, which the cgroup contains
 
     @property
     def held_bytes(self) -> int:

@@ -55,6 +55,7 @@ def judged_parts(job: JobSnapshot, firing: Firing, now_ns: int) -> JudgedParts:
     held = since.job_held_bytes if since is not None else job.held_bytes
     now = since.job if since is not None and since.job is not None else job
     copied, rest = _copied(now, unattributed(now))
+    freed = lazily_freed(job)
     if firing.finding.measures_gain:
         at_ns = min(firing.finding.since_ns, now_ns - _SHORTEST_NS)
         if job.counted_contents is not None:
@@ -63,10 +64,9 @@ def judged_parts(job: JobSnapshot, firing: Firing, now_ns: int) -> JudgedParts:
             judged = job.growth.bytes_60s + held - job.held_bytes
         if judged > 0:
             parts = {it.key: _gain(it, at_ns, now_ns) + gains.get(it.key, 0)
-                     for it in job.processes}  # fmt: skip
+                     - freed.get(it.key, 0) for it in job.processes}  # fmt: skip
             uncounted = judged - sum(max(0, part) for part in parts.values())
             return JudgedParts(_with(parts, copied, uncounted), judged, True, rest)
-    freed = lazily_freed(job)
     parts = {it.key: it.own.held_bytes + gains.get(it.key, 0) - freed.get(it.key, 0)
              for it in job.processes}  # fmt: skip
     return JudgedParts(_with(parts, copied, held), held, False, rest)

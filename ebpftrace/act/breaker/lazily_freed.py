@@ -25,12 +25,12 @@ def lazily_freed(job: JobSnapshot) -> Mapping[ProcessKey, int]:
 
 
 def spared(finding: Finding, process: ProcessSnapshot) -> str:
-    """Why a process is spared that was judged by what it holds; "" if it is not.
+    """Why a process is spared that was judged by what it holds or gained; "" if it is not.
 
     The kernel takes what was freed lazily as it needs it, so ending the process would make
     no room.
     """
-    if finding.unit is not FindingUnit.BYTES or finding.measures_gain:
+    if finding.unit is not FindingUnit.BYTES:
         return ""
     freed = _freed(process)
     if freed < LEAST_BYTES or finding.measured - freed >= finding.bound:

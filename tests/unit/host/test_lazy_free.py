@@ -93,7 +93,19 @@ def test_at_a_breach_it_is_read_at_once(machine: Machine) -> None:
     for mib in (200, 50):
         machine.freed(mib)
         found = confirmed_now(contents, machine.folder, proc=machine.proc)
-        assert found == replace(contents, lazy_bytes=mib * MIB)
+        by_process = ((4711, mib * MIB),)
+        assert found == replace(contents, lazy_bytes=mib * MIB, lazy_by_process=by_process)
+
+
+def test_each_process_has_its_part_and_what_is_not_known_may_be_of_any(
+    machine: Machine,
+) -> None:
+    machine.freed(150, 0, 50)
+    shown = CgroupContents(anon_bytes=400 * MIB, lazy_bytes=210 * MIB)
+    found = machine.lazy.confirm(42, shown, machine.folder)
+    assert [found.most_lazy_bytes(pid) // MIB for pid in (4711, 4712, 4713)] == [150, 0, 50]
+    later = machine.lazy.confirm(42, replace(shown, lazy_bytes=230 * MIB), machine.folder)
+    assert [later.most_lazy_bytes(pid) // MIB for pid in (4711, 4712, 4713)] == [170, 20, 70]
 
 
 def test_a_process_too_large_to_be_read_counts_as_shown(

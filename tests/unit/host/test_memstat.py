@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ workingset_refault_file 3948
 pgmajfault 17
 """
 CONTENTS = CgroupContents(13746176, 9068544, 11096064 - 9068544, 3953, 17)
-KERNEL = {"kernel_bytes": 730000, "reclaimable_bytes": 400000}
+KERNEL: dict[str, Any] = {"kernel_bytes": 730000, "reclaimable_bytes": 400000}
 
 
 def test_v1_includes_the_cgroups_below(tmp_path: Path) -> None:

@@ -147,3 +147,53 @@ def test_a_file_that_six_processes_have_mapped_is_held_once() -> None:
     assert reported == []
     assert job.held_bytes == (60 + 6 * 2) * MIB
     assert job.usage.shmem_bytes == 360 * MIB  # what the processes show
+
+
+def nested(own: int, below: int, unseen: int = 0) -> JobSnapshot:
+    """A job with a watched one in a cgroup below, whose memory its cgroup contains."""
+    made = watches.job(processes=[watches.process(1, own * MIB * 16 // 15)])
+    contents = CgroupContents(anon_bytes=(own + below + unseen) * MIB)
+    cgroup = replace(made.cgroup, contents=contents)
+    usage = Usage(anon_bytes=own * MIB)
+    return replace(made, cgroup=cgroup, usage=usage, usage_below=Usage(anon_bytes=below * MIB))
+
+
+def test_a_watched_job_below_is_not_called_unwatched() -> None:
+    assert unattributed(nested(20, 100)).words() == "jobs in cgroups below hold 100 of 120 MiB"
+    both = unattributed(nested(20, 50, unseen=50)).words()
+    assert both.startswith("jobs in cgroups below or processes that are not watched hold")
+    assert "below" not in unattributed(nested(20, 0, unseen=100)).words()
+
+
+def lazily(lazy: dict[int, int], *held_mib: int) -> JobSnapshot:
+    """Processes 1, 2, … of which some freed memory lazily; MiB."""
+    made = watches.job(
+        processes=[
+            watches.process(pid, mib * MIB * 16 // 15) for pid, mib in enumerate(held_mib, 1)
+        ]
+    )
+    by_process = tuple((pid, mib * MIB) for pid, mib in lazy.items())
+    contents = CgroupContents(
+        anon_bytes=sum(held_mib) * MIB,
+        lazy_bytes=sum(lazy.values()) * MIB,
+        lazy_by_process=by_process,
+    )
+    return replace(made, cgroup=replace(made.cgroup, contents=contents))
+
+
+def test_no_process_is_named_for_what_it_freed_lazily() -> None:
+    assert attribute(lazily({1: 250}, 251, 1), None) is None
+    found = attribute(lazily({1: 250}, 251, 60), None)
+    assert found is not None
+    assert found.process.pid == 2
+    found = attribute(lazily({2: 250}, 100, 251), None)
+    assert found is not None
+    assert found.part_bytes == pytest.approx(100 * MIB, abs=MIB)
+
+
+def test_what_a_process_freed_lazily_hides_no_program_that_is_not_watched() -> None:
+    job = lazily({1: 250}, 251)
+    assert job.cgroup.contents is not None
+    contents = replace(job.cgroup.contents, anon_bytes=351 * MIB)
+    rest = unattributed(replace(job, cgroup=replace(job.cgroup, contents=contents)))
+    assert rest.anon_bytes == pytest.approx(100 * MIB, abs=MIB)

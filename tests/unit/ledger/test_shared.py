@@ -1,7 +1,8 @@
 """Sums of usage, by kind and by cgroup."""
 
 from ebpftrace.counters import Usage
-from ebpftrace.ledger.shared import SharedCgroup, shared_cgroups, total
+from ebpftrace.jobs.identity import JobIdentity
+from ebpftrace.ledger.shared import SharedCgroup, UsagesBelow, shared_cgroups, total
 
 
 def test_a_total_sums_kind_by_kind() -> None:
@@ -15,3 +16,22 @@ def test_jobs_that_share_a_cgroup_are_counted_and_summed() -> None:
         7: SharedCgroup(2, Usage(11, 22, 33, 44)),
         8: SharedCgroup(1, one),
     }
+
+
+def in_cgroup(path: str) -> JobIdentity:
+    return JobIdentity(path, path, "cgroup", "", path, hash(path))
+
+
+def test_jobs_in_cgroups_below_are_summed_at_every_depth() -> None:
+    jobs = [
+        (in_cgroup("/ci"), Usage(1)),
+        (in_cgroup("/ci/a"), Usage(10)),
+        (in_cgroup("/ci/a/deep/er"), Usage(100)),
+        (in_cgroup("/ci-other"), Usage(1000)),
+        (in_cgroup("/else/b"), Usage(10000)),
+    ]
+    below = UsagesBelow(jobs)
+    assert [below.of(job).anon_bytes for job, _ in jobs] == [110, 100, 0, 0, 0]
+    assert (
+        UsagesBelow([(in_cgroup("/"), Usage(1)), *jobs]).of(in_cgroup("/")).anon_bytes == 11111
+    )

@@ -39,7 +39,8 @@ def test_it_is_read_where_the_cgroup_shows_some(freed: dict[int, int]) -> None:
         (150, False, FindingUnit.BYTES, True),
         (50, False, FindingUnit.BYTES, False),  # enough is held without it
         (3, False, FindingUnit.BYTES, False),
-        (150, True, FindingUnit.BYTES, False),
+        (150, True, FindingUnit.BYTES, True),
+        (50, True, FindingUnit.BYTES, False),
         (150, False, FindingUnit.SHARE, False),  # of the limit, where it is room already
     ],
 )
