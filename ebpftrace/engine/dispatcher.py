@@ -8,7 +8,7 @@ from ebpftrace.engine.breach_poller import BreachPoller
 from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.cgroup_files import CgroupFiles
 from ebpftrace.engine.names.wrapped import WrappedPrograms
-from ebpftrace.engine.process_filter import ProcessFilter
+from ebpftrace.engine.process_filter import READER, ProcessFilter
 from ebpftrace.engine.scheduler import SnapshotScheduler
 from ebpftrace.events import (
     RESOLVED,
@@ -70,7 +70,8 @@ class EventDispatcher:
         self._groups = set(groups)  # those that still exist
         self._clock = clock
         self._lost_history = lost_history
-        self._timeouts_before, self._exhausted_before = timeouts(), exhausted()
+        self._timeouts_before = timeouts() + READER.timeouts
+        self._exhausted_before = exhausted()
         self._resolver = JobResolver(paths)
         self._runs_refused = 0
         self._remarks: list[str] = []
@@ -196,7 +197,7 @@ class EventDispatcher:
         own = {
             "unidentified": self.tracked.unidentified,
             "descriptors": exhausted() - self._exhausted_before,
-            "proc_timeouts": timeouts() - self._timeouts_before,
+            "proc_timeouts": timeouts() + READER.timeouts - self._timeouts_before,
             "history": self._lost_history(),
             "runs_full": self._runs_refused,
         }

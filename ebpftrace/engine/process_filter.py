@@ -7,16 +7,19 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from ebpftrace.engine.programs.reader import ProgramReader
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCause
-from ebpftrace.golang import buildinfo
+from ebpftrace.golang.buildinfo import GoProgram
 from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
-from ebpftrace.host.bounded import bounded_file, timeouts
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.descriptors import when_exhausted
 from ebpftrace.probe import Selection
 from ebpftrace.process_names import executed_name, matches_any
+
+READER = ProgramReader()
+"""The engine's: it is asked at every exec, and stays."""
 
 MOST_REMARKS = 8
 """Programs that are named; a job could make any number of them."""
@@ -122,13 +125,13 @@ class ProcessFilter:
         if not mains:
             return True
         # A process that ended or runs another program by now is read by the path it executed.
-        program, given_up = None, timeouts()
+        program, given_up = None, READER.timeouts
         if not replaced:
             program = _go_program(event.key.pid, proc.program_file(event.key.pid))
         if program is None and event.program.startswith("/"):
             program = _go_program(event.key.pid, Path(event.program))
         if program is None:
-            unknown = not Path(event.program).is_absolute() or timeouts() > given_up
+            unknown = not Path(event.program).is_absolute() or READER.timeouts > given_up
             self.unidentified += unknown
             return False
         package = program.main_package or ""
@@ -139,7 +142,7 @@ class ProcessFilter:
             self._remark_skipped(event.program, program)
         return False
 
-    def _remark_skipped(self, path: str, program: buildinfo.GoProgram) -> None:
+    def _remark_skipped(self, path: str, program: GoProgram) -> None:
         lacks = "no build info" if program.main_package is None else "no main package in it"
         if len(self._remarked) < MOST_REMARKS and path not in self._remarked:
             self._remarked.add(path)
@@ -149,16 +152,12 @@ class ProcessFilter:
             )
 
 
-def _go_program(pid: int, program: Path) -> buildinfo.GoProgram | None:
-    """Read within a bound: the file may be on a file system that hangs.
-
-    A read that was given up on ends on its own thread, and the cache has its result for the
-    next process of this program.
-    """
+def _go_program(pid: int, program: Path) -> GoProgram | None:
+    """Read within a bound: the file may be on a file system that hangs."""
     about: Hashable = pid
     if program == proc.program_file(pid) and (found := cached_file_id(program)):
         about = ("device", found[0])  # known without its server
-    return bounded_file(about, lambda: buildinfo.read_go_program(program))
+    return READER.program(about, program)
 
 
 def _complete(event: ProcessStarted) -> ProcessStarted:

@@ -9,6 +9,7 @@ from ebpftrace.engine.delays import DelayReader, require_accounting
 from ebpftrace.engine.environment import Environment
 from ebpftrace.engine.names.remarks import name_remarks
 from ebpftrace.engine.pressure import PressureListener
+from ebpftrace.engine.process_filter import READER
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.engine.scope import cgroup_ids, require_pids
@@ -50,6 +51,9 @@ def watch(
     with contextlib.ExitStack() as stack:
         waiter = stack.enter_context(Waiter(time))
         hierarchy = environment.memory_hierarchy()
+        if request.selection.go_mains:
+            READER.prepare()
+            stack.callback(READER.close)
         paths = CgroupPaths(hierarchy)
         stack.callback(paths.close)
         require_pids(request.selection.pids)

@@ -47,7 +47,15 @@ def waits_in_kernel(thread_id: int) -> bool:
     can be interrupted, as it can while it waits for Python's lock: there the kernel function
     that it sleeps in tells (/proc/PID/wchan, "0" while it runs).
     """
-    task = Path(f"/proc/self/task/{thread_id}")
+    return _sleeps_in_kernel(Path(f"/proc/self/task/{thread_id}"))
+
+
+def process_waits_in_kernel(pid: int) -> bool:
+    """The same of another process that has one thread."""
+    return _sleeps_in_kernel(Path(f"/proc/{pid}"))
+
+
+def _sleeps_in_kernel(task: Path) -> bool:
     try:
         state = (task / "stat").read_bytes().rpartition(b") ")[2][:1]
         sleeps_in = (task / "wchan").read_bytes() if state == b"S" else b"0"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
+from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.proc import Stat, read_environ, read_stat
 from ebpftrace.text import PATH_LIMIT
@@ -109,7 +110,7 @@ class _Process:
         with contextlib.suppress(OSError):  # it has just ended
             links += (self._proc / "fd").iterdir()
         for link in links:
-            file = file_id(link)
+            file = cached_file_id(link)  # its file system may hang
             if file is not None and file[0] in self._devices:
                 try:
                     yield file, str(link.readlink())

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from ebpftrace.engine.programs.reader import ProgramReader
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.golang.buildinfo import read_main_version
 from ebpftrace.history import RecurringJob, Run, recurring_job
 from ebpftrace.history.run import ProgramVersion
 from ebpftrace.history.store import Store
+from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.runtime_names import runtime_name
@@ -25,6 +26,8 @@ BuildRun = Callable[[RecurringJob, tuple[ProgramVersion, ...]], Run]
 _QUEUED = 512
 _MOST_JOBS = 8192
 _RETRY_SECONDS = 60.0
+_PATIENCE_SECONDS = 0.1
+_IDLE_SECONDS = 5.0
 
 
 class HistoryWorker:
@@ -49,6 +52,9 @@ class HistoryWorker:
         self._store: Store | None = None
         self._retry_at = 0.0
         self._jobs: dict[str, RecurringJob] = {}
+        self._reader = ProgramReader(
+            patience_seconds=_PATIENCE_SECONDS, idle_seconds=_IDLE_SECONDS
+        )
         self._programs: dict[str, list[ProgramVersion]] = {}
         self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue(_QUEUED)
         self._thread: threading.Thread | None = None
@@ -114,6 +120,7 @@ class HistoryWorker:
                 # A thread that dies would lose every later run without a word.
                 self._fail("the history failed", repr(error))
         self._close_store()
+        self._reader.close()
         os.close(self._end_writer)
 
     def _fail(self, what: str, why: str) -> None:
@@ -152,7 +159,10 @@ class HistoryWorker:
 
     def _describe(self, job_key: str, program: str, pid: int) -> None:
         if job_key in self._jobs:
-            version = read_main_version(Path(f"/proc/{pid}/exe"))
+            program_file = Path(f"/proc/{pid}/exe")
+            device = cached_file_id(program_file)
+            about = pid if device is None else ("device", device[0])
+            version = self._reader.version(about, program_file)
             versions = self._programs.setdefault(job_key, [])
             versions.append(ProgramVersion(program, version))
 

@@ -6,7 +6,7 @@ files itself: see tests/support/file_calls.py. On a node with 20,000 processes, 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import pytest
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.policy.reader import default_step
 from ebpftrace.act.process.cache_dirs import CacheDirs, cache_dirs_of
+from ebpftrace.engine.programs.reader import ProgramReader
 from ebpftrace.events import ProcessKey
-from ebpftrace.golang import buildinfo
+from ebpftrace.golang.buildinfo import GoProgram
 from ebpftrace.host import children
 from ebpftrace.ledger import Snapshot
 from ebpftrace.probe import Selection
@@ -71,12 +72,12 @@ def test_program_of_a_job_is_not_looked_at_on_the_engines_thread(
 ) -> None:
     read: list[Path] = []
 
-    def read_go_program(path: Path) -> buildinfo.GoProgram | None:
+    def program(reader: ProgramReader, about: Hashable, path: Path) -> GoProgram | None:
         read.append(path)
-        return original(path)
+        return original(reader, about, path)
 
-    original = buildinfo.read_go_program
-    monkeypatch.setattr(buildinfo, "read_go_program", read_go_program)
+    original = ProgramReader.program
+    monkeypatch.setattr(ProgramReader, "program", program)
     scripted = resting(ScriptedWatch(tmp_path, Selection(go_mains=("example.com/*",))), guard)
     scripted.at(1.5, lambda: scripted.start(worker))
     scripted.run()

@@ -1,8 +1,8 @@
 """Which tracked processes match, also where /proc describes another program by now."""
 
 import os
+import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,14 +10,25 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.engine import process_filter
 from ebpftrace.engine.process_filter import MOST_REMARKS, ProcessFilter
+from ebpftrace.engine.programs.reader import ProgramReader
 from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCause
-from ebpftrace.host import bounded
-from ebpftrace.host.bounded import BoundedReader
 from ebpftrace.probe import Selection
 from tests.support import elfs
+from tests.support.patience import patient
 
 SLEEP = os.path.realpath("/usr/bin/sleep")
+
+
+@pytest.fixture(autouse=True)
+def _patient_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No load of the machine makes an answer late."""
+    reader = ProgramReader(lambda _pid: False, patient(30.0))
+    reader.prepare()
+    monkeypatch.setattr(process_filter, "READER", reader)
+    yield
+    reader.close()
 
 
 @pytest.fixture
@@ -146,20 +157,22 @@ def test_script_found_running_is_not_watched_for_its_interpreters_name(sleeper: 
 def test_program_whose_file_system_hangs_is_counted(
     sleeper: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = threading.Event()
-
-    def hang(_path: Path) -> str | None:
-        release.wait()
-        return None
-
-    monkeypatch.setattr("ebpftrace.golang.buildinfo.read_go_program", hang)
-    monkeypatch.setattr(bounded, "_FILE_READER", BoundedReader(lambda _thread: True, 0.001))
-    tracked = ProcessFilter(Selection(go_mains=("golang.org/x/tools/gopls",)))
+    reader = ProgramReader(lambda _pid: False, patient(30.0))
+    monkeypatch.setattr(process_filter, "READER", reader)
+    assert reader.program(0, Path(SLEEP)) is None
+    assert reader._child is not None
+    child = reader._child.pid
+    os.kill(child, signal.SIGSTOP)
     try:
+        reader._is_stuck, reader._patience_seconds = lambda _pid: True, 0.001
+        tracked = ProcessFilter(Selection(go_mains=("golang.org/x/tools/gopls",)))
         assert tracked.accept(started(sleeper), _no) is None
         assert tracked.unidentified == 1
+        assert reader.timeouts
     finally:
-        release.set()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        reader.close()
 
 
 MONITOR = ("gopls", "** telemetry **")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.engine.programs.reader import ProgramReader
 from ebpftrace.engine.recording import worker as worker_module
 from ebpftrace.engine.recording.worker import BuildRun, HistoryWorker
 from ebpftrace.errors import HistoryError
@@ -96,10 +97,10 @@ def test_a_container_is_known_by_what_its_runtime_says(worked: Worked) -> None:
 def test_versions_of_programs_are_added_to_the_run(
     worked: Worked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def version(path: Path) -> str:
+    def version(_reader: ProgramReader, _about: object, path: Path) -> str:
         return f"v{path.parent.name}"
 
-    monkeypatch.setattr(worker_module, "read_main_version", version)
+    monkeypatch.setattr(ProgramReader, "version", version)
     worked.run(
         lambda: worked.worker.ask(job()),
         lambda: worked.worker.describe("7", "gopls", 20),

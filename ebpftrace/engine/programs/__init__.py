@@ -1,0 +1,1 @@
+"""The executables of processes, which their owners choose."""
