@@ -12,6 +12,8 @@ class JobIdentity:
     the same when the job's cgroup is removed and made again; "" if only `key` is known.
     `recurring` is the CI system's description of the job, the same in each of its runs; it is
     the job's own word, so it identifies nothing by itself. "" without a CI run.
+    `place_account` is the account of the cgroup that a CI run is in; "" if the job is all of
+    that cgroup.
     `given_path` is the part of `cgroup` whose names the job cannot choose, as
     `CgroupPaths.given_part` has it; "" if that is not known.
     """
@@ -25,6 +27,7 @@ class JobIdentity:
     restart_key: str = ""
     recurring: str = ""
     given_path: str = ""
+    place_account: str = ""
 
     @property
     def is_run(self) -> bool:
@@ -32,6 +35,11 @@ class JobIdentity:
         return self.key.startswith(f"{self.cgroup_id}:")
 
     @property
+    def accounts(self) -> tuple[str, ...]:
+        """All that the end of one of its processes is charged to: a name costs nothing."""
+        return (self.account, self.place_account) if self.place_account else (self.account,)
+
+    @property
     def account(self) -> str:
-        """What the job's budget and cool-down are kept under."""
+        """What the job's own budget and its cool-down are kept under."""
         return self.restart_key or self.key

@@ -74,6 +74,7 @@ class JobResolver:
             restart_key=restart_key and f"{restart_key} {found.run.kind}:{found.run.run}",
             recurring=found.run.recurring,
             given_path=given,
+            place_account=restart_key or str(cgroup_id),
         )
 
     def of_cgroup(self, cgroup_id: int) -> JobIdentity:

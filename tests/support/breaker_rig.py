@@ -70,10 +70,15 @@ class BreakerRig:
         return replace(made, key=key_of(self.pid), age_ns=100 * S, **changes)
 
     def job(
-        self, *processes: ProcessSnapshot, name: str = "build-42", restart_key: str = ""
+        self,
+        *processes: ProcessSnapshot,
+        name: str = "build-42",
+        restart_key: str = "",
+        place_account: str = "",
     ) -> JobSnapshot:
         made = watches.job(name, processes, limit=None)
-        return replace(made, identity=replace(made.identity, restart_key=restart_key))
+        identity = replace(made.identity, restart_key=restart_key, place_account=place_account)
+        return replace(made, identity=identity)
 
     def snapshot(self, seconds: float, *jobs: JobSnapshot) -> Snapshot:
         self.now_ns = round(seconds * S)
@@ -84,10 +89,10 @@ class BreakerRig:
         seconds: float,
         *processes: ProcessSnapshot,
         name: str = "build-42",
-        restart_key: str = "",
+        **accounts: str,
     ) -> list[BreakerEvent]:
         """The breaker handles a snapshot of one job with these processes."""
-        job = self.job(*processes, name=name, restart_key=restart_key)
+        job = self.job(*processes, name=name, **accounts)
         return list(self.breaker.handle_snapshot((), self.snapshot(seconds, job)))
 
     def suppressed(self) -> list[str]:

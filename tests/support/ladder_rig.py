@@ -51,7 +51,7 @@ class LadderRig:
         actions = {name: replace(ACTIONS[name], start=self.start) for name, _ in self.steps}
         self.ladder = Ladder(
             about, policy, actions,
-            allowance=Allowance(self.spending, about.job.account, self.budget, self.moment),
+            allowance=Allowance(self.spending, about.job.accounts, self.budget, self.moment),
             record=self.records.append,
             clock=lambda: self.now_ns,
         )  # fmt: skip
@@ -68,7 +68,7 @@ class LadderRig:
     @property
     def spent(self) -> int:
         """How often the budget was spent."""
-        job, now = watches.identity().account, self.moment()
+        job, now = watches.identity().accounts, self.moment()
         return next(n for n in count() if not self.spending.refusal(job, Budget(n + 1), now))
 
     def poll(self, seconds: float) -> list[StepOutcome | Outcome]:

@@ -1,6 +1,6 @@
 """An incident's share of its job's budget: one ended process, however many steps it takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.policy.policy import Budget
@@ -9,14 +9,18 @@ from ebpftrace.act.policy.policy import Budget
 class Allowance:
     """Call `claim` before each step that may end a process, then `keep` or `refund`.
 
-    `account` is what the job's budget is kept by.
+    `accounts` are what the job's budget is kept by.
     """
 
     def __init__(
-        self, spending: Spending, account: str, budget: Budget, moment: Callable[[], Moment]
+        self,
+        spending: Spending,
+        accounts: Sequence[str],
+        budget: Budget,
+        moment: Callable[[], Moment],
     ) -> None:
         self._spending = spending
-        self._account = account
+        self._accounts = accounts
         self._budget = budget
         self._moment = moment
         self._spent = False
@@ -27,9 +31,9 @@ class Allowance:
         """Spend the budget, once. The reason it cannot be spent, or ""."""
         if self._spent or self._waived:
             return ""
-        if refusal := self._spending.refusal(self._account, self._budget, self._moment()):
+        if refusal := self._spending.refusal(self._accounts, self._budget, self._moment()):
             return refusal
-        self._spending.spend(self._account, self._moment())
+        self._spending.spend(self._accounts, self._moment())
         self._spent = True
         return ""
 
@@ -41,7 +45,7 @@ class Allowance:
         """A step ended no process. Return whether the budget was refunded."""
         if not self._spent or self._kept:
             return False
-        self._spending.refund(self._account)
+        self._spending.refund(self._accounts)
         self._spent = False
         return True
 

@@ -1,7 +1,9 @@
 """How often a job's processes may be ended, and the cool-down after an incident.
 
 A job is known here by its account (`JobIdentity.account`): a supervisor that recreates the
-job's cgroup does not give it a new budget.
+job's cgroup does not give it a new budget. A CI run is its processes' own word, so it has a
+budget only together with its cgroup: an end is charged to both accounts, and both must allow
+it.
 
 Within one boot time is CLOCK_BOOTTIME: clock jumps do not affect it, and it advances while
 ebpftrace restarts or the machine sleeps. Across boots only Unix time is left; an entry
@@ -11,7 +13,7 @@ budget early.
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -67,23 +69,34 @@ class Spending:
         self._ends: defaultdict[str, deque[Moment]] = defaultdict(deque)  # of processes
         self._last_incident: dict[str, Moment] = {}
 
-    def spend(self, account: str, moment: Moment) -> None:
+    def spend(self, accounts: Iterable[str], moment: Moment) -> None:
         """A process is about to be ended."""
-        self._ends[account].append(moment)
+        for account in accounts:
+            self._ends[account].append(moment)
         self._forget(moment)
 
-    def refund(self, account: str) -> None:
+    def refund(self, accounts: Iterable[str]) -> None:
         """The latest `spend` ended no process."""
-        if self._ends.get(account):
-            self._ends[account].pop()
+        for account in accounts:
+            if self._ends.get(account):
+                self._ends[account].pop()
 
     def start_cooldown(self, account: str, moment: Moment) -> None:
         """An incident ended."""
         self._last_incident[account] = moment
         self._forget(moment)
 
-    def refusal(self, account: str, budget: Budget, now: Moment) -> str:
-        """Why the budget allows ending no process now; "" if it does."""
+    def refusal(self, accounts: Sequence[str], budget: Budget, now: Moment) -> str:
+        """Why the budget allows ending no process now; "" if every account does."""
+        own, *shared = accounts
+        refusals = [self._refusal(own, budget, now, "budget")]
+        refusals += (
+            self._refusal(account, budget, now, "budget of all runs in the cgroup")
+            for account in shared
+        )
+        return next(filter(None, refusals), "")
+
+    def _refusal(self, account: str, budget: Budget, now: Moment, what: str) -> str:
         recent = [
             age
             for end in self._ends.get(account, ())
@@ -98,7 +111,7 @@ class Spending:
         wait = budget.window_ns - sorted(recent)[budget.restarts - 1]
         plural = "restart" if budget.restarts == 1 else "restarts"
         return (
-            f"budget spent: {budget.restarts} {plural} in {window}; "
+            f"{what} spent: {budget.restarts} {plural} in {window}; "
             f"the next in {format_duration(wait)}"
         )
 

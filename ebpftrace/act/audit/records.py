@@ -44,6 +44,7 @@ def incident_record(incident: Incident) -> Record:
     return head | {
         "incident": incident.id,
         "account": incident.job.account,
+        "cgroup_account": incident.job.place_account,
         "facts": facts(incident),
     }
 
@@ -101,4 +102,5 @@ def suppressed_record(
 
 def logged_fuse_record(event: FuseEvent) -> Record:
     """A fuse event; `account` is what its job's budget is kept by."""
-    return fuse_record(event) | {"account": event.job.account}
+    accounts = {"account": event.job.account, "cgroup_account": event.job.place_account}
+    return fuse_record(event) | accounts

@@ -14,7 +14,7 @@ from ebpftrace.act.process.undo import Undo
 class _OpenIncident:
     """An incident whose outcome has not been read yet."""
 
-    account: str
+    accounts: tuple[str, ...]  # its job's own, and that of its cgroup
     latest: Moment  # of its last record
     spent: Moment | None = None  # when it spent the budget
     undos: list[Undo] = field(default_factory=list)
@@ -55,10 +55,10 @@ def _replay(record: Record, incidents: dict[str, _OpenIncident], spending: Spend
             return
         case AuditRecordType.FUSE:
             if record["event"] == FuseEventKind.KILLED:
-                spending.spend(str(record["account"]), moment)
+                spending.spend(_accounts(record), moment)
             return
         case AuditRecordType.INCIDENT:
-            started = _OpenIncident(str(record["account"]), moment)
+            started = _OpenIncident(_accounts(record), moment)
             incidents[str(record["incident"])] = started
             return
     name = str(record["incident"])
@@ -80,13 +80,19 @@ def _replay(record: Record, incidents: dict[str, _OpenIncident], spending: Spend
                 incident.spent = None
         case AuditRecordType.OUTCOME:
             if incident.spent is not None:
-                spending.spend(incident.account, incident.spent)
-            spending.start_cooldown(incident.account, moment)
+                spending.spend(incident.accounts, incident.spent)
+            spending.start_cooldown(incident.accounts[0], moment)
             del incidents[name]
 
 
 def _charge_unfinished(incident: _OpenIncident, spending: Spending) -> None:
     """Add what it spent: whether its signal or hook still ran is unknown, so it counts."""
     if incident.spent is not None:
-        spending.spend(incident.account, incident.spent)
-        spending.start_cooldown(incident.account, incident.latest)
+        spending.spend(incident.accounts, incident.spent)
+        spending.start_cooldown(incident.accounts[0], incident.latest)
+
+
+def _accounts(record: Record) -> tuple[str, ...]:
+    """An audit log of an earlier version has none of a cgroup."""
+    place = record.get("cgroup_account")
+    return (str(record["account"]), *([str(place)] if place else []))

@@ -154,11 +154,11 @@ class Breaker:
     def log_fuse_kill(self, event: FuseEvent) -> None:
         """A fuse killed a process: log it, and spend the budget of its job."""
         self.log_fuse_event(event)
-        self._spending.spend(event.job.account, self._moment())
+        self._spending.spend(event.job.accounts, self._moment())
 
     def budget_refusal(self, job: JobIdentity, policy: Policy) -> str:
         """Why the budget allows ending no process of a job now; "" if it does."""
-        return self._spending.refusal(job.account, policy.budget, self._moment())
+        return self._spending.refusal(job.accounts, policy.budget, self._moment())
 
     def cancel(self, job: str, reason: str) -> tuple[BreakerEvent, ...]:
         """A user ends the incident of a job."""

@@ -88,12 +88,12 @@ class RunningIncidents:
         `cools_down`: its end starts the cool-down of its job.
         """
         self._record(incident_record(incident))
-        job, account = incident.job.key, incident.job.account
+        job, accounts = incident.job.key, incident.job.accounts
         self._ladders[job] = Ladder(
             incident,
             policy,
             self._actions,
-            allowance=Allowance(self._spending, account, policy.budget, self._moment),
+            allowance=Allowance(self._spending, accounts, policy.budget, self._moment),
             record=self._record,
             clock=self._clock,
         )

@@ -143,6 +143,20 @@ def test_run_in_another_cgroup_has_another_account(machine: Machine) -> None:
     assert len(accounts) == 4
 
 
+def test_runs_of_one_cgroup_share_its_account(machine: Machine) -> None:
+    one, two = machine.cgroup("/one"), machine.cgroup("/two")
+    machine.fake.process(10, environ=GITHUB)
+    machine.fake.process(11, environ=GITHUB | {"GITHUB_RUN_ID": "100"})
+    machine.fake.process(12)
+    for number, shared in ((one, "cgroup:/one"), (two, "cgroup:/two")):
+        first, second, plain = (machine.resolver.resolve(pid, number) for pid in (10, 11, 12))
+        assert first.accounts == (first.account, shared)
+        assert second.accounts == (second.account, shared)
+        assert plain.accounts == (shared,)
+    removed = machine.resolver.resolve(10, 424242)
+    assert removed.accounts == (removed.key, "424242")
+
+
 def test_container_restarted_by_the_kubelet_keeps_its_account(machine: Machine) -> None:
     """Its id and its path change; its name in the kubelet's mounts does not."""
     uid = "12345678-9abc-def0-1234-56789abcdef0"

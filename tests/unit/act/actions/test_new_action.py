@@ -151,7 +151,7 @@ def test_ladder_runs_a_new_action_within_the_budget(
         about,
         drain_policy(known),
         known,
-        allowance=Allowance(Spending(), about.job.account, budget, lambda: Moment(0, 0, "")),
+        allowance=Allowance(Spending(), about.job.accounts, budget, lambda: Moment(0, 0, "")),
         record=lambda _record: None,
         clock=lambda: about.began_ns,
     )

@@ -20,7 +20,7 @@ def spending() -> Spending:
 
 
 def allowance(spending: Spending) -> Allowance:
-    return Allowance(spending, "job", ONE, now)
+    return Allowance(spending, ["job"], ONE, now)
 
 
 def test_several_steps_of_one_incident_spend_the_budget_once(spending: Spending) -> None:

@@ -43,7 +43,7 @@ ALL: dict[AuditRecordType, Record] = {
     [
         (STEP, step_record(watches.step()), {"output", "refunded", "undo"}),
         (OUTCOME, outcome_record(watches.outcome()), {"restored"}),
-        (FUSE, fuse_record(watches.fuse_event()), {"account"}),
+        (FUSE, fuse_record(watches.fuse_event()), {"account", "cgroup_account"}),
     ],
     ids=["step", "outcome", "fuse"],
 )

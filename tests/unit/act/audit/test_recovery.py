@@ -42,8 +42,8 @@ END = line(9, "outcome", helped=True)
 def test_a_restart_of_a_process_counts_after_the_replay() -> None:
     spending = Spending()
     assert replay_audit_log([START, step_started(1), step(2), END], spending) == ()
-    assert spending.refusal("job", ONE, moment(50))
-    assert spending.refusal("job", ONE, moment(102)) == ""
+    assert spending.refusal(["job"], ONE, moment(50))
+    assert spending.refusal(["job"], ONE, moment(102)) == ""
     assert spending.cooldown_left_ns("job", 60 * S, moment(19)) == 50 * S
 
 
@@ -53,7 +53,7 @@ def test_only_a_kill_by_a_fuse_spends_the_budget(event: str, spent: bool) -> Non
     fuse = line(1, "fuse", event=event, account="job")
     del fuse["incident"]
     assert replay_audit_log([fuse], spending) == ()
-    assert bool(spending.refusal("job", ONE, moment(50))) == spent
+    assert bool(spending.refusal(["job"], ONE, moment(50))) == spent
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_only_a_kill_by_a_fuse_spends_the_budget(event: str, spent: bool) -> Non
 def test_an_incident_that_ended_no_process_spends_nothing(records: list[Line]) -> None:
     spending = Spending()
     replay_audit_log(records, spending)
-    assert spending.refusal("job", ONE, moment(50)) == ""
+    assert spending.refusal(["job"], ONE, moment(50)) == ""
 
 
 def test_an_unfinished_incident_counts_and_is_to_be_undone() -> None:
@@ -76,7 +76,7 @@ def test_an_unfinished_incident_counts_and_is_to_be_undone() -> None:
     (unfinished,) = replay_audit_log([START, step_started(1), step(2, UNDO)], spending)
     assert unfinished.id == "one"
     assert unfinished.undos == (UNDO,)
-    assert spending.refusal("job", ONE, moment(50))
+    assert spending.refusal(["job"], ONE, moment(50))
     assert spending.cooldown_left_ns("job", 60 * S, moment(12)) == 50 * S
 
 
@@ -90,7 +90,7 @@ def test_an_unfinished_incident_that_ended_no_process_needs_no_cool_down() -> No
     spending = Spending()
     assert replay_audit_log([START, step_started(1, spends_budget=False)], spending)
     assert spending.cooldown_left_ns("job", 60 * S, moment(2)) == 0
-    assert spending.refusal("job", ONE, moment(2)) == ""
+    assert spending.refusal(["job"], ONE, moment(2)) == ""
 
 
 def test_an_abandoned_incident_is_not_undone_again_at_the_next_start() -> None:
@@ -99,7 +99,7 @@ def test_an_abandoned_incident_is_not_undone_again_at_the_next_start() -> None:
     abandoned = line(30, "abandoned", restored=True)
     records = [START, step_started(1), step(2, UNDO), abandoned]
     assert replay_audit_log(records, spending) == ()
-    assert spending.refusal("job", ONE, moment(50))
+    assert spending.refusal(["job"], ONE, moment(50))
     assert spending.cooldown_left_ns("job", 60 * S, moment(12)) == 50 * S
 
 
@@ -118,4 +118,4 @@ def test_malformed_records_are_skipped() -> None:
     ]  # fmt: skip
     records = [*malformed, START, step_started(1), step(2), END]
     assert replay_audit_log(records, spending) == ()
-    assert spending.refusal("job", ONE, moment(50))
+    assert spending.refusal(["job"], ONE, moment(50))

@@ -43,6 +43,24 @@ def test_a_recreated_cgroup_shares_the_budget_of_its_predecessor(rig: BreakerRig
     later.close()
 
 
+def test_runs_of_a_cgroup_share_its_budget_whatever_they_are_called(rig: BreakerRig) -> None:
+    once = policy(budget=ONCE, cooldown_ns=0)
+    rig.breaker.reload([once])
+    shared = {"place_account": "systemd:/runner.service"}
+    rig.see(0, rig.process(400), name="one", restart_key="one", **shared)
+    rig.see(6, rig.process(100), name="one", restart_key="one", **shared)
+    later = rig.restarted(once)
+    events = later.see(20, later.process(400), name="two", restart_key="two", **shared)
+    steps = [event for event in events if isinstance(event, StepOutcome)]
+    assert "budget of all runs in the cgroup spent" in steps[0].detail
+    later.see(26, later.process(100), name="two", restart_key="two", **shared)
+    assert later.started == []
+    elsewhere = {"restart_key": "two", "place_account": "systemd:/other.service"}
+    later.see(40, later.process(400), name="elsewhere", **elsewhere)
+    assert len(later.started) == 1
+    later.close()
+
+
 def test_an_unfinished_incident_is_undone_at_the_next_start(
     rig: BreakerRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
