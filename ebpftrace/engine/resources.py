@@ -1,5 +1,6 @@
 """What the breaker needs before anything is attached: policies, audit log, fuse watchdog."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from ebpftrace.engine.request import WatchRequest
 from ebpftrace.errors import EbpftraceError, LogTakenError
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.probe import FuseDefault
+from ebpftrace.text import clean
 
 
 @dataclass(slots=True)
@@ -50,6 +52,13 @@ class BreakerResources:
             return cls(remarks=[f"{error.what}: this watch takes no action"])
         try:
             past = tuple(AuditReader(request.audit, obeyed=True).records())
+        except OSError as error:  # a folder in place of an older file
+            log.close()
+            raise EbpftraceError(
+                f"cannot read the audit log {clean(os.fsencode(request.audit))}",
+                why=f"{clean(os.fsdecode(error.filename or b''))}: {error.strerror}",
+                fix="remove what is there, or write to another log: --audit FILE",
+            ) from error
         except BaseException:
             log.close()
             raise

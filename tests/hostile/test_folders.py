@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -157,11 +158,31 @@ def test_evidence_is_not_saved_where_another_user_decides(home: Path, tmp_path: 
     assert not (home / "new").exists()
 
 
+def test_evidence_in_a_shared_folder_is_pushed_out_by_none_of_others(shared: Path) -> None:
+    options = CaptureOptions(folder=shared, keep=1)
+    for name in ("2020", "2099"):
+        as_user('mkdir "$1"; touch "$1/manifest.json"', shared / name)
+    saved = capture(incident(), options, Event()).evidence
+    assert saved is not None
+    saved_later = capture(replace(incident(), id="later"), options, Event()).evidence
+    assert saved_later is not None
+    assert sorted(entry.name for entry in shared.iterdir()) == ["2020", "2099", "later"]
+
+
+def test_folder_in_place_of_an_older_audit_log_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "audit.jsonl.1").mkdir(mode=0o700)
+    done = watch("--audit", tmp_path / "audit.jsonl")
+    assert done.returncode == 1
+    assert said(done, f"{tmp_path}/audit.jsonl.1: Is a directory")
+
+
 def test_notify_appends_to_no_file_of_another_user_s_choice(home: Path, victim: Path) -> None:
     as_user('ln -s "$1" "$2"', victim, home / "facts")
-    ended = act("notify", incident(), NotifyOptions(file=home / "facts"))
-    assert ended.status is StepStatus.FAILED
-    assert f"{home} belongs to uid {UNPRIVILEGED}" in ended.detail
+    for name, why in (("facts", "not a regular file"), ("new", f"{home} belongs to uid")):
+        ended = act("notify", incident(), NotifyOptions(file=home / name))
+        assert ended.status is StepStatus.FAILED
+        assert why in ended.detail
+    assert not (home / "new").exists()
 
 
 @pytest.mark.parametrize("option", ["--output", "--screenshot"])

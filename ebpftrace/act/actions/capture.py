@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from ebpftrace.act.incident.incident import Incident, facts
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.text import clean
 from ebpftrace.trusted import TrustedFolder
+from ebpftrace.trusted.rules import owner_reason
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, format_bytes
 
 MANIFEST = "manifest.json"
@@ -66,7 +68,7 @@ def capture(
     are saved, and the manifest says so.
     """
     # What others cannot change may be written to by its path.
-    TrustedFolder.open("the evidence in", options.folder, make=True).close()
+    TrustedFolder.open("the evidence in", options.folder, make=True, sticky=True).close()
     folder = options.folder / incident.id
     partial = options.folder / f".{incident.id}{_PARTIAL}"
     partial.mkdir(mode=0o700)
@@ -162,8 +164,9 @@ def _prune(folder: Path, keep: int, newest: Path) -> None:
     """
     complete: list[Path] = []
     for entry in folder.iterdir():
-        if entry.is_symlink() or not entry.is_dir():
-            continue
+        status = entry.lstat()
+        if not stat.S_ISDIR(status.st_mode) or owner_reason(status):
+            continue  # in a folder like /tmp others may make what looks like evidence
         if entry.name.startswith(".") and entry.name.endswith(_PARTIAL):
             if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
                 shutil.rmtree(entry, ignore_errors=True)
