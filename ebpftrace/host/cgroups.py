@@ -142,18 +142,18 @@ class CgroupPaths:
         user, or may be written by a group or everyone. The owner is 0 if there is none. What
         is not visible here counts as root's.
         """
-        parts = _split(path)
-        for count in range(1, min(len(parts), _MAX_DEPTH) + 1):
-            part = "/" + "/".join(parts[:count])
-            folder = self.folder(part)
+        below = _below(path, self._mount_root)
+        names = below.split("/")[:_MAX_DEPTH] if below else []
+        above = path.rstrip("/").removesuffix(f"/{below}")
+        at = ""
+        for name in names:
+            at = f"{at}/{name}"
             try:
-                status = None if folder is None else folder.lstat()
+                status = os.lstat(f"{self._mount}{at}")
             except OSError:
                 continue
-            if status is not None and (
-                status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_MAY_WRITE
-            ):
-                return part, status.st_uid
+            if status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_MAY_WRITE:
+                return above + at, status.st_uid
         return path, 0
 
     def close(self) -> None:

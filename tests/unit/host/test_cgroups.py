@@ -82,6 +82,10 @@ def test_names_below_a_delegated_cgroup_are_its_owner_s(tmp_path: Path, how: str
     assert paths.given_part("/ci") == ("/ci", 0)
     assert paths.given_part("/") == ("/", 0)
     assert paths.given_part("/../ci/job/a") == ("/../ci/job/a", 0)
+    contained = CgroupPaths(MemoryHierarchy("v2", tmp_path, "/docker/x"))
+    assert contained.given_part("/docker/x/ci/job/a") == ("/docker/x/ci/job", owner)
+    assert contained.given_part("/docker/x") == ("/docker/x", 0)
+    assert contained.given_part("/ci/job/a") == ("/ci/job/a", 0)
 
 
 def test_ended_process_has_no_cgroup(tmp_path: Path) -> None:
