@@ -137,6 +137,8 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
         return;
     if (process->fuse_signal == EXEMPT || held < process->fuse_spared)
         return;
+    if (process->how == START_LEFT)
+        become_owner(process, task);
     u64 now = bpf_ktime_get_ns();
     u32 resumed = 0;
     if (stopped.lookup(&tgid)) {

@@ -144,8 +144,10 @@ def test_bounds_of_the_memory_hold_for_the_sharer_that_remains(observer: Observe
         assert stops(pid)
         event = blown(observer, pid)
         assert 20 * MIB <= event.held_bytes <= 20 * MIB + 4 * PAGE + observer.lag_bytes
-        observer.read()
-        assert observer.started(pid).how == "shared"
+        assert event.tracked.pid == pid
+        started = observer.started(pid)
+        assert (started.how, started.parent_pid) == ("shared", owner.pid)
+        assert observer.counters(pid).usage.held_bytes >= 20 * MIB
         os.kill(pid, signal.SIGKILL)
         until(lambda: not lives(pid))
 
