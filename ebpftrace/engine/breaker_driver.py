@@ -9,13 +9,22 @@ from ebpftrace.act.breaker.breaker import Breaker
 from ebpftrace.act.fuse.bounds import has_fuse
 from ebpftrace.act.fuse.controller import FuseController
 from ebpftrace.act.fuse.events import UserCommand
+from ebpftrace.act.fuse.kills import FuseKills
 from ebpftrace.act.fuse.ladder import actions_with
+from ebpftrace.act.fuse.resumes import Resumes
 from ebpftrace.act.incident.outcome import BreakerEvent, Outcome, StepOutcome, SuppressedTrigger
 from ebpftrace.act.policy.conditions import sample_every_ns
 from ebpftrace.engine.fuse_incidents import FuseIncidents
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.engine.waiting.clock import TimeSource
-from ebpftrace.events import Breached, FuseBlown, OomKilled, ProcessExited, ProcessKey
+from ebpftrace.events import (
+    Breached,
+    FuseBlown,
+    OomKilled,
+    ProcessExited,
+    ProcessKey,
+    ProcessStarted,
+)
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import KnownProcess, Snapshot
@@ -45,8 +54,11 @@ class BreakerDriver:
         self._trouble = ""
         self._breaker = Breaker(
             self._policies.policies, resources.log, folder=paths.folder, past=resources.past,
-            actions=actions_with(self._resume), moment=self._moment, clock=time.monotonic_ns,
+            actions=actions_with(self._resume, probe.sharers), moment=self._moment,
+            clock=time.monotonic_ns,
         )  # fmt: skip
+        self._kills = FuseKills(probe)
+        self._resumes = Resumes()
         self._holding = resources.holding
         self._fuses: FuseIncidents | None = None
         self._stops: FuseController | None = None
@@ -93,7 +105,7 @@ class BreakerDriver:
         self._report(self._breaker.handle_snapshot(findings, snapshot))
         if self._fuses is not None and self._holding is not None:
             for key in self._holding.resumed_by_others():
-                self._fuses.resume(key)  # resumed by another program; the ladder continues
+                self._handle_resumed(key)
             self._fuses.handle_snapshot(self._policies.policies, snapshot)
             if trouble := self._holding.check():
                 self._remark(trouble)
@@ -106,8 +118,13 @@ class BreakerDriver:
             return
         if event.killed:
             self._fuses.kernel_kill(event, self._policies.policies, known)
+            self._kills.killed(event, self._time.monotonic_ns())
         else:
             self._fuses.kernel_stop(event)
+
+    def handle_start(self, event: ProcessStarted) -> None:
+        """A process is tracked from here on."""
+        self._kills.started(event, self._time.monotonic_ns())
 
     def handle_exit(self, event: ProcessExited) -> None:
         """A process has ended, or become another program."""
@@ -163,6 +180,12 @@ class BreakerDriver:
         if self._fuses is not None:
             self._fuses.close()
         self._report(self._breaker.close())
+
+    def _handle_resumed(self, key: ProcessKey) -> None:
+        """Another program resumed it: its bound is raised, unless that happens often."""
+        process = None if self._stops is None else self._stops.find(key)
+        if process and self._resumes.allow(process.bound_key, self._time.monotonic_ns()):
+            self._resume(key)
 
     def _resume(self, key: ProcessKey) -> None:
         if self._fuses is not None:

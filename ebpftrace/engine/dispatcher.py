@@ -92,7 +92,7 @@ class EventDispatcher:
                     self._breaker.handle_breach(event)
             elif isinstance(event, FuseBlown):
                 if self._breaker is not None:
-                    self._breaker.handle_fuse(event, self._ledger.process(event.key))
+                    self._breaker.handle_fuse(event, self._ledger.process(event.tracked))
             elif isinstance(event, ProcessStarted):
                 self._start(event)
             else:
@@ -140,6 +140,7 @@ class EventDispatcher:
             return
         if self._breaker is not None:
             self._scheduler.process_started(self._clock())
+            self._breaker.handle_start(event)
         self._wrapped.started(accepted)
         identity = self._identify(event.key.pid, event.cgroup_id, event.parent_pid)
         self._ledger.apply(accepted, identity)

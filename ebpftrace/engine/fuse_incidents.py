@@ -173,7 +173,7 @@ class FuseIncidents:
         self._report(self._breaker.kill_now(process.job, "killed by hand"))
 
     def _is_target(self, process: StoppedProcess) -> bool:
-        return process.key in (self._breaker.targets_of(process.job) or ())
+        return process.owner in (self._breaker.targets_of(process.job) or ())
 
     def _start_incidents(self, snapshot: Snapshot) -> None:
         """Start an incident in every job that has stopped processes and none yet."""
@@ -198,10 +198,10 @@ class FuseIncidents:
         the stopped process that holds most.
         """
         first = largest = processes[0]
-        candidates: list[FuseEvent | None] = [first.event]
+        candidates: list[FuseEvent | None] = [first.of_owner]
         if not (only or first.has_own_bound):
             largest = max(processes, key=lambda process: process.event.held_bytes)
-            candidates = [None, largest.event]
+            candidates = [None, largest.of_owner]
         targets = None
         for target in candidates:
             finding = finding_of(first.event, target)

@@ -5,15 +5,29 @@
  *   evade child MIB   a child does so
  *   evade forks MIB   that child's own children share MIB among them
  *   evade late MIB    writes the arguments over its own, later
+ *   evade share MIB   a process that shares all its memory holds MIB
+ *   evade orphan MIB  the same, by another name, and the first process ends
+ *   evade idle MIB    holds MIB, beside a process that shares it and does nothing
+ *   evade chain MIB   each of a chain of such processes ends; the last one, idle, is left
+ *   evade moved MIB PROCS  as `orphan`, from another cgroup, by its file cgroup.procs
+ *   evade vfork MIB   a vfork child that executes nothing holds MIB
+ *   evade resume MIB  holds MIB, and three helpers resume it all the time
+ *   evade trace MIB   the same by a debugger that suppresses each stop
+ *   evade wake PID    resumes another process all the time
  *
  * It is started as root and becomes another user first, then waits for a line on its stdin,
  * unless a parent of its own has done so. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +61,80 @@ static int claim_in_child(const char *program, const char *mode, const char *mib
     return wait(NULL) < 0;
 }
 
+struct sharer {
+    char stack[64 << 10];
+    const char *procs; /* where it moves to, or NULL */
+    size_t bytes; /* 0: holds nothing */
+    int more;     /* links of a chain that follow */
+};
+static struct sharer sharers[4];
+
+static int share_body(void *argument)
+{
+    struct sharer *own = argument;
+    prctl(PR_SET_NAME, "something", 0, 0, 0);
+    if (own->more) {
+        own[1] = (struct sharer){.bytes = own->bytes, .more = own->more - 1};
+        _exit(clone(share_body, own[1].stack + sizeof(own->stack), CLONE_VM | CLONE_FILES,
+                    own + 1) < 0);
+    }
+    int file = own->procs ? open(own->procs, O_WRONLY) : -1;
+    if (file >= 0 && write(file, "0", 1) != 1)
+        _exit(1);
+    if (own->bytes) {
+        usleep(300000); /* the first process has ended by then, if it does */
+        hold(own->bytes);
+    }
+    for (;;)
+        pause();
+}
+
+static int start_sharer(size_t bytes, int more, const char *procs)
+{
+    *sharers = (struct sharer){.bytes = bytes, .more = more, .procs = procs};
+    return clone(share_body, sharers->stack + sizeof(sharers->stack), CLONE_VM, sharers) < 0;
+}
+
+static int hold_in_vfork(size_t bytes)
+{
+    if (vfork() == 0) {
+        hold(bytes);
+        _exit(0);
+    }
+    return 0;
+}
+
+static void wake(pid_t process)
+{
+    for (;;)
+        kill(process, SIGCONT);
+}
+
+static int hold_and_resume(size_t bytes)
+{
+    pid_t self = getpid();
+    for (int n = 0; n < 3; n++)
+        if (fork() == 0) {
+            prctl(PR_SET_NAME, "helper", 0, 0, 0);
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            wake(self);
+        }
+    return hold(bytes);
+}
+
+static int hold_under_tracer(size_t bytes)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        raise(SIGUSR1);
+        return hold(bytes);
+    }
+    for (int status; waitpid(child, &status, 0) == child && WIFSTOPPED(status);)
+        ptrace(PTRACE_CONT, child, NULL, NULL); /* no signal: the stop is suppressed */
+    return 0;
+}
+
 static int share_out(size_t bytes)
 {
     for (int n = 0; n < CHILDREN; n++)
@@ -76,9 +164,25 @@ int main(int argc, char **argv)
     if (!strcmp(mode, "child"))
         return claim_in_child(program, "plain", mib);
     if (!strcmp(mode, "forks"))
-        return claim_in_child(program, "share", mib);
-    if (!strcmp(mode, "share"))
+        return claim_in_child(program, "parts", mib);
+    if (!strcmp(mode, "parts"))
         return share_out(bytes);
+    if (!strcmp(mode, "idle") || !strcmp(mode, "chain"))
+        return start_sharer(0, !strcmp(mode, "chain") ? 3 : 0, NULL) || hold(bytes);
+    if (!strcmp(mode, "orphan"))
+        return start_sharer(bytes, 0, NULL);
+    if (!strcmp(mode, "moved") && argc > 3)
+        return start_sharer(bytes, 0, argv[3]);
+    if (!strcmp(mode, "share"))
+        return start_sharer(bytes, 0, NULL) || pause();
+    if (!strcmp(mode, "vfork"))
+        return hold_in_vfork(bytes);
+    if (!strcmp(mode, "resume"))
+        return hold_and_resume(bytes);
+    if (!strcmp(mode, "trace"))
+        return hold_under_tracer(bytes);
+    if (!strcmp(mode, "wake"))
+        wake(atoi(mib));
     if (!strcmp(mode, "late") && argc > 3) {
         memset(argv[1], 0, argv[3] + strlen(argv[3]) - argv[1]);
         strcpy(argv[1], CLAIM);

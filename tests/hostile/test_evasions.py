@@ -1,14 +1,17 @@
 """One user holds memory in ways that no fuse is to see, beside a calm process of the run."""
 
+import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.acting import SECONDS, is_step, of_type
+from tests.support.acting import SECONDS, is_step, is_type, of_type
 from tests.support.build import evade_binary
-from tests.support.cgroups import memory_cgroup
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.patience import patient
 from tests.support.process_state import until
 from tests.support.records import Watch
@@ -16,54 +19,159 @@ from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
+UNPRIVILEGED = 65534
 VICTIM = "protected"
 CALM_MIB, EVADER_MIB, BOUND_MIB = 40, 300, 160
-POLICY = f"""
+POLICY = """
 [[policy]]
 name = "fuse"
-match.comm = ["evade-*", "{VICTIM}"]
+match.comm = ["evade-*", "protected"]
 grace = "0s"
 cooldown = "0s"
 capture = false
-fuse = {{ bound = "{BOUND_MIB}MiB", of = "SCOPE" }}
 """
+CLAIMS = ("claim", "child", "late")
+SHARERS = ("share", "orphan", "moved", "idle", "chain", "vfork")
 
 
-ATTACKS = ("plain", "claim", "child", "late")
+def watching(folder: Path, policy: str) -> Watch:
+    file = folder / "policy.toml"
+    file.write_text(POLICY + policy)
+    return Watch(
+        "--comm", VICTIM, "--comm", "evade-*", "--interval", "200ms",
+        "--config", str(file), "--audit", str(folder / "audit.jsonl"),
+    )  # fmt: skip
+
+
+@contextmanager
+def evading(group: MemoryCgroup, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """The attack, which begins with a line on its stdin."""
+    argv: list[str | Path] = [evade_binary(), *arguments]
+    with subprocess.Popen(group.inside(argv), bufsize=0, stdin=subprocess.PIPE) as evader:
+        try:
+            yield evader
+        finally:
+            evader.kill()
+
+
+def begin(evader: "subprocess.Popen[bytes]") -> None:
+    assert evader.stdin is not None
+    evader.stdin.write(b"\n")
+
+
+@contextmanager
+def calm(group: MemoryCgroup) -> Iterator[Workload]:
+    with Workload(VICTIM, cgroup=group) as victim:
+        victim.do(f"map {CALM_MIB}MiB")
+        victim.do("touch 0")
+        yield victim
+
+
+def delegated(group: MemoryCgroup) -> Path:
+    """The file by which the user may move processes into a cgroup."""
+    file = group.path / "cgroup.procs"
+    os.chown(file, UNPRIVILEGED, UNPRIVILEGED)
+    return file
 
 
 @pytest.mark.parametrize(
     ("attack", "scope"),
-    [*((attack, scope) for attack in ATTACKS for scope in ("process", "job")),
+    [*((attack, scope) for attack in ("plain", *CLAIMS, *SHARERS)
+       for scope in ("process", "job")),
      ("forks", "job")],
 )  # fmt: skip
 def test_evader_is_ended_and_the_calm_process_beside_it_is_not(
     tmp_path: Path, attack: str, scope: str
 ) -> None:
-    file = tmp_path / "policy.toml"
-    file.write_text(POLICY.replace("SCOPE", scope))
-    options = (
-        "--comm", VICTIM, "--comm", "evade-*", "--interval", "200ms",
-        "--config", str(file), "--audit", str(tmp_path / "audit.jsonl"),
-    )  # fmt: skip
+    fuse = f'fuse = {{ bound = "{BOUND_MIB}MiB", of = "{scope}" }}\n'
     with (
         memory_cgroup() as group,
-        Workload(VICTIM, cgroup=group) as victim,
-        Watch(*options) as watch,
+        memory_cgroup() as elsewhere,
+        calm(group) as victim,
+        watching(tmp_path, fuse) as watch,
     ):
-        victim.do(f"map {CALM_MIB}MiB")
-        victim.do("touch 0")
-        argv: list[str | Path] = [evade_binary(), attack, str(EVADER_MIB), "x" * 64]
-        with subprocess.Popen(group.inside(argv), bufsize=0, stdin=subprocess.PIPE) as evader:
-            try:
-                watch.next_snapshot(SECONDS)
-                assert evader.stdin is not None
-                evader.stdin.write(b"\n")
-                step = watch.wait_for(is_step("signal"), SECONDS)
-                until(lambda: group.pids() == [victim.pid])
-                ended = watch.stop(signal.SIGTERM, patient(30))
-            finally:
-                evader.kill()
+        delegated(group)  # a process may leave only what is its user's as well
+        procs = str(delegated(elsewhere))
+        with evading(group, attack, str(EVADER_MIB), procs.rjust(128, "/")) as evader:
+            watch.next_snapshot(SECONDS)
+            begin(evader)
+            step = watch.wait_for(is_step("signal"), SECONDS)
+            until(lambda: group.pids() == [victim.pid] and not elsewhere.pids())
+            ended = watch.stop(signal.SIGTERM, patient(30))
     assert step["status"] == "done"
-    assert {one["comm"][:5] for one in of_type(watch, "step")} == {"evade"}
+    assert VICTIM not in {one["comm"] for one in of_type(watch, "step")}
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("attack", SHARERS)
+def test_all_that_share_the_memory_of_a_killed_process_end_with_it(
+    tmp_path: Path, attack: str
+) -> None:
+    fuse = f'fuse = {{ bound = "{BOUND_MIB}MiB", of = "process", action = "kill" }}\n'
+    with (
+        memory_cgroup() as group,
+        memory_cgroup() as elsewhere,
+        calm(group) as victim,
+        watching(tmp_path, fuse) as watch,
+    ):
+        delegated(group)
+        procs = str(delegated(elsewhere))
+        with evading(group, attack, str(EVADER_MIB), procs) as evader:
+            watch.next_snapshot(SECONDS)
+            begin(evader)
+            killed = watch.wait_for(is_type("fuse"), SECONDS)
+            until(lambda: group.pids() == [victim.pid] and not elsewhere.pids())
+            ended = watch.stop(signal.SIGTERM, patient(30))
+    assert killed["event"] == "killed"
+    assert VICTIM not in {one["comm"] for one in of_type(watch, "fuse")}
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+LIMIT_MIB, LOW_MIB, NEAR_MIB = 400, 100, 320
+SLOW = 'then = [{ action = "shell", line = "sleep 3" }, { action = "signal", send = ["KILL"] }]'
+
+
+@pytest.mark.parametrize("attack", ["resume", "trace", "wake"])
+@pytest.mark.parametrize(
+    ("bound_mib", "resumed", "by_kernel"),
+    [
+        (LOW_MIB, 'resumed = "kill"', True),
+        (NEAR_MIB, 'resumed = "stop"', False),
+        (NEAR_MIB, "", True),
+        (LOW_MIB, "", None),  # it may come near before the ladder has run
+    ],
+    ids=["kill", "stop", "near the limit", "far from the limit"],
+)
+def test_process_that_helpers_resume_does_not_reach_its_limit(
+    tmp_path: Path, attack: str, bound_mib: int, resumed: str, by_kernel: bool | None
+) -> None:
+    """While the ladder runs. `wake` is a helper in another cgroup."""
+    keys = ", ".join(filter(None, [f'bound = "{bound_mib}MiB"', 'of = "process"', resumed]))
+    with (
+        memory_cgroup() as group,
+        memory_cgroup() as elsewhere,
+        watching(tmp_path, f"fuse = {{ {keys} }}\n{SLOW}\n") as watch,
+    ):
+        group.limit(LIMIT_MIB << 20)
+        holds = attack if attack != "wake" else "plain"
+        with evading(group, holds, str(2 * LIMIT_MIB)) as evader:
+            watch.next_snapshot(SECONDS)
+            helper = evading(elsewhere, "wake", str(evader.pid)) if attack == "wake" else None
+            if helper is not None:
+                begin(helper.__enter__())
+            begin(evader)
+            try:
+                killed = watch.wait_for(
+                    lambda one: one["type"] == "fuse" and one["event"] in ("killed", "ended"),
+                    SECONDS,
+                )
+                until(lambda: not group.pids())
+            finally:
+                if helper is not None:
+                    helper.__exit__(None, None, None)
+            ended = watch.stop(signal.SIGTERM, patient(30))
+    if by_kernel is not None:
+        assert (killed["event"] == "killed") == by_kernel
+    assert (killed["resumed"] >= 5) == (killed["event"] == "killed")
+    assert not of_type(watch, "oom")
     assert (ended.code, ended.stderr) == (0, "")

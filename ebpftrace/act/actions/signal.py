@@ -3,7 +3,7 @@
 The signals are sent in order, a grace period apart, until the process has ended; those of
 a group are each signalled. A grace is cut short where the limit would be reached first.
 Descendants of the go command (`go list` and its compilers, which outlive their gopls by
-seconds) are ended with it.
+seconds) are ended with it. So is every process that shares its memory, by the same signals.
 """
 
 import signal
@@ -18,6 +18,8 @@ from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.identity import Target
+from ebpftrace.act.process.sharers import FindSharers, no_sharers, sharers_of
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
@@ -49,6 +51,7 @@ def start(
     options: SignalOptions,
     *,
     resume: Callable[[ProcessKey], None] | None = None,
+    find_sharers: FindSharers = no_sharers,
 ) -> Running:
     """The first signal is sent by the first poll.
 
@@ -61,7 +64,7 @@ def start(
             StepStatus.SKIPPED, f"not signalled: {targets.refused or targets.ended}"
         )
     outlook = LimitOutlook(incident.cgroup_folder, incident.limit_bytes)
-    return _Signaling(incident, options, targets, outlook, resume)
+    return _Signaling(incident, options, targets, outlook, resume, find_sharers)
 
 
 @dataclass(slots=True)
@@ -71,6 +74,8 @@ class _Signaling:
     targets: PidfdSet
     outlook: LimitOutlook
     resume: Callable[[ProcessKey], None] | None = None
+    find_sharers: FindSharers = no_sharers
+    sharers: set[Target] = field(default_factory=set)
     sent: int = 0
     next_ns: int = 0
     began_ns: int = 0
@@ -136,6 +141,11 @@ class _Signaling:
         dump = _dump_of(self.incident.target.key.pid) if name == "QUIT" else ""
         # Found before every signal: once it has ended they have another parent.
         self.orphans.add(orphans_of(self.incident, self.options.orphans))
+        sharers = sharers_of(
+            [target.key for target in self.incident.targets], self.find_sharers
+        )
+        self.sharers.update(sharers)
+        self.targets.add(sharers)
         if not self.targets.send(signal.Signals[f"SIG{name}"]):
             if self.targets.empty:
                 return Ended(StepStatus.SKIPPED, f"not signalled: {self.targets.refused}")
@@ -166,6 +176,9 @@ class _Signaling:
         detail = f"{self.incident.target_name} ended by {last} after {took}"
         if self.is_cut_short:
             detail += ", sooner since the limit was near"
+        if self.sharers:
+            processes = "process" if len(self.sharers) == 1 else "processes"
+            detail += f", with {len(self.sharers)} {processes} that shared its memory"
         if self.orphans_ended:
             orphans = "descendant" if self.orphans_ended == 1 else "descendants"
             detail += f", with {self.orphans_ended} {orphans}"

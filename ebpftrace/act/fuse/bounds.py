@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ebpftrace.act.fuse.job_bound import bound_in, charge_bound, least_held
 from ebpftrace.act.fuse.shared_room import SharedRoom
-from ebpftrace.act.policy.fuse import Fuse, FuseAction
+from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseResumed
 from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Match, Policy
 from ebpftrace.act.process.identity import in_own_ancestry
@@ -21,7 +21,7 @@ from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.golang.telemetry import MONITOR_BYTES
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapshot
-from ebpftrace.probe import FuseDefault
+from ebpftrace.probe import AfterResumes, FuseDefault
 
 EXEMPT = 0xFFFF_FFFF
 """In place of a signal: never stop this process (bpf/fuse.h)."""
@@ -33,6 +33,11 @@ UNREACHABLE = 1 << 62
 BoundKey = int | ProcessKey
 """What a bound is of: a memory cgroup, by its id, or one process."""
 
+_RESUMED = {
+    None: AfterResumes.KILL_NEAR_LIMIT,
+    FuseResumed.KILL: AfterResumes.KILL,
+    FuseResumed.STOP: AfterResumes.STOP,
+}
 _SIGNALS = {FuseAction.STOP: int(signal.SIGSTOP), FuseAction.KILL: int(signal.SIGKILL)}
 
 
@@ -57,6 +62,7 @@ class ProcessBound(NamedTuple):
     charge_bytes: int
     signal: int
     least_bytes: int = 0
+    resumed: AfterResumes = AfterResumes.KILL_NEAR_LIMIT
 
 
 _NO_STOP = ProcessBound(0, 0, EXEMPT)
@@ -128,7 +134,7 @@ def compute_bounds(
                 processes[key] = _NO_STOP
                 continue
             number = _SIGNALS[fuse.action]
-            least = MONITOR_BYTES if process.role else 0
+            further = number, MONITOR_BYTES if process.role else 0, _RESUMED[fuse.resumed]
             charge = None
             if fuse.scope is FuseScope.JOB:
                 if fuse not in job_bounds:
@@ -139,16 +145,16 @@ def compute_bounds(
             if bound is None and not fuse.backstop:  # a backstop is only a default
                 unlimited.add(job.identity.name)
             if fuse.scope is FuseScope.JOB:
-                processes[key] = ProcessBound(0, charge or 0, number, least)
+                processes[key] = ProcessBound(0, charge or 0, *further)
                 if charge:
                     held[cgroup_id] = job.group_usage.held_bytes
                 if bound is not None:
                     lowest = GroupBound(bound, number, least_held(bound, job))
                     groups[cgroup_id] = min(lowest, groups.get(cgroup_id, lowest))
             elif fuse.scope is FuseScope.PROCESS:
-                processes[key] = ProcessBound(bound or 0, 0, number, least)
+                processes[key] = ProcessBound(bound or 0, 0, *further)
             else:
-                processes[key] = ProcessBound(0, bound or 0, number, least)
+                processes[key] = ProcessBound(0, bound or 0, *further)
     return Bounds(groups, processes, frozenset(unlimited), held)
 
 
@@ -188,4 +194,6 @@ def default_fuse(policies: Sequence[Policy]) -> FuseDefault | None:
     (fuse,) = fuses
     if fuse is None:
         return None
-    return FuseDefault(fuse.scope, fuse.bound, fuse.share, _SIGNALS[fuse.action])
+    return FuseDefault(
+        fuse.scope, fuse.bound, fuse.share, _SIGNALS[fuse.action], _RESUMED[fuse.resumed]
+    )

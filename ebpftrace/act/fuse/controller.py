@@ -28,6 +28,7 @@ from ebpftrace.act.fuse.states import (
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.errors import GoneError
 from ebpftrace.events import FuseBlown, ProcessKey
+from ebpftrace.host.pidfd import is_alive
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import KnownProcess, Snapshot
 from ebpftrace.probe import FuseControl
@@ -110,7 +111,7 @@ class FuseController:
     def identify(self, policies: Sequence[Policy], snapshot: Snapshot) -> list[FuseEvent]:
         """Decide on each process stopped since the last snapshot: keep it stopped, or not."""
         self._effects.use(policies, snapshot)
-        events: list[FuseEvent] = []
+        events = self._forget_sharers(snapshot.monotonic_ns)
         for stop in list(self._stops.values()):
             if stop.state is StopState.UNIDENTIFIED:
                 trigger = self._identify(stop, policies, snapshot)
@@ -119,14 +120,24 @@ class FuseController:
         return events
 
     def target(self, keys: Iterable[ProcessKey]) -> None:
-        """An incident is about these; those that are not stopped are ignored."""
+        """An incident is about these, and all that share their memory.
+
+        Those that are not stopped are ignored.
+        """
         for key in keys:
-            if self.find(key) is not None:
-                self._happened(key, StopTrigger.TARGET)
+            for stop in self._stops_of(key):
+                if stop.process is not None:
+                    self._apply(stop, StopTrigger.TARGET)
 
     def resume(self, key: ProcessKey, now_ns: int) -> list[FuseEvent]:
-        """Resume a process, and raise its bound unless its usage has dropped."""
-        return self._happened(key, StopTrigger.RESUME, now_ns)
+        """Resume a process, and all that share its memory.
+
+        Its bound is raised unless its usage has dropped.
+        """
+        events: list[FuseEvent] = []
+        for stop in self._stops_of(key):
+            events += self._apply(stop, StopTrigger.RESUME, now_ns)
+        return events
 
     def executed(self, key: ProcessKey) -> None:
         """A process called exec; its new memory has only the kernel's default bound."""
@@ -160,7 +171,7 @@ class FuseController:
         self, stop: FuseStop, policies: Sequence[Policy], snapshot: Snapshot
     ) -> StopTrigger | None:
         blown = stop.blown
-        found = find(snapshot, blown.key)
+        found = find(snapshot, blown.tracked)
         if found is None:
             late = snapshot.monotonic_ns - blown.time_ns > _IDENTIFY_NS
             return StopTrigger.EXEMPT if late else None
@@ -184,9 +195,23 @@ class FuseController:
         now = policy if by_others else at_stop(policy, nearest_share(job))
         blown = of_job_alone(blown, fuse, job)
         event = self._first(FuseEventKind.STOPPED, blown, known, now, limit_name)
-        key = bound_key(fuse, blown.key, blown.cgroup_id)
-        stop.process = StoppedProcess(event, policy, fuse, key)
+        key = bound_key(fuse, blown.tracked, blown.cgroup_id)
+        stop.process = StoppedProcess(event, policy, fuse, key, blown.tracked)
         return StopTrigger.IDENTIFY
+
+    def _stops_of(self, key: ProcessKey) -> list[FuseStop]:
+        """The stops of a process, and of those that share its memory."""
+        stops = self._stops.values()
+        return [stop for stop in stops if key in (stop.blown.key, stop.blown.tracked)]
+
+    def _forget_sharers(self, now_ns: int) -> list[FuseEvent]:
+        """The end of a process that is not tracked itself is reported by no event."""
+        events: list[FuseEvent] = []
+        for stop in list(self._stops.values()):
+            if stop.blown.owner is not None and not is_alive(stop.blown.key):
+                self._effects.forget(stop.blown.key)
+                events += self._apply(stop, StopTrigger.END, now_ns)
+        return events
 
     def _happened(
         self, key: ProcessKey, trigger: StopTrigger, now_ns: int = 0

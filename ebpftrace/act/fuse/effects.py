@@ -119,12 +119,16 @@ class FuseEffects:
         if found is not None:
             self._arming.freeing(found[0].identity.cgroup_id, now_ns)
 
+    def forget(self, key: ProcessKey) -> None:
+        """A process that only shared the memory of a tracked one has ended."""
+        self._control.clear_stop(key)
+
     def perform(self, effect: StopEffect, stop: FuseStop, now_ns: int) -> FuseEvent | None:
         """Carry out one effect; returns what there is to report."""
         key, process = stop.blown.key, stop.process
         match effect:
             case StopEffect.EXEMPT:
-                self._arming.exempt(key)
+                self._arming.exempt(stop.blown.tracked)
             case StopEffect.CORRECT_BOUND:
                 self._arm_at_once(stop.blown.cgroup_id)
             case StopEffect.RESUME:
@@ -174,7 +178,7 @@ class FuseEffects:
         """The bound of the next stop, in bytes; None where there is none."""
         snapshot, fuse, of = self._snapshot, process.fuse, process.bound_key
         assert snapshot is not None
-        found = find(snapshot, blown.key)
+        found = find(snapshot, blown.tracked)
         if found is None:
             return blown.bound_bytes  # it ends
         job = found[0]

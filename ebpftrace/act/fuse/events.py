@@ -40,7 +40,8 @@ class FuseEvent:
     again (None: nowhere). `stopped_ns` is how long it was stopped, 0 at the stop itself.
     `limit_name` describes a limit that the job shares, if `limit_bytes` is that.
     `next_steps` describes what happens next: "capture, shell, then SIGKILL". `monotonic_ns`
-    is CLOCK_MONOTONIC, `time_ns` Unix time.
+    is CLOCK_MONOTONIC, `time_ns` Unix time. `resumed` is how often other programs resumed it
+    within a second, where it was killed for that.
     """
 
     kind: FuseEventKind
@@ -60,3 +61,4 @@ class FuseEvent:
     monotonic_ns: int
     time_ns: int
     limit_name: str = ""
+    resumed: int = 0

@@ -51,6 +51,7 @@ def first_event(
         monotonic_ns=blown.time_ns,
         time_ns=time_ns,
         limit_name=limit_name,
+        resumed=blown.resumed,
     )
     return replace(event, sentence=_sentence(event, policy.fuse))
 
@@ -95,7 +96,9 @@ def _sentence(event: FuseEvent, fuse: Fuse | None) -> str:
         case FuseEventKind.STOPPED:
             return f"{process} was stopped: {_crossing(event, fuse)}"
         case FuseEventKind.KILLED:
-            return f"{process} was killed: {_crossing(event, fuse)}"
+            resumed = f"other programs resumed it {event.resumed} times within a second; "
+            why = resumed if event.resumed else ""
+            return f"{process} was killed: {why}{_crossing(event, fuse)}"
         case FuseEventKind.ENDED:
             return f"{process} ended {duration} after it was stopped"
     bound = event.next_bound_bytes

@@ -12,6 +12,7 @@ from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.policy.fuse import FuseEnd, only_saves_evidence
 from ebpftrace.act.policy.policy import Policy, Step
+from ebpftrace.act.process.sharers import FindSharers, no_sharers
 from ebpftrace.events import ProcessKey
 from ebpftrace.units import NS_PER_SECOND
 
@@ -43,10 +44,13 @@ def kill() -> Step:
     return Step("signal", _TIMEOUT_NS, signal.SignalOptions(send=("KILL",)))
 
 
-def actions_with(resume: Callable[[ProcessKey], None]) -> Mapping[str, Action[Any]]:
+def actions_with(
+    resume: Callable[[ProcessKey], None], find_sharers: FindSharers = no_sharers
+) -> Mapping[str, Action[Any]]:
     """All actions, for a watch with a fuse; `resume(process)` resumes a stopped process.
 
-    `signal` does so after each signal, which a stopped process could not handle.
+    `signal` does so after each signal, which a stopped process could not handle. It ends the
+    sharers of its targets as well.
     """
 
     def start(incident: Incident, _options: NoOptions) -> Running:
@@ -67,5 +71,7 @@ def actions_with(resume: Callable[[ProcessKey], None]) -> Mapping[str, Action[An
         spends_budget=False,
         saves_evidence=False,
     )
-    signaling = replace(signal.ACTION, start=partial(signal.start, resume=resume))
+    signaling = replace(
+        signal.ACTION, start=partial(signal.start, resume=resume, find_sharers=find_sharers)
+    )
     return {**ACTIONS, resuming.name: resuming, signaling.name: signaling}

@@ -20,5 +20,6 @@ def fuse_record(event: FuseEvent) -> Record:
         "next_bound_bytes": event.next_bound_bytes,
         "stopped_ns": event.stopped_ns,
         "next_steps": event.next_steps,
+        "resumed": event.resumed,
         "sentence": event.sentence,
     }

@@ -1,7 +1,7 @@
 """The states of a process that a fuse stops, and all transitions between them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from ebpftrace.act.fuse.bounds import BoundKey
@@ -122,6 +122,7 @@ class StoppedProcess:
     policy: Policy
     fuse: Fuse
     bound_key: BoundKey
+    owner: ProcessKey  # the tracked process whose memory it has: itself, or one it shares with
 
     @property
     def key(self) -> ProcessKey:
@@ -131,6 +132,11 @@ class StoppedProcess:
     def job(self) -> str:
         """The key of its job."""
         return self.event.job.key
+
+    @property
+    def of_owner(self) -> FuseEvent:
+        """The event of its stop, about the tracked process."""
+        return replace(self.event, process=self.owner)
 
     @property
     def has_own_bound(self) -> bool:

@@ -1,6 +1,6 @@
 """A policy in words, for people: which processes, when, then what, and how often."""
 
-from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseEnd
+from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseEnd, FuseResumed
 from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy
 from ebpftrace.events import FuseScope
 from ebpftrace.judge import words
@@ -39,6 +39,12 @@ def _often(policy: Policy) -> str:
     return often if policy.fuse is None else f"{often}; the fuse respects only the restarts"
 
 
+_RESUMED = {
+    FuseResumed.KILL: "killed if others resume it five times within a second",
+    FuseResumed.STOP: "stopped again however often others resume it",
+}
+
+
 def fuse_in_words(fuse: Fuse) -> str:
     """`stopped by the kernel when its job holds 90% of its limit; SIGKILL after the ladder`."""
     size = (
@@ -54,7 +60,8 @@ def fuse_in_words(fuse: Fuse) -> str:
     if fuse.action is FuseAction.KILL:
         return f"killed by the kernel when {what} {size}"
     end = "resumed" if fuse.then is FuseEnd.THAW else "SIGKILL"
-    return f"stopped by the kernel when {what} {size}; {end} after the ladder"
+    resumed = f"; {_RESUMED[fuse.resumed]}" if fuse.resumed else ""
+    return f"stopped by the kernel when {what} {size}; {end} after the ladder{resumed}"
 
 
 def condition_in_words(condition: Condition) -> str:

@@ -20,11 +20,19 @@ class FuseEnd(StrEnum):
     THAW = "thaw"  # it is resumed, with a higher bound
 
 
+class FuseResumed(StrEnum):
+    """What becomes of a stopped process that other programs resume five times in a second."""
+
+    KILL = "kill"  # SIGKILL, by the kernel side
+    STOP = "stop"  # it is stopped again, each time
+
+
 @dataclass(frozen=True, slots=True)
 class Fuse:
     """`bound` is bytes, or where `share` is set a share (0..1) of the tightest limit.
 
-    `backstop`: no fuse was asked for; it covers a policy that waits for evidence.
+    `backstop`: no fuse was asked for; it covers a policy that waits for evidence. `resumed`
+    None: it is killed only where three quarters of the limit are taken.
     """
 
     bound: float
@@ -33,6 +41,7 @@ class Fuse:
     action: FuseAction = FuseAction.STOP
     then: FuseEnd = FuseEnd.KILL
     backstop: bool = False
+    resumed: FuseResumed | None = None
 
 
 BACKSTOP_SHARE = 0.95

@@ -6,7 +6,7 @@ condition's those of its detector (see conditions.py).
 
 from fnmatch import fnmatchcase
 
-from ebpftrace.act.policy.fuse import FuseAction, FuseEnd
+from ebpftrace.act.policy.fuse import FuseAction, FuseEnd, FuseResumed
 from ebpftrace.act.policy.policy import Mode
 from ebpftrace.act.policy.toml.tables import Key
 from ebpftrace.act.policy.toml.values import (
@@ -138,6 +138,9 @@ FUSE = (
         "run the ladder, or kill it at once"),
     Key("then", "then", choice({each.value: each for each in FuseEnd}), "what becomes of "
         "a process that is still stopped after the ladder"),
+    Key("resumed", "resumed", choice({each.value: each for each in FuseResumed}), "what "
+        "becomes of a stopped process that other programs resume five times within a second; "
+        "by default it is killed where three quarters of the limit are taken"),
 )  # fmt: skip
 
 STEP = (Key("timeout", "timeout_ns", SPAN, "how long it may take"),)

@@ -145,12 +145,13 @@ class PolicyReader:
         self, table: dict[str, Any], written: object, path: KeyPath
     ) -> None:
         """Keys that would have no effect are a mistake."""
-        if isinstance(written, dict) and "then" in written:
-            self.reading.mistake(
-                (*path, "fuse", "then"),
-                "a key without effect: the fuse kills at once",
-                "no such key",
-            )
+        for key in ("then", "resumed"):
+            if isinstance(written, dict) and key in written:
+                self.reading.mistake(
+                    (*path, "fuse", key),
+                    "a key without effect: the fuse kills at once",
+                    "no such key",
+                )
         if "then" in table and "when" not in table:
             self.reading.mistake(
                 (*path, "then"), "a ladder that is never run: the fuse kills at once",

@@ -65,6 +65,10 @@ class RecordingBreaker:
     def handle_fuse(self, event: FuseBlown, known: Any) -> None:
         self.calls.append((event, None if known is None else known.comm))
 
+    def handle_start(self, event: ProcessStarted) -> None:
+        if event.how is StartCause.SHARED:
+            self.calls.append((event,))
+
     def handle_exit(self, event: ProcessExited) -> None:
         self.calls.append((event,))
 

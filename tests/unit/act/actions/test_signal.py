@@ -1,5 +1,6 @@
 """signal: one signal after the other, until the process has ended."""
 
+import signal
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from ebpftrace.act.actions.signal import SignalOptions
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.events import ProcessKey
+from ebpftrace.host import proc
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.incidents import act, drive
 
@@ -72,6 +74,19 @@ def test_stopped_process_is_resumed_to_handle_the_signal(
     assert drive(running).status is StepStatus.DONE
     running.stop()
     assert keys == ([sleeping_job.target.key] if resumed else [])
+
+
+def test_processes_that_share_its_memory_end_with_it(sleeping_job: Incident) -> None:
+    with subprocess.Popen(["sleep", "60"]) as sharer:
+        stat = proc.read_stat(sharer.pid)
+        assert stat is not None
+        key = ProcessKey(sharer.pid, stat.start_boottime_ns)
+        running = action.start(sleeping_job, NONE, find_sharers=lambda _keys: [key])
+        ended = drive(running)
+        running.stop()
+        assert sharer.wait() == -signal.SIGTERM
+    assert ended.status is StepStatus.DONE
+    assert ended.detail.endswith(", with 1 process that shared its memory")
 
 
 def test_no_signals_are_refused() -> None:

@@ -9,11 +9,12 @@ import pytest
 from ebpftrace.act.fuse.bounds import (
     EXEMPT,
     BoundKey,
+    ProcessBound,
     compute_bounds,
     default_fuse,
     has_fuse,
 )
-from ebpftrace.act.policy.fuse import Fuse, FuseAction, backstop
+from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseResumed, backstop
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.events import FuseScope
 from ebpftrace.units import GIB, MIB
@@ -56,14 +57,12 @@ def test_size_is_used_as_it_is_and_a_share_needs_a_limit() -> None:
 @pytest.mark.parametrize(
     ("scope", "armed"),
     [
-        (FuseScope.PROCESS, (GIB, 0, STOP, 0)),
-        (FuseScope.CHARGE, (0, GIB, STOP, 0)),
-        (FuseScope.JOB, (0, 0, STOP, 0)),
+        (FuseScope.PROCESS, ProcessBound(GIB, 0, STOP)),
+        (FuseScope.CHARGE, ProcessBound(0, GIB, STOP)),
+        (FuseScope.JOB, ProcessBound(0, 0, STOP)),
     ],
 )
-def test_scope_decides_which_bound_is_set(
-    scope: FuseScope, armed: tuple[int, int, int, int]
-) -> None:
+def test_scope_decides_which_bound_is_set(scope: FuseScope, armed: ProcessBound) -> None:
     gopls = process()
     bounds = compute_bounds(
         [policy(Fuse(GIB, False, scope))], snapshot(job(processes=[gopls])), {}
@@ -101,8 +100,23 @@ def test_each_job_of_a_shared_cgroup_has_its_own_bound() -> None:
 def test_all_other_processes_are_exempt(exempt: object) -> None:
     now = snapshot(job(processes=[exempt]))  # type: ignore[list-item]
     bounds = compute_bounds([policy(SHARE)], now, {})
-    assert list(bounds.processes.values()) == [(0, 0, EXEMPT, 0)]
+    assert list(bounds.processes.values()) == [ProcessBound(0, 0, EXEMPT)]
     assert not bounds.groups
+
+
+@pytest.mark.parametrize(
+    ("resumed", "code"),
+    [(None, 0), (FuseResumed.KILL, 1), (FuseResumed.STOP, 2)],
+)
+def test_what_becomes_of_a_resumed_process_is_set_with_its_bounds(
+    resumed: FuseResumed | None, code: int
+) -> None:
+    fuses = [policy(Fuse(GIB, False, FuseScope.PROCESS, resumed=resumed))]
+    bounds = compute_bounds(fuses, snapshot(job(processes=[process()])), {})
+    assert [bound.resumed for bound in bounds.processes.values()] == [code]
+    default = default_fuse(fuses)
+    assert default is not None
+    assert default.resumed == code
 
 
 @pytest.mark.parametrize(
@@ -115,7 +129,7 @@ def test_crash_monitor_is_spared_only_while_it_is_small(
     """The kernel compares, at every page: the next snapshot would come too late."""
     now = snapshot(job(processes=[process(role="telemetry")]))
     bounds = compute_bounds([policy(Fuse(GIB, False, scope))], now, {})
-    assert list(bounds.processes.values()) == [(own, charge, STOP, 32 * MIB)]
+    assert list(bounds.processes.values()) == [ProcessBound(own, charge, STOP, 32 * MIB)]
 
 
 def test_dry_run_has_no_fuse() -> None:
@@ -132,7 +146,7 @@ def test_fuse_that_kills_is_off_while_the_budget_is_spent() -> None:
     assert compute_bounds([kills], now, {}).groups == {GROUP: (GIB, KILL, GIB)}
     spent = compute_bounds([kills], now, {}, lambda _job, _policy: "budget spent")
     assert not spent.groups
-    assert list(spent.processes.values()) == [(0, 0, EXEMPT, 0)]
+    assert list(spent.processes.values()) == [ProcessBound(0, 0, EXEMPT)]
 
 
 def test_raised_bound_is_used_only_above_the_usual_one() -> None:

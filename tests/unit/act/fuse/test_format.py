@@ -54,6 +54,14 @@ def test_killed_process_has_no_next_steps() -> None:
     assert first(FuseEventKind.KILLED).next_steps == ""
 
 
+def test_process_that_was_killed_since_others_resumed_it_says_so() -> None:
+    event = first(FuseEventKind.KILLED, replace(BLOWN, signal=9, resumed=5))
+    assert event.resumed == 5
+    assert event.sentence == (
+        "gopls 4711 was killed: other programs resumed it 5 times within a second; " + CROSSING
+    )
+
+
 def test_later_event_has_its_own_time_and_the_length_of_the_stop() -> None:
     event = later(FuseEventKind.ENDED)
     assert event.stopped_ns == 12 * NS_PER_SECOND

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ebpftrace.act.policy.describe import condition_in_words, in_words
-from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseEnd
+from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseEnd, FuseResumed
 from ebpftrace.act.policy.policy import Budget, Match, Mode, Policy, Step
 from ebpftrace.events import FuseScope
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
@@ -54,6 +54,11 @@ def test_a_policy() -> None:
         (
             Fuse(GIB, False, FuseScope.PROCESS, then=FuseEnd.THAW),
             "stopped by the kernel when it holds 1.0 GiB; resumed after the ladder",
+        ),
+        (
+            Fuse(GIB, False, resumed=FuseResumed.KILL),
+            "stopped by the kernel when its job holds 1.0 GiB; SIGKILL after the ladder; "
+            "killed if others resume it five times within a second",
         ),
         (
             Fuse(0.5, True, FuseScope.CHARGE, FuseAction.KILL),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.act.policy.file import PolicyFileError, parse_policies, read_policies
-from ebpftrace.act.policy.fuse import Fuse, FuseAction
+from ebpftrace.act.policy.fuse import Fuse, FuseAction, FuseResumed
 from ebpftrace.act.policy.keys import JOB_KINDS
 from ebpftrace.act.policy.policy import Budget, Match, Mode, Policy, Step
 from ebpftrace.errors import EbpftraceError
@@ -294,6 +294,10 @@ FUSED = '[[policy]]\nname = "p"\n'
             'fuse = { bound = "50%", of = "charge", action = "kill" }',
             Fuse(0.5, True, FuseScope.CHARGE, FuseAction.KILL),
         ),
+        (
+            'fuse = { bound = "50%", resumed = "kill" }',
+            Fuse(0.5, True, resumed=FuseResumed.KILL),
+        ),
     ],
 )
 def test_a_fuse_needs_neither_conditions_nor_a_ladder(line: str, fuse: Fuse) -> None:
@@ -316,6 +320,11 @@ def test_a_fuse_needs_neither_conditions_nor_a_ladder(line: str, fuse: Fuse) -> 
             'fuse = { bound = "90%", action = "kill", then = "thaw" }',
             "policy[0].fuse.then: found a key without effect: the fuse kills at once",
         ),
+        (
+            'fuse = { bound = "90%", action = "kill", resumed = "stop" }',
+            "policy[0].fuse.resumed: found a key without effect: the fuse kills at once",
+        ),
+        ('fuse = { bound = "90%", resumed = "thaw" }', "policy[0].fuse.resumed"),
         (
             'fuse = { bound = "90%", action = "kill" }\nthen = [{ action = "capture" }]',
             "policy[0].then: found a ladder that is never run: the fuse kills at once",

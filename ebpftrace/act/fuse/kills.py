@@ -1,0 +1,48 @@
+"""What a fuse's kill leaves behind: the processes that share the memory of the killed one."""
+
+import signal
+from collections import deque
+
+from ebpftrace.act.actions.support.pidfd_set import PidfdSet
+from ebpftrace.act.process.identity import Target
+from ebpftrace.act.process.sharers import sharers_of
+from ebpftrace.events import FuseBlown, ProcessStarted, StartCause
+from ebpftrace.probe import Probe
+from ebpftrace.units import NS_PER_SECOND
+
+_MOST_KILLS = 256
+_WITHIN_NS = 10 * NS_PER_SECOND  # of a kill: the next reading has what it left behind
+
+
+class FuseKills:
+    """Kills those as well: the memory is free only once its last process has ended.
+
+    The kernel side kills each process at its own next page; one that takes none lives on.
+    """
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._killed: deque[tuple[int, int]] = deque(maxlen=_MOST_KILLS)  # pid, when
+
+    def killed(self, event: FuseBlown, now_ns: int) -> None:
+        """The kernel killed a process; times are CLOCK_MONOTONIC."""
+        self._killed.append((event.tracked.pid, now_ns))
+        own = () if event.owner is None else (event.tracked,)
+        _kill(sharers_of([event.tracked], lambda keys: [*own, *self._probe.sharers(keys)]))
+        if event.owner is not None and self._probe.fuses is not None:
+            self._probe.fuses.clear_stop(event.key)  # of its end there is no event
+
+    def started(self, event: ProcessStarted, now_ns: int) -> None:
+        """A process is tracked; perhaps in the place of a killed one, with its memory."""
+        if event.how is StartCause.SHARED and any(
+            pid == event.parent_pid and now_ns - at < _WITHIN_NS for pid, at in self._killed
+        ):
+            sharers = self._probe.sharers
+            _kill(sharers_of([event.key], lambda keys: [*keys, *sharers(keys)]))
+
+
+def _kill(targets: tuple[Target, ...]) -> None:
+    processes = PidfdSet()
+    processes.add(targets)
+    processes.send(signal.SIGKILL)
+    processes.close()

@@ -1,0 +1,72 @@
+"""What shares the memory of a process that a fuse killed ends with it."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from signal import SIGKILL
+
+import pytest
+
+from ebpftrace.act.fuse.kills import FuseKills
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey, ProcessStarted, StartCause
+from ebpftrace.host import proc
+from tests.support.scripted_probe import ScriptedProbe
+
+S = 1_000_000_000
+OWNER = ProcessKey(1 << 22, 5)
+KILL = FuseBlown(5, OWNER, 7, FuseScope.JOB, 1, 1, 1, SIGKILL)
+
+
+@pytest.fixture
+def sharer() -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def key_of(process: "subprocess.Popen[bytes]") -> ProcessKey:
+    stat = proc.read_stat(process.pid)
+    assert stat is not None
+    return ProcessKey(process.pid, stat.start_boottime_ns)
+
+
+def test_sharers_of_a_killed_process_are_killed(sharer: "subprocess.Popen[bytes]") -> None:
+    probe = ScriptedProbe(fuses=True)
+    probe.shared[OWNER] = [key_of(sharer)]
+    FuseKills(probe).killed(KILL, 0)
+    assert sharer.wait(20) == -SIGKILL
+    assert probe.asked == []
+
+
+def test_owner_of_a_killed_sharer_is_killed(sharer: "subprocess.Popen[bytes]") -> None:
+    """And the killed one is no longer a stopped process: nothing reports its end."""
+    probe = ScriptedProbe(fuses=True)
+    event = replace(KILL, owner=key_of(sharer))
+    FuseKills(probe).killed(event, 0)
+    assert sharer.wait(20) == -SIGKILL
+    assert probe.asked == [("clear stop", OWNER.pid)]
+
+
+@pytest.mark.parametrize(
+    ("how", "parent", "seconds", "killed"),
+    [
+        (StartCause.SHARED, OWNER.pid, 1, True),
+        (StartCause.SHARED, OWNER.pid, 11, False),
+        (StartCause.SHARED, OWNER.pid + 1, 1, False),
+        (StartCause.FORK, OWNER.pid, 1, False),
+    ],
+)
+def test_process_that_is_left_with_the_memory_of_a_killed_one_is_killed(
+    sharer: "subprocess.Popen[bytes]",
+    how: StartCause,
+    parent: int,
+    seconds: int,
+    killed: bool,
+) -> None:
+    kills = FuseKills(ScriptedProbe(fuses=True))
+    kills.killed(KILL, 0)
+    kills.started(ProcessStarted(5, key_of(sharer), parent, how, "c", 7), seconds * S)
+    if killed:
+        assert sharer.wait(20) == -SIGKILL
+    else:
+        assert sharer.poll() is None
