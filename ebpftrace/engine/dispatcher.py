@@ -36,6 +36,9 @@ from ebpftrace.ledger import Ledger
 from ebpftrace.ledger.register import MOST_RUNS
 from ebpftrace.probe import Probe, Selection
 
+_PATIENCE_NS = 300_000_000
+"""How long after a signal to end starts and moves are still completed from /proc."""
+
 _MOST_AHEAD = 4096
 """Events that may wait in the queue while a start is completed; more stay in the ring."""
 
@@ -59,6 +62,7 @@ class EventDispatcher:
         groups: Iterable[int],
         clock: Callable[[], int],
         lost_history: Callable[[], int] = lambda: 0,
+        is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._selection = selection
         self._probe = probe
@@ -70,6 +74,8 @@ class EventDispatcher:
         self._groups = set(groups)  # those that still exist
         self._clock = clock
         self._lost_history = lost_history
+        self._is_stopping = is_stopping
+        self._stopping_ns: int | None = None  # since when
         self._timeouts_before = timeouts() + READER.timeouts
         self._exhausted_before = exhausted()
         self._resolver = JobResolver(paths)
@@ -93,10 +99,21 @@ class EventDispatcher:
             elif isinstance(event, FuseBlown):
                 if self._breaker is not None:
                     self._breaker.handle_fuse(event, self._ledger.process(event.tracked))
+            elif isinstance(event, ProcessStarted | ProcessMoved) and self.is_late:
+                continue  # a flood of them would put off the end of the watch
             elif isinstance(event, ProcessStarted):
                 self._start(event)
             else:
                 self._apply(event)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the watch was to end a while ago, and still has not."""
+        if not self._is_stopping():
+            return False
+        if self._stopping_ns is None:
+            self._stopping_ns = self._clock()
+        return self._clock() - self._stopping_ns >= _PATIENCE_NS
 
     def take_remarks(self) -> list[str]:
         """What the user should know of processes and jobs, each fact once."""

@@ -72,6 +72,7 @@ class WatchLoop:
             request.selection, probe, self._ledger, breaker, self._scheduler, paths,
             self._files, groups, self._clock,
             lambda: 0 if recorder is None else recorder.lost,
+            lambda: waiter.is_stopping,
         )  # fmt: skip
         self._near = None if breaker is None else NearLimit(probe, self._files, self._clock)
         self._cost = CostMeter(probe, self._clock)
@@ -147,7 +148,9 @@ class WatchLoop:
     def _catch_up(self) -> None:
         """Handle what has happened already, unless there is no end of it."""
         until_ns = self._clock() + _PATIENCE_NS
-        while not self._probe.caught_up and self._clock() < until_ns:
+        while not (
+            self._probe.caught_up or self._dispatcher.is_late or self._clock() >= until_ns
+        ):
             self._dispatcher.dispatch(self._probe.events())
             self._report_notes()
 
@@ -155,7 +158,8 @@ class WatchLoop:
         self._dispatcher.dispatch(self._probe.read(now_ns))
         if self._delays is not None:
             self._dispatcher.dispatch(self._delays.read(now_ns, self._dispatcher.tracked))
-        self._dispatcher.look_around()
+        if not self._dispatcher.is_late:
+            self._dispatcher.look_around()
         self._report_notes()
 
     def _tick(self, due_ns: int) -> None:

@@ -84,6 +84,11 @@ class Waiter:
         """The signal that stops the watch; None: there was none so far."""
         return self._signals.stop
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the watch is to end, by a signal or `quit`."""
+        return self._quit or self._signals.stop is not None
+
     def quit(self) -> None:
         """Make `wait` return QUIT. Callable from any thread, also after the end."""
         self._quit = True

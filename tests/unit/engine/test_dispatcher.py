@@ -87,6 +87,7 @@ class Dispatching:
         groups: tuple[int, ...] = (),
         acts: bool = True,
     ) -> None:
+        self.stopping = False
         time = ScriptedTime()
         self.time, self.probe, self.breaker = time, ScriptedProbe(), RecordingBreaker()
         breaker = cast(BreakerDriver, self.breaker) if acts else None
@@ -96,7 +97,7 @@ class Dispatching:
         self.dispatcher = EventDispatcher(
             selection, self.probe, self.ledger, breaker,
             self.scheduler, self.paths, CgroupFiles(self.paths, pressure=False), groups,
-            time.monotonic_ns,
+            time.monotonic_ns, is_stopping=lambda: self.stopping,
         )  # fmt: skip
 
     def __call__(self, *events: Event) -> None:
@@ -123,6 +124,23 @@ def test_started_process_is_in_the_ledger_and_read_soon(dispatch: Dispatching) -
     (job,) = dispatch.jobs()
     assert [process.key for process in job.processes] == [GOPLS]
     assert dispatch.scheduler.due_ns is not None
+
+
+def test_starts_are_completed_for_a_moment_after_the_watch_is_to_end(
+    dispatch: Dispatching,
+) -> None:
+    """Each takes a look at /proc, and a flood of them is as long as a job wants."""
+    keys = [replace(GOPLS, pid=GOPLS.pid + number) for number in range(3)]
+    first, second, third = (replace(STARTED, key=key) for key in keys)
+    dispatch(first)
+    dispatch.stopping = True
+    dispatch(second)
+    assert dispatch.notes() == ["exec", "exec"]
+    dispatch.time.advance(0.3)
+
+    dispatch(third, replace(EXITED, key=keys[0]))
+    assert dispatch.notes() == ["exit"]
+    assert dispatch.probe.asked == []
 
 
 def test_process_that_does_not_match_is_dropped(tmp_path: Path) -> None:

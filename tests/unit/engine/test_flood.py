@@ -9,7 +9,8 @@ from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.incident.outcome import StepOutcome
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.policy.reader import default_step
-from ebpftrace.events import ProcessKey, ProcessRenamed
+from ebpftrace.engine.dispatcher import EventDispatcher
+from ebpftrace.events import ProcessKey, ProcessRenamed, ProcessStarted
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.conditions import level
 from tests.support.scripted_watch import ScriptedWatch, fake_key
@@ -75,3 +76,30 @@ def test_user_can_end_the_watch(flooded: ScriptedWatch) -> None:
     view = flooded.run(duration_ns=60 * NS_PER_SECOND)
     assert view.reason == "q was pressed"
     assert [round(seconds, 1) for seconds in view.times("end")] == [1.8]
+
+
+def test_flood_of_starts_does_not_put_off_the_end(
+    flooded: ScriptedWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a look at /proc takes long, and there are more starts than time."""
+    complete = EventDispatcher._start
+
+    def slowly(dispatcher: EventDispatcher, event: ProcessStarted) -> None:
+        flooded.time.advance(0.1)
+        complete(dispatcher, event)
+
+    def flood() -> None:
+        flooded.time.advance(0.005)
+        for number in range(SLICE + 1):
+            flooded.start(fake_key(number + 1))
+
+    def quit_watch() -> None:
+        assert flooded.waiter is not None
+        flooded.waiter.quit()
+
+    monkeypatch.setattr(EventDispatcher, "_start", slowly)
+    flooded.probe.on_slice = flood
+    during(flooded, 1.5, quit_watch)
+    view = flooded.run()
+    (end,) = view.times("end")
+    assert 1.5 < end < 2.5, "SIGTERM ends it within a second"
