@@ -57,7 +57,7 @@ def enter(fd: int, pid: int, start: int | None = None, number: int = signal.SIGS
         stat = proc.read_stat(pid)
         assert stat is not None
         start = stat.start_boottime_ns
-    value = STOP.pack(start, 0, 0, 0, 0, 0, pid, 1, number, 0)
+    value = STOP.pack(start, 0, 0, 0, 0, 0, start, pid, 1, number, pid, 0, 0)
     bpf.update(fd, struct.pack("=I", pid), value)
     return start
 
@@ -73,7 +73,9 @@ def stop(pid: int) -> None:
 
 def test_struct_is_the_one_that_events_are_read_from() -> None:
     assert StructDecoder(calls=False, many_cpus=False).sizes()["stop"] == STOP.size
-    event = fuse_blown(STOP.pack(7_000_000, 2, 3, 4, 5, 6, 4711, 1, signal.SIGSTOP, 0))
+    number = int(signal.SIGSTOP)
+    stop = STOP.pack(7_000_000, 2, 3, 4, 5, 6, 7_000_000, 4711, 1, number, 4711, 0, 0)
+    event = fuse_blown(stop)
     assert (event.key.pid, event.key.start_boottime_ns) == (4711, 7_000_000)
     assert event.signal == signal.SIGSTOP
 
