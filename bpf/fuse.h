@@ -20,6 +20,7 @@
 #define EXEMPT 0xFFFFFFFF /* as a signal: never stop this process */
 
 BPF_HASH(stopped, u32, struct stop, MAX_STOPPED); /* by tgid */
+BPF_HASH(stopped_paths, u32, struct quota_path, MAX_STOPPED); /* by tgid, for the quota */
 BPF_ARRAY(fuse_defaults, struct fuse_default, 1);
 BPF_ARRAY(fuses_off, u32, 1); /* set once, as the watcher dies */
 
@@ -118,6 +119,17 @@ static inline int resumed_too_often(struct process *process, u64 now)
     return limit != NO_LIMIT && process->charge >= limit / 4 * 3;
 }
 
+/* The entry in `stopped` was removed. */
+static inline void uncount_stop(u32 tgid)
+{
+    struct quota_path *known = stopped_paths.lookup(&tgid);
+    if (!known)
+        return;
+    struct quota_path path = *known;
+    if (!stopped_paths.delete(&tgid))
+        uncount_entry(TABLE_STOPPED, &path);
+}
+
 static inline void stop(struct process *process, u32 of, s64 held, s64 measured, s64 bound,
                         u32 signal)
 {
@@ -141,7 +153,8 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
         become_owner(process, task);
     u64 now = bpf_ktime_get_ns();
     u32 resumed = 0;
-    if (stopped.lookup(&tgid)) {
+    struct stop *before = stopped.lookup(&tgid);
+    if (before) {
         if (!is_stopping(task) && resumed_too_often(process, now)) {
             resumed = process->resumed;
             signal = SIGKILL;
@@ -170,7 +183,9 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
     record.stop.tgid = tgid;
     record.stop.of = of;
     record.stop.signal = signal;
-    long failed = stopped.insert(&tgid, &record.stop);
+    long failed = -7 /* E2BIG */;
+    if (before || quota_fits(TABLE_STOPPED, &process->path))
+        failed = stopped.insert(&tgid, &record.stop);
     if (failed == -17 /* EEXIST: resumed by another program, or a second thread */) {
         if (resumed)
             stopped.update(&tgid, &record.stop);
@@ -187,6 +202,8 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
         lost(LOSS_FUSE_UNSENT);
         return;
     }
+    if (!failed && !stopped_paths.insert(&tgid, &process->path))
+        count_entry(TABLE_STOPPED, &process->path);
     record.header.type = RECORD_STOP;
     record.header.size = sizeof(record);
     record.header.time = record.stop.time;
@@ -241,8 +258,17 @@ static inline void see_end_of_watch(u32 tgid)
 static inline void forget_stop(u32 tgid)
 {
     struct stop *stop = stopped.lookup(&tgid);
-    if (stop && stop->signal != SIGKILL)
-        stopped.delete(&tgid);
+    if (!stop || stop->signal == SIGKILL)
+        return;
+    stopped.delete(&tgid);
+    uncount_stop(tgid);
+}
+
+/* Run by user space with (tgid), once it has removed the entry in `stopped`. */
+int forget_stopped(struct bpf_raw_tracepoint_args *ctx)
+{
+    uncount_stop(ctx->args[0]);
+    return 0;
 }
 
 /* Run by user space with (mm, own pages, charge pages, signal, pages below which it is spared,
@@ -285,6 +311,7 @@ int clear_stop(struct bpf_raw_tracepoint_args *ctx)
     process->stopped_at = 0;
     u32 tgid = process->tgid;
     stopped.delete(&tgid);
+    uncount_stop(tgid);
     return 0;
 }
 

@@ -47,7 +47,8 @@ static inline int record_fits(struct quota_path *path, s64 size)
     return 1;
 }
 
-/* The same for the record of a cgroup that is made or removed, and of no process. */
+/* The same for the record of a cgroup that is made or removed, and of no process: an eighth of
+ * the ring, so that these and the records of one job leave an eighth. */
 static inline int cgroup_record_fits(u32 size)
 {
     u32 zero = 0;
@@ -59,7 +60,7 @@ static inline int cgroup_record_fits(u32 size)
         share->round = *round;
         share->bytes = 0;
     }
-    if (share->bytes + size > RING_BYTES / 2)
+    if (share->bytes + size > RING_BYTES / 8)
         return 0;
     __sync_fetch_and_add(&share->bytes, size);
     return 1;

@@ -32,6 +32,7 @@ class KernelFuses:
         self._arm_process = bpf.Runner(programs.load("arm_process"), 6)
         self._arm_group = bpf.Runner(programs.load("arm_group"), 4)
         self._clear_stop = bpf.Runner(programs.load("clear_stop"))
+        self._forget_stopped = bpf.Runner(programs.load("forget_stopped"))
         self.fd = programs.map_fd("stopped")
         self._size = structs.sizes()["stop"]
         self._stopped = bpf.Batch(self.fd, 4, self._size)
@@ -88,6 +89,7 @@ class KernelFuses:
         data = bpf.lookup(self.fd, pid, self._size)
         if data is not None and fuse_blown(data).key == key:
             bpf.delete(self.fd, pid)
+            self._forget_stopped(key.pid)
 
     def unreported(self) -> Iterator[FuseBlown]:
         """Stops whose record had no room in the ring."""

@@ -139,6 +139,10 @@ def shared_limit_fields(job: JobSnapshot) -> Record | None:
     }
 
 
+MOST_PROCESSES = 1024
+"""So many of a job are listed: one with thousands must not delay what others are read for."""
+
+
 def job_fields(job: JobSnapshot) -> Record:
     seconds = job.seconds_to_limit
     return {
@@ -167,7 +171,8 @@ def job_fields(job: JobSnapshot) -> Record:
         "stalled_ns": job.stalled_ns,
         "stalls": job.stalls,
         "processes_seen": job.started,
-        "processes": [process_fields(process) for process in job.processes],
+        "processes_left_out": max(0, len(job.processes) - MOST_PROCESSES),
+        "processes": [process_fields(process) for process in job.processes[:MOST_PROCESSES]],
     }
 
 

@@ -1,26 +1,32 @@
 """Quotas of the shared tables: one job's flood leaves room for every other job."""
 
 import os
+import signal
+import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from ebpftrace.events import CgroupRead, ProcessStarted, QuotaReached, SharedTable
+from ebpftrace.events import CgroupRead, FuseScope, ProcessStarted, QuotaReached, SharedTable
 from ebpftrace.host.cgroups import ROOT_ID
-from ebpftrace.probe import Selection
+from ebpftrace.probe import FuseDefault, Selection
+from ebpftrace.probe.loading import bpf
+from ebpftrace.units import KIB
 from tests.support.build import flood_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.observer import Observer
-from tests.support.process_state import until
+from tests.support.process_state import state, until
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
 UNPRIVILEGED = 65534
-BOTH = Selection(comms=("flood-*", "victim"))
+HOG = f"hog-{os.getpid()}"  # no other test's processes are called that
+BOTH = Selection(comms=(HOG, "victim"))
 
 
 @contextmanager
@@ -28,13 +34,16 @@ def flood(group: MemoryCgroup, *arguments: object) -> Iterator[None]:
     """A flood by an unprivileged user that owns the cgroup."""
     for path in (group.path, group.path / "cgroup.procs"):
         os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
-    process = subprocess.Popen(group.inside([flood_binary(), *map(str, arguments)]))
-    try:
-        yield
-    finally:
-        process.kill()
-        group.remove()
-        process.wait()
+    with TemporaryDirectory() as folder:
+        program = Path(folder) / HOG
+        program.symlink_to(flood_binary())
+        process = subprocess.Popen(group.inside([program, *map(str, arguments)]))
+        try:
+            yield
+        finally:
+            process.kill()
+            group.remove()
+            process.wait()
 
 
 def processes_below(group: MemoryCgroup) -> int:
@@ -77,6 +86,20 @@ def test_processes_of_one_job_leave_room_for_another_job(attack: str) -> None:
                 assert (reached.size, reached.missed) == (32, 61 - 28)
 
 
+def test_records_of_one_job_leave_room_for_another_job() -> None:
+    """A start that is found in the map instead, for want of a record, has no arguments."""
+    with (
+        observed(ring_bytes=1 << 16) as observer,
+        memory_cgroup() as crowded,
+        flood(crowded, "spread", crowded.path, 200),
+    ):
+        until(lambda: processes_below(crowded) == 201)
+        with memory_cgroup() as group, Workload("victim", cgroup=group) as victim:
+            assert victim.pid in started(observer)
+            assert observer.started(victim.pid).args
+            assert observer.probe.losses()["ring_start"] > 0
+
+
 def test_cgroups_that_a_process_goes_through_leave_room_for_another_job() -> None:
     with observed(max_cgroups=32) as observer, memory_cgroup() as toured:
         with flood(toured, "tour", toured.path, 100):
@@ -112,6 +135,35 @@ def test_cgroup_without_room_has_its_counters_once_there_is_room() -> None:
             assert not is_read(observer, group)
             crowded.remove()
             until(lambda: is_read(observer, group))
+
+
+def test_stopped_processes_of_one_job_leave_room_for_another_job() -> None:
+    fuse = FuseDefault(FuseScope.PROCESS, 64 * KIB, share=False, signal=signal.SIGSTOP)
+    observer = Observer(BOTH, watermarks=True, fuse=fuse)
+    try:
+        sizes = observer.probe._programs.map_fd("table_sizes")
+        number = list(SharedTable).index(SharedTable.STOPPED)
+        bpf.update(sizes, struct.pack("=I", number), struct.pack("=q", 16))
+        with (
+            memory_cgroup() as crowded,
+            memory_cgroup() as group,
+            flood(crowded, "grow", 30),
+        ):
+            until(lambda: stopped(observer, crowded) == 14)
+            with flood(group, "grow", 1):
+                until(lambda: stopped(observer, group) == 1)
+            assert stopped(observer, crowded) == 14
+            assert observer.probe.losses()["stopped_full"] > 0
+            reached = observer.last(QuotaReached, lambda _: True)
+            assert (reached.cgroup_id, reached.table) == (crowded.id, SharedTable.STOPPED)
+        until(lambda: left(observer) == 0)
+    finally:
+        observer.close()
+
+
+def stopped(observer: Observer, group: MemoryCgroup) -> int:
+    observer.read()
+    return sum(state(pid) == "T" for pid in group.pids())
 
 
 def test_nothing_remains_of_processes_and_cgroups_that_are_gone() -> None:

@@ -1,7 +1,7 @@
 from types import MappingProxyType
 
 from ebpftrace.counters import CallCount
-from ebpftrace.views.fields import counter_fields, process_fields
+from ebpftrace.views.fields import counter_fields, job_fields, process_fields
 from tests.support import watches
 
 
@@ -15,3 +15,14 @@ def test_the_kinds_of_call_may_come_in_any_mapping() -> None:
 def test_process_fields_include_the_role() -> None:
     assert process_fields(watches.process())["role"] == ""
     assert process_fields(watches.process(role="telemetry"))["role"] == "telemetry"
+
+
+def test_the_largest_processes_of_a_job_are_listed_and_the_others_counted() -> None:
+    job = watches.job("a", [watches.process(pid=pid) for pid in range(1030)])
+    fields = job_fields(job)
+    assert fields["processes_left_out"] == 6
+    listed = fields["processes"]
+    assert isinstance(listed, list)
+    assert len(listed) == 1024
+    few = job_fields(watches.job("a", [watches.process()]))
+    assert few["processes_left_out"] == 0
