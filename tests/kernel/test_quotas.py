@@ -17,7 +17,7 @@ from ebpftrace.probe import FuseDefault, Selection
 from ebpftrace.probe.loading import bpf
 from ebpftrace.units import KIB
 from tests.support.build import flood_binary
-from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.observer import Observer
 from tests.support.process_state import state, until
 from tests.support.workload import Workload
@@ -30,14 +30,23 @@ BOTH = Selection(comms=(HOG, "victim"))
 
 
 @contextmanager
-def flood(group: MemoryCgroup, *arguments: object) -> Iterator[None]:
-    """A flood by an unprivileged user that owns the cgroup."""
-    for path in (group.path, group.path / "cgroup.procs"):
+def flood(group: MemoryCgroup, attack: str, *arguments: object) -> Iterator[None]:
+    """A flood by an unprivileged user that owns the cgroup.
+
+    On v2 one that makes cgroups, which shall have memory controllers, begins in one below.
+    """
+    begin = group
+    if group.version == 2 and attack in ("spread", "tour", "churn"):
+        write(group.path / "cgroup.subtree_control", "+memory")
+        (group.path / "begin").mkdir()
+        begin = MemoryCgroup(group.path / "begin", 2)
+    for path in (group.path, group.path / "cgroup.procs", begin.path / "cgroup.procs"):
         os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
     with TemporaryDirectory() as folder:
         program = Path(folder) / HOG
         program.symlink_to(flood_binary())
-        process = subprocess.Popen(group.inside([program, *map(str, arguments)]))
+        command = begin.inside([program, attack, *map(str, arguments)])
+        process = subprocess.Popen(command)
         try:
             yield
         finally:
