@@ -36,6 +36,9 @@ class KernelFuses:
         self.fd = programs.map_fd("stopped")
         self._size = structs.sizes()["stop"]
         self._stopped = bpf.Batch(self.fd, 4, self._size)
+        self._groups = programs.map_fd("cgroups")
+        self._group_size = structs.sizes()["cgroup_counters"]
+        self._unset: dict[int, tuple[int, int, int]] = {}  # by cgroup: there was no entry
         self._reported: set[tuple[ProcessKey, bool]] = set()  # and whether it was killed
         self._defaults = programs.map_fd("fuse_defaults")
 
@@ -65,8 +68,23 @@ class KernelFuses:
         self, cgroup_id: int, held_bytes: int, signal: int, least_bytes: int = 0
     ) -> None:
         """Signal each tracked process that grows while their sum is beyond; 0: no bound."""
-        pages, least = whole_pages(held_bytes), whole_pages(least_bytes)
-        self._arm_group(cgroup_id, pages, signal, least)
+        bounds = whole_pages(held_bytes), signal, whole_pages(least_bytes)
+        self._arm_group(cgroup_id, *bounds)
+        if held_bytes and self._is_missing(cgroup_id):
+            self._unset[cgroup_id] = bounds
+        else:
+            self._unset.pop(cgroup_id, None)
+
+    def retry_groups(self) -> None:
+        """Set the bounds of cgroups that had no entry, since their table was full."""
+        for cgroup_id, bounds in list(self._unset.items()):
+            if not self._is_missing(cgroup_id):
+                self._arm_group(cgroup_id, *bounds)
+                del self._unset[cgroup_id]
+
+    def _is_missing(self, cgroup_id: int) -> bool:
+        key = struct.pack("=Q", cgroup_id)
+        return bpf.lookup(self._groups, key, self._group_size) is None
 
     def clear_stop(self, key: ProcessKey) -> None:
         """Remove the process from the stopped ones. The caller sends SIGCONT."""

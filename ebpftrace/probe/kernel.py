@@ -178,6 +178,7 @@ class KernelProbe:
         self.drift_bytes = sum(entry.drift_bytes for entry in entries.values())
         if self.fuses is not None:
             self._reports.add_stops(self.fuses.unreported())
+            self.fuses.retry_groups()
         missed = self._programs.missed_runs(self._handlers)
         ended = self._processes.ended(entries) if missed else set()
         written = self._rings.written

@@ -50,6 +50,22 @@ def test_bounds_are_set_in_pages_rounded_up(maps: FakeMaps, fuses: KernelFuses) 
     ]
 
 
+def test_bound_of_a_cgroup_without_an_entry_is_set_once_it_has_one(
+    maps: FakeMaps, fuses: KernelFuses
+) -> None:
+    fuses.arm_group(42, PAGE_SIZE, SIGSTOP)
+    fuses.arm_group(43, PAGE_SIZE, SIGSTOP)
+    fuses.arm_group(43, 0, 0)  # no bound any more
+    maps.runs.clear()
+    fuses.retry_groups()
+    assert maps.runs == []
+    maps.put("cgroups", 42, b"")
+    maps.put("cgroups", 43, b"")
+    fuses.retry_groups()
+    fuses.retry_groups()
+    assert maps.runs == [("arm_group", (42, 1, SIGSTOP, 0))]
+
+
 def test_process_that_is_not_tracked_gets_no_bound(maps: FakeMaps, fuses: KernelFuses) -> None:
     fuses.arm_process(OTHER, MIB, 0, SIGSTOP)
     fuses.clear_stop(OTHER)
