@@ -48,6 +48,24 @@ _FIRST = (
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
 
 
+_TABLES = {"jobs", "runs"}
+
+
+def require_history(connection: sqlite3.Connection) -> None:
+    """HistoryError if the file is another program's database, which is to stay as it is.
+
+    An empty file is none. The tables are read before the version: they come with it.
+    """
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    tables = {name for (name,) in rows}
+    if tables and not (tables >= _TABLES and _version(connection)):
+        raise HistoryError(
+            "the history file is the database of another program",
+            why=f"its tables are not those of a history: {', '.join(sorted(_TABLES))}",
+            fix="name another file: --history FILE",
+        )
+
+
 def migrate(
     connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
 ) -> None:

@@ -15,7 +15,7 @@ from ebpftrace.history.file import require_private
 from ebpftrace.history.recurring import RecurringJob
 from ebpftrace.history.rows import JOB_COLUMNS, RUN_COLUMNS, job_from, run_from, run_values
 from ebpftrace.history.run import Run
-from ebpftrace.history.schema import migrate
+from ebpftrace.history.schema import migrate, require_history
 from ebpftrace.history.store import JobEntry, StoreBounds
 from ebpftrace.units import NS_PER_SECOND
 
@@ -66,6 +66,7 @@ class SqliteStore:
                 uri=True, timeout=_BUSY_SECONDS, isolation_level=None,
             )  # fmt: skip
             stack.callback(self._db.close)
+            require_history(self._db)
             for setting in _SETTINGS:
                 self._db.execute(f"PRAGMA {setting}")
             migrate(self._db)

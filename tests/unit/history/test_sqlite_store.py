@@ -1,3 +1,4 @@
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -211,6 +212,35 @@ def test_another_file_is_no_history(file: Path) -> None:
     file.chmod(0o600)
     with pytest.raises(HistoryError, match="is damaged, or no history"):
         SqliteStore(file)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "CREATE TABLE places (url TEXT)",
+        "CREATE TABLE places (url TEXT); PRAGMA user_version = 1",
+        "CREATE TABLE places (url TEXT); PRAGMA user_version = 77",
+        "CREATE TABLE jobs (a); PRAGMA user_version = 1",
+        "CREATE TABLE jobs (a); CREATE TABLE runs (a)",
+    ],
+)
+def test_the_database_of_another_program_stays_as_it_is(file: Path, statements: str) -> None:
+    file.parent.mkdir(mode=0o700)
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.executescript(statements)
+    file.chmod(0o600)
+    before = file.read_bytes()
+    with pytest.raises(HistoryError, match="the database of another program"):
+        SqliteStore(file)
+    assert file.read_bytes() == before
+
+
+def test_an_empty_file_becomes_a_history(file: Path) -> None:
+    file.parent.mkdir(mode=0o700)
+    file.touch(mode=0o600)
+    with SqliteStore(file) as store:
+        store.add(at(0))
+        assert len(store.runs(JOB.key)) == 1
 
 
 def test_a_locked_file_is_explained(
