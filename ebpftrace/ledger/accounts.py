@@ -123,6 +123,11 @@ class JobAccount:
             return JobState.RUNNING
         return JobState.GONE if self.gone else JobState.IDLE
 
+    @property
+    def place(self) -> tuple[int, bool]:
+        """The id of its cgroup, and whether it has a process there."""
+        return self.identity.cgroup_id, bool(self.processes)
+
     def sample(self, now_ns: int, usage: Usage, group: SharedCgroup) -> None:
         """Record what the job and each of its processes hold now.
 
@@ -130,7 +135,9 @@ class JobAccount:
         """
         reading = JobReading(
             own_bytes=charged_usage(self.cgroup, usage).held_bytes if self.processes else None,
-            held_bytes=held_bytes(self.cgroup, usage, alone=group.jobs == 1),
+            held_bytes=held_bytes(
+                self.cgroup, usage, alone=group.is_alone(running=bool(self.processes))
+            ),
             charge_bytes=self.cgroup.charge_bytes,
             room_bytes=nearest_room_bytes(self.cgroup, group.usage),
         )
@@ -172,7 +179,7 @@ class JobAccount:
             processes=tuple(
                 process.snapshot(time_ns, steady, has_role=roles) for process in self.by_size
             ),
-            alone=group.jobs == 1,
+            alone=group.is_alone(running=bool(self.processes)),
             group_usage=group.usage,
             trend=trend,
             curve=self.history.curve(),

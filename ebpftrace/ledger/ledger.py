@@ -211,7 +211,7 @@ class Ledger:
         self._sequence += not peek
         usages = [job.usage for job in jobs]
         paired = list(zip(jobs, usages, strict=True))
-        shared = shared_cgroups((job.identity.cgroup_id, usage) for job, usage in paired)
+        shared = shared_cgroups((job.place, usage) for job, usage in paired)
         nested = UsagesBelow((job.identity, usage) for job, usage in paired)
         below = self._jobs_below = jobs_below_limits(job.cgroup for job in self._jobs.live)
         drawn = []

@@ -10,21 +10,34 @@ from ebpftrace.jobs.identity import JobIdentity
 
 @dataclass(frozen=True, slots=True)
 class SharedCgroup:
-    """The jobs of a snapshot in one cgroup: how many, and what all of them use."""
+    """The jobs of a snapshot in one cgroup: how many, and what all of them use.
+
+    `running` are those with a process.
+    """
 
     jobs: int
+    running: int
     usage: Usage
 
+    def is_alone(self, *, running: bool) -> bool:
+        """Whether one of these jobs is the only one of them.
 
-def shared_cgroups(usages: Iterable[tuple[int, Usage]]) -> dict[int, SharedCgroup]:
-    """By cgroup id, from the cgroup id and the usage of each job."""
+        For one that is `running` those that have ended are none. The processes of a job that
+        are gone before their environment is read have no name but the cgroup's, and would be
+        such a job beside it for as long as ended ones are kept.
+        """
+        return (self.running if running else self.jobs) == 1
+
+
+def shared_cgroups(usages: Iterable[tuple[tuple[int, bool], Usage]]) -> dict[int, SharedCgroup]:
+    """By cgroup id, from the `JobAccount.place` and the usage of each job."""
     shared: dict[int, SharedCgroup] = {}
-    for cgroup_id, usage in usages:
+    for (cgroup_id, running), usage in usages:
         cgroup = shared.get(cgroup_id)
         shared[cgroup_id] = (
-            SharedCgroup(1, usage)
+            SharedCgroup(1, running, usage)
             if cgroup is None
-            else SharedCgroup(cgroup.jobs + 1, cgroup.usage + usage)
+            else SharedCgroup(cgroup.jobs + 1, cgroup.running + running, cgroup.usage + usage)
         )
     return shared
 

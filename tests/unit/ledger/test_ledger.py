@@ -238,3 +238,16 @@ def test_jobs_come_largest_first_and_at_the_end_by_peak() -> None:
     final = book.final()
     assert [job.identity.name for job in final.jobs] == ["ended", "large", "small"]
     assert (final.final, final.process_count) == (True, 2)
+
+
+def test_a_job_that_has_ended_takes_no_cgroup_from_the_job_beside_it() -> None:
+    """A process that is gone before its environment is read counts as the cgroup's own job."""
+    scripted = ScriptedLedger()
+    scripted.start(1, 10, identity("build"))
+    scripted.cgroup(7, limit_bytes=1000 * MIB)
+    assert scripted.job("build").alone
+    scripted.start(2, 1, identity("cgroup"))
+    assert not scripted.job("build").alone
+    scripted.exit(2)
+    assert scripted.job("build").alone
+    assert not scripted.job("cgroup").alone
