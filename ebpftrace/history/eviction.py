@@ -1,17 +1,22 @@
 """Drops what is above the bounds of a history.
 
-A job can invent names, each a job of its own with a single run. So when there is no more
-room, jobs with one run go first, the oldest first: a flood of names pushes out its own.
+A job can invent names, each a job of its own, and run each as often as it likes. So when
+there is no more room, a job goes that is in the place with the most of them: a job cannot
+leave its own place, and a flood of names pushes out its own. Of that place the jobs with the
+fewest runs go first, the oldest first.
 """
 
 import sqlite3
+from collections import defaultdict
 
+from ebpftrace.history.recurring import place_parts
 from ebpftrace.history.run import RunEnd
 from ebpftrace.history.store import StoreBounds
 from ebpftrace.units import NS_PER_SECOND
 
 _DAY_NS = 24 * 3600 * NS_PER_SECOND
-_AT_ONCE = 16  # jobs
+_AT_ONCE = 32  # jobs of one place
+_SPARE = 400  # so that not each further run needs a look at all jobs
 
 _NOT_CLEAN = (
     "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE job_id = ? AND run_end != ? "
@@ -21,8 +26,8 @@ _TOO_MANY = (
     "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE job_id = ? "
     "ORDER BY start_ns DESC LIMIT -1 OFFSET ?)"
 )
-_ONE_RUN = "SELECT id FROM jobs WHERE runs = 1 AND id != ? ORDER BY newest_ns LIMIT ?"
-_OLDEST = "SELECT id FROM jobs WHERE id != ? ORDER BY newest_ns LIMIT ?"
+_JOBS = "SELECT id, key FROM jobs WHERE id != ? ORDER BY runs, newest_ns"
+_DEPTH = 32  # levels of cgroups at most
 
 
 def drop_surplus(
@@ -38,7 +43,7 @@ def drop_surplus(
     )
     (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
     if jobs > bounds.jobs:
-        _drop_jobs(connection, job_id, jobs - bounds.jobs)
+        _drop_jobs(connection, job_id, jobs - bounds.jobs + bounds.jobs // _SPARE)
     while used_bytes(connection) > bounds.size_bytes:
         if not _drop_jobs(connection, job_id, _AT_ONCE):
             return  # there is no other job
@@ -55,8 +60,31 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 
 
 def _drop_jobs(connection: sqlite3.Connection, kept_id: int, count: int) -> bool:
-    victims = connection.execute(_ONE_RUN, (kept_id, count)).fetchall()
-    if not victims:
-        victims = connection.execute(_OLDEST, (kept_id, count)).fetchall()
-    connection.executemany("DELETE FROM runs WHERE job_id = ?", victims)
-    return bool(victims)
+    rows = connection.execute(_JOBS, (kept_id,)).fetchall()
+    jobs = [(job_id, place_parts(key)) for job_id, key in rows]
+    dropped = 0
+    while dropped < count and jobs:
+        victims = set(_most_crowded(jobs)[: min(count - dropped, _AT_ONCE)])
+        connection.executemany(
+            "DELETE FROM runs WHERE job_id = ?", [(victim,) for victim in victims]
+        )
+        jobs = [job for job in jobs if job[0] not in victims]
+        dropped += len(victims)
+    return dropped > 0
+
+
+def _most_crowded(jobs: list[tuple[int, tuple[str, ...]]]) -> list[int]:
+    """The jobs of the place with the most, in their order.
+
+    From the root on, the cgroup with the most jobs is chosen at each level, so that a job gains
+    nothing by many cgroups below its own.
+    """
+    for depth in range(_DEPTH):
+        if not any(len(place) > depth for _job_id, place in jobs):
+            break
+        below: defaultdict[str, list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
+        for job in jobs:
+            below["".join(job[1][depth : depth + 1])].append(job)
+        if len(below) > 1:
+            jobs = max(below.values(), key=len)
+    return [job_id for job_id, _place in jobs]

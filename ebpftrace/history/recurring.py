@@ -65,3 +65,10 @@ def _for_people(recurring: str) -> str:
     """`acme/app CI test`: the parts that `run_id` joined, without the server's URL."""
     parts = (part.replace("%2F", "/").replace("%25", "%") for part in recurring.split("/"))
     return " ".join(part for part in parts if part and "://" not in part)
+
+
+def place_parts(key: str) -> tuple[str, ...]:
+    """Where the jobs with this key are: the cgroups of their path, then of which container."""
+    _kind, _recurring, place, runtime = (*key.split("/"), "", "", "", "")[:4]
+    path = place.replace("%2F", "/").strip("/").split("/")
+    return (*path, runtime) if place or runtime else ()

@@ -54,7 +54,6 @@ PARTS = {  # by the test of the module that they are parts of
     "cli/history_table": "cli/test_history.py",
     "cli/watch": "cli/test_parameters.py",
     "engine/recording/running": "engine/recording",
-    "history/eviction": "history/test_sqlite_store.py",
     "history/failures": "history/test_sqlite_store.py",
     "history/file": "history/test_sqlite_store.py",
     "trusted/walk": "trusted/test_folder.py",
