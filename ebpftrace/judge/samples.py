@@ -44,16 +44,19 @@ class Samples:
         self.add(first, trend)
 
     def add(self, sample: Sample, trend: Trend = NO_TREND) -> None:
-        """The next sample; it is skipped if it comes a quarter of a second after the last.
+        """The next sample. It takes the place of the last, if that is close to the one before.
 
-        A sample with another OOM kill is never skipped, nor is one near the limit. `trend` is
-        the ledger's.
+        Close is less than a quarter of a second. A sample with another OOM kill keeps its
+        place, and so does one near the limit. The newest always counts: what held the memory
+        may have ended since the one before. `trend` is the ledger's.
         """
         self.trend = trend
         recent = self._recent
-        close = bool(recent) and sample.time_ns - recent[-1].time_ns < CLOSEST_NS
-        if close and sample.oom_kills == recent[-1].oom_kills and not sample.is_near_limit:
-            return
+        if len(recent) > 1:
+            before, last = recent[-2], recent[-1]
+            close = last.time_ns - before.time_ns < CLOSEST_NS
+            if close and last.oom_kills == before.oom_kills and not last.is_near_limit:
+                recent.pop()
         recent.append(sample)
         if self._floor is not None:
             self._floor.add(sample.time_ns, _without_dips(self.within(DIP_NS)))

@@ -262,3 +262,27 @@ def test_workers_that_write_to_what_they_share_with_their_parent(
     else:
         assert outcome["pid"] == parent.pid
         assert left == []
+
+
+@pytest.mark.parametrize("where", ["below", "not watched"])
+def test_a_bystander_of_what_was_just_ended(tmp_path: Path, where: str) -> None:
+    """The job's cgroup held 190 MiB a moment ago; what held them has ended since."""
+    with (
+        memory_cgroup(limit=LIMIT) as group,
+        memory_cgroup(parent=group) as below,
+        Workload(COMM, cgroup=group) as process,
+    ):
+        process.do("map 20MiB")
+        process.do("touch 0")
+        file = policy(tmp_path, when='{ detector = "level", bound = "60%" }', then=SIGNAL)
+        inside, name = (below, COMM) if where == "below" else (group, unique_comm())
+        with watching(tmp_path, "--config", str(file)) as watch:
+            for _ in range(3):
+                with Workload(name, cgroup=inside) as large:
+                    large.do("map 170MiB")
+                    large.do("touch 0")
+                    watch.next_snapshot()
+                watch.next_snapshot()
+            assert process.do("map 1MiB")
+            ended = [one["pid"] for one in of_type(watch, "outcome")]
+            assert process.pid not in ended

@@ -20,12 +20,21 @@ def test_two_minutes_are_kept() -> None:
     assert samples.age_ns == 1000 * NS_PER_SECOND
 
 
-def test_samples_that_come_too_soon_are_left_out_but_not_a_kill() -> None:
+def test_the_newest_sample_counts_and_close_ones_before_it_are_left_out() -> None:
+    """What held the memory may have ended a tenth of a second ago."""
+    samples = Samples(sample(0, 190))
+    for tenth in range(1, 11):
+        samples.add(sample(tenth / 10, 190 - tenth))
+        assert samples.now.held_bytes == (190 - tenth) * MIB
+    assert len(samples.within(10 * NS_PER_SECOND)) == 5
+    assert samples.before(NS_PER_SECOND // 2).held_bytes == 187 * MIB
+
+
+def test_a_sample_with_a_kill_keeps_its_place() -> None:
     samples = Samples(sample(0, 10))
-    samples.add(sample(0.1, 20))
-    assert samples.now.held_bytes == 10 * MIB
+    samples.add(sample(0.1, 20, kills=1))
     samples.add(sample(0.2, 20, kills=1))
-    assert samples.now.oom_kills == 1
+    assert [one.oom_kills for one in samples.within(NS_PER_SECOND)] == [0, 1, 1]
 
 
 def test_page_cache_is_room() -> None:

@@ -208,8 +208,9 @@ def check_shared_limit(world: World, finding: Finding, now: int) -> None:
 def check_targets(world: World, finding: Finding, snapshot: Snapshot, now: int) -> None:
     """What is ended has a third of what was judged, and more than what is not watched."""
     freed = {1: world.lazy[now] * MIB}
-    with patch(
-        "ebpftrace.act.breaker.lazily_freed.lazy_free_bytes", lambda pid: freed.get(pid)
+    with (  # the pids are those of real processes, which are not looked at
+        patch("ebpftrace.act.breaker.lazily_freed.lazy_free_bytes", freed.get),
+        patch("ebpftrace.host.proc.read_private_bytes", lambda _pid: None),
     ):
         selection = select_targets([POLICY], Firing(POLICY, (finding,)), snapshot)
     if not isinstance(selection, TargetSelection) or selection.descendant_names:
