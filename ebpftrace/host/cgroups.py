@@ -14,13 +14,14 @@ from pathlib import Path
 from ebpftrace.host.kernfs import KernfsHandles
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.proc import living_thread, read_stat
-from ebpftrace.text import PATH_LIMIT, clean, lines
+from ebpftrace.text import PATH_LIMIT, clean
 
 _DELETED = " (deleted)"
 ROOT_ID = 1  # kernfs gives its root this id; a namespace's root has another
 
 _UNSUPPORTED = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP)
 
+_ROWS = 48  # hierarchies; a kernel has 14 controllers
 _CACHED_PATHS = 8192
 _MAX_DEPTH = 64  # below that every cgroup counts as root's
 _OTHERS_MAY_WRITE = 0o022
@@ -35,11 +36,11 @@ def memory_cgroup(pid: int, root: Path = Path("/")) -> str | None:
     path is relative to the namespace's root and may start with "/..". Source: cgroups(7).
     """
     try:
-        raw = (root / f"proc/{pid}/cgroup").read_bytes()
+        rows = _rows(pid, root)
     except (FileNotFoundError, ProcessLookupError):
         return None
     unified: str | None = None
-    for line in map(os.fsdecode, lines(raw)):
+    for line in rows:
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if "memory" in controllers.split(","):
@@ -64,15 +65,22 @@ def _lives(pid: int, root: Path) -> bool:
 def v1_cgroup(pid: int, controller: str, root: Path = Path("/")) -> str:
     """The path of a process's cgroup of a v1 controller; "" if it has none, or is gone."""
     try:
-        raw = (root / f"proc/{pid}/cgroup").read_bytes()
+        rows = _rows(pid, root)
     except OSError:
         return ""
-    for line in map(os.fsdecode, lines(raw)):
+    for line in rows:
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if controller in controllers.split(","):
             return path
     return ""
+
+
+def _rows(pid: int, root: Path) -> list[str]:
+    """The lines of /proc/PID/cgroup: one for each hierarchy, each with a path at most."""
+    with (root / f"proc/{pid}/cgroup").open("rb") as file:
+        raw = file.read(_ROWS * PATH_LIMIT)
+    return list(map(os.fsdecode, raw.removesuffix(b"\n").split(b"\n", _ROWS)[:_ROWS]))
 
 
 class CgroupPaths:

@@ -14,7 +14,8 @@ from ebpftrace.errors import EbpftraceError
 from ebpftrace.text import lines
 from ebpftrace.units import KIB
 
-_OTHERS_MOUNTS, _OTHERS_LIMIT = 1024, 256 * KIB
+_OTHERS_MOUNTS, _OTHERS_LIMIT, _OTHERS_LINE = 1024, 128 * KIB, 8 * KIB
+_MOST_OPTIONS = 64
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -60,13 +61,19 @@ def mounts(root: Path = Path("/"), pid: int | None = None) -> Iterator[Mount]:
             why=error.strerror or str(error),
             fix="mount it: mount -t proc proc /proc",
         ) from error
-    rows = lines(raw) if pid is None else raw.split(b"\n", _OTHERS_MOUNTS)[:_OTHERS_MOUNTS]
+    if pid is None:
+        rows = lines(raw)
+    else:
+        rows = raw.split(b"\n", _OTHERS_MOUNTS)[:_OTHERS_MOUNTS]
+        rows = [row for row in rows if len(row) <= _OTHERS_LINE]
     for line in map(os.fsdecode, rows):
         head, separator, tail = line.partition(" - ")
         left, right = head.split(" "), tail.split(" ")
         if not separator or len(left) < 6 or len(right) < 3:
             continue
-        options = frozenset(left[5].split(",")) | frozenset(right[2].split(","))
+        options = frozenset(
+            option for some in (left[5], right[2]) for option in some.split(",", _MOST_OPTIONS)
+        )
         device = _device(left[2])
         yield Mount(_unescape(left[3]), _unescape(left[4]), right[0], options, device)
 

@@ -102,7 +102,8 @@ def is_dying(pid: int, proc: Path = PROC) -> bool:
             if int(line[1], 16) >> signal.SIGKILL - 1 & 1:
                 return True
     fields = (read_proc_file(proc, pid, "stat") or b"").rpartition(b") ")[2].split(b" ")
-    return len(fields) > 6 and fields[6].isdigit() and bool(int(fields[6]) & _PF_EXITING)
+    flags = fields[6] if len(fields) > 6 else b""
+    return flags.isdigit() and len(flags) <= _DIGITS and bool(int(flags) & _PF_EXITING)
 
 
 def read_comm(pid: int, proc: Path = PROC) -> str | None:
