@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,3 +199,31 @@ def test_no_path_leads_out_of_the_mount(path: str) -> None:
     mount = Path("/nowhere/mount")
     folder = CgroupPaths(MemoryHierarchy("v2", mount)).folder(path)
     assert folder is None or (folder.is_relative_to(mount) and ".." not in folder.parts)
+
+
+class _Handles:
+    """Fails as the kernel does."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def folder(self, _node_id: int) -> str:
+        raise OSError(self.code, os.strerror(self.code))
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [(errno.ENAMETOOLONG, True), (errno.EMFILE, True), (errno.EPERM, False)],
+)
+def test_cgroups_are_opened_by_id_as_long_as_that_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, kept: bool
+) -> None:
+    """A cgroup whose path is too long says nothing about others."""
+    (tmp_path / "a").mkdir()
+    paths = CgroupPaths(MemoryHierarchy("v2", tmp_path))
+    monkeypatch.setattr(paths, "_handles", _Handles(code))
+    found = paths.path((tmp_path / "a").stat().st_ino)
+    assert (found, paths._handles is not None) == ((None, True) if kept else ("/a", False))
