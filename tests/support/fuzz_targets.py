@@ -75,6 +75,9 @@ class _OnePath:
     def path(self, _cgroup_id: int) -> str:
         return self._path
 
+    def given_part(self, path: str) -> tuple[str, int]:
+        return path, 0
+
 
 def _identity(folder: Path, raw: bytes) -> object:
     """The first line is the cgroup's path, the rest the environment."""
