@@ -195,10 +195,9 @@ def test_a_reader_that_does_not_read_cannot_hold_it(
 def test_interrupted_twice_it_does_not_wait_for_its_own_end() -> None:
     """The second Ctrl-C is what `Waiting` makes of it: KeyboardInterrupt, from anywhere."""
     script = """
-import sys
-import ebpftrace.cli
+from ebpftrace.cli import watch
 def interrupted(*_): raise KeyboardInterrupt
-sys.modules["ebpftrace.cli.watch"].run = interrupted
+watch.run = interrupted
 from ebpftrace.__main__ import main
 main()
 """

@@ -44,7 +44,9 @@ class CaptureOptions:
         "/var/lib/ebpftrace/incidents"
     )
     size_bytes: Annotated[int, "bytes", "how large one of them may be"] = 16 * MIB
-    keep: Annotated[int, "how many are kept; the oldest of the job with the most go first"] = 20
+    keep: Annotated[
+        int, "how many are kept; the oldest go first, of a job with more than a quarter its own"
+    ] = 20
 
     def __post_init__(self) -> None:
         if not self.keep:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _LEVELS = 32
+_SHARE = 4  # one part in so many is the least that any job may keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ def surplus(kept: Sequence[Kept], most: int, newest: str = "") -> list[Kept]:
     """What to remove so that `most` are left; `newest` is counted and never removed."""
     left, removed = sorted(kept, key=lambda each: each.name), []
     while len(left) > most:
-        oldest = _oldest_of_the_largest(left, newest)
+        oldest = _oldest(left, newest, max(1, most // _SHARE))
         if oldest is None:
             break
         left.remove(oldest)
@@ -33,8 +34,11 @@ def surplus(kept: Sequence[Kept], most: int, newest: str = "") -> list[Kept]:
     return removed
 
 
-def _oldest_of_the_largest(kept: Sequence[Kept], newest: str) -> Kept | None:
-    """`kept` is sorted by time."""
+def _oldest(kept: Sequence[Kept], newest: str, share: int) -> Kept | None:
+    """The oldest of the branch with the most, if that is more than `share`; else of all.
+
+    `kept` is sorted by time.
+    """
     group = kept
     for level in range(_LEVELS + 1):
         branches: defaultdict[str | None, list[Kept]] = defaultdict(list)
@@ -43,7 +47,10 @@ def _oldest_of_the_largest(kept: Sequence[Kept], newest: str) -> Kept | None:
         with_old = [branch for branch in branches.values() if branch[0].name != newest]
         if not with_old:
             break
-        group = max(with_old, key=len)  # of equal ones that with the oldest
+        largest = max(with_old, key=len)  # of equal ones that with the oldest
+        if len(largest) <= share:
+            break
+        group = largest
     return next((each for each in group if each.name != newest), None)
 
 

@@ -45,6 +45,14 @@ def test_of_jobs_with_as_much_the_oldest_is_removed() -> None:
     assert left(entries, 4) == ["002", "003", "004", "005"]
 
 
+def test_a_job_with_a_few_incidents_loses_none_while_older_evidence_is_there() -> None:
+    entries = [kept(number, f"/ci/{number}") for number in range(18)]
+    fresh = [kept(number, "/ci/fresh") for number in range(18, 23)]
+    assert left(entries + fresh, 20) == [each.name for each in (entries + fresh)[3:]]
+    more = [*entries, *fresh, kept(23, "/ci/fresh")]
+    assert left(more, 23) == [each.name for each in more if each.name != "018"]
+
+
 def test_the_newest_is_never_removed_whatever_its_name() -> None:
     """The clock may have been set back."""
     entries = [kept(0, "/a"), kept(1, "/a"), kept(2, "/b")]
