@@ -12,6 +12,7 @@ import pytest
 from ebpftrace.act.actions import ACTIONS, freeze, reclaim, systemd, throttle
 from ebpftrace.act.actions import signal as ending
 from ebpftrace.act.actions.support.action import NoOptions
+from ebpftrace.act.actions.support.control_files import open_with
 from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
@@ -139,6 +140,20 @@ def test_cgroup_that_took_the_job_s_name_is_not_touched(group: MemoryCgroup, nam
             group.add(workload.pid)
             job.rmdir()
             renamed.rmdir()
+
+
+def test_process_in_a_cgroup_below_is_one_of_the_cgroup(group: MemoryCgroup) -> None:
+    with (
+        memory_cgroup(parent=group) as below,
+        memory_cgroup() as other,
+        Workload("gopls", cgroup=below) as inside,
+        Workload("gopls", cgroup=other) as outside,
+    ):
+        os.close(open_with(group.path, {inside.pid}))
+        os.close(open_with(below.path, {inside.pid}))
+        for folder, pid in ((group.path, outside.pid), (other.path, inside.pid)):
+            with pytest.raises(RefusedError, match="no process that was judged"):
+                open_with(folder, {pid})
 
 
 def test_freezer_with_the_beginning_of_our_name_is_not_ours(group: MemoryCgroup) -> None:

@@ -2,7 +2,7 @@
 
 A cgroup is found by its path, which its owner may choose: a cgroup may be renamed (on v1), or
 removed and made again, and another may have its name. So before anything is written, the
-folder is opened, and that very cgroup must have a process that was judged.
+folder is opened, and that very cgroup, or one below it, must have a process that was judged.
 """
 
 import errno
@@ -44,15 +44,38 @@ def judged_pids(incident: Incident) -> frozenset[int]:
 
 
 def open_with(folder: Path, pids: AbstractSet[int]) -> int:
-    """A descriptor of the cgroup's folder; RefusedError if it has none of these processes."""
+    """A descriptor of the cgroup's folder.
+
+    RefusedError if none of these processes is in it or below it.
+    """
     fd = os.open(folder, _FOLDER)
     try:
-        if pids.isdisjoint(cgroup_pids(fd)):
+        if pids.isdisjoint(cgroup_pids(fd)) and not any(
+            _is_below(folder, fd, pid) for pid in pids
+        ):
             raise RefusedError(f"no process that was judged is in the cgroup {folder.name} now")
     except BaseException:
         os.close(fd)
         raise
     return fd
+
+
+def _is_below(folder: Path, folder_fd: int, pid: int) -> bool:
+    """Whether a process is in a cgroup below this one, by the path that it has now."""
+    parts = [part for part in (memory_cgroup(pid) or "").split("/") if part]
+    for count in range(len(parts) - 1, 0, -1):
+        if folder.parts[-count:] == tuple(parts[:count]):
+            try:
+                below = os.open("/".join(parts[count:]), _FOLDER, dir_fd=folder_fd)
+            except OSError:
+                return False
+            try:
+                return pid in cgroup_pids(below)
+            except OSError:
+                return False
+            finally:
+                os.close(below)
+    return False
 
 
 def cgroup_pids(folder_fd: int) -> frozenset[int]:
