@@ -18,6 +18,7 @@ from ebpftrace.act.policy.policy import Match, Mode, Policy, Step
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.counters import CgroupContents, LimitLevel, ProcessCounters, Usage
 from ebpftrace.events import StartCause
+from ebpftrace.host.memstat import LEAST_BYTES
 from ebpftrace.judge.attribution import ALONE_SHARE
 from ebpftrace.judge.detectors.builtin import builtin_detectors
 from ebpftrace.judge.detectors.climb import ClimbDetector
@@ -80,7 +81,8 @@ class World:
         self.tmpfs.append(self.tmpfs[-1] + tmpfs)
         self.copied.append(min(INHERITED, self.copied[-1] + copied))
         # What is freed lazily must be there, and is written to again as process 1 needs it.
-        self.lazy.append(max(0, min(self.own[1][-1] - 40, self.lazy[-1] + lazy)))
+        freed = max(0, min(self.own[1][-1] - 40, self.lazy[-1] + lazy))
+        self.lazy.append(freed if freed * MIB >= LEAST_BYTES else 0)  # less counts as held
         self.kernel.append(self.kernel[-1] + kernel)
         self.names.append(self.names[-1] + names)
         self.siblings.append(max(0, min(900, self.siblings[-1] + siblings)))
