@@ -19,7 +19,7 @@ from ebpftrace.probe.loading.ring import Ring
 # large one before.
 _LIBRARIES = ("libbcc_bpf.so.0", "libbcc.so.0")
 _LOG_BYTES = 1 << 18
-_LOADERS = 4  # threads that load programs at a time
+_LOADERS = 2  # threads that load programs at a time
 
 
 class Programs:
