@@ -12,13 +12,14 @@ import pytest
 
 from tests.support.acting import SECONDS, is_step
 from tests.support.cgroups import memory_cgroup
+from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.records import Watch, job_of
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
-VICTIM = "protected"
+VICTIM = unique_comm()
 UNPRIVILEGED = 65534
 DEPTH, NAME = 30, "d" * 250
 """7,500 bytes: PATH_MAX is 4,096."""

@@ -10,6 +10,7 @@ import pytest
 from tests.support.acting import SECONDS, is_step
 from tests.support.build import flood_binary
 from tests.support.cgroups import memory_cgroup
+from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.process_state import state, until
 from tests.support.records import Watch
@@ -17,7 +18,7 @@ from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
-VICTIM = "protected"
+VICTIM = unique_comm()
 PROCESSES = 600
 POLICIES = f"""
 [[policy]]

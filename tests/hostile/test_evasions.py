@@ -12,6 +12,7 @@ import pytest
 from tests.support.acting import SECONDS, is_step, is_type, of_type
 from tests.support.build import evade_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.process_state import until
 from tests.support.records import Watch
@@ -20,12 +21,12 @@ from tests.support.workload import Workload
 pytestmark = pytest.mark.kernel
 
 UNPRIVILEGED = 65534
-VICTIM = "protected"
+VICTIM = unique_comm()
 CALM_MIB, EVADER_MIB, BOUND_MIB = 40, 300, 160
 POLICY = """
 [[policy]]
 name = "fuse"
-match.comm = ["evade-*", "protected"]
+match.comm = ["evade-*", "{victim}"]
 grace = "0s"
 cooldown = "0s"
 capture = false
@@ -34,11 +35,13 @@ CLAIMS = ("claim", "child", "late")
 SHARERS = ("share", "orphan", "moved", "idle", "chain", "vfork")
 
 
-def watching(folder: Path, policy: str) -> Watch:
+def watching(folder: Path, policy: str, *groups: MemoryCgroup) -> Watch:
+    """Of the cgroups of one test alone: those of others have processes of the same names."""
     file = folder / "policy.toml"
-    file.write_text(POLICY + policy)
+    file.write_text(POLICY.format(victim=VICTIM) + policy)
+    scope = [word for group in groups for word in ("--cgroup", group.name)]
     return Watch(
-        "--comm", VICTIM, "--comm", "evade-*", "--interval", "200ms",
+        "--comm", VICTIM, "--comm", "evade-*", *scope, "--interval", "200ms",
         "--config", str(file), "--audit", str(folder / "audit.jsonl"),
     )  # fmt: skip
 
@@ -88,7 +91,7 @@ def test_evader_is_ended_and_the_calm_process_beside_it_is_not(
         memory_cgroup() as group,
         memory_cgroup() as elsewhere,
         calm(group) as victim,
-        watching(tmp_path, fuse) as watch,
+        watching(tmp_path, fuse, group, elsewhere) as watch,
     ):
         delegated(group)  # a process may leave only what is its user's as well
         procs = str(delegated(elsewhere))
@@ -112,7 +115,7 @@ def test_all_that_share_the_memory_of_a_killed_process_end_with_it(
         memory_cgroup() as group,
         memory_cgroup() as elsewhere,
         calm(group) as victim,
-        watching(tmp_path, fuse) as watch,
+        watching(tmp_path, fuse, group, elsewhere) as watch,
     ):
         delegated(group)
         procs = str(delegated(elsewhere))
@@ -150,7 +153,7 @@ def test_process_that_helpers_resume_does_not_reach_its_limit(
     with (
         memory_cgroup() as group,
         memory_cgroup() as elsewhere,
-        watching(tmp_path, f"fuse = {{ {keys} }}\n{SLOW}\n") as watch,
+        watching(tmp_path, f"fuse = {{ {keys} }}\n{SLOW}\n", group, elsewhere) as watch,
     ):
         group.limit(LIMIT_MIB << 20)
         holds = attack if attack != "wake" else "plain"

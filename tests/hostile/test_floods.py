@@ -12,6 +12,7 @@ import pytest
 from tests.support.acting import SECONDS, is_step
 from tests.support.build import flood_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.records import Watch, job_of
 from tests.support.workload import Workload
@@ -19,7 +20,7 @@ from tests.support.workload import Workload
 pytestmark = pytest.mark.kernel
 
 UNPRIVILEGED = 65534
-VICTIM = "protected"
+VICTIM = unique_comm()
 MOST_RSS_BYTES = 60 << 20
 
 

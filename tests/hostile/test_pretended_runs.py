@@ -15,13 +15,14 @@ from ebpftrace.ledger.register import MOST_RUNS
 from tests.support.acting import SECONDS, is_step
 from tests.support.build import pretend_binary
 from tests.support.cgroups import memory_cgroup
+from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.records import Watch, job_of
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
-VICTIM = "protected"
+VICTIM = unique_comm()
 MOST_RSS_BYTES = 60 << 20
 MOST_LINE = 512 << 10
 """Of one snapshot: two times 64 runs, and 300 processes, a kilobyte each."""

@@ -17,6 +17,7 @@ import pytest
 from tests.support.acting import SECONDS, is_step
 from tests.support.build import flood_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.process_state import until
 from tests.support.records import Record, Watch, holds, job_of
@@ -25,7 +26,7 @@ from tests.support.workload import Workload
 pytestmark = pytest.mark.kernel
 
 UNPRIVILEGED = 65534
-VICTIM, FUSED = "protected", "fused"
+VICTIM, FUSED = unique_comm(), unique_comm()
 MIB = 1 << 20
 LIMIT = 1 << 30
 MOST_RSS_BYTES = 256 * MIB  # with 7,168 processes of one job

@@ -1,5 +1,6 @@
 """host/ against the real kernel: handles of cgroups, taskstats, mounting tracefs."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def test_handles_and_the_walk_agree(monkeypatch: pytest.MonkeyPatch) -> None:
         by_handle = CgroupPaths(memory_hierarchy())
 
         def refuse(self: KernfsHandles, node_id: int) -> str | None:
-            raise PermissionError
+            raise PermissionError(errno.EPERM, "refused")
 
         bereft = CgroupPaths(memory_hierarchy())
         monkeypatch.setattr(KernfsHandles, "folder", refuse)

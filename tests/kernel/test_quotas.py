@@ -25,8 +25,8 @@ from tests.support.workload import Workload
 pytestmark = pytest.mark.kernel
 
 UNPRIVILEGED = 65534
-HOG = f"hog-{os.getpid()}"  # no other test's processes are called that
-BOTH = Selection(comms=(HOG, "victim"))
+HOG, VICTIM = f"hog-{os.getpid()}", f"victim-{os.getpid()}"  # of this test alone
+BOTH = Selection(comms=(HOG, VICTIM))
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def test_processes_of_one_job_leave_room_for_another_job(attack: str) -> None:
         folder = (crowded.path,) if attack == "spread" else ()
         with flood(crowded, attack, *folder, 60):
             until(lambda: processes_below(crowded) == 61)
-            with memory_cgroup() as group, Workload("victim", cgroup=group) as victim:
+            with memory_cgroup() as group, Workload(VICTIM, cgroup=group) as victim:
                 pids = started(observer)
                 assert victim.pid in pids
                 assert len(pids) == 28 + 1  # 7/8 of the table
@@ -103,7 +103,7 @@ def test_records_of_one_job_leave_room_for_another_job() -> None:
         flood(crowded, "spread", crowded.path, 200),
     ):
         until(lambda: processes_below(crowded) == 201)
-        with memory_cgroup() as group, Workload("victim", cgroup=group) as victim:
+        with memory_cgroup() as group, Workload(VICTIM, cgroup=group) as victim:
             assert victim.pid in started(observer)
             assert observer.started(victim.pid).args
             assert observer.probe.losses()["ring_start"] > 0
@@ -113,7 +113,7 @@ def test_cgroups_that_a_process_goes_through_leave_room_for_another_job() -> Non
     with observed(max_cgroups=32) as observer, memory_cgroup() as toured:
         with flood(toured, "tour", toured.path, 100):
             until(lambda: (toured.path / "99").exists() and processes_in(toured.path / "0"))
-            with memory_cgroup() as group, Workload("victim", cgroup=group):
+            with memory_cgroup() as group, Workload(VICTIM, cgroup=group):
                 observer.read()
                 assert group.id in {event.cgroup_id for event in observer.all(CgroupRead)}
                 assert "cgroups_full" not in observer.probe.losses()  # unused are evicted
@@ -124,7 +124,7 @@ def test_cgroups_with_a_process_each_leave_room_for_another_job() -> None:
     with observed(max_cgroups=32) as observer, memory_cgroup() as crowded:
         with flood(crowded, "spread", crowded.path, 100):
             until(lambda: processes_below(crowded) == 101)
-            with memory_cgroup() as group, Workload("victim", cgroup=group):
+            with memory_cgroup() as group, Workload(VICTIM, cgroup=group):
                 observer.read()
                 assert group.id in {event.cgroup_id for event in observer.all(CgroupRead)}
                 reached = observer.last(QuotaReached, lambda _: True)
@@ -140,7 +140,7 @@ def test_cgroup_without_room_has_its_counters_once_there_is_room() -> None:
         flood(crowded, "spread", crowded.path, 20),
     ):
         until(lambda: processes_below(crowded) == 21)
-        with Workload("victim", cgroup=group):
+        with Workload(VICTIM, cgroup=group):
             assert not is_read(observer, group)
             crowded.remove()
             until(lambda: is_read(observer, group))
@@ -183,7 +183,7 @@ def test_nothing_remains_of_processes_and_cgroups_that_are_gone() -> None:
             observer.read()
         with (
             memory_cgroup(name="/".join("abcdefghijkl")) as deep,
-            Workload("victim", cgroup=deep) as victim,
+            Workload(VICTIM, cgroup=deep) as victim,
         ):
             victim.do("burst 50 200; exit 0")
             assert victim.pid in started(observer)
