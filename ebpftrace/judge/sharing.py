@@ -42,13 +42,9 @@ def grew(samples: Samples, window_ns: int = FINE_NS) -> bool:
     same = [
         sample
         for sample in samples.within(window_ns)
-        if sample.shared is None or sample.shared.cgroup_id == shared.cgroup_id
+        if sample.shared is not None and sample.shared.cgroup_id == shared.cgroup_id
     ]
     gained = samples.now.held_bytes - min(sample.held_bytes for sample in same)
-    # A limit is not shared while the others hold next to nothing below it.
-    taken = [
-        sample.held_bytes if sample.shared is None else sample.shared.taken_bytes
-        for sample in same
-    ]
+    taken = [sample.shared.taken_bytes for sample in same if sample.shared is not None]
     least = 1 if samples.climb is not None else LEAST_SHARE * shared.limit_bytes
     return gained >= max(least, PART * (shared.taken_bytes - min(taken)))

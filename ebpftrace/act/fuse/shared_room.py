@@ -63,27 +63,20 @@ class SharedRooms:
     def __init__(self) -> None:
         self._taken: dict[int, _Lowest] = {}  # by the id of the cgroup with the limit
         self._held: dict[str, _Lowest] = {}  # by the key of the job
-        self._is_first = True
 
     def observe(self, snapshot: Snapshot) -> Mapping[str, SharedRoom]:
         """The rooms by the key of the job, for those that share a limit."""
         now = snapshot.monotonic_ns
         sharing = [(job, shared) for job in snapshot.jobs if (shared := job.shared_limit)]
-        is_first, self._is_first = self._is_first, False
         if not sharing:
             self._taken, self._held = {}, {}
             return {}
         limits = {shared.cgroup_id: shared for _, shared in sharing}
-        before = self._taken
-        self._taken = {key: before.get(key) or _Lowest() for key in limits}
+        self._taken = {key: self._taken.get(key) or _Lowest() for key in limits}
         self._held = {
             job.identity.key: self._held.get(job.identity.key) or _Lowest()
             for job, _ in sharing
         }
-        if not is_first:  # the others held next to nothing where a limit was not shared yet
-            for key in limits.keys() - before.keys():
-                held = (job.held_bytes for job, shared in sharing if shared.cgroup_id == key)
-                self._taken[key].add(now, max(held))
         taken = {key: self._taken[key].add(now, it.taken_bytes) for key, it in limits.items()}
         gains = {job.identity.key: self._gain(job, now) for job, _ in sharing}
         blameless = {

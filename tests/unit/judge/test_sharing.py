@@ -11,7 +11,7 @@ from ebpftrace.judge.sample import Sample
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import grew, limit_is_shared, nearer_shared
 from ebpftrace.ledger.held import SharedLimit
-from ebpftrace.units import MIB, NS_PER_SECOND
+from ebpftrace.units import MIB
 from tests.support.curves import Curve, sample
 
 NODE = 230
@@ -53,17 +53,6 @@ def test_the_job_that_gained_a_third_has_grown(
     job: Curve, others: Curve, expected: bool
 ) -> None:
     assert grew(history(job, others)) is expected
-
-
-def test_what_others_take_at_once_counts_where_the_limit_was_not_shared_before() -> None:
-    """The job has gained 20 MiB in 30 s, and 100 came from elsewhere within one snapshot."""
-    samples = history(lambda t: 60 + t, lambda _: 0, 30)
-    alone = Samples(replace(samples.within(60 * NS_PER_SECOND)[0], shared=None))
-    for one in samples.within(60 * NS_PER_SECOND)[1:]:
-        alone.add(replace(one, shared=None))
-    full = history(lambda t: 60 + t, lambda _: 100, 31).now
-    alone.add(full)
-    assert not grew(alone)
 
 
 def test_without_a_shared_limit_it_has() -> None:

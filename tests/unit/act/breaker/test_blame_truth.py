@@ -198,7 +198,9 @@ def check_shared_limit(world: World, finding: Finding, now: int) -> None:
     """What acts on the share of a limit that siblings fill too is said of a job that grew."""
     if "shared with" not in finding.sentence or finding.detector not in ACTING:
         return
-    within = range(max(0, now - 120), now + 1)
+    # What was gained while no others counted towards the limit says nothing of them.
+    recent = range(max(0, now - 120), now + 1)
+    within = [second for second in recent if world.siblings[second] > NODE_MIB // 64]
     gain = world.held(now) - min(world.held(second) for second in within)
     taken = world.taken
     assert gain > 0, finding.sentence

@@ -92,13 +92,6 @@ def test_a_job_at_rest_is_not_stopped_for_a_program_that_is_in_no_job() -> None:
     assert node.bound_mib(1) == pytest.approx(150, abs=1)
 
 
-def test_what_others_take_at_once_counts_where_the_limit_was_not_shared_before() -> None:
-    """The first job has gained 20 MiB, and 80 came from elsewhere within one snapshot."""
-    node = Node(1).at(0, 60).at(150, 60).at(180, 80).at(181, 80, unseen=80)
-    assert node.room(1).growing_jobs == 0
-    assert node.room(1).blameless_bytes == pytest.approx(10 * MIB, abs=MIB)
-
-
 def test_after_two_minutes_a_gain_is_forgotten() -> None:
     node = Node().at(0, 100, 20).at(150, 100, 20).at(160, 100, 110).at(320, 100, 110)
     assert node.room(1).blameless_bytes == node.room(2).blameless_bytes == pytest.approx(
