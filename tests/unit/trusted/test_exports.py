@@ -66,7 +66,9 @@ def test_ordinary_user_writes_where_the_shell_would(tmp_path: Path) -> None:
 def test_devices_and_own_descriptors_are_outputs(name: str) -> None:
     reader, writer = os.pipe()
     try:
-        os.close(open_export("the output", Path(name.format(writer))))
+        opened = open_export("the output", Path(name.format(writer)))
+        assert os.write(opened, b"line") == 4
+        os.close(opened)
     finally:
         os.close(reader)
         os.close(writer)
