@@ -10,13 +10,13 @@ import pytest
 from tests.support.cgroups import memory_cgroup
 from tests.support.holder import Holder
 from tests.support.leftovers import assert_gone, programs_of
-from tests.support.patience import PATIENCE
+from tests.support.patience import IS_EMULATED
 from tests.support.process_state import state, until
 from tests.support.workload import Workload, status
 
 MIB = 1 << 20
 COMM = f"held{os.getpid()}"
-DEATHS = 20 if PATIENCE == 1 else 4
+DEATHS = 4 if IS_EMULATED else 20
 """Of each kind; there are five. Each takes an emulated machine half a minute."""
 SECONDS = 30.0
 WATCHDOG_BYTES = 12 * MIB
