@@ -10,6 +10,7 @@ from ebpftrace.errors import GoneError
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
+from ebpftrace.probe import AfterResumes
 from ebpftrace.units import GIB, MIB
 from tests.support.watches import MONOTONIC_NS, identity, job, process, snapshot
 
@@ -43,6 +44,12 @@ class RecordedKernel:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     gone: bool = False  # the process ends before it can be held
     weakness: str = ""
+    resumed: AfterResumes | None = None  # of the last bound of a process
+
+    def taken(self) -> list[tuple[object, ...]]:
+        """The calls so far; they are forgotten."""
+        taken, self.calls = self.calls, []
+        return taken
 
     def arm_process(
         self,
@@ -51,13 +58,12 @@ class RecordedKernel:
         charge: int,
         number: int,
         least: int = 0,
-        resumed: int = 0,
+        resumed: AfterResumes = AfterResumes.KILL_NEAR_LIMIT,
     ) -> None:
         self.calls.append(("arm process", key.pid, own, charge, number))
+        self.resumed = resumed
 
-    def arm_group(
-        self, cgroup_id: int, held: int, number: int, least: int = 0, resumed: int = 0
-    ) -> None:
+    def arm_group(self, cgroup_id: int, held: int, number: int, least: int = 0) -> None:
         self.calls.append(("arm group", cgroup_id, held, number))
 
     def clear_stop(self, key: ProcessKey) -> None:

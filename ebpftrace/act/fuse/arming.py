@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound
+from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound, ProcessBound
 from ebpftrace.act.policy.fuse import Fuse
-from ebpftrace.events import FuseScope, ProcessKey
+from ebpftrace.events import ProcessKey
 from ebpftrace.ledger import Snapshot
 from ebpftrace.probe import FuseControl
 from ebpftrace.units import NS_PER_SECOND
@@ -63,14 +63,10 @@ class Arming:
             held={**self._armed.held, **bounds.held},
         )
 
-    def set_bound(
-        self, of: ProcessKey, scope: FuseScope, bound_bytes: int, signal: int
-    ) -> None:
+    def arm_process(self, key: ProcessKey, bound: ProcessBound) -> None:
         """Set the bound of one process at once, before the next snapshot does."""
-        if scope is FuseScope.PROCESS:
-            self._control.arm_process(of, bound_bytes, 0, signal)
-        else:
-            self._control.arm_process(of, 0, bound_bytes, signal)
+        self._control.arm_process(key, *bound)
+        self._armed = replace(self._armed, processes={**self._armed.processes, key: bound})
 
     def exempt(self, key: ProcessKey) -> None:
         """Stop this process no more, unless a later snapshot gives it bounds."""

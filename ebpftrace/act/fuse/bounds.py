@@ -102,6 +102,16 @@ def bound_key(fuse: Fuse, process: ProcessKey, cgroup_id: int) -> BoundKey:
     return cgroup_id if fuse.scope is FuseScope.JOB else process
 
 
+def process_bound(fuse: Fuse, size: int | None, process: ProcessSnapshot) -> ProcessBound:
+    """What the kernel compares for this process; `size` is bytes, None: no bound.
+
+    For a fuse of the whole job `size` bounds the charge, beside the bound of its cgroup.
+    """
+    own, charge = (size or 0, 0) if fuse.scope is FuseScope.PROCESS else (0, size or 0)
+    least = MONITOR_BYTES if process.role else 0
+    return ProcessBound(own, charge, _SIGNALS[fuse.action], least, _RESUMED[fuse.resumed])
+
+
 def compute_bounds(
     policies: Sequence[Policy],
     snapshot: Snapshot,
@@ -133,8 +143,6 @@ def compute_bounds(
             if fuse.action is FuseAction.KILL and budget_refusal(job.identity, policy):
                 processes[key] = _NO_STOP
                 continue
-            number = _SIGNALS[fuse.action]
-            further = number, MONITOR_BYTES if process.role else 0, _RESUMED[fuse.resumed]
             charge = None
             if fuse.scope is FuseScope.JOB:
                 if fuse not in job_bounds:
@@ -145,16 +153,15 @@ def compute_bounds(
             if bound is None and not fuse.backstop:  # a backstop is only a default
                 unlimited.add(job.identity.name)
             if fuse.scope is FuseScope.JOB:
-                processes[key] = ProcessBound(0, charge or 0, *further)
+                processes[key] = process_bound(fuse, charge, process)
                 if charge:
                     held[cgroup_id] = job.group_usage.held_bytes
                 if bound is not None:
+                    number = _SIGNALS[fuse.action]
                     lowest = GroupBound(bound, number, least_held(bound, job))
                     groups[cgroup_id] = min(lowest, groups.get(cgroup_id, lowest))
-            elif fuse.scope is FuseScope.PROCESS:
-                processes[key] = ProcessBound(bound or 0, 0, *further)
             else:
-                processes[key] = ProcessBound(0, bound or 0, *further)
+                processes[key] = process_bound(fuse, bound, process)
     return Bounds(groups, processes, frozenset(unlimited), held)
 
 

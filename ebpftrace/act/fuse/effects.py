@@ -12,6 +12,7 @@ from ebpftrace.act.fuse.bounds import (
     UNREACHABLE,
     BoundKey,
     compute_bounds,
+    process_bound,
 )
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.fuse.format import later_event
@@ -199,7 +200,7 @@ class FuseEffects:
         if isinstance(of, int):
             self._arm_at_once(of)
         else:
-            self._arming.set_bound(of, fuse.scope, bound or UNREACHABLE, blown.signal)
+            self._arming.arm_process(of, process_bound(fuse, bound or UNREACHABLE, found[1]))
         return bound
 
 

@@ -1,15 +1,15 @@
 """Which bounds are sent to the kernel and when raised ones are dropped."""
 
 import signal
-from dataclasses import dataclass, field
 
 import pytest
 
 from ebpftrace.act.fuse.arming import Arming, RaisedFuses
 from ebpftrace.act.fuse.bounds import EXEMPT, Bounds, GroupBound, ProcessBound
 from ebpftrace.act.policy.fuse import Fuse
-from ebpftrace.events import FuseScope, ProcessKey
+from ebpftrace.events import ProcessKey
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from tests.support.stops import RecordedKernel
 from tests.support.watches import identity, job, process, snapshot
 
 STOP = int(signal.SIGSTOP)
@@ -22,101 +22,69 @@ def bounds(group_bytes: int) -> Bounds:
     return Bounds({GROUP: GroupBound(group_bytes, STOP)}, PROCESSES, frozenset({"build-42"}))
 
 
-@dataclass
-class RecordedControl:
-    """A `FuseControl` that records its calls, in order."""
-
-    calls: list[tuple[object, ...]] = field(default_factory=list)
-
-    def arm_process(
-        self,
-        key: ProcessKey,
-        own: int,
-        charge: int,
-        number: int,
-        least: int = 0,
-        resumed: int = 0,
-    ) -> None:
-        self.calls.append((key.pid, own, charge, number))
-
-    def arm_group(
-        self, cgroup_id: int, held: int, number: int, least: int = 0, resumed: int = 0
-    ) -> None:
-        self.calls.append(("group", cgroup_id, held, number))
-
-    def clear_stop(self, key: ProcessKey) -> None:
-        raise AssertionError(f"setting bounds resumes no process: {key}")
-
-    def taken(self) -> list[tuple[object, ...]]:
-        taken, self.calls = self.calls, []
-        return taken
+@pytest.fixture
+def control() -> RecordedKernel:
+    return RecordedKernel()
 
 
 @pytest.fixture
-def control() -> RecordedControl:
-    return RecordedControl()
-
-
-@pytest.fixture
-def arming(control: RecordedControl) -> Arming:
+def arming(control: RecordedKernel) -> Arming:
     return Arming(control)
 
 
-def test_only_changed_bounds_are_sent(arming: Arming, control: RecordedControl) -> None:
+def test_only_changed_bounds_are_sent(arming: Arming, control: RecordedKernel) -> None:
     arming.arm(bounds(GIB), 0)
-    assert control.taken() == [(KEY.pid, 0, 0, STOP), ("group", GROUP, GIB, STOP)]
+    assert control.taken() == [
+        ("arm process", KEY.pid, 0, 0, STOP),
+        ("arm group", GROUP, GIB, STOP),
+    ]
     assert arming.unlimited == {"build-42"}
     arming.arm(bounds(GIB), 0)
     assert control.taken() == []
     arming.arm(bounds(2 * GIB), 0)
-    assert control.taken() == [("group", GROUP, 2 * GIB, STOP)]
+    assert control.taken() == [("arm group", GROUP, 2 * GIB, STOP)]
     arming.arm(Bounds({}, {KEY: ProcessBound(0, 0, EXEMPT)}), 0)
-    assert control.taken() == [(KEY.pid, 0, 0, EXEMPT), ("group", GROUP, 0, 0)]
+    assert control.taken() == [
+        ("arm process", KEY.pid, 0, 0, EXEMPT),
+        ("arm group", GROUP, 0, 0),
+    ]
 
 
-def test_bounds_are_sent_again_after_exec(arming: Arming, control: RecordedControl) -> None:
+def test_bounds_are_sent_again_after_exec(arming: Arming, control: RecordedKernel) -> None:
     """The new memory of the process has only the kernel's default."""
     arming.arm(bounds(GIB), 0)
     control.taken()
     arming.executed(KEY)
     arming.executed(ProcessKey(1, 1))  # has no bound
     arming.arm(bounds(GIB), 0)
-    assert control.taken() == [(KEY.pid, 0, 0, STOP)]
+    assert control.taken() == [("arm process", KEY.pid, 0, 0, STOP)]
 
 
-@pytest.mark.parametrize(
-    ("scope", "call"),
-    [
-        (FuseScope.PROCESS, (KEY.pid, GIB, 0, STOP)),
-        (FuseScope.CHARGE, (KEY.pid, 0, GIB, STOP)),
-    ],
-)
-def test_one_bound_is_set_at_once(
-    scope: FuseScope,
-    call: tuple[object, ...],
-    arming: Arming,
-    control: RecordedControl,
+def test_bound_of_a_process_is_set_at_once_and_known_to_be_set(
+    arming: Arming, control: RecordedKernel
 ) -> None:
-    arming.set_bound(KEY, scope, GIB, STOP)
-    assert control.taken() == [call]
+    arming.arm_process(KEY, ProcessBound(GIB, 0, STOP))
+    assert control.taken() == [("arm process", KEY.pid, GIB, 0, STOP)]
+    arming.arm(Bounds({}, {KEY: ProcessBound(GIB, 0, STOP)}), 0)
+    assert control.taken() == []
 
 
 def test_bounds_of_a_cgroup_are_set_at_once_and_known_to_be_set(
-    arming: Arming, control: RecordedControl
+    arming: Arming, control: RecordedKernel
 ) -> None:
     raised = bounds(2 * GIB)
     arming.arm(bounds(GIB), 0)
     control.taken()
     arming.arm_cgroup(raised, GROUP)
-    assert control.taken() == [("group", GROUP, 2 * GIB, STOP)]
+    assert control.taken() == [("arm group", GROUP, 2 * GIB, STOP)]
     arming.arm(raised, 0)
     assert control.taken() == []
     arming.arm(bounds(GIB), 0)
-    assert control.taken() == [("group", GROUP, GIB, STOP)]
+    assert control.taken() == [("arm group", GROUP, GIB, STOP)]
 
 
 def test_no_bound_is_lowered_while_memory_is_freed(
-    arming: Arming, control: RecordedControl
+    arming: Arming, control: RecordedKernel
 ) -> None:
     arming.arm(bounds(GIB), 0)
     control.taken()
@@ -124,16 +92,19 @@ def test_no_bound_is_lowered_while_memory_is_freed(
     arming.arm(bounds(GIB // 2), 2 * NS_PER_SECOND)
     assert control.taken() == []
     arming.arm(bounds(2 * GIB), 3 * NS_PER_SECOND)
-    assert control.taken() == [("group", GROUP, 2 * GIB, STOP)]
+    assert control.taken() == [("arm group", GROUP, 2 * GIB, STOP)]
     arming.arm(bounds(GIB // 2), 4 * NS_PER_SECOND)
-    assert control.taken() == [("group", GROUP, GIB // 2, STOP)]
+    assert control.taken() == [("arm group", GROUP, GIB // 2, STOP)]
 
 
-def test_disarm_removes_all_bounds(arming: Arming, control: RecordedControl) -> None:
+def test_disarm_removes_all_bounds(arming: Arming, control: RecordedKernel) -> None:
     arming.arm(bounds(GIB), 0)
     control.taken()
     arming.disarm()
-    assert control.taken() == [(KEY.pid, 0, 0, EXEMPT), ("group", GROUP, 0, 0)]
+    assert control.taken() == [
+        ("arm process", KEY.pid, 0, 0, EXEMPT),
+        ("arm group", GROUP, 0, 0),
+    ]
     arming.disarm()
     assert control.taken() == []
 

@@ -6,9 +6,10 @@ import pytest
 
 from ebpftrace.act.fuse.bounds import UNREACHABLE
 from ebpftrace.act.fuse.controller import FuseController
-from ebpftrace.act.policy.fuse import Fuse
+from ebpftrace.act.policy.fuse import Fuse, FuseResumed
 from ebpftrace.events import FuseScope
 from ebpftrace.ledger import Snapshot
+from ebpftrace.probe import AfterResumes
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.stops import (
     GOPLS,
@@ -106,6 +107,17 @@ def test_raised_bound_is_compared_with_what_was_crossed(
     kernel.calls.clear()
     fuse.resume(KEY, MONOTONIC_NS)
     assert kernel.calls[0] == call
+
+
+@pytest.mark.parametrize("resumed", FuseResumed)
+def test_raised_bound_keeps_what_happens_to_a_process_that_is_resumed_often(
+    resumed: FuseResumed, fuse: FuseController, kernel: RecordedKernel
+) -> None:
+    own = Fuse(GIB, False, FuseScope.PROCESS, resumed=resumed)
+    fuse.kernel_stop(blown(GOPLS, scope=FuseScope.PROCESS))
+    fuse.identify([replace(POLICY, fuse=own)], SNAPSHOT)
+    fuse.resume(KEY, MONOTONIC_NS)
+    assert kernel.resumed is AfterResumes[resumed.name]
 
 
 def test_raised_bound_comes_down_with_usage(
