@@ -79,8 +79,8 @@ def test_job_is_protected_during_a_flood(
             assert job_of(snapshot, victim.pid)
         victim.do("map 100MiB")
         victim.do("touch 0")
-        step = watch.wait_for(is_step("shell"), SECONDS)
-        assert step["pid"] == victim.pid
+        # The flood's own cgroup may reach the level as well, by the kernel's memory of it.
+        watch.wait_for(lambda one: is_step("shell")(one) and one["pid"] == victim.pid, SECONDS)
         snapshot = watch.next_snapshot(SECONDS)
         assert snapshot["self"]["rss_bytes"] < MOST_RSS_BYTES
         assert lasts()
