@@ -103,13 +103,27 @@ static inline void read_events(u64 memcg, int v2, struct cgroup_counters *counte
 #endif
 }
 
+/* All bits if a < b, else none; neither is 2^63 or more. The verifier follows both ways of a
+ * branch, at each of the levels, but an instruction only once. The compiler would make a
+ * branch of a comparison, and of this shift as well. */
+static inline u64 bits_if_less(u64 a, u64 b)
+{
+    u64 bits = a - b;
+    asm volatile("%0 s>>= 63" : "+r"(bits));
+    return bits;
+}
+
+static inline u64 smaller(u64 a, u64 b) { return b + ((a - b) & bits_if_less(a, b)); }
+
+/* The pages of a page_counter's `max` or `high`. */
+static inline u64 known_limit(u64 pages) { return pages | ~bits_if_less(pages, UNLIMITED_PAGES); }
+
 /* Kernel memory has a counter of its own on v1, as memory.kmem.usage_in_bytes shows it; v2
  * shows it in memory.stat, and charges nothing to this counter. */
-static inline u64 kernel_pages(u64 memcg, int v2)
+static inline u64 kernel_pages(u64 memcg, u64 v2)
 {
 #ifdef AT_mem_cgroup_kmem
-    if (!v2)
-        return read_u64(memcg + AT_mem_cgroup_kmem + AT(page_counter, usage));
+    return read_u64(memcg + AT_mem_cgroup_kmem + AT(page_counter, usage)) | -v2;
 #endif
     return NOT_COUNTED;
 }
@@ -118,23 +132,20 @@ static inline u64 kernel_pages(u64 memcg, int v2)
  * v2 only, where user space reads them; on v1 the kernel keeps them as well, in bytes. The
  * kernel counts the name of a tmpfs file or a socket as slab it can reclaim, too, though it
  * cannot: so as much is taken off as it says it cannot reclaim. */
-static inline u64 droppable_pages(u64 memcg, int v2, u64 kernel)
+static inline u64 droppable_pages(u64 memcg, u64 v2, u64 kernel)
 {
-#ifdef AT_mem_cgroup_vmstats
-    if (!v2 && kernel != NOT_COUNTED) {
-        u64 stats = memcg + AT_mem_cgroup_vmstats;
+#if defined(AT_mem_cgroup_vmstats) && defined(AT_mem_cgroup_kmem)
+    u64 stats = memcg + AT_mem_cgroup_vmstats;
 #ifdef AT_memcg_vmstats_state
-        stats = read_u64(stats) + AT_memcg_vmstats_state;
+    stats = read_u64(stats) + AT_memcg_vmstats_state;
 #endif
-        s64 reclaimable = read_u64(stats + 8 * NR_SLAB_RECLAIMABLE_B);
-        s64 kept = read_u64(stats + 8 * (NR_SLAB_RECLAIMABLE_B + 1));
-        if (kept < 0 || reclaimable <= kept)
-            return 0;
-        u64 pages = (u64)(reclaimable - kept) / PAGE_SIZE;
-        return pages > kernel ? kernel : pages;
-    }
-#endif
+    s64 reclaimable = read_u64(stats + 8 * NR_SLAB_RECLAIMABLE_B);
+    s64 kept = read_u64(stats + 8 * (NR_SLAB_RECLAIMABLE_B + 1));
+    u64 bytes = (reclaimable - kept) & bits_if_less(kept, reclaimable) & ~bits_if_less(kept, 0);
+    return smaller(bytes / PAGE_SIZE, kernel & MAX_S64) | -v2;
+#else
     return NOT_COUNTED;
+#endif
 }
 
 /* On v1 the OOM killer can be disabled for a cgroup (memory.oom_control), and a task that
@@ -160,7 +171,7 @@ static inline int under_oom(u64 memcg)
 
 /* Keeps one level. Beyond those that fit, the one with the least room is kept, so that a job
  * that makes cgroups of its own cannot hide the limit that it is under. */
-static inline void keep_level(struct cgroup_counters *counters, u64 above, u64 counter, int v2)
+static inline void keep_level(struct cgroup_counters *counters, u64 above, u64 counter, u64 v2)
 {
     /* Read from the map and not kept in a register: the verifier would follow every value. */
     u64 found = counters->found++;
@@ -168,19 +179,18 @@ static inline void keep_level(struct cgroup_counters *counters, u64 above, u64 c
     u64 high = read_u64(counter + AT(page_counter, high));
     u64 charge = read_u64(counter + AT(page_counter, usage));
     u64 memcg = counter - AT(mem_cgroup, memory);
-    u32 at = found < LEVELS ? found : LEVELS - 1;
+    u64 at = smaller(found, LEVELS - 1);
     asm volatile("" : "+r"(at)); /* the bound must not be optimized into an earlier one */
     struct limit_level *level = &counters->levels[at & (LEVELS - 1)];
-    s64 room = max < high ? max - charge : high - charge;
-    s64 kept_room = level->limit < level->high ? level->limit - level->charge
-                                               : level->high - level->charge;
-    if (found >= LEVELS && kept_room <= room)
+    u64 room = smaller(max, high) - charge;
+    u64 kept = smaller(level->limit & MAX_S64, level->high & MAX_S64) - level->charge;
+    if (~bits_if_less(found, LEVELS) & ~bits_if_less(room, kept))
         return;
-    level->id = memcg_id(memcg);
+    level->id = cgroup_id(cgroup_of(memcg));
     level->above = above;
     level->charge = charge;
-    level->limit = max < UNLIMITED_PAGES ? max : NO_LIMIT;
-    level->high = high < UNLIMITED_PAGES ? high : NO_LIMIT;
+    level->limit = known_limit(max);
+    level->high = known_limit(high);
     level->kernel = kernel_pages(memcg, v2);
     level->droppable = droppable_pages(memcg, v2, level->kernel);
 }
@@ -199,22 +209,21 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
                               : read_u64(counter + AT(page_counter, failcnt));
     counters->oom_kills = memcg_event(memcg, MEMCG_OOM_KILL);
     read_events(memcg, v2, counters);
-    u64 limit = NO_LIMIT;
+    u64 limit = UNLIMITED_PAGES;
     int disabled = 0;
     counters->found = 0;
     for (int level = 0; level < 16; level++) {
         u64 max = read_u64(counter + AT(page_counter, max));
         u64 high = read_u64(counter + AT(page_counter, high));
         disabled |= oom_killer_disabled(counter - AT(mem_cgroup, memory));
-        if (max < UNLIMITED_PAGES && max < limit)
-            limit = max;
-        if (max < UNLIMITED_PAGES || high < UNLIMITED_PAGES)
+        limit = smaller(limit, max);
+        if (bits_if_less(smaller(max, high), UNLIMITED_PAGES))
             keep_level(counters, level, counter, v2);
         counter = read_u64(counter + AT(page_counter, parent));
         if (!counter)
             break;
     }
-    counters->limit = limit;
+    counters->limit = known_limit(limit);
     counters->kernel = kernel_pages(memcg, v2);
     counters->droppable = droppable_pages(memcg, v2, counters->kernel);
     counters->stuck = disabled && under_oom(memcg);

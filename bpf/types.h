@@ -176,6 +176,7 @@ struct cgroup_counters {
 
 #define NO_LIMIT (~0ULL)
 #define NOT_COUNTED (~0ULL)
+#define MAX_S64 (~0ULL >> 1)
 
 struct header {
     u32 type;
