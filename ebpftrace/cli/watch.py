@@ -3,12 +3,12 @@
 import os
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ebpftrace.act.audit.log import DEFAULT_FILE
-from ebpftrace.act.policy.command_line import PolicyOptions, policy_from_options
-from ebpftrace.act.policy.matching import comms_to_watch
+from ebpftrace.act.policy.options import PolicyOptions
 from ebpftrace.act.policy.store import PolicyStore, default_file
 from ebpftrace.cli.history import HISTORY_FILE
 from ebpftrace.cli.outputs import NAMES, OutputTarget, OutputType, openers
@@ -21,6 +21,11 @@ from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.selection import Selection
 from ebpftrace.views import View
 from ebpftrace.views.factory import open_screenshot
+
+if TYPE_CHECKING:
+    from ebpftrace.act.policy.policy import Policy
+
+_DEFAULT_COMMS = ("gopls",)
 
 
 @click.command(
@@ -137,7 +142,7 @@ def watch(
     options = PolicyOptions(growth, level, on_breach, fuse, backstop, no_backstop, grace)
     policies = _policies(options, config, no_config, dry_run)
     if not (comms or pids or cgroups or exes or go_mains):
-        comms = comms_to_watch(policies.policies if policies else (), default=("gopls",))
+        comms = _comms(policies)
     _refuse_empty(("--cgroup", cgroups), ("--exe", exes), ("--go-main", go_mains))
     compile_globs(comms)  # report a wrong pattern before anything else
     if screenshot is not None:  # it takes the place of standard output
@@ -175,7 +180,7 @@ def _policies(
     options: PolicyOptions, config: Path | None, no_config: bool, dry_run: bool
 ) -> PolicyStore | None:
     """The policies of the command line, else of a file; None if there are none."""
-    from_options = policy_from_options(options)
+    from_options = _policy_from(options)
     if from_options is not None and config is not None:
         raise UsageError(
             "--config excludes --growth, --level, --fuse and --on-breach",
@@ -196,3 +201,21 @@ def _policies(
             fix="add --config FILE, or --growth, --level, --fuse or --on-breach",
         )
     return None
+
+
+def _policy_from(options: PolicyOptions) -> "Policy | None":
+    """The actions and all that belongs to policies are imported where there are any."""
+    if not options.given:
+        return None
+    from ebpftrace.act.policy.command_line import policy_from_options
+
+    return policy_from_options(options)
+
+
+def _comms(policies: PolicyStore | None) -> tuple[str, ...]:
+    """The names to watch where no selector was given."""
+    if policies is None:
+        return _DEFAULT_COMMS
+    from ebpftrace.act.policy.matching import comms_to_watch
+
+    return comms_to_watch(policies.policies, default=_DEFAULT_COMMS)

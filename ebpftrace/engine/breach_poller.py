@@ -2,10 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.events import Breached, Event
 from ebpftrace.probe import Probe
+
+if TYPE_CHECKING:
+    from ebpftrace.engine.breaker_driver import BreakerDriver
 
 PAUSE_NS = 1_000_000
 """Reading their ring costs some microseconds: once a millisecond that does not matter."""
@@ -22,7 +25,7 @@ class BreachPoller:
     def __init__(
         self,
         probe: Probe,
-        breaker: BreakerDriver | None,
+        breaker: "BreakerDriver | None",
         queue: deque[Event],
         clock: Callable[[], int],
     ) -> None:

@@ -3,9 +3,9 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ebpftrace.engine.breach_poller import BreachPoller
-from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.cgroup_files import CgroupFiles
 from ebpftrace.engine.names.wrapped import WrappedPrograms
 from ebpftrace.engine.process_filter import READER, ProcessFilter
@@ -36,6 +36,9 @@ from ebpftrace.ledger import Ledger
 from ebpftrace.ledger.register import MOST_RUNS
 from ebpftrace.probe import Probe, Selection
 
+if TYPE_CHECKING:
+    from ebpftrace.engine.breaker_driver import BreakerDriver
+
 _PATIENCE_NS = 300_000_000
 """How long after a signal to end starts and moves are still completed from /proc."""
 
@@ -55,7 +58,7 @@ class EventDispatcher:
         selection: Selection,
         probe: Probe,
         ledger: Ledger,
-        breaker: BreakerDriver | None,
+        breaker: "BreakerDriver | None",
         scheduler: SnapshotScheduler,
         paths: CgroupPaths,
         files: CgroupFiles,

@@ -4,18 +4,20 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ebpftrace.act.fuse.holding.holding import Holding
 from ebpftrace.act.process.survival import freeze_gc, lock_memory, lower_oom_score
 from ebpftrace.engine.compile_memory import CompileMemory
 from ebpftrace.engine.request import WatchRequest
-from ebpftrace.engine.resources import BreakerResources
+from ebpftrace.engine.resources import BreakerResources, open_holding
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
 from ebpftrace.history.store import Store
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.probe import Probe
 from ebpftrace.probe.kernel import KernelProbe
+
+if TYPE_CHECKING:
+    from ebpftrace.act.fuse.holding.holding import Holding
 
 
 class OpenProbe(Protocol):
@@ -65,7 +67,7 @@ class Environment:
 
     time: TimeSource = SystemTime()  # noqa: RUF009 - it has no state
     open_probe: OpenProbe = open_kernel_probe
-    open_holding: Callable[[int], Holding] = Holding
+    open_holding: "Callable[[int], Holding]" = open_holding
     open_store: Callable[[Path], Store] = open_sqlite_store
     memory_hierarchy: Callable[[], MemoryHierarchy] = memory_hierarchy
     protect: Callable[[], list[str]] = protect_process

@@ -3,19 +3,27 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ebpftrace.act.audit.log import AuditLog
-from ebpftrace.act.audit.reader import AuditReader
-from ebpftrace.act.fuse.bounds import default_fuse, has_fuse
-from ebpftrace.act.fuse.holding.control_server import ControlServer
-from ebpftrace.act.fuse.holding.holding import Holding
-from ebpftrace.act.incident.records import Record
-from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.errors import EbpftraceError, LogTakenError
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.probe import FuseDefault
 from ebpftrace.text import clean
+
+if TYPE_CHECKING:
+    from ebpftrace.act.audit.log import AuditLog
+    from ebpftrace.act.fuse.holding.control_server import ControlServer
+    from ebpftrace.act.fuse.holding.holding import Holding
+    from ebpftrace.act.incident.records import Record
+    from ebpftrace.act.policy.store import PolicyStore
+
+
+def open_holding(map_fd: int) -> "Holding":
+    """What resumes stopped processes if we die. It is imported where there is a fuse."""
+    from ebpftrace.act.fuse.holding.holding import Holding
+
+    return Holding(map_fd)
 
 
 @dataclass(slots=True)
@@ -25,17 +33,17 @@ class BreakerResources:
     `past` are the records of the audit log, `remarks` what the user should know.
     """
 
-    policies: PolicyStore | None = None
-    log: AuditLog | None = None
-    past: tuple[Record, ...] = ()
+    policies: "PolicyStore | None" = None
+    log: "AuditLog | None" = None
+    past: "tuple[Record, ...]" = ()
     remarks: list[str] = field(default_factory=list)
-    open_holding: Callable[[int], Holding] = Holding
-    holding: Holding | None = None
-    control: ControlServer | None = None
+    open_holding: "Callable[[int], Holding]" = open_holding
+    holding: "Holding | None" = None
+    control: "ControlServer | None" = None
 
     @classmethod
     def open(
-        cls, request: WatchRequest, open_holding: Callable[[int], Holding] = Holding
+        cls, request: WatchRequest, open_holding: "Callable[[int], Holding]" = open_holding
     ) -> "BreakerResources":
         """EbpftraceError if the audit log cannot be written, or is another user's.
 
@@ -44,6 +52,9 @@ class BreakerResources:
         """
         if request.policies is None or request.once:
             return cls()
+        from ebpftrace.act.audit.log import AuditLog
+        from ebpftrace.act.audit.reader import AuditReader
+
         try:
             log = AuditLog(request.audit)
         except LogTakenError as error:
@@ -67,14 +78,23 @@ class BreakerResources:
     @property
     def default_fuse(self) -> FuseDefault | None:
         """The fuse of every process from its first page on, if all have the same."""
-        return None if self.policies is None else default_fuse(self.policies.policies)
+        if self.policies is None:
+            return None
+        from ebpftrace.act.fuse.bounds import default_fuse
+
+        return default_fuse(self.policies.policies)
 
     def hold_stopped(self, map_fd: int) -> None:
         """From here on stopped processes are resumed if we die, and `thaw` can ask for them.
 
         `map_fd` is the probe's map of stopped processes. Called before any can be stopped.
         """
-        if self.policies is None or not has_fuse(self.policies.policies):
+        if self.policies is None:
+            return
+        from ebpftrace.act.fuse.bounds import has_fuse
+        from ebpftrace.act.fuse.holding.control_server import ControlServer
+
+        if not has_fuse(self.policies.policies):
             return
         self.holding = self.open_holding(map_fd)
         try:

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.delays import DelayReader, require_accounting
 from ebpftrace.engine.environment import Environment
 from ebpftrace.engine.names.remarks import name_remarks
@@ -14,6 +13,7 @@ from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.engine.scope import cgroup_ids, require_pids
 from ebpftrace.engine.started import describe_start
+from ebpftrace.engine.waiting.clock import TimeSource
 from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.engine.watch_loop import WatchLoop
 from ebpftrace.errors import NoTracefsError
@@ -22,11 +22,13 @@ from ebpftrace.host.descriptors import raise_limit
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.tracefs import mounted_tracefs
 from ebpftrace.ledger.clock import Clock
+from ebpftrace.probe import Probe
 from ebpftrace.views import View
 from ebpftrace.views.activity import Remark
 from ebpftrace.views.tee import Tee
 
 if TYPE_CHECKING:
+    from ebpftrace.engine.breaker_driver import BreakerDriver
     from ebpftrace.engine.recording.recorder import HistoryRecorder
 
 
@@ -82,9 +84,10 @@ def watch(
         if recorder is not None:
             stack.callback(recorder.stop)
             view = Tee((recorder, view))
-        breaker, remarks = None, [*resources.remarks, *name_remarks(request)]
+        breaker = None
+        remarks = [*resources.remarks, *name_remarks(request)]
         if resources.policies is not None:
-            breaker = BreakerDriver(resources, probe, paths, view, time)
+            breaker = _breaker(resources, probe, paths, view, time)
             stack.callback(breaker.close)
             for fd in breaker.fds:
                 waiter.add_action(fd)
@@ -102,6 +105,15 @@ def watch(
             calendar, recorder,
         )  # fmt: skip
         loop.run()
+
+
+def _breaker(
+    resources: BreakerResources, probe: Probe, paths: CgroupPaths, view: View, time: TimeSource
+) -> "BreakerDriver":
+    """Imported here only: most watches have no policy."""
+    from ebpftrace.engine.breaker_driver import BreakerDriver
+
+    return BreakerDriver(resources, probe, paths, view, time)
 
 
 def _recorder(

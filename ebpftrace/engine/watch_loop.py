@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ebpftrace.engine.breaker_driver import BreakerDriver
 from ebpftrace.engine.cgroup_files import CgroupFiles
 from ebpftrace.engine.cost import CostMeter
 from ebpftrace.engine.delays import DelayReader
@@ -26,6 +25,7 @@ from ebpftrace.views import View
 from ebpftrace.views.activity import Remark
 
 if TYPE_CHECKING:
+    from ebpftrace.engine.breaker_driver import BreakerDriver
     from ebpftrace.engine.recording.recorder import HistoryRecorder
 
 _PATIENCE_NS = 300_000_000
@@ -46,7 +46,7 @@ class WatchLoop:
         view: View,
         groups: tuple[int, ...],
         delays: DelayReader | None,
-        breaker: BreakerDriver | None,
+        breaker: "BreakerDriver | None",
         pressure: PressureListener | None,
         waiter: Waiter,
         time: TimeSource,
@@ -123,7 +123,7 @@ class WatchLoop:
         others = (next_ns, self._scheduler.due_ns, near_ns)
         return min(other for other in others if other is not None)
 
-    def _drive(self, breaker: BreakerDriver, reason: WakeReason) -> None:
+    def _drive(self, breaker: "BreakerDriver", reason: WakeReason) -> None:
         """Whatever woke us, let actions take their next steps, and read if that is due."""
         if reason is WakeReason.RELOAD:
             breaker.reload()
@@ -192,7 +192,7 @@ class WatchLoop:
         if self._near is not None:
             self._near.follow(snapshot, now)
 
-    def _read_for(self, breaker: BreakerDriver) -> None:
+    def _read_for(self, breaker: "BreakerDriver") -> None:
         """A snapshot for the breaker alone: the view gets one each interval."""
         now = self._clock()
         self._read(now)

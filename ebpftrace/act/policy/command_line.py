@@ -1,13 +1,13 @@
 """`--growth`, `--level`, `--fuse`, `--on-breach` and what changes them, as one policy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.policy.fuse import Fuse, backstop
 from ebpftrace.act.policy.keys import BACKSTOP, LEVEL
+from ebpftrace.act.policy.options import PolicyOptions
 from ebpftrace.act.policy.policy import DEFAULT_GRACE_NS, Condition, Match, Mode, Policy, Step
 from ebpftrace.act.policy.reader import default_step, with_evidence
 from ebpftrace.act.policy.toml.values import DURATION, SPAN
@@ -16,26 +16,6 @@ from ebpftrace.judge.condition_kind import Bound
 from ebpftrace.judge.detectors import builtin, growth, level
 
 NAME = "command line"
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyOptions:
-    """What was written on the command line; None where an option was not given."""
-
-    growth: str | None = None
-    level: str | None = None
-    on_breach: str | None = None
-    fuse: str | None = None
-    backstop: str | None = None
-    no_backstop: bool = False
-    grace: str | None = None
-
-    @property
-    def make_a_policy(self) -> bool:
-        """Whether at least one of them makes a policy; the others only change it."""
-        return any(
-            value is not None for value in (self.growth, self.level, self.on_breach, self.fuse)
-        )
 
 
 def policy_from_options(

@@ -4,10 +4,15 @@ Each function returns sentences for people. Where nothing is certain they say no
 process may rename itself, and what it was executed under counts as well as its name now.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from __future__ import annotations
 
-from ebpftrace.act.policy.policy import Match, Policy
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
 from ebpftrace.process_names import COMM_BYTES, can_match_a_name, cut_name, cut_pattern, meet
+
+if TYPE_CHECKING:
+    from ebpftrace.act.policy.policy import Match, Policy
 
 
 def unmatched_names(globs: Iterable[str], where: str) -> Iterator[str]:

@@ -1,16 +1,21 @@
-"""The policies in force: read at start and on SIGHUP, and kept if the file is wrong."""
+"""The policies in force: read at start and on SIGHUP, and kept if the file is wrong.
+
+What reads them is imported where there is a file: most watches have none.
+"""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ebpftrace.act.actions import ACTIONS
-from ebpftrace.act.actions.support.action import Action
-from ebpftrace.act.policy.file import read_policies
-from ebpftrace.act.policy.policy import Policy
 from ebpftrace.errors import EbpftraceError
+
+if TYPE_CHECKING:
+    from ebpftrace.act.actions.support.action import Action
+    from ebpftrace.act.policy.policy import Policy
 
 SYSTEM_FILE = Path("/etc/ebpftrace/policy.toml")
 
@@ -55,9 +60,12 @@ class PolicyStore:
         fixed: tuple[Policy, ...] = (),
         *,
         dry_run: bool = False,
-        actions: Mapping[str, Action[Any]] = ACTIONS,
+        actions: Mapping[str, Action[Any]] | None = None,
     ) -> None:
-        """Read the file. Raises as `read_policies` does: a bad file starts no watch."""
+        """Read the file. Raises as `read_policies` does: a bad file starts no watch.
+
+        `actions` are all that there are, unless they are given.
+        """
         self.file = file
         self._fixed = fixed
         self._dry_run = dry_run
@@ -77,7 +85,13 @@ class PolicyStore:
         return Reloaded(self._policies)
 
     def _read(self) -> tuple[Policy, ...]:
-        policies = self._fixed if self.file is None else read_policies(self.file, self._actions)
+        policies = self._fixed if self.file is None else self._read_file(self.file)
         if self._dry_run:
             return tuple(replace(policy, dry_run=True) for policy in policies)
         return policies
+
+    def _read_file(self, file: Path) -> tuple[Policy, ...]:
+        from ebpftrace.act.actions import ACTIONS
+        from ebpftrace.act.policy.file import read_policies
+
+        return read_policies(file, ACTIONS if self._actions is None else self._actions)

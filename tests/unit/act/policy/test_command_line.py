@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from ebpftrace.act.policy.command_line import PolicyOptions, policy_from_options
+from ebpftrace.act.policy.command_line import policy_from_options
 from ebpftrace.act.policy.fuse import Fuse, FuseEnd
+from ebpftrace.act.policy.options import PolicyOptions
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.errors import UsageError
 from ebpftrace.judge.finding import Severity

@@ -1,0 +1,68 @@
+"""What a watch imports: the start and the memory of every watch pay for it.
+
+The budget is a number of modules, which no load changes, where a time would vary.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import cli
+
+pytestmark = pytest.mark.kernel
+
+PROGRAM = """
+import atexit, sys
+from ebpftrace.cli import main
+atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr))
+sys.argv[1:] = {arguments!r}
+main()
+"""
+
+HEAVY = {
+    "_hashlib", "asyncio", "bcc", "concurrent", "email", "hashlib", "http", "jeepney",
+    "multiprocessing", "pyroute2", "rich", "sqlite3", "ssl", "subprocess", "tempfile",
+    "tomllib", "urllib.request",
+}  # fmt: skip
+"""pathlib itself imports urllib.parse in Python 3.11."""
+
+ACTING = {
+    "ebpftrace.act.actions", "ebpftrace.act.breaker", "ebpftrace.act.policy.file",
+    "ebpftrace.act.policy.policy", "ebpftrace.act.trigger", "ebpftrace.engine.breaker_driver",
+}  # fmt: skip
+
+WITHOUT_POLICY = 360
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules of a watch that ran until it ended by itself."""
+    watch = ["watch", "--once", "--comm", "no-such-process", *arguments]
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(arguments=watch)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=8 * cli.SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return set(ended.stderr.splitlines()[-1].split())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    imported("--no-config", "--output", "jsonl")  # so that no test sees the compiler's imports
+
+
+@pytest.mark.parametrize("output", ["jsonl", "plain"])
+def test_watch_without_policy_imports_nothing_that_it_does_not_use(output: str) -> None:
+    modules = imported("--no-config", "--output", output)
+    assert not modules & (HEAVY | ACTING)
+    assert len(modules) <= WITHOUT_POLICY, sorted(modules)
+
+
+def test_watch_with_a_policy_imports_what_acts_and_nothing_heavy() -> None:
+    modules = imported("--on-breach", "true", "--output", "jsonl")
+    assert "ebpftrace.act.policy.policy" in modules
+    assert not modules & HEAVY - {"subprocess", "tomllib"}
