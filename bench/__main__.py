@@ -9,6 +9,7 @@ import click
 
 from bench import (
     dashboard,
+    floods,
     footprint,
     fuse_cost,
     gopls,
@@ -26,6 +27,7 @@ from bench.observers import DoesNotStartError
 from bench.scale import FULL, QUICK, Scale
 from bench.sections import (
     COSTS,
+    FLOODS,
     HISTORY,
     LATENCY,
     PAGE,
@@ -47,10 +49,16 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "history": history.measure,
     "latency": latency.measure,
     "race": race.measure,
+    "floods": floods.measure,
     "fuse-cost": fuse_cost.measure,
 }
 
-_ALONE = {LATENCY: ("latency",), RACE: ("race",), HISTORY: ("history",)}
+_ALONE = {
+    LATENCY: ("latency",),
+    RACE: ("race",),
+    FLOODS: ("floods",),
+    HISTORY: ("history",),
+}
 _SECTIONS = {COSTS: tuple(name for name in BENCHES if (name,) not in _ALONE.values())} | _ALONE
 
 

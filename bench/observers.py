@@ -48,6 +48,7 @@ class Running:
     process: subprocess.Popen[bytes]
     ready_seconds: float  # from before it was started to its first output
     ready_cpu_seconds: float  # what that took of a CPU, its children included
+    marked: list[float]  # monotonic seconds of each marker that was read; it grows
 
     @property
     def pid(self) -> int:
@@ -110,7 +111,7 @@ def running(observer: Observer) -> Iterator[Running]:
                     f"{observer.label} does not start: {complaint(text_of(errors))}"
                 )
             cpu_seconds = family_seconds(process.pid)
-            yield Running(process, output.ready_at - began, cpu_seconds)
+            yield Running(process, output.ready_at - began, cpu_seconds, output.marked)
         finally:
             end_session(process, mark)
             output.join()
@@ -152,17 +153,19 @@ class _Output(threading.Thread):
         super().__init__()
         self.ready = threading.Event()  # the marker was read, or the output ended
         self.ready_at = 0.0  # monotonic seconds; 0: it was not read
+        self.marked: list[float] = []  # the same, of each marker
         self._reader, self._marker = reader, marker
         self.start()
 
     def run(self) -> None:
         seen = b""
         while data := self._read():
-            if not self.ready_at:
-                seen = seen[-len(self._marker) :] + data
-                if self._marker in seen:
-                    self.ready_at = time.monotonic()
-                    self.ready.set()
+            seen = seen[-max(0, len(self._marker) - 1) :] + data if self._marker else data
+            found = seen.count(self._marker) if self._marker else 1
+            self.marked += [time.monotonic()] * found
+            if found and not self.ready_at:
+                self.ready_at = self.marked[0]
+                self.ready.set()
         self.ready.set()
 
     def _read(self) -> bytes:

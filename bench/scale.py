@@ -20,6 +20,8 @@ class Scale:
     breach_rounds: int = 4
     breaches: int = 50  # of one condition in one round
     slow_breaches: int = 10  # the same, where one takes up to a second
+    flood_rounds: int = 3
+    flood_breaches: int = 30  # under one flood in one round
     race_rounds: int = 2
     history_runs: int = 100_000
     history_reads: int = 500
@@ -45,6 +47,8 @@ QUICK = Scale(
     breach_rounds=1,
     breaches=12,
     slow_breaches=3,
+    flood_rounds=1,
+    flood_breaches=4,
     race_rounds=1,
     races=2,
     huge_races=2,

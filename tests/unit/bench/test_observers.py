@@ -1,6 +1,7 @@
 """Observers are started, waited for, and ended with all they started."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_marker_is_found_across_two_writes() -> None:
     )
     with running(python(code + "\ntime.sleep(60)", b"ready")) as it:
         assert it.process.poll() is None
+
+
+def test_every_marker_is_counted_once() -> None:
+    code = "import os, time\nfor part in (b'on on', b' o', b'n', b'off on'): os.write(1, part)"
+    with running(python(code + "; time.sleep(.05)\ntime.sleep(60)", b"on")) as it:
+        while len(it.marked) < 4:
+            time.sleep(0.01)
+        assert it.marked == sorted(it.marked)
+    assert len(it.marked) == 4
 
 
 def test_observer_that_ends_early_is_an_error_with_its_output() -> None:
