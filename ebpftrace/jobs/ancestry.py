@@ -50,6 +50,10 @@ _RUNTIMES = (
 )
 
 
+_Ancestor = tuple[int, int, str, int]
+"""pid, start in ticks, comm and parent's pid."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundRun:
     """A CI run, and the process whose environment names it."""
@@ -59,7 +63,7 @@ class FoundRun:
 
 
 class Ancestry:
-    """Finds CI runs; caches the answers of ancestors by pid, start time and comm."""
+    """Finds CI runs; caches the answers of ancestors by pid, start time, comm and parent."""
 
     def __init__(self, proc: Path = PROC, systems: Iterable[CiSystem] = CI_SYSTEMS) -> None:
         self._proc = proc
@@ -67,27 +71,51 @@ class Ancestry:
         programs = (*_RUNTIMES, *(name for system in self._systems for name in system.agents))
         self._not_jobs = frozenset(map(cut_name, programs))
         self._cache: OrderedDict[tuple[int, int, str], CiRun | None] = OrderedDict()
+        self._above: OrderedDict[_Ancestor, FoundRun | None] = OrderedDict()
 
     def find(self, pid: int, parent_pid: int = 0) -> FoundRun | None:
         """The run `pid` belongs to; the search starts at `parent_pid` if `pid` has ended."""
         stat = read_stat(pid, self._proc)
-        current: int = pid
         if stat is None:
-            current, stat = parent_pid, self._stat(parent_pid)
+            return self._of_ancestors(parent_pid)
+        if pid <= 1 or stat.comm in self._not_jobs:
+            return None
+        # An exec may give a process another environment, so the caches are used for
+        # ancestors only, which rarely do that.
+        run = self._identify(stat)
+        if run is not None:
+            return FoundRun(run, pid)
+        found = self._of_ancestors(stat.parent_pid, stat.start_ticks)
+        return found if found is not None and self._same_session(pid, found.pid) else None
+
+    def _of_ancestors(self, pid: int, child_ticks: int | None = None) -> FoundRun | None:
+        """The run of this process, else of its nearest ancestor that has one.
+
+        What was found above an ancestor is kept as long as that has the same parent: many
+        short processes of one shell cost one look each, however deep it is.
+        """
+        passed: list[_Ancestor] = []
+        found = None
         for _ in range(_DEPTH):
-            if stat is None or current <= 1 or stat.comm in self._not_jobs:
-                return None
-            # An exec may give a process another environment, so the cache is used for
-            # ancestors only, which rarely do that.
-            run = self._identify(stat) if current == pid else self._cached(stat)
-            if run is not None:
-                same = current == pid or self._same_session(pid, current)
-                return FoundRun(run, current) if same else None
-            parent = self._stat(stat.parent_pid)
-            if parent is not None and parent.start_ticks > stat.start_ticks:
+            stat = self._stat(pid)
+            if stat is None or stat.comm in self._not_jobs:
+                break
+            if child_ticks is not None and stat.start_ticks > child_ticks:
                 return None  # the parent's pid was reused between the two reads
-            current, stat = stat.parent_pid, parent
-        return None
+            ancestor = (pid, stat.start_ticks, stat.comm, stat.parent_pid)
+            if ancestor in self._above:
+                found = self._above[ancestor]
+                break
+            passed.append(ancestor)
+            if (run := self._cached(stat)) is not None:
+                found = FoundRun(run, pid)
+                break
+            pid, child_ticks = stat.parent_pid, stat.start_ticks
+        for ancestor in passed:
+            self._above[ancestor] = found
+            if len(self._above) > _CACHED_ANCESTORS:
+                self._above.popitem(last=False)
+        return found
 
     def _stat(self, pid: int) -> Stat | None:
         return read_stat(pid, self._proc) if pid > 1 else None

@@ -150,3 +150,48 @@ def test_login_below_a_daemon_of_a_job_is_not_part_of_the_job(
     (fake.proc / "10/sessionid").write_text(of_ancestor)
     (fake.proc / "11/sessionid").write_text(own)
     assert (found(fake, 11) is not None) == belongs
+
+
+def test_a_deep_shell_costs_its_many_children_one_look(
+    fake: FakeRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a flood of short processes takes the watch a look at every ancestor of each."""
+    fake.process(10, 1, environ=GITLAB)
+    for pid in range(11, 30):
+        fake.process(pid, pid - 1)
+    looks: list[int] = []
+
+    def counted(pid: int, root: Path) -> proc.Stat | None:
+        looks.append(pid)
+        return proc.read_stat(pid, root)
+
+    monkeypatch.setattr(ancestry, "read_stat", counted)
+    runs = Ancestry(fake.proc)
+    for pid in range(100, 110):  # each has ended already
+        assert runs.find(pid, 29) is not None
+        looks_before, looks[:] = len(looks), []
+    assert looks_before == 2
+
+
+def test_ancestors_of_a_process_with_another_parent_are_looked_at_again(
+    fake: FakeRoot,
+) -> None:
+    fake.process(10, 1, environ=GITLAB)
+    fake.process(11, 10)
+    fake.process(12, 11)
+    runs = Ancestry(fake.proc)
+    assert runs.find(13, 12) is not None
+    fake.process(12, 1)  # its parent has ended
+    assert runs.find(13, 12) is None
+
+
+def test_what_is_kept_of_ancestors_is_bounded(
+    fake: FakeRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ancestry, "_CACHED_ANCESTORS", 3)
+    fake.process(10, 1, environ=GITLAB)
+    runs = Ancestry(fake.proc)
+    for pid in range(11, 20):
+        fake.process(pid, 10)
+        assert runs.find(100, pid) is not None
+    assert len(runs._above) == len(runs._cache) == 3
