@@ -22,7 +22,8 @@ from tests.support.workload import status
 
 _CALM = "no flood"
 _INTERVAL_MS = 250
-_JOBS = 4
+_JOBS = 16
+"""So many that the incident of a job has ended by its next breach."""
 _PAUSE = (0.12, 0.22)
 _UNPRIVILEGED = 65534
 _RESET_PEAK = "5"
