@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ebpftrace.engine.breach_poller import BreachPoller
-from ebpftrace.engine.cgroup_files import CgroupFiles
+from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.engine.names.wrapped import WrappedPrograms
 from ebpftrace.engine.process_filter import READER, ProcessFilter
 from ebpftrace.engine.scheduler import SnapshotScheduler

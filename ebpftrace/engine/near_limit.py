@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ebpftrace.counters import CgroupCounters, Usage
-from ebpftrace.engine.cgroup_files import CgroupFiles
+from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.events import CgroupRead, ProcessKey
 from ebpftrace.judge.detectors.exhaustion import EXHAUSTED_SHARE
 from ebpftrace.ledger import Snapshot

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ebpftrace.engine.cgroup_files import CgroupFiles
+from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.engine.cost import CostMeter
 from ebpftrace.engine.delays import DelayReader
 from ebpftrace.engine.dispatcher import EventDispatcher

@@ -9,7 +9,7 @@ import pytest
 
 from ebpftrace.counters import CgroupCounters, ProcessCounters
 from ebpftrace.engine.breaker_driver import BreakerDriver
-from ebpftrace.engine.cgroup_files import CgroupFiles
+from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.engine.dispatcher import EventDispatcher
 from ebpftrace.engine.scheduler import SnapshotScheduler
 from ebpftrace.events import (

@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from ebpftrace.counters import CgroupCounters
-from ebpftrace.engine.cgroup_files import CgroupFiles
+from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.engine.near_limit import CLOSE_PAUSE_NS, NearLimit
 from ebpftrace.events import CgroupRead
 from ebpftrace.units import MIB, NS_PER_SECOND

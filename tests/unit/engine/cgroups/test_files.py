@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.counters import CgroupCounters
-from ebpftrace.engine.cgroup_files import CgroupFiles
+from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.events import CgroupRead
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy

@@ -1,0 +1,1 @@
+"""What a watch reads of memory cgroups besides their counters."""
