@@ -190,6 +190,7 @@ static inline int join_cgroup(struct process *process)
     if (!counters)
         return 0;
     read_cgroup(process->memcg, counters);
+    counters->changed = 1;
     if (counters->blank) {
         counters->blank = 0;
         arm_cgroup(counters);
@@ -230,6 +231,7 @@ static inline int follow_charge(struct process *process)
     u64 memcg = memcg_of_mm(process->mm);
     if (!memcg || memcg == process->memcg)
         return 0;
+    mark_changed(process);
     uncount(process);
     leave_cgroup(process);
     struct quota_path before = process->path;
@@ -262,14 +264,16 @@ static inline void check_charge(struct process *process)
     }
 }
 
-/* Run by user space, once an interval for each memory cgroup that a tracked process is charged
- * to, with its id. */
+/* Run by user space with the id of a cgroup. What it finds is reported by the next reading as
+ * well. */
 int read_group(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 id = ctx->args[0];
     struct cgroup_counters *counters = cgroups.lookup(&id);
-    if (counters)
+    if (counters) {
         read_cgroup(counters->memcg, counters);
+        counters->changed = 1;
+    }
     return 0;
 }
 

@@ -110,6 +110,7 @@ int on_task_rename(struct bpf_raw_tracepoint_args *ctx)
     if (process->tgid != tgid)
         return 0;
     __builtin_memcpy(process->comm, comm, COMM_LEN);
+    mark_changed(process);
     if (!report_change(process))
         return 0;
     struct rename_record *record = NULL;

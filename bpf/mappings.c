@@ -52,6 +52,7 @@ static inline void book_mappings(struct process *process)
     u64 brk = read_u64(process->mm + AT(mm_struct, brk));
     if (total_vm == process->total_vm && brk == process->brk)
         return;
+    mark_changed(process);
     s64 stack = stack_vm - process->stack_vm;
     s64 heap = (s64)PAGES(brk) - (s64)PAGES(process->brk);
     s64 rest = (s64)(total_vm - process->total_vm) - stack - heap;
@@ -149,6 +150,7 @@ static inline int exit_call(s64 result)
     asm volatile("" : "+r"(kind));
     if (kind < CALL_KINDS && !(result < 0 && result >= -4095)) {
         struct call_count *count = &process->calls[kind];
+        mark_changed(process);
         u64 asked = PAGES(call->asked) * PAGE_SIZE;
         if (asked > call->gained) {
             call->released += asked - call->gained;

@@ -15,7 +15,15 @@ BPF_ARRAY(losses, u64, LOSS_CAUSES);
 BPF_ARRAY(cpu_offsets, u64, CPUS); /* where each CPU's per-CPU memory begins */
 BPF_ARRAY(blank_process, struct process, 1); /* never written: too large for the stack */
 BPF_ARRAY(blank_cgroup, struct cgroup_counters, 1); /* so is this */
+BPF_ARRAY(counters_before, struct cgroup_counters, 1); /* for changed_groups */
 BPF_ARRAY(self_tgid, u32, 1); /* the watcher, which is never watched; 0: none */
+
+/* What user space reads of a process has changed. */
+static inline void mark_changed(struct process *process)
+{
+    if (process->changed != CHANGED)
+        process->changed = CHANGED;
+}
 
 static inline void lost(u32 cause)
 {

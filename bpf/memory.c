@@ -93,6 +93,7 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
     struct process *process = processes.lookup(&mm);
     if (!process)
         return 0;
+    mark_changed(process);
     u32 member = ctx->args[1];
     asm volatile("" : "+r"(member)); /* the bound must not be optimized into an earlier one */
     member &= MEMBERS - 1;
@@ -115,15 +116,9 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* Run by user space, once an interval for each tracked process (BPF_PROG_TEST_RUN with the
- * mm as argument): the exact sums over all CPUs. */
-int read_process(struct bpf_raw_tracepoint_args *ctx)
+/* The exact sums over all CPUs. */
+static inline void read_counters(struct process *process)
 {
-    u64 mm = ctx->args[0];
-    struct process *process = processes.lookup(&mm);
-    if (!process)
-        return 0;
-    check_charge(process);
     s64 before[MEMBERS];
     __builtin_memcpy(before, process->pages, sizeof(before));
     read_pages(process);
@@ -134,9 +129,31 @@ int read_process(struct bpf_raw_tracepoint_args *ctx)
         process->drift += off < 0 ? -off : off;
     }
     process->charge = read_u64(process->memcg + AT(mem_cgroup, memory) + AT(page_counter, usage));
-    u32 parent = process->parent;
-    if (process->forked && !process_mm.lookup(&parent))
-        own_all(process);
     check_marks(process);
+}
+
+/* Whether the parent of a forked child has ended, for a reading. */
+static inline void check_inherited(struct process *process)
+{
+    u32 parent = process->parent;
+    if (process->forked && !process_mm.lookup(&parent)) {
+        own_all(process);
+        mark_changed(process);
+    }
+}
+
+/* Run by user space (BPF_PROG_TEST_RUN with the mm as argument). What it finds is reported by
+ * the next reading as well. */
+int read_process(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 mm = ctx->args[0];
+    struct process *process = processes.lookup(&mm);
+    if (!process)
+        return 0;
+    check_charge(process);
+    check_inherited(process);
+    read_counters(process);
+    if (process->drift)
+        mark_changed(process);
     return 1;
 }

@@ -28,6 +28,7 @@ static inline void cgroup_stall(u64 id, u64 ns)
         return; /* no tracked process was ever charged there */
     __sync_fetch_and_add(&counters->stalled, ns);
     __sync_fetch_and_add(&counters->stalls, 1);
+    counters->changed = 1;
 }
 
 /* The current thread reclaims memory from now on, instead of doing its own work. */
@@ -72,6 +73,7 @@ static inline int end_reclaim(void)
     if (process) {
         __sync_fetch_and_add(&process->stalled, ns);
         __sync_fetch_and_add(&process->stalls, 1);
+        mark_changed(process);
     }
     cgroup_stall(memcg_id(memcg_of(bpf_get_current_task())), ns);
     return 0;

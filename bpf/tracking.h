@@ -123,6 +123,7 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     if (!join_cgroup(process))
         lost(LOSS_CGROUPS_FULL);
     arm_process_at_start(process, how);
+    mark_changed(process);
     /* User space may read the entry at any moment, also while this task is preempted here. */
     *(volatile u32 *)&process->how = how;
     report_start(process, mm, how, filename);

@@ -59,6 +59,8 @@ struct call_count {
     u64 released;
 };
 
+#define CHANGED 2
+
 /* One process, keyed by its mm: the hot handlers know the mm, and only that is certain when
  * the kernel works on another process's memory. Sizes are pages unless noted. */
 struct process {
@@ -92,6 +94,7 @@ struct process {
     struct quota_path path; /* of `memcg` */
     u64 moved_to; /* struct mem_cgroup: `memcg` was another at the last reading */
     u64 joined; /* it is one of the `processes` of its cgroup's entry */
+    u64 changed; /* CHANGED: since the last reading; 1: before that, and it is read once more */
 #ifdef WATERMARKS
     s64 mark; /* own held pages that are reported once; 0: none */
     s64 counted; /* its part of its cgroup's `held` */
@@ -161,6 +164,7 @@ struct cgroup_counters {
     struct quota_path path;
     s64 processes; /* tracked, and charged to it */
     u64 blank; /* not read yet */
+    u64 changed; /* in another way than a reading of the cgroup finds */
 #ifdef WATERMARKS
     s64 held; /* pages: the tracked processes' own anon, shmem and swap */
     s64 mark; /* as in struct process, for the sum */
@@ -173,6 +177,9 @@ struct cgroup_counters {
     u64 armed; /* user space has set `fuse` */
 #endif
 };
+
+/* What read_cgroup writes. */
+#define READ_BYTES __builtin_offsetof(struct cgroup_counters, path)
 
 #define NO_LIMIT (~0ULL)
 #define NOT_COUNTED (~0ULL)

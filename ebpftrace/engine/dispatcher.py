@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ebpftrace.engine.breach_poller import BreachPoller
 from ebpftrace.engine.cgroups.files import CgroupFiles
+from ebpftrace.engine.cgroups.unchanged import UnchangedCgroups
 from ebpftrace.engine.names.wrapped import WrappedPrograms
 from ebpftrace.engine.process_filter import READER, ProcessFilter
 from ebpftrace.engine.scheduler import SnapshotScheduler
@@ -74,6 +75,7 @@ class EventDispatcher:
         self._scheduler = scheduler
         self._paths = paths
         self._files = files
+        self._unchanged = UnchangedCgroups(files, ledger.runs_in)
         self._groups = set(groups)  # those that still exist
         self._clock = clock
         self._lost_history = lost_history
@@ -108,6 +110,10 @@ class EventDispatcher:
                 self._start(event)
             else:
                 self._apply(event)
+
+    def reread(self, now_ns: int) -> None:
+        """Read the files of cgroups of which nothing was reported; once a reading."""
+        self.dispatch(self._unchanged.due(now_ns))
 
     @property
     def is_late(self) -> bool:
@@ -200,7 +206,7 @@ class EventDispatcher:
             if tracked.has(event.key):
                 ledger.apply(event)
         elif isinstance(event, CgroupRead):
-            ledger.apply(self._files.complete(event))
+            ledger.apply(self._unchanged.complete(event))
         elif isinstance(event, QuotaReached):
             job = ledger.job_in(event.cgroup_id) or self._resolver.of_cgroup(event.cgroup_id)
             self._quotas.append((event, job))
@@ -211,6 +217,7 @@ class EventDispatcher:
                 self._paths.learn(event.cgroup_id, event.path)
             if isinstance(event, CgroupGone):
                 self._groups.discard(event.cgroup_id)
+                self._unchanged.forget(event.cgroup_id)
             ledger.apply(event)
 
     def _with_own(self, event: LossesRead) -> LossesRead:

@@ -10,12 +10,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ebpftrace.counters import CgroupCounters, Usage
 from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.events import CgroupRead, ProcessKey
 from ebpftrace.judge.detectors.exhaustion import EXHAUSTED_SHARE
 from ebpftrace.ledger import Snapshot
-from ebpftrace.ledger.held import room_bytes, shared_limit
+from ebpftrace.ledger.held import taken_share
 from ebpftrace.ledger.shared import total
 from ebpftrace.probe import Probe
 
@@ -118,10 +117,3 @@ class NearLimit:
     def _rest(self, began_ns: int, times: int) -> None:
         now_ns = self._clock()
         self._due_ns = now_ns + max(self._pause_ns, times * (now_ns - began_ns))
-
-
-def taken_share(cgroup: CgroupCounters, group_usage: Usage) -> float:
-    """How much of the nearest limit is taken by what cannot be dropped; 0 without one."""
-    room, shared = room_bytes(cgroup, group_usage), shared_limit(cgroup)
-    own = 1 - room / cgroup.limit_bytes if room is not None and cgroup.limit_bytes else 0.0
-    return max(own, shared.used_share if shared else 0.0)

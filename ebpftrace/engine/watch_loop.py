@@ -156,6 +156,7 @@ class WatchLoop:
 
     def _read(self, now_ns: int) -> None:
         self._dispatcher.dispatch(self._probe.read(now_ns))
+        self._dispatcher.reread(now_ns)
         if self._delays is not None:
             self._dispatcher.dispatch(self._delays.read(now_ns, self._dispatcher.tracked))
         if not self._dispatcher.is_late:

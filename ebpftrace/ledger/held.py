@@ -122,6 +122,13 @@ def nearest_room_bytes(cgroup: CgroupCounters, group_usage: Usage) -> int | None
     return min(own, shared.room_bytes)
 
 
+def taken_share(cgroup: CgroupCounters, group_usage: Usage) -> float:
+    """How much of the nearest limit is taken by what cannot be dropped; 0 without one."""
+    room, shared = room_bytes(cgroup, group_usage), shared_limit(cgroup)
+    own = 1 - room / cgroup.limit_bytes if room is not None and cgroup.limit_bytes else 0.0
+    return max(own, shared.used_share if shared else 0.0)
+
+
 def _kernel(contents: CgroupContents | None, counted_bytes: int | None) -> int | None:
     """`counted_bytes` is the page counter of v1."""
     if contents is None:

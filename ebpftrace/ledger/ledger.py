@@ -50,7 +50,7 @@ class Ledger:
         self._began_ns = began_ns
         self._processes: dict[ProcessKey, ProcessAccount] = {}
         self._jobs = JobRegister()
-        self.admits = self._jobs.admits
+        self.admits, self.runs_in = self._jobs.admits, self._jobs.runs_in
         self._executed: dict[ProcessKey, JobAccount] = {}  # since the last snapshot
         self._notebook = Notebook(clock)
         self._losses: Mapping[str, int] = MappingProxyType({})

@@ -78,6 +78,11 @@ class JobRegister:
         job = _named(None, self._cgroups.get(cgroup_id))
         return None if job is None else job.identity
 
+    def runs_in(self, cgroup_id: int) -> bool:
+        """Whether a job in this cgroup has a process."""
+        cgroup = self._cgroups.get(cgroup_id)
+        return cgroup is not None and any(job.processes for job in cgroup.jobs)
+
     def join(self, process: ProcessAccount) -> None:
         """The process runs in `process.job` from here on."""
         job = process.job

@@ -6,10 +6,10 @@ from itertools import product
 from pathlib import Path
 
 from ebpftrace.probe import calls
-from ebpftrace.probe.checks import require_bpf
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.loading.btf import BTF_PATH, Btf
 from ebpftrace.probe.loading.cache import cached_programs
+from ebpftrace.probe.loading.checks import require_bpf
 from ebpftrace.probe.loading.child import Explain, unexplained
 from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.layout import read_layout

@@ -17,11 +17,15 @@ _READ_AT_ONCE = 64  # processes whose exact figures a breach waits for
 class Groups:
     """Reads a memory cgroup on demand."""
 
-    def __init__(self, programs: Programs, structs: StructDecoder) -> None:
+    def __init__(
+        self, programs: Programs, structs: StructDecoder, element_iterator: int = 0
+    ) -> None:
+        """`element_iterator` is the BTF id of the iterator over a map."""
         self._structs = structs
         self._update = bpf.Runner(programs.load("read_group"))
         self._map = programs.map_fd("cgroups")
         self._size = structs.sizes()["cgroup_counters"]
+        self._changed = programs.elements("changed_groups", "cgroups", element_iterator)
 
     def read(self, now_ns: int, cgroup_ids: Iterable[int]) -> Iterator[CgroupRead]:
         """The counters of those that have an entry."""
@@ -29,6 +33,16 @@ class Groups:
             counters = self.counters(cgroup_id)
             if counters is not None:
                 yield CgroupRead(now_ns, cgroup_id, counters)
+
+    def read_changed(self, now_ns: int, others: Iterable[int]) -> Iterator[CgroupRead]:
+        """The counters of those that changed since the last call, and of some `others`."""
+        data, step = self._changed(), 8 + self._size
+        found = set()
+        for at in range(0, len(data), step):
+            (cgroup_id,) = struct.unpack_from("=Q", data, at)
+            found.add(cgroup_id)
+            yield CgroupRead(now_ns, cgroup_id, self._structs.cgroup(data, at + 8))
+        yield from self.read(now_ns, sorted(set(others) - found))
 
     def counters(self, cgroup_id: int) -> CgroupCounters | None:
         """Exact at this moment; None if no process was ever tracked there."""

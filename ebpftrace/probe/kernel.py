@@ -1,6 +1,5 @@
 """The kernel side, running: loaded, attached, and read."""
 
-import struct
 import time
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
@@ -8,20 +7,17 @@ from functools import partial
 from ebpftrace.events import (
     Event,
     GroupReading,
-    LossesRead,
     ProcessKey,
-    ProcessRead,
     ProcessStarted,
 )
 from ebpftrace.probe import calls, features
-from ebpftrace.probe.checks import require_bpf
 from ebpftrace.probe.fuses import KernelFuses
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.groups import Groups
 from ebpftrace.probe.interface import FuseDefault
-from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.btf import Btf
 from ebpftrace.probe.loading.cache import cached_programs
+from ebpftrace.probe.loading.checks import require_bpf
 from ebpftrace.probe.loading.child import Explain, unexplained
 from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.layout import read_layout, require_tracepoints
@@ -36,12 +32,13 @@ from ebpftrace.probe.loading.settings import (
 )
 from ebpftrace.probe.processes import Processes
 from ebpftrace.probe.quotas import Quotas
+from ebpftrace.probe.reading import Reading, Sources
 from ebpftrace.probe.records import RecordDecoder
 from ebpftrace.probe.reports import Reports
 from ebpftrace.probe.rings import Rings
 from ebpftrace.probe.selection import Selection
 from ebpftrace.probe.sharing import Sharing
-from ebpftrace.probe.structs import LOSSES, StructDecoder
+from ebpftrace.probe.structs import StructDecoder
 from ebpftrace.probe.watermarks import Watermarks
 from ebpftrace.units import NS_PER_SECOND
 
@@ -106,16 +103,14 @@ class KernelProbe:
         objects = cached_programs(flags, compiler=partial(compile_programs, explain=explain))
         handlers = {name: name[len(_ON) :] for name in objects.programs if name.startswith(_ON)}
         require_tracepoints(btf, handlers.values())
-        self._handlers = handlers.keys() - _REPEATED
         self._programs = Programs(objects)
         fill_maps(
             self._programs, cpu_offsets=layout.offsets, globs=globs, cgroup_ids=cgroup_ids,
             pids=selection.pids, self_pid=self_pid, sizes=sizes,
         )  # fmt: skip
-        self.drift_bytes = 0
-        self._processes = Processes(self._programs, structs)
+        self._processes = Processes(self._programs, structs, layout.iter_element_id)
         self._sharing = Sharing(self._programs, self._processes, layout.iter_task_id)
-        self._groups = Groups(self._programs, structs)
+        self._groups = Groups(self._programs, structs, layout.iter_element_id)
         self._quotas = Quotas(self._programs, structs, sizes)
         self._marks = Watermarks(self._programs, structs) if watermarks else None
         self.fuses: KernelFuses | None = None
@@ -129,6 +124,13 @@ class KernelProbe:
         self._rings = Rings(
             self._programs, self._reports.receive, self._reports.receive_urgent, ring_bytes
         )
+        self._reading = Reading(
+            self._programs, handlers.keys() - _REPEATED,
+            Sources(
+                self._processes, self._groups, self._sharing, self._quotas, self._reports,
+                self._rings, self._marks, self.fuses,
+            ),
+        )  # fmt: skip
         self._programs.load_all(handlers)
         for program, tracepoint in handlers.items():
             self._programs.attach_raw(program, tracepoint)
@@ -144,6 +146,11 @@ class KernelProbe:
     def fds(self) -> tuple[int, ...]:
         """Readable when there are records."""
         return self._rings.fds
+
+    @property
+    def drift_bytes(self) -> int:
+        """What the last reading corrected, summed."""
+        return self._reading.drift_bytes
 
     @property
     def caught_up(self) -> bool:
@@ -167,35 +174,7 @@ class KernelProbe:
         A start or an exit whose record did not fit the ring is reported here, late, from the
         map: no process is lost, only its timing.
         """
-        self._rings.take()  # processes that started since are read as well
-        self._processes.update_all()
-        if self._marks is not None:
-            self._marks.sum_up()
-        entries = self._processes.entries()
-        self._sharing.hand_over()
-        if self._marks is not None:
-            self._marks.compare(entries.values())
-        self.drift_bytes = sum(entry.drift_bytes for entry in entries.values())
-        if self.fuses is not None:
-            self._reports.add_stops(self.fuses.unreported())
-            self.fuses.retry_groups()
-        missed = self._programs.missed_runs(self._handlers)
-        ended = self._processes.ended(entries) if missed else set()
-        written = self._rings.written
-        events = self.events()
-        repaired = self._processes.repair(now_ns, entries, ended, written, self._rings.has_read)
-        for event in repaired:
-            self._reports.forget_stop(event)
-            events.append(event)
-        events += [
-            ProcessRead(now_ns, entry.key, entry.counters)
-            for entry in entries.values()
-            if entry.key in self._processes
-        ]
-        events += self._groups.read(now_ns, self._processes.cgroup_ids)
-        losses = self.losses()
-        events += [*self._quotas.update(now_ns, losses), LossesRead(now_ns, losses)]
-        return events
+        return self._reading.read(now_ns)
 
     def read_one_group(
         self, now_ns: int, cgroup_id: int, first: ProcessKey
@@ -224,12 +203,7 @@ class KernelProbe:
 
     def losses(self) -> dict[str, int]:
         """What was missed so far, by cause; causes without a loss are left out."""
-        fd = self._programs.map_fd("losses")
-        counts = {"missed_runs": self._programs.missed_runs(self._handlers)}
-        for index, name in enumerate(LOSSES):
-            value = bpf.lookup(fd, struct.pack("=I", index), 8)
-            counts[name] = struct.unpack("=Q", value)[0] if value else 0
-        return {name: count for name, count in counts.items() if count}
+        return self._reading.losses()
 
     def run_time_ns(self) -> int:
         """Nanoseconds the kernel programs ran; 0 where the kernel does not count."""

@@ -1,6 +1,5 @@
 """The tracked processes: the kernel side's map of them, and what was reported of it."""
 
-import os
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
 
@@ -20,7 +19,10 @@ from ebpftrace.probe.structs import StructDecoder, TrackedEntry, left_mm
 class Processes:
     """Processes whose start was reported and whose end was not, with their last readings."""
 
-    def __init__(self, programs: Programs, structs: StructDecoder) -> None:
+    def __init__(
+        self, programs: Programs, structs: StructDecoder, element_iterator: int = 0
+    ) -> None:
+        """`element_iterator` is the BTF id of the iterator over a map."""
         self._programs = programs
         self._structs = structs
         self._update = bpf.Runner(programs.load("read_process"))
@@ -28,11 +30,13 @@ class Processes:
         self._map = programs.map_fd("processes")
         self._size = structs.sizes()["process"]
         self._entries = bpf.Batch(self._map, 8, self._size)
+        self._changed = programs.elements("changed_processes", "processes", element_iterator)
         self._known: dict[ProcessKey, TrackedEntry] = {}
         self._started_ns: dict[ProcessKey, int] = {}  # the time of each one's reported start
         self._repaired_ns: dict[ProcessKey, int] = {}  # when the map was preferred to records
         self.left: list[int] = []  # mms in the map whose process has ended; others share them
         self._gone: dict[ProcessKey, int] = {}  # not in the map any more: when that was seen
+        self._touched: set[int] = set()  # cgroups where a process started, ended, or moved to
 
     def __len__(self) -> int:
         return len(self._known)
@@ -44,6 +48,16 @@ class Processes:
     def cgroup_ids(self) -> set[int]:
         """The memory cgroups they are in."""
         return {entry.cgroup_id for entry in self._known.values()}
+
+    @property
+    def awaits_ends(self) -> bool:
+        """Whether some are not in the map any more, and their ends may yet be reported."""
+        return bool(self._gone)
+
+    def take_touched(self) -> set[int]:
+        """The cgroups whose processes are others than at the last call."""
+        touched, self._touched = self._touched, set()
+        return touched
 
     def of_cgroup(self, cgroup_id: int) -> list[TrackedEntry]:
         """The processes of one memory cgroup, as they were last read."""
@@ -64,6 +78,7 @@ class Processes:
         if repaired and (self._known[key].mm == entry.mm or self._is_outdated(event)):
             return False
         self._known[key] = entry
+        self._touched.add(entry.cgroup_id)
         self._started_ns[key] = event.time_ns
         self._repaired_ns.pop(key, None)
         self._gone.pop(key, None)
@@ -85,6 +100,7 @@ class Processes:
             if self._is_outdated(event):
                 return False
             if isinstance(event, ProcessMoved):
+                self._touched |= {known.cgroup_id, event.cgroup_id}
                 self._known[event.key] = known._replace(cgroup_id=event.cgroup_id)
             else:
                 self._known[event.key] = known._replace(comm=event.comm)
@@ -95,17 +111,29 @@ class Processes:
         for known in list(self._known.values()):
             self._update(known.mm)
 
+    def changed_entries(self) -> dict[ProcessKey, TrackedEntry]:
+        """Those of the map that changed since the last call, exact, as `entries` has them."""
+        data, size = self._changed(), self._size
+        return self._decode(data[at : at + size] for at in range(0, len(data), size))
+
     def entries(self) -> dict[ProcessKey, TrackedEntry]:
         """The whole map, with processes whose start was not reported."""
-        entries: dict[ProcessKey, TrackedEntry] = {}
+        return self._decode(self._entries.values())
+
+    def as_last_read(self, entries: dict[ProcessKey, TrackedEntry]) -> Iterable[TrackedEntry]:
+        """All of which one is known; `entries` are the latest."""
+        return (self._known | entries).values()
+
+    def _decode(self, entries: Iterable[bytes]) -> dict[ProcessKey, TrackedEntry]:
+        decoded: dict[ProcessKey, TrackedEntry] = {}
         self.left = []
-        for data in self._entries.values():
+        for data in entries:
             entry = self._structs.entry(data)
             if entry is not None:
-                entries[entry.key] = entry
+                decoded[entry.key] = entry
             elif (mm := left_mm(data)) is not None:
                 self.left.append(mm)
-        return entries
+        return decoded
 
     def remove_left(self, mms: Iterable[int]) -> None:
         """Remove those of these that are still left: no process shares them any more."""
@@ -119,13 +147,6 @@ class Processes:
         self._update(entry.mm)
         return self._entry(entry.mm)
 
-    def ended(self, keys: Iterable[ProcessKey]) -> set[ProcessKey]:
-        """Those that have ended although the map has them: their end was missed.
-
-        Call it before the pending records are taken, which report ends that were not missed.
-        """
-        return {key for key in keys if _has_ended(key.pid)}
-
     def repair(
         self,
         now_ns: int,
@@ -133,19 +154,22 @@ class Processes:
         ended: Collection[ProcessKey] = (),
         written: int = 0,
         has_read: Callable[[int], bool] = lambda _written: True,
+        *,
+        whole: bool = True,
     ) -> Iterator[Event]:
         """Events for the differences between the map's `entries` and what was reported.
 
         The `ended` are removed from `entries` and from the map. `written` is how much the
         ring had ever contained after the map was read: an end whose record may be in there
-        is reported here only once `has_read` says that it was not.
+        is reported here only once `has_read` says that it was not. Where the `entries` are
+        not the `whole` map, only those that are in it are compared.
         """
         for key in ended:
             entry = entries.pop(key)
             if self._in_map(key, entry.mm):
                 self._delete(key, entry.mm)
         self._gone = {key: at for key, at in self._gone.items() if key not in entries}
-        for key in [key for key in self._known if key not in entries]:
+        for key in [key for key in self._known if whole and key not in entries]:
             if self._in_map(key, self._known[key].mm):
                 continue  # it was added after `entries` was read
             if not has_read(self._gone.setdefault(key, written)):
@@ -163,6 +187,7 @@ class Processes:
             else:
                 if known.cgroup_id != entry.cgroup_id:
                     self._repaired_ns[key] = now_ns
+                    self._touched |= {known.cgroup_id, entry.cgroup_id}
                     yield ProcessMoved(now_ns, key, entry.cgroup_id)
                 if known.comm != entry.comm:
                     self._repaired_ns[key] = now_ns
@@ -189,6 +214,7 @@ class Processes:
     def _start(self, now_ns: int, entry: TrackedEntry) -> ProcessStarted:
         """Report a start from the map, before its record is read or because it was lost."""
         self._known[entry.key] = entry
+        self._touched.add(entry.cgroup_id)
         self._started_ns[entry.key] = self._repaired_ns[entry.key] = now_ns
         return ProcessStarted(
             now_ns, entry.key, entry.parent_pid, entry.how, entry.comm, entry.cgroup_id,
@@ -198,7 +224,9 @@ class Processes:
     def _forget(self, key: ProcessKey) -> TrackedEntry:
         for times in (self._started_ns, self._repaired_ns, self._gone):
             times.pop(key, None)
-        return self._known.pop(key)
+        known = self._known.pop(key)
+        self._touched.add(known.cgroup_id)
+        return known
 
     def _is_outdated(self, event: ProcessStarted | ProcessMoved | ProcessRenamed) -> bool:
         """Whether `repair` has reported the process's state after this event."""
@@ -214,14 +242,3 @@ class Processes:
     def _in_map(self, key: ProcessKey, mm: int) -> bool:
         entry = self._entry(mm)
         return entry is not None and entry.key == key
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether no process has this pid. A process that reused it has to end first."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False

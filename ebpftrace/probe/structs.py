@@ -47,7 +47,7 @@ _NOTHING = Usage()
 LEVELS = 4  # as in types.h
 _LEVEL_WORDS = 7
 _PATH_WORDS = 8 + 1  # of struct quota_path: QUOTA_LEVELS ids, missing
-_WORDS = 16 + LEVELS * _LEVEL_WORDS + _PATH_WORDS + 2
+_WORDS = 16 + LEVELS * _LEVEL_WORDS + _PATH_WORDS + 3
 """Of struct cgroup_counters, without those of watermarks."""
 
 _HOW = struct.Struct("=44xI")
@@ -77,7 +77,7 @@ class StructDecoder:
         self._calls = calls
         self._watermarks = watermarks
         self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ3qQ" if watermarks else f"={_WORDS}Q")
-        self._base_words = _PATH_WORDS + 2 + (13 if watermarks else 0) + (4 if many_cpus else 0)
+        self._base_words = _PATH_WORDS + 3 + (13 if watermarks else 0) + (4 if many_cpus else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q15Q{words}Q")
 
@@ -113,7 +113,7 @@ class StructDecoder:
             comm=decode_comm(comm),
             cgroup_id=memcg_id,
             drift_bytes=drift * PAGE_SIZE,
-            counted_pages=rest[27 + _PATH_WORDS] if self._watermarks else 0,
+            counted_pages=rest[28 + _PATH_WORDS] if self._watermarks else 0,
             same_program=bool(same_program),
             counters=ProcessCounters(
                 usage=decode_usage(pages),
@@ -171,7 +171,7 @@ class StructDecoder:
     def is_unused(self, data: bytes) -> bool:
         """Whether a `struct cgroup_counters` has no process and no bound of user space's."""
         words = self._cgroup.unpack_from(data)
-        processes = words[_WORDS - 2]
+        processes = words[_WORDS - 3]
         return not 0 < processes < 1 << 63 and not (self._watermarks and words[-1])
 
 

@@ -16,6 +16,7 @@ class FakeMaps:
         self.maps: dict[str, dict[bytes, bytes]] = {}
         self.runs: list[tuple[str, tuple[int, ...]]] = []
         self.iterated: dict[str, Callable[[], object]] = {}  # what an iterator program does
+        self.written: dict[str, bytes] = {}  # by the next run of an iterator over a map
         self._names: list[str] = []
         for name in ("lookup", "update", "delete"):
             monkeypatch.setattr(bpf, name, getattr(self, f"_{name}"))
@@ -28,9 +29,15 @@ class FakeMaps:
     def load(self, name: str, *_: Any) -> int:
         return self._number(name)
 
+    def missed_runs(self, _names: object) -> int:
+        return 0
+
     def iterate(self, name: str, _btf_id: int) -> None:
         self.runs.append((name, ()))
         self.iterated.get(name, lambda: None)()
+
+    def elements(self, name: str, _map_name: str, _btf_id: int) -> Callable[[], bytes]:
+        return lambda: self.written.pop(name, b"")
 
     def put(self, name: str, key: int, value: bytes, key_format: str = "=Q") -> None:
         """Set an entry of a map, as the kernel side does."""

@@ -20,10 +20,10 @@ def process_struct(
     """A `struct process` without optional fields, started at 77 ns."""
     pages, inherited = (1, 2, 3, 4), (1, 1, 0, 0)
     return struct.pack(
-        "=4Q4I16s9q15Q11Q",
+        "=4Q4I16s9q15Q12Q",
         mm, 77, 0xFFFF1111, cgroup_id, pid, 1, forked, how, comm, *pages, *inherited, 9,
         0, 50, 100, 33, 1 << 20, (1 << 20) + 12345, 7, 5, 3, 2, 999, 1, 0, 0,
-        same_program, *[0] * 11,
+        same_program, *[0] * 12,
     )  # fmt: skip
 
 
@@ -45,4 +45,4 @@ def cgroup_struct(
     counts = (kernel, droppable, stuck, 3, 1, *events, 5, 2, len(levels))
     head = struct.pack("=16Q", 0, 10, 20, NO_LIMIT, *counts)
     path, blank = [0] * 9, 0
-    return head + struct.pack("=28Q11Q", *words, *path, processes, blank)
+    return head + struct.pack("=28Q12Q", *words, *path, processes, blank, 0)

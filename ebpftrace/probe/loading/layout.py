@@ -68,6 +68,7 @@ class Layout:
     flags: tuple[str, ...]
     offsets: tuple[int, ...]  # of each possible CPU's per-CPU memory
     iter_task_id: int  # BTF id of the task iterator
+    iter_element_id: int  # and of that over a map
     mmap_lock: bool
     exact: bool  # a reading includes what CPUs or threads count separately
     events_lag: bool  # between readings counts lag, by up to 64 page faults a thread
@@ -114,6 +115,7 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None, cpus: int | None = N
         ancestors = next((at for at in _ANCESTORS if btf.has(f"cgroup.{at}")), _ANCESTORS[0])
         flags[f"AT_cgroup_{ancestors}"] = btf.offset(f"cgroup.{ancestors}")
         iter_task_id = btf.function_id("bpf_iter_task")
+        iter_element_id = btf.function_id("bpf_iter_bpf_map_elem")
     except KeyError as error:
         raise NoBtfError(
             f"this kernel's types have no {error.args[0]}",
@@ -144,6 +146,7 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None, cpus: int | None = N
         flags=tuple(f"-D{name}={value}ULL" for name, value in sorted(flags.items())),
         offsets=offsets,
         iter_task_id=iter_task_id,
+        iter_element_id=iter_element_id,
         mmap_lock=lock_args is not None,
         exact=not per_cpu or any(offsets),
         events_lag=split,

@@ -38,6 +38,7 @@ class Programs:
         self._links: list[int] = []
         self._perf: list[int] = []
         self._rings: list[Ring] = []
+        self._readers: list[bpf.ElementReader] = []
         try:
             for name, shape in objects.maps.items():
                 with _probe_errors(f"the kernel refuses the map {name}"):
@@ -145,6 +146,14 @@ class Programs:
         with _probe_errors(f"the kernel does not run the iterator {name}"):
             bpf.iterate(program)
 
+    def elements(self, name: str, map_name: str, btf_id: int) -> Callable[[], bytes]:
+        """A function that runs an iterator program over a map; what the program writes."""
+        program = self.load(name, bpf.PROG_TRACING, attach=bpf.ATTACH_TRACE_ITER, btf_id=btf_id)
+        with _probe_errors(f"the kernel does not run the iterator {name}"):
+            reader = bpf.ElementReader(program, self._maps[map_name])
+        self._readers.append(reader)
+        return reader.read
+
     def open_ring(self, name: str, callback: Callable[[bytes], None]) -> Ring:
         """Map a ring buffer, whose records are passed to `callback` as it is drained."""
         ring = Ring(_library(), name, self._maps[name], callback)
@@ -165,9 +174,11 @@ class Programs:
             _library().bpf_close_perf_event_fd(fd)
         for ring in self._rings:
             ring.close()
+        for reader in self._readers:
+            reader.close()
         for fd in (*self._links, *self._loaded, *self._maps.values()):
             os.close(fd)
-        for owned in (self._perf, self._links, self._loaded, self._maps):
+        for owned in (self._perf, self._readers, self._links, self._loaded, self._maps):
             owned.clear()
 
     def _own_event(self, perf_event: int) -> None:

@@ -6,7 +6,7 @@ from ebpftrace.probe.calls import CallTraceMethod
 from ebpftrace.probe.features import features, remarks
 from ebpftrace.probe.loading.layout import Layout
 
-RECENT = Layout((), (0,), 1, mmap_lock=True, exact=True, events_lag=False, many_cpus=False)
+RECENT = Layout((), (0,), 1, 2, mmap_lock=True, exact=True, events_lag=False, many_cpus=False)
 
 
 def test_recent_kernel_needs_no_remarks() -> None:

@@ -1,3 +1,5 @@
+import struct
+
 import pytest
 
 from ebpftrace.events import ProcessKey, ProcessStarted
@@ -59,3 +61,14 @@ def test_only_some_of_many_processes_are_read_exactly(maps: FakeMaps) -> None:
     read = [arguments[0] for name, arguments in maps.runs if name == "read_process"]
     assert read[0] == processes.mm_of(first)
     assert len(read) == 64
+
+
+def test_changed_cgroups_are_read_with_others_that_are_asked_for(maps: FakeMaps) -> None:
+    groups = Groups(maps, STRUCTS)  # type: ignore[arg-type]
+    for number in (41, 42, 43):
+        maps.put("cgroups", number, cgroup_struct())
+    maps.written["changed_groups"] = b"".join(
+        struct.pack("=Q", number) + cgroup_struct() for number in (41, 42)
+    )
+    assert [read.cgroup_id for read in groups.read_changed(7, {42, 43, 44})] == [41, 42, 43]
+    assert maps.runs == [("read_group", (43,)), ("read_group", (44,))]

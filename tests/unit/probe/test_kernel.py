@@ -3,14 +3,9 @@
 The kernel side is scripted, and the constructor, which loads it, is left out.
 """
 
-import struct
-from typing import Any, cast
-
 import pytest
 
 from ebpftrace.probe.kernel import KernelProbe
-from ebpftrace.probe.structs import LOSSES
-from tests.support.fake_maps import FakeMaps
 
 
 class Family:
@@ -55,16 +50,3 @@ def test_running_processes_are_found_in_rounds(
     family = Family(*generations)
     bare(_programs=family, _processes=family, _rings=family)._adopt(42, follow=follow)
     assert family.rounds == rounds
-
-
-def test_losses_are_named_and_causes_without_one_left_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    programs = cast(Any, FakeMaps(monkeypatch))
-    programs.missed_runs = lambda names: len(names)
-    programs.put("losses", 1, struct.pack("=Q", 12), "=I")
-    programs.put("losses", 2, struct.pack("=Q", 0), "=I")
-    probe = bare(_programs=programs, _handlers=set())
-    assert probe.losses() == {LOSSES[1]: 12}
-    probe = bare(_programs=programs, _handlers={"on_exec", "on_exit"})
-    assert probe.losses() == {"missed_runs": 2, LOSSES[1]: 12}

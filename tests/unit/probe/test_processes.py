@@ -1,6 +1,5 @@
 """What the map has and what was reported are reconciled."""
 
-import os
 import sys
 
 import pytest
@@ -125,9 +124,48 @@ def test_repair_removes_an_ended_process_from_the_map(
     assert maps.maps["processes"] == maps.maps["process_mm"] == {}
 
 
-def test_processes_that_have_ended_are_found(processes: Processes) -> None:
-    own, missing = ProcessKey(os.getpid(), 1), ProcessKey(2**22 + 1, 1)
-    assert processes.ended([own, missing]) == {missing}
+def test_part_of_the_map_says_nothing_of_the_other_processes(
+    processes: Processes, maps: FakeMaps
+) -> None:
+    started(processes, process_struct())
+    maps.put("processes", 8, process_struct(b"ls", pid=8, mm=8))
+    maps.written["changed_processes"] = process_struct(b"ls", pid=8, mm=8)
+    entries = processes.changed_entries()
+    (event,) = processes.repair(9, entries, whole=False)
+    assert isinstance(event, ProcessStarted)
+    assert event.key.pid == 8
+    assert KEY in processes
+    assert not processes.awaits_ends
+    assert processes.changed_entries() == {}
+
+
+def test_known_entries_are_the_latest(processes: Processes, maps: FakeMaps) -> None:
+    started(processes, process_struct(mm=8, pid=8))
+    started(processes, process_struct())
+    maps.written["changed_processes"] = process_struct(b"other")
+    comms = [entry.comm for entry in processes.as_last_read(processes.changed_entries())]
+    assert comms == ["gopls", "other"]
+
+
+def test_cgroups_are_touched_by_starts_moves_and_ends(processes: Processes) -> None:
+    started(processes, process_struct())
+    assert processes.take_touched() == {42}
+    assert processes.take_touched() == set()
+    assert processes.changed(ProcessMoved(6, KEY, 43))
+    assert processes.take_touched() == {42, 43}
+    assert exited(processes, process_struct())
+    assert processes.take_touched() == {43}
+
+
+def test_cgroups_are_touched_by_what_is_found_in_the_map(
+    processes: Processes, maps: FakeMaps
+) -> None:
+    maps.put("processes", MM, process_struct())
+    assert list(processes.repair(9, processes.entries()))
+    assert processes.take_touched() == {42}
+    maps.put("processes", MM, process_struct(cgroup_id=43))
+    assert list(processes.repair(9, processes.entries()))
+    assert processes.take_touched() == {42, 43}
 
 
 def test_dropped_process_is_removed_from_the_map(processes: Processes, maps: FakeMaps) -> None:

@@ -20,6 +20,7 @@ PROG_KPROBE, PROG_TRACEPOINT, PROG_RAW_TRACEPOINT, PROG_TRACING = 2, 5, 17, 26
 ATTACH_FENTRY, ATTACH_FEXIT, ATTACH_TRACE_ITER = 24, 25, 28
 
 _RUN_ON_CPU = 1
+_ITER_BYTES = 1 << 16  # the kernel writes half as much at a time
 _INFO_BYTES = 232  # struct bpf_prog_info
 _AT_RUN_TIME_NS, _AT_RECURSION_MISSES = 192, 208
 
@@ -99,6 +100,31 @@ def iterate(program: int) -> None:
             os.close(reader)
     finally:
         os.close(link)
+
+
+class ElementReader:
+    """Runs an iterator program over the elements of a map, and reads what it writes.
+
+    OSError where the kernel refuses.
+    """
+
+    def __init__(self, program: int, map_fd: int) -> None:
+        about = pack("I", map_fd)  # union bpf_iter_link_info
+        about_at = ctypes.addressof(about), len(about)
+        attributes = pack("IIIIQI", program, 0, ATTACH_TRACE_ITER, 0, *about_at)
+        self._link = bpf(LINK_CREATE, attributes)
+
+    def read(self) -> bytes:
+        """All that one run writes: whole elements, one after another."""
+        reader = bpf(ITER_CREATE, pack("II", self._link, 0))
+        try:
+            return b"".join(iter(lambda: os.read(reader, _ITER_BYTES), b""))
+        finally:
+            os.close(reader)
+
+    def close(self) -> None:
+        """Call it once."""
+        os.close(self._link)
 
 
 def run_time_ns(program: int) -> int:

@@ -9,7 +9,7 @@ from ebpftrace.probe.selection import Selection
 from ebpftrace.units import PAGE_SIZE
 from tests.support.fake_maps import FakeMaps
 
-LAYOUT = Layout(("-DCPUS=2ULL",), (0, 0), 1, True, True, False, False)
+LAYOUT = Layout(("-DCPUS=2ULL",), (0, 0), 1, 2, True, True, False, False)
 
 
 def flags(

@@ -4,8 +4,7 @@ from typing import NoReturn
 import pytest
 
 from ebpftrace.errors import NoBpfError, NotPermittedError
-from ebpftrace.probe import checks
-from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.loading import bpf, checks
 
 
 def test_missing_capabilities_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
