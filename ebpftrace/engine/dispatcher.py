@@ -135,8 +135,13 @@ class EventDispatcher:
         return reached
 
     def look_around(self) -> None:
-        """Look for programs that a watched name should have matched; once a reading."""
+        """Look for programs that a watched name should have matched; once a reading.
+
+        And decide about the processes that could not be decided about when they started.
+        """
         self._wrapped.look()
+        for event in self.tracked.undecided.take():
+            self._start(event)
 
     def end_reason(self) -> str:
         """Why no event can come any more; "" if one can."""
@@ -162,7 +167,10 @@ class EventDispatcher:
     def _start(self, event: ProcessStarted) -> None:
         accepted = self.tracked.accept(event, self._executed_since)
         if accepted is None:
-            self._probe.drop(event)
+            if event.key not in self.tracked.undecided:
+                self._probe.drop(event)
+            elif self._breaker is not None:
+                self._scheduler.process_started(self._clock())
             return
         if self._breaker is not None:
             self._scheduler.process_started(self._clock())
@@ -187,6 +195,7 @@ class EventDispatcher:
     def _apply(self, event: Event) -> None:
         ledger, tracked = self._ledger, self.tracked
         if isinstance(event, ProcessMoved):
+            tracked.undecided.move(event)
             if tracked.has(event.key):
                 ledger.apply(event, self._identify(event.key.pid, event.cgroup_id))
         elif isinstance(event, RESOLVED):
@@ -199,9 +208,9 @@ class EventDispatcher:
                 self._breaker.handle_exit(event)
             if tracked.has(event.key):
                 ledger.apply(event)
-                tracked.forget(event)
                 if event.executed:
                     self._wrapped.executed(event.key.pid)
+            tracked.forget(event)
         elif isinstance(event, ProcessRead | ProcessRenamed):
             if tracked.has(event.key):
                 ledger.apply(event)

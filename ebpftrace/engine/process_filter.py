@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ebpftrace.engine.programs.reader import ProgramReader
+from ebpftrace.engine.programs.reader import AskLaterError, ProgramReader
+from ebpftrace.engine.programs.undecided import UndecidedProcesses
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCause
 from ebpftrace.golang.buildinfo import GoProgram
@@ -38,6 +39,7 @@ class ProcessFilter:
         self._accepted: set[ProcessKey] = set()
         self._by_pid: dict[int, ProcessStarted] = {}
         self._by_file = bool(selection.exes or selection.go_mains)
+        self.undecided = UndecidedProcesses()
         # Ended before their program could be looked into, or it hung, or Go's without its main
         # package.
         self.unidentified = 0
@@ -48,6 +50,8 @@ class ProcessFilter:
         self, event: ProcessStarted, executed_since: Callable[[ProcessKey], bool]
     ) -> ProcessStarted | None:
         """The event with what /proc adds to it; None if the process does not match.
+
+        None also for one that `undecided` has then: ask about it again at the next reading.
 
         `executed_since` says whether the process has executed another program, which /proc
         then describes. It is called after /proc was read, and only where a program's file
@@ -63,10 +67,14 @@ class ProcessFilter:
             matches = parent is not None or not self._by_file
         else:
             reported, event = event, self._with_role(event, _complete(event))
-            matches = self._is_named(event) and (not self._by_file or self._matches(event))
-            if self._by_file and executed_since(event.key):
-                event = reported
-                matches = self._matches(event, replaced=True)
+            try:
+                matches = self._is_named(event) and (not self._by_file or self._matches(event))
+                if self._by_file and executed_since(event.key):
+                    event = reported
+                    matches = self._matches(event, replaced=True)
+            except AskLaterError:
+                self.unidentified += not self.undecided.add(reported)
+                matches = False
         if not (matches or (self._selection.children and parent is not None)):
             return None
         self._accepted.add(event.key)
@@ -80,6 +88,7 @@ class ProcessFilter:
     def forget(self, event: ProcessExited) -> None:
         """The process ended. Its pid may be reused."""
         self._accepted.discard(event.key)
+        self.unidentified += self.undecided.forget(event.key)
         known = self._by_pid.get(event.key.pid)
         if known is not None and known.key == event.key:
             del self._by_pid[event.key.pid]
@@ -128,7 +137,7 @@ class ProcessFilter:
         program, given_up = None, READER.timeouts
         if not replaced:
             program = _go_program(event.key.pid, proc.program_file(event.key.pid))
-        if program is None and event.program.startswith("/"):
+        if program is None and READER.timeouts == given_up and event.program.startswith("/"):
             program = _go_program(event.key.pid, Path(event.program))
         if program is None:
             unknown = not Path(event.program).is_absolute() or READER.timeouts > given_up
@@ -157,7 +166,7 @@ def _go_program(pid: int, program: Path) -> GoProgram | None:
     about: Hashable = pid
     if program == proc.program_file(pid) and (found := cached_file_id(program)):
         about = ("device", found[0])  # known without its server
-    return READER.program(about, program)
+    return READER.program(pid, about, program)
 
 
 def _complete(event: ProcessStarted) -> ProcessStarted:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from ebpftrace.host.reading.stuck import StuckReads, owner_of
+
 PATIENCE_SECONDS = 0.004
 FILE_LOOKS = 5
 """A disk may take some milliseconds: so many looks must find a read of it stuck."""
 _MOST_WAITS = 100
-MOST_STUCK = 4  # threads; while so many are stuck, no read is tried
 
 Result = TypeVar("Result")
 
@@ -24,8 +25,7 @@ Result = TypeVar("Result")
 class _Call(Generic[Result]):
     """One call, made on a worker."""
 
-    def __init__(self, about: Hashable, function: Callable[[], Result]) -> None:
-        self.about = about
+    def __init__(self, function: Callable[[], Result]) -> None:
         self._function = function
         self.done = threading.Event()
         self.result: Result | None = None
@@ -77,32 +77,32 @@ class BoundedReader:
         is_stuck: Callable[[int], bool] = waits_in_kernel,
         patience_seconds: float = PATIENCE_SECONDS,
         looks: int = 1,
+        owner: Callable[[int], Hashable] = owner_of,
     ) -> None:
         self._is_stuck = is_stuck
         self._patience_seconds = patience_seconds
         self._looks = looks
         self._calls: queue.SimpleQueue[_Call[Any] | None] | None = None
         self._thread_id = 0
-        self._stuck: list[_Call[Any]] = []
+        self._stuck = StuckReads[_Call[Any]](lambda call: call.done.is_set(), owner)
         self.timeouts = 0
-        """How many calls were given up on, or not made since too many were stuck."""
+        """How many calls were given up on, or not made since too many are stuck."""
 
-    def call(self, about: Hashable, function: Callable[[], Result]) -> Result | None:
+    def call(self, pid: int, function: Callable[[], Result]) -> Result | None:
         """What the function returns; None if that takes too long. Raises what it raises.
 
-        No second call is made about a process, or a file system, while one is stuck.
+        No second call is made about a process while one is stuck, nor a third for one user.
         """
-        self._stuck = [call for call in self._stuck if not call.done.is_set()]
-        if len(self._stuck) >= MOST_STUCK or any(call.about == about for call in self._stuck):
+        if self._stuck.refuses(pid, pid):
             self.timeouts += 1
             return None
         calls = self._calls or self._start()
-        call = _Call(about, function)
+        call = _Call(function)
         calls.put(call)
         if not self._wait(call):
             calls.put(None)  # the thread ends once it is not stuck any more
             self._calls = None
-            self._stuck.append(call)
+            self._stuck.add(pid, pid, call)
             self.timeouts += 1
             return None
         if call.error is not None:
@@ -150,15 +150,11 @@ def bounded(pid: int, function: Callable[[], Result]) -> Result | None:
     return _READER.call(pid, function)
 
 
-def bounded_file(about: Hashable, function: Callable[[], Result]) -> Result | None:
-    """As `bounded`, for a function that looks into a file that a process chose.
-
-    `about` is that process, or better the file system: of the processes that run a program
-    from one that hangs, all but the first cost nothing then.
-    """
+def bounded_file(pid: int, function: Callable[[], Result]) -> Result | None:
+    """As `bounded`, for a function that looks into a file that this process chose."""
     if threading.current_thread() is not threading.main_thread():
         return function()
-    return _FILE_READER.call(about, function)
+    return _FILE_READER.call(pid, function)
 
 
 def timeouts() -> int:

@@ -4,23 +4,24 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from ebpftrace.host.reading.stuck import MOST_STUCK
 from tests.support.acting import SECONDS, is_step
 from tests.support.cgroups import memory_cgroup
 from tests.support.hanging_files import HangingFiles, hanging_files
 from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.process_state import state, until
-from tests.support.records import Watch
+from tests.support.records import Watch, holds
 
 pytestmark = pytest.mark.kernel
 
 UNPRIVILEGED = 65534
-PROCESSES = 6
-"""More than the reads that may be stuck at a time: MOST_STUCK of host/bounded.py."""
+PROCESSES = MOST_STUCK + 2
 
 SOURCE = """package main
 
@@ -51,22 +52,29 @@ def victim(tmp_path: Path) -> tuple[str, Path]:
     return package, program
 
 
-@pytest.fixture
-def hanging() -> Iterator[HangingFiles]:
-    """Processes of a user, whose executable's server hangs."""
-    with hanging_files(Path("/bin/sleep")) as files:
-        running = [
-            # By a shell: until its exec a child of vfork(2) holds up the server, a thread here.
-            subprocess.Popen(["sh", "-c", f"exec {files.program} 600"], user=UNPRIVILEGED)
-            for _ in range(PROCESSES)
+@pytest.fixture(params=[1, MOST_STUCK + 2], ids=["one-server", "many-servers"])
+def hanging(request: pytest.FixtureRequest) -> Iterator[list[HangingFiles]]:
+    """Processes of a user, whose executables' servers hang."""
+    servers: int = request.param
+    with ExitStack() as stack:
+        mounted = [
+            stack.enter_context(hanging_files(Path("/bin/sleep"))) for _ in range(servers)
         ]
+        running: list[subprocess.Popen[bytes]] = []
         try:
-            for process in running:
-                until(lambda pid=process.pid: runs(pid, files))  # type: ignore[misc]
-            files.hang()
-            yield files
+            for number in range(PROCESSES):
+                files = mounted[number % servers]
+                # By a shell: until its exec a child of vfork(2) holds up the server, a thread
+                # here.
+                command = ["sh", "-c", f"exec {files.program} 600"]
+                running.append(subprocess.Popen(command, user=UNPRIVILEGED))
+                until(lambda pid=running[-1].pid, of=files: runs(pid, of))  # type: ignore[misc]
+            for files in mounted:
+                files.hang()
+            yield mounted
         finally:
-            files.close()
+            for files in mounted:
+                files.close()
             for process in running:
                 process.kill()
                 process.wait()
@@ -78,7 +86,7 @@ def runs(pid: int, files: HangingFiles) -> bool:
 
 
 def test_job_is_protected_beside_programs_of_a_server_that_hangs(
-    tmp_path: Path, victim: tuple[str, Path], hanging: HangingFiles
+    tmp_path: Path, victim: tuple[str, Path], hanging: list[HangingFiles]
 ) -> None:
     package, program = victim
     options = (
@@ -94,8 +102,8 @@ def test_job_is_protected_beside_programs_of_a_server_that_hangs(
     ):
         assert process.stdin is not None and process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        watch.next_snapshot(SECONDS)
-        assert hanging.asked_in_vain.wait(SECONDS), "the watch never looked at them"
+        assert hanging[0].asked_in_vain.wait(SECONDS), "the watch never looked at them"
+        watch.wait_for(holds(process.pid), SECONDS)
         process.stdin.write(b"\n")
         process.stdin.flush()
         assert watch.wait_for(is_step("shell"), SECONDS)["pid"] == process.pid

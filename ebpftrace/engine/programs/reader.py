@@ -11,14 +11,17 @@ import os
 import select
 import socket
 import sys
+import time
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
 import ebpftrace
+from ebpftrace.engine.programs.time_shares import TimeShares
 from ebpftrace.golang.buildinfo import GoProgram
 from ebpftrace.golang.serve import MESSAGE_BYTES
 from ebpftrace.host import bounded
+from ebpftrace.host.reading.stuck import StuckReads, owner_of
 
 _MOST_WAITS = 100
 _START_SECONDS = 5.0
@@ -27,6 +30,10 @@ _CODE = (
     f"import sys; sys.path.append({str(_ROOT)!r}); "
     "from ebpftrace.golang.serve import serve; serve"
 )
+
+
+class AskLaterError(Exception):
+    """There is no answer now, and that says nothing about the file."""
 
 
 class ProgramReader:
@@ -42,6 +49,7 @@ class ProgramReader:
         patience_seconds: float = bounded.PATIENCE_SECONDS,
         looks: int = bounded.FILE_LOOKS,
         idle_seconds: float | None = None,
+        owner: Callable[[int], Hashable] = owner_of,
     ) -> None:
         """A child that has nothing to do for `idle_seconds` ends, and gives memory back."""
         self._is_stuck = is_stuck
@@ -49,22 +57,32 @@ class ProgramReader:
         self._looks = looks
         self._idle_seconds = idle_seconds
         self._child: _Child | None = None
-        self._stuck: list[tuple[Hashable, _Child]] = []
+        self._stuck = StuckReads[_Child](_Child.has_ended, owner)
+        self._shares = TimeShares(owner=owner)
         self._leaving: list[_Child] = []
         self.timeouts = 0
 
-    def program(self, about: Hashable, path: Path) -> GoProgram | None:
-        """As `read_go_program`; None also without an answer in time.
+    def program(self, pid: int, about: Hashable, path: Path) -> GoProgram | None:
+        """As `read_go_program`, for this process; None also without an answer in time.
 
         `about` is the file system or the process: no second question is asked about one
-        while the first is stuck.
+        while the first is stuck. AskLaterError while a child starts, and where the files of
+        the same user have taken too much time of late.
         """
-        answer = self._ask(about, ["program", str(path)])
+        if self._shares.is_spent(pid) or not self._is_ready():
+            raise AskLaterError
+        began = time.monotonic()
+        answer = self._ask(pid, about, ["program", str(path)])
+        self._shares.spend(pid, time.monotonic() - began)
         return GoProgram(answer[0]) if answer else None
 
-    def version(self, about: Hashable, path: Path) -> str:
-        """As `read_main_version`; "" also without an answer in time."""
-        answer = self._ask(about, ["version", str(path)])
+    def version(self, pid: int, about: Hashable, path: Path) -> str:
+        """As `read_main_version`; "" also without an answer in time, or without a child."""
+        try:
+            answer = self._ask(pid, about, ["version", str(path)])
+        except AskLaterError:
+            self.timeouts += 1
+            return ""
         return answer[0] or "" if answer else ""
 
     def prepare(self) -> None:
@@ -80,32 +98,41 @@ class ProgramReader:
             self._leaving.append(self._child)
             self._child = None
 
-    def _ask(self, about: Hashable, request: list[str]) -> list[Any] | None:
-        self._stuck = [entry for entry in self._stuck if not entry[1].has_ended()]
+    def _is_ready(self) -> bool:
+        """False while a child starts in place of one that is stuck: not to be waited for."""
+        if self._child is None or self._child.ready or not self._stuck.reads:
+            return True
+        try:
+            if self._child.has_message(0):
+                self._child.ready = bool(self._child.receive())
+            return self._child.ready
+        except OSError:  # it has ended: `_answer` starts another
+            return True
+
+    def _ask(self, pid: int, about: Hashable, request: list[str]) -> list[Any] | None:
         self._leaving = [child for child in self._leaving if not child.has_ended()]
-        known = any(stuck == about for stuck, _ in self._stuck)
         answer = None
-        if not known and len(self._stuck) < bounded.MOST_STUCK:
-            answer = self._answer(about, json.dumps(request).encode())
+        if not self._stuck.refuses(about, pid):
+            answer = self._answer(pid, about, json.dumps(request).encode())
         if answer is None:
             self.timeouts += 1
             return None
         return list(json.loads(answer))
 
-    def _answer(self, about: Hashable, request: bytes) -> bytes | None:
+    def _answer(self, pid: int, about: Hashable, request: bytes) -> bytes | None:
         for _ in range(2):  # one that has been idle has ended
             try:
                 self._child = child = self._child or _Child(self._idle_seconds)
                 if not child.ready:
                     child.ready = self._wait(child, lambda _pid: True) is not None
                     if not child.ready:
-                        return None  # it has not started yet
+                        raise AskLaterError
                 child.send(request)
                 answer = self._wait(child, self._is_stuck)
                 if answer is None:
                     self._child = None
                     child.disconnect()
-                    self._stuck.append((about, child))
+                    self._stuck.add(about, pid, child)
                     self._child = _Child(self._idle_seconds)  # ready for the next question
                 return answer
             except OSError:  # it has ended, or could not be started

@@ -162,7 +162,7 @@ class HistoryWorker:
             program_file = Path(f"/proc/{pid}/exe")
             device = cached_file_id(program_file)
             about = pid if device is None else ("device", device[0])
-            version = self._reader.version(about, program_file)
+            version = self._reader.version(pid, about, program_file)
             versions = self._programs.setdefault(job_key, [])
             versions.append(ProgramVersion(program, version))
 

@@ -16,7 +16,7 @@ import pytest
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.policy.reader import default_step
 from ebpftrace.act.process.cache_dirs import CacheDirs, cache_dirs_of
-from ebpftrace.engine.programs.reader import ProgramReader
+from ebpftrace.engine.programs.reader import AskLaterError, ProgramReader
 from ebpftrace.events import ProcessKey
 from ebpftrace.golang.buildinfo import GoProgram
 from ebpftrace.host import children
@@ -72,9 +72,11 @@ def test_program_of_a_job_is_not_looked_at_on_the_engines_thread(
 ) -> None:
     read: list[Path] = []
 
-    def program(reader: ProgramReader, about: Hashable, path: Path) -> GoProgram | None:
+    def program(
+        reader: ProgramReader, pid: int, about: Hashable, path: Path
+    ) -> GoProgram | None:
         read.append(path)
-        return original(reader, about, path)
+        return original(reader, pid, about, path)
 
     original = ProgramReader.program
     monkeypatch.setattr(ProgramReader, "program", program)
@@ -83,6 +85,27 @@ def test_program_of_a_job_is_not_looked_at_on_the_engines_thread(
     scripted.run()
     assert read[:1] == [Path(f"/proc/{worker.pid}/exe")]
     assert guard.waits == []
+
+
+def test_program_that_cannot_be_read_when_it_starts_is_found_at_the_next_reading(
+    tmp_path: Path, guard: BlockingGuard, worker: ProcessKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def program(_reader: ProgramReader, pid: int, *_about: object) -> GoProgram | None:
+        asked.append(pid)
+        if len(asked) == 1:
+            raise AskLaterError
+        return GoProgram("example.com/tool")
+
+    monkeypatch.setattr(ProgramReader, "program", program)
+    scripted = resting(ScriptedWatch(tmp_path, Selection(go_mains=("example.com/*",))), guard)
+    scripted.at(1.5, lambda: scripted.start(worker))
+    view = scripted.run()
+    assert asked == [worker.pid] * 2
+    last = view.all(Snapshot)[-1]
+    assert [process.key for job in last.jobs for process in job.processes] == [worker]
+    assert "unidentified" not in last.losses
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import pytest
 
 from ebpftrace.engine import process_filter
 from ebpftrace.engine.process_filter import MOST_REMARKS, ProcessFilter
-from ebpftrace.engine.programs.reader import ProgramReader
+from ebpftrace.engine.programs.reader import AskLaterError, ProgramReader
 from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCause
+from ebpftrace.golang.buildinfo import GoProgram
 from ebpftrace.probe import Selection
 from tests.support import elfs
 from tests.support.patience import patient
@@ -159,7 +160,7 @@ def test_program_whose_file_system_hangs_is_counted(
 ) -> None:
     reader = ProgramReader(lambda _pid: False, patient(30.0))
     monkeypatch.setattr(process_filter, "READER", reader)
-    assert reader.program(0, Path(SLEEP)) is None
+    assert reader.program(0, 0, Path(SLEEP)) is None
     assert reader._child is not None
     child = reader._child.pid
     os.kill(child, signal.SIGSTOP)
@@ -228,3 +229,38 @@ def test_forked_child_of_a_crash_monitor_is_none() -> None:
     child = tracked.accept(started(monitor + 1, StartCause.FORK, parent=monitor), _no)
     assert child is not None
     assert (child.role, child.args) == ("", MONITOR)
+
+
+def test_process_that_cannot_be_read_now_is_decided_about_later(
+    sleeper: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[GoProgram | None] = [None, GoProgram("example.com/tool")]
+
+    def program(*_about: object) -> GoProgram | None:
+        if answers.pop(0) is None:
+            raise AskLaterError
+        return GoProgram("example.com/tool")
+
+    monkeypatch.setattr(process_filter.READER, "program", program)
+    tracked = ProcessFilter(Selection(go_mains=("example.com/tool",)))
+    event = started(sleeper)
+    assert tracked.accept(event, _no) is None
+    assert event.key in tracked.undecided
+    assert not tracked.has(event.key)
+    assert tracked.undecided.take() == [event]
+    assert tracked.accept(event, _no) is not None
+    assert (tracked.has(event.key), tracked.unidentified) == (True, 0)
+
+
+def test_process_that_ends_undecided_is_counted(
+    sleeper: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def program(*_about: object) -> GoProgram | None:
+        raise AskLaterError
+
+    monkeypatch.setattr(process_filter.READER, "program", program)
+    tracked = ProcessFilter(Selection(go_mains=("example.com/tool",)))
+    event = started(sleeper)
+    assert tracked.accept(event, _no) is None
+    tracked.forget(ProcessExited(6, event.key, "sleep", 0, 0, event.counters))
+    assert (len(tracked.undecided), tracked.unidentified) == (0, 1)

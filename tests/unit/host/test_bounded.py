@@ -14,6 +14,7 @@ import pytest
 from ebpftrace.host import bounded
 from ebpftrace.host.bounded import BoundedReader, waits_in_kernel
 from ebpftrace.host.proc import read_environ
+from ebpftrace.host.reading.stuck import MOST_OF_OWNER, MOST_STUCK
 from tests.support.patience import patient
 from tests.support.process_state import until
 
@@ -57,7 +58,7 @@ def test_process_about_which_a_call_hangs_is_not_asked_again(hanging: threading.
     assert reader.call(2, hanging.wait) is None
     assert reader.call(2, lambda: 7) is None
     assert reader.timeouts == 2
-    stuck = list(reader._stuck)
+    stuck = reader._stuck.reads
     hanging.set()
     assert all(call.done.wait(LONG) for call in stuck)
     reader._patience_seconds = LONG
@@ -142,7 +143,7 @@ def test_file_that_hangs_does_not_keep_proc_from_being_read(
 
 
 def test_no_call_is_made_while_too_many_hang(hanging: threading.Event) -> None:
-    reader = BoundedReader(lambda _thread: True)
+    reader = BoundedReader(lambda _thread: True, owner=lambda pid: pid)
     made: list[int] = []
 
     def hang() -> None:
@@ -152,17 +153,28 @@ def test_no_call_is_made_while_too_many_hang(hanging: threading.Event) -> None:
     for pid in range(10):
         assert reader.call(pid, hang) is None
     assert reader.timeouts == 10
-    stuck = list(reader._stuck)
+    stuck = reader._stuck.reads
     hanging.set()
     assert all(call.done.wait(LONG) for call in stuck)
-    assert len(set(made)) == len(made) == 4
+    assert len(set(made)) == len(made) == MOST_STUCK
+
+
+def test_files_of_a_user_that_hang_keep_those_of_others_readable(
+    hanging: threading.Event,
+) -> None:
+    reader = BoundedReader(lambda _thread: True, owner=lambda pid: pid // 100)
+    for pid in range(10):
+        assert reader.call(pid, hanging.wait) is None
+    assert len(reader._stuck.reads) == MOST_OF_OWNER
+    reader._patience_seconds = LONG
+    assert reader.call(100, lambda: 7) == 7
 
 
 def test_calls_are_made_again_once_those_that_hung_return(hanging: threading.Event) -> None:
     reader = BoundedReader(lambda _thread: True)
     for pid in range(5):
         reader.call(pid, hanging.wait)
-    stuck = list(reader._stuck)
+    stuck = reader._stuck.reads
     hanging.set()
     assert all(call.done.wait(LONG) for call in stuck)
     reader._patience_seconds = LONG

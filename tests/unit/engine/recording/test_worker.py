@@ -97,7 +97,7 @@ def test_a_container_is_known_by_what_its_runtime_says(worked: Worked) -> None:
 def test_versions_of_programs_are_added_to_the_run(
     worked: Worked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def version(_reader: ProgramReader, _about: object, path: Path) -> str:
+    def version(_reader: ProgramReader, _pid: int, _about: object, path: Path) -> str:
         return f"v{path.parent.name}"
 
     monkeypatch.setattr(ProgramReader, "version", version)

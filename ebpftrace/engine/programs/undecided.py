@@ -1,0 +1,59 @@
+"""Processes of which it is not known yet whether they match, and that are asked about again."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+
+from ebpftrace.events import ProcessKey, ProcessMoved, ProcessStarted
+from ebpftrace.host.reading.stuck import owner_of
+
+MOST = 1024
+MOST_OF_OWNER = 64
+
+
+class UndecidedProcesses:
+    """Bounded, and so is each user's share: the others are decided at once."""
+
+    def __init__(self, owner: Callable[[int], Hashable] = owner_of) -> None:
+        self._owner = owner
+        self._events: OrderedDict[ProcessKey, tuple[ProcessStarted, Hashable]] = OrderedDict()
+        self._owners: Counter[Hashable] = Counter()
+
+    def __contains__(self, key: ProcessKey) -> bool:
+        return key in self._events
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def add(self, event: ProcessStarted) -> bool:
+        """Keep the start of a process; whether there was room."""
+        self.forget(event.key)
+        owner = self._owner(event.key.pid)
+        if len(self._events) >= MOST or self._owners[owner] >= MOST_OF_OWNER:
+            return False
+        self._events[event.key] = (event, owner)
+        self._owners[owner] += 1
+        return True
+
+    def forget(self, key: ProcessKey) -> bool:
+        """The process has ended, or executes another program; whether it was kept."""
+        _event, owner = self._events.pop(key, (None, None))
+        if _event is None:
+            return False
+        self._owners[owner] -= 1
+        if not self._owners[owner]:
+            del self._owners[owner]
+        return True
+
+    def move(self, event: ProcessMoved) -> None:
+        """A process is in another cgroup."""
+        if event.key in self._events:
+            started, owner = self._events[event.key]
+            self._events[event.key] = (replace(started, cgroup_id=event.cgroup_id), owner)
+
+    def take(self) -> list[ProcessStarted]:
+        """All of them, the oldest first; none is kept then."""
+        events = [event for event, _owner in self._events.values()]
+        self._events.clear()
+        self._owners.clear()
+        return events
