@@ -15,7 +15,7 @@ SHARE = 0.25
 MOST_AT_ONCE_SECONDS = 0.25
 
 _COUNTED_SECONDS = 0.001
-"""Most reads take less; then nobody has to be found out to have taken it."""
+"""Most reads take less, and cost no look for the owner."""
 _MOST_OWNERS = 64
 
 
