@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +12,7 @@ from ebpftrace.engine.resources import BreakerResources, open_holding
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
 from ebpftrace.history.store import Store
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
+from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.probe import Probe
 from ebpftrace.probe.kernel import KernelProbe
 
@@ -65,7 +65,7 @@ def protect_process() -> list[str]:
 class Environment:
     """This machine, unless something else is given. `protect` is called with a breaker only."""
 
-    time: TimeSource = SystemTime()  # noqa: RUF009 - it has no state
+    time: TimeSource = SystemTime()
     open_probe: OpenProbe = open_kernel_probe
     open_holding: "Callable[[int], Holding]" = open_holding
     open_store: Callable[[Path], Store] = open_sqlite_store

@@ -1,7 +1,6 @@
 """One subject, a job or a process, at one moment: what the detectors judge."""
 
-from dataclasses import dataclass
-
+from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.held import SharedLimit
 

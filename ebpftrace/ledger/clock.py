@@ -1,7 +1,8 @@
 """From the kernel's clocks to the calendar."""
 
 import time
-from dataclasses import dataclass
+
+from ebpftrace.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,16 @@ Sixteen such steps decide a name against all globs at once. Same rules as
 """
 
 import struct
-from dataclasses import dataclass, field
 
 from ebpftrace.errors import UsageError
+from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.process_names import COMM_BYTES, bracket
 
 MAX_WORDS = 8
 _ANY = frozenset(range(1, 256))
 
 
-@dataclass
+@dataclass(slots=True)
 class _Word:
     accepts: list[int] = field(default_factory=lambda: [0] * 256)
     loops: int = 0

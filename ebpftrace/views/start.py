@@ -1,6 +1,6 @@
 """What a view gets when a watch starts."""
 
-from dataclasses import dataclass
+from ebpftrace.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """The bounds that the kernel holds now, and the fuses that were raised."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound, ProcessBound
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.events import ProcessKey
+from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import Snapshot
 from ebpftrace.probe import FuseControl
 from ebpftrace.units import NS_PER_SECOND

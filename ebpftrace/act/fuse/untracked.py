@@ -4,8 +4,7 @@ No fuse stops them. If they may take all that is left once more, a watched proce
 its backstop is not resumed for another stop, which would come too late.
 """
 
-from dataclasses import dataclass
-
+from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import JobSnapshot, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 

@@ -4,8 +4,9 @@ import base64
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from ebpftrace.lazy_dataclass import dataclass
 
 _INSTRUCTION = 8
 _LOAD_64, _MAP_FD = 0x18, 1  # BPF_LD | BPF_IMM | BPF_DW with BPF_PSEUDO_MAP_FD as source
