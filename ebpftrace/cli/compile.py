@@ -9,8 +9,8 @@ from ebpftrace.act.policy.matching import comms_to_watch
 from ebpftrace.engine.compile_memory import CompileMemory
 from ebpftrace.errors import EbpftraceError, UsageError
 from ebpftrace.probe.ahead import compile_ahead
-from ebpftrace.probe.loading.btf import BTF_PATH
 from ebpftrace.probe.loading.cache import default_folder
+from ebpftrace.probe.loading.known_types import BTF_PATH
 from ebpftrace.probe.selection import Selection
 from ebpftrace.text import wrap
 

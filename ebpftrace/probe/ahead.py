@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ebpftrace.probe import calls
 from ebpftrace.probe.globs import compile_globs
-from ebpftrace.probe.loading.btf import BTF_PATH, Btf
 from ebpftrace.probe.loading.cache import cached_programs
 from ebpftrace.probe.loading.checks import require_bpf
 from ebpftrace.probe.loading.child import Explain, unexplained
 from ebpftrace.probe.loading.compiler import compile_programs
-from ebpftrace.probe.loading.layout import read_layout
+from ebpftrace.probe.loading.known_types import BTF_PATH, KnownTypes
+from ebpftrace.probe.loading.layout import read_layout, require_tracepoints
 from ebpftrace.probe.loading.settings import compiler_flags
 from ebpftrace.probe.records import RecordDecoder
 from ebpftrace.probe.selection import Selection
@@ -48,7 +48,7 @@ def compile_ahead(
     `KernelProbe`, and OSError or NotPermittedError about the folder.
     """
     require_bpf()
-    btf = Btf.of_kernel(btf_file)
+    btf = KnownTypes(folder, btf_file)
     layout = read_layout(btf, cpus=cpus)
     method = None if layout.mmap_lock else calls.choose(btf)
     for selection, policies in usual_watches(comms):
@@ -61,5 +61,7 @@ def compile_ahead(
             method=method, watermarks=policies,
         )  # fmt: skip
         compiler = partial(compile_programs, explain=explain())
-        cached_programs(flags, folder, compiler=compiler, must_keep=True)
+        objects = cached_programs(flags, folder, compiler=compiler, must_keep=True)
+        require_tracepoints(btf, objects.handlers.values())
+        btf.keep()
         yield selection, policies

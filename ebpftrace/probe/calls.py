@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ebpftrace.errors import NoTracefsError, ProbeError
 from ebpftrace.probe.loading import bpf
-from ebpftrace.probe.loading.btf import Btf
+from ebpftrace.probe.loading.known_types import KernelTypes
 from ebpftrace.probe.loading.programs import Programs
 
 CALLS = ("mmap", "munmap", "brk", "mremap")
@@ -43,7 +43,7 @@ class CallTraceMethod(IntEnum):
         return "it slows only processes that call mmap, munmap, brk or mremap"
 
 
-def choose(btf: Btf, wanted: CallTraceMethod | None = None) -> CallTraceMethod:
+def choose(btf: KernelTypes, wanted: CallTraceMethod | None = None) -> CallTraceMethod:
     """The first method that works here, or `wanted` if it does.
 
     NoTracefsError if none does because tracefs is missing, ProbeError for other reasons.
@@ -75,7 +75,7 @@ def choose(btf: Btf, wanted: CallTraceMethod | None = None) -> CallTraceMethod:
     )
 
 
-def attach(programs: Programs, btf: Btf, method: CallTraceMethod) -> None:
+def attach(programs: Programs, btf: KernelTypes, method: CallTraceMethod) -> None:
     """Attach `enter_*` and `exit_*` of bpf/mappings.c. ProbeError if one does not attach."""
     for call in CALLS:
         if method is CallTraceMethod.FENTRY:
@@ -94,7 +94,7 @@ def _function(call: str) -> str:
     return _PREFIX.get(platform.machine(), "sys_") + call
 
 
-def _fentry_works(btf: Btf) -> bool:
+def _fentry_works(btf: KernelTypes) -> bool:
     """Whether a program attaches: some kernels refuse it even to root."""
     try:
         program = bpf.load(

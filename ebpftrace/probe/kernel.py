@@ -15,11 +15,11 @@ from ebpftrace.probe.fuses import KernelFuses
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.groups import Groups
 from ebpftrace.probe.interface import FuseDefault
-from ebpftrace.probe.loading.btf import Btf
 from ebpftrace.probe.loading.cache import cached_programs
 from ebpftrace.probe.loading.checks import require_bpf
 from ebpftrace.probe.loading.child import Explain, unexplained
 from ebpftrace.probe.loading.compiler import compile_programs
+from ebpftrace.probe.loading.known_types import KnownTypes
 from ebpftrace.probe.loading.layout import read_layout, require_tracepoints
 from ebpftrace.probe.loading.programs import Programs, give_back_memory
 from ebpftrace.probe.loading.settings import (
@@ -45,9 +45,6 @@ from ebpftrace.units import NS_PER_SECOND
 _GENERATIONS = 32  # of descendants that have lower pids than their parents: rare, and bounded
 
 _ADOPT_NS = 2 * NS_PER_SECOND  # what is not read by then comes with the next slices
-
-_ON = "on_"
-"""Programs named `on_` and a raw tracepoint are attached to it; the kernel must have it."""
 
 _REPEATED = frozenset(("on_rss_stat", "on_mmap_lock_released"))
 """Programs whose missed run the next run makes up for. Of the others each miss is a loss.
@@ -87,7 +84,7 @@ class KernelProbe:
     ) -> None:
         require_bpf()
         sizes = table_sizes(max_processes, max_cgroups)
-        btf = Btf.of_kernel()
+        btf = KnownTypes()
         layout = read_layout(btf, many_cpus=many_cpus)
         trace_calls = mapping_calls or not layout.mmap_lock
         method = calls.choose(btf, method) if trace_calls else None
@@ -101,7 +98,7 @@ class KernelProbe:
             watermarks=watermarks, ring_bytes=ring_bytes, sizes=sizes,
         )  # fmt: skip
         objects = cached_programs(flags, compiler=partial(compile_programs, explain=explain))
-        handlers = {name: name[len(_ON) :] for name in objects.programs if name.startswith(_ON)}
+        handlers = objects.handlers
         require_tracepoints(btf, handlers.values())
         self._programs = Programs(objects)
         fill_maps(
@@ -139,6 +136,7 @@ class KernelProbe:
         self.features = features.features(layout, method)
         self.remarks = features.remarks(layout, method)
         self._adopt(layout.iter_task_id, follow=selection.children)
+        btf.keep()
         del btf
         give_back_memory()
 

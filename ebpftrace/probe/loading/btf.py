@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ebpftrace.errors import NoBtfError
-
-BTF_PATH = Path("/sys/kernel/btf/vmlinux")
+from ebpftrace.probe.loading.known_types import BTF_PATH
 
 _MAGIC = 0xEB9F
 _INT, _PTR, _ARRAY, _STRUCT, _UNION, _ENUM, _FWD, _TYPEDEF = range(1, 9)
@@ -91,15 +90,12 @@ class Btf:
             kind_id = self._bare(self._words[self._at[kind_id] + 3])
         return self._name(kind_id)
 
-    def enumerators(self, *enums: str) -> dict[str, int]:
-        """All values of these enums by name."""
-        found = {}
-        for enum in enums:
-            at = self._at[self._find(enum, {_ENUM, _ENUM64})]
-            step = 3 if self._words[at + 1] >> 24 & 0x1F == _ENUM64 else 2
-            for entry in range(at + 3, at + 3 + step * (self._words[at + 1] & 0xFFFF), step):
-                found[self._text(self._words[entry])] = self._words[entry + 1]
-        return found
+    def enumerators(self, enum: str) -> dict[str, int]:
+        """All values of this enum by name."""
+        at = self._at[self._find(enum, {_ENUM, _ENUM64})]
+        step = 3 if self._words[at + 1] >> 24 & 0x1F == _ENUM64 else 2
+        entries = range(at + 3, at + 3 + step * (self._words[at + 1] & 0xFFFF), step)
+        return {self._text(self._words[entry]): self._words[entry + 1] for entry in entries}
 
     def tracepoint_args(self, name: str) -> list[str] | None:
         """Types of a raw tracepoint's arguments as C spells them; None if there is no such one.

@@ -48,7 +48,7 @@ def cached_programs(
         # Read-only, full, or another user's: the next start compiles.
         ignored = (UntrustedError,) if must_keep else (UntrustedError, OSError)
         with contextlib.suppress(*ignored):
-            _write(path, ingredients + objects.to_bytes())
+            write_kept(path, ingredients + objects.to_bytes())
     if must_keep and _read(path, ingredients) is None:
         raise NotPermittedError(
             f"the compiled programs would not be used from {path.parent}",
@@ -95,24 +95,36 @@ def _ingredients(flags: tuple[str, ...]) -> bytes | None:
 
 
 def _read(path: Path, ingredients: bytes) -> Objects | None:
+    data = read_kept(path, ingredients)
+    try:
+        return None if data is None else Objects.from_bytes(data)
+    except (ValueError, KeyError, TypeError):
+        return None  # incomplete
+
+
+def read_kept(path: Path, ingredients: bytes) -> bytes | None:
+    """What follows the ingredients in this file; None if it has others, or is missing, or if
+    another user could have written it."""
     try:
         with (
             _open_folder(path.parent) as folder,
             os.fdopen(folder.open_file(path.name, os.O_RDONLY), "rb") as file,
         ):
             data = file.read()
-        if not data.startswith(ingredients):
-            return None
-        return Objects.from_bytes(data[len(ingredients) :])
-    except (UntrustedError, OSError, ValueError, KeyError, TypeError):
-        return None  # missing or incomplete, or another user could have written it
+    except (UntrustedError, OSError):
+        return None
+    return data[len(ingredients) :] if data.startswith(ingredients) else None
 
 
 def _open_folder(folder: Path, *, make: bool = False) -> TrustedFolder:
     return TrustedFolder.open("the compiled programs", folder, make=make)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_kept(path: Path, data: bytes) -> None:
+    """Replace a file of the cache, and remove the oldest of its kind beyond so many.
+
+    UntrustedError or OSError if it cannot be written.
+    """
     with _open_folder(path.parent, make=True) as folder:
         new = f"{path.stem}.{os.getpid()}"
         folder.unlink(new)
@@ -120,7 +132,7 @@ def _write(path: Path, data: bytes) -> None:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
         folder.rename(new, path.name)
-        kept = [name for name in folder.names() if name.endswith(".objects")]
+        kept = [name for name in folder.names() if name.endswith(path.suffix)]
         kept.sort(key=lambda name: folder.stat(name).st_mtime_ns)
         for old in kept[:-_MAX_FILES]:
             folder.unlink(old)

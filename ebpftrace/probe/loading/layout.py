@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ebpftrace.errors import NoBtfError, ProbeError
 from ebpftrace.lazy_dataclass import dataclass
-from ebpftrace.probe.loading.btf import Btf
+from ebpftrace.probe.loading.known_types import KernelTypes
 from ebpftrace.probe.loading.percpu import cpu_offsets, possible_cpus
 from ebpftrace.probe.loading.sources import read_source
 from ebpftrace.units import PAGE_SIZE
@@ -75,7 +75,9 @@ class Layout:
     many_cpus: bool
 
 
-def read_layout(btf: Btf, *, many_cpus: bool | None = None, cpus: int | None = None) -> Layout:
+def read_layout(
+    btf: KernelTypes, *, many_cpus: bool | None = None, cpus: int | None = None
+) -> Layout:
     """What the programs need to know of this kernel. NoBtfError names what is missing.
 
     `many_cpus` overrides the choice that otherwise follows from the number of CPUs. With
@@ -154,7 +156,7 @@ def read_layout(btf: Btf, *, many_cpus: bool | None = None, cpus: int | None = N
     )
 
 
-def require_tracepoints(btf: Btf, names: Iterable[str]) -> None:
+def require_tracepoints(btf: KernelTypes, names: Iterable[str]) -> None:
     """ProbeError for the first of these raw tracepoints that the kernel does not have."""
     for name in names:
         if btf.tracepoint_args(name) is None:
@@ -165,14 +167,14 @@ def require_tracepoints(btf: Btf, names: Iterable[str]) -> None:
             )
 
 
-def _offsets(btf: Btf, cpus: int) -> tuple[int, ...]:
+def _offsets(btf: KernelTypes, cpus: int) -> tuple[int, ...]:
     try:
         return tuple(cpu_offsets(btf.offset("bpf_array.pptrs"), cpus))
     except OSError:
         return (0,) * cpus  # the layout is not exact then, which a remark reports
 
 
-def _slab_flags(btf: Btf) -> dict[str, int]:
+def _slab_flags(btf: KernelTypes) -> dict[str, int]:
     """Where a cgroup's counters of slab are; {} where they are not known to be.
 
     Behind a pointer since 6.0, in a struct of their own since 5.13, in mem_cgroup before.

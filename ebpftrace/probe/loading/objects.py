@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ebpftrace.lazy_dataclass import dataclass
 
 _INSTRUCTION = 8
+_ON = "on_"
 _LOAD_64, _MAP_FD = 0x18, 1  # BPF_LD | BPF_IMM | BPF_DW with BPF_PSEUDO_MAP_FD as source
 
 
@@ -28,6 +29,12 @@ class Objects:
 
     maps: Mapping[str, MapShape]
     programs: Mapping[str, bytes]
+
+    @property
+    def handlers(self) -> dict[str, str]:
+        """The programs that are attached to a raw tracepoint, which the kernel must have: a
+        program named `on_NAME` is attached to NAME."""
+        return {name: name[len(_ON) :] for name in self.programs if name.startswith(_ON)}
 
     def to_bytes(self) -> bytes:
         """As JSON, for a pipe or a file."""

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebpftrace.errors import NoBtfError
-from ebpftrace.probe.loading.btf import BTF_PATH, Btf
+from ebpftrace.probe.loading.btf import Btf
+from ebpftrace.probe.loading.known_types import BTF_PATH
 
 _INT, _PTR, _ARRAY, _STRUCT, _UNION, _ENUM, _TYPEDEF, _FUNC, _PROTO = (
     1,

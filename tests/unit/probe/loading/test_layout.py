@@ -3,7 +3,8 @@ import re
 import pytest
 
 from ebpftrace.errors import NoBtfError, ProbeError
-from ebpftrace.probe.loading.btf import BTF_PATH, Btf
+from ebpftrace.probe.loading.btf import Btf
+from ebpftrace.probe.loading.known_types import BTF_PATH
 from ebpftrace.probe.loading.layout import read_layout, require_tracepoints, whole_pages
 from ebpftrace.probe.loading.sources import read_source
 from ebpftrace.units import PAGE_SIZE
