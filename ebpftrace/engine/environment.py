@@ -10,6 +10,7 @@ from ebpftrace.engine.compile_memory import CompileMemory
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources, open_holding
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
+from ebpftrace.engine.waiting.priority import TurnPriority
 from ebpftrace.history.store import Store
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.lazy_dataclass import dataclass
@@ -63,7 +64,10 @@ def protect_process() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """This machine, unless something else is given. `protect` is called with a breaker only."""
+    """This machine, unless something else is given.
+
+    `protect` and `open_priority` are called with a breaker only.
+    """
 
     time: TimeSource = SystemTime()
     open_probe: OpenProbe = open_kernel_probe
@@ -71,3 +75,4 @@ class Environment:
     open_store: Callable[[Path], Store] = open_sqlite_store
     memory_hierarchy: Callable[[], MemoryHierarchy] = memory_hierarchy
     protect: Callable[[], list[str]] = protect_process
+    open_priority: Callable[[], TurnPriority] = TurnPriority

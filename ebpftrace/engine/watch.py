@@ -94,6 +94,7 @@ def watch(
             if resources.policies.file is not None:
                 waiter.reload_on_hangup()
             remarks += environment.protect()
+            waiter.add_priority(environment.open_priority())
         for text in remarks:
             view.remark(Remark(time.unix_ns(), time.monotonic_ns(), text))
         pressure = None

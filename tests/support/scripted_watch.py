@@ -14,6 +14,7 @@ from ebpftrace.counters import CgroupCounters, ProcessCounters, Usage
 from ebpftrace.engine.environment import Environment
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
+from ebpftrace.engine.waiting.priority import TurnPriority
 from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.engine.watch import watch
 from ebpftrace.events import (
@@ -93,6 +94,7 @@ class ScriptedWatch:
             open_store=self._open_store,
             memory_hierarchy=lambda: hierarchy,
             protect=list,
+            open_priority=lambda: TurnPriority(set_real_time=lambda _real_time: None),
         )
 
     def run(self, **changes: Any) -> RecordingView:

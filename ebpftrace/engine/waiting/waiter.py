@@ -10,6 +10,7 @@ from typing import TextIO
 
 from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
+from ebpftrace.engine.waiting.priority import TurnPriority
 from ebpftrace.engine.waiting.signals import Signals
 from ebpftrace.engine.waiting.waker import Waker
 from ebpftrace.host.ready import is_writable
@@ -62,6 +63,7 @@ class Waiter:
         self._actions: set[int] = set()
         self._pressed: set[int] = set()
         self._writers: dict[int, Callable[[], bool]] = {}
+        self._priority: TurnPriority | None = None
         self._quit = False
         self._commands: deque[UserCommand] = deque()
 
@@ -147,11 +149,17 @@ class Waiter:
         """From here on SIGHUP makes `wait` return RELOAD and no longer stops the watch."""
         self._signals.reload_on_hangup()
 
+    def add_priority(self, priority: TurnPriority) -> None:
+        """Tell it of each `wait` that has ended."""
+        self._priority = priority
+
     def wait(self, ns: int) -> WakeReason:
         """Sleep until something happens, `ns` at most."""
         if self._signals.stop is not None:
             return WakeReason.STOP
         ready = self._time.poll(self._epoll, max(0, ns) / NS_PER_SECOND)
+        if self._priority is not None:
+            self._priority.waited()
         reasons = {self._reason(fd) for fd, _ in ready}
         for reason in _MOST_URGENT_FIRST:
             if reason in reasons:
