@@ -92,7 +92,7 @@ def about(pid: int, folder: Path | None = None, **changes: Any) -> Incident:
 def drive(running: Running, seconds: float = PATIENCE_SECONDS) -> Ended:
     """Poll as the breaker does, waiting on what the action names; TimeoutError."""
     end = time.monotonic() + seconds
-    while (ended := running.poll(time.monotonic_ns())) is None:
+    while not isinstance(ended := running.poll(time.monotonic_ns()), Ended):
         if time.monotonic() > end:
             raise TimeoutError("the action does not end")
         wait = 50.0 if running.due_ns is None else 1.0

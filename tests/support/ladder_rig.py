@@ -1,5 +1,6 @@
 """A ladder of scripted actions, with a clock that the test moves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -89,7 +90,7 @@ def snapshot(now_ns: int, mib: int | None) -> Snapshot:
     return replace(watches.snapshot(watches.job(processes=there)), monotonic_ns=now_ns)
 
 
-def summary(events: list[StepOutcome | Outcome]) -> list[str]:
+def summary(events: Sequence[StepOutcome | Outcome]) -> list[str]:
     return [
         f"{event.action} {event.status.value}" if isinstance(event, StepOutcome)
         else f"helped {event.helped}"

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 
-from ebpftrace.act.actions.support.running import Ended
+from ebpftrace.act.actions.support.running import Ended, Written
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.process.undo import Undo
 
 
 @dataclass
 class ScriptedAction:
-    """It ends as `ended` says; None: not yet. `about` is set by the rig that starts it."""
+    """It ends as `ended` says; None: not yet. `about` is set by the rig that starts it.
+
+    Before its end it reports once that the evidence is `written`.
+    """
 
     ended: Ended | None = None
     undo: Undo | None = None
@@ -18,9 +21,11 @@ class ScriptedAction:
     stopped: int = 0
     about: Incident | None = None
     refuses: Exception | None = None  # why it cannot start
+    written: Written | None = None
 
-    def poll(self, now_ns: int) -> Ended | None:
-        return self.ended
+    def poll(self, now_ns: int) -> Ended | Written | None:
+        written, self.written = self.written, None
+        return written or self.ended
 
     def cancel(self, now_ns: int) -> bool:
         return False

@@ -1,8 +1,9 @@
 """capture: save the evidence of an incident in a directory, before a process is ended.
 
-The directory is written under a hidden name, synced, and renamed once it is complete, so
-one with its final name is complete. `manifest.json` lists every part, with what failed and
-why. Environments are not saved: they hold secrets.
+The directory is written under a hidden name and renamed once it is complete: hooks may
+read it then, while it is synced. `manifest.json` lists every part with its size, so that
+one that a power cut left incomplete is seen, and what failed and why. Environments are not
+saved: they hold secrets.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from typing import Annotated, Any
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.evidence import Part, parts_of
-from ebpftrace.act.actions.support.running import Ended, Running
+from ebpftrace.act.actions.support.running import Ended, Running, Written
 from ebpftrace.act.actions.support.surplus import Kept, surplus
 from ebpftrace.act.incident.incident import Incident, facts
 from ebpftrace.act.incident.outcome import StepStatus
@@ -55,7 +56,27 @@ class CaptureOptions:
 
 def start(incident: Incident, options: CaptureOptions) -> Running:
     """Runs on a thread: reading smaps waits for a lock of the process."""
-    return Background("capture", lambda cancelled: capture(incident, options, cancelled))
+    return _Capturing(incident, options)
+
+
+class _Capturing(Background):
+    """Reports that the evidence is written, before it has ended."""
+
+    def __init__(self, incident: Incident, options: CaptureOptions) -> None:
+        self._written: Written | None = None
+        super().__init__(
+            "capture",
+            lambda cancelled: capture(incident, options, cancelled, written=self._report),
+        )
+
+    def poll(self, now_ns: int) -> Ended | Written | None:
+        ended = super().poll(now_ns)
+        written, self._written = self._written, None
+        return ended or written
+
+    def _report(self, folder: Path) -> None:
+        self._written = Written(folder)
+        self.wake()
 
 
 def capture(
@@ -63,11 +84,13 @@ def capture(
     options: CaptureOptions,
     cancelled: Event,
     parts: Callable[[Incident], Iterator[Part]] = parts_of,
+    written: Callable[[Path], None] = lambda _folder: None,
 ) -> Ended:
     """Save all parts that can be read. OSError if the directory cannot be written.
 
-    UntrustedError if another user could replace it. Once `cancelled` is set, no more parts
-    are saved, and the manifest says so.
+    UntrustedError if another user could replace it. `written` is called with the directory
+    once it is complete, before it is synced. Once `cancelled` is set, no more parts are
+    saved, and the manifest says so.
     """
     # What others cannot change may be written to by its path.
     TrustedFolder.open("the evidence in", options.folder, make=True, sticky=True).close()
@@ -87,12 +110,13 @@ def capture(
             }
             file.write(json.dumps(manifest, indent=2).encode() + b"\n")
             file.truncate()
-        _sync(partial)
         partial.rename(folder)
-        _sync_folder(options.folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+    written(folder)
+    _sync(folder)
+    _sync_folder(options.folder)
     with contextlib.suppress(OSError):  # the evidence is saved all the same
         _prune(options.folder, options.keep, folder)
     whole = [part for part in saved if part["error"] is None]
@@ -201,4 +225,5 @@ ACTION = Action(
     temporary=False,
     spends_budget=False,
     saves_evidence=True,
+    ends_target=False,
 )

@@ -211,4 +211,5 @@ ACTION = Action(
     temporary=False,
     spends_budget=True,
     saves_evidence=False,
+    ends_target=True,
 )

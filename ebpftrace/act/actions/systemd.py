@@ -145,4 +145,5 @@ ACTION = Action(
     temporary=False,
     spends_budget=True,
     saves_evidence=False,
+    ends_target=True,
 )

@@ -74,4 +74,5 @@ ACTION = Action(
     temporary=True,
     spends_budget=False,
     saves_evidence=False,
+    ends_target=False,
 )

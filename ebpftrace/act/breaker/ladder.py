@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ebpftrace.act.actions.support.action import Action
-from ebpftrace.act.actions.support.running import Ended
+from ebpftrace.act.actions.support.running import Ended, Written
 from ebpftrace.act.audit.allowance import Allowance
 from ebpftrace.act.audit.records import (
     ended_incident_record,
@@ -20,6 +20,7 @@ from ebpftrace.act.breaker import outcomes
 from ebpftrace.act.breaker.recovery_check import RecoveryVerdict
 from ebpftrace.act.breaker.recovery_state import RecoveryState
 from ebpftrace.act.breaker.rung import Rung, failed
+from ebpftrace.act.breaker.rungs import Rungs
 from ebpftrace.act.breaker.target_ends import TargetEnds
 from ebpftrace.act.breaker.temporary_changes import TemporaryChanges
 from ebpftrace.act.fuse.ladder import RESUME, kill
@@ -56,8 +57,7 @@ class Ladder:
         self._clock = clock
         self._steps = [step for step in policy.ladder if not self._action(step).after_outcome]
         self._late_steps = [step for step in policy.ladder if self._action(step).after_outcome]
-        self._rung: Rung | None = None
-        self._concurrent: list[Rung] = []
+        self._rungs = Rungs()
         self._recovery = RecoveryState()
         self._changes = TemporaryChanges()
         self.target_ends = TargetEnds()
@@ -69,16 +69,12 @@ class Ladder:
     @property
     def fds(self) -> tuple[int, ...]:
         """Poll once one of these is readable."""
-        return tuple(fd for rung in self._running for fd in rung.fds)
+        return self._rungs.fds
 
     @property
     def deadline_ns(self) -> int | None:
         """Poll by then, CLOCK_MONOTONIC; None: only a snapshot can change anything."""
-        return min((rung.deadline_ns for rung in self._running), default=None)
-
-    @property
-    def _running(self) -> list[Rung]:
-        return self._concurrent if self._rung is None else [*self._concurrent, self._rung]
+        return self._rungs.deadline_ns
 
     @property
     def awaits_successor(self) -> bool:
@@ -93,23 +89,28 @@ class Ladder:
         """Proceed as far as possible without waiting."""
         while not self.over:
             yield from self._poll_concurrent()
-            if self._rung is not None:
-                ended = self._rung.poll(self._clock())
-                if ended is None:
+            if self._rungs.current is not None:
+                news = self._rungs.current.poll(self._clock())
+                if news is None:
                     return
-                rung, self._rung = self._rung, None
-                yield self._finish(rung, ended)
+                if isinstance(news, Written):
+                    self.incident = replace(self.incident, evidence=news.evidence)
+                    self._rungs.save_beside()
+                else:
+                    yield self._finish(self._rungs.remove(self._rungs.current), news)
             elif self._recovery.checking:
                 if self._recovery.verdict is RecoveryVerdict.WAIT:
                     return
                 self._complete_check()
             elif self._steps:
+                if self._rungs.saving and self._action(self._steps[0]).ends_target:
+                    return
                 yield from self._start(self._steps.pop(0))
             elif self._acted and self._recovery.verdict is RecoveryVerdict.WAIT:
                 self._recovery.start(self.incident, self._clock())
             elif self._late_steps:
                 yield from self._start(self._late_steps.pop(0))
-            elif self._concurrent:
+            elif self._rungs.beside:
                 return
             else:
                 yield self._end()
@@ -119,10 +120,10 @@ class Ladder:
         if self.over:
             return
         self._canceled = canceled
-        for rung in self._running:
+        for rung in self._rungs:
             status = StepStatus.SKIPPED if canceled else StepStatus.FAILED
             yield self._finish(rung, Ended(status, reason))
-        self._rung, self._concurrent = None, []
+        self._rungs.clear()
         self._steps.clear()
         self._late_steps.clear()
         self._recovery.conclude()
@@ -130,9 +131,10 @@ class Ladder:
 
     def kill_now(self, reason: str) -> Iterator[BreakerEvent]:
         """A user does not want to wait for the other steps: SIGKILL is next."""
-        if self._rung is not None:
-            rung, self._rung = self._rung, None
-            yield self._finish(rung, Ended(StepStatus.SKIPPED, reason))
+        for rung in (self._rungs.saving, self._rungs.current):
+            if rung is not None:
+                self._rungs.remove(rung)
+                yield self._finish(rung, Ended(StepStatus.SKIPPED, reason))
         self._steps = [kill()]
         self._recovery.cancel()
         self._allowance.waive()
@@ -154,19 +156,16 @@ class Ladder:
         except Exception as error:
             yield self._finish(rung, failed(error))
             return
-        if action.concurrent:
-            self._concurrent.append(rung)
-        else:
-            self._rung = rung
+        self._rungs.add(rung, beside=action.concurrent)
 
     def _action(self, step: Step) -> Action[Any]:
         return self._actions[step.action]
 
     def _poll_concurrent(self) -> Iterator[BreakerEvent]:
-        for rung in list(self._concurrent):
+        for rung in tuple(self._rungs.beside):
             ended = rung.poll(self._clock())
-            if ended is not None:
-                self._concurrent.remove(rung)
+            if isinstance(ended, Ended):
+                self._rungs.remove(rung)
                 yield self._finish(rung, ended)
 
     def _finish(self, rung: Rung, ended: Ended) -> StepOutcome:

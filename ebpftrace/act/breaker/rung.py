@@ -1,6 +1,6 @@
 """One step of a ladder, from its start to its end."""
 
-from ebpftrace.act.actions.support.running import Ended, Running
+from ebpftrace.act.actions.support.running import Ended, Running, Written
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.policy.policy import Step
 from ebpftrace.lazy_dataclass import dataclass
@@ -31,7 +31,7 @@ class Rung:
             return end
         return due if self.timed_out else min(end, due)
 
-    def poll(self, now_ns: int) -> Ended | None:
+    def poll(self, now_ns: int) -> Ended | Written | None:
         """How it ended, on its own or at its timeout; None: not yet."""
         assert self.running is not None
         try:
@@ -39,7 +39,7 @@ class Rung:
         except Exception as error:
             ended = failed(error)
         if self.timed_out:
-            return None if ended is None else self._stopped()
+            return self._stopped() if isinstance(ended, Ended) else None
         if ended is None and now_ns - self.began_ns >= self.step.timeout_ns:
             self.timed_out = True
             return None if self.running.cancel(now_ns) else self._stopped()

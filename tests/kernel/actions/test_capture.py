@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,25 +41,23 @@ def test_evidence_of_a_real_process(
     assert (folder.stat().st_mode & 0o777) == 0o700
 
 
-def test_every_file_is_synced_before_the_rename(
+def test_every_file_and_folder_is_synced_before_the_end(
     victim: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: set[int] = set()
-    sync, rename = os.fdatasync, Path.rename
+    for name in ("fdatasync", "fsync"):
+        sync = getattr(os, name)
 
-    def noted(fd: int) -> None:
-        synced.add(os.fstat(fd).st_ino)
-        sync(fd)
+        def noted(fd: int, sync: Callable[[int], None] = sync) -> None:
+            synced.add(os.fstat(fd).st_ino)
+            sync(fd)
 
-    def renamed(folder: Path, whole: Path) -> Path:
-        assert {file.stat().st_ino for file in folder.iterdir()} == synced
-        return rename(folder, whole)
-
-    monkeypatch.setattr(os, "fdatasync", noted)
-    monkeypatch.setattr(Path, "rename", renamed)
+        monkeypatch.setattr(os, name, noted)
     ended = act("capture", about(victim.pid), capture.CaptureOptions(tmp_path))
     assert ended.status is StepStatus.DONE, ended
-    assert synced
+    assert ended.evidence is not None
+    saved = {tmp_path, ended.evidence, *ended.evidence.iterdir()}
+    assert {path.stat().st_ino for path in saved} == synced
 
 
 def test_only_parts_of_a_process_that_has_ended_fail(

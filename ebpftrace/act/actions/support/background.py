@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from ebpftrace.act.actions.support.running import Ended
+from ebpftrace.act.actions.support.running import Ended, Written
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.errors import EbpftraceError
@@ -45,8 +45,16 @@ class Background:
     def due_ns(self) -> int | None:
         return None
 
-    def poll(self, now_ns: int) -> Ended | None:
-        return self._ended if is_readable(self._eventfd) else None
+    def poll(self, now_ns: int) -> Ended | Written | None:
+        if is_readable(self._eventfd):
+            os.eventfd_read(self._eventfd)
+        return self._ended
+
+    def wake(self) -> None:
+        """Have `poll` called. Callable from the thread."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._listening:
+                os.eventfd_write(self._eventfd, 1)
 
     def cancel(self, now_ns: int) -> bool:
         return False
@@ -73,6 +81,4 @@ class Background:
             # A bug of ours is a failed step, and the ladder continues.
             self._ended = Ended(StepStatus.FAILED, clean(f"{type(error).__name__}: {error}"))
         finally:
-            with self._lock, contextlib.suppress(OSError):
-                if self._listening:
-                    os.eventfd_write(self._eventfd, 1)
+            self.wake()

@@ -23,6 +23,16 @@ class Ended:
     signal: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A capture wrote its evidence into a folder, and now waits until that is on the disk.
+
+    Hooks can read it already; no target is ended before.
+    """
+
+    evidence: Path
+
+
 class Running(Protocol):
     """An action between its start and its end. All times are CLOCK_MONOTONIC nanoseconds.
 
@@ -41,7 +51,7 @@ class Running(Protocol):
     def undo(self) -> Undo | None:
         """How its change is undone once the incident has ended, however the action ends."""
 
-    def poll(self, now_ns: int) -> Ended | None:
+    def poll(self, now_ns: int) -> Ended | Written | None:
         """Take the next step. Returns how the action ended, or None while it runs."""
 
     def cancel(self, now_ns: int) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from ebpftrace.act.actions import capture as saving
 from ebpftrace.act.actions.capture import CaptureOptions, capture
 from ebpftrace.act.actions.support.evidence import Part
+from ebpftrace.act.actions.support.running import Written
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
-from tests.support.incidents import incident
+from tests.support.incidents import drive, incident
 
 
 def broken(_limit: int) -> bytes:
@@ -102,6 +105,38 @@ def test_evidence_of_other_jobs_is_kept_while_one_fills_the_folder(tmp_path: Pat
     assert "20261123T120000Z-4711-aaaaaa" in names
     assert "20261123T120019Z-4711-aaaaaa" in names
     assert len(names) == 3
+
+
+def test_evidence_is_complete_once_it_is_reported_as_written(tmp_path: Path) -> None:
+    reported: list[bool] = []
+
+    def written(folder: Path) -> None:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        whole = all((folder / it["name"]).stat().st_size == it["bytes"]
+                    for it in manifest["parts"] if it["error"] is None)  # fmt: skip
+        reported.append(whole and manifest["complete"])
+
+    about, options = incident(), CaptureOptions(tmp_path)
+    capture(about, options, threading.Event(), parts, written)
+    assert reported == [True]
+
+
+def test_capture_is_over_once_its_evidence_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = threading.Event()
+    monkeypatch.setattr(saving, "_sync", lambda _folder: synced.wait())
+    about = incident()
+    running = saving.start(about, CaptureOptions(tmp_path))
+    written = None
+    while written is None:
+        select.select(running.fds, [], [])
+        written = running.poll(0)
+    assert written == Written(tmp_path / about.id)
+    assert running.poll(0) is None
+    synced.set()
+    assert drive(running).evidence == written.evidence
+    running.stop()
 
 
 def test_failed_capture_leaves_nothing(tmp_path: Path) -> None:

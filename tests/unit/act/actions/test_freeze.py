@@ -7,6 +7,7 @@ import pytest
 
 from ebpftrace.act.actions import freeze
 from ebpftrace.act.actions.support.action import NoOptions
+from ebpftrace.act.actions.support.running import Ended
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.host.cgroups import memory_cgroup
@@ -19,9 +20,7 @@ def test_freeze_ends_once_the_kernel_reports_it(sleeping_job: Incident, cgroup: 
     assert (cgroup / "cgroup.freeze").read_text().strip() == "1"
     assert running.poll(1) is None
     (cgroup / "cgroup.events").write_text("populated 1\nfrozen 1\n")
-    ended = running.poll(2)
-    assert ended is not None
-    assert (ended.status, ended.detail) == (StepStatus.DONE, "cgroup frozen")
+    assert running.poll(2) == Ended(StepStatus.DONE, "cgroup frozen")
     running.stop()
     assert (cgroup / "cgroup.freeze").read_text().strip() == "1"
 

@@ -56,6 +56,7 @@ ACTION = Action(
     temporary=False,
     spends_budget=True,
     saves_evidence=False,
+    ends_target=False,
 )
 """
 POLICY = """

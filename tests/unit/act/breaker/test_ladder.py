@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ebpftrace.act.actions.support.running import Ended
+from ebpftrace.act.actions.support.running import Ended, Written
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.act.policy.policy import Budget
 from ebpftrace.act.process.undo import Undo
@@ -133,6 +133,41 @@ def test_the_incident_ends_only_after_notify_has() -> None:
     assert notify.started()
     notify.ended = DONE
     assert summary(rig.poll(16)) == ["notify done", "helped True"]
+
+
+SAVED = Path("/saved")
+
+
+def test_hook_runs_beside_the_sync_of_evidence_and_no_target_ends_before_it() -> None:
+    capture = ScriptedAction(written=Written(SAVED))
+    hook = ScriptedAction(Ended(StepStatus.FAILED, "exit code 1"))
+    end = ScriptedAction(DONE)
+    rig = LadderRig((("capture", capture), ("exec", hook), ("signal", end)))
+    assert summary(rig.poll(0)) == ["exec failed"]
+    assert hook.about is not None
+    assert hook.about.evidence == SAVED
+    assert not end.started()
+    capture.ended = Ended(StepStatus.DONE, "saved", evidence=SAVED)
+    assert summary(rig.poll(1)) == ["capture done", "signal done"]
+
+
+def test_target_is_ended_though_its_evidence_cannot_be_synced() -> None:
+    capture, end = ScriptedAction(written=Written(SAVED)), ScriptedAction(DONE)
+    rig = LadderRig((("capture", capture), ("signal", end)))
+    assert rig.poll(0) == []
+    assert not end.started()
+    assert summary(rig.poll(5)) == ["capture timed_out", "signal done"]
+    assert capture.stopped == 1
+
+
+def test_user_does_not_wait_for_the_sync_of_evidence() -> None:
+    capture, hook = ScriptedAction(written=Written(SAVED)), ScriptedAction(None)
+    rig = LadderRig((("capture", capture), ("exec", hook)))
+    assert rig.poll(0) == []
+    stopped = [
+        it for it in rig.ladder.kill_now("killed by hand") if isinstance(it, StepOutcome)
+    ]
+    assert summary(stopped) == ["capture skipped", "exec skipped"]
 
 
 def test_abandoning_stops_concurrent_steps_too() -> None:

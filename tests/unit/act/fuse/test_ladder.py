@@ -6,6 +6,7 @@ import pytest
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.signal import SignalOptions
+from ebpftrace.act.actions.support.running import Ended
 from ebpftrace.act.fuse.ladder import RESUME, actions_with, at_stop, with_end
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.policy.fuse import Fuse, FuseEnd, backstop
@@ -30,7 +31,7 @@ def test_ladder_ends_with_a_resume_where_the_fuse_thaws() -> None:
     resumed: list[ProcessKey] = []
     about = incident()
     ended = actions_with(resumed.append)[RESUME].start(about, step.options).poll(0)
-    assert ended is not None
+    assert isinstance(ended, Ended)
     assert ended.status is StepStatus.DONE
     assert resumed == [about.target.key]
 
