@@ -6,11 +6,11 @@ were cleaned by `ebpftrace.text.clean`.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from signal import SIGKILL
 
 from ebpftrace.counters import CgroupCounters, CgroupPressure, Delays, ProcessCounters, Usage
-from ebpftrace.lazy_dataclass import dataclass, field
 
 
 class StartCause(StrEnum):

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, cast, get_args
 
@@ -12,7 +13,6 @@ from click.shell_completion import CompletionItem
 
 from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.errors import EbpftraceError, UsageError
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.trusted.exports import open_export
 from ebpftrace.views import View
 from ebpftrace.views.factory import Output, open_view

@@ -1,8 +1,8 @@
 """The three jobs: their names, what they do, and their limits."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.units import MIB
 
 

@@ -10,12 +10,12 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, ProbeError
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.mounts import memory_hierarchy
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.units import MIB, format_bytes
 
 NEEDED_BYTES = 96 * MIB

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +14,6 @@ from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
 from ebpftrace.engine.waiting.priority import TurnPriority
 from ebpftrace.history.store import Store
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.probe import Probe
 from ebpftrace.probe.kernel import KernelProbe
 
@@ -69,7 +69,7 @@ class Environment:
     `protect` and `open_priority` are called with a breaker only.
     """
 
-    time: TimeSource = SystemTime()
+    time: TimeSource = SystemTime()  # noqa: RUF009 - it has no state
     open_probe: OpenProbe = open_kernel_probe
     open_holding: "Callable[[int], Holding]" = open_holding
     open_store: Callable[[Path], Store] = open_sqlite_store

@@ -8,11 +8,11 @@ all else, and a snapshot is taken at once where one has come to what exhausts it
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.events import CgroupRead, ProcessKey
 from ebpftrace.judge.detectors.exhaustion import EXHAUSTED_SHARE
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import Snapshot
 from ebpftrace.ledger.held import taken_share
 from ebpftrace.ledger.shared import total

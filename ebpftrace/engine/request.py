@@ -1,10 +1,10 @@
 """What a user asked to be watched, and how."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.act.audit.log import DEFAULT_FILE
 from ebpftrace.act.policy.store import PolicyStore
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.probe import Selection
 from ebpftrace.units import NS_PER_SECOND
 

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.errors import EbpftraceError, LogTakenError
 from ebpftrace.host.ready import WaitReadable, wait_readable
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.probe import FuseDefault
 from ebpftrace.text import clean
 

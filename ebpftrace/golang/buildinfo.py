@@ -6,11 +6,11 @@ debug/elf (the container), runtime/debug.ParseBuildInfo (the module text).
 
 import os
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ebpftrace.golang.elf import ElfFile, NotElfError
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 
 _ByteOrder = Literal["little", "big"]

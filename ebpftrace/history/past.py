@@ -7,10 +7,10 @@ busy, or a cache is warm. Levels may not: a job's peak repeats within a few perc
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 from ebpftrace.history.run import Run
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 
 MOST_RUNS = 5

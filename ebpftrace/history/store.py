@@ -1,10 +1,10 @@
 """Where runs are kept: the interface, and how much of it there may be."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from ebpftrace.history.recurring import RecurringJob
 from ebpftrace.history.run import Run
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.units import MIB
 
 

@@ -14,12 +14,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ebpftrace.counters import CgroupContents
 from ebpftrace.host.bounded import bounded
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 LEAST_BYTES = 16 * MIB

@@ -6,11 +6,11 @@ Source: /proc/self/mountinfo, proc_pid_mountinfo(5); cgroups(7).
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import lines
 from ebpftrace.units import KIB
 

@@ -11,6 +11,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from ebpftrace.host.reading.proc_file import (
     proc_chunks,
     read_proc_file,
 )
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, PAGE_SIZE
 

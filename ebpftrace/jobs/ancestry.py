@@ -9,13 +9,13 @@ of what they run. A job may have restarted them. The kernel numbers sessions (pa
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.proc import PROC, Stat, read_cmdline, read_environ, read_session, read_stat
 from ebpftrace.jobs.ci import CI_SYSTEMS
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, CiSystem
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.process_names import cut_name
 
 _DEPTH = 32

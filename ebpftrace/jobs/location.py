@@ -1,9 +1,8 @@
 """Where a process runs, as the path of its cgroup shows it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.jobs.ci.run import NAME_WIDTH
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 
 

@@ -4,7 +4,8 @@ A finding may judge the whole cgroup, in which processes run that are not watche
 of a tmpfs that no process holds. Sizes are bytes, times CLOCK_MONOTONIC nanoseconds.
 """
 
-from ebpftrace.lazy_dataclass import dataclass
+from dataclasses import dataclass
+
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState
 from ebpftrace.ledger.curve import LONGEST_NS, floor_at
 from ebpftrace.units import MIB, format_bytes

@@ -1,7 +1,7 @@
 """Snapshots in, findings out: which subjects are judged, and which findings are in force."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.judge import words
@@ -15,7 +15,6 @@ from ebpftrace.judge.past import PastOf
 from ebpftrace.judge.sample import of_job, of_process
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import is_full
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.ledger import JobSnapshot, Note, OomNote, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 

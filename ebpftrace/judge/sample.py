@@ -1,6 +1,7 @@
 """One subject, a job or a process, at one moment: what the detectors judge."""
 
-from ebpftrace.lazy_dataclass import dataclass
+from dataclasses import dataclass
+
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.held import SharedLimit
 

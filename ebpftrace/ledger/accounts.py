@@ -1,10 +1,11 @@
 """The open account of a job, with those of its processes."""
 
+from dataclasses import dataclass, field
+
 from ebpftrace.counters import CgroupCounters, Usage
 from ebpftrace.events import ProcessKey, StartCause
 from ebpftrace.golang.telemetry import MONITORS_BYTES
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.ledger.held import charged_usage, held_bytes, nearest_room_bytes
 from ebpftrace.ledger.job_history import JobHistory, JobReading
 from ebpftrace.ledger.process_account import ProcessAccount

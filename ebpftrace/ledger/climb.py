@@ -5,10 +5,10 @@ The snapshot, the views and the judge all show this one.
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import itemgetter, sub, truediv
 from typing import Protocol
 
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger.floor import KEPT_NS, Floor
 from ebpftrace.units import MIB, NS_PER_SECOND
 

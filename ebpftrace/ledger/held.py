@@ -1,9 +1,8 @@
 """What a job holds that the kernel cannot drop, and how much more fits below its limit."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.limits import own_level, shared_levels
 
 _KERNEL_PART = 4  # of the limit may be the kernel's where its memory is not known

@@ -1,6 +1,7 @@
 """What one job held over time: its growth, its trend and its curves."""
 
-from ebpftrace.lazy_dataclass import dataclass
+from dataclasses import dataclass
+
 from ebpftrace.ledger.curve import Curve, CurveKeeper
 from ebpftrace.ledger.growth import GrowthWindow
 from ebpftrace.ledger.snapshot import GrowthRates

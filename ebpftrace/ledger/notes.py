@@ -1,13 +1,13 @@
 """What happened between two snapshots, each reported once."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import OomKilled, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.limits import fullest_level
 
 

@@ -1,11 +1,11 @@
 """The open account of one process."""
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ebpftrace.counters import Delays, ProcessCounters, Usage
 from ebpftrace.events import ProcessKey, ProcessStarted
 from ebpftrace.golang.telemetry import MONITOR_BYTES
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.ledger.process_history import ProcessHistory
 from ebpftrace.ledger.snapshot import ProcessSnapshot, ProcessState
 from ebpftrace.ledger.trend import Trend

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from ebpftrace.counters import CgroupCounters, Usage
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

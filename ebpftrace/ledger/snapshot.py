@@ -4,13 +4,13 @@ Sizes are bytes. `monotonic_ns` is CLOCK_MONOTONIC; every `*_time_ns` is Unix ti
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Delays, ProcessCounters, Usage
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.ledger.curve import Curve
 from ebpftrace.ledger.held import (
     SharedLimit,

@@ -1,8 +1,8 @@
 """Where held memory is heading: the only estimate of when a limit will be reached."""
 
 from collections import deque
+from dataclasses import dataclass
 
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger.climb import SteadyClimb
 from ebpftrace.ledger.series import HeldSeries
 from ebpftrace.units import NS_PER_SECOND

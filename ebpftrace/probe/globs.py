@@ -10,9 +10,9 @@ Sixteen such steps decide a name against all globs at once. Same rules as
 """
 
 import struct
+from dataclasses import dataclass, field
 
 from ebpftrace.errors import UsageError
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.process_names import COMM_BYTES, bracket
 
 MAX_WORDS = 8

@@ -5,9 +5,9 @@ See bpf/quota.h. A cgroup's entries are those of all processes in it and below i
 
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from ebpftrace.events import QuotaReached, SharedTable
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.loading.settings import MAX_QUOTAS

@@ -3,9 +3,9 @@
 import os
 import struct
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from ebpftrace.events import Event, LossesRead, ProcessKey, ProcessRead
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.probe.fuses import KernelFuses
 from ebpftrace.probe.groups import Groups
 from ebpftrace.probe.loading import bpf

@@ -6,6 +6,7 @@ compiler gets the row's number as RECORD_NAME and its size, which it compares wi
 
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import (
@@ -20,7 +21,6 @@ from ebpftrace.events import (
     ProcessRenamed,
     ProcessStarted,
 )
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.probe.structs import (
     StructDecoder,
     TrackedEntry,

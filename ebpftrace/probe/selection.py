@@ -1,8 +1,8 @@
 """Which processes are watched."""
 
 import shlex
+from dataclasses import dataclass
 
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 
 

@@ -4,10 +4,10 @@ import contextlib
 import errno
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.trusted.rules import (
     OTHERS_MAY_WRITE,
     file_reason,

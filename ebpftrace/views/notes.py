@@ -4,10 +4,10 @@ One row of FORMATS each; the other modules of views/ look a note up here.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ebpftrace.act.incident.records import Record, identity_fields, key_fields, rfc3339
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger.notes import (
     LossNote,
     Note,

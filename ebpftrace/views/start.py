@@ -1,6 +1,6 @@
 """What a view gets when a watch starts."""
 
-from ebpftrace.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

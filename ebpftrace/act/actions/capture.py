@@ -13,6 +13,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
@@ -24,7 +25,6 @@ from ebpftrace.act.actions.support.running import Ended, Running, Written
 from ebpftrace.act.actions.support.surplus import Kept, surplus
 from ebpftrace.act.incident.incident import Incident, facts
 from ebpftrace.act.incident.outcome import StepStatus
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 from ebpftrace.trusted import TrustedFolder
 from ebpftrace.trusted.rules import owner_reason

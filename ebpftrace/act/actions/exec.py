@@ -1,12 +1,12 @@
 """exec: run a program with its arguments, without a shell."""
 
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.program import start_program
 from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.incident import Incident
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, NS_PER_SECOND
 

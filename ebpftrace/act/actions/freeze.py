@@ -8,6 +8,7 @@ cgroup-v1/freezer-subsystem.rst.
 import os
 import signal
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.act.actions.support.action import Action, NoOptions
@@ -30,7 +31,6 @@ from ebpftrace.errors import GoneError
 from ebpftrace.host import pidfd, proc
 from ebpftrace.host.cgroups import memory_cgroup, v1_cgroup
 from ebpftrace.host.mounts import mounts
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import PATH_LIMIT, clean
 from ebpftrace.units import NS_PER_SECOND
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
@@ -15,7 +16,6 @@ from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident, facts, facts_json
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.errors import UntrustedError
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.text import clean
 from ebpftrace.trusted import TrustedFolder
 from ebpftrace.units import KIB, NS_PER_SECOND

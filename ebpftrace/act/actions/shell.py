@@ -1,12 +1,12 @@
 """shell: run a line of the policy in /bin/sh. The only action that uses a shell."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.program import start_program
 from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.incident import Incident
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.units import KIB, NS_PER_SECOND
 
 SHELL = "/bin/sh"

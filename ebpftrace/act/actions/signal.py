@@ -8,6 +8,7 @@ seconds) are ended with it. So is every process that shares its memory, by the s
 
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from ebpftrace.act.actions.support.action import Action
@@ -22,7 +23,6 @@ from ebpftrace.act.process.sharers import FindSharers, no_sharers, sharers_of
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
 Name = Literal["QUIT", "INT", "HUP", "TERM", "USR1", "USR2", "ABRT", "KILL"]

@@ -4,6 +4,7 @@ Source: org.freedesktop.systemd1(5).
 """
 
 import os
+from dataclasses import dataclass
 from threading import Event
 from typing import Annotated, Any
 
@@ -16,7 +17,6 @@ from ebpftrace.act.process.identity import RefusedError, open_process, own_ances
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.jobs.systemd import units
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND
 

@@ -14,12 +14,12 @@ budget early.
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.policy.policy import Budget
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
 KEPT_NS = 24 * 3600 * NS_PER_SECOND

@@ -3,12 +3,12 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from ebpftrace.act.audit.log import KEPT
 from ebpftrace.act.incident.records import Record
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.trusted import TrustedFolder
 from ebpftrace.units import KIB
 

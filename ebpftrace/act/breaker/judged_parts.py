@@ -1,14 +1,13 @@
 """What each process has of what a finding judged, and what no watched process has of it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.act.breaker.lazily_freed import lazily_freed
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.judge.attribution import Unattributed, job_gain, process_gain, unattributed
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState
 from ebpftrace.units import MIB, NS_PER_SECOND
 

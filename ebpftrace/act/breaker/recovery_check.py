@@ -1,11 +1,11 @@
 """Did a step help? Judged from snapshots, and from the cgroup's files without a process."""
 
+from dataclasses import dataclass, field
 from enum import Enum
 
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.job_memory import JobMemory
 from ebpftrace.events import ProcessKey
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 

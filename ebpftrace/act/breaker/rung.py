@@ -1,9 +1,10 @@
 """One step of a ladder, from its start to its end."""
 
+from dataclasses import dataclass
+
 from ebpftrace.act.actions.support.running import Ended, Running, Written
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.policy.policy import Step
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 from ebpftrace.units import format_duration
 

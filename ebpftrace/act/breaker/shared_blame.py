@@ -7,11 +7,11 @@ name are the targets together.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from ebpftrace.act.process.identity import own_ancestry
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import ProcessSnapshot
 
 MAX_GROUP = 256

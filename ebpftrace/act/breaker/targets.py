@@ -1,6 +1,7 @@
 """Selects the processes of a job that an incident is about."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ebpftrace.act.breaker.judged_parts import judged_parts
 from ebpftrace.act.breaker.lazily_freed import spared
@@ -12,7 +13,6 @@ from ebpftrace.act.breaker.shared_blame import (
 from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 
 TARGET_SHARE = 1 / 3

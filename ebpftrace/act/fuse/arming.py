@@ -1,12 +1,11 @@
 """The bounds that the kernel holds now, and the fuses that were raised."""
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound, ProcessBound
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.events import ProcessKey
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import Snapshot
 from ebpftrace.probe import FuseControl
 from ebpftrace.units import NS_PER_SECOND

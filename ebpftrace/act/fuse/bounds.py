@@ -7,6 +7,7 @@ memory grow, so the bound comes down with each snapshot then.
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -19,7 +20,6 @@ from ebpftrace.act.process.identity import in_own_ancestry
 from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.golang.telemetry import MONITOR_BYTES
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapshot
 from ebpftrace.probe import AfterResumes, FuseDefault
 

@@ -2,10 +2,10 @@
 
 from collections import Counter, deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ebpftrace.judge import words
 from ebpftrace.judge.sharing import LEAST_SHARE, PART
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import JobSnapshot, Snapshot
 from ebpftrace.ledger.floor import FINE_NS
 from ebpftrace.ledger.held import SharedLimit

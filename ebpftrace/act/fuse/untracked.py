@@ -4,7 +4,8 @@ No fuse stops them. If they may take all that is left once more, a watched proce
 its backstop is not resumed for another stop, which would come too late.
 """
 
-from ebpftrace.lazy_dataclass import dataclass
+from dataclasses import dataclass
+
 from ebpftrace.ledger import JobSnapshot, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 

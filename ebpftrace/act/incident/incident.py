@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from ebpftrace.act.process.identity import Target
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
-from ebpftrace.lazy_dataclass import dataclass
 
 _PREFIX = "EBPFTRACE_"
 

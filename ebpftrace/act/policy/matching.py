@@ -1,13 +1,13 @@
 """Which policy applies to a process: the first, in file order, whose every key matches."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ebpftrace.act.policy.policy import Match, Policy
 from ebpftrace.jobs.containers import container_id
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.systemd import units
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.process_names import cut_pattern
 
 _SHORT_ID = 12  # digits of a container's id, as `docker ps` shows it

@@ -1,6 +1,7 @@
 """The tables of a policy file, one by one, into policies."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ebpftrace.act.actions import ACTIONS
@@ -21,7 +22,6 @@ from ebpftrace.act.policy.toml.locations import KeyPath
 from ebpftrace.act.policy.toml.tables import Key, TableReader, keys_of, suggestion
 from ebpftrace.act.policy.toml.values import found
 from ebpftrace.judge.condition_kind import Bound, ConditionKind
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 
 _TABLES = ("match", "when", "then", "budget", "fuse")

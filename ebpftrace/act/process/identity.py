@@ -6,6 +6,7 @@ later one, whose start time tells it apart.
 """
 
 import os
+from dataclasses import dataclass
 from functools import cache
 
 from ebpftrace.errors import EbpftraceError, GoneError
@@ -14,7 +15,6 @@ from ebpftrace.host import proc
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.host.pidfd import open_pidfd
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import PATH_LIMIT, clean
 
 _INIT, _KTHREADD = 1, 2

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.act.policy.policy import Mode, Policy
 from ebpftrace.act.trigger.refresh import correct_stat_lag
@@ -13,7 +13,6 @@ from ebpftrace.judge.finding import Finding, FindingState, Subject
 from ebpftrace.judge.judge import finding_of, subject_words
 from ebpftrace.judge.sample import Sample, of_job, of_process
 from ebpftrace.judge.samples import Samples
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 
 _MAX_READINGS = 64

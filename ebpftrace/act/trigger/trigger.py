@@ -1,6 +1,7 @@
 """Evaluates a policy's conditions (`when`, `mode`, `for`) on each snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from ebpftrace.act.policy.policy import Condition, Mode, Policy
 from ebpftrace.events import ProcessKey
@@ -8,7 +9,6 @@ from ebpftrace.judge.detector import Detector
 from ebpftrace.judge.finding import Finding, FindingState, Subject
 from ebpftrace.judge.judge import Judge
 from ebpftrace.judge.samples import Samples
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import JobSnapshot, Snapshot
 
 History = Callable[[Subject], Samples | None]

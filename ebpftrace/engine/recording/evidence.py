@@ -1,13 +1,13 @@
 """What is seen of how a run ends: its processes' exits, OOM kills, and what we did."""
 
 from collections import deque
+from dataclasses import dataclass
 from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV
 
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.incident.outcome import StepOutcome, StepStatus
 from ebpftrace.events import ProcessKey
 from ebpftrace.history.run import RunEnd
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import ProcessChange, ProcessNote
 from ebpftrace.units import NS_PER_SECOND
 

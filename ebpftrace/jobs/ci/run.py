@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from ebpftrace.host.environ import Environ
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 
 NAME_WIDTH = 32

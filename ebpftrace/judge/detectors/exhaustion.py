@@ -1,5 +1,6 @@
 """exhaustion: nearly all of the limit is taken by what cannot be dropped."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -7,7 +8,6 @@ from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import grew, limit_is_shared
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.units import NS_PER_SECOND
 
 EXHAUSTED_SHARE = 0.97

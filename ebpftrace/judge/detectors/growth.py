@@ -1,5 +1,6 @@
 """growth: bytes gained within a window, over the floor of that window."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -7,7 +8,6 @@ from ebpftrace.judge.condition_kind import Bound, ConditionKind, Setting, Settin
 from ebpftrace.judge.detector import BytesToBound, Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger.floor import FINE_NS
 from ebpftrace.ledger.series import CLOSEST_NS
 from ebpftrace.units import NS_PER_SECOND, format_duration

@@ -1,5 +1,6 @@
 """leak: there is evidence that it will not stop by itself, and not only a climb."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -7,7 +8,6 @@ from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.past import JobPast
 from ebpftrace.judge.samples import Samples
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger.climb import SteadyClimb
 from ebpftrace.units import MIB
 

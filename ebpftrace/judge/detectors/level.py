@@ -1,6 +1,7 @@
 """level: held memory reached a bound, in bytes or as a share of the limit."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -10,7 +11,6 @@ from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.sample import Sample
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import grew, limit_is_shared, nearer_shared
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger.held import SharedLimit
 
 

@@ -6,9 +6,9 @@ layouts to old kernels.
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ebpftrace.errors import NoBtfError, ProbeError
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.probe.loading.known_types import KernelTypes
 from ebpftrace.probe.loading.percpu import cpu_offsets, possible_cpus
 from ebpftrace.probe.loading.sources import read_source

@@ -4,9 +4,8 @@ import base64
 import json
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
-
-from ebpftrace.lazy_dataclass import dataclass
 
 _INSTRUCTION = 8
 _ON = "on_"

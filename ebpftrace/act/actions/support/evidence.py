@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.process.descendants import descendants_of
 from ebpftrace.act.process.identity import Target, open_process
 from ebpftrace.host import proc
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.units import KIB, MIB
 
 _PROCESS = ("status", "limits", "smaps_rollup", "stat", "sched", "io", "oom_score_adj",

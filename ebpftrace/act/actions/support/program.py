@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident, environment, facts_json
@@ -14,7 +15,6 @@ from ebpftrace.act.process.survival import ordinary_score
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.host import pidfd
 from ebpftrace.host.descriptors import restore_limit
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, format_bytes
 

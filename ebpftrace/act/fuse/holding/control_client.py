@@ -3,10 +3,10 @@
 import json
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.act.fuse.holding.control_server import MAX_REPLY_BYTES
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 
 REPLY_SECONDS = 5.0

@@ -13,10 +13,10 @@ import re
 import socket
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, UntrustedError
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.trusted import TrustedFolder
 
 MAX_REQUEST_BYTES = 256

@@ -5,13 +5,12 @@ One `Key` serves the parser, the errors with their did-you-mean, and the JSON sc
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from ebpftrace.act.policy.toml.locations import KeyPath
 from ebpftrace.act.policy.toml.values import MOST_ITEMS, Kind, found, kind_of
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.text import clean
 
 _KEY_LIMIT = 40

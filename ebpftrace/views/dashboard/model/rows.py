@@ -1,8 +1,8 @@
 """The rows of the list: jobs and processes, filtered and sorted."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.views.dashboard.model.state import DashboardState, RowKey, Sort
 

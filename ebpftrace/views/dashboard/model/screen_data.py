@@ -1,9 +1,9 @@
 """The data to draw, apart from the user's state."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ebpftrace.judge.finding import Finding
-from ebpftrace.lazy_dataclass import dataclass, field
 from ebpftrace.ledger import OomNote, Snapshot
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.start import Started

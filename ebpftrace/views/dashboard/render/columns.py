@@ -4,11 +4,11 @@
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rich.segment import Segment
 
 from ebpftrace.counters import Usage
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import JobSnapshot, JobState, ProcessSnapshot
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 from ebpftrace.views import formatting

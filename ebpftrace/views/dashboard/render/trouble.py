@@ -1,12 +1,12 @@
 """What is wrong with a job: its danger, the worst finding, and the last oom kill."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.style import Style
 
 from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity
-from ebpftrace.lazy_dataclass import dataclass
 from ebpftrace.ledger import JobSnapshot, OomNote
 from ebpftrace.units import NS_PER_SECOND
 from ebpftrace.views import formatting
