@@ -1,6 +1,21 @@
 /* Fields of the kernel's own structs, by BTF offset. A pointer that is no longer valid
- * reads as zero: bpf_probe_read_kernel never faults. */
+ * reads as zero, and nothing faults. */
 
+#ifdef RDONLY_CAST
+/* See probe/loading/reads.py: a call of this number becomes one of bpf_rdonly_cast, and that
+ * is no call at all once the verifier is through. */
+static void *(*rdonly_cast)(u64 address, u32 type) = (void *)RDONLY_CAST;
+
+static inline u64 read_u64(u64 address)
+{
+    return *(u64 *)rdonly_cast(address, READ_TYPE);
+}
+
+static inline u32 read_u32(u64 address)
+{
+    return *(u32 *)rdonly_cast(address, READ_TYPE);
+}
+#else
 static inline u64 read_u64(u64 address)
 {
     u64 value = 0;
@@ -14,6 +29,7 @@ static inline u32 read_u32(u64 address)
     bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
     return value;
 }
+#endif
 
 static inline u32 tgid_of(u64 task) { return read_u32(task + AT(task_struct, tgid)); }
 static inline u32 pid_of(u64 task) { return read_u32(task + AT(task_struct, pid)); }

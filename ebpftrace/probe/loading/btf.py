@@ -68,16 +68,16 @@ class Btf:
     def offset(self, path: str) -> int:
         """Byte offset of a field: `mm_struct.total_vm`, through unnamed structs as well."""
         name, _, field = path.partition(".")
-        return self._member(self._struct(name), field)[0]
+        return self._member(self.struct_id(name), field)[0]
 
     def size(self, name: str) -> int:
         """Size of a struct in bytes."""
-        return self._words[self._at[self._struct(name)] + 2]
+        return self._words[self._at[self.struct_id(name)] + 2]
 
     def has(self, path: str) -> bool:
         """Whether the struct, or `struct.field`, exists."""
         try:
-            self.offset(path) if "." in path else self._struct(path)
+            self.offset(path) if "." in path else self.struct_id(path)
         except KeyError:
             return False
         return True
@@ -85,7 +85,7 @@ class Btf:
     def field_type(self, path: str) -> str:
         """The struct a field is made of (array elements, not pointers, followed), or ""."""
         name, _, field = path.partition(".")
-        kind_id = self._bare(self._member(self._struct(name), field)[1])
+        kind_id = self._bare(self._member(self.struct_id(name), field)[1])
         while self._kind(kind_id) == _ARRAY:
             kind_id = self._bare(self._words[self._at[kind_id] + 3])
         return self._name(kind_id)
@@ -116,6 +116,10 @@ class Btf:
         """Type id of a kernel function, as BPF_PROG_LOAD takes it."""
         return self._find(name, {_FUNC})
 
+    def struct_id(self, name: str) -> int:
+        """Type id of a struct."""
+        return self._find(name, {_STRUCT})
+
     def _index(self) -> None:
         words, at, total = self._words, 0, len(self._words)
         by_name, starts = self._by_name, self._at
@@ -138,9 +142,6 @@ class Btf:
                     return kind_id
             where = self._strings.find(b"\0" + name.encode() + b"\0", where + 1)
         raise KeyError(name)
-
-    def _struct(self, name: str) -> int:
-        return self._find(name, {_STRUCT})
 
     def _kind(self, kind_id: int) -> int:
         return self._words[self._at[kind_id] + 1] >> 24 & 0x1F

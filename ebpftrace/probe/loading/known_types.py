@@ -33,6 +33,7 @@ class KernelTypes(Protocol):
     def enumerators(self, enum: str) -> dict[str, int]: ...
     def tracepoint_args(self, name: str) -> list[str] | None: ...
     def function_id(self, name: str) -> int: ...
+    def struct_id(self, name: str) -> int: ...
 
 
 class KnownTypes:
@@ -72,6 +73,9 @@ class KnownTypes:
 
     def function_id(self, name: str) -> int:
         return int(self._ask("function_id", name))
+
+    def struct_id(self, name: str) -> int:
+        return int(self._ask("struct_id", name))
 
     def keep(self) -> None:
         """Write the answers, if there are new ones and the folder can be written."""

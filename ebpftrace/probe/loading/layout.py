@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ebpftrace.errors import NoBtfError, ProbeError
 from ebpftrace.probe.loading.known_types import KernelTypes
 from ebpftrace.probe.loading.percpu import cpu_offsets, possible_cpus
+from ebpftrace.probe.loading.reads import direct_reads
 from ebpftrace.probe.loading.sources import read_source
 from ebpftrace.units import PAGE_SIZE
 
@@ -114,6 +115,7 @@ def read_layout(
             if btf.has(f"mem_cgroup.{field}"):
                 flags[f"AT_mem_cgroup_{field}"] = btf.offset(f"mem_cgroup.{field}")
         flags |= _slab_flags(btf)
+        flags |= direct_reads(btf, trial=cpus is None)
         ancestors = next((at for at in _ANCESTORS if btf.has(f"cgroup.{at}")), _ANCESTORS[0])
         flags[f"AT_cgroup_{ancestors}"] = btf.offset(f"cgroup.{ancestors}")
         iter_task_id = btf.function_id("bpf_iter_task")

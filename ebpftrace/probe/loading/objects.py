@@ -10,6 +10,14 @@ from typing import NamedTuple
 _INSTRUCTION = 8
 _ON = "on_"
 _LOAD_64, _MAP_FD = 0x18, 1  # BPF_LD | BPF_IMM | BPF_DW with BPF_PSEUDO_MAP_FD as source
+_CALL, _KFUNC = 0x85, 2  # BPF_JMP | BPF_CALL with BPF_PSEUDO_KFUNC_CALL as source
+
+FIRST_KFUNC = 4096
+"""A call of a number from here on is of the kernel function with this BTF id.
+
+The C cannot say so: to the compiler each call of a number is one of a helper, of which there
+are about 200.
+"""
 
 
 class MapShape(NamedTuple):
@@ -53,7 +61,8 @@ class Objects:
 def relocate(code: bytes, numbers: Mapping[int, int]) -> bytes:
     """The program with each map reference (a position or descriptor) replaced by `numbers`.
 
-    KeyError for a reference that `numbers` does not have.
+    Calls of kernel functions are marked as such. KeyError for a reference that `numbers` does
+    not have.
     """
     patched = bytearray(code)
     at = 0
@@ -63,5 +72,7 @@ def relocate(code: bytes, numbers: Mapping[int, int]) -> bytes:
             if registers >> 4 == _MAP_FD:
                 struct.pack_into("=i", patched, at + 4, numbers[value])
             at += _INSTRUCTION  # the constant's upper half takes a second instruction
+        elif opcode == _CALL and registers >> 4 == 0 and value >= FIRST_KFUNC:
+            patched[at + 1] = registers | _KFUNC << 4
         at += _INSTRUCTION
     return bytes(patched)

@@ -82,6 +82,7 @@ def test_fields_of_unnamed_unions_are_found() -> None:
     assert btf.enumerators("kinds") == {"ONE": 1, "TWO": 2}
     assert btf.tracepoint_args("hit") == ["mm*", "long"]
     assert btf.function_id("bpf_iter") == 11
+    assert btf.struct_id("mm") == 6
 
 
 def test_missing_name_is_in_the_error() -> None:

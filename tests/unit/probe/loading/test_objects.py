@@ -43,3 +43,13 @@ def test_upper_half_of_a_constant_is_not_an_instruction() -> None:
 def test_unknown_map_is_refused() -> None:
     with pytest.raises(KeyError):
         relocate(load_64(1, 1, 11), {12: 0})
+
+
+def test_call_of_a_kernel_function_is_marked() -> None:
+    helper, local = (
+        struct.pack("=BBhi", 0x85, *rest) for rest in ((0, 0, 113), (1 << 4, 0, 9000))
+    )
+    kernel = struct.pack("=BBhi", 0x85, 0, 0, 65486)
+    marked = struct.pack("=BBhi", 0x85, 2 << 4, 0, 65486)
+    assert relocate(helper + kernel + local + EXIT, {}) == helper + marked + local + EXIT
+    assert relocate(marked + EXIT, {}) == marked + EXIT  # a second time: from the cache
