@@ -221,7 +221,7 @@ static inline void remove_process(u64 mm, struct process *process)
 {
     struct quota_path path = process->path;
     leave_cgroup(process);
-    if (!processes.delete(&mm))
+    if (!delete_process(mm))
         uncount_entry(TABLE_PROCESSES, &path);
 }
 

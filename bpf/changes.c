@@ -47,7 +47,7 @@ int changed_processes(struct element *ctx)
         if (changed != CHANGED && !process->drift)
             return 0;
     }
-    if (seq_write(LOAD_U64(meta), process, sizeof(*process)))
+    if (seq_write(LOAD_U64(meta), process, SIZE_process))
         process->changed = CHANGED; /* no room: this entry is visited again */
     return 0;
 }

@@ -116,7 +116,7 @@ static inline int resumed_too_often(struct process *process, u64 now)
     u64 id = process->memcg_id;
     struct cgroup_counters *counters = cgroups.lookup(&id);
     u64 limit = counters ? counters->limit : NO_LIMIT;
-    return limit != NO_LIMIT && process->charge >= limit / 4 * 3;
+    return limit != NO_LIMIT && (u64)charge_of(process) >= limit / 4 * 3;
 }
 
 /* The entry in `stopped` was removed. */
@@ -216,7 +216,8 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
  * what was swapped out and what came from another cgroup. */
 static inline s64 most_held(struct process *process, struct cgroup_counters *counters)
 {
-    s64 anon = counters->held - counters->shmem - counters->swap, charge = process->charge;
+    s64 anon = counters->held - counters->shmem - counters->swap;
+    s64 charge = charge_of(process);
     return counters->swap + (charge > anon ? charge : anon);
 }
 
@@ -240,9 +241,9 @@ static inline void see_fuse(struct process *process, int held_grew)
             stop(process, FUSE_PROCESS, held, held, bound, process->fuse_signal);
     }
     bound = process->fuse_charge;
-    if (bound && (s64)process->charge >= bound)
-        stop(process, FUSE_CHARGE, own_held(process), process->charge, bound,
-             process->fuse_signal);
+    s64 charge = bound ? charge_of(process) : 0;
+    if (bound && charge >= bound)
+        stop(process, FUSE_CHARGE, own_held(process), charge, bound, process->fuse_signal);
 }
 
 /* Runs before the watch's files are closed, which resumes the processes it held and detaches

@@ -1,5 +1,11 @@
 /* Pages that a process itself holds and the kernel cannot simply drop. */
 
+/* Pages charged to its whole memory cgroup, page cache included. */
+static inline s64 charge_of(struct process *process)
+{
+    return read_u64(process->memcg + AT(mem_cgroup, memory) + AT(page_counter, usage));
+}
+
 static inline s64 own_held(struct process *process)
 {
     s64 held = process->pages[MM_ANONPAGES] + process->pages[MM_SHMEMPAGES] +

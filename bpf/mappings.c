@@ -102,6 +102,8 @@ static inline void book_shared(struct process *process)
 int on_mmap_lock_released(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
+    if (!may_be_tracked(mm))
+        return 0;
     struct process *process = processes.lookup(&mm);
     if (!process)
         return 0;

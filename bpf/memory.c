@@ -1,27 +1,89 @@
 /* Physical memory: anon, file, shmem and swap of every tracked process, as it changes. */
 
-/* One member of mm_struct.rss_stat, in pages.
- *
- * Since 6.2 (f1a7941243c1 "mm: convert mm's rss stats into percpu_counter") it is a sum of
- * a base and one delta a CPU. The base is read first: a delta folded meanwhile is then
- * missed for a moment, never counted twice. */
-static inline s64 counted_pages(u64 mm, u32 member)
+/* Where mm_struct.rss_stat counts a member, in pages. */
+static inline u64 counter_of(u64 mm, u32 member)
 {
-    u64 at = mm + AT(mm_struct, rss_stat) + member * SIZE_RSS_MEMBER;
-    s64 pages = read_u64(at + AT_RSS_COUNT);
+    return mm + AT(mm_struct, rss_stat) + member * SIZE_RSS_MEMBER;
+}
+
 #ifdef RSS_PERCPU
-    u64 deltas = read_u64(at + AT_percpu_counter_counters);
-    if (deltas) {
-        for (u32 cpu = 0; cpu < CPUS; cpu++) {
-            u32 key = cpu;
-            u64 *offset = cpu_offsets.lookup(&key);
-            if (offset && *offset)
-                pages += (s32)read_u32(deltas + *offset);
-        }
+/* Since 6.2 (f1a7941243c1 "mm: convert mm's rss stats into percpu_counter") a member is the
+ * sum of a base and of one delta a CPU, which only that CPU changes. What it adds to its delta
+ * it folds into the base once that would reach a batch, of 2 pages for each CPU and of 32 at
+ * the least; its delta is 0 then. So an event need only look at its own CPU's delta, and at
+ * the base after a fold. */
+
+/* A CPU's delta; 0 where that is not known. */
+static inline s64 delta_of(u64 deltas, u32 cpu)
+{
+    u32 key = cpu;
+    u64 *offset = cpu_offsets.lookup(&key);
+    return deltas && offset && *offset ? (s32)read_u32(deltas + *offset) : 0;
+}
+
+/* The sum over all CPUs, which an entry remembers, if there is one. The base is read first: a
+ * delta folded meanwhile is then missed for a moment, never counted twice. */
+static inline s64 sum_pages(u64 mm, u32 member, struct process *process)
+{
+    u64 counter = counter_of(mm, member);
+    s64 base = read_u64(counter + AT_RSS_COUNT), pages = base;
+    u64 deltas = read_u64(counter + AT_percpu_counter_counters);
+    for (u32 cpu = 0; cpu < CPUS; cpu++) {
+        s64 delta = delta_of(deltas, cpu);
+        if (process)
+            process->deltas[cpu][member] = delta;
+        pages += delta;
     }
-#endif
+    if (process)
+        process->base[member] = base;
     return pages;
 }
+
+/* Brings a member up to date after an event on this CPU, and returns by how many pages it
+ * changed.
+ *
+ * A fold is seen by a delta of 0 and another base. The base may contain another CPU's fold as
+ * well, whose own event is about to come, and so is only trusted where the event is then one
+ * page. Else the sum is read anew; that happens once a batch at most, for many pages at once
+ * or for two CPUs that fold at the same time. */
+static inline s64 count_change(struct process *process, u32 member)
+{
+    u64 counter = counter_of(process->mm, member);
+    u32 cpu = bpf_get_smp_processor_id();
+    s64 delta = delta_of(read_u64(counter + AT_percpu_counter_counters), cpu);
+    asm volatile("" : "+r"(cpu)); /* the bound must not be optimized into an earlier one */
+    if (cpu >= CPUS)
+        return 0;
+    s64 change = delta - process->deltas[cpu][member];
+    if (!delta || (change != 1 && change != -1)) {
+        s64 base = read_u64(counter + AT_RSS_COUNT), folded = base - process->base[member];
+        change += folded;
+        if (folded && (delta || (change != 1 && change != -1))) {
+            s64 before = process->pages[member], pages = sum_pages(process->mm, member, process);
+            process->pages[member] = pages < 0 ? 0 : pages;
+            return process->pages[member] - before;
+        }
+        process->base[member] = base;
+    }
+    process->deltas[cpu][member] = delta;
+    __sync_fetch_and_add(&process->pages[member], change);
+    if (process->pages[member] < 0)
+        process->pages[member] = 0;
+    return change;
+}
+#else
+static inline s64 sum_pages(u64 mm, u32 member, struct process *process)
+{
+    return read_u64(counter_of(mm, member) + AT_RSS_COUNT);
+}
+
+static inline s64 count_change(struct process *process, u32 member)
+{
+    s64 pages = sum_pages(process->mm, member, process), before = process->pages[member];
+    process->pages[member] = pages < 0 ? 0 : pages;
+    return process->pages[member] - before;
+}
+#endif
 
 #ifdef RSS_SPLIT
 /* Before 6.2 (the same commit) each thread counts up to 64 page faults on its own: without
@@ -43,12 +105,12 @@ static inline void add_thread_counts(u64 mm, s64 *pages)
 #endif
 
 /* All members, to the page. */
-static inline void exact_pages(u64 mm, s64 *into)
+static inline void exact_pages(u64 mm, s64 *into, struct process *process)
 {
     s64 pages[MEMBERS];
 #pragma unroll
     for (int member = 0; member < MEMBERS; member++)
-        pages[member] = counted_pages(mm, member);
+        pages[member] = sum_pages(mm, member, process);
 #ifdef RSS_SPLIT
     add_thread_counts(mm, pages);
 #endif
@@ -74,7 +136,7 @@ static inline void update_peak(struct process *process)
 
 static inline void read_pages(struct process *process)
 {
-    exact_pages(process->mm, process->pages);
+    exact_pages(process->mm, process->pages, process);
     update_peak(process);
 }
 
@@ -85,33 +147,25 @@ static inline void own_all(struct process *process)
     __builtin_memset(process->inherited, 0, sizeof(process->inherited));
 }
 
-/* rss_stat(mm, member): fires for the mm that changes, whichever task is running. A process
- * that is not tracked pays for one look-up. */
+/* rss_stat(mm, member): fires for the mm that changes, whichever task is running. */
 int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
+    if (!may_be_tracked(mm))
+        return 0;
     struct process *process = processes.lookup(&mm);
     if (!process)
         return 0;
     mark_changed(process);
     u32 member = ctx->args[1];
-    asm volatile("" : "+r"(member)); /* the bound must not be optimized into an earlier one */
+    asm volatile("" : "+r"(member)); /* as above */
     member &= MEMBERS - 1;
-#ifdef MANY_CPUS
-    /* Adding up hundreds of deltas for every page is too expensive. A CPU folds its delta
-     * into the base every batch (2 pages a CPU), which is often enough. */
-    s64 base = read_u64(mm + AT(mm_struct, rss_stat) + member * SIZE_RSS_MEMBER + AT_RSS_COUNT);
-    if (base == process->base[member])
+    s64 change = count_change(process, member);
+    if (!change)
         return 0;
-    process->base[member] = base;
-#endif
-    s64 pages = counted_pages(mm, member);
-    int grew = pages > process->pages[member];
-    process->pages[member] = pages < 0 ? 0 : pages;
-    process->charge = read_u64(process->memcg + AT(mem_cgroup, memory) + AT(page_counter, usage));
     update_peak(process);
     check_marks(process);
-    if (grew)
+    if (change > 0)
         see_fuse(process, member != MM_FILEPAGES);
     return 0;
 }
@@ -128,7 +182,6 @@ static inline void read_counters(struct process *process)
         s64 off = process->pages[member] - before[member];
         process->drift += off < 0 ? -off : off;
     }
-    process->charge = read_u64(process->memcg + AT(mem_cgroup, memory) + AT(page_counter, usage));
     check_marks(process);
 }
 

@@ -139,7 +139,7 @@ int on_mark_victim(struct bpf_raw_tracepoint_args *ctx)
         memcg = process->memcg;
     }
     if (mm)
-        exact_pages(mm, record->pages);
+        exact_pages(mm, record->pages, NULL);
     if (memcg) {
         record->memcg_id = memcg_id(memcg);
         read_cgroup(memcg, &record->cgroup);

@@ -2,7 +2,7 @@
 
 struct start_record {
     struct header header;
-    struct process process;
+    u8 process[SIZE_process];
     u32 args_len;
     u32 unused;
     char args[ARGS_LEN]; /* NUL between arguments */
@@ -21,7 +21,7 @@ static inline void report_start(struct process *process, u64 mm, u32 how, u64 fi
         return;
     }
     set_header(&record->header, RECORD_START, sizeof(*record));
-    __builtin_memcpy(&record->process, process, sizeof(record->process));
+    __builtin_memcpy(record->process, process, sizeof(record->process));
     record->args_len = 0;
     record->program[0] = 0;
     if (how == START_EXEC || how == START_FORK) {

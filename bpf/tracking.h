@@ -2,7 +2,7 @@
 
 struct exit_record {
     struct header header;
-    struct process process;
+    u8 process[SIZE_process];
     u32 wait_status;
     u32 executed;
 };
@@ -84,11 +84,11 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     struct process *blank = blank_process.lookup(&zero);
     if (!mm || !blank)
         return;
-    long failed = processes.insert(&mm, blank);
+    long failed = insert_process(mm, blank);
     if (failed == -17 /* EEXIST */) {
         if (!remove_outdated(mm, tgid, start_of(task)))
             return; /* tracked already */
-        failed = processes.insert(&mm, blank);
+        failed = insert_process(mm, blank);
     }
     struct process *process = failed ? NULL : processes.lookup(&mm);
     if (process) {
@@ -97,7 +97,7 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     }
     if (!process || !quota_fits(TABLE_PROCESSES, &process->path) ||
         process_mm.update(&tgid, &mm)) {
-        processes.delete(&mm);
+        delete_process(mm);
         lost(LOSS_PROCESSES_FULL);
         return;
     }
@@ -159,7 +159,7 @@ static inline void untrack(u64 task, u32 tgid, u64 mm, u32 wait_status, u32 exec
             record = records.ringbuf_reserve(sizeof(*record));
         if (record) {
             set_header(&record->header, RECORD_EXIT, sizeof(*record));
-            __builtin_memcpy(&record->process, process, sizeof(record->process));
+            __builtin_memcpy(record->process, process, sizeof(record->process));
             record->wait_status = wait_status;
             record->executed = executed;
             records.ringbuf_submit(record, 0);

@@ -77,7 +77,6 @@ struct process {
     s64 inherited[MEMBERS];
     s64 peak; /* file + anon + shmem */
     u64 drift; /* by how much the last exact reading corrected, all members */
-    u64 charge; /* of its whole memory cgroup, page cache included */
     u64 total_vm;
     u64 stack_vm;
     u64 start_brk; /* bytes */
@@ -110,12 +109,22 @@ struct process {
     u64 resumed_since; /* ns; `resumed` times another program resumed it since */
     u64 resumed;
 #endif
-#ifdef MANY_CPUS
-    s64 base[MEMBERS]; /* see on_rss_stat */
-#endif
 #ifdef MAPPING_CALLS
     struct call_count calls[CALL_KINDS];
 #endif
+#ifdef RSS_PERCPU
+    /* What follows is in no record. */
+    s64 base[MEMBERS]; /* of the kernel's counters, as it was last folded into: see memory.c */
+    s16 deltas[CPUS][MEMBERS]; /* of each CPU, at its last event */
+#endif
+};
+
+#define MM_SLOT_BITS 14
+#define MM_SLOTS (1 << MM_SLOT_BITS)
+
+/* How many tracked processes there are in each slot, to which an mm belongs by its address. */
+struct tracked_mms {
+    u32 counts[MM_SLOTS];
 };
 
 /* A cgroup on the path to the root that has a limit or a memory.high. Pages; NO_LIMIT: none. */
@@ -238,7 +247,10 @@ struct fuse_default {
 #define PARTS_OF_LIMIT 10000
 
 #define SAME_SIZE(name) _Static_assert(sizeof(struct name) == SIZE_##name, #name)
-SAME_SIZE(process);
+#ifdef RSS_PERCPU
+_Static_assert(__builtin_offsetof(struct process, base) == SIZE_process, "process");
+#endif
+_Static_assert(sizeof(struct process) == SIZE_tracked, "tracked");
 SAME_SIZE(cgroup_counters);
 SAME_SIZE(quota);
 SAME_SIZE(stop);

@@ -52,9 +52,7 @@ def compile_ahead(
     layout = read_layout(btf, cpus=cpus)
     method = None if layout.mmap_lock else calls.choose(btf)
     for selection, policies in usual_watches(comms):
-        structs = StructDecoder(
-            calls=method is not None, many_cpus=layout.many_cpus, watermarks=policies
-        )
+        structs = StructDecoder(calls=method is not None, cpus=layout.cpus, watermarks=policies)
         words = compile_globs(selection.comms)[1] if selection.comms else 0
         flags = compiler_flags(
             layout, RecordDecoder(structs).constants(), selection, glob_words=words,

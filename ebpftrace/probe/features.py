@@ -9,8 +9,6 @@ def features(layout: Layout, method: CallTraceMethod | None) -> tuple[tuple[str,
     memory = "rss_stat"
     if layout.exact:
         memory += ", exact at each reading" if layout.events_lag else ", exact"
-    if layout.many_cpus:
-        memory += ", summed by batch"
     calls = method.in_words if method is not None else "not counted separately"
     return (
         ("lifecycle", "sched and task raw tracepoints"),

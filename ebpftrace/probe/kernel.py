@@ -62,7 +62,7 @@ class KernelProbe:
     there are marks and fuses; `fuse` holds for every process from its first page on, and
     `hold_stopped` is called with the map of stopped processes before any can be stopped.
     `explain` is asked why the compiler failed, see `in_child`.
-    `ring_bytes`, `max_…` and `many_cpus` let tests make the bounds small.
+    `ring_bytes` and `max_…` let tests make the bounds small; for `by_helper` see `read_layout`.
     """
 
     def __init__(
@@ -79,17 +79,17 @@ class KernelProbe:
         ring_bytes: int = RING_BYTES,
         max_processes: int = MAX_PROCESSES,
         max_cgroups: int = MAX_CGROUPS,
-        many_cpus: bool | None = None,
+        by_helper: bool = False,
         explain: Explain = unexplained,
     ) -> None:
         require_bpf()
         sizes = table_sizes(max_processes, max_cgroups)
         btf = KnownTypes()
-        layout = read_layout(btf, many_cpus=many_cpus)
+        layout = read_layout(btf, by_helper=by_helper)
         trace_calls = mapping_calls or not layout.mmap_lock
         method = calls.choose(btf, method) if trace_calls else None
         structs = StructDecoder(
-            calls=method is not None, many_cpus=layout.many_cpus, watermarks=watermarks
+            calls=method is not None, cpus=layout.cpus, watermarks=watermarks
         )
         decoder = RecordDecoder(structs)
         globs, glob_words = compile_globs(selection.comms) if selection.comms else (b"", 0)

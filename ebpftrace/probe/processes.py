@@ -28,7 +28,7 @@ class Processes:
         self._update = bpf.Runner(programs.load("read_process"))
         self._remove = bpf.Runner(programs.load("forget_process"), 2)
         self._map = programs.map_fd("processes")
-        self._size = structs.sizes()["process"]
+        self._size = structs.sizes()["tracked"]
         self._entries = bpf.Batch(self._map, 8, self._size)
         self._changed = programs.elements("changed_processes", "processes", element_iterator)
         self._known: dict[ProcessKey, TrackedEntry] = {}
@@ -113,7 +113,7 @@ class Processes:
 
     def changed_entries(self) -> dict[ProcessKey, TrackedEntry]:
         """Those of the map that changed since the last call, exact, as `entries` has them."""
-        data, size = self._changed(), self._size
+        data, size = self._changed(), self._structs.sizes()["process"]
         return self._decode(data[at : at + size] for at in range(0, len(data), size))
 
     def entries(self) -> dict[ProcessKey, TrackedEntry]:

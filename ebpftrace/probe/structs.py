@@ -71,20 +71,26 @@ class TrackedEntry(NamedTuple):
 
 
 class StructDecoder:
-    """Decodes map values. The arguments are what the C was compiled with."""
+    """Decodes map values. The arguments are what the C was compiled with.
 
-    def __init__(self, *, calls: bool, many_cpus: bool, watermarks: bool = False) -> None:
+    `cpus` are those whose parts of the kernel's counters are kept with each process; 0 where
+    the kernel has no such parts.
+    """
+
+    def __init__(self, *, calls: bool, cpus: int = 0, watermarks: bool = False) -> None:
         self._calls = calls
         self._watermarks = watermarks
         self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ3qQ" if watermarks else f"={_WORDS}Q")
-        self._base_words = _PATH_WORDS + 3 + (13 if watermarks else 0) + (4 if many_cpus else 0)
+        self._base_words = _PATH_WORDS + 3 + (13 if watermarks else 0)
         words = self._base_words + (15 if calls else 0)
-        self._process = struct.Struct(f"=4Q4I16s9q15Q{words}Q")
+        self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
+        self._tracked_size = self._process.size + (8 * (4 + cpus) if cpus else 0)
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each struct, by C name."""
         return {
             "process": self._process.size,
+            "tracked": self._tracked_size,
             "cgroup_counters": self._cgroup.size,
             "quota": QUOTA.size,
             "stop": _STOP.size,
@@ -102,9 +108,9 @@ class StructDecoder:
             self._process.unpack_from(data, offset)
         )
         pages, inherited, peak = rest[0:4], rest[4:8], rest[8]
-        (drift, _charge, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
-         stalled, stalls, _changes_since, _changes, same_program) = rest[9:24]  # fmt: skip
-        calls = dict(_call_counts(rest[24 + self._base_words :])) if self._calls else None
+        (drift, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
+         stalled, stalls, _changes_since, _changes, same_program) = rest[9:23]  # fmt: skip
+        calls = dict(_call_counts(rest[23 + self._base_words :])) if self._calls else None
         return TrackedEntry(
             mm=mm,
             key=ProcessKey(tgid, start),
@@ -113,7 +119,7 @@ class StructDecoder:
             comm=decode_comm(comm),
             cgroup_id=memcg_id,
             drift_bytes=drift * PAGE_SIZE,
-            counted_pages=rest[28 + _PATH_WORDS] if self._watermarks else 0,
+            counted_pages=rest[27 + _PATH_WORDS] if self._watermarks else 0,
             same_program=bool(same_program),
             counters=ProcessCounters(
                 usage=decode_usage(pages),

@@ -21,12 +21,12 @@ def cgroup() -> Iterator[MemoryCgroup]:
         yield cgroup
 
 
-@pytest.fixture(params=[False, True], ids=["few-cpus", "many-cpus"])
+@pytest.fixture(params=[False, True], ids=["direct", "by-helper"])
 def observer(request: pytest.FixtureRequest, cgroup: MemoryCgroup) -> Iterator[Observer]:
     observer = Observer(
         Selection(cgroups=(cgroup.name,)),
         cgroup_ids=[cgroup.id],
-        many_cpus=request.param,
+        by_helper=request.param,
     )
     yield observer
     observer.close()

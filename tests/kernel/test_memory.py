@@ -18,9 +18,9 @@ from tests.support.workload import PAGE, Workload, smaps_rollup, status
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["few-cpus", "many-cpus"])
+@pytest.fixture(scope="module", params=[False, True], ids=["direct", "by-helper"])
 def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
-    observer = Observer(Selection(comms=("exact",)), many_cpus=request.param)
+    observer = Observer(Selection(comms=("exact",)), by_helper=request.param)
     yield observer
     observer.close()
 
@@ -187,9 +187,9 @@ def test_cgroup_without_a_limit_has_none(observer: Observer) -> None:
         assert observer.cgroup(group.id).counters.headroom_bytes is None
 
 
-def test_events_alone_are_exact_on_few_cpus() -> None:
+def test_events_alone_are_exact() -> None:
     """Or as near as the probe says: a thread may keep 64 page faults to itself."""
-    observer = Observer(Selection(comms=("exact",)), many_cpus=False)
+    observer = Observer(Selection(comms=("exact",)))
     try:
         with Workload("exact") as workload:
             workload.do("map 100MiB")

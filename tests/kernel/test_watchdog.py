@@ -72,7 +72,7 @@ def stop(pid: int) -> None:
 
 
 def test_struct_is_the_one_that_events_are_read_from() -> None:
-    assert StructDecoder(calls=False, many_cpus=False).sizes()["stop"] == STOP.size
+    assert StructDecoder(calls=False).sizes()["stop"] == STOP.size
     number = int(signal.SIGSTOP)
     stop = STOP.pack(7_000_000, 2, 3, 4, 5, 6, 7_000_000, 4711, 1, number, 4711, 0, 0)
     event = fuse_blown(stop)

@@ -22,7 +22,7 @@ from ebpftrace.process_names import executed_name
 from ebpftrace.text import PATH_LIMIT, clean
 
 PID = 4711
-_STRUCTS = StructDecoder(calls=True, many_cpus=True, watermarks=True)
+_STRUCTS = StructDecoder(calls=True, cpus=4, watermarks=True)
 _POLICY = Policy(
     "p", Match(comms=("*a*b*c",), cgroups=("*/x*",), units=("*",)), (), Mode.ANY, ()
 )

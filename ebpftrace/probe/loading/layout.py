@@ -21,9 +21,6 @@ def whole_pages(size: int) -> int:
     return -(-size // PAGE_SIZE)
 
 
-MANY_CPUS = 16
-"""With more CPUs than this, events add up the per-CPU deltas only once a batch."""
-
 MAX_SPLIT_THREADS = 256
 """Threads of a process whose separate page counts a reading adds, up to Linux 6.1."""
 
@@ -73,15 +70,15 @@ class Layout:
     mmap_lock: bool
     exact: bool  # a reading includes what CPUs or threads count separately
     events_lag: bool  # between readings counts lag, by up to 64 page faults a thread
-    many_cpus: bool
+    cpus: int  # whose parts of the counters each process has; 0: the kernel has none
 
 
 def read_layout(
-    btf: KernelTypes, *, many_cpus: bool | None = None, cpus: int | None = None
+    btf: KernelTypes, *, by_helper: bool = False, cpus: int | None = None
 ) -> Layout:
     """What the programs need to know of this kernel. NoBtfError names what is missing.
 
-    `many_cpus` overrides the choice that otherwise follows from the number of CPUs. With
+    With `by_helper` programs read with bpf_probe_read_kernel, as on older kernels. With
     `cpus`, that of another machine, the layout is for its compiler flags only.
     """
     try:
@@ -115,7 +112,7 @@ def read_layout(
             if btf.has(f"mem_cgroup.{field}"):
                 flags[f"AT_mem_cgroup_{field}"] = btf.offset(f"mem_cgroup.{field}")
         flags |= _slab_flags(btf)
-        flags |= direct_reads(btf, trial=cpus is None)
+        flags |= {} if by_helper else direct_reads(btf, trial=cpus is None)
         ancestors = next((at for at in _ANCESTORS if btf.has(f"cgroup.{at}")), _ANCESTORS[0])
         flags[f"AT_cgroup_{ancestors}"] = btf.offset(f"cgroup.{ancestors}")
         iter_task_id = btf.function_id("bpf_iter_task")
@@ -129,14 +126,11 @@ def read_layout(
     elsewhere = cpus is not None
     cpus = possible_cpus() if cpus is None else cpus
     offsets = _offsets(btf, cpus) if per_cpu and not elsewhere else (0,) * cpus
-    many = cpus > MANY_CPUS if many_cpus is None else many_cpus
     lock_args = btf.tracepoint_args("mmap_lock_released")
     if lock_args is not None:
         flags["MMAP_LOCK_WRITE_ARG"] = lock_args.index("bool")
     if (btf.tracepoint_args("mark_victim") or [""])[0] == "task_struct*":
         flags["MARK_VICTIM_TASK"] = 1
-    if many and per_cpu:
-        flags["MANY_CPUS"] = 1
     for name in ("si", "di", "ax"):
         if btf.has(f"pt_regs.{name}"):
             flags[f"AT_pt_regs_{name}"] = btf.offset(f"pt_regs.{name}")
@@ -154,7 +148,7 @@ def read_layout(
         mmap_lock=lock_args is not None,
         exact=not per_cpu or any(offsets),
         events_lag=split,
-        many_cpus=many and per_cpu,
+        cpus=cpus if per_cpu else 0,
     )
 
 

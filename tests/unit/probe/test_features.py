@@ -6,7 +6,7 @@ from ebpftrace.probe.calls import CallTraceMethod
 from ebpftrace.probe.features import features, remarks
 from ebpftrace.probe.loading.layout import Layout
 
-RECENT = Layout((), (0,), 1, 2, mmap_lock=True, exact=True, events_lag=False, many_cpus=False)
+RECENT = Layout((), (0,), 1, 2, mmap_lock=True, exact=True, events_lag=False, cpus=2)
 
 
 def test_recent_kernel_needs_no_remarks() -> None:
@@ -18,9 +18,9 @@ def test_recent_kernel_needs_no_remarks() -> None:
 
 
 def test_remarks_report_fallbacks_and_costs() -> None:
-    old = replace(RECENT, mmap_lock=False, events_lag=True, many_cpus=True)
+    old = replace(RECENT, mmap_lock=False, events_lag=True)
     found = dict(features(old, CallTraceMethod.TRACEPOINT))
-    assert found["memory"] == "rss_stat, exact at each reading, summed by batch"
+    assert found["memory"] == "rss_stat, exact at each reading"
     assert found["mappings"] == found["mapping calls"] == "syscall tracepoints"
     lag, calls, cost = remarks(old, CallTraceMethod.TRACEPOINT)
     assert "lags by up to 64 page faults" in lag

@@ -13,7 +13,7 @@ from ebpftrace.probe.watchdog import STOP
 from ebpftrace.units import MIB, PAGE_SIZE
 from tests.support.fake_maps import FakeMaps
 
-STRUCTS = StructDecoder(calls=False, many_cpus=False, watermarks=True)
+STRUCTS = StructDecoder(calls=False, watermarks=True)
 SIGKILL = 9
 SIGSTOP = int(signal.SIGSTOP)
 GOPLS, OTHER = ProcessKey(4711, 7_000_000), ProcessKey(4712, 8_000_000)

@@ -16,7 +16,7 @@ from ebpftrace.probe.structs import StructDecoder
 from tests.support.fake_maps import FakeMaps
 from tests.support.kernel_structs import process_struct
 
-STRUCTS = StructDecoder(calls=False, many_cpus=False)
+STRUCTS = StructDecoder(calls=False)
 MM = 0xFFFF0000
 KEY = ProcessKey(4711, 77)
 

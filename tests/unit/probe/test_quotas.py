@@ -20,7 +20,7 @@ def maps(monkeypatch: pytest.MonkeyPatch) -> FakeMaps:
 
 
 def quotas_of(maps: FakeMaps, *, watermarks: bool = False) -> Quotas:
-    structs = StructDecoder(calls=False, many_cpus=False, watermarks=watermarks)
+    structs = StructDecoder(calls=False, watermarks=watermarks)
     return Quotas(maps, structs, table_sizes(100, 10))  # type: ignore[arg-type]
 
 

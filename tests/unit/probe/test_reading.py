@@ -17,7 +17,7 @@ from ebpftrace.units import NS_PER_SECOND
 from tests.support.fake_maps import FakeMaps
 from tests.support.kernel_structs import cgroup_struct, process_struct
 
-STRUCTS = StructDecoder(calls=False, many_cpus=False)
+STRUCTS = StructDecoder(calls=False)
 
 
 class Nothing:

@@ -26,7 +26,7 @@ from ebpftrace.probe.structs import StructDecoder
 from ebpftrace.units import PAGE_SIZE
 from tests.support.kernel_structs import NOT_COUNTED, cgroup_struct, process_struct
 
-DECODER = RecordDecoder(StructDecoder(calls=False, many_cpus=False))
+DECODER = RecordDecoder(StructDecoder(calls=False))
 CONSTANTS = DECODER.constants()
 KEY = ProcessKey(4711, 77)
 
@@ -109,6 +109,7 @@ def test_every_record_of_the_c_has_a_row_and_is_compared() -> None:
     used = set(re.findall(r"\bRECORD_[A-Z_]+\b", source))
     assert used == {name for name in CONSTANTS if name.startswith("RECORD_")}
     compared = {f"SIZE_{name}" for name in re.findall(r"SAME_SIZE\((\w+)\);", source)}
+    compared |= set(re.findall(r"_Static_assert\(.* == (SIZE_[a-z]\w*),", source))
     assert compared == {name for name in CONSTANTS if name.startswith("SIZE_")}
 
 

@@ -11,7 +11,7 @@ from ebpftrace.probe.structs import StructDecoder
 from tests.support.fake_maps import FakeMaps
 from tests.support.kernel_structs import process_struct
 
-STRUCTS = StructDecoder(calls=False, many_cpus=False)
+STRUCTS = StructDecoder(calls=False)
 MM, LEFT = 0xFFFF0000, 7
 KEY, SHARER = ProcessKey(4711, 77), ProcessKey(4712, 88)
 

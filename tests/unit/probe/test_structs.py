@@ -5,7 +5,7 @@ from ebpftrace.probe.structs import StructDecoder
 from ebpftrace.units import PAGE_SIZE
 from tests.support.kernel_structs import CALLS, cgroup_struct, process_struct
 
-DECODER = StructDecoder(calls=False, many_cpus=False)
+DECODER = StructDecoder(calls=False)
 
 
 def test_process_has_its_counters_in_bytes() -> None:
@@ -31,20 +31,21 @@ def test_inherited_counts_only_while_forked() -> None:
 
 
 def test_calls_are_decoded_only_if_they_are_counted() -> None:
-    counters = StructDecoder(calls=True, many_cpus=False).process(process_struct() + CALLS)
+    counters = StructDecoder(calls=True).process(process_struct() + CALLS)
     assert counters.counters.calls is not None
     assert counters.counters.calls["mmap"].calls == 3
     assert counters.counters.calls["mremap"].released_bytes == 14
     assert DECODER.process(process_struct()).counters.calls is None
 
 
-def test_struct_for_many_cpus_is_longer() -> None:
-    decoder = StructDecoder(calls=True, many_cpus=True)
-    data = process_struct() + bytes(4 * 8) + CALLS
-    calls = decoder.process(data).counters.calls
-    assert calls is not None
-    assert calls["other"].calls == 0
-    assert len(data) == decoder.sizes()["process"]
+def test_parts_of_the_cpus_are_after_all_that_is_decoded() -> None:
+    alone, divided = StructDecoder(calls=True), StructDecoder(calls=True, cpus=4)
+    data = process_struct() + CALLS
+    bases_and_deltas = bytes(4 * 8) + bytes(4 * 4 * 2)
+    assert alone.sizes()["process"] == alone.sizes()["tracked"] == len(data)
+    assert divided.sizes()["process"] == len(data), "what a record contains"
+    assert divided.sizes()["tracked"] == len(data + bases_and_deltas)
+    assert divided.process(data + bases_and_deltas) == alone.process(data)
 
 
 def test_cgroup_without_limits_has_none() -> None:
@@ -56,7 +57,7 @@ def test_cgroup_without_limits_has_none() -> None:
 
 
 def test_held_pages_need_watermarks() -> None:
-    marks = StructDecoder(calls=False, many_cpus=False, watermarks=True)
+    marks = StructDecoder(calls=False, watermarks=True)
     data = cgroup_struct() + (9).to_bytes(8, "little") + bytes(8 * 8)
     assert marks.sizes()["cgroup_counters"] == len(data)
     assert marks.held_pages(data) == 9

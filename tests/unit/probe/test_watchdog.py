@@ -52,7 +52,7 @@ def stop(pid: int) -> None:
 
 
 def test_struct_has_the_size_of_the_kernels() -> None:
-    assert StructDecoder(calls=False, many_cpus=False).sizes()["stop"] == watchdog.STOP.size
+    assert StructDecoder(calls=False).sizes()["stop"] == watchdog.STOP.size
 
 
 def test_stopped_process_in_the_map_is_resumed_and_removed(

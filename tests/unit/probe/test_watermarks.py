@@ -8,8 +8,8 @@ from ebpftrace.units import PAGE_SIZE
 from tests.support.fake_maps import FakeMaps
 from tests.support.kernel_structs import cgroup_struct, process_struct
 
-STRUCTS = StructDecoder(calls=False, many_cpus=False, watermarks=True)
-PLAIN = StructDecoder(calls=False, many_cpus=False)
+STRUCTS = StructDecoder(calls=False, watermarks=True)
+PLAIN = StructDecoder(calls=False)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ EXAMPLES = {
     for example in map(json.loads, re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
 }
 # Linux 6.18 with --mapping-calls
-LAYOUT = Layout((), (0,), 1, 2, mmap_lock=True, exact=True, events_lag=True, many_cpus=False)
+LAYOUT = Layout((), (0,), 1, 2, mmap_lock=True, exact=True, events_lag=True, cpus=2)
 
 
 def start_record() -> dict[str, Any]:

@@ -41,11 +41,16 @@ def test_every_field_that_the_c_names_has_an_offset() -> None:
 
 
 @needs_btf
-def test_number_of_cpus_decides_unless_overridden() -> None:
-    btf = Btf.of_kernel()
-    assert not read_layout(btf, many_cpus=False).many_cpus
-    per_cpu = any(flag.startswith("-DRSS_PERCPU") for flag in read_layout(btf).flags)
-    assert read_layout(btf, many_cpus=True).many_cpus is per_cpu
+def test_each_cpu_has_a_part_of_the_counters_where_the_kernel_divides_them() -> None:
+    layout = read_layout(Btf.of_kernel(), cpus=96)
+    assert "-DCPUS=96ULL" in layout.flags
+    assert layout.cpus == (96 if "-DRSS_PERCPU=1ULL" in layout.flags else 0)
+
+
+@needs_btf
+def test_reads_by_the_helper_can_be_asked_for() -> None:
+    flags = read_layout(Btf.of_kernel(), by_helper=True, cpus=2).flags
+    assert not any(flag.startswith("-DRDONLY_CAST") for flag in flags)
 
 
 def test_missing_field_is_named() -> None:
