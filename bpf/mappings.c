@@ -48,11 +48,11 @@ static inline void book_call(struct process *process, s64 pages)
 static inline void book_mappings(struct process *process)
 {
     u64 total_vm = read_u64(process->mm + AT(mm_struct, total_vm));
-    u64 stack_vm = read_u64(process->mm + AT(mm_struct, stack_vm));
     u64 brk = read_u64(process->mm + AT(mm_struct, brk));
     if (total_vm == process->total_vm && brk == process->brk)
         return;
     mark_changed(process);
+    u64 stack_vm = read_u64(process->mm + AT(mm_struct, stack_vm));
     s64 stack = stack_vm - process->stack_vm;
     s64 heap = (s64)PAGES(brk) - (s64)PAGES(process->brk);
     s64 rest = (s64)(total_vm - process->total_vm) - stack - heap;
@@ -73,7 +73,9 @@ static inline void book_mappings(struct process *process)
 
 #ifdef MMAP_LOCK_WRITE_ARG
 /* munmap ends holding the lock for reading only (mmap_write_downgrade), so two threads may
- * see its work at once: the first of them counts it. */
+ * see its work at once: the first of them counts it. Where the process has no second thread,
+ * nothing else changes it. Another process that holds the lock only looks at the memory, and
+ * counts nothing. */
 BPF_HASH(counting, u64, u8, 1024);
 
 static inline int changed(struct process *process)
@@ -86,15 +88,19 @@ static inline void book_shared(struct process *process)
 {
     u64 mm = process->mm;
     u8 one = 1;
+    if (!changed(process) || mm_of(bpf_get_current_task()) != mm)
+        return;
 #ifdef MAPPING_CALLS
     u32 thread = bpf_get_current_pid_tgid();
     if (!calls.lookup(&thread))
         return; /* the thread that made the call will count it */
 #endif
-    if (!changed(process) || counting.insert(&mm, &one))
+    int alone = read_u32(mm + AT(mm_struct, mm_users)) == 1;
+    if (!alone && counting.insert(&mm, &one))
         return;
     book_mappings(process);
-    counting.delete(&mm);
+    if (!alone)
+        counting.delete(&mm);
 }
 
 /* mmap_lock_released(mm, [memcg_path,] write), still under the lock, at the end of every
