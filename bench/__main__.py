@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from bench import (
     fuse_cost,
     gopls,
     history,
+    hotpath,
     latency,
     race,
     start,
@@ -45,6 +47,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "tracked": tracked.measure,
     "dashboard": dashboard.measure,
     "storms": storms.measure,
+    "hotpath": hotpath.measure,
     "gopls": gopls.measure,
     "history": history.measure,
     "latency": latency.measure,
@@ -67,12 +70,17 @@ _SECTIONS = {COSTS: tuple(name for name in BENCHES if (name,) not in _ALONE.valu
 @click.option("--quick", is_flag=True, help="Only see that it works: the figures mean little.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path),
               help="Write every sample to this file.")  # fmt: skip
+@click.option("--beside", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Another checkout, such as one of an earlier commit: storms and hotpath "
+              "measure its ebpftrace in turn with this one's.")  # fmt: skip
 @click.option(
     "--docs",
     is_flag=True,
     help="Write whole sections into docs/performance.md, and the README's summary.",
 )
-def main(names: tuple[str, ...], quick: bool, json_file: Path | None, docs: bool) -> None:
+def main(
+    names: tuple[str, ...], quick: bool, json_file: Path | None, beside: Path | None, docs: bool
+) -> None:
     """Measure what ebpftrace costs, side by side with what others take.
 
     All benches unless some are named; about twenty minutes. The machine may be busy: every
@@ -85,7 +93,8 @@ def main(names: tuple[str, ...], quick: bool, json_file: Path | None, docs: bool
         raise click.UsageError(f"--docs needs {needed}")
     where = machine()
     click.echo(heading(where) + "\n")
-    tables = {name: list(_shown(name, QUICK if quick else FULL)) for name in chosen}
+    scale = replace(QUICK if quick else FULL, beside=beside and beside.resolve())
+    tables = {name: list(_shown(name, scale)) for name in chosen}
     if json_file is not None:
         shown = [table.record() for each in tables.values() for table in each]
         record = {"machine": where, "tables": shown}

@@ -39,6 +39,7 @@ class Observer:
     ready: bytes = b""  # empty: any output
     terminal: bool = False  # its output is a terminal
     environment: tuple[tuple[str, str], ...] = ()  # besides the bench's own
+    checkout: Path = ROOT  # whose ebpftrace it is
 
 
 @dataclass(slots=True)
@@ -56,12 +57,16 @@ class Running:
 
 
 def ebpftrace(
-    label: str, *options: str, output: str = "jsonl", marker: bytes = b'"type":"snapshot"'
+    label: str,
+    *options: str,
+    output: str = "jsonl",
+    marker: bytes = b'"type":"snapshot"',
+    checkout: Path = ROOT,
 ) -> Observer:
     """`ebpftrace watch` with these options; ready with its first snapshot."""
     argv = (sys.executable, "-m", "ebpftrace", "watch", "--output", output, *options)
     terminal = output == "table"
-    return Observer(label, argv, b"" if terminal else marker, terminal)
+    return Observer(label, argv, b"" if terminal else marker, terminal, checkout=checkout)
 
 
 def bpftrace_counting(label: str, seconds: float) -> Observer | None:
@@ -97,7 +102,7 @@ def running(observer: Observer) -> Iterator[Running]:
             stdin=subprocess.DEVNULL,
             stdout=writer,
             stderr=errors,
-            cwd=ROOT,
+            cwd=observer.checkout,
             env={**os.environ, **past, **dict(observer.environment), **mark},
             start_new_session=True,
         )

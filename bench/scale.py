@@ -1,6 +1,7 @@
 """How much of a bench is run: all of it, or just enough to check that it works."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Scale:
     races: int = 50  # of one condition in one round
     huge_races: int = 25  # the same, with huge pages
     other_races: int = 10  # the same, with every CPU busy, and for each other way to grow
+    beside: Path | None = None  # another checkout, whose ebpftrace is measured as well
 
 
 FULL = Scale()

@@ -2,13 +2,22 @@
 
 import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
 
+from bench.empty import HOT_TRACEPOINTS, empty_program
 from bench.figures import Row, Table
-from bench.observers import Observer, bpftrace_counting, ebpftrace, running, storm
+from bench.observers import bpftrace_counting, ebpftrace, running, storm
 from bench.scale import Scale
 
 ALONE = "without ebpftrace"
+EMPTY = "an empty program in its place"
+BEFORE = ", before"
+"""What follows the label of the other checkout's ebpftrace."""
+
+Condition = Callable[[], AbstractContextManager[object]]
 
 TITLES = {
     "touch": "first touch of a page",
@@ -21,12 +30,12 @@ TITLES = {
 
 def measure(scale: Scale) -> Iterator[Table]:
     """All storms under each observer in turn, round by round."""
-    conditions = _conditions()
+    conditions = _conditions(scale.beside)
     samples: dict[tuple[str, str], list[float]] = {}
     for number in range(scale.storm_rounds):
         # Every other round backwards: no condition always follows the same other.
-        for label, observer in conditions if number % 2 == 0 else conditions[::-1]:
-            with running(observer) if observer else contextlib.nullcontext():
+        for label, condition in conditions if number % 2 == 0 else conditions[::-1]:
+            with condition():
                 for name, ns in one_storm(scale.storm_ms).items():
                     samples.setdefault((name, label), []).append(ns)
     for name, title in TITLES.items():
@@ -34,18 +43,26 @@ def measure(scale: Scale) -> Iterator[Table]:
         yield Table(name, f"{title}, {scale.storm_rounds} rounds", "ns", rows, against=ALONE)
 
 
-def _conditions() -> list[tuple[str, Observer | None]]:
+def _conditions(beside: Path | None) -> list[tuple[str, Condition]]:
     name = "storm-*"
     counting = bpftrace_counting("bpftrace counting kmem:rss_stat", seconds=1)
-    observers = [
-        ebpftrace("ebpftrace watching others", "--comm", "ebpftrace-bench"),
-        ebpftrace("ebpftrace watching it", "--comm", name),
-        ebpftrace("… others, with --mapping-calls", "--comm", "ebpftrace-bench",
-                  "--mapping-calls"),
-        ebpftrace("… it, with --mapping-calls", "--comm", name, "--mapping-calls"),
-        *([counting] if counting else []),
-    ]  # fmt: skip
-    return [(ALONE, None), *((one.label, one) for one in observers)]
+    watches = {
+        "ebpftrace watching others": ("--comm", "ebpftrace-bench"),
+        "ebpftrace watching it": ("--comm", name),
+        "… others, with --mapping-calls": ("--comm", "ebpftrace-bench", "--mapping-calls"),
+        "… it, with --mapping-calls": ("--comm", name, "--mapping-calls"),
+    }
+    observers = []
+    for label, options in watches.items():
+        observers.append(ebpftrace(label, *options))
+        if beside is not None and "--mapping-calls" not in options:
+            observers.append(ebpftrace(f"{label}{BEFORE}", *options, checkout=beside))
+    observers += [counting] if counting else []
+    nothing: list[tuple[str, Condition]] = [
+        (ALONE, contextlib.nullcontext),
+        (EMPTY, partial(empty_program, *HOT_TRACEPOINTS)),
+    ]
+    return nothing + [(one.label, partial(running, one)) for one in observers]
 
 
 def one_storm(milliseconds: int) -> dict[str, float]:
