@@ -123,7 +123,7 @@ def test_child_that_was_killed_is_replaced(reader: ProgramReader, go_file: Path)
 
 
 def test_idle_child_ends_and_is_started_again(go_file: Path) -> None:
-    reader = ProgramReader(lambda _pid: False, LONG, idle_seconds=0.01)
+    reader = ProgramReader(lambda _pid: False, LONG, idle_seconds=0.5)
     assert reader.version(PID, 1, go_file) == "v1.2.3"
     idle = child_of(reader)
     until(lambda: Path(f"/proc/{idle}/stat").read_bytes().rpartition(b") ")[2][:1] == b"Z")
