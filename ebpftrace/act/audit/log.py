@@ -47,6 +47,7 @@ class AuditLog:
         self._kept = kept
         self._unwritten = ""
         self._unsynced = ""
+        self._begun = b""  # lines that are written with the next
         self._lines: deque[bytes] = deque(maxlen=_MAX_UNWRITTEN)
         try:
             self._folder = _open_folder(file)
@@ -86,17 +87,24 @@ class AuditLog:
         """Why the log cannot be written or synced now; "" if it can."""
         return self._unwritten or self._unsynced
 
-    def write(self, record: Record) -> None:
-        """Append one line, after any unwritten ones. Never raises: see `trouble`."""
-        self._lines.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
-        self._flush()
+    def write(self, record: Record, *, with_next: bool = False) -> None:
+        """Append one line, after any unwritten ones. Never raises: see `trouble`.
+
+        `with_next`: another line follows at once, and both are written together.
+        """
+        self._begun += json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        if not with_next:
+            self._lines.append(self._begun)
+            self._begun = b""
+            self._flush()
 
     def _flush(self) -> None:
         try:
             while self._lines:
                 self._append(self._lines[0])
                 self._lines.popleft()
-                self._dirty.set()
+                if not self._dirty.is_set():  # waking the thread takes time
+                    self._dirty.set()
         except BlockingIOError:
             self._unwritten = "the audit log cannot be written: another ebpftrace writes to it"
         except OSError as error:
@@ -129,6 +137,8 @@ class AuditLog:
         """
         if self._closing.is_set():
             return
+        if self._begun:
+            self._lines.append(self._begun)
         if self._lines:
             self._flush()
         fcntl.flock(self._fd, fcntl.LOCK_UN)  # nothing is written any more

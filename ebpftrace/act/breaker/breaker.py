@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,10 @@ class Breaker:
         self._clock = clock
         self._spending = Spending()
         self._incidents = RunningIncidents(
-            actions, self._spending, record=self._record, moment=moment, clock=clock
-        )
+            actions, self._spending, record=self._record,
+            record_with_next=partial(self._record, with_next=True),
+            moment=moment, clock=clock,
+        )  # fmt: skip
         self._admission = Admission(self._spending, folder=folder, moment=moment, clock=clock)
         self._suppressions = SuppressionLog(self._record, clock)
         self._marks = Marks()
@@ -207,8 +210,8 @@ class Breaker:
             incident, policy, announce=firing.has_own_bounds, cools_down=not again
         )
 
-    def _record(self, record: Record) -> None:
-        self._audit.write(record | self._moment().record())
+    def _record(self, record: Record, *, with_next: bool = False) -> None:
+        self._audit.write(record | self._moment().record(), with_next=with_next)
 
 
 def _used_share(snapshot: Snapshot, job: JobIdentity) -> float | None:

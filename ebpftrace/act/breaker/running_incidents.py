@@ -26,7 +26,8 @@ MAX_INCIDENTS = 16
 class RunningIncidents:
     """Jobs are given by their key. `poll` when `fd` is readable, or at `deadline_ns`.
 
-    `record` takes the lines of the audit log; `clock` is CLOCK_MONOTONIC.
+    `record` takes the lines of the audit log, `record_with_next` one that another follows
+    at once; `clock` is CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -35,12 +36,13 @@ class RunningIncidents:
         spending: Spending,
         *,
         record: Callable[[Record], None],
+        record_with_next: Callable[[Record], None],
         moment: Callable[[], Moment],
         clock: Callable[[], int],
     ) -> None:
         self._actions = actions
         self._spending = spending
-        self._record = record
+        self._record, self._record_with_next = record, record_with_next
         self._moment = moment
         self._clock = clock
         self._descriptors = Descriptors()
@@ -87,7 +89,7 @@ class RunningIncidents:
 
         `cools_down`: its end starts the cool-down of its job.
         """
-        self._record(incident_record(incident))
+        self._record_with_next(incident_record(incident))
         job, accounts = incident.job.key, incident.job.accounts
         self._ladders[job] = Ladder(
             incident,

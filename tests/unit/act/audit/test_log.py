@@ -44,6 +44,18 @@ def test_a_line_is_in_the_file_before_close(tmp_path: Path) -> None:
     log.close()
 
 
+def test_a_line_is_written_with_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    log = AuditLog(file)
+    log.write({"n": 1}, with_next=True)
+    assert numbers(file) == []
+    log.write({"n": 2})
+    assert numbers(file) == [1, 2]
+    log.write({"n": 3}, with_next=True)
+    log.close()
+    assert numbers(file) == [1, 2, 3]
+
+
 WRITER = """
 import sys
 from pathlib import Path

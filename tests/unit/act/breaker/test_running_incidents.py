@@ -41,6 +41,7 @@ class IncidentsRig:
             {"capture": replace(ACTIONS["capture"], start=self.begin)},
             self.spending,
             record=self.records.append,
+            record_with_next=self.records.append,
             moment=self.moment,
             clock=lambda: self.now_ns,
         )
