@@ -7,7 +7,7 @@ names, and the length and checksum of its types, are.
 
 import contextlib
 import json
-import platform
+import os
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -120,5 +120,5 @@ def _identity(file: Path) -> tuple[bytes, int]:
         while chunk := types.read(_CHUNK_BYTES):
             length += len(chunk)
             checksum = zlib.crc32(chunk, checksum)
-    names = " ".join(platform.uname())
+    names = " ".join(os.uname())
     return f"{names} {length} {checksum}\0".encode(), checksum

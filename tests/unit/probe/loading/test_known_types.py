@@ -1,7 +1,7 @@
 """Answers about the kernel's types are kept, and used only for the same types."""
 
 import json
-import platform
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,16 +90,16 @@ def test_same_question_is_decoded_once_where_nothing_can_be_kept(blob: Path) -> 
     assert FakeBtf.asked == ["size a"]
 
 
-@pytest.mark.parametrize("part", range(6))
+@pytest.mark.parametrize("part", range(5))
 def test_other_kernel_is_asked_anew(
     tmp_path: Path, blob: Path, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = KnownTypes(tmp_path, blob)
     first.size("a")
     first.keep()
-    names = list(platform.uname())
+    names = list(os.uname())
     names[part] += "x"
-    monkeypatch.setattr(platform, "uname", lambda: names)
+    monkeypatch.setattr(os, "uname", lambda: names)
     KnownTypes(tmp_path, blob).size("a")
     assert FakeBtf.asked == ["size a"] * 2
 
