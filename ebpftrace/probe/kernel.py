@@ -46,6 +46,9 @@ _GENERATIONS = 32  # of descendants that have lower pids than their parents: rar
 
 _ADOPT_NS = 2 * NS_PER_SECOND  # what is not read by then comes with the next slices
 
+_ON_DEMAND, _CHANGED = ("read_process", "read_group"), ("changed_processes", "changed_groups")
+"""Programs of readings whose verification takes as long as a handler's."""
+
 _REPEATED = frozenset(("on_rss_stat", "on_mmap_lock_released"))
 """Programs whose missed run the next run makes up for. Of the others each miss is a loss.
 
@@ -105,6 +108,10 @@ class KernelProbe:
             self._programs, cpu_offsets=layout.offsets, globs=globs, cgroup_ids=cgroup_ids,
             pids=selection.pids, self_pid=self_pid, sizes=sizes,
         )  # fmt: skip
+        tasks, elements = layout.iter_task_id, layout.iter_element_id
+        self._programs.load_all(
+            (*handlers, *_ON_DEMAND), {"adopt": tasks} | dict.fromkeys(_CHANGED, elements)
+        )
         self._processes = Processes(self._programs, structs, layout.iter_element_id)
         self._sharing = Sharing(self._programs, self._processes, layout.iter_task_id)
         self._groups = Groups(self._programs, structs, layout.iter_element_id)
@@ -128,7 +135,6 @@ class KernelProbe:
                 self._rings, self._marks, self.fuses,
             ),
         )  # fmt: skip
-        self._programs.load_all(handlers)
         for program, tracepoint in handlers.items():
             self._programs.attach_raw(program, tracepoint)
         if method is not None:

@@ -76,14 +76,14 @@ def test_refused_program_has_the_verifiers_output() -> None:
 def test_programs_loaded_at_once_are_each_loaded_and_the_refused_one_is_named() -> None:
     code = {f"on_{number}": NOTHING for number in range(20)}
     programs = Programs(Objects({}, code))
-    programs.load_all(code)
+    programs.load_all(code, {})
     loaded = programs_of(os.getpid())
     programs.attach_raw("on_7", "sched_process_exit")
     assert len(loaded) == 20 == len(programs_of(os.getpid()))
     programs.close()
     refused = Programs(Objects({}, {**code, "bad": NO_RESULT}))
     with pytest.raises(ProbeError, match="the kernel refuses the program bad") as caught:
-        refused.load_all(code | {"bad": NO_RESULT})
+        refused.load_all(code | {"bad": NO_RESULT}, {})
     assert "R0 !read_ok" in caught.value.why
     refused.close()
 

@@ -2,11 +2,10 @@
 
 import contextlib
 import ctypes
-import gc
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ebpftrace import heap
 from ebpftrace.errors import NoBccError, ProbeError
@@ -60,10 +59,12 @@ class Programs:
         attach: int = 0,
         btf_id: int = 0,
     ) -> int:
-        """Load a program without attaching it; its descriptor lives as long as this object.
+        """Load a program, unless it is loaded; its descriptor lives as long as this object.
 
         ProbeError with the end of the verifier's log.
         """
+        if name in self._by_name:
+            return self._by_name[name]
         code = relocate(self._code[name], self._positions)
         try:
             program = bpf.load(kind, code, attach=attach, btf_id=btf_id)
@@ -77,12 +78,14 @@ class Programs:
         self._by_name[name] = program
         return program
 
-    def load_all(self, names: Iterable[str]) -> None:
-        """Load programs for raw tracepoints, on several CPUs: the verifier takes its time.
+    def load_all(self, names: Iterable[str], iterators: Mapping[str, int]) -> None:
+        """Load programs for raw tracepoints, and iterators with their BTF ids, on several CPUs:
+        the verifier takes its time.
 
         ProbeError as `load` raises it.
         """
-        left = sorted(names, key=lambda name: len(self._code[name]))  # the longest go first
+        wanted = {*names, *iterators}
+        left = sorted(wanted, key=lambda name: len(self._code[name]))  # the longest go first
         failed: list[Exception] = []
 
         def work() -> None:
@@ -90,7 +93,10 @@ class Programs:
                 with contextlib.suppress(IndexError):  # another thread took the last one
                     name = left.pop()
                     try:
-                        self.load(name)
+                        if name in iterators:
+                            self._load_iterator(name, iterators[name])
+                        else:
+                            self.load(name)
                     except Exception as error:
                         failed.append(error)
 
@@ -106,9 +112,7 @@ class Programs:
 
     def attach_raw(self, name: str, tracepoint: str) -> None:
         """Run a program at every hit of a raw tracepoint."""
-        program = self._by_name.get(name)
-        if program is None:
-            program = self.load(name)
+        program = self.load(name)
         with _probe_errors(f"the program {name} does not attach to {tracepoint}"):
             self._links.append(bpf.attach_raw_tracepoint(program, tracepoint))
 
@@ -139,16 +143,13 @@ class Programs:
 
     def iterate(self, name: str, btf_id: int) -> None:
         """Run an iterator program once over all it iterates; it is loaded at the first time."""
-        program = self._by_name.get(name)
-        if program is None:
-            attach = bpf.ATTACH_TRACE_ITER
-            program = self.load(name, bpf.PROG_TRACING, attach=attach, btf_id=btf_id)
+        program = self._load_iterator(name, btf_id)
         with _probe_errors(f"the kernel does not run the iterator {name}"):
             bpf.iterate(program)
 
     def elements(self, name: str, map_name: str, btf_id: int) -> Callable[[], bytes]:
         """A function that runs an iterator program over a map; what the program writes."""
-        program = self.load(name, bpf.PROG_TRACING, attach=bpf.ATTACH_TRACE_ITER, btf_id=btf_id)
+        program = self._load_iterator(name, btf_id)
         with _probe_errors(f"the kernel does not run the iterator {name}"):
             reader = bpf.ElementReader(program, self._maps[map_name])
         self._readers.append(reader)
@@ -180,6 +181,10 @@ class Programs:
             os.close(fd)
         for owned in (self._perf, self._readers, self._links, self._loaded, self._maps):
             owned.clear()
+
+    def _load_iterator(self, name: str, btf_id: int) -> int:
+        attach = bpf.ATTACH_TRACE_ITER
+        return self.load(name, bpf.PROG_TRACING, attach=attach, btf_id=btf_id)
 
     def _own_event(self, perf_event: int) -> None:
         if perf_event < 0:
@@ -246,5 +251,4 @@ def quiet() -> Iterator[Callable[[], str]]:
 
 def give_back_memory() -> None:
     """Return the heap that only the start needed to the kernel."""
-    gc.collect()
     heap.trim()
