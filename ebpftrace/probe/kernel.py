@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
+from ebpftrace import heap
 from ebpftrace.events import (
     Event,
     GroupReading,
@@ -21,7 +22,7 @@ from ebpftrace.probe.loading.child import Explain, unexplained
 from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.known_types import KnownTypes
 from ebpftrace.probe.loading.layout import read_layout, require_tracepoints
-from ebpftrace.probe.loading.programs import Programs, give_back_memory
+from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.loading.settings import (
     MAX_CGROUPS,
     MAX_PROCESSES,
@@ -144,7 +145,7 @@ class KernelProbe:
         self._adopt(layout.iter_task_id, follow=selection.children)
         btf.keep()
         del btf
-        give_back_memory()
+        heap.trim()
 
     @property
     def fds(self) -> tuple[int, ...]:

@@ -48,7 +48,7 @@ SYSTEM_CALLS = {  # tests/kernel makes them
     "probe/loading/bpf/maps",
     "probe/loading/bpf/programs",
     "probe/loading/bpf/syscall",
-    "probe/loading/ring",
+    "probe/loading/library_ring",
 }
 PARTS = {  # by the test of the module that they are parts of
     "cli/history_table": "cli/test_history.py",

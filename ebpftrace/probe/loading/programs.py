@@ -3,20 +3,16 @@
 import contextlib
 import ctypes
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from ebpftrace import heap
-from ebpftrace.errors import NoBccError, ProbeError
+from ebpftrace.errors import ProbeError
 from ebpftrace.probe.loading import bpf
-from ebpftrace.probe.loading.compiler import PACKAGES
+from ebpftrace.probe.loading.library import bcc_library, quiet
+from ebpftrace.probe.loading.library_ring import LibraryRing
 from ebpftrace.probe.loading.objects import Objects, relocate
-from ebpftrace.probe.loading.ring import Ring
+from ebpftrace.probe.loading.ring import IN_ORDER, Ring
 
-# bcc's part without the compiler: a small library of its own since bcc 0.6, part of the
-# large one before.
-_LIBRARIES = ("libbcc_bpf.so.0", "libbcc.so.0")
 _LOG_BYTES = 1 << 18
 _LOADERS = 2  # threads that load programs at a time
 
@@ -36,7 +32,7 @@ class Programs:
         self._by_name: dict[str, int] = {}
         self._links: list[int] = []
         self._perf: list[int] = []
-        self._rings: list[Ring] = []
+        self._rings: list[Ring | LibraryRing] = []
         self._readers: list[bpf.ElementReader] = []
         try:
             for name, shape in objects.maps.items():
@@ -125,16 +121,16 @@ class Programs:
     def attach_tracepoint(self, name: str, tracepoint: str) -> None:
         """Run a program at a classic tracepoint, `category:name`."""
         program = self.load(name, bpf.PROG_TRACEPOINT)
-        with _probe_errors(f"the program {name} does not attach to {tracepoint}"):
+        with _library_errors(f"the program {name} does not attach to {tracepoint}"):
             parts = (part.encode() for part in tracepoint.split(":"))
-            self._own_event(_library().bpf_attach_tracepoint(program, *parts))
+            self._own_event(bcc_library().bpf_attach_tracepoint(program, *parts))
 
     def attach_kprobe(self, name: str, function: str, *, at_return: bool = False) -> None:
         """Run a program when a kernel function is entered or left."""
         program = self.load(name, bpf.PROG_KPROBE)
         event = f"{'r' if at_return else 'p'}_{function}".encode()
-        with _probe_errors(f"the program {name} does not attach to {function}"):
-            attach = _library().bpf_attach_kprobe
+        with _library_errors(f"the program {name} does not attach to {function}"):
+            attach = bcc_library().bpf_attach_kprobe
             attach.argtypes = (
                 ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p,
                 ctypes.c_uint64, ctypes.c_int,
@@ -155,9 +151,13 @@ class Programs:
         self._readers.append(reader)
         return reader.read
 
-    def open_ring(self, name: str, callback: Callable[[bytes], None]) -> Ring:
+    def open_ring(self, name: str, callback: Callable[[bytes], None]) -> Ring | LibraryRing:
         """Map a ring buffer, whose records are passed to `callback` as it is drained."""
-        ring = Ring(_library(), name, self._maps[name], callback)
+        ring: Ring | LibraryRing
+        if IN_ORDER:
+            ring = Ring(name, self._maps[name], callback)
+        else:
+            ring = LibraryRing(bcc_library(), name, self._maps[name], callback)
         self._rings.append(ring)
         return ring
 
@@ -172,7 +172,7 @@ class Programs:
     def close(self) -> None:
         """Detach and close everything. A second call does nothing."""
         for fd in self._perf:
-            _library().bpf_close_perf_event_fd(fd)
+            bcc_library().bpf_close_perf_event_fd(fd)
         for ring in self._rings:
             ring.close()
         for reader in self._readers:
@@ -192,20 +192,18 @@ class Programs:
         self._perf.append(perf_event)
 
 
-def _library() -> ctypes.CDLL:
-    for name in _LIBRARIES:
-        with contextlib.suppress(OSError):
-            return ctypes.CDLL(name, use_errno=True)
-    raise NoBccError(
-        "bcc's library is not installed",
-        why=f"there is no {' and no '.join(_LIBRARIES)}",
-        fix=PACKAGES,
-    )
+@contextlib.contextmanager
+def _probe_errors(what: str) -> Iterator[None]:
+    """Turns an OSError into a ProbeError."""
+    try:
+        yield
+    except OSError as error:
+        raise _refused(what, error, "") from None
 
 
 @contextlib.contextmanager
-def _probe_errors(what: str) -> Iterator[None]:
-    """Turns an OSError into a ProbeError with what the library wrote about it."""
+def _library_errors(what: str) -> Iterator[None]:
+    """The same, with what the library wrote about it."""
     with quiet() as output:
         try:
             yield
@@ -219,36 +217,3 @@ def _refused(what: str, error: OSError, output: str) -> ProbeError:
         why="\n".join(filter(None, (output.strip(), str(error)))),
         fix="report it with the output of `uname -a` and the version of bcc",
     )
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[Callable[[], str]]:
-    """Hide what LLVM, bcc and libbpf write to stdout and stderr.
-
-    Yields a function that returns the last kilobytes of what was written, for an error.
-    """
-    libc = ctypes.CDLL(None)
-    with os.fdopen(os.memfd_create("ebpftrace-output"), "r+b") as sink:
-        sys.stdout.flush()
-        saved = [(fd, os.dup(fd)) for fd in (1, 2)]
-        for fd, _copy in saved:
-            os.dup2(sink.fileno(), fd)
-
-        def output() -> str:
-            libc.fflush(None)
-            size = sink.seek(0, os.SEEK_END)
-            sink.seek(max(0, size - 2000))
-            return sink.read().decode("utf-8", "replace").strip()
-
-        try:
-            yield output
-        finally:
-            libc.fflush(None)  # or libc would write it later, between our own lines
-            for fd, copy in saved:
-                os.dup2(copy, fd)
-                os.close(copy)
-
-
-def give_back_memory() -> None:
-    """Return the heap that only the start needed to the kernel."""
-    heap.trim()

@@ -5,15 +5,14 @@
 
 import ctypes
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
-from ebpftrace.errors import NoBccError, ProbeError
-from ebpftrace.probe.loading import bpf, programs
+from ebpftrace.errors import ProbeError
+from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.objects import MapShape, Objects
-from ebpftrace.probe.loading.programs import Programs, quiet
+from ebpftrace.probe.loading.programs import Programs
 
 SHAPE = MapShape(1, 4, 8, 1, 0)
 EXIT = b"\x95" + bytes(7)
@@ -106,26 +105,3 @@ def test_missed_runs_are_those_of_the_named_programs(kernel: ScriptedKernel) -> 
         loaded.load(name)
     assert loaded.missed_runs(["a", "c"]) == 2 + 4  # their places among what was opened
     loaded.close()
-
-
-def test_missing_library_is_an_error_with_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "_LIBRARIES", ("libno-such.so.0",))
-    with pytest.raises(NoBccError) as caught:
-        programs._library()
-    assert caught.value.why == "there is no libno-such.so.0"
-    assert "python3-bpfcc" in caught.value.fix
-
-
-def test_output_of_a_library_is_hidden_and_its_end_returned(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    with quiet() as output:
-        os.write(2, b"x" * 3000 + b"last words\n")
-        os.write(1, b"more\n")
-        written = output()
-    assert written.endswith("last words\nmore")
-    assert len(written) <= 2000
-    os.write(1, b"after\n")
-    print("printed", file=sys.stderr)
-    shown = capfd.readouterr()
-    assert (shown.out, shown.err) == ("after\n", "printed\n")
