@@ -32,7 +32,7 @@ ACTING = {
     "ebpftrace.act.policy.policy", "ebpftrace.act.trigger", "ebpftrace.engine.breaker_driver",
 }  # fmt: skip
 
-WITHOUT_POLICY = 360
+WITHOUT_POLICY = 370
 
 
 def imported(*arguments: str) -> set[str]:
