@@ -42,8 +42,7 @@ class Btf:
         self._words.frombytes(data[header_len + type_off : header_len + type_off + type_len])
         self._strings = data[header_len + str_off : header_len + str_off + str_len]
         self._at = array("I", [0])  # type id -> its first word; id 0 is void
-        self._by_name: dict[int, list[int]] = {}
-        self._index()
+        self._names = self._index().tobytes()  # four bytes for the name of each type id
 
     @classmethod
     def of_kernel(cls, path: Path = BTF_PATH) -> "Btf":
@@ -120,28 +119,40 @@ class Btf:
         """Type id of a struct."""
         return self._find(name, {_STRUCT})
 
-    def _index(self) -> None:
+    def _index(self) -> "array[int]":
+        """Finds where each type begins, and where its name is."""
         words, at, total = self._words, 0, len(self._words)
-        by_name, starts = self._by_name, self._at
+        names, starts = array("I", [0]), self._at
         trailer = _TRAILER.get
         try:
             while at < total:
                 info = words[at + 1]
-                by_name.setdefault(words[at], []).append(len(starts))
+                names.append(words[at])
                 starts.append(at)
                 fixed, each = trailer(info >> 24 & 0x1F, (0, 0))
                 at += 3 + fixed + each * (info & 0xFFFF)
         except IndexError:
             raise _malformed("a type is cut off") from None
+        return names
 
     def _find(self, name: str, kinds: Iterable[int]) -> int:
-        where = self._strings.find(b"\0" + name.encode() + b"\0")
+        wanted = b"\0" + name.encode() + b"\0"
+        where = self._strings.find(wanted)
         while where >= 0:
-            for kind_id in self._by_name.get(where + 1, ()):
+            for kind_id in self._named(where + 1):
                 if self._kind(kind_id) in kinds:
                     return kind_id
-            where = self._strings.find(b"\0" + name.encode() + b"\0", where + 1)
+            where = self._strings.find(wanted, where + 1)
         raise KeyError(name)
+
+    def _named(self, offset: int) -> Iterator[int]:
+        """The ids of the types whose name is there. (A table by name would take 15 MB.)"""
+        wanted = struct.pack("=I", offset)
+        at = self._names.find(wanted)
+        while at >= 0:
+            if at % 4 == 0:
+                yield at // 4
+            at = self._names.find(wanted, at + 1)
 
     def _kind(self, kind_id: int) -> int:
         return self._words[self._at[kind_id] + 1] >> 24 & 0x1F
