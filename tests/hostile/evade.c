@@ -13,6 +13,8 @@
  *   evade vfork MIB   a vfork child that executes nothing holds MIB
  *   evade resume MIB  holds MIB, and three helpers resume it all the time
  *   evade trace MIB   the same by a debugger that suppresses each stop
+ *   evade dodge MIB PROCS  holds MIB, and at SIGTERM moves to another cgroup
+ *   evade hop MIB PROCS PROCS  holds MIB, and moves between two cgroups all the time
  *   evade wake PID    resumes another process all the time
  *
  * It is started as root and becomes another user first, then waits for a line on its stdin,
@@ -135,6 +137,44 @@ static int hold_under_tracer(size_t bytes)
     return 0;
 }
 
+static const char *refuge;
+
+static void move(const char *procs)
+{
+    int file = open(procs, O_WRONLY);
+    if (file < 0 || write(file, "0", 1) != 1)
+        _exit(1);
+    close(file);
+}
+
+static void dodge(int number)
+{
+    (void)number;
+    move(refuge);
+}
+
+static int hold_and_dodge(size_t bytes, const char *procs)
+{
+    refuge = procs;
+    signal(SIGTERM, dodge);
+    return hold(bytes);
+}
+
+static int hold_and_hop(size_t bytes, const char *here, const char *there)
+{
+    signal(SIGTERM, SIG_IGN);
+    char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        return 1;
+    for (size_t page = 0;; page = page + 4096 < bytes ? page + 4096 : page) {
+        at[page] = 1;
+        if (page / 4096 % 64 == 0 || page + 4096 >= bytes) {
+            move(there);
+            move(here);
+        }
+    }
+}
+
 static int share_out(size_t bytes)
 {
     for (int n = 0; n < CHILDREN; n++)
@@ -181,6 +221,10 @@ int main(int argc, char **argv)
         return hold_and_resume(bytes);
     if (!strcmp(mode, "trace"))
         return hold_under_tracer(bytes);
+    if (!strcmp(mode, "dodge") && argc > 3)
+        return hold_and_dodge(bytes, argv[3]);
+    if (!strcmp(mode, "hop") && argc > 4)
+        return hold_and_hop(bytes, argv[3], argv[4]);
     if (!strcmp(mode, "wake"))
         wake(atoi(mib));
     if (!strcmp(mode, "late") && argc > 3) {

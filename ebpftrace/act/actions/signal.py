@@ -148,7 +148,7 @@ class _Signaling:
         self.targets.add(sharers)
         if not self.targets.send(signal.Signals[f"SIG{name}"]):
             if self.targets.empty:
-                return Ended(StepStatus.SKIPPED, f"not signalled: {self.targets.refused}")
+                return self._refused()
             if not self.targets.alive():
                 return None  # polled again at once
         if self.resume is not None and name != "KILL":
@@ -158,6 +158,16 @@ class _Signaling:
         self.sent += 1
         self.next_ns = now_ns + self.options.grace_ns
         return None
+
+    def _refused(self) -> Ended:
+        if not self.sent:
+            return Ended(StepStatus.SKIPPED, f"not signalled: {self.targets.refused}")
+        signals = ", ".join(self.options.send[: self.sent])
+        return Ended(
+            StepStatus.FAILED,
+            f"{self.incident.target_name} was sent {signals} and nothing more: "
+            f"{self.targets.refused}",
+        )
 
     def _after_orphans(self, now_ns: int) -> Ended | None:
         if not self.orphans.alive():

@@ -10,7 +10,7 @@ from ebpftrace.act.breaker.targets import TargetSelection
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.process.cache_dirs import NO_CACHE_DIRS, cache_dirs_of
-from ebpftrace.act.process.identity import RefusedError, Target, identify
+from ebpftrace.act.process.identity import RefusedError, Target, identify, is_within
 from ebpftrace.act.trigger.trigger import UsageSinceSnapshot
 from ebpftrace.errors import GoneError
 from ebpftrace.host import proc
@@ -69,12 +69,13 @@ def _identified(
 ) -> Target:
     """The process as it is now.
 
-    RefusedError if it changed its cgroup or its program since the snapshot. exec sets the
-    name last (begin_new_exec in the kernel's exec.c), so the name is read last. Another
-    namespace may show a cgroup under another path, so its inode is compared as well.
+    RefusedError if it changed its cgroup for one that is not its job's, or its program,
+    since the snapshot. exec sets the name last (begin_new_exec in the kernel's exec.c), so
+    the name is read last. Another namespace may show a cgroup under another path, so its
+    inode is compared as well.
     """
-    target = identify(process.key)
-    if target.cgroup != job.cgroup:
+    target = identify(process.key, job.given_path)
+    if target.cgroup != job.cgroup and not is_within(target.cgroup, job.given_path):
         folder = folder_of(target.cgroup)
         try:
             inode = job.cgroup_id if folder is None else folder.stat().st_ino

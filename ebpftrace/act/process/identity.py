@@ -33,19 +33,30 @@ class Target:
     """A process as it was when the incident began.
 
     `cgroup` is the path of its memory cgroup; `program` the device and inode of its
-    executable, (0, 0) where that cannot be read.
+    executable, (0, 0) where that cannot be read. `given_path` is the cgroup that was given to
+    its job, "" if that is not known: its owner may move processes among those below.
     """
 
     key: ProcessKey
     cgroup: str
     program: tuple[int, int]
+    given_path: str = ""
+
+    def may_be_in(self, cgroup: str) -> bool:
+        """Whether a process in this cgroup is still where it was, or was moved by its job."""
+        return cgroup == self.cgroup or is_within(cgroup, self.given_path)
 
 
-def identify(key: ProcessKey) -> Target:
+def is_within(cgroup: str, given_path: str) -> bool:
+    """Whether a cgroup is this one or below it; False for the root, which is no job's."""
+    return given_path not in ("", "/") and f"{cgroup}/".startswith(f"{given_path}/")
+
+
+def identify(key: ProcessKey, given_path: str = "") -> Target:
     """The process as it is now. GoneError; RefusedError if it must never be touched."""
     fd = _open(key)
     try:
-        return Target(key, _cgroup(key), _program(key.pid))
+        return Target(key, _cgroup(key), _program(key.pid), given_path)
     finally:
         os.close(fd)
 
@@ -54,12 +65,14 @@ def open_process(target: Target, *, same_cgroup: bool = True) -> int:
     """A pidfd of this very process, to be closed by the caller.
 
     GoneError if it has ended; RefusedError if it must not be touched, or is no longer
-    what it was: in another cgroup (unless `same_cgroup` is False) or another program.
+    what it was: in a cgroup of others (unless `same_cgroup` is False) or another program.
     """
     fd = _open(target.key)
     try:
         pid = target.key.pid
-        if same_cgroup and (cgroup := _cgroup(target.key)) != target.cgroup:
+        if same_cgroup and not target.may_be_in(cgroup := _cgroup(target.key)):
+            if proc.is_dying(pid):  # on cgroup v1 it has left its cgroup by then
+                raise GoneError(f"{pid} has ended")
             raise RefusedError(f"{pid} moved to the cgroup {cgroup}")
         if _program(pid) != target.program:
             raise RefusedError(f"{pid} runs another program now")

@@ -25,6 +25,7 @@ class PidfdSet:
     def __init__(self) -> None:
         self._fds: dict[Target, int] = {}
         self._waiting: dict[Target, None] = {}  # for a descriptor
+        self._signalled: set[Target] = set()
         self.refused = ""
         self.ended = ""
 
@@ -54,12 +55,16 @@ class PidfdSet:
         return len(self._fds) + len(self._waiting)
 
     def send(self, number: signal.Signals) -> int:
-        """Signal each that is still the same program in the same cgroup; returns how many."""
+        """Signal each that is still the same program in the same cgroup; returns how many.
+
+        Where the process has been signalled it may be in any: by leaving its cgroup then it
+        would evade the next signal.
+        """
         sent = 0
         for target, fd in list(self._fds.items()):
             try:
                 # The pidfd holds the process, which may have moved or executed meanwhile.
-                os.close(open_process(target))
+                os.close(self._opened(target))
             except GoneError:
                 continue
             except NoDescriptorError as error:
@@ -70,10 +75,12 @@ class PidfdSet:
                 self._remove(target)
                 continue
             sent += pidfd.send_signal(fd, number)
+            self._signalled.add(target)
         for target in list(self._waiting):
             opened = self._open(target)
             if opened is not None:
                 sent += pidfd.send_signal(opened, number)
+                self._signalled.add(target)
                 os.close(opened)
         return sent
 
@@ -97,7 +104,7 @@ class PidfdSet:
     def _open(self, target: Target) -> int | None:
         """A descriptor of a waiting target; None, and it waits no longer, if it is left out."""
         try:
-            return open_process(target)
+            return self._opened(target)
         except NoDescriptorError as error:
             self.refused = error.what
             return None
@@ -107,6 +114,9 @@ class PidfdSet:
             self.ended = error.what
         del self._waiting[target]
         return None
+
+    def _opened(self, target: Target) -> int:
+        return open_process(target, same_cgroup=target not in self._signalled)
 
     def _remove(self, target: Target) -> None:
         os.close(self._fds.pop(target))

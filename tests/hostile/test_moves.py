@@ -1,0 +1,73 @@
+"""One user's process moves between its cgroups so that no signal would reach it."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.acting import SECONDS
+from tests.support.build import evade_binary
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.patience import patient
+from tests.support.records import Watch
+
+pytestmark = pytest.mark.kernel
+
+UNPRIVILEGED = 65534
+POLICY = """
+[[policy]]
+name = "end"
+grace = "0s"
+cooldown = "0s"
+capture = false
+when = [{ detector = "level", bound = "160MiB", of = "process" }]
+then = [{ action = "signal", grace = "200ms" }]
+"""
+
+
+def delegate(group: MemoryCgroup) -> str:
+    """Give it to the user; the file by which processes are moved into it."""
+    file = group.path / "cgroup.procs"
+    for path in (group.path, file):
+        os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
+    return str(file)
+
+
+@pytest.mark.parametrize("attack", ["dodge", "hop"])
+def test_process_that_moves_between_its_cgroups_is_ended(tmp_path: Path, attack: str) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(POLICY)
+    with (
+        memory_cgroup() as group,
+        memory_cgroup(parent=group) as here,
+        memory_cgroup(parent=group) as there,
+    ):
+        delegate(group)
+        files = [delegate(there), delegate(here)]
+        options = (
+            "--comm", "evade-*", "--cgroup", group.name, "--interval", "200ms",
+            "--config", str(file), "--audit", str(tmp_path / "audit.jsonl"),
+        )  # fmt: skip
+        with (
+            Watch(*options) as watch,
+            subprocess.Popen(
+                here.inside([evade_binary(), attack, "300", *files]),
+                bufsize=0,
+                stdin=subprocess.PIPE,
+            ) as evader,
+        ):
+            try:
+                watch.next_snapshot(SECONDS)
+                assert evader.stdin is not None
+                evader.stdin.write(b"\n")
+                step = watch.wait_for(
+                    lambda it: it["type"] == "step" and it["pid"] == evader.pid, SECONDS
+                )
+                assert step["status"] == "done", step["detail"]
+                assert evader.wait(SECONDS) == -signal.SIGKILL
+                ended = watch.stop(signal.SIGTERM, patient(30))
+            finally:
+                evader.kill()
+    assert (ended.code, ended.stderr) == (0, "")
