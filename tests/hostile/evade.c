@@ -15,6 +15,7 @@
  *   evade trace MIB   the same by a debugger that suppresses each stop
  *   evade dodge MIB PROCS  holds MIB, and at SIGTERM moves to another cgroup
  *   evade hop MIB PROCS PROCS  holds MIB, and moves between two cgroups all the time
+ *   evade rename MIB  holds MIB, and has another name each moment
  *   evade wake PID    resumes another process all the time
  *
  * It is started as root and becomes another user first, then waits for a line on its stdin,
@@ -22,6 +23,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -142,8 +144,10 @@ static const char *refuge;
 static void move(const char *procs)
 {
     int file = open(procs, O_WRONLY);
-    if (file < 0 || write(file, "0", 1) != 1)
+    if (file < 0)
         _exit(1);
+    while (write(file, "0", 1) != 1)
+        ;
     close(file);
 }
 
@@ -173,6 +177,24 @@ static int hold_and_hop(size_t bytes, const char *here, const char *there)
             move(here);
         }
     }
+}
+
+static void *rename_itself(void *process)
+{
+    int file = open("/proc/self/comm", O_WRONLY); /* of the first thread */
+    char name[16];
+    (void)process;
+    for (unsigned n = 0;; n++) {
+        snprintf(name, sizeof(name), "evade-%u", n);
+        if (write(file, name, strlen(name)) < 0)
+            return NULL;
+    }
+}
+
+static int hold_and_rename(size_t bytes)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, rename_itself, NULL) || hold(bytes);
 }
 
 static int share_out(size_t bytes)
@@ -221,6 +243,8 @@ int main(int argc, char **argv)
         return hold_and_resume(bytes);
     if (!strcmp(mode, "trace"))
         return hold_under_tracer(bytes);
+    if (!strcmp(mode, "rename"))
+        return hold_and_rename(bytes);
     if (!strcmp(mode, "dodge") && argc > 3)
         return hold_and_dodge(bytes, argv[3]);
     if (!strcmp(mode, "hop") && argc > 4)

@@ -17,6 +17,7 @@ from ebpftrace.host import proc
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import ProcessSnapshot, evidence_points
+from ebpftrace.units import MIB
 
 
 def create_incident(
@@ -35,14 +36,13 @@ def create_incident(
     members of a group are left out instead.
     """
     job, process = selection.job, selection.process
-    target = _identified(process, job.identity, folder_of)
+    gained = since_snapshot.gained_by(process.key) if since_snapshot else 0
+    target = _identified(process, job.identity, folder_of, gained)
     cleans = any(ACTIONS[step.action].after_outcome for step in policy.ladder)
     unix_ns = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
     job_held = since_snapshot.job_held_bytes if since_snapshot else job.held_bytes
-    held = process.own.held_bytes
-    if since_snapshot:
-        held += since_snapshot.gained_by(process.key)
+    held = process.own.held_bytes + gained
     return Incident(
         id=f"{stamp}-{process.pid}-{os.urandom(3).hex()}",
         policy=policy.name,
@@ -65,14 +65,17 @@ def create_incident(
 
 
 def _identified(
-    process: ProcessSnapshot, job: JobIdentity, folder_of: Callable[[str], Path | None]
+    process: ProcessSnapshot,
+    job: JobIdentity,
+    folder_of: Callable[[str], Path | None],
+    gained_bytes: int = 0,
 ) -> Target:
     """The process as it is now.
 
     RefusedError if it changed its cgroup for one that is not its job's, or its program,
     since the snapshot. exec sets the name last (begin_new_exec in the kernel's exec.c), so
-    the name is read last. Another namespace may show a cgroup under another path, so its
-    inode is compared as well.
+    the name is read last; a process that still holds its memory has only renamed itself.
+    Another namespace may show a cgroup under another path, so its inode is compared as well.
     """
     target = identify(process.key, job.given_path)
     if target.cgroup != job.cgroup and not is_within(target.cgroup, job.given_path):
@@ -83,15 +86,24 @@ def _identified(
             inode = job.cgroup_id  # not visible: assume the same
         if inode != job.cgroup_id:
             raise RefusedError(f"{process.pid} moved to the cgroup {target.cgroup}")
-    if has_new_name(process):
+    if has_new_name(process) and not _holds_half(process, gained_bytes):
         raise RefusedError(f"{process.pid} was {process.comm} and has another name now")
     return target
 
 
 def has_new_name(process: ProcessSnapshot) -> bool:
-    """Whether a process has called exec since the snapshot, by its name."""
+    """Whether a process has called exec since the snapshot, by its name, or renamed itself."""
     name = proc.read_comm(process.pid)
     return name is not None and name != process.comm
+
+
+def _holds_half(process: ProcessSnapshot, gained_bytes: int) -> bool:
+    """Whether it has half of what was judged: a new program begins with next to nothing."""
+    judged = process.own.held_bytes + gained_bytes
+    now = proc.read_status(process.pid)
+    if now is None or judged < MIB:
+        return False
+    return 2 * (now.anon_bytes + now.shmem_bytes + now.swap_bytes) >= judged
 
 
 def _all_identified(

@@ -70,12 +70,15 @@ def open_process(target: Target, *, same_cgroup: bool = True) -> int:
     fd = _open(target.key)
     try:
         pid = target.key.pid
+        refused = ""
         if same_cgroup and not target.may_be_in(cgroup := _cgroup(target.key)):
-            if proc.is_dying(pid):  # on cgroup v1 it has left its cgroup by then
-                raise GoneError(f"{pid} has ended")
-            raise RefusedError(f"{pid} moved to the cgroup {cgroup}")
-        if _program(pid) != target.program:
-            raise RefusedError(f"{pid} runs another program now")
+            refused = f"{pid} moved to the cgroup {cgroup}"
+        elif _program(pid) != target.program:
+            refused = f"{pid} runs another program now"
+        if refused and proc.is_dying(pid):  # it has no program, and on v1 another cgroup
+            raise GoneError(f"{pid} has ended")
+        if refused:
+            raise RefusedError(refused)
     except BaseException:
         os.close(fd)
         raise

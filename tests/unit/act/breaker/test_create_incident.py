@@ -1,6 +1,8 @@
 """Creating an incident about a real process, as it is now."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -126,3 +128,32 @@ def test_a_name_that_differs_from_the_snapshot_is_new(process: ProcessSnapshot) 
     assert has_new_name(replace(process, comm="go"))
     missing = replace(process, key=replace(process.key, pid=1 << 22), comm="go")
     assert not has_new_name(missing)  # it has ended, which others notice
+
+
+@pytest.fixture
+def holder() -> Iterator[ProcessSnapshot]:
+    """A process that holds 32 MiB."""
+    code = "held = b'x' * (32 << 20); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        yield replace(watches.process(running.pid, 32 * MIB), key=key_of(running.pid))
+        running.communicate(b"\n")
+
+
+def test_a_process_that_renamed_itself_and_holds_its_memory_is_the_same(
+    holder: ProcessSnapshot,
+) -> None:
+    """It could rename itself all the time, and no incident would ever begin."""
+    assert has_new_name(holder)
+    assert created(holder).target.key == holder.key
+
+
+def test_a_process_of_another_name_without_the_memory_is_another_program(
+    holder: ProcessSnapshot,
+) -> None:
+    since = UsageSinceSnapshot(holder.key, 900 * MIB, 900 * MIB)
+    with pytest.raises(RefusedError, match="has another name now"):
+        created(holder, since_snapshot=since)

@@ -6,10 +6,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ebpftrace.act.process import identity
+from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
 from tests.support.incidents import key_of
 
@@ -92,3 +94,40 @@ def test_init_and_ebpftrace_itself_are_refused() -> None:
         identity.identify(ProcessKey(1, 0))
     with pytest.raises(identity.RefusedError, match="ebpftrace itself"):
         identity.identify(key_of(os.getpid()))
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "given_path", "refused"),
+    [
+        ("/user/a", "/user", False),
+        ("/user", "/user", False),
+        ("/user-of-others/a", "/user", True),
+        ("/other", "/user", True),
+        ("/other", "/", True),  # where nothing was given to the job
+        ("/other", "", True),
+    ],
+)
+def test_a_job_moves_its_process_only_within_what_was_given_to_it(
+    bystander: int,
+    monkeypatch: pytest.MonkeyPatch,
+    cgroup: str,
+    given_path: str,
+    refused: bool,
+) -> None:
+    target = replace(identity.identify(key_of(bystander), given_path), cgroup="/user/b")
+    monkeypatch.setattr(identity, "memory_cgroup", lambda _pid: cgroup)
+    if refused:
+        with pytest.raises(identity.RefusedError, match="moved to the cgroup"):
+            identity.open_process(target)
+    else:
+        os.close(identity.open_process(target))
+
+
+@pytest.mark.parametrize("change", [{"cgroup": "/elsewhere"}, {"program": (1, 1)}])
+def test_a_process_that_is_ending_has_not_moved(
+    bystander: int, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    target = replace(identity.identify(key_of(bystander)), **change)
+    monkeypatch.setattr("ebpftrace.host.proc.is_dying", lambda _pid: True)
+    with pytest.raises(GoneError, match="has ended"):
+        identity.open_process(target)

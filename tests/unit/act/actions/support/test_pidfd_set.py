@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -87,3 +88,23 @@ def test_process_that_is_not_what_it_was_is_not_added(
     assert not processes.fds
     assert "another process's now" in processes.ended
     assert "runs another program now" in processes.refused
+
+
+def test_process_that_moved_after_a_signal_gets_the_next_one(
+    processes: PidfdSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{code}; time.sleep(100)"], stdout=subprocess.PIPE
+    ) as stubborn:
+        assert stubborn.stdout is not None
+        stubborn.stdout.readline()
+        processes.add(targets(stubborn))
+        assert processes.send(signal.SIGTERM) == 1
+        monkeypatch.setattr(
+            "ebpftrace.act.process.identity.memory_cgroup", lambda _pid: "/elsewhere"
+        )
+        assert processes.send(signal.SIGKILL) == 1
+        assert stubborn.wait() == -signal.SIGKILL

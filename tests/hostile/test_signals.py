@@ -1,4 +1,4 @@
-"""One user's process moves between its cgroups so that no signal would reach it."""
+"""One user's process changes its cgroup or its name so that no signal would reach it."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ grace = "0s"
 cooldown = "0s"
 capture = false
 when = [{ detector = "level", bound = "160MiB", of = "process" }]
-then = [{ action = "signal", grace = "200ms" }]
+then = [{ action = "signal", grace = "300ms" }]
 """
 
 
@@ -35,8 +35,13 @@ def delegate(group: MemoryCgroup) -> str:
     return str(file)
 
 
-@pytest.mark.parametrize("attack", ["dodge", "hop"])
-def test_process_that_moves_between_its_cgroups_is_ended(tmp_path: Path, attack: str) -> None:
+@pytest.mark.parametrize(
+    ("attack", "by"),
+    [("dodge", signal.SIGKILL), ("hop", signal.SIGKILL), ("rename", signal.SIGTERM)],
+)
+def test_process_that_changes_its_cgroup_or_its_name_is_ended(
+    tmp_path: Path, attack: str, by: signal.Signals
+) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(POLICY)
     with (
@@ -66,7 +71,7 @@ def test_process_that_moves_between_its_cgroups_is_ended(tmp_path: Path, attack:
                     lambda it: it["type"] == "step" and it["pid"] == evader.pid, SECONDS
                 )
                 assert step["status"] == "done", step["detail"]
-                assert evader.wait(SECONDS) == -signal.SIGKILL
+                assert evader.wait(SECONDS) == -by
                 ended = watch.stop(signal.SIGTERM, patient(30))
             finally:
                 evader.kill()
