@@ -1,10 +1,11 @@
 """Snapshots in, findings out: which subjects are judged, and which findings are in force."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.judge import words
+from ebpftrace.judge.case import Case
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.detectors.builtin import builtin_detectors
 from ebpftrace.judge.detectors.hang import NAME as HANG
@@ -28,21 +29,6 @@ _Key = tuple[str, str]  # of a subject: the job's key, and the process or ""
 _Judged = tuple[_Key, JobSnapshot, ProcessSnapshot | None]
 
 
-@dataclass(slots=True)
-class _Case:
-    """One subject: its history, and the findings that are in force."""
-
-    subject: Subject
-    samples: Samples
-    seen_ns: int
-    job: JobSnapshot  # as it was seen last, and so the process
-    process: ProcessSnapshot | None
-    findings: dict[str, Finding] = field(default_factory=dict)  # by detector
-    met_ns: dict[str, int] = field(default_factory=dict)  # when its condition was last met
-    ends_below: dict[str, int] = field(default_factory=dict)  # bytes: see Verdict
-    labels: dict[str, str] = field(default_factory=dict)  # what the sentences call it
-
-
 class Judge:
     """Judges jobs, and with `processes` each of their processes as well.
 
@@ -61,7 +47,8 @@ class Judge:
         self._detectors = builtin_detectors() if detectors is None else tuple(detectors)
         self._processes = processes
         self._past_of = past_of
-        self._cases: dict[_Key, _Case] = {}
+        self._cases: dict[_Key, Case] = {}
+        self._judged_ns = 0  # the last snapshot
 
     @property
     def active(self) -> tuple[Finding, ...]:
@@ -74,20 +61,23 @@ class Judge:
         """Take the next snapshot. Returns what is to be reported, in order."""
         news: list[Finding] = []
         now = snapshot.monotonic_ns
+        step_ns, self._judged_ns = now - self._judged_ns, now
         for key, job, process in self._subjects(snapshot):
             case = self._cases.get(key)
+            if case is not None and self._rests(case, job, process):
+                case.seen_ns = now
+                continue
             trend = job.trend if process is None else process.trend
             sample = of_job(job, now) if process is None else of_process(process, job, now)
             if case is None:
                 samples = Samples(sample, trend)
-                case = self._cases[key] = _Case(
+                case = self._cases[key] = Case(
                     _subject(job, process), samples, now, job, process
                 )
             else:
                 if _owns_more(case.process, process):
                     case.samples = Samples(sample, trend)
-                case.samples.add(sample, trend)
-                case.seen_ns, case.job, case.process = now, job, process
+                case.take(sample, trend, job, process, step_ns=step_ns)
             if self._past_of is not None and process is None:
                 case.samples.past = self._past_of(job.identity, sample.limit_bytes)
             for detector in self._detectors:
@@ -96,10 +86,18 @@ class Judge:
                     news += _update(case, detector, verdict, snapshot)
         for key, case in list(self._cases.items()):
             gone = now - case.seen_ns > FORGET_NS
-            news += _end(case, snapshot, gone=gone)
+            if case.findings:
+                news += _end(case, snapshot, gone=gone)
             if gone:
                 del self._cases[key]
         return tuple(news)
+
+    def _rests(self, case: Case, job: JobSnapshot, process: ProcessSnapshot | None) -> bool:
+        """Whether no verdict can change: nothing did, and time alone decides nothing here."""
+        if not case.rests(job, process):
+            return False
+        limit_bytes = case.samples.now.limit_bytes
+        return self._past_of is None or self._past_of(job.identity, limit_bytes) is None
 
     def judge_note(self, note: Note) -> tuple[Finding, ...]:
         """What a note reports at once: an OOM kill, which may end a job between snapshots."""
@@ -154,7 +152,7 @@ def _process_key(process: ProcessKey | None) -> str:
 
 
 def _update(
-    case: _Case, detector: Detector, verdict: Verdict, snapshot: Snapshot
+    case: Case, detector: Detector, verdict: Verdict, snapshot: Snapshot
 ) -> Iterator[Finding]:
     """The condition is met: keep the finding, and report it if it is new or more severe."""
     name = detector.name
@@ -178,7 +176,7 @@ def _update(
     case.findings[name] = finding
 
 
-def _end(case: _Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
+def _end(case: Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
     """End the findings whose condition has not been met for long enough."""
     now, label = snapshot.monotonic_ns, words.label(case.job, case.process)
     full = HANG in case.findings or is_full(case.samples.now)

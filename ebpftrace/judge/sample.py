@@ -1,6 +1,6 @@
 """One subject, a job or a process, at one moment: what the detectors judge."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.held import SharedLimit
@@ -63,6 +63,11 @@ class Sample:
         return max(self.used_share or 0.0, shared) >= _NEAR_SHARE
 
 
+def is_alike(one: Sample, other: Sample) -> bool:
+    """Whether two samples differ in nothing but their time."""
+    return replace(one, time_ns=other.time_ns, age_ns=other.age_ns) == other
+
+
 def of_job(job: JobSnapshot, now_ns: int) -> Sample:
     """A job as one: the whole cgroup where that is the job's alone, else its processes."""
     contents = job.counted_contents
@@ -102,7 +107,7 @@ def _sample(job: JobSnapshot, now_ns: int, anon: int, shmem: int, kernel: int = 
         high_bytes=cgroup.high_bytes,
         throttled=cgroup.events.high if cgroup.events else 0,
         major_faults=contents.major_faults if contents else 0,
-        age_ns=job.age_ns,
+        age_ns=job.age_at(now_ns),
         full_pressure_ns=cgroup.pressure.full_ns if cgroup.pressure else 0,
         stuck=cgroup.stuck,
         high_taken_bytes=taken,

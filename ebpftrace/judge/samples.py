@@ -9,8 +9,8 @@ from operator import attrgetter
 
 from ebpftrace.judge.past import Departure, JobPast
 from ebpftrace.judge.sample import Sample
-from ebpftrace.ledger.climb import SteadyClimb
-from ebpftrace.ledger.floor import FINE_NS, Floor
+from ebpftrace.ledger.climbs.climb import SteadyClimb
+from ebpftrace.ledger.climbs.floor import FINE_NS, Floor
 from ebpftrace.ledger.series import CLOSEST_NS, DIP_NS
 from ebpftrace.ledger.trend import NO_TREND, Trend
 from ebpftrace.units import MIB, NS_PER_SECOND
@@ -62,6 +62,16 @@ class Samples:
             self._floor.add(sample.time_ns, _without_dips(self.within(DIP_NS)))
         while recent[0].time_ns < sample.time_ns - FINE_NS:
             recent.popleft()
+
+    def stay_until(self, before_ns: int, step_ns: int) -> None:
+        """Fill in the samples until then, `step_ns` apart: they would have been as the last."""
+        last = self.now
+        step_ns = max(CLOSEST_NS, step_ns)
+        missing = min((before_ns - last.time_ns) // step_ns, FINE_NS // step_ns)
+        for number in range(missing - 1, -1, -1):
+            at_ns = before_ns - number * step_ns
+            age_ns = last.age_ns + at_ns - last.time_ns
+            self.add(replace(last, time_ns=at_ns, age_ns=age_ns), self.trend)
 
     def with_later(self, later: Iterable[Sample]) -> "Samples":
         """A copy with some later samples, which are not in its floor and not in its trend."""

@@ -2,7 +2,7 @@
 
 from ebpftrace.judge.sample import Sample
 from ebpftrace.judge.samples import Samples
-from ebpftrace.ledger.floor import FINE_NS
+from ebpftrace.ledger.climbs.floor import FINE_NS
 from ebpftrace.ledger.held import SharedLimit
 
 PART = 1 / 3  # of what was gained below the limit: as much as a process must have of a job

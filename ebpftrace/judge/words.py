@@ -5,7 +5,7 @@ from ebpftrace.judge.sample import Sample
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import limit_is_shared, nearer_shared
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
-from ebpftrace.ledger.climb import SteadyClimb
+from ebpftrace.ledger.climbs.climb import SteadyClimb
 from ebpftrace.ledger.trend import Trend
 from ebpftrace.units import format_bytes
 

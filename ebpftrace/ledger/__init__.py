@@ -11,11 +11,11 @@ from ebpftrace.ledger.notes import (
     ProcessNote,
     StallNote,
 )
+from ebpftrace.ledger.process_account import KnownProcess
 from ebpftrace.ledger.snapshot import (
     GrowthRates,
     JobSnapshot,
     JobState,
-    KnownProcess,
     Node,
     ProcessSnapshot,
     ProcessState,

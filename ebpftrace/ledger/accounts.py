@@ -1,11 +1,14 @@
 """The open account of a job, with those of its processes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ebpftrace.counters import CgroupCounters, Usage
 from ebpftrace.events import ProcessKey, StartCause
 from ebpftrace.golang.telemetry import MONITORS_BYTES
 from ebpftrace.jobs.identity import JobIdentity
+from ebpftrace.ledger.growth import NEVER_NS
 from ebpftrace.ledger.held import charged_usage, held_bytes, nearest_room_bytes
 from ebpftrace.ledger.job_history import JobHistory, JobReading
 from ebpftrace.ledger.process_account import ProcessAccount
@@ -14,11 +17,20 @@ from ebpftrace.ledger.snapshot import (
     GrowthRates,
     JobSnapshot,
     JobState,
+    ProcessSnapshot,
 )
-from ebpftrace.ledger.trend import Trend
+from ebpftrace.ledger.trend import NO_TREND, Trend
 
 _HELD_BEFORE = (StartCause.FOUND, StartCause.RENAME, StartCause.SHARED)
 """Starts of processes that held their memory before they were tracked."""
+
+
+class Surroundings(NamedTuple):
+    """What other jobs have that a job's snapshot depends on."""
+
+    group: SharedCgroup  # all of its cgroup
+    jobs_below: Mapping[int, int]  # as in JobSnapshot, and so the next
+    usage_below: Usage
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +57,10 @@ class JobAccount:
     _usage: Usage | None = None  # None: to be summed anew
     _by_size: list[ProcessAccount] | None = None  # None: to be sorted anew
     _peaks_updated: bool = False  # since a process entered, left or changed
+    is_stale: bool = True  # one of its processes is not as it was drawn
+    wakes_ns: int = 0  # from when on `_drawn` differs without a change
+    _drawn: JobSnapshot | None = None
+    _drawn_from: tuple[object, ...] = ()
 
     def __post_init__(self) -> None:
         self.ended_ns = self.began_ns
@@ -52,7 +68,7 @@ class JobAccount:
     def has_changed(self) -> None:
         """A process entered, left or was read anew, so what follows from them is stale."""
         self._usage = self._by_size = None
-        self._peaks_updated = False
+        self._peaks_updated, self.is_stale = False, True
 
     def enter(self, process: ProcessAccount) -> None:
         """The process runs in this job from here on.
@@ -128,11 +144,40 @@ class JobAccount:
         """The id of its cgroup, and whether it has a process there."""
         return self.identity.cgroup_id, bool(self.processes)
 
-    def sample(self, now_ns: int, usage: Usage, group: SharedCgroup) -> None:
-        """Record what the job and each of its processes hold now.
+    def draw(
+        self, now_ns: int, time_ns: int, before_ns: int, usage: Usage, around: Surroundings
+    ) -> JobSnapshot:
+        """Take a sample, if it does not rest, and freeze the account.
 
-        `usage` is this job's, `group` all of its cgroup.
+        `usage` is this job's; `before_ns` is when it was last drawn.
         """
+        state = (
+            self.cgroup, usage, around, self.oom_kills, self.stalled_ns, self.stalls,
+            self.started, self.gone, self.identity,
+        )  # fmt: skip
+        rests = not self.is_stale and now_ns < self.wakes_ns and state == self._drawn_from
+        if rests and self._drawn is not None:
+            self.history.stay(now_ns)
+            return self._drawn
+        self._sample(now_ns, before_ns, usage, around.group)
+        trend = self.history.trend
+        steady, roles = Trend(room_bytes=trend.room_bytes), self._has_roles
+        processes = tuple(
+            process.draw(now_ns, time_ns, before_ns, steady, has_role=roles)
+            for process in self.by_size
+        )
+        made = self._snapshot(now_ns, usage, around, trend, processes)
+        self.is_stale, self._drawn, self._drawn_from = False, made, state
+        wakes = min((process.wakes_ns for process in self.by_size), default=NEVER_NS)
+        self.wakes_ns = min(wakes, self.history.wakes_ns())
+        return made
+
+    def ended_snapshot(self, now_ns: int, usage: Usage, around: Surroundings) -> JobSnapshot:
+        """Of a job without a process, at the end of the watch."""
+        return self._snapshot(now_ns, usage, around, NO_TREND, ())
+
+    def _sample(self, now_ns: int, before_ns: int, usage: Usage, group: SharedCgroup) -> None:
+        """Record what the job holds now; `group` is all of its cgroup."""
         reading = JobReading(
             own_bytes=charged_usage(self.cgroup, usage).held_bytes if self.processes else None,
             held_bytes=held_bytes(
@@ -141,28 +186,34 @@ class JobAccount:
             charge_bytes=self.cgroup.charge_bytes,
             room_bytes=nearest_room_bytes(self.cgroup, group.usage),
         )
-        self.history.add(now_ns, reading)
-        for process in self.processes.values():
-            process.history.add(now_ns, process.own.held_bytes)
-            if not self._peaks_updated:
-                self.update_peak_from(process)
+        self.history.add(now_ns, reading, before_ns)
         if not self._peaks_updated:
+            for process in self.processes.values():
+                self.update_peak_from(process)
             self.update_peaks()
             self._peaks_updated = True
 
-    def snapshot(
-        self, now_ns: int, time_ns: int, usage: Usage, group: SharedCgroup, trend: Trend
+    @property
+    def _has_roles(self) -> bool:
+        """Whether its crash monitors are so small together that they may be called that."""
+        monitors = sum(one.own.held_bytes for one in self.by_size if one.role)
+        return monitors <= MONITORS_BYTES
+
+    def _snapshot(
+        self,
+        now_ns: int,
+        usage: Usage,
+        around: Surroundings,
+        trend: Trend,
+        processes: tuple[ProcessSnapshot, ...],
     ) -> JobSnapshot:
-        """The account, frozen; `usage` is this job's, `group` all of its cgroup."""
-        rate, steady = trend.bytes_per_second, Trend(room_bytes=trend.room_bytes)
+        rate = trend.bytes_per_second
         growth = (
             self.history.growth(rate)
             if self.processes
             else GrowthRates(0, 0, self.grown_bytes, rate)
         )
         held_curve, charge_curve = self.history.evidence_curves()
-        monitors = sum(one.own.held_bytes for one in self.by_size if one.role)
-        roles = monitors <= MONITORS_BYTES
         return JobSnapshot(
             identity=self.identity,
             cgroup=self.cgroup,
@@ -174,16 +225,17 @@ class JobAccount:
             stalled_ns=self.stalled_ns,
             stalls=self.stalls,
             age_ns=max(0, now_ns - self.began_ns),
+            drawn_ns=now_ns,
             state=self.state,
             started=self.started,
-            processes=tuple(
-                process.snapshot(time_ns, steady, has_role=roles) for process in self.by_size
-            ),
-            alone=group.is_alone(running=bool(self.processes)),
-            group_usage=group.usage,
+            processes=processes,
+            alone=around.group.is_alone(running=bool(self.processes)),
+            group_usage=around.group.usage,
             trend=trend,
             curve=self.history.curve(),
             held_curve=held_curve,
             charge_curve=charge_curve,
             peak_growth_bytes=self.peak_growth_bytes,
+            jobs_below=around.jobs_below,
+            usage_below=around.usage_below,
         )

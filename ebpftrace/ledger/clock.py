@@ -28,3 +28,16 @@ class Clock:
 
     def start_unix_ns(self, boottime_ns: int) -> int:
         return boottime_ns + self.boottime_to_unix_ns
+
+
+class Aging:
+    """Drawn in one snapshot, and the same object in later ones where nothing changed."""
+
+    __slots__ = ()
+
+    age_ns: int
+    drawn_ns: int | None  # `age_ns` is as of then; None: as of its snapshot
+
+    def age_at(self, now_ns: int) -> int:
+        """Its age in a snapshot of that time (CLOCK_MONOTONIC)."""
+        return self.age_ns + (0 if self.drawn_ns is None else now_ns - self.drawn_ns)

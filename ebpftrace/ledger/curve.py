@@ -29,6 +29,13 @@ class Curve(NamedTuple):
     open_fine: tuple[int, int] | None = None  # None: nothing was ever noted
     open_coarse: tuple[int, int] | None = None
     second: int = 0  # of CLOCK_MONOTONIC: where the open buckets are
+    last: int = 0  # the latest value, which holds until the next
+
+    def until(self, now_ns: int) -> "Curve":
+        """The curve in a snapshot of that time; it may be drawn in an earlier one."""
+        if self.open_fine is None or now_ns // NS_PER_SECOND <= self.second:
+            return self
+        return CurveKeeper.of(self).extended(now_ns)
 
     def buckets(self, window_ns: int) -> tuple[int, list[tuple[int, int]]]:
         """Seconds a bucket and (lowest, highest) of each within the window, oldest first.
@@ -69,6 +76,8 @@ def floor_at(curve: Curve, at_ns: int) -> int | None:
     ):
         if last is None:
             return None
+        if at > curve.second:
+            return curve.last
         back = curve.second // seconds - at // seconds
         if back <= 1:
             return last[0]
@@ -171,7 +180,23 @@ class CurveKeeper:
             (self._low, self._high),
             (self._long_low, self._long_high),
             self._second,
+            self._last,
         )
+
+    @classmethod
+    def of(cls, curve: Curve) -> "CurveKeeper":
+        """A keeper that continues a curve with values."""
+        keeper = cls()
+        keeper._fine, keeper._coarse, keeper._second = curve.fine, curve.coarse, curve.second
+        keeper._low, keeper._high = curve.open_fine or (0, 0)
+        keeper._long_low, keeper._long_high = curve.open_coarse or (0, 0)
+        keeper._last = curve.last
+        return keeper
+
+    def extended(self, now_ns: int) -> Curve:
+        """The curve with the latest value until then."""
+        self.add(now_ns, self._last)
+        return self.curve()
 
     def _move_to(self, second: int) -> None:
         last = self._last

@@ -10,6 +10,7 @@ WINDOW_NS = 60 * NS_PER_SECOND
 RECENT_NS = 2 * NS_PER_SECOND
 _SLOT_NS = NS_PER_SECOND // 4  # readings closer than this share a slot: bounds the arrays
 _NO_GROWTH = GrowthRates()
+NEVER_NS = 1 << 63
 
 
 class GrowthWindow:
@@ -112,6 +113,23 @@ class GrowthWindow:
         if self._moved_ns is None or self._moved_ns <= self._slot_ns - RECENT_NS:
             return 0
         return self._values[-1] - self._value_at(self._slot_ns - RECENT_NS)
+
+    def wakes_ns(self) -> int:
+        """From when on the growth differs although no other value was read: a gain leaves a
+        window then."""
+        times, now = self._times, self._slot_ns
+        if self._moved_ns is None or not times:
+            return NEVER_NS
+        if self._moved_ns <= max(times[0], now - WINDOW_NS):
+            return NEVER_NS
+        if self._moved_ns > now - RECENT_NS:
+            return 0
+        wakes = self._moved_ns + WINDOW_NS
+        for window in (10 * NS_PER_SECOND, WINDOW_NS):
+            later = bisect_right(times, now - window)
+            if later < len(times):
+                wakes = min(wakes, times[later] + window)
+        return wakes
 
     def _value_at(self, now_ns: int) -> int:
         at = bisect_right(self._times, now_ns) - 1

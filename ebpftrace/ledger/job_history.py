@@ -62,15 +62,24 @@ class JobHistory:
         """Its last process left. Growth over a window begins anew with the next one."""
         self._growth.restart()
 
-    def add(self, now_ns: int, reading: JobReading) -> None:
-        """Take the next sample."""
+    def add(self, now_ns: int, reading: JobReading, before_ns: int = 0) -> None:
+        """Take the next sample. Until `before_ns` all was as at the last one."""
         self._added_ns = now_ns
+        self._series.stay_until(before_ns)
         if reading.own_bytes is not None:
             self._growth.add(now_ns, reading.own_bytes)
             self._curve.add(now_ns, reading.own_bytes)
         self._series.add(now_ns, reading.held_bytes, reading.room_bytes)
         self._held.add(now_ns, reading.held_bytes)
         self._charge.add(now_ns, reading.charge_bytes)
+
+    def stay(self, now_ns: int) -> None:
+        """A sample would be as the last one."""
+        self._added_ns = now_ns
+
+    def wakes_ns(self) -> int:
+        """From when on something here differs from now without another value; 0: at once."""
+        return self._growth.wakes_ns() if self._series.rests else 0
 
     def forget_old(self, now_ns: int) -> bool:
         """Drop trend and evidence if the last sample is older than 30 s; True if so.

@@ -27,14 +27,13 @@ from ebpftrace.events import (
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.accounts import JobAccount
 from ebpftrace.ledger.clock import Clock
+from ebpftrace.ledger.drawing import JobDrawing
 from ebpftrace.ledger.held import kernel_bytes
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note, OomNote, ProcessChange
-from ebpftrace.ledger.process_account import ProcessAccount
+from ebpftrace.ledger.process_account import KnownProcess, ProcessAccount
 from ebpftrace.ledger.register import JobRegister
-from ebpftrace.ledger.shared import UsagesBelow, jobs_below_limits, shared_cgroups, total
-from ebpftrace.ledger.snapshot import JobSnapshot, KnownProcess, Node, SelfCost, Snapshot
-from ebpftrace.ledger.trend import NO_TREND
+from ebpftrace.ledger.snapshot import Node, SelfCost, Snapshot
 
 
 class Ledger:
@@ -56,7 +55,7 @@ class Ledger:
         self._losses: Mapping[str, int] = MappingProxyType({})
         self._sequence = 0
         self._node_oom_kills = 0
-        self._jobs_below: Mapping[int, int] = {}
+        self._drawing = JobDrawing(self._jobs)
 
     def apply(self, event: Event, identity: JobIdentity | None = None) -> None:
         """Record one event. `identity` is the job of a start, a move or an OOM kill."""
@@ -77,7 +76,7 @@ class Ledger:
             case ProcessDelayed():
                 account = self._processes.get(event.key)
                 if account is not None:
-                    account.delays = event.delays
+                    account.delay(event.delays)
             case CgroupRead():
                 rose = self._jobs.cgroup_read(event.cgroup_id, event.counters)
                 self._notebook.stalls(rose, event.time_ns)
@@ -160,7 +159,7 @@ class Ledger:
         if (account := self._processes.get(event.key)) is None:
             return
         account.read(event.counters)
-        account.comm = event.comm
+        account.rename(event.comm)
         self._close(account, event.time_ns)
         if event.executed:
             self._executed[event.key] = account.job
@@ -173,7 +172,7 @@ class Ledger:
     def _rename(self, event: ProcessRenamed) -> None:
         account = self._processes.get(event.key)
         if account is not None and account.comm != event.comm:
-            account.comm = event.comm
+            account.rename(event.comm)
             self._notebook.process(account, ProcessChange.RENAME, event.time_ns)
 
     def _move(self, event: ProcessMoved, identity: JobIdentity | None) -> None:
@@ -195,7 +194,7 @@ class Ledger:
         victim = self._processes.get(event.key)
         kernel = kernel_bytes(victim.job.cgroup) if victim else None
         if (job := self._jobs.killed(event, identity, victim)) is not None:
-            at, below = self._clock.unix_ns(event.time_ns), self._jobs_below
+            at, below = self._clock.unix_ns(event.time_ns), self._drawing.jobs_below
             self._notebook.add(OomNote.of(event, job.identity, at, kernel, below))
 
     def _draw(
@@ -209,42 +208,19 @@ class Ledger:
         peek: bool = False,
     ) -> Snapshot:
         self._sequence += not peek
-        usages = [job.usage for job in jobs]
-        paired = list(zip(jobs, usages, strict=True))
-        shared = shared_cgroups((job.place, usage) for job, usage in paired)
-        nested = UsagesBelow((job.identity, usage) for job, usage in paired)
-        below = self._jobs_below = jobs_below_limits(job.cgroup for job in self._jobs.live)
-        drawn = []
-        for job, usage in paired:
-            cgroup = shared[job.identity.cgroup_id]
-            trend = NO_TREND
-            if job.processes or not final:
-                job.sample(now_ns, usage, cgroup)
-                self._jobs.sampled(job)
-                trend = job.history.trend
-            made = job.snapshot(now_ns, time_ns, usage, cgroup, trend)
-            drawn.append(replace(made, jobs_below=below, usage_below=nested.of(job.identity)))
+        drawn = self._drawing.draw(jobs, now_ns, time_ns, final=final)
         self._jobs.forget_old_histories(now_ns)
-        if final:
-            drawn.sort(key=lambda job: (-job.peak_bytes, job.identity.key))
-        else:
-            drawn.sort(key=_largest_first)
         return Snapshot(
             sequence=self._sequence,
             time_ns=time_ns,
             monotonic_ns=now_ns,
             elapsed_ns=now_ns - self._began_ns,
             watching=self._watching,
-            jobs=tuple(drawn),
-            usage=total(usages),
+            jobs=drawn,
+            usage=self._drawing.usage,
             losses=self._losses,
             cost=cost,
             final=final,
             node_oom_kills=self._node_oom_kills,
             forgotten_jobs=self._jobs.forgotten,
         )
-
-
-def _largest_first(job: JobSnapshot) -> tuple[int, bool, int, str]:
-    """Ended jobs hold nothing and come last, those with the largest peak first."""
-    return -job.usage.resident_bytes, not job.processes, -job.peak_bytes, job.identity.key

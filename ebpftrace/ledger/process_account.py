@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING
 from ebpftrace.counters import Delays, ProcessCounters, Usage
 from ebpftrace.events import ProcessKey, ProcessStarted
 from ebpftrace.golang.telemetry import MONITOR_BYTES
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.process_history import ProcessHistory
 from ebpftrace.ledger.snapshot import ProcessSnapshot, ProcessState
 from ebpftrace.ledger.trend import Trend
 
 if TYPE_CHECKING:
     from ebpftrace.ledger.accounts import JobAccount
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProcess:
+    """What the ledger knows of a live process between two snapshots."""
+
+    job: JobIdentity
+    comm: str
+    role: str
+    limit_bytes: int | None
+    exec_name: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +40,8 @@ class ProcessAccount:
     history: ProcessHistory = field(init=False)
     delays: Delays | None = None
     peak_elsewhere_bytes: int = 0  # its own peak in the jobs it was in before
+    wakes_ns: int = 0  # from when on `_drawn` differs without a change
+    _drawn: ProcessSnapshot | None = None  # None: it has changed
 
     def __post_init__(self) -> None:
         self.counters = self.started.counters
@@ -39,6 +53,7 @@ class ProcessAccount:
         """Record a reading of its counters while it is in its job."""
         if counters == self.counters:
             return  # most processes rest most of the time
+        self._drawn = None
         before, shared = self.own, self.counters.inherited.held_bytes
         self.counters = counters
         self.own = counters.usage.less(counters.inherited)
@@ -67,8 +82,36 @@ class ProcessAccount:
         inherited = self.started.counters.inherited.resident_bytes
         return max(self.own.resident_bytes, self.counters.peak_bytes - inherited)
 
-    def snapshot(self, time_ns: int, steady: Trend, *, has_role: bool) -> ProcessSnapshot:
-        """The account, frozen; `steady` is its trend if it does not climb."""
+    def rename(self, comm: str) -> None:
+        """It has another name from here on."""
+        if comm != self.comm:
+            self.comm, self._drawn = comm, None
+            self.job.is_stale = True
+
+    def delay(self, delays: Delays) -> None:
+        """Record what it lost waiting."""
+        if delays != self.delays:
+            self.delays, self._drawn = delays, None
+            self.job.is_stale = True
+
+    def draw(
+        self, now_ns: int, time_ns: int, before_ns: int, steady: Trend, *, has_role: bool
+    ) -> ProcessSnapshot:
+        """Take a sample, if it does not rest, and freeze the account.
+
+        `steady` is its trend if it does not climb; `before_ns` when it was last drawn.
+        """
+        role, drawn = self.role if has_role else "", self._drawn
+        if drawn is not None and now_ns < self.wakes_ns:
+            if drawn.trend == steady and drawn.role == role:
+                return drawn
+        else:
+            self.history.add(now_ns, self.own.held_bytes, before_ns)
+            self.wakes_ns = self.history.wakes_ns()
+        self._drawn = self._snapshot(now_ns, time_ns, steady, role)
+        return self._drawn
+
+    def _snapshot(self, now_ns: int, time_ns: int, steady: Trend, role: str) -> ProcessSnapshot:
         climb = self.history.climb
         trend = Trend(climb, steady.room_bytes) if climb else steady
         forked, started = self.counters.inherited.resident_bytes > 0, self.started
@@ -82,8 +125,9 @@ class ProcessAccount:
             counters=self.counters,
             growth=self.history.growth(trend.bytes_per_second),
             age_ns=max(0, time_ns - self.start_time_ns),
+            drawn_ns=now_ns,
             state=ProcessState.FORKED if forked else ProcessState.RUNNING,
-            role=self.role if has_role else "",
+            role=role,
             curve=self.history.curve(),
             trend=trend,
             recent_growth_bytes=self.history.recent_growth_bytes,

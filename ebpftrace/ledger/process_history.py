@@ -1,6 +1,6 @@
 """What one process held over time: its growth, its climb and its curve."""
 
-from ebpftrace.ledger.climb import SteadyClimb
+from ebpftrace.ledger.climbs.climb import SteadyClimb
 from ebpftrace.ledger.curve import Curve, CurveKeeper
 from ebpftrace.ledger.growth import GrowthWindow
 from ebpftrace.ledger.series import HeldSeries
@@ -19,9 +19,10 @@ class ProcessHistory:
         self._curve = CurveKeeper()
         self._growth.add(start_ns, held_bytes)
 
-    def add(self, now_ns: int, held_bytes: int) -> None:
-        """Take the next sample."""
+    def add(self, now_ns: int, held_bytes: int, before_ns: int = 0) -> None:
+        """Take the next sample. Until `before_ns` all was as at the last one."""
         self._growth.add(now_ns, held_bytes)
+        self._series.stay_until(before_ns)
         self._series.add(now_ns, held_bytes)
         self._curve.add(now_ns, held_bytes)
 
@@ -30,6 +31,10 @@ class ProcessHistory:
         self._growth.lift(held_bytes)
         self._curve.lift(held_bytes)
         self._series = HeldSeries()  # a jump is no climb
+
+    def wakes_ns(self) -> int:
+        """From when on something here differs from now without another value; 0: at once."""
+        return self._growth.wakes_ns() if self._series.rests else 0
 
     def growth(self, bytes_per_second: int) -> GrowthRates:
         """The gain of 10 s, 60 s and since the start; the rate is that of the trend."""

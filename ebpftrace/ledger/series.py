@@ -1,7 +1,7 @@
 """Held memory over time: the floor of its curve, and the teeth of a sawtooth."""
 
-from ebpftrace.ledger.climb import LEAST_BYTES, SteadyClimb, steadiest
-from ebpftrace.ledger.floor import Floor
+from ebpftrace.ledger.climbs.climb import LEAST_BYTES, LONGEST_TOOTH_NS, SteadyClimb, steadiest
+from ebpftrace.ledger.climbs.floor import KEPT_NS, Floor
 from ebpftrace.units import NS_PER_SECOND
 
 CLOSEST_NS = NS_PER_SECOND // 4
@@ -58,6 +58,25 @@ class HeldSeries:
             self._forget_teeth(now_ns)
         self.climb = None if self.floor.rise < LEAST_BYTES else steadiest(self)
         return True
+
+    def stay_until(self, before_ns: int) -> None:
+        """All samples until then would have been as the last one."""
+        if self._recent and before_ns > self.now_ns:
+            self.add(before_ns, self.held_bytes)
+
+    @property
+    def rests(self) -> bool:
+        """Whether further samples of the same value change nothing but its age.
+
+        Where the floor has risen there may be a climb yet, until its rise is so long ago that
+        the last third of the longest span is a plateau: see climbs/climb.py.
+        """
+        if len(self._recent) != 1 or self.held_bytes != self._filled or self.climb:
+            return False
+        if self.floor.rise < LEAST_BYTES:
+            return True
+        flat_ns = self.now_ns - LONGEST_TOOTH_NS - self.floor.times[-2]
+        return flat_ns > min(self.age_ns, KEPT_NS) // 3
 
     def _move(self, now_ns: int, held_bytes: int) -> None:
         """Take a sample of a subject that does not rest."""

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from ebpftrace.counters import CgroupContents, CgroupCounters, Delays, ProcessCounters, Usage
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
+from ebpftrace.ledger.clock import Aging
 from ebpftrace.ledger.curve import Curve
 from ebpftrace.ledger.held import (
     SharedLimit,
@@ -58,7 +59,7 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessSnapshot:
+class ProcessSnapshot(Aging):
     """One tracked process."""
 
     key: ProcessKey
@@ -77,6 +78,7 @@ class ProcessSnapshot:
     trend: Trend = NO_TREND  # of its own held bytes, with the room of its job
     recent_growth_bytes: int = 0  # held bytes gained in two seconds, or since its start
     exec_name: str = ""  # the name it was executed under, cut as `comm` is; "": not known
+    drawn_ns: int | None = None
 
     @property
     def pid(self) -> int:
@@ -93,7 +95,7 @@ class ProcessSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class JobSnapshot:
+class JobSnapshot(Aging):
     """One job: its tracked processes, and the memory cgroup they are charged to.
 
     `usage` sums the tracked processes' own usage; `cgroup` is the whole cgroup's charge,
@@ -124,6 +126,7 @@ class JobSnapshot:
     jobs_below: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     """Running jobs below each cgroup that has a limit, by its id, this one included."""
     usage_below: Usage = Usage()  # of the jobs in cgroups below, which the cgroup contains
+    drawn_ns: int | None = None
 
     @property
     def held_bytes(self) -> int:
@@ -185,17 +188,6 @@ class JobSnapshot:
         """Charge as a share of the limit, 0..1, or None without a limit."""
         limit = self.cgroup.limit_bytes
         return None if not limit else self.cgroup.charge_bytes / limit
-
-
-@dataclass(frozen=True, slots=True)
-class KnownProcess:
-    """What the ledger knows of a live process between two snapshots."""
-
-    job: JobIdentity
-    comm: str
-    role: str
-    limit_bytes: int | None
-    exec_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

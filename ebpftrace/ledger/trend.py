@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
-from ebpftrace.ledger.climb import SteadyClimb
+from ebpftrace.ledger.climbs.climb import SteadyClimb
 from ebpftrace.ledger.series import HeldSeries
 from ebpftrace.units import NS_PER_SECOND
 
@@ -59,6 +59,20 @@ class JobSeries:
             while self._recent[0][0] < now_ns - _RECENT_NS:
                 self._recent.popleft()
             self.trend = self._calculate()
+
+    def stay_until(self, before_ns: int) -> None:
+        """All samples until then would have been as the last one."""
+        if self._recent and before_ns > self._held.now_ns:
+            _, held, room = self._recent[-1]
+            self.add(before_ns, held, room)
+
+    @property
+    def rests(self) -> bool:
+        """Whether further samples of the same values change no trend."""
+        if not self._recent or not self._held.rests:
+            return False
+        room = self._recent[-1][2]
+        return self.trend.room_bytes == (None if room is None else max(0, room))
 
     def _calculate(self) -> Trend:
         climb = self._held.climb

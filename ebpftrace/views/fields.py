@@ -71,7 +71,7 @@ def delay_fields(delays: Delays) -> Record:
     }
 
 
-def process_fields(process: ProcessSnapshot) -> Record:
+def process_fields(process: ProcessSnapshot, now_ns: int) -> Record:
     return {
         **key_fields(process.key),
         "start_time": rfc3339(process.start_time_ns),
@@ -82,7 +82,7 @@ def process_fields(process: ProcessSnapshot) -> Record:
         "program": process.program,
         "cmdline": process.cmdline,
         "state": process.state,
-        "age_ns": process.age_ns,
+        "age_ns": process.age_at(now_ns),
         "growth": growth_fields(process.growth),
         **counter_fields(process.counters),
         "delays": None if process.delays is None else delay_fields(process.delays),
@@ -143,12 +143,13 @@ MOST_PROCESSES = 1024
 """So many of a job are listed: one with thousands must not delay what others are read for."""
 
 
-def job_fields(job: JobSnapshot) -> Record:
+def job_fields(job: JobSnapshot, now_ns: int) -> Record:
+    """Of a snapshot of that time (CLOCK_MONOTONIC)."""
     seconds = job.seconds_to_limit
     return {
         **identity_fields(job.identity),
         "state": job.state,
-        "age_ns": job.age_ns,
+        "age_ns": job.age_at(now_ns),
         "limit_bytes": job.cgroup.limit_bytes,
         "charge_bytes": job.cgroup.charge_bytes,
         "peak_charge_bytes": job.cgroup.peak_charge_bytes,
@@ -172,7 +173,9 @@ def job_fields(job: JobSnapshot) -> Record:
         "stalls": job.stalls,
         "processes_seen": job.started,
         "processes_left_out": max(0, len(job.processes) - MOST_PROCESSES),
-        "processes": [process_fields(process) for process in job.processes[:MOST_PROCESSES]],
+        "processes": [
+            process_fields(process, now_ns) for process in job.processes[:MOST_PROCESSES]
+        ],
     }
 
 

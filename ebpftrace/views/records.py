@@ -68,7 +68,7 @@ def _account(snapshot: Snapshot) -> Record:
         "elapsed_ns": snapshot.elapsed_ns,
         "watching": snapshot.watching,
         "usage": usage_fields(snapshot.usage),
-        "jobs": [job_fields(job) for job in snapshot.jobs],
+        "jobs": [job_fields(job, snapshot.monotonic_ns) for job in snapshot.jobs],
         "forgotten_jobs": snapshot.forgotten_jobs,
         "node_oom_kills": snapshot.node_oom_kills,
         "losses": dict(snapshot.losses),

@@ -19,7 +19,7 @@ from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
 from ebpftrace.ledger import JobState, ProcessState
-from ebpftrace.ledger.climb import SteadyClimb
+from ebpftrace.ledger.climbs.climb import SteadyClimb
 from ebpftrace.ledger.notes import (
     LossNote,
     OomNote,

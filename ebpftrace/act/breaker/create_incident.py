@@ -58,7 +58,7 @@ def create_incident(
         job_held_bytes=job_held,
         limit_bytes=job.cgroup.limit_bytes,
         cgroup_folder=folder_of(job.identity.cgroup),
-        curve=evidence_points(job.held_curve, job.charge_curve),
+        curve=evidence_points(job.held_curve.until(now_ns), job.charge_curve.until(now_ns)),
         cache_dirs=cache_dirs_of(process.pid) if cleans else NO_CACHE_DIRS,
         initial_processes=frozenset(member.key for member in job.processes),
     )

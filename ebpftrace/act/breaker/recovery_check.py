@@ -68,7 +68,7 @@ class RecoveryCheck:
         have the memory.
         """
         gone_for_ns = now_ns - self.gone_ns
-        successor = self._youngest_successor(processes)
+        successor = self._youngest_successor(processes, now_ns)
         self.successor = None if successor is None else successor.key
         if not self.is_down and (self.incident.is_group or successor is None):
             return _not_helped_after(SETTLE_NS, gone_for_ns)
@@ -79,20 +79,20 @@ class RecoveryCheck:
         if self.incident.other_targets and gone_for_ns >= STEADY_NS:
             # The members of a group may be short-lived; their sum is down all the same.
             return RecoveryVerdict.HELPED
-        if successor.age_ns >= STEADY_NS:
+        if successor.age_at(now_ns) >= STEADY_NS:
             return RecoveryVerdict.HELPED if self.is_down else RecoveryVerdict.NOT_HELPED
         # After two periods one successor after the other has died at its start.
         return _not_helped_after(2 * SUCCESSOR_NS, gone_for_ns)
 
     def _youngest_successor(
-        self, processes: tuple[ProcessSnapshot, ...]
+        self, processes: tuple[ProcessSnapshot, ...], now_ns: int
     ) -> ProcessSnapshot | None:
         successors = [
             process
             for process in processes
             if process.comm == self.incident.comm
             and not process.role
-            and _is_settled(process)
+            and _is_settled(process, now_ns)
             and process.key not in self.incident.initial_processes
         ]
         return max(successors, key=lambda it: it.key.start_boottime_ns, default=None)
@@ -114,9 +114,9 @@ class RecoveryCheck:
         return max(0, self.incident.job_held_bytes - self.held_bytes)
 
 
-def _is_settled(process: ProcessSnapshot) -> bool:
+def _is_settled(process: ProcessSnapshot, now_ns: int) -> bool:
     """Whether it is more than a fork that is about to execute another program."""
-    return process.state is ProcessState.RUNNING or process.age_ns >= STEADY_NS
+    return process.state is ProcessState.RUNNING or process.age_at(now_ns) >= STEADY_NS
 
 
 def _not_helped_after(limit_ns: int, elapsed_ns: int) -> RecoveryVerdict:

@@ -66,14 +66,14 @@ def select_targets(
         judged = next((it for it in candidates if it.key == subject.process), None)
         if judged is None:
             return "the process has ended"
-        return spared(firing.finding, judged) or _one(job, judged)
+        return spared(firing.finding, judged) or _one(job, judged, snapshot)
     if firing.by_fuse and (fastest := _fastest_growing(job, candidates)) is not None:
-        return _one(job, fastest)
+        return _one(job, fastest, snapshot)
     return _largest_part(firing, snapshot, job, candidates)
 
 
-def _one(job: JobSnapshot, process: ProcessSnapshot) -> TargetSelection:
-    return TargetSelection(job, process, process.age_ns)
+def _one(job: JobSnapshot, process: ProcessSnapshot, snapshot: Snapshot) -> TargetSelection:
+    return TargetSelection(job, process, process.age_at(snapshot.monotonic_ns))
 
 
 def _largest_part(
@@ -91,19 +91,20 @@ def _largest_part(
     third = TARGET_SHARE * judged.whole_bytes
     enough = max(third, 0 if rival is None else parts[rival.key])
     if parts[largest.key] >= enough:
-        return judged.held_back(parts[largest.key]) or _one(job, largest)
+        return judged.held_back(parts[largest.key]) or _one(job, largest, snapshot)
     verb = "gained" if judged.gained else "holds"
     without_role = [process for process in job.processes if not process.role]
     if found := parent_with_descendants(without_role, candidates, parts, enough):
         names = found.descendant_names
-        age_ns = found.parent.age_ns
+        age_ns = found.parent.age_at(snapshot.monotonic_ns)
         return judged.held_back(found.part_bytes) or TargetSelection(
             job, found.parent, age_ns, descendant_names=names
         )
     if members := same_name_group(candidates, parts, enough):
         # The members may be short-lived; what they do together has an age of its own.
-        growing_ns = snapshot.monotonic_ns - firing.finding.since_ns
-        age_ns = max(growing_ns, *(member.age_ns for member in members))
+        now = snapshot.monotonic_ns
+        growing_ns = now - firing.finding.since_ns
+        age_ns = max(growing_ns, *(member.age_at(now) for member in members))
         part = sum(parts[member.key] for member in members)
         return judged.held_back(part) or TargetSelection(
             job, members[0], age_ns, others=members[1:]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ebpftrace.judge import words
 from ebpftrace.judge.sharing import LEAST_SHARE, PART
 from ebpftrace.ledger import JobSnapshot, Snapshot
-from ebpftrace.ledger.floor import FINE_NS
+from ebpftrace.ledger.climbs.floor import FINE_NS
 from ebpftrace.ledger.held import SharedLimit
 from ebpftrace.ledger.series import CLOSEST_NS
 

@@ -16,7 +16,7 @@ class ClimbDetector(Detector):
     """`bound_per_second` bytes, for at least `least_ns`.
 
     A collector's sawtooth has no such climb, nor has a burst before a plateau: see
-    ledger/climb.py.
+    ledger/climbs/climb.py.
     """
 
     bound_per_second: int

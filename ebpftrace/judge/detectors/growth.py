@@ -8,7 +8,7 @@ from ebpftrace.judge.condition_kind import Bound, ConditionKind, Setting, Settin
 from ebpftrace.judge.detector import BytesToBound, Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
-from ebpftrace.ledger.floor import FINE_NS
+from ebpftrace.ledger.climbs.floor import FINE_NS
 from ebpftrace.ledger.series import CLOSEST_NS
 from ebpftrace.units import NS_PER_SECOND, format_duration
 

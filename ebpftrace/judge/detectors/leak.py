@@ -8,7 +8,7 @@ from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.past import JobPast
 from ebpftrace.judge.samples import Samples
-from ebpftrace.ledger.climb import SteadyClimb
+from ebpftrace.ledger.climbs.climb import SteadyClimb
 from ebpftrace.units import MIB
 
 

@@ -1,6 +1,8 @@
 import time
+from dataclasses import replace
 
 from ebpftrace.ledger.clock import Clock
+from tests.support import watches
 
 
 def test_kernel_times_become_unix_time() -> None:
@@ -23,3 +25,10 @@ def test_a_wall_clock_that_is_set_meanwhile_does_not_matter() -> None:
     clock = Clock.now()
     assert clock.unix_ns(20) - clock.unix_ns(10) == 10
     assert clock.start_unix_ns(20) - clock.start_unix_ns(10) == 10
+
+
+def test_age_rises_while_nothing_is_drawn_anew() -> None:
+    process = replace(watches.process(), age_ns=5, drawn_ns=100)
+    assert process.age_at(100) == 5
+    assert process.age_at(107) == 12
+    assert replace(process, drawn_ns=None).age_at(107) == 5

@@ -140,3 +140,27 @@ def test_there_is_no_value_before_the_curve() -> None:
 def test_a_fall_within_a_second_is_its_value() -> None:
     curve = kept((10, 300), (11, 300), (11.5, 20), (12, 40), (15, 90))
     assert floor_at(curve, 11 * NS_PER_SECOND) == 20
+
+
+@pytest.mark.parametrize("rest", [0, 1, 4, 5, 59, 61, 299, 899, 901, 5000])
+def test_curve_of_an_earlier_snapshot_is_extended(rest: int) -> None:
+    keeper, other = CurveKeeper(), CurveKeeper()
+    for second in range(100):
+        for one in (keeper, other):
+            one.add(second * NS_PER_SECOND, 100 + second % 7)
+    earlier = keeper.curve()
+    for second in range(100, 100 + rest):
+        other.add(second * NS_PER_SECOND, earlier.last)
+    assert earlier.until((99 + rest) * NS_PER_SECOND) == other.curve()
+
+
+def test_curve_without_a_value_stays_empty() -> None:
+    assert Curve().until(NS_PER_SECOND) == Curve()
+
+
+def test_value_after_the_curve_is_its_latest() -> None:
+    keeper = CurveKeeper()
+    for value in (9, 3, 5):
+        keeper.add(7 * NS_PER_SECOND, value)
+    assert floor_at(keeper.curve(), 7 * NS_PER_SECOND) == 3
+    assert floor_at(keeper.curve(), 9 * NS_PER_SECOND) == 5

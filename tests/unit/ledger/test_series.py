@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.ledger.climb import steadiest
+from ebpftrace.ledger.climbs.climb import steadiest
 from ebpftrace.ledger.series import DIP_NS, HeldSeries
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import held, line, teeth

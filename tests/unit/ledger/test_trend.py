@@ -1,6 +1,6 @@
 """The room above a climb is what its peaks leave, and the time to the limit follows."""
 
-from ebpftrace.ledger.climb import SteadyClimb
+from ebpftrace.ledger.climbs.climb import SteadyClimb
 from ebpftrace.ledger.trend import NO_TREND, JobSeries, Trend
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import added, line, teeth, watched

@@ -13,16 +13,16 @@ def test_the_kinds_of_call_may_come_in_any_mapping() -> None:
 
 
 def test_process_fields_include_the_role() -> None:
-    assert process_fields(watches.process())["role"] == ""
-    assert process_fields(watches.process(role="telemetry"))["role"] == "telemetry"
+    assert process_fields(watches.process(), 0)["role"] == ""
+    assert process_fields(watches.process(role="telemetry"), 0)["role"] == "telemetry"
 
 
 def test_the_largest_processes_of_a_job_are_listed_and_the_others_counted() -> None:
     job = watches.job("a", [watches.process(pid=pid) for pid in range(1030)])
-    fields = job_fields(job)
+    fields = job_fields(job, 0)
     assert fields["processes_left_out"] == 6
     listed = fields["processes"]
     assert isinstance(listed, list)
     assert len(listed) == 1024
-    few = job_fields(watches.job("a", [watches.process()]))
+    few = job_fields(watches.job("a", [watches.process()]), 0)
     assert few["processes_left_out"] == 0

@@ -1,7 +1,7 @@
 """Whether a growth of 0 is known or only not measured yet."""
 
 from ebpftrace.ledger import Curve
-from ebpftrace.ledger.climb import WARM_UP_NS
+from ebpftrace.ledger.climbs.climb import WARM_UP_NS
 from ebpftrace.ledger.growth import WINDOW_NS
 from ebpftrace.units import NS_PER_SECOND
 

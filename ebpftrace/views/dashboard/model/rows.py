@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.ledger import Curve, JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.ledger.clock import Aging
 from ebpftrace.views.dashboard.model.state import DashboardState, RowKey, Sort
 
 
@@ -14,6 +15,19 @@ class Row:
     job: JobSnapshot
     process: ProcessSnapshot | None = None
     folded: bool = False
+    now_ns: int | None = None  # of the snapshot; None: that in which the subject was drawn
+
+    @property
+    def curve(self) -> Curve:
+        """What the job or process held until the snapshot."""
+        curve = (self.process or self.job).curve
+        return curve if self.now_ns is None else curve.until(self.now_ns)
+
+    @property
+    def age_ns(self) -> int:
+        """How old the job or process is in the snapshot."""
+        subject: Aging = self.process or self.job
+        return subject.age_ns if self.now_ns is None else subject.age_at(self.now_ns)
 
     @property
     def key(self) -> RowKey:
@@ -22,7 +36,7 @@ class Row:
 
 def rows(snapshot: Snapshot, state: DashboardState) -> list[Row]:
     """All rows, on the screen or not. A filter does not unfold a job."""
-    filter_text = state.filter_text.casefold()
+    filter_text, now_ns = state.filter_text.casefold(), snapshot.monotonic_ns
     listed: list[Row] = []
     for job in _sorted_jobs(snapshot.jobs, state.sort):
         processes: Sequence[ProcessSnapshot] = job.processes
@@ -31,10 +45,11 @@ def rows(snapshot: Snapshot, state: DashboardState) -> list[Row]:
             if not processes:
                 continue
         folded = state.is_folded(job.identity.key)
-        listed.append(Row(job, None, folded))
+        listed.append(Row(job, None, folded, now_ns))
         if not folded:
             listed += [
-                Row(job, process) for process in _sorted_processes(processes, state.sort)
+                Row(job, process, now_ns=now_ns)
+                for process in _sorted_processes(processes, state.sort)
             ]
     return listed
 

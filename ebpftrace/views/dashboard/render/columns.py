@@ -143,19 +143,18 @@ def _growth(row: Row, context: CellContext, _width: int) -> Cell:
     if row.process is None and row.job.state is not JobState.RUNNING:
         return [Segment(context.theme.signs.nothing, context.theme.faint)]
     if not per_second:
-        shown = formatting.rate(0) if is_growth_known(subject.curve) else _UNKNOWN
+        shown = formatting.rate(0) if is_growth_known(row.curve) else _UNKNOWN
         return [Segment(shown, context.theme.faint)]
     style = context.theme.strong if row.process is None else None
     return [Segment(formatting.rate(per_second), style)]
 
 
 def _trend(row: Row, context: CellContext, width: int) -> Cell:
-    subject: JobSnapshot | ProcessSnapshot = row.process or row.job
     stopped = stopped_in_row(row, context.screen.stopped)
     if stopped and row.process is not None:
         return [Segment(f"at {format_bytes(stopped[0].held_bytes)}", context.theme.frozen)]
     now = context.now_ns // NS_PER_SECOND
-    line = sparkline(subject.curve, now, context.state.window_ns, width, context.theme.signs)
+    line = sparkline(row.curve, now, context.state.window_ns, width, context.theme.signs)
     return [Segment(line, context.theme.faint if row.process else context.theme.anon)]
 
 
@@ -188,7 +187,7 @@ def _stalled(row: Row, context: CellContext, _width: int) -> Cell:
 
 
 def _age(row: Row, _context: CellContext, _width: int) -> Cell:
-    return [Segment(format_duration((row.process or row.job).age_ns))]
+    return [Segment(format_duration(row.age_ns))]
 
 
 def _what(row: Row, context: CellContext, width: int) -> Cell:

@@ -67,10 +67,9 @@ def detail(
 def _history(
     row: Row, state: DashboardState, width: int, height: int, theme: Theme
 ) -> list[Line]:
-    subject = row.process or row.job
     limit = row.job.cgroup.limit_bytes
     height = min(height, _MAX_CHART_LINES)
-    drawn = chart(subject.curve, state.window_ns, limit, width - 1, height, theme)
+    drawn = chart(row.curve, state.window_ns, limit, width - 1, height, theme)
     if not drawn:
         return []
     return [fit([text(" held memory (anon, shmem, swap)", theme.faint)], width), *drawn]

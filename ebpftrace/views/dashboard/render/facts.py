@@ -19,10 +19,10 @@ def title(row: Row, screen: ScreenData) -> str:
     state: str
     if row.process is not None:
         process = row.process
-        name, state, age = f"{process.comm} {process.pid}", process.state, process.age_ns
+        name, state, age = f"{process.comm} {process.pid}", process.state, row.age_ns
         state = f"{state}, {process.role}" if process.role else state
     else:
-        name, state, age = row.job.identity.name, row.job.state, row.job.age_ns
+        name, state, age = row.job.identity.name, row.job.state, row.age_ns
     if stopped_in_row(row, screen.stopped):
         state = f"{FROZEN}, {state}" if row.process is None else FROZEN
     return f"{name} · {state} · {format_duration(age)}"
@@ -61,10 +61,11 @@ def long_facts(row: Row) -> list[Fact]:
 
 def short_facts(row: Row) -> list[Fact]:
     """Facts that fit into columns."""
-    return _process_facts(row.process) if row.process is not None else _job_facts(row.job)
+    return _process_facts(row, row.process) if row.process is not None else _job_facts(row)
 
 
-def _job_facts(job: JobSnapshot) -> list[Fact]:
+def _job_facts(row: Row) -> list[Fact]:
+    job = row.job
     group = job.cgroup
     limit = group.limit_bytes
     full = job.seconds_to_limit
@@ -79,7 +80,7 @@ def _job_facts(job: JobSnapshot) -> list[Fact]:
         ),
         *_shared_limit(job),
         ("full in", "" if full is None else formatting.wait(full)),
-        ("growth", _rate(job)),
+        ("growth", _rate(row)),
         ("peak", format_bytes(job.peak_bytes)),
         ("peak by", job.peak_holder),
         *_growth(job),
@@ -101,7 +102,7 @@ def _shared_limit(job: JobSnapshot) -> list[Fact]:
     return [("shared", f"{room} left of {limit}"), ("shared in", shared.path)]
 
 
-def _process_facts(process: ProcessSnapshot) -> list[Fact]:
+def _process_facts(row: Row, process: ProcessSnapshot) -> list[Fact]:
     counters = process.counters
     inherited = counters.inherited.resident_bytes
     growth = process.growth
@@ -109,7 +110,7 @@ def _process_facts(process: ProcessSnapshot) -> list[Fact]:
         *_usage(process.own),
         ("inherited", format_bytes(inherited) if inherited else ""),
         ("peak", format_bytes(counters.peak_bytes)),
-        ("growth", _rate(process)),
+        ("growth", _rate(row)),
         ("in 60 s", formatting.signed_bytes(growth.bytes_60s)),
         ("in total", formatting.signed_bytes(growth.bytes_total)),
         ("mapped", format_bytes(counters.mapped_bytes)),
@@ -162,9 +163,9 @@ def _cgroup_v2_facts(job: JobSnapshot) -> list[Fact]:
     return facts
 
 
-def _rate(subject: JobSnapshot | ProcessSnapshot) -> str:
-    per_second = subject.growth.bytes_per_second
-    if not per_second and not is_growth_known(subject.curve):
+def _rate(row: Row) -> str:
+    per_second = (row.process or row.job).growth.bytes_per_second
+    if not per_second and not is_growth_known(row.curve):
         return "not known yet"
     return formatting.rate(per_second)
 

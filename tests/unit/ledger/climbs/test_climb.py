@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.ledger import climb as climb_module
-from ebpftrace.ledger.climb import WARM_UP_NS, SteadyClimb, steadiest
-from ebpftrace.ledger.floor import KEPT_NS
+from ebpftrace.ledger.climbs import climb as climb_module
+from ebpftrace.ledger.climbs.climb import WARM_UP_NS, SteadyClimb, steadiest
+from ebpftrace.ledger.climbs.floor import KEPT_NS
 from ebpftrace.ledger.series import HeldSeries
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.curves import (

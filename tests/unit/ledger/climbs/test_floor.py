@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.ledger.floor import COARSE_NS, FINE_NS, GRAIN, KEPT_NS, MAX_STEPS, Floor
+from ebpftrace.ledger.climbs.floor import COARSE_NS, FINE_NS, GRAIN, KEPT_NS, MAX_STEPS, Floor
 from ebpftrace.units import NS_PER_SECOND
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter, sub, truediv
 from typing import Protocol
 
-from ebpftrace.ledger.floor import KEPT_NS, Floor
+from ebpftrace.ledger.climbs.floor import KEPT_NS, Floor
 from ebpftrace.units import MIB, NS_PER_SECOND
 
 WARM_UP_NS = 8 * NS_PER_SECOND
@@ -20,7 +20,7 @@ _LAST = POINTS - 1
 _THIRD, _TWO_THIRDS = _LAST // 3, _LAST * 2 // 3  # the points at a third and at two thirds
 LEAST_BYTES = MIB  # a resting process gains and loses some pages all the time
 _SCALE = 1.15  # each span that is tried is shorter by this factor than the one before
-_LONGEST_TOOTH_NS = 45 * NS_PER_SECOND
+LONGEST_TOOTH_NS = 45 * NS_PER_SECOND
 _NEW_HIGH = 1.1  # so far above the last peaks it is not another tooth like those before
 _STEADY = 0.5  # of the gain, what the median slope explains: one jump has none
 _STILL = 0.4  # of the median slope, what the last third must have
@@ -107,7 +107,7 @@ def _unsure_ns(series: FloorSeries) -> int:
     """
     if series.held_bytes > series.peak_before_bytes * _NEW_HIGH:
         return 0
-    return min(series.tooth_ns, _LONGEST_TOOTH_NS)
+    return min(series.tooth_ns, LONGEST_TOOTH_NS)
 
 
 def _fit(
