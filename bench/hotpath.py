@@ -14,8 +14,11 @@ from bench.figures import Row, Table
 from bench.observers import Observer, ebpftrace, running
 from bench.scale import Scale
 from bench.storms import BEFORE, one_storm
+from ebpftrace.probe import Selection
+from ebpftrace.probe.kernel import KernelProbe
 from ebpftrace.probe.loading.bpf.syscall import OBJ_INFO, pack
 from ebpftrace.probe.loading.bpf.syscall import bpf as bpf_call
+from ebpftrace.probe.loading.percpu import possible_cpus
 
 _PROG_FD_BY_ID, _ENABLE_STATS = 13, 32
 _INFO_BYTES = 232  # struct bpf_prog_info
@@ -29,10 +32,13 @@ class Program(NamedTuple):
     ns: float  # a run, with what measuring it takes
 
 
+_MANY_CPUS = 64
+
+
 def measure(scale: Scale) -> Iterator[Table]:
     """The programs of a watch while storms of watched and of other processes run."""
     watches = list(_watches(scale.beside))
-    none = "a program that does nothing"
+    none, many = "a program that does nothing", f"watching it, room for {_MANY_CPUS} CPUs"
     samples: dict[tuple[str, str], list[Program]] = {}
     for _round in range(scale.storm_rounds):
         with _statistics():
@@ -45,8 +51,12 @@ def measure(scale: Scale) -> Iterator[Table]:
                     one_storm(scale.storm_ms)
                     for tracepoint, program in programs(watch.pid):
                         samples.setdefault((tracepoint, label), []).append(program)
+            with _probe_for(_MANY_CPUS):
+                one_storm(scale.storm_ms)
+                for tracepoint, program in programs(os.getpid()):
+                    samples.setdefault((tracepoint, many), []).append(program)
     for tracepoint, when in HOT_TRACEPOINTS.items():
-        found = {label: samples[tracepoint, label] for label in (none, *dict(watches))}
+        found = {label: samples[tracepoint, label] for label in (none, *dict(watches), many)}
         rows = tuple(Row(label, tuple(one.ns for one in each)) for label, each in found.items())
         lengths = ", ".join(
             f"{label} {each[0].instructions}"
@@ -61,13 +71,28 @@ def measure(scale: Scale) -> Iterator[Table]:
 def programs(pid: int) -> Iterator[tuple[str, Program]]:
     """The raw tracepoints of HOT_TRACEPOINTS that a process has programs on, with these."""
     for file in Path(f"/proc/{pid}/fdinfo").iterdir():
-        fields = dict(re.findall(r"^(\w+):\s*(\S+)$", file.read_text(), re.MULTILINE))
+        try:
+            text = file.read_text()
+        except FileNotFoundError:
+            continue  # this process's own, for looking at the folder
+        fields = dict(re.findall(r"^(\w+):\s*(\S+)$", text, re.MULTILINE))
         if fields.get("tp_name") in HOT_TRACEPOINTS:
             fd = bpf_call(_PROG_FD_BY_ID, pack("III", int(fields["prog_id"]), 0, 0))
             try:
                 yield fields["tp_name"], _program(fd)
             finally:
                 os.close(fd)
+
+
+@contextmanager
+def _probe_for(cpus: int) -> Iterator[None]:
+    """A probe as on a machine that could have so many CPUs, in this process."""
+    storms = Selection(comms=("storm-*",))
+    probe = KernelProbe(storms, more_cpus=max(0, cpus - possible_cpus()))
+    try:
+        yield
+    finally:
+        probe.close()
 
 
 def _watches(beside: Path | None) -> Iterator[tuple[str, Observer]]:

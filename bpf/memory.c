@@ -151,7 +151,7 @@ static inline void own_all(struct process *process)
 int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
-    if (!may_be_tracked(mm))
+    if (__builtin_expect(!may_be_tracked(mm), 1)) /* so that the way out is near */
         return 0;
     struct process *process = processes.lookup(&mm);
     if (!process)

@@ -66,7 +66,8 @@ class KernelProbe:
     there are marks and fuses; `fuse` holds for every process from its first page on, and
     `hold_stopped` is called with the map of stopped processes before any can be stopped.
     `explain` is asked why the compiler failed, see `in_child`.
-    `ring_bytes` and `max_…` let tests make the bounds small; for `by_helper` see `read_layout`.
+    `ring_bytes` and `max_…` let tests make the bounds small; for `by_helper` and `more_cpus`
+    see `read_layout`.
     """
 
     def __init__(
@@ -84,12 +85,13 @@ class KernelProbe:
         max_processes: int = MAX_PROCESSES,
         max_cgroups: int = MAX_CGROUPS,
         by_helper: bool = False,
+        more_cpus: int = 0,
         explain: Explain = unexplained,
     ) -> None:
         require_bpf()
         sizes = table_sizes(max_processes, max_cgroups)
         btf = KnownTypes()
-        layout = read_layout(btf, by_helper=by_helper)
+        layout = read_layout(btf, by_helper=by_helper, more_cpus=more_cpus)
         trace_calls = mapping_calls or not layout.mmap_lock
         method = calls.choose(btf, method) if trace_calls else None
         structs = StructDecoder(

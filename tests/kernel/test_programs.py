@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import hotpath
+from bench.empty import HOT_TRACEPOINTS
 from ebpftrace.errors import ProbeError
 from ebpftrace.probe import Selection
 from ebpftrace.probe.loading.compiler import compile_programs
@@ -131,6 +133,16 @@ def test_programs_are_detached_after_kill_9() -> None:
     process.wait()
     process.stdout.close()
     assert_gone(held)
+
+
+def test_programs_of_the_hot_path_are_found_by_their_tracepoints() -> None:
+    observer = Observer(Selection(comms=("exact",)))
+    found = dict(hotpath.programs(os.getpid()))
+    observer.close()
+    assert "rss_stat" in found
+    assert set(found) <= set(HOT_TRACEPOINTS)
+    assert all(program.instructions > 100 for program in found.values())
+    assert not list(hotpath.programs(os.getpid()))
 
 
 def test_close_detaches_every_program() -> None:

@@ -74,12 +74,13 @@ class Layout:
 
 
 def read_layout(
-    btf: KernelTypes, *, by_helper: bool = False, cpus: int | None = None
+    btf: KernelTypes, *, by_helper: bool = False, cpus: int | None = None, more_cpus: int = 0
 ) -> Layout:
     """What the programs need to know of this kernel. NoBtfError names what is missing.
 
     With `by_helper` programs read with bpf_probe_read_kernel, as on older kernels. With
-    `cpus`, that of another machine, the layout is for its compiler flags only.
+    `cpus`, that of another machine, the layout is for its compiler flags only. With
+    `more_cpus` it is as on a machine that could have so many more.
     """
     try:
         flags = {
@@ -124,7 +125,7 @@ def read_layout(
             fix="use Linux 5.10 or newer with CONFIG_MEMCG=y",
         ) from None
     elsewhere = cpus is not None
-    cpus = possible_cpus() if cpus is None else cpus
+    cpus = possible_cpus() + more_cpus if cpus is None else cpus
     offsets = _offsets(btf, cpus) if per_cpu and not elsewhere else (0,) * cpus
     lock_args = btf.tracepoint_args("mmap_lock_released")
     if lock_args is not None:
