@@ -35,6 +35,7 @@ from bench.sections import (
     PAGE,
     RACE,
     README,
+    STORMS,
     with_section,
     with_summary,
 )
@@ -61,8 +62,10 @@ _ALONE = {
     RACE: ("race",),
     FLOODS: ("floods",),
     HISTORY: ("history",),
+    STORMS: ("storms", "hotpath"),
 }
-_SECTIONS = {COSTS: tuple(name for name in BENCHES if (name,) not in _ALONE.values())} | _ALONE
+_IN_OTHERS = {name for names in _ALONE.values() for name in names}
+_SECTIONS = {COSTS: tuple(name for name in BENCHES if name not in _IN_OTHERS)} | _ALONE
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -99,7 +102,8 @@ def main(
         shown = [table.record() for each in tables.values() for table in each]
         record = {"machine": where, "tables": shown}
         json_file.write_text(json.dumps(record, indent=2) + "\n")
-    command = " ".join(["python -m bench", *names, *(["--quick"] if quick else [])])
+    options = [*(["--quick"] if quick else []), *(["--beside BEFORE"] if beside else [])]
+    command = " ".join(["python -m bench", *names, *options])
     for section in whole if docs else ():
         measured = [table for name in _SECTIONS[section] for table in tables[name]]
         text = with_section(PAGE.read_text(), section, page(measured, where, command))

@@ -8,7 +8,7 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parents[1]
 PAGE, README = _ROOT / "docs" / "performance.md", _ROOT / "README.md"
 COSTS, LATENCY, RACE = "bench", "bench latency", "bench race"
-FLOODS, HISTORY = "bench floods", "bench history"
+FLOODS, HISTORY, STORMS = "bench floods", "bench history", "bench storms"
 """The sections of the page, by the name in their markers."""
 
 SUMMARY = "bench summary"

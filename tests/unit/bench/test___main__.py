@@ -50,6 +50,7 @@ def test_observer_that_does_not_start_is_an_error_message(
 
 
 def test_part_of_a_section_is_not_written_to_the_docs() -> None:
-    done = CliRunner().invoke(main, ["storms", "--docs"])
+    done = CliRunner().invoke(main, ["hotpath", "--docs"])
     assert done.exit_code == 2
     assert "or latency" in done.output
+    assert "or storms hotpath" in " ".join(done.output.split())

@@ -8,6 +8,7 @@ from bench.sections import (
     PAGE,
     RACE,
     README,
+    STORMS,
     SUMMARY,
     with_section,
     with_summary,
@@ -29,7 +30,7 @@ def test_a_page_without_both_markers_is_refused(text: str) -> None:
         with_section(text, COSTS, "figures")
 
 
-@pytest.mark.parametrize("section", [COSTS, LATENCY, RACE])
+@pytest.mark.parametrize("section", [COSTS, LATENCY, RACE, STORMS])
 def test_the_page_has_the_markers(section: str) -> None:
     assert "figures" in with_section(PAGE.read_text(), section, "figures")
 
