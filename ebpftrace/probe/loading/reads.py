@@ -20,7 +20,7 @@ _CAST = "bpf_rdonly_cast"
 _TYPE = "timespec64"
 """Any struct that begins with an integer of 64 bits: an address is read as if it were there."""
 
-_R0, _R2 = 0, 2
+_R0, _R1, _R2 = 0, 1, 2
 
 
 def direct_reads(btf: KernelTypes, *, trial: bool = True) -> dict[str, int]:
@@ -46,12 +46,13 @@ def _loads(cast: int, type_id: int) -> bool:
 
 
 def _program(cast: int, type_id: int) -> bytes:
-    """r1 = the first argument; r0 = the 64 bits there."""
+    """r0 = the first argument, cast; r1 = the 64 bits there, then the 32 bits."""
     code = (
-        struct.pack("=BBhi", 0x79, 1 | 1 << 4, 0, 0),
+        struct.pack("=BBhi", 0x79, _R1 | _R1 << 4, 0, 0),
         struct.pack("=BBhi", 0xB7, _R2, 0, type_id),
         struct.pack("=BBhi", 0x85, 0, 0, cast),
-        struct.pack("=BBhi", 0x79, _R0 | _R0 << 4, 0, 0),
+        struct.pack("=BBhi", 0x79, _R1 | _R0 << 4, 0, 0),
+        struct.pack("=BBhi", 0x61, _R1 | _R0 << 4, 0, 0),
         struct.pack("=BBhi", 0xB7, _R0, 0, 0),
         struct.pack("=BBhi", 0x95, 0, 0, 0),
     )
