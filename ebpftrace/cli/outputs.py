@@ -46,11 +46,13 @@ class OutputType(click.ParamType[OutputTarget]):
         return [CompletionItem(name) for name in NAMES if name.startswith(incomplete)]
 
 
-def openers(targets: Sequence[OutputTarget], *, live: bool) -> list[Callable[[Waiter], View]]:
+def openers(
+    targets: Sequence[OutputTarget], *, live: bool, changes: bool = False
+) -> list[Callable[[Waiter], View]]:
     """What opens the view of each target, in this order; of none, standard output's.
 
-    With `live` a table on a terminal is the dashboard. UsageError if two outputs would
-    write to the same place.
+    With `live` a table on a terminal is the dashboard; with `changes` JSON Lines have what
+    changed. UsageError if two outputs would write to the same place, or `changes` is for none.
     """
     if not targets:
         targets = [OutputTarget("table" if sys.stdout.isatty() else "plain")]
@@ -62,10 +64,14 @@ def openers(targets: Sequence[OutputTarget], *, live: bool) -> list[Callable[[Wa
                 f"two outputs would be written to {where}",
                 fix="name a file for one of them: --output jsonl:FILE",
             )
-    return [_opener(target, live=live) for target in targets]
+    if changes and not any(target.name == "jsonl" for target in targets):
+        raise UsageError(
+            "--changes is for JSON Lines, and no output has them", fix="add --output jsonl"
+        )
+    return [_opener(target, live=live, changes=changes) for target in targets]
 
 
-def _opener(target: OutputTarget, *, live: bool) -> Callable[[Waiter], View]:
+def _opener(target: OutputTarget, *, live: bool, changes: bool) -> Callable[[Waiter], View]:
     def open_target(waiter: Waiter) -> View:
         if target.file is None:
             waiter.add_reader(sys.stdout)
@@ -73,7 +79,9 @@ def _opener(target: OutputTarget, *, live: bool) -> Callable[[Waiter], View]:
         else:
             out = _open_file(target.file)
             waiter.at_end(out.close)  # called after the rest of the output was written
-        return open_view(target.name, out, waiter.quit, waiter, waiter.submit, live=live)
+        return open_view(
+            target.name, out, waiter.quit, waiter, waiter.submit, live=live, changes=changes
+        )
 
     return open_target
 

@@ -68,6 +68,9 @@ _DEFAULT_COMMS = ("gopls",)
               metavar=f"[{'|'.join(NAMES)}][:FILE]",
               help="Output format, written to FILE if given. Repeatable.  [table on a "
                    "terminal, plain in a pipe]")  # fmt: skip
+@click.option("--changes", is_flag=True,
+              help="In JSON Lines list only the jobs that changed, and all of them first "
+                   "and once a minute.")  # fmt: skip
 @click.option("--interval", type=Duration(), default="1s", show_default=True,
               help="Time between two snapshots.")  # fmt: skip
 @click.option("--duration", type=Duration(), default=None,
@@ -119,6 +122,7 @@ def watch(
     mapping_calls: bool,
     delays: bool,
     outputs: tuple[OutputTarget, ...],
+    changes: bool,
     interval: int,
     duration: int | None,
     once: bool,
@@ -147,7 +151,8 @@ def watch(
     compile_globs(comms)  # report a wrong pattern before anything else
     if screenshot is not None:  # it takes the place of standard output
         outputs = tuple(target for target in outputs if target.file is not None)
-    views = openers(outputs, live=not once) if outputs or screenshot is None else []
+    wanted = bool(outputs or changes or screenshot is None)
+    views = openers(outputs, live=not once, changes=changes) if wanted else []
     request = WatchRequest(
         selection=Selection(comms, pids, cgroups, exes, go_mains, children),
         interval_ns=interval,

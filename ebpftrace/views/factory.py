@@ -32,12 +32,14 @@ def open_view(
     send: Callable[[UserCommand], None] = lambda _: None,
     *,
     live: bool = True,
+    changes: bool = False,
 ) -> View:
     """The view `name`, writing to `stdout` and flushing after every update.
 
     A table is the dashboard where `stdout` is a terminal that can redraw and `live` is
     true; elsewhere one table follows another. The dashboard calls `quit` when the user
     quits, and `send` with a command for a stopped process.
+    `changes` is for JSON Lines: see docs/jsonl.md.
     With a `waiter`, no output other than the dashboard waits for its reader, and the
     dashboard waits there until the terminal is restored. Characters
     that the encoding of `stdout` lacks become `?`.
@@ -56,7 +58,7 @@ def open_view(
     if name == "jsonl":
         from ebpftrace.views import jsonl
 
-        return jsonl.JsonLines(*_writers(stdout, waiter, jsonl.loss_text))
+        return jsonl.JsonLines(*_writers(stdout, waiter, jsonl.loss_text), changes=changes)
     from ebpftrace.views import plain
 
     if name == "plain":

@@ -11,6 +11,7 @@ from ebpftrace.act.incident.records import Record, outcome_record, step_record
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, Snapshot
 from ebpftrace.views.activity import Remark
+from ebpftrace.views.changes import SnapshotChanges
 from ebpftrace.views.pipe.backlog import is_routine
 from ebpftrace.views.records import (
     end_record,
@@ -28,16 +29,20 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 class JsonLines:
     """Passes whole lines to `write`, and those a slow reader can do without to `write_routine`.
 
-    Both may raise OSError (BrokenPipeError too). `write_routine` defaults to `write`.
+    Both may raise OSError (BrokenPipeError too). `write_routine` defaults to `write`. With
+    `changes` most snapshots list only the jobs that changed.
     """
 
     def __init__(
         self,
         write: Callable[[str], object],
         write_routine: Callable[[str], object] | None = None,
+        *,
+        changes: bool = False,
     ) -> None:
         self._write = write
         self._write_routine = write_routine or write
+        self._snapshot_record = SnapshotChanges().record if changes else snapshot_record
 
     def start(self, started: Started) -> None:
         self._write(json_line(start_record(started)))
@@ -47,7 +52,7 @@ class JsonLines:
         write(json_line(note_record(note)))
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._write_routine(json_line(snapshot_record(snapshot)))
+        self._write_routine(json_line(self._snapshot_record(snapshot)))
 
     def finding(self, finding: Finding) -> None:
         self._write(json_line(finding_record(finding)))

@@ -4,12 +4,14 @@ Steps, outcomes and fuse events are built in `act/incident/records.py` and
 `act/fuse/records.py`: the audit log has the same.
 """
 
+from collections.abc import Sequence
+
 from ebpftrace.act.incident.records import (
     Record,
     record_head,
 )
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.ledger import JobSnapshot, Note, Snapshot
 from ebpftrace.views.activity import Remark
 from ebpftrace.views.fields import (
     cost_fields,
@@ -39,6 +41,17 @@ def snapshot_record(snapshot: Snapshot) -> Record:
     return record_head("snapshot", snapshot.time_ns, snapshot.monotonic_ns) | _account(snapshot)
 
 
+def changes_record(
+    snapshot: Snapshot, since: int, changed: Sequence[JobSnapshot], gone: Sequence[str]
+) -> Record:
+    """A snapshot, with those of its jobs that changed since the one numbered `since`.
+
+    `gone` are the keys of jobs that are not in it any more.
+    """
+    head = record_head("changes", snapshot.time_ns, snapshot.monotonic_ns)
+    return head | {"since": since, "gone": list(gone)} | _account(snapshot, changed)
+
+
 def end_record(snapshot: Snapshot, reason: str) -> Record:
     """The last object of a watch: why it ended, and every job ever seen."""
     head = record_head("end", snapshot.time_ns, snapshot.monotonic_ns)
@@ -62,13 +75,15 @@ def remark_record(remark: Remark) -> Record:
     return record_head("remark", remark.time_ns, remark.monotonic_ns) | {"text": remark.text}
 
 
-def _account(snapshot: Snapshot) -> Record:
+def _account(snapshot: Snapshot, jobs: Sequence[JobSnapshot] | None = None) -> Record:
+    """`jobs` are those to be listed: all, unless some are given."""
+    listed = snapshot.jobs if jobs is None else jobs
     return {
         "sequence": snapshot.sequence,
         "elapsed_ns": snapshot.elapsed_ns,
         "watching": snapshot.watching,
         "usage": usage_fields(snapshot.usage),
-        "jobs": [job_fields(job, snapshot.monotonic_ns) for job in snapshot.jobs],
+        "jobs": [job_fields(job, snapshot.monotonic_ns) for job in listed],
         "forgotten_jobs": snapshot.forgotten_jobs,
         "node_oom_kills": snapshot.node_oom_kills,
         "losses": dict(snapshot.losses),

@@ -102,3 +102,12 @@ def test_file_is_closed_at_the_end(tmp_path: Path) -> None:
     with Waiter() as waiter:
         open_view(waiter).stop()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_changes_are_for_json_lines() -> None:
+    with pytest.raises(UsageError, match="--changes is for JSON Lines"):
+        openers([OutputTarget("plain")], live=True, changes=True)
+    with pytest.raises(UsageError, match="--changes is for JSON Lines"):
+        openers([], live=True, changes=True)
+    assert openers([OutputTarget("plain"), OutputTarget("jsonl", Path("x"))], live=True,
+                   changes=True)  # fmt: skip

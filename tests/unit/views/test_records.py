@@ -64,6 +64,17 @@ def start_record() -> dict[str, Any]:
 RECORDS = {
     "start": start_record(),
     "snapshot": records.snapshot_record(watches.example()),
+    "changes": records.changes_record(
+        replace(
+            watches.example(),
+            sequence=8,
+            monotonic_ns=watches.example().monotonic_ns + 10**9,
+            time_ns=watches.example().time_ns + 10**9,
+        ),
+        7,
+        [],
+        ["41:cgroup:/ci/tests"],
+    ),
     "process": records.note_record(watches.process_note("exit", exit_code=0, signal=9)),
     "oom_kill": records.note_record(watches.oom_note()),
     "stall": records.note_record(watches.stall_note()),
