@@ -19,7 +19,7 @@ from tests.support import watches
 # Not by its attribute of the package, which is the command itself.
 command = importlib.import_module("ebpftrace.cli.policy")
 
-PID = 4711
+PID = 2**22  # no process can have it
 AGE_SECONDS = 60
 
 FILE = """
