@@ -1,8 +1,7 @@
 """What happened in the kernel, as frozen values: `probe` makes them, `ledger` records them.
 
-All sizes are bytes; all times are CLOCK_MONOTONIC nanoseconds, except a process's start,
-which is CLOCK_BOOTTIME nanoseconds as the kernel keeps it. Names (comm, arguments, paths)
-were cleaned by `ebpftrace.text.clean`.
+All sizes are bytes; all times are CLOCK_MONOTONIC nanoseconds, or CLOCK_BOOTTIME where it is
+in the name. Names (comm, arguments, paths) were cleaned by `ebpftrace.text.clean`.
 """
 
 from collections.abc import Mapping
@@ -54,6 +53,7 @@ class ProcessStarted(Event):
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
     exec_name: str = ""  # the name it was executed under, cut as the kernel cuts `comm`
     same_program: bool = False  # a watched process started it, from its own executable
+    memory_boottime_ns: int = 0  # when the first process began whose memory forks copied
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,11 @@ class ProcessFilter:
         if event.how is StartCause.FORK:
             # A copy of its parent; /proc may describe another program by now.
             if parent is not None:
+                began_ns = parent.memory_boottime_ns or parent.key.start_boottime_ns
                 event = replace(
-                    event, program=parent.program, args=parent.args, exec_name=parent.exec_name
-                )
+                    event, program=parent.program, args=parent.args, exec_name=parent.exec_name,
+                    memory_boottime_ns=began_ns,
+                )  # fmt: skip
             matches = parent is not None or not self._by_file
         else:
             reported, event = event, self._with_role(event, _complete(event))

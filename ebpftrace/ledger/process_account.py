@@ -133,4 +133,13 @@ class ProcessAccount:
             recent_growth_bytes=self.history.recent_growth_bytes,
             delays=self.delays,
             exec_name=started.exec_name,
+            memory_older_ns=self._memory_older_ns,
         )
+
+    @property
+    def _memory_older_ns(self) -> int:
+        started = self.started
+        copied = started.counters.inherited.held_bytes
+        if not started.memory_boottime_ns or 2 * copied < self.counters.usage.held_bytes:
+            return 0
+        return started.key.start_boottime_ns - started.memory_boottime_ns

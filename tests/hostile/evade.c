@@ -16,6 +16,7 @@
  *   evade dodge MIB PROCS  holds MIB, and at SIGTERM moves to another cgroup
  *   evade hop MIB PROCS PROCS  holds MIB, and moves between two cgroups all the time
  *   evade rename MIB  holds MIB, and has another name each moment
+ *   evade relay MIB   holds MIB, and hands it to a child each half second
  *   evade wake PID    resumes another process all the time
  *
  * It is started as root and becomes another user first, then waits for a line on its stdin,
@@ -197,6 +198,21 @@ static int hold_and_rename(size_t bytes)
     return pthread_create(&thread, NULL, rename_itself, NULL) || hold(bytes);
 }
 
+static int relay(size_t bytes)
+{
+    char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        return 1;
+    for (size_t page = 0; page < bytes; page += 4096)
+        at[page] = 1;
+    for (;;) {
+        pid_t child = fork();
+        if (child)
+            return child < 0; /* the child has it all now */
+        usleep(500000);
+    }
+}
+
 static int share_out(size_t bytes)
 {
     for (int n = 0; n < CHILDREN; n++)
@@ -243,6 +259,8 @@ int main(int argc, char **argv)
         return hold_and_resume(bytes);
     if (!strcmp(mode, "trace"))
         return hold_under_tracer(bytes);
+    if (!strcmp(mode, "relay"))
+        return relay(bytes);
     if (!strcmp(mode, "rename"))
         return hold_and_rename(bytes);
     if (!strcmp(mode, "dodge") && argc > 3)

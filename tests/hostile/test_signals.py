@@ -11,6 +11,7 @@ from tests.support.acting import SECONDS
 from tests.support.build import evade_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.patience import patient
+from tests.support.process_state import until
 from tests.support.records import Watch
 
 pytestmark = pytest.mark.kernel
@@ -75,4 +76,29 @@ def test_process_that_changes_its_cgroup_or_its_name_is_ended(
                 ended = watch.stop(signal.SIGTERM, patient(30))
             finally:
                 evader.kill()
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+def test_process_that_hands_its_memory_to_a_child_each_moment_is_not_spared_as_young(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(POLICY.replace('grace = "0s"', 'grace = "3s"', 1))
+    with memory_cgroup() as group:
+        options = (
+            "--comm", "evade-*", "--cgroup", group.name, "--interval", "200ms",
+            "--config", str(file), "--audit", str(tmp_path / "audit.jsonl"),
+        )  # fmt: skip
+        with (
+            Watch(*options) as watch,
+            subprocess.Popen(
+                group.inside([evade_binary(), "relay", "300"]), bufsize=0, stdin=subprocess.PIPE
+            ) as evader,
+        ):
+            watch.next_snapshot(SECONDS)
+            assert evader.stdin is not None
+            evader.stdin.write(b"\n")
+            watch.wait_for(lambda it: it["type"] == "step" and it["status"] == "done", SECONDS)
+            until(lambda: not group.pids())
+            ended = watch.stop(signal.SIGTERM, patient(30))
     assert (ended.code, ended.stderr) == (0, "")

@@ -73,7 +73,12 @@ def select_targets(
 
 
 def _one(job: JobSnapshot, process: ProcessSnapshot, snapshot: Snapshot) -> TargetSelection:
-    return TargetSelection(job, process, process.age_at(snapshot.monotonic_ns))
+    return TargetSelection(job, process, _age_ns(process, snapshot))
+
+
+def _age_ns(process: ProcessSnapshot, snapshot: Snapshot) -> int:
+    """Its age, or that of its memory: by a fork each moment it would be young for ever."""
+    return process.age_at(snapshot.monotonic_ns) + process.memory_older_ns
 
 
 def _largest_part(
@@ -96,15 +101,14 @@ def _largest_part(
     without_role = [process for process in job.processes if not process.role]
     if found := parent_with_descendants(without_role, candidates, parts, enough):
         names = found.descendant_names
-        age_ns = found.parent.age_at(snapshot.monotonic_ns)
+        age_ns = _age_ns(found.parent, snapshot)
         return judged.held_back(found.part_bytes) or TargetSelection(
             job, found.parent, age_ns, descendant_names=names
         )
     if members := same_name_group(candidates, parts, enough):
         # The members may be short-lived; what they do together has an age of its own.
-        now = snapshot.monotonic_ns
-        growing_ns = now - firing.finding.since_ns
-        age_ns = max(growing_ns, *(member.age_at(now) for member in members))
+        growing_ns = snapshot.monotonic_ns - firing.finding.since_ns
+        age_ns = max(growing_ns, *(_age_ns(member, snapshot) for member in members))
         part = sum(parts[member.key] for member in members)
         return judged.held_back(part) or TargetSelection(
             job, members[0], age_ns, others=members[1:]

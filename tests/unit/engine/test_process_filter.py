@@ -264,3 +264,13 @@ def test_process_that_ends_undecided_is_counted(
     assert tracked.accept(event, _no) is None
     tracked.forget(ProcessExited(6, event.key, "sleep", 0, 0, event.counters))
     assert (len(tracked.undecided), tracked.unidentified) == (0, 1)
+
+
+def test_fork_has_the_memory_of_the_process_that_was_executed(sleeper: int) -> None:
+    tracked = ProcessFilter(Selection(exes=(SLEEP,)))
+    first = tracked.accept(started(sleeper), _no)
+    child = tracked.accept(started(sleeper + 1, StartCause.FORK, parent=sleeper), _no)
+    grandchild = tracked.accept(started(sleeper + 2, StartCause.FORK, parent=sleeper + 1), _no)
+    assert first is not None and child is not None and grandchild is not None
+    assert first.memory_boottime_ns == 0
+    assert child.memory_boottime_ns == grandchild.memory_boottime_ns == 1000 + sleeper

@@ -1,8 +1,12 @@
 """The role of a process: what is never stopped or ended has to be small."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.support.scripted_ledger import ScriptedLedger
+from ebpftrace.events import ProcessKey, ProcessRead, ProcessStarted, StartCause
+from ebpftrace.units import NS_PER_SECOND
+from tests.support.scripted_ledger import ScriptedLedger, held, identity
 
 
 def roles(book: ScriptedLedger) -> dict[int, str]:
@@ -45,3 +49,23 @@ def test_group_that_is_small_again_has_its_roles_again() -> None:
     book.at += 1
     book.exit(1)
     assert len(roles(book)) == 8
+
+
+@pytest.mark.parametrize(("mib", "is_older"), [(40, True), (80, True), (81, False)])
+def test_memory_of_a_fork_is_as_old_as_its_forebear_if_it_is_half_of_all(
+    mib: int, is_older: bool
+) -> None:
+    """A process could hand its memory to a child each moment, and never be old."""
+    book = ScriptedLedger()
+    book.at = 100
+    copied = replace(held(40), inherited=held(40).usage)
+    forked = ProcessStarted(
+        book.now_ns, ProcessKey(1, 100 * NS_PER_SECOND), 1, StartCause.FORK, "gopls", 7,
+        counters=copied, memory_boottime_ns=20 * NS_PER_SECOND,
+    )  # fmt: skip
+    book.ledger.apply(forked, identity())
+    book.at = 110
+    book.ledger.apply(ProcessRead(book.now_ns, forked.key, held(mib)))
+    (job,) = book.snapshot().jobs
+    (process,) = job.processes
+    assert process.memory_older_ns == (80 * NS_PER_SECOND if is_older else 0)
