@@ -48,6 +48,7 @@ def test_kept_case(target: str, file: str) -> None:
     check(TARGETS[target], corpus_of(target)[file])
 
 
+@pytest.mark.timeout(1800)  # of the long profile; a case is bounded by itself
 @pytest.mark.parametrize("name", TARGETS)
 def test_changed_cases(name: str) -> None:
     target, seeds = TARGETS[name], list(corpus_of(name).values())
