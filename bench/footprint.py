@@ -1,12 +1,15 @@
 """The memory and CPU time of an observer without anything to observe."""
 
 import contextlib
+import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 from bench.cpu import cpu_ns
 from bench.figures import Row, Table
-from bench.observers import Observer, Running, bpftrace_counting, ebpftrace, running
+from bench.observers import BEFORE, Observer, Running, bpftrace_counting, ebpftrace, running
 from bench.scale import Scale
 from ebpftrace.host.delay_accounting import available
 from tests.support.workload import status
@@ -18,7 +21,14 @@ _DELAYS = "ebpftrace --delays"
 def rss(scale: Scale) -> Iterator[Table]:
     """Resident memory in MiB, some time after the first figures, and its highest so far."""
     with contextlib.ExitStack() as stack:
-        watches = [(one, stack.enter_context(running(one))) for one in _observers()]
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        observers = [*_observers(), *_features(folder)]
+        if scale.beside is not None:
+            observers += [
+                replace(one, label=f"{one.label}{BEFORE}", checkout=scale.beside)
+                for one in observers[:3]
+            ]
+        watches = [(one, stack.enter_context(running(one))) for one in observers]
         time.sleep(scale.settle)
         read = [(one.label, status(watch.pid)) for one, watch in watches]
     yield Table(
@@ -62,6 +72,20 @@ def cpu_rows(
             taken.append(1000 * (cpu_ns(watch.pid) - cpu) / (time.monotonic_ns() - began))
     rows = zip(watches, samples, strict=True)
     return tuple(Row(one.label, tuple(taken)) for (one, _watch), taken in rows)
+
+
+def _features(folder: Path) -> Iterator[Observer]:
+    """Watches with one more feature each than the first has, or with one less."""
+    for options in (
+        ("--no-history",),
+        ("--children",),
+        ("--mapping-calls",),
+        ("--on-breach", "true", "--no-backstop"),
+        ("--fuse", "90%"),
+    ):
+        audit = ("--audit", str(folder / f"{options[0]}.jsonl"))
+        label = f"… with {options[0]}"
+        yield ebpftrace(label, "--comm", "ebpftrace-bench", *options, *audit)
 
 
 def _observers() -> list[Observer]:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from bench.empty import HOT_TRACEPOINTS, empty_program
 from bench.figures import Row, Table
-from bench.observers import Observer, ebpftrace, running
+from bench.observers import BEFORE, Observer, ebpftrace, running
 from bench.scale import Scale
-from bench.storms import BEFORE, one_storm
+from bench.storms import one_storm
 from ebpftrace.probe import Selection
 from ebpftrace.probe.kernel import KernelProbe
 from ebpftrace.probe.loading.bpf.syscall import OBJ_INFO, pack

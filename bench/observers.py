@@ -20,6 +20,9 @@ from ebpftrace.text import clean
 from tests.support.build import ROOT, compiled
 from tests.support.sessions import end_session, session_mark, text_of
 
+BEFORE = ", before"
+"""Ends the label of another checkout's ebpftrace; see `Scale.beside`."""
+
 START_SECONDS = 30.0
 STAY_SECONDS = 5.0
 _CHUNK = 1 << 16
@@ -103,7 +106,7 @@ def running(observer: Observer) -> Iterator[Running]:
             stdout=writer,
             stderr=errors,
             cwd=observer.checkout,
-            env={**os.environ, **past, **dict(observer.environment), **mark},
+            env={**with_bytecode(), **past, **dict(observer.environment), **mark},
             start_new_session=True,
         )
         os.close(writer)
@@ -121,6 +124,11 @@ def running(observer: Observer) -> Iterator[Running]:
             end_session(process, mark)
             output.join()
             os.close(reader)
+
+
+def with_bytecode() -> dict[str, str]:
+    """The environment of a package that is installed: its modules are compiled once."""
+    return {name: it for name, it in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def complaint(text: str) -> str:

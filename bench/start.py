@@ -4,8 +4,16 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 
+from bench import imports
 from bench.figures import Row, Table
-from bench.observers import Observer, bpftrace_counting, does_not_start, ebpftrace, running
+from bench.observers import (
+    BEFORE,
+    Observer,
+    bpftrace_counting,
+    does_not_start,
+    ebpftrace,
+    running,
+)
 from bench.scale import Scale
 
 BCC_TOOLS = ("memleak", "oomkill", "drsnoop")
@@ -24,8 +32,12 @@ def measure(scale: Scale) -> Iterator[Table]:
         environment=(("EBPFTRACE_CACHE_DIR", "/dev/null/cache"),),
     )
     observers = [watch, first]
-    with running(watch):
-        pass  # from here on its programs are cached
+    if scale.beside is not None:
+        before = replace(watch, label=f"{watch.label}{BEFORE}", checkout=scale.beside)
+        observers.append(before)
+    for one in observers[::2]:
+        with running(one):
+            pass  # from here on its programs are cached, and its modules are compiled
     rows: list[Row] = []
     counting = bpftrace_counting(BPFTRACE, seconds=0.001)
     if counting is None:
@@ -48,6 +60,7 @@ def measure(scale: Scale) -> Iterator[Table]:
     measured = tuple(Row(label, tuple(taken)) for label, taken in cpu.items())
     title = f"CPU time until then, which other work does not stretch, {rounds}"
     yield Table("start", title, "s", measured, against=BPFTRACE)
+    yield from imports.measure(scale)
 
 
 def _bcc_tool(tool: str, rows: list[Row]) -> Iterator[Observer]:

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from bench.empty import HOT_TRACEPOINTS, empty_program
 from bench.figures import Row, Table
-from bench.observers import bpftrace_counting, ebpftrace, running, storm
+from bench.observers import BEFORE, bpftrace_counting, ebpftrace, running, storm
 from bench.scale import Scale
 
 ALONE = "without ebpftrace"
 EMPTY = "an empty program in its place"
-BEFORE = ", before"
-"""What follows the label of the other checkout's ebpftrace."""
 
 Condition = Callable[[], AbstractContextManager[object]]
 
