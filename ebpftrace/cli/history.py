@@ -8,20 +8,14 @@ from typing import Any
 
 import click
 
+from ebpftrace.cli.parameters import HISTORY_FILE
 from ebpftrace.errors import GoneError
-from ebpftrace.history.file import DEFAULT_FILE, VARIABLE, shown
+from ebpftrace.history.file import shown
 from ebpftrace.history.recurring import RecurringJob
 from ebpftrace.history.run import Run
 from ebpftrace.text import clean
 
 _MOST_JOBS = 10_000
-
-HISTORY_FILE = click.option(
-    "--history", "history_file",
-    type=click.Path(path_type=Path, dir_okay=False, readable=False), default=DEFAULT_FILE,
-    show_default=True, envvar=VARIABLE, show_envvar=True, metavar="FILE",
-    help="File of the past runs.",
-)  # fmt: skip
 
 
 class _ShowByDefault(click.Group):

@@ -1,10 +1,12 @@
 """What the values of options are read as."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ebpftrace.history.file import DEFAULT_FILE, VARIABLE
 from ebpftrace.units import NS_PER_SECOND, parse_duration_ns
 
 _SHORTEST_NS = NS_PER_SECOND // 10
@@ -53,3 +55,11 @@ class Size(click.ParamType[tuple[int, int]]):
         if not (10 <= columns <= 500 and 5 <= lines <= 500):
             self.fail("from 10x5 to 500x500", param, ctx)
         return columns, lines
+
+
+HISTORY_FILE = click.option(
+    "--history", "history_file",
+    type=click.Path(path_type=Path, dir_okay=False, readable=False), default=DEFAULT_FILE,
+    show_default=True, envvar=VARIABLE, show_envvar=True, metavar="FILE",
+    help="File of the past runs.",
+)  # fmt: skip

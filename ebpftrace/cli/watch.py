@@ -10,9 +10,8 @@ import click
 from ebpftrace.act.audit.log import DEFAULT_FILE
 from ebpftrace.act.policy.options import PolicyOptions
 from ebpftrace.act.policy.store import PolicyStore, default_file
-from ebpftrace.cli.history import HISTORY_FILE
 from ebpftrace.cli.outputs import NAMES, OutputTarget, OutputType, openers
-from ebpftrace.cli.parameters import Duration, Pid, Size
+from ebpftrace.cli.parameters import HISTORY_FILE, Duration, Pid, Size
 from ebpftrace.engine import WatchRequest
 from ebpftrace.engine import watch as run
 from ebpftrace.engine.waiting.waiter import Waiter

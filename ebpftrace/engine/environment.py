@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ebpftrace.act.process.survival import freeze_gc, lock_memory, lower_oom_score
-from ebpftrace.engine.compile_memory import CompileMemory
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources, open_holding
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
 from ebpftrace.engine.waiting.priority import TurnPriority
-from ebpftrace.history.store import Store
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.probe import Probe
 from ebpftrace.probe.kernel import KernelProbe
 
 if TYPE_CHECKING:
     from ebpftrace.act.fuse.holding.holding import Holding
+    from ebpftrace.history.store import Store
+    from ebpftrace.probe.loading.child import Explain
 
 
 class OpenProbe(Protocol):
@@ -41,11 +41,18 @@ def open_kernel_probe(
         fuse=resources.default_fuse,
         hold_stopped=resources.hold_stopped,
         self_pid=os.getpid(),
-        explain=CompileMemory().explain,
+        explain=_explain_compiler,
     )
 
 
-def open_sqlite_store(file: Path) -> Store:
+def _explain_compiler() -> "Explain":
+    """Reads the limits of our cgroup, which only a start needs that compiles."""
+    from ebpftrace.engine.compile_memory import CompileMemory
+
+    return CompileMemory().explain
+
+
+def open_sqlite_store(file: Path) -> "Store":
     """The history in a file; raises what that raises. SQLite is imported here only."""
     from ebpftrace.history.sqlite_store import SqliteStore
 
@@ -72,7 +79,7 @@ class Environment:
     time: TimeSource = SystemTime()  # noqa: RUF009 - it has no state
     open_probe: OpenProbe = open_kernel_probe
     open_holding: "Callable[[int], Holding]" = open_holding
-    open_store: Callable[[Path], Store] = open_sqlite_store
+    open_store: "Callable[[Path], Store]" = open_sqlite_store
     memory_hierarchy: Callable[[], MemoryHierarchy] = memory_hierarchy
     protect: Callable[[], list[str]] = protect_process
     open_priority: Callable[[], TurnPriority] = TurnPriority

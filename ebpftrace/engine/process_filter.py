@@ -6,18 +6,21 @@ import shlex
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ebpftrace.engine.programs.reader import AskLaterError, ProgramReader
 from ebpftrace.engine.programs.undecided import UndecidedProcesses
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCause
-from ebpftrace.golang.buildinfo import GoProgram
 from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.descriptors import when_exhausted
 from ebpftrace.probe import Selection
 from ebpftrace.process_names import executed_name, matches_any
+
+if TYPE_CHECKING:
+    from ebpftrace.golang.buildinfo import GoProgram
 
 READER = ProgramReader()
 """The engine's: it is asked at every exec, and stays."""
@@ -153,7 +156,7 @@ class ProcessFilter:
             self._remark_skipped(event.program, program)
         return False
 
-    def _remark_skipped(self, path: str, program: GoProgram) -> None:
+    def _remark_skipped(self, path: str, program: "GoProgram") -> None:
         lacks = "no build info" if program.main_package is None else "no main package in it"
         if len(self._remarked) < MOST_REMARKS and path not in self._remarked:
             self._remarked.add(path)
@@ -163,7 +166,7 @@ class ProcessFilter:
             )
 
 
-def _go_program(pid: int, program: Path) -> GoProgram | None:
+def _go_program(pid: int, program: Path) -> "GoProgram | None":
     """Read within a bound: the file may be on a file system that hangs."""
     about: Hashable = pid
     if program == proc.program_file(pid) and (found := cached_file_id(program)):

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ebpftrace.engine.delays import DelayReader, require_accounting
 from ebpftrace.engine.environment import Environment
 from ebpftrace.engine.names.remarks import name_remarks
 from ebpftrace.engine.pressure import PressureListener
@@ -62,6 +61,8 @@ def watch(
         groups = cgroup_ids(request.selection.cgroups, hierarchy, paths)
         delays = None
         if request.delays:
+            from ebpftrace.engine.delays import DelayReader, require_accounting
+
             require_accounting()
             delays = DelayReader()
             stack.callback(delays.close)

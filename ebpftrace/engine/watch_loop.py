@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.engine.cost import CostMeter
-from ebpftrace.engine.delays import DelayReader
 from ebpftrace.engine.dispatcher import EventDispatcher
 from ebpftrace.engine.names.remarks import name_remarks
 from ebpftrace.engine.near_limit import NearLimit
@@ -26,6 +25,7 @@ from ebpftrace.views.activity import Remark
 
 if TYPE_CHECKING:
     from ebpftrace.engine.breaker_driver import BreakerDriver
+    from ebpftrace.engine.delays import DelayReader
     from ebpftrace.engine.recording.recorder import HistoryRecorder
 
 _PATIENCE_NS = 300_000_000
@@ -45,7 +45,7 @@ class WatchLoop:
         paths: CgroupPaths,
         view: View,
         groups: tuple[int, ...],
-        delays: DelayReader | None,
+        delays: "DelayReader | None",
         breaker: "BreakerDriver | None",
         pressure: PressureListener | None,
         waiter: Waiter,

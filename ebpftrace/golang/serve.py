@@ -12,8 +12,6 @@ import os
 import socket
 from pathlib import Path
 
-from ebpftrace.golang.buildinfo import read_go_program, read_main_version
-
 MESSAGE_BYTES = 64 << 10
 READY = b"ready"
 _MOST_DESCRIPTORS = 1 << 20
@@ -22,6 +20,8 @@ _MOST_DESCRIPTORS = 1 << 20
 def serve(idle_seconds: float | None = None) -> None:
     """Answer requests, a message each, until there are no more, or none for some time."""
     os.closerange(3, _MOST_DESCRIPTORS)  # what the watch itself inherited
+    import ebpftrace.golang.buildinfo  # noqa: F401 - by this process only, and before it is ready
+
     with socket.socket(fileno=0) as connection, contextlib.suppress(OSError):
         connection.sendall(READY)
         connection.settimeout(idle_seconds)
@@ -31,6 +31,8 @@ def serve(idle_seconds: float | None = None) -> None:
 
 def answer(request: bytes) -> bytes:
     """`[what, path]` in JSON: [main package] of a Go program, or [version]; [] for none."""
+    from ebpftrace.golang.buildinfo import read_go_program, read_main_version
+
     what, path = json.loads(request)
     if what == "version":
         return json.dumps([read_main_version(Path(path))]).encode()

@@ -3,9 +3,3 @@
 `Run` is one run; `Past` is what the clean ones among the last runs say about the next;
 a `Store` keeps them. Which runs are of the same job: see `recurring_job`.
 """
-
-from ebpftrace.history.past import Past, Unusual
-from ebpftrace.history.recurring import RecurringJob, recurring_job
-from ebpftrace.history.run import Run, RunEnd
-
-__all__ = ["Past", "RecurringJob", "Run", "RunEnd", "Unusual", "recurring_job"]

@@ -58,7 +58,7 @@ def compile_ahead(
             layout, RecordDecoder(structs).constants(), selection, glob_words=words,
             method=method, watermarks=policies,
         )  # fmt: skip
-        compiler = partial(compile_programs, explain=explain())
+        compiler = partial(compile_programs, explain=explain)
         objects = cached_programs(flags, folder, compiler=compiler, must_keep=True)
         require_tracepoints(btf, objects.handlers.values())
         btf.keep()

@@ -65,7 +65,7 @@ class KernelProbe:
     are the memory cgroups of `selection.cgroups`; all below are watched. With `watermarks`
     there are marks and fuses; `fuse` holds for every process from its first page on, and
     `hold_stopped` is called with the map of stopped processes before any can be stopped.
-    `explain` is asked why the compiler failed, see `in_child`.
+    `explain` is called before anything is compiled, see `compile_programs`.
     `ring_bytes` and `max_…` let tests make the bounds small; for `by_helper` and `more_cpus`
     see `read_layout`.
     """
@@ -86,7 +86,7 @@ class KernelProbe:
         max_cgroups: int = MAX_CGROUPS,
         by_helper: bool = False,
         more_cpus: int = 0,
-        explain: Explain = unexplained,
+        explain: Callable[[], Explain] = lambda: unexplained,
     ) -> None:
         require_bpf()
         sizes = table_sizes(max_processes, max_cgroups)

@@ -14,14 +14,16 @@ import sys
 import time
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ebpftrace
 from ebpftrace.engine.programs.time_shares import TimeShares
-from ebpftrace.golang.buildinfo import GoProgram
 from ebpftrace.golang.serve import MESSAGE_BYTES
 from ebpftrace.host import bounded
 from ebpftrace.host.reading.stuck import StuckReads, owner_of
+
+if TYPE_CHECKING:
+    from ebpftrace.golang.buildinfo import GoProgram
 
 _MOST_WAITS = 100
 _START_SECONDS = 5.0
@@ -62,7 +64,7 @@ class ProgramReader:
         self._leaving: list[_Child] = []
         self.timeouts = 0
 
-    def program(self, pid: int, about: Hashable, path: Path) -> GoProgram | None:
+    def program(self, pid: int, about: Hashable, path: Path) -> "GoProgram | None":
         """As `read_go_program`, for this process; None also without an answer in time.
 
         `about` is the file system or the process: no second question is asked about one
@@ -74,7 +76,11 @@ class ProgramReader:
         began = time.monotonic()
         answer = self._ask(pid, about, ["program", str(path)])
         self._shares.spend(pid, time.monotonic() - began)
-        return GoProgram(answer[0]) if answer else None
+        if not answer:
+            return None
+        from ebpftrace.golang.buildinfo import GoProgram
+
+        return GoProgram(answer[0])
 
     def version(self, pid: int, about: Hashable, path: Path) -> str:
         """As `read_main_version`; "" also without an answer in time, or without a child."""
@@ -87,6 +93,8 @@ class ProgramReader:
 
     def prepare(self) -> None:
         """Start the child, and wait until it has started: before anything is watched."""
+        import ebpftrace.golang.buildinfo  # noqa: F401 - not later, where memory may be short
+
         with contextlib.suppress(OSError):  # the next question tries again
             self._child = self._child or _Child(self._idle_seconds)
             self._child.wait_until_ready()

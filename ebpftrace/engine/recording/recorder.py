@@ -6,7 +6,7 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.engine.recording.running import RunningJob
 from ebpftrace.engine.recording.worker import HistoryWorker
-from ebpftrace.history import Past
+from ebpftrace.history.past import Past
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding

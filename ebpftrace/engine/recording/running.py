@@ -4,10 +4,10 @@ from functools import partial
 
 from ebpftrace.engine.recording.evidence import RunEvidence
 from ebpftrace.engine.recording.worker import BuildRun
-from ebpftrace.history import Past, RecurringJob, Run
 from ebpftrace.history.curve import CurveRecorder
-from ebpftrace.history.past import past_from
-from ebpftrace.history.run import ProgramVersion
+from ebpftrace.history.past import Past, past_from
+from ebpftrace.history.recurring import RecurringJob
+from ebpftrace.history.run import ProgramVersion, Run
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, ProcessChange, ProcessNote
 from ebpftrace.units import NS_PER_SECOND

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ebpftrace.engine.programs.reader import ProgramReader
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.history import RecurringJob, Run, recurring_job
-from ebpftrace.history.run import ProgramVersion
+from ebpftrace.history.recurring import RecurringJob, recurring_job
+from ebpftrace.history.run import ProgramVersion, Run
 from ebpftrace.history.store import Store
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.ready import WaitReadable, wait_readable

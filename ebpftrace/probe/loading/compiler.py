@@ -9,6 +9,7 @@ import ctypes
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -22,15 +23,17 @@ from ebpftrace.probe.loading.sources import read_source, source_folder
 PACKAGES = "apt install python3-bpfcc  ·  dnf install python3-bcc  ·  apk add py3-bcc"
 
 
-def compile_programs(flags: tuple[str, ...], explain: Explain = unexplained) -> Objects:
+def compile_programs(
+    flags: tuple[str, ...], explain: Callable[[], Explain] = lambda: unexplained
+) -> Objects:
     """The programs and maps of bpf/, with these `-D` flags. NoBccError, ProbeError.
 
-    `explain` is asked as `in_child` says.
+    `explain` is called before the compiler starts, and what it returns as `in_child` says.
     """
     done = in_child(
         lambda: _compile(flags).to_bytes(),
         failed="the kernel programs do not compile",
-        explain=explain,
+        explain=explain(),
         after_crash=lambda: _compile_in_new_process(flags),
     )
     return Objects.from_bytes(done)

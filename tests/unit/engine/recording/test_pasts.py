@@ -9,8 +9,9 @@ from ebpftrace.counters import CgroupCounters
 from ebpftrace.engine.recording.recorder import HistoryRecorder
 from ebpftrace.engine.recording.worker import HistoryWorker
 from ebpftrace.events import CgroupMade, ProcessStarted, StartCause
-from ebpftrace.history import Run, recurring_job
 from ebpftrace.history.past import Past
+from ebpftrace.history.recurring import recurring_job
+from ebpftrace.history.run import Run
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, Severity
 from ebpftrace.ledger import Snapshot

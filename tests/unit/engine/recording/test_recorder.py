@@ -13,7 +13,7 @@ from ebpftrace.engine.recording.recorder import HistoryRecorder
 from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.errors import HistoryError
 from ebpftrace.events import CgroupMade, ProcessKey, ProcessStarted, StartCause
-from ebpftrace.history import Run, RunEnd
+from ebpftrace.history.run import Run, RunEnd
 from ebpftrace.host.ready import wait_readable
 from ebpftrace.ledger import LossNote, Snapshot
 from ebpftrace.probe import Selection

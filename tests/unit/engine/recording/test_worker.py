@@ -10,8 +10,8 @@ from ebpftrace.engine.programs.reader import ProgramReader
 from ebpftrace.engine.recording import worker as worker_module
 from ebpftrace.engine.recording.worker import BuildRun, HistoryWorker
 from ebpftrace.errors import HistoryError
-from ebpftrace.history import RecurringJob, Run, recurring_job
-from ebpftrace.history.run import ProgramVersion
+from ebpftrace.history.recurring import RecurringJob, recurring_job
+from ebpftrace.history.run import ProgramVersion, Run
 from ebpftrace.jobs.identity import JobIdentity
 from tests.support.patience import patient
 from tests.support.runs import run
