@@ -11,14 +11,20 @@ from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources, open_holding
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
 from ebpftrace.engine.waiting.priority import TurnPriority
+from ebpftrace.host import meminfo
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.probe import Probe
 from ebpftrace.probe.kernel import KernelProbe
+from ebpftrace.units import MIB
 
 if TYPE_CHECKING:
     from ebpftrace.act.fuse.holding.holding import Holding
     from ebpftrace.history.store import Store
     from ebpftrace.probe.loading.child import Explain
+
+
+_TABLE_BYTES = 12 * MIB  # of the tables for 8,192 processes and 4,096 cgroups
+_UNLIMITED = 1 << 62
 
 
 class OpenProbe(Protocol):
@@ -42,6 +48,7 @@ def open_kernel_probe(
         hold_stopped=resources.hold_stopped,
         self_pid=os.getpid(),
         explain=_explain_compiler,
+        enlarge=_table_factor_here(),
     )
 
 
@@ -50,6 +57,27 @@ def _explain_compiler() -> "Explain":
     from ebpftrace.engine.compile_memory import CompileMemory
 
     return CompileMemory().explain
+
+
+def table_factor(limit_bytes: int | None, read: Callable[[], tuple[int, int]]) -> int:
+    """How many times 8,192 processes there is to be room for.
+
+    The tables are allocated at the start, since a program that runs at any point of the
+    kernel cannot wait for memory. They are charged to our own cgroup, of which `limit_bytes`
+    is the limit, and take 1/128 of the memory at most.
+    """
+    try:
+        memory = min(read()[0], limit_bytes or _UNLIMITED)
+    except (OSError, KeyError):  # a container may hide it
+        return 1
+    fits = memory // (128 * _TABLE_BYTES)
+    return 8 if fits >= 8 else 2 if fits >= 2 else 1
+
+
+def _table_factor_here() -> int:
+    from ebpftrace.engine.compile_memory import own_memory
+
+    return table_factor(own_memory().limit_bytes, meminfo.read)
 
 
 def open_sqlite_store(file: Path) -> "Store":

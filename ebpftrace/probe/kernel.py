@@ -26,8 +26,11 @@ from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.loading.settings import (
     MAX_CGROUPS,
     MAX_PROCESSES,
+    MAX_QUOTAS,
     RING_BYTES,
     compiler_flags,
+    enlarged,
+    enlarged_sizes,
     fill_maps,
     table_sizes,
 )
@@ -66,6 +69,7 @@ class KernelProbe:
     there are marks and fuses; `fuse` holds for every process from its first page on, and
     `hold_stopped` is called with the map of stopped processes before any can be stopped.
     `explain` is called before anything is compiled, see `compile_programs`.
+    The tables of what is tracked have `enlarge` times as many entries.
     `ring_bytes` and `max_…` let tests make the bounds small; for `by_helper` and `more_cpus`
     see `read_layout`.
     """
@@ -84,6 +88,7 @@ class KernelProbe:
         ring_bytes: int = RING_BYTES,
         max_processes: int = MAX_PROCESSES,
         max_cgroups: int = MAX_CGROUPS,
+        enlarge: int = 1,
         by_helper: bool = False,
         more_cpus: int = 0,
         explain: Callable[[], Explain] = lambda: unexplained,
@@ -106,10 +111,12 @@ class KernelProbe:
         objects = cached_programs(flags, compiler=partial(compile_programs, explain=explain))
         handlers = objects.handlers
         require_tracepoints(btf, handlers.values())
-        self._programs = Programs(objects)
+        sizes = enlarged_sizes(sizes, enlarge)
+        self._programs = Programs(enlarged(objects, enlarge))
         fill_maps(
             self._programs, cpu_offsets=layout.offsets, globs=globs, cgroup_ids=cgroup_ids,
             pids=selection.pids, self_pid=self_pid, sizes=sizes,
+            max_quotas=MAX_QUOTAS * enlarge,
         )  # fmt: skip
         tasks, elements = layout.iter_task_id, layout.iter_element_id
         self._programs.load_all(
@@ -118,7 +125,7 @@ class KernelProbe:
         self._processes = Processes(self._programs, structs, layout.iter_element_id)
         self._sharing = Sharing(self._programs, self._processes, layout.iter_task_id)
         self._groups = Groups(self._programs, structs, layout.iter_element_id)
-        self._quotas = Quotas(self._programs, structs, sizes)
+        self._quotas = Quotas(self._programs, structs, sizes, MAX_QUOTAS * enlarge)
         self._marks = Watermarks(self._programs, structs) if watermarks else None
         self.fuses: KernelFuses | None = None
         if watermarks:

@@ -37,10 +37,14 @@ class Quotas:
     """Removes what is unused once half of a table is taken; finds the cgroup that fills one."""
 
     def __init__(
-        self, programs: Programs, structs: StructDecoder, sizes: Mapping[SharedTable, int]
+        self,
+        programs: Programs,
+        structs: StructDecoder,
+        sizes: Mapping[SharedTable, int],
+        max_quotas: int = MAX_QUOTAS,
     ) -> None:
         self._structs = structs
-        self._sizes = sizes
+        self._sizes, self._max_quotas = sizes, max_quotas
         self._map = programs.map_fd("quotas")
         self._batch = bpf.Batch(self._map, 8, QUOTA.size)
         size = structs.sizes()["cgroup_counters"]
@@ -72,7 +76,7 @@ class Quotas:
                 if self._structs.is_unused(value):
                     self._evict_group(*struct.unpack("=Q", key))
         self._readings += 1
-        if 2 * root.quotas > MAX_QUOTAS or self._readings % _EVERY == 0:
+        if 2 * root.quotas > self._max_quotas or self._readings % _EVERY == 0:
             known = self.read()
             for cgroup_id, quota in known.items():
                 if quota.used <= 0 or (quota.parent_id and quota.parent_id not in known):

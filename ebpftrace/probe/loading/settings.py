@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from ebpftrace.events import SharedTable
@@ -9,6 +10,7 @@ from ebpftrace.probe import calls
 from ebpftrace.probe.fuses import MAX_STOPPED
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.layout import Layout
+from ebpftrace.probe.loading.objects import Objects
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.selection import Selection
 from ebpftrace.units import PAGE_SIZE
@@ -36,6 +38,27 @@ def table_sizes(
 
 
 TABLE_SIZES = MappingProxyType(table_sizes())
+
+_ENLARGED_TABLES = (SharedTable.PROCESSES, SharedTable.CGROUPS, SharedTable.LINEAGE)
+_ENLARGED_MAPS = ("processes", "process_mm", "lineage", "cgroups", "quotas")
+
+
+def enlarged_sizes(sizes: Mapping[SharedTable, int], factor: int) -> Mapping[SharedTable, int]:
+    """The sizes where the tables of what is tracked have so many times as many entries."""
+    return {
+        table: size * factor if table in _ENLARGED_TABLES else size
+        for table, size in sizes.items()
+    }
+
+
+def enlarged(objects: Objects, factor: int) -> Objects:
+    """The same programs with these tables: they need not be compiled anew."""
+    larger = {
+        name: shape._replace(entries=shape.entries * factor)
+        for name, shape in objects.maps.items()
+        if name in _ENLARGED_MAPS
+    }
+    return replace(objects, maps={**objects.maps, **larger})
 
 
 def compiler_flags(
@@ -91,10 +114,11 @@ def fill_maps(
     pids: Iterable[int],
     self_pid: int,
     sizes: Mapping[SharedTable, int] = TABLE_SIZES,
+    max_quotas: int = MAX_QUOTAS,
 ) -> None:
     """Fill in what is watched, the watcher itself, offsets of CPUs, and sizes of tables."""
     fd = programs.map_fd("table_sizes")
-    for table, size in enumerate((*sizes.values(), MAX_QUOTAS)):  # enum table of types.h
+    for table, size in enumerate((*sizes.values(), max_quotas)):  # enum table of types.h
         bpf.update(fd, struct.pack("=I", table), struct.pack("=q", size))
     bpf.update(programs.map_fd("self_tgid"), bytes(4), struct.pack("=I", self_pid))
     fd = programs.map_fd("cpu_offsets")

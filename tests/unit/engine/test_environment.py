@@ -58,3 +58,30 @@ def test_only_failures_to_protect_the_process_are_reported(
     monkeypatch.setattr(environment, "freeze_gc", lambda: frozen.append(True))
     assert environment.protect_process() == ["mlockall: no"]
     assert frozen == [True]
+
+
+@pytest.mark.parametrize(
+    ("total", "limit", "factor"),
+    [
+        (GIB, None, 1),
+        (4 * GIB, None, 2),
+        (8 * GIB, None, 2),
+        (16 * GIB, None, 8),
+        (64 * GIB, None, 8),
+        (64 * GIB, GIB, 1),
+        (64 * GIB, 6 * GIB, 2),
+        (64 * GIB, 32 * GIB, 8),
+    ],
+)
+def test_there_is_room_for_as_many_processes_as_memory_allows(
+    total: int, limit: int | None, factor: int
+) -> None:
+    assert environment.table_factor(limit, lambda: (total, 0)) == factor
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, KeyError])
+def test_there_is_the_usual_room_where_memory_is_not_known(error: type[Exception]) -> None:
+    def read() -> tuple[int, int]:
+        raise error
+
+    assert environment.table_factor(None, read) == 1

@@ -4,7 +4,14 @@ import pytest
 
 from ebpftrace.probe.calls import CallTraceMethod
 from ebpftrace.probe.loading.layout import Layout
-from ebpftrace.probe.loading.settings import compiler_flags, fill_maps, table_sizes
+from ebpftrace.probe.loading.objects import MapShape, Objects
+from ebpftrace.probe.loading.settings import (
+    compiler_flags,
+    enlarged,
+    enlarged_sizes,
+    fill_maps,
+    table_sizes,
+)
 from ebpftrace.probe.selection import Selection
 from ebpftrace.units import PAGE_SIZE
 from tests.support.fake_maps import FakeMaps
@@ -70,3 +77,12 @@ def test_maps_contain_the_selection_and_the_watcher(monkeypatch: pytest.MonkeyPa
     assert list(maps.maps["watched_cgroups"]) == [struct.pack("=Q", 7)]
     assert list(maps.maps["watched_pids"]) == [struct.pack("=I", 4711)]
     assert "globs" not in maps.maps
+
+
+def test_only_the_tables_of_what_is_tracked_are_enlarged() -> None:
+    names = ("processes", "process_mm", "lineage", "cgroups", "quotas", "records", "losses")
+    shapes = {name: MapShape(1, 8, 8, 100, 0) for name in names}
+    larger = enlarged(Objects(shapes, {"one": b"code"}), 8)
+    assert larger.programs == {"one": b"code"}
+    assert [larger.maps[name].entries for name in names] == [800] * 5 + [100] * 2
+    assert enlarged_sizes(table_sizes(100, 10), 8) == table_sizes(800, 80)
