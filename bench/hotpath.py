@@ -40,7 +40,7 @@ def measure(scale: Scale) -> Iterator[Table]:
     watches = list(_watches(scale.beside))
     none, many = "a program that does nothing", f"watching it, room for {_MANY_CPUS} CPUs"
     samples: dict[tuple[str, str], list[Program]] = {}
-    for _round in range(scale.storm_rounds):
+    for _round in range(-(-scale.storm_rounds // 3)):
         with _statistics():
             for tracepoint in HOT_TRACEPOINTS:
                 with empty_program(tracepoint) as fd:

@@ -14,8 +14,8 @@ class Scale:
     tracked_processes: int = 200
     tracked_cgroups: int = 100
     tracked: float = 10.0
-    storm_rounds: int = 7
-    storm_ms: int = 150  # CPU time of one storm
+    storm_rounds: int = 15
+    storm_ms: int = 60  # CPU time of one storm
     gopls_rounds: int = 5
     gopls_edits: int = 50
     breach_rounds: int = 4
