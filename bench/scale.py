@@ -21,8 +21,8 @@ class Scale:
     breach_rounds: int = 4
     breaches: int = 50  # of one condition in one round
     slow_breaches: int = 10  # the same, where one takes up to a second
-    flood_rounds: int = 3
-    flood_breaches: int = 30  # under one flood in one round
+    flood_rounds: int = 2
+    flood_breaches: int = 16  # under one flood in one round
     race_rounds: int = 2
     history_runs: int = 100_000
     history_reads: int = 500
