@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from ebpftrace.engine import process_filter
 from ebpftrace.engine.process_filter import MOST_REMARKS, ProcessFilter
 from ebpftrace.engine.programs.reader import AskLaterError, ProgramReader
+from ebpftrace.engine.programs.time_shares import TimeShares
 from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCause
 from ebpftrace.golang.buildinfo import GoProgram
 from ebpftrace.probe import Selection
@@ -26,6 +28,7 @@ SLEEP = os.path.realpath("/usr/bin/sleep")
 def _patient_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No load of the machine makes an answer late."""
     reader = ProgramReader(lambda _pid: False, patient(30.0))
+    reader._shares = TimeShares(count(0, 1000).__next__)
     reader.prepare()
     monkeypatch.setattr(process_filter, "READER", reader)
     yield

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def go_file(tmp_path: Path) -> Path:
 def reader() -> Iterator[ProgramReader]:
     """It never takes its child for stuck, and waits long; each pid is a user of its own."""
     made = ProgramReader(lambda _pid: False, LONG, owner=lambda pid: pid)
+    made._shares = TimeShares(count(0, 1000).__next__)  # long ago: a busy machine reads slowly
     yield made
     made.close()
 
