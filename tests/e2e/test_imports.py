@@ -30,7 +30,7 @@ HEAVY = {
 UNUSED = {
     "ebpftrace.act.actions", "ebpftrace.act.breaker", "ebpftrace.act.policy.file",
     "ebpftrace.act.policy.policy", "ebpftrace.act.trigger", "ebpftrace.engine.breaker_driver",
-    "ebpftrace.cli.history", "ebpftrace.engine.compile_memory", "ebpftrace.golang.buildinfo",
+    "ebpftrace.cli.history", "ebpftrace.golang.buildinfo",
     "ebpftrace.history.run", "ebpftrace.host.delay_accounting", "ebpftrace.probe.loading.btf",
 }  # fmt: skip
 
