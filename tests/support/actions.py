@@ -15,7 +15,7 @@ def fake_action(name: str, options: type = NoOptions, **changes: Any) -> Action[
         "name": name, "options": options, "doc": name, "timeout_ns": 10 * NS_PER_SECOND,
         "start": _done, "concurrent": False, "after_outcome": False, "informational": False,
         "temporary": False, "spends_budget": False, "saves_evidence": False,
-        "ends_target": False,
+        "awaits_evidence": False,
     }  # fmt: skip
     return Action(**(fields | changes))
 

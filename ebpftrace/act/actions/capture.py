@@ -225,5 +225,5 @@ ACTION = Action(
     temporary=False,
     spends_budget=False,
     saves_evidence=True,
-    ends_target=False,
+    awaits_evidence=False,
 )

@@ -113,5 +113,5 @@ ACTION = Action(
     temporary=False,
     spends_budget=False,
     saves_evidence=False,
-    ends_target=False,
+    awaits_evidence=False,
 )

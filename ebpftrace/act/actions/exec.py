@@ -53,5 +53,5 @@ ACTION = Action(
     temporary=False,
     spends_budget=True,
     saves_evidence=False,
-    ends_target=False,
+    awaits_evidence=False,
 )

@@ -139,5 +139,5 @@ ACTION = Action(
     temporary=False,
     spends_budget=False,
     saves_evidence=False,
-    ends_target=False,
+    awaits_evidence=False,
 )

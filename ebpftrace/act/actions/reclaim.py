@@ -82,5 +82,5 @@ ACTION = Action(
     temporary=False,
     spends_budget=False,
     saves_evidence=False,
-    ends_target=False,
+    awaits_evidence=False,
 )

@@ -39,5 +39,5 @@ ACTION = Action(
     temporary=False,
     spends_budget=True,
     saves_evidence=False,
-    ends_target=False,
+    awaits_evidence=False,
 )

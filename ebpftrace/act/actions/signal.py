@@ -221,5 +221,5 @@ ACTION = Action(
     temporary=False,
     spends_budget=True,
     saves_evidence=False,
-    ends_target=True,
+    awaits_evidence=True,
 )

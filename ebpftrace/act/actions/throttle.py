@@ -74,5 +74,5 @@ ACTION = Action(
     temporary=True,
     spends_budget=False,
     saves_evidence=False,
-    ends_target=False,
+    awaits_evidence=False,
 )

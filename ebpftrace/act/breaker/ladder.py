@@ -103,7 +103,7 @@ class Ladder:
                     return
                 self._complete_check()
             elif self._steps:
-                if self._rungs.saving and self._action(self._steps[0]).ends_target:
+                if self._rungs.saving and self._action(self._steps[0]).awaits_evidence:
                     return
                 yield from self._start(self._steps.pop(0))
             elif self._acted and self._recovery.verdict is RecoveryVerdict.WAIT:

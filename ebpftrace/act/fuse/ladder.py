@@ -70,7 +70,7 @@ def actions_with(
         temporary=False,
         spends_budget=False,
         saves_evidence=False,
-        ends_target=False,
+        awaits_evidence=True,
     )
     signaling = replace(
         signal.ACTION, start=partial(signal.start, resume=resume, find_sharers=find_sharers)

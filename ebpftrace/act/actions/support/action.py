@@ -64,8 +64,8 @@ class Action(Generic[OptionsT]):
     saves_evidence: bool
     """It saves what is known of the target. A ladder without such a step gets one, with the
     default options, as its first."""
-    ends_target: bool
-    """It signals the target or stops its unit: what was saved before is on the disk first."""
+    awaits_evidence: bool
+    """It ends the target, or lets a stopped one run on: what was saved is on the disk first."""
 
     def __post_init__(self) -> None:
         """ValueError where two properties contradict each other."""

@@ -56,7 +56,7 @@ ACTION = Action(
     temporary=False,
     spends_budget=True,
     saves_evidence=False,
-    ends_target=False,
+    awaits_evidence=False,
 )
 """
 POLICY = """
