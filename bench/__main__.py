@@ -74,8 +74,8 @@ _SECTIONS = {COSTS: tuple(name for name in BENCHES if name not in _IN_OTHERS)} |
 @click.option("--json", "json_file", type=click.Path(path_type=Path),
               help="Write every sample to this file.")  # fmt: skip
 @click.option("--beside", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Another checkout, such as one of an earlier commit: storms and hotpath "
-              "measure its ebpftrace in turn with this one's.")  # fmt: skip
+              help="Another checkout, such as one of an earlier commit: start, rss, storms "
+              "and hotpath measure its ebpftrace in turn with this one's.")  # fmt: skip
 @click.option(
     "--docs",
     is_flag=True,

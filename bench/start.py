@@ -31,11 +31,12 @@ def measure(scale: Scale) -> Iterator[Table]:
         label="… the first on a machine: it compiles",
         environment=(("EBPFTRACE_CACHE_DIR", "/dev/null/cache"),),
     )
-    observers = [watch, first]
+    observers, cached = [watch, first], [watch]
     if scale.beside is not None:
         before = replace(watch, label=f"{watch.label}{BEFORE}", checkout=scale.beside)
         observers.append(before)
-    for one in observers[::2]:
+        cached.append(before)
+    for one in cached:
         with running(one):
             pass  # from here on its programs are cached, and its modules are compiled
     rows: list[Row] = []
