@@ -3,7 +3,7 @@
 
 /* ctx is struct bpf_iter__bpf_map_elem: meta, map, key, value. The first field of meta is the
  * file that user space reads, the key is NULL after the last entry. Loaded by assembly: bcc
- * would make calls of bpf_probe_read of these loads, and the verifier lose their types. */
+ * would turn these loads into calls of bpf_probe_read, and their types would be lost. */
 struct element {
     void *meta;
     void *map;

@@ -108,7 +108,7 @@ static inline void book_shared(struct process *process)
 int on_mmap_lock_released(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
-    if (__builtin_expect(!may_be_tracked(mm), 1)) /* so that the way out is near */
+    if (__builtin_expect(!may_be_tracked(mm), 1)) /* keeps the return close */
         return 0;
     struct process *process = processes.lookup(&mm);
     if (!process)

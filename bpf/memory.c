@@ -151,14 +151,14 @@ static inline void own_all(struct process *process)
 int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
-    if (__builtin_expect(!may_be_tracked(mm), 1)) /* so that the way out is near */
+    if (__builtin_expect(!may_be_tracked(mm), 1)) /* keeps the return close */
         return 0;
     struct process *process = processes.lookup(&mm);
     if (!process)
         return 0;
     mark_changed(process);
     u32 member = ctx->args[1];
-    asm volatile("" : "+r"(member)); /* as above */
+    asm volatile("" : "+r"(member)); /* the bound must not be optimized into an earlier one */
     member &= MEMBERS - 1;
     s64 change = count_change(process, member);
     if (!change)
@@ -185,7 +185,7 @@ static inline void read_counters(struct process *process)
     check_marks(process);
 }
 
-/* Whether the parent of a forked child has ended, for a reading. */
+/* For a reading: a forked child owns all of its memory once its parent has ended. */
 static inline void check_inherited(struct process *process)
 {
     u32 parent = process->parent;
