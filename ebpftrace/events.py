@@ -53,7 +53,7 @@ class ProcessStarted(Event):
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
     exec_name: str = ""  # the name it was executed under, cut as the kernel cuts `comm`
     same_program: bool = False  # a watched process started it, from its own executable
-    memory_boottime_ns: int = 0  # when the first process began whose memory forks copied
+    memory_boottime_ns: int = 0  # start of the ancestor whose memory forks copied
 
 
 @dataclass(frozen=True, slots=True)

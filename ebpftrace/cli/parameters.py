@@ -1,4 +1,4 @@
-"""What the values of options are read as."""
+"""What the values of options are read as, and an option that two commands have."""
 
 import re
 from pathlib import Path

@@ -53,14 +53,14 @@ def open_kernel_probe(
 
 
 def _explain_compiler() -> "Explain":
-    """Reads the limits of our cgroup, which only a start needs that compiles."""
+    """Reads the limits of our cgroup, which only a start that compiles needs."""
     from ebpftrace.engine.compile_memory import CompileMemory
 
     return CompileMemory().explain
 
 
 def table_factor(limit_bytes: int | None, read: Callable[[], tuple[int, int]]) -> int:
-    """How many times 8,192 processes there is to be room for.
+    """How many times 8,192 processes the tables are to have room for: 1, 2 or 8.
 
     The tables are allocated at the start, since a program that runs at any point of the
     kernel cannot wait for memory. They are charged to our own cgroup, of which `limit_bytes`

@@ -29,7 +29,7 @@ class Case:
     moved_ns: int | None = None  # the last sample that differs from the one before
 
     def rests(self, job: JobSnapshot, process: ProcessSnapshot | None) -> bool:
-        """Whether a sample of these snapshots would be as all of the last two minutes.
+        """Whether a sample of these snapshots would be like all those of the last two minutes.
 
         Then no detector judges anything anew, as long as there is no finding that may end, no
         climb, no run before that was of another age, and no limit that is near.

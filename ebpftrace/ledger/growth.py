@@ -115,7 +115,7 @@ class GrowthWindow:
         return self._values[-1] - self._value_at(self._slot_ns - RECENT_NS)
 
     def wakes_ns(self) -> int:
-        """From when on the growth differs although no other value was read: a gain leaves a
+        """When the growth next differs although no other value was read: a gain leaves a
         window then."""
         times, now = self._times, self._slot_ns
         if self._moved_ns is None or not times:

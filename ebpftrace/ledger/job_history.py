@@ -78,7 +78,7 @@ class JobHistory:
         self._added_ns = now_ns
 
     def wakes_ns(self) -> int:
-        """From when on something here differs from now without another value; 0: at once."""
+        """When something here next differs from now without another value; 0: at once."""
         return self._growth.wakes_ns() if self._series.rests else 0
 
     def forget_old(self, now_ns: int) -> bool:

@@ -33,7 +33,7 @@ class ProcessHistory:
         self._series = HeldSeries()  # a jump is no climb
 
     def wakes_ns(self) -> int:
-        """From when on something here differs from now without another value; 0: at once."""
+        """When something here next differs from now without another value; 0: at once."""
         return self._growth.wakes_ns() if self._series.rests else 0
 
     def growth(self, bytes_per_second: int) -> GrowthRates:

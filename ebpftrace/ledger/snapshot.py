@@ -79,7 +79,7 @@ class ProcessSnapshot(Aging):
     recent_growth_bytes: int = 0  # held bytes gained in two seconds, or since its start
     exec_name: str = ""  # the name it was executed under, cut as `comm` is; "": not known
     drawn_ns: int | None = None
-    memory_older_ns: int = 0  # how much older the forebear is that half of its memory is from
+    memory_older_ns: int = 0  # how much older the ancestor is that half of its memory is from
 
     @property
     def pid(self) -> int:

@@ -2,8 +2,8 @@
 
 The directory is written under a hidden name and renamed once it is complete: hooks may
 read it then, while it is synced. `manifest.json` lists every part with its size, so that
-one that a power cut left incomplete is seen, and what failed and why. Environments are not
-saved: they hold secrets.
+a part that a power cut left incomplete is noticed, and what failed and why. Environments are
+not saved: they hold secrets.
 """
 
 import contextlib

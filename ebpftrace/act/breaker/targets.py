@@ -77,7 +77,7 @@ def _one(job: JobSnapshot, process: ProcessSnapshot, snapshot: Snapshot) -> Targ
 
 
 def _age_ns(process: ProcessSnapshot, snapshot: Snapshot) -> int:
-    """Its age, or that of its memory: by a fork each moment it would be young for ever."""
+    """Its age, or that of its memory: one that forks all the time would stay young."""
     return process.age_at(snapshot.monotonic_ns) + process.memory_older_ns
 
 

@@ -1,9 +1,10 @@
-"""Reads the files of cgroups anew of which nothing else has changed.
+"""Reads the files of those cgroups again in which nothing else has changed.
 
-What memory.stat has follows the charge, the limit hits and the tracked processes nearly
-always: a cgroup of which none has changed is read in turn only. Processes that are not tracked
-may trade page cache for memory that cannot be dropped, to the page, and freed memory may have
-been written to: where that may decide, the files are read each time.
+What memory.stat shows nearly always follows the charge, the limit hits and the tracked
+processes: a cgroup in which none of these has changed is read only in its turn. But processes
+that are not tracked may take as much memory that cannot be dropped as they give back page
+cache, and freed memory may have been written to: where that may decide something, the files
+are read each time.
 """
 
 from collections.abc import Callable

@@ -12,7 +12,7 @@ MOST_OF_OWNER = 64
 
 
 class UndecidedProcesses:
-    """Bounded, and so is each user's share: the others are decided at once."""
+    """Bounded, and so is each user's share: a process beyond that is not asked about again."""
 
     def __init__(self, owner: Callable[[int], Hashable] = owner_of) -> None:
         self._owner = owner
@@ -37,8 +37,8 @@ class UndecidedProcesses:
 
     def forget(self, key: ProcessKey) -> bool:
         """The process has ended, or executes another program; whether it was kept."""
-        _event, owner = self._events.pop(key, (None, None))
-        if _event is None:
+        event, owner = self._events.pop(key, (None, None))
+        if event is None:
             return False
         self._owners[owner] -= 1
         if not self._owners[owner]:

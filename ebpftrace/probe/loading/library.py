@@ -1,4 +1,4 @@
-"""bcc's library, for what bpf(2) alone does not do, and what libraries write."""
+"""bcc's library, for what bpf(2) alone does not do; hides what libraries write."""
 
 import contextlib
 import ctypes

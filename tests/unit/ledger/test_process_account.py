@@ -52,7 +52,7 @@ def test_group_that_is_small_again_has_its_roles_again() -> None:
 
 
 @pytest.mark.parametrize(("mib", "is_older"), [(40, True), (80, True), (81, False)])
-def test_memory_of_a_fork_is_as_old_as_its_forebear_if_it_is_half_of_all(
+def test_memory_of_a_fork_is_as_old_as_its_ancestor_if_it_is_half_of_all(
     mib: int, is_older: bool
 ) -> None:
     """A process could hand its memory to a child each moment, and never be old."""

@@ -249,7 +249,7 @@ def test_the_gain_since_the_snapshot_counts_for_a_single_process_only(count: int
         assert isinstance(found, str)
 
 
-def test_a_process_is_as_old_as_the_memory_that_its_forebears_handed_on() -> None:
+def test_a_process_is_as_old_as_the_memory_that_its_ancestors_handed_on() -> None:
     found = selected([process(9, 40, memory_older_ns=60 * S)])
     assert isinstance(found, TargetSelection)
     assert found.age_ns >= 65 * S
