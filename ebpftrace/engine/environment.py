@@ -64,7 +64,8 @@ def table_factor(limit_bytes: int | None, read: Callable[[], tuple[int, int]]) -
 
     The tables are allocated at the start, since a program that runs at any point of the
     kernel cannot wait for memory. They are charged to our own cgroup, of which `limit_bytes`
-    is the limit, and take 1/128 of the memory at most.
+    is the limit, and above the least size take 1/128 of the memory at most, on up to 64 CPUs:
+    each process has a part for each CPU that the machine can have.
     """
     try:
         memory = min(read()[0], limit_bytes or _UNLIMITED)
