@@ -7,7 +7,7 @@ other job begins.
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ UNPRIVILEGED = 65534
 VICTIM, FUSED = unique_comm(), unique_comm()
 MIB = 1 << 20
 LIMIT = 1 << 30
+WATCH_LIMIT = 1 << 30
+"""Of the watch's cgroup: so the tables are of their least size, whatever the machine has."""
 MOST_RSS_BYTES = 256 * MIB  # with 7,168 processes of one job
 POLICIES = f"""
 [[policy]]
@@ -46,6 +48,18 @@ capture = false
 fuse = {{ bound = "64MiB", of = "job" }}
 then = [{{ action = "notify" }}]
 """
+
+
+class SmallWatch(Watch):
+    """A watch in a memory cgroup."""
+
+    def __init__(self, group: MemoryCgroup, *args: str) -> None:
+        super().__init__(*args)
+        self._group = group
+
+    @property
+    def argv(self) -> Sequence[str]:
+        return self._group.inside(list(super().argv))
 
 
 @dataclass(frozen=True)
@@ -109,7 +123,11 @@ def test_job_is_protected_where_another_fills_the_tables(tmp_path: Path, name: s
         "--comm", VICTIM, "--comm", FUSED, "--comm", "flood-*", "--interval", "1s",
         "--config", str(tmp_path / "policy.toml"), "--audit", str(tmp_path / "audit.jsonl"),
     )  # fmt: skip
-    with Watch(*options) as watch, attack(ATTACKS[name]) as filled:
+    with (
+        memory_cgroup(limit=WATCH_LIMIT) as own,
+        SmallWatch(own, *options) as watch,
+        attack(ATTACKS[name]) as filled,
+    ):
         with (
             memory_cgroup(limit=LIMIT) as group,
             memory_cgroup(limit=LIMIT) as other,
@@ -148,7 +166,10 @@ def test_cgroups_below_a_watched_one_keep_no_job_out_of_the_watch(tmp_path: Path
             (runner.path / f"before-{number}").mkdir()
         options = ("--cgroup", runner.name, "--interval", "1s", "--level", "64MiB",
                    "--on-breach", "true", "--audit", str(tmp_path / "audit.jsonl"))  # fmt: skip
-        with Watch(*options) as watch:
+        with (
+            memory_cgroup(limit=WATCH_LIMIT) as own,
+            SmallWatch(own, *options) as watch,
+        ):
             for number in range(4200):
                 (runner.path / f"later-{number}").mkdir()
             with (
