@@ -33,6 +33,7 @@ capture = false
 """
 CLAIMS = ("claim", "child", "late")
 SHARERS = ("share", "orphan", "moved", "idle", "chain", "vfork")
+WRITERS = ("write", "mem")
 
 
 def watching(folder: Path, policy: str, *groups: MemoryCgroup) -> Watch:
@@ -79,7 +80,7 @@ def delegated(group: MemoryCgroup) -> Path:
 
 @pytest.mark.parametrize(
     ("attack", "scope"),
-    [*((attack, scope) for attack in ("plain", *CLAIMS, *SHARERS)
+    [*((attack, scope) for attack in ("plain", *CLAIMS, *SHARERS, *WRITERS)
        for scope in ("process", "job")),
      ("forks", "job")],
 )  # fmt: skip
