@@ -111,9 +111,9 @@ static inline u32 uid_of(u64 task)
 }
 
 /* Whether this task fills the memory of another process, by process_vm_writev, a debugger's
- * calls, or a userfaultfd. Only the same user's is taken for that, who may signal it anyway,
- * and of root's only one in the same cgroup: the kernel may take pages of any process in any
- * task's context. */
+ * calls, or a userfaultfd. The kernel may change the pages of any process in the context of
+ * any task: only a task of the same user, which that user may signal anyway, is taken to fill
+ * it, and of root's only a task in the same cgroup. */
 static inline int fills(struct process *process, u64 task)
 {
     u64 owner = read_u64(process->mm + AT(mm_struct, owner));
