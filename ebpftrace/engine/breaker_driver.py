@@ -103,6 +103,7 @@ class BreakerDriver:
     def handle_snapshot(self, findings: Iterable[Finding], snapshot: Snapshot) -> None:
         """Judge the next snapshot; `findings` are the active ones of the built-in judgement."""
         self._report(self._breaker.handle_snapshot(findings, snapshot))
+        self._kills.handle_snapshot(self._time.monotonic_ns())
         if self._fuses is not None and self._holding is not None:
             for key in self._holding.resumed_by_others():
                 self._handle_resumed(key)

@@ -33,6 +33,7 @@ capture = false
 """
 CLAIMS = ("claim", "child", "late")
 SHARERS = ("share", "orphan", "moved", "idle", "chain", "vfork")
+WRITERS = ("write", "mem")
 
 
 def watching(folder: Path, policy: str, *groups: MemoryCgroup) -> Watch:
@@ -79,7 +80,7 @@ def delegated(group: MemoryCgroup) -> Path:
 
 @pytest.mark.parametrize(
     ("attack", "scope"),
-    [*((attack, scope) for attack in ("plain", *CLAIMS, *SHARERS)
+    [*((attack, scope) for attack in ("plain", *CLAIMS, *SHARERS, *WRITERS)
        for scope in ("process", "job")),
      ("forks", "job")],
 )  # fmt: skip
@@ -106,8 +107,25 @@ def test_evader_is_ended_and_the_calm_process_beside_it_is_not(
     assert (ended.code, ended.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("attack", SHARERS)
-def test_all_that_share_the_memory_of_a_killed_process_end_with_it(
+def test_debugger_does_not_keep_a_killed_process_from_ending(tmp_path: Path) -> None:
+    fuse = f'fuse = {{ bound = "{BOUND_MIB}MiB", of = "job" }}\n'
+    last = 'then = [{ action = "signal", send = ["KILL"], grace = "15s" }]\n'
+    with (
+        memory_cgroup() as group,
+        calm(group) as victim,
+        watching(tmp_path, fuse + last, group) as watch,
+        evading(group, "linger", str(EVADER_MIB)) as evader,
+    ):
+        watch.next_snapshot(SECONDS)
+        begin(evader)
+        step = watch.wait_for(is_step("signal"), SECONDS)
+        until(lambda: group.pids() == [victim.pid])
+    assert step["status"] == "done"
+    assert VICTIM not in {one["comm"] for one in of_type(watch, "step")}
+
+
+@pytest.mark.parametrize("attack", [*SHARERS, "linger"])
+def test_what_keeps_the_memory_of_a_killed_process_ends_with_it(
     tmp_path: Path, attack: str
 ) -> None:
     fuse = f'fuse = {{ bound = "{BOUND_MIB}MiB", of = "process", action = "kill" }}\n'

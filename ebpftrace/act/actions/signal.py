@@ -3,7 +3,8 @@
 The signals are sent in order, a grace period apart, until the process has ended; those of
 a group are each signalled. A grace is cut short where the limit would be reached first.
 Descendants of the go command (`go list` and its compilers, which outlive their gopls by
-seconds) are ended with it. So is every process that shares its memory, by the same signals.
+seconds) are ended with it. So is every process that shares its memory, by the same signals,
+and a debugger that keeps it from ending.
 """
 
 import signal
@@ -16,6 +17,7 @@ from ebpftrace.act.actions.support.limit_outlook import LOOK_NS, LimitOutlook
 from ebpftrace.act.actions.support.orphans import orphans_of
 from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.actions.support.running import Ended, Running, finished
+from ebpftrace.act.actions.support.tracers import end_tracers
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import Target
@@ -79,7 +81,7 @@ class _Signaling:
     sent: int = 0
     next_ns: int = 0
     began_ns: int = 0
-    looked_ns: int = 0  # how near the limit is
+    looked_ns: int = 0  # how near the limit is, or why it lives on
     is_cut_short: bool = False  # a grace was
     dump: str = ""  # where the goroutine dump goes
     orphans: PidfdSet = field(default_factory=PidfdSet)
@@ -100,9 +102,13 @@ class _Signaling:
 
     @property
     def _looks(self) -> bool:
-        """Whether a target has a signal, and could be sent the next one sooner."""
+        """Whether a target has a signal, and more may be done before the grace is over."""
         waits = not self.ended_ns and 0 < self.sent < len(self.options.send)
-        return waits and self.outlook.is_known
+        return (waits and self.outlook.is_known) or self._is_killed
+
+    @property
+    def _is_killed(self) -> bool:
+        return not self.ended_ns and "KILL" in self.options.send[: self.sent]
 
     def poll(self, now_ns: int) -> Ended | None:
         self.began_ns = self.began_ns or now_ns
@@ -127,7 +133,9 @@ class _Signaling:
             if not self._looks or now_ns < self.looked_ns + LOOK_NS:
                 return None
             self.looked_ns = now_ns
-            if not self.outlook.is_near(now_ns):
+            if self._is_killed:
+                end_tracers(one.key for one in {*self.incident.targets, *self.sharers})
+            if self.sent == len(self.options.send) or not self.outlook.is_near(now_ns):
                 return None
             self.is_cut_short = True
         if self.sent == len(self.options.send):
@@ -156,6 +164,7 @@ class _Signaling:
                 self.resume(target.key)
         self.dump = dump or self.dump
         self.sent += 1
+        self.looked_ns = now_ns
         self.next_ns = now_ns + self.options.grace_ns
         return None
 

@@ -1,12 +1,13 @@
-"""What a fuse's kill leaves behind: the processes that share the memory of the killed one."""
+"""What a fuse's kill leaves behind: sharers of the memory, and debuggers that keep it."""
 
 import signal
 from collections import deque
 
 from ebpftrace.act.actions.support.pidfd_set import PidfdSet
+from ebpftrace.act.actions.support.tracers import end_tracers
 from ebpftrace.act.process.identity import Target
 from ebpftrace.act.process.sharers import sharers_of
-from ebpftrace.events import FuseBlown, ProcessStarted, StartCause
+from ebpftrace.events import FuseBlown, ProcessKey, ProcessStarted, StartCause
 from ebpftrace.probe import Probe
 from ebpftrace.units import NS_PER_SECOND
 
@@ -22,11 +23,11 @@ class FuseKills:
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
-        self._killed: deque[tuple[int, int]] = deque(maxlen=_MOST_KILLS)  # pid, when
+        self._killed: deque[tuple[ProcessKey, int]] = deque(maxlen=_MOST_KILLS)
 
     def killed(self, event: FuseBlown, now_ns: int) -> None:
         """The kernel killed a process; times are CLOCK_MONOTONIC."""
-        self._killed.append((event.tracked.pid, now_ns))
+        self._killed.append((event.tracked, now_ns))
         own = () if event.owner is None else (event.tracked,)
         _kill(sharers_of([event.tracked], lambda keys: [*own, *self._probe.sharers(keys)]))
         if event.owner is not None and self._probe.fuses is not None:
@@ -35,10 +36,15 @@ class FuseKills:
     def started(self, event: ProcessStarted, now_ns: int) -> None:
         """A process is tracked; perhaps in the place of a killed one, with its memory."""
         if event.how is StartCause.SHARED and any(
-            pid == event.parent_pid and now_ns - at < _WITHIN_NS for pid, at in self._killed
+            key.pid == event.parent_pid and now_ns - at < _WITHIN_NS for key, at in self._killed
         ):
             sharers = self._probe.sharers
             _kill(sharers_of([event.key], lambda keys: [*keys, *sharers(keys)]))
+
+    def handle_snapshot(self, now_ns: int) -> None:
+        """End the debuggers that keep the killed processes from ending."""
+        if recent := [key for key, at in self._killed if now_ns - at < _WITHIN_NS]:
+            end_tracers(recent)
 
 
 def _kill(targets: tuple[Target, ...]) -> None:
