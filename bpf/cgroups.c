@@ -211,8 +211,10 @@ static inline void leave_cgroup(struct process *process)
     process->joined = 0;
     __sync_fetch_and_add(&counters->processes, -1);
     u64 root = process->path.ids[0];
+    u32 key = TABLE_CGROUPS;
     struct quota *all = quotas.lookup(&root);
-    if (all && all->entries[TABLE_CGROUPS] > MAX_CGROUPS / 2 && is_unused(counters))
+    s64 *size = table_sizes.lookup(&key);
+    if (all && size && 2 * (s64)all->entries[TABLE_CGROUPS] > *size && is_unused(counters))
         forget_cgroup(id);
 }
 

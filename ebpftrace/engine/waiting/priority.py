@@ -20,6 +20,9 @@ _ENOUGH_NS = _MOST_NS // 2  # what it must have saved to be a real-time thread a
 class TurnPriority:
     """Call `waited` each time the thread has waited. Where it is not allowed, nothing changes.
 
+    What the thread does between two waits is not interrupted; if that takes long, it is an
+    ordinary thread for twenty times as long.
+
     `cpu_ns` is the processor time of this thread, `clock` CLOCK_MONOTONIC; `set_real_time`
     raises OSError.
     """
