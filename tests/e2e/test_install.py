@@ -127,7 +127,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
     ("words", "offered"),
     [
         (["ebpftrace", "wa"], {"watch"}),
-        (["ebpftrace", "watch", "--ch"], {"--children"}),
+        (["ebpftrace", "watch", "--chi"], {"--children"}),
         (["ebpftrace", "watch", "--output", ""], {"table", "plain", "jsonl"}),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.acting import SECONDS, is_step
-from tests.support.build import flood_binary
+from tests.support.build import flood_binary, named
 from tests.support.cgroups import memory_cgroup
 from tests.support.names import unique_comm
 from tests.support.patience import patient
@@ -18,12 +18,12 @@ from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
-VICTIM = unique_comm()
+VICTIM, CROWD = unique_comm(), unique_comm()
 PROCESSES = 600
 POLICIES = f"""
 [[policy]]
 name = "stop"
-match.comm = "flood-*"
+match.comm = "{CROWD}"
 capture = false
 fuse = {{ bound = "256KiB", of = "process" }}
 then = [{{ action = "shell", line = "sleep 300", timeout = "5m" }}]
@@ -49,7 +49,7 @@ def test_job_is_protected_beside_hundreds_of_stopped_processes(tmp_path: Path) -
     file = tmp_path / "policy.toml"
     file.write_text(POLICIES)
     options = (
-        "--comm", VICTIM, "--comm", "flood-*", "--interval", "500ms",
+        "--comm", VICTIM, "--comm", CROWD, "--interval", "500ms",
         "--config", str(file), "--audit", str(tmp_path / "audit.jsonl"),
     )  # fmt: skip
     with (
@@ -58,7 +58,8 @@ def test_job_is_protected_beside_hundreds_of_stopped_processes(tmp_path: Path) -
         Workload(VICTIM, cgroup=group) as victim,
         FewDescriptors(*options) as watch,
     ):
-        grown = subprocess.Popen(crowded.inside([flood_binary(), "grow", str(PROCESSES)]))
+        program = named(flood_binary(), CROWD, tmp_path)
+        grown = subprocess.Popen(crowded.inside([program, "grow", str(PROCESSES)]))
         try:
             until(lambda: stopped(crowded.pids()) == PROCESSES)
             watch.next_snapshot(SECONDS)

@@ -47,32 +47,31 @@ def shells(_group: MemoryCgroup) -> list[str]:
 
 
 @contextmanager
-def flood(arguments: Callable[[MemoryCgroup], list[str]]) -> Iterator[Callable[[], bool]]:
-    """The flood, in a cgroup of its own; yields whether it still lasts."""
-    program = flood_binary()
-    with memory_cgroup() as group:
-        process = subprocess.Popen(group.inside([program, *arguments(group)]))
-        try:
-            yield lambda: process.poll() is None
-        finally:
-            process.kill()
-            group.remove()
-            process.wait()
+def flood(group: MemoryCgroup, arguments: list[str]) -> Iterator[Callable[[], bool]]:
+    """The flood, in this cgroup; yields whether it still lasts."""
+    process = subprocess.Popen(group.inside([flood_binary(), *arguments]))
+    try:
+        yield lambda: process.poll() is None
+    finally:
+        process.kill()
+        group.remove()
+        process.wait()
 
 
 @pytest.mark.parametrize("attack", [rename, fork, hop, shells])
 def test_job_is_protected_during_a_flood(
     tmp_path: Path, attack: Callable[[MemoryCgroup], list[str]]
 ) -> None:
-    options = (
+    options = (  # of these cgroups: tests that run at the same time flood as well
         "--comm", VICTIM, "--comm", "flood-*", "--comm", "true", "--interval", "250ms",
         "--level", "64MiB", "--on-breach", "true", "--audit", str(tmp_path / "audit.jsonl"),
     )  # fmt: skip
     with (
         memory_cgroup() as group,
+        memory_cgroup() as flooded,
         Workload(VICTIM, cgroup=group) as victim,
-        Watch(*options) as watch,
-        flood(attack) as lasts,
+        Watch(*options, "--cgroup", group.name, "--cgroup", flooded.name) as watch,
+        flood(flooded, attack(flooded)) as lasts,
     ):
         for _ in range(3):
             snapshot = watch.next_snapshot(SECONDS)

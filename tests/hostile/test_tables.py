@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.acting import SECONDS, is_step
-from tests.support.build import flood_binary
+from tests.support.build import flood_binary, named
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.names import unique_comm
 from tests.support.patience import patient
@@ -26,7 +26,7 @@ from tests.support.workload import Workload
 pytestmark = pytest.mark.kernel
 
 UNPRIVILEGED = 65534
-VICTIM, FUSED = unique_comm(), unique_comm()
+VICTIM, FUSED, FILLER = unique_comm(), unique_comm(), unique_comm()
 MIB = 1 << 20
 LIMIT = 1 << 30
 WATCH_LIMIT = 1 << 30
@@ -95,13 +95,14 @@ def processes_in(file: Path) -> str:
 
 
 @contextmanager
-def attack(of: Attack) -> Iterator[MemoryCgroup]:
+def attack(of: Attack, folder: Path) -> Iterator[MemoryCgroup]:
     """It has done its work, and its processes stay."""
     with memory_cgroup() as group:
         for path in (group.path, group.path / "cgroup.procs"):
             os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
         arguments = map(str, of.arguments(group.path))
-        process = subprocess.Popen(group.inside([flood_binary(), *arguments]))
+        program = named(flood_binary(), FILLER, folder)
+        process = subprocess.Popen(group.inside([program, *arguments]))
         try:
             until(lambda: of.is_done(group.path))
             yield group
@@ -120,13 +121,13 @@ def attack(of: Attack) -> Iterator[MemoryCgroup]:
 def test_job_is_protected_where_another_fills_the_tables(tmp_path: Path, name: str) -> None:
     (tmp_path / "policy.toml").write_text(POLICIES)
     options = (
-        "--comm", VICTIM, "--comm", FUSED, "--comm", "flood-*", "--interval", "1s",
+        "--comm", VICTIM, "--comm", FUSED, "--comm", FILLER, "--interval", "1s",
         "--config", str(tmp_path / "policy.toml"), "--audit", str(tmp_path / "audit.jsonl"),
     )  # fmt: skip
     with (
         memory_cgroup(limit=WATCH_LIMIT) as own,
         SmallWatch(own, *options) as watch,
-        attack(ATTACKS[name]) as filled,
+        attack(ATTACKS[name], tmp_path) as filled,
     ):
         with (
             memory_cgroup(limit=LIMIT) as group,

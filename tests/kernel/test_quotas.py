@@ -16,7 +16,7 @@ from ebpftrace.host.cgroups import ROOT_ID
 from ebpftrace.probe import FuseDefault, Selection
 from ebpftrace.probe.loading import bpf
 from ebpftrace.units import KIB
-from tests.support.build import flood_binary
+from tests.support.build import flood_binary, named
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.observer import Observer
 from tests.support.process_state import state, until
@@ -43,8 +43,7 @@ def flood(group: MemoryCgroup, attack: str, *arguments: object) -> Iterator[None
     for path in (group.path, group.path / "cgroup.procs", begin.path / "cgroup.procs"):
         os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
     with TemporaryDirectory() as folder:
-        program = Path(folder) / HOG
-        program.symlink_to(flood_binary())
+        program = named(flood_binary(), HOG, Path(folder))
         command = begin.inside([program, attack, *map(str, arguments)])
         process = subprocess.Popen(command)
         try:

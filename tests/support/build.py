@@ -85,3 +85,10 @@ def jump_library() -> Path:
     """What moves the wall clock of one process, to be preloaded."""
     flags = ("-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
     return compiled("jump", [WORKLOADS / "jump.c"], flags)
+
+
+def named(program: Path, name: str, folder: Path) -> Path:
+    """A program by another name, which its processes have: tests that run at once share it."""
+    link = folder / name
+    link.symlink_to(program)
+    return link
