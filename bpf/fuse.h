@@ -14,10 +14,6 @@
 /* A vfork child is about to execute a program, for which it needs a few pages of its parent's
  * memory. So many beyond the bound it is stopped as any other. */
 #define VFORK_PAGES 256
-/* A debugger changes a few pages of a process. A process that writes more to the memory of
- * another one, which is past its bound, is stopped in that one's place. */
-#define WRITTEN_PAGES 256
-#define PF_MEMALLOC 0x00000800 /* include/linux/sched.h; set during reclaim */
 #define SIGKILL 9
 #define SIGSTOP 19
 #define JOBCTL_STOP_PENDING (1UL << 17) /* include/linux/sched/jobctl.h */
@@ -105,23 +101,6 @@ static inline int is_stopping(u64 task)
            (read_u64(task + AT(task_struct, jobctl)) & JOBCTL_STOP_PENDING);
 }
 
-static inline u32 uid_of(u64 task)
-{
-    return read_u32(read_u64(task + AT(task_struct, cred)) + AT(cred, uid));
-}
-
-/* Whether this task fills the memory of another process, by process_vm_writev, a debugger's
- * calls, or a userfaultfd. The kernel may change the pages of any process in the context of
- * any task: only a task of the same user, which that user may signal anyway, is taken to fill
- * it, and of root's only a task in the same cgroup. */
-static inline int fills(struct process *process, u64 task)
-{
-    u64 owner = read_u64(process->mm + AT(mm_struct, owner));
-    u32 uid = uid_of(task);
-    return owner && uid == uid_of(owner) && (uid || memcg_of(task) == process->memcg) &&
-           !(flags_of(task) & PF_MEMALLOC);
-}
-
 /* Whether another program has resumed it so often that it is killed now. */
 static inline int resumed_too_often(struct process *process, u64 now)
 {
@@ -159,12 +138,10 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
         return;
     u64 task = bpf_get_current_task();
     /* If another process works on its memory (reclaim, a debugger), there is nothing to stop
-     * here: it is stopped at its own next page. One that shares it all, or fills it, is
-     * stopped itself. */
-    if (tgid != process->tgid && mm_of(task) != process->mm) {
-        if (measured < bound + WRITTEN_PAGES || is_watcher(tgid) || !fills(process, task))
+     * here: it is stopped at its own next page. One that shares it all is stopped itself. */
+    if (tgid != process->tgid) {
+        if (mm_of(task) != process->mm)
             return;
-    } else if (tgid != process->tgid) {
         if (read_u64(task + AT(task_struct, vfork_done)) && measured < bound + VFORK_PAGES)
             return;
     }
@@ -172,7 +149,7 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
         return;
     if (process->fuse_signal == EXEMPT || held < process->fuse_spared)
         return;
-    if (process->how == START_LEFT && mm_of(task) == process->mm)
+    if (process->how == START_LEFT)
         become_owner(process, task);
     u64 now = bpf_ktime_get_ns();
     u32 resumed = 0;

@@ -13,9 +13,6 @@
  *   evade vfork MIB   a vfork child that executes nothing holds MIB
  *   evade resume MIB  holds MIB, and three helpers resume it all the time
  *   evade trace MIB   the same by a debugger that suppresses each stop
- *   evade linger MIB  the same by a debugger that keeps it from ending once it was killed
- *   evade write MIB   a child writes MIB to its memory, by process_vm_writev
- *   evade mem MIB     the same by /proc/PID/mem
  *   evade dodge MIB PROCS  holds MIB, and at SIGTERM moves to another cgroup
  *   evade hop MIB PROCS PROCS  holds MIB, and moves between two cgroups all the time
  *   evade rename MIB  holds MIB, and has another name each moment
@@ -36,7 +33,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,49 +138,6 @@ static int hold_under_tracer(size_t bytes)
     for (int status; waitpid(child, &status, 0) == child && WIFSTOPPED(status);)
         ptrace(PTRACE_CONT, child, NULL, NULL); /* no signal: the stop is suppressed */
     return 0;
-}
-
-static int hold_after_death(size_t bytes)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-        raise(SIGUSR1);
-        return hold(bytes);
-    }
-    prctl(PR_SET_NAME, "debugger", 0, 0, 0);
-    int status;
-    waitpid(child, &status, 0);
-    ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACEEXIT);
-    do
-        ptrace(PTRACE_CONT, child, NULL, WSTOPSIG(status) == SIGSTOP ? SIGSTOP : 0);
-    while (waitpid(child, &status, 0) == child && WIFSTOPPED(status) &&
-           status >> 8 != (SIGTRAP | PTRACE_EVENT_EXIT << 8));
-    for (;;)
-        pause(); /* it has not ended, and its memory is not freed */
-}
-
-static int fill_from_outside(size_t bytes, int by_file)
-{
-    char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    pid_t self = getpid();
-    if (at == MAP_FAILED)
-        return 1;
-    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* as any process that has not changed its user */
-    if (fork() == 0) {
-        prctl(PR_SET_NAME, "writer", 0, 0, 0);
-        char name[32];
-        snprintf(name, sizeof(name), "/proc/%d/mem", self);
-        int file = open(name, O_RDWR);
-        for (size_t page = 0; page < bytes; page += 4096) {
-            struct iovec from = {"x", 1}, to = {at + page, 1};
-            if (by_file ? pwrite(file, "x", 1, (off_t)(at + page)) != 1
-                        : process_vm_writev(self, &from, 1, &to, 1, 0) != 1)
-                return 1;
-        }
-    }
-    for (;;)
-        pause();
 }
 
 static const char *refuge;
@@ -306,10 +259,6 @@ int main(int argc, char **argv)
         return hold_and_resume(bytes);
     if (!strcmp(mode, "trace"))
         return hold_under_tracer(bytes);
-    if (!strcmp(mode, "linger"))
-        return hold_after_death(bytes);
-    if (!strcmp(mode, "write") || !strcmp(mode, "mem"))
-        return fill_from_outside(bytes, !strcmp(mode, "mem"));
     if (!strcmp(mode, "relay"))
         return relay(bytes);
     if (!strcmp(mode, "rename"))

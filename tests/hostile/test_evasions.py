@@ -33,7 +33,6 @@ capture = false
 """
 CLAIMS = ("claim", "child", "late")
 SHARERS = ("share", "orphan", "moved", "idle", "chain", "vfork")
-WRITERS = ("write", "mem")
 
 
 def watching(folder: Path, policy: str, *groups: MemoryCgroup) -> Watch:
@@ -80,7 +79,7 @@ def delegated(group: MemoryCgroup) -> Path:
 
 @pytest.mark.parametrize(
     ("attack", "scope"),
-    [*((attack, scope) for attack in ("plain", *CLAIMS, *SHARERS, *WRITERS)
+    [*((attack, scope) for attack in ("plain", *CLAIMS, *SHARERS)
        for scope in ("process", "job")),
      ("forks", "job")],
 )  # fmt: skip
