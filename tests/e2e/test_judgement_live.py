@@ -53,7 +53,7 @@ SLOW = ("1MiB-a-second", "10MiB-a-second", "in-tmpfs")
 """Slow enough for a snapshot between 97 % of the limit and the kill."""
 
 HEALTHY = (
-    Workload("go-sawtooth", "healthy", 256, SECONDS,
+    Workload("go-sawtooth", "healthy", 384, SECONDS,  # its teeth are no burst of that
              go_command("-burst 60 -churn 30 -seconds 90")),
     Workload("python-sawtooth", "healthy", 384, SECONDS,
              python_command("--burst 40 --tooth 120 --seconds 90")),
