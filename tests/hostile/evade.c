@@ -13,6 +13,7 @@
  *   evade vfork MIB   a vfork child that executes nothing holds MIB
  *   evade resume MIB  holds MIB, and three helpers resume it all the time
  *   evade trace MIB   the same by a debugger that suppresses each stop
+ *   evade linger MIB  the same by a debugger that keeps it from ending once it was killed
  *   evade dodge MIB PROCS  holds MIB, and at SIGTERM moves to another cgroup
  *   evade hop MIB PROCS PROCS  holds MIB, and moves between two cgroups all the time
  *   evade rename MIB  holds MIB, and has another name each moment
@@ -140,6 +141,26 @@ static int hold_under_tracer(size_t bytes)
     return 0;
 }
 
+static int hold_after_death(size_t bytes)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        raise(SIGUSR1);
+        return hold(bytes);
+    }
+    prctl(PR_SET_NAME, "debugger", 0, 0, 0);
+    int status;
+    waitpid(child, &status, 0);
+    ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACEEXIT);
+    do
+        ptrace(PTRACE_CONT, child, NULL, WSTOPSIG(status) == SIGSTOP ? SIGSTOP : 0);
+    while (waitpid(child, &status, 0) == child && WIFSTOPPED(status) &&
+           status >> 8 != (SIGTRAP | PTRACE_EVENT_EXIT << 8));
+    for (;;)
+        pause(); /* it has not ended, and its memory is not freed */
+}
+
 static const char *refuge;
 
 static void move(const char *procs)
@@ -259,6 +280,8 @@ int main(int argc, char **argv)
         return hold_and_resume(bytes);
     if (!strcmp(mode, "trace"))
         return hold_under_tracer(bytes);
+    if (!strcmp(mode, "linger"))
+        return hold_after_death(bytes);
     if (!strcmp(mode, "relay"))
         return relay(bytes);
     if (!strcmp(mode, "rename"))
