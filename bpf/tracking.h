@@ -150,6 +150,12 @@ static inline void forget_left(u64 mm)
 static inline void untrack(u64 task, u32 tgid, u64 mm, u32 wait_status, u32 executed)
 {
     struct process *process = processes.lookup(&mm);
+    if (process && process->how == START_LEFT) { /* its owner's end was reported already */
+        if (!executed)
+            forget_stop(tgid);
+        process_mm.delete(&tgid);
+        return;
+    }
     if (process) {
         uncount(process);
         if (!executed)
