@@ -17,7 +17,7 @@ from tests.support.sessions import end_session, session_mark, text_of
 
 Record = dict[str, Any]
 
-START_SECONDS = patient(20.0)
+START_SECONDS = patient(60.0)  # the first start compiles the programs
 WAIT_SECONDS = patient(20.0)
 END_SECONDS = patient(20.0)
 
