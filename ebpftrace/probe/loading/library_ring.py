@@ -2,19 +2,18 @@
 
 import ctypes
 import mmap
-import struct
 import time
 from collections.abc import Callable
 
 from ebpftrace.errors import ProbeError
+from ebpftrace.probe.loading.ring import Positions
 from ebpftrace.units import PAGE_SIZE
 
 _SAMPLE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-_POSITION = struct.Struct("=Q")
 _MORE, _ENOUGH = 0, -1  # what the callback returns to libbpf
 
 
-class LibraryRing:
+class LibraryRing(Positions):
     """Passes each record of the ring buffer to `callback`. ProbeError if it cannot be mapped.
 
     `fd` is the map's; it is readable when there are records.
@@ -46,17 +45,7 @@ class LibraryRing:
         if not self._ring:
             raise ProbeError(f"the ring buffer {name} cannot be mapped")
         # A page with the reader's position, then one with the kernel's.
-        self._positions = mmap.mmap(fd, 2 * PAGE_SIZE, mmap.MAP_SHARED, mmap.PROT_READ)
-
-    @property
-    def produced(self) -> int:
-        """Bytes that were ever written to it."""
-        return int(_POSITION.unpack_from(self._positions, PAGE_SIZE)[0])
-
-    @property
-    def consumed(self) -> int:
-        """Bytes that were ever read from it."""
-        return int(_POSITION.unpack_from(self._positions)[0])
+        self._memory = mmap.mmap(fd, 2 * PAGE_SIZE, mmap.MAP_SHARED, mmap.PROT_READ)
 
     def drain(self, records: int, ns: int) -> None:
         """Pass on so many records at most, for so many nanoseconds; one at least."""
@@ -67,6 +56,6 @@ class LibraryRing:
     def close(self) -> None:
         """A second call does nothing."""
         if self._ring is not None:
-            self._positions.close()
+            self._memory.close()
             self._free(self._ring)
             self._ring = None

@@ -26,7 +26,23 @@ _BUSY, _DISCARDED = 1 << 31, 1 << 30
 _DATA = 2 * PAGE_SIZE  # after a page with the reader's position, and one with the kernel's
 
 
-class Ring:
+class Positions:
+    """How far the two sides of a ring buffer are, from a mapping of it."""
+
+    _memory: mmap.mmap
+
+    @property
+    def produced(self) -> int:
+        """Bytes that were ever written to it."""
+        return int(_POSITION.unpack_from(self._memory, PAGE_SIZE)[0])
+
+    @property
+    def consumed(self) -> int:
+        """Bytes that were ever read from it."""
+        return int(_POSITION.unpack_from(self._memory)[0])
+
+
+class Ring(Positions):
     """Passes each record of the ring buffer to `callback`. ProbeError if it cannot be mapped.
 
     `fd` is the map's; it is readable when there are records.
@@ -47,24 +63,13 @@ class Ring:
             ) from None
         self._position: ctypes.c_uint64 | None = ctypes.c_uint64.from_buffer(self._own_page)
 
-    @property
-    def produced(self) -> int:
-        """Bytes that were ever written to it."""
-        return int(_POSITION.unpack_from(self._memory, PAGE_SIZE)[0])
-
-    @property
-    def consumed(self) -> int:
-        """Bytes that were ever read from it."""
-        return int(_POSITION.unpack_from(self._memory)[0])
-
     def drain(self, records: int, ns: int) -> None:
         """Pass on so many records at most, for so many nanoseconds; one at least."""
         until_ns = time.monotonic_ns() + ns
         self.caught_up = True
-        position = self._position
-        if position is None:
+        if self._position is None:
             return
-        at = position.value
+        at = self._position.value
         while at < self.produced:
             (header,) = _HEADER.unpack_from(self._memory, _DATA + at % self._size)
             if header & _BUSY:
@@ -72,7 +77,7 @@ class Ring:
             length = header & ~_DISCARDED
             data = b"" if header & _DISCARDED else self._read(at + _HEADER_BYTES, length)
             at += -(-(_HEADER_BYTES + length) // 8) * 8
-            position.value = at  # from here on the kernel may write there
+            self._position.value = at  # from here on the kernel may write there
             if header & _DISCARDED:
                 continue
             self._callback(data)
