@@ -128,27 +128,29 @@ static int hold_and_resume(size_t bytes)
     return hold(bytes);
 }
 
-static int hold_under_tracer(size_t bytes)
+/* A child that this process traces, and that stops before it holds its memory. */
+static pid_t traced_holder(size_t bytes)
 {
     pid_t child = fork();
     if (child == 0) {
         ptrace(PTRACE_TRACEME, 0, NULL, NULL);
         raise(SIGUSR1);
-        return hold(bytes);
+        _exit(hold(bytes));
     }
+    return child;
+}
+
+static int hold_under_tracer(size_t bytes)
+{
+    pid_t child = traced_holder(bytes);
     for (int status; waitpid(child, &status, 0) == child && WIFSTOPPED(status);)
         ptrace(PTRACE_CONT, child, NULL, NULL); /* no signal: the stop is suppressed */
     return 0;
 }
 
-static int hold_after_death(size_t bytes)
+static _Noreturn void hold_after_death(size_t bytes)
 {
-    pid_t child = fork();
-    if (child == 0) {
-        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-        raise(SIGUSR1);
-        return hold(bytes);
-    }
+    pid_t child = traced_holder(bytes);
     prctl(PR_SET_NAME, "debugger", 0, 0, 0);
     int status;
     waitpid(child, &status, 0);
@@ -281,7 +283,7 @@ int main(int argc, char **argv)
     if (!strcmp(mode, "trace"))
         return hold_under_tracer(bytes);
     if (!strcmp(mode, "linger"))
-        return hold_after_death(bytes);
+        hold_after_death(bytes);
     if (!strcmp(mode, "relay"))
         return relay(bytes);
     if (!strcmp(mode, "rename"))

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.acting import SECONDS, is_step, is_type, of_type
-from tests.support.build import evade_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.evaders import begin, evading
 from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.process_state import until
@@ -44,22 +43,6 @@ def watching(folder: Path, policy: str, *groups: MemoryCgroup) -> Watch:
         "--comm", VICTIM, "--comm", "evade-*", *scope, "--interval", "200ms",
         "--config", str(file), "--audit", str(folder / "audit.jsonl"),
     )  # fmt: skip
-
-
-@contextmanager
-def evading(group: MemoryCgroup, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """The attack, which begins with a line on its stdin."""
-    argv: list[str | Path] = [evade_binary(), *arguments]
-    with subprocess.Popen(group.inside(argv), bufsize=0, stdin=subprocess.PIPE) as evader:
-        try:
-            yield evader
-        finally:
-            evader.kill()
-
-
-def begin(evader: "subprocess.Popen[bytes]") -> None:
-    assert evader.stdin is not None
-    evader.stdin.write(b"\n")
 
 
 @contextmanager

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.acting import SECONDS
-from tests.support.build import evade_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.evaders import begin, evading
 from tests.support.patience import patient
 from tests.support.process_state import until
 from tests.support.records import Watch
@@ -36,6 +35,16 @@ def delegate(group: MemoryCgroup) -> str:
     return str(file)
 
 
+def watching(folder: Path, policy: str, group: MemoryCgroup) -> Watch:
+    """Of the evaders of this cgroup alone: tests that run at the same time have others."""
+    file = folder / "policy.toml"
+    file.write_text(policy)
+    return Watch(
+        "--comm", "evade-*", "--cgroup", group.name, "--interval", "200ms",
+        "--config", str(file), "--audit", str(folder / "audit.jsonl"),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("attack", "by"),
     [("dodge", signal.SIGKILL), ("hop", signal.SIGKILL), ("rename", signal.SIGTERM)],
@@ -43,8 +52,6 @@ def delegate(group: MemoryCgroup) -> str:
 def test_process_that_changes_its_cgroup_or_its_name_is_ended(
     tmp_path: Path, attack: str, by: signal.Signals
 ) -> None:
-    file = tmp_path / "policy.toml"
-    file.write_text(POLICY)
     with (
         memory_cgroup() as group,
         memory_cgroup(parent=group) as here,
@@ -52,53 +59,33 @@ def test_process_that_changes_its_cgroup_or_its_name_is_ended(
     ):
         delegate(group)
         files = [delegate(there), delegate(here)]
-        options = (
-            "--comm", "evade-*", "--cgroup", group.name, "--interval", "200ms",
-            "--config", str(file), "--audit", str(tmp_path / "audit.jsonl"),
-        )  # fmt: skip
         with (
-            Watch(*options) as watch,
-            subprocess.Popen(
-                here.inside([evade_binary(), attack, "300", *files]),
-                bufsize=0,
-                stdin=subprocess.PIPE,
-            ) as evader,
+            watching(tmp_path, POLICY, group) as watch,
+            evading(here, attack, "300", *files) as evader,
         ):
-            try:
-                watch.next_snapshot(SECONDS)
-                assert evader.stdin is not None
-                evader.stdin.write(b"\n")
-                step = watch.wait_for(
-                    lambda it: it["type"] == "step" and it["pid"] == evader.pid, SECONDS
-                )
-                assert step["status"] == "done", step["detail"]
-                assert evader.wait(SECONDS) == -by
-                ended = watch.stop(signal.SIGTERM, patient(30))
-            finally:
-                evader.kill()
+            watch.next_snapshot(SECONDS)
+            begin(evader)
+            step = watch.wait_for(
+                lambda it: it["type"] == "step" and it["pid"] == evader.pid, SECONDS
+            )
+            assert step["status"] == "done", step["detail"]
+            assert evader.wait(SECONDS) == -by
+            ended = watch.stop(signal.SIGTERM, patient(30))
     assert (ended.code, ended.stderr) == (0, "")
 
 
 def test_process_that_hands_its_memory_to_a_child_each_moment_is_not_spared_as_young(
     tmp_path: Path,
 ) -> None:
-    file = tmp_path / "policy.toml"
-    file.write_text(POLICY.replace('grace = "0s"', 'grace = "3s"', 1))
-    with memory_cgroup() as group:
-        options = (
-            "--comm", "evade-*", "--cgroup", group.name, "--interval", "200ms",
-            "--config", str(file), "--audit", str(tmp_path / "audit.jsonl"),
-        )  # fmt: skip
-        with (
-            Watch(*options) as watch,
-            subprocess.Popen(
-                group.inside([evade_binary(), "relay", "300"]), bufsize=0, stdin=subprocess.PIPE
-            ) as evader,
-        ):
-            watch.next_snapshot(SECONDS)
-            assert evader.stdin is not None
-            evader.stdin.write(b"\n")
-            watch.wait_for(lambda it: it["type"] == "step" and it["status"] == "done", SECONDS)
-            until(lambda: not group.pids())
-            ended = watch.stop(signal.SIGTERM, patient(30))
+    young = POLICY.replace('grace = "0s"', 'grace = "3s"', 1)
+    with (
+        memory_cgroup() as group,
+        watching(tmp_path, young, group) as watch,
+        evading(group, "relay", "300") as evader,
+    ):
+        watch.next_snapshot(SECONDS)
+        begin(evader)
+        watch.wait_for(lambda it: it["type"] == "step" and it["status"] == "done", SECONDS)
+        until(lambda: not group.pids())
+        ended = watch.stop(signal.SIGTERM, patient(30))
     assert (ended.code, ended.stderr) == (0, "")

@@ -1,0 +1,26 @@
+"""A process that evades a fuse or a signal: tests/hostile/evade.c in a cgroup."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.build import evade_binary
+from tests.support.cgroups import MemoryCgroup
+
+
+@contextmanager
+def evading(group: MemoryCgroup, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """The attack, which begins with a line on its stdin."""
+    argv: list[str | Path] = [evade_binary(), *arguments]
+    with subprocess.Popen(group.inside(argv), bufsize=0, stdin=subprocess.PIPE) as evader:
+        try:
+            yield evader
+        finally:
+            evader.kill()
+
+
+def begin(evader: "subprocess.Popen[bytes]") -> None:
+    """Let it attack."""
+    assert evader.stdin is not None
+    evader.stdin.write(b"\n")
