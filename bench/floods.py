@@ -1,12 +1,10 @@
 """What is left of a watch's promises while one user floods the kernel with events."""
 
-import os
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +14,8 @@ from bench.figures import Row, Table
 from bench.observers import ebpftrace, running
 from bench.scale import Scale
 from ebpftrace.units import MIB
-from tests.support.build import flood_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.floods import flood, hop
 from tests.support.workload import status
 
 _CALM = "no flood"
@@ -25,7 +23,6 @@ _INTERVAL_MS = 250
 _JOBS = 16
 """So many that the incident of a job has ended by its next breach."""
 _PAUSE = (0.12, 0.22)
-_UNPRIVILEGED = 65534
 _RESET_PEAK = "5"
 """Written to /proc/PID/clear_refs: VmHWM begins anew (proc(5))."""
 
@@ -60,43 +57,32 @@ def measure(scale: Scale) -> Iterator[Table]:
         for label in turn:
             _round(samples[label], _FLOODS[label], scale.flood_breaches)
 
-    def rows(of: Callable[[_Samples], list[float]]) -> tuple[Row, ...]:
-        return tuple(Row(label, tuple(of(taken))) for label, taken in samples.items())
+    def table(
+        title: str, unit: str, of: Callable[[_Samples], list[float]], *, tail: bool
+    ) -> Table:
+        rows = tuple(Row(label, tuple(of(taken))) for label, taken in samples.items())
+        return Table("floods", title, unit, rows, against=_CALM, tail=tail)
 
-    yield Table(
-        "floods",
+    yield table(
         f"from a snapshot of another job to its next, {_INTERVAL_MS} ms apart; bound: twice "
         "that",
-        "ms",
-        rows(lambda taken: taken.gaps_ms),
-        against=_CALM,
-        tail=True,
-    )
-    yield Table(
-        "floods",
+        "ms", lambda taken: taken.gaps_ms, tail=True,
+    )  # fmt: skip
+    yield table(
         "another job's breach to the hook's first instruction; bound: 20 ms at the median",
-        "ms",
-        rows(lambda taken: taken.hooks_ms),
-        against=_CALM,
-        tail=True,
-    )
-    yield Table(
-        "floods",
+        "ms", lambda taken: taken.hooks_ms, tail=True,
+    )  # fmt: skip
+    yield table(
         "highest resident memory of the watch, without its start; bound: 60 MiB",
-        "MiB",
-        rows(lambda taken: taken.peak_mib),
-        against=_CALM,
-    )
-    yield Table(
-        "floods",
+        "MiB", lambda taken: taken.peak_mib, tail=False,
+    )  # fmt: skip
+    yield table(
         "SIGTERM to the end of the watch; bound: 1 s",
-        "s",
-        rows(lambda taken: taken.end_s),
-        against=_CALM,
-    )
+        "s", lambda taken: taken.end_s, tail=False,
+    )  # fmt: skip
 
 
-def _round(samples: _Samples, flood: "_Flood | None", breaches: int) -> None:
+def _round(samples: _Samples, arguments: "_Flood | None", breaches: int) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ebpftrace-")))
         hooks = Hooks(folder)
@@ -116,8 +102,10 @@ def _round(samples: _Samples, flood: "_Flood | None", breaches: int) -> None:
                 )
             )
         )  # fmt: skip
-        if flood is not None:
-            stack.enter_context(_flooded(flood))
+        lasts = None
+        if arguments is not None:
+            group = stack.enter_context(memory_cgroup())
+            lasts = stack.enter_context(flood(group, arguments(group)))
         time.sleep(1.0)  # the rest of the start, and of the flood's
         Path(f"/proc/{watch.pid}/clear_refs").write_text(_RESET_PEAK, encoding="utf-8")
         first = len(watch.marked)
@@ -129,38 +117,17 @@ def _round(samples: _Samples, flood: "_Flood | None", breaches: int) -> None:
         watch.process.send_signal(signal.SIGTERM)
         watch.process.wait()
         samples.end_s.append(time.monotonic() - began)
+        assert lasts is None or lasts(), "the flood has ended"
 
 
 _Flood = Callable[[MemoryCgroup], Sequence[str]]
 """The arguments of tests/hostile/flood.c, which runs in this cgroup."""
 
 
-@contextmanager
-def _flooded(flood: _Flood) -> Iterator[None]:
-    with memory_cgroup() as group:
-        process = subprocess.Popen(group.inside([flood_binary(), *flood(group)]))
-        try:
-            yield
-            assert process.poll() is None, "the flood has ended"
-        finally:
-            process.kill()
-            group.remove()
-            process.wait()
-
-
-def _hop(group: MemoryCgroup) -> Sequence[str]:
-    """Between two cgroups that were delegated to the user."""
-    files = [group.path / name / "cgroup.procs" for name in ("here", "there")]
-    for file in (group.path / "cgroup.procs", *files):
-        file.parent.mkdir(exist_ok=True)
-        os.chown(file, _UNPRIVILEGED, _UNPRIVILEGED)
-    return ["hop", *map(str, files)]
-
-
 _FLOODS: dict[str, _Flood | None] = {
     _CALM: None,
     "a process renames itself": lambda _: ["rename"],
     "a process forks": lambda _: ["fork"],
-    "a process moves between two cgroups": _hop,
+    "a process moves between two cgroups": hop,
     "four shells run /bin/true": lambda _: ["shells"],
 }

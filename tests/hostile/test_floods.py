@@ -1,17 +1,14 @@
 """One user floods the kernel with events; the watch still protects another user's job."""
 
-import os
 import signal
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.acting import SECONDS, is_step
-from tests.support.build import flood_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.floods import flood, hop
 from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.records import Watch, job_of
@@ -19,7 +16,6 @@ from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
-UNPRIVILEGED = 65534
 VICTIM = unique_comm()
 MOST_RSS_BYTES = 60 << 20
 
@@ -32,35 +28,14 @@ def fork(_group: MemoryCgroup) -> list[str]:
     return ["fork"]
 
 
-def hop(group: MemoryCgroup) -> list[str]:
-    """Between two cgroups that were delegated to the user."""
-    files = [group.path / name / "cgroup.procs" for name in ("here", "there")]
-    for file in (group.path / "cgroup.procs", *files):
-        file.parent.mkdir(exist_ok=True)
-        os.chown(file, UNPRIVILEGED, UNPRIVILEGED)
-    return ["hop", *map(str, files)]
-
-
 def shells(_group: MemoryCgroup) -> list[str]:
     """No malice: what a busy node does."""
     return ["shells"]
 
 
-@contextmanager
-def flood(group: MemoryCgroup, arguments: list[str]) -> Iterator[Callable[[], bool]]:
-    """The flood, in this cgroup; yields whether it still lasts."""
-    process = subprocess.Popen(group.inside([flood_binary(), *arguments]))
-    try:
-        yield lambda: process.poll() is None
-    finally:
-        process.kill()
-        group.remove()
-        process.wait()
-
-
 @pytest.mark.parametrize("attack", [rename, fork, hop, shells])
 def test_job_is_protected_during_a_flood(
-    tmp_path: Path, attack: Callable[[MemoryCgroup], list[str]]
+    tmp_path: Path, attack: Callable[[MemoryCgroup], Sequence[str]]
 ) -> None:
     options = (  # of these cgroups: tests that run at the same time flood as well
         "--comm", VICTIM, "--comm", "flood-*", "--comm", "true", "--interval", "250ms",
