@@ -76,11 +76,6 @@ int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
         return 0;
     }
     u64 mm = *tracked;
-    struct process *process = processes.lookup(&mm);
-    if (process && mm_of(task) == mm) {
-        read_pages(process);
-        book_mappings(process);
-    }
     u32 status = read_u32(signal + AT(signal_struct, flags)) & SIGNAL_GROUP_EXIT
         ? read_u32(signal + AT(signal_struct, group_exit_code))
         : read_u32(read_u64(task + AT(task_struct, group_leader)) + AT(task_struct, exit_code));

@@ -146,40 +146,40 @@ static inline void forget_left(u64 mm)
     }
 }
 
-/* Reports the end of a process, and removes its entry, unless others still have its memory. */
+/* Reports the end of a process, and removes its entry, unless others still have its memory.
+ * Threads that end at the same moment may all find that no other is left: the first reports. */
 static inline void untrack(u64 task, u32 tgid, u64 mm, u32 wait_status, u32 executed)
 {
     struct process *process = processes.lookup(&mm);
-    if (process && process->how == START_LEFT) { /* its owner's end was reported already */
-        if (!executed)
-            forget_stop(tgid);
-        process_mm.delete(&tgid);
+    if (process_mm.delete(&tgid))
         return;
+    if (!executed)
+        forget_stop(tgid);
+    if (!process || process->how == START_LEFT)
+        return; /* its owner's end was reported already */
+    if (mm_of(task) == mm) {
+        read_pages(process);
+        book_mappings(process);
     }
-    if (process) {
-        uncount(process);
-        if (!executed)
-            forget_stop(tgid);
-        struct exit_record *record = NULL;
-        if (record_fits(&process->path, sizeof(*record)))
-            record = records.ringbuf_reserve(sizeof(*record));
-        if (record) {
-            set_header(&record->header, RECORD_EXIT, sizeof(*record));
-            __builtin_memcpy(record->process, process, sizeof(record->process));
-            record->wait_status = wait_status;
-            record->executed = executed;
-            records.ringbuf_submit(record, 0);
-        } else {
-            lost(LOSS_RING_EXIT);
-        }
+    uncount(process);
+    struct exit_record *record = NULL;
+    if (record_fits(&process->path, sizeof(*record)))
+        record = records.ringbuf_reserve(sizeof(*record));
+    if (record) {
+        set_header(&record->header, RECORD_EXIT, sizeof(*record));
+        __builtin_memcpy(record->process, process, sizeof(record->process));
+        record->wait_status = wait_status;
+        record->executed = executed;
+        records.ringbuf_submit(record, 0);
+    } else {
+        lost(LOSS_RING_EXIT);
     }
-    process_mm.delete(&tgid);
-    if (process && is_shared(task, mm)) {
+    if (is_shared(task, mm)) {
         process->how = START_LEFT;
         process->parent = tgid;
         process->tgid = 0;
         process->start_boottime = bpf_ktime_get_boot_ns();
-    } else if (process) {
+    } else {
         remove_process(mm, process);
     }
 }

@@ -16,6 +16,7 @@ from ebpftrace.events import (
 )
 from ebpftrace.probe import Selection
 from ebpftrace.units import MIB
+from tests.support.build import ending_binary, named
 from tests.support.cgroups import memory_cgroup
 from tests.support.observer import Observer
 from tests.support.workload import Workload
@@ -70,6 +71,21 @@ def test_exit_has_the_status_that_the_parent_gets(
         assert not exited.executed
         assert 20 * MIB <= exited.counters.peak_bytes < 30 * MIB
         assert not observer.tracks(workload.pid)
+
+
+def test_process_whose_threads_end_at_once_has_one_end(
+    observer: Observer, tmp_path: Path
+) -> None:
+    """Each of them may find that no other thread is left."""
+    observer.forget()
+    program = named(ending_binary(), "other-ending", tmp_path)
+    for _ in range(20):
+        subprocess.run([program, "100"], check=True)
+        observer.read()
+    started = [event.key for event in observer.all(ProcessStarted)]
+    exited = [event.key for event in observer.all(ProcessExited)]
+    assert len(started) == 20 * 101
+    assert sorted(exited) == sorted(started)
 
 
 def test_threads_are_not_processes(observer: Observer) -> None:

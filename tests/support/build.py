@@ -57,6 +57,12 @@ def crossing_binary() -> Path:
 
 
 @cache
+def ending_binary() -> Path:
+    """The program whose children end in two threads at once (workloads/ending.c)."""
+    return compiled("ending", [WORKLOADS / "ending.c"])
+
+
+@cache
 def sharing_binary() -> Path:
     """The program whose processes share memory of one kind (workloads/sharing.c)."""
     return compiled("sharing", [WORKLOADS / "sharing.c"])
