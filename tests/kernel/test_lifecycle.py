@@ -82,8 +82,9 @@ def test_process_whose_threads_end_at_once_has_one_end(
     for _ in range(20):
         subprocess.run([program, "100"], check=True)
         observer.read()
-    started = [event.key for event in observer.all(ProcessStarted)]
-    exited = [event.key for event in observer.all(ProcessExited)]
+    name = program.name
+    started = [e.key for e in observer.all(ProcessStarted, lambda event: event.comm == name)]
+    exited = [e.key for e in observer.all(ProcessExited, lambda event: event.comm == name)]
     assert len(started) == 20 * 101
     assert sorted(exited) == sorted(started)
 
