@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ebpftrace.act.audit.log import DEFAULT_FILE
+from ebpftrace.act.audit.place import DEFAULT_FILE
 from ebpftrace.act.audit.reader import AuditReader
 from ebpftrace.act.audit.records import AuditRecordType
 from ebpftrace.act.incident.records import Record

@@ -6,16 +6,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, cast, get_args
+from typing import TYPE_CHECKING, Any, TextIO, cast, get_args
 
 import click
 from click.shell_completion import CompletionItem
 
-from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.errors import EbpftraceError, UsageError
 from ebpftrace.trusted.exports import open_export
-from ebpftrace.views import View
 from ebpftrace.views.factory import Output, open_view
+
+if TYPE_CHECKING:
+    from ebpftrace.engine.waiting.waiter import Waiter
+    from ebpftrace.views import View
 
 NAMES: tuple[str, ...] = get_args(Output)
 
@@ -48,7 +50,7 @@ class OutputType(click.ParamType[OutputTarget]):
 
 def openers(
     targets: Sequence[OutputTarget], *, live: bool, changes: bool = False
-) -> list[Callable[[Waiter], View]]:
+) -> "list[Callable[[Waiter], View]]":
     """What opens the view of each target, in this order; of none, standard output's.
 
     With `live` a table on a terminal is the dashboard; with `changes` JSON Lines have what
@@ -71,8 +73,8 @@ def openers(
     return [_opener(target, live=live, changes=changes) for target in targets]
 
 
-def _opener(target: OutputTarget, *, live: bool, changes: bool) -> Callable[[Waiter], View]:
-    def open_target(waiter: Waiter) -> View:
+def _opener(target: OutputTarget, *, live: bool, changes: bool) -> "Callable[[Waiter], View]":
+    def open_target(waiter: "Waiter") -> "View":
         if target.file is None:
             waiter.add_reader(sys.stdout)
             out = sys.stdout

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ebpftrace.act.audit.log import DEFAULT_FILE
+from ebpftrace.act.audit.place import DEFAULT_FILE
 from ebpftrace.act.policy.options import PolicyOptions
 from ebpftrace.act.policy.store import PolicyStore, default_file
 from ebpftrace.cli.outputs import NAMES, OutputTarget, OutputType, openers

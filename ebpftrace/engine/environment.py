@@ -28,15 +28,25 @@ _UNLIMITED = 1 << 62
 
 
 class OpenProbe(Protocol):
-    """Constructs the probe of a watch; `groups` are the ids of the selected cgroups."""
+    """Constructs the probe of a watch; `groups` are the ids of the selected cgroups.
+
+    `meanwhile` is called once, before anything is attached.
+    """
 
     def __call__(
-        self, request: WatchRequest, groups: tuple[int, ...], resources: BreakerResources
+        self,
+        request: WatchRequest,
+        groups: tuple[int, ...],
+        resources: BreakerResources,
+        meanwhile: Callable[[], object],
     ) -> Probe: ...
 
 
 def open_kernel_probe(
-    request: WatchRequest, groups: tuple[int, ...], resources: BreakerResources
+    request: WatchRequest,
+    groups: tuple[int, ...],
+    resources: BreakerResources,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Probe:
     """The only place where the kernel's probe is constructed; raises what that raises."""
     return KernelProbe(
@@ -49,6 +59,7 @@ def open_kernel_probe(
         self_pid=os.getpid(),
         explain=_explain_compiler,
         enlarge=_table_factor_here(),
+        meanwhile=meanwhile,
     )
 
 

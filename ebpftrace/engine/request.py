@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ebpftrace.act.audit.log import DEFAULT_FILE
+from ebpftrace.act.audit.place import DEFAULT_FILE
 from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.probe import Selection
 from ebpftrace.units import NS_PER_SECOND

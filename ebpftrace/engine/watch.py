@@ -1,34 +1,32 @@
-"""One watch: opens all that it needs, and closes it whatever happens."""
+"""One watch: opens all that it needs, and closes it whatever happens.
+
+The kernel takes its time to verify the programs. So what only runs once they are attached is
+imported while a thread loads them: all that knows of jobs, snapshots and findings.
+"""
+
+from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ebpftrace.engine.environment import Environment
-from ebpftrace.engine.names.remarks import name_remarks
-from ebpftrace.engine.pressure import PressureListener
-from ebpftrace.engine.process_filter import READER
-from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.engine.scope import cgroup_ids, require_pids
-from ebpftrace.engine.started import describe_start
-from ebpftrace.engine.waiting.clock import TimeSource
 from ebpftrace.engine.waiting.waiter import Waiter
-from ebpftrace.engine.watch_loop import WatchLoop
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.descriptors import raise_limit
-from ebpftrace.host.mounts import MemoryHierarchy
-from ebpftrace.host.tracefs import mounted_tracefs
-from ebpftrace.ledger.clock import Clock
-from ebpftrace.probe import Probe
-from ebpftrace.views import View
-from ebpftrace.views.activity import Remark
-from ebpftrace.views.tee import Tee
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from ebpftrace.engine.breaker_driver import BreakerDriver
     from ebpftrace.engine.recording.recorder import HistoryRecorder
+    from ebpftrace.engine.request import WatchRequest
+    from ebpftrace.engine.waiting.clock import TimeSource
+    from ebpftrace.host.mounts import MemoryHierarchy
+    from ebpftrace.probe import Probe
+    from ebpftrace.views import View
 
 
 def watch(
@@ -53,6 +51,8 @@ def watch(
         waiter = stack.enter_context(Waiter(time))
         hierarchy = environment.memory_hierarchy()
         if request.selection.go_mains:
+            from ebpftrace.engine.process_filter import READER
+
             READER.prepare()
             stack.callback(READER.close)
         paths = CgroupPaths(hierarchy)
@@ -67,15 +67,31 @@ def watch(
             delays = DelayReader()
             stack.callback(delays.close)
         if request.mapping_calls:
+            from ebpftrace.host.tracefs import mounted_tracefs
+
             # Only the last of several methods needs it: if it is used, the probe says so.
             with contextlib.suppress(NoTracefsError):
                 stack.enter_context(mounted_tracefs())
-        view = _open(open_views, waiter, stack)
+        shown = stack.enter_context(contextlib.ExitStack())
         resources = BreakerResources.open(request, environment.open_holding)
         # After the probe: nothing can be stopped any more.
         stack.callback(resources.close, waiter.wait_until_readable)
-        probe = environment.open_probe(request, groups, resources)
+        views: list[View] = []
+
+        def open_meanwhile() -> None:
+            views.extend(_opened(open_views, waiter, shown))
+            _import_what_follows(request, resources)
+
+        probe = environment.open_probe(request, groups, resources, open_meanwhile)
         stack.callback(probe.close)
+        from ebpftrace.engine.names.remarks import name_remarks
+        from ebpftrace.engine.started import describe_start
+        from ebpftrace.engine.watch_loop import WatchLoop
+        from ebpftrace.ledger.clock import Clock
+        from ebpftrace.views.activity import Remark
+        from ebpftrace.views.tee import Tee
+
+        view: View = views[0] if len(views) == 1 else Tee(views)
         for fd in probe.fds:
             waiter.add_kernel(fd)
         now_ns, unix_ns = time.monotonic_ns(), time.unix_ns()
@@ -100,6 +116,8 @@ def watch(
             view.remark(Remark(time.unix_ns(), time.monotonic_ns(), text))
         pressure = None
         if hierarchy.version == "v2":
+            from ebpftrace.engine.pressure import PressureListener
+
             pressure = PressureListener(waiter.add_pressure)
             stack.callback(pressure.close)
         loop = WatchLoop(
@@ -111,7 +129,7 @@ def watch(
 
 def _breaker(
     resources: BreakerResources, probe: Probe, paths: CgroupPaths, view: View, time: TimeSource
-) -> "BreakerDriver":
+) -> BreakerDriver:
     """Imported here only: most watches have no policy."""
     from ebpftrace.engine.breaker_driver import BreakerDriver
 
@@ -124,13 +142,14 @@ def _recorder(
     hierarchy: MemoryHierarchy,
     view: View,
     waiter: Waiter,
-) -> "HistoryRecorder | None":
+) -> HistoryRecorder | None:
     """What records the runs of jobs; None where no history is wanted."""
     file = request.history
     if file is None or request.once:
         return None
     from ebpftrace.engine.recording.recorder import HistoryRecorder
     from ebpftrace.engine.recording.worker import HistoryWorker
+    from ebpftrace.views.activity import Remark
 
     def remark(text: str) -> None:
         time = environment.time
@@ -145,15 +164,27 @@ def _recorder(
     )
 
 
-def _open(
+def _opened(
     open_views: Sequence[Callable[[Waiter], View]],
     waiter: Waiter,
     stack: contextlib.ExitStack,
-) -> View:
+) -> list[View]:
     """Those that are open are stopped at the end, also if a later one cannot be opened."""
     views: list[View] = []
     for open_view in open_views:
         view = open_view(waiter)
         stack.callback(view.stop)
         views.append(view)
-    return views[0] if len(views) == 1 else Tee(views)
+    return views
+
+
+def _import_what_follows(request: WatchRequest, resources: BreakerResources) -> None:
+    """Import what `watch` and its helpers import later, as far as this watch has it."""
+    import ebpftrace.engine.started
+    import ebpftrace.engine.watch_loop
+
+    if resources.policies is not None:
+        import ebpftrace.engine.breaker_driver
+    if request.history is not None and not request.once:
+        import ebpftrace.engine.recording.recorder
+        import ebpftrace.engine.recording.worker  # noqa: F401

@@ -68,7 +68,8 @@ class KernelProbe:
     are the memory cgroups of `selection.cgroups`; all below are watched. With `watermarks`
     there are marks and fuses; `fuse` holds for every process from its first page on, and
     `hold_stopped` is called with the map of stopped processes before any can be stopped.
-    `explain` is called before anything is compiled, see `compile_programs`.
+    `explain` is called before anything is compiled, see `compile_programs`, and `meanwhile`
+    while the kernel verifies the programs, before any is attached.
     The tables of what is tracked have `enlarge` times as many entries.
     `ring_bytes` and `max_…` let tests make the bounds small; for `by_helper` and `more_cpus`
     see `read_layout`.
@@ -92,6 +93,7 @@ class KernelProbe:
         by_helper: bool = False,
         more_cpus: int = 0,
         explain: Callable[[], Explain] = lambda: unexplained,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> None:
         require_bpf()
         sizes = table_sizes(max_processes, max_cgroups)
@@ -119,9 +121,15 @@ class KernelProbe:
             max_quotas=MAX_QUOTAS * enlarge,
         )  # fmt: skip
         tasks, elements = layout.iter_task_id, layout.iter_element_id
-        self._programs.load_all(
-            (*handlers, *_ON_DEMAND), {"adopt": tasks} | dict.fromkeys(_CHANGED, elements)
-        )
+        try:
+            self._programs.load_all(
+                (*handlers, *_ON_DEMAND),
+                {"adopt": tasks} | dict.fromkeys(_CHANGED, elements),
+                meanwhile,
+            )
+        except BaseException:
+            self._programs.close()
+            raise
         self._processes = Processes(self._programs, structs, layout.iter_element_id)
         self._sharing = Sharing(self._programs, self._processes, layout.iter_task_id)
         self._groups = Groups(self._programs, structs, layout.iter_element_id)

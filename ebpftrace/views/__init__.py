@@ -1,13 +1,16 @@
 """Views show frozen snapshots, notes and findings. No view reads or changes the kernel."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.act.incident.outcome import Outcome, StepOutcome
-from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Note, Snapshot
-from ebpftrace.views.activity import Remark
-from ebpftrace.views.start import Started
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ebpftrace.act.fuse.events import FuseEvent
+    from ebpftrace.act.incident.outcome import Outcome, StepOutcome
+    from ebpftrace.judge.finding import Finding
+    from ebpftrace.ledger import Note, Snapshot
+    from ebpftrace.views.activity import Remark
+    from ebpftrace.views.start import Started
 
 
 class View(Protocol):

@@ -1,16 +1,20 @@
 """Opens the view for an output by its name. Rich is imported for the table only."""
 
+from __future__ import annotations
+
 import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol, TextIO, cast
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO, cast
 
-from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.host.ready import wait_readable
-from ebpftrace.ledger import LossNote
-from ebpftrace.views import View
-from ebpftrace.views.pipe.output import NonBlockingOutput, OutputWaiter
+from ebpftrace.views.pipe.waiter import OutputWaiter
+
+if TYPE_CHECKING:
+    from ebpftrace.act.fuse.events import UserCommand
+    from ebpftrace.ledger import LossNote
+    from ebpftrace.views import View
 
 Output = Literal["table", "plain", "jsonl"]
 
@@ -63,6 +67,7 @@ def open_view(
 
     if name == "plain":
         return plain.PlainLines(*_writers(stdout, waiter, plain.loss_text))
+    from ebpftrace.views.pipe.output import NonBlockingOutput
     from ebpftrace.views.table import Tables
 
     if waiter is None or not _has_descriptor(stdout):
@@ -75,6 +80,8 @@ def _writers(
 ) -> tuple[Callable[[str], object], Callable[[str], object]]:
     """Functions that write important records, and routine ones."""
     if waiter is not None and _has_descriptor(stdout):
+        from ebpftrace.views.pipe.output import NonBlockingOutput
+
         out = NonBlockingOutput(stdout, waiter, format_loss)
         return out.write, out.write_routine
 

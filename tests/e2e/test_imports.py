@@ -20,6 +20,20 @@ sys.argv[1:] = {arguments!r}
 main()
 """
 
+BEFORE_LOADING = """
+import sys
+from ebpftrace.cli import main
+from ebpftrace.probe.loading.programs import Programs
+
+def load_all(programs, names, iterators, meanwhile):
+    print(*sorted(sys.modules), file=sys.stderr)
+    sys.exit()
+
+Programs.load_all = load_all
+sys.argv[1:] = {arguments!r}
+main()
+"""
+
 HEAVY = {
     "_hashlib", "asyncio", "bcc", "concurrent", "email", "hashlib", "http", "jeepney",
     "multiprocessing", "pyroute2", "rich", "sqlite3", "ssl", "subprocess", "tempfile",
@@ -37,11 +51,11 @@ UNUSED = {
 WITHOUT_POLICY = 360
 
 
-def imported(*arguments: str) -> set[str]:
+def imported(*arguments: str, program: str = PROGRAM) -> set[str]:
     """The modules of a watch that ran until it ended by itself."""
     watch = ["watch", "--once", "--comm", "no-such-process", *arguments]
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(arguments=watch)],
+        [sys.executable, "-c", program.format(arguments=watch)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -62,6 +76,12 @@ def test_watch_without_policy_imports_nothing_that_it_does_not_use(output: str) 
     modules = imported("--no-config", "--output", output)
     assert not modules & (HEAVY | UNUSED)
     assert len(modules) <= WITHOUT_POLICY, sorted(modules)
+
+
+def test_what_judges_and_shows_is_imported_while_the_kernel_verifies_the_programs() -> None:
+    modules = imported("--output", "jsonl", program=BEFORE_LOADING)
+    later = ("ebpftrace.jobs", "ebpftrace.judge", "ebpftrace.ledger", "ebpftrace.views.jsonl")
+    assert not modules & {*later, "ebpftrace.engine.watch_loop"}
 
 
 def test_watch_with_a_policy_imports_what_acts_and_nothing_heavy() -> None:

@@ -14,6 +14,7 @@ from bench import hotpath
 from bench.empty import HOT_TRACEPOINTS
 from ebpftrace.errors import ProbeError
 from ebpftrace.probe import Selection
+from ebpftrace.probe.kernel import KernelProbe
 from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.objects import MapShape, Objects
 from ebpftrace.probe.loading.programs import Programs
@@ -88,6 +89,20 @@ def test_programs_loaded_at_once_are_each_loaded_and_the_refused_one_is_named() 
         refused.load_all(code | {"bad": NO_RESULT}, {})
     assert "R0 !read_ok" in caught.value.why
     refused.close()
+
+
+def test_nothing_is_attached_meanwhile_and_all_is_closed_if_that_fails() -> None:
+    before = set(Path("/proc/self/fd").iterdir())
+    attached: list[str] = []
+
+    def fail() -> None:
+        attached.extend(name for name, _ in hotpath.programs(os.getpid()))
+        raise ProbeError("no view")
+
+    with pytest.raises(ProbeError, match="no view"):
+        KernelProbe(Selection(comms=("exact",)), meanwhile=fail)
+    assert attached == []
+    assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_refused_map_is_named() -> None:

@@ -113,8 +113,13 @@ class ScriptedWatch:
         self.waiter.submit(command)
 
     def _open_probe(
-        self, request: WatchRequest, groups: tuple[int, ...], resources: BreakerResources
+        self,
+        request: WatchRequest,
+        groups: tuple[int, ...],
+        resources: BreakerResources,
+        meanwhile: Callable[[], object],
     ) -> Probe:
+        meanwhile()
         self.on_open(resources)
         if self.fuses:
             resources.hold_stopped(self.probe.fd)

@@ -33,6 +33,7 @@ CHANGES = {
 IN_HELP = {"output", "exit code", "command", "option of `watch`"}  # share/ is made from it
 MOST_LINES, MOST_FILES = 250, 20
 PLAIN_VALUES = {
+    "act/audit/place",
     "act/fuse/events",
     "engine/request",
     "events",
@@ -43,7 +44,7 @@ PLAIN_VALUES = {
     "views/dashboard/model/screen_data",
     "views/start",
 }
-INTERFACES = {"judge/past", "probe/interface"}
+INTERFACES = {"judge/past", "probe/interface", "views/pipe/waiter"}
 SYSTEM_CALLS = {  # tests/kernel makes them
     "probe/loading/bpf/maps",
     "probe/loading/bpf/programs",

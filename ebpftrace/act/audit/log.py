@@ -15,6 +15,7 @@ import threading
 from collections import deque
 from pathlib import Path
 
+from ebpftrace.act.audit.place import DEFAULT_FILE
 from ebpftrace.act.incident.records import Record
 from ebpftrace.errors import EbpftraceError, LogTakenError, UntrustedError
 from ebpftrace.host.ready import WaitReadable, wait_readable
@@ -22,7 +23,6 @@ from ebpftrace.text import clean
 from ebpftrace.trusted import TrustedFolder
 from ebpftrace.units import MIB
 
-DEFAULT_FILE = Path("/var/log/ebpftrace/audit.jsonl")
 SIZE_BYTES = 8 * MIB
 KEPT = 3  # older files; audit.jsonl.1 is the newest of them
 _SYNC_SECONDS = 0.1

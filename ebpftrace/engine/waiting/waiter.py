@@ -6,15 +6,17 @@ import signal
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from ebpftrace.act.fuse.events import UserCommand
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
 from ebpftrace.engine.waiting.priority import TurnPriority
 from ebpftrace.engine.waiting.signals import Signals
 from ebpftrace.engine.waiting.waker import Waker
 from ebpftrace.host.ready import is_writable
 from ebpftrace.units import NS_PER_SECOND
+
+if TYPE_CHECKING:
+    from ebpftrace.act.fuse.events import UserCommand
 
 _GRACE_SECONDS = 0.5  # for a slow reader, once the watch is to end
 
@@ -96,12 +98,12 @@ class Waiter:
         self._quit = True
         self._waker.wake()
 
-    def submit(self, command: UserCommand) -> None:
+    def submit(self, command: "UserCommand") -> None:
         """Make `wait` return COMMAND. Callable from any thread, also after the end."""
         self._commands.append(command)
         self._waker.wake()
 
-    def commands(self) -> list[UserCommand]:
+    def commands(self) -> "list[UserCommand]":
         """The commands since the last call, in order."""
         taken: list[UserCommand] = []
         while self._commands:  # append and popleft are atomic in CPython

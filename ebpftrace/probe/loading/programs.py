@@ -74,11 +74,16 @@ class Programs:
         self._by_name[name] = program
         return program
 
-    def load_all(self, names: Iterable[str], iterators: Mapping[str, int]) -> None:
+    def load_all(
+        self,
+        names: Iterable[str],
+        iterators: Mapping[str, int],
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
         """Load programs for raw tracepoints, and iterators with their BTF ids, on several CPUs:
-        the verifier takes its time.
+        the verifier takes its time. `meanwhile` is called on this thread while another loads.
 
-        ProbeError as `load` raises it.
+        ProbeError as `load` raises it, or what `meanwhile` raises.
         """
         wanted = {*names, *iterators}
         left = sorted(wanted, key=lambda name: len(self._code[name]))  # the longest go first
@@ -100,9 +105,15 @@ class Programs:
         threads = [threading.Thread(target=work) for _ in range(others)]
         for thread in threads:
             thread.start()
-        work()
-        for thread in threads:
-            thread.join()
+        try:
+            meanwhile()
+            work()
+        except BaseException:
+            left.clear()
+            raise
+        finally:
+            for thread in threads:
+                thread.join()
         if failed:
             raise failed[0]
 

@@ -7,7 +7,7 @@ import select
 import stat
 import sys
 from collections.abc import Callable
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from ebpftrace import heap
 from ebpftrace.errors import EbpftraceError
@@ -15,21 +15,9 @@ from ebpftrace.host.ready import is_writable
 from ebpftrace.ledger import LossNote
 from ebpftrace.units import MIB
 from ebpftrace.views.pipe.backlog import Backlog
+from ebpftrace.views.pipe.waiter import OutputWaiter
 
 _TRIM_BYTES = MIB  # a smaller backlog is not worth the millisecond that a trim takes
-
-
-class OutputWaiter(Protocol):
-    """What a `NonBlockingOutput` needs of the watch's `engine.waiting.waiter.Waiter`."""
-
-    def when_writable(self, fd: int, write: Callable[[], bool]) -> None:
-        """Call `write` whenever `fd` can take more, until `write` returns False."""
-
-    def at_end(self, last: Callable[[], None]) -> None:
-        """Call `last` when the watch ends."""
-
-    def wait_to_write(self, fd: int) -> bool:
-        """Wait until `fd` can take more; False if it is not going to in time."""
 
 
 class NonBlockingOutput(io.TextIOBase):
@@ -167,6 +155,3 @@ class _NonBlockingFile:
     def close(self) -> None:
         """Close the descriptor; call it once."""
         os.close(self.fd)
-
-
-__all__ = ["NonBlockingOutput", "OutputWaiter"]

@@ -246,6 +246,13 @@ def test_second_view_that_cannot_be_opened_stops_the_first(scripted: ScriptedWat
     assert scripted.probe.asked == []
 
 
+def test_views_are_open_before_anything_is_attached(scripted: ScriptedWatch) -> None:
+    opened: list[bool] = []
+    scripted.on_open = lambda _resources: opened.append(scripted.waiter is not None)
+    scripted.run(once=True)
+    assert opened == [True]
+
+
 def test_several_views_get_the_same(scripted: ScriptedWatch, tmp_path: Path) -> None:
     other = ScriptedWatch(tmp_path).view
     scripted.start(GOPLS)
