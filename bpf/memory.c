@@ -164,7 +164,7 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
     if (!change)
         return 0;
     update_peak(process);
-    check_marks(process);
+    check_marks(process, 1);
     if (change > 0)
         see_fuse(process, member != MM_FILEPAGES);
     return 0;
@@ -182,7 +182,7 @@ static inline void read_counters(struct process *process)
         s64 off = process->pages[member] - before[member];
         process->drift += off < 0 ? -off : off;
     }
-    check_marks(process);
+    check_marks(process, 0);
 }
 
 /* For a reading: a forked child owns all of its memory once its parent has ended. */
