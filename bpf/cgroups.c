@@ -227,14 +227,10 @@ static inline void remove_process(u64 mm, struct process *process)
         uncount_entry(TABLE_PROCESSES, &path);
 }
 
-/* Whether the process is charged to another memory cgroup than it was. */
-static inline int follow_charge(struct process *process)
+/* The process, whose cgroup's sum it is no part of now, is charged to this one from now on. */
+static inline void change_charge(struct process *process, u64 memcg)
 {
-    u64 memcg = memcg_of_mm(process->mm);
-    if (!memcg || memcg == process->memcg)
-        return 0;
     mark_changed(process);
-    uncount(process);
     leave_cgroup(process);
     struct quota_path before = process->path;
     process->memcg = memcg;
@@ -245,6 +241,16 @@ static inline int follow_charge(struct process *process)
     quota_fits(TABLE_PROCESSES, &process->path);
     count_entry(TABLE_PROCESSES, &process->path);
     uncount_entry(TABLE_PROCESSES, &before);
+}
+
+/* Whether the process is charged to another memory cgroup than it was. */
+static inline int follow_charge(struct process *process)
+{
+    u64 memcg = memcg_of_mm(process->mm);
+    if (!memcg || memcg == process->memcg)
+        return 0;
+    uncount(process);
+    change_charge(process, memcg);
     if (!join_cgroup(process))
         lost(LOSS_CGROUPS_FULL);
     return 1;
@@ -256,14 +262,19 @@ static inline int follow_charge(struct process *process)
 static inline void check_charge(struct process *process)
 {
     u64 id = process->memcg_id, memcg = memcg_of_mm(process->mm);
-    if (memcg && memcg != process->memcg) {
-        if (process->moved_to == memcg)
-            follow_charge(process);
+    int moved = memcg && memcg != process->memcg;
+    if (moved && process->moved_to != memcg) {
         process->moved_to = memcg;
-    } else if (!cgroups.lookup(&id)) {
-        uncount(process);
-        join_cgroup(process);
+        return;
     }
+    if (!moved && cgroups.lookup(&id))
+        return;
+    /* Both ways are one to the verifier, which else follows all of this twice. */
+    uncount(process);
+    if (moved)
+        change_charge(process, memcg);
+    if (!join_cgroup(process) && moved)
+        lost(LOSS_CGROUPS_FULL);
 }
 
 /* Run by user space with the id of a cgroup. What it finds is reported by the next reading as
