@@ -6,30 +6,19 @@ static inline u64 memcg_event(u64 memcg, u32 event)
     return read_u64(memcg + AT(mem_cgroup, memory_events) + 8 * event);
 }
 
-/* What memory.events shows: v1 has no such file, and the kernel counts little of it there. */
-static inline void read_events(u64 memcg, int v2, struct cgroup_counters *counters)
+/* What memory.events shows: v1 has no such file, and the kernel counts little of it there. `v2`
+ * is on_v2's, here and below. */
+static inline void read_events(u64 memcg, u64 v2, struct cgroup_counters *counters)
 {
-    counters->lows = v2 ? memcg_event(memcg, MEMCG_LOW) : NOT_COUNTED;
-    counters->highs = v2 ? memcg_event(memcg, MEMCG_HIGH) : NOT_COUNTED;
-    counters->ooms = v2 ? memcg_event(memcg, MEMCG_OOM) : NOT_COUNTED;
+    counters->lows = memcg_event(memcg, MEMCG_LOW) | ~v2;
+    counters->highs = memcg_event(memcg, MEMCG_HIGH) | ~v2;
+    counters->ooms = memcg_event(memcg, MEMCG_OOM) | ~v2;
 #ifdef MEMCG_OOM_GROUP_KILL /* since 5.17, b6bf9abb0aa4 "mm/memcg: add oom_group_kill" */
-    counters->group_kills = v2 ? memcg_event(memcg, MEMCG_OOM_GROUP_KILL) : NOT_COUNTED;
+    counters->group_kills = memcg_event(memcg, MEMCG_OOM_GROUP_KILL) | ~v2;
 #else
     counters->group_kills = NOT_COUNTED;
 #endif
 }
-
-/* All bits if a < b, else none; neither is 2^63 or more. The verifier follows both ways of a
- * branch, at each of the levels, but an instruction only once. The compiler would make a
- * branch of a comparison, and of this shift as well. */
-static inline u64 bits_if_less(u64 a, u64 b)
-{
-    u64 bits = a - b;
-    asm volatile("%0 s>>= 63" : "+r"(bits));
-    return bits;
-}
-
-static inline u64 smaller(u64 a, u64 b) { return b + ((a - b) & bits_if_less(a, b)); }
 
 /* The pages of a page_counter's `max` or `high`. */
 static inline u64 known_limit(u64 pages) { return pages | ~bits_if_less(pages, UNLIMITED_PAGES); }
@@ -39,7 +28,7 @@ static inline u64 known_limit(u64 pages) { return pages | ~bits_if_less(pages, U
 static inline u64 kernel_pages(u64 memcg, u64 v2)
 {
 #ifdef AT_mem_cgroup_kmem
-    return read_u64(memcg + AT_mem_cgroup_kmem + AT(page_counter, usage)) | -v2;
+    return read_u64(memcg + AT_mem_cgroup_kmem + AT(page_counter, usage)) | v2;
 #endif
     return NOT_COUNTED;
 }
@@ -58,7 +47,7 @@ static inline u64 droppable_pages(u64 memcg, u64 v2, u64 kernel)
     s64 reclaimable = read_u64(stats + 8 * NR_SLAB_RECLAIMABLE_B);
     s64 kept = read_u64(stats + 8 * (NR_SLAB_RECLAIMABLE_B + 1));
     u64 bytes = (reclaimable - kept) & bits_if_less(kept, reclaimable) & ~bits_if_less(kept, 0);
-    return smaller(bytes / PAGE_SIZE, kernel & MAX_S64) | -v2;
+    return smaller(bytes / PAGE_SIZE, kernel & MAX_S64) | v2;
 #else
     return NOT_COUNTED;
 #endif
@@ -102,7 +91,7 @@ static inline void keep_level(struct cgroup_counters *counters, u64 above, u64 c
     u64 kept = smaller(level->limit & MAX_S64, level->high & MAX_S64) - level->charge;
     if (~bits_if_less(found, LEVELS) & ~bits_if_less(room, kept))
         return;
-    level->id = cgroup_id(cgroup_of(memcg));
+    level->id = cgroup_id(read_u64(memcg + AT(cgroup_subsys_state, cgroup)));
     level->above = above;
     level->charge = charge;
     level->limit = known_limit(max);
@@ -120,9 +109,9 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     counters->peak = read_u64(counter + AT(page_counter, watermark));
     /* v1 shows the charges that failed (failcnt), v2 the event `max`: fewer, since a charge
      * by a whole batch of pages is tried again by one page before it is an event. */
-    int v2 = on_v2(memcg);
-    counters->limit_hits = v2 ? memcg_event(memcg, MEMCG_MAX)
-                              : read_u64(counter + AT(page_counter, failcnt));
+    u64 v2 = on_v2(memcg);
+    counters->limit_hits = (memcg_event(memcg, MEMCG_MAX) & v2) |
+                           (read_u64(counter + AT(page_counter, failcnt)) & ~v2);
     counters->oom_kills = memcg_event(memcg, MEMCG_OOM_KILL);
     read_events(memcg, v2, counters);
     u64 limit = UNLIMITED_PAGES;

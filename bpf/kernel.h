@@ -31,6 +31,18 @@ static inline u32 read_u32(u64 address)
 }
 #endif
 
+/* All bits if a < b, else none; neither is 2^63 or more. The verifier follows both ways of a
+ * branch, at each of the levels, but an instruction only once. The compiler would make a
+ * branch of a comparison, and of this shift as well. */
+static inline u64 bits_if_less(u64 a, u64 b)
+{
+    u64 bits = a - b;
+    asm volatile("%0 s>>= 63" : "+r"(bits));
+    return bits;
+}
+
+static inline u64 smaller(u64 a, u64 b) { return b + ((a - b) & bits_if_less(a, b)); }
+
 static inline u32 tgid_of(u64 task) { return read_u32(task + AT(task_struct, tgid)); }
 static inline u32 pid_of(u64 task) { return read_u32(task + AT(task_struct, pid)); }
 static inline u64 mm_of(u64 task) { return read_u64(task + AT(task_struct, mm)); }
@@ -95,8 +107,10 @@ static inline u64 memcg_id(u64 memcg)
     return memcg ? cgroup_id(cgroup_of(memcg)) : 0;
 }
 
-/* Whether a memory cgroup is on cgroup v2: the hierarchy that /proc/PID/cgroup numbers 0. */
-static inline int on_v2(u64 memcg)
+/* All bits if a memory cgroup is on cgroup v2, the hierarchy that /proc/PID/cgroup numbers 0;
+ * else none. */
+static inline u64 on_v2(u64 memcg)
 {
-    return !read_u32(read_u64(cgroup_of(memcg) + AT(cgroup, root)) + AT(cgroup_root, hierarchy_id));
+    u64 root = read_u64(read_u64(memcg + AT(cgroup_subsys_state, cgroup)) + AT(cgroup, root));
+    return bits_if_less(read_u32(root + AT(cgroup_root, hierarchy_id)), 1);
 }

@@ -18,7 +18,8 @@ static inline void set_quota_path(struct quota_path *path, u64 cgroup)
 {
     u32 depth = read_u32(cgroup + AT(cgroup, level));
     for (u64 level = 0; level < QUOTA_LEVELS; level++)
-        path->ids[level] = level <= depth ? ancestor_id(cgroup, level) : 0;
+        path->ids[level] = ancestor_id(cgroup, smaller(level, depth)) &
+                           ~bits_if_less(depth, level);
 }
 
 /* The id at a level of a path; 0 beyond its end. */
@@ -33,8 +34,9 @@ static inline u64 quota_id(struct quota_path *path, u64 level)
  * `own` what the cgroup has itself. */
 static inline s64 quota_below(s64 parents, s64 above, s64 own, s64 part)
 {
-    s64 left = parents - (above - own);
-    return left < 0 ? 0 : left - left / part;
+    u64 left = parents - (above - own);
+    left &= ~bits_if_less(left, 0);
+    return left - left / part;
 }
 
 /* Whether all cgroups of the path may have one entry more of a table. Cuts the path where
