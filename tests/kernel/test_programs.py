@@ -1,6 +1,7 @@
 """What is compiled elsewhere and loaded here: refusals, and what a watch leaves in memory."""
 
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -158,6 +159,25 @@ def test_programs_of_the_hot_path_are_found_by_their_tracepoints() -> None:
     assert set(found) <= set(HOT_TRACEPOINTS)
     assert all(program.instructions > 100 for program in found.values())
     assert not list(hotpath.programs(os.getpid()))
+
+
+@pytest.mark.parametrize(("policies", "most"), [(False, 200_000), (True, 250_000)])
+def test_verifier_follows_no_more_instructions_than_a_start_has_time_for(
+    policies: bool, most: int
+) -> None:
+    """Each takes about a microsecond of every start; what they are depends on the kernel."""
+    observer = Observer(Selection(comms=("exact",)), watermarks=policies)
+    verified = [
+        int(count)
+        for file in Path("/proc/self/fdinfo").iterdir()
+        if file.exists()
+        for count in re.findall(r"^verified_insns:\s*(\d+)$", file.read_text(), re.MULTILINE)
+    ]
+    observer.close()
+    if not verified:
+        pytest.skip("the kernel does not say how many they are: before Linux 5.16")
+    assert len(verified) > 10
+    assert sum(verified) <= most
 
 
 def test_close_detaches_every_program() -> None:
