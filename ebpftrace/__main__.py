@@ -4,6 +4,7 @@ It installs a handler for SIGINT before it imports anything slow: during an impo
 KeyboardInterrupt would show a traceback or get lost.
 """
 
+import gc
 import os
 
 INTERRUPTED = 130
@@ -11,6 +12,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; never returns."""
+    gc.disable()  # until `heap.collect_from_now_on`
     try:
         import signal  # slow: it imports enum
 

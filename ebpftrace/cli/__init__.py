@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from ebpftrace import __version__
+from ebpftrace import __version__, heap
 from ebpftrace.cli.report import report, report_usage
 from ebpftrace.errors import EbpftraceError, error_types
 
@@ -39,6 +39,8 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"ebpftrace.cli.{cmd_name}")
+        if cmd_name != "watch":  # which imports more, as it starts
+            heap.collect_from_now_on()
         command: click.Command = getattr(module, _COMMANDS[cmd_name])
         return command
 

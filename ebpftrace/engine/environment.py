@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ebpftrace import heap
 from ebpftrace.act.process.survival import freeze_gc, lock_memory, lower_oom_score
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources, open_holding
@@ -111,7 +112,7 @@ def protect_process() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """This machine, unless something else is given.
+    """This machine, unless something else is given. `all_is_imported` is called once.
 
     `protect` and `open_priority` are called with a breaker only.
     """
@@ -121,5 +122,6 @@ class Environment:
     open_holding: "Callable[[int], Holding]" = open_holding
     open_store: "Callable[[Path], Store]" = open_sqlite_store
     memory_hierarchy: Callable[[], MemoryHierarchy] = memory_hierarchy
+    all_is_imported: Callable[[], None] = heap.collect_from_now_on
     protect: Callable[[], list[str]] = protect_process
     open_priority: Callable[[], TurnPriority] = TurnPriority

@@ -124,6 +124,7 @@ def watch(
             request, probe, paths, view, groups, delays, breaker, pressure, waiter, time,
             calendar, recorder,
         )  # fmt: skip
+        environment.all_is_imported()
         loop.run()
 
 

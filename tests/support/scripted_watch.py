@@ -93,6 +93,7 @@ class ScriptedWatch:
             open_holding=lambda _map_fd: cast(Holding, self.holding),
             open_store=self._open_store,
             memory_hierarchy=lambda: hierarchy,
+            all_is_imported=lambda: None,
             protect=list,
             open_priority=lambda: TurnPriority(set_real_time=lambda _real_time: None),
         )
