@@ -17,6 +17,7 @@ from bench import (
     history,
     hotpath,
     latency,
+    many,
     race,
     start,
     storms,
@@ -32,6 +33,7 @@ from bench.sections import (
     FLOODS,
     HISTORY,
     LATENCY,
+    MANY,
     PAGE,
     RACE,
     README,
@@ -46,6 +48,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "rss": footprint.rss,
     "idle": footprint.idle,
     "tracked": tracked.measure,
+    "many": many.measure,
     "dashboard": dashboard.measure,
     "storms": storms.measure,
     "hotpath": hotpath.measure,
@@ -63,6 +66,7 @@ _ALONE = {
     FLOODS: ("floods",),
     HISTORY: ("history",),
     STORMS: ("storms", "hotpath"),
+    MANY: ("many",),
 }
 _IN_OTHERS = {name for names in _ALONE.values() for name in names}
 _SECTIONS = {COSTS: tuple(name for name in BENCHES if name not in _IN_OTHERS)} | _ALONE

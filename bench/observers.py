@@ -23,9 +23,10 @@ from tests.support.sessions import end_session, session_mark, text_of
 BEFORE = ", before"
 """Ends the label of another checkout's ebpftrace; see `Scale.beside`."""
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 STAY_SECONDS = 5.0
 _CHUNK = 1 << 16
+_TAIL_BYTES = 1 << 13
 _COMPLAINT = re.compile(r"unable to|error", re.IGNORECASE)
 
 
@@ -53,10 +54,21 @@ class Running:
     ready_seconds: float  # from before it was started to its first output
     ready_cpu_seconds: float  # what that took of a CPU, its children included
     marked: list[float]  # monotonic seconds of each marker that was read; it grows
+    _output: "_Output"
 
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    @property
+    def output_bytes(self) -> int:
+        """How much it has written so far."""
+        return self._output.size
+
+    @property
+    def last_line(self) -> bytes:
+        """The end of its last complete line of output, 8 KiB at most; empty without one."""
+        return self._output.tail.rpartition(b"\n")[0].rpartition(b"\n")[2]
 
 
 def ebpftrace(
@@ -119,7 +131,7 @@ def running(observer: Observer) -> Iterator[Running]:
                     f"{observer.label} does not start: {complaint(text_of(errors))}"
                 )
             cpu_seconds = family_seconds(process.pid)
-            yield Running(process, output.ready_at - began, cpu_seconds, output.marked)
+            yield Running(process, output.ready_at - began, cpu_seconds, output.marked, output)
         finally:
             end_session(process, mark)
             output.join()
@@ -167,12 +179,16 @@ class _Output(threading.Thread):
         self.ready = threading.Event()  # the marker was read, or the output ended
         self.ready_at = 0.0  # monotonic seconds; 0: it was not read
         self.marked: list[float] = []  # the same, of each marker
+        self.size = 0  # bytes
+        self.tail = b""  # the last of them
         self._reader, self._marker = reader, marker
         self.start()
 
     def run(self) -> None:
         seen = b""
         while data := self._read():
+            self.size += len(data)
+            self.tail = (self.tail + data)[-_TAIL_BYTES:]
             seen = seen[-max(0, len(self._marker) - 1) :] + data if self._marker else data
             found = seen.count(self._marker) if self._marker else 1
             self.marked += [time.monotonic()] * found

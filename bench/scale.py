@@ -14,6 +14,14 @@ class Scale:
     tracked_processes: int = 200
     tracked_cgroups: int = 100
     tracked: float = 10.0
+    many: tuple[tuple[int, int, int], ...] = (
+        (200, 100, 0),
+        (2000, 500, 0),
+        (10_000, 2000, 0),
+        (10_000, 2000, 200),
+    )  # processes, their cgroups, and how many of them change each second
+    many_settle: float = 15.0
+    many_seconds: float = 60.0  # a whole reading and a whole snapshot are in it
     storm_rounds: int = 15
     storm_ms: int = 60  # CPU time of one storm
     gopls_rounds: int = 5
@@ -42,6 +50,9 @@ QUICK = Scale(
     tracked_processes=4,
     tracked_cgroups=2,
     tracked=0.5,
+    many=((8, 2, 0), (8, 2, 2)),
+    many_settle=0.5,
+    many_seconds=1.0,
     storm_rounds=1,
     storm_ms=5,
     gopls_rounds=1,

@@ -3,15 +3,19 @@
  *
  *   storm run MILLISECONDS   each storm in turn for so long: a line `name ns` for each
  *   storm hold               touches and gives back a little once a second, until it is ended
+ *   storm many COUNT CHANGING  so many processes, each by an exec of its own: CHANGING of them
+ *                            hold, the others sleep until this one is ended
  *
  * The time is this process's CPU time, so that a busy machine's other processes are not in
  * it, and the best of many chunks, so that interrupts are not either.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -103,12 +107,32 @@ static void hold(void)
     }
 }
 
+static void many(char *program, int count, int changing)
+{
+    for (int number = 1; number < count; number++) {
+        int child = fork();
+        check(child < 0, "fork");
+        if (child)
+            continue;
+        check(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
+        execl(program, program, number < changing ? "hold" : "sleep", NULL);
+        check(1, "exec");
+    }
+    if (changing)
+        hold();
+    pause();
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2 && !strcmp(argv[1], "sleep"))
+        return pause();
+    if (argc == 4 && !strcmp(argv[1], "many"))
+        many(argv[0], atoi(argv[2]), atoi(argv[3]));
     if (argc == 2 && !strcmp(argv[1], "hold"))
         hold();
     if (argc != 3 || strcmp(argv[1], "run")) {
-        fprintf(stderr, "usage: storm run MILLISECONDS | storm hold\n");
+        fprintf(stderr, "usage: storm run MILLISECONDS | storm hold | storm many COUNT CHANGING\n");
         return 2;
     }
     long budget_ns = atol(argv[2]) * 1000000L;

@@ -72,3 +72,16 @@ def test_missing_program_is_an_error_with_a_reason() -> None:
 )
 def test_error_message_is_one_clean_line(text: str, line: str) -> None:
     assert complaint(text) == line
+
+
+def test_output_is_counted_and_its_last_whole_line_is_kept() -> None:
+    code = "print('x' * 9000)\nprint('on')\nprint('cut', end='', flush=True)"
+    with running(python(f"{code}\nimport time; time.sleep(60)", b"cut")) as it:
+        assert it.output_bytes == 9001 + 3 + 3
+        assert it.last_line == b"on"
+
+
+def test_last_line_of_no_output_is_empty() -> None:
+    code = "print('on', end='', flush=True); import time; time.sleep(60)"
+    with running(python(code, b"on")) as it:
+        assert it.last_line == b""
