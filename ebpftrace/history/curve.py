@@ -12,22 +12,37 @@ class CurveRecorder:
     A step is a quarter of a second; when 64 are full, it doubles and two become one.
     """
 
-    __slots__ = ("_points", "_step_s", "peak_bytes")
+    __slots__ = ("_last_bytes", "_points", "_step_s", "peak_bytes")
 
     def __init__(self) -> None:
-        self.peak_bytes = 0
+        self.peak_bytes = self._last_bytes = 0
         self._step_s = _FIRST_STEP_S
         self._points: list[CurvePoint] = []
 
     def add(self, age_s: float, held_bytes: int) -> None:
         """What is held `age_s` seconds after the start; ages never go back."""
         self.peak_bytes = max(self.peak_bytes, held_bytes)
+        self._last_bytes = held_bytes
+        self._widen(age_s)
+        self._append(CurvePoint(age_s, held_bytes))
+
+    def stay_until(self, age_s: float) -> None:
+        """As much was held all the time as was added last. The same as to add it again and
+        again, at what it costs for 64 points.
+        """
+        if not self._points:
+            return
+        self._widen(age_s)
+        last = self._points[-1]
+        for step in range(self._step(last) + 1, int(age_s / self._step_s) + 1):
+            self._append(CurvePoint(step * self._step_s, self._last_bytes))
+
+    def _widen(self, age_s: float) -> None:
         while age_s >= self._step_s * MAX_POINTS:
             self._step_s *= 2
             points, self._points = self._points, []
             for point in points:
                 self._append(point)
-        self._append(CurvePoint(age_s, held_bytes))
 
     @property
     def points(self) -> tuple[CurvePoint, ...]:

@@ -49,6 +49,8 @@ class HistoryRecorder:
         self._wait = wait
         self._trouble = ""
         self._running: dict[str, RunningJob] = {}
+        self._new: dict[str, list[tuple[str, int]]] = {}  # programs to ask for, by job
+        self._seen_ns: int | None = None  # the last snapshot
         self._ended: dict[str, int] = {}  # OOM kills of jobs that ended and are still shown
 
     @property
@@ -90,21 +92,33 @@ class HistoryRecorder:
         self._report_trouble()
 
     def _follow(self, snapshot: Snapshot) -> None:
-        now_ns = snapshot.monotonic_ns
+        now_ns, before_ns = snapshot.monotonic_ns, self._seen_ns
         shown: dict[str, JobSnapshot] = {job.identity.key: job for job in snapshot.jobs}
         for key, running in list(self._running.items()):
             job = shown.get(key)
             if job is None or job.state == "gone":
-                self._finish(key, running, job, now_ns)
-                continue
-            running.observe(job, now_ns, self._measured(job, snapshot.watching))
-            if not running.asked and job.identity.cgroup:
-                running.asked = True
-                self._worker.ask(job.identity)
-            for program, pid in running.new_programs(job):
-                self._worker.describe(key, program, pid)
+                self._finish(key, running, job, before_ns, now_ns)
+            elif job is not running.seen:
+                measured = self._measured(job, snapshot.watching)
+                running.observe(job, now_ns, measured, before_ns)
+                programs = running.new_programs(job)
+                if programs or not running.asked:
+                    self._new.setdefault(key, []).extend(programs)
+        self._seen_ns = now_ns
+        for key in list(self._new):
+            if self._worker.has_room and self._running[key].identity.cgroup:
+                self._ask(key)
         for key in self._ended.keys() - shown.keys():
             del self._ended[key]
+
+    def _ask(self, key: str) -> None:
+        """Ask for the past of a job, and for the versions of its programs."""
+        running = self._running[key]
+        if not running.asked:
+            running.asked = True
+            self._worker.ask(running.identity)
+        for program, pid in self._new.pop(key):
+            self._worker.describe(key, program, pid)
 
     def _measured(self, job: JobSnapshot, watching: str) -> str:
         """What is counted as held: see `ledger/held.py`."""
@@ -113,8 +127,18 @@ class HistoryRecorder:
         return f"{self._cgroups} cgroup" if job.cgroup.contents is not None else ""
 
     def _finish(
-        self, key: str, running: RunningJob, job: JobSnapshot | None, now_ns: int
+        self,
+        key: str,
+        running: RunningJob,
+        job: JobSnapshot | None,
+        before_ns: int | None,
+        now_ns: int,
     ) -> None:
+        """It ended after `before_ns`, when it was seen last."""
+        if key in self._new and running.identity.cgroup:
+            self._ask(key)
+        self._new.pop(key, None)
+        running.stay_until(before_ns)
         del self._running[key]
         if job is not None:
             self._ended[key] = job.oom_kills
@@ -147,7 +171,7 @@ class HistoryRecorder:
         for key, running in list(self._running.items()):
             job = shown.get(key)
             if job is not None and job.state != "running":
-                self._finish(key, running, job, snapshot.monotonic_ns)
+                self._finish(key, running, job, self._seen_ns, snapshot.monotonic_ns)
         if not self._worker.close(_END_SECONDS, self._wait):
             self._remark("the history is not written in time: the last runs may be missing")
         self._report_trouble()

@@ -26,6 +26,7 @@ class RunningJob:
         """`oom_kills` is how many the job had before this run."""
         self.identity: JobIdentity = first.job
         self.asked = False
+        self.seen: JobSnapshot | None = None  # as it was observed last
         self.evidence = RunEvidence(sees_all=sees_all)
         self._oom_kills = oom_kills
         self._start_ns = first.monotonic_ns
@@ -35,6 +36,7 @@ class RunningJob:
             self._complete = first.time_ns - first.start_time_ns <= YOUNG_NS
             self._start_time_ns = first.start_time_ns
         self._curve = CurveRecorder()
+        self._measures = False  # whether what it was seen to hold last is the run's
         self._limit_bytes: int | None = None
         self._measured = ""
         self._programs: set[str] = set()
@@ -42,17 +44,32 @@ class RunningJob:
         self._past: Past | None = None
         self._past_for: tuple[int | None, str] | None = None
 
-    def observe(self, job: JobSnapshot, now_ns: int, measured: str) -> None:
-        """Take what it holds now; `measured` says what was counted, "" if nothing was."""
+    def observe(
+        self, job: JobSnapshot, now_ns: int, measured: str, before_ns: int | None = None
+    ) -> None:
+        """Take what it holds now; `measured` says what was counted, "" if nothing was.
+
+        Until `before_ns` it was as at the last call.
+        """
+        self.stay_until(before_ns)
+        self.seen, self._measures = job, bool(measured and job.processes)
         self.identity = job.identity
         if job.oom_kills > self._oom_kills:
             self.evidence.oom_kill()
-        if not (measured and job.processes):
+        if not self._measures:
             return  # idle: what is left is not the run's any more
         if self._measured not in ("", measured):
             measured = _MIXED  # such a run is comparable with no other
         self._measured, self._limit_bytes = measured, job.cgroup.limit_bytes
-        self._curve.add(max(0, now_ns - self._start_ns) / NS_PER_SECOND, job.held_bytes)
+        self._curve.add(self._age_s(now_ns), job.held_bytes)
+
+    def stay_until(self, before_ns: int | None) -> None:
+        """Until then it was as at the last observation; None: there was none before."""
+        if self._measures and before_ns is not None:
+            self._curve.stay_until(self._age_s(before_ns))
+
+    def _age_s(self, now_ns: int) -> float:
+        return max(0, now_ns - self._start_ns) / NS_PER_SECOND
 
     def new_programs(self, job: JobSnapshot) -> list[tuple[str, int]]:
         """The programs that were not seen before, each with the pid of one process."""

@@ -61,6 +61,11 @@ class HistoryWorker:
         self._closing = False
         self._end_reader = self._end_writer = -1
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a question of a job and of its programs would not be dropped."""
+        return self._calls.qsize() < _QUEUED // 2
+
     def ask(self, job: JobIdentity) -> None:
         """Read the past runs of a job; `answers` gets them, the newest first.
 
