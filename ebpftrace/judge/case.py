@@ -22,6 +22,7 @@ class Case:
     seen_ns: int
     job: JobSnapshot  # as it was seen last, and so the process
     process: ProcessSnapshot | None
+    number: int = 0  # of the judge's, in the order in which they came
     findings: dict[str, Finding] = field(default_factory=dict)  # by detector
     met_ns: dict[str, int] = field(default_factory=dict)  # when its condition was last met
     ends_below: dict[str, int] = field(default_factory=dict)  # bytes: see Verdict

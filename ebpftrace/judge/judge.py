@@ -4,29 +4,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ebpftrace.events import ProcessKey
-from ebpftrace.judge import words
 from ebpftrace.judge.case import Case
-from ebpftrace.judge.detector import Detector, Verdict
+from ebpftrace.judge.detector import Detector
 from ebpftrace.judge.detectors.builtin import builtin_detectors
-from ebpftrace.judge.detectors.hang import NAME as HANG
-from ebpftrace.judge.detectors.oom import NAME as OOM
 from ebpftrace.judge.detectors.oom import OomDetector
-from ebpftrace.judge.finding import Finding, FindingState, FindingUnit, Severity, Subject
+from ebpftrace.judge.finding import Finding, FindingState, Subject
 from ebpftrace.judge.past import PastOf
 from ebpftrace.judge.sample import of_job, of_process
 from ebpftrace.judge.samples import Samples
-from ebpftrace.judge.sharing import is_full
+from ebpftrace.judge.verdicts import finding_of, met, over
 from ebpftrace.ledger import JobSnapshot, Note, OomNote, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import NS_PER_SECOND
-
-HOLD_NS = 10 * NS_PER_SECOND
-"""A finding ends when its condition has not been met for so long: no flapping."""
 
 FORGET_NS = 30 * NS_PER_SECOND
 """A subject that is missing (between two short processes) is remembered for so long."""
 
 _Key = tuple[str, str]  # of a subject: the job's key, and the process or ""
-_Judged = tuple[_Key, JobSnapshot, ProcessSnapshot | None]
 
 
 class Judge:
@@ -48,49 +41,98 @@ class Judge:
         self._processes = processes
         self._past_of = past_of
         self._cases: dict[_Key, Case] = {}
+        self._awake: dict[_Key, Case] = {}  # those that do not rest
+        self._resting: dict[str, tuple[JobSnapshot, list[_Key]]] = {}  # by the job's key
+        self._number = 0  # of cases so far
         self._judged_ns = 0  # the last snapshot
 
     @property
     def active(self) -> tuple[Finding, ...]:
         """The findings in force, as they were last judged, the most severe first."""
-        cases = self._cases.values()
-        findings = [finding for case in cases for finding in case.findings.values()]
+        findings = [it for _key, case in self._in_order() for it in case.findings.values()]
         return tuple(sorted(findings, key=lambda finding: -finding.severity))
+
+    def _in_order(self) -> list[tuple[_Key, Case]]:
+        """Those that do not rest, in the order in which they came."""
+        return sorted(self._awake.items(), key=lambda item: item[1].number)
 
     def judge(self, snapshot: Snapshot) -> tuple[Finding, ...]:
         """Take the next snapshot. Returns what is to be reported, in order."""
         news: list[Finding] = []
-        now = snapshot.monotonic_ns
-        step_ns, self._judged_ns = now - self._judged_ns, now
-        for key, job, process in self._subjects(snapshot):
-            case = self._cases.get(key)
-            if case is not None and self._rests(case, job, process):
-                case.seen_ns = now
+        now, before_ns = snapshot.monotonic_ns, self._judged_ns
+        self._judged_ns = now
+        for key in self._resting.keys() - {job.identity.key for job in snapshot.jobs}:
+            self._wake(key, before_ns)
+        for job in snapshot.jobs:
+            if self._still_rests(job):
                 continue
-            trend = job.trend if process is None else process.trend
-            sample = of_job(job, now) if process is None else of_process(process, job, now)
-            if case is None:
-                samples = Samples(sample, trend)
-                case = self._cases[key] = Case(
-                    _subject(job, process), samples, now, job, process
-                )
-            else:
-                if _owns_more(case.process, process):
-                    case.samples = Samples(sample, trend)
-                case.take(sample, trend, job, process, step_ns=step_ns)
-            if self._past_of is not None and process is None:
-                case.samples.past = self._past_of(job.identity, sample.limit_bytes)
-            for detector in self._detectors:
-                verdict = detector.verdict(case.samples)
-                if verdict is not None:
-                    news += _update(case, detector, verdict, snapshot)
-        for key, case in list(self._cases.items()):
+            self._wake(job.identity.key, before_ns)
+            resting: list[_Key] = []
+            moved = False
+            for subject, process in self._subjects(job):
+                case = self._cases.get(subject)
+                if case is not None and self._rests(case, job, process):
+                    case.seen_ns = now
+                    resting.append(subject)
+                else:
+                    moved = True
+                    news += self._take(subject, case, job, process, snapshot, now - before_ns)
+            if not moved:
+                self._resting[job.identity.key] = job, resting
+                for subject in resting:
+                    del self._awake[subject]
+        for subject, case in self._in_order():
             gone = now - case.seen_ns > FORGET_NS
             if case.findings:
-                news += _end(case, snapshot, gone=gone)
+                news += over(case, snapshot, gone=gone)
             if gone:
-                del self._cases[key]
+                del self._cases[subject], self._awake[subject]
         return tuple(news)
+
+    def _take(
+        self,
+        key: _Key,
+        case: Case | None,
+        job: JobSnapshot,
+        process: ProcessSnapshot | None,
+        snapshot: Snapshot,
+        step_ns: int,
+    ) -> Iterator[Finding]:
+        """Take the next sample of a subject, `step_ns` after the last snapshot."""
+        now = snapshot.monotonic_ns
+        trend = job.trend if process is None else process.trend
+        sample = of_job(job, now) if process is None else of_process(process, job, now)
+        if case is None:
+            samples = Samples(sample, trend)
+            self._number += 1
+            case = Case(_subject(job, process), samples, now, job, process, self._number)
+            self._cases[key] = self._awake[key] = case
+        else:
+            if _owns_more(case.process, process):
+                case.samples = Samples(sample, trend)
+            case.take(sample, trend, job, process, step_ns=step_ns)
+        if self._past_of is not None and process is None:
+            case.samples.past = self._past_of(job.identity, sample.limit_bytes)
+        for detector in self._detectors:
+            verdict = detector.verdict(case.samples)
+            if verdict is not None:
+                yield from met(case, detector, verdict, snapshot)
+
+    def _still_rests(self, job: JobSnapshot) -> bool:
+        """Whether all of this job's subjects rested, and rest again."""
+        at_rest = self._resting.get(job.identity.key)
+        if at_rest is None or at_rest[0] is not job:
+            return False
+        return self._past_of is None or (
+            self._past_of(job.identity, job.cgroup.limit_bytes) is None
+        )
+
+    def _wake(self, job_key: str, seen_ns: int) -> None:
+        """Judge the subjects of a job again. Until then they rested."""
+        if (at_rest := self._resting.pop(job_key, None)) is not None:
+            for key in at_rest[1]:
+                case = self._awake[key] = self._cases[key]
+                case.seen_ns = seen_ns
 
     def _rests(self, case: Case, job: JobSnapshot, process: ProcessSnapshot | None) -> bool:
         """Whether no verdict can change: nothing did, and time alone decides nothing here."""
@@ -104,6 +146,7 @@ class Judge:
         detector = next((one for one in self._detectors if isinstance(one, OomDetector)), None)
         if detector is None or not isinstance(note, OomNote):
             return ()
+        self._wake(note.job.key, self._judged_ns)
         case = self._cases.get((note.job.key, ""))
         victim, verdict = detector.verdict_on_note(note, None if case is None else case.job)
         finding = finding_of(Subject(note.job), detector, verdict, victim,
@@ -121,14 +164,11 @@ class Judge:
         case = self._cases.get((subject.job.key, _process_key(subject.process)))
         return None if case is None else case.samples
 
-    def _subjects(self, snapshot: Snapshot) -> Iterator[_Judged]:
-        for job in snapshot.jobs:
-            yield (job.identity.key, ""), job, None
-            if not self._processes:
-                continue
-            for process in job.processes:
-                if not process.role:  # a crash monitor is never the subject
-                    yield (job.identity.key, _process_key(process.key)), job, process
+    def _subjects(self, job: JobSnapshot) -> Iterator[tuple[_Key, ProcessSnapshot | None]]:
+        yield (job.identity.key, ""), None
+        for process in job.processes if self._processes else ():
+            if not process.role:  # a crash monitor is never the subject
+                yield (job.identity.key, _process_key(process.key)), process
 
 
 def _subject(job: JobSnapshot, process: ProcessSnapshot | None) -> Subject:
@@ -149,98 +189,3 @@ def _owns_more(before: ProcessSnapshot | None, now: ProcessSnapshot | None) -> b
 
 def _process_key(process: ProcessKey | None) -> str:
     return "" if process is None else f"{process.pid} {process.start_boottime_ns}"
-
-
-def _update(
-    case: Case, detector: Detector, verdict: Verdict, snapshot: Snapshot
-) -> Iterator[Finding]:
-    """The condition is met: keep the finding, and report it if it is new or more severe."""
-    name = detector.name
-    before = case.findings.get(name)
-    now = snapshot.monotonic_ns
-    case.labels[name], end = subject_words(detector, verdict, case.job, case.process, now)
-    finding = finding_of(
-        case.subject, detector, verdict, case.labels[name], snapshot.time_ns, now,
-        FindingState.CONTINUE, end,
-    )  # fmt: skip
-    case.met_ns[name] = now
-    case.ends_below[name] = verdict.ends_below_bytes
-    if before is None:
-        yield replace(finding, state=FindingState.BEGIN)
-    else:
-        # The severity of a finding never falls before it ends.
-        worst = max(before.severity, finding.severity)
-        finding = replace(finding, severity=Severity(worst), since_ns=before.since_ns)
-        if worst > before.severity:
-            yield replace(finding, state=FindingState.RISE)
-    case.findings[name] = finding
-
-
-def _end(case: Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
-    """End the findings whose condition has not been met for long enough."""
-    now, label = snapshot.monotonic_ns, words.label(case.job, case.process)
-    full = HANG in case.findings or is_full(case.samples.now)
-    for detector, finding in list(case.findings.items()):
-        returned = case.samples.now.held_bytes < case.ends_below.get(detector, 0)
-        stays = full and detector not in (HANG, OOM)
-        if not (gone or returned) and (stays or now - case.met_ns[detector] <= HOLD_NS):
-            continue
-        del case.findings[detector]
-        lasted = words.seconds((now - finding.since_ns) / NS_PER_SECOND)
-        why = "is gone" if gone else f"{detector} is over"
-        yield replace(
-            finding,
-            state=FindingState.END,
-            time_ns=snapshot.time_ns,
-            monotonic_ns=now,
-            seconds_to_limit=None,
-            sentence=f"{case.labels.get(detector, label)}: {why}, after {lasted}",
-        )
-
-
-def subject_words(
-    detector: Detector,
-    verdict: Verdict,
-    job: JobSnapshot,
-    process: ProcessSnapshot | None,
-    now_ns: int,
-) -> tuple[str, str]:
-    """What the sentence of a verdict begins and ends with.
-
-    A kill has a note that names the victim; no other process of the job is named for it.
-    """
-    if process is not None or verdict.unit is FindingUnit.KILLS:
-        return words.label(job, process), ""
-    gained = detector.measures_gain and verdict.since_ns < now_ns  # else it holds too much
-    return words.subject(job, verdict.since_ns if gained else None)
-
-
-def finding_of(
-    subject: Subject,
-    detector: Detector,
-    verdict: Verdict,
-    label: str,
-    time_ns: int,
-    monotonic_ns: int,
-    state: FindingState,
-    end: str = "",
-) -> Finding:
-    """The finding for a detector's verdict on a subject, called `label` in the sentence.
-
-    `end` is the end of the sentence: see `subject_words`.
-    """
-    return Finding(
-        detector=detector.name,
-        subject=subject,
-        severity=verdict.severity,
-        measured=verdict.measured,
-        bound=verdict.bound,
-        unit=verdict.unit,
-        measures_gain=detector.measures_gain,
-        since_ns=verdict.since_ns,
-        time_ns=time_ns,
-        monotonic_ns=monotonic_ns,
-        seconds_to_limit=verdict.seconds_to_limit,
-        sentence=f"{label} {verdict.words}{end}",
-        state=state,
-    )

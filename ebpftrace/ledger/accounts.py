@@ -1,8 +1,6 @@
 """The open account of a job, with those of its processes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ebpftrace.counters import CgroupCounters, Usage
 from ebpftrace.events import ProcessKey, StartCause
@@ -12,7 +10,7 @@ from ebpftrace.ledger.growth import NEVER_NS
 from ebpftrace.ledger.held import charged_usage, held_bytes, nearest_room_bytes
 from ebpftrace.ledger.job_history import JobHistory, JobReading
 from ebpftrace.ledger.process_account import ProcessAccount
-from ebpftrace.ledger.shared import SharedCgroup, total
+from ebpftrace.ledger.shared import SharedCgroup, Surroundings, total
 from ebpftrace.ledger.snapshot import (
     GrowthRates,
     JobSnapshot,
@@ -23,14 +21,6 @@ from ebpftrace.ledger.trend import NO_TREND, Trend
 
 _HELD_BEFORE = (StartCause.FOUND, StartCause.RENAME, StartCause.SHARED)
 """Starts of processes that held their memory before they were tracked."""
-
-
-class Surroundings(NamedTuple):
-    """What other jobs have that a job's snapshot depends on."""
-
-    group: SharedCgroup  # all of its cgroup
-    jobs_below: Mapping[int, int]  # as in JobSnapshot, and so the next
-    usage_below: Usage
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +50,7 @@ class JobAccount:
     is_stale: bool = True  # one of its processes is not as it was drawn
     wakes_ns: int = 0  # from when on `_drawn` differs without a change
     _drawn: JobSnapshot | None = None
-    _drawn_from: tuple[object, ...] = ()
+    _around: Surroundings | None = None  # what `_drawn` was drawn with
 
     def __post_init__(self) -> None:
         self.ended_ns = self.began_ns
@@ -144,6 +134,22 @@ class JobAccount:
         """The id of its cgroup, and whether it has a process there."""
         return self.identity.cgroup_id, bool(self.processes)
 
+    def rests(self, now_ns: int) -> bool:
+        """Whether it would be drawn as the last time, if its surroundings are the same."""
+        drawn = self._drawn
+        return (
+            drawn is not None
+            and not self.is_stale
+            and now_ns < self.wakes_ns
+            and (self.cgroup is drawn.cgroup or self.cgroup == drawn.cgroup)
+            and self.started == drawn.started
+            and self.stalled_ns == drawn.stalled_ns
+            and self.stalls == drawn.stalls
+            and self.oom_kills == drawn.oom_kills
+            and (self.identity is drawn.identity or self.identity == drawn.identity)
+            and (bool(self.processes) or self.gone == (drawn.state is JobState.GONE))
+        )
+
     def draw(
         self, now_ns: int, time_ns: int, before_ns: int, usage: Usage, around: Surroundings
     ) -> JobSnapshot:
@@ -151,14 +157,10 @@ class JobAccount:
 
         `usage` is this job's; `before_ns` is when it was last drawn.
         """
-        state = (
-            self.cgroup, usage, around, self.oom_kills, self.stalled_ns, self.stalls,
-            self.started, self.gone, self.identity,
-        )  # fmt: skip
-        rests = not self.is_stale and now_ns < self.wakes_ns and state == self._drawn_from
-        if rests and self._drawn is not None:
+        drawn = self._drawn
+        if drawn is not None and around == self._around and self.rests(now_ns):
             self.history.stay(now_ns)
-            return self._drawn
+            return drawn
         self._sample(now_ns, before_ns, usage, around.group)
         trend = self.history.trend
         steady, roles = Trend(room_bytes=trend.room_bytes), self._has_roles
@@ -167,7 +169,7 @@ class JobAccount:
             for process in self.by_size
         )
         made = self._snapshot(now_ns, usage, around, trend, processes)
-        self.is_stale, self._drawn, self._drawn_from = False, made, state
+        self.is_stale, self._drawn, self._around = False, made, around
         wakes = min((process.wakes_ns for process in self.by_size), default=NEVER_NS)
         self.wakes_ns = min(wakes, self.history.wakes_ns())
         return made

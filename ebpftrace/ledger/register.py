@@ -1,7 +1,7 @@
 """All known jobs, with a process or ended, and which of them share a cgroup."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ebpftrace.counters import CgroupCounters, CgroupPressure
 from ebpftrace.events import OomKilled
@@ -36,7 +36,7 @@ class JobRegister:
         self._ended: dict[str, JobAccount] = {}  # in the order in which they ended
         self._cgroups: dict[int, CgroupAccount] = {}
         self._made: dict[int, None] = {}  # an ordered set
-        self._sampled: set[JobAccount] = set()  # jobs with a history to forget
+        self._left: set[JobAccount] = set()  # jobs with a history to forget
         self.forgotten = 0
 
     def admits(self, identity: JobIdentity) -> bool:
@@ -165,13 +165,18 @@ class JobRegister:
             cgroup.read(event.cgroup)
         return job
 
-    def sampled(self, job: JobAccount) -> None:
-        """The job has a sample in its history now."""
-        self._sampled.add(job)
+    def left(self, jobs: Iterable[JobAccount]) -> None:
+        """These jobs are not in the snapshots any more."""
+        self._left.update(jobs)
+
+    def returned(self, jobs: Iterable[JobAccount]) -> None:
+        """These are in the snapshots."""
+        self._left.difference_update(jobs)
 
     def forget_old_histories(self, now_ns: int) -> None:
         """Forget the history of jobs without a sample for 30 s. Call it once a snapshot."""
-        self._sampled -= {job for job in self._sampled if job.history.forget_old(now_ns)}
+        if self._left:
+            self._left -= {job for job in self._left if job.history.forget_old(now_ns)}
 
     def forget_old(self) -> None:
         """Drop the oldest ended jobs above the bound. To be called after every event."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.counters import CgroupCounters, Usage
 from ebpftrace.jobs.identity import JobIdentity
@@ -29,6 +30,14 @@ class SharedCgroup:
         return (self.running if running else self.jobs) == 1
 
 
+class Surroundings(NamedTuple):
+    """What other jobs have that a job's snapshot depends on."""
+
+    group: SharedCgroup  # all of its cgroup
+    jobs_below: Mapping[int, int]  # as in JobSnapshot, and so the next
+    usage_below: Usage
+
+
 def shared_cgroups(usages: Iterable[tuple[tuple[int, bool], Usage]]) -> dict[int, SharedCgroup]:
     """By cgroup id, from the `JobAccount.place` and the usage of each job."""
     shared: dict[int, SharedCgroup] = {}
@@ -50,6 +59,9 @@ def jobs_below_limits(cgroups: Iterable[CgroupCounters]) -> Mapping[int, int]:
     return below
 
 
+_NOTHING = Usage()
+
+
 class UsagesBelow:
     """What jobs use in the cgroups below each cgroup, from the usage of each job.
 
@@ -67,9 +79,13 @@ class UsagesBelow:
                 if above in with_jobs:
                     self._below[above] = self._below.get(above, Usage()) + usage
 
+    def __bool__(self) -> bool:
+        """Whether any cgroup has jobs both in it and below."""
+        return bool(self._below)
+
     def of(self, job: JobIdentity) -> Usage:
         """Of the jobs below this one's cgroup."""
-        return self._below.get(job.cgroup.rstrip("/"), Usage())
+        return self._below.get(job.cgroup.rstrip("/"), _NOTHING) if self._below else _NOTHING
 
 
 def total(usages: Iterable[Usage]) -> Usage:

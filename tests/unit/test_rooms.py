@@ -59,6 +59,7 @@ PARTS = {  # by the test of the module that they are parts of
     "history/file": "history/test_sqlite_store.py",
     "trusted/walk": "trusted/test_folder.py",
     "history/rows": "history/test_sqlite_store.py",
+    "judge/verdicts": "judge/test_judge.py",
     "history/schema": "history/test_sqlite_store.py",
     "jobs/ci/servers": "jobs/ci/test_table.py",
     "jobs/ci/services": "jobs/ci/test_table.py",

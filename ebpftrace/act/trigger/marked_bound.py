@@ -10,9 +10,9 @@ from ebpftrace.act.trigger.trigger import Trigger
 from ebpftrace.events import GroupReading, ProcessKey
 from ebpftrace.judge.detector import BytesToBound, Detector
 from ebpftrace.judge.finding import Finding, FindingState, Subject
-from ebpftrace.judge.judge import finding_of, subject_words
 from ebpftrace.judge.sample import Sample, of_job, of_process
 from ebpftrace.judge.samples import Samples
+from ebpftrace.judge.verdicts import finding_of, subject_words
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 
 _MAX_READINGS = 64

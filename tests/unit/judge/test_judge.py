@@ -9,8 +9,9 @@ from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.detectors.growth import GrowthDetector
 from ebpftrace.judge.detectors.level import LevelDetector
 from ebpftrace.judge.finding import FindingState, FindingUnit, Severity
-from ebpftrace.judge.judge import FORGET_NS, HOLD_NS, Judge
+from ebpftrace.judge.judge import FORGET_NS, Judge
 from ebpftrace.judge.samples import Samples
+from ebpftrace.judge.verdicts import HOLD_NS
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches
