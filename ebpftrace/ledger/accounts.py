@@ -137,12 +137,14 @@ class JobAccount:
     def rests(self, now_ns: int) -> bool:
         """Whether it would be drawn as the last time, if its surroundings are the same."""
         drawn = self._drawn
+        if drawn is None or self.is_stale or now_ns >= self.wakes_ns:
+            return False
+        if self.cgroup is not drawn.cgroup:
+            if self.cgroup != drawn.cgroup:
+                return False
+            self.cgroup = drawn.cgroup  # so that it is not compared again
         return (
-            drawn is not None
-            and not self.is_stale
-            and now_ns < self.wakes_ns
-            and (self.cgroup is drawn.cgroup or self.cgroup == drawn.cgroup)
-            and self.started == drawn.started
+            self.started == drawn.started
             and self.stalled_ns == drawn.stalled_ns
             and self.stalls == drawn.stalls
             and self.oom_kills == drawn.oom_kills
