@@ -1,5 +1,7 @@
 /* The fuse: a process that grows past a bound is stopped in its own context, by a signal
- * that the kernel program sends. It returns to its own code only when it is resumed.
+ * that the kernel program sends. It returns to its own code only when it is resumed. Where
+ * another process writes to its memory, user space sends the signal: a program can signal only
+ * the task it runs in.
  *
  * The map `stopped` has all processes stopped by us: it is written before the signal is
  * sent, and outlives the reader of the ring. */
@@ -14,6 +16,10 @@
 /* A vfork child is about to execute a program, for which it needs a few pages of its parent's
  * memory. So many beyond the bound it is stopped as any other. */
 #define VFORK_PAGES 256
+/* So many pages another process adds before that counts: a debugger changes a few. */
+#define FILLED_PAGES 8
+/* So many more that others add to a stopped process may end it: a stop does not hinder them. */
+#define FILLED_MOST 1024
 #define SIGKILL 9
 #define SIGSTOP 19
 #define JOBCTL_STOP_PENDING (1UL << 17) /* include/linux/sched/jobctl.h */
@@ -101,6 +107,17 @@ static inline int is_stopping(u64 task)
            (read_u64(task + AT(task_struct, jobctl)) & JOBCTL_STOP_PENDING);
 }
 
+/* Whether it is killed where a stop does not keep it from growing. */
+static inline int may_kill(struct process *process)
+{
+    if (process->fuse_resumed != RESUMED_NEAR)
+        return process->fuse_resumed == RESUMED_KILL;
+    u64 id = process->memcg_id;
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    u64 limit = counters ? counters->limit : NO_LIMIT;
+    return limit != NO_LIMIT && (u64)charge_of(process) >= limit / 4 * 3;
+}
+
 /* Whether another program has resumed it so often that it is killed now. */
 static inline int resumed_too_often(struct process *process, u64 now)
 {
@@ -109,14 +126,33 @@ static inline int resumed_too_often(struct process *process, u64 now)
         process->resumed = 0;
     }
     process->resumed++;
-    if (process->resumed < RESUMED_MOST || process->fuse_resumed == RESUMED_STOP)
-        return 0;
-    if (process->fuse_resumed == RESUMED_KILL)
-        return 1;
+    return process->resumed >= RESUMED_MOST && may_kill(process);
+}
+
+/* Whether other processes have added pages to this one, at its bound and beyond, as this task
+ * has just added `gained`. Those that it swaps in are none: they count twice for a moment. */
+static inline int is_filled(struct process *process, s64 held, s64 gained)
+{
+    s64 before = held > gained ? held - gained : 1;
+    if (!process->filled_from || before < process->filled_from)
+        process->filled_from = before;
+    if (process->pages[MM_SWAPENTS] >= gained)
+        held = before;
+    return held >= process->filled_from + FILLED_PAGES;
+}
+
+/* Whether the sum of its cgroup has grown by more than others may add, perhaps a little in each
+ * of many processes. */
+static inline int is_sum_filled(struct process *process)
+{
     u64 id = process->memcg_id;
     struct cgroup_counters *counters = cgroups.lookup(&id);
-    u64 limit = counters ? counters->limit : NO_LIMIT;
-    return limit != NO_LIMIT && (u64)charge_of(process) >= limit / 4 * 3;
+    if (!counters)
+        return 0;
+    s64 held = counters->held;
+    if (counters->filled_from <= 0 || held < counters->filled_from)
+        counters->filled_from = held;
+    return held >= counters->filled_from + FILLED_MOST;
 }
 
 /* The entry in `stopped` was removed. */
@@ -130,32 +166,57 @@ static inline void uncount_stop(u32 tgid)
         uncount_entry(TABLE_STOPPED, &path);
 }
 
+/* `gained`: the pages that this task has just added, which may be another process's. */
 static inline void stop(struct process *process, u32 of, s64 held, s64 measured, s64 bound,
-                        u32 signal)
+                        u32 signal, s64 gained)
 {
     u32 tgid = bpf_get_current_pid_tgid() >> 32, zero = 0, *off = fuses_off.lookup(&zero);
     if (!off || *off)
         return;
     u64 task = bpf_get_current_task();
-    /* If another process works on its memory (reclaim, a debugger), there is nothing to stop
-     * here: it is stopped at its own next page. One that shares it all is stopped itself. */
-    if (tgid != process->tgid) {
-        if (mm_of(task) != process->mm)
-            return;
-        if (read_u64(task + AT(task_struct, vfork_done)) && measured < bound + VFORK_PAGES)
-            return;
-    }
+    u32 filled = 0;
     if (flags_of(task) & (PF_KTHREAD | PF_EXITING))
         return;
     if (process->fuse_signal == EXEMPT || held < process->fuse_spared)
         return;
-    if (process->how == START_LEFT)
+    /* One that shares all its memory is stopped itself. Another process may reclaim the memory,
+     * or read a page of it; only what it adds counts, and it may be a debugger, so that not it
+     * is stopped but the process whose memory it is. If that one has ended (START_LEFT), the
+     * next reading finds which process has the memory now. */
+    if (tgid != process->tgid) {
+        if (mm_of(task) != process->mm) {
+            tgid = process->tgid;
+            if (!tgid || !gained || !is_filled(process, held, gained))
+                return;
+            filled = 1;
+        } else if (read_u64(task + AT(task_struct, vfork_done)) &&
+                   measured < bound + VFORK_PAGES) {
+            return;
+        }
+    }
+    if (process->how == START_LEFT && !filled)
         become_owner(process, task);
     u64 now = bpf_ktime_get_ns();
     u32 resumed = 0;
     struct stop *before = stopped.lookup(&tgid);
-    if (before) {
-        if (!is_stopping(task) && resumed_too_often(process, now)) {
+    if (filled) {
+        int most = of != FUSE_PROCESS && is_sum_filled(process);
+        if (before && !process->stopped_at)
+            process->stopped_at = held; /* it has executed another program since */
+        most |= before && held >= process->stopped_at + FILLED_MOST;
+        int kill = most && may_kill(process);
+        if (before && (before->signal == SIGKILL || !kill))
+            return;
+        if (kill)
+            signal = SIGKILL;
+    } else if (before) {
+        u32 unsent = before->filled; /* user space may not have come to it yet */
+        if (unsent) {
+            before->filled = 0;
+            signal = before->signal;
+            process->stopped_ns = now;
+        }
+        if (!unsent && !is_stopping(task) && resumed_too_often(process, now)) {
             resumed = process->resumed;
             signal = SIGKILL;
         } else if (held < process->stopped_at + STOP_AGAIN) {
@@ -170,11 +231,14 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
         }
     }
     struct stop_record record = {};
-    record.stop.start_boottime = start_of(leader_of(task));
+    u64 start = process->start_boottime;
+    asm volatile("" : "+r"(start)); /* not one load with the next: the verifier refuses that */
+    record.stop.start_boottime = filled ? start : start_of(leader_of(task));
     record.stop.owner = process->tgid ? process->tgid : tgid;
     record.stop.owner_start_boottime =
         process->tgid ? process->start_boottime : record.stop.start_boottime;
     record.stop.resumed = resumed;
+    record.stop.filled = filled;
     record.stop.memcg_id = process->memcg_id;
     record.stop.time = now;
     record.stop.held = held;
@@ -187,7 +251,9 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
     if (before || quota_fits(TABLE_STOPPED, &process->path))
         failed = stopped.insert(&tgid, &record.stop);
     if (failed == -17 /* EEXIST: resumed by another program, or a second thread */) {
-        if (resumed)
+        if (filled && !before)
+            return;
+        if (resumed || filled)
             stopped.update(&tgid, &record.stop);
     } else if (failed) {
         lost(LOSS_STOPPED_FULL);
@@ -195,7 +261,7 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
     }
     process->stopped_at = held;
     process->stopped_ns = now;
-    if (bpf_send_signal(signal)) {
+    if (!filled && bpf_send_signal(signal)) {
         process->stopped_at = 0;
         if (!failed)
             stopped.delete(&tgid);
@@ -223,27 +289,29 @@ static inline s64 most_held(struct process *process, struct cgroup_counters *cou
 
 /* This process has just updated the sum of its cgroup. */
 static inline void see_sum_fuse(struct process *process, struct cgroup_counters *counters,
-                                s64 held, s64 moved)
+                                s64 held, s64 moved, s64 gained)
 {
     s64 bound = counters->fuse;
     if (bound && moved > 0 && counters->held >= bound &&
         most_held(process, counters) >= counters->fuse_least)
-        stop(process, FUSE_JOB, held, counters->held, bound, counters->fuse_signal);
+        stop(process, FUSE_JOB, held, counters->held, bound, counters->fuse_signal, gained);
 }
 
-/* The process has just taken a page; `held_grew`: one that the kernel cannot drop. */
-static inline void see_fuse(struct process *process, int held_grew)
+/* The process has just taken a page; `held_grew`: one that the kernel cannot drop, of which
+ * `gained` were in memory at no time before. */
+static inline void see_fuse(struct process *process, int held_grew, s64 gained)
 {
     s64 bound = process->fuse;
     if (bound && held_grew) {
         s64 held = own_held(process);
         if (held >= bound)
-            stop(process, FUSE_PROCESS, held, held, bound, process->fuse_signal);
+            stop(process, FUSE_PROCESS, held, held, bound, process->fuse_signal, gained);
     }
     bound = process->fuse_charge;
     s64 charge = bound ? charge_of(process) : 0;
     if (bound && charge >= bound)
-        stop(process, FUSE_CHARGE, own_held(process), charge, bound, process->fuse_signal);
+        stop(process, FUSE_CHARGE, own_held(process), charge, bound, process->fuse_signal,
+             gained);
 }
 
 /* Runs before the watch's files are closed, which resumes the processes it held and detaches
@@ -285,6 +353,11 @@ int arm_process(struct bpf_raw_tracepoint_args *ctx)
     process->fuse_signal = ctx->args[3];
     process->fuse_spared = ctx->args[4];
     process->fuse_resumed = ctx->args[5];
+    u64 id = process->memcg_id;
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    if (counters && (!counters->fuse || counters->held < counters->fuse) &&
+        charge_of(process) < process->fuse_charge)
+        counters->filled_from = 0;
     return 0;
 }
 
@@ -299,6 +372,8 @@ int arm_group(struct bpf_raw_tracepoint_args *ctx)
     counters->fuse_signal = ctx->args[2];
     counters->fuse_least = ctx->args[3];
     counters->armed = counters->fuse != 0;
+    if (counters->held < counters->fuse)
+        counters->filled_from = 0;
     return 0;
 }
 
@@ -310,6 +385,7 @@ int clear_stop(struct bpf_raw_tracepoint_args *ctx)
     if (!process)
         return 0;
     process->stopped_at = 0;
+    process->filled_from = 0;
     u32 tgid = process->tgid;
     stopped.delete(&tgid);
     uncount_stop(tgid);
@@ -318,7 +394,7 @@ int clear_stop(struct bpf_raw_tracepoint_args *ctx)
 
 #else
 static inline void see_sum_fuse(struct process *process, struct cgroup_counters *counters,
-                                s64 held, s64 moved) {}
+                                s64 held, s64 moved, s64 gained) {}
 static inline void arm_cgroup(struct cgroup_counters *counters) {}
 static inline int is_unused(struct cgroup_counters *counters)
 {
@@ -326,7 +402,7 @@ static inline int is_unused(struct cgroup_counters *counters)
 }
 static inline void arm_process_at_start(struct process *process, u32 how) {}
 static inline void arm_fork(u64 child_mm, u64 mm) {}
-static inline void see_fuse(struct process *process, int held_grew) {}
+static inline void see_fuse(struct process *process, int held_grew, s64 gained) {}
 static inline void see_end_of_watch(u32 tgid) {}
 static inline void forget_stop(u32 tgid) {}
 #endif

@@ -164,9 +164,11 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
     if (!change)
         return 0;
     update_peak(process);
-    check_marks(process, 1);
+    int resident = member == MM_ANONPAGES || member == MM_SHMEMPAGES;
+    s64 gained = resident && change > 0 ? change : 0;
+    check_marks(process, 1, gained);
     if (change > 0)
-        see_fuse(process, member != MM_FILEPAGES);
+        see_fuse(process, member != MM_FILEPAGES, gained);
     return 0;
 }
 
@@ -182,7 +184,7 @@ static inline void read_counters(struct process *process)
         s64 off = process->pages[member] - before[member];
         process->drift += off < 0 ? -off : off;
     }
-    check_marks(process, 0);
+    check_marks(process, 0, 0);
 }
 
 /* For a reading: a forked child owns all of its memory once its parent has ended. */

@@ -108,6 +108,7 @@ struct process {
     u64 fuse_resumed; /* enum resumed */
     u64 resumed_since; /* ns; `resumed` times another program resumed it since */
     u64 resumed;
+    s64 filled_from; /* own held pages as another process was first seen to add some; 0: none */
 #endif
 #ifdef MAPPING_CALLS
     struct call_count calls[CALL_KINDS];
@@ -183,6 +184,7 @@ struct cgroup_counters {
     s64 fuse_least; /* what the cgroup must hold at most for a stop: see most_held */
     s64 shmem; /* the parts of `held`: pages that several processes may count … */
     s64 swap; /* … and pages that are not in the charge */
+    s64 filled_from; /* `held` as others were first seen to fill a process beyond a bound; 0: none */
     u64 armed; /* user space has set `fuse` */
 #endif
 };
@@ -227,7 +229,7 @@ struct stop {
     u32 signal;
     u32 owner;
     u32 resumed; /* how often within a second; 0 unless it was killed for that */
-    u32 unused;
+    u32 filled; /* 1: another process's write crossed the bound; user space sends the signal */
 };
 
 struct stop_record {

@@ -48,8 +48,10 @@ static inline void check_sum_mark(struct process *process, struct cgroup_counter
 }
 
 /* `fuse`: a page has just been taken, so that a fuse may stop the process. A reading and an end
- * stop none: a constant, so that the verifier need not follow a stop there. */
-static inline void count(struct process *process, s64 held, s64 shmem, s64 swap, int fuse)
+ * stop none: a constant, so that the verifier need not follow a stop there. `gained`: as in
+ * see_fuse. */
+static inline void count(struct process *process, s64 held, s64 shmem, s64 swap, int fuse,
+                         s64 gained)
 {
     u64 id = process->memcg_id;
     struct cgroup_counters *counters = cgroups.lookup(&id);
@@ -73,16 +75,16 @@ static inline void count(struct process *process, s64 held, s64 shmem, s64 swap,
     counters->last = process->mm;
     check_sum_mark(process, counters);
     if (fuse)
-        see_sum_fuse(process, counters, held, moved);
+        see_sum_fuse(process, counters, held, moved, gained);
 }
 
-static inline void check_marks(struct process *process, int fuse)
+static inline void check_marks(struct process *process, int fuse, s64 gained)
 {
     s64 held = own_held(process);
     s64 moved = held - process->counted, swap = own_pages(process, MM_SWAPENTS);
     s64 swapped = swap - process->counted_swap; /* which changes nothing in the sum */
     if (moved >= COUNT_STEP || moved <= -COUNT_STEP || swapped >= COUNT_STEP)
-        count(process, held, own_pages(process, MM_SHMEMPAGES), swap, fuse);
+        count(process, held, own_pages(process, MM_SHMEMPAGES), swap, fuse, gained);
     s64 mark = process->mark;
     if (mark && held >= mark) {
         process->mark = 0;
@@ -94,7 +96,7 @@ static inline void check_marks(struct process *process, int fuse)
 /* The process ended, or is charged to another cgroup from now on. */
 static inline void uncount(struct process *process)
 {
-    count(process, 0, 0, 0, 0);
+    count(process, 0, 0, 0, 0, 0);
     /* Also where its cgroup has no entry. */
     process->counted = 0;
     process->counted_shmem = 0;
@@ -109,7 +111,7 @@ int mark_process(struct bpf_raw_tracepoint_args *ctx)
     if (!process)
         return 0;
     process->mark = ctx->args[1];
-    check_marks(process, 0);
+    check_marks(process, 0, 0);
     return 0;
 }
 
@@ -131,6 +133,6 @@ int mark_group(struct bpf_raw_tracepoint_args *ctx)
 }
 
 #else
-static inline void check_marks(struct process *process, int fuse) {}
+static inline void check_marks(struct process *process, int fuse, s64 gained) {}
 static inline void uncount(struct process *process) {}
 #endif

@@ -191,10 +191,9 @@ class FuseScope(StrEnum):
 class FuseBlown(Event):
     """The kernel side sent a process a signal as it crossed its bound.
 
-    `held_bytes` is the process's own; `measured_bytes` is what crossed `bound_bytes`.
-    `signal` is SIGSTOP (it is stopped until it is resumed) or SIGKILL. Reported once for
-    each stop. `owner` is the tracked process where this one only shares all its memory.
-    It was killed because others `resumed` it so often within a second.
+    `held_bytes` is its own; `measured_bytes` crossed `bound_bytes`. `signal` is SIGSTOP or
+    SIGKILL. `owner` is the tracked process where this one only shares all its memory. It was
+    killed if others `resumed` it too often. If another `filled` it, the probe sends the signal.
     """
 
     key: ProcessKey
@@ -206,6 +205,7 @@ class FuseBlown(Event):
     signal: int
     owner: ProcessKey | None = None
     resumed: int = 0
+    filled: bool = False
 
     @property
     def tracked(self) -> ProcessKey:

@@ -4,10 +4,14 @@ Stopped processes are kept in a map until they are resumed or have ended, so tha
 full ring nor the end of its reader loses one.
 """
 
+import contextlib
+import os
+import signal as signals
 import struct
 from collections.abc import Callable, Iterator
 
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
+from ebpftrace.probe import watchdog
 from ebpftrace.probe.interface import AfterResumes, FuseDefault
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.layout import whole_pages
@@ -93,9 +97,17 @@ class KernelFuses:
             self._clear_stop(mm)
         self.forget(key)
 
-    def is_new(self, event: FuseBlown) -> bool:
-        """Whether this stop is not reported yet; a second thread may report it again."""
-        if (stop := (event.key, event.killed)) in self._reported:
+    def accept(self, event: FuseBlown) -> bool:
+        """Whether this stop is to be reported; a second thread may have done so.
+
+        Sends the signal that the kernel side cannot send, since the write of another process
+        crossed the bound. Where that fails, it is tried again at the next reading.
+        """
+        stop = (event.key, event.killed)
+        # A kill may be found in the map before the record of the stop is read.
+        if stop in self._reported or (event.key, True) in self._reported:
+            return False
+        if event.filled and not self._send(event):
             return False
         self._reported.add(stop)
         return True
@@ -103,18 +115,40 @@ class KernelFuses:
     def forget(self, key: ProcessKey) -> None:
         """The process is resumed, or has ended."""
         self._reported -= {(key, False), (key, True)}
-        pid = struct.pack("=I", key.pid)
-        data = bpf.lookup(self.fd, pid, self._size)
-        if data is not None and fuse_blown(data).key == key:
-            bpf.delete(self.fd, pid)
+        if self._stop_of(key) is not None:
+            bpf.delete(self.fd, struct.pack("=I", key.pid))
             self._forget_stopped(key.pid)
 
     def unreported(self) -> Iterator[FuseBlown]:
         """Stops whose record had no room in the ring."""
         for data in self._stopped.values():
             event = fuse_blown(data)
-            if self.is_new(event):
+            if self.accept(event):
                 yield event
+
+    def _stop_of(self, key: ProcessKey) -> FuseBlown | None:
+        """What the map has of a process."""
+        data = bpf.lookup(self.fd, struct.pack("=I", key.pid), self._size)
+        event = None if data is None else fuse_blown(data)
+        return event if event is not None and event.key == key else None
+
+    def _send(self, event: FuseBlown) -> bool:
+        """Whether the process has the signal; not if it was resumed meanwhile, or has ended.
+
+        While it is in the map the watchdog would resume it.
+        """
+        known = self._stop_of(event.key)
+        if known is None or not known.filled:  # the kernel has sent it at a page of its own
+            return known is not None
+        with contextlib.suppress(OSError):
+            pidfd = os.pidfd_open(event.key.pid)
+            try:
+                if watchdog.is_same(event.key.pid, event.key.start_boottime_ns):
+                    signals.pidfd_send_signal(pidfd, event.signal)
+                    return True
+            finally:
+                os.close(pidfd)
+        return False
 
 
 def _packed(default: FuseDefault) -> bytes:

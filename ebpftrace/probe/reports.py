@@ -45,7 +45,7 @@ class Reports:
     def receive_urgent(self, data: bytes) -> None:
         """A record of the other ring: a breach or a stop."""
         event = self._decoder.record(data)
-        if not (self._fuses and isinstance(event, FuseBlown) and not self._fuses.is_new(event)):
+        if not (self._fuses and isinstance(event, FuseBlown) and not self._fuses.accept(event)):
             self._urgent.append(event)
 
     def add_stops(self, stops: Iterable[FuseBlown]) -> None:

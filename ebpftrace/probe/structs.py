@@ -80,8 +80,8 @@ class StructDecoder:
     def __init__(self, *, calls: bool, cpus: int = 0, watermarks: bool = False) -> None:
         self._calls = calls
         self._watermarks = watermarks
-        self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ3qQ" if watermarks else f"={_WORDS}Q")
-        self._base_words = _PATH_WORDS + 3 + (13 if watermarks else 0)
+        self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ4qQ" if watermarks else f"={_WORDS}Q")
+        self._base_words = _PATH_WORDS + 3 + (14 if watermarks else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
         self._tracked_size = self._process.size + (8 * (4 + cpus) if cpus else 0)
@@ -190,12 +190,12 @@ def left_mm(data: bytes) -> int | None:
 def fuse_blown(data: bytes, offset: int = 0) -> FuseBlown:
     """A `struct stop`."""
     (start, memcg_id, time_ns, held, measured, bound, owner_start, tgid, of, signal, owner,
-     resumed, _unused) = _STOP.unpack_from(data, offset)  # fmt: skip
+     resumed, filled) = _STOP.unpack_from(data, offset)  # fmt: skip
     key = ProcessKey(tgid, start)
     return FuseBlown(
         time_ns, key, memcg_id, _FUSES[of], held * PAGE_SIZE, measured * PAGE_SIZE,
         bound * PAGE_SIZE, signal, None if owner == tgid else ProcessKey(owner, owner_start),
-        resumed,
+        resumed, bool(filled),
     )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def is_stopped(pid: int, start_boottime_ns: int) -> bool:
     cgroup of v1 is in state D, as every frozen one (since 6.1, f5d39b020809 "freezer,sched:
     Rewrite core freezer logic"), and is stopped again once it is thawed.
     """
-    if not _is_same(pid, start_boottime_ns):
+    if not is_same(pid, start_boottime_ns):
         return False
     for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 (pathlib is large)
         task = f"/proc/{pid}/task/{thread}"
@@ -107,7 +107,7 @@ def _stopped(map_fd: int) -> Iterator[tuple[int, int]]:
     for key in keys:
         value = ctypes.create_string_buffer(STOP.size)
         if _bpf(_LOOKUP, map_fd, key, value):
-            start, *_, tgid, _of, number, _owner, _resumed, _unused = STOP.unpack(value.raw)
+            start, *_, tgid, _of, number, _owner, _resumed, _filled = STOP.unpack(value.raw)
             if number == signal.SIGSTOP:
                 yield tgid, start
 
@@ -147,7 +147,7 @@ def _bpf(
     return True
 
 
-def _is_same(pid: int, start_boottime_ns: int) -> bool:
+def is_same(pid: int, start_boottime_ns: int) -> bool:
     """Whether the pid is still that process."""
     return start_boottime_ns // _NS_PER_TICK == int(_fields(f"/proc/{pid}/stat")[19])
 

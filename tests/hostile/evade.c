@@ -14,6 +14,7 @@
  *   evade resume MIB  holds MIB, and three helpers resume it all the time
  *   evade trace MIB   the same by a debugger that suppresses each stop
  *   evade linger MIB  the same by a debugger that keeps it from ending once it was killed
+ *   evade fill-… MIB  a child fills its memory with MIB: see fill.h
  *   evade dodge MIB PROCS  holds MIB, and at SIGTERM moves to another cgroup
  *   evade hop MIB PROCS PROCS  holds MIB, and moves between two cgroups all the time
  *   evade rename MIB  holds MIB, and has another name each moment
@@ -36,6 +37,8 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "fill.h"
 
 #define UNPRIVILEGED 65534
 #define MIB (1ul << 20)
@@ -284,6 +287,8 @@ int main(int argc, char **argv)
         return hold_under_tracer(bytes);
     if (!strcmp(mode, "linger"))
         hold_after_death(bytes);
+    if (!strncmp(mode, "fill-", 5))
+        return fill(mode + 5, bytes);
     if (!strcmp(mode, "relay"))
         return relay(bytes);
     if (!strcmp(mode, "rename"))

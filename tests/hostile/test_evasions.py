@@ -32,6 +32,7 @@ capture = false
 """
 CLAIMS = ("claim", "child", "late")
 SHARERS = ("share", "orphan", "moved", "idle", "chain", "vfork")
+FILLERS = ("call", "mem", "poke", "uffd", "shared", "halted")
 
 
 def watching(folder: Path, policy: str, *groups: MemoryCgroup) -> Watch:
@@ -64,6 +65,7 @@ def delegated(group: MemoryCgroup) -> Path:
     ("attack", "scope"),
     [*((attack, scope) for attack in ("plain", *CLAIMS, *SHARERS)
        for scope in ("process", "job")),
+     *((f"fill-{how}", scope) for how in FILLERS for scope in ("process", "job")),
      ("forks", "job")],
 )  # fmt: skip
 def test_evader_is_ended_and_the_calm_process_beside_it_is_not(
@@ -106,7 +108,7 @@ def test_debugger_does_not_keep_a_killed_process_from_ending(tmp_path: Path) -> 
     assert VICTIM not in {one["comm"] for one in of_type(watch, "step")}
 
 
-@pytest.mark.parametrize("attack", [*SHARERS, "linger"])
+@pytest.mark.parametrize("attack", [*SHARERS, "linger", *(f"fill-{how}" for how in FILLERS)])
 def test_what_keeps_the_memory_of_a_killed_process_ends_with_it(
     tmp_path: Path, attack: str
 ) -> None:

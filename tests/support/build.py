@@ -77,7 +77,8 @@ def flood_binary() -> Path:
 @cache
 def evade_binary() -> Path:
     """How an unprivileged user evades a fuse (tests/hostile/evade.c)."""
-    return compiled("evade", [ROOT / "tests" / "hostile" / "evade.c"])
+    sources = ("evade.c", "fill.c", "fill.h")
+    return compiled("evade", [ROOT / "tests" / "hostile" / source for source in sources])
 
 
 @cache

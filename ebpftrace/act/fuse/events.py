@@ -41,7 +41,8 @@ class FuseEvent:
     `limit_name` describes a limit that the job shares, if `limit_bytes` is that.
     `next_steps` describes what happens next: "capture, shell, then SIGKILL". `monotonic_ns`
     is CLOCK_MONOTONIC, `time_ns` Unix time. `resumed` is how often other programs resumed it
-    within a second, where it was killed for that.
+    within a second, where it was killed for that. `filled`: another process wrote to its
+    memory.
     """
 
     kind: FuseEventKind
@@ -62,3 +63,4 @@ class FuseEvent:
     time_ns: int
     limit_name: str = ""
     resumed: int = 0
+    filled: bool = False

@@ -52,6 +52,7 @@ def first_event(
         time_ns=time_ns,
         limit_name=limit_name,
         resumed=blown.resumed,
+        filled=blown.filled,
     )
     return replace(event, sentence=_sentence(event, policy.fuse))
 
@@ -92,13 +93,14 @@ def describe_next_steps(policy: Policy) -> str:
 def _sentence(event: FuseEvent, fuse: Fuse | None) -> str:
     process = f"{event.comm} {event.process.pid}"
     duration = format_duration(event.stopped_ns)
+    filled = "another process fills its memory; " if event.filled else ""
     match event.kind:
         case FuseEventKind.STOPPED:
-            return f"{process} was stopped: {_crossing(event, fuse)}"
+            return f"{process} was stopped: {filled}{_crossing(event, fuse)}"
         case FuseEventKind.KILLED:
             resumed = f"other programs resumed it {event.resumed} times within a second; "
             why = resumed if event.resumed else ""
-            return f"{process} was killed: {why}{_crossing(event, fuse)}"
+            return f"{process} was killed: {why}{filled}{_crossing(event, fuse)}"
         case FuseEventKind.ENDED:
             return f"{process} ended {duration} after it was stopped"
     bound = event.next_bound_bytes

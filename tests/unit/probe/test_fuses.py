@@ -1,11 +1,16 @@
 """Bounds and stops in the kernel's maps, which are in memory here."""
 
+import errno
+import os
 import signal
 import struct
+import subprocess
+from collections.abc import Iterator
 
 import pytest
 
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
+from ebpftrace.host import proc
 from ebpftrace.probe.fuses import KernelFuses
 from ebpftrace.probe.interface import FuseDefault
 from ebpftrace.probe.structs import FUSE_DEFAULT, StructDecoder
@@ -30,10 +35,12 @@ def fuses(maps: FakeMaps) -> KernelFuses:
     return KernelFuses(maps, STRUCTS, MM.get)  # type: ignore[arg-type]
 
 
-def put_stop(maps: FakeMaps, key: ProcessKey) -> None:
-    """As the kernel program does before it sends the signal."""
+def put_stop(
+    maps: FakeMaps, key: ProcessKey, number: int = SIGSTOP, *, filled: bool = False
+) -> None:
+    """As the kernel program does before it sends the signal, or has it sent."""
     value = STOP.pack(key.start_boottime_ns, 42, 5, 10, 20, 30, key.start_boottime_ns,
-                      key.pid, 2, SIGSTOP, key.pid, 0, 0)  # fmt: skip
+                      key.pid, 2, number, key.pid, 0, filled)  # fmt: skip
     maps.put("stopped", key.pid, value, "=I")
 
 
@@ -89,9 +96,9 @@ def test_default_is_pages_or_parts_of_the_limit(
 
 def test_stop_is_new_once_until_it_is_cleared(maps: FakeMaps, fuses: KernelFuses) -> None:
     event = FuseBlown(5, GOPLS, 42, FuseScope.JOB, 1, 2, 3, SIGSTOP)
-    seen = [fuses.is_new(event), fuses.is_new(event)]
+    seen = [fuses.accept(event), fuses.accept(event)]
     fuses.clear_stop(GOPLS)
-    seen.append(fuses.is_new(event))
+    seen.append(fuses.accept(event))
     assert seen == [True, False, True]
     assert maps.runs == [("clear_stop", (MM[GOPLS],))]
 
@@ -120,9 +127,15 @@ def test_stop_and_the_kill_after_it_are_both_new(fuses: KernelFuses) -> None:
     """Another program had resumed it again and again."""
     stop = FuseBlown(5, GOPLS, 42, FuseScope.JOB, 1, 2, 3, SIGSTOP)
     kill = FuseBlown(6, GOPLS, 42, FuseScope.JOB, 1, 2, 3, SIGKILL, resumed=5)
-    assert [fuses.is_new(event) for event in (stop, kill, stop, kill)] == [
+    assert [fuses.accept(event) for event in (stop, kill, stop, kill)] == [
         True, True, False, False,
     ]  # fmt: skip
+
+
+def test_stop_that_is_read_after_the_kill_is_not_reported(fuses: KernelFuses) -> None:
+    stop = FuseBlown(5, GOPLS, 42, FuseScope.JOB, 1, 2, 3, SIGSTOP)
+    kill = FuseBlown(6, GOPLS, 42, FuseScope.JOB, 1, 2, 3, SIGKILL)
+    assert [fuses.accept(event) for event in (kill, stop)] == [True, False]
 
 
 def test_process_that_shares_the_memory_of_another_names_its_owner(
@@ -140,3 +153,76 @@ def test_reused_pid_stays_in_the_map(maps: FakeMaps, fuses: KernelFuses) -> None
     put_stop(maps, ProcessKey(GOPLS.pid, GOPLS.start_boottime_ns + 1))
     fuses.forget(GOPLS)
     assert stopped(maps) == {GOPLS.pid}
+
+
+@pytest.fixture
+def child() -> Iterator["subprocess.Popen[bytes]"]:
+    """A process of ours, which nothing but the fuse signals."""
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        yield process
+        process.kill()
+
+
+def filled(pid: int, number: int = SIGSTOP, later_ns: int = 0) -> FuseBlown:
+    """Another process's write took it past its bound, or one that has its pid later."""
+    stat = proc.read_stat(pid)
+    assert stat is not None
+    key = ProcessKey(pid, stat.start_boottime_ns + later_ns)
+    return FuseBlown(5, key, 42, FuseScope.JOB, 1, 2, 3, number, filled=True)
+
+
+@pytest.mark.parametrize("number", [SIGSTOP, SIGKILL])
+def test_process_that_another_filled_is_sent_the_signal_once(
+    maps: FakeMaps, fuses: KernelFuses, child: "subprocess.Popen[bytes]", number: int
+) -> None:
+    event = filled(child.pid, number)
+    put_stop(maps, event.key, number, filled=True)
+    assert fuses.accept(event)
+    _, status = os.waitpid(child.pid, os.WUNTRACED)
+    assert (os.WSTOPSIG if number == SIGSTOP else os.WTERMSIG)(status) == number
+    assert not fuses.accept(event)
+    assert not list(fuses.unreported())
+
+
+def test_stop_that_the_kernel_has_sent_meanwhile_is_not_sent_again(
+    maps: FakeMaps, fuses: KernelFuses, child: "subprocess.Popen[bytes]"
+) -> None:
+    event = filled(child.pid)
+    put_stop(maps, event.key, filled=False)
+    assert fuses.accept(event)
+    assert not stopped_or_ended(child.pid)
+
+
+def test_cleared_stop_and_one_of_an_earlier_process_are_neither_sent_nor_reported(
+    maps: FakeMaps, fuses: KernelFuses, child: "subprocess.Popen[bytes]"
+) -> None:
+    assert not fuses.accept(filled(child.pid))
+    earlier = filled(child.pid, later_ns=-1_000_000_000)
+    put_stop(maps, earlier.key, filled=True)
+    assert not fuses.accept(earlier)
+    assert not stopped_or_ended(child.pid)
+
+
+def test_signal_that_could_not_be_sent_is_sent_at_the_next_reading(
+    maps: FakeMaps,
+    fuses: KernelFuses,
+    child: "subprocess.Popen[bytes]",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    event = filled(child.pid)
+    put_stop(maps, event.key, filled=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pidfd_open", no_descriptor)
+        assert not fuses.accept(event)
+        assert not list(fuses.unreported())
+    assert [found.key for found in fuses.unreported()] == [event.key]
+    assert os.WIFSTOPPED(os.waitpid(child.pid, os.WUNTRACED)[1])
+
+
+def no_descriptor(_pid: int) -> int:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def stopped_or_ended(pid: int) -> bool:
+    """Whether a signal has stopped or ended our child."""
+    return os.waitpid(pid, os.WUNTRACED | os.WNOHANG) != (0, 0)

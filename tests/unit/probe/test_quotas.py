@@ -103,7 +103,7 @@ def test_unused_cgroups_are_evicted_once_half_of_the_table_is_taken(maps: FakeMa
 
 
 def test_cgroup_with_a_bound_of_user_space_is_not_evicted(maps: FakeMaps) -> None:
-    marks = struct.pack("=9q", *[0] * 9)
+    marks = struct.pack("=10q", *[0] * 10)
     armed = marks[:-8] + struct.pack("=q", 1)
     maps.put("cgroups", HOG, cgroup_struct(processes=0) + marks)
     maps.put("cgroups", VICTIM, cgroup_struct(processes=0) + armed)

@@ -62,7 +62,7 @@ class FakeKernel:
     def forget(self, key: ProcessKey) -> None:
         self.forgotten.append(key)
 
-    def is_new(self, event: FuseBlown) -> bool:
+    def accept(self, event: FuseBlown) -> bool:
         new = event.key not in self.stopped
         self.stopped.add(event.key)
         return new

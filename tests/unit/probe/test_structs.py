@@ -58,7 +58,7 @@ def test_cgroup_without_limits_has_none() -> None:
 
 def test_held_pages_need_watermarks() -> None:
     marks = StructDecoder(calls=False, watermarks=True)
-    data = cgroup_struct() + (9).to_bytes(8, "little") + bytes(8 * 8)
+    data = cgroup_struct() + (9).to_bytes(8, "little") + bytes(9 * 8)
     assert marks.sizes()["cgroup_counters"] == len(data)
     assert marks.held_pages(data) == 9
     assert DECODER.held_pages(cgroup_struct()) == 0

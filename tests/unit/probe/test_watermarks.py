@@ -19,7 +19,7 @@ def maps(monkeypatch: pytest.MonkeyPatch) -> FakeMaps:
 
 def hold(maps: FakeMaps, cgroup_id: int, pages: int) -> None:
     """The kernel side's sum of a cgroup."""
-    maps.put("cgroups", cgroup_id, cgroup_struct() + struct.pack("=q", pages) + bytes(64))
+    maps.put("cgroups", cgroup_id, cgroup_struct() + struct.pack("=q", pages) + bytes(72))
 
 
 def part(cgroup_id: int, pages: int) -> TrackedEntry:
