@@ -3,7 +3,8 @@
 On a busy node it would wait for a processor behind the jobs, for tens of milliseconds, and
 a hook with it. As a real-time thread (SCHED_FIFO) it does not wait. Whatever floods it with
 events must not take a processor from the jobs in this way, so it is one only while it needs
-little. What it starts has the ordinary priority (SCHED_RESET_ON_FORK). Source: sched(7).
+little. What it starts has the ordinary priority (SCHED_RESET_ON_FORK), a hook from its first
+instruction on (`act/actions/support/spawn.py`). Source: sched(7).
 """
 
 import os

@@ -3,18 +3,17 @@
 import contextlib
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ebpftrace.act.actions.support.running import Ended, Running, finished
+from ebpftrace.act.actions.support.spawn import Child, spawn
 from ebpftrace.act.incident.incident import Incident, environment, facts_json
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.survival import ordinary_score
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.host import pidfd
-from ebpftrace.host.descriptors import restore_limit
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, format_bytes
 
@@ -49,19 +48,11 @@ def start_program(
         os.set_blocking(ours, False)
         try:
             with ordinary_score():
-                process = subprocess.Popen(
-                    argv,
-                    stdin=facts,
-                    stdout=theirs,
-                    stderr=theirs,
-                    env=environment(incident, added),
-                    start_new_session=True,
-                )
+                process = spawn(argv, environment(incident, added), stdin=facts, output=theirs)
         except OSError as error:
             return finished(StepStatus.FAILED, f"{clean(argv[0])}: {error.strerror or error}")
         kept.callback(_reap, process)
         kept.callback(_kill, process)  # without a descriptor it could not be polled
-        restore_limit(process.pid)
         process_fd = pidfd.open_by_pid(process.pid)
         kept.pop_all()
     return RunningProgram(process, process_fd, ours, output_bytes)
@@ -75,7 +66,7 @@ class RunningProgram:
     keeps running. A cancelled program is killed with its whole process group.
     """
 
-    process: subprocess.Popen[bytes]
+    process: Child
     pidfd: int
     pipe: int
     output_bytes: int
@@ -110,7 +101,7 @@ class RunningProgram:
             return Ended(StepStatus.FAILED, "killed", self.output)
         if not died:
             return None
-        code = self.process.returncode
+        code = self.process.wait()
         status = StepStatus.FAILED if code else StepStatus.DONE
         return Ended(status, self._detail(code), self.output)
 
@@ -162,14 +153,14 @@ class RunningProgram:
         return f"{detail}: {clean(lines[-1], _LAST_LINE)}" if lines else detail
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: Child) -> None:
     """Kill the process group it leads. A session started below it is out of reach."""
     # Not reaped yet, so its group's id cannot be another's.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _reap(process: subprocess.Popen[bytes]) -> None:
+def _reap(process: Child) -> None:
     """Wait for a killed process on a thread, so that it does not stay a zombie."""
     with contextlib.suppress(RuntimeError):  # no thread is left
         threading.Thread(target=process.wait, name="reap", daemon=True).start()

@@ -67,7 +67,7 @@ def test_cancelled_program_is_given_up_after_half_a_second() -> None:
     assert running.poll(499) is None
     assert running.poll(500) == Ended(StepStatus.FAILED, "killed")
     assert running.stop() == f"pid {running.process.pid} survives SIGKILL"
-    running.process.kill()
+    os.kill(running.process.pid, signal.SIGKILL)
     until(lambda: not lives(running.process.pid))
 
 
