@@ -3,7 +3,7 @@
 import base64
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,14 +65,23 @@ def relocate(code: bytes, numbers: Mapping[int, int]) -> bytes:
     not have.
     """
     patched = bytearray(code)
-    at = 0
-    while at < len(code):
-        opcode, registers, _offset, value = struct.unpack_from("=BBhi", code, at)
-        if opcode == _LOAD_64:
-            if registers >> 4 == _MAP_FD:
-                struct.pack_into("=i", patched, at + 4, numbers[value])
-            at += _INSTRUCTION  # the constant's upper half takes a second instruction
-        elif opcode == _CALL and registers >> 4 == 0 and value >= FIRST_KFUNC:
+    # The upper half of a 64-bit constant takes a second instruction, whose opcode is 0.
+    opcodes = code[::_INSTRUCTION]
+    for at, registers, value in _instructions(code, opcodes, _LOAD_64):
+        if registers >> 4 == _MAP_FD:
+            struct.pack_into("=i", patched, at + 4, numbers[value])
+    for at, registers, value in _instructions(code, opcodes, _CALL):
+        if registers >> 4 == 0 and value >= FIRST_KFUNC:
             patched[at + 1] = registers | _KFUNC << 4
-        at += _INSTRUCTION
     return bytes(patched)
+
+
+def _instructions(code: bytes, opcodes: bytes, opcode: int) -> Iterator[tuple[int, int, int]]:
+    """Position, registers and constant of each with this opcode, found without a look at the
+    others: the programs have tens of thousands."""
+    number = opcodes.find(opcode)
+    while number >= 0:
+        at = number * _INSTRUCTION
+        _opcode, registers, _offset, value = struct.unpack_from("=BBhi", code, at)
+        yield at, registers, value
+        number = opcodes.find(opcode, number + 1)
