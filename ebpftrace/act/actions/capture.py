@@ -21,6 +21,11 @@ from typing import Annotated, Any
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.evidence import Part, parts_of
+from ebpftrace.act.actions.support.first_turn import (
+    FirstTurn,
+    inherited_priority,
+    is_real_time,
+)
 from ebpftrace.act.actions.support.running import Ended, Running, Written
 from ebpftrace.act.actions.support.surplus import Kept, surplus
 from ebpftrace.act.incident.incident import Incident, facts
@@ -64,10 +69,22 @@ class _Capturing(Background):
 
     def __init__(self, incident: Incident, options: CaptureOptions) -> None:
         self._written: Written | None = None
-        super().__init__(
-            "capture",
-            lambda cancelled: capture(incident, options, cancelled, written=self._report),
-        )
+        wanted = is_real_time()  # this thread, which waits for the evidence
+
+        def work(cancelled: Event) -> Ended:
+            turn = FirstTurn(wanted)
+
+            def written(folder: Path) -> None:
+                self._report(folder)
+                turn.hand_over()
+
+            def parts(of: Incident) -> Iterator[Part]:
+                return turn.during(parts_of(of))
+
+            return capture(incident, options, cancelled, parts, written)
+
+        with inherited_priority():
+            super().__init__("capture", work)
 
     def poll(self, now_ns: int) -> Ended | Written | None:
         ended = super().poll(now_ns)
