@@ -143,8 +143,19 @@ MOST_PROCESSES = 1024
 """So many of a job are listed: one with thousands must not delay what others are read for."""
 
 
+def listed_processes(job: JobSnapshot) -> tuple[ProcessSnapshot, ...]:
+    """The largest of its processes."""
+    return job.processes[:MOST_PROCESSES]
+
+
 def job_fields(job: JobSnapshot, now_ns: int) -> Record:
     """Of a snapshot of that time (CLOCK_MONOTONIC)."""
+    processes = [process_fields(process, now_ns) for process in listed_processes(job)]
+    return own_job_fields(job, now_ns) | {"processes": processes}
+
+
+def own_job_fields(job: JobSnapshot, now_ns: int) -> Record:
+    """The same without its processes, which come last."""
     seconds = job.seconds_to_limit
     return {
         **identity_fields(job.identity),
@@ -173,9 +184,6 @@ def job_fields(job: JobSnapshot, now_ns: int) -> Record:
         "stalls": job.stalls,
         "processes_seen": job.started,
         "processes_left_out": max(0, len(job.processes) - MOST_PROCESSES),
-        "processes": [
-            process_fields(process, now_ns) for process in job.processes[:MOST_PROCESSES]
-        ],
     }
 
 

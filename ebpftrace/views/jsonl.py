@@ -1,29 +1,25 @@
 """JSON Lines, one object per line, for programs. Reference: `docs/jsonl.md`."""
 
-import json
-import re
 from collections.abc import Callable
 
 from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.fuse.records import fuse_record
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
-from ebpftrace.act.incident.records import Record, outcome_record, step_record
+from ebpftrace.act.incident.records import outcome_record, step_record
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, Snapshot
 from ebpftrace.views.activity import Remark
-from ebpftrace.views.changes import SnapshotChanges
+from ebpftrace.views.json_text.encode import json_line
+from ebpftrace.views.json_text.snapshots import SnapshotText
 from ebpftrace.views.pipe.backlog import is_routine
 from ebpftrace.views.records import (
     end_record,
     finding_record,
     note_record,
     remark_record,
-    snapshot_record,
     start_record,
 )
 from ebpftrace.views.start import Started
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class JsonLines:
@@ -42,7 +38,7 @@ class JsonLines:
     ) -> None:
         self._write = write
         self._write_routine = write_routine or write
-        self._snapshot_record = SnapshotChanges().record if changes else snapshot_record
+        self._snapshots = SnapshotText(changes=changes)
 
     def start(self, started: Started) -> None:
         self._write(json_line(start_record(started)))
@@ -52,7 +48,7 @@ class JsonLines:
         write(json_line(note_record(note)))
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._write_routine(json_line(self._snapshot_record(snapshot)))
+        self._write_routine(self._snapshots.line(snapshot))
 
     def finding(self, finding: Finding) -> None:
         self._write(json_line(finding_record(finding)))
@@ -79,19 +75,3 @@ class JsonLines:
 def loss_text(note: LossNote) -> str:
     """The record that reports dropped output."""
     return json_line(note_record(note))
-
-
-def json_line(record: Record) -> str:
-    """One line of ASCII with its newline. A lone surrogate becomes U+FFFD.
-
-    Strict parsers reject a lone surrogate even if it is escaped.
-    """
-    text = _compact(record)
-    if "\\ud" in text:
-        whole = _LONE_SURROGATE.sub("\ufffd", json.dumps(record, ensure_ascii=False))
-        text = _compact(json.loads(whole))
-    return text + "\n"
-
-
-def _compact(record: Record) -> str:
-    return json.dumps(record, separators=(",", ":"), allow_nan=False)

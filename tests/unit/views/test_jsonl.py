@@ -4,7 +4,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebpftrace.views.jsonl import JsonLines, json_line
+from ebpftrace.views.json_text.encode import json_line
+from ebpftrace.views.jsonl import JsonLines
 from tests.support import watches
 
 

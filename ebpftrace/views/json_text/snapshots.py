@@ -1,0 +1,96 @@
+"""Snapshots as JSON. The text of what has not changed is kept: only ages differ in it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ebpftrace.act.incident.records import Record
+from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
+from ebpftrace.ledger.clock import Aging
+from ebpftrace.views.changes import Listed, SnapshotChanges
+from ebpftrace.views.fields import listed_processes, own_job_fields, process_fields
+from ebpftrace.views.json_text.encode import json_text
+from ebpftrace.views.records import changes_record, snapshot_record
+
+_AGE = '"age_ns":'
+"""Nothing else begins so: in a string, a quotation mark has a backslash before it."""
+
+_JOBS = '"jobs":[]'
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A job without its processes, or a process."""
+
+    of: Aging
+    before: str  # what comes before its age
+    after: str
+
+    def at(self, now_ns: int) -> str:
+        return f"{self.before}{self.of.age_at(now_ns)}{self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class _JobText:
+    job: JobSnapshot
+    own: _Text
+    processes: tuple[_Text, ...]
+
+    def at(self, now_ns: int) -> str:
+        processes = ",".join([process.at(now_ns) for process in self.processes])
+        return f"{self.own.at(now_ns)}{processes}]}}"
+
+
+class SnapshotText:
+    """Writes `snapshot_record`, or with `changes` what `SnapshotChanges` lists, as a line.
+
+    The text of a job is kept until the next snapshot. With `changes` only the text of jobs
+    that changed is kept, so that what it takes follows from them.
+    """
+
+    def __init__(self, *, changes: bool = False) -> None:
+        self._changes = SnapshotChanges() if changes else None
+        self._kept: dict[str, _JobText] = {}  # by the job's key
+
+    def line(self, snapshot: Snapshot) -> str:
+        """The line of the next snapshot."""
+        now_ns, changes = snapshot.monotonic_ns, self._changes
+        listed = Listed(snapshot.jobs) if changes is None else changes.listed(snapshot)
+        if listed.since is None:
+            record = snapshot_record(replace(snapshot, jobs=()))
+        else:
+            record = changes_record(snapshot, listed.since, (), listed.gone)
+        before, _, after = json_text(record).partition(_JOBS)
+        jobs = ",".join(
+            self._jobs(listed, now_ns, keep=changes is None or listed.since is not None)
+        )
+        return f'{before}"jobs":[{jobs}]{after}\n'
+
+    def _jobs(self, listed: Listed, now_ns: int, *, keep: bool) -> Iterable[str]:
+        kept, self._kept = self._kept, {}
+        for job in listed.jobs:
+            key = job.identity.key
+            text = kept.get(key)
+            if text is None or text.job is not job:
+                text = _job_text(job, () if text is None else text.processes)
+            if keep:
+                self._kept[key] = text
+            yield text.at(now_ns)
+
+
+def _job_text(job: JobSnapshot, known: tuple[_Text, ...]) -> _JobText:
+    """`known` are the texts of its processes before."""
+    by_id = {id(text.of): text for text in known}
+    processes = tuple(
+        by_id.get(id(process)) or _process_text(process) for process in listed_processes(job)
+    )
+    own = _text(job, own_job_fields(job, job.drawn_ns or 0) | {"processes": []})
+    return _JobText(job, replace(own, after=own.after.removesuffix("]}")), processes)
+
+
+def _process_text(process: ProcessSnapshot) -> _Text:
+    return _text(process, process_fields(process, process.drawn_ns or 0))
+
+
+def _text(of: Aging, record: Record) -> _Text:
+    before, key, after = json_text(record).partition(_AGE)
+    return _Text(of, before + key, after.lstrip("-0123456789"))

@@ -1,0 +1,99 @@
+"""Text that is kept is what each record would be if it was written anew."""
+
+import random
+
+import pytest
+
+from ebpftrace.ledger import ProcessSnapshot, Snapshot
+from ebpftrace.views.changes import WHOLE_NS, SnapshotChanges
+from ebpftrace.views.json_text import snapshots
+from ebpftrace.views.json_text.encode import json_line
+from ebpftrace.views.json_text.snapshots import SnapshotText
+from ebpftrace.views.records import snapshot_record
+from tests.support.scripted_ledger import ScriptedLedger, identity
+
+NAMES = [
+    "x",
+    "y",
+    '"age_ns":5',
+    '\\"age_ns\\":5',
+    '"jobs":[]',
+    "%d %s {0}",
+    "\ud800",
+    "😀",
+    "]}",
+]
+SECONDS = WHOLE_NS // 10**9
+
+
+def history(seed: int) -> list[Snapshot]:
+    """Snapshots of jobs with all kinds of names, of which few change at a time."""
+    choose, book = random.Random(seed), ScriptedLedger()
+    found = []
+    for pid in range(1, 9):
+        book.start(pid, 10 * pid, identity(choose.choice(NAMES), pid % 3))
+    for _ in range(3 * SECONDS):
+        pid = choose.randrange(1, 12)
+        match choose.randrange(12):
+            case 0 | 1:
+                book.read(pid, choose.randrange(100))
+            case 2:
+                book.exit(pid)
+            case 3:
+                book.start(pid, 7, identity(choose.choice(NAMES), pid % 3))
+            case 4:
+                book.rename(pid, choose.choice(NAMES))
+            case 5:
+                book.cgroup(choose.randrange(3), charge_bytes=choose.randrange(1 << 30))
+        book.at += choose.choice((0.3, 1, 1))
+        found.append(book.snapshot())
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_line_is_the_record_of_the_snapshot(seed: int) -> None:
+    text = SnapshotText()
+    for snapshot in history(seed):
+        assert text.line(snapshot) == json_line(snapshot_record(snapshot))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_with_changes_a_line_is_the_record_of_what_changed(seed: int) -> None:
+    text, changes = SnapshotText(changes=True), SnapshotChanges()
+    for snapshot in history(seed):
+        assert text.line(snapshot) == json_line(changes.record(snapshot))
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_the_text_of_what_did_not_change_is_not_made_again(
+    monkeypatch: pytest.MonkeyPatch, changes: bool
+) -> None:
+    book, text = ScriptedLedger(), SnapshotText(changes=changes)
+    made: list[int] = []
+    make = snapshots._process_text
+
+    def counted(process: ProcessSnapshot) -> object:
+        made.append(process.pid)
+        return make(process)
+
+    monkeypatch.setattr(snapshots, "_process_text", counted)
+    for pid in (1, 2, 3):
+        book.start(pid, 5, identity("a" if pid < 3 else "b", pid % 2))
+    for second in range(6):
+        book.at += 1
+        book.read(1, 5 + second)
+        text.line(book.snapshot())
+    assert made.count(1) >= 5
+    assert made.count(2) <= 3
+    assert made.count(3) <= 2
+
+
+def test_with_changes_only_the_text_of_what_changed_is_kept() -> None:
+    book, text = ScriptedLedger(), SnapshotText(changes=True)
+    for pid in (1, 2, 3):
+        book.start(pid, 5, identity(str(pid), pid))
+    for second in range(6):
+        book.at += 1
+        book.read(2, 5 + second)
+        text.line(book.snapshot())
+    assert list(text._kept) == [identity("2", 2).key]
