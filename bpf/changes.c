@@ -1,23 +1,14 @@
 /* A reading of what changed since the last one, by iterators over two maps. What a reading
  * costs follows from what changed, apart from a look at each entry. */
 
-/* ctx is struct bpf_iter__bpf_map_elem: meta, map, key, value. The first field of meta is the
- * file that user space reads, the key is NULL after the last entry. Loaded by assembly: bcc
- * would turn these loads into calls of bpf_probe_read, and their types would be lost. */
+/* ctx is struct bpf_iter__bpf_map_elem: meta, map, key, value. The key is NULL after the last
+ * entry. */
 struct element {
     void *meta;
     void *map;
     u64 *key;
     void *value;
 };
-
-#define LOAD_U64(pointer) ({ \
-    u64 loaded; \
-    asm volatile("%0 = *(u64 *)(%1 + 0)" : "=r"(loaded) : "r"(pointer)); \
-    loaded; \
-})
-
-static long (*seq_write)(u64 file, const void *data, u32 size) = (void *)127;
 
 /* Writes the entries that changed. All counters of an entry with a change are read, and once
  * more at the next reading: the first may come in the middle of a change. */

@@ -114,3 +114,14 @@ static inline u64 on_v2(u64 memcg)
     u64 root = read_u64(read_u64(memcg + AT(cgroup_subsys_state, cgroup)) + AT(cgroup, root));
     return bits_if_less(read_u32(root + AT(cgroup_root, hierarchy_id)), 1);
 }
+
+/* What an iterator writes for user space to read. The first field of its context's `meta` is
+ * the file. It is loaded by assembly: bcc would turn these loads into calls of bpf_probe_read,
+ * and their types would be lost. */
+#define LOAD_U64(pointer) ({ \
+    u64 loaded; \
+    asm volatile("%0 = *(u64 *)(%1 + 0)" : "=r"(loaded) : "r"(pointer)); \
+    loaded; \
+})
+
+static long (*seq_write)(u64 file, const void *data, u32 size) = (void *)127;

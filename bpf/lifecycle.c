@@ -157,10 +157,19 @@ int on_cgroup_attach_task(struct bpf_raw_tracepoint_args *ctx)
 /* Run over all tasks when the watch begins, to find processes that run already. A task that
  * only borrows its mm (vfork) is not its owner. Where the main thread has ended, another
  * thread is the owner, but the process keeps the main thread's name. With FOLLOW_CHILDREN it
- * is run until it finds no more: a parent may come after its child. */
-int adopt(void *ctx)
+ * is run until it finds no more: a parent may come after its child.
+ *
+ * A few bytes are written for each process that is found, so that user space gets to read the
+ * records between two parts of a run: the ring has no room for those of thousands. */
+struct task_element { /* struct bpf_iter__task */
+    void *meta;
+    void *task;
+};
+
+int adopt(struct task_element *ctx)
 {
-    u64 task = read_u64((u64)ctx + 8); /* struct bpf_iter__task: meta, task */
+    void *meta = ctx->meta;
+    u64 task = read_u64((u64)ctx + 8), found[2] = {};
     if (!task)
         return 0;
     u64 mm = mm_of(task);
@@ -174,5 +183,8 @@ int adopt(void *ctx)
         follow(tgid, leader);
     if (descends || task_selected(leader) || file_selected(leader, mm))
         track(leader, mm, START_FOUND, leader + AT(task_struct, comm), 0);
+    else
+        return 0;
+    seq_write(LOAD_U64(meta), found, sizeof(found));
     return 0;
 }

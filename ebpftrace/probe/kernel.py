@@ -240,7 +240,10 @@ class KernelProbe:
         until_ns = time.monotonic_ns() + _ADOPT_NS
         for _round in range(_GENERATIONS if follow else 1):
             before = len(self._processes)
-            self._programs.iterate("adopt", iterator)
-            self._rings.take(MAX_PROCESSES, _ADOPT_NS)
+            self._programs.iterate("adopt", iterator, self._take_starts)
+            self._take_starts()
             if len(self._processes) == before or time.monotonic_ns() > until_ns:
                 return
+
+    def _take_starts(self) -> None:
+        self._rings.take(MAX_PROCESSES, _ADOPT_NS)

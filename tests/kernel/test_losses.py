@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.observers import storm
 from ebpftrace.events import (
     ProcessExited,
     ProcessRead,
@@ -14,6 +15,7 @@ from ebpftrace.events import (
 from ebpftrace.probe import Selection
 from ebpftrace.probe.loading import bpf
 from ebpftrace.units import MIB
+from tests.support.cgroups import memory_cgroup
 from tests.support.observer import Observer
 from tests.support.process_state import until
 from tests.support.workload import Workload
@@ -39,6 +41,29 @@ def test_process_that_lives_five_milliseconds_is_reported(observer: Observer) ->
         assert exited.counters.mapped_bytes == 3 * MIB
         assert 3 * MIB <= exited.counters.peak_bytes < 5 * MIB
         assert observer.started(pid).how == "exec"
+
+
+def test_more_running_processes_than_the_ring_has_room_for_are_found_without_a_loss() -> None:
+    with memory_cgroup() as group:
+        first = group.run([storm(), "many", "600", "0"])
+        try:
+            until(lambda: len(group.pids()) == 600)
+            pids = group.pids()
+            observer = Observer(
+                Selection(cgroups=(group.name,)), cgroup_ids=(group.id,), ring_bytes=1 << 19
+            )
+            try:
+                losses = observer.probe.losses()
+                observer.read()
+                started = [e for e in observer.all(ProcessStarted) if e.key.pid in pids]
+            finally:
+                observer.close()
+        finally:
+            first.kill()
+            first.wait()
+    assert losses == {}
+    assert sorted(e.key.pid for e in started) == sorted(pids)
+    assert {e.how for e in started} == {"found"}
 
 
 def test_five_hundred_short_processes_are_reported_or_counted_as_lost() -> None:

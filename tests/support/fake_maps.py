@@ -32,7 +32,7 @@ class FakeMaps:
     def missed_runs(self, _names: object) -> int:
         return 0
 
-    def iterate(self, name: str, _btf_id: int) -> None:
+    def iterate(self, name: str, _btf_id: int, _between: object = None) -> None:
         self.runs.append((name, ()))
         self.iterated.get(name, lambda: None)()
 

@@ -148,11 +148,16 @@ class Programs:
             )  # fmt: skip
             self._own_event(attach(program, int(at_return), event, function.encode(), 0, 0))
 
-    def iterate(self, name: str, btf_id: int) -> None:
-        """Run an iterator program once over all it iterates; it is loaded at the first time."""
+    def iterate(
+        self, name: str, btf_id: int, between: Callable[[], None] = lambda: None
+    ) -> None:
+        """Run an iterator program once over all it iterates; it is loaded at the first time.
+
+        For `between` see `bpf.iterate`.
+        """
         program = self._load_iterator(name, btf_id)
         with _probe_errors(f"the kernel does not run the iterator {name}"):
-            bpf.iterate(program)
+            bpf.iterate(program, between)
 
     def elements(self, name: str, map_name: str, btf_id: int) -> Callable[[], bytes]:
         """A function that runs an iterator program over a map; what the program writes."""

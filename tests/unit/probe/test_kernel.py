@@ -3,6 +3,8 @@
 The kernel side is scripted, and the constructor, which loads it, is left out.
 """
 
+from collections.abc import Callable
+
 import pytest
 
 from ebpftrace.probe.kernel import KernelProbe
@@ -19,8 +21,9 @@ class Family:
     def __len__(self) -> int:
         return self._found
 
-    def iterate(self, name: str, iterator: int) -> None:
+    def iterate(self, name: str, iterator: int, between: Callable[[], None]) -> None:
         assert (name, iterator) == ("adopt", 42)
+        between()
         self.rounds += 1
         self._found += self._left.pop(0) if self._left else 0
 

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import struct
+from collections.abc import Callable
 
 from ebpftrace.probe.loading.bpf.syscall import (
     ITER_CREATE,
@@ -88,14 +89,17 @@ def attach_tracing(program: int) -> int:
     return bpf(RAW_TRACEPOINT_OPEN, pack("QII", 0, program, 0))
 
 
-def iterate(program: int) -> None:
-    """Run an iterator program over everything it iterates."""
+def iterate(program: int, between: Callable[[], None] = lambda: None) -> None:
+    """Run an iterator program over everything it iterates.
+
+    `between` is called after each 4096 bytes that it writes, which are dropped.
+    """
     link = bpf(LINK_CREATE, pack("IIIIQI", program, 0, ATTACH_TRACE_ITER, 0, 0, 0))
     try:
         reader = bpf(ITER_CREATE, pack("II", link, 0))
         try:
             while os.read(reader, 4096):
-                pass
+                between()
         finally:
             os.close(reader)
     finally:
