@@ -28,6 +28,9 @@ READER = ProgramReader()
 MOST_REMARKS = 8
 """Programs that are named; a job could make any number of them."""
 
+_Words = tuple[str, tuple[str, ...], str, str]
+_MOST_SHARED, _LONGEST_SHARED = 256, 1024  # of the words of processes; characters of arguments
+
 
 class ProcessFilter:
     """The processes that match the selection and have not ended.
@@ -39,6 +42,7 @@ class ProcessFilter:
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
+        self._words: dict[_Words, _Words] = {}
         self._accepted: set[ProcessKey] = set()
         self._by_pid: dict[int, ProcessStarted] = {}
         self._by_file = bool(selection.exes or selection.go_mains)
@@ -82,9 +86,20 @@ class ProcessFilter:
                 matches = False
         if not (matches or (self._selection.children and parent is not None)):
             return None
+        event = self._share(event)
         self._accepted.add(event.key)
         self._by_pid[event.key.pid] = event
         return event
+
+    def _share(self, event: ProcessStarted) -> ProcessStarted:
+        """With the same strings as others that were started alike: they may be thousands."""
+        words = event.program, event.args, event.exec_name, event.comm
+        if sum(map(len, event.args)) > _LONGEST_SHARED:
+            return event
+        if len(self._words) >= _MOST_SHARED:
+            self._words.clear()
+        program, args, exec_name, comm = self._words.setdefault(words, words)
+        return replace(event, program=program, args=args, exec_name=exec_name, comm=comm)
 
     def has(self, key: ProcessKey) -> bool:
         """Whether this process was accepted and has not ended."""

@@ -1,6 +1,5 @@
 """Where held memory is heading: the only estimate of when a limit will be reached."""
 
-from collections import deque
 from dataclasses import dataclass
 
 from ebpftrace.ledger.climbs.climb import SteadyClimb
@@ -49,7 +48,8 @@ class JobSeries:
 
     def __init__(self) -> None:
         self._held = HeldSeries()
-        self._recent: deque[tuple[int, int, int | None]] = deque()  # time, held, room
+        # A list: an empty deque takes more than half a kilobyte, and most jobs rest.
+        self._recent: list[tuple[int, int, int | None]] = []  # time, held, room
         self.trend = NO_TREND  # as of the last sample
 
     def add(self, now_ns: int, held_bytes: int, room_bytes: int | None) -> None:
@@ -57,7 +57,7 @@ class JobSeries:
         if self._held.add(now_ns, held_bytes):
             self._recent.append((now_ns, held_bytes, room_bytes))
             while self._recent[0][0] < now_ns - _RECENT_NS:
-                self._recent.popleft()
+                del self._recent[0]
             self.trend = self._calculate()
 
     def stay_until(self, before_ns: int) -> None:

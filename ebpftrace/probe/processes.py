@@ -77,7 +77,8 @@ class Processes:
         repaired = key in self._repaired_ns
         if repaired and (self._known[key].mm == entry.mm or self._is_outdated(event)):
             return False
-        self._known[key] = entry
+        # The same objects as the event has: there may be tens of thousands.
+        self._known[key] = entry._replace(key=key, comm=event.comm, counters=event.counters)
         self._touched.add(entry.cgroup_id)
         self._started_ns[key] = event.time_ns
         self._repaired_ns.pop(key, None)
@@ -192,7 +193,8 @@ class Processes:
                 if known.comm != entry.comm:
                     self._repaired_ns[key] = now_ns
                     yield ProcessRenamed(now_ns, key, entry.comm)
-            self._known[key] = entry
+            if entry != known:  # else what is known is shared with others
+                self._known[key] = entry
 
     def find(self, now_ns: int, key: ProcessKey) -> Iterator[Event]:
         """The start of a process that is in the map, if it is not reported yet."""

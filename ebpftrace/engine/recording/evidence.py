@@ -1,6 +1,5 @@
 """What is seen of how a run ends: its processes' exits, OOM kills, and what we did."""
 
-from collections import deque
 from dataclasses import dataclass
 from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV
 
@@ -52,8 +51,9 @@ class RunEvidence:
         self._failed = False
         self._oom_killed = False
         self._ended_by_us = False
-        self._exits: deque[_Exit] = deque(maxlen=_REMEMBERED)
-        self._acts: deque[_Act] = deque(maxlen=_REMEMBERED)
+        # Lists: an empty deque takes more than half a kilobyte, and jobs may be thousands.
+        self._exits: list[_Exit] = []
+        self._acts: list[_Act] = []
         self.last_exit_ns: int | None = None
 
     def note(self, note: ProcessNote) -> None:
@@ -71,6 +71,7 @@ class RunEvidence:
         self.last_exit_ns = note.monotonic_ns
         left = _Exit(note.key, note.monotonic_ns, note.signal or 0)
         self._exits.append(left)
+        del self._exits[:-_REMEMBERED]
         if self._sees_all:
             self._failed |= outermost and bool(note.exit_code or note.signal)
         else:
@@ -87,6 +88,7 @@ class RunEvidence:
             return
         act = _Act(step.process, step.began_ns, step.monotonic_ns + _EFFECT_NS)
         self._acts.append(act)
+        del self._acts[:-_REMEMBERED]
         self._ended_by_us |= any(act.ended(left) for left in self._exits)
 
     def fuse(self, event: FuseEvent) -> None:

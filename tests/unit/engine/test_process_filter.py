@@ -277,3 +277,28 @@ def test_fork_has_the_memory_of_the_process_that_was_executed(sleeper: int) -> N
     assert first is not None and child is not None and grandchild is not None
     assert first.memory_boottime_ns == 0
     assert child.memory_boottime_ns == grandchild.memory_boottime_ns == 1000 + sleeper
+
+
+def test_processes_that_were_started_alike_share_their_words(sleeper: int) -> None:
+    tracked = ProcessFilter(Selection())
+    with subprocess.Popen(["/usr/bin/sleep", "60"]) as other:
+        while not Path(f"/proc/{other.pid}/cmdline").read_bytes():
+            time.sleep(0.001)
+        first, second = (tracked.accept(started(pid), _no) for pid in (sleeper, other.pid))
+        other.kill()
+    assert first is not None
+    assert second is not None
+    assert first.args == ("/usr/bin/sleep", "60")
+    assert second.args is first.args
+    assert second.program is first.program
+
+
+def test_shared_words_are_bounded() -> None:
+    tracked = ProcessFilter(Selection())
+    for pid in range(1000):
+        tracked._share(replace(started(pid), args=(str(pid),)))
+    assert len(tracked._words) <= 256
+    tracked._words.clear()
+    long = replace(started(1), args=("x" * 2000,))
+    assert tracked._share(long) is long
+    assert not tracked._words
