@@ -153,17 +153,18 @@ class Processes:
         now_ns: int,
         entries: dict[ProcessKey, TrackedEntry],
         ended: Collection[ProcessKey] = (),
-        written: int = 0,
+        written: Callable[[], int] = lambda: 0,
         has_read: Callable[[int], bool] = lambda _written: True,
         *,
         whole: bool = True,
     ) -> Iterator[Event]:
         """Events for the differences between the map's `entries` and what was reported.
 
-        The `ended` are removed from `entries` and from the map. `written` is how much the
-        ring had ever contained after the map was read: an end whose record may be in there
-        is reported here only once `has_read` says that it was not. Where the `entries` are
-        not the `whole` map, only those that are in it are compared.
+        The `ended` are removed from `entries` and from the map. `written` returns how much
+        the ring has ever contained. An entry is removed after the record of its end was
+        written: so an end whose record may be in there when the entry is found to be gone is
+        reported here only once `has_read` says that it was not. Where the `entries` are not
+        the `whole` map, only those that are in it are compared.
         """
         for key in ended:
             entry = entries.pop(key)
@@ -173,7 +174,7 @@ class Processes:
         for key in [key for key in self._known if whole and key not in entries]:
             if self._in_map(key, self._known[key].mm):
                 continue  # it was added after `entries` was read
-            if not has_read(self._gone.setdefault(key, written)):
+            if not has_read(self._gone.setdefault(key, written())):
                 continue
             gone = self._forget(key)
             yield ProcessExited(now_ns, key, gone.comm, 0, 0, gone.counters)

@@ -68,10 +68,9 @@ class Reading:
             self._from.fuses.retry_groups()
         missed = whole and self._programs.missed_runs(self._handlers)
         ended = ended_among(entries) if missed else set()
-        written = rings.written
         events = reports.events(rings)
         repaired = processes.repair(
-            now_ns, entries, ended, written, rings.has_read, whole=whole
+            now_ns, entries, ended, lambda: rings.written, rings.has_read, whole=whole
         )
         for event in repaired:
             reports.forget_stop(event)
@@ -93,7 +92,10 @@ class Reading:
     def losses(self) -> dict[str, int]:
         """What was missed so far, by cause; causes without a loss are left out."""
         fd = self._programs.map_fd("losses")
-        counts = {"missed_runs": self._programs.missed_runs(self._handlers)}
+        counts = {
+            "missed_runs": self._programs.missed_runs(self._handlers),
+            "undecodable": self._from.reports.undecodable,
+        }
         for index, name in enumerate(LOSSES):
             value = bpf.lookup(fd, struct.pack("=I", index), 8)
             counts[name] = struct.unpack("=Q", value)[0] if value else 0

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator
 
+from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import (
     Event,
     FuseBlown,
@@ -28,10 +29,15 @@ class Reports:
         self._fuses = fuses
         self._pending: list[Event] = []
         self._urgent: list[Event] = []
+        self._has_decoded = False
+        self.undecodable = 0
+        """Records that were left out, since they are none of the kernel side's own."""
 
     def receive(self, data: bytes) -> None:
         """A record of the ring for all that is not urgent."""
-        event, is_new = self._decoder.record(data), True
+        event, is_new = self._decoded(data), True
+        if event is None:
+            return
         if isinstance(event, ProcessStarted):
             is_new = self._processes.started(event, self._decoder.entry(data))
         elif isinstance(event, ProcessExited):
@@ -44,9 +50,27 @@ class Reports:
 
     def receive_urgent(self, data: bytes) -> None:
         """A record of the other ring: a breach or a stop."""
-        event = self._decoder.record(data)
+        event = self._decoded(data)
+        if event is None:
+            return
         if not (self._fuses and isinstance(event, FuseBlown) and not self._fuses.accept(event)):
             self._urgent.append(event)
+
+    def _decoded(self, data: bytes) -> Event | None:
+        """None for a record that cannot be decoded, after one that could be.
+
+        EbpftraceError where it is the first one: the programs are of another version then. No
+        later record ends the watch, whatever a process did at the same moment.
+        """
+        try:
+            event = self._decoder.record(data)
+        except EbpftraceError:
+            if not self._has_decoded:
+                raise
+            self.undecodable += 1
+            return None
+        self._has_decoded = True
+        return event
 
     def add_stops(self, stops: Iterable[FuseBlown]) -> None:
         """Stops that were found in the map."""

@@ -49,7 +49,7 @@ class Rings:
 
     def has_read(self, position: int) -> bool:
         """Whether all that had been written when `written` was this has been read."""
-        return self.caught_up or self._records.consumed >= position
+        return self._records.consumed >= position
 
     def take_urgent(self) -> None:
         """Pass on a slice of the breaches and stops."""

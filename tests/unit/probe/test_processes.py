@@ -219,10 +219,10 @@ def test_exit_is_repaired_once_the_ring_was_read_that_far(processes: Processes) 
     def has_read(position: int) -> bool:
         return read_up_to >= position
 
-    assert not list(processes.repair(9, {}, written=100, has_read=has_read))
+    assert not list(processes.repair(9, {}, written=lambda: 100, has_read=has_read))
     assert KEY in processes
     read_up_to = 100
-    (event,) = processes.repair(10, {}, written=200, has_read=has_read)
+    (event,) = processes.repair(10, {}, written=lambda: 200, has_read=has_read)
     assert isinstance(event, ProcessExited)
 
 

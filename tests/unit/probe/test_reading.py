@@ -2,6 +2,7 @@
 
 import os
 import struct
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -133,7 +134,9 @@ def test_losses_are_named_and_causes_without_one_left_out(maps: FakeMaps) -> Non
     programs.missed_runs = lambda names: len(names)
     maps.put("losses", 1, struct.pack("=Q", 12), "=I")
     maps.put("losses", 2, struct.pack("=Q", 0), "=I")
-    assert Reading(programs, (), cast(Any, None)).losses() == {LOSSES[1]: 12}
+    sources = cast(Any, SimpleNamespace(reports=SimpleNamespace(undecodable=2)))
+    expected = {LOSSES[1]: 12, "undecodable": 2}
+    assert Reading(programs, (), sources).losses() == expected
     handlers = {"on_exec", "on_exit"}
-    losses = Reading(programs, handlers, cast(Any, None)).losses()
-    assert losses == {"missed_runs": 2, LOSSES[1]: 12}
+    losses = Reading(programs, handlers, sources).losses()
+    assert losses == {"missed_runs": 2, **expected}

@@ -1,11 +1,13 @@
 """Records become events in slices; breaches and stops never wait for the others."""
 
 import signal
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
 from ebpftrace.counters import ProcessCounters
+from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import (
     Breached,
     Event,
@@ -98,3 +100,36 @@ def test_stop_of_a_process_that_ended_is_forgotten(*, executed: bool) -> None:
     kernel = FakeKernel(exited, caught_up=True)
     assert kernel.reports.events(cast(Any, kernel)) == [exited]
     assert kernel.forgotten == ([] if executed else [KEY])
+
+
+class PickyDecoder:
+    """Decodes a record of one byte only."""
+
+    def record(self, data: bytes) -> Event:
+        if len(data) != 1:
+            raise EbpftraceError("none of its own")
+        return BREACH
+
+
+def picky_reports() -> Reports:
+    return Reports(*cast(Any, (PickyDecoder(), None, None)))
+
+
+@pytest.mark.parametrize("receive", [Reports.receive, Reports.receive_urgent])
+def test_first_record_that_cannot_be_decoded_is_an_error(
+    receive: Callable[[Reports, bytes], None],
+) -> None:
+    """The programs and ebpftrace are of different versions."""
+    reports = picky_reports()
+    with pytest.raises(EbpftraceError):
+        receive(reports, b"")
+    assert reports.undecodable == 0
+
+
+def test_later_record_that_cannot_be_decoded_is_counted() -> None:
+    reports = picky_reports()
+    reports.receive_urgent(b"x")
+    reports.receive(b"")
+    reports.receive_urgent(b"")
+    reports.receive(b"x")
+    assert reports.undecodable == 2
