@@ -23,7 +23,7 @@ int changed_processes(struct element *ctx)
     if (!process || !process->how)
         return 0;
     if (process->how != START_LEFT) {
-        check_charge(process);
+        int due = is_charge_due(process);
         check_inherited(process);
         u64 changed = process->changed;
         process->drift = 0;
@@ -35,7 +35,7 @@ int changed_processes(struct element *ctx)
         if (changed)
             read_counters(process);
 #endif
-        if (changed != CHANGED && !process->drift)
+        if (changed != CHANGED && !process->drift && !due)
             return 0;
     }
     if (seq_write(LOAD_U64(meta), process, SIZE_process))

@@ -327,10 +327,11 @@ static inline void see_end_of_watch(u32 tgid)
 static inline void forget_stop(u32 tgid)
 {
     struct stop *stop = stopped.lookup(&tgid);
-    if (!stop || stop->signal == SIGKILL)
+    if (stop && stop->signal == SIGKILL)
         return;
-    stopped.delete(&tgid);
-    uncount_stop(tgid);
+    if (stop)
+        stopped.delete(&tgid);
+    uncount_stop(tgid); /* also of a stop that was taken back while a thread began it */
 }
 
 /* Run by user space with (tgid), once it has removed the entry in `stopped`. */

@@ -188,7 +188,7 @@ int on_cgroup_rmdir(struct bpf_raw_tracepoint_args *ctx)
     u64 cgroup = ctx->args[0];
     report_cgroup(RECORD_CGROUP_GONE, cgroup, ctx->args[1]);
     u64 id = cgroup_id(cgroup);
-    forget_cgroup(id);
+    forget_cgroup(id, 0);
     forget_quota(id);
     return 0;
 }

@@ -9,6 +9,16 @@ struct exit_record {
 SAME_SIZE(exit_record);
 
 #ifdef FOLLOW_CHILDREN
+static inline void unfollow(u32 tgid)
+{
+    struct quota_path *known = lineage.lookup(&tgid);
+    if (!known)
+        return;
+    struct quota_path path = *known;
+    if (!lineage.delete(&tgid))
+        uncount_entry(TABLE_LINEAGE, &path);
+}
+
 /* The process is a descendant of a tracked one. */
 static inline void follow(u32 tgid, u64 task)
 {
@@ -27,16 +37,8 @@ static inline void follow(u32 tgid, u64 task)
         return;
     }
     count_entry(TABLE_LINEAGE, path);
-}
-
-static inline void unfollow(u32 tgid)
-{
-    struct quota_path *known = lineage.lookup(&tgid);
-    if (!known)
-        return;
-    struct quota_path path = *known;
-    if (!lineage.delete(&tgid))
-        uncount_entry(TABLE_LINEAGE, &path);
+    if (!is_alive(task))
+        unfollow(tgid); /* no program may see its end any more */
 }
 #else
 static inline void follow(u32 tgid, u64 task) {}
@@ -44,7 +46,8 @@ static inline void unfollow(u32 tgid) {}
 #endif
 
 /* Removes the entry of another process with this mm, and returns whether there was one: its
- * end was missed (see _REPEATED in probe/kernel.py), and the kernel reused the mm. */
+ * end was missed (see _REPEATED in probe/kernel.py), and the kernel reused the mm. The caller
+ * has the claim of the mm. */
 static inline int remove_outdated(u64 mm, u32 tgid, u64 start)
 {
     struct process *entry = processes.lookup(&mm);
@@ -78,7 +81,7 @@ static inline u32 tracked_parent(u64 task)
 
 /* The order of the calls decides what is lost when a map or the ring is full: a process is
  * tracked even if its start cannot be reported; user space finds it in the map later. */
-static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
+static inline void track_claimed(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
 {
     u32 zero = 0, tgid = tgid_of(task);
     struct process *blank = blank_process.lookup(&zero);
@@ -99,6 +102,11 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
         process_mm.update(&tgid, &mm)) {
         delete_process(mm);
         lost(LOSS_PROCESSES_FULL);
+        return;
+    }
+    if (!is_alive(task)) { /* no program may see its end any more */
+        process_mm.delete(&tgid);
+        delete_process(mm);
         return;
     }
     count_entry(TABLE_PROCESSES, &process->path);
@@ -129,6 +137,22 @@ static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
     report_start(process, mm, how, filename);
 }
 
+/* Two threads may give their process a watched name at once, or it is moved into a watched
+ * cgroup as it is forked: the first program tracks it. */
+static inline void track(u64 task, u64 mm, u32 how, u64 comm, u64 filename)
+{
+    if (!mm)
+        return;
+    if (!claim(mm)) {
+        if (!processes.lookup(&mm))
+            lost(LOSS_PROCESSES_FULL);
+        return; /* else another program tracks it right now */
+    }
+    track_claimed(task, mm, how, comm, filename);
+    release(mm);
+    leave_ended(mm, tgid_of(task));
+}
+
 /* Whether other processes still have this memory. It may count threads of this one that are
  * about to end, so that it is only a guess where it says yes. */
 static inline int is_shared(u64 task, u64 mm)
@@ -140,60 +164,80 @@ static inline int is_shared(u64 task, u64 mm)
 static inline void forget_left(u64 mm)
 {
     struct process *process = processes.lookup(&mm);
+    if (!process || process->how != START_LEFT || !claim(mm))
+        return;
+    process = processes.lookup(&mm);
     if (process && process->how == START_LEFT) {
         uncount(process);
         remove_process(mm, process);
     }
+    release(mm);
+}
+
+static inline void report_exit(struct process *process, u32 wait_status, u32 executed)
+{
+    struct exit_record *record = NULL;
+    if (record_fits(&process->path, sizeof(*record)))
+        record = records.ringbuf_reserve(sizeof(*record));
+    if (!record) {
+        lost(LOSS_RING_EXIT);
+        return;
+    }
+    set_header(&record->header, RECORD_EXIT, sizeof(*record));
+    __builtin_memcpy(record->process, process, sizeof(record->process));
+    record->wait_status = wait_status;
+    record->executed = executed;
+    records.ringbuf_submit(record, 0);
 }
 
 /* Reports the end of a process, and removes its entry, unless others still have its memory.
  * Threads that end at the same moment may all find that no other is left: the first reports. */
 static inline void untrack(u64 task, u32 tgid, u64 mm, u32 wait_status, u32 executed)
 {
-    struct process *process = processes.lookup(&mm);
     if (process_mm.delete(&tgid))
         return;
     if (!executed)
         forget_stop(tgid);
-    if (!process || process->how == START_LEFT)
-        return; /* its owner's end was reported already */
-    if (mm_of(task) == mm) {
-        read_pages(process);
-        book_mappings(process);
+    int claimed = claim(mm);
+    struct process *process = processes.lookup(&mm);
+    /* Of one that was left, the end of its owner was reported already. */
+    if (process && process->tgid == tgid && process->how && process->how != START_LEFT) {
+        if (mm_of(task) == mm) {
+            read_pages(process);
+            book_mappings(process);
+        }
+        report_exit(process, wait_status, executed);
+        /* If not claimed, it is left to the program that has the claim: see leave_ended. */
+        if (claimed) {
+            uncount(process);
+            if (is_shared(task, mm))
+                leave(process, tgid);
+            else
+                remove_process(mm, process);
+        }
     }
-    uncount(process);
-    struct exit_record *record = NULL;
-    if (record_fits(&process->path, sizeof(*record)))
-        record = records.ringbuf_reserve(sizeof(*record));
-    if (record) {
-        set_header(&record->header, RECORD_EXIT, sizeof(*record));
-        __builtin_memcpy(record->process, process, sizeof(record->process));
-        record->wait_status = wait_status;
-        record->executed = executed;
-        records.ringbuf_submit(record, 0);
-    } else {
-        lost(LOSS_RING_EXIT);
-    }
-    if (is_shared(task, mm)) {
-        process->how = START_LEFT;
-        process->parent = tgid;
-        process->tgid = 0;
-        process->start_boottime = bpf_ktime_get_boot_ns();
-    } else {
-        remove_process(mm, process);
-    }
+    if (claimed)
+        release(mm);
 }
 
-/* Run by user space with (mm, tgid), for a process that ended or is not selected. */
+/* Run by user space with (mm, tgid), for a process that ended or is not selected. One that was
+ * left has tgid 0, and stays where a process was found that has its memory. */
 int forget_process(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 mm = ctx->args[0];
     u32 tgid = ctx->args[1];
+    if (!claim(mm))
+        return 0; /* the next reading finds it again */
     struct process *process = processes.lookup(&mm);
     if (process && process->tgid == tgid) {
-        uncount(process);
-        remove_process(mm, process);
+        if (process->how == START_LEFT && process->heir) {
+            process->heir = 0; /* it is looked for again */
+        } else {
+            uncount(process);
+            remove_process(mm, process);
+        }
     }
+    release(mm);
     process_mm.delete(&tgid);
     unfollow(tgid);
     return 0;

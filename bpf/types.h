@@ -60,6 +60,7 @@ struct call_count {
 };
 
 #define CHANGED 2
+#define DUE 1 /* which is no mem_cgroup: `read_process` is to charge it to its cgroup */
 
 /* One process, keyed by its mm: the hot handlers know the mm, and only that is certain when
  * the kernel works on another process's memory. Sizes are pages unless noted. */
@@ -91,7 +92,8 @@ struct process {
     u64 changes;
     u64 same_program; /* 1: a watched process started it, from its own executable */
     struct quota_path path; /* of `memcg` */
-    u64 moved_to; /* struct mem_cgroup: `memcg` was another at the last reading */
+    u64 moved_to; /* struct mem_cgroup: `memcg` was another at the last reading; or DUE */
+    u64 heir; /* struct task_struct: it has the memory of a process that was left */
     u64 joined; /* it is one of the `processes` of its cgroup's entry */
     u64 changed; /* CHANGED: since the last reading; 1: before that, and it is read once more */
 #ifdef WATERMARKS
@@ -109,6 +111,7 @@ struct process {
     u64 resumed_since; /* ns; `resumed` times another program resumed it since */
     u64 resumed;
     s64 filled_from; /* own held pages as another process was first seen to add some; 0: none */
+    u64 closed; /* 1: it is in no sum while its cgroup is changed, or it is removed */
 #endif
 #ifdef MAPPING_CALLS
     struct call_count calls[CALL_KINDS];

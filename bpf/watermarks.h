@@ -80,6 +80,8 @@ static inline void count(struct process *process, s64 held, s64 shmem, s64 swap,
 
 static inline void check_marks(struct process *process, int fuse, s64 gained)
 {
+    if (process->closed)
+        return;
     s64 held = own_held(process);
     s64 moved = held - process->counted, swap = own_pages(process, MM_SWAPENTS);
     s64 swapped = swap - process->counted_swap; /* which changes nothing in the sum */
@@ -93,15 +95,32 @@ static inline void check_marks(struct process *process, int fuse, s64 gained)
     }
 }
 
-/* The process ended, or is charged to another cgroup from now on. */
+static inline void take_out(s64 *counted, s64 *sum)
+{
+    s64 pages = *(volatile s64 *)counted;
+    __sync_fetch_and_add(counted, -pages);
+    __sync_fetch_and_add(sum, -pages);
+}
+
+/* The process ended, or is charged to another cgroup from now on: it counts for none until
+ * `reopen`. Other threads, or others that share its memory, may still be in `count`. */
 static inline void uncount(struct process *process)
 {
-    count(process, 0, 0, 0, 0, 0);
+    *(volatile u64 *)&process->closed = 1;
+    u64 id = process->memcg_id;
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    for (int tries = 0; counters && tries < 4; tries++) {
+        take_out(&process->counted, &counters->held);
+        take_out(&process->counted_shmem, &counters->shmem);
+        take_out(&process->counted_swap, &counters->swap);
+    }
     /* Also where its cgroup has no entry. */
     process->counted = 0;
     process->counted_shmem = 0;
     process->counted_swap = 0;
 }
+
+static inline void reopen(struct process *process) { process->closed = 0; }
 
 /* Run by user space with (mm, pages). A bound that is crossed already is reported at once. */
 int mark_process(struct bpf_raw_tracepoint_args *ctx)
@@ -132,7 +151,18 @@ int mark_group(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
+/* The correction alone, with (cgroup id, pages), once two readings have found the same. */
+int correct_group(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 id = ctx->args[0];
+    struct cgroup_counters *counters = cgroups.lookup(&id);
+    if (counters)
+        __sync_fetch_and_add(&counters->held, (s64)ctx->args[1]);
+    return 0;
+}
+
 #else
 static inline void check_marks(struct process *process, int fuse, s64 gained) {}
 static inline void uncount(struct process *process) {}
+static inline void reopen(struct process *process) {}
 #endif

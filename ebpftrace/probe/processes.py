@@ -115,7 +115,9 @@ class Processes:
     def changed_entries(self) -> dict[ProcessKey, TrackedEntry]:
         """Those of the map that changed since the last call, exact, as `entries` has them."""
         data, size = self._changed(), self._structs.sizes()["process"]
-        return self._decode(data[at : at + size] for at in range(0, len(data), size))
+        entries = self._decode(data[at : at + size] for at in range(0, len(data), size))
+        due = [entry for entry in entries.values() if entry.charge_due]
+        return entries | {now.key: now for entry in due if (now := self.read(entry))}
 
     def entries(self) -> dict[ProcessKey, TrackedEntry]:
         """The whole map, with processes whose start was not reported."""

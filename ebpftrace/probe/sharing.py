@@ -19,6 +19,7 @@ class Sharing:
         self._programs = programs
         self._processes = processes
         self._iterator = iterator
+        self._take_over = bpf.Runner(programs.load("take_over"))
 
     def hand_over(self) -> None:
         """Track the memory of ended processes under one of those that still share it.
@@ -27,7 +28,9 @@ class Sharing:
         """
         left = self._processes.left
         if left:
-            self._programs.iterate("hand_over", self._iterator)
+            self._programs.iterate("find_heirs", self._iterator)
+            for mm in left:
+                self._take_over(mm)
             self._processes.remove_left(left)
 
     def sharers(self, keys: Collection[ProcessKey]) -> list[ProcessKey]:

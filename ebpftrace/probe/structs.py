@@ -40,6 +40,7 @@ _STARTS = {
     6: StartCause.SHARED,
 }
 _LEFT = 7  # START_LEFT
+_DUE = 1  # as `moved_to`
 _FUSES = {1: FuseScope.PROCESS, 2: FuseScope.JOB, 3: FuseScope.CHARGE}
 _NO_LIMIT = _NOT_COUNTED = (1 << 64) - 1
 _NOTHING = Usage()
@@ -68,6 +69,7 @@ class TrackedEntry(NamedTuple):
     drift_bytes: int
     counted_pages: int  # its part of its cgroup's sum of held pages
     same_program: bool  # a watched process started it, from its own executable
+    charge_due: bool = False  # it is to be read once more: its memory cgroup is another
 
 
 class StructDecoder:
@@ -81,7 +83,7 @@ class StructDecoder:
         self._calls = calls
         self._watermarks = watermarks
         self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ4qQ" if watermarks else f"={_WORDS}Q")
-        self._base_words = _PATH_WORDS + 3 + (14 if watermarks else 0)
+        self._base_words = _PATH_WORDS + 4 + (15 if watermarks else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
         self._tracked_size = self._process.size + (8 * (4 + cpus) if cpus else 0)
@@ -119,8 +121,9 @@ class StructDecoder:
             comm=decode_comm(comm),
             cgroup_id=memcg_id,
             drift_bytes=drift * PAGE_SIZE,
-            counted_pages=rest[27 + _PATH_WORDS] if self._watermarks else 0,
+            counted_pages=rest[28 + _PATH_WORDS] if self._watermarks else 0,
             same_program=bool(same_program),
+            charge_due=rest[23 + _PATH_WORDS] == _DUE,
             counters=ProcessCounters(
                 usage=decode_usage(pages),
                 inherited=decode_usage(inherited) if forked else _NOTHING,

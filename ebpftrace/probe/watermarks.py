@@ -23,6 +23,7 @@ class Watermarks:
         self._group = bpf.Runner(programs.load("mark_group"), 3)
         size = structs.sizes()["cgroup_counters"]
         self._cgroups = bpf.Batch(programs.map_fd("cgroups"), 8, size)
+        self._correct = bpf.Runner(programs.load("correct_group"), 2)
         self._before: dict[int, int] = {}
         self.corrections: dict[int, int] = {}
         """By cgroup: pages that its sum lacks, as far as could be seen."""
@@ -44,16 +45,21 @@ class Watermarks:
         """Find wrong sums, among those that did not change while the parts were read.
 
         One that changed cannot be judged: what was added after its part was read would be
-        subtracted again, and its mark reported too late, or never.
+        subtracted again, and its mark reported too late, or never. What two comparisons in a
+        row find is corrected at once: a fuse of the cgroup has no mark that is set anew.
         """
         counted: Counter[int] = Counter()
         for part in parts:
             counted[part.cgroup_id] += part.counted_pages
-        self.corrections = {
+        found = {
             cgroup_id: counted[cgroup_id] - held
             for cgroup_id, held in self._sums().items()
             if held == self._before.get(cgroup_id) != counted[cgroup_id]
         }
+        for cgroup_id, correction in found.items() & self.corrections.items():
+            self._correct(cgroup_id, correction)
+            del found[cgroup_id]
+        self.corrections = found
 
     def _sums(self) -> dict[int, int]:
         return {

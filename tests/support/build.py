@@ -82,6 +82,12 @@ def evade_binary() -> Path:
 
 
 @cache
+def races_binary() -> Path:
+    """Races between the kernel side's programs (tests/hostile/races.c)."""
+    return compiled("races", [ROOT / "tests" / "hostile" / "races.c"], (*FLAGS, "-pthread"))
+
+
+@cache
 def pretend_binary() -> Path:
     """Processes that say they are runs of CI jobs (tests/hostile/pretend.c)."""
     return compiled("pretend", [ROOT / "tests" / "hostile" / "pretend.c"])

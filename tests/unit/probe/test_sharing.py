@@ -66,7 +66,7 @@ def test_memory_that_is_left_is_handed_over_or_removed(
         maps.put("processes", mm, process_struct(pid=0, mm=mm, how=LEFT))
     assert processes.entries() == {}
     assert processes.left == [shared, alone]
-    maps.iterated["hand_over"] = lambda: maps.put(
+    maps.iterated["find_heirs"] = lambda: maps.put(
         "processes", shared, process_struct(pid=SHARER.pid, mm=shared, how=6)
     )
     sharing.hand_over()
@@ -74,4 +74,7 @@ def test_memory_that_is_left_is_handed_over_or_removed(
     assert (entry.key.pid, entry.how) == (SHARER.pid, "shared")
     assert (len(maps.maps["processes"]), processes.left) == (1, [])
     sharing.hand_over()
-    assert maps.runs == [("hand_over", ()), ("forget_process", (alone, 0))]
+    assert maps.runs == [
+        ("find_heirs", ()), ("take_over", (shared,)), ("take_over", (alone,)),
+        ("forget_process", (alone, 0)),
+    ]  # fmt: skip

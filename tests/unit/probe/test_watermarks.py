@@ -59,3 +59,24 @@ def test_right_sum_needs_no_correction(maps: FakeMaps) -> None:
     marks.sum_up()
     marks.compare([part(42, 6), part(42, 7)])
     assert marks.corrections == {}
+
+
+def test_sum_that_two_comparisons_find_wrong_is_corrected_without_a_mark(
+    maps: FakeMaps,
+) -> None:
+    marks = Watermarks(maps, STRUCTS)  # type: ignore[arg-type]
+    hold(maps, 42, 10)
+    for parts in ([part(42, 7)], [part(42, 8)], [part(42, 8)]):
+        marks.sum_up()
+        marks.compare(parts)
+    assert maps.runs == [("correct_group", (42, -2))]
+    assert marks.corrections == {}
+
+
+def test_sum_of_a_cgroup_without_processes_is_corrected_to_nothing(maps: FakeMaps) -> None:
+    marks = Watermarks(maps, STRUCTS)  # type: ignore[arg-type]
+    hold(maps, 42, -3)
+    for _ in range(2):
+        marks.sum_up()
+        marks.compare([])
+    assert maps.runs == [("correct_group", (42, 3))]
