@@ -163,7 +163,7 @@ def test_programs_of_the_hot_path_are_found_by_their_tracepoints() -> None:
     assert not list(hotpath.programs(os.getpid()))
 
 
-@pytest.mark.parametrize(("policies", "most"), [(False, 200_000), (True, 250_000)])
+@pytest.mark.parametrize(("policies", "most"), [(False, 250_000), (True, 320_000)])
 def test_verifier_follows_no_more_instructions_than_a_start_has_time_for(
     policies: bool, most: int
 ) -> None:
