@@ -171,7 +171,7 @@ class Processes:
         for key in ended:
             entry = entries.pop(key)
             if self._in_map(key, entry.mm):
-                self._delete(key, entry.mm)
+                self._remove(entry.mm, key.pid)
         self._gone = {key: at for key, at in self._gone.items() if key not in entries}
         for key in [key for key in self._known if whole and key not in entries]:
             if self._in_map(key, self._known[key].mm):
@@ -183,8 +183,8 @@ class Processes:
         for key, entry in entries.items():
             known = self._known.get(key)
             if known is None or known.mm != entry.mm:
-                if not self._in_map(key, entry.mm):
-                    continue  # it was removed after `entries` was read
+                if self._tracked_mm(key.pid) != entry.mm or not self._in_map(key, entry.mm):
+                    continue  # it was removed after `entries` was read, or is about to be
                 if known is not None:
                     yield ProcessExited(now_ns, key, known.comm, 0, 0, known.counters, True)
                 yield self._start(now_ns, entry)
@@ -203,8 +203,7 @@ class Processes:
         """The start of a process that is in the map, if it is not reported yet."""
         if key in self._known:
             return
-        mm = bpf.lookup(self._programs.map_fd("process_mm"), struct.pack("=I", key.pid), 8)
-        entry = None if mm is None else self._entry(*struct.unpack("=Q", mm))
+        entry = self._entry(self._tracked_mm(key.pid) or 0)
         if entry is not None and entry.key == key:
             yield self._start(now_ns, entry)
 
@@ -214,7 +213,7 @@ class Processes:
         if self._started_ns.get(key) != event.time_ns:
             return
         if key in self._known:
-            self._delete(key, self._forget(key).mm)
+            self._remove(self._forget(key).mm, key.pid)
 
     def _start(self, now_ns: int, entry: TrackedEntry) -> ProcessStarted:
         """Report a start from the map, before its record is read or because it was lost."""
@@ -237,12 +236,14 @@ class Processes:
         """Whether `repair` has reported the process's state after this event."""
         return event.time_ns < self._repaired_ns.get(event.key, 0)
 
-    def _delete(self, key: ProcessKey, mm: int) -> None:
-        self._remove(mm, key.pid)
-
     def _entry(self, mm: int) -> TrackedEntry | None:
         data = bpf.lookup(self._map, struct.pack("=Q", mm), self._size)
         return None if data is None else self._structs.entry(data)
+
+    def _tracked_mm(self, pid: int) -> int | None:
+        """None from before the end is reported on; the entry itself is removed after that."""
+        mm = bpf.lookup(self._programs.map_fd("process_mm"), struct.pack("=I", pid), 8)
+        return None if mm is None else int.from_bytes(mm, "little")
 
     def _in_map(self, key: ProcessKey, mm: int) -> bool:
         entry = self._entry(mm)

@@ -131,6 +131,8 @@ def test_process_whose_exit_was_missed_is_removed(
         struct.pack_into("=Q", entry, 0, 4711)
         struct.pack_into("=I", entry, 32, gone.pid)
         bpf.update(fd, struct.pack("=Q", 4711), bytes(entry))
+        fd = observer.probe._programs.map_fd("process_mm")
+        bpf.update(fd, struct.pack("=I", gone.pid), struct.pack("=Q", 4711))
         monkeypatch.setattr(observer.probe._programs, "missed_runs", lambda _names: 0)
         assert observer.counters(gone.pid)  # nothing was missed, so no process is checked
         monkeypatch.setattr(observer.probe._programs, "missed_runs", lambda _names: 1)

@@ -42,6 +42,9 @@ class FakeMaps:
     def put(self, name: str, key: int, value: bytes, key_format: str = "=Q") -> None:
         """Set an entry of a map, as the kernel side does."""
         self.maps.setdefault(name, {})[struct.pack(key_format, key)] = value
+        if name == "processes":
+            (pid,) = struct.unpack_from("=I", value, 32)
+            self.put("process_mm", pid, struct.pack("=Q", key), "=I")
 
     def _number(self, name: str) -> int:
         if name not in self._names:
