@@ -5,13 +5,10 @@ full ring nor the end of its reader loses one.
 """
 
 import contextlib
-import os
-import signal as signals
 import struct
 from collections.abc import Callable, Iterator
 
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
-from ebpftrace.probe import watchdog
 from ebpftrace.probe.interface import AfterResumes, FuseDefault
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.layout import whole_pages
@@ -140,14 +137,11 @@ class KernelFuses:
         known = self._stop_of(event.key)
         if known is None or not known.filled:  # the kernel has sent it at a page of its own
             return known is not None
+        from ebpftrace.probe import watchdog  # a watch without a fuse needs none of it
+
         with contextlib.suppress(OSError):
-            pidfd = os.pidfd_open(event.key.pid)
-            try:
-                if watchdog.is_same(event.key.pid, event.key.start_boottime_ns):
-                    signals.pidfd_send_signal(pidfd, event.signal)
-                    return True
-            finally:
-                os.close(pidfd)
+            watchdog.send(event.key.pid, event.key.start_boottime_ns, event.signal)
+            return True
         return False
 
 

@@ -84,8 +84,29 @@ def is_stopped(pid: int, start_boottime_ns: int) -> bool:
     return False
 
 
-def _resume(map_fd: int, pid: int, start_boottime_ns: int) -> bool:
+def send(pid: int, start_boottime_ns: int, number: int) -> None:
+    """Send this very process a signal. OSError where that fails, or if it has ended."""
+    pidfd = _open(pid, start_boottime_ns)
+    try:
+        signal.pidfd_send_signal(pidfd, number)
+    finally:
+        os.close(pidfd)
+
+
+def _open(pid: int, start_boottime_ns: int) -> int:
     pidfd = os.pidfd_open(pid)  # not by host/pidfd.py: nothing of the package is imported
+    try:
+        if is_same(pid, start_boottime_ns):
+            return pidfd
+    except OSError:
+        os.close(pidfd)
+        raise
+    os.close(pidfd)
+    raise ProcessLookupError(f"{pid} is another process now")
+
+
+def _resume(map_fd: int, pid: int, start_boottime_ns: int) -> bool:
+    pidfd = _open(pid, start_boottime_ns)
     try:
         if not is_stopped(pid, start_boottime_ns):
             return False

@@ -79,9 +79,9 @@ def test_every_cause_of_a_loss_is_listed_and_every_one_that_is_listed_exists() -
         for row in table.splitlines()
         for cause in re.findall("`([a-z_]+)`", row.split(" | ")[0])
     ]
-    # No map counts these: see probe/kernel.py, engine/dispatcher.py, views/pipe/backlog.py.
+    # No map counts these: see probe/reading.py, engine/dispatcher.py, views/pipe/backlog.py.
     others = (
-        "missed_runs", "unidentified", "proc_timeouts", "history", "runs_full", "descriptors",
-        CAUSE,
+        "undecodable", "missed_runs", "unidentified", "proc_timeouts", "history", "runs_full",
+        "descriptors", CAUSE,
     )  # fmt: skip
     assert listed == [*LOSSES, *others]

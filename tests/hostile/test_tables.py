@@ -141,6 +141,7 @@ def test_job_is_protected_where_another_fills_the_tables(tmp_path: Path, name: s
             victim.do("touch 0")
             step = watch.wait_for(is_step("exec"), SECONDS)
             assert (step["pid"], step["status"]) == (victim.pid, "done")
+            watch.wait_for(holds(fused.pid), SECONDS)  # it has its bound by then
             fused.do("map 100MiB")
             fused.send("touch 0")
             fuse = watch.wait_for(lambda record: record["type"] == "fuse", SECONDS)
