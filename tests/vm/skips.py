@@ -25,7 +25,9 @@ _BEFORE = {
         r"this kernel has no cgroup\.kill.*",
         r"this kernel has no kernel\.task_delayacct: .*",
     ),
+    "5.16": (r"the kernel does not say how many they are: .*",),
     "5.19": (r"this kernel has no memory\.(peak|reclaim).*",),
+    "6.2": (r"programs read memory by a helper here, .*",),
 }
 """What came with a version of Linux, by the version."""
 

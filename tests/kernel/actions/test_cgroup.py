@@ -123,7 +123,7 @@ def test_freezer_that_another_job_shares_is_not_frozen(group: MemoryCgroup) -> N
 def test_cgroup_that_took_the_job_s_name_is_not_touched(group: MemoryCgroup, name: str) -> None:
     """The job's cgroup was renamed, as only v1 allows, and another has its name."""
     if group.version == 2:
-        pytest.skip("cgroups cannot be renamed on v2")
+        pytest.skip("on v2 no cgroup can be renamed")
     with memory_cgroup() as delegated, Workload("gopls", cgroup=group) as workload:
         job, renamed = delegated.path / "job", delegated.path / "renamed"
         job.mkdir()
