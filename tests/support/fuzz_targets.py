@@ -32,8 +32,8 @@ _POLICY = Policy(
 class FuzzTarget:
     """`read` is given a folder to write to, and the bytes.
 
-    `most_steps` lines of Python are some ten milliseconds, but for a policy, which an
-    administrator writes.
+    `most_steps` lines of Python are some ten milliseconds, up to thirty where a target has
+    more; a policy, which an administrator writes, may take longer.
     """
 
     name: str

@@ -13,7 +13,7 @@ from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
-from ebpftrace.act.process.identity import RefusedError, open_process, own_ancestry
+from ebpftrace.act.process.identity import RefusedError, Target, open_process, own_ancestry
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.jobs.systemd import units
@@ -41,7 +41,7 @@ def start(incident: Incident, options: SystemdOptions) -> Running:
     """Refused for a process that has changed, and for the service that ebpftrace runs in."""
     try:
         os.close(open_process(incident.target))
-        unit = options.unit or service_of(incident.target.cgroup)
+        unit = options.unit or service_of(_given(incident.target))
         if unit is None:
             raise RefusedError("there is no service on the path of its cgroup")
         for pid in own_ancestry():
@@ -55,6 +55,11 @@ def start(incident: Incident, options: SystemdOptions) -> Running:
 def service_of(cgroup: str) -> str | None:
     """The innermost service on a cgroup's path."""
     return next((unit for unit in reversed(units(cgroup)) if unit.endswith(".service")), None)
+
+
+def _given(target: Target) -> str:
+    """Its cgroup, without the names that a user chose below a delegated one."""
+    return target.given_path or target.cgroup
 
 
 def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:

@@ -65,14 +65,16 @@ def comms_to_watch(policies: Sequence[Policy], default: tuple[str, ...]) -> tupl
 
 
 def _disagreements(match: Match, comm: str, job: JobIdentity, exec_name: str) -> Iterator[str]:
+    # Below a cgroup that was delegated to a user the names are that user's choice.
+    given = job.given_path or job.cgroup
     names = tuple(dict.fromkeys(filter(None, (comm, exec_name))))
     for name, globs, values in (
         ("comm", tuple(map(cut_pattern, match.comms)), names),
         ("job_kind", match.job_kinds, (job.kind,)),
         ("job_name", match.job_names, (job.name,)),
         ("cgroup", match.cgroups, (job.cgroup,)),
-        ("container", match.containers, _container_ids(job.cgroup)),
-        ("unit", match.units, units(job.cgroup)),
+        ("container", match.containers, _container_ids(given)),
+        ("unit", match.units, units(given)),
     ):
         if globs and not any(fnmatchcase(value, glob) for value in values for glob in globs):
             wanted = " or ".join(globs)

@@ -1,5 +1,7 @@
 """systemd: which service is restarted, and when none is."""
 
+from dataclasses import replace
+
 import pytest
 
 from ebpftrace.act.actions import systemd
@@ -43,3 +45,14 @@ def test_own_service_is_never_restarted(
     ended = act("systemd", sleeping_job, SystemdOptions(unit="own.service"))
     assert ended.status is StepStatus.SKIPPED
     assert ended.detail == "ebpftrace itself runs in own.service"
+
+
+def test_service_that_a_user_names_below_a_delegated_cgroup_is_not_meant(
+    sleeping_job: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = sleeping_job.target.cgroup
+    target = replace(sleeping_job.target, cgroup=f"{given}/prod.service", given_path=given)
+    asked: list[str] = []
+    monkeypatch.setattr(systemd, "service_of", asked.append)
+    systemd.start(replace(sleeping_job, target=target), SystemdOptions())
+    assert asked == [given]
