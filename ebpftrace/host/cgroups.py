@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.host.kernfs import KernfsHandles
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.proc import living_thread, read_stat
@@ -66,7 +67,8 @@ def v1_cgroup(pid: int, controller: str, root: Path = Path("/")) -> str:
     """The path of a process's cgroup of a v1 controller; "" if it has none, or is gone."""
     try:
         rows = _rows(pid, root)
-    except OSError:
+    except OSError as error:
+        is_exhausted(error)
         return ""
     for line in rows:
         _, _, rest = line.partition(":")

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from ebpftrace.events import ProcessKey
+from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.host.proc import PROC, Stat, read_stat, threads
 
 _Children = Callable[[int], list[Stat]]
@@ -58,8 +59,9 @@ def _listed(proc: Path, most_reads: int, share: int) -> _Children:
             mine -= 1
             try:
                 listed = (proc / f"{pid}/task/{thread}/children").read_bytes().split()[:mine]
-            except OSError:
-                continue  # the thread has ended: its children are another thread's
+            except OSError as error:
+                is_exhausted(error)  # else the thread has ended: another has its children now
+                continue
             mine -= len(listed)
             stats = (read_stat(int(child), proc) for child in listed)
             found += [stat for stat in stats if stat is not None and stat.parent_pid == pid]

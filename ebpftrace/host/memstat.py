@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ebpftrace.counters import CgroupContents
 from ebpftrace.host.bounded import bounded
+from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 LEAST_BYTES = 16 * MIB
@@ -51,7 +52,8 @@ def read_contents(folder: Path) -> CgroupContents | None:
     try:
         with (folder / "memory.stat").open("rb") as file:
             raw = file.read(_STAT_LIMIT)
-    except OSError:
+    except OSError as error:
+        is_exhausted(error)
         return None
     rows = raw.split(b"\n", _STAT_LINES)[:_STAT_LINES]
     values = {
@@ -176,12 +178,12 @@ def _read(
 def lazy_free_bytes(pid: int, proc: Path = _PROC) -> int | None:
     """What a process freed lazily and did not write to since; 0 if it has ended.
 
-    None where reading takes too long, as it does with some GiB.
+    None where reading takes too long, as it does with some GiB, or no descriptor is left.
     """
     try:
         raw = bounded(pid, lambda: (proc / str(pid) / "smaps_rollup").read_bytes())
-    except OSError:
-        return 0
+    except OSError as error:
+        return None if is_exhausted(error) else 0
     if raw is None:
         return None
     found = _LAZY.search(raw)
@@ -193,6 +195,7 @@ def _pids(folder: Path) -> list[int]:
     try:
         with Path(folder / "cgroup.procs").open("rb") as file:
             listed = os.read(file.fileno(), _MOST_PROCESSES * 8)
-    except OSError:
+    except OSError as error:
+        is_exhausted(error)
         return []
     return [int(pid) for pid in listed.split()[:_MOST_PROCESSES] if pid.isdigit()]

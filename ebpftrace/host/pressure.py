@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from ebpftrace.counters import CgroupPressure
-from ebpftrace.host.descriptors import keep
+from ebpftrace.host.descriptors import is_exhausted, keep
 from ebpftrace.text import lines
 
 FILE = "memory.pressure"
@@ -37,7 +37,8 @@ def read_pressure(folder: Path) -> CgroupPressure | None:
     try:
         with (folder / FILE).open("rb") as file:
             raw = file.read(_LIMIT)
-    except OSError:  # EOPNOTSUPP too: PSI is disabled at boot, or for this cgroup
+    except OSError as error:  # EOPNOTSUPP too: PSI is disabled at boot, or for this cgroup
+        is_exhausted(error)
         return None
     shares, totals = {}, {}
     for line in map(_LINE.fullmatch, lines(raw)):

@@ -4,11 +4,12 @@ import errno
 import os
 import resource
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from ebpftrace.host import descriptors
+from ebpftrace.host import cgroups, descriptors, memstat, pressure
 from ebpftrace.host.descriptors import (
     RESERVE,
     exhausted,
@@ -55,6 +56,34 @@ def test_want_of_a_descriptor_is_counted() -> None:
     before = exhausted()
     assert is_exhausted(OSError(errno.EMFILE, "too many"))
     assert not is_exhausted(OSError(errno.EACCES, "no"))
+    assert exhausted() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("read", "nothing"),
+    [
+        (lambda folder: memstat.read_contents(folder), None),
+        (lambda _folder: memstat.lazy_free_bytes(os.getpid()), None),
+        (lambda folder: pressure.read_pressure(folder), None),
+        (lambda _folder: cgroups.v1_cgroup(os.getpid(), "memory"), ""),
+    ],
+    ids=["contents", "lazy-free", "pressure", "cgroup"],
+)
+def test_reading_without_a_descriptor_is_counted_and_ends_nothing(
+    limits: tuple[int, int],
+    tmp_path: Path,
+    read: Callable[[Path], object],
+    nothing: object,
+) -> None:
+    (tmp_path / "memory.stat").write_text("cache 0\n")
+    (tmp_path / "memory.pressure").write_text("some avg10=0.00 total=0\n")
+    before = exhausted()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        found = read(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert found == nothing
     assert exhausted() == before + 1
 
 
