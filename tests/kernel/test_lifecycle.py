@@ -18,22 +18,25 @@ from ebpftrace.probe import Selection
 from ebpftrace.units import MIB
 from tests.support.build import ending_binary, named
 from tests.support.cgroups import memory_cgroup
+from tests.support.names import unique_comm
 from tests.support.observer import Observer
 from tests.support.workload import Workload
+
+WATCHED, OTHER = unique_comm(), unique_comm()  # tests that run at once count their processes
 
 
 @pytest.fixture(scope="module")
 def observer() -> Iterator[Observer]:
-    observer = Observer(Selection(comms=("exact", "other*")))
+    observer = Observer(Selection(comms=(WATCHED, f"{OTHER}*")))
     yield observer
     observer.close()
 
 
 def test_exec_reports_process_cgroup_and_arguments(observer: Observer) -> None:
-    with memory_cgroup() as group, Workload("exact", cgroup=group) as workload:
+    with memory_cgroup() as group, Workload(WATCHED, cgroup=group) as workload:
         started = observer.started(workload.pid)
         assert started.how == "exec"
-        assert started.comm == "exact"
+        assert started.comm == WATCHED
         assert started.cgroup_id == group.id
         assert started.parent_pid == os.getpid()
         assert started.program == str(workload.program)
@@ -61,7 +64,7 @@ def test_exec_reports_process_cgroup_and_arguments(observer: Observer) -> None:
 def test_exit_has_the_status_that_the_parent_gets(
     observer: Observer, command: str, code: int, ended_by: int
 ) -> None:
-    with Workload("exact") as workload:
+    with Workload(WATCHED) as workload:
         workload.do("map 20MiB")
         workload.do("touch 0")
         workload.send(command)
@@ -78,7 +81,7 @@ def test_process_whose_threads_end_at_once_has_one_end(
 ) -> None:
     """Each of them may find that no other thread is left."""
     observer.forget()
-    program = named(ending_binary(), "other-ending", tmp_path)
+    program = named(ending_binary(), f"{OTHER}-e", tmp_path)
     for _ in range(20):
         subprocess.run([program, "100"], check=True)
         observer.read()
@@ -90,7 +93,7 @@ def test_process_whose_threads_end_at_once_has_one_end(
 
 
 def test_threads_are_not_processes(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(WATCHED) as workload:
         observer.started(workload.pid)
         observer.forget()
         workload.do("threads 8 1MiB")
@@ -103,7 +106,7 @@ def test_threads_are_not_processes(observer: Observer) -> None:
 
 
 def test_renamed_process_stays_tracked(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(WATCHED) as workload:
         workload.do("name quiet")
         renamed = observer.last(ProcessRenamed, lambda event: event.key.pid == workload.pid)
         assert renamed.comm == "quiet"
@@ -116,16 +119,16 @@ def test_process_that_takes_a_watched_name_is_tracked(observer: Observer) -> Non
         workload.do("map 5MiB")
         workload.do("touch 0")
         assert not observer.tracks(workload.pid)
-        workload.do("name otherwise")
+        workload.do(f"name {OTHER}-w")
         started = observer.started(workload.pid)
-        assert (started.how, started.comm) == ("rename", "otherwise")
+        assert (started.how, started.comm) == ("rename", f"{OTHER}-w")
         assert started.counters.usage.anon_bytes >= 5 * MIB
 
 
 def test_name_of_a_thread_is_not_that_of_the_process(observer: Observer) -> None:
     rename_thread = (
         "import ctypes, threading\n"
-        "t = threading.Thread(target=lambda: ctypes.CDLL(None).prctl(15, b'other1'))\n"
+        f"t = threading.Thread(target=lambda: ctypes.CDLL(None).prctl(15, b'{OTHER}'))\n"
         "t.start(); t.join(); input()"
     )
     process = subprocess.Popen(["/usr/bin/python3", "-c", rename_thread], stdin=subprocess.PIPE)
@@ -137,7 +140,7 @@ def test_name_of_a_thread_is_not_that_of_the_process(observer: Observer) -> None
 
 
 def test_name_with_escape_sequences_is_cleaned(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(WATCHED) as workload:
         observer.started(workload.pid)
         workload.do("name \\e[31m[red]\\sx")
         renamed = observer.last(ProcessRenamed, lambda event: event.key.pid == workload.pid)
@@ -145,7 +148,7 @@ def test_name_with_escape_sequences_is_cleaned(observer: Observer) -> None:
 
 
 def test_exec_of_an_unwatched_program_ends_the_tracking(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(WATCHED) as workload:
         observer.started(workload.pid)
         workload.do(f"exec {workload.named('unwatched')}")
         exited = observer.exited(workload.pid)
@@ -154,13 +157,13 @@ def test_exec_of_an_unwatched_program_ends_the_tracking(observer: Observer) -> N
 
 
 def test_exec_of_a_watched_program_is_an_exit_and_a_start(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(WATCHED) as workload:
         first = observer.started(workload.pid)
         observer.forget()
-        workload.do(f"exec {workload.named('other')}")
+        workload.do(f"exec {workload.named(OTHER)}")
         started = observer.started(workload.pid)
         assert started.key == first.key
-        assert started.comm == "other"
+        assert started.comm == OTHER
         kinds = [
             type(event)
             for event in observer.events
@@ -171,7 +174,7 @@ def test_exec_of_a_watched_program_is_an_exit_and_a_start(observer: Observer) ->
 
 
 def test_forked_child_is_tracked(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(WATCHED) as workload:
         (child,) = map(int, workload.do("fork; exit 4"))
         started = observer.started(child)
         assert (started.how, started.parent_pid) == ("fork", workload.pid)
@@ -182,7 +185,7 @@ def test_move_between_cgroups_is_reported(observer: Observer) -> None:
     with (
         memory_cgroup() as first,
         memory_cgroup() as second,
-        Workload("exact", cgroup=first) as workload,
+        Workload(WATCHED, cgroup=first) as workload,
     ):
         assert observer.started(workload.pid).cgroup_id == first.id
         second.add(workload.pid)
@@ -197,7 +200,7 @@ def test_child_of_a_process_that_renamed_itself_is_tracked_as_its_parent_is(
     observer: Observer,
 ) -> None:
     """It executed nothing, so it has the name under which its parent was executed."""
-    with Workload("exact") as workload:
+    with Workload(WATCHED) as workload:
         observer.started(workload.pid)
         workload.do("name main-thread")
         child = int(workload.do("fork")[0])
