@@ -18,6 +18,7 @@ from tests.support.acting import SECONDS, is_step, is_type, logged, of_type
 from tests.support.acting import watching as watch_acting
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.cli import ebpftrace
+from tests.support.names import unique_comm
 from tests.support.patience import patient
 from tests.support.process_state import state, stops
 from tests.support.records import Watch
@@ -29,16 +30,18 @@ MIB = 1 << 20
 LIMIT = 400 * MIB
 RUNAWAY = "map 900MiB; touch 0"
 
+COMM = unique_comm()  # a watch of a test that runs at once acts on none of these
+
 
 def fused(tmp_path: Path, text: str) -> tuple[str, ...]:
-    """A policy file for comm `fused` with these lines, as options of a watch."""
+    """A policy file for COMM with these lines, as options of a watch."""
     file = tmp_path / "policy.toml"
-    file.write_text(f'[[policy]]\nname = "fuse"\nmatch.comm = "fused"\n{text}\n')
+    file.write_text(f'[[policy]]\nname = "fuse"\nmatch.comm = "{COMM}"\n{text}\n')
     return ("--config", str(file))
 
 
 def watching(folder: Path, *options: str) -> Watch:
-    return watch_acting(folder, *options, comm="fused")
+    return watch_acting(folder, *options, comm=COMM)
 
 
 PENDING = f"ShdPnd:\t{1 << signal.SIGSTOP - 1:016x}"
@@ -70,7 +73,7 @@ def test_runaway_is_stopped_its_evidence_saved_and_ended(tmp_path: Path) -> None
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "90%") as watch,
-        Workload("fused", cgroup=limited(group)) as workload,
+        Workload(COMM, cgroup=limited(group)) as workload,
     ):
         run_away(workload)
         assert workload.wait() == -signal.SIGKILL
@@ -107,7 +110,7 @@ def test_hook_reads_proc_of_a_stopped_process(tmp_path: Path) -> None:
     with (
         memory_cgroup() as group,
         watching(tmp_path, *options) as watch,
-        Workload("fused", cgroup=limited(group)) as workload,
+        Workload(COMM, cgroup=limited(group)) as workload,
     ):
         run_away(workload)
         watch.wait_for(is_step("shell"), SECONDS)
@@ -122,7 +125,7 @@ def test_thawed_process_is_stopped_again_at_a_higher_bound(tmp_path: Path) -> No
     with (
         memory_cgroup() as group,
         watching(tmp_path, *options) as watch,
-        Workload("fused", cgroup=limited(group)) as workload,
+        Workload(COMM, cgroup=limited(group)) as workload,
     ):
         workload.do("map 260MiB")
         workload.do("touch 0")
@@ -147,7 +150,7 @@ def test_process_is_killed_at_the_bound_if_the_policy_says_so(tmp_path: Path) ->
     with (
         memory_cgroup() as group,
         watching(tmp_path, *options) as watch,
-        Workload("fused", cgroup=limited(group)) as workload,
+        Workload(COMM, cgroup=limited(group)) as workload,
     ):
         run_away(workload)
         assert workload.wait() == -signal.SIGKILL
@@ -162,8 +165,8 @@ def test_process_that_grew_most_is_ended_and_the_others_are_resumed(tmp_path: Pa
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "75%") as watch,
-        Workload("fused", cgroup=limited(group)) as large,
-        Workload("fused", cgroup=group) as small,
+        Workload(COMM, cgroup=limited(group)) as large,
+        Workload(COMM, cgroup=group) as small,
     ):
         large.do("map 250MiB")
         large.do("touch 0")
@@ -184,8 +187,8 @@ def test_idle_process_is_not_ended_for_a_runaway(tmp_path: Path) -> None:
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "75%") as watch,
-        Workload("fused", cgroup=limited(group)) as idle,
-        Workload("fused", cgroup=group) as runaway,
+        Workload(COMM, cgroup=limited(group)) as idle,
+        Workload(COMM, cgroup=group) as runaway,
     ):
         idle.do("map 200MiB")
         idle.do("touch 0")
@@ -202,8 +205,8 @@ def test_each_ci_job_in_a_shared_cgroup_has_its_own_bound(tmp_path: Path) -> Non
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "200MiB") as watch,
-        Workload("fused", cgroup=limited(group), environment=runs[0]) as one,
-        Workload("fused", cgroup=group, environment=runs[1]) as other,
+        Workload(COMM, cgroup=limited(group), environment=runs[0]) as one,
+        Workload(COMM, cgroup=group, environment=runs[1]) as other,
     ):
         for workload in (one, other):
             workload.do("map 300MiB")
@@ -221,7 +224,7 @@ def test_stopped_process_is_resumed_when_the_budget_is_spent(tmp_path: Path) -> 
     with (
         memory_cgroup() as group,
         watching(tmp_path, *options) as watch,
-        Workload("fused", cgroup=limited(group)) as workload,
+        Workload(COMM, cgroup=limited(group)) as workload,
     ):
         workload.do("map 220MiB")
         workload.do("touch 0")
@@ -235,7 +238,7 @@ def test_process_is_stopped_while_the_watch_is_stopped(tmp_path: Path) -> None:
     with (
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "90%") as watch,
-        Workload("fused", cgroup=limited(group)) as workload,
+        Workload(COMM, cgroup=limited(group)) as workload,
     ):
         watch.wait_for(lambda one: one.get("pid") == workload.pid, SECONDS)
         os.kill(watch.pid, signal.SIGSTOP)
@@ -267,7 +270,7 @@ def test_process_is_stopped_while_every_cpu_is_busy(tmp_path: Path) -> None:
         memory_cgroup() as group,
         watching(tmp_path, "--fuse", "90%"),
         every_cpu_busy(),  # the watch starts before
-        Workload("fused", cgroup=limited(group)) as workload,
+        Workload(COMM, cgroup=limited(group)) as workload,
     ):
         run_away(workload)
         assert workload.wait() == -signal.SIGKILL
@@ -276,7 +279,7 @@ def test_process_is_stopped_while_every_cpu_is_busy(tmp_path: Path) -> None:
 
 def test_end_of_the_watch_resumes_stopped_processes(tmp_path: Path) -> None:
     options = ("--fuse", "100MiB", "--on-breach", "sleep 60")
-    with memory_cgroup() as group, Workload("fused", cgroup=limited(group)) as workload:
+    with memory_cgroup() as group, Workload(COMM, cgroup=limited(group)) as workload:
         with watching(tmp_path, *options) as watch:
             workload.do("map 150MiB")
             workload.send("touch 0")
@@ -290,8 +293,8 @@ def test_thaw_command_resumes_the_process_and_cancels_its_incident(tmp_path: Pat
     runs = {"EBPFTRACE_RUN_DIR": str(tmp_path / "run")}
     options = ("--fuse", "100MiB", "--on-breach", "sleep 60")
     audit = ("--audit", str(tmp_path / "audit.jsonl"))
-    watch = Watch("--comm", "fused", "--interval", "200ms", *audit, *options, environment=runs)
-    with memory_cgroup() as group, watch, Workload("fused", cgroup=limited(group)) as workload:
+    watch = Watch("--comm", COMM, "--interval", "200ms", *audit, *options, environment=runs)
+    with memory_cgroup() as group, watch, Workload(COMM, cgroup=limited(group)) as workload:
         workload.do("map 110MiB")
         workload.send("touch 0")
         wait_for_event(watch, "stopped")
@@ -299,7 +302,7 @@ def test_thaw_command_resumes_the_process_and_cancels_its_incident(tmp_path: Pat
         assert stops(workload.pid)
         done = ebpftrace("thaw", str(workload.pid), environment=runs)
         assert done.returncode == 0, done.stderr
-        assert f"fused {workload.pid} was resumed after" in done.stdout
+        assert f"{COMM} {workload.pid} was resumed after" in done.stdout
         workload.answer()
         outcome = watch.wait_for(is_type("outcome"), SECONDS)
         assert outcome["canceled"]
@@ -312,8 +315,8 @@ def test_bound_holds_for_a_process_that_has_just_started(tmp_path: Path) -> None
     slow = ("--audit", str(tmp_path / "audit.jsonl"), "--interval", "60s")
     with (
         memory_cgroup() as group,
-        Watch("--comm", "fused", *slow, *options),
-        Workload("fused", cgroup=limited(group)) as workload,
+        Watch("--comm", COMM, *slow, *options),
+        Workload(COMM, cgroup=limited(group)) as workload,
     ):
         time.sleep(patient(3))  # no record shows that it is armed, and no snapshot comes
         run_away(workload)
@@ -326,8 +329,8 @@ def test_each_process_that_crosses_its_own_bound_is_ended(tmp_path: Path) -> Non
     with (
         memory_cgroup() as group,
         watching(tmp_path, *options),
-        Workload("fused", cgroup=limited(group)) as one,
-        Workload("fused", cgroup=group) as other,
+        Workload(COMM, cgroup=limited(group)) as one,
+        Workload(COMM, cgroup=group) as other,
     ):
         for workload in (one, other):
             workload.do("map 150MiB")

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -72,9 +72,11 @@ def test_stopped_within_exec(tmp_path: Path, group: MemoryCgroup, to: str) -> No
         assert not events(watch, workload.pid)
         workload.send(f"execat 0 {workload.named(to)}")
         if to == "other":
-            workload.answer()
-            assert workload.do("map 1MiB")
-            return
+            with suppress(EOFError):
+                workload.answer()
+                assert workload.do("map 1MiB")
+                return
+            # The ladder may end it before exec replaces the program.
         assert workload.wait() == -signal.SIGKILL
         assert wait_for_event(watch, workload.pid, "ended") == ["stopped", "ended"]
 
