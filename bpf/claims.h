@@ -1,6 +1,6 @@
-/* Which program may change what an entry is of, or remove it. Two CPUs do that at once where a process
- * is moved while it ends, say, or where two threads give it a watched name: both would count it
- * in, or out, and the second would work on an element that has another key by then.
+/* Which program may change what an entry is of, or remove it. Two CPUs do that at once where a
+ * process is moved while it ends, say, or where two threads give it a watched name: both would
+ * count it in, or out, and the second would work on an element that has another key by then.
  *
  * A claim is an entry in a map, which one of them inserts. The other tries again for some
  * microseconds, and what it does where that does not help is said beside its call: the first

@@ -68,7 +68,7 @@ def is_stopped(pid: int, start_boottime_ns: int) -> bool:
     cgroup of v1 is in state D, as every frozen one (since 6.1, f5d39b020809 "freezer,sched:
     Rewrite core freezer logic"), and is stopped again once it is thawed.
     """
-    if not is_same(pid, start_boottime_ns):
+    if not _is_same(pid, start_boottime_ns):
         return False
     for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 (pathlib is large)
         task = f"/proc/{pid}/task/{thread}"
@@ -96,13 +96,12 @@ def send(pid: int, start_boottime_ns: int, number: int) -> None:
 def _open(pid: int, start_boottime_ns: int) -> int:
     pidfd = os.pidfd_open(pid)  # not by host/pidfd.py: nothing of the package is imported
     try:
-        if is_same(pid, start_boottime_ns):
-            return pidfd
+        if not _is_same(pid, start_boottime_ns):
+            raise ProcessLookupError(f"{pid} is another process now")
     except OSError:
         os.close(pidfd)
         raise
-    os.close(pidfd)
-    raise ProcessLookupError(f"{pid} is another process now")
+    return pidfd
 
 
 def _resume(map_fd: int, pid: int, start_boottime_ns: int) -> bool:
@@ -168,7 +167,7 @@ def _bpf(
     return True
 
 
-def is_same(pid: int, start_boottime_ns: int) -> bool:
+def _is_same(pid: int, start_boottime_ns: int) -> bool:
     """Whether the pid is still that process."""
     return start_boottime_ns // _NS_PER_TICK == int(_fields(f"/proc/{pid}/stat")[19])
 
