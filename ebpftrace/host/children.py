@@ -9,6 +9,12 @@ from pathlib import Path
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.host.proc import PROC, Stat, read_stat, threads
+from ebpftrace.host.reading.proc_file import proc_chunks
+from ebpftrace.units import KIB
+
+_LIST_LIMIT = 16 * KIB
+"""Bytes of one thread's list: some 2,000 children."""
+_DIGITS = 10
 
 _Children = Callable[[int], list[Stat]]
 
@@ -58,7 +64,7 @@ def _listed(proc: Path, most_reads: int, share: int) -> _Children:
                 break  # the children took what was left
             mine -= 1
             try:
-                listed = (proc / f"{pid}/task/{thread}/children").read_bytes().split()[:mine]
+                listed = _pids(proc, pid, thread)[:mine]
             except OSError as error:
                 is_exhausted(error)  # else the thread has ended: another has its children now
                 continue
@@ -69,6 +75,13 @@ def _listed(proc: Path, most_reads: int, share: int) -> _Children:
         return found
 
     return children
+
+
+def _pids(proc: Path, pid: int, thread: int) -> list[int]:
+    """The children of one thread, those that its file names first."""
+    raw = b"".join(proc_chunks(proc, pid, f"task/{thread}/children", _LIST_LIMIT))
+    listed = raw if len(raw) < _LIST_LIMIT else raw[: raw.rfind(b" ") + 1]
+    return [int(child) for child in listed.split() if child.isdigit() and len(child) <= _DIGITS]
 
 
 def _scanned(proc: Path) -> _Children:

@@ -3,6 +3,7 @@
 import sys
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Generic, TypeVar
@@ -20,7 +21,16 @@ class Effort(Generic[Result]):
 
 
 def effort_of(call: Callable[[], Result]) -> Effort[Result]:
-    """Makes the call, counts its lines, and measures the most memory that it held."""
+    """Makes the call, counts its lines, and measures the most memory that it held.
+
+    The call is made on a thread of its own. There it is not handed to a worker
+    (ebpftrace.host.bounded), whose lines would not be counted.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_effort_of, call).result()
+
+
+def _effort_of(call: Callable[[], Result]) -> Effort[Result]:
     steps = 0
 
     def trace(_frame: FrameType, event: str, _argument: Any) -> Any:

@@ -7,15 +7,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
+from ebpftrace.act.actions.support import tracers
 from ebpftrace.act.policy.file import parse_policies
 from ebpftrace.act.policy.matching import explain
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.errors import EbpftraceError
+from ebpftrace.events import ProcessKey
 from ebpftrace.golang import buildinfo
 from ebpftrace.history.recurring import recurring_job
-from ebpftrace.host import cgroups, memstat, mounts, pressure, proc
+from ebpftrace.host import cgroups, children, memstat, mounts, pressure, proc
 from ebpftrace.host.cgroups import CgroupPaths
+from ebpftrace.host.mounts import MemoryHierarchy
+from ebpftrace.host.reading import stuck
 from ebpftrace.jobs import JobResolver
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.probe.records import RECORDS, RecordDecoder
 from ebpftrace.probe.structs import StructDecoder
 from ebpftrace.process_names import executed_name
@@ -32,8 +37,8 @@ _POLICY = Policy(
 class FuzzTarget:
     """`read` is given a folder to write to, and the bytes.
 
-    `most_steps` lines of Python are some ten milliseconds, up to thirty where a target has
-    more; a policy, which an administrator writes, may take longer.
+    `most_steps` lines of Python are at most some ten milliseconds. A target has more where it
+    reads the same bytes several times, and for a policy, which an administrator writes.
     """
 
     name: str
@@ -67,29 +72,64 @@ def _cmdline(folder: Path) -> object:
 
 
 class _OnePath:
-    """Every cgroup has the path that is fuzzed."""
+    """Every cgroup has the path that is fuzzed, and an ordinary user its lower half or none."""
 
-    def __init__(self, raw: bytes) -> None:
-        self._path = clean(raw, PATH_LIMIT)
+    def __init__(self, raw: bytes, owner: int) -> None:
+        self._path, self._owner = clean(raw, PATH_LIMIT), owner
 
     def path(self, _cgroup_id: int) -> str:
         return self._path
 
     def given_part(self, path: str) -> tuple[str, int]:
-        return path, 0
+        if not self._owner:
+            return path, 0
+        names = path.split("/")
+        return "/".join(names[: len(names) // 2 + 1]), self._owner
 
 
-def _identity(folder: Path, raw: bytes) -> object:
-    """The first line is the cgroup's path, the rest the environment."""
+def _identity(folder: Path, raw: bytes) -> None:
+    """The first line is the cgroup's path, the rest the environment; four times."""
     path, _, environ = raw.partition(b"\n")
     (folder / f"proc/{PID}/environ").write_bytes(environ)
     (folder / f"proc/{PID}/mountinfo").write_bytes(raw)
-    resolver = JobResolver(cast(CgroupPaths, _OnePath(path)), folder)
-    job = resolver.resolve(PID, 7, 1)
+    for owner in (0, 4294967294):
+        resolver = JobResolver(cast(CgroupPaths, _OnePath(path, owner)), folder)
+        _check_identity(resolver.resolve(PID, 7, 1))
+        _check_identity(resolver.of_cgroup(7))
+
+
+def _given_part(folder: Path, raw: bytes) -> object:
+    """Of a path, in a hierarchy where /ci/job is delegated to a user."""
+    hierarchy = folder / "hierarchy"
+    (hierarchy / "ci/job").mkdir(parents=True, exist_ok=True)
+    (hierarchy / "ci/job").chmod(0o777)
+    path = clean(raw, PATH_LIMIT)
+    found = []
+    for root in ("/", "/ci", "/.."):
+        paths = CgroupPaths(MemoryHierarchy("v2", hierarchy, root))
+        given, _ = paths.given_part(path)
+        assert path.startswith(given) or ".." in path, given
+        found.append((given, paths.folder(path)))
+        paths.close()
+    return found
+
+
+def _children(folder: Path, raw: bytes) -> object:
+    thread = folder / f"proc/{PID}/task/{PID}"
+    thread.mkdir(parents=True, exist_ok=True)
+    (thread / "children").write_bytes(raw)
+    (folder / "proc/self").symlink_to(str(PID))
+    parent = proc.read_stat(PID, folder / "proc")
+    assert parent is not None
+    key = ProcessKey(PID, parent.start_boottime_ns)
+    return list(children.descendants([key], folder / "proc", most_reads=256))
+
+
+def _check_identity(job: JobIdentity) -> None:
     shown = (job.key, job.name, job.identified_by, job.cgroup, job.restart_key, job.recurring)
     assert all(text.isprintable() for text in shown)
     assert len(job.name) <= 64
-    return recurring_job(job), recurring_job(job, "image x"), explain([_POLICY], "sh", job)
+    recurring_job(job), recurring_job(job, "image x"), explain([_POLICY], "sh", job)
 
 
 def _record(_folder: Path, raw: bytes) -> object:
@@ -141,6 +181,8 @@ TARGETS = {
         FuzzTarget("status", _of_process(
             "status",
             lambda root: proc.read_status(PID, root / "proc"),
+            lambda root: tracers._ids(PID, root / "proc"),
+            lambda root: stuck.owner_of(PID, root / "proc"),
             lambda root: proc.is_dying(PID, root / "proc"),
         )),
         FuzzTarget("smaps_rollup", _of_process(
@@ -157,10 +199,12 @@ TARGETS = {
         FuzzTarget("cmdline", _of_process("cmdline", _cmdline)),
         FuzzTarget("environ", _of_process(
             "environ", lambda root: proc.read_environ(PID, root / "proc")
-        ), most_steps=250_000),
+        )),
         FuzzTarget("mountinfo", _of_process(
             "mountinfo", lambda root: list(mounts.mounts(root, PID))
         )),
+        FuzzTarget("given_part", _given_part),
+        FuzzTarget("children", _children),
         FuzzTarget("identity", _identity, most_steps=300_000),
         FuzzTarget("elf", _elf),
         FuzzTarget("record", _record),

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
+from pathlib import Path
 
 from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.process.identity import RefusedError, Target, identify
@@ -67,9 +68,9 @@ def _tracer(thread: int) -> int:
     return _ids(tracer).get(b"Tgid", 0) if tracer else 0
 
 
-def _ids(pid: int) -> dict[bytes, int]:
+def _ids(pid: int, root: Path = proc.PROC) -> dict[bytes, int]:
     """Of a thread, by its own id."""
     with suppress(FileNotFoundError, ProcessLookupError, EbpftraceError):
-        chunks = proc_chunks(proc.PROC, pid, "status", _STATUS_LIMIT)
+        chunks = proc_chunks(root, pid, "status", _STATUS_LIMIT)
         return {line[1]: int(line[2]) for line in matching_lines(_IDS, chunks)}
     return {}
