@@ -1,4 +1,4 @@
-"""What runs as root is installed by hash, and nothing that it needs is left out."""
+"""What may run as root is installed by hash, and nothing that it needs is left out."""
 
 import re
 import tomllib
@@ -19,6 +19,12 @@ ENTRY = re.compile(
     re.MULTILINE,
 )
 ENTRIES = {found["name"]: found for found in ENTRY.finditer(LIST)}
+TOOLS_LIST = (ROOT / "scripts" / "dev-requirements.txt").read_text()
+TOOL = re.compile(
+    r"^(?P<name>[a-z0-9-]+)==(?P<version>[0-9.]+)(?: \\\n    --hash=sha256:[0-9a-f]{64})+$",
+    re.MULTILINE,
+)
+TOOLS = {found["name"]: found for found in TOOL.finditer(TOOLS_LIST)}
 EDITABLE = "editables"
 """What hatchling asks for at an editable installation, and names in no metadata."""
 
@@ -64,14 +70,31 @@ def test_the_version_of_the_list_is_the_one_that_is_tested(name: str) -> None:
     assert metadata.version(name) == ENTRIES[name]["version"]
 
 
-def test_what_comes_by_hash_is_not_bounded_a_second_time() -> None:
-    constraints = (ROOT / "scripts" / "constraints.txt").read_text()
-    bounded = {line.split("==")[0] for line in constraints.splitlines() if "==" in line}
-    assert not bounded & set(ENTRIES)
+@pytest.mark.usefixtures("_made_by_setup")
+def test_the_tools_list_is_what_the_project_and_its_tests_need() -> None:
+    project = PROJECT["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    assert set(TOOLS) == needed(wanted)
 
 
-def test_setup_installs_by_hash_before_anything_else() -> None:
+def test_every_tool_has_a_hash() -> None:
+    rest = TOOL.sub("", TOOLS_LIST)
+    assert not [line for line in rest.splitlines() if line and not line.startswith("#")]
+
+
+@pytest.mark.usefixtures("_made_by_setup")
+@pytest.mark.parametrize("name", sorted(TOOLS))
+def test_the_version_of_a_tool_is_the_same_everywhere(name: str) -> None:
+    version = TOOLS[name]["version"]
+    assert metadata.version(name) == version
+    assert name not in ENTRIES or ENTRIES[name]["version"] == version
+
+
+def test_setup_installs_nothing_without_a_hash() -> None:
     setup = (ROOT / "scripts" / "setup").read_text().replace("\\\n", " ")
-    first, second = re.findall(r'"\$venv/bin/python" -m pip (install .*)', setup)
+    first, second, last = re.findall(r'"\$venv/bin/python" -m pip (install .*)', setup)
     assert "--requirement scripts/requirements.txt" in first
-    assert "--no-build-isolation" in second, "else pip fetches the build's own, without a hash"
+    assert "--require-hashes" in second
+    assert "--requirement scripts/dev-requirements.txt" in second
+    assert "--no-build-isolation" in last, "else pip fetches the build's own, without a hash"
+    assert "--no-deps" in last

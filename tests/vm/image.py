@@ -43,7 +43,7 @@ def image_is_made_from() -> tuple[Path, ...]:
         ROOT / "scripts" / "apt-install",
         ROOT / "scripts" / "as-root",
         ROOT / "scripts" / "setup",
-        ROOT / "scripts" / "constraints.txt",
+        ROOT / "scripts" / "dev-requirements.txt",
         ROOT / "scripts" / "requirements.txt",
         ROOT / "pyproject.toml",
         Path(gopls_install.__file__),
