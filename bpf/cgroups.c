@@ -74,6 +74,8 @@ static inline int under_oom(u64 memcg)
 #endif
 }
 
+#define LEVELS_READ 16
+
 /* Keeps one level. Beyond those that fit, the one with the least room is kept, so that a job
  * that makes cgroups of its own cannot hide the limit that it is under. */
 static inline void keep_level(struct cgroup_counters *counters, u64 above, u64 counter, u64 v2)
@@ -117,7 +119,7 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     u64 limit = UNLIMITED_PAGES;
     int disabled = 0;
     counters->found = 0;
-    for (int level = 0; level < 16; level++) {
+    for_each(level, LEVELS_READ) {
         u64 max = read_u64(counter + AT(page_counter, max));
         u64 high = read_u64(counter + AT(page_counter, high));
         disabled |= oom_killer_disabled(counter - AT(mem_cgroup, memory));
@@ -133,6 +135,25 @@ static inline void read_cgroup(u64 memcg, struct cgroup_counters *counters)
     counters->droppable = droppable_pages(memcg, v2, counters->kernel);
     counters->stuck = disabled && under_oom(memcg);
 }
+
+#ifdef WATERMARKS
+/* What bounds are compared with before the first reading. Returns the cgroup's own limit. */
+static inline u64 read_limit(struct cgroup_counters *counters)
+{
+    u64 counter = counters->memcg + AT(mem_cgroup, memory);
+    u64 limit = UNLIMITED_PAGES, own = read_u64(counter + AT(page_counter, max));
+    for_each(level, LEVELS_READ) {
+        limit = smaller(limit, read_u64(counter + AT(page_counter, max)));
+        counter = read_u64(counter + AT(page_counter, parent));
+        if (!counter)
+            break;
+    }
+    counters->limit = known_limit(limit);
+    return known_limit(own);
+}
+#else
+static inline u64 read_limit(struct cgroup_counters *counters) { return NO_LIMIT; }
+#endif
 
 /* Removes the entry of a cgroup: one that is removed itself, or an unused one. */
 static inline void forget_cgroup(u64 id, int only_unused)
@@ -184,11 +205,12 @@ static inline int join_cgroup(struct process *process)
         return 0;
     struct cgroup_counters *counters = keep_cgroup(process);
     if (counters) {
-        read_cgroup(process->memcg, counters);
+        counters->memcg = process->memcg; /* a reading reads the rest */
+        u64 own_limit = read_limit(counters);
         counters->changed = 1;
         if (counters->blank) {
             counters->blank = 0;
-            arm_cgroup(counters);
+            arm_cgroup(counters, own_limit);
         }
         __sync_fetch_and_add(&counters->processes, 1);
         process->joined = 1;

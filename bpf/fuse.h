@@ -42,10 +42,9 @@ static inline s64 default_bound(u32 of, u64 limit, u32 *signal)
     return limit == NO_LIMIT ? 0 : limit * fuse->parts / PARTS_OF_LIMIT;
 }
 
-static inline void arm_cgroup(struct cgroup_counters *counters)
+static inline void arm_cgroup(struct cgroup_counters *counters, u64 own_limit)
 {
     u32 signal = 0;
-    struct limit_level *own = &counters->levels[0];
     counters->fuse = default_bound(FUSE_JOB, counters->limit, &signal);
     counters->fuse_signal = signal;
     u32 zero = 0;
@@ -53,7 +52,7 @@ static inline void arm_cgroup(struct cgroup_counters *counters)
     u64 root = !read_u64(counters->memcg + AT(mem_cgroup, memory) + AT(page_counter, parent));
     /* A share of a limit above the cgroup is not comparable with the cgroup's charge, and the
      * root cgroup has no charge of its own. */
-    if ((!root && fuse && fuse->pages) || (!own->above && own->limit == counters->limit))
+    if (!root && fuse && (fuse->pages || own_limit == counters->limit))
         counters->fuse_least = counters->fuse;
 }
 
@@ -396,7 +395,7 @@ int clear_stop(struct bpf_raw_tracepoint_args *ctx)
 #else
 static inline void see_sum_fuse(struct process *process, struct cgroup_counters *counters,
                                 s64 held, s64 moved, s64 gained) {}
-static inline void arm_cgroup(struct cgroup_counters *counters) {}
+static inline void arm_cgroup(struct cgroup_counters *counters, u64 own_limit) {}
 static inline int is_unused(struct cgroup_counters *counters)
 {
     return counters->processes <= 0;

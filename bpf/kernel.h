@@ -31,6 +31,31 @@ static inline u32 read_u32(u64 address)
 }
 #endif
 
+/* A loop over the numbers below `end`. The verifier follows each turn of a usual loop; of one
+ * over an iterator only the first ones, since `at` is unknown to it (see probe/loading/loops.py). */
+#ifdef ITER_NUM_NEW
+static int (*iter_num_new)(u64 *iter, int begin, int end) = (void *)ITER_NUM_NEW;
+static int *(*iter_num_next)(u64 *iter) = (void *)ITER_NUM_NEXT;
+static void (*iter_num_destroy)(u64 *iter) = (void *)ITER_NUM_DESTROY;
+
+static inline void end_loop(u64 *iter) { iter_num_destroy(iter); }
+
+static inline int next_turn(u64 *iter, u64 *at, u64 end)
+{
+    int *next = iter_num_next(iter);
+    u64 number = next ? *(u32 *)next : end;
+    asm volatile("" : "+r"(number)); /* the bound must not be optimized away */
+    *at = number;
+    return number < end;
+}
+
+#define for_each(at, end) \
+    for (u64 iter __attribute__((cleanup(end_loop))), \
+             at = (iter_num_new(&iter, 0, end), 0); next_turn(&iter, &at, end);)
+#else
+#define for_each(at, end) for (u64 at = 0; at < (end); at++)
+#endif
+
 /* All bits if a < b, else none; neither is 2^63 or more. The verifier follows both ways of a
  * branch, at each of the levels, but an instruction only once. The compiler would make a
  * branch of a comparison, and of this shift as well. */
@@ -39,6 +64,14 @@ static inline u64 bits_if_less(u64 a, u64 b)
     u64 bits = a - b;
     asm volatile("%0 s>>= 63" : "+r"(bits));
     return bits;
+}
+
+/* All bits if there is any in `bits`, else none. */
+static inline u64 bits_if_any(u64 bits)
+{
+    u64 any = bits | -bits;
+    asm volatile("%0 s>>= 63" : "+r"(any));
+    return any;
 }
 
 static inline u64 smaller(u64 a, u64 b) { return b + ((a - b) & bits_if_less(a, b)); }

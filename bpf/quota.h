@@ -22,21 +22,20 @@ static inline void set_quota_path(struct quota_path *path, u64 cgroup)
                            ~bits_if_less(depth, level);
 }
 
-/* The id at a level of a path; 0 beyond its end. */
-static inline u64 quota_id(struct quota_path *path, u64 level)
-{
-    if (level && !path->ids[level - 1])
-        path->ids[level] = 0; /* the path was cut there */
-    return path->ids[level];
-}
-
 /* What a cgroup may have. `parents` is what its parent may have, `above` what that has, and
  * `own` what the cgroup has itself. */
-static inline s64 quota_below(s64 parents, s64 above, s64 own, s64 part)
+static inline s64 quota_below(s64 parents, u64 level, s64 above, s64 own, s64 part)
 {
-    u64 left = parents - (above - own);
+    u64 left = parents - (above - own), below = bits_if_any(level);
     left &= ~bits_if_less(left, 0);
-    return left - left / part;
+    return ((left - left / part) & below) | (parents & ~below);
+}
+
+/* Returns all bits if it is any, else none: the path is cut there. */
+static inline u64 set_quota_id(struct quota_path *path, u64 level, u64 id)
+{
+    *(volatile u64 *)&path->ids[level] = id;
+    return bits_if_any(*(volatile u64 *)&path->ids[level]);
 }
 
 /* Whether all cgroups of the path may have one entry more of a table. Cuts the path where
@@ -49,28 +48,29 @@ static inline int quota_fits(u32 table, struct quota_path *path)
     if (!size || !nodes_size || !blank)
         return 0;
     s64 quota = *size, above = blank->used, nodes_quota = *nodes_size, nodes_above = above;
+    u64 fits = ~above, kept = fits; /* all bits: the cgroup above is on the path */
     path->missing = 0;
-    for (u64 level = 0; level < QUOTA_LEVELS; level++) {
-        u64 id = quota_id(path, level);
-        if (!id)
-            continue;
-        struct quota *known = quotas.lookup(&id);
-        struct quota *node = known ? known : blank;
-        s64 entries = node->entries[table], nodes = node->entries[TABLE_QUOTAS];
-        if (level) {
-            quota = quota_below(quota, above, entries, QUOTA_PART);
-            nodes_quota = quota_below(nodes_quota, nodes_above, nodes, QUOTA_PART);
+    for_each(level, QUOTA_LEVELS) {
+        u64 id = path->ids[level] & kept, there = bits_if_any(id);
+        struct quota *known = id ? quotas.lookup(&id) : NULL;
+        s64 entries = blank->used, nodes = entries;
+        u64 absent = ~entries;
+        if (known) {
+            absent = entries;
+            entries = known->entries[table];
+            nodes = known->entries[TABLE_QUOTAS];
         }
-        if (entries >= quota)
-            return 0;
-        if (!known && nodes >= nodes_quota)
-            path->ids[level] = 0;
-        else if (!known)
-            path->missing++;
+        quota = quota_below(quota, level, above, entries, QUOTA_PART);
+        nodes_quota = quota_below(nodes_quota, level, nodes_above, nodes, QUOTA_PART);
+        u64 room = bits_if_less(nodes, nodes_quota);
+        fits &= bits_if_less(entries, quota) | ~there;
+        path->missing += absent & room & there & 1;
+        id &= room | ~absent;
+        kept = set_quota_id(path, level, id);
         above = entries;
         nodes_above = nodes;
     }
-    return 1;
+    return fits & 1;
 }
 
 /* Counts one entry more in all cgroups of the path, after `quota_fits`. */
@@ -78,12 +78,13 @@ static inline void count_entry(u32 table, struct quota_path *path)
 {
     u32 zero = 0;
     struct quota *blank = blank_quota.lookup(&zero);
-    for (u64 level = 0; level < QUOTA_LEVELS; level++) {
-        u64 id = quota_id(path, level);
-        if (!id || !blank)
-            continue;
-        struct quota *node = quotas.lookup(&id);
-        if (!node) {
+    if (!blank)
+        return;
+    u64 kept = ~blank->used;
+    for_each(level, QUOTA_LEVELS) {
+        u64 id = path->ids[level] & kept;
+        struct quota *node = id ? quotas.lookup(&id) : NULL;
+        if (id && !node) {
             quotas.insert(&id, blank);
             node = quotas.lookup(&id);
             if (node)
@@ -91,10 +92,11 @@ static inline void count_entry(u32 table, struct quota_path *path)
             if (path->missing)
                 path->missing--;
         }
-        if (!node) {
-            path->ids[level] = 0; /* no room: another CPU was first */
+        if (!node)
+            id = 0; /* no room: another CPU was first */
+        kept = set_quota_id(path, level, id);
+        if (!node)
             continue;
-        }
         __sync_fetch_and_add(&node->entries[TABLE_QUOTAS], path->missing);
         __sync_fetch_and_add(&node->entries[table], 1);
         __sync_fetch_and_add(&node->used, 1);
@@ -104,7 +106,7 @@ static inline void count_entry(u32 table, struct quota_path *path)
 /* The same for one entry less. */
 static inline void uncount_entry(u32 table, struct quota_path *path)
 {
-    for (u64 level = 0; level < QUOTA_LEVELS; level++) {
+    for_each(level, QUOTA_LEVELS) {
         u64 id = path->ids[level];
         struct quota *node = id ? quotas.lookup(&id) : NULL;
         if (!node)
@@ -122,7 +124,7 @@ static inline void forget_quota(u64 id)
     s64 gone = node ? node->entries[TABLE_QUOTAS] : 0;
     if (!node || quotas.delete(&id))
         return;
-    for (u64 level = 0; level < QUOTA_LEVELS; level++) {
+    for_each(level, QUOTA_LEVELS) {
         node = above ? quotas.lookup(&above) : NULL;
         if (!node)
             break;

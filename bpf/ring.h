@@ -17,23 +17,24 @@ static inline int record_fits(struct quota_path *path, s64 size)
 {
     u32 zero = 0;
     u64 *round = ring_round.lookup(&zero);
-    if (!round)
+    struct quota *blank = blank_quota.lookup(&zero);
+    if (!round || !blank)
         return 0;
-    s64 quota = RING_BYTES, above = 0;
-    for (u64 level = 0; level < QUOTA_LEVELS; level++) {
+    s64 none = blank->used, quota = RING_BYTES + none, above = none;
+    u64 fits = ~none;
+    for_each(level, QUOTA_LEVELS) {
         u64 id = path->ids[level];
         struct quota *node = id ? quotas.lookup(&id) : NULL;
         if (!node)
             continue;
-        s64 bytes = node->round == *round ? node->bytes : 0;
-        if (level) {
-            quota = quota_below(quota, above, bytes, RING_PART);
-            if (bytes + size > quota)
-                return 0;
-        }
+        s64 bytes = node->bytes & ~bits_if_any(node->round ^ *round);
+        quota = quota_below(quota, level, above, bytes, RING_PART);
+        fits &= bits_if_less(bytes + size, quota + 1) | ~bits_if_any(level);
         above = bytes;
     }
-    for (u64 level = 0; level < QUOTA_LEVELS; level++) {
+    if (!(fits & 1))
+        return 0;
+    for_each(level, QUOTA_LEVELS) {
         u64 id = path->ids[level];
         struct quota *node = id ? quotas.lookup(&id) : NULL;
         if (!node)

@@ -53,7 +53,7 @@ static inline int cgroup_selected(u64 cgroup)
     u64 id = cgroup_id(cgroup);
     u32 depth = read_u32(cgroup + AT(cgroup, level));
     int watched = watched_cgroups.lookup(&id) != NULL;
-    for (u32 level = 0; level < WATCHED_LEVELS; level++) {
+    for_each(level, WATCHED_LEVELS) {
         if (watched || level >= depth)
             break;
         id = ancestor_id(cgroup, level);

@@ -16,20 +16,17 @@ from ebpftrace.probe.fuses import KernelFuses
 from ebpftrace.probe.globs import compile_globs
 from ebpftrace.probe.groups import Groups
 from ebpftrace.probe.interface import FuseDefault
-from ebpftrace.probe.loading.cache import cached_programs
 from ebpftrace.probe.loading.checks import require_bpf
 from ebpftrace.probe.loading.child import Explain, unexplained
-from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.known_types import KnownTypes
-from ebpftrace.probe.loading.layout import read_layout, require_tracepoints
-from ebpftrace.probe.loading.programs import Programs
+from ebpftrace.probe.loading.layout import read_layout
+from ebpftrace.probe.loading.opening import load_programs
 from ebpftrace.probe.loading.settings import (
     MAX_CGROUPS,
     MAX_PROCESSES,
     MAX_QUOTAS,
     RING_BYTES,
     compiler_flags,
-    enlarged,
     enlarged_sizes,
     fill_maps,
     table_sizes,
@@ -50,8 +47,7 @@ _GENERATIONS = 32  # of descendants that have lower pids than their parents: rar
 
 _ADOPT_NS = 2 * NS_PER_SECOND  # what is not read by then comes with the next slices
 
-_ON_DEMAND, _CHANGED = ("read_process", "read_group"), ("changed_processes", "changed_groups")
-"""Programs of readings whose verification takes as long as a handler's."""
+_CHANGED = ("changed_processes", "changed_groups")
 
 _REPEATED = frozenset(("on_rss_stat", "on_mmap_lock_released"))
 """Programs whose missed run the next run makes up for. Of the others each miss is a loss.
@@ -110,26 +106,17 @@ class KernelProbe:
             layout, decoder.constants(), selection, glob_words=glob_words, method=method,
             watermarks=watermarks, ring_bytes=ring_bytes, sizes=sizes,
         )  # fmt: skip
-        objects = cached_programs(flags, compiler=partial(compile_programs, explain=explain))
-        handlers = objects.handlers
-        require_tracepoints(btf, handlers.values())
         sizes = enlarged_sizes(sizes, enlarge)
-        self._programs = Programs(enlarged(objects, enlarge))
-        fill_maps(
-            self._programs, cpu_offsets=layout.offsets, globs=globs, cgroup_ids=cgroup_ids,
-            pids=selection.pids, self_pid=self_pid, sizes=sizes,
-            max_quotas=MAX_QUOTAS * enlarge,
-        )  # fmt: skip
         tasks, elements = layout.iter_task_id, layout.iter_element_id
-        try:
-            self._programs.load_all(
-                (*handlers, *_ON_DEMAND),
-                {"adopt": tasks} | dict.fromkeys(_CHANGED, elements),
-                meanwhile,
-            )
-        except BaseException:
-            self._programs.close()
-            raise
+        self._programs, handlers = load_programs(
+            flags, btf, {"adopt": tasks} | dict.fromkeys(_CHANGED, elements),
+            fill=partial(
+                fill_maps, cpu_offsets=layout.offsets, globs=globs, cgroup_ids=cgroup_ids,
+                pids=selection.pids, self_pid=self_pid, sizes=sizes,
+                max_quotas=MAX_QUOTAS * enlarge,
+            ),
+            explain=explain, meanwhile=meanwhile, enlarge=enlarge,
+        )  # fmt: skip
         self._processes = Processes(self._programs, structs, layout.iter_element_id)
         self._sharing = Sharing(self._programs, self._processes, layout.iter_task_id)
         self._groups = Groups(self._programs, structs, layout.iter_element_id)

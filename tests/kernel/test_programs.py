@@ -16,8 +16,10 @@ from bench.empty import HOT_TRACEPOINTS
 from ebpftrace.errors import ProbeError
 from ebpftrace.probe import Selection
 from ebpftrace.probe.kernel import KernelProbe
+from ebpftrace.probe.loading import layout
 from ebpftrace.probe.loading.compiler import compile_programs
 from ebpftrace.probe.loading.known_types import KnownTypes
+from ebpftrace.probe.loading.loops import iterator_calls
 from ebpftrace.probe.loading.objects import MapShape, Objects
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.loading.reads import direct_reads
@@ -163,13 +165,26 @@ def test_programs_of_the_hot_path_are_found_by_their_tracepoints() -> None:
     assert not list(hotpath.programs(os.getpid()))
 
 
-@pytest.mark.parametrize(("policies", "most"), [(False, 250_000), (True, 320_000)])
+@pytest.mark.parametrize(
+    ("policies", "iterators", "most"),
+    [
+        (False, True, 90_000),
+        (True, True, 150_000),
+        (False, False, 220_000),
+        (True, False, 320_000),
+    ],
+)
 def test_verifier_follows_no_more_instructions_than_a_start_has_time_for(
-    policies: bool, most: int
+    policies: bool, iterators: bool, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each takes about a microsecond of every start; what they are depends on the kernel."""
-    if not direct_reads(KnownTypes()):
+    types = KnownTypes()
+    if not direct_reads(types):
         pytest.skip("programs read memory by a helper here, which the verifier follows longer")
+    if iterators and not iterator_calls(types):
+        pytest.skip("the kernel has no iterators over numbers: before Linux 6.4")
+    if not iterators:
+        monkeypatch.setattr(layout, "iterator_calls", lambda _types: {})
     observer = Observer(Selection(comms=("exact",)), watermarks=policies)
     verified = [
         int(count)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ebpftrace.errors import NoBtfError, ProbeError
 from ebpftrace.probe.loading.known_types import KernelTypes
+from ebpftrace.probe.loading.loops import iterator_calls
 from ebpftrace.probe.loading.percpu import cpu_offsets, possible_cpus
 from ebpftrace.probe.loading.reads import direct_reads
 from ebpftrace.probe.loading.sources import read_source
@@ -78,7 +79,8 @@ def read_layout(
 ) -> Layout:
     """What the programs need to know of this kernel. NoBtfError names what is missing.
 
-    With `by_helper` programs read with bpf_probe_read_kernel, as on older kernels. With
+    With `by_helper` programs read with bpf_probe_read_kernel, and their loops are bounded ones,
+    as on older kernels. With
     `cpus`, that of another machine, the layout is for its compiler flags only. With
     `more_cpus` it is as on a machine that could have so many more.
     """
@@ -113,7 +115,8 @@ def read_layout(
             if btf.has(f"mem_cgroup.{field}"):
                 flags[f"AT_mem_cgroup_{field}"] = btf.offset(f"mem_cgroup.{field}")
         flags |= _slab_flags(btf)
-        flags |= {} if by_helper else direct_reads(btf, trial=cpus is None)
+        if not by_helper:
+            flags |= direct_reads(btf, trial=cpus is None) | iterator_calls(btf)
         ancestors = next((at for at in _ANCESTORS if btf.has(f"cgroup.{at}")), _ANCESTORS[0])
         flags[f"AT_cgroup_{ancestors}"] = btf.offset(f"cgroup.{ancestors}")
         iter_task_id = btf.function_id("bpf_iter_task")

@@ -17,6 +17,10 @@ _LOG_BYTES = 1 << 18
 _LOADERS = 2  # threads that load programs at a time
 
 
+class RefusedProgramError(ProbeError):
+    """The kernel's verifier refuses a program."""
+
+
 class Programs:
     """Creates the maps; programs are loaded and attached on request.
 
@@ -57,7 +61,7 @@ class Programs:
     ) -> int:
         """Load a program, unless it is loaded; its descriptor lives as long as this object.
 
-        ProbeError with the end of the verifier's log.
+        RefusedProgramError with the end of the verifier's log.
         """
         if name in self._by_name:
             return self._by_name[name]
@@ -69,7 +73,8 @@ class Programs:
             with contextlib.suppress(OSError):
                 os.close(bpf.load(kind, code, attach=attach, btf_id=btf_id, log=log))
             output = log.value.decode("utf-8", "replace")
-            raise _refused(f"the kernel refuses the program {name}", error, output) from None
+            refused = _refused(f"the kernel refuses the program {name}", error, output)
+            raise RefusedProgramError(refused.what, why=refused.why, fix=refused.fix) from None
         self._loaded.append(program)
         self._by_name[name] = program
         return program
