@@ -11,6 +11,7 @@ from ebpftrace.events import OomKilled
 from ebpftrace.probe import Selection
 from tests.support.build import CACHE
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, require_v2, write
+from tests.support.names import COMM
 from tests.support.observer import Observer
 from tests.support.workload import PAGE, Workload
 
@@ -25,7 +26,7 @@ def only_v2() -> None:
 
 @pytest.fixture(scope="module")
 def observer(only_v2: None) -> Iterator[Observer]:
-    observer = Observer(Selection(comms=("exact",)))
+    observer = Observer(Selection(comms=(COMM,)))
     yield observer
     observer.close()
 
@@ -48,7 +49,7 @@ def test_nearest_cgroup_with_the_controller_is_charged(observer: Observer) -> No
     with (
         memory_cgroup(limit=100 * MIB) as group,
         memory_cgroup(parent=group, hand_down=False) as below,
-        Workload("exact", cgroup=below) as workload,
+        Workload(COMM, cgroup=below) as workload,
     ):
         assert observer.started(workload.pid).cgroup_id == group.id
         workload.do("map 10MiB")
@@ -59,7 +60,7 @@ def test_nearest_cgroup_with_the_controller_is_charged(observer: Observer) -> No
 
 
 def test_peak_charge_equals_memory_peak(observer: Observer) -> None:
-    with memory_cgroup() as group, Workload("exact", cgroup=group) as workload:
+    with memory_cgroup() as group, Workload(COMM, cgroup=group) as workload:
         peak = there(group, "memory.peak")
         workload.do("map 50MiB")
         workload.do("touch 0")
@@ -72,8 +73,8 @@ def test_peak_charge_equals_memory_peak(observer: Observer) -> None:
 def test_group_kill_reports_every_victim(observer: Observer) -> None:
     with (
         memory_cgroup(limit=60 * MIB) as group,
-        Workload("exact", cgroup=group) as small,
-        Workload("exact", cgroup=group) as large,
+        Workload(COMM, cgroup=group) as small,
+        Workload(COMM, cgroup=group) as large,
     ):
         write(group.path / "memory.oom.group", 1)
         small.do("map 5MiB")
@@ -94,9 +95,9 @@ def test_oom_kill_by_a_limit_above_counts_in_the_victims_cgroup(observer: Observ
     with (
         memory_cgroup(limit=64 * MIB) as outer,
         memory_cgroup(parent=outer) as inner,
-        Workload("exact", cgroup=inner) as stays,
+        Workload(COMM, cgroup=inner) as stays,
     ):
-        with Workload("exact", cgroup=inner) as workload:
+        with Workload(COMM, cgroup=inner) as workload:
             workload.do("map 100MiB")
             workload.send("touch 0")
             workload.wait()
@@ -115,7 +116,7 @@ def test_reclaim_by_another_process_is_not_a_stall(observer: Observer) -> None:
     with (
         tempfile.NamedTemporaryFile(dir=CACHE) as file,
         memory_cgroup() as group,
-        Workload("exact", cgroup=group) as workload,
+        Workload(COMM, cgroup=group) as workload,
     ):
         reclaim = there(group, "memory.reclaim")
         file.truncate(32 * MIB)
@@ -134,8 +135,8 @@ def test_reclaim_by_another_process_is_not_a_stall(observer: Observer) -> None:
 def test_cgroup_kill_ends_every_process(observer: Observer) -> None:
     with (
         memory_cgroup() as group,
-        Workload("exact", cgroup=group) as one,
-        Workload("exact", cgroup=group) as two,
+        Workload(COMM, cgroup=group) as one,
+        Workload(COMM, cgroup=group) as two,
     ):
         kill = there(group, "cgroup.kill")
         write(kill, 1)

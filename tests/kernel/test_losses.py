@@ -16,6 +16,7 @@ from ebpftrace.probe import Selection
 from ebpftrace.probe.loading import bpf
 from ebpftrace.units import MIB
 from tests.support.cgroups import memory_cgroup
+from tests.support.names import COMM
 from tests.support.observer import Observer
 from tests.support.process_state import until
 from tests.support.workload import Workload
@@ -23,13 +24,13 @@ from tests.support.workload import Workload
 
 @pytest.fixture(scope="module")
 def observer() -> Iterator[Observer]:
-    observer = Observer(Selection(comms=("exact", "other*")))
+    observer = Observer(Selection(comms=(COMM, "other*")))
     yield observer
     observer.close()
 
 
 def test_process_that_lives_five_milliseconds_is_reported(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         (pid,) = map(
             int,
             workload.do(
@@ -68,9 +69,9 @@ def test_more_running_processes_than_the_ring_has_room_for_are_found_without_a_l
 
 def test_five_hundred_short_processes_are_reported_or_counted_as_lost() -> None:
     """Lost they may be where the kernel preempts a task within a raw tracepoint."""
-    observer = Observer(Selection(comms=("exact",)))
+    observer = Observer(Selection(comms=(COMM,)))
     try:
-        with Workload("exact") as workload:
+        with Workload(COMM) as workload:
             pids = set(
                 map(int, workload.do("burst 500 2000; map 1MiB; touch 0; sleep 5; exit 0"))
             )
@@ -91,9 +92,9 @@ def test_five_hundred_short_processes_are_reported_or_counted_as_lost() -> None:
 
 def test_ring_that_is_too_small_loses_records_but_no_process() -> None:
     """4 KiB hold a handful of records; user space does not read until the end."""
-    observer = Observer(Selection(comms=("exact",)), ring_bytes=4096)
+    observer = Observer(Selection(comms=(COMM,)), ring_bytes=4096)
     try:
-        with Workload("exact") as workload:
+        with Workload(COMM) as workload:
             children = [int(workload.do("fork")[0]) for _ in range(20)]
             observer.read()
             started = {event.key.pid for event in observer.all(ProcessStarted)}
@@ -121,7 +122,7 @@ def test_process_whose_exit_was_missed_is_removed(
     This kernel may not do that: an entry is written into the map as a missed exit leaves it.
     """
     observer.forget()  # the records of other processes of this name may fill the ring
-    with Workload("exact") as workload, subprocess.Popen(["true"]) as gone:
+    with Workload(COMM) as workload, subprocess.Popen(["true"]) as gone:
         gone.wait()
         key = observer.started(workload.pid).key
         processes = observer.probe._processes

@@ -12,6 +12,7 @@ from ebpftrace.probe import Selection
 from ebpftrace.probe.calls import CallTraceMethod, choose
 from ebpftrace.probe.loading.btf import Btf
 from tests.support.disks import sparse_file
+from tests.support.names import COMM
 from tests.support.observer import Observer
 from tests.support.workload import Workload
 
@@ -32,7 +33,7 @@ def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
         except ProbeError as error:
             pytest.skip(f"this kernel does not allow {method.in_words}: {error.why}")
     observer = Observer(
-        Selection(comms=("exact",)), mapping_calls=method is not None, method=method
+        Selection(comms=(COMM,)), mapping_calls=method is not None, method=method
     )
     yield observer
     observer.close()
@@ -72,7 +73,7 @@ def test_address_space_is_counted_to_the_byte(
     unmapped: int,
     brk: int,
 ) -> None:
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         before, virtual = observer.counters(workload.pid), workload.statm()["virtual"]
         for command in commands:
             workload.do(command.format(file=disk_file))
@@ -105,11 +106,11 @@ def test_every_method_counts_the_same(disk_file: Path) -> None:
             except ProbeError:
                 continue  # those that this kernel does not allow are named by the tests above
             observers[_named(method)] = Observer(
-                Selection(comms=("exact",)), mapping_calls=method is not None, method=method
+                Selection(comms=(COMM,)), mapping_calls=method is not None, method=method
             )
         if len(observers) < 2:
             pytest.skip("this kernel allows one method only: there is nothing to compare")
-        with Workload("exact") as workload:
+        with Workload(COMM) as workload:
             began = {name: one.counters(workload.pid) for name, one in observers.items()}
             for command in (
                 "map 100MiB", "remap 0 150MiB", "unmap 0 10MiB 30MiB", "map 64MiB 0xc000000000",
@@ -151,7 +152,7 @@ def _by_counters(counters: ProcessCounters) -> int:
 
 
 def test_heap_that_ends_within_a_page_is_counted_to_the_byte(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         before = observer.counters(workload.pid)
         workload.do("brk +12345")
         after = observer.counters(workload.pid)
@@ -161,7 +162,7 @@ def test_heap_that_ends_within_a_page_is_counted_to_the_byte(observer: Observer)
 
 
 def test_growing_stack_is_not_counted_as_a_mapping(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         before = observer.counters(workload.pid)
         workload.do("stack 2MiB")
         workload.do("map 1MiB")  # the stack's growth is noticed with the next call
@@ -171,7 +172,7 @@ def test_growing_stack_is_not_counted_as_a_mapping(observer: Observer) -> None:
 
 
 def test_exec_starts_new_counters(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         workload.do("map 100MiB")
         workload.do(f"exec {workload.program}")
         workload.do("map 3MiB")
@@ -183,7 +184,7 @@ def test_exec_starts_new_counters(observer: Observer) -> None:
 @pytest.mark.parametrize("observer", CallTraceMethod, ids=_named, indirect=True, scope="module")
 def test_kinds_of_calls_are_counted_separately(observer: Observer) -> None:
     """Every method counts the same calls of the same program."""
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         before = observer.counters(workload.pid).calls
         for command in (
             "map 100MiB", "map 10MiB", "fixed 0 0 64MiB", "remap 1 30MiB",
@@ -208,12 +209,12 @@ def test_kinds_of_calls_are_counted_separately(observer: Observer) -> None:
 
 
 def test_default_attaches_to_no_system_call() -> None:
-    observer = Observer(Selection(comms=("exact",)))
+    observer = Observer(Selection(comms=(COMM,)))
     try:
         if dict(observer.probe.features)["mappings"] != "mmap_lock_released":
             pytest.skip("this kernel has no mmap_lock tracepoints: its calls are traced")
         assert dict(observer.probe.features)["mapping calls"] == "not counted separately"
-        with Workload("exact") as workload:
+        with Workload(COMM) as workload:
             assert observer.counters(workload.pid).calls is None
     finally:
         observer.close()

@@ -11,6 +11,7 @@ from ebpftrace.events import ProcessExited
 from ebpftrace.probe import Selection
 from tests.support.cgroups import memory_cgroup
 from tests.support.disks import sparse_file
+from tests.support.names import COMM
 from tests.support.observer import Observer
 from tests.support.process_state import until
 from tests.support.workload import PAGE, Workload, smaps_rollup, status
@@ -20,7 +21,7 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="module", params=[False, True], ids=["direct", "by-helper"])
 def observer(request: pytest.FixtureRequest) -> Iterator[Observer]:
-    observer = Observer(Selection(comms=("exact",)), by_helper=request.param)
+    observer = Observer(Selection(comms=(COMM,)), by_helper=request.param)
     yield observer
     observer.close()
 
@@ -57,7 +58,7 @@ def _kinds(counters: ProcessCounters) -> tuple[int, int, int]:
 def test_touched_memory_is_counted_by_kind(
     observer: Observer, disk_file: Path, commands: list[str], anon: int, file: int, shmem: int
 ) -> None:
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         before = _kinds(observer.counters(workload.pid))
         for command in commands:
             workload.do(command.format(file=disk_file))
@@ -71,7 +72,7 @@ def test_touched_memory_is_counted_by_kind(
 
 
 def test_peak_between_two_readings_is_kept(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         workload.do("map 200MiB")
         workload.do("touch 0")
         workload.do("unmap 0")
@@ -83,7 +84,7 @@ def test_peak_between_two_readings_is_kept(observer: Observer) -> None:
 
 def test_memory_taken_by_another_process_belongs_to_its_owner(observer: Observer) -> None:
     """A debugger's write breaks sharing in the target's mm, while the debugger runs."""
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         address = int(workload.do("map 4MiB")[1], 16)
         before = observer.counters(workload.pid)
         poke = (
@@ -101,7 +102,7 @@ def test_memory_taken_by_another_process_belongs_to_its_owner(observer: Observer
 
 
 def test_forked_child_has_its_inherited_memory(observer: Observer) -> None:
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         workload.do("map 64MiB")
         workload.do("touch 0")
         (child,) = map(int, workload.do("fork; touch 0 0 4MiB; map 1MiB; touch 1"))
@@ -116,7 +117,7 @@ def test_forked_child_has_its_inherited_memory(observer: Observer) -> None:
 def test_inherited_memory_becomes_the_childs_when_the_parent_ends(
     observer: Observer,
 ) -> None:
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         workload.do("map 64MiB")
         workload.do("touch 0")
         (child,) = map(int, workload.do("fork"))
@@ -132,7 +133,7 @@ def test_vfork_child_is_not_counted_twice(
     observer: Observer,
 ) -> None:
     """posix_spawn, vfork and Go's os/exec share the mm until exec."""
-    with Workload("exact") as workload:
+    with Workload(COMM) as workload:
         workload.do("map 64MiB")
         workload.do("touch 0")
         (child,) = map(int, workload.do(f"spawn {workload.program}; map 2MiB; touch 0"))
@@ -164,7 +165,7 @@ def test_charge_limit_and_peak_are_those_of_the_kernel(observer: Observer) -> No
     with (
         memory_cgroup(limit=300 * MIB) as outer,
         memory_cgroup(parent=outer) as inner,
-        Workload("exact", cgroup=inner) as workload,
+        Workload(COMM, cgroup=inner) as workload,
     ):
         workload.do("map 100MiB")
         workload.do("touch 0")
@@ -182,16 +183,16 @@ def test_charge_limit_and_peak_are_those_of_the_kernel(observer: Observer) -> No
 
 
 def test_cgroup_without_a_limit_has_none(observer: Observer) -> None:
-    with memory_cgroup() as group, Workload("exact", cgroup=group):
+    with memory_cgroup() as group, Workload(COMM, cgroup=group):
         assert observer.cgroup(group.id).counters.limit_bytes is None
         assert observer.cgroup(group.id).counters.headroom_bytes is None
 
 
 def test_events_alone_are_exact() -> None:
     """Or as near as the probe says: a thread may keep 64 page faults to itself."""
-    observer = Observer(Selection(comms=("exact",)))
+    observer = Observer(Selection(comms=(COMM,)))
     try:
-        with Workload("exact") as workload:
+        with Workload(COMM) as workload:
             workload.do("map 100MiB")
             workload.do("touch 0")
             observer.read()

@@ -10,6 +10,7 @@ from ebpftrace.events import CgroupGone, CgroupMade, OomKilled
 from ebpftrace.probe import Selection
 from tests.support.cgroups import memory_cgroup
 from tests.support.disks import sparse_file
+from tests.support.names import COMM
 from tests.support.observer import Observer
 from tests.support.workload import Workload
 
@@ -18,7 +19,7 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="module")
 def observer() -> Iterator[Observer]:
-    observer = Observer(Selection(comms=("exact",)))
+    observer = Observer(Selection(comms=(COMM,)))
     yield observer
     observer.close()
 
@@ -31,14 +32,14 @@ def large_file() -> Iterator[Path]:
 
 
 def test_oom_kill_names_its_victim_and_its_cgroup(observer: Observer) -> None:
-    with memory_cgroup(limit=200 * MIB) as group, Workload("exact", cgroup=group) as workload:
+    with memory_cgroup(limit=200 * MIB) as group, Workload(COMM, cgroup=group) as workload:
         workload.do("map 400MiB")
         workload.send("touch 0")
         assert workload.wait() == -signal.SIGKILL
         kill = observer.last(OomKilled, lambda event: event.key.pid == workload.pid)
         assert kill.tracked
         assert kill.key == observer.started(workload.pid).key
-        assert kill.comm == "exact"
+        assert kill.comm == COMM
         assert kill.cgroup_id == group.id
         assert kill.cgroup.limit_bytes == 200 * MIB
         assert 180 * MIB < kill.usage.anon_bytes <= 200 * MIB
@@ -49,8 +50,8 @@ def test_victim_is_not_the_process_that_reached_the_limit(observer: Observer) ->
     """The small one asks for the page that does not fit; the kernel takes the large one."""
     with (
         memory_cgroup(limit=100 * MIB) as group,
-        Workload("exact", cgroup=group) as large,
-        Workload("exact", cgroup=group) as small,
+        Workload(COMM, cgroup=group) as large,
+        Workload(COMM, cgroup=group) as small,
     ):
         large.do("map 80MiB")
         large.do("touch 0")
@@ -75,7 +76,7 @@ def test_untracked_victim_is_reported(observer: Observer) -> None:
 
 def test_last_counters_of_a_removed_cgroup_are_reported(observer: Observer) -> None:
     with memory_cgroup(limit=64 * MIB) as group:
-        with Workload("exact", cgroup=group) as workload:
+        with Workload(COMM, cgroup=group) as workload:
             workload.do("map 100MiB")
             workload.send("touch 0")
             workload.wait()
@@ -98,9 +99,9 @@ def test_new_cgroup_is_reported_with_its_path(observer: Observer) -> None:
 def test_limit_hits_and_kills_are_those_of_the_kernel(observer: Observer) -> None:
     with (
         memory_cgroup(limit=64 * MIB) as group,
-        Workload("exact", cgroup=group) as stays,
+        Workload(COMM, cgroup=group) as stays,
     ):
-        with Workload("exact", cgroup=group) as workload:
+        with Workload(COMM, cgroup=group) as workload:
             workload.do("map 100MiB")
             workload.send("touch 0")
             workload.wait()
@@ -115,7 +116,7 @@ def test_direct_reclaim_counts_as_a_stall(observer: Observer, large_file: Path) 
     again, and is counted with its cgroup."""
     with (
         memory_cgroup(limit=32 * MIB) as group,
-        Workload("exact", cgroup=group) as workload,
+        Workload(COMM, cgroup=group) as workload,
     ):
         before = observer.counters(workload.pid)
         workload.do(f"mapfile {large_file} 256MiB shared")

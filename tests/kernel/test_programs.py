@@ -26,6 +26,7 @@ from ebpftrace.probe.loading.reads import direct_reads
 from ebpftrace.units import MIB
 from tests.support.build import ROOT
 from tests.support.leftovers import assert_gone, programs_of
+from tests.support.names import COMM
 from tests.support.observer import Observer
 from tests.support.workload import status
 
@@ -105,7 +106,7 @@ def test_nothing_is_attached_meanwhile_and_all_is_closed_if_that_fails() -> None
         raise ProbeError("no view")
 
     with pytest.raises(ProbeError, match="no view"):
-        KernelProbe(Selection(comms=("exact",)), meanwhile=fail)
+        KernelProbe(Selection(comms=(COMM,)), meanwhile=fail)
     assert attached == []
     assert set(Path("/proc/self/fd").iterdir()) == before
 
@@ -156,7 +157,7 @@ def test_programs_are_detached_after_kill_9() -> None:
 
 
 def test_programs_of_the_hot_path_are_found_by_their_tracepoints() -> None:
-    observer = Observer(Selection(comms=("exact",)))
+    observer = Observer(Selection(comms=(COMM,)))
     found = dict(hotpath.programs(os.getpid()))
     observer.close()
     assert "rss_stat" in found
@@ -185,7 +186,7 @@ def test_verifier_follows_no_more_instructions_than_a_start_has_time_for(
         pytest.skip("the kernel has no iterators over numbers: before Linux 6.4")
     if not iterators:
         monkeypatch.setattr(layout, "iterator_calls", lambda _types: {})
-    observer = Observer(Selection(comms=("exact",)), watermarks=policies)
+    observer = Observer(Selection(comms=(COMM,)), watermarks=policies)
     verified = [
         int(count)
         for file in Path("/proc/self/fdinfo").iterdir()
@@ -201,7 +202,7 @@ def test_verifier_follows_no_more_instructions_than_a_start_has_time_for(
 
 def test_close_detaches_every_program() -> None:
     before = programs_of(os.getpid())
-    observer = Observer(Selection(comms=("exact",)))
+    observer = Observer(Selection(comms=(COMM,)))
     held = programs_of(os.getpid()) - before
     assert len(held) > 10
     observer.close()

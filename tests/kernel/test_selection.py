@@ -12,6 +12,7 @@ from ebpftrace.events import (
 from ebpftrace.probe import Selection
 from ebpftrace.units import MIB
 from tests.support.cgroups import memory_cgroup
+from tests.support.names import COMM
 from tests.support.observer import Observer
 from tests.support.process_state import state, until
 from tests.support.workload import Workload
@@ -164,9 +165,9 @@ def below(name: str, levels: int) -> str:
 
 
 def test_dropped_process_is_not_reported_again() -> None:
-    observer = Observer(Selection(comms=("exact",)))
+    observer = Observer(Selection(comms=(COMM,)))
     try:
-        with Workload("exact") as workload:
+        with Workload(COMM) as workload:
             observer.probe.drop(observer.started(workload.pid))
             observer.forget()
             workload.do("map 1MiB")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.cgroups import memory_cgroup
 from tests.support.disks import sparse_file
+from tests.support.names import COMM
 from tests.support.workload import PAGE, Workload, smaps_rollup, status
 
 MIB = 1 << 20
@@ -18,7 +19,7 @@ MIB = 1 << 20
 
 @pytest.fixture
 def workload() -> Iterator[Workload]:
-    with Workload("exact") as started:
+    with Workload(COMM) as started:
         yield started
 
 
