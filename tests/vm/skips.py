@@ -28,6 +28,7 @@ _BEFORE = {
     "5.16": (r"the kernel does not say how many they are: .*",),
     "5.19": (r"this kernel has no memory\.(peak|reclaim).*",),
     "6.2": (r"programs read memory by a helper here, .*",),
+    "6.4": (r"the kernel has no iterators over numbers: .*",),
 }
 """What came with a version of Linux, by the version."""
 
