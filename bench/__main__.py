@@ -16,6 +16,7 @@ from bench import (
     gopls,
     history,
     hotpath,
+    kept,
     latency,
     many,
     race,
@@ -49,6 +50,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "idle": footprint.idle,
     "tracked": tracked.measure,
     "many": many.measure,
+    "kept": kept.measure,
     "dashboard": dashboard.measure,
     "storms": storms.measure,
     "hotpath": hotpath.measure,
@@ -68,7 +70,7 @@ _ALONE = {
     STORMS: ("storms", "hotpath"),
     MANY: ("many",),
 }
-_IN_OTHERS = {name for names in _ALONE.values() for name in names}
+_IN_OTHERS = {"kept", *(name for names in _ALONE.values() for name in names)}
 _SECTIONS = {COSTS: tuple(name for name in BENCHES if name not in _IN_OTHERS)} | _ALONE
 
 

@@ -20,6 +20,8 @@ class Scale:
         (10_000, 2000, 0),
         (10_000, 2000, 200),
     )  # processes, their cgroups, and how many of them change each second
+    kept_processes: int = 300
+    kept_seconds: int = 900
     many_settle: float = 15.0
     many_seconds: float = 60.0  # a whole reading and a whole snapshot are in it
     storm_rounds: int = 15
@@ -51,6 +53,8 @@ QUICK = Scale(
     tracked_cgroups=2,
     tracked=0.5,
     many=((8, 2, 0), (8, 2, 2)),
+    kept_processes=4,
+    kept_seconds=3,
     many_settle=0.5,
     many_seconds=1.0,
     storm_rounds=1,

@@ -1,7 +1,31 @@
-"""The heap of the C library, which keeps freed pages, and Python's garbage collector."""
+"""The memory that a watch takes itself: its heap, and its bound.
+
+The bound is held in two ways. The tables of the kernel programs, of which each job has a quota,
+have room for as many processes and cgroups as fit below it. And where the resident memory
+reaches it all the same, no further process is watched until there is room.
+"""
 
 import ctypes
 import gc
+from collections.abc import Callable
+
+from ebpftrace.units import KIB, MIB, format_bytes
+
+_OWN_BYTES = 64 * MIB
+_PROCESS_BYTES, _CGROUP_BYTES = 32 * KIB, 96 * KIB
+"""What a watch takes by itself, with all its options, and for each process, and for each cgroup
+with a job, that has grown and shrunk every second for a quarter of an hour: `bench kept`. At
+rest it is a fifth of that."""
+
+_PROCESS_STEP = 64
+_CGROUP_EVERY = 2  # processes: as settings.py has the sizes
+_STEP_BYTES = _PROCESS_STEP * (_PROCESS_BYTES + _CGROUP_BYTES // _CGROUP_EVERY)
+_SIZES = (65_536, 16_384, 8192)
+"""Processes that the tables have room for, where more fit than the last of these."""
+
+LEAST_BYTES = _OWN_BYTES + 8 * MIB
+DEFAULT_LEAST_BYTES = _OWN_BYTES + _SIZES[-1] // _PROCESS_STEP * _STEP_BYTES
+_DEFAULT_PART = 4  # of the memory
 
 
 def trim() -> None:
@@ -22,3 +46,73 @@ def collect_from_now_on() -> None:
     """
     gc.freeze()
     gc.enable()
+
+
+def default_bound(memory_bytes: int | None) -> int:
+    """The bound where none is given, on a machine or in a cgroup with so much memory."""
+    return max((memory_bytes or 0) // _DEFAULT_PART, DEFAULT_LEAST_BYTES)
+
+
+def processes_within(bound_bytes: int) -> int:
+    """How many processes the tables are to have room for, and half as many cgroups."""
+    steps = max(1, (bound_bytes - _OWN_BYTES) // _STEP_BYTES)
+    fits = steps * _PROCESS_STEP
+    return next((size for size in _SIZES if size <= fits), fits)
+
+
+class MemoryBound:
+    """Whether there is room for another process, and `refused`, those without.
+
+    `shed` drops what the watch can do without. `read` is the resident memory; it is read where
+    it has reached the bound, and where so many processes have started since the last `look` as
+    had room then.
+    """
+
+    def __init__(
+        self,
+        bound_bytes: int,
+        shed: Callable[[], object] = lambda: None,
+        read: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.bound_bytes = bound_bytes
+        self.refused = 0
+        self._shed = shed
+        self._read = read
+        self._room = _PROCESS_STEP  # processes, until the first look
+        self._is_reached = False
+        self._is_told = False
+        self._fitted = 0  # how many were watched when the bound was not reached
+
+    def look(self, resident_bytes: int, watched: int) -> None:
+        """Once a snapshot. `watched` are the processes that are watched now."""
+        if resident_bytes >= self.bound_bytes:
+            self._shed()
+            resident_bytes = self._read()
+        self._is_reached = resident_bytes >= self.bound_bytes
+        if self._is_reached:
+            # Memory that was freed is seldom given back, but it is used again: there is room
+            # in the place of those that have ended.
+            self._room = self._fitted * 7 // 8 - watched
+        else:
+            self._fitted = watched
+            self._room = max(1, (self.bound_bytes - resident_bytes) // _PROCESS_BYTES)
+
+    def admits(self, watched: int) -> bool:
+        """Whether there is room for a process that has started."""
+        if self._room <= 0 and not self._is_reached:
+            self.look(self._read(), watched)
+        if self._room <= 0:
+            self.refused += 1
+            return False
+        self._room -= 1
+        return True
+
+    def take_remarks(self) -> list[str]:
+        """What the user should know, once."""
+        if self._is_told or not self.refused:
+            return []
+        self._is_told = True
+        return [
+            f"this watch takes {format_bytes(self.bound_bytes)} of memory, its bound: no "
+            "further process is watched until others have ended (--max-memory)"
+        ]

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from ebpftrace.heap import LEAST_BYTES
 from ebpftrace.history.file import DEFAULT_FILE, VARIABLE
-from ebpftrace.units import NS_PER_SECOND, parse_duration_ns
+from ebpftrace.units import NS_PER_SECOND, format_bytes, parse_bytes, parse_duration_ns
 
 _SHORTEST_NS = NS_PER_SECOND // 10
 _LARGEST_PID = 1 << 22  # PID_MAX_LIMIT, include/linux/threads.h
@@ -40,6 +41,26 @@ class Pid(click.ParamType[int]):
         if not (re.fullmatch("[0-9]{1,7}", text) and 0 < int(text) <= _LARGEST_PID):
             self.fail(f"not a pid: {text!r}", param, ctx)
         return int(text)
+
+
+class Memory(click.ParamType[int]):
+    """`512MiB` or `1GiB`, as bytes: at least what a watch needs."""
+
+    name = "memory"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            size = parse_bytes(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if size < LEAST_BYTES:
+            self.fail(
+                f"{value} is too little for a watch: at least {format_bytes(LEAST_BYTES)}",
+                param, ctx,
+            )  # fmt: skip
+        return size
 
 
 class Size(click.ParamType[tuple[int, int]]):

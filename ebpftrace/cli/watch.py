@@ -11,7 +11,7 @@ from ebpftrace.act.audit.place import DEFAULT_FILE
 from ebpftrace.act.policy.options import PolicyOptions
 from ebpftrace.act.policy.store import PolicyStore, default_file
 from ebpftrace.cli.outputs import NAMES, OutputTarget, OutputType, openers
-from ebpftrace.cli.parameters import HISTORY_FILE, Duration, Pid, Size
+from ebpftrace.cli.parameters import HISTORY_FILE, Duration, Memory, Pid, Size
 from ebpftrace.engine import WatchRequest
 from ebpftrace.engine import watch as run
 from ebpftrace.engine.waiting.waiter import Waiter
@@ -104,6 +104,11 @@ _DEFAULT_COMMS = ("gopls",)
               help="Neither compare jobs with their past runs nor record any.")  # fmt: skip
 @click.option("--dry-run", is_flag=True,
               help="Report what would be done, and do nothing.")  # fmt: skip
+@click.option("--max-memory", type=Memory(), default=None, metavar="SIZE",
+              envvar="EBPFTRACE_MAX_MEMORY", show_envvar=True,
+              help="Resident memory that the watch itself may take, which bounds how many "
+                   "processes it watches at a time; at least 72MiB.  [a quarter of the "
+                   "machine's, at least 704MiB]")  # fmt: skip
 @click.option("--once", is_flag=True, help="Take one snapshot, then end.")
 @click.option("--screenshot", type=click.Path(dir_okay=False, path_type=Path), default=None,
               metavar="FILE.svg",
@@ -124,6 +129,7 @@ def watch(
     changes: bool,
     interval: int,
     duration: int | None,
+    max_memory: int | None,
     once: bool,
     screenshot: Path | None,
     size: tuple[int, int],
@@ -159,6 +165,7 @@ def watch(
         once=once or (screenshot is not None and duration is None),
         mapping_calls=mapping_calls,
         delays=delays,
+        max_memory_bytes=max_memory,
         policies=policies,
         audit=audit,
         history=None if no_history else history_file,

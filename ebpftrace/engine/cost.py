@@ -22,6 +22,11 @@ class CostMeter:
         )
         self._last: tuple[int, int] | None = None  # time and CPU time, ns
 
+    @staticmethod
+    def resident_bytes() -> int:
+        """Our own memory now."""
+        return proc.self_cost().rss_bytes
+
     def read(self, *, lag_ns: int) -> SelfCost:
         """The cost so far; `cpu_share` is since the last call, and 0 in the first.
 

@@ -28,6 +28,7 @@ from ebpftrace.events import (
     ProcessStarted,
     QuotaReached,
 )
+from ebpftrace.heap import DEFAULT_LEAST_BYTES, MemoryBound
 from ebpftrace.host.bounded import timeouts
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.descriptors import exhausted
@@ -67,6 +68,7 @@ class EventDispatcher:
         clock: Callable[[], int],
         lost_history: Callable[[], int] = lambda: 0,
         is_stopping: Callable[[], bool] = lambda: False,
+        memory: MemoryBound | None = None,
     ) -> None:
         self._selection = selection
         self._probe = probe
@@ -80,6 +82,7 @@ class EventDispatcher:
         self._clock = clock
         self._lost_history = lost_history
         self._is_stopping = is_stopping
+        self._memory = memory or MemoryBound(DEFAULT_LEAST_BYTES)
         self._stopping_ns: int | None = None  # since when
         self._timeouts_before = timeouts() + READER.timeouts
         self._exhausted_before = exhausted()
@@ -126,7 +129,7 @@ class EventDispatcher:
 
     def take_remarks(self) -> list[str]:
         """What the user should know of processes and jobs, each fact once."""
-        remarks, self._remarks = self._remarks, []
+        remarks, self._remarks = self._remarks + self._memory.take_remarks(), []
         return [*self.tracked.take_remarks(), *self._wrapped.take_remarks(), *remarks]
 
     def take_quotas(self) -> list[tuple[QuotaReached, JobIdentity]]:
@@ -165,6 +168,9 @@ class EventDispatcher:
         )
 
     def _start(self, event: ProcessStarted) -> None:
+        if not self._memory.admits(len(self.tracked)):
+            self._probe.drop(event)
+            return
         accepted = self.tracked.accept(event, self._executed_since)
         if accepted is None:
             if event.key not in self.tracked.undecided:
@@ -237,6 +243,7 @@ class EventDispatcher:
             "proc_timeouts": timeouts() + READER.timeouts - self._timeouts_before,
             "history": self._lost_history(),
             "runs_full": self._runs_refused,
+            "memory": self._memory.refused,
         }
         found = {cause: count for cause, count in own.items() if count}
         return replace(event, counts={**event.counts, **found}) if found else event

@@ -16,7 +16,6 @@ from ebpftrace.host import meminfo
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.probe import Probe
 from ebpftrace.probe.kernel import KernelProbe
-from ebpftrace.units import MIB
 
 if TYPE_CHECKING:
     from ebpftrace.act.fuse.holding.holding import Holding
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from ebpftrace.probe.loading.child import Explain
 
 
-_TABLE_BYTES = 12 * MIB  # of the tables for 8,192 processes and 4,096 cgroups
 _UNLIMITED = 1 << 62
 
 
@@ -59,7 +57,7 @@ def open_kernel_probe(
         hold_stopped=resources.hold_stopped,
         self_pid=os.getpid(),
         explain=_explain_compiler,
-        enlarge=_table_factor_here(),
+        processes=heap.processes_within(request.max_memory_bytes or own_bound()),
         meanwhile=meanwhile,
     )
 
@@ -71,26 +69,22 @@ def _explain_compiler() -> "Explain":
     return CompileMemory().explain
 
 
-def table_factor(limit_bytes: int | None, read: Callable[[], tuple[int, int]]) -> int:
-    """How many times 8,192 processes the tables are to have room for: 1, 2 or 8.
+def own_bound(
+    limit_bytes: int | None = None, read: Callable[[], tuple[int, int]] = meminfo.read
+) -> int:
+    """The bound of the watch's memory where the user gave none.
 
-    The tables are allocated at the start, since a program that runs at any point of the
-    kernel cannot wait for memory. They are charged to our own cgroup, of which `limit_bytes`
-    is the limit, and above the least size take 1/128 of the memory at most, on up to 64 CPUs:
-    each process has a part for each CPU that the machine can have.
+    `limit_bytes` is the limit of our own cgroup, by default the one it has.
     """
+    if limit_bytes is None:
+        from ebpftrace.engine.compile_memory import own_memory
+
+        limit_bytes = own_memory().limit_bytes
     try:
         memory = min(read()[0], limit_bytes or _UNLIMITED)
     except (OSError, KeyError):  # a container may hide it
-        return 1
-    fits = memory // (128 * _TABLE_BYTES)
-    return 8 if fits >= 8 else 2 if fits >= 2 else 1
-
-
-def _table_factor_here() -> int:
-    from ebpftrace.engine.compile_memory import own_memory
-
-    return table_factor(own_memory().limit_bytes, meminfo.read)
+        memory = limit_bytes or 0
+    return heap.default_bound(memory)
 
 
 def open_sqlite_store(file: Path) -> "Store":
@@ -122,6 +116,7 @@ class Environment:
     open_holding: "Callable[[int], Holding]" = open_holding
     open_store: "Callable[[Path], Store]" = open_sqlite_store
     memory_hierarchy: Callable[[], MemoryHierarchy] = memory_hierarchy
+    own_bound: Callable[[], int] = own_bound
     all_is_imported: Callable[[], None] = heap.collect_from_now_on
     protect: Callable[[], list[str]] = protect_process
     open_priority: Callable[[], TurnPriority] = TurnPriority

@@ -19,6 +19,7 @@ class WatchRequest:
     once: bool = False
     mapping_calls: bool = False
     delays: bool = False
+    max_memory_bytes: int | None = None  # of the watch itself; None: by the machine's memory
     audit: Path = DEFAULT_FILE
     insists: bool = True  # where another ebpftrace acts already: an error, not a remark
     history: Path | None = None  # None: no past runs are read, and none are recorded

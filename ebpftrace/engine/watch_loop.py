@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ebpftrace import heap
 from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.engine.cost import CostMeter
 from ebpftrace.engine.dispatcher import EventDispatcher
@@ -58,6 +59,7 @@ class WatchLoop:
         self._pressure = pressure
         self._probe = probe
         self._view = view
+        self._paths = paths
         self._delays = delays
         self._waiter = waiter
         self._clock = time.monotonic_ns
@@ -67,15 +69,17 @@ class WatchLoop:
             calendar, watching=request.selection.in_words, began_ns=self._began_ns
         )
         self._scheduler = SnapshotScheduler()
+        self._cost = CostMeter(probe, self._clock)
         self._files = CgroupFiles(paths, pressure=pressure is not None)
+        bound = request.max_memory_bytes or heap.DEFAULT_LEAST_BYTES
+        self._memory = heap.MemoryBound(bound, self._shed, self._cost.resident_bytes)
         self._dispatcher = EventDispatcher(
             request.selection, probe, self._ledger, breaker, self._scheduler, paths,
             self._files, groups, self._clock,
             lambda: 0 if recorder is None else recorder.lost,
-            lambda: waiter.is_stopping,
+            lambda: waiter.is_stopping, self._memory,
         )  # fmt: skip
         self._near = None if breaker is None else NearLimit(probe, self._files, self._clock)
-        self._cost = CostMeter(probe, self._clock)
         self._quotas = QuotaFindings()
         self._judge = Judge(past_of=None if recorder is None else recorder.past_of)
 
@@ -168,6 +172,7 @@ class WatchLoop:
         breaches = self._dispatcher.breach_poller
         self._read(now)
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
+        self._memory.look(cost.rss_bytes, len(self._dispatcher.tracked))
         snapshot = self._ledger.snapshot(
             now, self._calendar.unix_ns(now), cost=cost, node=_node()
         )
@@ -218,6 +223,12 @@ class WatchLoop:
             now, self._calendar.unix_ns(now), cost=self._cost.read(lag_ns=0)
         )
         self._view.end(final, reason)
+
+    def _shed(self) -> None:
+        """Drop what can be read again, and the jobs that ended; see `MemoryBound`."""
+        self._ledger.shed()
+        self._paths.shed()
+        heap.trim()
 
     def _remark(self, texts: Iterable[str]) -> None:
         now = self._clock()

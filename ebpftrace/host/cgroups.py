@@ -166,6 +166,10 @@ class CgroupPaths:
                 return above + at, status.st_uid
         return path, 0
 
+    def shed(self) -> None:
+        """Forget the paths that are known; they are looked up again."""
+        self._cache.clear()
+
     def close(self) -> None:
         self._drop_handles()
 

@@ -32,7 +32,7 @@ from ebpftrace.ledger.held import kernel_bytes
 from ebpftrace.ledger.notebook import Notebook
 from ebpftrace.ledger.notes import Note, OomNote, ProcessChange
 from ebpftrace.ledger.process_account import KnownProcess, ProcessAccount
-from ebpftrace.ledger.register import JobRegister
+from ebpftrace.ledger.register import MOST_RUNS, JobRegister
 from ebpftrace.ledger.snapshot import Node, SelfCost, Snapshot
 
 
@@ -112,6 +112,10 @@ class Ledger:
     def final(self, now_ns: int, time_ns: int, *, cost: SelfCost) -> Snapshot:
         """All accounts at the end: every job still in memory, largest peak first."""
         return self._draw(list(self._jobs), now_ns, time_ns, cost, final=True)
+
+    def shed(self) -> None:
+        """Drop most of the jobs that ended: the watch takes too much memory."""
+        self._jobs.forget_old(MOST_RUNS)
 
     def process(self, key: ProcessKey) -> KnownProcess | None:
         """A live process; None for one that is unknown or has ended."""

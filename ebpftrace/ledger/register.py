@@ -178,9 +178,9 @@ class JobRegister:
         if self._left:
             self._left -= {job for job in self._left if job.history.forget_old(now_ns)}
 
-    def forget_old(self) -> None:
+    def forget_old(self, most: int | None = None) -> None:
         """Drop the oldest ended jobs above the bound. To be called after every event."""
-        while len(self._ended) > MAX_ENDED_JOBS:
+        while len(self._ended) > (MAX_ENDED_JOBS if most is None else most):
             self._drop(self._ended[next(iter(self._ended))])
 
     def _drop(self, job: JobAccount) -> None:

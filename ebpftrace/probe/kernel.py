@@ -5,12 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from ebpftrace import heap
-from ebpftrace.events import (
-    Event,
-    GroupReading,
-    ProcessKey,
-    ProcessStarted,
-)
+from ebpftrace.events import Event, GroupReading, ProcessKey, ProcessStarted, SharedTable
 from ebpftrace.probe import calls, features
 from ebpftrace.probe.fuses import KernelFuses
 from ebpftrace.probe.globs import compile_globs
@@ -24,11 +19,11 @@ from ebpftrace.probe.loading.opening import load_programs
 from ebpftrace.probe.loading.settings import (
     MAX_CGROUPS,
     MAX_PROCESSES,
-    MAX_QUOTAS,
     RING_BYTES,
     compiler_flags,
-    enlarged_sizes,
     fill_maps,
+    quotas_for,
+    resized_tables,
     table_sizes,
 )
 from ebpftrace.probe.processes import Processes
@@ -66,7 +61,7 @@ class KernelProbe:
     `hold_stopped` is called with the map of stopped processes before any can be stopped.
     `explain` is called before anything is compiled, see `compile_programs`, and `meanwhile`
     while the kernel verifies the programs, before any is attached.
-    The tables of what is tracked have `enlarge` times as many entries.
+    The tables of what is tracked have room for `processes`; None: as many as are compiled.
     `ring_bytes` and `max_…` let tests make the bounds small; for `by_helper` and `more_cpus`
     see `read_layout`.
     """
@@ -85,7 +80,7 @@ class KernelProbe:
         ring_bytes: int = RING_BYTES,
         max_processes: int = MAX_PROCESSES,
         max_cgroups: int = MAX_CGROUPS,
-        enlarge: int = 1,
+        processes: int | None = None,
         by_helper: bool = False,
         more_cpus: int = 0,
         explain: Callable[[], Explain] = lambda: unexplained,
@@ -106,21 +101,22 @@ class KernelProbe:
             layout, decoder.constants(), selection, glob_words=glob_words, method=method,
             watermarks=watermarks, ring_bytes=ring_bytes, sizes=sizes,
         )  # fmt: skip
-        sizes = enlarged_sizes(sizes, enlarge)
+        sizes = resized_tables(sizes, processes or max_processes)
+        max_quotas = quotas_for(sizes[SharedTable.PROCESSES])
         tasks, elements = layout.iter_task_id, layout.iter_element_id
         self._programs, handlers = load_programs(
             flags, btf, {"adopt": tasks} | dict.fromkeys(_CHANGED, elements),
             fill=partial(
                 fill_maps, cpu_offsets=layout.offsets, globs=globs, cgroup_ids=cgroup_ids,
                 pids=selection.pids, self_pid=self_pid, sizes=sizes,
-                max_quotas=MAX_QUOTAS * enlarge,
+                max_quotas=max_quotas,
             ),
-            explain=explain, meanwhile=meanwhile, enlarge=enlarge,
+            explain=explain, meanwhile=meanwhile, sizes=sizes,
         )  # fmt: skip
         self._processes = Processes(self._programs, structs, layout.iter_element_id)
         self._sharing = Sharing(self._programs, self._processes, layout.iter_task_id)
         self._groups = Groups(self._programs, structs, layout.iter_element_id)
-        self._quotas = Quotas(self._programs, structs, sizes, MAX_QUOTAS * enlarge)
+        self._quotas = Quotas(self._programs, structs, sizes, max_quotas)
         self._marks = Watermarks(self._programs, structs) if watermarks else None
         self.fuses: KernelFuses | None = None
         if watermarks:

@@ -82,6 +82,6 @@ def test_every_cause_of_a_loss_is_listed_and_every_one_that_is_listed_exists() -
     # No map counts these: see probe/reading.py, engine/dispatcher.py, views/pipe/backlog.py.
     others = (
         "undecodable", "missed_runs", "unidentified", "proc_timeouts", "history", "runs_full",
-        "descriptors", CAUSE,
+        "descriptors", "memory", CAUSE,
     )  # fmt: skip
     assert listed == [*LOSSES, *others]

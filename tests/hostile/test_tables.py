@@ -32,6 +32,7 @@ LIMIT = 1 << 30
 WATCH_LIMIT = 1 << 30
 """Of the watch's cgroup: so the tables are of their least size, whatever the machine has."""
 MOST_RSS_BYTES = 256 * MIB  # with 7,168 processes of one job
+SMALL = 72 * MIB  # the least bound that is accepted: 64 processes, 32 cgroups
 POLICIES = f"""
 [[policy]]
 name = "protect"
@@ -69,6 +70,7 @@ class Attack:
     arguments: Callable[[Path], list[object]]
     is_done: Callable[[Path], bool]
     finding: str
+    bound: int | None = None  # of the watch's memory
 
 
 def pids_below(folder: Path) -> list[int]:
@@ -86,6 +88,24 @@ ATTACKS = {
     ),
     "cgroups made and removed": Attack(
         lambda at: ["churn", at], lambda at: (at / "home").exists(), ""
+    ),
+    "processes of one job, with little memory for the watch": Attack(
+        lambda _: ["crowd", 400],
+        lambda at: len(pids_below(at)) == 401,
+        "quota:processes",
+        SMALL,
+    ),
+    "a process in each of many cgroups, with little memory for the watch": Attack(
+        lambda at: ["spread", at, 400],
+        lambda at: len(pids_below(at)) == 401,
+        "quota:processes",
+        SMALL,
+    ),
+    "one process in one cgroup after the other, with little memory for the watch": Attack(
+        lambda at: ["tour", at, 100],
+        lambda at: bool(processes_in(at / "0/cgroup.procs")),
+        "",
+        SMALL,
     ),
 }
 
@@ -119,10 +139,12 @@ def attack(of: Attack, folder: Path) -> Iterator[MemoryCgroup]:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_job_is_protected_where_another_fills_the_tables(tmp_path: Path, name: str) -> None:
+    bound = ATTACKS[name].bound
     (tmp_path / "policy.toml").write_text(POLICIES)
     options = (
         "--comm", VICTIM, "--comm", FUSED, "--comm", FILLER, "--interval", "1s",
         "--config", str(tmp_path / "policy.toml"), "--audit", str(tmp_path / "audit.jsonl"),
+        *(("--max-memory", str(bound)) if bound else ()),
     )  # fmt: skip
     with (
         memory_cgroup(limit=WATCH_LIMIT) as own,
@@ -151,7 +173,8 @@ def test_job_is_protected_where_another_fills_the_tables(tmp_path: Path, name: s
                 finding = watch.wait_for(is_finding(ATTACKS[name].finding), SECONDS)
                 assert finding["job"]["cgroup_id"] == filled.id
             snapshot = watch.next_snapshot(SECONDS)
-            assert snapshot["self"]["rss_bytes"] < MOST_RSS_BYTES
+            assert snapshot["self"]["rss_bytes"] < (bound or MOST_RSS_BYTES)
+            assert not ATTACKS[name].finding or snapshot["losses"]["processes_full"] > 0
         ended = watch.stop(signal.SIGTERM, patient(30))
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.of_type("end")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from ebpftrace.events import SharedTable
 from ebpftrace.probe.loading.cache import cached_programs
 from ebpftrace.probe.loading.child import Explain, unexplained
 from ebpftrace.probe.loading.compiler import compile_programs
@@ -11,7 +12,7 @@ from ebpftrace.probe.loading.layout import require_tracepoints
 from ebpftrace.probe.loading.loops import without_iterators
 from ebpftrace.probe.loading.objects import Objects
 from ebpftrace.probe.loading.programs import Programs, RefusedProgramError
-from ebpftrace.probe.loading.settings import enlarged
+from ebpftrace.probe.loading.settings import resized
 
 _ON_DEMAND = ("read_process", "read_group")
 """Programs of readings whose verification takes as long as a handler's."""
@@ -22,24 +23,25 @@ def load_programs(
     btf: KernelTypes,
     iterators: Mapping[str, int],
     *,
+    sizes: Mapping[SharedTable, int],
     fill: Callable[[Programs], None],
     explain: Callable[[], Explain] = lambda: unexplained,
     meanwhile: Callable[[], object] = lambda: None,
-    enlarge: int = 1,
 ) -> tuple[Programs, dict[str, str]]:
     """The programs, and the tracepoint of each that is attached to one.
 
-    `iterators` has BTF ids by program. `fill` is called once the maps are there. Raises the
-    errors of `KernelProbe`, or what `meanwhile` raises; everything is closed then.
+    `iterators` has BTF ids by program, and `sizes` those of the tables. `fill` is called once
+    the maps are there. Raises the errors of `KernelProbe`, or what `meanwhile` raises;
+    everything is closed then.
     """
     compiler = partial(compile_programs, explain=explain)
     try:
-        return _load(flags, btf, iterators, compiler, fill, meanwhile, enlarge)
+        return _load(flags, btf, iterators, compiler, fill, meanwhile, sizes)
     except RefusedProgramError:
         others = without_iterators(flags)
         if others == flags:
             raise
-    return _load(others, btf, iterators, compiler, fill, lambda: None, enlarge)
+    return _load(others, btf, iterators, compiler, fill, lambda: None, sizes)
 
 
 def _load(
@@ -49,12 +51,12 @@ def _load(
     compiler: partial[Objects],
     fill: Callable[[Programs], None],
     meanwhile: Callable[[], object],
-    enlarge: int,
+    sizes: Mapping[SharedTable, int],
 ) -> tuple[Programs, dict[str, str]]:
     objects = cached_programs(flags, compiler=compiler)
     handlers = objects.handlers
     require_tracepoints(btf, handlers.values())
-    programs = Programs(enlarged(objects, enlarge))
+    programs = Programs(resized(objects, sizes))
     try:
         fill(programs)
         programs.load_all((*handlers, *_ON_DEMAND), iterators, meanwhile)

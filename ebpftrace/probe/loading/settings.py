@@ -39,26 +39,40 @@ def table_sizes(
 
 TABLE_SIZES = MappingProxyType(table_sizes())
 
-_ENLARGED_TABLES = (SharedTable.PROCESSES, SharedTable.CGROUPS, SharedTable.LINEAGE)
-_ENLARGED_MAPS = ("processes", "process_mm", "lineage", "cgroups", "quotas")
+_RESIZED = {
+    "processes": SharedTable.PROCESSES,
+    "process_mm": SharedTable.PROCESSES,
+    "lineage": SharedTable.LINEAGE,
+    "cgroups": SharedTable.CGROUPS,
+}
+"""The maps of what is tracked."""
 
 
-def enlarged_sizes(sizes: Mapping[SharedTable, int], factor: int) -> Mapping[SharedTable, int]:
-    """The sizes where the tables of what is tracked have so many times as many entries."""
+def resized_tables(
+    sizes: Mapping[SharedTable, int], processes: int
+) -> Mapping[SharedTable, int]:
+    """The sizes with room for so many processes, and as many cgroups for each as before."""
+    before = sizes[SharedTable.PROCESSES]
     return {
-        table: size * factor if table in _ENLARGED_TABLES else size
+        table: size * processes // before if table in _RESIZED.values() else size
         for table, size in sizes.items()
     }
 
 
-def enlarged(objects: Objects, factor: int) -> Objects:
-    """The same programs with these tables: they need not be compiled anew."""
-    larger = {
-        name: shape._replace(entries=shape.entries * factor)
+def quotas_for(processes: int) -> int:
+    """Cgroups that may have entries: not fewer for fewer processes, since each has several."""
+    return max(MAX_QUOTAS, processes)
+
+
+def resized(objects: Objects, sizes: Mapping[SharedTable, int]) -> Objects:
+    """The same programs with tables of these sizes: they need not be compiled anew."""
+    entries = {name: sizes[table] for name, table in _RESIZED.items()}
+    entries["quotas"] = quotas_for(sizes[SharedTable.PROCESSES])
+    maps = {
+        name: shape._replace(entries=entries.get(name, shape.entries))
         for name, shape in objects.maps.items()
-        if name in _ENLARGED_MAPS
     }
-    return replace(objects, maps={**objects.maps, **larger})
+    return replace(objects, maps=maps)
 
 
 def compiler_flags(

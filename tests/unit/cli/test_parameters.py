@@ -3,7 +3,8 @@
 import click
 import pytest
 
-from ebpftrace.cli.parameters import Pid, Size
+from ebpftrace.cli.parameters import Memory, Pid, Size
+from ebpftrace.units import MIB
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,22 @@ def test_a_pid_is_a_number_the_kernel_could_give() -> None:
 def test_an_invalid_pid_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="not a pid"):
         Pid().convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("72MiB", 72 * MIB), ("1GiB", 1 << 30), ("100000000", 100_000_000)]
+)
+def test_memory_is_a_size_that_is_enough_for_a_watch(text: str, size: int) -> None:
+    assert Memory().convert(text, None, None) == size
+
+
+@pytest.mark.parametrize("text", ["71MiB", "0", "75497471", "1kB"])
+def test_too_little_memory_is_refused_with_the_least(text: str) -> None:
+    with pytest.raises(click.BadParameter, match=f"^{text} is too little .* at least 72 MiB$"):
+        Memory().convert(text, None, None)
+
+
+@pytest.mark.parametrize("text", ["512M", "lots", "", "-1GiB", "25%"])
+def test_what_is_no_size_of_memory_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="not a size"):
+        Memory().convert(text, None, None)

@@ -1,10 +1,12 @@
 """This machine as a watch's environment: what the kernel's probe is constructed with."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ebpftrace import heap
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.policy.store import PolicyStore
@@ -61,22 +63,23 @@ def test_only_failures_to_protect_the_process_are_reported(
 
 
 @pytest.mark.parametrize(
-    ("total", "limit", "factor"),
+    ("total", "limit", "processes"),
     [
-        (GIB, None, 1),
-        (4 * GIB, None, 2),
-        (8 * GIB, None, 2),
-        (16 * GIB, None, 8),
-        (64 * GIB, None, 8),
-        (64 * GIB, GIB, 1),
-        (64 * GIB, 6 * GIB, 2),
-        (64 * GIB, 32 * GIB, 8),
+        (GIB, None, 8192),
+        (4 * GIB, None, 8192),
+        (8 * GIB, None, 16_384),
+        (24 * GIB, None, 65_536),
+        (64 * GIB, None, 65_536),
+        (64 * GIB, GIB, 8192),
+        (64 * GIB, 6 * GIB, 16_384),
+        (64 * GIB, 32 * GIB, 65_536),
     ],
 )
 def test_there_is_room_for_as_many_processes_as_memory_allows(
-    total: int, limit: int | None, factor: int
+    total: int, limit: int | None, processes: int
 ) -> None:
-    assert environment.table_factor(limit, lambda: (total, 0)) == factor
+    bound = environment.own_bound(limit or 1 << 62, lambda: (total, 0))
+    assert heap.processes_within(bound) == processes
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError, KeyError])
@@ -84,4 +87,13 @@ def test_there_is_the_usual_room_where_memory_is_not_known(error: type[Exception
     def read() -> tuple[int, int]:
         raise error
 
-    assert environment.table_factor(None, read) == 1
+    assert environment.own_bound(GIB, read) == heap.DEFAULT_LEAST_BYTES
+
+
+def test_tables_have_room_for_what_fits_below_the_bound_that_is_given(
+    constructed: list[dict[str, Any]],
+) -> None:
+    request = replace(REQUEST, max_memory_bytes=heap.LEAST_BYTES)
+    environment.open_kernel_probe(request, (), BreakerResources())
+    (options,) = constructed
+    assert options["processes"] == 64

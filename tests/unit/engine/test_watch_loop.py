@@ -6,6 +6,7 @@ The process it acts on is a real one that only sleeps: an incident has to identi
 import itertools
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Condition, Match, Mode, Policy, Step
 from ebpftrace.act.policy.reader import default_step
 from ebpftrace.events import ProcessKey, QuotaReached, SharedTable
+from ebpftrace.host import proc
+from ebpftrace.host.proc import OwnCost
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
@@ -201,3 +204,30 @@ def test_job_that_fills_a_table_is_in_a_finding_and_nothing_acts_on_it(
     (finding,) = [one for one in view.all(Finding) if one.detector == "quota:processes"]
     assert finding.subject.job.cgroup_id == GROUP
     assert view.all(StepOutcome) == []
+
+
+def test_watch_at_the_bound_of_its_memory_takes_on_no_process_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And drops the jobs that ended; those that it watches stay."""
+    scripted = ScriptedWatch(tmp_path)
+    resident = [(0.0, 30 * MIB), (2.0, 101 * MIB), (4.0, 90 * MIB)]
+
+    def own_cost() -> OwnCost:
+        now = scripted.time.seconds
+        return OwnCost(0, max((at, size) for at, size in resident if at <= now)[1])
+
+    monkeypatch.setattr(proc, "self_cost", own_cost)
+    for number, at in enumerate((0.5, 2.5, 2.6, 4.5)):
+        scripted.at(at, partial(scripted.start, fake_key(number)))
+    view = scripted.run(duration_ns=6 * NS_PER_SECOND, max_memory_bytes=100 * MIB)
+    snapshots = view.all(Snapshot)[:6]
+    seen = [{process.key for job in one.jobs for process in job.processes} for one in snapshots]
+    assert seen[3] == {fake_key(0)}
+    assert seen[5] == {fake_key(0), fake_key(3)}
+    assert [one.losses.get("memory", 0) for one in snapshots] == [0, 0, 0, 2, 2, 2]
+    assert [ask for ask in scripted.probe.asked if ask[0] == "drop"] == [
+        ("drop", fake_key(1).pid), ("drop", fake_key(2).pid),
+    ]  # fmt: skip
+    (remark,) = (text for text in view.remarks if "--max-memory" in text)
+    assert remark.startswith("this watch takes 100 MiB of memory, its bound")

@@ -91,6 +91,17 @@ def test_four_thousand_ended_jobs_are_remembered_and_the_first_forgotten() -> No
     assert not {"job-0", "job-1"} & {job.identity.name for job in final.jobs}
 
 
+def test_jobs_that_ended_are_dropped_where_the_watch_takes_too_much_memory() -> None:
+    book = ScriptedLedger()
+    book.start(1, 1, identity("running", cgroup_id=1))
+    ended(book, *(f"job-{number}" for number in range(register.MOST_RUNS + 3)))
+    book.ledger.shed()
+    final = book.final()
+    assert (len(final.jobs), final.forgotten_jobs) == (1 + register.MOST_RUNS, 3)
+    left = {job.identity.name for job in final.jobs}
+    assert "running" in left and not {"job-0", "job-1", "job-2"} & left
+
+
 @pytest.mark.usefixtures("three_at_most")
 def test_the_job_that_ended_first_is_dropped_first() -> None:
     book = ScriptedLedger()

@@ -7,6 +7,7 @@ from ebpftrace.probe.loading import opening
 from ebpftrace.probe.loading.known_types import KernelTypes
 from ebpftrace.probe.loading.objects import Objects
 from ebpftrace.probe.loading.programs import RefusedProgramError
+from ebpftrace.probe.loading.settings import TABLE_SIZES
 
 PLAIN = ("-DCPUS=2ULL",)
 ITERATORS = (*PLAIN, "-DITER_NUM_NEW=70001ULL")
@@ -56,7 +57,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 def load(kernel: Kernel, flags: tuple[str, ...]) -> dict[str, str]:
     btf: KernelTypes = Types()  # type: ignore[assignment]
     _programs, handlers = opening.load_programs(
-        flags, btf, {}, fill=kernel.fill, meanwhile=kernel.meanwhile
+        flags, btf, {}, sizes=TABLE_SIZES, fill=kernel.fill, meanwhile=kernel.meanwhile
     )
     return handlers
 

@@ -7,9 +7,10 @@ from ebpftrace.probe.loading.layout import Layout
 from ebpftrace.probe.loading.objects import MapShape, Objects
 from ebpftrace.probe.loading.settings import (
     compiler_flags,
-    enlarged,
-    enlarged_sizes,
     fill_maps,
+    quotas_for,
+    resized,
+    resized_tables,
     table_sizes,
 )
 from ebpftrace.probe.selection import Selection
@@ -79,10 +80,21 @@ def test_maps_contain_the_selection_and_the_watcher(monkeypatch: pytest.MonkeyPa
     assert "globs" not in maps.maps
 
 
-def test_only_the_tables_of_what_is_tracked_are_enlarged() -> None:
+@pytest.mark.parametrize(
+    ("processes", "cgroups", "quotas"),
+    [(65_536, 32_768, 65_536), (256, 128, 8192), (64, 32, 8192)],
+)
+def test_only_the_tables_of_what_is_tracked_are_resized(
+    processes: int, cgroups: int, quotas: int
+) -> None:
+    """Of the cgroups that have quotas there are not fewer: each process has several."""
+    sizes = resized_tables(table_sizes(), processes)
+    assert sizes == table_sizes(processes, cgroups)
     names = ("processes", "process_mm", "lineage", "cgroups", "quotas", "records", "losses")
     shapes = {name: MapShape(1, 8, 8, 100, 0) for name in names}
-    larger = enlarged(Objects(shapes, {"one": b"code"}), 8)
-    assert larger.programs == {"one": b"code"}
-    assert [larger.maps[name].entries for name in names] == [800] * 5 + [100] * 2
-    assert enlarged_sizes(table_sizes(100, 10), 8) == table_sizes(800, 80)
+    made = resized(Objects(shapes, {"one": b"code"}), sizes)
+    assert made.programs == {"one": b"code"}
+    assert [made.maps[name].entries for name in names] == [
+        processes, processes, processes, cgroups, quotas, 100, 100,
+    ]  # fmt: skip
+    assert quotas_for(processes) == quotas
