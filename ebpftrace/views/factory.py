@@ -62,7 +62,14 @@ def open_view(
     if name == "jsonl":
         from ebpftrace.views import jsonl
 
-        return jsonl.JsonLines(*_writers(stdout, waiter, jsonl.loss_text), changes=changes)
+        if waiter is not None and _has_descriptor(stdout):
+            from ebpftrace.views.pipe.output import NonBlockingOutput
+
+            out = NonBlockingOutput(stdout, waiter, jsonl.loss_text)
+            return jsonl.JsonLines(
+                out.write, out.write_routine, out.write_routine_parts, changes=changes
+            )
+        return jsonl.JsonLines(*_writers(stdout, None, jsonl.loss_text), changes=changes)
     from ebpftrace.views import plain
 
     if name == "plain":

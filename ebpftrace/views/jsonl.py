@@ -1,6 +1,6 @@
 """JSON Lines, one object per line, for programs. Reference: `docs/jsonl.md`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.fuse.records import fuse_record
@@ -25,19 +25,23 @@ from ebpftrace.views.start import Started
 class JsonLines:
     """Passes whole lines to `write`, and those a slow reader can do without to `write_routine`.
 
-    Both may raise OSError (BrokenPipeError too). `write_routine` defaults to `write`. With
-    `changes` most snapshots list only the jobs that changed.
+    `write_parts` gets the parts of one such line, which may be ten megabytes. All may raise
+    OSError (BrokenPipeError too). `write_routine` defaults to `write`, and `write_parts` to
+    `write_routine` with the whole line. With `changes` most snapshots list only the jobs that
+    changed.
     """
 
     def __init__(
         self,
         write: Callable[[str], object],
         write_routine: Callable[[str], object] | None = None,
+        write_parts: Callable[[Iterator[str]], object] | None = None,
         *,
         changes: bool = False,
     ) -> None:
         self._write = write
         self._write_routine = write_routine or write
+        self._write_parts = write_parts or self._write_whole
         self._snapshots = SnapshotText(changes=changes)
 
     def start(self, started: Started) -> None:
@@ -48,7 +52,10 @@ class JsonLines:
         write(json_line(note_record(note)))
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._write_routine(self._snapshots.line(snapshot))
+        self._write_parts(self._snapshots.parts(snapshot))
+
+    def _write_whole(self, parts: Iterator[str]) -> None:
+        self._write_routine("".join(parts))
 
     def finding(self, finding: Finding) -> None:
         self._write(json_line(finding_record(finding)))

@@ -1,6 +1,6 @@
 """Snapshots as JSON. The text of what has not changed is kept: only ages differ in it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ebpftrace.act.incident.records import Record
@@ -16,6 +16,11 @@ _AGE = '"age_ns":'
 
 _JOBS = '"jobs":[]'
 
+_PART_BYTES = 1 << 16
+"""About as much as a pipe takes at a time. The whole line may have ten megabytes."""
+
+_JOB_BYTES, _PROCESS_BYTES = 1200, 800  # of their text, about
+
 
 @dataclass(frozen=True, slots=True)
 class _Text:
@@ -25,9 +30,6 @@ class _Text:
     before: str  # what comes before its age
     after: str
 
-    def at(self, now_ns: int) -> str:
-        return f"{self.before}{self.of.age_at(now_ns)}{self.after}"
-
 
 @dataclass(frozen=True, slots=True)
 class _JobText:
@@ -35,9 +37,14 @@ class _JobText:
     own: _Text
     processes: tuple[_Text, ...]
 
-    def at(self, now_ns: int) -> str:
-        processes = ",".join([process.at(now_ns) for process in self.processes])
-        return f"{self.own.at(now_ns)}{processes}]}}"
+    def add_to(self, pieces: list[str], now_ns: int) -> None:
+        """Append the pieces of its text at that time."""
+        own, separator = self.own, ""
+        pieces += own.before, str(own.of.age_at(now_ns)), own.after
+        for process in self.processes:
+            pieces += separator, process.before, str(process.of.age_at(now_ns)), process.after
+            separator = ","
+        pieces.append("]}")
 
 
 class SnapshotText:
@@ -53,28 +60,43 @@ class SnapshotText:
 
     def line(self, snapshot: Snapshot) -> str:
         """The line of the next snapshot."""
-        now_ns, changes = snapshot.monotonic_ns, self._changes
+        return "".join(self.parts(snapshot))
+
+    def parts(self, snapshot: Snapshot) -> Iterator[str]:
+        """The same in parts, each made when it is asked for; take all before the next call."""
+        changes = self._changes
         listed = Listed(snapshot.jobs) if changes is None else changes.listed(snapshot)
         if listed.since is None:
             record = snapshot_record(replace(snapshot, jobs=()))
         else:
             record = changes_record(snapshot, listed.since, (), listed.gone)
         before, _, after = json_text(record).partition(_JOBS)
-        jobs = ",".join(
-            self._jobs(listed, now_ns, keep=changes is None or listed.since is not None)
+        keep = changes is None or listed.since is not None
+        return self._parts(
+            listed, snapshot.monotonic_ns, f'{before}"jobs":[', f"]{after}\n", keep=keep
         )
-        return f'{before}"jobs":[{jobs}]{after}\n'
 
-    def _jobs(self, listed: Listed, now_ns: int, *, keep: bool) -> Iterable[str]:
-        kept, self._kept = self._kept, {}
+    def _parts(
+        self, listed: Listed, now_ns: int, before: str, after: str, *, keep: bool
+    ) -> Iterator[str]:
+        kept: dict[str, _JobText] = {}
+        pieces, size, separator = [before], 0, ""
         for job in listed.jobs:
             key = job.identity.key
-            text = kept.get(key)
+            text = self._kept.get(key)
             if text is None or text.job is not job:
                 text = _job_text(job, () if text is None else text.processes)
             if keep:
-                self._kept[key] = text
-            yield text.at(now_ns)
+                kept[key] = text
+            pieces.append(separator)
+            text.add_to(pieces, now_ns)
+            separator = ","
+            size += _JOB_BYTES + _PROCESS_BYTES * len(text.processes)
+            if size >= _PART_BYTES:
+                yield "".join(pieces)
+                pieces, size = [], 0
+        self._kept = kept
+        yield "".join((*pieces, after))
 
 
 def _job_text(job: JobSnapshot, known: tuple[_Text, ...]) -> _JobText:

@@ -6,7 +6,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from ebpftrace import heap
@@ -45,6 +45,7 @@ class NonBlockingOutput(io.TextIOBase):
         self._format_loss = format_loss
         self._backlog = backlog or Backlog()
         self._rest = memoryview(b"")  # of the record that is partly written
+        self._parts: Iterator[str] = iter(())  # of the same record, after that
         self._ended = False
         waiter.at_end(self._finish)
 
@@ -70,31 +71,57 @@ class NonBlockingOutput(io.TextIOBase):
         """Write one record that a slow reader can do without."""
         self._write(text, routine=True)
 
+    def write_routine_parts(self, parts: Iterator[str]) -> None:
+        """The same in parts. Each is made when it can be written, the last of them before
+        this or another of these functions returns the next time."""
+        if self._ended:
+            return
+        if self._is_pending():
+            self._write("".join(parts), routine=True)
+            return
+        self._parts = parts
+        self._begin()
+
     def _write(self, text: str, *, routine: bool) -> None:
         if self._ended:
             return
         record = text.encode(self._encoding, "replace")
-        if self._rest:
+        if self._is_pending():
             self._backlog.add(record, routine=routine)
             return
         self._rest = memoryview(record)
+        self._begin()
+
+    def _is_pending(self) -> bool:
+        """Whether a record is partly written. All that is left of it is made then."""
+        rest = "".join(self._parts).encode(self._encoding, "replace")
+        if rest:
+            self._rest = memoryview(b"".join((self._rest, rest)))
+        return bool(self._rest)
+
+    def _begin(self) -> None:
         if self._write_pending():
             self._waiter.when_writable(self._file.fd, self._write_pending)
 
     def _write_pending(self) -> bool:
         """Write what fits. True if something is left."""
         try:
-            while self._rest or self._next_record():
+            while self._rest or self._next_part() or self._next_record():
                 taken = self._file.write(self._rest)
                 if not taken:
                     return True
                 self._rest = self._rest[taken:]
         except OSError:
-            self._ended, self._rest = True, memoryview(b"")
+            self._ended, self._rest, self._parts = True, memoryview(b""), iter(())
             raise
         if self._backlog.take_peak_bytes() >= _TRIM_BYTES:
             heap.trim()
         return False
+
+    def _next_part(self) -> bool:
+        """Make the next part of the record. False if there is none."""
+        self._rest = memoryview(next(self._parts, "").encode(self._encoding, "replace"))
+        return bool(self._rest)
 
     def _next_record(self) -> bool:
         """Take the next record from the backlog. False if it is empty."""

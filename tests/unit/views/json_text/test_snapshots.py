@@ -57,6 +57,15 @@ def test_a_line_is_the_record_of_the_snapshot(seed: int) -> None:
         assert text.line(snapshot) == json_line(snapshot_record(snapshot))
 
 
+def test_a_long_line_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "_PART_BYTES", 1)
+    text = SnapshotText()
+    for snapshot in history(seed=1):
+        parts = list(text.parts(snapshot))
+        assert len(parts) == 1 + len(snapshot.jobs)
+        assert "".join(parts) == json_line(snapshot_record(snapshot))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_with_changes_a_line_is_the_record_of_what_changed(seed: int) -> None:
     text, changes = SnapshotText(changes=True), SnapshotChanges()

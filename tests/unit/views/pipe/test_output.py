@@ -260,3 +260,45 @@ def test_characters_that_the_encoding_lacks_become_question_marks() -> None:
             assert (out.encoding, out.isatty()) == ("ascii", False)
             waiter.end()
         assert end.read() == b"?a"
+
+
+def test_the_parts_of_a_record_are_made_as_the_reader_reads(pipe: tuple[int, TextIO]) -> None:
+    reader, stdout = pipe
+    waiter, made = OutputWaiter(), list[int]()
+    out = NonBlockingOutput(stdout, waiter, loss_line)
+
+    def parts() -> Iterator[str]:
+        for n in range(64):
+            made.append(n)
+            yield f"{n:04d}" * 4096
+
+    out.write_routine_parts(parts())
+    assert 0 < len(made) < 64
+    assert read_all(reader, waiter).decode() == "".join(f"{n:04d}" * 4096 for n in range(64))
+    out.write("one more\n")
+    assert read(reader) == b"one more\n"
+    waiter.end()
+
+
+@pytest.mark.parametrize("later", ["write", "write_routine", "write_routine_parts"])
+def test_no_record_comes_between_the_parts_of_another(
+    pipe: tuple[int, TextIO], later: str
+) -> None:
+    reader, stdout = pipe
+    waiter, made = OutputWaiter(), list[int]()
+    out = NonBlockingOutput(stdout, waiter, loss_line)
+
+    def parts() -> Iterator[str]:
+        for n in range(64):
+            made.append(n)
+            yield f"{n:04d}" * 4096
+
+    out.write_routine_parts(parts())
+    if later == "write_routine_parts":
+        out.write_routine_parts(iter(("next ", "é\n")))
+    else:
+        getattr(out, later)("next é\n")
+    assert made == list(range(64))  # what they are made of may change from here on
+    whole = read_all(reader, waiter).decode()
+    assert whole == "".join(f"{n:04d}" * 4096 for n in range(64)) + "next é\n"
+    waiter.end()
