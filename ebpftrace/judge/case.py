@@ -1,6 +1,8 @@
 """One subject that is judged: its history, and the findings that are in force."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ebpftrace.judge.finding import Finding, Subject
 from ebpftrace.judge.sample import Sample, is_alike
@@ -11,6 +13,18 @@ from ebpftrace.ledger.trend import Trend
 
 _CLOSE_SHARE = 0.5
 """Of a limit: above it a verdict may depend on how long nothing has changed."""
+
+_NOTHING: Mapping[str, Finding] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class CurrentFindings:
+    """The findings of a case, and what they were judged by; all by detector."""
+
+    findings: dict[str, Finding] = field(default_factory=dict)
+    met_ns: dict[str, int] = field(default_factory=dict)  # when its condition was last met
+    ends_below: dict[str, int] = field(default_factory=dict)  # bytes: see Verdict
+    labels: dict[str, str] = field(default_factory=dict)  # what the sentences call it
 
 
 @dataclass(slots=True)
@@ -23,11 +37,20 @@ class Case:
     job: JobSnapshot  # as it was seen last, and so the process
     process: ProcessSnapshot | None
     number: int = 0  # of the judge's, in the order in which they came
-    findings: dict[str, Finding] = field(default_factory=dict)  # by detector
-    met_ns: dict[str, int] = field(default_factory=dict)  # when its condition was last met
-    ends_below: dict[str, int] = field(default_factory=dict)  # bytes: see Verdict
-    labels: dict[str, str] = field(default_factory=dict)  # what the sentences call it
     moved_ns: int | None = None  # the last sample that differs from the one before
+    _in_force: CurrentFindings | None = None  # most cases never have a finding, and they are many
+
+    @property
+    def findings(self) -> Mapping[str, Finding]:
+        """Those in force, by detector."""
+        return _NOTHING if self._in_force is None else self._in_force.findings
+
+    @property
+    def in_force(self) -> CurrentFindings:
+        """The same to be changed."""
+        if self._in_force is None:
+            self._in_force = CurrentFindings()
+        return self._in_force
 
     def rests(self, job: JobSnapshot, process: ProcessSnapshot | None) -> bool:
         """Whether a sample of these snapshots would be like all those of the last two minutes.

@@ -153,10 +153,10 @@ class Judge:
                              note.time_ns, note.monotonic_ns, FindingState.BEGIN)  # fmt: skip
         if case is None:
             return (finding,)
-        case.met_ns[detector.name] = note.monotonic_ns
+        case.in_force.met_ns[detector.name] = note.monotonic_ns
         if detector.name in case.findings:
             return ()  # each victim has a note of its own
-        case.findings[detector.name] = replace(finding, state=FindingState.CONTINUE)
+        case.in_force.findings[detector.name] = replace(finding, state=FindingState.CONTINUE)
         return (finding,)
 
     def samples(self, subject: Subject) -> Samples | None:

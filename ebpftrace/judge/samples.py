@@ -1,7 +1,6 @@
 """The history of one subject that the detectors read: recent samples, floor and trend."""
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
@@ -40,7 +39,8 @@ class Samples:
         self.past = past
         self._floor: Floor | None = None
         self._before_later = self  # these samples without later ones: see `with_later`
-        self._recent: deque[Sample] = deque()
+        # A list: an empty deque takes more than half a kilobyte, and most jobs rest.
+        self._recent: list[Sample] = []
         self.add(first, trend)
 
     def add(self, sample: Sample, trend: Trend = NO_TREND) -> None:
@@ -61,7 +61,7 @@ class Samples:
         if self._floor is not None:
             self._floor.add(sample.time_ns, _without_dips(self.within(DIP_NS)))
         while recent[0].time_ns < sample.time_ns - FINE_NS:
-            recent.popleft()
+            del recent[0]
 
     def stay_until(self, before_ns: int, step_ns: int) -> None:
         """Fill in the samples until then, `step_ns` apart: they would have been as the last."""
@@ -77,7 +77,7 @@ class Samples:
         """A copy with some later samples, which are not in its floor and not in its trend."""
         extended = copy(self)
         newer = (sample for sample in later if sample.time_ns > self.now.time_ns)
-        extended._recent = deque((*self._recent, *newer))
+        extended._recent = [*self._recent, *newer]
         return extended
 
     def keep_floor(self) -> Floor:
@@ -89,7 +89,7 @@ class Samples:
         samples = self._before_later
         if samples._floor is None:
             samples._floor = Floor()
-            recent = list(samples._recent)
+            recent = samples._recent
             first = 0
             for number, sample in enumerate(recent):
                 while recent[first].time_ns < sample.time_ns - DIP_NS:

@@ -22,15 +22,16 @@ def met(
 ) -> Iterator[Finding]:
     """The condition is met: keep the finding, and report it if it is new or more severe."""
     name = detector.name
-    before = case.findings.get(name)
+    held = case.in_force
+    before = held.findings.get(name)
     now = snapshot.monotonic_ns
-    case.labels[name], end = subject_words(detector, verdict, case.job, case.process, now)
+    held.labels[name], end = subject_words(detector, verdict, case.job, case.process, now)
     finding = finding_of(
-        case.subject, detector, verdict, case.labels[name], snapshot.time_ns, now,
+        case.subject, detector, verdict, held.labels[name], snapshot.time_ns, now,
         FindingState.CONTINUE, end,
     )  # fmt: skip
-    case.met_ns[name] = now
-    case.ends_below[name] = verdict.ends_below_bytes
+    held.met_ns[name] = now
+    held.ends_below[name] = verdict.ends_below_bytes
     if before is None:
         yield replace(finding, state=FindingState.BEGIN)
     else:
@@ -39,19 +40,20 @@ def met(
         finding = replace(finding, severity=Severity(worst), since_ns=before.since_ns)
         if worst > before.severity:
             yield replace(finding, state=FindingState.RISE)
-    case.findings[name] = finding
+    held.findings[name] = finding
 
 
 def over(case: Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
     """End the findings whose condition has not been met for long enough."""
     now, label = snapshot.monotonic_ns, words.label(case.job, case.process)
-    full = HANG in case.findings or is_full(case.samples.now)
-    for detector, finding in list(case.findings.items()):
-        returned = case.samples.now.held_bytes < case.ends_below.get(detector, 0)
+    held = case.in_force
+    full = HANG in held.findings or is_full(case.samples.now)
+    for detector, finding in list(held.findings.items()):
+        returned = case.samples.now.held_bytes < held.ends_below.get(detector, 0)
         stays = full and detector not in (HANG, OOM)
-        if not (gone or returned) and (stays or now - case.met_ns[detector] <= HOLD_NS):
+        if not (gone or returned) and (stays or now - held.met_ns[detector] <= HOLD_NS):
             continue
-        del case.findings[detector]
+        del held.findings[detector]
         lasted = words.seconds((now - finding.since_ns) / NS_PER_SECOND)
         why = "is gone" if gone else f"{detector} is over"
         yield replace(
@@ -60,7 +62,7 @@ def over(case: Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
             time_ns=snapshot.time_ns,
             monotonic_ns=now,
             seconds_to_limit=None,
-            sentence=f"{case.labels.get(detector, label)}: {why}, after {lasted}",
+            sentence=f"{held.labels.get(detector, label)}: {why}, after {lasted}",
         )
 
 

@@ -22,6 +22,10 @@ class CgroupAccount:
     order; it is charged once, and either report may be lost.
     """
 
+    __slots__ = (
+        "_by_counter", "_kills_before", "_kills_charged", "_kills_known", "_last", "jobs",
+    )  # fmt: skip
+
     def __init__(self, *, made: bool) -> None:
         """`made`: created during the watch, so that none of its kills is older than that."""
         self.jobs: list[JobAccount] = []  # the latest to run comes last

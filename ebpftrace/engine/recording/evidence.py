@@ -44,16 +44,21 @@ class RunEvidence:
     programs, whose exit codes say nothing of the job, and only a crash counts.
     """
 
+    __slots__ = (
+        "_acts", "_ended_by_us", "_exits", "_failed", "_oom_killed", "_outermost", "_pids",
+        "_sees_all", "last_exit_ns",
+    )  # fmt: skip
+
     def __init__(self, *, sees_all: bool) -> None:
         self._sees_all = sees_all
-        self._outermost: dict[ProcessKey, bool] = {}  # of its live processes
+        self._outermost: dict[ProcessKey, bool] = {}  # of its live processes, if it sees all
         self._pids: dict[int, ProcessKey] = {}
         self._failed = False
         self._oom_killed = False
         self._ended_by_us = False
-        # Lists: an empty deque takes more than half a kilobyte, and jobs may be thousands.
-        self._exits: list[_Exit] = []
-        self._acts: list[_Act] = []
+        # No deques: an empty one takes more than half a kilobyte, and jobs may be thousands.
+        self._exits: tuple[_Exit, ...] = ()
+        self._acts: tuple[_Act, ...] = ()
         self.last_exit_ns: int | None = None
 
     def note(self, note: ProcessNote) -> None:
@@ -61,7 +66,7 @@ class RunEvidence:
         if note.event is ProcessChange.EXIT:
             if not note.executed:
                 self._exit(note)
-        elif note.key not in self._outermost:
+        elif self._sees_all and note.key not in self._outermost:
             self._outermost[note.key] = note.parent_pid not in self._pids
             self._pids[note.key.pid] = note.key
 
@@ -70,8 +75,7 @@ class RunEvidence:
         self._pids.pop(note.key.pid, None)
         self.last_exit_ns = note.monotonic_ns
         left = _Exit(note.key, note.monotonic_ns, note.signal or 0)
-        self._exits.append(left)
-        del self._exits[:-_REMEMBERED]
+        self._exits = (*self._exits, left)[-_REMEMBERED:]
         if self._sees_all:
             self._failed |= outermost and bool(note.exit_code or note.signal)
         else:
@@ -87,8 +91,7 @@ class RunEvidence:
         if step.status is StepStatus.SKIPPED or step.action in _HARMLESS_ACTIONS:
             return
         act = _Act(step.process, step.began_ns, step.monotonic_ns + _EFFECT_NS)
-        self._acts.append(act)
-        del self._acts[:-_REMEMBERED]
+        self._acts = (*self._acts, act)[-_REMEMBERED:]
         self._ended_by_us |= any(act.ended(left) for left in self._exits)
 
     def fuse(self, event: FuseEvent) -> None:

@@ -1,6 +1,7 @@
 """Follows the jobs of a watch: asks for the past of each, and records its run."""
 
 from collections.abc import Callable
+from sys import intern
 
 from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
@@ -123,8 +124,8 @@ class HistoryRecorder:
     def _measured(self, job: JobSnapshot, watching: str) -> str:
         """What is counted as held: see `ledger/held.py`."""
         if not (job.cgroup.limit_bytes and job.alone):
-            return f"{self._cgroups} processes {watching[:200]}"
-        return f"{self._cgroups} cgroup" if job.cgroup.contents is not None else ""
+            return intern(f"{self._cgroups} processes {watching[:200]}")
+        return intern(f"{self._cgroups} cgroup") if job.cgroup.contents is not None else ""
 
     def _finish(
         self,

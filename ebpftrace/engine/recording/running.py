@@ -22,6 +22,12 @@ _MOST_PROGRAMS = 16
 class RunningJob:
     """A run that has not ended. Ages count from its first process, as the judge's do."""
 
+    __slots__ = (
+        "_complete", "_curve", "_limit_bytes", "_measured", "_measures", "_oom_kills", "_past",
+        "_past_for", "_programs", "_runs", "_start_ns", "_start_time_ns", "asked", "evidence",
+        "identity", "seen",
+    )  # fmt: skip
+
     def __init__(self, first: ProcessNote, *, sees_all: bool, oom_kills: int) -> None:
         """`oom_kills` is how many the job had before this run."""
         self.identity: JobIdentity = first.job
@@ -39,7 +45,7 @@ class RunningJob:
         self._measures = False  # whether what it was seen to hold last is the run's
         self._limit_bytes: int | None = None
         self._measured = ""
-        self._programs: set[str] = set()
+        self._programs: tuple[str, ...] = ()  # a set takes more, and most jobs have one
         self._runs: tuple[Run, ...] = ()
         self._past: Past | None = None
         self._past_for: tuple[int | None, str] | None = None
@@ -80,7 +86,7 @@ class RunningJob:
                 continue
             if len(self._programs) >= _MOST_PROGRAMS:
                 break
-            self._programs.add(program)
+            self._programs += (program,)
             found.append((program.rpartition("/")[2], process.pid))
         return found
 
