@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 PAUSE_NS = 1_000_000
 """Reading their ring costs some microseconds: once a millisecond that does not matter."""
 
+_REPORTED_AT_ONCE = 64
+"""Events: where thousands of processes run already, all at once would fill the output."""
+
 
 class BreachPoller:
     """Polled between the parts of a tick, so that a breach need not wait for its end.
@@ -34,6 +37,16 @@ class BreachPoller:
         self._queue = queue
         self._clock = clock
         self._due_ns = 0
+        self._events = 0
+        self.report: Callable[[], None] = lambda: None
+        """Called between many events, to report what has happened so far."""
+
+    def before_event(self) -> None:
+        """Call it before each event is handled."""
+        self._events += 1
+        if self._events % _REPORTED_AT_ONCE == 0:
+            self.report()
+        self.poll()
 
     def poll(self) -> None:
         """Handle new breaches, and append stops to the queue."""

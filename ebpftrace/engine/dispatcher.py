@@ -99,7 +99,7 @@ class EventDispatcher:
         """Handle these events, after those that are queued."""
         self._queue.extend(events)
         while self._queue:
-            self.breach_poller.poll()
+            self.breach_poller.before_event()
             event = self._queue.popleft()
             if isinstance(event, Breached):
                 if self._breaker is not None:

@@ -79,6 +79,7 @@ class WatchLoop:
             lambda: 0 if recorder is None else recorder.lost,
             lambda: waiter.is_stopping, self._memory,
         )  # fmt: skip
+        self._dispatcher.breach_poller.report = self._report_notes
         self._near = None if breaker is None else NearLimit(probe, self._files, self._clock)
         self._quotas = QuotaFindings()
         self._judge = Judge(past_of=None if recorder is None else recorder.past_of)
@@ -92,8 +93,8 @@ class WatchLoop:
         while not reason:
             self._tick(due)
             if request.once:
-                reason = "one reading"
-                break
+                self._finish("one reading")
+                return
             due = max(due + request.interval_ns, self._clock())
             reason = self._dispatcher.end_reason() or self._run_until(min(due, end or due))
             if not reason and end is not None and self._clock() >= end:
@@ -124,8 +125,7 @@ class WatchLoop:
     def _next_ns(self, due: int) -> int:
         next_ns = due if self._breaker is None else self._breaker.due_ns(due)
         near_ns = None if self._near is None else self._near.due_ns
-        others = (next_ns, self._scheduler.due_ns, near_ns)
-        return min(other for other in others if other is not None)
+        return min(it for it in (next_ns, self._scheduler.due_ns, near_ns) if it is not None)
 
     def _drive(self, breaker: "BreakerDriver", reason: WakeReason) -> None:
         """Whatever woke us, let actions take their next steps, and read if that is due."""
@@ -173,9 +173,8 @@ class WatchLoop:
         self._read(now)
         cost = self._cost.read(lag_ns=max(0, now - due_ns))
         self._memory.look(cost.rss_bytes, len(self._dispatcher.tracked))
-        snapshot = self._ledger.snapshot(
-            now, self._calendar.unix_ns(now), cost=cost, node=_node()
-        )
+        unix_ns = self._calendar.unix_ns(now)
+        snapshot = self._ledger.snapshot(now, unix_ns, cost=cost, node=_node())
         breaches.poll()
         self._view.snapshot(snapshot)
         breaches.poll()
@@ -197,6 +196,8 @@ class WatchLoop:
         self._scheduler.taken(now, self._clock(), self._sample_again_ns)
         if self._near is not None:
             self._near.follow(snapshot, now)
+        if snapshot.sequence == 1:
+            heap.trim()  # thousands may have been found at once
 
     def _read_for(self, breaker: "BreakerDriver") -> None:
         """A snapshot for the breaker alone: the view gets one each interval."""
@@ -219,9 +220,8 @@ class WatchLoop:
         self._read(now)
         if self._breaker is not None:
             self._breaker.close()
-        final = self._ledger.final(
-            now, self._calendar.unix_ns(now), cost=self._cost.read(lag_ns=0)
-        )
+        cost = self._cost.read(lag_ns=0)
+        final = self._ledger.final(now, self._calendar.unix_ns(now), cost=cost)
         self._view.end(final, reason)
 
     def _shed(self) -> None:

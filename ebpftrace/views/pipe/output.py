@@ -47,6 +47,7 @@ class NonBlockingOutput(io.TextIOBase):
         self._rest = memoryview(b"")  # of the record that is partly written
         self._parts: Iterator[str] = iter(())  # of the same record, after that
         self._ended = False
+        self._is_waiting = False  # for room
         waiter.at_end(self._finish)
 
     @property
@@ -88,8 +89,8 @@ class NonBlockingOutput(io.TextIOBase):
         record = text.encode(self._encoding, "replace")
         if self._is_pending():
             self._backlog.add(record, routine=routine)
-            return
-        self._rest = memoryview(record)
+        else:
+            self._rest = memoryview(record)
         self._begin()
 
     def _is_pending(self) -> bool:
@@ -100,8 +101,15 @@ class NonBlockingOutput(io.TextIOBase):
         return bool(self._rest)
 
     def _begin(self) -> None:
-        if self._write_pending():
-            self._waiter.when_writable(self._file.fd, self._write_pending)
+        """Write what fits, also while the watch does not wait: its start may take seconds."""
+        if self._write_pending() and not self._is_waiting:
+            self._is_waiting = True
+            self._waiter.when_writable(self._file.fd, self._write_later)
+
+    def _write_later(self) -> bool:
+        """The same when there is room. True if something is left."""
+        self._is_waiting = self._write_pending()
+        return self._is_waiting
 
     def _write_pending(self) -> bool:
         """Write what fits. True if something is left."""

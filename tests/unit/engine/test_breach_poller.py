@@ -67,3 +67,18 @@ def test_nothing_is_read_without_a_breaker() -> None:
     poller(fake, queue, acts=False).poll()
     assert fake.ring == [BREACH, STOP]
     assert not queue
+
+
+def test_what_happened_is_reported_between_many_events() -> None:
+    fake, queue, reported = RingAndBreaker([]), deque[Event](), list[int]()
+    polled = poller(fake, queue, acts=False)
+    polled.report = lambda: reported.append(handled)
+    for handled in range(200):  # noqa: B007
+        polled.before_event()
+    assert reported == [63, 127, 191]
+
+
+def test_breach_is_handled_before_an_event() -> None:
+    fake = RingAndBreaker([BREACH])
+    poller(fake, deque[Event]([EARLIER])).before_event()
+    assert fake.breaches == [BREACH]

@@ -302,3 +302,21 @@ def test_no_record_comes_between_the_parts_of_another(
     whole = read_all(reader, waiter).decode()
     assert whole == "".join(f"{n:04d}" * 4096 for n in range(64)) + "next é\n"
     waiter.end()
+
+
+def test_what_the_reader_has_read_makes_room_also_while_the_watch_does_not_wait(
+    pipe: tuple[int, TextIO],
+) -> None:
+    reader, stdout = pipe
+    waiter, lines = OutputWaiter(), [f"{n:04d} {'x' * 994}\n" for n in range(2000)]
+    out = NonBlockingOutput(stdout, waiter, loss_line, Backlog(200_000))
+    whole = b""
+    for line in lines:
+        out.write_routine(line)
+        whole += read(reader, 4096)
+    whole += read_all(reader, waiter)
+    assert whole.decode() == "".join(lines)
+    out.write("one more\n")
+    assert read(reader) == b"one more\n"
+    assert not waiter.writing
+    waiter.end()
