@@ -26,6 +26,11 @@ class Usage:
         """What the kernel cannot simply drop: anon, shmem and swap. Growth is judged by it."""
         return self.anon_bytes + self.shmem_bytes + self.swap_bytes
 
+    @property
+    def is_positive(self) -> bool:
+        """Whether no kind is below zero, as a sum of one CPU's counters may be."""
+        return min(self.anon_bytes, self.file_bytes, self.shmem_bytes, self.swap_bytes) >= 0
+
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             self.anon_bytes + other.anon_bytes,
@@ -36,12 +41,17 @@ class Usage:
 
     def less(self, other: "Usage") -> "Usage":
         """This usage without `other`, no kind below zero."""
+        if other == _NO_USAGE and self.is_positive:
+            return self  # as most are: there may be tens of thousands
         return Usage(
             max(0, self.anon_bytes - other.anon_bytes),
             max(0, self.file_bytes - other.file_bytes),
             max(0, self.shmem_bytes - other.shmem_bytes),
             max(0, self.swap_bytes - other.swap_bytes),
         )
+
+
+_NO_USAGE = Usage()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ def clean(raw: bytes | str, limit: int = 256) -> str:
         text = raw[: 4 * (limit + 1)].decode("utf-8", "backslashreplace")
     else:
         text = raw
-    text = "".join(char if char.isprintable() else _escape(char) for char in text[: limit + 1])
+    text = text[: limit + 1]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else _escape(char) for char in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -38,7 +38,7 @@ class Case:
     process: ProcessSnapshot | None
     number: int = 0  # of the judge's, in the order in which they came
     moved_ns: int | None = None  # the last sample that differs from the one before
-    _in_force: CurrentFindings | None = None  # most cases never have a finding, and they are many
+    _in_force: CurrentFindings | None = None  # most cases never have one, and are many
 
     @property
     def findings(self) -> Mapping[str, Finding]:

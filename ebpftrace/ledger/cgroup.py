@@ -87,6 +87,8 @@ class CgroupAccount:
             )
         if counters.pressure is None:  # those of a kill and of a cgroup that went
             counters = replace(counters, pressure=last.pressure)
+        if counters == last:
+            counters = last  # the same object for all that keep it
         self._last = counters
         self._count_kills(counters.oom_kills)
         present = self.present

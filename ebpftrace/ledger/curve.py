@@ -174,14 +174,10 @@ class CurveKeeper:
         """The curve now, frozen."""
         if self._second < 0:
             return Curve()
-        return Curve(
-            self._fine,
-            self._coarse,
-            (self._low, self._high),
-            (self._long_low, self._long_high),
-            self._second,
-            self._last,
-        )
+        fine, coarse = (self._low, self._high), (self._long_low, self._long_high)
+        if fine == coarse:
+            coarse = fine  # of all that rests
+        return Curve(self._fine, self._coarse, fine, coarse, self._second, self._last)
 
     @classmethod
     def of(cls, curve: Curve) -> "CurveKeeper":

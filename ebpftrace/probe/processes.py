@@ -133,6 +133,8 @@ class Processes:
         for data in entries:
             entry = self._structs.entry(data)
             if entry is not None:
+                if known := self._known.get(entry.key):  # no new objects of what is the same
+                    entry = known if entry == known else entry._replace(key=known.key)
                 decoded[entry.key] = entry
             elif (mm := left_mm(data)) is not None:
                 self.left.append(mm)
@@ -210,9 +212,7 @@ class Processes:
     def drop(self, event: ProcessStarted) -> None:
         """Stop tracking it, unless it has executed another program since."""
         key = event.key
-        if self._started_ns.get(key) != event.time_ns:
-            return
-        if key in self._known:
+        if self._started_ns.get(key) == event.time_ns and key in self._known:
             self._remove(self._forget(key).mm, key.pid)
 
     def _start(self, now_ns: int, entry: TrackedEntry) -> ProcessStarted:

@@ -29,6 +29,7 @@ from ebpftrace.probe.structs import (
     fuse_blown,
     until_nul,
 )
+from ebpftrace.shared_values import SharedBytes
 from ebpftrace.text import PATH_LIMIT, clean
 from ebpftrace.units import PAGE_SIZE
 
@@ -143,8 +144,8 @@ def _oom_killed(structs: StructDecoder, time_ns: int, data: bytes) -> OomKilled:
         data, _OOM_HEAD.size + structs.sizes()["cgroup_counters"]
     )
     return OomKilled(
-        time_ns, ProcessKey(tgid, start), decode_comm(comm), memcg_id, decode_usage(pages),
-        bool(tracked), counters,
+        time_ns, ProcessKey(tgid, start), decode_comm(comm), memcg_id,
+        decode_usage(pages, SharedBytes()), bool(tracked), counters,
     )  # fmt: skip
 
 

@@ -4,7 +4,8 @@ Their sizes go to the compiler, which compares them with C's, so the two cannot 
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from ebpftrace.counters import (
@@ -17,6 +18,7 @@ from ebpftrace.counters import (
 )
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey, StartCause
 from ebpftrace.limits import with_limits
+from ebpftrace.shared_values import SharedBytes, SharedIds
 from ebpftrace.text import clean
 from ebpftrace.units import PAGE_SIZE
 
@@ -86,6 +88,7 @@ class StructDecoder:
         self._base_words = _PATH_WORDS + 4 + (15 if watermarks else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
+        self._bytes, self._ids = SharedBytes(), SharedIds()
         self._tracked_size = self._process.size + (8 * (4 + cpus) if cpus else 0)
 
     def sizes(self) -> dict[str, int]:
@@ -113,28 +116,29 @@ class StructDecoder:
         (drift, total_vm, stack_vm, start_brk, brk, mapped, unmapped, changes, moves,
          stalled, stalls, _changes_since, _changes, same_program) = rest[9:23]  # fmt: skip
         calls = dict(_call_counts(rest[23 + self._base_words :])) if self._calls else None
+        sizes, ids = self._bytes, self._ids
         return TrackedEntry(
             mm=mm,
             key=ProcessKey(tgid, start),
-            parent_pid=parent,
+            parent_pid=ids[parent],
             how=_STARTS[how],
             comm=decode_comm(comm),
-            cgroup_id=memcg_id,
+            cgroup_id=ids[memcg_id],
             drift_bytes=drift * PAGE_SIZE,
             counted_pages=rest[28 + _PATH_WORDS] if self._watermarks else 0,
             same_program=bool(same_program),
             charge_due=rest[23 + _PATH_WORDS] == _DUE,
             counters=ProcessCounters(
-                usage=decode_usage(pages),
-                inherited=decode_usage(inherited) if forked else _NOTHING,
-                peak_bytes=peak * PAGE_SIZE,
-                virtual_bytes=total_vm * PAGE_SIZE,
-                mapped_bytes=mapped * PAGE_SIZE,
-                unmapped_bytes=unmapped * PAGE_SIZE,
+                usage=decode_usage(pages, sizes),
+                inherited=decode_usage(inherited, sizes) if forked else _NOTHING,
+                peak_bytes=sizes[peak],
+                virtual_bytes=sizes[total_vm],
+                mapped_bytes=sizes[mapped],
+                unmapped_bytes=sizes[unmapped],
                 mapping_changes=changes,
-                brk_bytes=brk - start_brk,
+                brk_bytes=ids[brk - start_brk],
                 brk_moves=moves,
-                stack_bytes=stack_vm * PAGE_SIZE,
+                stack_bytes=sizes[stack_vm],
                 stalled_ns=stalled,
                 stalls=stalls,
                 calls=calls,
@@ -202,17 +206,13 @@ def fuse_blown(data: bytes, offset: int = 0) -> FuseBlown:
     )  # fmt: skip
 
 
-def decode_usage(pages: Sequence[int]) -> Usage:
-    """The MEMBERS of rss_stat, in pages."""
+def decode_usage(pages: Sequence[int], sizes: Mapping[int, int]) -> Usage:
+    """The MEMBERS of rss_stat, in pages; `sizes` are the bytes of so many pages."""
     file, anon, swap, shmem = pages
-    return Usage(
-        anon_bytes=anon * PAGE_SIZE,
-        file_bytes=file * PAGE_SIZE,
-        shmem_bytes=shmem * PAGE_SIZE,
-        swap_bytes=swap * PAGE_SIZE,
-    )
+    return Usage(sizes[anon], sizes[file], sizes[shmem], sizes[swap])
 
 
+@lru_cache(maxsize=1024)
 def decode_comm(raw: bytes) -> str:
     """A `char comm[COMM_LEN]`, cleaned."""
     return clean(until_nul(raw), 64)

@@ -32,7 +32,7 @@ class UnchangedCgroups:
     def __init__(self, files: CgroupFiles, is_live: Callable[[int], bool]) -> None:
         self._files = files
         self._is_live = is_live
-        self._known: dict[int, CgroupRead] = {}  # without the files; what was read last is last
+        self._known: dict[int, CgroupRead] = {}  # what was read last is last
         self._close: set[int] = set()
         self._before_ns: int | None = None  # the last call of `due`
 
@@ -42,8 +42,12 @@ class UnchangedCgroups:
     def complete(self, event: CgroupRead) -> CgroupRead:
         """The event with what the files add."""
         done = self._files.complete(event)
-        self._known.pop(event.cgroup_id, None)
-        self._known[event.cgroup_id] = event
+        before = self._known.pop(event.cgroup_id, None)
+        if before is not None and before.counters == done.counters:
+            done = replace(done, counters=before.counters)  # which the ledger has as well
+        # Of a level above, the files may be read the next time or not.
+        is_own = done.counters.levels == event.counters.levels
+        self._known[event.cgroup_id] = done if is_own else event
         if _is_close(done.counters):
             self._close.add(event.cgroup_id)
         else:
@@ -62,7 +66,8 @@ class UnchangedCgroups:
             if not self._is_live(cgroup_id):
                 self.forget(cgroup_id)
             elif event.time_ns < now_ns:
-                found.append(replace(event, time_ns=now_ns))
+                without = replace(event.counters, contents=None, pressure=None)
+                found.append(replace(event, time_ns=now_ns, counters=without))
         return found
 
     def forget(self, cgroup_id: int) -> None:
