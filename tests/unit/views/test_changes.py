@@ -1,7 +1,6 @@
 """`--changes`: applied as the docs say, its records are the snapshots."""
 
 import json
-import random
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from ebpftrace.views.changes import WHOLE_NS, SnapshotChanges
 from ebpftrace.views.jsonl import JsonLines
 from ebpftrace.views.records import snapshot_record
 from tests.support.changes_reader import ChangesReader
+from tests.support.random_ledger import random_history
 from tests.support.scripted_ledger import ScriptedLedger, identity
 
 SECONDS = WHOLE_NS // 10**9
@@ -23,28 +23,9 @@ def parsed(record: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_applied_changes_are_the_snapshot(seed: int) -> None:
-    choose, book = random.Random(seed), ScriptedLedger()
     changes, reader = SnapshotChanges(), ChangesReader()
-    for pid in range(1, 9):
-        book.start(pid, 10 * pid, identity(str(pid % 4), pid % 3))
     kinds = []
-    for _ in range(3 * SECONDS):
-        pid = choose.randrange(1, 12)
-        match choose.randrange(12):
-            case 0 | 1:
-                book.read(pid, choose.randrange(100))
-            case 2:
-                book.exit(pid)
-            case 3:
-                book.start(pid, 7, identity(str(choose.randrange(6)), pid % 3))
-            case 4:
-                book.rename(pid, choose.choice("xy"))
-            case 5:
-                book.move(pid, identity(str(choose.randrange(6)), choose.randrange(3)))
-            case 6:
-                book.cgroup(choose.randrange(3), charge_bytes=choose.randrange(1 << 30))
-        book.at += choose.choice((0.3, 1, 1))
-        snapshot = book.snapshot()
+    for snapshot in random_history(seed, 3 * SECONDS, "abcdef"):
         record = changes.record(snapshot)
         kinds.append(record["type"])
         reader.take(json.loads(json.dumps(record)))

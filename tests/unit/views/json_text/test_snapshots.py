@@ -1,6 +1,6 @@
 """Text that is kept is what each record would be if it was written anew."""
 
-import random
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,6 +10,7 @@ from ebpftrace.views.json_text import snapshots
 from ebpftrace.views.json_text.encode import json_line
 from ebpftrace.views.json_text.snapshots import SnapshotText
 from ebpftrace.views.records import snapshot_record
+from tests.support.random_ledger import random_history
 from tests.support.scripted_ledger import ScriptedLedger, identity
 
 NAMES = [
@@ -26,28 +27,9 @@ NAMES = [
 SECONDS = WHOLE_NS // 10**9
 
 
-def history(seed: int) -> list[Snapshot]:
-    """Snapshots of jobs with all kinds of names, of which few change at a time."""
-    choose, book = random.Random(seed), ScriptedLedger()
-    found = []
-    for pid in range(1, 9):
-        book.start(pid, 10 * pid, identity(choose.choice(NAMES), pid % 3))
-    for _ in range(3 * SECONDS):
-        pid = choose.randrange(1, 12)
-        match choose.randrange(12):
-            case 0 | 1:
-                book.read(pid, choose.randrange(100))
-            case 2:
-                book.exit(pid)
-            case 3:
-                book.start(pid, 7, identity(choose.choice(NAMES), pid % 3))
-            case 4:
-                book.rename(pid, choose.choice(NAMES))
-            case 5:
-                book.cgroup(choose.randrange(3), charge_bytes=choose.randrange(1 << 30))
-        book.at += choose.choice((0.3, 1, 1))
-        found.append(book.snapshot())
-    return found
+def history(seed: int) -> Iterator[Snapshot]:
+    """Of jobs with all kinds of names."""
+    return random_history(seed, 3 * SECONDS, NAMES)
 
 
 @pytest.mark.parametrize("seed", range(5))
