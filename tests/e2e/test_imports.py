@@ -21,15 +21,15 @@ main()
 """
 
 BEFORE_LOADING = """
-import sys
+import os, sys
 from ebpftrace.cli import main
-from ebpftrace.probe.loading.programs import Programs
+from ebpftrace.probe.loading import opening
 
-def load_all(programs, names, iterators, meanwhile):
+def cached_programs(*_arguments, **_options):
     print(*sorted(sys.modules), file=sys.stderr)
-    sys.exit()
+    os._exit(0)
 
-Programs.load_all = load_all
+opening.cached_programs = cached_programs
 sys.argv[1:] = {arguments!r}
 main()
 """

@@ -1,5 +1,6 @@
 """From the compiler's flags to loaded programs, none of which is attached yet."""
 
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -14,8 +15,12 @@ from ebpftrace.probe.loading.objects import Objects
 from ebpftrace.probe.loading.programs import Programs, RefusedProgramError
 from ebpftrace.probe.loading.settings import resized
 
-_ON_DEMAND = ("read_process", "read_group")
-"""Programs of readings whose verification takes as long as a handler's."""
+_ON_DEMAND = (
+    "arm_group", "arm_process", "clear_stop", "correct_group", "evict_group", "evict_quota",
+    "forget_process", "forget_stopped", "mark_group", "mark_process", "read_group",
+    "read_process", "take_over",
+)  # fmt: skip
+"""Programs that user space runs; some are only there with a policy."""
 
 
 def load_programs(
@@ -31,8 +36,9 @@ def load_programs(
     """The programs, and the tracepoint of each that is attached to one.
 
     `iterators` has BTF ids by program, and `sizes` those of the tables. `fill` is called once
-    the maps are there. Raises the errors of `KernelProbe`, or what `meanwhile` raises;
-    everything is closed then.
+    the maps are there. Another thread makes them and loads the programs, while this one calls
+    `meanwhile`. Raises the errors of `KernelProbe`, or what `meanwhile` raises; everything is
+    closed then.
     """
     compiler = partial(compile_programs, explain=explain)
     try:
@@ -56,11 +62,28 @@ def _load(
     objects = cached_programs(flags, compiler=compiler)
     handlers = objects.handlers
     require_tracepoints(btf, handlers.values())
-    programs = Programs(resized(objects, sizes))
+    opened: list[Programs] = []
+    failed: list[Exception] = []
+
+    def open_programs() -> None:
+        try:
+            opened.append(Programs(resized(objects, sizes)))
+            fill(opened[0])
+            opened[0].load_all((*handlers, *_ON_DEMAND), iterators)
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=open_programs)
+    thread.start()
     try:
-        fill(programs)
-        programs.load_all((*handlers, *_ON_DEMAND), iterators, meanwhile)
+        try:
+            meanwhile()
+        finally:
+            thread.join()
+        if failed:
+            raise failed[0]
     except BaseException:
-        programs.close()
+        for programs in opened:
+            programs.close()
         raise
-    return programs, handlers
+    return opened[0], handlers

@@ -79,18 +79,13 @@ class Programs:
         self._by_name[name] = program
         return program
 
-    def load_all(
-        self,
-        names: Iterable[str],
-        iterators: Mapping[str, int],
-        meanwhile: Callable[[], object] = lambda: None,
-    ) -> None:
+    def load_all(self, names: Iterable[str], iterators: Mapping[str, int]) -> None:
         """Load programs for raw tracepoints, and iterators with their BTF ids, on several CPUs:
-        the verifier takes its time. `meanwhile` is called on this thread while another loads.
+        the verifier takes its time. What there is no program of that name for is left out.
 
-        ProbeError as `load` raises it, or what `meanwhile` raises.
+        ProbeError as `load` raises it.
         """
-        wanted = {*names, *iterators}
+        wanted = {*names, *iterators} & self._code.keys()
         left = sorted(wanted, key=lambda name: len(self._code[name]))  # the longest go first
         failed: list[Exception] = []
 
@@ -110,15 +105,9 @@ class Programs:
         threads = [threading.Thread(target=work) for _ in range(others)]
         for thread in threads:
             thread.start()
-        try:
-            meanwhile()
-            work()
-        except BaseException:
-            left.clear()
-            raise
-        finally:
-            for thread in threads:
-                thread.join()
+        work()
+        for thread in threads:
+            thread.join()
         if failed:
             raise failed[0]
 
