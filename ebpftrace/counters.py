@@ -4,7 +4,9 @@ All sizes are bytes; times are nanoseconds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
 """What happened in the kernel, as frozen values: `probe` makes them, `ledger` records them.
 
-All sizes are bytes; all times are CLOCK_MONOTONIC nanoseconds, or CLOCK_BOOTTIME where it is
-in the name. Names (comm, arguments, paths) were cleaned by `ebpftrace.text.clean`.
-"""
+Sizes are bytes; times are nanoseconds, of CLOCK_MONOTONIC if the name has no other clock. Names
+(comm, arguments, paths) were cleaned by `ebpftrace.text.clean`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from signal import SIGKILL
 
 from ebpftrace.counters import CgroupCounters, CgroupPressure, Delays, ProcessCounters, Usage
+from ebpftrace.values import dataclass
 
 
 class StartCause(StrEnum):
@@ -232,8 +232,8 @@ class SharedTable(StrEnum):
 class QuotaReached(Event):
     """Something was missed since a table is full, or a job has its quota of it.
 
-    `cgroup_id` is the cgroup whose processes, with those below it, have most of the table:
-    `entries` of `size`. `missed` is how often since the last such event nothing was added.
+    The processes in `cgroup_id` and below have most of the table: `entries` of `size`. Nothing
+    was added `missed` times since the last such event.
     """
 
     cgroup_id: int

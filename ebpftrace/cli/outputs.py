@@ -4,7 +4,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast, get_args
 
@@ -13,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from ebpftrace.errors import EbpftraceError, UsageError
 from ebpftrace.trusted.exports import open_export
+from ebpftrace.values import dataclass
 from ebpftrace.views.factory import Output, open_view
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """From the kernel's clocks to the calendar."""
 
 import time
-from dataclasses import dataclass
+
+from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

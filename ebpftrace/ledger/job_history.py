@@ -1,12 +1,11 @@
 """What one job held over time: its growth, its trend and its curves."""
 
-from dataclasses import dataclass
-
 from ebpftrace.ledger.curve import Curve, CurveKeeper
 from ebpftrace.ledger.growth import GrowthWindow
 from ebpftrace.ledger.snapshot import GrowthRates
 from ebpftrace.ledger.trend import JobSeries, Trend
 from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.values import dataclass
 
 _FORGET_NS = 30 * NS_PER_SECOND
 

@@ -5,13 +5,13 @@ See bpf/quota.h. A cgroup's entries are those of all processes in it and below i
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from ebpftrace.events import QuotaReached, SharedTable
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.loading.settings import MAX_QUOTAS
 from ebpftrace.probe.structs import QUOTA, StructDecoder
+from ebpftrace.values import dataclass
 
 _TABLES = tuple(SharedTable)  # enum table of types.h, without TABLE_QUOTAS
 _QUOTAS = len(_TABLES)

@@ -1,6 +1,6 @@
 """What a view gets when a watch starts."""
 
-from dataclasses import dataclass
+from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

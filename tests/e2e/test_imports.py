@@ -48,7 +48,7 @@ UNUSED = {
     "ebpftrace.history.run", "ebpftrace.host.delay_accounting", "ebpftrace.probe.loading.btf",
 }  # fmt: skip
 
-WITHOUT_POLICY = 360
+WITHOUT_POLICY = 364
 
 
 def imported(*arguments: str, program: str = PROGRAM) -> set[str]:

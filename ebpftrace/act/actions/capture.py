@@ -13,7 +13,6 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
@@ -34,6 +33,7 @@ from ebpftrace.text import clean
 from ebpftrace.trusted import TrustedFolder
 from ebpftrace.trusted.rules import owner_reason
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, format_bytes
+from ebpftrace.values import dataclass
 
 MANIFEST = "manifest.json"
 _PARTIAL = ".partial"

@@ -8,7 +8,6 @@ cgroup-v1/freezer-subsystem.rst.
 import os
 import signal
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.act.actions.support.action import Action, NoOptions
@@ -33,6 +32,7 @@ from ebpftrace.host.cgroups import memory_cgroup, v1_cgroup
 from ebpftrace.host.mounts import mounts
 from ebpftrace.text import PATH_LIMIT, clean
 from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.values import dataclass
 
 _POLL_NS = 10_000_000  # neither freezer notifies
 _MOST_FOLDERS = 64

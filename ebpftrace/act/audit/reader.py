@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +10,7 @@ from ebpftrace.act.audit.log import KEPT
 from ebpftrace.act.incident.records import Record
 from ebpftrace.trusted import TrustedFolder
 from ebpftrace.units import KIB
+from ebpftrace.values import dataclass
 
 _LINE_LIMIT = 256 * KIB
 

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from ebpftrace.act.process.identity import Target
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
+from ebpftrace.values import dataclass
 
 _PREFIX = "EBPFTRACE_"
 

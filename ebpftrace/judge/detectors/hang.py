@@ -1,6 +1,5 @@
 """hang: the job waits at its limit, and the kernel kills no process to end that."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -10,6 +9,7 @@ from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import limit_is_shared
 from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.values import dataclass
 
 NAME = "hang"
 

@@ -1,6 +1,5 @@
 """oom: the kernel's OOM killer killed a process of the job."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -11,6 +10,7 @@ from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger import JobSnapshot, OomNote
 from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.values import dataclass
 
 NAME = "oom"
 

@@ -6,7 +6,6 @@ layouts to old kernels.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ebpftrace.errors import NoBtfError, ProbeError
 from ebpftrace.probe.loading.known_types import KernelTypes
@@ -15,6 +14,7 @@ from ebpftrace.probe.loading.percpu import cpu_offsets, possible_cpus
 from ebpftrace.probe.loading.reads import direct_reads
 from ebpftrace.probe.loading.sources import read_source
 from ebpftrace.units import PAGE_SIZE
+from ebpftrace.values import dataclass
 
 
 def whole_pages(size: int) -> int:

@@ -1,11 +1,12 @@
 """Compiled programs and their maps as plain data, independent of the compiler."""
 
-import base64
+import binascii
 import json
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from ebpftrace.values import dataclass
 
 _INSTRUCTION = 8
 _ON = "on_"
@@ -45,7 +46,10 @@ class Objects:
 
     def to_bytes(self) -> bytes:
         """As JSON, for a pipe or a file."""
-        programs = {name: base64.b64encode(c).decode() for name, c in self.programs.items()}
+        programs = {
+            name: binascii.b2a_base64(code, newline=False).decode()
+            for name, code in self.programs.items()
+        }
         return json.dumps({"maps": self.maps, "programs": programs}).encode()
 
     @classmethod
@@ -54,7 +58,7 @@ class Objects:
         read = json.loads(data)
         return cls(
             {name: MapShape(*shape) for name, shape in read["maps"].items()},
-            {name: base64.b64decode(code) for name, code in read["programs"].items()},
+            {name: binascii.a2b_base64(code) for name, code in read["programs"].items()},
         )
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ebpftrace.act.process.descendants import descendants_of
 from ebpftrace.act.process.identity import Target, open_process
 from ebpftrace.host import proc
 from ebpftrace.units import KIB, MIB
+from ebpftrace.values import dataclass
 
 _PROCESS = ("status", "limits", "smaps_rollup", "stat", "sched", "io", "oom_score_adj",
             "cgroup", "mountinfo", "smaps")  # fmt: skip

@@ -1,8 +1,9 @@
 """What the effect of a key depends on besides the state."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ebpftrace.values import dataclass
 from ebpftrace.views.dashboard.model.rows import Row
 from ebpftrace.views.stopped_processes import StoppedByKey
 
