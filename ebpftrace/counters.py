@@ -26,7 +26,8 @@ class Usage:
     @property
     def held_bytes(self) -> int:
         """What the kernel cannot simply drop: anon, shmem and swap. Growth is judged by it."""
-        return self.anon_bytes + self.shmem_bytes + self.swap_bytes
+        others = self.shmem_bytes + self.swap_bytes
+        return self.anon_bytes + others if others else self.anon_bytes  # the same object
 
     @property
     def is_positive(self) -> bool:

@@ -98,6 +98,7 @@ class EventDispatcher:
     def dispatch(self, events: Iterable[Event] = ()) -> None:
         """Handle these events, after those that are queued."""
         self._queue.extend(events)
+        del events  # each is freed once it was handled: there may be tens of thousands
         while self._queue:
             self.breach_poller.before_event()
             event = self._queue.popleft()

@@ -43,7 +43,7 @@ class ProcessFilter:
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._words: dict[_Words, _Words] = {}
-        self._accepted: set[ProcessKey] = set()
+        self._accepted: dict[ProcessKey, None] = {}  # less than a set of so many
         self._by_pid: dict[int, ProcessStarted] = {}
         self._by_file = bool(selection.exes or selection.go_mains)
         self.undecided = UndecidedProcesses()
@@ -87,7 +87,7 @@ class ProcessFilter:
         if not (matches or (self._selection.children and parent is not None)):
             return None
         event = self._share(event)
-        self._accepted.add(event.key)
+        self._accepted[event.key] = None
         self._by_pid[event.key.pid] = event
         return event
 
@@ -107,7 +107,7 @@ class ProcessFilter:
 
     def forget(self, event: ProcessExited) -> None:
         """The process ended. Its pid may be reused."""
-        self._accepted.discard(event.key)
+        self._accepted.pop(event.key, None)
         self.unidentified += self.undecided.forget(event.key)
         known = self._by_pid.get(event.key.pid)
         if known is not None and known.key == event.key:

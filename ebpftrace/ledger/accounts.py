@@ -166,7 +166,8 @@ class JobAccount:
             return drawn
         self._sample(now_ns, before_ns, usage, around.group)
         trend = self.history.trend
-        steady, roles = Trend(room_bytes=trend.room_bytes), self._has_roles
+        steady = trend if trend.climb is None else Trend(room_bytes=trend.room_bytes)
+        roles = self._has_roles
         processes = tuple(
             process.draw(now_ns, time_ns, before_ns, steady, has_role=roles)
             for process in self.by_size

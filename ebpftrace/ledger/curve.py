@@ -5,6 +5,7 @@ highest value.
 """
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from ebpftrace.units import NS_PER_SECOND
@@ -61,6 +62,13 @@ class Curve(NamedTuple):
         closed = max(1, window_ns // (seconds * NS_PER_SECOND)) - 1
         size = min(len(packed), closed * _PAIR.size)
         return seconds, memoryview(packed)[len(packed) - size :].cast("q").tolist(), last
+
+
+@lru_cache(maxsize=1024)
+def flat_curve(held_bytes: int, second: int) -> Curve:
+    """The curve of a single sample; the same object for many subjects that are alike."""
+    both = (held_bytes, held_bytes)
+    return Curve(open_fine=both, open_coarse=both, second=second, last=held_bytes)
 
 
 def floor_at(curve: Curve, at_ns: int) -> int | None:

@@ -1,22 +1,13 @@
 """What one process held over time: its growth, its climb and its curve."""
 
-from functools import lru_cache
-
 from ebpftrace.ledger.climbs.climb import SteadyClimb
-from ebpftrace.ledger.curve import Curve, CurveKeeper
+from ebpftrace.ledger.curve import Curve, CurveKeeper, flat_curve
 from ebpftrace.ledger.growth import NEVER_NS, GrowthWindow
 from ebpftrace.ledger.series import HeldSeries
 from ebpftrace.ledger.snapshot import GrowthRates
 from ebpftrace.units import NS_PER_SECOND
 
 _NO_GROWTH = GrowthRates()
-
-
-@lru_cache(maxsize=1024)
-def _at_rest(held: int, second: int) -> Curve:
-    """The curve of a single sample; the same object for many processes that are alike."""
-    both = (held, held)
-    return Curve(open_fine=both, open_coarse=both, second=second, last=held)
 
 
 class _Parts:
@@ -104,4 +95,4 @@ class ProcessHistory:
             return self._parts.curve.curve()
         if self._first_ns is None:
             return Curve()
-        return _at_rest(self._held, self._first_ns // NS_PER_SECOND)
+        return flat_curve(self._held, self._first_ns // NS_PER_SECOND)

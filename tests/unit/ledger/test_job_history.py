@@ -1,5 +1,7 @@
 """One `add` feeds growth, trend and curves of a job."""
 
+import random
+
 import pytest
 
 from ebpftrace.ledger import Curve, GrowthRates
@@ -65,3 +67,52 @@ def test_trend_and_evidence_are_forgotten_half_a_minute_after_the_last_sample() 
     assert history.trend == NO_TREND
     assert history.evidence_curves() == (Curve(), Curve())
     assert history.total_growth_bytes == 30 * MIB
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_job_at_rest_has_the_figures_of_one_of_which_all_is_kept(seed: int) -> None:
+    """Whatever happens in whichever order, each step leaves both with the same figures."""
+    chance = random.Random(seed)
+    short, full = JobHistory(), JobHistory()
+    full._unfold()
+    now, before, own = 0, 0, 0
+    for _step in range(chance.randrange(1, 12)):
+        now += chance.choice((0, NS_PER_SECOND // 8, NS_PER_SECOND, 40 * NS_PER_SECOND))
+        size = chance.choice((0, MIB, 5 * MIB))
+        held, room = chance.choice((own, own + MIB)), chance.choice((None, -MIB, MIB))
+        reading = JobReading(chance.choice((own, own, None)), held, held + size, room)
+        happens = chance.choice(("start", "lift", "add", "add", "restart", "stay", "forget"))
+        for history in (short, full):
+            if happens == "start" and not history.is_started:
+                history.start(now, size)
+            elif happens == "lift" and history.is_started:
+                history.lift(size)
+            elif happens == "add":
+                history.add(now, reading, before)
+            elif happens == "restart":
+                history.restart()
+            elif happens == "stay":
+                history.stay(now)
+            elif happens == "forget":
+                history.forget_old(now)
+        own = own + size if happens in ("start", "lift") else own
+        before = now if happens == "add" else before
+        assert figures(short) == figures(full), happens
+
+
+def figures(history: JobHistory) -> tuple[object, ...]:
+    return (
+        history.is_started, history.wakes_ns(), history.growth(0), history.growth_to(7 * MIB),
+        history.total_growth_bytes, history.trend, history.curve(), history.evidence_curves(),
+    )  # fmt: skip
+
+
+def test_of_a_job_at_rest_only_one_reading_is_kept() -> None:
+    history = JobHistory()
+    history.start(0, 3 * MIB)
+    history.lift(2 * MIB)
+    history.add(NS_PER_SECOND, JobReading(5 * MIB, 6 * MIB, 7 * MIB, MIB))
+    assert history._parts is None
+    assert history.evidence_curves()[1].highest(MINUTE)[1] == [7 * MIB]
+    history.add(2 * NS_PER_SECOND, JobReading(5 * MIB, 6 * MIB, 9 * MIB, MIB))
+    assert history.evidence_curves()[1].highest(MINUTE)[1] == [7 * MIB, 9 * MIB]
