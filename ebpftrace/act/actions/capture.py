@@ -14,7 +14,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Annotated, Any
 
 from ebpftrace.act.actions.support.action import Action
@@ -38,6 +38,7 @@ from ebpftrace.values import dataclass
 MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
 _STALE_SECONDS = 600.0
+_pruning = Lock()  # two captures at once would together remove too much
 _MANIFEST_SIZE = 32 * KIB  # more than it takes with an error for each part
 _MANIFEST_READ = 256 * KIB
 
@@ -134,7 +135,7 @@ def capture(
     written(folder)
     _sync(folder)
     _sync_folder(options.folder)
-    with contextlib.suppress(OSError):  # the evidence is saved all the same
+    with contextlib.suppress(OSError), _pruning:  # the evidence is saved all the same
         _prune(options.folder, options.keep, folder)
     whole = [part for part in saved if part["error"] is None]
     size = format_bytes(sum(part["bytes"] for part in whole))

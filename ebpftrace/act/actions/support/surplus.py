@@ -45,7 +45,12 @@ def _oldest(kept: Sequence[Kept], newest: str, share: int) -> Kept | None:
         branches: defaultdict[str | None, list[Kept]] = defaultdict(list)
         for each in group:
             branches[_branch(each, level)].append(each)
-        with_old = [branch for branch in branches.values() if branch[0].name != newest]
+        # Names have seconds: the newest may be the first of its branch, and not all of it.
+        with_old = [
+            branch
+            for branch in branches.values()
+            if any(each.name != newest for each in branch)
+        ]
         if not with_old:
             break
         largest = max(with_old, key=len)  # of equal ones that with the oldest

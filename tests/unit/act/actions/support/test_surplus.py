@@ -1,5 +1,7 @@
 """A job's evidence makes room for its own; whichever way it is spread over cgroups."""
 
+import pytest
+
 from ebpftrace.act.actions.support.surplus import Kept, surplus
 
 
@@ -58,6 +60,17 @@ def test_the_newest_is_never_removed_whatever_its_name() -> None:
     entries = [kept(0, "/a"), kept(1, "/a"), kept(2, "/b")]
     assert left(entries, 1, newest="000") == ["000"]
     assert left([kept(0, "/a")], 0, newest="000") == ["000"]
+
+
+@pytest.mark.parametrize("newest", range(1, 9))
+def test_a_newest_that_sorts_first_among_its_job_s_protects_nothing_of_that_job(
+    newest: int,
+) -> None:
+    """Names have seconds: of incidents within one, any may be the newest."""
+    entries = [kept(0, "/ci/one"), *(kept(number, "/ci/two/x") for number in range(1, 9))]
+    remaining = left(entries, 4, newest=f"{newest:03}")
+    assert {"000", f"{newest:03}"} <= set(remaining)
+    assert len(remaining) == 4
 
 
 def test_evidence_of_an_unknown_cgroup_is_one_more_job() -> None:
