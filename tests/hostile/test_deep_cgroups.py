@@ -1,28 +1,30 @@
 """A process in cgroups whose path is longer than the kernel shows; another is protected."""
 
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.acting import SECONDS, is_step
+from tests.support.acting import SECONDS
 from tests.support.cgroups import memory_cgroup
-from tests.support.names import unique_comm
-from tests.support.patience import patient
-from tests.support.records import Watch, job_of
-from tests.support.workload import Workload
+from tests.support.protection import protected_watch
+from tests.support.records import holds
 
 pytestmark = pytest.mark.kernel
 
-VICTIM = unique_comm()
 UNPRIVILEGED = 65534
 DEPTH, NAME = 30, "d" * 250
 """7,500 bytes: PATH_MAX is 4,096."""
+
+
+def hand_down(fd: int) -> None:
+    """The cgroups below shall have memory controllers."""
+    file = os.open("cgroup.subtree_control", os.O_WRONLY, dir_fd=fd)
+    os.write(file, b"+memory")
+    os.close(file)
 
 
 @contextmanager
@@ -32,6 +34,8 @@ def deep_process() -> Iterator[int]:
         fd = os.open(group.path, os.O_RDONLY | os.O_DIRECTORY)
         stack.callback(os.close, fd)
         for _ in range(DEPTH):
+            if group.version == 2:
+                hand_down(fd)
             os.mkdir(NAME, dir_fd=fd)
             stack.callback(os.rmdir, NAME, dir_fd=fd)
             fd = os.open(NAME, os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
@@ -45,27 +49,10 @@ def deep_process() -> Iterator[int]:
         yield process.pid
 
 
-def pids(snapshot: dict[str, Any]) -> set[int]:
-    return {process["pid"] for job in snapshot["jobs"] for process in job["processes"]}
-
-
 def test_job_is_protected_beside_one_whose_path_is_too_long(tmp_path: Path) -> None:
-    options = (
-        "--comm", VICTIM, "--comm", "sleep", "--interval", "250ms", "--level", "64MiB",
-        "--on-breach", "true", "--audit", str(tmp_path / "audit.jsonl"),
-    )  # fmt: skip
     with (
-        memory_cgroup() as group,
         deep_process() as deep,
-        Watch(*options) as watch,
-        Workload(VICTIM, cgroup=group) as victim,
+        protected_watch(tmp_path, "--comm", "sleep", "--interval", "250ms") as protection,
     ):
-        watch.wait_for(lambda it: it["type"] == "snapshot" and deep in pids(it), SECONDS)
-        watch.wait_for(lambda it: it["type"] == "snapshot" and victim.pid in pids(it), SECONDS)
-        job = job_of(watch.next_snapshot(SECONDS), victim.pid)
-        assert job["cgroup"].endswith(group.path.name), "found by its id, after the other"
-        victim.do("map 100MiB")
-        victim.do("touch 0")
-        assert watch.wait_for(is_step("shell"), SECONDS)["pid"] == victim.pid
-        ended = watch.stop(signal.SIGTERM, patient(15))
-    assert (ended.code, ended.stderr) == (0, "")
+        protection.watch.wait_for(holds(deep), SECONDS)
+        protection.verify()  # the cgroups of the other jobs are found by their ids

@@ -1,20 +1,18 @@
 """One user holds memory in ways that no fuse is to see, beside a calm process of the run."""
 
 import os
-import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.acting import SECONDS, is_step, is_type, of_type
+from tests.support.acting import SECONDS, is_step, of_type
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.evaders import begin, evading
 from tests.support.names import unique_comm
-from tests.support.patience import patient
 from tests.support.process_state import until
-from tests.support.records import Watch
+from tests.support.protection import Protection, protected_watch
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
@@ -35,15 +33,13 @@ SHARERS = ("share", "orphan", "moved", "idle", "chain", "vfork")
 FILLERS = ("call", "mem", "poke", "uffd", "shared", "halted")
 
 
-def watching(folder: Path, policy: str, *groups: MemoryCgroup) -> Watch:
+def watching(
+    folder: Path, policy: str, *groups: MemoryCgroup
+) -> AbstractContextManager[Protection]:
     """Of the cgroups of one test alone: those of others have processes of the same names."""
-    file = folder / "policy.toml"
-    file.write_text(POLICY.format(victim=VICTIM) + policy)
-    scope = [word for group in groups for word in ("--cgroup", group.name)]
-    return Watch(
-        "--comm", VICTIM, "--comm", "evade-*", *scope, "--interval", "200ms",
-        "--config", str(file), "--audit", str(folder / "audit.jsonl"),
-    )  # fmt: skip
+    options = ("--comm", VICTIM, "--comm", "evade-*", "--interval", "200ms")
+    policies = POLICY.format(victim=VICTIM) + policy
+    return protected_watch(folder, *options, policies=policies, scope=groups)
 
 
 @contextmanager
@@ -76,19 +72,20 @@ def test_evader_is_ended_and_the_calm_process_beside_it_is_not(
         memory_cgroup() as group,
         memory_cgroup() as elsewhere,
         calm(group) as victim,
-        watching(tmp_path, fuse, group, elsewhere) as watch,
+        watching(tmp_path, fuse, group, elsewhere) as protection,
     ):
+        watch = protection.watch
         delegated(group)  # a process may leave only what is its user's as well
         procs = str(delegated(elsewhere))
         with evading(group, attack, str(EVADER_MIB), procs.rjust(128, "/")) as evader:
             watch.next_snapshot(SECONDS)
             begin(evader)
+            protection.works()
             step = watch.wait_for(is_step("signal"), SECONDS)
             until(lambda: group.pids() == [victim.pid] and not elsewhere.pids())
-            ended = watch.stop(signal.SIGTERM, patient(30))
+            protection.ends()
     assert step["status"] == "done"
     assert VICTIM not in {one["comm"] for one in of_type(watch, "step")}
-    assert (ended.code, ended.stderr) == (0, "")
 
 
 def test_debugger_does_not_keep_a_killed_process_from_ending(tmp_path: Path) -> None:
@@ -97,13 +94,16 @@ def test_debugger_does_not_keep_a_killed_process_from_ending(tmp_path: Path) -> 
     with (
         memory_cgroup() as group,
         calm(group) as victim,
-        watching(tmp_path, fuse + last, group) as watch,
+        watching(tmp_path, fuse + last, group) as protection,
         evading(group, "linger", str(EVADER_MIB)) as evader,
     ):
+        watch = protection.watch
         watch.next_snapshot(SECONDS)
         begin(evader)
+        protection.works()
         step = watch.wait_for(is_step("signal"), SECONDS)
         until(lambda: group.pids() == [victim.pid])
+        protection.ends()
     assert step["status"] == "done"
     assert VICTIM not in {one["comm"] for one in of_type(watch, "step")}
 
@@ -117,19 +117,20 @@ def test_what_keeps_the_memory_of_a_killed_process_ends_with_it(
         memory_cgroup() as group,
         memory_cgroup() as elsewhere,
         calm(group) as victim,
-        watching(tmp_path, fuse, group, elsewhere) as watch,
+        watching(tmp_path, fuse, group, elsewhere) as protection,
     ):
+        watch = protection.watch
         delegated(group)
         procs = str(delegated(elsewhere))
         with evading(group, attack, str(EVADER_MIB), procs) as evader:
             watch.next_snapshot(SECONDS)
             begin(evader)
-            killed = watch.wait_for(is_type("fuse"), SECONDS)
+            protection.works()
+            killed = watch.wait_for(protection.is_of_attack("fuse"), SECONDS)
             until(lambda: group.pids() == [victim.pid] and not elsewhere.pids())
-            ended = watch.stop(signal.SIGTERM, patient(30))
+            protection.ends()
     assert killed["event"] == "killed"
     assert VICTIM not in {one["comm"] for one in of_type(watch, "fuse")}
-    assert (ended.code, ended.stderr) == (0, "")
 
 
 LIMIT_MIB, LOW_MIB, NEAR_MIB = 400, 100, 320
@@ -150,12 +151,13 @@ def test_process_that_helpers_resume_does_not_reach_its_limit(
     tmp_path: Path, attack: str, bound_mib: int, resumed: str, by_kernel: bool | None
 ) -> None:
     """While the ladder runs. `wake` is a helper in another cgroup."""
-    watch = until_resumed_process_ends(tmp_path, attack, bound_mib, resumed)
-    killed = next(one for one in of_type(watch, "fuse") if one["event"] in ("killed", "ended"))
+    done = until_resumed_process_ends(tmp_path, attack, bound_mib, resumed)
+    fuses = done.of_attack("fuse")
+    killed = next(one for one in fuses if one["event"] in ("killed", "ended"))
     if by_kernel is not None:
         assert (killed["event"] == "killed") == by_kernel
     assert (killed["resumed"] >= 5) == (killed["event"] == "killed")
-    assert not of_type(watch, "oom_kill")
+    assert not of_type(done.watch, "oom_kill")
 
 
 @pytest.mark.parametrize("attack", ["resume", "trace", "wake"])
@@ -163,22 +165,23 @@ def test_process_that_helpers_resume_is_only_stopped_again_where_the_policy_says
     tmp_path: Path, attack: str
 ) -> None:
     """It may reach its limit before the ladder has run: it gains a page at each stop."""
-    watch = until_resumed_process_ends(tmp_path, attack, NEAR_MIB, 'resumed = "stop"')
-    events = [one["event"] for one in of_type(watch, "fuse")]
+    done = until_resumed_process_ends(tmp_path, attack, NEAR_MIB, 'resumed = "stop"')
+    events = [one["event"] for one in done.of_attack("fuse")]
     assert "stopped" in events
     assert "killed" not in events
 
 
 def until_resumed_process_ends(
     folder: Path, attack: str, bound_mib: int, resumed: str
-) -> Watch:
+) -> Protection:
     """A watch of a process that another program resumes at each stop, until it has ended."""
     keys = ", ".join(filter(None, [f'bound = "{bound_mib}MiB"', 'of = "process"', resumed]))
     with (
         memory_cgroup() as group,
         memory_cgroup() as elsewhere,
-        watching(folder, f"fuse = {{ {keys} }}\n{SLOW}\n", group, elsewhere) as watch,
+        watching(folder, f"fuse = {{ {keys} }}\n{SLOW}\n", group, elsewhere) as protection,
     ):
+        watch = protection.watch
         group.limit(LIMIT_MIB << 20)
         holds = attack if attack != "wake" else "plain"
         with ExitStack() as attackers:
@@ -187,8 +190,8 @@ def until_resumed_process_ends(
             if attack == "wake":
                 begin(attackers.enter_context(evading(elsewhere, "wake", str(evader.pid))))
             begin(evader)
+            protection.works()
             until(lambda: not group.pids())
             watch.next_snapshot(SECONDS)
-        ended = watch.stop(signal.SIGTERM, patient(30))
-    assert (ended.code, ended.stderr) == (0, "")
-    return watch
+        protection.ends()
+    return protection

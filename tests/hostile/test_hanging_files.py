@@ -1,7 +1,5 @@
 """Programs on a file system whose server does not answer; another job is protected."""
 
-import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,46 +8,15 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.host.reading.stuck import MOST_STUCK
-from tests.support.acting import SECONDS, is_step
-from tests.support.cgroups import memory_cgroup
+from tests.support.acting import SECONDS
 from tests.support.hanging_files import HangingFiles, hanging_files
-from tests.support.names import unique_comm
-from tests.support.patience import patient
 from tests.support.process_state import state, until
-from tests.support.records import Watch, holds
+from tests.support.protection import protected_watch
 
 pytestmark = pytest.mark.kernel
 
 UNPRIVILEGED = 65534
 PROCESSES = MOST_STUCK + 2
-
-SOURCE = """package main
-
-import ("bufio"; "fmt"; "os")
-
-func main() {
-	lines := bufio.NewReader(os.Stdin)
-	fmt.Println("ready")
-	lines.ReadString('\\n')
-	held := make([]byte, 100<<20)
-	for at := range held { held[at] = 1 }
-	lines.ReadString('\\n')
-	fmt.Println(held[7])
-}
-"""
-
-
-@pytest.fixture
-def victim(tmp_path: Path) -> tuple[str, Path]:
-    """A Go program by its main package, and where it is."""
-    if shutil.which("go") is None:
-        pytest.skip("go is not installed")
-    package = f"example.org/tools/{unique_comm()}"
-    (tmp_path / "main.go").write_text(SOURCE)
-    (tmp_path / "go.mod").write_text(f"module {package}\n\ngo 1.19\n")
-    program = tmp_path / "victim"
-    subprocess.run(["go", "build", "-o", program, "."], cwd=tmp_path, check=True)
-    return package, program
 
 
 @pytest.fixture(params=[1, MOST_STUCK + 2], ids=["one-server", "many-servers"])
@@ -86,29 +53,11 @@ def runs(pid: int, files: HangingFiles) -> bool:
 
 
 def test_job_is_protected_beside_programs_of_a_server_that_hangs(
-    tmp_path: Path, victim: tuple[str, Path], hanging: list[HangingFiles]
+    tmp_path: Path, hanging: list[HangingFiles]
 ) -> None:
-    package, program = victim
-    options = (
-        "--go-main", package, "--interval", "250ms", "--level", "64MiB", "--on-breach",
-        "true", "--audit", str(tmp_path / "audit.jsonl"),
-    )  # fmt: skip
-    with (
-        memory_cgroup() as group,
-        Watch(*options) as watch,
-        subprocess.Popen(
-            group.inside([program]), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as process,
-    ):
-        assert process.stdin is not None and process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
+    """Whether a program is one of Go's is known by its file alone."""
+    with protected_watch(tmp_path, "--interval", "250ms", go=True) as protection:
         assert hanging[0].asked_in_vain.wait(SECONDS), "the watch never looked at them"
-        watch.wait_for(holds(process.pid), SECONDS)
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-        assert watch.wait_for(is_step("shell"), SECONDS)["pid"] == process.pid
-        ended = watch.stop(signal.SIGTERM, patient(15))
-        assert (ended.code, ended.stderr) == (0, "")
-        (end,) = ended.of_type("end")
-        assert end["losses"]["proc_timeouts"] >= PROCESSES
-        process.communicate(b"\n")
+        ended = protection.verify()
+    (end,) = ended.of_type("end")
+    assert end["losses"]["proc_timeouts"] >= PROCESSES

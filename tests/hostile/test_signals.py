@@ -9,9 +9,8 @@ import pytest
 from tests.support.acting import SECONDS
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.evaders import begin, evading
-from tests.support.patience import patient
 from tests.support.process_state import until
-from tests.support.records import Watch
+from tests.support.protection import protected_watch
 
 pytestmark = pytest.mark.kernel
 
@@ -19,12 +18,14 @@ UNPRIVILEGED = 65534
 POLICY = """
 [[policy]]
 name = "end"
+match.comm = "evade-*"
 grace = "0s"
 cooldown = "0s"
 capture = false
 when = [{ detector = "level", bound = "160MiB", of = "process" }]
 then = [{ action = "signal", grace = "300ms" }]
 """
+OPTIONS = ("--comm", "evade-*", "--interval", "200ms")
 
 
 def delegate(group: MemoryCgroup) -> str:
@@ -33,16 +34,6 @@ def delegate(group: MemoryCgroup) -> str:
     for path in (group.path, file):
         os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
     return str(file)
-
-
-def watching(folder: Path, policy: str, group: MemoryCgroup) -> Watch:
-    """Of the evaders of this cgroup alone: tests that run at the same time have others."""
-    file = folder / "policy.toml"
-    file.write_text(policy)
-    return Watch(
-        "--comm", "evade-*", "--cgroup", group.name, "--interval", "200ms",
-        "--config", str(file), "--audit", str(folder / "audit.jsonl"),
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -60,18 +51,19 @@ def test_process_that_changes_its_cgroup_or_its_name_is_ended(
         delegate(group)
         files = [delegate(there), delegate(here)]
         with (
-            watching(tmp_path, POLICY, group) as watch,
+            protected_watch(tmp_path, *OPTIONS, policies=POLICY, scope=[group]) as protection,
             evading(here, attack, "300", *files) as evader,
         ):
+            watch = protection.watch
             watch.next_snapshot(SECONDS)
             begin(evader)
+            protection.works()
             step = watch.wait_for(
                 lambda it: it["type"] == "step" and it["pid"] == evader.pid, SECONDS
             )
             assert step["status"] == "done", step["detail"]
             assert evader.wait(SECONDS) == -by
-            ended = watch.stop(signal.SIGTERM, patient(30))
-    assert (ended.code, ended.stderr) == (0, "")
+            protection.ends()
 
 
 def test_process_that_hands_its_memory_to_a_child_each_moment_is_not_spared_as_young(
@@ -80,12 +72,13 @@ def test_process_that_hands_its_memory_to_a_child_each_moment_is_not_spared_as_y
     young = POLICY.replace('grace = "0s"', 'grace = "3s"', 1)
     with (
         memory_cgroup() as group,
-        watching(tmp_path, young, group) as watch,
+        protected_watch(tmp_path, *OPTIONS, policies=young, scope=[group]) as protection,
         evading(group, "relay", "300") as evader,
     ):
+        watch = protection.watch
         watch.next_snapshot(SECONDS)
         begin(evader)
+        protection.works()
         watch.wait_for(lambda it: it["type"] == "step" and it["status"] == "done", SECONDS)
         until(lambda: not group.pids())
-        ended = watch.stop(signal.SIGTERM, patient(30))
-    assert (ended.code, ended.stderr) == (0, "")
+        protection.ends()

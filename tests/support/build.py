@@ -39,6 +39,13 @@ def exact_binary() -> Path:
 
 
 @cache
+def go_exact_binary() -> Path:
+    """The same, with build info of Go's linker, whose main package `GoWorkload` replaces."""
+    sources = sorted((WORKLOADS / "exact").iterdir())
+    return compiled("exact-go", [*sources, WORKLOADS / "buildinfo.c"])
+
+
+@cache
 def enter_binary() -> Path:
     """The wrapper that enters a cgroup and then becomes another program."""
     return compiled("enter", [WORKLOADS / "enter.c"])
