@@ -8,6 +8,7 @@
  *   flood crowd N         N processes that sleep
  *   flood tour DIR N      one process that goes through N new cgroups below DIR, and back
  *   flood spread DIR N    N processes that sleep, each in a new cgroup below DIR
+ *   flood spill DIR N     the same, and each holds 8 MiB
  *   flood churn DIR       makes cgroups below DIR, enters them, and removes them
  *
  * It is started as root and becomes another user first. */
@@ -120,13 +121,16 @@ static int tour(const char *folder, int cgroups)
         pause();
 }
 
-static int spread(const char *folder, int cgroups)
+static int spread(const char *folder, int cgroups, int bytes)
 {
     for (int n = 0; n < cgroups; n++) {
         pid_t child = fork();
         if (child == 0) {
-            if (make_and_enter(folder, n))
+            char *memory = malloc(bytes);
+            if (make_and_enter(folder, n) || !memory)
                 return 1;
+            for (int at = 0; at < bytes; at += 4096)
+                memory[at] = 1;
             for (;;)
                 pause();
         }
@@ -171,7 +175,9 @@ int main(int argc, char **argv)
     if (!strcmp(argv[1], "tour") && argc == 4)
         return tour(argv[2], atoi(argv[3]));
     if (!strcmp(argv[1], "spread") && argc == 4)
-        return spread(argv[2], atoi(argv[3]));
+        return spread(argv[2], atoi(argv[3]), 1);
+    if (!strcmp(argv[1], "spill") && argc == 4)
+        return spread(argv[2], atoi(argv[3]), 2 * GROWTH);
     if (!strcmp(argv[1], "churn") && argc == 3)
         return churn(argv[2]);
     return 2;

@@ -1,0 +1,131 @@
+"""One user fills the audit log and the folder of evidence; what is in them of others stays."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.acting import SECONDS, logged
+from tests.support.build import flood_binary, named, pretend_binary
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.floods import delegated
+from tests.support.names import unique_comm
+from tests.support.process_state import until
+from tests.support.protection import protected_watch
+from tests.support.workload import Workload
+
+pytestmark = pytest.mark.kernel
+
+SPILLER, OTHER = unique_comm(), unique_comm()
+CGROUPS = 60
+LINES_A_MINUTE = 32
+KEEP = 4
+HELD_BACK = f"""
+[[policy]]
+name = "runs"
+match.comm = ["exe", "{SPILLER}"]
+grace = "1h"
+when = [{{ detector = "level", bound = "1KiB" }}]
+then = [{{ action = "notify" }}]
+"""
+CAPTURE = """
+[[policy]]
+name = "{comm}"
+match.comm = "{comm}"
+grace = "0s"
+cooldown = "{cooldown}"
+capture = false
+when = [{{ detector = "level", bound = "4MiB", of = "process" }}]
+then = [{{ action = "capture", folder = "{folder}", keep = {keep} }}]
+"""
+
+
+@contextmanager
+def spilling(folder: Path, cgroups: int = CGROUPS) -> Iterator[MemoryCgroup]:
+    """Processes of one user, each in another cgroup, hold some memory."""
+    with memory_cgroup() as group:
+        begin = delegated(group)
+        program = named(flood_binary(), SPILLER, folder)
+        process = subprocess.Popen(
+            begin.inside([program, "spill", str(group.path), str(cgroups)])
+        )
+        try:
+            yield group
+            assert process.poll() is None
+        finally:
+            process.kill()
+            group.remove()
+            process.wait()
+
+
+@contextmanager
+def pretending(_folder: Path) -> Iterator[MemoryCgroup]:
+    """Processes of one cgroup say they are runs of CI jobs, each of another one."""
+    with memory_cgroup() as group:
+        process = subprocess.Popen(group.inside([pretend_binary(), "live", str(CGROUPS)]))
+        try:
+            yield group
+            assert process.poll() is None
+        finally:
+            process.kill()
+            group.remove()
+            process.wait()
+
+
+@pytest.mark.parametrize("attack", [spilling, pretending])
+def test_audit_log_has_a_bounded_number_of_lines_of_what_was_held_back(
+    tmp_path: Path, attack: Callable[[Path], AbstractContextManager[MemoryCgroup]]
+) -> None:
+    options = ("--comm", SPILLER, "--comm", "exe", "--interval", "200ms")
+    began = time.monotonic()
+    with (
+        protected_watch(tmp_path, *options, policies=HELD_BACK) as protection,
+        attack(tmp_path) as group,
+    ):
+        until(lambda: logged(tmp_path, "suppressed"))
+        for _ in range(5):
+            protection.watch.next_snapshot(SECONDS)
+        protection.verify()
+    minutes = 1 + (time.monotonic() - began) // 60
+    lines = logged(tmp_path, "suppressed")
+    assert len(lines) <= LINES_A_MINUTE * minutes
+    of_attack = [line for line in lines if line["job"]["cgroup"].startswith(group.name)]
+    assert 1 <= len(of_attack) <= (minutes if attack is pretending else len(lines))
+    assert {line["policy"] for line in logged(tmp_path, "step")} == {"protect", "stop"}
+
+
+def test_incidents_of_one_job_push_out_no_evidence_of_another(tmp_path: Path) -> None:
+    folder = tmp_path / "evidence"
+    policy = "".join(
+        CAPTURE.format(comm=comm, cooldown=cooldown, folder=folder, keep=KEEP)
+        for comm, cooldown in ((SPILLER, "0s"), (OTHER, "1h"))
+    )
+    options = ("--comm", SPILLER, "--comm", OTHER, "--interval", "200ms")
+    with (
+        memory_cgroup() as group,
+        protected_watch(tmp_path, *options, policies=policy) as protection,
+        Workload(OTHER, cgroup=group) as other,
+    ):
+        captured = protection.is_of_attack("step")
+        other.do("map 8MiB")
+        other.do("touch 0")
+        assert protection.watch.wait_for(captured, SECONDS)["status"] == "done"
+        (evidence,) = folder.iterdir()
+        assert jobs_in(folder) == [group.name]
+        with spilling(tmp_path, 3 * KEEP) as spilled:
+            until(lambda: len(protection.of_attack("step")) > 3 * KEEP)
+            protection.verify(descriptors=512)
+            assert evidence.is_dir()
+            kept = jobs_in(folder)
+            assert len(kept) <= 2 * KEEP  # some were perhaps not removed in time
+            assert sorted(job.startswith(spilled.name) for job in kept)[:2] == [False, True]
+
+
+def jobs_in(folder: Path) -> list[str]:
+    """The cgroups of the incidents whose evidence is complete."""
+    manifests = folder.glob("*/manifest.json")
+    return [json.loads(file.read_bytes())["facts"]["cgroup"] for file in manifests]
