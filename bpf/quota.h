@@ -116,12 +116,15 @@ static inline void uncount_entry(u32 table, struct quota_path *path)
     }
 }
 
-/* Forgets a cgroup that is removed, or has no entry of any table, with all below it. */
+/* Forgets a cgroup that is removed, or has no entry of any table, with all below it.
+ *
+ * Another CPU may count an entry in it at the same moment, or insert a cgroup that this one
+ * inserts, too: what is counted wrongly then, user space corrects (correct_quota). */
 static inline void forget_quota(u64 id)
 {
     struct quota *node = quotas.lookup(&id);
     u64 above = node ? node->parent : 0;
-    s64 gone = node ? node->entries[TABLE_QUOTAS] : 0;
+    s64 gone = node ? node->entries[TABLE_QUOTAS] + 1 : 0;
     if (!node || quotas.delete(&id))
         return;
     for_each(level, QUOTA_LEVELS) {

@@ -53,6 +53,11 @@ _PATH_WORDS = 8 + 1  # of struct quota_path: QUOTA_LEVELS ids, missing
 _WORDS = 16 + LEVELS * _LEVEL_WORDS + _PATH_WORDS + 3
 """Of struct cgroup_counters, without those of watermarks."""
 
+PROCESS_PATH = struct.calcsize("=4Q4I16s9q14Q")
+CGROUP_PATH = 8 * (_WORDS - 3 - _PATH_WORDS)
+PATH = struct.Struct("=8Q")
+"""Where a struct quota_path is in struct process and cgroup_counters, and its ids."""
+
 _HOW = struct.Struct("=44xI")
 _LEFT_MM = struct.Struct("=Q36xI")
 _STOP = struct.Struct("=3Q3qQ6I")

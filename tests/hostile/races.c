@@ -8,6 +8,7 @@
  *   races vfork COUNT            a process ends while its threads are in vfork
  *   races hop COUNT A B          a process is moved between two cgroups by two of its threads,
  *                                by their files, while it forks, grows and ends
+ *   races enter COUNT DIR        two processes enter a new cgroup below DIR at once, then it goes
  *
  * It is started as root and becomes another user first. */
 #define _GNU_SOURCE
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -193,6 +195,32 @@ static void hop(char **files, int turn)
     _exit(0);
 }
 
+static void enter(const char *folder, int turn)
+{
+    char path[4096], below[4160], self[16];
+    snprintf(path, sizeof(path), "%s/%d", folder, turn);
+    snprintf(below, sizeof(below), "%s/cgroup.procs", path);
+    atomic_int *there = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (there == MAP_FAILED || mkdir(path, 0755))
+        _exit(1);
+    for (int n = 0; n < 2; n++)
+        if (fork() == 0) {
+            int file = open(below, O_WRONLY);
+            snprintf(self, sizeof(self), "%d", getpid());
+            ++*there;
+            for (long spins = 0; *there < 2; spins++)
+                if (spins % 10000 == 9999)
+                    sched_yield();
+            _exit(write(file, self, strlen(self)) < 0);
+        }
+    for (int status, n = 0; n < 2; n++)
+        if (wait(&status) < 0 || status)
+            _exit(1);
+    while (rmdir(path))
+        sched_yield(); /* the kernel is not done with the two yet */
+    _exit(0);
+}
+
 static void race(const char *mode, char **names, int turn)
 {
     if (!strcmp(mode, "end"))
@@ -207,6 +235,8 @@ static void race(const char *mode, char **names, int turn)
         share(&arrived);
     else if (!strcmp(mode, "vfork"))
         vfork_while_ending(turn);
+    else if (!strcmp(mode, "enter"))
+        enter(names[0], turn);
     else
         hop(names, turn);
 }

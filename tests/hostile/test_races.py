@@ -33,7 +33,7 @@ COUNT_STEP = 4  # pages: a cgroup's sum is kept in such steps
 FUSE = FuseDefault(FuseScope.JOB, BOUND, share=False, signal=signal.SIGSTOP)
 BEGUN = {
     "end": 200, "rename": 300, "exec": 50, "share": 100, "heir": 100, "vfork": 50, "hop": 50,
-    "roam": 50,
+    "roam": 50, "enter": 200,
 }  # fmt: skip
 """How often each race is provoked. Most went wrong once in ten times, or more often."""
 
@@ -46,7 +46,7 @@ def group() -> Iterator[MemoryCgroup]:
             write(group.path / "cgroup.subtree_control", "+memory")
         for name in ("here", "there"):
             (group.path / name).mkdir()
-            for file in ("cgroup.procs", "tasks"):
+            for file in (".", "cgroup.procs", "tasks"):
                 if (group.path / name / file).exists():
                     os.chown(group.path / name / file, UNPRIVILEGED, UNPRIVILEGED)
         os.chown(group.path / "cgroup.procs", UNPRIVILEGED, UNPRIVILEGED)
@@ -72,6 +72,8 @@ def command(mode: str, group: MemoryCgroup, folder: Path) -> list[str]:
     if mode in ("hop", "roam"):
         file = "tasks" if mode == "roam" and group.version == 1 else "cgroup.procs"
         arguments = [str(group.path / name / file) for name in ("here", "there")]
+    if mode == "enter":
+        arguments = [str(group.path / "here")]
     race = "hop" if mode == "roam" else mode
     return here(group).inside([program, race, str(BEGUN[mode]), *arguments])
 

@@ -15,11 +15,13 @@ from ebpftrace.events import CgroupRead, FuseScope, ProcessStarted, QuotaReached
 from ebpftrace.host.cgroups import ROOT_ID
 from ebpftrace.probe import FuseDefault, Selection
 from ebpftrace.probe.loading import bpf
+from ebpftrace.probe.structs import QUOTA
 from ebpftrace.units import KIB
 from tests.support.build import flood_binary, named
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.observer import Observer
 from tests.support.process_state import state, until
+from tests.support.tables import Tables
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
@@ -189,6 +191,42 @@ def test_nothing_remains_of_processes_and_cgroups_that_are_gone() -> None:
             assert left(observer) > 0
         until(lambda: left(observer) == 0)
         until(lambda: known(observer) <= {ROOT_ID})
+        until(lambda: not wrong(observer))
+
+
+@pytest.mark.parametrize("by", [-3, 5])
+def test_entries_that_are_counted_wrongly_are_counted_anew(by: int) -> None:
+    """As two programs leave them that run at once: of each table, of a job and of the root."""
+    names = list(SharedTable)
+    fuse = FuseDefault(FuseScope.PROCESS, 256 * KIB, share=False, signal=signal.SIGSTOP)
+    observer = Observer(
+        Selection(comms=(HOG, VICTIM), children=True), watermarks=True, fuse=fuse
+    )
+    try:
+        with memory_cgroup() as group, flood(group, "grow", 3):
+            until(lambda: stopped(observer, group) == 3)
+            tables = Tables(observer)
+            assert not tables.wrong_quotas()
+            fd = observer.probe._programs.map_fd("quotas")
+            for cgroup_id in (ROOT_ID, group.id):
+                key = struct.pack("=Q", cgroup_id)
+                parent, *entries, used, round_, size = QUOTA.unpack(
+                    bpf.lookup(fd, key, QUOTA.size) or b""
+                )
+                counts = [count + by for count in entries]
+                value = QUOTA.pack(parent, *counts, used + by * len(names), round_, size)
+                bpf.update(fd, key, value)
+            assert len(tables.wrong_quotas()) == 2 * (len(names) + 1)
+            until(lambda: not wrong(observer))
+            quota = observer.probe._quotas.read()[group.id]
+            assert quota.used == sum(quota.entries.values())
+    finally:
+        observer.close()
+
+
+def wrong(observer: Observer) -> object:
+    observer.read()
+    return Tables(observer).wrong_quotas()
 
 
 def is_read(observer: Observer, group: MemoryCgroup) -> bool:

@@ -22,6 +22,7 @@ class FakeMaps:
             monkeypatch.setattr(bpf, name, getattr(self, f"_{name}"))
         monkeypatch.setattr(bpf, "Batch", lambda fd, *_: _FakeBatch(self._map(fd)))
         monkeypatch.setattr(bpf, "Runner", self._runner)
+        monkeypatch.setattr(bpf, "map_shape", lambda _fd: (1, 8, 8, 100, 0))
 
     def map_fd(self, name: str) -> int:
         return self._number(name)

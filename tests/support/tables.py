@@ -63,10 +63,16 @@ class Tables:
             for _, value in self._items(name):
                 for cgroup_id in filter(None, _PATH.unpack_from(value, at)):
                     expected[cgroup_id, table] += 1
+        known = self._observer.probe._quotas.read()
+        for quota in known.values():
+            at = quota.parent_id
+            while at in known:
+                expected[at, "quotas"] += 1
+                at = known[at].parent_id
         return {
             (cgroup_id, table): (count, expected[cgroup_id, table])
-            for cgroup_id, quota in self._observer.probe._quotas.read().items()
-            for table, count in quota.entries.items()
+            for cgroup_id, quota in known.items()
+            for table, count in (*quota.entries.items(), ("quotas", quota.quotas))
             if count != expected[cgroup_id, table]
         }
 

@@ -5,8 +5,8 @@ import struct
 import pytest
 
 from ebpftrace.probe.loading.settings import MAX_QUOTAS, table_sizes
-from ebpftrace.probe.quotas import Quotas
-from ebpftrace.probe.structs import QUOTA, StructDecoder
+from ebpftrace.probe.quotas import QuotaEntries, Quotas
+from ebpftrace.probe.structs import PATH, PROCESS_PATH, QUOTA, StructDecoder
 from tests.support.fake_maps import FakeMaps
 from tests.support.kernel_structs import cgroup_struct
 
@@ -122,11 +122,101 @@ def test_cgroups_without_entries_or_parent_are_forgotten(maps: FakeMaps) -> None
 
 
 def test_they_are_also_forgotten_once_in_a_while(maps: FakeMaps) -> None:
+    """Where they were unused a minute ago as well: in between they were counted anew."""
     put(maps, ROOT, 0, 5)
     put(maps, HOG, ROOT, 0)
     quotas = quotas_of(maps)
-    for _ in range(59):
+    for _ in range(119):
         quotas.update(5, {})
-    assert maps.runs == []
+    assert "evict_quota" not in {name for name, _ in maps.runs}
     quotas.update(5, {})
-    assert maps.runs == [("evict_quota", (HOG,))]
+    assert maps.runs[-1] == ("evict_quota", (HOG,))
+
+
+class Tables:
+    """Quotas whose maps have a process in the cgroup HOG, three cgroups and no more."""
+
+    def __init__(self, maps: FakeMaps, **counted: int) -> None:
+        self.maps, self.counted = maps, counted
+        self.quotas = quotas_of(maps)
+        path = PATH.pack(ROOT, DOCKER, HOG, *[0] * 5)
+        self.process = bytes(PROCESS_PATH) + path + bytes(200)
+        self.count()
+        maps.put("processes", 0x77, self.process)
+
+    def count(self, processes: int = 1, quotas: int = 2) -> None:
+        put(self.maps, ROOT, 0, processes, quotas=quotas)
+        put(self.maps, DOCKER, ROOT, 1, quotas=1)
+        put(self.maps, HOG, DOCKER, 1, quotas=0)
+
+    def read(self, times: int = 63) -> list[tuple[int, ...]]:
+        """So many readings; the corrections."""
+        before = len(self.maps.runs)
+        for _ in range(times):
+            self.quotas.update(5, {})
+        runs = self.maps.runs[before:]
+        return [arguments for name, arguments in runs if name == "correct_quota"]
+
+
+PROCESSES, BELOW = 0, 5  # enum table
+
+
+def test_what_is_counted_right_is_left_alone(maps: FakeMaps) -> None:
+    assert Tables(maps).read(200) == []
+
+
+@pytest.mark.parametrize(("counted", "by"), [(4, -3), (0, 1), (-2, 3)])
+def test_entries_are_counted_anew_once_a_minute(maps: FakeMaps, counted: int, by: int) -> None:
+    tables = Tables(maps)
+    tables.count(processes=counted)
+    assert tables.read() == [(ROOT, PROCESSES, by)]
+
+
+@pytest.mark.parametrize(("counted", "by"), [(9, -7), (0, 2)])
+def test_cgroups_are_counted_anew_too(maps: FakeMaps, counted: int, by: int) -> None:
+    tables = Tables(maps)
+    tables.count(quotas=counted)
+    assert tables.read() == [(ROOT, BELOW, by)]
+
+
+def test_difference_that_one_look_does_not_find_is_none(maps: FakeMaps) -> None:
+    """An entry was just added, and is counted a moment later."""
+    tables = Tables(maps)
+    tables.count(processes=0)
+    assert tables.read(62) == []
+    tables.count(processes=1)
+    assert tables.read() == []
+
+
+def test_least_of_several_differences_is_corrected(maps: FakeMaps) -> None:
+    """Others come and go as they are looked at."""
+    tables = Tables(maps)
+    tables.count(processes=5)
+    assert tables.read(60) == []
+    tables.count(processes=3)
+    assert tables.read(1) == []
+    tables.count(processes=9)
+    assert tables.read(2) == [(ROOT, PROCESSES, -2)]
+
+
+def test_too_many_and_then_too_few_is_no_difference(maps: FakeMaps) -> None:
+    tables = Tables(maps)
+    tables.count(processes=5)
+    assert tables.read(60) == []
+    tables.count(processes=0)
+    assert tables.read(3) == []
+
+
+def test_cgroup_that_was_counted_meanwhile_is_not_wrong(maps: FakeMaps) -> None:
+    """The number of processes rose while they were counted: it is between before and after."""
+    tables = Tables(maps)
+    tables.count(processes=0)
+    rising = iter([0, 3] * 200)
+    read = tables.quotas.read
+
+    def counted() -> dict[int, QuotaEntries]:
+        tables.count(processes=next(rising))
+        return read()
+
+    tables.quotas._recount._read = counted
+    assert tables.read(70) == []
