@@ -1,7 +1,8 @@
 /* The two rings, and how much of one a job may have.
  *
  * User space reads `urgent` before and between the others, so that a breach or a stop never
- * waits for them. Of `records` a job could fill all by forking or executing in a loop, so
+ * waits for them. It has no quotas, but room for all of them (`urgent_bytes` in settings.py).
+ * Of `records` a job could fill all by forking or executing in a loop, so
  * that nothing of the other jobs fitted: it has a quota, as of the tables (quota.h), which is
  * renewed whenever user space has read everything, or as much as the ring holds. */
 

@@ -25,6 +25,7 @@ from ebpftrace.probe.loading.settings import (
     quotas_for,
     resized_tables,
     table_sizes,
+    urgent_bytes,
 )
 from ebpftrace.probe.processes import Processes
 from ebpftrace.probe.quotas import Quotas
@@ -36,7 +37,7 @@ from ebpftrace.probe.selection import Selection
 from ebpftrace.probe.sharing import Sharing
 from ebpftrace.probe.structs import StructDecoder
 from ebpftrace.probe.watermarks import Watermarks
-from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.units import NS_PER_SECOND, PAGE_SIZE
 
 _GENERATIONS = 32  # of descendants that have lower pids than their parents: rare, and bounded
 
@@ -103,6 +104,9 @@ class KernelProbe:
         )  # fmt: skip
         sizes = resized_tables(sizes, processes or max_processes)
         max_quotas = quotas_for(sizes[SharedTable.PROCESSES])
+        # Without watermarks there is nothing to report; a test's small ring is both of them.
+        small = ring_bytes < RING_BYTES or not watermarks
+        urgent = min(ring_bytes, PAGE_SIZE) if small else urgent_bytes(sizes)
         tasks, elements = layout.iter_task_id, layout.iter_element_id
         self._programs, handlers = load_programs(
             flags, btf, {"adopt": tasks} | dict.fromkeys(_CHANGED, elements),
@@ -111,7 +115,7 @@ class KernelProbe:
                 pids=selection.pids, self_pid=self_pid, sizes=sizes,
                 max_quotas=max_quotas,
             ),
-            explain=explain, meanwhile=meanwhile, sizes=sizes,
+            explain=explain, meanwhile=meanwhile, sizes=sizes, urgent=urgent,
         )  # fmt: skip
         self._processes = Processes(self._programs, structs, layout.iter_element_id)
         self._sharing = Sharing(self._programs, self._processes, layout.iter_task_id)

@@ -29,25 +29,26 @@ def load_programs(
     iterators: Mapping[str, int],
     *,
     sizes: Mapping[SharedTable, int],
+    urgent: int,
     fill: Callable[[Programs], None],
     explain: Callable[[], Explain] = lambda: unexplained,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> tuple[Programs, dict[str, str]]:
     """The programs, and the tracepoint of each that is attached to one.
 
-    `iterators` has BTF ids by program, and `sizes` those of the tables. `fill` is called once
+    `iterators` has BTF ids by program; for `sizes` and `urgent` see `resized`. `fill` is called
     the maps are there. Another thread makes them and loads the programs, while this one calls
     `meanwhile`. Raises the errors of `KernelProbe`, or what `meanwhile` raises; everything is
     closed then.
     """
     compiler = partial(compile_programs, explain=explain)
     try:
-        return _load(flags, btf, iterators, compiler, fill, meanwhile, sizes)
+        return _load(flags, btf, iterators, compiler, fill, meanwhile, sizes, urgent)
     except RefusedProgramError:
         others = without_iterators(flags)
         if others == flags:
             raise
-    return _load(others, btf, iterators, compiler, fill, lambda: None, sizes)
+    return _load(others, btf, iterators, compiler, fill, lambda: None, sizes, urgent)
 
 
 def _load(
@@ -58,6 +59,7 @@ def _load(
     fill: Callable[[Programs], None],
     meanwhile: Callable[[], object],
     sizes: Mapping[SharedTable, int],
+    urgent: int,
 ) -> tuple[Programs, dict[str, str]]:
     objects = cached_programs(flags, compiler=compiler)
     handlers = objects.handlers
@@ -67,7 +69,7 @@ def _load(
 
     def open_programs() -> None:
         try:
-            opened.append(Programs(resized(objects, sizes)))
+            opened.append(Programs(resized(objects, sizes, urgent)))
             fill(opened[0])
             opened[0].load_all((*handlers, *_ON_DEMAND), iterators)
         except Exception as error:

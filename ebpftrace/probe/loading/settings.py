@@ -20,8 +20,9 @@ MAX_CGROUPS = 4096
 MAX_RECLAIMING = 4096
 MAX_QUOTAS = 8192  # cgroups with tracked processes, in them or below
 RING_BYTES = 1 << 22
-URGENT_BYTES = 1 << 18
-"""The rings bound what waits in memory to be read; what does not fit is counted as lost."""
+"""A ring bounds what waits in memory to be read; what does not fit is counted as lost."""
+
+_BREACH_BYTES, _STOP_BYTES = 64, 112  # in the ring
 
 
 def table_sizes(
@@ -59,15 +60,29 @@ def resized_tables(
     }
 
 
+def urgent_bytes(sizes: Mapping[SharedTable, int]) -> int:
+    """Of the ring for breaches and stops, which has no quotas.
+
+    There is room for a breach of each process and of each cgroup, and for all stops that there
+    can be at a time: so one job does not fill it, whatever it does.
+    """
+    breaches = sizes[SharedTable.PROCESSES] + sizes[SharedTable.CGROUPS]
+    needed = breaches * _BREACH_BYTES + sizes[SharedTable.STOPPED] * _STOP_BYTES
+    return 1 << (needed - 1).bit_length()
+
+
 def quotas_for(processes: int) -> int:
     """Cgroups that may have entries: not fewer for fewer processes, since each has several."""
     return max(MAX_QUOTAS, processes)
 
 
-def resized(objects: Objects, sizes: Mapping[SharedTable, int]) -> Objects:
-    """The same programs with tables of these sizes: they need not be compiled anew."""
+def resized(objects: Objects, sizes: Mapping[SharedTable, int], urgent: int) -> Objects:
+    """The same programs with other tables: they need not be compiled anew.
+
+    `urgent` is the size of the ring for breaches and stops.
+    """
     entries = {name: sizes[table] for name, table in _RESIZED.items()}
-    entries["quotas"] = quotas_for(sizes[SharedTable.PROCESSES])
+    entries |= {"quotas": quotas_for(sizes[SharedTable.PROCESSES]), "urgent": urgent}
     maps = {
         name: shape._replace(entries=entries.get(name, shape.entries))
         for name, shape in objects.maps.items()
@@ -102,7 +117,7 @@ def compiler_flags(
         f"-DWATCHED_CGROUPS={_at_least(64, len(selection.cgroups))}",
         f"-DRING_PAGES={ring_bytes // PAGE_SIZE}",
         f"-DRING_BYTES={ring_bytes}",
-        f"-DURGENT_PAGES={min(URGENT_BYTES, ring_bytes) // PAGE_SIZE}",
+        "-DURGENT_PAGES=1",  # see `resized`
     ]
     if glob_words:
         flags += ("-DSELECT_COMM", f"-DGLOB_WORDS={glob_words}")

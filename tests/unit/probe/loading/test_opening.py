@@ -55,7 +55,13 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 def load(kernel: Kernel, flags: tuple[str, ...]) -> dict[str, str]:
     btf: KernelTypes = Types()  # type: ignore[assignment]
     _programs, handlers = opening.load_programs(
-        flags, btf, {}, sizes=TABLE_SIZES, fill=kernel.fill, meanwhile=kernel.meanwhile
+        flags,
+        btf,
+        {},
+        sizes=TABLE_SIZES,
+        urgent=4096,
+        fill=kernel.fill,
+        meanwhile=kernel.meanwhile,
     )
     return handlers
 

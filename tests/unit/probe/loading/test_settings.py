@@ -2,6 +2,7 @@ import struct
 
 import pytest
 
+from ebpftrace.events import SharedTable
 from ebpftrace.probe.calls import CallTraceMethod
 from ebpftrace.probe.loading.layout import Layout
 from ebpftrace.probe.loading.objects import MapShape, Objects
@@ -12,6 +13,7 @@ from ebpftrace.probe.loading.settings import (
     resized,
     resized_tables,
     table_sizes,
+    urgent_bytes,
 )
 from ebpftrace.probe.selection import Selection
 from ebpftrace.units import PAGE_SIZE
@@ -90,11 +92,24 @@ def test_only_the_tables_of_what_is_tracked_are_resized(
     """Of the cgroups that have quotas there are not fewer: each process has several."""
     sizes = resized_tables(table_sizes(), processes)
     assert sizes == table_sizes(processes, cgroups)
-    names = ("processes", "process_mm", "lineage", "cgroups", "quotas", "records", "losses")
+    names = ("processes", "process_mm", "lineage", "cgroups", "quotas", "urgent", "records")
     shapes = {name: MapShape(1, 8, 8, 100, 0) for name in names}
-    made = resized(Objects(shapes, {"one": b"code"}), sizes)
+    made = resized(Objects(shapes, {"one": b"code"}), sizes, 1 << 19)
     assert made.programs == {"one": b"code"}
     assert [made.maps[name].entries for name in names] == [
-        processes, processes, processes, cgroups, quotas, 100, 100,
+        processes, processes, processes, cgroups, quotas, 1 << 19, 100,
     ]  # fmt: skip
     assert quotas_for(processes) == quotas
+
+
+@pytest.mark.parametrize(
+    ("processes", "size"),
+    [(64, 1 << 19), (8192, 1 << 21), (16_384, 1 << 21), (65_536, 1 << 23)],
+)
+def test_ring_has_room_for_the_breaches_and_stops_of_all_processes(
+    processes: int, size: int
+) -> None:
+    sizes = resized_tables(table_sizes(), processes)
+    assert urgent_bytes(sizes) == size
+    needed = 64 * (sizes[SharedTable.PROCESSES] + sizes[SharedTable.CGROUPS])
+    assert size >= needed + 112 * sizes[SharedTable.STOPPED]
