@@ -55,13 +55,9 @@ class WatchLoop:
         recorder: "HistoryRecorder | None" = None,
     ) -> None:
         self._request = request
-        self._breaker = breaker
-        self._pressure = pressure
-        self._probe = probe
-        self._view = view
-        self._paths = paths
-        self._delays = delays
-        self._waiter = waiter
+        self._breaker, self._pressure = breaker, pressure
+        self._probe, self._view, self._paths = probe, view, paths
+        self._delays, self._waiter = delays, waiter
         self._clock = time.monotonic_ns
         self._calendar = calendar
         self._began_ns = self._clock()
@@ -82,7 +78,11 @@ class WatchLoop:
         self._dispatcher.breach_poller.report = self._report_notes
         self._near = None if breaker is None else NearLimit(probe, self._files, self._clock)
         self._quotas = QuotaFindings()
-        self._judge = Judge(past_of=None if recorder is None else recorder.past_of)
+        self._judge = (
+            Judge()
+            if recorder is None
+            else Judge(past_of=recorder.past_of, renewed=recorder.take_renewed)
+        )
 
     def run(self) -> None:
         """Until the watch ends; raises what `watch` raises."""

@@ -1,6 +1,6 @@
 """Snapshots in, findings out: which subjects are judged, and which findings are in force."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ebpftrace.events import ProcessKey
@@ -27,7 +27,8 @@ class Judge:
 
     A finding is reported when it begins, when it becomes more severe, and when it ends; in
     between it is in `active`. Memory is bounded by what the snapshots contain. `past_of` has
-    the earlier runs of a job; without it no job has a past.
+    the earlier runs of a job; without it no job has a past. `renewed` has the keys of jobs
+    whose past may be another than at the last snapshot; without it all of them are asked for.
     """
 
     def __init__(
@@ -36,13 +37,16 @@ class Judge:
         *,
         processes: bool = False,
         past_of: PastOf | None = None,
+        renewed: Callable[[], Iterable[str]] | None = None,
     ) -> None:
         self._detectors = builtin_detectors() if detectors is None else tuple(detectors)
         self._processes = processes
         self._past_of = past_of
+        self._renewed = self._with_a_past if renewed is None else renewed
         self._cases: dict[_Key, Case] = {}
         self._awake: dict[_Key, Case] = {}  # those that do not rest
         self._resting: dict[str, tuple[JobSnapshot, list[_Key]]] = {}  # by the job's key
+        self._unchanged: dict[int, str] = {}  # the same jobs' keys, by the id of the object
         self._number = 0  # of cases so far
         self._judged_ns = 0  # the last snapshot
 
@@ -61,12 +65,12 @@ class Judge:
         news: list[Finding] = []
         now, before_ns = snapshot.monotonic_ns, self._judged_ns
         self._judged_ns = now
-        for key in self._resting.keys() - {job.identity.key for job in snapshot.jobs}:
+        changed = self._unchanged.keys() - set(map(id, snapshot.jobs))
+        for key in [*map(self._unchanged.__getitem__, changed), *self._renewed()]:
             self._wake(key, before_ns)
         for job in snapshot.jobs:
-            if self._still_rests(job):
+            if id(job) in self._unchanged:
                 continue
-            self._wake(job.identity.key, before_ns)
             resting: list[_Key] = []
             moved = False
             for subject, process in self._subjects(job):
@@ -79,6 +83,7 @@ class Judge:
                     news += self._take(subject, case, job, process, snapshot, now - before_ns)
             if not moved:
                 self._resting[job.identity.key] = job, resting
+                self._unchanged[id(job)] = job.identity.key
                 for subject in resting:
                     del self._awake[subject]
         for subject, case in self._in_order():
@@ -118,18 +123,20 @@ class Judge:
             if verdict is not None:
                 yield from met(case, detector, verdict, snapshot)
 
-    def _still_rests(self, job: JobSnapshot) -> bool:
-        """Whether all of this job's subjects rested, and rest again."""
-        at_rest = self._resting.get(job.identity.key)
-        if at_rest is None or at_rest[0] is not job:
-            return False
-        return self._past_of is None or (
-            self._past_of(job.identity, job.cgroup.limit_bytes) is None
-        )
+    def _with_a_past(self) -> list[str]:
+        """Of the jobs at rest, which must have had none until now."""
+        if self._past_of is None:
+            return []
+        return [
+            key
+            for key, (job, _) in self._resting.items()
+            if self._past_of(job.identity, job.cgroup.limit_bytes) is not None
+        ]
 
     def _wake(self, job_key: str, seen_ns: int) -> None:
         """Judge the subjects of a job again. Until then they rested."""
         if (at_rest := self._resting.pop(job_key, None)) is not None:
+            del self._unchanged[id(at_rest[0])]
             for key in at_rest[1]:
                 case = self._awake[key] = self._cases[key]
                 case.seen_ns = seen_ns

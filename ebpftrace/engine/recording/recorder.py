@@ -52,6 +52,9 @@ class HistoryRecorder:
         self._running: dict[str, RunningJob] = {}
         self._new: dict[str, list[tuple[str, int]]] = {}  # programs to ask for, by job
         self._seen_ns: int | None = None  # the last snapshot
+        self._jobs: dict[int, JobSnapshot] = {}  # its jobs, by the id of the object
+        self._begun: dict[str, None] = {}  # runs since then, in order
+        self._renewed: set[str] = set()  # whose past was read since it was asked for
         self._ended: dict[str, int] = {}  # OOM kills of jobs that ended and are still shown
 
     @property
@@ -63,6 +66,11 @@ class HistoryRecorder:
         """The past of a job under this limit; None if it has none, or not yet."""
         running = self._running.get(job.key)
         return None if running is None else running.past(limit_bytes)
+
+    def take_renewed(self) -> set[str]:
+        """The keys of jobs whose past has been read since the last call."""
+        renewed, self._renewed = self._renewed, set()
+        return renewed
 
     def note(self, note: Note) -> None:
         """A process started or ended, or was killed for lack of memory."""
@@ -81,6 +89,7 @@ class HistoryRecorder:
             running = self._running[key] = RunningJob(
                 note, sees_all=self._sees_all, oom_kills=self._ended.pop(key, 0)
             )
+            self._begun[key] = None
         running.evidence.note(note)
 
     def snapshot(self, snapshot: Snapshot) -> None:
@@ -89,14 +98,18 @@ class HistoryRecorder:
             key, runs = self._worker.answers.popleft()
             if running := self._running.get(key):
                 running.take_runs(runs)
+                self._renewed.add(key)
         self._follow(snapshot)
         self._report_trouble()
 
     def _follow(self, snapshot: Snapshot) -> None:
         now_ns, before_ns = snapshot.monotonic_ns, self._seen_ns
-        shown: dict[str, JobSnapshot] = {job.identity.key: job for job in snapshot.jobs}
-        for key, running in list(self._running.items()):
-            job = shown.get(key)
+        for key, job in self._moved(snapshot).items():
+            running = self._running.get(key)
+            if job is None:
+                self._ended.pop(key, None)
+            if running is None:
+                continue
             if job is None or job.state == "gone":
                 self._finish(key, running, job, before_ns, now_ns)
             elif job is not running.seen:
@@ -109,8 +122,22 @@ class HistoryRecorder:
         for key in list(self._new):
             if self._worker.has_room and self._running[key].identity.cgroup:
                 self._ask(key)
-        for key in self._ended.keys() - shown.keys():
-            del self._ended[key]
+
+    def _moved(self, snapshot: Snapshot) -> dict[str, JobSnapshot | None]:
+        """By key, the jobs that are not as in the last snapshot, and those that have begun.
+
+        None for one that is not in this snapshot.
+        """
+        before, self._jobs = self._jobs, {id(job): job for job in snapshot.jobs}
+        moved: dict[str, JobSnapshot | None] = dict.fromkeys(self._begun)
+        for number in before.keys() - self._jobs.keys():
+            moved[before[number].identity.key] = None
+        changed = self._jobs.keys() - before.keys()
+        for job in snapshot.jobs if self._begun else map(self._jobs.__getitem__, changed):
+            if id(job) in changed or job.identity.key in moved:
+                moved[job.identity.key] = job
+        self._begun.clear()
+        return moved
 
     def _ask(self, key: str) -> None:
         """Ask for the past of a job, and for the versions of its programs."""

@@ -6,6 +6,7 @@ import re
 from ebpftrace.act.incident.records import Record
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_compact = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def json_line(record: Record) -> str:
@@ -23,7 +24,3 @@ def json_text(record: Record) -> str:
         whole = _LONE_SURROGATE.sub("\ufffd", json.dumps(record, ensure_ascii=False))
         text = _compact(json.loads(whole))
     return text
-
-
-def _compact(record: Record) -> str:
-    return json.dumps(record, separators=(",", ":"), allow_nan=False)

@@ -225,3 +225,24 @@ def test_what_a_child_shared_is_no_gain_of_it_when_its_parent_ends() -> None:
     book.read(2, 85)
     (found,) = (it for it in judge.judge(book.snapshot()) if it.subject.process is not None)
     assert found.measured == 25 * MIB
+
+
+def test_a_job_at_rest_is_judged_again_when_its_past_was_read() -> None:
+    known: list[AtMost] = []
+    renewed: list[str] = []
+    snapshot = reading(0, 200, 200)
+    key = snapshot.jobs[0].identity.key
+
+    def past_of(job: JobIdentity, _limit_bytes: int | None) -> AtMost | None:
+        return known[0] if known and job.key == key else None
+
+    judge = Judge(past_of=past_of, renewed=lambda: [renewed.pop()] if renewed else [])
+    for second in range(200):
+        judge.judge(replace(snapshot, monotonic_ns=second * NS_PER_SECOND))
+    assert not judge._awake  # both rest
+    known.append(AtMost(BOUND))
+    assert judge.judge(replace(snapshot, monotonic_ns=200 * NS_PER_SECOND)) == ()
+    renewed.append(key)
+    (finding,) = judge.judge(replace(snapshot, monotonic_ns=201 * NS_PER_SECOND))
+    assert finding.subject.job.key == key
+    assert {subject for subject, _process in judge._awake} == {key}
