@@ -172,8 +172,10 @@ def _save(
 
 
 def _write(path: Path, raw: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(raw)
+    left = memoryview(raw)
+    with path.open("xb", buffering=0) as file:  # a hook waits for some forty files
+        while left:
+            left = left[file.write(left) :]
 
 
 def _sync(folder: Path) -> None:

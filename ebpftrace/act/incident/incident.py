@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,21 @@ def _as_variable(value: Any) -> str:
 
 
 def environment(
-    incident: Incident, added: Mapping[str, str], base: Mapping[str, str] = os.environ
+    incident: Incident, added: Mapping[str, str], base: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """A hook's environment: `base` without EBPFTRACE_*, plus the facts and `added`."""
-    kept = {name: value for name, value in base.items() if not name.startswith(_PREFIX)}
+    """A hook's environment: `base` without EBPFTRACE_*, plus the facts and `added`.
+
+    By default `base` is this program's own, as it was when the first hook was started.
+    """
+    kept = _own_environment() if base is None else _without_facts(base)
     return kept | variables(incident) | dict(added)
+
+
+def _without_facts(base: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in base.items() if not name.startswith(_PREFIX)}
+
+
+@cache
+def _own_environment() -> dict[str, str]:
+    """Each variable is decoded anew by os.environ, and a hook waits for it."""
+    return _without_facts(os.environ)

@@ -10,7 +10,9 @@ from typing import Any
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.process.descendants import descendants_of
 from ebpftrace.act.process.identity import Target, open_process
+from ebpftrace.errors import GoneError
 from ebpftrace.host import proc
+from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.units import KIB, MIB
 from ebpftrace.values import dataclass
 
@@ -36,19 +38,75 @@ class Part:
     limit_bytes: int = MIB
 
 
+class _ProcessFiles:
+    """The target's folder in /proc, opened once: what is read in it is of no process that got
+    the same pid later."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._folder = -1
+        self._error: Exception | None = None
+        try:
+            path = proc.PROC / str(target.key.pid)
+            self._folder = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._check()
+        except Exception as error:
+            self._error = GoneError(f"{target.key.pid} has ended") if _is_gone(error) else error
+
+    def read(self, name: str, limit: int) -> bytes:
+        """One file. GoneError if the process has ended, RefusedError if it has executed another
+        program."""
+        if self._error is not None:
+            raise self._error
+        try:
+            raw = _read(Path(name), limit, self._folder)
+        except OSError as error:
+            if _is_gone(error):
+                self._check()  # else the kernel has no such file
+            raise
+        program = cached_file_id(Path(f"/proc/self/fd/{self._folder}/exe")) or (0, 0)
+        if program != self._target.program:
+            self._check()  # also says that it has ended
+        return raw
+
+    def close(self) -> None:
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
+
+    def _check(self) -> None:
+        os.close(open_process(self._target, same_cgroup=False))
+
+
+def _is_gone(error: Exception) -> bool:
+    return isinstance(error, FileNotFoundError | ProcessLookupError)
+
+
 def parts_of(incident: Incident) -> Iterator[Part]:
-    """The cheap and important parts first, the largest last; only files that exist."""
+    """The cheap and important parts first, the largest last; only files that exist.
+
+    A part is read before the next one is asked for.
+    """
+    files = _ProcessFiles(incident.target)
+    try:
+        yield from _parts(incident, files)
+    finally:
+        files.close()
+
+
+def _parts(incident: Incident, files: _ProcessFiles) -> Iterator[Part]:
     pid = incident.target.key.pid
     yield Part("finding.txt", lambda _limit: incident.finding.sentence.encode() + b"\n")
     yield Part("curve.csv", lambda _limit: _curve(incident))
     for name in _PROCESS[:-1]:
-        yield Part(f"process-{name}", partial(_read_checked, incident, name))
+        yield Part(f"process-{name}", partial(files.read, name))
     yield Part("process-cmdline", lambda _limit: _cmdline(pid))
-    if incident.cgroup_folder is not None:
+    folder = incident.cgroup_folder
+    if folder is not None:
+        there = _names(folder)
         for name in _CGROUP:
-            file = incident.cgroup_folder / name
-            if file.exists():
-                yield Part(f"cgroup-{name}", partial(_read, file))
+            if name in there:
+                yield Part(f"cgroup-{name}", partial(_read, folder / name))
     for name in _SYSTEM:
         file = proc.PROC / name
         if file.exists():
@@ -56,19 +114,18 @@ def parts_of(incident: Incident) -> Iterator[Part]:
     yield Part("children.json", lambda _limit: _targets(descendants_of(incident.target.key)))
     if incident.other_targets:
         yield Part("others.json", lambda _limit: _targets(incident.other_targets))
-    yield Part("process-smaps", partial(_read_checked, incident, "smaps"), 8 * MIB)
+    yield Part("process-smaps", partial(files.read, "smaps"), 8 * MIB)
 
 
-def _read_checked(incident: Incident, name: str, limit: int) -> bytes:
-    """Checked before and after the read: the pid may be reused meanwhile."""
-    os.close(open_process(incident.target, same_cgroup=False))
-    raw = _read(proc.PROC / str(incident.target.key.pid) / name, limit)
-    os.close(open_process(incident.target, same_cgroup=False))
-    return raw
+def _names(folder: Path) -> set[str]:
+    try:
+        return {entry.name for entry in folder.iterdir()}
+    except OSError:
+        return set()
 
 
-def _read(file: Path, limit: int) -> bytes:
-    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+def _read(file: Path, limit: int, folder: int | None = None) -> bytes:
+    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
     try:
         raw = b""
         while len(raw) < limit and (chunk := os.read(fd, min(_CHUNK, limit - len(raw)))):

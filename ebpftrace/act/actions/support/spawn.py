@@ -28,6 +28,8 @@ _CLOSE_RANGE = 436  # close_range(2), on every architecture but alpha
 _CLOEXEC = 4  # CLOSE_RANGE_CLOEXEC, include/uapi/linux/close_range.h
 _MAX_FD = (1 << 32) - 1
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
 
 @dataclass(slots=True)
 class Child:
@@ -129,8 +131,7 @@ def _found(
 
 def _close_on_exec() -> None:
     """Also what we were given by the process that started us."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(_CLOSE_RANGE, 3, ctypes.c_uint(_MAX_FD), _CLOEXEC) == 0:
+    if _libc.syscall(_CLOSE_RANGE, 3, ctypes.c_uint(_MAX_FD), _CLOEXEC) == 0:
         return
     # Linux 5.10 has no CLOSE_RANGE_CLOEXEC (582f1fb6b721 "fs, close_range: add flag …", 5.11).
     for file in Path("/proc/self/fd").iterdir():

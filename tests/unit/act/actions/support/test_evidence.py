@@ -9,6 +9,7 @@ import pytest
 
 from ebpftrace.act.actions.support.evidence import parts_of
 from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.errors import GoneError
 
 
@@ -16,25 +17,73 @@ def test_parts_of_a_process_and_its_cgroup(sleeping_job: Incident) -> None:
     about = replace(
         sleeping_job, curve=((1, 2, 3), (4, 5, 6)), other_targets=(sleeping_job.target,)
     )
-    parts = {part.name: part for part in parts_of(about)}
+    parts = {part.name: part.read(9999) for part in parts_of(about)}
     assert next(iter(parts)) == "finding.txt"
     assert list(parts)[-1] == "process-smaps"
-    assert parts["curve.csv"].read(99).endswith(b"\n1,2,3\n4,5,6\n")
-    assert parts["process-cmdline"].read(99) == b"sleep 100\n"
-    assert parts["cgroup-memory.high"].read(99) == b"max\n"
-    assert parts["process-status"].read(4) == b"Name"
+    assert parts["curve.csv"].endswith(b"\n1,2,3\n4,5,6\n")
+    assert parts["process-cmdline"] == b"sleep 100\n"
+    assert parts["cgroup-memory.high"] == b"max\n"
+    assert parts["process-status"].startswith(b"Name:\tsleep\n")
     assert "cgroup-memory.max" not in parts
-    assert json.loads(parts["children.json"].read(99)) == []
-    (other,) = json.loads(parts["others.json"].read(9999))
+    assert json.loads(parts["children.json"]) == []
+    (other,) = json.loads(parts["others.json"])
     assert (other["pid"], other["comm"]) == (about.target.key.pid, "sleep")
 
 
+def test_no_more_is_read_of_a_file_than_there_is_room_for(sleeping_job: Incident) -> None:
+    parts = {part.name: part.read(4) for part in parts_of(sleeping_job)}
+    assert parts["process-status"] == b"Name"
+
+
 def test_part_of_a_process_that_has_ended_fails(
-    sleeping_job: Incident, sleeper: subprocess.Popen[bytes], cgroup: Path
+    sleeping_job: Incident, sleeper: subprocess.Popen[bytes]
 ) -> None:
-    parts = {part.name: part for part in parts_of(sleeping_job)}
     sleeper.kill()
     sleeper.wait()
-    with pytest.raises(GoneError):
-        parts["process-status"].read(99)
-    assert parts["cgroup-memory.high"].read(99) == b"max\n"
+    for part in parts_of(sleeping_job):
+        if part.name in ("process-status", "process-smaps"):
+            with pytest.raises(GoneError):
+                part.read(99)
+        if part.name == "cgroup-memory.high":
+            assert part.read(99) == b"max\n"
+
+
+def test_part_of_a_process_that_ends_meanwhile_fails(
+    sleeping_job: Incident, sleeper: subprocess.Popen[bytes]
+) -> None:
+    read = []
+    for part in parts_of(sleeping_job):
+        if part.name == "process-status":
+            assert part.read(4) == b"Name"
+            sleeper.kill()
+            sleeper.wait()
+        elif part.name in ("process-limits", "process-stat", "process-smaps"):
+            read.append(part.name)
+            with pytest.raises(GoneError):
+                part.read(99)
+    assert len(read) == 3
+
+
+def test_nothing_is_read_of_another_process_or_program(sleeping_job: Incident) -> None:
+    target = sleeping_job.target
+    key = replace(target.key, start_boottime_ns=target.key.start_boottime_ns - 10**9)
+    others = (
+        (replace(sleeping_job, target=replace(target, key=key)), GoneError),
+        (replace(sleeping_job, target=replace(target, program=(1, 2))), RefusedError),
+    )
+    for about, error in others:
+        for part in parts_of(about):
+            if part.name == "process-status":
+                with pytest.raises(error):
+                    part.read(99)
+
+
+def test_descriptor_of_the_process_is_closed(sleeping_job: Incident) -> None:
+    before = set(Path("/proc/self/fd").iterdir())
+    parts = parts_of(sleeping_job)
+    next(parts)
+    assert set(Path("/proc/self/fd").iterdir()) > before
+    parts.close()  # type: ignore[attr-defined]  # a generator
+    assert set(Path("/proc/self/fd").iterdir()) == before
+    assert list(parts_of(sleeping_job))
+    assert set(Path("/proc/self/fd").iterdir()) == before
