@@ -7,7 +7,8 @@ cgroup-v1/freezer-subsystem.rst.
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ebpftrace.act.actions.support.action import Action, NoOptions
@@ -37,6 +38,8 @@ from ebpftrace.values import dataclass
 _POLL_NS = 10_000_000  # neither freezer notifies
 _MOST_FOLDERS = 64
 _MOST_PROCESSES = 4096
+_MOST_NS = 20_000_000
+"""How much of a freezer cgroup is read before it counts as shared: see _is_of_one_job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +129,46 @@ def find_freezer(incident: Incident) -> Freezer | None:
     return None
 
 
-def _is_of_one_job(freezer: Path, incident: Incident) -> bool:
+def _is_of_one_job(
+    freezer: Path, incident: Incident, clock: Callable[[], int] = time.monotonic_ns
+) -> bool:
     """Whether a freezer cgroup has processes of the job's memory cgroup only.
 
-    It is of another hierarchy, and may be shared. A large tree counts as shared.
+    It is of another hierarchy, and may be shared. A tree counts as shared if it is large or
+    takes long to read: a job chooses how many cgroups and processes it has.
     """
-    cgroup = incident.job.cgroup
-    for number, (_, _, _, fd) in enumerate(os.fwalk(freezer)):
-        pids = cgroup_pids(fd)
-        if number >= _MOST_FOLDERS or len(pids) > _MOST_PROCESSES:
+    cgroup, until_ns, left = incident.job.cgroup, clock() + _MOST_NS, _MOST_PROCESSES
+    folders = [freezer]
+    for number, folder in enumerate(folders):
+        if number >= _MOST_FOLDERS or clock() >= until_ns:
             return False
-        paths = map(memory_cgroup, pids)
-        found = (clean(os.fsencode(path), PATH_LIMIT) for path in paths if path is not None)
-        if not all(path == cgroup or path.startswith(f"{cgroup}/") for path in found):
+        pids = _processes(folder)
+        left -= len(pids)
+        if left < 0:
             return False
+        for pid in pids:
+            if clock() >= until_ns:
+                return False
+            path = memory_cgroup(pid)
+            if path is not None and not _is_below(clean(os.fsencode(path), PATH_LIMIT), cgroup):
+                return False
+        # It has a link for each folder in it, so that a large one need not be listed.
+        if folder.stat().st_nlink > _MOST_FOLDERS + 2:
+            return False
+        folders += (entry for entry in folder.iterdir() if entry.is_dir())
     return True
+
+
+def _processes(folder: Path) -> frozenset[int]:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return cgroup_pids(fd)
+    finally:
+        os.close(fd)
+
+
+def _is_below(path: str, cgroup: str) -> bool:
+    return path == cgroup or path.startswith(f"{cgroup}/")
 
 
 def frozen_targets(incident: Incident) -> Iterator[Target]:
