@@ -1,6 +1,5 @@
 """A job takes the names of others' runs: it spends no budget of theirs, and gets none more."""
 
-import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +7,9 @@ import pytest
 
 from tests.support.acting import SECONDS
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.delegation import made_below
 from tests.support.names import unique_comm
+from tests.support.protection import protected_watch
 from tests.support.records import Record, Watch
 from tests.support.workload import Workload
 
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.kernel
 
 COMM = unique_comm()
 VICTIMS_RUN = 1
+POD = f"pod12345678-9abc-def0-1234-56789abcdef0/{'e' * 64}"
+OPTIONS = ("--comm", COMM, "--interval", "200ms")
 
 POLICY = f"""
 [[policy]]
@@ -59,23 +62,37 @@ def step_of(watch: Watch, group: MemoryCgroup, variables: dict[str, str], run: i
 def test_names_of_runs_give_no_budget_and_spend_none_elsewhere(
     tmp_path: Path, variables: dict[str, str]
 ) -> None:
-    file = tmp_path / "policy.toml"
-    file.write_text(POLICY, "utf-8")
-    file.chmod(0o644)
-    options = (
-        "--comm", COMM, "--interval", "200ms", "--config", str(file),
-        "--audit", str(tmp_path / "audit.jsonl"),
-    )  # fmt: skip
     with memory_cgroup() as hostile, memory_cgroup() as victim, memory_cgroup() as another:
-        with Watch(*options) as watch:
+        with protected_watch(tmp_path, *OPTIONS, policies=POLICY) as protection:
+            watch = protection.watch
             assert step_of(watch, hostile, variables, VICTIMS_RUN)["status"] == "done"
             for run in (VICTIMS_RUN, 2, 3):
                 more = step_of(watch, hostile, variables, run)
                 assert (more["status"], "spent" in more["detail"]) == ("skipped", True)
             assert step_of(watch, victim, variables, VICTIMS_RUN)["status"] == "done"
-            assert watch.stop(signal.SIGTERM).code == 0
+            protection.verify()
         # The next start reads the accounts from the audit log.
-        with Watch(*options) as watch:
+        with protected_watch(tmp_path, *OPTIONS, policies=POLICY) as protection:
+            watch = protection.watch
             assert step_of(watch, hostile, variables, 4)["status"] == "skipped"
             assert step_of(watch, another, variables, VICTIMS_RUN)["status"] == "done"
-            assert watch.stop(signal.SIGTERM).code == 0
+            protection.verify()
+
+
+@pytest.mark.parametrize("root", ["kubepods/burstable", "x-kubepods", "kubelet/kubepods"])
+def test_cgroup_named_like_a_pod_s_spends_no_budget_of_that_pod(
+    tmp_path: Path, root: str
+) -> None:
+    with (
+        memory_cgroup(name=f"kubepods/burstable/{POD}") as victim,
+        memory_cgroup() as group,
+        made_below(group, f"{root}/{POD}") as hostile,
+        protected_watch(tmp_path, *OPTIONS, policies=POLICY) as protection,
+    ):
+        watch = protection.watch
+        assert step_of(watch, hostile, {}, 1)["status"] == "done"
+        for _ in range(2):
+            assert step_of(watch, hostile, {}, 1)["status"] == "skipped"
+        step = step_of(watch, victim, {}, 1)
+        assert (step["status"], step["job"]["kind"]) == ("done", "kubernetes")
+        protection.verify()

@@ -1,30 +1,41 @@
 """An unprivileged user names the cgroups that were delegated to it after another job."""
 
-import os
-import subprocess
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.acting import SECONDS
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
-from tests.support.records import Watch, job_of
+from tests.support.delegation import made_below
+from tests.support.evaders import begin, evading
+from tests.support.floods import UNPRIVILEGED
+from tests.support.names import unique_comm
+from tests.support.process_state import until
+from tests.support.protection import protected_watch
+from tests.support.records import job_of
 from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
-UNPRIVILEGED = 65534
-AS_USER = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
+HOSTILE, VICTIM = unique_comm(), unique_comm()
 UID = "12345678-9abc-def0-1234-56789abcdef0"
 ID = "e" * 64
-
-
-def made_below(group: MemoryCgroup, below: str) -> Path:
-    """Cgroups that the user makes in one that was delegated to it, the outermost first."""
-    os.chown(group.path, UNPRIVILEGED, UNPRIVILEGED)
-    folder = group.path / below
-    subprocess.run([*AS_USER, "mkdir", "-p", folder], check=True, cwd="/")
-    return folder
+FREEZE = """
+[[policy]]
+name = "freeze"
+match.comm = "evade-*"
+grace = "0s"
+capture = false
+when = [{{ detector = "level", bound = "160MiB", of = "process" }}]
+then = [
+    {{ action = "freeze" }},
+    {{ action = "shell", line = "cat {state} >{seen}" }},
+    {{ action = "signal", grace = "300ms" }},
+]
+"""
 
 
 @pytest.mark.parametrize(
@@ -38,19 +49,69 @@ def made_below(group: MemoryCgroup, below: str) -> Path:
         "job\x0c\x1b[31m",
     ],
 )
-def test_cgroup_of_a_user_is_no_job_of_root_s(below: str) -> None:
-    with memory_cgroup() as group, Workload("hostile") as workload:
-        folder = made_below(group, below)
-        try:
-            write(folder / "cgroup.procs", workload.pid)
-            with Watch("--comm", "hostile", "--interval", "200ms") as watch:
-                job = job_of(watch.next_snapshot(SECONDS), workload.pid)
-            assert job["kind"] != "kubernetes"
-            assert job["name"].endswith(f"(uid {UNPRIVILEGED})")
-            assert job["cgroup"].startswith(f"{group.name}/")
-        finally:
-            group.add(workload.pid)
-            for part in (folder, *folder.parents):
-                if part == group.path:
-                    break
-                part.rmdir()
+def test_cgroup_of_a_user_is_no_job_of_root_s(tmp_path: Path, below: str) -> None:
+    with (
+        memory_cgroup() as group,
+        made_below(group, below) as hostile,
+        Workload(HOSTILE, cgroup=hostile) as workload,
+        protected_watch(tmp_path, "--comm", HOSTILE, "--interval", "200ms") as protection,
+    ):
+        job = job_of(protection.watch.next_snapshot(SECONDS), workload.pid)
+        assert job["kind"] != "kubernetes"
+        assert job["name"].endswith(f"(uid {UNPRIVILEGED})")
+        assert job["cgroup"].startswith(f"{group.name}/")
+        protection.verify()
+
+
+@contextmanager
+def freezer_of(group: MemoryCgroup) -> Iterator[Path]:
+    """What says whether the processes of a job are frozen: on v1 a cgroup beside its own."""
+    if group.version == 2:
+        yield group.path / "cgroup.freeze"
+        return
+    folder = Path("/sys/fs/cgroup/freezer") / group.path.name
+    if not folder.parent.is_dir():
+        pytest.skip("no v1 freezer here")
+    folder.mkdir()
+    state = folder / "freezer.state"
+    try:
+        for pid in group.pids():
+            write(folder / "cgroup.procs", pid)
+        yield state
+    finally:
+        write(state, "THAWED")
+        for pid in group.pids():
+            write(folder.parent / "cgroup.procs", pid)
+        until(lambda: not (folder / "cgroup.procs").read_text())
+        folder.rmdir()
+
+
+@pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\x1c", "\x85"])
+def test_cgroup_named_like_more_lines_of_proc_is_ended_and_no_other_frozen(
+    tmp_path: Path, separator: str
+) -> None:
+    """What splits lines at more than newlines finds the freezer of the victim, or a move."""
+    with (
+        memory_cgroup() as group,
+        memory_cgroup() as other,
+        Workload(VICTIM, cgroup=other) as victim,
+        freezer_of(other) as state,
+    ):
+        lines = ["x", f"0::{other.name}"]
+        if group.version == 1:
+            lines = ["x", f"1:freezer:{other.name}", "1:memory:/elsewhere"]
+        seen = tmp_path / "seen"
+        policy = FREEZE.format(state=state, seen=seen)
+        options = ("--comm", "evade-*", "--interval", "200ms")
+        with (
+            made_below(group, separator.join(lines)) as hostile,
+            protected_watch(tmp_path, *options, policies=policy, scope=[group]) as protection,
+            evading(hostile, "plain", "300") as evader,
+        ):
+            protection.watch.next_snapshot(SECONDS)
+            begin(evader)
+            protection.works()
+            assert evader.wait(SECONDS) in (-signal.SIGTERM, -signal.SIGKILL)
+            protection.ends()
+        assert seen.read_text().strip() in ("THAWED", "0")
+        assert victim.do("map 1MiB")
