@@ -53,6 +53,8 @@ _PATH_WORDS = 8 + 1  # of struct quota_path: QUOTA_LEVELS ids, missing
 _WORDS = 16 + LEVELS * _LEVEL_WORDS + _PATH_WORDS + 3
 """Of struct cgroup_counters, without those of watermarks."""
 
+_HELD = struct.Struct(f"={8 * _WORDS}xq")
+
 PROCESS_PATH = struct.calcsize("=4Q4I16s9q14Q")
 CGROUP_PATH = 8 * (_WORDS - 3 - _PATH_WORDS)
 PATH = struct.Struct("=8Q")
@@ -184,7 +186,7 @@ class StructDecoder:
 
     def held_pages(self, data: bytes) -> int:
         """The sum of held pages in a `struct cgroup_counters`; 0 without watermarks."""
-        return int(self._cgroup.unpack_from(data)[_WORDS]) if self._watermarks else 0
+        return int(_HELD.unpack_from(data)[0]) if self._watermarks else 0
 
     def is_unused(self, data: bytes) -> bool:
         """Whether a `struct cgroup_counters` has no process and no bound of user space's."""
