@@ -68,7 +68,7 @@ class DelayAccounting:
             raise EbpftraceError(
                 "cannot read the kernel's delay accounting",
                 why="the Python package pyroute2 is missing",
-                fix="pip install pyroute2",
+                fix="install it with scripts/setup, or python3-pyroute2 of the distribution",
             ) from error
         self._ask = ask
         self._refused: type[Exception] = NetlinkError

@@ -1,6 +1,7 @@
 """Whatever a job writes: no exception but ebpftrace's own, and bounded time and memory.
 
-Time is counted in lines of Python that run, which no load of the machine changes. A case
+Time is counted in lines of Python that run, which no load of the machine changes. Processor
+time is bounded far above that, for what takes long without a line of Python. A case
 that hypothesis finds is kept as a file in corpus/, below the name of its target.
 """
 
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 from ebpftrace.errors import EbpftraceError
 from tests.support.effort import effort_of
 from tests.support.fuzz_inputs import CORPUS, corpus_of, inputs
-from tests.support.fuzz_targets import TARGETS, FuzzTarget, folder
+from tests.support.fuzz_targets import MOST_STEPS, TARGETS, FuzzTarget, folder
+
+MOST_SECONDS = 0.5
+"""While lines are counted: some ten times what MOST_STEPS take then."""
 
 
 class Raw:
@@ -35,6 +39,7 @@ def check(target: FuzzTarget, raw: bytes) -> None:
         effort = effort_of(read)
     assert effort.steps <= target.most_steps
     assert effort.peak_bytes <= target.most_bytes
+    assert effort.cpu_seconds <= MOST_SECONDS * target.most_steps / MOST_STEPS
 
 
 def test_every_target_has_a_corpus() -> None:

@@ -86,7 +86,7 @@ def freezer_of(group: MemoryCgroup) -> Iterator[Path]:
         folder.rmdir()
 
 
-@pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\x1c", "\x85"])
+@pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85"])
 def test_cgroup_named_like_more_lines_of_proc_is_ended_and_no_other_frozen(
     tmp_path: Path, separator: str
 ) -> None:

@@ -27,6 +27,7 @@ from ebpftrace.process_names import executed_name
 from ebpftrace.text import PATH_LIMIT, clean
 
 PID = 4711
+MOST_STEPS = 100_000
 _STRUCTS = StructDecoder(calls=True, cpus=4, watermarks=True)
 _POLICY = Policy(
     "p", Match(comms=("*a*b*c",), cgroups=("*/x*",), units=("*",)), (), Mode.ANY, ()
@@ -43,7 +44,7 @@ class FuzzTarget:
 
     name: str
     read: Callable[[Path, bytes], object]
-    most_steps: int = 100_000
+    most_steps: int = MOST_STEPS
     most_bytes: int = 1 << 20
 
 

@@ -21,7 +21,8 @@ ENTRY = re.compile(
 ENTRIES = {found["name"]: found for found in ENTRY.finditer(LIST)}
 TOOLS_LIST = (ROOT / "scripts" / "dev-requirements.txt").read_text()
 TOOL = re.compile(
-    r"^(?P<name>[a-z0-9-]+)==(?P<version>[0-9.]+)(?: \\\n    --hash=sha256:[0-9a-f]{64})+$",
+    r"^(?P<name>[a-z0-9-]+)==(?P<version>[0-9.]+)(?: \\\n    --hash=sha256:[0-9a-f]{64})+"
+    r"\n    # via(?: \S.*|(?:\n    #   \S.*)+)$",
     re.MULTILINE,
 )
 TOOLS = {found["name"]: found for found in TOOL.finditer(TOOLS_LIST)}
@@ -77,7 +78,7 @@ def test_the_tools_list_is_what_the_project_and_its_tests_need() -> None:
     assert set(TOOLS) == needed(wanted)
 
 
-def test_every_tool_has_a_hash() -> None:
+def test_every_tool_has_a_hash_and_says_what_needs_it() -> None:
     rest = TOOL.sub("", TOOLS_LIST)
     assert not [line for line in rest.splitlines() if line and not line.startswith("#")]
 
