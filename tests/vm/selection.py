@@ -18,6 +18,7 @@ QUICK = (
     "tests/e2e/test_survive.py",
     "tests/e2e/test_systemd.py",
     "tests/e2e/test_machine.py",
+    "tests/hostile/test_deep_cgroups.py",
     "tests/unit/vm/test_vagrant.py",
 )
 """For .ci/run: what the host most likely lacks, v2, systemd, fentry and kprobes."""
@@ -37,6 +38,7 @@ LEFT_OUT = {
 ALL = (
     "tests/kernel",
     "tests/e2e",
+    "tests/hostile/test_deep_cgroups.py",
     "tests/unit/vm/test_vagrant.py",
     *(f"--ignore={path}" for path in LEFT_OUT),
 )
