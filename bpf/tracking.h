@@ -89,6 +89,9 @@ static inline void track_claimed(u64 task, u64 mm, u32 how, u64 comm, u64 filena
         return;
     long failed = insert_process(mm, blank);
     if (failed == -17 /* EEXIST */) {
+        /* It had no entry a moment ago: another process with this memory was tracked since. */
+        if (how == START_RENAME || how == START_MOVED)
+            return;
         if (!remove_outdated(mm, tgid, start_of(task)))
             return; /* tracked already */
         failed = insert_process(mm, blank);

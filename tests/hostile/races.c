@@ -2,6 +2,7 @@
  *
  *   races end COUNT              the threads of a process end at once
  *   races rename COUNT NAME      two threads give the process NAME at once
+ *   races twins COUNT NAME       two processes that share their memory take NAME at once
  *   races exec COUNT             a thread executes a program while the others end
  *   races share COUNT            two processes that share their memory end at once
  *   races heir COUNT             the second one grows and ends after the first one ended
@@ -141,6 +142,22 @@ static void share(void *grows)
     _exit(0);
 }
 
+static int twin_body(void *name)
+{
+    meet(2);
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+    meet(4);
+    _exit(0);
+}
+
+static void rename_twins(char *name)
+{
+    prctl(PR_SET_NAME, "something", 0, 0, 0);
+    if (clone(twin_body, stack + STACK, CLONE_VM, name) < 0)
+        _exit(1);
+    twin_body(name);
+}
+
 static void *vfork_body(void *unused)
 {
     meet(3);
@@ -227,6 +244,8 @@ static void race(const char *mode, char **names, int turn)
         end_at_once();
     else if (!strcmp(mode, "rename"))
         rename_at_once(names[0]);
+    else if (!strcmp(mode, "twins"))
+        rename_twins(names[0]);
     else if (!strcmp(mode, "exec"))
         execute_while_ending(turn);
     else if (!strcmp(mode, "share"))

@@ -33,7 +33,7 @@ COUNT_STEP = 4  # pages: a cgroup's sum is kept in such steps
 FUSE = FuseDefault(FuseScope.JOB, BOUND, share=False, signal=signal.SIGSTOP)
 BEGUN = {
     "end": 200, "rename": 300, "exec": 50, "share": 100, "heir": 100, "vfork": 50, "hop": 50,
-    "roam": 50, "enter": 200,
+    "roam": 50, "enter": 200, "twins": 200,
 }  # fmt: skip
 """How often each race is provoked. Most went wrong once in ten times, or more often."""
 
@@ -67,8 +67,8 @@ def observer(request: pytest.FixtureRequest, group: MemoryCgroup) -> Iterator[Ob
 
 
 def command(mode: str, group: MemoryCgroup, folder: Path) -> list[str]:
-    program = named(races_binary(), STRANGER if mode == "rename" else NAME, folder)
-    arguments = [NAME] if mode == "rename" else []
+    program = named(races_binary(), STRANGER if mode in ("rename", "twins") else NAME, folder)
+    arguments = [NAME] if mode in ("rename", "twins") else []
     if mode in ("hop", "roam"):
         file = "tasks" if mode == "roam" and group.version == 1 else "cgroup.procs"
         arguments = [str(group.path / name / file) for name in ("here", "there")]

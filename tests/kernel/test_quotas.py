@@ -13,8 +13,6 @@ import pytest
 
 from ebpftrace.events import (
     CgroupRead,
-    Event,
-    FuseBlown,
     FuseScope,
     ProcessStarted,
     QuotaReached,
@@ -177,38 +175,6 @@ def test_stopped_processes_of_one_job_leave_room_for_another_job() -> None:
         until(lambda: left(observer) == 0)
     finally:
         observer.close()
-
-
-def test_stops_of_one_job_leave_room_in_the_ring_for_those_of_another() -> None:
-    """Nothing is read meanwhile. 256 KiB had room for 2,300 stops."""
-    fuse = FuseDefault(FuseScope.PROCESS, 256 * KIB, share=False, signal=signal.SIGSTOP)
-    observer = Observer(BOTH, watermarks=True, fuse=fuse)
-    try:
-        with (
-            memory_cgroup() as crowded,
-            memory_cgroup() as group,
-            flood(crowded, "grow", 2600),
-            flood(group, "grow", 1),
-        ):
-            until(lambda: halted(crowded) == 2600 and halted(group) == 1)
-            blown = [it for it in urgent(observer) if isinstance(it, FuseBlown)]
-        assert "ring_other" not in observer.probe.losses()
-        assert {it.cgroup_id for it in blown} == {crowded.id, group.id}
-        assert len(blown) >= 2601
-    finally:
-        observer.close()
-
-
-def halted(group: MemoryCgroup) -> int:
-    return sum(state(pid) == "T" for pid in group.pids())
-
-
-def urgent(observer: Observer) -> list[Event]:
-    """All that waits in the ring."""
-    events: list[Event] = []
-    while more := observer.probe.urgent():
-        events += more
-    return events
 
 
 def stopped(observer: Observer, group: MemoryCgroup) -> int:

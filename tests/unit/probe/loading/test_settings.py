@@ -15,7 +15,9 @@ from ebpftrace.probe.loading.settings import (
     table_sizes,
     urgent_bytes,
 )
+from ebpftrace.probe.records import RecordDecoder
 from ebpftrace.probe.selection import Selection
+from ebpftrace.probe.structs import StructDecoder
 from ebpftrace.units import PAGE_SIZE
 from tests.support.fake_maps import FakeMaps
 
@@ -111,5 +113,9 @@ def test_ring_has_room_for_the_breaches_and_stops_of_all_processes(
 ) -> None:
     sizes = resized_tables(table_sizes(), processes)
     assert urgent_bytes(sizes) == size
-    needed = 64 * (sizes[SharedTable.PROCESSES] + sizes[SharedTable.CGROUPS])
-    assert size >= needed + 112 * sizes[SharedTable.STOPPED]
+    records = RecordDecoder(StructDecoder(calls=False, watermarks=True)).constants()
+    breach, stop = (
+        records[name] + 8 for name in ("SIZE_breach_record", "SIZE_stop_record")
+    )  # each with a header of the ring
+    needed = breach * (sizes[SharedTable.PROCESSES] + sizes[SharedTable.CGROUPS])
+    assert size >= needed + stop * sizes[SharedTable.STOPPED]
