@@ -340,19 +340,18 @@ int forget_stopped(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* Run by user space with (mm, own pages, charge pages, signal, pages below which it is spared,
- * enum resumed); 0 pages: no such bound. */
+/* Run by user space with (mm, start, own pages, charge pages, signal, pages below which it is
+ * spared, enum resumed); 0 pages: no such bound. */
 int arm_process(struct bpf_raw_tracepoint_args *ctx)
 {
-    u64 mm = ctx->args[0];
-    struct process *process = processes.lookup(&mm);
+    struct process *process = same_process(ctx->args[0], ctx->args[1]);
     if (!process)
         return 0;
-    process->fuse = ctx->args[1];
-    process->fuse_charge = ctx->args[2];
-    process->fuse_signal = ctx->args[3];
-    process->fuse_spared = ctx->args[4];
-    process->fuse_resumed = ctx->args[5];
+    process->fuse = ctx->args[2];
+    process->fuse_charge = ctx->args[3];
+    process->fuse_signal = ctx->args[4];
+    process->fuse_spared = ctx->args[5];
+    process->fuse_resumed = ctx->args[6];
     u64 id = process->memcg_id;
     struct cgroup_counters *counters = cgroups.lookup(&id);
     if (counters && (!counters->fuse || counters->held < counters->fuse) &&
@@ -377,11 +376,10 @@ int arm_group(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* Run by user space with (mm) before it resumes a process. */
+/* Run by user space with (mm, start) before it resumes a process. */
 int clear_stop(struct bpf_raw_tracepoint_args *ctx)
 {
-    u64 mm = ctx->args[0];
-    struct process *process = processes.lookup(&mm);
+    struct process *process = same_process(ctx->args[0], ctx->args[1]);
     if (!process)
         return 0;
     process->stopped_at = 0;

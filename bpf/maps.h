@@ -63,6 +63,14 @@ static inline long delete_process(u64 mm)
     return failed;
 }
 
+/* The entry of the process that user space means, which started then. NULL if its memory is
+ * another process's by now: the kernel uses the address of an mm again. */
+static inline struct process *same_process(u64 mm, u64 start_boottime)
+{
+    struct process *process = processes.lookup(&mm);
+    return process && process->start_boottime == start_boottime ? process : NULL;
+}
+
 static inline void lost(u32 cause)
 {
     u64 *count = losses.lookup(&cause);

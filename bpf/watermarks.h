@@ -122,14 +122,14 @@ static inline void uncount(struct process *process)
 
 static inline void reopen(struct process *process) { process->closed = 0; }
 
-/* Run by user space with (mm, pages). A bound that is crossed already is reported at once. */
+/* Run by user space with (mm, start, pages). A bound that is crossed already is reported at
+ * once. */
 int mark_process(struct bpf_raw_tracepoint_args *ctx)
 {
-    u64 mm = ctx->args[0];
-    struct process *process = processes.lookup(&mm);
+    struct process *process = same_process(ctx->args[0], ctx->args[1]);
     if (!process)
         return 0;
-    process->mark = ctx->args[1];
+    process->mark = ctx->args[2];
     check_marks(process, 0, 0);
     return 0;
 }

@@ -30,9 +30,9 @@ class KernelFuses:
         mm_of: Callable[[ProcessKey], int | None],
     ) -> None:
         self._mm_of = mm_of
-        self._arm_process = bpf.Runner(programs.load("arm_process"), 6)
+        self._arm_process = bpf.Runner(programs.load("arm_process"), 7)
         self._arm_group = bpf.Runner(programs.load("arm_group"), 4)
-        self._clear_stop = bpf.Runner(programs.load("clear_stop"))
+        self._clear_stop = bpf.Runner(programs.load("clear_stop"), 2)
         self._forget_stopped = bpf.Runner(programs.load("forget_stopped"))
         self.fd = programs.map_fd("stopped")
         self._size = structs.sizes()["stop"]
@@ -63,7 +63,8 @@ class KernelFuses:
         mm = self._mm_of(key)
         if mm is not None:
             bounds = whole_pages(own_bytes), whole_pages(charge_bytes)
-            self._arm_process(mm, *bounds, signal, whole_pages(least_bytes), resumed)
+            spared = whole_pages(least_bytes)
+            self._arm_process(mm, key.start_boottime_ns, *bounds, signal, spared, resumed)
 
     def arm_group(
         self, cgroup_id: int, held_bytes: int, signal: int, least_bytes: int = 0
@@ -91,7 +92,7 @@ class KernelFuses:
         """Remove the process from the stopped ones. The caller sends SIGCONT."""
         mm = self._mm_of(key)
         if mm is not None:
-            self._clear_stop(mm)
+            self._clear_stop(mm, key.start_boottime_ns)
         self.forget(key)
 
     def accept(self, event: FuseBlown) -> bool:

@@ -195,7 +195,7 @@ class KernelProbe:
         """Report `Breached` once, when this process itself holds so much; 0: never."""
         mm = self._processes.mm_of(key)
         if self._marks is not None and mm is not None:
-            self._marks.set_process(mm, held_bytes)
+            self._marks.set_process(mm, key, held_bytes)
 
     def mark_group(self, cgroup_id: int, held_bytes: int) -> None:
         """The same for all tracked processes of a memory cgroup together."""

@@ -8,6 +8,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterable
 
+from ebpftrace.events import ProcessKey
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.layout import whole_pages
 from ebpftrace.probe.loading.programs import Programs
@@ -19,7 +20,7 @@ class Watermarks:
 
     def __init__(self, programs: Programs, structs: StructDecoder) -> None:
         self._structs = structs
-        self._process = bpf.Runner(programs.load("mark_process"), 2)
+        self._process = bpf.Runner(programs.load("mark_process"), 3)
         self._group = bpf.Runner(programs.load("mark_group"), 3)
         size = structs.sizes()["cgroup_counters"]
         self._cgroups = bpf.Batch(programs.map_fd("cgroups"), 8, size)
@@ -28,9 +29,9 @@ class Watermarks:
         self.corrections: dict[int, int] = {}
         """By cgroup: pages that its sum lacks, as far as could be seen."""
 
-    def set_process(self, mm: int, held_bytes: int) -> None:
+    def set_process(self, mm: int, key: ProcessKey, held_bytes: int) -> None:
         """Report when this process's own anon, shmem and swap reach so much; 0: never."""
-        self._process(mm, whole_pages(held_bytes))
+        self._process(mm, key.start_boottime_ns, whole_pages(held_bytes))
 
     def set_group(self, cgroup_id: int, held_bytes: int) -> None:
         """Report when the tracked processes of a cgroup together hold so much; 0: never."""

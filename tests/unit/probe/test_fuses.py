@@ -52,7 +52,7 @@ def test_bounds_are_set_in_pages_rounded_up(maps: FakeMaps, fuses: KernelFuses) 
     fuses.arm_process(GOPLS, PAGE_SIZE + 1, 0, SIGSTOP)
     fuses.arm_group(42, 3 * PAGE_SIZE, SIGSTOP, PAGE_SIZE - 1)
     assert maps.runs == [
-        ("arm_process", (MM[GOPLS], 2, 0, SIGSTOP, 0, 0)),
+        ("arm_process", (MM[GOPLS], GOPLS.start_boottime_ns, 2, 0, SIGSTOP, 0, 0)),
         ("arm_group", (42, 3, SIGSTOP, 1)),
     ]
 
@@ -100,7 +100,7 @@ def test_stop_is_new_once_until_it_is_cleared(maps: FakeMaps, fuses: KernelFuses
     fuses.clear_stop(GOPLS)
     seen.append(fuses.accept(event))
     assert seen == [True, False, True]
-    assert maps.runs == [("clear_stop", (MM[GOPLS],))]
+    assert maps.runs == [("clear_stop", (MM[GOPLS], GOPLS.start_boottime_ns))]
 
 
 def test_stop_without_a_record_is_found_in_the_map_once(

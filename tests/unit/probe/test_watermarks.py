@@ -2,6 +2,7 @@ import struct
 
 import pytest
 
+from ebpftrace.events import ProcessKey
 from ebpftrace.probe.structs import StructDecoder, TrackedEntry
 from ebpftrace.probe.watermarks import Watermarks
 from ebpftrace.units import PAGE_SIZE
@@ -29,9 +30,9 @@ def part(cgroup_id: int, pages: int) -> TrackedEntry:
 
 def test_marks_are_set_in_pages_rounded_up(maps: FakeMaps) -> None:
     marks = Watermarks(maps, STRUCTS)  # type: ignore[arg-type]
-    marks.set_process(8, 10 * PAGE_SIZE + 1)
+    marks.set_process(8, ProcessKey(7, 99), 10 * PAGE_SIZE + 1)
     marks.set_group(42, 0)
-    assert maps.runs == [("mark_process", (8, 11)), ("mark_group", (42, 0, 0))]
+    assert maps.runs == [("mark_process", (8, 99, 11)), ("mark_group", (42, 0, 0))]
 
 
 def test_wrong_sum_is_corrected_once_with_the_next_mark(maps: FakeMaps) -> None:
