@@ -4,9 +4,7 @@ All sizes are bytes; times are nanoseconds.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
-
-from ebpftrace.values import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

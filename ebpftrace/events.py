@@ -4,12 +4,11 @@ Sizes are bytes; times are nanoseconds, of CLOCK_MONOTONIC if the name has no ot
 (comm, arguments, paths) were cleaned by `ebpftrace.text.clean`."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from signal import SIGKILL
 
 from ebpftrace.counters import CgroupCounters, CgroupPressure, Delays, ProcessCounters, Usage
-from ebpftrace.values import dataclass
 
 
 class StartCause(StrEnum):

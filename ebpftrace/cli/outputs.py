@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast, get_args
 
@@ -12,7 +13,6 @@ from click.shell_completion import CompletionItem
 
 from ebpftrace.errors import EbpftraceError, UsageError
 from ebpftrace.trusted.exports import open_export
-from ebpftrace.values import dataclass
 from ebpftrace.views.factory import Output, open_view
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from ebpftrace.values import dataclass
 
 _CLONE = Path(__file__).resolve().parents[2]
 _ANSWER_SECONDS = 20

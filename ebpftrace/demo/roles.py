@@ -1,9 +1,9 @@
 """The three jobs: their names, what they do, and their limits."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ebpftrace.units import MIB
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, ProbeError
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.units import MIB, format_bytes
-from ebpftrace.values import dataclass
 
 NEEDED_BYTES = 96 * MIB
 NEEDED_COLD_BYTES = 112 * MIB

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,7 +16,6 @@ from ebpftrace.host import meminfo
 from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 from ebpftrace.probe import Probe
 from ebpftrace.probe.kernel import KernelProbe
-from ebpftrace.values import dataclass
 
 if TYPE_CHECKING:
     from ebpftrace.act.fuse.holding.holding import Holding
@@ -111,7 +111,7 @@ class Environment:
     `protect` and `open_priority` are called with a breaker only.
     """
 
-    time: TimeSource = SystemTime()
+    time: TimeSource = SystemTime()  # noqa: RUF009 - it has no state
     open_probe: OpenProbe = open_kernel_probe
     open_holding: "Callable[[int], Holding]" = open_holding
     open_store: "Callable[[Path], Store]" = open_sqlite_store

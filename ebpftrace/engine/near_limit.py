@@ -8,6 +8,7 @@ all else, and a snapshot is taken at once where one has come to what exhausts it
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.events import CgroupRead, ProcessKey
@@ -16,7 +17,6 @@ from ebpftrace.ledger import Snapshot
 from ebpftrace.ledger.held import taken_share
 from ebpftrace.ledger.shared import total
 from ebpftrace.probe import Probe
-from ebpftrace.values import dataclass
 
 PAUSE_NS, CLOSE_PAUSE_NS = 40_000_000, 10_000_000
 """Between two looks at a job near its limit, and at one that is close to it."""

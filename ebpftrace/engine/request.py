@@ -1,12 +1,12 @@
 """What a user asked to be watched, and how."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.act.audit.place import DEFAULT_FILE
 from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.probe import Selection
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

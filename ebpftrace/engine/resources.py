@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ebpftrace.engine.request import WatchRequest
@@ -10,7 +10,6 @@ from ebpftrace.errors import EbpftraceError, LogTakenError
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.probe import FuseDefault
 from ebpftrace.text import clean
-from ebpftrace.values import dataclass
 
 if TYPE_CHECKING:
     from ebpftrace.act.audit.log import AuditLog

@@ -6,12 +6,12 @@ debug/elf (the container), runtime/debug.ParseBuildInfo (the module text).
 
 import os
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ebpftrace.golang.elf import ElfFile, NotElfError
 from ebpftrace.text import clean
-from ebpftrace.values import dataclass
 
 _ByteOrder = Literal["little", "big"]
 

@@ -9,8 +9,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-
-from ebpftrace.values import dataclass
+from dataclasses import dataclass
 
 _PT_LOAD, _PT_NOTE = 1, 4
 _PF_X, _PF_W = 1, 2

@@ -7,11 +7,11 @@ busy, or a cache is warm. Levels may not: a job's peak repeats within a few perc
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 from ebpftrace.history.run import Run
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
-from ebpftrace.values import dataclass
 
 MOST_RUNS = 5
 _WARP, _WARP_S = 3.0, 10.0

@@ -9,11 +9,11 @@ has no past.
 """
 
 import re
+from dataclasses import dataclass
 
 from ebpftrace.jobs.ci.run import run_id
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.run_parts import without_run_parts
-from ebpftrace.values import dataclass
 
 _MAX_KEY = 2048  # characters; a job with a longer one has no past
 _TOKEN = re.compile(r"[0-9A-Za-z]+")

@@ -1,10 +1,10 @@
 """One run of a job: what it held over time, and how it ended."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from ebpftrace.history.recurring import RecurringJob
-from ebpftrace.values import dataclass
 
 
 class RunEnd(StrEnum):

@@ -1,11 +1,11 @@
 """Where runs are kept: the interface, and how much of it there may be."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from ebpftrace.history.recurring import RecurringJob
 from ebpftrace.history.run import Run
 from ebpftrace.units import MIB
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

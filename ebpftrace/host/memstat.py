@@ -14,14 +14,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ebpftrace.counters import CgroupContents
 from ebpftrace.host.bounded import bounded
 from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 LEAST_BYTES = 16 * MIB
 """Less is not looked at: it counts as held."""

@@ -6,13 +6,13 @@ Source: /proc/self/mountinfo, proc_pid_mountinfo(5); cgroups(7).
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.text import lines
 from ebpftrace.units import KIB
-from ebpftrace.values import dataclass
 
 _OTHERS_MOUNTS, _OTHERS_LIMIT, _OTHERS_LINE = 1024, 128 * KIB, 8 * KIB
 _MOST_OPTIONS = 64

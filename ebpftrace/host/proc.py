@@ -11,6 +11,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
@@ -26,7 +27,6 @@ from ebpftrace.host.reading.proc_file import (
 )
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, PAGE_SIZE
-from ebpftrace.values import dataclass
 
 PROC = Path("/proc")
 ENVIRON_LIMIT = 2 * MIB  # arguments and environment with a stack limit of 8 MiB: execve(2)

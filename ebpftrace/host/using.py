@@ -8,6 +8,7 @@ Source: proc_pid_fd(5), proc_pid_cwd(5), proc_pid_root(5).
 import contextlib
 import os
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
@@ -15,7 +16,6 @@ from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.proc import Stat, read_environ, read_stat
 from ebpftrace.text import PATH_LIMIT
-from ebpftrace.values import dataclass
 
 FileId = tuple[int, int]
 """Device and inode."""

@@ -9,6 +9,7 @@ of what they run. A job may have restarted them. The kernel numbers sessions (pa
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import NotPermittedError
@@ -16,7 +17,6 @@ from ebpftrace.host.proc import PROC, Stat, read_cmdline, read_environ, read_ses
 from ebpftrace.jobs.ci import CI_SYSTEMS
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, CiSystem
 from ebpftrace.process_names import cut_name
-from ebpftrace.values import dataclass
 
 _DEPTH = 32
 _CACHED_ANCESTORS = 4096

@@ -1,6 +1,6 @@
 """A job's identity: what the resolver finds, and what all other rooms know a job by."""
 
-from ebpftrace.values import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

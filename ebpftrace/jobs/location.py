@@ -1,10 +1,9 @@
 """Where a process runs, as the path of its cgroup shows it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.jobs.ci.run import NAME_WIDTH
 from ebpftrace.text import clean
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ A finding may judge the whole cgroup, in which processes run that are not watche
 of a tmpfs that no process holds. Sizes are bytes, times CLOCK_MONOTONIC nanoseconds.
 """
 
+from dataclasses import dataclass
+
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState
 from ebpftrace.ledger.curve import LONGEST_NS, floor_at
 from ebpftrace.units import MIB, format_bytes
-from ebpftrace.values import dataclass
 
 NAMED_SHARE = 2 / 3
 """A process is named in a finding about its job if it accounts for so much of it."""

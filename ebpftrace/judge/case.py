@@ -1,7 +1,7 @@
 """One subject that is judged: its history, and the findings that are in force."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ebpftrace.judge.finding import Finding, Subject
@@ -10,7 +10,6 @@ from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.climbs.floor import FINE_NS
 from ebpftrace.ledger.trend import Trend
-from ebpftrace.values import dataclass
 
 _CLOSE_SHARE = 0.5
 """Of a limit: above it a verdict may depend on how long nothing has changed."""

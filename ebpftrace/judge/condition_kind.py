@@ -5,10 +5,9 @@ act/policy says how a value of that type is written.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, TypeVar
-
-from ebpftrace.values import dataclass
 
 _Made = TypeVar("_Made")
 

@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
-from ebpftrace.values import dataclass
 
 BytesToBound = Callable[[Samples], int | None]
 """How many more bytes a history may hold until it meets a bound; 0 or less where it is met.

@@ -1,10 +1,10 @@
 """What the judge reports: measured, bound, since when, and one sentence for people."""
 
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.values import dataclass
 
 
 class Severity(IntEnum):

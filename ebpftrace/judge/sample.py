@@ -1,10 +1,9 @@
 """One subject, a job or a process, at one moment: what the detectors judge."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.held import SharedLimit
-from ebpftrace.values import dataclass
 
 _NEAR_SHARE = 0.95
 """Of the limit: above it a reading that comes soon after the last one is of interest."""

@@ -1,6 +1,6 @@
 """The open account of a job, with those of its processes."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from ebpftrace.counters import CgroupCounters, Usage
 from ebpftrace.events import ProcessKey, StartCause
@@ -18,7 +18,6 @@ from ebpftrace.ledger.snapshot import (
     ProcessSnapshot,
 )
 from ebpftrace.ledger.trend import NO_TREND, Trend
-from ebpftrace.values import dataclass
 
 _HELD_BEFORE = (StartCause.FOUND, StartCause.RENAME, StartCause.SHARED)
 """Starts of processes that held their memory before they were tracked."""

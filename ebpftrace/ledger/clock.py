@@ -1,8 +1,7 @@
 """From the kernel's clocks to the calendar."""
 
 import time
-
-from ebpftrace.values import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
 """What a job holds that the kernel cannot drop, and how much more fits below its limit."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
 from ebpftrace.limits import own_level, shared_levels
-from ebpftrace.values import dataclass
 
 _KERNEL_PART = 4  # of the limit may be the kernel's where its memory is not known
 _LAG_PART = 64  # of the limit: how far memory.stat may be behind the charge

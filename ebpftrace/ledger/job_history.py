@@ -1,11 +1,12 @@
 """What one job held over time: its growth, its trend and its curves."""
 
+from dataclasses import dataclass
+
 from ebpftrace.ledger.curve import Curve, CurveKeeper, flat_curve
 from ebpftrace.ledger.growth import NEVER_NS, GrowthWindow
 from ebpftrace.ledger.snapshot import GrowthRates
 from ebpftrace.ledger.trend import NO_TREND, JobSeries, Trend
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 _FORGET_NS = 30 * NS_PER_SECOND
 _NO_GROWTH = GrowthRates()

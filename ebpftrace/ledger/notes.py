@@ -1,6 +1,7 @@
 """What happened between two snapshots, each reported once."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -8,7 +9,6 @@ from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import OomKilled, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.limits import fullest_level
-from ebpftrace.values import dataclass
 
 
 class ProcessChange(StrEnum):

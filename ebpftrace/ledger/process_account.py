@@ -1,6 +1,6 @@
 """The open account of one process."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ebpftrace.counters import Delays, ProcessCounters, Usage
@@ -10,7 +10,6 @@ from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.process_history import ProcessHistory
 from ebpftrace.ledger.snapshot import ProcessSnapshot, ProcessState
 from ebpftrace.ledger.trend import Trend
-from ebpftrace.values import dataclass
 
 if TYPE_CHECKING:
     from ebpftrace.ledger.accounts import JobAccount

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ebpftrace.counters import CgroupCounters, Usage
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Sizes are bytes. `monotonic_ns` is CLOCK_MONOTONIC; every `*_time_ns` is Unix ti
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -24,7 +24,6 @@ from ebpftrace.ledger.held import (
     shared_limit,
 )
 from ebpftrace.ledger.trend import NO_TREND, Trend
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Where held memory is heading: the only estimate of when a limit will be reached."""
 
+from dataclasses import dataclass
+
 from ebpftrace.ledger.climbs.climb import SteadyClimb
 from ebpftrace.ledger.series import HeldSeries
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 _RECENT_NS = 2 * 60 * NS_PER_SECOND
 _SHORTEST_LOOK_NS = 5 * NS_PER_SECOND

@@ -10,11 +10,10 @@ Sixteen such steps decide a name against all globs at once. Same rules as
 """
 
 import struct
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from ebpftrace.errors import UsageError
 from ebpftrace.process_names import COMM_BYTES, bracket
-from ebpftrace.values import dataclass
 
 MAX_WORDS = 8
 _ANY = frozenset(range(1, 256))

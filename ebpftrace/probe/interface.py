@@ -1,11 +1,11 @@
 """What the engine and the breaker need of the kernel side, whatever implements it."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
 from ebpftrace.events import Event, FuseScope, GroupReading, ProcessKey, ProcessStarted
-from ebpftrace.values import dataclass
 
 
 class AfterResumes(IntEnum):

@@ -7,13 +7,13 @@ that run at once may count one wrongly, so they are counted anew once a minute.
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from ebpftrace.events import QuotaReached, SharedTable
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.loading.settings import MAX_QUOTAS
 from ebpftrace.probe.structs import CGROUP_PATH, PATH, PROCESS_PATH, QUOTA, StructDecoder
-from ebpftrace.values import dataclass
 
 _TABLES = tuple(SharedTable)  # enum table of types.h, without TABLE_QUOTAS
 _QUOTAS = len(_TABLES)

@@ -3,6 +3,7 @@
 import os
 import struct
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from ebpftrace.events import Event, LossesRead, ProcessKey, ProcessRead
 from ebpftrace.probe.fuses import KernelFuses
@@ -17,7 +18,6 @@ from ebpftrace.probe.sharing import Sharing
 from ebpftrace.probe.structs import LOSSES
 from ebpftrace.probe.watermarks import Watermarks
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 _WHOLE_NS = 60 * NS_PER_SECOND
 """Between two readings of everything, where nothing was missed meanwhile."""

@@ -6,6 +6,7 @@ compiler gets the row's number as RECORD_NAME and its size, which it compares wi
 
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import (
@@ -31,7 +32,6 @@ from ebpftrace.probe.structs import (
 from ebpftrace.shared_values import SharedBytes
 from ebpftrace.text import PATH_LIMIT, clean
 from ebpftrace.units import PAGE_SIZE
-from ebpftrace.values import dataclass
 
 _HEADER = struct.Struct("=IIQ")  # struct header: type, size, time
 _ARGS, _PATH = 256, 256  # ARGS_LEN, PATH_LEN

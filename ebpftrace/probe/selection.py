@@ -1,9 +1,9 @@
 """Which processes are watched."""
 
 import shlex
+from dataclasses import dataclass
 
 from ebpftrace.text import clean
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -14,7 +15,6 @@ from ebpftrace.trusted.rules import (
     owner_reason,
 )
 from ebpftrace.trusted.walk import follow_file, follow_folder, refusal
-from ebpftrace.values import dataclass
 
 _ALWAYS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 

@@ -1,9 +1,10 @@
 """Steps, outcomes, fuse events and remarks as lines of text."""
 
+from dataclasses import dataclass
+
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.units import format_duration
-from ebpftrace.values import dataclass
 from ebpftrace.views import formatting
 from ebpftrace.views.cells import cut
 from ebpftrace.views.text_lines import WIDTH, line, wrapped_lines

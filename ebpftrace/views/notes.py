@@ -4,6 +4,7 @@ One row of FORMATS each; the other modules of views/ look a note up here.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ebpftrace.act.incident.records import Record, identity_fields, key_fields, rfc3339
@@ -17,7 +18,6 @@ from ebpftrace.ledger.notes import (
     StallNote,
 )
 from ebpftrace.units import format_bytes, format_duration
-from ebpftrace.values import dataclass
 from ebpftrace.views import formatting
 from ebpftrace.views.cells import cut
 from ebpftrace.views.fields import counter_fields, usage_fields

@@ -1,6 +1,6 @@
 """What a view gets when a watch starts."""
 
-from ebpftrace.values import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

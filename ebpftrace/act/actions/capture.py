@@ -13,6 +13,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
 from typing import Annotated, Any
@@ -33,7 +34,6 @@ from ebpftrace.text import clean
 from ebpftrace.trusted import TrustedFolder
 from ebpftrace.trusted.rules import owner_reason
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, format_bytes
-from ebpftrace.values import dataclass
 
 MANIFEST = "manifest.json"
 _PARTIAL = ".partial"

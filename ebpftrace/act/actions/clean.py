@@ -7,6 +7,7 @@ another file system (emptying.py).
 """
 
 import os
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -27,7 +28,6 @@ from ebpftrace.act.process.cache_dirs import CacheDir
 from ebpftrace.host.pidfd import is_alive
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, format_bytes
-from ebpftrace.values import dataclass
 
 FolderVariable = Literal["GOPLSCACHE", "GOCACHE", "TMPDIR"]
 

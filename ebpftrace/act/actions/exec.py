@@ -1,6 +1,6 @@
 """exec: run a program with its arguments, without a shell."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from ebpftrace.act.actions.support.action import Action
@@ -9,7 +9,6 @@ from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.act.actions.support.action import Action, NoOptions
@@ -33,7 +34,6 @@ from ebpftrace.host.cgroups import memory_cgroup, v1_cgroup
 from ebpftrace.host.mounts import mounts
 from ebpftrace.text import PATH_LIMIT, clean
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 _POLL_NS = 10_000_000  # neither freezer notifies
 _MOST_FOLDERS = 64

@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
@@ -19,7 +19,6 @@ from ebpftrace.errors import UntrustedError
 from ebpftrace.text import clean
 from ebpftrace.trusted import TrustedFolder
 from ebpftrace.units import KIB, NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 _NOT_REGULAR = "it is not a regular file"
 _TEMPLATE_LIMIT = 16 * KIB

@@ -5,6 +5,7 @@ Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 """
 
 import errno
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,6 @@ from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.host.memstat import read_contents
 from ebpftrace.units import NS_PER_SECOND, format_bytes
-from ebpftrace.values import dataclass
 
 _PARTLY = {errno.EAGAIN, errno.EBUSY, errno.EINTR}  # less was reclaimed than asked
 

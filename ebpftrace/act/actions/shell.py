@@ -1,5 +1,6 @@
 """shell: run a line of the policy in /bin/sh. The only action that uses a shell."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from ebpftrace.act.actions.support.action import Action
@@ -7,7 +8,6 @@ from ebpftrace.act.actions.support.program import start_program
 from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.units import KIB, NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 SHELL = "/bin/sh"
 

@@ -9,7 +9,7 @@ and a debugger that keeps it from ending.
 
 import signal
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from ebpftrace.act.actions.support.action import Action
@@ -26,7 +26,6 @@ from ebpftrace.act.process.undo import Undo
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.units import NS_PER_SECOND, format_duration
-from ebpftrace.values import dataclass
 
 Name = Literal["QUIT", "INT", "HUP", "TERM", "USR1", "USR2", "ABRT", "KILL"]
 

@@ -4,6 +4,7 @@ Source: org.freedesktop.systemd1(5).
 """
 
 import os
+from dataclasses import dataclass
 from threading import Event
 from typing import Annotated, Any
 
@@ -18,7 +19,6 @@ from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.jobs.systemd import units
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 _BUS, _PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 _CALL_SECONDS = 5.0

@@ -4,6 +4,7 @@ Above memory.high the kernel reclaims and puts the allocating tasks to sleep. cg
 only: the soft limit of v1 slows no task. Source: cgroup-v2.rst.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,6 @@ from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.units import NS_PER_SECOND, PAGE_SIZE, format_bytes
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ budget early.
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.policy.policy import Budget
 from ebpftrace.units import NS_PER_SECOND, format_duration
-from ebpftrace.values import dataclass
 
 KEPT_NS = 24 * 3600 * NS_PER_SECOND
 """Older entries are dropped: no window and no cool-down is longer than a day."""

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,7 +11,6 @@ from ebpftrace.act.audit.log import KEPT
 from ebpftrace.act.incident.records import Record
 from ebpftrace.trusted import TrustedFolder
 from ebpftrace.units import KIB
-from ebpftrace.values import dataclass
 
 _LINE_LIMIT = 256 * KIB
 

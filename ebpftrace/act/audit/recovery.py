@@ -1,14 +1,13 @@
 """Replays the audit log of earlier runs: budgets, cool-downs, and unfinished incidents."""
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.audit.records import AuditRecordType
 from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.process.undo import Undo
-from ebpftrace.values import dataclass
 
 
 @dataclass(slots=True)

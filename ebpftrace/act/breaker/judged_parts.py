@@ -1,7 +1,7 @@
 """What each process has of what a finding judged, and what no watched process has of it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.act.breaker.lazily_freed import lazily_freed
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
@@ -10,7 +10,6 @@ from ebpftrace.host import proc
 from ebpftrace.judge.attribution import Unattributed, job_gain, process_gain, unattributed
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState
 from ebpftrace.units import MIB, NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 _SHORTEST_NS = 60 * NS_PER_SECOND
 """A gain is compared over so long at least: in less, noise is a large part of it."""

@@ -1,6 +1,6 @@
 """Did a step help? Judged from snapshots, and from the cgroup's files without a process."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 
 from ebpftrace.act.incident.incident import Incident
@@ -8,7 +8,6 @@ from ebpftrace.act.incident.job_memory import JobMemory
 from ebpftrace.events import ProcessKey
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState, Snapshot
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 DOWN_SHARE = 0.8
 """Memory is down once at most this share of the amount that was judged is left."""

@@ -1,11 +1,12 @@
 """One step of a ladder, from its start to its end."""
 
+from dataclasses import dataclass
+
 from ebpftrace.act.actions.support.running import Ended, Running, Written
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.policy.policy import Step
 from ebpftrace.text import clean
 from ebpftrace.units import format_duration
-from ebpftrace.values import dataclass
 
 
 @dataclass(slots=True)

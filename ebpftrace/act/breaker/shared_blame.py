@@ -7,12 +7,12 @@ name are the targets together.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from ebpftrace.act.process.identity import own_ancestry
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.ledger import ProcessSnapshot
-from ebpftrace.values import dataclass
 
 MAX_GROUP = 256
 """How many processes are ended as one, at most: each takes a descriptor."""

@@ -1,6 +1,7 @@
 """Selects the processes of a job that an incident is about."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ebpftrace.act.breaker.judged_parts import judged_parts
 from ebpftrace.act.breaker.lazily_freed import spared
@@ -13,7 +14,6 @@ from ebpftrace.act.policy.matching import policy_for
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
-from ebpftrace.values import dataclass
 
 TARGET_SHARE = 1 / 3
 """A target accounts for at least this share of what was judged of its job."""

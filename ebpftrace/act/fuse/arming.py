@@ -1,7 +1,7 @@
 """The bounds that the kernel holds now, and the fuses that were raised."""
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.act.fuse.bounds import EXEMPT, BoundKey, Bounds, GroupBound, ProcessBound
 from ebpftrace.act.policy.fuse import Fuse
@@ -9,7 +9,6 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.ledger import Snapshot
 from ebpftrace.probe import FuseControl
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 _FREEING_NS = 3 * NS_PER_SECOND  # the kernel frees a large process within a second or two
 _DROPPED = 0.9  # of the usage at which a bound was raised: below it the old bound holds again

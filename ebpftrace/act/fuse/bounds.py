@@ -7,7 +7,7 @@ memory grow, so the bound comes down with each snapshot then.
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -22,7 +22,6 @@ from ebpftrace.golang.telemetry import MONITOR_BYTES
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapshot
 from ebpftrace.probe import AfterResumes, FuseDefault
-from ebpftrace.values import dataclass
 
 EXEMPT = 0xFFFF_FFFF
 """In place of a signal: never stop this process (bpf/fuse.h)."""

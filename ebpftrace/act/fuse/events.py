@@ -1,10 +1,10 @@
 """Events and commands of the fuse, as plain values."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.values import dataclass
 
 
 class FuseEventKind(StrEnum):

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ebpftrace.judge import words
 from ebpftrace.judge.sharing import LEAST_SHARE, PART
@@ -9,7 +10,6 @@ from ebpftrace.ledger import JobSnapshot, Snapshot
 from ebpftrace.ledger.climbs.floor import FINE_NS
 from ebpftrace.ledger.held import SharedLimit
 from ebpftrace.ledger.series import CLOSEST_NS
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

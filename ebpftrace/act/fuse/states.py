@@ -1,7 +1,7 @@
 """The states of a process that a fuse stops, and all transitions between them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from ebpftrace.act.fuse.bounds import BoundKey
@@ -9,7 +9,6 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
-from ebpftrace.values import dataclass
 
 
 class StopState(Enum):

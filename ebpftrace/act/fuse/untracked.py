@@ -4,9 +4,10 @@ No fuse stops them. If they may take all that is left once more, a watched proce
 its backstop is not resumed for another stop, which would come too late.
 """
 
+from dataclasses import dataclass
+
 from ebpftrace.ledger import JobSnapshot, Snapshot
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 _PERIOD_NS = 300 * NS_PER_SECOND
 _LAG_SHARE = 0.01  # of the limit: what a snapshot may have missed of it

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from ebpftrace.act.process.identity import Target
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
-from ebpftrace.values import dataclass
 
 _PREFIX = "EBPFTRACE_"
 

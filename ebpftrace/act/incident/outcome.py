@@ -1,11 +1,11 @@
 """How a step ended, how an incident ended, and the events of an incident."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
-from ebpftrace.values import dataclass
 
 
 class StepStatus(StrEnum):

@@ -1,9 +1,9 @@
 """The fuse of a policy. The kernel side is bpf/fuse.h."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ebpftrace.events import FuseScope
-from ebpftrace.values import dataclass
 
 
 class FuseAction(StrEnum):

@@ -1,6 +1,7 @@
 """Which policy applies to a process: the first, in file order, whose every key matches."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ebpftrace.act.policy.policy import Match, Policy
@@ -8,7 +9,6 @@ from ebpftrace.jobs.containers import container_id
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.systemd import units
 from ebpftrace.process_names import cut_pattern
-from ebpftrace.values import dataclass
 
 _SHORT_ID = 12  # digits of a container's id, as `docker ps` shows it
 

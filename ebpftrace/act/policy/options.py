@@ -1,7 +1,7 @@
 """The options of `watch` that make a policy, as they were given: reading them takes no detector
 and no action, so that a watch without a policy imports none."""
 
-from ebpftrace.values import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ They come from `file.py` (TOML) and `command_line.py` (`--growth`, `--level`, `-
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +14,6 @@ from ebpftrace.judge.condition_kind import ConditionKind
 from ebpftrace.judge.detector import Detector
 from ebpftrace.judge.detectors.builtin import BuiltinJudgement
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 DEFAULT_GRACE_NS = 10 * NS_PER_SECOND
 

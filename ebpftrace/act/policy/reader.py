@@ -1,6 +1,7 @@
 """The tables of a policy file, one by one, into policies."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ebpftrace.act.actions import ACTIONS
@@ -22,7 +23,6 @@ from ebpftrace.act.policy.toml.tables import Key, TableReader, keys_of, suggesti
 from ebpftrace.act.policy.toml.values import found
 from ebpftrace.judge.condition_kind import Bound, ConditionKind
 from ebpftrace.text import clean
-from ebpftrace.values import dataclass
 
 _TABLES = ("match", "when", "then", "budget", "fuse")
 _FUSE = Key("fuse", "bound", LEVEL, "")

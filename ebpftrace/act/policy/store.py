@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.values import dataclass
 
 if TYPE_CHECKING:
     from ebpftrace.act.actions.support.action import Action

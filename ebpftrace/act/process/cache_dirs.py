@@ -1,6 +1,7 @@
 """The cache directories of a process, as its environment names them while it lives."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from ebpftrace.host.bounded import bounded_file
 from ebpftrace.host.proc import PROC, read_environ, read_stat
 from ebpftrace.host.using import FileId, file_id
 from ebpftrace.text import PATH_LIMIT
-from ebpftrace.values import dataclass
 
 CACHE_VARIABLES = ("GOPLSCACHE", "GOCACHE", "TMPDIR")
 

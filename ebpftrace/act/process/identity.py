@@ -6,6 +6,7 @@ later one, whose start time tells it apart.
 """
 
 import os
+from dataclasses import dataclass
 from functools import cache
 
 from ebpftrace.errors import EbpftraceError, GoneError
@@ -15,7 +16,6 @@ from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.host.pidfd import open_pidfd
 from ebpftrace.text import PATH_LIMIT, clean
-from ebpftrace.values import dataclass
 
 _INIT, _KTHREADD = 1, 2
 

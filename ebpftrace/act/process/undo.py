@@ -6,7 +6,7 @@ start of ebpftrace can undo what the last one could not.
 
 import os
 import signal
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import pidfd
 from ebpftrace.host.mounts import cgroup_devices
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

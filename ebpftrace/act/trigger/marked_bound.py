@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.act.policy.policy import Mode, Policy
 from ebpftrace.act.trigger.refresh import correct_stat_lag
@@ -14,7 +14,6 @@ from ebpftrace.judge.sample import Sample, of_job, of_process
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.verdicts import finding_of, subject_words
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
-from ebpftrace.values import dataclass
 
 _MAX_READINGS = 64
 """Readings kept between two snapshots: the floor of a window may be among them."""

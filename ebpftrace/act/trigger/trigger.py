@@ -1,6 +1,7 @@
 """Evaluates a policy's conditions (`when`, `mode`, `for`) on each snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from ebpftrace.act.policy.policy import Condition, Mode, Policy
 from ebpftrace.events import ProcessKey
@@ -9,7 +10,6 @@ from ebpftrace.judge.finding import Finding, FindingState, Subject
 from ebpftrace.judge.judge import Judge
 from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger import JobSnapshot, Snapshot
-from ebpftrace.values import dataclass
 
 History = Callable[[Subject], Samples | None]
 Judges = dict[Condition, list[Judge]]

@@ -1,5 +1,6 @@
 """What is seen of how a run ends: its processes' exits, OOM kills, and what we did."""
 
+from dataclasses import dataclass
 from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV
 
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
@@ -8,7 +9,6 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.history.run import RunEnd
 from ebpftrace.ledger import ProcessChange, ProcessNote
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 _HARMLESS_ACTIONS = frozenset({"capture", "notify", "thaw"})
 _EFFECT_NS = 30 * NS_PER_SECOND

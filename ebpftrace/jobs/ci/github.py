@@ -14,9 +14,10 @@ each. Source: nektos/act, pkg/runner/run_context.go; docs.gitea.com/usage/action
 forgejo.org/docs/latest/user/actions/reference.
 """
 
+from dataclasses import dataclass
+
 from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, number, run_id, short_name, word
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from ebpftrace.host.environ import Environ
 from ebpftrace.text import clean
-from ebpftrace.values import dataclass
 
 NAME_WIDTH = 32
 

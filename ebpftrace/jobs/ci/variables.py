@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.ci import run
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, run_id, short_name
 from ebpftrace.jobs.run_parts import without_run_parts
-from ebpftrace.values import dataclass
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -1,5 +1,7 @@
 """The built-in judgement: what is judged without any policy. It only reports."""
 
+from dataclasses import dataclass
+
 from ebpftrace.judge.condition_kind import ConditionKind, Setting, SettingType
 from ebpftrace.judge.detector import Detector
 from ebpftrace.judge.detectors.exhaustion import ExhaustionDetector
@@ -15,7 +17,6 @@ from ebpftrace.judge.detectors.shared import SharedDetector
 from ebpftrace.judge.detectors.thrash import ThrashDetector
 from ebpftrace.judge.finding import Finding, Severity
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 
 def builtin_detectors() -> tuple[Detector, ...]:

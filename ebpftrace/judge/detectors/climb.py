@@ -1,5 +1,6 @@
 """climb: the floor of the curve rises steadily, by at least so many bytes a second."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -8,7 +9,6 @@ from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import NS_PER_SECOND, format_duration
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

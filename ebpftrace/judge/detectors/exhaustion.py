@@ -1,5 +1,6 @@
 """exhaustion: nearly all of the limit is taken by what cannot be dropped."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -8,7 +9,6 @@ from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import grew, limit_is_shared
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 EXHAUSTED_SHARE = 0.97
 """Of a limit. Healthy jobs were seen to end well with 96 % taken."""

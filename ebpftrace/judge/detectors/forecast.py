@@ -1,13 +1,13 @@
 """forecast: at the rate of its steady climb the limit will be reached. It is not a leak yet."""
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
 from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
-from ebpftrace.values import dataclass
 
 NAME = "forecast"
 

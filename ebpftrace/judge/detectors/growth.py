@@ -1,5 +1,6 @@
 """growth: bytes gained within a window, over the floor of that window."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -10,7 +11,6 @@ from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger.climbs.floor import FINE_NS
 from ebpftrace.ledger.series import CLOSEST_NS
 from ebpftrace.units import NS_PER_SECOND, format_duration
-from ebpftrace.values import dataclass
 
 _ALIKE = 1.5  # rates that differ by a smaller factor are called the same
 _SAMPLES_A_WINDOW = 4  # a gain from before it counts for a quarter of it at most

@@ -1,5 +1,6 @@
 """hang: the job waits at its limit, and the kernel kills no process to end that."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -9,7 +10,6 @@ from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import limit_is_shared
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 NAME = "hang"
 

@@ -1,5 +1,6 @@
 """leak: there is evidence that it will not stop by itself, and not only a climb."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -9,7 +10,6 @@ from ebpftrace.judge.past import JobPast
 from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger.climbs.climb import SteadyClimb
 from ebpftrace.units import MIB
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """level: held memory reached a bound, in bytes or as a share of the limit."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -11,7 +12,6 @@ from ebpftrace.judge.sample import Sample
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import grew, limit_is_shared, nearer_shared
 from ebpftrace.ledger.held import SharedLimit
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

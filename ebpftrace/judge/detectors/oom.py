@@ -1,5 +1,6 @@
 """oom: the kernel's OOM killer killed a process of the job."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -10,7 +11,6 @@ from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
 from ebpftrace.ledger import JobSnapshot, OomNote
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 NAME = "oom"
 

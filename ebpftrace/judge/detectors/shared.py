@@ -1,5 +1,6 @@
 """shared: a limit that other jobs filled is near, and this job did not bring it nearer."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -7,7 +8,6 @@ from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
 from ebpftrace.judge.sharing import grew, limit_is_shared, nearer_shared
-from ebpftrace.values import dataclass
 
 NAME = "shared"
 

@@ -1,6 +1,7 @@
 """thrash: at a limit, and the kernel busy reclaiming what is needed again at once."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from mmap import PAGESIZE
 from typing import ClassVar
 
@@ -11,7 +12,6 @@ from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.sample import Sample
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

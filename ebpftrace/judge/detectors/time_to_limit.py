@@ -1,5 +1,6 @@
 """time_to_limit: at the rate of its steady climb, the limit is less than so far away."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ebpftrace.judge import words
@@ -8,7 +9,6 @@ from ebpftrace.judge.detector import Detector, Verdict
 from ebpftrace.judge.finding import FindingUnit, Severity
 from ebpftrace.judge.samples import Samples
 from ebpftrace.units import NS_PER_SECOND, format_duration
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

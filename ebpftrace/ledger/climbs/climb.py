@@ -5,12 +5,12 @@ The snapshot, the views and the judge all show this one.
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import itemgetter, sub, truediv
 from typing import Protocol
 
 from ebpftrace.ledger.climbs.floor import KEPT_NS, Floor
 from ebpftrace.units import MIB, NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 WARM_UP_NS = 8 * NS_PER_SECOND
 """A younger series has no rate yet, and a shorter rise is no climb."""

@@ -6,6 +6,7 @@ layouts to old kernels.
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ebpftrace.errors import NoBtfError, ProbeError
 from ebpftrace.probe.loading.known_types import KernelTypes
@@ -14,7 +15,6 @@ from ebpftrace.probe.loading.percpu import cpu_offsets, possible_cpus
 from ebpftrace.probe.loading.reads import direct_reads
 from ebpftrace.probe.loading.sources import read_source
 from ebpftrace.units import PAGE_SIZE
-from ebpftrace.values import dataclass
 
 
 def whole_pages(size: int) -> int:

@@ -4,9 +4,8 @@ import binascii
 import json
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
-
-from ebpftrace.values import dataclass
 
 _INSTRUCTION = 8
 _ON = "on_"

@@ -1,12 +1,11 @@
 """Snapshots as JSON. The text of what has not changed is kept: only ages differ in it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ebpftrace.act.incident.records import Record
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.ledger.clock import Aging
-from ebpftrace.values import dataclass
 from ebpftrace.views.changes import Listed, SnapshotChanges
 from ebpftrace.views.fields import listed_processes, own_job_fields, process_fields
 from ebpftrace.views.json_text.encode import json_text

@@ -21,11 +21,11 @@ key's documentation. A field without default is required; one named like a keywo
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.incident import Incident
-from ebpftrace.values import dataclass
 
 OptionsT = TypeVar("OptionsT")
 

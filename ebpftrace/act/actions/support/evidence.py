@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from ebpftrace.errors import GoneError
 from ebpftrace.host import proc
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.units import KIB, MIB
-from ebpftrace.values import dataclass
 
 _PROCESS = ("status", "limits", "smaps_rollup", "stat", "sched", "io", "oom_score_adj",
             "cgroup", "mountinfo", "smaps")  # fmt: skip

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.actions.support.spawn import Child, spawn
@@ -15,7 +16,6 @@ from ebpftrace.act.process.undo import Undo
 from ebpftrace.host import pidfd
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, format_bytes
-from ebpftrace.values import dataclass
 
 _CHUNK = 64 * KIB
 _CHUNKS_PER_POLL = 16  # a flood of output must not hold up the watch

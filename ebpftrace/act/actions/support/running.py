@@ -1,11 +1,11 @@
 """An action that was started: it is polled, can be stopped, and is never waited on."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.undo import Undo
-from ebpftrace.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ import os
 import pwd
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.process.cache_dirs import CACHE_VARIABLES, CacheDir
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.mounts import mounts
 from ebpftrace.host.using import FileId, FolderUser, file_id, processes_using
-from ebpftrace.values import dataclass
 
 _SHARED_PATHS = ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/home", "/root")
 _TICK_NS = 10_000_000  # the resolution of start times and of file times

@@ -14,11 +14,11 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ebpftrace.host.descriptors import restore_limit
-from ebpftrace.values import dataclass
 
 _LEAD_SECONDS = 0.0003
 """From its executing the program to the program's first instruction, with some to spare."""

@@ -7,8 +7,7 @@ the branch that has the most evidence loses some, however many cgroups or runs i
 
 from collections import defaultdict
 from collections.abc import Sequence
-
-from ebpftrace.values import dataclass
+from dataclasses import dataclass
 
 _LEVELS = 32
 _SHARE = 4  # one part in so many is the least that any job may keep

@@ -3,11 +3,11 @@
 import json
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.act.fuse.holding.control_server import MAX_REPLY_BYTES
 from ebpftrace.text import clean
-from ebpftrace.values import dataclass
 
 REPLY_SECONDS = 5.0
 _MAX_SENTENCE = 300  # characters

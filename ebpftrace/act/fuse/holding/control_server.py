@@ -13,11 +13,11 @@ import re
 import socket
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebpftrace.errors import EbpftraceError, UntrustedError
 from ebpftrace.trusted import TrustedFolder
-from ebpftrace.values import dataclass
 
 MAX_REQUEST_BYTES = 256
 MAX_REPLY_BYTES = 1 << 16

@@ -5,14 +5,13 @@ One `Key` serves the parser, the errors with their did-you-mean, and the JSON sc
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from ebpftrace.act.policy.toml.locations import KeyPath
 from ebpftrace.act.policy.toml.values import MOST_ITEMS, Kind, found, kind_of
 from ebpftrace.text import clean
-from ebpftrace.values import dataclass
 
 _KEY_LIMIT = 40
 _MOST_MISTAKES = 100

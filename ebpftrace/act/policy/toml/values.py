@@ -6,6 +6,7 @@ A `Kind` serves the parser, the error that says what was expected, and the JSON 
 import datetime
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -13,7 +14,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND, parse_bytes, parse_duration_ns, parse_share
-from ebpftrace.values import dataclass
 
 _FOUND_LIMIT = 60
 MOST_ITEMS = 256  # of an array; each is compared with every process

@@ -1,9 +1,8 @@
 """What the effect of a key depends on besides the state."""
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from ebpftrace.values import dataclass
 from ebpftrace.views.dashboard.model.rows import Row
 from ebpftrace.views.stopped_processes import StoppedByKey
 

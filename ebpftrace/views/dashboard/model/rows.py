@@ -1,10 +1,10 @@
 """The rows of the list: jobs and processes, filtered and sorted."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ebpftrace.ledger import Curve, JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.ledger.clock import Aging
-from ebpftrace.values import dataclass
 from ebpftrace.views.dashboard.model.state import DashboardState, RowKey, Sort
 
 

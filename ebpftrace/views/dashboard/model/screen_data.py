@@ -1,11 +1,10 @@
 """The data to draw, apart from the user's state."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import OomNote, Snapshot
-from ebpftrace.values import dataclass
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.start import Started
 from ebpftrace.views.stopped_processes import StoppedByKey

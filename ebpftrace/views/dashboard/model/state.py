@@ -1,10 +1,10 @@
 """The user's state of the dashboard: cursor, filter, sort order and panes."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 
 WINDOWS_NS = (60 * NS_PER_SECOND, 300 * NS_PER_SECOND, 900 * NS_PER_SECOND)
 """The windows of sparklines and charts, in nanoseconds."""

@@ -4,13 +4,13 @@
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rich.segment import Segment
 
 from ebpftrace.counters import Usage
 from ebpftrace.ledger import JobSnapshot, JobState, ProcessSnapshot
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
-from ebpftrace.values import dataclass
 from ebpftrace.views import formatting
 from ebpftrace.views.cells import cells, cut
 from ebpftrace.views.dashboard.model.frozen import FROZEN, stopped_duration, stopped_in_row

@@ -1,8 +1,8 @@
 """The screen as a pure function of the user's state and the data."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ebpftrace.values import dataclass
 from ebpftrace.views.dashboard.model.frozen import stopped_in_row
 from ebpftrace.views.dashboard.model.rows import Row, find
 from ebpftrace.views.dashboard.model.screen_data import ScreenData

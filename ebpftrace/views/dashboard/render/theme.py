@@ -5,10 +5,10 @@ reverse. A colour only repeats what a sign or a number shows already.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from rich.style import Style
 
-from ebpftrace.values import dataclass
 from ebpftrace.views.dashboard.render.spans import Line
 from ebpftrace.views.level import Danger
 from ebpftrace.views.notes import Emphasis

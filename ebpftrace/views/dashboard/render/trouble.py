@@ -1,6 +1,7 @@
 """What is wrong with a job: its danger, the worst finding, and the last oom kill."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.style import Style
 
@@ -8,7 +9,6 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity
 from ebpftrace.ledger import JobSnapshot, OomNote
 from ebpftrace.units import NS_PER_SECOND
-from ebpftrace.values import dataclass
 from ebpftrace.views import formatting
 from ebpftrace.views.dashboard.model.frozen import stopped_in_job
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
