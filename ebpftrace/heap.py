@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ebpftrace.units import KIB, MIB, format_bytes
 
 _OWN_BYTES = 64 * MIB
-_PROCESS_BYTES, _JOB_BYTES = 32 * KIB, 96 * KIB
+_PROCESS_BYTES, _JOB_BYTES = 30 * KIB, 90 * KIB
 """What a watch takes by itself, with all its options, and for each process and for each job
 that have grown and shrunk every second for a quarter of an hour: `bench kept`. At rest it is a
 fifth of that. Each process may be a job of its own, also in a cgroup that it shares."""

@@ -108,7 +108,7 @@ _DEFAULT_COMMS = ("gopls",)
               envvar="EBPFTRACE_MAX_MEMORY", show_envvar=True,
               help="Resident memory that the watch itself may take, which bounds how many "
                    "processes it watches at a time; at least 72MiB.  [a quarter of the "
-                   "machine's, at least 1088MiB]")  # fmt: skip
+                   "machine's, at least 1GiB]")  # fmt: skip
 @click.option("--once", is_flag=True, help="Take one snapshot, then end.")
 @click.option("--screenshot", type=click.Path(dir_okay=False, path_type=Path), default=None,
               metavar="FILE.svg",
