@@ -154,7 +154,7 @@ class CgroupPaths:
         """
         below = _below(path, self._mount_root)
         names = below.split("/")[:_MAX_DEPTH] if below else []
-        above = path.rstrip("/").removesuffix(f"/{below}")
+        above = "".join(f"/{name}" for name in _split(self._mount_root))
         at = ""
         for name in names:
             at = f"{at}/{name}"

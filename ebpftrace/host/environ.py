@@ -9,7 +9,7 @@ from ebpftrace.units import KIB
 MOST_VARIABLES = 2048
 """So many are kept whatever their names are."""
 
-_MOST_LOOKED_AT = 4096  # a process may have a million that have two bytes each
+_MOST_LOOKED_AT = 16384  # a process may have a million that have two bytes each
 _KEPT_BYTES = 256 * KIB
 _MOST_KEPT_BYTES = 512 * KIB
 _OVERHEAD = 170  # bytes that Python takes for each

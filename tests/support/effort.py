@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Effort(Generic[Result]):
-    """`steps` are lines of Python that ran: some ten thousand take a millisecond.
+    """`steps` are lines of Python that ran: some thirty thousand take a millisecond.
 
     `cpu_seconds` is the thread's processor time, also of what is not Python, such as a regular
     expression. To count lines takes several times as long as the lines.
