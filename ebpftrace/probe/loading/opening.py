@@ -36,10 +36,10 @@ def load_programs(
 ) -> tuple[Programs, dict[str, str]]:
     """The programs, and the tracepoint of each that is attached to one.
 
-    `iterators` has BTF ids by program; for `sizes` and `urgent` see `resized`. `fill` is called once
-    the maps are there. Another thread makes them and loads the programs, while this one calls
-    `meanwhile`. Raises the errors of `KernelProbe`, or what `meanwhile` raises; everything is
-    closed then.
+    `iterators` has BTF ids by program; for `sizes` and `urgent` see `resized`. `fill` is called
+    once the maps are there. Another thread makes them and loads the programs, while this one
+    calls `meanwhile`. Raises the errors of `KernelProbe`, or what `meanwhile` raises;
+    everything is closed then.
     """
     compiler = partial(compile_programs, explain=explain)
     try:
