@@ -35,7 +35,7 @@ def test_the_watched_process_that_holds_most_is_acted_on_in_time(tmp_path: Path)
         other.do("touch 0")
         with watching(tmp_path, *options) as watch:
             watch.wait_for(is_type("snapshot"), SECONDS)
-            other.send("grow 2MiB 18MiB")
+            other.send("grow 1MiB 18MiB")
             step = watch.wait_for(is_step("shell"), SECONDS)
             watch.wait_for(is_step("capture"), SECONDS)  # its sync may end after the hook
             steps = [one["action"] for one in of_type(watch, "step")]
