@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -45,35 +45,36 @@ then = [{{ action = "capture", folder = "{folder}", keep = {keep} }}]
 
 
 @contextmanager
+def attacking(group: MemoryCgroup, argv: Sequence[str]) -> Iterator[MemoryCgroup]:
+    """A program that runs until the end."""
+    process = subprocess.Popen(argv)
+    try:
+        yield group
+        assert process.poll() is None
+    finally:
+        process.kill()
+        group.remove()
+        process.wait()
+
+
+@contextmanager
 def spilling(folder: Path, cgroups: int = CGROUPS) -> Iterator[MemoryCgroup]:
     """Processes of one user, each in another cgroup, hold some memory."""
     with memory_cgroup() as group:
         begin = delegated(group)
         program = named(flood_binary(), SPILLER, folder)
-        process = subprocess.Popen(
-            begin.inside([program, "spill", str(group.path), str(cgroups)])
-        )
-        try:
+        argv = begin.inside([program, "spill", str(group.path), str(cgroups)])
+        with attacking(group, argv):
             yield group
-            assert process.poll() is None
-        finally:
-            process.kill()
-            group.remove()
-            process.wait()
 
 
 @contextmanager
 def pretending(_folder: Path) -> Iterator[MemoryCgroup]:
     """Processes of one cgroup say they are runs of CI jobs, each of another one."""
     with memory_cgroup() as group:
-        process = subprocess.Popen(group.inside([pretend_binary(), "live", str(CGROUPS)]))
-        try:
+        argv = group.inside([pretend_binary(), "live", str(CGROUPS)])
+        with attacking(group, argv):
             yield group
-            assert process.poll() is None
-        finally:
-            process.kill()
-            group.remove()
-            process.wait()
 
 
 @pytest.mark.parametrize("attack", [spilling, pretending])

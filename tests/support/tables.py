@@ -4,24 +4,13 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 
-from ebpftrace.events import SharedTable
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.programs import Programs
+from ebpftrace.probe.quotas import _PATHS
+from ebpftrace.probe.structs import CGROUP_PATH, PATH
 from tests.support.observer import Observer
 
-_PROCESS_PATH = struct.calcsize("=4Q4I16s9q14Q")
-_CGROUP_PATH = struct.calcsize("=44Q")
-_PATH = struct.Struct("=8Q")  # of struct quota_path
 _PATH_BYTES = struct.calcsize("=9Q")
-
-_PATHS = {
-    SharedTable.PROCESSES: ("processes", _PROCESS_PATH),
-    SharedTable.CGROUPS: ("cgroups", _CGROUP_PATH),
-    SharedTable.LINEAGE: ("lineage", 0),
-    SharedTable.RECLAIM: ("reclaiming", 8),
-    SharedTable.STOPPED: ("stopped_paths", 0),
-}
-"""By table: its map, and where in a value the path of cgroups begins."""
 
 
 class Tables:
@@ -48,7 +37,7 @@ class Tables:
         """By cgroup with any: how many processes it counts, and their pages."""
         sums = {}
         for key, value in self._items("cgroups"):
-            (processes,) = struct.unpack_from("=q", value, _CGROUP_PATH + _PATH_BYTES)
+            (processes,) = struct.unpack_from("=q", value, CGROUP_PATH + _PATH_BYTES)
             held = self._observer.probe._groups._structs.held_pages(value)
             if processes or held:
                 sums[struct.unpack("=Q", key)[0]] = (processes, held)
@@ -61,7 +50,7 @@ class Tables:
             if not self._has(name):
                 continue
             for _, value in self._items(name):
-                for cgroup_id in filter(None, _PATH.unpack_from(value, at)):
+                for cgroup_id in filter(None, PATH.unpack_from(value, at)):
                     expected[cgroup_id, table] += 1
         known = self._observer.probe._quotas.read()
         for quota in known.values():

@@ -262,17 +262,18 @@ def test_characters_that_the_encoding_lacks_become_question_marks() -> None:
         assert end.read() == b"?a"
 
 
+def parts(made: list[int]) -> Iterator[str]:
+    """Of a record of a MiB; `made` is given the number of each as it is made."""
+    for n in range(64):
+        made.append(n)
+        yield f"{n:04d}" * 4096
+
+
 def test_the_parts_of_a_record_are_made_as_the_reader_reads(pipe: tuple[int, TextIO]) -> None:
     reader, stdout = pipe
     waiter, made = OutputWaiter(), list[int]()
     out = NonBlockingOutput(stdout, waiter, loss_line)
-
-    def parts() -> Iterator[str]:
-        for n in range(64):
-            made.append(n)
-            yield f"{n:04d}" * 4096
-
-    out.write_routine_parts(parts())
+    out.write_routine_parts(parts(made))
     assert 0 < len(made) < 64
     assert read_all(reader, waiter).decode() == "".join(f"{n:04d}" * 4096 for n in range(64))
     out.write("one more\n")
@@ -287,13 +288,7 @@ def test_no_record_comes_between_the_parts_of_another(
     reader, stdout = pipe
     waiter, made = OutputWaiter(), list[int]()
     out = NonBlockingOutput(stdout, waiter, loss_line)
-
-    def parts() -> Iterator[str]:
-        for n in range(64):
-            made.append(n)
-            yield f"{n:04d}" * 4096
-
-    out.write_routine_parts(parts())
+    out.write_routine_parts(parts(made))
     if later == "write_routine_parts":
         out.write_routine_parts(iter(("next ", "é\n")))
     else:
