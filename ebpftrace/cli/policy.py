@@ -16,6 +16,7 @@ from ebpftrace.act.policy.schema import schema
 from ebpftrace.act.policy.store import SYSTEM_FILE, default_file
 from ebpftrace.act.process.identity import RefusedError, identify, in_own_ancestry
 from ebpftrace.cli.parameters import Pid
+from ebpftrace.cli.settings import read_settings, settings_schema
 from ebpftrace.errors import GoneError, NotPermittedError, UsageError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
@@ -55,6 +56,8 @@ def check(file: Path | None) -> None:
     file = file or _default()
     try:
         policies = _read(file)
+        for command in _configured():
+            read_settings(file, command, obeyed=os.geteuid() == 0)
     except PolicyFileError as error:
         for mistake in error.mistakes:
             place = f"{error.file}:{mistake.line}: " if mistake.line else f"{error.file}: "
@@ -63,7 +66,8 @@ def check(file: Path | None) -> None:
     for warning in unmatched_in_file(policies):
         click.echo(_fill(f"{_name(file)}: warning: {warning}", "  "), err=True)
     names = ", ".join(each.name for each in policies)
-    click.echo(_fill(f"{_name(file)}: {_count(policies)}: {names}", "  "))
+    count = f"{_count(policies)}: {names}" if policies else "no policy"
+    click.echo(_fill(f"{_name(file)}: {count}", "  "))
 
 
 @policy.command("explain")
@@ -97,7 +101,15 @@ def explain_command(file: Path | None, pids: tuple[int, ...]) -> None:
 @policy.command("schema")
 def schema_command() -> None:
     """Print the JSON schema of policy files, for editors."""
-    click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
+    tables = {str(command.name): settings_schema(command) for command in _configured()}
+    click.echo(json.dumps(schema(options=tables), indent=2, ensure_ascii=False))
+
+
+def _configured() -> tuple[click.Command, ...]:
+    """The commands whose options may be in the file."""
+    from ebpftrace.cli.watch import watch
+
+    return (watch,)
 
 
 def _read(file: Path) -> tuple[Policy, ...]:

@@ -53,7 +53,6 @@ SYSTEM_CALLS = {  # tests/kernel makes them
 }
 PARTS = {  # by the test of the module that they are parts of
     "cli/history_table": "cli/test_history.py",
-    "cli/watch": "cli/test_parameters.py",
     "engine/recording/running": "engine/recording",
     "history/failures": "history/test_sqlite_store.py",
     "history/file": "history/test_sqlite_store.py",

@@ -13,7 +13,7 @@ from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.policy.reader import PolicyReader
 from ebpftrace.act.policy.toml.bounds import beyond_bounds
-from ebpftrace.act.policy.toml.locations import locate
+from ebpftrace.act.policy.toml.locations import KeyPath, locate
 from ebpftrace.act.policy.toml.tables import Mistake, TableReader, TooManyMistakesError
 from ebpftrace.errors import EbpftraceError, PolicyError, UntrustedError
 from ebpftrace.judge.condition_kind import ConditionKind
@@ -25,6 +25,9 @@ from ebpftrace.units import KIB
 SIZE_LIMIT = 64 * KIB
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _MOST_LINES = 10
+
+Lines = Mapping[KeyPath, int]
+"""The line of each key of a file, from 1."""
 
 
 class PolicyFileError(PolicyError):
@@ -57,6 +60,15 @@ def read_policies(
     UntrustedError where they are to be obeyed and another user could change the file:
     policies run programs as root.
     """
+    table, lines, name = read_table(file, obeyed=obeyed)
+    return _policies(table, lines, name, actions, detectors)
+
+
+def read_table(file: Path, *, obeyed: bool = True) -> tuple[dict[str, Any], Lines, str]:
+    """All of a file as tomllib has it, the line of each key, and its name for errors.
+
+    Raises what `read_policies` raises.
+    """
     name = clean(os.fsencode(file))
     try:
         with os.fdopen(_open(file, obeyed=obeyed), "rb") as opened:
@@ -73,7 +85,7 @@ def read_policies(
             why=error.strerror or str(error),
             fix="name a policy file; docs/policy.md describes its keys",
         ) from error
-    return parse_policies(raw, name, actions, detectors)
+    return *_parse_table(raw, name), name
 
 
 def _open(file: Path, *, obeyed: bool) -> int:
@@ -94,6 +106,10 @@ def parse_policies(
     detectors: Mapping[str, ConditionKind[Any]] = CONDITION_KINDS,
 ) -> tuple[Policy, ...]:
     """The same for the content of a file, which errors call `file`."""
+    return _policies(*_parse_table(raw, file), file, actions, detectors)
+
+
+def _parse_table(raw: bytes, file: str) -> tuple[dict[str, Any], Lines]:
     if len(raw) > SIZE_LIMIT:
         limit = f"{SIZE_LIMIT // KIB} KiB at most"
         raise PolicyFileError(file, (Mistake(0, "", "a larger file", limit),))
@@ -116,15 +132,26 @@ def parse_policies(
         raise PolicyFileError(
             file, (Mistake(line, "", f"invalid TOML: {what[:1].lower()}{what[1:]}", ""),)
         ) from error
+    return table, lines
+
+
+def _policies(
+    table: dict[str, Any],
+    lines: Lines,
+    file: str,
+    actions: Mapping[str, Action[Any]],
+    detectors: Mapping[str, ConditionKind[Any]],
+) -> tuple[Policy, ...]:
     reader = PolicyReader(TableReader(lines), actions, detectors)
     try:
         policies = reader.file(table)
     except TooManyMistakesError as error:
-        raise PolicyFileError(file, _in_order(reader.reading.mistakes)) from error
+        raise PolicyFileError(file, in_order(reader.reading.mistakes)) from error
     if mistakes := reader.reading.mistakes:
-        raise PolicyFileError(file, _in_order(mistakes))
+        raise PolicyFileError(file, in_order(mistakes))
     return policies
 
 
-def _in_order(mistakes: list[Mistake]) -> tuple[Mistake, ...]:
+def in_order(mistakes: list[Mistake]) -> tuple[Mistake, ...]:
+    """By their lines."""
     return tuple(sorted(mistakes, key=lambda mistake: mistake.line))

@@ -25,6 +25,9 @@ from ebpftrace.judge.condition_kind import Bound, ConditionKind
 from ebpftrace.text import clean
 
 _TABLES = ("match", "when", "then", "budget", "fuse")
+OPTION_TABLES = ("watch", "serve")
+"""Tables with options of these commands, which cli/settings.py reads."""
+
 _FUSE = Key("fuse", "bound", LEVEL, "")
 _Read = TypeVar("_Read")
 
@@ -55,7 +58,9 @@ class PolicyReader:
 
     def file(self, table: dict[str, Any]) -> tuple[Policy, ...]:
         """The policies without a mistake, in their order."""
-        self.reading.values(table, (), (), known=("policy",))
+        self.reading.values(table, (), (), known=("policy", *OPTION_TABLES))
+        if "policy" not in table and any(name in table for name in OPTION_TABLES):
+            return ()
         if "policy" not in table:
             self.reading.mistake((), "no policy", "at least one [[policy]]")
             return ()

@@ -27,8 +27,10 @@ Schema = dict[str, Any]
 def schema(
     actions: Mapping[str, Action[Any]] = ACTIONS,
     detectors: Mapping[str, ConditionKind[Any]] = CONDITION_KINDS,
+    options: Mapping[str, Schema] | None = None,
 ) -> Schema:
-    """The whole schema, ready for json.dumps."""
+    """The whole schema, ready for json.dumps. `options` are tables of commands' options."""
+    options = options or {}
     policy = _table(
         POLICY,
         {
@@ -47,7 +49,8 @@ def schema(
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Policies of ebpftrace",
-        **_table((), {"policy": _list([policy])}, required=("policy",)),
+        **_table((), {"policy": _list([policy]), **options}),
+        "anyOf": [{"required": [name]} for name in ("policy", *options)],
     }
 
 

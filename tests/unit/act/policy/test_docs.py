@@ -22,7 +22,8 @@ ROWS = set(re.findall(r"^\| `(\w+)` \|", DOCS, re.MULTILINE))
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_examples_are_policies(example: str) -> None:
-    assert parse_policies(example.encode(), "docs/policy.md")
+    policies = parse_policies(example.encode(), "docs/policy.md")
+    assert policies or example.startswith(("[watch]", "[serve]"))
 
 
 def names(keys: tuple[Key, ...]) -> set[str]:
