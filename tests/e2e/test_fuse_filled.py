@@ -22,7 +22,7 @@ MIB = 1 << 20
 COMM = unique_comm()
 BOUND = 100 * MIB
 MORE = 4 * MIB
-"""FILLED_MOST in bpf/fuse.h: what others may add to a stopped process."""
+"""FILLED_MOST in bpf/filled.h: what others may add to a stopped process."""
 WAITS = 'then = [{ action = "shell", line = "sleep 1000", timeout = "10m" }]'
 
 

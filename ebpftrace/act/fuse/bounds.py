@@ -24,7 +24,7 @@ from ebpftrace.ledger import JobSnapshot, KnownProcess, ProcessSnapshot, Snapsho
 from ebpftrace.probe import AfterResumes, FuseDefault
 
 EXEMPT = 0xFFFF_FFFF
-"""In place of a signal: never stop this process (bpf/fuse.h)."""
+"""In place of a signal: never stop this process (bpf/bounds.h)."""
 
 UNREACHABLE = 1 << 62
 """Bytes: a bound that no process reaches."""

@@ -28,7 +28,7 @@ from tests.support.workload import PAGE, Workload
 from tests.support.writers import WRITERS, Writer, write_by_call
 
 FILLED = 8
-"""FILLED_PAGES in bpf/fuse.h: what another process may change before that counts."""
+"""FILLED_PAGES in bpf/filled.h: what another process may change before that counts."""
 FILLED_MOST = 1024
 UNARMED = 1 << 40
 
