@@ -2,12 +2,15 @@
 
 Decoding them takes a tenth of a second and 30 MB; a watch asks some hundred questions, which
 have the same answers as long as the types are the same. They are the same if the kernel's
-names, and the length and checksum of its types, are.
+names, the length of its types and its build id are, which the linker computes from all of the
+kernel, types included. A kernel without one is known by the checksum of its types, which takes
+a few milliseconds to read.
 """
 
 import contextlib
 import json
 import os
+import struct
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from ebpftrace.probe.loading.btf import Btf
 
 BTF_PATH = Path("/sys/kernel/btf/vmlinux")
+_NOTES = Path("/sys/kernel/notes")
+
+_BUILD_ID = struct.pack("=I", 3) + b"GNU\0"
+"""The type and the name of the ELF note that has the build id (NT_GNU_BUILD_ID)."""
 
 _CHUNK_BYTES = 1 << 18
 
@@ -43,10 +50,13 @@ class KnownTypes:
     later, if the kernel does not publish its types.
     """
 
-    def __init__(self, folder: Path | None = None, file: Path = BTF_PATH) -> None:
+    def __init__(
+        self, folder: Path | None = None, file: Path = BTF_PATH, notes: Path = _NOTES
+    ) -> None:
         self._file = file
-        self._identity, checksum = _identity(file)
-        self._kept = (folder or default_folder()) / f"{checksum:08x}.types"
+        self._identity = _identity(file, notes)
+        name = f"{zlib.crc32(self._identity):08x}.types"
+        self._kept = (folder or default_folder()) / name
         self._answers = self._read()
         self._known = len(self._answers)
         self._btf: Btf | None = None
@@ -113,12 +123,21 @@ class KnownTypes:
         return answers if isinstance(answers, dict) else {}
 
 
-def _identity(file: Path) -> tuple[bytes, int]:
-    """What the answers depend on, and the checksum of the types."""
-    length = checksum = 0
-    with contextlib.suppress(OSError), file.open("rb", buffering=0) as types:  # reported later
+def _identity(file: Path, notes: Path) -> bytes:
+    """What the answers depend on. An OSError is reported later: the types are not read yet."""
+    build = b""
+    length = 0
+    with contextlib.suppress(OSError):
+        length = file.stat().st_size
+        build = notes.read_bytes()
+    if _BUILD_ID not in build:
+        build = b"%d" % _checksum(file)
+    return b"%s %d %s\0" % (" ".join(os.uname()).encode(), length, build.hex().encode())
+
+
+def _checksum(file: Path) -> int:
+    checksum = 0
+    with contextlib.suppress(OSError), file.open("rb", buffering=0) as types:
         while chunk := types.read(_CHUNK_BYTES):
-            length += len(chunk)
             checksum = zlib.crc32(chunk, checksum)
-    names = " ".join(os.uname())
-    return f"{names} {length} {checksum}\0".encode(), checksum
+    return checksum

@@ -25,8 +25,9 @@ def whole_pages(size: int) -> int:
 MAX_SPLIT_THREADS = 256
 """Threads of a process whose separate page counts a reading adds, up to Linux 6.1."""
 
-_FIELD = re.compile(r"(?<!define )\bAT\((\w+), (\w+)\)")
-"""A field whose offset the C asks for: AT(task_struct, tgid)."""
+_FIELD = re.compile(r"AT\((?<!define AT\()(?<!\wAT\()(\w+), (\w+)\)")
+"""A field whose offset the C asks for: AT(task_struct, tgid). It begins with the letters to
+look for: with what must not stand before them, each start would take 2 ms for the search."""
 
 _SPLIT = (
     "task_struct.rss_stat", "task_rss_stat.count", "task_struct.thread_node",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,15 +105,60 @@ def test_other_kernel_is_asked_anew(
     assert FakeBtf.asked == ["size a"] * 2
 
 
-def test_other_types_of_the_same_length_and_name_are_asked_anew(
-    tmp_path: Path, blob: Path, monkeypatch: pytest.MonkeyPatch
+NO_BUILD_ID = struct.pack("=III", 4, 1, 6) + b"Xen\0" + bytes(4)
+BUILD_ID = struct.pack("=III", 4, 4, 3) + b"GNU\0" + b"\1\2\3\4"
+
+
+@pytest.mark.parametrize("notes", [None, b"", NO_BUILD_ID])
+def test_other_types_of_a_kernel_without_build_id_are_asked_anew(
+    tmp_path: Path, blob: Path, notes: bytes | None
 ) -> None:
-    first = KnownTypes(tmp_path, blob)
+    file = tmp_path / "notes"
+    if notes is not None:
+        file.write_bytes(notes)
+    first = KnownTypes(tmp_path, blob, file)
+    first.size("a")
+    first.keep()
+    KnownTypes(tmp_path, blob, file).size("a")
+    assert FakeBtf.decoded == 1
+    blob.write_bytes(b"tipes" * 100_000)
+    KnownTypes(tmp_path, blob, file).size("a")
+    assert FakeBtf.decoded == 2
+
+
+def test_kernel_of_another_build_id_is_asked_anew(tmp_path: Path, blob: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.write_bytes(NO_BUILD_ID + BUILD_ID)
+    first = KnownTypes(tmp_path, blob, notes)
+    first.size("a")
+    first.keep()
+    KnownTypes(tmp_path, blob, notes).size("a")
+    assert FakeBtf.decoded == 1
+    notes.write_bytes(NO_BUILD_ID + BUILD_ID[:-1] + b"\5")
+    KnownTypes(tmp_path, blob, notes).size("a")
+    assert FakeBtf.decoded == 2
+
+
+def test_types_of_another_length_are_asked_anew(tmp_path: Path, blob: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.write_bytes(BUILD_ID)
+    first = KnownTypes(tmp_path, blob, notes)
+    first.size("a")
+    first.keep()
+    blob.write_bytes(b"types" * 100_001)
+    KnownTypes(tmp_path, blob, notes).size("a")
+    assert FakeBtf.decoded == 2
+
+
+def test_types_are_not_read_where_the_kernel_has_a_build_id(tmp_path: Path, blob: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.write_bytes(BUILD_ID)
+    first = KnownTypes(tmp_path, blob, notes)
     first.size("a")
     first.keep()
     blob.write_bytes(b"tipes" * 100_000)
-    KnownTypes(tmp_path, blob).size("a")
-    assert FakeBtf.decoded == 2
+    KnownTypes(tmp_path, blob, notes).size("a")
+    assert FakeBtf.decoded == 1
 
 
 @pytest.mark.parametrize("rest", [b"", b"[", b"[]", b"7", b"\xff"])
