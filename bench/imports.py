@@ -1,4 +1,7 @@
-"""What a start imports, and how long that takes: Python's own account, `-X importtime`."""
+"""What a start imports until the first figures, and how long that takes.
+
+This is Python's own account, `-X importtime`.
+"""
 
 import re
 import subprocess
@@ -13,6 +16,7 @@ from bench.scale import Scale
 from tests.support.build import ROOT
 
 WATCH = ("watch", "--once", "--no-config", "--output", "jsonl", "--comm", "ebpftrace-bench")
+FIGURES = '"type":"snapshot"'
 ALL = "all"
 _LINE = re.compile(r"^import time: +(\d+) \| +\d+ \| +([\w.]+)$", re.MULTILINE)
 
@@ -61,7 +65,7 @@ def measure(scale: Scale) -> Iterator[Table]:
 def _importing(checkout: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "ebpftrace", *WATCH],
-        cwd=checkout, env=with_bytecode(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        cwd=checkout, env=with_bytecode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, check=True,
     )  # fmt: skip
-    return done.stderr
+    return done.stdout.partition(FIGURES)[0]

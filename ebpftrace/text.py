@@ -5,8 +5,6 @@ creator. Any of them may hold escape sequences, newlines, right-to-left marks or
 noise. What passed through `clean` is one line of printable text.
 """
 
-import textwrap
-
 PATH_LIMIT = 4096
 """PATH_MAX of linux/limits.h, in bytes: `clean` with this limit cuts no path."""
 
@@ -36,6 +34,8 @@ def wrap(text: str, width: int = COLUMNS, first: str = "", following: str = "") 
     `first` begins the first line and `following` every other. A word longer than a line is
     broken. An empty text has no lines.
     """
+    import textwrap  # a watch with JSON Lines wraps nothing
+
     return textwrap.wrap(
         text,
         width,

@@ -30,7 +30,7 @@ from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import KnownProcess, Snapshot
 from ebpftrace.probe import Probe
 from ebpftrace.views import View
-from ebpftrace.views.activity import Remark
+from ebpftrace.views.start import Remark
 
 
 class BreakerDriver:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ebpftrace import heap
-from ebpftrace.act.process.survival import freeze_gc, lock_memory, lower_oom_score
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources, open_holding
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
@@ -99,6 +98,8 @@ def protect_process() -> list[str]:
 
     Call it once all is loaded.
     """
+    from ebpftrace.act.process.survival import freeze_gc, lock_memory, lower_oom_score
+
     failures = [failure for failure in (lower_oom_score(), lock_memory()) if failure]
     freeze_gc()
     return failures
@@ -106,7 +107,8 @@ def protect_process() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """This machine, unless something else is given. `all_is_imported` is called once.
+    """This machine, unless something else is given. `all_is_imported` is called once, after
+    the first snapshot.
 
     `protect` and `open_priority` are called with a breaker only.
     """

@@ -91,7 +91,7 @@ def watch(
         from ebpftrace.engine.started import describe_start
         from ebpftrace.engine.watch_loop import WatchLoop
         from ebpftrace.ledger.clock import Clock
-        from ebpftrace.views.activity import Remark
+        from ebpftrace.views.start import Remark
         from ebpftrace.views.tee import Tee
 
         view: View = views[0] if len(views) == 1 else Tee(views)
@@ -127,8 +127,7 @@ def watch(
             request, probe, paths, view, groups, delays, breaker, pressure, waiter, time,
             calendar, recorder,
         )  # fmt: skip
-        environment.all_is_imported()
-        loop.run()
+        loop.run(environment.all_is_imported)
 
 
 def _breaker(
@@ -153,7 +152,7 @@ def _recorder(
         return None
     from ebpftrace.engine.recording.recorder import HistoryRecorder
     from ebpftrace.engine.recording.worker import HistoryWorker
-    from ebpftrace.views.activity import Remark
+    from ebpftrace.views.start import Remark
 
     def remark(text: str) -> None:
         time = environment.time

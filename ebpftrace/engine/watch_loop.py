@@ -1,32 +1,31 @@
 """The loop of a watch: what happens at a tick, between two ticks, and at the end."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ebpftrace import heap
 from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.engine.cost import CostMeter
 from ebpftrace.engine.dispatcher import EventDispatcher
+from ebpftrace.engine.judging import Judging
 from ebpftrace.engine.names.remarks import name_remarks
-from ebpftrace.engine.near_limit import NearLimit
-from ebpftrace.engine.pressure import PressureListener
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.scheduler import SnapshotScheduler
 from ebpftrace.engine.waiting.clock import TimeSource
 from ebpftrace.engine.waiting.waiter import Waiter, WakeReason
 from ebpftrace.host import meminfo
 from ebpftrace.host.cgroups import CgroupPaths
-from ebpftrace.judge.judge import Judge
-from ebpftrace.judge.quota import QuotaFindings
 from ebpftrace.ledger import Ledger, Node
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
 from ebpftrace.views import View
-from ebpftrace.views.activity import Remark
+from ebpftrace.views.start import Remark
 
 if TYPE_CHECKING:
     from ebpftrace.engine.breaker_driver import BreakerDriver
     from ebpftrace.engine.delays import DelayReader
+    from ebpftrace.engine.near_limit import NearLimit
+    from ebpftrace.engine.pressure import PressureListener
     from ebpftrace.engine.recording.recorder import HistoryRecorder
 
 _PATIENCE_NS = 300_000_000
@@ -48,7 +47,7 @@ class WatchLoop:
         groups: tuple[int, ...],
         delays: "DelayReader | None",
         breaker: "BreakerDriver | None",
-        pressure: PressureListener | None,
+        pressure: "PressureListener | None",
         waiter: Waiter,
         time: TimeSource,
         calendar: Clock,
@@ -76,29 +75,28 @@ class WatchLoop:
             lambda: waiter.is_stopping, self._memory,
         )  # fmt: skip
         self._dispatcher.breach_poller.report = self._report_notes
-        self._near = None if breaker is None else NearLimit(probe, self._files, self._clock)
-        self._quotas = QuotaFindings()
-        self._judge = (
-            Judge()
-            if recorder is None
-            else Judge(past_of=recorder.past_of, renewed=recorder.take_renewed)
-        )
+        self._near = None if breaker is None else _near_limit(probe, self._files, self._clock)
+        self._judging = Judging(recorder)
 
-    def run(self) -> None:
-        """Until the watch ends; raises what `watch` raises."""
+    def run(self, all_is_imported: Callable[[], object] = lambda: None) -> None:
+        """Until the watch ends; raises what `watch` raises.
+
+        `all_is_imported` is called when the first snapshot is shown and judged.
+        """
         request = self._request
         due = self._began_ns
         end = None if request.duration_ns is None else due + request.duration_ns
-        reason = ""
+        self._tick(due)
+        all_is_imported()
+        heap.trim()  # thousands may have been found at once
+        reason = "one reading" if request.once else ""
         while not reason:
-            self._tick(due)
-            if request.once:
-                self._finish("one reading")
-                return
             due = max(due + request.interval_ns, self._clock())
             reason = self._dispatcher.end_reason() or self._run_until(min(due, end or due))
             if not reason and end is not None and self._clock() >= end:
                 reason = "the duration has elapsed"
+            if not reason:
+                self._tick(due)
         self._finish(reason)
 
     def _run_until(self, due: int) -> str:
@@ -184,27 +182,23 @@ class WatchLoop:
                 for job in snapshot.jobs
                 if job.processes
             )
-        reached = self._dispatcher.take_quotas()
-        quotas = self._quotas.judge(reached, snapshot.time_ns, snapshot.monotonic_ns)
-        for finding in (*quotas, *self._judge.judge(snapshot)):
+        for finding in self._judging.of_snapshot(snapshot, self._dispatcher.take_quotas()):
             self._view.finding(finding)
         breaches.poll()
         if self._breaker is not None:
-            self._breaker.handle_snapshot(self._judge.active, snapshot)
+            self._breaker.handle_snapshot(self._judging.active, snapshot)
         self._dispatcher.dispatch()  # what the poller queued
         self._report_notes()
         self._scheduler.taken(now, self._clock(), self._sample_again_ns)
         if self._near is not None:
             self._near.follow(snapshot, now)
-        if snapshot.sequence == 1:
-            heap.trim()  # thousands may have been found at once
 
     def _read_for(self, breaker: "BreakerDriver") -> None:
         """A snapshot for the breaker alone: the view gets one each interval."""
         now = self._clock()
         self._read(now)
         snapshot = self._ledger.peek(now, self._calendar.unix_ns(now))
-        breaker.handle_snapshot(self._judge.active, snapshot)
+        breaker.handle_snapshot(self._judging.active, snapshot)
         self._dispatcher.dispatch()
         self._report_notes()
         self._scheduler.taken(now, self._clock(), self._sample_again_ns)
@@ -239,8 +233,14 @@ class WatchLoop:
         self._remark(self._dispatcher.take_remarks())
         for note in self._ledger.drain_notes():
             self._view.note(note)
-            for finding in self._judge.judge_note(note):
+            for finding in self._judging.of_note(note):
                 self._view.finding(finding)
+
+
+def _near_limit(probe: Probe, files: CgroupFiles, clock: Callable[[], int]) -> "NearLimit":
+    from ebpftrace.engine.near_limit import NearLimit  # where there is a breaker
+
+    return NearLimit(probe, files, clock)
 
 
 def _node() -> Node | None:

@@ -9,8 +9,7 @@ if TYPE_CHECKING:
     from ebpftrace.act.incident.outcome import Outcome, StepOutcome
     from ebpftrace.judge.finding import Finding
     from ebpftrace.ledger import Note, Snapshot
-    from ebpftrace.views.activity import Remark
-    from ebpftrace.views.start import Started
+    from ebpftrace.views.start import Remark, Started
 
 
 class View(Protocol):

@@ -1,27 +1,14 @@
 """Steps, outcomes, fuse events and remarks as lines of text."""
 
-from dataclasses import dataclass
-
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.units import format_duration
 from ebpftrace.views import formatting
 from ebpftrace.views.cells import cut
+from ebpftrace.views.start import Remark
 from ebpftrace.views.text_lines import WIDTH, line, wrapped_lines
 
 _JOB_CELLS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A message about the watch itself, such as policies that were reloaded.
-
-    `time_ns` is Unix time, `monotonic_ns` CLOCK_MONOTONIC.
-    """
-
-    time_ns: int
-    monotonic_ns: int
-    text: str
 
 
 Activity = StepOutcome | Outcome | FuseEvent | Remark

@@ -9,9 +9,10 @@ from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.judge.finding import Finding, FindingState, Severity
 from ebpftrace.ledger import Note
-from ebpftrace.views.activity import Activity, Remark, activity_line
+from ebpftrace.views.activity import Activity, activity_line
 from ebpftrace.views.findings import finding_line
 from ebpftrace.views.notes import Emphasis, note_format
+from ebpftrace.views.start import Remark
 from ebpftrace.views.text_lines import WIDTH, note_line
 
 Entry = Note | Finding | Activity

@@ -4,6 +4,10 @@ They are spelled out, not derived from the dataclasses: a name in the schema sta
 name in the code changes.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ebpftrace.act.incident.records import Record, identity_fields, key_fields, rfc3339
 from ebpftrace.counters import (
     CgroupContents,
@@ -13,8 +17,10 @@ from ebpftrace.counters import (
     ProcessCounters,
     Usage,
 )
-from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import GrowthRates, JobSnapshot, ProcessSnapshot, SelfCost
+
+if TYPE_CHECKING:
+    from ebpftrace.judge.finding import Finding
 
 
 def usage_fields(usage: Usage) -> Record:

@@ -1,14 +1,11 @@
 """JSON Lines, one object per line, for programs. Reference: `docs/jsonl.md`."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
 
-from ebpftrace.act.fuse.events import FuseEvent
+from typing import TYPE_CHECKING
+
 from ebpftrace.act.fuse.records import fuse_record
-from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.act.incident.records import outcome_record, step_record
-from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import LossNote, Note, Snapshot
-from ebpftrace.views.activity import Remark
 from ebpftrace.views.json_text.encode import json_line
 from ebpftrace.views.json_text.snapshots import SnapshotText
 from ebpftrace.views.pipe.backlog import is_routine
@@ -19,7 +16,15 @@ from ebpftrace.views.records import (
     remark_record,
     start_record,
 )
-from ebpftrace.views.start import Started
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ebpftrace.act.fuse.events import FuseEvent
+    from ebpftrace.act.incident.outcome import Outcome, StepOutcome
+    from ebpftrace.judge.finding import Finding
+    from ebpftrace.ledger import LossNote, Note, Snapshot
+    from ebpftrace.views.start import Remark, Started
 
 
 class JsonLines:

@@ -6,10 +6,10 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import LossNote, Note, Snapshot
-from ebpftrace.views.activity import Remark, activity_lines
+from ebpftrace.views.activity import activity_lines
 from ebpftrace.views.findings import FindingLog, finding_lines
 from ebpftrace.views.pipe.backlog import is_routine
-from ebpftrace.views.start import Started
+from ebpftrace.views.start import Remark, Started
 from ebpftrace.views.stopped_processes import StoppedProcesses
 from ebpftrace.views.summary import summary_lines
 from ebpftrace.views.text_lines import note_line, snapshot_line, start_lines

@@ -4,15 +4,16 @@ Steps, outcomes and fuse events are built in `act/incident/records.py` and
 `act/fuse/records.py`: the audit log has the same.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ebpftrace.act.incident.records import (
     Record,
     record_head,
 )
-from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import JobSnapshot, Note, Snapshot
-from ebpftrace.views.activity import Remark
 from ebpftrace.views.fields import (
     cost_fields,
     finding_fields,
@@ -20,7 +21,10 @@ from ebpftrace.views.fields import (
     usage_fields,
 )
 from ebpftrace.views.notes import note_format
-from ebpftrace.views.start import Started
+from ebpftrace.views.start import Remark, Started
+
+if TYPE_CHECKING:
+    from ebpftrace.judge.finding import Finding
 
 
 def start_record(started: Started) -> Record:

@@ -1,4 +1,4 @@
-"""What a view gets when a watch starts."""
+"""What a view gets when a watch starts, and remarks about it."""
 
 from dataclasses import dataclass
 
@@ -16,3 +16,15 @@ class Started:
     interval_ns: int
     features: tuple[tuple[str, str], ...]  # ("mappings", "mmap_lock_released"), …
     remarks: tuple[str, ...] = ()  # for users: fallbacks, costs
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A message about the watch itself, such as policies that were reloaded.
+
+    `time_ns` is Unix time, `monotonic_ns` CLOCK_MONOTONIC.
+    """
+
+    time_ns: int
+    monotonic_ns: int
+    text: str

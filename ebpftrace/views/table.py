@@ -16,7 +16,7 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, OomNote, Snapshot
-from ebpftrace.views.activity import Remark, activity_line, activity_lines
+from ebpftrace.views.activity import activity_line, activity_lines
 from ebpftrace.views.dashboard.model.rows import rows
 from ebpftrace.views.dashboard.model.screen_data import ScreenData
 from ebpftrace.views.dashboard.model.state import DashboardState
@@ -28,7 +28,7 @@ from ebpftrace.views.dashboard.render.tail import tail
 from ebpftrace.views.dashboard.render.theme import in_signs, make_theme, signs_of
 from ebpftrace.views.entries import Entry
 from ebpftrace.views.findings import FindingLog
-from ebpftrace.views.start import Started
+from ebpftrace.views.start import Remark, Started
 from ebpftrace.views.stopped_processes import StoppedProcesses
 from ebpftrace.views.summary import summary_lines
 

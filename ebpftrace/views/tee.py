@@ -1,14 +1,18 @@
 """Several outputs of one watch."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
 
-from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.act.incident.outcome import Outcome, StepOutcome
-from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import Note, Snapshot
-from ebpftrace.views import View
-from ebpftrace.views.activity import Remark
-from ebpftrace.views.start import Started
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ebpftrace.act.fuse.events import FuseEvent
+    from ebpftrace.act.incident.outcome import Outcome, StepOutcome
+    from ebpftrace.judge.finding import Finding
+    from ebpftrace.ledger import Note, Snapshot
+    from ebpftrace.views import View
+    from ebpftrace.views.start import Remark, Started
 
 
 class Tee:

@@ -7,8 +7,7 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
-from ebpftrace.views.activity import Remark
-from ebpftrace.views.start import Started
+from ebpftrace.views.start import Remark, Started
 
 Kind = TypeVar("Kind")
 

@@ -37,8 +37,7 @@ from ebpftrace.ledger.snapshot import (
 )
 from ebpftrace.ledger.trend import NO_TREND, Trend
 from ebpftrace.units import GIB, KIB, MIB, NS_PER_SECOND
-from ebpftrace.views.activity import Remark
-from ebpftrace.views.start import Started
+from ebpftrace.views.start import Remark, Started
 
 TIME_NS = 1_795_435_207_250_000_000  # 2026-11-23T12:00:07.25Z
 MONOTONIC_NS = 86_407_250_000_000

@@ -1,7 +1,13 @@
 """A fuse event as a JSON object: the same in JSON Lines and in the audit log."""
 
-from ebpftrace.act.fuse.events import FuseEvent
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ebpftrace.act.incident.records import Record, identity_fields, key_fields, record_head
+
+if TYPE_CHECKING:
+    from ebpftrace.act.fuse.events import FuseEvent
 
 
 def fuse_record(event: FuseEvent) -> Record:

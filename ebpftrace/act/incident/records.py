@@ -4,13 +4,17 @@ docs/jsonl.md documents every field. Fields are spelled out rather than derived 
 dataclasses, so that renaming an attribute does not change the schema.
 """
 
-import time
-from typing import Any
+from __future__ import annotations
 
-from ebpftrace.act.incident.outcome import Outcome, StepOutcome
-from ebpftrace.events import ProcessKey
-from ebpftrace.jobs.identity import JobIdentity
+import time
+from typing import TYPE_CHECKING, Any
+
 from ebpftrace.units import NS_PER_SECOND
+
+if TYPE_CHECKING:
+    from ebpftrace.act.incident.outcome import Outcome, StepOutcome
+    from ebpftrace.events import ProcessKey
+    from ebpftrace.jobs.identity import JobIdentity
 
 SCHEMA = 1
 

@@ -19,8 +19,7 @@ from ebpftrace.ledger import (
     ProcessNote,
     Snapshot,
 )
-from ebpftrace.views.activity import Remark
-from ebpftrace.views.start import Started
+from ebpftrace.views.start import Remark, Started
 
 _END_SECONDS = 2.0
 

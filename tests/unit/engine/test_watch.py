@@ -283,14 +283,14 @@ def test_remarks_of_the_resources_and_of_the_protection_are_shown(tmp_path: Path
     assert scripted.view.remarks == ["no socket", "mlockall failed"]
 
 
-def test_garbage_is_collected_before_the_first_reading(scripted: ScriptedWatch) -> None:
+def test_garbage_is_collected_once_the_first_snapshot_is_shown(scripted: ScriptedWatch) -> None:
     called: list[list[str]] = []
     environment = replace(
         scripted.environment,
         all_is_imported=lambda: called.append([method for _, method, _ in scripted.view.calls]),
     )
     watch(scripted.request, [scripted.open_view], environment)
-    assert called == [["start"]]
+    assert called == [["start", "snapshot"]]
 
 
 def test_process_is_not_protected_without_a_breaker(scripted: ScriptedWatch) -> None:

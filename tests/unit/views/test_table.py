@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.ledger import Snapshot
-from ebpftrace.views.activity import Remark
+from ebpftrace.views.start import Remark
 from ebpftrace.views.table import Tables
 from tests.support import dashboards, watches
 
