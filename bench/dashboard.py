@@ -67,8 +67,7 @@ def _moved(snapshot: Snapshot, number: int) -> Snapshot:
             processes=tuple(
                 replace(
                     one,
-                    counters=replace(
-                        one.counters,
+                    counters=one.counters._replace(
                         usage=replace(
                             one.counters.usage,
                             anon_bytes=one.counters.usage.anon_bytes + more,

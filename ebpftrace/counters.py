@@ -4,7 +4,8 @@ All sizes are bytes; times are nanoseconds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,7 @@ class Usage:
 _NO_USAGE = Usage()
 
 
-@dataclass(frozen=True, slots=True)
-class CallCount:
+class CallCount(NamedTuple):
     """Calls of one kind (mmap, munmap, brk, mremap, other) and the bytes they moved."""
 
     calls: int = 0
@@ -64,8 +64,7 @@ class CallCount:
     released_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessCounters:
+class ProcessCounters(NamedTuple):
     """All that the kernel side counts of one process.
 
     `inherited` is the part of a forked child's usage that it shares with its parent: it is
@@ -89,8 +88,7 @@ class ProcessCounters:
     calls: Mapping[str, CallCount] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delays:
+class Delays(NamedTuple):
     """Time a process lost waiting for memory since it started, by the kernel's delay
     accounting. Nanoseconds, summed over all threads it ever had.
     """
@@ -100,8 +98,7 @@ class Delays:
     thrashing_ns: int  # reading back what was evicted shortly before
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupContents:
+class CgroupContents(NamedTuple):
     """What a cgroup's charge consists of, all its processes together. Bytes.
 
     `cache_bytes` is page cache that the kernel can drop; tmpfs is in `shmem_bytes`.
@@ -133,11 +130,10 @@ class CgroupContents:
         """With what the kernel side read of v1, where memory.stat does not have it."""
         if droppable_bytes is None or self.kernel_bytes is not None:
             return self
-        return replace(self, reclaimable_bytes=droppable_bytes)
+        return self._replace(reclaimable_bytes=droppable_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupEvents:
+class CgroupEvents(NamedTuple):
     """memory.events of cgroup v2: how often each happened to a cgroup, or to one below it.
 
     Source: Documentation/admin-guide/cgroup-v2.rst.
@@ -151,8 +147,7 @@ class CgroupEvents:
     oom_group_kill: int | None = None  # None: before 5.17 the kernel does not count it
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupPressure:
+class CgroupPressure(NamedTuple):
     """memory.pressure of cgroup v2 (PSI): time that it and the cgroups below lost for memory.
 
     Reclaim, throttling by memory.high, swapping in and reading back what was dropped all
@@ -167,8 +162,7 @@ class CgroupPressure:
     full_share: float
 
 
-@dataclass(frozen=True, slots=True)
-class LimitLevel:
+class LimitLevel(NamedTuple):
     """A cgroup on the path to the root that has a limit or a memory.high, with its charge.
 
     `above`: 0 is the cgroup itself, 1 its parent. `path` and `contents` are those of a level
@@ -193,8 +187,7 @@ class LimitLevel:
         return max(0, self.limit_bytes - self.charge_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupCounters:
+class CgroupCounters(NamedTuple):
     """A memory cgroup's own counters, read from its `mem_cgroup`; the same on v1 and v2.
 
     `limit_bytes` is the limit on the path to the root that is the cgroup's own, as

@@ -4,9 +4,10 @@ Sizes are bytes; times are nanoseconds, of CLOCK_MONOTONIC if the name has no ot
 (comm, arguments, paths) were cleaned by `ebpftrace.text.clean`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from signal import SIGKILL
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ebpftrace.counters import CgroupCounters, CgroupPressure, Delays, ProcessCounters, Usage
 
@@ -22,25 +23,17 @@ class StartCause(StrEnum):
     SHARED = "shared"  # a watched process with which it shares all memory has ended
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ProcessKey:
+class ProcessKey(NamedTuple):
     """One process: its pid with its start time, since pids are reused."""
 
     pid: int
     start_boottime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Base of all events. `time_ns` is when it happened, or when it was read."""
-
-    time_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessStarted(Event):
+class ProcessStarted(NamedTuple):
     """A process is tracked from here on."""
 
+    time_ns: int
     key: ProcessKey
     parent_pid: int
     how: StartCause
@@ -55,10 +48,10 @@ class ProcessStarted(Event):
     memory_boottime_ns: int = 0  # start of the ancestor whose memory forks copied
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessExited(Event):
+class ProcessExited(NamedTuple):
     """A tracked process ended, or became a program that is not watched (`executed`)."""
 
+    time_ns: int
     key: ProcessKey
     comm: str
     exit_code: int  # 0..255; 0 if a signal ended it
@@ -67,48 +60,47 @@ class ProcessExited(Event):
     executed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessRenamed(Event):
+class ProcessRenamed(NamedTuple):
     """A tracked process changed its name by prctl or /proc/PID/comm."""
 
+    time_ns: int
     key: ProcessKey
     comm: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessMoved(Event):
+class ProcessMoved(NamedTuple):
     """A tracked process moved to another memory cgroup."""
 
+    time_ns: int
     key: ProcessKey
     cgroup_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessRead(Event):
+class ProcessRead(NamedTuple):
     """A tracked process's counters, exact at this moment."""
 
+    time_ns: int
     key: ProcessKey
     counters: ProcessCounters
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessDelayed(Event):
+class ProcessDelayed(NamedTuple):
     """How long a tracked process has waited for memory so far (`--delays`)."""
 
+    time_ns: int
     key: ProcessKey
     delays: Delays
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupRead(Event):
+class CgroupRead(NamedTuple):
     """A memory cgroup's counters, exact at this moment."""
 
+    time_ns: int
     cgroup_id: int
     counters: CgroupCounters
 
 
-@dataclass(frozen=True, slots=True)
-class GroupReading:
+class GroupReading(NamedTuple):
     """One memory cgroup and its tracked processes, read between two intervals; not recorded.
 
     `held_bytes` is the kernel side's sum of what its tracked processes hold. If there are
@@ -123,35 +115,35 @@ class GroupReading:
     partial: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupPressed(Event):
+class CgroupPressed(NamedTuple):
     """Tasks of a memory cgroup v2 lost time waiting for memory just now: a PSI trigger."""
 
+    time_ns: int
     cgroup_id: int
     pressure: CgroupPressure
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupMade(Event):
+class CgroupMade(NamedTuple):
     """A memory cgroup was made; its counters start at zero, whatever had its path before."""
 
+    time_ns: int
     cgroup_id: int
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupGone(Event):
+class CgroupGone(NamedTuple):
     """A memory cgroup was removed; these are its last counters."""
 
+    time_ns: int
     cgroup_id: int
     path: str
     counters: CgroupCounters
 
 
-@dataclass(frozen=True, slots=True)
-class OomKilled(Event):
+class OomKilled(NamedTuple):
     """The kernel's OOM killer chose a victim. Reported for every victim, tracked or not."""
 
+    time_ns: int
     key: ProcessKey
     comm: str
     cgroup_id: int
@@ -164,14 +156,14 @@ RESOLVED = (OomKilled,)
 """Events of processes that may not be tracked: their job is found for each event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Breached(Event):
+class Breached(NamedTuple):
     """A watermark was crossed, reported at the page that crossed it; not recorded.
 
     `key` took the last page. If `group` is set, `held_bytes` is the sum of all tracked
     processes of the cgroup, else that of this process alone.
     """
 
+    time_ns: int
     key: ProcessKey
     cgroup_id: int
     held_bytes: int
@@ -186,8 +178,7 @@ class FuseScope(StrEnum):
     CHARGE = "charge"  # all that its memory cgroup is charged for, page cache included
 
 
-@dataclass(frozen=True, slots=True)
-class FuseBlown(Event):
+class FuseBlown(NamedTuple):
     """The kernel side sent a process a signal as it crossed its bound.
 
     `held_bytes` is its own; `measured_bytes` crossed `bound_bytes`. `signal` is SIGSTOP or
@@ -195,6 +186,7 @@ class FuseBlown(Event):
     killed if others `resumed` it too often. If another `filled` it, the probe sends the signal.
     """
 
+    time_ns: int
     key: ProcessKey
     cgroup_id: int
     scope: FuseScope
@@ -227,14 +219,14 @@ class SharedTable(StrEnum):
     STOPPED = "stopped"  # processes that a fuse stopped
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaReached(Event):
+class QuotaReached(NamedTuple):
     """Something was missed since a table is full, or a job has its quota of it.
 
     The processes in `cgroup_id` and below have most of the table: `entries` of `size`. Nothing
     was added `missed` times since the last such event.
     """
 
+    time_ns: int
     cgroup_id: int
     table: SharedTable
     entries: int
@@ -242,8 +234,16 @@ class QuotaReached(Event):
     missed: int
 
 
-@dataclass(frozen=True, slots=True)
-class LossesRead(Event):
+class LossesRead(NamedTuple):
     """What was missed so far, by cause; counted from the start of the watch."""
 
-    counts: Mapping[str, int] = field(default_factory=dict)
+    time_ns: int
+    counts: Mapping[str, int] = MappingProxyType({})
+
+
+Event = (
+    ProcessStarted | ProcessExited | ProcessRenamed | ProcessMoved | ProcessRead
+    | ProcessDelayed | CgroupRead | CgroupPressed | CgroupMade | CgroupGone | OomKilled
+    | Breached | FuseBlown | QuotaReached | LossesRead
+)  # fmt: skip
+"""All events. `time_ns` is when it happened, or when it was read."""

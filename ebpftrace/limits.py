@@ -1,7 +1,5 @@
 """Which limit on the path to the root is a cgroup's own, and which it shares with others."""
 
-from dataclasses import replace
-
 from ebpftrace.counters import CgroupCounters, LimitLevel
 
 _SHARED_PART = 64  # of the limit: what others may hold below a level that counts as own
@@ -29,8 +27,7 @@ def with_limits(counters: CgroupCounters) -> CgroupCounters:
     nearest = min(own or limited, key=_room, default=None)
     throttling = [level for level in counters.levels if level.high_bytes is not None]
     high = min(throttling, key=_high_room, default=None)
-    return replace(
-        counters,
+    return counters._replace(
         limit_bytes=nearest.limit_bytes if nearest else None,
         headroom_bytes=nearest.headroom_bytes if nearest else None,
         high_bytes=high.high_bytes if high else None,
@@ -42,14 +39,14 @@ def with_contents_of(counters: CgroupCounters, before: CgroupCounters) -> Cgroup
     """New counters with the paths and contents of levels that an earlier reading had."""
     known = {level.cgroup_id: level for level in before.levels if level.path}
     levels = tuple(
-        replace(
-            level, path=known[level.cgroup_id].path, contents=known[level.cgroup_id].contents
+        level._replace(
+            path=known[level.cgroup_id].path, contents=known[level.cgroup_id].contents
         )
         if level.cgroup_id in known
         else level
         for level in counters.levels
     )
-    return with_limits(replace(counters, levels=levels))
+    return with_limits(counters._replace(levels=levels))
 
 
 def own_level(counters: CgroupCounters) -> LimitLevel | None:

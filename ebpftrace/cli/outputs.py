@@ -4,9 +4,8 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, cast, get_args
 
 import click
 from click.shell_completion import CompletionItem
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 NAMES: tuple[str, ...] = get_args(Output)
 
 
-@dataclass(frozen=True, slots=True)
-class OutputTarget:
+class OutputTarget(NamedTuple):
     """One output. `file` None: it is written to standard output."""
 
     name: Output

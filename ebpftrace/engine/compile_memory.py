@@ -10,8 +10,8 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ebpftrace.errors import EbpftraceError, ProbeError
 from ebpftrace.host.cgroups import memory_cgroup
@@ -29,8 +29,7 @@ _UNLIMITED = 1 << 60
 _LIMITS = ("memory.max", "memory.limit_in_bytes")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnMemory:
+class OwnMemory(NamedTuple):
     """The memory cgroup of this process, and those above it."""
 
     limit_bytes: int | None  # the lowest; None: there is none

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ebpftrace.engine.breach_poller import BreachPoller
@@ -247,4 +246,4 @@ class EventDispatcher:
             "memory": self._memory.refused,
         }
         found = {cause: count for cause, count in own.items() if count}
-        return replace(event, counts={**event.counts, **found}) if found else event
+        return event._replace(counts={**event.counts, **found}) if found else event

@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ebpftrace import heap
 from ebpftrace.engine.request import WatchRequest
@@ -105,15 +104,14 @@ def protect_process() -> list[str]:
     return failures
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """This machine, unless something else is given. `all_is_imported` is called once, after
     the first snapshot.
 
     `protect` and `open_priority` are called with a breaker only.
     """
 
-    time: TimeSource = SystemTime()  # noqa: RUF009 - it has no state
+    time: TimeSource = SystemTime()
     open_probe: OpenProbe = open_kernel_probe
     open_holding: "Callable[[int], Holding]" = open_holding
     open_store: "Callable[[Path], Store]" = open_sqlite_store

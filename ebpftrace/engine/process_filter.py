@@ -4,7 +4,6 @@ import contextlib
 import fnmatch
 import shlex
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,8 +68,8 @@ class ProcessFilter:
             # A copy of its parent; /proc may describe another program by now.
             if parent is not None:
                 began_ns = parent.memory_boottime_ns or parent.key.start_boottime_ns
-                event = replace(
-                    event, program=parent.program, args=parent.args, exec_name=parent.exec_name,
+                event = event._replace(
+                    program=parent.program, args=parent.args, exec_name=parent.exec_name,
                     memory_boottime_ns=began_ns,
                 )  # fmt: skip
             matches = parent is not None or not self._by_file
@@ -99,7 +98,7 @@ class ProcessFilter:
         if len(self._words) >= _MOST_SHARED:
             self._words.clear()
         program, args, exec_name, comm = self._words.setdefault(words, words)
-        return replace(event, program=program, args=args, exec_name=exec_name, comm=comm)
+        return event._replace(program=program, args=args, exec_name=exec_name, comm=comm)
 
     def has(self, key: ProcessKey) -> bool:
         """Whether this process was accepted and has not ended."""
@@ -133,7 +132,7 @@ class ProcessFilter:
         by_exec = event.how is StartCause.EXEC
         is_child = event.same_program and event.parent_pid in self._by_pid
         if is_child and is_crash_monitor((reported if by_exec else event).args):
-            return replace(event, role="telemetry")
+            return event._replace(role="telemetry")
         return event
 
     def _is_named(self, event: ProcessStarted) -> bool:
@@ -194,14 +193,14 @@ def _complete(event: ProcessStarted) -> ProcessStarted:
     # Without CAP_SYS_PTRACE some of /proc is closed: then the kernel's record is all there is.
     with contextlib.suppress(NotPermittedError), when_exhausted():
         if not event.args or event.args[-1].endswith("…"):
-            event = replace(event, args=proc.read_cmdline(pid) or event.args)
+            event = event._replace(args=proc.read_cmdline(pid) or event.args)
         program = proc.read_program(pid)
         # exec's path may be relative, or a script: the link names the file that runs.
         if program is not None:
-            event = replace(event, program=program)
+            event = event._replace(program=program)
     if event.how is StartCause.EXEC:
-        event = replace(event, exec_name=event.comm)
+        event = event._replace(exec_name=event.comm)
     else:
         name = executed_name(event.comm, event.program, event.args)
-        event = replace(event, exec_name=name)
+        event = event._replace(exec_name=name)
     return event

@@ -1,7 +1,7 @@
 """What a user asked to be watched, and how."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ebpftrace.act.audit.place import DEFAULT_FILE
 from ebpftrace.act.policy.store import PolicyStore
@@ -9,8 +9,7 @@ from ebpftrace.probe import Selection
 from ebpftrace.units import NS_PER_SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class WatchRequest:
+class WatchRequest(NamedTuple):
     """One watch. `duration_ns` None: until it is interrupted."""
 
     selection: Selection

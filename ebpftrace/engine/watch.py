@@ -7,7 +7,6 @@ imported while a thread loads them: all that knows of jobs, snapshots and findin
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ebpftrace.engine.environment import Environment
@@ -47,7 +46,7 @@ def watch(
     """
     environment = environment or Environment()
     if request.max_memory_bytes is None:
-        request = replace(request, max_memory_bytes=environment.own_bound())
+        request = request._replace(max_memory_bytes=environment.own_bound())
     raise_limit()
     time = environment.time
     with contextlib.ExitStack() as stack:

@@ -14,8 +14,8 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ebpftrace.counters import CgroupContents
 from ebpftrace.host.bounded import bounded
@@ -94,8 +94,7 @@ def _droppable_slab(values: Mapping[bytes, int]) -> int:
     return max(0, values.get(b"slab_reclaimable", 0) - kept)
 
 
-@dataclass(frozen=True, slots=True)
-class _Confirmed:
+class _Confirmed(NamedTuple):
     shown_bytes: int  # by memory.stat at that time
     lazy_bytes: int
     by_process: tuple[tuple[int, int], ...]  # pid, bytes
@@ -122,7 +121,7 @@ class LazyFree:
         shown = contents.lazy_bytes
         if shown < LEAST_BYTES:
             self._confirmed.pop(cgroup_id, None)
-            return contents if not shown else replace(contents, lazy_bytes=0)
+            return contents if not shown else contents._replace(lazy_bytes=0)
         began = self._clock()
         known = self._confirmed.get(cgroup_id)
         if known is None or began >= known.next_ns:
@@ -137,7 +136,7 @@ class LazyFree:
         # What was freed since adds to both; nothing was written to it yet.
         lazy = known.lazy_bytes + max(0, shown - known.shown_bytes)
         lazy = min(shown, lazy)
-        return replace(contents, lazy_bytes=lazy, lazy_by_process=known.by_process)
+        return contents._replace(lazy_bytes=lazy, lazy_by_process=known.by_process)
 
 
 def confirmed_now(
@@ -149,9 +148,9 @@ def confirmed_now(
     """The same, read at once: at a breach, where the last reading may be too old."""
     shown = contents.lazy_bytes
     if shown < LEAST_BYTES:
-        return replace(contents, lazy_bytes=0)
+        return contents._replace(lazy_bytes=0)
     lazy, by_process = _read(folder, shown, clock, proc)
-    return replace(contents, lazy_bytes=lazy, lazy_by_process=by_process)
+    return contents._replace(lazy_bytes=lazy, lazy_by_process=by_process)
 
 
 def _read(

@@ -6,9 +6,8 @@ Source: /proc/self/mountinfo, proc_pid_mountinfo(5); cgroups(7).
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.text import lines
@@ -19,8 +18,7 @@ _MOST_OPTIONS = 64
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """One line of mountinfo. `root` is the folder within the file system that is mounted.
 
     `device` is the file system's, as stat(2) has it; 0 if the line has none.
@@ -33,8 +31,7 @@ class Mount:
     device: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryHierarchy:
+class MemoryHierarchy(NamedTuple):
     """The cgroup hierarchy that has the memory controller.
 
     `root` is the cgroup mounted at `mount`, as seen from the reader's cgroup namespace:

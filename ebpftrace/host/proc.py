@@ -11,9 +11,9 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.bounded import bounded
@@ -42,8 +42,7 @@ _NO_SESSION = 0xFFFFFFFF  # AUDIT_SID_UNSET of linux/audit.h
 _DELETED = " (deleted)"
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """/proc/PID/stat. The kernel shows the start in clock ticks (10 ms), rounded down."""
 
     pid: int
@@ -61,8 +60,7 @@ class Stat:
         return start_boottime_ns // _NS_PER_TICK == self.start_ticks
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStatus:
+class ProcessStatus(NamedTuple):
     """The memory lines of /proc/PID/status. Bytes; 0 if the kernel has no such line."""
 
     peak_resident_bytes: int  # VmHWM
@@ -73,8 +71,7 @@ class ProcessStatus:
     virtual_bytes: int  # VmSize
 
 
-@dataclass(frozen=True, slots=True)
-class OwnCost:
+class OwnCost(NamedTuple):
     """What this process itself uses."""
 
     cpu_ns: int

@@ -9,8 +9,8 @@ of what they run. A job may have restarted them. The kernel numbers sessions (pa
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.proc import PROC, Stat, read_cmdline, read_environ, read_session, read_stat
@@ -54,8 +54,7 @@ _Ancestor = tuple[int, int, str, int]
 """pid, start in ticks, comm and parent's pid."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRun:
+class FoundRun(NamedTuple):
     """A CI run, and the process whose environment names it."""
 
     run: CiRun

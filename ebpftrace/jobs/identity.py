@@ -1,10 +1,9 @@
 """A job's identity: what the resolver finds, and what all other rooms know a job by."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class JobIdentity:
+class JobIdentity(NamedTuple):
     """Which job a process belongs to, and how that is known.
 
     `key` is unique among the jobs of a watch: the memory cgroup, and the CI run where one

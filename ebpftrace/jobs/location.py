@@ -1,13 +1,12 @@
 """Where a process runs, as the path of its cgroup shows it."""
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ebpftrace.jobs.ci.run import NAME_WIDTH
 from ebpftrace.text import clean
 
 
-@dataclass(frozen=True, slots=True)
-class JobLocation:
+class JobLocation(NamedTuple):
     """A container, pod, unit or cgroup: its kind, its short name, and how it was found.
 
     `same_job_after_restart`: a new cgroup under the same path is the same job to the
@@ -28,8 +27,7 @@ def chosen_below(location: JobLocation, given: str, owner: int) -> JobLocation:
     job of its own over a restart: that is known by its whole path.
     """
     mark = f" (uid {owner})"
-    return replace(
-        location,
+    return location._replace(
         name=clean(location.name, NAME_WIDTH - len(mark)) + mark,
         identified_by=f"{location.identified_by}, below {given}, which uid {owner} owns",
         same_job_after_restart=False,

@@ -123,7 +123,7 @@ class Samples:
             return None
         if held < climb.top_bytes:
             gain = climb.gain_bytes - (climb.top_bytes - held)
-            climb = replace(climb, gain_bytes=gain)
+            climb = climb._replace(gain_bytes=gain)
         return climb if climb.gain_bytes >= _LEAST_CLIMB_BYTES else None
 
     @property

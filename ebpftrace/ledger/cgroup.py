@@ -1,7 +1,5 @@
 """One memory cgroup's counters, and which of the jobs in it they are charged to."""
 
-from dataclasses import replace
-
 from ebpftrace.counters import CgroupCounters, CgroupPressure
 from ebpftrace.ledger.accounts import JobAccount
 
@@ -80,13 +78,12 @@ class CgroupAccount:
         stalled_ns = max(0, counters.stalled_ns - last.stalled_ns)
         stalls = max(0, counters.stalls - last.stalls)
         if counters.stalls < last.stalls or counters.stalled_ns < last.stalled_ns:
-            counters = replace(
-                counters,
+            counters = counters._replace(
                 stalled_ns=last.stalled_ns + stalled_ns,
                 stalls=last.stalls + stalls,
             )
         if counters.pressure is None:  # those of a kill and of a cgroup that went
-            counters = replace(counters, pressure=last.pressure)
+            counters = counters._replace(pressure=last.pressure)
         if counters == last:
             counters = last  # the same object for all that keep it
         self._last = counters
@@ -101,7 +98,7 @@ class CgroupAccount:
     def pressed(self, pressure: CgroupPressure) -> list[Pressed]:
         """Record the time lost. Returns how much each job lost since it was last read."""
         last = self._last.pressure
-        self._last = replace(self._last, pressure=pressure)
+        self._last = self._last._replace(pressure=pressure)
         for job in self.present:
             job.cgroup = self._last
         if last is None:

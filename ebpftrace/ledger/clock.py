@@ -1,11 +1,10 @@
 """From the kernel's clocks to the calendar."""
 
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """What to add to a kernel time to get Unix time, in nanoseconds.
 
     Taken once: the times of a watch stay in order even if the wall clock is set meanwhile.

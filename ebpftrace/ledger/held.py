@@ -1,6 +1,7 @@
 """What a job holds that the kernel cannot drop, and how much more fits below its limit."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
 from ebpftrace.limits import own_level, shared_levels
@@ -9,8 +10,7 @@ _KERNEL_PART = 4  # of the limit may be the kernel's where its memory is not kno
 _LAG_PART = 64  # of the limit: how far memory.stat may be behind the charge
 
 
-@dataclass(frozen=True, slots=True)
-class SharedLimit:
+class SharedLimit(NamedTuple):
     """A limit that other cgroups count towards: what all of them cannot drop takes of it."""
 
     cgroup_id: int

@@ -1,6 +1,6 @@
 """What one job held over time: its growth, its trend and its curves."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.ledger.curve import Curve, CurveKeeper, flat_curve
 from ebpftrace.ledger.growth import NEVER_NS, GrowthWindow
@@ -12,8 +12,7 @@ _FORGET_NS = 30 * NS_PER_SECOND
 _NO_GROWTH = GrowthRates()
 
 
-@dataclass(frozen=True, slots=True)
-class JobReading:
+class JobReading(NamedTuple):
     """A job at one moment, in bytes.
 
     `own_bytes` is what its processes hold, None while it has none. `held_bytes` is what

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import OomKilled, ProcessKey
@@ -23,18 +24,11 @@ class ProcessChange(StrEnum):
     EXIT = "exit"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Base of all notes. views/notes.py has a row for each type."""
+class ProcessNote(NamedTuple):
+    """A process started, ended, was renamed or moved."""
 
     time_ns: int  # Unix time
     monotonic_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessNote(Note):
-    """A process started, ended, was renamed or moved."""
-
     event: ProcessChange
     key: ProcessKey
     start_time_ns: int
@@ -49,10 +43,11 @@ class ProcessNote(Note):
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
 
 
-@dataclass(frozen=True, slots=True)
-class OomNote(Note):
+class OomNote(NamedTuple):
     """The OOM killer killed a tracked process, or one of a known job."""
 
+    time_ns: int  # Unix time
+    monotonic_ns: int
     key: ProcessKey
     comm: str
     job: JobIdentity
@@ -90,23 +85,25 @@ class OomNote(Note):
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class StallNote(Note):
+class StallNote(NamedTuple):
     """A job's tasks waited for the kernel to reclaim memory, since the last such note."""
 
+    time_ns: int  # Unix time
+    monotonic_ns: int
     job: JobIdentity
     stalled_ns: int
     stalls: int
 
 
-@dataclass(frozen=True, slots=True)
-class PressureNote(Note):
+class PressureNote(NamedTuple):
     """A job's tasks wait for memory, reported by the kernel as it happens (PSI, cgroup v2).
 
     `some_ns`: at least one of them waited; `full_ns`: all that could have run did. Since the
     cgroup was last read, `within_ns` ago.
     """
 
+    time_ns: int  # Unix time
+    monotonic_ns: int
     job: JobIdentity
     some_ns: int
     full_ns: int
@@ -114,9 +111,15 @@ class PressureNote(Note):
 
 
 @dataclass(frozen=True, slots=True)
-class LossNote(Note):
+class LossNote:
     """Events were missed since the last such note: `count` of them, `total` in all."""
 
+    time_ns: int  # Unix time
+    monotonic_ns: int
     cause: str
     count: int
     total: int
+
+
+Note = ProcessNote | OomNote | StallNote | PressureNote | LossNote
+"""All notes. views/notes.py has a row for each type."""

@@ -1,7 +1,7 @@
 """The open account of one process."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ebpftrace.counters import Delays, ProcessCounters, Usage
 from ebpftrace.events import ProcessKey, ProcessStarted
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from ebpftrace.ledger.accounts import JobAccount
 
 
-@dataclass(frozen=True, slots=True)
-class KnownProcess:
+class KnownProcess(NamedTuple):
     """What the ledger knows of a live process between two snapshots."""
 
     job: JobIdentity

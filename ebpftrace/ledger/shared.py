@@ -2,15 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ebpftrace.counters import CgroupCounters, Usage
 from ebpftrace.jobs.identity import JobIdentity
 
 
-@dataclass(frozen=True, slots=True)
-class SharedCgroup:
+class SharedCgroup(NamedTuple):
     """The jobs of a snapshot in one cgroup: how many, and what all of them use.
 
     `running` are those with a process.

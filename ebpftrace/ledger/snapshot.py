@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Delays, ProcessCounters, Usage
 from ebpftrace.events import ProcessKey
@@ -26,8 +27,7 @@ from ebpftrace.ledger.held import (
 from ebpftrace.ledger.trend import NO_TREND, Trend
 
 
-@dataclass(frozen=True, slots=True)
-class GrowthRates:
+class GrowthRates(NamedTuple):
     """How held memory (anon + shmem + swap) moved.
 
     `bytes_10s` and `bytes_60s` compare with 10 and 60 s ago (or with the first reading,
@@ -191,8 +191,7 @@ class JobSnapshot(Aging):
         return None if not limit else self.cgroup.charge_bytes / limit
 
 
-@dataclass(frozen=True, slots=True)
-class SelfCost:
+class SelfCost(NamedTuple):
     """What ebpftrace itself uses."""
 
     cpu_ns: int = 0  # of this process, since it started
@@ -203,8 +202,7 @@ class SelfCost:
     drift_bytes: int = 0  # what reading exactly corrected in this snapshot, summed
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """The machine's memory, as /proc/meminfo has it."""
 
     total_bytes: int

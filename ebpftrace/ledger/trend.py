@@ -1,6 +1,6 @@
 """Where held memory is heading: the only estimate of when a limit will be reached."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.ledger.climbs.climb import SteadyClimb
 from ebpftrace.ledger.series import HeldSeries
@@ -11,8 +11,7 @@ _SHORTEST_LOOK_NS = 5 * NS_PER_SECOND
 _FAR_OFF_SECONDS = 7 * 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Trend:
+class Trend(NamedTuple):
     """The climb of a job or process as of its last sample, and what it leads to.
 
     `room_bytes` is the least room of late below the tightest limit, None without a limit:

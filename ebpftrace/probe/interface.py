@@ -1,9 +1,8 @@
 """What the engine and the breaker need of the kernel side, whatever implements it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ebpftrace.events import Event, FuseScope, GroupReading, ProcessKey, ProcessStarted
 
@@ -19,8 +18,7 @@ class AfterResumes(IntEnum):
     STOP = 2
 
 
-@dataclass(frozen=True, slots=True)
-class FuseDefault:
+class FuseDefault(NamedTuple):
     """The bound of every tracked process from its first page on.
 
     `bound` is bytes, or where `share` is set a share (0..1) of the tightest limit as the

@@ -7,7 +7,7 @@ that run at once may count one wrongly, so they are counted anew once a minute.
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.events import QuotaReached, SharedTable
 from ebpftrace.probe.loading import bpf
@@ -38,8 +38,7 @@ _LOSSES = {f"{table}_full": table for table in SharedTable}
 """The causes of losses that are due to a full table or to a quota of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaEntries:
+class QuotaEntries(NamedTuple):
     """What one cgroup has of each table; `quotas` are the cgroups with entries."""
 
     parent_id: int

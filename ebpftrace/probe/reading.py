@@ -3,7 +3,7 @@
 import os
 import struct
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.events import Event, LossesRead, ProcessKey, ProcessRead
 from ebpftrace.probe.fuses import KernelFuses
@@ -23,8 +23,7 @@ _WHOLE_NS = 60 * NS_PER_SECOND
 """Between two readings of everything, where nothing was missed meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """What a reading reads."""
 
     processes: Processes

@@ -6,7 +6,7 @@ compiler gets the row's number as RECORD_NAME and its size, which it compares wi
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import (
@@ -42,8 +42,7 @@ _BREACH = struct.Struct("=QQqII")
 _OOM_HEAD, _OOM_TAIL = struct.Struct("=QQ4q"), struct.Struct("=II16s")
 
 
-@dataclass(frozen=True, slots=True)
-class RecordType:
+class RecordType(NamedTuple):
     """One type of record.
 
     `size` is the bytes after the header, `decode` makes the event from those and the

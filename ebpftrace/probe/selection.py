@@ -1,13 +1,12 @@
 """Which processes are watched."""
 
 import shlex
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.text import clean
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Selectors: each kind that is given must match, by any of its values.
 
     `comms` and `exes` are globs; `go_mains` are globs over the main package path of a Go

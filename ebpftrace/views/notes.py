@@ -4,8 +4,7 @@ One row of FORMATS each; the other modules of views/ look a note up here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ebpftrace.act.incident.records import Record, identity_fields, key_fields, rfc3339
 from ebpftrace.ledger.notes import (
@@ -27,8 +26,7 @@ Emphasis = Literal["faint", "plain", "good", "warning", "alarm", "frozen"]
 _JOB_CELLS = 24  # for the name of a job in a line that has more to say
 
 
-@dataclass(frozen=True, slots=True)
-class NoteFormat:
+class NoteFormat(NamedTuple):
     """The format of one type of note.
 
     `kind` is the JSON object's `type` and the first word of a line, `fields` are what the

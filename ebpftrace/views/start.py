@@ -1,10 +1,9 @@
 """What a view gets when a watch starts, and remarks about it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """A started watch: what it watches, and how this kernel lets it."""
 
     time_ns: int  # Unix time
@@ -18,8 +17,7 @@ class Started:
     remarks: tuple[str, ...] = ()  # for users: fallbacks, costs
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(NamedTuple):
     """A message about the watch itself, such as policies that were reloaded.
 
     `time_ns` is Unix time, `monotonic_ns` CLOCK_MONOTONIC.

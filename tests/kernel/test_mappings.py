@@ -1,7 +1,6 @@
 """Address space is booked to the byte, whichever way it is asked for."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,8 +125,8 @@ def test_every_method_counts_the_same(disk_file: Path) -> None:
         counted = {name: one.calls for name, one in booked.items() if one.calls is not None}
         assert counted.keys() >= booked.keys() - {"default"}
         for name, counters in booked.items():
-            alike = replace(
-                counters, calls=first.calls, usage=first.usage, peak_bytes=first.peak_bytes
+            alike = counters._replace(
+                calls=first.calls, usage=first.usage, peak_bytes=first.peak_bytes
             )
             assert alike == first, name
         for name, calls in counted.items():

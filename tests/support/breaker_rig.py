@@ -66,7 +66,7 @@ class BreakerRig:
     def process(self, mib: int, **changes: Any) -> ProcessSnapshot:
         held = watches.counters(mib * MIB)
         usage = replace(held.usage, anon_bytes=mib * MIB, file_bytes=0)
-        made = watches.process(self.pid, book=replace(held, usage=usage))
+        made = watches.process(self.pid, book=held._replace(usage=usage))
         return replace(made, key=key_of(self.pid), age_ns=100 * S, **changes)
 
     def job(
@@ -77,7 +77,7 @@ class BreakerRig:
         place_account: str = "",
     ) -> JobSnapshot:
         made = watches.job(name, processes, limit=None)
-        identity = replace(made.identity, restart_key=restart_key, place_account=place_account)
+        identity = made.identity._replace(restart_key=restart_key, place_account=place_account)
         return replace(made, identity=identity)
 
     def snapshot(self, seconds: float, *jobs: JobSnapshot) -> Snapshot:

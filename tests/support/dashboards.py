@@ -132,8 +132,7 @@ def many(jobs: int = 200, each: int = 10) -> Snapshot:
 def screen(shown: Snapshot | None, notes: Sequence[Entry] = NOTES) -> ScreenData:
     """With the kill that the scripted job `killed` says it had, two seconds ago."""
     ago = 2 * NS_PER_SECOND
-    kill = replace(
-        watches.oom_note(monotonic_ns=watches.MONOTONIC_NS - ago),
+    kill = watches.oom_note(monotonic_ns=watches.MONOTONIC_NS - ago)._replace(
         job=watches.identity("killed"),
     )
     finding = watches.finding(

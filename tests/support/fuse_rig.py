@@ -105,7 +105,7 @@ class FuseRig:
 
     def stop(self, key: ProcessKey, mib: int = 1100, **changes: object) -> None:
         blown = self.blown(key, mib)
-        self.incidents.kernel_stop(replace(blown, **changes))  # type: ignore[arg-type]
+        self.incidents.kernel_stop(blown._replace(**changes))  # type: ignore[arg-type]
 
     def blown(self, key: ProcessKey, mib: int = 1100) -> FuseBlown:
         size = mib * MIB

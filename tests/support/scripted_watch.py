@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -82,7 +82,7 @@ class ScriptedWatch:
         audit = self.folder / "audit.jsonl"
         history = None if self.history is None else self.folder / "history.db"
         request = WatchRequest(self.selection, policies=store, audit=audit, history=history)
-        return replace(request, **({"duration_ns": 5 * NS_PER_SECOND} | self.changes))
+        return request._replace(**({"duration_ns": 5 * NS_PER_SECOND} | self.changes))
 
     @property
     def environment(self) -> Environment:
@@ -147,7 +147,7 @@ class ScriptedWatch:
 
     def exit(self, key: ProcessKey, **changes: Any) -> None:
         event = ProcessExited(self.time.now_ns, key, "gopls", 0, 0, ProcessCounters())
-        self.probe.emit(replace(event, **changes))
+        self.probe.emit(event._replace(**changes))
 
     def breach(self, key: ProcessKey, mib: int) -> None:
         """The group crosses a mark."""

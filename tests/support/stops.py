@@ -34,7 +34,7 @@ def blown(stopped: ProcessSnapshot, **changes: object) -> FuseBlown:
     event = FuseBlown(
         MONOTONIC_NS, stopped.key, GROUP, FuseScope.JOB, 600 * MIB, GIB, GIB, SIGSTOP
     )
-    return replace(event, **changes)  # type: ignore[arg-type]
+    return event._replace(**changes)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -85,8 +85,7 @@ class RecordedKernel:
 def full_job(gopls: ProcessSnapshot, mib: int) -> JobSnapshot:
     """A job of which `mib` of 2 GiB are taken, by whatever processes."""
     one = job(processes=[gopls], limit=2 * GIB)
-    cgroup = replace(
-        one.cgroup,
+    cgroup = one.cgroup._replace(
         charge_bytes=mib * MIB,
         headroom_bytes=2 * GIB - mib * MIB,
         contents=CgroupContents(anon_bytes=mib * MIB),

@@ -341,5 +341,5 @@ def example() -> Snapshot:
     )
     events = CgroupEvents(low=0, high=21, max=0, oom=0, oom_kill=0, oom_group_kill=0)
     pressure = CgroupPressure(MONOTONIC_NS, 310_000_000, 120_000_000, 0.031, 0.012)
-    one = replace(one, cgroup=replace(one.cgroup, events=events, pressure=pressure))
+    one = replace(one, cgroup=one.cgroup._replace(events=events, pressure=pressure))
     return snapshot(one, losses={"ring_exit": 12})

@@ -1,7 +1,5 @@
 """Which limit is a cgroup's own, and which it shares."""
 
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, LimitLevel
@@ -75,7 +73,7 @@ def test_the_nearest_memory_high_counts(
 
 
 def test_page_cache_of_a_shared_level_is_room() -> None:
-    cached = replace(level(2, 480, 500), contents=CgroupContents(cache_bytes=300 * MIB))
+    cached = level(2, 480, 500)._replace(contents=CgroupContents(cache_bytes=300 * MIB))
     assert counters(level(1, 180, 230), cached).limit_bytes == 230 * MIB
 
 
@@ -89,7 +87,7 @@ def test_a_kill_happens_where_there_is_no_room() -> None:
 
 def test_contents_of_an_earlier_reading_are_kept() -> None:
     contents = CgroupContents(cache_bytes=300 * MIB)
-    before = counters(replace(level(1, 480, 500), path="/node", contents=contents))
+    before = counters(level(1, 480, 500)._replace(path="/node", contents=contents))
     after = with_contents_of(counters(level(1, 490, 500)), before)
     assert after.levels[0].path == "/node"
     assert after.levels[0].contents == contents

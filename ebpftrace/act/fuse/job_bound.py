@@ -135,8 +135,8 @@ def of_job_alone(blown: FuseBlown, fuse: Fuse, job: JobSnapshot) -> FuseBlown:
         return blown
     least = _LEAST if fuse.share else round(fuse.bound)
     bound = max(least, blown.bound_bytes - off)
-    return replace(
-        blown, measured_bytes=max(bound, blown.measured_bytes - off), bound_bytes=bound
+    return blown._replace(
+        measured_bytes=max(bound, blown.measured_bytes - off), bound_bytes=bound
     )
 
 

@@ -5,7 +5,6 @@ last tracked process has ended. What is read counts as it does in a snapshot.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from ebpftrace.counters import CgroupCounters, Usage
@@ -49,7 +48,7 @@ class JobMemory:
             return 0
         if kernel_bytes is not None and counters.kernel_bytes is not None:
             kept = min(kernel_bytes, counters.kernel_bytes)
-            counters = replace(counters, kernel_bytes=kept)
+            counters = counters._replace(kernel_bytes=kept)
         return held_bytes(counters, Usage(), alone=True)
 
     def rooms(self) -> dict[Path, int]:

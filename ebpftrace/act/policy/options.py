@@ -1,11 +1,10 @@
 """The options of `watch` that make a policy, as they were given: reading them takes no detector
 and no action, so that a watch without a policy imports none."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyOptions:
+class PolicyOptions(NamedTuple):
     """What was written on the command line; None where an option was not given."""
 
     growth: str | None = None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebpftrace.errors import EbpftraceError
 
@@ -34,8 +34,7 @@ def default_file(environ: Mapping[str, str], system: Path = SYSTEM_FILE) -> Path
     return next((file for file in places if os.path.lexists(file)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Reloaded:
+class Reloaded(NamedTuple):
     """The result of a reload. Without an `error` the new policies are in force."""
 
     policies: tuple[Policy, ...]

@@ -42,7 +42,7 @@ def refresh_job(
     cgroup = with_contents_of(reading.counters, job.cgroup)
     if contents is not None:
         contents = contents.with_droppable(cgroup.droppable_bytes)
-    cgroup = replace(cgroup, contents=contents, pressure=job.cgroup.pressure)
+    cgroup = cgroup._replace(contents=contents, pressure=job.cgroup.pressure)
     group = usage
     if not job.alone:
         gained = reading.held_bytes - job.group_usage.held_bytes
@@ -56,14 +56,14 @@ def _refresh(process: ProcessSnapshot, now: ProcessCounters) -> ProcessSnapshot:
     fresh = replace(process, counters=_still_shared(process.counters, now))
     gained = fresh.own.held_bytes - process.own.held_bytes
     total = process.growth.bytes_total + gained
-    return replace(fresh, growth=replace(process.growth, bytes_total=total))
+    return replace(fresh, growth=process.growth._replace(bytes_total=total))
 
 
 def _still_shared(before: ProcessCounters, now: ProcessCounters) -> ProcessCounters:
     """`now`, where a parent that ended since the snapshot has left its child no gain."""
     if not before.inherited.held_bytes or now.inherited.held_bytes:
         return now
-    return replace(now, inherited=before.inherited)
+    return now._replace(inherited=before.inherited)
 
 
 def contents_now(

@@ -1,6 +1,5 @@
 """Adds to a cgroup's counters what only its files have."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, LimitLevel, Usage
@@ -41,10 +40,10 @@ class CgroupFiles:
                 event.cgroup_id, contents, folder, near=_is_near(event.counters, contents)
             )
         pressure = read_pressure(folder) if self._pressure else None
-        counters = replace(event.counters, contents=contents, pressure=pressure)
+        counters = event.counters._replace(contents=contents, pressure=pressure)
         if shared := shared_levels(counters):
             counters = self._with_shared(counters, shared, event.time_ns)
-        return replace(event, counters=counters)
+        return event._replace(counters=counters)
 
     def name_limit(self, event: OomKilled) -> OomKilled:
         """The event with the path of the cgroup whose limit was reached."""
@@ -52,9 +51,9 @@ class CgroupFiles:
         level = fullest_level(cgroup)
         if level is None or not is_shared(level, cgroup.charge_bytes):
             return event
-        named = replace(level, path=self._paths.path(level.cgroup_id) or "")
+        named = level._replace(path=self._paths.path(level.cgroup_id) or "")
         levels = tuple(named if one is level else one for one in cgroup.levels)
-        return replace(event, cgroup=replace(cgroup, levels=levels))
+        return event._replace(cgroup=cgroup._replace(levels=levels))
 
     def _with_shared(
         self, counters: CgroupCounters, shared: list[LimitLevel], time_ns: int
@@ -78,7 +77,7 @@ class CgroupFiles:
             ):
                 level = self._read_level(level, contents.lazy_bytes)
             levels.append(level)
-        return with_limits(replace(counters, levels=tuple(levels)))
+        return with_limits(counters._replace(levels=tuple(levels)))
 
     def _read_level(self, level: LimitLevel, lazy_bytes: int) -> LimitLevel:
         """Once in each reading of all cgroups: siblings share it."""
@@ -89,8 +88,8 @@ class CgroupFiles:
         path, contents = self._shared[level.cgroup_id]
         if contents is not None:  # what the others freed lazily may have been written to since
             lazy = min(contents.lazy_bytes, lazy_bytes)
-            contents = replace(contents, lazy_bytes=lazy).with_droppable(level.droppable_bytes)
-        return replace(level, path=path, contents=contents)
+            contents = contents._replace(lazy_bytes=lazy).with_droppable(level.droppable_bytes)
+        return level._replace(path=path, contents=contents)
 
 
 def _is_near(counters: CgroupCounters, contents: CgroupContents) -> bool:

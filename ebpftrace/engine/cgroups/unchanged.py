@@ -8,7 +8,6 @@ are read each time.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 
 from ebpftrace.counters import CgroupCounters, Usage
@@ -44,7 +43,7 @@ class UnchangedCgroups:
         done = self._files.complete(event)
         before = self._known.pop(event.cgroup_id, None)
         if before is not None and before.counters == done.counters:
-            done = replace(done, counters=before.counters)  # which the ledger has as well
+            done = done._replace(counters=before.counters)  # which the ledger has as well
         # Of a level above, the files may be read the next time or not.
         is_own = done.counters.levels == event.counters.levels
         self._known[event.cgroup_id] = done if is_own else event
@@ -66,8 +65,8 @@ class UnchangedCgroups:
             if not self._is_live(cgroup_id):
                 self.forget(cgroup_id)
             elif event.time_ns < now_ns:
-                without = replace(event.counters, contents=None, pressure=None)
-                found.append(replace(event, time_ns=now_ns, counters=without))
+                without = event.counters._replace(contents=None, pressure=None)
+                found.append(event._replace(time_ns=now_ns, counters=without))
         return found
 
     def forget(self, cgroup_id: int) -> None:

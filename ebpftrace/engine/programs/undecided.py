@@ -2,7 +2,6 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 
 from ebpftrace.events import ProcessKey, ProcessMoved, ProcessStarted
 from ebpftrace.host.reading.stuck import owner_of
@@ -49,7 +48,7 @@ class UndecidedProcesses:
         """A process is in another cgroup."""
         if event.key in self._events:
             started, owner = self._events[event.key]
-            self._events[event.key] = (replace(started, cgroup_id=event.cgroup_id), owner)
+            self._events[event.key] = (started._replace(cgroup_id=event.cgroup_id), owner)
 
     def take(self) -> list[ProcessStarted]:
         """All of them, the oldest first; none is kept then."""

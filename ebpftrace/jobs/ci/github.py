@@ -14,14 +14,13 @@ each. Source: nektos/act, pkg/runner/run_context.go; docs.gitea.com/usage/action
 forgejo.org/docs/latest/user/actions/reference.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, number, run_id, short_name, word
 
 
-@dataclass(frozen=True, slots=True)
-class GitHubActions:
+class GitHubActions(NamedTuple):
     """A server with GitHub's variables.
 
     `marker` is "true" in every job, and none of `other_markers` is. Where a variable

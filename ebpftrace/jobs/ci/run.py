@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ebpftrace.host.environ import Environ
 from ebpftrace.text import clean
@@ -13,8 +12,7 @@ NAME_WIDTH = 32
 _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:-]{0,127}")
 
 
-@dataclass(frozen=True, slots=True)
-class CiProcess:
+class CiProcess(NamedTuple):
     """A process that may belong to a CI run; its arguments are read on demand only."""
 
     comm: str
@@ -22,8 +20,7 @@ class CiProcess:
     read_args: Callable[[], tuple[str, ...]] = tuple
 
 
-@dataclass(frozen=True, slots=True)
-class CiRun:
+class CiRun(NamedTuple):
     """One run of a CI job.
 
     `run` is unique within the CI system: attempts and legs of a matrix differ in it.

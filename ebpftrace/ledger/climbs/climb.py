@@ -5,9 +5,8 @@ The snapshot, the views and the judge all show this one.
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import itemgetter, sub, truediv
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ebpftrace.ledger.climbs.floor import KEPT_NS, Floor
 from ebpftrace.units import MIB, NS_PER_SECOND
@@ -51,8 +50,7 @@ class FloorSeries(Protocol):
     def peak_before_bytes(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class SteadyClimb:
+class SteadyClimb(NamedTuple):
     """The floor rose by `gain_bytes` from `since_ns` on, at `rate` bytes a second.
 
     It ends at `top_bytes`. `half_bytes` is half of the way up: with less held, most of it was

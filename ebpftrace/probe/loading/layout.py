@@ -6,7 +6,7 @@ layouts to old kernels.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.errors import NoBtfError, ProbeError
 from ebpftrace.probe.loading.known_types import KernelTypes
@@ -61,8 +61,7 @@ _MEMBER_NAMES = ("MM_FILEPAGES", "MM_ANONPAGES", "MM_SWAPENTS", "MM_SHMEMPAGES")
 _SIGNAL_GROUP_EXIT = 4  # include/linux/sched/signal.h; a macro, so not in BTF
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Constants for the compiler, the CPUs' offsets, and what the kernel offers."""
 
     flags: tuple[str, ...]

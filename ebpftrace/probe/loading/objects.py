@@ -4,7 +4,6 @@ import binascii
 import json
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 _INSTRUCTION = 8
@@ -30,8 +29,7 @@ class MapShape(NamedTuple):
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
-class Objects:
+class Objects(NamedTuple):
     """Maps and programs by name. Programs refer to a map by its position among the maps."""
 
     maps: Mapping[str, MapShape]

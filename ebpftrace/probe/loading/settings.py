@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from ebpftrace.events import SharedTable
@@ -87,7 +86,7 @@ def resized(objects: Objects, sizes: Mapping[SharedTable, int], urgent: int) -> 
         name: shape._replace(entries=entries.get(name, shape.entries))
         for name, shape in objects.maps.items()
     }
-    return replace(objects, maps=maps)
+    return objects._replace(maps=maps)
 
 
 def compiler_flags(

@@ -1,7 +1,8 @@
 """Snapshots as JSON. The text of what has not changed is kept: only ages differ in it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ebpftrace.act.incident.records import Record
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
@@ -22,8 +23,7 @@ _PART_BYTES = 1 << 16
 _JOB_BYTES, _PROCESS_BYTES = 1200, 800  # of their text, about
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(NamedTuple):
     """A job without its processes, or a process."""
 
     of: Aging
@@ -31,8 +31,7 @@ class _Text:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class _JobText:
+class _JobText(NamedTuple):
     job: JobSnapshot
     own: _Text
     processes: tuple[_Text, ...]
@@ -106,7 +105,7 @@ def _job_text(job: JobSnapshot, known: tuple[_Text, ...]) -> _JobText:
         by_id.get(id(process)) or _process_text(process) for process in listed_processes(job)
     )
     own = _text(job, own_job_fields(job, job.drawn_ns or 0) | {"processes": []})
-    return _JobText(job, replace(own, after=own.after.removesuffix("]}")), processes)
+    return _JobText(job, own._replace(after=own.after.removesuffix("]}")), processes)
 
 
 def _process_text(process: ProcessSnapshot) -> _Text:

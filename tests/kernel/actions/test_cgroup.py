@@ -129,7 +129,7 @@ def test_cgroup_that_took_the_job_s_name_is_not_touched(group: MemoryCgroup, nam
         job.mkdir()
         try:
             write(job / "cgroup.procs", workload.pid)
-            identity = replace(job_of(group), cgroup=f"{delegated.name}/job")
+            identity = job_of(group)._replace(cgroup=f"{delegated.name}/job")
             incident = about(workload.pid, job, job=identity)
             job.rename(renamed)
             job.mkdir()  # the victim's
@@ -234,7 +234,7 @@ def test_throttle_is_undone_on_v2_and_fails_on_v1(group: MemoryCgroup) -> None:
 def test_root_cgroup_is_refused(group: MemoryCgroup, name: str) -> None:
     options = ACTIONS[name].options()
     with Workload("gopls", cgroup=group) as workload:
-        whole_node = replace(about_job(workload, group), job=replace(job_of(group), cgroup="/"))
+        whole_node = replace(about_job(workload, group), job=job_of(group)._replace(cgroup="/"))
         ended = act(name, whole_node, options)
         assert ended.status is StepStatus.SKIPPED
         assert ended.detail == "the job has no memory cgroup of its own"

@@ -48,7 +48,7 @@ def test_member_that_moved_or_executed_is_not_signalled(workers: list[Workload])
     incident = together(workers)
     workers[1].do(f"exec {workers[1].named('other')}")
     gone = key_of(workers[2].pid)
-    later = replace(incident.other_targets[1], key=replace(gone, start_boottime_ns=1))
+    later = replace(incident.other_targets[1], key=gone._replace(start_boottime_ns=1))
     incident = replace(
         incident, other_targets=(incident.other_targets[0], later, incident.other_targets[2])
     )

@@ -216,7 +216,7 @@ def test_stopped_process_is_held_and_needs_a_snapshot(fused: Driving) -> None:
 
 
 def test_untracked_process_that_a_fuse_killed_is_remarked(fused: Driving) -> None:
-    fused.driver.handle_fuse(replace(STOPPED, signal=9), None)
+    fused.driver.handle_fuse(STOPPED._replace(signal=9), None)
     (remark,) = fused.view.remarks
     assert str(GOPLS.pid) in remark
     assert fused.holding.held == []
@@ -242,7 +242,7 @@ def test_process_at_its_backstop_runs_again_once_a_step_has_acted(
         key = key_of(pid)
         job = watches.job(processes=(replace(watches.process(pid, 2 * GIB), key=key),))
         driving.time.advance(1)
-        driving.driver.handle_fuse(replace(STOPPED, key=key), None)
+        driving.driver.handle_fuse(STOPPED._replace(key=key), None)
         now = replace(watches.snapshot(job), monotonic_ns=driving.time.now_ns)
         driving.driver.handle_snapshot((), now)
         while not driving.view.all(StepOutcome):

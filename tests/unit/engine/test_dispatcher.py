@@ -1,7 +1,7 @@
 """Where each kind of event goes; the ledger is real, the kernel side and breaker are not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -130,15 +130,15 @@ def test_starts_are_completed_for_a_moment_after_the_watch_is_to_end(
     dispatch: Dispatching,
 ) -> None:
     """Each takes a look at /proc, and a flood of them is as long as a job wants."""
-    keys = [replace(GOPLS, pid=GOPLS.pid + number) for number in range(3)]
-    first, second, third = (replace(STARTED, key=key) for key in keys)
+    keys = [GOPLS._replace(pid=GOPLS.pid + number) for number in range(3)]
+    first, second, third = (STARTED._replace(key=key) for key in keys)
     dispatch(first)
     dispatch.stopping = True
     dispatch(second)
     assert dispatch.notes() == ["exec", "exec"]
     dispatch.time.advance(0.3)
 
-    dispatch(third, replace(EXITED, key=keys[0]))
+    dispatch(third, EXITED._replace(key=keys[0]))
     assert dispatch.notes() == ["exit"]
     assert dispatch.probe.asked == []
 
@@ -260,8 +260,8 @@ def test_start_that_executed_another_program_since_is_judged_by_its_record(
 ) -> None:
     """/proc describes the next program by then; the record has the first one's path."""
     dispatch = Dispatching(tmp_path, Selection(exes=("/usr/bin/gopls",)))
-    first = replace(STARTED, program="/usr/bin/gopls")
-    dispatch.probe.emit(replace(EXITED, executed=True), CgroupMade(BEGAN_NS, 8, "/late"))
+    first = STARTED._replace(program="/usr/bin/gopls")
+    dispatch.probe.emit(EXITED._replace(executed=True), CgroupMade(BEGAN_NS, 8, "/late"))
     dispatch(first)
     assert dispatch.notes() == ["exec", "exit"]
     assert dispatch.paths.path(8) == "/late"  # what was found in the ring is not lost
@@ -304,7 +304,7 @@ def test_runs_beyond_those_that_a_cgroup_has_room_for_are_the_cgroup(
     monkeypatch.setattr(dispatch.dispatcher, "_resolver", PretendingResolver())
     count = MOST_RUNS + 5
     for number in range(count):
-        dispatch(replace(STARTED, key=fake_key(number)))
+        dispatch(STARTED._replace(key=fake_key(number)))
     dispatch(ProcessMoved(BEGAN_NS, fake_key(count - 1), GROUP + 1))
     jobs = {job.identity.key: len(job.processes) for job in dispatch.jobs()}
     assert jobs.pop(str(GROUP)) == 4

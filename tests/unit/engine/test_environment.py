@@ -1,7 +1,6 @@
 """This machine as a watch's environment: what the kernel's probe is constructed with."""
 
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from ebpftrace import heap
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.act.policy.store import PolicyStore
+from ebpftrace.act.process import survival
 from ebpftrace.engine import environment
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
@@ -55,9 +55,9 @@ def test_only_failures_to_protect_the_process_are_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     frozen: list[bool] = []
-    monkeypatch.setattr(environment, "lower_oom_score", lambda: "")
-    monkeypatch.setattr(environment, "lock_memory", lambda: "mlockall: no")
-    monkeypatch.setattr(environment, "freeze_gc", lambda: frozen.append(True))
+    monkeypatch.setattr(survival, "lower_oom_score", lambda: "")
+    monkeypatch.setattr(survival, "lock_memory", lambda: "mlockall: no")
+    monkeypatch.setattr(survival, "freeze_gc", lambda: frozen.append(True))
     assert environment.protect_process() == ["mlockall: no"]
     assert frozen == [True]
 
@@ -94,7 +94,7 @@ def test_there_is_the_usual_room_where_memory_is_not_known(error: type[Exception
 def test_tables_have_room_for_what_fits_below_the_bound_that_is_given(
     constructed: list[dict[str, Any]],
 ) -> None:
-    request = replace(REQUEST, max_memory_bytes=heap.LEAST_BYTES)
+    request = REQUEST._replace(max_memory_bytes=heap.LEAST_BYTES)
     environment.open_kernel_probe(request, (), BreakerResources())
     (options,) = constructed
     assert options["processes"] == 64

@@ -218,7 +218,7 @@ def test_all_are_resumed_at_the_end_of_the_watch(rig: FuseRig, keys: list[Proces
 
 def test_kill_by_the_kernel_is_logged_and_reported(rig: FuseRig) -> None:
     known = KnownProcess(JOB, "gopls", "", 4 * GIB)
-    killed = replace(rig.blown(ProcessKey(4711, 1)), signal=9)
+    killed = rig.blown(ProcessKey(4711, 1))._replace(signal=9)
     rig.incidents.kernel_kill(killed, [POLICY], known)
     assert rig.kinds == [(killed.key, KILLED)]
     assert rig.breaker.calls == [("log kill", killed.key)]
@@ -228,7 +228,7 @@ def test_kill_by_the_kernel_is_logged_and_reported(rig: FuseRig) -> None:
 def test_kill_of_a_process_without_a_fuse_is_remarked(
     known: KnownProcess | None, rig: FuseRig
 ) -> None:
-    killed = replace(rig.blown(ProcessKey(4711, 1)), signal=9)
+    killed = rig.blown(ProcessKey(4711, 1))._replace(signal=9)
     rig.incidents.kernel_kill(killed, [POLICY], known)
     assert rig.remarks == ["a fuse killed untracked process 4711"]
     assert rig.reported == []

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def test_process_that_executed_another_program_since_is_matched_by_its_record(
     sleeper: int,
 ) -> None:
     tracked = ProcessFilter(Selection(exes=(SLEEP,)))
-    before = replace(started(sleeper), program="/bin/wrapper", args=("wrapper",))
+    before = started(sleeper)._replace(program="/bin/wrapper", args=("wrapper",))
     assert tracked.accept(before, lambda _key: True) is None
     assert tracked.accept(started(sleeper), _no) is not None
 
@@ -110,7 +109,7 @@ def test_go_program_that_cannot_be_matched_is_counted_and_named_once(
     file.write_bytes(raw.replace(b"Go buildinf", b"no buildinf") if text is None else raw)
     tracked = ProcessFilter(Selection(go_mains=("example.com/*",)))
     for pid in (1 << 22, 2 << 22):  # no such process: the file is read
-        assert tracked.accept(replace(started(pid), program=str(file)), _no) is None
+        assert tracked.accept(started(pid)._replace(program=str(file)), _no) is None
     assert tracked.unidentified == 2
     (remark,) = tracked.take_remarks()
     assert f"{file} is a Go program with {lacks}" in remark
@@ -120,7 +119,7 @@ def test_go_program_that_cannot_be_matched_is_counted_and_named_once(
 
 def test_program_of_another_language_is_not_remarked_upon() -> None:
     tracked = ProcessFilter(Selection(go_mains=("example.com/*",)))
-    assert tracked.accept(replace(started(1 << 22), program="/bin/true"), _no) is None
+    assert tracked.accept(started(1 << 22)._replace(program="/bin/true"), _no) is None
     assert (tracked.unidentified, tracked.take_remarks()) == (0, [])
 
 
@@ -129,28 +128,28 @@ def test_remarks_about_programs_are_bounded(tmp_path: Path) -> None:
     for number in range(2 * MOST_REMARKS):
         file = tmp_path / f"tool-{number}"
         file.write_bytes(elfs.program("go1.22", ""))
-        tracked.accept(replace(started(1 << 22), program=str(file)), _no)
+        tracked.accept(started(1 << 22)._replace(program=str(file)), _no)
     assert len(tracked.take_remarks()) == MOST_REMARKS
 
 
 def test_process_that_renamed_itself_keeps_the_name_it_was_executed_under(sleeper: int) -> None:
     tracked = ProcessFilter(Selection(comms=("sleep",)))
-    found = replace(started(sleeper, StartCause.FOUND), comm="sleep-MainThread")
+    found = started(sleeper, StartCause.FOUND)._replace(comm="sleep-MainThread")
     accepted = tracked.accept(found, _no)
     assert accepted is not None
     assert (accepted.comm, accepted.exec_name) == ("sleep-MainThread", "sleep")
-    fork = replace(started(sleeper + 1, StartCause.FORK, parent=sleeper), comm="worker")
+    fork = started(sleeper + 1, StartCause.FORK, parent=sleeper)._replace(comm="worker")
     child = tracked.accept(fork, _no)
     assert child is not None
     assert child.exec_name == "sleep", "it executed nothing"
-    executed = tracked.accept(replace(started(sleeper), comm="link"), _no)
+    executed = tracked.accept(started(sleeper)._replace(comm="link"), _no)
     assert executed is not None
     assert executed.exec_name == "link", "the kernel's own word at exec"
 
 
 def test_script_found_running_is_not_watched_for_its_interpreters_name(sleeper: int) -> None:
     """The kernel side compares the file's name too, which user space tells from a script's."""
-    script = replace(started(sleeper, StartCause.FOUND), comm="lint", args=())
+    script = started(sleeper, StartCause.FOUND)._replace(comm="lint", args=())
     tracked = ProcessFilter(Selection(comms=("lint", "x")))
     assert tracked.accept(script, _no) is not None
     tracked = ProcessFilter(Selection(comms=("other",)))
@@ -186,8 +185,8 @@ def monitored(parent: int, child: int, **changes: object) -> tuple[ProcessFilter
     """A filter with a watched process, and the role of a child that it starts."""
     tracked = ProcessFilter(Selection(comms=("sleep",)))
     assert tracked.accept(started(parent), _no) is not None
-    event = replace(started(child, parent=parent), args=MONITOR, same_program=True)
-    accepted = tracked.accept(replace(event, **changes), _no)  # type: ignore[arg-type]
+    event = started(child, parent=parent)._replace(args=MONITOR, same_program=True)
+    accepted = tracked.accept(event._replace(**changes), _no)  # type: ignore[arg-type]
     assert accepted is not None
     return tracked, accepted.role
 
@@ -218,7 +217,7 @@ def test_arguments_that_were_written_over_later_make_no_crash_monitor(sleeper: i
     assert tracked.accept(started(1 << 22), _no) is not None
     event = started(sleeper, parent=1 << 22)
     for args in ((), ("sleep", "9…")):
-        event = replace(event, args=args, same_program=True)
+        event = event._replace(args=args, same_program=True)
         accepted = tracked.accept(event, _no)
         assert accepted is not None
         assert accepted.args == ("/usr/bin/sleep", "60")
@@ -296,9 +295,9 @@ def test_processes_that_were_started_alike_share_their_words(sleeper: int) -> No
 def test_shared_words_are_bounded() -> None:
     tracked = ProcessFilter(Selection())
     for pid in range(1000):
-        tracked._share(replace(started(pid), args=(str(pid),)))
+        tracked._share(started(pid)._replace(args=(str(pid),)))
     assert len(tracked._words) <= 256
     tracked._words.clear()
-    long = replace(started(1), args=("x" * 2000,))
+    long = started(1)._replace(args=("x" * 2000,))
     assert tracked._share(long) is long
     assert not tracked._words

@@ -5,7 +5,6 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -278,15 +277,14 @@ def test_probe_is_closed_before_the_view_is_stopped(scripted: ScriptedWatch) -> 
 def test_remarks_of_the_resources_and_of_the_protection_are_shown(tmp_path: Path) -> None:
     scripted = ScriptedWatch(tmp_path, policies=(POLICY,))
     scripted.on_open = lambda resources: resources.remarks.append("no socket")
-    environment = replace(scripted.environment, protect=lambda: ["mlockall failed"])
+    environment = scripted.environment._replace(protect=lambda: ["mlockall failed"])
     watch(scripted.request, [scripted.open_view], environment)
     assert scripted.view.remarks == ["no socket", "mlockall failed"]
 
 
 def test_garbage_is_collected_once_the_first_snapshot_is_shown(scripted: ScriptedWatch) -> None:
     called: list[list[str]] = []
-    environment = replace(
-        scripted.environment,
+    environment = scripted.environment._replace(
         all_is_imported=lambda: called.append([method for _, method, _ in scripted.view.calls]),
     )
     watch(scripted.request, [scripted.open_view], environment)
@@ -294,7 +292,7 @@ def test_garbage_is_collected_once_the_first_snapshot_is_shown(scripted: Scripte
 
 
 def test_process_is_not_protected_without_a_breaker(scripted: ScriptedWatch) -> None:
-    environment = replace(scripted.environment, protect=lambda: ["mlockall failed"])
+    environment = scripted.environment._replace(protect=lambda: ["mlockall failed"])
     watch(scripted.request, [scripted.open_view], environment)
     assert scripted.view.remarks == []
 

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.history.recurring import recurring_job
@@ -22,8 +20,8 @@ def key(identity: JobIdentity, runtime: str = "") -> str:
 
 
 def test_two_runs_of_a_job_are_the_same_job() -> None:
-    again = replace(
-        job(f"{SERVICE}/job-4712"), key="8:gitlab:2", name="app#2 test", cgroup_id=8
+    again = job(f"{SERVICE}/job-4712")._replace(
+        key="8:gitlab:2", name="app#2 test", cgroup_id=8
     )
     assert key(job()) == key(again)
 
@@ -37,7 +35,7 @@ def test_two_runs_of_a_job_are_the_same_job() -> None:
         job("/system.slice/runner-2.service/job-4711"),
         job("/untrusted/job-4711"),
         job(f"/docker/{ID}{SERVICE}/job-4711"),
-        replace(job(), kind="github"),
+        job()._replace(kind="github"),
     ],
 )
 def test_another_job_or_the_same_name_in_another_place_is_another(other: JobIdentity) -> None:
@@ -77,7 +75,7 @@ def test_what_the_container_runtime_knows_makes_up_for_such_a_place() -> None:
 
 
 def test_a_job_without_ci_variables_is_known_by_its_place() -> None:
-    found = recurring_job(replace(job("/ci.slice/build-12", ""), kind="cgroup"))
+    found = recurring_job(job("/ci.slice/build-12", "")._replace(kind="cgroup"))
     assert found is not None
     assert (found.name, found.place) == ("/ci.slice/build-*", "/ci.slice/build-*")
 

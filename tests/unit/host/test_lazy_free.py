@@ -1,6 +1,5 @@
 """Lazily freed memory, confirmed by smaps_rollup (fake folders and a scripted clock)."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,7 +93,7 @@ def test_at_a_breach_it_is_read_at_once(machine: Machine) -> None:
         machine.freed(mib)
         found = confirmed_now(contents, machine.folder, proc=machine.proc)
         by_process = ((4711, mib * MIB),)
-        assert found == replace(contents, lazy_bytes=mib * MIB, lazy_by_process=by_process)
+        assert found == contents._replace(lazy_bytes=mib * MIB, lazy_by_process=by_process)
 
 
 def test_each_process_has_its_part_and_what_is_not_known_may_be_of_any(
@@ -104,7 +103,7 @@ def test_each_process_has_its_part_and_what_is_not_known_may_be_of_any(
     shown = CgroupContents(anon_bytes=400 * MIB, lazy_bytes=210 * MIB)
     found = machine.lazy.confirm(42, shown, machine.folder)
     assert [found.most_lazy_bytes(pid) // MIB for pid in (4711, 4712, 4713)] == [150, 0, 50]
-    later = machine.lazy.confirm(42, replace(shown, lazy_bytes=230 * MIB), machine.folder)
+    later = machine.lazy.confirm(42, shown._replace(lazy_bytes=230 * MIB), machine.folder)
     assert [later.most_lazy_bytes(pid) // MIB for pid in (4711, 4712, 4713)] == [170, 20, 70]
 
 

@@ -1,6 +1,5 @@
 """memory.stat of a v1 and a v2 cgroup, as the kernels print them (fake folders)."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +42,14 @@ def test_v1_includes_the_cgroups_below(tmp_path: Path) -> None:
 
 def test_v2_memory_stat_is_parsed(tmp_path: Path) -> None:
     (tmp_path / "memory.stat").write_text(V2)
-    assert read_contents(tmp_path) == replace(CONTENTS, **KERNEL)
+    assert read_contents(tmp_path) == CONTENTS._replace(**KERNEL)
 
 
 def test_v2_before_5_18_shows_the_parts_of_kernel_memory(tmp_path: Path) -> None:
     parts = "slab 500000\nkernel_stack 16384\npagetables 180000\npercpu 3616\n"
     before = V2.replace("kernel 700000\n", "").replace("slab 500000\n", parts)
     (tmp_path / "memory.stat").write_text(before)
-    assert read_contents(tmp_path) == replace(CONTENTS, **KERNEL)
+    assert read_contents(tmp_path) == CONTENTS._replace(**KERNEL)
 
 
 def test_removed_cgroup_has_no_contents(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,7 +74,7 @@ def test_zombie_and_reaped_process_have_ended(
 
 def test_later_process_with_the_pid_is_another(process: subprocess.Popen[bytes]) -> None:
     key = key_of(process.pid)
-    earlier = replace(key, start_boottime_ns=key.start_boottime_ns - 10**9)
+    earlier = key._replace(start_boottime_ns=key.start_boottime_ns - 10**9)
     assert not pidfd.is_alive(earlier)
     with pytest.raises(GoneError, match="another process's now"):
         pidfd.open_pidfd(earlier)
@@ -106,5 +105,5 @@ def test_no_descriptor_is_left_open(process: subprocess.Popen[bytes]) -> None:
     key = key_of(process.pid)
     before = os.listdir("/proc/self/fd")  # noqa: PTH208
     pidfd.is_alive(key)
-    pidfd.is_alive(replace(key, start_boottime_ns=1))
+    pidfd.is_alive(key._replace(start_boottime_ns=1))
     assert os.listdir("/proc/self/fd") == before  # noqa: PTH208

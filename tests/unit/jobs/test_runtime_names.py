@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,9 +52,9 @@ def test_a_malformed_configuration_says_nothing(tmp_path: Path, content: object)
 def test_container_that_a_job_named_after_another_is_not_asked_for(tmp_path: Path) -> None:
     config = {"Config": {"Image": "golang:1.26"}}
     assert docker(tmp_path, config) == "image golang:1.26"
-    forged = replace(job(f"/ci/job/docker/{ID}"), given_path="/ci/job")
+    forged = job(f"/ci/job/docker/{ID}")._replace(given_path="/ci/job")
     assert runtime_name(forged, tmp_path) == ""
-    below = replace(job(f"/docker/{ID}/docker/{'f' * 64}"), given_path=f"/docker/{ID}")
+    below = job(f"/docker/{ID}/docker/{'f' * 64}")._replace(given_path=f"/docker/{ID}")
     assert runtime_name(below, tmp_path) == "image golang:1.26"
 
 

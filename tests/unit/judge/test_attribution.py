@@ -85,7 +85,7 @@ def test_none_of_several_that_share_memory_stands_out() -> None:
     processes = [watches.process(4711 + n, book=shared) for n in range(6)]
     job = watches.job(processes=processes)
     contents = CgroupContents(shmem_bytes=60 * MIB)
-    job = replace(job, cgroup=replace(job.cgroup, contents=contents))
+    job = replace(job, cgroup=job.cgroup._replace(contents=contents))
     assert attribute(job, None) is None
 
 
@@ -153,7 +153,7 @@ def nested(own: int, below: int, unseen: int = 0) -> JobSnapshot:
     """A job with a watched one in a cgroup below, whose memory its cgroup contains."""
     made = watches.job(processes=[watches.process(1, own * MIB * 16 // 15)])
     contents = CgroupContents(anon_bytes=(own + below + unseen) * MIB)
-    cgroup = replace(made.cgroup, contents=contents)
+    cgroup = made.cgroup._replace(contents=contents)
     usage = Usage(anon_bytes=own * MIB)
     return replace(made, cgroup=cgroup, usage=usage, usage_below=Usage(anon_bytes=below * MIB))
 
@@ -178,7 +178,7 @@ def lazily(lazy: dict[int, int], *held_mib: int) -> JobSnapshot:
         lazy_bytes=sum(lazy.values()) * MIB,
         lazy_by_process=by_process,
     )
-    return replace(made, cgroup=replace(made.cgroup, contents=contents))
+    return replace(made, cgroup=made.cgroup._replace(contents=contents))
 
 
 def test_no_process_is_named_for_what_it_freed_lazily() -> None:
@@ -194,6 +194,6 @@ def test_no_process_is_named_for_what_it_freed_lazily() -> None:
 def test_what_a_process_freed_lazily_hides_no_program_that_is_not_watched() -> None:
     job = lazily({1: 250}, 251)
     assert job.cgroup.contents is not None
-    contents = replace(job.cgroup.contents, anon_bytes=351 * MIB)
-    rest = unattributed(replace(job, cgroup=replace(job.cgroup, contents=contents)))
+    contents = job.cgroup.contents._replace(anon_bytes=351 * MIB)
+    rest = unattributed(replace(job, cgroup=job.cgroup._replace(contents=contents)))
     assert rest.anon_bytes == pytest.approx(100 * MIB, abs=MIB)

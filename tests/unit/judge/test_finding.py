@@ -14,7 +14,7 @@ def test_key_stays_while_the_finding_changes() -> None:
 
 
 def test_key_differs_by_detector_job_and_process() -> None:
-    other_job = replace(JOB, key="/ci/build-43")
+    other_job = JOB._replace(key="/ci/build-43")
     different = [
         finding(),
         finding(process=ProcessKey(7, 1)),

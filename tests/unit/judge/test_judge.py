@@ -164,7 +164,7 @@ def test_jobs_that_share_a_cgroup_are_not_charged_with_each_other() -> None:
             for name in (("a",) if alone else ("a", "b"))
         ]
         contents = CgroupContents(anon_bytes=4 * BOUND)
-        shared = [replace(job, cgroup=replace(job.cgroup, contents=contents)) for job in jobs]
+        shared = [replace(job, cgroup=job.cgroup._replace(contents=contents)) for job in jobs]
         return watches.snapshot(*shared)
 
     assert len(level().judge(both(alone=True))) == 1

@@ -50,13 +50,13 @@ def test_page_cache_is_room() -> None:
 def test_unmapped_tmpfs_counts() -> None:
     job = watches.job(processes=(watches.process(),))
     contents = CgroupContents(anon_bytes=1, shmem_bytes=300 * MIB)
-    job = replace(job, cgroup=replace(job.cgroup, contents=contents))
+    job = replace(job, cgroup=job.cgroup._replace(contents=contents))
     assert of_job(job, 0).shmem_bytes == 300 * MIB
 
 
 def test_without_memory_stat_the_processes_count() -> None:
     job = watches.job(processes=(watches.process(),), cache=100 * MIB)
-    bare = replace(job, cgroup=replace(job.cgroup, contents=None))
+    bare = replace(job, cgroup=job.cgroup._replace(contents=None))
     found = of_job(bare, 0)
     assert found.held_bytes == job.usage.held_bytes
     assert bare.cgroup.headroom_bytes is not None
@@ -68,7 +68,7 @@ def test_without_memory_stat_the_processes_count() -> None:
 def test_without_a_limit_only_the_watched_processes_count() -> None:
     job = watches.job(processes=(watches.process(),), limit=None)
     contents = CgroupContents(anon_bytes=20 * GIB)
-    job = replace(job, cgroup=replace(job.cgroup, contents=contents))
+    job = replace(job, cgroup=job.cgroup._replace(contents=contents))
     found = of_job(job, 0)
     assert found.held_bytes == job.usage.held_bytes
     assert found.room_bytes is None
@@ -86,7 +86,7 @@ def test_a_process_counts_what_is_its_own() -> None:
 def test_of_jobs_that_share_a_cgroup_each_counts_its_own() -> None:
     job = watches.job(processes=(watches.process(),))
     contents = CgroupContents(anon_bytes=20 * GIB)
-    job = replace(job, cgroup=replace(job.cgroup, contents=contents))
+    job = replace(job, cgroup=job.cgroup._replace(contents=contents))
     assert of_job(job, 0).held_bytes == 20 * GIB
     assert of_job(replace(job, alone=False), 0).held_bytes == job.usage.held_bytes
 
@@ -126,9 +126,9 @@ def test_later_samples_are_not_in_the_floor() -> None:
 
 def test_kernel_memory_of_the_whole_cgroup_is_held() -> None:
     job = watches.job(processes=[watches.process()])
-    cgroup = replace(job.cgroup, kernel_bytes=300 * MIB)
+    cgroup = job.cgroup._replace(kernel_bytes=300 * MIB)
     counted = of_job(replace(job, cgroup=cgroup), 0)
     assert counted.kernel_bytes == 300 * MIB
     assert counted.held_bytes == of_job(job, 0).held_bytes + 300 * MIB
-    unlimited = replace(cgroup, limit_bytes=None, headroom_bytes=None)
+    unlimited = cgroup._replace(limit_bytes=None, headroom_bytes=None)
     assert of_job(replace(job, cgroup=unlimited), 0).kernel_bytes == 0

@@ -53,7 +53,7 @@ def test_a_process_is_named_for_what_it_holds(
 def test_what_no_watched_process_holds_is_stated() -> None:
     job = watches.job(processes=[watches.process(resident=24 * MIB)])
     contents = CgroupContents(anon_bytes=24 * MIB, shmem_bytes=150 * MIB)
-    job = replace(job, cgroup=replace(job.cgroup, contents=contents))
+    job = replace(job, cgroup=job.cgroup._replace(contents=contents))
     assert words.subject(job, None) == (
         "job github/build-42", "; tmpfs holds 152 of 174 MiB",
     )  # fmt: skip
@@ -61,9 +61,9 @@ def test_what_no_watched_process_holds_is_stated() -> None:
 
 def test_kernel_memory_is_no_process_of_the_job() -> None:
     job = watches.job(processes=[watches.process(resident=24 * MIB)])
-    little = replace(job, cgroup=replace(job.cgroup, kernel_bytes=2 * MIB))
+    little = replace(job, cgroup=job.cgroup._replace(kernel_bytes=2 * MIB))
     assert words.subject(little, None) == ("gopls 4711 in job github/build-42", "")
-    most = replace(job, cgroup=replace(job.cgroup, kernel_bytes=150 * MIB))
+    most = replace(job, cgroup=job.cgroup._replace(kernel_bytes=150 * MIB))
     assert words.subject(most, None) == (
         "job github/build-42", "; kernel memory holds 150 of 172 MiB",
     )  # fmt: skip

@@ -1,7 +1,5 @@
 """What counts as held, and what as room."""
 
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.counters import CgroupContents, CgroupCounters, Usage
@@ -80,7 +78,7 @@ def test_kernel_memory_is_held_and_is_no_room(cgroup: CgroupCounters) -> None:
 
 def test_slab_that_the_kernel_can_drop_is_room() -> None:
     contents = CgroupContents(40, 5, 300, kernel_bytes=600, reclaimable_bytes=450)
-    cgroup = replace(KERNEL_ON_V2, contents=contents)
+    cgroup = KERNEL_ON_V2._replace(contents=contents)
     assert kernel_bytes(cgroup) == 150
     assert held_bytes(cgroup, USAGE, alone=True) == 40 + 5 + 2 + 150
     assert room_bytes(cgroup, USAGE) == 55 + 300 + 450
@@ -102,7 +100,7 @@ def test_slab_that_v1_counts_as_droppable_is_room() -> None:
 def test_cache_dropped_between_two_readings_is_room_beside_known_kernel_memory() -> None:
     contents = CgroupContents(anon_bytes=40, shmem_bytes=5, cache_bytes=100)
     lag = 1000 // 64
-    assert room_bytes(replace(KERNEL_ON_V1, contents=contents), USAGE) == 55 + 300 - lag
+    assert room_bytes(KERNEL_ON_V1._replace(contents=contents), USAGE) == 55 + 300 - lag
 
 
 def test_without_contents_known_kernel_memory_is_no_cache() -> None:
@@ -113,6 +111,6 @@ def test_without_contents_known_kernel_memory_is_no_cache() -> None:
 @pytest.mark.parametrize("lazy", [0, 30, 40], ids=["none", "partly", "all"])
 def test_what_was_freed_lazily_is_room(lazy: int) -> None:
     contents = CgroupContents(40, 5, 300, lazy_bytes=lazy)
-    cgroup = replace(KERNEL_ON_V1, contents=contents)
+    cgroup = KERNEL_ON_V1._replace(contents=contents)
     assert held_bytes(cgroup, USAGE, alone=True) == 40 - lazy + 5 + 2 + 600
     assert room_bytes(cgroup, USAGE) == 55 + 300 + lazy

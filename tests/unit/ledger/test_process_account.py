@@ -1,7 +1,5 @@
 """The role of a process: what is never stopped or ended has to be small."""
 
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.events import ProcessKey, ProcessRead, ProcessStarted, StartCause
@@ -58,7 +56,7 @@ def test_memory_of_a_fork_is_as_old_as_its_ancestor_if_it_is_half_of_all(
     """A process could hand its memory to a child each moment, and never be old."""
     book = ScriptedLedger()
     book.at = 100
-    copied = replace(held(40), inherited=held(40).usage)
+    copied = held(40)._replace(inherited=held(40).usage)
     forked = ProcessStarted(
         book.now_ns, ProcessKey(1, 100 * NS_PER_SECOND), 1, StartCause.FORK, "gopls", 7,
         counters=copied, memory_boottime_ns=20 * NS_PER_SECOND,

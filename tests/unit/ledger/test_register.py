@@ -1,7 +1,5 @@
 """Jobs that share a cgroup, that end, and that are forgotten."""
 
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.counters import Usage
@@ -51,13 +49,13 @@ def test_two_jobs_one_after_the_other_in_one_cgroup() -> None:
 
 def test_a_service_is_one_job_though_systemd_makes_it_a_cgroup_at_each_start() -> None:
     book = ScriptedLedger()
-    first = replace(identity("a.service"), key="systemd:/a.service", cgroup_id=7)
+    first = identity("a.service")._replace(key="systemd:/a.service", cgroup_id=7)
     book.start(1, 100, first)
     book.cgroup(7, oom_kills=0, stalls=2, stalled_ns=20, limit_bytes=200 * MIB)
     book.exit(1, held(0, peak=100))
     book.cgroup_gone(7, stalls=3, stalled_ns=30)
     assert book.job("a.service").state is JobState.GONE
-    second = replace(first, cgroup_id=8)
+    second = first._replace(cgroup_id=8)
     book.cgroup_made(8)
     book.start(2, 10, second)
     book.cgroup(8, stalls=1, stalled_ns=5, limit_bytes=300 * MIB)
@@ -200,7 +198,7 @@ def test_a_victim_without_a_start_is_shown_for_a_minute_too() -> None:
 
 def test_a_path_that_is_known_later_is_taken() -> None:
     book = ScriptedLedger()
-    unknown = replace(identity(), cgroup="", name="cgroup 7")
+    unknown = identity()._replace(cgroup="", name="cgroup 7")
     book.start(1, 1, unknown)
     assert book.running()[0].identity == unknown
     book.start(2, 1, identity())
@@ -249,8 +247,8 @@ def test_a_cgroup_has_room_for_so_many_runs_with_processes() -> None:
     assert not admits(another)
     assert admits(identity("run-0")), "it is there"
     assert admits(identity("another", cgroup_id=8)), "another cgroup"
-    assert admits(replace(another, key="7")), "the cgroup's own job"
-    assert admits(replace(another, key="systemd:/a.service")), "a service"
+    assert admits(another._replace(key="7")), "the cgroup's own job"
+    assert admits(another._replace(key="systemd:/a.service")), "a service"
     book.exit(5)
     assert admits(another)
     assert admits(identity("run-4")), "it is remembered"

@@ -11,7 +11,7 @@ from tests.support import watches
 def test_usage_of_a_forked_child_is_without_what_it_shares() -> None:
     child = watches.process(resident=160 * MIB)
     shared = Usage(anon_bytes=100 * MIB, file_bytes=10 * MIB)
-    child = replace(child, counters=replace(child.counters, inherited=shared))
+    child = replace(child, counters=child.counters._replace(inherited=shared))
     assert child.own == Usage(anon_bytes=50 * MIB)
 
 

@@ -1,7 +1,5 @@
 """The features and remarks of a probe, by what the kernel offers."""
 
-from dataclasses import replace
-
 from ebpftrace.probe.calls import CallTraceMethod
 from ebpftrace.probe.features import features, remarks
 from ebpftrace.probe.loading.layout import Layout
@@ -18,7 +16,7 @@ def test_recent_kernel_needs_no_remarks() -> None:
 
 
 def test_remarks_report_fallbacks_and_costs() -> None:
-    old = replace(RECENT, mmap_lock=False, events_lag=True)
+    old = RECENT._replace(mmap_lock=False, events_lag=True)
     found = dict(features(old, CallTraceMethod.TRACEPOINT))
     assert found["memory"] == "rss_stat, exact at each reading"
     assert found["mappings"] == found["mapping calls"] == "syscall tracepoints"
@@ -26,5 +24,5 @@ def test_remarks_report_fallbacks_and_costs() -> None:
     assert "lags by up to 64 page faults" in lag
     assert "no mmap_lock tracepoints" in calls
     assert "every system call of every process is slower" in cost
-    (inexact, *_) = remarks(replace(old, exact=False), None)
+    (inexact, *_) = remarks(old._replace(exact=False), None)
     assert "as exact as /proc/PID/statm" in inexact

@@ -58,7 +58,7 @@ def start_record() -> dict[str, Any]:
             now_ns=watches.MONOTONIC_NS - 7 * NS_PER_SECOND,
             calendar=Clock(watches.TIME_NS - watches.MONOTONIC_NS, 0),
         )
-    return records.start_record(replace(started, version="0.1.0", kernel="6.18.5"))
+    return records.start_record(started._replace(version="0.1.0", kernel="6.18.5"))
 
 
 RECORDS = {

@@ -31,7 +31,7 @@ def test_an_exit_is_enough_and_only_of_that_process() -> None:
     gone = watches.process_note("exit", signal=9)
     assert gone.key == FIRST
     assert not heard(STOPPED, gone).stopped
-    assert heard(STOPPED, replace(gone, key=SECOND)).stopped
+    assert heard(STOPPED, gone._replace(key=SECOND)).stopped
     assert heard(STOPPED, watches.process_note("exec")).stopped
 
 

@@ -21,11 +21,11 @@ def test_a_watch_begins_with_what_it_watches_and_every_remark() -> None:
 
 
 def test_the_first_line_leaves_out_what_does_not_fit() -> None:
-    started = replace(watches.started(), kernel="6.1.0-50-cloud-amd64", cgroups="hybrid")
+    started = watches.started()._replace(kernel="6.1.0-50-cloud-amd64", cgroups="hybrid")
     assert start_lines(started) == [
         "start    12:00:00Z watching comm gopls, every 1.0s, cgroups hybrid"
     ]
-    (cut_short,) = start_lines(replace(started, watching="comm " + "g" * 80))
+    (cut_short,) = start_lines(started._replace(watching="comm " + "g" * 80))
     assert cells(cut_short) == 80
 
 

@@ -91,7 +91,7 @@ def test_evidence_of_other_jobs_is_kept_while_one_fills_the_folder(tmp_path: Pat
         about = incident(id=f"20261123T1200{second:02}Z-4711-aaaaaa")
         about = replace(
             about,
-            job=replace(about.job, key=job),
+            job=about.job._replace(key=job),
             target=replace(about.target, cgroup=cgroup),
         )
         capture(about, CaptureOptions(tmp_path, keep=3), threading.Event(), parts)

@@ -56,7 +56,7 @@ def test_own_cgroup_is_refused(sleeping_job: Incident, cgroup: Path) -> None:
     own = memory_cgroup(sleeping_job.target.key.pid) or "/"
     if own == "/":
         pytest.skip("these tests run in the root cgroup, which is no job's")
-    ours = replace(sleeping_job, job=replace(sleeping_job.job, cgroup=own))
+    ours = replace(sleeping_job, job=sleeping_job.job._replace(cgroup=own))
     ended = act("freeze", ours, NoOptions())
     assert ended.status is StepStatus.SKIPPED
     assert ended.detail == "ebpftrace itself runs in this cgroup"

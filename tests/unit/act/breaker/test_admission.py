@@ -77,7 +77,7 @@ def test_a_process_is_left_alone(
 
 
 def test_a_process_that_has_ended_already_starts_no_incident(process: ProcessSnapshot) -> None:
-    gone = replace(process, key=replace(process.key, start_boottime_ns=0))
+    gone = replace(process, key=process.key._replace(start_boottime_ns=0))
     reason = admitted(gone)
     assert isinstance(reason, str)
     assert "its pid is another process's now" in reason

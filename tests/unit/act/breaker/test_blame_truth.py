@@ -7,7 +7,7 @@ beside the ledger, which is given only what the kernel would report.
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from unittest.mock import patch
 
 from hypothesis import given
@@ -130,7 +130,8 @@ class World:
         node = LimitLevel(
             99, 1, taken, NODE_MIB * MIB, path="/node",
             kernel_bytes=(self.kernel[-1] + self.names[-1]) * MIB,
-            contents=replace(contents, anon_bytes=contents.anon_bytes + siblings),
+            contents=contents._replace(
+        anon_bytes=contents.anon_bytes + siblings),
         )  # fmt: skip
         return own, node
 

@@ -128,7 +128,7 @@ def test_a_breach_between_two_snapshots_starts_an_incident(rig: BreakerRig) -> N
     (mark,) = rig.breaker.marks()
     assert mark.held_bytes == 300 * MIB
     job = rig.job(process)
-    counters = replace(job.cgroup, contents=CgroupContents(300 * MIB, 0, 0))
+    counters = job.cgroup._replace(contents=CgroupContents(300 * MIB, 0, 0))
     reading = GroupReading(
         S, job.identity.cgroup_id, counters, 300 * MIB, {process.key: rig.process(300).counters}
     )

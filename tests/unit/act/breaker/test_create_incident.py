@@ -63,7 +63,7 @@ def created(
 
 def gone(process: ProcessSnapshot) -> ProcessSnapshot:
     """An earlier process of the same pid."""
-    return replace(process, key=replace(process.key, start_boottime_ns=0))
+    return replace(process, key=process.key._replace(start_boottime_ns=0))
 
 
 def test_an_incident_has_its_target_and_the_processes_of_its_job(
@@ -126,7 +126,7 @@ def test_cache_directories_are_read_for_an_action_after_the_outcome_only(
 def test_a_name_that_differs_from_the_snapshot_is_new(process: ProcessSnapshot) -> None:
     assert not has_new_name(process)
     assert has_new_name(replace(process, comm="go"))
-    missing = replace(process, key=replace(process.key, pid=1 << 22), comm="go")
+    missing = replace(process, key=process.key._replace(pid=1 << 22), comm="go")
     assert not has_new_name(missing)  # it has ended, which others notice
 
 

@@ -86,6 +86,6 @@ def test_a_shared_limit_that_is_nearer_counts(others: int, is_held_back: bool) -
         LimitLevel(1, 0, charge, 900 * MIB),
         LimitLevel(2, 1, node, 1000 * MIB, path="/node", contents=contents),
     )
-    job = replace(job, cgroup=with_limits(replace(job.cgroup, levels=levels)))
+    job = replace(job, cgroup=with_limits(job.cgroup._replace(levels=levels)))
     selection = TargetSelection(job, process, process.age_ns)
     assert bool(held_back_by_grace(selection, GRACE_NS, None, 0)) is is_held_back

@@ -202,12 +202,12 @@ def test_at_a_breach_the_job_as_it_was_read_counts() -> None:
     (job,) = snapshot.jobs
     (process,) = job.processes
     contents = CgroupContents(anon_bytes=150 * MIB)
-    counters = replace(process.counters, usage=replace(process.own, anon_bytes=25 * MIB))
+    counters = process.counters._replace(usage=replace(process.own, anon_bytes=25 * MIB))
     fresh = replace(
         job,
         processes=(replace(process, counters=counters),),
         usage=counters.usage,
-        cgroup=replace(job.cgroup, contents=contents),
+        cgroup=job.cgroup._replace(contents=contents),
     )
     since = UsageSinceSnapshot(process.key, 130 * MIB, 150 * MIB, fresh)
     for gain in (True, False):

@@ -26,10 +26,10 @@ def test_it_is_read_where_the_cgroup_shows_some(freed: dict[int, int]) -> None:
     )
     assert job.cgroup.contents is not None
     assert lazily_freed(job) == {}
-    contents = replace(job.cgroup.contents, lazy_bytes=153 * MIB)
-    shown = replace(job, cgroup=replace(job.cgroup, contents=contents))
+    contents = job.cgroup.contents._replace(lazy_bytes=153 * MIB)
+    shown = replace(job, cgroup=job.cgroup._replace(contents=contents))
     assert lazily_freed(shown) == {job.processes[0].key: 150 * MIB}
-    unread = replace(job, cgroup=replace(job.cgroup, contents=None))
+    unread = replace(job, cgroup=job.cgroup._replace(contents=None))
     assert lazily_freed(unread) == {job.processes[0].key: 150 * MIB}
 
 

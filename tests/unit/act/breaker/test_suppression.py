@@ -1,6 +1,6 @@
 """Logging a condition that holds at every snapshot while no incident starts."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -34,7 +34,7 @@ class Log:
         cgroup_id: int = 7,
     ) -> SuppressedTrigger | None:
         self.now_ns = seconds * NS_PER_SECOND
-        identity = replace(watches.identity(job), cgroup_id=cgroup_id)
+        identity = watches.identity(job)._replace(cgroup_id=cgroup_id)
         finding = watches.finding(subject=Subject(identity))
         firing = Firing(Policy(policy, Match(), (), Mode.ANY, ()), (finding,))
         return self.suppressions.add(firing, reason=reason)

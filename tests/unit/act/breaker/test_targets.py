@@ -30,8 +30,8 @@ def process(
     """A process that gained all that it holds."""
     held = watches.counters(mib * MIB)
     usage = replace(held.usage, anon_bytes=mib * MIB, file_bytes=0)
-    made = watches.process(FAR + number, comm=comm, book=replace(held, usage=usage))
-    growth = replace(made.growth, bytes_60s=mib * MIB)
+    made = watches.process(FAR + number, comm=comm, book=held._replace(usage=usage))
+    growth = made.growth._replace(bytes_60s=mib * MIB)
     above = FAR + parent if parent else 1
     made = replace(made, parent_pid=above, growth=growth, age_ns=5 * S)
     return replace(made, **changes)
@@ -49,7 +49,7 @@ def selected(
     gains = sum(one.growth.bytes_60s for one in processes)
     gained = gains if gained_mib is None else gained_mib * MIB
     job = watches.job(processes=processes, limit=None)
-    job = replace(job, growth=replace(job.growth, bytes_60s=gained))
+    job = replace(job, growth=job.growth._replace(bytes_60s=gained))
     policy = replace(POLICY, match=match or Match())
     found = watches.finding(measures_gain=measures_gain, subject=Subject(job.identity))
     return select_targets(
@@ -106,14 +106,14 @@ def test_children_that_the_policy_does_not_match_count_and_are_no_targets() -> N
 
 def test_neither_ebpftrace_nor_its_ancestor_is_the_target() -> None:
     ourselves = replace(
-        process(1, 1, comm="sh"), key=replace(process(1, 1).key, pid=os.getpid())
+        process(1, 1, comm="sh"), key=process(1, 1).key._replace(pid=os.getpid())
     )
     below = [replace(one, parent_pid=os.getpid()) for one in WORKERS]
     assert sorted(pids(selected([ourselves, *below]))) == list(range(11, 19))
 
 
 def test_a_process_with_the_reused_pid_of_a_parent_is_no_parent() -> None:
-    late = replace(process(1, 1, comm="make"), key=replace(process(99, 1).key, pid=FAR + 1))
+    late = replace(process(1, 1, comm="make"), key=process(99, 1).key._replace(pid=FAR + 1))
     assert sorted(pids(selected([late, *WORKERS]))) == list(range(11, 19))
 
 
@@ -196,8 +196,8 @@ def test_crash_monitors_and_children_that_only_inherited_are_never_targets() -> 
 def forked(number: int, own: int, parent: int, inherited: int = 20) -> ProcessSnapshot:
     """A child that shows so many MiB of its parent's, and gained `own` MiB since."""
     made = process(number, own + inherited, parent=parent, state=ProcessState.FORKED)
-    counters = replace(made.counters, inherited=Usage(anon_bytes=inherited * MIB))
-    growth = replace(made.growth, bytes_60s=own * MIB)
+    counters = made.counters._replace(inherited=Usage(anon_bytes=inherited * MIB))
+    growth = made.growth._replace(bytes_60s=own * MIB)
     return replace(made, counters=counters, growth=growth)
 
 

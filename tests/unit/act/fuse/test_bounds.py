@@ -94,7 +94,7 @@ def test_each_job_of_a_shared_cgroup_has_its_own_bound() -> None:
     "exempt",
     [
         process(comm="node"),
-        replace(process(), key=replace(process().key, pid=os.getppid())),
+        replace(process(), key=process().key._replace(pid=os.getppid())),
     ],
 )
 def test_all_other_processes_are_exempt(exempt: object) -> None:

@@ -101,7 +101,7 @@ def test_raised_bound_is_compared_with_what_was_crossed(
 ) -> None:
     policy = replace(POLICY, fuse=Fuse(GIB, False, scope))
     one = job(processes=[GOPLS], limit=2 * GIB)
-    charged = replace(one, cgroup=replace(one.cgroup, charge_bytes=1600 * MIB))
+    charged = replace(one, cgroup=one.cgroup._replace(charge_bytes=1600 * MIB))
     fuse.kernel_stop(blown(GOPLS, scope=scope))
     fuse.identify([policy], snapshot(charged))
     kernel.calls.clear()

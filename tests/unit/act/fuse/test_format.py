@@ -55,7 +55,7 @@ def test_killed_process_has_no_next_steps() -> None:
 
 
 def test_process_that_was_killed_since_others_resumed_it_says_so() -> None:
-    event = first(FuseEventKind.KILLED, replace(BLOWN, signal=9, resumed=5))
+    event = first(FuseEventKind.KILLED, BLOWN._replace(signal=9, resumed=5))
     assert event.resumed == 5
     assert event.sentence == (
         "gopls 4711 was killed: other programs resumed it 5 times within a second; " + CROSSING
@@ -100,7 +100,7 @@ def test_sentences(event: FuseEvent, sentence: str) -> None:
 )
 def test_sentence_names_what_crossed_the_bound(scope: FuseScope, usage: str) -> None:
     policy = replace(POLICY, fuse=Fuse(1843 * MIB, False, scope))
-    event = first(FuseEventKind.STOPPED, replace(BLOWN, scope=scope), policy)
+    event = first(FuseEventKind.STOPPED, BLOWN._replace(scope=scope), policy)
     assert event.sentence == f"gopls 4711 was stopped: {usage}"
 
 
@@ -132,5 +132,5 @@ def test_the_share_of_the_policy_is_not_that_of_a_raised_bound(
     bound_mib: int, share: str
 ) -> None:
     size = bound_mib * MIB
-    event = first(FuseEventKind.STOPPED, replace(BLOWN, measured_bytes=size, bound_bytes=size))
+    event = first(FuseEventKind.STOPPED, BLOWN._replace(measured_bytes=size, bound_bytes=size))
     assert f"({share})" in event.sentence

@@ -46,8 +46,8 @@ def sharing(shared_mib: int, own_mib: int = 0, count: int = 6) -> JobSnapshot:
     contents = CgroupContents(anon_bytes=anon, shmem_bytes=shared_mib * MIB)
     charge = anon + shared_mib * MIB
     level = LimitLevel(4242, 0, charge, 2 * GIB)
-    cgroup = replace(
-        now.cgroup, charge_bytes=charge, contents=contents, levels=(level,),
+    cgroup = now.cgroup._replace(
+        charge_bytes=charge, contents=contents, levels=(level,),
         headroom_bytes=2 * GIB - charge,
     )  # fmt: skip
     return snapshot(replace(now, cgroup=cgroup)).jobs[0]
@@ -69,7 +69,7 @@ def test_stop_is_reported_at_what_the_job_holds() -> None:
     stop = blown(now.processes[0], measured_bytes=501 * MIB, bound_bytes=500 * MIB)
     reported = of_job_alone(stop, fuse, now)
     assert (reported.measured_bytes, reported.bound_bytes) == (201 * MIB, 200 * MIB)
-    early = replace(stop, measured_bytes=230 * MIB, bound_bytes=200 * MIB)
+    early = stop._replace(measured_bytes=230 * MIB, bound_bytes=200 * MIB)
     reported = of_job_alone(early, fuse, now)
     assert (reported.measured_bytes, reported.bound_bytes) == (200 * MIB, 200 * MIB)
 
@@ -79,7 +79,7 @@ def test_what_the_cgroup_must_be_charged_for_at_a_stop() -> None:
     bound = bound_in(Fuse(200 * MIB, False), now)
     assert bound is not None
     assert least_held(bound, now) == 200 * MIB
-    root = replace(now, cgroup=replace(now.cgroup, contents=None))
+    root = replace(now, cgroup=now.cgroup._replace(contents=None))
     assert least_held(bound, root) == 0, "the root cgroup has no charge"
 
 
@@ -152,10 +152,11 @@ def test_charge_is_not_compared(fuse: Fuse, held_mib: int, taken_mib: int, why: 
 def test_charge_is_not_compared_where_page_cache_alone_reaches_the_limit() -> None:
     """The kernel takes cache back at the limit: to be charged up to it says nothing."""
     now = full_job(process(resident=GIB), 1700)
-    cgroup = replace(now.cgroup, charge_bytes=2 * GIB - MIB, headroom_bytes=MIB)
-    contents = replace(now.cgroup.contents, cache_bytes=347 * MIB)  # type: ignore[type-var]
+    cgroup = now.cgroup._replace(charge_bytes=2 * GIB - MIB, headroom_bytes=MIB)
+    assert now.cgroup.contents is not None
+    contents = now.cgroup.contents._replace(cache_bytes=347 * MIB)
     assert (
-        charge_bound(SHARE, None, replace(now, cgroup=replace(cgroup, contents=contents)))
+        charge_bound(SHARE, None, replace(now, cgroup=cgroup._replace(contents=contents)))
         is None
     )
 

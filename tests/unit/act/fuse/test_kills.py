@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from signal import SIGKILL
 
 import pytest
@@ -41,7 +40,7 @@ def test_sharers_of_a_killed_process_are_killed(sharer: "subprocess.Popen[bytes]
 def test_owner_of_a_killed_sharer_is_killed(sharer: "subprocess.Popen[bytes]") -> None:
     """And the killed one is no longer a stopped process: nothing reports its end."""
     probe = ScriptedProbe(fuses=True)
-    event = replace(KILL, owner=key_of(sharer))
+    event = KILL._replace(owner=key_of(sharer))
     FuseKills(probe).killed(event, 0)
     assert sharer.wait(20) == -SIGKILL
     assert probe.asked == [("clear stop", OWNER.pid)]

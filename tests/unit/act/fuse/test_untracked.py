@@ -42,7 +42,7 @@ def test_a_peak_is_forgotten_after_ten_minutes() -> None:
 
 
 def test_a_cgroup_that_was_gone_in_between_has_no_peak() -> None:
-    other = replace(NOW, identity=replace(NOW.identity, cgroup_id=NOW.identity.cgroup_id + 1))
+    other = replace(NOW, identity=NOW.identity._replace(cgroup_id=NOW.identity.cgroup_id + 1))
     assert not may_take_rest((0, held(1000, 1600)), (1, other), (2, NOW))
 
 

@@ -1,7 +1,5 @@
 """Which policy takes a process, and why the others do not."""
 
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.act.policy.matching import agrees, comms_to_watch, explain, policy_for
@@ -66,7 +64,7 @@ def test_a_mismatch_has_its_reason(match: Match, reasons: tuple[str, ...]) -> No
 def test_names_that_a_user_chose_below_a_delegated_cgroup_match_nothing() -> None:
     given = f"/system.slice/ci.service/docker/{CONTAINER}"
     chosen = f"{given}/docker/{'ab12' * 16}/prod.service"
-    job = replace(JOB, cgroup=chosen, given_path=given)
+    job = JOB._replace(cgroup=chosen, given_path=given)
     assert agrees(Match(containers=(CONTAINER,), units=("ci.service",)), "gopls", job)
     assert not agrees(Match(containers=("ab12*",)), "gopls", job)
     assert not agrees(Match(units=("prod.service",)), "gopls", job)

@@ -75,7 +75,7 @@ then = [{ action = "capture" }]
 def taken(shmem_mib: int, second: int = 0) -> Snapshot:
     process = watches.process(4711, 10 * MIB)
     usage = replace(process.counters.usage, shmem_bytes=shmem_mib * MIB)
-    process = replace(process, counters=replace(process.counters, usage=usage))
+    process = replace(process, counters=process.counters._replace(usage=usage))
     job = watches.job(processes=(process,), limit=None)
     snapshot = watches.snapshot(replace(job, usage=process.own))
     return replace(snapshot, monotonic_ns=second * NS_PER_SECOND)

@@ -16,12 +16,12 @@ S = NS_PER_SECOND
 
 
 def held(mib: int) -> ProcessCounters:
-    return replace(watches.counters(mib * MIB), usage=Usage(anon_bytes=mib * MIB))
+    return watches.counters(mib * MIB)._replace(usage=Usage(anon_bytes=mib * MIB))
 
 
 def job(mib: int) -> JobSnapshot:
     made = watches.job(processes=[watches.process(book=held(mib))], limit=None)
-    return replace(made, cgroup=replace(made.cgroup, contents=None))
+    return replace(made, cgroup=made.cgroup._replace(contents=None))
 
 
 def snapshot(mib: int) -> Snapshot:

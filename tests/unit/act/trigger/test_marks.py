@@ -27,7 +27,7 @@ def policy(*when: Condition, mode: Mode = Mode.ANY, for_s: int = 0) -> Policy:
 
 
 def held(mib: int) -> ProcessCounters:
-    return replace(watches.counters(mib * MIB), usage=Usage(anon_bytes=mib * MIB))
+    return watches.counters(mib * MIB)._replace(usage=Usage(anon_bytes=mib * MIB))
 
 
 def at(
@@ -51,8 +51,7 @@ def read(
     process = watches.process()
     charge = (mib + others + cache) * MIB
     job = watches.job(processes=[process], limit=limit)
-    counters = replace(
-        job.cgroup,
+    counters = job.cgroup._replace(
         charge_bytes=charge,
         headroom_bytes=None if limit is None else limit - charge,
         contents=CgroupContents((mib + others) * MIB, 0, cache * MIB),
@@ -114,7 +113,7 @@ def test_a_mark_counts_from_a_snapshot_that_the_history_leaves_out() -> None:
 def test_a_mark_is_above_the_sum_of_all_jobs_of_a_cgroup() -> None:
     """The kernel side counts a cgroup; the bound is of a job."""
     one = at(0, 100).jobs[0]
-    other = replace(one, identity=replace(one.identity, key="other"))
+    other = replace(one, identity=one.identity._replace(key="other"))
     snapshot = replace(at(0, 100), jobs=watches.snapshot(one, other).jobs)
     assert MarkRig(LEVEL).see(snapshot) == [400]
 
@@ -141,7 +140,7 @@ def test_a_breach_of_another_mark_is_ignored() -> None:
     rig = MarkRig(LEVEL)
     rig.see(at(0, 100))
     now = read(1, 301)
-    assert rig.breach(replace(breach(301), cgroup_id=1), now) == ()
+    assert rig.breach(breach(301)._replace(cgroup_id=1), now) == ()
     assert rig.breach(breach(301, group=False), now) == ()
     assert rig.breach(breach(299), now) == ()
     assert len(rig.breach(breach(301), now)) == 1
@@ -218,7 +217,7 @@ def test_the_next_higher_mark_is_set_after_the_lowest() -> None:
 def test_a_bound_on_a_process_has_a_mark_of_its_own() -> None:
     rig = MarkRig(replace(LEVEL, per_process=True))
     assert rig.see(at(0, 100)) == [300]
-    gone = replace(read(0.4, 300), processes={})
+    gone = read(0.4, 300)._replace(processes={})
     assert rig.breach(breach(300, group=False), gone) == ()
     assert rig.after(breach(300, group=False)) == []
     rig.see(at(0.2, 100))

@@ -18,14 +18,14 @@ NEW = watches.process(5000)
 
 
 def held(mib: int) -> ProcessCounters:
-    return replace(watches.counters(mib * MIB), usage=Usage(anon_bytes=mib * MIB))
+    return watches.counters(mib * MIB)._replace(usage=Usage(anon_bytes=mib * MIB))
 
 
 def snapshot(*processes: ProcessSnapshot, names: tuple[str, ...] = ("build-42",)) -> Snapshot:
     """Jobs of these names in one cgroup, each with these processes."""
     jobs = [watches.job(processes=processes, limit=GIB) for _ in names]
     named = [
-        replace(job, identity=replace(job.identity, key=name))
+        replace(job, identity=job.identity._replace(key=name))
         for job, name in zip(jobs, names, strict=True)
     ]
     return watches.snapshot(*named)
@@ -39,7 +39,7 @@ def reading(job: JobSnapshot, *, partial: bool = False, **processes: int) -> Gro
     made = GroupReading(
         NS_PER_SECOND, job.identity.cgroup_id, job.cgroup, total + 50 * MIB * partial, read
     )
-    return replace(made, partial=partial)
+    return made._replace(partial=partial)
 
 
 def test_the_usage_is_that_of_the_reading_and_the_growth_that_of_the_snapshot() -> None:
@@ -51,7 +51,7 @@ def test_the_usage_is_that_of_the_reading_and_the_growth_that_of_the_snapshot() 
 
 
 def test_what_a_child_shared_is_no_gain_when_its_parent_ended_since() -> None:
-    shared = replace(held(100), inherited=Usage(anon_bytes=80 * MIB))
+    shared = held(100)._replace(inherited=Usage(anon_bytes=80 * MIB))
     (job,) = snapshot(watches.process(book=shared)).jobs
     fresh = refresh_job(job, reading(job, p4711=110), None)
     assert fresh.processes[0].own.held_bytes == 30 * MIB
@@ -103,7 +103,7 @@ def test_memory_stat_is_read_from_the_folder_of_the_cgroup(tmp_path: Path) -> No
 
 def test_the_root_has_no_memory_stat_of_its_own(tmp_path: Path) -> None:
     job = watches.job(processes=(watches.process(),))
-    root = replace(job, identity=replace(job.identity, cgroup="/"))
+    root = replace(job, identity=job.identity._replace(cgroup="/"))
     taken = watches.snapshot(root)
     assert contents_now(root.identity.cgroup_id, taken, lambda _path: tmp_path) is None
 
@@ -115,7 +115,7 @@ def test_only_a_difference_within_the_lag_is_corrected(behind: int, corrected: i
     """A larger one is memory that other processes freed."""
     (job,) = snapshot(watches.process(book=held(100))).jobs
     contents = CgroupContents(2 * GIB, 0, 0)
-    last = of_job(replace(job, cgroup=replace(job.cgroup, contents=contents)), 0)
+    last = of_job(replace(job, cgroup=job.cgroup._replace(contents=contents)), 0)
     gained = 10 * MIB
     fresh = replace(last, anon_bytes=last.anon_bytes + gained - behind)
     exact = correct_stat_lag(fresh, last, gained)

@@ -22,7 +22,7 @@ def policy(*when: Condition, mode: Mode = Mode.ANY, for_s: int = 0) -> Policy:
 def at(seconds: float, mib: int, limit: int | None = None) -> Snapshot:
     held = watches.counters(mib * MIB)
     usage = replace(held.usage, anon_bytes=mib * MIB, file_bytes=0)
-    process = watches.process(book=replace(held, usage=usage))
+    process = watches.process(book=held._replace(usage=usage))
     job = watches.job(processes=[process], limit=limit, cache=0)
     return replace(watches.snapshot(job), monotonic_ns=round(seconds * S))
 

@@ -1,6 +1,5 @@
 """Files of cgroups of which nothing was reported: which are read anew, and when."""
 
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -23,8 +22,8 @@ class Files:
 
     def complete(self, event: CgroupRead) -> CgroupRead:
         contents = self.contents.get(event.cgroup_id)
-        added = replace(event.counters, contents=contents, pressure=self.pressure)
-        return replace(event, counters=with_limits(added))
+        added = event.counters._replace(contents=contents, pressure=self.pressure)
+        return event._replace(counters=with_limits(added))
 
 
 class Stage:
@@ -82,7 +81,7 @@ def test_cgroup_that_was_just_read_is_not_read_twice(stage: Stage) -> None:
     "counters",
     [
         limited(100 * MIB, 60 * MIB),
-        replace(limited(100 * MIB, 20 * MIB), stuck=True),
+        limited(100 * MIB, 20 * MIB)._replace(stuck=True),
         with_limits(
             CgroupCounters(
                 charge_bytes=60 * MIB,

@@ -1,6 +1,5 @@
 """What a watch says, as it begins, of names that cannot match."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from ebpftrace.act.policy.policy import Match, Mode, Policy
@@ -28,7 +27,7 @@ def test_pattern_of_a_policy_is_not_reported_as_an_option_too() -> None:
     """Without options the watch is of the names that the policies have."""
     policies = (policy("a", PATTERN), policy("b", "node"))
     request = WatchRequest(Selection(comms=(PATTERN, "node")))
-    request = replace(request, policies=PolicyStore(None, policies))
+    request = request._replace(policies=PolicyStore(None, policies))
     (remark,) = name_remarks(request)
     assert remark.startswith("policy a: comm")
 

@@ -1,7 +1,5 @@
 """Processes that are asked about again: each user has a share of the room."""
 
-from dataclasses import replace
-
 from ebpftrace.engine.programs.undecided import MOST, MOST_OF_OWNER, UndecidedProcesses
 from ebpftrace.events import ProcessKey, ProcessMoved, ProcessStarted, StartCause
 
@@ -36,7 +34,7 @@ def test_process_that_moved_is_asked_about_where_it_is() -> None:
     undecided.add(started(1))
     undecided.move(ProcessMoved(6, ProcessKey(1, 1), 8))
     undecided.move(ProcessMoved(6, ProcessKey(2, 1), 8))
-    assert undecided.take() == [replace(started(1), cgroup_id=8)]
+    assert undecided.take() == [started(1)._replace(cgroup_id=8)]
 
 
 def test_user_has_a_share_and_all_together_a_bound() -> None:

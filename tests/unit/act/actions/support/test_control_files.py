@@ -41,7 +41,7 @@ def test_root_cgroup_and_one_that_is_gone_are_refused(
     sleeping_job: Incident, cgroup: Path
 ) -> None:
     assert job_cgroup(sleeping_job) == cgroup
-    root = replace(sleeping_job, job=replace(sleeping_job.job, cgroup="/"))
+    root = replace(sleeping_job, job=sleeping_job.job._replace(cgroup="/"))
     for without in (root, replace(sleeping_job, cgroup_folder=None)):
         with pytest.raises(RefusedError, match="no memory cgroup of its own"):
             job_cgroup(without)

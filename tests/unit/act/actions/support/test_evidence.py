@@ -66,7 +66,7 @@ def test_part_of_a_process_that_ends_meanwhile_fails(
 
 def test_nothing_is_read_of_another_process_or_program(sleeping_job: Incident) -> None:
     target = sleeping_job.target
-    key = replace(target.key, start_boottime_ns=target.key.start_boottime_ns - 10**9)
+    key = target.key._replace(start_boottime_ns=target.key.start_boottime_ns - 10**9)
     others = (
         (replace(sleeping_job, target=replace(target, key=key)), GoneError),
         (replace(sleeping_job, target=replace(target, program=(1, 2))), RefusedError),

@@ -83,7 +83,7 @@ def test_process_that_is_not_what_it_was_is_not_added(
     processes: PidfdSet, sleeper: subprocess.Popen[bytes]
 ) -> None:
     (target,) = targets(sleeper)
-    earlier = replace(target.key, start_boottime_ns=1)
+    earlier = target.key._replace(start_boottime_ns=1)
     processes.add([replace(target, key=earlier), replace(target, program=(1, 1))])
     assert not processes.fds
     assert "another process's now" in processes.ended

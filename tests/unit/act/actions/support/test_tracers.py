@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -79,7 +78,7 @@ def test_debugger_of_a_process_that_runs_is_left_alone(
 def test_debugger_of_a_later_process_with_the_pid_is_left_alone(traced: ProcessKey) -> None:
     os.kill(traced.pid, signal.SIGKILL)
     until(lambda: state_of(traced.pid) == "t")
-    earlier = replace(traced, start_boottime_ns=traced.start_boottime_ns - 10**9)
+    earlier = traced._replace(start_boottime_ns=traced.start_boottime_ns - 10**9)
     assert tracers_of([earlier]) == ()
 
 

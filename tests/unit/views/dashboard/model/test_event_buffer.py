@@ -6,7 +6,10 @@ from tests.support import watches
 
 
 def at(entry: Entry, number: int) -> Entry:
-    return replace(entry, monotonic_ns=watches.MONOTONIC_NS + number)
+    when_ns = watches.MONOTONIC_NS + number
+    if isinstance(entry, tuple):
+        return entry._replace(monotonic_ns=when_ns)
+    return replace(entry, monotonic_ns=when_ns)
 
 
 def test_a_storm_pushes_no_kill_off_and_the_order_is_that_of_time() -> None:

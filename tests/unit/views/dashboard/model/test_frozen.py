@@ -28,7 +28,7 @@ def facts(row: Row, stopped: Sequence[FuseEvent]) -> list[tuple[str, str]]:
 
 
 def test_stopped_processes_of_a_job_and_of_a_process() -> None:
-    stranger = replace(stop(0), process=replace(PROCESSES[0].key, start_boottime_ns=1))
+    stranger = replace(stop(0), process=PROCESSES[0].key._replace(start_boottime_ns=1))
     first, later = stop(1, 30), stop(0, 10)
     stopped = {event.process: event for event in (later, first, stranger)}
     assert stopped_in_job(JOB, stopped) == [first, later]

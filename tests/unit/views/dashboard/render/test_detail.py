@@ -37,7 +37,7 @@ def test_the_detail_of_a_job_has_its_identification_and_its_limit() -> None:
 
 def test_the_detail_of_a_process_has_its_mappings_and_calls() -> None:
     calls = {"mmap": CallCount(290, 576 * MIB, 0), "munmap": CallCount(21, 0, 16 * MIB)}
-    counted = replace(PROCESS, counters=replace(PROCESS.counters, calls=calls))
+    counted = replace(PROCESS, counters=PROCESS.counters._replace(calls=calls))
     text = detail_text(Row(LEAK, counted))
     for part in ("gopls 4711 · running", "/usr/local/bin/gopls", "mapped     1.7 GiB",
                  "heap, brk  132 KiB", "mmap       290, +576 MiB", "munmap     21, -16 MiB",

@@ -34,7 +34,7 @@ def test_long_facts_identify_the_job_and_the_process() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    calm = replace(JOB, cgroup=replace(JOB.cgroup, limit_bytes=None, headroom_bytes=None))
+    calm = replace(JOB, cgroup=JOB.cgroup._replace(limit_bytes=None, headroom_bytes=None))
     found = dict(short_facts(Row(calm)))
     assert (found["limit"], found["headroom"], found["full in"]) == ("none", "", "")
 

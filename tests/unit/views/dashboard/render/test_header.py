@@ -38,7 +38,7 @@ def test_what_does_not_fit_is_counted() -> None:
 
 
 def test_the_header_has_the_node_s_kills_and_the_bpf_time_if_counted() -> None:
-    cost = replace(SEVERAL.cost, bpf_run_ns=SEVERAL.elapsed_ns // 100)
+    cost = SEVERAL.cost._replace(bpf_run_ns=SEVERAL.elapsed_ns // 100)
     snapshot = replace(SEVERAL, node_oom_kills=2, cost=cost, node=Node(2 * GIB, GIB))
     shown = lines(snapshot)[1]
     assert "node 1.0 GiB free of 2.0 GiB, 2 oom kills" in shown
