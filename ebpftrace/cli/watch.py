@@ -1,6 +1,5 @@
 """`ebpftrace watch`: the memory of jobs and processes, live."""
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,8 +70,7 @@ def watch(
         outputs = tuple(target for target in outputs if target.file is not None)
     wanted = bool(outputs or changes or screenshot is None)
     views = openers(outputs, live=not once, changes=changes) if wanted else []
-    request = replace(
-        request,
+    request = request._replace(
         duration_ns=duration,
         once=once or (screenshot is not None and duration is None),
     )

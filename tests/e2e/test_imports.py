@@ -34,6 +34,20 @@ sys.argv[1:] = {arguments!r}
 main()
 """
 
+UNTIL_FIRST_FIGURES = """
+import os, sys
+from ebpftrace.cli import main
+from ebpftrace.engine.judging import Judging
+
+def of_snapshot(*_arguments):
+    print(*sorted(sys.modules), file=sys.stderr, flush=True)
+    os._exit(0)
+
+Judging.of_snapshot = of_snapshot
+sys.argv[1:] = {arguments!r}
+main()
+"""
+
 HEAVY = {
     "_hashlib", "asyncio", "bcc", "concurrent", "email", "hashlib", "http", "jeepney",
     "multiprocessing", "pyroute2", "rich", "sqlite3", "ssl", "subprocess", "tempfile",
@@ -48,7 +62,14 @@ UNUSED = {
     "ebpftrace.history.run", "ebpftrace.host.delay_accounting", "ebpftrace.probe.loading.btf",
 }  # fmt: skip
 
-WITHOUT_POLICY = 364
+LATER = {
+    "ebpftrace.act.fuse.events", "ebpftrace.act.incident.outcome",
+    "ebpftrace.act.process.survival", "ebpftrace.engine.near_limit", "ebpftrace.judge",
+    "textwrap",
+}  # fmt: skip
+"""Not until the first figures, in JSON Lines."""
+
+UNTIL_FIGURES, WITHOUT_POLICY = 328, 360
 
 
 def imported(*arguments: str, program: str = PROGRAM) -> set[str]:
@@ -76,6 +97,12 @@ def test_watch_without_policy_imports_nothing_that_it_does_not_use(output: str) 
     modules = imported("--no-config", "--output", output)
     assert not modules & (HEAVY | UNUSED)
     assert len(modules) <= WITHOUT_POLICY, sorted(modules)
+
+
+def test_what_judges_and_acts_is_imported_after_the_first_figures() -> None:
+    modules = imported("--no-config", "--output", "jsonl", program=UNTIL_FIRST_FIGURES)
+    assert not modules & (HEAVY | UNUSED | LATER)
+    assert len(modules) <= UNTIL_FIGURES, sorted(modules)
 
 
 def test_what_judges_and_shows_is_imported_while_the_kernel_verifies_the_programs() -> None:
