@@ -47,7 +47,7 @@ def _share(width: int, height: int, keys: str, scale: Scale) -> float:
         for number in range(frames + 1):
             if number == 1:  # the first frame is drawn only once
                 began = time.thread_time_ns()
-            shown = replace(snapshots[number % 4], sequence=number)
+            shown = snapshots[number % 4]._replace(sequence=number)
             session.update(started, shown, [watches.process_note()])
             if keys:
                 session.press("page down")
@@ -79,4 +79,4 @@ def _moved(snapshot: Snapshot, number: int) -> Snapshot:
         )
         for job in snapshot.jobs
     )
-    return replace(snapshot, jobs=jobs, time_ns=snapshot.time_ns + number * NS_PER_SECOND)
+    return snapshot._replace(jobs=jobs, time_ns=snapshot.time_ns + number * NS_PER_SECOND)

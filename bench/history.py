@@ -4,7 +4,6 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from bench.figures import Row, Table
@@ -16,7 +15,7 @@ from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support.runs import JOB, run
 
 _RUNS_OF_JOB = 20
-_BOUNDS = replace(StoreBounds(), jobs=1_000_000, size_bytes=GIB)
+_BOUNDS = StoreBounds()._replace(jobs=1_000_000, size_bytes=GIB)
 """Nothing is dropped, and `history_runs` runs are about what the default bounds keep."""
 
 
@@ -56,9 +55,9 @@ def _fill(file: Path, count: int) -> None:
         now_ns = time.time_ns()
         store._db.execute("PRAGMA synchronous = OFF")
         for number in range(count):
-            job = replace(JOB, key=_key(number // _RUNS_OF_JOB), name=f"job {number}")
+            job = JOB._replace(key=_key(number // _RUNS_OF_JOB), name=f"job {number}")
             start_ns = now_ns - (count - number) * NS_PER_SECOND
-            store.add(replace(made, job=job, start_time_ns=start_ns, watch_key=str(number)))
+            store.add(made._replace(job=job, start_time_ns=start_ns, watch_key=str(number)))
 
 
 def _timed(
@@ -83,8 +82,8 @@ def _open(store: SqliteStore, number: int) -> None:
 
 
 def _write(store: SqliteStore, number: int) -> None:
-    job = replace(JOB, key=_key(number))
-    store.add(replace(run(), job=job, start_time_ns=time.time_ns(), watch_key=str(number)))
+    job = JOB._replace(key=_key(number))
+    store.add(run()._replace(job=job, start_time_ns=time.time_ns(), watch_key=str(number)))
 
 
 def _list(store: SqliteStore, _number: int) -> None:

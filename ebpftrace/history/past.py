@@ -7,8 +7,8 @@ busy, or a cache is warm. Levels may not: a job's peak repeats within a few perc
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 from ebpftrace.history.run import Run
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
@@ -21,8 +21,7 @@ _LIMIT_CHANGE = 0.25
 """A runtime that sizes its heap by the limit holds another amount under another limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unusual:
+class Unusual(NamedTuple):
     """A job holds more than it did in its past; bytes and seconds.
 
     `most_bytes` is the most that any of the `runs` held until `until_s` seconds after its

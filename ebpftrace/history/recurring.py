@@ -9,7 +9,7 @@ has no past.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.jobs.ci.run import run_id
 from ebpftrace.jobs.identity import JobIdentity
@@ -29,8 +29,7 @@ _IN_EVERY_PLACE = frozenset(
 """The words of container runtimes, of the kubelet and of systemd itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecurringJob:
+class RecurringJob(NamedTuple):
     """A job over all of its runs. `key` identifies it, `name` is for people."""
 
     key: str

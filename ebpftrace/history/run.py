@@ -1,6 +1,5 @@
 """One run of a job: what it held over time, and how it ended."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -31,8 +30,7 @@ class CurvePoint(NamedTuple):
     held_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One run. `curve` has at most 64 points, the highest of each step of time.
 
     `watch_key` is the job's key within the watch that recorded it. `measured` is what was

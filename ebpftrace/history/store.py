@@ -1,15 +1,13 @@
 """Where runs are kept: the interface, and how much of it there may be."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ebpftrace.history.recurring import RecurringJob
 from ebpftrace.history.run import Run
 from ebpftrace.units import MIB
 
 
-@dataclass(frozen=True, slots=True)
-class StoreBounds:
+class StoreBounds(NamedTuple):
     """How much is kept. Of the runs of a job, at most half are such that did not end well."""
 
     runs_of_job: int = 20
@@ -18,8 +16,7 @@ class StoreBounds:
     size_bytes: int = 64 * MIB
 
 
-@dataclass(frozen=True, slots=True)
-class JobEntry:
+class JobEntry(NamedTuple):
     """A job in the history: how many runs of it are kept, and the newest of them."""
 
     job: RecurringJob

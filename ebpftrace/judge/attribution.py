@@ -4,7 +4,7 @@ A finding may judge the whole cgroup, in which processes run that are not watche
 of a tmpfs that no process holds. Sizes are bytes, times CLOCK_MONOTONIC nanoseconds.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, ProcessState
 from ebpftrace.ledger.curve import LONGEST_NS, floor_at
@@ -22,8 +22,7 @@ _SINGULAR = (["tmpfs"], ["kernel memory"])
 _BOTH_SHARE = 0.2  # the smaller of two kinds is mentioned as well
 
 
-@dataclass(frozen=True, slots=True)
-class Attribution:
+class Attribution(NamedTuple):
     """A process, and the part of `whole_bytes` that its own counters show."""
 
     process: ProcessSnapshot
@@ -97,8 +96,7 @@ def process_gain(process: ProcessSnapshot, since_ns: int) -> int:
     return process.growth.bytes_total if before is None else process.own.held_bytes - before
 
 
-@dataclass(frozen=True, slots=True)
-class Unattributed:
+class Unattributed(NamedTuple):
     """What a job holds that its watched processes do not show, by kind."""
 
     anon_bytes: int

@@ -1,7 +1,7 @@
 """What the judge reports: measured, bound, since when, and one sentence for people."""
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
@@ -36,8 +36,7 @@ class FindingState(StrEnum):
     END = "end"
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What is judged: a job, or one process of it."""
 
     job: JobIdentity
@@ -45,8 +44,7 @@ class Subject:
     comm: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What one detector found of one subject.
 
     `measured` and `bound` are in `unit`. `measures_gain` is the detector's property.

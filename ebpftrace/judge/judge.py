@@ -1,7 +1,6 @@
 """Snapshots in, findings out: which subjects are judged, and which findings are in force."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.judge.case import Case
@@ -163,7 +162,7 @@ class Judge:
         case.in_force.met_ns[detector.name] = note.monotonic_ns
         if detector.name in case.findings:
             return ()  # each victim has a note of its own
-        case.in_force.findings[detector.name] = replace(finding, state=FindingState.CONTINUE)
+        case.in_force.findings[detector.name] = finding._replace(state=FindingState.CONTINUE)
         return (finding,)
 
     def samples(self, subject: Subject) -> Samples | None:

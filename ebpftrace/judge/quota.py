@@ -5,7 +5,6 @@ that it is about are in none.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ebpftrace.events import QuotaReached, SharedTable
 from ebpftrace.jobs.identity import JobIdentity
@@ -51,9 +50,9 @@ class QuotaFindings:
             finding = _finding(event, job, missed, time_ns, now_ns)
             known = self._active.pop(key, None)
             if known is None:
-                news.append(replace(finding, state=FindingState.BEGIN))
+                news.append(finding._replace(state=FindingState.BEGIN))
             else:
-                finding = replace(finding, since_ns=known.since_ns)
+                finding = finding._replace(since_ns=known.since_ns)
             self._active[key] = finding  # as the last one
         for number, (key, finding) in enumerate(list(self._active.items())):
             too_many = len(self._active) - number > _MOST
@@ -87,8 +86,7 @@ def _finding(
 
 def _ended(finding: Finding, time_ns: int, now_ns: int) -> Finding:
     lasted = words.seconds((now_ns - finding.since_ns) / NS_PER_SECOND)
-    return replace(
-        finding,
+    return finding._replace(
         state=FindingState.END,
         time_ns=time_ns,
         monotonic_ns=now_ns,

@@ -1,6 +1,6 @@
 """One subject, a job or a process, at one moment: what the detectors judge."""
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot
 from ebpftrace.ledger.held import SharedLimit
@@ -9,8 +9,7 @@ _NEAR_SHARE = 0.95
 """Of the limit: above it a reading that comes soon after the last one is of interest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One subject at one moment. Bytes, nanoseconds of CLOCK_MONOTONIC, and counts.
 
     `room_bytes` is what can still be held before the limit is reached that is the job's own:
@@ -65,7 +64,7 @@ class Sample:
 
 def is_alike(one: Sample, other: Sample) -> bool:
     """Whether two samples differ in nothing but their time."""
-    return replace(one, time_ns=other.time_ns, age_ns=other.age_ns) == other
+    return one._replace(time_ns=other.time_ns, age_ns=other.age_ns) == other
 
 
 def of_job(job: JobSnapshot, now_ns: int) -> Sample:

@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import replace
 from operator import attrgetter
 
 from ebpftrace.judge.past import Departure, JobPast
@@ -71,7 +70,7 @@ class Samples:
         for number in range(missing - 1, -1, -1):
             at_ns = before_ns - number * step_ns
             age_ns = last.age_ns + at_ns - last.time_ns
-            self.add(replace(last, time_ns=at_ns, age_ns=age_ns), self.trend)
+            self.add(last._replace(time_ns=at_ns, age_ns=age_ns), self.trend)
 
     def with_later(self, later: Iterable[Sample]) -> "Samples":
         """A copy with some later samples, which are not in its floor and not in its trend."""

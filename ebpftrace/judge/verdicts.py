@@ -1,7 +1,6 @@
 """Findings from verdicts: a condition is met, more severe, or over."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ebpftrace.judge import words
 from ebpftrace.judge.case import Case
@@ -33,13 +32,13 @@ def met(
     held.met_ns[name] = now
     held.ends_below[name] = verdict.ends_below_bytes
     if before is None:
-        yield replace(finding, state=FindingState.BEGIN)
+        yield finding._replace(state=FindingState.BEGIN)
     else:
         # The severity of a finding never falls before it ends.
         worst = max(before.severity, finding.severity)
-        finding = replace(finding, severity=Severity(worst), since_ns=before.since_ns)
+        finding = finding._replace(severity=Severity(worst), since_ns=before.since_ns)
         if worst > before.severity:
-            yield replace(finding, state=FindingState.RISE)
+            yield finding._replace(state=FindingState.RISE)
     held.findings[name] = finding
 
 
@@ -56,8 +55,7 @@ def over(case: Case, snapshot: Snapshot, *, gone: bool) -> Iterator[Finding]:
         del held.findings[detector]
         lasted = words.seconds((now - finding.since_ns) / NS_PER_SECOND)
         why = "is gone" if gone else f"{detector} is over"
-        yield replace(
-            finding,
+        yield finding._replace(
             state=FindingState.END,
             time_ns=snapshot.time_ns,
             monotonic_ns=now,

@@ -4,7 +4,6 @@ No clock and no file is read here: every time comes with an event or an argument
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from ebpftrace.events import (
@@ -103,7 +102,7 @@ class Ledger:
         Call it once an interval: it is what growth is measured by.
         """
         self._executed.clear()
-        return replace(self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost), node=node)
+        return self._draw(self._jobs.recent(now_ns), now_ns, time_ns, cost)._replace(node=node)
 
     def peek(self, now_ns: int, time_ns: int) -> Snapshot:
         """The same between two intervals, for the breaker."""

@@ -209,8 +209,7 @@ class Node(NamedTuple):
     available_bytes: int  # what new programs can take without swapping
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """All jobs and processes at one moment. `losses` counts what was missed.
 
     `jobs` are those with a tracked process and those whose last one ended within a minute;
@@ -224,7 +223,7 @@ class Snapshot:
     watching: str  # what is watched, in words: "comm gopls"
     jobs: tuple[JobSnapshot, ...] = ()  # largest first
     usage: Usage = Usage()
-    losses: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    losses: Mapping[str, int] = MappingProxyType({})
     cost: SelfCost = SelfCost()
     final: bool = False
     node: Node | None = None  # None: not read, or not to be had

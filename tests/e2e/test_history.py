@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,11 +177,11 @@ def test_a_flood_of_50_000_names_pushes_out_no_real_past(tmp_path: Path) -> None
     with SqliteStore(file) as store:
         for number in range(3):
             start_ns = began_ns + number * hour_ns
-            store.add(replace(long, start_time_ns=start_ns, watch_key=str(number)))
+            store.add(long._replace(start_time_ns=start_ns, watch_key=str(number)))
         for number in range(50_000):
-            made_up = replace(runs.JOB, key=f"made up {number}", name=f"made up {number}")
+            made_up = runs.JOB._replace(key=f"made up {number}", name=f"made up {number}")
             start_ns = began_ns + 4 * hour_ns + number * 10**6
-            store.add(replace(long, job=made_up, start_time_ns=start_ns))
+            store.add(long._replace(job=made_up, start_time_ns=start_ns))
         assert len(store.runs(runs.JOB.key)) == 3
         assert len(store.jobs(1_000_000)) <= 10_000
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 80 * MIB

@@ -10,7 +10,7 @@ def as_of(snapshot: Snapshot) -> tuple[object, ...]:
     now = snapshot.monotonic_ns
     return (
         tuple(_job_as_of(job, now) for job in snapshot.jobs),
-        replace(snapshot, jobs=()),
+        snapshot._replace(jobs=()),
     )
 
 

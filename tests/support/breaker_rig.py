@@ -82,7 +82,7 @@ class BreakerRig:
 
     def snapshot(self, seconds: float, *jobs: JobSnapshot) -> Snapshot:
         self.now_ns = round(seconds * S)
-        return replace(watches.snapshot(*jobs), monotonic_ns=self.now_ns)
+        return watches.snapshot(*jobs)._replace(monotonic_ns=self.now_ns)
 
     def see(
         self,

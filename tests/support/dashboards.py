@@ -59,7 +59,7 @@ def job(
 
 def snapshot(*jobs: JobSnapshot, losses: dict[str, int] | None = None) -> Snapshot:
     ordered = sorted(jobs, key=lambda one: -one.usage.resident_bytes)
-    return replace(watches.snapshot(*ordered, losses=losses), node=NODE)
+    return watches.snapshot(*ordered, losses=losses)._replace(node=NODE)
 
 
 def leaking_job() -> JobSnapshot:

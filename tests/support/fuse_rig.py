@@ -120,7 +120,7 @@ class FuseRig:
             replace(watches.process(key.pid, 1200 * MIB, comm=comm), key=key) for key in keys
         ]
         jobs = [watches.job(processes=processes, limit=4 * GIB)] if keys else []
-        now = replace(watches.snapshot(*jobs), monotonic_ns=self.time.now_ns)
+        now = watches.snapshot(*jobs)._replace(monotonic_ns=self.time.now_ns)
         self.incidents.handle_snapshot([policy], now)
         self.incidents.after_actions()
 

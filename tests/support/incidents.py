@@ -61,7 +61,7 @@ def finding(
         seconds_to_limit=71.0,
         sentence="gopls 4711 in job github/build-42 gained 312 MiB in 48 s",
     )
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def incident(target: Target | None = None, comm: str = "gopls", **changes: Any) -> Incident:

@@ -87,7 +87,7 @@ class LadderRig:
 
 def snapshot(now_ns: int, mib: int | None) -> Snapshot:
     there = () if mib is None else (replace(watches.process(resident=mib * MIB), key=OLD),)
-    return replace(watches.snapshot(watches.job(processes=there)), monotonic_ns=now_ns)
+    return watches.snapshot(watches.job(processes=there))._replace(monotonic_ns=now_ns)
 
 
 def summary(events: Sequence[StepOutcome | Outcome]) -> list[str]:

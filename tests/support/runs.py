@@ -1,7 +1,6 @@
 """Past runs of a job, made up."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from ebpftrace.history.curve import CurveRecorder
@@ -32,4 +31,4 @@ def run(steps: Steps = CLIMB, **changes: Any) -> Run:
         end=RunEnd.OK,
         measured="v1 cgroup",
     )
-    return replace(made, **changes)
+    return made._replace(**changes)

@@ -1,7 +1,7 @@
 """What each process has of what a finding judged, and what no watched process has of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ebpftrace.act.breaker.lazily_freed import lazily_freed
 from ebpftrace.act.trigger.trigger import Firing, UsageSinceSnapshot
@@ -91,7 +91,7 @@ def _copied(
             copied[process.key] = max(0, private - own)
     unread = len(copied) < len(forks)
     left = max(0, rest.anon_bytes - sum(copied.values()))
-    return copied, replace(rest, anon_bytes=left, has_forks=unread)
+    return copied, rest._replace(anon_bytes=left, has_forks=unread)
 
 
 def _with(

@@ -1,7 +1,6 @@
 """The incidents in progress: at most one a job, each on its ladder."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ebpftrace.act.actions.support.action import Action
@@ -104,7 +103,7 @@ class RunningIncidents:
         events: list[BreakerEvent] = []
         if announce:
             self._findings[job] = incident.finding
-            events.append(replace(incident.finding, state=FindingState.BEGIN))
+            events.append(incident.finding._replace(state=FindingState.BEGIN))
         return events + self.poll()
 
     def observe(self, snapshot: Snapshot) -> None:
@@ -163,8 +162,7 @@ class RunningIncidents:
         self._without_cooldown.discard(job)
         finding = self._findings.pop(job, None)
         if finding is not None:
-            yield replace(
-                finding,
+            yield finding._replace(
                 state=FindingState.END,
                 time_ns=incident.unix_ns(now_ns),
                 monotonic_ns=now_ns,

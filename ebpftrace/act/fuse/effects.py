@@ -170,7 +170,8 @@ class FuseEffects:
         assert self._snapshot is not None
         jobs = [job for job in self._snapshot.jobs if job.identity.cgroup_id == cgroup_id]
         bounds = compute_bounds(
-            self._policies, replace(self._snapshot, jobs=tuple(jobs)), self._raised.fuses,
+            self._policies, self._snapshot._replace(
+            jobs=tuple(jobs)), self._raised.fuses,
             self._budget_refusal, self._rooms,
         )  # fmt: skip
         self._arming.arm_cgroup(bounds, cgroup_id)

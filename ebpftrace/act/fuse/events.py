@@ -1,7 +1,7 @@
 """Events and commands of the fuse, as plain values."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ebpftrace.events import FuseScope, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
@@ -23,16 +23,14 @@ class UserCommandKind(StrEnum):
     END = "end"  # SIGKILL
 
 
-@dataclass(frozen=True, slots=True)
-class UserCommand:
+class UserCommand(NamedTuple):
     """A user decides on a stopped process now, without waiting for the ladder."""
 
     kind: UserCommandKind
     process: ProcessKey
 
 
-@dataclass(frozen=True, slots=True)
-class FuseEvent:
+class FuseEvent(NamedTuple):
     """One event of one process. Sizes are bytes.
 
     `held_bytes` is the process's own usage and `measured_bytes` the usage that crossed

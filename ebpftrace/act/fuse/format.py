@@ -1,7 +1,5 @@
 """Fuse events and their sentences, from the kernel's event and the ledger."""
 
-from dataclasses import replace
-
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.policy.fuse import Fuse, FuseEnd
 from ebpftrace.act.policy.policy import Policy
@@ -54,7 +52,7 @@ def first_event(
         resumed=blown.resumed,
         filled=blown.filled,
     )
-    return replace(event, sentence=_sentence(event, policy.fuse))
+    return event._replace(sentence=_sentence(event, policy.fuse))
 
 
 def later_event(
@@ -70,8 +68,7 @@ def later_event(
 
     `first` is the event of its stop.
     """
-    event = replace(
-        first,
+    event = first._replace(
         kind=kind,
         next_bound_bytes=next_bound_bytes,
         stopped_ns=max(0, now_ns - first.monotonic_ns),
@@ -79,7 +76,7 @@ def later_event(
         monotonic_ns=now_ns,
         time_ns=time_ns,
     )
-    return replace(event, sentence=_sentence(event, fuse))
+    return event._replace(sentence=_sentence(event, fuse))
 
 
 def describe_next_steps(policy: Policy) -> str:

@@ -1,7 +1,7 @@
 """The states of a process that a fuse stops, and all transitions between them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from ebpftrace.act.fuse.bounds import BoundKey
@@ -136,7 +136,7 @@ class StoppedProcess:
     @property
     def of_owner(self) -> FuseEvent:
         """The event of its stop, about the tracked process."""
-        return replace(self.event, process=self.owner)
+        return self.event._replace(process=self.owner)
 
     @property
     def has_own_bound(self) -> bool:

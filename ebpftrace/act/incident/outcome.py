@@ -1,7 +1,7 @@
 """How a step ended, how an incident ended, and the events of an incident."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
@@ -17,8 +17,7 @@ class StepStatus(StrEnum):
     SKIPPED = "skipped"  # a guard, the budget, a cool-down, or a dry run: `detail` says which
 
 
-@dataclass(frozen=True, slots=True)
-class StepOutcome:
+class StepOutcome(NamedTuple):
     """How one step of an incident ended; `detail` is one cleaned line.
 
     `began_ns` and `monotonic_ns` (its end) are CLOCK_MONOTONIC, `time_ns` is the end in
@@ -39,8 +38,7 @@ class StepOutcome:
     time_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How an incident ended, and whether its steps helped.
 
     `canceled`: a user ended the incident, so `helped` says nothing about the ladder.
@@ -63,8 +61,7 @@ class Outcome:
     canceled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SuppressedTrigger:
+class SuppressedTrigger(NamedTuple):
     """A policy's conditions hold for a job, and no incident starts; `reason` says why."""
 
     policy: str

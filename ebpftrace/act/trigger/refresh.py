@@ -87,9 +87,9 @@ def correct_stat_lag(fresh: Sample, last: Sample, gained_bytes: int) -> Sample:
     """
     missing = last.held_bytes + gained_bytes - fresh.held_bytes
     if 0 < missing <= _LAG_BYTES:
-        fresh = replace(fresh, anon_bytes=fresh.anon_bytes + missing)
+        fresh = fresh._replace(anon_bytes=fresh.anon_bytes + missing)
     if fresh.room_bytes is not None and last.room_bytes is not None:
         room = last.room_bytes - gained_bytes
         if 0 < fresh.room_bytes - room <= _LAG_BYTES:
-            fresh = replace(fresh, room_bytes=room)
+            fresh = fresh._replace(room_bytes=room)
     return fresh

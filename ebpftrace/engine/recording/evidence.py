@@ -1,7 +1,7 @@
 """What is seen of how a run ends: its processes' exits, OOM kills, and what we did."""
 
-from dataclasses import dataclass
 from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV
+from typing import NamedTuple
 
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.act.incident.outcome import StepOutcome, StepStatus
@@ -18,15 +18,13 @@ _CRASHES = frozenset({SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV})
 _REMEMBERED = 64
 
 
-@dataclass(frozen=True, slots=True)
-class _Exit:
+class _Exit(NamedTuple):
     key: ProcessKey
     time_ns: int
     signal: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Act:
+class _Act(NamedTuple):
     process: ProcessKey
     from_ns: int
     until_ns: int

@@ -1,16 +1,15 @@
 """Follows the jobs of a watch: asks for the past of each, and records its run."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from sys import intern
+from typing import TYPE_CHECKING
 
-from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.engine.recording.running import RunningJob
 from ebpftrace.engine.recording.worker import HistoryWorker
-from ebpftrace.history.past import Past
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.jobs.identity import JobIdentity
-from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import (
     JobSnapshot,
     Note,
@@ -20,6 +19,12 @@ from ebpftrace.ledger import (
     Snapshot,
 )
 from ebpftrace.views.start import Remark, Started
+
+if TYPE_CHECKING:
+    from ebpftrace.act.fuse.events import FuseEvent
+    from ebpftrace.act.incident.outcome import Outcome, StepOutcome
+    from ebpftrace.history.past import Past
+    from ebpftrace.judge.finding import Finding
 
 _END_SECONDS = 2.0
 

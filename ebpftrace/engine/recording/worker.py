@@ -1,5 +1,7 @@
 """Reads and writes the history on a thread of its own, which may wait for the disk."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import queue
@@ -9,16 +11,19 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ebpftrace.engine.programs.reader import ProgramReader
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.history.recurring import RecurringJob, recurring_job
 from ebpftrace.history.run import ProgramVersion, Run
-from ebpftrace.history.store import Store
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.jobs.runtime_names import runtime_name
+
+if TYPE_CHECKING:
+    from ebpftrace.history.store import Store
 
 BuildRun = Callable[[RecurringJob, tuple[ProgramVersion, ...]], Run]
 """Makes the run of a job that has ended, from what only the worker knows."""

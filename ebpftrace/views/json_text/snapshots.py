@@ -1,7 +1,6 @@
 """Snapshots as JSON. The text of what has not changed is kept: only ages differ in it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from ebpftrace.act.incident.records import Record
@@ -66,7 +65,7 @@ class SnapshotText:
         changes = self._changes
         listed = Listed(snapshot.jobs) if changes is None else changes.listed(snapshot)
         if listed.since is None:
-            record = snapshot_record(replace(snapshot, jobs=()))
+            record = snapshot_record(snapshot._replace(jobs=()))
         else:
             record = changes_record(snapshot, listed.since, (), listed.gone)
         before, _, after = json_text(record).partition(_JOBS)

@@ -1,7 +1,6 @@
 """`ebpftrace history`: what is printed of a file, and what `forget` leaves."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from ebpftrace.views.dashboard.render.theme import UNICODE
 from tests.support.runs import CLIMB, JOB, run
 
 DAY = 1_795_435_200  # 2026-11-23T12:00:00Z
-LONG = replace(JOB, key="k", name="acme/" + "a-very-long-name-" * 9, place="/elsewhere/*")
+LONG = JOB._replace(key="k", name="acme/" + "a-very-long-name-" * 9, place="/elsewhere/*")
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def keep(file: Path, *runs: Run) -> None:
     with SqliteStore(file, clock=lambda: DAY * NS_PER_SECOND) as store:
         for number, each in enumerate(runs):
             start = (DAY - 3600 * (len(runs) - number)) * NS_PER_SECOND
-            store.add(replace(each, start_time_ns=start, watch_key=str(number)))
+            store.add(each._replace(start_time_ns=start, watch_key=str(number)))
 
 
 def history(*args: str) -> Result:
@@ -108,7 +107,7 @@ def test_an_empty_history_says_so(file: Path) -> None:
 
 
 def test_forget_drops_the_jobs_of_that_very_name(file: Path) -> None:
-    keep(file, run(), run(), run(job=LONG), run(job=replace(JOB, key="other", place="/x")))
+    keep(file, run(), run(), run(job=LONG), run(job=JOB._replace(key="other", place="/x")))
     assert lines("forget", "acme/app test") == [
         "forgot 1 run of acme/app test in /x",
         "forgot 2 runs of acme/app test in /ci.slice/build-*",
@@ -136,7 +135,7 @@ def test_a_damaged_file_has_an_exit_code_of_its_own(file: Path) -> None:
 
 
 def test_a_job_may_be_called_like_a_command(file: Path) -> None:
-    keep(file, run(job=replace(JOB, key="f", name="forget")))
+    keep(file, run(job=JOB._replace(key="f", name="forget")))
     assert lines("show", "forget")[0].startswith("forget (")
 
 

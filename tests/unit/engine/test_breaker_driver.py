@@ -62,7 +62,7 @@ class Driving:
         processes = [watches.process(4711 + i, size) for i, size in enumerate(resident)]
         jobs = [watches.job(processes=processes)] if processes else []
         now_ns = self.time.now_ns
-        made: Snapshot = replace(watches.snapshot(*jobs), monotonic_ns=now_ns)
+        made: Snapshot = watches.snapshot(*jobs)._replace(monotonic_ns=now_ns)
         self.driver.handle_snapshot((), made)
 
     def close(self) -> None:
@@ -243,7 +243,7 @@ def test_process_at_its_backstop_runs_again_once_a_step_has_acted(
         job = watches.job(processes=(replace(watches.process(pid, 2 * GIB), key=key),))
         driving.time.advance(1)
         driving.driver.handle_fuse(STOPPED._replace(key=key), None)
-        now = replace(watches.snapshot(job), monotonic_ns=driving.time.now_ns)
+        now = watches.snapshot(job)._replace(monotonic_ns=driving.time.now_ns)
         driving.driver.handle_snapshot((), now)
         while not driving.view.all(StepOutcome):
             wait_readable(driving.driver.fds[0], 1)

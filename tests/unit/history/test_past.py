@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.history.past import Past, past_from
@@ -145,7 +143,7 @@ def test_runs_that_counted_otherwise_are_no_past() -> None:
 
 
 def with_peak(made: Run, mib: float) -> Run:
-    return replace(made, peak_bytes=int(mib * MIB))
+    return made._replace(peak_bytes=int(mib * MIB))
 
 
 def test_the_exact_peak_counts_where_a_point_was_rounded() -> None:

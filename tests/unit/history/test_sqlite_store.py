@@ -2,7 +2,6 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,11 +34,11 @@ def store(file: Path) -> Iterator[SqliteStore]:
 
 
 def bounded(file: Path, **bounds: int) -> SqliteStore:
-    return SqliteStore(file, replace(StoreBounds(), **bounds), clock=lambda: NOW_NS)
+    return SqliteStore(file, StoreBounds()._replace(**bounds), clock=lambda: NOW_NS)
 
 
 def job(name: str) -> RecurringJob:
-    return replace(JOB, key=f"key of {name}", name=name)
+    return JOB._replace(key=f"key of {name}", name=name)
 
 
 def at(minute: int, **changes: Any) -> Run:
@@ -69,7 +68,7 @@ def test_held_bytes_are_rounded_up_to_the_next_kib(store: SqliteStore) -> None:
 
 def test_two_watches_that_see_the_same_run_add_it_once(store: SqliteStore) -> None:
     store.add(at(0))
-    store.add(replace(at(0), start_time_ns=NOW_NS + NS_PER_SECOND))
+    store.add(at(0)._replace(start_time_ns=NOW_NS + NS_PER_SECOND))
     assert len(store.runs(JOB.key)) == 1
     store.add(at(0, measured="v1 processes comm gopls"))
     store.add(at(0, watch_key="a leg of the matrix that started at the same time"))
@@ -99,9 +98,9 @@ def test_runs_that_failed_do_not_push_out_the_clean_ones(file: Path) -> None:
 def test_old_runs_go(file: Path) -> None:
     old = at(0, job=job("old"))
     with bounded(file, days=90) as store:
-        store.add(replace(old, start_time_ns=NOW_NS - 91 * DAY_NS))
-        store.add(replace(old, start_time_ns=NOW_NS - 89 * DAY_NS))
-        store.add(replace(old, job=job("older"), start_time_ns=NOW_NS - 95 * DAY_NS))
+        store.add(old._replace(start_time_ns=NOW_NS - 91 * DAY_NS))
+        store.add(old._replace(start_time_ns=NOW_NS - 89 * DAY_NS))
+        store.add(old._replace(job=job("older"), start_time_ns=NOW_NS - 95 * DAY_NS))
         store.add(at(0))
         assert names(store) == [JOB.name, "old"]
         assert len(store.runs("key of old")) == 1

@@ -1,7 +1,6 @@
 """What every store does: the one in a file, and the scripted one of other tests."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from tests.support.runs import JOB, run
 from tests.support.scripted_store import ScriptedStore
 
 NOW_NS = 1_700_000_000 * NS_PER_SECOND
-LINT = replace(JOB, key="key of lint", name="lint")
+LINT = JOB._replace(key="key of lint", name="lint")
 
 
 @pytest.fixture(params=[SqliteStore, ScriptedStore])
@@ -55,7 +54,7 @@ def test_jobs_come_with_their_newest_run(store: Store) -> None:
 
 
 def test_one_name_may_be_in_several_places(store: Store) -> None:
-    other = replace(JOB, key="other", place="/untrusted/*")
+    other = JOB._replace(key="other", place="/untrusted/*")
     store.add(at(1, job=other))
     store.add(at(0))
     assert store.named(JOB.name) == (JOB, other)

@@ -1,7 +1,5 @@
 """When two findings are the same one, at different times."""
 
-from dataclasses import replace
-
 from ebpftrace.events import ProcessKey
 from ebpftrace.judge.finding import FindingState, Severity
 from tests.support.incidents import JOB, finding
@@ -9,7 +7,7 @@ from tests.support.incidents import JOB, finding
 
 def test_key_stays_while_the_finding_changes() -> None:
     first = finding()
-    later = replace(first, measured=9, severity=Severity.CRITICAL, state=FindingState.RISE)
+    later = first._replace(measured=9, severity=Severity.CRITICAL, state=FindingState.RISE)
     assert later.key == first.key
 
 

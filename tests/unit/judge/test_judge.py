@@ -27,7 +27,7 @@ def reading(second: float, *mibs: int) -> Snapshot:
         watches.job(f"job-{n}", processes=(watches.process(4711 + n, mib * MIB),))
         for n, mib in enumerate(mibs)
     ]
-    return replace(watches.snapshot(*jobs), monotonic_ns=round(second * NS_PER_SECOND))
+    return watches.snapshot(*jobs)._replace(monotonic_ns=round(second * NS_PER_SECOND))
 
 
 def level() -> Judge:
@@ -137,13 +137,13 @@ def test_a_crash_monitor_is_never_the_subject() -> None:
 def test_a_kill_is_reported_at_once_and_not_again_by_the_counter() -> None:
     judge = Judge()
     calm = watches.job("build-42", processes=(watches.process(),))
-    judge.judge(replace(watches.snapshot(calm), monotonic_ns=watches.MONOTONIC_NS))
+    judge.judge(watches.snapshot(calm)._replace(monotonic_ns=watches.MONOTONIC_NS))
     (finding,) = judge.judge_note(watches.oom_note())
     assert (finding.detector, finding.severity) == ("oom", Severity.CRITICAL)
     assert finding.sentence.startswith("gopls 4711 in job github/build-42 was killed by")
     killed = watches.job("build-42", processes=(watches.process(),), oom_kills=1)
     later = watches.MONOTONIC_NS + NS_PER_SECOND
-    assert judge.judge(replace(watches.snapshot(killed), monotonic_ns=later)) == ()
+    assert judge.judge(watches.snapshot(killed)._replace(monotonic_ns=later)) == ()
     assert judge.judge_note(watches.oom_note()) == ()  # each kill has a note of its own
     assert judge.judge_note(watches.loss_note()) == ()
 
@@ -238,11 +238,11 @@ def test_a_job_at_rest_is_judged_again_when_its_past_was_read() -> None:
 
     judge = Judge(past_of=past_of, renewed=lambda: [renewed.pop()] if renewed else [])
     for second in range(200):
-        judge.judge(replace(snapshot, monotonic_ns=second * NS_PER_SECOND))
+        judge.judge(snapshot._replace(monotonic_ns=second * NS_PER_SECOND))
     assert not judge._awake  # both rest
     known.append(AtMost(BOUND))
-    assert judge.judge(replace(snapshot, monotonic_ns=200 * NS_PER_SECOND)) == ()
+    assert judge.judge(snapshot._replace(monotonic_ns=200 * NS_PER_SECOND)) == ()
     renewed.append(key)
-    (finding,) = judge.judge(replace(snapshot, monotonic_ns=201 * NS_PER_SECOND))
+    (finding,) = judge.judge(snapshot._replace(monotonic_ns=201 * NS_PER_SECOND))
     assert finding.subject.job.key == key
     assert {subject for subject, _process in judge._awake} == {key}

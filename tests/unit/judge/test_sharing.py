@@ -1,7 +1,6 @@
 """Which of the jobs below a shared limit brings it nearer."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -24,7 +23,7 @@ def history(job: Curve, others: Curve, seconds: int = 60, *, limit: int = 200) -
         taken = job(second) + others(second)
         shared = SharedLimit(7, "/node", NODE * MIB, round((NODE - taken) * MIB))
         made = sample(second, job(second), limit=limit)
-        return replace(made, shared=shared, other_jobs=1)
+        return made._replace(shared=shared, other_jobs=1)
 
     samples = Samples(at(0))
     for second in range(1, seconds + 1):
@@ -99,7 +98,7 @@ def test_a_limit_that_is_only_shared_counts_for_the_job_that_grew() -> None:
         samples: Samples | None = None
         for one in found.within(1 << 62):
             assert one.shared is not None
-            same = replace(one, limit_bytes=NODE * MIB, room_bytes=one.shared.room_bytes)
+            same = one._replace(limit_bytes=NODE * MIB, room_bytes=one.shared.room_bytes)
             if samples is None:
                 samples = Samples(same)
             else:

@@ -20,7 +20,7 @@ def test_sizes_and_times() -> None:
 
 def test_what_is_ahead() -> None:
     def ahead(seconds: float | None, limit: int | None = GIB) -> str:
-        now = replace(curves.sample(0, 1), limit_bytes=limit)
+        now = curves.sample(0, 1)._replace(limit_bytes=limit)
         return words.ahead(now, watches.trend(MIB, seconds))
 
     assert ahead(5, limit=None) == ahead(None) == ""
@@ -90,7 +90,7 @@ def test_kernel_memory_is_a_kind_of_its_own(
 ) -> None:
     before = curves.sample(0, 10)
     now = curves.sample(1, 10 + anon, shmem=shmem)
-    assert words.kinds(before, replace(now, kernel_bytes=kernel * MIB)) == said
+    assert words.kinds(before, now._replace(kernel_bytes=kernel * MIB)) == said
 
 
 def test_a_large_part_of_kernel_memory_is_mentioned() -> None:

@@ -1,7 +1,6 @@
 """What does not change is drawn once, and the figures are as if it was drawn each time."""
 
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -45,7 +44,7 @@ class Twins:
         self.drawn += sum(id(job) not in before for job in self._last)
         wake(self.awake)
         expected = self.awake.snapshot()
-        got = replace(expected, jobs=self._last)
+        got = expected._replace(jobs=self._last)
         assert as_of(got) == as_of(expected)
 
     _last: tuple[JobSnapshot, ...] = ()

@@ -1,7 +1,5 @@
 """Findings in lines: whole in a log, cut in a table, and the worst again at the end."""
 
-from dataclasses import replace
-
 from ebpftrace.judge.finding import FindingState, Severity, Subject
 from ebpftrace.views.cells import cells
 from ebpftrace.views.findings import (
@@ -37,18 +35,18 @@ def test_the_line_of_an_ended_finding_says_so() -> None:
 def test_active_findings_by_job() -> None:
     found = FindingLog()
     begun = watches.finding()
-    risen = replace(begun, state=FindingState.RISE, severity=Severity.CRITICAL)
+    risen = begun._replace(state=FindingState.RISE, severity=Severity.CRITICAL)
     other = watches.finding(
         subject=Subject(watches.identity("other")), severity=Severity.NOTICE
     )
     found.add(begun)
     found.add(risen)
     found.add(other)
-    older = replace(risen, detector="leak", since_ns=risen.since_ns - 1)
+    older = risen._replace(detector="leak", since_ns=risen.since_ns - 1)
     found.add(older)
     assert found.active() == {"/ci/build-42": [older, risen], "/ci/other": [other]}
-    found.add(replace(risen, state=FindingState.END))
-    found.add(replace(older, state=FindingState.END))
+    found.add(risen._replace(state=FindingState.END))
+    found.add(older._replace(state=FindingState.END))
     assert found.active() == {"/ci/other": [other]}
     assert found.above_notice() == [risen, older]
 

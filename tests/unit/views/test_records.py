@@ -65,8 +65,7 @@ RECORDS = {
     "start": start_record(),
     "snapshot": records.snapshot_record(watches.example()),
     "changes": records.changes_record(
-        replace(
-            watches.example(),
+        watches.example()._replace(
             sequence=8,
             monotonic_ns=watches.example().monotonic_ns + 10**9,
             time_ns=watches.example().time_ns + 10**9,
@@ -85,7 +84,7 @@ RECORDS = {
     "outcome": outcome_record(watches.outcome()),
     "fuse": fuse_record(watches.fuse_event()),
     "remark": records.remark_record(watches.remark()),
-    "end": records.end_record(replace(watches.snapshot(), final=True), "stopped by Ctrl-C"),
+    "end": records.end_record(watches.snapshot()._replace(final=True), "stopped by Ctrl-C"),
 }
 
 

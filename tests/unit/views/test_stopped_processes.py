@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.events import ProcessKey
 from ebpftrace.units import NS_PER_SECOND
@@ -20,7 +18,7 @@ def heard(*entries: object) -> StoppedProcesses:
 
 
 def test_a_process_is_stopped_until_it_is_resumed_or_ends() -> None:
-    other = replace(STOPPED, process=SECOND)
+    other = STOPPED._replace(process=SECOND)
     assert set(heard(STOPPED, other).stopped) == {FIRST, SECOND}
     assert set(heard(STOPPED, other, THAWED).stopped) == {SECOND}
     assert set(heard(STOPPED, other, ENDED).stopped) == {SECOND}
@@ -39,7 +37,7 @@ def test_update_is_true_only_if_the_stopped_processes_change() -> None:
     fuses = heard(STOPPED)
     before = fuses.stopped
     assert not fuses.update(watches.oom_note())
-    assert not fuses.update(replace(THAWED, process=SECOND))
+    assert not fuses.update(THAWED._replace(process=SECOND))
     assert fuses.stopped is before
     assert fuses.update(THAWED)
     assert before, "what was handed over does not change any more"
@@ -47,14 +45,14 @@ def test_update_is_true_only_if_the_stopped_processes_change() -> None:
 
 def test_the_summary_counts_each_stop_once() -> None:
     assert heard().summary() == ""
-    repeated = replace(STOPPED, next_steps="SIGKILL")
+    repeated = STOPPED._replace(next_steps="SIGKILL")
     assert heard(STOPPED, repeated).summary() == "1 stopped (1 still stopped)"
     assert heard(STOPPED, repeated).stopped[FIRST].next_steps == "SIGKILL"
     again = heard(STOPPED, THAWED, STOPPED, watches.process_note("exit"), ENDED)
     assert again.summary() == "2 stopped (1 thawed, 1 ended)"
     killed = watches.fuse_event(FuseEventKind.KILLED)
     assert heard(killed, killed).summary() == "2 killed at the bound"
-    killed = replace(killed, process=SECOND)
+    killed = killed._replace(process=SECOND)
     assert (
         heard(STOPPED, killed).summary() == "1 stopped (1 still stopped), 1 killed at the bound"
     )
@@ -63,5 +61,5 @@ def test_the_summary_counts_each_stop_once() -> None:
 def test_duration_of_a_stop() -> None:
     assert stopped_for_ns(STOPPED, watches.MONOTONIC_NS + NS_PER_SECOND) == NS_PER_SECOND
     assert stopped_for_ns(STOPPED, watches.MONOTONIC_NS - 1) == 0  # a snapshot from before it
-    later = replace(STOPPED, stopped_ns=5 * NS_PER_SECOND)
+    later = STOPPED._replace(stopped_ns=5 * NS_PER_SECOND)
     assert stopped_for_ns(later, watches.MONOTONIC_NS + NS_PER_SECOND) == 6 * NS_PER_SECOND

@@ -76,7 +76,7 @@ def test_what_was_killed_had_grown() -> None:
 
 
 def test_forgotten_jobs_are_counted() -> None:
-    long = replace(watches.snapshot(watches.job()), forgotten_jobs=1500)
+    long = watches.snapshot(watches.job())._replace(forgotten_jobs=1500)
     assert summary_lines(long, "stopped")[-2] == (
         "job      1,500 jobs that ended earlier: forgotten"
     )

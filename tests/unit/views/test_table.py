@@ -1,7 +1,6 @@
 """Tables one below the other, where nothing can be redrawn."""
 
 import io
-from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -74,7 +73,7 @@ def test_every_row_is_there() -> None:
 @pytest.mark.parametrize("width", [1, 5, 10, 23, 24, 40, 80, 131, 200])
 def test_nothing_wraps_at_any_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    lossy = replace(dashboards.several(), losses={"map_full": 2})
+    lossy = dashboards.several()._replace(losses={"map_full": 2})
     # A line of the header, the missed, the trouble, headings; the rows; a blank one.
     rows = sum(1 + len(job.processes) for job in lossy.jobs)
     lines = tables(lossy, NAMES, watches.snapshot()).splitlines()

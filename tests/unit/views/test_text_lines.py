@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.ledger import JobState, Note
@@ -116,7 +114,7 @@ def test_every_snapshot_line_counts_the_losses() -> None:
 
 
 def test_what_is_waited_for_is_cut_and_what_was_missed_is_not() -> None:
-    long = replace(watches.snapshot(losses={"cgroups_full": 3}), watching=f"comm {'ö構' * 150}")
+    long = watches.snapshot(losses={"cgroups_full": 3})._replace(watching=f"comm {'ö構' * 150}")
     line = snapshot_line(long)
     assert line.startswith(f"snapshot {HEAD} waiting for a process with comm ö構")
     assert line.endswith("……; 3 missed")  # what was cut, and the sentence's own

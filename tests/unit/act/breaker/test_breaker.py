@@ -154,7 +154,7 @@ def fuse_incident(rig: BreakerRig, seconds: float, **changes: Any) -> tuple[Brea
     fused = policy(ladder=(), when=(), fuse=Fuse(0.9, True), **changes)
     rig.breaker.reload([fused])
     job = rig.job(rig.process(400, state=ProcessState.FORKED))
-    found = replace(watches.finding(), detector="fuse")
+    found = watches.finding()._replace(detector="fuse")
     firing = Firing(fused, (found,), by_fuse=True)
     return rig.breaker.start_fuse_incident(firing, rig.snapshot(seconds, job))
 

@@ -50,8 +50,8 @@ def test_a_process_that_holds_too_little_without_it_is_spared(
     process = watches.process(4711, 300 * MIB)
     freed[4711] = mib
     held = process.own.held_bytes
-    finding = replace(
-        watches.finding(), measured=held, bound=200 * MIB, unit=unit, measures_gain=gain
+    finding = watches.finding()._replace(
+        measured=held, bound=200 * MIB, unit=unit, measures_gain=gain
     )
     reason = spared(finding, process)
     assert reason == ("gopls 4711 freed 150 MiB of its 281 MiB lazily" if is_spared else "")

@@ -33,7 +33,7 @@ def process(
 
 def seen(seconds: float, *processes: ProcessSnapshot) -> Snapshot:
     made = watches.snapshot(watches.job(processes=processes, limit=None))
-    return replace(made, monotonic_ns=round(seconds * S))
+    return made._replace(monotonic_ns=round(seconds * S))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_gone_without_a_successor_helps_only_if_memory_came_down(
     about = cgroup_of(check, tmp_path, anon, shmem)
     idle = replace(watches.job(processes=[process(OLD, 500)]), processes=(), usage=Usage())
     for second in (1, 1.1 + SETTLE_NS / S, 1.1 + SUCCESSOR_NS / S):
-        snapshot = replace(watches.snapshot(idle), monotonic_ns=round(second * S))
+        snapshot = watches.snapshot(idle)._replace(monotonic_ns=round(second * S))
         found = about.observe(snapshot)
         if found is not RecoveryVerdict.WAIT:
             break
@@ -143,7 +143,7 @@ def test_without_a_tracked_process_memory_stat_is_read(
     left = watches.job(processes=[process(OLD, 500)])
     idle = replace(left, processes=(), usage=Usage(), state=JobState.IDLE)
     for second in (1, 1.1 + SUCCESSOR_NS / S):
-        snapshot = replace(watches.snapshot(idle), monotonic_ns=round(second * S))
+        snapshot = watches.snapshot(idle)._replace(monotonic_ns=round(second * S))
         verdict = about.observe(snapshot)
     assert verdict is RecoveryVerdict.HELPED
     assert about.freed_bytes == 460 * MIB

@@ -26,7 +26,7 @@ def about() -> Incident:
 def snapshot(now_ns: int, mib: int | None) -> Snapshot:
     target = replace(watches.process(resident=(mib or 0) * MIB), key=KEY)
     job = watches.job(processes=() if mib is None else (target,))
-    return replace(watches.snapshot(job), monotonic_ns=now_ns)
+    return watches.snapshot(job)._replace(monotonic_ns=now_ns)
 
 
 def started() -> RecoveryState:

@@ -221,7 +221,7 @@ def test_process_that_no_snapshot_has_is_exempt_after_a_while(
     fuse.kernel_stop(blown(GOPLS))
     assert fuse.identify([POLICY], snapshot()) == []
     assert fuse.state(KEY) is StopState.UNIDENTIFIED  # the next snapshot may have it
-    late = replace(snapshot(), monotonic_ns=MONOTONIC_NS + NS_PER_SECOND)
+    late = snapshot()._replace(monotonic_ns=MONOTONIC_NS + NS_PER_SECOND)
     assert fuse.identify([POLICY], late) == []
     assert fuse.state(KEY) is StopState.RUNNING
     assert kernel.calls == [HOLD, *EXEMPTED]

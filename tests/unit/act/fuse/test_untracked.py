@@ -26,7 +26,7 @@ def may_take_rest(*before: tuple[int, JobSnapshot]) -> bool:
     peaks = UntrackedPeaks()
     for minute, one in before:
         taken = snapshot(one)
-        peaks.observe(replace(taken, monotonic_ns=taken.monotonic_ns + minute * MINUTE_NS))
+        peaks.observe(taken._replace(monotonic_ns=taken.monotonic_ns + minute * MINUTE_NS))
     return peaks.may_take_rest(NOW)
 
 

@@ -78,7 +78,7 @@ def taken(shmem_mib: int, second: int = 0) -> Snapshot:
     process = replace(process, counters=process.counters._replace(usage=usage))
     job = watches.job(processes=(process,), limit=None)
     snapshot = watches.snapshot(replace(job, usage=process.own))
-    return replace(snapshot, monotonic_ns=second * NS_PER_SECOND)
+    return snapshot._replace(monotonic_ns=second * NS_PER_SECOND)
 
 
 def test_policies_take_it() -> None:

@@ -25,7 +25,7 @@ def job(mib: int) -> JobSnapshot:
 
 
 def snapshot(mib: int) -> Snapshot:
-    return replace(watches.snapshot(job(mib)), monotonic_ns=0)
+    return watches.snapshot(job(mib))._replace(monotonic_ns=0)
 
 
 def reading(seconds: int, mib: int) -> GroupReading:

@@ -36,10 +36,9 @@ def at(
     """One process; untracked processes of its cgroup hold `others`. All in MiB."""
     process = watches.process(book=held(mib))
     job = watches.job(processes=[process], limit=limit, cache=cache * MIB)
-    return replace(
-        watches.snapshot(
-            replace(job, cgroup=read(seconds, mib, limit, others, cache).counters)
-        ),
+    return watches.snapshot(
+        replace(job, cgroup=read(seconds, mib, limit, others, cache).counters)
+    )._replace(
         monotonic_ns=round(seconds * S),
     )
 
@@ -114,7 +113,7 @@ def test_a_mark_is_above_the_sum_of_all_jobs_of_a_cgroup() -> None:
     """The kernel side counts a cgroup; the bound is of a job."""
     one = at(0, 100).jobs[0]
     other = replace(one, identity=one.identity._replace(key="other"))
-    snapshot = replace(at(0, 100), jobs=watches.snapshot(one, other).jobs)
+    snapshot = at(0, 100)._replace(jobs=watches.snapshot(one, other).jobs)
     assert MarkRig(LEVEL).see(snapshot) == [400]
 
 

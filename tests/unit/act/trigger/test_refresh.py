@@ -117,7 +117,7 @@ def test_only_a_difference_within_the_lag_is_corrected(behind: int, corrected: i
     contents = CgroupContents(2 * GIB, 0, 0)
     last = of_job(replace(job, cgroup=job.cgroup._replace(contents=contents)), 0)
     gained = 10 * MIB
-    fresh = replace(last, anon_bytes=last.anon_bytes + gained - behind)
+    fresh = last._replace(anon_bytes=last.anon_bytes + gained - behind)
     exact = correct_stat_lag(fresh, last, gained)
     assert exact.held_bytes == fresh.held_bytes + corrected
 
@@ -126,5 +126,5 @@ def test_the_room_is_corrected_too() -> None:
     (job,) = snapshot(watches.process(book=held(100))).jobs
     last = of_job(job, 0)
     assert last.room_bytes is not None
-    fresh = replace(last, room_bytes=last.room_bytes - 10 * MIB + 64 * KIB_BYTES)
+    fresh = last._replace(room_bytes=last.room_bytes - 10 * MIB + 64 * KIB_BYTES)
     assert correct_stat_lag(fresh, last, 10 * MIB).room_bytes == last.room_bytes - 10 * MIB

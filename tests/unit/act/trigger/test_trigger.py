@@ -24,7 +24,7 @@ def at(seconds: float, mib: int, limit: int | None = None) -> Snapshot:
     usage = replace(held.usage, anon_bytes=mib * MIB, file_bytes=0)
     process = watches.process(book=held._replace(usage=usage))
     job = watches.job(processes=[process], limit=limit, cache=0)
-    return replace(watches.snapshot(job), monotonic_ns=round(seconds * S))
+    return watches.snapshot(job)._replace(monotonic_ns=round(seconds * S))
 
 
 def fired(trigger: Trigger, snapshot: Snapshot, *builtin: Finding) -> list[Firing]:
@@ -69,12 +69,12 @@ def test_all_requires_every_condition() -> None:
 def test_the_built_in_judgement_fires_at_its_least_severity() -> None:
     now = at(1, 10)
     trigger = Trigger(policy(condition("builtin", least=Severity.WARNING)))
-    found = replace(watches.finding(), monotonic_ns=now.monotonic_ns)
+    found = watches.finding()._replace(monotonic_ns=now.monotonic_ns)
     assert len(fired(trigger, now, found)) == 1
     assert not fired(trigger, now, found)[0].has_own_bounds
-    assert fired(trigger, now, replace(found, severity=Severity.NOTICE)) == []
-    assert fired(trigger, now, replace(found, state=FindingState.END)) == []
-    assert fired(trigger, now, replace(found, monotonic_ns=0)) == []  # met earlier, not now
+    assert fired(trigger, now, found._replace(severity=Severity.NOTICE)) == []
+    assert fired(trigger, now, found._replace(state=FindingState.END)) == []
+    assert fired(trigger, now, found._replace(monotonic_ns=0)) == []  # met earlier, not now
 
 
 def test_a_forecast_is_never_acted_on() -> None:
@@ -83,7 +83,7 @@ def test_a_forecast_is_never_acted_on() -> None:
         trigger = Trigger(policy(condition("builtin", least=least)))
         for severity in Severity:
             found = watches.finding(detector="forecast", severity=severity)
-            assert not fired(trigger, now, replace(found, monotonic_ns=now.monotonic_ns))
+            assert not fired(trigger, now, found._replace(monotonic_ns=now.monotonic_ns))
 
 
 def test_a_finding_of_a_fuse_is_the_policy_s_own() -> None:

@@ -1,7 +1,5 @@
 """exhaustion: the limit is nearly taken by what cannot be dropped, and usage still grows."""
 
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.judge.detectors.exhaustion import ExhaustionDetector
@@ -88,6 +86,6 @@ def test_what_is_taken_must_be_held() -> None:
     """Page cache that is dropped between two readings is in the charge and nowhere else."""
     samples = watched(line(20), 35)
     now = sample(36, 740)
-    samples.add(replace(now, room_bytes=20 * MIB))
+    samples.add(now._replace(room_bytes=20 * MIB))
     assert samples.now.used_share == pytest.approx(0.98, abs=0.01)
     assert ExhaustionDetector().verdict(samples) is None

@@ -1,7 +1,5 @@
 """shared: the others filled a limit that the job shares."""
 
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.judge.detectors.builtin import BuiltinJudgement
@@ -21,8 +19,7 @@ def history(job: Curve, others: Curve) -> Samples:
     samples: Samples | None = None
     for second in range(61):
         room = round((NODE - job(second) - others(second)) * MIB)
-        made = replace(
-            sample(second, job(second), limit=200),
+        made = sample(second, job(second), limit=200)._replace(
             shared=SharedLimit(7, "/node", NODE * MIB, room),
             other_jobs=2,
         )
@@ -57,5 +54,5 @@ def test_otherwise_it_has_none(job: Curve, others: Curve) -> None:
 
 
 def test_nothing_acts_on_it() -> None:
-    finding = replace(watches.finding(), detector="shared", severity=Severity.CRITICAL)
+    finding = watches.finding()._replace(detector="shared", severity=Severity.CRITICAL)
     assert not BuiltinJudgement(Severity.NOTICE).acts_on(finding)

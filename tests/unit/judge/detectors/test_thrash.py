@@ -1,7 +1,5 @@
 """thrash: near the limit all the while, hitting it, and waiting."""
 
-from dataclasses import replace
-
 import pytest
 
 from ebpftrace.judge.detectors.thrash import CONDITION, ThrashDetector
@@ -56,7 +54,7 @@ def test_the_sentence_has_the_bound_that_was_crossed(
 def test_at_memory_high_the_bound_that_was_crossed_is_stated() -> None:
     samples = throttled(1020, 0.03)
     late = sample(21, 1020, limit=None, stalled=0.63, refaults=100_000)
-    samples.add(replace(late, high_bytes=GIB, throttled=21))
+    samples.add(late._replace(high_bytes=GIB, throttled=21))
     found = ThrashDetector().verdict(samples)
     assert found is not None
     assert "(bound 200)" in found.words
@@ -68,7 +66,7 @@ def test_pressure_counts_where_it_knows_of_more() -> None:
     assert ThrashDetector().verdict(samples) is None
     for second in range(21, 41):
         more = sample(second, 950, stalled=0.1 * second, hits=10 * second)
-        samples.add(replace(more, pressure_ns=(second - 20) * NS_PER_SECOND // 2))
+        samples.add(more._replace(pressure_ns=(second - 20) * NS_PER_SECOND // 2))
     found = ThrashDetector().verdict(samples)
     assert found is not None
     assert found.measured == pytest.approx(0.5)
@@ -79,7 +77,7 @@ def throttled(mib: float, waited: float) -> Samples:
     samples = Samples(sample(0, mib, limit=None))
     for second in range(1, 21):
         one = sample(second, mib, limit=None, stalled=waited * second)
-        samples.add(replace(one, high_bytes=GIB, throttled=second))
+        samples.add(one._replace(high_bytes=GIB, throttled=second))
     return samples
 
 

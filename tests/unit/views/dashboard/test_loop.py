@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from dataclasses import replace
 
 from ebpftrace.views.dashboard import loop
 from ebpftrace.views.dashboard.live import Dashboard
@@ -22,14 +21,14 @@ def test_nothing_is_drawn_when_nothing_changed(dashboard: Dashboard, terminal: P
         dashboard._mailbox.wake()
         time.sleep(0.01)
     assert dashboard._loop.frames == frames
-    dashboard.snapshot(replace(SEVERAL, sequence=8, elapsed_ns=99 * 10**9))
+    dashboard.snapshot(SEVERAL._replace(sequence=8, elapsed_ns=99 * 10**9))
     terminal.expect("1m39s")
 
 
 def test_no_more_than_four_frames_a_second(dashboard: Dashboard, terminal: Pty) -> None:
     began = time.monotonic_ns()
     for number in range(200):
-        dashboard.snapshot(replace(SEVERAL, sequence=number, elapsed_ns=number * 10**9))
+        dashboard.snapshot(SEVERAL._replace(sequence=number, elapsed_ns=number * 10**9))
         terminal.sent()
         time.sleep(0.005)
     spent = time.monotonic_ns() - began
@@ -55,7 +54,7 @@ def test_a_terminal_that_takes_nothing_blocks_neither_thread(terminal: Pty) -> N
         view._terminal.write(b"x" * 4096)
     frames = view._loop.frames
     for number in range(2000):
-        view.snapshot(replace(SEVERAL, sequence=number))
+        view.snapshot(SEVERAL._replace(sequence=number))
         view.note(watches.process_note())
     until(lambda: (shown := view._loop._session.shown) is not None and shown.sequence == 1999)
     assert view._terminal.has_unwritten

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ def taken(path: Path, seconds: int = 7) -> str:
     view = Screenshot(path, 100, 30)
     view.start(watches.started())
     view.note(watches.oom_note())
-    view.snapshot(replace(SEVERAL, elapsed_ns=seconds * NS_PER_SECOND))
+    view.snapshot(SEVERAL._replace(elapsed_ns=seconds * NS_PER_SECOND))
     view.end(SEVERAL, "the duration has elapsed")
     view.stop()
     view.stop()

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 from ebpftrace.act.fuse.events import UserCommand, UserCommandKind
 from ebpftrace.judge.finding import Subject
 from ebpftrace.views.dashboard.model.state import Effect
@@ -11,7 +9,7 @@ from tests.support.dashboards import PLAIN
 
 SEVERAL = dashboards.several()
 NEAR = dashboards.near_job().identity
-LATER = replace(SEVERAL, sequence=8, elapsed_ns=60 * 10**9)
+LATER = SEVERAL._replace(sequence=8, elapsed_ns=60 * 10**9)
 STARTED = watches.started()
 
 

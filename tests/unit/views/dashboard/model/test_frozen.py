@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
 from ebpftrace.events import FuseScope
@@ -28,7 +27,7 @@ def facts(row: Row, stopped: Sequence[FuseEvent]) -> list[tuple[str, str]]:
 
 
 def test_stopped_processes_of_a_job_and_of_a_process() -> None:
-    stranger = replace(stop(0), process=PROCESSES[0].key._replace(start_boottime_ns=1))
+    stranger = stop(0)._replace(process=PROCESSES[0].key._replace(start_boottime_ns=1))
     first, later = stop(1, 30), stop(0, 10)
     stopped = {event.process: event for event in (later, first, stranger)}
     assert stopped_in_job(JOB, stopped) == [first, later]

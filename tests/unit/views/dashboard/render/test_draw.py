@@ -26,7 +26,7 @@ LEAK = dashboards.leaking_job()
 MANY = dashboards.many()
 JOB = RowKey(LEAK.identity.key)
 PROCESS = RowKey(LEAK.identity.key, LEAK.processes[0].key)
-LOSSY = replace(SEVERAL, losses={"ring_buffer_full": 12, "map_full": 2}, node_oom_kills=3)
+LOSSY = SEVERAL._replace(losses={"ring_buffer_full": 12, "map_full": 2}, node_oom_kills=3)
 
 SCENES: dict[str, tuple[DashboardState, ScreenData]] = {
     "starting": (DashboardState(), ScreenData()),

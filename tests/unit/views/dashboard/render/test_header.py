@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 from ebpftrace.ledger import JobState, Node, Snapshot
 from ebpftrace.units import GIB
 from ebpftrace.views.dashboard.model.state import DashboardState
@@ -9,7 +7,7 @@ from tests.support import dashboards, watches
 from tests.support.dashboards import PLAIN, screen
 
 SEVERAL = dashboards.several()
-LOSSY = replace(SEVERAL, losses={"map_full": 2})
+LOSSY = SEVERAL._replace(losses={"map_full": 2})
 
 
 def lines(shown: Snapshot, width: int = 120, height: int = 24) -> list[str]:
@@ -39,7 +37,7 @@ def test_what_does_not_fit_is_counted() -> None:
 
 def test_the_header_has_the_node_s_kills_and_the_bpf_time_if_counted() -> None:
     cost = SEVERAL.cost._replace(bpf_run_ns=SEVERAL.elapsed_ns // 100)
-    snapshot = replace(SEVERAL, node_oom_kills=2, cost=cost, node=Node(2 * GIB, GIB))
+    snapshot = SEVERAL._replace(node_oom_kills=2, cost=cost, node=Node(2 * GIB, GIB))
     shown = lines(snapshot)[1]
     assert "node 1.0 GiB free of 2.0 GiB, 2 oom kills" in shown
     assert "BPF 1.0%" in shown
