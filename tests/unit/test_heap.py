@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -46,6 +47,27 @@ _COLLECTS = """if True:
     __main__.main()
 """
 
+_KEEPS_TUPLES = """if True:
+    import sys
+    from ebpftrace import heap
+
+    many = [(number,) * 13 for number in range(1000)]
+    del many
+    if sys.argv[1] == "collects":
+        heap.collect_from_now_on()
+    sys._debugmallocstats()
+"""
+
+
+def _kept_tuples(when: str) -> int:
+    """How many free tuples of length 13 Python keeps, after a thousand were freed."""
+    done = subprocess.run(
+        [sys.executable, "-c", _KEEPS_TUPLES, when], capture_output=True, text=True, check=True
+    )
+    found = re.search(r"(\d+) free 13-sized PyTupleObjects", done.stderr)
+    assert found is not None, done.stderr
+    return int(found[1])
+
 
 def _run(program: str, *arguments: str) -> str:
     done = subprocess.run(
@@ -61,6 +83,11 @@ def _run(program: str, *arguments: str) -> str:
 
 def test_what_was_freed_is_given_back() -> None:
     assert int(_run(_PROGRAM)) > 20 * MIB
+
+
+def test_tuples_that_python_keeps_are_freed_with_the_first_collection() -> None:
+    assert _kept_tuples("does not") >= 1000
+    assert _kept_tuples("collects") < 100
 
 
 def test_garbage_is_collected_once_a_command_is_imported() -> None:
