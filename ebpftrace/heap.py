@@ -22,6 +22,8 @@ _STEP_BYTES = _PROCESS_STEP * (_PROCESS_BYTES + _JOB_BYTES)
 _SIZES = (65_536, 16_384, 8192)
 """Processes that the tables have room for, where more fit than the last of these."""
 
+_SETTLED_LOOKS = 2
+
 LEAST_BYTES = _OWN_BYTES + 8 * MIB
 DEFAULT_LEAST_BYTES = _OWN_BYTES + _SIZES[-1] // _PROCESS_STEP * _STEP_BYTES
 _DEFAULT_PART = 4  # of the memory
@@ -83,10 +85,15 @@ class MemoryBound:
         self._room = _PROCESS_STEP  # processes, until the first look
         self._is_reached = False
         self._is_told = False
+        self._looks = 0
         self._fitted = 0  # how many were watched when the bound was not reached
 
     def look(self, resident_bytes: int, watched: int) -> None:
         """Once a snapshot. `watched` are the processes that are watched now."""
+        self._looks += 1
+        if self._looks == _SETTLED_LOOKS:  # the files of all cgroups have been read
+            gc.collect()  # for the tuples that Python keeps: see `collect_from_now_on`
+            trim()
         if resident_bytes >= self.bound_bytes:
             self._shed()
             resident_bytes = self._read()

@@ -55,14 +55,17 @@ _KEEPS_TUPLES = """if True:
     del many
     if sys.argv[1] == "collects":
         heap.collect_from_now_on()
+    bound = heap.MemoryBound(1 << 40)
+    for _ in range(sys.argv.count("looks")):
+        bound.look(1, 0)
     sys._debugmallocstats()
 """
 
 
-def _kept_tuples(when: str) -> int:
+def _kept_tuples(*when: str) -> int:
     """How many free tuples of length 13 Python keeps, after a thousand were freed."""
     done = subprocess.run(
-        [sys.executable, "-c", _KEEPS_TUPLES, when], capture_output=True, text=True, check=True
+        [sys.executable, "-c", _KEEPS_TUPLES, *when], capture_output=True, text=True, check=True
     )
     found = re.search(r"(\d+) free 13-sized PyTupleObjects", done.stderr)
     assert found is not None, done.stderr
@@ -88,6 +91,11 @@ def test_what_was_freed_is_given_back() -> None:
 def test_tuples_that_python_keeps_are_freed_with_the_first_collection() -> None:
     assert _kept_tuples("does not") >= 1000
     assert _kept_tuples("collects") < 100
+
+
+def test_tuples_that_python_keeps_are_freed_once_all_was_read_again() -> None:
+    assert _kept_tuples("looks") >= 1000
+    assert _kept_tuples("looks", "looks") < 100
 
 
 def test_garbage_is_collected_once_a_command_is_imported() -> None:
