@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.acting import SECONDS
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
-from tests.support.delegation import made_below
+from tests.support.delegation import delegate, made_below
 from tests.support.names import unique_comm
 from tests.support.protection import protected_watch
 from tests.support.records import Record, Watch
@@ -46,10 +46,22 @@ JENKINS = {
 }  # fmt: skip
 
 
-def step_of(watch: Watch, group: MemoryCgroup, variables: dict[str, str], run: int) -> Record:
-    """A process that says it is of this run grows; what is done about it."""
+def step_of(
+    watch: Watch,
+    group: MemoryCgroup,
+    variables: dict[str, str],
+    run: int,
+    *,
+    hostile: bool = False,
+) -> Record:
+    """A process that says it is of this run grows; what is done about it.
+
+    It is root's, or if `hostile` a user's.
+    """
     environment = {name: value.format(run) for name, value in variables.items()}
-    with Workload(COMM, cgroup=group, environment=environment) as workload:
+    with Workload(
+        COMM, cgroup=group, environment=environment, unprivileged=hostile
+    ) as workload:
         workload.do("map 100MiB")
         with suppress(EOFError):  # it is ended before it answers
             workload.do("touch 0")
@@ -63,18 +75,22 @@ def test_names_of_runs_give_no_budget_and_spend_none_elsewhere(
     tmp_path: Path, variables: dict[str, str]
 ) -> None:
     with memory_cgroup() as hostile, memory_cgroup() as victim, memory_cgroup() as another:
+        delegate(hostile)
         with protected_watch(tmp_path, *OPTIONS, policies=POLICY) as protection:
             watch = protection.watch
-            assert step_of(watch, hostile, variables, VICTIMS_RUN)["status"] == "done"
+            assert (
+                step_of(watch, hostile, variables, VICTIMS_RUN, hostile=True)["status"]
+                == "done"
+            )
             for run in (VICTIMS_RUN, 2, 3):
-                more = step_of(watch, hostile, variables, run)
+                more = step_of(watch, hostile, variables, run, hostile=True)
                 assert (more["status"], "spent" in more["detail"]) == ("skipped", True)
             assert step_of(watch, victim, variables, VICTIMS_RUN)["status"] == "done"
             protection.verify()
         # The next start reads the accounts from the audit log.
         with protected_watch(tmp_path, *OPTIONS, policies=POLICY) as protection:
             watch = protection.watch
-            assert step_of(watch, hostile, variables, 4)["status"] == "skipped"
+            assert step_of(watch, hostile, variables, 4, hostile=True)["status"] == "skipped"
             assert step_of(watch, another, variables, VICTIMS_RUN)["status"] == "done"
             protection.verify()
 
@@ -90,9 +106,9 @@ def test_cgroup_named_like_a_pod_s_spends_no_budget_of_that_pod(
         protected_watch(tmp_path, *OPTIONS, policies=POLICY) as protection,
     ):
         watch = protection.watch
-        assert step_of(watch, hostile, {}, 1)["status"] == "done"
+        assert step_of(watch, hostile, {}, 1, hostile=True)["status"] == "done"
         for _ in range(2):
-            assert step_of(watch, hostile, {}, 1)["status"] == "skipped"
+            assert step_of(watch, hostile, {}, 1, hostile=True)["status"] == "skipped"
         step = step_of(watch, victim, {}, 1)
         assert (step["status"], step["job"]["kind"]) == ("done", "kubernetes")
         protection.verify()

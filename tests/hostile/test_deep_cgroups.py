@@ -3,50 +3,67 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.acting import SECONDS
-from tests.support.cgroups import memory_cgroup
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.delegation import as_user, delegated
+from tests.support.process_state import until
 from tests.support.protection import protected_watch
 from tests.support.records import holds
 
 pytestmark = pytest.mark.kernel
 
-UNPRIVILEGED = 65534
 DEPTH, NAME = 30, "d" * 250
 """7,500 bytes: PATH_MAX is 4,096."""
-
-
-def hand_down(fd: int) -> None:
-    """The cgroups below shall have memory controllers."""
-    file = os.open("cgroup.subtree_control", os.O_WRONLY, dir_fd=fd)
-    os.write(file, b"+memory")
-    os.close(file)
+DESCEND = """
+import os, sys
+folder, depth, name, version = sys.argv[1:]
+os.chdir(folder)
+for _ in range(int(depth)):
+    if version == "2":
+        open("cgroup.subtree_control", "w").write("+memory")
+    os.mkdir(name)
+    os.chdir(name)
+with open("cgroup.procs", "w") as procs:
+    procs.write("0")
+os.execlp("sleep", "sleep", "600")
+"""
 
 
 @contextmanager
 def deep_process() -> Iterator[int]:
-    """A sleep of another user, at the bottom of a tree that was delegated to that user."""
-    with memory_cgroup() as group, ExitStack() as stack:
-        fd = os.open(group.path, os.O_RDONLY | os.O_DIRECTORY)
-        stack.callback(os.close, fd)
-        for _ in range(DEPTH):
-            if group.version == 2:
-                hand_down(fd)
-            os.mkdir(NAME, dir_fd=fd)
-            stack.callback(os.rmdir, NAME, dir_fd=fd)
-            fd = os.open(NAME, os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
-            stack.callback(os.close, fd)
-        process = subprocess.Popen(["sleep", "600"], user=UNPRIVILEGED)
-        stack.callback(process.wait)
-        stack.callback(process.kill)
-        procs = os.open("cgroup.procs", os.O_WRONLY, dir_fd=fd)
-        os.write(procs, str(process.pid).encode())
-        os.close(procs)
-        yield process.pid
+    """A sleep of a user, at the bottom of a tree that it made in a delegated cgroup."""
+    with memory_cgroup() as group:
+        begin = delegated(group)
+        arguments = (str(group.path), str(DEPTH), NAME, str(group.version))
+        script = as_user(["/usr/bin/python3", "-c", DESCEND, *arguments])
+        process = subprocess.Popen(begin.inside(script))
+        try:
+            yield process.pid
+            assert process.poll() is None
+        finally:
+            process.kill()
+            process.wait()
+            remove_below(group)
+
+
+def remove_below(group: MemoryCgroup) -> None:
+    """By descriptors: the paths are too long."""
+    for _, names, _, fd in os.fwalk(group.path, topdown=False):
+        for name in names:
+            until(lambda name=name, fd=fd: is_removed(name, fd))  # type: ignore[misc]
+
+
+def is_removed(name: str, fd: int) -> bool:
+    try:
+        os.rmdir(name, dir_fd=fd)
+    except OSError:
+        return False  # the process that was killed is still in it
+    return True
 
 
 def test_job_is_protected_beside_one_whose_path_is_too_long(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """One user holds memory in ways that no fuse is to see, beside a calm process of the run."""
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 
 from tests.support.acting import SECONDS, is_step, of_type
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.delegation import delegate
 from tests.support.evaders import begin, evading
 from tests.support.names import unique_comm
 from tests.support.process_state import until
@@ -17,7 +17,6 @@ from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
-UNPRIVILEGED = 65534
 VICTIM = unique_comm()
 CALM_MIB, EVADER_MIB, BOUND_MIB = 40, 300, 160
 POLICY = """
@@ -50,13 +49,6 @@ def calm(group: MemoryCgroup) -> Iterator[Workload]:
         yield victim
 
 
-def delegated(group: MemoryCgroup) -> Path:
-    """The file by which the user may move processes into a cgroup."""
-    file = group.path / "cgroup.procs"
-    os.chown(file, UNPRIVILEGED, UNPRIVILEGED)
-    return file
-
-
 @pytest.mark.parametrize(
     ("attack", "scope"),
     [*((attack, scope) for attack in ("plain", *CLAIMS, *SHARERS)
@@ -75,8 +67,8 @@ def test_evader_is_ended_and_the_calm_process_beside_it_is_not(
         watching(tmp_path, fuse, group, elsewhere) as protection,
     ):
         watch = protection.watch
-        delegated(group)  # a process may leave only what is its user's as well
-        procs = str(delegated(elsewhere))
+        delegate(group)  # a process may leave only what is its user's as well
+        procs = str(delegate(elsewhere))
         with evading(group, attack, str(EVADER_MIB), procs.rjust(128, "/")) as evader:
             watch.next_snapshot(SECONDS)
             begin(evader)
@@ -120,8 +112,8 @@ def test_what_keeps_the_memory_of_a_killed_process_ends_with_it(
         watching(tmp_path, fuse, group, elsewhere) as protection,
     ):
         watch = protection.watch
-        delegated(group)
-        procs = str(delegated(elsewhere))
+        delegate(group)
+        procs = str(delegate(elsewhere))
         with evading(group, attack, str(EVADER_MIB), procs) as evader:
             watch.next_snapshot(SECONDS)
             begin(evader)

@@ -12,7 +12,7 @@ import pytest
 from tests.support.acting import SECONDS, logged
 from tests.support.build import flood_binary, named, pretend_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
-from tests.support.floods import delegated
+from tests.support.delegation import delegated
 from tests.support.names import unique_comm
 from tests.support.process_state import until
 from tests.support.protection import protected_watch

@@ -9,13 +9,13 @@ import pytest
 
 from ebpftrace.host.reading.stuck import MOST_STUCK
 from tests.support.acting import SECONDS
+from tests.support.delegation import UNPRIVILEGED
 from tests.support.hanging_files import HangingFiles, hanging_files
 from tests.support.process_state import state, until
 from tests.support.protection import protected_watch
 
 pytestmark = pytest.mark.kernel
 
-UNPRIVILEGED = 65534
 PROCESSES = MOST_STUCK + 2
 
 

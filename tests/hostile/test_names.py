@@ -9,9 +9,8 @@ import pytest
 
 from tests.support.acting import SECONDS
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
-from tests.support.delegation import made_below
+from tests.support.delegation import UNPRIVILEGED, made_below
 from tests.support.evaders import begin, evading
-from tests.support.floods import UNPRIVILEGED
 from tests.support.names import unique_comm
 from tests.support.process_state import until
 from tests.support.protection import protected_watch
@@ -53,7 +52,7 @@ def test_cgroup_of_a_user_is_no_job_of_root_s(tmp_path: Path, below: str) -> Non
     with (
         memory_cgroup() as group,
         made_below(group, below) as hostile,
-        Workload(HOSTILE, cgroup=hostile) as workload,
+        Workload(HOSTILE, cgroup=hostile, unprivileged=True) as workload,
         protected_watch(tmp_path, "--comm", HOSTILE, "--interval", "200ms") as protection,
     ):
         job = job_of(protection.watch.next_snapshot(SECONDS), workload.pid)

@@ -4,7 +4,6 @@ An unprivileged user provokes it, some hundred times each: threads that end at t
 or give their process a name, or move it, while it executes, forks and ends.
 """
 
-import os
 import signal
 import subprocess
 from collections import Counter
@@ -18,6 +17,7 @@ from ebpftrace.probe import FuseDefault, Selection
 from ebpftrace.units import MIB
 from tests.support.build import named, races_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
+from tests.support.delegation import delegate
 from tests.support.names import unique_comm
 from tests.support.observer import Observer
 from tests.support.process_state import until
@@ -26,7 +26,6 @@ from tests.support.workload import PAGE, Workload
 
 pytestmark = pytest.mark.kernel
 
-UNPRIVILEGED = 65534
 NAME, STRANGER = unique_comm(), unique_comm()
 BOUND = 8 * MIB
 COUNT_STEP = 4  # pages: a cgroup's sum is kept in such steps
@@ -46,10 +45,8 @@ def group() -> Iterator[MemoryCgroup]:
             write(group.path / "cgroup.subtree_control", "+memory")
         for name in ("here", "there"):
             (group.path / name).mkdir()
-            for file in (".", "cgroup.procs", "tasks"):
-                if (group.path / name / file).exists():
-                    os.chown(group.path / name / file, UNPRIVILEGED, UNPRIVILEGED)
-        os.chown(group.path / "cgroup.procs", UNPRIVILEGED, UNPRIVILEGED)
+            delegate(MemoryCgroup(group.path / name, group.version))
+        delegate(group)
         yield group
 
 

@@ -1,20 +1,19 @@
 """One user's process changes its cgroup or its name so that no signal would reach it."""
 
-import os
 import signal
 from pathlib import Path
 
 import pytest
 
 from tests.support.acting import SECONDS
-from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.cgroups import memory_cgroup
+from tests.support.delegation import delegate
 from tests.support.evaders import begin, evading
 from tests.support.process_state import until
 from tests.support.protection import protected_watch
 
 pytestmark = pytest.mark.kernel
 
-UNPRIVILEGED = 65534
 POLICY = """
 [[policy]]
 name = "end"
@@ -26,14 +25,6 @@ when = [{ detector = "level", bound = "160MiB", of = "process" }]
 then = [{ action = "signal", grace = "300ms" }]
 """
 OPTIONS = ("--comm", "evade-*", "--interval", "200ms")
-
-
-def delegate(group: MemoryCgroup) -> str:
-    """Give it to the user; the file by which processes are moved into it."""
-    file = group.path / "cgroup.procs"
-    for path in (group.path, file):
-        os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
-    return str(file)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +40,7 @@ def test_process_that_changes_its_cgroup_or_its_name_is_ended(
         memory_cgroup(parent=group) as there,
     ):
         delegate(group)
-        files = [delegate(there), delegate(here)]
+        files = [str(delegate(there)), str(delegate(here))]
         with (
             protected_watch(tmp_path, *OPTIONS, policies=POLICY, scope=[group]) as protection,
             evading(here, attack, "300", *files) as evader,

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.support.cgroups import memory_cgroup
-from tests.support.floods import UNPRIVILEGED
+from tests.support.delegation import UNPRIVILEGED, as_user
 from tests.support.process_state import until
 from tests.support.protection import protected_watch
 from tests.support.slow_programs import slow_program
@@ -37,8 +37,7 @@ def test_job_is_protected_beside_programs_that_are_slow_to_search(tmp_path: Path
         protection.begin()
         attackers = [
             subprocess.Popen(
-                group.inside(["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}",
-                              "--clear-groups", "sh", "-c", LOOP, f"loop-{number}"]),
+                group.inside(as_user(["sh", "-c", LOOP, f"loop-{number}"])),
                 cwd=folder, start_new_session=True, stderr=subprocess.DEVNULL,
             )
             for number in range(LOOPS)

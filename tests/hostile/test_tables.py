@@ -17,7 +17,7 @@ import pytest
 from tests.support.acting import SECONDS
 from tests.support.build import flood_binary, named
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
-from tests.support.floods import delegated
+from tests.support.delegation import delegate, delegated, run_as_user
 from tests.support.names import unique_comm
 from tests.support.process_state import until
 from tests.support.protection import protected_watch
@@ -133,11 +133,15 @@ def is_finding(detector: str) -> Callable[[Record], bool]:
     return lambda record: record["type"] == "finding" and record["detector"] == detector
 
 
+def make_cgroups(group: MemoryCgroup, name: str) -> None:
+    run_as_user("mkdir", *(group.path / f"{name}-{number}" for number in range(4200)))
+
+
 def test_cgroups_below_a_watched_one_keep_no_job_out_of_the_watch(tmp_path: Path) -> None:
     """Neither those that are there when it begins, nor those that are made later."""
-    with memory_cgroup() as runner:
-        for number in range(4200):
-            (runner.path / f"before-{number}").mkdir()
+    with memory_cgroup() as runner, memory_cgroup(parent=runner, hand_down=False) as hostile:
+        delegate(hostile)
+        make_cgroups(hostile, "before")
         options = ("--cgroup", runner.name, "--interval", "1s")
         with (
             memory_cgroup(limit=WATCH_LIMIT) as own,
@@ -145,6 +149,5 @@ def test_cgroups_below_a_watched_one_keep_no_job_out_of_the_watch(tmp_path: Path
                 tmp_path, *options, parent=runner, wrapper=own.inside
             ) as protection,
         ):
-            for number in range(4200):
-                (runner.path / f"later-{number}").mkdir()
+            make_cgroups(hostile, "later")
             protection.verify(rss_bytes=MOST_RSS_BYTES)

@@ -24,7 +24,8 @@ from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.structs import QUOTA
 from ebpftrace.units import KIB
 from tests.support.build import flood_binary, named
-from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.delegation import delegated
 from tests.support.observer import Observer
 from tests.support.process_state import state, until
 from tests.support.tables import Tables
@@ -32,24 +33,14 @@ from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
-UNPRIVILEGED = 65534
 HOG, VICTIM = f"hog-{os.getpid()}", f"victim-{os.getpid()}"  # of this test alone
 BOTH = Selection(comms=(HOG, VICTIM))
 
 
 @contextmanager
 def flood(group: MemoryCgroup, attack: str, *arguments: object) -> Iterator[None]:
-    """A flood by an unprivileged user that owns the cgroup.
-
-    On v2 one that makes cgroups, which shall have memory controllers, begins in one below.
-    """
-    begin = group
-    if group.version == 2 and attack in ("spread", "tour", "churn"):
-        write(group.path / "cgroup.subtree_control", "+memory")
-        (group.path / "begin").mkdir()
-        begin = MemoryCgroup(group.path / "begin", 2)
-    for path in (group.path, group.path / "cgroup.procs", begin.path / "cgroup.procs"):
-        os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
+    """A flood by an unprivileged user that owns the cgroup."""
+    begin = delegated(group, makes_cgroups=attack in ("spread", "tour", "churn"))
     with TemporaryDirectory() as folder:
         program = named(flood_binary(), HOG, Path(folder))
         command = begin.inside([program, attack, *map(str, arguments)])

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
 WORKLOADS = ROOT / "tests" / "workloads"
+HOSTILE = ROOT / "tests" / "hostile" / "programs"
 
 # Static: the loader's and libc's own mappings would move the numbers under test.
 FLAGS = ("-O1", "-static", "-Wall", "-Wextra", "-Werror")
@@ -77,27 +78,27 @@ def sharing_binary() -> Path:
 
 @cache
 def flood_binary() -> Path:
-    """What an unprivileged user does to the watch (tests/hostile/flood.c)."""
-    return compiled("flood", [ROOT / "tests" / "hostile" / "flood.c"])
+    """What an unprivileged user does to the watch (tests/hostile/programs/flood.c)."""
+    return compiled("flood", [HOSTILE / "flood.c"])
 
 
 @cache
 def evade_binary() -> Path:
-    """How an unprivileged user evades a fuse (tests/hostile/evade.c)."""
+    """How an unprivileged user evades a fuse (tests/hostile/programs/evade.c)."""
     sources = ("evade.c", "fill.c", "fill.h")
-    return compiled("evade", [ROOT / "tests" / "hostile" / source for source in sources])
+    return compiled("evade", [HOSTILE / source for source in sources])
 
 
 @cache
 def races_binary() -> Path:
-    """Races between the kernel side's programs (tests/hostile/races.c)."""
-    return compiled("races", [ROOT / "tests" / "hostile" / "races.c"], (*FLAGS, "-pthread"))
+    """Races between the kernel side's programs (tests/hostile/programs/races.c)."""
+    return compiled("races", [HOSTILE / "races.c"], (*FLAGS, "-pthread"))
 
 
 @cache
 def pretend_binary() -> Path:
-    """Processes that say they are runs of CI jobs (tests/hostile/pretend.c)."""
-    return compiled("pretend", [ROOT / "tests" / "hostile" / "pretend.c"])
+    """Processes that say they are runs of CI jobs (tests/hostile/programs/pretend.c)."""
+    return compiled("pretend", [HOSTILE / "pretend.c"])
 
 
 @cache

@@ -1,30 +1,67 @@
-"""Cgroups that an unprivileged user makes in a cgroup that was delegated to it."""
+"""A user without privileges, and the cgroups that are delegated to it, as to a runner's job."""
 
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from tests.support.cgroups import MemoryCgroup, write
-from tests.support.floods import UNPRIVILEGED
 
+UNPRIVILEGED = 65534
 _AS_USER = ("setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups")
+_DELEGATED = (".", "cgroup.procs", "tasks", "cgroup.threads", "cgroup.subtree_control")
+"""What cgroup v1 and v2 give to a user together: `systemd` does the same."""
+
+
+def as_user(argv: Sequence[str | Path]) -> list[str]:
+    """The command line that becomes the user, and then `argv`."""
+    return [*_AS_USER, *map(str, argv)]
+
+
+def run_as_user(*argv: str | Path) -> None:
+    """Run a program of the user's to its end; CalledProcessError if it fails."""
+    subprocess.run(as_user(argv), check=True, cwd="/")
+
+
+def delegate(group: MemoryCgroup) -> Path:
+    """Give the cgroup to the user; returns the file by which processes are moved into it."""
+    for name in _DELEGATED:
+        with suppress(FileNotFoundError):
+            os.chown(group.path / name, UNPRIVILEGED, UNPRIVILEGED)
+    return group.path / "cgroup.procs"
+
+
+def delegated(group: MemoryCgroup, *, makes_cgroups: bool = True) -> MemoryCgroup:
+    """Give the cgroup to the user; returns where its processes are to begin.
+
+    On v2 that is one below if the user makes cgroups, which shall have memory controllers: the
+    cgroup itself may have no processes then.
+    """
+    begin = group
+    if group.version == 2 and makes_cgroups:
+        write(group.path / "cgroup.subtree_control", "+memory")
+        (group.path / "begin").mkdir(exist_ok=True)
+        begin = MemoryCgroup(group.path / "begin", 2)
+        delegate(begin)
+    delegate(group)
+    return begin
 
 
 @contextmanager
 def made_below(group: MemoryCgroup, below: str) -> Iterator[MemoryCgroup]:
-    """The innermost of them, by a path from `group` on, with a memory controller.
+    """The innermost of the user's cgroups, by a path from `group` on, with a memory controller.
 
     In the end all is removed, with `group` and what runs there.
     """
-    os.chown(group.path, UNPRIVILEGED, UNPRIVILEGED)
+    delegate(group)
     folder = group.path
     try:
         for part in below.split("/"):
             if group.version == 2:
                 write(folder / "cgroup.subtree_control", "+memory")
             folder /= part
-            subprocess.run([*_AS_USER, "mkdir", folder], check=True, cwd="/")
+            run_as_user("mkdir", folder)
         yield MemoryCgroup(folder, group.version)
     finally:
         group.remove()

@@ -1,4 +1,4 @@
-"""A process that evades a fuse or a signal: tests/hostile/evade.c in a cgroup."""
+"""A process that evades a fuse or a signal: tests/hostile/programs/evade.c in a cgroup."""
 
 import subprocess
 from collections.abc import Iterator

@@ -13,6 +13,7 @@ from typing import Self
 
 from tests.support.build import exact_binary
 from tests.support.cgroups import MemoryCgroup
+from tests.support.delegation import as_user
 from tests.support.patience import patient
 from tests.support.sessions import end_session, session_mark
 
@@ -24,7 +25,8 @@ class Workload:
     """A test process called `comm`, in a session of its own, killed with all it started.
 
     `do("map 100MiB")` sends a command (see tests/workloads/exact) and returns the words
-    of its answer. A command that fails raises OSError with the kernel's error name.
+    of its answer. A command that fails raises OSError with the kernel's error name. It is
+    root's, or with `unprivileged` the user's of tests/support/delegation.py.
     """
 
     def __init__(
@@ -33,8 +35,10 @@ class Workload:
         *,
         cgroup: MemoryCgroup | None = None,
         environment: Mapping[str, str] | None = None,
+        unprivileged: bool = False,
     ) -> None:
         self.comm = comm
+        self._unprivileged = unprivileged
         self._cgroup = cgroup
         self._mark = session_mark()
         self._environment = {**os.environ, **(environment or {}), **self._mark}
@@ -54,6 +58,9 @@ class Workload:
 
     def __enter__(self) -> Self:
         argv: Sequence[str | Path] = [self.program]
+        if self._unprivileged:
+            self._folder.chmod(0o755)
+            argv = as_user(argv)
         self._process = subprocess.Popen(
             self._cgroup.inside(argv) if self._cgroup else argv,
             bufsize=0,
