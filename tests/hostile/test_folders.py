@@ -1,10 +1,8 @@
-"""An unprivileged user prepares the folders that root reads from, obeys and writes to."""
+"""An unprivileged user prepared the folders that root is then told to use: it refuses them."""
 
 import json
 import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -12,53 +10,18 @@ from threading import Event
 import pytest
 
 from ebpftrace.act.actions.capture import CaptureOptions, capture
-from ebpftrace.act.actions.notify import NotifyOptions
-from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.errors import UntrustedError
 from ebpftrace.trusted import open_trusted
 from tests.support.cli import Done, ebpftrace
-from tests.support.incidents import act, incident
+from tests.support.delegation import UNPRIVILEGED, run_as_user
+from tests.support.incidents import incident
+from tests.support.swaps import swapping
 
 pytestmark = pytest.mark.kernel
 
-UNPRIVILEGED = 65534
-AS_USER = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
-SECRET = "root:x:0:0\n"
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path) -> Path:
-    """A folder that the unprivileged user owns."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(0o755)
-    made = tmp_path / "home"
-    made.mkdir()
-    os.chown(made, UNPRIVILEGED, UNPRIVILEGED)
-    return made
-
-
-@pytest.fixture
-def shared(tmp_path: Path) -> Path:
-    """A folder as /tmp is."""
-    made = tmp_path / "shared"
-    made.mkdir()
-    made.chmod(0o1777)
-    return made
-
-
-@pytest.fixture
-def victim(tmp_path: Path) -> Iterator[Path]:
-    """A file of root's, which has to stay as it is."""
-    file = tmp_path / "passwd"
-    file.write_text(SECRET, "utf-8")
-    file.chmod(0o600)
-    yield file
-    assert file.read_text("utf-8") == SECRET
-
-
-def as_user(script: str, *arguments: Path | str) -> None:
-    subprocess.run([*AS_USER, "sh", "-euc", script, "sh", *arguments], check=True, cwd="/")
+def as_shell(script: str, *arguments: Path | str) -> None:
+    run_as_user("sh", "-euc", script, "sh", *arguments)
 
 
 def watch(*options: str | Path, **environment: str) -> Done:
@@ -96,7 +59,7 @@ def forged_undo(victim: Path) -> str:
 
 @pytest.mark.parametrize("name", ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.3"])
 def test_forged_undo_in_an_audit_log_is_not_run(shared: Path, victim: Path, name: str) -> None:
-    as_user('printf "%s" "$1" >"$2"', forged_undo(victim), shared / name)
+    as_shell('printf "%s" "$1" >"$2"', forged_undo(victim), shared / name)
     done = watch("--audit", shared / "audit.jsonl")
     is_refused(done, f"{shared / name} belongs to uid {UNPRIVILEGED}")
 
@@ -113,7 +76,7 @@ def test_forged_undo_in_an_own_audit_log_is_not_run(tmp_path: Path, victim: Path
 def test_audit_log_by_a_link_of_another_user_is_not_written(
     home: Path, shared: Path, victim: Path
 ) -> None:
-    as_user('ln -s "$1" "$2"; ln -s "$1" "$3"', victim, home / "log", shared / "log")
+    as_shell('ln -s "$1" "$2"; ln -s "$1" "$3"', victim, home / "log", shared / "log")
     is_refused(watch("--audit", home / "log"), f"{home} belongs to uid {UNPRIVILEGED}")
     is_refused(watch("--audit", shared / "log"), str(shared))
 
@@ -123,7 +86,7 @@ def test_audit_log_below_a_folder_of_another_user_is_refused(
     request: pytest.FixtureRequest, name: str
 ) -> None:
     folder: Path = request.getfixturevalue(name)
-    as_user('mkdir -p "$1"', folder / "a/b")
+    as_shell('mkdir -p "$1"', folder / "a/b")
     is_refused(watch("--audit", folder / "a/b/audit.jsonl"), "belongs to uid")
     assert list((folder / "a/b").iterdir()) == []
 
@@ -148,20 +111,10 @@ def test_policy_that_another_user_may_change_is_not_obeyed(
     assert not ran.exists()
 
 
-def test_evidence_is_not_saved_where_another_user_decides(home: Path, tmp_path: Path) -> None:
-    (elsewhere := tmp_path / "elsewhere").mkdir(mode=0o755)
-    as_user('ln -s "$1" "$2"; mkdir "$3"', elsewhere, home / "link", home / "folder")
-    for folder in (home / "link", home / "folder", home / "new/inner"):
-        with pytest.raises(UntrustedError, match="the evidence"):
-            capture(incident(), CaptureOptions(folder=folder), Event())
-    assert list(elsewhere.iterdir()) == []
-    assert not (home / "new").exists()
-
-
 def test_evidence_in_a_shared_folder_is_pushed_out_by_none_of_others(shared: Path) -> None:
     options = CaptureOptions(folder=shared, keep=1)
     for name in ("2020", "2099"):
-        as_user('mkdir "$1"; touch "$1/manifest.json"', shared / name)
+        as_shell('mkdir "$1"; touch "$1/manifest.json"', shared / name)
     saved = capture(incident(), options, Event()).evidence
     assert saved is not None
     saved_later = capture(replace(incident(), id="later"), options, Event()).evidence
@@ -176,20 +129,11 @@ def test_folder_in_place_of_an_older_audit_log_is_explained(tmp_path: Path) -> N
     assert said(done, f"{tmp_path}/audit.jsonl.1: Is a directory")
 
 
-def test_notify_appends_to_no_file_of_another_user_s_choice(home: Path, victim: Path) -> None:
-    as_user('ln -s "$1" "$2"', victim, home / "facts")
-    for name, why in (("facts", "not a regular file"), ("new", f"{home} belongs to uid")):
-        ended = act("notify", incident(), NotifyOptions(file=home / name))
-        assert ended.status is StepStatus.FAILED
-        assert why in ended.detail
-    assert not (home / "new").exists()
-
-
 @pytest.mark.parametrize("option", ["--output", "--screenshot"])
 def test_output_by_a_link_of_another_user_is_not_written(
     home: Path, victim: Path, option: str
 ) -> None:
-    as_user('ln -s "$1" "$2"', victim, home / "out.svg")
+    as_shell('ln -s "$1" "$2"', victim, home / "out.svg")
     value = f"jsonl:{home}/out.svg" if option == "--output" else f"{home}/out.svg"
     done = ebpftrace("watch", "--comm", "gopls", "--duration", "1s", option, value)
     is_refused(done, f"{home} belongs to uid {UNPRIVILEGED}")
@@ -218,7 +162,7 @@ def test_history_below_a_folder_of_another_user_is_refused(home: Path) -> None:
 def test_thaw_deletes_no_file_of_a_folder_that_another_user_named(
     home: Path, tmp_path: Path
 ) -> None:
-    as_user('touch "$1"; ln -s /etc/passwd "$2"', home / "1.sock", home / "2.sock")
+    as_shell('touch "$1"; ln -s /etc/passwd "$2"', home / "1.sock", home / "2.sock")
     run = {"EBPFTRACE_RUN_DIR": str(home)}
     is_refused(ebpftrace("thaw", "--all", environment=run), "sockets of watches")
     assert sorted(file.name for file in home.iterdir()) == ["1.sock", "2.sock"]
@@ -232,43 +176,14 @@ def test_thaw_deletes_no_file_of_a_folder_that_another_user_named(
     assert sorted(file.name for file in own.iterdir()) == ["3.sock", "notes.sock"]
 
 
-SWAP = """
-import os, sys
-folder, victim = sys.argv[1:]
-os.chdir(folder)
-print("ready", flush=True)
-while True:
-    os.mkdir("real"); os.rename("real", "log")
-    os.rename("log", "old"); os.symlink(victim, "log")
-    os.unlink("log"); os.rmdir("old")
-"""
-
-
-@contextmanager
-def swapping(folder: Path, target: Path) -> Iterator[None]:
-    """The user replaces the folder `log` by a link and back, without end."""
-    command = [*AS_USER, "/usr/bin/python3", "-c", SWAP, str(folder), str(target)]
-    process = subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        yield
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.communicate()
-
-
 @pytest.mark.parametrize("name", ["home", "shared"])
 def test_folder_that_is_swapped_all_the_time_is_never_written_through(
-    request: pytest.FixtureRequest, tmp_path: Path, name: str
+    request: pytest.FixtureRequest, elsewhere: Path, name: str
 ) -> None:
     folder: Path = request.getfixturevalue(name)
-    (target := tmp_path / "target").mkdir(mode=0o755)
-    with swapping(folder, target):
+    with swapping(folder, elsewhere):
         for _ in range(3000):
             with suppress(UntrustedError, OSError):
                 flags = os.O_WRONLY | os.O_CREAT
                 os.close(open_trusted("the file", folder / "log/file", flags))
                 pytest.fail("a file was opened")
-    assert list(target.iterdir()) == []

@@ -113,5 +113,7 @@ def redirect(raw: bytes) -> Answer:
     return _once(raw)
 
 
+A_BYTE_A_SECOND = _repeat(b"HTTP/1.1 200 OK\r\nX: ", b"x", 1.0)
+
 HUGE = _repeat(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n", b"x" * 65536)
 """An answer of a terabyte."""
