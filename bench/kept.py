@@ -17,6 +17,9 @@ from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 from tests.support.scripted_probe import holding
 
 _GROUP = 1000
+_LONG = "\U0001f600" + "x" * 4000
+"""With one such character Python keeps four bytes for each."""
+_ARGS_BYTES = 8 * KIB  # that are kept of one process
 
 
 def measure(scale: Scale) -> Iterator[Table]:
@@ -24,6 +27,7 @@ def measure(scale: Scale) -> Iterator[Table]:
     with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:  # each on a heap of its own
         together = pool.apply(_kept, (scale, False))
         apart = pool.apply(_kept, (scale, True))
+        longest = pool.apply(_kept, (scale, True, _LONG))
     yield Table(
         "kept",
         f"resident memory for each of {scale.kept_processes} processes that never rest, after "
@@ -31,13 +35,17 @@ def measure(scale: Scale) -> Iterator[Table]:
         "KiB",
         (
             Row("each is a job in a cgroup of its own", (apart,)),
+            Row("the same, with names as long as can be", (longest,)),
             Row("all are one job", (together,)),
         ),
     )
 
 
-def _kept(scale: Scale, own_jobs: bool) -> float:
-    """KiB a process; the ledger and the judge are a watch's, in scripted time."""
+def _kept(scale: Scale, own_jobs: bool, long: str = "") -> float:
+    """KiB a process; the ledger and the judge are a watch's, in scripted time.
+
+    `long` is in the path of each job, and in the arguments of each process.
+    """
     before = self_cost().rss_bytes
     numbers = random.Random(1)
     ledger, judge = Ledger(Clock(0, 0), watching="kept", began_ns=0), Judge()
@@ -45,10 +53,10 @@ def _kept(scale: Scale, own_jobs: bool) -> float:
     groups = [_GROUP + (n if own_jobs else 0) for n in range(scale.kept_processes)]
     for key, group in zip(keys, groups, strict=True):
         start = ProcessStarted(
-            NS_PER_SECOND, key, 1, StartCause.EXEC, "kept", group, args=("kept", "x" * 100),
+            NS_PER_SECOND, key, 1, StartCause.EXEC, "kept", group, args=_args(key.pid, long),
             counters=holding(10),
         )  # fmt: skip
-        ledger.apply(start, _job(group))
+        ledger.apply(start, _job(group, long))
     held = dict.fromkeys(keys, 10.0)
     for second in range(2, scale.kept_seconds + 2):
         now = second * NS_PER_SECOND
@@ -66,6 +74,14 @@ def _kept(scale: Scale, own_jobs: bool) -> float:
     return (self_cost().rss_bytes - before) / len(keys) / KIB
 
 
-def _job(group: int) -> JobIdentity:
-    path = f"/ci/job-{group}"
-    return JobIdentity(path, path, "cgroup", "its cgroup", path, group)
+def _args(pid: int, long: str) -> tuple[str, ...]:
+    if not long:
+        return ("kept", "x" * 100)
+    args = tuple(f"{pid}-{number}-{long}"[:256] for number in range(_ARGS_BYTES // KIB))
+    return ("kept", *args)
+
+
+def _job(group: int, long: str) -> JobIdentity:
+    path = f"/ci/job-{group}{long}"
+    key = f"cgroup:{path}"
+    return JobIdentity(path, path[:256], "cgroup", "its cgroup", path, group, restart_key=key)

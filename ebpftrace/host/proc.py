@@ -19,6 +19,7 @@ from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.bounded import bounded
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.environ import Environ
+from ebpftrace.host.reading.arguments import READ_BYTES, arguments
 from ebpftrace.host.reading.proc_file import (
     matching_lines,
     not_permitted,
@@ -30,8 +31,6 @@ from ebpftrace.units import KIB, MIB, NS_PER_SECOND, PAGE_SIZE
 
 PROC = Path("/proc")
 ENVIRON_LIMIT = 2 * MIB  # arguments and environment with a stack limit of 8 MiB: execve(2)
-CMDLINE_LIMIT = 16 * KIB
-_MOST_ARGS = 512
 _DIGITS = 20  # of the largest number that the kernel writes
 _SIZE = re.compile(rb"^(\w{1,32}):[ \t]*([0-9]{1,15}) kB$", re.MULTILINE)
 _PENDING = re.compile(rb"^(?:Sig|Shd)Pnd:\t([0-9a-f]{1,16})$", re.MULTILINE)
@@ -109,15 +108,12 @@ def read_comm(pid: int, proc: Path = PROC) -> str | None:
 
 
 def read_cmdline(pid: int, proc: Path = PROC) -> tuple[str, ...] | None:
-    """The first 512 arguments, cleaned, of the first 16 KiB.
+    """The first arguments, cleaned: 512 of 16 KiB at most, and as many as fit into 8 KiB then.
 
     Empty for kernel threads and zombies.
     """
-    raw = bounded(pid, lambda: read_proc_file(proc, pid, "cmdline", CMDLINE_LIMIT))
-    if raw is None:
-        return None
-    args = raw.removesuffix(b"\0").split(b"\0", _MOST_ARGS)[:_MOST_ARGS]
-    return tuple(map(clean, args)) if raw else ()
+    raw = bounded(pid, lambda: read_proc_file(proc, pid, "cmdline", READ_BYTES))
+    return None if raw is None else arguments(raw)
 
 
 def read_environ(pid: int, proc: Path = PROC) -> Environ | None:

@@ -1,6 +1,5 @@
 """A process in cgroups whose path is longer than the kernel shows; another is protected."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.acting import SECONDS
-from tests.support.cgroups import MemoryCgroup, memory_cgroup
-from tests.support.delegation import as_user, delegated
-from tests.support.process_state import until
+from tests.support.cgroups import memory_cgroup
+from tests.support.delegation import as_user, delegated, remove_below
 from tests.support.protection import protected_watch
 from tests.support.records import holds
 
@@ -49,21 +47,6 @@ def deep_process() -> Iterator[int]:
             process.kill()
             process.wait()
             remove_below(group)
-
-
-def remove_below(group: MemoryCgroup) -> None:
-    """By descriptors: the paths are too long."""
-    for _, names, _, fd in os.fwalk(group.path, topdown=False):
-        for name in names:
-            until(lambda name=name, fd=fd: is_removed(name, fd))  # type: ignore[misc]
-
-
-def is_removed(name: str, fd: int) -> bool:
-    try:
-        os.rmdir(name, dir_fd=fd)
-    except OSError:
-        return False  # the process that was killed is still in it
-    return True
 
 
 def test_job_is_protected_beside_one_whose_path_is_too_long(tmp_path: Path) -> None:

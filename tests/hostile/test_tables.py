@@ -17,7 +17,7 @@ import pytest
 from tests.support.acting import SECONDS
 from tests.support.build import flood_binary, named
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
-from tests.support.delegation import delegate, delegated, run_as_user
+from tests.support.delegation import delegate, delegated, pids_below, run_as_user
 from tests.support.names import unique_comm
 from tests.support.process_state import until
 from tests.support.protection import protected_watch
@@ -41,12 +41,6 @@ class Attack:
     finding: str
     makes_cgroups: bool = True
     bound: int | None = None  # of the watch's memory
-
-
-def pids_below(folder: Path) -> list[int]:
-    """All that run in the cgroup and below it."""
-    files = (Path(below) / "cgroup.procs" for below, _, _ in os.walk(folder))
-    return [int(pid) for file in files for pid in processes_in(file).split()]
 
 
 ATTACKS = {

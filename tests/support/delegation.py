@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.cgroups import MemoryCgroup, write
+from tests.support.process_state import until
 
 UNPRIVILEGED = 65534
 _AS_USER = ("setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups")
@@ -65,3 +66,28 @@ def made_below(group: MemoryCgroup, below: str) -> Iterator[MemoryCgroup]:
         yield MemoryCgroup(folder, group.version)
     finally:
         group.remove()
+
+
+def pids_below(folder: Path) -> list[int]:
+    """All that run in the cgroup and below it."""
+    found: list[int] = []
+    for _, _, _, fd in os.fwalk(folder):
+        procs = os.open("cgroup.procs", os.O_RDONLY, dir_fd=fd)
+        with os.fdopen(procs, encoding="utf-8") as file:
+            found += map(int, file.read().split())
+    return found
+
+
+def remove_below(group: MemoryCgroup) -> None:
+    """Remove the cgroups below, whose processes were killed; their paths may be too long."""
+    for _, names, _, fd in os.fwalk(group.path, topdown=False):
+        for name in names:
+            until(lambda name=name, fd=fd: _is_removed(name, fd))  # type: ignore[misc]
+
+
+def _is_removed(name: str, fd: int) -> bool:
+    try:
+        os.rmdir(name, dir_fd=fd)
+    except OSError:
+        return False  # the process that was killed is still in it
+    return True
