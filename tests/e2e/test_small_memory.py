@@ -40,7 +40,7 @@ def test_watch_starts_in_little_memory_once_its_programs_are_compiled(
     before = sorted(folder.iterdir())
     policy = ("--growth", "256MiB/60s", "--on-breach", "true", "--audit", f"{folder}.jsonl")
     for options in ((), ("--children",), ("--comm", "a", "--cgroup", "/"), policy):
-        with memory_cgroup(56 * MIB) as cgroup:
+        with memory_cgroup(52 * MIB) as cgroup:
             done = cli.ebpftrace(
                 *WATCH, *options, before=cgroup.inside([]), environment=environment
             )
