@@ -41,6 +41,12 @@ class BreachPoller:
         self.report: Callable[[], None] = lambda: None
         """Called between many events, to report what has happened so far."""
 
+    def breaches(self) -> None:
+        """Handle new breaches before anything else is read: hooks wait for them."""
+        if self._breaker is not None:
+            for event in self._probe.breaches():
+                self._breaker.handle_breach(event)
+
     def before_event(self) -> None:
         """Call it before each event is handled."""
         self._events += 1

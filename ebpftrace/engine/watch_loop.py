@@ -57,8 +57,7 @@ class WatchLoop:
         self._breaker, self._pressure = breaker, pressure
         self._probe, self._view, self._paths = probe, view, paths
         self._delays, self._waiter = delays, waiter
-        self._clock = time.monotonic_ns
-        self._calendar = calendar
+        self._clock, self._calendar = time.monotonic_ns, calendar
         self._began_ns = self._clock()
         self._ledger = Ledger(
             calendar, watching=request.selection.in_words, began_ns=self._began_ns
@@ -111,6 +110,7 @@ class WatchLoop:
             if reason is WakeReason.READER_LEFT:
                 raise BrokenPipeError
             if reason is WakeReason.KERNEL:
+                self._dispatcher.breach_poller.breaches()
                 self._dispatcher.dispatch(self._probe.events())
                 self._report_notes()
             if self._breaker is not None:

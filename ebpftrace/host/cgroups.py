@@ -15,6 +15,7 @@ from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.host.kernfs import KernfsHandles
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.proc import living_thread, read_stat
+from ebpftrace.host.reading.proc_file import read_start
 from ebpftrace.text import PATH_LIMIT, clean
 
 _DELETED = " (deleted)"
@@ -80,8 +81,7 @@ def v1_cgroup(pid: int, controller: str, root: Path = Path("/")) -> str:
 
 def _rows(pid: int, root: Path) -> list[str]:
     """The lines of /proc/PID/cgroup: one for each hierarchy, each with a path at most."""
-    with (root / f"proc/{pid}/cgroup").open("rb") as file:
-        raw = file.read(_ROWS * PATH_LIMIT)
+    raw = read_start(str(root / f"proc/{pid}/cgroup"), _ROWS * PATH_LIMIT)
     return list(map(os.fsdecode, raw.removesuffix(b"\n").split(b"\n", _ROWS)[:_ROWS]))
 
 

@@ -20,14 +20,14 @@ from typing import NamedTuple
 from ebpftrace.counters import CgroupContents
 from ebpftrace.host.bounded import bounded
 from ebpftrace.host.descriptors import is_exhausted
+from ebpftrace.host.reading.proc_file import read_start
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 LEAST_BYTES = 16 * MIB
 """Less is not looked at: it counts as held."""
 
-_STAT_LIMIT, _STAT_LINES = 64 * KIB, 1024  # of memory.stat, which has some 60 lines
+_STAT_LIMIT = 64 * KIB  # of memory.stat, which has some 60 lines
 _LAZY = re.compile(rb"^LazyFree:[ \t]*([0-9]{1,15}) kB$", re.MULTILINE)
-_DIGITS = 20  # of the largest number that the kernel writes
 _MOST_PROCESSES = 64
 _LONGEST_NS = NS_PER_SECOND // 10  # so long the processes of a cgroup are read
 _REST, _REST_NEAR = 100, 20  # times what the reading took, until the next
@@ -41,6 +41,13 @@ kernel memory stat"); before, pipe buffers were in no line."""
 _FILE_LISTS = b"inactive_file", b"active_file"
 _REFAULTS = (b"workingset_refault_anon", b"workingset_refault_file")
 
+_V1 = (b"rss", b"cache", b"shmem", b"pgmajfault", *_FILE_LISTS, *_REFAULTS)
+_V2 = (b"anon", b"file", b"shmem", b"pgmajfault", *_FILE_LISTS, *_REFAULTS,
+       b"kernel", b"sock", b"slab_reclaimable", b"slab_unreclaimable", *_KERNEL)  # fmt: skip
+_READ = re.compile(  # a number of the kernel's has 20 digits at most
+    rb"^(total_(?:%b)|%b) ([0-9]{1,20})$" % (b"|".join(_V1), b"|".join(_V2)), re.MULTILINE
+)
+
 
 def read_contents(folder: Path) -> CgroupContents | None:
     """The contents of the cgroup and those below, or None if there is no such file.
@@ -50,17 +57,11 @@ def read_contents(folder: Path) -> CgroupContents | None:
     `lazy_bytes` is the most that may have been freed lazily.
     """
     try:
-        with (folder / "memory.stat").open("rb") as file:
-            raw = file.read(_STAT_LIMIT)
+        raw = read_start(f"{folder}/memory.stat", _STAT_LIMIT)
     except OSError as error:
         is_exhausted(error)
         return None
-    rows = raw.split(b"\n", _STAT_LINES)[:_STAT_LINES]
-    values = {
-        name: int(value)
-        for name, _, value in (line.partition(b" ") for line in rows)
-        if value.isdigit() and len(value) <= _DIGITS
-    }
+    values = {name: int(value) for name, value in _READ.findall(raw)}
     v1 = b"total_rss" in values
     total = b"total_" if v1 else b""
     shmem = values.get(total + b"shmem", 0)

@@ -33,6 +33,11 @@ def open_pidfd(key: ProcessKey) -> int:
     GoneError if it has ended, whether or not its pid is in use again. OSError where no
     descriptor is left, or where the pid is a thread's (EINVAL).
     """
+    return open_with_stat(key)[0]
+
+
+def open_with_stat(key: ProcessKey) -> tuple[int, proc.Stat]:
+    """The same, with the stat file that was read for it."""
     fd = open_by_pid(key.pid)
     try:
         stat = proc.read_stat(key.pid)
@@ -44,7 +49,7 @@ def open_pidfd(key: ProcessKey) -> int:
     except BaseException:
         os.close(fd)
         raise
-    return fd
+    return fd, stat
 
 
 @contextlib.contextmanager

@@ -190,12 +190,13 @@ def threads(pid: int, proc: Path = PROC) -> Iterator[int]:
         return
 
 
-def living_thread(pid: int, proc: Path = PROC) -> int:
+def living_thread(pid: int, proc: Path = PROC, *, known: Stat | None = None) -> int:
     """A thread that still has the process's memory and cgroup; `pid` if there is none.
 
-    The first thread may have ended before the others.
+    The first thread may have ended before the others. `known` is its stat file, if that was
+    read just now.
     """
-    stat = read_stat(pid, proc)
+    stat = known or read_stat(pid, proc)
     if stat is None or stat.state not in "ZX":
         return pid
     for thread in threads(pid, proc):

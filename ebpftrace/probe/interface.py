@@ -4,7 +4,14 @@ from collections.abc import Collection, Sequence
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-from ebpftrace.events import Event, FuseScope, GroupReading, ProcessKey, ProcessStarted
+from ebpftrace.events import (
+    Breached,
+    Event,
+    FuseScope,
+    GroupReading,
+    ProcessKey,
+    ProcessStarted,
+)
 
 
 class AfterResumes(IntEnum):
@@ -101,6 +108,9 @@ class Probe(Protocol):
 
         Breaches and stops are in the next slice, however much has happened before them.
         """
+
+    def breaches(self) -> list[Breached]:
+        """Only breaches. What else happened stays for `events`, in its order."""
 
     def urgent(self) -> list[Event]:
         """Only breaches and stops, with the starts of stopped processes not reported yet."""

@@ -5,7 +5,14 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from ebpftrace import heap
-from ebpftrace.events import Event, GroupReading, ProcessKey, ProcessStarted, SharedTable
+from ebpftrace.events import (
+    Breached,
+    Event,
+    GroupReading,
+    ProcessKey,
+    ProcessStarted,
+    SharedTable,
+)
 from ebpftrace.probe import calls, features
 from ebpftrace.probe.fuses import KernelFuses
 from ebpftrace.probe.globs import compile_globs
@@ -172,6 +179,10 @@ class KernelProbe:
         Breaches and stops come first as long as there are more records than a slice.
         """
         return self._reports.events(self._rings)
+
+    def breaches(self) -> list[Breached]:
+        """The breaches since, and no stops."""
+        return self._reports.breaches(self._rings)
 
     def urgent(self) -> list[Event]:
         """The breaches and stops since, with the starts of their processes."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import (
+    Breached,
     Event,
     FuseBlown,
     ProcessExited,
@@ -85,6 +86,14 @@ class Reports:
         pending, urgent = self._take_pending(), self._urgent
         self._urgent = []
         return list(heapq.merge(pending, urgent, key=lambda event: event.time_ns))
+
+    def breaches(self, rings: Rings) -> list[Breached]:
+        """Only the breaches; stops wait for `events` or `urgent`."""
+        rings.take_urgent()
+        breaches = [event for event in self._urgent if isinstance(event, Breached)]
+        if breaches:
+            self._urgent = [it for it in self._urgent if not isinstance(it, Breached)]
+        return breaches
 
     def urgent(self, rings: Rings) -> list[Event]:
         """Breaches and stops, with the starts of stopped processes not reported yet."""

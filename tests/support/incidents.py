@@ -18,7 +18,8 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, FindingUnit, Severity, Subject
-from ebpftrace.units import MIB
+from ebpftrace.ledger.curve import Curve, CurveKeeper
+from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.patience import patient
 
 PATIENCE_SECONDS = patient(30.0)
@@ -42,6 +43,14 @@ def key_of(pid: int) -> ProcessKey:
     stat = proc.read_stat(pid)
     assert stat is not None
     return ProcessKey(pid, stat.start_boottime_ns)
+
+
+def curve(held: int) -> Curve:
+    """`held` bytes at second 4 and 5."""
+    keeper = CurveKeeper()
+    keeper.add(4 * NS_PER_SECOND, held)
+    keeper.add(5 * NS_PER_SECOND, held)
+    return keeper.curve()
 
 
 def finding(

@@ -92,6 +92,11 @@ class ScriptedProbe:
     def caught_up(self) -> bool:
         return not self._ring
 
+    def breaches(self) -> list[Breached]:
+        breaches = [event for event in self._ring if isinstance(event, Breached)]
+        self._ring = [event for event in self._ring if not isinstance(event, Breached)]
+        return breaches
+
     def urgent(self) -> list[Event]:
         events: list[Event] = [
             event for event in self._ring if isinstance(event, Breached | FuseBlown)

@@ -70,7 +70,7 @@ def _send(incident: Incident, options: NotifyOptions, cancelled: Event) -> Ended
     details = []
     if options.file is not None:
         with os.fdopen(_open(options.file), "wb") as file:  # all of it, or an error
-            file.write(facts_json(incident))
+            file.write(facts_json(facts(incident)))
         details.append(f"written to {clean(os.fsencode(options.file))}")
     if options.url is not None:
         # Imported here: HTTP and TLS take megabytes that a watch without webhook does not need.
@@ -104,7 +104,7 @@ def _open(file: Path) -> int:
 
 def _body(incident: Incident, options: NotifyOptions) -> bytes:
     if options.template is None:
-        return facts_json(incident)
+        return facts_json(facts(incident))
     return _filled(options.template, facts(incident)).encode()
 
 

@@ -27,6 +27,7 @@ SIZE_BYTES = 8 * MIB
 KEPT = 3  # older files; audit.jsonl.1 is the newest of them
 _SYNC_SECONDS = 0.1
 _LAST_SYNC_SECONDS = 5.0
+_ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each line
 _MAX_UNWRITTEN = 256  # lines kept while the disk is full; the oldest are dropped first
 
 
@@ -92,7 +93,7 @@ class AuditLog:
 
         `with_next`: another line follows at once, and both are written together.
         """
-        self._begun += json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        self._begun += _ENCODER.encode(record).encode() + b"\n"
         if not with_next:
             self._lines.append(self._begun)
             self._begun = b""

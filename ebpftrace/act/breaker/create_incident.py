@@ -16,7 +16,7 @@ from ebpftrace.errors import GoneError
 from ebpftrace.host import proc
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
-from ebpftrace.ledger import ProcessSnapshot, evidence_points
+from ebpftrace.ledger import ProcessSnapshot
 from ebpftrace.units import MIB
 
 
@@ -58,7 +58,8 @@ def create_incident(
         job_held_bytes=job_held,
         limit_bytes=job.cgroup.limit_bytes,
         cgroup_folder=folder_of(job.identity.cgroup),
-        curve=evidence_points(job.held_curve.until(now_ns), job.charge_curve.until(now_ns)),
+        held_curve=job.held_curve,
+        charge_curve=job.charge_curve,
         cache_dirs=cache_dirs_of(process.pid) if cleans else NO_CACHE_DIRS,
         initial_processes=frozenset(member.key for member in job.processes),
     )

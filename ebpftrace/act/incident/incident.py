@@ -13,8 +13,11 @@ from ebpftrace.act.process.identity import Target
 from ebpftrace.events import ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
+from ebpftrace.ledger import Curve, evidence_points
 
 _PREFIX = "EBPFTRACE_"
+_NO_CURVE = Curve()
+_ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,8 @@ class Incident:
 
     `held_bytes` is what the job (or the process, if that was judged) held at the start;
     `job_held_bytes` is always the job's. `began_ns` is CLOCK_MONOTONIC, `time_ns` Unix
-    time. `cgroup_folder` is the job's memory cgroup. `curve` is the job's last 15
-    minutes as (monotonic_ns, held bytes, charged bytes); see `evidence_points`.
+    time. `cgroup_folder` is the job's memory cgroup. The curves are what the job held and
+    was charged for in its last 15 minutes.
     """
 
     id: str
@@ -40,7 +43,8 @@ class Incident:
     limit_bytes: int | None
     cgroup_folder: Path | None = None
     evidence: Path | None = None  # set once a capture is done
-    curve: tuple[tuple[int, int, int], ...] = ()
+    held_curve: Curve = _NO_CURVE
+    charge_curve: Curve = _NO_CURVE
     initial_processes: frozenset[ProcessKey] = frozenset()  # the job's, at the start
     cache_dirs: CacheDirs = NO_CACHE_DIRS  # what the target's GOCACHE, TMPDIR, … name
     other_targets: tuple[Target, ...] = ()  # a group is ended as one
@@ -49,6 +53,13 @@ class Incident:
     def unix_ns(self, monotonic_ns: int) -> int:
         """A moment of this incident as Unix time."""
         return self.time_ns + monotonic_ns - self.began_ns
+
+    @property
+    def curve(self) -> tuple[tuple[int, int, int], ...]:
+        """Both curves until the begin, as `evidence_points` has them."""
+        return evidence_points(
+            self.held_curve.until(self.began_ns), self.charge_curve.until(self.began_ns)
+        )
 
     @property
     def target_name(self) -> str:
@@ -101,16 +112,14 @@ def _path(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def facts_json(incident: Incident) -> bytes:
+def facts_json(known: Mapping[str, Any]) -> bytes:
     """The facts as one line of JSON."""
-    return json.dumps(facts(incident), separators=(",", ":")).encode() + b"\n"
+    return _ENCODER.encode(known).encode() + b"\n"
 
 
-def variables(incident: Incident) -> dict[str, str]:
+def variables(known: Mapping[str, Any]) -> dict[str, str]:
     """The facts as EBPFTRACE_* variables; an unknown fact is empty."""
-    return {
-        _PREFIX + name.upper(): _as_variable(value) for name, value in facts(incident).items()
-    }
+    return {_PREFIX + name.upper(): _as_variable(value) for name, value in known.items()}
 
 
 def _as_variable(value: Any) -> str:
@@ -120,14 +129,14 @@ def _as_variable(value: Any) -> str:
 
 
 def environment(
-    incident: Incident, added: Mapping[str, str], base: Mapping[str, str] | None = None
+    known: Mapping[str, Any], added: Mapping[str, str], base: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """A hook's environment: `base` without EBPFTRACE_*, plus the facts and `added`.
+    """A hook's environment: `base` without EBPFTRACE_*, plus the facts `known` and `added`.
 
     By default `base` is this program's own, as it was when the first hook was started.
     """
     kept = _own_environment() if base is None else _without_facts(base)
-    return kept | variables(incident) | dict(added)
+    return kept | variables(known) | dict(added)
 
 
 def _without_facts(base: Mapping[str, str]) -> dict[str, str]:

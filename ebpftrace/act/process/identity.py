@@ -14,7 +14,7 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.descriptors import is_exhausted
-from ebpftrace.host.pidfd import open_pidfd
+from ebpftrace.host.pidfd import open_with_stat
 from ebpftrace.text import PATH_LIMIT, clean
 
 _INIT, _KTHREADD = 1, 2
@@ -54,9 +54,10 @@ def is_within(cgroup: str, given_path: str) -> bool:
 
 def identify(key: ProcessKey, given_path: str = "") -> Target:
     """The process as it is now. GoneError; RefusedError if it must never be touched."""
-    fd = _open(key)
+    fd, stat = _open(key)
     try:
-        return Target(key, _cgroup(key), _program(key.pid), given_path)
+        thread = proc.living_thread(key.pid, known=stat)
+        return Target(key, _cgroup(key.pid, thread), proc.program_id(thread), given_path)
     finally:
         os.close(fd)
 
@@ -67,13 +68,14 @@ def open_process(target: Target, *, same_cgroup: bool = True) -> int:
     GoneError if it has ended; RefusedError if it must not be touched, or is no longer
     what it was: in a cgroup of others (unless `same_cgroup` is False) or another program.
     """
-    fd = _open(target.key)
+    fd, stat = _open(target.key)
     try:
         pid = target.key.pid
+        thread = proc.living_thread(pid, known=stat)
         refused = ""
-        if same_cgroup and not target.may_be_in(cgroup := _cgroup(target.key)):
+        if same_cgroup and not target.may_be_in(cgroup := _cgroup(pid, thread)):
             refused = f"{pid} moved to the cgroup {cgroup}"
-        elif _program(pid) != target.program:
+        elif proc.program_id(thread) != target.program:
             refused = f"{pid} runs another program now"
         if refused and proc.is_dying(pid):  # it has no program, and on v1 another cgroup
             raise GoneError(f"{pid} has ended")
@@ -85,28 +87,23 @@ def open_process(target: Target, *, same_cgroup: bool = True) -> int:
     return fd
 
 
-def _open(key: ProcessKey) -> int:
+def _open(key: ProcessKey) -> tuple[int, proc.Stat]:
+    """Its pidfd, and its stat file as it was after that: a hook waits for each reading."""
     pid = key.pid
     if pid <= _INIT:
         raise RefusedError(f"{pid} is the init process")
     if in_own_ancestry(pid):
         raise RefusedError(f"{pid} is ebpftrace itself, or started it")
     try:
-        fd = open_pidfd(key)
+        fd, stat = open_with_stat(key)
     except OSError as error:  # EINVAL: the id of a thread
         if is_exhausted(error):
             raise NoDescriptorError(f"{pid} cannot be opened: {error.strerror}") from error
         raise RefusedError(f"{pid} cannot be opened: {error.strerror}") from error
-    try:
-        stat = proc.read_stat(pid)
-        if stat is None:
-            raise GoneError(f"{pid} has ended")
-        if _KTHREADD in (pid, stat.parent_pid):
-            raise RefusedError(f"{pid} is a kernel thread")
-    except BaseException:
+    if _KTHREADD in (pid, stat.parent_pid):
         os.close(fd)
-        raise
-    return fd
+        raise RefusedError(f"{pid} is a kernel thread")
+    return fd, stat
 
 
 def in_own_ancestry(pid: int) -> bool:
@@ -135,12 +132,8 @@ def _first_ancestry(_pid: int) -> frozenset[int]:
     return frozenset(own_ancestry())
 
 
-def _cgroup(key: ProcessKey) -> str:
-    path = memory_cgroup(proc.living_thread(key.pid))
+def _cgroup(pid: int, thread: int) -> str:
+    path = memory_cgroup(thread)
     if path is None:
-        raise GoneError(f"{key.pid} has ended")
+        raise GoneError(f"{pid} has ended")
     return clean(os.fsencode(path), PATH_LIMIT)
-
-
-def _program(pid: int) -> tuple[int, int]:
-    return proc.program_id(proc.living_thread(pid))

@@ -5,6 +5,7 @@ import ctypes
 import gc
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 SCORE = -900
@@ -32,13 +33,17 @@ def ordinary_score(file: Path = _FILE) -> Iterator[None]:
     """Restore the default OOM score for a fork: the OOM killer must not spare a hook."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
-            # One descriptor for reading and writing: the breaker is waiting for the fork.
-            fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
-            stack.callback(os.close, fd)
+            fd = _score_file(file)
             if int(os.pread(fd, 16, 0)) == SCORE:
                 _set_score(fd, 0)
                 stack.callback(_set_score, fd, SCORE)
         yield
+
+
+@cache
+def _score_file(file: Path) -> int:
+    """A descriptor that stays open: the breaker waits for the fork."""
+    return os.open(file, os.O_RDWR | os.O_CLOEXEC)
 
 
 def _set_score(fd: int, score: int) -> None:

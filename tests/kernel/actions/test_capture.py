@@ -13,9 +13,9 @@ from ebpftrace.act.actions import capture
 from ebpftrace.act.actions.support.evidence import Part, parts_of
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
-from ebpftrace.units import KIB
+from ebpftrace.units import KIB, NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup
-from tests.support.incidents import about, act
+from tests.support.incidents import about, act, curve
 from tests.support.workload import Workload
 
 
@@ -23,7 +23,8 @@ def test_evidence_of_a_real_process(
     victim: Workload, group: MemoryCgroup, tmp_path: Path
 ) -> None:
     victim.do("map 32MiB")
-    subject = about(victim.pid, group.path, curve=((1, 2, 3), (4, 5, 6)))
+    subject = about(victim.pid, group.path, held_curve=curve(2), charge_curve=curve(3),
+                    began_ns=5 * NS_PER_SECOND)  # fmt: skip
     ended = act("capture", subject, capture.CaptureOptions(tmp_path / "incidents"))
     assert ended.status is StepStatus.DONE
     folder = tmp_path / "incidents" / subject.id
@@ -37,7 +38,7 @@ def test_evidence_of_a_real_process(
     assert {"process-smaps", "process-status", "process-limits", "children.json",
             "cgroup-memory.stat", "curve.csv", "finding.txt"} <= names  # fmt: skip
     assert b"Rss:" in (folder / "process-smaps").read_bytes()
-    assert (folder / "curve.csv").read_text().endswith("\n1,2,3\n4,5,6\n")
+    assert (folder / "curve.csv").read_text().endswith("\n4000000000,2,3\n5000000000,2,3\n")
     assert (folder.stat().st_mode & 0o777) == 0o700
 
 

@@ -23,15 +23,20 @@ class RingAndBreaker:
     """What the poller reads from, and what it reports to."""
 
     ring: list[Event]
-    breaches: list[Event] = field(default_factory=list)
+    handled: list[Event] = field(default_factory=list)
     polls: int = 0
+
+    def breaches(self) -> list[Event]:
+        breaches = [event for event in self.ring if isinstance(event, Breached)]
+        self.ring = [event for event in self.ring if event not in breaches]
+        return list(breaches)
 
     def urgent(self) -> list[Event]:
         events, self.ring = self.ring, []
         return events
 
     def handle_breach(self, event: Breached) -> None:
-        self.breaches.append(event)
+        self.handled.append(event)
 
     def poll(self) -> None:
         self.polls += 1
@@ -46,9 +51,18 @@ def poller(fake: RingAndBreaker, queue: deque[Event], *, acts: bool = True) -> B
 def test_breach_is_handled_first_and_stops_are_queued() -> None:
     fake, queue = RingAndBreaker([BREACH, STOP]), deque[Event]([EARLIER])
     poller(fake, queue).poll()
-    assert fake.breaches == [BREACH]
+    assert fake.handled == [BREACH]
     assert fake.polls == 1
     assert list(queue) == [EARLIER, STOP]
+
+
+def test_breaches_alone_are_handled_at_any_time() -> None:
+    fake, queue = RingAndBreaker([STOP, BREACH]), deque[Event]()
+    polled = poller(fake, queue)
+    for _ in range(2):
+        polled.breaches()
+    assert fake.handled == [BREACH]
+    assert (fake.ring, fake.polls, list(queue)) == ([STOP], 0, [])
 
 
 def test_ring_is_read_once_a_millisecond() -> None:
@@ -57,9 +71,9 @@ def test_ring_is_read_once_a_millisecond() -> None:
     polled.poll()  # from 0 to 0.5 ms: the next time is at 1.5 ms
     fake.ring = [BREACH]
     polled.poll()
-    assert fake.breaches == []
+    assert fake.handled == []
     polled.poll()
-    assert fake.breaches == [BREACH]
+    assert fake.handled == [BREACH]
 
 
 def test_nothing_is_read_without_a_breaker() -> None:
@@ -81,4 +95,4 @@ def test_what_happened_is_reported_between_many_events() -> None:
 def test_breach_is_handled_before_an_event() -> None:
     fake = RingAndBreaker([BREACH])
     poller(fake, deque[Event]([EARLIER])).before_event()
-    assert fake.breaches == [BREACH]
+    assert fake.handled == [BREACH]

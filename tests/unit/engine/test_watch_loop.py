@@ -193,6 +193,23 @@ def test_oom_kill_of_a_target_is_in_the_outcome(
     assert not outcome.helped
 
 
+def test_breach_is_handled_before_other_events_are_read(
+    tmp_path: Path, sleeper: ProcessKey
+) -> None:
+    scripted = ScriptedWatch(tmp_path, policies=(policy(),))
+    scripted.start(sleeper)
+    asked = scripted.probe.asked
+
+    def breach() -> None:
+        asked.clear()
+        scripted.probe.on_slice = lambda: asked.append(("slice",))
+        scripted.breach(sleeper, 70)
+
+    scripted.at(1.5, breach)
+    scripted.run()
+    assert next(ask[0] for ask in asked if ask[0] in ("slice", "read group")) == "read group"
+
+
 def test_job_that_fills_a_table_is_in_a_finding_and_nothing_acts_on_it(
     tmp_path: Path, sleeper: ProcessKey
 ) -> None:

@@ -88,6 +88,13 @@ def test_urgent_events_are_taken_alone() -> None:
     assert kernel.reports.urgent(cast(Any, kernel)) == [BREACH]
 
 
+def test_breaches_are_taken_alone_and_stops_stay_in_the_order_of_events() -> None:
+    kernel = FakeKernel(RENAMED, STOP, BREACH, caught_up=True)
+    assert kernel.reports.breaches(cast(Any, kernel)) == [BREACH]
+    kernel.events = (RENAMED,)
+    assert kernel.reports.events(cast(Any, kernel)) == [RENAMED, STOP]
+
+
 def test_second_stop_of_a_process_is_not_reported() -> None:
     kernel = FakeKernel(STOP, STOP, caught_up=True)
     assert kernel.reports.events(cast(Any, kernel)) == [STOP]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.actions.support.spawn import Child, spawn
-from ebpftrace.act.incident.incident import Incident, environment, facts_json
+from ebpftrace.act.incident.incident import Incident, environment, facts, facts_json
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.survival import ordinary_score
 from ebpftrace.act.process.undo import Undo
@@ -38,17 +38,17 @@ def start_program(
     """
     with contextlib.ExitStack() as passed, contextlib.ExitStack() as kept:
         # A file, not a pipe: a hook that never reads it blocks nothing.
-        facts = os.memfd_create("ebpftrace-facts", os.MFD_CLOEXEC)
-        passed.callback(os.close, facts)
-        os.write(facts, facts_json(incident))
-        os.lseek(facts, 0, os.SEEK_SET)
+        known = facts(incident)
+        stdin = os.memfd_create("ebpftrace-facts", os.MFD_CLOEXEC)
+        passed.callback(os.close, stdin)
+        os.pwrite(stdin, facts_json(known), 0)  # which leaves it to be read from its start
         ours, theirs = os.pipe2(os.O_CLOEXEC)
         passed.callback(os.close, theirs)
         kept.callback(os.close, ours)
         os.set_blocking(ours, False)
         try:
             with ordinary_score():
-                process = spawn(argv, environment(incident, added), stdin=facts, output=theirs)
+                process = spawn(argv, environment(known, added), stdin=stdin, output=theirs)
         except OSError as error:
             return finished(StepStatus.FAILED, f"{clean(argv[0])}: {error.strerror or error}")
         kept.callback(_reap, process)

@@ -19,11 +19,10 @@ from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.act.trigger.trigger import UsageSinceSnapshot
 from ebpftrace.errors import GoneError
 from ebpftrace.judge.finding import Subject
-from ebpftrace.ledger import Curve, ProcessSnapshot
-from ebpftrace.ledger.curve import CurveKeeper
+from ebpftrace.ledger import ProcessSnapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support import watches
-from tests.support.incidents import key_of, sleeping
+from tests.support.incidents import curve, key_of, sleeping
 
 POLICY = Policy("p", Match(), (), Mode.ANY, (Step("signal", 1, None),))
 
@@ -32,14 +31,6 @@ POLICY = Policy("p", Match(), (), Mode.ANY, (Step("signal", 1, None),))
 def process(tmp_path: Path) -> Iterator[ProcessSnapshot]:
     with sleeping(tmp_path) as pid:
         yield replace(watches.process(pid, 400 * MIB), key=key_of(pid))
-
-
-def curve(held: int) -> Curve:
-    """`held` bytes at second 4 and 5."""
-    keeper = CurveKeeper()
-    keeper.add(4 * NS_PER_SECOND, held)
-    keeper.add(5 * NS_PER_SECOND, held)
-    return keeper.curve()
 
 
 def created(

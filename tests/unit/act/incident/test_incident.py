@@ -35,9 +35,9 @@ def test_a_moment_of_the_incident_has_a_unix_time() -> None:
 
 def test_an_unknown_fact_is_null_in_json_and_empty_as_a_variable() -> None:
     about = incident(other_targets=OTHERS, cgroup_folder=Path("/sys/fs/cgroup/ci"))
-    assert json.loads(facts_json(about)) == facts(about)
+    assert json.loads(facts_json(facts(about))) == facts(about)
     assert facts(about)["evidence"] is None
-    made = variables(about)
+    made = variables(facts(about))
     assert made["EBPFTRACE_EVIDENCE"] == ""
     assert made["EBPFTRACE_OTHER_PIDS"] == "5000 5001"
     assert made["EBPFTRACE_CGROUP_FOLDER"] == "/sys/fs/cgroup/ci"
@@ -45,6 +45,6 @@ def test_an_unknown_fact_is_null_in_json_and_empty_as_a_variable() -> None:
 
 def test_a_hook_gets_the_variables_of_its_own_incident_only() -> None:
     base = {"PATH": "/bin", "EBPFTRACE_PID": "1", "EBPFTRACE_OLD": "x"}
-    made = environment(incident(), {"MODE": "ci"}, base)
+    made = environment(facts(incident()), {"MODE": "ci"}, base)
     assert (made["PATH"], made["MODE"], made["EBPFTRACE_PID"]) == ("/bin", "ci", "4711")
     assert "EBPFTRACE_OLD" not in made

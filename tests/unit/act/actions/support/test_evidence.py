@@ -11,16 +11,22 @@ from ebpftrace.act.actions.support.evidence import parts_of
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.process.identity import RefusedError
 from ebpftrace.errors import GoneError
+from ebpftrace.units import NS_PER_SECOND
+from tests.support.incidents import curve
 
 
 def test_parts_of_a_process_and_its_cgroup(sleeping_job: Incident) -> None:
     about = replace(
-        sleeping_job, curve=((1, 2, 3), (4, 5, 6)), other_targets=(sleeping_job.target,)
+        sleeping_job,
+        held_curve=curve(2),
+        charge_curve=curve(3),
+        began_ns=5 * NS_PER_SECOND,
+        other_targets=(sleeping_job.target,),
     )
     parts = {part.name: part.read(9999) for part in parts_of(about)}
     assert next(iter(parts)) == "finding.txt"
     assert list(parts)[-1] == "process-smaps"
-    assert parts["curve.csv"].endswith(b"\n1,2,3\n4,5,6\n")
+    assert parts["curve.csv"].endswith(b"\n4000000000,2,3\n5000000000,2,3\n")
     assert parts["process-cmdline"] == b"sleep 100\n"
     assert parts["cgroup-memory.high"] == b"max\n"
     assert parts["process-status"].startswith(b"Name:\tsleep\n")
