@@ -21,6 +21,12 @@ from typing import Annotated, Any
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.evidence import Part, parts_of
+from ebpftrace.act.actions.support.evidence_folder import (
+    require_trusted,
+    sync_files,
+    sync_folder,
+    write_file,
+)
 from ebpftrace.act.actions.support.first_turn import (
     FirstTurn,
     inherited_priority,
@@ -31,7 +37,6 @@ from ebpftrace.act.actions.support.surplus import Kept, surplus
 from ebpftrace.act.incident.incident import Incident, facts
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.text import clean
-from ebpftrace.trusted import TrustedFolder
 from ebpftrace.trusted.rules import owner_reason
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, format_bytes
 
@@ -39,6 +44,7 @@ MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
 _STALE_SECONDS = 600.0
 _pruning = Lock()  # two captures at once would together remove too much
+_ENCODER = json.JSONEncoder()  # of C: with an indent it would be the slow one, of Python
 _MANIFEST_SIZE = 32 * KIB  # more than it takes with an error for each part
 _MANIFEST_READ = 256 * KIB
 
@@ -110,8 +116,7 @@ def capture(
     once it is complete, before it is synced. Once `cancelled` is set, no more parts are
     saved, and the manifest says so.
     """
-    # What others cannot change may be written to by its path.
-    TrustedFolder.open("the evidence in", options.folder, make=True, sticky=True).close()
+    require_trusted(options.folder)  # what others cannot change may be written by its path
     folder = options.folder / incident.id
     partial = options.folder / f".{incident.id}{_PARTIAL}"
     partial.mkdir(mode=0o700)
@@ -126,15 +131,16 @@ def capture(
                 "facts": facts(incident),
                 "parts": saved,
             }
-            file.write(json.dumps(manifest, indent=2).encode() + b"\n")
-            file.truncate()
+            text = _ENCODER.encode(manifest).encode() + b"\n"
+            file.write(text.ljust(_MANIFEST_SIZE))  # JSON as well; it is cut below
         partial.rename(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     written(folder)
-    _sync(folder)
-    _sync_folder(options.folder)
+    os.truncate(folder / MANIFEST, len(text))  # which a hook need not wait for
+    sync_files(folder)
+    sync_folder(options.folder)
     with contextlib.suppress(OSError), _pruning:  # the evidence is saved all the same
         _prune(options.folder, options.keep, folder)
     whole = [part for part in saved if part["error"] is None]
@@ -159,7 +165,7 @@ def _save(
             raw = part.read(limit + 1)
             entry["cut"] = len(raw) > limit
             raw = raw[:limit]
-            _write(folder / part.name, raw)
+            write_file(f"{folder}/{part.name}", raw)
             left_bytes -= len(raw)
             entry["bytes"] = len(raw)
         except Exception as error:
@@ -169,38 +175,6 @@ def _save(
         entry["took_ns"] = time.monotonic_ns() - began
         saved.append(entry)
     return saved
-
-
-def _write(path: Path, raw: bytes) -> None:
-    left = memoryview(raw)
-    with path.open("xb", buffering=0) as file:  # a hook waits for some forty files
-        while left:
-            left = left[file.write(left) :]
-
-
-def _sync(folder: Path) -> None:
-    """Sync all files at once, then the folder: one by one, each would wait for a commit.
-
-    POSIX_FADV_DONTNEED starts to write a file out and does not wait.
-    """
-    with contextlib.ExitStack() as stack:
-        fds = []
-        for entry in folder.iterdir():
-            fds.append(os.open(entry, os.O_RDONLY | os.O_CLOEXEC))
-            stack.callback(os.close, fds[-1])
-        for fd in fds:
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        for fd in fds:
-            os.fdatasync(fd)
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _prune(folder: Path, keep: int, newest: Path) -> None:

@@ -117,15 +117,17 @@ def test_evidence_is_complete_once_it_is_reported_as_written(tmp_path: Path) -> 
         reported.append(whole and manifest["complete"])
 
     about, options = incident(), CaptureOptions(tmp_path)
-    capture(about, options, threading.Event(), parts, written)
+    ended = capture(about, options, threading.Event(), parts, written)
     assert reported == [True]
+    assert ended.evidence is not None
+    assert (ended.evidence / "manifest.json").read_bytes().endswith(b"}\n")
 
 
 def test_capture_is_over_once_its_evidence_is_on_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced = threading.Event()
-    monkeypatch.setattr(saving, "_sync", lambda _folder: synced.wait())
+    monkeypatch.setattr(saving, "sync_files", lambda _folder: synced.wait())
     about = incident()
     running = saving.start(about, CaptureOptions(tmp_path))
     written = None
