@@ -86,14 +86,14 @@ class Hooks:
 
 
 @contextmanager
-def jobs(count: int) -> Iterator[list[Job]]:
-    """This many idle jobs."""
+def jobs(count: int, told: Path | None = None) -> Iterator[list[Job]]:
+    """This many idle jobs. At each breach they write their pid to the FIFO `told`."""
     with ExitStack() as stack:
         made: list[Job] = []
         for _ in range(count):
             cgroup = stack.enter_context(memory_cgroup(LIMIT))
             process = cgroup.run(
-                [grower(), str(BOUND), str(REST)],
+                [grower(), str(BOUND), str(REST), *([] if told is None else [told])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,

@@ -2,10 +2,11 @@
  * Grows past a bound on command, and says when: the moment before it touched the
  * page that reached the bound, by its own count.
  *
- *   grower BOUND REST    bytes of anonymous memory; it holds REST between two breaches
+ *   grower BOUND REST [FIFO]    bytes of anonymous memory; it holds REST between two breaches
  *
  * On stdin, a byte each: `b` grows from REST past BOUND, and writes CLOCK_MONOTONIC of the
- * breach as 8 bytes; `s` shrinks to REST, and writes one byte.
+ * breach as 8 bytes; `s` shrinks to REST, and writes one byte. At each breach it writes its
+ * pid as 8 bytes to the FIFO.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -57,14 +58,17 @@ static void touch(size_t page)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: grower BOUND REST\n");
+    if (argc < 3 || argc > 4) {
+        fprintf(stderr, "usage: grower BOUND REST [FIFO]\n");
         return 2;
     }
+    int told = argc == 4 ? open(argv[3], O_RDWR) : -1;
+    check(argc == 4 && told < 0, argv[3]);
     /* It must not lose its CPU between the clock and the page: that time belongs to neither side. */
     if (setpriority(PRIO_PROCESS, 0, -20))
         perror("setpriority");
     memset(text, 1, sizeof(text)); /* its pages count before they are counted */
+    long pid = getpid();
     size_t bound = strtoul(argv[1], NULL, 10) / PAGE;
     size_t size = (bound + BEYOND) * PAGE;
     arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -87,6 +91,8 @@ int main(int argc, char **argv)
             if (page == crossing)
                 breach_ns = now_ns();
             touch(page);
+            if (page == crossing && told >= 0)
+                check(write(told, &pid, sizeof(pid)) != sizeof(pid), "write");
         }
         check(write(1, &breach_ns, sizeof(breach_ns)) != sizeof(breach_ns), "write");
     }

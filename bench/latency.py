@@ -1,6 +1,11 @@
-"""How long after a breach a hook runs: ebpftrace and the shell guards that people write."""
+"""How long after a breach a hook runs: ebpftrace and the shell guards that people write.
+
+Beside them is a bare Python process, to which the job itself reports its breach: the rest of
+the time is what ebpftrace adds to the language and the kernel.
+"""
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -10,7 +15,7 @@ from pathlib import Path
 from bench.beside import every_cpu_busy, shell_guard
 from bench.breaches import BOUND, COMM, Hooks, Job, hook, jobs, latencies
 from bench.figures import Row, Table
-from bench.observers import ebpftrace, running
+from bench.observers import Observer, ebpftrace, running
 from bench.scale import Scale
 
 _JOBS = 8
@@ -18,6 +23,7 @@ _SETTLE = (0.12, 0.22)
 """Seconds between two breaches; after eight of them a job's last incident has ended."""
 
 _ACTS, _CAPTURES = "ebpftrace: the hook at once", "ebpftrace: evidence first, as by default"
+_BARE = "bare Python, the job reports itself"
 _SLOW, _TUNED = "shell guard, once a second", "shell guard, every 10 ms"
 
 Observing = Callable[[list[Job], Hooks, Path], AbstractContextManager[object]]
@@ -30,6 +36,7 @@ class _Condition:
     jobs: int
     pause: tuple[float, float]
     breaches: Callable[[Scale], int]
+    told: bool = False  # by the jobs
 
 
 def measure(scale: Scale) -> Iterator[Table]:
@@ -73,7 +80,10 @@ def _round(one: _Condition, count: int) -> list[float]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ebpftrace-")))
         hooks = Hooks(folder)
         stack.callback(hooks.close)
-        running_jobs = stack.enter_context(jobs(one.jobs))
+        told = folder / "breaches" if one.told else None
+        if told is not None:
+            os.mkfifo(told)
+        running_jobs = stack.enter_context(jobs(one.jobs, told))
         stack.enter_context(one.observing(running_jobs, hooks, folder))
         return list(latencies(running_jobs, hooks, count, one.pause))
 
@@ -115,6 +125,15 @@ then = [{{steps}}]
 """
 
 
+@contextmanager
+def _told(_running_jobs: list[Job], hooks: Hooks, folder: Path) -> Iterator[None]:
+    """A bare Python process (bare.py)."""
+    bare = (sys.executable, str(Path(__file__).with_name("bare.py")))
+    files = (folder / "breaches", folder / "log", hook(), hooks.path)
+    with running(Observer(_BARE, (*bare, *map(str, files)), b"ready\n")):
+        yield
+
+
 def _guarding(seconds: str) -> Observing:
     """A shell for each job, which polls this often."""
 
@@ -134,6 +153,7 @@ def _guarding(seconds: str) -> Observing:
 _CONDITIONS = (
     _Condition(_ACTS, _acting(), _JOBS, _SETTLE, lambda scale: scale.breaches),
     _Condition(_CAPTURES, _acting("capture"), _JOBS, _SETTLE, lambda scale: scale.breaches),
+    _Condition(_BARE, _told, _JOBS, _SETTLE, lambda scale: scale.breaches, told=True),
     _Condition(_TUNED, _guarding("0.01"), 1, (0.02, 0.06), lambda scale: scale.breaches),
     _Condition(_SLOW, _guarding("1"), 1, (0.0, 1.0), lambda scale: scale.slow_breaches),
 )
