@@ -9,6 +9,7 @@ from ebpftrace.act.breaker.grace import held_back_by_grace
 from ebpftrace.act.breaker.targets import select_targets
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.policy.policy import Policy
+from ebpftrace.act.process.ready import ReadyTargets
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.ledger import Snapshot
@@ -18,7 +19,8 @@ from ebpftrace.text import clean
 class Admission:
     """Admits firings as incidents.
 
-    `folder(cgroup path)` is the folder of a cgroup; `clock` is CLOCK_MONOTONIC.
+    `folder(cgroup path)` is the folder of a cgroup; `clock` is CLOCK_MONOTONIC; `ready` are
+    processes that were looked at already.
     """
 
     def __init__(
@@ -28,11 +30,13 @@ class Admission:
         folder: Callable[[str], Path | None],
         moment: Callable[[], Moment],
         clock: Callable[[], int],
+        ready: ReadyTargets,
     ) -> None:
         self._spending = spending
         self._folder = folder
         self._moment = moment
         self._clock = clock
+        self._ready = ready
 
     def admit(
         self,
@@ -63,6 +67,7 @@ class Admission:
                 now_ns=self._clock(),
                 folder_of=self._folder,
                 since_snapshot=firing.since_snapshot,
+                ready=self._ready,
             )  # fmt: skip
         except EbpftraceError as error:
             return error.what

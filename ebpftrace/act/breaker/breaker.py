@@ -21,8 +21,9 @@ from ebpftrace.act.fuse.ladder import at_stop, with_end
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.policy import Policy
+from ebpftrace.act.process.ready import ReadyTargets
 from ebpftrace.act.trigger.marked_bound import Mark
-from ebpftrace.act.trigger.marks import Marks
+from ebpftrace.act.trigger.marks import HALVED, Marks
 from ebpftrace.act.trigger.refresh import contents_now
 from ebpftrace.act.trigger.trigger import Firing, Trigger, reload_triggers
 from ebpftrace.events import Breached, GroupReading, ProcessKey
@@ -60,9 +61,12 @@ class Breaker:
             record_with_next=partial(self._record, with_next=True),
             moment=moment, clock=clock,
         )  # fmt: skip
-        self._admission = Admission(self._spending, folder=folder, moment=moment, clock=clock)
+        self._ready = ReadyTargets()
+        self._admission = Admission(
+            self._spending, folder=folder, moment=moment, clock=clock, ready=self._ready
+        )
         self._suppressions = SuppressionLog(self._record, clock)
-        self._marks = Marks()
+        self._marks = Marks(HALVED)
         self._triggers: list[Trigger] = []
         self._snapshot: Snapshot | None = None
         self.reload(policies)
@@ -101,6 +105,7 @@ class Breaker:
     ) -> tuple[BreakerEvent, ...]:
         """Take the next snapshot and the active findings of the built-in judgement."""
         self._snapshot = snapshot
+        self._ready.clear()
         self._incidents.observe(snapshot)
         builtin = tuple(findings)
         events = self._incidents.poll()
@@ -121,9 +126,19 @@ class Breaker:
             return ()
         events: list[BreakerEvent] = []
         contents = contents_now(event.cgroup_id, self._snapshot, self._folder)
-        for firing in self._marks.firings(event, self._snapshot, reading, contents):
+        firings = self._marks.firings(event, self._snapshot, reading, contents)
+        for firing in firings:
             events += self._handle_firing(firing, self._snapshot)
+        if not firings:
+            self._prepare(event, self._snapshot)
         return tuple(events)
+
+    def _prepare(self, event: Breached, snapshot: Snapshot) -> None:
+        """A process is on its way to a bound: look at it, as an incident would."""
+        jobs = (job for job in snapshot.jobs if job.identity.cgroup_id == event.cgroup_id)
+        for job in jobs:
+            if any(process.key == event.key for process in job.processes):
+                self._ready.prepare(event.key, job.identity.given_path)
 
     def marks_after(self, event: Breached) -> tuple[Mark, ...]:
         """The marks for the kernel side to watch after a breach, until the next snapshot."""
@@ -185,6 +200,7 @@ class Breaker:
         """End every incident and undo temporary changes. The audit log stays open."""
         if self._incidents.closed:
             return ()
+        self._ready.clear()
         return tuple(self._incidents.close(reason))
 
     def _replay(self, past: Iterable[Record]) -> None:

@@ -11,8 +11,10 @@ from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.process.cache_dirs import NO_CACHE_DIRS, cache_dirs_of
 from ebpftrace.act.process.identity import RefusedError, Target, identify, is_within
+from ebpftrace.act.process.ready import ReadyTargets
 from ebpftrace.act.trigger.trigger import UsageSinceSnapshot
 from ebpftrace.errors import GoneError
+from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
@@ -28,6 +30,7 @@ def create_incident(
     now_ns: int,
     folder_of: Callable[[str], Path | None],
     since_snapshot: UsageSinceSnapshot | None,
+    ready: ReadyTargets | None = None,
 ) -> Incident:
     """Start an incident about the processes of `selection`.
 
@@ -37,7 +40,10 @@ def create_incident(
     """
     job, process = selection.job, selection.process
     gained = since_snapshot.gained_by(process.key) if since_snapshot else 0
-    target = _identified(process, job.identity, folder_of, gained)
+    # Only of the process of a breach does the kernel say that it is still in its cgroup.
+    breached = since_snapshot is not None and since_snapshot.process == process.key
+    known = ready.identify if ready is not None and breached else identify
+    target = _identified(process, job.identity, folder_of, gained, known)
     cleans = any(ACTIONS[step.action].after_outcome for step in policy.ladder)
     unix_ns = time.time_ns()
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
@@ -70,6 +76,7 @@ def _identified(
     job: JobIdentity,
     folder_of: Callable[[str], Path | None],
     gained_bytes: int = 0,
+    identify: Callable[[ProcessKey, str], Target] = identify,
 ) -> Target:
     """The process as it is now.
 

@@ -54,12 +54,21 @@ def is_within(cgroup: str, given_path: str) -> bool:
 
 def identify(key: ProcessKey, given_path: str = "") -> Target:
     """The process as it is now. GoneError; RefusedError if it must never be touched."""
+    fd, target = hold(key, given_path)
+    os.close(fd)
+    return target
+
+
+def hold(key: ProcessKey, given_path: str = "") -> tuple[int, Target]:
+    """The same with a pidfd of it, to be closed by the caller."""
     fd, stat = _open(key)
     try:
         thread = proc.living_thread(key.pid, known=stat)
-        return Target(key, _cgroup(key.pid, thread), proc.program_id(thread), given_path)
-    finally:
+        program = proc.program_id(thread)
+        return fd, Target(key, _cgroup(key.pid, thread), program, given_path)
+    except BaseException:
         os.close(fd)
+        raise
 
 
 def open_process(target: Target, *, same_cgroup: bool = True) -> int:

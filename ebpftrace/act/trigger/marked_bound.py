@@ -51,6 +51,16 @@ class MarkedBound:
         """The gain since the snapshot, never below 0."""
         return max(0, self.counted_bytes - self.snapshot_bytes)
 
+    @property
+    def away_bytes(self) -> int:
+        """How far the mark is from what is held."""
+        return self.mark.held_bytes - self.counted_bytes
+
+    def halve(self) -> None:
+        """Set the mark half way to the bound: it is moved to the bound once that is passed."""
+        held = self.counted_bytes + max(1, self.away_bytes // 2)
+        self.mark = replace(self.mark, held_bytes=held)
+
     def judge(self, job: JobSnapshot, reading: GroupReading, time_ns: int) -> Finding | None:
         """The finding for the job as it was read, if its bound is met; else move the mark.
 

@@ -73,8 +73,8 @@ def contents_now(
 
     `folder(cgroup path)` is the folder of a cgroup.
     """
-    cgroups = {job.identity.cgroup_id: job.identity.cgroup for job in snapshot.jobs}
-    path = cgroups.get(cgroup_id, "/")
+    identities = (job.identity for job in snapshot.jobs)
+    path = next((it.cgroup for it in identities if it.cgroup_id == cgroup_id), "/")
     files = None if path == "/" else folder(path)
     contents = None if files is None else read_contents(files)
     return confirmed_now(contents, files) if contents and files else None

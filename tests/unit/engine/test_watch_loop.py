@@ -89,7 +89,8 @@ def test_breach_is_acted_on_at_once(tmp_path: Path, sleeper: ProcessKey) -> None
     scripted.at(1.5, lambda: scripted.breach(sleeper, 100))
     view = scripted.run()
     assert view.times("step") == [1.5]
-    assert ("mark group", GROUP, 64 * MIB) in scripted.probe.asked
+    half_way = (10 + 64) // 2 * MIB
+    assert ("mark group", GROUP, half_way) in scripted.probe.asked
     assert ("read group", GROUP, sleeper.pid) in scripted.probe.asked
 
 

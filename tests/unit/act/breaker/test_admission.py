@@ -11,6 +11,7 @@ from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.breaker.admission import Admission
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.policy.policy import Match, Mode, Policy
+from ebpftrace.act.process.ready import ReadyTargets
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.judge.finding import Subject
 from ebpftrace.ledger import ProcessSnapshot
@@ -45,7 +46,11 @@ def admitted(
     **changes: Any,
 ) -> Incident | str:
     admission = Admission(
-        spending or Spending(), folder=lambda _path: None, moment=now, clock=lambda: 30 * S
+        spending or Spending(),
+        folder=lambda _path: None,
+        moment=now,
+        clock=lambda: 30 * S,
+        ready=ReadyTargets(),
     )
     snapshot = watches.snapshot(watches.job(processes=there))
     finding = watches.finding(subject=Subject(watches.identity()))

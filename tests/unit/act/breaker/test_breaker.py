@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from ebpftrace.act.actions.support.running import Ended
 from ebpftrace.act.audit.log import AuditLog
 from ebpftrace.act.breaker.running_incidents import MAX_INCIDENTS
@@ -15,11 +17,12 @@ from ebpftrace.act.incident.outcome import (
 )
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match
+from ebpftrace.act.process.identity import Target, identify
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.counters import CgroupContents
-from ebpftrace.events import Breached, GroupReading
+from ebpftrace.events import Breached, GroupReading, ProcessKey
 from ebpftrace.judge.finding import Finding, FindingState, Severity
-from ebpftrace.ledger import ProcessState
+from ebpftrace.ledger import ProcessSnapshot, ProcessState
 from ebpftrace.units import MIB
 from tests.support import watches
 from tests.support.breaker_rig import ONCE, BreakerRig, S, kinds, policy
@@ -126,17 +129,63 @@ def test_a_breach_between_two_snapshots_starts_an_incident(rig: BreakerRig) -> N
     process = rig.process(200)
     rig.see(0, process)
     (mark,) = rig.breaker.marks()
-    assert mark.held_bytes == 300 * MIB
-    job = rig.job(process)
-    counters = job.cgroup._replace(contents=CgroupContents(300 * MIB, 0, 0))
-    reading = GroupReading(
-        S, job.identity.cgroup_id, counters, 300 * MIB, {process.key: rig.process(300).counters}
-    )
-    breach = Breached(S, process.key, job.identity.cgroup_id, 300 * MIB, group=True)
+    assert mark.held_bytes == 250 * MIB  # half way
     rig.now_ns = S
+    breach, reading = breach_at(rig, process, 300)
     assert kinds(rig.breaker.handle_breach(breach, reading)) == ["Finding", "StepOutcome"]
     assert rig.started[0].job_held_bytes == 300 * MIB
     assert rig.breaker.marks_after(breach) == ()
+
+
+def breach_at(
+    rig: BreakerRig, process: ProcessSnapshot, mib: int
+) -> tuple[Breached, GroupReading]:
+    """A breach by a process, and what is read of its cgroup after it."""
+    job, held = rig.job(process), mib * MIB
+    cgroup_id = job.identity.cgroup_id
+    counters = job.cgroup._replace(contents=CgroupContents(held, 0, 0))
+    processes = {process.key: rig.process(mib).counters}
+    reading = GroupReading(S, cgroup_id, counters, held, processes)
+    return Breached(S, process.key, cgroup_id, held, group=True), reading
+
+
+def test_process_is_identified_half_way_and_not_again_at_its_breach(
+    rig: BreakerRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = rig.process(200)
+    rig.see(0, process)
+    rig.breaker.marks()
+    rig.now_ns = S
+    half_way, reading = breach_at(rig, process, 250)
+    assert rig.breaker.handle_breach(half_way, reading) == ()
+    (mark,) = rig.breaker.marks_after(half_way)
+    assert mark.held_bytes == 300 * MIB
+    monkeypatch.setattr("ebpftrace.act.process.ready.identify", None)  # called, it would fail
+    breach, reading = breach_at(rig, process, 300)
+    assert kinds(rig.breaker.handle_breach(breach, reading)) == ["Finding", "StepOutcome"]
+    assert rig.started[0].target.key == process.key
+
+
+def test_process_that_is_identified_is_forgotten_at_the_next_snapshot(
+    rig: BreakerRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ProcessKey] = []
+
+    def identified(key: ProcessKey, given_path: str) -> Target:
+        asked.append(key)
+        return identify(key, given_path)
+
+    monkeypatch.setattr("ebpftrace.act.process.ready.identify", identified)
+    process = rig.process(200)
+    rig.see(0, process)
+    rig.breaker.marks()
+    rig.breaker.handle_breach(*breach_at(rig, process, 250))
+    rig.see(0.5, process)
+    rig.breaker.marks()
+    rig.now_ns = S
+    rig.breaker.handle_breach(*breach_at(rig, process, 300))
+    assert asked == [process.key]
+    assert rig.started
 
 
 def test_without_a_snapshot_nothing_is_marked_or_judged(rig: BreakerRig) -> None:

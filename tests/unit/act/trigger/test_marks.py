@@ -229,3 +229,14 @@ def test_a_share_of_a_removed_limit_is_no_bound() -> None:
     rig.see(at(0, 300, limit=GIB))
     assert rig.breach(breach(820), read(0.4, 820)) == ()
     assert rig.after(breach(820)) == []
+
+
+def test_the_nearest_bounds_have_their_first_mark_half_way() -> None:
+    triggers, marks = [Trigger(policy(LEVEL))], Marks(halved=1)
+    near = watches.identity()._replace(key="/ci/near", cgroup_id=7)
+    far, close = at(0, 100).jobs[0], at(0, 200).jobs[0]
+    snapshot = at(0, 100)._replace(jobs=(far, replace(close, identity=near)))
+    for trigger in triggers:
+        list(trigger.fire(snapshot, ()))
+    held = {mark.cgroup_id: mark.held_bytes for mark in marks.for_snapshot(triggers, snapshot)}
+    assert held == {far.identity.cgroup_id: 300 * MIB, 7: 250 * MIB}
