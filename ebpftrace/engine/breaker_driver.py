@@ -1,7 +1,6 @@
 """Passes events, snapshots and commands to the breaker, and its events to the view."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.audit.budget import Moment
@@ -241,5 +240,4 @@ class BreakerDriver:
         self._view.remark(Remark(self._time.unix_ns(), self._time.monotonic_ns(), text))
 
     def _moment(self) -> Moment:
-        unix_ns, boottime_ns = self._time.unix_ns(), self._time.boottime_ns()
-        return replace(Moment.now(), unix_ns=unix_ns, boottime_ns=boottime_ns)
+        return Moment.at(self._time.unix_ns(), self._time.boottime_ns())

@@ -39,7 +39,12 @@ class Moment:
 
     @classmethod
     def now(cls) -> "Moment":
-        return cls(time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME), _boot())
+        return cls.at(time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+
+    @classmethod
+    def at(cls, unix_ns: int, boottime_ns: int) -> "Moment":
+        """A time of this boot."""
+        return cls(unix_ns, boottime_ns, _boot())
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> "Moment":

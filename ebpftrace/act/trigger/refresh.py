@@ -53,10 +53,10 @@ def refresh_job(
 
 def _refresh(process: ProcessSnapshot, now: ProcessCounters) -> ProcessSnapshot:
     """What a process gained since its start includes what it gained since the snapshot."""
-    fresh = replace(process, counters=_still_shared(process.counters, now))
-    gained = fresh.own.held_bytes - process.own.held_bytes
-    total = process.growth.bytes_total + gained
-    return replace(fresh, growth=process.growth._replace(bytes_total=total))
+    now = _still_shared(process.counters, now)
+    gained = now.usage.less(now.inherited).held_bytes - process.own.held_bytes
+    growth = process.growth._replace(bytes_total=process.growth.bytes_total + gained)
+    return replace(process, counters=now, growth=growth)
 
 
 def _still_shared(before: ProcessCounters, now: ProcessCounters) -> ProcessCounters:
