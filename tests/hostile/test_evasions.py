@@ -49,6 +49,22 @@ def calm(group: MemoryCgroup) -> Iterator[Workload]:
         yield victim
 
 
+@contextmanager
+def neighbours() -> Iterator[tuple[MemoryCgroup, MemoryCgroup]]:
+    """Two cgroups between which the user may move processes.
+
+    On v1 these are to be the user's; on v2 what is above both of them as well.
+    """
+    with (
+        memory_cgroup() as above,
+        memory_cgroup(parent=above) as here,
+        memory_cgroup(parent=above) as there,
+    ):
+        for group in (above, here, there):
+            delegate(group)
+        yield here, there
+
+
 @pytest.mark.parametrize(
     ("attack", "scope"),
     [*((attack, scope) for attack in ("plain", *CLAIMS, *SHARERS)
@@ -61,14 +77,12 @@ def test_evader_is_ended_and_the_calm_process_beside_it_is_not(
 ) -> None:
     fuse = f'fuse = {{ bound = "{BOUND_MIB}MiB", of = "{scope}" }}\n'
     with (
-        memory_cgroup() as group,
-        memory_cgroup() as elsewhere,
+        neighbours() as (group, elsewhere),
         calm(group) as victim,
         watching(tmp_path, fuse, group, elsewhere) as protection,
     ):
         watch = protection.watch
-        delegate(group)  # a process may leave only what is its user's as well
-        procs = str(delegate(elsewhere))
+        procs = str(elsewhere.path / "cgroup.procs")
         with evading(group, attack, str(EVADER_MIB), procs.rjust(128, "/")) as evader:
             watch.next_snapshot(SECONDS)
             begin(evader)
@@ -106,14 +120,12 @@ def test_what_keeps_the_memory_of_a_killed_process_ends_with_it(
 ) -> None:
     fuse = f'fuse = {{ bound = "{BOUND_MIB}MiB", of = "process", action = "kill" }}\n'
     with (
-        memory_cgroup() as group,
-        memory_cgroup() as elsewhere,
+        neighbours() as (group, elsewhere),
         calm(group) as victim,
         watching(tmp_path, fuse, group, elsewhere) as protection,
     ):
         watch = protection.watch
-        delegate(group)
-        procs = str(delegate(elsewhere))
+        procs = str(elsewhere.path / "cgroup.procs")
         with evading(group, attack, str(EVADER_MIB), procs) as evader:
             watch.next_snapshot(SECONDS)
             begin(evader)
