@@ -19,6 +19,7 @@ QUICK = (
     "tests/e2e/test_systemd.py",
     "tests/e2e/test_machine.py",
     "tests/hostile/test_deep_cgroups.py",
+    "tests/hostile/test_threaded_cgroups.py",
     "tests/unit/vm/test_vagrant.py",
 )
 """For .ci/run: what the host most likely lacks, v2, systemd, fentry and kprobes."""
@@ -39,6 +40,9 @@ ALL = (
     "tests/kernel",
     "tests/e2e",
     "tests/hostile/test_deep_cgroups.py",
+    "tests/hostile/test_floods.py",
+    "tests/hostile/test_signals.py",
+    "tests/hostile/test_threaded_cgroups.py",
     "tests/unit/vm/test_vagrant.py",
     *(f"--ignore={path}" for path in LEFT_OUT),
 )
