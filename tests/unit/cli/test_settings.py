@@ -102,7 +102,8 @@ def test_policy_check_reports_mistakes_in_the_options(tmp_path: Path) -> None:
     assert done.exit_code == PolicyFileError.exit_code
     assert re.search(r":2:\s+watch\.com:\s+found an unknown key", done.output)
     file.write_text('[watch]\ncomm = "x"\n', encoding="utf-8")
-    assert CliRunner().invoke(policy, ["check", str(file)]).output.endswith(": no policy\n")
+    said = CliRunner().invoke(policy, ["check", str(file)]).output
+    assert " ".join(said.split()).endswith(": no policy")  # a long path wraps the line
 
 
 def test_the_printed_schema_has_every_option() -> None:
