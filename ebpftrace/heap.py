@@ -12,10 +12,11 @@ from collections.abc import Callable
 from ebpftrace.units import KIB, MIB, format_bytes
 
 _OWN_BYTES = 64 * MIB
-_PROCESS_BYTES, _JOB_BYTES = 30 * KIB, 90 * KIB
+_PROCESS_BYTES, _JOB_BYTES = 40 * KIB, 120 * KIB
 """What a watch takes by itself, with all its options, and for each process and for each job
-that have grown and shrunk every second for a quarter of an hour: `bench kept`. At rest it is a
-fifth of that. Each process may be a job of its own, also in a cgroup that it shares."""
+that have grown and shrunk every second for a quarter of an hour, with names as long as can be:
+`bench kept`. Usual names take three quarters of that, and a process at rest a fifth. Each
+process may be a job of its own, also in a cgroup that it shares."""
 
 _PROCESS_STEP = 64
 _STEP_BYTES = _PROCESS_STEP * (_PROCESS_BYTES + _JOB_BYTES)

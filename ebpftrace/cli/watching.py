@@ -84,7 +84,7 @@ _ACTING: tuple[Decorator, ...] = (
                  envvar="EBPFTRACE_MAX_MEMORY", show_envvar=True,
                  help="Resident memory that the watch itself may take, which bounds how many "
                       "processes it watches at a time; at least 72MiB.  [a quarter of the "
-                      "machine's, at least 1GiB]"),
+                      "machine's, at least 1344MiB]"),
 )  # fmt: skip
 
 

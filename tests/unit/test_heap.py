@@ -109,9 +109,9 @@ def test_watch_collects_no_garbage_while_it_imports() -> None:
 @pytest.mark.parametrize(
     ("bound", "processes"),
     [
-        (LEAST_BYTES - 1, 64), (LEAST_BYTES, 64), (128 * MIB, 512), (256 * MIB, 1600),
-        (DEFAULT_LEAST_BYTES - 1, 8128), (DEFAULT_LEAST_BYTES, 8192), (GIB, 8192),
-        (2 * GIB, 16_384), (8 * GIB, 65_536), (600 * GIB, 65_536),
+        (LEAST_BYTES - 1, 64), (LEAST_BYTES, 64), (128 * MIB, 384), (256 * MIB, 1216),
+        (DEFAULT_LEAST_BYTES - 1, 8128), (DEFAULT_LEAST_BYTES, 8192), (GIB, 6144),
+        (3 * GIB, 16_384), (11 * GIB, 65_536), (600 * GIB, 65_536),
     ],
 )  # fmt: skip
 def test_tables_have_room_for_what_fits_below_the_bound(bound: int, processes: int) -> None:
@@ -120,7 +120,7 @@ def test_tables_have_room_for_what_fits_below_the_bound(bound: int, processes: i
 
 def test_default_is_a_quarter_of_the_memory_and_never_less_than_the_usual_tables_need() -> None:
     assert default_bound(24 * GIB) == 6 * GIB
-    assert default_bound(GIB) == default_bound(None) == GIB
+    assert default_bound(GIB) == default_bound(None) == 1344 * MIB
 
 
 class Process:

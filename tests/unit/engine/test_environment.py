@@ -67,13 +67,13 @@ def test_only_failures_to_protect_the_process_are_reported(
     [
         (GIB, None, 8192),
         (4 * GIB, None, 8192),
-        (8 * GIB, None, 16_384),
+        (12 * GIB, None, 16_384),
         (24 * GIB, None, 16_384),
-        (32 * GIB, None, 65_536),
+        (48 * GIB, None, 65_536),
         (64 * GIB, None, 65_536),
         (64 * GIB, GIB, 8192),
         (64 * GIB, 6 * GIB, 8192),
-        (64 * GIB, 32 * GIB, 65_536),
+        (64 * GIB, 48 * GIB, 65_536),
     ],
 )
 def test_there_is_room_for_as_many_processes_as_memory_allows(
