@@ -9,6 +9,7 @@ package: it must be small, and work when the watch is long gone.
 """
 
 import ctypes
+import errno
 import os
 import signal
 import struct
@@ -32,6 +33,7 @@ _NUMBER = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le
 _LOOKUP, _DELETE, _NEXT_KEY = 1, 3, 4  # enum bpf_cmd, include/uapi/linux/bpf.h
 _MAX_KEYS = 1 << 16  # a walk restarts where its key was removed; this ends it
 _NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_START, _DIGITS = 19, 20  # in a stat file after the name; of a number there
 _STOPPED_IN = b"do_signal_stop"  # wchan
 _PR_SET_NAME = 15
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
@@ -45,7 +47,7 @@ def sweep(map_fd: int, running: set[int]) -> int:
 
     Pass the same `running` to each sweep. A process that runs at two sweeps was resumed by
     another program and is removed from the map: from then on we do not resume it. At the
-    first sweep its stop may still be pending.
+    first sweep its stop may still be pending. OSError where the map cannot be read.
     """
     resumed = 0
     for pid, start_boottime_ns in _stopped(map_fd):
@@ -61,27 +63,33 @@ def sweep(map_fd: int, running: set[int]) -> int:
     return resumed
 
 
-def is_stopped(pid: int, start_boottime_ns: int) -> bool:
+def is_stopped(pid: int, start_boottime_ns: int, proc: str = "/proc") -> bool:
     """Whether this very process is stopped, or SIGSTOP is pending.
 
     Threads stop one by one, and the first one may have ended. A stopped process in a frozen
     cgroup of v1 is in state D, as every frozen one (since 6.1, f5d39b020809 "freezer,sched:
     Rewrite core freezer logic"), and is stopped again once it is thawed.
+
+    OSError, and no other, also where a file of it is not as it should be.
     """
-    if not _is_same(pid, start_boottime_ns):
+    if not _is_same(pid, start_boottime_ns, proc):
         return False
-    for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 (pathlib is large)
-        task = f"/proc/{pid}/task/{thread}"
+    for thread in os.listdir(f"{proc}/{pid}/task"):  # noqa: PTH208 (pathlib is large)
+        task = f"{proc}/{pid}/task/{thread}"
         state = _fields(f"{task}/stat")[0]
         if state in (b"T", b"t") or (state == b"D" and _read(f"{task}/wchan") == _STOPPED_IN):
             return True
     # At newlines alone, which the kernel escapes in the process's name: see text.py.
-    for line in _read(f"/proc/{pid}/status").split(b"\n"):
-        if line.startswith((b"ShdPnd:", b"SigPnd:")):
-            pending = int(line.split()[1], 16)
-            if pending >> signal.SIGSTOP - 1 & 1:
-                return True
-    return False
+    lines = _read(f"{proc}/{pid}/status").split(b"\n")
+    return any(_has_stop(line) for line in lines if line.startswith((b"ShdPnd:", b"SigPnd:")))
+
+
+def _has_stop(line: bytes) -> bool:
+    """Whether SIGSTOP is among the pending signals that the line lists."""
+    try:
+        return bool(int(line.partition(b":")[2], 16) >> signal.SIGSTOP - 1 & 1)
+    except ValueError:
+        raise _malformed() from None
 
 
 def send(pid: int, start_boottime_ns: int, number: int) -> None:
@@ -167,14 +175,24 @@ def _bpf(
     return True
 
 
-def _is_same(pid: int, start_boottime_ns: int) -> bool:
+def _is_same(pid: int, start_boottime_ns: int, proc: str = "/proc") -> bool:
     """Whether the pid is still that process."""
-    return start_boottime_ns // _NS_PER_TICK == int(_fields(f"/proc/{pid}/stat")[19])
+    start = _fields(f"{proc}/{pid}/stat")[_START]
+    if not start.isdigit() or len(start) > _DIGITS:
+        raise _malformed()
+    return start_boottime_ns // _NS_PER_TICK == int(start)
 
 
 def _fields(path: str) -> list[bytes]:
-    """The fields of a stat file, from the state on."""
-    return _read(path).rpartition(b") ")[2].split()
+    """The fields of a stat file, from the state on, with the start time among them."""
+    fields = _read(path).rpartition(b") ")[2].split()
+    if len(fields) <= _START:
+        raise _malformed()
+    return fields
+
+
+def _malformed() -> OSError:
+    return OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
 
 
 def _read(path: str) -> bytes:
@@ -196,8 +214,16 @@ def main() -> None:
     message = os.read(pipe, 1)
     began, running = time.monotonic(), set[int]()
     seconds = _IN_FLIGHT_SECONDS if message == END else SWEEP_SECONDS
-    while sweep(map_fd, running) or time.monotonic() < began + seconds:
+    while _swept(map_fd, running) or time.monotonic() < began + seconds:
         time.sleep(_SWEEP_EVERY_SECONDS)
+
+
+def _swept(map_fd: int, running: set[int]) -> int:
+    """`sweep`, which the next one makes up for where it fails: nothing ends the watchdog."""
+    try:
+        return sweep(map_fd, running)
+    except Exception:  # nothing reads what it would say
+        return 0
 
 
 if __name__ == "__main__":

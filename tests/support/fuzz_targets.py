@@ -1,7 +1,7 @@
 """What reads bytes that a job can choose, each as a function of those bytes."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,12 +21,14 @@ from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.reading import stuck
 from ebpftrace.jobs import JobResolver
 from ebpftrace.jobs.identity import JobIdentity
+from ebpftrace.probe import watchdog
 from ebpftrace.probe.records import RECORDS, RecordDecoder
 from ebpftrace.probe.structs import StructDecoder
 from ebpftrace.process_names import executed_name
 from ebpftrace.text import PATH_LIMIT, clean
 
 PID = 4711
+_STAT = b"4711 (sh) S 1 " + b"0 " * 17 + b"99 0 0\n"
 MOST_STEPS = 100_000
 _STRUCTS = StructDecoder(calls=True, cpus=4, watermarks=True)
 _POLICY = Policy(
@@ -55,7 +57,7 @@ def folder() -> Iterator[Path]:
     with TemporaryDirectory(prefix="ebpftrace-fuzz-") as made:
         process = Path(made) / f"proc/{PID}"
         process.mkdir(parents=True)
-        (process / "stat").write_bytes(b"4711 (sh) S 1 " + b"0 " * 17 + b"99 0 0\n")
+        (process / "stat").write_bytes(_STAT)
         (process / "cmdline").write_bytes(b"sh\0")
         yield Path(made)
 
@@ -66,6 +68,25 @@ def _of_process(name: str, *reads: Callable[[Path], object]) -> Callable[[Path, 
         return [each(folder) for each in reads]
 
     return read
+
+
+def _is_stopped(root: Path) -> None:
+    """As the watchdog finds it out, which survives no error but OSError."""
+    process = root / f"proc/{PID}"
+    thread = process / f"task/{PID}"
+    thread.mkdir(parents=True)
+    (process / "status").touch()
+    (thread / "wchan").touch()
+    (thread / "stat").write_bytes((process / "stat").read_bytes())
+    start = proc.read_stat(PID, root / "proc")
+    for start_ns in (0, start.start_boottime_ns if start else 1):
+        with suppress(OSError):
+            watchdog.is_stopped(PID, start_ns, str(root / "proc"))
+    (process / "stat").write_bytes(_STAT)  # of the process; the thread's is what is fuzzed
+    start = proc.read_stat(PID, root / "proc")
+    assert start is not None
+    with suppress(OSError):
+        watchdog.is_stopped(PID, start.start_boottime_ns, str(root / "proc"))
 
 
 def _cmdline(folder: Path) -> object:
@@ -179,6 +200,7 @@ TARGETS = {
             lambda root: proc.read_stat(PID, root / "proc"),
             lambda root: proc.is_dying(PID, root / "proc"),
             lambda root: proc.living_thread(PID, root / "proc"),
+            _is_stopped,
         )),
         FuzzTarget("status", _of_process(
             "status",
@@ -186,6 +208,7 @@ TARGETS = {
             lambda root: tracers._ids(PID, root / "proc"),
             lambda root: stuck.owner_of(PID, root / "proc"),
             lambda root: proc.is_dying(PID, root / "proc"),
+            _is_stopped,
         )),
         FuzzTarget("smaps_rollup", _of_process(
             "smaps_rollup",

@@ -100,6 +100,28 @@ def test_process_that_has_ended_does_not_keep_others_stopped(
     until(lambda: state(sleeper) == "S")
 
 
+@pytest.mark.parametrize("content", [b"", b"4711 (sh) R 1", b"4711 (sh) R" + b" x" * 40])
+def test_malformed_files_of_one_process_do_not_keep_others_stopped(
+    monkeypatch: pytest.MonkeyPatch, stopped: StoppedMap, sleeper: int, content: bytes
+) -> None:
+    read = watchdog._read
+    monkeypatch.setattr(
+        watchdog, "_read", lambda path: content if f"/{os.getpid()}/" in path else read(path)
+    )
+    stop(sleeper)
+    stopped.starts = {os.getpid(): 1, sleeper: start_of(sleeper)}
+    assert watchdog.sweep(-1, set()) == 1
+    until(lambda: state(sleeper) == "S")
+
+
+def test_sweep_that_fails_does_not_end_the_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_fd: int) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(watchdog, "_stopped", fail)
+    assert watchdog._swept(-1, set()) == 0
+
+
 def test_pending_stop_counts_as_stopped(monkeypatch: pytest.MonkeyPatch, sleeper: int) -> None:
     until(lambda: state(sleeper) == "S")
     start = start_of(sleeper)
