@@ -241,6 +241,9 @@ int forget_process(struct bpf_raw_tracepoint_args *ctx)
         }
     }
     release(mm);
+    u64 *its_mm = process_mm.lookup(&tgid);
+    if (its_mm && *its_mm != mm)
+        return 0; /* it has executed another program, which is tracked */
     process_mm.delete(&tgid);
     unfollow(tgid);
     return 0;

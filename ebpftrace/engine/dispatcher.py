@@ -20,7 +20,6 @@ from ebpftrace.events import (
     FuseBlown,
     LossesRead,
     ProcessExited,
-    ProcessKey,
     ProcessMoved,
     ProcessRead,
     ProcessRenamed,
@@ -42,9 +41,6 @@ if TYPE_CHECKING:
 
 _PATIENCE_NS = 300_000_000
 """How long after a signal to end starts and moves are still completed from /proc."""
-
-_MOST_AHEAD = 4096
-"""Events that may wait in the queue while a start is completed; more stay in the ring."""
 
 
 class EventDispatcher:
@@ -154,24 +150,11 @@ class EventDispatcher:
             return "every named cgroup is gone"
         return ""
 
-    def _executed_since(self, key: ProcessKey) -> bool:
-        """Whether the kernel has reported that a process became another program.
-
-        Also True where that is not known yet, since more has happened than can be read now.
-        """
-        if len(self._queue) > _MOST_AHEAD:
-            return True
-        self._queue.extend(self._probe.events())
-        return not self._probe.caught_up or any(
-            isinstance(event, ProcessExited) and event.executed and event.key == key
-            for event in self._queue
-        )
-
     def _start(self, event: ProcessStarted) -> None:
         if not self._memory.admits(len(self.tracked)):
             self._probe.drop(event)
             return
-        accepted = self.tracked.accept(event, self._executed_since)
+        accepted = self.tracked.accept(event, self._probe.is_unchanged)
         if accepted is None:
             if event.key not in self.tracked.undecided:
                 self._probe.drop(event)

@@ -53,15 +53,15 @@ class ProcessFilter:
         self._remarked: set[str] = set()
 
     def accept(
-        self, event: ProcessStarted, executed_since: Callable[[ProcessKey], bool]
+        self, event: ProcessStarted, is_unchanged: Callable[[ProcessStarted], bool]
     ) -> ProcessStarted | None:
         """The event with what /proc adds to it; None if the process does not match.
 
         None also for one that `undecided` has then: ask about it again at the next reading.
 
-        `executed_since` says whether the process has executed another program, which /proc
-        then describes. It is called after /proc was read, and only where a program's file
-        decides.
+        `is_unchanged` says whether the process has executed no other program since, which
+        /proc would describe. It is called after /proc was read, and only where a program's
+        file decides.
         """
         parent = self._by_pid.get(event.parent_pid)
         if event.how is StartCause.FORK:
@@ -77,7 +77,7 @@ class ProcessFilter:
             reported, event = event, self._with_role(event, _complete(event))
             try:
                 matches = self._is_named(event) and (not self._by_file or self._matches(event))
-                if self._by_file and executed_since(event.key):
+                if self._by_file and not is_unchanged(reported):
                     event = reported
                     matches = self._matches(event, replaced=True)
             except AskLaterError:

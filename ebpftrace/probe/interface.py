@@ -142,6 +142,12 @@ class Probe(Protocol):
         A look at all tasks; of very many sharers not all are found.
         """
 
+    def is_unchanged(self, event: ProcessStarted) -> bool:
+        """Whether a process that started so has neither ended nor executed a program since.
+
+        That does not depend on what has been read of the events.
+        """
+
     def drop(self, event: ProcessStarted) -> None:
         """Stop tracking a process that does not match the selection after all.
 

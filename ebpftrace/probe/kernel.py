@@ -174,10 +174,7 @@ class KernelProbe:
         return self._rings.caught_up
 
     def events(self) -> list[Event]:
-        """The next slice of what happened, in the kernel's order.
-
-        Breaches and stops come first as long as there are more records than a slice.
-        """
+        """The next slice of what happened, in order; breaches first if there is more."""
         return self._reports.events(self._rings)
 
     def breaches(self) -> list[Breached]:
@@ -191,8 +188,7 @@ class KernelProbe:
     def read(self, now_ns: int) -> list[Event]:
         """Everything that is tracked, exact at this moment, after what happened before.
 
-        A start or an exit whose record did not fit the ring is reported here, late, from the
-        map: no process is lost, only its timing.
+        A start or an exit whose record did not fit the ring is reported here, late.
         """
         return self._reading.read(now_ns)
 
@@ -212,6 +208,10 @@ class KernelProbe:
         """The same for all tracked processes of a memory cgroup together."""
         if self._marks is not None:
             self._marks.set_group(cgroup_id, held_bytes)
+
+    def is_unchanged(self, event: ProcessStarted) -> bool:
+        """Whether a process that started so has neither ended nor executed a program since."""
+        return self._processes.is_unchanged(event)
 
     def drop(self, event: ProcessStarted) -> None:
         """Stop tracking a process that does not match, unless it has executed another since."""

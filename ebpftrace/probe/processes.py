@@ -65,14 +65,10 @@ class Processes:
 
     def mm_of(self, key: ProcessKey) -> int | None:
         """The process's key in the kernel side's maps; None if it is not tracked."""
-        known = self._known.get(key)
-        return None if known is None else known.mm
+        return self._known[key].mm if key in self._known else None
 
     def started(self, event: ProcessStarted, entry: TrackedEntry) -> bool:
-        """A start was reported; `entry` is what the map had then.
-
-        False if `repair` has reported it before its record was read.
-        """
+        """Whether a reported start is new, none of `repair`; `entry` is what the map had."""
         key = event.key
         repaired = key in self._repaired_ns
         if repaired and (self._known[key].mm == entry.mm or self._is_outdated(event)):
@@ -144,7 +140,7 @@ class Processes:
         """Remove those of these that are still left: no process shares them any more."""
         for mm in mms:
             data = bpf.lookup(self._map, struct.pack("=Q", mm), self._size)
-            if data is not None and left_mm(data) is not None:
+            if data and left_mm(data) is not None:
                 self._remove(mm, 0)
 
     def read(self, entry: TrackedEntry) -> TrackedEntry | None:
@@ -166,9 +162,8 @@ class Processes:
 
         The `ended` are removed from `entries` and from the map. `written` returns how much
         the ring has ever contained. An entry is removed after the record of its end was
-        written: so an end whose record may be in there when the entry is found to be gone is
-        reported here only once `has_read` says that it was not. Where the `entries` are not
-        the `whole` map, only those that are in it are compared.
+        written: such an end is reported here only once `has_read` says that its record was not
+        in there. Only what is in `entries` is compared where they are not the `whole` map.
         """
         for key in ended:
             entry = entries.pop(key)
@@ -208,6 +203,11 @@ class Processes:
         entry = self._entry(self._tracked_mm(key.pid) or 0)
         if entry is not None and entry.key == key:
             yield self._start(now_ns, entry)
+
+    def is_unchanged(self, event: ProcessStarted) -> bool:
+        """Whether it has the memory that it started with: each exec gives it another."""
+        is_latest = self._started_ns.get(event.key) == event.time_ns
+        return is_latest and self._tracked_mm(event.key.pid) == self.mm_of(event.key)
 
     def drop(self, event: ProcessStarted) -> None:
         """Stop tracking it, unless it has executed another program since."""

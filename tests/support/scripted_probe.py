@@ -78,10 +78,12 @@ class ScriptedProbe:
         self.on_slice: Callable[[], object] = lambda: None  # called as events are taken
         self.on_read: Callable[[], object] = lambda: None
         self._ring: list[Event] = []
+        self._emitted: list[Event] = []
 
     def emit(self, *events: Event) -> None:
         """Report these now; `fd` is readable until they are taken."""
         self._ring += events
+        self._emitted += events
         os.eventfd_write(self.fd, 1)
 
     def hold(self, key: ProcessKey, mib: float) -> None:
@@ -147,6 +149,14 @@ class ScriptedProbe:
 
     def sharers(self, keys: Collection[ProcessKey]) -> list[ProcessKey]:
         return [sharer for key in keys for sharer in self.shared.get(key, ())]
+
+    def is_unchanged(self, event: ProcessStarted) -> bool:
+        return not any(
+            isinstance(later, ProcessExited)
+            and later.key == event.key
+            and later.time_ns >= event.time_ns
+            for later in self._emitted
+        )
 
     def drop(self, event: ProcessStarted) -> None:
         self.asked.append(("drop", event.key.pid))

@@ -261,10 +261,9 @@ def test_start_that_executed_another_program_since_is_judged_by_its_record(
     """/proc describes the next program by then; the record has the first one's path."""
     dispatch = Dispatching(tmp_path, Selection(exes=("/usr/bin/gopls",)))
     first = STARTED._replace(program="/usr/bin/gopls")
-    dispatch.probe.emit(EXITED._replace(executed=True), CgroupMade(BEGAN_NS, 8, "/late"))
+    dispatch.probe.emit(EXITED._replace(executed=True))
     dispatch(first)
-    assert dispatch.notes() == ["exec", "exit"]
-    assert dispatch.paths.path(8) == "/late"  # what was found in the ring is not lost
+    assert dispatch.notes() == ["exec"]
 
 
 def test_watch_of_pids_ends_with_the_last_of_them(tmp_path: Path) -> None:

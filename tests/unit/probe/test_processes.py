@@ -176,6 +176,27 @@ def test_dropped_process_is_removed_from_the_map(processes: Processes, maps: Fak
     assert maps.maps["processes"] == {}
 
 
+@pytest.mark.parametrize("repaired", [False, True])
+def test_start_is_unchanged_until_the_process_executes_a_program(
+    processes: Processes, maps: FakeMaps, repaired: bool
+) -> None:
+    """However many records of other processes are not read yet."""
+    maps.put("processes", MM, process_struct())
+    if repaired:
+        (event,) = processes.repair(9, processes.entries())
+        assert isinstance(event, ProcessStarted)
+    else:
+        event = started(processes, process_struct())
+    assert processes.is_unchanged(event)
+    maps.put("processes", MM + 1, process_struct(mm=MM + 1))
+    assert not processes.is_unchanged(event)
+    later = started(processes, process_struct(mm=MM + 1), time_ns=10)
+    assert processes.is_unchanged(later)
+    assert not processes.is_unchanged(event)
+    del maps.maps["process_mm"]
+    assert not processes.is_unchanged(later)
+
+
 def test_drop_of_an_earlier_program_keeps_the_process(processes: Processes) -> None:
     earlier = started(processes, process_struct(), time_ns=5)
     started(processes, process_struct(), time_ns=6)
