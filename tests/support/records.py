@@ -198,6 +198,13 @@ def process_of(snapshot: Record, pid: int) -> Record:
     raise AssertionError(f"pid {pid} is not there")
 
 
+def held_bytes(snapshot: Record, pid: int) -> int:
+    """What a process of a snapshot holds: anon, shmem and swap."""
+    usage = process_of(snapshot, pid)["usage"]
+    held: int = usage["anon_bytes"] + usage["shmem_bytes"] + usage["swap_bytes"]
+    return held
+
+
 def holds(pid: int) -> Callable[[Record], bool]:
     """Is it a snapshot with this process in it?"""
 
