@@ -172,10 +172,13 @@ static inline void stop(struct process *process, u32 of, s64 held, s64 measured,
     }
     if (!failed && !stopped_paths.insert(&tgid, &process->path))
         count_entry(TABLE_STOPPED, &process->path);
+    if (failed && !resumed && !filled)
+        return; /* stopped again: user space knows of the first time */
     record.header.type = RECORD_STOP;
     record.header.size = sizeof(record);
     record.header.time = record.stop.time;
-    if (urgent.ringbuf_output(&record, sizeof(record), 0))
+    if (!stop_fits(&process->path, now, sizeof(record)) ||
+        urgent.ringbuf_output(&record, sizeof(record), 0))
         lost(LOSS_RING_OTHER); /* user space finds it in `stopped` */
 }
 

@@ -1,34 +1,42 @@
-/* The two rings, and how much of one a job may have.
+/* The two rings, and how much of them a job may have.
+ *
+ * Of `records` a job could fill all by forking or executing in a loop, so that nothing of the
+ * other jobs fitted: it has a quota, as of the tables (quota.h), which is renewed whenever user
+ * space has read everything, or as much as the ring holds.
  *
  * User space reads `urgent` before and between the others, so that a breach or a stop never
- * waits for them. It has no quotas, but room for all of them (`urgent_bytes` in settings.py).
- * Of `records` a job could fill all by forking or executing in a loop, so
- * that nothing of the other jobs fitted: it has a quota, as of the tables (quota.h), which is
- * renewed whenever user space has read everything, or as much as the ring holds. */
+ * waits for them. A breach is reported once for each bound that user space sets, and there is
+ * room for one of each process and each cgroup (`urgent_bytes` in settings.py). Processes that
+ * are stopped at their cgroup's bound, killed and started anew would keep user space from
+ * everything else: of them a job has a quota, which is renewed by time, since what was read is
+ * not handled yet. The stops beyond it are found in `stopped` by the next reading. */
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 BPF_RINGBUF_OUTPUT(urgent, URGENT_PAGES);
-BPF_ARRAY(ring_round, u64, 1); /* user space counts it up, which renews all quotas */
-BPF_ARRAY(cgroup_records, struct ring_share, 1); /* of all cgroups made and removed */
+BPF_ARRAY(ring_round, u64, 1); /* user space counts it up, which renews quotas of `records` */
+BPF_ARRAY(cgroup_records, struct share, 1); /* of all cgroups made and removed */
 
 #define RING_PART 4 /* instead of QUOTA_PART: a start comes late if it does not fit */
 
-/* Whether the processes of a cgroup may have so much more of `records`. */
-static inline int record_fits(struct quota_path *path, s64 size)
+#define STOPS_ROUND_SHIFT 28 /* 0.27 s */
+#define STOPS_BYTES (1 << 14)
+
+/* Whether the processes of a cgroup may have so much more of a ring in this round. */
+static inline int share_fits(struct quota_path *path, u32 which, u64 round, s64 most, s64 size)
 {
     u32 zero = 0;
-    u64 *round = ring_round.lookup(&zero);
     struct quota *blank = blank_quota.lookup(&zero);
-    if (!round || !blank)
+    if (!blank)
         return 0;
-    s64 none = blank->used, quota = RING_BYTES + none, above = none;
+    s64 none = blank->used, quota = most + none, above = none;
     u64 fits = ~none;
     for_each(level, QUOTA_LEVELS) {
         u64 id = path->ids[level];
         struct quota *node = id ? quotas.lookup(&id) : NULL;
         if (!node)
             continue;
-        s64 bytes = node->bytes & ~bits_if_any(node->round ^ *round);
+        struct share *share = &node->shares[which];
+        s64 bytes = share->bytes & ~bits_if_any(share->round ^ round);
         quota = quota_below(quota, level, above, bytes, RING_PART);
         fits &= bits_if_less(bytes + size, quota + 1) | ~bits_if_any(level);
         above = bytes;
@@ -40,13 +48,26 @@ static inline int record_fits(struct quota_path *path, s64 size)
         struct quota *node = id ? quotas.lookup(&id) : NULL;
         if (!node)
             continue;
-        if (node->round != *round) {
-            node->round = *round;
-            node->bytes = 0;
+        struct share *share = &node->shares[which];
+        if (share->round != round) {
+            share->round = round;
+            share->bytes = 0;
         }
-        __sync_fetch_and_add(&node->bytes, size);
+        __sync_fetch_and_add(&share->bytes, size);
     }
     return 1;
+}
+
+static inline int record_fits(struct quota_path *path, s64 size)
+{
+    u32 zero = 0;
+    u64 *round = ring_round.lookup(&zero);
+    return round && share_fits(path, SHARE_RECORDS, *round, RING_BYTES, size);
+}
+
+static inline int stop_fits(struct quota_path *path, u64 now, s64 size)
+{
+    return share_fits(path, SHARE_STOPS, now >> STOPS_ROUND_SHIFT, STOPS_BYTES, size);
 }
 
 /* The same for the record of a cgroup that is made or removed, and of no process: an eighth of
@@ -55,7 +76,7 @@ static inline int cgroup_record_fits(u32 size)
 {
     u32 zero = 0;
     u64 *round = ring_round.lookup(&zero);
-    struct ring_share *share = cgroup_records.lookup(&zero);
+    struct share *share = cgroup_records.lookup(&zero);
     if (!round || !share)
         return 0;
     if (share->round != *round) {

@@ -44,13 +44,20 @@ struct quota_path {
 enum table { TABLE_PROCESSES, TABLE_CGROUPS, TABLE_LINEAGE, TABLE_RECLAIM, TABLE_STOPPED,
              TABLE_QUOTAS, TABLES };
 
+/* What was written to a ring in one round; see ring.h. */
+struct share {
+    u64 round;
+    s64 bytes;
+};
+
+enum { SHARE_RECORDS, SHARE_STOPS, SHARES };
+
 /* What the processes in a cgroup and in all below it have; see quota.h. */
 struct quota {
     u64 parent; /* kernfs id; 0: this is the root */
     s64 entries[TABLES];
     s64 used; /* all of them but those of `quotas` */
-    u64 round; /* of the ring: see ring.h */
-    s64 bytes; /* written to it in that round */
+    struct share shares[SHARES]; /* of the rings: see ring.h */
 };
 
 struct call_count {
@@ -148,12 +155,6 @@ struct limit_level {
 struct reclaim {
     u64 since; /* CLOCK_MONOTONIC, ns */
     struct quota_path path;
-};
-
-/* What was written to the ring in one round; see ring.h. */
-struct ring_share {
-    u64 round;
-    u64 bytes;
 };
 
 struct cgroup_counters {

@@ -206,7 +206,7 @@ def _below(known: Mapping[int, QuotaEntries]) -> Counter[int]:
 
 
 def _decode(data: bytes) -> QuotaEntries:
-    parent, *entries, used, _round, _bytes = QUOTA.unpack(data)
+    parent, *entries, used, _, _, _, _ = QUOTA.unpack(data)
     return QuotaEntries(
         parent, dict(zip(_TABLES, entries, strict=False)), entries[_QUOTAS], used
     )

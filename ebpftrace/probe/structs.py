@@ -29,7 +29,7 @@ LOSSES = (
 """enum loss, in its order: names of what was missed."""
 
 FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, resumed
-QUOTA = struct.Struct("=Q6qqQq")  # struct quota: parent, entries, used, round, bytes
+QUOTA = struct.Struct("=Q6qqQqQq")  # struct quota: parent, entries, used, shares
 PARTS_OF_LIMIT = 10_000
 
 _CALLS = ("other", "mmap", "munmap", "brk", "mremap")

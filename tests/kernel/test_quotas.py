@@ -207,11 +207,11 @@ def test_entries_that_are_counted_wrongly_are_counted_anew(by: int) -> None:
             fd = observer.probe._programs.map_fd("quotas")
             for cgroup_id in (ROOT_ID, group.id):
                 key = struct.pack("=Q", cgroup_id)
-                parent, *entries, used, round_, size = QUOTA.unpack(
+                parent, *entries, used, a, b, c, d = QUOTA.unpack(
                     bpf.lookup(fd, key, QUOTA.size) or b""
                 )
                 counts = [count + by for count in entries]
-                value = QUOTA.pack(parent, *counts, used + by * len(names), round_, size)
+                value = QUOTA.pack(parent, *counts, used + by * len(names), a, b, c, d)
                 bpf.update(fd, key, value)
             assert len(tables.wrong_quotas()) == 2 * (len(names) + 1)
             until(lambda: not wrong(observer))

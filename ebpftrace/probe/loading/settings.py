@@ -60,10 +60,11 @@ def resized_tables(
 
 
 def urgent_bytes(sizes: Mapping[SharedTable, int]) -> int:
-    """Of the ring for breaches and stops, which has no quotas.
+    """Of the ring for breaches and stops.
 
-    There is room for a breach of each process and of each cgroup, and for all stops that there
-    can be at a time: so one job does not fill it, whatever it does.
+    There is room for a breach of each process and of each cgroup, which is reported once for
+    each bound that user space sets, and for all stops that there can be at a time, of which
+    each job has a share (bpf/ring.h): so one job does not fill it, whatever it does.
     """
     breaches = sizes[SharedTable.PROCESSES] + sizes[SharedTable.CGROUPS]
     needed = breaches * _BREACH_BYTES + sizes[SharedTable.STOPPED] * _STOP_BYTES

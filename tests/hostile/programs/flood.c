@@ -5,6 +5,7 @@
  *   flood hop PROCS PROCS moves between two cgroups, by their files cgroup.procs
  *   flood shells          four shells, each of which runs /bin/true again and again
  *   flood grow N          N processes, each of which takes a page every 50 ms, up to 4 MiB
+ *   flood stops N         N processes that take 4 MiB, killed and started anew one by one
  *   flood crowd N         N processes that sleep
  *   flood tour DIR N      one process that goes through N new cgroups below DIR, and back
  *   flood spread DIR N    N processes that sleep, each in a new cgroup below DIR
@@ -17,6 +18,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +78,35 @@ static int grow(int processes)
                 pause();
         }
     return waitpid(-1, NULL, 0) < 0;
+}
+
+static pid_t grown(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        char *memory = malloc(GROWTH);
+        for (int at = 0; memory && at < GROWTH; at += 4096)
+            memory[at] = 1;
+        for (;;)
+            pause();
+    }
+    return child;
+}
+
+static int stops(int processes)
+{
+    pid_t *children = calloc(processes, sizeof(*children));
+    if (!children)
+        return 1;
+    for (int n = 0;; n = (n + 1) % processes) {
+        if (children[n]) {
+            kill(children[n], SIGKILL);
+            waitpid(children[n], NULL, 0);
+        }
+        children[n] = grown();
+        if (children[n] < 0)
+            return 1;
+    }
 }
 
 static int crowd(int processes)
@@ -170,6 +201,8 @@ int main(int argc, char **argv)
         return run_shells();
     if (!strcmp(argv[1], "grow") && argc == 3)
         return grow(atoi(argv[2]));
+    if (!strcmp(argv[1], "stops") && argc == 3)
+        return stops(atoi(argv[2]));
     if (!strcmp(argv[1], "crowd") && argc == 3)
         return crowd(atoi(argv[2]));
     if (!strcmp(argv[1], "tour") && argc == 4)
