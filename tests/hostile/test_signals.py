@@ -22,7 +22,7 @@ grace = "0s"
 cooldown = "0s"
 capture = false
 when = [{ detector = "level", bound = "160MiB", of = "process" }]
-then = [{ action = "signal", grace = "300ms" }]
+then = [{ action = "signal", grace = "2s" }]
 """
 OPTIONS = ("--comm", "evade-*", "--interval", "200ms")
 
