@@ -2,11 +2,13 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from ebpftrace.host.cgroups import memory_cgroup as cgroup_of
+from ebpftrace.host.cgroups import v1_cgroup
 from tests.support.acting import SECONDS
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, write
 from tests.support.delegation import UNPRIVILEGED, made_below
@@ -85,6 +87,27 @@ def freezer_of(group: MemoryCgroup) -> Iterator[Path]:
         folder.rmdir()
 
 
+@contextmanager
+def also_in_pids(pid: int, group: MemoryCgroup, below: str) -> Iterator[None]:
+    """A process, on v1, in a cgroup of such a name that /proc/PID/cgroup lists first."""
+    top = Path("/sys/fs/cgroup/pids")
+    if group.version == 2 or not top.is_dir():
+        yield
+        return
+    folder = top / group.path.name / below
+    folder.mkdir(parents=True)
+    try:
+        write(folder / "cgroup.procs", pid)
+        yield
+    finally:
+        with suppress(OSError):  # it has ended
+            write(top / "cgroup.procs", pid)
+        until(lambda: not (folder / "cgroup.procs").read_text())
+        while folder != top:
+            folder.rmdir()
+            folder = folder.parent
+
+
 @pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85"])
 def test_cgroup_named_like_more_lines_of_proc_is_ended_and_no_other_frozen(
     tmp_path: Path, separator: str
@@ -102,11 +125,16 @@ def test_cgroup_named_like_more_lines_of_proc_is_ended_and_no_other_frozen(
         seen = tmp_path / "seen"
         policy = FREEZE.format(state=state, seen=seen)
         options = ("--comm", "evade-*", "--interval", "200ms")
+        below = separator.join(lines)
         with (
-            made_below(group, separator.join(lines)) as hostile,
+            made_below(group, below) as hostile,
             protected_watch(tmp_path, *options, policies=policy, scope=[group]) as protection,
             evading(hostile, "plain", "300") as evader,
+            also_in_pids(evader.pid, group, below),
         ):
+            assert v1_cgroup(evader.pid, "freezer") in ("/", "")
+            until(lambda: (cgroup_of(evader.pid) or "").endswith(lines[-1].rpartition("/")[2]))
+            assert cgroup_of(evader.pid) == f"{group.name}/{below}"
             protection.watch.next_snapshot(SECONDS)
             begin(evader)
             protection.works()
