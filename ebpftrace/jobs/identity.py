@@ -3,6 +3,21 @@
 from typing import NamedTuple
 
 
+class RunOrigin(NamedTuple):
+    """What a CI run is of, in its own words: for people, and no part of the identity.
+
+    "" for what the CI system does not say. `url` is the run's page.
+    """
+
+    repository: str = ""
+    workflow: str = ""
+    job: str = ""
+    url: str = ""
+
+
+NO_ORIGIN = RunOrigin()
+
+
 class JobIdentity(NamedTuple):
     """Which job a process belongs to, and how that is known.
 
@@ -27,6 +42,7 @@ class JobIdentity(NamedTuple):
     recurring: str = ""
     given_path: str = ""
     place_account: str = ""
+    origin: RunOrigin = NO_ORIGIN
 
     @property
     def is_run(self) -> bool:

@@ -75,6 +75,7 @@ class JobResolver:
             recurring=found.run.recurring,
             given_path=given,
             place_account=restart_key or str(cgroup_id),
+            origin=found.run.origin,
         )
 
     def of_cgroup(self, cgroup_id: int) -> JobIdentity:

@@ -7,6 +7,7 @@ circleci.com/docs/reference/variables.
 """
 
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, number, run_id, short_name, word
+from ebpftrace.jobs.identity import RunOrigin
 
 
 class CircleCi:
@@ -34,4 +35,9 @@ class CircleCi:
             ),
             variable="CIRCLE_BUILD_NUM" if build else "CIRCLE_WORKFLOW_JOB_ID",
             recurring=run_id(owner, project, environ.get("CIRCLE_JOB"), node),
+            origin=RunOrigin(
+                f"{owner}/{project}" if owner else project,
+                job=environ.get("CIRCLE_JOB"),
+                url=environ.get("CIRCLE_BUILD_URL"),
+            ),
         )

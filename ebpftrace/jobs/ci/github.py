@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, number, run_id, short_name, word
+from ebpftrace.jobs.identity import RunOrigin
 
 
 class GitHubActions(NamedTuple):
@@ -69,6 +70,12 @@ class GitHubActions(NamedTuple):
                 job,
                 environ.get("RUNNER_ARCH", 32),
                 environ.get("EBPFTRACE_LEG", 128),
+            ),
+            origin=RunOrigin(
+                project,
+                workflow,
+                job,
+                f"{server}/{project}/actions/runs/{run}" if server and project else "",
             ),
         )
 

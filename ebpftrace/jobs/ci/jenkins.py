@@ -10,6 +10,7 @@ Source: the page /env-vars.html of every Jenkins.
 """
 
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, number, run_id, short_name
+from ebpftrace.jobs.identity import RunOrigin
 
 
 class Jenkins:
@@ -30,6 +31,7 @@ class Jenkins:
             name=short_name(job, build),
             variable="BUILD_NUMBER",
             recurring=run_id(server, job, _labels(process)),
+            origin=RunOrigin(job=job, url=environ.get("BUILD_URL")),
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from ebpftrace.host.environ import Environ
+from ebpftrace.jobs.identity import NO_ORIGIN, RunOrigin
 from ebpftrace.text import clean
 
 NAME_WIDTH = 32
@@ -33,6 +34,7 @@ class CiRun(NamedTuple):
     name: str
     variable: str  # the variable that identified it: "GITHUB_RUN_ID"
     recurring: str = ""
+    origin: RunOrigin = NO_ORIGIN
 
 
 class CiSystem(Protocol):

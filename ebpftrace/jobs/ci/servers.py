@@ -20,6 +20,7 @@ SERVERS: tuple[CiVariables, ...] = (
         project=text("TEAMCITY_PROJECT_NAME"),
         job=text("TEAMCITY_BUILDCONF_NAME"),
         agents=("run-agent.sh",),
+        url=text("BUILD_URL"),
     ),
     # Only the steps that get and put resources have these; a task has none. BUILD_ID is
     # unique within the server. Source:
@@ -82,6 +83,7 @@ SERVERS: tuple[CiVariables, ...] = (
         project=text("bamboo_planName") | text("bamboo_planKey"),
         job=text("bamboo_shortJobName"),
         agents=("bamboo-agent.sh",),
+        url=text("bamboo_buildResultsUrl"),
     ),
     # A run has a pod, and PROW_JOB_ID is its UUID. Source:
     # docs.prow.k8s.io/docs/jobs/#job-environment-variables.

@@ -52,6 +52,7 @@ SERVICES: tuple[CiVariables, ...] = (
         count=word("TRAVIS_JOB_NUMBER") | number("TRAVIS_BUILD_NUMBER"),
         job=text("TRAVIS_JOB_NAME"),
         agents=("travis-worker",),
+        url=text("TRAVIS_JOB_WEB_URL"),
     ),
     # APPVEYOR_JOB_ID is random; each leg of a matrix has its own. Source:
     # appveyor.com/docs/environment-variables.
@@ -103,6 +104,7 @@ SERVICES: tuple[CiVariables, ...] = (
         count=number("CODEBUILD_BUILD_NUMBER"),
         job=text("CODEBUILD_BATCH_BUILD_IDENTIFIER"),
         agents=("codebuild-agent",),
+        url=text("CODEBUILD_BUILD_URL"),
     ),
     # A step has BUILDER_OUTPUT; the substitutions reach its environment only with
     # `automapSubstitutions`, or one by one in `env`. Source:

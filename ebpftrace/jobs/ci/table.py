@@ -27,6 +27,7 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
             text("CI_RUNNER_TAGS"),
         ),
         agents=("gitlab-runner",),
+        url=text("CI_JOB_URL"),
     ),
     # BUILDKITE_JOB_ID is a UUID; each retry and each parallel leg has its own. The agent's own
     # variables begin with BUILDKITE_AGENT_ and have no job. Source:
@@ -48,6 +49,7 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
             text("BUILDKITE_AGENT_META_DATA_QUEUE"),
         ),
         agents=("buildkite-agent",),
+        url=text("BUILDKITE_BUILD_URL"),
     ),
     # A predefined variable such as System.JobId reaches a process as SYSTEM_JOBID.
     # BUILD_BUILDID is the run; SYSTEM_JOBID one of its jobs, a matrix leg included;
@@ -128,6 +130,7 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
         detail=text("DRONE_STEP_NAME"),
         recurring=(text("DRONE_SYSTEM_HOST"), text("DRONE_REPO"), text("DRONE_STAGE_NAME")),
         agents=("drone-runner-docker", "drone-runner-exec", "drone-runner-kube"),
+        url=text("DRONE_BUILD_LINK"),
     ),
     # A pipeline has workflows, numbered so that legs of a matrix differ, and those have steps.
     # A restarted pipeline has a new number. Source: woodpecker-ci.org/docs/usage/environment.
@@ -155,6 +158,7 @@ BY_VARIABLES: tuple[CiVariables, ...] = (
             number("CI_WORKFLOW_NUMBER"),
         ),
         agents=("woodpecker-agent",),
+        url=text("CI_PIPELINE_URL"),
     ),
     *SERVERS,
     *SERVICES,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ebpftrace.host.environ import Environ
 from ebpftrace.jobs.ci import run
 from ebpftrace.jobs.ci.run import CiProcess, CiRun, run_id, short_name
+from ebpftrace.jobs.identity import RunOrigin
 from ebpftrace.jobs.run_parts import without_run_parts
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -82,8 +83,9 @@ class CiVariables:
     `project` where `project_required`. `run` are the variables that together distinguish
     runs, attempts and legs of a matrix; `build` alone unless given. The name is
     "owner/project#count job (detail)"; `count` is `build` unless given, and the kind stands
-    in for a missing project. `recurring` are those that together name the job in each of its
-    runs, a leg of a matrix included. `agents` are the programs that start jobs.
+    in for a missing project. `url` is the run's page. `recurring` are those that together
+    name the job in each of its runs, a leg of a matrix included. `agents` are the programs
+    that start jobs.
     """
 
     kind: str
@@ -99,6 +101,7 @@ class CiVariables:
     job: Variable = NOTHING
     detail: Variable = NOTHING
     recurring: tuple[Variable, ...] = ()
+    url: Variable = NOTHING
     agents: tuple[str, ...] = ()
 
     def identify(self, process: CiProcess) -> CiRun | None:
@@ -122,6 +125,11 @@ class CiVariables:
             ),
             variable=self.build.name,
             recurring=run_id(*(part.read(environ) for part in recurring)),
+            origin=RunOrigin(
+                repository=f"{owner}/{project}" if owner else project,
+                job=self.job.read(environ),
+                url=self.url.read(environ),
+            ),
         )
 
     def _is_marked(self, environ: Environ) -> bool:

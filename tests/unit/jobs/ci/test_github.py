@@ -1,5 +1,6 @@
 from ebpftrace.jobs.ci.github import GitHubActions
 from ebpftrace.jobs.ci.run import CiProcess, CiRun
+from ebpftrace.jobs.identity import RunOrigin
 from tests.support.environs import environ
 
 ENVIRON = {
@@ -68,3 +69,11 @@ def test_legs_of_act_differ_by_temporary_folder_or_workspace() -> None:
 
 def test_tracking_id_is_enough_where_a_step_has_another_temporary_folder() -> None:
     assert identify(RUNNER_TEMP="/a").run == identify(RUNNER_TEMP="/b").run
+
+
+def test_the_origin_is_the_run_s_page_and_what_it_is_of() -> None:
+    run = identify(GITHUB_SERVER_URL="https://github.com", GITHUB_WORKFLOW="build")
+    assert run.origin == RunOrigin(
+        "org/repo", "build", "test", "https://github.com/org/repo/actions/runs/9876543210"
+    )
+    assert identify().origin.url == ""
