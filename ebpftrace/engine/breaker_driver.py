@@ -29,7 +29,7 @@ from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import KnownProcess, Snapshot
 from ebpftrace.probe import Probe
 from ebpftrace.views import View
-from ebpftrace.views.start import Remark
+from ebpftrace.views.start import Remark, RemarkKind
 
 
 class BreakerDriver:
@@ -169,7 +169,9 @@ class BreakerDriver:
         """Read the policies again. A bad file keeps the old ones; a remark says which."""
         reloaded = self._policies.reload()
         self._breaker.reload(reloaded.policies)
-        self._remark(reloaded.sentence)
+        kept = reloaded.error is not None
+        kind = RemarkKind.NOT_RELOADED if kept else RemarkKind.RELOADED
+        self._remark(reloaded.sentence, kind)
         if self._fuses is None and has_fuse(reloaded.policies):
             self._remark(
                 "the new policies add a fuse, which takes effect once the watch is restarted"
@@ -234,10 +236,13 @@ class BreakerDriver:
                 self._view.finding(event)
         if (trouble := self._breaker.trouble) != self._trouble:
             self._trouble = trouble
-            self._remark(trouble or "the audit log can be written again; no record is missing")
+            kind = RemarkKind.AUDIT_TROUBLE if trouble else RemarkKind.AUDIT_MENDED
+            mended = "the audit log can be written again; no record is missing"
+            self._remark(trouble or mended, kind)
 
-    def _remark(self, text: str) -> None:
-        self._view.remark(Remark(self._time.unix_ns(), self._time.monotonic_ns(), text))
+    def _remark(self, text: str, kind: RemarkKind = RemarkKind.OTHER) -> None:
+        now_ns, unix_ns = self._time.monotonic_ns(), self._time.unix_ns()
+        self._view.remark(Remark(unix_ns, now_ns, text, kind))
 
     def _moment(self) -> Moment:
         return Moment.at(self._time.unix_ns(), self._time.boottime_ns())

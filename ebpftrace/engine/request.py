@@ -23,3 +23,4 @@ class WatchRequest(NamedTuple):
     insists: bool = True  # where another ebpftrace acts already: an error, not a remark
     history: Path | None = None  # None: no past runs are read, and none are recorded
     policies: PolicyStore | None = None  # None: the watch reports and never acts
+    reloads: bool = False  # SIGHUP is a reload also where there is no policy file

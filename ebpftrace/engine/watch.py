@@ -98,7 +98,8 @@ def watch(
             waiter.add_kernel(fd)
         now_ns, unix_ns = time.monotonic_ns(), time.unix_ns()
         calendar = Clock(unix_ns - now_ns, unix_ns - time.boottime_ns())
-        if resources.policies is not None and resources.policies.file is not None:
+        has_file = resources.policies is not None and resources.policies.file is not None
+        if has_file or request.reloads:
             waiter.reload_on_hangup()  # a user who sees the start may send one
         view.start(describe_start(request, probe, hierarchy, now_ns=now_ns, calendar=calendar))
         recorder = _recorder(request, environment, hierarchy, view, waiter)

@@ -19,7 +19,7 @@ from ebpftrace.ledger import Ledger, Node
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.probe import Probe
 from ebpftrace.views import View
-from ebpftrace.views.start import Remark
+from ebpftrace.views.start import Remark, RemarkKind
 
 if TYPE_CHECKING:
     from ebpftrace.engine.breaker_driver import BreakerDriver
@@ -33,10 +33,7 @@ _PATIENCE_NS = 300_000_000
 
 
 class WatchLoop:
-    """Applies events to the ledger, and gives its snapshots to view, judge and breaker.
-
-    `time` is what the waiter sleeps by.
-    """
+    """Applies events to the ledger, and gives its snapshots to view, judge and breaker."""
 
     def __init__(
         self,
@@ -115,6 +112,8 @@ class WatchLoop:
                 self._report_notes()
             if self._breaker is not None:
                 self._drive(self._breaker, reason)
+            elif reason is WakeReason.RELOAD:
+                self._remark(("there are no policies to reload",), RemarkKind.RELOADED)
             if pressed := self._waiter.take_pressed():
                 self._handle_pressure(pressed)
             if self._clock() >= due:  # also where the kernel never stops reporting
@@ -224,10 +223,10 @@ class WatchLoop:
         self._paths.shed()
         heap.trim()
 
-    def _remark(self, texts: Iterable[str]) -> None:
+    def _remark(self, texts: Iterable[str], kind: RemarkKind = RemarkKind.OTHER) -> None:
         now = self._clock()
         for text in texts:
-            self._view.remark(Remark(self._calendar.unix_ns(now), now, text))
+            self._view.remark(Remark(self._calendar.unix_ns(now), now, text, kind))
 
     def _report_notes(self) -> None:
         self._remark(self._dispatcher.take_remarks())

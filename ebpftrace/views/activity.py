@@ -17,15 +17,16 @@ Activity = StepOutcome | Outcome | FuseEvent | Remark
 
 def activity_line(activity: Activity, width: int = WIDTH) -> str:
     """One line, cut to `width` columns."""
-    return line(*_kind_and_text(activity), width)
+    return line(*kind_and_text(activity), width)
 
 
 def activity_lines(activity: Activity, width: int = WIDTH) -> list[str]:
     """The whole text, wrapped to `width` columns."""
-    return wrapped_lines(*_kind_and_text(activity), width)
+    return wrapped_lines(*kind_and_text(activity), width)
 
 
-def _kind_and_text(activity: Activity) -> tuple[str, str]:
+def kind_and_text(activity: Activity) -> tuple[str, str]:
+    """The first word of its line, and the rest, which begins with the time of day."""
     when = formatting.clock(activity.time_ns)
     if isinstance(activity, Remark):
         return "remark", f"{when} {activity.text}"

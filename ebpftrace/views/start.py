@@ -1,5 +1,6 @@
 """What a view gets when a watch starts, and remarks about it."""
 
+from enum import Enum
 from typing import NamedTuple
 
 
@@ -17,6 +18,16 @@ class Started(NamedTuple):
     remarks: tuple[str, ...] = ()  # for users: fallbacks, costs
 
 
+class RemarkKind(Enum):
+    """What a remark means to a program that reads it."""
+
+    OTHER = "other"
+    RELOADED = "reloaded"  # SIGHUP was handled
+    NOT_RELOADED = "not reloaded"  # SIGHUP was handled, and the old policies were kept
+    AUDIT_TROUBLE = "audit trouble"  # the audit log cannot be written
+    AUDIT_MENDED = "audit mended"
+
+
 class Remark(NamedTuple):
     """A message about the watch itself, such as policies that were reloaded.
 
@@ -26,3 +37,4 @@ class Remark(NamedTuple):
     time_ns: int
     monotonic_ns: int
     text: str
+    kind: RemarkKind = RemarkKind.OTHER

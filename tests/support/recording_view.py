@@ -7,7 +7,7 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import Note, Snapshot
-from ebpftrace.views.start import Remark, Started
+from ebpftrace.views.start import Remark, RemarkKind, Started
 
 Kind = TypeVar("Kind")
 
@@ -36,6 +36,11 @@ class RecordingView:
     def remarks(self) -> list[str]:
         """Their texts."""
         return [remark.text for remark in self.all(Remark)]
+
+    @property
+    def remark_kinds(self) -> list[RemarkKind]:
+        """What they mean to a program."""
+        return [remark.kind for remark in self.all(Remark)]
 
     def _record(self, method: str, value: object) -> None:
         self.on_call(method)

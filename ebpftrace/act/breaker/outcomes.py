@@ -27,6 +27,7 @@ def step_outcome(
         took_ns=now_ns - began_ns,
         monotonic_ns=now_ns,
         time_ns=incident.unix_ns(now_ns),
+        after_breach_ns=max(0, began_ns - incident.began_ns),
     )
 
 

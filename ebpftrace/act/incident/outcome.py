@@ -21,7 +21,7 @@ class StepOutcome(NamedTuple):
     """How one step of an incident ended; `detail` is one cleaned line.
 
     `began_ns` and `monotonic_ns` (its end) are CLOCK_MONOTONIC, `time_ns` is the end in
-    Unix time.
+    Unix time, `after_breach_ns` how long after the breach it began.
     """
 
     incident: str
@@ -36,6 +36,7 @@ class StepOutcome(NamedTuple):
     took_ns: int
     monotonic_ns: int
     time_ns: int
+    after_breach_ns: int = 0
 
 
 class Outcome(NamedTuple):

@@ -22,6 +22,7 @@ from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.ready import wait_readable
 from ebpftrace.ledger import Snapshot
 from ebpftrace.units import GIB, MIB, NS_PER_SECOND
+from ebpftrace.views.start import RemarkKind
 from tests.support import watches
 from tests.support.conditions import growth, level
 from tests.support.incidents import key_of, sleeping
@@ -158,6 +159,7 @@ def test_reload_replaces_the_policies(tmp_path: Path) -> None:
         driving.driver.reload()
         driving.snapshot(10 * MIB)
         assert driving.view.remarks == ["1 policy reloaded"]
+        assert driving.view.remark_kinds == [RemarkKind.RELOADED]
         assert driving.probe.asked == [("mark group", GROUP, half_way(32 * MIB))]
 
 
@@ -171,6 +173,7 @@ def test_bad_file_keeps_the_old_policies_and_is_remarked(tmp_path: Path) -> None
         driving.snapshot(10 * MIB)
         (remark,) = driving.view.remarks
         assert "not reloaded, 1 policy kept" in remark
+        assert driving.view.remark_kinds == [RemarkKind.NOT_RELOADED]
         assert driving.probe.asked == [("mark group", GROUP, half_way(64 * MIB))]
 
 

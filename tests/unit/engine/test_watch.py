@@ -20,7 +20,7 @@ from ebpftrace.ledger import Snapshot
 from ebpftrace.ledger.notes import LossNote, OomNote
 from ebpftrace.probe import Selection
 from ebpftrace.units import MIB, NS_PER_SECOND
-from ebpftrace.views.start import Started
+from ebpftrace.views.start import RemarkKind, Started
 from tests.support.conditions import level
 from tests.support.incidents import key_of
 from tests.support.process_state import until
@@ -309,3 +309,12 @@ def test_hang_up_reloads_policies_of_a_file(tmp_path: Path) -> None:
     assert view.remarks == ["1 policy reloaded"]
     assert view.times("remark") == [1.5]
     assert view.reason == "the duration has elapsed"
+
+
+def test_hang_up_of_a_service_without_a_policy_ends_nothing(scripted: ScriptedWatch) -> None:
+    scripted.at(1.5, lambda: signal.raise_signal(signal.SIGHUP))
+    request = scripted.request._replace(reloads=True)
+    watch(request, [scripted.open_view], scripted.environment)
+    assert scripted.view.remarks == ["there are no policies to reload"]
+    assert scripted.view.remark_kinds == [RemarkKind.RELOADED]
+    assert scripted.view.reason == "the duration has elapsed"

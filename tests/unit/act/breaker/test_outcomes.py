@@ -31,6 +31,7 @@ def test_a_step_has_its_times_and_what_could_not_be_stopped() -> None:
     outcome = step_outcome(ABOUT, "exec", ended, "child 7 left", began_ns=11 * S, now_ns=16 * S)
     assert outcome.detail == "stopped after 5s; child 7 left"
     assert (outcome.took_ns, outcome.monotonic_ns, outcome.time_ns) == (5 * S, 16 * S, 1006 * S)
+    assert outcome.after_breach_ns == 1 * S
     ended = Ended(StepStatus.DONE, "exit 0")
     outcome = step_outcome(ABOUT, "exec", ended, "", began_ns=0, now_ns=1)
     assert outcome.detail == "exit 0"
