@@ -12,7 +12,8 @@
     ├── PolicyError          10   a policy file is invalid
     ├── LogTakenError        11   another ebpftrace acts, and writes to this audit log
     ├── HistoryError         12   the file of past runs cannot be used
-    └── UntrustedError       13   another user could change a file that root obeys or writes
+    ├── UntrustedError       13   another user could change a file that root obeys or writes
+    └── ListenError          14   `serve` cannot listen where it was asked to
 
 Ctrl-C and SIGTERM end a watch normally: exit code 0, after the summary. A reader that
 closes its pipe (`| head -1`) is no error either. `docs/exit-codes.md` lists all codes.
@@ -118,6 +119,13 @@ class UntrustedError(EbpftraceError):
 
     exit_code = 13
     summary = "file not trusted"
+
+
+class ListenError(EbpftraceError):
+    """`serve` cannot listen where it was asked to."""
+
+    exit_code = 14
+    summary = "cannot listen"
 
 
 def error_types(base: type[EbpftraceError] = EbpftraceError) -> Iterator[type[EbpftraceError]]:

@@ -15,6 +15,7 @@ from ebpftrace.errors import EbpftraceError, error_types
 
 _COMMANDS = {
     "watch": "watch",
+    "serve": "serve",
     "policy": "policy",
     "audit": "audit",
     "thaw": "thaw",

@@ -107,9 +107,10 @@ def schema_command() -> None:
 
 def _configured() -> tuple[click.Command, ...]:
     """The commands whose options may be in the file."""
+    from ebpftrace.cli.serve import serve
     from ebpftrace.cli.watch import watch
 
-    return (watch,)
+    return watch, serve
 
 
 def _read(file: Path) -> tuple[Policy, ...]:

@@ -50,8 +50,8 @@ main()
 
 HEAVY = {
     "_hashlib", "asyncio", "bcc", "concurrent", "email", "hashlib", "http", "jeepney",
-    "multiprocessing", "pyroute2", "rich", "sqlite3", "ssl", "subprocess", "tempfile",
-    "tomllib", "urllib.request",
+    "multiprocessing", "prometheus_client", "pyroute2", "rich", "sqlite3", "ssl", "subprocess",
+    "tempfile", "tomllib", "urllib.request",
 }  # fmt: skip
 """pathlib itself imports urllib.parse in Python 3.11."""
 
@@ -60,6 +60,7 @@ UNUSED = {
     "ebpftrace.act.policy.policy", "ebpftrace.act.trigger", "ebpftrace.engine.breaker_driver",
     "ebpftrace.cli.history", "ebpftrace.golang.buildinfo",
     "ebpftrace.history.run", "ebpftrace.host.delay_accounting", "ebpftrace.probe.loading.btf",
+    "ebpftrace.service", "ebpftrace.cli.settings",
 }  # fmt: skip
 
 LATER = {

@@ -26,6 +26,8 @@ CHANGES = {
     "JSON field",
     "output",
     "metric",
+    "metric of `serve`",
+    "check of `/readyz`",
     "exit code",
     "command",
     "option of `watch`",
@@ -54,6 +56,8 @@ SYSTEM_CALLS = {  # tests/kernel makes them
 PARTS = {  # by the test of the module that they are parts of
     "cli/history_table": "cli/test_history.py",
     "engine/recording/running": "engine/recording",
+    "service/http/answer": "service/http/test_app.py",
+    "service/http/connection": "service/http/test_server.py",
     "history/failures": "history/test_sqlite_store.py",
     "history/file": "history/test_sqlite_store.py",
     "trusted/walk": "trusted/test_folder.py",

@@ -1,0 +1,1 @@
+"""A small HTTP server in one thread: bounded connections, bytes and times."""

@@ -1,0 +1,1 @@
+"""Metrics of jobs, of processes and of the tool itself, as Prometheus reads them."""

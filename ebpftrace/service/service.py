@@ -1,0 +1,94 @@
+"""All parts of a service, opened together and closed together."""
+
+import os
+import ssl
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ebpftrace.errors import EbpftraceError
+from ebpftrace.service.http.app import App
+from ebpftrace.service.http.listening import in_words, listen, require_protection
+from ebpftrace.service.http.passwords import Passwords
+from ebpftrace.service.http.server import HttpServer
+from ebpftrace.service.http.tls import TlsFiles
+from ebpftrace.service.journal import JournalLines, is_journal, journal_writer
+from ebpftrace.service.metrics.page import MetricsPage
+from ebpftrace.service.notify import Notifier
+from ebpftrace.service.state import State
+from ebpftrace.service.view import ServiceView
+
+if TYPE_CHECKING:
+    from ebpftrace.views import View
+    from ebpftrace.views.pipe.waiter import OutputWaiter
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """Where the service listens, how it is protected, and what it keeps."""
+
+    host: str
+    port: int
+    tls: TlsFiles
+    auth_file: Path | None = None
+    unprotected: bool = False
+    keep_ended_ns: int = 0
+    max_series: int = 0
+
+
+class Service:
+    """Opened before the watch starts, so that what cannot be had ends it at once."""
+
+    def __init__(self, options: ServiceOptions, notifier: Notifier, *, acts: bool) -> None:
+        """UsageError, ListenError, UntrustedError, or EbpftraceError for wrong files."""
+        self._options, self._notifier = options, notifier
+        tls, passwords = self._secrets()
+        protected = options.unprotected or passwords is not None
+        mutual = options.tls.client_ca is not None
+        require_protection(options.host, protected=protected or mutual)
+        self.state = State(acts=acts)
+        listener = listen(options.host, options.port)
+        self._server = HttpServer(listener, lambda request: self._app.answer(request), tls)
+        page = MetricsPage(options.max_series)
+        self._app = App(self.state, page, self._server.counts, passwords)
+
+    @property
+    def address(self) -> str:
+        """Where it listens: `127.0.0.1:9435`."""
+        return in_words(self._server.address)
+
+    def start(self) -> None:
+        """Answer clients from here on."""
+        self._server.start()
+
+    def close(self) -> None:
+        """Answer no more."""
+        self._server.close()
+
+    def view(self, _waiter: "OutputWaiter") -> "View":
+        """What publishes the watch."""
+        return ServiceView(
+            self.state, self._options.keep_ended_ns, self._notifier, self._reload
+        )
+
+    def journal(self, waiter: "OutputWaiter") -> "View":
+        """What writes its lines to standard output."""
+        write = journal_writer(sys.stdout, waiter, self._lost_line)
+        return JournalLines(write, priorities=is_journal(sys.stdout, os.environ))
+
+    def _lost_line(self) -> None:
+        self.state.publish(lost_lines=self.state.published.lost_lines + 1)
+
+    def _secrets(self) -> tuple[ssl.SSLContext | None, Passwords | None]:
+        file = self._options.auth_file
+        return self._options.tls.context(), None if file is None else Passwords(file)
+
+    def _reload(self) -> str:
+        """Read certificates and passwords again; what is wrong, and the old ones stay."""
+        try:
+            tls, passwords = self._secrets()
+        except EbpftraceError as error:
+            return f"{error.what}: {error.why}"
+        self._server.tls, self._app.passwords = tls, passwords
+        return ""

@@ -1,0 +1,87 @@
+"""A real Prometheus that scrapes, and promtool; Debian's, unpacked by scripts/prometheus."""
+
+import json
+import shutil
+import socket
+import subprocess
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.build import ROOT
+from tests.support.patience import patient
+
+MISSING = "there is no Prometheus, and Debian's could not be had"
+_CONFIG = """
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: ebpftrace
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
+
+
+@cache
+def _folder() -> Path | None:
+    if (there := shutil.which("prometheus")) and shutil.which("promtool"):
+        return Path(there).parent
+    try:
+        done = subprocess.run(
+            [ROOT / "scripts" / "prometheus"], capture_output=True, text=True, check=True,
+            timeout=patient(120.0),
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return Path(done.stdout.strip())
+
+
+def program(name: str) -> Path:
+    """`prometheus` or `promtool`; skips, with the reason, where there is none."""
+    folder = _folder()
+    if folder is None:
+        pytest.skip(MISSING)
+    return folder / name
+
+
+@contextmanager
+def scraping(port: int, folder: Path) -> Iterator["Prometheus"]:
+    """A Prometheus that scrapes this port of the loopback each second."""
+    binary = program("prometheus")
+    config = folder / "prometheus.yml"
+    config.write_text(_CONFIG.format(port=port), encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        own = free.getsockname()[1]
+    process = subprocess.Popen(
+        [binary, f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
+         f"--web.listen-address=127.0.0.1:{own}", "--log.level=error"],
+        stdin=subprocess.DEVNULL, cwd=folder,
+    )  # fmt: skip
+    try:
+        yield Prometheus(own)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class Prometheus:
+    """Asked by its HTTP API."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The vector of an instant query; empty while it cannot answer."""
+        url = f"http://127.0.0.1:{self._port}/api/v1/query?"
+        url += urllib.parse.urlencode({"query": expression})
+        try:
+            with urllib.request.urlopen(url, timeout=patient(5.0)) as answer:
+                result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        except OSError:
+            return []
+        return result
