@@ -20,6 +20,7 @@ from bench import (
     latency,
     many,
     race,
+    serve,
     start,
     storms,
     tracked,
@@ -38,6 +39,7 @@ from bench.sections import (
     PAGE,
     RACE,
     README,
+    SERVE,
     STORMS,
     with_section,
     with_summary,
@@ -51,6 +53,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "tracked": tracked.measure,
     "many": many.measure,
     "kept": kept.measure,
+    "serve": serve.measure,
     "dashboard": dashboard.measure,
     "storms": storms.measure,
     "hotpath": hotpath.measure,
@@ -69,6 +72,7 @@ _ALONE = {
     HISTORY: ("history",),
     STORMS: ("storms", "hotpath"),
     MANY: ("many",),
+    SERVE: ("serve",),
 }
 _IN_OTHERS = {"kept", *(name for names in _ALONE.values() for name in names)}
 _SECTIONS = {COSTS: tuple(name for name in BENCHES if name not in _IN_OTHERS)} | _ALONE

@@ -36,7 +36,7 @@ def measure(scale: Scale) -> Iterator[Table]:
     for processes, cgroups, changing in scale.many:
         where = f"{processes:,} in {cgroups:,}"
         where += f", {changing} change" if changing else ""
-        with _processes(processes, cgroups, changing):
+        with many_processes(processes, cgroups, changing):
             for output, cost in _watched(scale).items():
                 costs[f"{where}: {output}"] = cost
     seconds = f"an update a second, over {scale.many_seconds:g} s"
@@ -105,7 +105,7 @@ def _words(losses: dict[str, int]) -> str:
 
 
 @contextlib.contextmanager
-def _processes(count: int, cgroups: int, changing: int) -> Iterator[None]:
+def many_processes(count: int, cgroups: int, changing: int) -> Iterator[None]:
     """So many processes, spread over so many cgroups, and so many of them that change."""
     with contextlib.ExitStack() as stack:
         parent = stack.enter_context(memory_cgroup())
