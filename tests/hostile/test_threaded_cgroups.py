@@ -37,10 +37,13 @@ CONDITIONS = {
 
 @contextmanager
 def threaded_below(group: MemoryCgroup) -> Iterator[MemoryCgroup]:
-    """A threaded cgroup that a user makes in the group, which is charged for it."""
+    """A threaded cgroup that a user makes, two levels below the group that is charged for it.
+
+    What is between them has no memory controller, and it alone lists the processes.
+    """
     os.chown(group.path, UNPRIVILEGED, UNPRIVILEGED)
-    folder = group.path / "threaded"
-    script = 'mkdir "$0" && echo threaded >"$0/cgroup.type"'
+    folder = group.path / "own" / "threaded"
+    script = 'mkdir -p "$0" && echo threaded >"$0/cgroup.type"'
     argv = ["sh", "-c", script, str(folder)]
     subprocess.run(argv, check=True, cwd="/", user=UNPRIVILEGED, group=UNPRIVILEGED)
     try:
@@ -48,6 +51,7 @@ def threaded_below(group: MemoryCgroup) -> Iterator[MemoryCgroup]:
     finally:
         until(lambda: not (folder / "cgroup.threads").read_text())
         folder.rmdir()
+        folder.parent.rmdir()
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
