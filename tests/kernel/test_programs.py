@@ -162,7 +162,7 @@ def test_programs_of_the_hot_path_are_found_by_their_tracepoints() -> None:
     observer.close()
     assert "rss_stat" in found
     assert set(found) <= set(HOT_TRACEPOINTS)
-    assert all(program.instructions > 100 for program in found.values())
+    assert min(program.instructions for program in found.values()) > 50, found
     assert not list(hotpath.programs(os.getpid()))
 
 
