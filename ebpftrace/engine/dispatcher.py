@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from ebpftrace.descriptors import exhausted
 from ebpftrace.engine.breach_poller import BreachPoller
 from ebpftrace.engine.cgroups.files import CgroupFiles
 from ebpftrace.engine.cgroups.unchanged import UnchangedCgroups
@@ -29,7 +30,6 @@ from ebpftrace.events import (
 from ebpftrace.heap import DEFAULT_LEAST_BYTES, MemoryBound
 from ebpftrace.host.bounded import timeouts
 from ebpftrace.host.cgroups import CgroupPaths
-from ebpftrace.host.descriptors import exhausted
 from ebpftrace.jobs import JobResolver
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import Ledger

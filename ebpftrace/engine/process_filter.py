@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ebpftrace.descriptors import when_exhausted
 from ebpftrace.engine.programs.reader import AskLaterError, ProgramReader
 from ebpftrace.engine.programs.undecided import UndecidedProcesses
 from ebpftrace.errors import NotPermittedError
@@ -14,7 +15,6 @@ from ebpftrace.events import ProcessExited, ProcessKey, ProcessStarted, StartCau
 from ebpftrace.golang.telemetry import is_crash_monitor
 from ebpftrace.host import proc
 from ebpftrace.host.cached_id import cached_file_id
-from ebpftrace.host.descriptors import when_exhausted
 from ebpftrace.probe import Selection
 from ebpftrace.process_names import executed_name, matches_any
 

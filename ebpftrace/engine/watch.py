@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from ebpftrace.descriptors import hold_spares, raise_limit, release_spares
 from ebpftrace.engine.environment import Environment
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.engine.scope import cgroup_ids, require_pids
 from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.errors import NoTracefsError
 from ebpftrace.host.cgroups import CgroupPaths
-from ebpftrace.host.descriptors import raise_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +50,8 @@ def watch(
     raise_limit()
     time = environment.time
     with contextlib.ExitStack() as stack:
+        stack.callback(release_spares)
+        hold_spares()
         waiter = stack.enter_context(Waiter(time))
         hierarchy = environment.memory_hierarchy()
         if request.selection.go_mains:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ebpftrace.host.descriptors import is_exhausted
+from ebpftrace.descriptors import is_exhausted
 from ebpftrace.host.kernfs import KernfsHandles
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.proc import living_thread, read_stat

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from ebpftrace.descriptors import is_exhausted
 from ebpftrace.events import ProcessKey
-from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.host.proc import PROC, Stat, read_stat, threads
 from ebpftrace.host.reading.proc_file import proc_chunks
 from ebpftrace.units import KIB
@@ -47,7 +47,12 @@ def descendants(
 
 
 def _has_lists(proc: Path) -> bool:
-    return any(proc.glob("self/task/*/children"))
+    try:
+        return any(proc.glob("self/task/*/children"))
+    except OSError as error:
+        if not is_exhausted(error):
+            raise
+        return True
 
 
 def _listed(proc: Path, most_reads: int, share: int) -> _Children:

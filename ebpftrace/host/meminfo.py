@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from ebpftrace.host.reading.proc_file import read_start
 from ebpftrace.units import KIB
+
+_LIMIT = 16 * KIB  # it has some 60 lines
 
 
 def read(root: Path = Path("/")) -> tuple[int, int]:
@@ -12,11 +15,8 @@ def read(root: Path = Path("/")) -> tuple[int, int]:
     swapping (Documentation/filesystems/proc.rst).
     """
     fields: dict[str, int] = {}
-    with (root / "proc/meminfo").open() as lines:
-        for line in lines:
-            name, _, rest = line.partition(":")
-            if name in {"MemTotal", "MemAvailable"}:
-                fields[name] = int(rest.split()[0]) * KIB
-                if len(fields) == 2:
-                    break
+    for line in read_start(str(root / "proc/meminfo"), _LIMIT).decode("ascii").splitlines():
+        name, _, rest = line.partition(":")
+        if name in {"MemTotal", "MemAvailable"}:
+            fields[name] = int(rest.split()[0]) * KIB
     return fields["MemTotal"], fields["MemAvailable"]

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ebpftrace.counters import CgroupContents
+from ebpftrace.descriptors import is_exhausted
 from ebpftrace.host.bounded import bounded
-from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.host.reading.proc_file import read_start
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from ebpftrace.counters import CgroupPressure
-from ebpftrace.host.descriptors import is_exhausted, keep
+from ebpftrace.descriptors import is_exhausted, keep
 from ebpftrace.text import lines
 
 FILE = "memory.pressure"

@@ -15,6 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from ebpftrace.descriptors import is_exhausted, with_spares
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.bounded import bounded
 from ebpftrace.host.cached_id import cached_file_id
@@ -25,6 +26,7 @@ from ebpftrace.host.reading.proc_file import (
     not_permitted,
     proc_chunks,
     read_proc_file,
+    read_start,
 )
 from ebpftrace.text import clean
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, PAGE_SIZE
@@ -184,10 +186,10 @@ def read_descriptor(pid: int, fd: int, proc: Path = PROC) -> str | None:
 def threads(pid: int, proc: Path = PROC) -> Iterator[int]:
     """The ids of its threads, read as far as they are asked for; none if it is gone."""
     try:
-        with os.scandir(proc / f"{pid}/task") as entries:
+        with with_spares(lambda: os.scandir(proc / f"{pid}/task")) as entries:
             yield from (int(entry.name) for entry in entries)
-    except OSError:
-        return
+    except OSError as error:
+        is_exhausted(error)
 
 
 def living_thread(pid: int, proc: Path = PROC, *, known: Stat | None = None) -> int:
@@ -229,7 +231,7 @@ def read_private_bytes(pid: int, proc: Path = PROC) -> int | None:
 
 def self_cost(proc: Path = PROC) -> OwnCost:
     """CPU time since this process started, user and system, and its resident memory."""
-    resident_pages = int((proc / "self/statm").read_bytes().split()[1])
+    resident_pages = int(read_start(f"{proc}/self/statm", KIB).split()[1])
     return OwnCost(time.process_time_ns(), resident_pages * PAGE_SIZE)
 
 

@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ebpftrace.descriptors import when_exhausted
 from ebpftrace.errors import EbpftraceError, NotPermittedError
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
-from ebpftrace.host.descriptors import when_exhausted
 from ebpftrace.host.environ import Environ
 from ebpftrace.host.mounts import Mount, mounts
 from ebpftrace.host.namespaces import node_names

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ebpftrace.act.policy.policy import Budget
+from ebpftrace.host.reading.proc_file import read_start
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
 KEPT_NS = 24 * 3600 * NS_PER_SECOND
@@ -27,6 +28,7 @@ KEPT_NS = 24 * 3600 * NS_PER_SECOND
 
 _MAX_JOBS = 4096
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_ID_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Moment:
 
 @cache
 def _boot() -> str:
-    return _BOOT_ID.read_text(encoding="utf-8").strip()
+    return read_start(str(_BOOT_ID), _BOOT_ID_BYTES).decode("ascii").strip()
 
 
 class Spending:

@@ -9,11 +9,11 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
+from ebpftrace.descriptors import is_exhausted
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.host.cgroups import memory_cgroup
-from ebpftrace.host.descriptors import is_exhausted
 from ebpftrace.host.pidfd import open_with_stat
 from ebpftrace.text import PATH_LIMIT, clean
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from ebpftrace.descriptors import with_spares
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.events import ProcessKey, ProcessStarted
 from ebpftrace.host.children import descendants
@@ -92,7 +93,7 @@ class WrappedPrograms:
 
     def _running(self) -> Iterator[int]:
         """The pids of all processes; the list of them is read as far as it is asked for."""
-        with os.scandir(self._proc) as entries:
+        with with_spares(lambda: os.scandir(self._proc)) as entries:
             for entry in entries:
                 if entry.name.isdigit():
                     yield int(entry.name)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, TextIO
 
+from ebpftrace.descriptors import with_spares
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
 from ebpftrace.engine.waiting.priority import TurnPriority
 from ebpftrace.engine.waiting.signals import Signals
@@ -176,7 +177,7 @@ class Waiter:
         signal handler, and after the end. Events of the kernel wait meanwhile. Signals are
         handled: a second Ctrl-C raises KeyboardInterrupt.
         """
-        with select.epoll() as epoll:
+        with with_spares(select.epoll) as epoll:
             epoll.register(fd, select.EPOLLIN)
             return bool(self._time.poll(epoll, seconds))
 
@@ -187,7 +188,7 @@ class Waiter:
         """
         if is_writable(fd):
             return True
-        with select.epoll() as epoll:
+        with with_spares(select.epoll) as epoll:
             epoll.register(fd, select.EPOLLOUT)
             epoll.register(self._waker.fd, select.EPOLLIN)
             woken = False

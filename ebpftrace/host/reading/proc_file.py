@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ebpftrace.descriptors import refill_spares, with_spares
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.units import KIB
 
@@ -31,14 +32,23 @@ def read_start(path: str, limit: int) -> bytes:
 
     Without a file object: a hook waits for several of these.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = _open(path)
     try:
         raw = b""
         while len(raw) < limit and (chunk := os.read(fd, min(_CHUNK, limit - len(raw)))):
             raw += chunk
         return raw
     finally:
-        os.close(fd)
+        _close(fd)
+
+
+def _open(path: str) -> int:
+    return with_spares(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+
+def _close(fd: int) -> None:
+    os.close(fd)
+    refill_spares()
 
 
 def proc_chunks(proc: Path, pid: int, name: str, limit: int) -> Iterator[bytes]:
@@ -48,13 +58,13 @@ def proc_chunks(proc: Path, pid: int, name: str, limit: int) -> Iterator[bytes]:
     """
     path = f"{proc}/{pid}/{name}"
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = _open(path)
         try:
             while limit > 0 and (chunk := os.read(fd, min(_CHUNK, limit))):
                 limit -= len(chunk)
                 yield chunk
         finally:
-            os.close(fd)
+            _close(fd)
     except PermissionError as error:
         raise not_permitted(path) from error
 

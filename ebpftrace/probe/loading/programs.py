@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from ebpftrace.descriptors import is_exhausted, with_spares
 from ebpftrace.errors import ProbeError
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.library import bcc_library, quiet
@@ -151,15 +152,27 @@ class Programs:
         """
         program = self._load_iterator(name, btf_id)
         with _probe_errors(f"the kernel does not run the iterator {name}"):
-            bpf.iterate(program, between)
+            with_spares(lambda: bpf.iterate(program, between))
 
     def elements(self, name: str, map_name: str, btf_id: int) -> Callable[[], bytes]:
-        """A function that runs an iterator program over a map; what the program writes."""
+        """A function that runs an iterator program over a map; what the program writes.
+
+        Nothing, and a counted loss, where no descriptor is left for the run.
+        """
         program = self._load_iterator(name, btf_id)
         with _probe_errors(f"the kernel does not run the iterator {name}"):
             reader = bpf.ElementReader(program, self._maps[map_name])
         self._readers.append(reader)
-        return reader.read
+
+        def read() -> bytes:
+            try:
+                return with_spares(reader.read)
+            except OSError as error:
+                if not is_exhausted(error):
+                    raise
+                return b""  # what has changed is read the next time
+
+        return read
 
     def open_ring(self, name: str, callback: Callable[[bytes], None]) -> Ring | LibraryRing:
         """Map a ring buffer, whose records are passed to `callback` as it is drained."""

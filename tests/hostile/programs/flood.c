@@ -7,6 +7,7 @@
  *   flood grow N          N processes, each of which takes a page every 50 ms, up to 4 MiB
  *   flood stops N         N processes that take 4 MiB, killed and started anew one by one
  *   flood crowd N         N processes that sleep
+ *   flood family N        the same, and their parent holds 4 MiB; they ignore SIGHUP
  *   flood tour DIR N      one process that goes through N new cgroups below DIR, and back
  *   flood spread DIR N    N processes that sleep, each in a new cgroup below DIR
  *   flood spill DIR N     the same, and each holds 8 MiB
@@ -122,6 +123,19 @@ static int crowd(int processes)
     return waitpid(-1, NULL, 0) < 0;
 }
 
+static int family(int processes)
+{
+    signal(SIGHUP, SIG_IGN);
+    for (int n = 0; n < processes; n++)
+        if (fork() == 0)
+            for (;;)
+                pause();
+    char *memory = malloc(GROWTH);
+    for (int at = 0; memory && at < GROWTH; at += 4096)
+        memory[at] = 1;
+    return waitpid(-1, NULL, 0) < 0;
+}
+
 static int enter(const char *folder)
 {
     char path[PATH_MAX];
@@ -205,6 +219,8 @@ int main(int argc, char **argv)
         return stops(atoi(argv[2]));
     if (!strcmp(argv[1], "crowd") && argc == 3)
         return crowd(atoi(argv[2]));
+    if (!strcmp(argv[1], "family") && argc == 3)
+        return family(atoi(argv[2]));
     if (!strcmp(argv[1], "tour") && argc == 4)
         return tour(argv[2], atoi(argv[3]));
     if (!strcmp(argv[1], "spread") && argc == 4)

@@ -10,9 +10,9 @@ from ebpftrace.act.process.identity import (
     Target,
     open_process,
 )
+from ebpftrace.descriptors import keep
 from ebpftrace.errors import GoneError
 from ebpftrace.host import pidfd
-from ebpftrace.host.descriptors import keep
 
 
 class PidfdSet:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ebpftrace.host.descriptors import restore_limit
+from ebpftrace.descriptors import restore_limit
 
 _LEAD_SECONDS = 0.0003
 """From its executing the program to the program's first instruction, with some to spare."""

@@ -16,10 +16,10 @@ import os
 import signal
 
 from ebpftrace.act.fuse.holding.closing_order import highest_is_closed_first
+from ebpftrace.descriptors import keep, limit
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
-from ebpftrace.host.descriptors import keep, limit
 
 _HIGHEST = 4000
 """A table of descriptors is as long as its highest one needs: 32 KiB for this one."""

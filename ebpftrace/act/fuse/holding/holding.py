@@ -6,21 +6,19 @@ sent by the kernel when the watch dies: it needs no other process.
 """
 
 import contextlib
-import errno
 import os
 import signal
 import struct
 
 from ebpftrace.act.fuse.holding.death_signals import DeathSignals
 from ebpftrace.act.fuse.holding.watchdog_supervisor import WatchdogSupervisor
+from ebpftrace.descriptors import with_spares
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import pidfd, proc
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.probe import watchdog
 from ebpftrace.probe.loading import bpf
-
-_SPARE = 2  # a pidfd, and a file of /proc
 
 
 class Holding:
@@ -34,8 +32,6 @@ class Holding:
         self._held: dict[ProcessKey, bool] = {}  # whether it was seen stopped
         self._death_signals = DeathSignals()
         self._supervisor = WatchdogSupervisor(self._map)
-        # A held process can be resumed even when all other descriptors are in use.
-        self._spare = _open_spares()
 
     @property
     def watchdog_pid(self) -> int | None:
@@ -84,7 +80,7 @@ class Holding:
             return
         # Even if it is not stopped yet: SIGCONT cancels a pending SIGSTOP.
         try:
-            self._continue(key)
+            with_spares(lambda: _send_continue(key))
         finally:
             self.release(key)
 
@@ -108,28 +104,7 @@ class Holding:
         watchdog.sweep(self._map, set())
         self._supervisor.close(wait)
         self._death_signals.close()
-        for fd in (*self._spare, self._map):
-            os.close(fd)
-
-    def _continue(self, key: ProcessKey) -> None:
-        try:
-            _send_continue(key)
-        except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE):
-                raise
-            while self._spare:
-                os.close(self._spare.pop())
-            _send_continue(key)
-            self._spare = _open_spares()
-
-
-def _open_spares() -> list[int]:
-    """Descriptors to close in need; fewer where there are no more."""
-    spares: list[int] = []
-    with contextlib.suppress(OSError):
-        while len(spares) < _SPARE:
-            spares.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
-    return spares
+        os.close(self._map)
 
 
 def _send_continue(key: ProcessKey) -> None:

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from ebpftrace import descriptors
 from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.process.identity import Target, identify
-from ebpftrace.host import descriptors
 from tests.support.incidents import key_of
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.act.fuse.holding.death_signals import DeathSignals
+from ebpftrace.descriptors import RESERVE
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
-from ebpftrace.host.descriptors import RESERVE
 from tests.support.build import ROOT
 from tests.support.incidents import key_of
 from tests.support.process_state import state, until

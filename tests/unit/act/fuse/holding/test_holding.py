@@ -14,12 +14,13 @@ import pytest
 from ebpftrace.act.fuse.holding import holding as module
 from ebpftrace.act.fuse.holding.death_signals import DeathSignals
 from ebpftrace.act.fuse.holding.holding import Holding
+from ebpftrace.descriptors import hold_spares, release_spares
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
-from ebpftrace.host import pidfd
 from ebpftrace.host.ready import WaitReadable
 from ebpftrace.probe import watchdog
 from ebpftrace.probe.loading import bpf
+from tests.support.descriptors import no_descriptor_left
 from tests.support.process_state import state, until
 
 NOT_STARTED = "stopped processes have no watchdog: No such file or directory"
@@ -127,21 +128,17 @@ def test_killed_process_is_not_taken_for_resumed(holding: Holding, sleeper: Proc
     assert holding.resumed_by_others() == []
 
 
-def test_spare_descriptors_are_given_up_to_resume(
-    holding: Holding, sleeper: ProcessKey, monkeypatch: pytest.MonkeyPatch
+def test_process_is_resumed_where_no_descriptor_is_left(
+    holding: Holding, sleeper: ProcessKey
 ) -> None:
     holding.hold(sleeper)
-    opened, spare = pidfd.opened, list(holding._spare)
-
-    def scarce(key: ProcessKey) -> Any:
-        if holding._spare:
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        return opened(key)
-
-    monkeypatch.setattr(pidfd, "opened", scarce)
-    holding.resume(sleeper)
+    hold_spares()
+    try:
+        with no_descriptor_left(os.getpid()):
+            holding.resume(sleeper)
+    finally:
+        release_spares()
     until(lambda: state(sleeper.pid) == "S")
-    assert len(holding._spare) == len(spare) == 2
 
 
 def test_close_resumes_all_that_are_held_and_sweeps_for_the_others(

@@ -9,16 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.host import cgroups, descriptors, memstat, pressure
-from ebpftrace.host.descriptors import (
+from ebpftrace import descriptors
+from ebpftrace.descriptors import (
     RESERVE,
     exhausted,
+    hold_spares,
     is_exhausted,
     keep,
     raise_limit,
+    release_spares,
     restore_limit,
     when_exhausted,
+    with_spares,
 )
+from ebpftrace.host import cgroups, memstat, pressure
+from ebpftrace.host.proc import read_stat
+from tests.support.descriptors import no_descriptor_left
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +100,37 @@ def test_other_errors_are_raised() -> None:
 
     with pytest.raises(PermissionError):
         refused()
+
+
+def test_file_is_read_with_spare_descriptors_which_are_then_held_again() -> None:
+    hold_spares()
+    try:
+        with no_descriptor_left(os.getpid()):
+            for _ in range(3):
+                stat = read_stat(os.getpid())
+                assert stat is not None
+                assert stat.pid == os.getpid()
+                with pytest.raises(OSError, match="Too many open files"):
+                    os.dup(0)  # none that others could take
+    finally:
+        release_spares()
+
+
+def test_call_fails_if_it_takes_more_than_the_spare_descriptors() -> None:
+    def take_many() -> None:
+        for _ in range(9):
+            taken.append(os.dup(0))
+
+    taken: list[int] = []
+    hold_spares()
+    try:
+        with (
+            no_descriptor_left(os.getpid()),
+            pytest.raises(OSError, match="Too many open files"),
+        ):
+            with_spares(take_many)
+    finally:
+        release_spares()
+        for fd in taken:
+            os.close(fd)
+    assert taken
