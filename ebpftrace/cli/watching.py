@@ -57,7 +57,7 @@ _ACTING: tuple[Decorator, ...] = (
                  help="Stop a process in the kernel when it grows past this, save "
                       "evidence, then kill it."),
     click.option("--on-breach", metavar="LINE",
-                 help="Shell command to run on a breach, once the evidence is saved; without "
+                 help="Shell command to run on a breach, once the evidence is read; without "
                       "a bound, on a critical finding, as for a leak near the limit."),
     click.option("--backstop", metavar="SHARE",
                  help="With --on-breach alone, stop a process in the kernel at this share of "

@@ -103,10 +103,16 @@ class BreakerResources:
             self.remarks.append(f"{error.what}: {error.why}")
 
     def close(self, wait: WaitReadable = wait_readable) -> None:
-        """Resume what is still stopped, and sync the log. Call it once the probe is closed."""
+        """Resume what is still stopped, let evidence be written, and sync the log.
+
+        Call it once the probe is closed.
+        """
         if self.control is not None:
             self.control.close()
         if self.holding is not None:
             self.holding.close(wait)
         if self.log is not None:
+            from ebpftrace.act.actions.support.unwritten import finish_writing
+
+            finish_writing(wait)
             self.log.close(wait)

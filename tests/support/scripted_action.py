@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ebpftrace.act.actions.support.running import Ended, Written
+from ebpftrace.act.actions.support.running import Ended, Read
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.process.undo import Undo
 
@@ -11,7 +11,7 @@ from ebpftrace.act.process.undo import Undo
 class ScriptedAction:
     """It ends as `ended` says; None: not yet. `about` is set by the rig that starts it.
 
-    Before its end it reports once that the evidence is `written`.
+    Before its end it reports once that the evidence is `read`.
     """
 
     ended: Ended | None = None
@@ -21,11 +21,11 @@ class ScriptedAction:
     stopped: int = 0
     about: Incident | None = None
     refuses: Exception | None = None  # why it cannot start
-    written: Written | None = None
+    read: Read | None = None
 
-    def poll(self, now_ns: int) -> Ended | Written | None:
-        written, self.written = self.written, None
-        return written or self.ended
+    def poll(self, now_ns: int) -> Ended | Read | None:
+        read, self.read = self.read, None
+        return read or self.ended
 
     def cancel(self, now_ns: int) -> bool:
         return False

@@ -1,9 +1,10 @@
 """capture: save the evidence of an incident in a directory, before a process is ended.
 
-The directory is written under a hidden name and renamed once it is complete: hooks may
-read it then, while it is synced. `manifest.json` lists every part with its size, so that
-a part that a power cut left incomplete is noticed, and what failed and why. Environments are
-not saved: they hold secrets.
+All is read first that a step may change, and the next step starts. Beside it the directory is
+written under a hidden name, renamed once it is complete, and synced; what ends the process
+waits for that. `manifest.json` lists every part with its size, so that a part that a power cut
+left incomplete is noticed, and what failed and why. Environments are not saved: they hold
+secrets.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
-from typing import Annotated, Any
+from typing import Annotated
 
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
@@ -25,27 +26,25 @@ from ebpftrace.act.actions.support.evidence_folder import (
     require_trusted,
     sync_files,
     sync_folder,
-    write_file,
 )
 from ebpftrace.act.actions.support.first_turn import (
     FirstTurn,
     inherited_priority,
     is_real_time,
 )
-from ebpftrace.act.actions.support.running import Ended, Running, Written
+from ebpftrace.act.actions.support.running import Ended, Read, Running
+from ebpftrace.act.actions.support.saving import MANIFEST, Saving
 from ebpftrace.act.actions.support.surplus import Kept, surplus
+from ebpftrace.act.actions.support.unwritten import unwritten
 from ebpftrace.act.incident.incident import Incident, facts
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.text import clean
 from ebpftrace.trusted.rules import owner_reason
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND, format_bytes
 
-MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
 _STALE_SECONDS = 600.0
 _pruning = Lock()  # two captures at once would together remove too much
-_ENCODER = json.JSONEncoder()  # of C: with an indent it would be the slow one, of Python
-_MANIFEST_SIZE = 32 * KIB  # more than it takes with an error for each part
 _MANIFEST_READ = 256 * KIB
 
 
@@ -60,6 +59,9 @@ class CaptureOptions:
     keep: Annotated[
         int, "how many are kept; the oldest go first, of a job with more than a quarter its own"
     ] = 20
+    wait: Annotated[
+        bool, "whether the next step waits until the evidence is complete and on the disk"
+    ] = False
 
     def __post_init__(self) -> None:
         if not self.keep:
@@ -72,34 +74,32 @@ def start(incident: Incident, options: CaptureOptions) -> Running:
 
 
 class _Capturing(Background):
-    """Reports that the evidence is written, before it has ended."""
+    """Reports that the evidence is read, before it has ended; unless the next step waits."""
 
     def __init__(self, incident: Incident, options: CaptureOptions) -> None:
-        self._written: Written | None = None
+        self._read: Read | None = None
         wanted = is_real_time()  # this thread, which waits for the evidence
 
         def work(cancelled: Event) -> Ended:
             turn = FirstTurn(wanted)
 
-            def written(folder: Path) -> None:
-                self._report(folder)
-                turn.hand_over()
+            def read(folder: Path) -> None:
+                if not options.wait:
+                    self._report(folder)
+                    turn.give_way()
 
-            def parts(of: Incident) -> Iterator[Part]:
-                return turn.during(parts_of(of))
-
-            return capture(incident, options, cancelled, parts, written)
+            return capture(incident, options, cancelled, read=read, turn=turn)
 
         with inherited_priority():
             super().__init__("capture", work)
 
-    def poll(self, now_ns: int) -> Ended | Written | None:
+    def poll(self, now_ns: int) -> Ended | Read | None:
         ended = super().poll(now_ns)
-        written, self._written = self._written, None
-        return ended or written
+        read, self._read = self._read, None
+        return ended or read
 
     def _report(self, folder: Path) -> None:
-        self._written = Written(folder)
+        self._read = Read(folder)
         self.wake()
 
 
@@ -108,73 +108,39 @@ def capture(
     options: CaptureOptions,
     cancelled: Event,
     parts: Callable[[Incident], Iterator[Part]] = parts_of,
-    written: Callable[[Path], None] = lambda _folder: None,
+    read: Callable[[Path], None] = lambda _folder: None,
+    turn: FirstTurn | None = None,
 ) -> Ended:
     """Save all parts that can be read. OSError if the directory cannot be written.
 
-    UntrustedError if another user could replace it. `written` is called with the directory
-    once it is complete, before it is synced. Once `cancelled` is set, no more parts are
-    saved, and the manifest says so.
+    UntrustedError if another user could replace it. `read` is called with the name of the
+    directory once all is read that a step may change; the directory is there once it is
+    complete. Once `cancelled` is set, no more parts are read, and the manifest says so.
     """
+    turn = turn or FirstTurn(False)
     require_trusted(options.folder)  # what others cannot change may be written by its path
     folder = options.folder / incident.id
-    partial = options.folder / f".{incident.id}{_PARTIAL}"
-    partial.mkdir(mode=0o700)
+    saving = Saving(folder, options.folder / f".{incident.id}{_PARTIAL}", options.size_bytes)
     try:
-        with (partial / MANIFEST).open("xb") as file:
-            # Its space is allocated first: on a full disk parts fail, not the manifest.
-            os.posix_fallocate(file.fileno(), 0, _MANIFEST_SIZE)
-            saved = _save(parts(incident), partial, options.size_bytes, cancelled)
-            manifest = {
-                "schema": 1,
-                "complete": not cancelled.is_set(),
-                "facts": facts(incident),
-                "parts": saved,
-            }
-            text = _ENCODER.encode(manifest).encode() + b"\n"
-            file.write(text.ljust(_MANIFEST_SIZE))  # JSON as well; it is cut below
-        partial.rename(folder)
+        saving.read(turn.during(parts(incident)), cancelled)
+        complete = not cancelled.is_set()
+        with unwritten():
+            read(folder)
+            about = {"schema": 1, "complete": complete, "facts": facts(incident)}
+            saving.write(turn, about)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        saving.abandon()
         raise
-    written(folder)
-    os.truncate(folder / MANIFEST, len(text))  # which a hook need not wait for
+    turn.end()
     sync_files(folder)
     sync_folder(options.folder)
     with contextlib.suppress(OSError), _pruning:  # the evidence is saved all the same
         _prune(options.folder, options.keep, folder)
-    whole = [part for part in saved if part["error"] is None]
+    whole = [part for part in saving.entries if part["error"] is None]
     size = format_bytes(sum(part["bytes"] for part in whole))
-    failed = len(saved) - len(whole)
+    failed = len(saving.entries) - len(whole)
     detail = f"{len(whole)} files, {size}" + (f", {failed} failed" if failed else "")
     return Ended(StepStatus.DONE, f"{detail}, in {clean(os.fsencode(folder))}", evidence=folder)
-
-
-def _save(
-    parts: Iterator[Part], folder: Path, size_bytes: int, cancelled: Event
-) -> list[dict[str, Any]]:
-    saved: list[dict[str, Any]] = []
-    left_bytes = size_bytes
-    for part in parts:
-        if cancelled.is_set():
-            break
-        began = time.monotonic_ns()
-        entry: dict[str, Any] = {"name": part.name, "bytes": 0, "cut": False, "error": None}
-        try:
-            limit = min(left_bytes, part.limit_bytes)
-            raw = part.read(limit + 1)
-            entry["cut"] = len(raw) > limit
-            raw = raw[:limit]
-            write_file(f"{folder}/{part.name}", raw)
-            left_bytes -= len(raw)
-            entry["bytes"] = len(raw)
-        except Exception as error:
-            # Whatever the error: a part that fails must not cost the others.
-            entry["error"] = clean(f"{type(error).__name__}: {error}")
-            (folder / part.name).unlink(missing_ok=True)
-        entry["took_ns"] = time.monotonic_ns() - began
-        saved.append(entry)
-    return saved
 
 
 def _prune(folder: Path, keep: int, newest: Path) -> None:

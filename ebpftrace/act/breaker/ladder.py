@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ebpftrace.act.actions.support.action import Action
-from ebpftrace.act.actions.support.running import Ended, Written
+from ebpftrace.act.actions.support.running import Ended, Read
 from ebpftrace.act.audit.allowance import Allowance
 from ebpftrace.act.audit.records import (
     ended_incident_record,
@@ -93,9 +93,9 @@ class Ladder:
                 news = self._rungs.current.poll(self._clock())
                 if news is None:
                     return
-                if isinstance(news, Written):
+                if isinstance(news, Read):
+                    self._rungs.save_beside(self.incident.evidence)
                     self.incident = replace(self.incident, evidence=news.evidence)
-                    self._rungs.save_beside()
                 else:
                     yield self._finish(self._rungs.remove(self._rungs.current), news)
             elif self._recovery.checking:
@@ -182,6 +182,8 @@ class Ladder:
             self._changes.add(undo)
         if ended.evidence is not None:
             self.incident = replace(self.incident, evidence=ended.evidence)
+        elif rung.saving and ended.status is StepStatus.FAILED:
+            self.incident = replace(self.incident, evidence=rung.earlier_evidence)
         self._record(ended_step_record(outcome, ended.output, undo, refunded=refunded))
         return outcome
 

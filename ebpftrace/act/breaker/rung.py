@@ -1,8 +1,9 @@
 """One step of a ladder, from its start to its end."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from ebpftrace.act.actions.support.running import Ended, Running, Written
+from ebpftrace.act.actions.support.running import Ended, Read, Running
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.policy.policy import Step
 from ebpftrace.text import clean
@@ -17,6 +18,8 @@ class Rung:
     began_ns: int
     running: Running | None = None  # None: not started
     timed_out: bool = False
+    saving: bool = False  # its evidence is read, but not on the disk yet
+    earlier_evidence: Path | None = None  # which counts again if that fails
 
     @property
     def fds(self) -> tuple[int, ...]:
@@ -32,7 +35,7 @@ class Rung:
             return end
         return due if self.timed_out else min(end, due)
 
-    def poll(self, now_ns: int) -> Ended | Written | None:
+    def poll(self, now_ns: int) -> Ended | Read | None:
         """How it ended, on its own or at its timeout; None: not yet."""
         assert self.running is not None
         try:

@@ -1,6 +1,7 @@
 """The steps of a ladder that run now: one in turn, and those that it does not wait for."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ebpftrace.act.breaker.rung import Rung
 
@@ -11,7 +12,6 @@ class Rungs:
     def __init__(self) -> None:
         self.current: Rung | None = None
         self.beside: list[Rung] = []
-        self._saving: Rung | None = None  # its evidence is written, but not on the disk yet
 
     def __iter__(self) -> Iterator[Rung]:
         yield from self.beside
@@ -30,8 +30,8 @@ class Rungs:
 
     @property
     def saving(self) -> Rung | None:
-        """The step whose evidence is written, but not on the disk yet."""
-        return self._saving if self._saving in self.beside else None
+        """A step whose evidence is read, but not on the disk yet."""
+        return next((rung for rung in self.beside if rung.saving), None)
 
     def add(self, rung: Rung, *, beside: bool) -> None:
         """A step has started."""
@@ -48,10 +48,13 @@ class Rungs:
             self.beside.remove(rung)
         return rung
 
-    def save_beside(self) -> None:
-        """Let the next step start while the evidence of the current one is synced."""
+    def save_beside(self, earlier: Path | None) -> None:
+        """Let the next step start while the evidence of the current one is written.
+
+        `earlier` is what another step had saved before.
+        """
         assert self.current is not None
-        self._saving = self.current
+        self.current.saving, self.current.earlier_evidence = True, earlier
         self.beside.append(self.current)
         self.current = None
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -106,6 +108,38 @@ def test_parts_read_before_the_process_ended_are_kept(
     assert "has ended" in errors["process-smaps"]
     assert not (tmp_path / subject.id / "process-smaps").exists()
     assert errors["cgroup-memory.stat"] is errors["children.json"] is None
+
+
+def test_a_process_that_the_next_step_ends_is_in_the_evidence_as_it_was(
+    group: MemoryCgroup, tmp_path: Path
+) -> None:
+    with Workload("gopls", cgroup=group) as workload:
+        workload.do("map 32MiB")
+        workload.do("touch 0")
+        subject = about(workload.pid, group.path)
+
+        def end(_folder: Path) -> None:
+            os.kill(workload.pid, signal.SIGKILL)
+            assert workload.wait() == -signal.SIGKILL
+
+        options = capture.CaptureOptions(tmp_path)
+        ended = capture.capture(subject, options, threading.Event(), read=end)
+    assert ended.evidence is not None
+    manifest = json.loads((ended.evidence / "manifest.json").read_bytes())
+    assert [part for part in manifest["parts"] if part["error"]] == []
+    assert manifest["complete"]
+    names = {part["name"] for part in manifest["parts"]}
+    assert names == {file.name for file in ended.evidence.iterdir()} - {"manifest.json"}
+    rollup = dict(re.findall(rb"(\w+):\s+(\d+) kB", read(ended.evidence, "smaps_rollup")))
+    assert int(rollup[b"Anonymous"]) >= 32 * KIB
+    assert read(ended.evidence, "smaps").count(b"\nRss:") > 5
+    procs = (ended.evidence / "cgroup-cgroup.procs").read_text().split()
+    assert procs == [str(workload.pid)]
+
+
+def read(folder: Path, name: str) -> bytes:
+    """What was saved of a file of the process."""
+    return (folder / f"process-{name}").read_bytes()
 
 
 def test_oldest_evidence_is_removed_and_nothing_else(victim: Workload, tmp_path: Path) -> None:

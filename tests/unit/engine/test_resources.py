@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from ebpftrace.act.actions.support.unwritten import unwritten
 from ebpftrace.act.audit.log import AuditLog
 from ebpftrace.act.fuse.holding.holding import Holding
 from ebpftrace.act.policy.fuse import Fuse
@@ -15,7 +16,7 @@ from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.engine.request import WatchRequest
 from ebpftrace.engine.resources import BreakerResources
 from ebpftrace.errors import EbpftraceError, LogTakenError
-from ebpftrace.host.ready import WaitReadable
+from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.probe import Selection
 from ebpftrace.units import GIB, MIB
 from tests.support.conditions import level
@@ -63,6 +64,20 @@ def test_past_records_are_read(tmp_path: Path) -> None:
     (tmp_path / "audit").write_text(json.dumps(record) + "\n")
     with closing(resources(tmp_path, LEVEL)) as made:
         assert [past["incident"] for past in made.past] == ["x"]
+
+
+def test_end_waits_for_evidence_that_is_not_written(tmp_path: Path) -> None:
+    waited: list[float] = []
+
+    def wait(fd: int, seconds: float) -> bool:
+        waited.append(seconds)
+        return wait_readable(fd, 0 if len(waited) == 1 else seconds)
+
+    with unwritten():
+        resources(tmp_path, LEVEL).close(wait)
+    assert len(waited) == 2  # and for the audit log
+    resources(tmp_path, LEVEL).close(wait)
+    assert len(waited) == 3
 
 
 def test_second_watch_that_insists_is_an_error(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from ebpftrace.act.actions.support.running import Ended, Written
+from ebpftrace.act.actions.support.running import Ended, Read
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.errors import EbpftraceError
@@ -45,7 +45,7 @@ class Background:
     def due_ns(self) -> int | None:
         return None
 
-    def poll(self, now_ns: int) -> Ended | Written | None:
+    def poll(self, now_ns: int) -> Ended | Read | None:
         if is_readable(self._eventfd):
             os.eventfd_read(self._eventfd)
         return self._ended

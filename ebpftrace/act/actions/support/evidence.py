@@ -31,11 +31,15 @@ _CHUNK = 256 * KIB
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of the evidence. `read(limit)` returns at most `limit` bytes, or raises."""
+    """One file of the evidence. `read(limit)` returns at most `limit` bytes, or raises.
+
+    `later`: no step changes it, so that it may be read after the next one has started.
+    """
 
     name: str
     read: Callable[[int], bytes]
     limit_bytes: int = MIB
+    later: bool = False
 
 
 class _ProcessFiles:
@@ -85,7 +89,7 @@ def _is_gone(error: Exception) -> bool:
 def parts_of(incident: Incident) -> Iterator[Part]:
     """The cheap and important parts first, the largest last; only files that exist.
 
-    A part is read before the next one is asked for.
+    A part that is not a later one is read before the next one is asked for.
     """
     files = _ProcessFiles(incident.target)
     try:
@@ -96,8 +100,9 @@ def parts_of(incident: Incident) -> Iterator[Part]:
 
 def _parts(incident: Incident, files: _ProcessFiles) -> Iterator[Part]:
     pid = incident.target.key.pid
-    yield Part("finding.txt", lambda _limit: incident.finding.sentence.encode() + b"\n")
-    yield Part("curve.csv", lambda _limit: _curve(incident))
+    finding = incident.finding.sentence.encode() + b"\n"
+    yield Part("finding.txt", lambda _limit: finding, later=True)
+    yield Part("curve.csv", lambda _limit: _curve(incident), later=True)
     for name in _PROCESS[:-1]:
         yield Part(f"process-{name}", partial(files.read, name))
     yield Part("process-cmdline", lambda _limit: _cmdline(pid))
@@ -110,7 +115,7 @@ def _parts(incident: Incident, files: _ProcessFiles) -> Iterator[Part]:
     for name in _SYSTEM:
         file = proc.PROC / name
         if file.exists():
-            yield Part(f"system-{name.replace('/', '-')}", partial(_read, file))
+            yield Part(f"system-{name.replace('/', '-')}", partial(_read, file), later=True)
     yield Part("children.json", lambda _limit: _targets(descendants_of(incident.target.key)))
     if incident.other_targets:
         yield Part("others.json", lambda _limit: _targets(incident.other_targets))

@@ -15,7 +15,7 @@ from typing import TypeVar
 _MOST_NS = 20_000_000
 """Several times what the evidence of an ordinary job takes."""
 
-_HAND_OVER_SECONDS = 0.005
+_GIVE_WAY_SECONDS = 0.005
 
 _RESET = os.SCHED_RESET_ON_FORK
 _Part = TypeVar("_Part")
@@ -64,12 +64,10 @@ class FirstTurn:
                 self.end()
             yield part
 
-    def hand_over(self) -> None:
-        """End it once the thread that waited has had time to act: an ordinary thread that waits
-        for a processor while it has Python's lock would hold up that one as well."""
+    def give_way(self) -> None:
+        """Let the thread that waited act first: this one would take Python's lock from it."""
         if self._lasts:
-            time.sleep(_HAND_OVER_SECONDS)
-            self.end()
+            time.sleep(_GIVE_WAY_SECONDS)
 
     def end(self) -> None:
         """The thread is an ordinary one from here on."""

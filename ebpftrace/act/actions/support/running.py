@@ -24,13 +24,13 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A capture wrote its evidence into a folder, and now waits until that is on the disk.
+class Read:
+    """A capture read its evidence and now writes it into a folder, and that to the disk.
 
-    Hooks can read it already; no target is ended before.
+    Hooks can start already; no target is ended before.
     """
 
-    evidence: Path
+    evidence: Path  # there once it is complete
 
 
 class Running(Protocol):
@@ -51,7 +51,7 @@ class Running(Protocol):
     def undo(self) -> Undo | None:
         """How its change is undone once the incident has ended, however the action ends."""
 
-    def poll(self, now_ns: int) -> Ended | Written | None:
+    def poll(self, now_ns: int) -> Ended | Read | None:
         """Take the next step. Returns how the action ended, or None while it runs."""
 
     def cancel(self, now_ns: int) -> bool:

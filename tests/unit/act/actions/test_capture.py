@@ -4,7 +4,7 @@ import json
 import os
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 from ebpftrace.act.actions import capture as saving
 from ebpftrace.act.actions.capture import CaptureOptions, capture
 from ebpftrace.act.actions.support.evidence import Part
-from ebpftrace.act.actions.support.running import Written
+from ebpftrace.act.actions.support.running import Ended, Read
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from tests.support.incidents import drive, incident
@@ -107,20 +107,75 @@ def test_evidence_of_other_jobs_is_kept_while_one_fills_the_folder(tmp_path: Pat
     assert len(names) == 3
 
 
-def test_evidence_is_complete_once_it_is_reported_as_written(tmp_path: Path) -> None:
-    reported: list[bool] = []
+def test_all_but_later_parts_are_read_before_the_next_step_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
+    asked: list[str] = []
 
-    def written(folder: Path) -> None:
-        manifest = json.loads((folder / "manifest.json").read_bytes())
-        whole = all((folder / it["name"]).stat().st_size == it["bytes"]
-                    for it in manifest["parts"] if it["error"] is None)  # fmt: skip
-        reported.append(whole and manifest["complete"])
+    def noted(name: str, later: bool) -> Part:
+        def read(_limit: int) -> bytes:
+            asked.append(name)
+            return b"123"
+
+        return Part(name, read, later=later)
+
+    def noted_parts(_about: Incident) -> Iterator[Part]:
+        yield noted("late", later=True)
+        yield noted("soon", later=False)
+
+    def read(folder: Path) -> None:
+        assert folder == tmp_path / about.id
+        assert list(tmp_path.iterdir()) == []
+        asked.append("next step")
 
     about, options = incident(), CaptureOptions(tmp_path)
-    ended = capture(about, options, threading.Event(), parts, written)
-    assert reported == [True]
+    ended = capture(about, options, threading.Event(), noted_parts, read)
+    assert asked == ["soon", "next step", "late"]
     assert ended.evidence is not None
-    assert (ended.evidence / "manifest.json").read_bytes().endswith(b"}\n")
+    manifest = json.loads((ended.evidence / "manifest.json").read_bytes())
+    assert [part["name"] for part in manifest["parts"]] == ["late", "soon"]
+    assert (ended.evidence / "soon").read_bytes() == b"123"
+
+
+def test_directory_has_its_name_once_every_file_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rename(hidden: Path, folder: Path, move: Callable[[Path, Path], Path]) -> Path:
+        manifest = json.loads((hidden / "manifest.json").read_bytes())
+        sizes = {part["name"]: part["bytes"] for part in manifest["parts"] if not part["error"]}
+        assert sizes == {file.name: file.stat().st_size for file in hidden.iterdir()
+                         if file.name != "manifest.json"}  # fmt: skip
+        assert manifest["complete"]
+        return move(hidden, folder)
+
+    move = Path.rename
+    monkeypatch.setattr(Path, "rename", lambda hidden, folder: rename(hidden, folder, move))
+    folder, _ = captured(tmp_path)
+    assert (folder / "manifest.json").read_bytes().endswith(b"}\n")
+
+
+def test_where_the_next_step_waits_only_the_end_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr(saving, "sync_files", lambda _folder: steps.append("synced"))
+    running = saving.start(incident(), CaptureOptions(tmp_path, wait=True))
+    select.select(running.fds, [], [])
+    ended = running.poll(0)
+    running.stop()
+    assert steps == ["synced"]
+    assert isinstance(ended, Ended)
+    assert ended.evidence is not None
+    assert (ended.evidence / "manifest.json").exists()
+
+
+def test_failing_capture_removes_nothing_of_another(tmp_path: Path) -> None:
+    about, options = incident(), CaptureOptions(tmp_path)
+    hidden = tmp_path / f".{about.id}.partial"
+    hidden.mkdir()
+    with pytest.raises(FileExistsError):
+        capture(about, options, threading.Event(), parts)
+    assert hidden.is_dir()
 
 
 def test_capture_is_over_once_its_evidence_is_on_the_disk(
@@ -130,14 +185,14 @@ def test_capture_is_over_once_its_evidence_is_on_the_disk(
     monkeypatch.setattr(saving, "sync_files", lambda _folder: synced.wait())
     about = incident()
     running = saving.start(about, CaptureOptions(tmp_path))
-    written = None
-    while written is None:
+    read = None
+    while read is None:
         select.select(running.fds, [], [])
-        written = running.poll(0)
-    assert written == Written(tmp_path / about.id)
+        read = running.poll(0)
+    assert read == Read(tmp_path / about.id)
     assert running.poll(0) is None
     synced.set()
-    assert drive(running).evidence == written.evidence
+    assert drive(running).evidence == read.evidence
     running.stop()
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ebpftrace.act.actions.support.running import Ended, Written
+from ebpftrace.act.actions.support.running import Ended, Read
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.act.policy.policy import Budget
 from ebpftrace.act.process.undo import Undo
@@ -138,8 +138,8 @@ def test_the_incident_ends_only_after_notify_has() -> None:
 SAVED = Path("/saved")
 
 
-def test_hook_runs_beside_the_sync_of_evidence_and_no_target_ends_before_it() -> None:
-    capture = ScriptedAction(written=Written(SAVED))
+def test_hook_runs_beside_the_writing_of_evidence_and_no_target_ends_before_it() -> None:
+    capture = ScriptedAction(read=Read(SAVED))
     hook = ScriptedAction(Ended(StepStatus.FAILED, "exit code 1"))
     end = ScriptedAction(DONE)
     rig = LadderRig((("capture", capture), ("exec", hook), ("signal", end)))
@@ -152,7 +152,7 @@ def test_hook_runs_beside_the_sync_of_evidence_and_no_target_ends_before_it() ->
 
 
 def test_target_is_ended_though_its_evidence_cannot_be_synced() -> None:
-    capture, end = ScriptedAction(written=Written(SAVED)), ScriptedAction(DONE)
+    capture, end = ScriptedAction(read=Read(SAVED)), ScriptedAction(DONE)
     rig = LadderRig((("capture", capture), ("signal", end)))
     assert rig.poll(0) == []
     assert not end.started()
@@ -160,8 +160,21 @@ def test_target_is_ended_though_its_evidence_cannot_be_synced() -> None:
     assert capture.stopped == 1
 
 
+def test_evidence_that_could_not_be_written_is_none() -> None:
+    for earlier in (None, Path("/earlier")):
+        first = ScriptedAction(Ended(StepStatus.DONE, "saved", evidence=earlier))
+        capture, end = ScriptedAction(read=Read(SAVED)), ScriptedAction(DONE)
+        rig = LadderRig((("capture", first), ("capture", capture), ("signal", end)))
+        assert summary(rig.poll(0)) == ["capture done"]
+        assert rig.ladder.incident.evidence == SAVED
+        capture.ended = Ended(StepStatus.FAILED, "No space left on device")
+        assert summary(rig.poll(1)) == ["capture failed", "signal done"]
+        assert end.about is not None
+        assert end.about.evidence == earlier
+
+
 def test_user_does_not_wait_for_the_sync_of_evidence() -> None:
-    capture, hook = ScriptedAction(written=Written(SAVED)), ScriptedAction(None)
+    capture, hook = ScriptedAction(read=Read(SAVED)), ScriptedAction(None)
     rig = LadderRig((("capture", capture), ("exec", hook)))
     assert rig.poll(0) == []
     stopped = [

@@ -41,11 +41,22 @@ def test_a_step_that_is_over_is_not_waited_for(rungs: Rungs) -> None:
 def test_evidence_is_saved_beside_the_next_step_until_that_is_over(rungs: Rungs) -> None:
     saving, hook = rung(7, 5), rung(8, 3)
     rungs.add(saving, beside=False)
-    rungs.save_beside()
+    rungs.save_beside(None)
     rungs.add(hook, beside=False)
     assert rungs.saving is saving
     assert rungs.current is hook
     rungs.remove(saving)
+    assert rungs.saving is None
+
+
+def test_evidence_is_saved_until_all_steps_that_do_it_are_over(rungs: Rungs) -> None:
+    first, second = rung(7, 5), rung(8, 3)
+    for saving in (first, second):
+        rungs.add(saving, beside=False)
+        rungs.save_beside(None)
+    rungs.remove(second)
+    assert rungs.saving is first
+    rungs.remove(first)
     assert rungs.saving is None
 
 

@@ -53,9 +53,11 @@ def test_thread_is_ordinary_again_once_its_turn_has_ended() -> None:
         require_real_time()
         turn = FirstTurn(True, cpu_ns=lambda: 0)
         assert os.sched_getscheduler(0) == REAL_TIME
-        turn.hand_over()
+        turn.give_way()
+        assert is_real_time()
+        turn.end()
         assert not is_real_time()
-        turn.hand_over()
+        turn.give_way()
         turn.end()
         assert list(turn.during("ab")) == ["a", "b"]
         assert not is_real_time()
