@@ -9,7 +9,8 @@
  * room for one of each process and each cgroup (`urgent_bytes` in settings.py). Processes that
  * are stopped at their cgroup's bound, killed and started anew would keep user space from
  * everything else: of them a job has a quota, which is renewed by time, since what was read is
- * not handled yet. The stops beyond it are found in `stopped` by the next reading. */
+ * not handled yet. The stops beyond it are found in `stopped` by the next readings, which have
+ * a quota as well (fuses.py). */
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 BPF_RINGBUF_OUTPUT(urgent, URGENT_PAGES);
@@ -19,7 +20,7 @@ BPF_ARRAY(cgroup_records, struct share, 1); /* of all cgroups made and removed *
 #define RING_PART 4 /* instead of QUOTA_PART: a start comes late if it does not fit */
 
 #define STOPS_ROUND_SHIFT 28 /* 0.27 s */
-#define STOPS_BYTES (1 << 14)
+#define STOPS_BYTES (1 << 12)
 
 /* Whether the processes of a cgroup may have so much more of a ring in this round. */
 static inline int share_fits(struct quota_path *path, u32 which, u64 round, s64 most, s64 size)

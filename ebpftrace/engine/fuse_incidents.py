@@ -19,6 +19,7 @@ from ebpftrace.act.fuse.states import StoppedProcess, StopState
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing
+from ebpftrace.engine.fuse_reports import FuseReports
 from ebpftrace.events import FuseBlown, ProcessKey
 from ebpftrace.host.pidfd import is_alive
 from ebpftrace.ledger import KnownProcess, Snapshot
@@ -38,8 +39,8 @@ class _Phase(Enum):
 class FuseIncidents:
     """Connects the kernel's stops, the breaker's incidents and the view.
 
-    `report_fuse` gets every fuse event, `report` the breaker's events, `remark` warnings;
-    `clock` is CLOCK_MONOTONIC, in ns.
+    `report_fuse` gets the fuse events that fuse_reports.py lets through, `report` the
+    breaker's events, `remark` warnings; `clock` is CLOCK_MONOTONIC, in ns.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class FuseIncidents:
     ) -> None:
         self._controller = controller
         self._breaker = breaker
-        self._report_fuse, self._report, self._remark = report_fuse, report, remark
+        self._report, self._remark = report, remark
+        self._reports = FuseReports(breaker, report_fuse, remark, clock)
         self._clock = clock
         self._phases: dict[str, _Phase] = {}  # by job; empty when no incident has stops
         # These two are kept until no job has an incident.
@@ -80,8 +82,7 @@ class FuseIncidents:
         if event is None:
             self._remark(f"a fuse killed untracked process {blown.key.pid}")
             return
-        self._breaker.log_fuse_kill(event)
-        self._report_fuse(event)
+        self._reports.add_kill(event)
 
     def kernel_stop(self, blown: FuseBlown) -> None:
         """The kernel stopped a process at its bound."""
@@ -97,7 +98,7 @@ class FuseIncidents:
                 continue
             if targets <= self._ended:
                 self._phases[job] = _Phase.TARGETS_ENDED
-        self._log(self._controller.ended(key, self._clock()))
+        self._reports.add(self._controller.ended(key, self._clock()))
 
     def executed(self, key: ProcessKey) -> None:
         """A process called exec."""
@@ -106,7 +107,7 @@ class FuseIncidents:
     def handle_snapshot(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
         """Identify what was stopped, start incidents, and set the bounds anew."""
         self._snapshot, self._retry = snapshot, False
-        self._log(self._controller.identify(policies, snapshot))
+        self._reports.add(self._controller.identify(policies, snapshot))
         self._controller.target(self._targets)  # those that were stopped once more
         for job, phase in list(self._phases.items()):
             if phase is _Phase.TARGETS_ENDED:
@@ -117,6 +118,7 @@ class FuseIncidents:
                 if self._breaker.targets_of(job) is None:
                     del self._phases[job]
         self._start_incidents(snapshot)
+        self._reports.sum_up()
         self._controller.arm(policies, snapshot, self._breaker.budget_refusal)
         unlimited = self._controller.unlimited
         for name in sorted(unlimited - self._reported_unlimited):
@@ -135,7 +137,7 @@ class FuseIncidents:
 
     def resume(self, key: ProcessKey) -> None:
         """Resume a process, if it is stopped; its incident continues."""
-        self._log(self._controller.resume(key, self._clock()))
+        self._reports.add(self._controller.resume(key, self._clock()))
 
     def execute(self, command: UserCommand) -> None:
         """Carry out a user's decision on a stopped process."""
@@ -157,12 +159,13 @@ class FuseIncidents:
 
     def close(self) -> None:
         """The watch ends: resume all stopped processes."""
-        self._log(self._controller.close(self._clock()))
+        self._reports.add(self._controller.close(self._clock()))
+        self._reports.sum_up(last=True)
 
     def _thaw(self, process: StoppedProcess) -> list[FuseEvent]:
         if self._is_target(process):
             self._report(self._breaker.cancel(process.job, "thawed by hand"))
-        return self._log(self._controller.resume(process.key, self._clock()))
+        return self._reports.add(self._controller.resume(process.key, self._clock()))
 
     def _end(self, process: StoppedProcess) -> None:
         if not self._is_target(process):
@@ -185,7 +188,7 @@ class FuseIncidents:
                 continue
             if self._breaker.targets_of(job) is not None:
                 self._phases[job] = _Phase.RUNNING  # started by a finding
-            elif not self._breaker.is_full:
+            elif not self._breaker.is_full and self._reports.may_start(processes[0].event.job):
                 self._start_incident(processes, snapshot)
 
     def _start_incident(
@@ -230,12 +233,6 @@ class FuseIncidents:
 
     def _stopped_in(self, job: str) -> list[StoppedProcess]:
         return [process for process in self._controller.stopped if process.job == job]
-
-    def _log(self, events: list[FuseEvent]) -> list[FuseEvent]:
-        for event in events:
-            self._breaker.log_fuse_event(event)
-            self._report_fuse(event)
-        return events
 
 
 def _is_executing(process: StoppedProcess, snapshot: Snapshot, now_ns: int) -> bool:

@@ -133,7 +133,7 @@ class WatchLoop:
             for command in self._waiter.commands():
                 breaker.execute(command)
         breaker.poll()
-        if breaker.needs_snapshot:
+        if breaker.needs_snapshot and self._scheduler.hurries(self._clock()):
             self._tick(self._clock())
         elif self._scheduler.is_due(self._clock()):
             self._read_for(breaker)

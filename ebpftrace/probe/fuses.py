@@ -1,7 +1,9 @@
 """Bounds at which the kernel stops or kills a growing process, in its own context.
 
 Stopped processes are kept in a map until they are resumed or have ended, so that neither a
-full ring nor the end of its reader loses one.
+full ring nor the end of its reader loses one. A job can cause stops without end, by processes
+that are killed and started anew: of those found in the map it has a share, and the others stay
+stopped, and in the map, until a later reading has room for them.
 """
 
 import contextlib
@@ -9,13 +11,26 @@ import struct
 from collections.abc import Callable, Iterator
 
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
+from ebpftrace.job_shares import JobShares
 from ebpftrace.probe.interface import AfterResumes, FuseDefault
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.layout import whole_pages
 from ebpftrace.probe.loading.programs import Programs
-from ebpftrace.probe.structs import FUSE_DEFAULT, PARTS_OF_LIMIT, StructDecoder, fuse_blown
+from ebpftrace.probe.structs import (
+    FUSE_DEFAULT,
+    PARTS_OF_LIMIT,
+    PATH,
+    StructDecoder,
+    fuse_blown,
+)
+from ebpftrace.units import NS_PER_SECOND
 
 MAX_STOPPED = 4096
+
+_PATH_BYTES = PATH.size + 8  # with `missing`
+
+_FOUND_MOST = 128
+"""Stops that are found in the map within a second: each costs some milliseconds in all."""
 
 _CODES = {FuseScope.PROCESS: 1, FuseScope.JOB: 2, FuseScope.CHARGE: 3}
 
@@ -37,6 +52,8 @@ class KernelFuses:
         self.fd = programs.map_fd("stopped")
         self._size = structs.sizes()["stop"]
         self._stopped = bpf.Batch(self.fd, 4, self._size)
+        self._paths = programs.map_fd("stopped_paths")
+        self._found = JobShares(_FOUND_MOST, NS_PER_SECOND)
         self._groups = programs.map_fd("cgroups")
         self._group_size = structs.sizes()["cgroup_counters"]
         self._unset: dict[int, tuple[int, int, int]] = {}  # by cgroup: there was no entry
@@ -101,13 +118,11 @@ class KernelFuses:
         Sends the signal that the kernel side cannot send, since the write of another process
         crossed the bound. Where that fails, it is tried again at the next reading.
         """
-        stop = (event.key, event.killed)
-        # A kill may be found in the map before the record of the stop is read.
-        if stop in self._reported or (event.key, True) in self._reported:
+        if self._is_reported(event):
             return False
         if event.filled and not self._send(event):
             return False
-        self._reported.add(stop)
+        self._reported.add((event.key, event.killed))
         return True
 
     def forget(self, key: ProcessKey) -> None:
@@ -117,12 +132,32 @@ class KernelFuses:
             bpf.delete(self.fd, struct.pack("=I", key.pid))
             self._forget_stopped(key.pid)
 
-    def unreported(self) -> Iterator[FuseBlown]:
-        """Stops whose record had no room in the ring."""
+    def unreported(self, now_ns: int) -> Iterator[FuseBlown]:
+        """Stops whose record had no room in the ring, as many as their jobs' shares allow.
+
+        Only of processes that are stopped already: a signal that is to be sent does not wait,
+        nor does a kill, whose entry takes room until it is reported. `now_ns` is
+        CLOCK_MONOTONIC.
+        """
         for data in self._stopped.values():
             event = fuse_blown(data)
+            if self._is_reported(event):
+                continue
+            waits = not (event.killed or event.filled)
+            if waits and not self._found.take(self._path_of(event), now_ns):
+                continue
             if self.accept(event):
                 yield event
+
+    def _is_reported(self, event: FuseBlown) -> bool:
+        """A kill may be found in the map before the record of the stop is read."""
+        return not self._reported.isdisjoint(((event.key, event.killed), (event.key, True)))
+
+    def _path_of(self, event: FuseBlown) -> list[int]:
+        """The cgroups of a stopped process, from below the root down."""
+        data = bpf.lookup(self._paths, struct.pack("=I", event.key.pid), _PATH_BYTES)
+        ids = PATH.unpack_from(data) if data is not None else (0, event.cgroup_id)
+        return [cgroup_id for cgroup_id in ids[1:] if cgroup_id]
 
     def _stop_of(self, key: ProcessKey) -> FuseBlown | None:
         """What the map has of a process."""

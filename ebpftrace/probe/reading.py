@@ -63,7 +63,7 @@ class Reading:
             self._from.marks.compare(processes.as_last_read(entries))
         self.drift_bytes = sum(entry.drift_bytes for entry in entries.values())
         if self._from.fuses is not None:
-            reports.add_stops(self._from.fuses.unreported())
+            reports.add_stops(self._from.fuses.unreported(now_ns))
             self._from.fuses.retry_groups()
         missed = whole and self._programs.missed_runs(self._handlers)
         ended = ended_among(entries) if missed else set()

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.kernel
 HOG, VICTIM = f"hog-{os.getpid()}", f"victim-{os.getpid()}"  # of this test alone
 PROCESSES = 64
 ROUND_SHIFT = 28  # STOPS_ROUND_SHIFT of bpf/ring.h
-MOST_A_ROUND = (1 << 14) * 3 // 4 // 104  # of STOPS_BYTES, in records
+MOST_A_ROUND = (1 << 12) * 3 // 4 // 104  # of STOPS_BYTES, in records
+MORE = 8  # where two processors count at once
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def test_stops_of_one_job_leave_room_for_another_job(tmp_path: Path) -> None:
         of_flood = [stop for stop in stops if stop.cgroup_id == group.id]
         rounds = Counter(stop.time_ns >> ROUND_SHIFT for stop in of_flood)
         assert len(of_flood) > MOST_A_ROUND
-        assert max(rounds.values()) <= MOST_A_ROUND
+        assert max(rounds.values()) <= MOST_A_ROUND + MORE
         assert lost(observer) > 0
     finally:
         observer.close()

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.support.build import flood_binary
 from tests.support.cgroups import MemoryCgroup
@@ -19,10 +20,12 @@ def hop(group: MemoryCgroup) -> Sequence[str]:
 
 
 @contextmanager
-def flood(group: MemoryCgroup, arguments: Sequence[str]) -> Iterator[Callable[[], bool]]:
-    """The flood, in this cgroup; yields whether it still lasts."""
+def flood(
+    group: MemoryCgroup, arguments: Sequence[str], program: Path | None = None
+) -> Iterator[Callable[[], bool]]:
+    """The flood, in this cgroup; yields whether it still lasts. `program`: by another name."""
     begin = delegated(group, makes_cgroups=arguments[0] == "hop")
-    process = subprocess.Popen(begin.inside([flood_binary(), *arguments]))
+    process = subprocess.Popen(begin.inside([program or flood_binary(), *arguments]))
     try:
         yield lambda: process.poll() is None
     finally:

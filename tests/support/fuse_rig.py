@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from ebpftrace.act.fuse.controller import FuseController
 from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
+from ebpftrace.act.fuse.lines import HeldBack
 from ebpftrace.act.fuse.states import StopState
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.act.policy.policy import Match, Mode, Policy
@@ -59,6 +60,9 @@ class ScriptedBreaker:
     def kill_now(self, job: str, reason: str) -> tuple[()]:
         self.calls.append(("kill now", *self.running[job], reason))
         return ()
+
+    def log_held_back(self, held_back: HeldBack) -> None:
+        self.calls.append(("log held back", held_back.stops, held_back.elsewhere))
 
     def log_fuse_event(self, event: FuseEvent) -> None:
         self.logged.append(event)

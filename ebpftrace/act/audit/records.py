@@ -10,6 +10,7 @@ from typing import Any
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.audit.budget import Moment
 from ebpftrace.act.fuse.events import FuseEvent
+from ebpftrace.act.fuse.lines import HeldBack
 from ebpftrace.act.fuse.records import fuse_record
 from ebpftrace.act.incident.incident import Incident, facts
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome
@@ -97,6 +98,20 @@ def suppressed_record(
         "reason": reason,
         "unlogged": unlogged,
         "unlogged_elsewhere": elsewhere,
+    }
+
+
+def held_back_record(held_back: HeldBack) -> Record:
+    """Stops that have no line of their own, in the form of firings that start no incident."""
+    last = held_back.last
+    head = record_head(AuditRecordType.SUPPRESSED, last.time_ns, last.monotonic_ns)
+    return head | {
+        "policy": last.policy,
+        "job": identity_fields(last.job),
+        "sentence": last.sentence,
+        "reason": held_back.sentence,
+        "unlogged": held_back.stops,
+        "unlogged_elsewhere": held_back.elsewhere,
     }
 
 

@@ -10,7 +10,7 @@ from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.audit.log import AuditLog
-from ebpftrace.act.audit.records import abandoned_record, logged_fuse_record
+from ebpftrace.act.audit.records import abandoned_record, held_back_record, logged_fuse_record
 from ebpftrace.act.audit.recovery import replay_audit_log
 from ebpftrace.act.breaker.admission import Admission
 from ebpftrace.act.breaker.running_incidents import RunningIncidents
@@ -18,6 +18,7 @@ from ebpftrace.act.breaker.suppression import SuppressionLog
 from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.fuse.job_bound import nearest_share
 from ebpftrace.act.fuse.ladder import at_stop, with_end
+from ebpftrace.act.fuse.lines import HeldBack
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.policy import Policy
@@ -168,6 +169,10 @@ class Breaker:
     def log_fuse_event(self, event: FuseEvent) -> None:
         """Write a fuse event to the audit log."""
         self._record(logged_fuse_record(event))
+
+    def log_held_back(self, held_back: HeldBack) -> None:
+        """Write to the audit log how many stops have no line there."""
+        self._record(held_back_record(held_back))
 
     def log_fuse_kill(self, event: FuseEvent) -> None:
         """A fuse killed a process: log it, and spend the budget of its job."""

@@ -272,7 +272,7 @@ def test_watch_that_ends_before_it_has_sent_the_stop_leaves_nothing(
     running: set[int] = set()
     for _ in range(2):
         watchdog.sweep(fuses(observer).fd, running)
-    assert not list(fuses(observer).unreported())
+    assert not list(fuses(observer).unreported(0))
     assert state(workload.pid) != "T"
     assert workload.pid in running
 

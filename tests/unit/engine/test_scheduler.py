@@ -38,3 +38,12 @@ def test_short_window_is_sampled_again_and_again() -> None:
     assert scheduler.due_ns == 110 * MS + AFTER_START_NS
     scheduler.taken(300 * MS, 350 * MS, 250 * MS)  # that took long: the rest comes first
     assert scheduler.due_ns == 1350 * MS
+
+
+def test_stopped_process_waits_for_a_snapshot_no_longer_than_others_are_kept_waiting() -> None:
+    scheduler = SnapshotScheduler()
+    assert scheduler.hurries(0)
+    scheduler.taken(0, 5 * MS)
+    assert not scheduler.hurries(6 * MS)
+    assert scheduler.due_ns == 50 * MS
+    assert scheduler.hurries(50 * MS)

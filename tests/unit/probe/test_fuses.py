@@ -107,11 +107,11 @@ def test_stop_without_a_record_is_found_in_the_map_once(
     maps: FakeMaps, fuses: KernelFuses
 ) -> None:
     put_stop(maps, GOPLS)
-    (event,) = fuses.unreported()
+    (event,) = fuses.unreported(0)
     assert event == FuseBlown(
         5, GOPLS, 42, FuseScope.JOB, 10 * PAGE_SIZE, 20 * PAGE_SIZE, 30 * PAGE_SIZE, SIGSTOP
     )
-    assert not list(fuses.unreported())
+    assert not list(fuses.unreported(0))
 
 
 def test_process_that_has_ended_is_removed_from_the_map(
@@ -144,7 +144,7 @@ def test_process_that_shares_the_memory_of_another_names_its_owner(
     value = STOP.pack(77, 42, 5, 10, 20, 30, GOPLS.start_boottime_ns, 99, 1, SIGKILL,
                       GOPLS.pid, 5, 0)  # fmt: skip
     maps.put("stopped", 99, value, "=I")
-    (event,) = fuses.unreported()
+    (event,) = fuses.unreported(0)
     assert (event.key, event.owner, event.tracked) == (ProcessKey(99, 77), GOPLS, GOPLS)
     assert (event.killed, event.resumed) == (True, 5)
 
@@ -181,7 +181,7 @@ def test_process_that_another_filled_is_sent_the_signal_once(
     _, status = os.waitpid(child.pid, os.WUNTRACED)
     assert (os.WSTOPSIG if number == SIGSTOP else os.WTERMSIG)(status) == number
     assert not fuses.accept(event)
-    assert not list(fuses.unreported())
+    assert not list(fuses.unreported(0))
 
 
 def test_stop_that_the_kernel_has_sent_meanwhile_is_not_sent_again(
@@ -214,8 +214,8 @@ def test_signal_that_could_not_be_sent_is_sent_at_the_next_reading(
     with monkeypatch.context() as patch:
         patch.setattr(os, "pidfd_open", no_descriptor)
         assert not fuses.accept(event)
-        assert not list(fuses.unreported())
-    assert [found.key for found in fuses.unreported()] == [event.key]
+        assert not list(fuses.unreported(0))
+    assert [found.key for found in fuses.unreported(0)] == [event.key]
     assert os.WIFSTOPPED(os.waitpid(child.pid, os.WUNTRACED)[1])
 
 
@@ -226,3 +226,32 @@ def no_descriptor(_pid: int) -> int:
 def stopped_or_ended(pid: int) -> bool:
     """Whether a signal has stopped or ended our child."""
     return os.waitpid(pid, os.WUNTRACED | os.WNOHANG) != (0, 0)
+
+
+def put_stops(maps: FakeMaps, pids: range, cgroup_id: int) -> None:
+    """Of processes in one cgroup below the root."""
+    for pid in pids:
+        put_stop(maps, ProcessKey(pid, 1))
+        maps.put("stopped_paths", pid, struct.pack("=9Q", 1, cgroup_id, *[0] * 7), "=I")
+
+
+def test_stops_of_one_job_wait_for_later_readings_and_keep_no_other_waiting(
+    maps: FakeMaps, fuses: KernelFuses
+) -> None:
+    put_stops(maps, range(1, 201), 42)
+    put_stops(maps, range(301, 311), 43)
+    seconds = [[event.key.pid for event in fuses.unreported(n * 10**9)] for n in range(4)]
+    assert seconds[0] == [*range(1, 97), *range(301, 311)]
+    assert seconds[1] == list(range(97, 193))
+    assert seconds[2:] == [list(range(193, 201)), []]
+
+
+def test_kill_and_signal_to_be_sent_wait_for_no_share(
+    maps: FakeMaps, fuses: KernelFuses, child: "subprocess.Popen[bytes]"
+) -> None:
+    put_stops(maps, range(1, 201), 42)
+    put_stop(maps, GOPLS, SIGKILL)
+    event = filled(child.pid)
+    put_stop(maps, event.key, filled=True)
+    found = [event.key for event in fuses.unreported(0)]
+    assert found[-2:] == [GOPLS, event.key]
