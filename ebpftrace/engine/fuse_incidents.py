@@ -15,11 +15,11 @@ from ebpftrace.act.fuse.controller import FuseController
 from ebpftrace.act.fuse.effects import find
 from ebpftrace.act.fuse.events import FuseEvent, UserCommand, UserCommandKind
 from ebpftrace.act.fuse.format import finding_of
+from ebpftrace.act.fuse.reports import FuseReports
 from ebpftrace.act.fuse.states import StoppedProcess, StopState
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing
-from ebpftrace.engine.fuse_reports import FuseReports
 from ebpftrace.events import FuseBlown, ProcessKey
 from ebpftrace.host.pidfd import is_alive
 from ebpftrace.ledger import KnownProcess, Snapshot
@@ -39,7 +39,7 @@ class _Phase(Enum):
 class FuseIncidents:
     """Connects the kernel's stops, the breaker's incidents and the view.
 
-    `report_fuse` gets the fuse events that fuse_reports.py lets through, `report` the
+    `report_fuse` gets the fuse events that act/fuse/reports.py lets through, `report` the
     breaker's events, `remark` warnings; `clock` is CLOCK_MONOTONIC, in ns.
     """
 

@@ -30,10 +30,13 @@ class HeldBack(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """`42 further stops of build-42 by its fuse without a line, and 7 of other jobs`."""
-        words = f"{self.stops} further {'stop' if self.stops == 1 else 'stops'}"
+        """`3 further stops by the fuse of build-42 without a line, and 7 of other jobs`."""
+        stops = "stop" if self.stops == 1 else "stops"
         others = f", and {self.elsewhere} of other jobs" if self.elsewhere else ""
-        return f"{words} of {self.last.job.name} by its fuse without a line{others}"
+        return (
+            f"{self.stops} further {stops} by the fuse of {self.last.job.name} "
+            f"without a line{others}"
+        )
 
 
 class FuseLines:

@@ -10,6 +10,7 @@ Which end is closed first is up to the kernel, which is asked by trying. If it i
 descriptor, the writing end is above all reading ends, else it is below them.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -20,6 +21,10 @@ from ebpftrace.descriptors import keep, limit
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
+
+_SWEEP_FROM = 128
+"""Where so many are registered, it is looked for those that have ended: where a job ends and
+starts processes without end, that is reported late."""
 
 _HIGHEST = 4000
 """A table of descriptors is as long as its highest one needs: 32 KiB for this one."""
@@ -40,6 +45,7 @@ class DeathSignals:
             self._pipe = _with_high_writer(self._pipe, min(limit() - 8, _HIGHEST))
         self._highest_first = highest_first
         self._registered: dict[ProcessKey, int] = {}
+        self._sweep_at = _SWEEP_FROM
 
     def register(self, key: ProcessKey) -> None:
         """Send SIGCONT to this process when we die.
@@ -47,13 +53,14 @@ class DeathSignals:
         GoneError if it has ended; OSError if no descriptor is left. It is not registered
         then.
         """
+        if len(self._registered) >= min(self._sweep_at, self._most):
+            self._sweep()
         if len(self._registered) >= self._most:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         end = self._own_end(key)
         try:
             # The owner is fixed from here on; only now is it safe to check which process it is.
-            stat = proc.read_stat(key.pid)
-            if stat is None or not stat.started_at(key.start_boottime_ns):
+            if _has_ended(key):
                 raise GoneError(f"{key.pid} has ended")
             _set_async(end)
         except BaseException:
@@ -74,6 +81,14 @@ class DeathSignals:
         for end in self._pipe:
             os.close(end)
 
+    def _sweep(self) -> None:
+        """Unregister those that have ended. Look again once there are twice as many."""
+        for key in list(self._registered):
+            with contextlib.suppress(OSError):
+                if _has_ended(key):
+                    self.unregister(key)
+        self._sweep_at = max(_SWEEP_FROM, 2 * len(self._registered))
+
     def _own_end(self, key: ProcessKey) -> int:
         """A reading end that the process owns, on the right side of the writing end."""
         reader, writer = self._pipe
@@ -84,6 +99,11 @@ class DeathSignals:
             os.close(end)
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return keep(end)
+
+
+def _has_ended(key: ProcessKey) -> bool:
+    stat = proc.read_stat(key.pid)
+    return stat is None or not stat.started_at(key.start_boottime_ns)
 
 
 def _with_high_writer(pipe: tuple[int, int], least: int) -> tuple[int, int]:

@@ -57,11 +57,11 @@ def test_what_has_no_line_is_said_once_a_minute_and_at_the_end() -> None:
     assert held_back is not None
     assert (held_back.last.job.name, held_back.stops, held_back.elsewhere) == ("other", 52, 3)
     assert held_back.sentence == (
-        "52 further stops of other by its fuse without a line, and 3 of other jobs"
+        "52 further stops by the fuse of other without a line, and 3 of other jobs"
     )
     lines.admits(event(300))
     assert lines.take() is None
     clock.now_ns += MINUTE_NS
     again = lines.take()
     assert again is not None
-    assert again.sentence == "1 further stop of build by its fuse without a line"
+    assert again.sentence == "1 further stop by the fuse of build without a line"

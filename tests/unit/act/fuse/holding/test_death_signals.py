@@ -142,3 +142,21 @@ def test_child_inherits_no_end(sleeper: ProcessKey, death_signals: DeathSignals)
 def descriptors() -> set[int]:
     """Our descriptors, without the one that listed them."""
     return {int(link.name) for link in list(Path("/proc/self/fd").iterdir()) if link.exists()}
+
+
+def test_processes_that_have_ended_keep_no_descriptor_where_there_are_many(
+    monkeypatch: pytest.MonkeyPatch, death_signals: DeathSignals
+) -> None:
+    """Their ends may be reported late."""
+    monkeypatch.setattr(death_signals, "_sweep_at", 3)
+    before = len(descriptors())
+    for _ in range(10):
+        with subprocess.Popen(["sleep", "100"]) as ends:
+            death_signals.register(key_of(ends.pid))
+            ends.kill()
+    assert len(descriptors()) - before == 7  # it is looked from 128 on then
+    monkeypatch.setattr(death_signals, "_sweep_at", 7)
+    with subprocess.Popen(["sleep", "100"]) as lives:
+        death_signals.register(key_of(lives.pid))
+        assert len(descriptors()) - before == 1
+        lives.kill()

@@ -5,10 +5,10 @@ is beyond its share stays stopped until the next minute.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
-from ebpftrace.act.breaker.breaker import Breaker
 from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.act.fuse.lines import FuseLines
+from ebpftrace.act.fuse.lines import FuseLines, HeldBack
 from ebpftrace.job_shares import JobShares, nodes_of
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import NS_PER_SECOND
@@ -17,17 +17,27 @@ _PERIOD_NS = 60 * NS_PER_SECOND
 _MOST_INCIDENTS = 64  # that fuses start, within a period
 
 
+class FuseLog(Protocol):
+    """Where they are logged: `ebpftrace.act.breaker.breaker.Breaker`."""
+
+    def log_fuse_event(self, event: FuseEvent) -> None: ...
+
+    def log_fuse_kill(self, event: FuseEvent) -> None: ...
+
+    def log_held_back(self, held_back: HeldBack) -> None: ...
+
+
 class FuseReports:
     """`report` gets the events, `remark` a sentence about those that it does not get."""
 
     def __init__(
         self,
-        breaker: Breaker,
+        log: FuseLog,
         report: Callable[[FuseEvent], None],
         remark: Callable[[str], None],
         clock: Callable[[], int],
     ) -> None:
-        self._breaker = breaker
+        self._log = log
         self._report, self._remark = report, remark
         self._clock = clock
         self._lines = FuseLines(clock)
@@ -38,13 +48,13 @@ class FuseReports:
         """Log and report them; returns all, also those without a line."""
         for event in events:
             if self._lines.admits(event):
-                self._breaker.log_fuse_event(event)
+                self._log.log_fuse_event(event)
                 self._report(event)
         return events
 
     def add_kill(self, event: FuseEvent) -> None:
         """The kernel killed a process."""
-        self._breaker.log_fuse_kill(event)
+        self._log.log_fuse_kill(event)
         self._report(event)
 
     def may_start(self, job: JobIdentity) -> bool:
@@ -64,5 +74,5 @@ class FuseReports:
         """Log and say how many had no line, if that is due. Call it with each snapshot."""
         held_back = self._lines.take(last=last)
         if held_back is not None:
-            self._breaker.log_held_back(held_back)
+            self._log.log_held_back(held_back)
             self._remark(held_back.sentence)
