@@ -19,7 +19,8 @@ from tests.support.patience import patient
 
 MISSING = "there is no Prometheus, and Debian's could not be had"
 _CONFIG = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+rule_files: [{rules}]
 scrape_configs:
   - job_name: ebpftrace
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
@@ -49,11 +50,13 @@ def program(name: str) -> Path:
 
 
 @contextmanager
-def scraping(port: int, folder: Path) -> Iterator["Prometheus"]:
-    """A Prometheus that scrapes this port of the loopback each second."""
+def scraping(port: int, folder: Path, rules: Path | None = None) -> Iterator["Prometheus"]:
+    """A Prometheus that scrapes this port of the loopback each second, and evaluates a file
+    of rules as often.
+    """
     binary = program("prometheus")
     config = folder / "prometheus.yml"
-    config.write_text(_CONFIG.format(port=port), encoding="utf-8")
+    config.write_text(_CONFIG.format(port=port, rules=rules or ""), encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         own = free.getsockname()[1]
@@ -77,11 +80,29 @@ class Prometheus:
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The vector of an instant query; empty while it cannot answer."""
-        url = f"http://127.0.0.1:{self._port}/api/v1/query?"
-        url += urllib.parse.urlencode({"query": expression})
+        asked = urllib.parse.urlencode({"query": expression})
+        found: list[dict[str, Any]] = self._get(f"query?{asked}").get("result", [])
+        return found
+
+    def firing(self, alert: str) -> list[dict[str, Any]]:
+        """The alerts of that name that fire, each with its labels and annotations."""
+        return [
+            one
+            for one in self._get("alerts").get("alerts", [])
+            if one["labels"]["alertname"] == alert and one["state"] == "firing"
+        ]
+
+    def rule_errors(self) -> list[str]:
+        """What the last evaluations of the rules complained about."""
+        groups = self._get("rules").get("groups", [])
+        return [one["lastError"] for group in groups for one in group["rules"]
+                if one.get("lastError")]  # fmt: skip
+
+    def _get(self, path: str) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self._port}/api/v1/{path}"
         try:
             with urllib.request.urlopen(url, timeout=patient(5.0)) as answer:
-                result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+                data: dict[str, Any] = json.load(answer)["data"]
         except OSError:
-            return []
-        return result
+            return {}
+        return data

@@ -12,7 +12,7 @@ from ebpftrace.jobs.ci.systems import CI_SYSTEMS
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "rooms.md").read_text()
 PATHS = sorted(
-    set(re.findall(r"`((?:ebpftrace|bpf|docs|tests|bench|vagrant)/[\w/.-]*)`", PAGE))
+    set(re.findall(r"`((?:ebpftrace|bpf|docs|tests|bench|vagrant|deploy)/[\w/.-]*)`", PAGE))
 )
 CHANGES = {
     "CI system",
@@ -27,6 +27,7 @@ CHANGES = {
     "output",
     "metric",
     "metric of `serve`",
+    "alert or recording rule",
     "check of `/readyz`",
     "exit code",
     "command",
