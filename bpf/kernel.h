@@ -83,6 +83,26 @@ static inline u64 start_of(u64 task) { return read_u64(task + AT(task_struct, st
 
 static inline u64 leader_of(u64 task) { return read_u64(task + AT(task_struct, group_leader)); }
 
+#define THREADS_SEEN 32
+
+/* A thread of this process that has its memory and its cgroup, where the main thread has ended:
+ * the kernel moves that one no more. Threads that have ended are on the list only while they
+ * are traced. */
+static inline u64 living_thread(u64 leader)
+{
+    u64 head = read_u64(leader + AT(task_struct, signal)) + AT(signal_struct, thread_head);
+    u64 node = head, thread = leader;
+    for_each(at, THREADS_SEEN) {
+        if (mm_of(thread))
+            break;
+        node = read_u64(node);
+        if (!node || node == head)
+            break;
+        thread = node - AT(task_struct, thread_node);
+    }
+    return thread;
+}
+
 static inline u32 flags_of(u64 task) { return read_u32(task + AT(task_struct, flags)); }
 #define PF_EXITING 0x4
 #define PF_KTHREAD 0x200000

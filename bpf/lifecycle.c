@@ -124,15 +124,17 @@ int on_task_rename(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /* cgroup_attach_task(cgroup, path, task, threadgroup): the move is done, in whichever
- * hierarchy; it is reported only if the mm is charged to another memory cgroup now. */
+ * hierarchy; it is reported only if the mm is charged to another memory cgroup now. The task
+ * is the main thread, which may have ended before the others. */
 int on_cgroup_attach_task(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 task = ctx->args[2];
-    u64 mm = mm_of(task);
+    u64 thread = living_thread(task);
+    u64 mm = mm_of(thread);
     struct process *process = processes.lookup(&mm);
     if (!process) {
 #ifdef SELECT_CGROUP
-        if (task_selected(task))
+        if (task_selected_in(task, selecting_cgroup(thread)))
             track(task, mm, START_MOVED, task + AT(task_struct, comm), 0);
 #endif
         return 0;

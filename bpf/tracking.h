@@ -98,7 +98,8 @@ static inline void track_claimed(u64 task, u64 mm, u32 how, u64 comm, u64 filena
     }
     struct process *process = failed ? NULL : processes.lookup(&mm);
     if (process) {
-        process->memcg = memcg_of(task);
+        /* A main thread that has ended stays where it was. */
+        process->memcg = how == START_MOVED ? memcg_of_mm(mm) : memcg_of(task);
         set_quota_path(&process->path, cgroup_of(process->memcg));
     }
     if (!process || !quota_fits(TABLE_PROCESSES, &process->path) ||
@@ -268,11 +269,16 @@ static inline u64 selecting_cgroup(u64 task)
 #endif
 }
 
-static inline int task_selected(u64 task)
+static inline int task_selected_in(u64 task, u64 cgroup)
 {
     char comm[COMM_LEN] = {};
     bpf_probe_read_kernel(comm, COMM_LEN, (void *)task + AT(task_struct, comm));
-    return selected(tgid_of(task), comm, selecting_cgroup(task));
+    return selected(tgid_of(task), comm, cgroup);
+}
+
+static inline int task_selected(u64 task)
+{
+    return task_selected_in(task, selecting_cgroup(task));
 }
 
 /* A child that executed nothing was executed under its parent's name, whatever name the

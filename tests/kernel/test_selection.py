@@ -11,6 +11,7 @@ from ebpftrace.events import (
 )
 from ebpftrace.probe import Selection
 from ebpftrace.units import MIB
+from tests.support.build import headless_binary
 from tests.support.cgroups import memory_cgroup
 from tests.support.names import COMM
 from tests.support.observer import Observer
@@ -116,6 +117,27 @@ def test_selected_cgroup_includes_cgroups_made_below_it_later() -> None:
                 assert observer.started(outside.pid).how == "moved"
         finally:
             observer.close()
+
+
+@pytest.mark.parametrize("by_helper", [False, True])
+def test_process_without_its_main_thread_is_watched_once_it_is_moved_into_a_cgroup(
+    by_helper: bool,
+) -> None:
+    with memory_cgroup() as group, memory_cgroup() as outside:
+        selection = Selection(cgroups=(group.name,))
+        observer = Observer(selection, cgroup_ids=(group.id,), by_helper=by_helper)
+        process = subprocess.Popen(outside.inside([headless_binary()]))
+        try:
+            until(lambda: state(process.pid) == "Z")
+            assert not observer.tracks(process.pid)
+            group.add(process.pid)
+            started = observer.started(process.pid)
+            assert (started.how, started.cgroup_id) == ("moved", group.id)
+            assert started.comm == headless_binary().name[:15]
+        finally:
+            observer.close()
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.parametrize("levels", [1, 20, 70])

@@ -71,6 +71,12 @@ def ending_binary() -> Path:
 
 
 @cache
+def headless_binary() -> Path:
+    """The program whose main thread ends before another one (workloads/headless.c)."""
+    return compiled("headless", [WORKLOADS / "headless.c"])
+
+
+@cache
 def sharing_binary() -> Path:
     """The program whose processes share memory of one kind (workloads/sharing.c)."""
     return compiled("sharing", [WORKLOADS / "sharing.c"])

@@ -14,6 +14,7 @@ from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.cache_dirs import cache_dirs_of
 from ebpftrace.jobs.identity import JobIdentity
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.disks import small_disk
 from tests.support.incidents import about, act
 from tests.support.workload import Workload
 
@@ -74,6 +75,19 @@ def test_files_that_a_successor_wrote_or_has_open_are_kept(
         heir.wait()
     assert cleaned(incident, tmp).status is StepStatus.DONE
     assert names(tmp) == set()  # no process is left that could use any of it
+
+
+def test_another_file_system_below_the_folder_is_kept(group: MemoryCgroup, tmp: Path) -> None:
+    with Workload("gopls", cgroup=group, environment={"TMPDIR": str(tmp)}) as gopls:
+        incident = meant(gopls, group)
+        with_own = tmp / "own"
+        with_own.mkdir()
+        (with_own / "file").write_text("left behind")
+    with small_disk(with_own / "mounted", 1 << 20) as mounted:
+        (mounted / "file").write_text("of another file system")
+        assert cleaned(incident, tmp).status is StepStatus.DONE
+        assert names(mounted) == {"file"}
+        assert names(with_own) == {"mounted"}
 
 
 def test_folder_that_an_older_process_uses_is_skipped(group: MemoryCgroup, tmp: Path) -> None:
