@@ -101,8 +101,9 @@ def release_spares() -> None:
 
 
 def _close_spares() -> None:
-    while _spares:
-        os.close(_spares.pop())
+    with contextlib.suppress(IndexError):  # until there is none: other threads may take some
+        while True:
+            os.close(_spares.pop())
 
 
 def is_exhausted(error: OSError) -> bool:
