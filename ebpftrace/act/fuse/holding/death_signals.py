@@ -10,7 +10,6 @@ Which end is closed first is up to the kernel, which is asked by trying. If it i
 descriptor, the writing end is above all reading ends, else it is below them.
 """
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -60,7 +59,8 @@ class DeathSignals:
         end = self._own_end(key)
         try:
             # The owner is fixed from here on; only now is it safe to check which process it is.
-            if _has_ended(key):
+            stat = proc.read_stat(key.pid)
+            if stat is None or not stat.started_at(key.start_boottime_ns):
                 raise GoneError(f"{key.pid} has ended")
             _set_async(end)
         except BaseException:
@@ -83,10 +83,8 @@ class DeathSignals:
 
     def _sweep(self) -> None:
         """Unregister those that have ended. Look again once there are twice as many."""
-        for key in list(self._registered):
-            with contextlib.suppress(OSError):
-                if _has_ended(key):
-                    self.unregister(key)
+        for key in [key for key in self._registered if _is_free(key.pid)]:
+            self.unregister(key)
         self._sweep_at = max(_SWEEP_FROM, 2 * len(self._registered))
 
     def _own_end(self, key: ProcessKey) -> int:
@@ -101,9 +99,15 @@ class DeathSignals:
         return keep(end)
 
 
-def _has_ended(key: ProcessKey) -> bool:
-    stat = proc.read_stat(key.pid)
-    return stat is None or not stat.started_at(key.start_boottime_ns)
+def _is_free(pid: int) -> bool:
+    """Whether no process has this pid. No file is read, which may take too long."""
+    try:
+        os.kill(pid, 0)  # sends nothing
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _with_high_writer(pipe: tuple[int, int], least: int) -> tuple[int, int]:
