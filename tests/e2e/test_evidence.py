@@ -131,6 +131,7 @@ def test_page_cache_that_floods_in_between_stops_nothing_for_long(tmp_path: Path
         try:
             write = ["dd", "if=/dev/zero", f"of={file}", "bs=1M", "count=100"]
             group.run(write, stderr=subprocess.DEVNULL).wait(SECONDS)
+            assert steps(watch) == []
             assert group.charge_bytes() > 0.96 * LIMIT
             watched.do("touch 1")  # it answers: it runs
         finally:
