@@ -1,7 +1,6 @@
 """Processes that end with their parent, and waiting for their end."""
 
 import ctypes
-import errno
 import os
 import select
 import signal
@@ -31,11 +30,6 @@ def open_pidfd(pid: int) -> int | None:
         return pidfd.open_by_pid(pid)
     except GoneError:
         return None
-    except OSError as error:
-        # A thread id, or a zombie that is being reaped, is not a process to signal.
-        if error.errno in (errno.EINVAL, errno.ENOENT):
-            return None
-        raise
 
 
 def await_end(pidfds: list[int], seconds: float) -> bool:

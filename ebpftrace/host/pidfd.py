@@ -5,6 +5,7 @@ once it is open, tells whether that is the process that was asked for.
 """
 
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -19,19 +20,22 @@ def open_by_pid(pid: int) -> int:
     """A pidfd of the process that has this pid now, to be closed by the caller.
 
     Only for a child that is not reaped yet, whose pid cannot be reused, and for callers that
-    check afterwards which process it is. GoneError if there is none; OSError as `open_pidfd`.
+    check afterwards which process it is. GoneError if there is none, also where a thread has
+    the pid now, or a process that is being reaped; OSError where no descriptor is left.
     """
     try:
         return os.pidfd_open(pid)
-    except ProcessLookupError as error:
-        raise GoneError(f"{pid} has ended") from error
+    except OSError as error:
+        if error.errno in (errno.ESRCH, errno.EINVAL, errno.ENOENT):
+            raise GoneError(f"{pid} has ended") from error
+        raise
 
 
 def open_pidfd(key: ProcessKey) -> int:
     """A pidfd of this process, to be closed by the caller.
 
     GoneError if it has ended, whether or not its pid is in use again. OSError where no
-    descriptor is left, or where the pid is a thread's (EINVAL).
+    descriptor is left.
     """
     return open_with_stat(key)[0]
 

@@ -105,7 +105,7 @@ def _open(key: ProcessKey) -> tuple[int, proc.Stat]:
         raise RefusedError(f"{pid} is ebpftrace itself, or started it")
     try:
         fd, stat = open_with_stat(key)
-    except OSError as error:  # EINVAL: the id of a thread
+    except OSError as error:
         if is_exhausted(error):
             raise NoDescriptorError(f"{pid} cannot be opened: {error.strerror}") from error
         raise RefusedError(f"{pid} cannot be opened: {error.strerror}") from error

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,19 @@ def test_pid_of_a_zombie_is_open_until_it_is_reaped(
     process.wait()
     with pytest.raises(GoneError, match=f"{ended.pid} has ended"):
         pidfd.open_by_pid(ended.pid)
+
+
+def test_pid_that_a_thread_has_now_is_no_process() -> None:
+    """A process that ended may have had it: its stop is still to be taken back."""
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    try:
+        with pytest.raises(GoneError):
+            pidfd.open_by_pid(thread.native_id or 0)
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_running_process_is_alive(process: subprocess.Popen[bytes]) -> None:

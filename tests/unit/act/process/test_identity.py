@@ -82,7 +82,7 @@ def test_thread_is_not_a_process() -> None:
     thread.start()
     try:
         assert thread.native_id is not None
-        with pytest.raises(identity.RefusedError, match="cannot be opened"):
+        with pytest.raises(GoneError, match="has ended"):
             identity.identify(ProcessKey(thread.native_id, 1))
     finally:
         stop.set()
