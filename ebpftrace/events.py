@@ -124,7 +124,8 @@ class CgroupPressed(NamedTuple):
 
 
 class CgroupMade(NamedTuple):
-    """A memory cgroup was made; its counters start at zero, whatever had its path before."""
+    """A memory cgroup was made; its counters start at zero, whatever had its path before.
+    Here and below, `path` is "" where it is longer than a record has room for."""
 
     time_ns: int
     cgroup_id: int

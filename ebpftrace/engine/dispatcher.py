@@ -212,7 +212,10 @@ class EventDispatcher:
             ledger.apply(self._with_own(event))
         else:
             if isinstance(event, CgroupMade | CgroupGone):
-                self._paths.learn(event.cgroup_id, event.path)
+                if event.path:
+                    self._paths.learn(event.cgroup_id, event.path)
+                else:  # looked up while there is one
+                    self._paths.path(event.cgroup_id)
             if isinstance(event, CgroupGone):
                 self._groups.discard(event.cgroup_id)
                 self._unchanged.forget(event.cgroup_id)

@@ -158,8 +158,9 @@ def _cgroup_gone(structs: StructDecoder, time_ns: int, data: bytes) -> CgroupGon
 
 def _cgroup_path(structs: StructDecoder, data: bytes) -> tuple[int, str]:
     (memcg_id,) = struct.unpack_from("=Q", data)
-    path = data[8 + structs.sizes()["cgroup_counters"] :][:_PATH]
-    return memcg_id, clean(until_nul(path), PATH_LIMIT)
+    path = until_nul(data[8 + structs.sizes()["cgroup_counters"] :][:_PATH])
+    is_cut = len(path) >= _PATH - 1
+    return memcg_id, "" if is_cut else clean(path, PATH_LIMIT)
 
 
 def _breached(_structs: StructDecoder, time_ns: int, data: bytes) -> Breached:

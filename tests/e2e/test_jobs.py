@@ -48,6 +48,24 @@ def test_two_runs_in_one_cgroup_are_told_apart() -> None:
         assert job["processes_seen"] == 1
 
 
+def test_cgroup_with_a_long_path_is_read_as_any_other() -> None:
+    """Made while the watch runs, and longer than the kernel's record has room for."""
+    comm = unique_comm()
+    with Watch("--comm", comm, *FAST) as watch:
+        watch.next_snapshot()
+        with (
+            memory_cgroup(limit=200 * MIB, name="/".join(("x" * 100,) * 3)) as group,
+            Workload(comm, cgroup=group) as workload,
+        ):
+            workload.do("map 50MiB")
+            workload.do("touch 0")
+            job = job_of(watch.next_snapshot(), workload.pid)
+        assert len(group.name) > 256
+        assert (job["cgroup"], job["limit_bytes"]) == (group.name, 200 * MIB)
+        assert job["charge_bytes"] > 50 * MIB
+        assert job["contents"] is not None  # from its memory.stat
+
+
 def test_an_oom_kill_is_told_at_once_though_the_cgroup_goes_with_it() -> None:
     comm = unique_comm()
     variables = {**GITHUB, "GITHUB_RUN_ID": "70019", "GITHUB_RUN_NUMBER": "19"}

@@ -90,6 +90,14 @@ def test_cgroup_records_clean_the_path() -> None:
     assert (gone.counters.oom_kills, gone.counters.limit_hits) == (1, 3)
 
 
+def test_path_that_a_record_has_no_room_for_is_left_out() -> None:
+    counters = cgroup_struct()
+    whole, cut = b"/" + b"x" * 253, b"/" + b"x" * 254
+    for path, known in ((whole, whole.decode()), (cut, "")):
+        body = struct.pack("=Q", 42) + counters + struct.pack("=256s", path)
+        assert decode("cgroup_made", body) == CgroupMade(1234, 42, known)
+
+
 def test_oom_kill_has_the_counters_of_its_cgroup() -> None:
     counters = cgroup_struct((42, 0, 10, 30, 25, NOT_COUNTED), events=(4, 6, 2, NOT_COUNTED))
     body = struct.pack("=QQ4q", 77, 42, 1, 2, 3, 4) + counters
