@@ -22,6 +22,7 @@ import sys
 from typing import Self
 
 from ebpftrace.act.fuse.holding.holding import Holding
+from ebpftrace.descriptors import hold_spares
 from ebpftrace.events import FuseBlown, ProcessKey
 from ebpftrace.probe import Selection
 from tests.support.build import ROOT
@@ -76,6 +77,7 @@ class Holder:
 
 class _Watch:
     def __init__(self, comm: str) -> None:
+        hold_spares()  # as a watch does
         selection = Selection(comms=(comm,))
         self.observer = Observer(selection, watermarks=True, self_pid=os.getpid())
         assert self.observer.probe.fuses is not None

@@ -110,7 +110,7 @@ class Protection:
             if job.has_begun:
                 assert_no_snapshot_left_out(self.watch.records[:], job.process.pid)
         ended = self.watch.stop(SIGTERM, _END_SECONDS)
-        assert (ended.code, ended.stderr) == (0, "")
+        assert (ended.code, ended.stderr) == (0, ""), (ended.code, ended.stderr)
         assert len(ended.of_type("end")) == 1
         if self._is_stopped:
             self._fused.process.answer()  # it was resumed, and has what it asked for
