@@ -45,11 +45,11 @@ then = [{{ action = "capture", folder = "{folder}", keep = {keep} }}]
 
 
 @contextmanager
-def attacking(group: MemoryCgroup, argv: Sequence[str]) -> Iterator[MemoryCgroup]:
+def attacking(group: MemoryCgroup, argv: Sequence[str]) -> Iterator[None]:
     """A program that runs until the end."""
     process = subprocess.Popen(argv)
     try:
-        yield group
+        yield
         assert process.poll() is None
     finally:
         process.kill()
@@ -58,34 +58,33 @@ def attacking(group: MemoryCgroup, argv: Sequence[str]) -> Iterator[MemoryCgroup
 
 
 @contextmanager
-def spilling(folder: Path, cgroups: int = CGROUPS) -> Iterator[MemoryCgroup]:
+def spilling(group: MemoryCgroup, folder: Path, cgroups: int = CGROUPS) -> Iterator[None]:
     """Processes of one user, each in another cgroup, hold some memory."""
-    with memory_cgroup() as group:
-        begin = delegated(group)
-        program = named(flood_binary(), SPILLER, folder)
-        argv = begin.inside([program, "spill", str(group.path), str(cgroups)])
-        with attacking(group, argv):
-            yield group
+    begin = delegated(group)
+    program = named(flood_binary(), SPILLER, folder)
+    argv = begin.inside([program, "spill", str(group.path), str(cgroups)])
+    with attacking(group, argv):
+        yield
 
 
 @contextmanager
-def pretending(_folder: Path) -> Iterator[MemoryCgroup]:
+def pretending(group: MemoryCgroup, _folder: Path) -> Iterator[None]:
     """Processes of one cgroup say they are runs of CI jobs, each of another one."""
-    with memory_cgroup() as group:
-        argv = group.inside([pretend_binary(), "live", str(CGROUPS)])
-        with attacking(group, argv):
-            yield group
+    argv = group.inside([pretend_binary(), "live", str(CGROUPS)])
+    with attacking(group, argv):
+        yield
 
 
 @pytest.mark.parametrize("attack", [spilling, pretending])
 def test_audit_log_has_a_bounded_number_of_lines_of_what_was_held_back(
-    tmp_path: Path, attack: Callable[[Path], AbstractContextManager[MemoryCgroup]]
+    tmp_path: Path, attack: Callable[[MemoryCgroup, Path], AbstractContextManager[None]]
 ) -> None:
     options = ("--comm", SPILLER, "--comm", "exe", "--interval", "200ms")
     began = time.monotonic()
     with (
-        protected_watch(tmp_path, *options, policies=HELD_BACK) as protection,
-        attack(tmp_path) as group,
+        memory_cgroup() as group,  # of these alone: tests that run at once pretend as well
+        protected_watch(tmp_path, *options, policies=HELD_BACK, scope=[group]) as protection,
+        attack(group, tmp_path),
     ):
         until(lambda: logged(tmp_path, "suppressed"))
         for _ in range(5):
@@ -108,6 +107,7 @@ def test_incidents_of_one_job_push_out_no_evidence_of_another(tmp_path: Path) ->
     options = ("--comm", SPILLER, "--comm", OTHER, "--interval", "200ms")
     with (
         memory_cgroup() as group,
+        memory_cgroup() as spilled,
         protected_watch(tmp_path, *options, policies=policy) as protection,
         Workload(OTHER, cgroup=group) as other,
     ):
@@ -117,7 +117,7 @@ def test_incidents_of_one_job_push_out_no_evidence_of_another(tmp_path: Path) ->
         assert protection.watch.wait_for(captured, SECONDS)["status"] == "done"
         (evidence,) = folder.iterdir()
         assert jobs_in(folder) == [group.name]
-        with spilling(tmp_path, 3 * KEEP) as spilled:
+        with spilling(spilled, tmp_path, 3 * KEEP):
             until(lambda: len(protection.of_attack("step")) > 3 * KEEP)
             until(lambda: len(jobs_in(folder)) <= 2 * KEEP)  # removed after the disk has all
             protection.verify(descriptors=512)

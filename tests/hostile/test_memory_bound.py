@@ -30,23 +30,22 @@ OPTIONS = ("--comm", "exe", "--interval", "500ms", "--max-memory", str(BOUND))
 
 
 @contextmanager
-def pretending(how: str) -> Iterator[MemoryCgroup]:
+def pretending(group: MemoryCgroup, how: str) -> Iterator[None]:
     """Processes of a user that each say they are another CI run."""
-    with memory_cgroup() as group:
-        begin = delegated(group)
-        arguments = [str(group.path)] if how == "long" else []
-        process = subprocess.Popen(
-            begin.inside([pretend_binary(), how, *arguments, str(PROCESSES)]),
-            start_new_session=True,
-        )
-        try:
-            until(lambda: len(pids_below(group.path)) > PROCESSES)
-            yield group
-            assert process.poll() is None
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            remove_below(group)
+    begin = delegated(group)
+    arguments = [str(group.path)] if how == "long" else []
+    process = subprocess.Popen(
+        begin.inside([pretend_binary(), how, *arguments, str(PROCESSES)]),
+        start_new_session=True,
+    )
+    try:
+        until(lambda: len(pids_below(group.path)) > PROCESSES)
+        yield
+        assert process.poll() is None
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        remove_below(group)
 
 
 @pytest.mark.parametrize("is_first", [False, True], ids=["later", "before the watch"])
@@ -56,11 +55,13 @@ def test_quotas_keep_a_flood_out_before_the_memory_of_the_watch_is_taken(
 ) -> None:
     """Also with names as long as can be, each in a cgroup whose path is as long as can be."""
     with ExitStack() as stack:
+        group = stack.enter_context(memory_cgroup())
+        watch = protected_watch(tmp_path, *OPTIONS, scope=[group])
         if is_first:
-            group = stack.enter_context(pretending(how))
-        protection = stack.enter_context(protected_watch(tmp_path, *OPTIONS))
+            stack.enter_context(pretending(group, how))
+        protection = stack.enter_context(watch)
         if not is_first:
-            group = stack.enter_context(pretending(how))
+            stack.enter_context(pretending(group, how))
         finding = protection.watch.wait_for(is_quota, SECONDS)
         assert finding["job"]["cgroup"].startswith(group.name)
         for _ in range(4):

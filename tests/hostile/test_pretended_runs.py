@@ -14,7 +14,7 @@ import pytest
 from ebpftrace.ledger.register import MOST_RUNS
 from tests.support.acting import SECONDS
 from tests.support.build import pretend_binary
-from tests.support.cgroups import memory_cgroup
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.protection import protected_watch
 
 pytestmark = pytest.mark.kernel
@@ -31,18 +31,17 @@ MOST_LINE = 512 << 10
 
 
 @contextmanager
-def pretending(*arguments: str) -> Iterator[None]:
-    with memory_cgroup() as group:
-        process = subprocess.Popen(
-            group.inside([pretend_binary(), *arguments]), start_new_session=True
-        )
-        try:
-            yield
-            assert process.poll() is None
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            group.remove()
-            process.wait()
+def pretending(group: MemoryCgroup, *arguments: str) -> Iterator[None]:
+    process = subprocess.Popen(
+        group.inside([pretend_binary(), *arguments]), start_new_session=True
+    )
+    try:
+        yield
+        assert process.poll() is None
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        group.remove()
+        process.wait()
 
 
 def runs_in(snapshot: dict[str, Any]) -> int:
@@ -53,11 +52,11 @@ def runs_in(snapshot: dict[str, Any]) -> int:
 def test_pretended_runs_are_bounded_and_another_job_protected(
     tmp_path: Path, attack: tuple[str, ...]
 ) -> None:
+    options = ("--comm", "exe", "--interval", "250ms")
     with (
-        protected_watch(
-            tmp_path, "--comm", "exe", "--interval", "250ms", policies=POLICIES
-        ) as protection,
-        pretending(*attack),
+        memory_cgroup() as group,  # of these alone: tests that run at once pretend as well
+        protected_watch(tmp_path, *options, policies=POLICIES, scope=[group]) as protection,
+        pretending(group, *attack),
     ):
         watch = protection.watch
         watch.wait_for(
