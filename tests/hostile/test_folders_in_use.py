@@ -1,7 +1,6 @@
 """A user changes the folders that a watch uses while it uses them; other jobs are protected."""
 
 import signal
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from ebpftrace.errors import UntrustedError
 from tests.support.acting import SECONDS, logged
 from tests.support.cgroups import memory_cgroup
 from tests.support.cli import ebpftrace
-from tests.support.delegation import UNPRIVILEGED, as_user, delegate, run_as_user
+from tests.support.delegation import UNPRIVILEGED, delegate, run_as_user, running_as_user
 from tests.support.names import unique_comm
 from tests.support.protection import protected_watch
 from tests.support.records import Record
@@ -137,16 +136,8 @@ while True:
 @contextmanager
 def forging(folder: Path) -> Iterator[None]:
     """The user makes older files of an audit log, and the next one, as often as they lack."""
-    command = as_user(["/usr/bin/python3", "-c", FORGE, folder])
-    process = subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline()
+    with running_as_user(["/usr/bin/python3", "-c", FORGE, folder]):
         yield
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_audit_log_is_written_on_beside_older_files_that_the_user_forges(shared: Path) -> None:

@@ -25,6 +25,20 @@ def run_as_user(*argv: str | Path) -> None:
     subprocess.run(as_user(argv), check=True, cwd="/")
 
 
+@contextmanager
+def running_as_user(argv: Sequence[str | Path]) -> Iterator[None]:
+    """A user's program, which writes a line once it is ready and does not end by itself."""
+    process = subprocess.Popen(as_user(argv), cwd="/", stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        yield
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def delegate(group: MemoryCgroup) -> Path:
     """Give the cgroup to the user; returns the file by which processes are moved into it."""
     for name in _DELEGATED:

@@ -1,11 +1,10 @@
 """A user that puts a link to another folder in the place of its own, and back, without end."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.delegation import as_user
+from tests.support.delegation import running_as_user
 
 _SWAP = """
 import ctypes, os, shutil, sys
@@ -35,13 +34,5 @@ def swapping(
 
     Its own has the files that are in `forged`, which the user must be able to read.
     """
-    command = as_user(["/usr/bin/python3", "-c", _SWAP, folder, name, target, forged or ""])
-    process = subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline()
+    with running_as_user(["/usr/bin/python3", "-c", _SWAP, folder, name, target, forged or ""]):
         yield
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.communicate()
