@@ -78,6 +78,7 @@ class Protection:
     def works(self, *, fuse: bool = True) -> None:
         """The job with the hook, unless it has begun, and then that with the fuse begin."""
         self.begin()
+        self.watch.next_snapshot(SECONDS)  # the kernel has the marks of the one before by then
         hooked = self._hooked.process
         hooked.do(f"map {_HOOKED_BYTES}")
         hooked.do("touch 0")
@@ -88,7 +89,7 @@ class Protection:
             return
         fused = self._fused.process
         self.watch.wait_for(holds(fused.pid), SECONDS)
-        self.watch.next_snapshot(SECONDS)  # the bound of the one before is set by then
+        self.watch.next_snapshot(SECONDS)
         fused.do("map 100MiB")
         fused.send("touch 0")
         stop = self.watch.wait_for(_is_fuse_of(fused.pid), SECONDS)
