@@ -9,11 +9,10 @@ import pytest
 from tests.support.acting import SECONDS, is_step, of_type
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.delegation import delegate
-from tests.support.evaders import begin, evading
+from tests.support.evaders import begin, calm, evading
 from tests.support.names import unique_comm
 from tests.support.process_state import until
 from tests.support.protection import Protection, protected_watch
-from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
@@ -39,14 +38,6 @@ def watching(
     options = ("--comm", VICTIM, "--comm", "evade-*", "--interval", "200ms")
     policies = POLICY.format(victim=VICTIM) + policy
     return protected_watch(folder, *options, policies=policies, scope=groups)
-
-
-@contextmanager
-def calm(group: MemoryCgroup) -> Iterator[Workload]:
-    with Workload(VICTIM, cgroup=group) as victim:
-        victim.do(f"map {CALM_MIB}MiB")
-        victim.do("touch 0")
-        yield victim
 
 
 @contextmanager
@@ -78,7 +69,7 @@ def test_evader_is_ended_and_the_calm_process_beside_it_is_not(
     fuse = f'fuse = {{ bound = "{BOUND_MIB}MiB", of = "{scope}" }}\n'
     with (
         neighbours() as (group, elsewhere),
-        calm(group) as victim,
+        calm(group, VICTIM, CALM_MIB) as victim,
         watching(tmp_path, fuse, group, elsewhere) as protection,
     ):
         watch = protection.watch
@@ -99,7 +90,7 @@ def test_debugger_does_not_keep_a_killed_process_from_ending(tmp_path: Path) -> 
     last = 'then = [{ action = "signal", send = ["KILL"], grace = "15s" }]\n'
     with (
         memory_cgroup() as group,
-        calm(group) as victim,
+        calm(group, VICTIM, CALM_MIB) as victim,
         watching(tmp_path, fuse + last, group) as protection,
         evading(group, "linger", str(EVADER_MIB)) as evader,
     ):
@@ -121,7 +112,7 @@ def test_what_keeps_the_memory_of_a_killed_process_ends_with_it(
     fuse = f'fuse = {{ bound = "{BOUND_MIB}MiB", of = "process", action = "kill" }}\n'
     with (
         neighbours() as (group, elsewhere),
-        calm(group) as victim,
+        calm(group, VICTIM, CALM_MIB) as victim,
         watching(tmp_path, fuse, group, elsewhere) as protection,
     ):
         watch = protection.watch

@@ -91,7 +91,7 @@ def flood_binary() -> Path:
 @cache
 def evade_binary() -> Path:
     """How an unprivileged user evades a fuse (tests/hostile/programs/evade.c)."""
-    sources = ("evade.c", "fill.c", "fill.h")
+    sources = ("evade.c", "dodge.c", "dodge.h", "fill.c", "fill.h")
     return compiled("evade", [HOSTILE / source for source in sources])
 
 

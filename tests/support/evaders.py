@@ -7,6 +7,16 @@ from pathlib import Path
 
 from tests.support.build import evade_binary
 from tests.support.cgroups import MemoryCgroup
+from tests.support.workload import Workload
+
+
+@contextmanager
+def calm(group: MemoryCgroup, comm: str, mib: int) -> Iterator[Workload]:
+    """A process beside it that only holds memory."""
+    with Workload(comm, cgroup=group) as process:
+        process.do(f"map {mib}MiB")
+        process.do("touch 0")
+        yield process
 
 
 @contextmanager

@@ -8,7 +8,7 @@ cgroup-v1/freezer-subsystem.rst.
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import RefusedError, Target, open_process, own_ancestry
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.errors import GoneError
+from ebpftrace.events import ProcessKey
 from ebpftrace.host import pidfd, proc
 from ebpftrace.host.cgroups import memory_cgroup, v1_cgroup
 from ebpftrace.host.mounts import mounts
@@ -85,10 +86,11 @@ class _Stopped:
 def start(incident: Incident, options: NoOptions) -> Running:
     """The action ends once the kernel reports the freeze."""
     try:
-        os.close(open_process(incident.target))
+        is_new = incident.target.key not in incident.signalled
+        os.close(open_process(incident.target, same_program=is_new))
         freezer = find_freezer(incident)
         if freezer is None:
-            stopped = tuple(_stop(frozen_targets(incident)))
+            stopped = tuple(_stop(frozen_targets(incident), incident.signalled))
             if not stopped:
                 raise GoneError(f"{incident.target.key.pid} has ended")
             pids = tuple(target.key.pid for target in stopped)
@@ -177,11 +179,11 @@ def frozen_targets(incident: Incident) -> Iterator[Target]:
     yield from orphans_of(incident, "none")
 
 
-def _stop(targets: Iterable[Target]) -> Iterator[Target]:
+def _stop(targets: Iterable[Target], signalled: Collection[ProcessKey]) -> Iterator[Target]:
     """Stop them; yields those that were stopped."""
     for target in targets:
         try:
-            fd = open_process(target)
+            fd = open_process(target, same_program=target.key not in signalled)
             try:
                 stopped = pidfd.send_signal(fd, signal.SIGSTOP)
             finally:

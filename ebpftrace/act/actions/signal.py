@@ -59,7 +59,7 @@ def start(
 
     `resume` resumes a process that a fuse stopped, after a signal that it must handle.
     """
-    targets = PidfdSet()
+    targets = PidfdSet(incident.signalled)
     targets.add(incident.targets)
     if targets.empty:
         return finished(

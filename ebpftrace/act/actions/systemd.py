@@ -40,7 +40,8 @@ class SystemdOptions:
 def start(incident: Incident, options: SystemdOptions) -> Running:
     """Refused for a process that has changed, and for the service that ebpftrace runs in."""
     try:
-        os.close(open_process(incident.target))
+        is_new = incident.target.key not in incident.signalled
+        os.close(open_process(incident.target, same_program=is_new))
         unit = options.unit or service_of(_given(incident.target))
         if unit is None:
             raise RefusedError("there is no service on the path of its cgroup")

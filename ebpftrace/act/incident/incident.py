@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,9 @@ class Incident:
     cache_dirs: CacheDirs = NO_CACHE_DIRS  # what the target's GOCACHE, TMPDIR, … name
     other_targets: tuple[Target, ...] = ()  # a group is ended as one
     descendant_names: frozenset[str] = frozenset()  # descendants to end after the target
+    signalled: set[ProcessKey] = field(default_factory=set, compare=False)
+    """The processes that a step has signalled. They may execute a program or leave their cgroup
+    to evade the next step, and stay targets. Later versions of the incident share this set."""
 
     def unix_ns(self, monotonic_ns: int) -> int:
         """A moment of this incident as Unix time."""

@@ -71,11 +71,12 @@ def hold(key: ProcessKey, given_path: str = "") -> tuple[int, Target]:
         raise
 
 
-def open_process(target: Target, *, same_cgroup: bool = True) -> int:
+def open_process(target: Target, *, same_cgroup: bool = True, same_program: bool = True) -> int:
     """A pidfd of this very process, to be closed by the caller.
 
-    GoneError if it has ended; RefusedError if it must not be touched, or is no longer
-    what it was: in a cgroup of others (unless `same_cgroup` is False) or another program.
+    GoneError if it has ended; RefusedError if it must not be touched, or is no longer what it
+    was: in a cgroup of others, unless `same_cgroup` is False, or another program, unless
+    `same_program` is. Its pid and its start time stay the same through both.
     """
     fd, stat = _open(target.key)
     try:
@@ -84,7 +85,7 @@ def open_process(target: Target, *, same_cgroup: bool = True) -> int:
         refused = ""
         if same_cgroup and not target.may_be_in(cgroup := _cgroup(pid, thread)):
             refused = f"{pid} moved to the cgroup {cgroup}"
-        elif proc.program_id(thread) != target.program:
+        elif same_program and proc.program_id(thread) != target.program:
             refused = f"{pid} runs another program now"
         if refused and proc.is_dying(pid):  # it has no program, and on v1 another cgroup
             raise GoneError(f"{pid} has ended")

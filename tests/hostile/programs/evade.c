@@ -16,6 +16,7 @@
  *   evade linger MIB  the same by a debugger that keeps it from ending once it was killed
  *   evade fill-… MIB  a child fills its memory with MIB: see fill.h
  *   evade dodge MIB PROCS  holds MIB, and at SIGTERM moves to another cgroup
+ *   evade dodge-… MIB  holds MIB, and at SIGTERM does something else: see dodge.c
  *   evade hop MIB PROCS PROCS  holds MIB, and moves between two cgroups all the time
  *   evade rename MIB  holds MIB, and has another name each moment
  *   evade relay MIB   holds MIB, and hands it to a child each half second
@@ -38,6 +39,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dodge.h"
 #include "fill.h"
 
 #define UNPRIVILEGED 65534
@@ -295,6 +297,8 @@ int main(int argc, char **argv)
         return hold_and_rename(bytes);
     if (!strcmp(mode, "dodge") && argc > 3)
         return hold_and_dodge(bytes, argv[3]);
+    if (!strncmp(mode, "dodge-", 6))
+        return dodge_by(mode + 6, bytes);
     if (!strcmp(mode, "hop") && argc > 4)
         return hold_and_hop(bytes, argv[3], argv[4]);
     if (!strcmp(mode, "wake"))

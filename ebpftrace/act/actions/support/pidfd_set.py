@@ -12,6 +12,7 @@ from ebpftrace.act.process.identity import (
 )
 from ebpftrace.descriptors import keep
 from ebpftrace.errors import GoneError
+from ebpftrace.events import ProcessKey
 from ebpftrace.host import pidfd
 
 
@@ -20,12 +21,13 @@ class PidfdSet:
 
     Where descriptors are few, some targets have one only while they are signalled, until
     others have ended. `refused` and `ended` say why the last target that was left out was.
+    `signalled` has those that were signalled before, and gets those that are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signalled: set[ProcessKey] | None = None) -> None:
         self._fds: dict[Target, int] = {}
         self._waiting: dict[Target, None] = {}  # for a descriptor
-        self._signalled: set[Target] = set()
+        self._signalled: set[ProcessKey] = set() if signalled is None else signalled
         self.refused = ""
         self.ended = ""
 
@@ -57,8 +59,8 @@ class PidfdSet:
     def send(self, number: signal.Signals) -> int:
         """Signal each that is still the same program in the same cgroup; returns how many.
 
-        Where the process has been signalled it may be in any: by leaving its cgroup then it
-        would evade the next signal.
+        Where it has been signalled it may be another, in any cgroup: by executing a program or
+        leaving its cgroup then, it would evade the next signal.
         """
         sent = 0
         for target, fd in list(self._fds.items()):
@@ -75,12 +77,12 @@ class PidfdSet:
                 self._remove(target)
                 continue
             sent += pidfd.send_signal(fd, number)
-            self._signalled.add(target)
+            self._signalled.add(target.key)
         for target in list(self._waiting):
             opened = self._open(target)
             if opened is not None:
                 sent += pidfd.send_signal(opened, number)
-                self._signalled.add(target)
+                self._signalled.add(target.key)
                 os.close(opened)
         return sent
 
@@ -116,7 +118,8 @@ class PidfdSet:
         return None
 
     def _opened(self, target: Target) -> int:
-        return open_process(target, same_cgroup=target not in self._signalled)
+        is_new = target.key not in self._signalled
+        return open_process(target, same_cgroup=is_new, same_program=is_new)
 
     def _remove(self, target: Target) -> None:
         os.close(self._fds.pop(target))

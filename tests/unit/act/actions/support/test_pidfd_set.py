@@ -12,7 +12,10 @@ import pytest
 from ebpftrace import descriptors
 from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.process.identity import Target, identify
+from ebpftrace.events import ProcessKey
+from ebpftrace.host import proc
 from tests.support.incidents import key_of
+from tests.support.process_state import until
 
 
 @pytest.fixture
@@ -90,21 +93,36 @@ def test_process_that_is_not_what_it_was_is_not_added(
     assert "runs another program now" in processes.refused
 
 
-def test_process_that_moved_after_a_signal_gets_the_next_one(
-    processes: PidfdSet, monkeypatch: pytest.MonkeyPatch
+_IGNORE = "import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)"
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["the same step", "a later step"])
+def test_process_that_moved_and_executed_a_program_after_a_signal_gets_the_next_one(
+    later: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)"
-    )
+    code = f"{_IGNORE}; input(); os.execlp('sleep', 'sleep', '100')"
+    signalled: set[ProcessKey] = set()
+    processes = PidfdSet(signalled)
     with subprocess.Popen(
-        [sys.executable, "-c", f"{code}; time.sleep(100)"], stdout=subprocess.PIPE
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as stubborn:
+        assert stubborn.stdin is not None
         assert stubborn.stdout is not None
         stubborn.stdout.readline()
-        processes.add(targets(stubborn))
+        (target,) = targets(stubborn)
+        processes.add([target])
         assert processes.send(signal.SIGTERM) == 1
+        assert signalled == {target.key}
+        stubborn.stdin.write(b"\n")
+        stubborn.stdin.close()
+        until(lambda: proc.read_comm(stubborn.pid) == "sleep")
+        if later:
+            processes.close()
+            processes = PidfdSet(signalled)
+            processes.add([target])
         monkeypatch.setattr(
             "ebpftrace.act.process.identity.memory_cgroup", lambda _pid: "/elsewhere"
         )
         assert processes.send(signal.SIGKILL) == 1
         assert stubborn.wait() == -signal.SIGKILL
+    processes.close()
