@@ -13,7 +13,8 @@
     ├── LogTakenError        11   another ebpftrace acts, and writes to this audit log
     ├── HistoryError         12   the file of past runs cannot be used
     ├── UntrustedError       13   another user could change a file that root obeys or writes
-    └── ListenError          14   `serve` cannot listen where it was asked to
+    ├── ListenError          14   `serve` cannot listen where it was asked to
+    └── PrometheusError      15   a Prometheus did not answer a query of `top`
 
 Ctrl-C and SIGTERM end a watch normally: exit code 0, after the summary. A reader that
 closes its pipe (`| head -1`) is no error either. `docs/exit-codes.md` lists all codes.
@@ -126,6 +127,13 @@ class ListenError(EbpftraceError):
 
     exit_code = 14
     summary = "cannot listen"
+
+
+class PrometheusError(EbpftraceError):
+    """A Prometheus did not answer a query of `top`."""
+
+    exit_code = 15
+    summary = "no answer of Prometheus"
 
 
 def error_types(base: type[EbpftraceError] = EbpftraceError) -> Iterator[type[EbpftraceError]]:

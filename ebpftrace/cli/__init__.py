@@ -16,6 +16,7 @@ from ebpftrace.errors import EbpftraceError, error_types
 _COMMANDS = {
     "watch": "watch",
     "serve": "serve",
+    "top": "top",
     "policy": "policy",
     "audit": "audit",
     "thaw": "thaw",

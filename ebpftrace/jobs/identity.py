@@ -30,6 +30,7 @@ class JobIdentity(NamedTuple):
     that cgroup.
     `given_path` is the part of `cgroup` whose names the job cannot choose, as
     `CgroupPaths.given_part` has it; "" if that is not known.
+    `node` is the node it runs on, where the jobs of several nodes are shown; else "".
     """
 
     key: str
@@ -43,6 +44,7 @@ class JobIdentity(NamedTuple):
     given_path: str = ""
     place_account: str = ""
     origin: RunOrigin = NO_ORIGIN
+    node: str = ""
 
     @property
     def is_run(self) -> bool:

@@ -128,6 +128,11 @@ class JobSnapshot(Aging):
     """Running jobs below each cgroup that has a limit, by its id, this one included."""
     usage_below: Usage = Usage()  # of the jobs in cgroups below, which the cgroup contains
     drawn_ns: int | None = None
+    unlisted_processes: int = 0  # that are not in `processes`: another node's smaller ones
+
+    @property
+    def process_count(self) -> int:
+        return len(self.processes) + self.unlisted_processes
 
     @property
     def held_bytes(self) -> int:
@@ -203,10 +208,11 @@ class SelfCost(NamedTuple):
 
 
 class Node(NamedTuple):
-    """The machine's memory, as /proc/meminfo has it."""
+    """The machine's memory, as /proc/meminfo has it; or that of all nodes together."""
 
     total_bytes: int
     available_bytes: int  # what new programs can take without swapping
+    nodes: int | None = None  # None: this machine
 
 
 class Snapshot(NamedTuple):
@@ -229,6 +235,7 @@ class Snapshot(NamedTuple):
     node: Node | None = None  # None: not read, or not to be had
     node_oom_kills: int = 0  # of the whole machine, watched or not, since the watch began
     forgotten_jobs: int = 0  # ended, and dropped from memory
+    waiting_for: str = ""  # what a view without jobs waits for; "": a process with `watching`
 
     @property
     def running_count(self) -> int:
@@ -237,4 +244,4 @@ class Snapshot(NamedTuple):
 
     @property
     def process_count(self) -> int:
-        return sum(len(job.processes) for job in self.jobs)
+        return sum(job.process_count for job in self.jobs)

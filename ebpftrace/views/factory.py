@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ebpftrace.act.fuse.events import UserCommand
     from ebpftrace.ledger import LossNote
     from ebpftrace.views import View
+    from ebpftrace.views.dashboard.model.state import DashboardState
 
 Output = Literal["table", "plain", "jsonl"]
 
@@ -37,13 +38,15 @@ def open_view(
     *,
     live: bool = True,
     changes: bool = False,
+    state: DashboardState | None = None,
 ) -> View:
     """The view `name`, writing to `stdout` and flushing after every update.
 
     A table is the dashboard where `stdout` is a terminal that can redraw and `live` is
     true; elsewhere one table follows another. The dashboard calls `quit` when the user
     quits, and `send` with a command for a stopped process.
-    `changes` is for JSON Lines: see docs/jsonl.md.
+    `changes` is for JSON Lines: see docs/jsonl.md. `state` is the first one of a table:
+    another sort order, for example.
     With a `waiter`, no output other than the dashboard waits for its reader, and the
     dashboard waits there until the terminal is restored. Characters
     that the encoding of `stdout` lacks become `?`.
@@ -56,7 +59,7 @@ def open_view(
 
         try:
             wait = wait_readable if waiter is None else waiter.wait_until_readable
-            return Dashboard(stdout, quit, send, wait)
+            return Dashboard(stdout, quit, send, wait, state)
         except OSError:
             pass  # the terminal has no name here (another mount of /dev/pts)
     if name == "jsonl":
@@ -78,8 +81,8 @@ def open_view(
     from ebpftrace.views.table import Tables
 
     if waiter is None or not _has_descriptor(stdout):
-        return Tables(stdout)
-    return Tables(cast(TextIO, NonBlockingOutput(stdout, waiter, plain.loss_text)))
+        return Tables(stdout, state)
+    return Tables(cast(TextIO, NonBlockingOutput(stdout, waiter, plain.loss_text)), state)
 
 
 def _writers(

@@ -42,9 +42,9 @@ def clock(time_ns: int) -> str:
     return time.strftime("%H:%M:%SZ", time.gmtime(time_ns // NS_PER_SECOND))
 
 
-def waiting(watching: str) -> str:
-    """The message of a watch that has not seen a process yet."""
-    return f"waiting for a process with {watching}…"
+def waiting(watching: str, what: str = "") -> str:
+    """The message of a view without jobs: it waits for `what`, or for a process."""
+    return f"waiting for {what or f'a process with {watching}'}…"
 
 
 def missed(losses: Mapping[str, int]) -> str:

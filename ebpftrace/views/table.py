@@ -39,7 +39,8 @@ _HEIGHT = 24  # lines of a screen that shows the whole header
 class Tables:
     """Every row of every snapshot, and below it the events since the previous one."""
 
-    def __init__(self, stdout: TextIO) -> None:
+    def __init__(self, stdout: TextIO, state: DashboardState | None = None) -> None:
+        self._state = state or DashboardState()
         self._console = _Console(file=stdout, markup=False, emoji=False, highlight=False)
         colours = None if self._console.no_color else self._console.color_system
         signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
@@ -80,7 +81,7 @@ class Tables:
             self._console.print(Text(line, "dim"), no_wrap=True, crop=True)
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        width, state, theme = self._console.width, DashboardState(), self._theme
+        width, state, theme = self._console.width, self._state, self._theme
         shown = rows(snapshot, state)
         found = self._found
         screen = ScreenData(

@@ -78,6 +78,11 @@ class Prometheus:
     def __init__(self, port: int) -> None:
         self._port = port
 
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self._port}"
+
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The vector of an instant query; empty while it cannot answer."""
         asked = urllib.parse.urlencode({"query": expression})
@@ -99,7 +104,7 @@ class Prometheus:
                 if one.get("lastError")]  # fmt: skip
 
     def _get(self, path: str) -> dict[str, Any]:
-        url = f"http://127.0.0.1:{self._port}/api/v1/{path}"
+        url = f"{self.url}/api/v1/{path}"
         try:
             with urllib.request.urlopen(url, timeout=patient(5.0)) as answer:
                 data: dict[str, Any] = json.load(answer)["data"]

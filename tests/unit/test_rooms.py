@@ -55,6 +55,9 @@ SYSTEM_CALLS = {  # tests/kernel makes them
     "probe/loading/library_ring",
 }
 PARTS = {  # by the test of the module that they are parts of
+    "cli/top": "../e2e/test_top.py",
+    "fleet/asker": "fleet/test_top.py",
+    "fleet/fleet": "fleet/test_top.py",
     "cli/history_table": "cli/test_history.py",
     "engine/recording/running": "engine/recording",
     "service/http/answer": "service/http/test_app.py",

@@ -20,6 +20,7 @@ from ebpftrace.ledger import Snapshot
 from ebpftrace.views.activity import activity_line
 from ebpftrace.views.dashboard.loop import Loop
 from ebpftrace.views.dashboard.mailbox import Mailbox
+from ebpftrace.views.dashboard.model.state import DashboardState
 from ebpftrace.views.dashboard.render.theme import make_theme, signs_of
 from ebpftrace.views.dashboard.session import DashboardSession
 from ebpftrace.views.dashboard.terminal.painter import Painter
@@ -49,8 +50,8 @@ class Dashboard(EntryView):
     """Takes over the terminal of `stdout`. OSError if that terminal cannot be opened.
 
     Another thread calls `quit` when the user quits, and `send` with a command for a stopped
-    process. `wait` is used until the terminal is restored. Create it on the main thread: it
-    installs signal handlers.
+    process. `wait` is used until the terminal is restored. `state` is the first one. Create it
+    on the main thread: it installs signal handlers.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Dashboard(EntryView):
         quit: Callable[[], None],  # noqa: A002
         send: Callable[[UserCommand], None] = lambda _: None,
         wait: WaitReadable = wait_readable,
+        state: DashboardState | None = None,
     ) -> None:
         self._terminal = Terminal(stdout.fileno())
         self._mailbox = Mailbox()
@@ -66,6 +68,7 @@ class Dashboard(EntryView):
         colours = None if console.no_color else console.color_system
         signs = signs_of(stdout.encoding, os.environ.get("TERM", ""))
         session = DashboardSession(make_theme(colours, signs))
+        session.state = state or session.state
         painter = Painter(colours, stdout.encoding or "utf-8")
         self._loop = Loop(self._terminal, self._mailbox, session, painter, quit, send, wait)
         self._stack = contextlib.ExitStack()

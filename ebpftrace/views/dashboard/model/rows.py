@@ -30,6 +30,11 @@ class Row:
         return subject.age_ns if self.now_ns is None else subject.age_at(self.now_ns)
 
     @property
+    def is_remote(self) -> bool:
+        """Whether it is on another node, of which less is known."""
+        return bool(self.job.identity.node)
+
+    @property
     def key(self) -> RowKey:
         return RowKey(self.job.identity.key, self.process.key if self.process else None)
 
@@ -101,7 +106,7 @@ def _sorted_processes(
 
 def _job_matches(job: JobSnapshot, filter_text: str) -> bool:
     identity = job.identity
-    words = (identity.name, identity.kind, identity.cgroup)
+    words = (identity.name, identity.kind, identity.cgroup, identity.node)
     return any(filter_text in word.casefold() for word in words)
 
 

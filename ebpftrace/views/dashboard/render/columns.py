@@ -58,6 +58,8 @@ _SPARK, _WIDE_SPARK = 10, 20
 _ROOMY = 60  # from this width on: bars, and wider gaps
 _WIDE = 120
 _UNKNOWN = "?"
+_NODE_AT, _NODE_CELLS = 3, 14  # after the time to the limit
+_NOT_REMOTE = {"kernel", "age"}  # what is not known of jobs on other nodes
 
 
 def gap(width: int) -> int:
@@ -65,11 +67,18 @@ def gap(width: int) -> int:
     return 2 if width >= _ROOMY else 1
 
 
-def choose(width: int, name_width: int, window: str) -> list[Column]:
-    """The columns that fit `width` beside a name of `name_width`."""
+def choose(width: int, name_width: int, window: str, *, remote: bool = False) -> list[Column]:
+    """The columns that fit `width` beside a name of `name_width`.
+
+    `remote`: those of jobs on other nodes.
+    """
     room = width - max(_MIN_NAME_CELLS, name_width)
     chosen: list[Column] = []
-    for column in _columns(width, window):
+    columns = _columns(width, window)
+    if remote:
+        columns = [column for column in columns if column.name not in _NOT_REMOTE]
+        columns.insert(_NODE_AT, Column("node", "NODE", _NODE_CELLS, _node, left=True))
+    for column in columns:
         room -= gap(width) + column.width
         if room < 0:
             break
@@ -188,6 +197,12 @@ def _stalled(row: Row, context: CellContext, _width: int) -> Cell:
 
 def _age(row: Row, _context: CellContext, _width: int) -> Cell:
     return [Segment(format_duration(row.age_ns))]
+
+
+def _node(row: Row, context: CellContext, width: int) -> Cell:
+    if row.process is not None:
+        return ()
+    return [Segment(cut(row.job.identity.node, width), context.theme.plain)]
 
 
 def _what(row: Row, context: CellContext, width: int) -> Cell:

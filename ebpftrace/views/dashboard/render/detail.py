@@ -67,6 +67,8 @@ def detail(
 def _history(
     row: Row, state: DashboardState, width: int, height: int, theme: Theme
 ) -> list[Line]:
+    if row.is_remote and row.process is not None:
+        return []  # of a process on another node no history is known
     limit = row.job.cgroup.limit_bytes
     height = min(height, _MAX_CHART_LINES)
     drawn = chart(row.curve, state.window_ns, limit, width - 1, height, theme)

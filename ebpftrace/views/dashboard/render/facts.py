@@ -13,9 +13,16 @@ from ebpftrace.views.dashboard.render.trouble import clock_at, short_name, troub
 
 Fact = tuple[str, str]
 
+_REMOTE_PROCESS = {"resident", "anon", "file", "shmem", "swap", "peak", "in total"}
+_REMOTE_JOB = _REMOTE_PROCESS | {
+    "charge", "limit", "headroom", "full in", "growth", "oom kills", "limit hits", "stalled",
+    "processes",
+}  # fmt: skip
+"""What is known of a process and of a job on another node."""
+
 
 def title(row: Row, screen: ScreenData) -> str:
-    """`gopls 4711 · running · 5.0s`."""
+    """`gopls 4711 · running · 5.0s`; of another node, `gopls 4711 · running · node-1`."""
     state: str
     if row.process is not None:
         process = row.process
@@ -25,6 +32,8 @@ def title(row: Row, screen: ScreenData) -> str:
         name, state, age = row.job.identity.name, row.job.state, row.age_ns
     if stopped_in_row(row, screen.stopped):
         state = f"{FROZEN}, {state}" if row.process is None else FROZEN
+    if row.is_remote:
+        return f"{name} · {state} · {row.job.identity.node}"
     return f"{name} · {state} · {format_duration(age)}"
 
 
@@ -45,15 +54,22 @@ def trouble_facts(job: JobSnapshot, screen: ScreenData) -> list[Fact]:
 def long_facts(row: Row) -> list[Fact]:
     """Facts that may need a line or more each."""
     identity = row.job.identity
+    run = [("run", identity.origin.url)] if identity.origin.url else []
     if row.process is None:
         return [("job", f"{identity.kind}, by {identity.identified_by}"),
-                ("cgroup", identity.cgroup)]  # fmt: skip
+                *run, ("cgroup", identity.cgroup)]  # fmt: skip
     name = row.process.exec_name
     executed = [("executed as", name)] if name not in ("", row.process.comm) else []
     return [
         *executed,
-        ("command", row.process.cmdline),
-        ("program", row.process.program or "unknown"),
+        *(
+            []
+            if row.is_remote
+            else [
+                ("command", row.process.cmdline),
+                ("program", row.process.program or "unknown"),
+            ]
+        ),
         ("job", f"{identity.name} ({identity.kind}, by {identity.identified_by})"),
         ("cgroup", identity.cgroup),
     ]
@@ -61,7 +77,11 @@ def long_facts(row: Row) -> list[Fact]:
 
 def short_facts(row: Row) -> list[Fact]:
     """Facts that fit into columns."""
-    return _process_facts(row, row.process) if row.process is not None else _job_facts(row)
+    facts = _job_facts(row) if row.process is None else _process_facts(row, row.process)
+    if not row.is_remote:
+        return facts
+    known = _REMOTE_JOB if row.process is None else _REMOTE_PROCESS
+    return [fact for fact in facts if fact[0] in known]
 
 
 def _job_facts(row: Row) -> list[Fact]:
@@ -89,7 +109,7 @@ def _job_facts(row: Row) -> list[Fact]:
         *([("hangs", "the OOM killer is disabled")] if group.stuck else []),
         ("stalled", _stalls(job.stalled_ns, job.stalls)),
         *_cgroup_v2_facts(job),
-        ("processes", f"{len(job.processes):,} now, {job.started:,} seen"),
+        ("processes", f"{job.process_count:,} now, {job.started:,} seen"),
     ]
 
 

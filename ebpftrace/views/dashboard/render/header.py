@@ -42,7 +42,7 @@ def _totals(
         paused = f" paused at {clock}{unseen} "
         right = [text(paused if len(paused) + 9 <= width else " paused ", theme.chosen)]
     if not snapshot.running_count:
-        waiting = formatting.waiting(snapshot.watching)
+        waiting = formatting.waiting(snapshot.watching, snapshot.waiting_for)
         return ends([text(waiting, theme.strong)], right, width)
     held = format_bytes(snapshot.usage.resident_bytes)
     jobs = formatting.count(snapshot.running_count, "job")
@@ -66,7 +66,9 @@ def _cost(snapshot: Snapshot, missed: str, width: int, theme: Theme) -> Line:
         free, total = snapshot.node.available_bytes, snapshot.node.total_bytes
         killed = formatting.count(snapshot.node_oom_kills, "oom kill")
         kills = f", {killed}" if snapshot.node_oom_kills else ""
-        parts.append(f"node {format_bytes(free)} free of {format_bytes(total)}{kills}")
+        nodes = snapshot.node.nodes
+        name = "node" if nodes is None else formatting.count(nodes, "node")
+        parts.append(f"{name} {format_bytes(free)} free of {format_bytes(total)}{kills}")
     own = f"itself {cost.cpu_share:.1%} CPU, {format_bytes(cost.rss_bytes)}"
     if cost.bpf_run_ns is not None and snapshot.elapsed_ns:
         own += f", BPF {cost.bpf_run_ns / snapshot.elapsed_ns:.1%}"

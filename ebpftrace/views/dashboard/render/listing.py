@@ -45,7 +45,8 @@ class Listing:
         # A quarter of the width, or what the names need if there is room.
         least = next((step for step in _NAMES if step * 4 >= width), _NAMES[-1])
         window = _WINDOW_NAMES[context.state.window]
-        self._columns = choose(width, least, window)
+        remote = any(row.is_remote for row in rows)
+        self._columns = choose(width, least, window, remote=remote)
         used = sum(column.width + gap(width) for column in self._columns)
         spare = width - used
         stretches = any(column.name == FLEXIBLE for column in self._columns)
@@ -146,7 +147,7 @@ def _states(row: Row) -> list[str]:
     if job.state is not JobState.RUNNING:
         states.append(job.state)
     if row.folded:
-        states.append(str(len(job.processes)))
+        states.append(str(job.process_count))
     return states
 
 

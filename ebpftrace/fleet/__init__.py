@@ -1,0 +1,1 @@
+"""The jobs of many nodes, as their Prometheus has them: `ebpftrace top`."""
