@@ -19,6 +19,7 @@ _COMMANDS = {
     "top": "top",
     "policy": "policy",
     "audit": "audit",
+    "incidents": "incidents",
     "thaw": "thaw",
     "history": "history",
     "compile": "compile_command",

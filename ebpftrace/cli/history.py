@@ -67,7 +67,7 @@ def show(job: str | None, as_json: bool, last: int, history_file: Path) -> None:
             if as_json:
                 _print_json([_job(each.job, [each.newest], each.runs) for each in entries])
                 return
-            from ebpftrace.cli.history_table import print_jobs
+            from ebpftrace.cli.tables.history import print_jobs
 
             print_jobs(entries, sys.stdout)
             return
@@ -75,7 +75,7 @@ def show(job: str | None, as_json: bool, last: int, history_file: Path) -> None:
     if as_json:
         _print_json([_job(each, runs[:last], len(runs)) for each, runs in found])
         return
-    from ebpftrace.cli.history_table import print_runs
+    from ebpftrace.cli.tables.history import print_runs
 
     for each, runs in found:
         print_runs(each, runs[:last], sys.stdout)

@@ -2,11 +2,14 @@
 
 import getpass
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ebpftrace.act.policy.store import PolicyStore
 from ebpftrace.cli.configured import ConfiguredCommand
 from ebpftrace.cli.parameters import Duration
 from ebpftrace.cli.watching import INTERVAL, SharedOptions, acting, selecting
@@ -57,9 +60,10 @@ def _hash_password(ctx: click.Context, _option: Any, wanted: bool) -> None:
       sudo ebpftrace serve --comm '*' --cgroup /ci --config policy.toml
       curl http://127.0.0.1:9435/metrics
 
-    /metrics is for Prometheus, /healthz and /readyz are for probes. SIGHUP reloads policies,
-    certificates and passwords. Each option can also be given as EBPFTRACE_SERVE_OPTION, and
-    below [serve] in the policy file.
+    /metrics is for Prometheus, /healthz and /readyz are for probes; /v1/incidents has what
+    `ebpftrace incidents` shows, for clients with a password or a certificate. SIGHUP reloads
+    policies, certificates and passwords. Each option can also be given as
+    EBPFTRACE_SERVE_OPTION, and below [serve] in the policy file.
     """,
 )
 @selecting
@@ -114,6 +118,8 @@ def serve(
         unprotected=unprotected,
         keep_ended_ns=keep_ended,
         max_series=max_series,
+        audit=request.audit,
+        evidence_folders=partial(_evidence_folders, request.policies),
     )
     notifier = Notifier()
     _require_signs_of_life(request.interval_ns, notifier.watchdog_ns)
@@ -125,6 +131,17 @@ def serve(
         run(request, [service.view, service.journal])
     finally:
         service.close()
+
+
+def _evidence_folders(policies: PolicyStore | None) -> Iterator[Path]:
+    """Where the captures of the policies in force save it, and where they do by default."""
+    from ebpftrace.act.actions.capture import CaptureOptions
+
+    yield CaptureOptions().folder
+    for policy in () if policies is None else policies.policies:
+        for step in policy.ladder:
+            if isinstance(step.options, CaptureOptions):
+                yield step.options.folder
 
 
 def _require_signs_of_life(interval_ns: int, watchdog_ns: int | None) -> None:

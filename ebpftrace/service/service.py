@@ -3,13 +3,22 @@
 import os
 import ssl
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ebpftrace.act.audit.place import DEFAULT_FILE
 from ebpftrace.errors import EbpftraceError
+from ebpftrace.incidents.catalog import Catalog
 from ebpftrace.service.http.app import App
-from ebpftrace.service.http.listening import in_words, listen, require_protection
+from ebpftrace.service.http.incidents import IncidentPages
+from ebpftrace.service.http.listening import (
+    in_words,
+    listen,
+    refusal_of_evidence,
+    require_protection,
+)
 from ebpftrace.service.http.passwords import Passwords
 from ebpftrace.service.http.server import HttpServer
 from ebpftrace.service.http.tls import TlsFiles
@@ -35,6 +44,8 @@ class ServiceOptions:
     unprotected: bool = False
     keep_ended_ns: int = 0
     max_series: int = 0
+    audit: Path = DEFAULT_FILE
+    evidence_folders: Callable[[], Iterable[Path]] = tuple
 
 
 class Service:
@@ -51,7 +62,11 @@ class Service:
         listener = listen(options.host, options.port)
         self._server = HttpServer(listener, lambda request: self._app.answer(request), tls)
         page = MetricsPage(options.max_series)
-        self._app = App(self.state, page, self._server.counts, passwords)
+        refusal = refusal_of_evidence(
+            options.host, asks=mutual or passwords is not None, encrypts=tls is not None
+        )
+        incidents = IncidentPages(Catalog(options.audit, options.evidence_folders), refusal)
+        self._app = App(self.state, page, self._server.counts, passwords, incidents)
 
     @property
     def address(self) -> str:

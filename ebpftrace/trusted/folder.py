@@ -95,6 +95,23 @@ class TrustedFolder:
             raise
         return fd
 
+    def folder(self, name: str) -> "TrustedFolder":
+        """A folder in it, opened. UntrustedError if another user could change what is in it,
+        or it is a symbolic link; OSError.
+        """
+        path = self.path / name
+        flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            opened = TrustedFolder._of(self.what, path, os.open(name, flags, dir_fd=self.fd))
+        except NotADirectoryError as error:
+            if stat.S_ISLNK(self.stat(name).st_mode):
+                raise self._refusal(path, "is a symbolic link") from error
+            raise
+        if reason := folder_reason(os.fstat(opened.fd), "", sticky=False):
+            opened.close()
+            raise self._refusal(path, reason)
+        return opened
+
     def _entry_reason(self, name: str, error: OSError) -> str:
         """Why the kernel refused to open an entry, if others made it; else ""."""
         if error.errno == errno.ELOOP:

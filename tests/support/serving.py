@@ -74,12 +74,17 @@ class Serve:
         return found
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
+        """The status and the body, a text."""
+        status, raw = self.fetch(path, **headers)
+        return status, raw.decode()
+
+    def fetch(self, path: str, **headers: str) -> tuple[int, bytes]:
         """The status and the body."""
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         try:
             client.request("GET", path, headers=headers)
             found = client.getresponse()
-            return found.status, found.read().decode()
+            return found.status, found.read()
         finally:
             client.close()
 

@@ -19,13 +19,15 @@ _LINE_LIMIT = 256 * KIB
 class AuditReader:
     """Reads the log and its older files; `torn` counts lines that are no JSON object.
 
-    With `obeyed` what it says is acted on, so no other user may be able to change it.
+    With `obeyed` what it says is acted on, so no other user may be able to change it. Lines
+    without the bytes `containing` are skipped, and not parsed.
     """
 
     file: Path
     kept: int = KEPT
     torn: int = 0
     obeyed: bool = False
+    containing: bytes = b""
 
     def records(self) -> Iterator[Record]:
         """Oldest first; none if there is no log. OSError if it cannot be read.
@@ -50,7 +52,7 @@ class AuditReader:
 
     def _of_file(self, opened: BinaryIO) -> Iterator[Record]:
         while line := opened.readline(_LINE_LIMIT):
-            if not line.strip():
+            if self.containing not in line or not line.strip():
                 continue
             try:
                 record = json.loads(line)

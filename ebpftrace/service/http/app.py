@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from ebpftrace.service.health import Check, checks, loop_check, remarks
-from ebpftrace.service.http.answer import Answer, plain
+from ebpftrace.service.http.answer import Answer, Work, plain
+from ebpftrace.service.http.incidents import PATH, IncidentPages
 from ebpftrace.service.http.passwords import Passwords, TooManyTriesError
 from ebpftrace.service.http.request import HttpRequest
 from ebpftrace.service.metrics.page import MetricsPage
 from ebpftrace.service.state import State
 
-_INDEX = "ebpftrace: /metrics, /healthz, /readyz"
+_INDEX = f"ebpftrace: /metrics, /healthz, /readyz, {PATH}"
 _STARTING_NS = 180 * 10**9
 
 
@@ -25,12 +26,13 @@ class App:
         page: MetricsPage,
         counts: Mapping[str, int],
         passwords: Passwords | None = None,
+        incidents: IncidentPages | None = None,
     ) -> None:
         self._state, self._page, self._counts = state, page, counts
-        self.passwords = passwords
+        self.passwords, self._incidents = passwords, incidents
         self._began_ns = time.monotonic_ns()
 
-    def answer(self, request: HttpRequest) -> Answer:
+    def answer(self, request: HttpRequest) -> Answer | Work:
         """Probes of health need no password: they have nothing of a job."""
         if request.method not in ("GET", "HEAD"):
             return plain(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD", Allow="GET, HEAD")
@@ -38,10 +40,13 @@ class App:
             return self._health(request, [self._alive()])
         if request.path == "/readyz":
             return self._health(request, list(checks(self._state.published)))
-        if request.path not in ("/metrics", "/"):
+        of_incidents = f"{request.path}/".startswith(f"{PATH}/")
+        if request.path not in ("/metrics", "/") and not of_incidents:
             return plain(HTTPStatus.NOT_FOUND, _INDEX)
         if (refused := self._refusal(request)) is not None:
             return refused
+        if of_incidents and self._incidents is not None:
+            return self._incidents.answer(request.path)
         if request.path == "/":
             return plain(HTTPStatus.OK, _INDEX)
         compress = request.takes_gzip

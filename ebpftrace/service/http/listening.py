@@ -63,3 +63,16 @@ def require_protection(host: str, *, protected: bool) -> None:
             why="they name jobs, repositories and processes",
             fix="add --auth-file or --tls-client-ca; --unprotected where the network does it",
         )
+
+
+def refusal_of_evidence(host: str, *, asks: bool, encrypts: bool) -> str:
+    """Why past incidents are not shown to clients; "" if they are.
+
+    They have the command lines of processes. `asks`: clients need a password or a
+    certificate; `encrypts`: there is TLS.
+    """
+    if not asks:
+        return "past incidents are shown with --auth-file or --tls-client-ca only"
+    if not (encrypts or ipaddress.ip_address(host).is_loopback):
+        return "past incidents are shown beyond the loopback with --tls-cert only"
+    return ""

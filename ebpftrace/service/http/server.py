@@ -13,8 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from ebpftrace.service.http.answer import Answer
-from ebpftrace.service.http.connection import Connection, Phase
+from ebpftrace.service.http.answer import Answer, Work
+from ebpftrace.service.http.connection import BUSY, Connection, Phase
 from ebpftrace.service.http.request import HttpRequest
 
 MOST_CONNECTIONS = 64
@@ -33,7 +33,7 @@ class HttpServer:
     def __init__(
         self,
         listener: socket.socket,
-        answer: Callable[[HttpRequest], Answer],
+        answer: Callable[[HttpRequest], Answer | Work],
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.tls = tls
@@ -137,13 +137,13 @@ class HttpServer:
         events = selectors.EVENT_WRITE if connection.wants_to_write else selectors.EVENT_READ
         if self._selector.get_key(connection.sock).events != events:
             self._selector.modify(connection.sock, events, connection)
-        if connection.phase is Phase.ANSWER and before is not Phase.ANSWER:
-            answering = self._in(Phase.ANSWER)
+        if connection.phase in BUSY and before not in BUSY:
+            answering = [one for one in self._connections.values() if one.phase in BUSY]
             if len(answering) > MOST_ANSWERS:
                 self._drop(min(answering, key=lambda one: one.began), "displaced")
 
     def _displace(self) -> None:
-        waiting = [one for one in self._connections.values() if one.phase is not Phase.ANSWER]
+        waiting = [one for one in self._connections.values() if one.phase not in BUSY]
         oldest = min(waiting, key=lambda one: one.began)  # at most MOST_ANSWERS are not
         self._drop(oldest, "displaced")
 
@@ -151,9 +151,6 @@ class HttpServer:
         for connection in list(self._connections.values()):
             if connection.deadline <= now:
                 self._drop(connection, "slow")
-
-    def _in(self, phase: Phase) -> list[Connection]:
-        return [one for one in self._connections.values() if one.phase is phase]
 
     def _drop(self, connection: Connection, result: str = "") -> None:
         fd = connection.sock.fileno()

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from rich.cells import cell_len
 
 from ebpftrace.cli import cli
-from ebpftrace.cli.history_table import sparkline
+from ebpftrace.cli.tables.history import sparkline
 from ebpftrace.errors import GoneError, HistoryError
 from ebpftrace.history.run import CurvePoint, ProgramVersion, Run, RunEnd
 from ebpftrace.history.sqlite_store import SqliteStore

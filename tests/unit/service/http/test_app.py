@@ -44,7 +44,9 @@ def ask(
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     app = App(state or running(), MetricsPage(20_000), {}, passwords)
-    return app.answer(HttpRequest(method, path, query, headers or {}))
+    made = app.answer(HttpRequest(method, path, query, headers or {}))
+    assert isinstance(made, Answer)
+    return made
 
 
 def test_a_running_watch_is_alive_and_ready() -> None:
@@ -115,3 +117,9 @@ def test_other_paths_and_methods_are_refused() -> None:
     assert ask("/").status == HTTPStatus.OK
     assert ask("/x").status == HTTPStatus.NOT_FOUND
     assert ask("/metrics", method="POST").status == HTTPStatus.METHOD_NOT_ALLOWED
+
+
+def test_past_incidents_need_the_password_too() -> None:
+    for path in ("/v1/incidents", "/v1/incidents/x", "/v1/incidents/"):
+        assert ask(path, passwords=OneUser()).status == HTTPStatus.UNAUTHORIZED
+    assert ask("/v1/incidentsx", passwords=OneUser()).status == HTTPStatus.NOT_FOUND

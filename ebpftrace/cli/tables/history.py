@@ -4,17 +4,16 @@ import io
 import os
 import time
 from collections.abc import Sequence
-from typing import NoReturn, TextIO
+from typing import TextIO
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from ebpftrace.cli.tables.table import new_table, print_table
 from ebpftrace.history.past import past_from
 from ebpftrace.history.recurring import RecurringJob
 from ebpftrace.history.run import CurvePoint, Run, RunEnd
 from ebpftrace.history.store import JobEntry
-from ebpftrace.text import COLUMNS, wrap
+from ebpftrace.text import wrap
 from ebpftrace.units import NS_PER_SECOND, format_bytes, format_duration
 from ebpftrace.views.dashboard.render.theme import Signs, signs_of
 
@@ -29,7 +28,7 @@ def print_jobs(entries: Sequence[JobEntry], out: TextIO) -> None:
         out.write("no run was recorded yet\n")
         return
     signs = _signs(out)
-    table = _table("JOB", "RUNS", "LAST (UTC)", "PEAK", "ENDED", "HELD")
+    table = new_table("JOB", "RUNS", "LAST (UTC)", "PEAK", "ENDED", "HELD", stretched="JOB")
     for entry in entries:
         run = entry.newest
         table.add_row(
@@ -40,14 +39,14 @@ def print_jobs(entries: Sequence[JobEntry], out: TextIO) -> None:
             _end(run),
             sparkline(run.curve, _SHORT, signs),
         )
-    _print(table, out)
+    print_table(table, out)
 
 
 def print_runs(job: RecurringJob, runs: Sequence[Run], out: TextIO) -> None:
     """What is known of a job, and a row for each of its runs, the newest first."""
     signs = _signs(out)
     _write(f"{job.name} ({job.kind} in {job.place})", out)
-    table = _table("STARTED (UTC)", "TOOK", "PEAK", "LIMIT", "ENDED", "HELD")
+    table = new_table("STARTED (UTC)", "TOOK", "PEAK", "LIMIT", "ENDED", "HELD", stretched="")
     for run in runs:
         table.add_row(
             _date(run.start_time_ns, "%Y-%m-%d %H:%M"),
@@ -57,7 +56,7 @@ def print_runs(job: RecurringJob, runs: Sequence[Run], out: TextIO) -> None:
             _end(run),
             sparkline(run.curve, _LONG, signs),
         )
-    _print(table, out)
+    print_table(table, out)
     _write(_summary(runs), out)
 
 
@@ -93,19 +92,6 @@ def _summary(runs: Sequence[Run]) -> str:
     )
 
 
-def _table(*headings: str) -> Table:
-    table = Table(
-        box=None, width=COLUMNS, padding=(0, 2, 0, 0), pad_edge=False, header_style=""
-    )
-    for heading in headings:
-        right = heading in ("RUNS", "TOOK", "PEAK", "LIMIT")
-        ratio = 1 if heading == "JOB" else None
-        table.add_column(
-            heading, justify="right" if right else "left", no_wrap=True, ratio=ratio
-        )
-    return table
-
-
 def _end(run: Run) -> Text:
     return Text(_ENDS.get(run.end, run.end.value), _STYLES.get(run.end, "red"))
 
@@ -125,15 +111,3 @@ def _signs(out: TextIO) -> Signs:
 
 def _write(text: str, out: TextIO) -> None:
     out.write("\n".join(wrap(text, following="  ")) + "\n")
-
-
-def _print(table: Table, out: TextIO) -> None:
-    _TableConsole(file=out, width=COLUMNS, markup=False, emoji=False, highlight=False).print(
-        table
-    )
-
-
-class _TableConsole(Console):
-    def on_broken_pipe(self) -> NoReturn:
-        """Raise instead of exiting with code 1 as rich does: the command line handles it."""
-        raise

@@ -1,0 +1,1 @@
+"""Tables and reports that commands print, in 80 columns."""

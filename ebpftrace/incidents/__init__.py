@@ -1,0 +1,1 @@
+"""What is known of past incidents: the audit log's lines, joined with the saved evidence."""
