@@ -12,28 +12,32 @@ _LEVELS = 7
 """Those further down share what the one above them has; as many as the kernel side looks at."""
 
 
-class JobShares:
-    """Grants so many requests in each period, of `period_ns`."""
+class JobSlots:
+    """Grants so many slots at a time. A path is the nodes of a cgroup, from `nodes_of`."""
 
-    def __init__(self, most: int, period_ns: int) -> None:
-        self._most, self._period_ns = most, period_ns
-        self._period = 0
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._taken: dict[int, int] = {}  # by node of a path; 0 is the root
 
-    def take(self, path: Sequence[int], now_ns: int) -> bool:
-        """One more for this cgroup, given as nodes from below the root down to itself.
+    def has_room(self, path: Sequence[int]) -> bool:
+        """Whether this cgroup may have one more."""
+        return all(taken < most for taken, most in self._shares(_nodes(path)))
 
-        `now_ns` may be of any clock; a later period renews all shares, as does an earlier one.
-        """
-        if now_ns // self._period_ns != self._period:
-            self._period = now_ns // self._period_ns
-            self._taken.clear()
-        nodes = (0, *path[:_LEVELS])
-        if any(taken >= most for taken, most in self._shares(nodes)):
-            return False
-        for node in nodes:
+    def take(self, path: Sequence[int]) -> None:
+        """One more for this cgroup, also where there is no room."""
+        for node in _nodes(path):
             self._taken[node] = self._taken.get(node, 0) + 1
-        return True
+
+    def give_back(self, path: Sequence[int]) -> None:
+        """One less for this cgroup, which has taken it."""
+        for node in _nodes(path):
+            self._taken[node] -= 1
+            if not self._taken[node]:
+                del self._taken[node]
+
+    def clear(self) -> None:
+        """All have given back what they had."""
+        self._taken.clear()
 
     def _shares(self, nodes: Sequence[int]) -> Iterator[tuple[int, int]]:
         """What each node has taken, and what it may take."""
@@ -47,7 +51,41 @@ class JobShares:
             above = taken
 
 
+class JobShares:
+    """Grants so many requests in each period, of `period_ns`.
+
+    A period begins with its first request. `now_ns` may be of any clock; where that has gone
+    back, a period begins as well.
+    """
+
+    def __init__(self, most: int, period_ns: int) -> None:
+        self._slots, self._period_ns = JobSlots(most), period_ns
+        self._began_ns: int | None = None
+
+    def has_room(self, path: Sequence[int], now_ns: int) -> bool:
+        """Whether `take` would grant one more."""
+        return self._is_over(now_ns) or self._slots.has_room(path)
+
+    def take(self, path: Sequence[int], now_ns: int) -> bool:
+        """One more for this cgroup, given as nodes from below the root down to itself."""
+        if self._is_over(now_ns):
+            self._began_ns = now_ns
+            self._slots.clear()
+        if not self._slots.has_room(path):
+            return False
+        self._slots.take(path)
+        return True
+
+    def _is_over(self, now_ns: int) -> bool:
+        began_ns = self._began_ns
+        return began_ns is None or not 0 <= now_ns - began_ns < self._period_ns
+
+
 def nodes_of(path: str) -> list[int]:
     """The nodes of a cgroup, by its path within its hierarchy. Two may be taken for one."""
     parts = path.strip("/").split("/")[:_LEVELS]
     return [hash("/".join(parts[: level + 1])) for level in range(len(parts))]
+
+
+def _nodes(path: Sequence[int]) -> Sequence[int]:
+    return (0, *path[:_LEVELS])

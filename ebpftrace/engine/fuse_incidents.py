@@ -188,7 +188,9 @@ class FuseIncidents:
                 continue
             if self._breaker.targets_of(job) is not None:
                 self._phases[job] = _Phase.RUNNING  # started by a finding
-            elif not self._breaker.is_full and self._reports.may_start(processes[0].event.job):
+            elif (held_back := self._breaker.hold_back(_firing(processes[0]))) is not None:
+                self._report(held_back)  # they stay stopped
+            else:
                 self._start_incident(processes, snapshot)
 
     def _start_incident(
@@ -207,9 +209,8 @@ class FuseIncidents:
             candidates = [None, largest.of_owner]
         targets = None
         for target in candidates:
-            finding = finding_of(first.event, target)
-            firing = Firing(first.policy, (finding,), by_fuse=True)
-            self._report(self._breaker.start_fuse_incident(firing, snapshot))
+            firing = _firing(first, target)
+            self._report(self._breaker.start_fuse_incident(firing, snapshot, by_hand=only))
             targets = self._breaker.targets_of(first.job)
             if targets is not None or self._controller.find(largest.key) is None:
                 break
@@ -235,12 +236,15 @@ class FuseIncidents:
         return [process for process in self._controller.stopped if process.job == job]
 
 
+def _firing(stopped: StoppedProcess, target: FuseEvent | None = None) -> Firing:
+    return Firing(stopped.policy, (finding_of(stopped.event, target),), by_fuse=True)
+
+
 def _is_executing(process: StoppedProcess, snapshot: Snapshot, now_ns: int) -> bool:
     """Whether it was stopped within exec, and the snapshot still has its old program.
 
     Whether an incident is about it depends on the new one.
     """
-    if now_ns - process.event.monotonic_ns > _EXEC_NS:
-        return False
-    found = find(snapshot, process.key)
+    late = now_ns - process.event.monotonic_ns > _EXEC_NS
+    found = None if late else find(snapshot, process.key)
     return found is not None and has_new_name(found[1])

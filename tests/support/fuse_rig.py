@@ -40,9 +40,16 @@ class ScriptedBreaker:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     logged: list[FuseEvent] = field(default_factory=list)
     firings: list[Firing] = field(default_factory=list)
+    by_hand: list[bool] = field(default_factory=list)
     is_full: bool = False
 
-    def start_fuse_incident(self, firing: Firing, _snapshot: Snapshot) -> tuple[()]:
+    def hold_back(self, _firing: Firing) -> tuple[()] | None:
+        return () if self.is_full else None
+
+    def start_fuse_incident(
+        self, firing: Firing, _snapshot: Snapshot, *, by_hand: bool = False
+    ) -> tuple[()]:
+        self.by_hand.append(by_hand)
         self.firings.append(firing)
         if self.next_targets:
             self.running[JOB.key] = self.next_targets.pop(0)

@@ -1,6 +1,6 @@
 """What one job takes of what all jobs share."""
 
-from ebpftrace.job_shares import JobShares, nodes_of
+from ebpftrace.job_shares import JobShares, JobSlots, nodes_of
 
 MOST, PERIOD_NS = 64, 1000
 
@@ -40,3 +40,26 @@ def test_shares_are_renewed_in_the_next_period() -> None:
     shares = JobShares(MOST, PERIOD_NS)
     assert [taken(shares, "/one", now_ns) for now_ns in (0, PERIOD_NS - 1)] == [48, 0]
     assert taken(shares, "/one", PERIOD_NS) == 48
+
+
+def test_period_begins_with_its_first_request() -> None:
+    shares = JobShares(MOST, PERIOD_NS)
+    began = PERIOD_NS - 1
+    assert [taken(shares, "/one", began + later) for later in (0, PERIOD_NS - 1)] == [48, 0]
+    assert not shares.has_room(nodes_of("/one"), began + PERIOD_NS - 1)
+    assert shares.has_room(nodes_of("/one"), began + PERIOD_NS)
+    assert taken(shares, "/one", began + PERIOD_NS) == 48
+
+
+def test_clock_that_goes_back_begins_a_period() -> None:
+    shares = JobShares(MOST, PERIOD_NS)
+    assert [taken(shares, "/one", now_ns) for now_ns in (5 * PERIOD_NS, 0)] == [48, 48]
+
+
+def test_slots_are_free_once_they_are_given_back() -> None:
+    slots, path = JobSlots(4), nodes_of("/one/two")
+    while slots.has_room(path):
+        slots.take(path)
+    assert slots.has_room(nodes_of("/other"))
+    slots.give_back(path)
+    assert slots.has_room(path)

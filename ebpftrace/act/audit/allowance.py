@@ -9,7 +9,8 @@ from ebpftrace.act.policy.policy import Budget
 class Allowance:
     """Call `claim` before each step that may end a process, then `keep` or `refund`.
 
-    `accounts` are what the job's budget is kept by.
+    `accounts` are what the job's budget is kept by. `refused` is whether it could not be spent
+    when it was last claimed.
     """
 
     def __init__(
@@ -26,12 +27,15 @@ class Allowance:
         self._spent = False
         self._kept = False
         self._waived = False
+        self.refused = False
 
     def claim(self) -> str:
         """Spend the budget, once. The reason it cannot be spent, or ""."""
         if self._spent or self._waived:
             return ""
-        if refusal := self._spending.refusal(self._accounts, self._budget, self._moment()):
+        refusal = self._spending.refusal(self._accounts, self._budget, self._moment())
+        self.refused = bool(refusal)
+        if refusal:
             return refusal
         self._spending.spend(self._accounts, self._moment())
         self._spent = True

@@ -90,6 +90,7 @@ class Spending:
 
     def start_cooldown(self, account: str, moment: Moment) -> None:
         """An incident ended."""
+        self._last_incident.pop(account, None)  # so that it is the latest
         self._last_incident[account] = moment
         self._forget(moment)
 

@@ -81,7 +81,7 @@ def _replay(record: Record, incidents: dict[str, _OpenIncident], spending: Spend
         case AuditRecordType.OUTCOME:
             if incident.spent is not None:
                 spending.spend(incident.accounts, incident.spent)
-            spending.start_cooldown(incident.accounts[0], moment)
+            _start_cooldown(incident, spending, moment)
             del incidents[name]
 
 
@@ -89,7 +89,12 @@ def _charge_unfinished(incident: _OpenIncident, spending: Spending) -> None:
     """Add what it spent: whether its signal or hook still ran is unknown, so it counts."""
     if incident.spent is not None:
         spending.spend(incident.accounts, incident.spent)
-        spending.start_cooldown(incident.accounts[0], incident.latest)
+        _start_cooldown(incident, spending, incident.latest)
+
+
+def _start_cooldown(incident: _OpenIncident, spending: Spending, moment: Moment) -> None:
+    for account in incident.accounts:
+        spending.start_cooldown(account, moment)
 
 
 def _accounts(record: Record) -> tuple[str, ...]:

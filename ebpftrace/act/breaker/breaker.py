@@ -9,6 +9,7 @@ from typing import Any
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.audit.budget import Moment, Spending
+from ebpftrace.act.audit.in_vain import InVain
 from ebpftrace.act.audit.log import AuditLog
 from ebpftrace.act.audit.records import abandoned_record, held_back_record, logged_fuse_record
 from ebpftrace.act.audit.recovery import replay_audit_log
@@ -16,7 +17,7 @@ from ebpftrace.act.breaker.admission import Admission
 from ebpftrace.act.breaker.running_incidents import RunningIncidents
 from ebpftrace.act.breaker.suppression import SuppressionLog
 from ebpftrace.act.fuse.events import FuseEvent
-from ebpftrace.act.fuse.job_bound import nearest_share
+from ebpftrace.act.fuse.job_bound import share_in
 from ebpftrace.act.fuse.ladder import at_stop, with_end
 from ebpftrace.act.fuse.lines import HeldBack
 from ebpftrace.act.incident.outcome import BreakerEvent
@@ -56,16 +57,17 @@ class Breaker:
         self._folder = folder
         self._moment = moment
         self._clock = clock
-        self._spending = Spending()
+        self._spending, in_vain = Spending(), InVain()
         self._incidents = RunningIncidents(
-            actions, self._spending, record=self._record,
+            actions, self._spending, in_vain=in_vain, record=self._record,
             record_with_next=partial(self._record, with_next=True),
             moment=moment, clock=clock,
         )  # fmt: skip
         self._ready = ReadyTargets()
         self._admission = Admission(
-            self._spending, folder=folder, moment=moment, clock=clock, ready=self._ready
-        )
+            self._spending, folder=folder, moment=moment, clock=clock, ready=self._ready,
+            in_vain=in_vain,
+        )  # fmt: skip
         self._suppressions = SuppressionLog(self._record, clock)
         self._marks = Marks(HALVED)
         self._triggers: list[Trigger] = []
@@ -87,11 +89,6 @@ class Breaker:
     def trouble(self) -> str:
         """Why the audit log cannot be written; "" if it can."""
         return self._audit.trouble
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no further incident can start before one has ended."""
-        return self._incidents.is_full
 
     def reload(self, policies: Sequence[Policy]) -> None:
         """Replace the policies; running incidents keep theirs.
@@ -146,10 +143,18 @@ class Breaker:
         return self._marks.after_breach(event)
 
     def start_fuse_incident(
-        self, firing: Firing, snapshot: Snapshot
+        self, firing: Firing, snapshot: Snapshot, *, by_hand: bool = False
     ) -> tuple[BreakerEvent, ...]:
-        """A fuse stopped a process: start an incident, if its job has none."""
-        return tuple(self._handle_firing(firing, snapshot))
+        """A fuse stopped a process: start an incident, if its job has none.
+
+        `by_hand`: a user asks for it, so that it takes no other one's place.
+        """
+        return tuple(self._handle_firing(firing, snapshot, by_hand=by_hand))
+
+    def hold_back(self, firing: Firing) -> tuple[BreakerEvent, ...] | None:
+        """Log that the cgroups of a job have no share left for this; None if they have."""
+        refusal = self._incidents.refusal(firing.finding.subject.job)
+        return tuple(self._suppress(firing, refusal)) if refusal else None
 
     def targets_of(self, job: str) -> frozenset[ProcessKey] | None:
         """The targets of a job's incident; None if it has none."""
@@ -215,26 +220,29 @@ class Breaker:
             detail = ", ".join(failures)
             self._record(abandoned_record(unfinished.id, detail, self._moment(), self._clock()))
 
-    def _handle_firing(self, firing: Firing, snapshot: Snapshot) -> list[BreakerEvent]:
-        if firing.finding.subject.job.key in self._incidents or self.is_full:
+    def _handle_firing(
+        self, firing: Firing, snapshot: Snapshot, *, by_hand: bool = False
+    ) -> list[BreakerEvent]:
+        job = firing.finding.subject.job
+        if job.key in self._incidents:
             return []
+        if not by_hand and (refusal := self._incidents.refusal(job)):
+            return self._suppress(firing, refusal)
         incident = self._admission.admit(firing, snapshot, self._policies, self._incidents)
         if isinstance(incident, str):
-            suppressed = self._suppressions.add(firing, reason=incident)
-            return [] if suppressed is None else [suppressed]
+            return self._suppress(firing, incident)
         policy, again = firing.policy, False
         if firing.by_fuse:
-            stop = at_stop(policy, _used_share(snapshot, incident.job))
+            stop = at_stop(policy, share_in(snapshot, incident.job))
             again = stop is not policy
             policy = with_end(stop)
         return self._incidents.start(
             incident, policy, announce=firing.has_own_bounds, cools_down=not again
         )
 
+    def _suppress(self, firing: Firing, reason: str) -> list[BreakerEvent]:
+        suppressed = self._suppressions.add(firing, reason=reason)
+        return [] if suppressed is None else [suppressed]
+
     def _record(self, record: Record, *, with_next: bool = False) -> None:
         self._audit.write(record | self._moment().record(), with_next=with_next)
-
-
-def _used_share(snapshot: Snapshot, job: JobIdentity) -> float | None:
-    found = next((it for it in snapshot.jobs if it.identity.key == job.key), None)
-    return None if found is None else nearest_share(found)

@@ -77,6 +77,11 @@ class Ladder:
         return self._rungs.deadline_ns
 
     @property
+    def in_vain(self) -> bool:
+        """Whether nothing was done so far, for want of budget."""
+        return self._allowance.refused and not self._acted
+
+    @property
     def awaits_successor(self) -> bool:
         """Whether all targets are gone, and only a successor is awaited."""
         return self._recovery.awaits_successor
@@ -236,13 +241,8 @@ class Ladder:
                 self.incident, check, acted=self._acted, reason=taken or reason or self._refusal
             )
         outcome = outcomes.incident_outcome(
-            self.incident,
-            sentence,
-            failures,
-            helped=helped,
-            freed_bytes=check.freed_bytes if helped and check is not None else 0,
-            now_ns=now_ns,
-            canceled=self._canceled,
-        )
+            self.incident, sentence, failures, helped=helped, canceled=self._canceled,
+            freed_bytes=check.freed_bytes if helped and check is not None else 0, now_ns=now_ns,
+        )  # fmt: skip
         self._record(ended_incident_record(outcome, restored=not failures))
         return outcome

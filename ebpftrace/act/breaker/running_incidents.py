@@ -6,6 +6,8 @@ from typing import Any
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.audit.allowance import Allowance
 from ebpftrace.act.audit.budget import Moment, Spending
+from ebpftrace.act.audit.in_vain import InVain
+from ebpftrace.act.audit.incident_shares import IncidentShares
 from ebpftrace.act.audit.records import incident_record
 from ebpftrace.act.breaker.descriptors import Descriptors
 from ebpftrace.act.breaker.ladder import Ladder
@@ -15,11 +17,9 @@ from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.events import ProcessKey
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding, FindingState
 from ebpftrace.ledger import Snapshot
-
-MAX_INCIDENTS = 16
-"""How many incidents run at the same time; the next one starts once one has ended."""
 
 
 class RunningIncidents:
@@ -34,6 +34,7 @@ class RunningIncidents:
         actions: Mapping[str, Action[Any]],
         spending: Spending,
         *,
+        in_vain: InVain,
         record: Callable[[Record], None],
         record_with_next: Callable[[Record], None],
         moment: Callable[[], Moment],
@@ -41,10 +42,12 @@ class RunningIncidents:
     ) -> None:
         self._actions = actions
         self._spending = spending
+        self._in_vain = in_vain
         self._record, self._record_with_next = record, record_with_next
         self._moment = moment
         self._clock = clock
         self._descriptors = Descriptors()
+        self._shares = IncidentShares(clock)
         self._ladders: dict[str, Ladder] = {}
         self._findings: dict[str, Finding] = {}  # to end with the incident
         self._without_cooldown: set[str] = set()
@@ -60,10 +63,9 @@ class RunningIncidents:
         deadlines = [ladder.deadline_ns for ladder in self._ladders.values()]
         return min((due for due in deadlines if due is not None), default=None)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no further incident can start before one has ended."""
-        return len(self._ladders) >= MAX_INCIDENTS
+    def refusal(self, job: JobIdentity) -> str:
+        """Why no incident of this job may start now; "" if one may."""
+        return self._shares.refusal(job)
 
     @property
     def closed(self) -> bool:
@@ -90,6 +92,7 @@ class RunningIncidents:
         """
         self._record_with_next(incident_record(incident))
         job, accounts = incident.job.key, incident.job.accounts
+        self._shares.start(incident.job)
         self._ladders[job] = Ladder(
             incident,
             policy,
@@ -124,6 +127,8 @@ class RunningIncidents:
             events += ladder.poll()
             if ladder.over:
                 events += self._remove(job)
+            elif ladder.awaits_successor:
+                self._shares.waits(job)
         self._listen()
         return events
 
@@ -155,10 +160,18 @@ class RunningIncidents:
         return events
 
     def _remove(self, job: str) -> Iterator[BreakerEvent]:
-        """Start the cool-down, if there is one, and end the finding that was announced."""
-        incident, now_ns = self._ladders.pop(job).incident, self._clock()
+        """Start the cool-down, if there is one, and end the finding that was announced.
+
+        All CI runs in the cgroup have the cool-down: each could be invented for the next.
+        """
+        ladder, now_ns = self._ladders.pop(job), self._clock()
+        incident = ladder.incident
+        self._shares.end(job)
+        if ladder.in_vain:
+            self._in_vain.add(incident)
         if job not in self._without_cooldown:
-            self._spending.start_cooldown(incident.job.account, self._moment())
+            for account in incident.job.accounts:
+                self._spending.start_cooldown(account, self._moment())
         self._without_cooldown.discard(job)
         finding = self._findings.pop(job, None)
         if finding is not None:

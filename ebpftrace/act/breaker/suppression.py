@@ -2,7 +2,8 @@
 
 A job that takes a new name, or moves to a new cgroup, hundreds of times a second could fill
 the audit log with such lines, and push out the incidents of other jobs. So there is a line a
-minute for each policy and cgroup, and 32 a minute in all; they count what had none.
+minute for each policy and cgroup, and 32 a minute in all, of which the cgroups of one job
+have three quarters; they count what had none.
 """
 
 import re
@@ -14,6 +15,7 @@ from ebpftrace.act.breaker.targets import NOT_FOR_THIS_JOB
 from ebpftrace.act.incident.outcome import SuppressedTrigger
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.trigger.trigger import Firing
+from ebpftrace.job_shares import JobShares, nodes_of
 from ebpftrace.units import NS_PER_SECOND
 
 _REPEAT_NS = 60 * NS_PER_SECOND
@@ -35,20 +37,6 @@ class _Logged:
         self.unlogged = 0
 
 
-class _PerMinute:
-    """Grants so many requests in a minute."""
-
-    def __init__(self) -> None:
-        self._began_ns: int | None = None
-        self._granted = 0
-
-    def grant(self, now_ns: int) -> bool:
-        if self._began_ns is None or now_ns - self._began_ns >= _REPEAT_NS:
-            self._began_ns, self._granted = now_ns, 0
-        self._granted += 1
-        return self._granted <= _MOST_PER_REPEAT
-
-
 class SuppressionLog:
     """A condition may hold at every snapshot: it is logged once a minute, and reported once.
 
@@ -61,7 +49,8 @@ class SuppressionLog:
         self._logged: OrderedDict[_Key, _Logged] = OrderedDict()
         self._elsewhere = 0  # firings without a line, of keys that are not in `_logged`
         self._reported: dict[_Key, set[tuple[str, str]]] = {}  # (job, reason without numbers)
-        self._lines, self._reports = _PerMinute(), _PerMinute()
+        self._lines = JobShares(_MOST_PER_REPEAT, _REPEAT_NS)
+        self._reports = JobShares(_MOST_PER_REPEAT, _REPEAT_NS)
 
     def add(self, firing: Firing, *, reason: str) -> SuppressedTrigger | None:
         """Log a firing, unless one of its policy and cgroup was logged within a minute.
@@ -74,16 +63,16 @@ class SuppressionLog:
         self._log(key, firing, reason, now_ns)
         if reason == NOT_FOR_THIS_JOB or not self._is_new(key, job.key, reason):
             return None
-        if not self._reports.grant(now_ns):
+        if not self._reports.take(nodes_of(job.cgroup), now_ns):
             return None
         return SuppressedTrigger(firing.policy.name, job, reason)
 
     def _log(self, key: _Key, firing: Firing, reason: str, now_ns: int) -> None:
-        last = self._logged.get(key)
+        last, path = self._logged.get(key), nodes_of(firing.finding.subject.job.cgroup)
         if last is not None and now_ns - last.at_ns < _REPEAT_NS:
             last.unlogged += 1
             return
-        if not self._lines.grant(now_ns):
+        if not self._lines.take(path, now_ns):
             if last is None:
                 self._elsewhere += 1
             else:

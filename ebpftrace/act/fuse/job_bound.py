@@ -5,9 +5,10 @@ from dataclasses import replace
 from ebpftrace.act.fuse.shared_room import SharedRoom
 from ebpftrace.act.policy.fuse import Fuse, FuseAction
 from ebpftrace.events import FuseBlown, FuseScope
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.sample import of_job
 from ebpftrace.judge.sharing import limit_is_shared
-from ebpftrace.ledger import JobSnapshot
+from ebpftrace.ledger import JobSnapshot, Snapshot
 
 _LEAST = 1  # bytes: 0 means no bound
 _LEAST_LEFT = 0.01  # of the limit: with less there is no room for another stop
@@ -24,6 +25,12 @@ def nearest_share(job: JobSnapshot) -> float | None:
     """The same of its own limit or of one that it shares, whichever is more."""
     used, shared = used_share(job), job.shared_limit
     return used if used is None or shared is None else max(used, shared.used_share)
+
+
+def share_in(snapshot: Snapshot, job: JobIdentity) -> float | None:
+    """The same of a job as a snapshot has it."""
+    found = next((it for it in snapshot.jobs if it.identity.key == job.key), None)
+    return None if found is None else nearest_share(found)
 
 
 def bound_in(fuse: Fuse, job: JobSnapshot, shared: SharedRoom | None = None) -> int | None:

@@ -40,6 +40,7 @@ def test_user_ends_another_process_than_the_target(
         ("kill now", keys[1], "killed by hand"),
     ]
     assert rig.breaker.firings[-1].finding.subject.process == keys[1]
+    assert rig.breaker.by_hand == [False, True]
     rig.incidents.ended(keys[1])
     rig.snapshot(keys[0])
     assert rig.holding.resumed == [keys[0]]

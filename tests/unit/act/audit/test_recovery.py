@@ -47,6 +47,13 @@ def test_a_restart_of_a_process_counts_after_the_replay() -> None:
     assert spending.cooldown_left_ns("job", 60 * S, moment(19)) == 50 * S
 
 
+def test_cool_down_of_a_run_is_that_of_its_cgroup() -> None:
+    spending = Spending()
+    start = line(0, "incident", account="job", cgroup_account="/ci")
+    replay_audit_log([start, END], spending)
+    assert spending.cooldown_left_ns("/ci", 60 * S, moment(19)) == 50 * S
+
+
 @pytest.mark.parametrize(("event", "spent"), [("killed", True), ("stopped", False)])
 def test_only_a_kill_by_a_fuse_spends_the_budget(event: str, spent: bool) -> None:
     spending = Spending()

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from ebpftrace.act.audit.budget import Moment, Spending
+from ebpftrace.act.audit.in_vain import InVain
 from ebpftrace.act.breaker.admission import Admission
 from ebpftrace.act.incident.incident import Incident
-from ebpftrace.act.policy.policy import Match, Mode, Policy
+from ebpftrace.act.policy.policy import Budget, Match, Mode, Policy
 from ebpftrace.act.process.ready import ReadyTargets
 from ebpftrace.act.trigger.trigger import Firing
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Subject
 from ebpftrace.ledger import ProcessSnapshot
 from ebpftrace.units import MIB, NS_PER_SECOND
@@ -21,6 +23,7 @@ from tests.support.conditions import level
 from tests.support.incidents import key_of, sleeping
 
 S = NS_PER_SECOND
+JOB = watches.identity()
 POLICY = Policy(
     "p", Match(), (level(300 * MIB),), Mode.ANY, (),
     cooldown_ns=60 * S, grace_ns=10 * S,
@@ -43,6 +46,8 @@ def admitted(
     policy: Policy = POLICY,
     running: tuple[Incident, ...] = (),
     spending: Spending | None = None,
+    in_vain: InVain | None = None,
+    job: JobIdentity = JOB,
     **changes: Any,
 ) -> Incident | str:
     admission = Admission(
@@ -51,9 +56,10 @@ def admitted(
         moment=now,
         clock=lambda: 30 * S,
         ready=ReadyTargets(),
+        in_vain=in_vain or InVain(),
     )
-    snapshot = watches.snapshot(watches.job(processes=there))
-    finding = watches.finding(subject=Subject(watches.identity()))
+    snapshot = watches.snapshot(replace(watches.job(processes=there), identity=job))
+    finding = watches.finding(subject=Subject(job))
     return admission.admit(Firing(policy, (finding,), **changes), snapshot, [policy], running)
 
 
@@ -99,6 +105,30 @@ def test_a_job_has_one_incident_at_a_time_and_a_cool_down_after_it(
     spending = Spending()
     spending.start_cooldown(first.job.account, Moment(0, 0, "boot"))
     assert admitted(process, spending=spending) == "the job is in its cool-down"
+
+
+def test_run_has_the_cool_down_of_its_cgroup(process: ProcessSnapshot) -> None:
+    run, spending = JOB._replace(place_account="/ci"), Spending()
+    spending.start_cooldown("/ci", Moment(0, 0, "boot"))
+    assert admitted(process, spending=spending, job=run) == (
+        "its cgroup is in the cool-down of another CI run"
+    )
+    assert isinstance(admitted(process, spending=spending), Incident)
+
+
+def test_nothing_more_is_done_about_a_process_until_there_is_budget(
+    process: ProcessSnapshot,
+) -> None:
+    once = replace(POLICY, budget=Budget(1, 60 * S))
+    spending, in_vain = Spending(), InVain()
+    spending.spend(JOB.accounts, Moment(0, 0, "boot"))
+    first = admitted(process, policy=once, spending=spending, in_vain=in_vain)
+    assert isinstance(first, Incident)  # which says so
+    in_vain.add(first)
+    assert admitted(process, policy=once, spending=spending, in_vain=in_vain) == (
+        "budget spent: 1 restart in 1m00s; the next in 30s"
+    )
+    assert isinstance(admitted(process, policy=once, in_vain=in_vain), Incident)
 
 
 def test_a_firing_by_a_fuse_skips_grace_and_cool_down(process: ProcessSnapshot) -> None:

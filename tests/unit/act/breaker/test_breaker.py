@@ -7,7 +7,6 @@ import pytest
 
 from ebpftrace.act.actions.support.running import Ended
 from ebpftrace.act.audit.log import AuditLog
-from ebpftrace.act.breaker.running_incidents import MAX_INCIDENTS
 from ebpftrace.act.incident.outcome import (
     BreakerEvent,
     Outcome,
@@ -100,20 +99,6 @@ def test_only_the_first_matching_policy_applies_to_a_process(rig: BreakerRig) ->
     rig.breaker.reload([first, policy(name="all")])
     assert rig.see(0, rig.process(400)) == []  # the second was not meant for it
     assert rig.suppressed() == ["the policy matches none of its processes"]
-
-
-def test_a_limited_number_of_incidents_runs_at_once(rig: BreakerRig) -> None:
-    rig.action = ScriptedAction()
-    rig.breaker.reload([policy(cooldown_ns=0)])
-    jobs = [rig.job(rig.process(400), name=f"job-{n}") for n in range(MAX_INCIDENTS + 1)]
-    rig.breaker.handle_snapshot((), rig.snapshot(0, *jobs))
-    assert len(rig.started) == MAX_INCIDENTS == 16
-    assert rig.breaker.is_full
-    running = {incident.job.key for incident in rig.started}
-    (waiting,) = [job for job in jobs if job.identity.key not in running]
-    rig.breaker.cancel(rig.started[0].job.key, "by hand")
-    rig.breaker.handle_snapshot((), rig.snapshot(1, waiting))
-    assert rig.started[-1].job.key == waiting.identity.key
 
 
 def test_a_finding_of_the_built_in_judgement_is_not_announced_again(rig: BreakerRig) -> None:

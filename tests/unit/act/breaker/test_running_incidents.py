@@ -10,6 +10,7 @@ import pytest
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.actions.support.running import Ended, Running
 from ebpftrace.act.audit.budget import Moment, Spending
+from ebpftrace.act.audit.in_vain import InVain
 from ebpftrace.act.breaker.running_incidents import RunningIncidents
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import Outcome, StepStatus
@@ -40,6 +41,7 @@ class IncidentsRig:
         self.incidents = RunningIncidents(
             {"capture": replace(ACTIONS["capture"], start=self.begin)},
             self.spending,
+            in_vain=InVain(),
             record=self.records.append,
             record_with_next=self.records.append,
             moment=self.moment,
@@ -53,8 +55,11 @@ class IncidentsRig:
         self.actions.append(ScriptedAction(fds=self.fds))
         return self.actions[-1]
 
-    def start(self, job: str, *, announce: bool = False, cools_down: bool = True) -> list[Any]:
-        about = incident(job=watches.identity(job), began_ns=self.now_ns)
+    def start(
+        self, job: str, *, announce: bool = False, cools_down: bool = True, place: str = ""
+    ) -> list[Any]:
+        identity = watches.identity(job)._replace(place_account=place)
+        about = incident(job=identity, began_ns=self.now_ns)
         return self.incidents.start(about, POLICY, announce=announce, cools_down=cools_down)
 
 
@@ -132,6 +137,12 @@ def test_every_end_starts_a_cool_down(rig: IncidentsRig) -> None:
     account = watches.identity("one").account
     rig.incidents.abandon(key("one"), "by hand")
     assert rig.spending.cooldown_left_ns(account, S, rig.moment()) == S
+
+
+def test_cool_down_is_of_all_runs_in_the_cgroup(rig: IncidentsRig) -> None:
+    rig.start("one", place="/ci")
+    rig.incidents.abandon(key("one"), "by hand")
+    assert rig.spending.cooldown_left_ns("/ci", S, rig.moment()) == S
 
 
 def test_closing_abandons_all_of_them(rig: IncidentsRig) -> None:

@@ -1,37 +1,34 @@
-"""How many incidents a job's fuses start, and what is said of those that wait."""
+"""Which fuse events are logged and reported, and what is said of the others."""
 
-import pytest
-
+from ebpftrace.act.fuse.events import FuseEvent, FuseEventKind
+from ebpftrace.act.fuse.format import first_event
 from ebpftrace.act.fuse.reports import FuseReports
-from ebpftrace.units import NS_PER_SECOND
+from ebpftrace.events import ProcessKey
+from ebpftrace.ledger import KnownProcess
 from tests.support.fuse_rig import ScriptedBreaker
 from tests.support.scripted_time import ScriptedTime
+from tests.support.stops import GOPLS, POLICY, blown
 from tests.support.watches import identity
 
-MINUTE_SECONDS = 60
+MOST = 192
 
 
-@pytest.fixture
-def time() -> ScriptedTime:
-    scripted = ScriptedTime()
-    scripted.now_ns = 100 * MINUTE_SECONDS * NS_PER_SECOND
-    return scripted
+def event(pid: int, kind: FuseEventKind) -> FuseEvent:
+    known = KnownProcess(identity()._replace(cgroup="/build"), "gopls", "", None, "gopls")
+    return first_event(kind, blown(GOPLS, key=ProcessKey(pid, 1)), known, POLICY, time_ns=0)
 
 
-def test_job_has_a_share_of_incidents_and_another_job_has_its_own(time: ScriptedTime) -> None:
+def test_stops_beyond_a_share_are_summed_up_and_each_kill_is_logged() -> None:
+    log, time = ScriptedBreaker(), ScriptedTime()
+    reported: list[FuseEvent] = []
     remarks: list[str] = []
-    reports = FuseReports(
-        ScriptedBreaker(), lambda _: None, remarks.append, lambda: time.now_ns
-    )
-    job, other = (identity()._replace(cgroup=cgroup) for cgroup in ("/build", "/other"))
-
-    def started() -> int:
-        return sum(reports.may_start(job) for _ in range(100))
-
-    assert started() == 48
-    assert reports.may_start(other)
+    reports = FuseReports(log, reported.append, remarks.append, lambda: time.now_ns)
+    stops = [event(pid, FuseEventKind.STOPPED) for pid in range(1, MOST + 4)]
+    assert reports.add(stops) == stops
+    assert log.logged == reported == stops[:MOST]
+    killed = event(999, FuseEventKind.KILLED)
+    reports.add_kill(killed)
+    assert reported[-1] == killed
+    reports.sum_up()
+    assert log.calls == [("log kill", killed.process), ("log held back", 3, 0)]
     assert len(remarks) == 1
-    assert remarks[0].startswith(f"the fuse of {job.name} had its share of incidents")
-    time.advance(MINUTE_SECONDS)
-    assert started() == 48
-    assert len(remarks) == 2
