@@ -2,6 +2,7 @@
  *
  *   pretend ended    one after the other, as fast as the machine allows
  *   pretend live N   N of them, which stay
+ *   pretend spill N  N at a time, without end: each holds 8 MiB for 0.3 s
  *   pretend long DIR N  N of them, which stay, each in a cgroup of its own far below DIR, with
  *                       names as long as can be
  *
@@ -22,6 +23,7 @@
 #define DEPTH 15
 #define LONG 240 /* a cgroup's name has 255 bytes at most, an argument is kept to 256 */
 #define ARGUMENTS 64
+#define SPILLED (8 << 20)
 
 /* The name with a number, filled up to this length. */
 static char *fill(const char *name, int number, int length)
@@ -86,6 +88,13 @@ int main(int argc, char **argv)
         usleep(5000);
         return 0;
     }
+    if (argc == 2 && !strcmp(argv[1], "hold")) {
+        char *memory = malloc(SPILLED);
+        for (int at = 0; memory && at < SPILLED; at += 4096)
+            memory[at] = 1;
+        usleep(300000);
+        return 0;
+    }
     if (argc < 2 || setgroups(0, NULL) || setgid(UNPRIVILEGED) || setuid(UNPRIVILEGED))
         return 2;
     if (!strcmp(argv[1], "live") && argc == 3)
@@ -99,6 +108,9 @@ int main(int argc, char **argv)
             return 1;
     for (int run = 0; !strcmp(argv[1], "ended"); run++)
         if (pretend(run, "end") < 0 || (run >= 8 && wait(NULL) < 0))
+            return 1;
+    for (int run = 0; !strcmp(argv[1], "spill") && argc == 3; run++)
+        if (pretend(run, "hold") < 0 || (run >= atoi(argv[2]) && wait(NULL) < 0))
             return 1;
     while (wait(NULL) > 0)
         ;
