@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bench import (
+    churn,
     dashboard,
     floods,
     footprint,
@@ -20,6 +21,7 @@ from bench import (
     latency,
     many,
     race,
+    scrapes,
     serve,
     start,
     storms,
@@ -40,6 +42,7 @@ from bench.sections import (
     RACE,
     README,
     SERVE,
+    SERVICE,
     STORMS,
     with_section,
     with_summary,
@@ -54,6 +57,8 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "many": many.measure,
     "kept": kept.measure,
     "serve": serve.measure,
+    "churn": churn.measure,
+    "scrapes": scrapes.measure,
     "dashboard": dashboard.measure,
     "storms": storms.measure,
     "hotpath": hotpath.measure,
@@ -73,6 +78,7 @@ _ALONE = {
     STORMS: ("storms", "hotpath"),
     MANY: ("many",),
     SERVE: ("serve",),
+    SERVICE: ("churn", "scrapes"),
 }
 _IN_OTHERS = {"kept", *(name for names in _ALONE.values() for name in names)}
 _SECTIONS = {COSTS: tuple(name for name in BENCHES if name not in _IN_OTHERS)} | _ALONE

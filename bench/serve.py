@@ -23,15 +23,16 @@ _START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Served:
+class Served:
+    """A running service."""
+
     pid: int
     port: int
 
     def scrape(self, *, compressed: bool) -> tuple[float, bytes]:
         """Milliseconds from the connection to the last byte, and the body."""
         headers = {"Accept": "application/openmetrics-text; version=1.0.0"}
-        if compressed:
-            headers["Accept-Encoding"] = "gzip"
+        headers |= {"Accept-Encoding": "gzip"} if compressed else {}
         began = time.perf_counter()
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_START_SECONDS)
         client.request("GET", "/metrics", headers=headers)
@@ -39,6 +40,20 @@ class _Served:
         took = time.perf_counter() - began
         client.close()
         return 1000 * took, body
+
+    def is_ready(self) -> bool:
+        """Whether it has taken a snapshot."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_START_SECONDS)
+        client.request("GET", "/readyz")
+        status_code = client.getresponse().status
+        client.close()
+        return status_code == 200
+
+    def sample(self, name: str) -> float:
+        """The value of a metric without labels."""
+        found = re.search(rf"^{name} (\S+)$".encode(), self.scrape(compressed=False)[1], re.M)
+        assert found is not None
+        return float(found[1])
 
 
 def measure(scale: Scale) -> Iterator[Table]:
@@ -51,7 +66,7 @@ def measure(scale: Scale) -> Iterator[Table]:
     memory: list[Row] = []
     with many_processes(processes, cgroups, changing):
         for label, most in _CAPS.items():
-            with _serving("--comm", "storm-*", "--max-series", most) as served:
+            with serving("--comm", "storm-*", "--max-series", most) as served:
                 time.sleep(scale.many_settle)
                 costs.append(Row(f"{label}: not scraped", (_cpu_percent(served, scale, 0),)))
                 for coding, compressed in (("plain", False), ("gzip", True)):
@@ -82,7 +97,7 @@ def _cpu_ms(page: bytes) -> float:
     return 1000 * float(found[1])
 
 
-def _cpu_percent(served: _Served, scale: Scale, every: float) -> float:
+def _cpu_percent(served: Served, scale: Scale, every: float) -> float:
     began, before = time.monotonic_ns(), cpu_ns(served.pid)
     end = time.monotonic() + scale.serve_seconds
     while (left := end - time.monotonic()) > 0:
@@ -93,10 +108,12 @@ def _cpu_percent(served: _Served, scale: Scale, every: float) -> float:
 
 
 @contextmanager
-def _serving(*options: str) -> Iterator[_Served]:
+def serving(*options: str) -> Iterator[Served]:
+    """A service with these options, once it is ready."""
+    history = () if "--history" in options else ("--no-history",)
     argv: Sequence[str] = [
-        sys.executable, "-m", "ebpftrace", "serve", "--listen", "127.0.0.1:0", "--no-history",
-        "--no-config", *options,
+        sys.executable, "-m", "ebpftrace", "serve", "--listen", "127.0.0.1:0", "--no-config",
+        *history, *options,
     ]  # fmt: skip
     with tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
@@ -108,7 +125,11 @@ def _serving(*options: str) -> Iterator[_Served]:
                 assert time.monotonic() < until
                 assert process.poll() is None, text_of(stderr)
                 time.sleep(0.05)
-            yield _Served(process.pid, int(found[1]))
+            served = Served(process.pid, int(found[1]))
+            while not served.is_ready():
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            yield served
         finally:
             process.terminate()
             process.wait()
