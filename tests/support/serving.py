@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Self, TypeVar
 
 from prometheus_client.metrics_core import Metric
@@ -33,9 +33,9 @@ class Serve:
 
     def __init__(
         self, *args: str, stdout: int | IO[bytes] = subprocess.DEVNULL,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None, before: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self._args, self._stdout = args, stdout
+        self._args, self._stdout, self._before = args, stdout, before
         self._mark = session_mark()
         self._environment = {**os.environ, **(environment or {}), **self._mark}
 
@@ -43,7 +43,7 @@ class Serve:
         self._stderr = tempfile.TemporaryFile()
         argv = ["serve", "--listen", "127.0.0.1:0", "--interval", "200ms", *self._args]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ebpftrace", *argv],
+            [*self._before, sys.executable, "-m", "ebpftrace", *argv],
             stdin=subprocess.DEVNULL, stdout=self._stdout, stderr=self._stderr,
             cwd=ROOT, env=self._environment, start_new_session=True,
         )  # fmt: skip

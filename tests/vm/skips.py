@@ -13,6 +13,7 @@ _ALWAYS = (
     r"no v1 freezer here",
     r"on v2 .*",
     r"there is no gdb",
+    r"there is no cpu controller for cgroups of our own",
     r"there is no (Prometheus, and Debian's could not be had|openssl|systemd-analyze)",
 )
 _SYSTEMD = (r"systemd runs here: see tests/vm",)
