@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures watch test lint types share setup-vm test-vm test-vm-all test-trixie vm-table vm-shell bench clean
+.PHONY: help setup demo pictures watch test lint types share setup-vm test-vm test-vm-all test-trixie fleet-tools test-fleet vm-table vm-shell bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,12 @@ test-vm-all: setup-vm ## the same on every kernel that Debian's archive offers
 
 test-trixie: setup-vm ## The demo, some kernel tests in a bare Debian 13, this kernel
 	@$(ROOT) $(PYTHON) -m tests.vm.trixie $(filter-out tests,$(TESTS)) $(ARGS)
+
+fleet-tools: setup ## Build a real Kubernetes for test-fleet (10 minutes, once)
+	@nice -n 15 $(PYTHON) -m tests.fleet.tools.build
+
+test-fleet: fleet-tools ## The tests with a real Kubernetes, on the loopback
+	@$(ROOT) $(PYTHON) -m pytest tests/fleet $(ARGS)
 
 vm-table: setup ## docs/kernels.md from what test-vm-all left behind
 	@$(PYTHON) -m tests.vm.table

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from ebpftrace.cli.watching import INTERVAL, SharedOptions, acting, selecting
 from ebpftrace.engine import watch as run
 from ebpftrace.errors import UsageError
 from ebpftrace.units import format_duration
+
+if TYPE_CHECKING:
+    from ebpftrace.kubernetes.account import ServiceAccount
 
 _LISTEN = "127.0.0.1:9435"
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -88,6 +91,9 @@ def _hash_password(ctx: click.Context, _option: Any, wanted: bool) -> None:
               show_default=True, metavar="N",
               help="Series in a scrape at most; the largest jobs come "
                    "first.")  # fmt: skip
+@click.option("--kubernetes/--no-kubernetes", default=None,
+              help="Ask the Kubernetes API for the pods of this node, NODE_NAME.  "
+                   "[where a service account is mounted]")  # fmt: skip
 @click.option("--hash-password", is_flag=True, is_eager=True, expose_value=False,
               callback=_hash_password,
               help="Print the hash of a password for --auth-file, and end.")  # fmt: skip
@@ -101,6 +107,7 @@ def serve(
     unprotected: bool,
     keep_ended: int,
     max_series: int,
+    kubernetes: bool | None,
     **shared: Any,
 ) -> None:
     """Watch as a service, with metrics and health over HTTP."""
@@ -111,6 +118,7 @@ def serve(
     request = SharedOptions(**shared).request()
     acts = request.policies is not None
     request = request._replace(reloads=True, insists=request.insists or acts)
+    account, no_account = _account(kubernetes)
     options = ServiceOptions(
         *listen,
         tls=TlsFiles(tls_cert, tls_key, tls_client_ca),
@@ -120,6 +128,8 @@ def serve(
         max_series=max_series,
         audit=request.audit,
         evidence_folders=partial(_evidence_folders, request.policies),
+        account=account,
+        no_account=no_account,
     )
     notifier = Notifier()
     _require_signs_of_life(request.interval_ns, notifier.watchdog_ns)
@@ -142,6 +152,29 @@ def _evidence_folders(policies: PolicyStore | None) -> Iterator[Path]:
         for step in policy.ladder:
             if isinstance(step.options, CaptureOptions):
                 yield step.options.folder
+
+
+def _account(wanted: bool | None) -> tuple["ServiceAccount | None", str]:
+    """The account for the Kubernetes API, else why it is not asked.
+
+    UsageError if it was asked for, and cannot be.
+    """
+    if wanted is False:
+        return None, "not asked: --no-kubernetes"
+    from ebpftrace.kubernetes.account import FOLDER_VARIABLE, find_account
+
+    account = find_account()
+    if account is not None and account.node:
+        return account, ""
+    if account is None:
+        why = "there is no service account here"
+        fix = f"set KUBERNETES_SERVICE_HOST, and {FOLDER_VARIABLE} to a folder with its token"
+    else:
+        why = "NODE_NAME is not set"
+        fix = "set it from spec.nodeName in the pod's manifest"
+    if wanted:
+        raise UsageError("the Kubernetes API cannot be asked", why=why, fix=fix)
+    return None, f"not asked: {why}"
 
 
 def _require_signs_of_life(interval_ns: int, watchdog_ns: int | None) -> None:

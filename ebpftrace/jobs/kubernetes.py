@@ -64,7 +64,7 @@ _CONTAINER_NAME = r"/pods/{uid}/containers/([a-z0-9][a-z0-9-]{{0,62}})/"
 
 # As manifests call metadata.name and spec.nodeName of the downward API.
 _POD_VARIABLES = ("POD_NAME", "K8S_POD_NAME", "KUBERNETES_POD_NAME", "MY_POD_NAME")
-_NODE_VARIABLES = ("NODE_NAME", "K8S_NODE_NAME", "KUBERNETES_NODE_NAME", "MY_NODE_NAME")
+NODE_VARIABLES = ("NODE_NAME", "K8S_NODE_NAME", "KUBERNETES_NODE_NAME", "MY_NODE_NAME")
 
 
 def locate(
@@ -127,7 +127,7 @@ def _naming_variable(environ: Environ, nodes: set[str]) -> str:
     for variable in _POD_VARIABLES:
         if word(environ, variable):
             return variable
-    nodes |= {_host_part(word(environ, variable)) for variable in _NODE_VARIABLES}
+    nodes |= {_host_part(word(environ, variable)) for variable in NODE_VARIABLES}
     host = word(environ, "HOSTNAME")
     return "HOSTNAME" if host and _host_part(host) not in nodes else ""
 

@@ -8,6 +8,7 @@ from ebpftrace.units import NS_PER_SECOND, format_duration
 
 _LEAST_PATIENCE_NS = 10 * NS_PER_SECOND
 _INTERVALS = 3
+_AWAY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ def checks(published: Published, now_ns: int | None = None) -> tuple[Check, ...]
         loop_check(published, now_ns),
         _audit(published),
         _policies(published),
+        _kubernetes(published, now_ns),
     )
 
 
@@ -69,3 +71,15 @@ def _audit(published: Published) -> Check:
 def _policies(published: Published) -> Check:
     trouble = published.reload_trouble
     return Check("policies", not trouble, trouble or ("in force" if published.acts else "none"))
+
+
+def _kubernetes(published: Published, now_ns: int) -> Check:
+    """Memory is watched without the API as well; a minute without it fails the check."""
+    cluster = published.cluster
+    if cluster is None:
+        return Check("kubernetes", True, published.no_cluster or "not asked")
+    away = cluster.api.away_seconds(now_ns)
+    if not cluster.api.connected:
+        detail = f"not for {format_duration(int(away * NS_PER_SECOND))}: {cluster.api.trouble}"
+        return Check("kubernetes", away <= _AWAY_SECONDS, detail)
+    return Check("kubernetes", True, f"pods known: {len(cluster.pods)}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ebpftrace.act.audit.place import DEFAULT_FILE
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.incidents.catalog import Catalog
+from ebpftrace.service.cluster import Cluster, ClusterState
 from ebpftrace.service.http.app import App
 from ebpftrace.service.http.incidents import IncidentPages
 from ebpftrace.service.http.listening import (
@@ -29,6 +30,7 @@ from ebpftrace.service.state import State
 from ebpftrace.service.view import ServiceView
 
 if TYPE_CHECKING:
+    from ebpftrace.kubernetes.account import ServiceAccount
     from ebpftrace.views import View
     from ebpftrace.views.pipe.waiter import OutputWaiter
 
@@ -46,6 +48,8 @@ class ServiceOptions:
     max_series: int = 0
     audit: Path = DEFAULT_FILE
     evidence_folders: Callable[[], Iterable[Path]] = tuple
+    account: "ServiceAccount | None" = None  # None: the Kubernetes API is not asked
+    no_account: str = ""  # why not
 
 
 class Service:
@@ -58,7 +62,9 @@ class Service:
         protected = options.unprotected or passwords is not None
         mutual = options.tls.client_ca is not None
         require_protection(options.host, protected=protected or mutual)
-        self.state = State(acts=acts)
+        self.state = State(acts=acts, no_cluster=options.no_account)
+        account, keep_ns = options.account, options.keep_ended_ns
+        self._cluster = None if account is None else Cluster(account, keep_ns)
         listener = listen(options.host, options.port)
         self._server = HttpServer(listener, lambda request: self._app.answer(request), tls)
         page = MetricsPage(options.max_series)
@@ -74,23 +80,31 @@ class Service:
         return in_words(self._server.address)
 
     def start(self) -> None:
-        """Answer clients from here on."""
+        """Answer clients from here on, and ask the Kubernetes API."""
         self._server.start()
+        if self._cluster is not None:
+            self._cluster.start()
 
     def close(self) -> None:
         """Answer no more."""
+        if self._cluster is not None:
+            self._cluster.stop()
         self._server.close()
 
     def view(self, _waiter: "OutputWaiter") -> "View":
         """What publishes the watch."""
         return ServiceView(
-            self.state, self._options.keep_ended_ns, self._notifier, self._reload
-        )
+            self.state, self._options.keep_ended_ns, self._notifier, self._reload,
+            self._cluster_state,
+        )  # fmt: skip
 
     def journal(self, waiter: "OutputWaiter") -> "View":
         """What writes its lines to standard output."""
         write = journal_writer(sys.stdout, waiter, self._lost_line)
         return JournalLines(write, priorities=is_journal(sys.stdout, os.environ))
+
+    def _cluster_state(self) -> ClusterState | None:
+        return None if self._cluster is None else self._cluster.state()
 
     def _lost_line(self) -> None:
         self.state.publish(lost_lines=self.state.published.lost_lines + 1)

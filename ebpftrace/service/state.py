@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import JobSnapshot, Snapshot
+from ebpftrace.service.cluster import ClusterState
 from ebpftrace.units import NS_PER_SECOND
 from ebpftrace.views.start import Started
 
@@ -63,13 +64,15 @@ class Published:
     reload_trouble: str = ""
     lost_lines: int = 0  # of the journal
     over: bool = False  # the watch has ended
+    cluster: ClusterState | None = None  # None: the Kubernetes API is not asked
+    no_cluster: str = ""  # why not
 
 
 class State:
     """The last `Published`, replaced by the engine's thread alone, readable from any."""
 
-    def __init__(self, *, acts: bool = False) -> None:
-        self.published = Published(acts=acts)
+    def __init__(self, *, acts: bool = False, no_cluster: str = "") -> None:
+        self.published = Published(acts=acts, no_cluster=no_cluster)
 
     def publish(self, **changes: object) -> None:
         """Replace these fields."""

@@ -9,6 +9,7 @@ from ebpftrace.act.fuse.events import FuseEvent
 from ebpftrace.act.incident.outcome import Outcome, StepOutcome, StepStatus
 from ebpftrace.judge.finding import Finding, FindingState
 from ebpftrace.ledger import Note, Snapshot
+from ebpftrace.service.cluster import ClusterState
 from ebpftrace.service.ended import EndedJobs
 from ebpftrace.service.notify import Notifier
 from ebpftrace.service.state import State
@@ -22,13 +23,19 @@ _MOST_ACTED = 1024  # incidents whose first action is known
 
 class ServiceView:
     """Called on the engine's thread. `reload` reads certificates and passwords again, and
-    returns what is wrong with them, "" if nothing is.
+    returns what is wrong with them, "" if nothing is. `cluster` is what is known of pods.
     """
 
     def __init__(
-        self, state: State, keep_ended_ns: int, notifier: Notifier, reload: Callable[[], str]
+        self,
+        state: State,
+        keep_ended_ns: int,
+        notifier: Notifier,
+        reload: Callable[[], str],
+        cluster: Callable[[], ClusterState | None] = lambda: None,
     ) -> None:
         self._state, self._notifier, self._reload = state, notifier, reload
+        self._cluster = cluster
         self._ended = EndedJobs(keep_ended_ns)
         self._findings: dict[object, Finding] = {}
         self._acted: dict[str, None] = {}
@@ -42,7 +49,7 @@ class ServiceView:
 
     def snapshot(self, snapshot: Snapshot) -> None:
         ended = self._ended.update(snapshot)
-        self._state.publish(snapshot=snapshot, ended=ended)
+        self._state.publish(snapshot=snapshot, ended=ended, cluster=self._cluster())
         if self._is_ready:
             self._notifier.alive(_status(snapshot))
         else:

@@ -14,6 +14,7 @@ _ALWAYS = (
     r"on v2 .*",
     r"there is no gdb",
     r"there is no cpu controller for cgroups of our own",
+    r"\S+ was not built: make fleet-tools",
     r"there is no (Prometheus, and Debian's could not be had|openssl|systemd-analyze)",
 )
 _SYSTEMD = (r"systemd runs here: see tests/vm",)

@@ -35,7 +35,7 @@ class MetricFamily:
 JOB_FAMILIES: tuple[MetricFamily, ...] = (
     MetricFamily(
         "ebpftrace_job", "info",
-        "kind, cgroup, repository, workflow, job, url",
+        "kind, cgroup, repository, workflow, job, url, namespace, pod, container, runner",
         "What a job is: 1, with its description in the labels.",
     ),
     MetricFamily(
@@ -106,6 +106,18 @@ JOB_FAMILIES: tuple[MetricFamily, ...] = (
     ),
     MetricFamily(
         "ebpftrace_job_findings", "gauge", "detector, severity", "Findings in force.",
+    ),
+    MetricFamily(
+        "ebpftrace_job_container_restarts", "gauge", "",
+        "How often its container was restarted, by the Kubernetes API.",
+    ),
+    MetricFamily(
+        "ebpftrace_job_container_spec_memory_limit_bytes", "gauge", "",
+        "The limit of its container by the Kubernetes API. Absent without one.",
+    ),
+    MetricFamily(
+        "ebpftrace_job_container_last_terminated", "gauge", "reason",
+        "1, with why its container ended the last time, by the Kubernetes API.",
     ),
 )  # fmt: skip
 """Each has the labels `job_key` and `job_name`."""

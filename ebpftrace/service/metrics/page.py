@@ -10,7 +10,9 @@ from prometheus_client.registry import Collector
 
 from ebpftrace.events import ProcessKey
 from ebpftrace.judge.finding import Finding
+from ebpftrace.kubernetes.pod import Pod, place_of
 from ebpftrace.ledger import JobSnapshot, JobState, ProcessSnapshot
+from ebpftrace.service.cluster import NO_PODS
 from ebpftrace.service.metrics.families import JOB_FAMILIES, PROCESS_FAMILIES
 from ebpftrace.service.metrics.rows import Rows, escaped, job_rows, process_rows, series_of
 from ebpftrace.service.metrics.shares import share_out
@@ -32,6 +34,7 @@ class _JobLines:
     findings: Findings
     rows: Rows
     series: int
+    pod: Pod | None
 
 
 @dataclass(slots=True)
@@ -126,15 +129,18 @@ class MetricsPage:
         if published.snapshot is not None:
             jobs = [job for job in published.snapshot.jobs if job.state is JobState.RUNNING]
         running = {job.identity.key for job in jobs}
+        pods = NO_PODS if published.cluster is None else published.cluster.pods
         ended = (one.job for key, one in published.ended.items() if key not in running)
         lines: dict[str, _JobLines] = {}
         for job in (*jobs, *ended):
             key = job.identity.key
             findings = tuple(found.get(key, ()))
+            pod = pods.get(place_of(job.identity.given_path).uid) if pods else None
             known = self._jobs.get(key)
-            if known is None or known.job is not job or known.findings != findings:
-                rows = job_rows(job, findings)
-                known = _JobLines(job, findings, rows, series_of(rows))
+            same = known is not None and known.job is job and known.pod is pod
+            if known is None or not same or known.findings != findings:
+                rows = job_rows(job, findings, pod)
+                known = _JobLines(job, findings, rows, series_of(rows), pod)
             lines[key] = known
         self._jobs = lines
         return sorted(lines.values(), key=lambda one: not one.findings)  # stable

@@ -7,7 +7,9 @@ of which most sleep, a scrape costs what changed.
 from collections.abc import Iterable, Sequence
 
 from ebpftrace.counters import Usage
+from ebpftrace.jobs.identity import RunOrigin
 from ebpftrace.judge.finding import Finding
+from ebpftrace.kubernetes.pod import Pod, PodContainer, place_of
 from ebpftrace.ledger import JobSnapshot, JobState, ProcessSnapshot
 from ebpftrace.service.metrics.families import JOB_FAMILIES, PROCESS_FAMILIES
 from ebpftrace.units import NS_PER_SECOND
@@ -20,15 +22,21 @@ _PROCESS = [family.sample for family in PROCESS_FAMILIES]
 _NO_USAGE = Usage()
 
 
-def job_rows(job: JobSnapshot, findings: Sequence[Finding] = ()) -> Rows:
-    """The lines of a job. One that has ended uses nothing, and keeps its peaks."""
+def job_rows(
+    job: JobSnapshot, findings: Sequence[Finding] = (), pod: Pod | None = None
+) -> Rows:
+    """The lines of a job. One that has ended uses nothing, and keeps its peaks.
+
+    `pod` is the one it is in; None where that is not known.
+    """
     identity, cgroup = job.identity, job.cgroup
+    container = None if pod is None else pod.container(place_of(identity.given_path).ids)
     running = job.state is JobState.RUNNING
     ours = f'job_key="{escaped(identity.key)}",job_name="{escaped(identity.name)}"'
     pressure = cgroup.pressure
     rate = job.growth.bytes_per_second if running else 0
     values: tuple[float | str | None, ...] = (
-        f'{_JOB[0]}{{{ours},{_description(job)}}} 1\n',
+        f'{_JOB[0]}{{{ours},{_description(job, pod, container)}}} 1\n',
         int(running),
         len(job.processes),
         cgroup.charge_bytes if running else 0,
@@ -47,6 +55,9 @@ def job_rows(job: JobSnapshot, findings: Sequence[Finding] = ()) -> Rows:
         None if pressure is None else pressure.some_ns / NS_PER_SECOND,
         None if pressure is None else pressure.full_ns / NS_PER_SECOND,
         _findings(_JOB[18], ours, findings),
+        None if container is None else container.restarts,
+        None if container is None else container.memory_limit_bytes,
+        _last_ended(_JOB[21], ours, container),
     )  # fmt: skip
     return _rows(_JOB, ours, values)
 
@@ -96,15 +107,34 @@ def _by_type(name: str, ours: str, usage: Usage) -> str:
     )
 
 
-def _description(job: JobSnapshot) -> str:
+def _description(job: JobSnapshot, pod: Pod | None, container: PodContainer | None) -> str:
+    """What the job's own variables do not say, the pod's labels may."""
     identity = job.identity
     origin = identity.origin
-    parts = (
+    if pod is not None:
+        origin = RunOrigin(*map(_either, origin, pod.run.origin))
+    parts = [
         ("kind", identity.kind), ("cgroup", identity.cgroup),
         ("repository", origin.repository), ("workflow", origin.workflow),
         ("job", origin.job), ("url", origin.url),
-    )  # fmt: skip
+    ]  # fmt: skip
+    if pod is not None:
+        name = "" if container is None else container.name
+        parts += [
+            ("namespace", pod.namespace), ("pod", pod.name), ("container", name),
+            ("runner", pod.run.runner),
+        ]  # fmt: skip
     return ",".join(f'{name}="{escaped(value)}"' for name, value in parts)
+
+
+def _either(own: str, of_pod: str) -> str:
+    return own or of_pod
+
+
+def _last_ended(name: str, ours: str, container: PodContainer | None) -> str:
+    if container is None or not container.last_reason:
+        return ""
+    return f'{name}{{{ours},reason="{escaped(container.last_reason)}"}} 1\n'
 
 
 def _findings(name: str, ours: str, findings: Sequence[Finding]) -> str:

@@ -78,6 +78,11 @@ def _service(
                             labels=["result"]),
         {(result,): count for result, count in http.items()},
     )  # fmt: skip
+    if published.cluster is not None:
+        yield GaugeMetricFamily(
+            "ebpftrace_kubernetes_pods", "Pods that the Kubernetes API has named.",
+            len(published.cluster.pods),
+        )  # fmt: skip
     yield CounterMetricFamily(
         "ebpftrace_log_lines_lost", "Lines that the reader of the log did not take.",
         published.lost_lines,

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from ebpftrace.kubernetes.status import ApiStatus
+from ebpftrace.service.cluster import ClusterState
 from ebpftrace.service.metrics.families import (
     JOB_FAMILIES,
     PROCESS_FAMILIES,
@@ -36,7 +38,9 @@ def test_the_tool_s_own_metrics_have_their_rows() -> None:
 
 def test_the_docs_have_no_metric_that_is_not() -> None:
     names = set(re.findall(r"^\| `(ebpftrace_\w+)` \|", DOCS, re.MULTILINE))
-    own = ToolCollector(published(), PageFacts(1, 1, 1, 1, 1.0), {}).collect()
+    own = ToolCollector(
+        published(cluster=ClusterState({}, ApiStatus(True, 0))), PageFacts(1, 1, 1, 1, 1.0), {}
+    ).collect()
     known = {family.sample for family in ALL}
     known |= {
         one.name + {"counter": "_total", "info": "_info"}.get(one.type, "") for one in own

@@ -1,0 +1,1 @@
+"""Tests with a real Kubernetes, whose programs `make fleet-tools` builds."""

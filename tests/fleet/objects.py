@@ -1,0 +1,43 @@
+"""Pods for tests without a kubelet."""
+
+from typing import Any
+
+from tests.fleet.control_plane import ControlPlane
+
+CONTAINER_ID = "ab" * 32
+
+
+def create_pod(
+    plane: ControlPlane, namespace: str, name: str, node: str = "n1", **metadata: Any
+) -> str:
+    """A pod of a node; its uid."""
+    made = plane.create(
+        f"/api/v1/namespaces/{namespace}/pods",
+        metadata={"name": name, **metadata},
+        spec={
+            "nodeName": node, "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "build", "image": "localhost/none:1",
+                            "resources": {"limits": {"memory": "64Mi"}}}],
+        },
+    )  # fmt: skip
+    return str(made["metadata"]["uid"])
+
+
+def report_oom(plane: ControlPlane, namespace: str, name: str) -> None:
+    """What a kubelet writes when a container was restarted after an OOM kill."""
+    ended = {"reason": "OOMKilled", "exitCode": 137, "containerID": "containerd://" + "cd" * 32}
+    status = {
+        "name": "build", "restartCount": 2, "ready": True, "image": "", "imageID": "",
+        "containerID": f"containerd://{CONTAINER_ID}", "lastState": {"terminated": ended},
+    }  # fmt: skip
+    plane.admin.call(
+        "PATCH", f"/api/v1/namespaces/{namespace}/pods/{name}/status",
+        {"status": {"phase": "Running", "containerStatuses": [status]}},
+        content_type="application/merge-patch+json",
+    )  # fmt: skip
+
+
+def delete_pod(plane: ControlPlane, namespace: str, name: str) -> None:
+    """At once, as without a kubelet nothing ends it."""
+    path = f"/api/v1/namespaces/{namespace}/pods/{name}"
+    plane.admin.call("DELETE", path, {"gracePeriodSeconds": 0})

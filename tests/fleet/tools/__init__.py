@@ -1,0 +1,1 @@
+"""The programs of a real Kubernetes, built from the Go modules that the folders here pin."""
