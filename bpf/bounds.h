@@ -39,8 +39,8 @@ static inline int is_unused(struct cgroup_counters *counters)
     return counters->processes <= 0 && !counters->armed;
 }
 
-/* A forked child starts with the bounds of the memory it is a copy of: user space would set
- * them too late. It does not run yet. */
+/* A forked child starts with the bounds of the memory it is a copy of, and as signalled as that
+ * is: user space would set them too late. It does not run yet. */
 static inline void arm_fork(u64 child_mm, u64 mm)
 {
     struct process *from = processes.lookup(&mm);
@@ -51,6 +51,7 @@ static inline void arm_fork(u64 child_mm, u64 mm)
     process->fuse_charge = from->fuse_charge;
     process->fuse_signal = from->fuse_signal;
     process->fuse_resumed = from->fuse_resumed;
+    process->signalled = from->signalled;
 }
 
 static inline void arm_process_at_start(struct process *process, u32 how)

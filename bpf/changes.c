@@ -1,15 +1,6 @@
 /* A reading of what changed since the last one, by iterators over two maps. What a reading
  * costs follows from what changed, apart from a look at each entry. */
 
-/* ctx is struct bpf_iter__bpf_map_elem: meta, map, key, value. The key is NULL after the last
- * entry. */
-struct element {
-    void *meta;
-    void *map;
-    u64 *key;
-    void *value;
-};
-
 /* Writes the entries that changed. All counters of an entry with a change are read, and once
  * more at the next reading: the first may come in the middle of a change. */
 int changed_processes(struct element *ctx)

@@ -178,3 +178,12 @@ static inline u64 on_v2(u64 memcg)
 })
 
 static long (*seq_write)(u64 file, const void *data, u32 size) = (void *)127;
+
+/* What an iterator over a map gets, struct bpf_iter__bpf_map_elem. The key is NULL after the
+ * last entry. */
+struct element {
+    void *meta;
+    void *map;
+    u64 *key;
+    void *value;
+};

@@ -1,4 +1,4 @@
-/* Looks at all tasks for processes that share memory; see sharing.h. */
+/* Looks for processes that share memory, see sharing.h, or have a copy of it. */
 
 /* Run where an owner has ended: finds a process that still has its memory. */
 int find_heirs(void *ctx)
@@ -51,3 +51,49 @@ int find_sharers(void *ctx)
     sharers.update(&tgid, &start);
     return 0;
 }
+
+#ifdef WATERMARKS
+/* Run by user space with (mm, start, number) before it signals a process. What this one forks
+ * from here on has the number as well, and so has what that forks, until it executes something:
+ * by then its memory is another. */
+int mark_signalled(struct bpf_raw_tracepoint_args *ctx)
+{
+    struct process *process = same_process(ctx->args[0], ctx->args[1]);
+    if (process)
+        process->signalled = ctx->args[2];
+    return 0;
+}
+
+struct signalled {
+    u64 number;
+    u64 mm;
+    u64 start_boottime;
+    s64 held; /* pages, with what it has of its parent's */
+    u32 tgid; /* 0: its process has ended, others still share the memory */
+    u32 padding;
+};
+SAME_SIZE(signalled);
+
+/* Writes all that have such a number. */
+int find_signalled(struct element *ctx)
+{
+    u64 *key = ctx->key;
+    void *meta = ctx->meta;
+    if (!key)
+        return 0;
+    u64 mm = LOAD_U64(key);
+    struct process *process = processes.lookup(&mm);
+    if (!process || !process->how || !process->signalled)
+        return 0;
+    struct signalled found = {
+        .number = process->signalled,
+        .mm = mm,
+        .start_boottime = process->start_boottime,
+        .held = process->pages[MM_ANONPAGES] + process->pages[MM_SHMEMPAGES] +
+                process->pages[MM_SWAPENTS],
+        .tgid = process->how == START_LEFT ? 0 : process->tgid,
+    };
+    seq_write(LOAD_U64(meta), &found, sizeof(found));
+    return 0;
+}
+#endif

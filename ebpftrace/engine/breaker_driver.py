@@ -53,8 +53,8 @@ class BreakerDriver:
         self._trouble = ""
         self._breaker = Breaker(
             self._policies.policies, resources.log, folder=paths.folder, past=resources.past,
-            actions=actions_with(self._resume, probe.sharers), moment=self._moment,
-            clock=time.monotonic_ns,
+            actions=actions_with(self._resume, probe.sharers, probe.heirs),
+            moment=self._moment, clock=time.monotonic_ns,
         )  # fmt: skip
         self._kills = FuseKills(probe)
         self._resumes = Resumes()

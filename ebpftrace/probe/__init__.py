@@ -3,7 +3,22 @@
 `KernelProbe` in `probe.kernel` implements `Probe`; only what constructs it imports it.
 """
 
-from ebpftrace.probe.interface import AfterResumes, FuseControl, FuseDefault, Probe
+from ebpftrace.probe.interface import (
+    AfterResumes,
+    FuseControl,
+    FuseDefault,
+    Heir,
+    HeirControl,
+    Probe,
+)
 from ebpftrace.probe.selection import Selection
 
-__all__ = ["AfterResumes", "FuseControl", "FuseDefault", "Probe", "Selection"]
+__all__ = [
+    "AfterResumes",
+    "FuseControl",
+    "FuseDefault",
+    "Heir",
+    "HeirControl",
+    "Probe",
+    "Selection",
+]

@@ -72,6 +72,29 @@ class FuseControl(Protocol):
         """Remove the process from the stopped ones. The caller sends SIGCONT."""
 
 
+class Heir(NamedTuple):
+    """A process and the anon, shmem and swap that it has, what it shows of others' included."""
+
+    key: ProcessKey
+    held_bytes: int
+
+
+class HeirControl(Protocol):
+    """Finds what has the memory of signalled processes afterwards."""
+
+    def expect(self, keys: Collection[ProcessKey], number: int = 0) -> int:
+        """These are about to be signalled. The number by which `heirs` knows them.
+
+        Give the same `number` for the next signal of the same step; 0: a new one.
+        """
+
+    def heirs(self, number: int) -> Sequence[Heir]:
+        """Processes that have their memory, or a copy that was made since, and themselves.
+
+        One that has executed a program has neither.
+        """
+
+
 class Probe(Protocol):
     """A source of events and readings about the selected processes.
 
@@ -97,6 +120,10 @@ class Probe(Protocol):
 
     @property
     def fuses(self) -> FuseControl | None:
+        """None for a probe that has no fuses."""
+
+    @property
+    def heirs(self) -> HeirControl | None:
         """None for a probe that has no fuses."""
 
     @property

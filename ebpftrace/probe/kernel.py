@@ -41,7 +41,7 @@ from ebpftrace.probe.records import RecordDecoder
 from ebpftrace.probe.reports import Reports
 from ebpftrace.probe.rings import Rings
 from ebpftrace.probe.selection import Selection
-from ebpftrace.probe.sharing import Sharing
+from ebpftrace.probe.sharing import Inheritance, Sharing
 from ebpftrace.probe.structs import StructDecoder
 from ebpftrace.probe.watermarks import Watermarks
 from ebpftrace.units import NS_PER_SECOND, PAGE_SIZE
@@ -124,13 +124,15 @@ class KernelProbe:
             ),
             explain=explain, meanwhile=meanwhile, sizes=sizes, urgent=urgent,
         )  # fmt: skip
-        self._processes = Processes(self._programs, structs, layout.iter_element_id)
-        self._sharing = Sharing(self._programs, self._processes, layout.iter_task_id)
-        self._groups = Groups(self._programs, structs, layout.iter_element_id)
+        self._processes = Processes(self._programs, structs, elements)
+        self._sharing = Sharing(self._programs, self._processes, tasks)
+        self._groups = Groups(self._programs, structs, elements)
         self._quotas = Quotas(self._programs, structs, sizes, max_quotas)
         self._marks = Watermarks(self._programs, structs) if watermarks else None
         self.fuses: KernelFuses | None = None
+        self.heirs: Inheritance | None = None
         if watermarks:
+            self.heirs = Inheritance(self._programs, self._processes, self._sharing, elements)
             self.fuses = KernelFuses(self._programs, structs, self._processes.mm_of)
             if hold_stopped is not None:
                 hold_stopped(self.fuses.fd)

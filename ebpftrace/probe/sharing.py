@@ -1,13 +1,20 @@
-"""Processes that share all memory of another: clone(CLONE_VM), or vfork for a moment."""
+"""Processes that share all memory of another: clone(CLONE_VM), or vfork for a moment.
+
+And those that have a copy of it: see `Inheritance`.
+"""
 
 import struct
-from collections.abc import Collection
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator
+from itertools import count, islice
+from typing import NamedTuple
 
 from ebpftrace.events import ProcessKey
+from ebpftrace.probe.interface import Heir
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.processes import Processes
+from ebpftrace.probe.structs import SIGNALLED
+from ebpftrace.units import PAGE_SIZE
 
 _SOUGHT = 256  # as in bpf/sharing.c
 
@@ -35,8 +42,12 @@ class Sharing:
 
     def sharers(self, keys: Collection[ProcessKey]) -> list[ProcessKey]:
         """The processes that share the memory of these, without these."""
-        mms = (self._processes.mm_of(key) for key in keys)
-        sought = [struct.pack("=Q", mm) for mm in islice(mms, _SOUGHT) if mm is not None]
+        mms = [mm for key in keys if (mm := self._processes.mm_of(key)) is not None]
+        return [key for key in self.sharers_of_memory(mms) if key not in keys]
+
+    def sharers_of_memory(self, mms: Iterable[int]) -> list[ProcessKey]:
+        """All processes that have one of these mms."""
+        sought = [struct.pack("=Q", mm) for mm in islice(mms, _SOUGHT)]
         if not sought:
             return []
         wanted, found = (self._programs.map_fd(name) for name in ("sought", "sharers"))
@@ -49,4 +60,56 @@ class Sharing:
         for pid, start in list(bpf.Batch(found, 4, 8).items()):
             bpf.delete(found, pid)
             sharers.append(ProcessKey(*struct.unpack("=IQ", pid + start)))
-        return [key for key in sharers if key not in keys]
+        return sharers
+
+
+class _Signalled(NamedTuple):
+    number: int
+    mm: int
+    start_boottime_ns: int
+    held_pages: int
+    pid: int  # 0: its process has ended, others still share the memory
+
+
+class Inheritance:
+    """The kernel side marks what is signalled, and each fork has the mark of its memory.
+
+    So nothing depends on records, which may come late, nor on parents, which may have ended.
+    `element_iterator` is the BTF id of the iterator over a map.
+    """
+
+    def __init__(
+        self, programs: Programs, processes: Processes, sharing: Sharing, element_iterator: int
+    ) -> None:
+        self._processes = processes
+        self._sharing = sharing
+        self._mark = bpf.Runner(programs.load("mark_signalled"), 3)
+        self._find = programs.elements("find_signalled", "processes", element_iterator)
+        self._numbers = count(1)
+
+    def expect(self, keys: Collection[ProcessKey], number: int = 0) -> int:
+        """These are about to be signalled. The number by which `heirs` knows them."""
+        number = number or next(self._numbers)
+        for key in keys:
+            mm = self._processes.mm_of(key)
+            if mm is not None:
+                self._mark(mm, key.start_boottime_ns, number)
+        return number
+
+    def heirs(self, number: int) -> list[Heir]:
+        """Those with this number, the signalled ones included.
+
+        They share the memory, or were forked with a copy and have executed nothing since.
+        """
+        return list(self._heirs(number))
+
+    def _heirs(self, number: int) -> Iterator[Heir]:
+        for one in map(_Signalled._make, SIGNALLED.iter_unpack(self._find())):
+            if one.number != number:
+                continue
+            held_bytes = one.held_pages * PAGE_SIZE
+            if one.pid:
+                yield Heir(ProcessKey(one.pid, one.start_boottime_ns), held_bytes)
+                continue
+            for key in self._sharing.sharers_of_memory([one.mm]):
+                yield Heir(key, held_bytes)

@@ -29,18 +29,12 @@ LOSSES = (
 """enum loss, in its order: names of what was missed."""
 
 FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, resumed
+SIGNALLED = struct.Struct("=3QqI4x")  # struct signalled: number, mm, start, held, tgid
 QUOTA = struct.Struct("=Q6qqQqQq")  # struct quota: parent, entries, used, shares
 PARTS_OF_LIMIT = 10_000
 
 _CALLS = ("other", "mmap", "munmap", "brk", "mremap")
-_STARTS = {
-    1: StartCause.EXEC,
-    2: StartCause.FORK,
-    3: StartCause.RENAME,
-    4: StartCause.FOUND,
-    5: StartCause.MOVED,
-    6: StartCause.SHARED,
-}
+_STARTS = dict(enumerate(StartCause, 1))  # enum start has the same order
 _LEFT = 7  # START_LEFT
 _DUE = 1  # as `moved_to`
 _FUSES = {1: FuseScope.PROCESS, 2: FuseScope.JOB, 3: FuseScope.CHARGE}
@@ -92,7 +86,7 @@ class StructDecoder:
         self._calls = calls
         self._watermarks = watermarks
         self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ4qQ" if watermarks else f"={_WORDS}Q")
-        self._base_words = _PATH_WORDS + 4 + (15 if watermarks else 0)
+        self._base_words = _PATH_WORDS + 4 + (16 if watermarks else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
         self._bytes, self._ids = SharedBytes(), SharedIds()
@@ -106,6 +100,7 @@ class StructDecoder:
             "cgroup_counters": self._cgroup.size,
             "quota": QUOTA.size,
             "stop": _STOP.size,
+            "signalled": SIGNALLED.size,
             "fuse_default": FUSE_DEFAULT.size,
         }
 

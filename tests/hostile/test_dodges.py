@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ebpftrace.host.proc import read_comm
 from tests.support.acting import SECONDS, is_step, of_type
 from tests.support.cgroups import memory_cgroup
 from tests.support.evaders import begin, calm, evading
@@ -25,6 +26,7 @@ cooldown = "10m"
 capture = false
 when = [{{ detector = "level", bound = "160MiB", of = "process" }}]
 """
+ONE_RESTART = "budget = { restarts = 1 }\n"
 IN_ONE_STEP = 'then = [{ action = "signal", grace = "2s" }]\n'
 IN_TWO_STEPS = """then = [
     { action = "signal", send = ["TERM"], grace = "2s" },
@@ -56,3 +58,49 @@ def test_process_that_executes_another_program_is_killed(tmp_path: Path, ladder:
     assert {one["pid"] for one in of_type(watch, "step") if one["action"] == "signal"} == {
         evader.pid
     }
+
+
+@pytest.mark.parametrize("attack", ["fork", "forks", "share"])
+def test_memory_does_not_stay_with_what_a_process_forks(tmp_path: Path, attack: str) -> None:
+    """All within the one step that the budget counts."""
+    with (
+        memory_cgroup() as group,
+        calm(group, VICTIM, CALM_MIB) as victim,
+        protected_watch(
+            tmp_path, *OPTIONS, policies=POLICY + ONE_RESTART + IN_ONE_STEP, scope=[group]
+        ) as guard,
+        evading(group, f"dodge-{attack}", str(EVADER_MIB)) as evader,
+    ):
+        watch = guard.watch
+        watch.next_snapshot(SECONDS)
+        begin(evader)
+        guard.works()
+        step = watch.wait_for(is_step("signal"), SECONDS)
+        assert step["status"] == "done", step["detail"]
+        assert " ended by TERM after " in step["detail"]
+        assert step["detail"].endswith(" forked since that had its memory")
+        until(lambda: group.pids() == [victim.pid])
+        outcome = watch.wait_for(guard.is_of_attack("outcome"), SECONDS)
+        assert outcome["helped"], outcome["sentence"]
+        guard.ends()
+    assert len(list(filter(is_step("signal"), watch.records))) == 1
+
+
+def test_program_that_a_process_starts_at_its_end_is_let_live(tmp_path: Path) -> None:
+    with (
+        memory_cgroup() as group,
+        protected_watch(
+            tmp_path, *OPTIONS, policies=POLICY + IN_ONE_STEP, scope=[group]
+        ) as guard,
+        evading(group, "dodge-start", str(EVADER_MIB)) as evader,
+    ):
+        watch = guard.watch
+        watch.next_snapshot(SECONDS)
+        begin(evader)
+        guard.works()
+        step = watch.wait_for(is_step("signal"), SECONDS)
+        assert (step["status"], "forked" in step["detail"]) == ("done", False)
+        watch.wait_for(guard.is_of_attack("outcome"), SECONDS)
+        (started,) = group.pids()
+        assert read_comm(started) == "sleep"
+        guard.ends()

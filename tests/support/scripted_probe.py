@@ -17,7 +17,7 @@ from ebpftrace.events import (
     ProcessRead,
     ProcessStarted,
 )
-from ebpftrace.probe import FuseControl
+from ebpftrace.probe import FuseControl, HeirControl
 from ebpftrace.units import MIB
 
 
@@ -70,6 +70,7 @@ class ScriptedProbe:
         self.slice: int | None = None  # so many events at once, of those that are not urgent
         self.asked: list[tuple[object, ...]] = []
         self.fuses: FuseControl | None = ScriptedFuses(self.asked) if fuses else None
+        self.heirs: HeirControl | None = None
         self.drift_bytes = 0
         self.processes: dict[ProcessKey, tuple[int, ProcessCounters]] = {}  # cgroup, counters
         self.cgroups: dict[int, CgroupCounters] = {}

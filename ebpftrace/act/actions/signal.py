@@ -4,7 +4,8 @@ The signals are sent in order, a grace period apart, until the process has ended
 a group are each signalled. A grace is cut short where the limit would be reached first.
 Descendants of the go command (`go list` and its compilers, which outlive their gopls by
 seconds) are ended with it. So is every process that shares its memory, by the same signals,
-and a debugger that keeps it from ending.
+and a debugger that keeps it from ending. What it forked since the first signal, and has its
+memory, is killed.
 """
 
 import signal
@@ -13,18 +14,20 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from ebpftrace.act.actions.support.action import Action
+from ebpftrace.act.actions.support.heirs import Heirs
 from ebpftrace.act.actions.support.limit_outlook import LOOK_NS, LimitOutlook
 from ebpftrace.act.actions.support.orphans import orphans_of
-from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.actions.support.tracers import end_tracers
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import Target
+from ebpftrace.act.process.pidfd_set import PidfdSet
 from ebpftrace.act.process.sharers import FindSharers, no_sharers, sharers_of
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
+from ebpftrace.probe import HeirControl
 from ebpftrace.units import NS_PER_SECOND, format_duration
 
 Name = Literal["QUIT", "INT", "HUP", "TERM", "USR1", "USR2", "ABRT", "KILL"]
@@ -54,6 +57,7 @@ def start(
     *,
     resume: Callable[[ProcessKey], None] | None = None,
     find_sharers: FindSharers = no_sharers,
+    heirs: HeirControl | None = None,
 ) -> Running:
     """The first signal is sent by the first poll.
 
@@ -66,7 +70,8 @@ def start(
             StepStatus.SKIPPED, f"not signalled: {targets.refused or targets.ended}"
         )
     outlook = LimitOutlook(incident.cgroup_folder, incident.limit_bytes)
-    return _Signaling(incident, options, targets, outlook, resume, find_sharers)
+    ends = Heirs(heirs, incident.held_bytes)
+    return _Signaling(incident, options, targets, outlook, ends, resume, find_sharers)
 
 
 @dataclass(slots=True)
@@ -75,6 +80,7 @@ class _Signaling:
     options: SignalOptions
     targets: PidfdSet
     outlook: LimitOutlook
+    heirs: Heirs
     resume: Callable[[ProcessKey], None] | None = None
     find_sharers: FindSharers = no_sharers
     sharers: set[Target] = field(default_factory=set)
@@ -90,7 +96,7 @@ class _Signaling:
 
     @property
     def fds(self) -> tuple[int, ...]:
-        return self.orphans.fds if self.ended_ns else self.targets.fds
+        return (*self.orphans.fds, *self.heirs.fds) if self.ended_ns else self.targets.fds
 
     @property
     def undo(self) -> Undo | None:
@@ -98,6 +104,8 @@ class _Signaling:
 
     @property
     def due_ns(self) -> int | None:
+        if self.ended_ns:
+            return self.heirs.due_ns or self.next_ns
         return min(self.next_ns, self.looked_ns + LOOK_NS) if self._looks else self.next_ns
 
     @property
@@ -118,7 +126,8 @@ class _Signaling:
             self.ended_ns = now_ns
             self.orphans_ended = self.orphans.send(signal.SIGTERM)
             self.next_ns = now_ns + min(self.options.grace_ns, 2 * NS_PER_SECOND)
-        return self._after_orphans(now_ns)
+        keys = {target.key for target in (*self.incident.targets, *self.sharers)}
+        return self._after_orphans(now_ns) if self.heirs.poll(now_ns, keys) else None
 
     def cancel(self, now_ns: int) -> bool:
         return False
@@ -126,6 +135,7 @@ class _Signaling:
     def stop(self) -> str:
         self.targets.close()
         self.orphans.close()
+        self.heirs.close()
         return ""
 
     def _next_signal(self, now_ns: int) -> Ended | None:
@@ -149,11 +159,11 @@ class _Signaling:
         dump = _dump_of(self.incident.target.key.pid) if name == "QUIT" else ""
         # Found before every signal: once it has ended they have another parent.
         self.orphans.add(orphans_of(self.incident, self.options.orphans))
-        sharers = sharers_of(
-            [target.key for target in self.incident.targets], self.find_sharers
-        )
+        keys = [target.key for target in self.incident.targets]
+        sharers = sharers_of(keys, self.find_sharers)
         self.sharers.update(sharers)
         self.targets.add(sharers)
+        self.heirs.expect([*keys, *(sharer.key for sharer in sharers)])
         if not self.targets.send(signal.Signals[f"SIG{name}"]):
             if self.targets.empty:
                 return self._refused()
@@ -181,7 +191,8 @@ class _Signaling:
     def _after_orphans(self, now_ns: int) -> Ended | None:
         if not self.orphans.alive():
             last = self.options.send[self.sent - 1] if self.sent else ""
-            return Ended(StepStatus.DONE, self._detail(), signal=last)
+            status = StepStatus.FAILED if self.heirs.left else StepStatus.DONE
+            return Ended(status, self._detail(), signal=last)
         if now_ns >= self.next_ns:
             self.orphans.send(signal.SIGKILL)
             self.next_ns = now_ns + NS_PER_SECOND
@@ -195,15 +206,20 @@ class _Signaling:
         detail = f"{self.incident.target_name} ended by {last} after {took}"
         if self.is_cut_short:
             detail += ", sooner since the limit was near"
-        if self.sharers:
-            processes = "process" if len(self.sharers) == 1 else "processes"
-            detail += f", with {len(self.sharers)} {processes} that shared its memory"
+        shared, copied = _processes(len(self.sharers)), _processes(self.heirs.killed)
+        detail += f", with {shared} that shared its memory" if shared else ""
+        detail += f", with {copied} forked since that had its memory" if copied else ""
         if self.orphans_ended:
             orphans = "descendant" if self.orphans_ended == 1 else "descendants"
             detail += f", with {self.orphans_ended} {orphans}"
+        detail += f", but {self.heirs.left}" if self.heirs.left else ""
         if self.targets.refused:
             detail += f"; not signalled: {self.targets.refused}"
         return detail + (f"; goroutine dump: {self.dump}" if self.dump else "")
+
+
+def _processes(count: int) -> str:
+    return f"{count} process{'es' if count > 1 else ''}" if count else ""
 
 
 def _dump_of(pid: int) -> str:

@@ -5,11 +5,11 @@ import signal
 from ebpftrace.act.actions.freeze import find_freezer, frozen_targets
 from ebpftrace.act.actions.support.action import Action, NoOptions
 from ebpftrace.act.actions.support.control_files import judged_pids, write_control
-from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.actions.support.running import Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import RefusedError
+from ebpftrace.act.process.pidfd_set import PidfdSet
 from ebpftrace.errors import GoneError
 from ebpftrace.units import NS_PER_SECOND
 

@@ -3,9 +3,9 @@
 import signal
 from collections import deque
 
-from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.actions.support.tracers import end_tracers
 from ebpftrace.act.process.identity import Target
+from ebpftrace.act.process.pidfd_set import PidfdSet
 from ebpftrace.act.process.sharers import sharers_of
 from ebpftrace.events import FuseBlown, ProcessKey, ProcessStarted, StartCause
 from ebpftrace.probe import Probe

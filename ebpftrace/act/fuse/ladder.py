@@ -14,6 +14,7 @@ from ebpftrace.act.policy.fuse import FuseEnd, only_saves_evidence
 from ebpftrace.act.policy.policy import Policy, Step
 from ebpftrace.act.process.sharers import FindSharers, no_sharers
 from ebpftrace.events import ProcessKey
+from ebpftrace.probe import HeirControl
 from ebpftrace.units import NS_PER_SECOND
 
 RESUME = "resume"
@@ -45,12 +46,14 @@ def kill() -> Step:
 
 
 def actions_with(
-    resume: Callable[[ProcessKey], None], find_sharers: FindSharers = no_sharers
+    resume: Callable[[ProcessKey], None],
+    find_sharers: FindSharers = no_sharers,
+    heirs: HeirControl | None = None,
 ) -> Mapping[str, Action[Any]]:
     """All actions, for a watch with a fuse; `resume(process)` resumes a stopped process.
 
     `signal` does so after each signal, which a stopped process could not handle. It ends the
-    sharers of its targets as well.
+    sharers of its targets as well, and their heirs.
     """
 
     def start(incident: Incident, _options: NoOptions) -> Running:
@@ -73,6 +76,7 @@ def actions_with(
         awaits_evidence=True,
     )
     signaling = replace(
-        signal.ACTION, start=partial(signal.start, resume=resume, find_sharers=find_sharers)
+        signal.ACTION,
+        start=partial(signal.start, resume=resume, find_sharers=find_sharers, heirs=heirs),
     )
     return {**ACTIONS, resuming.name: resuming, signaling.name: signaling}

@@ -1,11 +1,18 @@
 /* A process that holds memory and has something to do when it gets SIGTERM:
  *
  *   exec   executes another program, which has SIGTERM blocked
+ *   fork   forks, and ends itself: its child has the memory
+ *   forks  the same for some generations, the last of which forks two children
+ *   start  starts a program that remains, and ends itself
+ *   share  a process that shares the memory, by another name, remains
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "dodge.h"
@@ -17,10 +24,63 @@ static void execute(int number)
     _exit(1);
 }
 
+static void fork_once(int number)
+{
+    (void)number;
+    if (fork() > 0)
+        _exit(0);
+}
+
+static void fork_on(int number)
+{
+    for (int generation = 0; generation < 4; generation++)
+        fork_once(number);
+    fork();
+    prctl(PR_SET_NAME, "something", 0, 0, 0);
+}
+
+static void start(int number)
+{
+    (void)number;
+    int ends[2];
+    char none;
+    if (pipe2(ends, O_CLOEXEC))
+        _exit(1);
+    if (fork() == 0) {
+        execl("/bin/sleep", "sleep", "600", NULL);
+        _exit(1);
+    }
+    close(ends[1]);
+    _exit(read(ends[0], &none, 1) != 0); /* until the child has executed it */
+}
+
+static _Noreturn int wait_for_ever(void *argument)
+{
+    (void)argument;
+    prctl(PR_SET_NAME, "something", 0, 0, 0);
+    for (;;)
+        pause();
+}
+
+static void share(int number)
+{
+    static char stack[64 << 10] __attribute__((aligned(16)));
+    (void)number;
+    _exit(clone(wait_for_ever, stack + sizeof(stack), CLONE_VM, NULL) < 0);
+}
+
 int dodge_by(const char *how, size_t bytes)
 {
     if (!strcmp(how, "exec"))
         signal(SIGTERM, execute);
+    else if (!strcmp(how, "fork"))
+        signal(SIGTERM, fork_once);
+    else if (!strcmp(how, "forks"))
+        signal(SIGTERM, fork_on);
+    else if (!strcmp(how, "start"))
+        signal(SIGTERM, start);
+    else if (!strcmp(how, "share"))
+        signal(SIGTERM, share);
     else
         return 2;
     char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

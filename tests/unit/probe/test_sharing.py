@@ -5,9 +5,11 @@ import struct
 import pytest
 
 from ebpftrace.events import ProcessKey, ProcessStarted
+from ebpftrace.probe import Heir
 from ebpftrace.probe.processes import Processes
-from ebpftrace.probe.sharing import Sharing
-from ebpftrace.probe.structs import StructDecoder
+from ebpftrace.probe.sharing import Inheritance, Sharing
+from ebpftrace.probe.structs import SIGNALLED, StructDecoder
+from ebpftrace.units import PAGE_SIZE
 from tests.support.fake_maps import FakeMaps
 from tests.support.kernel_structs import process_struct
 
@@ -78,3 +80,28 @@ def test_memory_that_is_left_is_handed_over_or_removed(
         ("find_heirs", ()), ("take_over", (shared,)), ("take_over", (alone,)),
         ("forget_process", (alone, 0)),
     ]  # fmt: skip
+
+
+def test_heirs_are_those_with_the_number_of_the_signal(
+    maps: FakeMaps, processes: Processes, sharing: Sharing
+) -> None:
+    know(processes)
+    heirs = Inheritance(maps, processes, sharing, 0)  # type: ignore[arg-type]
+    earlier, number = heirs.expect([]), heirs.expect([KEY, ProcessKey(1, 2)])
+    assert heirs.expect([KEY], number) == number != earlier
+    mark = ("mark_signalled", (MM, KEY.start_boottime_ns, number))
+    assert maps.runs == [mark, mark]
+    maps.written["find_signalled"] = b"".join(
+        (
+            SIGNALLED.pack(earlier, MM + 1, 99, 100, 4713),
+            SIGNALLED.pack(number, MM + 2, SHARER.start_boottime_ns, 100, SHARER.pid),
+            SIGNALLED.pack(number, MM + 3, 0, 200, 0),
+        )
+    )
+    maps.iterated["find_sharers"] = lambda: maps.put(
+        "sharers", 4714, struct.pack("=Q", 111), "=I"
+    )
+    assert heirs.heirs(number) == [
+        Heir(SHARER, 100 * PAGE_SIZE),
+        Heir(ProcessKey(4714, 111), 200 * PAGE_SIZE),
+    ]

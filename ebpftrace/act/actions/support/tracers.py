@@ -12,8 +12,8 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.process.identity import RefusedError, Target, identify
+from ebpftrace.act.process.pidfd_set import PidfdSet
 from ebpftrace.errors import EbpftraceError, GoneError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 
 from ebpftrace.act.actions import signal as action
 from ebpftrace.act.actions.signal import SignalOptions
+from ebpftrace.act.actions.support import heirs
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
+from ebpftrace.probe import Heir
 from ebpftrace.units import MIB, NS_PER_SECOND
 from tests.support.incidents import act, drive
 
@@ -87,6 +90,27 @@ def test_processes_that_share_its_memory_end_with_it(sleeping_job: Incident) -> 
         assert sharer.wait() == -signal.SIGTERM
     assert ended.status is StepStatus.DONE
     assert ended.detail.endswith(", with 1 process that shared its memory")
+
+
+class InitAsHeir:
+    """A `HeirControl` that finds a process which is never signalled."""
+
+    def expect(self, keys: Collection[ProcessKey], number: int = 0) -> int:
+        return 7
+
+    def heirs(self, number: int) -> list[Heir]:
+        return [Heir(ProcessKey(1, 2), 400 * MIB)]
+
+
+def test_step_has_failed_where_the_memory_stays_with_another_process(
+    sleeping_job: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heirs, "_WITHIN_NS", 0)
+    running = action.start(sleeping_job, NONE, heirs=InitAsHeir())
+    ended = drive(running)
+    running.stop()
+    assert ended.status is StepStatus.FAILED
+    assert ended.detail.endswith(", but 1 process forked since still shows 400 MiB")
 
 
 def test_no_signals_are_refused() -> None:

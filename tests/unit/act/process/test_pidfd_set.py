@@ -10,12 +10,20 @@ from dataclasses import replace
 import pytest
 
 from ebpftrace import descriptors
-from ebpftrace.act.actions.support.pidfd_set import PidfdSet
 from ebpftrace.act.process.identity import Target, identify
+from ebpftrace.act.process.pidfd_set import PidfdSet
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from tests.support.incidents import key_of
 from tests.support.process_state import until
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "100"]) as process:
+        until(lambda: proc.read_comm(process.pid) == "sleep")  # exec sets the name last
+        yield process
+        process.kill()
 
 
 @pytest.fixture

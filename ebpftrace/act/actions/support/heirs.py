@@ -1,0 +1,108 @@
+"""Ends what has the memory of signalled processes after they have ended.
+
+A program may fork when it is signalled, so that its child has all the memory, and end itself;
+that child may do the same. They are killed, since they would be what the incident was about
+again. A child that executes another program has none of it, and gets the time to do so.
+"""
+
+import signal
+from collections.abc import Collection
+
+from ebpftrace.act.actions.support.tracers import end_tracers
+from ebpftrace.act.process.identity import RefusedError, Target, identify
+from ebpftrace.act.process.pidfd_set import PidfdSet
+from ebpftrace.errors import GoneError
+from ebpftrace.events import ProcessKey
+from ebpftrace.probe import Heir, HeirControl
+from ebpftrace.units import NS_PER_SECOND, format_bytes
+
+_EXEC_NS = 300_000_000
+"""From the end of the processes on: how long what they forked may take to execute a program."""
+
+_LOOK_NS = 10_000_000
+_WITHIN_NS = 5 * NS_PER_SECOND
+_LEAST_SHARE = 1 / 10
+"""Of what was judged. To end less would make no room, and a small child may be a clean-up."""
+
+
+class Heirs:
+    """Call `expect` before each signal, and `poll` once the processes have ended.
+
+    Without a `control` nothing is found. `judged_bytes` is what the incident is about.
+    """
+
+    def __init__(self, control: HeirControl | None, judged_bytes: int) -> None:
+        self._control = control
+        self._least_bytes = _LEAST_SHARE * judged_bytes
+        self._number = 0
+        self._killed: dict[ProcessKey, None] = {}
+        self._dying = PidfdSet()
+        self._began_ns = 0
+        self._left: list[Heir] = []
+        self._is_over = control is None
+        self.due_ns = 0  # poll by then; 0: it is over, or has not begun
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """Poll once one of these is readable."""
+        return self._dying.fds
+
+    @property
+    def killed(self) -> int:
+        """How many were killed."""
+        return len(self._killed)
+
+    @property
+    def left(self) -> str:
+        """What was not ended in time, in words; "" if nothing is left."""
+        if not self._left:
+            return ""
+        held = format_bytes(sum(heir.held_bytes for heir in self._left))
+        if len(self._left) == 1:
+            return f"1 process forked since still shows {held}"
+        return f"{len(self._left)} processes forked since still show {held}"
+
+    def expect(self, keys: Collection[ProcessKey]) -> None:
+        """These are about to be signalled."""
+        if self._control is not None:
+            self._number = self._control.expect(keys, self._number)
+
+    def poll(self, now_ns: int, ended: Collection[ProcessKey]) -> bool:
+        """Kill the heirs of those that have `ended`; whether none is left, or time is up."""
+        if self._is_over:
+            return True
+        self._began_ns = self._began_ns or now_ns
+        self.due_ns = now_ns + _LOOK_NS
+        if self._dying.alive() and now_ns < self._began_ns + _WITHIN_NS:
+            end_tracers(self._killed)
+            return False
+        heirs = self._found(ended)
+        if not heirs or now_ns >= self._began_ns + _WITHIN_NS:
+            self._left, self._is_over, self.due_ns = heirs, True, 0
+        elif now_ns < self._began_ns + _EXEC_NS:
+            self.due_ns = self._began_ns + _EXEC_NS
+        else:
+            self._kill(heirs)
+        return self._is_over
+
+    def close(self) -> None:
+        """Close all descriptors."""
+        self._dying.close()
+
+    def _found(self, ended: Collection[ProcessKey]) -> list[Heir]:
+        """None of them if they have little: it would make no room to end them."""
+        assert self._control is not None
+        found = [it for it in self._control.heirs(self._number) if it.key not in ended]
+        held_bytes = sum(heir.held_bytes for heir in found)
+        return found if self._killed or held_bytes >= self._least_bytes else []
+
+    def _kill(self, heirs: Collection[Heir]) -> None:
+        targets: list[Target] = []
+        for heir in heirs:
+            try:
+                targets.append(identify(heir.key))
+            except (GoneError, RefusedError):
+                continue
+        self._dying.add(targets)
+        self._dying.send(signal.SIGKILL)
+        self._killed.update(dict.fromkeys(target.key for target in targets))

@@ -1,0 +1,81 @@
+"""What has the memory of a process after that was signalled, as the kernel side knows it."""
+
+import os
+import signal
+
+from ebpftrace.events import ProcessExited, ProcessKey
+from ebpftrace.probe import HeirControl
+from tests.kernel.fuse.test_sharing import sharer_of
+from tests.support.fuses import COMM, MIB
+from tests.support.observer import Observer
+from tests.support.process_state import lives, until
+from tests.support.workload import Workload
+
+HELD = 16 * MIB
+
+
+def heirs_of(observer: Observer) -> HeirControl:
+    assert observer.probe.heirs is not None
+    return observer.probe.heirs
+
+
+def pids(observer: Observer, number: int) -> set[int]:
+    return {heir.key.pid for heir in heirs_of(observer).heirs(number)}
+
+
+def holder(workload: Workload, observer: Observer) -> ProcessKey:
+    workload.do(f"map {HELD}")
+    workload.do("touch 0")
+    return observer.started(workload.pid).key
+
+
+def test_copies_made_since_are_found_in_all_generations(observer: Observer) -> None:
+    with Workload(COMM) as workload:
+        key = holder(workload, observer)
+        workload.do("fork")  # before it was signalled
+        number = heirs_of(observer).expect([key])
+        assert pids(observer, number) == {key.pid}
+        (child,) = map(int, workload.do("fork"))
+        (parent,) = map(int, workload.do("fork; fork"))
+        until(lambda: len(pids(observer, number)) == 4)
+        os.kill(parent, signal.SIGKILL)  # its child remains
+        workload.send("exit 0")
+        workload.wait()
+        observer.last(ProcessExited, lambda event: event.key == key)
+        until(lambda: parent not in pids(observer, number))
+        found = heirs_of(observer).heirs(number)
+        assert len(found) == 2
+        assert child in {heir.key.pid for heir in found}
+        assert all(heir.held_bytes >= HELD for heir in found)
+        assert pids(observer, heirs_of(observer).expect([])) == set()
+
+
+def test_child_that_executes_a_program_is_no_heir(observer: Observer) -> None:
+    with Workload(COMM) as workload:
+        key = holder(workload, observer)
+        number = heirs_of(observer).expect([key])
+        for tool in (workload.named("tool"), workload.program):
+            workload.do(f"spawn {tool}; sleep 60000")
+            workload.do(f"fork; exec {tool}; sleep 60000")
+        until(lambda: pids(observer, number) == {key.pid})
+
+
+def test_process_that_shares_the_memory_is_an_heir_once_its_owner_has_ended(
+    observer: Observer,
+) -> None:
+    with Workload(COMM) as workload:
+        key = holder(workload, observer)
+        number = heirs_of(observer).expect([key])
+        sharer = sharer_of(workload, hold_ms=60_000)
+        try:
+            workload.send("exit 0")
+            workload.wait()
+            (heir,) = heirs_of(observer).heirs(number)
+            assert (heir.key.pid, heir.held_bytes >= HELD) == (sharer, True)
+            observer.read()  # it is the owner from here on
+            assert pids(observer, number) == {sharer}
+        finally:
+            os.kill(sharer, signal.SIGKILL)
+        until(lambda: not lives(sharer))
+        observer.read()
+        assert pids(observer, number) == set()

@@ -1,0 +1,106 @@
+"""What has the memory of signalled processes afterwards is killed, unless that is little."""
+
+import signal
+import subprocess
+from collections.abc import Collection, Iterator
+
+import pytest
+
+from ebpftrace.act.actions.support.heirs import Heirs
+from ebpftrace.events import ProcessKey
+from ebpftrace.probe import Heir
+from ebpftrace.units import MIB, NS_PER_SECOND
+from tests.support.incidents import key_of
+
+TARGET = ProcessKey(4711, 77)
+BEGAN = 5 * NS_PER_SECOND
+JUDGED = 100 * MIB
+
+
+class Found:
+    """A `HeirControl` that finds what a test says."""
+
+    def __init__(self) -> None:
+        self.expected: list[tuple[tuple[ProcessKey, ...], int]] = []
+        self.found: list[Heir] = []
+
+    def expect(self, keys: Collection[ProcessKey], number: int = 0) -> int:
+        self.expected.append((tuple(keys), number))
+        return 7
+
+    def heirs(self, number: int) -> list[Heir]:
+        assert number == 7
+        return [Heir(TARGET, JUDGED), *self.found]
+
+
+@pytest.fixture
+def control() -> Found:
+    return Found()
+
+
+@pytest.fixture
+def heirs(control: Found) -> Iterator[Heirs]:
+    made = Heirs(control, JUDGED)
+    for _signal in range(2):
+        made.expect([TARGET])
+    assert control.expected == [((TARGET,), 0), ((TARGET,), 7)]
+    yield made
+    made.close()
+
+
+def test_without_heirs_nothing_is_waited_for(heirs: Heirs) -> None:
+    assert heirs.poll(BEGAN, [TARGET])
+    assert (heirs.killed, heirs.left) == (0, "")
+
+
+def test_without_a_control_nothing_is_looked_for() -> None:
+    heirs = Heirs(None, JUDGED)
+    heirs.expect([TARGET])
+    assert heirs.poll(BEGAN, [TARGET])
+
+
+def test_heirs_that_have_little_are_let_live(
+    heirs: Heirs, control: Found, sleeper: "subprocess.Popen[bytes]"
+) -> None:
+    control.found = [Heir(key_of(sleeper.pid), JUDGED // 10 - 1)]
+    assert heirs.poll(BEGAN, [TARGET])
+    assert sleeper.poll() is None
+    assert (heirs.killed, heirs.left) == (0, "")
+
+
+def test_child_that_executes_a_program_meanwhile_is_let_live(
+    heirs: Heirs, control: Found, sleeper: "subprocess.Popen[bytes]"
+) -> None:
+    control.found = [Heir(key_of(sleeper.pid), JUDGED)]
+    assert not heirs.poll(BEGAN, [TARGET])
+    assert not heirs.poll(heirs.due_ns - 1, [TARGET])
+    control.found = []
+    assert heirs.poll(heirs.due_ns, [TARGET])
+    assert sleeper.poll() is None
+    assert heirs.killed == 0
+
+
+def test_heirs_are_killed_generation_after_generation(
+    heirs: Heirs, control: Found, sleeper: "subprocess.Popen[bytes]"
+) -> None:
+    with subprocess.Popen(["sleep", "100"]) as later:
+        control.found = [Heir(key_of(sleeper.pid), JUDGED // 10)]
+        assert not heirs.poll(BEGAN, [TARGET])
+        assert not heirs.poll(heirs.due_ns, [TARGET])
+        assert sleeper.wait() == -signal.SIGKILL
+        control.found = [Heir(key_of(later.pid), 1)]  # a part of it
+        assert not heirs.poll(heirs.due_ns, [TARGET])
+        assert later.wait() == -signal.SIGKILL
+    control.found = []
+    assert heirs.poll(heirs.due_ns, [TARGET])
+    assert (heirs.killed, heirs.left) == (2, "")
+
+
+def test_what_does_not_end_is_named(heirs: Heirs, control: Found) -> None:
+    """The init process is never signalled."""
+    control.found = [Heir(ProcessKey(1, 2), 40 * MIB)]
+    now_ns = BEGAN
+    while not heirs.poll(now_ns, [TARGET]):
+        assert now_ns < BEGAN + 6 * NS_PER_SECOND
+        now_ns = heirs.due_ns
+    assert (heirs.killed, heirs.left) == (0, "1 process forked since still shows 40 MiB")
