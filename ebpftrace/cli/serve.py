@@ -138,7 +138,7 @@ def serve(
         service.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         click.echo(f"listening at {service.address}", err=True)
-        run(request, [service.view, service.journal])
+        run(request, service.views)
     finally:
         service.close()
 

@@ -60,7 +60,7 @@ class PodWatcher:
         with self._lock:
             if self._watch is not None:
                 self._watch.close()
-        if wait_seconds:
+        if wait_seconds and self._thread.is_alive():
             self._thread.join(wait_seconds)
 
     def _run(self) -> None:

@@ -26,6 +26,7 @@ from ebpftrace.service.http.tls import TlsFiles
 from ebpftrace.service.journal import JournalLines, is_journal, journal_writer
 from ebpftrace.service.metrics.page import MetricsPage
 from ebpftrace.service.notify import Notifier
+from ebpftrace.service.pod_events import PodEventView
 from ebpftrace.service.state import State
 from ebpftrace.service.view import ServiceView
 
@@ -102,6 +103,15 @@ class Service:
         """What writes its lines to standard output."""
         write = journal_writer(sys.stdout, waiter, self._lost_line)
         return JournalLines(write, priorities=is_journal(sys.stdout, os.environ))
+
+    @property
+    def views(self) -> "list[Callable[[OutputWaiter], View]]":
+        """What opens the views of the watch."""
+        cluster = self._cluster
+        if cluster is None:
+            return [self.view, self.journal]
+        events = PodEventView(cluster.recorder.put, cluster.node)
+        return [self.view, self.journal, lambda _waiter: events]
 
     def _cluster_state(self) -> ClusterState | None:
         return None if self._cluster is None else self._cluster.state()

@@ -1,5 +1,6 @@
 """A server with TLS that answers like a Kubernetes API server, or as rudely as a test wants."""
 
+import re
 import shutil
 import socket
 import ssl
@@ -58,4 +59,8 @@ def _one(client: socket.socket, context: ssl.SSLContext, answer: Answer) -> None
         head = b""
         while b"\r\n\r\n" not in head and (piece := secure.recv(65536)):
             head += piece
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        left = int(length[1]) - len(head.partition(b"\r\n\r\n")[2]) if length else 0
+        while left > 0 and (piece := secure.recv(65536)):  # unread, it would reset the answer
+            left -= len(piece)
         answer(head, secure)

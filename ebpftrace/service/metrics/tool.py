@@ -83,6 +83,12 @@ def _service(
             "ebpftrace_kubernetes_pods", "Pods that the Kubernetes API has named.",
             len(published.cluster.pods),
         )  # fmt: skip
+        yield _by(
+            CounterMetricFamily("ebpftrace_kubernetes_events",
+                                "Events about pods by what became of them.",
+                                labels=["result"]),
+            {(result,): count for result, count in published.cluster.events.items()},
+        )  # fmt: skip
     yield CounterMetricFamily(
         "ebpftrace_log_lines_lost", "Lines that the reader of the log did not take.",
         published.lost_lines,
