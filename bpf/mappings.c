@@ -177,15 +177,16 @@ static inline int exit_call(s64 result)
 #define CALL_BRK 3
 #define CALL_MREMAP 4
 
-/* The three methods differ only in how they get the arguments and the result. */
+/* The three methods differ only in how they get the arguments and the result. Where struct
+ * pt_regs has them depends on the processor (ebpftrace/architecture.py). */
 #if MAPPING_CALLS == 1 /* fentry and fexit on the system call's function: ctx is its arguments */
 #define ENTER(name, kind, asked) int enter_##name(u64 *ctx) { return enter_call(kind, asked); }
 #define EXIT(name) int exit_##name(u64 *ctx) { return exit_call(ctx[1]); }
-#define ASKED_LENGTH read_u64(ctx[0] + AT_pt_regs_si)
+#define ASKED_LENGTH read_u64(ctx[0] + AT_SECOND)
 #elif MAPPING_CALLS == 2 /* kprobe and kretprobe: the regs hold a pointer to the caller's regs */
 #define ENTER(name, kind, asked) int enter_##name(void *ctx) { return enter_call(kind, asked); }
-#define EXIT(name) int exit_##name(void *ctx) { return exit_call(read_u64((u64)ctx + AT_pt_regs_ax)); }
-#define ASKED_LENGTH read_u64(read_u64((u64)ctx + AT_pt_regs_di) + AT_pt_regs_si)
+#define EXIT(name) int exit_##name(void *ctx) { return exit_call(read_u64((u64)ctx + AT_RESULT)); }
+#define ASKED_LENGTH read_u64(read_u64((u64)ctx + AT_FIRST) + AT_SECOND)
 #else /* tracepoints syscalls:sys_enter_* and sys_exit_* */
 struct syscall_enter { u64 common; long number; u64 args[6]; };
 struct syscall_exit { u64 common; long number; long result; };

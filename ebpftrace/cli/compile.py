@@ -14,7 +14,7 @@ from ebpftrace.probe.loading.known_types import BTF_PATH
 from ebpftrace.probe.selection import Selection
 from ebpftrace.text import wrap
 
-_MOST_CPUS = 8192  # NR_CPUS of x86 at most
+_MOST_CPUS = 8192  # more than any kernel's NR_CPUS
 
 
 @click.command(

@@ -6,19 +6,18 @@ a remark reports.
 """
 
 import os
-import platform
 import struct
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
+from ebpftrace.architecture import HERE
 from ebpftrace.errors import NoTracefsError, ProbeError
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.known_types import KernelTypes
 from ebpftrace.probe.loading.programs import Programs
 
 CALLS = ("mmap", "munmap", "brk", "mremap")
-_PREFIX = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}
 _TRACEFS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 _KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe")
 _NOTHING = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exit
@@ -50,7 +49,7 @@ def choose(btf: KernelTypes, wanted: CallTraceMethod | None = None) -> CallTrace
     """
     tests: dict[CallTraceMethod, Callable[[], bool]] = {
         CallTraceMethod.FENTRY: lambda: _fentry_works(btf),
-        CallTraceMethod.KPROBE: _KPROBE_PMU.exists,
+        CallTraceMethod.KPROBE: lambda: HERE.calls is not None and _KPROBE_PMU.exists(),
         CallTraceMethod.TRACEPOINT: lambda: any(
             (root / "events/syscalls/sys_enter_mmap").exists() for root in _TRACEFS
         ),
@@ -91,11 +90,14 @@ def attach(programs: Programs, btf: KernelTypes, method: CallTraceMethod) -> Non
 
 
 def _function(call: str) -> str:
-    return _PREFIX.get(platform.machine(), "sys_") + call
+    assert HERE.calls is not None  # else `choose` had chosen tracepoints
+    return HERE.calls.prefix + call
 
 
 def _fentry_works(btf: KernelTypes) -> bool:
     """Whether a program attaches: some kernels refuse it even to root."""
+    if HERE.calls is None:
+        return False
     try:
         program = bpf.load(
             bpf.PROG_TRACING,

@@ -90,8 +90,8 @@ def test_memory_taken_by_another_process_belongs_to_its_owner(observer: Observer
         poke = (
             "import sys\n"
             "with open(f'/proc/{sys.argv[1]}/mem', 'r+b', buffering=0) as mem:\n"
-            "    for page in range(1024):\n"
-            "        mem.seek(int(sys.argv[2]) + page * 4096)\n"
+            "    for at in range(0, 4 << 20, 4096):\n"
+            "        mem.seek(int(sys.argv[2]) + at)\n"
             "        mem.write(b'x')\n"
         )
         subprocess.run(

@@ -3,16 +3,15 @@
 import ctypes
 import importlib.util
 import os
-import platform
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from ebpftrace.architecture import HERE
 from tests.support.build import ROOT
 from tests.support.cgroups import NoMemoryCgroupError, memory_hierarchy
 
-BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}
 BPF_PROG_LOAD = 5
 BPF_PROG_TYPE_RAW_TRACEPOINT = 17
 _CAP_SYS_RESOURCE = 24  # include/uapi/linux/capability.h
@@ -56,9 +55,6 @@ class _ProgLoad(ctypes.Structure):
 
 
 def _load_error() -> str | None:
-    number = BPF_SYSCALL.get(platform.machine())
-    if number is None:
-        return f"no system call number known for {platform.machine()}"
     program = ctypes.create_string_buffer(RETURN_ZERO)
     license_text = ctypes.create_string_buffer(b"GPL")
     request = _ProgLoad(
@@ -69,7 +65,7 @@ def _load_error() -> str | None:
     )
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.syscall(
-        number, BPF_PROG_LOAD, ctypes.byref(request), ctypes.sizeof(request)
+        HERE.bpf, BPF_PROG_LOAD, ctypes.byref(request), ctypes.sizeof(request)
     )
     if descriptor < 0:
         return os.strerror(ctypes.get_errno())

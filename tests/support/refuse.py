@@ -5,11 +5,10 @@ A seccomp filter as container engines have one; it outlives exec and cannot be t
 
 import ctypes
 import os
-import platform
 import struct
 import sys
 
-from tests.support.privileges import BPF_SYSCALL
+from ebpftrace.architecture import HERE
 
 # include/uapi/linux: prctl.h, seccomp.h, bpf_common.h
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
@@ -29,7 +28,7 @@ def refuse_bpf(errno: int) -> None:
         struct.pack("HBBI", *instruction)
         for instruction in (
             (LOAD_NUMBER, 0, 0, 0),
-            (JUMP_IF_EQUAL, 0, 1, BPF_SYSCALL[platform.machine()]),
+            (JUMP_IF_EQUAL, 0, 1, HERE.bpf),
             (RETURN, 0, 0, RET_ERRNO | errno),
             (RETURN, 0, 0, RET_ALLOW),
         )

@@ -26,6 +26,7 @@ CHANGES = {
     "JSON field",
     "output",
     "metric",
+    "processor architecture",
     "metric of `serve`",
     "alert or recording rule",
     "check of `/readyz`",

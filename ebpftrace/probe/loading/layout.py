@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ebpftrace.architecture import HERE
 from ebpftrace.errors import NoBtfError, ProbeError
 from ebpftrace.probe.loading.known_types import KernelTypes
 from ebpftrace.probe.loading.loops import iterator_calls
@@ -58,6 +59,7 @@ _ANCESTORS = ("ancestors", "ancestor_ids")
 """Of struct cgroup: the cgroups above it since 6.1, their ids before."""
 
 _MEMBER_NAMES = ("MM_FILEPAGES", "MM_ANONPAGES", "MM_SWAPENTS", "MM_SHMEMPAGES")
+_WORD_BYTES = 8  # of a register
 _SIGNAL_GROUP_EXIT = 4  # include/linux/sched/signal.h; a macro, so not in BTF
 
 
@@ -135,9 +137,7 @@ def read_layout(
         flags["MMAP_LOCK_WRITE_ARG"] = lock_args.index("bool")
     if (btf.tracepoint_args("mark_victim") or [""])[0] == "task_struct*":
         flags["MARK_VICTIM_TASK"] = 1
-    for name in ("si", "di", "ax"):
-        if btf.has(f"pt_regs.{name}"):
-            flags[f"AT_pt_regs_{name}"] = btf.offset(f"pt_regs.{name}")
+    flags |= _register_flags(btf)
     flags |= {
         "PAGE_SIZE": PAGE_SIZE,
         "UNLIMITED_PAGES": (1 << 63) // PAGE_SIZE - 1,
@@ -172,6 +172,23 @@ def _offsets(btf: KernelTypes, cpus: int) -> tuple[int, ...]:
         return tuple(cpu_offsets(btf.offset("bpf_array.pptrs"), cpus))
     except OSError:
         return (0,) * cpus  # the layout is not exact then, which a remark reports
+
+
+def _register_flags(btf: KernelTypes) -> dict[str, int]:
+    """Where struct pt_regs has what a system call's function is passed, and what it returns.
+
+    {} where that is not known, or if the types are of another architecture's kernel.
+    """
+    calls = HERE.calls
+    if calls is None:
+        return {}
+    registers = {"FIRST": calls.first, "SECOND": calls.second, "RESULT": calls.result}
+    if not all(btf.has(f"pt_regs.{register.field}") for register in registers.values()):
+        return {}
+    return {
+        f"AT_{name}": btf.offset(f"pt_regs.{register.field}") + register.word * _WORD_BYTES
+        for name, register in registers.items()
+    }
 
 
 def _slab_flags(btf: KernelTypes) -> dict[str, int]:

@@ -6,13 +6,14 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from ebpftrace.architecture import HERE
 from ebpftrace.descriptors import is_exhausted, with_spares
 from ebpftrace.errors import ProbeError
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.library import bcc_library, quiet
 from ebpftrace.probe.loading.library_ring import LibraryRing
 from ebpftrace.probe.loading.objects import Objects, relocate
-from ebpftrace.probe.loading.ring import IN_ORDER, Ring
+from ebpftrace.probe.loading.ring import Ring
 
 _LOG_BYTES = 1 << 18
 _LOADERS = 2  # threads that load programs at a time
@@ -177,7 +178,7 @@ class Programs:
     def open_ring(self, name: str, callback: Callable[[bytes], None]) -> Ring | LibraryRing:
         """Map a ring buffer, whose records are passed to `callback` as it is drained."""
         ring: Ring | LibraryRing
-        if IN_ORDER:
+        if HERE.in_order:
             ring = Ring(name, self._maps[name], callback)
         else:
             ring = LibraryRing(bcc_library(), name, self._maps[name], callback)

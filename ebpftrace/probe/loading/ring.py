@@ -8,7 +8,6 @@ for CPUs that need none where one side writes and the other reads.
 
 import ctypes
 import mmap
-import platform
 import struct
 import time
 from collections.abc import Callable
@@ -16,9 +15,6 @@ from collections.abc import Callable
 from ebpftrace.errors import ProbeError
 from ebpftrace.probe.loading.bpf.maps import map_shape
 from ebpftrace.units import PAGE_SIZE
-
-IN_ORDER = platform.machine() in ("x86_64", "s390x")
-"""Whether this CPU's reads, and its writes, are seen in their order."""
 
 _POSITION, _HEADER = struct.Struct("=Q"), struct.Struct("=I")
 _HEADER_BYTES = 8

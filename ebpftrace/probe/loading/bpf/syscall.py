@@ -6,23 +6,21 @@ Layouts: union bpf_attr in the kernel's include/uapi/linux/bpf.h.
 import ctypes
 import errno
 import os
-import platform
 import resource
 import struct
+
+from ebpftrace.architecture import HERE
 
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE = 0, 1, 2, 3
 PROG_LOAD, PROG_TEST_RUN, OBJ_INFO, RAW_TRACEPOINT_OPEN = 5, 10, 15, 17
 MAP_LOOKUP_BATCH, LINK_CREATE, ITER_CREATE = 24, 28, 33
-
-_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
-_NUMBER = _NUMBERS.get(platform.machine(), -1)  # ENOSYS elsewhere
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def bpf(command: int, attributes: "ctypes.Array[ctypes.c_char]") -> int:
     """The call's result. OSError if it fails."""
-    result: int = _libc.syscall(_NUMBER, command, attributes, len(attributes))
+    result: int = _libc.syscall(HERE.bpf, command, attributes, len(attributes))
     if result < 0:
         code = ctypes.get_errno()
         if code == errno.EPERM and command in (MAP_CREATE, PROG_LOAD) and _lift_memlock():
