@@ -37,6 +37,16 @@ def report_oom(plane: ControlPlane, namespace: str, name: str) -> None:
     )  # fmt: skip
 
 
+def report_ready(plane: ControlPlane, namespace: str, name: str) -> None:
+    """What a kubelet writes of a pod that runs: budgets do not count for others."""
+    ready = {"type": "Ready", "status": "True"}
+    plane.admin.call(
+        "PATCH", f"/api/v1/namespaces/{namespace}/pods/{name}/status",
+        {"status": {"phase": "Running", "conditions": [ready]}},
+        content_type="application/merge-patch+json",
+    )  # fmt: skip
+
+
 def delete_pod(plane: ControlPlane, namespace: str, name: str) -> None:
     """At once, as without a kubelet nothing ends it."""
     path = f"/api/v1/namespaces/{namespace}/pods/{name}"

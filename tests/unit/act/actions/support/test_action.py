@@ -42,9 +42,9 @@ def with_property(name: str) -> set[str]:
 
 
 def test_properties_of_the_actions() -> None:
-    assert with_property("concurrent") == {"notify"}
+    assert with_property("concurrent") == {"annotate", "notify"}
     assert with_property("after_outcome") == {"clean"}
-    assert with_property("informational") == {"capture", "notify"}
+    assert with_property("informational") == {"annotate", "capture", "notify"}
     assert with_property("temporary") == {"freeze", "thaw", "throttle"}
     assert with_property("saves_evidence") == {"capture"}
-    assert with_property("spends_budget") == {"exec", "shell", "signal", "systemd"}
+    assert with_property("spends_budget") == {"exec", "pod", "shell", "signal", "systemd"}
