@@ -179,6 +179,12 @@ static inline u64 on_v2(u64 memcg)
 
 static long (*seq_write)(u64 file, const void *data, u32 size) = (void *)127;
 
+/* What an iterator over tasks gets, struct bpf_iter__task. */
+struct task_element {
+    void *meta;
+    void *task;
+};
+
 /* What an iterator over a map gets, struct bpf_iter__bpf_map_elem. The key is NULL after the
  * last entry. */
 struct element {

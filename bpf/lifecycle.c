@@ -163,11 +163,6 @@ int on_cgroup_attach_task(struct bpf_raw_tracepoint_args *ctx)
  *
  * A few bytes are written for each process that is found, so that user space gets to read the
  * records between two parts of a run: the ring has no room for those of thousands. */
-struct task_element { /* struct bpf_iter__task */
-    void *meta;
-    void *task;
-};
-
 int adopt(struct task_element *ctx)
 {
     void *meta = ctx->meta;

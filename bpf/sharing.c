@@ -34,11 +34,19 @@ int take_over(struct bpf_raw_tracepoint_args *ctx)
 #define SOUGHT 256
 
 BPF_HASH(sought, u64, u8, SOUGHT); /* by mm */
-BPF_HASH(sharers, u32, u64, 1024); /* tgid -> its start, of those that have such an mm */
 
-/* Run to find the processes with the memory that is sought. */
-int find_sharers(void *ctx)
+struct sharer {
+    u64 start_boottime;
+    u32 tgid;
+    u32 padding;
+};
+SAME_SIZE(sharer);
+
+/* Writes the processes with the memory that is sought. No map keeps them, which a job could
+ * fill. */
+int find_sharers(struct task_element *ctx)
 {
+    void *meta = ctx->meta;
     u64 task = read_u64((u64)ctx + 8);
     if (!task)
         return 0;
@@ -46,9 +54,10 @@ int find_sharers(void *ctx)
     if (!mm || !sought.lookup(&mm) || (flags_of(task) & PF_KTHREAD))
         return 0;
     u64 leader = leader_of(task);
-    u32 tgid = tgid_of(leader);
-    u64 start = start_of(leader);
-    sharers.update(&tgid, &start);
+    if (task != leader && mm_of(leader) == mm)
+        return 0; /* another thread of a process that is written once */
+    struct sharer found = {.start_boottime = start_of(leader), .tgid = tgid_of(leader)};
+    seq_write(LOAD_U64(meta), &found, sizeof(found));
     return 0;
 }
 

@@ -166,7 +166,7 @@ class Probe(Protocol):
     def sharers(self, keys: Collection[ProcessKey]) -> list[ProcessKey]:
         """Other processes that share all memory of these: clone(CLONE_VM), or vfork.
 
-        A look at all tasks; of very many sharers not all are found.
+        A look at all tasks.
         """
 
     def is_unchanged(self, event: ProcessStarted) -> bool:

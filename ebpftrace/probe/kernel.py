@@ -240,7 +240,7 @@ class KernelProbe:
         until_ns = time.monotonic_ns() + _ADOPT_NS
         for _round in range(_GENERATIONS if follow else 1):
             before = len(self._processes)
-            self._programs.iterate("adopt", iterator, self._take_starts)
+            self._programs.iterate("adopt", iterator, lambda _written: self._take_starts())
             self._take_starts()
             if len(self._processes) == before or time.monotonic_ns() > until_ns:
                 return

@@ -13,7 +13,7 @@ from ebpftrace.probe.interface import Heir
 from ebpftrace.probe.loading import bpf
 from ebpftrace.probe.loading.programs import Programs
 from ebpftrace.probe.processes import Processes
-from ebpftrace.probe.structs import SIGNALLED
+from ebpftrace.probe.structs import SHARER, SIGNALLED
 from ebpftrace.units import PAGE_SIZE
 
 _SOUGHT = 256  # as in bpf/sharing.c
@@ -46,21 +46,17 @@ class Sharing:
         return [key for key in self.sharers_of_memory(mms) if key not in keys]
 
     def sharers_of_memory(self, mms: Iterable[int]) -> list[ProcessKey]:
-        """All processes that have one of these mms."""
-        sought = [struct.pack("=Q", mm) for mm in islice(mms, _SOUGHT)]
-        if not sought:
-            return []
-        wanted, found = (self._programs.map_fd(name) for name in ("sought", "sharers"))
-        for mm in sought:
-            bpf.update(wanted, mm, b"\1")
-        self._programs.iterate("find_sharers", self._iterator)
-        for mm in sought:
-            bpf.delete(wanted, mm)
-        sharers = []
-        for pid, start in list(bpf.Batch(found, 4, 8).items()):
-            bpf.delete(found, pid)
-            sharers.append(ProcessKey(*struct.unpack("=IQ", pid + start)))
-        return sharers
+        """All processes that have one of these mms: a look at all tasks for each 256."""
+        wanted, left, found = self._programs.map_fd("sought"), iter(mms), bytearray()
+        while sought := [struct.pack("=Q", mm) for mm in islice(left, _SOUGHT)]:
+            for mm in sought:
+                bpf.update(wanted, mm, b"\1")
+            self._programs.iterate("find_sharers", self._iterator, found.extend)
+            for mm in sought:
+                bpf.delete(wanted, mm)
+        # Several threads of a process whose main thread has ended are one sharer.
+        keys = (ProcessKey(pid, start) for start, pid in SHARER.iter_unpack(found))
+        return list(dict.fromkeys(keys))
 
 
 class _Signalled(NamedTuple):
@@ -113,3 +109,4 @@ class Inheritance:
                 continue
             for key in self._sharing.sharers_of_memory([one.mm]):
                 yield Heir(key, held_bytes)
+                held_bytes = 0  # it is one memory

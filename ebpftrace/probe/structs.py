@@ -29,6 +29,7 @@ LOSSES = (
 """enum loss, in its order: names of what was missed."""
 
 FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, resumed
+SHARER = struct.Struct("=QI4x")  # struct sharer: start, tgid
 SIGNALLED = struct.Struct("=3QqI4x")  # struct signalled: number, mm, start, held, tgid
 QUOTA = struct.Struct("=Q6qqQqQq")  # struct quota: parent, entries, used, shares
 PARTS_OF_LIMIT = 10_000
@@ -100,6 +101,7 @@ class StructDecoder:
             "cgroup_counters": self._cgroup.size,
             "quota": QUOTA.size,
             "stop": _STOP.size,
+            "sharer": SHARER.size,
             "signalled": SIGNALLED.size,
             "fuse_default": FUSE_DEFAULT.size,
         }

@@ -105,7 +105,9 @@ def test_debugger_does_not_keep_a_killed_process_from_ending(tmp_path: Path) -> 
     assert VICTIM not in {one["comm"] for one in of_type(watch, "step")}
 
 
-@pytest.mark.parametrize("attack", [*SHARERS, "linger", *(f"fill-{how}" for how in FILLERS)])
+@pytest.mark.parametrize(
+    "attack", [*SHARERS, "crowd", "linger", *(f"fill-{how}" for how in FILLERS)]
+)
 def test_what_keeps_the_memory_of_a_killed_process_ends_with_it(
     tmp_path: Path, attack: str
 ) -> None:

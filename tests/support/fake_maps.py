@@ -15,7 +15,7 @@ class FakeMaps:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.maps: dict[str, dict[bytes, bytes]] = {}
         self.runs: list[tuple[str, tuple[int, ...]]] = []
-        self.iterated: dict[str, Callable[[], object]] = {}  # what an iterator program does
+        self.iterated: dict[str, Callable[[], object]] = {}  # what an iterator does, or writes
         self.written: dict[str, bytes] = {}  # by the next run of an iterator over a map
         self._names: list[str] = []
         for name in ("lookup", "update", "delete"):
@@ -33,9 +33,15 @@ class FakeMaps:
     def missed_runs(self, _names: object) -> int:
         return 0
 
-    def iterate(self, name: str, _btf_id: int, _between: object = None) -> None:
+    def iterate(
+        self,
+        name: str,
+        _btf_id: int,
+        between: Callable[[bytes], object] = lambda _written: None,
+    ) -> None:
         self.runs.append((name, ()))
-        self.iterated.get(name, lambda: None)()
+        if isinstance(written := self.iterated.get(name, lambda: None)(), bytes):
+            between(written)
 
     def elements(self, name: str, _map_name: str, _btf_id: int) -> Callable[[], bytes]:
         return lambda: self.written.pop(name, b"")

@@ -4,8 +4,8 @@ The signals are sent in order, a grace period apart, until the process has ended
 a group are each signalled. A grace is cut short where the limit would be reached first.
 Descendants of the go command (`go list` and its compilers, which outlive their gopls by
 seconds) are ended with it. So is every process that shares its memory, by the same signals,
-and a debugger that keeps it from ending. What it forked since the first signal, and has its
-memory, is killed.
+and a debugger that keeps it from ending. What keeps its memory then, such as a child that was
+forked after the first signal, is killed.
 """
 
 import signal
@@ -208,7 +208,7 @@ class _Signaling:
             detail += ", sooner since the limit was near"
         shared, copied = _processes(len(self.sharers)), _processes(self.heirs.killed)
         detail += f", with {shared} that shared its memory" if shared else ""
-        detail += f", with {copied} forked since that had its memory" if copied else ""
+        detail += f", with {copied} that kept its memory" if copied else ""
         if self.orphans_ended:
             orphans = "descendant" if self.orphans_ended == 1 else "descendants"
             detail += f", with {self.orphans_ended} {orphans}"

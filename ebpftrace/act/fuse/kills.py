@@ -1,12 +1,9 @@
 """What a fuse's kill leaves behind: sharers of the memory, and debuggers that keep it."""
 
-import signal
 from collections import deque
 
 from ebpftrace.act.actions.support.tracers import end_tracers
-from ebpftrace.act.process.identity import Target
-from ebpftrace.act.process.pidfd_set import PidfdSet
-from ebpftrace.act.process.sharers import sharers_of
+from ebpftrace.act.process.sharers import kill_each
 from ebpftrace.events import FuseBlown, ProcessKey, ProcessStarted, StartCause
 from ebpftrace.probe import Probe
 from ebpftrace.units import NS_PER_SECOND
@@ -23,13 +20,16 @@ class FuseKills:
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
+        self._number = 0  # of their memory; see `HeirControl`
         self._killed: deque[tuple[ProcessKey, int]] = deque(maxlen=_MOST_KILLS)
 
     def killed(self, event: FuseBlown, now_ns: int) -> None:
         """The kernel killed a process; times are CLOCK_MONOTONIC."""
         self._killed.append((event.tracked, now_ns))
+        if self._probe.heirs is not None:
+            self._number = self._probe.heirs.expect([event.tracked], self._number)
         own = () if event.owner is None else (event.tracked,)
-        _kill(sharers_of([event.tracked], lambda keys: [*own, *self._probe.sharers(keys)]))
+        kill_each([*own, *self._probe.sharers([event.tracked])])
         if event.owner is not None and self._probe.fuses is not None:
             self._probe.fuses.clear_stop(event.key)  # of its end there is no event
 
@@ -38,17 +38,13 @@ class FuseKills:
         if event.how is StartCause.SHARED and any(
             key.pid == event.parent_pid and now_ns - at < _WITHIN_NS for key, at in self._killed
         ):
-            sharers = self._probe.sharers
-            _kill(sharers_of([event.key], lambda keys: [*keys, *sharers(keys)]))
+            kill_each([event.key, *self._probe.sharers([event.key])])
 
     def handle_snapshot(self, now_ns: int) -> None:
-        """End the debuggers that keep the killed processes from ending."""
-        if recent := [key for key, at in self._killed if now_ns - at < _WITHIN_NS]:
-            end_tracers(recent)
-
-
-def _kill(targets: tuple[Target, ...]) -> None:
-    processes = PidfdSet()
-    processes.add(targets)
-    processes.send(signal.SIGKILL)
-    processes.close()
+        """End what keeps the memory still, and debuggers that keep the killed from ending."""
+        recent = [key for key, at in self._killed if now_ns - at < _WITHIN_NS]
+        if not recent:
+            return
+        end_tracers(recent)
+        if self._probe.heirs is not None:
+            kill_each(heir.key for heir in self._probe.heirs.heirs(self._number))

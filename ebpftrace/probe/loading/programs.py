@@ -145,7 +145,10 @@ class Programs:
             self._own_event(attach(program, int(at_return), event, function.encode(), 0, 0))
 
     def iterate(
-        self, name: str, btf_id: int, between: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        btf_id: int,
+        between: Callable[[bytes], object] = lambda _written: None,
     ) -> None:
         """Run an iterator program once over all it iterates; it is loaded at the first time.
 

@@ -9,6 +9,7 @@
  *   evade orphan MIB  the same, by another name, and the first process ends
  *   evade idle MIB    holds MIB, beside a process that shares it and does nothing
  *   evade chain MIB   each of a chain of such processes ends; the last one, idle, is left
+ *   evade crowd MIB   the first of 1,400 such processes holds MIB, and the others do nothing
  *   evade moved MIB PROCS  as `orphan`, from another cgroup, by its file cgroup.procs
  *   evade vfork MIB   a vfork child that executes nothing holds MIB
  *   evade resume MIB  holds MIB, and three helpers resume it all the time
@@ -104,6 +105,25 @@ static int start_sharer(size_t bytes, int more, const char *procs)
 {
     *sharers = (struct sharer){.bytes = bytes, .more = more, .procs = procs};
     return clone(share_body, sharers->stack + sizeof(sharers->stack), CLONE_VM, sharers) < 0;
+}
+
+static int idle_body(void *argument)
+{
+    (void)argument;
+    for (;;)
+        pause();
+    return 0;
+}
+
+#define CROWD 1400
+
+static int start_crowd(void)
+{
+    static char stacks[CROWD][1024] __attribute__((aligned(16)));
+    for (int n = 0; n < CROWD; n++)
+        if (clone(idle_body, stacks[n] + sizeof(stacks[n]), CLONE_VM, NULL) < 0)
+            return 1;
+    return 0;
 }
 
 static int hold_in_vfork(size_t bytes)
@@ -275,6 +295,8 @@ int main(int argc, char **argv)
         return share_out(bytes);
     if (!strcmp(mode, "idle") || !strcmp(mode, "chain"))
         return start_sharer(0, !strcmp(mode, "chain") ? 3 : 0, NULL) || hold(bytes);
+    if (!strcmp(mode, "crowd"))
+        return start_crowd() || hold(bytes);
     if (!strcmp(mode, "orphan"))
         return start_sharer(bytes, 0, NULL);
     if (!strcmp(mode, "moved") && argc > 3)

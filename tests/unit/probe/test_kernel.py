@@ -21,9 +21,9 @@ class Family:
     def __len__(self) -> int:
         return self._found
 
-    def iterate(self, name: str, iterator: int, between: Callable[[], None]) -> None:
+    def iterate(self, name: str, iterator: int, between: Callable[[bytes], object]) -> None:
         assert (name, iterator) == ("adopt", 42)
-        between()
+        between(b"")
         self.rounds += 1
         self._found += self._left.pop(0) if self._left else 0
 

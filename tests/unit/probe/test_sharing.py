@@ -8,6 +8,7 @@ from ebpftrace.events import ProcessKey, ProcessStarted
 from ebpftrace.probe import Heir
 from ebpftrace.probe.processes import Processes
 from ebpftrace.probe.sharing import Inheritance, Sharing
+from ebpftrace.probe.structs import SHARER as SHARER_STRUCT
 from ebpftrace.probe.structs import SIGNALLED, StructDecoder
 from ebpftrace.units import PAGE_SIZE
 from tests.support.fake_maps import FakeMaps
@@ -43,14 +44,14 @@ def test_sharers_are_those_the_kernel_finds_but_the_process_itself(
 ) -> None:
     know(processes)
 
-    def find() -> None:
+    def find() -> bytes:
         assert list(maps.maps["sought"]) == [struct.pack("=Q", MM)]
-        for key in (KEY, SHARER):
-            maps.put("sharers", key.pid, struct.pack("=Q", key.start_boottime_ns), "=I")
+        found = (KEY, SHARER, SHARER)  # two of its threads
+        return b"".join(SHARER_STRUCT.pack(key.start_boottime_ns, key.pid) for key in found)
 
     maps.iterated["find_sharers"] = find
     assert sharing.sharers([KEY]) == [SHARER]
-    assert (maps.maps["sought"], maps.maps["sharers"]) == ({}, {})
+    assert maps.maps["sought"] == {}
 
 
 def test_of_a_process_that_is_not_tracked_no_task_is_looked_at(
@@ -98,10 +99,11 @@ def test_heirs_are_those_with_the_number_of_the_signal(
             SIGNALLED.pack(number, MM + 3, 0, 200, 0),
         )
     )
-    maps.iterated["find_sharers"] = lambda: maps.put(
-        "sharers", 4714, struct.pack("=Q", 111), "=I"
+    maps.iterated["find_sharers"] = lambda: b"".join(
+        SHARER_STRUCT.pack(111, pid) for pid in (4714, 4715)
     )
     assert heirs.heirs(number) == [
         Heir(SHARER, 100 * PAGE_SIZE),
         Heir(ProcessKey(4714, 111), 200 * PAGE_SIZE),
+        Heir(ProcessKey(4715, 111), 0),
     ]

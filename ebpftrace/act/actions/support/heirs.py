@@ -7,6 +7,7 @@ again. A child that executes another program has none of it, and gets the time t
 
 import signal
 from collections.abc import Collection
+from itertools import islice
 
 from ebpftrace.act.actions.support.tracers import end_tracers
 from ebpftrace.act.process.identity import RefusedError, Target, identify
@@ -21,6 +22,7 @@ _EXEC_NS = 300_000_000
 
 _LOOK_NS = 10_000_000
 _WITHIN_NS = 5 * NS_PER_SECOND
+_MOST = 128  # at a time: each has a descriptor until it has ended
 _LEAST_SHARE = 1 / 10
 """Of what was judged. To end less would make no room, and a small child may be a clean-up."""
 
@@ -59,8 +61,8 @@ class Heirs:
             return ""
         held = format_bytes(sum(heir.held_bytes for heir in self._left))
         if len(self._left) == 1:
-            return f"1 process forked since still shows {held}"
-        return f"{len(self._left)} processes forked since still show {held}"
+            return f"1 process that kept its memory still runs, with {held}"
+        return f"{len(self._left)} processes that kept its memory still run, with {held}"
 
     def expect(self, keys: Collection[ProcessKey]) -> None:
         """These are about to be signalled."""
@@ -98,7 +100,7 @@ class Heirs:
 
     def _kill(self, heirs: Collection[Heir]) -> None:
         targets: list[Target] = []
-        for heir in heirs:
+        for heir in islice(heirs, _MOST):
             try:
                 targets.append(identify(heir.key))
             except (GoneError, RefusedError):

@@ -89,17 +89,17 @@ def attach_tracing(program: int) -> int:
     return bpf(RAW_TRACEPOINT_OPEN, pack("QII", 0, program, 0))
 
 
-def iterate(program: int, between: Callable[[], None] = lambda: None) -> None:
+def iterate(program: int, between: Callable[[bytes], object] = lambda _written: None) -> None:
     """Run an iterator program over everything it iterates.
 
-    `between` is called after each 4096 bytes that it writes, which are dropped.
+    `between` is called with each 4096 bytes that it writes, or what there is of them.
     """
     link = bpf(LINK_CREATE, pack("IIIIQI", program, 0, ATTACH_TRACE_ITER, 0, 0, 0))
     try:
         reader = bpf(ITER_CREATE, pack("II", link, 0))
         try:
-            while os.read(reader, 4096):
-                between()
+            while written := os.read(reader, 4096):
+                between(written)
         finally:
             os.close(reader)
     finally:

@@ -110,7 +110,9 @@ def test_step_has_failed_where_the_memory_stays_with_another_process(
     ended = drive(running)
     running.stop()
     assert ended.status is StepStatus.FAILED
-    assert ended.detail.endswith(", but 1 process forked since still shows 400 MiB")
+    assert ended.detail.endswith(
+        ", but 1 process that kept its memory still runs, with 400 MiB"
+    )
 
 
 def test_no_signals_are_refused() -> None:

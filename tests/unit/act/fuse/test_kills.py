@@ -1,7 +1,7 @@
 """What shares the memory of a process that a fuse killed ends with it."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from signal import SIGKILL
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from ebpftrace.act.fuse.kills import FuseKills
 from ebpftrace.events import FuseBlown, FuseScope, ProcessKey, ProcessStarted, StartCause
 from ebpftrace.host import proc
+from ebpftrace.probe import Heir
 from tests.support.scripted_probe import ScriptedProbe
 
 S = 1_000_000_000
@@ -65,6 +66,41 @@ def test_process_that_is_left_with_the_memory_of_a_killed_one_is_killed(
     kills = FuseKills(ScriptedProbe(fuses=True))
     kills.killed(KILL, 0)
     kills.started(ProcessStarted(5, key_of(sharer), parent, how, "c", 7), seconds * S)
+    if killed:
+        assert sharer.wait(20) == -SIGKILL
+    else:
+        assert sharer.poll() is None
+
+
+class Found:
+    """A `HeirControl` that finds one process."""
+
+    def __init__(self, key: ProcessKey) -> None:
+        self.expected: list[tuple[ProcessKey, ...]] = []
+        self._key = key
+
+    def expect(self, keys: Collection[ProcessKey], number: int = 0) -> int:
+        self.expected.append(tuple(keys))
+        return 7
+
+    def heirs(self, number: int) -> list[Heir]:
+        assert number == 7
+        return [Heir(self._key, 0)]
+
+
+@pytest.mark.parametrize(("seconds", "killed"), [(1, True), (11, False)])
+def test_what_keeps_the_memory_still_is_killed_by_the_next_snapshots(
+    sharer: "subprocess.Popen[bytes]", seconds: int, killed: bool
+) -> None:
+    """Of thousands of sharers some are killed at a time."""
+    probe = ScriptedProbe(fuses=True)
+    probe.heirs = found = Found(key_of(sharer))
+    kills = FuseKills(probe)
+    kills.handle_snapshot(0)
+    kills.killed(KILL, 0)
+    assert found.expected == [(OWNER,)]
+    assert sharer.poll() is None
+    kills.handle_snapshot(seconds * S)
     if killed:
         assert sharer.wait(20) == -SIGKILL
     else:

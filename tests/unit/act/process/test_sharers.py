@@ -1,12 +1,13 @@
 """Sharers are identified before they are touched."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from ebpftrace.act.process.sharers import no_sharers, sharers_of
+from ebpftrace.act.process.sharers import kill_each, no_sharers, sharers_of
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 
@@ -30,6 +31,19 @@ def test_sharers_that_ended_or_must_not_be_touched_are_left_out(sleeper: Process
     found = [ended, key_of(os.getpid()), later, sleeper]
     targets = sharers_of([ended], lambda _keys: found)
     assert [target.key for target in targets] == [sleeper]
+
+
+def test_those_that_may_be_touched_are_killed() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        later = ProcessKey(process.pid, 1)
+        kill_each([key_of(os.getpid()), ProcessKey(1, 2), later])
+        assert process.poll() is None
+        kill_each([later, key_of(process.pid)])
+        assert process.wait() == -signal.SIGKILL
+
+
+def test_of_very_many_sharers_some_are_held_at_a_time(sleeper: ProcessKey) -> None:
+    assert len(sharers_of([sleeper], lambda _keys: [sleeper] * 1400)) == 128
 
 
 def test_without_keys_nothing_is_looked_for() -> None:
