@@ -7,33 +7,24 @@ incident, all are resumed.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from enum import Enum, auto
 
 from ebpftrace.act.breaker.breaker import Breaker
 from ebpftrace.act.breaker.create_incident import has_new_name
+from ebpftrace.act.fuse.blame import Blame, blame_for, own_blame
 from ebpftrace.act.fuse.controller import FuseController
 from ebpftrace.act.fuse.effects import find
 from ebpftrace.act.fuse.events import FuseEvent, UserCommand, UserCommandKind
-from ebpftrace.act.fuse.format import finding_of
+from ebpftrace.act.fuse.phases import IncidentPhase, IncidentPhases
 from ebpftrace.act.fuse.reports import FuseReports
 from ebpftrace.act.fuse.states import StoppedProcess, StopState
 from ebpftrace.act.incident.outcome import BreakerEvent
 from ebpftrace.act.policy.policy import Policy
-from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.events import FuseBlown, ProcessKey
 from ebpftrace.host.pidfd import is_alive
 from ebpftrace.ledger import KnownProcess, Snapshot
 from ebpftrace.units import NS_PER_SECOND
 
 _EXEC_NS = 2 * NS_PER_SECOND  # the record of an exec comes within this, or was lost
-
-
-class _Phase(Enum):
-    """Where the incident of a job with stopped processes is."""
-
-    RUNNING = auto()
-    TARGETS_ENDED = auto()  # the next snapshot resumes the other stopped processes
-    SUCCESSION = auto()  # they are resumed; a process that is stopped now is the next target
 
 
 class FuseIncidents:
@@ -58,7 +49,7 @@ class FuseIncidents:
         self._report, self._remark = report, remark
         self._reports = FuseReports(breaker, report_fuse, remark, clock)
         self._clock = clock
-        self._phases: dict[str, _Phase] = {}  # by job; empty when no incident has stops
+        self._phases = IncidentPhases()
         # These two are kept until no job has an incident.
         self._ended: set[ProcessKey] = set()
         self._targets: set[ProcessKey] = set()  # of incidents that a fuse started
@@ -69,7 +60,7 @@ class FuseIncidents:
     @property
     def needs_snapshot(self) -> bool:
         """Whether a stopped process waits for a snapshot, which is not to wait for its tick."""
-        ended = _Phase.TARGETS_ENDED in self._phases.values()
+        ended = self._phases.any(IncidentPhase.TARGETS_ENDED)
         return self._controller.has_unidentified or ended or self._retry
 
     def kernel_kill(
@@ -92,12 +83,12 @@ class FuseIncidents:
     def ended(self, key: ProcessKey) -> None:
         """A process has ended."""
         self._ended.add(key)
-        for job, phase in self._phases.items():
+        for job in self._phases:
             targets = self._breaker.targets_of(job)
-            if targets is None or key not in targets or phase is not _Phase.RUNNING:
+            if targets is None or key not in targets:
                 continue
-            if targets <= self._ended:
-                self._phases[job] = _Phase.TARGETS_ENDED
+            if self._phases.get(job) is IncidentPhase.RUNNING and targets <= self._ended:
+                self._phases.proceed(job, IncidentPhase.TARGETS_ENDED)
         self._reports.add(self._controller.ended(key, self._clock()))
 
     def executed(self, key: ProcessKey) -> None:
@@ -109,15 +100,15 @@ class FuseIncidents:
         self._snapshot, self._retry = snapshot, False
         self._reports.add(self._controller.identify(policies, snapshot))
         self._controller.target(self._targets)  # those that were stopped once more
-        for job, phase in list(self._phases.items()):
-            if phase is _Phase.TARGETS_ENDED:
-                self._phases[job] = _Phase.SUCCESSION
+        for job in self._phases:
+            if self._phases.get(job) is IncidentPhase.TARGETS_ENDED:
+                self._phases.proceed(job, IncidentPhase.SUCCESSION)
                 self._resume_job(job)
-            if self._phases[job] is _Phase.SUCCESSION and self._stopped_in(job):
+            if self._phases.get(job) is IncidentPhase.SUCCESSION and self._stopped_in(job):
                 self._report(self._breaker.conclude(job, "another stopped process is next"))
                 if self._breaker.targets_of(job) is None:
-                    del self._phases[job]
-        self._start_incidents(snapshot)
+                    self._phases.end(job)
+        self._start_incidents(policies, snapshot)
         self._reports.sum_up()
         self._controller.arm(policies, snapshot, self._breaker.budget_refusal)
         unlimited = self._controller.unlimited
@@ -128,9 +119,10 @@ class FuseIncidents:
     def after_actions(self) -> None:
         """Handle incidents that have ended: resume all, or let the next process have one."""
         for job in [job for job in self._phases if self._breaker.targets_of(job) is None]:
-            if self._phases.pop(job) is not _Phase.SUCCESSION:
+            if self._phases.get(job) is not IncidentPhase.SUCCESSION:
                 self._resume_job(job)
             self._retry |= bool(self._stopped_in(job))
+            self._phases.end(job)
         if not self._phases:
             self._ended.clear()
             self._targets.clear()
@@ -172,50 +164,62 @@ class FuseIncidents:
             name = f"{process.event.comm} {process.key.pid}"
             self._report(self._breaker.cancel(process.job, f"{name} is killed by hand"))
             if self._snapshot is not None:
-                self._start_incident([process], self._snapshot, only=True)
+                self._start_incident([process], self._snapshot, own_blame(process), only=True)
         self._report(self._breaker.kill_now(process.job, "killed by hand"))
 
     def _is_target(self, process: StoppedProcess) -> bool:
         return process.owner in (self._breaker.targets_of(process.job) or ())
 
-    def _start_incidents(self, snapshot: Snapshot) -> None:
-        """Start an incident in every job that has stopped processes and none yet."""
+    def _start_incidents(self, policies: Sequence[Policy], snapshot: Snapshot) -> None:
+        """Start an incident in every job that has stopped processes and none yet.
+
+        Where another job in the cgroup is to blame, they stay stopped until that one's ends.
+        """
         by_job: defaultdict[str, list[StoppedProcess]] = defaultdict(list)
         for process in self._controller.stopped:
             by_job[process.job].append(process)
         for job, processes in by_job.items():
             if job in self._phases:
                 continue
-            if self._breaker.targets_of(job) is not None:
-                self._phases[job] = _Phase.RUNNING  # started by a finding
-            elif (held_back := self._breaker.hold_back(_firing(processes[0]))) is not None:
+            about = blame_for(policies, snapshot, processes[0])
+            if about.job.key in self._phases:
+                continue
+            firing = about.firing(processes[0].event)
+            if self._breaker.targets_of(about.job.key) is not None:
+                self._phases.begin(about.job)  # started by a finding
+            elif (held_back := self._breaker.hold_back(firing)) is not None:
                 self._report(held_back)  # they stay stopped
             else:
-                self._start_incident(processes, snapshot)
+                self._start_incident(processes, snapshot, about)
 
     def _start_incident(
-        self, processes: list[StoppedProcess], snapshot: Snapshot, *, only: bool = False
+        self,
+        processes: list[StoppedProcess],
+        snapshot: Snapshot,
+        about: Blame,
+        *,
+        only: bool = False,
     ) -> None:
         """Start an incident for stopped processes of one job; resume them if it fails.
 
         With `only`, or at a bound of its own, it is about the first of them. Else the breaker
-        chooses by growth, among all processes of the job; where none stands out, it is about
-        the stopped process that holds most.
+        chooses by growth, among all processes of the job `about`; where none of its own job
+        stands out, it is about the stopped process that holds most.
         """
         first = largest = processes[0]
         candidates: list[FuseEvent | None] = [first.of_owner]
         if not (only or first.has_own_bound):
             largest = max(processes, key=lambda process: process.event.held_bytes)
-            candidates = [None, largest.of_owner]
+            candidates = [None, largest.of_owner] if about.job.key == first.job else [None]
         targets = None
         for target in candidates:
-            firing = _firing(first, target)
+            firing = about.firing(first.event, target)
             self._report(self._breaker.start_fuse_incident(firing, snapshot, by_hand=only))
-            targets = self._breaker.targets_of(first.job)
+            targets = self._breaker.targets_of(about.job.key)
             if targets is not None or self._controller.find(largest.key) is None:
                 break
         if targets is not None:
-            self._phases[first.job] = _Phase.RUNNING
+            self._phases.begin(about.job)
             self._targets |= targets
             self._controller.target(targets)
         elif _is_executing(largest, snapshot, self._clock()):
@@ -233,11 +237,7 @@ class FuseIncidents:
                 self.resume(process.key)
 
     def _stopped_in(self, job: str) -> list[StoppedProcess]:
-        return [process for process in self._controller.stopped if process.job == job]
-
-
-def _firing(stopped: StoppedProcess, target: FuseEvent | None = None) -> Firing:
-    return Firing(stopped.policy, (finding_of(stopped.event, target),), by_fuse=True)
+        return [it for it in self._controller.stopped if self._phases.has(job, it)]
 
 
 def _is_executing(process: StoppedProcess, snapshot: Snapshot, now_ns: int) -> bool:

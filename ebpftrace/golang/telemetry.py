@@ -12,7 +12,8 @@ MONITOR_BYTES = 32 * MIB
 arguments say. That of gopls 0.24 holds 8 MiB, as every small Go program does."""
 
 MONITORS_BYTES = 64 * MIB
-"""What those of one job hold together at most: while they hold more, none counts as one."""
+"""What those of one job hold together at most, with those of all CI runs in its cgroup, and in
+cgroups that its owner makes: while they hold more, none counts as one."""
 
 _ARGUMENT = "** telemetry **"
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from ebpftrace.counters import CgroupCounters, Usage
 from ebpftrace.events import ProcessKey, StartCause
-from ebpftrace.golang.telemetry import MONITORS_BYTES
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.growth import NEVER_NS
 from ebpftrace.ledger.held import charged_usage, held_bytes, nearest_room_bytes
@@ -130,6 +129,11 @@ class JobAccount:
         return JobState.GONE if self.gone else JobState.IDLE
 
     @property
+    def monitor_bytes(self) -> int:
+        """What its crash monitors hold together."""
+        return sum(one.own.held_bytes for one in self.processes.values() if one.role)
+
+    @property
     def place(self) -> tuple[int, bool]:
         """The id of its cgroup, and whether it has a process there."""
         return self.identity.cgroup_id, bool(self.processes)
@@ -166,7 +170,7 @@ class JobAccount:
         self._sample(now_ns, before_ns, usage, around.group)
         trend = self.history.trend
         steady = trend if trend.climb is None else Trend(room_bytes=trend.room_bytes)
-        roles = self._has_roles
+        roles = around.monitors_are_small
         processes = tuple(
             process.draw(now_ns, time_ns, before_ns, steady, has_role=roles)
             for process in self.by_size
@@ -197,12 +201,6 @@ class JobAccount:
                 self.update_peak_from(process)
             self.update_peaks()
             self._peaks_updated = True
-
-    @property
-    def _has_roles(self) -> bool:
-        """Whether its crash monitors are so small together that they may be called that."""
-        monitors = sum(one.own.held_bytes for one in self.by_size if one.role)
-        return monitors <= MONITORS_BYTES
 
     def _snapshot(
         self,

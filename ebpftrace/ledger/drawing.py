@@ -8,6 +8,7 @@ from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger.accounts import JobAccount
 from ebpftrace.ledger.register import JobRegister
 from ebpftrace.ledger.shared import (
+    Monitors,
     SharedCgroup,
     Surroundings,
     UsagesBelow,
@@ -34,6 +35,8 @@ class JobDrawing:
         self._by_cgroup: dict[int, list[JobAccount]] = {}
         self._shared: dict[int, SharedCgroup] = {}
         self._below = UsagesBelow(())
+        self._monitor_bytes: dict[JobAccount, int] = {}
+        self._monitors = Monitors(())
         self._above: dict[JobAccount, tuple[int, ...]] = {}  # cgroups with a limit above each
         self.usage = Usage()
         """Of all jobs."""
@@ -56,6 +59,7 @@ class JobDrawing:
                 self._shared[job.identity.cgroup_id],
                 self._jobs_below(job.cgroup),
                 self._below.of(job.identity),
+                self._monitors.are_small(job.identity),
             )
             usage = self._usages[job]
             if final and not job.processes:
@@ -85,6 +89,8 @@ class JobDrawing:
         self._places = {job: _place(job) for job in jobs}
         self._usages = {job: job.usage for job in jobs}
         self._above = {job: _limits_above(job) for job in jobs}
+        self._monitor_bytes = {job: job.monitor_bytes for job in jobs}
+        self._sum_monitors()
         self._by_cgroup = {}
         for job in jobs:
             self._by_cgroup.setdefault(job.identity.cgroup_id, []).append(job)
@@ -112,12 +118,24 @@ class JobDrawing:
             if self._below:
                 self._sum_below()
                 others = True
+        monitors = {job: job.monitor_bytes for job in moved}
+        if any(held != self._monitor_bytes[job] for job, held in monitors.items()):
+            before, self._monitor_bytes = self._monitors, self._monitor_bytes | monitors
+            self._sum_monitors()
+            affected.update(
+                (job, None) for job in self._jobs
+                if before.are_small(job.identity) != self._monitors.are_small(job.identity)
+            )  # fmt: skip
         above = {job: _limits_above(job) for job in moved}
         if any(above[job] != self._above[job] for job in moved):
             self._above |= above
             self._count_below()
             others = True
         return self._jobs if others else affected
+
+    def _sum_monitors(self) -> None:
+        held = self._monitor_bytes.items()
+        self._monitors = Monitors((job.identity, held_bytes) for job, held_bytes in held)
 
     def _sum_below(self) -> None:
         self._below = UsagesBelow((job.identity, usage) for job, usage in self._usages.items())

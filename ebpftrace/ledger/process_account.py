@@ -127,6 +127,7 @@ class ProcessAccount:
             drawn_ns=now_ns,
             state=ProcessState.FORKED if forked else ProcessState.RUNNING,
             role=role,
+            lost_role=role != self.role,
             curve=self.history.curve(),
             trend=trend,
             recent_growth_bytes=self.history.recent_growth_bytes,

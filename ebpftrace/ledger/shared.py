@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from ebpftrace.counters import CgroupCounters, Usage
+from ebpftrace.golang.telemetry import MONITORS_BYTES
 from ebpftrace.jobs.identity import JobIdentity
 
 
@@ -34,6 +35,8 @@ class Surroundings(NamedTuple):
     group: SharedCgroup  # all of its cgroup
     jobs_below: Mapping[int, int]  # as in JobSnapshot, and so the next
     usage_below: Usage
+    monitors_are_small: bool = True
+    """Whether the crash monitors there are so small together that they may be called that."""
 
 
 def shared_cgroups(usages: Iterable[tuple[tuple[int, bool], Usage]]) -> dict[int, SharedCgroup]:
@@ -84,6 +87,27 @@ class UsagesBelow:
     def of(self, job: JobIdentity) -> Usage:
         """Of the jobs below this one's cgroup."""
         return self._below.get(job.cgroup.rstrip("/"), _NOTHING) if self._below else _NOTHING
+
+
+class Monitors:
+    """What crash monitors hold together in each place, however many jobs that is.
+
+    A place is the part of a cgroup's path that a job cannot choose, with all that is below.
+    """
+
+    def __init__(self, monitors: Iterable[tuple[JobIdentity, int]]) -> None:
+        self._bytes: Counter[str] = Counter()
+        for job, held_bytes in monitors:
+            if held_bytes:
+                self._bytes[_place(job)] += held_bytes
+
+    def are_small(self, job: JobIdentity) -> bool:
+        """Whether those in its place may be called crash monitors."""
+        return self._bytes[_place(job)] <= MONITORS_BYTES if self._bytes else True
+
+
+def _place(job: JobIdentity) -> str:
+    return job.given_path or job.cgroup or str(job.cgroup_id)
 
 
 def total(usages: Iterable[Usage]) -> Usage:

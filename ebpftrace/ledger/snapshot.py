@@ -73,6 +73,7 @@ class ProcessSnapshot(Aging):
     age_ns: int
     state: ProcessState
     role: str = ""  # "telemetry": the crash monitor a Go tool starts of itself
+    lost_role: bool = False  # it would have one if all in its place were small together
     delays: Delays | None = None  # None: not asked for (`--delays`), or not read yet
     curve: Curve = Curve()  # of its own held bytes
     trend: Trend = NO_TREND  # of its own held bytes, with the room of its job

@@ -13,6 +13,7 @@ from tests.support.evaders import begin, calm, evading
 from tests.support.names import unique_comm
 from tests.support.process_state import until
 from tests.support.protection import Protection, protected_watch
+from tests.support.records import Record
 
 pytestmark = pytest.mark.kernel
 
@@ -26,6 +27,7 @@ grace = "0s"
 cooldown = "0s"
 capture = false
 """
+MONITORS_MIB, MONITORS_LIMIT_MIB = 12 * 31, 512  # each may be so large
 CLAIMS = ("claim", "child", "late")
 SHARERS = ("share", "orphan", "moved", "idle", "chain", "vfork")
 FILLERS = ("call", "mem", "poke", "uffd", "shared", "halted")
@@ -83,6 +85,40 @@ def test_evader_is_ended_and_the_calm_process_beside_it_is_not(
             protection.ends()
     assert step["status"] == "done"
     assert VICTIM not in {one["comm"] for one in of_type(watch, "step")}
+
+
+def test_monitors_of_invented_runs_are_ended_and_the_calm_process_beside_them_is_not(
+    tmp_path: Path,
+) -> None:
+    """It grows a little once they hold more than the bound, or were stopped there."""
+    fuse = 'fuse = { bound = "40%", of = "job" }\n'
+    with (
+        memory_cgroup(MONITORS_LIMIT_MIB << 20) as group,
+        calm(group, VICTIM, CALM_MIB) as victim,
+        watching(tmp_path, fuse, group) as protection,
+    ):
+        watch = protection.watch
+        with evading(group, "runs", str(MONITORS_MIB)) as evader:
+            watch.next_snapshot(SECONDS)
+            begin(evader)
+            watch.wait_for(lambda it: is_step("signal")(it) or held_by_runs(it), SECONDS)
+            watch.next_snapshot(SECONDS)
+            victim.do("map 1MiB")
+            victim.send("touch 1")
+            step = watch.wait_for(is_step("signal"), SECONDS)
+            victim.answer()  # it was resumed, if it was stopped
+            protection.works()
+            protection.ends()
+            assert victim.pid in group.pids()
+    assert (step["status"], step["job"]["kind"]) == ("done", "gitlab")
+    assert VICTIM not in {one["comm"] for one in of_type(watch, "step")}
+
+
+def held_by_runs(record: Record) -> bool:
+    """Whether a snapshot has invented CI runs with all that they are to hold."""
+    jobs = (job for job in record.get("jobs", ()) if job["kind"] == "gitlab")
+    held: int = sum(job["usage"]["anon_bytes"] for job in jobs)
+    return held >= MONITORS_MIB << 20
 
 
 def test_debugger_does_not_keep_a_killed_process_from_ending(tmp_path: Path) -> None:

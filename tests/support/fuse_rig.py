@@ -52,7 +52,7 @@ class ScriptedBreaker:
         self.by_hand.append(by_hand)
         self.firings.append(firing)
         if self.next_targets:
-            self.running[JOB.key] = self.next_targets.pop(0)
+            self.running[firing.finding.subject.job.key] = self.next_targets.pop(0)
         return ()
 
     def targets_of(self, job: str) -> frozenset[ProcessKey] | None:

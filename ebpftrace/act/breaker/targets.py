@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ebpftrace.act.breaker.judged_parts import judged_parts
 from ebpftrace.act.breaker.lazily_freed import spared
 from ebpftrace.act.breaker.shared_blame import (
+    MAX_GROUP,
     Parts,
     parent_with_descendants,
     same_name_group,
@@ -67,6 +68,9 @@ def select_targets(
         if judged is None:
             return "the process has ended"
         return spared(firing.finding, judged) or _one(job, judged, snapshot)
+    if firing.by_fuse and (monitors := _false_monitors(candidates)):
+        age_ns = max(_age_ns(member, snapshot) for member in monitors)
+        return TargetSelection(job, monitors[0], age_ns, others=monitors[1:])
     if firing.by_fuse and (fastest := _fastest_growing(job, candidates)) is not None:
         return _one(job, fastest, snapshot)
     return _largest_part(firing, snapshot, job, candidates)
@@ -128,6 +132,19 @@ def _largest_other(
     keys = {candidate.key for candidate in candidates}
     others = (process for process in job.processes if process.key not in keys)
     return max(others, key=lambda it: parts[it.key], default=None)
+
+
+def _false_monitors(candidates: Sequence[ProcessSnapshot]) -> tuple[ProcessSnapshot, ...]:
+    """What says that it is a crash monitor, if that holds more than all else together.
+
+    They may have grown between two snapshots, and be idle since.
+    """
+    monitors = sorted(
+        (it for it in candidates if it.lost_role), key=lambda it: -it.own.held_bytes
+    )
+    held = sum(it.own.held_bytes for it in monitors)
+    rest = sum(it.own.held_bytes for it in candidates) - held
+    return tuple(monitors[:MAX_GROUP]) if held > rest else ()
 
 
 def _fastest_growing(

@@ -3,6 +3,7 @@
  *   evade plain MIB   holds MIB
  *   evade claim MIB   the same, having executed itself with the arguments of a crash monitor
  *   evade child MIB   a child does so
+ *   evade runs MIB    12 children do so, each a part of MIB, and say they are of a CI run each
  *   evade forks MIB   that child's own children share MIB among them
  *   evade late MIB    writes the arguments over its own, later
  *   evade share MIB   a process that shares all its memory holds MIB
@@ -71,6 +72,23 @@ static int claim_in_child(const char *program, const char *mode, const char *mib
     if (fork() == 0)
         _exit(claim(program, mode, mib));
     return wait(NULL) < 0;
+}
+
+static int claim_in_runs(const char *program, size_t bytes)
+{
+    char part[32], run[32];
+
+    snprintf(part, sizeof part, "%zu", bytes / MIB / CHILDREN);
+    for (int n = 0; n < CHILDREN; n++) {
+        snprintf(run, sizeof run, "%d", n);
+        if (setenv("GITLAB_CI", "true", 1) || setenv("CI_PROJECT_PATH", "group/project", 1) ||
+            setenv("CI_JOB_NAME", "test", 1) ||
+            setenv("CI_SERVER_URL", "https://gitlab.example", 1) || setenv("CI_JOB_ID", run, 1))
+            return 1;
+        if (fork() == 0)
+            _exit(claim(program, "plain", part));
+    }
+    return wait(NULL) < 0 || pause();
 }
 
 struct sharer {
@@ -289,6 +307,8 @@ int main(int argc, char **argv)
         return claim(program, "plain", mib);
     if (!strcmp(mode, "child"))
         return claim_in_child(program, "plain", mib);
+    if (!strcmp(mode, "runs"))
+        return claim_in_runs(program, bytes);
     if (!strcmp(mode, "forks"))
         return claim_in_child(program, "parts", mib);
     if (!strcmp(mode, "parts"))

@@ -9,8 +9,9 @@ from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.act.fuse.states import StopState
 from ebpftrace.act.policy.fuse import Fuse
 from ebpftrace.events import FuseScope, ProcessKey
-from ebpftrace.ledger import KnownProcess
-from ebpftrace.units import GIB, NS_PER_SECOND
+from ebpftrace.judge.finding import Subject
+from ebpftrace.ledger import JobSnapshot, KnownProcess
+from ebpftrace.units import GIB, MIB, NS_PER_SECOND
 from tests.support import watches
 from tests.support.fuse_rig import (
     JOB,
@@ -122,6 +123,50 @@ def test_incident_that_a_finding_started_is_used(rig: FuseRig, keys: list[Proces
     assert rig.breaker.firings == []
     rig.end_incident()
     assert rig.holding.resumed == [keys[0]]
+
+
+def test_process_waits_for_the_incident_of_another_run_in_its_cgroup(
+    rig: FuseRig, keys: list[ProcessKey]
+) -> None:
+    """That one gained more; the process is resumed once the other one's has ended."""
+    calm, other, _ = keys
+    runs = [run("calm", calm), run("other", other, gained_bytes=GIB)]
+    rig.breaker.next_targets = [frozenset({other})]
+    for key in (calm, other):
+        rig.stop(key)
+    see(rig, *runs)
+    see(rig, *runs)
+    assert [it.finding.subject.job.name for it in rig.breaker.firings] == ["other"]
+    assert (rig.controller.state(other), rig.holding.resumed) == (StopState.TARGET, [])
+    rig.incidents.ended(other)
+    see(rig, runs[0])
+    assert rig.holding.resumed == [calm]
+
+
+def test_nothing_is_ended_in_the_place_of_another_run_s_process(
+    rig: FuseRig, keys: list[ProcessKey]
+) -> None:
+    """For want of budget, for example: the calm process is resumed."""
+    calm, other, _ = keys
+    rig.stop(calm)
+    see(rig, run("calm", calm), run("other", other, gained_bytes=GIB))
+    (firing,) = rig.breaker.firings
+    assert firing.finding.subject == Subject(watches.identity("other"))
+    assert rig.holding.resumed == [calm]
+
+
+def run(name: str, key: ProcessKey, gained_bytes: int = 0) -> JobSnapshot:
+    """One of several in a cgroup."""
+    process = watches.process(key.pid, 1200 * MIB)
+    process = replace(process, key=key, recent_growth_bytes=gained_bytes)
+    return watches.job(name, [process], limit=2 * GIB)
+
+
+def see(rig: FuseRig, *jobs: JobSnapshot) -> None:
+    rig.time.advance(0.5)
+    now = watches.snapshot(*jobs)._replace(monotonic_ns=rig.time.now_ns)
+    rig.incidents.handle_snapshot([POLICY], now)
+    rig.incidents.after_actions()
 
 
 def test_full_breaker_leaves_the_process_stopped_until_it_has_room(

@@ -1,15 +1,32 @@
 """The role of a process: what is never stopped or ended has to be small."""
 
+from collections.abc import Callable
+
 import pytest
 
 from ebpftrace.events import ProcessKey, ProcessRead, ProcessStarted, StartCause
+from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.units import NS_PER_SECOND
 from tests.support.scripted_ledger import ScriptedLedger, held, identity
 
 
 def roles(book: ScriptedLedger) -> dict[int, str]:
-    (job,) = book.snapshot().jobs
-    return {process.pid: process.role for process in job.processes if process.role}
+    processes = (process for job in book.snapshot().jobs for process in job.processes)
+    return {process.pid: process.role for process in processes if process.role}
+
+
+def run(number: int) -> JobIdentity:
+    """A CI run, one of several in a cgroup."""
+    return identity(f"run-{number}")
+
+
+def below(number: int) -> JobIdentity:
+    """The job of a cgroup that a user made below one of its own."""
+    return identity(cgroup_id=100 + number)._replace(given_path="/user")
+
+
+def apart(number: int) -> JobIdentity:
+    return identity(cgroup_id=100 + number)
 
 
 def test_role_is_lost_for_good_once_a_process_is_too_large_for_it() -> None:
@@ -36,6 +53,23 @@ def test_processes_with_a_role_are_small_together_as_well(monitors: int, keep: b
         book.start(pid, 8, role="telemetry")
     book.start(100, 500)
     assert bool(roles(book)) == keep
+
+
+@pytest.mark.parametrize(("job", "keep"), [(run, False), (below, False), (apart, True)])
+def test_roles_of_jobs_that_a_user_can_invent_are_bounded_together(
+    job: Callable[[int], JobIdentity], keep: bool
+) -> None:
+    book = ScriptedLedger()
+    for pid in range(1, 9):
+        book.start(pid, 8, job(pid), role="telemetry")
+    book.start(100, 500, job(100))
+    assert len(roles(book)) == 8
+    book.at += 1
+    book.start(9, 8, job(1), role="telemetry")  # the snapshots of the others were at rest
+    assert len(roles(book)) == (9 if keep else 0)
+    book.at += 1
+    book.exit(9)
+    assert len(roles(book)) == 8
 
 
 def test_group_that_is_small_again_has_its_roles_again() -> None:

@@ -253,3 +253,11 @@ def test_a_process_is_as_old_as_the_memory_that_its_ancestors_handed_on() -> Non
     found = selected([process(9, 40, memory_older_ns=60 * S)])
     assert isinstance(found, TargetSelection)
     assert found.age_ns >= 65 * S
+
+
+def test_fuse_ends_monitors_that_hold_more_than_all_else() -> None:
+    """They are too large together for crash monitors, and may be idle since."""
+    monitors = [process(number, 30, lost_role=True) for number in (11, 12, 13)]
+    calm = process(1, 80, comm="calm", recent_growth_bytes=MIB)
+    assert pids(selected([calm, *monitors], by_fuse=True)) == [11, 12, 13]
+    assert pids(selected([calm, *monitors[:2]], by_fuse=True)) == [1]
