@@ -23,6 +23,8 @@ from tests.support.patience import patient
 ADMIN = "admintoken"
 CONTROLLERS, SCHEDULER, KUBELET = "controllertoken", "schedulertoken", "kubelettoken"
 _SECONDS = patient(60.0)
+WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+"""Before a program that is to end with this process, whatever ends that."""
 
 
 def tool(name: str) -> Path:
@@ -77,8 +79,8 @@ class ControlPlane:
         """A program that ends with the control plane; its output is in NAME.log."""
         with (self._folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
-                start_new_session=True,
+                [*WITH_PARENT, *argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=self._folder, start_new_session=True,
             )  # fmt: skip
         self._stack.callback(_end, process)
         return process
@@ -187,6 +189,11 @@ def _free_ports(count: int) -> Iterator[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return iter([one.getsockname()[1] for one in sockets])
+
+
+def free_port() -> int:
+    """One of the loopback."""
+    return next(_free_ports(1))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

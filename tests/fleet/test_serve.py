@@ -11,14 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ebpftrace.kubernetes.account import ServiceAccount
 from tests.fleet.control_plane import ControlPlane
 from tests.fleet.objects import CONTAINER_ID, create_pod, delete_pod, report_oom
 from tests.fleet.proxy import Proxy
+from tests.fleet.serving import environment_of, events
 from tests.support.acting import policy
 from tests.support.cgroups import memory_cgroup
 from tests.support.serving import SECONDS, Serve
@@ -38,13 +37,6 @@ def serve(plane: ControlPlane, folder: Path, *options: str, port: int = 0) -> Se
     return Serve("--comm", NAME, "--kubernetes", *audit, *options, environment=environment)
 
 
-def environment_of(account: ServiceAccount) -> dict[str, str]:
-    return {
-        "KUBERNETES_SERVICE_HOST": account.host, "KUBERNETES_SERVICE_PORT": str(account.port),
-        "EBPFTRACE_SERVICE_ACCOUNT": str(account.folder), "NODE_NAME": account.node,
-    }  # fmt: skip
-
-
 def path_of(uid: str) -> str:
     return f"kubepods/burstable/pod{uid}/{CONTAINER_ID}"
 
@@ -53,12 +45,6 @@ def info(served: Serve) -> dict[str, str]:
     """The labels of the one job."""
     family = served.metrics().get("ebpftrace_job")
     return family.samples[0].labels if family and family.samples else {}
-
-
-def events(plane: ControlPlane, namespace: str) -> dict[str, dict[str, Any]]:
-    """By their reason."""
-    found = json.loads(plane.kubectl("get", "events", "-n", namespace, "-o", "json"))
-    return {str(one["reason"]): one for one in found["items"]}
 
 
 def until(ask: Callable[[], bool]) -> None:

@@ -15,6 +15,7 @@ MAX_WORKERS = 8
 _GROUPS = {
     # Each takes a minute or a processor; it runs beside all other tests.
     "heavy": ("e2e/gopls", "e2e/test_judgement_live.py", "e2e/test_thrash.py"),
+    "fleet": ("fleet",),  # one Kubernetes for all of them
     # A demo removes what one that was killed left behind.
     "demo": ("e2e/test_make.py", "kernel/test_demo_stage.py"),
 }
