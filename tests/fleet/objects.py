@@ -8,14 +8,19 @@ CONTAINER_ID = "ab" * 32
 
 
 def create_pod(
-    plane: ControlPlane, namespace: str, name: str, node: str = "n1", **metadata: Any
+    plane: ControlPlane,
+    namespace: str,
+    name: str,
+    node: str = "n1",
+    account: str = "default",
+    **metadata: Any,
 ) -> str:
     """A pod of a node; its uid."""
     made = plane.create(
         f"/api/v1/namespaces/{namespace}/pods",
         metadata={"name": name, **metadata},
         spec={
-            "nodeName": node, "terminationGracePeriodSeconds": 0,
+            "nodeName": node, "serviceAccountName": account, "terminationGracePeriodSeconds": 0,
             "containers": [{"name": "build", "image": "localhost/none:1",
                             "resources": {"limits": {"memory": "64Mi"}}}],
         },

@@ -85,17 +85,17 @@ def end_with_its_pod(plane: ControlPlane, namespace: str, of: Incident) -> threa
     return thread
 
 
-@pytest.mark.parametrize("by", ["eviction", "deletion"])
+@pytest.mark.parametrize("how", ["evict", "delete"])
 def test_the_pod_is_ended_and_its_process_waited_for(
-    plane: ControlPlane, namespace: str, pods: NodePods, tmp_path: Path, by: Any
+    plane: ControlPlane, namespace: str, pods: NodePods, tmp_path: Path, how: Any
 ) -> None:
     uid = create_pod(plane, namespace, "build")
     with incident(tmp_path, uid) as it:
         kubelet = end_with_its_pod(plane, namespace, it)
-        ended = act("pod", it, PodOptions(by))
+        ended = act("pod", it, PodOptions(how))
         kubelet.join()
     assert ended.status is StepStatus.DONE, ended
-    done = "evicted" if by == "eviction" else "deleted"
+    done = "evicted" if how == "evict" else "deleted"
     assert ended.detail == f"pod {namespace}/build is {done}, and the process has ended"
 
 
@@ -118,7 +118,7 @@ def test_a_pod_of_another_node_is_not_touched(
 ) -> None:
     uid = create_pod(plane, namespace, "build", node="n2")
     with incident(tmp_path, uid) as it:
-        ended: Ended = act("pod", it, PodOptions("deletion"))
+        ended: Ended = act("pod", it, PodOptions("delete"))
         annotated = act("annotate", it, AnnotateOptions())
     for one in (ended, annotated):
         assert one.status is StepStatus.FAILED

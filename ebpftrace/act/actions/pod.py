@@ -32,10 +32,10 @@ _LOOK_MS = 200
 class PodOptions:
     """The options of one step."""
 
-    by: Annotated[
-        Literal["eviction", "deletion"],
+    how: Annotated[
+        Literal["evict", "delete"],
         "an eviction is refused where a PodDisruptionBudget forbids it",
-    ] = "eviction"
+    ] = "evict"
     grace_ns: Annotated[
         int | None, "duration", "how long it may take to end; by default what the pod says"
     ] = None
@@ -84,7 +84,7 @@ def _end(uid: str, process: int, options: PodOptions, cancelled: Event) -> Ended
 
 def _ask(pods: "NodePods", pod: "FoundPod", options: PodOptions) -> str:
     seconds = None if options.grace_ns is None else -(-options.grace_ns // NS_PER_SECOND)
-    if options.by == "eviction":
+    if options.how == "evict":
         pods.evict(pod, seconds)
         return f"pod {pod.in_words} is evicted"
     pods.delete(pod, seconds)
