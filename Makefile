@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures watch test lint types share setup-vm test-vm test-vm-all test-trixie fleet-tools test-fleet vm-table vm-shell bench clean
+.PHONY: help setup demo pictures watch test lint types deb image share setup-vm test-vm test-vm-all test-trixie fleet-tools test-fleet vm-table vm-shell bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,12 @@ lint: setup ## ruff, its formatting, and spelling
 types: setup ## mypy, strict, and the import contract
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+deb: setup ## Build the Debian package into dist/
+	@scripts/deb
+
+image: setup ## Make the container image dist/ebpftrace-image.tar, no registry
+	@$(ROOT) scripts/image
 
 share: setup ## Write the man page and the completions into share/
 	@$(PYTHON) -m ebpftrace.cli.share share
