@@ -19,14 +19,20 @@ class JobSlots:
         self._most = most
         self._taken: dict[int, int] = {}  # by node of a path; 0 is the root
 
-    def has_room(self, path: Sequence[int]) -> bool:
-        """Whether this cgroup may have one more."""
-        return all(taken < most for taken, most in self._shares(_nodes(path)))
+    def has_room(self, path: Sequence[int], slots: int = 1) -> bool:
+        """Whether this cgroup may have so many more."""
+        return self.full_node(path, slots) is None
 
-    def take(self, path: Sequence[int]) -> None:
-        """One more for this cgroup, also where there is no room."""
+    def full_node(self, path: Sequence[int], slots: int = 1) -> int | None:
+        """The outermost node on the path that may not have so many more, 0 for the root."""
+        nodes = _nodes(path)
+        shares = zip(nodes, self._shares(nodes), strict=True)
+        return next((node for node, (taken, most) in shares if taken + slots > most), None)
+
+    def take(self, path: Sequence[int], slots: int = 1) -> None:
+        """So many more for this cgroup, also where there is no room."""
         for node in _nodes(path):
-            self._taken[node] = self._taken.get(node, 0) + 1
+            self._taken[node] = self._taken.get(node, 0) + slots
 
     def give_back(self, path: Sequence[int]) -> None:
         """One less for this cgroup, which has taken it."""

@@ -9,13 +9,14 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from ebpftrace.events import ProcessKey
+from ebpftrace.job_shares import nodes_of
 from ebpftrace.judge.finding import Finding
 from ebpftrace.kubernetes.pod import Pod, place_of
 from ebpftrace.ledger import JobSnapshot, JobState, ProcessSnapshot
 from ebpftrace.service.cluster import NO_PODS
 from ebpftrace.service.metrics.families import JOB_FAMILIES, PROCESS_FAMILIES
 from ebpftrace.service.metrics.rows import Rows, escaped, job_rows, process_rows, series_of
-from ebpftrace.service.metrics.shares import share_out
+from ebpftrace.service.metrics.shares import Demand, share_out
 from ebpftrace.service.metrics.tool import PageFacts, ToolCollector
 from ebpftrace.service.state import Published
 
@@ -95,14 +96,18 @@ class MetricsPage:
         self, published: Published, *, open_metrics: bool
     ) -> tuple[list[str], PageFacts]:
         lines = self._job_lines(published)
-        shares = share_out(
-            [one.series for one in lines],
-            [len(one.job.processes) for one in lines],
+        counts = share_out(
+            [
+                Demand(nodes_of(one.job.identity.cgroup), one.series, len(one.job.processes))
+                for one in lines
+            ],
             process_series=_PROCESS_SERIES,
             most=max(0, self._max_series - _TOOL_SERIES),
         )
-        shown = lines[: shares.jobs]
-        processes = list(self._process_rows(shown, shares.processes_each))
+        shares = [(one, count) for one, count in zip(lines, counts, strict=True)
+                  if count is not None]  # fmt: skip
+        shown = [one for one, _ in shares]
+        processes = list(self._process_rows(shares))
         parts: list[str] = []
         for families, rows in (
             (JOB_FAMILIES, [one.rows for one in shown]),
@@ -145,11 +150,14 @@ class MetricsPage:
         self._jobs = lines
         return sorted(lines.values(), key=lambda one: not one.findings)  # stable
 
-    def _process_rows(self, shown: list[_JobLines], most: int) -> Iterator[Rows]:
-        """Two with one pid, of which one has just ended, would be the same series twice."""
+    def _process_rows(self, shares: list[tuple[_JobLines, int]]) -> Iterator[Rows]:
+        """So many of each job.
+
+        Two with one pid, of which one has just ended, would be the same series twice.
+        """
         before, kept = self._processes, {}
         pids: set[int] = set()
-        for line in shown:
+        for line, most in shares:
             key = escaped(line.job.identity.key)
             for process in line.job.processes[:most]:
                 if process.pid in pids:

@@ -1,5 +1,7 @@
 """How long jobs that ended are kept."""
 
+from dataclasses import replace
+
 from ebpftrace.ledger import JobSnapshot, JobState, Snapshot
 from ebpftrace.service.ended import EndedJobs
 from ebpftrace.units import NS_PER_SECOND
@@ -46,6 +48,17 @@ def test_they_are_bounded_and_the_longest_ended_leave_first() -> None:
     for second in range(3):
         jobs = [watches.job(f"{second}-{n}", state=JobState.IDLE) for n in range(2000)]
         kept = ended.update(at(second, *jobs))
-    assert len(kept) == 4096
+    assert len(kept) == 3072  # three quarters of all, in one cgroup and below
     assert "/ci/0-0" not in kept
     assert "/ci/2-1999" in kept
+    assert ended.update(at(3, *jobs)) is kept
+
+
+def test_those_of_one_cgroup_take_no_place_of_those_beside_it() -> None:
+    ended, other = EndedJobs(KEEP_NS), watches.job("other", state=JobState.IDLE)
+    other = replace(other, identity=other.identity._replace(cgroup="/other"))
+    ended.update(at(0, other))
+    for second in range(5):
+        jobs = [watches.job(f"{second}-{n}", state=JobState.IDLE) for n in range(2000)]
+        kept = ended.update(at(second, *jobs))
+    assert "/ci/other" in kept

@@ -99,6 +99,20 @@ def test_jobs_with_findings_are_left_out_last() -> None:
     assert value(found, "ebpftrace_job_running", job_name="99") == 1
 
 
+def test_jobs_with_findings_leave_series_to_those_in_other_cgroups() -> None:
+    names = [f"hostile-{n}" for n in range(100)]
+    jobs = [watches.job(name, [watches.process(n + 1)]) for n, name in enumerate(names)]
+    subject = watches.finding().subject
+    findings = [
+        watches.finding(subject=subject._replace(job=watches.identity(name))) for name in names
+    ]
+    other = watches.job("other", [watches.process(999)])
+    other = replace(other, identity=other.identity._replace(cgroup="/other"))
+    found = families(published(*jobs, other, findings=tuple(findings)), most=700)
+    assert value(found, "ebpftrace_jobs_left_out") > 50
+    assert value(found, "ebpftrace_job_running", job_name="other") == 1
+
+
 def test_lines_of_what_did_not_change_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 

@@ -1,0 +1,53 @@
+"""One user's cgroups, each with a job, and the metrics of another user's job."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.build import flood_binary, named
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.delegation import delegated
+from tests.support.names import unique_comm
+from tests.support.serving import Serve
+from tests.support.workload import Workload
+
+pytestmark = pytest.mark.kernel
+
+SPILLER, OTHER = unique_comm(), unique_comm()
+CGROUPS, MOST_SERIES = 60, 500  # each job has some twenty
+
+
+@contextmanager
+def spilling(group: MemoryCgroup, folder: Path) -> Iterator[None]:
+    """Processes of one user, each in another cgroup, hold 8 MiB each."""
+    begin = delegated(group)
+    program = named(flood_binary(), SPILLER, folder)
+    argv = begin.inside([program, "spill", str(group.path), str(CGROUPS)])
+    process = subprocess.Popen(argv)
+    try:
+        yield
+    finally:
+        process.kill()
+        group.remove()
+        process.wait()
+
+
+def test_a_user_s_jobs_take_no_series_of_a_smaller_job_in_another_cgroup(
+    tmp_path: Path,
+) -> None:
+    """Only the largest have series where there are too many."""
+    options = ("--comm", SPILLER, "--comm", OTHER, "--max-series", str(MOST_SERIES))
+    with (
+        memory_cgroup() as spilled,
+        memory_cgroup() as group,
+        Serve(*options, "--no-history") as served,
+        Workload(OTHER, cgroup=group),
+        spilling(spilled, tmp_path),
+    ):
+        served.until(lambda: (served.value("ebpftrace_jobs_left_out") or 0) > CGROUPS // 2)
+        found = served.metrics()
+        names = {one.labels["job_name"] for one in found["ebpftrace_job_running"].samples}
+        assert group.name.strip("/") in names
