@@ -18,7 +18,7 @@ from ebpftrace.act.actions.support.heirs import Heirs
 from ebpftrace.act.actions.support.limit_outlook import LOOK_NS, LimitOutlook
 from ebpftrace.act.actions.support.orphans import orphans_of
 from ebpftrace.act.actions.support.running import Ended, Running, finished
-from ebpftrace.act.actions.support.tracers import end_tracers
+from ebpftrace.act.actions.support.tracers import Tracers
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import Target
@@ -84,6 +84,7 @@ class _Signaling:
     resume: Callable[[ProcessKey], None] | None = None
     find_sharers: FindSharers = no_sharers
     sharers: set[Target] = field(default_factory=set)
+    tracers: Tracers = field(default_factory=Tracers)
     sent: int = 0
     next_ns: int = 0
     began_ns: int = 0
@@ -144,17 +145,15 @@ class _Signaling:
                 return None
             self.looked_ns = now_ns
             if self._is_killed:
-                end_tracers(one.key for one in {*self.incident.targets, *self.sharers})
+                killed = {*self.incident.targets, *self.sharers}
+                self.tracers.end((it.key for it in killed), {it.given_path for it in killed})
             if self.sent == len(self.options.send) or not self.outlook.is_near(now_ns):
                 return None
             self.is_cut_short = True
         if self.sent == len(self.options.send):
             are = "are" if self.incident.other_targets else "is"
-            signals = ", ".join(self.options.send)
-            return Ended(
-                StepStatus.FAILED,
-                f"{self.incident.target_name} {are} still running after {signals}",
-            )
+            left = f"{self.incident.target_name} {are} still running"
+            return Ended(StepStatus.FAILED, f"{left} after {', '.join(self.options.send)}")
         name = self.options.send[self.sent]
         dump = _dump_of(self.incident.target.key.pid) if name == "QUIT" else ""
         # Found before every signal: once it has ended they have another parent.

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from ebpftrace.act.actions.support.tracers import end_tracers
+from ebpftrace.act.actions.support.tracers import Tracers
 from ebpftrace.act.process.sharers import kill_each
 from ebpftrace.events import FuseBlown, ProcessKey, ProcessStarted, StartCause
 from ebpftrace.probe import Probe
@@ -20,6 +20,7 @@ class FuseKills:
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
+        self._tracers = Tracers()
         self._number = 0  # of their memory; see `HeirControl`
         self._killed: deque[tuple[ProcessKey, int]] = deque(maxlen=_MOST_KILLS)
 
@@ -45,6 +46,6 @@ class FuseKills:
         recent = [key for key, at in self._killed if now_ns - at < _WITHIN_NS]
         if not recent:
             return
-        end_tracers(recent)
+        self._tracers.end(recent)
         if self._probe.heirs is not None:
             kill_each(heir.key for heir in self._probe.heirs.heirs(self._number))

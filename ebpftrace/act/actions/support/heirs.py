@@ -9,7 +9,7 @@ import signal
 from collections.abc import Collection
 from itertools import islice
 
-from ebpftrace.act.actions.support.tracers import end_tracers
+from ebpftrace.act.actions.support.tracers import Tracers
 from ebpftrace.act.process.identity import RefusedError, Target, identify
 from ebpftrace.act.process.pidfd_set import PidfdSet
 from ebpftrace.errors import GoneError
@@ -39,6 +39,7 @@ class Heirs:
         self._number = 0
         self._killed: dict[ProcessKey, None] = {}
         self._dying = PidfdSet()
+        self._tracers = Tracers()
         self._began_ns = 0
         self._left: list[Heir] = []
         self._is_over = control is None
@@ -76,7 +77,7 @@ class Heirs:
         self._began_ns = self._began_ns or now_ns
         self.due_ns = now_ns + _LOOK_NS
         if self._dying.alive() and now_ns < self._began_ns + _WITHIN_NS:
-            end_tracers(self._killed)
+            self._tracers.end(self._killed)
             return False
         heirs = self._found(ended)
         if not heirs or now_ns >= self._began_ns + _WITHIN_NS:

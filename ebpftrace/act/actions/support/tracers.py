@@ -6,52 +6,70 @@ Source: ptrace(2).
 """
 
 import re
-import signal
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from ebpftrace.act.process.identity import RefusedError, Target, identify
-from ebpftrace.act.process.pidfd_set import PidfdSet
-from ebpftrace.errors import EbpftraceError, GoneError
+from ebpftrace.act.process.identity import is_within
+from ebpftrace.act.process.sharers import kill_each
+from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
+from ebpftrace.host.cgroups import memory_cgroup
 from ebpftrace.host.reading.proc_file import matching_lines, proc_chunks
 from ebpftrace.host.reading.stuck import owner_of
 
 _IDS = re.compile(rb"^(Tgid|TracerPid):\t(\d{1,10})$", re.MULTILINE)
 _STATUS_LIMIT = 16 << 10
-_MOST = 64
-_MOST_THREADS = 64  # of a process; the others are looked at once these have ended
+_MOST = 64  # debuggers at a time
+_MOST_THREADS = 512  # of a process; the others are looked at once these have ended
 
 
-def tracers_of(keys: Iterable[ProcessKey]) -> tuple[Target, ...]:
-    """The debuggers that keep these, which were killed, from ending; and theirs in turn.
+class Tracers:
+    """Ends the debuggers that keep killed processes from ending, and theirs in turn.
 
-    Only those of the same user, which that user may signal anyway, and that may be touched.
+    A debugger may have another, and then does not end either: each call continues where the
+    call before was at its bound. Only those of the same user, which that user may signal
+    anyway, or of the same job, whatever their user; none that must not be touched.
     """
-    found: dict[int, Target] = {}
-    pids = [key.pid for key in keys if _is_there(key)]
-    for pid in pids:
-        for thread in islice(proc.threads(pid), _MOST_THREADS):
-            tracer = _tracer(thread)
-            owner = owner_of(tracer) if tracer and tracer not in found else None
-            stat = proc.read_stat(tracer) if owner and owner == owner_of(pid) else None
-            if stat is not None and len(found) < _MOST:
-                with suppress(GoneError, RefusedError):
-                    found[tracer] = identify(ProcessKey(tracer, stat.start_boottime_ns))
-                    pids.append(tracer)
-    return tuple(found.values())
+
+    def __init__(self) -> None:
+        self._left: list[ProcessKey] = []  # found by the last call, and not looked at yet
+
+    def end(self, keys: Iterable[ProcessKey], given_paths: Collection[str] = ()) -> None:
+        """Kill the debuggers of these, which were killed.
+
+        `given_paths` are the cgroups that were given to their job.
+        """
+        held = deque(key for key in (*self._left, *keys) if _is_there(key))
+        seen, found = set(held), 0
+        while held and found < _MOST:
+            for tracer in _tracers(held.popleft().pid, given_paths):
+                if tracer not in seen:
+                    seen.add(tracer)
+                    held.append(tracer)
+                    found += 1
+                    kill_each([tracer])
+        self._left = list(held)
 
 
-def end_tracers(keys: Iterable[ProcessKey]) -> None:
-    """Kill them."""
-    if tracers := tracers_of(keys):
-        processes = PidfdSet()
-        processes.add(tracers)
-        processes.send(signal.SIGKILL)
-        processes.close()
+def _tracers(pid: int, given_paths: Collection[str]) -> Iterator[ProcessKey]:
+    """The debuggers of one process, which are of its own job or user."""
+    for thread in islice(proc.threads(pid), _MOST_THREADS):
+        tracer = _tracer(thread)
+        stat = proc.read_stat(tracer) if tracer else None
+        if stat is not None and _is_of_same_job(tracer, pid, given_paths):
+            yield ProcessKey(tracer, stat.start_boottime_ns)
+
+
+def _is_of_same_job(tracer: int, pid: int, given_paths: Collection[str]) -> bool:
+    owner = owner_of(tracer)
+    if owner is None or owner == owner_of(pid):
+        return owner is not None
+    cgroup = memory_cgroup(tracer) or ""
+    return any(is_within(cgroup, path) for path in (*given_paths, memory_cgroup(pid) or ""))
 
 
 def _is_there(key: ProcessKey) -> bool:

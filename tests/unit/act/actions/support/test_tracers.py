@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ebpftrace.act.actions.support.tracers import end_tracers, tracers_of
+from ebpftrace.act.actions.support.tracers import Tracers
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.host.pidfd import is_alive
@@ -62,8 +62,7 @@ def test_debugger_that_keeps_a_killed_process_is_ended(
 ) -> None:
     os.kill(traced.pid, signal.SIGKILL)
     until(lambda: state_of(traced.pid) == "t")
-    assert [target.key.pid for target in tracers_of([traced])] == [debugger.pid]
-    end_tracers([traced])
+    Tracers().end([traced])
     assert debugger.wait() == -signal.SIGKILL
     until(lambda: not is_alive(traced))
 
@@ -71,16 +70,19 @@ def test_debugger_that_keeps_a_killed_process_is_ended(
 def test_debugger_of_a_process_that_runs_is_left_alone(
     debugger: "subprocess.Popen[str]", traced: ProcessKey
 ) -> None:
-    assert tracers_of([traced]) == ()
+    Tracers().end([traced])
     assert debugger.poll() is None
 
 
-def test_debugger_of_a_later_process_with_the_pid_is_left_alone(traced: ProcessKey) -> None:
+def test_debugger_of_a_later_process_with_the_pid_is_left_alone(
+    debugger: "subprocess.Popen[str]", traced: ProcessKey
+) -> None:
     os.kill(traced.pid, signal.SIGKILL)
     until(lambda: state_of(traced.pid) == "t")
     earlier = traced._replace(start_boottime_ns=traced.start_boottime_ns - 10**9)
-    assert tracers_of([earlier]) == ()
+    Tracers().end([earlier])
+    assert debugger.poll() is None
 
 
 def test_process_without_a_debugger_has_none() -> None:
-    assert tracers_of([key_of(os.getpid())]) == ()
+    Tracers().end([key_of(os.getpid())])
