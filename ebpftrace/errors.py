@@ -14,7 +14,8 @@
     ├── HistoryError         12   the file of past runs cannot be used
     ├── UntrustedError       13   another user could change a file that root obeys or writes
     ├── ListenError          14   `serve` cannot listen where it was asked to
-    └── PrometheusError      15   a Prometheus did not answer a query of `top`
+    ├── PrometheusError      15   a Prometheus did not answer a query of `top`
+    └── ExceededError        16   a command took more memory than `--max-increase` allows
 
 Ctrl-C and SIGTERM end a watch normally: exit code 0, after the summary. A reader that
 closes its pipe (`| head -1`) is no error either. `docs/exit-codes.md` lists all codes.
@@ -134,6 +135,13 @@ class PrometheusError(EbpftraceError):
 
     exit_code = 15
     summary = "no answer of Prometheus"
+
+
+class ExceededError(EbpftraceError):
+    """A command took more memory than `run --max-increase` allows."""
+
+    exit_code = 16
+    summary = "more memory than allowed"
 
 
 def error_types(base: type[EbpftraceError] = EbpftraceError) -> Iterator[type[EbpftraceError]]:

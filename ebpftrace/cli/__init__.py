@@ -15,6 +15,7 @@ from ebpftrace.errors import EbpftraceError, error_types
 
 _COMMANDS = {
     "watch": "watch",
+    "run": "run",
     "serve": "serve",
     "top": "top",
     "policy": "policy",

@@ -8,7 +8,14 @@ import click
 
 from ebpftrace.heap import LEAST_BYTES
 from ebpftrace.history.file import DEFAULT_FILE, VARIABLE
-from ebpftrace.units import NS_PER_SECOND, format_bytes, parse_bytes, parse_duration_ns
+from ebpftrace.units import (
+    MIB,
+    NS_PER_SECOND,
+    format_bytes,
+    parse_bytes,
+    parse_duration_ns,
+    parse_share,
+)
 
 _SHORTEST_NS = NS_PER_SECOND // 10
 _LARGEST_PID = 1 << 22  # PID_MAX_LIMIT, include/linux/threads.h
@@ -61,6 +68,37 @@ class Memory(click.ParamType[int]):
                 param, ctx,
             )  # fmt: skip
         return size
+
+
+class Limit(click.ParamType[int]):
+    """`512MiB` or `2GiB`, as bytes."""
+
+    name = "limit"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            size = parse_bytes(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if size < MIB:
+            self.fail(f"{value} is too little: at least 1MiB", param, ctx)
+        return size
+
+
+class Share(click.ParamType[float]):
+    """`10%`, as 0.1."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_share(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Size(click.ParamType[tuple[int, int]]):

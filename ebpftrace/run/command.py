@@ -1,0 +1,163 @@
+"""Starts the command, passes signals on, and ends as the command ended.
+
+The command is in our process group, so that the terminal treats it as if it were alone: it
+gets Ctrl-C and Ctrl-Z itself. What others send to us is passed on.
+Sources: signal(7), credentials(7), tty_ioctl(4).
+"""
+
+import contextlib
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+TIMED_OUT = 124
+"""The exit code of timeout(1)."""
+
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+_GRACE_SECONDS = 10.0
+_BY_TERMINAL = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN,
+                signal.SIGTTOU, signal.SIGWINCH}  # fmt: skip
+_STOPS = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
+_NOT_BLOCKED = {signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE,
+                signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGSYS}  # fmt: skip
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+
+class CommandEnd(NamedTuple):
+    """How the command ended: `signal` is 0 if by an exit code."""
+
+    code: int
+    signal: int
+    took_ns: int
+    timed_out: bool = False
+
+
+class Command:
+    """A started command. Its signals wait for `wait`, which has to be called."""
+
+    def __init__(
+        self, argv: Sequence[str], environment: Mapping[str, str], enter: Path | None
+    ) -> None:
+        """Start it, in the cgroup whose file `enter` takes a process.
+
+        OSError if that cannot be entered; a command that cannot be executed ends as in a
+        shell, with 127 or 126.
+        """
+        self._blocked = set(signal.valid_signals()) - _NOT_BLOCKED
+        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # which we may have been started without
+        self._began_ns = time.monotonic_ns()
+        procs = -1 if enter is None else os.open(enter, os.O_WRONLY | os.O_CLOEXEC)
+        said, tell = os.pipe2(os.O_CLOEXEC)
+        try:
+            self.pid = os.fork()
+            if self.pid == 0:
+                self._become(argv, environment, procs, tell)
+            os.close(tell)
+            tell = -1
+            refused = os.read(said, 16)
+        finally:
+            for fd in (procs, said, tell):
+                if fd >= 0:
+                    os.close(fd)
+        if refused:
+            os.waitpid(self.pid, 0)
+            raise OSError(int(refused), os.strerror(int(refused)), str(enter))
+
+    def wait(self, timeout_ns: int | None, kill: Callable[[], None]) -> CommandEnd:
+        """Until the command ends. After `timeout_ns` it gets SIGTERM, then `kill` is called."""
+        due = None if timeout_ns is None else self._began_ns + timeout_ns
+        timed_out = killed = False
+        while True:
+            ended = self._reaped()
+            if ended is not None:
+                took_ns = time.monotonic_ns() - self._began_ns
+                return CommandEnd(*ended, took_ns, timed_out)
+            left = None if due is None else (due - time.monotonic_ns()) / 1e9
+            if left is not None and left <= 0:
+                if not timed_out:
+                    timed_out, due = True, time.monotonic_ns() + int(_GRACE_SECONDS * 1e9)
+                    self._send(signal.SIGTERM)
+                    self._send(signal.SIGCONT)
+                elif not killed:
+                    killed, due = True, None
+                    kill()
+                    self._send(signal.SIGKILL)
+                continue
+            self._pass_on(left)
+
+    def _pass_on(self, seconds: float | None) -> None:
+        """Wait for a signal, `seconds` at most, and pass it on."""
+        if seconds is None:
+            got: signal.struct_siginfo | None = signal.sigwaitinfo(self._blocked)
+        else:
+            got = signal.sigtimedwait(self._blocked, seconds)
+        if got is None or got.si_signo == signal.SIGCHLD:
+            return
+        by_user = got.si_code <= 0  # SI_USER and the like; the kernel's own are above
+        if by_user or got.si_signo not in _BY_TERMINAL:
+            self._send(got.si_signo)
+
+    def _reaped(self) -> tuple[int, int] | None:
+        """(exit code, signal) if it has ended. If it was stopped by the terminal, so are we."""
+        while True:
+            pid, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
+            if pid == 0:
+                return None
+            if os.WIFSTOPPED(status):
+                if os.WSTOPSIG(status) in _STOPS:
+                    self._stop(os.WSTOPSIG(status))
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            return (code, 0) if code >= 0 else (128 - code, -code)
+
+    def _stop(self, number: int) -> None:
+        """Stop as the command did, so that a shell takes its terminal back."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+        os.kill(os.getpid(), number)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+        self._send(signal.SIGCONT)  # we were continued, perhaps alone
+
+    def _send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, number)
+
+    def _become(
+        self, argv: Sequence[str], environment: Mapping[str, str], procs: int, tell: int
+    ) -> NoReturn:
+        """In the child: enter the cgroup, and execute the command."""
+        try:
+            if procs >= 0:
+                try:
+                    os.write(procs, b"0")
+                except OSError as error:
+                    os.write(tell, str(error.errno).encode())
+                    os._exit(_NOT_EXECUTABLE)
+            for number in _IGNORED_BY_PYTHON:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+            os.execvpe(argv[0], list(argv), dict(environment))
+        except OSError as error:
+            code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+            os.write(2, f"ebpftrace: {argv[0]}: {error.strerror}\n".encode(errors="replace"))
+            os._exit(code)
+        finally:
+            os._exit(_NOT_EXECUTABLE)
+
+
+def end_as(end: CommandEnd) -> NoReturn:
+    """End this process as the command ended, so that a shell sees no difference."""
+    if end.timed_out:
+        os._exit(TIMED_OUT)
+    if end.signal:
+        _, most = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, most))  # the core is the command's
+        if end.signal not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(end.signal, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+        os.kill(os.getpid(), end.signal)
+    os._exit(end.code)

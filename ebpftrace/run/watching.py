@@ -1,0 +1,101 @@
+"""A watch of the command's cgroup, beside it: a process of its own, whose records are kept."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from ebpftrace.text import clean
+
+Record = dict[str, Any]
+
+_END_SECONDS = 5.0
+_MOST_EVENTS = 200
+_MOST_POINTS = 3600
+_MOST_LINE = 4 << 20
+_EVENTS = {"finding", "step", "outcome", "fuse", "oom_kill"}
+
+
+class WatchBeside:
+    """`ebpftrace watch` with these options. It ends at `end`, or when this process does.
+
+    `started` is set once it has taken its first snapshot, or has failed.
+    """
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self.started = threading.Event()
+        self.events: list[Record] = []
+        """Findings, steps, outcomes, fuses and OOM kills, as docs/jsonl.md has them."""
+
+        self.points: list[tuple[int, int]] = []
+        """(CLOCK_MONOTONIC ns, held bytes) of each snapshot."""
+
+        self.last: Record | None = None
+        """Its end, with all jobs and their peaks."""
+
+        self.cost: Record = {}
+        self.was_late = False
+        """Whether it was ended before it had begun."""
+
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
+        self._process = subprocess.Popen(
+            # -P: nothing is imported from the folder that the user is in.
+            [sys.executable, "-P", "-m", "ebpftrace", "watch", "--output", "jsonl", *options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr,
+            start_new_session=True,
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._read, name="watch", daemon=True)
+
+    def begin(self) -> None:
+        """Read its records, on a thread: call this when no process is forked any more."""
+        self._thread.start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._process.poll()
+
+    @property
+    def trouble(self) -> str:
+        """What it wrote to stderr, on one line."""
+        self._stderr.seek(0)
+        return clean(b" ".join(self._stderr.read(4096).split()), 400)
+
+    def end(self) -> None:
+        """End it and wait for its last record, unless it has not begun yet."""
+        begun = self.started.is_set() and self.exit_code is None
+        self.was_late = not begun and self.exit_code is None
+        self._process.send_signal(signal.SIGTERM if begun else signal.SIGKILL)
+        self._thread.join(_END_SECONDS)
+        if self._thread.is_alive():
+            self._process.kill()
+        self._process.wait()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        while line := self._process.stdout.readline(_MOST_LINE):
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue  # it was cut off
+            if isinstance(record, dict):
+                self._take(record)
+        self.started.set()
+
+    def _take(self, record: Record) -> None:
+        kind = record.get("type")
+        if kind in ("snapshot", "end"):
+            usage = record["usage"]
+            held = usage["anon_bytes"] + usage["shmem_bytes"] + usage["swap_bytes"]
+            self.cost = record["self"]
+            if len(self.points) < _MOST_POINTS:
+                self.points.append((record["monotonic_ns"], held))
+            if kind == "end":
+                self.last = record
+            self.started.set()
+        elif kind in _EVENTS and len(self.events) < _MOST_EVENTS:
+            self.events.append(record)

@@ -1,0 +1,197 @@
+"""What `ebpftrace run` says of a command that has ended, and what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.build import ROOT, exact_binary
+from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.delegation import as_user
+from tests.support.patience import patient
+
+pytestmark = pytest.mark.kernel
+
+SECONDS = patient(120.0)
+MIB = 1 << 20
+HOLDS = f"{exact_binary()}"
+
+
+def run(
+    group: MemoryCgroup, *words: str | Path, said: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`words` are the options and the command; `said` is its standard input."""
+    argv = [sys.executable, "-P", "-m", "ebpftrace", "run", *words]
+    return subprocess.run(
+        group.inside(argv), input=said, capture_output=True, text=True, timeout=SECONDS,
+        check=False, cwd=ROOT, env={**os.environ, "COLUMNS": "80", **environment},
+    )  # fmt: skip
+
+
+def said_by(done: subprocess.CompletedProcess[str]) -> str:
+    """On one line."""
+    assert "Traceback" not in done.stderr
+    assert all(len(line) <= 80 for line in done.stderr.splitlines())
+    return " ".join(done.stderr.split())
+
+
+def as_json(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def test_peak_and_its_holder_are_said_and_nothing_is_left(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    with memory_cgroup() as group:
+        # --require: the watch has begun before the command does.
+        options = ("--require", "--memory", "512MiB", "--json", file, "--")
+        done = run(group, *options, HOLDS, said="map 200MiB\ntouch 0\n")
+        assert list(group.path.glob("ebpftrace-run-*")) == []
+    assert done.returncode == 0, done.stderr
+    said = said_by(done)
+    found = as_json(file)
+    assert found["watched"] is True
+    assert found["limit_bytes"] == 512 * MIB
+    assert 200 * MIB <= found["peak_bytes"] < 204 * MIB
+    assert found["peak_holder"].startswith("exact-")
+    assert "held at most 20" in said
+    assert "of the limit of 512 MiB, most of it by exact" in said
+    assert "GOMEMLIMIT=460MiB was set" in said
+
+
+def test_end_by_the_oom_killer_is_explained_and_has_its_code(tmp_path: Path) -> None:
+    file = tmp_path / "summary.md"
+    with memory_cgroup() as group:
+        options = ("--require", "--memory", "64MiB", "--summary", file, "--")
+        done = run(group, *options, HOLDS, said="map 200MiB\ntouch 0\n")
+    assert done.returncode == -signal.SIGKILL
+    said = said_by(done)
+    assert "was ended by SIGKILL, from the OOM killer" in said
+    assert "The OOM killer ended a process (exact-" in said
+    assert file.read_text(encoding="utf-8").startswith("### \N{WARNING SIGN}")
+
+
+def test_fuse_ends_it_before_the_limit_with_evidence() -> None:
+    with memory_cgroup() as group:
+        options = ("--require", "--memory", "256MiB", "--fuse", "128MiB", "--")
+        done = run(group, *options, HOLDS, said="map 200MiB\ntouch 0\n")
+    said = said_by(done)
+    assert done.returncode in (-signal.SIGTERM, -signal.SIGKILL), said
+    assert "OOM killer" not in said
+    assert "exact" in said
+    evidence = said.partition("evidence: ")[2].split()[0]
+    assert Path(evidence).is_dir()
+
+
+def test_command_is_started_again_after_a_breach(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    script = f'if [ -e {tmp_path}/second ]; then exit 5; fi; touch {tmp_path}/second; exec "$0"'
+    options = ("--require", "--memory", "256MiB", "--fuse", "128MiB", "--restart", "1")
+    with memory_cgroup() as group:
+        done = run(group, *options, "--json", file, "--", "sh", "-c", script, HOLDS,
+                   said="map 200MiB\ntouch 0\n")  # fmt: skip
+    assert done.returncode == 5, done.stderr
+    assert as_json(file)["restarts"] == 1
+    assert "It was started again once." in said_by(done)
+
+
+def test_a_job_of_github_has_a_summary_and_an_annotation(tmp_path: Path) -> None:
+    summary = tmp_path / "summary"
+    summary.write_text("before\n")
+    with memory_cgroup() as group:
+        done = run(
+            group, "--require", "--memory", "64MiB", "--", HOLDS, said="map 200MiB\ntouch 0\n",
+            GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary),
+        )  # fmt: skip
+    text = summary.read_text(encoding="utf-8")
+    assert text.startswith("before\n### ")
+    assert done.stdout.count("\n") == 2  # the command's own answers
+    (annotation,) = [line for line in done.stderr.splitlines() if line.startswith("::")]
+    assert annotation.startswith("::error title=ebpftrace::the OOM killer ended exact")
+
+
+def test_what_runs_on_is_left_and_said_and_cleared_by_the_next_run() -> None:
+    with memory_cgroup() as group:
+        done = run(group, "--", "sh", "-c", "setsid sleep 100 >/dev/null 2>&1 </dev/null &")
+        assert done.returncode == 0
+        said = said_by(done)
+        assert "a process is left (" in said
+        (left,) = group.path.glob("ebpftrace-run-*")
+        (pid,) = (left / "cgroup.procs").read_text().split()
+        kept = Path(said.partition("; ")[2].split()[0])
+        assert kept.is_dir()
+        os.kill(int(pid), signal.SIGKILL)
+        while (left / "cgroup.procs").read_text():
+            time.sleep(0.02)
+        assert run(group, "--", "true").returncode == 0
+        assert not left.exists()
+    kept.rmdir()
+
+
+def test_command_has_a_folder_for_temporary_files_that_is_removed() -> None:
+    with memory_cgroup() as group:
+        done = run(
+            group, "--", "sh", "-c", 'echo $TMPDIR; touch "$TMPDIR/a"; ln -s / $TMPDIR/b'
+        )
+        assert not Path(done.stdout.strip()).exists()
+        same = run(
+            group, "--no-tmpdir", "--", "sh", "-c", "echo ${TMPDIR:-none}", TMPDIR="/tmp"
+        )
+        assert same.stdout == "/tmp\n"
+
+
+def test_more_than_in_the_run_before_is_a_failure_of_its_own(tmp_path: Path) -> None:
+    before = tmp_path / "before.json"
+    grown = ("--compare-with", before, "--max-increase", "10%", "--")
+    with memory_cgroup() as group:
+        small = "map 50MiB\ntouch 0\n"
+        assert (
+            run(group, "--require", "--json", before, "--", HOLDS, said=small).returncode == 0
+        )
+        assert run(group, "--require", *grown, HOLDS, said=small).returncode == 0
+        done = run(group, "--require", *grown, HOLDS, said="map 80MiB\ntouch 0\n")
+        assert done.returncode == 16
+        assert "more than in the run it is compared with" in said_by(done)
+        assert run(group, *grown, "sh", "-c", "exit 3").returncode == 3
+
+
+def test_ordinary_user_runs_the_command_and_is_told_what_is_missing() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        Path(home).chmod(0o777)
+        argv = [sys.executable, "-P", "-m", "ebpftrace", "run", "--memory", "64MiB", "--"]
+        done = subprocess.run(
+            as_user([*argv, "sh", "-c", "echo on; exit 3"]), capture_output=True, text=True,
+            timeout=SECONDS, check=False, cwd=home,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": home, "TMPDIR": home},
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (3, "on\n"), done.stderr
+        said = said_by(done)
+        assert "no memory cgroup of its own" in said
+        assert "--memory has no effect" in said
+        required = subprocess.run(
+            as_user([*argv[:-1], "--require", "--", "echo", "on"]), capture_output=True,
+            text=True, timeout=SECONDS, check=False, cwd=home,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert (required.returncode, required.stdout) == (1, "")
+        assert "without --require it runs all the same" in said_by(required)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [(("--memory", "12"), "too little"), (("--max-increase", "10%"), "--compare-with"),
+     (("--compare-with", "/nonexistent/file"), "No such file"), (("--timeout", "soon"), "soon"),
+     ((), "COMMAND")],
+)  # fmt: skip
+def test_wrong_usage_starts_nothing(options: tuple[str, ...], word: str) -> None:
+    with memory_cgroup() as group:
+        done = run(group, *options, *(["--", "echo", "on"] if options else []))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert word in done.stderr
