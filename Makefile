@@ -5,12 +5,13 @@ ARGS    ?=
 TESTS   ?= tests
 WORKERS ?= auto
 KERNEL  ?= 6.12
+PAGES   ?= 4
 
 PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures watch test lint types deb image share setup-vm test-vm test-vm-all test-trixie fleet-tools test-fleet vm-table vm-shell bench clean
+.PHONY: help setup demo pictures watch test lint types deb image share setup-vm test-vm test-vm-all test-vm-arm64 test-trixie fleet-tools test-fleet vm-table vm-shell bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +64,11 @@ test-vm: setup-vm ## Kernel and end-to-end tests, booted (KERNEL=6.12, TESTS=...
 
 test-vm-all: setup-vm ## the same on every kernel that Debian's archive offers
 	@$(ROOT) $(PYTHON) -m tests.vm --all -- \
+		$(filter-out tests,$(TESTS)) $(ARGS)
+
+test-vm-arm64: setup ## Some of them, emulated on arm64 (PAGES=4 or 16, in KiB)
+	@scripts/setup-vm --arm64
+	@$(ROOT) $(PYTHON) -m tests.vm --arch arm64 --pages $(PAGES) --kernel $(KERNEL) -- \
 		$(filter-out tests,$(TESTS)) $(ARGS)
 
 test-trixie: setup-vm ## The demo, some kernel tests in a bare Debian 13, this kernel

@@ -14,7 +14,7 @@ from ebpftrace.events import (
 )
 from ebpftrace.probe import Selection
 from ebpftrace.probe.loading import bpf
-from ebpftrace.units import MIB
+from ebpftrace.units import MIB, PAGE_SIZE
 from tests.support.cgroups import memory_cgroup
 from tests.support.names import COMM
 from tests.support.observer import Observer
@@ -91,11 +91,11 @@ def test_five_hundred_short_processes_are_reported_or_counted_as_lost() -> None:
 
 
 def test_ring_that_is_too_small_loses_records_but_no_process() -> None:
-    """4 KiB hold a handful of records; user space does not read until the end."""
-    observer = Observer(Selection(comms=(COMM,)), ring_bytes=4096)
+    """A page holds a handful of records; user space does not read until the end."""
+    observer = Observer(Selection(comms=(COMM,)), ring_bytes=PAGE_SIZE)
     try:
         with Workload(COMM) as workload:
-            children = [int(workload.do("fork")[0]) for _ in range(20)]
+            children = [int(workload.do("fork")[0]) for _ in range(PAGE_SIZE // 200)]
             observer.read()
             started = {event.key.pid for event in observer.all(ProcessStarted)}
             assert {workload.pid, *children} <= started

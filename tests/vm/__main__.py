@@ -15,7 +15,8 @@ from pathlib import Path
 
 import click
 
-from tests.vm import accel, kernels, machine, results, selection, skips
+from tests.vm import accel, flavours, kernels, machine, results, selection, skips
+from tests.vm.flavours import ARCHITECTURES, Flavour
 from tests.vm.lock import locked
 from tests.vm.paths import RESULTS
 from tests.vm.run import UnavailableError, VmError
@@ -38,6 +39,9 @@ export EBPFTRACE_REQUIRE_KERNEL=1 EBPFTRACE_TEST_PATIENCE=3
 @click.option(
     "--all", "everything", is_flag=True, help="The newest of every series that Debian has."
 )
+@click.option("--arch", type=click.Choice(ARCHITECTURES), default="amd64", show_default=True,
+              help="The machine's processor.")  # fmt: skip
+@click.option("--pages", default=4, show_default=True, help="Size of its pages, in KiB.")
 @click.option("--seconds", default=5400, show_default=True, help="Longest life of a machine.")
 @click.option("--systemd/--plain", default=True, help="Process 1. Default: systemd.")
 @click.option("--quick", is_flag=True, help="Only the tests that .ci/run has time for.")
@@ -46,6 +50,8 @@ export EBPFTRACE_REQUIRE_KERNEL=1 EBPFTRACE_TEST_PATIENCE=3
 def main(
     series: tuple[str, ...],
     everything: bool,
+    arch: str,
+    pages: int,
     seconds: int,
     systemd: bool,
     quick: bool,
@@ -58,15 +64,18 @@ def main(
     """
     whole = not quick and not pytest
     if not any(map(_names_tests, pytest)):
-        pytest = (*(selection.QUICK if quick else selection.ALL), *pytest)
+        pytest = (*selection.chosen(arch, quick=quick), *pytest)
     try:
-        if platform.machine() != "x86_64":
-            raise UnavailableError(f"its kernel is for x86_64, not {platform.machine()}")
+        flavour = flavours.flavour(arch, pages)
+        name, foreign = flavour.architecture.name, flavour.architecture.foreign
+        if not foreign and platform.machine() != name:
+            raise UnavailableError(f"its kernel is for {name}, not {platform.machine()}")
+        systemd = systemd and not foreign
         if shell:
-            kernel = kernels.fetch((*series, "6.12")[0])
+            kernel = kernels.fetch((*series, "6.12")[0], flavour)
             machine.interactive(kernel, _processor(kernel))
             return
-        takes = _takes(series or ("6.12",), everything)
+        takes = _takes(series or ("6.12",), everything, flavour)
     except UnavailableError as error:
         click.echo(f"vm: there is no machine to be had here: {error}", err=True)
         sys.exit(UNAVAILABLE)
@@ -95,21 +104,23 @@ def _names_tests(argument: str) -> bool:
 
 
 def _takes(
-    series: tuple[str, ...], everything: bool
+    series: tuple[str, ...], everything: bool, flavour: Flavour
 ) -> dict[str, Callable[[], kernels.Kernel]]:
     """How the kernel of each series is had: of all of them, the archive's newest."""
     if everything:
-        return {name: partial(kernels.take, one) for name, one in kernels.offers().items()}
-    return {name: partial(kernels.fetch, name) for name in series}
+        return {
+            name: partial(kernels.take, one) for name, one in kernels.offers(flavour).items()
+        }
+    return {name: partial(kernels.fetch, name, flavour) for name in series}
 
 
 def _tested(
     kernel: kernels.Kernel, seconds: int, pytest: tuple[str, ...], systemd: bool, whole: bool
 ) -> bool:
-    series = kernel.series
+    name = kernel.name
     command = _COMMAND.format(shlex.join(pytest))
-    folder: Path = RESULTS / series
-    with locked(RESULTS / f"{series}.lock", f"tests on {series}"):
+    folder: Path = RESULTS / name
+    with locked(RESULTS / f"{name}.lock", f"tests on {name}"):
         for _ in range(_BOOTS):
             shutil.rmtree(folder, ignore_errors=True)
             done = machine.boot(
@@ -122,17 +133,17 @@ def _tested(
             )
             if done.status is not None or not _emulator_died(done.log):
                 break
-            click.echo(f"vm: {series}: the emulator failed its kernel", err=True)
+            click.echo(f"vm: {name}: the emulator failed its kernel", err=True)
         if done.status is None:
-            click.echo(f"vm: {series} hung or died; its last words: {done.log}", err=True)
+            click.echo(f"vm: {name} hung or died; its last words: {done.log}", err=True)
         junit = folder / "junit.xml"
         if done.status is not None and junit.exists():
             results.keep(RESULTS / f"{kernel.release}.json", junit.read_text(), whole=whole)
         if done.status != 0:
             return False
-        skipped = skips.unexpected(junit.read_text(), series, systemd)
+        skipped = skips.unexpected(junit.read_text(), kernel.series, systemd)
     for test in skipped:
-        click.echo(f"vm: {series}: skipped, and need not have been: {test}", err=True)
+        click.echo(f"vm: {name}: skipped, and need not have been: {test}", err=True)
     return not skipped
 
 

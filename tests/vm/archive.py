@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.vm.flavours import AMD64, Architecture
 from tests.vm.paths import CACHE
 from tests.vm.run import UnavailableError, VmError, run
 
@@ -56,11 +57,13 @@ def unanswered() -> Iterator[None]:
 
 
 class Suite:
-    """One suite of the archive, e.g. `bookworm-backports`."""
+    """One suite of the archive, e.g. `bookworm-backports`, for one architecture."""
 
-    def __init__(self, suite: str) -> None:
+    def __init__(self, suite: str, architecture: Architecture = AMD64) -> None:
         self.suite = suite
-        self._folder = CACHE / "apt" / suite
+        self._architecture = architecture.debian
+        name = suite if architecture is AMD64 else f"{suite}-{architecture.debian}"
+        self._folder = CACHE / "apt" / name
         self._config = self._folder / "apt.conf"
 
     def update(self) -> None:
@@ -68,7 +71,8 @@ class Suite:
         GoneError where it has no such suite."""
         for folder in ("lists/partial", "cache/archives/partial"):
             (self._folder / folder).mkdir(parents=True, exist_ok=True)
-        sources = f"deb [signed-by={KEYRING}] {mirror(self.suite)} {self.suite} main\n"
+        options = f"arch={self._architecture} signed-by={KEYRING}"
+        sources = f"deb [{options}] {mirror(self.suite)} {self.suite} main\n"
         (self._folder / "sources.list").write_text(sources)
         (self._folder / "status").touch()
         self._config.write_text(
@@ -79,7 +83,8 @@ class Suite:
             f'Dir::State::lists "{self._folder}/lists";\n'
             f'Dir::State::status "{self._folder}/status";\n'
             f'Dir::Cache "{self._folder}/cache";\n'
-            'APT::Architecture "amd64";\n'
+            f'APT::Architecture "{self._architecture}";\n'
+            f'APT::Architectures "{self._architecture}";\n'
             'APT::Sandbox::User "root";\n'
             'Acquire::Languages "none";\n'
             # A suite that is kept but no longer renewed is still signed.

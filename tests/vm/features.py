@@ -8,14 +8,16 @@ from ebpftrace.probe import Selection
 from ebpftrace.probe.calls import CallTraceMethod, choose
 from ebpftrace.probe.kernel import KernelProbe
 from ebpftrace.probe.loading.btf import Btf
+from ebpftrace.units import KIB, PAGE_SIZE
 from tests.support.cgroups import memory_hierarchy
 
 
 def features() -> dict[str, object]:
-    """The release, the cgroup version, what each part uses, and what is remarked."""
+    """What the page in docs/ has of a kernel, and what the probe remarks."""
     probe = KernelProbe(Selection(comms=("e2e-none",)))
     try:
         return {
+            "page_kib": PAGE_SIZE // KIB,
             "release": platform.release(),
             "cgroups": memory_hierarchy()[1],
             "features": dict(probe.features),

@@ -2,11 +2,13 @@
 
 import gzip
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.vm import modules
 from tests.vm.archive import Suite
 from tests.vm.cache import kept
+from tests.vm.flavours import AMD64, Architecture
 from tests.vm.kernels import Kernel
 from tests.vm.paths import GUEST
 from tests.vm.run import run
@@ -19,7 +21,9 @@ def make(kernel: Kernel, path: Path) -> None:
     entries: list[tuple[str, int, bytes]] = [
         (folder, 0o040755, b"") for folder in ("bin", "dev", "proc", "sys", "root", "modules")
     ]
-    entries.append(("bin/busybox", 0o100755, _busybox().read_bytes()))
+    entries.append(
+        ("bin/busybox", 0o100755, _busybox(kernel.flavour.architecture).read_bytes())
+    )
     entries += [(f"bin/{name}", 0o120777, b"busybox") for name in _APPLETS]
     entries += [
         (f"modules/{number:02d}.ko", 0o100644, data)
@@ -31,13 +35,14 @@ def make(kernel: Kernel, path: Path) -> None:
             file.write(part)
 
 
-def _busybox() -> Path:
+def _busybox(architecture: Architecture) -> Path:
     """busybox-static, from the stable suite; kept."""
-    return kept("tools", "busybox", _fetch_busybox) / "bin" / "busybox"
+    name = "busybox" if architecture is AMD64 else f"busybox-{architecture.debian}"
+    return kept("tools", name, partial(_fetch_busybox, architecture)) / "bin" / "busybox"
 
 
-def _fetch_busybox(folder: Path) -> None:
-    suite = Suite("bookworm")
+def _fetch_busybox(architecture: Architecture, folder: Path) -> None:
+    suite = Suite("bookworm", architecture)
     suite.update()
     run(["dpkg-deb", "-x", suite.download("busybox-static", folder), folder])
 

@@ -1,4 +1,4 @@
-"""Debian's cloud kernels: fetched and unpacked, never installed."""
+"""Debian's kernels: fetched and unpacked, never installed."""
 
 import re
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.vm.archive import GoneError, Suite
 from tests.vm.cache import kept
+from tests.vm.flavours import CLOUD, Flavour
 from tests.vm.paths import CACHE
 from tests.vm.run import VmError, run
 
@@ -23,7 +24,6 @@ SUITES = (
 backports and security. Of two that have one series, the later
 here is asked: 6.12 is the stable kernel of trixie, not its backport."""
 
-_META = "linux-image-cloud-amd64"
 _IMAGE = re.compile(r"linux-image-((\d+\.\d+)\.\S+)")
 _PARTS = re.compile(r"linux-(image|binary|modules|base)-\d[^:]*")
 _KEPT = 10
@@ -36,6 +36,7 @@ class Offer:
     series: str
     release: str
     suite: str
+    flavour: Flavour = CLOUD
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class Kernel:
     series: str
     release: str
     folder: Path
+    flavour: Flavour = CLOUD
+
+    @property
+    def name(self) -> str:
+        """What its results are kept by."""
+        return self.series if self.flavour is CLOUD else f"{self.series}-{self.flavour.name}"
 
     @property
     def image(self) -> Path:
@@ -58,7 +65,7 @@ class Kernel:
         return _modules(self.folder) / self.release
 
 
-def offers() -> dict[str, Offer]:
+def offers(flavour: Flavour = CLOUD) -> dict[str, Offer]:
     """The newest kernel of every series that the archive has now, the oldest series first.
 
     A suite that is gone is left out, and that is said. UnavailableError where the archive does
@@ -66,16 +73,16 @@ def offers() -> dict[str, Offer]:
     """
     found: dict[str, Offer] = {}
     for name in SUITES:
-        suite = Suite(name)
+        suite = Suite(name, flavour.architecture)
         try:
             suite.update()
-            packages = suite.depends(_META)
+            packages = suite.depends(f"linux-image-{flavour.name}")
         except GoneError as error:
             print(f"vm: left out: {error}", file=sys.stderr, flush=True)
             continue
         for package in packages:
             if match := _IMAGE.fullmatch(package):
-                found[match[2]] = Offer(match[2], match[1], name)
+                found[match[2]] = Offer(match[2], match[1], name, flavour)
     if not found:
         raise VmError(f"none of these has a kernel: {', '.join(SUITES)}")
     return {series: found[series] for series in sorted(found, key=in_order)}
@@ -86,30 +93,32 @@ def in_order(series: str) -> tuple[int, ...]:
     return tuple(map(int, series.split(".")))
 
 
-def fetch(series: str) -> Kernel:
+def fetch(series: str, flavour: Flavour = CLOUD) -> Kernel:
     """The kernel of a series: the one used last of those that are kept, else the archive's
     newest.
 
     VmError where the archive has none of it.
     """
-    there = (CACHE / "kernels").glob(f"{series}.*")
+    there = (CACHE / "kernels").glob(f"{series}.*-{flavour.name}")
     used = sorted(there, key=lambda folder: folder.stat().st_mtime)
     if used:
-        return Kernel(series, used[-1].name, used[-1])
-    found = offers()
+        return Kernel(series, used[-1].name, used[-1], flavour)
+    found = offers(flavour)
     if series not in found:
-        raise VmError(f"Debian has no kernel {series} now; it has {', '.join(found)}")
+        raise VmError(
+            f"Debian has no {flavour.name} kernel {series} now; it has {', '.join(found)}"
+        )
     return take(found[series])
 
 
 def take(offer: Offer) -> Kernel:
     """That very kernel, from the archive if it is not kept."""
     folder = kept("kernels", offer.release, partial(_unpack, offer), most=_KEPT)
-    return Kernel(offer.series, offer.release, folder)
+    return Kernel(offer.series, offer.release, folder, offer.flavour)
 
 
 def _unpack(offer: Offer, folder: Path) -> None:
-    suite = Suite(offer.suite)
+    suite = Suite(offer.suite, offer.flavour.architecture)
     suite.update()
     waiting = [f"linux-image-{offer.release}"]
     seen: set[str] = set()

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.vm import accel, initrd, tree
-from tests.vm.image import image
+from tests.vm.flavours import ARM64
+from tests.vm.foreign import image_of
 from tests.vm.kernels import Kernel
 from tests.vm.run import UnavailableError
 
@@ -43,7 +44,7 @@ def boot(
     """
     results.mkdir(parents=True, exist_ok=True)
     log = results / "serial.log"
-    append = "console=ttyS0 loglevel=3 panic=-1 oops=panic vm.tests"
+    append = f"console={_console(kernel)} loglevel=3 panic=-1 oops=panic vm.tests"
     append += f" {_SYSTEMD}" if systemd else ""
     with tempfile.TemporaryDirectory(dir=results) as folder:
         disks = _disks(kernel, Path(folder), command)
@@ -67,6 +68,8 @@ def processor(
             )
         return trial.status == 0
 
+    if kernel.flavour.architecture is ARM64:
+        return accel.ARM64
     return accel.processor(boots, kernel.series)
 
 
@@ -76,8 +79,10 @@ def interactive(kernel: Kernel, processor: Sequence[str]) -> None:
     It is the machine that Vagrant makes: systemd, and a gopls that is running. Ctrl-A X ends
     QEMU; Ctrl-C goes to the shell.
     """
-    shell = "cd /opt/ebpftrace; setsid -c bash -i </dev/ttyS0 >/dev/ttyS0 2>&1"
-    append = f"console=ttyS0 quiet panic=-1 {_SYSTEMD}"
+    console = _console(kernel)
+    shell = f"cd /opt/ebpftrace; setsid -c bash -i </dev/{console} >/dev/{console} 2>&1"
+    append = f"console={console} quiet panic=-1"
+    append += "" if kernel.flavour.architecture.foreign else f" {_SYSTEMD}"
     with tempfile.TemporaryDirectory() as folder:
         disks = _disks(kernel, Path(folder), shell)
         argv = _argv(kernel, processor, append, disks)
@@ -91,6 +96,10 @@ class _Disks:
     initrd: Path
     tree: Path
     results: Path
+
+
+def _console(kernel: Kernel) -> str:
+    return kernel.flavour.architecture.console
 
 
 def _disks(kernel: Kernel, folder: Path, command: str) -> _Disks:
@@ -107,10 +116,10 @@ def _argv(kernel: Kernel, processor: Sequence[str], append: str, disks: _Disks) 
 
     return [
         "nice", "-n", "5",
-        "qemu-system-x86_64", *processor, "-m", MEMORY,
+        *kernel.flavour.architecture.qemu, *processor, "-m", MEMORY,
         "-nographic", "-no-reboot", "-nodefaults",
         "-kernel", str(kernel.image), "-initrd", str(disks.initrd), "-append", append,
-        *drive(image(), ",snapshot=on"),
+        *drive(image_of(kernel.flavour.architecture), ",snapshot=on"),
         *drive(disks.tree, ",readonly=on"),
         *drive(disks.results),
         "-device", "virtio-rng-pci",

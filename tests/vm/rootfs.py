@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from tests.vm import tree
 from tests.vm.archive import mirror, unanswered
+from tests.vm.flavours import Architecture
 from tests.vm.paths import ROOT
 from tests.vm.run import run
 
@@ -28,6 +29,8 @@ fi
 shift 2
 exec chroot "$@"
 """
+# dpkg-deb -x would put a directory in place of the link /lib.
+_UNPACK = 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"'
 
 
 def debootstrap(folder: Path, suite: str, packages: Sequence[str]) -> None:
@@ -39,6 +42,30 @@ def debootstrap(folder: Path, suite: str, packages: Sequence[str]) -> None:
         )
     for archive in (folder / "var/cache/apt/archives").glob("*.deb"):
         archive.unlink()
+
+
+def unpack(
+    folder: Path, suite: str, packages: Sequence[str], architecture: Architecture
+) -> None:
+    """The files of a minimal Debian with these packages besides, of which none is configured.
+
+    For an architecture whose programs cannot run here.
+    """
+    with unanswered():
+        run(
+            [
+                "debootstrap", f"--arch={architecture.debian}", "--download-only",
+                "--variant=minbase", f"--include={','.join(packages)}", suite, folder,
+                mirror(suite),
+            ]
+        )  # fmt: skip
+    for name in ("bin", "lib", "sbin"):
+        (folder / "usr" / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(f"usr/{name}")
+    for archive in (folder / "var/cache/apt/archives").glob("*.deb"):
+        run(["sh", "-ec", _UNPACK, "sh", archive, folder])
+        archive.unlink()
+    shutil.rmtree(folder / "debootstrap")
 
 
 def copy_tree(home: Path) -> None:

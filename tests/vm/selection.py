@@ -24,6 +24,18 @@ QUICK = (
 )
 """For .ci/run: what the host most likely lacks, v2, systemd, fentry and kprobes."""
 
+ARM64 = (
+    "tests/kernel/test_programs.py",
+    "tests/kernel/test_lifecycle.py",
+    "tests/kernel/test_mappings.py",
+    "tests/kernel/test_memory.py",
+    "tests/kernel/test_watchdog.py",
+    "tests/kernel/test_losses.py",
+    "tests/kernel/fuse/test_stop.py",
+    "tests/e2e/test_watch.py",
+)
+"""Emulated on another processor, all of them would take hours."""
+
 LEFT_OUT = {
     "tests/e2e/test_ci.py": "a clone and its CI",
     "tests/e2e/test_docs.py": "the documents, which no kernel changes",
@@ -46,3 +58,10 @@ ALL = (
     "tests/unit/vm/test_vagrant.py",
     *(f"--ignore={path}" for path in LEFT_OUT),
 )
+
+
+def chosen(architecture: str, *, quick: bool) -> tuple[str, ...]:
+    """Pytest's arguments for the machines of Debian's name for an architecture."""
+    if architecture == "arm64":
+        return ARM64
+    return QUICK if quick else ALL

@@ -17,22 +17,24 @@ from tests.vm.results import by_file, known_of
 from tests.vm.selection import LEFT_OUT
 
 PAGE = ROOT / "docs" / "kernels.md"
-_SERIES = re.compile(r"\d+\.\d+")
+_FOLDER = re.compile(r"(\d+\.\d+)(-.+)?")
+_SECTION = r"^## {}\n.*?(?=^## )"
 _FALLBACKS = Path(__file__).parent / "fallbacks.md"
 
 _INTRODUCTION = """\
 # Kernels
 
 Cloud kernels of Debian's suites (`SUITES` of `tests/vm/kernels.py`), each the newest of its
-series when it was fetched, booted under QEMU with systemd, with the kernel and end-to-end
-tests run inside (`tests/vm/selection.py`). A series without a column was not run on the tree
-as it is. This page is made by `make vm-table` from what `make test-vm` left behind; do not
-edit it.
+series when it was fetched, booted under QEMU, with the kernel and end-to-end tests run inside
+(`tests/vm/selection.py`). A series without a column was not run on the tree as it is. This
+page is made by `make vm-table` from what `make test-vm` left behind; do not edit it. The table
+of a processor stays as it is while there are no results for it.
 
     make test-vm KERNEL=6.1                   # one kernel
     make test-vm TESTS=tests/kernel/test_memory.py
     make test-vm ARGS=-x                      # the rest goes to pytest
     make test-vm-all vm-table                 # all of them, and this page
+    make test-vm-arm64 KERNEL=6.12            # an arm64 machine, PAGES=16 for larger pages
     make vm-shell                             # a root shell inside
 
 The first run fetches a few hundred MB of packages and makes an image of a Debian 12 with
@@ -42,8 +44,21 @@ of tests that were run again by name, the last run counts here.
 Only a trial boot makes it use KVM; else processors are emulated.
 
 What a kernel offers is read from its types (BTF) or found out by trying, never from its
-version.
+version. Mapping calls are counted by the first of fentry, kprobe and syscall tracepoints that
+works.
 """
+
+_PROCESSORS = {
+    "x86-64": "Booted with systemd, in the machine that `vagrant/provision.sh` makes.",
+    "aarch64": """\
+Emulated on x86-64, which is slow: a part of the tests, named in `tests/vm/selection.py`. The
+root file system is an arm64 Debian 12 of debootstrap whose packages were unpacked and not
+configured, so that process 1 is `tests/vm/guest/plain-init` and not systemd. Debian's archive
+has arm64 kernels with pages of 4 and of 16 KiB, none with 64 KiB. The wheel is the same as
+on x86-64: it is pure Python, and the programs are compiled on the node or by `ebpftrace
+compile`.""",
+}
+"""The headings, and what stands below each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,11 @@ class Column:
     remarks: list[str]
     means: list[str]
     outcomes: dict[str, Counter[str]]
+    page_kib: int = 4
+
+    @property
+    def processor(self) -> str:
+        return "aarch64" if "arm64" in self.release else "x86-64"
 
 
 def read(folder: Path) -> Column:
@@ -65,30 +85,20 @@ def read(folder: Path) -> Column:
     return Column(**found, outcomes=by_file(known))
 
 
-def page(columns: list[Column]) -> str:
-    """The page, in Markdown."""
-    rows = [["", *(f"**{column.release}**" for column in columns)]]
-    rows.append(["cgroups", *(f"v{column.cgroups}" for column in columns)])
-    for name in columns[0].features:
-        if name != "mapping calls":  # the default; the row below has what is possible
-            rows.append([name, *(column.features.get(name, "—") for column in columns)])
-    rows.append(["mapping calls by", *(", ".join(column.means) for column in columns)])
-    for file in sorted({file for column in columns for file in column.outcomes}):
-        rows.append([f"`{file}`", *(_counts(column.outcomes.get(file)) for column in columns)])
-    remarks = [
-        f"- {column.release}: {remark}." for column in columns for remark in column.remarks
-    ]
+def page(columns: list[Column], before: str = "") -> str:
+    """The page, in Markdown. What has no columns is taken from the page `before`."""
+    sections = []
+    for heading, about in _PROCESSORS.items():
+        there = [column for column in columns if column.processor == heading]
+        if there:
+            sections += [f"## {heading}", "", about, "", *_section(there), ""]
+        elif kept := re.search(_SECTION.format(heading), before, re.DOTALL | re.MULTILINE):
+            sections += [kept[0].rstrip("\n"), ""]
     return "\n".join(
         [
             _INTRODUCTION,
-            *_table(rows),
-            "",
-            "Mapping calls are counted by the first of fentry, kprobe and syscall "
-            "tracepoints that works.",
-            *(["", "What the probe remarks of its own accord:", ""] if remarks else []),
-            *remarks,
-            "",
-            "Not tried in machines:",
+            *sections,
+            "## Not tried in machines",
             "",
             *(f"- `{path}`: {about};" for path, about in LEFT_OUT.items()),
             "- nothing else of `tests/kernel` and `tests/e2e`.",
@@ -100,6 +110,23 @@ def page(columns: list[Column]) -> str:
             "",
         ]
     )
+
+
+def _section(columns: list[Column]) -> list[str]:
+    rows = [["", *(f"**{column.release}**" for column in columns)]]
+    rows.append(["pages", *(f"{column.page_kib} KiB" for column in columns)])
+    rows.append(["cgroups", *(f"v{column.cgroups}" for column in columns)])
+    for name in columns[0].features:
+        if name != "mapping calls":  # the default; the row below has what is possible
+            rows.append([name, *(column.features.get(name, "—") for column in columns)])
+    rows.append(["mapping calls by", *(", ".join(column.means) for column in columns)])
+    for file in sorted({file for column in columns for file in column.outcomes}):
+        rows.append([f"`{file}`", *(_counts(column.outcomes.get(file)) for column in columns)])
+    remarks = [
+        f"- {column.release}: {remark}." for column in columns for remark in column.remarks
+    ]
+    said = ["", "What the probe remarks of its own accord:", ""] if remarks else []
+    return [*_table(rows), *said, *remarks]
 
 
 def _counts(counts: Counter[str] | None) -> str:
@@ -119,16 +146,20 @@ def _table(rows: list[list[str]]) -> list[str]:
 
 def main() -> int:
     columns = []
-    there = [path.name for path in RESULTS.glob("*") if _SERIES.fullmatch(path.name)]
-    for series in sorted(there, key=in_order):
+    there = [
+        (in_order(match[1]), match[0])
+        for path in RESULTS.glob("*")
+        if path.is_dir() and (match := _FOLDER.fullmatch(path.name))
+    ]
+    for _, name in sorted(there):
         try:
-            columns.append(read(RESULTS / series))
+            columns.append(read(RESULTS / name))
         except (OSError, ValueError) as error:
-            print(f"{series} is left out: {error}", file=sys.stderr)
+            print(f"{name} is left out: {error}", file=sys.stderr)
     if not columns:
         print("no kernel has results: make test-vm-all", file=sys.stderr)
         return 1
-    PAGE.write_text(page(columns))
+    PAGE.write_text(page(columns, PAGE.read_text()))
     print(f"wrote {PAGE.relative_to(ROOT)}")
     return 0
 

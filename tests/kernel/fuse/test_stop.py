@@ -165,13 +165,13 @@ def test_default_fuse_needs_no_arming(scope: FuseScope) -> None:
 
 
 def test_stop_without_room_in_the_ring_is_reported_by_the_next_reading() -> None:
-    observer = Observer(Selection(comms=("fuse*",)), watermarks=True, ring_bytes=4096)
+    observer = Observer(Selection(comms=("fuse*",)), watermarks=True, ring_bytes=PAGE)
     try:
         with Workload("fuse1") as first, Workload("fuse2") as second:
             one, two = (observer.started(each.pid).key for each in (first, second))
             for workload in (first, second):
                 workload.do("map 100MiB")
-            for _ in range(60):  # the ring fills with stops
+            for _ in range(PAGE // 64):  # the ring fills with stops
                 arm(observer, one, 50 * MIB)
                 first.send("touch 0")
                 assert stops(first.pid)

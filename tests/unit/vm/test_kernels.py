@@ -1,9 +1,12 @@
 """tests/vm/kernels.py and archive.py: which kernel is taken. The archive is a fake."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.vm import archive, kernels
 from tests.vm.archive import GoneError, Suite
+from tests.vm.flavours import flavour
 from tests.vm.kernels import Offer
 from tests.vm.run import UnavailableError, VmError
 
@@ -37,6 +40,39 @@ def test_each_series_is_listed_once_without_removed_suites() -> None:
         Offer("6.12", "6.12.117+deb13-cloud-amd64", "trixie-security"),
         Offer("7.3", "7.3.4+deb13-cloud-amd64", "trixie-backports"),
     ]
+
+
+def test_kernels_of_another_architecture_are_asked_for_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def depends(suite: Suite, package: str) -> list[str]:
+        asked.append((suite._architecture, package))
+        return [f"linux-image-6.12.9+deb13-{package.removeprefix('linux-image-')}"]
+
+    monkeypatch.setattr(Suite, "depends", depends)
+    large = flavour("arm64", 16)
+    assert kernels.offers(large) == {
+        "6.12": Offer("6.12", "6.12.9+deb13-arm64-16k", "trixie-backports", large)
+    }
+    assert set(asked) == {("arm64", "linux-image-arm64-16k")}
+
+
+def test_kept_kernel_of_another_flavour_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kernels, "CACHE", tmp_path)
+    for name in ("6.12.1-cloud-amd64", "6.12.2-cloud-arm64", "6.12.3-arm64-16k"):
+        (tmp_path / "kernels" / name).mkdir(parents=True)
+    taken = kernels.fetch("6.12", flavour("arm64", 4))
+    assert taken.release == "6.12.2-cloud-arm64"
+    assert (taken.name, kernels.fetch("6.12").name) == ("6.12-cloud-arm64", "6.12")
+
+
+def test_missing_size_of_pages_is_said_with_those_that_are_there() -> None:
+    with pytest.raises(UnavailableError, match="arm64 with pages of 64 KiB, but of 4 and 16"):
+        flavour("arm64", 64)
 
 
 def test_matrix_without_one_of_its_kernels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,12 @@ from click.testing import CliRunner
 
 from tests.vm import __main__ as vm
 from tests.vm import accel, kernels, machine
+from tests.vm.flavours import Flavour
 from tests.vm.kernels import Kernel, Offer
 from tests.vm.machine import Boot
 from tests.vm.results import known_of
 from tests.vm.run import UnavailableError
-from tests.vm.selection import ALL
+from tests.vm.selection import ALL, ARM64
 
 PASSED = '<testsuites><testsuite><testcase classname="t" name="a" /></testsuite></testsuites>'
 TESTS = "tests/unit/vm/test_main.py"
@@ -40,7 +41,7 @@ def boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[BootEnd]:
 
     monkeypatch.setattr(machine, "boot", boot)
     monkeypatch.setattr(vm, "RESULTS", tmp_path)
-    monkeypatch.setattr(kernels, "fetch", lambda series: Kernel(series, series, tmp_path))
+    monkeypatch.setattr(kernels, "fetch", lambda series, *_: Kernel(series, series, tmp_path))
     monkeypatch.setattr(accel, "processor", lambda *_: ())
     return scripted
 
@@ -95,7 +96,7 @@ def test_unavailable_kernel_is_skipped_and_hides_no_failure(
 
     series = ("5.10", "6.1", "6.12")
     monkeypatch.setattr(
-        kernels, "offers", lambda: {one: Offer(one, one, "s") for one in series}
+        kernels, "offers", lambda _: {one: Offer(one, one, "s") for one in series}
     )
     monkeypatch.setattr(kernels, "take", take)
     boots.extend([(1, PASSED), (0, PASSED)])
@@ -134,10 +135,30 @@ def test_other_arguments_are_added_to_the_selection(
 def test_missing_machine_has_its_own_exit_code(
     boots: list[BootEnd], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fetch(series: str) -> Kernel:
+    def fetch(series: str, _flavour: Flavour) -> Kernel:
         raise UnavailableError("no archive")
 
     monkeypatch.setattr(kernels, "fetch", fetch)
     done = CliRunner().invoke(vm.main, [])
     assert done.exit_code == vm.UNAVAILABLE
     assert "no archive" in done.output
+
+
+def test_machine_with_another_processor_runs_a_part_without_systemd(
+    boots: list[BootEnd], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[object, ...]] = []
+
+    def tested(kernel: Kernel, _seconds: int, *arguments: object) -> bool:
+        seen.append((kernel.flavour.name, *arguments))
+        return True
+
+    monkeypatch.setattr(vm, "_tested", tested)
+    monkeypatch.setattr(
+        kernels, "fetch", lambda series, flavour: Kernel(series, series, Path(), flavour)
+    )
+    done = CliRunner().invoke(vm.main, ["--arch", "arm64", "--pages", "16"])
+    assert done.exit_code == 0
+    assert seen == [("arm64-16k", ARM64, False, True)]
+    done = CliRunner().invoke(vm.main, ["--arch", "arm64", "--pages", "64"])
+    assert done.exit_code == vm.UNAVAILABLE

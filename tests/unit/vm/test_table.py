@@ -52,3 +52,13 @@ def test_results_of_a_hung_run_are_ignored(tmp_path: Path) -> None:
     (run(tmp_path / "a") / "features.json").unlink()
     with pytest.raises(OSError, match=r"features\.json"):
         read(tmp_path / "a")
+
+
+def test_each_processor_has_a_table_and_keeps_it_without_results(tmp_path: Path) -> None:
+    amd64 = read(run(tmp_path / "6.99"))
+    arm64 = read(run(tmp_path / "6.99-arm64-16k", release="6.99-arm64-16k", page_kib=16))
+    both = page([amd64, arm64])
+    assert both.index("## x86-64") < both.index("| pages | 4 KiB |")
+    assert both.index("## aarch64") < both.index("| pages | 16 KiB |")
+    assert page([amd64], both) == page([arm64], both) == both
+    assert "## aarch64" not in page([amd64])
