@@ -148,8 +148,8 @@ static int share_body(void *argument)
     }
     prctl(PR_SET_NAME, "sharer", 0, 0, 0);
     sleep_us(own->hold_us);
-    /* glibc's fork keeps locks in the shared memory. */
-    if (own->forks && syscall(SYS_fork))
+    /* glibc's fork keeps locks in the shared memory, and not every architecture has fork(2). */
+    if (own->forks && syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))
         for (;;)
             pause();
     touch_pages(own->at, own->length);
