@@ -33,7 +33,7 @@ class SystemCalls(NamedTuple):
 
 
 class Architecture(NamedTuple):
-    """One row; `calls` is None where no one has tried its system calls' functions."""
+    """One row; `calls` is None where the functions of its system calls were not tried."""
 
     bpf: int = -1  # the number of bpf(2); the kernel answers ENOSYS to -1
     in_order: bool = False  # reads of a CPU, and its writes, are seen in their order

@@ -33,7 +33,7 @@ is also the first QEMU that emulates AVX, and in its guests LLVM died of SIGSEGV
 
 ARM64 = ("-accel", "tcg,thread=multi", "-cpu", "neoverse-n1", "-smp", "2")
 """An emulated one as Graviton 2 and Ampere Altra have it; what newer ones add takes longer to
-emulate. No one has tried KVM."""
+emulate. KVM was not tried."""
 
 EMULATOR_DIED = b"Oops: int3"
 """What such a kernel's last words are: the emulator, not the kernel, is at fault."""

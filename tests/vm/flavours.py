@@ -11,7 +11,7 @@ class Architecture:
     """A processor: `name` is what uname -m says, `debian` what the archive says.
 
     `qemu` is the emulator's program and its options, `console` the serial line in the guest.
-    A machine whose image is `foreign` is made of packages that nobody configured: it has no
+    A machine whose image is `foreign` is made of packages without configuring them: it has no
     systemd that starts.
     """
 
@@ -43,8 +43,7 @@ FLAVOURS = (
     Flavour("cloud-arm64", ARM64),
     Flavour("arm64-16k", ARM64, 16),
 )
-"""The archive has no kernel with pages of 64 KiB; one of 16 KiB is for both processors of the
-cloud and others, so that it has more modules."""
+"""The archive has none with pages of 64 KiB."""
 
 ARCHITECTURES = ("amd64", "arm64")
 
