@@ -14,7 +14,7 @@ ROOT   := scripts/as-root
 .PHONY: help setup demo pictures watch test lint types deb image share setup-vm test-vm test-vm-all test-vm-arm64 test-trixie fleet-tools test-fleet vm-table vm-shell bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install what is missing, make .venv, mount tracefs
 	@scripts/setup
