@@ -54,7 +54,9 @@ def start(incident: Incident, options: CleanOptions) -> Running:
             detail = f"{incident.comm} {target.key.pid} is still running"
             return finished(StepStatus.SKIPPED, detail)
     return Background(
-        "clean", lambda cancelled: _clean(incident, folders, options.under, cancelled)
+        "clean",
+        incident.target.key.pid,
+        lambda cancelled: _clean(incident, folders, options.under, cancelled),
     )
 
 

@@ -54,7 +54,8 @@ def start(incident: Incident, options: PodOptions) -> Running:
         process = open_process(incident.target)
     except (GoneError, RefusedError) as error:
         return finished(StepStatus.SKIPPED, error.what)
-    return Background("pod", lambda cancelled: _end(uid, process, options, cancelled))
+    pid = incident.target.key.pid
+    return Background("pod", pid, lambda cancelled: _end(uid, process, options, cancelled))
 
 
 def pod_of(incident: Incident) -> str:

@@ -14,7 +14,7 @@ import pytest
 from ebpftrace.host import bounded
 from ebpftrace.host.bounded import BoundedReader, waits_in_kernel
 from ebpftrace.host.proc import read_environ
-from ebpftrace.host.reading.stuck import MOST_OF_OWNER, MOST_STUCK
+from ebpftrace.host.reading.stuck import MOST_OF_OWNER, MOST_STUCK, LeftBehind
 from tests.support.patience import patient
 from tests.support.process_state import until
 
@@ -137,9 +137,12 @@ def test_file_that_hangs_does_not_keep_proc_from_being_read(
 ) -> None:
     monkeypatch.setattr(bounded, "_READER", BoundedReader(patience_seconds=LONG))
     monkeypatch.setattr(bounded, "_FILE_READER", BoundedReader(lambda _thread: True, 0.001))
+    monkeypatch.setattr(bounded, "LEFT_BEHIND", left := LeftBehind())
     assert bounded.bounded_file(1, fifo.read_bytes) is None
     assert bounded.bounded(1, lambda: 7) == 7
     assert bounded.timeouts() == 1
+    left.refused = 5
+    assert bounded.timeouts() == 6
 
 
 def test_no_call_is_made_while_too_many_hang(hanging: threading.Event) -> None:
@@ -202,7 +205,8 @@ def test_environment_of_a_process_that_hangs_is_unreadable(
     (tmp_path / "7").mkdir()
     fifo = tmp_path / "7/environ"
     os.mkfifo(fifo)
+    before = bounded.timeouts()
     assert read_environ(7, tmp_path) is None
-    assert bounded.timeouts() == 1
+    assert bounded.timeouts() == before + 1
     with fifo.open("w"):  # lets the thread go
         pass

@@ -7,12 +7,13 @@ before it returns, and a webhook may take long to answer: the engine waits for n
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from ebpftrace.act.actions.support.running import Ended, Read
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.errors import EbpftraceError
+from ebpftrace.host.reading.stuck import LEFT_BEHIND, owner_of
 from ebpftrace.host.ready import is_readable
 from ebpftrace.text import clean
 
@@ -21,13 +22,20 @@ class Background:
     """Calls `work(cancelled)` on a thread; `cancelled` is set once the action is stopped.
 
     OSError and EbpftraceError are failures. A thread that hangs in the kernel is left
-    behind: it does not keep the program from ending.
+    behind: it does not keep the program from ending. While some do, no more are started for
+    the processes of that user; `pid` is a process that the work is about.
     """
 
     def __init__(
-        self, name: str, work: Callable[[threading.Event], Ended], undo: Undo | None = None
+        self,
+        name: str,
+        pid: int,
+        work: Callable[[threading.Event], Ended],
+        undo: Undo | None = None,
     ) -> None:
         self.undo = undo
+        self._pid = pid
+        self._owner: Hashable = None
         self._eventfd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._cancelled = threading.Event()
         self._ended: Ended | None = None
@@ -35,7 +43,11 @@ class Background:
         self._listening = True
         self._work = work
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        if LEFT_BEHIND and (reason := LEFT_BEHIND.refusal(name, owner_of(pid))):
+            self._ended = Ended(StepStatus.FAILED, f"not started: {reason}")
+            self.wake()
+        else:
+            self._thread.start()
 
     @property
     def fds(self) -> tuple[int, ...]:
@@ -64,10 +76,16 @@ class Background:
         with self._lock:
             self._listening = False
             os.close(self._eventfd)
-        return "" if self._ended is not None else "its thread is still running"
+        if self._ended is not None:
+            return ""
+        LEFT_BEHIND.add(self._thread.name, self._owner, self._thread)
+        return "its thread is still running"
 
     def _run(self) -> None:
         try:
+            self._owner = owner_of(
+                self._pid
+            )  # which has ended, perhaps, once this is known to hang
             self._ended = self._work(self._cancelled)
         except EbpftraceError as error:
             text = ": ".join(filter(None, (error.what, error.why)))
