@@ -11,7 +11,7 @@ PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures watch test lint types deb image share setup-vm test-vm test-vm-all test-vm-arm64 test-trixie fleet-tools test-fleet vm-table vm-shell bench clean
+.PHONY: help setup demo pictures watch test lint types deb image share setup-vm test-vm test-vm-all test-vm-arm64 test-trixie fleet-tools test-fleet vm-table vm-shell bench clean fleet-demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,10 @@ fleet-tools: setup ## Build a real Kubernetes for test-fleet (10 minutes, once)
 
 test-fleet: fleet-tools ## The tests with a real Kubernetes, on the loopback
 	@$(ROOT) $(PYTHON) -m pytest tests/fleet $(ARGS)
+
+fleet-demo: fleet-tools ## A DaemonSet on a real node, a pod that leaks, an alert
+	@[ -e dist/ebpftrace-image.tar ] || $(MAKE) --no-print-directory image
+	@$(ROOT) $(PYTHON) -m tests.fleet.demo
 
 vm-table: setup ## docs/kernels.md from what test-vm-all left behind
 	@$(PYTHON) -m tests.vm.table

@@ -85,6 +85,23 @@ class ControlPlane:
         self._stack.callback(_end, process)
         return process
 
+    def start_controllers(self) -> None:
+        """What makes pods of DaemonSets, accounts of namespaces and the authority's ConfigMap,
+        and what says on which node a pod runs."""
+        file = self.kubeconfig("controllers", CONTROLLERS)
+        self.start(
+            "controllers", tool("kube-controller-manager"), f"--kubeconfig={file}",
+            "--bind-address=127.0.0.1", f"--secure-port={free_port()}", "--leader-elect=false",
+            "--use-service-account-credentials",
+            f"--service-account-private-key-file={self._folder}/sa.key",
+            f"--root-ca-file={self._folder}/certs/apiserver.crt",
+        )  # fmt: skip
+        file = self.kubeconfig("scheduler", SCHEDULER)
+        self.start(
+            "scheduler", tool("kube-scheduler"), f"--kubeconfig={file}",
+            "--bind-address=127.0.0.1", f"--secure-port={free_port()}", "--leader-elect=false",
+        )  # fmt: skip
+
     def account(self, name: str, token: str, node: str = "", port: int = 0) -> ServiceAccount:
         """A folder as the kubelet mounts it, with this token."""
         folder = self._folder / "accounts" / name

@@ -1,8 +1,9 @@
 """A real kubelet and containerd on this machine, kept apart from it.
 
 They run in mount and pid namespaces of their own, where the files of sysctls that a kubelet
-changes are plain files, and /run and /var/log are empty. Their pods' cgroups are below one of
-the test's own in each hierarchy, which is removed at the end.
+changes are plain files, and /run and what grows below /var are empty. Their pods' cgroups are
+below one of the test's own in each hierarchy, and so are they themselves in that of memory: at
+the end, what still runs there is killed and all of it is removed.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -22,7 +24,7 @@ import pytest
 from tests.fleet.control_plane import KUBELET, WITH_PARENT, ControlPlane, free_port, tool
 from tests.fleet.image import PAUSE, write_image
 from tests.support.build import ROOT
-from tests.support.cgroups import PREFIX, memory_hierarchy
+from tests.support.cgroups import PREFIX, MemoryCgroup, memory_hierarchy
 from tests.support.patience import patient
 
 NODE = "n1"
@@ -34,8 +36,7 @@ _SYSCTLS = (
 )  # fmt: skip
 _SCRIPT = r"""
 set -e
-mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /var/log
+for folder in /run /var/cache /var/lib /var/log; do mount -t tmpfs tmpfs "$folder"; done
 for name in $SYSCTLS; do
     mkdir -p "$FOLDER/sysctl/$(dirname "$name")"
     cat "/proc/sys/$name" >"$FOLDER/sysctl/$name"
@@ -43,7 +44,9 @@ for name in $SYSCTLS; do
 done
 containerd --config "$FOLDER/containerd.toml" >"$FOLDER/containerd.log" 2>&1 &
 until ctr --address "$FOLDER/ctrd.sock" version >/dev/null 2>&1; do sleep 0.05; done
-ctr --address "$FOLDER/ctrd.sock" -n k8s.io images import "$FOLDER/image.tar"
+for image in "$FOLDER/image.tar" $IMAGES; do
+    ctr --address "$FOLDER/ctrd.sock" -n k8s.io images import "$image"
+done
 exec "$KUBELET" --config "$FOLDER/kubelet.yaml" --kubeconfig "$KUBECONFIG" \
     --root-dir "$FOLDER/kubelet" --cert-dir "$FOLDER/kubelet/pki" \
     --hostname-override "$NODE" --node-ip "$ADDRESS" >"$FOLDER/kubelet.log" 2>&1
@@ -100,9 +103,13 @@ def containerd() -> Path:
 
 
 class Node:
-    """Is Ready, or at least runs pods, from `with` on. `cgroup` is that of all its pods."""
+    """Runs pods from `with` on, those with hostNetwork alone. All it starts is in `cgroup`."""
 
-    def __init__(self, plane: ControlPlane) -> None:
+    def __init__(
+        self, plane: ControlPlane, *, host_pids: bool = False, images: Sequence[Path] = ()
+    ) -> None:
+        """With `host_pids` there is no pid namespace: a pod with hostPID sees the machine's."""
+        self._host_pids, self._images = host_pids, images
         self._plane, self._kubelet, self._containerd = plane, tool("kubelet"), containerd()
         self.cgroup = f"/{PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
 
@@ -123,14 +130,26 @@ class Node:
             # The first process of its pid namespace: the kernel ends all the others with it.
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
+        if self._host.exists():
+            MemoryCgroup(self._host.parent, 1).remove()
         self._remove_cgroups()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def pods(self) -> str:
+        """The cgroup of its pods alone."""
+        return f"{self.cgroup}/kubepods"
 
     @property
     def log(self) -> str:
         """The last lines of both programs."""
         files = [self._folder / f"{it}.log" for it in ("start", "containerd", "kubelet")]
         return "\n".join(it.read_text(errors="replace")[-3000:] for it in files if it.exists())
+
+    def pod_log(self, prefix: str) -> str:
+        """The last lines of containers whose pod's NAMESPACE_NAME begins like that."""
+        files = sorted((self._folder / "logs").glob(f"{prefix}*/*/*.log"))
+        return "\n".join(it.read_text(errors="replace")[-3000:] for it in files)
 
     def _hierarchies(self) -> list[Path]:
         root = memory_hierarchy()[0].parent
@@ -145,6 +164,12 @@ class Node:
             for name in ("cpuset.cpus", "cpuset.mems"):
                 if (folder / name).exists():
                     (folder / name).write_text((hierarchy / name).read_text())
+        self._host.mkdir()
+
+    @property
+    def _host(self) -> Path:
+        """The memory cgroup of the kubelet and containerd."""
+        return memory_hierarchy()[0] / self.cgroup.strip("/") / "host"
 
     def _remove_cgroups(self) -> None:
         end = time.monotonic() + _SECONDS
@@ -167,16 +192,20 @@ class Node:
 
     def _start(self) -> None:
         there = self._containerd
+        namespaces = ["--mount"]
+        if not self._host_pids:
+            namespaces += ["--pid", "--fork", "--kill-child", "--mount-proc"]
+        inside = MemoryCgroup(self._host, 1).inside
         environment = {
             "PATH": f"{there}/usr/bin:{there}/usr/sbin:{os.environ['PATH']}",
             "FOLDER": str(self._folder), "SYSCTLS": " ".join(_SYSCTLS), "NODE": NODE,
             "KUBELET": str(self._kubelet), "ADDRESS": _own_address(),
+            "IMAGES": " ".join(map(str, self._images)),
             "KUBECONFIG": str(self._plane.kubeconfig("kubelet", KUBELET)),
         }  # fmt: skip
         with (self._folder / "start.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [*WITH_PARENT, "unshare", "--mount", "--pid", "--fork", "--kill-child",
-                 "--mount-proc", "bash", "-c", _SCRIPT],
+                inside([*WITH_PARENT, "unshare", *namespaces, "bash", "-c", _SCRIPT]),
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip

@@ -6,6 +6,7 @@ The agent's token is of a pod of its own, as a kubelet asks for it: it says on w
 import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from ebpftrace.kubernetes.event import PodEvent, new_event
 from ebpftrace.kubernetes.node_pods import NodePods
 from ebpftrace.kubernetes.pod import CgroupPlace, Pod
 from tests.fleet.control_plane import ControlPlane
+from tests.fleet.demo.manifests import write_overlay
 from tests.fleet.objects import create_pod
 from tests.support.build import ROOT
 
@@ -55,6 +57,14 @@ def test_the_api_server_takes_every_overlay(plane: ControlPlane, overlay: str) -
     applied(plane, overlay)
     found = json.loads(plane.kubectl("get", "daemonset", "-n", "ebpftrace", "-o", "json"))
     assert [one["metadata"]["name"] for one in found["items"]] == ["ebpftrace"]
+
+
+def test_the_api_server_takes_what_the_demo_applies(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    write_overlay(tmp_path, image="localhost/it:1", api_port=1, port=2, pods="/x/kubepods")
+    said = plane.kubectl("apply", "--server-side", "--dry-run=server", "-k", str(tmp_path))
+    assert "daemonset.apps/ebpftrace serverside-applied" in said
 
 
 def test_the_agent_may_do_what_it_needs_and_nothing_else(

@@ -11,20 +11,14 @@ from typing import Any
 import pytest
 
 from tests.fleet.control_plane import ControlPlane
-from tests.fleet.image import BUSYBOX
 from tests.fleet.node import NODE, Node
+from tests.fleet.node_pods import BOUNDED_LEAK, LEAK, run_pod
 from tests.fleet.serving import environment_of, events
 from tests.support.serving import SECONDS, Serve
 
 pytestmark = pytest.mark.kernel
 
 MIB = 1 << 20
-FILLS = (
-    "(i=0; while [ $i -lt {steps} ]; do i=$((i+1)); head -c 786432 /dev/zero || exit; "
-    "sleep 0.1; done; sleep 1000) | tail -c 999999999"
-)
-"""tail keeps what it reads: some 6 MiB a second, 0.75 MiB in each step."""
-LEAK, MOST_OF_IT = FILLS.format(steps=9999), FILLS.format(steps=60)
 POLICY = """
 [[policy]]
 name = "evict"
@@ -43,24 +37,6 @@ then = [
 def node(plane: ControlPlane) -> Iterator[Node]:
     with Node(plane) as running:
         yield running
-
-
-def run_pod(plane: ControlPlane, namespace: str, name: str, script: str, **more: Any) -> None:
-    """A pod of the node that runs a line in busybox's shell, with 64 MiB."""
-    limits = {"memory": "64Mi", "cpu": "1"}
-    container = {
-        "name": "build", "image": BUSYBOX, "imagePullPolicy": "Never",
-        "command": ["/bin/sh", "-c", script], "resources": {"limits": limits},
-    }  # fmt: skip
-    plane.create(
-        f"/api/v1/namespaces/{namespace}/pods",
-        metadata={"name": name, **more},
-        spec={
-            "nodeName": NODE, "hostNetwork": True, "restartPolicy": "Never",
-            "terminationGracePeriodSeconds": 1, "tolerations": [{"operator": "Exists"}],
-            "automountServiceAccountToken": False, "containers": [container],
-        },
-    )  # fmt: skip
 
 
 def state(plane: ControlPlane, namespace: str, name: str) -> dict[str, Any]:
@@ -82,7 +58,7 @@ def until(node: Node, ask: Callable[[], bool]) -> None:
 def serve(plane: ControlPlane, node: Node, folder: Path, *options: str) -> Serve:
     account = plane.account("agent", plane.token("agents", "agent"), NODE)
     return Serve(
-        "--comm", "*", "--cgroup", node.cgroup, "--kubernetes", "--no-history",
+        "--comm", "*", "--cgroup", node.pods, "--kubernetes", "--no-history",
         "--audit", str(folder / "audit.jsonl"), *options, environment=environment_of(account),
     )  # fmt: skip
 
@@ -125,7 +101,7 @@ def test_a_leaking_pod_is_evicted_before_its_limit_and_its_neighbour_is_not(
     with serve(plane, node, tmp_path, "--config", str(file)) as served:
         served.wait_until_ready()
         run_pod(plane, namespace, "quiet", "sleep 1000")
-        run_pod(plane, namespace, "leaky", MOST_OF_IT)  # 45 of its 64 MiB
+        run_pod(plane, namespace, "leaky", BOUNDED_LEAK)
         until(node, lambda: "MemoryIncidentHelped" in events(plane, namespace))
         until(node, lambda: not state(plane, namespace, "leaky"))
         assert state(plane, namespace, "quiet")["status"]["phase"] == "Running"
