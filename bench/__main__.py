@@ -11,6 +11,7 @@ import click
 from bench import (
     churn,
     dashboard,
+    fleet,
     floods,
     footprint,
     fuse_cost,
@@ -34,6 +35,7 @@ from bench.observers import DoesNotStartError
 from bench.scale import FULL, QUICK, Scale
 from bench.sections import (
     COSTS,
+    FLEET,
     FLOODS,
     HISTORY,
     LATENCY,
@@ -59,6 +61,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "serve": serve.measure,
     "churn": churn.measure,
     "scrapes": scrapes.measure,
+    "fleet": fleet.measure,
     "dashboard": dashboard.measure,
     "storms": storms.measure,
     "hotpath": hotpath.measure,
@@ -79,6 +82,7 @@ _ALONE = {
     MANY: ("many",),
     SERVE: ("serve",),
     SERVICE: ("churn", "scrapes"),
+    FLEET: ("fleet",),
 }
 _IN_OTHERS = {"kept", *(name for names in _ALONE.values() for name in names)}
 _SECTIONS = {COSTS: tuple(name for name in BENCHES if name not in _IN_OTHERS)} | _ALONE

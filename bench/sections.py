@@ -10,7 +10,7 @@ PAGE, README = _ROOT / "docs" / "performance.md", _ROOT / "README.md"
 COSTS, LATENCY, RACE = "bench", "bench latency", "bench race"
 FLOODS, HISTORY, STORMS = "bench floods", "bench history", "bench storms"
 MANY = "bench many"
-SERVE, SERVICE = "bench serve", "bench churn scrapes"
+SERVE, SERVICE, FLEET = "bench serve", "bench churn scrapes", "bench fleet"
 """The sections of the page, by the name in their markers."""
 
 SUMMARY = "bench summary"
