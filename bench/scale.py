@@ -33,7 +33,7 @@ class Scale:
     fleet_nodes: tuple[int, ...] = (10, 200, 2000)
     fleet_seconds: float = 60.0
     churned_jobs: int = 20_000
-    churn_settle: float = 15.0  # longer than ended jobs keep their series
+    churn_seconds: float = 3600.0
     storm_rounds: int = 15
     storm_ms: int = 60  # CPU time of one storm
     gopls_rounds: int = 5
@@ -76,7 +76,7 @@ QUICK = Scale(
     fleet_nodes=(2,),
     fleet_seconds=2.0,
     churned_jobs=20,
-    churn_settle=0.5,
+    churn_seconds=2.0,
     storm_rounds=1,
     storm_ms=5,
     gopls_rounds=1,
