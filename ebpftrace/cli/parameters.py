@@ -1,8 +1,9 @@
 """What the values of options are read as, and an option that two commands have."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -21,21 +22,34 @@ _SHORTEST_NS = NS_PER_SECOND // 10
 _LARGEST_PID = 1 << 22  # PID_MAX_LIMIT, include/linux/threads.h
 
 
-class Duration(click.ParamType[int]):
-    """`500ms`, `2s`, `1.5m` or `1h`, as nanoseconds; at least 100 ms."""
+_Value = TypeVar("_Value", int, float)
 
-    name = "duration"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        if isinstance(value, int):
+class _Parsed(click.ParamType[_Value]):
+    """A text that a function reads; `least` is the smallest value, and `too_little` says so."""
+
+    kind: type[_Value]
+    parse: Callable[[str], _Value]
+    least: _Value
+    too_little = ""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> _Value:
+        if isinstance(value, self.kind):
             return value
         try:
-            ns = parse_duration_ns(value)
+            found = self.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        if ns < _SHORTEST_NS:
-            self.fail("at least 100ms", param, ctx)
-        return ns
+        if found < self.least:
+            self.fail(self.too_little.format(value), param, ctx)
+        return found
+
+
+class Duration(_Parsed[int]):
+    """`500ms`, `2s`, `1.5m` or `1h`, as nanoseconds; at least 100 ms."""
+
+    name, kind, parse = "duration", int, staticmethod(parse_duration_ns)
+    least, too_little = _SHORTEST_NS, "at least 100ms"
 
 
 class Pid(click.ParamType[int]):
@@ -50,55 +64,26 @@ class Pid(click.ParamType[int]):
         return int(text)
 
 
-class Memory(click.ParamType[int]):
+class Memory(_Parsed[int]):
     """`512MiB` or `1GiB`, as bytes: at least what a watch needs."""
 
-    name = "memory"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            size = parse_bytes(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if size < LEAST_BYTES:
-            self.fail(
-                f"{value} is too little for a watch: at least {format_bytes(LEAST_BYTES)}",
-                param, ctx,
-            )  # fmt: skip
-        return size
+    name, kind, parse = "memory", int, staticmethod(parse_bytes)
+    least = LEAST_BYTES
+    too_little = f"{{}} is too little for a watch: at least {format_bytes(LEAST_BYTES)}"
 
 
-class Limit(click.ParamType[int]):
+class Limit(_Parsed[int]):
     """`512MiB` or `2GiB`, as bytes."""
 
-    name = "limit"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            size = parse_bytes(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if size < MIB:
-            self.fail(f"{value} is too little: at least 1MiB", param, ctx)
-        return size
+    name, kind, parse = "limit", int, staticmethod(parse_bytes)
+    least, too_little = MIB, "{} is too little: at least 1MiB"
 
 
-class Share(click.ParamType[float]):
+class Share(_Parsed[float]):
     """`10%`, as 0.1."""
 
-    name = "share"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        if isinstance(value, float):
-            return value
-        try:
-            return parse_share(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    name, kind, parse = "share", float, staticmethod(parse_share)
+    least = 0.0
 
 
 class Size(click.ParamType[tuple[int, int]]):

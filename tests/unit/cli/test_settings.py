@@ -1,7 +1,6 @@
 """The tables of a policy file that have a command's options."""
 
 import json
-import re
 from pathlib import Path
 
 import click
@@ -100,7 +99,7 @@ def test_policy_check_reports_mistakes_in_the_options(tmp_path: Path) -> None:
     file.write_text('[watch]\ncom = "x"\n', encoding="utf-8")
     done = CliRunner().invoke(policy, ["check", str(file)])
     assert done.exit_code == PolicyFileError.exit_code
-    assert re.search(r":2:\s+watch\.com:\s+found an unknown key", done.output)
+    assert ":2: watch.com: found an unknown key" in " ".join(done.output.split())
     file.write_text('[watch]\ncomm = "x"\n', encoding="utf-8")
     said = CliRunner().invoke(policy, ["check", str(file)]).output
     assert " ".join(said.split()).endswith(": no policy")  # a long path wraps the line
