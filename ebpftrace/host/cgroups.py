@@ -42,13 +42,11 @@ def memory_cgroup(pid: int, root: Path = Path("/")) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     unified: str | None = None
-    for line in rows:
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if "memory" in controllers.split(","):
-            return path
-        if number == "0" and not controllers:
-            unified = path
+    for number, controllers, path in rows:
+        if b"memory" in controllers.split(b","):
+            return os.fsdecode(path)
+        if number == b"0" and not controllers:
+            unified = os.fsdecode(path)
     if unified is not None and unified.endswith(_DELETED) and not _lives(pid, root):
         return unified.removesuffix(_DELETED)
     return unified
@@ -71,18 +69,22 @@ def v1_cgroup(pid: int, controller: str, root: Path = Path("/")) -> str:
     except OSError as error:
         is_exhausted(error)
         return ""
-    for line in rows:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controller in controllers.split(","):
-            return path
+    for _number, controllers, path in rows:
+        if controller.encode() in controllers.split(b","):
+            return os.fsdecode(path)
     return ""
 
 
-def _rows(pid: int, root: Path) -> list[str]:
-    """The lines of /proc/PID/cgroup: one for each hierarchy, each with a path at most."""
+def _rows(pid: int, root: Path) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """The number, controllers and path of each hierarchy in /proc/PID/cgroup."""
     raw = read_start(str(root / f"proc/{pid}/cgroup"), _ROWS * PATH_LIMIT)
-    return list(map(os.fsdecode, raw.removesuffix(b"\n").split(b"\n", _ROWS)[:_ROWS]))
+    return map(_row, raw.removesuffix(b"\n").split(b"\n", _ROWS)[:_ROWS])
+
+
+def _row(line: bytes) -> tuple[bytes, bytes, bytes]:
+    number, _, rest = line.partition(b":")
+    controllers, _, path = rest.partition(b":")
+    return number, controllers, path
 
 
 class CgroupPaths:

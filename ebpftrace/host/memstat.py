@@ -27,6 +27,7 @@ LEAST_BYTES = 16 * MIB
 """Less is not looked at: it counts as held."""
 
 _STAT_LIMIT = 64 * KIB  # of memory.stat, which has some 60 lines
+_ROLLUP_LIMIT = 16 * KIB  # it has some 25 lines
 _LAZY = re.compile(rb"^LazyFree:[ \t]*([0-9]{1,15}) kB$", re.MULTILINE)
 _MOST_PROCESSES = 64
 _LONGEST_NS = NS_PER_SECOND // 10  # so long the processes of a cgroup are read
@@ -181,7 +182,7 @@ def lazy_free_bytes(pid: int, proc: Path = _PROC) -> int | None:
     None where reading takes too long, as it does with some GiB, or no descriptor is left.
     """
     try:
-        raw = bounded(pid, lambda: (proc / str(pid) / "smaps_rollup").read_bytes())
+        raw = bounded(pid, lambda: read_start(f"{proc}/{pid}/smaps_rollup", _ROLLUP_LIMIT))
     except OSError as error:
         return None if is_exhausted(error) else 0
     if raw is None:

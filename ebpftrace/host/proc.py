@@ -36,6 +36,7 @@ ENVIRON_LIMIT = 2 * MIB  # arguments and environment with a stack limit of 8 MiB
 _DIGITS = 20  # of the largest number that the kernel writes
 _SIZE = re.compile(rb"^(\w{1,32}):[ \t]*([0-9]{1,15}) kB$", re.MULTILINE)
 _PENDING = re.compile(rb"^(?:Sig|Shd)Pnd:\t([0-9a-f]{1,16})$", re.MULTILINE)
+_ROLLUP_LIMIT = 16 * KIB  # it has some 25 lines
 _STATUS_LIMIT = MIB  # with 65,536 groups, which come first, it has 700 KiB
 _PF_EXITING = 0x4  # of linux/sched.h
 _NS_PER_TICK = NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
@@ -211,7 +212,7 @@ def living_thread(pid: int, proc: Path = PROC, *, known: Stat | None = None) -> 
 def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
     """Memory counters; None also for a kernel thread or zombie, which has no memory."""
     try:
-        sizes = _sizes(pid, proc, "status")
+        sizes = _sizes(pid, proc, "status", _STATUS_LIMIT)
     except (FileNotFoundError, ProcessLookupError):
         return None
     if b"VmSize" not in sizes:
@@ -223,7 +224,7 @@ def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
 def read_private_bytes(pid: int, proc: Path = PROC) -> int | None:
     """Written pages that no other process shares: Private_Dirty of smaps_rollup."""
     try:
-        sizes = bounded(pid, lambda: _sizes(pid, proc, "smaps_rollup"))
+        sizes = bounded(pid, lambda: _sizes(pid, proc, "smaps_rollup", _ROLLUP_LIMIT))
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if sizes is None else sizes.get(b"Private_Dirty")
@@ -235,7 +236,7 @@ def self_cost(proc: Path = PROC) -> OwnCost:
     return OwnCost(time.process_time_ns(), resident_pages * PAGE_SIZE)
 
 
-def _sizes(pid: int, proc: Path, name: str) -> dict[bytes, int]:
+def _sizes(pid: int, proc: Path, name: str, limit: int) -> dict[bytes, int]:
     """The sizes in a file that has one a line, in bytes."""
-    chunks = proc_chunks(proc, pid, name, _STATUS_LIMIT)
+    chunks = proc_chunks(proc, pid, name, limit)
     return {line[1]: int(line[2]) * KIB for line in matching_lines(_SIZE, chunks)}

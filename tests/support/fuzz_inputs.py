@@ -7,7 +7,6 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 CORPUS = Path(__file__).resolve().parents[1] / "fuzz/corpus"
-MOST_BYTES = 128 << 10
 
 _PIECES = (
     b"\0", b"\n", b"\r", b"\t", b" ", b"\x0b", b"\x0c", b"\x1c", b"\x1e", b"\x85", b"\x1b[2J",
@@ -25,7 +24,7 @@ def corpus_of(target: str) -> dict[str, bytes]:
 
 
 @st.composite
-def inputs(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
+def inputs(draw: st.DrawFn, seeds: Sequence[bytes], most_bytes: int) -> bytes:
     """One of the seeds with a few edits, of which some repeat a part of it many times."""
     raw = draw(st.sampled_from(seeds))
     for _ in range(draw(st.integers(0, 5))):
@@ -37,14 +36,19 @@ def inputs(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
             case "replace":
                 raw = raw[:at] + draw(_piece()) + raw[until:]
             case "repeat":
-                times = draw(st.sampled_from((2, 3, 70, 600, 5000)))
-                raw = raw[:at] + (raw[at:until] * times)[:MOST_BYTES] + raw[until:]
+                times = draw(st.sampled_from((2, 3, 70, 600, 5000, most_bytes)))
+                raw = raw[:at] + repeated(raw[at:until], times, most_bytes) + raw[until:]
             case "splice":
                 raw = raw[:at] + draw(st.sampled_from(seeds))[at:]
             case "cut":
                 raw = raw[:at]
-        raw = raw[:MOST_BYTES]
+        raw = raw[:most_bytes]
     return raw
+
+
+def repeated(part: bytes, times: int, most_bytes: int) -> bytes:
+    """As often, or as much as there is room for."""
+    return (part * min(times, most_bytes // max(1, len(part)) + 1))[:most_bytes]
 
 
 def _piece() -> st.SearchStrategy[bytes]:

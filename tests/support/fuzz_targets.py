@@ -1,8 +1,9 @@
 """What reads bytes that a job can choose, each as a function of those bytes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
@@ -29,7 +30,12 @@ from ebpftrace.text import PATH_LIMIT, clean
 
 PID = 4711
 _STAT = b"4711 (sh) S 1 " + b"0 " * 17 + b"99 0 0\n"
-MOST_STEPS = 100_000
+MOST_STEPS = 160_000
+"""Lines of Python, which take 10 ms: those of the readers that run most of them took some 60 ns
+each on the development machine, without being counted."""
+
+MOST_BYTES = 1 << 20
+Reads = Sequence[Callable[[], object]]
 _STRUCTS = StructDecoder(calls=True, cpus=4, watermarks=True)
 _POLICY = Policy(
     "p", Match(comms=("*a*b*c",), cgroups=("*/x*",), units=("*",)), (), Mode.ANY, ()
@@ -38,17 +44,18 @@ _POLICY = Policy(
 
 @dataclass(frozen=True, slots=True)
 class FuzzTarget:
-    """`read` is given a folder to write to, and the bytes.
+    """`reads` writes the bytes into a folder, and returns what reads them there.
 
-    `most_steps` lines of Python are at most some ten milliseconds: thirty thousand take one. A
-    target has more where it reads the same bytes several times, and for a policy, which an
-    administrator writes.
+    Each of these is bounded by itself: `most_steps` lines of Python, and `most_bytes` of memory
+    beyond the bytes, which lie in files. `most_input_bytes` is more than any of them reads. A
+    policy is an administrator's, so that it may take longer.
     """
 
     name: str
-    read: Callable[[Path, bytes], object]
+    reads: Callable[[Path, bytes], Reads]
+    most_input_bytes: int = 160 << 10
     most_steps: int = MOST_STEPS
-    most_bytes: int = 1 << 20
+    most_bytes: int = MOST_BYTES
 
 
 @contextmanager
@@ -62,31 +69,46 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def _of_process(name: str, *reads: Callable[[Path], object]) -> Callable[[Path, bytes], object]:
-    def read(folder: Path, raw: bytes) -> object:
+def _of_process(name: str, *reads: Callable[[Path], object]) -> Callable[[Path, bytes], Reads]:
+    def prepared(folder: Path, raw: bytes) -> Reads:
         (folder / f"proc/{PID}/{name}").write_bytes(raw)
-        return [each(folder) for each in reads]
+        return [partial(each, folder) for each in reads]
 
-    return read
+    return prepared
 
 
-def _is_stopped(root: Path) -> None:
-    """As the watchdog finds it out, which survives no error but OSError."""
-    process = root / f"proc/{PID}"
-    thread = process / f"task/{PID}"
-    thread.mkdir(parents=True)
-    (process / "status").touch()
-    (thread / "wchan").touch()
-    (thread / "stat").write_bytes((process / "stat").read_bytes())
-    start = proc.read_stat(PID, root / "proc")
-    for start_ns in (0, start.start_boottime_ns if start else 1):
-        with suppress(OSError):
-            watchdog.is_stopped(PID, start_ns, str(root / "proc"))
-    (process / "stat").write_bytes(_STAT)  # of the process; the thread's is what is fuzzed
+def _of_stopped(name: str, *reads: Callable[[Path], object]) -> Callable[[Path, bytes], Reads]:
+    """Of a process that the watchdog looks at, too, which survives no error but OSError."""
+
+    def prepared(folder: Path, raw: bytes) -> Reads:
+        process = folder / f"proc/{PID}"
+        thread = process / f"task/{PID}"
+        thread.mkdir(parents=True)
+        (process / "status").touch()
+        (thread / "wchan").touch()
+        (thread / "stat").write_bytes(_STAT)
+        (process / name).write_bytes(raw)
+        if name == "stat":
+            (thread / name).write_bytes(raw)
+        found = proc.read_stat(PID, folder / "proc")
+        starts = (0, found.start_boottime_ns if found else 1)
+        watched = [partial(_is_stopped, folder, start_ns) for start_ns in starts]
+        return [*(partial(each, folder) for each in reads), *watched]
+
+    return prepared
+
+
+def _is_stopped(root: Path, start_boottime_ns: int) -> None:
+    with suppress(OSError):
+        watchdog.is_stopped(PID, start_boottime_ns, str(root / "proc"))
+
+
+def _thread_is_stopped(root: Path) -> None:
+    """Where only the thread's file is what was written."""
+    (root / f"proc/{PID}/stat").write_bytes(_STAT)
     start = proc.read_stat(PID, root / "proc")
     assert start is not None
-    with suppress(OSError):
-        watchdog.is_stopped(PID, start.start_boottime_ns, str(root / "proc"))
+    _is_stopped(root, start.start_boottime_ns)
 
 
 def _cmdline(folder: Path) -> object:
@@ -110,34 +132,43 @@ class _OnePath:
         return "/".join(names[: len(names) // 2 + 1]), self._owner
 
 
-def _identity(folder: Path, raw: bytes) -> None:
-    """The first line is the cgroup's path, the rest the environment; four times."""
+def _identity(folder: Path, raw: bytes) -> Reads:
+    """The first line is the cgroup's path, the rest the environment."""
     path, _, environ = raw.partition(b"\n")
     (folder / f"proc/{PID}/environ").write_bytes(environ)
     (folder / f"proc/{PID}/mountinfo").write_bytes(raw)
-    for owner in (0, 4294967294):
+
+    def resolve(owner: int, *, of_process: bool) -> None:
         resolver = JobResolver(cast(CgroupPaths, _OnePath(path, owner)), folder)
-        _check_identity(resolver.resolve(PID, 7, 1))
-        _check_identity(resolver.of_cgroup(7))
+        of = resolver.resolve(PID, 7, 1) if of_process else resolver.of_cgroup(7)
+        _check_identity(of)
+
+    return [
+        partial(resolve, owner, of_process=of_process)
+        for owner in (0, 4294967294)
+        for of_process in (True, False)
+    ]
 
 
-def _given_part(folder: Path, raw: bytes) -> object:
+def _given_part(folder: Path, raw: bytes) -> Reads:
     """Of a path, in a hierarchy where /ci/job is delegated to a user."""
     hierarchy = folder / "hierarchy"
     (hierarchy / "ci/job").mkdir(parents=True, exist_ok=True)
     (hierarchy / "ci/job").chmod(0o777)
-    path = clean(raw, PATH_LIMIT)
-    found = []
-    for root in ("/", "/ci", "/.."):
+
+    def given(root: str) -> object:
+        path = clean(raw, PATH_LIMIT)
         paths = CgroupPaths(MemoryHierarchy("v2", hierarchy, root))
         given, _ = paths.given_part(path)
         assert given == path or "/".join(filter(None, path.split("/"))).startswith(given[1:])
-        found.append((given, paths.folder(path)))
+        found = paths.folder(path)
         paths.close()
-    return found
+        return given, found
+
+    return [partial(given, root) for root in ("/", "/ci", "/..")]
 
 
-def _children(folder: Path, raw: bytes) -> object:
+def _children(folder: Path, raw: bytes) -> Reads:
     thread = folder / f"proc/{PID}/task/{PID}"
     thread.mkdir(parents=True, exist_ok=True)
     (thread / "children").write_bytes(raw)
@@ -145,7 +176,7 @@ def _children(folder: Path, raw: bytes) -> object:
     parent = proc.read_stat(PID, folder / "proc")
     assert parent is not None
     key = ProcessKey(PID, parent.start_boottime_ns)
-    return list(children.descendants([key], folder / "proc", most_reads=256))
+    return [lambda: list(children.descendants([key], folder / "proc", most_reads=256))]
 
 
 def _check_identity(job: JobIdentity) -> None:
@@ -155,14 +186,15 @@ def _check_identity(job: JobIdentity) -> None:
     recurring_job(job), recurring_job(job, "image x"), explain([_POLICY], "sh", job)
 
 
-def _record(_folder: Path, raw: bytes) -> object:
+def _record(_folder: Path, raw: bytes) -> Reads:
     """Bytes of every type of record, and a record of any type."""
     decoder = RecordDecoder(_STRUCTS)
+    records = [raw]
     for number, record in enumerate(RECORDS, start=1):
         size = record.size(_STRUCTS)
-        data = number.to_bytes(4, "little") + bytes(12) + raw[:size].ljust(size, b"\0")
-        _decoded(decoder, data)
-    return _decoded(decoder, raw)
+        head = number.to_bytes(4, "little") + bytes(12)
+        records.append(head + raw[:size].ljust(size, b"\0"))
+    return [partial(_decoded, decoder, record) for record in records]
 
 
 def _decoded(decoder: RecordDecoder, data: bytes) -> object:
@@ -172,19 +204,21 @@ def _decoded(decoder: RecordDecoder, data: bytes) -> object:
         return error
 
 
-def _elf(folder: Path, raw: bytes) -> object:
+def _elf(folder: Path, raw: bytes) -> Reads:
     file = folder / "program"
     file.write_bytes(raw)
     buildinfo._cache.clear()
-    return buildinfo.read_go_program(file), buildinfo.read_main_version(file)
+    return [
+        partial(read, file) for read in (buildinfo.read_go_program, buildinfo.read_main_version)
+    ]
 
 
-def _cgroup_file(name: str, read: Callable[[Path], object]) -> Callable[[Path, bytes], object]:
-    def write_and_read(folder: Path, raw: bytes) -> object:
+def _cgroup_file(name: str, read: Callable[[Path], object]) -> Callable[[Path, bytes], Reads]:
+    def prepared(folder: Path, raw: bytes) -> Reads:
         (folder / name).write_bytes(raw)
-        return read(folder)
+        return [partial(read, folder)]
 
-    return write_and_read
+    return prepared
 
 
 TARGETS = {
@@ -194,27 +228,26 @@ TARGETS = {
             "cgroup",
             lambda root: cgroups.memory_cgroup(PID, root),
             lambda root: cgroups.v1_cgroup(PID, "freezer", root),
-        )),
-        FuzzTarget("stat", _of_process(
+        ), 256 << 10),
+        FuzzTarget("stat", _of_stopped(
             "stat",
             lambda root: proc.read_stat(PID, root / "proc"),
             lambda root: proc.is_dying(PID, root / "proc"),
             lambda root: proc.living_thread(PID, root / "proc"),
-            _is_stopped,
+            _thread_is_stopped,
         )),
-        FuzzTarget("status", _of_process(
+        FuzzTarget("status", _of_stopped(
             "status",
             lambda root: proc.read_status(PID, root / "proc"),
             lambda root: tracers._ids(PID, root / "proc"),
             lambda root: stuck.owner_of(PID, root / "proc"),
             lambda root: proc.is_dying(PID, root / "proc"),
-            _is_stopped,
-        )),
+        ), 1100 << 10),
         FuzzTarget("smaps_rollup", _of_process(
             "smaps_rollup",
             lambda root: proc.read_private_bytes(PID, root / "proc"),
             lambda root: memstat.lazy_free_bytes(PID, root / "proc"),
-        )),
+        ), 1200 << 10),
         FuzzTarget("comm", _of_process(
             "comm", lambda root: proc.read_comm(PID, root / "proc")
         )),
@@ -224,19 +257,20 @@ TARGETS = {
         FuzzTarget("cmdline", _of_process("cmdline", _cmdline)),
         FuzzTarget("environ", _of_process(
             "environ", lambda root: proc.read_environ(PID, root / "proc")
-        ), most_steps=200_000),
+        ), 2200 << 10),
         FuzzTarget("mountinfo", _of_process(
             "mountinfo", lambda root: list(mounts.mounts(root, PID))
         )),
         FuzzTarget("given_part", _given_part),
         FuzzTarget("children", _children),
-        FuzzTarget("identity", _identity, most_steps=800_000),
-        FuzzTarget("elf", _elf),
+        # For a pod the environment is read twice, for the pod's name and for a CI run.
+        FuzzTarget("identity", _identity, 2200 << 10, 2 * MOST_STEPS),
+        FuzzTarget("elf", _elf, 1200 << 10),
         FuzzTarget("record", _record),
         FuzzTarget("memory_stat", _cgroup_file("memory.stat", memstat.read_contents)),
         FuzzTarget("memory_pressure", _cgroup_file("memory.pressure", pressure.read_pressure)),
         FuzzTarget(
-            "policy", lambda _folder, raw: parse_policies(raw, "policy.toml"),
+            "policy", lambda _folder, raw: [lambda: parse_policies(raw, "policy.toml")],
             most_steps=5_000_000, most_bytes=16 << 20,
         ),
     )
