@@ -10,7 +10,11 @@
  * are stopped at their cgroup's bound, killed and started anew would keep user space from
  * everything else: of them a job has a quota, which is renewed by time, since what was read is
  * not handled yet. The stops beyond it are found in `stopped` by the next readings, which have
- * a quota as well (fuses.py). */
+ * a quota as well (fuses.py).
+ *
+ * So it is with renames and moves, of which only the last one of a process counts: each process
+ * has some within a tenth of a second, and the processes of a job a share together. The next
+ * reading finds what was not reported. */
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 BPF_RINGBUF_OUTPUT(urgent, URGENT_PAGES);
@@ -19,10 +23,11 @@ BPF_ARRAY(cgroup_records, struct share, 1); /* of all cgroups made and removed *
 
 #define RING_PART 4 /* instead of QUOTA_PART: a start comes late if it does not fit */
 
-#define STOPS_ROUND_SHIFT 28 /* 0.27 s */
+#define ROUND_SHIFT 28 /* 0.27 s */
 #define STOPS_BYTES (1 << 12)
+#define CHANGES_IN_ROUND 256
 
-/* Whether the processes of a cgroup may have so much more of a ring in this round. */
+/* Whether the processes of a cgroup may have so much more in this round. */
 static inline int share_fits(struct quota_path *path, u32 which, u64 round, s64 most, s64 size)
 {
     u32 zero = 0;
@@ -68,7 +73,7 @@ static inline int record_fits(struct quota_path *path, s64 size)
 
 static inline int stop_fits(struct quota_path *path, u64 now, s64 size)
 {
-    return share_fits(path, SHARE_STOPS, now >> STOPS_ROUND_SHIFT, STOPS_BYTES, size);
+    return share_fits(path, SHARE_STOPS, now >> ROUND_SHIFT, STOPS_BYTES, size);
 }
 
 /* The same for the record of a cgroup that is made or removed, and of no process: an eighth of
@@ -102,5 +107,5 @@ static inline int report_change(struct process *process)
     if (process->changes >= CHANGES)
         return 0;
     process->changes++;
-    return 1;
+    return share_fits(&process->path, SHARE_CHANGES, now >> ROUND_SHIFT, CHANGES_IN_ROUND, 1);
 }

@@ -44,13 +44,13 @@ struct quota_path {
 enum table { TABLE_PROCESSES, TABLE_CGROUPS, TABLE_LINEAGE, TABLE_RECLAIM, TABLE_STOPPED,
              TABLE_QUOTAS, TABLES };
 
-/* What was written to a ring in one round; see ring.h. */
+/* What was written to a ring in one round, in bytes or records; see ring.h. */
 struct share {
     u64 round;
     s64 bytes;
 };
 
-enum { SHARE_RECORDS, SHARE_STOPS, SHARES };
+enum { SHARE_RECORDS, SHARE_STOPS, SHARE_CHANGES, SHARES };
 
 /* What the processes in a cgroup and in all below it have; see quota.h. */
 struct quota {

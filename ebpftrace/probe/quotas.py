@@ -206,7 +206,8 @@ def _below(known: Mapping[int, QuotaEntries]) -> Counter[int]:
 
 
 def _decode(data: bytes) -> QuotaEntries:
-    parent, *entries, used, _, _, _, _ = QUOTA.unpack(data)
+    parent, *numbers = QUOTA.unpack(data)
+    entries, used = numbers[: _QUOTAS + 1], numbers[_QUOTAS + 1]  # then its shares
     return QuotaEntries(
         parent, dict(zip(_TABLES, entries, strict=False)), entries[_QUOTAS], used
     )

@@ -31,7 +31,7 @@ LOSSES = (
 FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, resumed
 SHARER = struct.Struct("=QI4x")  # struct sharer: start, tgid
 SIGNALLED = struct.Struct("=3QqI4x")  # struct signalled: number, mm, start, held, tgid
-QUOTA = struct.Struct("=Q6qqQqQq")  # struct quota: parent, entries, used, shares
+QUOTA = struct.Struct("=Q6qqQqQqQq")  # struct quota: parent, entries, used, shares
 PARTS_OF_LIMIT = 10_000
 
 _CALLS = ("other", "mmap", "munmap", "brk", "mremap")

@@ -202,18 +202,18 @@ def test_entries_that_are_counted_wrongly_are_counted_anew(by: int) -> None:
     try:
         with memory_cgroup() as group, flood(group, "grow", 3):
             until(lambda: stopped(observer, group) == 3)
-            tables = Tables(observer)
-            assert not tables.wrong_quotas()
+            found = Tables(observer)
+            assert not found.wrong_quotas()
             fd = observer.probe._programs.map_fd("quotas")
             for cgroup_id in (ROOT_ID, group.id):
                 key = struct.pack("=Q", cgroup_id)
-                parent, *entries, used, a, b, c, d = QUOTA.unpack(
-                    bpf.lookup(fd, key, QUOTA.size) or b""
-                )
-                counts = [count + by for count in entries]
-                value = QUOTA.pack(parent, *counts, used + by * len(names), a, b, c, d)
+                parent, *numbers = QUOTA.unpack(bpf.lookup(fd, key, QUOTA.size) or b"")
+                tables = len(names) + 1  # with that of the quotas
+                counts, used, shares = numbers[:tables], numbers[tables], numbers[tables + 1 :]
+                counts = [count + by for count in counts]
+                value = QUOTA.pack(parent, *counts, used + by * len(names), *shares)
                 bpf.update(fd, key, value)
-            assert len(tables.wrong_quotas()) == 2 * (len(names) + 1)
+            assert len(found.wrong_quotas()) == 2 * (len(names) + 1)
             until(lambda: not wrong(observer))
             quota = observer.probe._quotas.read()[group.id]
             assert quota.used == sum(quota.entries.values())

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.kernel
 
 HOG, VICTIM = f"hog-{os.getpid()}", f"victim-{os.getpid()}"  # of this test alone
 PROCESSES = 64
-ROUND_SHIFT = 28  # STOPS_ROUND_SHIFT of bpf/ring.h
+ROUND_SHIFT = 28  # of bpf/ring.h
 MOST_A_ROUND = (1 << 12) * 3 // 4 // 104  # of STOPS_BYTES, in records
 MORE = 8  # where two processors count at once
 

@@ -1,6 +1,7 @@
 /* Floods of events that an unprivileged user can cause:
  *
  *   flood rename          changes its own name
+ *   flood renames N       N processes that do so, a thousand times a second at most
  *   flood fork            forks children that end at once
  *   flood hop PROCS PROCS moves between two cgroups, by their files cgroup.procs
  *   flood shells          four shells, each of which runs /bin/true again and again
@@ -37,6 +38,18 @@ static void rename_itself(void)
         prctl(PR_SET_NAME, "flood-one");
         prctl(PR_SET_NAME, "flood-another");
     }
+}
+
+static int rename_all(int processes)
+{
+    for (int n = 0; n < processes; n++)
+        if (fork() == 0)
+            for (;;) {
+                prctl(PR_SET_NAME, "flood-one");
+                prctl(PR_SET_NAME, "flood-another");
+                usleep(2000);
+            }
+    return waitpid(-1, NULL, 0) < 0;
 }
 
 static int fork_children(void)
@@ -207,6 +220,8 @@ int main(int argc, char **argv)
         return 2;
     if (!strcmp(argv[1], "rename"))
         rename_itself();
+    if (!strcmp(argv[1], "renames") && argc == 3)
+        return rename_all(atoi(argv[2]));
     if (!strcmp(argv[1], "fork"))
         return fork_children();
     if (!strcmp(argv[1], "hop") && argc == 4)

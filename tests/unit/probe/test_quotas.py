@@ -30,7 +30,7 @@ def put(
 ) -> None:  # fmt: skip
     entries = (processes, cgroups, 0, 0, 0, quotas)
     total = sum(entries[:-1]) if used is None else used
-    maps.put("quotas", cgroup_id, QUOTA.pack(parent, *entries, total, 0, 0, 0, 0))
+    maps.put("quotas", cgroup_id, QUOTA.pack(parent, *entries, total, *[0] * 6))
 
 
 def found(quotas: Quotas, **losses: int) -> list[tuple[int, str, int, int]]:
