@@ -105,39 +105,44 @@ int on_mm_vmscan_memcg_reclaim_end(struct bpf_raw_tracepoint_args *ctx)
  * distributions carry either on any version, so BTF decides. */
 int on_mark_victim(struct bpf_raw_tracepoint_args *ctx)
 {
-    struct oom_record *record = records.ringbuf_reserve(sizeof(*record));
-    if (!record) {
-        lost(LOSS_RING_OTHER);
-        return 0;
-    }
-    set_header(&record->header, RECORD_OOM, sizeof(*record));
-    record->start_boottime = 0;
-    record->memcg_id = 0;
-    __builtin_memset(record->comm, 0, COMM_LEN);
-    __builtin_memset(record->pages, 0, sizeof(record->pages));
-    __builtin_memset(&record->cgroup, 0, sizeof(record->cgroup));
-    u64 memcg = 0, mm = 0;
+    u64 memcg = 0, mm = 0, start_boottime = 0;
 #ifdef MARK_VICTIM_TASK
     u64 task = ctx->args[0];
-    record->tgid = tgid_of(task);
-    record->start_boottime = start_of(read_u64(task + AT(task_struct, group_leader)));
-    bpf_probe_read_kernel(record->comm, COMM_LEN, (void *)task + AT(task_struct, comm));
+    u32 tgid = tgid_of(task);
+    start_boottime = start_of(read_u64(task + AT(task_struct, group_leader)));
     mm = mm_of(task);
     memcg = memcg_of(task);
 #else
-    record->tgid = ctx->args[0];
-    u32 tgid = record->tgid;
+    u32 tgid = ctx->args[0];
     u64 *known = process_mm.lookup(&tgid);
     if (known)
         mm = *known;
 #endif
     struct process *process = processes.lookup(&mm);
+    struct oom_record *record = NULL;
+    if (process ? record_fits(&process->path, sizeof(*record))
+                : other_record_fits(OTHER_VICTIMS, sizeof(*record)))
+        record = records.ringbuf_reserve(sizeof(*record));
+    if (!record) {
+        lost(LOSS_RING_OTHER);
+        return 0;
+    }
+    set_header(&record->header, RECORD_OOM, sizeof(*record));
+    record->memcg_id = 0;
+    __builtin_memset(record->comm, 0, COMM_LEN);
+    __builtin_memset(record->pages, 0, sizeof(record->pages));
+    __builtin_memset(&record->cgroup, 0, sizeof(record->cgroup));
+#ifdef MARK_VICTIM_TASK
+    bpf_probe_read_kernel(record->comm, COMM_LEN, (void *)task + AT(task_struct, comm));
+#endif
+    record->tgid = tgid;
     record->tracked = process != NULL;
     if (process) {
-        record->start_boottime = process->start_boottime;
+        start_boottime = process->start_boottime;
         __builtin_memcpy(record->comm, process->comm, COMM_LEN);
         memcg = process->memcg;
     }
+    record->start_boottime = start_boottime;
     if (mm)
         exact_pages(mm, record->pages, NULL);
     if (memcg) {
@@ -154,7 +159,7 @@ static inline void report_cgroup(u32 type, u64 cgroup, u64 path)
     if (!memcg)
         return; /* another hierarchy */
     struct cgroup_record *record = NULL;
-    if (cgroup_record_fits(sizeof(*record)))
+    if (other_record_fits(OTHER_CGROUPS, sizeof(*record)))
         record = records.ringbuf_reserve(sizeof(*record));
     if (!record) {
         lost(LOSS_RING_OTHER);

@@ -19,7 +19,7 @@
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 BPF_RINGBUF_OUTPUT(urgent, URGENT_PAGES);
 BPF_ARRAY(ring_round, u64, 1); /* user space counts it up, which renews quotas of `records` */
-BPF_ARRAY(cgroup_records, struct share, 1); /* of all cgroups made and removed */
+BPF_ARRAY(other_records, struct share, OTHERS); /* of no tracked process */
 
 #define RING_PART 4 /* instead of QUOTA_PART: a start comes late if it does not fit */
 
@@ -76,20 +76,21 @@ static inline int stop_fits(struct quota_path *path, u64 now, s64 size)
     return share_fits(path, SHARE_STOPS, now >> ROUND_SHIFT, STOPS_BYTES, size);
 }
 
-/* The same for the record of a cgroup that is made or removed, and of no process: an eighth of
- * the ring, so that these and the records of one job leave an eighth. */
-static inline int cgroup_record_fits(u32 size)
+/* The same for records of no tracked process: all cgroups made and removed have an eighth of
+ * the ring, and all victims of the OOM killer a sixteenth, so that these and the records of one
+ * job leave a sixteenth. */
+static inline int other_record_fits(u32 which, u32 size)
 {
     u32 zero = 0;
     u64 *round = ring_round.lookup(&zero);
-    struct share *share = cgroup_records.lookup(&zero);
+    struct share *share = other_records.lookup(&which);
     if (!round || !share)
         return 0;
     if (share->round != *round) {
         share->round = *round;
         share->bytes = 0;
     }
-    if (share->bytes + size > RING_BYTES / 8)
+    if (share->bytes + size > RING_BYTES / (which == OTHER_CGROUPS ? 8 : 16))
         return 0;
     __sync_fetch_and_add(&share->bytes, size);
     return 1;

@@ -52,6 +52,8 @@ struct share {
 
 enum { SHARE_RECORDS, SHARE_STOPS, SHARE_CHANGES, SHARES };
 
+enum { OTHER_CGROUPS, OTHER_VICTIMS, OTHERS }; /* records of no tracked process */
+
 /* What the processes in a cgroup and in all below it have; see quota.h. */
 struct quota {
     u64 parent; /* kernfs id; 0: this is the root */

@@ -25,6 +25,11 @@ def rename(_group: MemoryCgroup) -> list[str]:
     return ["rename"]
 
 
+def rename_all(_group: MemoryCgroup) -> list[str]:
+    """A hundred processes, of which each may report some renames."""
+    return ["renames", "100"]
+
+
 def fork(_group: MemoryCgroup) -> list[str]:
     return ["fork"]
 
@@ -34,7 +39,7 @@ def shells(_group: MemoryCgroup) -> list[str]:
     return ["shells"]
 
 
-@pytest.mark.parametrize("attack", [rename, fork, hop, shells])
+@pytest.mark.parametrize("attack", [rename, rename_all, fork, hop, shells])
 def test_job_is_protected_during_a_flood(
     tmp_path: Path, attack: Callable[[MemoryCgroup], Sequence[str]]
 ) -> None:

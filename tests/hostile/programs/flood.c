@@ -7,6 +7,7 @@
  *   flood shells          four shells, each of which runs /bin/true again and again
  *   flood grow N          N processes, each of which takes a page every 50 ms, up to 4 MiB
  *   flood stops N         N processes that take 4 MiB, killed and started anew one by one
+ *   flood ooms N          N times, one after the other, a child that the OOM killer kills
  *   flood crowd N         N processes that sleep
  *   flood family N        the same, and their parent holds 4 MiB; they ignore SIGHUP
  *   flood tour DIR N      one process that goes through N new cgroups below DIR, and back
@@ -123,6 +124,24 @@ static int stops(int processes)
     }
 }
 
+/* In a cgroup with a limit below GROWTH. */
+static int ooms(int children)
+{
+    for (int n = 0; n < children; n++) {
+        pid_t child = fork();
+        if (child == 0) {
+            char *memory = malloc(2 * GROWTH);
+            for (int at = 0; memory && at < 2 * GROWTH; at += 4096)
+                memory[at] = 1;
+            _exit(1);
+        }
+        int status = 0;
+        if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFSIGNALED(status))
+            return 1;
+    }
+    return 0;
+}
+
 static int crowd(int processes)
 {
     for (int n = 0; n < processes; n++) {
@@ -232,6 +251,8 @@ int main(int argc, char **argv)
         return grow(atoi(argv[2]));
     if (!strcmp(argv[1], "stops") && argc == 3)
         return stops(atoi(argv[2]));
+    if (!strcmp(argv[1], "ooms") && argc == 3)
+        return ooms(atoi(argv[2]));
     if (!strcmp(argv[1], "crowd") && argc == 3)
         return crowd(atoi(argv[2]));
     if (!strcmp(argv[1], "family") && argc == 3)
