@@ -20,7 +20,7 @@ from ebpftrace.units import NS_PER_SECOND, format_bytes
 _EXEC_NS = 300_000_000
 """From the end of the processes on: how long what they forked may take to execute a program."""
 
-_LOOK_NS = 10_000_000
+_LOOK_NS, _HELD_NS = 10_000_000, 100_000_000
 _WITHIN_NS = 5 * NS_PER_SECOND
 _MOST = 128  # at a time: each has a descriptor until it has ended
 _LEAST_SHARE = 1 / 10
@@ -41,6 +41,7 @@ class Heirs:
         self._dying = PidfdSet()
         self._tracers = Tracers()
         self._began_ns = 0
+        self._held_ns = 0  # when it is seen again whether debuggers hold some of them
         self._left: list[Heir] = []
         self._is_over = control is None
         self.due_ns = 0  # poll by then; 0: it is over, or has not begun
@@ -77,7 +78,9 @@ class Heirs:
         self._began_ns = self._began_ns or now_ns
         self.due_ns = now_ns + _LOOK_NS
         if self._dying.alive() and now_ns < self._began_ns + _WITHIN_NS:
-            self._tracers.end(self._killed)
+            if now_ns >= self._held_ns:  # a look at each: not whenever one of them ends
+                self._held_ns = now_ns + _HELD_NS
+                self._tracers.end(self._killed)
             return False
         heirs = self._found(ended)
         if not heirs or now_ns >= self._began_ns + _WITHIN_NS:
@@ -85,7 +88,7 @@ class Heirs:
         elif now_ns < self._began_ns + _EXEC_NS:
             self.due_ns = self._began_ns + _EXEC_NS
         else:
-            self._kill(heirs)
+            self._kill(heirs, now_ns)
         return self._is_over
 
     def close(self) -> None:
@@ -99,7 +102,7 @@ class Heirs:
         held_bytes = sum(heir.held_bytes for heir in found)
         return found if self._killed or held_bytes >= self._least_bytes else []
 
-    def _kill(self, heirs: Collection[Heir]) -> None:
+    def _kill(self, heirs: Collection[Heir], now_ns: int) -> None:
         targets: list[Target] = []
         for heir in islice(heirs, _MOST):
             try:
@@ -108,4 +111,5 @@ class Heirs:
                 continue
         self._dying.add(targets)
         self._dying.send(signal.SIGKILL)
+        self._held_ns = now_ns + _HELD_NS
         self._killed.update(dict.fromkeys(target.key for target in targets))

@@ -4,15 +4,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 
+from ebpftrace.act.actions.support.heirs import Heirs
 from ebpftrace.act.actions.support.tracers import Tracers
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.host.pidfd import is_alive
-from tests.support.process_state import until
+from ebpftrace.probe import Heir
+from tests.support.process_state import SECONDS, until
 
 DEBUGGER = """
 import ctypes, os, signal, sys
@@ -86,3 +88,34 @@ def test_debugger_of_a_later_process_with_the_pid_is_left_alone(
 
 def test_process_without_a_debugger_has_none() -> None:
     Tracers().end([key_of(os.getpid())])
+
+
+class Keeps:
+    """A `HeirControl`: one process keeps the memory while it lives."""
+
+    def __init__(self, key: ProcessKey) -> None:
+        self._key = key
+
+    def expect(self, keys: Collection[ProcessKey], number: int = 0) -> int:
+        return 7
+
+    def heirs(self, number: int) -> list[Heir]:
+        return [Heir(self._key, 100)] if is_alive(self._key) else []
+
+
+def test_debugger_of_a_process_that_keeps_the_memory_of_others_is_ended(
+    debugger: "subprocess.Popen[str]", traced: ProcessKey
+) -> None:
+    heirs, began_ns = Heirs(Keeps(traced), 100), 5_000_000_000
+    assert not heirs.poll(began_ns, [])
+    killed_ns = heirs.due_ns
+    assert not heirs.poll(killed_ns, [])
+    until(lambda: state_of(traced.pid) == "t")
+    assert not heirs.poll(killed_ns + 1, [])
+    assert debugger.poll() is None  # it is looked for ten times a second at most
+    assert not heirs.poll(killed_ns + 100_000_000, [])
+    assert debugger.wait(SECONDS) == -signal.SIGKILL
+    until(lambda: not is_alive(traced))
+    assert heirs.poll(killed_ns + 100_000_001, [])
+    assert (heirs.killed, heirs.left) == (1, "")
+    heirs.close()
