@@ -27,7 +27,7 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
 OF_A_CLIMB = ("limit_eta_seconds", "growth_bytes_per_second")
 CLIMB = 150  # MiB at most, below the fuse
-VARIABLES = {"job": "ebpftrace", "instance": ".*", "__rate_interval": "10s"}
+VARIABLES = {"job": "ebpftrace", "instance": ".*", "__rate_interval": "10s", "__interval": "1h"}
 POLICY = f"""
 [[policy]]
 name = "drawn"
@@ -101,6 +101,9 @@ def test_every_query_has_an_answer(tmp_path: Path) -> None:
             served.until(all_have)
         except AssertionError:
             pytest.fail("no answer: " + "\n".join(sorted(left)))
+        for metric in ("actions", "incidents", "fuse_events"):  # the first of its kind as well
+            (query,) = (one for one in QUERIES if f"_{metric}_total" in one)
+            assert any(float(one["value"][1]) for one in prometheus.query(substituted(query)))
 
 
 def _grow(leak: Workload, served: Serve, step: int) -> None:
