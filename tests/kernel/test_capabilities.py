@@ -6,6 +6,7 @@ with all but one.
 
 import os
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ JOB = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7", "GITHUB_REPOSITORY": "acm
        "GITHUB_WORKFLOW": "test", "GITHUB_JOB": "build"}  # fmt: skip
 MEMLOCK = 64 << 10
 """Less than a watch takes, as in a container: so that only the capability lets it lock that."""
+
+MOST_SNAPSHOTS = 25
 
 
 def bounded(without: str = "") -> list[str]:
@@ -90,11 +93,12 @@ def seen(without: str, folder: Path) -> Seen:
             Workload(COMM, cgroup=group, environment=JOB, unprivileged=True) as leaky,
         ):  # fmt: skip
             watch.next_snapshot(START_SECONDS)  # the policies are in force
-            first = _is_first(watch.pid)
             leaky.do("map 100MiB")
             leaky.do("touch 0")
             watch.wait_for(is_step("signal"), START_SECONDS)
-            first = first or _is_first(watch.pid)
+            # Before Linux 5.11 maps count as locked memory, and the limit is lifted for them.
+            lifted = resource.prlimit(watch.pid, resource.RLIMIT_MEMLOCK)[0] != MEMLOCK
+            first = _comes_to_be_first(watch)
             steps = [one for one in watch.records if one["type"] == "step"]
             started = watch.records[0]
             done = {one["action"] for one in steps if one["status"] == "done"}
@@ -106,7 +110,7 @@ def seen(without: str, folder: Path) -> Seen:
         changes_the_cgroup=changes in done,
         ends_the_process="signal" in done,
         runs_first=first,
-        locks_its_memory="mlockall" not in remarks,
+        locks_its_memory="mlockall" not in remarks and not (lifted and without == "IPC_LOCK"),
     )
 
 
@@ -115,6 +119,15 @@ def _give_away(group: MemoryCgroup) -> None:
     for entry in group.path.iterdir():
         with suppress(FileNotFoundError):
             os.chown(entry, UNPRIVILEGED, UNPRIVILEGED)
+
+
+def _comes_to_be_first(watch: Watch) -> bool:
+    """Within some snapshots: a thread that has just used much of a processor is not."""
+    for _ in range(MOST_SNAPSHOTS):
+        if _is_first(watch.pid):
+            return True
+        watch.next_snapshot(START_SECONDS)
+    return False
 
 
 def _is_first(pid: int) -> bool:

@@ -42,6 +42,7 @@ LEFT_OUT = {
     "tests/e2e/test_install.py": "a wheel, and packages that the machine would have to fetch",
     "tests/e2e/test_judgement_live.py": "jobs of 3 GiB in all, at the pace of real processors",
     "tests/e2e/test_make.py": "a clone and its make",
+    "tests/e2e/test_package.py": "a package, in a Debian that the machine would have to fetch",
     "tests/e2e/test_setup.py": "an installation; vagrant/provision.sh made the machine with it",
     "tests/e2e/test_thrash.py": "files read and dropped at the pace of a real disk",
     "tests/e2e/gopls": "gopls of several versions, each with GiBs to grow into",
