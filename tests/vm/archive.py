@@ -38,7 +38,7 @@ def mirror(suite: str) -> str:
 
 
 class GoneError(VmError):
-    """The archive keeps this suite no more, or never did."""
+    """The archive keeps this suite, or has this package in it, no more, or never did."""
 
 
 @contextmanager
@@ -100,8 +100,13 @@ class Suite:
             raise
 
     def depends(self, package: str) -> list[str]:
-        """What a package of this suite depends on, by name."""
-        lines = self._apt("apt-cache", "depends", "--important", package).splitlines()
+        """What a package of this suite depends on, by name. GoneError if it has none such."""
+        try:
+            lines = self._apt("apt-cache", "depends", "--important", package).splitlines()
+        except VmError as error:
+            if "No packages found" in str(error):
+                raise GoneError(f"there is no {package} in {self.suite}") from None
+            raise
         return [line.split()[-1] for line in lines if line.strip().startswith("Depends:")]
 
     def download(self, package: str, folder: Path) -> Path:

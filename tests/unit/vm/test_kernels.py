@@ -75,6 +75,24 @@ def test_missing_size_of_pages_is_said_with_those_that_are_there() -> None:
         flavour("arm64", 64)
 
 
+def test_suite_without_a_package_says_so_and_other_mistakes_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    said = "apt-cache failed with 100:\nE: No packages found"
+
+    def refuse(_suite: Suite, *_argv: str) -> str:
+        raise VmError(said)
+
+    monkeypatch.setattr(Suite, "_apt", refuse)
+    with pytest.raises(GoneError, match="there is no linux-image-arm64-16k in sid"):
+        Suite("sid").depends("linux-image-arm64-16k")
+    said = "E: something else"
+    with pytest.raises(VmError, match="something else") as error:
+        Suite("sid").depends("linux-image-arm64-16k")
+    assert not isinstance(error.value, GoneError)
+
+
 def test_matrix_without_one_of_its_kernels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def update(suite: Suite) -> None:
         if suite.suite == "sid":
