@@ -170,16 +170,16 @@ def test_stop_without_room_in_the_ring_is_reported_by_the_next_reading() -> None
         with Workload("fuse1") as first, Workload("fuse2") as second:
             one, two = (observer.started(each.pid).key for each in (first, second))
             for workload in (first, second):
-                workload.do("map 100MiB")
+                workload.do("map 16MiB")
             for _ in range(PAGE // 64):  # the ring fills with stops
-                arm(observer, one, 50 * MIB)
+                arm(observer, one, 8 * MIB)
                 first.send("touch 0")
                 assert stops(first.pid)
                 arm(observer, one, 0)
                 resume(observer, one)
                 first.answer()
-                first.do("dontneed 0 0 100MiB")
-            arm(observer, two, 50 * MIB)
+                first.do("dontneed 0 0 16MiB")
+            arm(observer, two, 8 * MIB)
             second.send("touch 0")
             assert stops(second.pid)
             observer.read()
