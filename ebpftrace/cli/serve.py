@@ -138,7 +138,7 @@ def serve(
         service.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         click.echo(f"listening at {service.address}", err=True)
-        run(request, service.views)
+        run(request._replace(pod_name=service.pod_name), service.views)
     finally:
         service.close()
 

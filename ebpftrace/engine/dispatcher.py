@@ -64,6 +64,7 @@ class EventDispatcher:
         lost_history: Callable[[], int] = lambda: 0,
         is_stopping: Callable[[], bool] = lambda: False,
         memory: MemoryBound | None = None,
+        pod_name: Callable[[str], str] | None = None,
     ) -> None:
         self._selection = selection
         self._probe = probe
@@ -81,7 +82,7 @@ class EventDispatcher:
         self._stopping_ns: int | None = None  # since when
         self._timeouts_before = timeouts() + READER.timeouts
         self._exhausted_before = exhausted()
-        self._resolver = JobResolver(paths)
+        self._resolver = JobResolver(paths, pod_name=pod_name)
         self._runs_refused = 0
         self._remarks: list[str] = []
         self._queue: deque[Event] = deque()

@@ -1,5 +1,6 @@
 """What a user asked to be watched, and how."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,4 +24,5 @@ class WatchRequest(NamedTuple):
     insists: bool = True  # where another ebpftrace acts already: an error, not a remark
     history: Path | None = None  # None: no past runs are read, and none are recorded
     policies: PolicyStore | None = None  # None: the watch reports and never acts
+    pod_name: Callable[[str], str] | None = None  # what the Kubernetes API calls a pod, by uid
     reloads: bool = False  # SIGHUP is a reload also where there is no policy file

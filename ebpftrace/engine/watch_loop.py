@@ -68,7 +68,7 @@ class WatchLoop:
             request.selection, probe, self._ledger, breaker, self._scheduler, paths,
             self._files, groups, self._clock,
             lambda: 0 if recorder is None else recorder.lost,
-            lambda: waiter.is_stopping, self._memory,
+            lambda: waiter.is_stopping, self._memory, request.pod_name,
         )  # fmt: skip
         self._dispatcher.breach_poller.report = self._report_notes
         self._near = None if breaker is None else _near_limit(probe, self._files, self._clock)

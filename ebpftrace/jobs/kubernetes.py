@@ -72,13 +72,14 @@ def locate(
     environ: Environ | None,
     mounts: Iterable[Mount] = (),
     node_names: Iterable[str] = (),
+    api_name: str = "",
 ) -> JobLocation | None:
     """The pod, by a name of its own where the kubelet's KUBERNETES_SERVICE_HOST is set.
 
-    Its name is POD_NAME, else HOSTNAME if that is not the node's: one of `node_names`, or
-    NODE_NAME. Else the container's name stands for it. `mounts` are those of the process.
-    Where they do not show the container's name, all containers of the pod share one
-    `restart_id`.
+    Its name is `api_name`, what the Kubernetes API calls it, else POD_NAME, else HOSTNAME if
+    that is not the node's: one of `node_names`, or NODE_NAME. Else the container's name stands
+    for it. `mounts` are those of the process. Where they do not show the container's name, all
+    containers of the pod share one `restart_id`.
     """
     uid = pod_uid(path)
     if not uid:
@@ -87,7 +88,9 @@ def locate(
     by = f"pod uid {uid} in the cgroup path"
     name = f"pod {uid[:8]}"
     container_name = _container_name(uid, mounts)
-    if environ is not None and "KUBERNETES_SERVICE_HOST" in environ:
+    if api_name:
+        name, by = api_name, f"{by}, name from the Kubernetes API"
+    elif environ is not None and "KUBERNETES_SERVICE_HOST" in environ:
         variable = _naming_variable(environ, {*map(_host_part, node_names)})
         if variable:
             name, by = word(environ, variable), f"{by}, name from {variable}"

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ebpftrace.descriptors import when_exhausted
@@ -34,7 +34,11 @@ class JobResolver:
         paths: CgroupPaths,
         root: Path = Path("/"),
         systems: Iterable[CiSystem] = CI_SYSTEMS,
+        pod_name: Callable[[str], str] | None = None,
     ) -> None:
+        """`pod_name` gives what the Kubernetes API calls the pod with a uid; "" if that is not
+        known."""
+        self._pod_name = pod_name
         self._paths = paths
         self._root = root
         self._proc = root / "proc"
@@ -102,8 +106,9 @@ class JobResolver:
         """Where the cgroup is; a process may say more of a pod."""
         pod = None
         if kubernetes.is_pod(given):
+            name = self._pod_name(kubernetes.pod_uid(given)) if self._pod_name else ""
             pod = kubernetes.locate(
-                given, self._environ(pid), self._mounts(pid), node_names(self._root)
+                given, self._environ(pid), self._mounts(pid), node_names(self._root), name
             )
         return _located(path, given, owner, cgroup_id, pod)
 

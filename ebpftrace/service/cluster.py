@@ -52,5 +52,10 @@ class Cluster:
         self.recorder.stop(_LAST_SECONDS)
         self._watcher.stop()
 
+    def pod_name(self, uid: str) -> str:
+        """What the API calls the pod with this uid in its cgroup's path; "" if not known."""
+        pod = self._watcher.pods.now.get(uid)
+        return "" if pod is None else pod.name
+
     def state(self) -> ClusterState:
         return ClusterState(self._watcher.pods.now, self._watcher.status, self.recorder.counts)

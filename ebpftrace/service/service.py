@@ -113,6 +113,11 @@ class Service:
         events = PodEventView(cluster.recorder.put, cluster.node)
         return [self.view, self.journal, lambda _waiter: events]
 
+    @property
+    def pod_name(self) -> Callable[[str], str] | None:
+        """What names pods by their uid; None where the Kubernetes API is not asked."""
+        return None if self._cluster is None else self._cluster.pod_name
+
     def _cluster_state(self) -> ClusterState | None:
         return None if self._cluster is None else self._cluster.state()
 

@@ -89,7 +89,9 @@ def test_a_leaking_pod_is_killed_and_describe_says_of_what(
         reason = "ebpftrace_job_container_last_terminated"
         served.until(lambda: served.value(reason, reason="OOMKilled") == 1)
     assert "MemoryOom" in said.partition("Events:")[2]
-    assert events(plane, namespace)["MemoryOom"]["involvedObject"]["name"] == "leaky"
+    event = events(plane, namespace)["MemoryOom"]
+    assert event["involvedObject"]["name"] == "leaky"
+    assert "kubernetes/leaky" in event["message"]
 
 
 def test_a_leaking_pod_is_evicted_before_its_limit_and_its_neighbour_is_not(

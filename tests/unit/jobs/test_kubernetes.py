@@ -119,6 +119,17 @@ def test_hostname_names_the_pod_only_with_the_kubelets_variables() -> None:
     assert unnamed.name == "pod 12345678"
 
 
+def test_the_api_s_name_comes_before_what_the_job_says() -> None:
+    path = f"/kubepods/pod{UID}/{ID}"
+    variables = environ({"POD_NAME": "own-words", "KUBERNETES_SERVICE_HOST": "10.0.0.1"})
+    named = kubernetes.locate(path, variables, api_name="build-1")
+    own = kubernetes.locate(path, variables)
+    assert named is not None and own is not None
+    assert (named.name, own.name) == ("build-1", "own-words")
+    assert "name from the Kubernetes API" in named.identified_by
+    assert named.restart_id == own.restart_id  # budgets do not depend on it
+
+
 NODE = ("node-3.example.org", "node-3")
 KUBELET = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
 MOUNT = Mount(

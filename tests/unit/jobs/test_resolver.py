@@ -49,6 +49,19 @@ def test_ci_variables_name_the_job_and_its_cgroup_is_part_of_the_key(machine: Ma
     assert job.key.startswith(f"{number}:github:99/")
 
 
+def test_the_kubernetes_api_names_a_pod_by_its_uid(machine: Machine) -> None:
+    uid = "0e0b6a9c-1b2c-4d3e-8f90-1234567890ab"
+    number = machine.cgroup(f"/kubepods/burstable/pod{uid}/{ID}")
+    machine.fake.process(10, environ={})
+    known = {uid: "build-1"}
+    resolver = JobResolver(
+        machine.paths, machine.resolver._root, pod_name=lambda it: known.get(it, "")
+    )
+    assert resolver.resolve(10, number).name == "build-1"
+    known.clear()
+    assert resolver.resolve(10, number).name == "pod 0e0b6a9c"
+
+
 def test_cgroup_without_a_process_is_the_job_of_its_path(machine: Machine) -> None:
     paths = (f"/docker/{ID}", "/system.slice/x.service", "/ci/a")
     ids = [machine.cgroup(path) for path in paths]
