@@ -35,7 +35,8 @@ watch: setup ## Watch this machine's own processes (COMM=gopls, ARGS=...)
 test: lint types ## lint, types, all tests (TESTS=..., WORKERS=1, ARGS=..., ROOT=)
 	@if command -v go >/dev/null; then $(PYTHON) -m tests.support.gopls_install; \
 	else echo "go is not installed: the tests with a real gopls will say so"; fi
-	@$(ROOT) $(PYTHON) -m pytest -n $(WORKERS) $(TESTS) $(ARGS)
+	@$(ROOT) $(PYTHON) -m pytest -n $(WORKERS) \
+		$(if $(filter tests,$(TESTS)),--ignore=tests/fleet) $(TESTS) $(ARGS)
 
 lint: setup ## ruff, its formatting, and spelling
 	.venv/bin/ruff check
