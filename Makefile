@@ -11,7 +11,7 @@ PYTHON := .venv/bin/python
 ROOT   := scripts/as-root
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures watch test lint types deb image share setup-vm test-vm test-vm-all test-vm-arm64 test-trixie fleet-tools test-fleet vm-table vm-shell bench clean fleet-demo
+.PHONY: help setup demo pictures watch test lint types deb image share setup-vm test-vm test-vm-all test-vm-arm64 test-trixie fleet-tools test-fleet fleet-demo vm-table vm-shell bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -32,7 +32,7 @@ pictures: setup ## Draw the README's pictures: the demo, and a race
 watch: setup ## Watch this machine's own processes (COMM=gopls, ARGS=...)
 	@$(ROOT) $(PYTHON) -m ebpftrace watch $(foreach comm,$(COMM),--comm '$(comm)') $(ARGS)
 
-test: lint types ## lint, types, all tests (TESTS=..., WORKERS=1, ARGS=..., ROOT=)
+test: lint types ## lint, types, tests (TESTS=..., WORKERS=1, ARGS=..., ROOT=)
 	@if command -v go >/dev/null; then $(PYTHON) -m tests.support.gopls_install; \
 	else echo "go is not installed: the tests with a real gopls will say so"; fi
 	@$(ROOT) $(PYTHON) -m pytest -n $(WORKERS) \
@@ -50,7 +50,7 @@ types: setup ## mypy, strict, and the import contract
 deb: setup ## Build the Debian package into dist/
 	@scripts/deb
 
-image: setup ## Make the container image dist/ebpftrace-image.tar, no registry
+image: setup ## Make the image dist/ebpftrace-image.tar, without a registry
 	@$(ROOT) scripts/image
 
 share: setup ## Write the man page and the completions into share/
@@ -75,7 +75,7 @@ test-vm-arm64: setup ## Some of them, emulated on arm64 (PAGES=4 or 16, in KiB)
 test-trixie: setup-vm ## The demo, some kernel tests in a bare Debian 13, this kernel
 	@$(ROOT) $(PYTHON) -m tests.vm.trixie $(filter-out tests,$(TESTS)) $(ARGS)
 
-fleet-tools: setup ## Build a real Kubernetes for test-fleet (10 minutes, once)
+fleet-tools: setup ## Build a real Kubernetes for test-fleet (10 min once)
 	@nice -n 15 $(PYTHON) -m tests.fleet.tools.build
 
 test-fleet: fleet-tools ## The tests with a real Kubernetes, on the loopback

@@ -17,7 +17,13 @@ LOUD = "NOT TESTED: no kernel was booted"
 
 
 def ci(
-    folder: Path, *, make: int = 0, install: int = 0, machine: int = 0, require: int = 0
+    folder: Path,
+    *,
+    make: int = 0,
+    install: int = 0,
+    machine: int = 0,
+    require: int = 0,
+    fleet: int = 0,
 ) -> subprocess.CompletedProcess[str]:
     """Run it as root with fakes that end with these exit codes."""
     shutil.copytree(ROOT / ".ci", folder / ".ci")  # makes the folder
@@ -25,9 +31,10 @@ def ci(
         ("bin/make", make),
         ("scripts/setup-vm", install),
         ("scripts/as-root", machine),
+        (".venv/bin/python", fleet),
     ):
         fake = folder / name
-        fake.parent.mkdir(exist_ok=True)
+        fake.parent.mkdir(parents=True, exist_ok=True)
         fake.write_text(f'#!/bin/sh\necho "ran {name} $*"\nexit {code}\n')
         fake.chmod(0o755)
     user = folder / "bin" / "id"
@@ -49,11 +56,21 @@ def ci(
 def test_all_is_well_when_both_are(tmp_path: Path) -> None:
     done = ci(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    tests, _, debian, machine = done.stdout.splitlines()
+    tests, built, fleet, said, _, debian, machine = done.stdout.splitlines()
     assert tests.endswith(" test")
+    assert built.endswith(" -m tests.fleet.tools.build --check")
+    assert fleet.endswith(" test-fleet")
+    assert "tested with a real Kubernetes" in said
     assert debian.endswith(" -m tests.vm.trixie")
     assert " -m tests.vm --" in machine
     assert LOUD not in done.stdout
+
+
+def test_where_kubernetes_was_not_built_it_says_so(tmp_path: Path) -> None:
+    done = ci(tmp_path, fleet=UNAVAILABLE)
+    assert done.returncode == 0
+    assert "NOT TESTED: a real Kubernetes" in done.stdout
+    assert "test-fleet" not in done.stdout
 
 
 @pytest.mark.parametrize("code", [1, 2, 124])
