@@ -20,7 +20,7 @@ from tests.support.workload import Workload
 pytestmark = pytest.mark.kernel
 
 HOG, VICTIM = f"hog-{os.getpid()}", f"victim-{os.getpid()}"  # of this test alone
-PROCESSES = 100  # which may report 80 a second each
+PROCESSES = 24  # which may report 80 a second each
 ROUND_SHIFT = 28  # of bpf/ring.h
 MOST_A_ROUND = 256 * 3 // 4  # of CHANGES_IN_ROUND
 MORE = 8  # where two processors count at once

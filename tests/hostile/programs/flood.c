@@ -1,7 +1,7 @@
 /* Floods of events that an unprivileged user can cause:
  *
  *   flood rename          changes its own name
- *   flood renames N       N processes that do so, a thousand times a second at most
+ *   flood renames N       N processes that do so, a hundred times a second each
  *   flood fork            forks children that end at once
  *   flood hop PROCS PROCS moves between two cgroups, by their files cgroup.procs
  *   flood shells          four shells, each of which runs /bin/true again and again
@@ -48,7 +48,7 @@ static int rename_all(int processes)
             for (;;) {
                 prctl(PR_SET_NAME, "flood-one");
                 prctl(PR_SET_NAME, "flood-another");
-                usleep(2000);
+                usleep(20000);
             }
     return waitpid(-1, NULL, 0) < 0;
 }
