@@ -27,8 +27,7 @@ class FuseKills:
     def killed(self, event: FuseBlown, now_ns: int) -> None:
         """The kernel killed a process; times are CLOCK_MONOTONIC."""
         self._killed.append((event.tracked, now_ns))
-        if self._probe.heirs is not None:
-            self._number = self._probe.heirs.expect([event.tracked], self._number)
+        self._expect(event.tracked)
         own = () if event.owner is None else (event.tracked,)
         kill_each([*own, *self._probe.sharers([event.tracked])])
         if event.owner is not None and self._probe.fuses is not None:
@@ -39,7 +38,12 @@ class FuseKills:
         if event.how is StartCause.SHARED and any(
             key.pid == event.parent_pid and now_ns - at < _WITHIN_NS for key, at in self._killed
         ):
+            self._expect(event.key)  # the memory of the first may have been handed over unseen
             kill_each([event.key, *self._probe.sharers([event.key])])
+
+    def _expect(self, key: ProcessKey) -> None:
+        if self._probe.heirs is not None:
+            self._number = self._probe.heirs.expect([key], self._number)
 
     def handle_snapshot(self, now_ns: int) -> None:
         """End what keeps the memory still, and debuggers that keep the killed from ending."""

@@ -105,3 +105,18 @@ def test_what_keeps_the_memory_still_is_killed_by_the_next_snapshots(
         assert sharer.wait(20) == -SIGKILL
     else:
         assert sharer.poll() is None
+
+
+def test_memory_that_was_handed_over_is_looked_for_as_well(
+    sharer: "subprocess.Popen[bytes]",
+) -> None:
+    """Where the end of the killed one is handled before its kill, its memory is not known."""
+    probe = ScriptedProbe(fuses=True)
+    probe.heirs = found = Found(key_of(sharer))
+    kills = FuseKills(probe)
+    kills.killed(KILL, 0)
+    heir = ProcessKey(1 << 22, 6)
+    kills.started(ProcessStarted(5, heir, OWNER.pid, StartCause.SHARED, "c", 7), S)
+    assert found.expected == [(OWNER,), (heir,)]
+    kills.handle_snapshot(2 * S)
+    assert sharer.wait(20) == -SIGKILL
