@@ -148,7 +148,7 @@ def test_wrong_usage(args: tuple[str, ...], message: str) -> None:
 
 
 def test_a_command_that_does_not_exist() -> None:
-    assert "no such command 'top'" in assert_explained(ebpftrace("top"), 2)
+    assert "no such command 'nop'" in assert_explained(ebpftrace("nop"), 2)
 
 
 def test_a_full_disk() -> None:

@@ -82,7 +82,7 @@ def test_policy_file_that_is_slow_to_read_is_refused_and_leaves_the_old_one_in_f
     for command in (("watch", "--config"), ("policy", "check")):
         done = ebpftrace(*command, str(slow))
         assert done.returncode not in (0, 1), done.stderr
-        assert "slow.toml" in done.stderr
+        assert "slow.toml" in "".join(done.stderr.split())  # a long path is wrapped
     with protected_watch(tmp_path, *OPTIONS) as protection:
         Path(slow).replace(tmp_path / "policy.toml")
         protection.watch.process.send_signal(signal.SIGHUP)

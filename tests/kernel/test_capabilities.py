@@ -36,7 +36,7 @@ JOB = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7", "GITHUB_REPOSITORY": "acm
 MEMLOCK = 64 << 10
 """Less than a watch takes, as in a container: so that only the capability lets it lock that."""
 
-MOST_SNAPSHOTS = 25
+MOST_SNAPSHOTS = 40
 
 
 def bounded(without: str = "") -> list[str]:
@@ -88,7 +88,7 @@ def seen(without: str, folder: Path) -> Seen:
     with memory_cgroup() as group:
         _give_away(group)
         with (
-            BoundedWatch(without, "--comm", COMM, "--interval", "200ms", "--no-history",
+            BoundedWatch(without, "--comm", COMM, "--interval", "500ms", "--no-history",
                          "--config", str(file), "--audit", str(folder / "a.jsonl")) as watch,
             Workload(COMM, cgroup=group, environment=JOB, unprivileged=True) as leaky,
         ):  # fmt: skip

@@ -68,7 +68,7 @@ class Serve:
         """What `ask` returns once that is true."""
         end = time.monotonic() + SECONDS
         while not (found := ask()):
-            assert self.process.poll() is None, self.stderr
+            assert self.process.poll() is None, (self.process.returncode, self.stderr)
             assert time.monotonic() < end
             time.sleep(0.05)
         return found
