@@ -17,6 +17,7 @@ _END_SECONDS = 5.0
 _MOST_EVENTS = 200
 _MOST_POINTS = 3600
 _MOST_LINE = 4 << 20
+_CODE = "import sys; sys.path[:] = {0!r}; from ebpftrace.__main__ import main; main()"
 _EVENTS = {"finding", "step", "outcome", "fuse", "oom_kill"}
 
 
@@ -43,8 +44,9 @@ class WatchBeside:
 
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
         self._process = subprocess.Popen(
-            # -P: nothing is imported from the folder that the user is in.
-            [sys.executable, "-P", "-m", "ebpftrace", "watch", "--output", "jsonl", *options],
+            # With our own path: the Debian package is on no other. -I: and with nothing else.
+            [sys.executable, "-I", "-c", _CODE.format(sys.path), "watch", "--output", "jsonl",
+             *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr,
             start_new_session=True,
         )  # fmt: skip

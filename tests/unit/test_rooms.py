@@ -64,7 +64,6 @@ PARTS = {  # by the test of the module that they are parts of
     "run/command": "../e2e/test_run_ends.py",
     "run/result": "run/test_paragraph.py",
     "run/run": "../e2e/test_run.py",
-    "run/watching": "../e2e/test_run.py",
     "cli/tables/history": "cli/test_history.py",
     "cli/tables/incidents": "cli/test_incidents.py",
     "cli/tables/table": "cli/test_history.py",
