@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -40,15 +40,21 @@ class Command:
     """A started command. Its signals wait for `wait`, which has to be called."""
 
     def __init__(
-        self, argv: Sequence[str], environment: Mapping[str, str], enter: Path | None
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        enter: Path | None,
+        blocked: Collection[int],
     ) -> None:
-        """Start it, in the cgroup whose file `enter` takes a process.
+        """Start it, in the cgroup whose file `enter` takes a process; `blocked` are the signals
+        that it starts with blocked.
 
         OSError if that cannot be entered; a command that cannot be executed ends as in a
         shell, with 127 or 126.
         """
         self._blocked = set(signal.valid_signals()) - _NOT_BLOCKED
-        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)
+        self._of_command = blocked
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # which we may have been started without
         self._began_ns = time.monotonic_ns()
         procs = -1 if enter is None else os.open(enter, os.O_WRONLY | os.O_CLOEXEC)
@@ -139,7 +145,7 @@ class Command:
                     os._exit(_NOT_EXECUTABLE)
             for number in _IGNORED_BY_PYTHON:
                 signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._of_command)
             os.execvpe(argv[0], list(argv), dict(environment))
         except OSError as error:
             code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE

@@ -132,10 +132,12 @@ def _repeated(
 ) -> tuple[CommandEnd, int]:
     """Start it, and again after each breach that an action answered, as often as allowed."""
     enter = None if around.cgroup is None else around.cgroup.procs
+    # Ours are blocked from the first start on, those of the command are as we were started.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     restarts = 0
     while True:
         acted = _actions(around)
-        started = Command(command, environment, enter)
+        started = Command(command, environment, enter, blocked)
         if around.watch is not None and not options.require and restarts == 0:
             around.watch.begin()
         end = started.wait(options.timeout_ns, lambda: _kill_all(around.cgroup))

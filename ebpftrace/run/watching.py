@@ -53,8 +53,13 @@ class WatchBeside:
         self._thread = threading.Thread(target=self._read, name="watch", daemon=True)
 
     def begin(self) -> None:
-        """Read its records, on a thread: call this when no process is forked any more."""
+        """Read its records, on a thread: call this when no process is forked any more.
+
+        The thread takes no signal, since signals are for the command.
+        """
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         self._thread.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     @property
     def exit_code(self) -> int | None:
