@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ebpftrace.act.policy.options import PolicyOptions
 from ebpftrace.cli.parameters import Duration, Limit, Share
 from ebpftrace.errors import ExceededError, UsageError
 
@@ -14,7 +15,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(
-    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+    context_settings={"allow_interspersed_args": False},
     epilog="""
     \b
     Examples:
@@ -28,7 +29,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     the same, and the last words say what was missing. docs/run.md describes the rest.
     """,
 )
-@click.option("--memory", "memory", type=Limit(), metavar="SIZE",
+@click.option("--memory", type=Limit(), metavar="SIZE",
               help="Limit of the command's memory cgroup: 2GiB.")  # fmt: skip
 @click.option("--timeout", type=Duration(), metavar="TIME",
               help="Then end it: SIGTERM, and SIGKILL to all of it 10 s later; exit code "
@@ -93,6 +94,7 @@ def run(
         raise UsageError("--max-increase has nothing to compare with",
                          fix="add --compare-with FILE, written by --json")  # fmt: skip
     earlier_bytes = None if earlier is None else read_peak(earlier)
+    _require_policy(PolicyOptions(growth, level, on_breach, fuse))
     acting = {"--fuse": fuse, "--growth": growth, "--level": level, "--on-breach": on_breach}
     result = run_command(command, RunOptions(
         memory_bytes=memory,
@@ -126,6 +128,15 @@ def run(
             fix="find out what grew, or keep this run's --json file as the new one",
         )
     end_as(result.end)
+
+
+def _require_policy(options: PolicyOptions) -> None:
+    """UsageError for a malformed option, before the command starts: the watch beside it would
+    only refuse it meanwhile."""
+    if options.given:
+        from ebpftrace.act.policy.command_line import policy_from_options
+
+        policy_from_options(options)
 
 
 def _write(file: Path, text: str) -> None:

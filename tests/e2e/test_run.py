@@ -194,7 +194,8 @@ def test_ordinary_user_runs_the_command_and_is_told_what_is_missing() -> None:
     ("options", "word"),
     [(("--memory", "12"), "too little"), (("--max-increase", "10%"), "--compare-with"),
      (("--compare-with", "/nonexistent/file"), "No such file"), (("--timeout", "soon"), "soon"),
-     ((), "COMMAND")],
+     (("--fuse", "much"), "much"), (("--growth", "1GiB"), "1GiB"),
+     (("--on-breach", ""), "empty"), ((), "COMMAND")],
 )  # fmt: skip
 def test_wrong_usage_starts_nothing(options: tuple[str, ...], word: str) -> None:
     with memory_cgroup() as group:
