@@ -47,10 +47,14 @@ def _hash_password(ctx: click.Context, _option: Any, wanted: bool) -> None:
     from ebpftrace.service.http.passwords import hash_password
 
     terminal = sys.stdin.isatty()
-    password = getpass.getpass() if terminal else sys.stdin.readline().rstrip("\n")
+    try:
+        password = getpass.getpass() if terminal else sys.stdin.readline().rstrip("\n")
+        hashed = hash_password(password)
+    except UnicodeError as error:
+        raise UsageError("the password is not UTF-8", fix="type or pass it as UTF-8") from error
     if not password:
         raise UsageError("the password is empty", fix="type one, or pass it on standard input")
-    click.echo(hash_password(password))
+    click.echo(hashed)
     ctx.exit()
 
 

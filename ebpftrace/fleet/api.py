@@ -112,7 +112,8 @@ class PrometheusApi:
                 body = response.read(_MOST_BYTES + 1)
             finally:
                 connection.close()
-        except (OSError, http.client.HTTPException) as error:
+        # UnicodeError: a host that cannot be looked up, or bytes of --match that are no text.
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             said = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise self._failed(clean(said)) from error
         if len(body) > _MOST_BYTES:

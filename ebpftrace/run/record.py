@@ -42,7 +42,7 @@ def read_peak(file: Path) -> int:
         peak = earlier["peak_bytes"]
     except OSError as error:
         why = error.strerror or str(error)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         why = "it is not what --json writes"
     else:
         if isinstance(peak, int) and peak > 0:

@@ -107,14 +107,14 @@ def _read(file: Path) -> "list[tuple[str, _Hash]]":
         if not line.strip() or line.startswith("#"):
             continue
         found = _LINE.fullmatch(line.strip())
-        if found is None or not 1 <= int(found[2]) <= _LARGEST_LOG_N:
+        parsed = None if found is None else _hash_of(*found.groups())
+        if found is None or parsed is None:
             raise EbpftraceError(
                 f"line {number} of the auth file {name} has no user and hash",
                 why="each line is USER:$scrypt$ln=…,r=…,p=…$SALT$HASH",
                 fix="make a hash with: ebpftrace serve --hash-password",
             )
-        salt, wanted = _bytes(found[5]), _bytes(found[6])
-        users.append((found[1], (int(found[2]), int(found[3]), int(found[4]), salt, wanted)))
+        users.append((found[1], parsed))
     if not users:
         raise EbpftraceError(
             f"the auth file {name} has no user",
@@ -122,6 +122,20 @@ def _read(file: Path) -> "list[tuple[str, _Hash]]":
             fix="make a hash with: ebpftrace serve --hash-password",
         )
     return users
+
+
+def _hash_of(_user: str, ln: str, r: str, p: str, salt: str, wanted: str) -> "_Hash | None":
+    """None for what scrypt refuses, and for what is no base64."""
+    log_n, size, lanes = int(ln), int(r), int(p)
+    memory_bytes = 128 * size * ((1 << log_n) + 2 + lanes)
+    if not (0 < log_n <= min(_LARGEST_LOG_N, 16 * size - 1) and lanes):
+        return None
+    if memory_bytes > _MEMORY:
+        return None
+    try:
+        return log_n, size, lanes, _bytes(salt), _bytes(wanted)
+    except ValueError:
+        return None
 
 
 def _scrypt(password: bytes, salt: bytes, log_n: int, r: int, p: int, size: int) -> bytes:

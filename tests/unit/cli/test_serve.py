@@ -17,8 +17,9 @@ def test_a_password_is_hashed_and_never_the_same_twice() -> None:
     assert first != second
 
 
-def test_an_empty_password_is_refused() -> None:
-    done = CliRunner().invoke(serve, ["--hash-password"], input="\n")
+@pytest.mark.parametrize("said", [b"\n", b"\xff\n"])
+def test_a_password_that_is_empty_or_no_text_is_refused(said: bytes) -> None:
+    done = CliRunner().invoke(serve, ["--hash-password"], input=said)
     assert isinstance(done.exception, UsageError)
 
 

@@ -67,6 +67,17 @@ def test_the_token_of_a_file_and_the_password_of_the_url_are_sent(tmp_path: Path
     assert b"Authorization: Basic " + pair + b"\r\n" in ask(vector(), user="me:a%3Ab@")[1]
 
 
+@pytest.mark.parametrize(
+    ("url", "expression"),
+    [("http://a..b:9090", "up"), (f"http://{'a' * 64}:9090", "up"),
+     ("http://127.0.0.1:1", "up{cluster=\"\udcff\"}")],
+)  # fmt: skip
+def test_what_cannot_be_sent_is_an_error_of_the_users(url: str, expression: str) -> None:
+    with pytest.raises(PrometheusError) as caught:
+        PrometheusApi(parse_url(url)).query(expression)
+    assert "codec" in caught.value.why
+
+
 @pytest.mark.parametrize("text", ["s3cret\r\nX-Evil: 1", "\xff"])
 def test_token_that_is_not_one_line_of_text_is_refused(tmp_path: Path, text: str) -> None:
     token = tmp_path / "token"

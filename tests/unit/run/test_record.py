@@ -27,7 +27,8 @@ def test_peak_is_read_again(tmp_path: Path) -> None:
     ("text", "why"),
     [("", "not what --json writes"), ("[]", "not what --json writes"),
      ('{"peak_bytes": null}', "no peak"), ('{"peak_bytes": "9"}', "no peak"),
-     ('{"peak_bytes": 0}', "no peak")],
+     ('{"peak_bytes": 0}', "no peak"),
+     pytest.param("[" * 100_000, "not what --json writes", id="too deep")],
 )  # fmt: skip
 def test_other_files_are_refused(tmp_path: Path, text: str, why: str) -> None:
     file = tmp_path / "run.json"
