@@ -23,7 +23,7 @@ class ConfiguredCommand(click.Command):
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         for option in self.params:
-            if isinstance(option, click.Option) and option.envvar is None:
+            if isinstance(option, click.Option) and option.expose_value and not option.envvar:
                 words = long_name(option).upper().replace("-", "_")
                 option.envvar = f"EBPFTRACE_{str(self.name).upper()}_{words}"
 

@@ -62,7 +62,7 @@ def _settings(
 def _options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
     """Those that a file may have, by name."""
     for option in command.params:
-        if isinstance(option, click.Option):
+        if isinstance(option, click.Option) and option.expose_value:
             name = long_name(option)
             if name not in _NOT_IN_A_FILE | _OF_A_POLICY:
                 yield name, option

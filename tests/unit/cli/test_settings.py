@@ -21,6 +21,7 @@ from ebpftrace.cli.settings import read_settings
 @click.option("--children", is_flag=True)
 @click.option("--growth")
 @click.option("--config")
+@click.option("--print-it", is_flag=True, expose_value=False)
 def command(**values: object) -> None:
     """Print what it was given."""
     click.echo(json.dumps(values))
@@ -61,6 +62,7 @@ def test_a_file_of_policies_alone_has_no_options(tmp_path: Path) -> None:
     [
         ('intervall = "2s"', 'watch.intervall: found an unknown key, expected "interval"'),
         ('config = "x"', "watch.config: found an unknown key"),
+        ("print-it = true", "watch.print-it: found an unknown key"),
         ('interval = "10ms"', 'watch.interval: found "10ms": at least 100ms'),
         ("interval = [1]", "watch.interval: found an array, expected a string or a number"),
         ("interval = true", "watch.interval: found true, expected a string or a number"),
