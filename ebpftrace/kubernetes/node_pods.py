@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.kubernetes.account import FOLDER_VARIABLE, ServiceAccount, find_account
-from ebpftrace.kubernetes.client import MERGE_PATCH, METADATA_LIST, ApiClient, ApiError
+from ebpftrace.kubernetes.client import MERGE_PATCH, METADATA_LIST, ApiClient
 from ebpftrace.kubernetes.lists import Object
 from ebpftrace.kubernetes.pod import parse_pod
 
@@ -90,6 +90,3 @@ def _options(pod: FoundPod, grace_seconds: int | None) -> Object:
         "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid},
     }  # fmt: skip
     return options if grace_seconds is None else options | {"gracePeriodSeconds": grace_seconds}
-
-
-__all__ = ["ApiError", "FoundPod", "NodePods"]

@@ -1,5 +1,6 @@
 """What is known of a command once it has ended."""
 
+import signal
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -92,8 +93,6 @@ def watched_jobs(watch: WatchBeside) -> Sequence[Record]:
 
 
 def _signal_name(number: int) -> str:
-    import signal
-
     try:
         return signal.Signals(number).name
     except ValueError:
