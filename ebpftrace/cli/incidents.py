@@ -170,8 +170,8 @@ def _found(incident: str, audit: Path, folders: tuple[Path, ...]) -> "Iterator[K
     if found is None:
         raise GoneError(
             f"nothing is known of the incident {name}",
-            why="the audit log was rotated, and its evidence removed for newer one, or they "
-            "are elsewhere",
+            why="the audit log was rotated and the evidence removed for newer evidence, or "
+            "both are elsewhere",
             fix="list what is known: ebpftrace incidents; or: --audit FILE, --folder DIR",
         )
     try:
