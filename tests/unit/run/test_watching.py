@@ -24,4 +24,4 @@ def test_it_is_started_where_a_launcher_has_added_the_package_to_the_path() -> N
         [interpreter, "-I", "-c", PROGRAM.format(sys.path)],
         capture_output=True, text=True, check=False, timeout=120, cwd="/",
     )  # fmt: skip
-    assert "no such option: --no-such-option" in done.stdout, done.stdout + done.stderr
+    assert "no such option '--no-such-option'" in done.stdout, done.stdout + done.stderr
