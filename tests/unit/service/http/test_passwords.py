@@ -62,8 +62,9 @@ def test_a_right_password_is_remembered_and_wrong_ones_are_slow(
 @pytest.mark.parametrize(
     "text",
     ["", "# none\n", "me:pw\n", "me:$2y$10$abc\n", LINE.replace("ln=14", "ln=30"),
-     LINE.replace("r=8", "r=0"), LINE.replace("ln=14,r=8", "ln=17,r=99"), LINE.replace("p=1", "p=0"),
-     LINE.replace("ln=14,r=8", "ln=16,r=1"), LINE.replace(SALT, "A" * 13)],
+     LINE.replace("r=8", "r=0"), LINE.replace("ln=14,r=8", "ln=17,r=99"),
+     LINE.replace("p=1", "p=0"), LINE.replace("ln=14,r=8", "ln=16,r=1"),
+     LINE.replace(SALT, "A" * 13)],
 )  # fmt: skip
 def test_a_file_without_a_usable_user_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(EbpftraceError) as raised:
