@@ -100,13 +100,17 @@ class Inheritance:
         return list(self._heirs(number))
 
     def _heirs(self, number: int) -> Iterator[Heir]:
+        shared, shared_bytes = [], 0
         for one in map(_Signalled._make, SIGNALLED.iter_unpack(self._find())):
             if one.number != number:
                 continue
             held_bytes = one.held_pages * PAGE_SIZE
             if one.pid:
                 yield Heir(ProcessKey(one.pid, one.start_boottime_ns), held_bytes)
-                continue
-            for key in self._sharing.sharers_of_memory([one.mm]):
-                yield Heir(key, held_bytes)
-                held_bytes = 0  # it is one memory
+            else:
+                shared.append(one.mm)
+                shared_bytes += held_bytes
+        # Together: each look is one at all tasks, and there may be a thousand memories.
+        for key in self._sharing.sharers_of_memory(shared):
+            yield Heir(key, shared_bytes)
+            shared_bytes = 0  # that of the others is in the first one's

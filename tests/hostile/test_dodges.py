@@ -86,6 +86,28 @@ def test_memory_does_not_stay_with_other_processes(tmp_path: Path, attack: str) 
     assert len(list(filter(is_step("signal"), watch.records))) == 1
 
 
+def test_copy_made_at_the_signal_of_an_earlier_step_is_ended(tmp_path: Path) -> None:
+    with (
+        memory_cgroup() as group,
+        calm(group, VICTIM, CALM_MIB) as victim,
+        protected_watch(
+            tmp_path, *OPTIONS, policies=POLICY + IN_TWO_STEPS, scope=[group]
+        ) as guard,
+        evading(group, "dodge-copy", str(EVADER_MIB)) as evader,
+    ):
+        watch = guard.watch
+        watch.next_snapshot(SECONDS)
+        begin(evader)
+        guard.works()
+        step = watch.wait_for(
+            lambda it: is_step("signal")(it) and it["status"] == "done", SECONDS
+        )
+        assert step["detail"].endswith(" that kept its memory")
+        assert evader.wait(SECONDS) == -signal.SIGKILL
+        until(lambda: group.pids() == [victim.pid])
+        guard.ends()
+
+
 def test_program_that_a_process_starts_at_its_end_is_let_live(tmp_path: Path) -> None:
     with (
         memory_cgroup() as group,

@@ -15,7 +15,6 @@ QUICK = (
     "tests/kernel/test_systemd.py",
     "tests/kernel/test_v2_events.py",
     "tests/e2e/test_watch.py",
-    "tests/e2e/test_survive.py",
     "tests/e2e/test_systemd.py",
     "tests/e2e/test_machine.py",
     "tests/hostile/test_deep_cgroups.py",

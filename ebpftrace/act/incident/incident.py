@@ -20,6 +20,13 @@ _NO_CURVE = Curve()
 _ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one each time
 
 
+@dataclass(slots=True)
+class SignalMark:
+    """How the kernel side knows what has the memory of the processes that a step signalled."""
+
+    number: int = 0  # 0: none was signalled yet
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
     """A finding that triggered a policy. Sizes are bytes.
@@ -52,6 +59,9 @@ class Incident:
     signalled: set[ProcessKey] = field(default_factory=set, compare=False)
     """The processes that a step has signalled. They may execute a program or leave their cgroup
     to evade the next step, and stay targets. Later versions of the incident share this set."""
+
+    mark: SignalMark = field(default_factory=SignalMark, compare=False)
+    """Shared as well."""
 
     def unix_ns(self, monotonic_ns: int) -> int:
         """A moment of this incident as Unix time."""

@@ -3,6 +3,7 @@
  *   exec   executes another program, which has SIGTERM blocked
  *   fork   forks, and ends itself: its child has the memory
  *   forks  the same for some generations, the last of which forks two children
+ *   copy   forks, and remains as well: its child has the memory, and another name
  *   start  starts a program that remains, and ends itself
  *   share  a process that shares the memory, by another name, remains
  */
@@ -37,6 +38,13 @@ static void fork_on(int number)
         fork_once(number);
     fork();
     prctl(PR_SET_NAME, "something", 0, 0, 0);
+}
+
+static void copy(int number)
+{
+    (void)number;
+    if (fork() == 0)
+        prctl(PR_SET_NAME, "something", 0, 0, 0);
 }
 
 static void start(int number)
@@ -77,6 +85,8 @@ int dodge_by(const char *how, size_t bytes)
         signal(SIGTERM, fork_once);
     else if (!strcmp(how, "forks"))
         signal(SIGTERM, fork_on);
+    else if (!strcmp(how, "copy"))
+        signal(SIGTERM, copy);
     else if (!strcmp(how, "start"))
         signal(SIGTERM, start);
     else if (!strcmp(how, "share"))

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from itertools import islice
 
 from ebpftrace.act.actions.support.tracers import Tracers
+from ebpftrace.act.incident.incident import SignalMark
 from ebpftrace.act.process.identity import RefusedError, Target, identify
 from ebpftrace.act.process.pidfd_set import PidfdSet
 from ebpftrace.errors import GoneError
@@ -30,13 +31,16 @@ _LEAST_SHARE = 1 / 10
 class Heirs:
     """Call `expect` before each signal, and `poll` once the processes have ended.
 
-    Without a `control` nothing is found. `judged_bytes` is what the incident is about.
+    Without a `control` nothing is found. `judged_bytes` is what the incident is about; `mark`
+    is that of its steps, so that what an earlier one left is found as well.
     """
 
-    def __init__(self, control: HeirControl | None, judged_bytes: int) -> None:
+    def __init__(
+        self, control: HeirControl | None, judged_bytes: int, mark: SignalMark
+    ) -> None:
         self._control = control
         self._least_bytes = _LEAST_SHARE * judged_bytes
-        self._number = 0
+        self._mark = mark
         self._killed: dict[ProcessKey, None] = {}
         self._dying = PidfdSet()
         self._tracers = Tracers()
@@ -69,7 +73,7 @@ class Heirs:
     def expect(self, keys: Collection[ProcessKey]) -> None:
         """These are about to be signalled."""
         if self._control is not None:
-            self._number = self._control.expect(keys, self._number)
+            self._mark.number = self._control.expect(keys, self._mark.number)
 
     def poll(self, now_ns: int, ended: Collection[ProcessKey]) -> bool:
         """Kill the heirs of those that have `ended`; whether none is left, or time is up."""
@@ -98,7 +102,7 @@ class Heirs:
     def _found(self, ended: Collection[ProcessKey]) -> list[Heir]:
         """None of them if they have little: it would make no room to end them."""
         assert self._control is not None
-        found = [it for it in self._control.heirs(self._number) if it.key not in ended]
+        found = [it for it in self._control.heirs(self._mark.number) if it.key not in ended]
         held_bytes = sum(heir.held_bytes for heir in found)
         return found if self._killed or held_bytes >= self._least_bytes else []
 

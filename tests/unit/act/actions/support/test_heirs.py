@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 import pytest
 
 from ebpftrace.act.actions.support.heirs import Heirs
+from ebpftrace.act.incident.incident import SignalMark
 from ebpftrace.events import ProcessKey
 from ebpftrace.probe import Heir
 from ebpftrace.units import MIB, NS_PER_SECOND
@@ -40,7 +41,7 @@ def control() -> Found:
 
 @pytest.fixture
 def heirs(control: Found) -> Iterator[Heirs]:
-    made = Heirs(control, JUDGED)
+    made = Heirs(control, JUDGED, SignalMark())
     for _signal in range(2):
         made.expect([TARGET])
     assert control.expected == [((TARGET,), 0), ((TARGET,), 7)]
@@ -54,7 +55,7 @@ def test_without_heirs_nothing_is_waited_for(heirs: Heirs) -> None:
 
 
 def test_without_a_control_nothing_is_looked_for() -> None:
-    heirs = Heirs(None, JUDGED)
+    heirs = Heirs(None, JUDGED, SignalMark())
     heirs.expect([TARGET])
     assert heirs.poll(BEGAN, [TARGET])
 

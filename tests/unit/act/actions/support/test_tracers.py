@@ -10,6 +10,7 @@ import pytest
 
 from ebpftrace.act.actions.support.heirs import Heirs
 from ebpftrace.act.actions.support.tracers import Tracers
+from ebpftrace.act.incident.incident import SignalMark
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.host.pidfd import is_alive
@@ -106,7 +107,7 @@ class Keeps:
 def test_debugger_of_a_process_that_keeps_the_memory_of_others_is_ended(
     debugger: "subprocess.Popen[str]", traced: ProcessKey
 ) -> None:
-    heirs, began_ns = Heirs(Keeps(traced), 100), 5_000_000_000
+    heirs, began_ns = Heirs(Keeps(traced), 100, SignalMark()), 5_000_000_000
     assert not heirs.poll(began_ns, [])
     killed_ns = heirs.due_ns
     assert not heirs.poll(killed_ns, [])
