@@ -100,7 +100,8 @@ def _run(workload: Workload, group: MemoryCgroup) -> None:
 
 def test_mapped_files_that_do_not_fit_are_found(seen: Seen) -> None:
     found = seen.found(THRASHING.name)
-    assert [one["detector"] for one in found if one["state"] == "begin"] == ["thrash"]
+    # More than once where a busy disk leaves it without faults for a while.
+    assert {one["detector"] for one in found if one["state"] == "begin"} == {"thrash"}
     assert "the files it has mapped do not fit" in found[0]["sentence"]
     assert (found[0]["unit"], found[0]["severity"]) == ("faults/s", "warning")
     assert found[0]["measured"] >= found[0]["bound"]

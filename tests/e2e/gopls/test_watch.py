@@ -78,6 +78,7 @@ def test_both_watches_ended_in_order_and_lost_nothing(watched: Watched) -> None:
         assert not ended.records[-1]["losses"].keys() - {
             "unidentified",
             "proc_timeouts",  # of a machine that is busy
+            "cgroups_full",  # by those of a hostile test beside this one
         }
 
 
