@@ -11,13 +11,17 @@ _STATS_ENABLED = Path("/proc/sys/kernel/bpf_stats_enabled")
 
 
 class CostMeter:
-    """Reads our own CPU time and memory, and the kernel programs' where it is counted."""
+    """Reads our own CPU time and memory, and the kernel programs' where it is counted.
 
-    def __init__(self, probe: Probe, clock: Callable[[], int]) -> None:
+    Without a probe there are no programs.
+    """
+
+    def __init__(self, probe: Probe | None, clock: Callable[[], int]) -> None:
         self._probe = probe
         self._clock = clock
         self._counted = (
-            _STATS_ENABLED.exists()
+            probe is not None
+            and _STATS_ENABLED.exists()
             and _STATS_ENABLED.read_text(encoding="utf-8").strip() == "1"
         )
         self._last: tuple[int, int] | None = None  # time and CPU time, ns
@@ -38,11 +42,10 @@ class CostMeter:
             last_ns, last_cpu_ns = self._last
             share = (own.cpu_ns - last_cpu_ns) / max(1, now - last_ns)
         self._last = now, own.cpu_ns
-        return SelfCost(
-            cpu_ns=own.cpu_ns,
-            cpu_share=share,
-            rss_bytes=own.rss_bytes,
+        cost = SelfCost(own.cpu_ns, share, own.rss_bytes, lag_ns=lag_ns)
+        if self._probe is None:
+            return cost
+        return cost._replace(
             bpf_run_ns=self._probe.run_time_ns() if self._counted else None,
-            lag_ns=lag_ns,
             drift_bytes=self._probe.drift_bytes,
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ebpftrace import __version__
+from ebpftrace.engine.cost import CostMeter
 from ebpftrace.engine.waiting.clock import SystemTime, TimeSource
 from ebpftrace.engine.waiting.waiter import Waiter, WakeReason
 from ebpftrace.errors import PrometheusError
@@ -14,9 +15,7 @@ from ebpftrace.fleet.api import PrometheusApi
 from ebpftrace.fleet.asker import Asker
 from ebpftrace.fleet.fleet import FleetReading, Found, read, snapshot
 from ebpftrace.fleet.queries import Fleet
-from ebpftrace.host import proc
 from ebpftrace.judge.finding import Finding, FindingState, FindingUnit, Severity, Subject
-from ebpftrace.ledger import SelfCost
 from ebpftrace.ledger.clock import Clock
 from ebpftrace.text import clean
 from ebpftrace.views import View
@@ -60,7 +59,7 @@ class _Top:
         self._findings: dict[FindingKey, Finding] = {}
         self._sequence = 0
         self._trouble = ""
-        self._cpu: tuple[int, int] | None = None
+        self._cost = CostMeter(None, time.monotonic_ns)
         waiter.add_action(self._asker.fd)
 
     def run(self, open_view: Callable[[Waiter], View], stack: contextlib.ExitStack) -> None:
@@ -104,7 +103,7 @@ class _Top:
             view.finding(finding)
         view.snapshot(snapshot(
             answer, self._where, self._sequence, now_ns, self._began_ns, self._clock,
-            self._cost(now_ns),
+            self._cost.read(lag_ns=0),
         ))  # fmt: skip
         self._sequence += 1
 
@@ -137,12 +136,6 @@ class _Top:
             yield before[key]._replace(
                 state=FindingState.END, monotonic_ns=now_ns, time_ns=self._clock.unix_ns(now_ns)
             )
-
-    def _cost(self, now_ns: int) -> SelfCost:
-        own, before = proc.self_cost(), self._cpu
-        self._cpu = now_ns, own.cpu_ns
-        share = 0.0 if before is None else (own.cpu_ns - before[1]) / max(1, now_ns - before[0])
-        return SelfCost(own.cpu_ns, share, own.rss_bytes)
 
     def _started(self) -> Started:
         return Started(
