@@ -1,12 +1,12 @@
 """What is known of a command once it has ended."""
 
-import signal
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ebpftrace.run.command import CommandEnd
 from ebpftrace.run.watching import Record, WatchBeside
 from ebpftrace.text import clean
+from ebpftrace.views.formatting import signal_name
 
 
 class RunResult(NamedTuple):
@@ -27,7 +27,6 @@ class RunResult(NamedTuple):
     watched: bool = False
     events: tuple[Record, ...] = ()
     points: tuple[tuple[int, int], ...] = ()  # CLOCK_MONOTONIC ns, held bytes
-    watch_cpu_ns: int = 0
     restarts: int = 0
     notes: tuple[str, ...] = ()
 
@@ -39,7 +38,15 @@ class RunResult(NamedTuple):
     @property
     def ended(self) -> str:
         """`ended with exit code 1`, `was ended by SIGKILL`."""
-        return ended_words(self)
+        end = self.end
+        if end.timed_out:
+            return "was ended at its timeout"
+        if not end.signal:
+            return f"ended with exit code {end.code}"
+        name = signal_name(end.signal)
+        if end.signal == 9 and self.oom_kills:
+            return f"was ended by {name}, from the OOM killer"
+        return f"was ended by {name}"
 
     @property
     def share(self) -> float | None:
@@ -73,27 +80,7 @@ class RunResult(NamedTuple):
         return [one["evidence"] for one in self.of_type("outcome") if one["evidence"]]
 
 
-def ended_words(result: RunResult) -> str:
-    """How the command ended, in words."""
-    end = result.end
-    if end.timed_out:
-        return "was ended at its timeout"
-    if not end.signal:
-        return f"ended with exit code {end.code}"
-    name = _signal_name(end.signal)
-    if end.signal == 9 and result.oom_kills:
-        return f"was ended by {name}, from the OOM killer"
-    return f"was ended by {name}"
-
-
 def watched_jobs(watch: WatchBeside) -> Sequence[Record]:
     """All jobs that it has seen: a command may have processes of several CI runs."""
     jobs: Sequence[Record] = () if watch.last is None else watch.last["jobs"]
     return jobs
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -177,7 +177,6 @@ def _result(
             watched=True,
             events=tuple(watch.events),
             points=tuple(watch.points),
-            watch_cpu_ns=watch.cost.get("cpu_ns", 0),
         )
     if watch is not None and watch.was_late:
         around.notes.append("not watched: it ended before the watch had begun")

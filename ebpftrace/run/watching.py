@@ -38,7 +38,6 @@ class WatchBeside:
         self.last: Record | None = None
         """Its end, with all jobs and their peaks."""
 
-        self.cost: Record = {}
         self.was_late = False
         """Whether it was ended before it had begun."""
 
@@ -98,7 +97,6 @@ class WatchBeside:
         if kind in ("snapshot", "end"):
             usage = record["usage"]
             held = usage["anon_bytes"] + usage["shmem_bytes"] + usage["swap_bytes"]
-            self.cost = record["self"]
             if len(self.points) < _MOST_POINTS:
                 self.points.append((record["monotonic_ns"], held))
             if kind == "end":
