@@ -1,9 +1,8 @@
 """One user fills the audit log and the folder of evidence; what is in them of others stays."""
 
 import json
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tests.support.acting import SECONDS, logged
 from tests.support.build import flood_binary, named, pretend_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.delegation import delegated
+from tests.support.floods import lasting
 from tests.support.names import unique_comm
 from tests.support.process_state import until
 from tests.support.protection import protected_watch
@@ -45,25 +45,12 @@ then = [{{ action = "capture", folder = "{folder}", keep = {keep} }}]
 
 
 @contextmanager
-def attacking(group: MemoryCgroup, argv: Sequence[str]) -> Iterator[None]:
-    """A program that runs until the end."""
-    process = subprocess.Popen(argv)
-    try:
-        yield
-        assert process.poll() is None
-    finally:
-        process.kill()
-        group.remove()
-        process.wait()
-
-
-@contextmanager
 def spilling(group: MemoryCgroup, folder: Path, cgroups: int = CGROUPS) -> Iterator[None]:
     """Processes of one user, each in another cgroup, hold some memory."""
     begin = delegated(group)
     program = named(flood_binary(), SPILLER, folder)
     argv = begin.inside([program, "spill", str(group.path), str(cgroups)])
-    with attacking(group, argv):
+    with lasting(group, argv):
         yield
 
 
@@ -71,7 +58,7 @@ def spilling(group: MemoryCgroup, folder: Path, cgroups: int = CGROUPS) -> Itera
 def pretending(group: MemoryCgroup, _folder: Path) -> Iterator[None]:
     """Processes of one cgroup say they are runs of CI jobs, each of another one."""
     argv = group.inside([pretend_binary(), "live", str(CGROUPS)])
-    with attacking(group, argv):
+    with lasting(group, argv):
         yield
 
 

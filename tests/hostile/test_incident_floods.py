@@ -1,8 +1,7 @@
 """One user causes incidents without end; the watch still acts for another user at once."""
 
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from ebpftrace.act.audit.incident_shares import (
 from tests.support.acting import SECONDS, logged
 from tests.support.build import flood_binary, named, pretend_binary
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
-from tests.support.floods import flood
+from tests.support.floods import flood, lasting
 from tests.support.names import unique_comm
 from tests.support.protection import protected_watch
 from tests.support.records import Record
@@ -72,17 +71,9 @@ def test_incidents_in_a_user_s_cgroups_take_no_place_of_another_job_s(tmp_path: 
         assert_few_incidents(tmp_path, flooded)
 
 
-@contextmanager
-def pretending(group: MemoryCgroup) -> Iterator[None]:
+def pretending(group: MemoryCgroup) -> AbstractContextManager[None]:
     """Processes of one cgroup say they are CI runs, each of another one, without end."""
-    process = subprocess.Popen(group.inside([pretend_binary(), "spill", str(RUNS)]))
-    try:
-        yield
-        assert process.poll() is None
-    finally:
-        process.kill()
-        group.remove()
-        process.wait()
+    return lasting(group, group.inside([pretend_binary(), "spill", str(RUNS)]))
 
 
 @pytest.mark.parametrize("cooldown", ["0s", "1h"])

@@ -1,15 +1,13 @@
 """One user's cgroups, each with a job, and the metrics of another user's job."""
 
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.support.build import flood_binary, named
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
-from tests.support.delegation import delegated
+from tests.support.floods import flood
 from tests.support.names import unique_comm
 from tests.support.serving import Serve
 from tests.support.workload import Workload
@@ -20,19 +18,10 @@ SPILLER, OTHER = unique_comm(), unique_comm()
 CGROUPS, MOST_SERIES = 60, 500  # each job has some twenty
 
 
-@contextmanager
-def spilling(group: MemoryCgroup, folder: Path) -> Iterator[None]:
+def spilling(group: MemoryCgroup, folder: Path) -> AbstractContextManager[object]:
     """Processes of one user, each in another cgroup, hold 8 MiB each."""
-    begin = delegated(group)
     program = named(flood_binary(), SPILLER, folder)
-    argv = begin.inside([program, "spill", str(group.path), str(CGROUPS)])
-    process = subprocess.Popen(argv)
-    try:
-        yield
-    finally:
-        process.kill()
-        group.remove()
-        process.wait()
+    return flood(group, ["spill", str(group.path), str(CGROUPS)], program)
 
 
 def test_a_user_s_jobs_take_no_series_of_a_smaller_job_in_another_cgroup(

@@ -1,7 +1,6 @@
 """The renames of many processes of one job are reported within a share of that job."""
 
 import os
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from ebpftrace.events import ProcessRenamed
 from ebpftrace.probe import Selection
 from tests.support.build import flood_binary, named
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.floods import lasting
 from tests.support.observer import Observer
 from tests.support.process_state import until
 from tests.support.workload import Workload
@@ -30,14 +30,8 @@ MORE = 8  # where two processors count at once
 @contextmanager
 def renaming(group: MemoryCgroup, folder: Path) -> Iterator[None]:
     program = named(flood_binary(), HOG, folder)
-    process = subprocess.Popen(group.inside([program, "renames", str(PROCESSES)]))
-    try:
+    with lasting(group, group.inside([program, "renames", str(PROCESSES)])):
         yield
-        assert process.poll() is None
-    finally:
-        process.kill()
-        group.remove()
-        process.wait()
 
 
 def test_renames_of_one_job_are_bounded_and_those_of_another_job_reported(

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from ebpftrace.probe import FuseDefault, Selection
 from ebpftrace.units import MIB
 from tests.support.build import flood_binary, named
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
+from tests.support.floods import lasting
 from tests.support.observer import Observer
 from tests.support.process_state import until
 from tests.support.workload import Workload
@@ -31,14 +31,8 @@ MORE = 8  # where two processors count at once
 @contextmanager
 def stopping(group: MemoryCgroup, folder: Path) -> Iterator[None]:
     program = named(flood_binary(), HOG, folder)
-    process = subprocess.Popen(group.inside([program, "stops", str(PROCESSES)]))
-    try:
+    with lasting(group, group.inside([program, "stops", str(PROCESSES)])):
         yield
-        assert process.poll() is None
-    finally:
-        process.kill()
-        group.remove()
-        process.wait()
 
 
 def lost(observer: Observer) -> int:

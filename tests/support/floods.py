@@ -20,6 +20,19 @@ def hop(group: MemoryCgroup) -> Sequence[str]:
 
 
 @contextmanager
+def lasting(group: MemoryCgroup, argv: Sequence[str | Path]) -> Iterator[None]:
+    """A program in this cgroup that runs until the end of the block, and must."""
+    process = subprocess.Popen(argv)
+    try:
+        yield
+        assert process.poll() is None
+    finally:
+        process.kill()
+        group.remove()
+        process.wait()
+
+
+@contextmanager
 def flood(
     group: MemoryCgroup, arguments: Sequence[str], program: Path | None = None
 ) -> Iterator[Callable[[], bool]]:
