@@ -105,6 +105,7 @@ class PodWatcher:
         version = _version(next(found))
         pods = [pod for one in found if (pod := parse_pod(one)) is not None]
         self.lists += 1
+        self._connected()
         self.pods.replace(pods)
         self._version = version
         self._on_change()
