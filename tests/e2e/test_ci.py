@@ -57,12 +57,13 @@ def test_all_is_well_when_both_are(tmp_path: Path) -> None:
     done = ci(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     tests, built, fleet, said, _, debian, machine = done.stdout.splitlines()
-    assert tests.endswith(" test")
+    assert tests.endswith(" test ARGS=--reruns=1 -raR")
     assert built.endswith(" -m tests.fleet.tools.build --check")
-    assert fleet.endswith(" test-fleet")
+    assert fleet.endswith(" test-fleet ARGS=--reruns=1 -raR")
     assert "tested with a real Kubernetes" in said
-    assert debian.endswith(" -m tests.vm.trixie")
+    assert debian.endswith(" -m tests.vm.trixie --reruns=1 -raR")
     assert " -m tests.vm --" in machine
+    assert machine.endswith(" -- --reruns=1 -raR")
     assert LOUD not in done.stdout
 
 

@@ -34,7 +34,12 @@ EBPFTRACE_REQUIRE_KERNEL=1 .venv/bin/python -m pytest -q "$@"
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0: all passed; 69: Debian's archive cannot be reached from here."""
+    """Runs pytest with these arguments, on `_TESTS` where they name none.
+
+    Exit code 0: all passed; 69: Debian's archive cannot be reached from here.
+    """
+    if all(argument.startswith("-") for argument in arguments):
+        arguments = [*_TESTS, *arguments]
     try:
         base = kept("bases", f"{SUITE}-bare", _make_base)
         with tempfile.TemporaryDirectory(prefix="ebpftrace-debian13-") as folder:
@@ -42,7 +47,7 @@ def main(arguments: list[str]) -> int:
             run(["cp", "--archive", base, root])
             rootfs.copy_tree(root / "opt/ebpftrace")
             rootfs.reach_archives(root, SUITE)
-            command = ["sh", "-ec", _SCRIPT, "sh", *(arguments or _TESTS)]
+            command = ["sh", "-ec", _SCRIPT, "sh", *arguments]
             print("debian 13: installing what is missing (make setup)", file=sys.stderr)
             argv, environment = rootfs.inside(root, SUITE, _SETUP, kernel=True)
             with unanswered():
