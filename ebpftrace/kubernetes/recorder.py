@@ -72,7 +72,7 @@ class EventRecorder:
                 stopping, round_ = self._stopping, len(self._waiting)
             answered = all(self._next() for _ in range(round_))  # ends at the first that is not
             for key, series in self._series.due(all_of_them=stopping):
-                self._tell(key, series)
+                self._tell(key, series, is_last=stopping)
             if stopping:
                 return
             if self._waiting:  # for a pod to be known, or for the API
@@ -115,12 +115,17 @@ class EventRecorder:
             self._count("lost_refused")
         return True
 
-    def _tell(self, key: SeriesKey, series: CountedEvent) -> None:
+    def _tell(self, key: SeriesKey, series: CountedEvent, *, is_last: bool) -> None:
         """How often it happened. An event that has expired begins anew the next time."""
         count = series.count
         error = self._ask("PATCH", series.path, series_patch(count, series.last_ns))
-        self._series.patched(series, count)
-        if error is not None and not error.may_pass:
+        if error is None:
+            self._series.patched(series, count)
+        elif error.may_pass:
+            self._series.postponed(series)
+            if is_last:
+                self._count("lost_unreachable")
+        else:
             self._series.forget(key)
             if error.status != _GONE:
                 self._count("lost_refused")

@@ -26,7 +26,7 @@ class CountedEvent:
     count: int
     last_ns: int  # Unix time
     last: float  # on the clock of `EventSeries`
-    patched: float
+    tried: float  # when the API was last told, or was to be
     patched_count: int
 
     @property
@@ -83,18 +83,25 @@ class EventSeries:
             (key, it)
             for key, it in self._series.items()
             if it.is_new
-            and (all_of_them or now - it.patched >= _PATCH_EVERY)
+            and (all_of_them or now - it.tried >= _PATCH_EVERY)
             and self._all.take(now)
         ]
 
     def next_due(self) -> float | None:
         """In how many seconds one will be; None: not before another event."""
-        waits = [it.patched + _PATCH_EVERY for it in self._series.values() if it.is_new]
-        return max(0.0, min(waits) - self._clock()) if waits else None
+        waits = [it.tried + _PATCH_EVERY for it in self._series.values() if it.is_new]
+        if not waits:
+            return None
+        now = self._clock()
+        return max(0.0, min(waits) - now, self._all.seconds_to_one(now))
 
     def patched(self, series: CountedEvent, count: int) -> None:
-        """The API has this count, or refused it."""
-        series.patched, series.patched_count = self._clock(), count
+        """The API has this count."""
+        series.tried, series.patched_count = self._clock(), count
+
+    def postponed(self, series: CountedEvent) -> None:
+        """The API did not take the count now; it is due again later."""
+        series.tried = self._clock()
 
 
 @dataclass(slots=True)
@@ -110,6 +117,12 @@ class EventAllowance:
         self.used = max(0.0, self.used - (now - self.since) * self.per_second)
         self.since = now
         return self.used + 1.0 <= self.burst
+
+    def seconds_to_one(self, now: float) -> float:
+        """Until it has one; 0 if it does now."""
+        if self.has_one(now):
+            return 0.0
+        return (self.used + 1.0 - self.burst) / self.per_second
 
     def take(self, now: float) -> bool:
         if not self.has_one(now):

@@ -2,6 +2,7 @@
 
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ def event(reason: str = "MemoryLeak", uid: str = "u1") -> PodEvent:
 
 @contextmanager
 def recording(
-    folder: Path, status: Callable[[str], str]
+    folder: Path, status: Callable[[str], str], clock: Callable[[], float] = time.monotonic
 ) -> Iterator[tuple[EventRecorder, KnownPods, list[str]]]:
     """`status` answers a method; the methods that were used."""
     methods: list[str] = []
@@ -35,8 +36,15 @@ def recording(
 
     pods = KnownPods(600.0)
     with api_server(folder, answer) as account:
-        recorder = EventRecorder(ApiClient(account), "n1", pods)
+        recorder = EventRecorder(ApiClient(account), "n1", pods, clock)
         yield recorder, pods, methods
+
+
+def until(ask: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while not ask():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_equal_events_are_one_event_with_a_count(tmp_path: Path) -> None:
@@ -58,6 +66,43 @@ def test_a_refusal_is_counted_and_not_tried_again(tmp_path: Path) -> None:
         recorder.stop(SECONDS)
         assert recorder.counts == {"lost_refused": 1}
         assert methods == ["POST"]
+
+
+def test_a_count_that_the_api_did_not_take_is_sent_again(tmp_path: Path) -> None:
+    now, refused = [0.0], threading.Event()
+
+    def status(method: str) -> str:
+        if method == "PATCH" and not refused.is_set():
+            refused.set()
+            return "503 Service Unavailable"
+        return "200 OK"
+
+    with recording(tmp_path, status, lambda: now[0]) as (recorder, pods, methods):
+        pods.seen(Pod("u1", "u1", "ci", "p1", "n1"))
+        recorder.put(event())
+        recorder.put(event())
+        recorder.start()
+        until(lambda: recorder.counts == {"created": 1, "joined": 1})
+        now[0] = 20.0
+        recorder.put(event())
+        assert refused.wait(SECONDS)
+        recorder.stop(SECONDS)
+        assert methods == ["POST", "PATCH", "PATCH"]
+        assert recorder.counts == {"created": 1, "joined": 2}
+
+
+def test_a_count_that_could_not_be_sent_before_the_end_is_a_loss(tmp_path: Path) -> None:
+    def status(method: str) -> str:
+        return "503 Service Unavailable" if method == "PATCH" else "200 OK"
+
+    with recording(tmp_path, status) as (recorder, pods, methods):
+        pods.seen(Pod("u1", "u1", "ci", "p1", "n1"))
+        recorder.put(event())
+        recorder.put(event())
+        recorder.start()
+        recorder.stop(SECONDS)
+        assert Counter(methods) == {"POST": 1, "PATCH": 1}
+        assert recorder.counts == {"created": 1, "joined": 1, "lost_unreachable": 1}
 
 
 def test_an_event_waits_until_its_pod_is_known(tmp_path: Path) -> None:

@@ -31,6 +31,36 @@ def test_what_happens_again_joins_the_event_that_is_there() -> None:
     assert series.next_due() is None
 
 
+def test_a_count_that_the_api_did_not_take_is_due_again() -> None:
+    now = [0.0]
+    series = at(now)
+    series.created(key(), "/e", 1)
+    series.join(key(), 2)
+    now[0] = 10.0
+    ((_, due),) = series.due()
+    series.postponed(due)
+    assert series.due() == []
+    assert series.next_due() == 10.0
+    now[0] = 20.0
+    assert [it.count for _, it in series.due()] == [2]
+
+
+def test_counts_beyond_the_bound_for_all_pods_wait_until_it_has_room() -> None:
+    now = [0.0]
+    series = at(now)
+    for number in range(60):
+        series.created(key(f"u{number}"), "/e", 1)
+        series.join(key(f"u{number}"), 2)
+    now[0] = 10.0
+    due = series.due()
+    assert len(due) == 50
+    for _, it in due:
+        series.patched(it, it.count)
+    assert series.next_due() == 0.5
+    now[0] = 10.5
+    assert len(series.due()) == 1
+
+
 def test_a_series_ends_six_minutes_after_its_last_event() -> None:
     now = [0.0]
     series = at(now)
