@@ -52,6 +52,15 @@ def report_ready(plane: ControlPlane, namespace: str, name: str) -> None:
     )  # fmt: skip
 
 
+def create_budget(plane: ControlPlane, namespace: str, app: str) -> None:
+    """One for pods with this label `app` that allows nothing: no controller reconciles it."""
+    plane.create(
+        f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets",
+        metadata={"name": "none"},
+        spec={"minAvailable": 1, "selector": {"matchLabels": {"app": app}}},
+    )
+
+
 def delete_pod(plane: ControlPlane, namespace: str, name: str) -> None:
     """At once, as without a kubelet nothing ends it."""
     path = f"/api/v1/namespaces/{namespace}/pods/{name}"

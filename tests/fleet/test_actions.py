@@ -8,8 +8,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,8 +24,10 @@ from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.kubernetes.client import ApiError
 from ebpftrace.kubernetes.node_pods import FoundPod, NodePods
 from tests.fleet.control_plane import ControlPlane
-from tests.fleet.objects import CONTAINER_ID, create_pod, delete_pod, report_ready
-from tests.support.incidents import about, act, sleeping
+from tests.fleet.incidents import incident
+from tests.fleet.objects import create_budget, create_pod, delete_pod, report_ready
+from tests.fleet.serving import environment_of
+from tests.support.incidents import act
 
 
 @pytest.fixture
@@ -37,20 +38,9 @@ def pods(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> NodePods:
 
 def as_agent(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, name: str) -> NodePods:
     account = plane.account(name, plane.token("agents", name), "n1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", account.host)
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(account.port))
-    monkeypatch.setenv("EBPFTRACE_SERVICE_ACCOUNT", str(account.folder))
-    monkeypatch.setenv("NODE_NAME", "n1")
+    for variable, value in environment_of(account).items():
+        monkeypatch.setenv(variable, value)
     return NodePods(account)
-
-
-@contextmanager
-def incident(folder: Path, uid: str) -> Iterator[Incident]:
-    """One about a process that is in this pod by the path of its job's cgroup."""
-    with sleeping(folder, "build") as pid:
-        made = about(pid)
-        path = f"/kubepods/burstable/pod{uid}/{CONTAINER_ID}"
-        yield replace(made, job=made.job._replace(given_path=path))
 
 
 def stands(plane: ControlPlane, namespace: str, name: str) -> dict[str, Any]:
@@ -59,15 +49,6 @@ def stands(plane: ControlPlane, namespace: str, name: str) -> dict[str, Any]:
         or "{}"
     )
     return found
-
-
-def budget(plane: ControlPlane, namespace: str) -> None:
-    """One that allows nothing: no controller has reconciled it."""
-    plane.create(
-        f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets",
-        metadata={"name": "none"},
-        spec={"minAvailable": 1, "selector": {"matchLabels": {"app": "build"}}},
-    )
 
 
 def end_with_its_pod(plane: ControlPlane, namespace: str, of: Incident) -> threading.Thread:
@@ -104,7 +85,7 @@ def test_a_budget_refuses_an_eviction_and_the_pod_stays(
 ) -> None:
     uid = create_pod(plane, namespace, "build", labels={"app": "build"})
     report_ready(plane, namespace, "build")
-    budget(plane, namespace)
+    create_budget(plane, namespace, "build")
     with incident(tmp_path, uid) as it:
         ended = act("pod", it, PodOptions())
     assert ended.status is StepStatus.FAILED

@@ -4,22 +4,34 @@ The agent's token is of a pod of its own, as a kubelet asks for it: it says on w
 """
 
 import json
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ebpftrace.act.actions.annotate import AnnotateOptions
+from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.kubernetes.account import ServiceAccount
-from ebpftrace.kubernetes.client import ApiClient, ApiError
+from ebpftrace.kubernetes.client import MERGE_PATCH, ApiClient, ApiError
 from ebpftrace.kubernetes.event import PodEvent, new_event
 from ebpftrace.kubernetes.node_pods import NodePods
 from ebpftrace.kubernetes.pod import CgroupPlace, Pod
 from tests.fleet.control_plane import ControlPlane
 from tests.fleet.demo.manifests import write_overlay
-from tests.fleet.objects import create_pod
+from tests.fleet.incidents import incident
+from tests.fleet.objects import create_budget, create_pod, report_ready
+from tests.fleet.serving import environment_of
 from tests.support.build import ROOT
+from tests.support.incidents import act
+from tests.support.patience import patient
 
+SECONDS = patient(60.0)
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o",
+         "uid": "00000000-0000-4000-8000-000000000001"}  # fmt: skip
 OVERLAYS = sorted(it.name for it in (ROOT / "deploy/kubernetes/overlays").iterdir())
 
 
@@ -43,7 +55,23 @@ def account(plane: ControlPlane) -> ServiceAccount:
     bound = {"kind": "Pod", "apiVersion": "v1", "name": "agent", "uid": uid}
     spec = {"expirationSeconds": 3600, "boundObjectRef": bound}
     token = plane.admin.call("POST", path, {"spec": spec})["status"]["token"]
-    return plane.account("manifests", str(token), "n1")
+    made = plane.account("manifests", str(token), "n1")
+    create_pod(plane, "ebpftrace", "elsewhere", node="n2", account="ebpftrace")
+    _wait_until_in_force(ApiClient(made), "/api/v1/namespaces/ebpftrace/pods/elsewhere")
+    return made
+
+
+def _wait_until_in_force(client: ApiClient, elsewhere: str) -> None:
+    """The API server has rights and policies from a cache, some time after it took them."""
+    end = time.monotonic() + SECONDS
+    while True:
+        try:
+            client.call("DELETE", f"{elsewhere}?dryRun=All")
+        except ApiError as error:
+            if "own node" in error.what:
+                return
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -105,22 +133,89 @@ def test_the_agent_changes_pods_of_its_own_node_alone(
     agent.delete(own, 1)
 
 
-def test_the_agent_changes_nothing_but_annotations(
-    plane: ControlPlane, account: ServiceAccount, agent: NodePods, namespace: str
+def test_the_agent_evicts_pods_of_every_node_within_their_budgets(
+    plane: ControlPlane, agent: NodePods, namespace: str
 ) -> None:
     own = agent.find(create_pod(plane, namespace, "own"))
-    client = ApiClient(account)
-    for change in ({"labels": {"app": "x"}}, {"finalizers": ["a.example/b"]}):
-        with pytest.raises(ApiError, match="annotations of pods alone"):
-            client.call("PATCH", own.path, {"metadata": change},
-                        content_type="application/merge-patch+json")  # fmt: skip
+    other = own._replace(uid=create_pod(plane, namespace, "other", node="n2"), name="other")
+    for pod in (own, other):
+        agent.evict(pod, 0)
+    held = agent.find(create_pod(plane, namespace, "held", labels={"app": "held"}))
+    report_ready(plane, namespace, "held")
+    create_budget(plane, namespace, "held")
+    with pytest.raises(ApiError, match="disruption budget") as error:
+        agent.evict(held, 0)
+    assert error.value.status == 429
+    assert plane.kubectl("get", "pods", "-n", namespace, "-o", "name").split() == ["pod/held"]
+    agent.delete(held, 0)  # which keeps no budget
+    assert plane.kubectl("get", "pods", "-n", namespace, "-o", "name") == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": {"labels": {"app": "x"}}},
+        {"metadata": {"finalizers": ["a.example/b"]}},
+        {"metadata": {"generateName": "x"}},
+        {"metadata": {"ownerReferences": [OWNER | {"name": "other"}]}},
+        {"spec": {"activeDeadlineSeconds": 60}},
+    ],
+)
+def test_the_agent_changes_nothing_but_annotations(
+    plane: ControlPlane, account: ServiceAccount, agent: NodePods, namespace: str, change: Any
+) -> None:
+    own = agent.find(create_pod(plane, namespace, "own", ownerReferences=[OWNER]))
+    with pytest.raises(ApiError, match="annotations of pods alone") as error:
+        ApiClient(account).call("PATCH", own.path, change, content_type=MERGE_PATCH)
+    assert error.value.status == 403
+
+
+def test_the_agent_changes_no_annotations_of_others(
+    plane: ControlPlane, agent: NodePods, namespace: str
+) -> None:
+    there = {"a.example/b": "1", "ebpftrace/other": "1"}
+    own = agent.find(create_pod(plane, namespace, "own", annotations=there))
+    changes: list[dict[str, str | None]] = [
+        {"a.example/b": "2"}, {"a.example/b": None}, {"a.example/c": "1"},
+        {"ebpftrace/other": "2"}, {"ebpftrace/reason": "x", "a.example/c": "1"},
+    ]  # fmt: skip
+    for change in changes:
+        with pytest.raises(ApiError, match="these annotations alone: ebpftrace/incident,"):
+            agent.annotate(own, change)
+    assert annotations(plane, namespace) == there
+
+
+def test_the_agent_sets_and_removes_the_annotations_of_its_action(
+    plane: ControlPlane, account: ServiceAccount, namespace: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for variable, value in environment_of(account).items():
+        monkeypatch.setenv(variable, value)
+    there = {f"a.example/{number}": "x" * 50 for number in range(2000)}
+    uid = create_pod(plane, namespace, "own", annotations=there)
+    with incident(tmp_path, uid) as it:
+        saved = replace(it, evidence=Path("/evidence/1"))
+        assert act("annotate", saved, AnnotateOptions()).status is StepStatus.DONE
+        added = annotations(plane, namespace).keys() - there.keys()
+        assert act("annotate", it, AnnotateOptions()).status is StepStatus.DONE
+        left = annotations(plane, namespace).keys() - there.keys()
+    names = ("evidence", "incident", "policy", "reason", "time")
+    assert sorted(added) == [f"ebpftrace/{name}" for name in names]
+    assert added - left == {"ebpftrace/evidence"}
+
+
+def annotations(plane: ControlPlane, namespace: str) -> dict[str, str]:
+    """Those of the pod `own`."""
+    said = json.loads(plane.kubectl("get", "pod", "own", "-n", namespace, "-o", "json"))
+    found: dict[str, str] = said["metadata"].get("annotations", {})
+    return found
 
 
 def test_the_agent_writes_events_everywhere(
     plane: ControlPlane, account: ServiceAccount, namespace: str
 ) -> None:
-    uid = create_pod(plane, namespace, "own")
-    pod = Pod(uid, uid, namespace, "own", "n1")
+    uid = create_pod(plane, namespace, "other", node="n2")
+    pod = Pod(uid, uid, namespace, "other", "n2")
     event = PodEvent(CgroupPlace(uid, ()), "MemoryLeak", "Find", "it leaks", True, 10**18)
     client = ApiClient(account)
     made = client.call(
