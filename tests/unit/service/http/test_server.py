@@ -16,7 +16,7 @@ from ebpftrace.service.http import connection as connection_module
 from ebpftrace.service.http import server as server_module
 from ebpftrace.service.http.answer import Answer, plain
 from ebpftrace.service.http.listening import listen
-from ebpftrace.service.http.request import HttpRequest
+from ebpftrace.service.http.request import HEAD_BYTES, HttpRequest
 from ebpftrace.service.http.server import MOST_ANSWERS, MOST_CONNECTIONS, HttpServer
 from tests.support.patience import patient
 
@@ -134,6 +134,20 @@ def test_what_takes_too_long_is_dropped(
         reading.sendall(b"GET /big HTTP/1.1\r\n\r\n")
         until(lambda: server.counts["slow"] == 2)
         assert received(waiting) == b""
+
+
+def test_a_request_that_comes_byte_by_byte_is_dropped_all_the_same(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "REQUEST_SECONDS", 1.0)
+    with connected(server) as sock:
+        sock.sendall(b"GET /small HTTP/1.1\r\nX: ")
+        with pytest.raises(OSError):
+            for _ in range(HEAD_BYTES - 64):  # more would be refused as too long
+                sock.sendall(b"x")
+                time.sleep(0.01)
+    until(lambda: server.counts["slow"] == 1)
+    assert get(server).endswith(b"/small\n")
 
 
 def test_a_client_that_sends_on_after_its_request_is_dropped(server: HttpServer) -> None:
