@@ -38,7 +38,6 @@ PROGRAMS = (
             "kube-apiserver", "kubectl", "kube-controller-manager", "kubelet", "kube-scheduler"
         )
     ),
-    Program("kubeconform", "kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
     Program("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
 )  # fmt: skip
 
