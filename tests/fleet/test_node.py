@@ -106,7 +106,7 @@ def test_a_leaking_pod_is_evicted_before_its_limit_and_its_neighbour_is_not(
         run_pod(plane, namespace, "leaky", BOUNDED_LEAK)
         until(node, lambda: "MemoryIncidentHelped" in events(plane, namespace))
         until(node, lambda: not state(plane, namespace, "leaky"))
-        assert state(plane, namespace, "quiet")["status"]["phase"] == "Running"
+        until(node, lambda: state(plane, namespace, "quiet")["status"]["phase"] == "Running")
         found = events(plane, namespace)
     assert "MemoryOom" not in found
     assert "evidence at n1:" in found["MemoryIncidentHelped"]["message"]
