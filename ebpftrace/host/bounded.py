@@ -12,7 +12,8 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ebpftrace.host.reading.stuck import LEFT_BEHIND, StuckReads, owner_of
+from ebpftrace.host.reading.stuck import StuckReads, owner_of
+from ebpftrace.host.reading.threads import THREADS
 
 PATIENCE_SECONDS = 0.004
 FILE_LOOKS = 5
@@ -160,4 +161,4 @@ def bounded_file(pid: int, function: Callable[[], Result]) -> Result | None:
 def timeouts() -> int:
     """How many calls of both were given up on since the program began, and how many threads
     were not started since others hang."""
-    return _READER.timeouts + _FILE_READER.timeouts + LEFT_BEHIND.refused
+    return _READER.timeouts + _FILE_READER.timeouts + THREADS.refused

@@ -38,8 +38,9 @@ def start(incident: Incident, options: AnnotateOptions) -> Running:
         uid = pod_of(incident)
     except RefusedError as error:
         return finished(StepStatus.SKIPPED, error.what)
-    pid = incident.target.key.pid
-    return Background("annotate", pid, lambda _cancelled: _write(uid, incident, options))
+    return Background(
+        "annotate", incident.target, lambda _cancelled: _write(uid, incident, options)
+    )
 
 
 def _write(uid: str, incident: Incident, options: AnnotateOptions) -> Ended:

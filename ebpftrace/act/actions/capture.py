@@ -91,7 +91,7 @@ class _Capturing(Background):
             return capture(incident, options, cancelled, read=read, turn=turn)
 
         with inherited_priority():
-            super().__init__("capture", incident.target.key.pid, work)
+            super().__init__("capture", incident.target, work)
 
     def poll(self, now_ns: int) -> Ended | Read | None:
         ended = super().poll(now_ns)

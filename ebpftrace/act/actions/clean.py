@@ -55,7 +55,7 @@ def start(incident: Incident, options: CleanOptions) -> Running:
             return finished(StepStatus.SKIPPED, detail)
     return Background(
         "clean",
-        incident.target.key.pid,
+        incident.target,
         lambda cancelled: _clean(incident, folders, options.under, cancelled),
     )
 

@@ -63,8 +63,9 @@ def start(incident: Incident, options: NotifyOptions) -> Running:
     """A line is written at once; a file and a webhook on a thread."""
     if options.file is None and options.url is None:
         return finished(StepStatus.DONE, clean(incident.finding.sentence))
-    pid = incident.target.key.pid
-    return Background("notify", pid, lambda cancelled: _send(incident, options, cancelled))
+    return Background(
+        "notify", incident.target, lambda cancelled: _send(incident, options, cancelled)
+    )
 
 
 def _send(incident: Incident, options: NotifyOptions, cancelled: Event) -> Ended:

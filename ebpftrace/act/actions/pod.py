@@ -16,7 +16,7 @@ from ebpftrace.act.actions.support.background import Background
 from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
-from ebpftrace.act.process.identity import RefusedError, open_process
+from ebpftrace.act.process.identity import RefusedError, Target, open_process
 from ebpftrace.act.process.own_pod import require_other_pod
 from ebpftrace.errors import GoneError
 from ebpftrace.jobs.kubernetes import pod_uid
@@ -51,11 +51,11 @@ def start(incident: Incident, options: PodOptions) -> Running:
     try:
         uid = pod_of(incident)
         require_other_pod(uid)
-        process = open_process(incident.target)
+        os.close(open_process(incident.target))
     except (GoneError, RefusedError) as error:
         return finished(StepStatus.SKIPPED, error.what)
-    pid = incident.target.key.pid
-    return Background("pod", pid, lambda cancelled: _end(uid, process, options, cancelled))
+    target = incident.target
+    return Background("pod", target, lambda cancelled: _end(uid, target, options, cancelled))
 
 
 def pod_of(incident: Incident) -> str:
@@ -66,10 +66,14 @@ def pod_of(incident: Incident) -> str:
     return uid
 
 
-def _end(uid: str, process: int, options: PodOptions, cancelled: Event) -> Ended:
-    try:
-        from ebpftrace.kubernetes.node_pods import NodePods
+def _end(uid: str, target: Target, options: PodOptions, cancelled: Event) -> Ended:
+    from ebpftrace.kubernetes.node_pods import NodePods
 
+    try:
+        process = open_process(target)
+    except (GoneError, RefusedError) as error:
+        return Ended(StepStatus.SKIPPED, error.what)
+    try:
         pods = NodePods.open()
         pod = pods.find(uid)
         require_other_pod(uid, pod.namespace, pod.name, pods.own_namespace)

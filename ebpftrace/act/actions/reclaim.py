@@ -45,8 +45,9 @@ def start(incident: Incident, options: ReclaimOptions) -> Running:
     except RefusedError as error:
         return finished(StepStatus.SKIPPED, error.what)
     pids = judged_pids(incident)
-    pid = incident.target.key.pid
-    return Background("reclaim", pid, lambda _cancelled: _reclaim(folder, options, pids))
+    return Background(
+        "reclaim", incident.target, lambda _cancelled: _reclaim(folder, options, pids)
+    )
 
 
 def _reclaim(folder: Path, options: ReclaimOptions, pids: frozenset[int]) -> Ended:

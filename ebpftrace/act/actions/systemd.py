@@ -50,8 +50,9 @@ def start(incident: Incident, options: SystemdOptions) -> Running:
                 raise RefusedError(f"ebpftrace itself runs in {unit}")
     except (GoneError, RefusedError) as error:
         return finished(StepStatus.SKIPPED, error.what)
-    pid = incident.target.key.pid
-    return Background("systemd", pid, lambda cancelled: _restart(unit, incident, cancelled))
+    return Background(
+        "systemd", incident.target, lambda cancelled: _restart(unit, incident, cancelled)
+    )
 
 
 def service_of(cgroup: str) -> str | None:

@@ -50,8 +50,9 @@ def start(incident: Incident, options: ThrottleOptions) -> Running:
     # Read before it is written: a throttle that hangs must be undone as well.
     undo = undo_write(file, read_control(file), "memory.high")
     pids = judged_pids(incident)
-    pid = incident.target.key.pid
-    return Background("throttle", pid, lambda _cancelled: _throttle(file, options, pids), undo)
+    return Background(
+        "throttle", incident.target, lambda _cancelled: _throttle(file, options, pids), undo
+    )
 
 
 def _throttle(file: Path, options: ThrottleOptions, pids: frozenset[int]) -> Ended:

@@ -1,4 +1,4 @@
-"""Which reads and threads are stuck, and of whose processes: no user has more than a share.
+"""Which reads are stuck, and of whose processes: no user has more than a share.
 
 A read that is stuck takes a thread or a process until it returns, so there can be few. If one
 user could have all of them, nothing would be read of the processes of others.
@@ -8,8 +8,7 @@ import re
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.reading.proc_file import matching_lines, proc_chunks, read_proc_file
@@ -73,45 +72,3 @@ class StuckReads(Generic[Read]):
     def reads(self) -> list[Read]:
         """Those that were stuck when `refuses` was last called, and since."""
         return [read for _about, _owner, read in self._reads]
-
-
-class _Left(NamedTuple):
-    kind: str
-    owner: Hashable
-    thread: Thread
-
-
-class LeftBehind:
-    """Threads that were left behind since they hang, by the kind of their work.
-
-    Each keeps some descriptors, too. Used by one thread; `refused` counts what was not started.
-    """
-
-    def __init__(self) -> None:
-        self._left: list[_Left] = []
-        self.refused = 0
-
-    def add(self, kind: str, owner: Hashable, thread: Thread) -> None:
-        """This thread is waited for no longer, and may be about a process of `owner`."""
-        self._left.append(_Left(kind, owner, thread))
-
-    def refusal(self, kind: str, owner: Hashable) -> str:
-        """Why no further thread of this kind may be started, which is counted; "" if it may."""
-        self._left = [left for left in self._left if left.thread.is_alive()]
-        of_kind = [left.owner for left in self._left if left.kind == kind]
-        if of_kind.count(owner) >= MOST_OF_OWNER:
-            reason = f"{MOST_OF_OWNER} earlier ones about processes of its user hang"
-        elif len(of_kind) >= MOST_STUCK:
-            reason = f"{MOST_STUCK} earlier ones hang"
-        else:
-            return ""
-        self.refused += 1
-        return reason
-
-    def __bool__(self) -> bool:
-        """Whether there are any: else no owner matters."""
-        return bool(self._left)
-
-
-LEFT_BEHIND = LeftBehind()
-"""Those of the program."""

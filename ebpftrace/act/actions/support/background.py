@@ -11,9 +11,11 @@ from collections.abc import Callable, Hashable
 
 from ebpftrace.act.actions.support.running import Ended, Read
 from ebpftrace.act.incident.outcome import StepStatus
+from ebpftrace.act.process.identity import Target
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.host.reading.stuck import LEFT_BEHIND, owner_of
+from ebpftrace.host.reading.stuck import owner_of
+from ebpftrace.host.reading.threads import THREADS
 from ebpftrace.host.ready import is_readable
 from ebpftrace.text import clean
 
@@ -23,19 +25,18 @@ class Background:
 
     OSError and EbpftraceError are failures. A thread that hangs in the kernel is left
     behind: it does not keep the program from ending. While some do, no more are started for
-    the processes of that user; `pid` is a process that the work is about.
+    the processes of that user, and of those that run it has a few; `target` is a process that
+    the work is about.
     """
 
     def __init__(
         self,
         name: str,
-        pid: int,
+        target: Target,
         work: Callable[[threading.Event], Ended],
         undo: Undo | None = None,
     ) -> None:
         self.undo = undo
-        self._pid = pid
-        self._owner: Hashable = None
         self._eventfd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._cancelled = threading.Event()
         self._ended: Ended | None = None
@@ -43,11 +44,9 @@ class Background:
         self._listening = True
         self._work = work
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        if LEFT_BEHIND and (reason := LEFT_BEHIND.refusal(name, owner_of(pid))):
+        if reason := THREADS.start(name, _owner(target), self._thread):
             self._ended = Ended(StepStatus.FAILED, f"not started: {reason}")
             self.wake()
-        else:
-            self._thread.start()
 
     @property
     def fds(self) -> tuple[int, ...]:
@@ -76,16 +75,13 @@ class Background:
         with self._lock:
             self._listening = False
             os.close(self._eventfd)
-        if self._ended is not None:
-            return ""
-        LEFT_BEHIND.add(self._thread.name, self._owner, self._thread)
-        return "its thread is still running"
+        if self._ended is None:
+            return THREADS.leave(self._thread)
+        THREADS.end(self._thread)
+        return ""
 
     def _run(self) -> None:
         try:
-            self._owner = owner_of(
-                self._pid
-            )  # which has ended, perhaps, once this is known to hang
             self._ended = self._work(self._cancelled)
         except EbpftraceError as error:
             text = ": ".join(filter(None, (error.what, error.why)))
@@ -100,3 +96,8 @@ class Background:
             self._ended = Ended(StepStatus.FAILED, clean(f"{type(error).__name__}: {error}"))
         finally:
             self.wake()
+
+
+def _owner(target: Target) -> Hashable:
+    """Its user; of a process that has ended, the cgroup that was given to its job."""
+    return owner_of(target.key.pid) or (target.given_path or target.cgroup)
