@@ -14,6 +14,7 @@ from tests.support.names import unique_comm
 from tests.support.process_state import until
 from tests.support.protection import Protection, protected_watch
 from tests.support.records import Record
+from tests.support.workload import Workload
 
 pytestmark = pytest.mark.kernel
 
@@ -28,6 +29,8 @@ cooldown = "0s"
 capture = false
 """
 MONITORS_MIB, MONITORS_LIMIT_MIB = 12 * 31, 512  # each may be so large
+RESTING_MIB, RESTING_RUNS = 144, 6
+REST_NS = 3_000_000_000  # longer than what counts as just gained
 CLAIMS = ("claim", "child", "late")
 SHARERS = ("share", "orphan", "moved", "idle", "chain", "vfork")
 FILLERS = ("call", "mem", "poke", "uffd", "shared", "halted")
@@ -112,6 +115,49 @@ def test_monitors_of_invented_runs_are_ended_and_the_calm_process_beside_them_is
             assert victim.pid in group.pids()
     assert (step["status"], step["job"]["kind"]) == ("done", "gitlab")
     assert VICTIM not in {one["comm"] for one in of_type(watch, "step")}
+
+
+@pytest.mark.parametrize("runs", [1, RESTING_RUNS])
+def test_runs_that_fill_a_cgroup_and_rest_are_ended_and_no_calm_one_is(
+    tmp_path: Path, runs: int
+) -> None:
+    """Many of them hold less each than the calm process, which takes what was left."""
+    fuse = 'fuse = { bound = "40%", of = "job" }\n'
+    with (
+        memory_cgroup(MONITORS_LIMIT_MIB << 20) as group,
+        calm(group, VICTIM, CALM_MIB) as victim,
+        watching(tmp_path, fuse, group) as protection,
+        ExitStack() as stack,
+    ):
+        watch = protection.watch
+        resting = [stack.enter_context(resting_run(group, number)) for number in range(runs)]
+        for process in resting:
+            process.do(f"map {RESTING_MIB // runs}MiB")
+            process.do("touch 0")
+        full = watch.next_snapshot(SECONDS)
+        watch.wait_for(
+            lambda it: (
+                it["type"] == "snapshot" and it["monotonic_ns"] > full["monotonic_ns"] + REST_NS
+            ),
+            SECONDS,
+        )
+        victim.do("map 40MiB")
+        victim.send("touch 1")
+        step = watch.wait_for(is_step("signal"), SECONDS)
+        victim.answer()  # it was resumed
+        protection.works()
+        protection.ends()
+        assert victim.pid in group.pids()
+    assert step["status"] == "done"
+    stepped = {one["pid"] for one in of_type(watch, "step") if one["action"] == "signal"}
+    assert stepped & {process.pid for process in resting}
+    assert victim.pid not in stepped
+
+
+def resting_run(group: MemoryCgroup, number: int) -> Workload:
+    """A user's process that says it is a CI run of its own."""
+    variables = {"GITLAB_CI": "true", "CI_JOB_ID": str(4000 + number)}
+    return Workload("evade-rest", cgroup=group, environment=variables, unprivileged=True)
 
 
 def held_by_runs(record: Record) -> bool:
