@@ -48,6 +48,14 @@ def parse_share(text: str) -> float:
     return float(match[1]) / 100
 
 
+def parse_increase(text: str) -> float:
+    """`150%` as 1.5; 0 % or more. ValueError otherwise."""
+    match = _SHARE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not an increase: {text!r}; write 10%")
+    return float(match[1]) / 100
+
+
 def format_bytes(size: int) -> str:
     """A size in at most seven columns, in binary units: `0 B`, `16 KiB`, `1.5 GiB`."""
     sign, size = ("-", -size) if size < 0 else ("", size)

@@ -15,7 +15,7 @@ from ebpftrace.units import (
     format_bytes,
     parse_bytes,
     parse_duration_ns,
-    parse_share,
+    parse_increase,
 )
 
 _SHORTEST_NS = NS_PER_SECOND // 10
@@ -79,10 +79,10 @@ class Limit(_Parsed[int]):
     least, too_little = MIB, "{} is too little: at least 1MiB"
 
 
-class Share(_Parsed[float]):
+class Increase(_Parsed[float]):
     """`10%`, as 0.1."""
 
-    name, kind, parse = "share", float, staticmethod(parse_share)
+    name, kind, parse = "increase", float, staticmethod(parse_increase)
     least = 0.0
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from ebpftrace.act.policy.options import PolicyOptions
-from ebpftrace.cli.parameters import Duration, Limit, Share
-from ebpftrace.errors import ExceededError, UsageError
+from ebpftrace.cli.parameters import Duration, Increase, Limit
+from ebpftrace.errors import ExceededError, UntrustedError, UsageError
+from ebpftrace.text import clean
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -50,7 +51,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
               help="Write it as JSON.")  # fmt: skip
 @click.option("--compare-with", "earlier", type=_FILE, metavar="FILE",
               help="Compare its peak with that in a file of --json.")  # fmt: skip
-@click.option("--max-increase", type=Share(), metavar="SHARE",
+@click.option("--max-increase", type=Increase(), metavar="PERCENT",
               help="With --compare-with: fail if the peak is higher by more than "
                    "this.")  # fmt: skip
 @click.option("--no-gomemlimit", is_flag=True, help="Do not set GOMEMLIMIT from the limit.")
@@ -84,10 +85,10 @@ def run(
     What is known at its end goes to stderr: its peak and the process that held it, findings,
     kills, evidence. CI systems get it on the page of the run.
     """
+    from ebpftrace.run.around import RunOptions
     from ebpftrace.run.ci import report_to_ci
     from ebpftrace.run.command import end_as
     from ebpftrace.run.record import compared, read_peak, record
-    from ebpftrace.run.run import RunOptions
     from ebpftrace.run.run import run as run_command
 
     if max_increase is not None and earlier is None:
@@ -117,9 +118,9 @@ def run(
     if summary is not None:
         from ebpftrace.run.markdown import markdown
 
-        _write(summary, markdown(result))
+        _write("the summary", summary, markdown(result))
     if json_file is not None:
-        _write(json_file, json.dumps(record(result)) + "\n")
+        _write("the result", json_file, json.dumps(record(result)) + "\n")
     sys.stdout.flush()
     if max_increase is not None and increase > max_increase and not result.end.code:
         raise ExceededError(
@@ -139,9 +140,14 @@ def _require_policy(options: PolicyOptions) -> None:
         policy_from_options(options)
 
 
-def _write(file: Path, text: str) -> None:
+def _write(what: str, file: Path, text: str) -> None:
     """What cannot be written is said, and does not change how the command ended."""
+    from ebpftrace.run.files import open_output
+
     try:
-        file.write_text(text, encoding="utf-8")
+        with os.fdopen(open_output(what, file), "w", encoding="utf-8") as out:
+            out.write(text)
+    except UntrustedError as error:
+        click.echo(f"ebpftrace: {error.what}: {error.why}", err=True)
     except OSError as error:
-        click.echo(f"ebpftrace: cannot write {str(file)!r}: {error.strerror}", err=True)
+        click.echo(f"ebpftrace: cannot write {clean(str(file))!r}: {error.strerror}", err=True)

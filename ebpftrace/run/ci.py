@@ -11,7 +11,9 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from ebpftrace.run.files import open_appended
 from ebpftrace.run.paragraph import paragraph
 from ebpftrace.run.result import RunResult
 
@@ -95,8 +97,7 @@ _SYSTEMS: Mapping[str, Report] = {
 
 def _append(file: str, text: str) -> None:
     """To a regular file that is there or not, never through a symlink."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-    fd = os.open(file, flags | os.O_CLOEXEC, 0o644)
+    fd = open_appended(Path(file))
     try:
         status = os.fstat(fd)
         raw = text.encode()

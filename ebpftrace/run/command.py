@@ -74,9 +74,18 @@ class Command:
             os.waitpid(self.pid, 0)
             raise OSError(int(refused), os.strerror(int(refused)), str(enter))
 
-    def wait(self, timeout_ns: int | None, kill: Callable[[], None]) -> CommandEnd:
-        """Until the command ends. After `timeout_ns` it gets SIGTERM, then `kill` is called."""
+    def wait(
+        self,
+        timeout_ns: int | None,
+        kill: Callable[[], None],
+        look: Callable[[], float] | None = None,
+    ) -> CommandEnd:
+        """Until the command ends. After `timeout_ns` it gets SIGTERM, then `kill` is called.
+
+        `look` is called from time to time: it returns the seconds until the next call.
+        """
         due = None if timeout_ns is None else self._began_ns + timeout_ns
+        look_due = self._began_ns
         timed_out = killed = False
         while True:
             ended = self._reaped()
@@ -94,6 +103,12 @@ class Command:
                     kill()
                     self._send(signal.SIGKILL)
                 continue
+            if look is not None:
+                until_look = (look_due - time.monotonic_ns()) / 1e9
+                if until_look <= 0:
+                    until_look = look()
+                    look_due = time.monotonic_ns() + int(until_look * 1e9)
+                left = until_look if left is None else min(left, until_look)
             self._pass_on(left)
 
     def _pass_on(self, seconds: float | None) -> None:

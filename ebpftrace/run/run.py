@@ -3,61 +3,36 @@
 import contextlib
 import os
 import resource
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
 
-from ebpftrace.errors import EbpftraceError
 from ebpftrace.host import proc
-from ebpftrace.run.cgroup import CommandCgroup, NoCgroupError, make_cgroup
+from ebpftrace.run.around import (
+    Around,
+    RunOptions,
+    begin_watch,
+    go_without_cgroup,
+    limit_go,
+    prepare_cgroup,
+    temporary_folder,
+)
 from ebpftrace.run.command import Command, CommandEnd
 from ebpftrace.run.result import RunResult, watched_jobs
-from ebpftrace.run.watching import WatchBeside
-from ebpftrace.text import clean
-from ebpftrace.units import KIB, MIB, format_bytes
-
-_FIRST_SECONDS = 60.0
-_GO_SHARE = 0.9
-"""Of the limit: what GOMEMLIMIT leaves to stacks, to C and to other processes."""
-
-
-class RunOptions(NamedTuple):
-    """What is asked for. `watch_options` are those of `ebpftrace watch` that act."""
-
-    memory_bytes: int | None = None
-    timeout_ns: int | None = None
-    watch_options: tuple[str, ...] = ()
-    gomemlimit: bool = True
-    tmpdir: bool = True
-    require: bool = False
-    restarts: int = 0
-
-
-@dataclass(slots=True)
-class _Around:
-    """What there is around the command, and what has to be said of it."""
-
-    notes: list[str] = field(default_factory=list)
-    cgroup: CommandCgroup | None = None
-    watch: WatchBeside | None = None
-    tmpdir: Path | None = None
+from ebpftrace.run.tree import ProcessTree
+from ebpftrace.units import KIB, format_bytes
 
 
 def run(command: Sequence[str], options: RunOptions) -> RunResult:
     """Run it to its end. EbpftraceError only with `require`, before it is started."""
-    around = _Around()
+    around = Around()
     with contextlib.ExitStack() as stack:
-        _make_cgroup(around, options)
+        prepare_cgroup(around, options)
         environment = dict(os.environ)
         limit = None if around.cgroup is None else around.cgroup.effective_limit_bytes()
-        _limit_go(environment, limit, options, around.notes)
+        limit_go(environment, limit, options, around.notes)
         if options.tmpdir:
-            environment["TMPDIR"] = str(stack.enter_context(_tmpdir(around)))
-        _begin_watch(around, options, stack)
+            environment["TMPDIR"] = str(stack.enter_context(temporary_folder(around)))
+        begin_watch(around, options, stack)
         end, restarts = _repeated(command, environment, around, options)
         if around.watch is not None:
             around.watch.end()
@@ -66,100 +41,64 @@ def run(command: Sequence[str], options: RunOptions) -> RunResult:
         return result._replace(notes=tuple(around.notes))
 
 
-def _make_cgroup(around: _Around, options: RunOptions) -> None:
-    try:
-        around.cgroup = make_cgroup()
-        if options.memory_bytes is not None:
-            around.cgroup.limit(options.memory_bytes)
-        return
-    except NoCgroupError as error:
-        why = str(error)
-    except OSError as error:
-        why = error.strerror or str(error)
-    if options.require:
-        raise EbpftraceError(
-            "the command has no memory cgroup of its own", why=why,
-            fix="run it as root, or in a delegated cgroup; without --require it runs all the "
-            "same",
-        )  # fmt: skip
-    unlimited = ", and --memory has no effect" if options.memory_bytes is not None else ""
-    around.notes.append(f"no memory cgroup of its own: {clean(why)}{unlimited}")
-
-
-def _limit_go(
-    environment: dict[str, str], limit: int | None, options: RunOptions, notes: list[str]
-) -> None:
-    if not options.gomemlimit or limit is None or "GOMEMLIMIT" in environment:
-        return
-    share = int(limit * _GO_SHARE) // MIB
-    environment["GOMEMLIMIT"] = f"{share}MiB"
-    notes.append(f"GOMEMLIMIT={share}MiB was set for Go programs (--no-gomemlimit)")
-
-
-@contextlib.contextmanager
-def _tmpdir(around: _Around) -> Iterator[Path]:
-    folder = around.tmpdir = Path(tempfile.mkdtemp(prefix="ebpftrace-run-"))
-    try:
-        yield folder
-    finally:
-        if around.cgroup is None or not around.cgroup.folder.exists():
-            shutil.rmtree(folder, ignore_errors=True)  # follows no symlink
-
-
-def _begin_watch(around: _Around, options: RunOptions, stack: contextlib.ExitStack) -> None:
-    if around.cgroup is None:
-        around.notes.append("not watched: that needs a memory cgroup")
-        return
-    watched = ["--cgroup", around.cgroup.path, "--comm", "*", "--no-config", "--no-history"]
-    if options.watch_options:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ebpftrace-audit-"))
-        watched += [*options.watch_options, "--audit", f"{folder}/audit.jsonl"]
-    around.watch = WatchBeside(watched)
-    if options.require:
-        around.watch.begin()
-        around.watch.started.wait(_FIRST_SECONDS)
-        if around.watch.exit_code is not None or not around.watch.points:
-            around.watch.end()
-            around.cgroup.remove()
-            raise EbpftraceError(
-                "the command cannot be watched", why=around.watch.trouble,
-                fix="without --require it runs all the same",
-            )  # fmt: skip
-
-
 def _repeated(
-    command: Sequence[str], environment: dict[str, str], around: _Around, options: RunOptions
+    command: Sequence[str], environment: dict[str, str], around: Around, options: RunOptions
 ) -> tuple[CommandEnd, int]:
     """Start it, and again after each breach that an action answered, as often as allowed."""
-    enter = None if around.cgroup is None else around.cgroup.procs
     # Ours are blocked from the first start on, those of the command are as we were started.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     restarts = 0
     while True:
         acted = _actions(around)
-        started = Command(command, environment, enter, blocked)
+        started = _started(command, environment, around, options, blocked)
         if around.watch is not None and not options.require and restarts == 0:
             around.watch.begin()
-        end = started.wait(options.timeout_ns, lambda: _kill_all(around.cgroup))
+        look = None if around.tree is None else around.tree.look
+        end = started.wait(options.timeout_ns, lambda: _kill_all(around), look)
         again = end.signal and not end.timed_out and _actions(around) > acted
         if not again or restarts >= options.restarts:
             return end, restarts
         restarts += 1
 
 
-def _actions(around: _Around) -> int:
+def _started(
+    command: Sequence[str],
+    environment: dict[str, str],
+    around: Around,
+    options: RunOptions,
+    blocked: Collection[int],
+) -> Command:
+    """In its cgroup, or without one where that refuses it."""
+    if around.cgroup is not None:
+        try:
+            return Command(command, environment, around.cgroup.procs, blocked)
+        except OSError as error:
+            if around.watch is not None:
+                around.watch.end()
+            around.cgroup.remove()
+            around.watch = around.cgroup = None
+            why = f"it cannot be entered: {error.strerror}"
+        go_without_cgroup(around, options, why)
+    started = Command(command, environment, None, blocked)
+    around.tree = ProcessTree(started.pid)
+    return started
+
+
+def _actions(around: Around) -> int:
     events = [] if around.watch is None else around.watch.events
     return sum(one["type"] == "step" and one["status"] == "done" for one in events)
 
 
-def _kill_all(cgroup: CommandCgroup | None) -> None:
-    for pid in [] if cgroup is None else cgroup.pids():
+def _kill_all(around: Around) -> None:
+    if around.tree is not None:
+        around.tree.kill()
+    for pid in [] if around.cgroup is None else around.cgroup.pids():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 def _result(
-    command: Sequence[str], end: CommandEnd, limit: int | None, around: _Around
+    command: Sequence[str], end: CommandEnd, limit: int | None, around: Around
 ) -> RunResult:
     cgroup, watch = around.cgroup, around.watch
     result = RunResult(
@@ -184,11 +123,17 @@ def _result(
         around.notes.append(f"not watched: {watch.trouble or 'the watch failed'}")
     if cgroup is not None and (peak := cgroup.peak_bytes) is not None:
         return result._replace(peak_bytes=peak, peak_of="Its cgroup took, page cache included,")
-    largest_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return result._replace(peak_bytes=largest_kib * KIB, peak_of="Its largest process held")
+    largest_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * KIB
+    tree = around.tree
+    if tree is None or tree.peak_bytes < largest_bytes // 2:  # it was gone before a look
+        return result._replace(peak_bytes=largest_bytes, peak_of="Its largest process held")
+    return result._replace(
+        peak_bytes=tree.peak_bytes, peak_of="Its processes held", holder=tree.holder,
+        points=tuple(tree.points),
+    )  # fmt: skip
 
 
-def _leave(around: _Around) -> None:
+def _leave(around: Around) -> None:
     """Remove the cgroup, or say what is still in it."""
     if around.cgroup is None or around.cgroup.remove():
         return

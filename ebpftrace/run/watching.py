@@ -76,7 +76,8 @@ class WatchBeside:
         begun = self.started.is_set() and self.exit_code is None
         self.was_late = not begun and self.exit_code is None
         self._process.send_signal(signal.SIGTERM if begun else signal.SIGKILL)
-        self._thread.join(_END_SECONDS)
+        if self._thread.ident is not None:  # `begin` was called
+            self._thread.join(_END_SECONDS)
         if self._thread.is_alive():
             self._process.kill()
         self._process.wait()

@@ -92,13 +92,16 @@ def test_fuse_ends_it_before_the_limit_with_evidence() -> None:
 
 def test_command_is_started_again_after_a_breach(tmp_path: Path) -> None:
     file = tmp_path / "run.json"
-    script = f'if [ -e {tmp_path}/second ]; then exit 5; fi; touch {tmp_path}/second; exec "$0"'
+    blocked = "grep SigBlk /proc/self/status"
+    script = f'{blocked}; [ ! -e {tmp_path}/second ] || exit 5; >{tmp_path}/second; exec "$0"'
     options = ("--require", "--memory", "256MiB", "--fuse", "128MiB", "--restart", "1")
     with memory_cgroup() as group:
         done = run(group, *options, "--json", file, "--", "sh", "-c", script, HOLDS,
                    said="map 200MiB\ntouch 0\n")  # fmt: skip
     assert done.returncode == 5, done.stderr
     assert as_json(file)["restarts"] == 1
+    first, second = [line for line in done.stdout.splitlines() if line.startswith("SigBlk")]
+    assert first == second == f"SigBlk:\t{0:016x}"
     assert "It was started again once." in said_by(done)
 
 

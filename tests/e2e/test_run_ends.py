@@ -166,21 +166,3 @@ def test_shell_controls_it_as_a_job() -> None:
         terminal.press("C-c")
         terminal.press("echo code=$?", "Enter")
         terminal.expect("code=130")
-
-
-def test_second_start_of_a_command_has_the_signals_of_the_first() -> None:
-    program = (
-        "import os\n"
-        "from ebpftrace.run.run import RunOptions, _Around, _repeated\n"
-        "import ebpftrace.run.run as module\n"
-        "module._actions = lambda around, calls=iter(range(9)): next(calls)\n"
-        "argv = ['perl', '-e', 'open F, q(/proc/self/status); $| = 1; print grep /SigBlk/, <F>;"
-        " kill 9, $$']\n"
-        "_repeated(argv, dict(os.environ), _Around(), RunOptions(restarts=1))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False,
-        timeout=SECONDS, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    first, second = done.stdout.splitlines()
-    assert first == second

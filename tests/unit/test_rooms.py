@@ -60,6 +60,7 @@ PARTS = {  # by the test of the module that they are parts of
     "fleet/asker": "fleet/test_top.py",
     "fleet/fleet": "fleet/test_top.py",
     "cli/run": "../e2e/test_run.py",
+    "run/around": "../e2e/test_run.py",
     "run/cgroup": "../e2e/test_run.py",
     "run/command": "../e2e/test_run_ends.py",
     "run/result": "run/test_paragraph.py",

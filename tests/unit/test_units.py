@@ -10,6 +10,7 @@ from ebpftrace.units import (
     format_duration,
     parse_bytes,
     parse_duration_ns,
+    parse_increase,
     parse_share,
 )
 
@@ -71,6 +72,13 @@ def test_what_is_no_size_is_said(text: str) -> None:
 @pytest.mark.parametrize(("text", "share"), [("85%", 0.85), ("100 %", 1.0), ("0.5%", 0.005)])
 def test_shares_are_read(text: str, share: float) -> None:
     assert parse_share(text) == share
+
+
+@pytest.mark.parametrize(("text", "increase"), [("0%", 0.0), ("10 %", 0.1), ("250%", 2.5)])
+def test_increases_are_read(text: str, increase: float) -> None:
+    assert parse_increase(text) == increase
+    with pytest.raises(ValueError, match="not an increase"):
+        parse_increase(text.replace("%", ""))
 
 
 @pytest.mark.parametrize("text", ["", "0%", "100.1%", "85", "0.85", "-5%", "%"])
