@@ -140,13 +140,6 @@ static inline void read_pages(struct process *process)
     update_peak(process);
 }
 
-/* No other process shares the inherited pages any more. */
-static inline void own_all(struct process *process)
-{
-    process->forked = 0;
-    __builtin_memset(process->inherited, 0, sizeof(process->inherited));
-}
-
 /* rss_stat(mm, member): fires for the mm that changes, whichever task is running. */
 int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -187,14 +180,29 @@ static inline void read_counters(struct process *process)
     check_marks(process, 0, 0);
 }
 
-/* For a reading: a forked child owns all of its memory once its parent has ended. */
+/* For a reading: a forked child shares no more than its parent still has. */
 static inline void check_inherited(struct process *process)
 {
-    u32 parent = process->parent;
-    if (process->forked && !process_mm.lookup(&parent)) {
+    if (!process->forked)
+        return;
+    struct process *from = copied_from(process);
+    if (!from) {
         own_all(process);
         mark_changed(process);
+        return;
     }
+    s64 pages[MEMBERS];
+    u64 less = 0;
+#pragma unroll
+    for (int member = 0; member < MEMBERS; member++)
+        less |= bits_if_less(from->pages[member], process->inherited[member]);
+    if (!less)
+        return;
+    exact_pages(process->from, pages, NULL);
+#pragma unroll
+    for (int member = 0; member < MEMBERS; member++)
+        process->inherited[member] = smaller(process->inherited[member], pages[member]);
+    mark_changed(process);
 }
 
 /* Run by user space (BPF_PROG_TEST_RUN with the mm as argument). What it finds is reported by

@@ -124,6 +124,7 @@ static inline void track_claimed(u64 task, u64 mm, u32 how, u64 comm, u64 filena
     read_pages(process);
     if (how == START_FORK) {
         process->forked = 1;
+        process->from = mm_of(bpf_get_current_task()); /* with CLONE_PARENT not its parent */
         __builtin_memcpy(process->inherited, process->pages, sizeof(process->pages));
         process->peak = 0;
     } else {

@@ -80,7 +80,7 @@ struct process {
     u64 memcg_id; /* kernfs id: the inode of the cgroup's folder */
     u32 tgid;
     u32 parent;
-    u32 forked; /* no exec since fork: `inherited` holds */
+    u32 forked; /* no exec since fork; else nothing is `inherited` */
     u32 how; /* written last: an entry without it is not complete yet */
     char comm[COMM_LEN];
     s64 pages[MEMBERS];
@@ -104,6 +104,7 @@ struct process {
     u64 moved_to; /* struct mem_cgroup: `memcg` was another at the last reading; or DUE */
     u64 heir; /* struct task_struct: it has the memory of a process that was left */
     u64 joined; /* it is one of the `processes` of its cgroup's entry */
+    u64 from; /* the mm that a forked child is a copy of */
     u64 changed; /* CHANGED: since the last reading; 1: before that, and it is read once more */
 #ifdef WATERMARKS
     s64 mark; /* own held pages that are reported once; 0: none */

@@ -85,8 +85,14 @@ static inline void check_marks(struct process *process, int fuse, s64 gained)
     s64 held = own_held(process);
     s64 moved = held - process->counted, swap = own_pages(process, MM_SWAPENTS);
     s64 swapped = swap - process->counted_swap; /* which changes nothing in the sum */
-    if (moved >= COUNT_STEP || moved <= -COUNT_STEP || swapped >= COUNT_STEP)
+    if (moved >= COUNT_STEP || moved <= -COUNT_STEP || swapped >= COUNT_STEP) {
+        if (fuse) {
+            see_share(process);
+            held = own_held(process);
+            swap = own_pages(process, MM_SWAPENTS);
+        }
         count(process, held, own_pages(process, MM_SHMEMPAGES), swap, fuse, gained);
+    }
     s64 mark = process->mark;
     if (mark && held >= mark) {
         process->mark = 0;

@@ -58,8 +58,11 @@ class ProcessAccount:
         self.own = counters.usage.less(counters.inherited)
         if self.role and self.own.held_bytes > MONITOR_BYTES:
             self.role = ""
-        if shared and not counters.inherited.held_bytes:  # its parent has ended
-            self.history.lift(min(shared, self.own.held_bytes))
+        # What its parent gave back, or all when that has ended; not what it gave back itself.
+        unshared = shared - counters.inherited.held_bytes
+        lifted = min(unshared, self.own.held_bytes - before.held_bytes)
+        if lifted > 0:
+            self.history.lift(lifted)
         self.job.has_changed()
         self.job.resident_bytes += self.own.resident_bytes - before.resident_bytes
         self.job.held_bytes += self.own.held_bytes - before.held_bytes

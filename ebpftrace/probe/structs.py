@@ -87,7 +87,7 @@ class StructDecoder:
         self._calls = calls
         self._watermarks = watermarks
         self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ4qQ" if watermarks else f"={_WORDS}Q")
-        self._base_words = _PATH_WORDS + 4 + (16 if watermarks else 0)
+        self._base_words = _PATH_WORDS + 5 + (16 if watermarks else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
         self._bytes, self._ids = SharedBytes(), SharedIds()
@@ -129,7 +129,7 @@ class StructDecoder:
             comm=decode_comm(comm),
             cgroup_id=ids[memcg_id],
             drift_bytes=drift * PAGE_SIZE,
-            counted_pages=rest[28 + _PATH_WORDS] if self._watermarks else 0,
+            counted_pages=rest[29 + _PATH_WORDS] if self._watermarks else 0,
             same_program=bool(same_program),
             charge_due=rest[23 + _PATH_WORDS] == _DUE,
             counters=ProcessCounters(

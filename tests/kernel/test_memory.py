@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.counters import ProcessCounters
+from ebpftrace.counters import ProcessCounters, Usage
 from ebpftrace.events import ProcessExited
 from ebpftrace.probe import Selection
 from tests.support.cgroups import memory_cgroup
@@ -127,6 +127,36 @@ def test_inherited_memory_becomes_the_childs_when_the_parent_ends(
         observer.last(ProcessExited, lambda event: event.key.pid == workload.pid)
         assert observer.counters(child).inherited.anon_bytes == 0
         assert observer.counters(child).usage.anon_bytes >= 64 * MIB
+
+
+@pytest.mark.parametrize("kept", [0, 24 * MIB, 64 * MIB])
+def test_what_a_parent_gives_back_becomes_the_childs(observer: Observer, kept: int) -> None:
+    """To the byte, and for good: what the parent takes then is another's."""
+    with Workload(COMM) as workload:
+        workload.do("map 64MiB")
+        workload.do("touch 0")
+        (child,) = map(int, workload.do("fork; fork"))
+        before = observer.counters(child)
+        if kept < 64 * MIB:
+            workload.do(f"dontneed 0 0 {64 * MIB - kept}")
+        counters = observer.counters(child)
+        workload.do("touch 0")
+        assert counters.usage == before.usage
+        given_back = before.inherited.anon_bytes - counters.inherited.anon_bytes
+        assert given_back == 64 * MIB - kept
+        assert observer.counters(child) == counters
+
+
+def test_memory_is_the_childs_once_its_parent_executes_a_program(observer: Observer) -> None:
+    with Workload(COMM) as workload:
+        workload.do("map 64MiB")
+        workload.do("touch 0")
+        (child,) = map(int, workload.do("fork"))
+        assert observer.counters(child).inherited.anon_bytes >= 64 * MIB
+        workload.do(f"exec {workload.program}")
+        counters = observer.counters(child)
+        assert counters.inherited == Usage()
+        assert counters.usage.anon_bytes >= 64 * MIB
 
 
 def test_vfork_child_is_not_counted_twice(

@@ -91,8 +91,9 @@ def flood_binary() -> Path:
 @cache
 def evade_binary() -> Path:
     """How an unprivileged user evades a fuse (tests/hostile/programs/evade.c)."""
-    sources = ("evade.c", "dodge.c", "dodge.h", "fill.c", "fill.h")
-    return compiled("evade", [HOSTILE / source for source in sources])
+    parts = ("dodge", "fill", "generations")
+    files = ("evade.c", *(f"{part}.{kind}" for part in parts for kind in "ch"))
+    return compiled("evade", [HOSTILE / file for file in files])
 
 
 @cache

@@ -20,10 +20,10 @@ def process_struct(
     """A `struct process` without optional fields, started at 77 ns."""
     pages, inherited = (1, 2, 3, 4), (1, 1, 0, 0)
     return struct.pack(
-        "=4Q4I16s9q14Q13Q",
+        "=4Q4I16s9q14Q14Q",
         mm, 77, 0xFFFF1111, cgroup_id, pid, 1, forked, how, comm, *pages, *inherited, 9,
         0, 100, 33, 1 << 20, (1 << 20) + 12345, 7, 5, 3, 2, 999, 1, 0, 0,
-        same_program, *[0] * 13,
+        same_program, *[0] * 14,
     )  # fmt: skip
 
 

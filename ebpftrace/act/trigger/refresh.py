@@ -60,8 +60,8 @@ def _refresh(process: ProcessSnapshot, now: ProcessCounters) -> ProcessSnapshot:
 
 
 def _still_shared(before: ProcessCounters, now: ProcessCounters) -> ProcessCounters:
-    """`now`, where a parent that ended since the snapshot has left its child no gain."""
-    if not before.inherited.held_bytes or now.inherited.held_bytes:
+    """`now`, where what a parent gave back since the snapshot, or left, is no gain."""
+    if now.inherited.held_bytes >= before.inherited.held_bytes:
         return now
     return now._replace(inherited=before.inherited)
 

@@ -16,6 +16,7 @@
  *   evade resume MIB  holds MIB, and three helpers resume it all the time
  *   evade trace MIB   the same by a debugger that suppresses each stop
  *   evade linger MIB  the same by a debugger that keeps it from ending once it was killed
+ *   evade chain-… MIB a chain of forks holds MIB: see generations.h
  *   evade fill-… MIB  a child fills its memory with MIB: see fill.h
  *   evade dodge MIB PROCS  holds MIB, and at SIGTERM moves to another cgroup
  *   evade dodge-… MIB  holds MIB, and at SIGTERM does something else: see dodge.c
@@ -43,6 +44,7 @@
 
 #include "dodge.h"
 #include "fill.h"
+#include "generations.h"
 
 #define UNPRIVILEGED 65534
 #define MIB (1ul << 20)
@@ -331,6 +333,8 @@ int main(int argc, char **argv)
         return hold_under_tracer(bytes);
     if (!strcmp(mode, "linger"))
         hold_after_death(bytes);
+    if (!strncmp(mode, "chain-", 6))
+        return hand_on(mode + 6, bytes);
     if (!strncmp(mode, "fill-", 5))
         return fill(mode + 5, bytes);
     if (!strcmp(mode, "relay"))

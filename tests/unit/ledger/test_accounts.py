@@ -53,6 +53,25 @@ def test_what_a_child_shared_is_no_growth_when_its_parent_ends() -> None:
     assert {process.own.held_bytes for process in job.processes} == {60 * MIB, 95 * MIB}
 
 
+def test_what_a_parent_gives_back_is_its_childs_and_no_growth_of_that() -> None:
+    book = ScriptedLedger()
+    book.start(1, 60)
+    book.start(2, how=StartCause.FORK, counters=held(60, inherited=60))
+    book.snapshot()
+    for at, counters, own, growth in (
+        (1, held(65, inherited=20), 45, 5),
+        (2, held(55, inherited=10), 45, 5),  # it gives back pages of its parent's
+        (3, held(40, inherited=10), 30, -10),  # and of its own
+        (4, held(30, inherited=0), 30, -10),
+    ):
+        book.at = at
+        book.read(2, counters=counters)
+        (job,) = book.snapshot().jobs
+        (child,) = (process for process in job.processes if process.pid == 2)
+        assert child.own.held_bytes == own * MIB
+        assert child.growth.bytes_total == growth * MIB
+
+
 def test_processes_come_largest_first_and_by_pid_where_equal() -> None:
     book = ScriptedLedger()
     for pid, mib in ((3, 10), (2, 10), (1, 5), (4, 99)):

@@ -58,6 +58,17 @@ def test_what_a_child_shared_is_no_gain_when_its_parent_ended_since() -> None:
     assert fresh.usage.held_bytes == 110 * MIB  # of the job: no other process has it
 
 
+def test_what_a_parent_gave_back_since_is_no_gain_of_its_child() -> None:
+    shared = held(100)._replace(inherited=Usage(anon_bytes=80 * MIB))
+    (job,) = snapshot(watches.process(book=shared)).jobs
+    less = held(110)._replace(inherited=Usage(anon_bytes=10 * MIB))
+    read = reading(job, p4711=110)
+    read = read._replace(processes=dict.fromkeys(read.processes, less))
+    fresh = refresh_job(job, read, None)
+    assert fresh.processes[0].own.held_bytes == 30 * MIB
+    assert fresh.usage.held_bytes == 100 * MIB
+
+
 def test_a_process_that_ended_since_is_gone() -> None:
     (job,) = snapshot(watches.process(book=held(100))).jobs
     fresh = refresh_job(job, reading(job), None)
