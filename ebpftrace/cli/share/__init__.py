@@ -4,12 +4,11 @@ The repository keeps them in share/, and the wheel installs them below the prefi
 `make share` updates them; a test fails if they are out of date.
 """
 
-import sys
 from pathlib import Path
 
 from ebpftrace.cli import cli
 from ebpftrace.cli.completion import completion_script
-from ebpftrace.cli.man_page import man_page
+from ebpftrace.cli.share.man_page import man_page
 
 _COMPLETIONS = {
     "bash": "bash-completion/completions/ebpftrace",
@@ -32,7 +31,3 @@ def write_shared_files(folder: Path) -> None:
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write_shared_files(Path(sys.argv[1]))

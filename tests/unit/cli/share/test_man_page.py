@@ -3,7 +3,7 @@
 import click
 
 from ebpftrace.cli import cli
-from ebpftrace.cli.man_page import commands_of, man_page
+from ebpftrace.cli.share.man_page import commands_of, man_page
 
 
 @click.group(help="A tool that's small.\n\nIt has two paragraphs.")
