@@ -15,7 +15,9 @@
     ├── UntrustedError       13   another user could change a file that root obeys or writes
     ├── ListenError          14   `serve` cannot listen where it was asked to
     ├── PrometheusError      15   a Prometheus did not answer a query of `top`
-    └── ExceededError        16   a command took more memory than `--max-increase` allows
+    ├── ExceededError        16   a command took more memory than `--max-increase` allows
+    ├── WarningsFoundError   17   `doctor` found warnings, and no error
+    └── ErrorsFoundError     18   `doctor` found an error
 
 Ctrl-C and SIGTERM end a watch normally: exit code 0, after the summary. A reader that
 closes its pipe (`| head -1`) is no error either. `docs/exit-codes.md` lists all codes.
@@ -142,6 +144,20 @@ class ExceededError(EbpftraceError):
 
     exit_code = 16
     summary = "more memory than allowed"
+
+
+class WarningsFoundError(EbpftraceError):
+    """`doctor` found what costs memory or has no effect, and nothing worse."""
+
+    exit_code = 17
+    summary = "doctor found warnings"
+
+
+class ErrorsFoundError(EbpftraceError):
+    """`doctor` found what does not work, or ends what it should protect."""
+
+    exit_code = 18
+    summary = "doctor found errors"
 
 
 def error_types(base: type[EbpftraceError] = EbpftraceError) -> Iterator[type[EbpftraceError]]:

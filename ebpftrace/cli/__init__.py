@@ -23,6 +23,7 @@ _COMMANDS = {
     "incidents": "incidents",
     "thaw": "thaw",
     "history": "history",
+    "doctor": "doctor",
     "compile": "compile_command",
     "completion": "completion",
 }

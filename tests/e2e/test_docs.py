@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from ebpftrace import errors
 from ebpftrace.cli import cli
-from ebpftrace.cli.man_page import commands_of
+from ebpftrace.cli.share.man_page import commands_of
 from ebpftrace.probe.structs import LOSSES
 from ebpftrace.views.pipe.backlog import CAUSE
 from tests.support.build import ROOT

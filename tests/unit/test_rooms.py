@@ -30,6 +30,7 @@ CHANGES = {
     "metric of `serve`",
     "alert or recording rule",
     "check of `/readyz`",
+    "rule of `doctor --file`",
     "exit code",
     "command",
     "option of `watch`",
@@ -57,6 +58,15 @@ SYSTEM_CALLS = {  # tests/kernel makes them
 }
 PARTS = {  # by the test of the module that they are parts of
     "cli/top": "../e2e/test_top.py",
+    "doctor/files/context": "doctor/files/rules/test_caches.py",
+    "doctor/files/output": "doctor/files/test_lint.py",
+    "doctor/files/past": "cli/test_doctor.py",
+    "doctor/files/problem": "doctor/files/test_lint.py",
+    "doctor/files/source": "doctor/files/test_shell.py",
+    "doctor/files/statements": "doctor/files/test_shell.py",
+    "doctor/files/words": "doctor/files/rules/test_flags.py",
+    "doctor/files/formats/lists": "doctor/files/formats/test_yaml.py",
+    "doctor/files/formats/script": "doctor/files/test_lint.py",
     "fleet/asker": "fleet/test_top.py",
     "fleet/fleet": "fleet/test_top.py",
     "cli/run": "../e2e/test_run.py",

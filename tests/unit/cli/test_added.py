@@ -25,7 +25,7 @@ factory.Output = Literal["table", "plain", "jsonl", "csv"]
 """
 CLI = """
 from ebpftrace.cli import cli
-from ebpftrace.cli.man_page import man_page
+from ebpftrace.cli.share.man_page import man_page
 print(man_page(cli))
 cli(ARGUMENTS, prog_name="ebpftrace")
 """

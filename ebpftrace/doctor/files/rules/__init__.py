@@ -1,0 +1,1 @@
+"""One subject of advice each: statements in, problems out."""
