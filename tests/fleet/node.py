@@ -146,6 +146,10 @@ class Node:
         files = [self._folder / f"{it}.log" for it in ("start", "containerd", "kubelet")]
         return "\n".join(it.read_text(errors="replace")[-3000:] for it in files if it.exists())
 
+    def path(self, inside: str) -> Path:
+        """A file as its programs and the hostPath volumes of its pods have it."""
+        return Path(f"/proc/{self._process.pid}/root{inside}")
+
     def pod_log(self, prefix: str) -> str:
         """The last lines of containers whose pod's NAMESPACE_NAME begins like that."""
         files = sorted((self._folder / "logs").glob(f"{prefix}*/*/*.log"))

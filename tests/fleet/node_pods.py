@@ -15,6 +15,9 @@ LEAK = _FILLS.format(steps=9999)
 BOUNDED_LEAK = _FILLS.format(steps=60)
 """Until it has 45 MiB of its 64."""
 
+FILLED = "(head -c 40000000 /dev/zero; sleep 1000) | tail -c 999999999"
+"""38 MiB at once."""
+
 
 def run_pod(plane: ControlPlane, namespace: str, name: str, script: str, **more: Any) -> None:
     """A pod of the node that runs a line in busybox's shell, with 64 MiB."""

@@ -2,30 +2,20 @@
 
 import json
 import re
-import subprocess
 from typing import Any
 
 import pytest
 
-from tests.fleet.control_plane import ControlPlane, tool
+from tests.fleet.chart import chart
+from tests.fleet.control_plane import ControlPlane
 from tests.support.build import ROOT
 
-CHART = ROOT / "deploy/helm/ebpftrace"
 OVERLAYS = {
     "privileged": (),
     "least-privilege": ("privileged=false",),
     "acting": ("privileged=false", "acting=true"),
 }
 _NAMED_BY_CONTENT = re.compile(r"ebpftrace-policy-[a-z0-9]{10}\b")
-
-
-def chart(*values: str) -> subprocess.CompletedProcess[str]:
-    options = [word for value in values for word in ("--set", value)]
-    return subprocess.run(
-        [tool("helm"), "template", "--kube-version=1.30.0", "--namespace=ebpftrace", *options,
-         "ebpftrace", CHART],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 def stored(plane: ControlPlane, manifests: str) -> dict[tuple[str, str], Any]:
