@@ -15,8 +15,8 @@ kubelet's own names. What was delegated to a job is not asked: see `CgroupPaths.
 With `hostNetwork` the kubelet sets HOSTNAME to the node's name. Source: kubernetes/kubernetes,
 pkg/kubelet/kubelet_pods.go (GeneratePodHostNameAndDomain) and the runtimes.
 
-A container that the kubelet restarts has a new id and a new path, but keeps its name: the
-file that the kubelet mounts on /dev/termination-log is below pods/UID/containers/NAME.
+A container that the kubelet restarts has a new id and a new path. Its name is that of a folder:
+the file that the kubelet mounts on /dev/termination-log is below pods/UID/containers/NAME.
 Source: kubernetes/kubernetes, pkg/kubelet/cm (cgroup_manager_linux.go and
 pod_container_manager_linux.go) and pkg/kubelet/kuberuntime/kuberuntime_container.go
 (makeMounts).
@@ -78,8 +78,8 @@ def locate(
 
     Its name is `api_name`, what the Kubernetes API calls it, else POD_NAME, else HOSTNAME if
     that is not the node's: one of `node_names`, or NODE_NAME. Else the container's name stands
-    for it. `mounts` are those of the process. Where they do not show the container's name, all
-    containers of the pod share one `restart_id`.
+    for it. `mounts` are those of the process. All containers of a pod share one `restart_id`:
+    their names are in these mounts, which the runtime makes once the first process is there.
     """
     uid = pod_uid(path)
     if not uid:
@@ -99,7 +99,7 @@ def locate(
     if container:
         by = f"{by}, container {container[:12]}"
     # What is below another node has budgets of its own, whatever it is called.
-    restart_id = "/".join(filter(None, (_node(path), uid, container_name)))
+    restart_id = "/".join(filter(None, (_node(path), uid)))
     name = clean(name, NAME_WIDTH)
     return JobLocation("kubernetes", name, by, restart_id=restart_id)
 
