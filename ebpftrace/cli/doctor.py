@@ -1,9 +1,11 @@
-"""`ebpftrace doctor`: finds advice in files of a repository that costs memory or does harm."""
+"""`ebpftrace doctor`: a check-up of this node, and a linter for files of a repository."""
 
+import io
 import json
 import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,9 +24,10 @@ _FILE = click.Path(path_type=Path)
     epilog="""
     \b
     Examples:
+      sudo ebpftrace doctor
+      sudo ebpftrace doctor --json | jq '.checks[] | select(.state != "ok")'
       ebpftrace doctor --file .github/workflows/*.yml
       ebpftrace doctor --file ci.yml --file Dockerfile --file Makefile
-      ebpftrace doctor --file .vscode/settings.json --json
       ebpftrace doctor --file ci.yml --sarif doctor.sarif
       sudo ebpftrace doctor --file ci.yml --job 'acme/app test'
 
@@ -50,13 +53,20 @@ def doctor(
     history_file: Path,
     more: tuple[Path, ...],
 ) -> None:
-    """Find what is wrong with a set-up for gopls.
+    """Find what is wrong with this node, or with files of a repository.
 
-    With --file, in files: flags and variables of gopls that do not exist, caches that are
-    empty in each job, limits that end healthy programs. One line for each, as a linter.
+    Without --file: what the kernel offers, memory cgroups, limits of the jobs that run now,
+    and other programs that kill processes when memory is short. With it, a linter: flags and
+    variables of gopls that do not exist, caches that are empty in each job, limits that end
+    healthy programs.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # for a terminal that does not know all signs
     if not files:
-        raise UsageError("no file was named", fix="ebpftrace doctor --file ci.yml")
+        if more or sarif_file is not None or job is not None:
+            raise UsageError("no file was named", fix="ebpftrace doctor --file ci.yml")
+        _check_node(as_json)
+        return
     from ebpftrace.doctor.files.lint import lint
 
     past = None if job is None else _past(job, history_file)
@@ -67,6 +77,22 @@ def doctor(
 
         _write(sarif_file, json.dumps(sarif(found), indent=2) + "\n")
     _end([problem.rule.state for each in found for problem in each.problems])
+
+
+def _check_node(as_json: bool) -> None:
+    from ebpftrace.doctor.node.node import check_node
+    from ebpftrace.doctor.render import lines, record
+
+    checks = list(check_node())
+    if as_json:
+        _print_json({"schema": 1, "checks": [record(check) for check in checks]})
+    else:
+        utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        coloured = False if "NO_COLOR" in os.environ else None  # None: on a terminal
+        for text, colour in lines(checks, utf8=utf8):
+            sign = click.style(text[2], fg=colour, bold=True) if colour else ""
+            click.echo(f"{text[:2]}{sign}{text[3:]}" if colour else text, color=coloured)
+    _end([check.state for check in checks])
 
 
 def _past(job: str, history_file: Path) -> "PastUse":
@@ -88,12 +114,15 @@ def _print(found: "list[Linted]", as_json: bool) -> None:
     from ebpftrace.doctor.files.output import lines, record
 
     if as_json:
-        value = {"schema": 1, "files": [record(each) for each in found]}
-        click.echo(json.dumps(value, indent=2 if os.isatty(1) else None))
+        _print_json({"schema": 1, "files": [record(each) for each in found]})
         return
     for each in found:
         for line in lines(each):
             click.echo(line)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    click.echo(json.dumps(value, indent=2 if os.isatty(1) else None))
 
 
 def _write(file: Path, text: str) -> None:

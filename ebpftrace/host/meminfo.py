@@ -14,9 +14,20 @@ def read(root: Path = Path("/")) -> tuple[int, int]:
     MemAvailable is the kernel's own estimate of what new programs can take without
     swapping (Documentation/filesystems/proc.rst).
     """
+    fields = _fields(root, {"MemTotal", "MemAvailable"})
+    return fields["MemTotal"], fields["MemAvailable"]
+
+
+def read_swap(root: Path = Path("/")) -> tuple[int, int]:
+    """(SwapTotal, SwapFree) in bytes; OSError or KeyError without them."""
+    fields = _fields(root, {"SwapTotal", "SwapFree"})
+    return fields["SwapTotal"], fields["SwapFree"]
+
+
+def _fields(root: Path, wanted: set[str]) -> dict[str, int]:
     fields: dict[str, int] = {}
     for line in read_start(str(root / "proc/meminfo"), _LIMIT).decode("ascii").splitlines():
         name, _, rest = line.partition(":")
-        if name in {"MemTotal", "MemAvailable"}:
+        if name in wanted:
             fields[name] = int(rest.split()[0]) * KIB
-    return fields["MemTotal"], fields["MemAvailable"]
+    return fields

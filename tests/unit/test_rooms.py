@@ -30,6 +30,7 @@ CHANGES = {
     "metric of `serve`",
     "alert or recording rule",
     "check of `/readyz`",
+    "check of `doctor`",
     "rule of `doctor --file`",
     "exit code",
     "command",
@@ -58,6 +59,8 @@ SYSTEM_CALLS = {  # tests/kernel makes them
 }
 PARTS = {  # by the test of the module that they are parts of
     "cli/top": "../e2e/test_top.py",
+    "doctor/node/kernel": "../e2e/test_doctor.py",
+    "doctor/node/node": "../e2e/test_doctor.py",
     "doctor/files/context": "doctor/files/rules/test_caches.py",
     "doctor/files/output": "doctor/files/test_lint.py",
     "doctor/files/past": "cli/test_doctor.py",

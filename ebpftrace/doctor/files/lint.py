@@ -87,9 +87,13 @@ def _format(name: str) -> _Format:
 def _read(path: Path) -> str:
     """OSError, and ValueError for what is no text of at most 1 MiB."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    with os.fdopen(fd, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ValueError("it is not a regular file")
+        file = os.fdopen(os.dup(fd), "rb")
+    finally:
+        os.close(fd)
+    with file:
         raw = file.read(_LARGEST + 1)
     if len(raw) > _LARGEST:
         raise ValueError("it is larger than 1 MiB")

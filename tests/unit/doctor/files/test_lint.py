@@ -68,7 +68,7 @@ def test_columns_are_characters_also_behind_a_byte_order_mark_and_carriage_retur
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda path: path.mkdir(), "directory"),
+        (lambda path: path.mkdir(), "not a regular file"),
         (os.mkfifo, "not a regular file"),
         (lambda path: path.write_bytes(b"\0\1"), "not a text file"),
         (lambda path: path.write_bytes(b"a" * (1 << 20) + b"b"), "larger than 1 MiB"),

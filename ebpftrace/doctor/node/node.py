@@ -1,0 +1,27 @@
+"""The check-up of this node, all parts of it."""
+
+from collections.abc import Iterator
+
+from ebpftrace.doctor.check import CheckResult
+from ebpftrace.doctor.node.jobs import check_jobs, running_jobs
+from ebpftrace.doctor.node.kernel import check_kernel
+from ebpftrace.doctor.node.memory import check_memory
+from ebpftrace.doctor.node.oom_daemons import check_daemons, running_daemons
+from ebpftrace.errors import EbpftraceError
+from ebpftrace.host import meminfo
+from ebpftrace.host.mounts import memory_hierarchy
+
+
+def check_node() -> Iterator[CheckResult]:
+    """Everything that is known of it. Nothing is changed, attached or left loaded."""
+    yield from check_kernel()
+    yield from check_memory()
+    try:
+        machine_bytes, _ = meminfo.read()
+        jobs = running_jobs(memory_hierarchy())
+    except (EbpftraceError, OSError, KeyError):
+        return  # the check of memory says so
+    yield from check_jobs(jobs, machine_bytes)
+    limits = [each.limit_bytes for each in jobs if each.limit_bytes]
+    daemons = running_daemons(machine_bytes)
+    yield from check_daemons(daemons, machine_bytes, max(limits, default=None))
