@@ -52,6 +52,8 @@ static inline void arm_fork(u64 child_mm, u64 mm)
     process->fuse_signal = from->fuse_signal;
     process->fuse_resumed = from->fuse_resumed;
     process->signalled = from->signalled;
+    if (from->signalled)
+        process->shared = larger(from->shared, from->pages[MM_SHMEMPAGES]);
 }
 
 static inline void arm_process_at_start(struct process *process, u32 how)

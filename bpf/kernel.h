@@ -75,6 +75,7 @@ static inline u64 bits_if_any(u64 bits)
 }
 
 static inline u64 smaller(u64 a, u64 b) { return b + ((a - b) & bits_if_less(a, b)); }
+static inline u64 larger(u64 a, u64 b) { return a + ((b - a) & bits_if_less(a, b)); }
 
 static inline u32 tgid_of(u64 task) { return read_u32(task + AT(task_struct, tgid)); }
 static inline u32 pid_of(u64 task) { return read_u32(task + AT(task_struct, pid)); }

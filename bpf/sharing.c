@@ -68,8 +68,13 @@ int find_sharers(struct task_element *ctx)
 int mark_signalled(struct bpf_raw_tracepoint_args *ctx)
 {
     struct process *process = same_process(ctx->args[0], ctx->args[1]);
-    if (process)
-        process->signalled = ctx->args[2];
+    if (!process)
+        return 0;
+    u64 number = ctx->args[2];
+    if (process->signalled != number)
+        process->shared = 0;
+    process->signalled = number;
+    process->shared = larger(process->shared, process->pages[MM_SHMEMPAGES]);
     return 0;
 }
 
@@ -78,6 +83,7 @@ struct signalled {
     u64 mm;
     u64 start_boottime;
     s64 held; /* pages, with what it has of its parent's */
+    s64 shared; /* pages that it may have as well: a fork maps no shared page */
     u32 tgid; /* 0: its process has ended, others still share the memory */
     u32 padding;
 };
@@ -100,6 +106,7 @@ int find_signalled(struct element *ctx)
         .start_boottime = process->start_boottime,
         .held = process->pages[MM_ANONPAGES] + process->pages[MM_SHMEMPAGES] +
                 process->pages[MM_SWAPENTS],
+        .shared = process->shared,
         .tgid = process->how == START_LEFT ? 0 : process->tgid,
     };
     seq_write(LOAD_U64(meta), &found, sizeof(found));

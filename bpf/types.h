@@ -123,6 +123,7 @@ struct process {
     s64 filled_from; /* own held pages as another process was first seen to add some; 0: none */
     u64 closed; /* 1: it is in no sum while its cgroup is changed, or it is removed */
     u64 signalled; /* user space's number of a step that signalled it, or what it is a copy of */
+    s64 shared; /* shmem pages that were mapped then, and are still in its copies */
 #endif
 #ifdef MAPPING_CALLS
     struct call_count calls[CALL_KINDS];

@@ -73,10 +73,15 @@ class FuseControl(Protocol):
 
 
 class Heir(NamedTuple):
-    """A process and the anon, shmem and swap that it has, what it shows of others' included."""
+    """A process and the anon, shmem and swap that it has, what it shows of others' included.
+
+    `shared_bytes` is what the signalled process had mapped shared: a fork maps none of it, so
+    that a child shows only what it has touched, and may have it all.
+    """
 
     key: ProcessKey
     held_bytes: int
+    shared_bytes: int = 0
 
 
 class HeirControl(Protocol):

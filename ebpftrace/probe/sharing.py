@@ -64,6 +64,7 @@ class _Signalled(NamedTuple):
     mm: int
     start_boottime_ns: int
     held_pages: int
+    shared_pages: int
     pid: int  # 0: its process has ended, others still share the memory
 
 
@@ -100,17 +101,19 @@ class Inheritance:
         return list(self._heirs(number))
 
     def _heirs(self, number: int) -> Iterator[Heir]:
-        shared, shared_bytes = [], 0
+        left, left_bytes, most_bytes = [], 0, 0
         for one in map(_Signalled._make, SIGNALLED.iter_unpack(self._find())):
             if one.number != number:
                 continue
             held_bytes = one.held_pages * PAGE_SIZE
+            shared_bytes = one.shared_pages * PAGE_SIZE
             if one.pid:
-                yield Heir(ProcessKey(one.pid, one.start_boottime_ns), held_bytes)
+                yield Heir(ProcessKey(one.pid, one.start_boottime_ns), held_bytes, shared_bytes)
             else:
-                shared.append(one.mm)
-                shared_bytes += held_bytes
+                left.append(one.mm)
+                left_bytes += held_bytes
+                most_bytes = max(most_bytes, shared_bytes)
         # Together: each look is one at all tasks, and there may be a thousand memories.
-        for key in self._sharing.sharers_of_memory(shared):
-            yield Heir(key, shared_bytes)
-            shared_bytes = 0  # that of the others is in the first one's
+        for key in self._sharing.sharers_of_memory(left):
+            yield Heir(key, left_bytes, most_bytes)
+            left_bytes = 0  # that of the others is in the first one's

@@ -30,7 +30,7 @@ LOSSES = (
 
 FUSE_DEFAULT = struct.Struct("=qIIII")  # struct fuse_default: pages, parts, of, signal, resumed
 SHARER = struct.Struct("=QI4x")  # struct sharer: start, tgid
-SIGNALLED = struct.Struct("=3QqI4x")  # struct signalled: number, mm, start, held, tgid
+SIGNALLED = struct.Struct("=3Q2qI4x")  # struct signalled: number, mm, start, held, shared, tgid
 QUOTA = struct.Struct("=Q6qqQqQqQq")  # struct quota: parent, entries, used, shares
 PARTS_OF_LIMIT = 10_000
 
@@ -87,7 +87,7 @@ class StructDecoder:
         self._calls = calls
         self._watermarks = watermarks
         self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ4qQ" if watermarks else f"={_WORDS}Q")
-        self._base_words = _PATH_WORDS + 5 + (16 if watermarks else 0)
+        self._base_words = _PATH_WORDS + 5 + (17 if watermarks else 0)
         words = self._base_words + (15 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
         self._bytes, self._ids = SharedBytes(), SharedIds()

@@ -33,6 +33,9 @@ IN_TWO_STEPS = """then = [
     { action = "signal", send = ["KILL"] },
 ]
 """
+FORKS = ["dodge-fork", "dodge-forks"]
+SHARERS = ["dodge-share", "crowd"]
+KEEPERS = ["dodge-shared", "dodge-memfd", "dodge-poured"]  # which show nothing of it
 OPTIONS = ("--comm", "evade-*", "--comm", VICTIM, "--interval", "200ms")
 
 
@@ -60,7 +63,7 @@ def test_process_that_executes_another_program_is_killed(tmp_path: Path, ladder:
     }
 
 
-@pytest.mark.parametrize("attack", ["dodge-fork", "dodge-forks", "dodge-share", "crowd"])
+@pytest.mark.parametrize("attack", FORKS + SHARERS + KEEPERS)
 def test_memory_does_not_stay_with_other_processes(tmp_path: Path, attack: str) -> None:
     """All within the one step that the budget counts."""
     with (

@@ -70,7 +70,7 @@ def start(
             StepStatus.SKIPPED, f"not signalled: {targets.refused or targets.ended}"
         )
     outlook = LimitOutlook(incident.cgroup_folder, incident.limit_bytes)
-    ends = Heirs(heirs, incident.held_bytes, incident.mark)
+    ends = Heirs(heirs, incident.held_bytes, incident.mark, incident.cgroup_folder)
     return _Signaling(incident, options, targets, outlook, ends, resume, find_sharers)
 
 

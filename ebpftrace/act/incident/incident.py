@@ -25,6 +25,7 @@ class SignalMark:
     """How the kernel side knows what has the memory of the processes that a step signalled."""
 
     number: int = 0  # 0: none was signalled yet
+    shmem_bytes: int = 0  # of the cgroup before the first signal
 
 
 @dataclass(frozen=True, slots=True)

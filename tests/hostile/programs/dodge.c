@@ -4,6 +4,9 @@
  *   fork   forks, and ends itself: its child has the memory
  *   forks  the same for some generations, the last of which forks two children
  *   copy   forks, and remains as well: its child has the memory, and another name
+ *   shared the same with memory that is mapped shared, which the child does not touch
+ *   memfd  the same, and the child has only the file of that memory
+ *   poured at the signal it pours its own memory into such a file, which it never maps
  *   start  starts a program that remains, and ends itself
  *   share  a process that shares the memory, by another name, remains
  */
@@ -47,6 +50,36 @@ static void copy(int number)
         prctl(PR_SET_NAME, "something", 0, 0, 0);
 }
 
+static int file = -1;
+static char *memory;
+static size_t size;
+
+static void keep_mapping(int number)
+{
+    fork_once(number);
+    for (;;)
+        pause(); /* it touches nothing */
+}
+
+static void keep_file(int number)
+{
+    fork_once(number);
+    munmap(memory, size);
+    for (;;)
+        pause();
+}
+
+static void pour(int number)
+{
+    size_t part = 1 << 20;
+    for (size_t at = 0; at < size; at += part) {
+        if (write(file, memory + at, part) != (ssize_t)part)
+            _exit(1);
+        madvise(memory + at, part, MADV_DONTNEED);
+    }
+    keep_file(number);
+}
+
 static void start(int number)
 {
     (void)number;
@@ -87,17 +120,33 @@ int dodge_by(const char *how, size_t bytes)
         signal(SIGTERM, fork_on);
     else if (!strcmp(how, "copy"))
         signal(SIGTERM, copy);
+    else if (!strcmp(how, "shared"))
+        signal(SIGTERM, keep_mapping);
+    else if (!strcmp(how, "memfd"))
+        signal(SIGTERM, keep_file);
+    else if (!strcmp(how, "poured"))
+        signal(SIGTERM, pour);
     else if (!strcmp(how, "start"))
         signal(SIGTERM, start);
     else if (!strcmp(how, "share"))
         signal(SIGTERM, share);
     else
         return 2;
-    char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED)
+    int is_file = !strcmp(how, "memfd") || !strcmp(how, "poured");
+    int is_shared = !strcmp(how, "memfd") || !strcmp(how, "shared");
+    if (is_file && (file = memfd_create(how, 0)) < 0)
+        return 1;
+    if (!strcmp(how, "memfd") && ftruncate(file, bytes))
+        return 1;
+    size = bytes;
+    memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                  (is_shared ? MAP_SHARED : MAP_PRIVATE) |
+                      (!strcmp(how, "memfd") ? 0 : MAP_ANONYMOUS),
+                  !strcmp(how, "memfd") ? file : -1, 0);
+    if (memory == MAP_FAILED)
         return 1;
     for (size_t page = 0; page < bytes; page += 4096)
-        at[page] = 1;
+        memory[page] = 1;
     for (;;)
         pause();
 }

@@ -79,3 +79,27 @@ def test_process_that_shares_the_memory_is_an_heir_once_its_owner_has_ended(
         until(lambda: not lives(sharer))
         observer.read()
         assert pids(observer, number) == set()
+
+
+def test_what_was_mapped_shared_at_the_signal_or_the_fork_is_known_of_its_copies(
+    observer: Observer,
+) -> None:
+    """They show none of it."""
+    with Workload(COMM) as workload:
+        workload.do(f"shmem {HELD}")
+        workload.do("touch 0")
+        key = observer.started(workload.pid).key
+        number = heirs_of(observer).expect([key])
+        workload.do("unmap 0")
+        (child,) = map(int, workload.do("fork; fork"))
+        until(lambda: len(pids(observer, number)) == 3)
+        assert [it.shared_bytes for it in heirs_of(observer).heirs(number)] == [HELD] * 3
+        workload.do(f"shmem {2 * HELD}")
+        workload.do("touch 1")
+        (later,) = map(int, workload.do("fork"))
+        found = {it.key.pid: it for it in heirs_of(observer).heirs(number)}
+        assert (found[child].shared_bytes, found[later].shared_bytes) == (HELD, 2 * HELD)
+        assert found[later].held_bytes < HELD
+        number = heirs_of(observer).expect([key])  # of another incident
+        (it,) = heirs_of(observer).heirs(number)
+        assert it.shared_bytes == 2 * HELD

@@ -94,16 +94,16 @@ def test_heirs_are_those_with_the_number_of_the_signal(
     assert maps.runs == [mark, mark]
     maps.written["find_signalled"] = b"".join(
         (
-            SIGNALLED.pack(earlier, MM + 1, 99, 100, 4713),
-            SIGNALLED.pack(number, MM + 2, SHARER.start_boottime_ns, 100, SHARER.pid),
-            SIGNALLED.pack(number, MM + 3, 0, 200, 0),
+            SIGNALLED.pack(earlier, MM + 1, 99, 100, 0, 4713),
+            SIGNALLED.pack(number, MM + 2, SHARER.start_boottime_ns, 100, 50, SHARER.pid),
+            SIGNALLED.pack(number, MM + 3, 0, 200, 70, 0),
         )
     )
     maps.iterated["find_sharers"] = lambda: b"".join(
         SHARER_STRUCT.pack(111, pid) for pid in (4714, 4715)
     )
     assert heirs.heirs(number) == [
-        Heir(SHARER, 100 * PAGE_SIZE),
-        Heir(ProcessKey(4714, 111), 200 * PAGE_SIZE),
-        Heir(ProcessKey(4715, 111), 0),
+        Heir(SHARER, 100 * PAGE_SIZE, 50 * PAGE_SIZE),
+        Heir(ProcessKey(4714, 111), 200 * PAGE_SIZE, 70 * PAGE_SIZE),
+        Heir(ProcessKey(4715, 111), 0, 70 * PAGE_SIZE),
     ]

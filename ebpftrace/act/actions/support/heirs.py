@@ -8,6 +8,7 @@ again. A child that executes another program has none of it, and gets the time t
 import signal
 from collections.abc import Collection
 from itertools import islice
+from pathlib import Path
 
 from ebpftrace.act.actions.support.tracers import Tracers
 from ebpftrace.act.incident.incident import SignalMark
@@ -15,6 +16,7 @@ from ebpftrace.act.process.identity import RefusedError, Target, identify
 from ebpftrace.act.process.pidfd_set import PidfdSet
 from ebpftrace.errors import GoneError
 from ebpftrace.events import ProcessKey
+from ebpftrace.host.memstat import read_contents
 from ebpftrace.probe import Heir, HeirControl
 from ebpftrace.units import NS_PER_SECOND, format_bytes
 
@@ -32,15 +34,21 @@ class Heirs:
     """Call `expect` before each signal, and `poll` once the processes have ended.
 
     Without a `control` nothing is found. `judged_bytes` is what the incident is about; `mark`
-    is that of its steps, so that what an earlier one left is found as well.
+    is that of its steps, so that what an earlier one left is found as well. `folder` is the
+    memory cgroup of it all; None: not visible.
     """
 
     def __init__(
-        self, control: HeirControl | None, judged_bytes: int, mark: SignalMark
+        self,
+        control: HeirControl | None,
+        judged_bytes: int,
+        mark: SignalMark,
+        folder: Path | None = None,
     ) -> None:
         self._control = control
         self._least_bytes = _LEAST_SHARE * judged_bytes
         self._mark = mark
+        self._folder = folder
         self._killed: dict[ProcessKey, None] = {}
         self._dying = PidfdSet()
         self._tracers = Tracers()
@@ -73,6 +81,8 @@ class Heirs:
     def expect(self, keys: Collection[ProcessKey]) -> None:
         """These are about to be signalled."""
         if self._control is not None:
+            if not self._mark.number:
+                self._mark.shmem_bytes = self._shmem_bytes() or 0
             self._mark.number = self._control.expect(keys, self._mark.number)
 
     def poll(self, now_ns: int, ended: Collection[ProcessKey]) -> bool:
@@ -103,8 +113,25 @@ class Heirs:
         """None of them if they have little: it would make no room to end them."""
         assert self._control is not None
         found = [it for it in self._control.heirs(self._mark.number) if it.key not in ended]
-        held_bytes = sum(heir.held_bytes for heir in found)
-        return found if self._killed or held_bytes >= self._least_bytes else []
+        if self._killed or sum(heir.held_bytes for heir in found) >= self._least_bytes:
+            return found
+        return found if found and self._hidden_bytes(found) >= self._least_bytes else []
+
+    def _hidden_bytes(self, heirs: Collection[Heir]) -> int:
+        """The shared memory that they may have without showing it, as files or mappings.
+
+        It is what was mapped at the signal, or made since, and is still there.
+        """
+        mapped_bytes = max(heir.shared_bytes for heir in heirs)
+        now_bytes = self._shmem_bytes()
+        if now_bytes is None:
+            return mapped_bytes
+        made_bytes = max(0, now_bytes - self._mark.shmem_bytes)
+        return min(now_bytes, mapped_bytes + made_bytes)
+
+    def _shmem_bytes(self) -> int | None:
+        contents = None if self._folder is None else read_contents(self._folder)
+        return None if contents is None else contents.shmem_bytes
 
     def _kill(self, heirs: Collection[Heir], now_ns: int) -> None:
         targets: list[Target] = []

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,45 @@ def test_heirs_are_killed_generation_after_generation(
     control.found = []
     assert heirs.poll(heirs.due_ns, [TARGET])
     assert (heirs.killed, heirs.left) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("mapped", "before", "now", "lives"),
+    [
+        (10, 10, 10, False),
+        (9, 10, 10, True),
+        (100, 100, 9, True),  # it is gone
+        (100, 100, 10, False),
+        (0, 50, 59, True),
+        (0, 50, 60, False),  # written into a file since
+        (0, 50, 40, True),
+        (100, 0, None, False),  # it cannot be seen
+        (9, 0, None, True),
+    ],
+)
+def test_heirs_that_may_have_shared_memory_are_killed_if_it_is_still_there(
+    control: Found,
+    tmp_path: Path,
+    sleeper: "subprocess.Popen[bytes]",
+    mapped: int,
+    before: int,
+    now: int | None,
+    lives: bool,
+) -> None:
+    """A fork shows none of it."""
+    heirs = Heirs(control, JUDGED, SignalMark(), tmp_path)
+    (tmp_path / "memory.stat").write_text(f"anon 0\nshmem {before * MIB}\n")
+    heirs.expect([TARGET])
+    (tmp_path / "memory.stat").write_text(f"anon 0\nshmem {(now or 0) * MIB}\n")
+    heirs.expect([TARGET])  # the next signal is none to begin with
+    if now is None:
+        (tmp_path / "memory.stat").unlink()
+    control.found = [Heir(key_of(sleeper.pid), 0, mapped * MIB)]
+    assert heirs.poll(BEGAN, [TARGET]) == lives
+    if not lives:
+        assert not heirs.poll(heirs.due_ns, [TARGET])
+        assert sleeper.wait() == -signal.SIGKILL
+    heirs.close()
 
 
 def test_what_does_not_end_is_named(heirs: Heirs, control: Found) -> None:
