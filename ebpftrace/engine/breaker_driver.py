@@ -56,6 +56,8 @@ class BreakerDriver:
             actions=actions_with(self._resume, probe.sharers, probe.heirs),
             moment=self._moment, clock=time.monotonic_ns,
         )  # fmt: skip
+        if self._breaker.recovered:
+            self._remark(self._breaker.recovered)
         self._kills = FuseKills(probe)
         self._resumes = Resumes()
         self._holding = resources.holding

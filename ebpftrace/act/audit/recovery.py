@@ -1,13 +1,17 @@
 """Replays the audit log of earlier runs: budgets, cool-downs, and unfinished incidents."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.audit.records import AuditRecordType
 from ebpftrace.act.fuse.events import FuseEventKind
 from ebpftrace.act.incident.records import Record
 from ebpftrace.act.process.undo import Undo
+from ebpftrace.text import clean
+
+_MOST_NAMED, _ID_WIDTH = 3, 64
 
 
 @dataclass(slots=True)
@@ -26,6 +30,25 @@ class UnfinishedIncident:
 
     id: str
     undos: tuple[Undo, ...]  # in the order to run them
+
+    def undo(self) -> str:
+        """Undo what it changed for a time; returns what could not be undone, "" if all was."""
+        return ", ".join(failure for undo in self.undos if (failure := undo.run()))
+
+
+def recovery_remark(details: Mapping[str, str]) -> str:
+    """What users should know of unfinished incidents: by id, what could not be undone of each.
+
+    "" if there are none.
+    """
+    if not details:
+        return ""
+    named = ", ".join(clean(name, _ID_WIDTH) for name in islice(details, _MOST_NAMED))
+    more = f" and {len(details) - _MOST_NAMED} more" if len(details) > _MOST_NAMED else ""
+    which = "incident" if len(details) == 1 else "incidents"
+    failures = [detail for detail in details.values() if detail]
+    undone = f"not all is undone: {failures[0]}" if failures else "what it changed is undone"
+    return f"an earlier run ended in the middle of {which} {named}{more}: {undone}"
 
 
 def replay_audit_log(

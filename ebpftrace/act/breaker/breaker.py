@@ -12,7 +12,7 @@ from ebpftrace.act.audit.budget import Moment, Spending
 from ebpftrace.act.audit.in_vain import InVain
 from ebpftrace.act.audit.log import AuditLog
 from ebpftrace.act.audit.records import abandoned_record, held_back_record, logged_fuse_record
-from ebpftrace.act.audit.recovery import replay_audit_log
+from ebpftrace.act.audit.recovery import recovery_remark, replay_audit_log
 from ebpftrace.act.breaker.admission import Admission
 from ebpftrace.act.breaker.running_incidents import RunningIncidents
 from ebpftrace.act.breaker.suppression import SuppressionLog
@@ -73,7 +73,7 @@ class Breaker:
         self._triggers: list[Trigger] = []
         self._snapshot: Snapshot | None = None
         self.reload(policies)
-        self._replay(past)
+        self.recovered = self._replay(past)
 
     @property
     def fd(self) -> int:
@@ -213,12 +213,13 @@ class Breaker:
         self._ready.clear()
         return tuple(self._incidents.close(reason))
 
-    def _replay(self, past: Iterable[Record]) -> None:
-        """Count what earlier runs spent, and undo what they left changed."""
+    def _replay(self, past: Iterable[Record]) -> str:
+        """Count what earlier runs spent, and undo what they left changed: a remark, or ""."""
+        details = {}
         for unfinished in replay_audit_log(past, self._spending):
-            failures = [failure for undo in unfinished.undos if (failure := undo.run())]
-            detail = ", ".join(failures)
+            details[unfinished.id] = detail = unfinished.undo()
             self._record(abandoned_record(unfinished.id, detail, self._moment(), self._clock()))
+        return recovery_remark(details)
 
     def _handle_firing(
         self, firing: Firing, snapshot: Snapshot, *, by_hand: bool = False

@@ -64,6 +64,7 @@ def test_killed_in_an_incident_it_says_so_and_acts_again(agent: Agent, hook: Web
     (abandoned,) = of_type("abandoned", later)
     assert abandoned["incident"] == jobs.incident["incident"]
     assert abandoned["restored"]
+    assert f"in the middle of incident {abandoned['incident']}" in agent.log
     (again,) = of_type("incident", later)
     assert again["facts"]["cgroup"] == jobs.incident["facts"]["cgroup"]
     assert uid_of(now) == uid_of(pod)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ebpftrace.act.audit.budget import Moment, Spending
-from ebpftrace.act.audit.recovery import replay_audit_log
+from ebpftrace.act.audit.recovery import recovery_remark, replay_audit_log
 from ebpftrace.act.policy.policy import Budget
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.units import NS_PER_SECOND
@@ -126,3 +126,12 @@ def test_malformed_records_are_skipped() -> None:
     records = [*malformed, START, step_started(1), step(2), END]
     assert replay_audit_log(records, spending) == ()
     assert spending.refusal(["job"], ONE, moment(50))
+
+
+def test_a_remark_names_some_of_many_incidents() -> None:
+    assert recovery_remark({}) == ""
+    assert recovery_remark({str(number): "" for number in range(5)}) == (
+        "an earlier run ended in the middle of incidents 0, 1, 2 and 2 more: "
+        "what it changed is undone"
+    )
+    assert "\x1b" not in recovery_remark({"\x1b[2J": ""})

@@ -18,6 +18,7 @@ def test_the_budget_outlasts_a_restart(rig: BreakerRig) -> None:
     rig.see(0, rig.process(400))
     rig.see(6, rig.process(100))
     later = rig.restarted(once)
+    assert later.breaker.recovered == ""
     later.see(20, later.process(400))
     assert later.started == []
     later.close()
@@ -74,6 +75,8 @@ def test_an_unfinished_incident_is_undone_at_the_next_start(
     assert file.read_text() == "max"
     (abandoned,) = later.logged("abandoned")
     assert abandoned["restored"]
+    said = f"in the middle of incident {abandoned['incident']}: what it changed is undone"
+    assert said in later.breaker.recovered
     assert kinds(later.see(10, later.process(400))) == ["SuppressedTrigger"]
     assert later.suppressed() == ["the job is in its cool-down"]
     later.close()
@@ -102,6 +105,7 @@ def test_what_cannot_be_undone_at_the_next_start_is_logged(
     (abandoned,) = later.logged("abandoned")
     assert not abandoned["restored"]
     assert str(tmp_path) in abandoned["detail"]
+    assert f"not all is undone: {abandoned['detail']}" in later.breaker.recovered
     later.close()
 
 
