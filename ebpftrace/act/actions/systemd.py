@@ -6,7 +6,7 @@ Source: org.freedesktop.systemd1(5).
 import os
 from dataclasses import dataclass
 from threading import Event
-from typing import Annotated, Any
+from typing import Annotated
 
 from ebpftrace.act.actions.support.action import Action
 from ebpftrace.act.actions.support.background import Background
@@ -14,14 +14,13 @@ from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import RefusedError, Target, open_process, own_ancestry
-from ebpftrace.errors import EbpftraceError, GoneError
+from ebpftrace.errors import GoneError
 from ebpftrace.host.cgroups import memory_cgroup
+from ebpftrace.host.systemd import MANAGER, PATH, SystemdManager
 from ebpftrace.jobs.systemd import units
 from ebpftrace.text import clean
 from ebpftrace.units import NS_PER_SECOND
 
-_BUS, _PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
-_CALL_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1
 _PASSING = {"activating", "deactivating", "reloading", "refreshing"}
 
@@ -66,15 +65,15 @@ def _given(target: Target) -> str:
 
 
 def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:
-    with _Manager() as manager:
+    with SystemdManager() as manager:
         owner = manager.unit_of(incident.target.key.pid)
-        path = manager.call(_PATH, f"{_BUS}.Manager", "GetUnit", "s", (unit,))[0]
+        path = manager.call(PATH, MANAGER, "GetUnit", "s", (unit,))[0]
         if owner != path:
             return Ended(
                 StepStatus.FAILED, f"{incident.target_name} does not belong to {clean(unit)}"
             )
         before = manager.get(path, "Unit", "InvocationID")
-        manager.call(_PATH, f"{_BUS}.Manager", "RestartUnit", "ss", (unit, "replace"))
+        manager.call(PATH, MANAGER, "RestartUnit", "ss", (unit, "replace"))
         while not cancelled.wait(_PAUSE_SECONDS):
             # Between its stop and its start a unit is inactive for a moment, while the job of
             # its restart is queued. Job number 0 means none.
@@ -91,54 +90,6 @@ def _restart(unit: str, incident: Incident, cancelled: Event) -> Ended:
                 StepStatus.DONE, f"{detail}, pid {manager.get(path, 'Service', 'MainPID')}"
             )
     return Ended(StepStatus.FAILED, f"{clean(unit)} did not become active again")
-
-
-class _Manager:
-    """systemd's manager on the system bus. EbpftraceError if there is none."""
-
-    def __enter__(self) -> "_Manager":
-        # Imported here: only a policy that restarts units pays for a D-Bus library.
-        try:
-            from jeepney import DBusAddress, new_method_call
-            from jeepney.io.blocking import open_dbus_connection
-            from jeepney.wrappers import DBusErrorResponse, unwrap_msg
-        except ImportError as error:
-            raise EbpftraceError("the Python package jeepney is missing") from error
-        self._address, self._new_call = DBusAddress, new_method_call
-        self._unwrap, self._refused = unwrap_msg, DBusErrorResponse
-        try:
-            self._connection = open_dbus_connection(bus="SYSTEM")
-        except (OSError, KeyError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise EbpftraceError(f"no system bus, so no systemd here: {reason}") from error
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    def unit_of(self, pid: int) -> str:
-        return str(self.call(_PATH, f"{_BUS}.Manager", "GetUnitByPID", "u", (pid,))[0])
-
-    def get(self, path: str, interface: str, name: str) -> Any:
-        """The value of a property."""
-        found = self.call(
-            path, "org.freedesktop.DBus.Properties", "Get", "ss", (f"{_BUS}.{interface}", name)
-        )
-        return found[0][1]
-
-    def call(
-        self, path: str, interface: str, method: str, signature: str, body: tuple[Any, ...]
-    ) -> Any:
-        """The body of the reply. EbpftraceError with systemd's message if it refuses."""
-        address = self._address(path, bus_name=_BUS, interface=interface)
-        message = self._new_call(address, method, signature, body)
-        try:
-            reply = self._connection.send_and_get_reply(message, timeout=_CALL_SECONDS)
-            return self._unwrap(reply)
-        except self._refused as error:
-            raise EbpftraceError(f"systemd refuses {method}: {clean(str(error))}") from error
-        except TimeoutError as error:
-            raise EbpftraceError(f"systemd does not answer {method}") from error
 
 
 ACTION = Action(

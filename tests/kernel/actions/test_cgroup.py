@@ -265,7 +265,7 @@ def test_node_without_systemd_is_a_failure() -> None:
     ):
         ended = act("systemd", about_job(workload, unit), systemd.SystemdOptions())
         assert ended.status is StepStatus.FAILED
-        assert "no system bus, so no systemd here" in ended.detail
+        assert "no message bus, so no systemd here" in ended.detail
         assert workload.do("map 1MiB")
 
 
