@@ -236,6 +236,8 @@ class Ladder:
             sentence = f"{name} was resumed, as the policy asks"
         elif helped and check is not None:
             sentence = outcomes.recovered(self.incident, check, now_ns)
+        elif reason and not taken and self._recovery.checking:
+            sentence = outcomes.unverified(self.incident, reason)
         else:
             sentence = outcomes.not_recovered(
                 self.incident, check, acted=self._acted, reason=taken or reason or self._refusal

@@ -79,6 +79,11 @@ def recovered(incident: Incident, check: RecoveryCheck, now_ns: int) -> str:
     return f"{freed}: {name} is gone, its successor {check.successor.pid} is steady"
 
 
+def unverified(incident: Incident, reason: str) -> str:
+    """`gopls 4711: the watch ended before it was known whether that helped`."""
+    return f"{incident.target_name}: {reason} before it was known whether that helped"
+
+
 def not_recovered(
     incident: Incident, check: RecoveryCheck | None, *, acted: bool, reason: str
 ) -> str:

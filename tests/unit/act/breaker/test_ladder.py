@@ -279,6 +279,16 @@ def test_abandoning_stops_the_step_and_undoes_its_changes(tmp_path: Path) -> Non
     assert list(rig.ladder.abandon("again")) == []
 
 
+def test_end_before_a_verdict_does_not_say_that_nothing_helped() -> None:
+    rig = LadderRig((("signal", ScriptedAction(DONE)),))
+    assert summary(rig.poll(0)) == ["signal done"]
+    (outcome,) = rig.ladder.abandon("the watch ended")
+    assert isinstance(outcome, Outcome)
+    assert outcome.sentence == (
+        "gopls 4711: the watch ended before it was known whether that helped"
+    )
+
+
 def test_every_step_is_logged_before_it_starts() -> None:
     rig = LadderRig((("exec", ScriptedAction(None)),))
     rig.poll(0)
