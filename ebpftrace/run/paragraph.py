@@ -7,6 +7,8 @@ from ebpftrace.text import COLUMNS, wrap
 from ebpftrace.units import format_bytes, format_duration
 
 _MOST_LINES = 10
+_INFORMATIONAL = {"annotate", "capture", "notify"}
+"""Actions that change nothing for the process."""
 
 
 def paragraph(result: RunResult) -> str:
@@ -39,8 +41,14 @@ def details(result: RunResult) -> Iterator[str]:
     """Findings, actions, evidence, and what was missing."""
     for one in result.findings:
         yield f"{one['severity']} {one['detector']}: {one['sentence']}"
+    done = [one for one in result.of_type("step") if one["status"] == "done"]
+    acted = [one for one in done if one["action"] not in _INFORMATIONAL]
+    for one in acted:
+        yield f"{one['action']}: {one['detail']}"
     for one in result.of_type("outcome"):
-        yield str(one["sentence"])
+        # Whether it helped cannot be seen any more where the command ended by it.
+        if one["helped"] or one["incident"] not in {step["incident"] for step in acted}:
+            yield str(one["sentence"])
     for folder in result.evidence:
         yield f"evidence: {folder}"
     yield from result.notes

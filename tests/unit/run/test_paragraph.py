@@ -48,3 +48,18 @@ def test_long_lists_and_names_are_cut() -> None:
 def test_restarts_are_said() -> None:
     assert "started again once." in said(CommandEnd(0, 0, 1), restarts=1)
     assert "started again 3 times." in said(CommandEnd(0, 0, 1), restarts=3)
+
+
+def test_steps_that_changed_something_are_said_and_no_doubt_about_them() -> None:
+    job = {"incident": "1", "pid": 7, "status": "done"}
+    events = (
+        job | {"type": "step", "action": "capture", "detail": "25 files"},
+        job | {"type": "step", "action": "signal", "detail": "gopls 7 ended by KILL"},
+        job | {"type": "step", "action": "exec", "detail": "not there", "status": "failed"},
+        job | {"type": "outcome", "helped": False, "evidence": "/e", "sentence": "not known"},
+        {"type": "outcome", "incident": "2", "helped": False, "evidence": "", "pid": 8,
+         "sentence": "GIVEN UP: nothing helped"},
+    )  # fmt: skip
+    text = said(CommandEnd(1, 0, SECOND), events=events)
+    assert "- signal: gopls 7 ended by KILL - GIVEN UP: nothing helped - evidence: /e" in text
+    assert not any(word in text for word in ("25 files", "not there", "not known"))
