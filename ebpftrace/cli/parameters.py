@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,6 +17,9 @@ from ebpftrace.units import (
     parse_duration_ns,
     parse_increase,
 )
+
+if TYPE_CHECKING:
+    from ebpftrace.run.user import RunUser
 
 _SHORTEST_NS = NS_PER_SECOND // 10
 _LARGEST_PID = 1 << 22  # PID_MAX_LIMIT, include/linux/threads.h
@@ -84,6 +87,20 @@ class Increase(_Parsed[float]):
 
     name, kind, parse = "increase", float, staticmethod(parse_increase)
     least = 0.0
+
+
+class User(click.ParamType["RunUser"]):
+    """A user's name or number."""
+
+    name = "user"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> "RunUser":
+        from ebpftrace.run.user import find_user
+
+        try:
+            return find_user(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Size(click.ParamType[tuple[int, int]]):

@@ -4,13 +4,17 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ebpftrace.act.policy.options import PolicyOptions
-from ebpftrace.cli.parameters import Duration, Increase, Limit
+from ebpftrace.cli.parameters import Duration, Increase, Limit, User
 from ebpftrace.errors import ExceededError, UntrustedError, UsageError
 from ebpftrace.text import clean
+
+if TYPE_CHECKING:
+    from ebpftrace.run.user import RunUser
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -23,6 +27,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
       sudo ebpftrace run -- go test ./...
       sudo ebpftrace run --memory 2GiB --timeout 10m -- make lint
       sudo ebpftrace run --memory 2GiB --fuse 90% -- gopls check ./...
+      sudo -E ebpftrace run --user "$USER" -- go test ./...
       sudo ebpftrace run --json now.json --compare-with last.json \\
           --max-increase 10% -- ./build.sh
 
@@ -45,10 +50,16 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--on-breach", metavar="LINE", help="Shell command to run on a breach.")
 @click.option("--restart", "restarts", type=click.IntRange(0, 100), default=0, metavar="N",
               help="Start it again after a breach ended it, N times at most.")  # fmt: skip
+@click.option("--user", type=User(), metavar="USER",
+              help="Run the command as this user, and not as root.")  # fmt: skip
+@click.option("--name", default="", metavar="TEXT",
+              help="What it is called in what is written. Default: the command.")  # fmt: skip
 @click.option("--summary", type=_FILE, metavar="FILE",
               help="Write what is known at the end as Markdown, with a chart.")  # fmt: skip
 @click.option("--json", "json_file", type=_FILE, metavar="FILE",
               help="Write it as JSON.")  # fmt: skip
+@click.option("--metrics", "metrics_file", type=_FILE, metavar="FILE",
+              help="Write it as metrics in Prometheus' text format.")  # fmt: skip
 @click.option("--compare-with", "earlier", type=_FILE, metavar="FILE",
               help="Compare its peak with that in a file of --json.")  # fmt: skip
 @click.option("--max-increase", type=Increase(), metavar="PERCENT",
@@ -70,8 +81,11 @@ def run(
     level: str | None,
     on_breach: str | None,
     restarts: int,
+    user: "RunUser | None",
+    name: str,
     summary: Path | None,
     json_file: Path | None,
+    metrics_file: Path | None,
     earlier: Path | None,
     max_increase: float | None,
     no_gomemlimit: bool,
@@ -91,6 +105,8 @@ def run(
     from ebpftrace.run.record import compared, read_peak, record
     from ebpftrace.run.run import run as run_command
 
+    if user is not None and os.geteuid():
+        raise UsageError("--user is for root", fix="put sudo -E before the command")
     if max_increase is not None and earlier is None:
         raise UsageError("--max-increase has nothing to compare with",
                          fix="add --compare-with FILE, written by --json")  # fmt: skip
@@ -107,7 +123,9 @@ def run(
         tmpdir=not no_tmpdir,
         require=require,
         restarts=restarts,
+        user=user,
     ))  # fmt: skip
+    result = result._replace(given_name=name)
     increase = 0.0
     if earlier_bytes is not None:
         increase, sentence = compared(result, earlier_bytes)
@@ -121,6 +139,10 @@ def run(
         _write("the summary", summary, markdown(result))
     if json_file is not None:
         _write("the result", json_file, json.dumps(record(result)) + "\n")
+    if metrics_file is not None:
+        from ebpftrace.run.metrics import metrics
+
+        _write("the metrics", metrics_file, metrics(result))
     sys.stdout.flush()
     if max_increase is not None and increase > max_increase and not result.end.code:
         raise ExceededError(

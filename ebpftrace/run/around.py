@@ -1,7 +1,9 @@
 """What is prepared around a command: its cgroup, environment, folder and watch."""
 
 import contextlib
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,11 +13,15 @@ from typing import NamedTuple
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.run.cgroup import CommandCgroup, NoCgroupError, make_cgroup
 from ebpftrace.run.tree import ProcessTree
+from ebpftrace.run.user import RunUser
 from ebpftrace.run.watching import WatchBeside
 from ebpftrace.text import clean
 from ebpftrace.units import MIB
 
-_FIRST_SECONDS = 60.0
+_FIRST_SECONDS = 300.0
+"""The longest that a required watch may take to begin."""
+
+_QUICK_SECONDS = 3.0
 _GO_SHARE = 0.9
 """Of the limit: what GOMEMLIMIT leaves to stacks, to C and to other processes."""
 
@@ -30,6 +36,7 @@ class RunOptions(NamedTuple):
     tmpdir: bool = True
     require: bool = False
     restarts: int = 0
+    user: RunUser | None = None
 
 
 @dataclass(slots=True)
@@ -45,7 +52,7 @@ class Around:
 
 def prepare_cgroup(around: Around, options: RunOptions) -> None:
     try:
-        around.cgroup = make_cgroup()
+        around.cgroup = _cgroup()
     except NoCgroupError as error:
         go_without_cgroup(around, options, str(error))
         return
@@ -61,6 +68,17 @@ def prepare_cgroup(around: Around, options: RunOptions) -> None:
                 fix="without --require it runs all the same",
             ) from error  # fmt: skip
         around.notes.append(f"--memory has no effect: its cgroup says: {why}")
+
+
+def _cgroup() -> CommandCgroup:
+    try:
+        return make_cgroup()
+    except NoCgroupError:
+        from ebpftrace.run.scope import enter_scope
+
+        if not enter_scope():
+            raise
+        return make_cgroup()
 
 
 def go_without_cgroup(around: Around, options: RunOptions, why: str) -> None:
@@ -89,9 +107,11 @@ def limit_go(
 
 
 @contextlib.contextmanager
-def temporary_folder(around: Around) -> Iterator[Path]:
+def temporary_folder(around: Around, options: RunOptions) -> Iterator[Path]:
     folder = around.tmpdir = Path(tempfile.mkdtemp(prefix="ebpftrace-run-"))
     try:
+        if options.user is not None:
+            os.chown(folder, options.user.uid, options.user.gid)
         yield folder
     finally:
         if around.cgroup is None or not around.cgroup.folder.exists():
@@ -111,7 +131,9 @@ def begin_watch(around: Around, options: RunOptions, stack: contextlib.ExitStack
     around.watch = WatchBeside(watched)
     if options.require:
         around.watch.begin()
-        around.watch.started.wait(_FIRST_SECONDS)
+        if not around.watch.started.wait(_QUICK_SECONDS):
+            print("ebpftrace: its kernel programs are compiled, once", file=sys.stderr)
+            around.watch.started.wait(_FIRST_SECONDS)
         if around.watch.exit_code is not None or not around.watch.points:
             around.watch.end()
             around.cgroup.remove()

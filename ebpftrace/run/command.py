@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from ebpftrace.run.user import RunUser
+
 TIMED_OUT = 124
 """The exit code of timeout(1)."""
 
@@ -45,9 +47,10 @@ class Command:
         environment: Mapping[str, str],
         enter: Path | None,
         blocked: Collection[int],
+        user: RunUser | None = None,
     ) -> None:
         """Start it, in the cgroup whose file `enter` takes a process; `blocked` are the signals
-        that it starts with blocked.
+        that it starts with blocked; `user` is the user that it runs as.
 
         OSError if that cannot be entered; a command that cannot be executed ends as in a
         shell, with 127 or 126.
@@ -62,7 +65,7 @@ class Command:
         try:
             self.pid = os.fork()
             if self.pid == 0:
-                self._become(argv, environment, procs, tell)
+                self._become(argv, environment, procs, tell, user)
             os.close(tell)
             tell = -1
             refused = os.read(said, 16)
@@ -148,9 +151,14 @@ class Command:
             os.kill(self.pid, number)
 
     def _become(
-        self, argv: Sequence[str], environment: Mapping[str, str], procs: int, tell: int
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        procs: int,
+        tell: int,
+        user: RunUser | None,
     ) -> NoReturn:
-        """In the child: enter the cgroup, and execute the command."""
+        """In the child: enter the cgroup, become the user, and execute the command."""
         try:
             if procs >= 0:
                 try:
@@ -158,6 +166,8 @@ class Command:
                 except OSError as error:
                     os.write(tell, str(error.errno).encode())
                     os._exit(_NOT_EXECUTABLE)
+            if user is not None:
+                user.become()
             for number in _IGNORED_BY_PYTHON:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, self._of_command)

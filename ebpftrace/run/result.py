@@ -29,11 +29,12 @@ class RunResult(NamedTuple):
     points: tuple[tuple[int, int], ...] = ()  # CLOCK_MONOTONIC ns, held bytes
     restarts: int = 0
     notes: tuple[str, ...] = ()
+    given_name: str = ""
 
     @property
     def name(self) -> str:
-        """The command line, short and printable."""
-        return clean(" ".join(self.command), 60)
+        """The one that was given, else the command line: short and printable."""
+        return clean(self.given_name or " ".join(self.command), 60)
 
     @property
     def ended(self) -> str:

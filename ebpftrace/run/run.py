@@ -19,7 +19,10 @@ from ebpftrace.run.around import (
 from ebpftrace.run.command import Command, CommandEnd
 from ebpftrace.run.result import RunResult, watched_jobs
 from ebpftrace.run.tree import ProcessTree
-from ebpftrace.units import KIB, format_bytes
+from ebpftrace.units import KIB, NS_PER_SECOND, format_bytes
+
+_START_NS = NS_PER_SECOND
+"""A watch with kept programs has begun within this time."""
 
 
 def run(command: Sequence[str], options: RunOptions) -> RunResult:
@@ -28,10 +31,12 @@ def run(command: Sequence[str], options: RunOptions) -> RunResult:
     with contextlib.ExitStack() as stack:
         prepare_cgroup(around, options)
         environment = dict(os.environ)
+        if options.user is not None:
+            environment |= options.user.environment
         limit = None if around.cgroup is None else around.cgroup.effective_limit_bytes()
         limit_go(environment, limit, options, around.notes)
         if options.tmpdir:
-            environment["TMPDIR"] = str(stack.enter_context(temporary_folder(around)))
+            environment["TMPDIR"] = str(stack.enter_context(temporary_folder(around, options)))
         begin_watch(around, options, stack)
         end, restarts = _repeated(command, environment, around, options)
         if around.watch is not None:
@@ -71,7 +76,7 @@ def _started(
     """In its cgroup, or without one where that refuses it."""
     if around.cgroup is not None:
         try:
-            return Command(command, environment, around.cgroup.procs, blocked)
+            return Command(command, environment, around.cgroup.procs, blocked, options.user)
         except OSError as error:
             if around.watch is not None:
                 around.watch.end()
@@ -79,7 +84,7 @@ def _started(
             around.watch = around.cgroup = None
             why = f"it cannot be entered: {error.strerror}"
         go_without_cgroup(around, options, why)
-    started = Command(command, environment, None, blocked)
+    started = Command(command, environment, None, blocked, options.user)
     around.tree = ProcessTree(started.pid)
     return started
 
@@ -118,7 +123,11 @@ def _result(
             points=tuple(watch.points),
         )
     if watch is not None and watch.was_late:
-        around.notes.append("not watched: it ended before the watch had begun")
+        # Without kept programs their compilation takes seconds: docs/compile.md.
+        kept = (
+            "; `ebpftrace compile` makes the next one quick" if end.took_ns > _START_NS else ""
+        )
+        around.notes.append(f"not watched: it ended before the watch had begun{kept}")
     elif watch is not None and watch.exit_code:
         around.notes.append(f"not watched: {watch.trouble or 'the watch failed'}")
     if cgroup is not None and (peak := cgroup.peak_bytes) is not None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pwd
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +44,12 @@ def said_by(done: subprocess.CompletedProcess[str]) -> str:
     return " ".join(done.stderr.split())
 
 
+def made(group: MemoryCgroup) -> list[Path]:
+    """The cgroups of runs that are there: on v2 beside the group, which has processes."""
+    where = group.path if group.version == 1 else group.path.parent
+    return list(where.glob("ebpftrace-run-*"))
+
+
 def as_json(file: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
@@ -53,7 +61,7 @@ def test_peak_and_its_holder_are_said_and_nothing_is_left(tmp_path: Path) -> Non
         # --require: the watch has begun before the command does.
         options = ("--require", "--memory", "512MiB", "--json", file, "--")
         done = run(group, *options, HOLDS, said="map 200MiB\ntouch 0\n")
-        assert list(group.path.glob("ebpftrace-run-*")) == []
+        assert made(group) == []
     assert done.returncode == 0, done.stderr
     said = said_by(done)
     found = as_json(file)
@@ -67,15 +75,18 @@ def test_peak_and_its_holder_are_said_and_nothing_is_left(tmp_path: Path) -> Non
 
 
 def test_end_by_the_oom_killer_is_explained_and_has_its_code(tmp_path: Path) -> None:
-    file = tmp_path / "summary.md"
+    file, metrics = tmp_path / "summary.md", tmp_path / "metrics.txt"
+    files = ("--summary", file, "--metrics", metrics)
     with memory_cgroup() as group:
-        options = ("--require", "--memory", "64MiB", "--summary", file, "--")
+        options = ("--require", "--memory", "64MiB", *files, "--")
         done = run(group, *options, HOLDS, said="map 200MiB\ntouch 0\n")
     assert done.returncode == -signal.SIGKILL
     said = said_by(done)
     assert "was ended by SIGKILL, from the OOM killer" in said
     assert "The OOM killer ended a process (exact-" in said
     assert file.read_text(encoding="utf-8").startswith("### \N{WARNING SIGN}")
+    (kills,) = re.findall("^ebpftrace_run_oom_kills (.*)", metrics.read_text(), re.MULTILINE)
+    assert float(kills) == 1
 
 
 def test_fuse_ends_it_before_the_limit_with_evidence() -> None:
@@ -126,7 +137,7 @@ def test_what_runs_on_is_left_and_said_and_cleared_by_the_next_run() -> None:
         assert done.returncode == 0
         said = said_by(done)
         assert "a process is left (" in said
-        (left,) = group.path.glob("ebpftrace-run-*")
+        (left,) = made(group)
         (pid,) = (left / "cgroup.procs").read_text().split()
         kept = Path(said.partition("; ")[2].split()[0])
         assert kept.is_dir()
@@ -148,6 +159,22 @@ def test_command_has_a_folder_for_temporary_files_that_is_removed() -> None:
             group, "--no-tmpdir", "--", "sh", "-c", "echo ${TMPDIR:-none}", TMPDIR="/tmp"
         )
         assert same.stdout == "/tmp\n"
+
+
+def test_command_has_only_the_rights_of_its_user() -> None:
+    script = (
+        'id -u; id -G; echo "$HOME $USER"; touch "$TMPDIR/a" && ls "$TMPDIR"; pwd;'
+        "grep CapEff /proc/self/status; kill -TERM $PPID; exit 3"
+    )
+    with memory_cgroup() as group:
+        done = run(group, "--user", "nobody", "--memory", "512MiB", "--", "sh", "-c", script)
+    assert done.returncode == 3, done.stderr
+    entry = pwd.getpwnam("nobody")
+    assert done.stdout.splitlines() == [
+        str(entry.pw_uid), str(entry.pw_gid), f"{entry.pw_dir} nobody", "a", str(ROOT),
+        f"CapEff:\t{0:016x}",
+    ]  # fmt: skip
+    assert "kill" in done.stderr  # of root's process
 
 
 def test_more_than_in_the_run_before_is_a_failure_of_its_own(tmp_path: Path) -> None:
@@ -192,7 +219,7 @@ def test_ordinary_user_runs_the_command_and_is_told_what_is_missing() -> None:
     [(("--memory", "12"), "too little"), (("--max-increase", "10%"), "--compare-with"),
      (("--compare-with", "/nonexistent/file"), "No such file"), (("--timeout", "soon"), "soon"),
      (("--fuse", "much"), "much"), (("--growth", "1GiB"), "1GiB"),
-     (("--on-breach", ""), "empty"), ((), "COMMAND")],
+     (("--user", "not-there"), "no user"), (("--on-breach", ""), "empty"), ((), "COMMAND")],
 )  # fmt: skip
 def test_wrong_usage_starts_nothing(options: tuple[str, ...], word: str) -> None:
     with memory_cgroup() as group:

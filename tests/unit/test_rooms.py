@@ -78,6 +78,7 @@ PARTS = {  # by the test of the module that they are parts of
     "run/cgroup": "../e2e/test_run.py",
     "run/command": "../e2e/test_run_ends.py",
     "run/result": "run/test_paragraph.py",
+    "run/scope": "../e2e/test_run_scope.py",
     "run/run": "../e2e/test_run.py",
     "cli/tables/history": "cli/test_history.py",
     "cli/tables/incidents": "cli/test_incidents.py",
