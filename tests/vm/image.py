@@ -20,6 +20,7 @@ from tests.vm.paths import ROOT
 from tests.vm.run import run
 
 SUITE = "bookworm"
+CI_USER = "runner"
 IMAGE_SIZE = "4G"  # sparse
 
 _PACKAGES = Path(__file__).parent / "packages.txt"
@@ -71,6 +72,17 @@ def _make_base(folder: Path) -> None:
     rootfs.debootstrap(folder, SUITE, _PACKAGES.read_text().split())
 
 
+def _add_user(root: Path) -> None:
+    """The user of a CI runner as GitHub has it: with all of root's rights by sudo."""
+    argv, environment = rootfs.inside(
+        root, SUITE, ["useradd", "--create-home", "--shell", "/bin/bash", CI_USER]
+    )
+    run(argv, env=environment)
+    sudoers = root / "etc/sudoers.d" / CI_USER
+    sudoers.write_text(f"{CI_USER} ALL=(ALL) NOPASSWD: ALL\n", encoding="ascii")
+    sudoers.chmod(0o440)
+
+
 def _provision(root: Path) -> None:
     """Run vagrant/provision.sh in the new root, as Vagrant does in its own machine."""
     home = root / "opt/ebpftrace"
@@ -79,6 +91,7 @@ def _provision(root: Path) -> None:
     argv, environment = rootfs.inside(root, SUITE, ["/opt/ebpftrace/vagrant/provision.sh"])
     with unanswered():
         run(argv, env=environment)
+    _add_user(root)
     # The tree comes anew with every run; what was made of it stays.
     for entry in home.iterdir():
         if entry.name not in _MADE_BY_PROVISION:

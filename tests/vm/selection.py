@@ -14,6 +14,9 @@ QUICK = (
     "tests/kernel/test_pressure.py",
     "tests/kernel/test_systemd.py",
     "tests/kernel/test_v2_events.py",
+    "tests/e2e/test_action.py",
+    "tests/e2e/test_run.py",
+    "tests/e2e/test_run_scope.py",
     "tests/e2e/test_watch.py",
     "tests/e2e/test_systemd.py",
     "tests/e2e/test_machine.py",
@@ -36,6 +39,7 @@ ARM64 = (
 """Emulated on another processor, all of them would take hours."""
 
 LEFT_OUT = {
+    "tests/e2e/test_action_install.py": "packages that the machine would have to fetch",
     "tests/e2e/test_ci.py": "a clone and its CI",
     "tests/e2e/test_docs.py": "the documents, which no kernel changes",
     "tests/e2e/test_install.py": "a wheel, and packages that the machine would have to fetch",
