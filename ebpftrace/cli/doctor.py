@@ -38,6 +38,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--file", "files", type=_FILE, multiple=True, metavar="PATH",
               help="Check a CI file, Dockerfile, script, Makefile or JSON file. "
                    "Repeatable.")  # fmt: skip
+@click.option("--comm", "comms", multiple=True, default=("gopls",), show_default=True,
+              metavar="GLOB", help="Without --file: name of processes that may be gopls. "
+                                   "Repeatable.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--sarif", "sarif_file", type=_FILE, metavar="FILE",
               help="Also write SARIF, for code scanning.")  # fmt: skip
@@ -47,6 +50,7 @@ _FILE = click.Path(path_type=Path)
 @click.argument("more", nargs=-1, type=_FILE, metavar="[PATH]...")
 def doctor(
     files: tuple[Path, ...],
+    comms: tuple[str, ...],
     as_json: bool,
     sarif_file: Path | None,
     job: str | None,
@@ -56,16 +60,17 @@ def doctor(
     """Find what is wrong with this node, or with files of a repository.
 
     Without --file: what the kernel offers, memory cgroups, limits of the jobs that run now,
-    and other programs that kill processes when memory is short. With it, a linter: flags and
-    variables of gopls that do not exist, caches that are empty in each job, limits that end
-    healthy programs.
+    the gopls that run, and other programs that kill processes when memory is short.
+
+    With it, a linter: flags and variables of gopls that do not exist, caches that are empty
+    in each job, limits that end healthy programs.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # for a terminal that does not know all signs
     if not files:
         if more or sarif_file is not None or job is not None:
             raise UsageError("no file was named", fix="ebpftrace doctor --file ci.yml")
-        _check_node(as_json)
+        _check_node(comms, as_json)
         return
     from ebpftrace.doctor.files.lint import lint
 
@@ -79,11 +84,11 @@ def doctor(
     _end([problem.rule.state for each in found for problem in each.problems])
 
 
-def _check_node(as_json: bool) -> None:
+def _check_node(comms: tuple[str, ...], as_json: bool) -> None:
     from ebpftrace.doctor.node.node import check_node
     from ebpftrace.doctor.render import lines, record
 
-    checks = list(check_node())
+    checks = list(check_node(comms))
     if as_json:
         _print_json({"schema": 1, "checks": [record(check) for check in checks]})
     else:

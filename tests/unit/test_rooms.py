@@ -59,6 +59,8 @@ SYSTEM_CALLS = {  # tests/kernel makes them
 }
 PARTS = {  # by the test of the module that they are parts of
     "cli/top": "../e2e/test_top.py",
+    "doctor/gopls/own_help": "../e2e/gopls/test_doctor.py",
+    "doctor/gopls/processes": "../e2e/gopls/test_doctor.py",
     "doctor/node/kernel": "../e2e/test_doctor.py",
     "doctor/node/node": "../e2e/test_doctor.py",
     "doctor/files/context": "doctor/files/rules/test_caches.py",

@@ -39,7 +39,7 @@ def running_jobs(hierarchy: MemoryHierarchy, root: Path = Path("/")) -> list[Nod
             job = _job_of(pid, paths, resolver, root)
             if job is not None and job.key not in found:
                 folder = paths.folder(job.cgroup)
-                limit = None if folder is None else _limit(folder, hierarchy.mount)
+                limit = None if folder is None else lowest_limit(folder, hierarchy.mount)
                 found[job.key] = NodeJob(job, limit)
         return list(found.values())
     finally:
@@ -125,7 +125,8 @@ def _pids(root: Path) -> Iterator[int]:
             yield int(entry.name)
 
 
-def _limit(folder: Path, mount: Path) -> int | None:
+def lowest_limit(folder: Path, mount: Path) -> int | None:
+    """The lowest limit of a memory cgroup and those above it, in bytes; None without one."""
     limits = []
     for each in (folder, *folder.parents):
         limits += [_read(each / name) for name in ("memory.max", "memory.limit_in_bytes")]

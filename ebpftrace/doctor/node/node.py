@@ -1,8 +1,11 @@
 """The check-up of this node, all parts of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ebpftrace.doctor.check import CheckResult
+from ebpftrace.doctor.gopls.own_help import flags_without_effect
+from ebpftrace.doctor.gopls.processes import running_gopls
+from ebpftrace.doctor.gopls.running import check_gopls
 from ebpftrace.doctor.node.jobs import check_jobs, running_jobs
 from ebpftrace.doctor.node.kernel import check_kernel
 from ebpftrace.doctor.node.memory import check_memory
@@ -12,16 +15,21 @@ from ebpftrace.host import meminfo
 from ebpftrace.host.mounts import memory_hierarchy
 
 
-def check_node() -> Iterator[CheckResult]:
-    """Everything that is known of it. Nothing is changed, attached or left loaded."""
+def check_node(comms: Sequence[str]) -> Iterator[CheckResult]:
+    """Everything that is known of it. Nothing is changed, attached or left loaded.
+
+    `comms` are globs for the names of processes that may be gopls.
+    """
     yield from check_kernel()
     yield from check_memory()
     try:
         machine_bytes, _ = meminfo.read()
-        jobs = running_jobs(memory_hierarchy())
+        hierarchy = memory_hierarchy()
+        jobs = running_jobs(hierarchy)
     except (EbpftraceError, OSError, KeyError):
         return  # the check of memory says so
     yield from check_jobs(jobs, machine_bytes)
+    yield from check_gopls(running_gopls(hierarchy, comms), flags_without_effect)
     limits = [each.limit_bytes for each in jobs if each.limit_bytes]
     daemons = running_daemons(machine_bytes)
     yield from check_daemons(daemons, machine_bytes, max(limits, default=None))

@@ -24,6 +24,7 @@ _RULES = {
         "each job downloads and unpacks all its modules again",
     ),
 }  # fmt: skip
+FRESH_FILE_CACHE = _RULES["GOPLSCACHE"]
 RULES = tuple(_RULES.values())
 
 _FIX = "let the jobs of a user share the folder, and separate them by memory cgroups"

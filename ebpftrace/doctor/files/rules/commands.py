@@ -23,7 +23,7 @@ SOCKETS = Rule(
     "a second daemon beside the first",
 )  # fmt: skip
 
-_TOO_SMALL = 2 * GIB
+LARGEST_TOO_SMALL = 2 * GIB
 _VIRTUAL = re.compile(r"-[a-zA-Z]*v[a-zA-Z]*")
 _ADDRESS_SPACE = re.compile(r"--as=([0-9]{1,18})(?::[0-9]*)?")
 _FOLDER = (
@@ -33,7 +33,7 @@ _FOLDER = (
 _IN_TEMPORARY = re.compile(rf"{_FOLDER}/*")
 _GLOB = re.compile(rf"{_FOLDER}/+gopls-?\*.*", re.DOTALL)
 _NAME = re.compile(r"gopls-?\*.*", re.DOTALL)
-_FIX_LIMIT = "limit the memory of its cgroup instead: ebpftrace run --memory 2GiB -- COMMAND"
+LIMIT_CGROUP = "limit the memory of its cgroup instead: ebpftrace run --memory 2GiB -- COMMAND"
 _FIX_SOCKETS = (
     "give each job a TMPDIR of its own that is removed afterwards, as ebpftrace run does, or "
     "spare sockets: find … ! -type s"
@@ -50,9 +50,9 @@ def check(statement: Statement, context: Context) -> Iterator[Problem]:
 
 def _limits(command: SimpleCommand) -> Iterator[Problem]:
     for word, size in _sizes(command):
-        if size <= _TOO_SMALL:
+        if size <= LARGEST_TOO_SMALL:
             seen = f"{format_bytes(size)} of address space"
-            yield problem(ULIMIT, word, seen, _FIX_LIMIT)
+            yield problem(ULIMIT, word, seen, LIMIT_CGROUP)
 
 
 def _sizes(command: SimpleCommand) -> Iterator[tuple[Word, int]]:

@@ -23,10 +23,11 @@ GOMEMLIMIT = Rule(
 )  # fmt: skip
 
 _CACHED = "a file cache saves memory: gopls took 365 MiB with one and 2,001 MiB without"
-_INSTEAD = {
+INVENTED = {
     "GOLANG_ORG_GOPLS_CACHE_DIR": "its file cache is in GOPLSCACHE, which jobs should share",
     "GOLANG_ORG_GOPLS_DISABLE_CACHE": f"remove it; {_CACHED}",
 }
+"""Variables that gopls does not read, and what to do instead."""
 _LIMIT = re.compile(r"off|[0-9]+(?:B|[KMGT]iB)?")  # debug.SetMemoryLimit
 _LITERAL = re.compile(r"[0-9A-Za-z.]{1,20}")
 
@@ -36,8 +37,8 @@ def check(statement: Statement, context: Context) -> Iterator[Problem]:
     if not isinstance(statement, Assignment):
         return
     name, value = statement.name.text, statement.value.text.strip()
-    if name in _INSTEAD:
-        yield problem(VARIABLE, statement.name, name, _INSTEAD[name])
+    if name in INVENTED:
+        yield problem(VARIABLE, statement.name, name, INVENTED[name])
     elif name.rpartition(".")[2] == "dependencies" and value == "shallow":
         fix = "directoryFilters, or expandWorkspaceToModule: false, limit what it loads"
         yield problem(SETTING, statement.name, "dependencies: shallow", fix)
