@@ -65,6 +65,9 @@ int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
 {
     u64 task = ctx->args[0];
     u64 signal = read_u64(task + AT(task_struct, signal));
+#ifdef MAPPING_CALLS
+    forget_call(current_process(tgid_of(task)), pid_of(task));
+#endif
     if (read_u32(signal + AT(signal_struct, live)))
         return 0; /* other threads still run */
     u32 tgid = tgid_of(task);

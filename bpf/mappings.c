@@ -17,8 +17,14 @@ struct call {
     u64 asked; /* bytes: mmap's length */
     u64 gained;
     u64 released;
+    u64 shares; /* 1: it has one of the CALLS_SHARED */
 };
-BPF_HASH(calls, u32, struct call, 8192); /* by thread id */
+
+/* There is room for one call of each process, and for some further ones of all of them: threads
+ * of one process that wait in calls leave the room of every other process. */
+#define CALLS_SHARED (MAX_PROCESSES / 8)
+BPF_HASH(calls, u32, struct call, MAX_PROCESSES + CALLS_SHARED); /* by thread id */
+BPF_ARRAY(shared_calls, s64, 1);
 #endif
 
 static inline void book_call(struct process *process, s64 pages)
@@ -122,53 +128,95 @@ int on_mmap_lock_released(struct bpf_raw_tracepoint_args *ctx)
 #endif
 
 #ifdef MAPPING_CALLS
+static inline struct process *current_process(u32 tgid)
+{
+    u64 *mm = process_mm.lookup(&tgid);
+    return mm ? processes.lookup(mm) : NULL;
+}
+
+/* Keeps a further call of a process, if there is room. */
+static inline void keep_call(struct process *process, u32 thread, struct call *call)
+{
+    u32 zero = 0;
+    s64 *shared = shared_calls.lookup(&zero);
+    call->shares = process->under_way > 0;
+    if (!shared || (call->shares && *shared >= CALLS_SHARED) || calls.update(&thread, call)) {
+        lost(LOSS_CALLS_FULL);
+        return;
+    }
+    __sync_fetch_and_add(shared, call->shares);
+    __sync_fetch_and_add(&process->under_way, 1);
+}
+
+/* Also of a thread that ends, since the end of its call may have been missed. */
+static inline void forget_call(struct process *process, u32 thread)
+{
+    u32 zero = 0;
+    struct call *call = calls.lookup(&thread);
+    s64 *shared = shared_calls.lookup(&zero);
+    if (!call || !shared)
+        return;
+    __sync_fetch_and_add(shared, -(s64)call->shares);
+    if (process && process->under_way > 0)
+        __sync_fetch_and_add(&process->under_way, -1);
+    calls.delete(&thread);
+}
+
 static inline int enter_call(u64 kind, u64 asked)
 {
     u64 id = bpf_get_current_pid_tgid();
-    u32 tgid = id >> 32, thread = id;
-    if (!process_mm.lookup(&tgid))
+    u32 thread = id;
+    struct process *process = current_process(id >> 32);
+    if (!process)
         return 0;
     struct call call = {.kind = kind, .asked = asked};
-    if (calls.update(&thread, &call))
-        lost(LOSS_CALLS_FULL);
+    forget_call(process, thread);
+    keep_call(process, thread, &call);
     return 0;
 }
 
 /* A failed call does not count. An mmap that replaced mappings (MAP_FIXED) gained all it
  * asked for and released the difference. */
-static inline int exit_call(s64 result)
+static inline void count_call(struct process *process, struct call *call, s64 result)
 {
-    u64 id = bpf_get_current_pid_tgid();
-    u32 tgid = id >> 32, thread = id;
-    u64 *mm = process_mm.lookup(&tgid);
-    if (!mm)
-        return 0;
-    struct process *process = processes.lookup(mm);
-    if (!process)
-        return 0;
-#ifndef MMAP_LOCK_WRITE_ARG
-    book_mappings(process);
-#endif
-    struct call *call = calls.lookup(&thread);
-    if (!call)
-        return 0;
     u32 kind = call->kind;
     /* Keeps the value that is compared below in the register that is the index: clang 19
      * scales a copy from before the comparison, whose bound the verifier does not know. */
     asm volatile("" : "+r"(kind));
-    if (kind < CALL_KINDS && !(result < 0 && result >= -4095)) {
-        struct call_count *count = &process->calls[kind];
-        mark_changed(process);
-        u64 asked = PAGES(call->asked) * PAGE_SIZE;
-        if (asked > call->gained) {
-            call->released += asked - call->gained;
-            call->gained = asked;
-        }
-        count->calls++;
-        count->gained += call->gained;
-        count->released += call->released;
+    if (kind >= CALL_KINDS || (result < 0 && result >= -4095))
+        return;
+    struct call_count *count = &process->calls[kind];
+    mark_changed(process);
+    u64 asked = PAGES(call->asked) * PAGE_SIZE;
+    if (asked > call->gained) {
+        call->released += asked - call->gained;
+        call->gained = asked;
     }
-    calls.delete(&thread);
+    count->calls++;
+    count->gained += call->gained;
+    count->released += call->released;
+}
+
+static inline int exit_call(s64 result)
+{
+    u64 id = bpf_get_current_pid_tgid();
+    u32 thread = id;
+#ifdef MMAP_LOCK_WRITE_ARG
+    struct call *call = calls.lookup(&thread);
+    if (!call)
+        return 0;
+    struct process *process = current_process(id >> 32);
+#else
+    struct process *process = current_process(id >> 32);
+    if (process)
+        book_mappings(process);
+    struct call *call = calls.lookup(&thread);
+    if (!call)
+        return 0;
+#endif
+    if (process)
+        count_call(process, call, result);
+    forget_call(process, thread);
     return 0;
 }
 

@@ -127,6 +127,7 @@ struct process {
 #endif
 #ifdef MAPPING_CALLS
     struct call_count calls[CALL_KINDS];
+    s64 under_way; /* entries of `calls` */
 #endif
 #ifdef RSS_PERCPU
     /* What follows is in no record. */

@@ -88,7 +88,7 @@ class StructDecoder:
         self._watermarks = watermarks
         self._cgroup = struct.Struct(f"={_WORDS}Q2qQqQ4qQ" if watermarks else f"={_WORDS}Q")
         self._base_words = _PATH_WORDS + 5 + (17 if watermarks else 0)
-        words = self._base_words + (15 if calls else 0)
+        words = self._base_words + (16 if calls else 0)
         self._process = struct.Struct(f"=4Q4I16s9q14Q{words}Q")
         self._bytes, self._ids = SharedBytes(), SharedIds()
         self._tracked_size = self._process.size + (8 * (4 + cpus) if cpus else 0)

@@ -168,6 +168,27 @@ def test_stopped_processes_of_one_job_leave_room_for_another_job() -> None:
         observer.close()
 
 
+def test_calls_of_one_process_leave_room_for_each_other_process() -> None:
+    """With `--mapping-calls`: what does not fit is counted as another kind of call."""
+    with (
+        observed(max_processes=32, mapping_calls=True) as observer,
+        memory_cgroup() as crowded,
+        memory_cgroup() as group,
+        Workload(VICTIM, cgroup=group) as victim,
+    ):
+        with flood(crowded, "map", 64):
+            until(lambda: observer.probe.losses().get("calls_full", 0) > 0)
+            before = observer.counters(victim.pid)
+            for _ in range(20):
+                victim.do("map 1MiB")
+            after = observer.counters(victim.pid)
+        assert before.calls is not None
+        assert after.calls is not None
+        assert after.calls["mmap"].calls - before.calls["mmap"].calls == 20
+        assert after.calls["other"] == before.calls["other"]
+        until(lambda: not Tables(observer).calls())
+
+
 def stopped(observer: Observer, group: MemoryCgroup) -> int:
     observer.read()
     return sum(state(pid) == "T" for pid in group.pids())

@@ -3,7 +3,7 @@
 import struct
 
 NO_LIMIT = NOT_COUNTED = (1 << 64) - 1
-CALLS = struct.pack("=15Q", *range(15))
+CALLS = struct.pack("=15Qq", *range(15), 1)
 """`calls` of struct process."""
 
 

@@ -43,6 +43,12 @@ class Tables:
                 sums[struct.unpack("=Q", key)[0]] = (processes, held)
         return sums
 
+    def calls(self) -> int:
+        """The calls under way, and those that are counted as having a shared place."""
+        shared = bpf.lookup(self._programs.map_fd("shared_calls"), bytes(4), 8) or b""
+        (counted,) = struct.Struct("=q").unpack(shared)
+        return len(list(self._items("calls"))) + abs(int(counted))
+
     def wrong_quotas(self) -> dict[tuple[int, str], tuple[int, int]]:
         """By cgroup and table: what is counted, and what there is; those that differ."""
         expected: Counter[tuple[int, str]] = Counter()

@@ -9,6 +9,7 @@
  *   flood stops N         N processes that take 4 MiB, killed and started anew one by one
  *   flood ooms N          N times, one after the other, a child that the OOM killer kills
  *   flood crowd N         N processes that sleep
+ *   flood map N           N threads that map and unmap a page again and again
  *   flood family N        the same, and their parent holds 4 MiB; they ignore SIGHUP
  *   flood tour DIR N      one process that goes through N new cgroups below DIR, and back
  *   flood spread DIR N    N processes that sleep, each in a new cgroup below DIR
@@ -21,10 +22,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -217,6 +220,22 @@ static int spread(const char *folder, int cgroups, int bytes)
     return waitpid(-1, NULL, 0) < 0;
 }
 
+static void *map_and_unmap(void *unused)
+{
+    for (;;)
+        munmap(mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096);
+    return unused;
+}
+
+static int map(int threads)
+{
+    pthread_t made;
+    for (int n = 0; n < threads; n++)
+        if (pthread_create(&made, NULL, map_and_unmap, NULL))
+            return 1;
+    return pause();
+}
+
 static int churn(const char *folder)
 {
     char path[PATH_MAX], home[PATH_MAX];
@@ -255,6 +274,8 @@ int main(int argc, char **argv)
         return ooms(atoi(argv[2]));
     if (!strcmp(argv[1], "crowd") && argc == 3)
         return crowd(atoi(argv[2]));
+    if (!strcmp(argv[1], "map") && argc == 3)
+        return map(atoi(argv[2]));
     if (!strcmp(argv[1], "family") && argc == 3)
         return family(atoi(argv[2]));
     if (!strcmp(argv[1], "tour") && argc == 4)
