@@ -12,7 +12,8 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ebpftrace.host.reading.stuck import StuckReads, owner_of
+from ebpftrace.host.reading.owners import owner_of
+from ebpftrace.host.reading.stuck import StuckReads
 from ebpftrace.host.reading.threads import THREADS
 
 PATIENCE_SECONDS = 0.004

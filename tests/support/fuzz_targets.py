@@ -19,7 +19,7 @@ from ebpftrace.history.recurring import recurring_job
 from ebpftrace.host import cgroups, children, memstat, mounts, pressure, proc
 from ebpftrace.host.cgroups import CgroupPaths
 from ebpftrace.host.mounts import MemoryHierarchy
-from ebpftrace.host.reading import stuck
+from ebpftrace.host.reading import owners
 from ebpftrace.jobs import JobResolver
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.probe import watchdog
@@ -240,7 +240,7 @@ TARGETS = {
             "status",
             lambda root: proc.read_status(PID, root / "proc"),
             lambda root: tracers._ids(PID, root / "proc"),
-            lambda root: stuck.owner_of(PID, root / "proc"),
+            lambda root: owners.owner_of(PID, root / "proc"),
             lambda root: proc.is_dying(PID, root / "proc"),
         ), 1100 << 10),
         FuzzTarget("smaps_rollup", _of_process(

@@ -15,7 +15,7 @@ from ebpftrace.act.fuse.states import StoppedProcess
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.trigger.trigger import Firing
 from ebpftrace.events import FuseScope
-from ebpftrace.host.reading.stuck import owner_of
+from ebpftrace.host.reading.owners import owner_of
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 

@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
-from ebpftrace.host.reading.stuck import owner_of
+from ebpftrace.host.reading.owners import owner_of, shares_of
 
 SHARE = 0.25
 """Of the time, on average."""
@@ -33,18 +33,21 @@ class TimeShares:
 
     def is_spent(self, pid: int) -> bool:
         """Whether the owner of this process has to wait for its next read."""
-        return bool(self._spent) and self._level(self._owner(pid)) >= MOST_AT_ONCE_SECONDS
+        return bool(self._spent) and any(
+            self._level(key, times) >= times * MOST_AT_ONCE_SECONDS
+            for key, times in shares_of(self._owner(pid))
+        )
 
     def spend(self, pid: int, seconds: float) -> None:
         """A read for this process took so long."""
         if seconds < _COUNTED_SECONDS:
             return
-        owner = self._owner(pid)
-        self._spent[owner] = (self._level(owner) + seconds, self._clock())
-        self._spent.move_to_end(owner)
-        if len(self._spent) > _MOST_OWNERS:
+        for key, times in shares_of(self._owner(pid)):
+            self._spent[key] = (self._level(key, times) + seconds, self._clock())
+            self._spent.move_to_end(key)
+        while len(self._spent) > _MOST_OWNERS:
             self._spent.popitem(last=False)
 
-    def _level(self, owner: Hashable) -> float:
-        level, since = self._spent.get(owner, (0.0, 0.0))
-        return max(0.0, level - SHARE * (self._clock() - since))
+    def _level(self, key: Hashable, times: int) -> float:
+        level, since = self._spent.get(key, (0.0, 0.0))
+        return max(0.0, level - times * SHARE * (self._clock() - since))

@@ -4,7 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 
 from ebpftrace.events import ProcessKey, ProcessMoved, ProcessStarted
-from ebpftrace.host.reading.stuck import owner_of
+from ebpftrace.host.reading.owners import owner_of, shares_of
 
 MOST = 1024
 MOST_OF_OWNER = 64
@@ -28,10 +28,13 @@ class UndecidedProcesses:
         """Keep the start of a process; whether there was room."""
         self.forget(event.key)
         owner = self._owner(event.key.pid)
-        if len(self._events) >= MOST or self._owners[owner] >= MOST_OF_OWNER:
+        shares = shares_of(owner)
+        if len(self._events) >= MOST or any(
+            self._owners[key] >= times * MOST_OF_OWNER for key, times in shares
+        ):
             return False
         self._events[event.key] = (event, owner)
-        self._owners[owner] += 1
+        self._owners.update(key for key, _times in shares)
         return True
 
     def forget(self, key: ProcessKey) -> bool:
@@ -39,9 +42,10 @@ class UndecidedProcesses:
         event, owner = self._events.pop(key, (None, None))
         if event is None:
             return False
-        self._owners[owner] -= 1
-        if not self._owners[owner]:
-            del self._owners[owner]
+        for counted, _times in shares_of(owner):
+            self._owners[counted] -= 1
+            if not self._owners[counted]:
+                del self._owners[counted]
         return True
 
     def move(self, event: ProcessMoved) -> None:

@@ -4,39 +4,15 @@ A read that is stuck takes a thread or a process until it returns, so there can 
 user could have all of them, nothing would be read of the processes of others.
 """
 
-import re
 from collections.abc import Callable, Hashable
-from contextlib import suppress
-from pathlib import Path
 from typing import Generic, TypeVar
 
-from ebpftrace.errors import NotPermittedError
-from ebpftrace.host.reading.proc_file import matching_lines, proc_chunks, read_proc_file
+from ebpftrace.host.reading.owners import is_full, owner_of
 
 MOST_STUCK = 8
 MOST_OF_OWNER = 2
 
-_PROC = Path("/proc")
-_STATUS_LIMIT = 16 << 10
-_UID = re.compile(rb"^Uid:\t(\d{1,10})\t.*$", re.MULTILINE)
-_SUBUIDS, _SUBUIDS_OF_USER = 100_000, 65_536
-"""Users of rootless containers, as useradd(8) divides them among the users of the machine."""
-
 Read = TypeVar("Read")
-
-
-def owner_of(pid: int, proc: Path = _PROC) -> Hashable:
-    """The user whose process it is; of root's, its cgroups: a container's root is not ours.
-
-    The real user id, which a process cannot choose. None if the process has ended.
-    """
-    with suppress(FileNotFoundError, ProcessLookupError, NotPermittedError):
-        for found in matching_lines(_UID, proc_chunks(proc, pid, "status", _STATUS_LIMIT)):
-            if uid := int(found[1]):
-                container = (uid - _SUBUIDS) // _SUBUIDS_OF_USER
-                return uid if container < 0 else ("subuids", container)
-            return read_proc_file(proc, pid, "cgroup")
-    return None
 
 
 class StuckReads(Generic[Read]):
@@ -61,8 +37,8 @@ class StuckReads(Generic[Read]):
             return False
         if len(self._reads) >= MOST_STUCK or any(entry[0] == about for entry in self._reads):
             return True
-        owner = self._owner(pid)
-        return sum(entry[1] == owner for entry in self._reads) >= MOST_OF_OWNER
+        owners = (entry[1] for entry in self._reads)
+        return is_full(self._owner(pid), owners, MOST_OF_OWNER)
 
     def add(self, about: Hashable, pid: int, read: Read) -> None:
         """A read of this process is stuck."""

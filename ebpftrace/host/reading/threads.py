@@ -7,6 +7,8 @@ from collections.abc import Hashable
 from threading import Thread
 from typing import NamedTuple
 
+from ebpftrace.host.reading.owners import is_full
+
 MOST_AT_ONCE = 4
 """Threads of a kind about the processes of one user: further ones wait."""
 
@@ -79,16 +81,14 @@ class Threads:
 
     def _has_room(self, work: _Work) -> bool:
         self._left = [left for left in self._left if left.thread.is_alive()]
-        taken = [
-            it.kind == work.kind and it.owner == work.owner
-            for it in (*self._running, *self._left)
-        ]
-        return sum(taken) < MOST_AT_ONCE
+        both = (*self._running, *self._left)
+        taken = (it.owner for it in both if it.kind == work.kind)
+        return not is_full(work.owner, taken, MOST_AT_ONCE)
 
     def _refusal(self, kind: str, owner: Hashable) -> str:
         self._left = [work for work in self._left if work.thread.is_alive()]
         of_kind = [work.owner for work in self._left if work.kind == kind]
-        if of_kind.count(owner) >= MOST_LEFT_OF_OWNER:
+        if is_full(owner, of_kind, MOST_LEFT_OF_OWNER):
             return f"{MOST_LEFT_OF_OWNER} earlier ones about processes of its user hang"
         if len(of_kind) >= MOST_LEFT:
             return f"{MOST_LEFT} earlier ones hang"

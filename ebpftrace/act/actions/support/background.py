@@ -14,7 +14,7 @@ from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import Target
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.errors import EbpftraceError
-from ebpftrace.host.reading.stuck import owner_of
+from ebpftrace.host.reading.owners import owner_of
 from ebpftrace.host.reading.threads import THREADS
 from ebpftrace.host.ready import is_readable
 from ebpftrace.text import clean

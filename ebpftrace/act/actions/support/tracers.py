@@ -18,8 +18,8 @@ from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.host.cgroups import memory_cgroup
+from ebpftrace.host.reading.owners import owner_of
 from ebpftrace.host.reading.proc_file import matching_lines, proc_chunks
-from ebpftrace.host.reading.stuck import owner_of
 
 _IDS = re.compile(rb"^(Tgid|TracerPid):\t(\d{1,10})$", re.MULTILINE)
 _STATUS_LIMIT = 16 << 10

@@ -22,6 +22,18 @@ def test_owner_that_took_too_much_waits_until_it_is_made_up_for() -> None:
     assert not spent.is_spent(101)
 
 
+def test_numbers_that_nothing_lists_have_two_shares_beside_each_other() -> None:
+    now = [100.0]
+    spent = TimeShares(lambda: now[0], lambda pid: pid)
+    for uid in (1_234_567, 1_234_568):
+        assert not spent.is_spent(uid)
+        spent.spend(uid, MOST_AT_ONCE_SECONDS)
+    assert spent.is_spent(1_234_569)
+    assert not spent.is_spent(2_234_567)
+    now[0] += 0.1
+    assert not spent.is_spent(1_234_569)
+
+
 def test_reads_that_take_a_moment_cost_no_look_for_the_owner() -> None:
     looked: list[int] = []
 

@@ -49,3 +49,14 @@ def test_user_has_a_share_and_all_together_a_bound() -> None:
     assert all(undecided.add(started(pid)) for pid in range(MOST_OF_OWNER))
     undecided.forget(ProcessKey(0, 1))
     assert undecided.add(started(999))
+
+
+def test_numbers_that_nothing_lists_have_two_shares_beside_each_other() -> None:
+    undecided = UndecidedProcesses(lambda pid: 1_200_000 + pid)
+    asked = [undecided.add(started(pid)) for pid in range(2 * MOST_OF_OWNER + 1)]
+    assert asked == [True] * 2 * MOST_OF_OWNER + [False]
+    undecided.forget(ProcessKey(0, 1))
+    assert undecided.add(started(5000))
+    assert undecided.add(started(500_000))
+    undecided.take()
+    assert undecided.add(started(0))
