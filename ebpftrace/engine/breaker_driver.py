@@ -120,7 +120,7 @@ class BreakerDriver:
             return
         if event.killed:
             self._fuses.kernel_kill(event, self._policies.policies, known)
-            self._kills.killed(event, self._time.monotonic_ns())
+            self._kills.killed(event, self._time.monotonic_ns(), known and known.job)
         else:
             self._fuses.kernel_stop(event)
 

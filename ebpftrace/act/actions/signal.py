@@ -70,7 +70,8 @@ def start(
             StepStatus.SKIPPED, f"not signalled: {targets.refused or targets.ended}"
         )
     outlook = LimitOutlook(incident.cgroup_folder, incident.limit_bytes)
-    ends = Heirs(heirs, incident.held_bytes, incident.mark, incident.cgroup_folder)
+    given = {target.given_path for target in incident.targets}
+    ends = Heirs(heirs, incident.held_bytes, incident.mark, incident.cgroup_folder, given)
     return _Signaling(incident, options, targets, outlook, ends, resume, find_sharers)
 
 

@@ -4,20 +4,26 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from ebpftrace.act.actions.support.heirs import Heirs
 from ebpftrace.act.actions.support.tracers import Tracers
-from ebpftrace.events import ProcessKey
+from ebpftrace.act.fuse.kills import FuseKills
+from ebpftrace.act.incident.incident import SignalMark
+from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.host.cgroups import memory_cgroup as memory_path
 from ebpftrace.host.pidfd import is_alive
+from ebpftrace.probe import Heir
+from ebpftrace.units import NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.delegation import UNPRIVILEGED
-from tests.support.incidents import key_of
+from tests.support.incidents import JOB, key_of
 from tests.support.process_state import SECONDS, lives, until
+from tests.support.scripted_probe import ScriptedProbe
 
 CHAIN = """
 import ctypes, os, signal, sys
@@ -78,8 +84,48 @@ def test_debugger_with_another_user_in_the_same_cgroup_is_ended(group: MemoryCgr
         until(lambda: not lives(process.pid))
 
 
+class Keeps:
+    """A `HeirControl`: one process keeps the memory while it lives."""
+
+    def __init__(self, key: ProcessKey) -> None:
+        self._key = key
+
+    def expect(self, keys: Collection[ProcessKey], number: int = 0) -> int:
+        return 7
+
+    def heirs(self, number: int) -> list[Heir]:
+        return [Heir(self._key, 100)] if is_alive(self._key) else []
+
+
+def as_target(process: ProcessKey, given: str) -> None:
+    """A step has killed it."""
+    Tracers().end([process], [given])
+
+
+def as_heir(process: ProcessKey, given: str) -> None:
+    """It keeps the memory of what a step has killed."""
+    heirs = Heirs(Keeps(process), 100, SignalMark(), given_paths=[given])
+    heirs.poll(NS_PER_SECOND, [])
+    killed_ns = heirs.due_ns
+    for now_ns in (killed_ns, killed_ns + NS_PER_SECOND):
+        assert not heirs.poll(now_ns, [])
+    heirs.close()
+
+
+def as_killed_by_a_fuse(process: ProcessKey, given: str) -> None:
+    """The kernel side has killed it."""
+    kills = FuseKills(ScriptedProbe(fuses=True))
+    event = FuseBlown(5, process, 7, FuseScope.JOB, 1, 1, 1, signal.SIGKILL)
+    kills.killed(event, NS_PER_SECOND, JOB._replace(given_path=given))
+    for now_ns in (NS_PER_SECOND, 2 * NS_PER_SECOND):
+        kills.handle_snapshot(now_ns)
+
+
+@pytest.mark.parametrize("end", [as_target, as_heir, as_killed_by_a_fuse])
 @pytest.mark.parametrize("given", [False, True], ids=["another job", "the same job"])
-def test_debugger_in_another_cgroup_is_ended_if_that_is_of_the_same_job(given: bool) -> None:
+def test_debugger_in_another_cgroup_is_ended_if_that_is_of_the_same_job(
+    end: Callable[[ProcessKey, str], None], given: bool
+) -> None:
     with (
         memory_cgroup() as above,
         memory_cgroup(parent=above) as here,
@@ -90,7 +136,7 @@ def test_debugger_in_another_cgroup_is_ended_if_that_is_of_the_same_job(given: b
         hold(process)
         path = memory_path(process.pid)
         assert path is not None
-        Tracers().end([process], [path.rpartition("/")[0]] if given else [])
+        end(process, path.rpartition("/")[0] if given else "")
         if given:
             assert debugger.wait(SECONDS) == -signal.SIGKILL
             until(lambda: not lives(process.pid))

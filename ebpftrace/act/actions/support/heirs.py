@@ -35,7 +35,8 @@ class Heirs:
 
     Without a `control` nothing is found. `judged_bytes` is what the incident is about; `mark`
     is that of its steps, so that what an earlier one left is found as well. `folder` is the
-    memory cgroup of it all; None: not visible.
+    memory cgroup of it all; None: not visible. `given_paths` are the cgroups that were given
+    to its job: debuggers in these are killed as well.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Heirs:
         judged_bytes: int,
         mark: SignalMark,
         folder: Path | None = None,
+        given_paths: Collection[str] = (),
     ) -> None:
         self._control = control
         self._least_bytes = _LEAST_SHARE * judged_bytes
@@ -52,6 +54,7 @@ class Heirs:
         self._killed: dict[ProcessKey, None] = {}
         self._dying = PidfdSet()
         self._tracers = Tracers()
+        self._given_paths = given_paths
         self._began_ns = 0
         self._held_ns = 0  # when it is seen again whether debuggers hold some of them
         self._left: list[Heir] = []
@@ -94,7 +97,7 @@ class Heirs:
         if self._dying.alive() and now_ns < self._began_ns + _WITHIN_NS:
             if now_ns >= self._held_ns:  # a look at each: not whenever one of them ends
                 self._held_ns = now_ns + _HELD_NS
-                self._tracers.end(self._killed)
+                self._tracers.end(self._killed, self._given_paths)
             return False
         heirs = self._found(ended)
         if not heirs or now_ns >= self._began_ns + _WITHIN_NS:
