@@ -19,7 +19,7 @@ _DEVICE = struct.Struct("=136xII")  # major, minor
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def cached_file_id(path: Path) -> tuple[int, int] | None:
+def cached_file_id(path: str | Path) -> tuple[int, int] | None:
     """For a link of /proc, such as /proc/PID/exe; None if it leads to no file."""
     found = ctypes.create_string_buffer(_SIZE)
     encoded = ctypes.c_char_p(os.fsencode(path))

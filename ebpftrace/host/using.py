@@ -24,6 +24,11 @@ _Resolved = dict[tuple[object, str], FileId | None]
 
 _KTHREADD = 2
 
+MOST_PARTS = 256
+"""Of a path, below which no folder is looked for: each is looked up from the root on."""
+
+_MOST_RESOLVED = 512
+
 
 @dataclass(frozen=True, slots=True)
 class FolderUser:
@@ -41,7 +46,7 @@ class FolderUser:
 def file_id(path: str | Path) -> FileId | None:
     """The file that a path leads to; None if there is none, or it cannot be seen."""
     try:
-        status = Path(path).stat()
+        status = os.stat(path)  # noqa: PTH116 - a Path of many parts takes long to make
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino
@@ -105,29 +110,42 @@ class _Process:
                 yield path
 
     def used(self) -> Iterator[tuple[FileId, str]]:
-        """Its executable, its directory, and its open files, on the wanted file systems."""
-        links = [self._proc / "cwd", self._proc / "exe"]
-        with contextlib.suppress(OSError):  # it has just ended
-            links += (self._proc / "fd").iterdir()
-        for link in links:
+        """Its directory, its executable, and its open files, on the wanted file systems."""
+        for link in self._links():
             file = cached_file_id(link)  # its file system may hang
             if file is not None and file[0] in self._devices:
                 try:
-                    yield file, str(link.readlink())
+                    yield file, str(Path(link).readlink())
                 except OSError:
                     continue  # closed meanwhile
 
+    def _links(self) -> Iterator[str]:
+        """One after the other: there may be a million."""
+        yield from (f"{self._proc}/cwd", f"{self._proc}/exe")
+        with contextlib.suppress(OSError), os.scandir(f"{self._proc}/fd") as entries:
+            yield from (entry.path for entry in entries)
+
     def above(self, path: str, *, link: bool = False) -> Iterator[FileId]:
-        """The wanted folders among a path and those it is in.
+        """The wanted folders among a path and those it is in, from the root on.
 
         A link of /proc is written as we see it, a variable as the process sees it.
         """
         ours = link and self._ours
-        while path.startswith("/"):
-            key = (None if ours else self._view, path)
-            if key not in self._resolved:
-                self._resolved[key] = file_id(path if ours else self._root + path)
-            folder = self._resolved[key]
-            if folder is not None and folder in self._wanted:
+        end = 0
+        for _ in range(MOST_PARTS):
+            if not path.startswith("/", end):
+                return
+            end = path.find("/", end + 1)
+            folder = self._looked_up(path if end < 0 else path[:end], ours)
+            if folder is None:  # nor is there anything below it
+                return
+            if folder in self._wanted:
                 yield folder
-            path = path.rpartition("/")[0]
+
+    def _looked_up(self, path: str, ours: bool) -> FileId | None:
+        key = (None if ours else self._view, path)
+        if key not in self._resolved:
+            if len(self._resolved) >= _MOST_RESOLVED:
+                self._resolved.clear()
+            self._resolved[key] = file_id(path if ours else self._root + path)
+        return self._resolved[key]

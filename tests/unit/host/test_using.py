@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.host.using import FileId, FolderUser, file_id, processes_using
+from ebpftrace.host.using import (
+    MOST_PARTS,
+    FileId,
+    FolderUser,
+    file_id,
+    processes_using,
+)
+from tests.support.effort import effort_of
 from tests.support.fakeroot import FakeRoot
 
 
@@ -80,3 +87,35 @@ def test_paths_of_a_container_are_looked_up_below_its_root(
     fake.process(7, 1, environ={"TMPDIR": str(cache)})
     assert users(fake, cache, "TMPDIR") == []
     assert [user.stat.pid for user in users(fake, inner, "TMPDIR")] == [7]
+
+
+def test_paths_that_processes_name_take_bounded_memory_and_effort(
+    fake: FakeRoot, cache: Path, tmp_path: Path
+) -> None:
+    """Of each a process could have a path of its own, as long as a path may be."""
+    deep = tmp_path / "deep" / Path(*["a"] * 100)
+    deep.mkdir(parents=True)
+
+    def effort(variable: str) -> tuple[int, int]:
+        fake.process(7, 1, environ={"TMPDIR": variable})
+        made = effort_of(lambda: users(fake, cache, "TMPDIR"))
+        assert made.result == []
+        return made.steps, made.peak_bytes
+
+    effort("/")  # what is only read once
+    few, _ = effort("/nowhere")
+    for long in ("/nowhere" + "/a" * 2000, f"{deep}" + "/../a" * 600):
+        steps, peak_bytes = effort(long)
+        assert steps < few + 40 * MOST_PARTS
+        assert peak_bytes < 1 << 20
+
+
+def test_folder_that_is_too_deep_to_be_looked_for_has_no_users(
+    fake: FakeRoot, tmp_path: Path
+) -> None:
+    """FolderSharing says that it is too deep, and nothing in it is touched."""
+    folder = tmp_path / Path(*["a"] * MOST_PARTS)
+    folder.mkdir(parents=True)
+    fake.process(7, 1, environ={"TMPDIR": str(folder)})
+    assert users(fake, folder, "TMPDIR") == []
+    assert [it.stat.pid for it in users(fake, tmp_path / "a", "TMPDIR")] == [7]

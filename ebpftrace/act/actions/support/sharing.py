@@ -11,7 +11,7 @@ from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.process.cache_dirs import CACHE_VARIABLES, CacheDir
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.mounts import mounts
-from ebpftrace.host.using import FileId, FolderUser, file_id, processes_using
+from ebpftrace.host.using import MOST_PARTS, FileId, FolderUser, file_id, processes_using
 
 _SHARED_PATHS = ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/home", "/root")
 _TICK_NS = 10_000_000  # the resolution of start times and of file times
@@ -31,6 +31,8 @@ class FolderSharing:
         """Why this folder must not be touched; "" if it may be."""
         if folder.id in self.shared:
             return "it is a shared folder of the system"
+        if folder.path.count("/") >= MOST_PARTS:
+            return f"its path has {MOST_PARTS} parts or more"
         if folder.path.rstrip("/") in self.mount_points:
             return "it is a mount point"
         for user in self._users_of(folder):

@@ -12,7 +12,7 @@ from ebpftrace.act.process.cache_dirs import CacheDir, CacheDirs
 from ebpftrace.act.process.identity import Target
 from ebpftrace.events import ProcessKey
 from ebpftrace.host.proc import Stat
-from ebpftrace.host.using import FolderUser
+from ebpftrace.host.using import MOST_PARTS, FolderUser
 from ebpftrace.units import NS_PER_SECOND
 from tests.support.incidents import JOB, incident
 
@@ -46,9 +46,12 @@ def test_folder_without_users_may_be_emptied() -> None:
     assert reason() == ""
 
 
-def test_shared_folder_and_mount_point_are_skipped() -> None:
+def test_shared_folder_mount_point_and_very_deep_folder_are_skipped() -> None:
     assert reason(folder=replace(TMPDIR, id=(1, 1))) == "it is a shared folder of the system"
     assert reason(folder=replace(TMPDIR, path="/mnt/")) == "it is a mount point"
+    deep = replace(TMPDIR, path="/a" * MOST_PARTS)
+    assert reason(folder=deep) == f"its path has {MOST_PARTS} parts or more"
+    assert reason(folder=replace(TMPDIR, path="/a" * (MOST_PARTS - 1))) == ""
 
 
 def test_folder_that_another_job_uses_is_skipped() -> None:
