@@ -14,13 +14,14 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from ebpftrace.counters import CgroupContents
 from ebpftrace.descriptors import is_exhausted
 from ebpftrace.host.bounded import bounded
-from ebpftrace.host.reading.proc_file import read_start
+from ebpftrace.host.reading.proc_file import listed_pids, read_start
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 LEAST_BYTES = 16 * MIB
@@ -199,4 +200,4 @@ def _pids(folder: Path) -> list[int]:
     except OSError as error:
         is_exhausted(error)
         return []
-    return [int(pid) for pid in listed.split()[:_MOST_PROCESSES] if pid.isdigit()]
+    return list(islice(listed_pids(listed), _MOST_PROCESSES))

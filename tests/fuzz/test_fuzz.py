@@ -2,8 +2,9 @@
 
 Each read is bounded by itself, at sizes up to what it reads at most: 1 MiB beyond the file, and
 10 ms. Those are counted in lines of Python that run, which no load of the machine changes
-(MOST_STEPS of fuzz_targets.py). A regular expression or a sort takes time without a line: so
-the processor time is bounded as well, far above that, of the best of some attempts. A case that
+(MOST_STEPS of fuzz_targets.py). A regular expression or a sort takes time without a line, and
+has nothing that could be counted instead: so the thread's processor time, which others' load
+is no part of, is bounded as well, far above that, of the best of some attempts. A case that
 hypothesis finds is kept as a file in corpus/, below the name of its target.
 
 /proc/PID/maps has no target: nothing reads it. smaps and mountinfo are copied by `capture` as

@@ -1,45 +1,33 @@
 """What reads bytes that a job can choose, each as a function of those bytes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 from ebpftrace.act.actions.support import tracers
 from ebpftrace.act.policy.file import parse_policies
-from ebpftrace.act.policy.matching import explain
-from ebpftrace.act.policy.policy import Match, Mode, Policy
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import ProcessKey
 from ebpftrace.golang import buildinfo
-from ebpftrace.history.recurring import recurring_job
 from ebpftrace.host import cgroups, children, memstat, mounts, pressure, proc
-from ebpftrace.host.cgroups import CgroupPaths
-from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.reading import owners
-from ebpftrace.jobs import JobResolver
-from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.probe import watchdog
 from ebpftrace.probe.records import RECORDS, RecordDecoder
 from ebpftrace.probe.structs import StructDecoder
 from ebpftrace.process_names import executed_name
-from ebpftrace.text import PATH_LIMIT, clean
+from tests.support.fuzz_links import links, listed, sleeps
+from tests.support.fuzz_names import PID, Reads, given_part, identity
 
-PID = 4711
 _STAT = b"4711 (sh) S 1 " + b"0 " * 17 + b"99 0 0\n"
 MOST_STEPS = 160_000
 """Lines of Python, which take 10 ms: those of the readers that run most of them took some 60 ns
 each on the development machine, without being counted."""
 
 MOST_BYTES = 1 << 20
-Reads = Sequence[Callable[[], object]]
 _STRUCTS = StructDecoder(calls=True, cpus=4, watermarks=True)
-_POLICY = Policy(
-    "p", Match(comms=("*a*b*c",), cgroups=("*/x*",), units=("*",)), (), Mode.ANY, ()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,58 +104,6 @@ def _cmdline(folder: Path) -> object:
     return executed_name("sh", "/bin/sh", args or ())
 
 
-class _OnePath:
-    """Every cgroup has the path that is fuzzed, and an ordinary user its lower half or none."""
-
-    def __init__(self, raw: bytes, owner: int) -> None:
-        self._path, self._owner = clean(raw, PATH_LIMIT), owner
-
-    def path(self, _cgroup_id: int) -> str:
-        return self._path
-
-    def given_part(self, path: str) -> tuple[str, int]:
-        if not self._owner:
-            return path, 0
-        names = path.split("/")
-        return "/".join(names[: len(names) // 2 + 1]), self._owner
-
-
-def _identity(folder: Path, raw: bytes) -> Reads:
-    """The first line is the cgroup's path, the rest the environment."""
-    path, _, environ = raw.partition(b"\n")
-    (folder / f"proc/{PID}/environ").write_bytes(environ)
-    (folder / f"proc/{PID}/mountinfo").write_bytes(raw)
-
-    def resolve(owner: int, *, of_process: bool) -> None:
-        resolver = JobResolver(cast(CgroupPaths, _OnePath(path, owner)), folder)
-        of = resolver.resolve(PID, 7, 1) if of_process else resolver.of_cgroup(7)
-        _check_identity(of)
-
-    return [
-        partial(resolve, owner, of_process=of_process)
-        for owner in (0, 4294967294)
-        for of_process in (True, False)
-    ]
-
-
-def _given_part(folder: Path, raw: bytes) -> Reads:
-    """Of a path, in a hierarchy where /ci/job is delegated to a user."""
-    hierarchy = folder / "hierarchy"
-    (hierarchy / "ci/job").mkdir(parents=True, exist_ok=True)
-    (hierarchy / "ci/job").chmod(0o777)
-
-    def given(root: str) -> object:
-        path = clean(raw, PATH_LIMIT)
-        paths = CgroupPaths(MemoryHierarchy("v2", hierarchy, root))
-        given, _ = paths.given_part(path)
-        assert given == path or "/".join(filter(None, path.split("/"))).startswith(given[1:])
-        found = paths.folder(path)
-        paths.close()
-        return given, found
-
-    return [partial(given, root) for root in ("/", "/ci", "/..")]
-
-
 def _children(folder: Path, raw: bytes) -> Reads:
     thread = folder / f"proc/{PID}/task/{PID}"
     thread.mkdir(parents=True, exist_ok=True)
@@ -177,13 +113,6 @@ def _children(folder: Path, raw: bytes) -> Reads:
     assert parent is not None
     key = ProcessKey(PID, parent.start_boottime_ns)
     return [lambda: list(children.descendants([key], folder / "proc", most_reads=256))]
-
-
-def _check_identity(job: JobIdentity) -> None:
-    shown = (job.key, job.name, job.identified_by, job.cgroup, job.restart_key, job.recurring)
-    assert all(text.isprintable() for text in shown)
-    assert len(job.name) <= 64
-    recurring_job(job), recurring_job(job, "image x"), explain([_POLICY], "sh", job)
 
 
 def _record(_folder: Path, raw: bytes) -> Reads:
@@ -261,12 +190,16 @@ TARGETS = {
         FuzzTarget("mountinfo", _of_process(
             "mountinfo", lambda root: list(mounts.mounts(root, PID))
         )),
-        FuzzTarget("given_part", _given_part),
+        FuzzTarget("given_part", given_part),
         FuzzTarget("children", _children),
         # For a pod the environment is read twice, for the pod's name and for a CI run.
-        FuzzTarget("identity", _identity, 2200 << 10, 2 * MOST_STEPS),
+        FuzzTarget("identity", identity, 2200 << 10, 2 * MOST_STEPS),
         FuzzTarget("elf", _elf, 1200 << 10),
         FuzzTarget("record", _record),
+        FuzzTarget("links", links),
+        # Of a job with very many processes; a buffer for all of them is there at once.
+        FuzzTarget("cgroup_procs", listed, most_bytes=6 << 20),
+        FuzzTarget("wchan", sleeps),
         FuzzTarget("memory_stat", _cgroup_file("memory.stat", memstat.read_contents)),
         FuzzTarget("memory_pressure", _cgroup_file("memory.pressure", pressure.read_pressure)),
         FuzzTarget(

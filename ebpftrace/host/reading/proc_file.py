@@ -14,6 +14,7 @@ from ebpftrace.units import KIB
 
 _CHUNK = 64 * KIB
 _LINE = 256
+_PID_DIGITS = 10
 
 
 def read_proc_file(proc: Path, pid: int, name: str, limit: int = _CHUNK) -> bytes | None:
@@ -84,6 +85,11 @@ def matching_lines(
         # In place of a line that is too long, so that its end is not taken for a line.
         begun = data[end:] if len(data) - end <= _LINE else b"\xff" * (_LINE + 1)
     yield from pattern.finditer(begun)
+
+
+def listed_pids(raw: bytes) -> Iterator[int]:
+    """The pids of a list such as cgroup.procs."""
+    return (int(word) for word in raw.split() if word.isdigit() and len(word) <= _PID_DIGITS)
 
 
 def not_permitted(path: str) -> NotPermittedError:

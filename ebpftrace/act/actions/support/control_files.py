@@ -14,6 +14,7 @@ from ebpftrace.act.incident.incident import Incident
 from ebpftrace.act.process.identity import RefusedError, own_ancestry
 from ebpftrace.act.process.undo import Undo
 from ebpftrace.host.cgroups import memory_cgroup
+from ebpftrace.host.reading.proc_file import listed_pids
 from ebpftrace.units import KIB, MIB
 
 _SIZE_LIMIT = 4 * KIB
@@ -86,7 +87,7 @@ def cgroup_pids(folder_fd: int) -> frozenset[int]:
         if error.errno != errno.EOPNOTSUPP:
             raise
         raw = _read(folder_fd, "cgroup.threads")  # a threaded cgroup has no other list
-    return frozenset(map(int, raw.split()))
+    return frozenset(listed_pids(raw))
 
 
 def _read(folder_fd: int, name: str) -> bytes:
