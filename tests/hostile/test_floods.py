@@ -39,7 +39,13 @@ def shells(_group: MemoryCgroup) -> list[str]:
     return ["shells"]
 
 
-@pytest.mark.parametrize("attack", [rename, rename_all, fork, hop, shells])
+def ooms(group: MemoryCgroup) -> list[str]:
+    """Children without end that the OOM killer kills."""
+    group.limit(4 << 20)
+    return ["ooms", "1000000"]
+
+
+@pytest.mark.parametrize("attack", [rename, rename_all, fork, hop, shells, ooms])
 def test_job_is_protected_during_a_flood(
     tmp_path: Path, attack: Callable[[MemoryCgroup], Sequence[str]]
 ) -> None:
