@@ -1,8 +1,11 @@
 """Pods for tests without a kubelet."""
 
+import time
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.fleet.control_plane import ControlPlane
+from tests.support.patience import patient
 
 CONTAINER_ID = "ab" * 32
 
@@ -15,7 +18,8 @@ def create_pod(
     account: str = "default",
     **metadata: Any,
 ) -> str:
-    """A pod of a node; its uid."""
+    """A pod of a node; its uid. The agent finds it from here on, which asks for what the API
+    server has in its cache."""
     made = plane.create(
         f"/api/v1/namespaces/{namespace}/pods",
         metadata={"name": name, **metadata},
@@ -25,7 +29,17 @@ def create_pod(
                             "resources": {"limits": {"memory": "64Mi"}}}],
         },
     )  # fmt: skip
-    return str(made["metadata"]["uid"])
+    uid, end = str(made["metadata"]["uid"]), time.monotonic() + patient(60.0)
+    while uid not in _cached(plane, node):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return uid
+
+
+def _cached(plane: ControlPlane, node: str) -> set[str]:
+    asked = urlencode({"fieldSelector": f"spec.nodeName={node}", "resourceVersion": "0"})
+    found = plane.admin.items(f"/api/v1/pods?{asked}")
+    return {str(one["metadata"].get("uid")) for one in found}
 
 
 def report_oom(plane: ControlPlane, namespace: str, name: str) -> None:

@@ -67,11 +67,10 @@ def test_a_job_has_the_names_of_its_pod_and_an_oom_kill_is_an_event(
         Workload(NAME, cgroup=group) as work,
     ):
         served.wait_until_ready()
-        served.until(lambda: info(served).get("pod"))
+        served.until(lambda: served.value("ebpftrace_job_container_restarts") == 2)
         labels = info(served)
         assert (labels["namespace"], labels["pod"]) == (namespace, "leaky")
         assert (labels["container"], labels["runner"]) == ("build", "arc")
-        assert served.value("ebpftrace_job_container_restarts") == 2
         assert "ok   kubernetes: pods known:" in served.get("/readyz")[1]
         work.do("map 128MiB")
         with contextlib.suppress(OSError, EOFError, AssertionError):
