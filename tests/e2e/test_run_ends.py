@@ -44,7 +44,11 @@ SCRIPTS = {
     "a daemon outlives it": ("setsid sh -c 'sleep 0.2; echo late' & exit 4", 4),
     "a grandchild is orphaned": ("sh -c 'sh -c \"sleep 0.2; echo late\" & exit 0'; exit 5", 5),
     "executes another": ("exec sh -c 'exit 6'", 6),
-    "starts 1,000 children": ("i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done", 0),
+    "starts 1,000 programs": ("i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done", 0),
+    "starts 10,000 children": (
+        "exec perl -e 'for (1..10000) { my $p = fork // die; $p or exit 0 } 1 while wait > 0'",
+        0,
+    ),
     "stops itself and is continued": ("(sleep 0.3; kill -CONT $$) & kill -STOP $$; echo on", 0),
     "ignores SIGTERM": ("trap '' TERM; kill -TERM $$; echo alive", 0),
     "handles SIGTERM": ("trap 'echo got; exit 9' TERM; kill -TERM $$; sleep 5", 9),

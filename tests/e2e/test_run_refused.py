@@ -1,6 +1,7 @@
 """A cgroup that takes neither a limit nor a process never keeps a command from running.
 
-No kernel here refuses that: the cgroup is a folder whose files refuse what is written to them.
+No kernel here refuses that to root: where it is asked to, the cgroup is a folder whose files
+refuse what is written to them.
 """
 
 import json
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from ebpftrace.host.mounts import memory_hierarchy
 from tests.support.build import ROOT
 from tests.support.patience import patient
+
+pytestmark = pytest.mark.kernel
 
 PROGRAM = """\
 import json, sys
@@ -59,6 +63,21 @@ def test_command_runs_and_both_are_said(folder: Path) -> None:
     limit, entered = notes[:2]
     assert limit == "--memory has no effect: its cgroup says: Input/output error"
     assert "no memory cgroup of its own: it cannot be entered: Input/output error" in entered
+
+
+def test_container_that_may_not_change_its_cgroups_runs_the_command(tmp_path: Path) -> None:
+    """As containers have it: mounts of their own, the cgroups read-only."""
+    mount = memory_hierarchy().mount
+    script = f'mount --make-rprivate / && mount -o remount,ro,bind "{mount}" && exec "$@"'
+    command = ["sh", "-c", "echo on; exit 3"]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-P", "-m",
+         "ebpftrace", "run", "--memory", "64MiB", "--", *command],
+        cwd=ROOT, text=True, capture_output=True, check=False, timeout=patient(60.0),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (3, "on\n"), done.stderr
+    said = " ".join(done.stderr.split())
+    assert "no memory cgroup of its own: /sys/fs/cgroup is read-only, and --memory has" in said
 
 
 def test_where_it_is_required_that_is_an_error(folder: Path) -> None:
