@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ebpftrace.run.files import open_appended
+from ebpftrace.run.markdown import markdown
 from ebpftrace.run.paragraph import paragraph
 from ebpftrace.run.result import RunResult
 
@@ -49,8 +50,6 @@ def problems(result: RunResult) -> list[tuple[str, str]]:
 def _github(result: RunResult, environment: Mapping[str, str]) -> str:
     file = environment.get("GITHUB_STEP_SUMMARY", "")
     if file:
-        from ebpftrace.run.markdown import markdown  # what draws its chart takes a while
-
         with contextlib.suppress(OSError):  # it is no reason for a build to fail
             _append(file, markdown(result))
     commands = [
@@ -75,8 +74,6 @@ def _buildkite(result: RunResult, environment: Mapping[str, str]) -> str:
     agent = shutil.which("buildkite-agent", path=environment.get("PATH"))
     found = problems(result)
     if agent is not None and found:
-        from ebpftrace.run.markdown import markdown
-
         style = "error" if any(level == "error" for level, _ in found) else "warning"
         argv = [agent, "annotate", "--style", style, "--context", "ebpftrace"]
         with contextlib.suppress(OSError, subprocess.SubprocessError):

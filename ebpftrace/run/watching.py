@@ -33,7 +33,9 @@ class WatchBeside:
         """Findings, steps, outcomes, fuses and OOM kills, as docs/jsonl.md has them."""
 
         self.points: list[tuple[int, int]] = []
-        """(CLOCK_MONOTONIC ns, held bytes) of each snapshot."""
+        """(CLOCK_MONOTONIC ns, held bytes) of each snapshot; a new peak is the next one's."""
+
+        self._peak_bytes = 0
 
         self.last: Record | None = None
         """Its end, with all jobs and their peaks."""
@@ -98,6 +100,9 @@ class WatchBeside:
         if kind in ("snapshot", "end"):
             usage = record["usage"]
             held = usage["anon_bytes"] + usage["shmem_bytes"] + usage["swap_bytes"]
+            peak = max((job["peak_bytes"] for job in record["jobs"]), default=0)
+            if peak > self._peak_bytes:  # it was reached since the last snapshot
+                held, self._peak_bytes = max(held, peak), peak
             if len(self.points) < _MOST_POINTS:
                 self.points.append((record["monotonic_ns"], held))
             if kind == "end":

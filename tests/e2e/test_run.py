@@ -131,6 +131,16 @@ def test_a_job_of_github_has_a_summary_and_an_annotation(tmp_path: Path) -> None
     assert annotation.startswith("::error title=ebpftrace::the OOM killer ended exact")
 
 
+def test_chart_has_a_peak_that_was_over_before_the_next_snapshot(tmp_path: Path) -> None:
+    file = tmp_path / "summary.md"
+    script = f"printf 'map 200MiB\\ntouch 0\\n' | {HOLDS} >/dev/null; sleep 4"
+    with memory_cgroup() as group:
+        done = run(group, "--require", "--summary", file, "--", "sh", "-c", script)
+    assert done.returncode == 0, done.stderr
+    top = file.read_text(encoding="utf-8").partition("```text\n")[2].split("┤")[0]
+    assert 200 <= int(top.removesuffix("MiB ")) < 210
+
+
 def test_what_runs_on_is_left_and_said_and_cleared_by_the_next_run() -> None:
     with memory_cgroup() as group:
         done = run(group, "--", "sh", "-c", "setsid sleep 100 >/dev/null 2>&1 </dev/null &")
