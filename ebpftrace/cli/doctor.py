@@ -25,6 +25,7 @@ _FILE = click.Path(path_type=Path)
     \b
     Examples:
       sudo ebpftrace doctor
+      sudo ebpftrace doctor --fix
       sudo ebpftrace doctor --json | jq '.checks[] | select(.state != "ok")'
       ebpftrace doctor --file .github/workflows/*.yml
       ebpftrace doctor --file ci.yml --file Dockerfile --file Makefile
@@ -41,6 +42,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--comm", "comms", multiple=True, default=("gopls",), show_default=True,
               metavar="GLOB", help="Without --file: name of processes that may be gopls. "
                                    "Repeatable.")  # fmt: skip
+@click.option("--fix", is_flag=True,
+              help="Without --file: remove sockets and temporary folders of ended gopls "
+                   "that no process uses.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--sarif", "sarif_file", type=_FILE, metavar="FILE",
               help="Also write SARIF, for code scanning.")  # fmt: skip
@@ -51,6 +55,7 @@ _FILE = click.Path(path_type=Path)
 def doctor(
     files: tuple[Path, ...],
     comms: tuple[str, ...],
+    fix: bool,
     as_json: bool,
     sarif_file: Path | None,
     job: str | None,
@@ -70,8 +75,10 @@ def doctor(
     if not files:
         if more or sarif_file is not None or job is not None:
             raise UsageError("no file was named", fix="ebpftrace doctor --file ci.yml")
-        _check_node(comms, as_json)
+        _check_node(comms, fix, as_json)
         return
+    if fix:
+        raise UsageError("--fix changes no file of --file", fix="sudo ebpftrace doctor --fix")
     from ebpftrace.doctor.files.lint import lint
 
     past = None if job is None else _past(job, history_file)
@@ -84,11 +91,11 @@ def doctor(
     _end([problem.rule.state for each in found for problem in each.problems])
 
 
-def _check_node(comms: tuple[str, ...], as_json: bool) -> None:
+def _check_node(comms: tuple[str, ...], fix: bool, as_json: bool) -> None:
     from ebpftrace.doctor.node.node import check_node
     from ebpftrace.doctor.render import lines, record
 
-    checks = list(check_node(comms))
+    checks = list(check_node(comms, fix=fix))
     if as_json:
         _print_json({"schema": 1, "checks": [record(check) for check in checks]})
     else:

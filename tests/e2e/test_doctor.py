@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,11 +28,14 @@ pytestmark = pytest.mark.kernel
 
 OK, WARNINGS, ERRORS = 0, 17, 18
 LIMIT = 64 << 20
+DAEMON = "gopls-0a1b2c-daemon.ci"
 
 
-def checks(*before: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+def checks(
+    *before: str, options: tuple[str, ...] = ()
+) -> tuple[int, dict[str, list[dict[str, Any]]]]:
     """The exit code, and the checks by their name."""
-    done = ebpftrace("doctor", "--json", before=before)
+    done = ebpftrace("doctor", "--json", *options, before=before)
     found: dict[str, list[dict[str, Any]]] = {}
     for check in json.loads(done.stdout)["checks"]:
         found.setdefault(check["name"], []).append(check)
@@ -118,6 +122,21 @@ def test_limits_of_jobs_and_cgroups_that_they_share_are_found() -> None:
     assert "2 CI runs share" in shared["seen"]
     assert "repo2" in shared["seen"]
     assert "repo3" in shared["seen"]
+
+
+def test_a_socket_of_an_ended_daemon_is_named_and_removed_when_asked_to() -> None:
+    mounts = [f"mount -t tmpfs none {folder}" for folder in ("/tmp", "/var/tmp", "/run")]
+    bind = f"socket.socket(socket.AF_UNIX).bind('/tmp/{DAEMON}')"
+    setting = (*mounts, f'{sys.executable} -c "import socket; {bind}"')
+    _, found = checks(*without_mounts(*setting))
+    assert found["left behind"][0]["state"] == "warning"
+    assert f"1 socket: /tmp/{DAEMON}" in found["left behind"][0]["seen"]
+    _, found = checks(*without_mounts(*setting), options=("--fix",))
+    assert found["left behind"][0]["state"] == "ok"
+    assert f"removed what ended gopls left: 1 socket: /tmp/{DAEMON}" in str(found)
+    mended = f"{{ {sys.executable} -m ebpftrace doctor --fix >/dev/null 2>&1 || :; }}"
+    _, found = checks(*without_mounts(*setting, mended))
+    assert "left behind" not in found
 
 
 @pytest.fixture

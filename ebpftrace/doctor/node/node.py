@@ -3,6 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from ebpftrace.doctor.check import CheckResult
+from ebpftrace.doctor.gopls.left_behind import (
+    check_left_behind,
+    left_behind,
+    remove,
+    temporary_folders,
+)
 from ebpftrace.doctor.gopls.own_help import flags_without_effect
 from ebpftrace.doctor.gopls.processes import running_gopls
 from ebpftrace.doctor.gopls.running import check_gopls
@@ -12,13 +18,14 @@ from ebpftrace.doctor.node.memory import check_memory
 from ebpftrace.doctor.node.oom_daemons import check_daemons, running_daemons
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.host import meminfo
-from ebpftrace.host.mounts import memory_hierarchy
+from ebpftrace.host.mounts import MemoryHierarchy, memory_hierarchy
 
 
-def check_node(comms: Sequence[str]) -> Iterator[CheckResult]:
-    """Everything that is known of it. Nothing is changed, attached or left loaded.
+def check_node(comms: Sequence[str], *, fix: bool) -> Iterator[CheckResult]:
+    """Everything that is known of it. Nothing is attached or left loaded.
 
-    `comms` are globs for the names of processes that may be gopls.
+    `comms` are globs for the names of processes that may be gopls. With `fix` what ended ones
+    left is removed; nothing else is changed.
     """
     yield from check_kernel()
     yield from check_memory()
@@ -30,6 +37,15 @@ def check_node(comms: Sequence[str]) -> Iterator[CheckResult]:
         return  # the check of memory says so
     yield from check_jobs(jobs, machine_bytes)
     yield from check_gopls(running_gopls(hierarchy, comms), flags_without_effect)
+    yield from _left_behind(hierarchy, fix=fix)
     limits = [each.limit_bytes for each in jobs if each.limit_bytes]
     daemons = running_daemons(machine_bytes)
     yield from check_daemons(daemons, machine_bytes, max(limits, default=None))
+
+
+def _left_behind(hierarchy: MemoryHierarchy, *, fix: bool) -> Iterator[CheckResult]:
+    def users() -> frozenset[int]:
+        return frozenset(each.user for each in running_gopls(hierarchy, ("*",)))
+
+    found = left_behind(temporary_folders(), users)
+    yield from check_left_behind(found, remove(found) if fix else [])

@@ -79,6 +79,10 @@ def test_a_limit_is_compared_with_the_runs_of_a_job_that_ended_well(
     assert doctor("--file", "ci.sh").output == ""
 
 
+def test_no_file_is_mended(files: Path) -> None:
+    assert isinstance(doctor("--file", "warning.sh", "--fix").exception, UsageError)
+
+
 @pytest.mark.parametrize("args", [("ci.yml",), ("--job", "x"), ("--sarif", "x")])
 def test_what_is_about_files_needs_one(args: tuple[str, ...]) -> None:
     assert isinstance(doctor(*args).exception, UsageError)
