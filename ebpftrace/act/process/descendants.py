@@ -6,6 +6,8 @@ from ebpftrace.events import ProcessKey
 from ebpftrace.host.children import descendants
 
 _MOST = 256
+_MOST_READS = 4 * _MOST
+"""Of threads and children: a process may have tens of thousands of them."""
 
 
 def descendants_of(*keys: ProcessKey) -> tuple[Target, ...]:
@@ -14,7 +16,7 @@ def descendants_of(*keys: ProcessKey) -> tuple[Target, ...]:
     Start times are read with them: from here on a reused pid is recognized.
     """
     found: list[Target] = []
-    for stat in descendants(keys):
+    for stat in descendants(keys, most_reads=_MOST_READS):
         try:
             found.append(identify(ProcessKey(stat.pid, stat.start_boottime_ns)))
         except (GoneError, RefusedError):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from ebpftrace.act.actions.support import tracers
 from ebpftrace.act.actions.support.heirs import Heirs
 from ebpftrace.act.actions.support.tracers import Tracers
 from ebpftrace.act.fuse.kills import FuseKills
@@ -48,17 +49,48 @@ if uid:
 os.write(ready, str(os.getpid()).encode())
 signal.pause()
 """
+CROWDS = """
+import ctypes, os, signal, sys, threading
+threads, debuggers = int(sys.argv[1]), int(sys.argv[2])
+ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+done, ready = os.pipe()
+begun = -1
+def start_threads():
+    for _thread in range(threads):
+        threading.Thread(target=signal.pause, daemon=True).start()
+    os.write(begun, b"1")
+for _debugger in range(debuggers):
+    begin, next_begun = os.pipe()
+    process = os.fork()
+    if process:
+        os.read(begin, 1)
+        for thread in os.listdir(f"/proc/{process}/task"):
+            if ptrace(0x4206, int(thread), None, 0x40) < 0:
+                sys.exit(os.strerror(ctypes.get_errno()))
+        if _debugger:
+            start_threads()
+        else:
+            print(os.read(done, 32).decode(), flush=True)
+        while True:
+            signal.pause()
+    begun = next_begun
+os.write(ready, str(os.getpid()).encode())
+start_threads()
+while True:
+    signal.pause()
+"""
 
 
 @contextmanager
 def chain(
-    group: MemoryCgroup, debuggers: int, uid: int = 0
+    group: MemoryCgroup, debuggers: int, uid: int = 0, program: str = CHAIN
 ) -> Iterator[tuple["subprocess.Popen[bytes]", ProcessKey]]:
     """The first of debuggers of which each traces the next, and the last one's process.
 
-    That is this user's, and the debuggers are root's.
+    That is this user's, and the debuggers are root's; in CROWDS, `uid` is a number of threads.
     """
-    argv = [sys.executable, "-c", CHAIN, str(uid), str(debuggers)]
+    argv = [sys.executable, "-c", program, str(uid), str(debuggers)]
     with subprocess.Popen(group.inside(argv), stdout=subprocess.PIPE) as first:
         try:
             assert first.stdout is not None
@@ -149,10 +181,37 @@ def test_more_debuggers_than_are_ended_at_a_time_keep_nothing(group: MemoryCgrou
     """Each ends only once its own debugger has."""
     with chain(group, 150) as (_first, process):
         hold(process)
-        tracers = Tracers()
+        ends = Tracers()
 
         def is_free() -> bool:
-            tracers.end([process])
+            ends.end([process])
+            return not lives(process.pid)
+
+        until(is_free)
+        until(lambda: not any(map(lives, group.pids())))
+
+
+def test_a_few_threads_are_looked_at_a_time_however_many_debuggers_have(
+    group: MemoryCgroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine's thread looks, ten times a second."""
+    looked: list[int] = []
+    tracer_of = tracers._tracer
+
+    def look(thread: int) -> int:
+        looked.append(thread)
+        return tracer_of(thread)
+
+    monkeypatch.setattr(tracers, "_tracer", look)
+    threads = tracers._MOST_THREADS + 20
+    with chain(group, 4, threads, CROWDS) as (_first, process):
+        hold(process)
+        ends = Tracers()
+
+        def is_free() -> bool:
+            looked.clear()
+            ends.end([process])
+            assert len(looked) <= tracers._MOST_THREADS
             return not lives(process.pid)
 
         until(is_free)

@@ -24,7 +24,7 @@ from ebpftrace.host.reading.proc_file import matching_lines, proc_chunks
 _IDS = re.compile(rb"^(Tgid|TracerPid):\t(\d{1,10})$", re.MULTILINE)
 _STATUS_LIMIT = 16 << 10
 _MOST = 64  # debuggers at a time
-_MOST_THREADS = 512  # of a process; the others are looked at once these have ended
+_MOST_THREADS = 128  # of all of them at a time; the others are looked at once these have ended
 
 
 class Tracers:
@@ -43,23 +43,27 @@ class Tracers:
 
         `given_paths` are the cgroups that were given to their job.
         """
-        held = deque(key for key in (*self._left, *keys) if _is_there(key))
-        seen, found = set(held), 0
-        while held and found < _MOST:
-            for tracer in _tracers(held.popleft().pid, given_paths):
+        held = deque(key for key in dict.fromkeys((*self._left, *keys)) if _is_there(key))
+        seen, found, threads = set(held), 0, _MOST_THREADS
+        while held and found < _MOST and threads > 0:
+            key = held.popleft()
+            looked = list(islice(proc.threads(key.pid), threads))
+            threads -= len(looked)
+            for tracer in _tracers(key.pid, looked, given_paths):
                 if tracer not in seen:
                     seen.add(tracer)
-                    held.append(tracer)
+                    held.appendleft(tracer)  # else these here would be looked at ever again
                     found += 1
                     kill_each([tracer])
         self._left = list(held)
 
 
-def _tracers(pid: int, given_paths: Collection[str]) -> Iterator[ProcessKey]:
-    """The debuggers of one process, which are of its own job or user."""
-    for thread in islice(proc.threads(pid), _MOST_THREADS):
-        tracer = _tracer(thread)
-        stat = proc.read_stat(tracer) if tracer else None
+def _tracers(
+    pid: int, threads: Iterable[int], given_paths: Collection[str]
+) -> Iterator[ProcessKey]:
+    """The debuggers of threads of one process, which are of its own job or user."""
+    for tracer in sorted({_tracer(thread) for thread in threads} - {0}):
+        stat = proc.read_stat(tracer)
         if stat is not None and _is_of_same_job(tracer, pid, given_paths):
             yield ProcessKey(tracer, stat.start_boottime_ns)
 
