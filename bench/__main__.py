@@ -22,6 +22,7 @@ from bench import (
     latency,
     many,
     race,
+    runs,
     scrapes,
     serve,
     start,
@@ -43,6 +44,7 @@ from bench.sections import (
     PAGE,
     RACE,
     README,
+    RUN,
     SERVE,
     SERVICE,
     STORMS,
@@ -53,6 +55,7 @@ from bench.text import heading, page, table_text
 
 BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "start": start.measure,
+    "run": runs.measure,
     "rss": footprint.rss,
     "idle": footprint.idle,
     "tracked": tracked.measure,
@@ -80,6 +83,7 @@ _ALONE = {
     HISTORY: ("history",),
     STORMS: ("storms", "hotpath"),
     MANY: ("many",),
+    RUN: ("run",),
     SERVE: ("serve",),
     SERVICE: ("churn", "scrapes"),
     FLEET: ("fleet",),

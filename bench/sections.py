@@ -9,7 +9,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 PAGE, README = _ROOT / "docs" / "performance.md", _ROOT / "README.md"
 COSTS, LATENCY, RACE = "bench", "bench latency", "bench race"
 FLOODS, HISTORY, STORMS = "bench floods", "bench history", "bench storms"
-MANY = "bench many"
+MANY, RUN = "bench many", "bench run"
 SERVE, SERVICE, FLEET = "bench serve", "bench churn scrapes", "bench fleet"
 """The sections of the page, by the name in their markers."""
 
