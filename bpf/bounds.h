@@ -45,6 +45,8 @@ static inline void arm_fork(u64 child_mm, u64 mm)
 {
     struct process *from = processes.lookup(&mm);
     struct process *process = processes.lookup(&child_mm);
+    if (from)
+        count_fork(from->signalled);
     if (!from || !process)
         return;
     process->fuse = from->fuse;

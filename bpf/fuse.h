@@ -16,7 +16,6 @@
 /* A vfork child is about to execute a program, for which it needs a few pages of its parent's
  * memory. So many beyond the bound it is stopped as any other. */
 #define VFORK_PAGES 256
-#define SIGKILL 9
 #define SIGSTOP 19
 #define JOBCTL_STOP_PENDING (1UL << 17) /* include/linux/sched/jobctl.h */
 

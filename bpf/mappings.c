@@ -123,6 +123,7 @@ int on_mmap_lock_released(struct bpf_raw_tracepoint_args *ctx)
         book_mappings(process);
     else
         book_shared(process);
+    see_number(process);
     return 0;
 }
 #endif

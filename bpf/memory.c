@@ -162,6 +162,7 @@ int on_rss_stat(struct bpf_raw_tracepoint_args *ctx)
     check_marks(process, 1, gained);
     if (change > 0)
         see_fuse(process, member != MM_FILEPAGES, gained);
+    see_number(process);
     return 0;
 }
 

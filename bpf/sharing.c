@@ -62,22 +62,6 @@ int find_sharers(struct task_element *ctx)
 }
 
 #ifdef WATERMARKS
-/* Run by user space with (mm, start, number) before it signals a process. What this one forks
- * from here on has the number as well, and so has what that forks, until it executes something:
- * by then its memory is another. */
-int mark_signalled(struct bpf_raw_tracepoint_args *ctx)
-{
-    struct process *process = same_process(ctx->args[0], ctx->args[1]);
-    if (!process)
-        return 0;
-    u64 number = ctx->args[2];
-    if (process->signalled != number)
-        process->shared = 0;
-    process->signalled = number;
-    process->shared = larger(process->shared, process->pages[MM_SHMEMPAGES]);
-    return 0;
-}
-
 struct signalled {
     u64 number;
     u64 mm;

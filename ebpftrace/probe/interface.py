@@ -99,6 +99,12 @@ class HeirControl(Protocol):
         One that has executed a program has neither.
         """
 
+    def forks(self, number: int) -> int:
+        """How many copies were made since. As long as there are more, some may be unseen."""
+
+    def end(self, number: int) -> None:
+        """Kill what has the memory, at its next page or fork, and all copies to come."""
+
 
 class Probe(Protocol):
     """A source of events and readings about the selected processes.

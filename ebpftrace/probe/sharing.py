@@ -17,6 +17,8 @@ from ebpftrace.probe.structs import SHARER, SIGNALLED
 from ebpftrace.units import PAGE_SIZE
 
 _SOUGHT = 256  # as in bpf/sharing.c
+_NUMBERS = 1024  # as in bpf/signalled.h
+_NUMBERED = struct.Struct("=3Q")  # struct numbered: number, forks, ends
 
 
 class Sharing:
@@ -81,6 +83,8 @@ class Inheritance:
         self._processes = processes
         self._sharing = sharing
         self._mark = bpf.Runner(programs.load("mark_signalled"), 3)
+        self._end = bpf.Runner(programs.load("end_signalled"))
+        self._numbered = programs.map_fd("numbered")
         self._find = programs.elements("find_signalled", "processes", element_iterator)
         self._numbers = count(1)
 
@@ -99,6 +103,17 @@ class Inheritance:
         They share the memory, or were forked with a copy and have executed nothing since.
         """
         return list(self._heirs(number))
+
+    def forks(self, number: int) -> int:
+        """How many processes were forked with this number since it was first expected."""
+        slot = struct.pack("=I", number % _NUMBERS)
+        value = bpf.lookup(self._numbered, slot, _NUMBERED.size)
+        known, forks, _ends = _NUMBERED.unpack(value) if value else (0, 0, 0)
+        return int(forks) if known == number else 0
+
+    def end(self, number: int) -> None:
+        """Let the kernel side kill what has this number, and what that forks."""
+        self._end(number)
 
     def _heirs(self, number: int) -> Iterator[Heir]:
         left, left_bytes, most_bytes = [], 0, 0

@@ -33,7 +33,7 @@ IN_TWO_STEPS = """then = [
     { action = "signal", send = ["KILL"] },
 ]
 """
-FORKS = ["dodge-fork", "dodge-forks"]
+FORKS = ["dodge-fork", "dodge-forks", "dodge-endless"]
 SHARERS = ["dodge-share", "crowd"]
 KEEPERS = ["dodge-shared", "dodge-memfd", "dodge-poured"]  # which show nothing of it
 OPTIONS = ("--comm", "evade-*", "--comm", VICTIM, "--interval", "200ms")
@@ -81,7 +81,8 @@ def test_memory_does_not_stay_with_other_processes(tmp_path: Path, attack: str) 
         step = watch.wait_for(is_step("signal"), SECONDS)
         assert step["status"] == "done", step["detail"]
         assert " ended by TERM after " in step["detail"]
-        assert step["detail"].endswith(" that kept its memory")
+        if attack != "dodge-endless":  # of which each may end before it is seen
+            assert step["detail"].endswith(" that kept its memory")
         until(lambda: group.pids() == [victim.pid])
         outcome = watch.wait_for(guard.is_of_attack("outcome"), SECONDS)
         assert outcome["helped"], outcome["sentence"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from ebpftrace.errors import ProbeError
 
 SOURCES = ("types.h", "maps.h", "kernel.h", "claims.h", "quota.h", "ring.h", "start.h",
-           "select.h", "sharing.h", "held.h", "bounds.h", "filled.h", "fuse.h",
+           "select.h", "sharing.h", "held.h", "signalled.h", "bounds.h", "filled.h", "fuse.h",
            "watermarks.h", "page_counters.h", "cgroups.c", "quotas.c", "memory.c",
            "mappings.c", "tracking.h", "sharing.c", "lifecycle.c", "pressure.c",
            "changes.c")  # fmt: skip

@@ -7,6 +7,7 @@
  *   shared the same with memory that is mapped shared, which the child does not touch
  *   memfd  the same, and the child has only the file of that memory
  *   poured at the signal it pours its own memory into such a file, which it never maps
+ *   endless  the same, and each child forks and ends itself at once
  *   start  starts a program that remains, and ends itself
  *   share  a process that shares the memory, by another name, remains
  */
@@ -48,6 +49,12 @@ static void copy(int number)
     (void)number;
     if (fork() == 0)
         prctl(PR_SET_NAME, "something", 0, 0, 0);
+}
+
+static void fork_for_ever(int number)
+{
+    for (;;)
+        fork_once(number);
 }
 
 static int file = -1;
@@ -122,6 +129,8 @@ int dodge_by(const char *how, size_t bytes)
         signal(SIGTERM, copy);
     else if (!strcmp(how, "shared"))
         signal(SIGTERM, keep_mapping);
+    else if (!strcmp(how, "endless"))
+        signal(SIGTERM, fork_for_ever);
     else if (!strcmp(how, "memfd"))
         signal(SIGTERM, keep_file);
     else if (!strcmp(how, "poured"))
@@ -133,7 +142,7 @@ int dodge_by(const char *how, size_t bytes)
     else
         return 2;
     int is_file = !strcmp(how, "memfd") || !strcmp(how, "poured");
-    int is_shared = !strcmp(how, "memfd") || !strcmp(how, "shared");
+    int is_shared = !strcmp(how, "memfd") || !strcmp(how, "shared") || !strcmp(how, "endless");
     if (is_file && (file = memfd_create(how, 0)) < 0)
         return 1;
     if (!strcmp(how, "memfd") && ftruncate(file, bytes))

@@ -128,6 +128,12 @@ class Keeps:
     def heirs(self, number: int) -> list[Heir]:
         return [Heir(self._key, 100)] if is_alive(self._key) else []
 
+    def forks(self, number: int) -> int:
+        return 0
+
+    def end(self, number: int) -> None:
+        pass
+
 
 def as_target(process: ProcessKey, given: str) -> None:
     """A step has killed it."""

@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from ebpftrace.events import ProcessExited, ProcessKey
 from ebpftrace.probe import HeirControl
 from tests.kernel.fuse.test_sharing import sharer_of
@@ -103,3 +105,38 @@ def test_what_was_mapped_shared_at_the_signal_or_the_fork_is_known_of_its_copies
         number = heirs_of(observer).expect([key])  # of another incident
         (it,) = heirs_of(observer).heirs(number)
         assert it.shared_bytes == 2 * HELD
+
+
+@pytest.mark.parametrize("moment", ["touch 0", "fork; touch 0"])
+def test_what_is_to_end_is_killed_at_its_next_page_or_fork(
+    observer: Observer, moment: str
+) -> None:
+    with Workload(COMM) as workload:
+        workload.do(f"map {HELD}")
+        key = observer.started(workload.pid).key
+        heirs = heirs_of(observer)
+        workload.do("fork")
+        number = heirs.expect([key])
+        assert heirs.forks(number) == 0
+        earlier = set(map(int, workload.do("fork; fork")))
+        assert heirs.forks(number) == 2
+        heirs.end(heirs.expect([]))  # of another incident
+        workload.do("touch 0 0 4KiB")
+        heirs.end(number)
+        workload.send(moment)
+        assert workload.wait() == -signal.SIGKILL
+        if dict(observer.probe.features)["mappings"] == "mmap_lock_released":
+            assert heirs.forks(number) == 2  # it was killed before it had a child
+        until(lambda: len(pids(observer, number)) == 2)  # which took no page
+        assert earlier <= pids(observer, number)
+
+
+def test_child_that_executes_a_program_is_not_killed_then(observer: Observer) -> None:
+    with Workload(COMM) as workload:
+        key = holder(workload, observer)
+        heirs = heirs_of(observer)
+        number = heirs.expect([key])
+        (child,) = map(int, workload.do(f"fork; exec {workload.program}; sleep 60000"))
+        heirs.end(number)
+        until(lambda: pids(observer, number) == {key.pid})
+        assert lives(child)

@@ -57,7 +57,10 @@ class Heirs:
         self._given_paths = given_paths
         self._began_ns = 0
         self._held_ns = 0  # when it is seen again whether debuggers hold some of them
+        self._forks = 0
+        self._are_small = False
         self._left: list[Heir] = []
+        self._forks_on = False
         self._is_over = control is None
         self.due_ns = 0  # poll by then; 0: it is over, or has not begun
 
@@ -74,6 +77,8 @@ class Heirs:
     @property
     def left(self) -> str:
         """What was not ended in time, in words; "" if nothing is left."""
+        if self._forks_on and not self._left:
+            return "processes that kept its memory fork on"
         if not self._left:
             return ""
         held = format_bytes(sum(heir.held_bytes for heir in self._left))
@@ -99,9 +104,17 @@ class Heirs:
                 self._held_ns = now_ns + _HELD_NS
                 self._tracers.end(self._killed, self._given_paths)
             return False
-        heirs = self._found(ended)
-        if not heirs or now_ns >= self._began_ns + _WITHIN_NS:
+        heirs, forks_on = self._found(ended), self._fork_on()
+        if forks_on and not heirs and now_ns >= self._began_ns + _EXEC_NS:
+            if self._are_small:
+                forks_on = False  # they start programs
+            else:
+                self._end_all()
+        if now_ns >= self._began_ns + _WITHIN_NS or not (heirs or forks_on):
             self._left, self._is_over, self.due_ns = heirs, True, 0
+            self._forks_on = forks_on
+        elif not heirs:
+            return False  # each ends once it has forked: a look may come between
         elif now_ns < self._began_ns + _EXEC_NS:
             self.due_ns = self._began_ns + _EXEC_NS
         else:
@@ -112,13 +125,22 @@ class Heirs:
         """Close all descriptors."""
         self._dying.close()
 
+    def _fork_on(self) -> bool:
+        assert self._control is not None
+        before, self._forks = self._forks, self._control.forks(self._mark.number)
+        return self._forks != before
+
     def _found(self, ended: Collection[ProcessKey]) -> list[Heir]:
         """None of them if they have little: it would make no room to end them."""
         assert self._control is not None
         found = [it for it in self._control.heirs(self._mark.number) if it.key not in ended]
-        if self._killed or sum(heir.held_bytes for heir in found) >= self._least_bytes:
-            return found
-        return found if found and self._hidden_bytes(found) >= self._least_bytes else []
+        is_enough = found and (
+            self._killed
+            or sum(heir.held_bytes for heir in found) >= self._least_bytes
+            or self._hidden_bytes(found) >= self._least_bytes
+        )
+        self._are_small = bool(found) and not is_enough
+        return found if is_enough else []
 
     def _hidden_bytes(self, heirs: Collection[Heir]) -> int:
         """The shared memory that they may have without showing it, as files or mappings.
@@ -136,12 +158,19 @@ class Heirs:
         contents = None if self._folder is None else read_contents(self._folder)
         return None if contents is None else contents.shmem_bytes
 
+    def _end_all(self) -> None:
+        assert self._control is not None
+        self._control.end(self._mark.number)
+
     def _kill(self, heirs: Collection[Heir], now_ns: int) -> None:
+        self._end_all()
         targets: list[Target] = []
         for heir in islice(heirs, _MOST):
             try:
                 targets.append(identify(heir.key))
-            except (GoneError, RefusedError):
+            except GoneError:
+                self._killed[heir.key] = None
+            except RefusedError:
                 continue
         self._dying.add(targets)
         self._dying.send(signal.SIGKILL)

@@ -101,6 +101,12 @@ class InitAsHeir:
     def heirs(self, number: int) -> list[Heir]:
         return [Heir(ProcessKey(1, 2), 400 * MIB)]
 
+    def forks(self, number: int) -> int:
+        return 0
+
+    def end(self, number: int) -> None:
+        pass
+
 
 def test_step_has_failed_where_the_memory_stays_with_another_process(
     sleeping_job: Incident, monkeypatch: pytest.MonkeyPatch

@@ -87,6 +87,12 @@ class Found:
         assert number == 7
         return [Heir(self._key, 0)]
 
+    def forks(self, number: int) -> int:
+        return 0
+
+    def end(self, number: int) -> None:
+        pass
+
 
 @pytest.mark.parametrize(("seconds", "killed"), [(1, True), (11, False)])
 def test_what_keeps_the_memory_still_is_killed_by_the_next_snapshots(

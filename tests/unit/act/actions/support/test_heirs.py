@@ -25,6 +25,9 @@ class Found:
     def __init__(self) -> None:
         self.expected: list[tuple[tuple[ProcessKey, ...], int]] = []
         self.found: list[Heir] = []
+        self.forked = 0  # since the last look, at each
+        self.ended: list[int] = []
+        self._forks = 0
 
     def expect(self, keys: Collection[ProcessKey], number: int = 0) -> int:
         self.expected.append((tuple(keys), number))
@@ -33,6 +36,13 @@ class Found:
     def heirs(self, number: int) -> list[Heir]:
         assert number == 7
         return [Heir(TARGET, JUDGED), *self.found]
+
+    def forks(self, number: int) -> int:
+        self._forks += self.forked
+        return self._forks
+
+    def end(self, number: int) -> None:
+        self.ended.append(number)
 
 
 @pytest.fixture
@@ -135,6 +145,55 @@ def test_heirs_that_may_have_shared_memory_are_killed_if_it_is_still_there(
         assert not heirs.poll(heirs.due_ns, [TARGET])
         assert sleeper.wait() == -signal.SIGKILL
     heirs.close()
+
+
+def test_heirs_are_looked_for_as_long_as_they_fork(
+    heirs: Heirs, control: Found, sleeper: "subprocess.Popen[bytes]"
+) -> None:
+    """Each has ended once it has forked, so that a look may find none."""
+    control.forked = 3
+    now_ns = BEGAN
+    while now_ns < BEGAN + NS_PER_SECOND:
+        assert not control.ended or now_ns > BEGAN + 3 * NS_PER_SECOND // 10
+        assert not heirs.poll(now_ns, [TARGET])
+        assert now_ns < heirs.due_ns <= now_ns + NS_PER_SECOND // 100
+        now_ns = heirs.due_ns
+    assert set(control.ended) == {7}  # no program started in that time was seen
+    control.found = [Heir(key_of(sleeper.pid), JUDGED)]
+    assert not heirs.poll(now_ns, [TARGET])
+    assert sleeper.wait() == -signal.SIGKILL
+    control.found, control.forked = [], 0
+    assert heirs.poll(heirs.due_ns, [TARGET])
+    assert (heirs.killed, heirs.left) == (1, "")
+
+
+def test_what_forks_on_for_ever_is_named(heirs: Heirs, control: Found) -> None:
+    control.forked = 1
+    assert not heirs.poll(BEGAN, [TARGET])
+    assert heirs.poll(BEGAN + 6 * NS_PER_SECOND, [TARGET])
+    assert heirs.left == "processes that kept its memory fork on"
+
+
+def test_small_heirs_that_fork_on_start_programs(
+    heirs: Heirs, control: Found, sleeper: "subprocess.Popen[bytes]"
+) -> None:
+    control.found, control.forked = [Heir(key_of(sleeper.pid), 1)], 1
+    assert not heirs.poll(BEGAN, [TARGET])
+    assert heirs.poll(BEGAN + NS_PER_SECOND, [TARGET])
+    assert (sleeper.poll(), heirs.killed, heirs.left) == (None, 0, "")
+    assert control.ended == []
+
+
+def test_heir_that_ended_before_its_signal_counts_as_killed(
+    heirs: Heirs, control: Found
+) -> None:
+    """By the kernel side, or it has forked once more."""
+    control.found = [Heir(ProcessKey(1 << 22, 5), JUDGED)]
+    assert not heirs.poll(BEGAN, [TARGET])
+    assert not heirs.poll(heirs.due_ns, [TARGET])
+    control.found = []
+    assert heirs.poll(heirs.due_ns, [TARGET])
+    assert heirs.killed == 1
 
 
 def test_what_does_not_end_is_named(heirs: Heirs, control: Found) -> None:

@@ -103,6 +103,12 @@ class Keeps:
     def heirs(self, number: int) -> list[Heir]:
         return [Heir(self._key, 100)] if is_alive(self._key) else []
 
+    def forks(self, number: int) -> int:
+        return 0
+
+    def end(self, number: int) -> None:
+        pass
+
 
 def test_debugger_of_a_process_that_keeps_the_memory_of_others_is_ended(
     debugger: "subprocess.Popen[str]", traced: ProcessKey
