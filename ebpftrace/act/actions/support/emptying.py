@@ -6,6 +6,7 @@ Every step down is taken from the folder above by `openat` with O_NOFOLLOW.
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -13,6 +14,8 @@ from ebpftrace.host.using import FileId
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_DEPTH = 64
+_MOST_FOLDERS = 256
+"""Whose names are kept at each depth; the others come once some of these are gone."""
 
 Keep = Callable[[os.stat_result], bool]
 """Whether to keep this entry."""
@@ -64,33 +67,44 @@ def remove_contents(
     """
     if depth > _MAX_DEPTH:
         return
-    for name in os.listdir(fd):
-        if cancelled.is_set():
-            return
-        try:
-            status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            if status.st_uid != user or status.st_dev != device:
-                continue
-            if (status.st_dev, status.st_ino) in excluded:
-                continue
-            kept = keep(status)
-            if not stat.S_ISDIR(status.st_mode):
-                if not kept:
-                    os.unlink(name, dir_fd=fd)
-                    yield status.st_blocks * 512
-                continue
-            below = os.open(name, _FOLDER, dir_fd=fd)
-        except OSError:
-            continue  # removed meanwhile, or replaced by something else
-        try:
-            if os.fstat(below).st_dev == device:
-                yield from remove_contents(
-                    below, user, device, cancelled, keep, excluded, depth + 1
-                )
-        finally:
-            os.close(below)
-        if not kept:
+    more = True
+    while more:
+        folders: list[tuple[str, os.stat_result]] = []
+        more = False
+        with os.scandir(fd) as entries:  # one at a time: there may be millions
+            for entry in entries:
+                if cancelled.is_set():
+                    return
+                try:
+                    status = os.stat(entry.name, dir_fd=fd, follow_symlinks=False)
+                    if status.st_uid != user or status.st_dev != device:
+                        continue
+                    if (status.st_dev, status.st_ino) in excluded:
+                        continue
+                    if stat.S_ISDIR(status.st_mode):
+                        more = len(folders) == _MOST_FOLDERS
+                        if not more:
+                            folders.append((entry.name, status))
+                    elif not keep(status):
+                        os.unlink(entry.name, dir_fd=fd)
+                        yield status.st_blocks * 512
+                except OSError:
+                    continue  # removed meanwhile, or replaced by something else
+        removed = False
+        for name, status in folders:
             try:
-                os.rmdir(name, dir_fd=fd)
+                below = os.open(name, _FOLDER, dir_fd=fd)
             except OSError:
-                continue  # something in it is kept
+                continue
+            try:
+                if os.fstat(below).st_dev == device:
+                    yield from remove_contents(
+                        below, user, device, cancelled, keep, excluded, depth + 1
+                    )
+            finally:
+                os.close(below)
+            if not keep(status):
+                with suppress(OSError):  # something in it is kept
+                    os.rmdir(name, dir_fd=fd)
+                    removed = True
+        more = more and removed and not cancelled.is_set()

@@ -1,17 +1,20 @@
 """Folders are emptied within their bounds."""
 
 import os
+import stat
 from pathlib import Path
 from threading import Event
 
 import pytest
 
+from ebpftrace.act.actions.support import emptying
 from ebpftrace.act.actions.support.emptying import (
     RefusedFolderError,
     open_owned,
     remove_contents,
 )
 from ebpftrace.host.using import file_id
+from tests.support.effort import effort_of
 
 US = os.getuid()
 
@@ -52,6 +55,31 @@ def test_excluded_folders_stay_with_their_contents(folder: Path) -> None:
     emptied(folder, excluded=frozenset({file_id(folder / "go-build1")}))
     assert (folder / "go-build1/b001/pkg.a").exists()
     assert not (folder / "socket").exists()
+
+
+def test_folders_beyond_those_that_are_remembered_are_removed_as_well(folder: Path) -> None:
+    for number in range(2 * emptying._MOST_FOLDERS + 5):
+        (folder / str(number)).mkdir()
+    emptied(folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_folders_that_are_kept_end_it(folder: Path) -> None:
+    """However many there are: they come again at each look."""
+    for number in range(emptying._MOST_FOLDERS + 5):
+        (folder / str(number)).mkdir()
+    emptied(folder, keep=lambda status: stat.S_ISDIR(status.st_mode))
+    assert all(path.is_dir() for path in folder.iterdir())
+    assert len(list(folder.iterdir())) == emptying._MOST_FOLDERS + 6
+
+
+def test_names_are_not_all_in_memory_at_once(folder: Path) -> None:
+    for number in range(10_000):
+        (folder / f"{number:0200}").touch()
+    sizes = effort_of(lambda: len(emptied(folder)))
+    assert sizes.result == 10_002
+    assert sizes.peak_bytes < 1 << 20
+    assert list(folder.iterdir()) == []
 
 
 def test_symlink_is_removed_and_not_followed(folder: Path, tmp_path: Path) -> None:
