@@ -136,7 +136,10 @@ def _in_folder(folder: Path, fd: int, now_s: float) -> Iterator[LeftBehind]:
             is_socket = _SOCKET.fullmatch(entry.name) is not None
             if not is_socket and not _TEMPORARY.fullmatch(entry.name):
                 continue
-            status = os.stat(entry.name, dir_fd=fd, follow_symlinks=False)
+            try:
+                status = os.stat(entry.name, dir_fd=fd, follow_symlinks=False)
+            except OSError:  # gone, or another user's mount: that hides nothing of others
+                continue
             if is_socket:
                 stale = _is_refused(status, entry.name, fd)
             else:

@@ -1,10 +1,12 @@
 """What ended gopls left: found only if nothing uses it, and removed without following links."""
 
+import errno
 import os
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +80,23 @@ def test_temporary_ones_are_left_without_a_gopls_of_the_user(folder: Path) -> No
     assert names(folder) == {"gopls-tempmod12", "gopls-7.details34", "gopls-profile-56"}
     assert names(folder, frozenset({USER})) == set()
     assert left_behind([folder], frozenset) == []  # they are new
+
+
+def test_entry_that_cannot_be_looked_at_hides_no_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each user may mount a file system in /tmp that root may not look into."""
+    for number in range(5):
+        (folder / f"gopls-tempmod{number}").mkdir()
+    look = os.stat
+
+    def stat(path: str, **options: Any) -> os.stat_result:
+        if path == "gopls-tempmod2":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return look(path, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    assert names(folder) == {f"gopls-tempmod{number}" for number in (0, 1, 3, 4)}
 
 
 def test_what_a_process_has_open_or_is_in_is_none(
