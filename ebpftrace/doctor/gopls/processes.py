@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from ebpftrace.doctor.gopls.patience import PatientReader
 from ebpftrace.doctor.node.jobs import lowest_limit
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.golang.buildinfo import read_main_package, read_main_version
 from ebpftrace.golang.telemetry import is_crash_monitor
-from ebpftrace.host.bounded import bounded_file
 from ebpftrace.host.cgroups import CgroupPaths, memory_cgroup
 from ebpftrace.host.mounts import MemoryHierarchy
 from ebpftrace.host.proc import (
@@ -26,7 +26,7 @@ from ebpftrace.text import PATH_LIMIT, clean
 
 MAIN_PACKAGE = "golang.org/x/tools/gopls"
 VARIABLES = (
-    "GOPLSCACHE", "XDG_CACHE_HOME", "HOME", "GOMEMLIMIT",
+    "GOPLSCACHE", "XDG_CACHE_HOME", "HOME", "TMPDIR", "RUNNER_TEMP", "GOMEMLIMIT",
     "GOLANG_ORG_GOPLS_CACHE_DIR", "GOLANG_ORG_GOPLS_DISABLE_CACHE",
 )  # fmt: skip
 _ADDRESS_SPACE = re.compile(rb"^Max address space +([0-9]{1,20}) ", re.MULTILINE)
@@ -61,15 +61,15 @@ def running_gopls(
 
     Their crash monitors are left out.
     """
-    paths = CgroupPaths(hierarchy)
+    paths, reader = CgroupPaths(hierarchy), PatientReader()
     proc = root / "proc"
     try:
         found: list[GoplsProcess] = []
         for pid in sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()):
             try:
                 comm = read_comm(pid, proc) or ""
-                if matches_any(comms, (comm,)) and _is_gopls(pid, proc):
-                    found += _read(pid, paths, hierarchy, root)
+                if matches_any(comms, (comm,)) and _is_gopls(pid, proc, reader):
+                    found += _read(pid, paths, hierarchy, root, reader)
             except (NotPermittedError, OSError):
                 continue  # it ended, or is another user's
         return found
@@ -77,28 +77,33 @@ def running_gopls(
         paths.close()
 
 
-def _is_gopls(pid: int, proc: Path) -> bool:
+def _is_gopls(pid: int, proc: Path, reader: PatientReader) -> bool:
     program = program_file(pid, proc)
-    return bounded_file(pid, partial(read_main_package, program)) == MAIN_PACKAGE
+    return reader.file(pid, partial(read_main_package, program)) == MAIN_PACKAGE
 
 
 def _read(
-    pid: int, paths: CgroupPaths, hierarchy: MemoryHierarchy, root: Path
+    pid: int,
+    paths: CgroupPaths,
+    hierarchy: MemoryHierarchy,
+    root: Path,
+    reader: PatientReader,
 ) -> Iterator[GoplsProcess]:
     proc = root / "proc"
-    arguments, status = read_cmdline(pid, proc), read_status(pid, proc)
+    arguments = reader.again(lambda: read_cmdline(pid, proc))
+    status = read_status(pid, proc)
     if not arguments or status is None or is_crash_monitor(arguments):
         return
     cgroup = memory_cgroup(pid, root) or ""
     folder = paths.folder(cgroup)
-    environ = read_environ(pid, proc)
+    environ = reader.again(lambda: read_environ(pid, proc))
     values = {name: environ.get(name, PATH_LIMIT) for name in VARIABLES} if environ else {}
     limits = _ADDRESS_SPACE.search(read_proc_file(proc, pid, "limits") or b"")
     program = program_file(pid, proc)
     yield GoplsProcess(
         pid=pid,
         user=(proc / str(pid)).stat().st_uid,
-        version=bounded_file(pid, partial(read_main_version, program)) or "",
+        version=reader.file(pid, partial(read_main_version, program)) or "",
         resident_bytes=status.anon_bytes + status.file_bytes + status.shmem_bytes,
         cgroup=clean(cgroup, PATH_LIMIT),
         limit_bytes=None if folder is None else lowest_limit(folder, hierarchy.mount),

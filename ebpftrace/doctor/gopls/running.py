@@ -1,11 +1,9 @@
 """What is wrong with the gopls that run."""
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from ebpftrace.doctor.check import CheckResult, CheckState
-from ebpftrace.doctor.files.rules.caches import FRESH_FILE_CACHE
 from ebpftrace.doctor.files.rules.commands import LARGEST_TOO_SMALL, LIMIT_CGROUP, ULIMIT
 from ebpftrace.doctor.files.rules.settings import INVENTED, VARIABLE
 from ebpftrace.doctor.gopls.processes import GoplsProcess
@@ -37,7 +35,6 @@ def check_gopls(
     if (more := len(processes) - _MOST_SHOWN) and more > 0:
         seen = f"{more} more run, and are not shown"
         yield CheckResult(_AREA, "running", CheckState.OK, seen)
-    yield from _caches(processes)
 
 
 def _of_one(process: GoplsProcess, no_effect: NoEffect) -> Iterator[CheckResult]:
@@ -70,21 +67,6 @@ def _of_one(process: GoplsProcess, no_effect: NoEffect) -> Iterator[CheckResult]
         seen = f"{name} was started with -{flag}"
         why = "its own help says that this flag has no effect"
         yield CheckResult(_AREA, "flag", CheckState.WARNING, seen, why, "remove it")
-
-
-def _caches(processes: Sequence[GoplsProcess]) -> Iterator[CheckResult]:
-    by_user: dict[int, set[str]] = defaultdict(set)
-    for process in processes:
-        if process.cache:
-            by_user[process.user].add(process.cache)
-    for user, caches in by_user.items():
-        if len(caches) > 1:
-            some = ", ".join(clean(cache, 60) for cache in sorted(caches)[:4])
-            seen = f"the gopls of user {user} have {len(caches)} file caches: {some}"
-            fix = "let them share one: the same GOPLSCACHE, or none, for all"
-            yield CheckResult(
-                _AREA, "caches", CheckState.WARNING, seen, FRESH_FILE_CACHE.why, fix
-            )
 
 
 def _name(process: GoplsProcess) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from ebpftrace.doctor.check import CheckResult
+from ebpftrace.doctor.gopls.caches import check_caches
 from ebpftrace.doctor.gopls.left_behind import (
     check_left_behind,
     left_behind,
@@ -36,7 +37,9 @@ def check_node(comms: Sequence[str], *, fix: bool) -> Iterator[CheckResult]:
     except (EbpftraceError, OSError, KeyError):
         return  # the check of memory says so
     yield from check_jobs(jobs, machine_bytes)
-    yield from check_gopls(running_gopls(hierarchy, comms), flags_without_effect)
+    processes = running_gopls(hierarchy, comms)
+    yield from check_gopls(processes, flags_without_effect)
+    yield from check_caches(processes)
     yield from _left_behind(hierarchy, fix=fix)
     limits = [each.limit_bytes for each in jobs if each.limit_bytes]
     daemons = running_daemons(machine_bytes)

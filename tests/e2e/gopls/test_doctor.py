@@ -73,6 +73,23 @@ def test_a_healthy_gopls_is_named_with_its_version(gopls: Gopls, program: Path) 
     assert checks["running"]["seen"].startswith(f"gopls {gopls.version} (pid {pid}): ")
 
 
+def test_the_file_cache_of_a_running_gopls_is_measured(program: Path) -> None:
+    cache = program.parent / "cache"
+    (cache / "gopls").mkdir(parents=True)
+    (cache / "gopls" / "entry").write_bytes(b"x" * 65536)
+    variables = {"GOPLSCACHE": str(cache), "TMPDIR": str(program.parent)}
+    with running(program, variables=variables):
+        done = ebpftrace("doctor", "--json", "--comm", "language-s*")
+    named = {
+        check["name"]: check
+        for check in json.loads(done.stdout)["checks"]
+        if str(cache) in check["seen"]
+    }
+    assert named["fresh file cache"]["state"] == "warning"
+    assert " in " in named["file cache"]["seen"]
+    assert "empty" not in named["file cache"]["seen"]
+
+
 def test_what_is_wrong_is_found_in_each_version(program: Path) -> None:
     variables = {"GOLANG_ORG_GOPLS_DISABLE_CACHE": "1", "GOMEMLIMIT": "1GiB"}
     with running(

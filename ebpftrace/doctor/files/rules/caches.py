@@ -27,7 +27,7 @@ _RULES = {
 FRESH_FILE_CACHE = _RULES["GOPLSCACHE"]
 RULES = tuple(_RULES.values())
 
-_FIX = "let the jobs of a user share the folder, and separate them by memory cgroups"
+SHARE_CACHES = "let the jobs of a user share the folder, and separate them by memory cgroups"
 _NEW = re.compile(
     r"\bmktemp\b|\buuidgen\b|\$\$|\$\{?RANDOM\b|\$\(date\b"
     r"|\b(?:GITHUB_RUN_(?:ID|NUMBER)|github\.run_(?:id|number)|CI_(?:JOB|PIPELINE)_I?ID"
@@ -52,7 +52,7 @@ def check(statement: Statement, context: Context) -> Iterator[Problem]:
     name = statement.name.text
     rule = _RULES.get(name)
     if rule is not None and _is_new(statement.value.text, context):
-        yield problem(rule, statement.name, f"{name} is new in each job", _FIX)
+        yield problem(rule, statement.name, f"{name} is new in each job", SHARE_CACHES)
 
 
 def _is_new(value: str, context: Context) -> bool:

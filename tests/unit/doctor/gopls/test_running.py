@@ -55,12 +55,6 @@ def test_a_flag_of_which_its_own_help_says_that_it_has_no_effect() -> None:
     assert wrong(started) == []
 
 
-def test_users_with_several_file_caches() -> None:
-    own = {"GOPLSCACHE": "/a", "HOME": "/h"}
-    (one,) = wrong(process(), process(variables=own), process(user=8, variables=own))
-    assert one.seen == "the gopls of user 1000 have 2 file caches: /a, /h/.cache"
-
-
 def test_only_some_of_many_are_shown() -> None:
     found = list(check_gopls([process()] * 20, lambda _pid: frozenset()))
     assert len(found) == 17
