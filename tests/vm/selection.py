@@ -15,7 +15,6 @@ QUICK = (
     "tests/kernel/test_systemd.py",
     "tests/kernel/test_v2_events.py",
     "tests/e2e/test_action.py",
-    "tests/e2e/test_run.py",
     "tests/e2e/test_run_scope.py",
     "tests/e2e/test_watch.py",
     "tests/e2e/test_systemd.py",
