@@ -5,11 +5,12 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ebpftrace.cli.parameters import HISTORY_FILE
+from ebpftrace.cli.tables.as_json import print_json
 from ebpftrace.errors import EbpftraceError, ErrorsFoundError, UsageError, WarningsFoundError
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _check_node(comms: tuple[str, ...], fix: bool, as_json: bool) -> None:
 
     checks = list(check_node(comms, fix=fix))
     if as_json:
-        _print_json({"schema": 1, "checks": [record(check) for check in checks]})
+        print_json({"schema": 1, "checks": [record(check) for check in checks]})
     else:
         utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
         coloured = False if "NO_COLOR" in os.environ else None  # None: on a terminal
@@ -126,20 +127,19 @@ def _print(found: "list[Linted]", as_json: bool) -> None:
     from ebpftrace.doctor.files.output import lines, record
 
     if as_json:
-        _print_json({"schema": 1, "files": [record(each) for each in found]})
+        print_json({"schema": 1, "files": [record(each) for each in found]})
         return
     for each in found:
         for line in lines(each):
             click.echo(line)
 
 
-def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, indent=2 if os.isatty(1) else None))
-
-
 def _write(file: Path, text: str) -> None:
+    from ebpftrace.run.files import open_output
+
     try:
-        file.write_text(text, encoding="utf-8")
+        with os.fdopen(open_output("the SARIF file", file), "w", encoding="utf-8") as out:
+            out.write(text)
     except OSError as error:
         raise EbpftraceError(
             "cannot write the SARIF file",

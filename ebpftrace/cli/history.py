@@ -1,7 +1,5 @@
 """`ebpftrace history`: shows past runs of jobs, and forgets those of one."""
 
-import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import click
 
 from ebpftrace.cli.parameters import HISTORY_FILE
+from ebpftrace.cli.tables.as_json import print_json
 from ebpftrace.errors import GoneError
 from ebpftrace.history.file import shown
 from ebpftrace.history.recurring import RecurringJob
@@ -65,7 +64,7 @@ def show(job: str | None, as_json: bool, last: int, history_file: Path) -> None:
         if job is None:
             entries = store.jobs(last)
             if as_json:
-                _print_json([_job(each.job, [each.newest], each.runs) for each in entries])
+                _print([_job(each.job, [each.newest], each.runs) for each in entries])
                 return
             from ebpftrace.cli.tables.history import print_jobs
 
@@ -73,7 +72,7 @@ def show(job: str | None, as_json: bool, last: int, history_file: Path) -> None:
             return
         found = [(each, store.runs(each.key)) for each in _named(store, job, history_file)]
     if as_json:
-        _print_json([_job(each, runs[:last], len(runs)) for each, runs in found])
+        _print([_job(each, runs[:last], len(runs)) for each, runs in found])
         return
     from ebpftrace.cli.tables.history import print_runs
 
@@ -149,5 +148,5 @@ def _run(run: Run) -> dict[str, Any]:
     }
 
 
-def _print_json(jobs: list[dict[str, Any]]) -> None:
-    click.echo(json.dumps({"schema": 1, "jobs": jobs}, indent=2 if os.isatty(1) else None))
+def _print(jobs: list[dict[str, Any]]) -> None:
+    print_json({"schema": 1, "jobs": jobs})

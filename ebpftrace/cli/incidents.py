@@ -1,16 +1,16 @@
 """`ebpftrace incidents`: past incidents with their saved evidence; exports them."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ebpftrace.act.audit.place import DEFAULT_FILE
+from ebpftrace.cli.tables.as_json import print_json
 from ebpftrace.errors import EbpftraceError, GoneError, NotPermittedError, UsageError
 from ebpftrace.text import clean
 from ebpftrace.trusted import open_trusted
@@ -72,7 +72,7 @@ def list_incidents(last: int, as_json: bool, audit: Path, folders: tuple[Path, .
     with _explained():
         found = at_once(Catalog(audit, lambda: folders).newest(last))
     if as_json:
-        _print_json({"schema": 1, "incidents": found})
+        print_json({"schema": 1, "incidents": found})
         return
     if not found and not any(path.exists() for path in (audit, *folders)):
         raise GoneError(
@@ -97,7 +97,7 @@ def show(incident: str, as_json: bool, audit: Path, folders: tuple[Path, ...]) -
     with _found(incident, audit, folders) as known, _explained():
         details = details_of(*known)
     if as_json:
-        _print_json({"schema": 1, **details})
+        print_json({"schema": 1, **details})
         return
     from ebpftrace.cli.tables.incidents import print_incident
 
@@ -196,7 +196,3 @@ def _explained() -> Iterator[None]:
             why=f"{clean(str(error.filename))}: {error.strerror}",
             fix="name a folder of capture: --folder DIR",
         ) from error
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, indent=2 if os.isatty(1) else None))

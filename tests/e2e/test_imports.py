@@ -70,7 +70,7 @@ LATER = {
 }  # fmt: skip
 """Not until the first figures, in JSON Lines."""
 
-UNTIL_FIGURES, WITHOUT_POLICY = 329, 361
+UNTIL_FIGURES, WITHOUT_POLICY = 331, 363
 
 
 def imported(*arguments: str, program: str = PROGRAM) -> set[str]:

@@ -75,6 +75,7 @@ PARTS = {  # by the test of the module that they are parts of
     "fleet/asker": "fleet/test_top.py",
     "fleet/fleet": "fleet/test_top.py",
     "cli/run": "../e2e/test_run.py",
+    "cli/tables/as_json": "cli/test_incidents.py",
     "host/systemd": "../kernel/actions/test_systemd.py",
     "run/around": "../e2e/test_run.py",
     "run/cgroup": "../e2e/test_run.py",
