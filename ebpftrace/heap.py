@@ -5,9 +5,10 @@ have room for as many processes and cgroups as fit below it. And where the resid
 reaches it all the same, no further process is watched until there is room.
 """
 
+import contextlib
 import ctypes
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ebpftrace.units import KIB, MIB, format_bytes
 
@@ -51,6 +52,18 @@ def collect_from_now_on() -> None:
     gc.freeze()
     gc.enable()
     gc.collect()
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Collect no garbage meanwhile: that may take a millisecond, and a hook waits."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def default_bound(memory_bytes: int | None) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ebpftrace.events import Breached, Event
+from ebpftrace.heap import uncollected
 from ebpftrace.probe import Probe
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 PAUSE_NS = 1_000_000
 """Reading their ring costs some microseconds: once a millisecond that does not matter."""
+
+_AT_ONCE = 4
+"""Slices of breaches that are handled before anything else."""
 
 _REPORTED_AT_ONCE = 64
 """Events: where thousands of processes run already, all at once would fill the output."""
@@ -42,10 +46,20 @@ class BreachPoller:
         """Called between many events, to report what has happened so far."""
 
     def breaches(self) -> None:
-        """Handle new breaches before anything else is read: hooks wait for them."""
-        if self._breaker is not None:
-            for event in self._probe.breaches():
-                self._breaker.handle_breach(event)
+        """Handle new breaches before anything else is read: hooks wait for them.
+
+        So do the hooks of breaches that happen meanwhile: what passed the first mark of its
+        bound soon passes the bound.
+        """
+        if self._breaker is None:
+            return
+        with uncollected():
+            for _ in range(_AT_ONCE):
+                breaches = self._probe.breaches()
+                if not breaches:
+                    return
+                for event in breaches:
+                    self._breaker.handle_breach(event)
 
     def before_event(self) -> None:
         """Call it before each event is handled."""

@@ -131,12 +131,6 @@ class TrustedFolder:
             return os.path.samestat(self.path.stat(), os.fstat(self.fd))
         return False
 
-    def is_here(self, name: str, fd: int) -> bool:
-        """Whether the entry of that name is the open file `fd`."""
-        with contextlib.suppress(FileNotFoundError):
-            return os.path.samestat(self.stat(name), os.fstat(fd))
-        return False
-
     def rename(self, old: str, new: str) -> None:
         """Rename an entry, in the place of one that has the new name. OSError."""
         os.rename(old, new, src_dir_fd=self.fd, dst_dir_fd=self.fd)

@@ -13,6 +13,7 @@ import json
 import os
 import threading
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from ebpftrace.act.audit.place import DEFAULT_FILE
@@ -44,16 +45,16 @@ class AuditLog:
         self, file: Path = DEFAULT_FILE, *, size_bytes: int = SIZE_BYTES, kept: int = KEPT
     ) -> None:
         self._file = file
-        self._size_bytes = size_bytes
-        self._kept = kept
-        self._unwritten = ""
-        self._unsynced = ""
+        self._size_bytes, self._kept = size_bytes, kept
+        self._unwritten = self._unsynced = ""
+        self._awaits_sync = self._wakes_later = False
         self._begun = b""  # lines that are written with the next
         self._lines: deque[bytes] = deque(maxlen=_MAX_UNWRITTEN)
         try:
             self._folder = _open_folder(file)
             try:
                 self._fd = _open(self._folder, file.name)
+                self._status = os.fstat(self._fd)  # which file it is
                 self._torn = _is_torn(self._fd)
             except BaseException:
                 self._folder.close()
@@ -76,12 +77,10 @@ class AuditLog:
                 why=error.strerror or str(error),
                 fix="free space, or write to another file: --audit FILE",
             ) from error
-        self._dirty = threading.Event()
-        self._closing = threading.Event()
+        self._dirty, self._closing = threading.Event(), threading.Event()
         self._end_reader, self._end_writer = os.pipe()  # closed as the thread ends
         self._replaced: deque[int] = deque()  # descriptors that the thread is to close
-        self._syncer = threading.Thread(target=self._sync, name="audit", daemon=True)
-        self._syncer.start()
+        threading.Thread(target=self._sync, name="audit", daemon=True).start()
 
     @property
     def trouble(self) -> str:
@@ -99,25 +98,38 @@ class AuditLog:
             self._begun = b""
             self._flush()
 
+    @contextlib.contextmanager
+    def syncing_after(self) -> Iterator[None]:
+        """Wake the thread that syncs after the block: it would take Python's lock from it."""
+        self._wakes_later = True
+        try:
+            yield
+        finally:
+            self._wakes_later = False
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._awaits_sync and not self._wakes_later:
+            self._awaits_sync = False
+            self._dirty.set()
+
     def _flush(self) -> None:
         try:
             while self._lines:
                 self._append(self._lines[0])
                 self._lines.popleft()
-                if not self._dirty.is_set():  # waking the thread takes time
-                    self._dirty.set()
+                self._awaits_sync = True
+                self._wake()
+            self._unwritten = ""
         except BlockingIOError:
             self._unwritten = "the audit log cannot be written: another ebpftrace writes to it"
         except OSError as error:
             self._unwritten = f"the audit log cannot be written: {error.strerror or error}"
         except UntrustedError as error:
             self._unwritten = f"the audit log cannot be written: {error.why}"
-        else:
-            self._unwritten = ""
 
     def _append(self, line: bytes) -> None:
-        self._follow()
-        size = os.fstat(self._fd).st_size
+        size = self._follow()
         if size + len(line) > self._size_bytes:
             self._rotate()
             size = 0
@@ -168,21 +180,26 @@ class AuditLog:
         self._replace(fd)
         self._torn = False
 
-    def _follow(self) -> None:
-        """Reopen the file if it or its folder was renamed (logrotate) or removed."""
+    def _follow(self) -> int:
+        """Reopen the file if it or its folder was renamed (logrotate) or removed; its size."""
         if not self._folder.is_in_place():
             folder = _open_folder(self._file)
             self._folder.close()
             self._folder = folder
-        if self._folder.is_here(self._file.name, self._fd):
-            return
+        with contextlib.suppress(FileNotFoundError):
+            entry = self._folder.stat(self._file.name)
+            if os.path.samestat(entry, self._status):
+                return entry.st_size
         fd = _open(self._folder, self._file.name)
         self._replace(fd)
         self._torn = _is_torn(fd)
+        return self._status.st_size
 
     def _replace(self, fd: int) -> None:
         """Write to this descriptor from here on; the thread syncs and closes the old one."""
         old, self._fd = self._fd, fd
+        if fd >= 0:
+            self._status = os.fstat(fd)
         self._replaced.append(old)
         self._dirty.set()
 

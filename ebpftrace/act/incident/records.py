@@ -7,6 +7,7 @@ dataclasses, so that renaming an attribute does not change the schema.
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ebpftrace.units import NS_PER_SECOND
@@ -24,7 +25,13 @@ Record = dict[str, Any]  # what json.dumps takes
 def rfc3339(time_ns: int) -> str:
     """Unix time as RFC 3339 in UTC, to the microsecond: `2026-11-23T12:00:07.000000Z`."""
     seconds, rest = divmod(time_ns, NS_PER_SECOND)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1000:06d}Z"
+    return f"{to_the_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def to_the_second(seconds: int) -> str:
+    """The same without its end: `2026-11-23T12:00:07`. Several lines are of one second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def record_head(kind: str, time_ns: int, monotonic_ns: int) -> Record:

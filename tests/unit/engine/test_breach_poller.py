@@ -3,6 +3,7 @@
 Kernel and breaker are fakes here; both are real in tests/e2e/test_breaker.py.
 """
 
+import gc
 import signal
 from collections import deque
 from dataclasses import dataclass, field
@@ -63,6 +64,43 @@ def test_breaches_alone_are_handled_at_any_time() -> None:
         polled.breaches()
     assert fake.handled == [BREACH]
     assert (fake.ring, fake.polls, list(queue)) == ([STOP], 0, [])
+
+
+def test_breach_that_happens_while_another_is_handled_is_next() -> None:
+    class TwoMarks(RingAndBreaker):
+        def handle_breach(self, event: Breached) -> None:
+            super().handle_breach(event)
+            if len(self.handled) == 1:
+                self.ring.append(later)
+
+    later = BREACH._replace(held_bytes=BREACH.held_bytes * 2)
+    fake, queue = TwoMarks([BREACH]), deque[Event]()
+    poller(fake, queue).breaches()
+    assert fake.handled == [BREACH, later]
+
+
+def test_breaches_without_end_do_not_keep_all_else_waiting() -> None:
+    class Endless(RingAndBreaker):
+        def handle_breach(self, event: Breached) -> None:
+            super().handle_breach(event)
+            self.ring.append(event)
+
+    fake, queue = Endless([BREACH]), deque[Event]()
+    poller(fake, queue).breaches()
+    assert len(fake.handled) == 4
+
+
+def test_no_garbage_is_collected_while_a_hook_waits() -> None:
+    class Watched(RingAndBreaker):
+        def handle_breach(self, event: Breached) -> None:
+            super().handle_breach(event)
+            collecting.append(gc.isenabled())
+
+    collecting: list[bool] = []
+    assert gc.isenabled()
+    poller(Watched([BREACH]), deque[Event]()).breaches()
+    assert collecting == [False]
+    assert gc.isenabled()
 
 
 def test_ring_is_read_once_a_millisecond() -> None:

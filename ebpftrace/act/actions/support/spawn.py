@@ -23,7 +23,10 @@ from ebpftrace.descriptors import restore_limit
 _LEAD_SECONDS = 0.0003
 """From its executing the program to the program's first instruction, with some to spare."""
 
-_RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)  # which Python ignores
+_RESTORED = signal.valid_signals()
+"""Python ignores two of them. For each that is not named, the C library asks the kernel first
+what is done about it, which takes as long again."""
+
 _CLOSE_RANGE = 436  # close_range(2), on every architecture but alpha
 _CLOEXEC = 4  # CLOSE_RANGE_CLOEXEC, include/uapi/linux/close_range.h
 _MAX_FD = (1 << 32) - 1

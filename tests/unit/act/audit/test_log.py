@@ -12,6 +12,7 @@ import pytest
 from ebpftrace.act.audit.log import AuditLog
 from ebpftrace.act.audit.reader import AuditReader
 from ebpftrace.errors import EbpftraceError
+from tests.support.process_state import until
 
 
 def numbers(file: Path, kept: int = 3) -> list[int]:
@@ -54,6 +55,36 @@ def test_a_line_is_written_with_the_next(tmp_path: Path) -> None:
     log.write({"n": 3}, with_next=True)
     log.close()
     assert numbers(file) == [1, 2, 3]
+
+
+def test_line_is_written_at_once_and_synced_after_the_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, synced = tmp_path / "audit.jsonl", list[int]()
+    monkeypatch.setattr(os, "fdatasync", lambda _fd: synced.append(len(numbers(file))))
+    log = AuditLog(file)
+    with log.syncing_after():
+        log.write({"n": 1})
+        assert numbers(file) == [1]
+        log.write({"n": 2})
+        assert not log._dirty.is_set()  # the thread sleeps
+    until(lambda: bool(synced))
+    assert synced[0] == 2
+    log.write({"n": 3})
+    until(lambda: synced[-1] == 3)
+    log.close()
+
+
+def test_block_in_which_nothing_is_written_wakes_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = list[int]()
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    log = AuditLog(tmp_path / "audit.jsonl")
+    with log.syncing_after():
+        pass
+    assert not log._dirty.is_set()
+    log.close()
 
 
 WRITER = """
