@@ -21,7 +21,7 @@ from typing import NamedTuple
 from ebpftrace.counters import CgroupContents
 from ebpftrace.descriptors import is_exhausted
 from ebpftrace.host.bounded import bounded
-from ebpftrace.host.reading.proc_file import listed_pids, read_start
+from ebpftrace.host.reading.proc_file import Read, listed_pids, read_start
 from ebpftrace.units import KIB, MIB, NS_PER_SECOND
 
 LEAST_BYTES = 16 * MIB
@@ -51,7 +51,12 @@ _READ = re.compile(  # a number of the kernel's has 20 digits at most
 )
 
 
-def read_contents(folder: Path) -> CgroupContents | None:
+def stat_file(folder: Path) -> str:
+    """The memory.stat of a cgroup."""
+    return f"{folder}/memory.stat"
+
+
+def read_contents(folder: Path, read: Read = read_start) -> CgroupContents | None:
     """The contents of the cgroup and those below, or None if there is no such file.
 
     On v1 the `total_` lines count the cgroups below as well, as v2's lines always do.
@@ -59,7 +64,7 @@ def read_contents(folder: Path) -> CgroupContents | None:
     `lazy_bytes` is the most that may have been freed lazily.
     """
     try:
-        raw = read_start(f"{folder}/memory.stat", _STAT_LIMIT)
+        raw = read(stat_file(folder), _STAT_LIMIT)
     except OSError as error:
         is_exhausted(error)
         return None

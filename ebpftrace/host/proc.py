@@ -22,6 +22,7 @@ from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.environ import Environ
 from ebpftrace.host.reading.arguments import READ_BYTES, arguments
 from ebpftrace.host.reading.proc_file import (
+    Read,
     matching_lines,
     not_permitted,
     proc_chunks,
@@ -105,8 +106,13 @@ def is_dying(pid: int, proc: Path = PROC) -> bool:
     return flags.isdigit() and len(flags) <= _DIGITS and bool(int(flags) & _PF_EXITING)
 
 
-def read_comm(pid: int, proc: Path = PROC) -> str | None:
-    raw = read_proc_file(proc, pid, "comm")
+def comm_file(pid: int, proc: Path = PROC) -> str:
+    """The file that `read_comm` reads."""
+    return f"{proc}/{pid}/comm"
+
+
+def read_comm(pid: int, proc: Path = PROC, read: Read = read_start) -> str | None:
+    raw = read_proc_file(proc, pid, "comm", read=read)
     return None if raw is None else clean(raw.removesuffix(b"\n"))
 
 

@@ -13,9 +13,9 @@ def fake_action(name: str, options: type = NoOptions, **changes: Any) -> Action[
     """An action that is done at once; `changes` are other values of its fields."""
     fields: dict[str, Any] = {
         "name": name, "options": options, "doc": name, "timeout_ns": 10 * NS_PER_SECOND,
-        "start": _done, "concurrent": False, "after_outcome": False, "informational": False,
-        "temporary": False, "spends_budget": False, "saves_evidence": False,
-        "awaits_evidence": False,
+        "start": _done, "prepare": None, "concurrent": False, "after_outcome": False,
+        "informational": False, "temporary": False, "spends_budget": False,
+        "saves_evidence": False, "awaits_evidence": False,
     }  # fmt: skip
     return Action(**(fields | changes))
 

@@ -41,6 +41,7 @@ class BreakerRig:
     )
     started: list[Incident] = field(default_factory=list)
     options: list[Any] = field(default_factory=list)
+    prepared: int = 0
 
     def __post_init__(self) -> None:
         self.log = AuditLog(self.audit)
@@ -49,7 +50,9 @@ class BreakerRig:
             self.log,
             folder=lambda _path: None,
             past=self.past,
-            actions={"signal": replace(ACTIONS["signal"], start=self.start)},
+            actions={
+                "signal": replace(ACTIONS["signal"], start=self.start, prepare=self.prepare)
+            },
             moment=lambda: Moment(self.now_ns, self.now_ns, "boot"),
             clock=lambda: self.now_ns,
         )
@@ -62,6 +65,9 @@ class BreakerRig:
         self.started.append(incident)
         self.options.append(options)
         return self.action
+
+    def prepare(self) -> None:
+        self.prepared += 1
 
     def process(self, mib: int, **changes: Any) -> ProcessSnapshot:
         held = watches.counters(mib * MIB)

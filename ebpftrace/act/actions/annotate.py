@@ -73,6 +73,7 @@ ACTION = Action(
     doc="write the reason and where the evidence is onto the pod",
     timeout_ns=30 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=True,
     after_outcome=False,
     informational=True,

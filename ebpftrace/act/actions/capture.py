@@ -179,6 +179,7 @@ ACTION = Action(
     doc="save the evidence: smaps, cgroup files, children, the last minutes",
     timeout_ns=5 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=False,
     after_outcome=False,
     informational=True,

@@ -109,6 +109,7 @@ ACTION = Action(
     doc="empty the folders that the job's caches and TMPDIR are in",
     timeout_ns=30 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=False,
     after_outcome=True,
     informational=False,

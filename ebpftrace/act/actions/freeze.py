@@ -237,6 +237,7 @@ ACTION = Action(
     doc="freeze the job's cgroup, or stop the process, until the incident ends",
     timeout_ns=5 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=False,
     after_outcome=False,
     informational=False,

@@ -135,6 +135,7 @@ ACTION = Action(
     doc="report it: a line, JSON in a file, or a webhook",
     timeout_ns=30 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=True,
     after_outcome=False,
     informational=True,

@@ -112,6 +112,7 @@ ACTION = Action(
     doc="have Kubernetes evict or delete the pod, and wait until the process has ended",
     timeout_ns=60 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=False,
     after_outcome=False,
     informational=False,

@@ -78,6 +78,7 @@ ACTION = Action(
     doc="have the kernel drop page cache of the job's cgroup",
     timeout_ns=10 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=False,
     after_outcome=False,
     informational=False,

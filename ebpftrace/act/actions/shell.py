@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ebpftrace.act.actions.support.action import Action
-from ebpftrace.act.actions.support.program import start_program
+from ebpftrace.act.actions.support.program import prepare_program, start_program
 from ebpftrace.act.actions.support.running import Running
 from ebpftrace.act.incident.incident import Incident
 from ebpftrace.units import KIB, NS_PER_SECOND
@@ -33,6 +33,7 @@ ACTION = Action(
     doc="run a line in a shell, with the facts as EBPFTRACE_* variables and JSON on stdin",
     timeout_ns=30 * NS_PER_SECOND,
     start=start,
+    prepare=prepare_program,
     concurrent=False,
     after_outcome=False,
     informational=False,

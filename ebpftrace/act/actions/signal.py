@@ -1,11 +1,10 @@
 """signal: end the process through a pidfd, checking it again before each signal.
 
-The signals are sent in order, a grace period apart, until the process has ended; those of
-a group are each signalled. A grace is cut short where the limit would be reached first.
-Descendants of the go command (`go list` and its compilers, which outlive their gopls by
-seconds) are ended with it. So is every process that shares its memory, by the same signals,
-and a debugger that keeps it from ending. What keeps its memory then, such as a child that was
-forked after the first signal, is killed.
+The signals are sent in order, a grace period apart, until the process has ended; those of a
+group are each signalled. A grace is cut short where the limit would be reached first.
+Descendants of the go command, which outlive their gopls by seconds, are ended with it. So is
+every process that shares its memory, by the same signals, and a debugger that keeps it from
+ending. What keeps its memory then, such as a later child, is killed.
 """
 
 import signal
@@ -240,6 +239,7 @@ ACTION = Action(
     doc="end the process: TERM, then KILL by default",
     timeout_ns=20 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=False,
     after_outcome=False,
     informational=False,

@@ -98,6 +98,7 @@ ACTION = Action(
     doc="restart the service that owns the process, and confirm its state",
     timeout_ns=60 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=False,
     after_outcome=False,
     informational=False,

@@ -41,6 +41,7 @@ ACTION = Action(
     doc="resume a frozen job before the incident ends",
     timeout_ns=10 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=False,
     after_outcome=False,
     informational=False,

@@ -70,6 +70,7 @@ ACTION = Action(
     doc="slow the job down with memory.high (cgroup v2) until the incident ends",
     timeout_ns=10 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=False,
     after_outcome=False,
     informational=False,

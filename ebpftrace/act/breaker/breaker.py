@@ -26,7 +26,7 @@ from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.process.ready import ReadyTargets
 from ebpftrace.act.trigger.marked_bound import Mark
 from ebpftrace.act.trigger.marks import HALVED, Marks
-from ebpftrace.act.trigger.refresh import contents_now
+from ebpftrace.act.trigger.refresh import contents_now, files_of
 from ebpftrace.act.trigger.trigger import Firing, Trigger, reload_triggers
 from ebpftrace.events import Breached, GroupReading, ProcessKey
 from ebpftrace.jobs.identity import JobIdentity
@@ -57,6 +57,7 @@ class Breaker:
         self._folder = folder
         self._moment = moment
         self._clock = clock
+        self._actions = actions
         self._spending, in_vain = Spending(), InVain()
         self._incidents = RunningIncidents(
             actions, self._spending, in_vain=in_vain, record=self._record,
@@ -96,6 +97,8 @@ class Breaker:
         A condition that did not change keeps its history.
         """
         self._policies = tuple(policies)
+        used = {step.action for policy in policies for step in policy.ladder}
+        self._ready.prepares = [it for name in used if (it := self._actions[name].prepare)]
         self._triggers = reload_triggers(self._triggers, policies)
 
     def handle_snapshot(
@@ -123,20 +126,14 @@ class Breaker:
         if self._snapshot is None:
             return ()
         events: list[BreakerEvent] = []
-        contents = contents_now(event.cgroup_id, self._snapshot, self._folder)
+        files = files_of(event.cgroup_id, self._snapshot, self._folder)
+        contents = contents_now(files, self._ready.files.read)
         firings = self._marks.firings(event, self._snapshot, reading, contents)
         for firing in firings:
             events += self._handle_firing(firing, self._snapshot)
         if not firings:
-            self._prepare(event, self._snapshot)
+            self._ready.half_way(event, self._snapshot, files)
         return tuple(events)
-
-    def _prepare(self, event: Breached, snapshot: Snapshot) -> None:
-        """A process is on its way to a bound: look at it, as an incident would."""
-        jobs = (job for job in snapshot.jobs if job.identity.cgroup_id == event.cgroup_id)
-        for job in jobs:
-            if any(process.key == event.key for process in job.processes):
-                self._ready.prepare(event.key, job.identity.given_path)
 
     def marks_after(self, event: Breached) -> tuple[Mark, ...]:
         """The marks for the kernel side to watch after a breach, until the next snapshot."""
@@ -237,9 +234,10 @@ class Breaker:
             stop = at_stop(policy, share_in(snapshot, incident.job))
             again = stop is not policy
             policy = with_end(stop)
-        return self._incidents.start(
-            incident, policy, announce=firing.has_own_bounds, cools_down=not again
-        )
+        with self._audit.syncing_after():
+            return self._incidents.start(
+                incident, policy, announce=firing.has_own_bounds, cools_down=not again
+            )
 
     def _suppress(self, firing: Firing, reason: str) -> list[BreakerEvent]:
         suppressed = self._suppressions.add(firing, reason=reason)

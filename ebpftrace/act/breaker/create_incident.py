@@ -8,18 +8,22 @@ from pathlib import Path
 from ebpftrace.act.actions import ACTIONS
 from ebpftrace.act.breaker.targets import TargetSelection
 from ebpftrace.act.incident.incident import Incident
+from ebpftrace.act.incident.records import to_the_second
 from ebpftrace.act.policy.policy import Policy
 from ebpftrace.act.process.cache_dirs import NO_CACHE_DIRS, cache_dirs_of
-from ebpftrace.act.process.identity import RefusedError, Target, identify, is_within
+from ebpftrace.act.process.identity import RefusedError, Target, is_within
 from ebpftrace.act.process.ready import ReadyTargets
 from ebpftrace.act.trigger.trigger import UsageSinceSnapshot
 from ebpftrace.errors import GoneError
-from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
+from ebpftrace.host.reading.proc_file import Read, read_start
 from ebpftrace.jobs.identity import JobIdentity
 from ebpftrace.judge.finding import Finding
 from ebpftrace.ledger import ProcessSnapshot
-from ebpftrace.units import MIB
+from ebpftrace.units import MIB, NS_PER_SECOND
+
+_NONE_READY = ReadyTargets()
+_WITHOUT_SIGNS = str.maketrans("", "", "-:")
 
 
 def create_incident(
@@ -42,15 +46,15 @@ def create_incident(
     gained = since_snapshot.gained_by(process.key) if since_snapshot else 0
     # Only of the process of a breach does the kernel say that it is still in its cgroup.
     breached = since_snapshot is not None and since_snapshot.process == process.key
-    known = ready.identify if ready is not None and breached else identify
+    known = ready if ready is not None and breached else _NONE_READY
     target = _identified(process, job.identity, folder_of, gained, known)
     cleans = any(ACTIONS[step.action].after_outcome for step in policy.ladder)
     unix_ns = time.time_ns()
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(unix_ns // 1_000_000_000))
+    stamp = to_the_second(unix_ns // NS_PER_SECOND).translate(_WITHOUT_SIGNS)
     job_held = since_snapshot.job_held_bytes if since_snapshot else job.held_bytes
     held = process.own.held_bytes + gained
     return Incident(
-        id=f"{stamp}-{process.pid}-{os.urandom(3).hex()}",
+        id=f"{stamp}Z-{process.pid}-{os.urandom(3).hex()}",
         policy=policy.name,
         finding=finding,
         job=job.identity,
@@ -76,7 +80,7 @@ def _identified(
     job: JobIdentity,
     folder_of: Callable[[str], Path | None],
     gained_bytes: int = 0,
-    identify: Callable[[ProcessKey, str], Target] = identify,
+    ready: ReadyTargets = _NONE_READY,
 ) -> Target:
     """The process as it is now.
 
@@ -85,7 +89,7 @@ def _identified(
     the name is read last; a process that still holds its memory has only renamed itself.
     Another namespace may show a cgroup under another path, so its inode is compared as well.
     """
-    target = identify(process.key, job.given_path)
+    target = ready.identify(process.key, job.given_path)
     if target.cgroup != job.cgroup and not is_within(target.cgroup, job.given_path):
         folder = folder_of(target.cgroup)
         try:
@@ -94,14 +98,14 @@ def _identified(
             inode = job.cgroup_id  # not visible: assume the same
         if inode != job.cgroup_id:
             raise RefusedError(f"{process.pid} moved to the cgroup {target.cgroup}")
-    if has_new_name(process) and not _holds_half(process, gained_bytes):
+    if has_new_name(process, ready.files.read) and not _holds_half(process, gained_bytes):
         raise RefusedError(f"{process.pid} was {process.comm} and has another name now")
     return target
 
 
-def has_new_name(process: ProcessSnapshot) -> bool:
+def has_new_name(process: ProcessSnapshot, read: Read = read_start) -> bool:
     """Whether a process has called exec since the snapshot, by its name, or renamed itself."""
-    name = proc.read_comm(process.pid)
+    name = proc.read_comm(process.pid, read=read)
     return name is not None and name != process.comm
 
 

@@ -67,6 +67,7 @@ def actions_with(
         doc="resume the process that a fuse stopped",
         timeout_ns=_TIMEOUT_NS,
         start=start,
+        prepare=None,
         concurrent=False,
         after_outcome=False,
         informational=True,

@@ -157,6 +157,11 @@ def _without_facts(base: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in base.items() if not name.startswith(_PREFIX)}
 
 
+def prepare_environment() -> None:
+    """Read this program's own environment, if that was not done."""
+    _own_environment()
+
+
 @cache
 def _own_environment() -> dict[str, str]:
     """Each variable is decoded anew by os.environ, and a hook waits for it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from ebpftrace.counters import CgroupContents, ProcessCounters, Usage
 from ebpftrace.events import GroupReading
 from ebpftrace.host.memstat import confirmed_now, read_contents
+from ebpftrace.host.reading.proc_file import Read, read_start
 from ebpftrace.judge.sample import Sample
 from ebpftrace.ledger import JobSnapshot, ProcessSnapshot, Snapshot
 from ebpftrace.limits import with_contents_of
@@ -66,18 +67,22 @@ def _still_shared(before: ProcessCounters, now: ProcessCounters) -> ProcessCount
     return now._replace(inherited=before.inherited)
 
 
-def contents_now(
+def contents_now(files: Path | None, read: Read = read_start) -> CgroupContents | None:
+    """The current memory.stat of the cgroup of this folder; None if it is not visible."""
+    contents = None if files is None else read_contents(files, read)
+    return confirmed_now(contents, files) if contents and files else None
+
+
+def files_of(
     cgroup_id: int, snapshot: Snapshot, folder: Callable[[str], Path | None]
-) -> CgroupContents | None:
-    """The current memory.stat of a cgroup; None for the root, or if it is not visible.
+) -> Path | None:
+    """The folder of a cgroup; None for the root, which has no memory.stat of its own.
 
     `folder(cgroup path)` is the folder of a cgroup.
     """
     identities = (job.identity for job in snapshot.jobs)
     path = next((it.cgroup for it in identities if it.cgroup_id == cgroup_id), "/")
-    files = None if path == "/" else folder(path)
-    contents = None if files is None else read_contents(files)
-    return confirmed_now(contents, files) if contents and files else None
+    return None if path == "/" else folder(path)
 
 
 def correct_stat_lag(fresh: Sample, last: Sample, gained_bytes: int) -> Sample:

@@ -5,7 +5,7 @@ A job can make most of them as long as it likes, so each reader has a bound.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ebpftrace.descriptors import refill_spares, with_spares
@@ -16,12 +16,17 @@ _CHUNK = 64 * KIB
 _LINE = 256
 _PID_DIGITS = 10
 
+Read = Callable[[str, int], bytes]
+"""Reads the first bytes of a file, as `read_start` does."""
 
-def read_proc_file(proc: Path, pid: int, name: str, limit: int = _CHUNK) -> bytes | None:
+
+def read_proc_file(
+    proc: Path, pid: int, name: str, limit: int = _CHUNK, read: Read | None = None
+) -> bytes | None:
     """Its first `limit` bytes; None if the process has ended. NotPermittedError."""
     path = f"{proc}/{pid}/{name}"
     try:
-        return read_start(path, limit)
+        return (read or read_start)(path, limit)
     except (FileNotFoundError, ProcessLookupError):
         return None
     except PermissionError as error:
@@ -41,6 +46,14 @@ def read_start(path: str, limit: int) -> bytes:
         return raw
     finally:
         _close(fd)
+
+
+def read_open(fd: int, limit: int) -> bytes:
+    """The same of an open file, wherever it was read to. OSError."""
+    raw = b""
+    while len(raw) < limit and (chunk := os.pread(fd, min(_CHUNK, limit - len(raw)), len(raw))):
+        raw += chunk
+    return raw
 
 
 def _open(path: str) -> int:

@@ -48,6 +48,8 @@ class Action(Generic[OptionsT]):
     doc: str  # one line, for editors
     timeout_ns: int  # unless a step sets its own
     start: Callable[[Incident, OptionsT], Running]
+    prepare: Callable[[], None] | None
+    """Makes what its next start needs, where there is time for that: half way to a bound."""
     concurrent: bool
     """The next step does not wait for it, and it runs even after an earlier step helped."""
     after_outcome: bool

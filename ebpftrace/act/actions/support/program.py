@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from ebpftrace.act.actions.support.running import Ended, Running, finished
 from ebpftrace.act.actions.support.spawn import Child, spawn
-from ebpftrace.act.incident.incident import Incident, environment, facts, facts_json
+from ebpftrace.act.incident.incident import (
+    Incident,
+    environment,
+    facts,
+    facts_json,
+    prepare_environment,
+)
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.survival import ordinary_score
 from ebpftrace.act.process.undo import Undo
@@ -36,26 +42,29 @@ def start_program(
 
     It leads a session of its own. A program that cannot be started is a failed action.
     """
+    known, streams = facts(incident), _take_streams()
     with contextlib.ExitStack() as passed, contextlib.ExitStack() as kept:
-        # A file, not a pipe: a hook that never reads it blocks nothing.
-        known = facts(incident)
-        stdin = os.memfd_create("ebpftrace-facts", os.MFD_CLOEXEC)
-        passed.callback(os.close, stdin)
-        os.pwrite(stdin, facts_json(known), 0)  # which leaves it to be read from its start
-        ours, theirs = os.pipe2(os.O_CLOEXEC)
-        passed.callback(os.close, theirs)
-        kept.callback(os.close, ours)
-        os.set_blocking(ours, False)
+        passed.callback(streams.close_passed)
+        kept.callback(os.close, streams.pipe)
+        # The position of the file stays: it is read from its start.
+        os.pwrite(streams.stdin, facts_json(known), 0)
+        environ = environment(known, added)
         try:
             with ordinary_score():
-                process = spawn(argv, environment(known, added), stdin=stdin, output=theirs)
+                process = spawn(argv, environ, stdin=streams.stdin, output=streams.output)
         except OSError as error:
             return finished(StepStatus.FAILED, f"{clean(argv[0])}: {error.strerror or error}")
         kept.callback(_reap, process)
         kept.callback(_kill, process)  # without a descriptor it could not be polled
         process_fd = pidfd.open_by_pid(process.pid)
         kept.pop_all()
-    return RunningProgram(process, process_fd, ours, output_bytes)
+    return RunningProgram(process, process_fd, streams.pipe, output_bytes)
+
+
+def prepare_program() -> None:
+    """Make what the next program needs to start, as far as that is known by now."""
+    _prepare_streams()
+    prepare_environment()
 
 
 @dataclass(slots=True)
@@ -171,3 +180,44 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Streams:
+    """Descriptors: a program reads `stdin` and writes to `output`; what it wrote is read from
+    `pipe`, which never waits."""
+
+    stdin: int  # a file, not a pipe: a hook that never reads it blocks nothing
+    output: int
+    pipe: int
+
+    @classmethod
+    def made(cls) -> "_Streams":
+        """OSError where no descriptor is left."""
+        with contextlib.ExitStack() as opened:
+            stdin = os.memfd_create("ebpftrace-facts", os.MFD_CLOEXEC)
+            opened.callback(os.close, stdin)
+            pipe, output = os.pipe2(os.O_CLOEXEC)
+            opened.pop_all()
+        os.set_blocking(pipe, False)
+        return cls(stdin, output, pipe)
+
+    def close_passed(self) -> None:
+        """Close those that the program has."""
+        os.close(self.stdin)
+        os.close(self.output)
+
+
+_prepared: list[_Streams] = []  # one at most
+
+
+def _prepare_streams() -> None:
+    """Make those of the next program, if that is possible and was not done."""
+    if not _prepared:
+        with contextlib.suppress(OSError):
+            _prepared.append(_Streams.made())
+
+
+def _take_streams() -> _Streams:
+    """Those that were prepared, or new ones, to be closed by the caller. OSError."""
+    return _prepared.pop() if _prepared else _Streams.made()

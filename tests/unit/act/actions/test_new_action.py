@@ -50,6 +50,7 @@ ACTION = Action(
     doc="take no more jobs",
     timeout_ns=7 * NS_PER_SECOND,
     start=start,
+    prepare=None,
     concurrent=False,
     after_outcome=False,
     informational=False,

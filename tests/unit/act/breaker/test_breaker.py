@@ -151,6 +151,17 @@ def test_process_is_identified_half_way_and_not_again_at_its_breach(
     assert rig.started[0].target.key == process.key
 
 
+def test_what_a_step_needs_is_made_half_way_and_not_at_the_breach(rig: BreakerRig) -> None:
+    process = rig.process(200)
+    rig.see(0, process)
+    rig.breaker.marks()
+    rig.now_ns = S
+    rig.breaker.handle_breach(*breach_at(rig, process, 250))
+    assert (rig.prepared, rig.started) == (1, [])
+    rig.breaker.handle_breach(*breach_at(rig, process, 300))
+    assert rig.prepared == len(rig.started) == 1
+
+
 def test_process_that_is_identified_is_forgotten_at_the_next_snapshot(
     rig: BreakerRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

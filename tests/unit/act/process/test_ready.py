@@ -47,9 +47,11 @@ def test_process_that_cannot_be_identified_is_not_prepared() -> None:
 
 def test_no_descriptor_is_left(tmp_path: Path) -> None:
     ready, before = ReadyTargets(), open_descriptors()
+    stat = tmp_path / "memory.stat"
+    stat.touch()
     with sleeping(tmp_path) as pid:
         for _ in range(2):
-            ready.prepare(key_of(pid), "")
-        assert open_descriptors() == before + 1
+            ready.prepare(key_of(pid), "", str(stat))
+        assert open_descriptors() == before + 3  # its pidfd, and two files
         ready.clear()
         assert open_descriptors() == before

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.trigger.refresh import contents_now, correct_stat_lag, refresh_job
+from ebpftrace.act.trigger.refresh import (
+    contents_now,
+    correct_stat_lag,
+    files_of,
+    refresh_job,
+)
 from ebpftrace.counters import CgroupContents, ProcessCounters, Usage
 from ebpftrace.events import GroupReading
 from ebpftrace.judge.sample import of_job
@@ -104,19 +109,19 @@ def test_memory_stat_is_read_from_the_folder_of_the_cgroup(tmp_path: Path) -> No
         asked.append(path)
         return tmp_path
 
-    contents = contents_now(cgroup_id, taken, folder)
+    contents = contents_now(files_of(cgroup_id, taken, folder))
     assert contents is not None
     assert contents.anon_bytes == 30 * MIB
     assert asked == [taken.jobs[0].identity.cgroup]
-    assert contents_now(cgroup_id, taken, lambda _path: None) is None
-    assert contents_now(cgroup_id + 1, taken, folder) is None
+    assert contents_now(files_of(cgroup_id, taken, lambda _path: None)) is None
+    assert files_of(cgroup_id + 1, taken, folder) is None
 
 
 def test_the_root_has_no_memory_stat_of_its_own(tmp_path: Path) -> None:
     job = watches.job(processes=(watches.process(),))
     root = replace(job, identity=job.identity._replace(cgroup="/"))
     taken = watches.snapshot(root)
-    assert contents_now(root.identity.cgroup_id, taken, lambda _path: tmp_path) is None
+    assert files_of(root.identity.cgroup_id, taken, lambda _path: tmp_path) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.act.actions.support.program import RunningProgram, start_program
+from ebpftrace.act.actions.support.program import (
+    RunningProgram,
+    prepare_program,
+    start_program,
+)
 from ebpftrace.act.actions.support.running import Ended
 from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.units import KIB, NS_PER_SECOND
@@ -32,6 +36,27 @@ def test_facts_are_on_stdin_and_in_the_environment() -> None:
     assert variables == b"1 4711"
     assert (ended.status, ended.detail) == (StepStatus.DONE, "exit code 0: 1 4711")
     assert running.stop() == ""
+
+
+def test_program_gets_what_was_prepared_and_the_next_gets_its_own() -> None:
+    prepare_program()
+    before = lowest_free()
+    prepare_program()  # nothing is made twice
+    assert lowest_free() == before
+    first, second = started("cat; echo first"), started("cat; echo second")
+    assert first.pipe < before  # it was open already
+    assert first.pipe != second.pipe
+    for running, word in ((first, b"first"), (second, b"second")):
+        facts, said = drive(running).output.splitlines()
+        assert (json.loads(facts)["pid"], said) == (4711, word)
+        running.stop()
+
+
+def lowest_free() -> int:
+    """The number that the next descriptor gets."""
+    fd = os.dup(0)
+    os.close(fd)
+    return fd
 
 
 @pytest.mark.parametrize(
