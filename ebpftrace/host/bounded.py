@@ -4,6 +4,9 @@ Reading /proc/PID/cmdline or environ takes the process's mmap lock (access_remot
 kernel's mm/memory.c). A process that waits for memory may hold it for seconds: on a node
 that is short of memory, which is when a watch must not block. A file that a job names may be
 on a file system whose server never answers (NFS, FUSE).
+
+A read that is stuck takes a thread or a process until it returns, so there can be few. If one
+user could have all of them, nothing would be read of the processes of others.
 """
 
 import queue
@@ -12,16 +15,52 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ebpftrace.host.reading.owners import owner_of
-from ebpftrace.host.reading.stuck import StuckReads
-from ebpftrace.host.reading.threads import THREADS
+from ebpftrace.host.reading.owners import is_full, owner_of
 
 PATIENCE_SECONDS = 0.004
 FILE_LOOKS = 5
 """A disk may take some milliseconds: so many looks must find a read of it stuck."""
 _MOST_WAITS = 100
+MOST_STUCK = 8
+MOST_OF_OWNER = 2
 
 Result = TypeVar("Result")
+Read = TypeVar("Read")
+
+
+class StuckReads(Generic[Read]):
+    """`has_ended` tells whether a read has returned."""
+
+    def __init__(
+        self,
+        has_ended: Callable[[Read], bool],
+        owner: Callable[[int], Hashable] = owner_of,
+    ) -> None:
+        self._has_ended = has_ended
+        self._owner = owner
+        self._reads: list[tuple[Hashable, Hashable, Read]] = []
+
+    def refuses(self, about: Hashable, pid: int) -> bool:
+        """Whether no further read of this process may be tried.
+
+        `about` is the process or the file system: one stuck read of it is enough.
+        """
+        self._reads = [entry for entry in self._reads if not self._has_ended(entry[2])]
+        if not self._reads:
+            return False
+        if len(self._reads) >= MOST_STUCK or any(entry[0] == about for entry in self._reads):
+            return True
+        owners = (entry[1] for entry in self._reads)
+        return is_full(self._owner(pid), owners, MOST_OF_OWNER)
+
+    def add(self, about: Hashable, pid: int, read: Read) -> None:
+        """A read of this process is stuck."""
+        self._reads.append((about, self._owner(pid), read))
+
+    @property
+    def reads(self) -> list[Read]:
+        """Those that were stuck when `refuses` was last called, and since."""
+        return [read for _about, _owner, read in self._reads]
 
 
 class _Call(Generic[Result]):
@@ -159,7 +198,18 @@ def bounded_file(pid: int, function: Callable[[], Result]) -> Result | None:
     return _FILE_READER.call(pid, function)
 
 
+class Refusals:
+    """How many threads were not started, or not in time, since others hang: see threads.py."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+REFUSALS = Refusals()
+"""Those of the program."""
+
+
 def timeouts() -> int:
     """How many calls of both were given up on since the program began, and how many threads
     were not started since others hang."""
-    return _READER.timeouts + _FILE_READER.timeouts + THREADS.refused
+    return _READER.timeouts + _FILE_READER.timeouts + REFUSALS.count

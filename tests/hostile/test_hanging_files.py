@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ebpftrace.host.reading.stuck import MOST_STUCK
+from ebpftrace.host.bounded import MOST_STUCK
 from tests.support.acting import SECONDS
 from tests.support.delegation import UNPRIVILEGED
 from tests.support.hanging_files import HangingFiles, hanging_files

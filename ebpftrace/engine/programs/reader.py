@@ -20,8 +20,8 @@ import ebpftrace
 from ebpftrace.engine.programs.time_shares import TimeShares
 from ebpftrace.golang.serve import MESSAGE_BYTES
 from ebpftrace.host import bounded
+from ebpftrace.host.bounded import StuckReads
 from ebpftrace.host.reading.owners import owner_of
-from ebpftrace.host.reading.stuck import StuckReads
 
 if TYPE_CHECKING:
     from ebpftrace.golang.buildinfo import GoProgram

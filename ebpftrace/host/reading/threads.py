@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from threading import Thread
 from typing import NamedTuple
 
+from ebpftrace.host.bounded import REFUSALS, Refusals
 from ebpftrace.host.reading.owners import is_full
 
 MOST_AT_ONCE = 4
@@ -27,14 +28,14 @@ class Threads:
     """Starts threads by the kind of their work and its owner, and knows which hang.
 
     Those that run count as well as those that were left behind: all may turn out to hang. Used
-    by one thread. `refused` counts what was not started, or not in time.
+    by one thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, refusals: Refusals) -> None:
+        self._refusals = refusals
         self._waiting: list[_Work] = []
         self._running: list[_Work] = []
         self._left: list[_Work] = []
-        self.refused = 0
 
     def start(self, kind: str, owner: Hashable, thread: Thread) -> str:
         """Start a thread, now or once there is room; else the reason why not. RuntimeError.
@@ -42,7 +43,7 @@ class Threads:
         Call `end` or `leave` for each that was not refused.
         """
         if reason := self._refusal(kind, owner):
-            self.refused += 1
+            self._refusals.count += 1
             return reason
         work = _Work(kind, owner, thread)
         if self._has_room(work):
@@ -62,7 +63,7 @@ class Threads:
         found = next((work for work in self._waiting if work.thread is thread), None)
         if found is not None:
             self._waiting.remove(found)
-            self.refused += 1
+            self._refusals.count += 1
             return f"not started: {MOST_AT_ONCE} others about processes of its user run or hang"
         self._left += [work for work in self._running if work.thread is thread]
         self.end(thread)
@@ -95,5 +96,5 @@ class Threads:
         return ""
 
 
-THREADS = Threads()
+THREADS = Threads(REFUSALS)
 """Those of the program."""

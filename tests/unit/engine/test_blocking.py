@@ -29,9 +29,8 @@ from ebpftrace.act.policy.reader import default_step
 from ebpftrace.engine.waiting.waiter import Waiter
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import bounded, children, proc
-from ebpftrace.host.bounded import BoundedReader
+from ebpftrace.host.bounded import MOST_OF_OWNER, BoundedReader
 from ebpftrace.host.reading import proc_file
-from ebpftrace.host.reading.stuck import MOST_OF_OWNER
 from ebpftrace.host.ready import WaitReadable, wait_readable
 from ebpftrace.ledger import Snapshot
 from ebpftrace.probe import watchdog

@@ -12,10 +12,14 @@ from pathlib import Path
 import pytest
 
 from ebpftrace.host import bounded
-from ebpftrace.host.bounded import BoundedReader, waits_in_kernel
+from ebpftrace.host.bounded import (
+    MOST_OF_OWNER,
+    MOST_STUCK,
+    BoundedReader,
+    Refusals,
+    waits_in_kernel,
+)
 from ebpftrace.host.proc import read_environ
-from ebpftrace.host.reading.stuck import MOST_OF_OWNER, MOST_STUCK
-from ebpftrace.host.reading.threads import Threads
 from tests.support.patience import patient
 from tests.support.process_state import until
 
@@ -138,11 +142,11 @@ def test_file_that_hangs_does_not_keep_proc_from_being_read(
 ) -> None:
     monkeypatch.setattr(bounded, "_READER", BoundedReader(patience_seconds=LONG))
     monkeypatch.setattr(bounded, "_FILE_READER", BoundedReader(lambda _thread: True, 0.001))
-    monkeypatch.setattr(bounded, "THREADS", threads := Threads())
+    monkeypatch.setattr(bounded, "REFUSALS", refusals := Refusals())
     assert bounded.bounded_file(1, fifo.read_bytes) is None
     assert bounded.bounded(1, lambda: 7) == 7
     assert bounded.timeouts() == 1
-    threads.refused = 5
+    refusals.count = 5
     assert bounded.timeouts() == 6
 
 

@@ -11,7 +11,7 @@ import pytest
 from ebpftrace.engine.programs.reader import AskLaterError, ProgramReader
 from ebpftrace.engine.programs.time_shares import TimeShares
 from ebpftrace.golang.buildinfo import GoProgram
-from ebpftrace.host.reading.stuck import MOST_OF_OWNER, MOST_STUCK
+from ebpftrace.host.bounded import MOST_OF_OWNER, MOST_STUCK
 from tests.support.elfs import program
 from tests.support.patience import patient
 from tests.support.process_state import until

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from ebpftrace.host.bounded import Refusals
 from ebpftrace.host.reading.threads import (
     MOST_AT_ONCE,
     MOST_LEFT,
@@ -38,7 +39,7 @@ def started(threads: Threads, thread: threading.Thread, owner: str = "user") -> 
 def test_threads_that_run_are_counted_and_further_ones_wait(
     made: Callable[[], threading.Thread],
 ) -> None:
-    threads, running = Threads(), [made() for _ in range(MOST_AT_ONCE)]
+    threads, running = Threads(Refusals()), [made() for _ in range(MOST_AT_ONCE)]
     assert all(started(threads, thread) for thread in running)
     first, second = made(), made()
     assert not started(threads, first)
@@ -47,13 +48,13 @@ def test_threads_that_run_are_counted_and_further_ones_wait(
     threads.end(running[0])
     assert (first.ident is not None, second.ident) == (True, None)
     assert threads.leave(second).startswith(f"not started: {MOST_AT_ONCE} others")
-    assert threads.refused == 1
+    assert threads._refusals.count == 1
 
 
 def test_all_threads_of_a_user_that_are_left_are_as_many_as_run_at_once(
     made: Callable[[], threading.Thread],
 ) -> None:
-    threads, asked = Threads(), [made() for _ in range(MOST_AT_ONCE + 3)]
+    threads, asked = Threads(Refusals()), [made() for _ in range(MOST_AT_ONCE + 3)]
     for thread in asked:
         started(threads, thread)
     left = [threads.leave(thread) for thread in asked]
@@ -66,17 +67,17 @@ def test_all_threads_of_a_user_that_are_left_are_as_many_as_run_at_once(
 
 
 def test_all_users_together_have_few(made: Callable[[], threading.Thread]) -> None:
-    threads = Threads()
+    threads = Threads(Refusals())
     for owner in range(MOST_LEFT):
         thread = made()
         assert started(threads, thread, str(owner))
         threads.leave(thread)
     assert threads.start("capture", "one more", made()) == f"{MOST_LEFT} earlier ones hang"
-    assert threads.refused == 1
+    assert threads._refusals.count == 1
 
 
 def test_thread_that_has_ended_counts_no_longer() -> None:
-    threads, release = Threads(), threading.Event()
+    threads, release = Threads(Refusals()), threading.Event()
     for _ in range(MOST_LEFT_OF_OWNER):
         thread = threading.Thread(target=release.wait)
         assert started(threads, thread)
@@ -94,7 +95,7 @@ def test_thread_that_cannot_be_started_is_an_error_and_counts_for_nothing(
         def start(self) -> None:
             raise RuntimeError("can't start new thread")
 
-    threads, running = Threads(), [made() for _ in range(MOST_AT_ONCE - 1)]
+    threads, running = Threads(Refusals()), [made() for _ in range(MOST_AT_ONCE - 1)]
     for thread in running:
         started(threads, thread)
     with pytest.raises(RuntimeError):

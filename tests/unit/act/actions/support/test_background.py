@@ -15,6 +15,7 @@ from ebpftrace.act.incident.outcome import StepStatus
 from ebpftrace.act.process.identity import Target
 from ebpftrace.errors import EbpftraceError
 from ebpftrace.events import ProcessKey
+from ebpftrace.host.bounded import Refusals
 from ebpftrace.host.reading.threads import MOST_AT_ONCE, MOST_LEFT_OF_OWNER, Threads
 from tests.support.incidents import drive
 from tests.support.process_state import until
@@ -26,7 +27,7 @@ DONE = Ended(StepStatus.DONE, "done")
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> Threads:
     """Those of a test alone."""
-    made = Threads()
+    made = Threads(Refusals())
     monkeypatch.setattr(background, "THREADS", made)
     return made
 
@@ -118,7 +119,9 @@ def test_threads_that_hang_are_few_and_a_share_of_them_is_one_user_s(
     assert len(readers()) == MOST_AT_ONCE
     left = [running.stop() for running in at_once]
     assert left.count("its thread is still running") == MOST_AT_ONCE
-    assert threads.refused == len([it for it in left if it.startswith("not started")]) == 5
+    assert (
+        threads._refusals.count == len([it for it in left if it.startswith("not started")]) == 5
+    )
     refusal = f"not started: {MOST_LEFT_OF_OWNER} earlier ones about processes of its user hang"
     assert {hang(fifo, OTHER) for _ in range(20)} == {refusal}
     assert hang(fifo, OWN) == "its thread is still running"
@@ -136,7 +139,7 @@ def test_process_that_has_ended_counts_for_its_job(fifo: Path, threads: Threads)
         assert hang(fifo, ended) == "its thread is still running"
     assert hang(fifo, replace(ended, cgroup="/job/other")).startswith("not started")
     assert hang(fifo, Target(ended.key, "/another", (0, 0))) == "its thread is still running"
-    assert threads.refused == 1
+    assert threads._refusals.count == 1
 
 
 def test_work_waits_until_other_work_of_its_user_has_ended(
@@ -150,14 +153,14 @@ def test_work_waits_until_other_work_of_its_user_has_ended(
     assert later.poll(2) is None
     assert {it.stop() for it in running} == {""}
     assert drive(later) == DONE
-    assert (later.stop(), threads.refused) == ("", 0)
+    assert (later.stop(), threads._refusals.count) == ("", 0)
 
 
 def test_work_is_started_again_once_what_hung_has_ended(fifo: Path, threads: Threads) -> None:
     for _ in range(MOST_LEFT_OF_OWNER):
         hang(fifo, OWN)
     assert hang(fifo, OWN).startswith("not started")
-    assert threads.refused == 1
+    assert threads._refusals.count == 1
     with os.fdopen(os.open(fifo, os.O_RDWR)):
         until(lambda: not readers())
         later = Background("hanging", OWN, lambda _cancelled: DONE)

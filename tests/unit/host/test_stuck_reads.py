@@ -2,7 +2,7 @@
 
 import pytest
 
-from ebpftrace.host.reading.stuck import MOST_OF_OWNER, MOST_STUCK, StuckReads
+from ebpftrace.host.bounded import MOST_OF_OWNER, MOST_STUCK, StuckReads
 
 
 def test_nothing_is_refused_and_no_owner_looked_for_while_nothing_is_stuck() -> None:
