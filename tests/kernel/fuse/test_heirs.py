@@ -86,25 +86,29 @@ def test_process_that_shares_the_memory_is_an_heir_once_its_owner_has_ended(
 def test_what_was_mapped_shared_at_the_signal_or_the_fork_is_known_of_its_copies(
     observer: Observer,
 ) -> None:
-    """They show none of it."""
+    """They show none of it. Where the program is in a tmpfs, that is shared memory as well."""
     with Workload(COMM) as workload:
         workload.do(f"shmem {HELD}")
         workload.do("touch 0")
+        shared = observer.counters(workload.pid).usage.shmem_bytes
+        assert shared >= HELD
         key = observer.started(workload.pid).key
         number = heirs_of(observer).expect([key])
         workload.do("unmap 0")
         (child,) = map(int, workload.do("fork; fork"))
         until(lambda: len(pids(observer, number)) == 3)
-        assert [it.shared_bytes for it in heirs_of(observer).heirs(number)] == [HELD] * 3
+        assert [it.shared_bytes for it in heirs_of(observer).heirs(number)] == [shared] * 3
         workload.do(f"shmem {2 * HELD}")
         workload.do("touch 1")
         (later,) = map(int, workload.do("fork"))
         found = {it.key.pid: it for it in heirs_of(observer).heirs(number)}
-        assert (found[child].shared_bytes, found[later].shared_bytes) == (HELD, 2 * HELD)
+        assert found[child].shared_bytes == shared
+        assert found[later].shared_bytes >= 2 * HELD - observer.lag_bytes
         assert found[later].held_bytes < HELD
+        shared = observer.counters(workload.pid).usage.shmem_bytes
         number = heirs_of(observer).expect([key])  # of another incident
         (it,) = heirs_of(observer).heirs(number)
-        assert it.shared_bytes == 2 * HELD
+        assert it.shared_bytes == shared >= 2 * HELD
 
 
 @pytest.mark.parametrize("moment", ["touch 0", "fork; touch 0"])
