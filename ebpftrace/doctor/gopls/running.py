@@ -27,8 +27,8 @@ def check_gopls(
         yield CheckResult(_AREA, "running", CheckState.OK, "no gopls runs now")
     for process in processes[:_MOST_SHOWN]:
         seen = (
-            f"{_name(process)}: {format_bytes(process.resident_bytes)} resident, in the memory "
-            f"cgroup {clean(process.cgroup, 200) or '?'}"
+            f"{name_of(process)}: {format_bytes(process.resident_bytes)} resident, in the "
+            f"memory cgroup {clean(process.cgroup, 200) or '?'}"
         )
         yield CheckResult(_AREA, "running", CheckState.OK, seen)
         yield from _of_one(process, no_effect)
@@ -38,7 +38,7 @@ def check_gopls(
 
 
 def _of_one(process: GoplsProcess, no_effect: NoEffect) -> Iterator[CheckResult]:
-    name = _name(process)
+    name = name_of(process)
     for variable in INVENTED:
         if variable in process.variables:
             seen = f"{name} has {variable} in its environment"
@@ -69,7 +69,8 @@ def _of_one(process: GoplsProcess, no_effect: NoEffect) -> Iterator[CheckResult]
         yield CheckResult(_AREA, "flag", CheckState.WARNING, seen, why, "remove it")
 
 
-def _name(process: GoplsProcess) -> str:
+def name_of(process: GoplsProcess) -> str:
+    """Its version and pid."""
     version = clean(process.version, 40) or "of an unknown version"
     return f"gopls {version} (pid {process.pid})"
 

@@ -35,8 +35,8 @@ def running_jobs(hierarchy: MemoryHierarchy, root: Path = Path("/")) -> list[Nod
     try:
         resolver = JobResolver(paths, root)
         found: dict[str, NodeJob] = {}
-        for pid in islice(_pids(root), _MOST_PROCESSES):
-            job = _job_of(pid, paths, resolver, root)
+        for pid in islice(pids(root), _MOST_PROCESSES):
+            job = _ci_or_gopls(pid, paths, resolver, root)
             if job is not None and job.key not in found:
                 folder = paths.folder(job.cgroup)
                 limit = None if folder is None else lowest_limit(folder, hierarchy.mount)
@@ -103,23 +103,34 @@ def _names(jobs: Sequence[NodeJob]) -> str:
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
 
-def _job_of(
+def _ci_or_gopls(
     pid: int, paths: CgroupPaths, resolver: JobResolver, root: Path
 ) -> JobIdentity | None:
     """The job, if it is a CI run or the process is a gopls."""
     try:
+        job = job_of(pid, paths, resolver, root)
+        if job is None or job.is_run:
+            return job
         stat = read_stat(pid, root / "proc")
-        path = None if stat is None or stat.state in "ZX" else memory_cgroup(pid, root)
-        cgroup_id = None if path is None else paths.id(path)
-        if stat is None or cgroup_id is None:
-            return None
-        job = resolver.resolve(pid, cgroup_id, stat.parent_pid)
     except (OSError, NotPermittedError):
         return None
-    return job if job.is_run or stat.comm == "gopls" else None
+    return job if stat is not None and stat.comm == "gopls" else None
 
 
-def _pids(root: Path) -> Iterator[int]:
+def job_of(
+    pid: int, paths: CgroupPaths, resolver: JobResolver, root: Path
+) -> JobIdentity | None:
+    """The job of a living process; OSError, NotPermittedError if it may not be read."""
+    stat = read_stat(pid, root / "proc")
+    path = None if stat is None or stat.state in "ZX" else memory_cgroup(pid, root)
+    cgroup_id = None if path is None else paths.id(path)
+    if stat is None or cgroup_id is None:
+        return None
+    return resolver.resolve(pid, cgroup_id, stat.parent_pid)
+
+
+def pids(root: Path) -> Iterator[int]:
+    """All processes."""
     for entry in (root / "proc").iterdir():
         if entry.name.isdigit():
             yield int(entry.name)

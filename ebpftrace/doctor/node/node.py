@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ebpftrace.doctor.check import CheckResult
 from ebpftrace.doctor.gopls.caches import check_caches
+from ebpftrace.doctor.gopls.daemons import gopls_daemons
 from ebpftrace.doctor.gopls.left_behind import (
     check_left_behind,
     left_behind,
@@ -13,6 +14,7 @@ from ebpftrace.doctor.gopls.left_behind import (
 from ebpftrace.doctor.gopls.own_help import flags_without_effect
 from ebpftrace.doctor.gopls.processes import running_gopls
 from ebpftrace.doctor.gopls.running import check_gopls
+from ebpftrace.doctor.gopls.sharing import check_sharing
 from ebpftrace.doctor.node.jobs import check_jobs, running_jobs
 from ebpftrace.doctor.node.kernel import check_kernel
 from ebpftrace.doctor.node.memory import check_memory
@@ -40,6 +42,7 @@ def check_node(comms: Sequence[str], *, fix: bool) -> Iterator[CheckResult]:
     processes = running_gopls(hierarchy, comms)
     yield from check_gopls(processes, flags_without_effect)
     yield from check_caches(processes)
+    yield from check_sharing(gopls_daemons(processes, hierarchy))
     yield from _left_behind(hierarchy, fix=fix)
     limits = [each.limit_bytes for each in jobs if each.limit_bytes]
     daemons = running_daemons(machine_bytes)
