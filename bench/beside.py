@@ -1,4 +1,4 @@
-"""Programs that run during a measurement and are ended after it."""
+"""Programs that run during a measurement and are ended after it, or with the bench."""
 
 import os
 import subprocess
@@ -9,11 +9,14 @@ from pathlib import Path
 
 from tests.support.cgroups import MemoryCgroup
 
+WITH_BENCH = ("setpriv", "--pdeathsig", "KILL")
+"""Before a program that would run on where the bench is killed."""
+
 
 @contextmanager
 def beside(*argv: str) -> Iterator[None]:
     """Run this program while the context is open."""
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen((*WITH_BENCH, *argv), stdin=subprocess.DEVNULL)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.beside import every_cpu_busy, shell_guard
+from bench.beside import WITH_BENCH, every_cpu_busy, shell_guard
 from bench.breaches import BOUND, COMM, Hooks, Job, hook, jobs, latencies
 from bench.figures import Row, Table
 from bench.observers import Observer, ebpftrace, running
@@ -128,7 +128,7 @@ then = [{{steps}}]
 @contextmanager
 def _told(_running_jobs: list[Job], hooks: Hooks, folder: Path) -> Iterator[None]:
     """A bare Python process (bare.py)."""
-    bare = (sys.executable, str(Path(__file__).with_name("bare.py")))
+    bare = (*WITH_BENCH, sys.executable, str(Path(__file__).with_name("bare.py")))
     files = (folder / "breaches", folder / "log", hook(), hooks.path)
     with running(Observer(_BARE, (*bare, *map(str, files)), b"ready\n")):
         yield
