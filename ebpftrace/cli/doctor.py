@@ -32,6 +32,7 @@ _FILE = click.Path(path_type=Path)
       ebpftrace doctor --file ci.yml --file Dockerfile --file Makefile
       ebpftrace doctor --file ci.yml --sarif doctor.sarif
       sudo ebpftrace doctor --file ci.yml --job 'acme/app test'
+      ebpftrace doctor --module .
 
     Exit code 17 if there are warnings, 18 if there is an error. docs/doctor.md describes
     the rules, each with what was measured.
@@ -40,6 +41,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--file", "files", type=_FILE, multiple=True, metavar="PATH",
               help="Check a CI file, Dockerfile, script, Makefile or JSON file. "
                    "Repeatable.")  # fmt: skip
+@click.option("--module", type=_FILE, metavar="DIR",
+              help="Count what the Go module in this folder depends on, and measure what "
+                   "gopls takes for it.")  # fmt: skip
 @click.option("--comm", "comms", multiple=True, default=("gopls",), show_default=True,
               metavar="GLOB", help="Without --file: name of processes that may be gopls. "
                                    "Repeatable.")  # fmt: skip
@@ -55,6 +59,7 @@ _FILE = click.Path(path_type=Path)
 @click.argument("more", nargs=-1, type=_FILE, metavar="[PATH]...")
 def doctor(
     files: tuple[Path, ...],
+    module: Path | None,
     comms: tuple[str, ...],
     fix: bool,
     as_json: bool,
@@ -70,9 +75,17 @@ def doctor(
 
     With it, a linter: flags and variables of gopls that do not exist, caches that are empty
     in each job, limits that end healthy programs.
+
+    With --module: packages and bytes of Go text by the distance from a module, and the memory
+    that gopls takes to load it.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # for a terminal that does not know all signs
+    if module is not None:
+        if files or more or fix or sarif_file is not None or job is not None:
+            raise UsageError("--module stands alone", fix="ebpftrace doctor --module DIR")
+        _measure(module, as_json)
+        return
     if not files:
         if more or sarif_file is not None or job is not None:
             raise UsageError("no file was named", fix="ebpftrace doctor --file ci.yml")
@@ -106,6 +119,22 @@ def _check_node(comms: tuple[str, ...], fix: bool, as_json: bool) -> None:
             sign = click.style(text[2], fg=colour, bold=True) if colour else ""
             click.echo(f"{text[:2]}{sign}{text[3:]}" if colour else text, color=coloured)
     _end([check.state for check in checks])
+
+
+def _measure(module: Path, as_json: bool) -> None:
+    from ebpftrace.doctor.module.graph import read_graph
+    from ebpftrace.doctor.module.owner import ModuleOwner
+    from ebpftrace.doctor.module.render import lines, record
+    from ebpftrace.doctor.module.resident import measure_gopls
+
+    owner = ModuleOwner(module.absolute())
+    graph = read_graph(owner)
+    took = measure_gopls(owner)
+    if as_json:
+        print_json(record(graph, took))
+        return
+    for line in lines(graph, took):
+        click.echo(line)
 
 
 def _past(job: str, history_file: Path) -> "PastUse":

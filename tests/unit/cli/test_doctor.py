@@ -86,3 +86,9 @@ def test_no_file_is_mended(files: Path) -> None:
 @pytest.mark.parametrize("args", [("ci.yml",), ("--job", "x"), ("--sarif", "x")])
 def test_what_is_about_files_needs_one(args: tuple[str, ...]) -> None:
     assert isinstance(doctor(*args).exception, UsageError)
+
+
+@pytest.mark.parametrize("option", [["--fix"], ["--file", "clean.sh"], ["--job", "a"]])
+def test_a_module_is_measured_alone(files: Path, option: list[str]) -> None:
+    result = doctor("--module", ".", *option)
+    assert isinstance(result.exception, UsageError)

@@ -1,0 +1,1 @@
+"""A Go module: what it depends on, by depth, and what gopls takes for it."""
