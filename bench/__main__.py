@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bench import (
+    amplification,
     churn,
     dashboard,
     fleet,
@@ -35,6 +36,7 @@ from bench.machine import machine
 from bench.observers import DoesNotStartError
 from bench.scale import FULL, QUICK, Scale
 from bench.sections import (
+    AMPLIFICATION,
     COSTS,
     FLEET,
     FLOODS,
@@ -74,6 +76,7 @@ BENCHES: dict[str, Callable[[Scale], Iterable[Table]]] = {
     "race": race.measure,
     "floods": floods.measure,
     "fuse-cost": fuse_cost.measure,
+    "amplification": amplification.measure,
 }
 
 _ALONE = {
@@ -87,7 +90,9 @@ _ALONE = {
     SERVE: ("serve",),
     SERVICE: ("churn", "scrapes"),
     FLEET: ("fleet",),
+    AMPLIFICATION: ("amplification",),
 }
+_PICTURES = {AMPLIFICATION: amplification.draw}
 _IN_OTHERS = {"kept", *(name for names in _ALONE.values() for name in names)}
 _SECTIONS = {COSTS: tuple(name for name in BENCHES if name not in _IN_OTHERS)} | _ALONE
 
@@ -133,6 +138,9 @@ def main(
         text = with_section(PAGE.read_text(), section, page(measured, where, command))
         PAGE.write_text(text)
         README.write_text(with_summary(README.read_text(), text))
+        if section in _PICTURES:
+            file = PAGE.parent / "pictures" / f"{section.removeprefix('bench ')}.svg"
+            file.write_text(_PICTURES[section](measured))
 
 
 def _all_of(section: str) -> str:

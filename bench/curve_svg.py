@@ -26,7 +26,7 @@ text.won { fill: #4493f8 } text.lost { fill: #f85149 }
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points are (milliseconds, MiB); `look` is `won` or `lost`."""
+    """Points are (milliseconds, MiB), or of another unit across; `look` is `won` or `lost`."""
 
     label: str
     points: tuple[tuple[float, float], ...]
@@ -41,10 +41,13 @@ class Level:
     at: float
 
 
-def picture(title: str, curves: Sequence[Curve], levels: Sequence[Level]) -> str:
-    """The SVG's text. The background is left to the page."""
+def picture(
+    title: str, curves: Sequence[Curve], levels: Sequence[Level], unit: str = " ms"
+) -> str:
+    """The SVG's text; `unit` is that of the way across. The background is left to the page."""
     longest = max(x for curve in curves for x, _y in curve.points)
-    highest = max(level.at for level in levels) * 1.08
+    tops = [level.at for level in levels] or [y for curve in curves for _x, y in curve.points]
+    highest = max(tops) * 1.08
 
     def at(x: float, y: float) -> tuple[float, float]:
         across = LEFT + x / longest * (WIDTH - LEFT - RIGHT)
@@ -58,7 +61,7 @@ def picture(title: str, curves: Sequence[Curve], levels: Sequence[Level]) -> str
     ]
     for number, curve in enumerate(curves):
         parts.append(_text(LEFT, 34 + 16 * number, f"— {curve.label}", curve.look))
-    for mib in range(0, int(highest) + 1, 100):
+    for mib in range(0, int(highest) + 1, max(100, int(_round_step(highest / _TICKS)))):
         left, y = at(0, mib)
         parts.append(f'<line class="axis" x1="{left}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>')
         parts.append(_text(left - 6, y + 4, f"{mib}", anchor="end"))
@@ -66,8 +69,8 @@ def picture(title: str, curves: Sequence[Curve], levels: Sequence[Level]) -> str
     step = _round_step(longest / _TICKS)
     for number in range(int(longest / step) + 1):
         x, y = at(number * step, 0)
-        unit = " ms" if number == 0 else ""
-        parts.append(_text(x, y + 18, f"{number * step:g}{unit}", anchor="middle"))
+        said = f"{number * step:g}{unit if number == 0 else ''}"
+        parts.append(_text(x, y + 18, said, anchor="middle"))
     for level in levels:
         left, y = at(0, level.at)
         parts.append(

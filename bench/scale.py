@@ -43,6 +43,7 @@ class Scale:
     slow_breaches: int = 10  # the same, where one takes up to a second
     flood_rounds: int = 2
     flood_breaches: int = 16  # under one flood in one round
+    amplified_modules: int = 5
     race_rounds: int = 2
     history_runs: int = 100_000
     history_reads: int = 500
@@ -86,6 +87,7 @@ QUICK = Scale(
     slow_breaches=3,
     flood_rounds=1,
     flood_breaches=4,
+    amplified_modules=1,
     race_rounds=1,
     races=2,
     huge_races=2,

@@ -9,7 +9,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 PAGE, README = _ROOT / "docs" / "performance.md", _ROOT / "README.md"
 COSTS, LATENCY, RACE = "bench", "bench latency", "bench race"
 FLOODS, HISTORY, STORMS = "bench floods", "bench history", "bench storms"
-MANY, RUN = "bench many", "bench run"
+MANY, RUN, AMPLIFICATION = "bench many", "bench run", "bench amplification"
 SERVE, SERVICE, FLEET = "bench serve", "bench churn scrapes", "bench fleet"
 """The sections of the page, by the name in their markers."""
 

@@ -35,12 +35,12 @@ class GoplsTook(NamedTuple):
     warm: Taken
 
 
-def measure_gopls(owner: ModuleOwner) -> GoplsTook | None:
-    """Load the owner's module twice; None where there is no gopls.
+def measure_gopls(owner: ModuleOwner, program: str = "") -> GoplsTook | None:
+    """Load the owner's module twice; None where there is no gopls, nor `program`.
 
     EbpftraceError if it fails, or takes longer than ten minutes.
     """
-    gopls = owner.program("gopls")
+    gopls = program or owner.program("gopls")
     if gopls is None:
         return None
     with tempfile.TemporaryDirectory(prefix="ebpftrace-", ignore_cleanup_errors=True) as name:
