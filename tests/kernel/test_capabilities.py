@@ -22,6 +22,7 @@ from tests.support.build import ROOT
 from tests.support.cgroups import MemoryCgroup, memory_cgroup, memory_hierarchy
 from tests.support.cli import SECONDS, assert_explained, ebpftrace
 from tests.support.delegation import UNPRIVILEGED, delegate
+from tests.support.patience import IS_EMULATED
 from tests.support.privileges import require_resource
 from tests.support.records import START_SECONDS, Watch
 from tests.support.workload import Workload
@@ -94,7 +95,8 @@ def seen(without: str, folder: Path) -> Seen:
         ):  # fmt: skip
             watch.next_snapshot(START_SECONDS)  # the policies are in force
             leaky.do("map 100MiB")
-            leaky.do("touch 0")
+            with suppress(EOFError):  # it may be ended before its answer
+                leaky.do("touch 0")
             watch.wait_for(is_step("signal"), START_SECONDS)
             # Before Linux 5.11 maps count as locked memory, and the limit is lifted for them.
             lifted = resource.prlimit(watch.pid, resource.RLIMIT_MEMLOCK)[0] != MEMLOCK
@@ -139,13 +141,24 @@ def _is_first(pid: int) -> bool:
     return False
 
 
-def test_with_all_of_them_everything_works(tmp_path: Path) -> None:
-    assert seen("", tmp_path) == ALL
+@pytest.fixture(scope="module")
+def with_all(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """What a watch with all of them could do."""
+    return seen("", tmp_path_factory.mktemp("all"))
+
+
+def test_with_all_of_them_everything_works(with_all: Seen) -> None:
+    # On an emulated processor a watch is too busy for a real-time thread.
+    assert with_all == ALL._replace(runs_first=with_all.runs_first or not IS_EMULATED)
 
 
 @pytest.mark.parametrize("name", LOST)
-def test_without_one_of_them_what_it_is_for_breaks(name: str, tmp_path: Path) -> None:
-    assert seen(name, tmp_path) == LOST[name]
+def test_without_one_of_them_what_it_is_for_breaks(
+    name: str, with_all: Seen, tmp_path: Path
+) -> None:
+    lost = LOST[name]
+    expected = lost._replace(runs_first=lost.runs_first and with_all.runs_first)
+    assert seen(name, tmp_path) == expected
 
 
 @pytest.mark.parametrize("name", ["BPF", "PERFMON"])
