@@ -219,6 +219,8 @@ def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
     """Memory counters; None also for a kernel thread or zombie, which has no memory."""
     try:
         sizes = _sizes(pid, proc, "status", _STATUS_LIMIT)
+        if b"VmSize" not in sizes:  # the first thread may have ended before the others
+            sizes = _sizes(living_thread(pid, proc), proc, "status", _STATUS_LIMIT)
     except (FileNotFoundError, ProcessLookupError):
         return None
     if b"VmSize" not in sizes:

@@ -29,7 +29,12 @@ OPTIONS = ("--comm", "evade-*", "--interval", "200ms")
 
 @pytest.mark.parametrize(
     ("attack", "by"),
-    [("dodge", signal.SIGKILL), ("hop", signal.SIGKILL), ("rename", signal.SIGTERM)],
+    [
+        ("dodge", signal.SIGKILL),
+        ("hop", signal.SIGKILL),
+        ("rename", signal.SIGTERM),
+        ("rename-thread", signal.SIGTERM),
+    ],
 )
 def test_process_that_changes_its_cgroup_or_its_name_is_ended(
     tmp_path: Path, attack: str, by: signal.Signals

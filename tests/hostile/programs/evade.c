@@ -22,6 +22,7 @@
  *   evade dodge-… MIB  holds MIB, and at SIGTERM does something else: see dodge.c
  *   evade hop MIB PROCS PROCS  holds MIB, and moves between two cgroups all the time
  *   evade rename MIB  holds MIB, and has another name each moment
+ *   evade rename-thread MIB  holds MIB by another name, after its first thread has ended
  *   evade relay MIB   holds MIB, and hands it to a child each half second
  *   evade wake PID    resumes another process all the time
  *
@@ -266,6 +267,32 @@ static int hold_and_rename(size_t bytes)
     return pthread_create(&thread, NULL, rename_itself, NULL) || hold(bytes);
 }
 
+static size_t left_bytes;
+static pthread_t first_thread;
+
+/* The kernel opens this file only for root once the first thread has ended. */
+static void *rename_and_hold(void *comm)
+{
+    int file = *(int *)comm;
+    pthread_join(first_thread, NULL);
+    if (write(file, "evade-left", 10) != 10)
+        _exit(1);
+    hold(left_bytes);
+    return NULL;
+}
+
+static int hold_in_thread_and_rename(size_t bytes)
+{
+    static int file;
+    pthread_t thread;
+    file = open("/proc/self/comm", O_WRONLY);
+    left_bytes = bytes;
+    first_thread = pthread_self();
+    if (file < 0 || pthread_create(&thread, NULL, rename_and_hold, &file))
+        return 1;
+    pthread_exit(NULL);
+}
+
 static int relay(size_t bytes)
 {
     char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -294,8 +321,8 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], CLAIM))
         argc--, argv++;
     else if (setgroups(0, NULL) || setgid(UNPRIVILEGED) || setuid(UNPRIVILEGED) ||
-             getchar() == EOF)
-        return 2;
+             prctl(PR_SET_DUMPABLE, 1) || getchar() == EOF)
+        return 2; /* dumpable as what a user has executed: else its files in /proc are root's */
     if (argc < 3)
         return 2;
     const char *mode = argv[1], *mib = argv[2];
@@ -341,6 +368,8 @@ int main(int argc, char **argv)
         return relay(bytes);
     if (!strcmp(mode, "rename"))
         return hold_and_rename(bytes);
+    if (!strcmp(mode, "rename-thread"))
+        return hold_in_thread_and_rename(bytes);
     if (!strcmp(mode, "dodge") && argc > 3)
         return hold_and_dodge(bytes, argv[3]);
     if (!strncmp(mode, "dodge-", 6))
