@@ -231,8 +231,9 @@ def read_status(pid: int, proc: Path = PROC) -> ProcessStatus | None:
 
 def read_private_bytes(pid: int, proc: Path = PROC) -> int | None:
     """Written pages that no other process shares: Private_Dirty of smaps_rollup."""
+    thread = living_thread(pid, proc)
     try:
-        sizes = bounded(pid, lambda: _sizes(pid, proc, "smaps_rollup", _ROLLUP_LIMIT))
+        sizes = bounded(pid, lambda: _sizes(thread, proc, "smaps_rollup", _ROLLUP_LIMIT))
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if sizes is None else sizes.get(b"Private_Dirty")

@@ -14,7 +14,7 @@ from pathlib import Path
 from ebpftrace.errors import NotPermittedError
 from ebpftrace.host.cached_id import cached_file_id
 from ebpftrace.host.cgroups import memory_cgroup
-from ebpftrace.host.proc import Stat, read_environ, read_stat
+from ebpftrace.host.proc import Stat, living_thread, read_environ, read_stat
 from ebpftrace.text import PATH_LIMIT
 
 FileId = tuple[int, int]
@@ -64,10 +64,13 @@ def processes_using(
     proc = root / "proc"
     for entry in os.scandir(proc):
         stat = read_stat(int(entry.name), proc) if entry.name.isdigit() else None
-        if stat is None or stat.state in "ZX" or _KTHREADD in (stat.pid, stat.parent_pid):
+        if stat is None or _KTHREADD in (stat.pid, stat.parent_pid):
+            continue
+        thread = living_thread(stat.pid, proc, known=stat)
+        if thread == stat.pid and stat.state in "ZX":
             continue
         found: dict[FileId, set[FileId]] = {}
-        process = _Process(stat.pid, proc, wanted, resolved)
+        process = _Process(thread, proc, wanted, resolved)
         for path in process.named(variables):
             for folder in process.above(path):
                 found.setdefault(folder, set())
@@ -82,7 +85,10 @@ def processes_using(
 
 
 class _Process:
-    """One process. `resolved` caches paths by mount namespace and root directory."""
+    """One process, by a thread that has not ended, as the first one may have.
+
+    `resolved` caches paths by mount namespace and root directory.
+    """
 
     def __init__(
         self, pid: int, proc: Path, wanted: frozenset[FileId], resolved: _Resolved

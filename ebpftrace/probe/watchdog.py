@@ -16,6 +16,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 STOP = struct.Struct("=3Q3qQ6I")
 """struct stop of bpf/types.h: start_boottime, …, tgid, of, signal, owner and two more."""
@@ -34,6 +35,7 @@ _LOOKUP, _DELETE, _NEXT_KEY = 1, 3, 4  # enum bpf_cmd, include/uapi/linux/bpf.h
 _MAX_KEYS = 1 << 16  # a walk restarts where its key was removed; this ends it
 _NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _START, _DIGITS = 19, 20  # in a stat file after the name; of a number there
+_MOST_THREADS = 128  # of a process that are looked at
 _STOPPED_IN = b"do_signal_stop"  # wchan
 _PR_SET_NAME = 15
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
@@ -66,19 +68,21 @@ def sweep(map_fd: int, running: set[int]) -> int:
 def is_stopped(pid: int, start_boottime_ns: int, proc: str = "/proc") -> bool:
     """Whether this very process is stopped, or SIGSTOP is pending.
 
-    Threads stop one by one, and the first one may have ended. A stopped process in a frozen
-    cgroup of v1 is in state D, as every frozen one (since 6.1, f5d39b020809 "freezer,sched:
-    Rewrite core freezer logic"), and is stopped again once it is thawed.
+    Threads stop one by one, and the first one may have ended; a process may have very many, of
+    which only some are looked at. A stopped process in a frozen cgroup of v1 is in state D, as
+    every frozen one (since 6.1, f5d39b020809 "freezer,sched: Rewrite core freezer logic"), and
+    is stopped again once it is thawed.
 
     OSError, and no other, also where a file of it is not as it should be.
     """
     if not _is_same(pid, start_boottime_ns, proc):
         return False
-    for thread in os.listdir(f"{proc}/{pid}/task"):  # noqa: PTH208 (pathlib is large)
-        task = f"{proc}/{pid}/task/{thread}"
-        state = _fields(f"{task}/stat")[0]
-        if state in (b"T", b"t") or (state == b"D" and _read(f"{task}/wchan") == _STOPPED_IN):
-            return True
+    with os.scandir(f"{proc}/{pid}/task") as threads:
+        for thread in islice(threads, _MOST_THREADS):
+            state = _fields(f"{thread.path}/stat")[0]
+            in_stop = state == b"D" and _read(f"{thread.path}/wchan") == _STOPPED_IN
+            if in_stop or state in (b"T", b"t"):
+                return True
     # At newlines alone, which the kernel escapes in the process's name: see text.py.
     lines = _read(f"{proc}/{pid}/status").split(b"\n")
     return any(_has_stop(line) for line in lines if line.startswith((b"ShdPnd:", b"SigPnd:")))

@@ -1,5 +1,6 @@
 """Which processes use a folder, and which files of it."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from ebpftrace.host.using import (
     file_id,
     processes_using,
 )
+from tests.support.build import headless_binary
 from tests.support.effort import effort_of
 from tests.support.fakeroot import FakeRoot
+from tests.support.process_state import state, until
 
 
 def id_of(path: Path) -> FileId:
@@ -68,6 +71,19 @@ def test_files_that_the_process_runs_is_in_or_has_open(
     (fake.proc / "7" / link).symlink_to(file)
     (user,) = users(fake, cache)
     assert user.folders == {id_of(cache): frozenset({id_of(file)})}
+
+
+def test_process_whose_first_thread_has_ended_uses_what_it_is_in(cache: Path) -> None:
+    with subprocess.Popen(
+        [headless_binary()], cwd=cache / "b001", env={"TMPDIR": str(cache)}
+    ) as it:
+        try:
+            until(lambda: state(it.pid) == "Z")
+            (user,) = processes_using([id_of(cache)], ["TMPDIR"])
+            assert user.stat.pid == it.pid
+            assert user.folders == {id_of(cache): frozenset({id_of(cache / "b001")})}
+        finally:
+            it.kill()
 
 
 def test_other_folders_have_no_users(fake: FakeRoot, tmp_path: Path) -> None:

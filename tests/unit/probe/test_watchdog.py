@@ -6,6 +6,7 @@ The real map, and the death of a real watch, are in tests/kernel.
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,6 +151,39 @@ def test_stopped_process_in_a_freezer_counts_as_stopped(
 
     monkeypatch.setattr(watchdog, "_read", frozen)
     assert watchdog.is_stopped(sleeper, start)
+
+
+THREADS = """
+import threading
+threading.stack_size(65536)
+for _ in range(1000):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+print(flush=True)
+threading.Event().wait()
+"""
+
+
+def test_of_a_thousand_threads_only_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    fields = watchdog._fields
+
+    def counted(path: str) -> list[bytes]:
+        looks.append(path)
+        return fields(path)
+
+    argv = [sys.executable, "-c", THREADS]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            start = start_of(process.pid)
+            monkeypatch.setattr(watchdog, "_fields", counted)
+            assert not watchdog.is_stopped(process.pid, start)
+            assert len(looks) < 200
+            stop(process.pid)
+            assert watchdog.is_stopped(process.pid, start)
+        finally:
+            process.kill()
 
 
 def test_it_imports_nothing_of_the_package() -> None:
