@@ -87,6 +87,13 @@ def daemon_check(pid: int) -> dict[str, Any]:
     return dict(found)
 
 
+def jobs_shown() -> dict[int, str]:
+    """The job of each gopls, as a watch shows it."""
+    done = ebpftrace("watch", "--once", "--output", "jsonl", "--no-config", "--no-history")
+    jobs = json.loads(done.stdout.splitlines()[-1])["jobs"]
+    return {process["pid"]: job["name"] for job in jobs for process in job["processes"]}
+
+
 def test_it_says_whose_memory_it_is_and_what_ends_with_it(
     program: tuple[Path, dict[str, str]], folder: Path
 ) -> None:
@@ -97,9 +104,11 @@ def test_it_says_whose_memory_it_is_and_what_ends_with_it(
             alone = daemon_check(daemon)
             with client(program, folder, second, "2") as other:
                 foreign = begin(other)
-                shared = daemon_check(daemon)
+                shared, shown = daemon_check(daemon), jobs_shown()
                 first.remove()  # ends all that is in it
                 code = other.process.wait(END_SECONDS)
+        assert shown[daemon] == shown[own] == "acme/app#1 job1"
+        assert shown[foreign] == "acme/app#2 job2"
         assert alone["state"] == "ok"
         assert f"with 1 client, acme/app#1 job1 (pid {own}):" in alone["seen"]
         assert shared["state"] == "warning"
