@@ -14,6 +14,7 @@ import pytest
 from ebpftrace.doctor.node.jobs import running_jobs
 from ebpftrace.host.mounts import memory_hierarchy
 from ebpftrace.host.proc import read_comm
+from tests.support.build import ROOT
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.cli import (
     assert_on_one_screen,
@@ -125,7 +126,10 @@ def test_limits_of_jobs_and_cgroups_that_they_share_are_found() -> None:
 
 
 def test_a_socket_of_an_ended_daemon_is_named_and_removed_when_asked_to() -> None:
-    mounts = [f"mount -t tmpfs none {folder}" for folder in ("/tmp", "/var/tmp", "/run")]
+    # This checkout may be in one of them.
+    mounts = [f"mount --rbind {ROOT} /mnt"]
+    mounts += [f"mount -t tmpfs none {folder}" for folder in ("/tmp", "/var/tmp", "/run")]
+    mounts += [f"mkdir -p {ROOT}", f"mount --rbind /mnt {ROOT}", f"cd {ROOT}"]
     bind = f"socket.socket(socket.AF_UNIX).bind('/tmp/{DAEMON}')"
     setting = (*mounts, f'{sys.executable} -c "import socket; {bind}"')
     _, found = checks(*without_mounts(*setting))

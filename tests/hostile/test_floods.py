@@ -40,8 +40,11 @@ def shells(_group: MemoryCgroup) -> list[str]:
 
 
 def ooms(group: MemoryCgroup) -> list[str]:
-    """Children without end that the OOM killer kills."""
-    group.limit(4 << 20)
+    """Children without end that the OOM killer kills.
+
+    Each leaves some kernel memory charged: with less of a limit the flood ends too early.
+    """
+    group.limit(32 << 20)
     return ["ooms", "1000000"]
 
 

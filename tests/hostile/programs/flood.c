@@ -128,13 +128,29 @@ static int stops(int processes)
 }
 
 /* In a cgroup with a limit below GROWTH. */
+/* The OOM killer is to choose the child, and not its parent, of the same size at first. */
+static void be_chosen(void)
+{
+    prctl(PR_SET_DUMPABLE, 1); /* else its files in /proc are root's, since it was root */
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+    if (fd < 0 || write(fd, "1000", 4) != 4)
+        _exit(1);
+    close(fd);
+}
+
 static int ooms(int children)
 {
     for (int n = 0; n < children; n++) {
         pid_t child = fork();
+        if (child < 0 && errno == ENOMEM) { /* what the one before had is not given back yet */
+            n--;
+            usleep(100);
+            continue;
+        }
         if (child == 0) {
-            char *memory = malloc(2 * GROWTH);
-            for (int at = 0; memory && at < 2 * GROWTH; at += 4096)
+            be_chosen();
+            char *memory = malloc(16 * GROWTH);
+            for (int at = 0; memory && at < 16 * GROWTH; at += 4096)
                 memory[at] = 1;
             _exit(1);
         }
