@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.support.patience import patient
 
 SECONDS = patient(240.0)  # the first start compiles the programs
 _NAMESPACE = "ebpftrace"
+_VERSIONS = count(2)
 _PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 _MOUNTED = sorted({"/usr", "/lib", "/lib64", str(ROOT), sys.prefix, sys.base_prefix})
 """What Python, bcc and ebpftrace are made of."""
@@ -74,7 +76,7 @@ class Agent:
 
     def upgrade(self) -> None:
         """Another template of its pod, as an upgrade has it."""
-        metadata = {"annotations": {"it.example/version": "2"}}
+        metadata = {"annotations": {"it.example/version": str(next(_VERSIONS))}}
         change = json.dumps({"spec": {"template": {"metadata": metadata}}})
         self.plane.kubectl("patch", "daemonset", "ebpftrace", "-n", _NAMESPACE, "-p", change)
 
