@@ -202,8 +202,7 @@ def threads(pid: int, proc: Path = PROC) -> Iterator[int]:
 def living_thread(pid: int, proc: Path = PROC, *, known: Stat | None = None) -> int:
     """A thread that still has the process's memory and cgroup; `pid` if there is none.
 
-    The first thread may have ended before the others. `known` is its stat file, if that was
-    read just now.
+    The first thread may have ended. `known` is its stat file, if that was read just now.
     """
     stat = known or read_stat(pid, proc)
     if stat is None or stat.state not in "ZX":
