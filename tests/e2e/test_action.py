@@ -2,7 +2,6 @@
 
 import json
 import os
-import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import yaml
 
 from tests.support.build import ROOT, exact_binary
 from tests.support.cgroups import memory_cgroup
-from tests.support.github import Runner
+from tests.support.github import Runner, sudo_user
 from tests.support.patience import patient
 
 pytestmark = pytest.mark.kernel
@@ -21,7 +20,6 @@ MIB = 1 << 20
 INSTALL = "Install ebpftrace"
 PROGRAM = Path(sys.executable).with_name("ebpftrace")
 TAKE = f"printf 'map {{}}MiB\\ntouch 0\\n' | {exact_binary()} >/dev/null"
-USER = "runner"
 
 
 def take(mib: int) -> str:
@@ -70,12 +68,7 @@ def test_no_input_is_a_part_of_a_script(tmp_path: Path) -> None:
 
 
 def test_runner_with_sudo_keeps_its_user_its_path_and_its_environment(tmp_path: Path) -> None:
-    try:
-        entry = pwd.getpwnam(USER)
-    except KeyError:
-        pytest.skip(
-            f"there is no user {USER!r} with sudo here; the machines of tests/vm have one"
-        )
+    entry = sudo_user()
     for folder in (tmp_path, *tmp_path.parents):
         folder.chmod(folder.stat().st_mode | 0o005)
     become = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups"]
@@ -92,7 +85,7 @@ def test_runner_with_sudo_keeps_its_user_its_path_and_its_environment(tmp_path: 
     code = runner.run({"run": commands, "memory": "1GiB"}, skip=[INSTALL])
     assert code == 3, runner.stderr
     home = tmp_path / "temp"
-    assert runner.stdout == f"{USER}\ntool\n/opt/lib a b {home}\n"
+    assert runner.stdout == f"{entry.pw_name}\ntool\n/opt/lib a b {home}\n"
     assert int(runner.output["peak-bytes"]) >= 100 * MIB
     assert "### " in runner.summary()
 

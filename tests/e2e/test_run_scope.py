@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.build import ROOT, exact_binary
+from tests.support.github import sudo_user
 from tests.support.patience import patient
 from tests.support.systemd import require_systemd
 
@@ -17,7 +18,6 @@ pytestmark = pytest.mark.kernel
 
 SECONDS = patient(60.0)
 MIB = 1 << 20
-USER = "runner"
 
 
 @pytest.fixture
@@ -26,11 +26,8 @@ def user() -> pwd.struct_passwd:
     require_systemd()
     if not Path("/sys/fs/cgroup/cgroup.controllers").exists():
         pytest.skip("on v1 nothing is delegated to a user")
-    try:
-        entry = pwd.getpwnam(USER)
-    except KeyError:
-        pytest.skip(f"there is no user {USER!r} with sudo here; see tests/vm")
-    subprocess.run(["loginctl", "enable-linger", USER], check=True, timeout=SECONDS)
+    entry = sudo_user()
+    subprocess.run(["loginctl", "enable-linger", entry.pw_name], check=True, timeout=SECONDS)
     end = time.monotonic() + SECONDS
     while not Path(f"/run/user/{entry.pw_uid}/bus").exists():
         assert time.monotonic() < end

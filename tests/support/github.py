@@ -5,6 +5,7 @@ docs.github.com, "Metadata syntax" and "Workflow commands". Expressions are `inp
 """
 
 import os
+import pwd
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,14 +13,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.support.build import ROOT
 from tests.support.patience import patient
+from tests.vm.image import CI_USER
 
 ACTION = ROOT / "deploy" / "github"
 _EXPRESSION = re.compile(r"\$\{\{ inputs\.([a-z-]+) \}\}")
 _SECONDS = patient(240.0)
+
+
+def sudo_user() -> pwd.struct_passwd:
+    """The user of a runner as GitHub has it; skips where there is none with sudo."""
+    try:
+        return pwd.getpwnam(CI_USER)
+    except KeyError:
+        pytest.skip(f"there is no user {CI_USER!r} with sudo here; see tests/vm")
 
 
 @dataclass

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -18,10 +18,10 @@ from ebpftrace.events import FuseBlown, FuseScope, ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.host.cgroups import memory_cgroup as memory_path
 from ebpftrace.host.pidfd import is_alive
-from ebpftrace.probe import Heir
 from ebpftrace.units import NS_PER_SECOND
 from tests.support.cgroups import MemoryCgroup, memory_cgroup
 from tests.support.delegation import UNPRIVILEGED
+from tests.support.heirs import Keeps
 from tests.support.incidents import JOB, key_of
 from tests.support.process_state import SECONDS, lives, until
 from tests.support.scripted_probe import ScriptedProbe
@@ -114,25 +114,6 @@ def test_debugger_with_another_user_in_the_same_cgroup_is_ended(group: MemoryCgr
         Tracers().end([process])
         assert debugger.wait(SECONDS) == -signal.SIGKILL
         until(lambda: not lives(process.pid))
-
-
-class Keeps:
-    """A `HeirControl`: one process keeps the memory while it lives."""
-
-    def __init__(self, key: ProcessKey) -> None:
-        self._key = key
-
-    def expect(self, keys: Collection[ProcessKey], number: int = 0) -> int:
-        return 7
-
-    def heirs(self, number: int) -> list[Heir]:
-        return [Heir(self._key, 100)] if is_alive(self._key) else []
-
-    def forks(self, number: int) -> int:
-        return 0
-
-    def end(self, number: int) -> None:
-        pass
 
 
 def as_target(process: ProcessKey, given: str) -> None:

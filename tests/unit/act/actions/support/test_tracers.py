@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +14,7 @@ from ebpftrace.act.incident.incident import SignalMark
 from ebpftrace.events import ProcessKey
 from ebpftrace.host import proc
 from ebpftrace.host.pidfd import is_alive
-from ebpftrace.probe import Heir
+from tests.support.heirs import Keeps
 from tests.support.process_state import SECONDS, until
 
 DEBUGGER = """
@@ -89,25 +89,6 @@ def test_debugger_of_a_later_process_with_the_pid_is_left_alone(
 
 def test_process_without_a_debugger_has_none() -> None:
     Tracers().end([key_of(os.getpid())])
-
-
-class Keeps:
-    """A `HeirControl`: one process keeps the memory while it lives."""
-
-    def __init__(self, key: ProcessKey) -> None:
-        self._key = key
-
-    def expect(self, keys: Collection[ProcessKey], number: int = 0) -> int:
-        return 7
-
-    def heirs(self, number: int) -> list[Heir]:
-        return [Heir(self._key, 100)] if is_alive(self._key) else []
-
-    def forks(self, number: int) -> int:
-        return 0
-
-    def end(self, number: int) -> None:
-        pass
 
 
 def test_debugger_of_a_process_that_keeps_the_memory_of_others_is_ended(

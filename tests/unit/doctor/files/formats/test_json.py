@@ -2,21 +2,12 @@
 
 from ebpftrace.doctor.files.formats.json import statements
 from ebpftrace.doctor.files.formats.lines import Line
-from ebpftrace.doctor.files.statements import Assignment, SimpleCommand
+from ebpftrace.doctor.files.statements import Assignment
+from tests.support.statements import found_in
 
 
 def read(text: str) -> tuple[list[tuple[str, str, tuple[str, ...]]], list[list[str]]]:
-    lines = [Line(number, line) for number, line in enumerate(text.splitlines(), 1)]
-    found = list(statements(lines))
-    settings = [
-        (one.name.text, one.value.text, one.parents)
-        for one in found
-        if isinstance(one, Assignment)
-    ]
-    commands = [
-        [word.text for word in one.words] for one in found if isinstance(one, SimpleCommand)
-    ]
-    return settings, commands
+    return found_in(statements, text)
 
 
 def test_keys_have_values_and_parents_and_comments_are_left_out() -> None:

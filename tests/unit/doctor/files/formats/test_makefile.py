@@ -1,18 +1,12 @@
 """Makefiles."""
 
-from ebpftrace.doctor.files.formats.lines import Line
 from ebpftrace.doctor.files.formats.makefile import statements
-from ebpftrace.doctor.files.statements import Assignment, SimpleCommand
+from tests.support.statements import found_in
 
 
 def read(text: str) -> tuple[dict[str, str], list[list[str]]]:
-    lines = [Line(number, line) for number, line in enumerate(text.splitlines(), 1)]
-    found = list(statements(lines))
-    settings = {one.name.text: one.value.text for one in found if isinstance(one, Assignment)}
-    commands = [
-        [word.text for word in one.words] for one in found if isinstance(one, SimpleCommand)
-    ]
-    return settings, commands
+    settings, commands = found_in(statements, text)
+    return {name: value for name, value, _ in settings}, commands
 
 
 def test_variables() -> None:

@@ -1,22 +1,12 @@
 """YAML: which keys are settings, which values are commands, and where they are."""
 
-from ebpftrace.doctor.files.formats.lines import Line
 from ebpftrace.doctor.files.formats.yaml import statements
-from ebpftrace.doctor.files.statements import Assignment, SimpleCommand
+from tests.support.statements import found_in
 
 
 def read(text: str) -> tuple[dict[str, tuple[str, tuple[str, ...]]], list[list[str]]]:
-    lines = [Line(number, line) for number, line in enumerate(text.splitlines(), 1)]
-    found = list(statements(lines))
-    settings = {
-        one.name.text: (one.value.text, one.parents)
-        for one in found
-        if isinstance(one, Assignment)
-    }
-    commands = [
-        [word.text for word in one.words] for one in found if isinstance(one, SimpleCommand)
-    ]
-    return settings, commands
+    settings, commands = found_in(statements, text)
+    return {name: (value, parents) for name, value, parents in settings}, commands
 
 
 def test_keys_have_values_and_parents() -> None:
