@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from ebpftrace.run.user import RunUser
+from ebpftrace.units import KIB
 
 TIMED_OUT = 124
 """The exit code of timeout(1)."""
@@ -30,12 +31,17 @@ _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class CommandEnd(NamedTuple):
-    """How the command ended: `signal` is 0 if by an exit code."""
+    """How the command ended: `signal` is 0 if by an exit code.
+
+    `largest_bytes` is the most that one of its processes had resident; 0 if that is no more
+    than this process had, from which it was forked.
+    """
 
     code: int
     signal: int
     took_ns: int
     timed_out: bool = False
+    largest_bytes: int = 0
 
 
 class Command:
@@ -60,6 +66,8 @@ class Command:
         signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # which we may have been started without
         self._began_ns = time.monotonic_ns()
+        self._own_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self._largest_kib = 0
         procs = -1 if enter is None else os.open(enter, os.O_WRONLY | os.O_CLOEXEC)
         said, tell = os.pipe2(os.O_CLOEXEC)
         try:
@@ -94,7 +102,9 @@ class Command:
             ended = self._reaped()
             if ended is not None:
                 took_ns = time.monotonic_ns() - self._began_ns
-                return CommandEnd(*ended, took_ns, timed_out)
+                is_known = self._largest_kib > self._own_kib
+                largest_bytes = self._largest_kib * KIB if is_known else 0
+                return CommandEnd(*ended, took_ns, timed_out, largest_bytes)
             left = None if due is None else (due - time.monotonic_ns()) / 1e9
             if left is not None and left <= 0:
                 if not timed_out:
@@ -129,9 +139,10 @@ class Command:
     def _reaped(self) -> tuple[int, int] | None:
         """(exit code, signal) if it has ended. If it was stopped by the terminal, so are we."""
         while True:
-            pid, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG | os.WUNTRACED)
             if pid == 0:
                 return None
+            self._largest_kib = usage.ru_maxrss  # of all that was waited for
             if os.WIFSTOPPED(status):
                 if os.WSTOPSIG(status) in _STOPS:
                     self._stop(os.WSTOPSIG(status))

@@ -113,10 +113,12 @@ def _result(
     jobs = [] if watch is None else watched_jobs(watch)
     if watch is not None and watch.last is not None and any(job["peak_bytes"] for job in jobs):
         largest = max(jobs, key=lambda job: job["peak_bytes"])
+        # What had ended before the watch began is not in its books.
+        is_seen = end.largest_bytes <= 2 * largest["peak_bytes"]
         return result._replace(
-            peak_bytes=largest["peak_bytes"],
-            peak_of="Its processes held",
-            holder=largest["peak_holder"],
+            peak_bytes=largest["peak_bytes"] if is_seen else end.largest_bytes,
+            peak_of="Its processes held" if is_seen else "Its largest process held",
+            holder=largest["peak_holder"] if is_seen else "",
             growth_bytes=sum(max(0, job["peak_growth_bytes"]) for job in jobs),
             watched=True,
             events=tuple(watch.events),
